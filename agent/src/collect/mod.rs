@@ -1,0 +1,122 @@
+//! Collectors: one file a question. Each is an `async fn` on the agent's own runtime that sends
+//! parts into a [`Sink`] and is cancelled by being dropped, so whatever it changes in the process
+//! (signal handlers, timers) it must give back in `Drop`.
+
+pub(crate) mod cpu;
+pub(crate) mod memory;
+pub(crate) mod stack;
+pub(crate) mod stats;
+pub(crate) mod trace;
+pub(crate) mod version;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rgops_protocol::codec::{self, Encode};
+use rgops_protocol::error::{Code, Error};
+use rgops_protocol::reply::{End, Progress};
+use rgops_protocol::request::Request;
+use rgops_protocol::wire::{self, Kind};
+use tokio::sync::{mpsc, watch};
+
+use crate::counters::Counters;
+use crate::watched::WatchedRuntimes;
+
+/// What collectors know about the agent they work for.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) started: Instant,
+    /// As shown to people: a socket path or `host:port`.
+    pub(crate) address: String,
+    /// `crate version` as the program's author gave it to `Options::program`.
+    pub(crate) program: Option<String>,
+    pub(crate) counters: Counters,
+    pub(crate) runtimes: WatchedRuntimes,
+}
+
+/// Why a collector stopped without an answer.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The client hung up; nobody is left to tell.
+    Gone,
+    /// It failed; the client is told.
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+/// Where a collector sends its answer. Bounded: a slow client slows the collector, not the program.
+#[derive(Debug, Clone)]
+pub(crate) struct Sink {
+    packets: mpsc::Sender<Vec<u8>>,
+}
+
+impl Sink {
+    pub(crate) fn new(packets: mpsc::Sender<Vec<u8>>) -> Sink {
+        Sink { packets }
+    }
+
+    /// Sends one part of the answer as a `Data` packet. A part that exceeds a packet is a bug of
+    /// the collector: it must send its lists in pieces.
+    pub(crate) async fn data<T: Encode>(&self, part: &T) -> Result<(), Stop> {
+        self.send(Kind::Data, part).await
+    }
+
+    pub(crate) async fn progress(&self, progress: &Progress) -> Result<(), Stop> {
+        self.send(Kind::Progress, progress).await
+    }
+
+    async fn send<T: Encode>(&self, kind: Kind, part: &T) -> Result<(), Stop> {
+        let payload = codec::encode(part).map_err(|error| {
+            Error::new(
+                Code::Internal,
+                "cannot send a part of the answer",
+                error.to_string(),
+                "report this as a bug",
+            )
+        })?;
+        self.packets.send(wire::packet(kind, &payload)).await.map_err(|_| Stop::Gone)
+    }
+}
+
+/// Tells a collector that the client wants what was gathered so far (`Finish` packet, Ctrl-C).
+#[derive(Debug, Clone)]
+pub(crate) struct Finish(watch::Receiver<bool>);
+
+impl Finish {
+    pub(crate) fn new(receiver: watch::Receiver<bool>) -> Finish {
+        Finish(receiver)
+    }
+
+    /// Completes when the client asks to finish; never completes otherwise. Cancel-safe.
+    pub(crate) async fn requested(&mut self) {
+        if self.0.wait_for(|finish| *finish).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    pub(crate) fn is_requested(&self) -> bool {
+        *self.0.borrow()
+    }
+}
+
+/// Answers one request: parts go to `sink`, the returned [`End`] closes the answer.
+pub(crate) async fn answer(
+    request: Request,
+    context: &Arc<Context>,
+    sink: &Sink,
+    finish: &mut Finish,
+) -> Result<End, Stop> {
+    match request {
+        Request::Stack(arguments) => stack::collect(arguments, context, sink, finish).await,
+        Request::Memory(arguments) => memory::collect(arguments, context, sink, finish).await,
+        Request::Stats(arguments) => stats::collect(arguments, context, sink, finish).await,
+        Request::Version(arguments) => version::collect(arguments, context, sink, finish).await,
+        Request::Cpu(arguments) => cpu::collect(arguments, context, sink, finish).await,
+        Request::Trace(arguments) => trace::collect(arguments, context, sink, finish).await,
+    }
+}

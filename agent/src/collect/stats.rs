@@ -1,0 +1,18 @@
+//! placeholder
+
+use std::sync::Arc;
+
+use rgops_protocol::error::{Code, Error};
+use rgops_protocol::reply::End;
+use rgops_protocol::request::StatsRequest;
+
+use super::{Context, Finish, Sink, Stop};
+
+pub(crate) async fn collect(
+    _arguments: StatsRequest,
+    _context: &Arc<Context>,
+    _sink: &Sink,
+    _finish: &mut Finish,
+) -> Result<End, Stop> {
+    Err(Error::new(Code::Unsupported, "cannot answer stats", "not written yet", "").into())
+}

@@ -1,0 +1,1 @@
+//! placeholder: the one place with unsafe code

@@ -1,0 +1,1 @@
+//! placeholder: readers of /proc/self

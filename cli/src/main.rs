@@ -1,0 +1,2 @@
+//! `rgops`: ask a running Rust program.
+fn main() {}

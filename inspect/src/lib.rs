@@ -1,0 +1,10 @@
+//! The inspector as a library: find processes, ask agents, make names and reports.
+
+#![deny(unsafe_code)]
+
+pub mod client;
+pub mod processes;
+pub mod profile;
+pub mod report;
+pub mod symbols;
+pub mod trace;

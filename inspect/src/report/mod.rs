@@ -1,0 +1,8 @@
+//! Answers as people and programs read them: one module a question, text and the JSON contract.
+
+pub mod cpu;
+pub mod memory;
+pub mod stack;
+pub mod stats;
+pub mod trace;
+pub mod version;

@@ -1,0 +1,93 @@
+//! Values to bytes and back: bincode 2, standard configuration (little-endian, varint).
+//!
+//! This is the only module that names the `bincode` crate (unmaintained, RUSTSEC-2025-0141; the
+//! reason was not a defect). A switch to another implementation of the same format is a change
+//! here and nowhere else; `wincode` decodes our golden bytes in the tests to prove it.
+
+pub use bincode::{Decode, Encode};
+
+use crate::wire::MAX_PACKET_BYTES;
+
+/// Memory, in bytes, that decoding one packet may claim for its collections.
+///
+/// A varint takes one byte on the wire and eight in memory, so this is larger than
+/// [`MAX_PACKET_BYTES`]; it still bounds what a lying length can make us allocate.
+pub const DECODE_BUDGET_BYTES: usize = 16 * 1024 * 1024;
+
+const CONFIGURATION: bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Varint,
+    bincode::config::Limit<DECODE_BUDGET_BYTES>,
+> = bincode::config::standard().with_limit::<DECODE_BUDGET_BYTES>();
+
+/// Why bytes are not the value they should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The bytes do not form a value of the expected type.
+    #[error("not a valid {expected}: {why}")]
+    Malformed {
+        /// The Rust name of the type that was expected.
+        expected: &'static str,
+        /// The decoder's reason.
+        why: String,
+    },
+    /// A value was found, but bytes were left behind it.
+    #[error("{left} bytes left behind a {expected}")]
+    TrailingBytes {
+        /// The Rust name of the type that was expected.
+        expected: &'static str,
+        /// How many bytes were left.
+        left: usize,
+    },
+}
+
+/// Why a value cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    /// The encoded value is longer than a packet may be.
+    #[error("a {of} of {bytes} bytes does not fit a packet of {MAX_PACKET_BYTES} bytes")]
+    TooLarge {
+        /// The Rust name of the type.
+        of: &'static str,
+        /// Its encoded length.
+        bytes: usize,
+    },
+    /// The encoder failed; no type of this crate makes it do so.
+    #[error("cannot encode a {of}: {why}")]
+    Failed {
+        /// The Rust name of the type.
+        of: &'static str,
+        /// The encoder's reason.
+        why: String,
+    },
+}
+
+/// Encodes `value` as the payload of one packet.
+///
+/// # Errors
+/// [`EncodeError::TooLarge`] when the result exceeds [`MAX_PACKET_BYTES`].
+pub fn encode<T: Encode>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    let of = std::any::type_name::<T>();
+    let bytes = bincode::encode_to_vec(value, CONFIGURATION)
+        .map_err(|error| EncodeError::Failed { of, why: error.to_string() })?;
+    if bytes.len() > MAX_PACKET_BYTES {
+        return Err(EncodeError::TooLarge { of, bytes: bytes.len() });
+    }
+    Ok(bytes)
+}
+
+/// Decodes the whole of `bytes` as a `T`.
+///
+/// Allocates at most [`DECODE_BUDGET_BYTES`], whatever lengths the bytes claim.
+///
+/// # Errors
+/// [`DecodeError::Malformed`] and [`DecodeError::TrailingBytes`], both naming the type.
+pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let expected = std::any::type_name::<T>();
+    let (value, used) = bincode::decode_from_slice(bytes, CONFIGURATION)
+        .map_err(|error| DecodeError::Malformed { expected, why: error.to_string() })?;
+    if used != bytes.len() {
+        return Err(DecodeError::TrailingBytes { expected, left: bytes.len() - used });
+    }
+    Ok(value)
+}

@@ -1,0 +1,77 @@
+//! What an agent says when it does not answer.
+
+use crate::codec::{Decode, Encode};
+
+/// The payload of an `Error` packet: what failed, why, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, thiserror::Error)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+#[error("{what}: {why}")]
+pub struct Error {
+    /// [`Code`] as a number; a client treats one it does not know as [`Code::Internal`].
+    pub code: u16,
+    /// What failed, lower case, without a full stop.
+    pub what: String,
+    /// The reason.
+    pub why: String,
+    /// The command or setting that mends it, empty when there is none.
+    pub fix: String,
+}
+
+/// The kinds of [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum Code {
+    /// The agent failed; a bug.
+    Internal = 0,
+    /// The peer may not ask this agent (another user).
+    Refused = 1,
+    /// The token proof was missing or wrong.
+    Unauthenticated = 2,
+    /// The agent does not know this command.
+    UnknownCommand = 3,
+    /// The agent knows the command, not in this version.
+    UnknownVersion = 4,
+    /// The bytes were no valid packet or request.
+    Malformed = 5,
+    /// Another expensive command runs.
+    Busy = 6,
+    /// The program's author did not allow this command.
+    NotAllowed = 7,
+    /// A deadline passed.
+    TimedOut = 8,
+    /// The command cannot work on this system or in this process.
+    Unsupported = 9,
+    /// Too many connections at once.
+    TooManyConnections = 10,
+}
+
+impl Code {
+    /// The code with this number; [`Code::Internal`] for one this version does not know.
+    pub fn from_u16(number: u16) -> Code {
+        match number {
+            1 => Code::Refused,
+            2 => Code::Unauthenticated,
+            3 => Code::UnknownCommand,
+            4 => Code::UnknownVersion,
+            5 => Code::Malformed,
+            6 => Code::Busy,
+            7 => Code::NotAllowed,
+            8 => Code::TimedOut,
+            9 => Code::Unsupported,
+            10 => Code::TooManyConnections,
+            _ => Code::Internal,
+        }
+    }
+}
+
+impl Error {
+    /// An error with all its texts.
+    pub fn new(code: Code, what: impl Into<String>, why: impl Into<String>, fix: impl Into<String>) -> Error {
+        Error { code: code as u16, what: what.into(), why: why.into(), fix: fix.into() }
+    }
+
+    /// The kind of this error.
+    pub fn code(&self) -> Code {
+        Code::from_u16(self.code)
+    }
+}

@@ -1,0 +1,32 @@
+//! What travels between `rgops` and its agent, and where the agent is found.
+//!
+//! Constraints this crate was designed under:
+//!
+//! * **No I/O.** Every function takes bytes or values and returns bytes or values, so the agent can
+//!   drive it from its own Tokio runtime and the inspector from blocking sockets.
+//! * **Nothing is allocated on the word of the peer.** A length is checked against a limit before
+//!   any buffer is made ([`wire`]), and the decoder refuses what would outgrow its budget ([`codec`]).
+//! * **No recursive types.** 400,000 nested levels overflow the stack of every decoder we measured.
+//! * **The format is the contract**, not the crate that writes it: `SPEC.md` beside this crate is
+//!   complete enough for a client in another language, and `tests/golden` freezes its bytes.
+//!
+//! The order on the wire is: [`hello::MAGIC`] and a [`hello::ClientHello`]; the agent's magic and
+//! [`hello::AgentHello`] (over TCP only after the handshake of [`auth`]); one [`request::Envelope`];
+//! then packets of the answer until `End` or `Error`.
+
+#![forbid(unsafe_code)]
+
+pub mod auth;
+pub mod codec;
+pub mod discovery;
+pub mod error;
+pub mod hello;
+pub mod reply;
+pub mod request;
+pub mod wire;
+
+/// Version of the packet layer: magic, hello, packet header and handshake.
+///
+/// Commands have versions of their own ([`request::Command::version`]); a new field in a reply
+/// raises the command's version, not this one.
+pub const PROTOCOL_VERSION: u32 = 1;

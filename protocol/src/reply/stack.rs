@@ -1,0 +1,90 @@
+//! Answer of `stack`: `Data` packets, each one [`StackPart`].
+
+use super::{Known, Module, Stack};
+use crate::codec::{Decode, Encode};
+
+/// One part of the answer. `Modules` come before the first `Threads` that needs them.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub enum StackPart {
+    /// Loaded objects.
+    Modules(Vec<Module>),
+    /// Some of the threads.
+    Threads(Vec<ThreadStack>),
+    /// Last part.
+    Summary(StackSummary),
+}
+
+/// A thread and its stack.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct ThreadStack {
+    /// Kernel thread id in the agent's pid namespace.
+    pub tid: u32,
+    /// Name (`comm`), at most 15 bytes on Linux; control characters as the thread set them.
+    pub name: String,
+    /// State letter of proc(5): `R` running, `S` sleeping, `D` uninterruptible, `T` stopped, …; `?` unknown.
+    pub state: char,
+    /// CPU time used since the thread began, in nanoseconds.
+    pub cpu_ns: Known<u64>,
+    /// Kernel function it waits in (`wchan`), empty when it runs or the kernel hides it.
+    pub wchan: String,
+    /// System call it is in.
+    pub system_call: Known<SystemCall>,
+    /// Whether it belongs to the agent.
+    pub is_agent: bool,
+    /// How the stack was captured, or why not.
+    pub capture: Capture,
+    /// The stack.
+    pub stack: Stack,
+}
+
+/// What a thread does in the kernel (`/proc/PID/task/TID/syscall`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub enum SystemCall {
+    /// The thread runs, or waits for a CPU.
+    Running,
+    /// In a system call.
+    Number {
+        /// Its number on this architecture.
+        number: u32,
+        /// Its first argument: a descriptor, or the address of a futex.
+        first_argument: u64,
+    },
+    /// Stopped outside a system call.
+    NotInOne,
+}
+
+/// How a stack came about.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub enum Capture {
+    /// By a signal: the thread unwound itself in the handler.
+    Signal,
+    /// Without a signal: a verified copy of the sleeping thread's stack was unwound.
+    Quiet,
+    /// By a walk of the agent's own stack.
+    OwnThread,
+    /// Not at all.
+    Failed {
+        /// Why, lower case: `the thread blocks SIGPROF`, `no answer in 500 ms (state D)`, …
+        reason: String,
+    },
+}
+
+/// What the dump cost and covered.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct StackSummary {
+    /// When the dump began, nanoseconds since the Unix epoch.
+    pub unix_ns: u64,
+    /// From the first capture to the last, in nanoseconds.
+    pub capture_ns: u64,
+    /// Threads seen.
+    pub threads: u32,
+    /// Of these, captured.
+    pub captured: u32,
+    /// Threads that ended while the dump ran; they are not listed.
+    pub vanished: u32,
+}

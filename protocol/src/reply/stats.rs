@@ -1,0 +1,136 @@
+//! Answer of `stats`: one `Data` packet, a [`StatsReply`].
+
+use super::Known;
+use crate::codec::{Decode, Encode};
+
+/// What the process and its runtimes do.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct StatsReply {
+    /// Time since the process started, in nanoseconds.
+    pub uptime_ns: Known<u64>,
+    /// CPU time in user mode, in nanoseconds.
+    pub user_cpu_ns: Known<u64>,
+    /// CPU time in the kernel, in nanoseconds.
+    pub system_cpu_ns: Known<u64>,
+    /// CPUs of the machine that are online.
+    pub cpus_online: Known<u32>,
+    /// CPUs the process may run on (`sched_getaffinity`).
+    pub cpus_allowed: Known<u32>,
+    /// cgroup CPU quota in thousandths of a CPU; `Value(None)`: no limit.
+    pub cpu_quota_milli: Known<Option<u64>>,
+    /// cgroup periods in which it was throttled.
+    pub throttled_periods: Known<u64>,
+    /// Threads by state letter of proc(5).
+    pub threads: Known<Vec<ThreadsInState>>,
+    /// Open descriptors.
+    pub descriptors: Known<u64>,
+    /// Limit of open descriptors (soft `RLIMIT_NOFILE`).
+    pub descriptors_limit: Known<u64>,
+    /// Voluntary context switches of all live threads.
+    pub voluntary_switches: Known<u64>,
+    /// Involuntary context switches of all live threads.
+    pub involuntary_switches: Known<u64>,
+    /// Window over which `runtimes` and `thread_activity` were measured, in nanoseconds.
+    pub window_ns: u64,
+    /// Watched Tokio runtimes.
+    pub runtimes: Vec<RuntimeStats>,
+    /// What every thread did in the window.
+    pub thread_activity: Vec<ThreadActivity>,
+    /// What the agent costs.
+    pub agent: AgentStats,
+}
+
+/// A number of threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct ThreadsInState {
+    /// State letter of proc(5).
+    pub state: char,
+    /// How many.
+    pub count: u32,
+}
+
+/// A watched Tokio runtime.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct RuntimeStats {
+    /// Name given to `watch`, or `main` for the one `listen` was called in.
+    pub name: String,
+    /// `multi_thread`, `current_thread`, or what else Tokio calls it.
+    pub flavor: String,
+    /// Each worker, by its index.
+    pub workers: Vec<WorkerStats>,
+    /// Tasks that are not complete.
+    pub alive_tasks: u64,
+    /// Tasks in the global queue.
+    pub global_queue: u64,
+}
+
+/// A worker thread of a runtime, over the window.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct WorkerStats {
+    /// Whether it was parked at the end of the window (odd park-unpark count).
+    pub parked: bool,
+    /// Parks in the window.
+    pub parks: u64,
+    /// Time Tokio counted as busy in the window, in nanoseconds. Tokio publishes it when a worker
+    /// parks, so it stands still while a poll is stuck.
+    pub tokio_busy_ns: u64,
+    /// Busy time with the stuck poll repaired: the whole window when the worker was not parked and
+    /// did not park once, in nanoseconds.
+    pub busy_ns: u64,
+}
+
+/// What a thread did in the window (`/proc/self/task/TID/schedstat`).
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct ThreadActivity {
+    /// Kernel thread id.
+    pub tid: u32,
+    /// Name (`comm`).
+    pub name: String,
+    /// State letter at the end of the window.
+    pub state: char,
+    /// Time on a CPU in the window, in nanoseconds.
+    pub running_ns: Known<u64>,
+    /// Time waiting for a CPU in the window, in nanoseconds.
+    pub runnable_ns: Known<u64>,
+    /// Whether it belongs to the agent.
+    pub is_agent: bool,
+}
+
+/// What the agent did and cost since `listen`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct AgentStats {
+    /// Time since `listen`, in nanoseconds.
+    pub uptime_ns: u64,
+    /// Where it listens.
+    pub address: String,
+    /// Connections accepted.
+    pub connections: u64,
+    /// Connections open now, this one included.
+    pub open_connections: u64,
+    /// Requests answered, this one included.
+    pub requests: u64,
+    /// Peers refused: other users.
+    pub refused_users: u64,
+    /// Peers refused: no token, or a wrong one.
+    pub refused_tokens: u64,
+    /// Connections refused or ended because of a limit or a deadline.
+    pub refused_limits: u64,
+    /// Bytes that were no valid packet or request.
+    pub malformed: u64,
+    /// Commands told `busy`.
+    pub busy: u64,
+    /// Commands cancelled because the client hung up.
+    pub cancelled: u64,
+    /// Samples and stacks dropped since `listen`.
+    pub dropped: u64,
+    /// CPU time of the agent's thread, in nanoseconds.
+    pub cpu_ns: Known<u64>,
+    /// Bytes sent.
+    pub sent_bytes: u64,
+}

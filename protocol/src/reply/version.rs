@@ -1,0 +1,47 @@
+//! Answer of `version`: one `Data` packet, a [`VersionReply`].
+
+use super::Known;
+use crate::codec::{Decode, Encode};
+
+/// How the program was built. Facts of the build come from the agent's own compilation and from
+/// the executable's ELF sections; what they mean is made by the inspector.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct VersionReply {
+    /// `crate version` of the program, when its author gave it to `Options::program`.
+    pub program: Known<String>,
+    /// File name of the executable.
+    pub executable: Known<String>,
+    /// Build-id of the executable, empty where it has none.
+    pub build_id: Vec<u8>,
+    /// `rustc -V` of the compiler that built the agent, so the program.
+    pub rustc: String,
+    /// Target triple.
+    pub target: String,
+    /// Cargo profile: `debug` or `release` (cargo tells build scripts no more).
+    pub profile: String,
+    /// `opt-level` of the agent crate.
+    pub opt_level: String,
+    /// Whether debug assertions are on.
+    pub debug_assertions: bool,
+    /// `unwind` or `abort`.
+    pub panic: String,
+    /// Compiler strings of the executable's `.comment`, one each.
+    pub comment: Known<Vec<String>>,
+    /// Names of the executable's ELF sections.
+    pub sections: Known<Vec<String>>,
+    /// Up to a few mangled Rust symbol names, to tell the mangling; empty when stripped.
+    pub symbols: Known<Vec<String>>,
+    /// Bytes of the section `.dep-v0` (cargo-auditable: zlib-compressed JSON), empty when absent.
+    pub auditable: Vec<u8>,
+    /// Tokio's version.
+    pub tokio: Known<String>,
+    /// The global allocator, as far as the agent can tell.
+    pub allocator: Known<String>,
+    /// Version of the agent crate.
+    pub agent: String,
+    /// Version of the packet layer.
+    pub protocol: u32,
+    /// Cargo features of the agent that are on.
+    pub features: Vec<String>,
+}

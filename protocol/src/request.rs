@@ -1,0 +1,205 @@
+//! What can be asked.
+//!
+//! A request travels as an [`Envelope`], whose body is decoded only once command and version are
+//! known: so an unknown command is told apart from a malformed one and gets a typed answer.
+
+use crate::codec::{self, Decode, DecodeError, Encode, EncodeError};
+
+/// The commands, by their numbers on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum Command {
+    /// Every thread and its stack.
+    Stack = 1,
+    /// Process and allocator memory.
+    Memory = 2,
+    /// Runtime numbers: threads, descriptors, Tokio runtimes, the agent's own cost.
+    Stats = 3,
+    /// How the program was built.
+    Version = 4,
+    /// A CPU profile.
+    Cpu = 5,
+    /// Threads' states, CPU samples and runtime counters over time.
+    Trace = 6,
+}
+
+impl Command {
+    /// Every command this version knows.
+    pub const ALL: [Command; 6] =
+        [Command::Stack, Command::Memory, Command::Stats, Command::Version, Command::Cpu, Command::Trace];
+
+    /// The command with this number, if there is one.
+    pub fn from_u16(number: u16) -> Option<Command> {
+        Command::ALL.into_iter().find(|command| *command as u16 == number)
+    }
+
+    /// Newest version of the command this crate encodes and decodes.
+    pub fn version(self) -> u16 {
+        1
+    }
+
+    /// The name people type: `pprof-cpu`, `memstats`, …
+    pub fn name(self) -> &'static str {
+        match self {
+            Command::Stack => "stack",
+            Command::Memory => "memstats",
+            Command::Stats => "stats",
+            Command::Version => "version",
+            Command::Cpu => "pprof-cpu",
+            Command::Trace => "trace",
+        }
+    }
+
+    /// Whether it is expensive: at most one of these runs in a program at a time (`busy`).
+    pub fn is_exclusive(self) -> bool {
+        matches!(self, Command::Stack | Command::Cpu | Command::Trace)
+    }
+}
+
+/// The payload of a `Request` packet.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct Envelope {
+    /// [`Command`] as a number.
+    pub command: u16,
+    /// Version of the command; it fixes the layout of `body` and of the answer.
+    pub version: u16,
+    /// The command's own request, encoded: [`StackRequest`] and so on.
+    pub body: Vec<u8>,
+}
+
+/// A request with its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// See [`Command::Stack`].
+    Stack(StackRequest),
+    /// See [`Command::Memory`].
+    Memory(MemoryRequest),
+    /// See [`Command::Stats`].
+    Stats(StatsRequest),
+    /// See [`Command::Version`].
+    Version(VersionRequest),
+    /// See [`Command::Cpu`].
+    Cpu(CpuRequest),
+    /// See [`Command::Trace`].
+    Trace(TraceRequest),
+}
+
+/// Arguments of `stack`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct StackRequest {
+    /// Frames kept of each stack, leaf first; the agent may keep fewer.
+    pub max_depth: u32,
+}
+
+/// Arguments of `memstats`: none.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct MemoryRequest {}
+
+/// Arguments of `stats`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct StatsRequest {
+    /// Window over which busy shares are measured, in milliseconds.
+    pub window_ms: u32,
+}
+
+/// Arguments of `version`: none.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct VersionRequest {}
+
+/// Arguments of `pprof-cpu`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct CpuRequest {
+    /// How long to sample, in milliseconds.
+    pub duration_ms: u64,
+    /// Samples per second of a thread's CPU time.
+    pub hz: u32,
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct TraceRequest {
+    /// How long to trace, in milliseconds.
+    pub duration_ms: u64,
+    /// CPU samples per second of a thread's CPU time; 0 takes none.
+    pub hz: u32,
+    /// How often the states of threads are read, in microseconds; the agent may read less often.
+    pub interval_us: u32,
+}
+
+/// Why an [`Envelope`] is no [`Request`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// No command has this number.
+    #[error("unknown command {0}")]
+    UnknownCommand(u16),
+    /// The command exists, its version does not.
+    #[error("version {version} of {}, at most {} is known", command.name(), command.version())]
+    UnknownVersion {
+        /// The command asked for.
+        command: Command,
+        /// The version asked for.
+        version: u16,
+    },
+    /// The body is no valid request.
+    #[error(transparent)]
+    Body(#[from] DecodeError),
+}
+
+impl Request {
+    /// The command this asks.
+    pub fn command(&self) -> Command {
+        match self {
+            Request::Stack(_) => Command::Stack,
+            Request::Memory(_) => Command::Memory,
+            Request::Stats(_) => Command::Stats,
+            Request::Version(_) => Command::Version,
+            Request::Cpu(_) => Command::Cpu,
+            Request::Trace(_) => Command::Trace,
+        }
+    }
+
+    /// The request as it travels.
+    ///
+    /// # Errors
+    /// [`EncodeError`], which no value of these types produces.
+    pub fn to_envelope(&self) -> Result<Envelope, EncodeError> {
+        let body = match self {
+            Request::Stack(arguments) => codec::encode(arguments),
+            Request::Memory(arguments) => codec::encode(arguments),
+            Request::Stats(arguments) => codec::encode(arguments),
+            Request::Version(arguments) => codec::encode(arguments),
+            Request::Cpu(arguments) => codec::encode(arguments),
+            Request::Trace(arguments) => codec::encode(arguments),
+        }?;
+        let command = self.command();
+        Ok(Envelope { command: command as u16, version: command.version(), body })
+    }
+
+    /// What an envelope asks.
+    ///
+    /// # Errors
+    /// [`RequestError`], which says whether command, version or body is at fault.
+    pub fn from_envelope(envelope: &Envelope) -> Result<Request, RequestError> {
+        let command =
+            Command::from_u16(envelope.command).ok_or(RequestError::UnknownCommand(envelope.command))?;
+        if envelope.version != command.version() {
+            return Err(RequestError::UnknownVersion { command, version: envelope.version });
+        }
+        let body = &envelope.body;
+        Ok(match command {
+            Command::Stack => Request::Stack(codec::decode(body)?),
+            Command::Memory => Request::Memory(codec::decode(body)?),
+            Command::Stats => Request::Stats(codec::decode(body)?),
+            Command::Version => Request::Version(codec::decode(body)?),
+            Command::Cpu => Request::Cpu(codec::decode(body)?),
+            Command::Trace => Request::Trace(codec::decode(body)?),
+        })
+    }
+}
