@@ -30,3 +30,6 @@ pub mod wire;
 /// Commands have versions of their own ([`request::Command::version`]); a new field in a reply
 /// raises the command's version, not this one.
 pub const PROTOCOL_VERSION: u32 = 1;
+
+#[cfg(test)]
+mod golden;

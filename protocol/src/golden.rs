@@ -1,0 +1,417 @@
+//! The bytes of version 1, frozen: every message type, from `golden/*.hex`, decoded by `codec` and
+//! by `wincode`, an independent implementation of the same format.
+//!
+//! A change that makes this fail is a new version of that command. Only a message that was never
+//! released may be rewritten, with `RGOPS_BLESS=1 cargo test -p rgops-protocol golden`.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::path::PathBuf;
+
+use crate::reply::{End, Known, Module, Note, NoteKind, Progress, Stack, StackEnd};
+use crate::reply::{cpu, memory, stack, stats, trace, version};
+use crate::request::{self, Envelope};
+use crate::{auth, codec, error, hello};
+
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.hex"))
+}
+
+/// The bytes of a golden file: hexadecimal digits, white space and `#` comments ignored.
+fn frozen(name: &str) -> Vec<u8> {
+    let text = std::fs::read_to_string(file(name))
+        .unwrap_or_else(|error| panic!("{}: {error}", file(name).display()));
+    let digits: String = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default())
+        .flat_map(str::chars)
+        .filter(char::is_ascii_hexdigit)
+        .collect();
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+}
+
+fn bless(name: &str, debug: &str, bytes: &[u8]) {
+    let lines: Vec<String> = bytes
+        .chunks(32)
+        .map(|chunk| chunk.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        .collect();
+    std::fs::write(file(name), format!("# {debug}\n{}\n", lines.join("\n"))).unwrap();
+}
+
+macro_rules! golden {
+    ($test:ident, $type:ty, $value:expr) => {
+        #[test]
+        fn $test() {
+            let name = stringify!($test);
+            let value: $type = $value;
+            let ours = codec::encode(&value).unwrap();
+            if std::env::var_os("RGOPS_BLESS").is_some() {
+                bless(name, &format!("{value:?}"), &ours);
+            }
+            let frozen = frozen(name);
+            assert_eq!(ours, frozen, "the bytes of {name} changed");
+            assert_eq!(codec::decode::<$type>(&frozen).unwrap(), value);
+            let varint = wincode::config::Configuration::default().with_varint_encoding();
+            let other: $type = wincode::config::deserialize_exact(&frozen, varint).unwrap();
+            assert_eq!(other, value, "wincode reads {name} differently");
+            assert_eq!(wincode::config::serialize(&value, varint).unwrap(), frozen);
+            // One byte short and one byte more are both refused.
+            assert!(codec::decode::<$type>(&[&frozen[..], &[0]].concat()).is_err());
+            if !frozen.is_empty() {
+                assert!(codec::decode::<$type>(&frozen[..frozen.len() - 1]).is_err());
+            }
+        }
+    };
+}
+
+fn sample_stack() -> Stack {
+    Stack { frames: vec![0x5555_5555_4000, 0x7fff_f7dd_0123, 1], end: StackEnd::Root }
+}
+
+fn sample_modules() -> Vec<Module> {
+    vec![Module {
+        path: "/usr/bin/shop".into(),
+        build_id: vec![0xde, 0xad],
+        start_avma: 0x5555_5555_4000,
+        end_avma: 0x5555_5566_0000,
+        bias: 0x5555_5555_4000,
+        has_unwind_data: true,
+    }]
+}
+
+fn sample_cpu() -> cpu::CpuSample {
+    cpu::CpuSample { time_ns: 10_101_010, tid: 4711, weight: 3, stack: sample_stack() }
+}
+
+golden!(client_hello, hello::ClientHello, hello::ClientHello { protocol: 1, client: "rgops 0.1.0".into() });
+golden!(
+    agent_hello,
+    hello::AgentHello,
+    hello::AgentHello {
+        protocol: 1,
+        agent: "0.1.0".into(),
+        pid: 4711,
+        start_time: 123_456_789,
+        cookie: [7; 16],
+        build_id: (0..20).collect(),
+        name: "shop".into(),
+        commands: request::Command::ALL
+            .into_iter()
+            .map(|command| hello::CommandVersion { command: command as u16, version: 1 })
+            .collect(),
+    }
+);
+golden!(challenge, auth::Challenge, auth::Challenge { nonce: [1; 32] });
+golden!(client_proof, auth::ClientProof, auth::ClientProof { nonce: [2; 32], mac: [3; 32] });
+golden!(agent_proof, auth::AgentProof, auth::AgentProof { mac: [4; 32] });
+golden!(
+    error,
+    error::Error,
+    error::Error::new(error::Code::Busy, "cannot start pprof-cpu", "trace runs since 2 s", "try again")
+);
+golden!(request_envelope, Envelope, Envelope { command: 5, version: 1, body: vec![0xfb, 0x10, 0x27, 99] });
+golden!(request_stack, request::StackRequest, request::StackRequest { max_depth: 512 });
+golden!(request_memory, request::MemoryRequest, request::MemoryRequest {});
+golden!(request_stats, request::StatsRequest, request::StatsRequest { window_ms: 200 });
+golden!(request_version, request::VersionRequest, request::VersionRequest {});
+golden!(request_cpu, request::CpuRequest, request::CpuRequest { duration_ms: 30_000, hz: 99 });
+golden!(
+    request_trace,
+    request::TraceRequest,
+    request::TraceRequest { duration_ms: 5_000, hz: 99, interval_us: 5_000 }
+);
+golden!(progress, Progress, Progress { elapsed_ms: 1000, total_ms: 30_000, gathered: 99 });
+golden!(
+    end,
+    End,
+    End {
+        notes: [
+            NoteKind::Dropped,
+            NoteKind::Truncated,
+            NoteKind::Missing,
+            NoteKind::Approximate,
+            NoteKind::EndedEarly
+        ]
+        .into_iter()
+        .map(|kind| Note { kind, what: "samples".into(), count: 300, why: "the ring was full".into() })
+        .collect()
+    }
+);
+golden!(stack_modules, stack::StackPart, stack::StackPart::Modules(sample_modules()));
+golden!(
+    stack_threads,
+    stack::StackPart,
+    stack::StackPart::Threads(vec![
+        stack::ThreadStack {
+            tid: 4711,
+            name: "tokio-rt-worker".into(),
+            state: 'S',
+            cpu_ns: Known::Value(1_234_567_890),
+            wchan: "futex_do_wait".into(),
+            system_call: Known::Value(stack::SystemCall::Number {
+                number: 202,
+                first_argument: 0x7fff_0000_1000
+            }),
+            is_agent: false,
+            capture: stack::Capture::Signal,
+            stack: sample_stack(),
+        },
+        stack::ThreadStack {
+            tid: 4712,
+            name: "größe".into(),
+            state: 'D',
+            cpu_ns: Known::unavailable("schedstat is not readable", ""),
+            wchan: String::new(),
+            system_call: Known::Value(stack::SystemCall::Running),
+            is_agent: true,
+            capture: stack::Capture::Failed { reason: "no answer in 500 ms (state D)".into() },
+            stack: Stack { frames: vec![], end: StackEnd::NotCaptured },
+        },
+        stack::ThreadStack {
+            tid: 4713,
+            name: "q".into(),
+            state: 'T',
+            cpu_ns: Known::Value(0),
+            wchan: String::new(),
+            system_call: Known::Value(stack::SystemCall::NotInOne),
+            is_agent: false,
+            capture: stack::Capture::Quiet,
+            stack: Stack { frames: vec![1], end: StackEnd::DepthLimit },
+        },
+        stack::ThreadStack {
+            tid: 4714,
+            name: "o".into(),
+            state: 'R',
+            cpu_ns: Known::Value(0),
+            wchan: String::new(),
+            system_call: Known::unavailable("permission denied", "run the program without setuid"),
+            is_agent: false,
+            capture: stack::Capture::OwnThread,
+            stack: Stack { frames: vec![250, 251], end: StackEnd::Lost },
+        },
+    ])
+);
+golden!(
+    stack_summary,
+    stack::StackPart,
+    stack::StackPart::Summary(stack::StackSummary {
+        unix_ns: 1_795_386_238_433_888_352,
+        capture_ns: 1_500_000,
+        threads: 1000,
+        captured: 999,
+        vanished: 1
+    })
+);
+golden!(
+    memory,
+    memory::MemoryReply,
+    memory::MemoryReply {
+        sections: vec![memory::Section {
+            name: "process".into(),
+            fields: vec![
+                memory::Field {
+                    name: "rss".into(),
+                    unit: memory::Unit::Bytes,
+                    value: Known::Value(70_000),
+                    source: "/proc/self/statm".into(),
+                },
+                memory::Field {
+                    name: "major-faults".into(),
+                    unit: memory::Unit::Count,
+                    value: Known::unavailable("no /proc", "mount /proc"),
+                    source: "/proc/self/stat".into(),
+                },
+            ],
+        }],
+    }
+);
+golden!(
+    stats,
+    stats::StatsReply,
+    stats::StatsReply {
+        uptime_ns: Known::Value(5_000_000_000),
+        user_cpu_ns: Known::Value(1),
+        system_cpu_ns: Known::Value(2),
+        cpus_online: Known::Value(2),
+        cpus_allowed: Known::Value(2),
+        cpu_quota_milli: Known::Value(Some(1500)),
+        throttled_periods: Known::unavailable("no cgroup", ""),
+        threads: Known::Value(vec![stats::ThreadsInState { state: 'S', count: 9 }]),
+        descriptors: Known::Value(12),
+        descriptors_limit: Known::Value(1024),
+        voluntary_switches: Known::Value(100),
+        involuntary_switches: Known::Value(200),
+        window_ns: 200_000_000,
+        runtimes: vec![stats::RuntimeStats {
+            name: "main".into(),
+            flavor: "multi_thread".into(),
+            workers: vec![stats::WorkerStats {
+                parked: true,
+                parks: 3,
+                tokio_busy_ns: 10,
+                busy_ns: 200_000_000
+            }],
+            alive_tasks: 1041,
+            global_queue: 7,
+        }],
+        thread_activity: vec![stats::ThreadActivity {
+            tid: 4711,
+            name: "main".into(),
+            state: 'R',
+            running_ns: Known::Value(199_000_000),
+            runnable_ns: Known::Value(1_000_000),
+            is_agent: false,
+        }],
+        agent: stats::AgentStats {
+            uptime_ns: 4_000_000_000,
+            address: "/run/user/0/rgops/4711-99.sock".into(),
+            connections: 1,
+            open_connections: 2,
+            requests: 3,
+            refused_users: 4,
+            refused_tokens: 5,
+            refused_limits: 6,
+            malformed: 7,
+            busy: 8,
+            cancelled: 9,
+            dropped: 10,
+            cpu_ns: Known::Value(11),
+            sent_bytes: 12,
+        },
+    }
+);
+golden!(
+    version,
+    version::VersionReply,
+    version::VersionReply {
+        program: Known::unavailable("not given", "Options::default().program(…)"),
+        executable: Known::Value("shop".into()),
+        build_id: vec![1, 2, 3],
+        rustc: "rustc 1.95.0 (59807616e 2026-04-14)".into(),
+        target: "x86_64-unknown-linux-gnu".into(),
+        profile: "release".into(),
+        opt_level: "3".into(),
+        debug_assertions: false,
+        panic: "unwind".into(),
+        comment: Known::Value(vec!["GCC: (Debian 12.2.0-14+deb12u1) 12.2.0".into()]),
+        sections: Known::Value(vec![".text".into()]),
+        symbols: Known::Value(vec!["_ZN4main17h0123456789abcdefE".into()]),
+        auditable: vec![0x78, 0x9c],
+        tokio: Known::Value("1.54.1".into()),
+        allocator: Known::Value("glibc".into()),
+        agent: "0.1.0".into(),
+        protocol: 1,
+        features: vec!["jemalloc".into()],
+    }
+);
+golden!(
+    cpu_start,
+    cpu::CpuPart,
+    cpu::CpuPart::Start(cpu::CpuStart {
+        unix_ns: 1_795_386_238_433_888_352,
+        period_ns: 10_101_010,
+        engine: "native".into(),
+        fallback: String::new()
+    })
+);
+golden!(cpu_modules, cpu::CpuPart, cpu::CpuPart::Modules(sample_modules()));
+golden!(cpu_samples, cpu::CpuPart, cpu::CpuPart::Samples(vec![sample_cpu()]));
+golden!(
+    cpu_totals,
+    cpu::CpuPart,
+    cpu::CpuPart::Totals(cpu::CpuTotals {
+        duration_ns: 30_000_000_000,
+        process_cpu_ns: 1_000_000_000,
+        agent_cpu_ns: 1_000_000,
+        unsampled_cpu_ns: 5,
+        threads: vec![cpu::CpuThread { tid: 1, name: "main".into(), cpu_ns: 2, weight: 3, ended: true }],
+        samples: 1,
+        weight: 2,
+        dropped_ring: 3,
+        dropped_cache: 4,
+        truncated: 5,
+        lost_walks: 6,
+        foreign_signals: 7,
+        timer_failures: 8,
+    })
+);
+golden!(
+    trace_start,
+    trace::TracePart,
+    trace::TracePart::Start(trace::TraceStart {
+        unix_ns: 1,
+        monotonic_ns: 2,
+        pid: 3,
+        interval_ns: 5_000_000,
+        period_ns: 0,
+        no_samples: "another profile runs".into(),
+        runtimes: vec!["main".into()],
+    })
+);
+golden!(
+    trace_threads,
+    trace::TracePart,
+    trace::TracePart::Threads(vec![trace::TraceThread {
+        tid: 1,
+        name: "main".into(),
+        is_agent: false,
+        first_ns: 0
+    }])
+);
+golden!(trace_modules, trace::TracePart, trace::TracePart::Modules(vec![]));
+golden!(
+    trace_activity,
+    trace::TracePart,
+    trace::TracePart::Activity(vec![trace::ThreadPoint {
+        time_ns: 1,
+        tid: 2,
+        running_ns: 3,
+        runnable_ns: 4,
+        state: 'S',
+        system_call: Known::Value(stack::SystemCall::Number { number: 0, first_argument: 5 }),
+        descriptor: "socket".into(),
+        wchan: String::new(),
+    }])
+);
+golden!(trace_samples, trace::TracePart, trace::TracePart::Samples(vec![sample_cpu()]));
+golden!(
+    trace_runtimes,
+    trace::TracePart,
+    trace::TracePart::Runtimes(vec![trace::RuntimePoint {
+        time_ns: 1,
+        runtime: 0,
+        alive_tasks: 2,
+        global_queue: 3,
+        parked: 4,
+        workers: 5,
+        busy_ns: 6,
+    }])
+);
+golden!(
+    trace_totals,
+    trace::TracePart,
+    trace::TracePart::Totals(trace::TraceTotals {
+        duration_ns: 1,
+        readings: 2,
+        late_readings: 3,
+        process_cpu_ns: 4,
+        agent_cpu_ns: 5,
+        samples: 6,
+        dropped_weight: 7,
+    })
+);
+
+/// What an agent of another age may send is refused with the command and version at fault.
+#[test]
+fn unknown_commands_and_versions_are_told_apart() {
+    use crate::request::{Command, Request, RequestError};
+    let newer = Envelope { command: Command::Cpu as u16, version: 2, body: vec![1, 2, 3] };
+    assert_eq!(
+        Request::from_envelope(&newer),
+        Err(RequestError::UnknownVersion { command: Command::Cpu, version: 2 })
+    );
+    let unknown = Envelope { command: 77, version: 1, body: vec![] };
+    assert_eq!(Request::from_envelope(&unknown), Err(RequestError::UnknownCommand(77)));
+    let malformed = Envelope { command: Command::Cpu as u16, version: 1, body: vec![0xff] };
+    assert!(matches!(Request::from_envelope(&malformed), Err(RequestError::Body(_))));
+}

@@ -1,0 +1,165 @@
+//! Properties of the codec: what is encoded comes back; what is not valid is refused, never worse.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use proptest::prelude::*;
+
+use rgops_protocol::codec;
+use rgops_protocol::discovery::SocketName;
+use rgops_protocol::error::Error;
+use rgops_protocol::hello::{AgentHello, CommandVersion};
+use rgops_protocol::reply::cpu::{CpuPart, CpuSample};
+use rgops_protocol::reply::memory::MemoryReply;
+use rgops_protocol::reply::stack::{Capture, StackPart, SystemCall, ThreadStack};
+use rgops_protocol::reply::stats::StatsReply;
+use rgops_protocol::reply::trace::TracePart;
+use rgops_protocol::reply::version::VersionReply;
+use rgops_protocol::reply::{Known, Stack, StackEnd};
+use rgops_protocol::request::{CpuRequest, Envelope, Request, TraceRequest};
+use rgops_protocol::wire::{HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES, packet};
+
+fn stacks() -> impl Strategy<Value = Stack> {
+    let ends = prop_oneof![
+        Just(StackEnd::Root),
+        Just(StackEnd::DepthLimit),
+        Just(StackEnd::Lost),
+        Just(StackEnd::NotCaptured)
+    ];
+    (prop::collection::vec(any::<u64>(), 0..64), ends).prop_map(|(frames, end)| Stack { frames, end })
+}
+
+fn known<T: Clone + std::fmt::Debug + 'static>(
+    values: impl Strategy<Value = T> + 'static,
+) -> impl Strategy<Value = Known<T>> {
+    prop_oneof![
+        values.prop_map(Known::Value),
+        (".*", ".*").prop_map(|(reason, fix)| Known::unavailable(reason, fix))
+    ]
+}
+
+fn threads() -> impl Strategy<Value = ThreadStack> {
+    let system_calls = prop_oneof![
+        Just(SystemCall::Running),
+        Just(SystemCall::NotInOne),
+        any::<(u32, u64)>()
+            .prop_map(|(number, first_argument)| SystemCall::Number { number, first_argument }),
+    ];
+    let captures = prop_oneof![
+        Just(Capture::Signal),
+        Just(Capture::Quiet),
+        Just(Capture::OwnThread),
+        ".*".prop_map(|reason| Capture::Failed { reason }),
+    ];
+    let names = (any::<u32>(), ".*", any::<char>(), ".*", any::<bool>());
+    (names, known(any::<u64>()), known(system_calls), captures, stacks()).prop_map(
+        |((tid, name, state, wchan, is_agent), cpu_ns, system_call, capture, stack)| ThreadStack {
+            tid,
+            name,
+            state,
+            cpu_ns,
+            wchan,
+            system_call,
+            is_agent,
+            capture,
+            stack,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn threads_come_back(threads in prop::collection::vec(threads(), 0..8)) {
+        let part = StackPart::Threads(threads);
+        prop_assert_eq!(codec::decode::<StackPart>(&codec::encode(&part).unwrap()).unwrap(), part);
+    }
+
+    #[test]
+    fn samples_come_back(time_ns: u64, tid: u32, weight: u32, stack in stacks()) {
+        let part = CpuPart::Samples(vec![CpuSample { time_ns, tid, weight, stack }]);
+        prop_assert_eq!(codec::decode::<CpuPart>(&codec::encode(&part).unwrap()).unwrap(), part);
+    }
+
+    #[test]
+    fn requests_come_back(duration_ms: u64, hz: u32, interval_us: u32) {
+        for request in [
+            Request::Cpu(CpuRequest { duration_ms, hz }),
+            Request::Trace(TraceRequest { duration_ms, hz, interval_us }),
+        ] {
+            let bytes = codec::encode(&request.to_envelope().unwrap()).unwrap();
+            let envelope: Envelope = codec::decode(&bytes).unwrap();
+            prop_assert_eq!(Request::from_envelope(&envelope).unwrap(), request);
+        }
+    }
+
+    #[test]
+    fn hellos_come_back(
+        pid: u32, start_time: u64, cookie: [u8; 16], build_id: Vec<u8>, name: String,
+        commands in prop::collection::vec(any::<(u16, u16)>(), 0..20),
+    ) {
+        let commands =
+            commands.into_iter().map(|(command, version)| CommandVersion { command, version }).collect();
+        let hello = AgentHello {
+            protocol: 1, agent: "0".into(), pid, start_time, cookie, build_id, name, commands,
+        };
+        prop_assert_eq!(codec::decode::<AgentHello>(&codec::encode(&hello).unwrap()).unwrap(), hello);
+    }
+
+    /// Whatever arrives is a value or an error: no panic, no abort, no endless loop.
+    #[test]
+    fn any_bytes_are_a_value_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+        let _ = codec::decode::<AgentHello>(&bytes);
+        let _ = codec::decode::<Error>(&bytes);
+        let _ = codec::decode::<StackPart>(&bytes);
+        let _ = codec::decode::<CpuPart>(&bytes);
+        let _ = codec::decode::<TracePart>(&bytes);
+        let _ = codec::decode::<MemoryReply>(&bytes);
+        let _ = codec::decode::<StatsReply>(&bytes);
+        let _ = codec::decode::<VersionReply>(&bytes);
+        if let Ok(envelope) = codec::decode::<Envelope>(&bytes) {
+            let _ = Request::from_envelope(&envelope);
+        }
+    }
+
+    #[test]
+    fn a_header_says_what_packet_wrote(payload in prop::collection::vec(any::<u8>(), 0..2048)) {
+        let bytes = packet(Kind::Data, &payload);
+        let head = *bytes.first_chunk::<HEADER_BYTES>().unwrap();
+        let header = Header::parse(head, MAX_PACKET_BYTES).unwrap();
+        prop_assert_eq!(header, Header { kind: Kind::Data, length: payload.len() });
+        prop_assert_eq!(&bytes[HEADER_BYTES..], &payload[..]);
+        if !payload.is_empty() {
+            prop_assert!(Header::parse(head, payload.len() - 1).is_err());
+        }
+    }
+
+    #[test]
+    fn socket_names_come_back(pid: u32, start_time: u64) {
+        let name = SocketName { pid, start_time };
+        prop_assert_eq!(SocketName::parse(&name.file_name()), Some(name));
+    }
+}
+
+/// A length of 2^63 and one of 3 GiB, each with nothing behind it: refused without allocating.
+#[test]
+fn a_lying_length_is_refused_before_it_is_allocated() {
+    for length in [i64::MAX as u64, 3 << 30, 64 << 20] {
+        let mut bytes = vec![0xfd];
+        bytes.extend_from_slice(&length.to_le_bytes());
+        let error = codec::decode::<Vec<u64>>(&bytes).unwrap_err();
+        assert!(error.to_string().contains("LimitExceeded"), "{error}");
+    }
+    assert!(Header::parse([0xff, 0xff, 0xff, 0xff, Kind::Data as u8], MAX_PACKET_BYTES).is_err());
+    assert!(Header::parse([0, 0, 0, 0, 200], MAX_PACKET_BYTES).is_err());
+}
+
+#[test]
+fn bytes_left_behind_a_value_are_refused() {
+    let error = codec::decode::<u32>(&[1, 2, 3]).unwrap_err();
+    assert_eq!(error, codec::DecodeError::TrailingBytes { expected: "u32", left: 2 });
+}
+
+#[test]
+fn a_value_that_exceeds_a_packet_is_not_encoded() {
+    let error = codec::encode(&vec![0u8; MAX_PACKET_BYTES + 1]).unwrap_err();
+    assert!(matches!(error, codec::EncodeError::TooLarge { .. }));
+}
