@@ -249,7 +249,7 @@ golden!(
                 parked: true,
                 parks: 3,
                 tokio_busy_ns: 10,
-                busy_ns: 200_000_000
+                busy_ns: Known::Value(200_000_000)
             }],
             alive_tasks: 1041,
             global_queue: 7,

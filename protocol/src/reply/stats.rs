@@ -59,7 +59,7 @@ pub struct RuntimeStats {
     pub name: String,
     /// `multi_thread`, `current_thread`, or what else Tokio calls it.
     pub flavor: String,
-    /// Each worker, by its index.
+    /// Each worker, by its index; none when the runtime was shut down.
     pub workers: Vec<WorkerStats>,
     /// Tasks that are not complete.
     pub alive_tasks: u64,
@@ -79,8 +79,9 @@ pub struct WorkerStats {
     /// parks, so it stands still while a poll is stuck.
     pub tokio_busy_ns: u64,
     /// Busy time with the stuck poll repaired: the whole window when the worker was not parked and
-    /// did not park once, in nanoseconds.
-    pub busy_ns: u64,
+    /// did not park once, in nanoseconds. Not known for a `current_thread` runtime that did not
+    /// move at all: its poll is stuck, or nobody drives it, and Tokio's counters do not tell.
+    pub busy_ns: Known<u64>,
 }
 
 /// What a thread did in the window (`/proc/self/task/TID/schedstat`).
