@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+use rgops_inspect::client::ClientError;
+use rgops_inspect::processes::ResolveError;
+use rgops_protocol::error::{Code, Error as AgentError};
+
 /// How `rgops` ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -29,6 +33,8 @@ impl From<Exit> for ExitCode {
 }
 
 /// A failure: what, why, and the command or setting that mends it.
+///
+/// Printed as `rgops: WHAT: WHY` and, when there is one, `fix: FIX`.
 #[derive(Debug)]
 pub struct Failure {
     /// The exit code it leads to.
@@ -39,4 +45,56 @@ pub struct Failure {
     pub why: String,
     /// What to do, possibly several lines; empty when nothing helps.
     pub fix: String,
+}
+
+impl Failure {
+    /// A failure with all its texts; `fix` is empty when nothing helps.
+    pub fn new(
+        exit: Exit,
+        what: impl Into<String>,
+        why: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Failure {
+        Failure { exit, what: what.into(), why: why.into(), fix: fix.into() }
+    }
+
+    /// The same failure with another exit code, as when part of an answer was printed before it.
+    #[must_use]
+    pub fn with_exit(mut self, exit: Exit) -> Failure {
+        self.exit = exit;
+        self
+    }
+}
+
+impl From<AgentError> for Failure {
+    fn from(error: AgentError) -> Failure {
+        let exit = match error.code() {
+            Code::Internal | Code::Malformed => Exit::Internal,
+            Code::TimedOut => Exit::TimedOut,
+            Code::Refused
+            | Code::Unauthenticated
+            | Code::UnknownCommand
+            | Code::UnknownVersion
+            | Code::Busy
+            | Code::NotAllowed
+            | Code::Unsupported
+            | Code::TooManyConnections => Exit::Refused,
+        };
+        Failure::new(exit, error.what, error.why, error.fix)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Failure {
+        match error {
+            ClientError::Agent(error) => error.into(),
+            other => Failure::new(Exit::Internal, "cannot ask the agent", other.to_string(), ""),
+        }
+    }
+}
+
+impl From<ResolveError> for Failure {
+    fn from(error: ResolveError) -> Failure {
+        Failure::new(Exit::NotFound, "cannot find the target", error.to_string(), "")
+    }
 }

@@ -1,4 +1,23 @@
 //! The command line `rgops`, thin: arguments, terminal, exit codes. Meaning is made in `rgops-inspect`.
 
+pub mod arguments;
 pub mod command;
 pub mod exit;
+pub mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Reads the command line, runs the command, prints its failure; the whole of `main`.
+///
+/// A wrong command line ends the process here with exit code 2, `--help` and `--version` with 0.
+pub fn run() -> ExitCode {
+    match arguments::CommandLine::parse().run() {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            terminal::print_failure(&failure);
+            failure.exit.into()
+        }
+    }
+}

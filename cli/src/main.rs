@@ -1,2 +1,7 @@
 //! `rgops`: ask a running Rust program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rgops::run()
+}

@@ -1,7 +1,9 @@
 //! The commands, one file each: arguments, then `run`.
 
+pub mod completions;
 pub mod info;
 pub mod list;
+pub mod man;
 pub mod memstats;
 pub mod pprof_cpu;
 pub mod stack;
@@ -10,23 +12,56 @@ pub mod trace;
 pub mod tree;
 pub mod version;
 
-use rgops_inspect::processes::Target;
+pub use crate::arguments::AgentArguments;
+use crate::exit::{Exit, Failure};
 
-use crate::exit::Failure;
-
-/// What every command that asks an agent takes.
-#[derive(Debug, Clone, clap::Args)]
-pub struct AgentArguments {
-    /// A pid, a unique process name, a socket path or host:port
-    pub target: String,
-    /// Print JSON with a versioned schema instead of text
-    #[arg(long)]
-    pub json: bool,
+/// What can be asked.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Command {
+    /// List the Rust processes of this host; the same as no command
+    #[command(visible_alias = "ls")]
+    List(list::List),
+    /// Show one process in detail; the same as `rgops TARGET [DURATION]`
+    #[command(visible_aliases = ["process", "pid", "proc"])]
+    Info(info::Info),
+    /// Show the Rust processes of this host as a tree
+    Tree(tree::Tree),
+    /// Show every thread and its stack
+    Stack(stack::Stack),
+    /// Show memory: the process, its cgroup, its allocator
+    Memstats(memstats::Memstats),
+    /// Show threads, descriptors, CPU and the Tokio runtimes
+    Stats(stats::Stats),
+    /// Show how the program was built
+    Version(version::Version),
+    /// Profile the CPU, save a pprof file and show the top functions
+    PprofCpu(pprof_cpu::PprofCpu),
+    /// Trace every thread's states over time into a Perfetto file
+    Trace(trace::Trace),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+    /// Print the manual page
+    Man(man::Man),
 }
 
-impl AgentArguments {
-    /// Finds the target.
-    pub fn resolve(&self) -> Result<Target, Failure> {
-        unimplemented!()
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Its failure.
+    pub fn run(&self) -> Result<Exit, Failure> {
+        match self {
+            Command::List(list) => list.run(),
+            Command::Info(info) => info.run(),
+            Command::Tree(tree) => tree.run(),
+            Command::Stack(stack) => stack.run(),
+            Command::Memstats(memstats) => memstats.run(),
+            Command::Stats(stats) => stats.run(),
+            Command::Version(version) => version.run(),
+            Command::PprofCpu(pprof_cpu) => pprof_cpu.run(),
+            Command::Trace(trace) => trace.run(),
+            Command::Completions(completions) => completions.run(),
+            Command::Man(man) => man.run(),
+        }
     }
 }

@@ -5,8 +5,9 @@ use crate::exit::{Exit, Failure};
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Tree {
-    #[command(flatten)]
-    agent: super::AgentArguments,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 impl Tree {

@@ -1,0 +1,201 @@
+//! The command line: the top level, and what every command that asks an agent takes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use rgops_inspect::client::{Client, Timeouts};
+use rgops_inspect::processes::{self, Target};
+use rgops_protocol::auth::Token;
+use rgops_protocol::discovery::TOKEN_VARIABLE;
+
+use crate::command::{Command, info::Info, list::List};
+use crate::exit::{Exit, Failure};
+
+const EXAMPLES: &str = "\
+Examples:
+  rgops                        every Rust process of this host; * marks an agent
+  rgops 4711                   one process in detail; `rgops 4711 2s` measures its CPU for 2 s
+  rgops stack 4711             every thread's stack
+  rgops pprof-cpu shop         a CPU profile of the one process named shop
+  rgops stats 10.0.0.7:7777    over TCP, with the token in $RGOPS_TOKEN or --token-file
+  rgops memstats 4711 --json   for scripts
+
+A TARGET is a pid, a unique process name, a socket path or host:port.
+
+Exit codes: 0 fine, 1 internal error, 2 usage, 3 no such process or no agent, 4 refused,
+5 timed out, 6 answered in part.";
+
+/// Ask a running Rust program: stacks, memory, runtime stats, CPU profiles and traces.
+///
+/// Without arguments it lists the Rust processes of this host.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "rgops",
+    version,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    override_usage = "rgops [--json]\n       rgops TARGET [DURATION]\n       rgops COMMAND …"
+)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Show this process in detail: a pid or a unique process name
+    target: Option<String>,
+    /// Measure its CPU usage for so long: 2s, 500ms, or 2 for seconds
+    #[arg(value_parser = duration)]
+    duration: Option<Duration>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+impl CommandLine {
+    /// Runs what was asked.
+    ///
+    /// # Errors
+    /// The command's failure.
+    pub fn run(self) -> Result<Exit, Failure> {
+        if let Some(word) = self.target.as_deref().filter(|word| Command::has_subcommand(word)) {
+            // An option before the command makes clap take the command for a target.
+            let fix = format!("rgops {word} … --json");
+            return Err(Failure::new(
+                Exit::Usage,
+                "cannot tell what is asked",
+                "options go behind the command",
+                fix,
+            ));
+        }
+        match (self.command, self.target) {
+            (Some(command), _) => command.run(),
+            (None, Some(target)) => Info { target, duration: self.duration, json: self.json }.run(),
+            (None, None) => List { json: self.json }.run(),
+        }
+    }
+}
+
+/// What every command that asks an agent takes.
+#[derive(Debug, Clone, Args)]
+pub struct AgentArguments {
+    /// A pid, a unique process name, a socket path or host:port
+    pub target: String,
+    /// Print JSON with a versioned schema instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Give up when the agent is silent for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Read the token for host:port from this file; else it is taken from $RGOPS_TOKEN
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+impl AgentArguments {
+    /// Finds the target and connects to its agent. The target says where its files are.
+    ///
+    /// # Errors
+    /// No such process, no agent, refused, timed out: each with its exit code and what to do.
+    pub fn connect(&self) -> Result<(Client, Target), Failure> {
+        let target = processes::resolve(&self.target, self.token()?)?;
+        let timeouts = Timeouts { connect: self.timeout, silence: self.timeout };
+        let client = Client::connect(&target.endpoint, timeouts)?;
+        Ok((client, target))
+    }
+
+    /// The token is never an argument: those are seen by everyone who can run `ps`.
+    fn token(&self) -> Result<Option<Token>, Failure> {
+        let (origin, secret) = match &self.token_file {
+            Some(file) => {
+                let secret = std::fs::read(file).map_err(|error| {
+                    let what = format!("cannot read the token file {}", file.display());
+                    Failure::new(Exit::Usage, what, error.to_string(), "")
+                })?;
+                (format!("the token in {}", file.display()), secret)
+            }
+            None => match std::env::var_os(TOKEN_VARIABLE) {
+                Some(secret) => (format!("the token in ${TOKEN_VARIABLE}"), secret.into_encoded_bytes()),
+                None => return Ok(None),
+            },
+        };
+        Token::new(secret).map(Some).map_err(|error| {
+            let (why, fix) = (error.to_string(), "use the token the program was started with");
+            Failure::new(Exit::Usage, format!("cannot use {origin}"), why, fix)
+        })
+    }
+}
+
+/// Reads a duration as gops does: `2s`, `500ms`, `1m30s`, or a bare number of seconds.
+///
+/// # Errors
+/// A text that says what is allowed.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return seconds(text);
+    }
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|char: char| !char.is_ascii_digit() && char != '.').unwrap_or(rest.len());
+        let (number, tail) = rest.split_at(digits);
+        let letters = tail.find(|char: char| char.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(letters);
+        let scale = match unit {
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return Err("write it as 2s, 500ms, 1m30s, or a number of seconds".to_owned()),
+        };
+        let part =
+            number.parse::<f64>().ok().and_then(|number| Duration::try_from_secs_f64(number * scale).ok());
+        let part = part.ok_or_else(|| format!("`{number}` is no number"))?;
+        total = total.checked_add(part).ok_or("too long")?;
+        rest = tail;
+    }
+    if total.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(total) }
+}
+
+/// Reads a number of seconds, fractions allowed.
+///
+/// # Errors
+/// A text that says what is allowed.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.parse::<f64>().map_err(|_| "not a number of seconds".to_owned())?;
+    match Duration::try_from_secs_f64(number) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("must be a positive number of seconds".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_gops_reads_them() {
+        assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2"), Ok(Duration::from_secs(2)));
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("0.5s"), Ok(Duration::from_millis(500)));
+        for wrong in ["", "0", "0s", "-2s", "s", "2x", "2s3", "nan", "1e99s", "."] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_first_word_that_is_no_command_is_a_target() {
+        let line = CommandLine::try_parse_from(["rgops", "4711", "500ms"]);
+        let Ok(CommandLine { command: None, target: Some(target), duration: Some(duration), .. }) = line
+        else {
+            panic!("{line:?}");
+        };
+        assert_eq!((target.as_str(), duration), ("4711", Duration::from_millis(500)));
+    }
+}

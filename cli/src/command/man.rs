@@ -1,0 +1,57 @@
+//! `rgops man`: the manual page, made from the same definitions as `--help`.
+
+use clap::CommandFactory;
+use clap_mangen::Man as Page;
+
+use crate::arguments::CommandLine;
+use crate::exit::{Exit, Failure};
+use crate::terminal;
+
+/// Arguments of `rgops man`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    after_help = "Examples:\n  rgops man | man -l -\n  rgops man stack | man -l -\n  rgops man > /usr/local/share/man/man1/rgops.1"
+)]
+pub struct Man {
+    /// The page of this command instead of the main one
+    command: Option<String>,
+}
+
+impl Man {
+    /// Prints the page as roff.
+    ///
+    /// # Errors
+    /// When there is no such command, or standard output cannot be written.
+    pub fn run(&self) -> Result<Exit, Failure> {
+        let mut command = CommandLine::command();
+        command.build();
+        let command = match &self.command {
+            None => command,
+            Some(name) => {
+                let found = command.find_subcommand(name).cloned().ok_or_else(|| {
+                    let what = format!("cannot print the page of {name}");
+                    Failure::new(
+                        Exit::Usage,
+                        what,
+                        "there is no such command",
+                        "rgops --help lists the commands",
+                    )
+                })?;
+                let page_name = format!("rgops-{}", found.get_name());
+                // `build` set "rgops stack" as the name to show; the page is called rgops-stack(1).
+                found.display_name(page_name)
+            }
+        };
+        let mut page = Vec::new();
+        Page::new(command).render(&mut page).map_err(|error| {
+            Failure::new(
+                Exit::Internal,
+                "cannot make the manual page",
+                error.to_string(),
+                "report this as a bug",
+            )
+        })?;
+        terminal::print(&String::from_utf8_lossy(&page))?;
+        Ok(Exit::Fine)
+    }
+}

@@ -1,0 +1,191 @@
+//! What people see: text and JSON on standard output, everything else on standard error.
+//!
+//! Colours appear only on a terminal and never under `NO_COLOR` (anstream decides); a reader that
+//! went away (`rgops | head`) ends the output in silence.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rgops_protocol::reply::{End, Note, NoteKind, Progress};
+use serde::Serialize;
+
+use crate::exit::{Exit, Failure};
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const FIX: Style = AnsiColor::Green.on_default().bold();
+const NOTE: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Whether standard output is a terminal.
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Prints `text` as it is, with no line end added. Colours in it are kept on a terminal only.
+///
+/// # Errors
+/// When standard output cannot be written (a full disk); a closed pipe is no error.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = anstream::stdout().lock();
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Prints `value` as indented JSON and a line end.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let mut text = serde_json::to_string_pretty(value).map_err(|error| {
+        Failure::new(Exit::Internal, "cannot make JSON", error.to_string(), "report this as a bug")
+    })?;
+    text.push('\n');
+    // Not through anstream: JSON escapes control characters, so there is nothing to strip.
+    let mut stdout = io::stdout().lock();
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Internal, "cannot write to standard output", error.to_string(), ""))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints one line about what is going on to standard error: `Profile saved to …`.
+pub fn say(text: &str) {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(anstream::stderr().lock(), "{}", escape(text));
+}
+
+/// Prints a failure to standard error: `rgops: what: why`, then `fix: …`.
+pub fn print_failure(failure: &Failure) {
+    let mut text = format!("{ERROR}rgops{ERROR:#}: {}: {}\n", escape(&failure.what), escape(&failure.why));
+    for (number, line) in failure.fix.lines().enumerate() {
+        match number {
+            0 => text.push_str(&format!("{FIX}fix{FIX:#}: {}\n", escape(line))),
+            _ => text.push_str(&format!("     {}\n", escape(line))),
+        }
+    }
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Says on standard error what an answer lacks, one line a note, and returns the exit code for it:
+/// [`Exit::Partial`] when something was lost, cut or could not be captured.
+pub fn print_notes(end: &End) -> Exit {
+    for note in &end.notes {
+        let _ = writeln!(anstream::stderr().lock(), "{NOTE}note{NOTE:#}: {}", escape(&note_text(note)));
+    }
+    exit_of(end)
+}
+
+/// The exit code an answer's notes lead to, as [`print_notes`] returns it; for `--json`, whose
+/// notes are in the JSON itself.
+pub fn exit_of(end: &End) -> Exit {
+    let lacking = |note: &Note| match note.kind {
+        NoteKind::Dropped | NoteKind::Truncated | NoteKind::Missing => true,
+        NoteKind::Approximate | NoteKind::EndedEarly => false,
+    };
+    if end.notes.iter().any(lacking) { Exit::Partial } else { Exit::Fine }
+}
+
+fn note_text(note: &Note) -> String {
+    let Note { kind, what, count, why } = note;
+    match kind {
+        NoteKind::Dropped => format!("{count} {what} dropped: {why}"),
+        NoteKind::Truncated => format!("{count} {what} cut short: {why}"),
+        NoteKind::Missing => format!("{count} {what} missing: {why}"),
+        NoteKind::Approximate => format!("{count} {what} approximate: {why}"),
+        NoteKind::EndedEarly => format!("ended early with {count} {what}: {why}"),
+    }
+}
+
+/// A bar on standard error that shows how far a command is; nothing when that is no terminal.
+#[derive(Debug)]
+pub struct Bar(ProgressBar);
+
+/// A progress bar for a command that will take about `total`; `label` is what it does, as
+/// `Profiling CPU`. It disappears when it is dropped.
+pub fn bar(label: &str, total: Duration) -> Bar {
+    // indicatif draws nothing when standard error is no terminal.
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_length(u64::try_from(total.as_millis()).unwrap_or(u64::MAX));
+    // The template is constant, so it parses; the default style would do as well.
+    if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:30}] {msg}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_prefix(label.to_owned());
+    Bar(bar)
+}
+
+impl Bar {
+    /// Moves the bar to what the agent said; `gathered` names what it counts, as `samples`.
+    pub fn update(&self, progress: &Progress, gathered: &str) {
+        if progress.total_ms > 0 {
+            self.0.set_length(progress.total_ms);
+        }
+        self.0.set_position(progress.elapsed_ms.min(self.0.length().unwrap_or(u64::MAX)));
+        self.0.set_message(format!(
+            "{:.1}/{:.1} s  {} {gathered}",
+            progress.elapsed_ms as f64 / 1e3,
+            self.0.length().unwrap_or(0) as f64 / 1e3,
+            progress.gathered
+        ));
+    }
+
+    /// Takes the bar off the screen.
+    pub fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+type Hook = Box<dyn FnMut() + Send>;
+
+static HOOK: Mutex<Option<Hook>> = Mutex::new(None);
+
+/// Runs `hook`, on another thread, at the first Ctrl-C; the second one ends `rgops` with code 130.
+/// A later call replaces the hook.
+///
+/// # Errors
+/// When the system refuses the signal handler.
+pub fn on_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> {
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    *HOOK.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(Box::new(hook));
+    if INSTALLED.swap(true, Ordering::SeqCst) {
+        return Ok(());
+    }
+    let mut interrupted = false;
+    ctrlc::set_handler(move || {
+        if std::mem::replace(&mut interrupted, true) {
+            std::process::exit(130);
+        }
+        if let Some(hook) = HOOK.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut() {
+            hook();
+        }
+    })
+    .map_err(|error| Failure::new(Exit::Internal, "cannot catch Ctrl-C", error.to_string(), ""))
+}
+
+/// Control characters made visible, so that no text from elsewhere drives the terminal.
+fn escape(text: &str) -> String {
+    text.chars()
+        .flat_map(|char| {
+            let visible: Box<dyn Iterator<Item = char>> = if char.is_control() {
+                Box::new(char.escape_default())
+            } else {
+                Box::new([char].into_iter())
+            };
+            visible
+        })
+        .collect()
+}
