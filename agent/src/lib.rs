@@ -1,4 +1,7 @@
 //! placeholder (listener helper writes the crate docs)
+pub mod allocator;
+#[cfg(target_os = "linux")]
+mod beside;
 mod collect;
 mod counters;
 #[cfg(target_os = "linux")]

@@ -1,18 +1,32 @@
-//! placeholder
+//! `memstats`: the process, its cgroup and each allocator, every number with its source.
+
+#[cfg(target_os = "linux")]
+mod linux;
 
 use std::sync::Arc;
 
-use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::End;
 use rgops_protocol::request::MemoryRequest;
 
 use super::{Context, Finish, Sink, Stop};
 
+#[cfg(target_os = "linux")]
+pub(crate) async fn collect(
+    _arguments: MemoryRequest,
+    context: &Arc<Context>,
+    sink: &Sink,
+    _finish: &mut Finish,
+) -> Result<End, Stop> {
+    sink.data(&linux::reply(context).await).await?;
+    Ok(End::default())
+}
+
+#[cfg(not(target_os = "linux"))]
 pub(crate) async fn collect(
     _arguments: MemoryRequest,
     _context: &Arc<Context>,
     _sink: &Sink,
     _finish: &mut Finish,
 ) -> Result<End, Stop> {
-    Err(Error::new(Code::Unsupported, "cannot answer memory", "not written yet", "").into())
+    Err(super::unsupported_here("memstats").into())
 }

@@ -19,6 +19,7 @@ use rgops_protocol::request::Request;
 use rgops_protocol::wire::{self, Kind};
 use tokio::sync::{mpsc, watch};
 
+use crate::allocator::Allocators;
 use crate::counters::Counters;
 use crate::watched::WatchedRuntimes;
 
@@ -32,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) program: Option<String>,
     pub(crate) counters: Counters,
     pub(crate) runtimes: WatchedRuntimes,
+    /// Allocators the author told of, for `memstats`.
+    pub(crate) allocators: Allocators,
 }
 
 /// Why a collector stopped without an answer.
@@ -119,4 +122,15 @@ pub(crate) async fn answer(
         Request::Cpu(arguments) => cpu::collect(arguments, context, sink, finish).await,
         Request::Trace(arguments) => trace::collect(arguments, context, sink, finish).await,
     }
+}
+
+/// The error of a collector that reads what only Linux has.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn unsupported_here(command: &str) -> Error {
+    Error::new(
+        Code::Unsupported,
+        format!("cannot answer {command}"),
+        format!("it reads /proc, which {} does not have", std::env::consts::OS),
+        "",
+    )
 }

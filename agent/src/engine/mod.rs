@@ -1,1 +1,3 @@
 //! placeholder: the one place with unsafe code
+
+pub(crate) mod allocator_ffi;

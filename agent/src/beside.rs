@@ -1,0 +1,96 @@
+//! Questions that may wait for a lock of the program are asked beside the agent's thread: on an OS
+//! thread of their own, made for one question, with a deadline.
+//!
+//! `mallinfo2` takes every arena's lock and `smaps_rollup` the address space's. If a thread of the
+//! program is stopped while it holds one, the asking thread waits with it, and the agent goes on
+//! answering. At most one thread per [`Beside`] ever waits: while it does, the next question is
+//! refused after its own deadline. It holds no lock of its own meanwhile and ends as soon as it is let through.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rgops_protocol::reply::Unavailable;
+use tokio::sync::{Semaphore, oneshot};
+
+/// Small: the questions are shallow calls into libc or the kernel.
+const STACK_BYTES: usize = 128 * 1024;
+
+/// A place for one question at a time.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    name: &'static str,
+    deadline: Duration,
+    /// What it means when the deadline passes.
+    stuck: &'static str,
+    /// Its one permit goes with the question's thread and comes back when that ends.
+    place: Arc<Semaphore>,
+}
+
+impl Beside {
+    /// `name` is the thread's, at most 15 bytes; `stuck` says what a passed deadline means.
+    pub(crate) fn new(name: &'static str, deadline: Duration, stuck: &'static str) -> Beside {
+        Beside { name, deadline, stuck, place: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Asks `question` on a thread of its own; waits at most the deadline for the question before
+    /// and once more for this one.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let unavailable = |reason: String| Unavailable { reason, fix: String::new() };
+        let Ok(Ok(place)) = tokio::time::timeout(self.deadline, self.place.clone().acquire_owned()).await
+        else {
+            return Err(unavailable(format!("{} (asked before, still waiting)", self.stuck)));
+        };
+        let (tell, told) = oneshot::channel();
+        let thread = std::thread::Builder::new().name(self.name.to_owned()).stack_size(STACK_BYTES);
+        let thread = thread.spawn(move || {
+            let answer = question();
+            drop(place);
+            // Nobody listens any more after the deadline.
+            let _ = tell.send(answer);
+        });
+        // Detached: joining would wait for the lock.
+        let _detached = thread
+            .map_err(|error| unavailable(format!("cannot start the thread that asks for it: {error}")))?;
+        match tokio::time::timeout(self.deadline, told).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(unavailable("the question panicked".to_owned())),
+            Err(_) => Err(unavailable(self.stuck.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn a_stuck_question_costs_one_thread_and_recovers_when_let_through() {
+        let beside = Beside::new("rgops-test", Duration::from_millis(20), "a lock is held");
+        assert_eq!(beside.ask(|| 7).await.unwrap(), 7);
+        let (release, held) = mpsc::channel::<()>();
+        let stuck = beside.ask(move || held.recv().is_ok()).await.unwrap_err();
+        assert_eq!(stuck.reason, "a lock is held");
+        let again = beside.ask(|| 7).await.unwrap_err();
+        assert!(again.reason.contains("still waiting"));
+        release.send(()).unwrap();
+        let recovered = async {
+            while beside.ask(|| 7).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), recovered).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panicking_question_frees_its_place() {
+        let beside = Beside::new("rgops-test", Duration::from_secs(5), "a lock is held");
+        assert!(beside.ask(|| -> u8 { panic!("on purpose") }).await.unwrap_err().reason.contains("panicked"));
+        assert_eq!(beside.ask(|| 7).await.unwrap(), 7);
+    }
+}

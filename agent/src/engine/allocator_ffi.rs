@@ -1,0 +1,106 @@
+//! Calls into the C library's allocator and mimalloc.
+//!
+//! `mallinfo2` came with glibc 2.33 and does not exist in musl, so it is looked up when it is first
+//! needed instead of being linked: the program must start on an older glibc, too.
+
+#[cfg(target_env = "gnu")]
+pub(crate) use glibc::{GlibcHeap, glibc_heap};
+
+#[cfg(target_env = "gnu")]
+mod glibc {
+    use std::ffi::CStr;
+    use std::sync::OnceLock;
+
+    /// glibc's `struct mallinfo2` (mallinfo(3)); the order of its fields is the ABI.
+    #[repr(C)]
+    #[derive(Debug, Clone, Copy, Default)]
+    pub(crate) struct GlibcHeap {
+        /// Bytes in arenas, not counting single mappings.
+        pub(crate) arena: usize,
+        /// Free chunks.
+        pub(crate) ordblks: usize,
+        /// Free fastbin chunks.
+        pub(crate) smblks: usize,
+        /// Single mappings.
+        pub(crate) hblks: usize,
+        /// Bytes in single mappings.
+        pub(crate) hblkhd: usize,
+        /// Always 0.
+        pub(crate) usmblks: usize,
+        /// Bytes in free fastbin chunks.
+        pub(crate) fsmblks: usize,
+        /// Bytes in use in arenas.
+        pub(crate) uordblks: usize,
+        /// Free bytes in arenas.
+        pub(crate) fordblks: usize,
+        /// Bytes at the top of the main arena that `malloc_trim` would give back.
+        pub(crate) keepcost: usize,
+    }
+
+    type Mallinfo2 = unsafe extern "C" fn() -> GlibcHeap;
+
+    /// glibc's numbers over all arenas; `None` before glibc 2.33.
+    ///
+    /// Takes each arena's lock in turn and walks its free chunks; the first call takes the loader's
+    /// lock. So it is called on a thread of its own (`crate::beside`).
+    pub(crate) fn glibc_heap() -> Option<GlibcHeap> {
+        static MALLINFO2: OnceLock<Option<Mallinfo2>> = OnceLock::new();
+        let mallinfo2 = MALLINFO2.get_or_init(|| {
+            const NAME: &CStr = c"mallinfo2";
+            // SAFETY: NAME is a C string; RTLD_DEFAULT is a valid handle (dlsym(3)).
+            let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, NAME.as_ptr()) };
+            // SAFETY: a null pointer becomes `None`; otherwise this is glibc's `mallinfo2`, whose
+            // signature mallinfo(3) gives: no arguments, `struct mallinfo2` by value, as above.
+            unsafe { std::mem::transmute::<*mut libc::c_void, Option<Mallinfo2>>(symbol) }
+        });
+        let mallinfo2 = (*mallinfo2)?;
+        // SAFETY: mallinfo2 may be called from any thread (attributes(7): MT-Unsafe only in that
+        // the numbers may be torn against `mallopt`); it takes the locks it needs.
+        Some(unsafe { mallinfo2() })
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn glibc_counts_what_is_allocated() {
+            let before = glibc_heap().unwrap_or_default();
+            let block = vec![1_u8; 64 * 1024 * 1024];
+            let after = glibc_heap().unwrap_or_default();
+            assert!(after.hblkhd + after.uordblks >= before.hblkhd + block.len() / 2, "{after:?}");
+        }
+    }
+}
+
+/// What mimalloc has committed, in bytes.
+#[cfg(feature = "mimalloc")]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MimallocCommit {
+    /// Now.
+    pub(crate) current: u64,
+    /// At most so far.
+    pub(crate) peak: u64,
+}
+
+/// Asks mimalloc for what it has committed.
+#[cfg(feature = "mimalloc")]
+pub(crate) fn mimalloc_commit() -> MimallocCommit {
+    let (mut current, mut peak) = (0_usize, 0_usize);
+    let nothing = std::ptr::null_mut();
+    // SAFETY: mi_process_info writes through each pointer that is not null; the two given are
+    // valid for the call. It reads atomic counters and getrusage and takes no lock.
+    unsafe {
+        libmimalloc_sys::mi_process_info(
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            &mut current,
+            &mut peak,
+            nothing,
+        );
+    }
+    MimallocCommit { current: current as u64, peak: peak as u64 }
+}

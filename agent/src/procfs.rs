@@ -1,1 +1,0 @@
-//! placeholder: readers of /proc/self

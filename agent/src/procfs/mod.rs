@@ -1,0 +1,104 @@
+//! Bounded readers of `/proc` and of the cgroup files: what the kernel says about this process.
+//!
+//! Nothing here blocks on the program: the kernel answers from its own structures. Two files need
+//! care: `smaps_rollup` and `maps` take the address space's lock for reading (see
+//! [`crate::beside`]). Files of the memory map are read through `/proc/thread-self`, because
+//! `/proc/self` is the main thread's and empty once that thread has ended (`pthread_exit` in `main`).
+
+pub(crate) mod cgroup;
+pub(crate) mod cpus;
+pub(crate) mod process;
+pub(crate) mod threads;
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use rgops_protocol::reply::{Known, Unavailable};
+
+/// Clock ticks a second in `/proc/PID/stat`: `USER_HZ`, which the kernel fixes at 100 for its
+/// interfaces on every architecture this crate supports (time(7)).
+pub(crate) const TICKS_PER_SECOND: u64 = 100;
+
+/// What one clock tick is in nanoseconds.
+pub(crate) const TICK_NS: u64 = 1_000_000_000 / TICKS_PER_SECOND;
+
+/// Longest file read when nothing else is said: `status`, `stat` and the like are below 4 KiB.
+pub(crate) const SMALL_FILE_BYTES: usize = 64 * 1024;
+
+/// Reads a whole text file of at most `limit` bytes. Bytes that are no UTF-8 (thread names) are
+/// replaced.
+pub(crate) fn read(path: &str, limit: usize) -> io::Result<String> {
+    let mut bytes = Vec::with_capacity(limit.min(4096));
+    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limit {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("longer than {limit} bytes")));
+    }
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    })
+}
+
+/// Why something of `path` is missing, as people read it.
+pub(crate) fn missing(path: &str, error: &io::Error) -> Unavailable {
+    let fix = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "a process that changed its user without exec hides its /proc files: call prctl(PR_SET_DUMPABLE, 1) after it"
+        }
+        _ => "",
+    };
+    Unavailable { reason: format!("cannot read {path}: {error}"), fix: fix.to_owned() }
+}
+
+/// The value, or why `path` could not be read.
+pub(crate) fn known<T>(path: &str, result: io::Result<T>) -> Known<T> {
+    match result {
+        Ok(value) => Known::Value(value),
+        Err(error) => Known::Unavailable(missing(path, &error)),
+    }
+}
+
+/// The text behind `name` on its line: `VmRSS:     1024 kB` for `VmRSS`, `quota 5` for `quota`.
+pub(crate) fn line_value<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    text.lines().find_map(|line| {
+        let rest = line.strip_prefix(name)?;
+        let rest = rest.strip_prefix(':').or_else(|| rest.strip_prefix([' ', '\t']))?;
+        Some(rest.trim())
+    })
+}
+
+/// The number behind `name` on its line, without its unit.
+pub(crate) fn number(text: &str, name: &str) -> Option<u64> {
+    line_value(text, name)?.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// The number of kibibytes behind `name` on its line, in bytes.
+pub(crate) fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    number(text, name)?.checked_mul(1024)
+}
+
+/// The error for a file that is there but reads differently from what proc(5) says.
+pub(crate) fn unexpected(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("no {what} in it"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_file_longer_than_the_limit_is_an_error_not_a_part() {
+        assert!(read("/proc/self/status", 10).unwrap_err().to_string().contains("longer than 10"));
+        assert!(read("/proc/self/status", SMALL_FILE_BYTES).unwrap().contains("VmRSS"));
+    }
+
+    #[test]
+    fn lines_are_found_by_their_whole_name() {
+        let text = "VmRSSX: 7 kB\nVmRSS:\t     12 kB\nnr_throttled 3\n";
+        assert_eq!(kibibytes(text, "VmRSS"), Some(12 * 1024));
+        assert_eq!(number(text, "nr_throttled"), Some(3));
+        assert_eq!(number(text, "nr"), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! The process as a whole: `stat`, `status`, `smaps_rollup`, `limits`, `fd` and the uptime.
+
+use std::io;
+
+use super::{SMALL_FILE_BYTES, TICK_NS, unexpected};
+
+/// `/proc/self/stat`: CPU time and page faults of all threads, ended ones included.
+pub(crate) const STAT: &str = "/proc/self/stat";
+/// `/proc/thread-self/status`: sizes of the memory map.
+pub(crate) const STATUS: &str = "/proc/thread-self/status";
+/// `/proc/thread-self/smaps_rollup`: sums over all mappings (Linux 4.14).
+pub(crate) const SMAPS_ROLLUP: &str = "/proc/thread-self/smaps_rollup";
+/// `/proc/thread-self/maps`: the mappings themselves.
+pub(crate) const MAPS: &str = "/proc/thread-self/maps";
+/// `/proc/thread-self/fd`: open descriptors.
+pub(crate) const DESCRIPTORS: &str = "/proc/thread-self/fd";
+/// `/proc/self/limits`: resource limits.
+pub(crate) const LIMITS: &str = "/proc/self/limits";
+/// `/proc/uptime`: seconds since boot.
+pub(crate) const UPTIME: &str = "/proc/uptime";
+
+/// Descriptors counted before giving up: the kernel's default ceiling `fs.nr_open`.
+const MAX_DESCRIPTORS: usize = 1 << 20;
+/// Longest `maps` read. A program with 60,000 mappings (near the default limit) needs about 5 MiB.
+const MAX_MAPS_BYTES: usize = 16 * 1024 * 1024;
+
+/// What a `stat` file says of a process or a thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stat {
+    /// Name (`comm`).
+    pub(crate) name: String,
+    /// State letter.
+    pub(crate) state: char,
+    /// Page faults served without reading from disk.
+    pub(crate) minor_faults: u64,
+    /// Page faults that read from disk.
+    pub(crate) major_faults: u64,
+    /// CPU time in user mode, in nanoseconds.
+    pub(crate) user_ns: u64,
+    /// CPU time in the kernel, in nanoseconds.
+    pub(crate) system_ns: u64,
+    /// Start, in clock ticks since boot.
+    pub(crate) start_ticks: u64,
+}
+
+impl Stat {
+    /// Reads the text of a `stat` file. The name is between the first `(` and the *last* `)`,
+    /// because a name may have both, and blanks.
+    pub(crate) fn parse(text: &str) -> Option<Stat> {
+        let (_, rest) = text.split_once('(')?;
+        let (name, rest) = rest.rsplit_once(')')?;
+        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        // proc(5) counts from 1 and the state is field 3.
+        let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+        Some(Stat {
+            name: name.to_owned(),
+            state: fields.first()?.chars().next()?,
+            minor_faults: field(10)?,
+            major_faults: field(12)?,
+            user_ns: field(14)?.checked_mul(TICK_NS)?,
+            system_ns: field(15)?.checked_mul(TICK_NS)?,
+            start_ticks: field(22)?,
+        })
+    }
+
+    /// Reads the `stat` file at `path`.
+    pub(crate) fn read(path: &str) -> io::Result<Stat> {
+        Stat::parse(&super::read(path, SMALL_FILE_BYTES)?).ok_or_else(|| unexpected("stat line"))
+    }
+}
+
+/// Time since the process started, in nanoseconds.
+pub(crate) fn uptime_ns(stat: &Stat) -> io::Result<u64> {
+    let text = super::read(UPTIME, SMALL_FILE_BYTES)?;
+    let seconds: f64 = text
+        .split_ascii_whitespace()
+        .next()
+        .and_then(|first| first.parse().ok())
+        .ok_or_else(|| unexpected("number of seconds"))?;
+    let boot_ns = (seconds * 1e9) as u64;
+    // A container runtime may show a shorter uptime (lxcfs) than the start time was taken from.
+    boot_ns.checked_sub(stat.start_ticks.saturating_mul(TICK_NS)).ok_or_else(|| {
+        io::Error::new(io::ErrorKind::InvalidData, "it is earlier than the start of the process")
+    })
+}
+
+/// Open descriptors of the process, without the one this needs.
+pub(crate) fn descriptors() -> io::Result<u64> {
+    let counted = std::fs::read_dir(DESCRIPTORS)?.take(MAX_DESCRIPTORS).count();
+    Ok(counted.saturating_sub(1) as u64)
+}
+
+/// Soft limit of open descriptors; `None`: unlimited.
+pub(crate) fn descriptors_limit() -> io::Result<Option<u64>> {
+    let text = super::read(LIMITS, SMALL_FILE_BYTES)?;
+    let soft = super::line_value(&text, "Max open files")
+        .and_then(|values| values.split_ascii_whitespace().next())
+        .ok_or_else(|| unexpected("`Max open files`"))?;
+    match soft {
+        "unlimited" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| unexpected("number of open files")),
+    }
+}
+
+/// A range of addresses, end excluded.
+pub(crate) type AddressRange = std::ops::Range<u64>;
+
+/// The ranges of all mappings, in ascending order.
+pub(crate) fn mappings() -> io::Result<Vec<AddressRange>> {
+    let text = super::read(MAPS, MAX_MAPS_BYTES)?;
+    Ok(text.lines().filter_map(mapping).collect())
+}
+
+fn mapping(line: &str) -> Option<AddressRange> {
+    let (start, end) = line.split_ascii_whitespace().next()?.split_once('-')?;
+    Some(u64::from_str_radix(start, 16).ok()?..u64::from_str_radix(end, 16).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_and_blanks_does_not_shift_the_fields() {
+        let text =
+            "7 (a) R (b c) S 1 7 7 0 -1 4194560 11 0 13 0 17 19 0 0 20 0 5 0 99 1000 25 18446744073709551615";
+        let stat = Stat::parse(text).unwrap();
+        assert_eq!((stat.name.as_str(), stat.state), ("a) R (b c", 'S'));
+        assert_eq!((stat.minor_faults, stat.major_faults), (11, 13));
+        assert_eq!((stat.user_ns, stat.system_ns, stat.start_ticks), (170_000_000, 190_000_000, 99));
+        assert_eq!(Stat::parse("7 (a S 1"), None);
+    }
+
+    #[test]
+    fn this_process_has_an_uptime_descriptors_and_mappings() {
+        let stat = Stat::read(STAT).unwrap();
+        assert!(uptime_ns(&stat).unwrap() < 24 * 3600 * 1_000_000_000);
+        let before = descriptors().unwrap();
+        let files: Vec<_> = (0..10).map(|_| std::fs::File::open("/proc/self/status").unwrap()).collect();
+        // Other tests of this binary open files at the same time, so only the direction is sure.
+        assert!(descriptors().unwrap() + 5 >= before + 10, "{} files", files.len());
+        assert!(descriptors_limit().unwrap().is_none_or(|limit| limit > 10));
+        let here = &stat as *const Stat as u64;
+        assert!(mappings().unwrap().iter().any(|range| range.contains(&here)));
+    }
+}
