@@ -4,5 +4,6 @@ pub mod cpu;
 pub mod memory;
 pub mod stack;
 pub mod stats;
+pub mod text;
 pub mod trace;
 pub mod version;
