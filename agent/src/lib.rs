@@ -2,6 +2,8 @@
 pub mod allocator;
 #[cfg(target_os = "linux")]
 mod beside;
+#[cfg(target_os = "linux")]
+mod busy;
 mod collect;
 mod counters;
 #[cfg(target_os = "linux")]

@@ -37,6 +37,21 @@ pub(crate) struct Context {
     pub(crate) allocators: Allocators,
 }
 
+#[cfg(test)]
+impl Context {
+    /// A context that no listener stands behind.
+    pub(crate) fn for_tests() -> Context {
+        Context {
+            started: Instant::now(),
+            address: "test".to_owned(),
+            program: None,
+            counters: Counters::default(),
+            runtimes: WatchedRuntimes::default(),
+            allocators: Allocators::default(),
+        }
+    }
+}
+
 /// Why a collector stopped without an answer.
 #[derive(Debug)]
 pub(crate) enum Stop {

@@ -65,10 +65,10 @@ mod glibc {
 
         #[test]
         fn glibc_counts_what_is_allocated() {
-            let before = glibc_heap().unwrap_or_default();
-            let block = vec![1_u8; 64 * 1024 * 1024];
-            let after = glibc_heap().unwrap_or_default();
-            assert!(after.hblkhd + after.uordblks >= before.hblkhd + block.len() / 2, "{after:?}");
+            // Never touched, so this costs address space only.
+            let block = Vec::<u8>::with_capacity(1 << 30);
+            let heap = glibc_heap().unwrap_or_default();
+            assert!(heap.hblkhd >= block.capacity(), "{heap:?}");
         }
     }
 }
