@@ -9,5 +9,7 @@ mod counters;
 #[cfg(target_os = "linux")]
 mod engine;
 #[cfg(target_os = "linux")]
+mod executable;
+#[cfg(target_os = "linux")]
 mod procfs;
 mod watched;

@@ -1,0 +1,206 @@
+//! The program's own executable, read through `/proc/self/exe`: its ELF sections, build-id, compiler
+//! strings and a few names.
+//!
+//! `/proc/self/exe` opens the inode that runs, so it works when the file was replaced or deleted.
+//! Only what the headers point at is read, in bounded pieces. Nothing is mapped: a file that is cut
+//! while it is read gives an error, not a SIGBUS.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Longest section header table read: 1,000 sections are many.
+const MAX_SECTIONS: u64 = 4096;
+/// Longest table of section names.
+const MAX_NAMES_BYTES: u64 = 1 << 20;
+/// Size of a piece of a long section.
+pub(crate) const PIECE_BYTES: usize = 128 * 1024;
+
+const SECTION_HEADER_BYTES: usize = 64;
+/// `SHT_NOBITS`: the section has no bytes in the file.
+const NO_BITS: u32 = 8;
+
+/// An open ELF executable.
+#[derive(Debug)]
+pub(crate) struct Executable {
+    file: File,
+    sections: Vec<Section>,
+}
+
+/// A section of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Section {
+    pub(crate) name: String,
+    offset: u64,
+    /// Bytes it has in the file.
+    pub(crate) size: u64,
+}
+
+impl Executable {
+    /// The program that runs.
+    pub(crate) fn own() -> io::Result<Executable> {
+        Executable::open(File::open("/proc/self/exe")?)
+    }
+
+    fn open(file: File) -> io::Result<Executable> {
+        let mut header = [0; 64];
+        file.read_exact_at(&mut header, 0)?;
+        // ELF64 in this machine's byte order, as the kernel runs it.
+        if header[..5] != *b"\x7fELF\x02" {
+            return Err(invalid("not a 64-bit ELF file"));
+        }
+        let table = u64::from_ne_bytes(array(&header, 40)?);
+        let entry = u16::from_ne_bytes(array(&header, 58)?);
+        let count = u64::from(u16::from_ne_bytes(array(&header, 60)?));
+        let names = usize::from(u16::from_ne_bytes(array(&header, 62)?));
+        if table == 0 || count == 0 {
+            return Err(invalid("its section headers were stripped"));
+        }
+        if usize::from(entry) != SECTION_HEADER_BYTES || count > MAX_SECTIONS {
+            return Err(invalid("its section headers are malformed"));
+        }
+        let mut headers = vec![0; count as usize * SECTION_HEADER_BYTES];
+        file.read_exact_at(&mut headers, table)?;
+        let sections = headers.chunks(SECTION_HEADER_BYTES).map(section).collect::<io::Result<Vec<_>>>()?;
+        let names = sections.get(names).map(|(_, section)| section.clone());
+        let names = names.ok_or_else(|| invalid("it has no section names"))?;
+        let mut name_bytes = vec![0; names.size.min(MAX_NAMES_BYTES) as usize];
+        file.read_exact_at(&mut name_bytes, names.offset)?;
+        let sections = sections.into_iter().map(|(name, section)| Section {
+            name: text_at(&name_bytes, name as usize).unwrap_or_default(),
+            ..section
+        });
+        Ok(Executable { sections: sections.filter(|section| !section.name.is_empty()).collect(), file })
+    }
+
+    /// Names of its sections.
+    pub(crate) fn section_names(&self) -> Vec<String> {
+        self.sections.iter().map(|section| section.name.clone()).collect()
+    }
+
+    /// The section of this name.
+    pub(crate) fn section(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.name == name)
+    }
+
+    /// The bytes of a section, `None` when there is no such section.
+    ///
+    /// # Errors
+    /// When it is longer than `limit`, or cannot be read.
+    pub(crate) fn bytes(&self, name: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
+        let Some(section) = self.section(name) else { return Ok(None) };
+        if section.size > limit {
+            return Err(invalid(&format!(
+                "its section {name} has {} bytes, more than {limit}",
+                section.size
+            )));
+        }
+        let mut bytes = vec![0; section.size as usize];
+        self.file.read_exact_at(&mut bytes, section.offset)?;
+        Ok(Some(bytes))
+    }
+
+    /// Reads the piece of a section at `at`, at most [`PIECE_BYTES`]; empty at its end.
+    pub(crate) fn piece(&self, section: &Section, at: u64) -> io::Result<Vec<u8>> {
+        let left = section.size.saturating_sub(at).min(PIECE_BYTES as u64);
+        let mut bytes = vec![0; left as usize];
+        self.file.read_exact_at(&mut bytes, section.offset.saturating_add(at))?;
+        Ok(bytes)
+    }
+
+    /// The GNU build-id (`.note.gnu.build-id`), empty where there is none.
+    pub(crate) fn build_id(&self) -> Vec<u8> {
+        match self.bytes(".note.gnu.build-id", 4096) {
+            Ok(Some(note)) => build_id(&note).unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Name offset and section of one header.
+fn section(header: &[u8]) -> io::Result<(u32, Section)> {
+    let name = u32::from_ne_bytes(array(header, 0)?);
+    let kind = u32::from_ne_bytes(array(header, 4)?);
+    let offset = u64::from_ne_bytes(array(header, 24)?);
+    let size = if kind == NO_BITS { 0 } else { u64::from_ne_bytes(array(header, 32)?) };
+    Ok((name, Section { name: String::new(), offset, size }))
+}
+
+/// The id in a note: lengths of name and descriptor, type `NT_GNU_BUILD_ID` (3), `GNU\0`, the id.
+fn build_id(note: &[u8]) -> Option<Vec<u8>> {
+    let name_size = u32::from_ne_bytes(array(note, 0).ok()?) as usize;
+    let size = u32::from_ne_bytes(array(note, 4).ok()?) as usize;
+    let kind = u32::from_ne_bytes(array(note, 8).ok()?);
+    if kind != 3 || note.get(12..16)? != b"GNU\0" || name_size != 4 || size > 64 {
+        return None;
+    }
+    Some(note.get(16..16 + size)?.to_vec())
+}
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> io::Result<[u8; N]> {
+    let end = at.checked_add(N).ok_or_else(|| invalid("too short"))?;
+    bytes.get(at..end).and_then(|part| part.try_into().ok()).ok_or_else(|| invalid("too short"))
+}
+
+/// The NUL-terminated text at `at`.
+fn text_at(bytes: &[u8], at: usize) -> Option<String> {
+    let rest = bytes.get(at..)?;
+    let end = rest.iter().position(|byte| *byte == 0)?;
+    Some(String::from_utf8_lossy(&rest[..end]).into_owned())
+}
+
+fn invalid(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn this_test_program_has_sections_and_a_comment() {
+        let own = Executable::own().unwrap();
+        assert!(own.section_names().contains(&".text".to_owned()));
+        let comment = own.bytes(".comment", 1 << 16).unwrap().unwrap();
+        assert!(String::from_utf8_lossy(&comment).contains("rustc version"));
+        assert!(own.bytes(".text", 16).unwrap_err().to_string().contains("more than 16"));
+        assert_eq!(own.bytes(".none", 16).unwrap(), None);
+        assert_eq!(own.section(".bss").unwrap().size, 0);
+    }
+
+    #[test]
+    fn files_that_are_no_programs_are_errors_not_panics() {
+        let directory = std::env::temp_dir().join(format!("rgops-executable-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("broken");
+        let mut bytes = std::fs::read("/proc/self/exe").unwrap();
+        let attempts: [(usize, &[u8]); 5] = [
+            (0, b"#!/bin/sh"),
+            (40, &[0; 8]),       // no section headers
+            (40, &[0xff; 8]),    // section headers far behind the end
+            (60, &[0xff, 0xff]), // too many
+            (62, &[0xfe, 0xff]), // no names
+        ];
+        for (at, patch) in attempts {
+            let saved = bytes[at..at + patch.len()].to_vec();
+            bytes[at..at + patch.len()].copy_from_slice(patch);
+            std::fs::write(&path, &bytes[..bytes.len().min(1 << 20)]).unwrap();
+            assert!(Executable::open(File::open(&path).unwrap()).is_err(), "{at}");
+            bytes[at..at + patch.len()].copy_from_slice(&saved);
+        }
+        std::fs::write(&path, b"\x7fELF").unwrap();
+        assert!(Executable::open(File::open(&path).unwrap()).is_err());
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_build_id_is_read_from_its_note() {
+        let mut note = Vec::new();
+        [4_u32, 2, 3].iter().for_each(|number| note.extend(number.to_ne_bytes()));
+        note.extend(b"GNU\0\xab\xcd\0\0");
+        assert_eq!(build_id(&note), Some(vec![0xab, 0xcd]));
+        assert_eq!(build_id(&note[..14]), None);
+    }
+}
