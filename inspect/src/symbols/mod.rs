@@ -1,1 +1,186 @@
-//! placeholder
+//! Addresses to names: functions, inlined frames, files and lines, from the modules' own files.
+//!
+//! Files are opened when the [`Symbolizer`] is made, so names can still be had after the process
+//! has ended, and each is used only if it is the very build that runs: see [`files`].
+
+mod files;
+mod names;
+mod source;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rgops_protocol::reply::{Module, Stack};
+
+pub use source::{Detail, ModuleSymbols};
+
+use source::Source;
+
+/// A function at an address: one call, or one of the calls inlined there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Frame {
+    /// Demangled name without its hash; `None` when there is no symbol.
+    pub function: Option<Arc<str>>,
+    /// The name as the linker knows it; `None` when unknown, or when it is not mangled.
+    pub mangled: Option<Arc<str>>,
+    /// Source file, as the compiler saw its path.
+    pub file: Option<Arc<str>>,
+    /// Line in `file`, from 1.
+    pub line: Option<u32>,
+    /// Column in `line`, from 1.
+    pub column: Option<u16>,
+    /// Whether the compiler copied this function into the next frame's.
+    pub is_inlined: bool,
+    /// Path of the module as the process sees it; `None` when no module has the address.
+    pub module: Option<Arc<str>>,
+    /// Address as stated in the module's file (svma); the avma itself when no module has it.
+    pub module_offset: u64,
+    /// Bytes from the beginning of the function that was really called; the same for all frames
+    /// inlined at the address. `None` without a symbol.
+    pub function_offset: Option<u64>,
+}
+
+impl Frame {
+    /// The function's name, else `module+0xoffset`, else the bare address.
+    pub fn name(&self) -> String {
+        match (&self.function, &self.module) {
+            (Some(function), _) => function.to_string(),
+            (None, Some(module)) => format!("{}+{:#x}", file_name(module), self.module_offset),
+            (None, None) => format!("{:#x}", self.module_offset),
+        }
+    }
+}
+
+/// The last component of a module's path.
+pub fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(path)
+}
+
+/// Names the addresses of one process.
+#[derive(Debug)]
+pub struct Symbolizer {
+    local_pid: Option<u32>,
+    symbol_directories: Vec<PathBuf>,
+    blazesym: blazesym::symbolize::Symbolizer,
+    /// Every module seen; an index stays valid when modules are unloaded.
+    sources: Vec<Source>,
+    /// Modules that are loaded now: start avma to index into `sources`.
+    loaded: BTreeMap<u64, usize>,
+    /// By source and svma looked up.
+    found: HashMap<(usize, u64), Arc<[Frame]>>,
+}
+
+impl Symbolizer {
+    /// Opens the files of `modules`. `local_pid` is the process on this host, whose `/proc/PID`
+    /// reaches files that were replaced, deleted or are in another mount namespace; without it
+    /// only files at the same paths are tried. `symbol_directories` are looked through as well.
+    pub fn new(modules: &[Module], local_pid: Option<u32>, symbol_directories: &[PathBuf]) -> Symbolizer {
+        let debug_directories = files::SYSTEM_DEBUG_DIRECTORIES
+            .iter()
+            .map(Path::new)
+            .chain(symbol_directories.iter().map(PathBuf::as_path));
+        let blazesym = blazesym::symbolize::Symbolizer::builder()
+            .enable_auto_reload(false)
+            .enable_demangling(false)
+            .set_debug_dirs(Some(debug_directories))
+            .build();
+        let mut symbolizer = Symbolizer {
+            local_pid,
+            symbol_directories: symbol_directories.to_vec(),
+            blazesym,
+            sources: Vec::new(),
+            loaded: BTreeMap::new(),
+            found: HashMap::new(),
+        };
+        symbolizer.set_modules(modules);
+        symbolizer
+    }
+
+    /// Replaces the list of loaded modules; files that are already open are kept.
+    pub fn set_modules(&mut self, modules: &[Module]) {
+        self.loaded.clear();
+        let finder = files::Finder::new(self.local_pid, &self.symbol_directories);
+        for module in modules {
+            let known = self.sources.iter().position(|source| source.module() == module);
+            let index = known.unwrap_or_else(|| {
+                self.sources.push(Source::open(module, &finder));
+                self.sources.len() - 1
+            });
+            self.loaded.insert(module.start_avma, index);
+        }
+    }
+
+    /// The functions at an address, innermost first: what is inlined there, then the function that
+    /// was really called. Never empty: an unknown address is one frame without a function.
+    ///
+    /// A return address belongs to the call before it, which may be another line, or even another
+    /// function: it is looked up one byte earlier.
+    pub fn frames(&mut self, avma: u64, is_return_address: bool) -> Vec<Frame> {
+        self.shared_frames(avma, is_return_address).to_vec()
+    }
+
+    /// As [`Symbolizer::frames`], without a copy.
+    pub fn shared_frames(&mut self, avma: u64, is_return_address: bool) -> Arc<[Frame]> {
+        let Some(index) = self.module_index(avma) else {
+            return Arc::new([Frame::unknown(avma)]);
+        };
+        let source = &mut self.sources[index];
+        let svma = source.svma(avma);
+        let lookup = if is_return_address { svma.wrapping_sub(1) } else { svma };
+        if let Some(frames) = self.found.get(&(index, lookup)) {
+            return frames.clone();
+        }
+        let frames: Arc<[Frame]> = source.frames(&self.blazesym, svma, lookup).into();
+        self.found.insert((index, lookup), frames.clone());
+        frames
+    }
+
+    /// All frames of a captured stack, innermost first.
+    pub fn stack(&mut self, stack: &Stack) -> Vec<Frame> {
+        let mut frames = Vec::with_capacity(stack.frames.len());
+        for (position, avma) in stack.frames.iter().enumerate() {
+            frames.extend(self.shared_frames(*avma, position > 0).iter().cloned());
+        }
+        frames
+    }
+
+    /// The module an address is in, as the agent described it.
+    pub fn module(&self, avma: u64) -> Option<&Module> {
+        self.module_index(avma).map(|index| self.sources[index].module())
+    }
+
+    /// What each module that was asked about gave, and why it did not give more.
+    pub fn module_symbols(&self) -> impl Iterator<Item = &ModuleSymbols> {
+        self.sources.iter().filter(|source| source.was_asked()).map(Source::symbols)
+    }
+
+    /// What the module at an address gave.
+    pub(crate) fn symbols_of(&self, avma: u64) -> Option<&ModuleSymbols> {
+        self.module_index(avma).map(|index| self.sources[index].symbols())
+    }
+
+    fn module_index(&self, avma: u64) -> Option<usize> {
+        let (_, index) = self.loaded.range(..=avma).next_back()?;
+        (avma < self.sources[*index].module().end_avma).then_some(*index)
+    }
+}
+
+impl Frame {
+    fn unknown(avma: u64) -> Frame {
+        Frame {
+            function: None,
+            mangled: None,
+            file: None,
+            line: None,
+            column: None,
+            is_inlined: false,
+            module: None,
+            module_offset: avma,
+            function_offset: None,
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
