@@ -1,15 +1,144 @@
-//! placeholder (listener helper writes the crate docs)
+//! The rgops agent. One line in `main`, and the program answers for its threads' stacks, its CPU
+//! time, memory and runtime, also while it is stuck:
+//!
+//! ```no_run
+//! use rgops_agent::{self as agent, Options};
+//!
+//! fn main() -> std::io::Result<()> {
+//!     agent::listen(Options::default())?;
+//!     // … the program …
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Then, from a shell of the same user: `rgops` lists the process with a `*`, and `rgops stack PID`,
+//! `rgops pprof-cpu PID` and so on ask it.
+//!
+//! What it was designed under:
+//!
+//! * **It never harms the program.** Idle it does nothing at all: no wakeups, no CPU. It runs on one
+//!   OS thread of its own, with all signals blocked, and on a Tokio runtime of its own. It never
+//!   exits, never panics into the program, and gives back every signal handler, timer and descriptor.
+//! * **Linking opens nothing**, nor does a cargo feature. Only [`listen`] listens, and `RGOPS=off` in
+//!   the environment wins over it.
+//! * **Nobody else gets in.** The local socket answers the same user and root; TCP is asked for and
+//!   needs a token.
+//!
+//! It is not a monitoring system: nothing is recorded before it is asked.
+//!
+//! Capturing works on Linux (x86_64, aarch64). Elsewhere the crate compiles and [`listen`] returns
+//! [`ListenError::Unsupported`].
+
+#![deny(unsafe_code)]
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has an agent so far"))]
+
 pub mod allocator;
 #[cfg(target_os = "linux")]
 mod beside;
-#[cfg(target_os = "linux")]
-mod busy;
 mod collect;
+#[cfg(target_os = "linux")]
+mod connection;
 mod counters;
 #[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "the one place for it")]
 mod engine;
+mod error;
+#[cfg(target_os = "linux")]
+mod listener;
+mod options;
 #[cfg(target_os = "linux")]
 mod executable;
 #[cfg(target_os = "linux")]
 mod procfs;
 mod watched;
+
+pub use error::ListenError;
+pub use options::Options;
+pub use rgops_protocol::request::Command;
+
+use tokio::runtime::Handle;
+
+/// Starts the agent: a thread that answers `rgops` until [`Agent::close`] or the end of the process.
+///
+/// Dropping the returned [`Agent`] does not stop it, so `agent::listen(Options::default())?;` is
+/// enough. Inside a Tokio runtime, that runtime is watched as `main`.
+///
+/// With `RGOPS=off` in the environment it starts nothing and succeeds; [`Agent::address`] is then
+/// `off`. In a fork child the parent's agent does not count: the child may start its own.
+///
+/// Takes about a millisecond: it makes a directory, a socket and a thread.
+///
+/// # Errors
+/// [`ListenError`] says what failed and what mends it. The program may well go on without an agent.
+pub fn listen(options: Options) -> Result<Agent, ListenError> {
+    if std::env::var_os(rgops_protocol::discovery::SWITCH_VARIABLE).is_some_and(|value| value == "off") {
+        return Ok(Agent { inner: None });
+    }
+    let current = Handle::try_current().ok();
+    #[cfg(target_os = "linux")]
+    return listener::start(options, current).map(|inner| Agent { inner: Some(inner) });
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (options, current);
+        Err(ListenError::Unsupported)
+    }
+}
+
+/// A running agent. Dropping it changes nothing; [`Agent::close`] ends it.
+#[derive(Debug)]
+
+pub struct Agent {
+    #[cfg(target_os = "linux")]
+    inner: Option<listener::Running>,
+    #[cfg(not(target_os = "linux"))]
+    inner: Option<std::convert::Infallible>,
+}
+
+#[cfg(target_os = "linux")]
+impl Agent {
+    /// Where it listens, as people write it: the path of the local socket, else `host:port`; `off`
+    /// when the environment switched it off.
+    pub fn address(&self) -> &str {
+        self.inner.as_ref().map_or("off", |running| running.address())
+    }
+
+    /// The TCP address it listens on, with the port the system chose for 0.
+    pub fn tcp_address(&self) -> Option<std::net::SocketAddr> {
+        self.inner.as_ref()?.tcp_address()
+    }
+
+    /// Watches another Tokio runtime, shown under `name`. Keeps the runtime's shared state (not its
+    /// threads) in memory until the agent ends.
+    pub fn watch(&self, handle: &Handle, name: &str) {
+        if let Some(running) = &self.inner {
+            running.watch(handle, name);
+        }
+    }
+
+    /// Ends the agent: running commands are cancelled, the socket is gone, the thread ended. Waits
+    /// for the thread at most 2 s. In a fork child of the listening process it does nothing.
+    pub fn close(self) {
+        if let Some(running) = self.inner {
+            running.close();
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Agent {
+    /// Where it listens: nowhere on this system.
+    pub fn address(&self) -> &str {
+        "off"
+    }
+
+    /// No TCP address on this system.
+    pub fn tcp_address(&self) -> Option<std::net::SocketAddr> {
+        None
+    }
+
+    /// Does nothing on this system.
+    pub fn watch(&self, _handle: &Handle, _name: &str) {}
+
+    /// Does nothing on this system.
+    pub fn close(self) {}
+}

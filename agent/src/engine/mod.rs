@@ -1,3 +1,4 @@
 //! placeholder: the one place with unsafe code
 
 pub(crate) mod allocator_ffi;
+pub(crate) mod system;

@@ -1,0 +1,375 @@
+//! One connection: hello, one request, its answer. Every wait has a deadline, every length a limit.
+//!
+//! A connection is a task of the agent's runtime: a silent peer waits alone. What the peer does
+//! while its command runs decides: `Finish` ends it early, anything else cancels it by dropping the
+//! collector.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use rgops_protocol::codec::{self, Encode};
+use rgops_protocol::error::{Code, Error};
+use rgops_protocol::hello::{ClientHello, MAGIC};
+use rgops_protocol::reply::End;
+use rgops_protocol::request::{Command, Envelope, Request, RequestError};
+use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_HANDSHAKE_BYTES, MAX_REQUEST_BYTES};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use crate::collect::{self, Finish, Sink, Stop};
+use crate::engine::system;
+use crate::listener::{OpenConnection, PeerUser, Shared, authenticate};
+
+/// For magic, hello and proof together.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
+/// For the request, after the hello.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
+/// For one packet to be taken by the peer.
+const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+/// For the peer to read our last packet before the connection is torn down.
+const LINGER: Duration = Duration::from_millis(500);
+/// Connections at once; the next ones are told so.
+const MAX_CONNECTIONS: u64 = 64;
+/// Packets that wait for the peer; with the longest packet this bounds a connection's memory.
+const QUEUED_PACKETS: usize = 8;
+
+/// Who connected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Peer {
+    /// Over the local socket.
+    Local(PeerUser),
+    /// Over TCP.
+    Remote,
+}
+
+/// Why a connection is over before its answer was.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The peer is gone, or too slow to be told anything.
+    Gone,
+    /// The peer is told why.
+    Tell(Error),
+}
+
+impl From<io::Error> for Ended {
+    fn from(_: io::Error) -> Ended {
+        Ended::Gone
+    }
+}
+
+/// Lets one expensive command run at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Gate(Mutex<Option<(Command, Instant)>>);
+
+/// The right to run one; given back when dropped.
+struct Pass<'g>(&'g Gate);
+
+impl Gate {
+    fn enter(&self, command: Command) -> Result<Pass<'_>, Error> {
+        let mut running = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some((other, since)) = *running {
+            return Err(Error::new(
+                Code::Busy,
+                format!("busy: cannot start {}", command.name()),
+                format!("{} runs since {} s", other.name(), since.elapsed().as_secs()),
+                "try again when it has ended; one of stack, pprof-cpu and trace runs at a time",
+            ));
+        }
+        *running = Some((command, Instant::now()));
+        Ok(Pass(self))
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        *self.0.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = None;
+    }
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn serve<S>(mut stream: S, peer: Peer, shared: Arc<Shared>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let counters = &shared.context.counters;
+    let (_open, open) = OpenConnection::begin(counters);
+    let result = if open > MAX_CONNECTIONS {
+        Err(Ended::Tell(Error::new(
+            Code::TooManyConnections,
+            "refused",
+            format!("{MAX_CONNECTIONS} connections are open already"),
+            "try again when others have ended",
+        )))
+    } else {
+        converse(&mut stream, peer, &shared).await
+    };
+    if let Err(Ended::Tell(error)) = result {
+        match error.code() {
+            Code::Refused => counters.refused_users.add(1),
+            Code::Unauthenticated => counters.refused_tokens.add(1),
+            Code::TooManyConnections | Code::TimedOut => counters.refused_limits.add(1),
+            Code::Malformed | Code::UnknownCommand | Code::UnknownVersion => counters.malformed.add(1),
+            Code::Busy => counters.busy.add(1),
+            Code::Internal | Code::NotAllowed | Code::Unsupported => {}
+        }
+        // The peer may be gone; there is nobody else to tell.
+        let _ = write_message(&mut stream, Kind::Error, &error).await;
+    }
+    let _ = timeout(LINGER, linger(&mut stream)).await;
+}
+
+/// Ends our side and reads what the peer still sends, so that our last packet is not lost to a reset.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
+    const MAX_DISCARDED: usize = 256 * 1024;
+    stream.shutdown().await?;
+    let (mut buffer, mut discarded) = ([0; 1024], 0);
+    while discarded < MAX_DISCARDED {
+        match stream.read(&mut buffer).await? {
+            0 => break,
+            count => discarded += count,
+        }
+    }
+    Ok(())
+}
+
+async fn converse<S>(stream: &mut S, peer: Peer, shared: &Shared) -> Result<(), Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    within(HANDSHAKE_DEADLINE, "the hello", greet(stream, peer, shared)).await?;
+    let (kind, payload) =
+        within(REQUEST_DEADLINE, "the request", read_packet(stream, MAX_REQUEST_BYTES)).await?;
+    if kind != Kind::Request {
+        return Err(malformed(format!("a request was expected, not a {kind:?} packet")));
+    }
+    let envelope: Envelope = codec::decode(&payload).map_err(|error| malformed(error.to_string()))?;
+    drop(payload);
+    if let Some(command) = Command::from_u16(envelope.command) {
+        if shared.denied.contains(&command) {
+            return Err(Ended::Tell(Error::new(
+                Code::NotAllowed,
+                format!("{} is not allowed", command.name()),
+                "the program's author denied it",
+                format!("remove Options::deny(Command::{command:?}) from the program"),
+            )));
+        }
+    }
+    let request = Request::from_envelope(&envelope).map_err(refuse_request)?;
+    run(stream, request, shared).await
+}
+
+/// Magic and hello both ways, in between the check of who this is.
+async fn greet<S>(stream: &mut S, peer: Peer, shared: &Shared) -> Result<(), Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    stream.write_all(&MAGIC).await?;
+    if let Peer::Local(user) = peer {
+        check_user(user)?;
+    }
+    let mut magic = [0; MAGIC.len()];
+    stream.read_exact(&mut magic).await?;
+    if magic != MAGIC {
+        return Err(malformed("the first eight bytes are not those of the rgops protocol".to_owned()));
+    }
+    let (kind, payload) = read_packet(stream, MAX_HANDSHAKE_BYTES).await?;
+    if kind != Kind::ClientHello {
+        return Err(malformed(format!("a hello was expected, not a {kind:?} packet")));
+    }
+    codec::decode::<ClientHello>(&payload).map_err(|error| malformed(error.to_string()))?;
+    if let Peer::Remote = peer {
+        match &shared.token {
+            Some(token) => authenticate(stream, token).await?,
+            None => return Err(Ended::Gone),
+        }
+    }
+    write_message(stream, Kind::AgentHello, &shared.hello).await
+}
+
+fn check_user(user: PeerUser) -> Result<(), Ended> {
+    let ours = system::effective_uid();
+    match user.uid {
+        Some(uid) if uid == ours || uid == 0 => Ok(()),
+        Some(uid) => Err(Ended::Tell(Error::new(
+            Code::Refused,
+            "refused",
+            format!("this program runs as uid {ours} and answers that user and root, not uid {uid}"),
+            format!("run rgops as the program's user: sudo -u '#{ours}' rgops …"),
+        ))),
+        None => Err(Ended::Tell(Error::new(
+            Code::Refused,
+            "refused",
+            "the system does not say which user is asking",
+            "",
+        ))),
+    }
+}
+
+/// What the peer did while its command ran.
+enum Heard {
+    Finish,
+    HangUp,
+}
+
+/// Runs the command: the collector fills a queue, the writer empties it, the reader listens for
+/// `Finish` and the hang-up. Whichever ends first decides.
+async fn run<S>(stream: &mut S, request: Request, shared: &Shared) -> Result<(), Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let command = request.command();
+    let _pass =
+        command.is_exclusive().then(|| shared.gate.enter(command)).transpose().map_err(Ended::Tell)?;
+    let counters = &shared.context.counters;
+    counters.requests.add(1);
+
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let (packets, mut queue) = mpsc::channel::<Vec<u8>>(QUEUED_PACKETS);
+    let (finish, finish_asked) = watch::channel(false);
+
+    let collect = async {
+        let sink = Sink::new(packets);
+        let mut finish = Finish::new(finish_asked);
+        collect::answer(request, &shared.context, &sink, &mut finish).await
+        // The sink is dropped here: the writer sees the end of the queue.
+    };
+    let write = async {
+        while let Some(packet) = queue.recv().await {
+            counters.sent_bytes.add(packet.len() as u64);
+            if !matches!(timeout(WRITE_DEADLINE, writer.write_all(&packet)).await, Ok(Ok(()))) {
+                return Err(Ended::Gone);
+            }
+        }
+        Ok(())
+    };
+    let listen = async {
+        loop {
+            match hear(&mut reader).await {
+                Heard::Finish => {
+                    // Nobody waits for it any more when the collector is done.
+                    let _ = finish.send(true);
+                }
+                Heard::HangUp => return,
+            }
+        }
+    };
+
+    match work_until_hang_up(collect, write, listen).await {
+        Some((Ok(end), Ok(()))) => {
+            let packet = codec::encode(&end).map(|payload| wire::packet(Kind::End, &payload));
+            let packet = packet
+                .or_else(|_| codec::encode(&End::default()).map(|payload| wire::packet(Kind::End, &payload)));
+            if let Ok(packet) = packet {
+                counters.sent_bytes.add(packet.len() as u64);
+                let _ = timeout(WRITE_DEADLINE, writer.write_all(&packet)).await;
+            }
+            Ok(())
+        }
+        Some((Err(Stop::Failed(error)), Ok(()))) => Err(Ended::Tell(error)),
+        Some(_) | None => {
+            counters.cancelled.add(1);
+            Err(Ended::Gone)
+        }
+    }
+}
+
+/// Drives the three; `None` when the peer hung up first, or stopped taking packets.
+async fn work_until_hang_up<T>(
+    collect: impl Future<Output = T>,
+    write: impl Future<Output = Result<(), Ended>>,
+    listen: impl Future<Output = ()>,
+) -> Option<(T, Result<(), Ended>)> {
+    let (mut collect, mut write, mut listen) = (pin!(collect), pin!(write), pin!(listen));
+    let (mut collected, mut written) = (None, None);
+    std::future::poll_fn(|context| {
+        if collected.is_none() {
+            if let Poll::Ready(value) = collect.as_mut().poll(context) {
+                collected = Some(value);
+            }
+        }
+        if written.is_none() {
+            if let Poll::Ready(value) = write.as_mut().poll(context) {
+                if value.is_err() {
+                    return Poll::Ready(None);
+                }
+                written = Some(value);
+            }
+        }
+        if let (Some(_), Some(_)) = (&collected, &written) {
+            return Poll::Ready(collected.take().zip(written.take()));
+        }
+        match listen.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+async fn hear<R: AsyncRead + Unpin>(reader: &mut R) -> Heard {
+    let mut header = [0; HEADER_BYTES];
+    match reader.read_exact(&mut header).await {
+        Ok(_) if matches!(Header::parse(header, 0), Ok(Header { kind: Kind::Finish, .. })) => Heard::Finish,
+        _ => Heard::HangUp,
+    }
+}
+
+/// Reads one packet of at most `limit` bytes.
+pub(crate) async fn read_packet<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    limit: usize,
+) -> Result<(Kind, Vec<u8>), Ended> {
+    let mut header = [0; HEADER_BYTES];
+    stream.read_exact(&mut header).await?;
+    let header = Header::parse(header, limit).map_err(|error| malformed(error.to_string()))?;
+    let mut payload = vec![0; header.length];
+    stream.read_exact(&mut payload).await?;
+    Ok((header.kind, payload))
+}
+
+/// Writes one message as a packet, within the write deadline.
+pub(crate) async fn write_message<S: AsyncWrite + Unpin, T: Encode>(
+    stream: &mut S,
+    kind: Kind,
+    message: &T,
+) -> Result<(), Ended> {
+    let payload = codec::encode(message).map_err(|_| Ended::Gone)?;
+    match timeout(WRITE_DEADLINE, stream.write_all(&wire::packet(kind, &payload))).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(Ended::Gone),
+    }
+}
+
+async fn within<T>(
+    deadline: Duration,
+    what: &str,
+    work: impl Future<Output = Result<T, Ended>>,
+) -> Result<T, Ended> {
+    timeout(deadline, work).await.unwrap_or_else(|_| {
+        Err(Ended::Tell(Error::new(
+            Code::TimedOut,
+            "the connection was ended",
+            format!("{what} did not come within {} s", deadline.as_secs()),
+            "",
+        )))
+    })
+}
+
+fn malformed(why: String) -> Ended {
+    Ended::Tell(Error::new(Code::Malformed, "cannot read the request", why, ""))
+}
+
+fn refuse_request(error: RequestError) -> Ended {
+    let code = match error {
+        RequestError::UnknownCommand(_) => Code::UnknownCommand,
+        RequestError::UnknownVersion { .. } => Code::UnknownVersion,
+        RequestError::Body(_) => Code::Malformed,
+    };
+    let fix = "use an rgops of the agent's version, or update rgops-agent in the program";
+    Ended::Tell(Error::new(code, "cannot answer", error.to_string(), fix))
+}

@@ -1,0 +1,96 @@
+//! The few calls into the system that std has no safe name for.
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Once;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// The effective user id of this process.
+pub(crate) fn effective_uid() -> u32 {
+    // SAFETY: geteuid(2) takes no argument, cannot fail and touches no memory.
+    unsafe { libc::geteuid() }
+}
+
+/// The signal mask a thread had before [`block_all_signals`]; put back when dropped.
+pub(crate) struct SignalMask(libc::sigset_t);
+
+/// Blocks every signal in the calling thread until the returned value is dropped. A thread started
+/// meanwhile inherits the full mask: so the program's signals are never handled on the agent's.
+pub(crate) fn block_all_signals() -> SignalMask {
+    // SAFETY: `sigset_t` is a plain bit set, valid when zeroed; sigfillset(3) and
+    // pthread_sigmask(3) write only into the two sets, which live on this stack.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        SignalMask(before)
+    }
+}
+
+impl Drop for SignalMask {
+    fn drop(&mut self) {
+        // SAFETY: the set was filled by pthread_sigmask(3); no old set is asked for.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut());
+        }
+    }
+}
+
+/// A socket file to be removed when the process exits.
+struct ExitRemoval {
+    path: CString,
+    device: u64,
+    inode: u64,
+    process: u32,
+}
+
+/// What the exit handler removes; null for nothing. A value stored here is never freed, because
+/// the handler may be reading it in another thread.
+static AT_EXIT: AtomicPtr<ExitRemoval> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Removes the socket `path` when the process exits, if it is then still the file with this device
+/// and inode and the process still the one that asked (a fork child leaves it alone).
+/// Replaces what was to be removed before. Leaks a few bytes a call.
+pub(crate) fn remove_at_exit(path: &Path, device: u64, inode: u64) {
+    static REGISTERED: Once = Once::new();
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return };
+    let removal = ExitRemoval { path, device, inode, process: std::process::id() };
+    AT_EXIT.store(Box::into_raw(Box::new(removal)), Ordering::Release);
+    REGISTERED.call_once(|| {
+        // SAFETY: `remove_now` is an `extern "C"` function without arguments that never unwinds.
+        // atexit(3) of a shared object is bound to that object, so the code cannot be unloaded first.
+        unsafe {
+            libc::atexit(remove_now);
+        }
+    });
+}
+
+/// Nothing is removed at exit any more.
+pub(crate) fn forget_exit_removal() {
+    AT_EXIT.store(std::ptr::null_mut(), Ordering::Release);
+}
+
+extern "C" fn remove_now() {
+    let removal = AT_EXIT.swap(std::ptr::null_mut(), Ordering::AcqRel);
+    if removal.is_null() {
+        return;
+    }
+    // SAFETY: a non-null value came from `Box::into_raw` and is never freed.
+    let removal = unsafe { &*removal };
+    if removal.process != std::process::id() {
+        return;
+    }
+    // SAFETY: the path is a C string that lives for ever; lstat(2) writes into a zeroed `stat` on
+    // this stack, for which all zeroes is a valid value; unlink(2) reads the path only.
+    unsafe {
+        let mut status: libc::stat = std::mem::zeroed();
+        if libc::lstat(removal.path.as_ptr(), &mut status) == 0
+            && status.st_dev == removal.device
+            && status.st_ino == removal.inode
+        {
+            libc::unlink(removal.path.as_ptr());
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Why an agent does not listen. Each text says what mends it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why [`crate::listen`] failed. The program can go on without an agent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// This process has an agent already.
+    #[error("an agent listens already at {0}; close it first")]
+    AlreadyListening(String),
+    /// Another thread is inside `listen` or `close`.
+    #[error("another thread is starting or closing the agent")]
+    Underway,
+    /// The socket directory cannot be made or read.
+    #[error("cannot use {} for the agent's socket: {error}; set RGOPS_DIR to a directory this user can write", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// The socket directory is not safe.
+    #[error("refused {} for the agent's socket: {why}", path.display())]
+    UnsafeDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Why, with the command that mends it.
+        why: String,
+    },
+    /// The socket cannot be made.
+    #[error("cannot listen on {address}: {error}")]
+    Socket {
+        /// The path or address.
+        address: String,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// The TCP address is none, or not one that may be used.
+    #[error("cannot listen on {address}: {why}")]
+    Address {
+        /// What was given.
+        address: String,
+        /// Why not.
+        why: String,
+    },
+    /// TCP was asked for without a token.
+    #[error(
+        "cannot listen on {0} without a token; add Options::token_file or Options::token_from_environment"
+    )]
+    NoToken(String),
+    /// The token cannot be had. The text never contains it.
+    #[error("cannot use the token: {0}")]
+    Token(String),
+    /// The agent's thread or its runtime cannot be started.
+    #[error("cannot start the agent's thread: {0}")]
+    Thread(io::Error),
+    /// Neither a local socket nor TCP was asked for.
+    #[error("no address to listen on: Options::without_local_socket needs Options::tcp")]
+    Nowhere,
+    /// There is no agent for this system yet.
+    #[error("the agent is unsupported here: it works on Linux so far")]
+    Unsupported,
+}
+
+impl From<ListenError> for io::Error {
+    fn from(error: ListenError) -> io::Error {
+        let kind = match &error {
+            ListenError::AlreadyListening(_) => io::ErrorKind::AlreadyExists,
+            ListenError::Directory { error, .. } | ListenError::Socket { error, .. } => error.kind(),
+            ListenError::Thread(error) => error.kind(),
+            ListenError::UnsafeDirectory { .. } => io::ErrorKind::PermissionDenied,
+            ListenError::Address { .. } | ListenError::NoToken(_) | ListenError::Nowhere => {
+                io::ErrorKind::InvalidInput
+            }
+            ListenError::Unsupported => io::ErrorKind::Unsupported,
+            ListenError::Underway | ListenError::Token(_) => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
+    }
+}

@@ -1,0 +1,200 @@
+//! The local socket: mode 0600 in a directory of mode 0700 that is ours.
+//!
+//! It is bound under a temporary name and renamed into place, so a socket that can be seen is one
+//! that answers. Names are reclaimed by device and inode, never by path alone.
+
+use std::fs::{self, DirBuilder, Metadata};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use interprocess::local_socket::tokio::{Listener, Stream};
+use interprocess::local_socket::traits::StreamCommon as _;
+use interprocess::local_socket::traits::tokio::Listener as _;
+use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName as _};
+use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
+use rgops_protocol::discovery::{DIRECTORY_VARIABLE, Environment, SocketName};
+
+use crate::ListenError;
+use crate::engine::system;
+use crate::procfs::process::Stat;
+
+/// The longest path bind(2) takes (`sun_path` of unix(7)), its terminating zero not counted.
+const MAX_SOCKET_PATH: usize = 107;
+
+/// A listening socket and the file that is its name.
+#[derive(Debug)]
+pub(crate) struct LocalListener {
+    listener: Listener,
+    directory: PathBuf,
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+/// Who is at the other end, as the kernel says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PeerUser {
+    /// Effective user id; `None` when the kernel does not tell.
+    pub(crate) uid: Option<u32>,
+}
+
+impl LocalListener {
+    /// Makes and checks the directory, and listens in it. Must run inside a Tokio runtime.
+    pub(crate) fn bind(
+        directory: Option<&Path>,
+        pid: u32,
+        start_time: u64,
+        cookie: &[u8; 16],
+    ) -> Result<LocalListener, ListenError> {
+        let directory = match directory {
+            Some(directory) => directory.to_owned(),
+            None => environment().directory(),
+        };
+        prepare_directory(&directory)?;
+
+        let name = SocketName { pid, start_time }.file_name();
+        let path = directory.join(&name);
+        // No name of ours: it does not end in `.sock`, so nobody connects before it is ready.
+        let random = u32::from_le_bytes([cookie[0], cookie[1], cookie[2], cookie[3]]);
+        let temporary = directory.join(format!(".{name}.{random:08x}"));
+
+        let socket = |error| ListenError::Socket { address: path.display().to_string(), error };
+        let listener = listen_at(&directory, &temporary).map_err(socket)?;
+        let published = fs::symlink_metadata(&temporary)
+            .and_then(|metadata| fs::rename(&temporary, &path).map(|()| metadata));
+        let metadata = match published {
+            Ok(metadata) => metadata,
+            Err(error) => {
+                let _ = fs::remove_file(&temporary);
+                return Err(socket(error));
+            }
+        };
+        system::remove_at_exit(&path, metadata.dev(), metadata.ino());
+        Ok(LocalListener { listener, directory, path, device: metadata.dev(), inode: metadata.ino() })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The next connection and who made it. Cancel-safe.
+    pub(crate) async fn accept(&self) -> io::Result<(Stream, PeerUser)> {
+        let stream = self.listener.accept().await?;
+        // A peer whose credentials cannot be had is nobody we know; it will be refused.
+        let uid = stream.peer_creds().ok().and_then(|peer| peer.euid());
+        Ok((stream, PeerUser { uid }))
+    }
+}
+
+impl Drop for LocalListener {
+    fn drop(&mut self) {
+        system::forget_exit_removal();
+        let ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|file| (file.dev(), file.ino()) == (self.device, self.inode));
+        if ours {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Binds at `path`, through the directory's descriptor when the path is too long for bind(2).
+fn listen_at(directory: &Path, path: &Path) -> io::Result<Listener> {
+    let (_open, path) = if path.as_os_str().len() <= MAX_SOCKET_PATH {
+        (None, path.to_owned())
+    } else {
+        use std::os::fd::AsRawFd as _;
+        let open = fs::File::open(directory)?;
+        let name = path.file_name().unwrap_or_default();
+        let short = PathBuf::from(format!("/proc/self/fd/{}", open.as_raw_fd())).join(name);
+        (Some(open), short)
+    };
+    ListenerOptions::new()
+        .name(path.to_fs_name::<GenericFilePath>()?)
+        // Its default removes the file by path when dropped, whoever's it is by then.
+        .reclaim_name(false)
+        .mode(0o600)
+        .create_tokio()
+}
+
+fn environment() -> Environment {
+    Environment {
+        rgops_dir: std::env::var_os(DIRECTORY_VARIABLE),
+        xdg_runtime_dir: std::env::var_os("XDG_RUNTIME_DIR"),
+        tmpdir: std::env::var_os("TMPDIR"),
+        uid: system::effective_uid(),
+    }
+}
+
+/// Makes the directory if it is missing, and refuses it when anyone else could be in it.
+fn prepare_directory(directory: &Path) -> Result<(), ListenError> {
+    let failed = |error| ListenError::Directory { path: directory.to_owned(), error };
+    // The umask can only take bits away from 0700; what is there is checked below.
+    match DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+        _ => {}
+    }
+    let metadata = fs::symlink_metadata(directory).map_err(failed)?;
+    match unsafe_because(directory, &metadata, system::effective_uid()) {
+        Some(why) => Err(ListenError::UnsafeDirectory { path: directory.to_owned(), why }),
+        None => Ok(()),
+    }
+}
+
+fn unsafe_because(directory: &Path, metadata: &Metadata, uid: u32) -> Option<String> {
+    let shown = directory.display();
+    if metadata.file_type().is_symlink() {
+        return Some(format!("it is a link; remove it, or set {DIRECTORY_VARIABLE} to where it points"));
+    }
+    if !metadata.is_dir() {
+        return Some(format!("it is no directory; remove it, or set {DIRECTORY_VARIABLE}"));
+    }
+    if metadata.uid() != uid {
+        return Some(format!(
+            "it belongs to uid {}, not {uid}; set {DIRECTORY_VARIABLE} to a directory of yours",
+            metadata.uid()
+        ));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Some(format!(
+            "others may enter it (mode {:o}); run: chmod 700 {shown}",
+            metadata.mode() & 0o777
+        ));
+    }
+    None
+}
+
+/// Removes sockets of ours whose process is gone. Best effort: nothing depends on it, because a
+/// stale socket is harmless (its name has a pid and a start time that fit no process).
+pub(crate) async fn sweep(directory: PathBuf) {
+    const MAX_FILES: usize = 1000;
+    let Ok(entries) = fs::read_dir(&directory) else { return };
+    let uid = system::effective_uid();
+    for entry in entries.flatten().take(MAX_FILES) {
+        let file_name = entry.file_name();
+        let Some(name) = file_name.to_str().and_then(SocketName::parse) else { continue };
+        let path = entry.path();
+        let is_ours = |metadata: Metadata| metadata.file_type().is_socket() && metadata.uid() == uid;
+        if !fs::symlink_metadata(&path).is_ok_and(is_ours) {
+            continue;
+        }
+        let stat = Stat::read(&format!("/proc/{}/stat", name.pid));
+        if stat.is_ok_and(|stat| stat.start_ticks == name.start_time) {
+            continue;
+        }
+        // It may be the live agent of another pid namespace that shares this directory: only a
+        // refused connection proves that nobody listens.
+        let connect = tokio::net::UnixStream::connect(&path);
+        let answer = tokio::time::timeout(Duration::from_millis(100), connect).await;
+        if let Ok(Err(error)) = answer {
+            if error.kind() == io::ErrorKind::ConnectionRefused {
+                let _ = fs::remove_file(&path);
+            }
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Starts and ends the agent: one OS thread, its runtime, its sockets.
+
+mod auth;
+mod local;
+mod tcp;
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, TryLockError, mpsc};
+use std::time::{Duration, Instant};
+
+use rgops_protocol::auth::Token;
+use rgops_protocol::hello::{AgentHello, CommandVersion};
+use rgops_protocol::request::Command;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::ListenError;
+use crate::collect::Context;
+use crate::connection::{self, Gate};
+use crate::counters::Counters;
+use crate::engine::system;
+use crate::options::Options;
+use crate::procfs;
+use crate::watched::WatchedRuntimes;
+
+pub(crate) use auth::authenticate;
+pub(crate) use local::PeerUser;
+
+/// The agent's thread; the kernel keeps 15 bytes of a name.
+const THREAD_NAME: &str = "rgops-agent";
+
+/// Its stack: collectors are shallow, decoding is not recursive.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// How long `close` waits for the thread.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Pause after a failed accept (out of descriptors), so that a full table does not make us spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What every connection of an agent shares.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) context: Arc<Context>,
+    pub(crate) hello: AgentHello,
+    pub(crate) denied: Vec<Command>,
+    pub(crate) token: Option<Token>,
+    pub(crate) gate: Gate,
+}
+
+/// The agent of this process, if it has one.
+static CURRENT: Mutex<Option<Current>> = Mutex::new(None);
+
+#[derive(Debug)]
+struct Current {
+    process: u32,
+    address: String,
+    cookie: [u8; 16],
+}
+
+/// A started agent.
+#[derive(Debug)]
+pub(crate) struct Running {
+    shared: Arc<Shared>,
+    tcp_address: Option<SocketAddr>,
+    process: u32,
+    stop: watch::Sender<bool>,
+    /// Disconnected when the agent's thread has ended.
+    ended: mpsc::Receiver<()>,
+}
+
+/// Starts the agent.
+///
+/// The lock is only tried: in a fork child it may be held for ever by a thread that does not exist.
+pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result<Running, ListenError> {
+    let mut current = match CURRENT.try_lock() {
+        Ok(current) => current,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return Err(ListenError::Underway),
+    };
+    let process = std::process::id();
+    if let Some(other) = current.as_ref().filter(|other| other.process == process) {
+        return Err(ListenError::AlreadyListening(other.address.clone()));
+    }
+    let token = options.read_token()?;
+    let tcp = options.tcp.as_ref().map(|address| tcp::bind(address, token.is_some())).transpose()?;
+    if options.no_local && tcp.is_none() {
+        return Err(ListenError::Nowhere);
+    }
+
+    let (stop, stopped) = watch::channel(false);
+    let (tell_ready, ready) = mpsc::sync_channel(1);
+    let (alive, ended) = mpsc::sync_channel(1);
+    let mask = system::block_all_signals();
+    let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).stack_size(STACK_BYTES);
+    let spawned = thread.spawn(move || {
+        // Dropped when this thread ends, however it does.
+        let _alive: mpsc::SyncSender<()> = alive;
+        run(options, current_runtime, token, tcp, stopped, &tell_ready);
+    });
+    drop(mask);
+    // Detached on purpose: the program never waits for the agent, but in `close`.
+    let _detached = spawned.map_err(ListenError::Thread)?;
+    let lost = |_| ListenError::Thread(std::io::Error::other("it ended while starting"));
+    let (shared, tcp_address) = ready.recv().map_err(lost)??;
+
+    let cookie = shared.hello.cookie;
+    *current = Some(Current { process, address: shared.context.address.clone(), cookie });
+    Ok(Running { shared, tcp_address, process, stop, ended })
+}
+
+impl Running {
+    pub(crate) fn address(&self) -> &str {
+        &self.shared.context.address
+    }
+
+    pub(crate) fn tcp_address(&self) -> Option<SocketAddr> {
+        self.tcp_address
+    }
+
+    pub(crate) fn watch(&self, handle: &Handle, name: &str) {
+        self.shared.context.runtimes.add(handle, name);
+    }
+
+    pub(crate) fn close(self) {
+        if self.process != std::process::id() {
+            return;
+        }
+        // An error means that the thread has ended already.
+        let _ = self.stop.send(true);
+        let _ = self.ended.recv_timeout(CLOSE_DEADLINE);
+        if let Ok(mut current) = CURRENT.try_lock() {
+            if current.as_ref().is_some_and(|current| current.cookie == self.shared.hello.cookie) {
+                *current = None;
+            }
+        }
+    }
+}
+
+type Ready = Result<(Arc<Shared>, Option<SocketAddr>), ListenError>;
+
+/// The agent's thread: sets up, says so, serves until it is told to stop.
+fn run(
+    options: Options,
+    current_runtime: Option<Handle>,
+    token: Option<Token>,
+    tcp: Option<std::net::TcpListener>,
+    mut stopped: watch::Receiver<bool>,
+    tell_ready: &mpsc::SyncSender<Ready>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = tell_ready.send(Err(ListenError::Thread(error)));
+            return;
+        }
+    };
+    runtime.block_on(async {
+        let prepared = prepare(options, current_runtime, token, tcp);
+        let Prepared { shared, local, tcp, tcp_address } = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let _ = tell_ready.send(Err(error));
+                return;
+            }
+        };
+        if tell_ready.send(Ok((shared.clone(), tcp_address))).is_err() {
+            return;
+        }
+        if let Some(tcp) = tcp {
+            tokio::spawn(accept_tcp(tcp, shared.clone()));
+        }
+        if let Some(local) = local {
+            tokio::spawn(local::sweep(local.directory().to_owned()));
+            tokio::spawn(accept_local(local, shared));
+        }
+        // Errors when the handle was dropped: then nobody will ever tell us to stop.
+        if stopped.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    });
+    // Dropping the runtime drops every task: collectors give back what they took, listeners unlink.
+    drop(runtime);
+}
+
+struct Prepared {
+    shared: Arc<Shared>,
+    local: Option<local::LocalListener>,
+    tcp: Option<tokio::net::TcpListener>,
+    tcp_address: Option<SocketAddr>,
+}
+
+fn prepare(
+    options: Options,
+    current_runtime: Option<Handle>,
+    token: Option<Token>,
+    tcp: Option<std::net::TcpListener>,
+) -> Result<Prepared, ListenError> {
+    let mut cookie = [0; 16];
+    getrandom::fill(&mut cookie)
+        .map_err(|error| ListenError::Thread(std::io::Error::other(error.to_string())))?;
+    let start_time =
+        procfs::process::Stat::read(procfs::process::STAT).map(|stat| stat.start_ticks).unwrap_or_default();
+    let pid = std::process::id();
+
+    let local = if options.no_local {
+        None
+    } else {
+        Some(local::LocalListener::bind(options.directory.as_deref(), pid, start_time, &cookie)?)
+    };
+    let (tcp, tcp_address) = match tcp {
+        Some(listener) => {
+            let socket = |error| ListenError::Socket { address: "tcp".to_owned(), error };
+            let address = listener.local_addr().map_err(socket)?;
+            (Some(tokio::net::TcpListener::from_std(listener).map_err(socket)?), Some(address))
+        }
+        None => (None, None),
+    };
+    let address = match (&local, tcp_address) {
+        (Some(local), _) => local.path().display().to_string(),
+        (None, Some(address)) => address.to_string(),
+        (None, None) => return Err(ListenError::Nowhere),
+    };
+
+    let executable = std::fs::read_link("/proc/self/exe").ok();
+    let name = options.name.clone().or_else(|| {
+        let name = executable.as_deref()?.file_name()?.to_string_lossy().into_owned();
+        Some(name.trim_end_matches(" (deleted)").to_owned())
+    });
+    let runtimes = WatchedRuntimes::default();
+    for (handle, name) in &options.watched {
+        runtimes.add(handle, name);
+    }
+    if let Some(handle) = &current_runtime {
+        runtimes.add(handle, "main");
+    }
+    let commands = Command::ALL
+        .into_iter()
+        .filter(|command| !options.denied.contains(command))
+        .map(|command| CommandVersion { command: command as u16, version: command.version() })
+        .collect();
+    let hello = AgentHello {
+        protocol: rgops_protocol::PROTOCOL_VERSION,
+        agent: env!("CARGO_PKG_VERSION").to_owned(),
+        pid,
+        start_time,
+        cookie,
+        build_id: Vec::new(),
+        name: name.unwrap_or_default(),
+        commands,
+    };
+    let context = Context {
+        started: Instant::now(),
+        address,
+        program: options.program,
+        counters: Counters::default(),
+        runtimes,
+        allocators: options.allocators,
+    };
+    let shared =
+        Shared { context: Arc::new(context), hello, denied: options.denied, token, gate: Gate::default() };
+    Ok(Prepared { shared: Arc::new(shared), local, tcp, tcp_address })
+}
+
+async fn accept_local(listener: local::LocalListener, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                tokio::spawn(connection::serve(stream, connection::Peer::Local(peer), shared.clone()));
+            }
+            Err(_) => refuse_for_a_while(&shared).await,
+        }
+    }
+}
+
+async fn accept_tcp(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Without it a small last packet may wait; a failure costs latency only.
+                let _ = stream.set_nodelay(true);
+                tokio::spawn(connection::serve(stream, connection::Peer::Remote, shared.clone()));
+            }
+            Err(_) => refuse_for_a_while(&shared).await,
+        }
+    }
+}
+
+async fn refuse_for_a_while(shared: &Shared) {
+    shared.context.counters.refused_limits.add(1);
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+/// Counts a connection as open while it lives.
+pub(crate) struct OpenConnection<'s>(&'s Counters);
+
+impl<'s> OpenConnection<'s> {
+    pub(crate) fn begin(counters: &'s Counters) -> (OpenConnection<'s>, u64) {
+        counters.connections.add(1);
+        let open = counters.open_connections.fetch_add(1, Ordering::Relaxed) + 1;
+        (OpenConnection(counters), open)
+    }
+}
+
+impl Drop for OpenConnection<'_> {
+    fn drop(&mut self) {
+        self.0.open_connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}

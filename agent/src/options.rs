@@ -1,0 +1,180 @@
+//! What the program's author decides about the agent.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rgops_protocol::auth::Token;
+use rgops_protocol::discovery::TOKEN_VARIABLE;
+use rgops_protocol::request::Command;
+use tokio::runtime::Handle;
+
+use crate::ListenError;
+use crate::allocator::{AllocatorStats, Allocators};
+
+/// How an agent listens and what it answers. The default: a local socket that only the same user
+/// and root may use, and every command that changes nothing.
+///
+/// ```no_run
+/// use rgops_agent::{self as agent, Options};
+///
+/// # fn main() -> std::io::Result<()> {
+/// agent::listen(Options::default().name("shop").program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")))?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Options {
+    pub(crate) no_local: bool,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) tcp: Option<Tcp>,
+    pub(crate) token: Option<TokenSource>,
+    pub(crate) denied: Vec<Command>,
+    pub(crate) watched: Vec<(Handle, String)>,
+    pub(crate) name: Option<String>,
+    pub(crate) program: Option<String>,
+    pub(crate) allocators: Allocators,
+}
+
+/// A TCP address, not yet checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Tcp {
+    pub(crate) address: String,
+    pub(crate) insecure: bool,
+}
+
+/// Where the token comes from; read by `listen`.
+#[derive(Debug, Clone)]
+pub(crate) enum TokenSource {
+    Given(Token),
+    Environment,
+    File(PathBuf),
+}
+
+impl Options {
+    /// Puts the local socket into this directory instead of the one the environment names
+    /// (`$RGOPS_DIR`, `$XDG_RUNTIME_DIR/rgops`, `/tmp/rgops-UID`). It is made with mode 0700 when it
+    /// is missing, and refused when others may enter it.
+    #[must_use]
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Options {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// Listens on no local socket: on TCP only.
+    #[must_use]
+    pub fn without_local_socket(mut self) -> Options {
+        self.no_local = true;
+        self
+    }
+
+    /// Listens on this loopback address, `127.0.0.1:7777` or `[::1]:0`, as well. Needs a token.
+    #[must_use]
+    pub fn tcp(mut self, address: impl Into<String>) -> Options {
+        self.tcp = Some(Tcp { address: address.into(), insecure: false });
+        self
+    }
+
+    /// Listens on this address, which others can reach, as well. Needs a token, which authenticates
+    /// but does not encrypt: whoever sits on the way can read the answers and change them. A tunnel
+    /// (`ssh -L`) to [`Options::tcp`] has neither flaw.
+    #[must_use]
+    pub fn tcp_insecure_remote(mut self, address: impl Into<String>) -> Options {
+        self.tcp = Some(Tcp { address: address.into(), insecure: true });
+        self
+    }
+
+    /// The token clients on TCP must prove to know, at least 16 bytes.
+    ///
+    /// # Errors
+    /// [`ListenError::Token`] when it is shorter.
+    pub fn token(mut self, secret: impl AsRef<[u8]>) -> Result<Options, ListenError> {
+        let token = Token::new(secret).map_err(|error| ListenError::Token(error.to_string()))?;
+        self.token = Some(TokenSource::Given(token));
+        Ok(self)
+    }
+
+    /// Takes the token from `$RGOPS_TOKEN` when `listen` is called.
+    #[must_use]
+    pub fn token_from_environment(mut self) -> Options {
+        self.token = Some(TokenSource::Environment);
+        self
+    }
+
+    /// Reads the token from this file when `listen` is called; only its owner may be able to read it.
+    #[must_use]
+    pub fn token_file(mut self, file: impl Into<PathBuf>) -> Options {
+        self.token = Some(TokenSource::File(file.into()));
+        self
+    }
+
+    /// Refuses this command.
+    #[must_use]
+    pub fn deny(mut self, command: Command) -> Options {
+        self.denied.push(command);
+        self
+    }
+
+    /// Watches this Tokio runtime, shown under `name`. The runtime `listen` is called in is watched
+    /// as `main` without being told.
+    #[must_use]
+    pub fn watch(mut self, handle: &Handle, name: impl Into<String>) -> Options {
+        self.watched.push((handle.clone(), name.into()));
+        self
+    }
+
+    /// The name the program is shown under, instead of its executable's.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Options {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The program's crate and version for `rgops version`: pass `env!("CARGO_PKG_NAME")` and
+    /// `env!("CARGO_PKG_VERSION")`.
+    #[must_use]
+    pub fn program(mut self, name: &str, version: &str) -> Options {
+        self.program = Some(format!("{name} {version}"));
+        self
+    }
+
+    /// Shows the numbers of this allocator in `rgops memstats`.
+    #[must_use]
+    pub fn allocator(mut self, allocator: impl AllocatorStats) -> Options {
+        self.allocators.0.push(Arc::new(allocator));
+        self
+    }
+
+    /// The token, read from where it is.
+    pub(crate) fn read_token(&self) -> Result<Option<Token>, ListenError> {
+        let secret = match &self.token {
+            None => return Ok(None),
+            Some(TokenSource::Given(token)) => return Ok(Some(token.clone())),
+            Some(TokenSource::Environment) => std::env::var_os(TOKEN_VARIABLE)
+                .ok_or_else(|| ListenError::Token(format!("${TOKEN_VARIABLE} is not set")))?
+                .into_encoded_bytes(),
+            Some(TokenSource::File(file)) => read_token_file(file)?,
+        };
+        Token::new(secret).map(Some).map_err(|error| ListenError::Token(error.to_string()))
+    }
+}
+
+#[cfg(unix)]
+fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
+    use std::os::unix::fs::MetadataExt;
+    let wrong = |why: String| ListenError::Token(format!("{}: {why}", file.display()));
+    let metadata = std::fs::metadata(file).map_err(|error| wrong(error.to_string()))?;
+    if metadata.mode() & 0o077 != 0 {
+        return Err(wrong(format!(
+            "others may read it (mode {:o}); run: chmod 600 {}",
+            metadata.mode() & 0o777,
+            file.display()
+        )));
+    }
+    std::fs::read(file).map_err(|error| wrong(error.to_string()))
+}
+
+#[cfg(not(unix))]
+fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
+    std::fs::read(file).map_err(|error| ListenError::Token(format!("{}: {error}", file.display())))
+}
