@@ -35,6 +35,8 @@
 pub mod allocator;
 #[cfg(target_os = "linux")]
 mod beside;
+#[cfg(target_os = "linux")]
+mod busy;
 mod collect;
 #[cfg(target_os = "linux")]
 mod connection;
@@ -44,10 +46,10 @@ mod counters;
 mod engine;
 mod error;
 #[cfg(target_os = "linux")]
+mod executable;
+#[cfg(target_os = "linux")]
 mod listener;
 mod options;
-#[cfg(target_os = "linux")]
-mod executable;
 #[cfg(target_os = "linux")]
 mod procfs;
 mod watched;
