@@ -1,6 +1,7 @@
 //! Answers as people and programs read them: one module a question, text and the JSON contract.
 
 pub mod cpu;
+pub mod known;
 pub mod memory;
 pub mod stack;
 pub mod stats;

@@ -1,0 +1,217 @@
+//! The JSON contract of `rgops stats`.
+
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::reply::End;
+use rgops_protocol::reply::stats::{AgentStats, RuntimeStats, StatsReply, ThreadActivity};
+use serde::Serialize;
+
+use crate::report::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
+
+/// The answer in JSON, `rgops.stats/1`. Times are nanoseconds.
+#[derive(Debug, Clone, Serialize)]
+pub struct JsonStats {
+    /// `rgops.stats/1`.
+    pub schema: &'static str,
+    /// Who answered.
+    pub process: JsonProcess,
+    /// Time since the process started.
+    pub uptime_ns: JsonKnown<u64>,
+    /// CPU time in user mode.
+    pub user_cpu_ns: JsonKnown<u64>,
+    /// CPU time in the kernel.
+    pub system_cpu_ns: JsonKnown<u64>,
+    /// CPUs that are online.
+    pub cpus_online: JsonKnown<u32>,
+    /// CPUs the process may use.
+    pub cpus_allowed: JsonKnown<u32>,
+    /// CPU quota in thousandths of a CPU; `null`: no limit.
+    pub cpu_quota_milli: JsonKnown<Option<u64>>,
+    /// Periods in which it was throttled.
+    pub throttled_periods: JsonKnown<u64>,
+    /// Threads by state letter of proc(5).
+    pub threads_by_state: JsonKnown<Vec<JsonThreadsInState>>,
+    /// Open descriptors.
+    pub descriptors: JsonKnown<u64>,
+    /// Limit of open descriptors.
+    pub descriptors_limit: JsonKnown<u64>,
+    /// Voluntary context switches of all live threads.
+    pub voluntary_switches: JsonKnown<u64>,
+    /// Involuntary context switches of all live threads.
+    pub involuntary_switches: JsonKnown<u64>,
+    /// Window over which runtimes and threads were measured.
+    pub window_ns: u64,
+    /// Watched Tokio runtimes.
+    pub runtimes: Vec<JsonRuntime>,
+    /// Every thread in the window.
+    pub threads: Vec<JsonThread>,
+    /// What the agent did and costs.
+    pub agent: JsonAgent,
+    /// What is missing or not exact.
+    pub notes: Vec<JsonNote>,
+}
+
+/// A number of threads.
+#[derive(Debug, Clone, Serialize)]
+pub struct JsonThreadsInState {
+    /// State letter of proc(5).
+    pub state: char,
+    /// How many.
+    pub count: u32,
+}
+
+/// A Tokio runtime.
+#[derive(Debug, Clone, Serialize)]
+pub struct JsonRuntime {
+    /// Its name.
+    pub name: String,
+    /// `multi_thread` or `current_thread`.
+    pub flavor: String,
+    /// Whether it was shut down; it has no workers then.
+    pub shut_down: bool,
+    /// Tasks that are not complete.
+    pub alive_tasks: u64,
+    /// Tasks in the global queue.
+    pub global_queue: u64,
+    /// Its workers, by index.
+    pub workers: Vec<JsonWorker>,
+}
+
+/// A worker in the window.
+#[derive(Debug, Clone, Serialize)]
+pub struct JsonWorker {
+    /// Whether it was parked at the end.
+    pub parked: bool,
+    /// How often it parked.
+    pub parks: u64,
+    /// What Tokio counted as busy; it stands still while a poll is stuck.
+    pub tokio_busy_ns: u64,
+    /// Busy time, a stuck poll included.
+    pub busy_ns: JsonKnown<u64>,
+}
+
+/// A thread in the window.
+#[derive(Debug, Clone, Serialize)]
+pub struct JsonThread {
+    /// Thread id.
+    pub tid: u32,
+    /// Its name.
+    pub name: String,
+    /// State letter of proc(5) at the end.
+    pub state: char,
+    /// Time on a CPU.
+    pub running_ns: JsonKnown<u64>,
+    /// Time waiting for a CPU.
+    pub runnable_ns: JsonKnown<u64>,
+    /// Whether it is the agent's.
+    pub is_agent: bool,
+}
+
+/// What the agent did since `listen`.
+#[derive(Debug, Clone, Serialize)]
+pub struct JsonAgent {
+    /// Time since `listen`.
+    pub uptime_ns: u64,
+    /// Where it listens.
+    pub address: String,
+    /// Connections accepted.
+    pub connections: u64,
+    /// Connections open now.
+    pub open_connections: u64,
+    /// Requests answered.
+    pub requests: u64,
+    /// Other users refused.
+    pub refused_users: u64,
+    /// Missing or wrong tokens.
+    pub refused_tokens: u64,
+    /// Connections refused or ended by a limit or deadline.
+    pub refused_limits: u64,
+    /// Malformed packets and requests.
+    pub malformed: u64,
+    /// Commands told `busy`.
+    pub busy: u64,
+    /// Commands cancelled because the client hung up.
+    pub cancelled: u64,
+    /// Samples and stacks dropped.
+    pub dropped: u64,
+    /// CPU time of the agent's thread.
+    pub cpu_ns: JsonKnown<u64>,
+    /// Bytes sent.
+    pub sent_bytes: u64,
+}
+
+impl JsonStats {
+    /// The JSON form of an answer.
+    pub fn new(hello: &AgentHello, reply: &StatsReply, end: &End) -> JsonStats {
+        let in_states = reply.threads.clone().map(|states| {
+            states.iter().map(|s| JsonThreadsInState { state: s.state, count: s.count }).collect()
+        });
+        JsonStats {
+            schema: "rgops.stats/1",
+            process: hello.into(),
+            uptime_ns: reply.uptime_ns.clone().into(),
+            user_cpu_ns: reply.user_cpu_ns.clone().into(),
+            system_cpu_ns: reply.system_cpu_ns.clone().into(),
+            cpus_online: reply.cpus_online.clone().into(),
+            cpus_allowed: reply.cpus_allowed.clone().into(),
+            cpu_quota_milli: reply.cpu_quota_milli.clone().into(),
+            throttled_periods: reply.throttled_periods.clone().into(),
+            threads_by_state: JsonKnown(in_states),
+            descriptors: reply.descriptors.clone().into(),
+            descriptors_limit: reply.descriptors_limit.clone().into(),
+            voluntary_switches: reply.voluntary_switches.clone().into(),
+            involuntary_switches: reply.involuntary_switches.clone().into(),
+            window_ns: reply.window_ns,
+            runtimes: reply.runtimes.iter().map(runtime).collect(),
+            threads: reply.thread_activity.iter().map(thread).collect(),
+            agent: agent(&reply.agent),
+            notes: json_notes(end),
+        }
+    }
+}
+
+fn runtime(runtime: &RuntimeStats) -> JsonRuntime {
+    let workers = runtime.workers.iter().map(|worker| JsonWorker {
+        parked: worker.parked,
+        parks: worker.parks,
+        tokio_busy_ns: worker.tokio_busy_ns,
+        busy_ns: worker.busy_ns.clone().into(),
+    });
+    JsonRuntime {
+        name: runtime.name.clone(),
+        flavor: runtime.flavor.clone(),
+        shut_down: runtime.workers.is_empty(),
+        alive_tasks: runtime.alive_tasks,
+        global_queue: runtime.global_queue,
+        workers: workers.collect(),
+    }
+}
+
+fn thread(thread: &ThreadActivity) -> JsonThread {
+    JsonThread {
+        tid: thread.tid,
+        name: thread.name.clone(),
+        state: thread.state,
+        running_ns: thread.running_ns.clone().into(),
+        runnable_ns: thread.runnable_ns.clone().into(),
+        is_agent: thread.is_agent,
+    }
+}
+
+fn agent(agent: &AgentStats) -> JsonAgent {
+    JsonAgent {
+        uptime_ns: agent.uptime_ns,
+        address: agent.address.clone(),
+        connections: agent.connections,
+        open_connections: agent.open_connections,
+        requests: agent.requests,
+        refused_users: agent.refused_users,
+        refused_tokens: agent.refused_tokens,
+        refused_limits: agent.refused_limits,
+        malformed: agent.malformed,
+        busy: agent.busy,
+        cancelled: agent.cancelled,
+        dropped: agent.dropped,
+        cpu_ns: agent.cpu_ns.clone().into(),
+        sent_bytes: agent.sent_bytes,
+    }
+}
