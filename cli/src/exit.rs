@@ -86,10 +86,21 @@ impl From<AgentError> for Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Failure {
-        match error {
-            ClientError::Agent(error) => error.into(),
-            other => Failure::new(Exit::Internal, "cannot ask the agent", other.to_string(), ""),
-        }
+        let exit = match error {
+            ClientError::Agent(error) => return error.into(),
+            ClientError::NobodyListens { .. }
+            | ClientError::AnotherProcess { .. }
+            | ClientError::NotAnAgent
+            | ClientError::HungUp => Exit::NotFound,
+            ClientError::ForeignOwner { .. }
+            | ClientError::NotAllowed { .. }
+            | ClientError::TokenNeeded
+            | ClientError::FalseAgent
+            | ClientError::NotSpoken { .. } => Exit::Refused,
+            ClientError::TimedOut => Exit::TimedOut,
+            _ => Exit::Internal,
+        };
+        Failure::new(exit, "cannot ask the agent", error.to_string(), error.fix())
     }
 }
 

@@ -20,6 +20,7 @@ use crate::collect::Context;
 use crate::connection::{self, Gate};
 use crate::counters::Counters;
 use crate::engine::system;
+use crate::executable::Executable;
 use crate::options::Options;
 use crate::procfs;
 use crate::watched::WatchedRuntimes;
@@ -247,7 +248,7 @@ fn prepare(
         pid,
         start_time,
         cookie,
-        build_id: Vec::new(),
+        build_id: Executable::own().map(|executable| executable.build_id()).unwrap_or_default(),
         name: name.unwrap_or_default(),
         commands,
     };

@@ -1,0 +1,138 @@
+//! Why an agent could not be asked, or did not answer.
+
+use std::io;
+use std::path::PathBuf;
+
+use rgops_protocol::codec::{DecodeError, EncodeError};
+use rgops_protocol::discovery::SocketName;
+use rgops_protocol::error::Error as AgentError;
+
+/// Why an agent could not be asked, or did not answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The agent answered with an error.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// Nobody listens there.
+    #[error("nobody listens at {address}: {error}")]
+    NobodyListens {
+        /// Path or `host:port`.
+        address: String,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// The socket or the process behind it belongs to a user that is neither us nor root.
+    #[error("{} belongs to uid {uid}, not to this user or root", path.display())]
+    ForeignOwner {
+        /// The socket.
+        path: PathBuf,
+        /// Its owner, or its listener's.
+        uid: u32,
+    },
+    /// We may not open the socket.
+    #[error("cannot open {}: {error}", path.display())]
+    NotAllowed {
+        /// The socket.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// Another process than the socket's name says answered.
+    #[error("pid {} (started at {}) answered instead of pid {} (started at {})",
+        found.pid, found.start_time, expected.pid, expected.start_time)]
+    AnotherProcess {
+        /// Whom the name promised.
+        expected: SocketName,
+        /// Who answered.
+        found: SocketName,
+    },
+    /// What answered does not speak the protocol.
+    #[error("what listens there is no rgops agent")]
+    NotAnAgent,
+    /// The agent asks for a token and none was given.
+    #[error("this agent asks for a token")]
+    TokenNeeded,
+    /// The agent could not prove that it knows the token.
+    #[error("what listens there does not know the token")]
+    FalseAgent,
+    /// The agent does not speak this command, or not this version of it.
+    #[error("the agent (version {agent}) does not answer this version of {command}")]
+    NotSpoken {
+        /// The command's name.
+        command: &'static str,
+        /// Version of the agent.
+        agent: String,
+    },
+    /// Nothing came in time.
+    #[error("the agent did not answer in time")]
+    TimedOut,
+    /// The connection broke.
+    #[error("the connection to the agent broke: {0}")]
+    Connection(io::Error),
+    /// The agent ended the connection in the middle of the answer: its process has probably ended.
+    #[error("the agent hung up in the middle of the answer; its process may have ended")]
+    HungUp,
+    /// The agent's bytes are against the protocol.
+    #[error("the agent sent what no agent sends: {0}")]
+    Protocol(String),
+    /// There are no local sockets of ours on this system.
+    #[error("local sockets are unsupported here; ask a host:port")]
+    Unsupported,
+}
+
+impl ClientError {
+    /// What mends it, empty when nothing does.
+    pub fn fix(&self) -> &str {
+        match self {
+            ClientError::Agent(error) => &error.fix,
+            ClientError::NobodyListens { .. } => "run `rgops` to see which processes have an agent",
+            ClientError::ForeignOwner { .. } | ClientError::NotAllowed { .. } => {
+                "run rgops as the program's user, or as root"
+            }
+            ClientError::AnotherProcess { .. } => "run `rgops` again: the process has ended",
+            ClientError::NotAnAgent => "check the address: it must be that of rgops_agent::listen",
+            ClientError::TokenNeeded => {
+                "put the program's token into a file and pass --token-file FILE, or set RGOPS_TOKEN"
+            }
+            ClientError::FalseAgent => {
+                "do not trust this address: check it, and that the token is the program's"
+            }
+            ClientError::NotSpoken { .. } => "update rgops-agent in the program",
+            ClientError::TimedOut => {
+                "the process may be stopped (rgops PID shows its state); or wait longer with --timeout"
+            }
+            ClientError::Connection(_) | ClientError::HungUp => {
+                "run `rgops` to see whether the process lives"
+            }
+            ClientError::Protocol(_) => "",
+            ClientError::Unsupported => "use a TCP address",
+        }
+    }
+}
+
+impl From<io::Error> for ClientError {
+    fn from(error: io::Error) -> ClientError {
+        match error.kind() {
+            // A read or write timeout of a socket is EAGAIN (socket(7), SO_RCVTIMEO).
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut,
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted => ClientError::HungUp,
+            _ => ClientError::Connection(error),
+        }
+    }
+}
+
+impl From<DecodeError> for ClientError {
+    fn from(error: DecodeError) -> ClientError {
+        ClientError::Protocol(error.to_string())
+    }
+}
+
+impl From<EncodeError> for ClientError {
+    fn from(error: EncodeError) -> ClientError {
+        ClientError::Protocol(error.to_string())
+    }
+}

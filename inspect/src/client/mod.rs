@@ -1,0 +1,269 @@
+//! Asks an agent: connects, checks who answers, sends one request and reads the answer's packets.
+//!
+//! The agent is not trusted: every length is checked before it is allocated, the whole answer is
+//! capped, and an agent that falls silent ends the answer, not the client.
+
+mod error;
+mod stream;
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rgops_protocol::PROTOCOL_VERSION;
+use rgops_protocol::auth::{AgentProof, Challenge, ClientProof, NONCE_BYTES, Role, Token};
+use rgops_protocol::codec::{self, Decode};
+use rgops_protocol::discovery::SocketName;
+use rgops_protocol::error::Error as AgentError;
+use rgops_protocol::hello::{AgentHello, ClientHello, MAGIC};
+use rgops_protocol::reply::{End, Progress};
+use rgops_protocol::request::{Command, Request};
+use rgops_protocol::wire::{
+    self, HEADER_BYTES, Header, Kind, MAX_ANSWER_BYTES, MAX_HANDSHAKE_BYTES, MAX_PACKET_BYTES,
+};
+
+pub use error::ClientError;
+use stream::Stream;
+
+/// Where an agent listens.
+#[derive(Debug, Clone)]
+pub enum Endpoint {
+    /// A local socket. It is refused when its owner or peer is another user than us or root.
+    Local {
+        /// Path of the socket, possibly through `/proc/PID/root`.
+        path: PathBuf,
+        /// Who must answer: the hello's pid and start time are held against it.
+        expected: Option<SocketName>,
+    },
+    /// A TCP address, `host:port`.
+    Tcp {
+        /// `host:port`.
+        address: String,
+        /// The shared token; without one the agent refuses.
+        token: Option<Token>,
+    },
+}
+
+/// How long to wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// For the connection and the handshake.
+    pub connect: Duration,
+    /// For the next packet of an answer; agents send progress at least every two seconds.
+    pub silence: Duration,
+}
+
+/// A connection to an agent, greeted and checked.
+#[derive(Debug)]
+pub struct Client {
+    stream: Stream,
+    hello: AgentHello,
+    timeouts: Timeouts,
+}
+
+impl Client {
+    /// Connects and shakes hands.
+    ///
+    /// # Errors
+    /// [`ClientError`]: nobody listens there, someone else does, or the agent refused.
+    pub fn connect(endpoint: &Endpoint, timeouts: Timeouts) -> Result<Client, ClientError> {
+        let mut stream = stream::open(endpoint, timeouts.connect)?;
+        stream.set_timeout(timeouts.connect)?;
+        let hello = ClientHello {
+            protocol: PROTOCOL_VERSION,
+            client: concat!("rgops ", env!("CARGO_PKG_VERSION")).to_owned(),
+        };
+        let mut first = MAGIC.to_vec();
+        first.extend(wire::packet(Kind::ClientHello, &codec::encode(&hello)?));
+        // A refusing agent may have closed already: what it said is then still there to be read.
+        let sent = stream.write_all(&first);
+        let mut magic = [0; MAGIC.len()];
+        match stream.read_exact(&mut magic) {
+            Ok(()) if magic == MAGIC => {}
+            Ok(()) => return Err(ClientError::NotAnAgent),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(ClientError::NotAnAgent);
+            }
+            Err(error) => return Err(ClientError::Connection(sent.err().unwrap_or(error))),
+        }
+        if let Endpoint::Tcp { token, .. } = endpoint {
+            authenticate(&mut stream, token.as_ref())?;
+        }
+        let hello: AgentHello = expect(&mut stream, Kind::AgentHello)?;
+        if let Endpoint::Local { expected: Some(expected), .. } = endpoint {
+            let found = SocketName { pid: hello.pid, start_time: hello.start_time };
+            if found != *expected {
+                return Err(ClientError::AnotherProcess { expected: *expected, found });
+            }
+        }
+        Ok(Client { stream, hello, timeouts })
+    }
+
+    /// Who answered.
+    pub fn hello(&self) -> &AgentHello {
+        &self.hello
+    }
+
+    /// Sends the one request of this connection.
+    ///
+    /// # Errors
+    /// [`ClientError::NotSpoken`] when the agent does not list the command, else a broken connection.
+    pub fn ask(mut self, request: &Request) -> Result<Answer, ClientError> {
+        let command = request.command();
+        let spoken = self.hello.commands.iter().find(|spoken| spoken.command == command as u16);
+        match spoken {
+            Some(spoken) if spoken.version >= command.version() => {}
+            // A command the author denied is not listed: the agent itself says so, in better words.
+            None if self.hello.protocol == PROTOCOL_VERSION => {}
+            _ => return Err(self.not_spoken(command)),
+        }
+        let payload = codec::encode(&request.to_envelope()?)?;
+        self.stream.set_timeout(self.timeouts.silence)?;
+        self.stream.write_all(&wire::packet(Kind::Request, &payload))?;
+        Ok(Answer { stream: self.stream, received: 0, is_over: false })
+    }
+
+    fn not_spoken(&self, command: Command) -> ClientError {
+        ClientError::NotSpoken { command: command.name(), agent: self.hello.agent.clone() }
+    }
+}
+
+/// The client's side of the token handshake.
+fn authenticate(stream: &mut Stream, token: Option<&Token>) -> Result<(), ClientError> {
+    let challenge: Challenge = expect(stream, Kind::Challenge)?;
+    let Some(token) = token else { return Err(ClientError::TokenNeeded) };
+    let mut nonce = [0; NONCE_BYTES];
+    getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
+    let proof = ClientProof { nonce, mac: token.prove(Role::Client, &challenge.nonce, &nonce) };
+    stream.write_all(&wire::packet(Kind::ClientProof, &codec::encode(&proof)?))?;
+    let answer: AgentProof = expect(stream, Kind::AgentProof)?;
+    if token.verify(Role::Agent, &challenge.nonce, &nonce, &answer.mac) {
+        Ok(())
+    } else {
+        Err(ClientError::FalseAgent)
+    }
+}
+
+/// Reads the one packet that may come now, or the agent's error in its place.
+fn expect<T: Decode<()>>(stream: &mut Stream, kind: Kind) -> Result<T, ClientError> {
+    let (found, payload) = read_packet(stream, MAX_HANDSHAKE_BYTES)?;
+    if found == kind {
+        return Ok(codec::decode(&payload)?);
+    }
+    if found == Kind::Error {
+        return Err(ClientError::Agent(codec::decode(&payload)?));
+    }
+    Err(ClientError::Protocol(format!("a {kind:?} packet was expected, not {found:?}")))
+}
+
+fn read_packet(stream: &mut Stream, limit: usize) -> Result<(Kind, Vec<u8>), ClientError> {
+    let mut header = [0; HEADER_BYTES];
+    stream.read_exact(&mut header)?;
+    let header = Header::parse(header, limit).map_err(|error| ClientError::Protocol(error.to_string()))?;
+    let mut payload = vec![0; header.length];
+    stream.read_exact(&mut payload)?;
+    Ok((header.kind, payload))
+}
+
+/// An answer as it arrives.
+#[derive(Debug)]
+pub struct Answer {
+    stream: Stream,
+    received: u64,
+    is_over: bool,
+}
+
+/// A packet of an answer.
+#[derive(Debug)]
+pub enum Event {
+    /// How far the command is.
+    Progress(Progress),
+    /// A part, to be decoded as the command's part type.
+    Data(Vec<u8>),
+    /// The answer is complete.
+    End(End),
+}
+
+/// What arrived: all parts up to the end, or up to an error (partial results are kept).
+#[derive(Debug)]
+pub struct Collected<T> {
+    /// The decoded parts, in order.
+    pub parts: Vec<T>,
+    /// How it ended.
+    pub end: Result<End, ClientError>,
+}
+
+impl Answer {
+    /// Waits for the next packet.
+    ///
+    /// # Errors
+    /// The agent's error, silence longer than the timeout, a broken connection, bytes that are no
+    /// packet, or an answer larger than [`MAX_ANSWER_BYTES`].
+    pub fn next_event(&mut self) -> Result<Event, ClientError> {
+        if self.is_over {
+            return Err(ClientError::Protocol("the answer is over".to_owned()));
+        }
+        let (kind, payload) = read_packet(&mut self.stream, MAX_PACKET_BYTES)?;
+        self.received += (HEADER_BYTES + payload.len()) as u64;
+        if self.received > MAX_ANSWER_BYTES {
+            return Err(ClientError::Protocol(format!("an answer of more than {MAX_ANSWER_BYTES} bytes")));
+        }
+        match kind {
+            Kind::Progress => Ok(Event::Progress(codec::decode(&payload)?)),
+            Kind::Data => Ok(Event::Data(payload)),
+            Kind::End => {
+                self.is_over = true;
+                Ok(Event::End(codec::decode(&payload)?))
+            }
+            Kind::Error => {
+                self.is_over = true;
+                Err(ClientError::Agent(codec::decode::<AgentError>(&payload)?))
+            }
+            other => Err(ClientError::Protocol(format!("a {other:?} packet in an answer"))),
+        }
+    }
+
+    /// Reads all parts, telling `on_progress` of each progress packet.
+    pub fn collect<T: Decode<()>>(&mut self, on_progress: &mut dyn FnMut(&Progress)) -> Collected<T> {
+        let mut parts = Vec::new();
+        let end = loop {
+            match self.next_event() {
+                Ok(Event::Progress(progress)) => on_progress(&progress),
+                Ok(Event::Data(payload)) => match codec::decode(&payload) {
+                    Ok(part) => parts.push(part),
+                    Err(error) => break Err(error.into()),
+                },
+                Ok(Event::End(end)) => break Ok(end),
+                Err(error) => break Err(error),
+            }
+        };
+        Collected { parts, end }
+    }
+
+    /// A handle by which another thread (the Ctrl-C handler) asks the agent to finish early and
+    /// send what it has.
+    pub fn finisher(&self) -> Finisher {
+        Finisher { stream: self.stream.try_clone().ok() }
+    }
+}
+
+/// Asks the agent to end the running command and send what was gathered.
+#[derive(Debug)]
+pub struct Finisher {
+    stream: Option<Stream>,
+}
+
+impl Clone for Finisher {
+    fn clone(&self) -> Finisher {
+        Finisher { stream: self.stream.as_ref().and_then(|stream| stream.try_clone().ok()) }
+    }
+}
+
+impl Finisher {
+    /// Sends the `Finish` packet; a broken connection shows up in the answer.
+    pub fn finish(&self) {
+        if let Some(Ok(mut stream)) = self.stream.as_ref().map(Stream::try_clone) {
+            let _ = stream.write_all(&wire::packet(Kind::Finish, &[]));
+        }
+    }
+}

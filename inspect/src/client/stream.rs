@@ -1,0 +1,150 @@
+//! The two transports as one blocking stream.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::time::Duration;
+
+use super::{ClientError, Endpoint};
+
+/// A connected socket.
+#[derive(Debug)]
+pub(super) enum Stream {
+    #[cfg(unix)]
+    Local(std::os::unix::net::UnixStream),
+    Tcp(TcpStream),
+}
+
+/// Connects, and checks that a local socket belongs to whom it may.
+pub(super) fn open(endpoint: &Endpoint, timeout: Duration) -> Result<Stream, ClientError> {
+    match endpoint {
+        Endpoint::Local { path, .. } => open_local(path, timeout),
+        Endpoint::Tcp { address, .. } => {
+            let nobody = |error| ClientError::NobodyListens { address: address.clone(), error };
+            let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+            for resolved in address.to_socket_addrs().map_err(nobody)? {
+                match TcpStream::connect_timeout(&resolved, timeout) {
+                    Ok(stream) => return Ok(Stream::Tcp(stream)),
+                    Err(error) => last = error,
+                }
+            }
+            match last.kind() {
+                io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Err(ClientError::TimedOut),
+                _ => Err(nobody(last)),
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_local(_path: &Path, _timeout: Duration) -> Result<Stream, ClientError> {
+    Err(ClientError::Unsupported)
+}
+
+#[cfg(target_os = "linux")]
+fn open_local(path: &Path, timeout: Duration) -> Result<Stream, ClientError> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::PermissionDenied => ClientError::NotAllowed { path: path.to_owned(), error },
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut,
+        _ => ClientError::NobodyListens { address: path.display().to_string(), error },
+    };
+    let ours = rustix::process::geteuid().as_raw();
+    let check = |uid: u32| {
+        // Root may ask everyone; anyone may ask root only through a socket root gave away.
+        if uid == ours || uid == 0 || ours == 0 {
+            Ok(())
+        } else {
+            Err(ClientError::ForeignOwner { path: path.to_owned(), uid })
+        }
+    };
+    let owner = std::fs::symlink_metadata(path).map_err(failed)?.uid();
+    check(owner)?;
+    let stream = connect_local(path, timeout).map_err(failed)?;
+    let peer = rustix::net::sockopt::socket_peercred(&stream).map_err(|error| failed(error.into()))?;
+    let peer = peer.uid.as_raw();
+    check(peer)?;
+    // Who listens must be who owns the file: root asking a user must not be answered by another.
+    if peer != owner && peer != 0 {
+        return Err(ClientError::ForeignOwner { path: path.to_owned(), uid: peer });
+    }
+    Ok(Stream::Local(stream))
+}
+
+/// Connects with a deadline (a full backlog blocks), through the directory's descriptor when the
+/// path is longer than connect(2) takes.
+#[cfg(target_os = "linux")]
+fn connect_local(path: &Path, timeout: Duration) -> io::Result<std::os::unix::net::UnixStream> {
+    use rustix::net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
+    };
+    use std::os::fd::AsRawFd as _;
+
+    /// `sun_path` of unix(7), its terminating zero not counted.
+    const MAX_SOCKET_PATH: usize = 107;
+
+    let (_open, path) = if path.as_os_str().len() <= MAX_SOCKET_PATH {
+        (None, path.to_owned())
+    } else {
+        let directory = std::fs::File::open(path.parent().unwrap_or(Path::new("/")))?;
+        let name = path.file_name().unwrap_or_default();
+        let short = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
+        (Some(directory), short)
+    };
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    // connect(2) of a local socket waits for room in the backlog as long as a send may take.
+    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(timeout))?;
+    connect(&socket, &SocketAddrUnix::new(&path)?)?;
+    Ok(std::os::unix::net::UnixStream::from(socket))
+}
+
+impl Stream {
+    /// How long a read or write may take; `None`-like zero is not allowed by the system.
+    pub(super) fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
+        let timeout = Some(timeout.max(Duration::from_millis(1)));
+        match self {
+            #[cfg(unix)]
+            Stream::Local(stream) => {
+                stream.set_read_timeout(timeout)?;
+                stream.set_write_timeout(timeout)
+            }
+            Stream::Tcp(stream) => {
+                stream.set_read_timeout(timeout)?;
+                stream.set_write_timeout(timeout)
+            }
+        }
+    }
+
+    pub(super) fn try_clone(&self) -> io::Result<Stream> {
+        Ok(match self {
+            #[cfg(unix)]
+            Stream::Local(stream) => Stream::Local(stream.try_clone()?),
+            Stream::Tcp(stream) => Stream::Tcp(stream.try_clone()?),
+        })
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            #[cfg(unix)]
+            Stream::Local(stream) => stream.read(buffer),
+            Stream::Tcp(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            #[cfg(unix)]
+            Stream::Local(stream) => stream.write(bytes),
+            Stream::Tcp(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
