@@ -1,1 +1,11 @@
-//! placeholder
+//! Profiles in pprof's format: built from samples, written, read, and counted as `go tool pprof` does.
+
+mod cpu;
+mod file;
+pub mod measurement;
+pub mod proto;
+mod strings;
+pub mod top;
+
+pub use cpu::{CpuProfile, Incomplete, Process};
+pub use file::{ReadError, SaveError, encode, free_name, read, save};
