@@ -1,5 +1,6 @@
 //! Exit codes, and failures as people read them.
 
+use std::io;
 use std::process::ExitCode;
 
 use rgops_inspect::client::ClientError;
@@ -106,6 +107,61 @@ impl From<ClientError> for Failure {
 
 impl From<ResolveError> for Failure {
     fn from(error: ResolveError) -> Failure {
-        Failure::new(Exit::NotFound, "cannot find the target", error.to_string(), "")
+        let why = error.to_string();
+        let list = "rgops lists the Rust processes";
+        let (exit, what, fix) = match error {
+            ResolveError::NoSuchProcess { pid } => {
+                (Exit::NotFound, format!("cannot find process {pid}"), list.to_owned())
+            }
+            ResolveError::NoSuchName { name, unreadable } => {
+                let fix = match unreadable {
+                    0 => list.to_owned(),
+                    count => format!("{list}; {count} of other users are visible to root only"),
+                };
+                (Exit::NotFound, format!("cannot find a process named {name}"), fix)
+            }
+            ResolveError::Ambiguous { name, pids } => {
+                let first = pids.first().copied().unwrap_or_default();
+                (Exit::Usage, format!("cannot tell which {name} is meant"), format!("give a pid, as {first}"))
+            }
+            ResolveError::NoAgent { pid, name, is_rust, is_switched_off } => {
+                let what = match name.is_empty() {
+                    true => format!("cannot ask process {pid}"),
+                    false => format!("cannot ask process {pid} ({name})"),
+                };
+                (Exit::NotFound, what, no_agent_fix(is_rust, is_switched_off))
+            }
+            ResolveError::OtherUser { pid, .. } => {
+                (Exit::Refused, format!("cannot ask process {pid}"), "run as that user or as root".to_owned())
+            }
+            ResolveError::Denied { pid } => {
+                let fix = "run rgops where the process runs, as nsenter(1) does".to_owned();
+                (Exit::Refused, format!("cannot ask process {pid}"), fix)
+            }
+            ResolveError::NotASocket { path, .. } => {
+                (Exit::NotFound, format!("cannot ask {}", path.display()), list.to_owned())
+            }
+            ResolveError::System { target, error } => {
+                let fix = match error.kind() {
+                    io::ErrorKind::Unsupported => "give a socket path or host:port".to_owned(),
+                    _ => String::new(),
+                };
+                (Exit::Internal, format!("cannot look for {target}"), fix)
+            }
+            _ => (Exit::Internal, "cannot find the target".to_owned(), String::new()),
+        };
+        Failure::new(exit, what, why, fix)
+    }
+}
+
+/// What gives a process an agent.
+fn no_agent_fix(is_rust: bool, is_switched_off: bool) -> String {
+    match (is_switched_off, is_rust) {
+        (true, _) => "it was started with RGOPS=off; start it without".to_owned(),
+        (false, true) => "add two lines to the program, and start it again:\n\
+            Cargo.toml:       rgops-agent = \"0.1\"\n\
+            main.rs, in main: rgops_agent::listen(rgops_agent::Options::default())?;"
+            .to_owned(),
+        (false, false) => "rgops lists the Rust processes".to_owned(),
     }
 }

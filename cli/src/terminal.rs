@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rgops_inspect::report::text::escape;
 use rgops_protocol::reply::{End, Note, NoteKind, Progress};
 use serde::Serialize;
 
@@ -62,6 +63,11 @@ pub fn say(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{}", escape(text));
 }
 
+/// Prints one line about what the output lacks to standard error: `note: …`.
+pub fn note(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{NOTE}note{NOTE:#}: {}", escape(text));
+}
+
 /// Prints a failure to standard error: `rgops: what: why`, then `fix: …`.
 pub fn print_failure(failure: &Failure) {
     let mut text = format!("{ERROR}rgops{ERROR:#}: {}: {}\n", escape(&failure.what), escape(&failure.why));
@@ -77,8 +83,8 @@ pub fn print_failure(failure: &Failure) {
 /// Says on standard error what an answer lacks, one line a note, and returns the exit code for it:
 /// [`Exit::Partial`] when something was lost, cut or could not be captured.
 pub fn print_notes(end: &End) -> Exit {
-    for note in &end.notes {
-        let _ = writeln!(anstream::stderr().lock(), "{NOTE}note{NOTE:#}: {}", escape(&note_text(note)));
+    for lacking in &end.notes {
+        note(&note_text(lacking));
     }
     exit_of(end)
 }
@@ -174,18 +180,4 @@ pub fn on_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> 
         }
     })
     .map_err(|error| Failure::new(Exit::Internal, "cannot catch Ctrl-C", error.to_string(), ""))
-}
-
-/// Control characters made visible, so that no text from elsewhere drives the terminal.
-fn escape(text: &str) -> String {
-    text.chars()
-        .flat_map(|char| {
-            let visible: Box<dyn Iterator<Item = char>> = if char.is_control() {
-                Box::new(char.escape_default())
-            } else {
-                Box::new([char].into_iter())
-            };
-            visible
-        })
-        .collect()
 }

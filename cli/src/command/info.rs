@@ -1,12 +1,17 @@
-//! placeholder
+//! `rgops PID [DURATION]`: one process in detail, agent or not.
 
 use std::time::Duration;
 
+use rgops_inspect::processes::{self, ResolveError};
+use rgops_inspect::report::info;
+
 use crate::arguments::duration;
 use crate::exit::{Exit, Failure};
+use crate::terminal;
 
-/// Arguments of the command.
+/// Arguments of `rgops info`.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Examples:\n  rgops 4711\n  rgops 4711 2s\n  rgops info shop 500ms --json")]
 pub struct Info {
     /// A pid or a unique process name
     pub target: String,
@@ -19,8 +24,24 @@ pub struct Info {
 }
 
 impl Info {
-    /// Runs the command.
+    /// Prints the details; a value that cannot be read is said to be missing.
+    ///
+    /// # Errors
+    /// No such process, several of that name, or another user's.
     pub fn run(&self) -> Result<Exit, Failure> {
-        unimplemented!()
+        let details = processes::details(&self.target, self.duration).map_err(|error| {
+            let is_name = matches!(error, ResolveError::NoSuchName { .. });
+            let mut failure = Failure::from(error);
+            // `rgops stcak 7` arrives here as a target that does not exist.
+            if is_name {
+                failure.fix.push_str("; rgops --help lists the commands");
+            }
+            failure
+        })?;
+        match self.json {
+            true => terminal::print_json(&info::json(&details))?,
+            false => terminal::print(&info::text(&details))?,
+        }
+        Ok(Exit::Fine)
     }
 }

@@ -1,9 +1,22 @@
-//! placeholder
+//! `rgops`: the Rust processes of this host.
+
+use std::io;
+
+use rgops_inspect::processes::{self, Listing};
+use rgops_inspect::report::list;
 
 use crate::exit::{Exit, Failure};
+use crate::terminal;
 
-/// Arguments of the command.
+/// Arguments of `rgops list`.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Columns: PID, parent's PID, name (* when it has an agent), compiler, path.
+`contains Rust` marks a C or C++ program with Rust in it.
+
+Examples:
+  rgops
+  rgops --json | jq '.[] | select(.agent) | .pid'")]
 pub struct List {
     /// Print JSON instead of text
     #[arg(long)]
@@ -11,8 +24,35 @@ pub struct List {
 }
 
 impl List {
-    /// Runs the command.
+    /// Prints the list; what could not be looked at is said on standard error.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
     pub fn run(&self) -> Result<Exit, Failure> {
-        unimplemented!()
+        let listing = listing()?;
+        match self.json {
+            true => terminal::print_json(&list::json(&listing))?,
+            false => terminal::print(&list::text(&listing))?,
+        }
+        say_missing(&listing);
+        Ok(Exit::Fine)
+    }
+}
+
+/// The processes, or the failure to list them.
+pub(super) fn listing() -> Result<Listing, Failure> {
+    processes::list().map_err(|error| {
+        let fix = match error.kind() {
+            io::ErrorKind::Unsupported => "give a socket path or host:port to a command",
+            _ => "mount /proc",
+        };
+        Failure::new(Exit::Internal, "cannot list processes", error.to_string(), fix)
+    })
+}
+
+/// Says how many processes could not be looked at.
+pub(super) fn say_missing(listing: &Listing) {
+    if let Some(missing) = list::missing(listing) {
+        terminal::note(&missing);
     }
 }

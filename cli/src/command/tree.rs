@@ -1,18 +1,34 @@
-//! placeholder
+//! `rgops tree`: the Rust processes of this host below their parents.
 
+use rgops_inspect::report::tree;
+
+use super::list::{listing, say_missing};
 use crate::exit::{Exit, Failure};
+use crate::terminal;
 
-/// Arguments of the command.
+/// Arguments of `rgops tree`.
 #[derive(Debug, Clone, clap::Args)]
+#[command(
+    after_help = "[*] marks processes that have an agent; a bare PID is a parent that is no Rust program."
+)]
 pub struct Tree {
     /// Print JSON instead of text
     #[arg(long)]
-    pub json: bool,
+    json: bool,
 }
 
 impl Tree {
-    /// Runs the command.
+    /// Prints the tree; what could not be looked at is said on standard error.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
     pub fn run(&self) -> Result<Exit, Failure> {
-        unimplemented!()
+        let listing = listing()?;
+        match self.json {
+            true => terminal::print_json(&tree::json(&listing))?,
+            false => terminal::print(&tree::text(&listing))?,
+        }
+        say_missing(&listing);
+        Ok(Exit::Fine)
     }
 }

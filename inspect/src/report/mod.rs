@@ -1,10 +1,13 @@
 //! Answers as people and programs read them: one module a question, text and the JSON contract.
 
 pub mod cpu;
+pub mod info;
 pub mod known;
+pub mod list;
 pub mod memory;
 pub mod stack;
 pub mod stats;
 pub mod text;
 pub mod trace;
+pub mod tree;
 pub mod version;

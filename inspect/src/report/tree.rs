@@ -1,0 +1,134 @@
+//! `rgops tree`: the Rust processes below their parents, as gops draws them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::list::{ProcessJson, compiler};
+use super::text::escape;
+use crate::processes::{Listing, RustProcess};
+
+/// The processes by parent.
+struct Tree<'a> {
+    children: BTreeMap<u32, Vec<&'a RustProcess>>,
+    /// Parents that are no Rust processes, ascending: the first level.
+    strangers: Vec<u32>,
+}
+
+impl<'a> Tree<'a> {
+    fn new(listing: &'a Listing) -> Tree<'a> {
+        let mut children: BTreeMap<u32, Vec<&RustProcess>> = BTreeMap::new();
+        for process in &listing.processes {
+            children.entry(process.parent).or_default().push(process);
+        }
+        let rust: BTreeSet<u32> = listing.processes.iter().map(|process| process.pid).collect();
+        let strangers = children.keys().copied().filter(|parent| !rust.contains(parent)).collect();
+        Tree { children, strangers }
+    }
+
+    fn children(&self, pid: u32) -> &[&'a RustProcess] {
+        self.children.get(&pid).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The tree under `...`: parents that are no Rust programs as bare pids, `[*]` where there is an agent.
+pub fn text(listing: &Listing) -> String {
+    let tree = Tree::new(listing);
+    let mut text = "...\n".to_owned();
+    for (index, parent) in tree.strangers.iter().enumerate() {
+        let is_last = index + 1 == tree.strangers.len();
+        text.push_str(&format!("{}{parent}\n", edge(is_last)));
+        draw(&tree, *parent, stem(is_last), &mut text);
+    }
+    text
+}
+
+/// Draws what is below `pid`.
+fn draw(tree: &Tree<'_>, pid: u32, indent: &str, text: &mut String) {
+    let mut open: Vec<(&[&RustProcess], String)> = vec![(tree.children(pid), indent.to_owned())];
+    while let Some((siblings, indent)) = open.pop() {
+        let Some((process, rest)) = siblings.split_first() else { continue };
+        let is_last = rest.is_empty();
+        text.push_str(&format!("{indent}{}{}\n", edge(is_last), label(process)));
+        let below = format!("{indent}{}", stem(is_last));
+        open.push((rest, indent));
+        open.push((tree.children(process.pid), below));
+    }
+}
+
+fn edge(is_last: bool) -> &'static str {
+    if is_last { "└── " } else { "├── " }
+}
+
+fn stem(is_last: bool) -> &'static str {
+    if is_last { "    " } else { "│   " }
+}
+
+fn label(process: &RustProcess) -> String {
+    let mark = if process.agent.is_some() { "[*]  " } else { "" };
+    format!("{mark}{} ({}) {{{}}}", process.pid, escape(&process.name), compiler(process.compiler.as_ref()))
+}
+
+/// A process in `rgops tree --json`, which prints an array of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BranchJson {
+    /// A parent that is no Rust process.
+    pub pid: u32,
+    /// The Rust processes below it, each with those below itself.
+    pub children: Vec<NodeJson>,
+}
+
+/// A Rust process of the tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeJson {
+    /// The process, as in `rgops --json`.
+    #[serde(flatten)]
+    pub process: ProcessJson,
+    /// The Rust processes below it.
+    pub children: Vec<NodeJson>,
+}
+
+/// The JSON contract of the tree: one entry a parent that is no Rust process.
+pub fn json(listing: &Listing) -> Vec<BranchJson> {
+    let tree = Tree::new(listing);
+    let branch = |pid: &u32| BranchJson { pid: *pid, children: nodes(&tree, *pid) };
+    tree.strangers.iter().map(branch).collect()
+}
+
+fn nodes(tree: &Tree<'_>, pid: u32) -> Vec<NodeJson> {
+    let node = |process: &&RustProcess| NodeJson {
+        process: ProcessJson::new(process),
+        children: nodes(tree, process.pid),
+    };
+    tree.children(pid).iter().map(node).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::list::tests::process;
+    use super::*;
+
+    #[test]
+    fn the_tree_is_drawn_as_gops_does() {
+        let processes = vec![
+            process(20, 10, "shop", true),
+            process(21, 20, "worker", false),
+            process(22, 20, "other", false),
+            process(30, 10, "last", false),
+            process(40, 11, "lone", false),
+        ];
+        let listing = Listing { processes, unreadable: 0, as_root: true };
+        let expected = "\
+...
+├── 10
+│   ├── [*]  20 (shop) {rustc 1.95.0}
+│   │   ├── 21 (worker) {rustc 1.95.0}
+│   │   └── 22 (other) {rustc 1.95.0}
+│   └── 30 (last) {rustc 1.95.0}
+└── 11
+    └── 40 (lone) {rustc 1.95.0}
+";
+        assert_eq!(text(&listing), expected);
+        assert_eq!(json(&listing)[0].children[0].children[1].process.pid, 22);
+    }
+}
