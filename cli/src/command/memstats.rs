@@ -1,17 +1,46 @@
-//! placeholder
+//! `rgops memstats`: memory of the process, its cgroup and its allocators.
 
+use rgops_inspect::report::memory::{JsonMemory, render};
+use rgops_protocol::reply::memory::MemoryReply;
+use rgops_protocol::request::{MemoryRequest, Request};
+
+use super::single::{self, Single};
 use crate::exit::{Exit, Failure};
+use crate::terminal::{exit_of, print, print_json, print_notes};
+
+const EXAMPLES: &str = "\
+Examples:
+  rgops memstats 4711            the process, its cgroup, its allocator
+  rgops memstats shop --verbose  with the source of each number
+  rgops memstats 4711 --json | jq '.sections[].fields[] | select(.name == \"rss\").value'
+
+`alloc`, `sys`, `heap-…` mean what they mean in gops. The numbers of glibc take its arenas' locks
+one after the other while their free chunks are counted, as malloc_stats does.";
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Memstats {
     #[command(flatten)]
     agent: super::AgentArguments,
+    /// Show where each number comes from
+    #[arg(long, short)]
+    verbose: bool,
 }
 
 impl Memstats {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// When the agent cannot be asked.
     pub fn run(&self) -> Result<Exit, Failure> {
-        unimplemented!()
+        let Single { hello, reply, end } =
+            single::ask::<MemoryReply>(&self.agent, &Request::Memory(MemoryRequest {}))?;
+        if self.agent.json {
+            print_json(&JsonMemory::new(&hello, &reply, &end))?;
+            return Ok(exit_of(&end));
+        }
+        print(&render(&reply, self.verbose))?;
+        Ok(print_notes(&end))
     }
 }

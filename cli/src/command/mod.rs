@@ -6,6 +6,7 @@ pub mod list;
 pub mod man;
 pub mod memstats;
 pub mod pprof_cpu;
+mod single;
 pub mod stack;
 pub mod stats;
 pub mod trace;

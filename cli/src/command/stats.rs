@@ -1,17 +1,75 @@
-//! placeholder
+//! `rgops stats`: what the process, its threads and its Tokio runtimes do, and the agent's cost.
 
+use std::time::Duration;
+
+use rgops_inspect::report::stats::{JsonStats, render};
+use rgops_protocol::reply::stats::StatsReply;
+use rgops_protocol::request::{Request, StatsRequest};
+
+use super::single::{self, Single};
+use crate::arguments::duration;
 use crate::exit::{Exit, Failure};
+use crate::terminal::{exit_of, print, print_json, print_notes};
+
+const EXAMPLES: &str = "\
+Examples:
+  rgops stats 4711              threads, descriptors, CPU, runtimes, over 200 ms
+  rgops stats shop --window 2s  shares over a longer time
+  rgops stats 4711 --json | jq '.runtimes[].alive_tasks'
+
+busy [ 100% 0% ] is each worker's share of the window, a poll that never ends included. runnable is
+the time a thread was ready but had no CPU.";
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Stats {
     #[command(flatten)]
     agent: super::AgentArguments,
+    /// Measure shares over so long, from 20ms to 2s
+    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = window)]
+    window: Duration,
+    /// List every thread, not only the busiest
+    #[arg(long)]
+    all: bool,
+}
+
+fn window(text: &str) -> Result<Duration, String> {
+    let window = duration(text)?;
+    if (Duration::from_millis(20)..=Duration::from_secs(2)).contains(&window) {
+        Ok(window)
+    } else {
+        Err("must be between 20ms and 2s".to_owned())
+    }
 }
 
 impl Stats {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// When the agent cannot be asked.
     pub fn run(&self) -> Result<Exit, Failure> {
-        unimplemented!()
+        // `window` allows at most 2,000 ms.
+        let window_ms = u32::try_from(self.window.as_millis()).unwrap_or(u32::MAX);
+        let request = Request::Stats(StatsRequest { window_ms });
+        let Single { hello, reply, end } = single::ask::<StatsReply>(&self.agent, &request)?;
+        if self.agent.json {
+            print_json(&JsonStats::new(&hello, &reply, &end))?;
+            return Ok(exit_of(&end));
+        }
+        print(&render(&reply, &self.agent.target, self.all))?;
+        Ok(print_notes(&end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_has_bounds() {
+        assert_eq!(window("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(window("2"), Ok(Duration::from_secs(2)));
+        assert!(window("19ms").is_err() && window("3s").is_err());
     }
 }

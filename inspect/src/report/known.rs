@@ -96,6 +96,21 @@ pub fn unavailable(missing: &Unavailable) -> String {
     }
 }
 
+/// A greeting, for the tests of reports.
+#[cfg(test)]
+pub(crate) fn hello_for_tests() -> AgentHello {
+    AgentHello {
+        protocol: 1,
+        agent: "0.1.0".into(),
+        pid: 4711,
+        start_time: 99,
+        cookie: [0; 16],
+        build_id: Vec::new(),
+        name: "shop".into(),
+        commands: Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -113,20 +128,5 @@ mod tests {
             show(&Known::<u64>::unavailable("no limit", ""), u64::to_string),
             "unavailable (no limit)"
         );
-    }
-}
-
-/// A greeting, for the tests of reports.
-#[cfg(test)]
-pub(crate) fn hello_for_tests() -> AgentHello {
-    AgentHello {
-        protocol: 1,
-        agent: "0.1.0".into(),
-        pid: 4711,
-        start_time: 99,
-        cookie: [0; 16],
-        build_id: Vec::new(),
-        name: "shop".into(),
-        commands: Vec::new(),
     }
 }

@@ -200,9 +200,9 @@ fn thread_activity(tid: u32, stat: Stat, before: Option<&Schedstat>) -> ThreadAc
     ThreadActivity { tid, name: stat.name, state: stat.state, running_ns, runnable_ns, is_agent }
 }
 
-/// The agent's threads have names that begin with its own.
+/// The agent's threads are known by their names: its own, and those of `crate::beside`.
 fn is_agent(name: &str) -> bool {
-    name == "rgops" || name.starts_with("rgops-")
+    matches!(name, "rgops-agent" | "rgops-malloc" | "rgops-maps")
 }
 
 fn cpu_group() -> (Known<Option<u64>>, Known<u64>) {

@@ -30,7 +30,7 @@ pub(super) async fn reply(context: &Context) -> (VersionReply, End) {
             Some(program) => Known::Value(program.clone()),
             None => Known::unavailable(
                 "the program did not tell",
-                r#"Options::default().program(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")))"#,
+                r#"Options::default().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))"#,
             ),
         },
         executable: file_name(),
@@ -169,7 +169,8 @@ fn auditable(executable: &io::Result<Executable>, end: &mut End) -> Vec<u8> {
 fn features() -> Vec<String> {
     [("jemalloc", cfg!(feature = "jemalloc")), ("mimalloc", cfg!(feature = "mimalloc"))]
         .into_iter()
-        .filter_map(|(name, is_on)| is_on.then(|| name.to_owned()))
+        .filter(|(_, is_on)| *is_on)
+        .map(|(name, _)| name.to_owned())
         .collect()
 }
 
