@@ -66,10 +66,7 @@ pub fn read(bytes: &[u8]) -> Result<Profile, ReadError> {
 fn read_up_to(bytes: &[u8], limit: u64) -> Result<Profile, ReadError> {
     let profile = if bytes.starts_with(&GZIP_MAGIC) {
         let mut raw = Vec::new();
-        MultiGzDecoder::new(bytes)
-            .take(limit + 1)
-            .read_to_end(&mut raw)
-            .map_err(ReadError::Decompress)?;
+        MultiGzDecoder::new(bytes).take(limit + 1).read_to_end(&mut raw).map_err(ReadError::Decompress)?;
         if raw.len() as u64 > limit {
             return Err(ReadError::TooLarge);
         }

@@ -7,6 +7,7 @@ pub mod list;
 pub mod memory;
 pub mod stack;
 pub mod stats;
+pub mod system_call;
 pub mod text;
 pub mod trace;
 pub mod tree;

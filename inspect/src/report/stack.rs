@@ -1,1 +1,292 @@
-//! placeholder
+//! `rgops stack`: every thread and where it is, threads at the same place together.
+
+mod json;
+#[cfg(test)]
+mod tests;
+mod thread;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary};
+use rgops_protocol::reply::{Module, StackEnd};
+
+pub use json::JsonStack;
+pub use thread::{Activity, Role, Thread};
+
+use super::system_call::Architecture;
+use super::text::{counted, duration, escape, utc};
+use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer, file_name};
+
+/// Thread ids written out in a group's line.
+const SHOWN_THREAD_IDS: usize = 8;
+
+/// The threads of a process, named and ready to be shown.
+#[derive(Debug, Clone)]
+pub struct StackReport {
+    /// Name of the process.
+    pub process: String,
+    /// Its process id in its own pid namespace.
+    pub pid: u32,
+    /// The threads, as they came.
+    pub threads: Vec<Thread>,
+    /// What the dump covered; missing when the answer broke off.
+    pub summary: Option<StackSummary>,
+    /// What each module gave for names, and why not more.
+    pub modules: Vec<ModuleSymbols>,
+}
+
+impl StackReport {
+    /// Names everything in the parts of an answer. `local_pid` and `symbol_directories` are
+    /// those of [`Symbolizer::new`].
+    pub fn new(
+        hello: &AgentHello,
+        local_pid: Option<u32>,
+        symbol_directories: &[PathBuf],
+        parts: Vec<StackPart>,
+    ) -> StackReport {
+        let mut modules: Vec<Module> = Vec::new();
+        let mut captured = Vec::new();
+        let mut summary = None;
+        for part in parts {
+            match part {
+                StackPart::Modules(more) => modules.extend(more),
+                StackPart::Threads(more) => captured.extend(more),
+                StackPart::Summary(found) => summary = Some(found),
+            }
+        }
+        let architecture = Architecture::of(&modules);
+        let mut symbolizer = Symbolizer::new(&modules, local_pid, symbol_directories);
+        let threads = captured
+            .into_iter()
+            .map(|thread| Thread::new(thread, hello.pid, architecture, &mut symbolizer))
+            .collect();
+        let modules = symbolizer.module_symbols().cloned().collect();
+        StackReport { process: hello.name.clone(), pid: hello.pid, threads, summary, modules }
+    }
+
+    /// The report as text: a summary, then what runs, then the other threads in groups, the largest
+    /// first, and the agent last. With `all`, every thread by itself, by thread id.
+    pub fn render(&self, all: bool) -> String {
+        let mut text = String::new();
+        self.head(&mut text);
+        let mut groups = self.groups(all);
+        if !all {
+            groups.sort_by_key(|group| {
+                let first = group[0];
+                let rank = match (first.role, first.activity) {
+                    (Role::Agent, _) => 2,
+                    (_, Activity::Running) => 0,
+                    _ => 1,
+                };
+                (rank, std::cmp::Reverse(group.len()), first.tid)
+            });
+        }
+        for group in &groups {
+            text.push('\n');
+            write_group(&mut text, group);
+        }
+        self.missing_names(&mut text);
+        text
+    }
+
+    // Below, `let _ = write!`: a string takes every write.
+
+    fn head(&self, text: &mut String) {
+        let _ = write!(
+            text,
+            "{} (pid {}): {}",
+            escape(&self.process),
+            self.pid,
+            counted(self.threads.len() as u64, "thread")
+        );
+        let by = |wanted: fn(&Capture) -> bool| {
+            self.threads.iter().filter(|thread| wanted(&thread.capture)).count() as u64
+        };
+        let captured = by(|capture| !matches!(capture, Capture::Failed { .. }));
+        let ways = [
+            (by(|capture| matches!(capture, Capture::Quiet)), "without a signal"),
+            (by(|capture| matches!(capture, Capture::Signal)), "by signal"),
+            (by(|capture| matches!(capture, Capture::OwnThread)), "of the agent"),
+        ];
+        let ways: Vec<String> = ways
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, how)| format!("{count} {how}"))
+            .collect();
+        let _ = write!(text, ", {captured} captured");
+        if !ways.is_empty() {
+            let _ = write!(text, " ({})", ways.join(", "));
+        }
+        if let Some(summary) = &self.summary {
+            let _ = write!(text, " in {} at {}", duration(summary.capture_ns), utc(summary.unix_ns));
+            if summary.vanished > 0 {
+                let _ = write!(text, "; {} ended meanwhile", summary.vanished);
+            }
+        }
+        text.push('\n');
+        let _ = writeln!(text, "{}", self.roles());
+    }
+
+    /// `4 tokio workers (1 running, 3 idle) · 2 tokio blocking threads (2 idle) · main (blocked: futex wait) · agent`.
+    fn roles(&self) -> String {
+        let mut roles: BTreeMap<Role, Vec<&Thread>> = BTreeMap::new();
+        for thread in &self.threads {
+            roles.entry(thread.role).or_default().push(thread);
+        }
+        let shown = roles.iter().map(|(role, threads)| {
+            let name = match (role, threads.len()) {
+                (Role::Main | Role::Agent, 1) => role.text().to_owned(),
+                (_, count) => counted(count as u64, role.text()),
+            };
+            if *role == Role::Agent {
+                return name;
+            }
+            let mut doing: BTreeMap<Activity, (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
+            for thread in threads {
+                let (count, states) = doing.entry(thread.activity).or_default();
+                *count += 1;
+                *states.entry(thread.state.as_str()).or_default() += 1;
+            }
+            let doing: Vec<String> = doing
+                .iter()
+                .map(|(activity, (count, states))| {
+                    let what = match activity {
+                        Activity::Running => "running".to_owned(),
+                        Activity::Idle => "idle".to_owned(),
+                        Activity::Blocked => {
+                            let mut states: Vec<_> = states.iter().collect();
+                            states.sort_by_key(|(state, count)| (std::cmp::Reverse(**count), **state));
+                            let states: Vec<&str> = states.iter().take(3).map(|(state, _)| **state).collect();
+                            format!("blocked: {}", states.join(", "))
+                        }
+                    };
+                    if threads.len() == 1 { what } else { format!("{count} {what}") }
+                })
+                .collect();
+            format!("{name} ({})", doing.join("; "))
+        });
+        shown.collect::<Vec<_>>().join(" · ")
+    }
+
+    /// Threads of one kind at the same place in the same state, in the order of their first.
+    fn groups(&self, all: bool) -> Vec<Vec<&Thread>> {
+        let mut places: HashMap<(&[u64], Role, &str, Option<&str>), usize> = HashMap::new();
+        let mut groups: Vec<Vec<&Thread>> = Vec::new();
+        for thread in &self.threads {
+            let reason = match &thread.capture {
+                Capture::Failed { reason } => Some(reason.as_str()),
+                _ => None,
+            };
+            let place = (thread.addresses.as_slice(), thread.role, thread.state.as_str(), reason);
+            match places.get(&place) {
+                Some(group) if !all => groups[*group].push(thread),
+                _ => {
+                    places.insert(place, groups.len());
+                    groups.push(vec![thread]);
+                }
+            }
+        }
+        groups
+    }
+
+    /// Why frames have no names or lines, and what to do about it. Silent about libraries whose
+    /// exported names did well enough.
+    fn missing_names(&self, text: &mut String) {
+        let nameless = |module: &ModuleSymbols| {
+            self.threads.iter().flat_map(|thread| &thread.frames).any(|frame| {
+                frame.function.is_none() && frame.module.as_deref() == Some(module.module.as_str())
+            })
+        };
+        for module in &self.modules {
+            let is_library = module.module.contains(".so");
+            let enough = module.detail == Detail::Lines || (is_library && module.detail == Detail::Functions);
+            if enough || module.fix.is_empty() || (is_library && !nameless(module)) {
+                continue;
+            }
+            let _ = writeln!(text, "\n{}: {}", escape(file_name(&module.module)), escape(&module.reason));
+            let _ = writeln!(text, "  fix: {}", escape(&module.fix));
+        }
+    }
+}
+
+fn write_group(text: &mut String, group: &[&Thread]) {
+    let first = group[0];
+    let mut state = first.state.clone();
+    if first.activity == Activity::Idle {
+        state = format!("idle, {state}");
+    }
+    let names = names(group);
+    let who = match group {
+        [only] => format!("thread {}", only.tid),
+        _ => counted(group.len() as u64, "thread"),
+    };
+    let _ = write!(text, "{who} [{}]: {names}", escape(&state));
+    if !matches!(first.role, Role::Other) {
+        let _ = write!(text, " ({})", first.role.text());
+    }
+    if group.len() > 1 {
+        let ids: Vec<String> =
+            group.iter().take(SHOWN_THREAD_IDS).map(|thread| thread.tid.to_string()).collect();
+        let more = if group.len() > SHOWN_THREAD_IDS { " …" } else { "" };
+        let _ = write!(text, " {}{more}", ids.join(" "));
+    }
+    let known: Vec<u64> = group.iter().filter_map(|thread| thread.cpu_ns.value().copied()).collect();
+    if !known.is_empty() {
+        let cpu = known.iter().fold(0u64, |sum, ns| sum.saturating_add(*ns));
+        let _ = write!(text, ", cpu {}", duration(cpu));
+    }
+    text.push('\n');
+    if let Capture::Failed { reason } = &first.capture {
+        let _ = writeln!(text, "\tnot captured: {}", escape(reason));
+        if !first.wchan.is_empty() {
+            let _ = writeln!(text, "\tin the kernel: {}", escape(&first.wchan));
+        }
+        return;
+    }
+    for frame in &first.frames {
+        write_frame(text, frame);
+    }
+    match first.end {
+        StackEnd::Root | StackEnd::NotCaptured => {}
+        StackEnd::DepthLimit => text.push_str("...frames nearer the root are missing: depth limit...\n"),
+        StackEnd::Lost => text.push_str("...callers unknown: no unwind data here...\n"),
+    }
+}
+
+/// The names in a group: all the same, or the most frequent and how many others.
+fn names(group: &[&Thread]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for thread in group {
+        *counts.entry(&thread.name).or_default() += 1;
+    }
+    let mut names: Vec<_> = counts.into_iter().collect();
+    names.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));
+    let shown: Vec<_> = names.iter().take(3).map(|(name, _)| escape(name)).collect();
+    match names.len().saturating_sub(3) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more names", shown.join(", ")),
+    }
+}
+
+/// As in a Go traceback: the function, then where it is and the offset in it.
+fn write_frame(text: &mut String, frame: &Frame) {
+    let inlined = if frame.is_inlined { " (inlined)" } else { "" };
+    let _ = writeln!(text, "{}{inlined}", escape(&frame.name()));
+    let offset = match frame.function_offset {
+        Some(offset) if !frame.is_inlined => format!(" +{offset:#x}"),
+        _ => String::new(),
+    };
+    match (&frame.file, &frame.module) {
+        (Some(file), _) => {
+            let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
+            let _ = writeln!(text, "\t{}{line}{offset}", escape(file));
+        }
+        (None, Some(module)) if frame.function.is_some() => {
+            let _ = writeln!(text, "\t{}{offset}", escape(module));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,132 @@
+//! The JSON contract `rgops.stack/1`.
+
+use rgops_protocol::reply::stack::Capture;
+use rgops_protocol::reply::{End, StackEnd};
+use serde::Serialize;
+
+use super::super::known::{JsonKnown, JsonNote, json_notes};
+use super::{Activity, Role, StackReport, Thread};
+use crate::symbols::{Frame, ModuleSymbols};
+
+/// The whole report. Times are nanoseconds; addresses and offsets are numbers.
+#[derive(Debug, Serialize)]
+pub struct JsonStack<'a> {
+    /// `rgops.stack/1`.
+    schema: &'static str,
+    /// The process, in its own pid namespace.
+    pid: u32,
+    name: &'a str,
+    /// When the dump began, since the Unix epoch; `null` when the answer broke off.
+    unix_ns: Option<u64>,
+    /// From the first capture to the last.
+    capture_ns: Option<u64>,
+    /// Threads that ended meanwhile and are not listed.
+    vanished: Option<u32>,
+    threads: Vec<JsonThread<'a>>,
+    /// What each module gave for names, and why not more.
+    modules: &'a [ModuleSymbols],
+    notes: Vec<JsonNote>,
+    /// Why the answer broke off; absent when it is complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken_off: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonThread<'a> {
+    tid: u32,
+    name: &'a str,
+    role: Role,
+    activity: Activity,
+    state: &'a str,
+    state_letter: char,
+    /// Empty when it is in none.
+    system_call: JsonKnown<String>,
+    wchan: &'a str,
+    cpu_ns: JsonKnown<u64>,
+    /// `signal`, `quiet`, `own_thread` or `failed`.
+    capture: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_captured_because: Option<&'a str>,
+    /// `root`, `depth_limit`, `lost` or `not_captured`.
+    end: &'static str,
+    frames: Vec<JsonFrame<'a>>,
+}
+
+/// Innermost first.
+#[derive(Debug, Serialize)]
+struct JsonFrame<'a> {
+    function: Option<&'a str>,
+    file: Option<&'a str>,
+    line: Option<u32>,
+    column: Option<u16>,
+    inlined: bool,
+    module: Option<&'a str>,
+    /// Address as stated in the module's file.
+    module_offset: u64,
+    function_offset: Option<u64>,
+}
+
+impl<'a> JsonStack<'a> {
+    /// The report with the answer's notes, or with the reason it broke off.
+    pub fn new(report: &'a StackReport, end: Result<&End, &'a str>) -> JsonStack<'a> {
+        let summary = report.summary.as_ref();
+        JsonStack {
+            schema: "rgops.stack/1",
+            pid: report.pid,
+            name: &report.process,
+            unix_ns: summary.map(|summary| summary.unix_ns),
+            capture_ns: summary.map(|summary| summary.capture_ns),
+            vanished: summary.map(|summary| summary.vanished),
+            threads: report.threads.iter().map(JsonThread::from).collect(),
+            modules: &report.modules,
+            notes: end.map(json_notes).unwrap_or_default(),
+            broken_off: end.err(),
+        }
+    }
+}
+
+impl<'a> From<&'a Thread> for JsonThread<'a> {
+    fn from(thread: &'a Thread) -> JsonThread<'a> {
+        let (capture, not_captured_because) = match &thread.capture {
+            Capture::Signal => ("signal", None),
+            Capture::Quiet => ("quiet", None),
+            Capture::OwnThread => ("own_thread", None),
+            Capture::Failed { reason } => ("failed", Some(reason.as_str())),
+        };
+        JsonThread {
+            tid: thread.tid,
+            name: &thread.name,
+            role: thread.role,
+            activity: thread.activity,
+            state: &thread.state,
+            state_letter: thread.state_letter,
+            system_call: thread.system_call.clone().into(),
+            wchan: &thread.wchan,
+            cpu_ns: thread.cpu_ns.clone().into(),
+            capture,
+            not_captured_because,
+            end: match thread.end {
+                StackEnd::Root => "root",
+                StackEnd::DepthLimit => "depth_limit",
+                StackEnd::Lost => "lost",
+                StackEnd::NotCaptured => "not_captured",
+            },
+            frames: thread.frames.iter().map(JsonFrame::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Frame> for JsonFrame<'a> {
+    fn from(frame: &'a Frame) -> JsonFrame<'a> {
+        JsonFrame {
+            function: frame.function.as_deref(),
+            file: frame.file.as_deref(),
+            line: frame.line,
+            column: frame.column,
+            inlined: frame.is_inlined,
+            module: frame.module.as_deref(),
+            module_offset: frame.module_offset,
+            function_offset: frame.function_offset,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The first screen, from made-up threads.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use rgops_protocol::reply::stack::{SystemCall, ThreadStack};
+use rgops_protocol::reply::{Known, Stack};
+
+use super::*;
+use crate::report::known::hello_for_tests;
+
+fn thread(tid: u32, name: &str, state: char, call: u32, frames: &[u64]) -> ThreadStack {
+    ThreadStack {
+        tid,
+        name: name.to_owned(),
+        state,
+        cpu_ns: Known::Value(1_500_000_000),
+        wchan: String::new(),
+        system_call: Known::Value(if state == 'R' {
+            SystemCall::Running
+        } else {
+            SystemCall::Number { number: call, first_argument: 0 }
+        }),
+        is_agent: false,
+        capture: Capture::Signal,
+        stack: Stack { frames: frames.to_vec(), end: StackEnd::Root },
+    }
+}
+
+fn report(threads: Vec<ThreadStack>) -> StackReport {
+    let module = Module {
+        path: "/nowhere/x86-64/shop".to_owned(),
+        build_id: vec![1],
+        start_avma: 0x1000,
+        end_avma: 0x9000,
+        bias: 0x1000,
+        has_unwind_data: true,
+    };
+    let summary = StackSummary {
+        unix_ns: 1_795_386_440_000_000_000,
+        capture_ns: 2_500_000,
+        threads: threads.len() as u32,
+        captured: 4,
+        vanished: 0,
+    };
+    let parts =
+        vec![StackPart::Modules(vec![module]), StackPart::Threads(threads), StackPart::Summary(summary)];
+    StackReport::new(&hello_for_tests(), None, &[], parts)
+}
+
+#[test]
+fn the_first_screen_groups_threads_and_shows_running_ones_first() {
+    let mut agent = thread(4800, "rgops-agent", 'S', 232, &[0x5000]);
+    agent.is_agent = true;
+    agent.capture = Capture::OwnThread;
+    let mut masked = thread(4720, "evil\x1b[2J", 'D', 0, &[]);
+    masked.capture = Capture::Failed { reason: "the thread blocks SIGPROF".to_owned() };
+    masked.stack.end = StackEnd::NotCaptured;
+    masked.wchan = "io_schedule".to_owned();
+    let report = report(vec![
+        agent,
+        thread(4711, "shop", 'S', 202, &[0x2000, 0x3001]),
+        thread(4712, "pool-1", 'S', 202, &[0x2000, 0x4001]),
+        thread(4713, "pool-2", 'S', 202, &[0x2000, 0x4001]),
+        masked,
+        thread(4714, "pool-3", 'R', 0, &[0x2345]),
+    ]);
+    assert_eq!(
+        report.render(false),
+        "shop (pid 4711): 6 threads, 5 captured (4 by signal, 1 of the agent) in 2.5ms at 2026-11-22 22:27:20 UTC\n\
+         main (blocked: futex wait) · 4 other threads (1 running; 3 blocked: futex wait, uninterruptible, read) · agent\n\
+         \n\
+         thread 4714 [running]: pool-3, cpu 1.5s\n\
+         shop+0x1345\n\
+         \n\
+         2 threads [futex wait]: pool-1, pool-2 4712 4713, cpu 3s\n\
+         shop+0x1000\n\
+         shop+0x3001\n\
+         \n\
+         thread 4711 [futex wait]: shop (main), cpu 1.5s\n\
+         shop+0x1000\n\
+         shop+0x2001\n\
+         \n\
+         thread 4720 [uninterruptible, read]: evil\\x1b[2J, cpu 1.5s\n\
+         \tnot captured: the thread blocks SIGPROF\n\
+         \tin the kernel: io_schedule\n\
+         \n\
+         thread 4800 [epoll_wait]: rgops-agent (agent), cpu 1.5s\n\
+         shop+0x4000\n\
+         \n\
+         shop: its file is not on this host\n  fix: pass --symbols DIR with the file of the build that runs\n"
+    );
+    assert_eq!(report.render(true).matches("\nthread ").count(), 6);
+}
+
+#[test]
+fn the_json_has_its_schema_and_every_thread() {
+    let report = report(vec![thread(4711, "shop", 'S', 202, &[0x2000])]);
+    let end = rgops_protocol::reply::End::default();
+    let json = serde_json::to_value(JsonStack::new(&report, Ok(&end))).unwrap();
+    assert_eq!(json["schema"], "rgops.stack/1");
+    assert_eq!(json["threads"][0]["frames"][0]["module_offset"], 0x1000);
+    assert_eq!(json["threads"][0]["role"], "main");
+    assert_eq!(json["threads"][0]["system_call"], "futex");
+    assert!(json.get("broken_off").is_none());
+}

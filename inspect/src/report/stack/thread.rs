@@ -1,0 +1,221 @@
+//! One thread as a reader wants it: what it is, what it does, where it is.
+
+use rgops_protocol::reply::stack::{Capture, SystemCall, ThreadStack};
+use rgops_protocol::reply::{Known, StackEnd};
+use serde::Serialize;
+
+use super::super::system_call::{self, Architecture};
+use crate::symbols::{Frame, Symbolizer};
+
+/// A thread with its named frames.
+#[derive(Debug, Clone)]
+pub struct Thread {
+    /// Kernel thread id in the agent's pid namespace.
+    pub tid: u32,
+    /// Name (`comm`) as the thread set it.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// What it does, as far as that can be told.
+    pub activity: Activity,
+    /// In words: `running`, `futex wait`, `epoll_wait`, `sleep`, `uninterruptible`, …
+    pub state: String,
+    /// State letter of proc(5).
+    pub state_letter: char,
+    /// Name of the system call it is in, empty when in none.
+    pub system_call: Known<String>,
+    /// Kernel function it waits in, empty when it runs or the kernel hides it.
+    pub wchan: String,
+    /// CPU time used since it began, in nanoseconds.
+    pub cpu_ns: Known<u64>,
+    /// How its stack was captured, or why not.
+    pub capture: Capture,
+    /// Addresses, leaf first; two threads with the same are at the same place.
+    pub addresses: Vec<u64>,
+    /// Frames, innermost first, inlined ones included.
+    pub frames: Vec<Frame>,
+    /// How the walk ended.
+    pub end: StackEnd,
+}
+
+/// What a thread is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Worker of a multi-threaded Tokio runtime.
+    TokioWorker,
+    /// Thread of a Tokio runtime's pool for blocking work.
+    TokioBlocking,
+    /// Runs a current-thread Tokio runtime.
+    TokioCurrentThread,
+    /// Named as Tokio names its threads; which kind cannot be told without symbols.
+    Tokio,
+    /// The program's first thread.
+    Main,
+    /// Any other thread of the program.
+    Other,
+    /// The agent's own.
+    Agent,
+}
+
+impl Role {
+    /// In words, for one thread.
+    pub fn text(self) -> &'static str {
+        match self {
+            Role::TokioWorker => "tokio worker",
+            Role::TokioBlocking => "tokio blocking thread",
+            Role::TokioCurrentThread => "tokio current-thread runtime",
+            Role::Tokio => "tokio thread",
+            Role::Main => "main",
+            Role::Other => "other thread",
+            Role::Agent => "agent",
+        }
+    }
+}
+
+/// What a thread does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activity {
+    /// On a CPU or waiting for one.
+    Running,
+    /// Waits in code of the program or of its libraries.
+    Blocked,
+    /// A Tokio thread that has nothing to do.
+    Idle,
+}
+
+impl Thread {
+    pub(super) fn new(
+        thread: ThreadStack,
+        pid: u32,
+        architecture: Architecture,
+        symbolizer: &mut Symbolizer,
+    ) -> Thread {
+        let frames = symbolizer.stack(&thread.stack);
+        let system_call = thread.system_call.clone().map(|call| match call {
+            SystemCall::Number { number, .. } => system_call::name(architecture, number),
+            SystemCall::Running | SystemCall::NotInOne => String::new(),
+        });
+        let is_running = thread.state == 'R' || thread.system_call.value() == Some(&SystemCall::Running);
+        let role = role(&thread, pid, &frames);
+        let activity = if is_running {
+            Activity::Running
+        } else if is_idle(role, &frames) {
+            Activity::Idle
+        } else {
+            Activity::Blocked
+        };
+        Thread {
+            state: state(&thread, is_running, &system_call),
+            tid: thread.tid,
+            name: thread.name,
+            role,
+            activity,
+            state_letter: thread.state,
+            system_call,
+            wchan: thread.wchan,
+            cpu_ns: thread.cpu_ns,
+            capture: thread.capture,
+            addresses: thread.stack.frames,
+            frames,
+            end: thread.stack.end,
+        }
+    }
+}
+
+fn state(thread: &ThreadStack, is_running: bool, system_call: &Known<String>) -> String {
+    if is_running {
+        return "running".to_owned();
+    }
+    let waiting = match system_call.value().map(String::as_str) {
+        Some("futex" | "futex_wait" | "futex_waitv") => "futex wait".to_owned(),
+        Some("nanosleep" | "clock_nanosleep") => "sleep".to_owned(),
+        // What epoll_wait(2) of the libraries becomes on one architecture or another.
+        Some("epoll_pwait" | "epoll_pwait2") => "epoll_wait".to_owned(),
+        Some("") | None => String::new(),
+        Some(call) => call.to_owned(),
+    };
+    let letter = match thread.state {
+        'S' if !waiting.is_empty() => return waiting,
+        'S' => "sleeping",
+        'D' => "uninterruptible",
+        'T' => "stopped",
+        't' => "stopped by a debugger",
+        'Z' | 'X' => "ended",
+        'I' => "idle",
+        _ => "state unknown",
+    };
+    if waiting.is_empty() { letter.to_owned() } else { format!("{letter}, {waiting}") }
+}
+
+/// By its functions, or, where the compiler inlined those and kept only their last names, by the
+/// files of Tokio they are in.
+fn role(thread: &ThreadStack, pid: u32, frames: &[Frame]) -> Role {
+    if thread.is_agent {
+        return Role::Agent;
+    }
+    let found = frames.iter().rev().find_map(|frame| {
+        if is_in(frame, "runtime::scheduler::multi_thread::worker::run", "scheduler/multi_thread/worker.rs") {
+            Some(Role::TokioWorker)
+        } else if is_in(frame, "runtime::scheduler::current_thread", "scheduler/current_thread/mod.rs") {
+            Some(Role::TokioCurrentThread)
+        } else {
+            None
+        }
+    });
+    let is_main = thread.tid == pid;
+    match found {
+        // A program's main thread is known as that, also while it blocks on a runtime.
+        _ if is_main => Role::Main,
+        Some(role) => role,
+        // Tokio starts its workers on the same pool: what is no worker is there for blocking work.
+        None if frames
+            .iter()
+            .any(|frame| is_in(frame, "runtime::blocking::pool::Inner::run", "runtime/blocking/pool.rs")) =>
+        {
+            Role::TokioBlocking
+        }
+        // Tokio's default names; the kernel cuts them at 15 bytes.
+        None if thread.name.starts_with("tokio-r") && frames.iter().all(|frame| !is_rust(frame)) => {
+            Role::Tokio
+        }
+        None => Role::Other,
+    }
+}
+
+fn is_in(frame: &Frame, function: &str, file: &str) -> bool {
+    let named = frame.function.as_deref().is_some_and(|name| name.contains(function));
+    named || frame.file.as_deref().is_some_and(|path| path.ends_with(file) && path.contains("tokio"))
+}
+
+fn is_rust(frame: &Frame) -> bool {
+    frame.mangled.is_some()
+}
+
+fn is_idle(role: Role, frames: &[Frame]) -> bool {
+    let any = |functions: &[&str], files: &[&str]| {
+        frames.iter().any(|frame| {
+            functions
+                .iter()
+                .any(|function| frame.function.as_deref().is_some_and(|name| name.contains(function)))
+                || files.iter().any(|file| {
+                    frame.file.as_deref().is_some_and(|path| path.ends_with(file) && path.contains("tokio"))
+                })
+        })
+    };
+    // A thread that polls a task or runs a blocking function is in Tokio's task module.
+    let works = any(&["tokio::runtime::task::"], &["runtime/task/core.rs", "runtime/task/raw.rs"]);
+    match role {
+        // The worker itself is the output of a blocking task of the pool, hence "park" decides.
+        Role::TokioWorker => any(
+            &["multi_thread::worker::Context::park", "multi_thread::park::"],
+            &["scheduler/multi_thread/park.rs"],
+        ),
+        Role::TokioBlocking => !works,
+        Role::TokioCurrentThread | Role::Main => {
+            any(&["current_thread::Context::park", "runtime::park::CachedParkThread"], &[]) && !works
+        }
+        _ => false,
+    }
+}
