@@ -1,17 +1,171 @@
-//! placeholder
+//! `rgops pprof-cpu`: a CPU profile as a pprof file, and its top functions.
 
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rgops_inspect::client::{Answer, ClientError, Event};
+use rgops_inspect::processes::Target;
+use rgops_inspect::profile::{self, CpuProfile, Incomplete, Process, top};
+use rgops_inspect::report::cpu::{JsonCpu, Reconciliation, missing_names};
+use rgops_inspect::report::text::escape;
+use rgops_protocol::codec;
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::reply::End;
+use rgops_protocol::request::{CpuRequest, Request};
+
+use crate::arguments::seconds;
 use crate::exit::{Exit, Failure};
+use crate::terminal;
+
+/// Rows printed, as `top` of `go tool pprof` does.
+const ROWS: usize = 10;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Ctrl-C ends the profile early and keeps what was gathered; a second Ctrl-C gives up.
+The file is only readable by you. Exit code 6: samples were lost, or the program went away.
+
+Examples:
+  rgops pprof-cpu 4711                      30 seconds at 99 Hz
+  rgops pprof-cpu shop --seconds 5 --hz 999 --output shop.pb.gz
+  go tool pprof -http=: shop.pb.gz          the same file in pprof's browser view")]
 pub struct PprofCpu {
     #[command(flatten)]
     agent: super::AgentArguments,
+    /// Sample for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    seconds: Duration,
+    /// Take so many samples per second of CPU time
+    #[arg(long, default_value_t = 99, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    hz: u32,
+    /// Write the profile to this file [default: rgops.NAME.PID.samples.cpu.NNN.pb.gz]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace the output file if it exists
+    #[arg(long)]
+    force: bool,
+    /// Look for symbol files in this directory, too
+    #[arg(long, value_name = "DIR")]
+    symbols: Vec<PathBuf>,
 }
 
 impl PprofCpu {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
+    /// saved and printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        unimplemented!()
+        // Before half a minute is spent on a profile that has no place to go.
+        if let Some(output) = &self.output
+            && !self.force
+            && output.symlink_metadata().is_ok()
+        {
+            return Err(exists(output));
+        }
+        let (client, target) = self.agent.connect()?;
+        let hello = client.hello().clone();
+        let duration_ms = u64::try_from(self.seconds.as_millis()).unwrap_or(u64::MAX).max(1);
+        let mut answer = client.ask(&Request::Cpu(CpuRequest { duration_ms, hz: self.hz }))?;
+        let finisher = answer.finisher();
+        terminal::on_interrupt(move || finisher.finish())?;
+
+        let began = Instant::now();
+        let mut profile = CpuProfile::new(self.process(&hello, &target));
+        let end = self.gather(&mut answer, &mut profile);
+        if profile.start().is_none()
+            && let Err(error) = end
+        {
+            return Err(error.into());
+        }
+        self.finish(&hello, profile, end, began.elapsed())
     }
+
+    fn process(&self, hello: &AgentHello, target: &Target) -> Process {
+        Process {
+            name: hello.name.clone(),
+            pid: hello.pid,
+            build_id: hello.build_id.clone(),
+            local_pid: target.local_pid,
+            symbol_directories: self.symbols.clone(),
+        }
+    }
+
+    /// Takes parts until the end, or until the connection breaks; `profile` keeps what came.
+    fn gather(&self, answer: &mut Answer, profile: &mut CpuProfile) -> Result<End, ClientError> {
+        if !std::io::stderr().is_terminal() {
+            let seconds = self.seconds.as_secs_f64();
+            terminal::say(&format!("Profiling CPU now, will take {seconds} secs..."));
+        }
+        let bar = terminal::bar("Profiling CPU", self.seconds);
+        loop {
+            match answer.next_event()? {
+                Event::Progress(progress) => bar.update(&progress, "samples"),
+                Event::Data(payload) => profile.add(codec::decode(&payload)?),
+                Event::End(end) => return Ok(end),
+            }
+        }
+    }
+
+    fn finish(
+        &self,
+        hello: &AgentHello,
+        gathered: CpuProfile,
+        end: Result<End, ClientError>,
+        elapsed: Duration,
+    ) -> Result<Exit, Failure> {
+        let incomplete = end.as_ref().err().map(|error| Incomplete {
+            reason: error.to_string(),
+            duration_ns: u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
+        });
+        let reconciliation = Reconciliation::new(&gathered);
+        let nameless = missing_names(gathered.module_symbols());
+        let profile = gathered.build(incomplete.as_ref());
+        let path = self.save(hello, &profile::encode(&profile))?;
+        let file = path.display().to_string();
+        let top = top::top(&profile, top::Options { sample_type: "cpu", rows: ROWS });
+        if self.agent.json {
+            let end = end.as_ref().map_err(ToString::to_string);
+            terminal::print_json(&JsonCpu::new(hello, &file, &profile, &top, reconciliation, end))?;
+        } else {
+            terminal::say(&format!("Profile saved to: {file}"));
+            let table: Vec<_> = top.text().lines().map(|line| escape(line).into_owned() + "\n").collect();
+            terminal::print(&table.concat())?;
+            terminal::print(&format!("\n{}\n{nameless}", reconciliation.line()))?;
+            terminal::say(&format!("next: go tool pprof -http=: {file}"));
+        }
+        match end {
+            Ok(end) if self.agent.json => Ok(terminal::exit_of(&end)),
+            Ok(end) => Ok(terminal::print_notes(&end)),
+            Err(error) => Err(Failure::from(error).with_exit(Exit::Partial)),
+        }
+    }
+
+    fn save(&self, hello: &AgentHello, bytes: &[u8]) -> Result<PathBuf, Failure> {
+        let (path, force) = match &self.output {
+            Some(output) => (output.clone(), self.force),
+            None => (profile::free_name(Path::new(""), &hello.name, hello.pid), false),
+        };
+        profile::save(&path, bytes, force).map_err(|error| match error.source.kind() {
+            std::io::ErrorKind::AlreadyExists => exists(&path),
+            _ => Failure::new(
+                Exit::Internal,
+                format!("cannot write {}", path.display()),
+                error.source.to_string(),
+                "pass --output FILE with a place that can be written",
+            ),
+        })?;
+        Ok(path)
+    }
+}
+
+fn exists(path: &Path) -> Failure {
+    Failure::new(
+        Exit::Usage,
+        format!("cannot write {}", path.display()),
+        "the file exists",
+        "pass --force to replace it, or another --output",
+    )
 }
