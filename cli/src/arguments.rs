@@ -96,9 +96,10 @@ impl AgentArguments {
     /// # Errors
     /// No such process, no agent, refused, timed out: each with its exit code and what to do.
     pub fn connect(&self) -> Result<(Client, Target), Failure> {
-        let target = processes::resolve(&self.target, self.token()?)?;
+        let mut target = processes::resolve(&self.target, self.token()?)?;
         let timeouts = Timeouts { connect: self.timeout, silence: self.timeout };
         let client = Client::connect(&target.endpoint, timeouts)?;
+        target.identify(client.hello());
         Ok((client, target))
     }
 

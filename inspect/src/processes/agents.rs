@@ -125,17 +125,30 @@ fn network_namespace(pid: u32) -> Option<u64> {
 /// Paths to which sockets of the process' network namespace were bound (proc_pid_net(5)).
 fn bound_sockets(pid: u32) -> Vec<PathBuf> {
     let Ok(table) = procfs::read(pid, "net/unix") else { return Vec::new() };
-    // Seven columns, then the path; abstract names begin with @.
-    String::from_utf8_lossy(&table)
-        .lines()
-        .filter_map(|line| line.split_once(" /"))
-        .map(|(_, path)| Path::new("/").join(path))
-        .collect()
+    String::from_utf8_lossy(&table).lines().skip(1).filter_map(bound_path).map(PathBuf::from).collect()
+}
+
+/// The path behind the seven columns of a line; it may hold spaces, and abstract names begin with @.
+fn bound_path(line: &str) -> Option<&str> {
+    let mut rest = line;
+    for _ in 0..7 {
+        rest = rest.trim_start().split_once(' ')?.1;
+    }
+    let path = rest.trim_start();
+    (!path.is_empty() && !path.starts_with('@')).then_some(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_of_bound_sockets_may_hold_spaces() {
+        let line = "0000000000000000: 00000002 00000000 00010000 0001 01 27433 /run/a b/.7-9.sock.0a";
+        assert_eq!(bound_path(line), Some("/run/a b/.7-9.sock.0a"));
+        assert_eq!(bound_path("0000000000000000: 00000003 00000000 00000000 0001 03 34158"), None);
+        assert_eq!(bound_path("0000000000000000: 00000002 00000000 00010000 0001 01 5 @abstract"), None);
+    }
 
     #[test]
     fn users_are_mapped_as_user_namespaces_do() {

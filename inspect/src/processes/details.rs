@@ -13,6 +13,8 @@ use super::target::{self, ResolveError};
 pub struct ProcessDetails {
     /// Pid, parent, name, compiler and agent.
     pub process: RustProcess,
+    /// State letter of proc(5): `S` sleeping, `T` stopped, …
+    pub state: Known<char>,
     /// Live threads.
     pub threads: Known<u64>,
     /// Resident memory, in percent of the machine's.
@@ -77,6 +79,7 @@ mod system {
             Err(error) => Known::unavailable(error.to_string(), ""),
         };
         Ok(ProcessDetails {
+            state: Known::Value(stat.state),
             threads: Known::Value(stat.threads),
             memory_percent: Known::from(memory_percent(pid)),
             cpu_percent,

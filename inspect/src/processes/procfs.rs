@@ -19,6 +19,8 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 pub(super) struct Stat {
     /// Name as the kernel keeps it: cut to 15 bytes, and the program can change it.
     pub(super) comm: String,
+    /// State letter.
+    pub(super) state: char,
     pub(super) parent: u32,
     pub(super) is_kernel_thread: bool,
     /// CPU time in user mode and in the kernel, in clock ticks.
@@ -46,6 +48,7 @@ impl Stat {
         let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
         Some(Stat {
             comm,
+            state: fields.first()?.chars().next()?,
             parent: u32::try_from(field(4)?).ok()?,
             is_kernel_thread: field(9)? & KERNEL_THREAD != 0,
             cpu_ticks: field(14)?.checked_add(field(15)?)?,

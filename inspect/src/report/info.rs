@@ -5,6 +5,7 @@ use std::time::Duration;
 use rgops_protocol::reply::Known;
 use serde::Serialize;
 
+use super::known::{JsonKnown, show};
 use super::list::{ProcessJson, compiler};
 use super::text::escape;
 use crate::processes::{Connection, ProcessDetails};
@@ -15,23 +16,24 @@ pub fn text(details: &ProcessDetails) -> String {
     let percent = |percent: &f64| format!("{percent:.3}%");
     let mut lines = vec![
         ("parent PID".to_owned(), process.parent.to_string()),
-        ("threads".to_owned(), known(&details.threads, u64::to_string)),
-        ("memory usage".to_owned(), known(&details.memory_percent, percent)),
-        ("cpu usage".to_owned(), known(&details.cpu_percent, percent)),
+        ("threads".to_owned(), show(&details.threads, u64::to_string)),
+        ("memory usage".to_owned(), show(&details.memory_percent, percent)),
+        ("cpu usage".to_owned(), show(&details.cpu_percent, percent)),
     ];
     if let Some((window, usage)) = &details.cpu_window {
-        lines.push((format!("cpu usage ({window:?})"), known(usage, percent)));
+        lines.push((format!("cpu usage ({window:?})"), show(usage, percent)));
     }
-    lines.push(("username".to_owned(), known(&details.user, String::clone)));
-    lines.push(("cmd+args".to_owned(), known(&details.command, String::clone)));
-    lines.push(("elapsed time".to_owned(), known(&details.elapsed, |elapsed| elapsed_text(*elapsed))));
+    lines.push(("username".to_owned(), show(&details.user, String::clone)));
+    lines.push(("cmd+args".to_owned(), show(&details.command, String::clone)));
+    lines.push(("elapsed time".to_owned(), show(&details.elapsed, |elapsed| elapsed_text(*elapsed))));
     match &details.connections {
         Known::Value(connections) => lines.extend(connections.iter().map(|connection| {
             let Connection { local, remote, state } = connection;
             ("local/remote".to_owned(), format!("{local} <-> {remote} ({state})"))
         })),
-        missing => lines.push(("local/remote".to_owned(), known(missing, |_| String::new()))),
+        missing => lines.push(("local/remote".to_owned(), show(missing, |_| String::new()))),
     }
+    lines.push(("state".to_owned(), show(&details.state, state)));
     lines.push(("executable".to_owned(), process.path.clone()));
     let compiler = match (&process.compiler, &process.agent) {
         (None, None) => "no rustc in the executable".to_owned(),
@@ -48,12 +50,20 @@ pub fn text(details: &ProcessDetails) -> String {
     lines.iter().map(|(name, value)| format!("{name}:\t{}\n", escape(value))).collect()
 }
 
-fn known<T>(value: &Known<T>, show: impl Fn(&T) -> String) -> String {
-    match value {
-        Known::Value(value) => show(value),
-        Known::Unavailable(missing) if missing.fix.is_empty() => format!("unavailable ({})", missing.reason),
-        Known::Unavailable(missing) => format!("unavailable ({}, {})", missing.reason, missing.fix),
-    }
+/// The state letter with the word proc(5) has for it.
+fn state(letter: &char) -> String {
+    let word = match letter {
+        'R' => "running",
+        'S' => "sleeping",
+        'D' => "disk sleep",
+        'T' => "stopped; it answers after kill -CONT",
+        't' => "stopped by a debugger",
+        'Z' => "zombie",
+        'I' => "idle",
+        'X' | 'x' => "dead",
+        _ => "unknown",
+    };
+    format!("{letter} ({word})")
 }
 
 /// As ps does: `[[DD-]hh:]mm:ss`.
@@ -68,32 +78,34 @@ fn elapsed_text(elapsed: Duration) -> String {
     }
 }
 
-/// What `rgops PID --json` prints. A missing value is `null`, and `missing` says why.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// What `rgops PID --json` prints. A missing value is `{"unavailable": reason}` in its place.
+#[derive(Debug, Clone, Serialize)]
 pub struct InfoJson {
-    /// The process, as in `rgops --json`; its `schema` is this object's.
+    /// `rgops.info/1`. Fields may be added under this name; none changes its meaning.
+    pub schema: &'static str,
+    /// The process, as in `rgops --json`.
     #[serde(flatten)]
     pub process: ProcessJson,
+    /// State letter of proc(5).
+    pub state: JsonKnown<char>,
     /// Live threads.
-    pub threads: Option<u64>,
+    pub threads: JsonKnown<u64>,
     /// Resident memory in percent of the machine's.
-    pub memory_percent: Option<f64>,
+    pub memory_percent: JsonKnown<f64>,
     /// CPU usage since it started in percent of one CPU.
-    pub cpu_percent: Option<f64>,
-    /// Seconds over which `cpu_window_percent` was measured, when asked for.
+    pub cpu_percent: JsonKnown<f64>,
+    /// Seconds over which `cpu_window_percent` was measured; both `null` when not asked for.
     pub cpu_window_seconds: Option<f64>,
     /// CPU usage over the window in percent of one CPU.
-    pub cpu_window_percent: Option<f64>,
+    pub cpu_window_percent: Option<JsonKnown<f64>>,
     /// Name of the effective user.
-    pub username: Option<String>,
+    pub username: JsonKnown<String>,
     /// The arguments, joined by spaces.
-    pub command: Option<String>,
+    pub command: JsonKnown<String>,
     /// Seconds since it started.
-    pub elapsed_seconds: Option<f64>,
+    pub elapsed_seconds: JsonKnown<f64>,
     /// TCP and UDP sockets.
-    pub connections: Option<Vec<ConnectionJson>>,
-    /// Name of each missing value, with the reason.
-    pub missing: Vec<MissingJson>,
+    pub connections: JsonKnown<Vec<ConnectionJson>>,
 }
 
 /// A socket.
@@ -107,43 +119,23 @@ pub struct ConnectionJson {
     pub state: &'static str,
 }
 
-/// Why a value is `null`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MissingJson {
-    /// Name of the value's field.
-    pub field: &'static str,
-    /// The reason.
-    pub reason: String,
-}
-
 /// The JSON contract of a process in detail.
 pub fn json(details: &ProcessDetails) -> InfoJson {
-    let mut missing = Vec::new();
     let window = details.cpu_window.as_ref();
+    let connections = |connections: Vec<Connection>| connections.iter().map(ConnectionJson::from).collect();
     InfoJson {
+        schema: "rgops.info/1",
         process: ProcessJson::new(&details.process),
-        threads: value("threads", &details.threads, &mut missing),
-        memory_percent: value("memory_percent", &details.memory_percent, &mut missing),
-        cpu_percent: value("cpu_percent", &details.cpu_percent, &mut missing),
+        state: details.state.clone().into(),
+        threads: details.threads.clone().into(),
+        memory_percent: details.memory_percent.clone().into(),
+        cpu_percent: details.cpu_percent.clone().into(),
         cpu_window_seconds: window.map(|(window, _)| window.as_secs_f64()),
-        cpu_window_percent: window.and_then(|(_, usage)| value("cpu_window_percent", usage, &mut missing)),
-        username: value("username", &details.user, &mut missing),
-        command: value("command", &details.command, &mut missing),
-        elapsed_seconds: value("elapsed_seconds", &details.elapsed, &mut missing)
-            .map(|elapsed| elapsed.as_secs_f64()),
-        connections: value("connections", &details.connections, &mut missing)
-            .map(|connections| connections.iter().map(ConnectionJson::from).collect()),
-        missing,
-    }
-}
-
-fn value<T: Clone>(field: &'static str, value: &Known<T>, missing: &mut Vec<MissingJson>) -> Option<T> {
-    match value {
-        Known::Value(value) => Some(value.clone()),
-        Known::Unavailable(why) => {
-            missing.push(MissingJson { field, reason: why.reason.clone() });
-            None
-        }
+        cpu_window_percent: window.map(|(_, usage)| usage.clone().into()),
+        username: details.user.clone().into(),
+        command: details.command.clone().into(),
+        elapsed_seconds: details.elapsed.clone().map(|elapsed| elapsed.as_secs_f64()).into(),
+        connections: details.connections.clone().map(connections).into(),
     }
 }
 
@@ -159,6 +151,7 @@ impl From<&Connection> for ConnectionJson {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::super::list::tests::process;
     use super::*;
 
@@ -166,6 +159,7 @@ mod tests {
     fn the_layout_is_that_of_gops_and_missing_is_said() {
         let details = ProcessDetails {
             process: process(14566, 14563, "shop", true),
+            state: Known::Value('S'),
             threads: Known::Value(6),
             memory_percent: Known::Value(0.038),
             cpu_percent: Known::Value(70.89),
@@ -184,15 +178,17 @@ cpu usage (2s):\t88.000%
 username:\troot
 cmd+args:\tshop --load \\x1b[31m
 elapsed time:\t00:04
-local/remote:\tunavailable (permission denied, run as root)
+local/remote:\tunavailable (permission denied; fix: run as root)
+state:\tS (sleeping)
 executable:\t/srv/shop
 compiler:\trustc 1.95.0
 agent:\t/tmp/rgops-0/14566-1.sock
 ";
         assert_eq!(text(&details), expected);
-        let json = json(&details);
-        assert_eq!((json.threads, json.connections), (Some(6), None));
-        assert_eq!(json.missing[0].field, "connections");
+        let json = serde_json::to_value(json(&details)).unwrap();
+        assert_eq!(json["schema"], "rgops.info/1");
+        assert_eq!((&json["threads"], &json["pid"]), (&6.into(), &14566.into()));
+        assert_eq!(json["connections"]["unavailable"], "permission denied");
     }
 
     #[test]

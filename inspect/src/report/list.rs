@@ -67,13 +67,19 @@ pub fn missing(listing: &Listing) -> Option<String> {
     Some(unreadable.to_owned())
 }
 
-/// A process in `rgops --json`, which prints an array of these, ascending by pid.
-///
-/// Fields are added in later versions; none changes its meaning under the same `schema`.
+/// An entry of `rgops --json`, which prints an array of these, ascending by pid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListJson {
+    /// `rgops.list/1`. Fields may be added under this name; none changes its meaning.
+    pub schema: &'static str,
+    /// The process.
+    #[serde(flatten)]
+    pub process: ProcessJson,
+}
+
+/// A process, as it is in the JSON of `list`, `info` and `tree`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProcessJson {
-    /// Version of this object's layout: 1.
-    pub schema: u32,
     /// Process id in the inspector's pid namespace.
     pub pid: u32,
     /// Its parent's.
@@ -93,15 +99,15 @@ pub struct ProcessJson {
 }
 
 /// The JSON contract of the list.
-pub fn json(listing: &Listing) -> Vec<ProcessJson> {
-    listing.processes.iter().map(ProcessJson::new).collect()
+pub fn json(listing: &Listing) -> Vec<ListJson> {
+    let entry = |process| ListJson { schema: "rgops.list/1", process: ProcessJson::new(process) };
+    listing.processes.iter().map(entry).collect()
 }
 
 impl ProcessJson {
     /// The JSON contract of one process.
     pub fn new(process: &RustProcess) -> ProcessJson {
         ProcessJson {
-            schema: 1,
             pid: process.pid,
             ppid: process.parent,
             name: process.name.clone(),

@@ -69,9 +69,11 @@ fn label(process: &RustProcess) -> String {
     format!("{mark}{} ({}) {{{}}}", process.pid, escape(&process.name), compiler(process.compiler.as_ref()))
 }
 
-/// A process in `rgops tree --json`, which prints an array of these.
+/// An entry of `rgops tree --json`, which prints an array of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BranchJson {
+    /// `rgops.tree/1`.
+    pub schema: &'static str,
     /// A parent that is no Rust process.
     pub pid: u32,
     /// The Rust processes below it, each with those below itself.
@@ -91,7 +93,7 @@ pub struct NodeJson {
 /// The JSON contract of the tree: one entry a parent that is no Rust process.
 pub fn json(listing: &Listing) -> Vec<BranchJson> {
     let tree = Tree::new(listing);
-    let branch = |pid: &u32| BranchJson { pid: *pid, children: nodes(&tree, *pid) };
+    let branch = |pid: &u32| BranchJson { schema: "rgops.tree/1", pid: *pid, children: nodes(&tree, *pid) };
     tree.strangers.iter().map(branch).collect()
 }
 
