@@ -1,0 +1,155 @@
+//! The command line as people and scripts meet it: help, exit codes, errors, pipes, completions.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod program;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use program::{code, rgops, stderr, stdout};
+
+#[test]
+fn help_names_every_command_and_shows_examples() {
+    let output = rgops(&["--help"]);
+    assert_eq!(code(&output), 0);
+    for word in [
+        "list",
+        "info",
+        "tree",
+        "stack",
+        "memstats",
+        "stats",
+        "version",
+        "pprof-cpu",
+        "trace",
+        "completions",
+        "man",
+        "Examples:",
+        "Exit codes:",
+    ] {
+        assert!(stdout(&output).contains(word), "{word}");
+    }
+    let output = rgops(&["-V"]);
+    assert_eq!(stdout(&output), concat!("rgops ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn exit_codes_and_errors_say_what_failed_and_what_to_do() {
+    for (arguments, exit, says) in [
+        (&["--no-such-option"][..], 2, "--no-such-option"),
+        (&["stack"], 2, "TARGET"),
+        (&["4194305"], 3, "rgops: cannot find process 4194305: there is no such process\nfix: "),
+        (&["stcak", "7"], 3, "rgops --help lists the commands"),
+        (&["stack", "/no/such.sock"], 3, "rgops: cannot ask /no/such.sock: "),
+        (&["stack", "127.0.0.1:1"], 3, "fix: "),
+        (&["1", "0"], 2, "positive"),
+        (&["--json", "stack", "7"], 2, "fix: rgops stack"),
+        (&["man", "nothing"], 2, "no such command"),
+    ] {
+        let output = rgops(arguments);
+        assert_eq!(code(&output), exit, "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{arguments:?}: {}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{arguments:?}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_program_without_agent_is_told_the_two_lines() {
+    let output = rgops(&["stack", &std::process::id().to_string()]);
+    assert_eq!(code(&output), 3);
+    let text = stderr(&output);
+    assert!(text.contains("it has no agent"), "{text}");
+    assert!(text.contains("rgops-agent = "), "{text}");
+    assert!(text.contains("rgops_agent::listen("), "{text}");
+
+    let mut other = Command::new("sleep").arg("100").spawn().unwrap();
+    let output = rgops(&["stack", &other.id().to_string()]);
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("(sleep): it is no Rust program"), "{}", stderr(&output));
+}
+
+#[test]
+fn names_given_to_us_do_not_steer_the_terminal() {
+    let output = rgops(&["no\u{1b}[2Jname"]);
+    assert!(!stderr(&output).contains('\u{1b}'), "{:?}", stderr(&output));
+    assert!(stderr(&output).contains("no\\x1b[2Jname"), "{:?}", stderr(&output));
+}
+
+#[test]
+fn a_short_token_and_a_missing_token_file_are_refused_without_showing_the_token() {
+    let output = rgops(&["stack", "127.0.0.1:1", "--token-file", "/no/such/file"]);
+    assert_eq!(code(&output), 2);
+    let output = Command::new(env!("CARGO_BIN_EXE_rgops"))
+        .args(["stack", "127.0.0.1:1"])
+        .env("RGOPS_TOKEN", "sesame")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("$RGOPS_TOKEN"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("sesame"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_reader_that_goes_away_ends_the_output_in_silence() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rgops"))
+        .arg("man")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((code(&output), stderr(&output)), (0, ""));
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_rgops")).arg("man").stdout(full).output().unwrap();
+    assert_eq!(code(&child), 1);
+    assert!(stderr(&child).contains("cannot write to standard output"));
+}
+
+#[test]
+fn completion_scripts_parse_in_their_shells() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = rgops(&["completions", shell]);
+        assert_eq!(code(&script), 0);
+        assert!(stdout(&script).contains("completions targets"), "{shell}");
+        let Ok(mut child) = Command::new(shell)
+            .args(["-n", "/dev/stdin"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+        else {
+            eprintln!("skipped: {shell} is not installed");
+            continue;
+        };
+        child.stdin.take().unwrap().write_all(&script.stdout).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{shell}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn bash_completes_commands() {
+    let script = format!(
+        "source <({rgops} completions bash); COMP_WORDS=(rgops sta); COMP_CWORD=1; \
+         _rgops_with_targets rgops sta rgops; echo \"${{COMPREPLY[@]}}\"",
+        rgops = env!("CARGO_BIN_EXE_rgops")
+    );
+    let Ok(output) = Command::new("bash").args(["-c", &script]).output() else {
+        eprintln!("skipped: bash is not installed");
+        return;
+    };
+    assert_eq!(stdout(&output).trim(), "stack stats", "{}", stderr(&output));
+}
+
+#[test]
+fn the_manual_page_is_roff() {
+    let page = rgops(&["man"]);
+    assert!(stdout(&page).contains(".TH rgops 1"), "{}", stdout(&page));
+    assert!(stdout(&page).contains("EXTRA") || stdout(&page).contains("Examples:"));
+    assert!(stdout(&rgops(&["man", "stack"])).contains(".TH rgops-stack 1"));
+}

@@ -1,0 +1,188 @@
+//! Programs are found: in the list, by pid and by name, with the agent wherever its socket is.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+#![cfg(target_os = "linux")]
+
+mod program;
+
+use std::process::Command;
+
+use program::{Directory, Target, code, rgops, stderr, stdout};
+
+#[test]
+#[ignore = "started by the other tests"]
+fn target() {
+    program::be_a_target();
+}
+
+/// The lines of the list, tree or JSON that have this pid as their first word.
+fn row(text: &str, pid: u32) -> Option<&str> {
+    text.lines().find(|line| line.split_ascii_whitespace().next() == Some(&pid.to_string()))
+}
+
+fn listed(pid: u32) -> serde_json::Value {
+    let output = rgops(&["--json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    list.as_array().unwrap().iter().find(|entry| entry["pid"] == pid).cloned().unwrap_or_default()
+}
+
+#[test]
+fn the_list_shows_rust_programs_and_marks_agents() {
+    let directory = Directory::new();
+    let with = Target::start("agent", directory.path());
+    let without = Target::start("plain", directory.path());
+    let output = rgops(&[]);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 0);
+    let marked = row(text, with.pid()).unwrap();
+    assert!(marked.contains("*  rustc 1."), "{marked}");
+    assert!(marked.ends_with(std::env::current_exe().unwrap().to_str().unwrap()), "{marked}");
+    let plain = row(text, without.pid()).unwrap();
+    assert!(plain.contains("   rustc 1.") && !plain.contains('*'), "{plain}");
+    // The shell's parent is no Rust program.
+    assert_eq!(row(text, 1).filter(|line| line.contains("systemd")), None);
+
+    let entry = listed(with.pid());
+    assert_eq!(entry["schema"], "rgops.list/1");
+    assert_eq!(entry["ppid"], std::process::id());
+    assert_eq!(entry["contains_only"], false);
+    assert!(entry["agent"].as_str().unwrap().starts_with(directory.path().to_str().unwrap()));
+    assert!(listed(without.pid())["agent"].is_null());
+}
+
+#[test]
+fn the_tree_has_the_program_below_its_parent() {
+    let directory = Directory::new();
+    let target = Target::start("agent", directory.path());
+    let output = rgops(&["tree"]);
+    let line = stdout(&output).lines().find(|line| line.contains(&format!("[*]  {} (", target.pid())));
+    assert!(line.unwrap().contains("{rustc 1."), "{line:?}");
+    assert!(stdout(&output).starts_with("...\n"));
+}
+
+#[test]
+fn a_killed_program_leaves_the_list_clean_and_its_stale_socket_marks_nobody() {
+    let directory = Directory::new();
+    let mut target = Target::start("agent", directory.path());
+    let socket = listed(target.pid())["agent"].as_str().unwrap().to_owned();
+    target.kill();
+    assert!(std::fs::exists(&socket).unwrap(), "SIGKILL leaves the socket's file");
+    assert!(listed(target.pid()).is_null());
+    let output = rgops(&["stack", &target.pid().to_string()]);
+    assert_eq!(code(&output), 3, "{}", stderr(&output));
+
+    // The file of another start time does not make an agent of a program with that pid.
+    let plain = Target::start("plain", directory.path());
+    std::fs::rename(&socket, directory.path().join(format!("{}-1.sock", plain.pid()))).unwrap();
+    assert!(listed(plain.pid())["agent"].is_null());
+}
+
+#[test]
+fn an_agent_in_a_directory_chosen_in_code_is_found() {
+    let (elsewhere, directory) = (Directory::new(), Directory::new());
+    let target = Target::start(&format!("directory:{}", directory.path().display()), elsewhere.path());
+    let agent = listed(target.pid())["agent"].as_str().unwrap().to_owned();
+    assert!(agent.starts_with(directory.path().to_str().unwrap()), "{agent}");
+}
+
+#[test]
+fn a_replaced_executable_is_still_found_and_said_to_be() {
+    let directory = Directory::new();
+    let copy = directory.path().join("a-program-with-a-long-name");
+    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let mut command = Command::new(&copy);
+    command.env("RGOPS_DIR", directory.path());
+    let target = Target::start_by(command, "agent");
+    std::fs::remove_file(&copy).unwrap();
+    let entry = listed(target.pid());
+    assert_eq!(entry["name"], "a-program-with-a-long-name");
+    assert!(entry["path"].as_str().unwrap().ends_with(" (deleted)"), "{entry}");
+    assert!(entry["agent"].is_string(), "{entry}");
+}
+
+#[test]
+fn details_have_the_lines_of_gops_and_ours() {
+    let directory = Directory::new();
+    let target = Target::start("agent", directory.path());
+    let output = rgops(&[&target.pid().to_string(), "50ms"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let names: Vec<&str> = stdout(&output).lines().map(|line| line.split_once(":\t").unwrap().0).collect();
+    assert_eq!(
+        names,
+        [
+            "parent PID",
+            "threads",
+            "memory usage",
+            "cpu usage",
+            "cpu usage (50ms)",
+            "username",
+            "cmd+args",
+            "elapsed time",
+            "state",
+            "executable",
+            "compiler",
+            "agent"
+        ]
+    );
+    let output = rgops(&["info", &target.pid().to_string(), "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["schema"], "rgops.info/1");
+    assert!(json["memory_percent"].as_f64().unwrap() > 0.0);
+    assert_eq!(json["state"], "S");
+}
+
+#[test]
+fn details_show_listening_sockets() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let output = rgops(&[&std::process::id().to_string()]);
+    let line = format!("local/remote:\t{} <-> 0.0.0.0:0 (LISTEN)", listener.local_addr().unwrap());
+    assert!(stdout(&output).contains(&line), "{}", stdout(&output));
+}
+
+#[test]
+fn a_name_finds_the_one_program_that_has_it() {
+    let directory = Directory::new();
+    let copy = directory.path().join(format!("named{}", std::process::id()));
+    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let name = copy.file_name().unwrap().to_str().unwrap();
+    let start = |what| {
+        let mut command = Command::new(&copy);
+        command.env("RGOPS_DIR", directory.path());
+        Target::start_by(command, what)
+    };
+    let first = start("plain");
+    assert_eq!(code(&rgops(&[name])), 0);
+    let with_agent = start("agent");
+    // The one with an agent is meant, as nothing else could be asked.
+    let output = rgops(&["info", name, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["pid"], with_agent.pid());
+    drop(with_agent);
+    let second = start("plain");
+    let output = rgops(&["stack", name]);
+    assert_eq!(code(&output), 2);
+    let (one, other) = (first.pid().to_string(), second.pid().to_string());
+    assert!(stderr(&output).contains(&one) && stderr(&output).contains(&other), "{}", stderr(&output));
+}
+
+#[test]
+fn an_agent_of_another_mount_and_pid_namespace_is_found_and_answers() {
+    // Its own /tmp and its own pids, as in a container; only root may make one.
+    let script =
+        "mount -t tmpfs tmpfs /tmp && mkdir -m 700 /tmp/inner && RGOPS_DIR=/tmp/inner exec \"$0\" \"$@\"";
+    let mut probe = Command::new("unshare");
+    if !probe.args(["-mp", "--fork", "true"]).status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this system does not let us make namespaces (run as root)");
+        return;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["-mp", "--fork", "--kill-child", "sh", "-c", script]).arg(std::env::current_exe().unwrap());
+    let unshare = Target::start_by(command, "agent");
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", unshare.pid())).unwrap();
+    let pid: u32 = children.trim().parse().unwrap();
+    let agent = listed(pid)["agent"].as_str().unwrap().to_owned();
+    assert!(agent.starts_with(&format!("/proc/{pid}/root/tmp/inner/1-")), "{agent}");
+    let output = rgops(&["version", &pid.to_string()]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+}
