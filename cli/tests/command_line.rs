@@ -38,11 +38,11 @@ fn help_names_every_command_and_shows_examples() {
 fn exit_codes_and_errors_say_what_failed_and_what_to_do() {
     for (arguments, exit, says) in [
         (&["--no-such-option"][..], 2, "--no-such-option"),
-        (&["stack"], 2, "TARGET"),
+        (&["version"], 2, "TARGET"),
         (&["4194305"], 3, "rgops: cannot find process 4194305: there is no such process\nfix: "),
         (&["stcak", "7"], 3, "rgops --help lists the commands"),
-        (&["stack", "/no/such.sock"], 3, "rgops: cannot ask /no/such.sock: "),
-        (&["stack", "127.0.0.1:1"], 3, "fix: "),
+        (&["version", "/no/such.sock"], 3, "rgops: cannot ask /no/such.sock: "),
+        (&["version", "127.0.0.1:1"], 3, "fix: "),
         (&["1", "0"], 2, "positive"),
         (&["--json", "stack", "7"], 2, "fix: rgops stack"),
         (&["man", "nothing"], 2, "no such command"),
@@ -57,7 +57,7 @@ fn exit_codes_and_errors_say_what_failed_and_what_to_do() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_program_without_agent_is_told_the_two_lines() {
-    let output = rgops(&["stack", &std::process::id().to_string()]);
+    let output = rgops(&["version", &std::process::id().to_string()]);
     assert_eq!(code(&output), 3);
     let text = stderr(&output);
     assert!(text.contains("it has no agent"), "{text}");
@@ -65,7 +65,7 @@ fn a_program_without_agent_is_told_the_two_lines() {
     assert!(text.contains("rgops_agent::listen("), "{text}");
 
     let mut other = Command::new("sleep").arg("100").spawn().unwrap();
-    let output = rgops(&["stack", &other.id().to_string()]);
+    let output = rgops(&["version", &other.id().to_string()]);
     other.kill().unwrap();
     other.wait().unwrap();
     assert_eq!(code(&output), 3);
@@ -81,10 +81,10 @@ fn names_given_to_us_do_not_steer_the_terminal() {
 
 #[test]
 fn a_short_token_and_a_missing_token_file_are_refused_without_showing_the_token() {
-    let output = rgops(&["stack", "127.0.0.1:1", "--token-file", "/no/such/file"]);
+    let output = rgops(&["version", "127.0.0.1:1", "--token-file", "/no/such/file"]);
     assert_eq!(code(&output), 2);
     let output = Command::new(env!("CARGO_BIN_EXE_rgops"))
-        .args(["stack", "127.0.0.1:1"])
+        .args(["version", "127.0.0.1:1"])
         .env("RGOPS_TOKEN", "sesame")
         .output()
         .unwrap();

@@ -25,7 +25,7 @@ _rgops_with_targets() {
     local word="${COMP_WORDS[COMP_CWORD]}"
     [[ $word == -* ]] && return
     case "$COMP_CWORD ${COMP_WORDS[1]}" in
-        1\ *|2\ @(COMMANDS))
+        1\ *COMMANDS)
             COMPREPLY+=($(compgen -W "$(rgops completions targets 2>/dev/null | cut -f1)" -- "$word")) ;;
     esac
 }
@@ -88,7 +88,8 @@ fn targets() -> Result<String, Failure> {
 }
 
 fn bash() -> String {
-    script(Generator::Bash) + &BASH_TARGETS.replace("COMMANDS", &WITH_TARGET.join("|"))
+    script(Generator::Bash)
+        + &BASH_TARGETS.replace("COMMANDS", &WITH_TARGET.map(|command| format!(r"|2\ {command}")).concat())
 }
 
 fn zsh() -> String {

@@ -1,7 +1,6 @@
 //! Runs the real `rgops`, and programs with an agent for it to find: this test's own executable,
 //! started again with [`TARGET_VARIABLE`] set.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
 #![allow(dead_code, reason = "not every test uses every part")]
 
 use std::io::{BufRead, BufReader};
@@ -10,10 +9,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Set in a started program: what it shall do. `agent`, `plain`, or `directory:PATH`.
-pub const TARGET_VARIABLE: &str = "RGOPS_TEST_TARGET";
+pub(crate) const TARGET_VARIABLE: &str = "RGOPS_TEST_TARGET";
 
 /// The whole of a started program; each test file has an ignored test that calls it.
-pub fn be_a_target() {
+pub(crate) fn be_a_target() {
     let Ok(what) = std::env::var(TARGET_VARIABLE) else { return };
     let options = match what.split_once(':') {
         Some(("directory", path)) => Some(rgops_agent::Options::default().directory(path)),
@@ -29,13 +28,13 @@ pub fn be_a_target() {
 }
 
 /// A started program, killed when dropped.
-pub struct Target {
+pub(crate) struct Target {
     child: Child,
 }
 
 impl Target {
     /// Starts this executable as a target that does `what`, by `command` (which may wrap it).
-    pub fn start_by(mut command: Command, what: &str) -> Target {
+    pub(crate) fn start_by(mut command: Command, what: &str) -> Target {
         let mut child = command
             .args(["--ignored", "--exact", "target", "--nocapture", "--test-threads=1"])
             .env(TARGET_VARIABLE, what)
@@ -53,18 +52,18 @@ impl Target {
     }
 
     /// Starts this executable with its sockets in `directory`.
-    pub fn start(what: &str, directory: &Path) -> Target {
+    pub(crate) fn start(what: &str, directory: &Path) -> Target {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.env("RGOPS_DIR", directory);
         Target::start_by(command, what)
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Ends it as `kill -9` does and waits for that.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -78,10 +77,10 @@ impl Drop for Target {
 }
 
 /// A directory of mode 0700 of this test, removed when dropped.
-pub struct Directory(PathBuf);
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
-    pub fn new() -> Directory {
+    pub(crate) fn new() -> Directory {
         use std::os::unix::fs::DirBuilderExt;
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -90,7 +89,7 @@ impl Directory {
         Directory(path)
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -102,7 +101,7 @@ impl Drop for Directory {
 }
 
 /// Runs `rgops` with `arguments` and no variables that change what it does.
-pub fn rgops(arguments: &[&str]) -> Output {
+pub(crate) fn rgops(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rgops"))
         .args(arguments)
         .env_remove("RGOPS_DIR")
@@ -112,14 +111,14 @@ pub fn rgops(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-pub fn stdout(output: &Output) -> &str {
+pub(crate) fn stdout(output: &Output) -> &str {
     std::str::from_utf8(&output.stdout).unwrap()
 }
 
-pub fn stderr(output: &Output) -> &str {
+pub(crate) fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
-pub fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
