@@ -1,0 +1,46 @@
+//! How long an example runs: `--seconds N`, else until Ctrl-C or SIGTERM.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// `--seconds N`, to be flattened into a program's arguments.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Lifetime {
+    /// Stop after so many seconds [default: run until Ctrl-C or SIGTERM]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: Option<u64>,
+}
+
+impl Lifetime {
+    /// Completes when the time is over, or Ctrl-C or SIGTERM came.
+    ///
+    /// # Errors
+    /// When the signals cannot be listened to.
+    pub async fn ended(self) -> io::Result<()> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let time = async {
+            match self.seconds {
+                Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = time => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    }
+
+    /// The same for a program without a runtime of its own, or with one that hangs: blocks this
+    /// thread.
+    ///
+    /// # Errors
+    /// When the signals cannot be listened to.
+    pub fn wait(self) -> io::Result<()> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(self.ended())
+    }
+}
