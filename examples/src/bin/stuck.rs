@@ -27,10 +27,10 @@ struct Arguments {
     #[command(flatten)]
     hang: Hang,
     /// With --all-workers: they spin in a poll (the default)
-    #[arg(long, requires = "all_workers", conflicts_with = "lock")]
+    #[arg(long, conflicts_with_all = ["lock", "mutex", "deadlock", "blocking_pool", "channel"])]
     spin: bool,
     /// With --all-workers: they wait for a std Mutex that a thread never gives back
-    #[arg(long, requires = "all_workers")]
+    #[arg(long, conflicts_with_all = ["mutex", "deadlock", "blocking_pool", "channel"])]
     lock: bool,
     /// Worker threads of the Tokio runtime [default: one a CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use serde::Serialize;
 
 /// Products on sale.
-pub(crate) const PRODUCTS: usize = 2_000;
+pub(crate) const PRODUCTS: usize = 6_000;
 /// Numbers that describe a product's taste, for similarity.
 const FEATURES: usize = 32;
 
@@ -59,7 +59,7 @@ impl Catalogue {
             product,
             discounted_cents: best_discount(product.price_cents),
             similar,
-            checksum: format!("{:016x}", checksum(product.description.as_bytes(), 150)),
+            checksum: format!("{:016x}", checksum(product.description.as_bytes(), 4_000)),
         })
     }
 
@@ -92,7 +92,8 @@ impl Catalogue {
 
 fn product(id: usize) -> Product {
     let pick = |list: &[&'static str], salt: u64| list[mix(id as u64 ^ salt) as usize % list.len()];
-    let (colour, material, thing) = (pick(&COLOURS, 1 << 40), pick(&MATERIALS, 2 << 40), pick(&THINGS, 3 << 40));
+    let (colour, material, thing) =
+        (pick(&COLOURS, 1 << 40), pick(&MATERIALS, 2 << 40), pick(&THINGS, 3 << 40));
     let title = format!("{colour} {material} {thing} {id}");
     let description = format!("A {thing} of {material}, {colour}, made by hand. Model {id}.");
     let mut features = [0.0; FEATURES];
@@ -149,13 +150,13 @@ fn keep_best(scored: &mut Vec<(f32, &Product)>, count: usize) {
     scored.truncate(count);
 }
 
-/// The best of all combinations of ten vouchers, tried one by one.
+/// The best of all combinations of twelve vouchers, tried one by one.
 #[inline(never)]
 fn best_discount(price_cents: u64) -> u64 {
     let mut best = price_cents;
-    for vouchers in 0..1_u32 << 10 {
+    for vouchers in 0..1_u32 << 12 {
         let mut price = price_cents;
-        for voucher in 0..10 {
+        for voucher in 0..12_u32 {
             if vouchers >> voucher & 1 == 1 {
                 // Vouchers lose half their worth with each that was used before.
                 price -= price / (20 + 3 * u64::from(voucher) + u64::from(vouchers.count_ones()) * 4);

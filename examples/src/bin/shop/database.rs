@@ -48,7 +48,12 @@ impl Database {
 
     /// Books an order in one transaction: reserve, pay, insert.
     #[tracing::instrument(level = "info", skip_all, fields(session, products = products.len()))]
-    pub(crate) async fn check_out(&self, session: u64, products: Vec<usize>, total_cents: u64) -> Option<Order> {
+    pub(crate) async fn check_out(
+        &self,
+        session: u64,
+        products: Vec<usize>,
+        total_cents: u64,
+    ) -> Option<Order> {
         let (mut connection, _permit) = self.connection().await?;
         connection.query(Duration::from_millis(3)).await;
         let signature = sign_payment(session, total_cents);
@@ -98,5 +103,5 @@ fn sign_payment(session: u64, total_cents: u64) -> u64 {
     let mut message = [0; 64];
     message[..8].copy_from_slice(&session.to_le_bytes());
     message[8..16].copy_from_slice(&total_cents.to_le_bytes());
-    checksum(&message, 8_000)
+    checksum(&message, 20_000)
 }
