@@ -36,10 +36,11 @@ static MAPPINGS: LazyLock<Beside> = LazyLock::new(|| {
 /// All sections.
 pub(super) async fn reply(context: &Context) -> MemoryReply {
     let mut sections = vec![process_section().await, cgroup_section()];
-    sections.extend(c_library_section().await);
+    // The program's own allocator first; the C library's heap is small beside it then.
     for source in allocator::by_feature().into_iter().chain(context.allocators.0.iter().cloned()) {
         sections.push(allocator_section(source).await);
     }
+    sections.extend(c_library_section().await);
     MemoryReply { sections }
 }
 
