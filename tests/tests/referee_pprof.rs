@@ -77,7 +77,9 @@ fn go_top(path: &Path, sample_type: &str, rows: usize) -> String {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    let text = String::from_utf8(output.stdout).unwrap();
+    // Until Go 1.22 the time was printed as `Nov 22, 2026 at 10:27pm (UTC)`.
+    text.replace("Time: Nov 22, 2026 at 10:27pm (UTC)", "Time: 2026-11-22 22:27:20 UTC")
 }
 
 /// A profile of addresses in this program and its libraries, always the same for the same build.
