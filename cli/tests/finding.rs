@@ -40,8 +40,6 @@ fn the_list_shows_rust_programs_and_marks_agents() {
     assert!(marked.ends_with(std::env::current_exe().unwrap().to_str().unwrap()), "{marked}");
     let plain = row(text, without.pid()).unwrap();
     assert!(plain.contains("   rustc 1.") && !plain.contains('*'), "{plain}");
-    // The shell's parent is no Rust program.
-    assert_eq!(row(text, 1).filter(|line| line.contains("systemd")), None);
 
     let entry = listed(with.pid());
     assert_eq!(entry["schema"], "rgops.list/1");
@@ -164,6 +162,37 @@ fn a_name_finds_the_one_program_that_has_it() {
     assert_eq!(code(&output), 2);
     let (one, other) = (first.pid().to_string(), second.pid().to_string());
     assert!(stderr(&output).contains(&one) && stderr(&output).contains(&other), "{}", stderr(&output));
+}
+
+#[test]
+#[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+fn a_c_program_with_a_rust_library_in_it_contains_rust() {
+    let directory = Directory::new();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    write("l.rs", "#[unsafe(no_mangle)] pub extern \"C\" fn rust() { println!(\"ready\"); }");
+    write("c.c", "#include <unistd.h>\nvoid rust(void); int main(void) { rust(); pause(); return 0; }");
+    let run = |program: &str, arguments: &str| {
+        let mut command = Command::new(program);
+        let command = command.args(arguments.split(' ')).current_dir(directory.path());
+        command.status().is_ok_and(|status| status.success())
+    };
+    if !run("rustc", "--edition=2024 -O --crate-type=staticlib l.rs -o libl.a")
+        || !run("cc", "-O2 c.c libl.a -lpthread -ldl -lm -s -o mixed")
+    {
+        eprintln!("skipped: rustc and cc are needed to build the program");
+        return;
+    }
+    let mut mixed =
+        Command::new(directory.path().join("mixed")).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut ready = [0; 5];
+    std::io::Read::read_exact(&mut mixed.stdout.take().unwrap(), &mut ready).unwrap();
+    let output = rgops(&[]);
+    let line = row(stdout(&output), mixed.id()).map(str::to_owned);
+    let entry = listed(mixed.id());
+    mixed.kill().unwrap();
+    mixed.wait().unwrap();
+    assert!(line.as_ref().unwrap().contains("   contains Rust 1."), "{line:?}");
+    assert_eq!(entry["contains_only"], true);
 }
 
 /// Starts a program with its own pids and its own /tmp, as in a container, and says its pid here;

@@ -42,16 +42,33 @@ impl Man {
                 found.display_name(page_name)
             }
         };
-        let mut page = Vec::new();
-        Page::new(command).render(&mut page).map_err(|error| {
-            Failure::new(
-                Exit::Internal,
-                "cannot make the manual page",
-                error.to_string(),
-                "report this as a bug",
-            )
-        })?;
-        terminal::print(&String::from_utf8_lossy(&page))?;
+        terminal::print(&page(command)?)?;
         Ok(Exit::Fine)
     }
+}
+
+/// The page, with the text behind the options (examples, exit codes) kept line by line: clap_mangen
+/// would fill it as one paragraph.
+fn page(command: clap::Command) -> Result<String, Failure> {
+    let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let mut page = Vec::new();
+    Page::new(command.after_help("")).render(&mut page).map_err(|error| {
+        Failure::new(Exit::Internal, "cannot make the manual page", error.to_string(), "report this as a bug")
+    })?;
+    let mut page = String::from_utf8_lossy(&page).into_owned();
+    // The empty text leaves its heading.
+    if let Some(end) = page.find(".SH EXTRA\n") {
+        page.truncate(end);
+    }
+    if after.is_empty() {
+        return Ok(page);
+    }
+    page.push_str(".SH EXAMPLES AND NOTES\n.nf\n");
+    for line in after.lines() {
+        // roff(7): a dot or quote at the start of a line is a request, a backslash an escape.
+        let guard = if line.starts_with(['.', '\'']) { "\\&" } else { "" };
+        page.push_str(&format!("{guard}{}\n", line.replace('\\', "\\e").replace('-', "\\-")));
+    }
+    page.push_str(".fi\n");
+    Ok(page)
 }
