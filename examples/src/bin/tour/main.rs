@@ -1,0 +1,94 @@
+//! A tour of rgops: starts `shop` under load, then asks it with every command, one after another,
+//! and shows the real answers; then a program that hangs, and a target that does not answer.
+#![forbid(unsafe_code)]
+
+mod binaries;
+mod program;
+mod screen;
+mod walk;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::{env, fs, io, process};
+
+use clap::Parser;
+use rgops_agent::{self as agent, Options};
+use rgops_examples::announce;
+use rgops_examples::lifetime::Lifetime;
+
+/// Starts a web shop under load and walks through every command of rgops on it.
+///
+/// Takes about a minute. Ctrl-C ends it, and the programs it started.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Examples:\n  cargo run --release -p rgops-examples\n  tour --keep --lines 200   whole answers; the profile and the trace stay for you to open"
+)]
+struct Arguments {
+    /// Keep the profile and the trace, and say where they are
+    #[arg(long)]
+    keep: bool,
+    /// Requests a second the shop gets
+    #[arg(long, value_name = "RPS", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    load: u32,
+    /// Show so many lines of each answer at most
+    #[arg(long, value_name = "N", default_value_t = 34)]
+    lines: usize,
+    #[command(flatten)]
+    lifetime: Lifetime,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("tour: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> io::Result<ExitCode> {
+    let agent = agent::listen(Options::default())?;
+    announce::started("tour", None, &agent)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let files = Files::make(arguments.keep)?;
+    let code = runtime.block_on(async {
+        tokio::select! {
+            walked = walk::walk(arguments, &files.folder) => walked,
+            ended = arguments.lifetime.ended() => ended.map(|()| ExitCode::from(130)),
+        }
+    });
+    // Whatever runs is in the programs' drop by now: they are ended before their files go.
+    drop(runtime);
+    files.leave();
+    code
+}
+
+/// The folder for what the commands write.
+struct Files {
+    folder: PathBuf,
+    keep: bool,
+}
+
+impl Files {
+    fn make(keep: bool) -> io::Result<Files> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        let folder = env::temp_dir().join(format!("rgops-tour-{}", process::id()));
+        // Fails when it is there: the temporary directory belongs to everyone.
+        fs::DirBuilder::new().mode(0o700).create(&folder)?;
+        Ok(Files { folder, keep })
+    }
+
+    fn leave(self) {
+        if self.keep {
+            println!("\nThe profile and the trace are in {}", self.folder.display());
+        } else if fs::remove_dir_all(&self.folder).is_ok() {
+            println!(
+                "\nThe profile and the trace in {} are removed; --keep keeps them.",
+                self.folder.display()
+            );
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The way the tour takes.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rgops::exit::Exit;
+use tokio::time::sleep;
+
+use crate::program::Program;
+use crate::screen::Screen;
+use crate::{Arguments, binaries};
+
+/// Runs it all; the exit code says whether every command did what it must.
+///
+/// # Errors
+/// When a program cannot be built or started.
+pub(crate) async fn walk(arguments: &Arguments, files: &Path) -> io::Result<ExitCode> {
+    let folder = binaries::folder().await?;
+    let guide = Guide { rgops: folder.join("rgops"), lines: arguments.lines };
+    let mut failed = Vec::new();
+    failed.extend(guide.a_service_under_load(&folder, arguments.load, files).await?);
+    failed.extend(guide.a_program_that_hangs(&folder).await?);
+    failed.extend(guide.targets_that_do_not_answer(&folder).await?);
+    if failed.is_empty() {
+        println!("\nThat was all: every command answered.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("\nThese did not do what they must:");
+    for command in failed {
+        println!("  {command}");
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+struct Guide {
+    rgops: PathBuf,
+    lines: usize,
+}
+
+impl Guide {
+    async fn a_service_under_load(&self, folder: &Path, load: u32, files: &Path) -> io::Result<Vec<String>> {
+        let shop =
+            Program::start(folder, "shop", &["--load", &load.to_string(), "--connections", "4"], false, true)
+                .await?;
+        // So that there are sessions, orders and warm code to be seen.
+        sleep(Duration::from_secs(2)).await;
+        let pid = shop.pid().to_string();
+        let (profile, trace) = (files.join("shop.pb.gz"), files.join("shop.pftrace"));
+        let (profile, trace) = (profile.display().to_string(), trace.display().to_string());
+        let screens: [(&[&str], &str); 10] = [
+            (&[], "Every Rust process of this host; * marks those with an agent."),
+            (&[&pid, "2s"], "One process in detail: its parent, CPU over two seconds, memory, sockets."),
+            (&["tree"], "The same processes as a tree: shop is a child of this tour."),
+            (&["version", &pid], "How it was built: what to know before reading a profile."),
+            (&["stats", &pid], "The runtime's workers, its tasks, and what the agent itself cost."),
+            (&["memstats", &pid], "Memory as the kernel and the allocator count it, each with its source."),
+            (
+                &["stack", &pid],
+                "Where every thread is, by role, no signal sent to the sleeping ones and no flags needed.",
+            ),
+            (
+                &["pprof-cpu", &pid, "--seconds", "5", "--output", &profile],
+                "Where the CPU goes: search, similarity and checksums; go tool pprof opens the file.",
+            ),
+            (
+                &["trace", &pid, "--seconds", "2", "--output", &trace],
+                "What each thread did over time; ui.perfetto.dev opens the file.",
+            ),
+            (&["stats", &pid, "--json"], "Every command speaks JSON as well, with a versioned schema."),
+        ];
+        let mut failed = Vec::new();
+        for (arguments, see) in screens {
+            failed.extend(self.show(&Screen { arguments, exit: Exit::Fine, see }).await?);
+        }
+        for line in shop.stop().await? {
+            println!("\nshop ends, and its load generator says:\n  {line}");
+        }
+        Ok(failed)
+    }
+
+    async fn a_program_that_hangs(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let stuck = Program::start(folder, "stuck", &["--all-workers"], true, true).await?;
+        let pid = stuck.pid().to_string();
+        let screens: [(&[&str], &str); 2] = [
+            (
+                &["stack", &pid],
+                "No worker is free, so nothing inside the runtime could answer; the agent names stuck::spin_forever.",
+            ),
+            (
+                &["stats", &pid],
+                "The workers are busy all the time, though Tokio's own counter stands still, and tasks queue.",
+            ),
+        ];
+        let mut failed = Vec::new();
+        for (arguments, see) in screens {
+            failed.extend(self.show(&Screen { arguments, exit: Exit::Fine, see }).await?);
+        }
+        stuck.stop().await?;
+        Ok(failed)
+    }
+
+    async fn targets_that_do_not_answer(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let silent = Program::start(folder, "split", &[], true, false).await?;
+        let pid = silent.pid().to_string();
+        let no_agent = Screen {
+            arguments: &["stack", &pid],
+            exit: Exit::NotFound,
+            see: "A program without an agent: the error says what to do about it.",
+        };
+        let no_process = Screen {
+            arguments: &["stack", "no-such-program"],
+            exit: Exit::NotFound,
+            see: "A mistyped name: what, why, and what to type next.",
+        };
+        let mut failed = Vec::new();
+        failed.extend(self.show(&no_agent).await?);
+        failed.extend(self.show(&no_process).await?);
+        silent.stop().await?;
+        Ok(failed)
+    }
+
+    /// Shows one command; returns it when it failed.
+    async fn show(&self, screen: &Screen<'_>) -> io::Result<Option<String>> {
+        let fine = screen.show(&self.rgops, self.lines).await?;
+        Ok((!fine).then(|| screen.typed()))
+    }
+}
