@@ -87,6 +87,11 @@ impl From<AgentError> for Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Failure {
+        let error = match error {
+            // A deadline that passed, or a peer that hung up, is told by its own name.
+            ClientError::Connection(error) => ClientError::from(error),
+            other => other,
+        };
         let exit = match error {
             ClientError::Agent(error) => return error.into(),
             ClientError::NobodyListens { .. }
@@ -157,11 +162,11 @@ impl From<ResolveError> for Failure {
 /// What gives a process an agent.
 fn no_agent_fix(is_rust: bool, is_switched_off: bool) -> String {
     match (is_switched_off, is_rust) {
-        (true, _) => "it was started with RGOPS=off; start it without".to_owned(),
+        (true, true) => "it was started with RGOPS=off; start it without".to_owned(),
         (false, true) => "add two lines to the program, and start it again:\n\
             Cargo.toml:       rgops-agent = \"0.1\"\n\
             main.rs, in main: rgops_agent::listen(rgops_agent::Options::default())?;"
             .to_owned(),
-        (false, false) => "rgops lists the Rust processes".to_owned(),
+        (_, false) => "rgops lists the Rust processes".to_owned(),
     }
 }

@@ -100,6 +100,31 @@ fn a_replaced_executable_is_still_found_and_said_to_be() {
 }
 
 #[test]
+fn a_stopped_program_times_out_and_its_details_say_why() {
+    let directory = Directory::new();
+    let target = Target::start("agent", directory.path());
+    let pid = target.pid().to_string();
+    let signal = |name: &str| Command::new("kill").args([name, &pid]).status().unwrap().success();
+    assert!(signal("-STOP"));
+    let output = rgops(&["version", &pid, "--timeout", "0.2"]);
+    assert_eq!(code(&output), 5, "{}", stderr(&output));
+    assert!(stdout(&rgops(&[&pid])).contains("state:\tT (stopped"));
+    assert!(signal("-CONT"));
+    assert_eq!(code(&rgops(&["version", &pid])), 0);
+}
+
+#[test]
+fn a_program_started_with_its_agent_switched_off_is_said_to_be() {
+    let directory = Directory::new();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env("RGOPS_DIR", directory.path()).env("RGOPS", "off");
+    let target = Target::start_by(command, "plain");
+    let output = rgops(&["version", &target.pid().to_string()]);
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("fix: it was started with RGOPS=off"), "{}", stderr(&output));
+}
+
+#[test]
 fn details_have_the_lines_of_gops_and_ours() {
     let directory = Directory::new();
     let target = Target::start("agent", directory.path());
