@@ -13,7 +13,7 @@ use super::text::{counted, duration, escape};
 use crate::profile::measurement::percentage;
 use crate::profile::top::Top;
 use crate::profile::{CpuProfile, proto::Profile};
-use crate::symbols::{Detail, ModuleSymbols, file_name};
+use crate::symbols::{ModuleSymbols, file_name};
 
 /// How the samples compare with the CPU clocks, times in nanoseconds.
 #[derive(Debug, Clone, Serialize)]
@@ -93,7 +93,7 @@ impl Reconciliation {
 pub fn missing_names<'a>(modules: impl Iterator<Item = &'a ModuleSymbols>) -> String {
     let mut text = String::new();
     for module in modules {
-        if module.detail >= Detail::Lines || module.module.contains(".so") || module.fix.is_empty() {
+        if module.module.contains(".so") || module.fix.is_empty() {
             continue;
         }
         let _ = writeln!(text, "{}: {}", escape(file_name(&module.module)), escape(&module.reason));

@@ -202,8 +202,8 @@ impl StackReport {
         };
         for module in &self.modules {
             let is_library = module.module.contains(".so");
-            let enough = module.detail == Detail::Lines || (is_library && module.detail == Detail::Functions);
-            if enough || module.fix.is_empty() || (is_library && !nameless(module)) {
+            let enough = is_library && (module.detail >= Detail::Functions || !nameless(module));
+            if enough || module.fix.is_empty() {
                 continue;
             }
             let _ = writeln!(text, "\n{}: {}", escape(file_name(&module.module)), escape(&module.reason));

@@ -39,7 +39,7 @@ pub struct ModuleSymbols {
     pub file: Option<PathBuf>,
     /// What it knows.
     pub detail: Detail,
-    /// Why it is not [`Detail::Lines`], lower case; empty when it is.
+    /// Why names are missing, or not whole, lower case; empty when they are all there.
     pub reason: String,
     /// What would give more; empty when nothing would.
     pub fix: String,
@@ -129,6 +129,10 @@ impl Source {
             .collect();
         let outer = self.full_name(blazesym, lookup, &symbol);
         frames.push(frame(&outer, symbol.code_info.as_deref(), false));
+        let is_cut = |frame: &Frame| frame.is_inlined && frame.mangled.is_none() && is_rust_file(frame);
+        if self.symbols.reason.is_empty() && frames.iter().any(is_cut) {
+            (self.symbols.reason, self.symbols.fix) = short_names();
+        }
         if frames.iter().any(|frame| frame.line.is_some()) && self.symbols.detail < Detail::Lines {
             // A debug link led to lines that the file itself does not have.
             self.symbols.detail = Detail::Lines;
@@ -172,6 +176,18 @@ impl Source {
         }
         found.ok().flatten()
     }
+}
+
+/// With line tables only, rustc writes `run` where full debug information has `shop::checkout::run`.
+fn short_names() -> (String, String) {
+    (
+        "inlined functions have short names (debug = \"line-tables-only\")".to_owned(),
+        "in the program's Cargo.toml, under [profile.release]: debug = 1".to_owned(),
+    )
+}
+
+fn is_rust_file(frame: &Frame) -> bool {
+    frame.file.as_deref().is_some_and(|file| file.ends_with(".rs"))
 }
 
 fn look_up<'a>(

@@ -214,7 +214,8 @@ fn is_idle(role: Role, frames: &[Frame]) -> bool {
         ),
         Role::TokioBlocking => !works,
         Role::TokioCurrentThread | Role::Main => {
-            any(&["current_thread::Context::park", "runtime::park::CachedParkThread"], &[]) && !works
+            // The future of `block_on` waits, and nothing else runs here.
+            any(&["current_thread::Context::park", "tokio::runtime::park::"], &["runtime/park.rs"]) && !works
         }
         _ => false,
     }
