@@ -338,3 +338,6 @@ impl CpuProfile {
         comments
     }
 }
+
+#[cfg(test)]
+mod tests;

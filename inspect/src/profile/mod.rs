@@ -2,6 +2,7 @@
 
 mod cpu;
 mod file;
+mod graph;
 pub mod measurement;
 pub mod proto;
 mod strings;

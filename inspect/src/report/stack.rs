@@ -173,7 +173,7 @@ impl StackReport {
 
     /// Threads of one kind at the same place in the same state, in the order of their first.
     fn groups(&self, all: bool) -> Vec<Vec<&Thread>> {
-        let mut places: HashMap<(&[u64], Role, &str, Option<&str>), usize> = HashMap::new();
+        let mut places: HashMap<_, usize> = HashMap::new();
         let mut groups: Vec<Vec<&Thread>> = Vec::new();
         for thread in &self.threads {
             let reason = match &thread.capture {

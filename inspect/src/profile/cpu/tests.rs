@@ -1,0 +1,103 @@
+//! Profiles of made-up samples: what must hold whatever the program.
+
+use rgops_protocol::reply::cpu::CpuThread;
+use rgops_protocol::reply::{Stack, StackEnd};
+
+use super::*;
+
+fn module(path: &str, start_avma: u64, build_id: u8) -> Module {
+    Module {
+        path: path.to_owned(),
+        build_id: vec![build_id],
+        start_avma,
+        end_avma: start_avma + 0x1000,
+        bias: start_avma,
+        has_unwind_data: true,
+    }
+}
+
+fn sample(tid: u32, weight: u32, frames: &[u64]) -> CpuSample {
+    CpuSample { time_ns: 0, tid, weight, stack: Stack { frames: frames.to_vec(), end: StackEnd::Root } }
+}
+
+fn started() -> CpuProfile {
+    let process = Process { name: "shop".to_owned(), pid: 7, build_id: vec![2], ..Process::default() };
+    let mut profile = CpuProfile::new(process);
+    profile.add(CpuPart::Start(CpuStart {
+        unix_ns: 99,
+        period_ns: 1000,
+        engine: "native".to_owned(),
+        fallback: String::new(),
+    }));
+    profile
+}
+
+fn totals(weight: u64) -> CpuTotals {
+    CpuTotals {
+        duration_ns: 5_000,
+        process_cpu_ns: 4_000,
+        agent_cpu_ns: 0,
+        unsampled_cpu_ns: 0,
+        threads: vec![CpuThread { tid: 1, name: "one".to_owned(), cpu_ns: 0, weight, ended: false }],
+        samples: 3,
+        weight,
+        dropped_ring: 0,
+        dropped_cache: 0,
+        truncated: 0,
+        lost_walks: 0,
+        foreign_signals: 0,
+        timer_failures: 0,
+    }
+}
+
+#[test]
+fn equal_stacks_of_a_thread_are_one_sample_and_weights_add_up() {
+    let mut profile = started();
+    profile.add(CpuPart::Modules(vec![module("/lib/a.so", 0x1000, 1), module("/bin/shop", 0x4000, 2)]));
+    let stacks = [sample(1, 2, &[0x1010, 0x4020]), sample(1, 3, &[0x1010, 0x4020]), sample(2, 1, &[0x4020])];
+    profile.add(CpuPart::Samples(stacks.to_vec()));
+    profile.add(CpuPart::Totals(totals(6)));
+    assert_eq!(profile.sampled_ns(), 6_000);
+    let built = profile.build(None);
+    assert_eq!(
+        built.sample.iter().map(|sample| sample.value.clone()).collect::<Vec<_>>(),
+        [[5, 5000], [1, 1000]]
+    );
+    // A caller's address is in its call; a leaf's is its own.
+    let addresses: Vec<u64> = built.location.iter().map(|location| location.address).collect();
+    assert_eq!(addresses, [0x1010, 0x401f, 0x4020]);
+    // pprof takes the first mapping for the program.
+    assert_eq!(built.text(built.mapping[0].filename), "/bin/shop");
+    assert_eq!(built.text(built.sample[0].label[1].str), "one");
+    assert_eq!(built.sample[1].label.len(), 1);
+    assert!(built.mapping.iter().all(|mapping| !mapping.has_functions));
+}
+
+#[test]
+fn an_address_means_the_module_that_was_loaded_when_it_was_sampled() {
+    let mut profile = started();
+    for path in ["/lib/a.so", "/lib/b.so"] {
+        profile.add(CpuPart::Modules(vec![module(path, 0x1000, 1)]));
+        profile.add(CpuPart::Samples(vec![sample(1, 1, &[0x1010])]));
+    }
+    let built = profile.build(None);
+    let mappings: Vec<u64> = built.location.iter().map(|location| location.mapping_id).collect();
+    assert_eq!(mappings, [1, 2]);
+    assert_eq!(built.sample.len(), 2);
+}
+
+#[test]
+fn what_broke_off_or_was_lost_is_said_above_every_report() {
+    let mut profile = started();
+    profile.add(CpuPart::Samples(vec![sample(1, 1, &[0x10])]));
+    let incomplete = Incomplete { reason: "the connection was lost".to_owned(), duration_ns: 2_000_000_000 };
+    let built = profile.build(Some(&incomplete));
+    assert_eq!(built.text(built.comment[0]), "Partial: the connection was lost after 2s");
+    assert_eq!(built.duration_nanos, 2_000_000_000);
+
+    let mut profile = started();
+    profile.add(CpuPart::Samples(vec![sample(1, 1, &[0x10])]));
+    profile.add(CpuPart::Totals(CpuTotals { dropped_ring: 3, ..totals(1) }));
+    let built = profile.build(None);
+    assert_eq!(built.text(built.comment[0]), "Lost: weight 3 of 4");
+}

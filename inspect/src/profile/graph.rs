@@ -1,0 +1,200 @@
+//! Samples added up by function: google/pprof's graph, as far as a table needs it.
+//!
+//! A recursive function is counted once in a sample's cum; what a node that is not kept used itself
+//! is in nobody's flat.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
+use super::measurement::scale;
+use super::proto::Profile;
+use super::top::Inlined;
+
+/// The samples as stacks of nodes, one node a function.
+pub(super) struct Stacks {
+    /// Name of each node.
+    pub(super) names: Vec<String>,
+    /// Nodes at each location, innermost first.
+    locations: HashMap<u64, Vec<usize>>,
+    /// Locations of each sample, leaf first, and its value.
+    pub(super) samples: Vec<(Vec<u64>, i64)>,
+}
+
+impl Stacks {
+    pub(super) fn new(profile: &Profile, value_index: usize) -> Stacks {
+        let functions: HashMap<u64, &str> =
+            profile.function.iter().map(|function| (function.id, profile.text(function.name))).collect();
+        let files: HashMap<u64, &str> =
+            profile.mapping.iter().map(|mapping| (mapping.id, profile.text(mapping.filename))).collect();
+        // Functions of one name are one node; code without names is one node an object file.
+        let mut keyed: HashMap<(String, String), usize> = HashMap::new();
+        let mut locations = HashMap::new();
+        let mut names: Vec<String> = Vec::new();
+        for location in &profile.location {
+            let file = files.get(&location.mapping_id).copied().unwrap_or("");
+            let mut found: Vec<&str> = location
+                .line
+                .iter()
+                .map(|line| functions.get(&line.function_id).copied().unwrap_or(""))
+                .collect();
+            if found.is_empty() {
+                found.push("");
+            }
+            let nodes = found
+                .into_iter()
+                .map(|function| {
+                    let key = if function.is_empty() {
+                        (String::new(), file.to_owned())
+                    } else {
+                        (function.to_owned(), String::new())
+                    };
+                    *keyed.entry(key).or_insert_with(|| {
+                        names.push(match (function, file) {
+                            ("", "") => "<unknown>".to_owned(),
+                            ("", file) => format!("[{}]", base_name(file)),
+                            (function, _) => function.to_owned(),
+                        });
+                        names.len() - 1
+                    })
+                })
+                .collect();
+            locations.insert(location.id, nodes);
+        }
+        let samples = profile
+            .sample
+            .iter()
+            .map(|sample| (sample.location_id.clone(), sample.value.get(value_index).copied().unwrap_or(0)))
+            .collect();
+        Stacks { names, locations, samples }
+    }
+
+    /// Adds all samples up, over the nodes in `kept` (all when `None`).
+    pub(super) fn graph(&self, kept: Option<&HashSet<usize>>) -> Graph {
+        let mut graph = Graph::default();
+        let mut seen = HashSet::new();
+        let mut seen_calls = HashSet::new();
+        for (locations, value) in &self.samples {
+            if *value == 0 {
+                continue;
+            }
+            seen.clear();
+            seen_calls.clear();
+            let mut caller: Option<usize> = None;
+            // Whether nodes that are not kept lie between `caller` and here.
+            let mut gap = false;
+            for location in locations.iter().rev() {
+                let nodes = self.locations.get(location).map_or(&[][..], Vec::as_slice);
+                for (depth, node) in nodes.iter().enumerate().rev() {
+                    if kept.is_some_and(|kept| !kept.contains(node)) {
+                        gap = true;
+                        continue;
+                    }
+                    if seen.insert(*node) {
+                        graph.node(*node).cum += value;
+                    }
+                    if let Some(caller) = caller
+                        && caller != *node
+                        && seen_calls.insert((caller, *node))
+                    {
+                        let is_inlined = depth != nodes.len() - 1;
+                        graph.node(*node).add_call(caller, *value, is_inlined);
+                    }
+                    caller = Some(*node);
+                    gap = false;
+                }
+            }
+            if let Some(leaf) = caller
+                && !gap
+            {
+                graph.node(leaf).flat += value;
+            }
+        }
+        graph.nodes.retain(|_, node| node.flat != 0 || node.cum != 0);
+        graph
+    }
+}
+
+/// Nodes with their values and the calls to them.
+#[derive(Default)]
+pub(super) struct Graph {
+    pub(super) nodes: HashMap<usize, Node>,
+}
+
+#[derive(Default)]
+pub(super) struct Node {
+    pub(super) flat: i64,
+    pub(super) cum: i64,
+    /// By caller: weight, and whether each call was inlined.
+    calls: HashMap<usize, (i64, bool)>,
+}
+
+impl Node {
+    fn add_call(&mut self, caller: usize, weight: i64, is_inlined: bool) {
+        let call = self.calls.entry(caller).or_insert((0, true));
+        call.0 += weight;
+        call.1 &= is_inlined;
+    }
+}
+
+impl Graph {
+    fn node(&mut self, node: usize) -> &mut Node {
+        self.nodes.entry(node).or_default()
+    }
+
+    pub(super) fn total(&self) -> i64 {
+        self.nodes.values().map(|node| node.flat).sum()
+    }
+
+    pub(super) fn with_cum_from(&self, cutoff: i64) -> HashSet<usize> {
+        self.nodes.iter().filter(|(_, node)| node.cum.abs() >= cutoff).map(|(node, _)| *node).collect()
+    }
+
+    /// By falling flat value, then by name.
+    pub(super) fn order(&self, names: &[String]) -> Vec<usize> {
+        let mut order: Vec<usize> = self.nodes.keys().copied().collect();
+        order.sort_by_key(|node| {
+            let found = &self.nodes[node];
+            (Reverse(found.flat.abs()), &names[*node], Reverse(found.cum.abs()), *node)
+        });
+        order
+    }
+
+    pub(super) fn drop_calls_below(&mut self, cutoff: i64) {
+        for node in self.nodes.values_mut() {
+            node.calls.retain(|_, (weight, _)| weight.abs() >= cutoff);
+        }
+    }
+
+    pub(super) fn inlined(&self, node: usize) -> Option<Inlined> {
+        let calls = &self.nodes[&node].calls;
+        match (calls.values().any(|(_, inlined)| *inlined), calls.values().any(|(_, inlined)| !inlined)) {
+            (true, true) => Some(Inlined::Partly),
+            (true, false) => Some(Inlined::Always),
+            (false, _) => None,
+        }
+    }
+
+    /// One unit for the whole table: that of the smallest value, unless the total is in another
+    /// unit and more than a hundred times as large; then that of a hundred times the smallest.
+    pub(super) fn output_unit(&self, total: i64, unit: &str) -> String {
+        let smallest = self
+            .nodes
+            .values()
+            .map(|node| if node.flat == 0 { node.cum.abs() } else { node.flat.abs() })
+            .filter(|value| *value > 0)
+            .min()
+            .unwrap_or(total);
+        if self.nodes.is_empty() {
+            return "minimum".to_owned();
+        }
+        let mut chosen = scale(smallest, unit, "minimum").1;
+        if chosen != scale(total, unit, "minimum").1 && smallest.saturating_mul(100) < total {
+            chosen = scale(smallest.saturating_mul(100), unit, "minimum").1;
+        }
+        if chosen.is_empty() { unit.to_owned() } else { chosen }
+    }
+}
+
+pub(super) fn base_name(path: &str) -> &str {
+    crate::symbols::file_name(path.trim_end_matches('/'))
+}
