@@ -1,18 +1,141 @@
-//! placeholder
+//! `pprof-cpu`: samples of every thread's CPU time, streamed while they are taken.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rgops_protocol::error::{Code, Error};
-use rgops_protocol::reply::End;
+use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuStart, CpuTotals};
+use rgops_protocol::reply::{End, Note, NoteKind, Progress};
 use rgops_protocol::request::CpuRequest;
 
 use super::{Context, Finish, Sink, Stop};
+use crate::engine::sampler::{CpuSampler, Tick};
+
+/// The longest profile.
+pub(crate) const MAX_DURATION: Duration = Duration::from_secs(3600);
+/// The highest rate; the kernel's tick bounds what is really signalled, weights make up for it.
+pub(crate) const MAX_HZ: u32 = 10_000;
+
+const TICK: Duration = Duration::from_millis(50);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+/// Samples in one packet at most: 512 frames of 9 bytes each keep it below its limit.
+const SAMPLES_PER_PACKET: usize = 200;
+const MODULES_PER_PACKET: usize = 1000;
 
 pub(crate) async fn collect(
-    _arguments: CpuRequest,
-    _context: &Arc<Context>,
-    _sink: &Sink,
-    _finish: &mut Finish,
+    arguments: CpuRequest,
+    context: &Arc<Context>,
+    sink: &Sink,
+    finish: &mut Finish,
 ) -> Result<End, Stop> {
-    Err(Error::new(Code::Unsupported, "cannot answer cpu", "not written yet", "").into())
+    let duration = Duration::from_millis(arguments.duration_ms);
+    if !(1..=MAX_HZ).contains(&arguments.hz) || duration.is_zero() || duration > MAX_DURATION {
+        return Err(Error::new(
+            Code::Malformed,
+            "cannot profile like that",
+            format!(
+                "hz must be 1 to {MAX_HZ}, the time more than 0 and at most {} s",
+                MAX_DURATION.as_secs()
+            ),
+            "",
+        )
+        .into());
+    }
+    let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
+    let mut sampler =
+        CpuSampler::start(arguments.hz).map_err(|error| error.into_answer("cannot profile the CPU"))?;
+    let started = Instant::now();
+    let start = CpuStart {
+        unix_ns,
+        period_ns: sampler.period_ns(),
+        engine: "native".to_owned(),
+        fallback: String::new(),
+    };
+    sink.data(&CpuPart::Start(start)).await?;
+
+    let mut gathered = 0;
+    let mut told: Option<Instant> = None;
+    let mut ended_early = false;
+    while started.elapsed() < duration {
+        let tick = sampler.tick();
+        gathered += tick.samples.len() as u64;
+        send(tick, sink).await?;
+        if told.is_none_or(|told| told.elapsed() >= PROGRESS_INTERVAL) {
+            told = Some(Instant::now());
+            let elapsed_ms = started.elapsed().as_millis() as u64;
+            sink.progress(&Progress { elapsed_ms, total_ms: arguments.duration_ms, gathered }).await?;
+        }
+        let pause = TICK.min(duration.saturating_sub(started.elapsed()));
+        if tokio::time::timeout(pause, finish.requested()).await.is_ok() {
+            ended_early = true;
+            break;
+        }
+    }
+    // Objects loaded since the last tick must be known to the last samples.
+    send(sampler.tick(), sink).await?;
+    let (samples, totals) = sampler.stop();
+    send(Tick { samples, modules: None }, sink).await?;
+    context.counters.dropped.add(totals.dropped_ring + totals.dropped_cache);
+    let mut notes = notes(&totals);
+    if ended_early {
+        let why = format!("asked to end after {} ms", totals.duration_ns / 1_000_000);
+        notes.push(Note { kind: NoteKind::EndedEarly, what: "profile".to_owned(), count: 1, why });
+    }
+    send_totals(totals, sink).await?;
+    Ok(End { notes })
+}
+
+async fn send(tick: Tick, sink: &Sink) -> Result<(), Stop> {
+    if let Some(mut modules) = tick.modules {
+        modules.truncate(MODULES_PER_PACKET);
+        sink.data(&CpuPart::Modules(modules)).await?;
+    }
+    let mut samples: Vec<CpuSample> = tick.samples;
+    while !samples.is_empty() {
+        let rest = samples.split_off(samples.len().min(SAMPLES_PER_PACKET));
+        sink.data(&CpuPart::Samples(samples)).await?;
+        samples = rest;
+    }
+    Ok(())
+}
+
+/// Threads are listed with the totals; a program with very many has those with the least CPU summed.
+async fn send_totals(mut totals: CpuTotals, sink: &Sink) -> Result<(), Stop> {
+    const MAX_THREADS: usize = 16 * 1024;
+    totals.threads.sort_by_key(|thread| std::cmp::Reverse(thread.cpu_ns));
+    totals.threads.truncate(MAX_THREADS);
+    sink.data(&CpuPart::Totals(totals)).await
+}
+
+/// What the profile lacks, for the client.
+pub(crate) fn notes(totals: &CpuTotals) -> Vec<Note> {
+    let unsampled_ms = totals.unsampled_cpu_ns / 1_000_000;
+    [
+        (NoteKind::Dropped, "sample weights", totals.dropped_ring, "the ring was full"),
+        (
+            NoteKind::Dropped,
+            "sample weights",
+            totals.dropped_cache,
+            "too many threads were unwinding at once",
+        ),
+        (NoteKind::Truncated, "samples", totals.truncated, "their stacks are deeper than the limit"),
+        (
+            NoteKind::Truncated,
+            "samples",
+            totals.lost_walks,
+            "a frame without unwind data or frame pointer hides its callers",
+        ),
+        (NoteKind::Missing, "threads", totals.timer_failures, "no CPU timer could be made for them"),
+        (
+            NoteKind::Missing,
+            "ms of CPU time",
+            // Below one part in a hundred it is the edges of the window.
+            if totals.unsampled_cpu_ns > totals.process_cpu_ns / 100 { unsampled_ms } else { 0 },
+            "of threads that lived too short to be found",
+        ),
+    ]
+    .into_iter()
+    .filter(|(_, _, count, _)| *count > 0)
+    .map(|(kind, what, count, why)| Note { kind, what: what.to_owned(), count, why: why.to_owned() })
+    .collect()
 }

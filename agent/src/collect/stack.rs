@@ -1,18 +1,103 @@
-//! placeholder
+//! `stack`: every thread and its stack, captured by the engine.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use rgops_protocol::error::{Code, Error};
-use rgops_protocol::reply::End;
+use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary, ThreadStack};
+use rgops_protocol::reply::{End, Module, Note, NoteKind, StackEnd};
 use rgops_protocol::request::StackRequest;
 
 use super::{Context, Finish, Sink, Stop};
+use crate::engine::dump;
+
+/// Frames and modules in one packet: both far below its limit.
+const FRAMES_PER_PACKET: usize = 16 * 1024;
+const MODULES_PER_PACKET: usize = 128;
 
 pub(crate) async fn collect(
-    _arguments: StackRequest,
-    _context: &Arc<Context>,
-    _sink: &Sink,
+    arguments: StackRequest,
+    context: &Arc<Context>,
+    sink: &Sink,
     _finish: &mut Finish,
 ) -> Result<End, Stop> {
-    Err(Error::new(Code::Unsupported, "cannot answer stack", "not written yet", "").into())
+    let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
+    let mut dump = dump::dump().await.map_err(|error| error.into_answer("cannot capture the stacks"))?;
+    context.counters.dropped.add(dump.dropped);
+    for thread in &mut dump.threads {
+        let depth = arguments.max_depth.max(1) as usize;
+        if thread.stack.frames.len() > depth {
+            thread.stack.frames.truncate(depth);
+            thread.stack.end = StackEnd::DepthLimit;
+        }
+    }
+    let notes = notes(&dump);
+    let captured =
+        dump.threads.iter().filter(|thread| !matches!(thread.capture, Capture::Failed { .. })).count();
+    let summary = StackSummary {
+        unix_ns,
+        capture_ns: dump.capture.as_nanos() as u64,
+        threads: dump.threads.len() as u32,
+        captured: captured as u32,
+        vanished: dump.vanished,
+    };
+    send_modules(&dump.modules, sink).await?;
+    send_threads(dump.threads, sink).await?;
+    sink.data(&StackPart::Summary(summary)).await?;
+    Ok(End { notes })
+}
+
+async fn send_modules(modules: &[Module], sink: &Sink) -> Result<(), Stop> {
+    for piece in modules.chunks(MODULES_PER_PACKET) {
+        sink.data(&StackPart::Modules(piece.to_vec())).await?;
+    }
+    Ok(())
+}
+
+async fn send_threads(threads: Vec<ThreadStack>, sink: &Sink) -> Result<(), Stop> {
+    let (mut piece, mut frames) = (Vec::new(), 0);
+    for thread in threads {
+        // The texts of a thread weigh about as much as 64 frames.
+        frames += thread.stack.frames.len() + 64;
+        piece.push(thread);
+        if frames >= FRAMES_PER_PACKET {
+            sink.data(&StackPart::Threads(std::mem::take(&mut piece))).await?;
+            frames = 0;
+        }
+    }
+    if !piece.is_empty() {
+        sink.data(&StackPart::Threads(piece)).await?;
+    }
+    Ok(())
+}
+
+fn notes(dump: &dump::Dump) -> Vec<Note> {
+    let count =
+        |is: &dyn Fn(&ThreadStack) -> bool| dump.threads.iter().filter(|thread| is(thread)).count() as u64;
+    let ends = |end: StackEnd| count(&|thread| thread.stack.end == end);
+    [
+        (
+            NoteKind::Missing,
+            "stacks",
+            count(&|thread| matches!(thread.capture, Capture::Failed { .. })),
+            "these threads could not be captured; each says why",
+        ),
+        (NoteKind::Truncated, "stacks", ends(StackEnd::DepthLimit), "they are deeper than the limit"),
+        (
+            NoteKind::Truncated,
+            "stacks",
+            ends(StackEnd::Lost),
+            "a frame without unwind data or frame pointer hides its callers",
+        ),
+        (NoteKind::Dropped, "threads", u64::from(dump.unlisted), "more threads than can be listed"),
+        (
+            NoteKind::Approximate,
+            "signal handlers",
+            u64::from(dump.handler_stays),
+            "the program installed a SIGPROF handler meanwhile; it stays",
+        ),
+    ]
+    .into_iter()
+    .filter(|(_, _, count, _)| *count > 0)
+    .map(|(kind, what, count, why)| Note { kind, what: what.to_owned(), count, why: why.to_owned() })
+    .collect()
 }

@@ -1,0 +1,72 @@
+//! aarch64: registers of an interrupted thread, and the one raw system call of the handler.
+
+use framehop::MustNotAllocateDuringUnwind;
+use framehop::aarch64::{CacheAarch64, PtrAuthMask, UnwindRegsAarch64, UnwinderAarch64};
+
+use crate::engine::modules::UnwindData;
+
+pub(in crate::engine) type Unwinder = UnwinderAarch64<UnwindData, MustNotAllocateDuringUnwind>;
+pub(in crate::engine) type Cache = CacheAarch64<MustNotAllocateDuringUnwind>;
+pub(in crate::engine) type UnwindRegisters = UnwindRegsAarch64;
+
+/// Where a thread is.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Registers {
+    pub(in crate::engine) pc: u64,
+    pub(in crate::engine) sp: u64,
+    fp: u64,
+    lr: u64,
+}
+
+impl Registers {
+    /// Reads them from the third argument of a signal handler.
+    ///
+    /// # Safety
+    /// `context` must be the pointer the kernel gave to an `SA_SIGINFO` handler, which still runs.
+    pub(in crate::engine) unsafe fn of_context(context: *mut libc::c_void) -> Registers {
+        // SAFETY: sigaction(2): the third argument points to a `ucontext_t`, valid while the handler runs.
+        let machine = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
+        Registers { pc: machine.pc, sp: machine.sp, fp: machine.regs[29], lr: machine.regs[30] }
+    }
+
+    /// The calling thread's, here.
+    #[inline(always)]
+    pub(in crate::engine) fn here() -> Registers {
+        let (pc, sp, fp, lr): (u64, u64, u64, u64);
+        // SAFETY: reads four registers; touches neither memory nor flags.
+        unsafe {
+            std::arch::asm!(
+                "adr {pc}, .", "mov {sp}, sp", "mov {fp}, x29", "mov {lr}, x30",
+                pc = out(reg) pc, sp = out(reg) sp, fp = out(reg) fp, lr = out(reg) lr,
+                options(nomem, nostack, preserves_flags),
+            );
+        }
+        Registers { pc, sp, fp, lr }
+    }
+
+    pub(in crate::engine) fn for_unwinding(self) -> UnwindRegisters {
+        // User addresses have at most 48 bits here; the bits above may hold an authentication code.
+        let mask = PtrAuthMask::from_max_known_address(0x0000_ffff_ffff_ffff);
+        UnwindRegsAarch64::new_with_ptr_auth_mask(mask, self.lr, self.sp, self.fp)
+    }
+}
+
+/// Asks the kernel whether the eight bytes at `address` can be read: rt_sigprocmask(2) with an
+/// invalid `how` copies the set in first (EFAULT when it cannot) and then refuses (EINVAL). It
+/// changes nothing and is allowed by every seccomp profile that lets Rust programs run.
+#[inline]
+pub(in crate::engine) fn is_readable(address: u64) -> bool {
+    let result: i64;
+    // SAFETY: with `how` = -1 the call only reads 8 bytes at `address`, in the kernel, and fails
+    // either way; the kernel preserves every register but x0.
+    unsafe {
+        std::arch::asm!(
+            "svc #0",
+            in("x8") libc::SYS_rt_sigprocmask,
+            inlateout("x0") -1i64 => result,
+            in("x1") address & !7, in("x2") 0u64, in("x3") 8u64,
+            options(nostack),
+        );
+    }
+    result == -i64::from(libc::EINVAL)
+}

@@ -1,0 +1,73 @@
+//! x86_64: registers of an interrupted thread, and the one raw system call of the handler.
+
+use framehop::MustNotAllocateDuringUnwind;
+use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
+
+use crate::engine::modules::UnwindData;
+
+pub(in crate::engine) type Unwinder = UnwinderX86_64<UnwindData, MustNotAllocateDuringUnwind>;
+pub(in crate::engine) type Cache = CacheX86_64<MustNotAllocateDuringUnwind>;
+pub(in crate::engine) type UnwindRegisters = UnwindRegsX86_64;
+
+/// Where a thread is.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Registers {
+    pub(in crate::engine) pc: u64,
+    pub(in crate::engine) sp: u64,
+    fp: u64,
+}
+
+impl Registers {
+    /// Reads them from the third argument of a signal handler.
+    ///
+    /// # Safety
+    /// `context` must be the pointer the kernel gave to an `SA_SIGINFO` handler, which still runs.
+    pub(in crate::engine) unsafe fn of_context(context: *mut libc::c_void) -> Registers {
+        // SAFETY: sigaction(2): the third argument points to a `ucontext_t`, valid while the handler runs.
+        let general = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
+        Registers {
+            pc: general[libc::REG_RIP as usize] as u64,
+            sp: general[libc::REG_RSP as usize] as u64,
+            fp: general[libc::REG_RBP as usize] as u64,
+        }
+    }
+
+    /// The calling thread's, here.
+    #[inline(always)]
+    pub(in crate::engine) fn here() -> Registers {
+        let (pc, sp, fp): (u64, u64, u64);
+        // SAFETY: reads three registers; touches neither memory nor flags.
+        unsafe {
+            std::arch::asm!(
+                "lea {pc}, [rip]", "mov {sp}, rsp", "mov {fp}, rbp",
+                pc = out(reg) pc, sp = out(reg) sp, fp = out(reg) fp,
+                options(nomem, nostack, preserves_flags),
+            );
+        }
+        Registers { pc, sp, fp }
+    }
+
+    pub(in crate::engine) fn for_unwinding(self) -> UnwindRegisters {
+        UnwindRegsX86_64::new(self.pc, self.sp, self.fp)
+    }
+}
+
+/// Asks the kernel whether the eight bytes at `address` can be read: rt_sigprocmask(2) with an
+/// invalid `how` copies the set in first (EFAULT when it cannot) and then refuses (EINVAL). It
+/// changes nothing and is allowed by every seccomp profile that lets Rust programs run.
+#[inline]
+pub(in crate::engine) fn is_readable(address: u64) -> bool {
+    let result: i64;
+    // SAFETY: with `how` = -1 the call only reads 8 bytes at `address`, in the kernel, and fails
+    // either way; rax, rcx and r11 are declared clobbered as the ABI says.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            inlateout("rax") libc::SYS_rt_sigprocmask => result,
+            in("rdi") -1i64, in("rsi") address & !7, in("rdx") 0u64, in("r10") 8u64,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result == -i64::from(libc::EINVAL)
+}

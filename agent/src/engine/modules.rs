@@ -1,0 +1,263 @@
+//! The loaded objects and their unwind data, from `/proc/self/maps`.
+//!
+//! Not from `dl_iterate_phdr`: that takes the loader's lock, which a stuck thread may hold. The
+//! executable is never unloaded, so its unwind data is used where it is mapped; of everything else
+//! a copy is made, because dlclose may unmap it while a handler reads.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+
+use framehop::{ExplicitModuleSectionInfo, Unwinder as _};
+use rgops_protocol::reply::Module;
+
+use super::elf::Object;
+use super::{EngineError, arch, memory};
+use crate::procfs;
+
+/// Larger unwind data is not copied; such a module is walked by frame pointers.
+const MAX_COPY_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Modules looked at; more are left out (their frames are walked by frame pointers).
+const MAX_MODULES: usize = 4096;
+
+/// Bytes of an unwind section: borrowed from the executable, or copied.
+#[derive(Clone)]
+pub(super) enum UnwindData {
+    Mapped(&'static [u8]),
+    Copied(Arc<[u8]>),
+}
+
+impl Default for UnwindData {
+    fn default() -> UnwindData {
+        UnwindData::Mapped(&[])
+    }
+}
+
+impl Deref for UnwindData {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            UnwindData::Mapped(bytes) => bytes,
+            UnwindData::Copied(bytes) => bytes,
+        }
+    }
+}
+
+/// What identifies an object in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    start: u64,
+    end: u64,
+    inode: u64,
+    path: String,
+}
+
+/// A module list, ready to unwind with.
+pub(super) struct Modules {
+    pub(super) unwinder: arch::Unwinder,
+    pub(super) list: Vec<Module>,
+    keys: Vec<Key>,
+    /// Copies, to be taken over by the next list.
+    copies: HashMap<Key, (UnwindData, UnwindData)>,
+}
+
+impl Modules {
+    /// Reads the modules now. Copies of `former` are taken over where the object is the same.
+    pub(super) fn read(former: Option<&Modules>) -> Result<Modules, EngineError> {
+        let keys = mapped_objects()?;
+        Ok(Modules::build(keys, former))
+    }
+
+    /// A new list if objects were loaded or unloaded since this one was read.
+    pub(super) fn refreshed(&self) -> Result<Option<Modules>, EngineError> {
+        let keys = mapped_objects()?;
+        Ok((keys != self.keys).then(|| Modules::build(keys, Some(self))))
+    }
+
+    fn build(keys: Vec<Key>, former: Option<&Modules>) -> Modules {
+        let executable = std::fs::metadata("/proc/self/exe").map(|file| file.ino()).ok();
+        let mut modules = Modules {
+            unwinder: arch::Unwinder::new(),
+            list: Vec::new(),
+            keys: Vec::new(),
+            copies: HashMap::new(),
+        };
+        for key in &keys {
+            let Ok(object) = Object::read(key.start, memory::copy) else { continue };
+            let bias = key.start.wrapping_sub(object.header_svma);
+            let is_executable = executable == Some(key.inode) && key.inode != 0;
+            let data = object.unwind.as_ref().and_then(|(header, frames)| {
+                if is_executable {
+                    // SAFETY: `Object::read` found both sections inside a mapped read-only segment
+                    // of the executable, which stays mapped until the process ends.
+                    let borrow = |range: &std::ops::Range<u64>| unsafe {
+                        let address = bias.wrapping_add(range.start) as *const u8;
+                        UnwindData::Mapped(std::slice::from_raw_parts(
+                            address,
+                            (range.end - range.start) as usize,
+                        ))
+                    };
+                    return Some((borrow(header), borrow(frames)));
+                }
+                let known = former.and_then(|former| former.copies.get(key)).cloned();
+                known.or_else(|| Some((copied(bias, header)?, copied(bias, frames)?)))
+            });
+            modules.add(key, &object, bias, data, is_executable);
+        }
+        modules.keys = keys;
+        modules
+    }
+
+    fn add(
+        &mut self,
+        key: &Key,
+        object: &Object,
+        bias: u64,
+        data: Option<(UnwindData, UnwindData)>,
+        is_executable: bool,
+    ) {
+        let avma = bias.wrapping_add(object.code.start)..bias.wrapping_add(object.code.end);
+        self.list.push(Module {
+            path: key.path.clone(),
+            build_id: object.build_id.clone(),
+            start_avma: key.start,
+            end_avma: key.end.max(avma.end),
+            bias,
+            has_unwind_data: data.is_some(),
+        });
+        if avma.is_empty() {
+            return;
+        }
+        let Some((header, frames)) = data else { return };
+        if !is_executable {
+            self.copies.insert(key.clone(), (header.clone(), frames.clone()));
+        }
+        let (header_svma, frames_svma) = object.unwind.clone().unwrap_or_default();
+        self.unwinder.add_module(framehop::Module::new(
+            key.path.clone(),
+            avma,
+            bias,
+            ExplicitModuleSectionInfo {
+                base_svma: 0,
+                text_svma: Some(object.code.clone()),
+                eh_frame_hdr_svma: Some(header_svma),
+                eh_frame_hdr: Some(header),
+                eh_frame_svma: Some(frames_svma),
+                eh_frame: Some(frames),
+                ..Default::default()
+            },
+        ));
+    }
+
+    /// Whether an address is in none of the modules' code.
+    pub(super) fn is_unknown(&self, avma: u64) -> bool {
+        // Few modules and a cold path's check: a scan is fine, and allocates nothing.
+        !self.list.iter().any(|module| (module.start_avma..module.end_avma).contains(&avma))
+    }
+}
+
+fn copied(bias: u64, range: &std::ops::Range<u64>) -> Option<UnwindData> {
+    let length = range.end.checked_sub(range.start).filter(|length| *length <= MAX_COPY_BYTES)?;
+    let mut bytes = vec![0; length as usize];
+    memory::copy(bias.wrapping_add(range.start), &mut bytes).ok()?;
+    Some(UnwindData::Copied(bytes.into()))
+}
+
+/// Objects with code: each run of mappings of one file that begins at its offset 0, and the vdso.
+fn mapped_objects() -> Result<Vec<Key>, EngineError> {
+    let maps = procfs::read(procfs::process::MAPS, 64 * 1024 * 1024)
+        .map_err(|error| EngineError::Proc { file: "maps", error })?;
+    Ok(parse_maps(&maps))
+}
+
+fn parse_maps(maps: &str) -> Vec<Key> {
+    let mut objects: Vec<(Key, bool)> = Vec::new();
+    for line in maps.lines() {
+        let Some(mapping) = Mapping::parse(line) else { continue };
+        if mapping.path.is_empty() || (mapping.inode == 0 && mapping.path != "[vdso]") {
+            continue;
+        }
+        match objects.last_mut() {
+            Some((key, executable))
+                if mapping.offset != 0 && key.inode == mapping.inode && key.path == mapping.path =>
+            {
+                key.end = mapping.end;
+                *executable |= mapping.executable;
+            }
+            _ if mapping.offset == 0 => {
+                let Mapping { start, end, inode, executable, path, .. } = mapping;
+                objects.push((Key { start, end, inode, path: path.to_owned() }, executable));
+            }
+            _ => {}
+        }
+    }
+    objects.retain(|(_, executable)| *executable);
+    objects.truncate(MAX_MODULES);
+    objects.into_iter().map(|(key, _)| key).collect()
+}
+
+/// A line of `/proc/self/maps`.
+struct Mapping<'l> {
+    start: u64,
+    end: u64,
+    executable: bool,
+    offset: u64,
+    inode: u64,
+    path: &'l str,
+}
+
+impl<'l> Mapping<'l> {
+    fn parse(line: &'l str) -> Option<Mapping<'l>> {
+        let mut fields = line.splitn(6, ' ');
+        let (start, end) = fields.next()?.split_once('-')?;
+        let permissions = fields.next()?;
+        let offset = fields.next()?;
+        let _device = fields.next()?;
+        let inode = fields.next()?;
+        Some(Mapping {
+            start: u64::from_str_radix(start, 16).ok()?,
+            end: u64::from_str_radix(end, 16).ok()?,
+            executable: permissions.as_bytes().get(2) == Some(&b'x'),
+            offset: u64::from_str_radix(offset, 16).ok()?,
+            inode: inode.parse().ok()?,
+            path: fields.next().unwrap_or_default().trim_start(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_modules_have_code_and_unwind_data() {
+        let modules = Modules::read(None).unwrap();
+        let here = own_modules_have_code_and_unwind_data as *const () as u64;
+        let executable =
+            modules.list.iter().find(|module| (module.start_avma..module.end_avma).contains(&here)).unwrap();
+        assert!(executable.has_unwind_data);
+        assert!(!modules.is_unknown(here));
+        assert!(modules.is_unknown(16));
+        assert!(modules.list.iter().any(|module| module.path == "[vdso]"));
+        assert!(modules.refreshed().unwrap().is_none(), "nothing was loaded");
+    }
+
+    #[test]
+    fn mappings_of_one_file_are_one_object() {
+        let maps = "\
+7f00-7f10 r--p 00000000 08:01 42                         /lib/a b.so
+7f10-7f20 r-xp 00001000 08:01 42                         /lib/a b.so
+7f20-7f30 rw-p 00002000 08:01 42                         /lib/a b.so
+7f30-7f40 rw-p 00000000 00:00 0 
+8000-8010 r--p 00000000 08:01 43                         /usr/share/data
+9000-9010 r-xp 00000000 00:00 0                          [vdso]
+";
+        let objects = parse_maps(maps);
+        assert_eq!(objects.len(), 2);
+        assert_eq!((objects[0].start, objects[0].end, &*objects[0].path), (0x7f00, 0x7f30, "/lib/a b.so"));
+        assert_eq!(objects[1].path, "[vdso]");
+    }
+}

@@ -1,0 +1,275 @@
+//! The CPU sampler: arms a timer for every thread, takes samples out, accounts for the clocks.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use rgops_protocol::reply::cpu::{CpuSample, CpuThread, CpuTotals};
+use rgops_protocol::reply::{Module, Stack};
+use std::sync::atomic::Ordering;
+
+use super::session::Operation;
+use super::timers::CpuTimer;
+use super::{EngineError, clock};
+use crate::procfs;
+
+/// Threads that begin are found after at most this long.
+const SCAN_INTERVAL: Duration = Duration::from_millis(50);
+/// Loaded and unloaded objects are looked for this often, and at once when an address is unknown.
+const MODULES_INTERVAL: Duration = Duration::from_secs(1);
+/// Threads that ended in the window and are listed one by one; the others share an entry.
+const MAX_ENDED: usize = 4096;
+/// Words of the ring: 2 MiB, of which only what is used is taken from the system.
+const RING_WORDS: usize = 1 << 18;
+
+/// A running sampler. Dropping it gives everything back.
+pub(crate) struct CpuSampler {
+    // Timers are dropped before the operation: no signal may come after the handler.
+    threads: HashMap<u32, Sampled>,
+    ended: Vec<CpuThread>,
+    operation: Operation,
+    period_ns: u64,
+    started: Instant,
+    started_ns: u64,
+    process_cpu_ns: u64,
+    agent_cpu_ns: u64,
+    agent_tid: u32,
+    scanned: Option<Instant>,
+    modules_read: Instant,
+    modules_sent: bool,
+    samples: u64,
+    weight: u64,
+    timer_failures: u64,
+    timer_error: Option<std::io::Error>,
+    random: u64,
+}
+
+struct Sampled {
+    /// Held for its drop; `None` also when none could be made.
+    timer: Option<CpuTimer>,
+    is_armed: bool,
+    name: String,
+    first_ns: u64,
+    last_ns: u64,
+    weight: u64,
+}
+
+/// What a tick brought.
+#[derive(Debug, Default)]
+pub(crate) struct Tick {
+    /// Samples since the last tick.
+    pub(crate) samples: Vec<CpuSample>,
+    /// The modules, when they changed or this is the first tick; they hold for `samples`.
+    pub(crate) modules: Option<Vec<Module>>,
+}
+
+impl CpuSampler {
+    /// Begins to sample every thread but the calling one, `hz` times per second of its CPU time.
+    /// Must be called on the agent's thread, as all other methods.
+    pub(crate) fn start(hz: u32) -> Result<CpuSampler, EngineError> {
+        let proc = |error| EngineError::Proc { file: "task", error };
+        let agent_tid = procfs::threads::own_id().map_err(proc)?;
+        let operation = Operation::begin(RING_WORDS)?;
+        let now = Instant::now();
+        let mut sampler = CpuSampler {
+            threads: HashMap::new(),
+            ended: Vec::new(),
+            operation,
+            period_ns: 1_000_000_000 / u64::from(hz.max(1)),
+            started: now,
+            started_ns: clock::monotonic_ns(),
+            process_cpu_ns: clock::process_cpu_ns(),
+            agent_cpu_ns: clock::own_cpu_ns(),
+            agent_tid,
+            scanned: None,
+            modules_read: now,
+            modules_sent: false,
+            samples: 0,
+            weight: 0,
+            timer_failures: 0,
+            timer_error: None,
+            random: clock::monotonic_ns() | 1,
+        };
+        sampler.scan()?;
+        if sampler.threads.values().all(|thread| !thread.is_armed) {
+            if let Some(error) = sampler.timer_error.take() {
+                return Err(EngineError::Timer(error));
+            }
+        }
+        Ok(sampler)
+    }
+
+    /// CPU time one weight stands for, in nanoseconds.
+    pub(crate) fn period_ns(&self) -> u64 {
+        self.period_ns
+    }
+
+    /// Takes samples out, arms new threads and looks for loaded objects when these are due. To be
+    /// called every 50 ms or so.
+    pub(crate) fn tick(&mut self) -> Tick {
+        if self.scanned.is_none_or(|scanned| scanned.elapsed() >= SCAN_INTERVAL) {
+            // Unreadable for a moment: the next scan makes up for it.
+            let _ = self.scan();
+        }
+        let mut modules = (!self.modules_sent).then(|| self.operation.module_list());
+        self.modules_sent = true;
+        if self.operation.take_stale() || self.modules_read.elapsed() >= MODULES_INTERVAL {
+            self.modules_read = Instant::now();
+            modules = self.operation.refresh_modules().or(modules);
+        }
+        Tick { samples: self.drain(), modules }
+    }
+
+    /// Ends sampling. The last samples come with the totals.
+    pub(crate) fn stop(mut self) -> (Vec<CpuSample>, CpuTotals) {
+        let duration_ns = self.started.elapsed().as_nanos() as u64;
+        let process_cpu_ns = clock::process_cpu_ns().saturating_sub(self.process_cpu_ns);
+        let agent_cpu_ns = clock::own_cpu_ns().saturating_sub(self.agent_cpu_ns);
+        for (tid, thread) in &mut self.threads {
+            if let Ok(cpu_ns) = clock::thread_cpu_ns(*tid) {
+                thread.last_ns = cpu_ns;
+            }
+            thread.timer = None;
+        }
+        // Timers are gone; signals still on their way are handled, or discarded, by now.
+        self.operation.give_back_handler();
+        let samples = self.drain();
+        let unarmed = self.threads.values().filter(|thread| !thread.is_armed);
+        let unarmed_ns: u64 = unarmed.map(|thread| thread.last_ns.saturating_sub(thread.first_ns)).sum();
+        let mut threads = std::mem::take(&mut self.ended);
+        threads.extend(self.threads.drain().map(|(tid, thread)| thread.into_reply(tid, false)));
+        threads.sort_by_key(|thread| thread.tid);
+        // A thread that ended ran on after our last look at its clock; its samples know of that.
+        let sampled_ns: u64 = threads
+            .iter()
+            .map(|thread| match thread.ended {
+                true => thread.cpu_ns.max(thread.weight * self.period_ns),
+                false => thread.cpu_ns,
+            })
+            .sum();
+        let losses = self.operation.losses();
+        let count = |loss: &std::sync::atomic::AtomicU64| loss.load(Ordering::Relaxed);
+        let totals = CpuTotals {
+            duration_ns,
+            process_cpu_ns,
+            agent_cpu_ns,
+            unsampled_cpu_ns: process_cpu_ns
+                .saturating_sub(agent_cpu_ns)
+                .saturating_sub(sampled_ns - unarmed_ns),
+            threads,
+            samples: self.samples,
+            weight: self.weight,
+            dropped_ring: count(&losses.ring),
+            dropped_cache: count(&losses.cache),
+            truncated: count(&losses.truncated),
+            lost_walks: count(&losses.lost_walks),
+            foreign_signals: count(&losses.foreign),
+            timer_failures: self.timer_failures,
+        };
+        (samples, totals)
+    }
+
+    /// Arms threads that are new, retires those that ended, reads the clocks of the others.
+    fn scan(&mut self) -> Result<(), EngineError> {
+        let proc = |error| EngineError::Proc { file: "task", error };
+        let (tids, _) = procfs::threads::ids().map_err(proc)?;
+        self.scanned = Some(Instant::now());
+        let ended = &mut self.ended;
+        self.threads.retain(|tid, thread| match clock::thread_cpu_ns(*tid) {
+            Ok(cpu_ns) => {
+                thread.last_ns = cpu_ns;
+                true
+            }
+            Err(_) => {
+                retire(ended, thread.take_reply(*tid));
+                false
+            }
+        });
+        for tid in tids {
+            if tid != self.agent_tid && !self.threads.contains_key(&tid) {
+                self.arm(tid);
+            }
+        }
+        Ok(())
+    }
+
+    fn arm(&mut self, tid: u32) {
+        let Ok(first_ns) = clock::thread_cpu_ns(tid) else { return };
+        // A random first tick makes the expected number of ticks exactly CPU time / period.
+        let first_tick_ns = 1 + self.next_random() % self.period_ns;
+        let timer = CpuTimer::start(tid, self.operation.signal_value(tid), self.period_ns, first_tick_ns);
+        let is_armed = timer.is_ok();
+        let timer = timer.map_err(|error| self.timer_error = Some(error)).ok();
+        if !is_armed {
+            // It may just have ended; only a thread that lives is one we fail to sample.
+            if clock::thread_cpu_ns(tid).is_err() {
+                return;
+            }
+            self.timer_failures += 1;
+        }
+        let name = procfs::threads::stat(tid).map(|stat| stat.name).unwrap_or_default();
+        let is_armed = timer.is_ok();
+        let thread = Sampled { timer: timer.ok(), is_armed, name, first_ns, last_ns: first_ns, weight: 0 };
+        self.threads.insert(tid, thread);
+    }
+
+    /// xorshift64 (Marsaglia 2003): spreads first ticks, nothing more.
+    fn next_random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+
+    fn drain(&mut self) -> Vec<CpuSample> {
+        let mut samples = Vec::new();
+        let started_ns = self.started_ns;
+        self.operation.drain(|record, frames| {
+            samples.push(CpuSample {
+                time_ns: record.time_ns.saturating_sub(started_ns),
+                tid: record.tid,
+                weight: record.weight,
+                stack: Stack { frames, end: record.end },
+            });
+        });
+        for sample in &samples {
+            self.samples += 1;
+            self.weight += u64::from(sample.weight);
+            if let Some(thread) = self.threads.get_mut(&sample.tid) {
+                thread.weight += u64::from(sample.weight);
+            } else if let Some(thread) = self.ended.iter_mut().rev().find(|thread| thread.tid == sample.tid) {
+                thread.weight += u64::from(sample.weight);
+            }
+        }
+        samples
+    }
+}
+
+/// Adds a thread that ended; beyond [`MAX_ENDED`] they share one entry without an id.
+fn retire(ended: &mut Vec<CpuThread>, thread: CpuThread) {
+    let is_full = ended.len() >= MAX_ENDED;
+    match ended.last_mut() {
+        Some(shared) if is_full => {
+            shared.tid = 0;
+            shared.name = "(other ended threads)".to_owned();
+            shared.cpu_ns += thread.cpu_ns;
+            shared.weight += thread.weight;
+        }
+        _ => ended.push(thread),
+    }
+}
+
+impl Sampled {
+    fn take_reply(&mut self, tid: u32) -> CpuThread {
+        CpuThread {
+            tid,
+            name: std::mem::take(&mut self.name),
+            cpu_ns: self.last_ns.saturating_sub(self.first_ns),
+            weight: self.weight,
+            ended: true,
+        }
+    }
+
+    fn into_reply(mut self, tid: u32, ended: bool) -> CpuThread {
+        CpuThread { ended, ..self.take_reply(tid) }
+    }
+}

@@ -1,0 +1,280 @@
+//! What handlers need while an operation runs, and its life; see the engine's documentation.
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rgops_protocol::reply::{Module, StackEnd};
+
+use super::arch::{Cache, Registers};
+use super::modules::Modules;
+use super::ring::{Record, Ring};
+use super::signal::{self, Tick};
+use super::unwind::{self, MAX_DEPTH};
+use super::{EngineError, clock};
+
+/// Unwind caches: so many handlers can unwind at the same time; one more finds none and is counted.
+const CACHES: usize = 32;
+
+/// How long to wait for a handler that does not come out before its session is leaked.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// The session of the running operation; null when idle.
+static SESSION: AtomicPtr<Session> = AtomicPtr::new(std::ptr::null_mut());
+/// Handlers that may be using what `SESSION` points at.
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
+/// The process whose operation runs; 0 when idle. A fork child finds its parent's id here.
+static OWNER: AtomicU32 = AtomicU32::new(0);
+/// Marks the signals of the last operation, which may come late.
+static LAST_MAGIC: AtomicU32 = AtomicU32::new(0);
+
+/// What was lost in handlers, in weights unless it says otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    pub(super) ring: AtomicU64,
+    pub(super) cache: AtomicU64,
+    /// Samples cut at the depth limit.
+    pub(super) truncated: AtomicU64,
+    /// Samples whose walk was lost.
+    pub(super) lost_walks: AtomicU64,
+    /// Signals that were not ours.
+    pub(super) foreign: AtomicU64,
+}
+
+pub(super) struct Session {
+    /// Marks our signals: random, so that nobody else's is taken for ours.
+    magic: u32,
+    ring: Ring,
+    modules: AtomicPtr<Modules>,
+    caches: Box<[CacheSlot]>,
+    stale: AtomicBool,
+    losses: Losses,
+}
+
+struct CacheSlot {
+    taken: AtomicBool,
+    cache: UnsafeCell<Cache>,
+}
+
+// SAFETY: the cache is only touched by whoever changed `taken` from false to true, until it stores
+// false again (acquire and release order the accesses).
+unsafe impl Sync for CacheSlot {}
+
+/// The right to be the one operation; given back when dropped.
+struct Claim;
+
+impl Claim {
+    fn take() -> Result<Claim, EngineError> {
+        let process = std::process::id();
+        let owner = OWNER.load(Ordering::SeqCst);
+        if owner == process
+            || OWNER.compare_exchange(owner, process, Ordering::SeqCst, Ordering::SeqCst).is_err()
+        {
+            return Err(EngineError::Busy);
+        }
+        if owner != 0 {
+            // A fork child: the parent's operation, and the handlers it was inside, are not ours.
+            SESSION.store(std::ptr::null_mut(), Ordering::SeqCst);
+            INSIDE.store(0, Ordering::SeqCst);
+        }
+        Ok(Claim)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        OWNER.store(0, Ordering::SeqCst);
+    }
+}
+
+/// A running operation: the handler is installed and the session published. Dropping it gives
+/// everything back; timers must be gone before.
+pub(super) struct Operation {
+    session: *mut Session,
+    installed: Option<signal::Installed>,
+    /// Module lists that a handler may still be reading.
+    retired: Vec<*mut Modules>,
+    _claim: Claim,
+}
+
+// SAFETY: the pointers are owned by this value; what they point at is `Sync` (see `Session`'s parts)
+// or, for retired lists, only freed by it.
+unsafe impl Send for Operation {}
+
+impl Operation {
+    /// Claims the engine and makes everything ready: afterwards ticks are captured.
+    pub(super) fn begin(ring_words: usize) -> Result<Operation, EngineError> {
+        let claim = Claim::take()?;
+        let mut magic = [0; 4];
+        getrandom::fill(&mut magic).map_err(|error| EngineError::Random(error.to_string()))?;
+        let cache = || CacheSlot { taken: AtomicBool::new(false), cache: UnsafeCell::new(Cache::new_in()) };
+        let session = Session {
+            magic: u32::from_ne_bytes(magic),
+            ring: Ring::with_words(ring_words),
+            modules: AtomicPtr::new(Box::into_raw(Box::new(Modules::read(None)?))),
+            caches: (0..CACHES).map(|_| cache()).collect(),
+            stale: AtomicBool::new(false),
+            losses: Losses::default(),
+        };
+        LAST_MAGIC.store(session.magic, Ordering::SeqCst);
+        let session = Box::into_raw(Box::new(session));
+        SESSION.store(session, Ordering::SeqCst);
+        // From here on dropping the operation cleans up, also when the handler cannot be installed.
+        let mut operation = Operation { session, installed: None, retired: Vec::new(), _claim: claim };
+        operation.installed = Some(signal::Installed::install()?);
+        Ok(operation)
+    }
+
+    fn session(&self) -> &Session {
+        // SAFETY: it was made by `begin` and is freed in `drop` only; handlers share it by `&` as well.
+        unsafe { &*self.session }
+    }
+
+    fn modules(&self) -> &Modules {
+        // SAFETY: never null after `begin`; replaced and freed by `&mut self` methods only.
+        unsafe { &*self.session().modules.load(Ordering::SeqCst) }
+    }
+
+    /// The value a signal for `tid` must carry.
+    pub(super) fn signal_value(&self, tid: u32) -> u64 {
+        u64::from(self.session().magic) << 32 | u64::from(tid)
+    }
+
+    pub(super) fn losses(&self) -> &Losses {
+        &self.session().losses
+    }
+
+    pub(super) fn module_list(&self) -> Vec<Module> {
+        self.modules().list.clone()
+    }
+
+    /// Whether a handler met an address in no known module since this was last asked.
+    pub(super) fn take_stale(&self) -> bool {
+        self.session().stale.swap(false, Ordering::Relaxed)
+    }
+
+    /// Reads the modules again if objects were loaded or unloaded; the new list if so.
+    pub(super) fn refresh_modules(&mut self) -> Option<Vec<Module>> {
+        // Unreadable maps: the old list still serves.
+        let new = self.modules().refreshed().ok().flatten();
+        let list = new.map(|new| {
+            let list = new.list.clone();
+            let old = self.session().modules.swap(Box::into_raw(Box::new(new)), Ordering::SeqCst);
+            self.retired.push(old);
+            list
+        });
+        if !self.retired.is_empty() && INSIDE.load(Ordering::SeqCst) == 0 {
+            self.free_retired();
+        }
+        list
+    }
+
+    /// Frees retired lists. No handler may be inside, or have been since they were retired.
+    fn free_retired(&mut self) {
+        for modules in self.retired.drain(..) {
+            // SAFETY: it came from `Box::into_raw`, was swapped out, and `INSIDE` was 0 after that:
+            // every handler that could have loaded it has left (the engine's documentation).
+            drop(unsafe { Box::from_raw(modules) });
+        }
+    }
+
+    /// Takes the captured stacks out. By `&mut`: the ring has one reader.
+    pub(super) fn drain(&mut self, each: impl FnMut(Record, Vec<u64>)) {
+        self.session().ring.drain(each);
+    }
+
+    /// The calling thread's own stack.
+    pub(super) fn walk_here(&self) -> (Vec<u64>, StackEnd) {
+        let mut cache = Cache::new_in();
+        let frames = unwind::walk(Registers::here(), self.modules(), &mut cache, MAX_DEPTH);
+        (frames.addresses().to_vec(), frames.end)
+    }
+
+    /// Gives the signal handler back early; `false` when another was installed over it and stays.
+    pub(super) fn give_back_handler(&mut self) -> bool {
+        self.installed.take().is_none_or(signal::Installed::give_back)
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        self.give_back_handler();
+        SESSION.store(std::ptr::null_mut(), Ordering::SeqCst);
+        let deadline = Instant::now() + GRACE;
+        while INSIDE.load(Ordering::SeqCst) != 0 {
+            if Instant::now() > deadline {
+                // A thread was stopped inside the handler. Leak what it may still use.
+                return;
+            }
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        self.free_retired();
+        // SAFETY: unpublished, and no handler has been inside since (above); both came from
+        // `Box::into_raw` and are freed once, here.
+        unsafe {
+            let session = Box::from_raw(self.session);
+            drop(Box::from_raw(session.modules.load(Ordering::SeqCst)));
+        }
+    }
+}
+
+/// What the handler does with a signal; `false` when it is not ours. Async-signal-safe.
+pub(super) fn handle(tick: Option<Tick>, registers: impl FnOnce() -> Registers) -> bool {
+    INSIDE.fetch_add(1, Ordering::SeqCst);
+    let session = SESSION.load(Ordering::SeqCst);
+    let ours = if session.is_null() {
+        false
+    } else {
+        // SAFETY: `INSIDE` was raised before the load, so the session is not freed before it is lowered.
+        let session = unsafe { &*session };
+        match tick {
+            Some(tick) if tick.magic() == session.magic => {
+                session.capture(tick, registers());
+                true
+            }
+            _ => {
+                session.losses.foreign.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+        }
+    };
+    INSIDE.fetch_sub(1, Ordering::SeqCst);
+    // One of ours that came after its operation: nobody else may see it.
+    ours || tick.is_some_and(|tick| tick.magic() == LAST_MAGIC.load(Ordering::SeqCst))
+}
+
+impl Session {
+    fn capture(&self, tick: Tick, registers: Registers) {
+        let losses = &self.losses;
+        let first = tick.tid() as usize;
+        let slot =
+            (0..self.caches.len()).map(|at| &self.caches[(first + at) % self.caches.len()]).find(|slot| {
+                !slot.taken.load(Ordering::Relaxed)
+                    && slot.taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            });
+        let Some(slot) = slot else {
+            losses.cache.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
+            return;
+        };
+        // SAFETY: never null while the session is published; not freed while `INSIDE` is raised.
+        let modules = unsafe { &*self.modules.load(Ordering::SeqCst) };
+        // SAFETY: we hold the slot (above), so nobody else has a reference to its cache.
+        let cache = unsafe { &mut *slot.cache.get() };
+        let frames = unwind::walk(registers, modules, cache, MAX_DEPTH);
+        slot.taken.store(false, Ordering::Release);
+
+        match frames.end {
+            StackEnd::DepthLimit => drop(losses.truncated.fetch_add(1, Ordering::Relaxed)),
+            StackEnd::Lost => drop(losses.lost_walks.fetch_add(1, Ordering::Relaxed)),
+            StackEnd::Root | StackEnd::NotCaptured => {}
+        }
+        if frames.met_unknown {
+            self.stale.store(true, Ordering::Relaxed);
+        }
+        let record =
+            Record { tid: tick.tid(), weight: tick.weight, time_ns: clock::monotonic_ns(), end: frames.end };
+        if !self.ring.push(record, frames.addresses()) {
+            losses.ring.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! One CPU timer a thread: it ticks on the thread's own CPU clock and signals that thread.
+//!
+//! `timer_create` by raw system call, because glibc's `timer_t` is not the kernel's id, and a fork
+//! child has no timers of its parent (timer_create(2)), so an id must never be deleted there.
+
+use std::io;
+
+use super::clock;
+
+/// The kernel's `struct sigevent` as timer_create(2) takes it: 64 bytes, the thread id behind `notify`.
+#[repr(C)]
+struct SignalEvent {
+    value: u64,
+    signal: i32,
+    notify: i32,
+    tid: i32,
+    padding: [i32; 11],
+}
+
+const SIGEV_THREAD_ID: i32 = 4;
+
+/// A running timer; deleted when dropped.
+#[derive(Debug)]
+pub(super) struct CpuTimer {
+    id: i32,
+    process: u32,
+}
+
+impl CpuTimer {
+    /// Sends SIGPROF with `value` to thread `tid` each time it has used `period_ns` of CPU, the
+    /// first time after `first_ns` (at least 1).
+    pub(super) fn start(tid: u32, value: u64, period_ns: u64, first_ns: u64) -> io::Result<CpuTimer> {
+        let mut event = SignalEvent {
+            value,
+            signal: libc::SIGPROF,
+            notify: SIGEV_THREAD_ID,
+            tid: tid as i32,
+            padding: [0; 11],
+        };
+        let mut id = 0i32;
+        // SAFETY: timer_create(2) reads `event`, laid out as the kernel has it, and writes `id`;
+        // both live on this stack.
+        let made = unsafe {
+            libc::syscall(libc::SYS_timer_create, clock::of_thread(tid), &raw mut event, &raw mut id)
+        };
+        if made != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let timer = CpuTimer { id, process: std::process::id() };
+        let time = |ns: u64| libc::timespec {
+            tv_sec: (ns / 1_000_000_000) as libc::time_t,
+            tv_nsec: (ns % 1_000_000_000) as libc::c_long,
+        };
+        let setting = libc::itimerspec { it_interval: time(period_ns), it_value: time(first_ns.max(1)) };
+        // SAFETY: timer_settime(2) reads `setting`; the null pointer asks for no old value.
+        let set = unsafe {
+            libc::syscall(
+                libc::SYS_timer_settime,
+                timer.id,
+                0,
+                &raw const setting,
+                std::ptr::null_mut::<libc::itimerspec>(),
+            )
+        };
+        if set != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(timer)
+    }
+}
+
+impl Drop for CpuTimer {
+    fn drop(&mut self) {
+        if self.process == std::process::id() {
+            // SAFETY: the id came from timer_create(2) in this process and is deleted once.
+            unsafe {
+                libc::syscall(libc::SYS_timer_delete, self.id);
+            }
+        }
+    }
+}
