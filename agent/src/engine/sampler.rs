@@ -207,8 +207,7 @@ impl CpuSampler {
             self.timer_failures += 1;
         }
         let name = procfs::threads::stat(tid).map(|stat| stat.name).unwrap_or_default();
-        let is_armed = timer.is_ok();
-        let thread = Sampled { timer: timer.ok(), is_armed, name, first_ns, last_ns: first_ns, weight: 0 };
+        let thread = Sampled { timer, is_armed, name, first_ns, last_ns: first_ns, weight: 0 };
         self.threads.insert(tid, thread);
     }
 

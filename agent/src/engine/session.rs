@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::{Module, StackEnd};
 
-use super::arch::{Cache, Registers};
+use super::arch::Registers;
 use super::modules::Modules;
 use super::ring::{Record, Ring};
 use super::signal::{self, Tick};
-use super::unwind::{self, MAX_DEPTH};
+use super::unwind::{self, Workspace};
 use super::{EngineError, clock};
 
-/// Unwind caches: so many handlers can unwind at the same time; one more finds none and is counted.
-const CACHES: usize = 32;
+/// So many handlers can unwind at the same time; one more finds no place and is counted.
+const PLACES: usize = 32;
 
 /// How long to wait for a handler that does not come out before its session is leaked.
 const GRACE: Duration = Duration::from_millis(200);
@@ -46,19 +46,27 @@ pub(super) struct Session {
     magic: u32,
     ring: Ring,
     modules: AtomicPtr<Modules>,
-    caches: Box<[CacheSlot]>,
+    places: Box<[Place]>,
     stale: AtomicBool,
     losses: Losses,
 }
 
-struct CacheSlot {
+/// Room for one handler to unwind in.
+struct Place {
     taken: AtomicBool,
-    cache: UnsafeCell<Cache>,
+    workspace: UnsafeCell<Workspace>,
 }
 
-// SAFETY: the cache is only touched by whoever changed `taken` from false to true, until it stores
+// SAFETY: the workspace is only touched by whoever changed `taken` from false to true, until it stores
 // false again (acquire and release order the accesses).
-unsafe impl Sync for CacheSlot {}
+unsafe impl Sync for Place {}
+
+impl Place {
+    fn take(&self) -> bool {
+        !self.taken.load(Ordering::Relaxed)
+            && self.taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+}
 
 /// The right to be the one operation; given back when dropped.
 struct Claim;
@@ -107,12 +115,12 @@ impl Operation {
         let claim = Claim::take()?;
         let mut magic = [0; 4];
         getrandom::fill(&mut magic).map_err(|error| EngineError::Random(error.to_string()))?;
-        let cache = || CacheSlot { taken: AtomicBool::new(false), cache: UnsafeCell::new(Cache::new_in()) };
+        let place = || Place { taken: AtomicBool::new(false), workspace: UnsafeCell::new(Workspace::new()) };
         let session = Session {
             magic: u32::from_ne_bytes(magic),
             ring: Ring::with_words(ring_words),
             modules: AtomicPtr::new(Box::into_raw(Box::new(Modules::read(None)?))),
-            caches: (0..CACHES).map(|_| cache()).collect(),
+            places: (0..PLACES).map(|_| place()).collect(),
             stale: AtomicBool::new(false),
             losses: Losses::default(),
         };
@@ -185,9 +193,9 @@ impl Operation {
 
     /// The calling thread's own stack.
     pub(super) fn walk_here(&self) -> (Vec<u64>, StackEnd) {
-        let mut cache = Cache::new_in();
-        let frames = unwind::walk(Registers::here(), self.modules(), &mut cache, MAX_DEPTH);
-        (frames.addresses().to_vec(), frames.end)
+        let mut workspace = Box::new(Workspace::new());
+        let frames = unwind::walk(Registers::here(), self.modules(), &mut workspace);
+        (frames.addresses.to_vec(), frames.end)
     }
 
     /// Gives the signal handler back early; `false` when another was installed over it and stays.
@@ -247,21 +255,16 @@ impl Session {
     fn capture(&self, tick: Tick, registers: Registers) {
         let losses = &self.losses;
         let first = tick.tid() as usize;
-        let slot =
-            (0..self.caches.len()).map(|at| &self.caches[(first + at) % self.caches.len()]).find(|slot| {
-                !slot.taken.load(Ordering::Relaxed)
-                    && slot.taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
-            });
-        let Some(slot) = slot else {
+        let places = (0..self.places.len()).map(|at| &self.places[(first + at) % self.places.len()]);
+        let Some(place) = places.into_iter().find(|place| place.take()) else {
             losses.cache.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
             return;
         };
         // SAFETY: never null while the session is published; not freed while `INSIDE` is raised.
         let modules = unsafe { &*self.modules.load(Ordering::SeqCst) };
-        // SAFETY: we hold the slot (above), so nobody else has a reference to its cache.
-        let cache = unsafe { &mut *slot.cache.get() };
-        let frames = unwind::walk(registers, modules, cache, MAX_DEPTH);
-        slot.taken.store(false, Ordering::Release);
+        // SAFETY: we took the place (above), so nobody else has a reference to its workspace.
+        let workspace = unsafe { &mut *place.workspace.get() };
+        let frames = unwind::walk(registers, modules, workspace);
 
         match frames.end {
             StackEnd::DepthLimit => drop(losses.truncated.fetch_add(1, Ordering::Relaxed)),
@@ -273,8 +276,9 @@ impl Session {
         }
         let record =
             Record { tid: tick.tid(), weight: tick.weight, time_ns: clock::monotonic_ns(), end: frames.end };
-        if !self.ring.push(record, frames.addresses()) {
+        if !self.ring.push(record, frames.addresses) {
             losses.ring.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
         }
+        place.taken.store(false, Ordering::Release);
     }
 }

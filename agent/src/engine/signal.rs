@@ -100,8 +100,10 @@ impl Installed {
         }
         let ours = libc::sigaction {
             sa_sigaction: our_handler(),
-            // SA_ONSTACK: as the thread wishes. SA_RESTART: as transparent as a signal can be.
-            sa_flags: libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK,
+            // SA_RESTART: as transparent as a signal can be. Not SA_ONSTACK: std gives its threads an
+            // alternate stack of 8 KiB for its overflow handler, and a handler we pass on to may
+            // not expect to run there.
+            sa_flags: libc::SA_SIGINFO | libc::SA_RESTART,
             ..former
         };
         exchange(Some(&ours)).map_err(EngineError::Handler)?;
