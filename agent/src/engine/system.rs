@@ -12,6 +12,35 @@ pub(crate) fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// The effective user id of the process at the other end of a local socket, when it connected.
+///
+/// A peer outside our pid namespace has pid 0 here (`pid_vnr`, net/core/sock.c), and its user is still
+/// true: interprocess' `peer_creds` takes that pid for an error, so it is not used. Without
+/// credentials the kernel says uid -1, which is nobody's.
+#[cfg(target_os = "linux")]
+pub(crate) fn peer_uid(socket: std::os::fd::BorrowedFd<'_>) -> std::io::Result<u32> {
+    use std::os::fd::AsRawFd as _;
+
+    let mut peer = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: getsockopt(2) writes at most `length` bytes to `peer`, both live through the call, and
+    // any bytes are a valid `ucred`; the descriptor is open as long as `socket` borrows it.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut peer).cast(),
+            &mut length,
+        )
+    };
+    match (result, peer.uid) {
+        (0, u32::MAX) => Err(std::io::Error::other("the socket has no peer")),
+        (0, uid) => Ok(uid),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
 /// The signal mask a thread had before [`block_all_signals`]; put back when dropped.
 pub(crate) struct SignalMask(libc::sigset_t);
 

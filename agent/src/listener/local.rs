@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use interprocess::local_socket::tokio::{Listener, Stream};
-use interprocess::local_socket::traits::StreamCommon as _;
 use interprocess::local_socket::traits::tokio::Listener as _;
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName as _};
 use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
@@ -87,7 +86,7 @@ impl LocalListener {
     pub(crate) async fn accept(&self) -> io::Result<(Stream, PeerUser)> {
         let stream = self.listener.accept().await?;
         // A peer whose credentials cannot be had is nobody we know; it will be refused.
-        let uid = stream.peer_creds().ok().and_then(|peer| peer.euid());
+        let uid = peer_uid(&stream);
         Ok((stream, PeerUser { uid }))
     }
 }
@@ -101,6 +100,19 @@ impl Drop for LocalListener {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn peer_uid(stream: &Stream) -> Option<u32> {
+    use std::os::fd::AsFd as _;
+    let Stream::UdSocket(socket) = stream;
+    system::peer_uid(socket.as_fd()).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn peer_uid(stream: &Stream) -> Option<u32> {
+    use interprocess::local_socket::traits::StreamCommon as _;
+    stream.peer_creds().ok().and_then(|peer| peer.euid())
 }
 
 /// Binds at `path`, through the directory's descriptor when the path is too long for bind(2).
