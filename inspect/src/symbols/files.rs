@@ -34,6 +34,8 @@ pub(super) struct SymbolFile {
     /// Where it was found.
     pub(super) path: PathBuf,
     pub(super) content: Content,
+    /// Held open: its descriptor still means this file when the process has ended.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux names files by descriptor"))]
     file: File,
 }
 
@@ -74,7 +76,9 @@ impl<'a> Finder<'a> {
 
     /// The best file of the module: the first with debug information, else with a symbol table.
     pub(super) fn find(&self, module: &Module) -> Found {
-        let mut found = Found { is_executable: self.is_executable(module), ..Found::default() };
+        // Of a process elsewhere the executable's name is not known: a program is what is no library.
+        let looks_so = self.executable.is_none() && !module.path.contains(".so");
+        let mut found = Found { is_executable: self.is_executable(module) || looks_so, ..Found::default() };
         // `[vdso]`, `[heap]`, anonymous memory: nothing to open. Relative paths mean nothing here.
         if !module.path.starts_with('/') {
             found.is_kernels = true;

@@ -1,7 +1,7 @@
 //! Addresses to names: functions, inlined frames, files and lines, from the modules' own files.
 //!
 //! Files are opened when the [`Symbolizer`] is made, so names can still be had after the process
-//! has ended, and each is used only if it is the very build that runs: see [`files`].
+//! has ended, and each is used only if its build-id is that of the build that runs.
 
 mod files;
 mod names;
