@@ -1,1 +1,5 @@
-//! x
+//! What the end-to-end tests share: real executables, built as users build them, and real processes.
+
+pub mod built;
+pub mod profiled;
+pub mod running;

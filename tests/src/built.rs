@@ -1,0 +1,89 @@
+//! Executables for the tests, built by the cargo that runs them: rgops and the examples in release,
+//! as users run them, and the odd programs under `tests/targets`.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// `rgops` or an example, built in release.
+///
+/// # Panics
+/// When cargo cannot build it: shows cargo's own words.
+pub fn release(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let arguments = ["--release", "-p", "rgops", "-p", "rgops-examples", "--bins"];
+        build(&workspace().join("Cargo.toml"), &target_folder(), &arguments);
+        target_folder().join("release")
+    });
+    folder.join(name)
+}
+
+/// A way to build the program `odd`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Odd {
+    /// `strip = true`: no symbols, no line tables.
+    Stripped,
+    /// `panic = "abort"`.
+    PanicAbort,
+    /// Statically linked against musl.
+    Musl,
+}
+
+/// Rust's name of the musl target of this machine.
+const MUSL: &str =
+    if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-musl" } else { "x86_64-unknown-linux-musl" };
+
+/// The program `odd`; `None`, with a notice, when this machine cannot build it so.
+///
+/// # Panics
+/// When cargo cannot build it, or the machine must be able to (`RGOPS_NO_SKIP=1`).
+pub fn odd(how: Odd) -> Option<PathBuf> {
+    let (arguments, folder): (&[&str], _) = match how {
+        Odd::Stripped => (&["--profile", "stripped"], "stripped".to_owned()),
+        Odd::PanicAbort => (&["--profile", "panic-abort"], "panic-abort".to_owned()),
+        Odd::Musl => {
+            if !musl_is_installed() {
+                return None;
+            }
+            (&["--profile", "musl", "--target", MUSL], format!("{MUSL}/musl"))
+        }
+    };
+    let target_folder = target_folder().join("odd");
+    build(&workspace().join("tests/targets/odd/Cargo.toml"), &target_folder, arguments);
+    Some(target_folder.join(folder).join("odd"))
+}
+
+fn musl_is_installed() -> bool {
+    let mut rustc = Command::new("rustc");
+    let output = rustc.args(["--print", "target-libdir", "--target", MUSL]).output();
+    let folder = output.ok().and_then(|output| String::from_utf8(output.stdout).ok());
+    if folder.is_some_and(|folder| Path::new(folder.trim()).is_dir()) {
+        return true;
+    }
+    assert!(env::var_os("RGOPS_NO_SKIP").is_none(), "the target {MUSL} is missing");
+    println!("SKIPPED: rustc has no {MUSL}; install it with `rustup target add {MUSL}`");
+    false
+}
+
+fn build(manifest: &Path, target_folder: &Path, arguments: &[&str]) {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--manifest-path"]).arg(manifest);
+    command.arg("--target-dir").arg(target_folder).args(arguments);
+    let output = command.output().expect("cargo can be started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests is a folder of the workspace")
+}
+
+/// Where this test was built: `TARGET/debug/deps/test`.
+fn target_folder() -> PathBuf {
+    let own = env::current_exe().expect("a test has an executable");
+    let deps = own.ancestors().position(|folder| folder.ends_with("deps")).expect("cargo's layout");
+    own.ancestors().nth(deps + 2).expect("cargo's layout").to_owned()
+}

@@ -1,0 +1,54 @@
+//! A CPU profile taken by `rgops pprof-cpu`, read back from its file: weights by thread.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rgops_inspect::profile;
+
+use crate::running::{Answer, Running, rgops};
+
+/// A profile.
+#[derive(Debug)]
+pub struct Profiled {
+    /// What the command printed.
+    pub answer: Answer,
+    /// CPU time by thread name, in nanoseconds, as the samples' weights sum up.
+    pub cpu_ns: BTreeMap<String, u64>,
+    /// Samples' weights by thread name, in periods.
+    pub weights: BTreeMap<String, u64>,
+    /// Length of the profile in nanoseconds.
+    pub duration_ns: u64,
+}
+
+impl Profiled {
+    /// Profiles a program.
+    ///
+    /// # Panics
+    /// When the command fails or the file cannot be read.
+    pub fn take(target: &Running, seconds: u32, hz: u32) -> Profiled {
+        static FILES: AtomicU32 = AtomicU32::new(0);
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let file = format!("rgops-profiled-{}-{number}.pb.gz", std::process::id());
+        let file: PathBuf = std::env::temp_dir().join(file);
+        let (pid, seconds, hz) = (target.pid().to_string(), seconds.to_string(), hz.to_string());
+        let output = file.display().to_string();
+        let answer =
+            rgops(&["pprof-cpu", &pid, "--seconds", &seconds, "--hz", &hz, "--output", &output, "--force"]);
+        assert!([0, 6].contains(&answer.code), "{answer:?}");
+        let bytes = fs::read(&file).expect("the command wrote it");
+        let _ = fs::remove_file(&file);
+        let profile = profile::read(&bytes).expect("the command wrote it");
+
+        let (mut cpu_ns, mut weights) = (BTreeMap::new(), BTreeMap::new());
+        for sample in &profile.sample {
+            let thread = sample.label.iter().find(|label| profile.text(label.key) == "thread");
+            let thread = thread.map_or("", |label| profile.text(label.str)).to_owned();
+            let [samples, cpu] = sample.value[..] else { panic!("two sample types: {sample:?}") };
+            *weights.entry(thread.clone()).or_default() += samples.unsigned_abs();
+            *cpu_ns.entry(thread).or_default() += cpu.unsigned_abs();
+        }
+        Profiled { answer, cpu_ns, weights, duration_ns: profile.duration_nanos.unsigned_abs() }
+    }
+}

@@ -1,0 +1,120 @@
+//! Programs that are hard to look into: stripped, without unwinding, static against musl, and with
+//! another file where their executable was. Each command answers, or says what is missing and how
+//! to get it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rgops_tests::built::{self, Odd};
+use rgops_tests::running::{Answer, Running, rgops};
+
+#[test]
+fn a_stripped_program() {
+    let program = built::odd(Odd::Stripped).unwrap();
+    let target = Running::start_and_wait(&program, &[]);
+    let answers = Answers::ask(&target);
+    // Names are gone; the module and offset stay, and the reason is said.
+    let stack = &answers.stack.output;
+    assert!(stack.contains("odd+0x"), "{stack}");
+    assert!(answers.version.output.contains("stripped"), "{}", answers.version.output);
+}
+
+#[test]
+fn a_program_that_aborts_on_panic() {
+    let program = built::odd(Odd::PanicAbort).unwrap();
+    let target = Running::start_and_wait(&program, &[]);
+    let answers = Answers::ask(&target);
+    answers.name_both_functions();
+    assert!(answers.version.output.contains("panic: abort"), "{}", answers.version.output);
+}
+
+#[test]
+fn a_program_linked_statically_against_musl() {
+    let Some(program) = built::odd(Odd::Musl) else { return };
+    let target = Running::start_and_wait(&program, &[]);
+    let answers = Answers::ask(&target);
+    answers.name_both_functions();
+    assert!(answers.version.output.contains("musl"), "{}", answers.version.output);
+}
+
+#[test]
+fn a_program_whose_executable_was_replaced() {
+    let folder = Folder::make("replaced");
+    let program = folder.0.join("odd");
+    fs::copy(built::odd(Odd::PanicAbort).unwrap(), &program).unwrap();
+    let target = Running::start_and_wait(&program, &[]);
+    // As an installation does it: another file, with other code, takes the name.
+    fs::copy(built::odd(Odd::Stripped).unwrap(), folder.0.join("new")).unwrap();
+    fs::rename(folder.0.join("new"), &program).unwrap();
+    let answers = Answers::ask(&target);
+    // The kernel still has the old one, see /proc/PID/exe; names must never come from the new.
+    answers.name_both_functions();
+}
+
+/// What each command answered.
+struct Answers {
+    version: Answer,
+    stack: Answer,
+    profile: Answer,
+}
+
+impl Answers {
+    /// Asks every command.
+    fn ask(target: &Running) -> Answers {
+        let pid = &target.pid().to_string();
+        let folder = Folder::make(pid);
+        let file = |name: &str| folder.0.join(name).display().to_string();
+        let list = ask(&[]);
+        assert!(list.output.contains(pid), "{}", list.output);
+        let tree = ask(&["tree"]);
+        assert!(tree.output.contains(pid), "{}", tree.output);
+        ask(&[pid, "200ms"]);
+        ask(&["stats", pid]);
+        ask(&["memstats", pid]);
+        ask(&["trace", pid, "--seconds", "1", "--output", &file("odd.pftrace")]);
+        let profile = ask(&["pprof-cpu", pid, "--seconds", "2", "--output", &file("odd.pb.gz")]);
+        Answers { version: ask(&["version", pid]), stack: ask(&["stack", pid]), profile }
+    }
+
+    fn name_both_functions(&self) {
+        for function in ["odd::odd_spin", "odd::odd_park"] {
+            assert!(self.stack.output.contains(function), "no {function} in\n{}", self.stack.output);
+        }
+        assert!(self.profile.output.contains("odd::odd_spin"), "{}", self.profile.output);
+    }
+}
+
+/// Asks one command: it answers, in part with a reason, or fails with what to do.
+fn ask(arguments: &[&str]) -> Answer {
+    let answer = rgops(arguments);
+    println!("$ rgops {} → {}\n{}{}", arguments.join(" "), answer.code, answer.output, answer.errors);
+    match answer.code {
+        0 => assert!(!answer.output.trim().is_empty()),
+        6 => {
+            assert!(!answer.output.trim().is_empty());
+            assert!(!answer.errors.trim().is_empty() || answer.output.contains("note"), "no reason is given");
+        }
+        _ => assert!(answer.errors.contains("fix:"), "nothing says what to do"),
+    }
+    answer
+}
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make(name: &str) -> Folder {
+        let folder = format!("rgops-odd-{}-{name}", std::process::id());
+        let folder = Path::new(&std::env::temp_dir()).join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
