@@ -17,13 +17,13 @@ use rgops_protocol::hello::{ClientHello, MAGIC};
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{Command, Envelope, Request, RequestError};
 use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_HANDSHAKE_BYTES, MAX_REQUEST_BYTES};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::collect::{self, Finish, Sink, Stop};
 use crate::engine::system;
-use crate::listener::{OpenConnection, PeerUser, Shared, authenticate};
+use crate::listener::{OpenConnection, PeerUser, Shared, Socket, authenticate};
 
 /// For magic, hello and proof together.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
@@ -92,10 +92,7 @@ impl Drop for Pass<'_> {
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn serve<S>(mut stream: S, peer: Peer, shared: Arc<Shared>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+pub(crate) async fn serve(mut stream: Socket, peer: Peer, shared: Arc<Shared>) {
     let counters = &shared.context.counters;
     let (_open, open) = OpenConnection::begin(counters);
     let result = if open > MAX_CONNECTIONS {
@@ -124,7 +121,7 @@ where
 }
 
 /// Ends our side and reads what the peer still sends, so that our last packet is not lost to a reset.
-async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
+async fn linger(stream: &mut Socket) -> io::Result<()> {
     const MAX_DISCARDED: usize = 256 * 1024;
     stream.shutdown().await?;
     let (mut buffer, mut discarded) = ([0; 1024], 0);
@@ -137,10 +134,7 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result
     Ok(())
 }
 
-async fn converse<S>(stream: &mut S, peer: Peer, shared: &Shared) -> Result<(), Ended>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn converse(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), Ended> {
     within(HANDSHAKE_DEADLINE, "the hello", greet(stream, peer, shared)).await?;
     let (kind, payload) =
         within(REQUEST_DEADLINE, "the request", read_packet(stream, MAX_REQUEST_BYTES)).await?;
@@ -164,10 +158,7 @@ where
 }
 
 /// Magic and hello both ways, in between the check of who this is.
-async fn greet<S>(stream: &mut S, peer: Peer, shared: &Shared) -> Result<(), Ended>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn greet(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), Ended> {
     stream.write_all(&MAGIC).await?;
     if let Peer::Local(user) = peer {
         check_user(user)?;
@@ -218,10 +209,7 @@ enum Heard {
 
 /// Runs the command: the collector fills a queue, the writer empties it, the reader listens for
 /// `Finish` and the hang-up. Whichever ends first decides.
-async fn run<S>(stream: &mut S, request: Request, shared: &Shared) -> Result<(), Ended>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn run(stream: &mut Socket, request: Request, shared: &Shared) -> Result<(), Ended> {
     let command = request.command();
     let _pass =
         command.is_exclusive().then(|| shared.gate.enter(command)).transpose().map_err(Ended::Tell)?;
@@ -311,7 +299,7 @@ async fn work_until_hang_up<T>(
     .await
 }
 
-async fn hear<R: AsyncRead + Unpin>(reader: &mut R) -> Heard {
+async fn hear(reader: &mut ReadHalf<&mut Socket>) -> Heard {
     let mut header = [0; HEADER_BYTES];
     match reader.read_exact(&mut header).await {
         Ok(_) if matches!(Header::parse(header, 0), Ok(Header { kind: Kind::Finish, .. })) => Heard::Finish,
@@ -320,10 +308,7 @@ async fn hear<R: AsyncRead + Unpin>(reader: &mut R) -> Heard {
 }
 
 /// Reads one packet of at most `limit` bytes.
-pub(crate) async fn read_packet<S: AsyncRead + Unpin>(
-    stream: &mut S,
-    limit: usize,
-) -> Result<(Kind, Vec<u8>), Ended> {
+pub(crate) async fn read_packet(stream: &mut Socket, limit: usize) -> Result<(Kind, Vec<u8>), Ended> {
     let mut header = [0; HEADER_BYTES];
     stream.read_exact(&mut header).await?;
     let header = Header::parse(header, limit).map_err(|error| malformed(error.to_string()))?;
@@ -333,13 +318,17 @@ pub(crate) async fn read_packet<S: AsyncRead + Unpin>(
 }
 
 /// Writes one message as a packet, within the write deadline.
-pub(crate) async fn write_message<S: AsyncWrite + Unpin, T: Encode>(
-    stream: &mut S,
+pub(crate) async fn write_message<T: Encode>(
+    stream: &mut Socket,
     kind: Kind,
     message: &T,
 ) -> Result<(), Ended> {
     let payload = codec::encode(message).map_err(|_| Ended::Gone)?;
-    match timeout(WRITE_DEADLINE, stream.write_all(&wire::packet(kind, &payload))).await {
+    write_packet(stream, wire::packet(kind, &payload)).await
+}
+
+async fn write_packet(stream: &mut Socket, packet: Vec<u8>) -> Result<(), Ended> {
+    match timeout(WRITE_DEADLINE, stream.write_all(&packet)).await {
         Ok(Ok(())) => Ok(()),
         _ => Err(Ended::Gone),
     }

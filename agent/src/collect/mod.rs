@@ -9,6 +9,7 @@ pub(crate) mod stats;
 pub(crate) mod trace;
 pub(crate) mod version;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -123,29 +124,21 @@ impl Finish {
 }
 
 /// Answers one request: parts go to `sink`, the returned [`End`] closes the answer.
-pub(crate) async fn answer(
+///
+/// Boxed, so that a connection is not as large as the largest collector, and what moves it is
+/// compiled once.
+pub(crate) fn answer<'a>(
     request: Request,
-    context: &Arc<Context>,
-    sink: &Sink,
-    finish: &mut Finish,
-) -> Result<End, Stop> {
+    context: &'a Arc<Context>,
+    sink: &'a Sink,
+    finish: &'a mut Finish,
+) -> Pin<Box<dyn Future<Output = Result<End, Stop>> + Send + 'a>> {
     match request {
-        Request::Stack(arguments) => stack::collect(arguments, context, sink, finish).await,
-        Request::Memory(arguments) => memory::collect(arguments, context, sink, finish).await,
-        Request::Stats(arguments) => stats::collect(arguments, context, sink, finish).await,
-        Request::Version(arguments) => version::collect(arguments, context, sink, finish).await,
-        Request::Cpu(arguments) => cpu::collect(arguments, context, sink, finish).await,
-        Request::Trace(arguments) => trace::collect(arguments, context, sink, finish).await,
+        Request::Stack(arguments) => Box::pin(stack::collect(arguments, context, sink, finish)),
+        Request::Memory(arguments) => Box::pin(memory::collect(arguments, context, sink, finish)),
+        Request::Stats(arguments) => Box::pin(stats::collect(arguments, context, sink, finish)),
+        Request::Version(arguments) => Box::pin(version::collect(arguments, context, sink, finish)),
+        Request::Cpu(arguments) => Box::pin(cpu::collect(arguments, context, sink, finish)),
+        Request::Trace(arguments) => Box::pin(trace::collect(arguments, context, sink, finish)),
     }
-}
-
-/// The error of a collector that reads what only Linux has.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn unsupported_here(command: &str) -> Error {
-    Error::new(
-        Code::Unsupported,
-        format!("cannot answer {command}"),
-        format!("it reads /proc, which {} does not have", std::env::consts::OS),
-        "",
-    )
 }

@@ -2,22 +2,18 @@
 
 use std::time::Duration;
 
+use super::Socket;
+use crate::connection::{Ended, read_packet, write_message};
 use rgops_protocol::auth::{AgentProof, Challenge, ClientProof, NONCE_BYTES, Role, Token};
 use rgops_protocol::codec;
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::wire::{Kind, MAX_HANDSHAKE_BYTES};
-use tokio::io::{AsyncRead, AsyncWrite};
-
-use crate::connection::{Ended, read_packet, write_message};
 
 /// Before a wrong proof is answered; delays only its own connection.
 const WRONG_PROOF_PAUSE: Duration = Duration::from_millis(200);
 
 /// Challenges the client and checks its proof, then proves us. Says nothing else about the process.
-pub(crate) async fn authenticate<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut S,
-    token: &Token,
-) -> Result<(), Ended> {
+pub(crate) async fn authenticate(stream: &mut Socket, token: &Token) -> Result<(), Ended> {
     let mut nonce = [0; NONCE_BYTES];
     getrandom::fill(&mut nonce).map_err(|error| {
         Ended::Tell(Error::new(Code::Internal, "cannot make a challenge", error.to_string(), ""))

@@ -2,6 +2,7 @@
 
 mod auth;
 mod local;
+mod socket;
 mod tcp;
 
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ use crate::watched::WatchedRuntimes;
 
 pub(crate) use auth::authenticate;
 pub(crate) use local::PeerUser;
+pub(crate) use socket::Socket;
 
 /// The agent's thread; the kernel keeps 15 bytes of a name.
 const THREAD_NAME: &str = "rgops-agent";
@@ -269,7 +271,8 @@ async fn accept_local(listener: local::LocalListener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                tokio::spawn(connection::serve(stream, connection::Peer::Local(peer), shared.clone()));
+                let peer = connection::Peer::Local(peer);
+                tokio::spawn(connection::serve(Socket::Local(stream), peer, shared.clone()));
             }
             Err(_) => refuse_for_a_while(&shared).await,
         }
@@ -282,7 +285,8 @@ async fn accept_tcp(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
             Ok((stream, _)) => {
                 // Without it a small last packet may wait; a failure costs latency only.
                 let _ = stream.set_nodelay(true);
-                tokio::spawn(connection::serve(stream, connection::Peer::Remote, shared.clone()));
+                let peer = connection::Peer::Remote;
+                tokio::spawn(connection::serve(Socket::Tcp(stream), peer, shared.clone()));
             }
             Err(_) => refuse_for_a_while(&shared).await,
         }
