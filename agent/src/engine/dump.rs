@@ -204,6 +204,6 @@ mod tests {
             parse_stat("7 (a) b) S 1 7 7 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 9 1 1 18446744073709551615 1 1 0 0 0 0 67108864 0 0")
                 .unwrap();
         assert_eq!((&*name, state), ("a) b", 'S'));
-        assert_eq!(blocked, 0);
+        assert_eq!(blocked, 1 << (libc::SIGPROF - 1));
     }
 }
