@@ -210,8 +210,9 @@ impl CpuProfile {
 
     fn line(&mut self, frame: &Frame) -> Line {
         let name = self.strings.index(&frame.name());
-        // google/pprof demangles anew where both names are the same, and cuts generics then.
-        let system_name = frame.mangled.as_deref().map_or(name, |mangled| self.strings.index(mangled));
+        // Where both names are the same pprof takes the name for one of C++ and cuts what is between
+        // `<` and `>`, which merges functions: without a mangled name the system name stays empty.
+        let system_name = frame.mangled.as_deref().map_or(0, |mangled| self.strings.index(mangled));
         let filename = self.strings.index(frame.file.as_deref().unwrap_or(""));
         let next = self.functions.len() as u64 + 1;
         let function_id = *self.function_ids.entry([name, system_name, filename]).or_insert(next);
