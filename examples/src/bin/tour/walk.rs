@@ -58,7 +58,7 @@ impl Guide {
             (&["memstats", &pid], "Memory as the kernel and the allocator count it, each with its source."),
             (
                 &["stack", &pid],
-                "Where every thread is, by role, no signal sent to the sleeping ones and no flags needed.",
+                "Where every thread is, the workers named as such; a plain release build, no frame pointers.",
             ),
             (
                 &["pprof-cpu", &pid, "--seconds", "5", "--output", &profile],
