@@ -1,6 +1,6 @@
 //! A CPU profile taken by `rgops pprof-cpu`, read back from its file: weights by thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,6 +18,8 @@ pub struct Profiled {
     pub cpu_ns: BTreeMap<String, u64>,
     /// Samples' weights by thread name, in periods.
     pub weights: BTreeMap<String, u64>,
+    /// Names of all functions seen, inlined ones as well.
+    pub functions: BTreeSet<String>,
     /// Length of the profile in nanoseconds.
     pub duration_ns: u64,
 }
@@ -49,6 +51,9 @@ impl Profiled {
             *weights.entry(thread.clone()).or_default() += samples.unsigned_abs();
             *cpu_ns.entry(thread).or_default() += cpu.unsigned_abs();
         }
-        Profiled { answer, cpu_ns, weights, duration_ns: profile.duration_nanos.unsigned_abs() }
+        let functions = profile.function.iter().map(|function| profile.text(function.name).to_owned());
+        let functions = functions.collect();
+        let duration_ns = profile.duration_nanos.unsigned_abs();
+        Profiled { answer, cpu_ns, weights, functions, duration_ns }
     }
 }

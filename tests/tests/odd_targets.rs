@@ -35,7 +35,11 @@ fn a_program_linked_statically_against_musl() {
     let Some(program) = built::odd(Odd::Musl) else { return };
     let target = Running::start_and_wait(&program, &[]);
     let answers = Answers::ask(&target);
-    answers.name_both_functions();
+    // Rust's musl has no unwind data of its own, so callers of its functions cannot be found: what
+    // runs is named; what waits is shown with its system call, and the answer says that it is cut.
+    answers.name_the_spinning_function();
+    assert!(answers.stack.output.contains("[futex wait]: odd-parked"), "{}", answers.stack.output);
+    assert!(answers.stack.code == 0 || answers.stack.errors.contains("unwind data"), "{:?}", answers.stack);
     assert!(answers.version.output.contains("musl"), "{}", answers.version.output);
 }
 
@@ -79,10 +83,14 @@ impl Answers {
     }
 
     fn name_both_functions(&self) {
-        for function in ["odd::odd_spin", "odd::odd_park"] {
-            assert!(self.stack.output.contains(function), "no {function} in\n{}", self.stack.output);
+        self.name_the_spinning_function();
+        assert!(self.stack.output.contains("odd::odd_park"), "{}", self.stack.output);
+    }
+
+    fn name_the_spinning_function(&self) {
+        for answer in [&self.stack, &self.profile] {
+            assert!(answer.output.contains("odd::odd_spin"), "{}", answer.output);
         }
-        assert!(self.profile.output.contains("odd::odd_spin"), "{}", self.profile.output);
     }
 }
 
