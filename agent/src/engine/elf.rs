@@ -8,6 +8,8 @@ use std::ops::Range;
 
 const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;
+const PF_X: u32 = 1;
+const PF_R: u32 = 4;
 const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
 const NT_GNU_BUILD_ID: u32 = 3;
 const MAX_PROGRAM_HEADERS: usize = 64;
@@ -30,6 +32,7 @@ pub(super) struct Object {
 struct Segment {
     kind: u32,
     executable: bool,
+    readable: bool,
     offset: u64,
     svma: u64,
     file_size: u64,
@@ -39,6 +42,10 @@ struct Segment {
 impl Segment {
     fn range(&self) -> Range<u64> {
         self.svma..self.svma.saturating_add(self.memory_size)
+    }
+
+    fn file_range(&self) -> Range<u64> {
+        self.svma..self.svma.saturating_add(self.file_size)
     }
 }
 
@@ -80,7 +87,8 @@ impl Object {
             .chunks_exact(entry_size)
             .map(|entry| Segment {
                 kind: word32(entry, 0),
-                executable: word32(entry, 4) & 1 != 0,
+                executable: word32(entry, 4) & PF_X != 0,
+                readable: word32(entry, 4) & PF_R != 0,
                 offset: word64(entry, 8),
                 svma: word64(entry, 16),
                 file_size: word64(entry, 32),
@@ -135,11 +143,16 @@ fn unwind_ranges(
     }
     let offset = i64::from(word32(&start, 4) as i32);
     let frames = header.svma.wrapping_add(4).wrapping_add_signed(offset);
-    let segment = segments.iter().find(|segment| {
-        segment.kind == PT_LOAD
-            && (segment.svma..segment.svma.saturating_add(segment.file_size)).contains(&frames)
-    })?;
-    Some((header.range(), frames..segment.svma + segment.file_size))
+    let loaded = |address: u64| {
+        let loads = segments.iter().filter(|segment| segment.kind == PT_LOAD && segment.readable);
+        loads.map(Segment::file_range).find(|range| range.contains(&address))
+    };
+    // A header that leaves its segment would be read beyond what is mapped.
+    let header = header.file_range();
+    if loaded(header.start)?.end < header.end {
+        return None;
+    }
+    Some((header, frames..loaded(frames)?.end))
 }
 
 /// The build-id in the bytes of a note segment (`NT_GNU_BUILD_ID`, owner `GNU`).

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use framehop::{ExplicitModuleSectionInfo, Unwinder as _};
@@ -78,7 +77,7 @@ impl Modules {
     }
 
     fn build(keys: Vec<Key>, former: Option<&Modules>) -> Modules {
-        let executable = std::fs::metadata("/proc/self/exe").map(|file| file.ino()).ok();
+        let executable = in_executable();
         let mut modules = Modules {
             unwinder: arch::Unwinder::new(),
             list: Vec::new(),
@@ -88,11 +87,13 @@ impl Modules {
         for key in &keys {
             let Ok(object) = Object::read(key.start, memory::copy) else { continue };
             let bias = key.start.wrapping_sub(object.header_svma);
-            let is_executable = executable == Some(key.inode) && key.inode != 0;
+            let is_executable = (key.start..key.end).contains(&executable);
+            let is_mapped = |range: &std::ops::Range<u64>| bias.wrapping_add(range.end) <= key.end;
             let data = object.unwind.as_ref().and_then(|(header, frames)| {
-                if is_executable {
-                    // SAFETY: `Object::read` found both sections inside a mapped read-only segment
-                    // of the executable, which stays mapped until the process ends.
+                if is_executable && is_mapped(header) && is_mapped(frames) {
+                    // SAFETY: `Object::read` found both sections inside readable segments that begin
+                    // where the executable's mappings do, and they end before these do (above); the
+                    // executable stays mapped until the process ends.
                     let borrow = |range: &std::ops::Range<u64>| unsafe {
                         let address = bias.wrapping_add(range.start) as *const u8;
                         UnwindData::Mapped(std::slice::from_raw_parts(
@@ -157,6 +158,13 @@ impl Modules {
         // Few modules and a cold path's check: a scan is fine, and allocates nothing.
         !self.list.iter().any(|module| (module.start_avma..module.end_avma).contains(&avma))
     }
+}
+
+/// An address in the executable: its program headers (getauxval(3)). By address and not by file,
+/// because one file may be mapped twice, and inode numbers repeat on other devices.
+fn in_executable() -> u64 {
+    // SAFETY: getauxval(3) takes any number and touches no memory of ours.
+    unsafe { libc::getauxval(libc::AT_PHDR) }
 }
 
 fn copied(bias: u64, range: &std::ops::Range<u64>) -> Option<UnwindData> {

@@ -50,8 +50,15 @@ impl Ring {
         let length = HEADER_WORDS + frames.len() as u64;
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
-            if head + length - self.tail.load(Ordering::Acquire) > self.words.len() as u64 {
-                return false;
+            // Wrapping: writers and the reader may both have passed our `head` since it was loaded.
+            let taken = (head + length).wrapping_sub(self.tail.load(Ordering::Acquire));
+            if taken > self.words.len() as u64 {
+                let moved = self.head.load(Ordering::Relaxed);
+                if moved == head {
+                    return false;
+                }
+                head = moved;
+                continue;
             }
             match self.head.compare_exchange_weak(head, head + length, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => break,

@@ -13,8 +13,10 @@ use super::signal::{self, Tick};
 use super::unwind::{self, Workspace};
 use super::{EngineError, clock};
 
-/// So many handlers can unwind at the same time; one more finds no place and is counted.
+/// So many handlers can unwind at the same time, and two a CPU; one more finds no place and is counted.
 const PLACES: usize = 32;
+/// No more than these, for memory's sake.
+const MAX_PLACES: usize = 512;
 
 /// How long to wait for a handler that does not come out before its session is leaked.
 const GRACE: Duration = Duration::from_millis(200);
@@ -68,6 +70,12 @@ impl Place {
     }
 }
 
+fn places() -> usize {
+    // SAFETY: sysconf(3) takes any number and touches no memory of ours.
+    let processors = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    (2 * processors.max(0) as usize).clamp(PLACES, MAX_PLACES)
+}
+
 /// The right to be the one operation; given back when dropped.
 struct Claim;
 
@@ -117,10 +125,11 @@ impl Operation {
         getrandom::fill(&mut magic).map_err(|error| EngineError::Random(error.to_string()))?;
         let place = || Place { taken: AtomicBool::new(false), workspace: UnsafeCell::new(Workspace::new()) };
         let session = Session {
-            magic: u32::from_ne_bytes(magic),
+            // Never the upper half of a pointer somebody else's timer carries, nor 0.
+            magic: u32::from_ne_bytes(magic) | 0x8000_0001,
             ring: Ring::with_words(ring_words),
             modules: AtomicPtr::new(Box::into_raw(Box::new(Modules::read(None)?))),
-            places: (0..PLACES).map(|_| place()).collect(),
+            places: (0..places()).map(|_| place()).collect(),
             stale: AtomicBool::new(false),
             losses: Losses::default(),
         };

@@ -1,14 +1,10 @@
 //! SIGPROF: its handler while an operation runs, whose it was before, and how it is given back.
 
 use std::io;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 use super::arch::Registers;
 use super::{EngineError, session};
-
-/// The disposition before ours, for signals that are not ours; written before ours is installed.
-static FORMER_HANDLER: AtomicUsize = AtomicUsize::new(libc::SIG_DFL);
-static FORMER_FLAGS: AtomicI32 = AtomicI32::new(0);
 
 /// The start of `siginfo_t` for SI_TIMER and SI_QUEUE on 64-bit Linux (sigaction(2)).
 #[repr(C)]
@@ -42,7 +38,16 @@ impl Tick {
     }
 }
 
-extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+/// One of our handlers: all do the same, and each passes on to the disposition it was installed over.
+///
+/// One is not enough. A handler installed over ours may call ours for signals that are not its own,
+/// for as long as the program runs. Were the next operation to install the same one over it, the two
+/// would call each other without end.
+extern "C" fn handler<const ENTRY: usize>(
+    signal: i32,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
     // SAFETY: errno's address is valid in every thread and needs no initialisation.
     let errno = unsafe { *libc::__errno_location() };
     // SAFETY: the kernel passes a `siginfo_t`, of which `Info` is the start on 64-bit Linux.
@@ -54,82 +59,183 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
     };
     // SAFETY: this is an SA_SIGINFO handler and `context` its third argument.
     if !session::handle(tick, || unsafe { Registers::of_context(context) }) {
-        pass_on(signal, info, context);
+        ENTRIES[ENTRY].pass_on(signal, info, context);
     }
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = errno };
 }
 
-/// Calls the handler that was there before ours; a default or ignored disposition does nothing.
-fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    let former = FORMER_HANDLER.load(Ordering::SeqCst);
-    if former == libc::SIG_DFL || former == libc::SIG_IGN {
-        return;
-    }
-    if FORMER_FLAGS.load(Ordering::SeqCst) & libc::SA_SIGINFO != 0 {
-        // SAFETY: sigaction(2) had it registered as an SA_SIGINFO handler of this type.
-        let former: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) =
-            unsafe { std::mem::transmute(former) };
-        former(signal, info, context);
-    } else {
-        // SAFETY: sigaction(2) had it registered as a plain handler of this type.
-        let former: extern "C" fn(i32) = unsafe { std::mem::transmute(former) };
-        former(signal);
-    }
+type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
+
+/// One of our handlers and the disposition it was installed over, written before it is installed.
+struct Entry {
+    handler: Handler,
+    former: AtomicUsize,
+    former_flags: AtomicI32,
+    former_mask: AtomicU64,
+    /// Another handler was installed over it, and may call it at any time.
+    is_buried: AtomicBool,
 }
 
-fn our_handler() -> usize {
-    handler as *const () as usize
+/// So many times others may install a handler over ours while we run; then we refuse.
+static ENTRIES: [Entry; 8] = [
+    Entry::new(handler::<0>),
+    Entry::new(handler::<1>),
+    Entry::new(handler::<2>),
+    Entry::new(handler::<3>),
+    Entry::new(handler::<4>),
+    Entry::new(handler::<5>),
+    Entry::new(handler::<6>),
+    Entry::new(handler::<7>),
+];
+
+impl Entry {
+    const fn new(handler: Handler) -> Entry {
+        Entry {
+            handler,
+            former: AtomicUsize::new(libc::SIG_DFL),
+            former_flags: AtomicI32::new(0),
+            former_mask: AtomicU64::new(0),
+            is_buried: AtomicBool::new(false),
+        }
+    }
+
+    fn is(&self, disposition: &libc::sigaction) -> bool {
+        disposition.sa_sigaction == self.handler as usize
+    }
+
+    fn remember(&self, former: &libc::sigaction) {
+        self.former.store(former.sa_sigaction, Ordering::SeqCst);
+        self.former_flags.store(former.sa_flags, Ordering::SeqCst);
+        self.former_mask.store(mask_of(&former.sa_mask), Ordering::SeqCst);
+    }
+
+    fn remembered(&self) -> libc::sigaction {
+        let mut former = default_disposition();
+        former.sa_sigaction = self.former.load(Ordering::SeqCst);
+        former.sa_flags = self.former_flags.load(Ordering::SeqCst);
+        former.sa_mask = set_of(self.former_mask.load(Ordering::SeqCst));
+        former
+    }
+
+    /// Calls the handler that was there before ours, with the signal mask it asked for; a default or
+    /// ignored disposition does nothing.
+    fn pass_on(&self, signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+        let former = self.former.load(Ordering::SeqCst);
+        if former == libc::SIG_DFL || former == libc::SIG_IGN {
+            return;
+        }
+        let flags = self.former_flags.load(Ordering::SeqCst);
+        let own = if flags & libc::SA_NODEFER != 0 { 0 } else { bit(libc::SIGPROF) };
+        // SAFETY: `context` is the `ucontext_t` the kernel passed to the handler; of its mask the
+        // kernel fills the first 64 bits, which are read here.
+        let interrupted = unsafe { mask_of(&(*context.cast::<libc::ucontext_t>()).uc_sigmask) };
+        let mask = interrupted | own | self.former_mask.load(Ordering::SeqCst);
+        // SAFETY: rt_sigprocmask(2) reads the 8 bytes of `mask`; returning from our handler restores
+        // the mask of the interrupted code.
+        unsafe {
+            let none = std::ptr::null_mut::<u64>();
+            libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, none, 8);
+        }
+        if flags & libc::SA_SIGINFO != 0 {
+            // SAFETY: sigaction(2) had it registered as an SA_SIGINFO handler of this type.
+            let former: Handler = unsafe { std::mem::transmute(former) };
+            former(signal, info, context);
+        } else {
+            // SAFETY: sigaction(2) had it registered as a plain handler of this type.
+            let former: extern "C" fn(i32) = unsafe { std::mem::transmute(former) };
+            former(signal);
+        }
+    }
 }
 
 /// Our handler is installed; `former` is what to put back.
 pub(super) struct Installed {
     former: libc::sigaction,
+    entry: &'static Entry,
 }
 
 impl Installed {
     pub(super) fn install() -> Result<Installed, EngineError> {
-        let mut former = exchange(None).map_err(EngineError::Handler)?;
-        if former.sa_sigaction == our_handler() {
-            // Left behind under a foreign handler that has gone since. Its own former one is known.
-            former.sa_sigaction = FORMER_HANDLER.load(Ordering::SeqCst);
-            former.sa_flags = FORMER_FLAGS.load(Ordering::SeqCst);
-        } else {
-            FORMER_HANDLER.store(former.sa_sigaction, Ordering::SeqCst);
-            FORMER_FLAGS.store(former.sa_flags, Ordering::SeqCst);
-        }
-        let ours = libc::sigaction {
-            sa_sigaction: our_handler(),
-            // SA_RESTART: as transparent as a signal can be. Not SA_ONSTACK: std gives its threads an
-            // alternate stack of 8 KiB for its overflow handler, and a handler we pass on to may
-            // not expect to run there.
-            sa_flags: libc::SA_SIGINFO | libc::SA_RESTART,
-            ..former
+        let current = exchange(None).map_err(EngineError::Handler)?;
+        let (entry, former) = match ENTRIES.iter().find(|entry| entry.is(&current)) {
+            // Left behind under a foreign handler that has gone since.
+            Some(entry) => (entry, entry.remembered()),
+            None => {
+                let free = ENTRIES.iter().find(|entry| !entry.is_buried.load(Ordering::SeqCst));
+                let entry = free.ok_or_else(|| {
+                    EngineError::Handler(io::Error::other("others were installed over it too often"))
+                })?;
+                entry.remember(&current);
+                (entry, current)
+            }
         };
+        let mut ours = default_disposition();
+        ours.sa_sigaction = entry.handler as usize;
+        // SA_RESTART: as transparent as a signal can be. SA_ONSTACK only when the handler we pass on
+        // to had it: std gives its threads an alternate stack of 8 KiB for its overflow handler, of
+        // which a signal's own frame takes half with AVX-512.
+        ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | former.sa_flags & libc::SA_ONSTACK;
+        // Nothing may run on top of ours: it needs stack, and may leave by longjmp and never return.
+        // Signals of the instruction itself stay: blocked, they would end the program.
+        ours.sa_mask = set_of(!SYNCHRONOUS.iter().fold(0, |mask, signal| mask | bit(*signal)));
         exchange(Some(&ours)).map_err(EngineError::Handler)?;
-        Ok(Installed { former })
+        Ok(Installed { former, entry })
     }
 
     /// Puts the former disposition back. `false` when a handler was installed over ours meanwhile:
-    /// it stays, and may go on calling ours, which then does nothing.
+    /// it stays, and may go on calling ours, which then only passes on.
     pub(super) fn give_back(self) -> bool {
-        if !exchange(None).is_ok_and(|current| current.sa_sigaction == our_handler()) {
+        let is_ours = exchange(None).is_ok_and(|current| self.entry.is(&current));
+        self.entry.is_buried.store(!is_ours, Ordering::SeqCst);
+        if !is_ours {
             return false;
         }
         // Setting SIG_IGN discards every SIGPROF that is pending, in every thread (POSIX.1-2017,
         // 2.4.3). Without it a late one of ours could meet SIG_DFL and end the program.
-        let ignore = libc::sigaction { sa_sigaction: libc::SIG_IGN, sa_flags: 0, ..self.former };
+        let mut ignore = default_disposition();
+        ignore.sa_sigaction = libc::SIG_IGN;
         // Neither call fails with a valid signal and valid pointers.
-        let _ = exchange(Some(&ignore));
-        let _ = exchange(Some(&self.former));
+        let back = match exchange(Some(&ignore)) {
+            // Installed since we looked.
+            Ok(current) if !self.entry.is(&current) => current,
+            _ => self.former,
+        };
+        let _ = exchange(Some(&back));
         true
     }
 }
 
+/// Signals an instruction raises (signal(7)), and those of a seccomp filter.
+const SYNCHRONOUS: [i32; 6] =
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
+
+fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
+/// The kernel's 64 signals, the first 8 bytes of a `sigset_t` (sigaction(2), "C library/kernel
+/// differences").
+fn mask_of(set: &libc::sigset_t) -> u64 {
+    // SAFETY: a `sigset_t` has at least 8 bytes and their alignment, on glibc and on musl.
+    unsafe { std::ptr::from_ref(set).cast::<u64>().read() }
+}
+
+fn set_of(mask: u64) -> libc::sigset_t {
+    let mut set = default_disposition().sa_mask;
+    // SAFETY: as in `mask_of`.
+    unsafe { (&raw mut set).cast::<u64>().write(mask) };
+    set
+}
+
+fn default_disposition() -> libc::sigaction {
+    // SAFETY: `sigaction` is plain data (a nullable function pointer as usize), valid when zeroed.
+    unsafe { std::mem::zeroed() }
+}
+
 /// sigaction(2) for SIGPROF: sets `new` if given, returns what was there.
 fn exchange(new: Option<&libc::sigaction>) -> io::Result<libc::sigaction> {
-    // SAFETY: `sigaction` is plain data (a nullable function pointer as usize), valid when zeroed.
-    let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
+    let mut old = default_disposition();
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: `new` is null or a valid disposition, `old` is ours to be written to.
     match unsafe { libc::sigaction(libc::SIGPROF, new, &mut old) } {

@@ -24,7 +24,11 @@ impl StackMemory {
     pub(super) fn above(sp: u64) -> StackMemory {
         // The 128 bytes below are the red zone of the x86_64 ABI; leaf functions keep data there.
         let lowest = sp.saturating_sub(128).max(PAGE_BYTES);
-        StackMemory { lowest, highest: sp.saturating_add(MAX_STACK_BYTES), readable: [0; 4], next: 0 }
+        // The C libraries put a thread's control block above its stack, in the same mapping. Beyond it
+        // are other threads' stacks, which may go at any time. The main thread's is below its stack.
+        let control_block = Some(arch::thread_pointer()).filter(|pointer| *pointer > sp);
+        let highest = sp.saturating_add(MAX_STACK_BYTES).min(control_block.unwrap_or(u64::MAX));
+        StackMemory { lowest, highest, readable: [0; 4], next: 0 }
     }
 
     /// The word at `address`, or an error when it is not on the stack or cannot be read.

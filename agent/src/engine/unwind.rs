@@ -57,9 +57,13 @@ pub(super) fn walk<'w>(registers: Registers, modules: &Modules, workspace: &'w m
         }
     }
     let addresses = &addresses[..count];
-    // Looked for only where a walk goes wrong: at its ends, when it was cut or had but one frame.
     let is_unknown = |address: Option<&u64>| address.is_some_and(|address| modules.is_unknown(*address));
-    let met_unknown = (end == StackEnd::Lost || count == 1)
-        && (is_unknown(addresses.first()) || is_unknown(addresses.last()));
+    // Where a walk goes wrong: at its leaf, and at its end when that is not a known root. Code made
+    // at run time uses the frame pointer as it likes: a zero there is no root.
+    let ends_unknown = count < MAX_DEPTH && is_unknown(addresses.last());
+    if ends_unknown {
+        end = StackEnd::Lost;
+    }
+    let met_unknown = ends_unknown || is_unknown(addresses.first());
     Frames { addresses, end, met_unknown }
 }

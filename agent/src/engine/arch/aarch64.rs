@@ -51,6 +51,17 @@ impl Registers {
     }
 }
 
+/// The calling thread's control block.
+#[inline]
+pub(in crate::engine) fn thread_pointer() -> u64 {
+    let pointer: u64;
+    // SAFETY: reads the register the ABI has the thread pointer in.
+    unsafe {
+        std::arch::asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nomem, nostack, preserves_flags));
+    }
+    pointer
+}
+
 /// Asks the kernel whether the eight bytes at `address` can be read: rt_sigprocmask(2) with an
 /// invalid `how` copies the set in first (EFAULT when it cannot) and then refuses (EINVAL). It
 /// changes nothing and is allowed by every seccomp profile that lets Rust programs run.

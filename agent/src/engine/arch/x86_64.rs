@@ -52,6 +52,18 @@ impl Registers {
     }
 }
 
+/// The calling thread's control block.
+#[inline]
+pub(in crate::engine) fn thread_pointer() -> u64 {
+    let pointer: u64;
+    // SAFETY: the ABI (ELF Handling for Thread-Local Storage, 3.4.6) has the thread pointer itself
+    // at fs:0; a thread without one could not read `errno` either.
+    unsafe {
+        std::arch::asm!("mov {}, fs:0", out(reg) pointer, options(nostack, readonly, preserves_flags));
+    }
+    pointer
+}
+
 /// Asks the kernel whether the eight bytes at `address` can be read: rt_sigprocmask(2) with an
 /// invalid `how` copies the set in first (EFAULT when it cannot) and then refuses (EINVAL). It
 /// changes nothing and is allowed by every seccomp profile that lets Rust programs run.
