@@ -21,9 +21,16 @@ impl Running {
     /// # Panics
     /// When it does not start.
     pub fn start(program: &Path, arguments: &[&str]) -> Running {
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        Running::run(Command::new(program).args(arguments))
+    }
+
+    /// The same for a command that is made already.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn run(command: &mut Command) -> Running {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let output = BufReader::new(child.stdout.take().expect("it is a pipe"));
         let mut running = Running { child, output };
         running.line();
@@ -38,6 +45,16 @@ impl Running {
         let mut running = Running::start(program, arguments);
         assert_eq!(running.line(), "ready");
         running
+    }
+
+    /// Ends it as Ctrl-C does and waits for its end; tells whether it calls that a failure.
+    ///
+    /// # Panics
+    /// When no signal can be sent.
+    pub fn interrupt(&mut self) -> bool {
+        let sent = Command::new("kill").args(["-INT", &self.pid().to_string()]).status();
+        assert!(sent.expect("kill is there").success());
+        !self.child.wait().expect("it is our child").success()
     }
 
     /// Its process id.

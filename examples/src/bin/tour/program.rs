@@ -36,10 +36,14 @@ impl Program {
     ) -> io::Result<Program> {
         let mut command = Command::new(folder.join(name));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-        let switch = if agent { "" } else { "RGOPS=off " };
-        if !agent {
+        // Whatever our own environment says: the tour is about programs with an agent, but for one.
+        let switch = if agent {
+            command.env_remove("RGOPS");
+            ""
+        } else {
             command.env("RGOPS", "off");
-        }
+            "RGOPS=off "
+        };
         println!("\n$ {switch}{} &", [&[name], arguments].concat().join(" "));
         let mut child = command.kill_on_drop(true).spawn()?;
         let output = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
