@@ -55,8 +55,12 @@ pub(crate) async fn collect(
 
     let mut gathered = 0;
     let mut told: Option<Instant> = None;
-    let mut ended_early = false;
+    let mut ended_early = None;
     while started.elapsed() < duration {
+        if !sampler.is_undisturbed() {
+            ended_early = Some("the program installed a SIGPROF handler of its own");
+            break;
+        }
         let tick = sampler.tick();
         gathered += tick.samples.len() as u64;
         send(tick, sink).await?;
@@ -67,18 +71,19 @@ pub(crate) async fn collect(
         }
         let pause = TICK.min(duration.saturating_sub(started.elapsed()));
         if tokio::time::timeout(pause, finish.requested()).await.is_ok() {
-            ended_early = true;
+            ended_early = Some("asked to end");
             break;
         }
     }
     // Objects loaded since the last tick must be known to the last samples.
     send(sampler.tick(), sink).await?;
+    let period_ns = sampler.period_ns();
     let (samples, totals) = sampler.stop();
     send(Tick { samples, modules: None }, sink).await?;
     context.counters.dropped.add(totals.dropped_ring + totals.dropped_cache);
-    let mut notes = notes(&totals);
-    if ended_early {
-        let why = format!("asked to end after {} ms", totals.duration_ns / 1_000_000);
+    let mut notes = notes(&totals, period_ns);
+    if let Some(reason) = ended_early {
+        let why = format!("{reason} after {} ms", totals.duration_ns / 1_000_000);
         notes.push(Note { kind: NoteKind::EndedEarly, what: "profile".to_owned(), count: 1, why });
     }
     send_totals(totals, sink).await?;
@@ -108,8 +113,13 @@ async fn send_totals(mut totals: CpuTotals, sink: &Sink) -> Result<(), Stop> {
 }
 
 /// What the profile lacks, for the client.
-pub(crate) fn notes(totals: &CpuTotals) -> Vec<Note> {
+pub(crate) fn notes(totals: &CpuTotals, period_ns: u64) -> Vec<Note> {
     let unsampled_ms = totals.unsampled_cpu_ns / 1_000_000;
+    // 20 periods without a sample do not happen by chance (e^-20), timers being regular even less.
+    let enough_ns = period_ns.saturating_mul(20).max(100_000_000);
+    let silent =
+        totals.threads.iter().filter(|thread| thread.weight == 0 && thread.cpu_ns > enough_ns).count();
+    let silent = (silent as u64).saturating_sub(totals.timer_failures);
     [
         (NoteKind::Dropped, "sample weights", totals.dropped_ring, "the ring was full"),
         (
@@ -126,6 +136,7 @@ pub(crate) fn notes(totals: &CpuTotals) -> Vec<Note> {
             "a frame without unwind data or frame pointer hides its callers",
         ),
         (NoteKind::Missing, "threads", totals.timer_failures, "no CPU timer could be made for them"),
+        (NoteKind::Missing, "threads", silent, "they used CPU but took no signal: they block SIGPROF"),
         (
             NoteKind::Missing,
             "ms of CPU time",

@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use rgops_protocol::reply::stack::{Capture, SystemCall, ThreadStack};
 use rgops_protocol::reply::{Known, Module, Stack, StackEnd};
 
+use super::ring;
 use super::session::Operation;
 use super::signal;
-use super::unwind::MAX_DEPTH;
 use super::{EngineError, clock};
 use crate::procfs;
 
 /// How long a thread may be silent while nobody else answers either. A runnable thread answers
 /// when it gets a CPU: on a loaded machine that takes a while.
 const SILENCE: Duration = Duration::from_millis(500);
-/// Words of ring a thread gets at least; most stacks are much shorter than the limit.
-const WORDS_PER_THREAD: usize = 128;
+/// An answer that found no unwinding place is asked for again after this long without news.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// Threads whose `/proc` files are read before other connections get their turn.
 const THREADS_PER_TURN: usize = 64;
 
@@ -45,8 +45,8 @@ pub(crate) async fn dump() -> Result<Dump, EngineError> {
     let proc = |error| EngineError::Proc { file: "task", error };
     let own = procfs::threads::own_id().map_err(proc)?;
     let (tids, found) = procfs::threads::ids().map_err(proc)?;
-    let words = (tids.len() * WORDS_PER_THREAD).max(8 * MAX_DEPTH);
-    let mut operation = Operation::begin(words)?;
+    // Room for every thread at the depth limit, and some to ask again; untouched it costs nothing.
+    let mut operation = Operation::begin((tids.len() + 64) * ring::LONGEST_RECORD)?;
 
     let mut vanished = 0;
     let mut threads = Vec::with_capacity(tids.len());
@@ -77,8 +77,7 @@ pub(crate) async fn dump() -> Result<Dump, EngineError> {
     }
     let last_answer = take_answers(&mut operation, &mut threads, waiting).await;
     let handler_stays = !operation.give_back_handler();
-    let dropped = operation.losses().ring.load(std::sync::atomic::Ordering::Relaxed)
-        + operation.losses().cache.load(std::sync::atomic::Ordering::Relaxed);
+    let dropped = operation.lost_weight();
     threads.retain(|thread| {
         let is_gone =
             matches!(thread.capture, Capture::Failed { .. }) && clock::thread_cpu_ns(thread.tid).is_err();
@@ -96,13 +95,15 @@ pub(crate) async fn dump() -> Result<Dump, EngineError> {
     })
 }
 
-/// Takes answers until all came or none did for [`SILENCE`]; says when the last one came.
+/// Takes answers until all came or none did for [`SILENCE`]; says when the last one came. Many
+/// threads waking at once may find all places to unwind in taken: those are asked again.
 async fn take_answers(
     operation: &mut Operation,
     threads: &mut [ThreadStack],
     mut waiting: HashMap<u32, usize>,
 ) -> Instant {
     let mut last_answer = Instant::now();
+    let mut asked_at_losses = 0;
     loop {
         operation.drain(|record, frames| {
             if let Some(at) = waiting.remove(&record.tid) {
@@ -115,6 +116,14 @@ async fn take_answers(
         }
         if last_answer.elapsed() > SILENCE {
             break;
+        }
+        let losses = operation.lost_weight();
+        if losses > asked_at_losses && last_answer.elapsed() > ASK_AGAIN {
+            asked_at_losses = losses;
+            for tid in waiting.keys() {
+                // One that has ended is found out below.
+                let _ = signal::send(*tid, operation.signal_value(*tid));
+            }
         }
         // The shortest sleep the runtime knows is a millisecond.
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -189,6 +198,8 @@ fn parse_system_call(text: &str) -> Option<SystemCall> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[test]

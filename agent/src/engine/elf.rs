@@ -113,17 +113,12 @@ impl Object {
             .iter()
             .find(|segment| segment.kind == PT_GNU_EH_FRAME)
             .and_then(|segment| unwind_ranges(bias, segment, segments, &copy));
-        let mut object = Object { header_svma, code, unwind, build_id: Vec::new() };
-        for note in segments.iter().filter(|segment| segment.kind == PT_NOTE) {
+        let build_id = segments.iter().filter(|segment| segment.kind == PT_NOTE).find_map(|note| {
             let mut bytes = vec![0; note.file_size.min(MAX_NOTE_BYTES) as usize];
-            if copy(bias.wrapping_add(note.svma), &mut bytes).is_ok() {
-                if let Some(build_id) = build_id(&bytes) {
-                    object.build_id = build_id;
-                    break;
-                }
-            }
-        }
-        Ok(object)
+            copy(bias.wrapping_add(note.svma), &mut bytes).ok()?;
+            build_id(&bytes)
+        });
+        Ok(Object { header_svma, code, unwind, build_id: build_id.unwrap_or_default() })
     }
 }
 

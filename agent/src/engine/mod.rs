@@ -40,6 +40,8 @@ mod session;
 mod signal;
 mod stack_memory;
 pub(crate) mod system;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod unwind;
 
@@ -58,6 +60,8 @@ pub(crate) enum EngineError {
     Random(String),
     #[error("no CPU timer can be made: {0}")]
     Timer(std::io::Error),
+    #[error("no memory can be mapped for the capture: {0}")]
+    Memory(std::io::Error),
 }
 
 impl EngineError {
@@ -69,6 +73,7 @@ impl EngineError {
             EngineError::Handler(_) | EngineError::Timer(_) => {
                 (Code::Unsupported, "allow rt_sigaction and timer_create in the seccomp profile")
             }
+            EngineError::Memory(_) => (Code::Unsupported, "raise the limit of address space (ulimit -v)"),
             EngineError::Random(_) => (Code::Internal, ""),
         };
         Error::new(code, what, self.to_string(), fix)

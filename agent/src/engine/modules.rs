@@ -12,6 +12,7 @@ use framehop::{ExplicitModuleSectionInfo, Unwinder as _};
 use rgops_protocol::reply::Module;
 
 use super::elf::Object;
+use super::memory::Pages;
 use super::{EngineError, arch, memory};
 use crate::procfs;
 
@@ -25,7 +26,7 @@ const MAX_MODULES: usize = 4096;
 #[derive(Clone)]
 pub(super) enum UnwindData {
     Mapped(&'static [u8]),
-    Copied(Arc<[u8]>),
+    Copied(Arc<Pages>),
 }
 
 impl Default for UnwindData {
@@ -169,9 +170,9 @@ fn in_executable() -> u64 {
 
 fn copied(bias: u64, range: &std::ops::Range<u64>) -> Option<UnwindData> {
     let length = range.end.checked_sub(range.start).filter(|length| *length <= MAX_COPY_BYTES)?;
-    let mut bytes = vec![0; length as usize];
+    let mut bytes = Pages::zeroed(length as usize).ok()?;
     memory::copy(bias.wrapping_add(range.start), &mut bytes).ok()?;
-    Some(UnwindData::Copied(bytes.into()))
+    Some(UnwindData::Copied(Arc::new(bytes)))
 }
 
 /// Objects with code: each run of mappings of one file that begins at its offset 0, and the vdso.
@@ -189,8 +190,12 @@ fn parse_maps(maps: &str) -> Vec<Key> {
             continue;
         }
         match objects.last_mut() {
+            // lld lays small files out so that their code is mapped from offset 0 once more.
             Some((key, executable))
-                if mapping.offset != 0 && key.inode == mapping.inode && key.path == mapping.path =>
+                if key.inode == mapping.inode
+                    && key.path == mapping.path
+                    && (mapping.offset != 0
+                        || (mapping.executable && !*executable && key.end == mapping.start)) =>
             {
                 key.end = mapping.end;
                 *executable |= mapping.executable;
@@ -238,6 +243,8 @@ impl<'l> Mapping<'l> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[test]
@@ -267,5 +274,13 @@ mod tests {
         assert_eq!(objects.len(), 2);
         assert_eq!((objects[0].start, objects[0].end, &*objects[0].path), (0x7f00, 0x7f30, "/lib/a b.so"));
         assert_eq!(objects[1].path, "[vdso]");
+        let lld = "\
+7000-8000 r--p 00000000 08:01 42                         /lib/small.so
+8000-9000 r-xp 00000000 08:01 42                         /lib/small.so
+9000-a000 rw-p 00000000 08:01 42                         /lib/small.so
+";
+        let objects = parse_maps(lld);
+        assert_eq!(objects.len(), 1);
+        assert_eq!((objects[0].start, objects[0].end), (0x7000, 0x9000));
     }
 }

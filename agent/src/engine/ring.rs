@@ -8,10 +8,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use std::io;
+
 use rgops_protocol::reply::StackEnd;
+
+use super::memory::Pages;
+use super::unwind::MAX_DEPTH;
 
 /// Words of a record before its frames.
 const HEADER_WORDS: u64 = 4;
+
+/// Words of the longest record.
+pub(super) const LONGEST_RECORD: usize = HEADER_WORDS as usize + MAX_DEPTH;
 
 /// What a record holds besides the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,25 +32,26 @@ pub(super) struct Record {
 }
 
 pub(super) struct Ring {
-    /// A power of two of them.
-    words: Box<[AtomicU64]>,
+    pages: Pages,
+    /// Words in the ring, less one; they are a power of two.
+    mask: u64,
     head: AtomicU64,
     tail: AtomicU64,
 }
 
 impl Ring {
     /// A ring of at least `words` words. Memory is taken from the system only as it is written to.
-    pub(super) fn with_words(words: usize) -> Ring {
+    pub(super) fn with_words(words: usize) -> io::Result<Ring> {
         let count = words.next_power_of_two();
-        let words = Box::into_raw(vec![0u64; count].into_boxed_slice()) as *mut [AtomicU64];
-        // SAFETY: AtomicU64 has the size, alignment and bit validity of u64, and the box is not used
-        // elsewhere. Going through zeroed plain words leaves the pages untouched until written.
-        let words = unsafe { Box::from_raw(words) };
-        Ring { words, head: AtomicU64::new(0), tail: AtomicU64::new(0) }
+        let pages = Pages::zeroed(count * size_of::<AtomicU64>())?;
+        Ok(Ring { pages, mask: count as u64 - 1, head: AtomicU64::new(0), tail: AtomicU64::new(0) })
     }
 
     fn word(&self, at: u64) -> &AtomicU64 {
-        &self.words[(at & (self.words.len() as u64 - 1)) as usize]
+        let words = self.pages.as_ptr().cast::<AtomicU64>();
+        // SAFETY: the index is at most `mask`, so inside the mapping, which is page-aligned, lives as
+        // long as `self` and is only ever used through these atomics.
+        unsafe { &*words.add((at & self.mask) as usize) }
     }
 
     /// Adds a record; `false` when there is no room. Called from signal handlers.
@@ -52,7 +61,7 @@ impl Ring {
         loop {
             // Wrapping: writers and the reader may both have passed our `head` since it was loaded.
             let taken = (head + length).wrapping_sub(self.tail.load(Ordering::Acquire));
-            if taken > self.words.len() as u64 {
+            if taken > self.mask + 1 {
                 let moved = self.head.load(Ordering::Relaxed);
                 if moved == head {
                     return false;
@@ -107,6 +116,8 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     fn record(tid: u32) -> Record {
@@ -115,7 +126,7 @@ mod tests {
 
     #[test]
     fn records_come_out_as_they_went_in_and_a_full_ring_refuses() {
-        let ring = Ring::with_words(16);
+        let ring = Ring::with_words(16).unwrap();
         assert!(ring.push(record(1), &[10, 11]));
         assert!(ring.push(record(2), &[20; 6]));
         assert!(!ring.push(record(3), &[]), "16 words are taken");
@@ -127,7 +138,7 @@ mod tests {
 
     #[test]
     fn many_writers_lose_nothing_that_was_accepted() {
-        let ring = Ring::with_words(1 << 12);
+        let ring = Ring::with_words(1 << 12).unwrap();
         let accepted = AtomicU64::new(0);
         let mut seen = 0u64;
         std::thread::scope(|scope| {

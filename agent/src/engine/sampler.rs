@@ -7,7 +7,7 @@ use rgops_protocol::reply::cpu::{CpuSample, CpuThread, CpuTotals};
 use rgops_protocol::reply::{Module, Stack};
 use std::sync::atomic::Ordering;
 
-use super::session::Operation;
+use super::session::{self, Operation};
 use super::timers::CpuTimer;
 use super::{EngineError, clock};
 use crate::procfs;
@@ -20,6 +20,8 @@ const MODULES_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_ENDED: usize = 4096;
 /// Words of the ring: 2 MiB, of which only what is used is taken from the system.
 const RING_WORDS: usize = 1 << 18;
+/// And at least so many for each CPU: 50 signals (a tick at 1000 a second) of 100 frames.
+const RING_WORDS_PER_CPU: usize = 1 << 13;
 
 /// A running sampler. Dropping it gives everything back.
 pub(crate) struct CpuSampler {
@@ -68,7 +70,7 @@ impl CpuSampler {
     pub(crate) fn start(hz: u32) -> Result<CpuSampler, EngineError> {
         let proc = |error| EngineError::Proc { file: "task", error };
         let agent_tid = procfs::threads::own_id().map_err(proc)?;
-        let operation = Operation::begin(RING_WORDS)?;
+        let operation = Operation::begin(RING_WORDS.max(session::cpus() * RING_WORDS_PER_CPU))?;
         let now = Instant::now();
         let mut sampler = CpuSampler {
             threads: HashMap::new(),
@@ -90,12 +92,17 @@ impl CpuSampler {
             random: clock::monotonic_ns() | 1,
         };
         sampler.scan()?;
-        if sampler.threads.values().all(|thread| !thread.is_armed) {
-            if let Some(error) = sampler.timer_error.take() {
-                return Err(EngineError::Timer(error));
-            }
+        let is_any_armed = sampler.threads.values().any(|thread| thread.is_armed);
+        match sampler.timer_error.take() {
+            Some(error) if !is_any_armed => Err(EngineError::Timer(error)),
+            _ => Ok(sampler),
         }
-        Ok(sampler)
+    }
+
+    /// Whether samples still come. `false` when the program installed a SIGPROF handler of its own:
+    /// that one now gets the ticks, so the profile should end.
+    pub(crate) fn is_undisturbed(&self) -> bool {
+        self.operation.handler_is_ours()
     }
 
     /// CPU time one weight stands for, in nanoseconds.

@@ -11,11 +11,11 @@ use super::modules::Modules;
 use super::ring::{Record, Ring};
 use super::signal::{self, Tick};
 use super::unwind::{self, Workspace};
-use super::{EngineError, clock};
+use super::{EngineError, clock, stack_memory};
 
 /// So many handlers can unwind at the same time, and two a CPU; one more finds no place and is counted.
-const PLACES: usize = 32;
-/// No more than these, for memory's sake.
+const PLACES: usize = 16;
+/// No more than these, for memory's sake: each takes 36 KiB.
 const MAX_PLACES: usize = 512;
 
 /// How long to wait for a handler that does not come out before its session is leaked.
@@ -70,10 +70,11 @@ impl Place {
     }
 }
 
-fn places() -> usize {
+/// CPUs threads of this process may be on at the same time.
+pub(super) fn cpus() -> usize {
     // SAFETY: sysconf(3) takes any number and touches no memory of ours.
     let processors = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
-    (2 * processors.max(0) as usize).clamp(PLACES, MAX_PLACES)
+    processors.max(1) as usize
 }
 
 /// The right to be the one operation; given back when dropped.
@@ -123,13 +124,14 @@ impl Operation {
         let claim = Claim::take()?;
         let mut magic = [0; 4];
         getrandom::fill(&mut magic).map_err(|error| EngineError::Random(error.to_string()))?;
+        let places = (2 * cpus()).clamp(PLACES, MAX_PLACES);
         let place = || Place { taken: AtomicBool::new(false), workspace: UnsafeCell::new(Workspace::new()) };
         let session = Session {
             // Never the upper half of a pointer somebody else's timer carries, nor 0.
             magic: u32::from_ne_bytes(magic) | 0x8000_0001,
-            ring: Ring::with_words(ring_words),
+            ring: Ring::with_words(ring_words).map_err(EngineError::Memory)?,
             modules: AtomicPtr::new(Box::into_raw(Box::new(Modules::read(None)?))),
-            places: (0..places()).map(|_| place()).collect(),
+            places: (0..places).map(|_| place()).collect(),
             stale: AtomicBool::new(false),
             losses: Losses::default(),
         };
@@ -159,6 +161,11 @@ impl Operation {
 
     pub(super) fn losses(&self) -> &Losses {
         &self.session().losses
+    }
+
+    /// Weight of what was captured in vain so far: no place to unwind in, or no room in the ring.
+    pub(super) fn lost_weight(&self) -> u64 {
+        self.losses().ring.load(Ordering::Relaxed) + self.losses().cache.load(Ordering::Relaxed)
     }
 
     pub(super) fn module_list(&self) -> Vec<Module> {
@@ -205,6 +212,11 @@ impl Operation {
         let mut workspace = Box::new(Workspace::new());
         let frames = unwind::walk(Registers::here(), self.modules(), &mut workspace);
         (frames.addresses.to_vec(), frames.end)
+    }
+
+    /// Whether signals still come to our handler, not to one installed over it.
+    pub(super) fn handler_is_ours(&self) -> bool {
+        self.installed.as_ref().is_some_and(signal::Installed::is_current)
     }
 
     /// Gives the signal handler back early; `false` when another was installed over it and stays.
@@ -262,11 +274,15 @@ pub(super) fn handle(tick: Option<Tick>, registers: impl FnOnce() -> Registers) 
 
 impl Session {
     fn capture(&self, tick: Tick, registers: Registers) {
-        let losses = &self.losses;
+        if !stack_memory::has_room_to_walk() {
+            self.losses.lost_walks.fetch_add(1, Ordering::Relaxed);
+            self.record(tick, &[registers.pc], StackEnd::Lost);
+            return;
+        }
         let first = tick.tid() as usize;
-        let places = (0..self.places.len()).map(|at| &self.places[(first + at) % self.places.len()]);
-        let Some(place) = places.into_iter().find(|place| place.take()) else {
-            losses.cache.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
+        let mut places = (0..self.places.len()).map(|at| &self.places[(first + at) % self.places.len()]);
+        let Some(place) = places.find(|place| place.take()) else {
+            self.losses.cache.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
             return;
         };
         // SAFETY: never null while the session is published; not freed while `INSIDE` is raised.
@@ -276,18 +292,21 @@ impl Session {
         let frames = unwind::walk(registers, modules, workspace);
 
         match frames.end {
-            StackEnd::DepthLimit => drop(losses.truncated.fetch_add(1, Ordering::Relaxed)),
-            StackEnd::Lost => drop(losses.lost_walks.fetch_add(1, Ordering::Relaxed)),
+            StackEnd::DepthLimit => drop(self.losses.truncated.fetch_add(1, Ordering::Relaxed)),
+            StackEnd::Lost => drop(self.losses.lost_walks.fetch_add(1, Ordering::Relaxed)),
             StackEnd::Root | StackEnd::NotCaptured => {}
         }
         if frames.met_unknown {
             self.stale.store(true, Ordering::Relaxed);
         }
-        let record =
-            Record { tid: tick.tid(), weight: tick.weight, time_ns: clock::monotonic_ns(), end: frames.end };
-        if !self.ring.push(record, frames.addresses) {
-            losses.ring.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
-        }
+        self.record(tick, frames.addresses, frames.end);
         place.taken.store(false, Ordering::Release);
+    }
+
+    fn record(&self, tick: Tick, addresses: &[u64], end: StackEnd) {
+        let record = Record { tid: tick.tid(), weight: tick.weight, time_ns: clock::monotonic_ns(), end };
+        if !self.ring.push(record, addresses) {
+            self.losses.ring.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
+        }
     }
 }

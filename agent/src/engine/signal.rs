@@ -183,10 +183,15 @@ impl Installed {
         Ok(Installed { former, entry })
     }
 
+    /// Whether ours is the handler SIGPROF goes to now.
+    pub(super) fn is_current(&self) -> bool {
+        exchange(None).is_ok_and(|current| self.entry.is(&current))
+    }
+
     /// Puts the former disposition back. `false` when a handler was installed over ours meanwhile:
     /// it stays, and may go on calling ours, which then only passes on.
     pub(super) fn give_back(self) -> bool {
-        let is_ours = exchange(None).is_ok_and(|current| self.entry.is(&current));
+        let is_ours = self.is_current();
         self.entry.is_buried.store(!is_ours, Ordering::SeqCst);
         if !is_ours {
             return false;

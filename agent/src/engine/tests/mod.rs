@@ -1,0 +1,156 @@
+//! The engine on this test process itself: one capture at a time, real threads, real signals.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod dump;
+mod give_back;
+mod profile;
+mod torture;
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rgops_protocol::reply::Module;
+use rgops_protocol::reply::cpu::{CpuSample, CpuTotals};
+
+use super::sampler::CpuSampler;
+use crate::procfs;
+
+/// The engine serves one capture at a time, and dispositions belong to the whole process.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// What a finished profile brought.
+struct Profile {
+    samples: Vec<CpuSample>,
+    modules: Vec<Module>,
+    totals: CpuTotals,
+}
+
+impl Profile {
+    fn weight_of(&self, tid: u32) -> u64 {
+        self.samples.iter().filter(|sample| sample.tid == tid).map(|sample| u64::from(sample.weight)).sum()
+    }
+
+    fn cpu_ns_of(&self, tid: u32) -> u64 {
+        self.totals.threads.iter().find(|thread| thread.tid == tid).unwrap().cpu_ns
+    }
+}
+
+/// Profiles this process until `until` says so, from the calling thread.
+fn profile(hz: u32, mut until: impl FnMut(&CpuSampler) -> bool) -> Profile {
+    let mut sampler = CpuSampler::start(hz).unwrap();
+    let (mut samples, mut modules) = (Vec::new(), HashMap::new());
+    while !until(&sampler) {
+        let tick = sampler.tick();
+        samples.extend(tick.samples);
+        for module in tick.modules.into_iter().flatten() {
+            modules.insert(module.start_avma, module);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (last, totals) = sampler.stop();
+    samples.extend(last);
+    Profile { samples, modules: modules.into_values().collect(), totals }
+}
+
+fn for_time(time: Duration) -> impl FnMut(&CpuSampler) -> bool {
+    let deadline = Instant::now() + time;
+    move |_| Instant::now() >= deadline
+}
+
+/// A thread of the test; it ends, and is joined, when this is dropped.
+struct Worker {
+    tid: u32,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Runs `work` again and again.
+    fn repeat(mut work: impl FnMut() + Send + 'static) -> Worker {
+        let (tell, told) = mpsc::channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = std::thread::spawn(move || {
+            tell.send(procfs::threads::own_id().unwrap()).unwrap();
+            while !stopped.load(Ordering::Relaxed) {
+                work();
+            }
+        });
+        Worker { tid: told.recv().unwrap(), stop, thread: Some(thread) }
+    }
+
+    fn spinning() -> Worker {
+        Worker::repeat(spin)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
+}
+
+#[inline(never)]
+fn spin() {
+    let mut number = 1u64;
+    for step in 0..100_000u64 {
+        number = number.wrapping_mul(31).wrapping_add(black_box(step));
+    }
+    black_box(number);
+}
+
+/// Calls `last` below `depth` frames of its own.
+#[inline(never)]
+fn deep(depth: u32, last: &mut dyn FnMut()) -> u32 {
+    if depth == 0 {
+        last();
+        return 0;
+    }
+    black_box(deep(depth - 1, last)) + 1
+}
+
+/// Waits for `condition`, at most 10 s.
+fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < deadline, "never came: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Waits until a thread sleeps in the kernel.
+fn wait_asleep(tid: u32) {
+    eventually("sleep", || procfs::threads::stat(tid).unwrap().state == 'S');
+}
+
+fn disposition() -> (usize, i32) {
+    // SAFETY: plain data, valid when zeroed.
+    let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: asks only; `old` is ours.
+    assert_eq!(unsafe { libc::sigaction(libc::SIGPROF, std::ptr::null(), &mut old) }, 0);
+    (old.sa_sigaction, old.sa_flags)
+}
+
+fn set_disposition(handler: usize, flags: i32) {
+    // SAFETY: plain data, valid when zeroed.
+    let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
+    new.sa_sigaction = handler;
+    new.sa_flags = flags;
+    // SAFETY: `handler` is SIG_DFL, SIG_IGN or a handler of this test that only counts.
+    assert_eq!(unsafe { libc::sigaction(libc::SIGPROF, &new, std::ptr::null_mut()) }, 0);
+}
