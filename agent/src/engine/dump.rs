@@ -174,7 +174,7 @@ fn describe(tid: u32, own: u32) -> Option<ThreadStack> {
 }
 
 /// Name, state and blocked signals (field 32 of proc(5), the first 31 signals) of a `stat` line.
-fn parse_stat(text: &str) -> Option<(String, char, u64)> {
+pub(super) fn parse_stat(text: &str) -> Option<(String, char, u64)> {
     let (head, rest) = text.rsplit_once(')')?;
     let (_, name) = head.split_once('(')?;
     let mut fields = rest.split_ascii_whitespace();

@@ -7,6 +7,7 @@ use rgops_protocol::reply::cpu::{CpuSample, CpuThread, CpuTotals};
 use rgops_protocol::reply::{Module, Stack};
 use std::sync::atomic::Ordering;
 
+use super::dump;
 use super::session::{self, Operation};
 use super::timers::CpuTimer;
 use super::{EngineError, clock};
@@ -14,6 +15,8 @@ use crate::procfs;
 
 /// Threads that begin are found after at most this long.
 const SCAN_INTERVAL: Duration = Duration::from_millis(50);
+/// A scan may take one part in so many of the time: with 8000 threads it takes 10 ms.
+const SCAN_SHARE: u32 = 20;
 /// Loaded and unloaded objects are looked for this often, and at once when an address is unknown.
 const MODULES_INTERVAL: Duration = Duration::from_secs(1);
 /// Threads that ended in the window and are listed one by one; the others share an entry.
@@ -35,24 +38,38 @@ pub(crate) struct CpuSampler {
     process_cpu_ns: u64,
     agent_cpu_ns: u64,
     agent_tid: u32,
-    scanned: Option<Instant>,
+    scan_due: Instant,
     modules_read: Instant,
+    /// How long unknown addresses do not make us read the modules again.
+    modules_pause: Duration,
     modules_sent: bool,
     samples: u64,
     weight: u64,
     timer_failures: u64,
+    /// CPU time of threads while they had no timer.
+    unarmed_ns: u64,
     timer_error: Option<std::io::Error>,
     random: u64,
 }
 
 struct Sampled {
-    /// Held for its drop; `None` also when none could be made.
-    timer: Option<CpuTimer>,
-    is_armed: bool,
+    timer: Timer,
     name: String,
     first_ns: u64,
     last_ns: u64,
     weight: u64,
+}
+
+/// A thread's timer, deleted when dropped.
+enum Timer {
+    Running(#[expect(dead_code, reason = "held for its drop")] CpuTimer),
+    /// The thread blocks SIGPROF: a signal would stay pending, for its sigwait(3) or signalfd(2) to
+    /// find. New threads block everything for a moment, so it is looked at again.
+    Blocked,
+    /// None could be made.
+    Failed,
+    /// The profile has ended.
+    Deleted,
 }
 
 /// What a tick brought.
@@ -82,17 +99,19 @@ impl CpuSampler {
             process_cpu_ns: clock::process_cpu_ns(),
             agent_cpu_ns: clock::own_cpu_ns(),
             agent_tid,
-            scanned: None,
+            scan_due: now,
             modules_read: now,
+            modules_pause: Duration::ZERO,
             modules_sent: false,
             samples: 0,
             weight: 0,
             timer_failures: 0,
+            unarmed_ns: 0,
             timer_error: None,
             random: clock::monotonic_ns() | 1,
         };
         sampler.scan()?;
-        let is_any_armed = sampler.threads.values().any(|thread| thread.is_armed);
+        let is_any_armed = sampler.threads.values().any(|thread| matches!(thread.timer, Timer::Running(_)));
         match sampler.timer_error.take() {
             Some(error) if !is_any_armed => Err(EngineError::Timer(error)),
             _ => Ok(sampler),
@@ -113,15 +132,23 @@ impl CpuSampler {
     /// Takes samples out, arms new threads and looks for loaded objects when these are due. To be
     /// called every 50 ms or so.
     pub(crate) fn tick(&mut self) -> Tick {
-        if self.scanned.is_none_or(|scanned| scanned.elapsed() >= SCAN_INTERVAL) {
+        if Instant::now() >= self.scan_due {
             // Unreadable for a moment: the next scan makes up for it.
             let _ = self.scan();
         }
         let mut modules = (!self.modules_sent).then(|| self.operation.module_list());
         self.modules_sent = true;
-        if self.operation.take_stale() || self.modules_read.elapsed() >= MODULES_INTERVAL {
+        let is_due = self.modules_read.elapsed() >= MODULES_INTERVAL;
+        if is_due || self.modules_read.elapsed() >= self.modules_pause && self.operation.take_stale() {
+            let began = Instant::now();
+            let new = self.operation.refresh_modules();
             self.modules_read = Instant::now();
-            modules = self.operation.refresh_modules().or(modules);
+            // Code made at run time stays unknown: then the list is read less and less often.
+            self.modules_pause = match new {
+                Some(_) => began.elapsed() * SCAN_SHARE,
+                None => (2 * self.modules_pause).max(SCAN_INTERVAL).min(MODULES_INTERVAL),
+            };
+            modules = new.or(modules);
         }
         Tick { samples: self.drain(), modules }
     }
@@ -131,17 +158,17 @@ impl CpuSampler {
         let duration_ns = self.started.elapsed().as_nanos() as u64;
         let process_cpu_ns = clock::process_cpu_ns().saturating_sub(self.process_cpu_ns);
         let agent_cpu_ns = clock::own_cpu_ns().saturating_sub(self.agent_cpu_ns);
+        let mut unarmed_ns = self.unarmed_ns;
         for (tid, thread) in &mut self.threads {
             if let Ok(cpu_ns) = clock::thread_cpu_ns(*tid) {
                 thread.last_ns = cpu_ns;
             }
-            thread.timer = None;
+            unarmed_ns += thread.unarmed_ns();
+            thread.timer = Timer::Deleted;
         }
         // Timers are gone; signals still on their way are handled, or discarded, by now.
         self.operation.give_back_handler();
         let samples = self.drain();
-        let unarmed = self.threads.values().filter(|thread| !thread.is_armed);
-        let unarmed_ns: u64 = unarmed.map(|thread| thread.last_ns.saturating_sub(thread.first_ns)).sum();
         let mut threads = std::mem::take(&mut self.ended);
         threads.extend(self.threads.drain().map(|(tid, thread)| thread.into_reply(tid, false)));
         threads.sort_by_key(|thread| thread.tid);
@@ -161,7 +188,7 @@ impl CpuSampler {
             agent_cpu_ns,
             unsampled_cpu_ns: process_cpu_ns
                 .saturating_sub(agent_cpu_ns)
-                .saturating_sub(sampled_ns - unarmed_ns),
+                .saturating_sub(sampled_ns.saturating_sub(unarmed_ns)),
             threads,
             samples: self.samples,
             weight: self.weight,
@@ -179,43 +206,70 @@ impl CpuSampler {
     fn scan(&mut self) -> Result<(), EngineError> {
         let proc = |error| EngineError::Proc { file: "task", error };
         let (tids, _) = procfs::threads::ids().map_err(proc)?;
-        self.scanned = Some(Instant::now());
-        let ended = &mut self.ended;
+        let began = Instant::now();
+        let (ended, unarmed_ns) = (&mut self.ended, &mut self.unarmed_ns);
+        let mut again = Vec::new();
         self.threads.retain(|tid, thread| match clock::thread_cpu_ns(*tid) {
-            Ok(cpu_ns) => {
+            // A clock that went back is another thread's, with the same id.
+            Ok(cpu_ns) if cpu_ns >= thread.last_ns => {
+                if matches!(thread.timer, Timer::Blocked) && cpu_ns > thread.last_ns {
+                    again.push(*tid);
+                }
                 thread.last_ns = cpu_ns;
                 true
             }
-            Err(_) => {
+            _ => {
+                *unarmed_ns += thread.unarmed_ns();
                 retire(ended, thread.take_reply(*tid));
                 false
             }
         });
-        for tid in tids {
-            if tid != self.agent_tid && !self.threads.contains_key(&tid) {
-                self.arm(tid);
+        for tid in again {
+            let is_blocking = look_at(tid).is_none_or(|(_, is_blocking)| is_blocking);
+            if is_blocking {
+                continue;
+            }
+            let timer = self.timer(tid);
+            if let Some(thread) = self.threads.get_mut(&tid) {
+                self.unarmed_ns += thread.unarmed_ns();
+                thread.timer = timer;
             }
         }
+        for tid in tids {
+            if tid != self.agent_tid && !self.threads.contains_key(&tid) {
+                self.begin(tid);
+            }
+        }
+        self.scan_due = began + SCAN_INTERVAL.max(began.elapsed() * SCAN_SHARE);
         Ok(())
     }
 
-    fn arm(&mut self, tid: u32) {
+    /// Begins to sample a thread that was not known.
+    fn begin(&mut self, tid: u32) {
         let Ok(first_ns) = clock::thread_cpu_ns(tid) else { return };
-        // A random first tick makes the expected number of ticks exactly CPU time / period.
-        let first_tick_ns = 1 + self.next_random() % self.period_ns;
-        let timer = CpuTimer::start(tid, self.operation.signal_value(tid), self.period_ns, first_tick_ns);
-        let is_armed = timer.is_ok();
-        let timer = timer.map_err(|error| self.timer_error = Some(error)).ok();
-        if !is_armed {
+        let Some((name, is_blocking)) = look_at(tid) else { return };
+        let timer = if is_blocking { Timer::Blocked } else { self.timer(tid) };
+        if matches!(timer, Timer::Failed) {
             // It may just have ended; only a thread that lives is one we fail to sample.
             if clock::thread_cpu_ns(tid).is_err() {
                 return;
             }
             self.timer_failures += 1;
         }
-        let name = procfs::threads::stat(tid).map(|stat| stat.name).unwrap_or_default();
-        let thread = Sampled { timer, is_armed, name, first_ns, last_ns: first_ns, weight: 0 };
+        let thread = Sampled { timer, name, first_ns, last_ns: first_ns, weight: 0 };
         self.threads.insert(tid, thread);
+    }
+
+    fn timer(&mut self, tid: u32) -> Timer {
+        // A random first tick makes the expected number of ticks exactly CPU time / period.
+        let first_tick_ns = 1 + self.next_random() % self.period_ns;
+        match CpuTimer::start(tid, self.operation.signal_value(tid), self.period_ns, first_tick_ns) {
+            Ok(timer) => Timer::Running(timer),
+            Err(error) => {
+                self.timer_error = Some(error);
+                Timer::Failed
+            }
+        }
     }
 
     /// xorshift64 (Marsaglia 2003): spreads first ticks, nothing more.
@@ -264,7 +318,22 @@ fn retire(ended: &mut Vec<CpuThread>, thread: CpuThread) {
     }
 }
 
+/// A thread's name, and whether it blocks SIGPROF. `None` when it has ended.
+fn look_at(tid: u32) -> Option<(String, bool)> {
+    let stat = procfs::read(&format!("/proc/self/task/{tid}/stat"), procfs::SMALL_FILE_BYTES).ok()?;
+    let (name, _, blocked) = dump::parse_stat(&stat)?;
+    Some((name, blocked & 1 << (libc::SIGPROF - 1) != 0))
+}
+
 impl Sampled {
+    /// CPU time it used without a timer so far, when it has none.
+    fn unarmed_ns(&self) -> u64 {
+        match self.timer {
+            Timer::Blocked | Timer::Failed => self.last_ns.saturating_sub(self.first_ns),
+            Timer::Running(_) | Timer::Deleted => 0,
+        }
+    }
+
     fn take_reply(&mut self, tid: u32) -> CpuThread {
         CpuThread {
             tid,

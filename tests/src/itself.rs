@@ -1,0 +1,110 @@
+//! A test that is its own target: the test executable started again, to run one ignored test that
+//! listens and says `ready ADDRESS`.
+
+use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rgops_inspect::client::{Client, ClientError, Collected, Endpoint, Timeouts};
+use rgops_protocol::codec::Decode;
+use rgops_protocol::request::Request;
+
+const VARIABLE: &str = "RGOPS_TEST_TARGET";
+
+/// The target's side: whether this process is one; otherwise its test has nothing to do.
+pub fn is_target() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
+/// The target's side: starts the agent and says so, then waits for the other side to write a line.
+///
+/// # Panics
+/// When the agent cannot listen.
+pub fn listen_until_told() {
+    let agent = rgops_agent::listen(rgops_agent::Options::default()).expect("the target listens");
+    println!("\nready {}", agent.address());
+    let _ = std::io::stdin().read_line(&mut String::new());
+}
+
+/// A running target; killed when dropped.
+#[derive(Debug)]
+pub struct Itself {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    address: String,
+    directory: PathBuf,
+}
+
+impl Itself {
+    /// Starts this executable's ignored test `name`.
+    ///
+    /// # Panics
+    /// When it never gets ready.
+    pub fn start(name: &str) -> Itself {
+        static DIRECTORIES: AtomicU32 = AtomicU32::new(0);
+        let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("rgops-itself-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a directory for the socket");
+        let mut child = Command::new(std::env::current_exe().expect("Linux knows it"))
+            .args(["--ignored", "--exact", name, "--nocapture", "--test-threads=1"])
+            .env(VARIABLE, name)
+            .env("RGOPS_DIR", directory.join("sockets"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("this executable starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let address = lines.find_map(|line| line.ok()?.strip_prefix("ready ").map(str::to_owned));
+        let Some(address) = address else {
+            let mut text = String::new();
+            let _ = child.stderr.take().expect("piped").read_to_string(&mut text);
+            panic!("{name} never got ready: {text}");
+        };
+        Itself { child, lines, address, directory }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Asks its agent, and takes the whole answer.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn ask<T: Decode<()>>(&self, request: &Request) -> Result<Collected<T>, ClientError> {
+        let endpoint = Endpoint::Local { path: self.address.as_str().into(), expected: None };
+        let timeouts = Timeouts { connect: Duration::from_secs(10), silence: Duration::from_secs(30) };
+        Ok(Client::connect(&endpoint, timeouts)?.ask(request)?.collect::<T>(&mut |_| {}))
+    }
+
+    /// Tells it to end, and returns what it printed since it was ready.
+    ///
+    /// # Panics
+    /// When it does not end well.
+    pub fn end(mut self) -> String {
+        let _ = self.child.stdin.as_mut().expect("piped").write_all(b"\n");
+        let text: Vec<String> = self.lines.by_ref().map_while(Result::ok).collect();
+        let status = self.child.wait().expect("it was started");
+        let mut errors = String::new();
+        let _ = self.child.stderr.take().expect("piped").read_to_string(&mut errors);
+        assert!(status.success(), "{status}: {}\n{errors}", text.join("\n"));
+        text.join("\n")
+    }
+}
+
+impl Drop for Itself {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
