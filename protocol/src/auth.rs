@@ -118,6 +118,7 @@ impl std::fmt::Debug for Token {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
