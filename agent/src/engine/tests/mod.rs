@@ -1,6 +1,7 @@
 //! The engine on this test process itself: one capture at a time, real threads, real signals.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod collectors;
 mod dump;
 mod give_back;
 mod profile;
