@@ -21,6 +21,12 @@ use crate::procfs;
 const SILENCE: Duration = Duration::from_millis(500);
 /// An answer that found no unwinding place is asked for again after this long without news.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// A silent thread in uninterruptible sleep is waited for this long only.
+const UNINTERRUPTIBLE: Duration = Duration::from_millis(100);
+/// Silent threads are looked at again this often: a few of them, and many.
+const LOOK_AT_FEW: Duration = Duration::from_millis(10);
+const LOOK_AT_ALL: Duration = Duration::from_millis(100);
+const FEW: usize = 64;
 /// Threads whose `/proc` files are read before other connections get their turn.
 const THREADS_PER_TURN: usize = 64;
 
@@ -103,6 +109,7 @@ async fn take_answers(
     mut waiting: HashMap<u32, usize>,
 ) -> Instant {
     let mut last_answer = Instant::now();
+    let mut looked = last_answer;
     let mut asked_at_losses = 0;
     loop {
         operation.drain(|record, frames| {
@@ -117,7 +124,24 @@ async fn take_answers(
         if last_answer.elapsed() > SILENCE {
             break;
         }
-        let losses = operation.lost_weight();
+        let pause = if waiting.len() > FEW { LOOK_AT_ALL } else { LOOK_AT_FEW };
+        if last_answer.max(looked).elapsed() > pause {
+            looked = Instant::now();
+            waiting.retain(|tid, at| {
+                let silent = last_answer.elapsed();
+                let refusal = look_again(*tid, silent);
+                let is_waiting = refusal.is_none();
+                if let Some(reason) = refusal {
+                    threads[*at].capture = Capture::Failed { reason: reason.to_owned() };
+                }
+                is_waiting
+            });
+            continue;
+        }
+        // Beyond the user's limit of pending signals (RLIMIT_SIGPENDING) the kernel sends ours without
+        // its value (kernel/signal.c, __send_signal_locked): it looks foreign.
+        let foreign = operation.losses().foreign.load(std::sync::atomic::Ordering::Relaxed);
+        let losses = operation.lost_weight() + foreign;
         if losses > asked_at_losses && last_answer.elapsed() > ASK_AGAIN {
             asked_at_losses = losses;
             for tid in waiting.keys() {
@@ -137,6 +161,29 @@ async fn take_answers(
     last_answer
 }
 
+/// Why a thread that does not answer never will: it has ended, or what it did has changed since it
+/// was described.
+fn look_again(tid: u32, silent: Duration) -> Option<&'static str> {
+    let Ok(stat) = procfs::read(&format!("/proc/self/task/{tid}/stat"), procfs::SMALL_FILE_BYTES) else {
+        return Some(ENDING);
+    };
+    let (_, state, blocked) = parse_stat(&stat)?;
+    refusal(state, blocked).filter(|_| state != 'D' || silent > UNINTERRUPTIBLE)
+}
+
+const ENDING: &str = "ending";
+
+/// Why a thread takes no signal.
+fn refusal(state: char, blocked: u64) -> Option<&'static str> {
+    match state {
+        'Z' | 'X' | 'x' => Some(ENDING),
+        _ if blocked & 1 << (libc::SIGPROF - 1) != 0 => Some("the thread blocks SIGPROF"),
+        'D' => Some("in uninterruptible sleep (state D): it takes no signal until the kernel is done"),
+        'T' | 't' => Some("stopped (state T), by a signal or a debugger"),
+        _ => None,
+    }
+}
+
 /// What `/proc` says of a thread, and whether it can be signalled (`Capture::Signal`, not captured
 /// yet). `None` when it has ended.
 fn describe(tid: u32, own: u32) -> Option<ThreadStack> {
@@ -152,13 +199,10 @@ fn describe(tid: u32, own: u32) -> Option<ThreadStack> {
     };
     // "0" means that it waits nowhere, or that the kernel hides it.
     let wchan = read("wchan").ok().filter(|wchan| wchan != "0").unwrap_or_default();
-    let failed = |reason: &str| Capture::Failed { reason: reason.to_owned() };
-    let capture = match state {
-        _ if blocked & 1 << (libc::SIGPROF - 1) != 0 => failed("the thread blocks SIGPROF"),
-        'D' => failed("in uninterruptible sleep (state D): it takes no signal until the kernel is done"),
-        'T' | 't' => failed("stopped (state T), by a signal or a debugger"),
-        'Z' | 'X' | 'x' => failed("ending"),
-        _ => Capture::Signal,
+    // A disk may keep a thread in D for a moment only: it is asked.
+    let capture = match refusal(state, blocked).filter(|_| state != 'D') {
+        Some(reason) => Capture::Failed { reason: reason.to_owned() },
+        None => Capture::Signal,
     };
     Some(ThreadStack {
         tid,
