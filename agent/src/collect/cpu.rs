@@ -129,12 +129,7 @@ pub(crate) fn notes(totals: &CpuTotals, period_ns: u64) -> Vec<Note> {
             "too many threads were unwinding at once",
         ),
         (NoteKind::Truncated, "samples", totals.truncated, "their stacks are deeper than the limit"),
-        (
-            NoteKind::Truncated,
-            "samples",
-            totals.lost_walks,
-            "a frame without unwind data or frame pointer hides its callers",
-        ),
+        (NoteKind::Truncated, "samples", totals.lost_walks, super::CALLERS_HIDDEN),
         (NoteKind::Missing, "threads", totals.timer_failures, "no CPU timer could be made for them"),
         (NoteKind::Missing, "threads", silent, "they used CPU but took no signal: they block SIGPROF"),
         (

@@ -24,6 +24,13 @@ use crate::allocator::Allocators;
 use crate::counters::Counters;
 use crate::watched::WatchedRuntimes;
 
+/// Why stacks end before the root, and what mends it.
+const CALLERS_HIDDEN: &str = if cfg!(target_env = "musl") {
+    "a frame without unwind data or frame pointer hides its callers; Rust's musl comes without such data, a build for a gnu target has it"
+} else {
+    "a frame without unwind data or frame pointer hides its callers"
+};
+
 /// What collectors know about the agent they work for.
 #[derive(Debug)]
 pub(crate) struct Context {

@@ -82,12 +82,7 @@ fn notes(dump: &dump::Dump) -> Vec<Note> {
             "these threads could not be captured; each says why",
         ),
         (NoteKind::Truncated, "stacks", ends(StackEnd::DepthLimit), "they are deeper than the limit"),
-        (
-            NoteKind::Truncated,
-            "stacks",
-            ends(StackEnd::Lost),
-            "a frame without unwind data or frame pointer hides its callers",
-        ),
+        (NoteKind::Truncated, "stacks", ends(StackEnd::Lost), super::CALLERS_HIDDEN),
         (NoteKind::Dropped, "threads", u64::from(dump.unlisted), "more threads than can be listed"),
         (
             NoteKind::Approximate,
