@@ -2,8 +2,10 @@
 //! parts into a [`Sink`] and is cancelled by being dropped, so whatever it changes in the process
 //! (signal handlers, timers) it must give back in `Drop`.
 
+#[cfg(target_os = "linux")]
 pub(crate) mod cpu;
 pub(crate) mod memory;
+#[cfg(target_os = "linux")]
 pub(crate) mod stack;
 pub(crate) mod stats;
 pub(crate) mod trace;
@@ -141,11 +143,28 @@ pub(crate) fn answer<'a>(
     finish: &'a mut Finish,
 ) -> Pin<Box<dyn Future<Output = Result<End, Stop>> + Send + 'a>> {
     match request {
+        #[cfg(target_os = "linux")]
         Request::Stack(arguments) => Box::pin(stack::collect(arguments, context, sink, finish)),
         Request::Memory(arguments) => Box::pin(memory::collect(arguments, context, sink, finish)),
         Request::Stats(arguments) => Box::pin(stats::collect(arguments, context, sink, finish)),
         Request::Version(arguments) => Box::pin(version::collect(arguments, context, sink, finish)),
+        #[cfg(target_os = "linux")]
         Request::Cpu(arguments) => Box::pin(cpu::collect(arguments, context, sink, finish)),
         Request::Trace(arguments) => Box::pin(trace::collect(arguments, context, sink, finish)),
+        #[cfg(not(target_os = "linux"))]
+        Request::Stack(_) => Box::pin(std::future::ready(Err(unsupported_here("stack").into()))),
+        #[cfg(not(target_os = "linux"))]
+        Request::Cpu(_) => Box::pin(std::future::ready(Err(unsupported_here("pprof-cpu").into()))),
     }
+}
+
+/// The error of a collector that needs what only Linux has.
+#[cfg(not(target_os = "linux"))]
+fn unsupported_here(command: &str) -> Error {
+    Error::new(
+        Code::Unsupported,
+        format!("cannot answer {command}"),
+        format!("it needs /proc, which {} does not have", std::env::consts::OS),
+        "",
+    )
 }
