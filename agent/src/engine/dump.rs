@@ -171,6 +171,14 @@ fn look_again(tid: u32, silent: Duration) -> Option<&'static str> {
     refusal(state, blocked).filter(|_| state != 'D' || silent > UNINTERRUPTIBLE)
 }
 
+/// Whether a thread with this `syscall` line is in sigtimedwait(2). Meanwhile the kernel shows the
+/// signals it waits for as not blocked (kernel/signal.c, do_sigtimedwait): ours could be taken for its
+/// own.
+pub(super) fn waits_for_signals(system_call: &str) -> bool {
+    let number = system_call.split_ascii_whitespace().next().and_then(|number| number.parse().ok());
+    number == Some(libc::SYS_rt_sigtimedwait)
+}
+
 const ENDING: &str = "ending";
 
 /// Why a thread takes no signal.
@@ -189,7 +197,9 @@ fn refusal(state: char, blocked: u64) -> Option<&'static str> {
 fn describe(tid: u32, own: u32) -> Option<ThreadStack> {
     let read = |file: &str| procfs::read(&format!("/proc/self/task/{tid}/{file}"), procfs::SMALL_FILE_BYTES);
     let (name, state, blocked) = parse_stat(&read("stat").ok()?)?;
-    let system_call = match read("syscall") {
+    let line = read("syscall");
+    let is_waiting = line.as_deref().is_ok_and(waits_for_signals);
+    let system_call = match line {
         Ok(text) => parse_system_call(&text)
             .map_or_else(|| Known::unavailable("the kernel's line is not understood", ""), Known::Value),
         Err(error) => Known::unavailable(
@@ -202,6 +212,9 @@ fn describe(tid: u32, own: u32) -> Option<ThreadStack> {
     // A disk may keep a thread in D for a moment only: it is asked.
     let capture = match refusal(state, blocked).filter(|_| state != 'D') {
         Some(reason) => Capture::Failed { reason: reason.to_owned() },
+        None if is_waiting => Capture::Failed {
+            reason: "it waits for signals (sigwait) and may take ours for its own".to_owned(),
+        },
         None => Capture::Signal,
     };
     Some(ThreadStack {

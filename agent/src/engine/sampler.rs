@@ -64,8 +64,13 @@ struct Sampled {
 enum Timer {
     Running(#[expect(dead_code, reason = "held for its drop")] CpuTimer),
     /// The thread blocks SIGPROF: a signal would stay pending, for its sigwait(3) or signalfd(2) to
-    /// find. New threads block everything for a moment, so it is looked at again.
-    Blocked,
+    /// find. New threads block everything for a moment, so it is looked at again, and believed the
+    /// second time: a thread that leaves sigwait(3) looks open until it gets a CPU.
+    Blocked {
+        seen_open: bool,
+    },
+    /// The thread was seen in sigwait(3), and may take ours for its own.
+    Waiting,
     /// None could be made.
     Failed,
     /// The profile has ended.
@@ -212,7 +217,7 @@ impl CpuSampler {
         self.threads.retain(|tid, thread| match clock::thread_cpu_ns(*tid) {
             // A clock that went back is another thread's, with the same id.
             Ok(cpu_ns) if cpu_ns >= thread.last_ns => {
-                if matches!(thread.timer, Timer::Blocked) && cpu_ns > thread.last_ns {
+                if matches!(thread.timer, Timer::Blocked { .. }) && cpu_ns > thread.last_ns {
                     again.push(*tid);
                 }
                 thread.last_ns = cpu_ns;
@@ -225,13 +230,18 @@ impl CpuSampler {
             }
         });
         for tid in again {
-            let is_blocking = look_at(tid).is_none_or(|(_, is_blocking)| is_blocking);
-            if is_blocking {
-                continue;
-            }
-            let timer = self.timer(tid);
+            let timer = match (look_at(tid), self.threads.get(&tid).map(|thread| &thread.timer)) {
+                (Some((_, Ear::Open)), Some(Timer::Blocked { seen_open: true })) => self.timer(tid),
+                (Some((_, Ear::Open)), _) => Timer::Blocked { seen_open: true },
+                (Some((_, Ear::Waiting)), _) => Timer::Waiting,
+                _ => Timer::Blocked { seen_open: false },
+            };
             if let Some(thread) = self.threads.get_mut(&tid) {
-                self.unarmed_ns += thread.unarmed_ns();
+                match timer {
+                    Timer::Running(_) => self.unarmed_ns += thread.unarmed_ns(),
+                    Timer::Failed => self.timer_failures += 1,
+                    _ => {}
+                }
                 thread.timer = timer;
             }
         }
@@ -247,8 +257,12 @@ impl CpuSampler {
     /// Begins to sample a thread that was not known.
     fn begin(&mut self, tid: u32) {
         let Ok(first_ns) = clock::thread_cpu_ns(tid) else { return };
-        let Some((name, is_blocking)) = look_at(tid) else { return };
-        let timer = if is_blocking { Timer::Blocked } else { self.timer(tid) };
+        let Some((name, ear)) = look_at(tid) else { return };
+        let timer = match ear {
+            Ear::Open => self.timer(tid),
+            Ear::Blocked => Timer::Blocked { seen_open: false },
+            Ear::Waiting => Timer::Waiting,
+        };
         if matches!(timer, Timer::Failed) {
             // It may just have ended; only a thread that lives is one we fail to sample.
             if clock::thread_cpu_ns(tid).is_err() {
@@ -318,18 +332,36 @@ fn retire(ended: &mut Vec<CpuThread>, thread: CpuThread) {
     }
 }
 
-/// A thread's name, and whether it blocks SIGPROF. `None` when it has ended.
-fn look_at(tid: u32) -> Option<(String, bool)> {
-    let stat = procfs::read(&format!("/proc/self/task/{tid}/stat"), procfs::SMALL_FILE_BYTES).ok()?;
-    let (name, _, blocked) = dump::parse_stat(&stat)?;
-    Some((name, blocked & 1 << (libc::SIGPROF - 1) != 0))
+/// What a thread would do with SIGPROF.
+enum Ear {
+    Open,
+    Blocked,
+    /// It is in sigwait(3): it may be for ours.
+    Waiting,
+}
+
+/// A thread's name, and what it would do with SIGPROF. `None` when it has ended.
+fn look_at(tid: u32) -> Option<(String, Ear)> {
+    let read = |file: &str| procfs::read(&format!("/proc/self/task/{tid}/{file}"), procfs::SMALL_FILE_BYTES);
+    let is_waiting = || read("syscall").is_ok_and(|line| dump::waits_for_signals(&line));
+    // Before and after: it may begin or end to wait in between.
+    let was_waiting = is_waiting();
+    let (name, _, blocked) = dump::parse_stat(&read("stat").ok()?)?;
+    let ear = match blocked & 1 << (libc::SIGPROF - 1) != 0 {
+        _ if was_waiting || is_waiting() => Ear::Waiting,
+        true => Ear::Blocked,
+        false => Ear::Open,
+    };
+    Some((name, ear))
 }
 
 impl Sampled {
     /// CPU time it used without a timer so far, when it has none.
     fn unarmed_ns(&self) -> u64 {
         match self.timer {
-            Timer::Blocked | Timer::Failed => self.last_ns.saturating_sub(self.first_ns),
+            Timer::Blocked { .. } | Timer::Waiting | Timer::Failed => {
+                self.last_ns.saturating_sub(self.first_ns)
+            }
             Timer::Running(_) | Timer::Deleted => 0,
         }
     }
