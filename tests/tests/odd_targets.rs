@@ -39,7 +39,11 @@ fn a_program_linked_statically_against_musl() {
     // runs is named; what waits is shown with its system call, and the answer says that it is cut.
     answers.name_the_spinning_function();
     assert!(answers.stack.output.contains("[futex wait]: odd-parked"), "{}", answers.stack.output);
-    assert!(answers.stack.code == 0 || answers.stack.errors.contains("a gnu target has it"), "{:?}", answers.stack);
+    assert!(
+        answers.stack.code == 0 || answers.stack.errors.contains("a gnu target has it"),
+        "{:?}",
+        answers.stack
+    );
     assert!(answers.version.output.contains("musl"), "{}", answers.version.output);
 }
 
