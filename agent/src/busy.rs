@@ -105,6 +105,11 @@ impl BusyMeter {
         self.workers.iter().map(|worker| self.worker(worker, window)).collect()
     }
 
+    /// Busy time Tokio had published for all workers when the meter began, in nanoseconds.
+    pub(crate) fn published_before_ns(&self) -> u64 {
+        self.workers.iter().map(|worker| nanoseconds(worker.first.busy)).fold(0, u64::saturating_add)
+    }
+
     fn worker(&self, worker: &Worker, window: Duration) -> WorkerStats {
         let is_unknown = self.handle.runtime_flavor() == RuntimeFlavor::CurrentThread
             && worker.still == window

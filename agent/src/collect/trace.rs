@@ -1,18 +1,24 @@
-//! placeholder
+//! `trace`: what every thread does over time, CPU samples and the runtimes' counters, streamed while
+//! they are read.
 
-use std::sync::Arc;
+#[cfg(target_os = "linux")]
+mod activity;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+mod pace;
+#[cfg(target_os = "linux")]
+mod runtimes;
 
-use rgops_protocol::error::{Code, Error};
-use rgops_protocol::reply::End;
-use rgops_protocol::request::TraceRequest;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::collect;
 
-use super::{Context, Finish, Sink, Stop};
-
+#[cfg(not(target_os = "linux"))]
 pub(crate) async fn collect(
-    _arguments: TraceRequest,
-    _context: &Arc<Context>,
-    _sink: &Sink,
-    _finish: &mut Finish,
-) -> Result<End, Stop> {
-    Err(Error::new(Code::Unsupported, "cannot answer trace", "not written yet", "").into())
+    _arguments: rgops_protocol::request::TraceRequest,
+    _context: &std::sync::Arc<super::Context>,
+    _sink: &super::Sink,
+    _finish: &mut super::Finish,
+) -> Result<rgops_protocol::reply::End, super::Stop> {
+    Err(super::unsupported_here("trace").into())
 }

@@ -3,17 +3,17 @@
 use std::io;
 
 /// `CLOCK_MONOTONIC`. Async-signal-safe.
-pub(super) fn monotonic_ns() -> u64 {
+pub(crate) fn monotonic_ns() -> u64 {
     read(libc::CLOCK_MONOTONIC).unwrap_or_default()
 }
 
 /// CPU time of the whole process, threads that ended included.
-pub(super) fn process_cpu_ns() -> u64 {
+pub(crate) fn process_cpu_ns() -> u64 {
     read(libc::CLOCK_PROCESS_CPUTIME_ID).unwrap_or_default()
 }
 
 /// CPU time of the calling thread.
-pub(super) fn own_cpu_ns() -> u64 {
+pub(crate) fn own_cpu_ns() -> u64 {
     read(libc::CLOCK_THREAD_CPUTIME_ID).unwrap_or_default()
 }
 

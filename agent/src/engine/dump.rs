@@ -241,7 +241,7 @@ pub(super) fn parse_stat(text: &str) -> Option<(String, char, u64)> {
 }
 
 /// The line of `/proc/PID/task/TID/syscall`: `running`, `-1 SP PC`, or `NUMBER ARGUMENT …`.
-fn parse_system_call(text: &str) -> Option<SystemCall> {
+pub(crate) fn parse_system_call(text: &str) -> Option<SystemCall> {
     let mut words = text.split_ascii_whitespace();
     match words.next()? {
         "running" => Some(SystemCall::Running),

@@ -29,7 +29,7 @@
 
 pub(crate) mod allocator_ffi;
 mod arch;
-mod clock;
+pub(crate) mod clock;
 pub(crate) mod dump;
 mod elf;
 mod memory;

@@ -134,6 +134,11 @@ impl CpuSampler {
         self.period_ns
     }
 
+    /// The moment samples' times count from, by `CLOCK_MONOTONIC`.
+    pub(crate) fn started_ns(&self) -> u64 {
+        self.started_ns
+    }
+
     /// Takes samples out, arms new threads and looks for loaded objects when these are due. To be
     /// called every 50 ms or so.
     pub(crate) fn tick(&mut self) -> Tick {

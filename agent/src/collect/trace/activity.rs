@@ -1,0 +1,224 @@
+//! Readings of all threads: who ran since the last one, and what each does now.
+//!
+//! `schedstat` is the cheapest file that tells whether a thread ran, and its two clocks are exact: a
+//! thread that sleeps has them still. Only of a thread whose clocks moved are the other files read. The
+//! clocks of a thread that is on a CPU follow with the scheduler's tick (1 to 10 ms), and its
+//! waiting time appears when it gets a CPU; so a thread that runs or waits may look as if it stood
+//! still for a while, and the next difference tells what it did.
+
+use std::collections::HashMap;
+use std::io;
+
+use rgops_protocol::reply::Known;
+use rgops_protocol::reply::stack::SystemCall;
+use rgops_protocol::reply::trace::{ThreadPoint, TraceThread};
+
+use crate::engine::dump::parse_system_call;
+use crate::procfs::threads::{self, Schedstat};
+use crate::procfs::{self, SMALL_FILE_BYTES};
+
+/// Threads read before other connections get a turn: less than a millisecond.
+const THREADS_AT_ONCE: usize = 64;
+/// State of a thread that is gone.
+const ENDED: char = 'X';
+
+/// What a reading found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) threads: Vec<TraceThread>,
+    pub(super) points: Vec<ThreadPoint>,
+}
+
+/// All threads of the process, as last read.
+#[derive(Debug)]
+pub(super) struct Activity {
+    known: HashMap<u32, Thread>,
+    agent_tid: u32,
+    /// Threads above the limit of one answer.
+    not_read: u64,
+}
+
+#[derive(Debug)]
+struct Thread {
+    thread: TraceThread,
+    /// The last point sent.
+    last: ThreadPoint,
+    /// When it was last seen to have the clocks of `last`.
+    still_ns: u64,
+}
+
+impl Activity {
+    /// No thread is known yet. Fails where the kernel keeps no `schedstat`.
+    pub(super) fn new() -> io::Result<Activity> {
+        let agent_tid = threads::own_id()?;
+        threads::schedstat(agent_tid)?;
+        Ok(Activity { known: HashMap::new(), agent_tid, not_read: 0 })
+    }
+
+    /// Looks for threads that began, and reads them. What ended is found by [`Activity::read`].
+    pub(super) async fn scan(&mut self, clock: &impl Fn() -> u64, found: &mut Found) -> io::Result<()> {
+        let (ids, all) = threads::ids()?;
+        self.not_read = self.not_read.max((all - ids.len()) as u64);
+        let new: Vec<u32> = ids.into_iter().filter(|tid| !self.known.contains_key(tid)).collect();
+        for piece in new.chunks(THREADS_AT_ONCE) {
+            piece.iter().for_each(|tid| self.meet(*tid, clock(), found));
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Reads every known thread and adds a point for each that ran since its last one; with `all`,
+    /// for each.
+    pub(super) async fn read(&mut self, clock: &impl Fn() -> u64, all: bool, found: &mut Found) {
+        let tids: Vec<u32> = self.known.keys().copied().collect();
+        for piece in tids.chunks(THREADS_AT_ONCE) {
+            piece.iter().for_each(|tid| self.read_one(*tid, clock(), all, found));
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Threads that are in no reading because there are too many.
+    pub(super) fn not_read(&self) -> u64 {
+        self.not_read
+    }
+
+    fn read_one(&mut self, tid: u32, now_ns: u64, all: bool, found: &mut Found) {
+        let Some(thread) = self.known.get_mut(&tid) else { return };
+        let clocks = threads::schedstat(tid).ok();
+        let moved = clocks != Some(clocks_of(&thread.last));
+        if !moved && !all {
+            thread.still_ns = now_ns;
+            return;
+        }
+        // It was asleep until the reading before this one, so all that happened happened since.
+        if moved && thread.last.state != 'R' && thread.still_ns > thread.last.time_ns {
+            found.points.push(ThreadPoint { time_ns: thread.still_ns, ..thread.last.clone() });
+        }
+        let is_same = |clocks: &Schedstat| {
+            // Clocks that fall are another thread's, which got the same id.
+            clocks.running_ns >= thread.last.running_ns && clocks.runnable_ns >= thread.last.runnable_ns
+        };
+        match clocks.filter(is_same).and_then(|clocks| point(tid, now_ns, clocks)) {
+            Some((name, point)) => {
+                if name != thread.thread.name {
+                    thread.thread.name = name;
+                    found.threads.push(thread.thread.clone());
+                }
+                found.points.push(point.clone());
+                thread.still_ns = now_ns;
+                thread.last = point;
+            }
+            None => {
+                found.points.push(ThreadPoint {
+                    time_ns: now_ns,
+                    state: ENDED,
+                    system_call: Known::Value(SystemCall::NotInOne),
+                    descriptor: String::new(),
+                    wchan: String::new(),
+                    ..thread.last.clone()
+                });
+                self.known.remove(&tid);
+            }
+        }
+    }
+
+    fn meet(&mut self, tid: u32, now_ns: u64, found: &mut Found) {
+        let read = threads::schedstat(tid).ok().and_then(|clocks| point(tid, now_ns, clocks));
+        // One that has ended already was never seen.
+        let Some((name, last)) = read else { return };
+        let is_agent = tid == self.agent_tid || is_agent(&name);
+        let thread = TraceThread { tid, name, is_agent, first_ns: now_ns };
+        found.threads.push(thread.clone());
+        found.points.push(last.clone());
+        self.known.insert(tid, Thread { thread, last, still_ns: now_ns });
+    }
+}
+
+fn clocks_of(point: &ThreadPoint) -> Schedstat {
+    Schedstat { running_ns: point.running_ns, runnable_ns: point.runnable_ns }
+}
+
+/// The agent's threads are known by their names, see `crate::beside`.
+fn is_agent(name: &str) -> bool {
+    matches!(name, "rgops-agent" | "rgops-malloc" | "rgops-maps")
+}
+
+/// A thread's name and what it does now; `None` when it has ended.
+fn point(tid: u32, time_ns: u64, clocks: Schedstat) -> Option<(String, ThreadPoint)> {
+    let stat = threads::stat(tid).ok().filter(|stat| !matches!(stat.state, 'X' | 'x' | 'Z'))?;
+    let runs = stat.state == 'R';
+    let read = |file: &str| procfs::read(&format!("/proc/self/task/{tid}/{file}"), SMALL_FILE_BYTES);
+    let system_call = match runs {
+        true => Known::Value(SystemCall::Running),
+        false => match read("syscall") {
+            Ok(text) => parse_system_call(&text)
+                .map_or_else(|| Known::unavailable("the kernel's line is not understood", ""), Known::Value),
+            Err(error) => Known::unavailable(format!("syscall: {error}"), ""),
+        },
+    };
+    let wchan = match runs {
+        true => String::new(),
+        false => read("wchan").ok().filter(|wchan| wchan != "0").unwrap_or_default(),
+    };
+    let descriptor = system_call.value().map_or("", descriptor).to_owned();
+    let Schedstat { running_ns, runnable_ns } = clocks;
+    let state = stat.state;
+    let point = ThreadPoint { time_ns, tid, running_ns, runnable_ns, state, system_call, descriptor, wchan };
+    Some((stat.name, point))
+}
+
+/// What the descriptor of a system call is, when it takes one.
+fn descriptor(system_call: &SystemCall) -> &'static str {
+    let SystemCall::Number { number, first_argument } = system_call else { return "" };
+    if !takes_descriptor(*number) {
+        return "";
+    }
+    // proc(5): `socket:[inode]`, `pipe:[inode]`, `anon_inode:[eventpoll]`, a path.
+    let Ok(link) = std::fs::read_link(format!("/proc/self/fd/{}", *first_argument as u32)) else { return "" };
+    match link.to_string_lossy() {
+        link if link.starts_with("socket:") => "socket",
+        link if link.starts_with("pipe:") => "pipe",
+        link if link == "anon_inode:[eventpoll]" => "eventpoll",
+        link if link.starts_with('/') => "file",
+        _ => "",
+    }
+}
+
+/// Whether the first argument of a system call is a descriptor it may wait for.
+fn takes_descriptor(number: u32) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if i64::from(number) == libc::SYS_epoll_wait {
+        return true;
+    }
+    [
+        libc::SYS_read,
+        libc::SYS_write,
+        libc::SYS_readv,
+        libc::SYS_writev,
+        libc::SYS_pread64,
+        libc::SYS_pwrite64,
+        libc::SYS_preadv,
+        libc::SYS_pwritev,
+        libc::SYS_accept,
+        libc::SYS_accept4,
+        libc::SYS_connect,
+        libc::SYS_recvfrom,
+        libc::SYS_recvmsg,
+        libc::SYS_recvmmsg,
+        libc::SYS_sendto,
+        libc::SYS_sendmsg,
+        libc::SYS_sendmmsg,
+        libc::SYS_sendfile,
+        libc::SYS_splice,
+        libc::SYS_epoll_pwait,
+        libc::SYS_fsync,
+        libc::SYS_fdatasync,
+        libc::SYS_fallocate,
+        libc::SYS_ftruncate,
+        libc::SYS_flock,
+        libc::SYS_fcntl,
+        libc::SYS_ioctl,
+        libc::SYS_getdents64,
+    ]
+    .contains(&libc::c_long::from(number as i32))
+}

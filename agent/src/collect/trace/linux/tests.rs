@@ -1,0 +1,129 @@
+//! Traces of this test's own process.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rgops_protocol::codec;
+use rgops_protocol::reply::Known;
+use rgops_protocol::reply::stack::SystemCall;
+use rgops_protocol::reply::trace::{ThreadPoint, TraceThread};
+use rgops_protocol::wire::{self, Kind};
+use tokio::sync::{mpsc, watch};
+
+use super::*;
+
+const REQUEST: TraceRequest = TraceRequest { duration_ms: 400, hz: 0, interval_us: 2_000 };
+
+/// Everything a trace sends, and its end.
+async fn trace(request: TraceRequest, finish: Finish) -> (Vec<TracePart>, End) {
+    let context = Arc::new(Context::for_tests());
+    context.runtimes.add(&tokio::runtime::Handle::current(), "main");
+    let (sender, mut packets) = mpsc::channel(4);
+    let sink = Sink::new(sender);
+    let mut finish = finish;
+    let answer = async {
+        let end = collect(request, &context, &sink, &mut finish).await.unwrap();
+        drop(sink);
+        end
+    };
+    let parts = async {
+        let mut parts = Vec::new();
+        while let Some(packet) = packets.recv().await {
+            let header =
+                wire::Header::parse(packet[..wire::HEADER_BYTES].try_into().unwrap(), wire::MAX_PACKET_BYTES)
+                    .unwrap();
+            if header.kind == Kind::Data {
+                parts.push(codec::decode(&packet[wire::HEADER_BYTES..]).unwrap());
+            }
+        }
+        parts
+    };
+    let (end, parts) = tokio::join!(answer, parts);
+    (parts, end)
+}
+
+fn threads(parts: &[TracePart]) -> Vec<&TraceThread> {
+    parts
+        .iter()
+        .flat_map(|part| if let TracePart::Threads(threads) = part { &threads[..] } else { &[] })
+        .collect()
+}
+
+fn points_of(parts: &[TracePart], tid: u32) -> Vec<ThreadPoint> {
+    let points = |part: &'_ TracePart| {
+        if let TracePart::Activity(points) = part { points.clone() } else { Vec::new() }
+    };
+    parts.iter().flat_map(points).filter(|point| point.tid == tid).collect()
+}
+
+#[tokio::test]
+async fn a_spinner_runs_and_a_blocked_thread_says_where_and_nothing_more() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let spinner = std::thread::Builder::new().name("spinner".into()).spawn({
+        let stop = stop.clone();
+        move || while !stop.load(Ordering::Relaxed) {}
+    });
+    let blocked = std::thread::Builder::new().name("blocked".into()).spawn(move || {
+        let _ = held.recv();
+    });
+    let (_tell, finish) = watch::channel(false);
+    let (parts, end) = trace(REQUEST, Finish::new(finish)).await;
+    stop.store(true, Ordering::Relaxed);
+    drop(hold);
+    spinner.unwrap().join().unwrap();
+    blocked.unwrap().join().unwrap();
+
+    let Some(TracePart::Start(start)) = parts.first() else { panic!("{parts:?}") };
+    assert_eq!(
+        (start.interval_ns, start.period_ns, &start.runtimes[..]),
+        (2_000_000, 0, &["main".to_owned()][..])
+    );
+    assert!(!start.no_samples.is_empty());
+    let Some(TracePart::Totals(totals)) = parts.last() else { panic!("{parts:?}") };
+    assert!(totals.duration_ns >= 400_000_000 && totals.readings > 10, "{totals:?}");
+    assert!(totals.process_cpu_ns > totals.agent_cpu_ns, "{totals:?}");
+    assert!(parts.iter().any(|part| matches!(part, TracePart::Runtimes(points) if !points.is_empty())));
+    assert!(end.notes.iter().all(|note| note.kind == NoteKind::Approximate), "{end:?}");
+
+    let tid = |name: &str| threads(&parts).iter().find(|thread| thread.name == name).unwrap().tid;
+    let spinner = points_of(&parts, tid("spinner"));
+    let (first, last) = (&spinner[0], &spinner[spinner.len() - 1]);
+    let used = last.running_ns - first.running_ns + last.runnable_ns - first.runnable_ns;
+    let window = last.time_ns - first.time_ns;
+    assert!(spinner.len() > 10 && used > window * 9 / 10, "{used} of {window} ns, {first:?} {last:?}");
+    assert!(spinner.windows(2).all(|pair| pair[0].time_ns <= pair[1].time_ns));
+
+    let blocked = points_of(&parts, tid("blocked"));
+    let last = &blocked[blocked.len() - 1];
+    assert!(blocked.len() <= 4, "{blocked:?}");
+    assert_eq!(last.state, 'S');
+    let Known::Value(SystemCall::Number { number, .. }) = last.system_call else { panic!("{last:?}") };
+    assert_eq!(i64::from(number), libc::SYS_futex);
+}
+
+#[tokio::test]
+async fn it_ends_when_asked_and_says_so() {
+    let (tell, finish) = watch::channel(false);
+    tell.send(true).unwrap();
+    let request = TraceRequest { duration_ms: 60_000, ..REQUEST };
+    let (parts, end) = trace(request, Finish::new(finish)).await;
+    assert!(matches!(parts.last(), Some(TracePart::Totals(_))));
+    assert!(end.notes.iter().any(|note| note.kind == NoteKind::EndedEarly), "{end:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_refused() {
+    let context = Arc::new(Context::for_tests());
+    let (_tell, finish) = watch::channel(false);
+    let (sender, _packets) = mpsc::channel(4);
+    for request in [
+        TraceRequest { duration_ms: 0, ..REQUEST },
+        TraceRequest { duration_ms: 3_600_001, ..REQUEST },
+        TraceRequest { hz: 10_001, ..REQUEST },
+    ] {
+        let answer =
+            collect(request, &context, &Sink::new(sender.clone()), &mut Finish::new(finish.clone())).await;
+        assert!(matches!(answer, Err(Stop::Failed(error)) if error.code == Code::Malformed as u16));
+    }
+}

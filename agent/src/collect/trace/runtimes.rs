@@ -1,0 +1,80 @@
+//! Counters of the watched Tokio runtimes at moments of a trace.
+
+use rgops_protocol::reply::trace::RuntimePoint;
+use rgops_protocol::reply::{Known, Note, NoteKind};
+
+use crate::busy::BusyMeter;
+use crate::watched::Watched;
+
+/// Follows the runtimes that were watched when the trace began.
+pub(super) struct Runtimes(Vec<Followed>);
+
+struct Followed {
+    runtime: Watched,
+    meter: BusyMeter,
+    /// Largest busy time said so far: it never falls.
+    busy_ns: u64,
+    /// Why the busy time of a worker is not known.
+    unknown: Option<String>,
+}
+
+impl Runtimes {
+    pub(super) fn new(watched: Vec<Watched>) -> Runtimes {
+        let follow = |runtime: Watched| {
+            let meter = BusyMeter::new(&runtime.handle);
+            Followed { busy_ns: meter.published_before_ns(), meter, runtime, unknown: None }
+        };
+        Runtimes(watched.into_iter().map(follow).collect())
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|followed| followed.runtime.name.clone()).collect()
+    }
+
+    /// Reads all of them.
+    pub(super) fn read(&mut self, time_ns: u64, points: &mut Vec<RuntimePoint>) {
+        for (runtime, followed) in (0_u32..).zip(&mut self.0) {
+            points.push(followed.read(time_ns, runtime));
+        }
+    }
+
+    /// What cannot be said of them.
+    pub(super) fn notes(&self) -> Vec<Note> {
+        let unknown = |followed: &Followed| {
+            let why = followed.unknown.as_ref()?;
+            Some(Note {
+                kind: NoteKind::Approximate,
+                what: "runtime's busy time".to_owned(),
+                count: 1,
+                why: format!("{}: {why}", followed.runtime.name),
+            })
+        };
+        self.0.iter().filter_map(unknown).collect()
+    }
+}
+
+impl Followed {
+    fn read(&mut self, time_ns: u64, runtime: u32) -> RuntimePoint {
+        self.meter.read();
+        let workers = if self.meter.is_shut_down() { Vec::new() } else { self.meter.workers() };
+        let mut busy_ns = self.meter.published_before_ns();
+        self.unknown = None;
+        for worker in &workers {
+            match &worker.busy_ns {
+                Known::Value(ns) => busy_ns = busy_ns.saturating_add(*ns),
+                Known::Unavailable(missing) => self.unknown = Some(missing.reason.clone()),
+            }
+        }
+        self.busy_ns = self.busy_ns.max(busy_ns);
+        let metrics = self.runtime.handle.metrics();
+        RuntimePoint {
+            time_ns,
+            runtime,
+            alive_tasks: metrics.num_alive_tasks() as u64,
+            global_queue: metrics.global_queue_depth() as u64,
+            parked: workers.iter().filter(|worker| worker.parked).count() as u32,
+            workers: workers.len() as u32,
+            busy_ns: self.busy_ns,
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What a thread was doing, from its state, its system call and what the call's descriptor is.
+//!
+//! The number of the call says most; the kernel function it waits in (`wchan`) is asked when the
+//! number is hidden or says nothing. Waiting for many descriptors at once (epoll, poll, select) is a
+//! kind of its own: it is where an idle runtime rests, and also where it waits for the network or
+//! for a timer, so calling it either would be a guess.
+
+use rgops_protocol::reply::stack::SystemCall;
+use rgops_protocol::reply::trace::ThreadPoint;
+
+use crate::report::system_call::{self, Architecture};
+
+/// What a thread does with its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// On a CPU.
+    Running,
+    /// Ready, waiting for a CPU.
+    Runnable,
+    /// Waiting for a lock, a condition, another thread: futex.
+    Futex,
+    /// In a call on a socket.
+    Network,
+    /// Waiting for any of several descriptors or for a timeout: epoll, poll, select.
+    Poll,
+    /// In a call on a file, or in the kernel's uninterruptible wait.
+    File,
+    /// Sleeping for a time.
+    Sleeping,
+    /// Waiting for something else: a pipe, a child process, a signal, a stop.
+    Other,
+    /// Not running, and nothing tells why.
+    Unknown,
+}
+
+impl Kind {
+    /// Every kind, in the order reports show them.
+    pub const ALL: [Kind; 9] = [
+        Kind::Running,
+        Kind::Runnable,
+        Kind::Futex,
+        Kind::Network,
+        Kind::Poll,
+        Kind::File,
+        Kind::Sleeping,
+        Kind::Other,
+        Kind::Unknown,
+    ];
+
+    /// As reports and the trace file name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Running => "running",
+            Kind::Runnable => "runnable",
+            Kind::Futex => "futex",
+            Kind::Network => "network",
+            Kind::Poll => "poll",
+            Kind::File => "file",
+            Kind::Sleeping => "sleeping",
+            Kind::Other => "other",
+            Kind::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a point says its thread waits for; `None`: it runs or is ready to.
+pub fn waiting(point: &ThreadPoint, architecture: Architecture) -> Option<Kind> {
+    if point.state == 'R' {
+        return None;
+    }
+    Some(match (point.system_call.value(), point.state) {
+        (Some(SystemCall::Number { number, .. }), _) => {
+            let name = system_call::name(architecture, *number);
+            by_call(&name, &point.descriptor)
+                .or_else(|| by_kernel_function(&point.wchan))
+                .unwrap_or(if point.state == 'D' { Kind::File } else { Kind::Other })
+        }
+        // Stopped, or in a page fault.
+        (Some(SystemCall::NotInOne), 'D') => by_kernel_function(&point.wchan).unwrap_or(Kind::File),
+        (Some(SystemCall::NotInOne), _) => by_kernel_function(&point.wchan).unwrap_or(Kind::Other),
+        // It fell asleep, or woke up, between two reads.
+        (Some(SystemCall::Running) | None, _) => by_kernel_function(&point.wchan).unwrap_or(Kind::Unknown),
+    })
+}
+
+/// By the name of the system call, as strace writes it.
+fn by_call(name: &str, descriptor: &str) -> Option<Kind> {
+    let kind = match name {
+        "futex" | "futex_wait" | "futex_waitv" | "futex_wake" => Kind::Futex,
+        "nanosleep" | "clock_nanosleep" => Kind::Sleeping,
+        "epoll_wait" | "epoll_pwait" | "epoll_pwait2" | "poll" | "ppoll" | "select" | "pselect6" => Kind::Poll,
+        "io_getevents" | "io_pgetevents" | "io_uring_enter" => Kind::Poll,
+        "accept" | "accept4" | "connect" | "recvfrom" | "recvmsg" | "recvmmsg" | "sendto" | "sendmsg"
+        | "sendmmsg" => Kind::Network,
+        "read" | "write" | "readv" | "writev" | "sendfile" | "splice" | "ioctl" | "fcntl" => {
+            return by_descriptor(descriptor);
+        }
+        "fsync" | "fdatasync" | "sync" | "pread64" | "pwrite64" | "ftruncate" | "fallocate" | "flock"
+        | "open" | "openat" | "openat2" | "close" | "getdents64" | "newfstatat" | "statx" | "unlinkat"
+        | "renameat2" => Kind::File,
+        _ => return None,
+    };
+    Some(kind)
+}
+
+fn by_descriptor(descriptor: &str) -> Option<Kind> {
+    match descriptor {
+        "socket" => Some(Kind::Network),
+        "eventpoll" => Some(Kind::Poll),
+        "file" => Some(Kind::File),
+        "pipe" => Some(Kind::Other),
+        _ => None,
+    }
+}
+
+/// By the kernel function a thread waits in.
+fn by_kernel_function(function: &str) -> Option<Kind> {
+    let has = |parts: &[&str]| parts.iter().any(|part| function.contains(part));
+    if function.is_empty() {
+        None
+    } else if has(&["futex"]) {
+        Some(Kind::Futex)
+    } else if has(&["nanosleep"]) {
+        Some(Kind::Sleeping)
+    } else if has(&["ep_poll", "poll_schedule", "do_poll", "do_select", "io_cqring_wait"]) {
+        Some(Kind::Poll)
+    } else if has(&["inet_", "tcp_", "udp_", "unix_", "skb_", "sk_wait", "sock_"]) {
+        Some(Kind::Network)
+    } else if has(&["folio", "page", "io_schedule", "bio_", "blk_", "jbd2", "ext4", "xfs", "btrfs", "nfs", "fuse"]) {
+        Some(Kind::File)
+    } else if has(&["pipe", "do_wait", "sigtimedwait", "sigsuspend", "do_signal_stop", "ptrace_stop"]) {
+        Some(Kind::Other)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rgops_protocol::reply::Known;
+
+    use super::*;
+
+    fn point(state: char, number: Option<u32>, descriptor: &str, wchan: &str) -> ThreadPoint {
+        ThreadPoint {
+            time_ns: 0,
+            tid: 1,
+            running_ns: 0,
+            runnable_ns: 0,
+            state,
+            system_call: match number {
+                Some(number) => Known::Value(SystemCall::Number { number, first_argument: 3 }),
+                None => Known::unavailable("permission denied", ""),
+            },
+            descriptor: descriptor.into(),
+            wchan: wchan.into(),
+        }
+    }
+
+    #[test]
+    fn calls_are_told_apart_on_both_architectures() {
+        for (architecture, numbers) in [
+            (Architecture::X86_64, [202, 230, 281, 45, 0, 0, 0, 74, 61]),
+            (Architecture::Aarch64, [98, 115, 22, 207, 63, 63, 63, 82, 260]),
+        ] {
+            let descriptors = ["", "", "eventpoll", "socket", "socket", "file", "pipe", "file", ""];
+            let kinds: Vec<Kind> = numbers
+                .iter()
+                .zip(descriptors)
+                .filter_map(|(number, descriptor)| {
+                    waiting(&point('S', Some(*number), descriptor, ""), architecture)
+                })
+                .collect();
+            let expected = [
+                Kind::Futex,
+                Kind::Sleeping,
+                Kind::Poll,
+                Kind::Network,
+                Kind::Network,
+                Kind::File,
+                Kind::Other,
+                Kind::File,
+                Kind::Other,
+            ];
+            assert_eq!(kinds, expected, "{architecture:?}");
+        }
+    }
+
+    #[test]
+    fn a_hidden_call_is_told_by_the_kernel_function_and_else_is_unknown() {
+        let kind = |state, wchan| waiting(&point(state, None, "", wchan), Architecture::X86_64);
+        assert_eq!(kind('S', "futex_do_wait"), Some(Kind::Futex));
+        assert_eq!(kind('S', "futex_wait_queue"), Some(Kind::Futex));
+        assert_eq!(kind('S', "hrtimer_nanosleep"), Some(Kind::Sleeping));
+        assert_eq!(kind('S', "ep_poll"), Some(Kind::Poll));
+        assert_eq!(kind('S', "inet_csk_accept"), Some(Kind::Network));
+        assert_eq!(kind('D', "folio_wait_bit_common"), Some(Kind::File));
+        assert_eq!(kind('S', ""), Some(Kind::Unknown));
+        assert_eq!(kind('R', ""), None);
+    }
+
+    #[test]
+    fn a_thread_in_uninterruptible_wait_outside_a_known_call_waits_for_a_file() {
+        assert_eq!(
+            waiting(&point('D', Some(9999), "", ""), Architecture::X86_64),
+            Some(Kind::File)
+        );
+        let fault = ThreadPoint {
+            system_call: Known::Value(SystemCall::NotInOne),
+            ..point('D', None, "", "")
+        };
+        assert_eq!(waiting(&fault, Architecture::X86_64), Some(Kind::File));
+    }
+}
