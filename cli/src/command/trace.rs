@@ -1,17 +1,184 @@
-//! placeholder
+//! `rgops trace`: every thread's states over time as a Perfetto file, and a summary.
 
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rgops_inspect::client::{Answer, ClientError, Event};
+use rgops_inspect::report::cpu::missing_names;
+use rgops_inspect::report::trace::{JsonTrace, render};
+use rgops_inspect::trace::{Process, Recorder, TraceFile};
+use rgops_protocol::codec;
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::reply::End;
+use rgops_protocol::request::{Request, TraceRequest};
+
+use crate::arguments::{duration, seconds};
 use crate::exit::{Exit, Failure};
+use crate::terminal;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Ctrl-C ends the trace early and keeps what was gathered; a second Ctrl-C gives up.
+The file is only readable by you. Exit code 6: something was lost, or the program went away.
+
+The table has shares of each thread's time: running on a CPU, runnable (waiting for one), and blocked
+in a futex (locks, conditions, channels), the network (a call on a socket), poll (epoll and the like:
+any of several descriptors or a timer; an idle runtime rests there), a file, sleeping, something else.
+Running and runnable are the kernel's own clocks; what a thread was blocked in is looked at every
+--interval, so shorter waits are counted as what comes next.
+
+Examples:
+  rgops trace 4711                          5 seconds
+  rgops trace shop --seconds 1 --interval 1ms --hz 999
+  rgops trace shop --hz 0 --json            states only, for a script")]
 pub struct Trace {
     #[command(flatten)]
     agent: super::AgentArguments,
+    /// Trace for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    seconds: Duration,
+    /// Look at the threads this often, 1ms to 1s; the agent looks less often if that costs too much
+    #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = interval)]
+    interval: Duration,
+    /// Take so many CPU samples per second of CPU time; 0 takes none
+    #[arg(long, default_value_t = 99, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    hz: u32,
+    /// List every thread, not only the 20 busiest
+    #[arg(long)]
+    all: bool,
+    /// Write the trace to this file [default: rgops.NAME.PID.NNN.perfetto-trace]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace the output file if it exists
+    #[arg(long)]
+    force: bool,
+    /// Look for symbol files in this directory, too
+    #[arg(long, value_name = "DIR")]
+    symbols: Vec<PathBuf>,
+}
+
+/// Where and how a trace stopped.
+enum Broken {
+    /// The agent went away, or said something that is no answer.
+    Answer(ClientError),
+    /// The file cannot be written.
+    File(io::Error),
 }
 
 impl Trace {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
+    /// saved and printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        unimplemented!()
+        let (client, target) = self.agent.connect()?;
+        let hello = client.hello().clone();
+        let file = self.create(&hello)?;
+        let path = file.path().to_owned();
+        let duration_ms = u64::try_from(self.seconds.as_millis()).unwrap_or(u64::MAX).max(1);
+        let interval_us = u32::try_from(self.interval.as_micros()).unwrap_or(u32::MAX);
+        let request = TraceRequest { duration_ms, hz: self.hz, interval_us };
+        let mut answer = client.ask(&Request::Trace(request))?;
+        let finisher = answer.finisher();
+        terminal::on_interrupt(move || finisher.finish())?;
+
+        let process = Process {
+            name: hello.name.clone(),
+            local_pid: target.local_pid,
+            symbol_directories: self.symbols.clone(),
+        };
+        let mut trace = Recorder::new(file, process);
+        let end = match self.gather(&mut answer, &mut trace) {
+            Ok(end) => Ok(end),
+            Err(Broken::File(error)) => return Err(unwritable(&path, &error)),
+            Err(Broken::Answer(error)) if trace.start().is_none() => return Err(error.into()),
+            Err(Broken::Answer(error)) => Err(error),
+        };
+        trace.finish().map_err(|error| unwritable(&path, &error))?;
+        trace.output_mut().keep().map_err(|error| unwritable(&path, &error))?;
+        self.report(&hello, &path, &trace, end)
+    }
+
+    fn create(&self, hello: &AgentHello) -> Result<TraceFile, Failure> {
+        let (path, force) = match &self.output {
+            Some(output) => (output.clone(), self.force),
+            None => (TraceFile::free_name(Path::new(""), &hello.name, hello.pid), false),
+        };
+        // A file that is there must not be replaced even by an answer that fails.
+        TraceFile::create(&path, force).map_err(|error| unwritable(&path, &error))
+    }
+
+    /// Takes parts until the end, or until the connection breaks; `trace` keeps what came.
+    fn gather(&self, answer: &mut Answer, trace: &mut Recorder<TraceFile>) -> Result<End, Broken> {
+        if !io::stderr().is_terminal() {
+            let seconds = self.seconds.as_secs_f64();
+            terminal::say(&format!("Tracing now, will take {seconds} secs..."));
+        }
+        let bar = terminal::bar("Tracing", self.seconds);
+        loop {
+            match answer.next_event().map_err(Broken::Answer)? {
+                Event::Progress(progress) => bar.update(&progress, "changes"),
+                Event::Data(payload) => {
+                    let part = codec::decode(&payload).map_err(|error| Broken::Answer(error.into()))?;
+                    trace.add(part).map_err(Broken::File)?;
+                }
+                Event::End(end) => return Ok(end),
+            }
+        }
+    }
+
+    fn report(
+        &self,
+        hello: &AgentHello,
+        path: &Path,
+        trace: &Recorder<TraceFile>,
+        end: Result<End, ClientError>,
+    ) -> Result<Exit, Failure> {
+        let file = path.display().to_string();
+        if self.agent.json {
+            let end = end.as_ref().map_err(ToString::to_string);
+            terminal::print_json(&JsonTrace::new(hello, &file, trace, end))?;
+        } else {
+            terminal::say(&format!("Trace saved to: {file}"));
+            terminal::print(&render(trace, self.all))?;
+            terminal::print(&missing_names(trace.module_symbols()))?;
+            terminal::say(
+                "next: open https://ui.perfetto.dev and drop the file there (it stays on your machine)",
+            );
+        }
+        match end {
+            Ok(end) if self.agent.json => Ok(terminal::exit_of(&end)),
+            Ok(end) => Ok(terminal::print_notes(&end)),
+            Err(error) => Err(Failure::from(error).with_exit(Exit::Partial)),
+        }
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    match (Duration::from_millis(1)..=Duration::from_secs(1)).contains(&interval) {
+        true => Ok(interval),
+        false => Err("must be from 1ms to 1s".to_owned()),
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let what = format!("cannot write {}", path.display());
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::new(
+            Exit::Usage,
+            what,
+            "the file exists",
+            "pass --force to replace it, or another --output",
+        ),
+        _ => Failure::new(
+            Exit::Internal,
+            what,
+            error.to_string(),
+            "pass --output FILE with a place that can be written",
+        ),
     }
 }

@@ -168,6 +168,11 @@ pub fn save(path: &Path, bytes: &[u8], force: bool) -> Result<(), SaveError> {
 /// numbers the profiles it fetches. `name` comes from the program: what does not belong into a file
 /// name becomes `_`.
 pub fn free_name(directory: &Path, name: &str, pid: u32) -> PathBuf {
+    numbered_name(directory, name, |name, number| format!("rgops.{name}.{pid}.samples.cpu.{number:03}.pb.gz"))
+}
+
+/// The first name in `directory` that `file` makes, of a harmless `name` and 1, 2, …, and that is free.
+pub(crate) fn numbered_name(directory: &Path, name: &str, file: impl Fn(&str, u32) -> String) -> PathBuf {
     let name: String = name
         .chars()
         .map(|character| match character {
@@ -176,7 +181,7 @@ pub fn free_name(directory: &Path, name: &str, pid: u32) -> PathBuf {
         })
         .take(64)
         .collect();
-    let path = |number: u32| directory.join(format!("rgops.{name}.{pid}.samples.cpu.{number:03}.pb.gz"));
+    let path = |number: u32| directory.join(file(&name, number));
     (1..).map(path).find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| path(0))
 }
 

@@ -9,4 +9,5 @@ mod strings;
 pub mod top;
 
 pub use cpu::{CpuProfile, Incomplete, Process};
+pub(crate) use file::numbered_name;
 pub use file::{ReadError, SaveError, encode, free_name, read, save};

@@ -88,7 +88,9 @@ fn by_call(name: &str, descriptor: &str) -> Option<Kind> {
     let kind = match name {
         "futex" | "futex_wait" | "futex_waitv" | "futex_wake" => Kind::Futex,
         "nanosleep" | "clock_nanosleep" => Kind::Sleeping,
-        "epoll_wait" | "epoll_pwait" | "epoll_pwait2" | "poll" | "ppoll" | "select" | "pselect6" => Kind::Poll,
+        "epoll_wait" | "epoll_pwait" | "epoll_pwait2" | "poll" | "ppoll" | "select" | "pselect6" => {
+            Kind::Poll
+        }
         "io_getevents" | "io_pgetevents" | "io_uring_enter" => Kind::Poll,
         "accept" | "accept4" | "connect" | "recvfrom" | "recvmsg" | "recvmmsg" | "sendto" | "sendmsg"
         | "sendmmsg" => Kind::Network,
@@ -126,7 +128,19 @@ fn by_kernel_function(function: &str) -> Option<Kind> {
         Some(Kind::Poll)
     } else if has(&["inet_", "tcp_", "udp_", "unix_", "skb_", "sk_wait", "sock_"]) {
         Some(Kind::Network)
-    } else if has(&["folio", "page", "io_schedule", "bio_", "blk_", "jbd2", "ext4", "xfs", "btrfs", "nfs", "fuse"]) {
+    } else if has(&[
+        "folio",
+        "page",
+        "io_schedule",
+        "bio_",
+        "blk_",
+        "jbd2",
+        "ext4",
+        "xfs",
+        "btrfs",
+        "nfs",
+        "fuse",
+    ]) {
         Some(Kind::File)
     } else if has(&["pipe", "do_wait", "sigtimedwait", "sigsuspend", "do_signal_stop", "ptrace_stop"]) {
         Some(Kind::Other)
@@ -201,14 +215,9 @@ mod tests {
 
     #[test]
     fn a_thread_in_uninterruptible_wait_outside_a_known_call_waits_for_a_file() {
-        assert_eq!(
-            waiting(&point('D', Some(9999), "", ""), Architecture::X86_64),
-            Some(Kind::File)
-        );
-        let fault = ThreadPoint {
-            system_call: Known::Value(SystemCall::NotInOne),
-            ..point('D', None, "", "")
-        };
+        assert_eq!(waiting(&point('D', Some(9999), "", ""), Architecture::X86_64), Some(Kind::File));
+        let fault =
+            ThreadPoint { system_call: Known::Value(SystemCall::NotInOne), ..point('D', None, "", "") };
         assert_eq!(waiting(&fault, Architecture::X86_64), Some(Kind::File));
     }
 }

@@ -1,1 +1,18 @@
-//! placeholder
+//! Traces: what threads did over time, from an agent's points to a Perfetto file and a summary.
+
+mod classify;
+mod file;
+mod model;
+mod packets;
+pub mod proto;
+mod recorder;
+mod runtimes;
+mod samples;
+mod summary;
+
+pub use classify::{Kind, waiting};
+pub use file::TraceFile;
+pub use model::{Segment, Timeline};
+pub use recorder::{Process, Recorder};
+pub use runtimes::RuntimeSummary;
+pub use summary::{Summary, ThreadSummary};

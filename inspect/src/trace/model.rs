@@ -110,8 +110,17 @@ impl Timeline {
         self.ended = ended;
     }
 
-    /// Ends the thread's life in the window at its last point.
-    pub fn finish(&mut self, segments: &mut Vec<Segment>) {
+    /// Ends the thread's life in the window: at its last point, or at `end_ns` if that is later; it
+    /// is taken to have slept on until then, but not to have run on.
+    pub fn finish(&mut self, end_ns: Option<u64>, segments: &mut Vec<Segment>) {
+        if let (Some(last), Some(end_ns)) = (self.last, end_ns)
+            && !self.ended
+            && end_ns > last.time_ns
+        {
+            let blocked = last.waiting.unwrap_or(Kind::Unknown);
+            let (start_ns, running_ns, runnable_ns) = (last.time_ns, 0, 0);
+            self.held_back.push_back(Interval { start_ns, end_ns, running_ns, runnable_ns, blocked });
+        }
         self.settle(0, segments);
         self.ended = true;
     }

@@ -200,7 +200,7 @@ pub struct Mapping {
 }
 
 /// A function at an address.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, prost::Message)]
 pub struct Frame {
     #[prost(uint64, optional, tag = "1")]
     pub iid: Option<u64>,

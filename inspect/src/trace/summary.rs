@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::classify::Kind;
 use super::model::Segment;
 
-/// Threads listed one by one; those with the highest ids beyond share an entry. A program may start
-/// new threads for an hour.
+/// Threads that ended and are listed one by one; those that end later share an entry. A program may
+/// start new threads for an hour.
 const MAX_THREADS: usize = 64 * 1024;
 
 /// One thread's time in the window.
@@ -66,8 +66,9 @@ impl Summary {
     pub fn end(&mut self, tid: u32) {
         let Some(mut thread) = self.live.remove(&tid) else { return };
         thread.ended = true;
+        let is_full = self.ended.len() >= MAX_THREADS;
         match self.ended.last_mut() {
-            Some(shared) if self.ended.len() >= MAX_THREADS => {
+            Some(shared) if is_full => {
                 shared.tid = 0;
                 shared.name = "(other ended threads)".to_owned();
                 for (sum, time) in shared.times.iter_mut().zip(thread.times) {

@@ -35,7 +35,7 @@ fn segments(points: &[ThreadPoint]) -> Vec<(u64, u64, Kind)> {
     for point in points {
         timeline.add(point, Architecture::X86_64, &mut segments);
     }
-    timeline.finish(&mut segments);
+    timeline.finish(None, &mut segments);
     segments.iter().map(|segment| (segment.start_ns / MS, segment.end_ns / MS, segment.kind)).collect()
 }
 
@@ -47,13 +47,16 @@ fn an_interval_is_ready_running_blocked_and_a_still_thread_is_what_it_was() {
         point(100, 103, 52, 'S', SLEEP),
         point(200, 103, 52, 'S', SLEEP),
     ]);
-    assert_eq!(found, [
-        (0, 90, Kind::Futex),
-        (90, 92, Kind::Runnable),
-        (92, 95, Kind::Running),
-        (95, 100, Kind::Sleeping),
-        (100, 200, Kind::Sleeping),
-    ]);
+    assert_eq!(
+        found,
+        [
+            (0, 90, Kind::Futex),
+            (90, 92, Kind::Runnable),
+            (92, 95, Kind::Running),
+            (95, 100, Kind::Sleeping),
+            (100, 200, Kind::Sleeping),
+        ]
+    );
 }
 
 #[test]
@@ -76,11 +79,7 @@ fn clocks_that_lag_are_made_up_for() {
 
 #[test]
 fn a_thread_that_ends_is_over_and_one_that_runs_unseen_is_unknown() {
-    let found = segments(&[
-        point(5, 0, 0, 'S', FUTEX),
-        point(15, 0, 0, 'X', 0),
-        point(20, 0, 0, 'S', FUTEX),
-    ]);
+    let found = segments(&[point(5, 0, 0, 'S', FUTEX), point(15, 0, 0, 'X', 0), point(20, 0, 0, 'S', FUTEX)]);
     assert_eq!(found, [(5, 15, Kind::Futex)]);
     let found = segments(&[point(0, 0, 0, 'R', 0), point(10, 4, 1, 'R', 0)]);
     assert_eq!(found, [(0, 1, Kind::Runnable), (1, 5, Kind::Running), (5, 10, Kind::Unknown)]);
@@ -106,7 +105,13 @@ fn whatever_is_sent_the_segments_cover_the_life_without_a_gap() {
         let (mut time, mut running, mut runnable) = (random.below(50), 0, 0);
         for _ in 0..1 + random.below(60) {
             let state = ['R', 'R', 'S', 'S', 'D', 'T'][random.below(6) as usize];
-            points.push(point(time, running, runnable, state, [FUTEX, SLEEP, 0, 999][random.below(4) as usize]));
+            points.push(point(
+                time,
+                running,
+                runnable,
+                state,
+                [FUTEX, SLEEP, 0, 999][random.below(4) as usize],
+            ));
             time += random.below(30);
             // Sometimes more than fits, sometimes backwards.
             running = (running + random.below(40)).saturating_sub(random.below(10));
@@ -118,7 +123,7 @@ fn whatever_is_sent_the_segments_cover_the_life_without_a_gap() {
         let mut timeline = Timeline::new(random.below(2) == 0);
         let mut segments = Vec::new();
         points.iter().for_each(|point| timeline.add(point, Architecture::X86_64, &mut segments));
-        timeline.finish(&mut segments);
+        timeline.finish(None, &mut segments);
         let first_ns = points[0].time_ns;
         let last_ns = points.iter().map(|point| point.time_ns).max().unwrap();
         let mut at = first_ns;
