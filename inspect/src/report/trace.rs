@@ -108,9 +108,14 @@ fn readings_line<W: std::io::Write>(trace: &Recorder<W>) -> String {
         Some(totals) => {
             let share = share(totals.agent_cpu_ns, totals.duration_ns);
             let cost = if share == "-" { "nothing".to_owned() } else { share };
+            // Threads that live shorter than a reading takes to come are not seen.
+            let seen = |sum: u64, thread: &&ThreadSummary| sum.saturating_add(thread.time(Kind::Running));
+            let seen_ns = trace.summary().threads().iter().fold(0, seen);
             format!(
-                "window {window}, {}; {samples}; tracing cost {cost} of one CPU",
-                counted(totals.readings, "reading")
+                "window {window}, {}; {samples}; {} of the process's {} CPU seen; tracing cost {cost} of one CPU",
+                counted(totals.readings, "reading"),
+                duration(rounded(seen_ns)),
+                duration(rounded(totals.process_cpu_ns)),
             )
         }
     }

@@ -23,11 +23,11 @@ pub enum Kind {
     Network,
     /// Waiting for any of several descriptors or for a timeout: epoll, poll, select.
     Poll,
-    /// In a call on a file, or in the kernel's uninterruptible wait.
+    /// In a call on a file, or in a page fault that waits for one.
     File,
     /// Sleeping for a time.
     Sleeping,
-    /// Waiting for something else: a pipe, a child process, a signal, a stop.
+    /// Waiting for something else: a pipe, a terminal, a child process, a signal, a lock of the kernel.
     Other,
     /// Not running, and nothing tells why.
     Unknown,
@@ -73,9 +73,9 @@ pub fn waiting(point: &ThreadPoint, architecture: Architecture) -> Option<Kind> 
             let name = system_call::name(architecture, *number);
             by_call(&name, &point.descriptor)
                 .or_else(|| by_kernel_function(&point.wchan))
-                .unwrap_or(if point.state == 'D' { Kind::File } else { Kind::Other })
+                .unwrap_or(Kind::Other)
         }
-        // Stopped, or in a page fault.
+        // Stopped, or in a page fault, which waits for a disk unless the function says otherwise.
         (Some(SystemCall::NotInOne), 'D') => by_kernel_function(&point.wchan).unwrap_or(Kind::File),
         (Some(SystemCall::NotInOne), _) => by_kernel_function(&point.wchan).unwrap_or(Kind::Other),
         // It fell asleep, or woke up, between two reads.
@@ -124,7 +124,7 @@ fn by_kernel_function(function: &str) -> Option<Kind> {
         Some(Kind::Futex)
     } else if has(&["nanosleep"]) {
         Some(Kind::Sleeping)
-    } else if has(&["ep_poll", "poll_schedule", "do_poll", "do_select", "io_cqring_wait"]) {
+    } else if has(&["ep_poll", "epoll_wait", "poll_schedule", "do_poll", "do_select", "io_cqring_wait"]) {
         Some(Kind::Poll)
     } else if has(&["inet_", "tcp_", "udp_", "unix_", "skb_", "sk_wait", "sock_"]) {
         Some(Kind::Network)
@@ -142,7 +142,17 @@ fn by_kernel_function(function: &str) -> Option<Kind> {
         "fuse",
     ]) {
         Some(Kind::File)
-    } else if has(&["pipe", "do_wait", "sigtimedwait", "sigsuspend", "do_signal_stop", "ptrace_stop"]) {
+    } else if has(&[
+        "rwsem",
+        "mutex",
+        "kernel_clone",
+        "pipe",
+        "do_wait",
+        "sigtimedwait",
+        "sigsuspend",
+        "do_signal_stop",
+        "ptrace_stop",
+    ]) {
         Some(Kind::Other)
     } else {
         None
@@ -207,6 +217,7 @@ mod tests {
         assert_eq!(kind('S', "futex_wait_queue"), Some(Kind::Futex));
         assert_eq!(kind('S', "hrtimer_nanosleep"), Some(Kind::Sleeping));
         assert_eq!(kind('S', "ep_poll"), Some(Kind::Poll));
+        assert_eq!(kind('S', "do_epoll_wait"), Some(Kind::Poll));
         assert_eq!(kind('S', "inet_csk_accept"), Some(Kind::Network));
         assert_eq!(kind('D', "folio_wait_bit_common"), Some(Kind::File));
         assert_eq!(kind('S', ""), Some(Kind::Unknown));
@@ -214,10 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_in_uninterruptible_wait_outside_a_known_call_waits_for_a_file() {
-        assert_eq!(waiting(&point('D', Some(9999), "", ""), Architecture::X86_64), Some(Kind::File));
-        let fault =
-            ThreadPoint { system_call: Known::Value(SystemCall::NotInOne), ..point('D', None, "", "") };
+    fn an_uninterruptible_wait_is_a_file_only_in_a_page_fault_or_a_files_function() {
+        let kind = |number, wchan| waiting(&point('D', Some(number), "", wchan), Architecture::X86_64);
+        assert_eq!(kind(435, "kernel_clone"), Some(Kind::Other)); // posix_spawn's parent
+        assert_eq!(kind(9, "rwsem_down_write_slowpath"), Some(Kind::Other)); // mmap
+        assert_eq!(kind(9, "folio_wait_bit_common"), Some(Kind::File));
+        assert_eq!(kind(9999, ""), Some(Kind::Other));
+        let not_in_one = Known::Value(SystemCall::NotInOne);
+        let fault = ThreadPoint { system_call: not_in_one, ..point('D', None, "", "") };
         assert_eq!(waiting(&fault, Architecture::X86_64), Some(Kind::File));
     }
 }

@@ -6,9 +6,9 @@
 //! the earlier one when the thread ran at the later.
 //!
 //! The clocks of a thread that is on a CPU, or waits for one, lag behind by a scheduler's tick or by
-//! the wait. So intervals between two points that both saw the thread running are held back, and
-//! what a later interval has too much of is moved into them. They are settled when the thread was
-//! seen asleep, where the clocks are exact, or when they span more than [`HELD_BACK_NS`].
+//! the wait. So intervals at whose end the thread was seen running are held back, and what a later
+//! interval has too much of is moved into them. They are settled when the thread is seen asleep, where
+//! the clocks are exact, or when they span more than twice [`HELD_BACK_NS`].
 //!
 //! Whatever an agent sends, the segments of a thread follow each other without a gap, so their
 //! lengths add up to its life in the window exactly.
@@ -22,6 +22,8 @@ use crate::report::system_call::Architecture;
 
 /// Clocks lag by less than this: a tick is 10 ms at most, a CPU cgroup's throttling 100 ms.
 const HELD_BACK_NS: u64 = 150_000_000;
+/// Intervals of no length must not fill our memory.
+const MAX_HELD_BACK: usize = 1000;
 
 /// A thread does one thing from a moment to another, in nanoseconds since the window began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +88,6 @@ impl Timeline {
         // An agent that sends times or clocks that fall back says nothing with them.
         let time_ns = point.time_ns.max(self.last.map_or(0, |last| last.time_ns));
         if let Some(last) = self.last {
-            let is_unseen = waiting.is_none() && last.waiting.is_none();
             let blocked = match waiting.or(last.waiting) {
                 Some(kind) => kind,
                 None if self.is_agent => Kind::Sleeping,
@@ -99,11 +100,8 @@ impl Timeline {
                 runnable_ns: point.runnable_ns.saturating_sub(last.runnable_ns),
                 blocked,
             });
-            if ended || !is_unseen {
-                self.settle(0, segments);
-            } else {
-                self.settle(HELD_BACK_NS, segments);
-            }
+            let is_exact = ended || waiting.is_some() || self.held_back.len() >= MAX_HELD_BACK;
+            self.settle(if is_exact { 0 } else { HELD_BACK_NS }, segments);
         }
         let (running_ns, runnable_ns) = (point.running_ns, point.runnable_ns);
         self.last = Some(Last { time_ns, running_ns, runnable_ns, waiting });

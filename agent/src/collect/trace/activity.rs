@@ -3,8 +3,8 @@
 //! `schedstat` is the cheapest file that tells whether a thread ran, and its two clocks are exact: a
 //! thread that sleeps has them still. Only of a thread whose clocks moved are the other files read. The
 //! clocks of a thread that is on a CPU follow with the scheduler's tick (1 to 10 ms), and its
-//! waiting time appears when it gets a CPU; so a thread that runs or waits may look as if it stood
-//! still for a while, and the next difference tells what it did.
+//! waiting time appears when it gets a CPU (even if it was asleep before); so a thread that runs or
+//! waits may look as if it stood still for a while, and the next difference tells what it did.
 
 use std::collections::HashMap;
 use std::io;
@@ -36,6 +36,9 @@ pub(super) struct Activity {
     agent_tid: u32,
     /// Threads above the limit of one answer.
     not_read: u64,
+    /// Readings of a thread that failed though it lives, and the last reason.
+    failures: u64,
+    failure: Option<io::Error>,
 }
 
 #[derive(Debug)]
@@ -52,7 +55,7 @@ impl Activity {
     pub(super) fn new() -> io::Result<Activity> {
         let agent_tid = threads::own_id()?;
         threads::schedstat(agent_tid)?;
-        Ok(Activity { known: HashMap::new(), agent_tid, not_read: 0 })
+        Ok(Activity { known: HashMap::new(), agent_tid, not_read: 0, failures: 0, failure: None })
     }
 
     /// Looks for threads that began, and reads them. What ended is found by [`Activity::read`].
@@ -82,23 +85,32 @@ impl Activity {
         self.not_read
     }
 
+    /// Readings of threads that failed though they live, and why.
+    pub(super) fn failures(&self) -> Option<(u64, &io::Error)> {
+        self.failure.as_ref().map(|error| (self.failures, error))
+    }
+
     fn read_one(&mut self, tid: u32, now_ns: u64, all: bool, found: &mut Found) {
         let Some(thread) = self.known.get_mut(&tid) else { return };
-        let clocks = threads::schedstat(tid).ok();
-        let moved = clocks != Some(clocks_of(&thread.last));
-        if !moved && !all {
-            thread.still_ns = now_ns;
-            return;
-        }
-        // It was asleep until the reading before this one, so all that happened happened since.
-        if moved && thread.last.state != 'R' && thread.still_ns > thread.last.time_ns {
-            found.points.push(ThreadPoint { time_ns: thread.still_ns, ..thread.last.clone() });
-        }
-        let is_same = |clocks: &Schedstat| {
+        let read = match threads::schedstat(tid) {
             // Clocks that fall are another thread's, which got the same id.
-            clocks.running_ns >= thread.last.running_ns && clocks.runnable_ns >= thread.last.runnable_ns
+            Ok(clocks) if is_behind(&clocks, &thread.last) => None,
+            Ok(clocks) if clocks == clocks_of(&thread.last) && !all => {
+                thread.still_ns = now_ns;
+                return;
+            }
+            Ok(clocks) => match point(tid, now_ns, clocks) {
+                Ok(read) => read,
+                Err(error) => return self.failed(error),
+            },
+            Err(error) if is_gone(&error) => None,
+            Err(error) => return self.failed(error),
         };
-        match clocks.filter(is_same).and_then(|clocks| point(tid, now_ns, clocks)) {
+        let asleep_until = read.as_ref().and_then(|(_, point)| thread.asleep_until(point));
+        if let Some(time_ns) = asleep_until {
+            found.points.push(ThreadPoint { time_ns, ..thread.last.clone() });
+        }
+        match read {
             Some((name, point)) => {
                 if name != thread.thread.name {
                     thread.thread.name = name;
@@ -122,16 +134,46 @@ impl Activity {
         }
     }
 
+    fn failed(&mut self, error: io::Error) {
+        self.failures += 1;
+        self.failure = Some(error);
+    }
+
     fn meet(&mut self, tid: u32, now_ns: u64, found: &mut Found) {
-        let read = threads::schedstat(tid).ok().and_then(|clocks| point(tid, now_ns, clocks));
-        // One that has ended already was never seen.
-        let Some((name, last)) = read else { return };
+        let read = threads::schedstat(tid).and_then(|clocks| point(tid, now_ns, clocks));
+        let (name, last) = match read {
+            Ok(Some(read)) => read,
+            // One that has ended already was never seen.
+            Ok(None) => return,
+            Err(error) if is_gone(&error) => return,
+            Err(error) => return self.failed(error),
+        };
         let is_agent = tid == self.agent_tid || is_agent(&name);
         let thread = TraceThread { tid, name, is_agent, first_ns: now_ns };
         found.threads.push(thread.clone());
         found.points.push(last.clone());
         self.known.insert(tid, Thread { thread, last, still_ns: now_ns });
     }
+}
+
+impl Thread {
+    /// The moment until which it was asleep as its last point says, when that is later than the
+    /// point: it was seen still then, and what it ran and waited since fits behind. It may have been
+    /// ready, and waiting for a CPU, while its clocks stood still.
+    fn asleep_until(&self, now: &ThreadPoint) -> Option<u64> {
+        let used_ns = (now.running_ns - self.last.running_ns) + (now.runnable_ns - self.last.runnable_ns);
+        let asleep_ns = self.still_ns.min(now.time_ns.saturating_sub(used_ns));
+        (used_ns > 0 && self.last.state != 'R' && asleep_ns > self.last.time_ns).then_some(asleep_ns)
+    }
+}
+
+fn is_behind(clocks: &Schedstat, last: &ThreadPoint) -> bool {
+    clocks.running_ns < last.running_ns || clocks.runnable_ns < last.runnable_ns
+}
+
+/// The thread has ended. Any other error (no descriptors left) says nothing of the thread.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
 }
 
 fn clocks_of(point: &ThreadPoint) -> Schedstat {
@@ -144,8 +186,13 @@ fn is_agent(name: &str) -> bool {
 }
 
 /// A thread's name and what it does now; `None` when it has ended.
-fn point(tid: u32, time_ns: u64, clocks: Schedstat) -> Option<(String, ThreadPoint)> {
-    let stat = threads::stat(tid).ok().filter(|stat| !matches!(stat.state, 'X' | 'x' | 'Z'))?;
+fn point(tid: u32, time_ns: u64, clocks: Schedstat) -> io::Result<Option<(String, ThreadPoint)>> {
+    let stat = match threads::stat(tid) {
+        Ok(stat) if matches!(stat.state, 'X' | 'x' | 'Z') => return Ok(None),
+        Ok(stat) => stat,
+        Err(error) if is_gone(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
     let runs = stat.state == 'R';
     let read = |file: &str| procfs::read(&format!("/proc/self/task/{tid}/{file}"), SMALL_FILE_BYTES);
     let system_call = match runs {
@@ -164,7 +211,7 @@ fn point(tid: u32, time_ns: u64, clocks: Schedstat) -> Option<(String, ThreadPoi
     let Schedstat { running_ns, runnable_ns } = clocks;
     let state = stat.state;
     let point = ThreadPoint { time_ns, tid, running_ns, runnable_ns, state, system_call, descriptor, wchan };
-    Some((stat.name, point))
+    Ok(Some((stat.name, point)))
 }
 
 /// What the descriptor of a system call is, when it takes one.
@@ -179,7 +226,8 @@ fn descriptor(system_call: &SystemCall) -> &'static str {
         link if link.starts_with("socket:") => "socket",
         link if link.starts_with("pipe:") => "pipe",
         link if link == "anon_inode:[eventpoll]" => "eventpoll",
-        link if link.starts_with('/') => "file",
+        // A terminal or another device is no file to wait for a disk for.
+        link if link.starts_with('/') && !link.starts_with("/dev/") => "file",
         _ => "",
     }
 }

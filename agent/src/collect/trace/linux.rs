@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::cpu::CpuSample;
 use rgops_protocol::reply::trace::{RuntimePoint, TracePart, TraceStart, TraceTotals};
-use rgops_protocol::reply::{End, Note, NoteKind, Progress};
+use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::TraceRequest;
 
 use super::activity::{Activity, Found};
@@ -30,7 +30,8 @@ const RUNTIMES_INTERVAL: Duration = Duration::from_millis(20);
 /// below 200 bytes, a sample of 512 frames below 5 KB.
 const POINTS_PER_PACKET: usize = 2000;
 const SAMPLES_PER_PACKET: usize = 200;
-const MODULES_PER_PACKET: usize = 1000;
+/// Bytes of all modules, which go into one packet: half of what it holds.
+const MODULES_BYTES: usize = 512 * 1024;
 
 pub(crate) async fn collect(
     arguments: TraceRequest,
@@ -63,6 +64,10 @@ struct Trace<'s> {
     agent_cpu_ns: u64,
     late_readings: u64,
     gathered: u64,
+    samples: u64,
+    dropped_weight: u64,
+    modules_left_out: u64,
+    notes: Vec<Note>,
     found: Found,
     runtime_points: Vec<RuntimePoint>,
     sampled: Option<Instant>,
@@ -103,6 +108,10 @@ impl<'s> Trace<'s> {
             agent_cpu_ns: clock::own_cpu_ns(),
             late_readings: 0,
             gathered: 0,
+            samples: 0,
+            dropped_weight: 0,
+            modules_left_out: 0,
+            notes: Vec::new(),
             found: Found::default(),
             runtime_points: Vec::new(),
             sampled: None,
@@ -136,21 +145,34 @@ impl<'s> Trace<'s> {
             if self.sent.elapsed() >= SEND_INTERVAL || self.found.points.len() >= POINTS_PER_PACKET {
                 self.send_all().await?;
             }
+            self.pace.reading_cost(Duration::from_nanos(clock::own_cpu_ns().saturating_sub(cpu_ns)));
+            // Never at once, though it took long: then somebody else needs the CPU.
+            let interval = self.pace.interval();
+            due = (Instant::now() + interval / 2).max(due + interval).min(self.began + duration);
+            if self.wait(due, total_ms, finish).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Waits for the next reading, and tells meanwhile how far it is; whether it was asked to end.
+    async fn wait(&mut self, due: Instant, total_ms: u64, finish: &mut Finish) -> Result<bool, Stop> {
+        loop {
             if self.told.is_none_or(|told| told.elapsed() >= PROGRESS_INTERVAL) {
                 self.told = Some(Instant::now());
                 let elapsed_ms = self.began.elapsed().as_millis() as u64;
                 let progress = Progress { elapsed_ms, total_ms, gathered: self.gathered };
                 self.sink.progress(&progress).await?;
             }
-            self.pace.reading_cost(Duration::from_nanos(clock::own_cpu_ns().saturating_sub(cpu_ns)));
-            // Never at once, though it took long: then somebody else needs the CPU.
-            let interval = self.pace.interval();
-            due = (Instant::now() + interval / 2).max(due + interval).min(self.began + duration);
-            if tokio::time::timeout_at(due.into(), finish.requested()).await.is_ok() {
+            let until = due.min(Instant::now() + PROGRESS_INTERVAL);
+            if tokio::time::timeout_at(until.into(), finish.requested()).await.is_ok() {
                 return Ok(true);
             }
+            if Instant::now() >= due {
+                return Ok(false);
+            }
         }
-        Ok(false)
     }
 
     /// One reading; `last` reads every thread whether it ran or not.
@@ -163,6 +185,11 @@ impl<'s> Trace<'s> {
             if !last {
                 // Unreadable for a moment: the next scan makes up for it.
                 let _ = self.activity.scan(&clock, &mut self.found).await;
+            }
+            if self.sampler.as_ref().is_some_and(|sampler| !sampler.is_undisturbed()) {
+                self.stop_sampling().await?;
+                let why = "the program installed a SIGPROF handler of its own".to_owned();
+                self.note(NoteKind::EndedEarly, "CPU samples", self.samples, why);
             }
             if let Some(tick) = self.sampler.as_mut().map(CpuSampler::tick) {
                 self.send_samples(tick).await?;
@@ -182,64 +209,66 @@ impl<'s> Trace<'s> {
         let process_cpu_ns = clock::process_cpu_ns().saturating_sub(self.process_cpu_ns);
         let agent_cpu_ns = clock::own_cpu_ns().saturating_sub(self.agent_cpu_ns);
         self.send_all().await?;
-        let mut notes = self.notes();
-        let (mut samples, mut dropped_weight) = (0, 0);
-        if let Some(sampler) = self.sampler.take() {
-            let sampler_ns = sampler.started_ns();
-            let (rest, totals) = sampler.stop();
-            self.send_samples_of(rest, sampler_ns).await?;
-            samples = totals.samples;
-            dropped_weight = totals.dropped_ring + totals.dropped_cache;
-            context.counters.dropped.add(dropped_weight);
-            notes.extend(cpu::notes(&totals));
-        }
+        self.stop_sampling().await?;
+        context.counters.dropped.add(self.dropped_weight);
         if ended_early {
             let why = format!("asked to end after {} ms", duration_ns / 1_000_000);
-            notes.push(Note { kind: NoteKind::EndedEarly, what: "trace".to_owned(), count: 1, why });
+            self.note(NoteKind::EndedEarly, "trace", 1, why);
         }
+        self.reading_notes();
         let totals = TraceTotals {
             duration_ns,
             readings: self.pace.readings(),
             late_readings: self.late_readings,
             process_cpu_ns,
             agent_cpu_ns,
-            samples,
-            dropped_weight,
+            samples: self.samples,
+            dropped_weight: self.dropped_weight,
         };
         self.sink.data(&TracePart::Totals(totals)).await?;
-        Ok(End { notes })
+        Ok(End { notes: self.notes })
     }
 
-    fn notes(&self) -> Vec<Note> {
-        let mut notes = self.runtimes.notes();
+    /// Sends the last samples and keeps what is to be said of them.
+    async fn stop_sampling(&mut self) -> Result<(), Stop> {
+        let Some(sampler) = self.sampler.take() else { return Ok(()) };
+        let (sampler_ns, period_ns) = (sampler.started_ns(), sampler.period_ns());
+        let (rest, totals) = sampler.stop();
+        self.send_samples_of(rest, sampler_ns).await?;
+        self.samples = totals.samples;
+        self.dropped_weight = totals.dropped_ring + totals.dropped_cache;
+        self.notes.extend(cpu::notes(&totals, period_ns));
+        Ok(())
+    }
+
+    fn reading_notes(&mut self) {
+        let runtimes = self.runtimes.notes();
+        self.notes.extend(runtimes);
         if self.pace.stretched() > 0 {
-            notes.push(Note {
-                kind: NoteKind::Approximate,
-                what: "readings".to_owned(),
-                count: self.pace.stretched(),
-                why: format!(
-                    "up to {} ms apart, so that tracing takes no more than 3 % of a CPU",
-                    self.pace.longest().as_millis()
-                ),
-            });
+            let longest = self.pace.longest().as_millis();
+            let why = format!("up to {longest} ms apart, so that tracing takes about 3 % of a CPU");
+            self.note(NoteKind::Approximate, "readings", self.pace.stretched(), why);
         }
         if self.late_readings > self.pace.readings() / 50 {
-            notes.push(Note {
-                kind: NoteKind::Approximate,
-                what: "readings".to_owned(),
-                count: self.late_readings,
-                why: "the agent's thread had to wait for a CPU".to_owned(),
-            });
+            let why = "the agent's thread had to wait for a CPU".to_owned();
+            self.note(NoteKind::Approximate, "readings", self.late_readings, why);
         }
         if self.activity.not_read() > 0 {
-            notes.push(Note {
-                kind: NoteKind::Truncated,
-                what: "threads".to_owned(),
-                count: self.activity.not_read(),
-                why: "too many; those with the lowest ids are traced".to_owned(),
-            });
+            let why = "too many; those with the lowest ids are traced".to_owned();
+            self.note(NoteKind::Truncated, "threads", self.activity.not_read(), why);
         }
-        notes
+        if let Some((count, error)) = self.activity.failures() {
+            let why = format!("/proc/self/task cannot be read: {error}");
+            self.note(NoteKind::Missing, "readings of threads", count, why);
+        }
+        if self.modules_left_out > 0 {
+            let why = "they do not fit a packet; functions in them have no names".to_owned();
+            self.note(NoteKind::Truncated, "modules", self.modules_left_out, why);
+        }
+    }
+
+    fn note(&mut self, kind: NoteKind, what: &str, count: u64, why: String) {
+        self.notes.push(Note { kind, what: what.to_owned(), count, why });
     }
 
     /// Sends what was read since the last time.
@@ -258,7 +287,9 @@ impl<'s> Trace<'s> {
     async fn send_samples(&mut self, tick: Tick) -> Result<(), Stop> {
         let sampler_ns = self.sampler.as_ref().map_or(self.start_ns, CpuSampler::started_ns);
         if let Some(mut modules) = tick.modules {
-            modules.truncate(MODULES_PER_PACKET);
+            let fitting = fitting(&modules);
+            self.modules_left_out = self.modules_left_out.max((modules.len() - fitting) as u64);
+            modules.truncate(fitting);
             self.sink.data(&TracePart::Modules(modules)).await?;
         }
         self.send_samples_of(tick.samples, sampler_ns).await
@@ -271,6 +302,18 @@ impl<'s> Trace<'s> {
         }
         send_pieces(self.sink, samples, SAMPLES_PER_PACKET, TracePart::Samples).await
     }
+}
+
+/// How many modules fit a packet.
+fn fitting(modules: &[Module]) -> usize {
+    let mut bytes = 0;
+    modules
+        .iter()
+        .take_while(|module| {
+            bytes += module.path.len() + module.build_id.len() + 64;
+            bytes <= MODULES_BYTES
+        })
+        .count()
 }
 
 async fn send_pieces<T>(

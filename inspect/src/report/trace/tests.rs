@@ -78,7 +78,7 @@ thread              tid     seen running runnable  futex network   poll   file s
 spin\\x1b[2Jner        1       1s   99.0%        -      -       -      -      -        -      -    1.0%
 waiter                2       1s       -        - 100.0%       -      -      -        -      -       -
 runtime main: 2 workers, busy 25.0%, at most 9 tasks alive and 2 in the global queue
-window 1s, 200 readings; no CPU samples: none were asked for; tracing cost 1.0% of one CPU
+window 1s, 200 readings; no CPU samples: none were asked for; 990ms of the process's 990ms CPU seen; tracing cost 1.0% of one CPU
 ";
     assert_eq!(text, expected, "\n{text}");
 }

@@ -78,6 +78,20 @@ fn clocks_that_lag_are_made_up_for() {
 }
 
 #[test]
+fn a_thread_that_wakes_up_and_runs_on_has_its_lag_made_up_for() {
+    // Asleep until 5, then it runs for 20 ms; its clock is 4 ms late until it sleeps again.
+    let found = segments(&[
+        point(0, 0, 0, 'S', FUTEX),
+        point(10, 1, 0, 'R', 0),
+        point(20, 11, 0, 'R', 0),
+        point(30, 20, 0, 'S', FUTEX),
+    ]);
+    let running: u64 =
+        found.iter().filter(|segment| segment.2 == Kind::Running).map(|segment| segment.1 - segment.0).sum();
+    assert_eq!(running, 20, "{found:?}");
+}
+
+#[test]
 fn a_thread_that_ends_is_over_and_one_that_runs_unseen_is_unknown() {
     let found = segments(&[point(5, 0, 0, 'S', FUTEX), point(15, 0, 0, 'X', 0), point(20, 0, 0, 'S', FUTEX)]);
     assert_eq!(found, [(5, 15, Kind::Futex)]);
