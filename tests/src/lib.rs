@@ -4,3 +4,4 @@ pub mod built;
 pub mod itself;
 pub mod profiled;
 pub mod running;
+pub mod traced;
