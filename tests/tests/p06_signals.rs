@@ -317,7 +317,7 @@ fn starts_and_stops_leave_timers_dispositions_descriptors_and_memory() {
     let number = |name: &str| {
         let status = read("status");
         let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-        line.split_whitespace().nth(0).unwrap().to_owned()
+        line.split_whitespace().next().unwrap().to_owned()
     };
     let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", target.pid())).unwrap().count();
     for _ in 0..3 {

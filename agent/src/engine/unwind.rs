@@ -67,3 +67,56 @@ pub(super) fn walk<'w>(registers: Registers, modules: &Modules, workspace: &'w m
     let met_unknown = ends_unknown || is_unknown(addresses.first());
     Frames { addresses, end, met_unknown }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    /// A signal may come between any two instructions, and unwind data may be wrong: with whatever
+    /// registers, a walk ends, and no arithmetic in it overflows (a panic in a handler ends the program).
+    #[test]
+    fn walks_from_any_registers_end() {
+        let modules = Modules::read(None).unwrap();
+        let mut workspace = Box::new(Workspace::new());
+        let code: Vec<_> = modules.list.iter().map(|module| module.start_avma..module.end_avma).collect();
+        let here = Registers::here();
+        let heap = std::ptr::from_ref(&*workspace) as u64;
+        let mut random = 0x9e37_79b9_7f4a_7c15u64;
+        let mut next = |below: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % below
+        };
+        let mut frames = [0u64; 3];
+        for _ in 0..20_000 {
+            let module = &code[next(code.len() as u64) as usize];
+            let mut registers = here;
+            registers.pc = match next(8) {
+                0 => next(u64::MAX),
+                1 => next(64),
+                _ => module.start + next(module.end - module.start),
+            };
+            registers.sp = match next(8) {
+                0 => next(u64::MAX),
+                1 => u64::MAX - next(64),
+                _ => here.sp + next(4096),
+            };
+            registers.fp = match next(6) {
+                0 => next(u64::MAX),
+                1 => u64::MAX - next(64),
+                2 => next(64),
+                3 => heap + next(4096),
+                _ => registers.sp.wrapping_add(next(512)),
+            };
+            let walked = walk(registers, &modules, &mut workspace);
+            assert_eq!(walked.addresses[0], registers.pc);
+            assert!(walked.addresses.len() <= MAX_DEPTH);
+            frames[walked.end as usize] += 1;
+        }
+        eprintln!("root, limit, lost: {frames:?}");
+        assert!(frames.iter().sum::<u64>() == 20_000 && frames[StackEnd::Lost as usize] > 0);
+    }
+}

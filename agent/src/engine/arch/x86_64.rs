@@ -14,7 +14,7 @@ pub(in crate::engine) type UnwindRegisters = UnwindRegsX86_64;
 pub(in crate::engine) struct Registers {
     pub(in crate::engine) pc: u64,
     pub(in crate::engine) sp: u64,
-    fp: u64,
+    pub(in crate::engine) fp: u64,
 }
 
 impl Registers {
