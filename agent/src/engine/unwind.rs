@@ -1,9 +1,9 @@
 //! Walks a stack with framehop, from its own thread.
 
-use framehop::Unwinder as _;
+use framehop::{FrameAddress, Unwinder as _};
 use rgops_protocol::reply::StackEnd;
 
-use super::arch::{Cache, Registers};
+use super::arch::{self, Cache, Registers};
 use super::modules::Modules;
 use super::stack_memory::StackMemory;
 
@@ -32,20 +32,35 @@ pub(super) struct Frames<'w> {
     pub(super) met_unknown: bool,
 }
 
+/// What a register holds that should point into a stack: itself, or an address that is never mapped
+/// when it cannot be one (kernel/user split; mmap_min_addr). 0 stays, the end of a chain.
+pub(super) fn plausible(pointer: u64) -> u64 {
+    const NEVER_MAPPED: u64 = 4096;
+    if pointer != 0 && (pointer < NEVER_MAPPED || pointer >= 1 << 63) { NEVER_MAPPED } else { pointer }
+}
+
 /// Walks from `registers` to the root, or to [`MAX_DEPTH`] frames. Allocates nothing (framehop's
 /// `MustNotAllocateDuringUnwind`), reads nothing but the stack.
 pub(super) fn walk<'w>(registers: Registers, modules: &Modules, workspace: &'w mut Workspace) -> Frames<'w> {
     let Workspace { cache, addresses } = workspace;
     let mut memory = StackMemory::above(registers.sp);
     let mut read = |address| memory.read(address);
-    let mut walk = modules.unwinder.iter_frames(registers.pc, registers.for_unwinding(), cache, &mut read);
+    let mut registers_now = registers.for_unwinding();
+    let mut address = Some(FrameAddress::from_instruction_pointer(registers.pc));
     let (mut count, mut end) = (0, StackEnd::DepthLimit);
     while count < MAX_DEPTH {
-        match walk.next() {
-            Ok(Some(frame)) => {
-                addresses[count] = frame.address();
-                count += 1;
-            }
+        let Some(frame) = address else {
+            // A null return address, which no unwind data announced.
+            end = StackEnd::Lost;
+            break;
+        };
+        addresses[count] = frame.address();
+        count += 1;
+        // By frames and not by framehop's iterator, for this: where arithmetic is checked (a debug
+        // build), framehop overflows on a frame pointer such as -16, and a panic would end the program.
+        arch::mend(&mut registers_now);
+        match modules.unwinder.unwind_frame(frame, &mut registers_now, cache, &mut read) {
+            Ok(Some(caller)) => address = FrameAddress::from_return_address(caller),
             Ok(None) => {
                 end = StackEnd::Root;
                 break;
@@ -91,7 +106,7 @@ mod tests {
             random % below
         };
         let mut frames = [0u64; 3];
-        for _ in 0..20_000 {
+        for _ in 0..50_000 {
             let module = &code[next(code.len() as u64) as usize];
             let mut registers = here;
             registers.pc = match next(8) {
@@ -117,6 +132,6 @@ mod tests {
             frames[walked.end as usize] += 1;
         }
         eprintln!("root, limit, lost: {frames:?}");
-        assert!(frames.iter().sum::<u64>() == 20_000 && frames[StackEnd::Lost as usize] > 0);
+        assert!(frames.iter().sum::<u64>() == 50_000 && frames[StackEnd::Lost as usize] > 0);
     }
 }

@@ -4,6 +4,7 @@ use framehop::MustNotAllocateDuringUnwind;
 use framehop::aarch64::{CacheAarch64, PtrAuthMask, UnwindRegsAarch64, UnwinderAarch64};
 
 use crate::engine::modules::UnwindData;
+use crate::engine::unwind::plausible;
 
 pub(in crate::engine) type Unwinder = UnwinderAarch64<UnwindData, MustNotAllocateDuringUnwind>;
 pub(in crate::engine) type Cache = CacheAarch64<MustNotAllocateDuringUnwind>;
@@ -49,6 +50,12 @@ impl Registers {
         let mask = PtrAuthMask::from_max_known_address(0x0000_ffff_ffff_ffff);
         UnwindRegsAarch64::new_with_ptr_auth_mask(mask, self.lr, self.sp, self.fp)
     }
+}
+
+/// Replaces what cannot be a stack address by one that is never mapped.
+pub(in crate::engine) fn mend(registers: &mut UnwindRegisters) {
+    registers.set_fp(plausible(registers.fp()));
+    registers.set_sp(plausible(registers.sp().max(1)));
 }
 
 /// The calling thread's control block.

@@ -4,6 +4,7 @@ use framehop::MustNotAllocateDuringUnwind;
 use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
 
 use crate::engine::modules::UnwindData;
+use crate::engine::unwind::plausible;
 
 pub(in crate::engine) type Unwinder = UnwinderX86_64<UnwindData, MustNotAllocateDuringUnwind>;
 pub(in crate::engine) type Cache = CacheX86_64<MustNotAllocateDuringUnwind>;
@@ -50,6 +51,12 @@ impl Registers {
     pub(in crate::engine) fn for_unwinding(self) -> UnwindRegisters {
         UnwindRegsX86_64::new(self.pc, self.sp, self.fp)
     }
+}
+
+/// Replaces what cannot be a stack address by one that is never mapped.
+pub(in crate::engine) fn mend(registers: &mut UnwindRegisters) {
+    registers.set_bp(plausible(registers.bp()));
+    registers.set_sp(plausible(registers.sp().max(1)));
 }
 
 /// The calling thread's control block.
