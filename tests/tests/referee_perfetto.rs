@@ -26,7 +26,7 @@ fn perfetto_reads_our_file_and_sees_our_numbers() {
     assert!(!leaves.is_empty(), "{theirs:#}");
     drop(split);
 
-    let shop = Running::start_and_wait(&built::release("shop"), &["--load", "200"]);
+    let shop = Running::start(&built::release("shop"), &["--load", "200"]);
     let theirs = compare(&Traced::take(&shop, 2, 0));
     for counter in ["busy workers", "parked workers", "alive tasks", "global queue"] {
         let values = theirs["counters"][format!("runtime main: {counter}")].as_u64();

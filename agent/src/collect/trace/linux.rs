@@ -137,21 +137,24 @@ impl<'s> Trace<'s> {
     async fn run(&mut self, duration: Duration, finish: &mut Finish) -> Result<bool, Stop> {
         let total_ms = duration.as_millis() as u64;
         let mut due = self.began;
+        let mut cpu_ns = clock::own_cpu_ns();
         while self.began.elapsed() < duration {
-            let cpu_ns = clock::own_cpu_ns();
             // A reading that comes an interval late leaves a gap that was not meant.
             self.late_readings += u64::from(due.elapsed() > self.pace.interval());
             self.read(false).await?;
             if self.sent.elapsed() >= SEND_INTERVAL || self.found.points.len() >= POINTS_PER_PACKET {
                 self.send_all().await?;
             }
-            self.pace.reading_cost(Duration::from_nanos(clock::own_cpu_ns().saturating_sub(cpu_ns)));
             // Never at once, though it took long: then somebody else needs the CPU.
             let interval = self.pace.interval();
             due = (Instant::now() + interval / 2).max(due + interval).min(self.began + duration);
             if self.wait(due, total_ms, finish).await? {
                 return Ok(true);
             }
+            // With what was sent meanwhile, and all else the agent's thread did.
+            let now_ns = clock::own_cpu_ns();
+            self.pace.reading_cost(Duration::from_nanos(now_ns.saturating_sub(cpu_ns)));
+            cpu_ns = now_ns;
         }
         Ok(false)
     }
