@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use tokio::time::timeout;
 
 use crate::collect::{self, Finish, Sink, Stop};
 use crate::engine::system;
-use crate::listener::{OpenConnection, PeerUser, Shared, Socket, authenticate};
+use crate::listener::{PeerUser, Shared, Socket, authenticate};
 
 /// For magic, hello and proof together.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
@@ -33,8 +33,6 @@ const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 /// For the peer to read our last packet before the connection is torn down.
 const LINGER: Duration = Duration::from_millis(500);
-/// Connections at once; the next ones are told so.
-const MAX_CONNECTIONS: u64 = 64;
 /// Packets that wait for the peer; with the longest packet this bounds a connection's memory.
 const QUEUED_PACKETS: usize = 8;
 
@@ -92,32 +90,36 @@ impl Drop for Pass<'_> {
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn serve(mut stream: Socket, peer: Peer, shared: Arc<Shared>) {
+pub(crate) async fn serve(mut stream: Socket, peer: Peer, shared: &Shared) {
     let counters = &shared.context.counters;
-    let (_open, open) = OpenConnection::begin(counters);
-    let result = if open > MAX_CONNECTIONS {
-        Err(Ended::Tell(Error::new(
-            Code::TooManyConnections,
-            "refused",
-            format!("{MAX_CONNECTIONS} connections are open already"),
-            "try again when others have ended",
-        )))
-    } else {
-        converse(&mut stream, peer, &shared).await
-    };
-    if let Err(Ended::Tell(error)) = result {
+    if let Err(Ended::Tell(error)) = converse(&mut stream, peer, shared).await {
         match error.code() {
             Code::Refused => counters.refused_users.add(1),
             Code::Unauthenticated => counters.refused_tokens.add(1),
-            Code::TooManyConnections | Code::TimedOut => counters.refused_limits.add(1),
+            Code::TooManyConnections | Code::TimedOut | Code::NotAllowed => counters.refused_limits.add(1),
             Code::Malformed | Code::UnknownCommand | Code::UnknownVersion => counters.malformed.add(1),
             Code::Busy => counters.busy.add(1),
-            Code::Internal | Code::NotAllowed | Code::Unsupported => {}
+            Code::Internal | Code::Unsupported => {}
         }
         // The peer may be gone; there is nobody else to tell.
         let _ = write_message(&mut stream, Kind::Error, &error).await;
     }
     let _ = timeout(LINGER, linger(&mut stream)).await;
+}
+
+/// What a connection is told for which there is no room: our magic and an error packet.
+pub(crate) fn no_room(connections: u64) -> Vec<u8> {
+    let error = Error::new(
+        Code::TooManyConnections,
+        "refused",
+        format!("{connections} connections are open already"),
+        "try again when others have ended",
+    );
+    let mut bytes = MAGIC.to_vec();
+    if let Ok(payload) = codec::encode(&error) {
+        bytes.extend(wire::packet(Kind::Error, &payload));
+    }
+    bytes
 }
 
 /// Ends our side and reads what the peer still sends, so that our last packet is not lost to a reset.
@@ -143,15 +145,15 @@ async fn converse(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<()
     }
     let envelope: Envelope = codec::decode(&payload).map_err(|error| malformed(error.to_string()))?;
     drop(payload);
-    if let Some(command) = Command::from_u16(envelope.command) {
-        if shared.denied.contains(&command) {
-            return Err(Ended::Tell(Error::new(
-                Code::NotAllowed,
-                format!("{} is not allowed", command.name()),
-                "the program's author denied it",
-                format!("remove Options::deny(Command::{command:?}) from the program"),
-            )));
-        }
+    if let Some(command) = Command::from_u16(envelope.command)
+        && shared.denied.contains(&command)
+    {
+        return Err(Ended::Tell(Error::new(
+            Code::NotAllowed,
+            format!("{} is not allowed", command.name()),
+            "the program's author denied it",
+            format!("remove Options::deny(Command::{command:?}) from the program"),
+        )));
     }
     let request = Request::from_envelope(&envelope).map_err(refuse_request)?;
     run(stream, request, shared).await
@@ -275,18 +277,18 @@ async fn work_until_hang_up<T>(
     let (mut collect, mut write, mut listen) = (pin!(collect), pin!(write), pin!(listen));
     let (mut collected, mut written) = (None, None);
     std::future::poll_fn(|context| {
-        if collected.is_none() {
-            if let Poll::Ready(value) = collect.as_mut().poll(context) {
-                collected = Some(value);
-            }
+        if collected.is_none()
+            && let Poll::Ready(value) = collect.as_mut().poll(context)
+        {
+            collected = Some(value);
         }
-        if written.is_none() {
-            if let Poll::Ready(value) = write.as_mut().poll(context) {
-                if value.is_err() {
-                    return Poll::Ready(None);
-                }
-                written = Some(value);
+        if written.is_none()
+            && let Poll::Ready(value) = write.as_mut().poll(context)
+        {
+            if value.is_err() {
+                return Poll::Ready(None);
             }
+            written = Some(value);
         }
         if let (Some(_), Some(_)) = (&collected, &written) {
             return Poll::Ready(collected.take().zip(written.take()));

@@ -159,11 +159,30 @@ impl Options {
     }
 }
 
+/// Reads a small regular file that belongs to us or root and that nobody else may read. Checked on
+/// the open file, which is the one that is read; opened so that a pipe does not make us wait.
 #[cfg(unix)]
 fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
-    use std::os::unix::fs::MetadataExt;
+    use std::io::Read as _;
+    use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+
+    const MAX_TOKEN_FILE_BYTES: u64 = 4096;
     let wrong = |why: String| ListenError::Token(format!("{}: {why}", file.display()));
-    let metadata = std::fs::metadata(file).map_err(|error| wrong(error.to_string()))?;
+    let failed = |error: std::io::Error| wrong(error.to_string());
+    let mut options = std::fs::OpenOptions::new();
+    let mut open = options.read(true).custom_flags(libc::O_NONBLOCK).open(file).map_err(failed)?;
+    let metadata = open.metadata().map_err(failed)?;
+    let ours = std::fs::metadata("/proc/self").map(|own| own.uid()).unwrap_or_default();
+    if !metadata.is_file() || metadata.len() > MAX_TOKEN_FILE_BYTES {
+        return Err(wrong(format!("no regular file of at most {MAX_TOKEN_FILE_BYTES} bytes")));
+    }
+    if metadata.uid() != ours && metadata.uid() != 0 {
+        return Err(wrong(format!(
+            "it belongs to uid {}, who may read it; run: chown {ours} {}",
+            metadata.uid(),
+            file.display()
+        )));
+    }
     if metadata.mode() & 0o077 != 0 {
         return Err(wrong(format!(
             "others may read it (mode {:o}); run: chmod 600 {}",
@@ -171,7 +190,9 @@ fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
             file.display()
         )));
     }
-    std::fs::read(file).map_err(|error| wrong(error.to_string()))
+    let mut secret = Vec::new();
+    (&mut open).take(MAX_TOKEN_FILE_BYTES).read_to_end(&mut secret).map_err(failed)?;
+    Ok(secret)
 }
 
 #[cfg(not(unix))]

@@ -1,6 +1,7 @@
 //! The few calls into the system that std has no safe name for.
 
 use std::ffi::CString;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Once;
@@ -18,9 +19,7 @@ pub(crate) fn effective_uid() -> u32 {
 /// true: interprocess' `peer_creds` takes that pid for an error, so it is not used. Without
 /// credentials the kernel says uid -1, which is nobody's.
 #[cfg(target_os = "linux")]
-pub(crate) fn peer_uid(socket: std::os::fd::BorrowedFd<'_>) -> std::io::Result<u32> {
-    use std::os::fd::AsRawFd as _;
-
+pub(crate) fn peer_uid(socket: BorrowedFd<'_>) -> std::io::Result<u32> {
     let mut peer = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
     let mut length = size_of::<libc::ucred>() as libc::socklen_t;
     // SAFETY: getsockopt(2) writes at most `length` bytes to `peer`, both live through the call, and
@@ -81,12 +80,14 @@ static AT_EXIT: AtomicPtr<ExitRemoval> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Removes the socket `path` when the process exits, if it is then still the file with this device
 /// and inode and the process still the one that asked (a fork child leaves it alone).
-/// Replaces what was to be removed before. Leaks a few bytes a call.
-pub(crate) fn remove_at_exit(path: &Path, device: u64, inode: u64) {
+/// Replaces what was to be removed before. Leaks a few bytes a call. `None` when the path cannot be
+/// one of a C library.
+pub(crate) fn remove_at_exit(path: &Path, device: u64, inode: u64) -> Option<AtExit> {
     static REGISTERED: Once = Once::new();
-    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return };
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
     let removal = ExitRemoval { path, device, inode, process: std::process::id() };
-    AT_EXIT.store(Box::into_raw(Box::new(removal)), Ordering::Release);
+    let removal = Box::into_raw(Box::new(removal));
+    AT_EXIT.store(removal, Ordering::Release);
     REGISTERED.call_once(|| {
         // SAFETY: `remove_now` is an `extern "C"` function without arguments that never unwinds.
         // atexit(3) of a shared object is bound to that object, so the code cannot be unloaded first.
@@ -94,11 +95,42 @@ pub(crate) fn remove_at_exit(path: &Path, device: u64, inode: u64) {
             libc::atexit(remove_now);
         }
     });
+    Some(AtExit(removal as usize))
 }
 
-/// Nothing is removed at exit any more.
-pub(crate) fn forget_exit_removal() {
-    AT_EXIT.store(std::ptr::null_mut(), Ordering::Release);
+/// A registered removal.
+#[derive(Debug)]
+pub(crate) struct AtExit(usize);
+
+impl AtExit {
+    /// It is not removed at exit any more. A later registration stays.
+    pub(crate) fn forget(self) {
+        let ours = self.0 as *mut ExitRemoval;
+        let null = std::ptr::null_mut();
+        // An error: another one has taken its place.
+        let _ = AT_EXIT.compare_exchange(ours, null, Ordering::AcqRel, Ordering::Acquire);
+    }
+}
+
+/// What [`shut_down`] ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ShutDown {
+    /// Our side of a connection.
+    Writing,
+    /// A listening socket, in every process that shares it.
+    Both,
+}
+
+/// shutdown(2). Errors mean that the socket is no longer connected or listening: what was wanted.
+pub(crate) fn shut_down(socket: BorrowedFd<'_>, what: ShutDown) {
+    let how = match what {
+        ShutDown::Writing => libc::SHUT_WR,
+        ShutDown::Both => libc::SHUT_RDWR,
+    };
+    // SAFETY: shutdown(2) touches no memory; the descriptor is open as long as it is borrowed.
+    unsafe {
+        libc::shutdown(socket.as_raw_fd(), how);
+    }
 }
 
 extern "C" fn remove_now() {

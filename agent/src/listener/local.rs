@@ -3,9 +3,10 @@
 //! It is bound under a temporary name and renamed into place, so a socket that can be seen is one
 //! that answers. Names are reclaimed by device and inode, never by path alone.
 
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub(crate) struct LocalListener {
     path: PathBuf,
     device: u64,
     inode: u64,
+    at_exit: Option<system::AtExit>,
 }
 
 /// Who is at the other end, as the kernel says.
@@ -51,6 +53,11 @@ impl LocalListener {
             Some(directory) => directory.to_owned(),
             None => environment().directory(),
         };
+        // A program may change its directory later. Rebuilt from its parts: with a slash behind it a
+        // link would be looked through.
+        let absolute = std::path::absolute(&directory)
+            .map_err(|error| ListenError::Directory { path: directory.clone(), error })?;
+        let directory: PathBuf = absolute.components().collect();
         prepare_directory(&directory)?;
 
         let name = SocketName { pid, start_time }.file_name();
@@ -61,7 +68,9 @@ impl LocalListener {
 
         let socket = |error| ListenError::Socket { address: path.display().to_string(), error };
         let listener = listen_at(&directory, &temporary).map_err(socket)?;
-        let published = fs::symlink_metadata(&temporary)
+        // The umask may have taken bits from the mode it was made with.
+        let published = fs::set_permissions(&temporary, Permissions::from_mode(0o600))
+            .and_then(|()| fs::symlink_metadata(&temporary))
             .and_then(|metadata| fs::rename(&temporary, &path).map(|()| metadata));
         let metadata = match published {
             Ok(metadata) => metadata,
@@ -70,8 +79,9 @@ impl LocalListener {
                 return Err(socket(error));
             }
         };
-        system::remove_at_exit(&path, metadata.dev(), metadata.ino());
-        Ok(LocalListener { listener, directory, path, device: metadata.dev(), inode: metadata.ino() })
+        let (device, inode) = (metadata.dev(), metadata.ino());
+        let at_exit = system::remove_at_exit(&path, device, inode);
+        Ok(LocalListener { listener, directory, path, device, inode, at_exit })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -93,7 +103,12 @@ impl LocalListener {
 
 impl Drop for LocalListener {
     fn drop(&mut self) {
-        system::forget_exit_removal();
+        // Closed for good, also for the fork children that share it.
+        let Listener::UdSocket(listener) = &self.listener;
+        system::shut_down(listener.as_fd(), system::ShutDown::Both);
+        if let Some(at_exit) = self.at_exit.take() {
+            at_exit.forget();
+        }
         let ours = fs::symlink_metadata(&self.path)
             .is_ok_and(|file| (file.dev(), file.ino()) == (self.device, self.inode));
         if ours {
@@ -104,7 +119,6 @@ impl Drop for LocalListener {
 
 #[cfg(target_os = "linux")]
 fn peer_uid(stream: &Stream) -> Option<u32> {
-    use std::os::fd::AsFd as _;
     let Stream::UdSocket(socket) = stream;
     system::peer_uid(socket.as_fd()).ok()
 }
@@ -146,10 +160,11 @@ fn environment() -> Environment {
 /// Makes the directory if it is missing, and refuses it when anyone else could be in it.
 fn prepare_directory(directory: &Path) -> Result<(), ListenError> {
     let failed = |error| ListenError::Directory { path: directory.to_owned(), error };
-    // The umask can only take bits away from 0700; what is there is checked below.
+    // The umask can only take bits away from 0700: they are given back to a directory we made.
     match DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
-        _ => {}
+        Err(_) => {}
+        Ok(()) => fs::set_permissions(directory, Permissions::from_mode(0o700)).map_err(failed)?,
     }
     let metadata = fs::symlink_metadata(directory).map_err(failed)?;
     match unsafe_because(directory, &metadata, system::effective_uid()) {
@@ -203,10 +218,10 @@ pub(crate) async fn sweep(directory: PathBuf) {
         // refused connection proves that nobody listens.
         let connect = tokio::net::UnixStream::connect(&path);
         let answer = tokio::time::timeout(Duration::from_millis(100), connect).await;
-        if let Ok(Err(error)) = answer {
-            if error.kind() == io::ErrorKind::ConnectionRefused {
-                let _ = fs::remove_file(&path);
-            }
+        if answer
+            .is_ok_and(|answer| answer.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
+        {
+            let _ = fs::remove_file(&path);
         }
     }
 }

@@ -6,7 +6,7 @@ mod socket;
 mod tcp;
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,11 @@ const STACK_BYTES: usize = 512 * 1024;
 /// How long `close` waits for the thread.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
+/// Connections served at a time; the next ones are told so and closed. Those on TCP are counted apart,
+/// because whoever reaches the port can open them before any proof.
+const MAX_LOCAL_CONNECTIONS: u64 = 64;
+const MAX_TCP_CONNECTIONS: u64 = 32;
+
 /// Pause after a failed accept (out of descriptors), so that a full table does not make us spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -50,6 +55,9 @@ pub(crate) struct Shared {
     pub(crate) denied: Vec<Command>,
     pub(crate) token: Option<Token>,
     pub(crate) gate: Gate,
+    /// Connections served now, by how they came: strangers on TCP must not lock out the operator.
+    local: Room,
+    tcp: Room,
 }
 
 /// The agent of this process, if it has one.
@@ -71,6 +79,7 @@ pub(crate) struct Running {
     stop: watch::Sender<bool>,
     /// Disconnected when the agent's thread has ended.
     ended: mpsc::Receiver<()>,
+    thread: std::thread::JoinHandle<()>,
 }
 
 /// Starts the agent.
@@ -103,14 +112,13 @@ pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result
         run(options, current_runtime, token, tcp, stopped, &tell_ready);
     });
     drop(mask);
-    // Detached on purpose: the program never waits for the agent, but in `close`.
-    let _detached = spawned.map_err(ListenError::Thread)?;
+    let thread = spawned.map_err(ListenError::Thread)?;
     let lost = |_| ListenError::Thread(std::io::Error::other("it ended while starting"));
     let (shared, tcp_address) = ready.recv().map_err(lost)??;
 
     let cookie = shared.hello.cookie;
     *current = Some(Current { process, address: shared.context.address.clone(), cookie });
-    Ok(Running { shared, tcp_address, process, stop, ended })
+    Ok(Running { shared, tcp_address, process, stop, ended, thread })
 }
 
 impl Running {
@@ -132,11 +140,14 @@ impl Running {
         }
         // An error means that the thread has ended already.
         let _ = self.stop.send(true);
-        let _ = self.ended.recv_timeout(CLOSE_DEADLINE);
-        if let Ok(mut current) = CURRENT.try_lock() {
-            if current.as_ref().is_some_and(|current| current.cookie == self.shared.hello.cookie) {
-                *current = None;
-            }
+        if self.ended.recv_timeout(CLOSE_DEADLINE) == Err(mpsc::RecvTimeoutError::Disconnected) {
+            // Nothing of it is left to run but the end of the thread. An error is its panic.
+            let _ = self.thread.join();
+        }
+        // Not a fork child (above), so whoever holds the lock lives and gives it back.
+        let mut current = CURRENT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if current.as_ref().is_some_and(|current| current.cookie == self.shared.hello.cookie) {
+            *current = None;
         }
     }
 }
@@ -191,7 +202,7 @@ fn run(
 struct Prepared {
     shared: Arc<Shared>,
     local: Option<local::LocalListener>,
-    tcp: Option<tokio::net::TcpListener>,
+    tcp: Option<tcp::Listener>,
     tcp_address: Option<SocketAddr>,
 }
 
@@ -204,8 +215,9 @@ fn prepare(
     let mut cookie = [0; 16];
     getrandom::fill(&mut cookie)
         .map_err(|error| ListenError::Thread(std::io::Error::other(error.to_string())))?;
+    // Part of the socket's name: without it nobody would find the agent.
     let start_time =
-        procfs::process::Stat::read(procfs::process::STAT).map(|stat| stat.start_ticks).unwrap_or_default();
+        procfs::process::Stat::read(procfs::process::STAT).map_err(ListenError::Thread)?.start_ticks;
     let pid = std::process::id();
 
     let local = if options.no_local {
@@ -217,7 +229,7 @@ fn prepare(
         Some(listener) => {
             let socket = |error| ListenError::Socket { address: "tcp".to_owned(), error };
             let address = listener.local_addr().map_err(socket)?;
-            (Some(tokio::net::TcpListener::from_std(listener).map_err(socket)?), Some(address))
+            (Some(tcp::Listener::of(listener).map_err(socket)?), Some(address))
         }
         None => (None, None),
     };
@@ -251,7 +263,7 @@ fn prepare(
         start_time,
         cookie,
         build_id: Executable::own().map(|executable| executable.build_id()).unwrap_or_default(),
-        name: name.unwrap_or_default(),
+        name: name.map(shortened).unwrap_or_default(),
         commands,
     };
     let context = Context {
@@ -262,55 +274,98 @@ fn prepare(
         runtimes,
         allocators: options.allocators,
     };
-    let shared =
-        Shared { context: Arc::new(context), hello, denied: options.denied, token, gate: Gate::default() };
+    let shared = Shared {
+        context: Arc::new(context),
+        hello,
+        denied: options.denied,
+        token,
+        gate: Gate::default(),
+        local: Room::for_connections(MAX_LOCAL_CONNECTIONS),
+        tcp: Room::for_connections(MAX_TCP_CONNECTIONS),
+    };
     Ok(Prepared { shared: Arc::new(shared), local, tcp, tcp_address })
+}
+
+/// A name's first bytes: a hello has a limit, and a list has columns.
+fn shortened(mut name: String) -> String {
+    const MAX_NAME_BYTES: usize = 64;
+    let end = (0..=MAX_NAME_BYTES.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
+    name.truncate(end.unwrap_or_default());
+    name
 }
 
 async fn accept_local(listener: local::LocalListener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let peer = connection::Peer::Local(peer);
-                tokio::spawn(connection::serve(Socket::Local(stream), peer, shared.clone()));
+                admit(Socket::Local(stream), connection::Peer::Local(peer), &shared, &shared.local);
             }
             Err(_) => refuse_for_a_while(&shared).await,
         }
     }
 }
 
-async fn accept_tcp(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
+async fn accept_tcp(listener: tcp::Listener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                // Without it a small last packet may wait; a failure costs latency only.
-                let _ = stream.set_nodelay(true);
-                let peer = connection::Peer::Remote;
-                tokio::spawn(connection::serve(Socket::Tcp(stream), peer, shared.clone()));
-            }
+            Ok(stream) => admit(Socket::Tcp(stream), connection::Peer::Remote, &shared, &shared.tcp),
             Err(_) => refuse_for_a_while(&shared).await,
         }
+    }
+}
+
+/// Serves a connection in a task of its own, or refuses it at once when there is no room: a refused
+/// one must not hold a descriptor.
+fn admit(mut socket: Socket, peer: connection::Peer, shared: &Arc<Shared>, room: &Room) {
+    let counters = &shared.context.counters;
+    counters.connections.add(1);
+    if !room.enter() {
+        counters.refused_limits.add(1);
+        socket.write_now(&connection::no_room(room.connections));
+        return;
+    }
+    counters.open_connections.fetch_add(1, Ordering::Relaxed);
+    let shared = shared.clone();
+    tokio::spawn(async move {
+        let place = Place { shared: &shared, is_local: matches!(peer, connection::Peer::Local(_)) };
+        connection::serve(socket, peer, &shared).await;
+        drop(place);
+    });
+}
+
+/// How many connections may be served at a time.
+#[derive(Debug)]
+struct Room {
+    connections: u64,
+    taken: AtomicU64,
+}
+
+impl Room {
+    fn for_connections(connections: u64) -> Room {
+        Room { connections, taken: AtomicU64::new(0) }
+    }
+
+    fn enter(&self) -> bool {
+        let taken = |taken| (taken < self.connections).then_some(taken + 1);
+        self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok()
+    }
+}
+
+/// A served connection's place; given back when dropped, also when its task is cancelled.
+struct Place<'s> {
+    shared: &'s Shared,
+    is_local: bool,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let room = if self.is_local { &self.shared.local } else { &self.shared.tcp };
+        room.taken.fetch_sub(1, Ordering::Relaxed);
+        self.shared.context.counters.open_connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 async fn refuse_for_a_while(shared: &Shared) {
     shared.context.counters.refused_limits.add(1);
     tokio::time::sleep(ACCEPT_PAUSE).await;
-}
-
-/// Counts a connection as open while it lives.
-pub(crate) struct OpenConnection<'s>(&'s Counters);
-
-impl<'s> OpenConnection<'s> {
-    pub(crate) fn begin(counters: &'s Counters) -> (OpenConnection<'s>, u64) {
-        counters.connections.add(1);
-        let open = counters.open_connections.fetch_add(1, Ordering::Relaxed) + 1;
-        (OpenConnection(counters), open)
-    }
-}
-
-impl Drop for OpenConnection<'_> {
-    fn drop(&mut self) {
-        self.0.open_connections.fetch_sub(1, Ordering::Relaxed);
-    }
 }

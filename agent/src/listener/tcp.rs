@@ -1,8 +1,13 @@
 //! The TCP address: checked before it is bound.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
+
+use tokio::net::TcpStream;
 
 use crate::ListenError;
+use crate::engine::system;
 use crate::options::Tcp;
 
 /// Binds what was asked for, if it may be: a token always, loopback unless asked by the name that
@@ -27,4 +32,29 @@ pub(crate) fn bind(asked: &Tcp, has_token: bool) -> Result<TcpListener, ListenEr
         Ok(listener)
     });
     listening.map_err(|error| ListenError::Socket { address: asked.address.clone(), error })
+}
+
+/// A listening TCP socket, closed for good when dropped: also for the fork children that share it.
+#[derive(Debug)]
+pub(crate) struct Listener(tokio::net::TcpListener);
+
+impl Listener {
+    /// Must run inside a Tokio runtime.
+    pub(crate) fn of(listener: TcpListener) -> io::Result<Listener> {
+        tokio::net::TcpListener::from_std(listener).map(Listener)
+    }
+
+    /// The next connection. Cancel-safe.
+    pub(crate) async fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = self.0.accept().await?;
+        // Without it a small last packet may wait; a failure costs latency only.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        system::shut_down(self.0.as_fd(), system::ShutDown::Both);
+    }
 }

@@ -25,6 +25,9 @@ use rgops_protocol::wire::{
 pub use error::ClientError;
 use stream::Stream;
 
+/// For the five bytes of a `Finish` packet.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Where an agent listens.
 #[derive(Debug, Clone)]
 pub enum Endpoint {
@@ -68,7 +71,6 @@ impl Client {
     /// [`ClientError`]: nobody listens there, someone else does, or the agent refused.
     pub fn connect(endpoint: &Endpoint, timeouts: Timeouts) -> Result<Client, ClientError> {
         let mut stream = stream::open(endpoint, timeouts.connect)?;
-        stream.set_timeout(timeouts.connect)?;
         let hello = ClientHello {
             protocol: PROTOCOL_VERSION,
             client: concat!("rgops ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -118,9 +120,9 @@ impl Client {
             _ => return Err(self.not_spoken(command)),
         }
         let payload = codec::encode(&request.to_envelope()?)?;
-        self.stream.set_timeout(self.timeouts.silence)?;
+        self.stream.set_deadline(self.timeouts.silence);
         self.stream.write_all(&wire::packet(Kind::Request, &payload))?;
-        Ok(Answer { stream: self.stream, received: 0, is_over: false })
+        Ok(Answer { stream: self.stream, silence: self.timeouts.silence, received: 0, is_over: false })
     }
 
     fn not_spoken(&self, command: Command) -> ClientError {
@@ -169,6 +171,7 @@ fn read_packet(stream: &mut Stream, limit: usize) -> Result<(Kind, Vec<u8>), Cli
 #[derive(Debug)]
 pub struct Answer {
     stream: Stream,
+    silence: Duration,
     received: u64,
     is_over: bool,
 }
@@ -203,6 +206,7 @@ impl Answer {
         if self.is_over {
             return Err(ClientError::Protocol("the answer is over".to_owned()));
         }
+        self.stream.set_deadline(self.silence);
         let (kind, payload) = read_packet(&mut self.stream, MAX_PACKET_BYTES)?;
         self.received += (HEADER_BYTES + payload.len()) as u64;
         if self.received > MAX_ANSWER_BYTES {
@@ -263,6 +267,7 @@ impl Finisher {
     /// Sends the `Finish` packet; a broken connection shows up in the answer.
     pub fn finish(&self) {
         if let Some(Ok(mut stream)) = self.stream.as_ref().map(Stream::try_clone) {
+            stream.set_deadline(FINISH_TIMEOUT);
             let _ = stream.write_all(&wire::packet(Kind::Finish, &[]));
         }
     }

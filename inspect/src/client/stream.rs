@@ -3,20 +3,31 @@
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{ClientError, Endpoint};
 
-/// A connected socket.
+/// A connected socket with a deadline: a peer that sends a byte now and then does not hold us.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(super) struct Stream {
+    socket: Socket,
+    deadline: Instant,
+}
+
+#[derive(Debug)]
+enum Socket {
     #[cfg(unix)]
     Local(std::os::unix::net::UnixStream),
     Tcp(TcpStream),
 }
 
-/// Connects, and checks that a local socket belongs to whom it may.
+/// Connects, and checks that a local socket belongs to whom it may. The timeout is for what follows, too.
 pub(super) fn open(endpoint: &Endpoint, timeout: Duration) -> Result<Stream, ClientError> {
+    let deadline = Instant::now() + timeout;
+    Ok(Stream { socket: connect(endpoint, timeout)?, deadline })
+}
+
+fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Socket, ClientError> {
     match endpoint {
         Endpoint::Local { path, .. } => open_local(path, timeout),
         Endpoint::Tcp { address, .. } => {
@@ -24,7 +35,7 @@ pub(super) fn open(endpoint: &Endpoint, timeout: Duration) -> Result<Stream, Cli
             let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
             for resolved in address.to_socket_addrs().map_err(nobody)? {
                 match TcpStream::connect_timeout(&resolved, timeout) {
-                    Ok(stream) => return Ok(Stream::Tcp(stream)),
+                    Ok(stream) => return Ok(Socket::Tcp(stream)),
                     Err(error) => last = error,
                 }
             }
@@ -37,12 +48,12 @@ pub(super) fn open(endpoint: &Endpoint, timeout: Duration) -> Result<Stream, Cli
 }
 
 #[cfg(not(target_os = "linux"))]
-fn open_local(_path: &Path, _timeout: Duration) -> Result<Stream, ClientError> {
+fn open_local(_path: &Path, _timeout: Duration) -> Result<Socket, ClientError> {
     Err(ClientError::Unsupported)
 }
 
 #[cfg(target_os = "linux")]
-fn open_local(path: &Path, timeout: Duration) -> Result<Stream, ClientError> {
+fn open_local(path: &Path, timeout: Duration) -> Result<Socket, ClientError> {
     use std::os::unix::fs::MetadataExt as _;
 
     let failed = |error: io::Error| match error.kind() {
@@ -69,7 +80,7 @@ fn open_local(path: &Path, timeout: Duration) -> Result<Stream, ClientError> {
     if peer != owner && peer != 0 {
         return Err(ClientError::ForeignOwner { path: path.to_owned(), uid: peer });
     }
-    Ok(Stream::Local(stream))
+    Ok(Socket::Local(stream))
 }
 
 /// Connects with a deadline (a full backlog blocks), through the directory's descriptor when the
@@ -100,47 +111,59 @@ fn connect_local(path: &Path, timeout: Duration) -> io::Result<std::os::unix::ne
 }
 
 impl Stream {
-    /// How long a read or write may take; `None`-like zero is not allowed by the system.
-    pub(super) fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
-        let timeout = Some(timeout.max(Duration::from_millis(1)));
-        match self {
-            #[cfg(unix)]
-            Stream::Local(stream) => {
-                stream.set_read_timeout(timeout)?;
-                stream.set_write_timeout(timeout)
-            }
-            Stream::Tcp(stream) => {
-                stream.set_read_timeout(timeout)?;
-                stream.set_write_timeout(timeout)
-            }
-        }
+    /// Everything that is read and written from now on has to be done within `timeout`, together.
+    pub(super) fn set_deadline(&mut self, timeout: Duration) {
+        self.deadline = Instant::now() + timeout;
     }
 
     pub(super) fn try_clone(&self) -> io::Result<Stream> {
-        Ok(match self {
+        let socket = match &self.socket {
             #[cfg(unix)]
-            Stream::Local(stream) => Stream::Local(stream.try_clone()?),
-            Stream::Tcp(stream) => Stream::Tcp(stream.try_clone()?),
-        })
+            Socket::Local(stream) => Socket::Local(stream.try_clone()?),
+            Socket::Tcp(stream) => Socket::Tcp(stream.try_clone()?),
+        };
+        Ok(Stream { socket, deadline: self.deadline })
+    }
+
+    /// What is left of the time; an error when nothing is.
+    fn left(&self) -> io::Result<Option<Duration>> {
+        match self.deadline.checked_duration_since(Instant::now()) {
+            Some(left) if !left.is_zero() => Ok(Some(left)),
+            _ => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 }
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
+        let left = self.left()?;
+        match &mut self.socket {
             #[cfg(unix)]
-            Stream::Local(stream) => stream.read(buffer),
-            Stream::Tcp(stream) => stream.read(buffer),
+            Socket::Local(stream) => {
+                stream.set_read_timeout(left)?;
+                stream.read(buffer)
+            }
+            Socket::Tcp(stream) => {
+                stream.set_read_timeout(left)?;
+                stream.read(buffer)
+            }
         }
     }
 }
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
+        let left = self.left()?;
+        match &mut self.socket {
             #[cfg(unix)]
-            Stream::Local(stream) => stream.write(bytes),
-            Stream::Tcp(stream) => stream.write(bytes),
+            Socket::Local(stream) => {
+                stream.set_write_timeout(left)?;
+                stream.write(bytes)
+            }
+            Socket::Tcp(stream) => {
+                stream.set_write_timeout(left)?;
+                stream.write(bytes)
+            }
         }
     }
 
