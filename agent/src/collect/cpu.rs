@@ -107,7 +107,7 @@ async fn send(tick: Tick, sink: &Sink) -> Result<(), Stop> {
 /// Threads are listed with the totals; a program with very many has those with the least CPU summed.
 async fn send_totals(mut totals: CpuTotals, sink: &Sink) -> Result<(), Stop> {
     const MAX_THREADS: usize = 16 * 1024;
-    totals.threads.sort_by_key(|thread| std::cmp::Reverse(thread.cpu_ns));
+    totals.threads.sort_unstable_by_key(|thread| std::cmp::Reverse(thread.cpu_ns));
     totals.threads.truncate(MAX_THREADS);
     sink.data(&CpuPart::Totals(totals)).await
 }

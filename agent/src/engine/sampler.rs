@@ -181,7 +181,6 @@ impl CpuSampler {
         let samples = self.drain();
         let mut threads = std::mem::take(&mut self.ended);
         threads.extend(self.threads.drain().map(|(tid, thread)| thread.into_reply(tid, false)));
-        threads.sort_by_key(|thread| thread.tid);
         // A thread that ended ran on after our last look at its clock; its samples know of that.
         let sampled_ns: u64 = threads
             .iter()

@@ -36,7 +36,7 @@ pub(super) struct Frames<'w> {
 /// when it cannot be one (kernel/user split; mmap_min_addr). 0 stays, the end of a chain.
 pub(super) fn plausible(pointer: u64) -> u64 {
     const NEVER_MAPPED: u64 = 4096;
-    if pointer != 0 && (pointer < NEVER_MAPPED || pointer >= 1 << 63) { NEVER_MAPPED } else { pointer }
+    if pointer != 0 && !(NEVER_MAPPED..1 << 63).contains(&pointer) { NEVER_MAPPED } else { pointer }
 }
 
 /// Walks from `registers` to the root, or to [`MAX_DEPTH`] frames. Allocates nothing (framehop's

@@ -6,6 +6,7 @@ mod socket;
 mod tcp;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError, mpsc};
 use std::time::{Duration, Instant};
@@ -184,11 +185,11 @@ fn run(
             return;
         }
         if let Some(tcp) = tcp {
-            tokio::spawn(accept_tcp(tcp, shared.clone()));
+            spawn(accept_tcp(tcp, shared.clone()));
         }
         if let Some(local) = local {
-            tokio::spawn(local::sweep(local.directory().to_owned()));
-            tokio::spawn(accept_local(local, shared));
+            spawn(local::sweep(local.directory().to_owned()));
+            spawn(accept_local(local, shared));
         }
         // Errors when the handle was dropped: then nobody will ever tell us to stop.
         if stopped.wait_for(|stop| *stop).await.is_err() {
@@ -286,6 +287,13 @@ fn prepare(
     Ok(Prepared { shared: Arc::new(shared), local, tcp, tcp_address })
 }
 
+/// Starts a task. Boxed, so that Tokio's machinery for tasks is compiled once: 10 KB for each kind.
+fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    let task: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(task);
+    // Detached: it ends with its socket, or with the runtime.
+    drop(tokio::spawn(task));
+}
+
 /// A name's first bytes: a hello has a limit, and a list has columns.
 fn shortened(mut name: String) -> String {
     const MAX_NAME_BYTES: usize = 64;
@@ -326,7 +334,7 @@ fn admit(mut socket: Socket, peer: connection::Peer, shared: &Arc<Shared>, room:
     }
     counters.open_connections.fetch_add(1, Ordering::Relaxed);
     let shared = shared.clone();
-    tokio::spawn(async move {
+    spawn(async move {
         let place = Place { shared: &shared, is_local: matches!(peer, connection::Peer::Local(_)) };
         connection::serve(socket, peer, &shared).await;
         drop(place);

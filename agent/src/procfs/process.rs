@@ -72,16 +72,20 @@ impl Stat {
 /// Time since the process started, in nanoseconds.
 pub(crate) fn uptime_ns(stat: &Stat) -> io::Result<u64> {
     let text = super::read(UPTIME, SMALL_FILE_BYTES)?;
-    let seconds: f64 = text
-        .split_ascii_whitespace()
-        .next()
-        .and_then(|first| first.parse().ok())
-        .ok_or_else(|| unexpected("number of seconds"))?;
-    let boot_ns = (seconds * 1e9) as u64;
+    let boot_ns = text.split_ascii_whitespace().next().and_then(hundredths_ns);
+    let boot_ns = boot_ns.ok_or_else(|| unexpected("number of seconds"))?;
     // A container runtime may show a shorter uptime (lxcfs) than the start time was taken from.
     boot_ns.checked_sub(stat.start_ticks.saturating_mul(TICK_NS)).ok_or_else(|| {
         io::Error::new(io::ErrorKind::InvalidData, "it is earlier than the start of the process")
     })
+}
+
+/// Reads `SECONDS.HUNDREDTHS`. Not as a float: the standard library's reader of those is 14 KB of code
+/// that most programs do not have otherwise.
+fn hundredths_ns(text: &str) -> Option<u64> {
+    let (seconds, hundredths) = text.split_once('.').filter(|(_, hundredths)| hundredths.len() == 2)?;
+    let seconds: u64 = seconds.parse().ok()?;
+    seconds.checked_mul(1_000_000_000)?.checked_add(hundredths.parse::<u64>().ok()? * 10_000_000)
 }
 
 /// Open descriptors of the process, without the one this needs.
@@ -121,6 +125,15 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+
+    #[test]
+    fn uptimes_are_read() {
+        assert_eq!(hundredths_ns("350735.47"), Some(350_735_470_000_000));
+        assert_eq!(hundredths_ns("0.05"), Some(50_000_000));
+        for wrong in ["", "7", "7.", "7.1", "-7.10", "x.10", "99999999999999999999.00"] {
+            assert_eq!(hundredths_ns(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_name_with_parentheses_and_blanks_does_not_shift_the_fields() {
