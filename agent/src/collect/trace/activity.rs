@@ -95,8 +95,12 @@ impl Activity {
         let read = match threads::schedstat(tid) {
             // Clocks that fall are another thread's, which got the same id.
             Ok(clocks) if is_behind(&clocks, &thread.last) => None,
-            Ok(clocks) if clocks == clocks_of(&thread.last) && !all => {
+            // It does what it did: at the end that is said once more.
+            Ok(clocks) if clocks == clocks_of(&thread.last) && !(all && thread.last.state == 'R') => {
                 thread.still_ns = now_ns;
+                if all {
+                    found.points.push(ThreadPoint { time_ns: now_ns, ..thread.last.clone() });
+                }
                 return;
             }
             Ok(clocks) => match point(tid, now_ns, clocks) {
