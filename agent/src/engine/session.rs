@@ -177,12 +177,17 @@ impl Operation {
         self.session().stale.swap(false, Ordering::Relaxed)
     }
 
-    /// Reads the modules again if objects were loaded or unloaded; the new list if so.
+    /// Reads the modules again if objects were loaded or unloaded; the new list if so. What was
+    /// unloaded since is in it too, for samples taken before: unless something is in its place.
     pub(super) fn refresh_modules(&mut self) -> Option<Vec<Module>> {
         // Unreadable maps: the old list still serves.
         let new = self.modules().refreshed().ok().flatten();
         let list = new.map(|new| {
-            let list = new.list.clone();
+            let is_apart = |gone: &&Module| {
+                new.list.iter().all(|one| one.end_avma <= gone.start_avma || gone.end_avma <= one.start_avma)
+            };
+            let gone = self.modules().list.iter().filter(is_apart);
+            let list = new.list.iter().chain(gone).cloned().collect();
             let old = self.session().modules.swap(Box::into_raw(Box::new(new)), Ordering::SeqCst);
             self.retired.push(old);
             list

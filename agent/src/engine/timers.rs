@@ -48,7 +48,8 @@ impl CpuTimer {
         }
         let timer = CpuTimer { id, process: std::process::id() };
         let time = |ns: u64| libc::timespec {
-            tv_sec: (ns / 1_000_000_000) as libc::time_t,
+            // Named by its field: the C library's type for it has another width on musl some day.
+            tv_sec: (ns / 1_000_000_000) as _,
             tv_nsec: (ns % 1_000_000_000) as libc::c_long,
         };
         let setting = libc::itimerspec { it_interval: time(period_ns), it_value: time(first_ns.max(1)) };
