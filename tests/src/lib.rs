@@ -1,7 +1,15 @@
 //! What the end-to-end tests share: real executables, built as users build them, and real processes.
 
+#[cfg(target_os = "linux")]
+pub mod asking;
 pub mod built;
+#[cfg(target_os = "linux")]
+pub mod directory;
 pub mod itself;
 pub mod profiled;
 pub mod running;
+#[cfg(target_os = "linux")]
+pub mod target;
 pub mod traced;
+#[cfg(target_os = "linux")]
+pub mod waiting;

@@ -115,7 +115,12 @@ pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result
     drop(mask);
     let thread = spawned.map_err(ListenError::Thread)?;
     let lost = |_| ListenError::Thread(std::io::Error::other("it ended while starting"));
-    let (shared, tcp_address) = ready.recv().map_err(lost)??;
+    let started = ready.recv().map_err(lost).and_then(|ready| ready);
+    if started.is_err() {
+        // What it had opened until then is closed when it has ended.
+        let _ = ended.recv_timeout(CLOSE_DEADLINE);
+    }
+    let (shared, tcp_address) = started?;
 
     let cookie = shared.hello.cookie;
     *current = Some(Current { process, address: shared.context.address.clone(), cookie });

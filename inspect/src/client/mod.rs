@@ -86,7 +86,8 @@ impl Client {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return Err(ClientError::NotAnAgent);
             }
-            Err(error) => return Err(ClientError::Connection(sent.err().unwrap_or(error))),
+            // A failed write is the older news; a deadline that passed is told by its own name.
+            Err(error) => return Err(sent.err().unwrap_or(error).into()),
         }
         if let Endpoint::Tcp { token, .. } = endpoint {
             authenticate(&mut stream, token.as_ref())?;

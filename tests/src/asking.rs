@@ -1,0 +1,143 @@
+//! Asking an agent without the command line: by the client library, or byte by byte.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rgops_inspect::client::{Client, ClientError, Collected, Endpoint, Timeouts};
+use rgops_protocol::codec::{self, Decode};
+use rgops_protocol::error::Error;
+use rgops_protocol::hello::{AgentHello, ClientHello, MAGIC};
+use rgops_protocol::reply::stats::{AgentStats, StatsReply};
+use rgops_protocol::request::{Request, StatsRequest};
+use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES};
+
+/// Long enough for a loaded machine.
+pub const PATIENCE: Timeouts =
+    Timeouts { connect: Duration::from_secs(10), silence: Duration::from_secs(10) };
+
+/// A connection by the client library to a local socket.
+///
+/// # Errors
+/// As the library says.
+pub fn connect(path: &str) -> Result<Client, ClientError> {
+    Client::connect(&Endpoint::Local { path: path.into(), expected: None }, PATIENCE)
+}
+
+/// Everything a command answers.
+///
+/// # Errors
+/// When it was not even asked.
+pub fn ask<T: Decode<()>>(path: &str, request: &Request) -> Result<Collected<T>, ClientError> {
+    Ok(connect(path)?.ask(request)?.collect(&mut |_| {}))
+}
+
+/// The whole reply of `stats` over a short window.
+///
+/// # Panics
+/// When it does not come.
+pub fn stats(path: &str) -> StatsReply {
+    let request = Request::Stats(StatsRequest { window_ms: 10 });
+    let mut collected = ask(path, &request).expect("the agent answers");
+    collected.end.expect("the answer is complete");
+    collected.parts.pop().expect("a part")
+}
+
+/// What the agent counts about itself.
+///
+/// # Panics
+/// When it does not answer.
+pub fn counters(path: &str) -> AgentStats {
+    stats(path).agent
+}
+
+/// A connection to a local socket that sends what a test wants.
+#[derive(Debug)]
+pub struct Raw(pub UnixStream);
+
+impl Raw {
+    /// Connects; reads wait for 10 s at most.
+    ///
+    /// # Errors
+    /// As connect(2) says.
+    pub fn connect(path: &str) -> io::Result<Raw> {
+        let stream = UnixStream::connect(path)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        Ok(Raw(stream))
+    }
+
+    /// Connects and shakes hands.
+    ///
+    /// # Panics
+    /// When the agent does not.
+    pub fn greeted(path: &str) -> Raw {
+        let mut raw = Raw::connect(path).expect("somebody listens");
+        raw.send(&hello());
+        raw.magic();
+        let (kind, payload) = raw.packet().expect("a hello");
+        assert_eq!(kind, Kind::AgentHello);
+        codec::decode::<AgentHello>(&payload).expect("a hello");
+        raw
+    }
+
+    /// Sends bytes; a peer that has closed already shows in what is read.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let _ = self.0.write_all(bytes);
+    }
+
+    /// Reads the agent's first bytes.
+    ///
+    /// # Panics
+    /// When they are others.
+    pub fn magic(&mut self) {
+        let mut magic = [0; MAGIC.len()];
+        self.0.read_exact(&mut magic).expect("the magic");
+        assert_eq!(magic, MAGIC);
+    }
+
+    /// The next packet.
+    ///
+    /// # Errors
+    /// At the end, or when nothing comes.
+    pub fn packet(&mut self) -> io::Result<(Kind, Vec<u8>)> {
+        let mut header = [0; HEADER_BYTES];
+        self.0.read_exact(&mut header)?;
+        let header = Header::parse(header, MAX_PACKET_BYTES).map_err(io::Error::other)?;
+        let mut payload = vec![0; header.length];
+        self.0.read_exact(&mut payload)?;
+        Ok((header.kind, payload))
+    }
+
+    /// Reads an error and, behind it, the clean end of the connection.
+    ///
+    /// # Panics
+    /// When anything else comes.
+    pub fn error_and_end(mut self) -> Error {
+        let (kind, payload) = self.packet().expect("a packet");
+        assert_eq!(kind, Kind::Error);
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).expect("a clean end, no reset");
+        assert!(rest.is_empty(), "{rest:?}");
+        codec::decode(&payload).expect("an error")
+    }
+}
+
+/// Magic and hello of a client.
+///
+/// # Panics
+/// Never.
+pub fn hello() -> Vec<u8> {
+    let hello = ClientHello { protocol: rgops_protocol::PROTOCOL_VERSION, client: "a test".to_owned() };
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(wire::packet(Kind::ClientHello, &codec::encode(&hello).expect("short")));
+    bytes
+}
+
+/// A request as a packet.
+///
+/// # Panics
+/// Never.
+pub fn request(request: &Request) -> Vec<u8> {
+    let envelope = request.to_envelope().expect("short");
+    wire::packet(Kind::Request, &codec::encode(&envelope).expect("short"))
+}

@@ -1,0 +1,232 @@
+//! A program with an agent that does what its standard input says, one order a line, and answers
+//! each with one line: so a test decides when it listens, forks, gets stuck or ends.
+#![cfg_attr(not(target_os = "linux"), allow(unused, reason = "the promises are tested on Linux"))]
+
+use std::io::{self, BufRead as _, Write as _};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use rgops_agent::{Agent, Command, ListenError, Options};
+use tokio::runtime::Runtime;
+
+fn main() {
+    let mut program = Program::default();
+    say("ready");
+    // Ends with the test that started it: the pipe closes.
+    for order in io::stdin().lock().lines() {
+        let order = order.expect("standard input is a pipe");
+        let (verb, rest) = order.split_once(' ').unwrap_or((&order, ""));
+        let answer = program.obey(verb, rest);
+        if !answer.is_empty() {
+            say(&answer);
+        }
+    }
+}
+
+fn say(line: &str) {
+    let mut output = io::stdout().lock();
+    writeln!(output, "{line}").and_then(|()| output.flush()).expect("standard output is a pipe");
+}
+
+#[derive(Default)]
+struct Program {
+    agent: Option<Agent>,
+    runtime: Option<Runtime>,
+}
+
+impl Program {
+    fn obey(&mut self, verb: &str, rest: &str) -> String {
+        match verb {
+            "listen" => self.listen(rest),
+            "close" => {
+                if let Some(agent) = self.agent.take() {
+                    agent.close();
+                }
+                "closed".to_owned()
+            }
+            "runtime" => {
+                let workers = rest.parse().expect("a number of workers");
+                let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).build();
+                self.runtime = Some(runtime.expect("a runtime"));
+                "made".to_owned()
+            }
+            "stick" => self.stick(rest),
+            "hold-stdout" => hold_stdout(),
+            "burn" => {
+                std::thread::spawn(spin);
+                "burning".to_owned()
+            }
+            #[cfg(target_os = "linux")]
+            "umask" => linux::umask(rest),
+            #[cfg(target_os = "linux")]
+            "limit" => linux::limit(rest),
+            #[cfg(target_os = "linux")]
+            "fork" => linux::fork(rest),
+            "exit" => std::process::exit(rest.parse().expect("an exit code")),
+            other => panic!("no order {other}"),
+        }
+    }
+
+    fn listen(&mut self, rest: &str) -> String {
+        let inside = self.runtime.as_ref().map(Runtime::enter);
+        let agent = options(rest).and_then(|options| {
+            // A test searches what is printed for the token.
+            eprintln!("{options:?}");
+            rgops_agent::listen(options)
+        });
+        drop(inside);
+        match agent {
+            Ok(agent) => {
+                eprintln!("{agent:?}");
+                let tcp = agent.tcp_address().map(|address| address.to_string());
+                let line = format!("listening {} {}", agent.address(), tcp.unwrap_or_default());
+                self.agent = Some(agent);
+                line
+            }
+            Err(error) => {
+                let debug = format!("{error:?}");
+                let end = debug.find(|char: char| !char.is_alphanumeric()).unwrap_or(debug.len());
+                format!("failed {}: {}", &debug[..end], io::Error::from(error))
+            }
+        }
+    }
+
+    /// Every worker of the runtime is stuck in a poll for ever.
+    fn stick(&self, how: &str) -> String {
+        let runtime = self.runtime.as_ref().expect("a runtime");
+        let never_given_back = Arc::new(Mutex::new(()));
+        std::mem::forget(never_given_back.lock());
+        let (report, stuck) = mpsc::channel();
+        let workers = runtime.metrics().num_workers();
+        let mut count = 0;
+        while count < workers {
+            let (report, mutex, spins) = (report.clone(), never_given_back.clone(), how == "spin");
+            // A worker may have taken two of them and be stuck in the first: then another is sent.
+            runtime.spawn(async move {
+                let _ = report.send(());
+                if spins { spin() } else { drop(mutex.lock()) }
+            });
+            count += usize::from(stuck.recv_timeout(Duration::from_millis(200)).is_ok());
+        }
+        "stuck".to_owned()
+    }
+}
+
+#[inline(never)]
+fn spin() {
+    let mut turns = 0_u64;
+    loop {
+        turns = std::hint::black_box(turns.wrapping_add(1));
+    }
+}
+
+/// A thread keeps the lock of standard output for ever, and says so; nobody else can say anything.
+fn hold_stdout() -> String {
+    let (report, held) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut lock = io::stdout().lock();
+        let _ = writeln!(lock, "held").and_then(|()| lock.flush());
+        let _ = report.send(());
+        loop {
+            std::thread::park();
+        }
+    });
+    let _ = held.recv();
+    String::new()
+}
+
+/// `key=value` words as options.
+fn options(words: &str) -> Result<Options, ListenError> {
+    let mut options = Options::default();
+    for word in words.split_whitespace() {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        options = match key {
+            "directory" => options.directory(value),
+            "without-local-socket" => options.without_local_socket(),
+            "tcp" => options.tcp(value),
+            "tcp-insecure-remote" => options.tcp_insecure_remote(value),
+            "token" => options.token(value)?,
+            "token-from-environment" => options.token_from_environment(),
+            "token-file" => options.token_file(value),
+            "name" => options.name(value),
+            "deny" => {
+                let denied = Command::ALL.into_iter().find(|command| command.name() == value);
+                options.deny(denied.expect("a command"))
+            }
+            other => panic!("no option {other}"),
+        };
+    }
+    Ok(options)
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::os::fd::AsRawFd as _;
+
+    use super::{Program, say};
+
+    pub(crate) fn umask(octal: &str) -> String {
+        let mask = u32::from_str_radix(octal, 8).expect("an octal number");
+        // SAFETY: umask(2) cannot fail and touches no memory.
+        unsafe { libc::umask(mask) };
+        "set".to_owned()
+    }
+
+    /// `nofile N` or `nproc N`, soft and hard. `nofile` counts from the next free descriptor.
+    pub(crate) fn limit(rest: &str) -> String {
+        let (what, number) = rest.split_once(' ').expect("a limit and a number");
+        let number: u64 = number.parse().expect("a number");
+        let (resource, number) = match what {
+            "nofile" => {
+                let next = std::fs::File::open("/dev/null").expect("a descriptor").as_raw_fd();
+                (libc::RLIMIT_NOFILE, next as u64 + number)
+            }
+            "nproc" => (libc::RLIMIT_NPROC, number),
+            other => panic!("no limit {other}"),
+        };
+        let limit = libc::rlimit { rlim_cur: number, rlim_max: number };
+        // SAFETY: setrlimit(2) reads the value, which lives on this stack.
+        match unsafe { libc::setrlimit(resource, &limit) } {
+            0 => "set".to_owned(),
+            _ => format!("failed {}", std::io::Error::last_os_error()),
+        }
+    }
+
+    /// A child that exits as programs do (`exit`), stays until its parent ends (`stay`), or listens
+    /// and stays (`listen OPTIONS`): then it says a line of its own before its parent's.
+    pub(crate) fn fork(rest: &str) -> String {
+        let (ready, tell) = std::io::pipe().expect("a pipe");
+        // SAFETY: the child goes on with what is sound after a fork: glibc makes its allocator and
+        // standard streams usable there, and the one other thread, the agent's, holds no lock of ours.
+        match unsafe { libc::fork() } {
+            -1 => format!("failed {}", std::io::Error::last_os_error()),
+            0 => {
+                // SAFETY: prctl(PR_SET_PDEATHSIG) takes a number; the child must not outlive the test.
+                unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+                if rest == "exit" {
+                    std::process::exit(0);
+                }
+                let mut program = Program::default();
+                if let Some(options) = rest.strip_prefix("listen") {
+                    let answer = program.listen(options);
+                    say(&format!("{} {answer}", std::process::id()));
+                }
+                drop(tell);
+                loop {
+                    // SAFETY: pause(2) has no preconditions.
+                    unsafe { libc::pause() };
+                }
+            }
+            child => {
+                drop(tell);
+                // Ends when the child closes its end: it has spoken, or ended.
+                let _ = std::io::Read::read(&mut &ready, &mut [0]);
+                if rest == "exit" {
+                    // SAFETY: waitpid(2) may be given no place for the status.
+                    unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+                }
+                format!("forked {child}")
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The program `target` under a test's orders; see `src/bin/target.rs` for what it understands.
+
+use std::env;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+
+use crate::directory::Directory;
+
+/// A started `target`. Killed when dropped.
+#[derive(Debug)]
+pub struct Target {
+    child: Child,
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    errors: File,
+}
+
+impl Target {
+    /// Starts it with its sockets in `directory`, unless an order says otherwise.
+    pub fn start(directory: &Directory) -> Target {
+        Target::start_with(directory, |_| {})
+    }
+
+    /// The same after `change` made the command another.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_with(directory: &Directory, change: impl FnOnce(&mut Command)) -> Target {
+        let mut command = Command::new(executable());
+        command.env("RGOPS_DIR", directory.sockets()).env_remove("RGOPS").env_remove("RGOPS_TOKEN");
+        change(&mut command);
+        let errors = File::options()
+            .read(true)
+            .append(true)
+            .create_new(true)
+            .open(directory.unused("errors"))
+            .expect("a file of ours");
+        let stderr = errors.try_clone().expect("a descriptor");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+        // SAFETY: close_range(2) is async-signal-safe, and so is reading errno.
+        unsafe {
+            command.pre_exec(|| {
+                // Whoever runs the tests may leave descriptors to everyone: not to the target.
+                match libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as libc::c_int) {
+                    0 => Ok(()),
+                    _ => Err(io::Error::last_os_error()),
+                }
+            });
+        }
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let answers = BufReader::new(child.stdout.take().expect("it is a pipe"));
+        let orders = child.stdin.take();
+        let mut target = Target { child, orders, answers, errors };
+        assert_eq!(target.line(), "ready");
+        target
+    }
+
+    /// Gives an order and reads its answer.
+    ///
+    /// # Panics
+    /// When it ended.
+    pub fn order(&mut self, order: &str) -> String {
+        self.send(order);
+        self.line()
+    }
+
+    /// Gives an order whose answer is read later, or never.
+    ///
+    /// # Panics
+    /// When it ended.
+    pub fn send(&mut self, order: &str) {
+        writeln!(self.orders.as_ref().expect("not ended"), "{order}").expect("it runs");
+    }
+
+    /// The next line it prints.
+    ///
+    /// # Panics
+    /// When it ended.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("it is a pipe");
+        assert!(line.ends_with('\n'), "it ended: {:?}\n{}", self.child.wait(), self.errors());
+        line.trim_end().to_owned()
+    }
+
+    /// Has it listen; the local socket's path, or the TCP address when there is none.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn listen(&mut self, options: &str) -> String {
+        let answer = self.order(&format!("listen {options}"));
+        let address = answer.strip_prefix("listening ").unwrap_or_else(|| panic!("{answer}"));
+        address.split(' ').next().unwrap_or_default().to_owned()
+    }
+
+    /// Has it listen on TCP as well; the TCP address.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn listen_tcp(&mut self, options: &str) -> String {
+        let answer = self.order(&format!("listen {options}"));
+        assert!(answer.starts_with("listening "), "{answer}");
+        answer.rsplit(' ').next().unwrap_or_default().to_owned()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it wrote to standard error so far.
+    ///
+    /// # Panics
+    /// When the file cannot be read.
+    pub fn errors(&mut self) -> String {
+        let mut errors = String::new();
+        self.errors.seek(SeekFrom::Start(0)).expect("a file");
+        self.errors.read_to_string(&mut errors).expect("it writes text");
+        errors
+    }
+
+    /// Lets it end by itself: the end of its orders is the end of `main`.
+    ///
+    /// # Panics
+    /// When it cannot be waited for.
+    pub fn end(&mut self) -> ExitStatus {
+        drop(self.orders.take());
+        self.child.wait().expect("our child")
+    }
+
+    /// Ends it as `kill -9` does, and waits for that.
+    ///
+    /// # Panics
+    /// When it cannot be.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("our child");
+        self.child.wait().expect("our child");
+    }
+
+    /// What its descriptors are, by number, sorted.
+    ///
+    /// # Panics
+    /// When it ended.
+    pub fn descriptors(&self) -> Vec<(String, PathBuf)> {
+        let mut descriptors: Vec<_> = fs::read_dir(format!("/proc/{}/fd", self.pid()))
+            .expect("it runs")
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                Some((entry.file_name().into_string().ok()?, fs::read_link(entry.path()).ok()?))
+            })
+            .collect();
+        descriptors.sort();
+        descriptors
+    }
+
+    /// Its threads: id and name, sorted.
+    ///
+    /// # Panics
+    /// When it ended.
+    pub fn threads(&self) -> Vec<(u32, String)> {
+        let mut threads: Vec<_> = fs::read_dir(format!("/proc/{}/task", self.pid()))
+            .expect("it runs")
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                let name = fs::read_to_string(entry.path().join("comm")).ok()?;
+                Some((entry.file_name().to_str()?.parse().ok()?, name.trim_end().to_owned()))
+            })
+            .collect();
+        threads.sort();
+        threads
+    }
+
+    /// Id of the agent's thread.
+    pub fn agent_thread(&self) -> Option<u32> {
+        self.threads().into_iter().find(|(_, name)| name == "rgops-agent").map(|(id, _)| id)
+    }
+
+    /// A field of `/proc/PID/status`, or of a thread's.
+    ///
+    /// # Panics
+    /// When it ended, or there is no such field.
+    pub fn status(&self, thread: Option<u32>, field: &str) -> String {
+        let pid = self.pid();
+        let status = fs::read_to_string(format!("/proc/{pid}/task/{}/status", thread.unwrap_or(pid)));
+        let status = status.expect("it runs");
+        let found = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        found.unwrap_or_else(|| panic!("no {field} in {status}")).trim().to_owned()
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Cargo builds it before the tests, beside their own folder: `TARGET/debug/{target,deps/test}`.
+///
+/// # Panics
+/// When the caller is no test.
+pub fn executable() -> PathBuf {
+    let own = env::current_exe().expect("a test has an executable");
+    let deps = own.ancestors().find(|folder| folder.ends_with("deps")).expect("cargo's layout");
+    deps.parent().expect("cargo's layout").join("target")
+}

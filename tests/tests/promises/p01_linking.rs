@@ -1,0 +1,21 @@
+//! Promise 1: linking the agent, or any cargo feature of it, opens no descriptor and starts no
+//! thread. The features are linked with `cargo test -p rgops-tests --features every-feature`.
+
+use rgops_tests::directory::Directory;
+use rgops_tests::target::Target;
+
+#[test]
+fn linked_but_not_listening_it_has_opened_nothing() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let numbers = |target: &Target| -> Vec<String> {
+        target.descriptors().into_iter().map(|(number, _)| number).collect()
+    };
+    assert_eq!(numbers(&target), ["0", "1", "2"], "{:?}", target.descriptors());
+    assert_eq!(target.threads(), [(target.pid(), "target".to_owned())]);
+    assert!(!directory.sockets().exists());
+    // It is the agent that is linked, and not nothing.
+    target.listen("");
+    assert_eq!(target.threads().len(), 2);
+    assert!(numbers(&target).len() > 3);
+}

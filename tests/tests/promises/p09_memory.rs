@@ -1,0 +1,74 @@
+//! Promise 9: memory has a ceiling. A flood of connections and requests grows the program by a
+//! bounded amount, and what was refused is counted and shown.
+
+use rgops_protocol::error::Code;
+use rgops_protocol::reply::memory::MemoryReply;
+use rgops_protocol::request::{MemoryRequest, Request};
+use rgops_tests::asking::{Raw, ask, counters, hello};
+use rgops_tests::directory::Directory;
+use rgops_tests::target::Target;
+use rgops_tests::waiting::until;
+
+/// Resident kilobytes.
+fn resident(target: &Target) -> u64 {
+    target.status(None, "VmRSS").trim_end_matches(" kB").trim().parse().unwrap()
+}
+
+#[test]
+fn more_connections_than_allowed_are_told_so_and_counted() {
+    let _alone = crate::alone();
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let path = target.listen("");
+    let before = counters(&path);
+    until("the first is gone", || (counters(&path).open_connections == 1).then_some(()));
+    // Silent ones that fill every place.
+    let silent: Vec<Raw> = (0..64).map(|_| Raw::greeted(&path)).collect();
+    let mut refused = Raw::connect(&path).unwrap();
+    refused.send(&hello());
+    let error = rest_as_error(refused);
+    assert_eq!(error.code(), Code::TooManyConnections, "{error}");
+    drop(silent);
+    let after = until("places are free", || {
+        let after = ask(&path, &Request::Stats(rgops_protocol::request::StatsRequest { window_ms: 1 }));
+        let mut after: rgops_inspect::client::Collected<rgops_protocol::reply::stats::StatsReply> = after.ok()?;
+        Some(after.parts.pop()?.agent)
+    });
+    assert!(after.refused_limits > before.refused_limits, "{after:?}");
+}
+
+/// The error of a connection that was refused with or without the magic before it.
+fn rest_as_error(mut raw: Raw) -> rgops_protocol::error::Error {
+    raw.magic();
+    raw.error_and_end()
+}
+
+#[test]
+fn a_flood_leaves_the_memory_as_it_was() {
+    let _alone = crate::alone();
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let path = target.listen("");
+    let flood = |connections: usize| {
+        for number in 0..connections {
+            let Ok(mut raw) = Raw::connect(&path) else { continue };
+            match number % 3 {
+                0 => {}
+                1 => raw.send(&hello()),
+                // The most a client may make the agent allocate before it is known: claimed, not sent.
+                _ => raw.send(&[&hello()[..], &[0xff, 0xff, 0, 0, 6]].concat()),
+            }
+        }
+    };
+    // The allocator's arenas and the runtime's slabs grow once.
+    flood(2_000);
+    until("connections end", || (counters(&path).open_connections == 1).then_some(()));
+    let before = resident(&target);
+    flood(10_000);
+    until("connections end", || (counters(&path).open_connections == 1).then_some(()));
+    let after = resident(&target);
+    assert!(after < before + 2_048, "{before} kB before, {after} kB after 10,000 connections");
+    assert!(counters(&path).connections > 12_000);
+    let memory = ask::<MemoryReply>(&path, &Request::Memory(MemoryRequest {})).unwrap();
+    assert!(memory.end.is_ok());
+}

@@ -1,0 +1,154 @@
+//! Promise 13: a socket is visible only when it answers, gone at exit, and harmless when stale.
+
+use std::fs;
+use std::io;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rgops_inspect::client::{Client, ClientError, Endpoint, Timeouts};
+use rgops_protocol::discovery::SocketName;
+use rgops_tests::asking::connect;
+use rgops_tests::built;
+use rgops_tests::directory::Directory;
+use rgops_tests::target::Target;
+use rgops_tests::waiting::until;
+
+#[test]
+fn whoever_sees_it_can_connect() {
+    let directory = Directory::new();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let prober = scope.spawn(|| {
+            let mut connects = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                for name in directory.socket_names() {
+                    if SocketName::parse(&name).is_none() {
+                        continue;
+                    }
+                    match UnixStream::connect(directory.sockets().join(&name)) {
+                        Ok(_) => connects += 1,
+                        // It ended between the look and the connect: its name must be gone as well.
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                        Err(error) => panic!("{name} was visible: {error}"),
+                    }
+                }
+            }
+            connects
+        });
+        for _ in 0..30 {
+            let mut target = Target::start(&directory);
+            target.listen("");
+            // Not closed and not ended by itself in the prober's sight: the end has its own test.
+            let path = directory.sockets().join(directory.socket_names().pop().unwrap());
+            until("the prober connects", || UnixStream::connect(&path).ok());
+            fs::remove_file(&path).unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        assert!(prober.join().unwrap() > 0, "the prober never met a socket");
+    });
+}
+
+#[test]
+fn it_is_gone_at_exit_however_main_ends() {
+    for (order, code) in [(None, 0), (Some("exit 0"), 0), (Some("exit 3"), 3)] {
+        let directory = Directory::new();
+        let mut target = Target::start(&directory);
+        target.listen("");
+        assert_eq!(directory.socket_names().len(), 1);
+        if let Some(order) = order {
+            target.send(order);
+        }
+        assert_eq!(target.end().code(), Some(code));
+        assert_eq!(directory.socket_names(), [""; 0], "{order:?}");
+    }
+}
+
+#[test]
+fn after_kill_9_the_list_is_clean_and_the_next_start_sweeps() {
+    let directory = Directory::new();
+    let mut killed = Target::start(&directory);
+    killed.listen("");
+    let list = || {
+        let mut rgops = std::process::Command::new(built::release("rgops"));
+        let output = rgops.arg("--json").env("RGOPS_DIR", directory.sockets()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let pid = killed.pid();
+    let shown = list();
+    assert!(
+        shown.contains(&format!("\"pid\": {pid},")) || shown.contains(&format!("\"pid\":{pid},")),
+        "{shown}"
+    );
+    killed.kill();
+    assert_eq!(directory.socket_names().len(), 1, "nobody was left to remove it");
+    let shown = list();
+    assert!(!shown.contains(&pid.to_string()), "{shown}");
+
+    let mut next = Target::start(&directory);
+    next.listen("");
+    until("the stale socket is swept", || (directory.socket_names().len() == 1).then_some(()));
+    assert!(directory.socket_names()[0].starts_with(&format!("{}-", next.pid())));
+}
+
+#[test]
+fn sweeping_leaves_alone_what_is_not_stale_or_not_ours() {
+    let directory = Directory::new();
+    let mut first = Target::start(&directory);
+    let first_path = first.listen("");
+    // As an agent of another pid namespace would look: the name fits no process here, but it answers.
+    let elsewhere = directory.sockets().join("4000000-1.sock");
+    let _listener = UnixListener::bind(&elsewhere).unwrap();
+    // Stale, but no socket; and no name of ours.
+    let file = directory.sockets().join("4000001-1.sock");
+    fs::write(&file, "").unwrap();
+    let stranger = directory.sockets().join("stranger");
+    fs::write(&stranger, "").unwrap();
+    // Stale, and to be swept: so we know when it is over.
+    let stale = directory.sockets().join("4000002-1.sock");
+    drop(UnixListener::bind(&stale).unwrap());
+
+    let mut second = Target::start(&directory);
+    let second_path = second.listen("");
+    until("the stale socket is swept", || (!stale.exists()).then_some(()));
+    second.order("close");
+    let mut third = Target::start(&directory);
+    third.listen("");
+    until("the second socket is gone", || fs::symlink_metadata(&second_path).is_err().then_some(()));
+    for kept in [&elsewhere, &file, &stranger] {
+        assert!(kept.exists(), "{}", kept.display());
+    }
+    assert!(connect(&first_path).is_ok());
+}
+
+/// A socket left behind whose pid another program has now: the start time in its name tells.
+#[test]
+fn a_pid_used_again_is_not_taken_for_the_old_program() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let path = target.listen("");
+    let current = SocketName::parse(path.rsplit('/').next().unwrap()).unwrap();
+    let former = SocketName { pid: current.pid, start_time: current.start_time - 100 };
+    let stale = directory.sockets().join(former.file_name());
+    // Even when something answers there.
+    fs::hard_link(&path, &stale).unwrap();
+    let endpoint = Endpoint::Local { path: stale.clone(), expected: Some(former) };
+    let timeouts = Timeouts { connect: Duration::from_secs(5), silence: Duration::from_secs(5) };
+    match Client::connect(&endpoint, timeouts) {
+        Err(ClientError::AnotherProcess { expected, found }) => {
+            assert_eq!((expected, found), (former, current));
+        }
+        other => panic!("{other:?}"),
+    }
+    // Once the live one is gone as well, the process is listed, but without an agent.
+    fs::remove_file(&stale).unwrap();
+    fs::rename(&path, &stale).unwrap();
+    let mut rgops = std::process::Command::new(built::release("rgops"));
+    let output = rgops
+        .args(["stats", &target.pid().to_string()])
+        .env("RGOPS_DIR", directory.sockets())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+}

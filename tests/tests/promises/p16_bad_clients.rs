@@ -1,0 +1,115 @@
+//! Promise 16: a silent, slow, half-closed or lying client delays nobody and leaks nothing.
+
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rgops_protocol::reply::version::VersionReply;
+use rgops_protocol::request::{Request, StackRequest, VersionRequest};
+use rgops_tests::asking::{Raw, ask, counters, hello, request};
+use rgops_tests::directory::Directory;
+use rgops_tests::target::Target;
+use rgops_tests::waiting::until;
+
+fn ask_version(path: &str) -> Duration {
+    let asked = Instant::now();
+    let version = ask::<VersionReply>(path, &Request::Version(VersionRequest {})).unwrap();
+    assert!(version.end.is_ok(), "{:?}", version.end);
+    asked.elapsed()
+}
+
+#[test]
+fn no_other_client_waits_for_them() {
+    let _alone = crate::alone();
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let path = target.listen("");
+    let is_over = AtomicBool::new(false);
+
+    let _silent: Vec<Raw> = (0..10).map(|_| Raw::connect(&path).unwrap()).collect();
+    let _greeted: Vec<Raw> = (0..10).map(|_| Raw::greeted(&path)).collect();
+    let mut half_closed: Vec<Raw> = (0..10).map(|_| Raw::greeted(&path)).collect();
+    for raw in &mut half_closed {
+        raw.0.shutdown(Shutdown::Write).unwrap();
+    }
+    // Asks for much and reads nothing of it.
+    let mut greedy = Raw::greeted(&path);
+    greedy.send(&request(&Request::Stack(StackRequest { max_depth: 512 })));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut slow = Raw::connect(&path).unwrap();
+            for byte in hello() {
+                slow.send(&[byte]);
+                // One byte a second, in steps short enough to end with the test.
+                let sent = Instant::now();
+                while sent.elapsed() < Duration::from_secs(1) {
+                    if is_over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
+        });
+        let begin = Instant::now();
+        let mut worst = Duration::ZERO;
+        while begin.elapsed() < Duration::from_secs(3) {
+            worst = worst.max(ask_version(&path));
+        }
+        is_over.store(true, Ordering::Relaxed);
+        assert!(worst < Duration::from_millis(500), "another client waited {worst:?}");
+    });
+}
+
+#[test]
+fn silent_and_slow_ones_are_ended_by_a_deadline() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let path = target.listen("");
+    let mut silent = Raw::connect(&path).unwrap();
+    silent.magic();
+    let greeted = Raw::greeted(&path);
+    for raw in [silent, greeted] {
+        let error = raw.error_and_end();
+        assert_eq!(error.code(), rgops_protocol::error::Code::TimedOut, "{error}");
+    }
+    until("their connections are over", || (counters(&path).open_connections == 1).then_some(()));
+    assert_eq!(counters(&path).refused_limits, 2);
+}
+
+#[test]
+fn ten_thousand_of_them_leave_no_descriptor_and_no_thread() {
+    let _alone = crate::alone();
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let path = target.listen("");
+    ask_version(&path);
+    let settled = || (counters(&path).open_connections == 1).then_some(());
+    until("the agent settles", settled);
+    let threads = target.threads();
+    let listening = target.descriptors().len();
+    until("the last connection is closed", || (target.descriptors().len() <= listening).then_some(()));
+    let before = target.descriptors();
+
+    for _ in 0..10_000 {
+        drop(Raw::connect(&path).unwrap());
+    }
+    until("connections end", settled);
+    let malformed: [&[u8]; 4] = [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x89RGOPS\r\n\xff\xff\xff\xff\x01",
+        b"\x89RGOPS\r\n\x01\x00\x00\x00\xee\x00",
+        b"\x89RGOPS\r\n\x03\x00\x00\x00\x01\xff\xff\xff",
+    ];
+    for number in 0..10_000 {
+        let mut raw = Raw::connect(&path).unwrap();
+        raw.send(malformed[number % malformed.len()]);
+    }
+    until("connections end", settled);
+    ask_version(&path);
+    until("descriptors are as before", || (target.descriptors() == before).then_some(()));
+    assert_eq!(target.threads(), threads);
+    let counted = counters(&path);
+    // Most hang up before they are read; some were read.
+    assert!(counted.malformed + counted.refused_limits > 0, "{counted:?}");
+    assert!(counted.connections > 20_000, "{counted:?}");
+}

@@ -1,0 +1,120 @@
+//! Promise 18: one expensive command at a time. The second is told which one runs and since when;
+//! hanging up cancels and gives everything back.
+
+use rgops_inspect::client::{Client, ClientError, Event};
+use rgops_protocol::error::Code;
+use rgops_protocol::reply::cpu::CpuPart;
+use rgops_protocol::reply::stack::StackPart;
+use rgops_protocol::request::{CpuRequest, Request, StackRequest};
+use rgops_tests::asking::{ask, connect, counters};
+use rgops_tests::directory::Directory;
+use rgops_tests::target::Target;
+use rgops_tests::waiting::until;
+
+const SIGPROF: u32 = 27;
+
+/// Whether the program has a handler for SIGPROF.
+fn handles_sigprof(target: &Target) -> bool {
+    let caught = u64::from_str_radix(&target.status(None, "SigCgt"), 16).unwrap();
+    caught >> (SIGPROF - 1) & 1 == 1
+}
+
+/// The program's POSIX timers.
+fn timers(target: &Target) -> String {
+    std::fs::read_to_string(format!("/proc/{}/timers", target.pid())).unwrap()
+}
+
+fn profile(duration_ms: u64) -> Request {
+    Request::Cpu(CpuRequest { duration_ms, hz: 99 })
+}
+
+/// A profile that runs: some progress was heard.
+fn begin(client: Client, request: &Request) -> rgops_inspect::client::Answer {
+    let mut answer = client.ask(request).unwrap();
+    while !matches!(answer.next_event().unwrap(), Event::Progress(_)) {}
+    answer
+}
+
+#[test]
+fn the_second_is_told_busy_with_the_name_and_since_when() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    target.order("burn");
+    let path = target.listen("");
+    let running = begin(connect(&path).unwrap(), &profile(600_000));
+    for request in [profile(100), Request::Stack(StackRequest { max_depth: 64 })] {
+        match ask::<StackPart>(&path, &request).unwrap().end {
+            Err(ClientError::Agent(error)) => {
+                assert_eq!(error.code(), Code::Busy, "{error}");
+                let text = error.to_string();
+                assert!(text.contains("pprof-cpu runs since "), "{text}");
+                assert!(text.contains(request.command().name()), "{text}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let counted = counters(&path);
+    assert_eq!(counted.busy, 2, "cheap commands are answered meanwhile");
+    drop(running);
+}
+
+#[test]
+fn hanging_up_in_mid_profile_gives_everything_back() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    target.order("burn");
+    let path = target.listen("");
+    assert!(!handles_sigprof(&target) && timers(&target).is_empty());
+    for turn in 1..=3 {
+        let running = begin(connect(&path).unwrap(), &profile(600_000));
+        assert!(handles_sigprof(&target), "it samples");
+        assert!(!timers(&target).is_empty(), "it samples");
+        drop(running);
+        until("the signal is given back", || (!handles_sigprof(&target)).then_some(()));
+        until("the timers are gone", || timers(&target).is_empty().then_some(()));
+        until("it is counted", || (counters(&path).cancelled == turn).then_some(()));
+        let next = ask::<CpuPart>(&path, &profile(50)).unwrap();
+        assert!(next.end.is_ok(), "a new one can start: {:?}", next.end);
+    }
+    assert!(!handles_sigprof(&target) && timers(&target).is_empty());
+}
+
+/// The same when the client is a process that is killed, so that nobody says goodbye.
+#[test]
+fn killing_the_client_cancels() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    target.order("burn");
+    let path = target.listen("");
+    let mut client = std::process::Command::new(rgops_tests::built::release("rgops"))
+        .args(["pprof-cpu", &path, "--seconds", "600", "--output"])
+        .arg(directory.path().join("profile.pb.gz"))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    until("it samples", || handles_sigprof(&target).then_some(()));
+    client.kill().unwrap();
+    client.wait().unwrap();
+    until("the signal is given back", || (!handles_sigprof(&target)).then_some(()));
+    until("the timers are gone", || timers(&target).is_empty().then_some(()));
+    assert!(ask::<CpuPart>(&path, &profile(50)).unwrap().end.is_ok());
+}
+
+/// Closing the agent in mid-profile is no different.
+#[test]
+fn close_cancels() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    target.order("burn");
+    let path = target.listen("");
+    let mut running = begin(connect(&path).unwrap(), &profile(600_000));
+    assert_eq!(target.order("close"), "closed");
+    assert!(!handles_sigprof(&target) && timers(&target).is_empty());
+    let end = loop {
+        if let Err(error) = running.next_event() {
+            break error;
+        }
+    };
+    assert!(matches!(end, ClientError::HungUp), "{end:?}");
+}

@@ -1,0 +1,52 @@
+//! Promise 20: no secret leaves unasked: what is in the environment, the arguments or the memory of
+//! a program is in no byte of any reply.
+
+use std::io::Read as _;
+
+use rgops_protocol::hello::MAGIC;
+use rgops_protocol::request::{
+    Command, CpuRequest, MemoryRequest, Request, StackRequest, StatsRequest, TraceRequest, VersionRequest,
+};
+use rgops_tests::asking::{Raw, hello, request};
+use rgops_tests::directory::Directory;
+use rgops_tests::target::Target;
+
+const SECRET: &str = "hunter2-of-the-planted-secret";
+
+fn smallest(command: Command) -> Request {
+    match command {
+        Command::Stack => Request::Stack(StackRequest { max_depth: 512 }),
+        Command::Memory => Request::Memory(MemoryRequest {}),
+        Command::Stats => Request::Stats(StatsRequest { window_ms: 50 }),
+        Command::Version => Request::Version(VersionRequest {}),
+        Command::Cpu => Request::Cpu(CpuRequest { duration_ms: 300, hz: 999 }),
+        Command::Trace => Request::Trace(TraceRequest { duration_ms: 300, hz: 99, interval_us: 1000 }),
+    }
+}
+
+#[test]
+fn a_planted_secret_is_in_no_reply() {
+    let directory = Directory::new();
+    let mut target = Target::start_with(&directory, |command| {
+        command.env("PASSWORD", SECRET).env("DATABASE_URL", format!("postgres://u:{SECRET}@db/x"));
+        command.arg(format!("--password={SECRET}"));
+    });
+    target.order("runtime 2");
+    target.order("burn");
+    let path = target.listen(&format!("tcp=127.0.0.1:0 token={SECRET}"));
+    for command in Command::ALL {
+        let mut raw = Raw::connect(&path).unwrap();
+        raw.send(&hello());
+        raw.send(&request(&smallest(command)));
+        let mut bytes = Vec::new();
+        raw.0.read_to_end(&mut bytes).unwrap();
+        assert!(bytes.starts_with(&MAGIC) && bytes.len() > 100, "{command:?}: {} bytes", bytes.len());
+        let found = bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+        assert!(!found, "the secret is in the answer of {command:?}");
+        // Nor any other piece of the environment or the arguments.
+        for piece in ["PASSWORD", "DATABASE_URL", "--password"] {
+            let found = bytes.windows(piece.len()).any(|window| window == piece.as_bytes());
+            assert!(!found, "{piece} is in the answer of {command:?}");
+        }
+    }
+}
