@@ -1,10 +1,12 @@
 //! Promise 9: memory has a ceiling. A flood of connections and requests grows the program by a
 //! bounded amount, and what was refused is counted and shown.
 
+use rgops_inspect::client::ClientError;
 use rgops_protocol::error::Code;
 use rgops_protocol::reply::memory::MemoryReply;
-use rgops_protocol::request::{MemoryRequest, Request};
-use rgops_tests::asking::{Raw, ask, counters, hello};
+use rgops_protocol::reply::stats::StatsReply;
+use rgops_protocol::request::{MemoryRequest, Request, StatsRequest};
+use rgops_tests::asking::{Raw, ask, connect, counters, hello};
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
@@ -26,21 +28,17 @@ fn more_connections_than_allowed_are_told_so_and_counted() {
     let silent: Vec<Raw> = (0..64).map(|_| Raw::greeted(&path)).collect();
     let mut refused = Raw::connect(&path).unwrap();
     refused.send(&hello());
-    let error = rest_as_error(refused);
+    refused.magic();
+    let error = refused.error_and_end();
     assert_eq!(error.code(), Code::TooManyConnections, "{error}");
+    let error = connect(&path).unwrap_err();
+    assert!(matches!(&error, ClientError::Agent(_)), "the client says so as well: {error:?}");
     drop(silent);
     let after = until("places are free", || {
-        let after = ask(&path, &Request::Stats(rgops_protocol::request::StatsRequest { window_ms: 1 }));
-        let mut after: rgops_inspect::client::Collected<rgops_protocol::reply::stats::StatsReply> = after.ok()?;
-        Some(after.parts.pop()?.agent)
+        let request = Request::Stats(StatsRequest { window_ms: 1 });
+        ask::<StatsReply>(&path, &request).ok()?.parts.pop().map(|stats| stats.agent)
     });
     assert!(after.refused_limits > before.refused_limits, "{after:?}");
-}
-
-/// The error of a connection that was refused with or without the magic before it.
-fn rest_as_error(mut raw: Raw) -> rgops_protocol::error::Error {
-    raw.magic();
-    raw.error_and_end()
 }
 
 #[test]

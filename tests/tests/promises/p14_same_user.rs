@@ -66,10 +66,9 @@ fn the_client_refuses_another_process_than_it_meant() {
     let real = SocketName::parse(path.rsplit('/').next().unwrap()).unwrap();
     let ask = |expected| Client::connect(&Endpoint::Local { path: path.clone().into(), expected }, PATIENCE);
     assert!(ask(Some(real)).is_ok());
-    for wrong in [
-        SocketName { pid: real.pid + 1, ..real },
-        SocketName { start_time: real.start_time + 1, ..real },
-    ] {
+    for wrong in
+        [SocketName { pid: real.pid + 1, ..real }, SocketName { start_time: real.start_time + 1, ..real }]
+    {
         let error = ask(Some(wrong)).unwrap_err();
         assert!(matches!(error, ClientError::AnotherProcess { .. }), "{error:?}");
     }

@@ -63,7 +63,9 @@ fn nothing_listens_on_tcp_unasked() {
     let inodes: Vec<String> = target
         .descriptors()
         .into_iter()
-        .filter_map(|(_, what)| Some(what.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').to_owned()))
+        .filter_map(|(_, what)| {
+            Some(what.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').to_owned())
+        })
         .collect();
     assert_eq!(inodes.len(), 1);
     for table in ["tcp", "tcp6", "udp", "udp6"] {

@@ -40,7 +40,11 @@ fn whatever_cannot_be_answered_is_told_why() {
         ("bytes behind the request", trailing, Code::Malformed),
         ("bytes behind the arguments", envelope(version, 1, &[0]), Code::Malformed),
         ("arguments that are missing", envelope(Command::Cpu as u16, 1, &[]), Code::Malformed),
-        ("a body longer than its packet", wire::packet(Kind::Request, &[4, 1, 253, 255, 255, 255, 255, 255, 255, 255, 255]), Code::Malformed),
+        (
+            "a body longer than its packet",
+            wire::packet(Kind::Request, &[4, 1, 253, 255, 255, 255, 255, 255, 255, 255, 255]),
+            Code::Malformed,
+        ),
         ("an unknown command", envelope(4711, 1, &[]), Code::UnknownCommand),
         ("command 0", envelope(0, 1, &[]), Code::UnknownCommand),
         ("a newer version", envelope(version, 2, &[]), Code::UnknownVersion),
@@ -68,7 +72,10 @@ fn a_handshake_against_the_protocol_is_told_why() {
     for (what, bytes) in [
         ("another protocol", b"GET / HTTP/1.1\r\n\r\n".to_vec()),
         ("eight other bytes", vec![0; 8]),
-        ("a hello that is too long", with_magic(wire::packet(Kind::ClientHello, &codec::encode(&long).unwrap()))),
+        (
+            "a hello that is too long",
+            with_magic(wire::packet(Kind::ClientHello, &codec::encode(&long).unwrap())),
+        ),
         ("the longest length there is", with_magic(header(u32::MAX, 1))),
         ("a request before the hello", with_magic(request(&Request::Version(VersionRequest {})))),
         ("a hello of no bytes", with_magic(header(0, 1))),

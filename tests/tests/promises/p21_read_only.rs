@@ -21,7 +21,10 @@ fn a_denied_command_is_refused_by_name() {
         match ask::<VersionReply>(&path, &request).unwrap().end {
             Err(ClientError::Agent(error)) => {
                 assert_eq!(error.code(), Code::NotAllowed);
-                assert_eq!(error.to_string(), format!("{name} is not allowed: the program's author denied it"));
+                assert_eq!(
+                    error.to_string(),
+                    format!("{name} is not allowed: the program's author denied it")
+                );
                 assert!(error.fix.contains("Options::deny"), "{}", error.fix);
             }
             other => panic!("{other:?}"),
