@@ -51,6 +51,13 @@ pub fn counters(path: &str) -> AgentStats {
     stats(path).agent
 }
 
+/// Whether nobody but who asks this is connected; an agent without room for that is not.
+pub fn is_alone(path: &str) -> bool {
+    let request = Request::Stats(StatsRequest { window_ms: 10 });
+    let parts = ask::<StatsReply>(path, &request).map(|collected| collected.parts);
+    parts.is_ok_and(|parts| parts.first().is_some_and(|stats| stats.agent.open_connections == 1))
+}
+
 /// A connection to a local socket that sends what a test wants.
 #[derive(Debug)]
 pub struct Raw(pub UnixStream);

@@ -6,7 +6,7 @@ use rgops_protocol::error::Code;
 use rgops_protocol::reply::memory::MemoryReply;
 use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::request::{MemoryRequest, Request, StatsRequest};
-use rgops_tests::asking::{Raw, ask, connect, counters, hello};
+use rgops_tests::asking::{Raw, ask, connect, counters, hello, is_alone};
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
@@ -23,11 +23,10 @@ fn more_connections_than_allowed_are_told_so_and_counted() {
     let mut target = Target::start(&directory);
     let path = target.listen("");
     let before = counters(&path);
-    until("the first is gone", || (counters(&path).open_connections == 1).then_some(()));
+    until("the first is gone", || is_alone(&path).then_some(()));
     // Silent ones that fill every place.
     let silent: Vec<Raw> = (0..64).map(|_| Raw::greeted(&path)).collect();
     let mut refused = Raw::connect(&path).unwrap();
-    refused.send(&hello());
     refused.magic();
     let error = refused.error_and_end();
     assert_eq!(error.code(), Code::TooManyConnections, "{error}");
@@ -60,10 +59,10 @@ fn a_flood_leaves_the_memory_as_it_was() {
     };
     // The allocator's arenas and the runtime's slabs grow once.
     flood(2_000);
-    until("connections end", || (counters(&path).open_connections == 1).then_some(()));
+    until("connections end", || is_alone(&path).then_some(()));
     let before = resident(&target);
     flood(10_000);
-    until("connections end", || (counters(&path).open_connections == 1).then_some(()));
+    until("connections end", || is_alone(&path).then_some(()));
     let after = resident(&target);
     assert!(after < before + 2_048, "{before} kB before, {after} kB after 10,000 connections");
     assert!(counters(&path).connections > 12_000);

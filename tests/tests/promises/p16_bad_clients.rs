@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rgops_protocol::error::Code;
 use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::request::{Request, StackRequest, VersionRequest};
-use rgops_tests::asking::{Raw, ask, counters, hello, request};
+use rgops_tests::asking::{Raw, ask, counters, hello, is_alone, request};
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
@@ -73,7 +73,7 @@ fn silent_and_slow_ones_are_ended_by_a_deadline() {
         let error = raw.error_and_end();
         assert_eq!(error.code(), Code::TimedOut, "{error}");
     }
-    until("their connections are over", || (counters(&path).open_connections == 1).then_some(()));
+    until("their connections are over", || is_alone(&path).then_some(()));
     assert_eq!(counters(&path).refused_limits, 2);
 }
 
@@ -84,7 +84,7 @@ fn ten_thousand_of_them_leave_no_descriptor_and_no_thread() {
     let mut target = Target::start(&directory);
     let path = target.listen("");
     let before = (target.descriptors(), target.threads());
-    let settled = || (counters(&path).open_connections == 1).then_some(());
+    let settled = || is_alone(&path).then_some(());
 
     for _ in 0..10_000 {
         drop(Raw::connect(&path));
