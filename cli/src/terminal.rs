@@ -37,7 +37,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// Prints `value` as indented JSON and a line end.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(value).map_err(|error| {
         Failure::new(Exit::Internal, "cannot make JSON", error.to_string(), "report this as a bug")
