@@ -222,32 +222,36 @@ fn a_c_program_with_a_rust_library_in_it_contains_rust() {
 
 /// Starts a program with its own pids and its own /tmp, as in a container, and says its pid here;
 /// `None` where we may not.
-fn in_namespaces() -> Option<(Target, u32)> {
+fn in_namespaces() -> Option<(Target, u32, Directory)> {
     let mut probe = Command::new("unshare");
     if !probe.args(["-mp", "--fork", "true"]).status().is_ok_and(|status| status.success()) {
         eprintln!("skipped: this system does not let us make namespaces (run as root)");
         return None;
     }
-    let script =
-        "mount -t tmpfs tmpfs /tmp && mkdir -m 700 /tmp/inner && RGOPS_DIR=/tmp/inner exec \"$0\" \"$@\"";
+    // A directory of this test: seen from outside it stays empty.
+    let mount = Directory::new();
+    let script = "mount -t tmpfs tmpfs \"$MOUNT\" && mkdir -m 700 \"$MOUNT/inner\" \\
+        && RGOPS_DIR=\"$MOUNT/inner\" exec \"$0\" \"$@\"";
     let mut command = Command::new("unshare");
+    command.env("MOUNT", mount.path());
     command.args(["-mp", "--fork", "--kill-child", "sh", "-c", script]).arg(std::env::current_exe().unwrap());
     let unshare = Target::start_by(command, "agent");
     let children = format!("/proc/{0}/task/{0}/children", unshare.pid());
     let pid = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
-    Some((unshare, pid))
+    Some((unshare, pid, mount))
 }
 
 #[test]
 fn an_agent_of_another_mount_and_pid_namespace_is_found_through_its_root() {
-    let Some((_unshare, pid)) = in_namespaces() else { return };
+    let Some((_unshare, pid, mount)) = in_namespaces() else { return };
     let agent = listed(pid)["agent"].as_str().unwrap().to_owned();
-    assert!(agent.starts_with(&format!("/proc/{pid}/root/tmp/inner/1-")), "{agent}");
+    let inside = format!("/proc/{pid}/root{}/inner/1-", mount.path().display());
+    assert!(agent.starts_with(&inside), "{agent}");
 }
 
 #[test]
 fn an_agent_of_another_mount_and_pid_namespace_answers() {
-    let Some((_unshare, pid)) = in_namespaces() else { return };
+    let Some((_unshare, pid, _mount)) = in_namespaces() else { return };
     let output = rgops(&["version", &pid.to_string()]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
 }
