@@ -87,3 +87,14 @@ fn target_folder() -> PathBuf {
     let deps = own.ancestors().position(|folder| folder.ends_with("deps")).expect("cargo's layout");
     own.ancestors().nth(deps + 2).expect("cargo's layout").to_owned()
 }
+
+/// Copies a program to run it from another place. By cp(1): a descriptor of ours that is open for
+/// writing would be inherited by whatever another test starts meanwhile, and the copy could not be
+/// executed as long (ETXTBSY of execve(2)).
+///
+/// # Panics
+/// When it cannot be copied.
+pub fn copy(from: &std::path::Path, to: &std::path::Path) {
+    let copied = std::process::Command::new("cp").arg(from).arg(to).status().expect("cp can be started");
+    assert!(copied.success(), "cp {} {}: {copied}", from.display(), to.display());
+}

@@ -169,7 +169,8 @@ fn run(
     mut stopped: watch::Receiver<bool>,
     tell_ready: &mpsc::SyncSender<Ready>,
 ) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    let runtime = enough_descriptors()
+        .and_then(|()| tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build());
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -203,6 +204,14 @@ fn run(
     });
     // Dropping the runtime drops every task: collectors give back what they took, listeners unlink.
     drop(runtime);
+}
+
+/// Fails where a runtime would panic: with its feature `signal`, which another part of the program
+/// may turn on, Tokio expects to be given a socket pair (`signal/registry.rs`). A runtime takes six
+/// descriptors at most.
+fn enough_descriptors() -> std::io::Result<()> {
+    let _eight = [std::io::pipe()?, std::io::pipe()?, std::io::pipe()?, std::io::pipe()?];
+    Ok(())
 }
 
 struct Prepared {

@@ -50,6 +50,12 @@ impl Program {
                 self.runtime = Some(runtime.expect("a runtime"));
                 "made".to_owned()
             }
+            "tokio" => {
+                // Where Tokio's feature `signal` is on, its first runtime makes a socket pair that
+                // stays for the life of the process, whoever's runtime it is.
+                drop(tokio::runtime::Builder::new_current_thread().enable_all().build());
+                "made".to_owned()
+            }
             "stick" => self.stick(rest),
             "hold-stdout" => hold_stdout(),
             "burn" => {

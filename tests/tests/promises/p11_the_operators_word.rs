@@ -24,6 +24,7 @@ fn switched_off_it_opens_nothing_and_succeeds() {
 fn close_leaves_nothing() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
+    target.order("tokio");
     let before = (target.descriptors(), target.threads());
     for turn in 0..20 {
         let path = target.listen("tcp=127.0.0.1:0 token=0123456789abcdef");

@@ -34,7 +34,7 @@ fn a_stranger_is_refused_and_counted() {
     let path = target.listen("");
     give_away(&directory, &path);
     let rgops = directory.path().join("rgops");
-    fs::copy(built::release("rgops"), &rgops).unwrap();
+    built::copy(&built::release("rgops"), &rgops);
     for times in 1..=3 {
         let output = Command::new(&rgops).args(["stack", &path]).uid(NOBODY).gid(NOBODY).output().unwrap();
         assert_eq!(output.status.code(), Some(4), "{output:?}");

@@ -59,10 +59,14 @@ fn every_address_with_and_without_a_token() {
 fn nothing_listens_on_tcp_unasked() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
+    target.order("tokio");
+    let before = target.descriptors();
     assert_eq!(target.listen_tcp(&format!("token={SECRET}")), directory_socket(&directory));
     let inodes: Vec<String> = target
         .descriptors()
         .into_iter()
+        // By socket and not by number: a runtime duplicates the pair that was there before.
+        .filter(|(_, what)| !before.iter().any(|(_, other)| other == what))
         .filter_map(|(_, what)| {
             Some(what.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').to_owned())
         })
