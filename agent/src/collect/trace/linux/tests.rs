@@ -60,11 +60,12 @@ fn points_of(parts: &[TracePart], tid: u32) -> Vec<ThreadPoint> {
 async fn a_spinner_runs_and_a_blocked_thread_says_where_and_nothing_more() {
     let stop = Arc::new(AtomicBool::new(false));
     let (hold, held) = std::sync::mpsc::channel::<()>();
-    let spinner = std::thread::Builder::new().name("spinner".into()).spawn({
+    // Names of this test's own: others run in this process at the same time.
+    let spinner = std::thread::Builder::new().name("traced-spins".into()).spawn({
         let stop = stop.clone();
         move || while !stop.load(Ordering::Relaxed) {}
     });
-    let blocked = std::thread::Builder::new().name("blocked".into()).spawn(move || {
+    let blocked = std::thread::Builder::new().name("traced-blocked".into()).spawn(move || {
         let _ = held.recv();
     });
     let (_tell, finish) = watch::channel(false);
@@ -87,14 +88,14 @@ async fn a_spinner_runs_and_a_blocked_thread_says_where_and_nothing_more() {
     assert!(end.notes.iter().all(|note| note.kind == NoteKind::Approximate), "{end:?}");
 
     let tid = |name: &str| threads(&parts).iter().find(|thread| thread.name == name).unwrap().tid;
-    let spinner = points_of(&parts, tid("spinner"));
+    let spinner = points_of(&parts, tid("traced-spins"));
     let (first, last) = (&spinner[0], &spinner[spinner.len() - 1]);
     let used = last.running_ns - first.running_ns + last.runnable_ns - first.runnable_ns;
     let window = last.time_ns - first.time_ns;
     assert!(spinner.len() > 10 && used > window * 9 / 10, "{used} of {window} ns, {first:?} {last:?}");
     assert!(spinner.windows(2).all(|pair| pair[0].time_ns <= pair[1].time_ns));
 
-    let blocked = points_of(&parts, tid("blocked"));
+    let blocked = points_of(&parts, tid("traced-blocked"));
     let last = &blocked[blocked.len() - 1];
     assert!(blocked.len() <= 4, "{blocked:?}");
     assert_eq!(last.state, 'S');
