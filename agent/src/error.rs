@@ -53,6 +53,16 @@ pub enum ListenError {
     /// The token cannot be had. The text never contains it.
     #[error("cannot use the token: {0}")]
     Token(String),
+    /// The signal of `Options::signal` cannot serve.
+    #[error(
+        "cannot capture with signal {number}: {why}; use SIGPROF, SIGVTALRM, SIGUSR1, SIGUSR2 or a real-time signal"
+    )]
+    Signal {
+        /// What was given.
+        number: i32,
+        /// Why not.
+        why: &'static str,
+    },
     /// The agent's thread or its runtime cannot be started.
     #[error("cannot start the agent's thread: {0}")]
     Thread(io::Error),
@@ -71,9 +81,10 @@ impl From<ListenError> for io::Error {
             ListenError::Directory { error, .. } | ListenError::Socket { error, .. } => error.kind(),
             ListenError::Thread(error) => error.kind(),
             ListenError::UnsafeDirectory { .. } => io::ErrorKind::PermissionDenied,
-            ListenError::Address { .. } | ListenError::NoToken(_) | ListenError::Nowhere => {
-                io::ErrorKind::InvalidInput
-            }
+            ListenError::Address { .. }
+            | ListenError::NoToken(_)
+            | ListenError::Signal { .. }
+            | ListenError::Nowhere => io::ErrorKind::InvalidInput,
             ListenError::Unsupported => io::ErrorKind::Unsupported,
             ListenError::Underway | ListenError::Token(_) => io::ErrorKind::Other,
         };

@@ -34,6 +34,7 @@ pub struct Options {
     pub(crate) name: Option<String>,
     pub(crate) program: Option<String>,
     pub(crate) allocators: Allocators,
+    pub(crate) signal: Option<i32>,
 }
 
 /// A TCP address, not yet checked.
@@ -142,6 +143,19 @@ impl Options {
     #[must_use]
     pub fn allocator(mut self, allocator: impl AllocatorStats) -> Options {
         self.allocators.0.push(Arc::new(allocator));
+        self
+    }
+
+    /// Captures stacks with this signal instead of SIGPROF: for a program that has a use of its own for
+    /// that, or counts on it being blocked. SIGPROF, SIGVTALRM, SIGUSR1, SIGUSR2 or a real-time signal,
+    /// `libc::SIGRTMIN() + 3`; [`listen`](crate::listen) refuses others with [`ListenError::Signal`].
+    ///
+    /// Signals of this number that the program sends itself still reach its own handler, but those
+    /// that are pending when a capture ends are discarded. Real-time signals are numbered as the C
+    /// library counts them, from `SIGRTMIN()`.
+    #[must_use]
+    pub fn signal(mut self, number: i32) -> Options {
+        self.signal = Some(number);
         self
     }
 

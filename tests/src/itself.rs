@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use rgops_inspect::client::{Client, ClientError, Collected, Endpoint, Timeouts};
 use rgops_protocol::codec::Decode;
-use rgops_protocol::request::Request;
+use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuThread, CpuTotals};
+use rgops_protocol::reply::stack::{StackPart, ThreadStack};
+use rgops_protocol::reply::{Module, Note};
+use rgops_protocol::request::{CpuRequest, Request, StackRequest};
 
 const VARIABLE: &str = "RGOPS_TEST_TARGET";
 
@@ -23,9 +26,48 @@ pub fn is_target() -> bool {
 /// # Panics
 /// When the agent cannot listen.
 pub fn listen_until_told() {
-    let agent = rgops_agent::listen(rgops_agent::Options::default()).expect("the target listens");
+    listen_with(rgops_agent::Options::default());
+}
+
+/// The same with options of its own.
+///
+/// # Panics
+/// When the agent cannot listen.
+pub fn listen_with(options: rgops_agent::Options) {
+    let agent = rgops_agent::listen(options).expect("the target listens");
     println!("\nready {}", agent.address());
     let _ = std::io::stdin().read_line(&mut String::new());
+}
+
+/// A complete CPU profile.
+#[derive(Debug)]
+pub struct Profile {
+    /// In the order they came.
+    pub samples: Vec<CpuSample>,
+    /// The module lists, in the order they came.
+    pub modules: Vec<Vec<Module>>,
+    totals: Option<CpuTotals>,
+    /// What the agent says is missing.
+    pub notes: Vec<Note>,
+}
+
+impl Profile {
+    /// Clocks and losses.
+    ///
+    /// # Panics
+    /// When they did not come.
+    pub fn totals(&self) -> &CpuTotals {
+        self.totals.as_ref().expect("a complete profile has them")
+    }
+
+    /// The thread with this name.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn thread(&self, name: &str) -> &CpuThread {
+        let found = self.totals().threads.iter().find(|thread| thread.name == name);
+        found.unwrap_or_else(|| panic!("no thread {name} in {:?}", self.totals()))
+    }
 }
 
 /// A running target; killed when dropped.
@@ -84,6 +126,40 @@ impl Itself {
         let endpoint = Endpoint::Local { path: self.address.as_str().into(), expected: None };
         let timeouts = Timeouts { connect: Duration::from_secs(10), silence: Duration::from_secs(30) };
         Ok(Client::connect(&endpoint, timeouts)?.ask(request)?.collect::<T>(&mut |_| {}))
+    }
+
+    /// A CPU profile at 999 Hz, with its end.
+    ///
+    /// # Panics
+    /// When it does not come, or is not complete.
+    pub fn profile(&self, milliseconds: u64) -> Profile {
+        let request = Request::Cpu(CpuRequest { duration_ms: milliseconds, hz: 999 });
+        let collected = self.ask::<CpuPart>(&request).expect("the agent answers");
+        let end = collected.end.expect("the profile is complete");
+        let mut profile =
+            Profile { samples: Vec::new(), modules: Vec::new(), totals: None, notes: end.notes };
+        for part in collected.parts {
+            match part {
+                CpuPart::Samples(samples) => profile.samples.extend(samples),
+                CpuPart::Modules(modules) => profile.modules.push(modules),
+                CpuPart::Totals(totals) => profile.totals = Some(totals),
+                _ => {}
+            }
+        }
+        profile
+    }
+
+    /// A dump's threads.
+    ///
+    /// # Panics
+    /// When it does not come, or is not complete.
+    pub fn dump(&self) -> Vec<ThreadStack> {
+        let request = Request::Stack(StackRequest { max_depth: 64 });
+        let collected = self.ask::<StackPart>(&request).expect("the agent answers");
+        collected.end.expect("the dump is complete");
+        let parts = collected.parts.into_iter();
+        let threads = |part| if let StackPart::Threads(threads) = part { threads } else { Vec::new() };
+        parts.flat_map(threads).collect()
     }
 
     /// Tells it to end, and returns what it printed since it was ready.

@@ -9,6 +9,7 @@ use rgops_protocol::reply::{End, Note, NoteKind, Progress};
 use rgops_protocol::request::CpuRequest;
 
 use super::{Context, Finish, Sink, Stop};
+use crate::engine::number;
 use crate::engine::sampler::{CpuSampler, Tick};
 
 /// The longest profile.
@@ -58,7 +59,7 @@ pub(crate) async fn collect(
     let mut ended_early = None;
     while started.elapsed() < duration {
         if !sampler.is_undisturbed() {
-            ended_early = Some("the program installed a SIGPROF handler of its own");
+            ended_early = Some(format!("the program installed a {} handler of its own", number::chosen()));
             break;
         }
         let tick = sampler.tick();
@@ -71,7 +72,7 @@ pub(crate) async fn collect(
         }
         let pause = TICK.min(duration.saturating_sub(started.elapsed()));
         if tokio::time::timeout(pause, finish.requested()).await.is_ok() {
-            ended_early = Some("asked to end");
+            ended_early = Some("asked to end".to_owned());
             break;
         }
     }
@@ -120,6 +121,7 @@ pub(crate) fn notes(totals: &CpuTotals, period_ns: u64) -> Vec<Note> {
     let silent =
         totals.threads.iter().filter(|thread| thread.weight == 0 && thread.cpu_ns > enough_ns).count();
     let silent = (silent as u64).saturating_sub(totals.timer_failures);
+    let blocked = format!("they used CPU but took no signal: they block {}", number::chosen());
     [
         (NoteKind::Dropped, "sample weights", totals.dropped_ring, "the ring was full"),
         (
@@ -131,7 +133,7 @@ pub(crate) fn notes(totals: &CpuTotals, period_ns: u64) -> Vec<Note> {
         (NoteKind::Truncated, "samples", totals.truncated, "their stacks are deeper than the limit"),
         (NoteKind::Truncated, "samples", totals.lost_walks, super::CALLERS_HIDDEN),
         (NoteKind::Missing, "threads", totals.timer_failures, "no CPU timer could be made for them"),
-        (NoteKind::Missing, "threads", silent, "they used CPU but took no signal: they block SIGPROF"),
+        (NoteKind::Missing, "threads", silent, &*blocked),
         (
             NoteKind::Missing,
             "ms of CPU time",

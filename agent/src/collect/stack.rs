@@ -8,7 +8,7 @@ use rgops_protocol::reply::{End, Module, Note, NoteKind, StackEnd};
 use rgops_protocol::request::StackRequest;
 
 use super::{Context, Finish, Sink, Stop};
-use crate::engine::dump;
+use crate::engine::{dump, number};
 
 /// Frames and modules in one packet: both far below its limit.
 const FRAMES_PER_PACKET: usize = 16 * 1024;
@@ -73,6 +73,7 @@ async fn send_threads(threads: Vec<ThreadStack>, sink: &Sink) -> Result<(), Stop
 fn notes(dump: &dump::Dump) -> Vec<Note> {
     let count =
         |is: &dyn Fn(&ThreadStack) -> bool| dump.threads.iter().filter(|thread| is(thread)).count() as u64;
+    let stays = format!("the program installed a {} handler meanwhile; it stays", number::chosen());
     let ends = |end: StackEnd| count(&|thread| thread.stack.end == end);
     [
         (
@@ -84,12 +85,7 @@ fn notes(dump: &dump::Dump) -> Vec<Note> {
         (NoteKind::Truncated, "stacks", ends(StackEnd::DepthLimit), "they are deeper than the limit"),
         (NoteKind::Truncated, "stacks", ends(StackEnd::Lost), super::CALLERS_HIDDEN),
         (NoteKind::Dropped, "threads", u64::from(dump.unlisted), "more threads than can be listed"),
-        (
-            NoteKind::Approximate,
-            "signal handlers",
-            u64::from(dump.handler_stays),
-            "the program installed a SIGPROF handler meanwhile; it stays",
-        ),
+        (NoteKind::Approximate, "signal handlers", u64::from(dump.handler_stays), &*stays),
     ]
     .into_iter()
     .filter(|(_, _, count, _)| *count > 0)

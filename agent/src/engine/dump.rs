@@ -1,7 +1,7 @@
 //! The thread dump: where every thread is, now.
 //!
 //! All signals are sent in one batch, then answers are taken as they come. A thread that cannot
-//! answer is not waited for: one that blocks SIGPROF, is stopped, or sleeps uninterruptibly is
+//! answer is not waited for: one that blocks the signal, is stopped, or sleeps uninterruptibly is
 //! listed with what `/proc` knows of it.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use rgops_protocol::reply::{Known, Module, Stack, StackEnd};
 use super::ring;
 use super::session::Operation;
 use super::signal;
-use super::{EngineError, clock};
+use super::{EngineError, clock, number};
 use crate::procfs;
 
 /// How long a thread may be silent while nobody else answers either. A runnable thread answers
@@ -132,7 +132,7 @@ async fn take_answers(
                 let refusal = look_again(*tid, silent);
                 let is_waiting = refusal.is_none();
                 if let Some(reason) = refusal {
-                    threads[*at].capture = Capture::Failed { reason: reason.to_owned() };
+                    threads[*at].capture = Capture::Failed { reason };
                 }
                 is_waiting
             });
@@ -163,12 +163,12 @@ async fn take_answers(
 
 /// Why a thread that does not answer never will: it has ended, or what it did has changed since it
 /// was described.
-fn look_again(tid: u32, silent: Duration) -> Option<&'static str> {
+fn look_again(tid: u32, silent: Duration) -> Option<String> {
     let Ok(stat) = procfs::read(&format!("/proc/self/task/{tid}/stat"), procfs::SMALL_FILE_BYTES) else {
-        return Some(ENDING);
+        return Some(ENDING.to_owned());
     };
     let (_, state, blocked) = parse_stat(&stat)?;
-    refusal(state, blocked).filter(|_| state != 'D' || silent > UNINTERRUPTIBLE)
+    refusal(state, number::is_blocked(tid, blocked)).filter(|_| state != 'D' || silent > UNINTERRUPTIBLE)
 }
 
 /// Whether a thread with this `syscall` line is in sigtimedwait(2). Meanwhile the kernel shows the
@@ -182,14 +182,15 @@ pub(super) fn waits_for_signals(system_call: &str) -> bool {
 const ENDING: &str = "ending";
 
 /// Why a thread takes no signal.
-fn refusal(state: char, blocked: u64) -> Option<&'static str> {
-    match state {
-        'Z' | 'X' | 'x' => Some(ENDING),
-        _ if blocked & 1 << (libc::SIGPROF - 1) != 0 => Some("the thread blocks SIGPROF"),
-        'D' => Some("in uninterruptible sleep (state D): it takes no signal until the kernel is done"),
-        'T' | 't' => Some("stopped (state T), by a signal or a debugger"),
-        _ => None,
-    }
+fn refusal(state: char, is_blocked: bool) -> Option<String> {
+    let reason = match state {
+        'Z' | 'X' | 'x' => ENDING,
+        _ if is_blocked => return Some(format!("the thread blocks {}", number::chosen())),
+        'D' => "in uninterruptible sleep (state D): it takes no signal until the kernel is done",
+        'T' | 't' => "stopped (state T), by a signal or a debugger",
+        _ => return None,
+    };
+    Some(reason.to_owned())
 }
 
 /// What `/proc` says of a thread, and whether it can be signalled (`Capture::Signal`, not captured
@@ -210,8 +211,8 @@ fn describe(tid: u32, own: u32) -> Option<ThreadStack> {
     // "0" means that it waits nowhere, or that the kernel hides it.
     let wchan = read("wchan").ok().filter(|wchan| wchan != "0").unwrap_or_default();
     // A disk may keep a thread in D for a moment only: it is asked.
-    let capture = match refusal(state, blocked).filter(|_| state != 'D') {
-        Some(reason) => Capture::Failed { reason: reason.to_owned() },
+    let capture = match refusal(state, number::is_blocked(tid, blocked)).filter(|_| state != 'D') {
+        Some(reason) => Capture::Failed { reason },
         None if is_waiting => Capture::Failed {
             reason: "it waits for signals (sigwait) and may take ours for its own".to_owned(),
         },

@@ -20,8 +20,8 @@
 //!   `SeqCst`, so in their one total order either the handler sees null or the agent sees the count.
 //!   What it replaces is freed only after it saw 0; a handler that never comes out (its thread was
 //!   stopped inside) makes us leak the session instead. Module lists are retired the same way.
-//! * **Giving back** ([`signal`]): timers are deleted; then `SIG_IGN` makes the kernel discard every
-//!   SIGPROF still pending in any thread; then the former disposition returns. Without the middle
+//! * **Giving back** ([`signal`]): timers are deleted; then `SIG_IGN` makes the kernel discard all
+//!   of the signal still pending in any thread; then the former disposition returns. Without the middle
 //!   step a late signal could meet `SIG_DFL` and end the program.
 //!
 //! In the handler: no allocation, no lock, no thread-local, no call into the loader or libgcc.
@@ -34,6 +34,7 @@ pub(crate) mod dump;
 mod elf;
 mod memory;
 mod modules;
+pub(crate) mod number;
 mod ring;
 pub(crate) mod sampler;
 mod session;

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use super::dump;
 use super::session::{self, Operation};
 use super::timers::CpuTimer;
-use super::{EngineError, clock};
+use super::{EngineError, clock, number};
 use crate::procfs;
 
 /// Threads that begin are found after at most this long.
@@ -63,7 +63,7 @@ struct Sampled {
 /// A thread's timer, deleted when dropped.
 enum Timer {
     Running(#[expect(dead_code, reason = "held for its drop")] CpuTimer),
-    /// The thread blocks SIGPROF: a signal would stay pending, for its sigwait(3) or signalfd(2) to
+    /// The thread blocks the signal: one would stay pending, for its sigwait(3) or signalfd(2) to
     /// find. New threads block everything for a moment, so it is looked at again, and believed the
     /// second time: a thread that leaves sigwait(3) looks open until it gets a CPU.
     Blocked {
@@ -123,7 +123,7 @@ impl CpuSampler {
         }
     }
 
-    /// Whether samples still come. `false` when the program installed a SIGPROF handler of its own:
+    /// Whether samples still come. `false` when the program installed a handler of its own:
     /// that one now gets the ticks, so the profile should end.
     pub(crate) fn is_undisturbed(&self) -> bool {
         self.operation.handler_is_ours()
@@ -336,7 +336,7 @@ fn retire(ended: &mut Vec<CpuThread>, thread: CpuThread) {
     }
 }
 
-/// What a thread would do with SIGPROF.
+/// What a thread would do with the signal.
 enum Ear {
     Open,
     Blocked,
@@ -344,14 +344,14 @@ enum Ear {
     Waiting,
 }
 
-/// A thread's name, and what it would do with SIGPROF. `None` when it has ended.
+/// A thread's name, and what it would do with the signal. `None` when it has ended.
 fn look_at(tid: u32) -> Option<(String, Ear)> {
     let read = |file: &str| procfs::read(&format!("/proc/self/task/{tid}/{file}"), procfs::SMALL_FILE_BYTES);
     let is_waiting = || read("syscall").is_ok_and(|line| dump::waits_for_signals(&line));
     // Before and after: it may begin or end to wait in between.
     let was_waiting = is_waiting();
     let (name, _, blocked) = dump::parse_stat(&read("stat").ok()?)?;
-    let ear = match blocked & 1 << (libc::SIGPROF - 1) != 0 {
+    let ear = match number::is_blocked(tid, blocked) {
         _ if was_waiting || is_waiting() => Ear::Waiting,
         true => Ear::Blocked,
         false => Ear::Open,

@@ -8,8 +8,9 @@ use rgops_protocol::reply::{Module, StackEnd};
 
 use super::arch::Registers;
 use super::modules::Modules;
+use super::number::{self, Number};
 use super::ring::{Record, Ring};
-use super::signal::{self, Tick};
+use super::signal::{self, Mark, Tick};
 use super::unwind::{self, Workspace};
 use super::{EngineError, clock, stack_memory};
 
@@ -108,6 +109,7 @@ impl Drop for Claim {
 /// everything back; timers must be gone before.
 pub(super) struct Operation {
     session: *mut Session,
+    number: Number,
     installed: Option<signal::Installed>,
     /// Module lists that a handler may still be reading.
     retired: Vec<*mut Modules>,
@@ -139,8 +141,10 @@ impl Operation {
         let session = Box::into_raw(Box::new(session));
         SESSION.store(session, Ordering::SeqCst);
         // From here on dropping the operation cleans up, also when the handler cannot be installed.
-        let mut operation = Operation { session, installed: None, retired: Vec::new(), _claim: claim };
-        operation.installed = Some(signal::Installed::install()?);
+        let number = number::chosen();
+        let mut operation =
+            Operation { session, number, installed: None, retired: Vec::new(), _claim: claim };
+        operation.installed = Some(signal::Installed::install(number)?);
         Ok(operation)
     }
 
@@ -154,9 +158,9 @@ impl Operation {
         unsafe { &*self.session().modules.load(Ordering::SeqCst) }
     }
 
-    /// The value a signal for `tid` must carry.
-    pub(super) fn signal_value(&self, tid: u32) -> u64 {
-        u64::from(self.session().magic) << 32 | u64::from(tid)
+    /// What a signal for `tid` must be.
+    pub(super) fn signal_value(&self, tid: u32) -> Mark {
+        Mark { number: self.number, value: u64::from(self.session().magic) << 32 | u64::from(tid) }
     }
 
     pub(super) fn losses(&self) -> &Losses {

@@ -1,9 +1,11 @@
-//! SIGPROF: its handler while an operation runs, whose it was before, and how it is given back.
+//! The capture signal: its handler while an operation runs, whose it was before, and how it is given
+//! back. SIGPROF, or what `Options::signal` says.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 use super::arch::Registers;
+use super::number::{self, Number};
 use super::{EngineError, session};
 
 /// The start of `siginfo_t` for SI_TIMER and SI_QUEUE on 64-bit Linux (sigaction(2)).
@@ -18,6 +20,14 @@ struct Info {
     /// Timer overruns, or the sender's uid.
     overrun: i32,
     value: u64,
+}
+
+/// What a signal of ours is sent with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    pub(super) number: Number,
+    /// The operation's magic, and the thread it is for.
+    pub(super) value: u64,
 }
 
 /// A signal that may be ours: from a timer, or queued by a dump.
@@ -70,6 +80,8 @@ type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
 /// One of our handlers and the disposition it was installed over, written before it is installed.
 struct Entry {
     handler: Handler,
+    /// The signal it was last installed for; another agent of this process may have used another.
+    number: AtomicI32,
     former: AtomicUsize,
     former_flags: AtomicI32,
     former_mask: AtomicU64,
@@ -93,6 +105,7 @@ impl Entry {
     const fn new(handler: Handler) -> Entry {
         Entry {
             handler,
+            number: AtomicI32::new(0),
             former: AtomicUsize::new(libc::SIG_DFL),
             former_flags: AtomicI32::new(0),
             former_mask: AtomicU64::new(0),
@@ -104,7 +117,8 @@ impl Entry {
         disposition.sa_sigaction == self.handler as usize
     }
 
-    fn remember(&self, former: &libc::sigaction) {
+    fn remember(&self, number: Number, former: &libc::sigaction) {
+        self.number.store(number.get(), Ordering::SeqCst);
         self.former.store(former.sa_sigaction, Ordering::SeqCst);
         self.former_flags.store(former.sa_flags, Ordering::SeqCst);
         self.former_mask.store(mask_of(&former.sa_mask), Ordering::SeqCst);
@@ -126,7 +140,7 @@ impl Entry {
             return;
         }
         let flags = self.former_flags.load(Ordering::SeqCst);
-        let own = if flags & libc::SA_NODEFER != 0 { 0 } else { bit(libc::SIGPROF) };
+        let own = if flags & libc::SA_NODEFER != 0 { 0 } else { bit(signal) };
         // SAFETY: `context` is the `ucontext_t` the kernel passed to the handler; of its mask the
         // kernel fills the first 64 bits, which are read here.
         let interrupted = unsafe { mask_of(&(*context.cast::<libc::ucontext_t>()).uc_sigmask) };
@@ -151,14 +165,17 @@ impl Entry {
 
 /// Our handler is installed; `former` is what to put back.
 pub(super) struct Installed {
+    number: Number,
     former: libc::sigaction,
     entry: &'static Entry,
 }
 
 impl Installed {
-    pub(super) fn install() -> Result<Installed, EngineError> {
-        let current = exchange(None).map_err(EngineError::Handler)?;
-        let (entry, former) = match ENTRIES.iter().find(|entry| entry.is(&current)) {
+    pub(super) fn install(number: Number) -> Result<Installed, EngineError> {
+        let current = exchange(number, None).map_err(EngineError::Handler)?;
+        let is_there =
+            |entry: &&Entry| entry.is(&current) && entry.number.load(Ordering::SeqCst) == number.get();
+        let (entry, former) = match ENTRIES.iter().find(is_there) {
             // Left behind under a foreign handler that has gone since.
             Some(entry) => (entry, entry.remembered()),
             None => {
@@ -166,7 +183,7 @@ impl Installed {
                 let entry = free.ok_or_else(|| {
                     EngineError::Handler(io::Error::other("others were installed over it too often"))
                 })?;
-                entry.remember(&current);
+                entry.remember(number, &current);
                 (entry, current)
             }
         };
@@ -178,14 +195,14 @@ impl Installed {
         ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | former.sa_flags & libc::SA_ONSTACK;
         // Nothing may run on top of ours: it needs stack, and may leave by longjmp and never return.
         // Signals of the instruction itself stay: blocked, they would end the program.
-        ours.sa_mask = set_of(!SYNCHRONOUS.iter().fold(0, |mask, signal| mask | bit(*signal)));
-        exchange(Some(&ours)).map_err(EngineError::Handler)?;
-        Ok(Installed { former, entry })
+        ours.sa_mask = set_of(!number::SYNCHRONOUS.iter().fold(0, |mask, signal| mask | bit(*signal)));
+        exchange(number, Some(&ours)).map_err(EngineError::Handler)?;
+        Ok(Installed { number, former, entry })
     }
 
-    /// Whether ours is the handler SIGPROF goes to now.
+    /// Whether ours is the handler the signal goes to now.
     pub(super) fn is_current(&self) -> bool {
-        exchange(None).is_ok_and(|current| self.entry.is(&current))
+        exchange(self.number, None).is_ok_and(|current| self.entry.is(&current))
     }
 
     /// Puts the former disposition back. `false` when a handler was installed over ours meanwhile:
@@ -196,24 +213,20 @@ impl Installed {
         if !is_ours {
             return false;
         }
-        // Setting SIG_IGN discards every SIGPROF that is pending, in every thread (POSIX.1-2017,
+        // Setting SIG_IGN discards all of it that is pending, in every thread (POSIX.1-2017,
         // 2.4.3). Without it a late one of ours could meet SIG_DFL and end the program.
         let mut ignore = default_disposition();
         ignore.sa_sigaction = libc::SIG_IGN;
         // Neither call fails with a valid signal and valid pointers.
-        let back = match exchange(Some(&ignore)) {
+        let back = match exchange(self.number, Some(&ignore)) {
             // Installed since we looked.
             Ok(current) if !self.entry.is(&current) => current,
             _ => self.former,
         };
-        let _ = exchange(Some(&back));
+        let _ = exchange(self.number, Some(&back));
         true
     }
 }
-
-/// Signals an instruction raises (signal(7)), and those of a seccomp filter.
-const SYNCHRONOUS: [i32; 6] =
-    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
 
 fn bit(signal: i32) -> u64 {
     1 << (signal - 1)
@@ -238,28 +251,28 @@ fn default_disposition() -> libc::sigaction {
     unsafe { std::mem::zeroed() }
 }
 
-/// sigaction(2) for SIGPROF: sets `new` if given, returns what was there.
-fn exchange(new: Option<&libc::sigaction>) -> io::Result<libc::sigaction> {
+/// sigaction(2): sets `new` if given, returns what was there.
+fn exchange(number: Number, new: Option<&libc::sigaction>) -> io::Result<libc::sigaction> {
     let mut old = default_disposition();
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: `new` is null or a valid disposition, `old` is ours to be written to.
-    match unsafe { libc::sigaction(libc::SIGPROF, new, &mut old) } {
+    match unsafe { libc::sigaction(number.get(), new, &mut old) } {
         0 => Ok(old),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
 /// Queues our signal for one thread (rt_tgsigqueueinfo(2)); an error when it has ended.
-pub(super) fn send(tid: u32, value: u64) -> io::Result<()> {
+pub(super) fn send(tid: u32, mark: Mark) -> io::Result<()> {
     let process = std::process::id();
     let info = Info {
-        signal: libc::SIGPROF,
+        signal: mark.number.get(),
         errno: 0,
         code: libc::SI_QUEUE,
         padding: 0,
         from: process as i32,
         overrun: 0,
-        value,
+        value: mark.value,
     };
     // SAFETY: `siginfo_t` is plain data, valid when zeroed, and longer than `Info`.
     let mut full: libc::siginfo_t = unsafe { std::mem::zeroed() };
@@ -267,7 +280,7 @@ pub(super) fn send(tid: u32, value: u64) -> io::Result<()> {
     // system call reads it.
     let sent = unsafe {
         (&raw mut full).cast::<Info>().write(info);
-        libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, tid, libc::SIGPROF, &raw const full)
+        libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, tid, mark.number.get(), &raw const full)
     };
     if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -6,6 +6,7 @@
 use std::io;
 
 use super::clock;
+use super::signal::Mark;
 
 /// The kernel's `struct sigevent` as timer_create(2) takes it: 64 bytes, the thread id behind `notify`.
 #[repr(C)]
@@ -27,12 +28,12 @@ pub(super) struct CpuTimer {
 }
 
 impl CpuTimer {
-    /// Sends SIGPROF with `value` to thread `tid` each time it has used `period_ns` of CPU, the
+    /// Sends the signal of `mark` to thread `tid` each time it has used `period_ns` of CPU, the
     /// first time after `first_ns` (at least 1).
-    pub(super) fn start(tid: u32, value: u64, period_ns: u64, first_ns: u64) -> io::Result<CpuTimer> {
+    pub(super) fn start(tid: u32, mark: Mark, period_ns: u64, first_ns: u64) -> io::Result<CpuTimer> {
         let mut event = SignalEvent {
-            value,
-            signal: libc::SIGPROF,
+            value: mark.value,
+            signal: mark.number.get(),
             notify: SIGEV_THREAD_ID,
             tid: tid as i32,
             padding: [0; 11],

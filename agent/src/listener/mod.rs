@@ -21,7 +21,7 @@ use crate::ListenError;
 use crate::collect::Context;
 use crate::connection::{self, Gate};
 use crate::counters::Counters;
-use crate::engine::system;
+use crate::engine::{number, system};
 use crate::executable::Executable;
 use crate::options::Options;
 use crate::procfs;
@@ -96,12 +96,18 @@ pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result
     if let Some(other) = current.as_ref().filter(|other| other.process == process) {
         return Err(ListenError::AlreadyListening(other.address.clone()));
     }
+    let signal = match options.signal {
+        Some(number) => number::Number::new(number).map_err(|why| ListenError::Signal { number, why })?,
+        None => number::Number::default(),
+    };
     let token = options.read_token()?;
     let tcp = options.tcp.as_ref().map(|address| tcp::bind(address, token.is_some())).transpose()?;
     if options.no_local && tcp.is_none() {
         return Err(ListenError::Nowhere);
     }
 
+    // Before anybody can ask; this process has no other agent (above).
+    number::choose(signal);
     let (stop, stopped) = watch::channel(false);
     let (tell_ready, ready) = mpsc::sync_channel(1);
     let (alive, ended) = mpsc::sync_channel(1);

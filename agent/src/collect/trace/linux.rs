@@ -14,8 +14,8 @@ use super::pace::Pace;
 use super::runtimes::Runtimes;
 use crate::collect::cpu::{self, MAX_DURATION, MAX_HZ};
 use crate::collect::{Context, Finish, Sink, Stop};
-use crate::engine::clock;
 use crate::engine::sampler::{CpuSampler, Tick};
+use crate::engine::{clock, number};
 
 /// Bounds of the interval asked for, in microseconds; below, a reading takes longer than that.
 const INTERVAL_US: std::ops::RangeInclusive<u32> = 1_000..=1_000_000;
@@ -191,7 +191,7 @@ impl<'s> Trace<'s> {
             }
             if self.sampler.as_ref().is_some_and(|sampler| !sampler.is_undisturbed()) {
                 self.stop_sampling().await?;
-                let why = "the program installed a SIGPROF handler of its own".to_owned();
+                let why = format!("the program installed a {} handler of its own", number::chosen());
                 self.note(NoteKind::EndedEarly, "CPU samples", self.samples, why);
             }
             if let Some(tick) = self.sampler.as_mut().map(CpuSampler::tick) {
