@@ -59,7 +59,7 @@ pub(crate) async fn collect(
     let mut ended_early = None;
     while started.elapsed() < duration {
         if !sampler.is_undisturbed() {
-            ended_early = Some(format!("the program installed a {} handler of its own", number::chosen()));
+            ended_early = Some(taken_over());
             break;
         }
         let tick = sampler.tick();
@@ -78,6 +78,9 @@ pub(crate) async fn collect(
     }
     // Objects loaded since the last tick must be known to the last samples.
     send(sampler.tick(), sink).await?;
+    if ended_early.is_none() && !sampler.is_undisturbed() {
+        ended_early = Some(taken_over());
+    }
     let period_ns = sampler.period_ns();
     let (samples, totals) = sampler.stop();
     send(Tick { samples, modules: None }, sink).await?;
@@ -89,6 +92,11 @@ pub(crate) async fn collect(
     }
     send_totals(totals, sink).await?;
     Ok(End { notes })
+}
+
+/// Why a profile ends when the program takes the signal.
+fn taken_over() -> String {
+    format!("the program installed a {} handler of its own", number::chosen())
 }
 
 async fn send(tick: Tick, sink: &Sink) -> Result<(), Stop> {

@@ -112,7 +112,7 @@ impl PprofCpu {
     fn finish(
         &self,
         hello: &AgentHello,
-        gathered: CpuProfile,
+        mut gathered: CpuProfile,
         end: Result<End, ClientError>,
         elapsed: Duration,
     ) -> Result<Exit, Failure> {
@@ -120,6 +120,9 @@ impl PprofCpu {
             reason: error.to_string(),
             duration_ns: u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
         });
+        if let Ok(end) = &end {
+            gathered.end(end);
+        }
         let reconciliation = Reconciliation::new(&gathered);
         let nameless = missing_names(gathered.module_symbols());
         let profile = gathered.build(incomplete.as_ref());

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use rgops_protocol::reply::Module;
 use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuStart, CpuTotals};
+use rgops_protocol::reply::{End, Module, Note, NoteKind};
 
 use super::proto::{Function, Label, Line, Location, Mapping, Profile, Sample, ValueType};
 use super::strings::Strings;
@@ -46,6 +46,7 @@ pub struct CpuProfile {
     process: Process,
     start: Option<CpuStart>,
     totals: Option<CpuTotals>,
+    notes: Vec<Note>,
     symbolizer: Symbolizer,
     strings: Strings,
     mappings: Vec<(Module, Mapping)>,
@@ -69,6 +70,7 @@ impl CpuProfile {
             process,
             start: None,
             totals: None,
+            notes: Vec::new(),
             symbolizer,
             strings: Strings::new(),
             mappings: Vec::new(),
@@ -92,6 +94,11 @@ impl CpuProfile {
             CpuPart::Samples(samples) => samples.iter().for_each(|sample| self.add_sample(sample)),
             CpuPart::Totals(totals) => self.totals = Some(totals),
         }
+    }
+
+    /// Takes the end of the answer: a reader of the file is told what it says is missing.
+    pub fn end(&mut self, end: &End) {
+        self.notes.clone_from(&end.notes);
     }
 
     /// How samples were taken, once it was said.
@@ -298,6 +305,9 @@ impl CpuProfile {
             let after = duration(incomplete.duration_ns);
             comments.push(format!("Partial: {} after {after}", incomplete.reason));
         }
+        for note in self.notes.iter().filter(|note| note.kind == NoteKind::EndedEarly) {
+            comments.push(format!("Ended early: {}", note.why));
+        }
         comments.push(format!(
             "# rgops {}: pid {} {}",
             env!("CARGO_PKG_VERSION"),
@@ -336,6 +346,10 @@ impl CpuProfile {
             "# signals passed on {}; threads without a timer {}",
             totals.foreign_signals, totals.timer_failures
         ));
+        // Samples that were lost or cut are in the lines above.
+        for note in self.notes.iter().filter(|note| note.kind == NoteKind::Missing) {
+            comments.push(format!("# missing: {} {}: {}", note.count, note.what, note.why));
+        }
         comments
     }
 }

@@ -101,3 +101,22 @@ fn what_broke_off_or_was_lost_is_said_above_every_report() {
     let built = profile.build(None);
     assert_eq!(built.text(built.comment[0]), "Lost: weight 3 of 4");
 }
+
+#[test]
+fn what_the_agent_says_at_the_end_is_in_the_file() {
+    let mut profile = started();
+    profile.add(CpuPart::Samples(vec![sample(1, 1, &[0x10])]));
+    profile.add(CpuPart::Totals(totals(1)));
+    let note = |kind, why: &str| Note { kind, what: "threads".to_owned(), count: 2, why: why.to_owned() };
+    profile.end(&End {
+        notes: vec![
+            note(NoteKind::EndedEarly, "the program took the signal"),
+            note(NoteKind::Missing, "they are deaf"),
+        ],
+    });
+    let built = profile.build(None);
+    assert_eq!(built.text(built.comment[0]), "Ended early: the program took the signal");
+    assert!(
+        built.comment.iter().any(|comment| built.text(*comment) == "# missing: 2 threads: they are deaf")
+    );
+}
