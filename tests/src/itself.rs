@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuThread, CpuTotals};
 use rgops_protocol::reply::stack::{StackPart, ThreadStack};
 use rgops_protocol::reply::{Module, Note};
 use rgops_protocol::request::{CpuRequest, Request, StackRequest};
+
+use crate::waiting::until;
 
 const VARIABLE: &str = "RGOPS_TEST_TARGET";
 
@@ -85,6 +87,14 @@ impl Itself {
     /// # Panics
     /// When it never gets ready.
     pub fn start(name: &str) -> Itself {
+        Itself::start_with(name, &[])
+    }
+
+    /// The same with more variables in its environment.
+    ///
+    /// # Panics
+    /// When it never gets ready.
+    pub fn start_with(name: &str, variables: &[(&str, &str)]) -> Itself {
         static DIRECTORIES: AtomicU32 = AtomicU32::new(0);
         let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("rgops-itself-{}-{number}", std::process::id()));
@@ -93,6 +103,7 @@ impl Itself {
             .args(["--ignored", "--exact", name, "--nocapture", "--test-threads=1"])
             .env(VARIABLE, name)
             .env("RGOPS_DIR", directory.join("sockets"))
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -118,6 +129,17 @@ impl Itself {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Waits for it to end by itself: how it did, and what it wrote to standard error.
+    ///
+    /// # Panics
+    /// When it does not end within 10 s.
+    pub fn death(mut self) -> (ExitStatus, String) {
+        let status = until("the target ends", || self.child.try_wait().expect("our child"));
+        let mut errors = String::new();
+        let _ = self.child.stderr.take().expect("piped").read_to_string(&mut errors);
+        (status, errors)
+    }
+
     /// Asks its agent, and takes the whole answer.
     ///
     /// # Errors
@@ -133,9 +155,25 @@ impl Itself {
     /// # Panics
     /// When it does not come, or is not complete.
     pub fn profile(&self, milliseconds: u64) -> Profile {
-        let request = Request::Cpu(CpuRequest { duration_ms: milliseconds, hz: 999 });
-        let collected = self.ask::<CpuPart>(&request).expect("the agent answers");
-        let end = collected.end.expect("the profile is complete");
+        self.profile_at(999, milliseconds)
+    }
+
+    /// The same at another rate.
+    ///
+    /// # Panics
+    /// As above.
+    pub fn profile_at(&self, hz: u32, milliseconds: u64) -> Profile {
+        self.try_profile(hz, milliseconds).expect("the profile is complete")
+    }
+
+    /// A CPU profile, if it comes whole.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn try_profile(&self, hz: u32, milliseconds: u64) -> Result<Profile, ClientError> {
+        let request = Request::Cpu(CpuRequest { duration_ms: milliseconds, hz });
+        let collected = self.ask::<CpuPart>(&request)?;
+        let end = collected.end?;
         let mut profile =
             Profile { samples: Vec::new(), modules: Vec::new(), totals: None, notes: end.notes };
         for part in collected.parts {
@@ -146,7 +184,7 @@ impl Itself {
                 _ => {}
             }
         }
-        profile
+        Ok(profile)
     }
 
     /// A dump's threads.

@@ -9,6 +9,8 @@ pub mod itself;
 pub mod profiled;
 pub mod running;
 #[cfg(target_os = "linux")]
+pub mod seccomp;
+#[cfg(target_os = "linux")]
 pub mod target;
 pub mod traced;
 #[cfg(target_os = "linux")]

@@ -12,7 +12,9 @@ const MAX_STACK_BYTES: u64 = 64 * 1024 * 1024;
 const PAGE_BYTES: u64 = 4096;
 
 /// Stack a walk takes, in bytes. framehop and gimli use most of it: gimli copies a row of 192
-/// register rules (6 KiB) by value. Measured by the test `the_handler_uses_little_stack`.
+/// register rules (6 KiB) by value. Measured by the test
+/// `the_handler_uses_little_stack`; with the kernel's frame, on an alternate stack, by
+/// `tests/tests/p05_detectors`.
 pub(super) const WALK_BYTES: u64 = if cfg!(debug_assertions) { 48 } else { 12 } * 1024;
 
 /// Whether the calling thread has [`WALK_BYTES`] of stack left. A coroutine's stack, or an alternate

@@ -1,0 +1,355 @@
+//! Promise 5, with detectors that end the target when the handler does what it must not: allocate,
+//! free, lock or call into the loader on any thread; or make a system call other than its look at
+//! the stack (rt_sigprocmask(2) that changes nothing) and its return.
+//!
+//! How one knows to be inside the handler: the target's threads have alternate stacks of their own and
+//! a SIGPROF handler that asks for them (SA_ONSTACK), so ours runs there too, and whatever is called
+//! with the stack pointer there is called by it. What makes system calls is a thread that makes none
+//! itself, so that the kernel's filter can end the process for any.
+#![cfg(all(target_os = "linux", target_env = "gnu"))]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod replaced;
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::hint::black_box;
+use std::os::unix::process::ExitStatusExt as _;
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+
+use rgops_tests::itself::{self, Itself};
+use rgops_tests::seccomp::{Filter, Verdict, Whom};
+
+/// Room for a whole walk, also of a build without optimisation.
+const ROOMY: usize = 128 * 1024;
+/// As small as people make them.
+const SMALL: usize = 16 * 1024;
+
+thread_local! {
+    /// Bounds of this thread's alternate stack. Plain memory: looking at it initialises nothing.
+    static ALTERNATE: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// Ends the process when the calling code runs on its alternate stack.
+fn forbid_inside_the_handler(what: &CStr) {
+    let here = std::ptr::from_ref(&what) as usize;
+    let (low, high) = ALTERNATE.get();
+    if (low..high).contains(&here) {
+        // SAFETY: write(2) reads the text; both are async-signal-safe.
+        unsafe {
+            libc::write(2, what.as_ptr().cast(), what.count_bytes());
+            libc::write(2, c" inside the handler\n".as_ptr().cast(), 20);
+            libc::abort();
+        }
+    }
+}
+
+/// Gives the calling thread an alternate stack above memory that cannot be touched.
+fn alternate_stack(bytes: usize) -> *mut u8 {
+    // SAFETY: new mappings only; the stack stays until the process ends.
+    unsafe {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let place = libc::mmap(std::ptr::null_mut(), 2 * bytes, libc::PROT_NONE, flags, -1, 0);
+        assert_ne!(place, libc::MAP_FAILED);
+        let stack = place.cast::<u8>().add(bytes);
+        assert_eq!(libc::mprotect(stack.cast(), bytes, libc::PROT_READ | libc::PROT_WRITE), 0);
+        stack.write_bytes(PAINT, bytes);
+        let setting = libc::stack_t { ss_sp: stack.cast(), ss_flags: 0, ss_size: bytes };
+        assert_eq!(libc::sigaltstack(&setting, std::ptr::null_mut()), 0);
+        ALTERNATE.set((stack as usize, stack as usize + bytes));
+        stack
+    }
+}
+
+const PAINT: u8 = 0xa5;
+
+/// Bytes of an alternate stack that were ever written to, from its top.
+fn used(stack: *mut u8, bytes: usize) -> usize {
+    // SAFETY: the stack stays mapped; volatile, because handlers write there meanwhile.
+    let is_painted = |at: &usize| unsafe { stack.add(*at).read_volatile() } == PAINT;
+    bytes - (0..bytes).take_while(is_painted).count()
+}
+
+/// What the program's own handler does, to show that the detectors work: called by ours, inside it.
+static OWN_HANDLER: AtomicUsize = AtomicUsize::new(0);
+static OWN_HANDLED: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn own_handler(_: i32) {
+    match OWN_HANDLER.load(Ordering::SeqCst) {
+        1 => drop(black_box(vec![1u8; 100])),
+        2 => {
+            let mut lock = libc::PTHREAD_MUTEX_INITIALIZER;
+            // SAFETY: a fresh mutex.
+            unsafe { libc::pthread_mutex_lock(&mut lock) };
+        }
+        // SAFETY: takes nothing; raise(3) itself calls getpid(2).
+        3 => drop(black_box(unsafe { libc::syscall(libc::SYS_getppid) })),
+        _ => drop(OWN_HANDLED.fetch_add(1, Ordering::SeqCst)),
+    }
+}
+
+fn install_own_handler() {
+    // SAFETY: plain data, valid when zeroed; our handler stays for ever.
+    unsafe {
+        let mut new: libc::sigaction = std::mem::zeroed();
+        new.sa_sigaction = own_handler as *const () as usize;
+        new.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
+        assert_eq!(libc::sigaction(libc::SIGPROF, &new, std::ptr::null_mut()), 0);
+    }
+}
+
+/// A thread's name, its alternate stack, and what it does, given the number of the round.
+type Work = (&'static str, usize, fn(u64));
+
+/// Whatever could be interrupted in the middle of a lock, or of the allocator.
+const WORKS: [Work; 7] = [
+    ("allocates", ROOMY, allocate),
+    ("panics", ROOMY, panic_and_catch),
+    ("backtraces", ROOMY, capture_backtraces),
+    ("loads", ROOMY, load_and_unload),
+    ("locks", ROOMY, lock),
+    ("deep", ROOMY, |_| assert_eq!(deep(400, &mut || compute(100_000)), 400)),
+    ("small", SMALL, |_| compute(100_000)),
+];
+
+static ROUNDS: [AtomicU64; WORKS.len()] = [const { AtomicU64::new(0) }; WORKS.len()];
+
+fn start_threads() {
+    for ((name, bytes, work), rounds) in WORKS.into_iter().zip(&ROUNDS) {
+        let run = move || {
+            alternate_stack(bytes);
+            loop {
+                work(rounds.fetch_add(1, Ordering::Relaxed));
+            }
+        };
+        std::thread::Builder::new().name(name.into()).spawn(run).unwrap();
+    }
+}
+
+#[inline(never)]
+fn deep(depth: u64, last: &mut dyn FnMut()) -> u64 {
+    if depth == 0 {
+        last();
+        return 0;
+    }
+    black_box(deep(depth - 1, last)) + 1
+}
+
+fn compute(steps: u64) {
+    let mut number = 1u64;
+    for step in 0..steps {
+        number = number.wrapping_mul(33).wrapping_add(black_box(step));
+    }
+    black_box(number);
+}
+
+fn allocate(round: u64) {
+    let mut blocks: Vec<Vec<u8>> = Vec::new();
+    for step in 1..200u64 {
+        blocks.push(Vec::with_capacity((step.wrapping_mul(round) % 5000 + 1) as usize));
+        if step % 3 == 0 {
+            blocks.swap_remove(step as usize % blocks.len());
+        }
+    }
+    black_box(&blocks);
+}
+
+fn panic_and_catch(round: u64) {
+    let result = std::panic::catch_unwind(|| deep(round % 30, &mut || panic!("round {round}")));
+    assert!(result.is_err());
+}
+
+fn capture_backtraces(round: u64) {
+    deep(round % 60, &mut || drop(black_box(std::backtrace::Backtrace::force_capture())));
+}
+
+fn load_and_unload(_: u64) {
+    // SAFETY: the C library's mathematics has no constructors of note and nothing of it is used.
+    unsafe {
+        let library = libc::dlopen(c"libm.so.6".as_ptr(), libc::RTLD_NOW);
+        assert!(!library.is_null());
+        libc::dlclose(library);
+    }
+}
+
+fn lock(_: u64) {
+    static LOCK: std::sync::Mutex<u64> = std::sync::Mutex::new(0);
+    for _ in 0..1000 {
+        *LOCK.lock().unwrap() += 1;
+    }
+}
+
+#[test]
+#[ignore = "started by other tests"]
+fn works() {
+    if !itself::is_target() {
+        return;
+    }
+    std::panic::set_hook(Box::new(|_| {}));
+    install_own_handler();
+    start_threads();
+    itself::listen_until_told();
+    let rounds: Vec<_> = ROUNDS.iter().map(|rounds| rounds.load(Ordering::Relaxed)).collect();
+    assert!(rounds.iter().all(|rounds| *rounds > 1), "{rounds:?}");
+    println!("\nrounds {rounds:?}");
+    // SAFETY: ends the process without waiting for its threads.
+    unsafe { libc::_exit(0) };
+}
+
+fn seconds() -> u64 {
+    std::env::var("RGOPS_TORTURE_SECONDS").map_or(1, |text| text.parse().unwrap())
+}
+
+#[test]
+fn the_handler_allocates_and_locks_nothing_whatever_it_interrupts() {
+    let target = Itself::start("works");
+    for hz in [999, 10_000] {
+        let mut unseen: Vec<&str> = WORKS.iter().map(|(name, ..)| *name).collect();
+        // On a loaded machine a thread may have to wait for its turn.
+        for _ in 0..20 {
+            let profile = target.profile_at(hz, 1000 * seconds());
+            let totals = profile.totals();
+            println!("{hz} Hz: {} samples, {} walks lost", totals.samples, totals.lost_walks);
+            unseen.retain(|name| profile.thread(name).weight == 0);
+            if unseen.is_empty() {
+                break;
+            }
+        }
+        assert!(unseen.is_empty(), "never sampled: {unseen:?}");
+        target.dump();
+    }
+    println!("{}", target.end());
+}
+
+/// A thread that makes no system call itself, under a filter that ends the process for all but two.
+#[test]
+#[ignore = "started by other tests"]
+fn computes() {
+    if !itself::is_target() {
+        return;
+    }
+    install_own_handler();
+    static STACK: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+    let is_kernels_clock = clock_needs_the_kernel();
+    println!("\nclock_gettime needs the kernel: {is_kernels_clock}");
+    let run = move || {
+        STACK.store(alternate_stack(ROOMY), Ordering::SeqCst);
+        let mut filter = Filter::new()
+            .call(libc::SYS_rt_sigreturn, Verdict::Allow)
+            // `how` is -1: it changes nothing.
+            .call_with(libc::SYS_rt_sigprocmask, u32::MAX, Verdict::Allow);
+        if is_kernels_clock {
+            filter = filter.call(libc::SYS_clock_gettime, Verdict::Allow);
+        }
+        filter.enforce(Whom::ThisThread, Verdict::Kill);
+        deep(50, &mut || {
+            loop {
+                compute(1_000_000);
+            }
+        });
+    };
+    std::thread::Builder::new().name("computes".into()).spawn(run).unwrap();
+    itself::listen_until_told();
+    println!("\nstack {}", used(STACK.load(Ordering::SeqCst), ROOMY));
+    // SAFETY: ends the process without waiting for its thread, which cannot even exit.
+    unsafe { libc::_exit(0) };
+}
+
+/// Whether this machine's vDSO cannot tell the time: a child that asks it under a filter is ended.
+fn clock_needs_the_kernel() -> bool {
+    let mut status = 0;
+    // SAFETY: the child only asks for the time and exits; the parent waits for it.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            let filter = Filter::new().call(libc::SYS_clock_gettime, Verdict::Kill);
+            filter.enforce(Whom::ThisThread, Verdict::Allow);
+            let mut time = std::mem::zeroed();
+            libc::_exit(libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time));
+        }
+        assert_eq!(libc::waitpid(child, &mut status, 0), child);
+    }
+    status != 0
+}
+
+#[test]
+fn the_handler_makes_no_system_call_but_its_look_at_the_stack() {
+    let target = Itself::start("computes");
+    for hz in [999, 10_000] {
+        let (mut all, mut whole) = (0, 0);
+        // On a loaded machine it may have to wait for its turn.
+        for _ in 0..20 {
+            let profile = target.profile_at(hz, 1000 * seconds());
+            let tid = profile.thread("computes").tid;
+            let own = profile.samples.iter().filter(|sample| sample.tid == tid);
+            all += own.clone().count();
+            whole += own.filter(|sample| sample.stack.frames.len() > 50).count();
+            if all >= 50 {
+                break;
+            }
+        }
+        println!("{hz} Hz: {all} samples, {whole} of them whole");
+        assert!(all >= 50 && whole * 10 > all * 9);
+        target.dump();
+    }
+    let text = target.end();
+    let used: usize = text.lines().find_map(|line| line.strip_prefix("stack ")?.parse().ok()).unwrap();
+    println!("{used} bytes of the alternate stack were used, the kernel's own frame included");
+    assert!(used > 1024 && used < 64 * 1024);
+}
+
+/// Does in the program's own handler, which ours calls, what ours must not do.
+#[test]
+#[ignore = "started by other tests"]
+fn misbehaves() {
+    if !itself::is_target() {
+        return;
+    }
+    install_own_handler();
+    let own = disposition();
+    let how: usize = std::env::var("RGOPS_TEST_HOW").unwrap().parse().unwrap();
+    let run = move || {
+        alternate_stack(ROOMY);
+        if how == 3 {
+            let filter = Filter::new().call(libc::SYS_getppid, Verdict::Kill);
+            filter.enforce(Whom::ThisThread, Verdict::Allow);
+        }
+        loop {
+            compute(100_000);
+            // SAFETY: our handler, or the agent's that calls it, is installed.
+            unsafe { libc::raise(libc::SIGPROF) };
+            let is_ours = disposition() != own;
+            if is_ours && OWN_HANDLED.load(Ordering::SeqCst) > 0 {
+                OWN_HANDLER.store(how, Ordering::SeqCst);
+            }
+        }
+    };
+    std::thread::spawn(run);
+    itself::listen_until_told();
+}
+
+fn disposition() -> usize {
+    // SAFETY: plain data, valid when zeroed; sigaction(2) is only asked.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        assert_eq!(libc::sigaction(libc::SIGPROF, std::ptr::null(), &mut now), 0);
+        now.sa_sigaction
+    }
+}
+
+#[test]
+fn the_detectors_detect() {
+    let ends = [
+        ("1", libc::SIGABRT, "malloc inside the handler"),
+        ("2", libc::SIGABRT, "pthread_mutex_lock inside the handler"),
+        ("3", libc::SIGSYS, ""),
+    ];
+    for (how, signal, text) in ends {
+        let target = Itself::start_with("misbehaves", &[("RGOPS_TEST_HOW", how)]);
+        // Its agent ends with it, in the middle of the answer.
+        assert!(target.try_profile(999, 20_000).is_err());
+        let (status, errors) = target.death();
+        assert_eq!(status.signal(), Some(signal), "{errors}");
+        assert!(errors.contains(text), "{errors}");
+    }
+}
