@@ -1,0 +1,132 @@
+//! What a running profile costs a program that works: CPU time of the same work with and without.
+
+use std::fmt::Write as _;
+
+use crate::document::{Section, Verdict};
+use crate::profile::Profile;
+use crate::statistics::Values;
+use crate::subject::{Engine, FRAME_POINTER_NOTE, Subject};
+use crate::{Outcome, Plan};
+
+const RATES: [u32; 2] = [99, 999];
+/// CPU time of one piece of work.
+const WORK_NS: f64 = 500e6;
+
+pub fn measure(plan: &Plan) -> Outcome<(Section, Vec<Verdict>)> {
+    let rounds = plan.rounds(31, 5);
+    let units = calibrate(plan)?;
+    let mut subjects: [Option<Subject>; 4] = [const { None }; 4];
+    let mut overheads: [[Vec<f64>; 2]; 4] = Default::default();
+    let mut failures: [Vec<String>; 4] = Default::default();
+    for round in 0..rounds {
+        for (at, engine) in Engine::ALL.into_iter().enumerate() {
+            let measured = one_round(plan, engine, &mut subjects[at], units, round % 2 == 1);
+            match measured {
+                Ok(measured) => {
+                    overheads[at].iter_mut().zip(measured).for_each(|(all, one)| all.push(one));
+                }
+                Err(error) => {
+                    failures[at].push(error.to_string());
+                    // The next round has a new one.
+                    subjects[at] = None;
+                }
+            }
+        }
+    }
+    Ok(render(rounds, overheads, &failures))
+}
+
+fn calibrate(plan: &Plan) -> Outcome<u64> {
+    const TRIAL: u64 = 5000;
+    let mut subject = Subject::start(&plan.programs, Engine::Rgops)?;
+    subject.ask_number(&format!("work {TRIAL}"))?;
+    let ns = subject.ask_number(&format!("work {TRIAL}"))?;
+    Ok((TRIAL as f64 * WORK_NS / ns) as u64)
+}
+
+/// CPU time with a profile over CPU time without, less one, at each rate. Each work with a profile
+/// stands between two without, whose mean it is held against: what drifts cancels out.
+fn one_round(
+    plan: &Plan,
+    engine: Engine,
+    subject: &mut Option<Subject>,
+    units: u64,
+    backwards: bool,
+) -> Outcome<[f64; 2]> {
+    let subject = match subject {
+        Some(subject) => subject,
+        None => subject.insert(Subject::start(&plan.programs, engine)?),
+    };
+    let work = format!("work {units}");
+    let mut order: Vec<usize> = (0..RATES.len()).collect();
+    if backwards {
+        order.reverse();
+    }
+    let mut overheads = [0.0; 2];
+    let mut before = subject.ask_number(&work)?;
+    for at in order {
+        let profile = Profile::start(subject, engine, RATES[at])?;
+        let with = subject.ask_number(&work)?;
+        profile.stop(subject)?;
+        let after = subject.ask_number(&work)?;
+        overheads[at] = with / ((before + after) / 2.0) - 1.0;
+        before = after;
+    }
+    Ok(overheads)
+}
+
+fn render(
+    rounds: usize,
+    overheads: [[Vec<f64>; 2]; 4],
+    failures: &[Vec<String>; 4],
+) -> (Section, Vec<Verdict>) {
+    let overheads = overheads.map(|rates| rates.map(Values::new));
+    let mut text = format!(
+        "CPU time of the whole process (for rgops its agent's thread included) for the same work of \
+         {:.1} s on two threads with stacks of 15 to 80 frames: with a profile, over the mean of the \
+         work before and after it without one. Median of {rounds} interleaved rounds, its 95 % \
+         confidence bounds, and in brackets the quartiles.\n\n\
+         | engine | 99 Hz | 999 Hz |\n| --- | --- | --- |\n",
+        WORK_NS / 1e9
+    );
+    for (at, engine) in Engine::ALL.into_iter().enumerate() {
+        let _ = write!(text, "| {} ", engine.name());
+        for values in &overheads[at] {
+            let _ = match values.is_empty() {
+                true => write!(text, "| {} ", failures[at].first().map_or("missing", String::as_str)),
+                false => write!(text, "| {} ", percent(values)),
+            };
+        }
+        text += "|\n";
+    }
+    let _ = writeln!(text, "\n{FRAME_POINTER_NOTE}");
+    for (engine, failures) in Engine::ALL.into_iter().zip(failures) {
+        if let Some(failure) = failures.first() {
+            let _ =
+                writeln!(text, "{}: {} of {rounds} rounds failed: {failure}.", engine.name(), failures.len());
+        }
+    }
+    let ours = &overheads[0][0];
+    let (low, high) = ours.median_bounds();
+    let verdict = Verdict {
+        what: "overhead at 99 Hz, 95 % bounds of the median",
+        wanted: "within ±1 %".to_owned(),
+        measured: format!("{:+.2} to {:+.2} % ({} rounds)", low * 100.0, high * 100.0, ours.len()),
+        is_met: low >= -0.01 && high <= 0.01,
+    };
+    (Section { title: "A running profile", text }, vec![verdict])
+}
+
+fn percent(values: &Values) -> String {
+    let (low, high) = values.median_bounds();
+    let bounds = match low.is_finite() {
+        true => format!(" ({:+.2} to {:+.2})", low * 100.0, high * 100.0),
+        false => String::new(),
+    };
+    format!(
+        "{:+.2} %{bounds} [{:+.2}, {:+.2}]",
+        values.median() * 100.0,
+        values.quantile(0.25) * 100.0,
+        values.quantile(0.75) * 100.0
+    )
+}

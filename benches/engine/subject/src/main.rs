@@ -1,0 +1,71 @@
+//! A program to be profiled: obeys one command a line on its standard input, answers with one line.
+//!
+//! `empty` takes SIGPROF for a handler that does nothing; `start HZ` and `stop` run the engine it was
+//! built with (the agent's is started by whoever drives us, from outside); `learn` finds out what
+//! that engine takes for a signal of its own; `cost DEPTH SIGNALS warm|cold` answers with nanoseconds
+//! of CPU time a signal; `work UNITS` does a fixed piece of work on two threads and answers with its
+//! CPU time; `split` starts threads with known shares of CPU and `clocks` tells what they used.
+
+mod engine;
+mod signals;
+mod split;
+mod stack;
+mod work;
+
+use std::io::{self, BufRead as _, Write as _};
+
+use engine::Engine;
+use split::Split;
+use work::Workers;
+
+/// Before a measurement: longer than between two looks of the agent at its ring, which is then empty.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(120);
+
+fn main() -> io::Result<()> {
+    let mut engine = Engine::new()?;
+    let workers = Workers::start()?;
+    let mut split = None;
+    let mut mark = 0;
+    say("ready")?;
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        let words: Vec<&str> = line.split(' ').collect();
+        let answer = match words[..] {
+            ["empty"] => signals::take_and_ignore().map(|()| "ok".to_owned()),
+            ["start", hz] => engine.start(number(hz)?).map(|()| "ok".to_owned()),
+            ["stop"] => engine.stop(),
+            ["learn"] => signals::learn().map(|found| {
+                mark = found;
+                "ok".to_owned()
+            }),
+            ["cost", depth, signals, caches] => {
+                std::thread::sleep(PAUSE);
+                let ns = stack::cost(number(depth)?, number(signals)?, caches == "cold", mark);
+                ns.map(|ns| format!("{ns:.1}"))
+            }
+            ["work", units] => workers.work(number(units)?).map(|ns| ns.to_string()),
+            ["split"] => Split::start().map(|started| {
+                split = Some(started);
+                "ok".to_owned()
+            }),
+            ["clocks"] => split.as_ref().ok_or_else(|| io::Error::other("no split")).and_then(Split::clocks),
+            _ => Err(io::Error::other(format!("unknown command: {line}"))),
+        };
+        match answer {
+            Ok(answer) => say(&answer)?,
+            Err(error) => say(&format!("error: {error}"))?,
+        }
+    }
+    // Threads of `split` never end.
+    std::process::exit(0)
+}
+
+fn number(word: &str) -> io::Result<u64> {
+    word.parse().map_err(|_| io::Error::other(format!("not a number: {word}")))
+}
+
+fn say(line: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    writeln!(output, "{line}")?;
+    output.flush()
+}

@@ -1,0 +1,139 @@
+//! SIGPROF, raised by the thread that measures at itself.
+
+use std::io;
+use std::time::Duration;
+
+use crate::work;
+
+/// The start of `siginfo_t` for a queued signal on 64-bit Linux (sigaction(2)).
+#[repr(C)]
+struct Queued {
+    signal: i32,
+    errno: i32,
+    code: i32,
+    padding: i32,
+    process: i32,
+    user: i32,
+    value: u64,
+}
+
+/// Nanoseconds of CPU time the calling thread has used.
+pub fn thread_cpu_ns() -> u64 {
+    cpu_ns(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// Nanoseconds of CPU time the process has used.
+pub fn process_cpu_ns() -> u64 {
+    cpu_ns(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// Nanoseconds of CPU time thread `tid` of this process has used, by the clock
+/// pthread_getcpuclockid(3) would name.
+pub fn cpu_ns_of(tid: u32) -> u64 {
+    cpu_ns(((!tid << 3) | 6) as libc::clockid_t)
+}
+
+fn cpu_ns(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: clock_gettime(2) writes the one `timespec` it is given.
+    let read = unsafe { libc::clock_gettime(clock, &mut time) };
+    assert_eq!(read, 0, "the kernel has CPU clocks");
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+pub fn own_tid() -> u32 {
+    // SAFETY: gettid(2) takes nothing and cannot fail.
+    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
+
+/// Installs a handler that does nothing, with the flags all engines use.
+pub fn take_and_ignore() -> io::Result<()> {
+    extern "C" fn nothing(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {}
+    // SAFETY: `sigaction` is plain data, valid when zeroed.
+    let mut disposition: libc::sigaction = unsafe { std::mem::zeroed() };
+    let handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) = nothing;
+    disposition.sa_sigaction = handler as usize;
+    disposition.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+    // SAFETY: a valid disposition whose handler has the type SA_SIGINFO asks for.
+    match unsafe { libc::sigaction(libc::SIGPROF, &disposition, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// A SIGPROF to raise at the calling thread.
+pub struct Raiser {
+    information: libc::siginfo_t,
+    process: u32,
+    tid: u32,
+}
+
+impl Raiser {
+    /// `mark` is the signal's value.
+    pub fn new(mark: u64) -> Raiser {
+        let (process, tid) = (std::process::id(), own_tid());
+        let queued = Queued {
+            signal: libc::SIGPROF,
+            errno: 0,
+            code: libc::SI_QUEUE,
+            padding: 0,
+            process: process as i32,
+            user: 0,
+            value: mark,
+        };
+        // SAFETY: `siginfo_t` is plain data, valid when zeroed, and longer than `Queued`.
+        let mut information: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: `Queued` is its start, so has room and alignment in it.
+        unsafe { (&raw mut information).cast::<Queued>().write(queued) };
+        Raiser { information, process, tid }
+    }
+
+    /// When it returns, the handler has run: a signal to oneself is delivered before the system call
+    /// returns.
+    pub fn raise(&self) {
+        // SAFETY: rt_tgsigqueueinfo(2) reads the `siginfo_t`.
+        let sent = unsafe {
+            libc::syscall(
+                libc::SYS_rt_tgsigqueueinfo,
+                self.process,
+                self.tid,
+                libc::SIGPROF,
+                &raw const self.information,
+            )
+        };
+        assert_eq!(sent, 0, "signals to oneself can be queued");
+    }
+}
+
+/// The value that marks the signals of the profile that runs, for the calling thread.
+///
+/// rgops' handler passes on what is not its own, so a signal raised by hand must carry its mark. It
+/// is read from a signal of its timer for this thread: blocked for a moment and taken with
+/// sigtimedwait(2).
+pub fn learn() -> io::Result<u64> {
+    // SAFETY: `sigset_t` is plain data, valid when zeroed; sigaddset(3) writes it.
+    let set = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigaddset(&mut set, libc::SIGPROF);
+        set
+    };
+    for _ in 0..50 {
+        // With the signal open, and long enough, for the agent to find this thread and arm it.
+        std::thread::sleep(Duration::from_millis(60));
+        // SAFETY: all read the set; sigtimedwait(2) writes the `siginfo_t`, of which `Queued` is the
+        // start for a timer's signal too: its fields lie where those of a queued one do.
+        let (signal, queued) = unsafe {
+            libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+            work::burn_ns(25_000_000);
+            let mut information: libc::siginfo_t = std::mem::zeroed();
+            let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            let signal = libc::sigtimedwait(&set, &mut information, &now);
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
+            (signal, (&raw const information).cast::<Queued>().read())
+        };
+        if signal == libc::SIGPROF && queued.code == libc::SI_TIMER {
+            return Ok(queued.value);
+        }
+    }
+    Err(io::Error::other("no signal of a timer came"))
+}
