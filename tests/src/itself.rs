@@ -36,7 +36,11 @@ pub fn listen_until_told() {
 /// # Panics
 /// When the agent cannot listen.
 pub fn listen_with(options: rgops_agent::Options) {
-    let agent = rgops_agent::listen(options).expect("the target listens");
+    wait_until_told(&rgops_agent::listen(options).expect("the target listens"));
+}
+
+/// The target's side: says that it is ready, then waits for the other side to write a line.
+pub fn wait_until_told(agent: &rgops_agent::Agent) {
     println!("\nready {}", agent.address());
     let _ = std::io::stdin().read_line(&mut String::new());
 }
@@ -187,17 +191,30 @@ impl Itself {
         Ok(profile)
     }
 
+    /// Where its agent listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// A dump's threads.
     ///
     /// # Panics
     /// When it does not come, or is not complete.
     pub fn dump(&self) -> Vec<ThreadStack> {
+        self.dump_and_notes().0
+    }
+
+    /// The same, with what the agent says is missing.
+    ///
+    /// # Panics
+    /// As above.
+    pub fn dump_and_notes(&self) -> (Vec<ThreadStack>, Vec<Note>) {
         let request = Request::Stack(StackRequest { max_depth: 64 });
         let collected = self.ask::<StackPart>(&request).expect("the agent answers");
-        collected.end.expect("the dump is complete");
+        let end = collected.end.expect("the dump is complete");
         let parts = collected.parts.into_iter();
         let threads = |part| if let StackPart::Threads(threads) = part { threads } else { Vec::new() };
-        parts.flat_map(threads).collect()
+        (parts.flat_map(threads).collect(), end.notes)
     }
 
     /// Tells it to end, and returns what it printed since it was ready.

@@ -139,7 +139,7 @@ pub(crate) fn notes(totals: &CpuTotals, period_ns: u64) -> Vec<Note> {
             "too many threads were unwinding at once",
         ),
         (NoteKind::Truncated, "samples", totals.truncated, "their stacks are deeper than the limit"),
-        (NoteKind::Truncated, "samples", totals.lost_walks, super::CALLERS_HIDDEN),
+        (NoteKind::Truncated, "samples", totals.lost_walks, super::callers_hidden()),
         (NoteKind::Missing, "threads", totals.timer_failures, "no CPU timer could be made for them"),
         (NoteKind::Missing, "threads", silent, &*blocked),
         (

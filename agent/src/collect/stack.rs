@@ -83,7 +83,7 @@ fn notes(dump: &dump::Dump) -> Vec<Note> {
             "these threads could not be captured; each says why",
         ),
         (NoteKind::Truncated, "stacks", ends(StackEnd::DepthLimit), "they are deeper than the limit"),
-        (NoteKind::Truncated, "stacks", ends(StackEnd::Lost), super::CALLERS_HIDDEN),
+        (NoteKind::Truncated, "stacks", ends(StackEnd::Lost), super::callers_hidden()),
         (NoteKind::Dropped, "threads", u64::from(dump.unlisted), "more threads than can be listed"),
         (NoteKind::Approximate, "signal handlers", u64::from(dump.handler_stays), &*stays),
     ]

@@ -25,7 +25,8 @@
 //!   step a late signal could meet `SIG_DFL` and end the program.
 //!
 //! In the handler: no allocation, no lock, no thread-local, no call into the loader or libgcc.
-//! `errno` is saved. Stack memory is read only after the kernel said that it can be.
+//! `errno` is saved. Stack memory is read only after the kernel said that it can be
+//! ([`stack_memory`]).
 
 pub(crate) mod allocator_ffi;
 mod arch;
@@ -39,7 +40,7 @@ mod ring;
 pub(crate) mod sampler;
 mod session;
 mod signal;
-mod stack_memory;
+pub(crate) mod stack_memory;
 pub(crate) mod system;
 #[cfg(test)]
 mod tests;

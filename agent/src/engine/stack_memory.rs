@@ -1,12 +1,23 @@
 //! Reads of the own thread's stack, from a signal handler: each page is asked about first.
 //!
-//! What is read lies between the stack pointer and a bound above it, so on the stack the thread is
-//! running on; nobody unmaps that under it. Anything else a wrong unwind rule may ask for is refused.
+//! The question is a rt_sigprocmask(2) that can only fail: with an invalid `how` the kernel first
+//! copies the new set in (EFAULT when the page cannot be read), then looks at `how` (EINVAL; kernel/
+//! signal.c). It changes nothing, takes no lock, needs no descriptor, and no sandbox denies it that
+//! lets threads begin. One that does (whatever other errno) leaves the leaf alone and is reported.
+//!
+//! Between question and read another thread could unmap the page, so only the stack the thread runs
+//! on is read: pages from the stack pointer up, without a gap, below the thread's control block.
+//! Whoever unmaps that has taken the ground from under a running thread. A wrong unwind rule may ask
+//! for anything else; behind the first page that cannot be read (there is a guard page below every
+//! other stack) it gets nothing.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::arch;
 
-/// How far above the stack pointer frames are looked for, in bytes. Larger than any usual stack.
-const MAX_STACK_BYTES: u64 = 64 * 1024 * 1024;
+/// How far above the stack pointer frames are looked for, in bytes: twice the usual limit of a main
+/// thread (`ulimit -s`). It bounds the questions of a walk as well: 4096, 0.3 ms.
+const MAX_STACK_BYTES: u64 = 16 * 1024 * 1024;
 
 /// System pages are at least this large; a larger page only costs a question more.
 const PAGE_BYTES: u64 = 4096;
@@ -17,6 +28,14 @@ const PAGE_BYTES: u64 = 4096;
 /// `tests/tests/p05_detectors`.
 pub(super) const WALK_BYTES: u64 = if cfg!(debug_assertions) { 48 } else { 12 } * 1024;
 
+/// A seccomp filter denied the question to some thread. Filters are for life, so is this.
+static IS_DENIED: AtomicBool = AtomicBool::new(false);
+
+/// Whether some thread's stack could not be walked because a seccomp filter denies the question.
+pub(crate) fn is_denied() -> bool {
+    IS_DENIED.load(Ordering::Relaxed)
+}
+
 /// Whether the calling thread has [`WALK_BYTES`] of stack left. A coroutine's stack, or an alternate
 /// one, may be that small; below it is a guard page, which the kernel says cannot be read.
 #[inline(never)]
@@ -26,6 +45,10 @@ pub(super) fn has_room_to_walk() -> bool {
     let mut depth = PAGE_BYTES;
     while depth <= WALK_BYTES {
         if !arch::is_readable(here.saturating_sub(depth)) {
+            // This thread runs here: the kernel must say yes.
+            if !arch::is_readable(here) {
+                IS_DENIED.store(true, Ordering::Relaxed);
+            }
             return false;
         }
         depth += PAGE_BYTES;
@@ -33,24 +56,29 @@ pub(super) fn has_room_to_walk() -> bool {
     true
 }
 
-/// The readable part of a stack, and the pages found readable so far.
+/// The readable part of a stack.
 pub(super) struct StackMemory {
     lowest: u64,
     highest: u64,
-    readable: [u64; 4],
-    next: usize,
+    /// Pages found readable so far: from the stack pointer's up, without a gap.
+    readable: std::ops::Range<u64>,
 }
 
 impl StackMemory {
     /// The stack of the calling thread, from `sp` up.
     pub(super) fn above(sp: u64) -> StackMemory {
-        // The 128 bytes below are the red zone of the x86_64 ABI; leaf functions keep data there.
-        let lowest = sp.saturating_sub(128).max(PAGE_BYTES);
         // The C libraries put a thread's control block above its stack, in the same mapping. Beyond it
         // are other threads' stacks, which may go at any time. The main thread's is below its stack.
         let control_block = Some(arch::thread_pointer()).filter(|pointer| *pointer > sp);
-        let highest = sp.saturating_add(MAX_STACK_BYTES).min(control_block.unwrap_or(u64::MAX));
-        StackMemory { lowest, highest, readable: [0; 4], next: 0 }
+        StackMemory::between(sp, control_block.unwrap_or(u64::MAX))
+    }
+
+    fn between(sp: u64, highest: u64) -> StackMemory {
+        // The 128 bytes below are the red zone of the x86_64 ABI; leaf functions keep data there.
+        let lowest = sp.saturating_sub(128).max(PAGE_BYTES);
+        let highest = sp.saturating_add(MAX_STACK_BYTES).min(highest);
+        let first = sp.max(PAGE_BYTES) / PAGE_BYTES;
+        StackMemory { lowest, highest, readable: first..first }
     }
 
     /// The word at `address`, or an error when it is not on the stack or cannot be read.
@@ -60,23 +88,30 @@ impl StackMemory {
             return Err(());
         }
         let page = address / PAGE_BYTES;
-        if !self.readable.contains(&page) {
-            if !arch::is_readable(address) {
+        // Of the page before, only the red zone.
+        if page < self.readable.start && !arch::is_readable(address) {
+            return Err(());
+        }
+        while page >= self.readable.end {
+            if !arch::is_readable(self.readable.end * PAGE_BYTES) {
                 return Err(());
             }
-            self.readable[self.next % self.readable.len()] = page;
-            self.next += 1;
+            self.readable.end += 1;
         }
-        // SAFETY: the address is aligned and its page was just shown to be readable; it belongs to
-        // the stack this thread runs on, which stays mapped while it does. Volatile, because the
-        // words are other frames' locals, which this code does not own.
+        // SAFETY: the address is aligned and its page was just shown to be readable, as were all
+        // between it and the stack pointer: it belongs to the stack this thread runs on, which stays
+        // mapped while it does. Volatile, because the words are other frames' locals, which this code
+        // does not own.
         Ok(unsafe { (address as *const u64).read_volatile() })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
+    use crate::engine::memory::Pages;
 
     #[test]
     fn own_stack_is_read_and_strangers_are_refused() {
@@ -89,6 +124,24 @@ mod tests {
         assert_eq!(memory.read(address - 4096), Err(()), "below the stack pointer");
         let boxed = Box::new(1u64);
         assert_eq!(memory.read(std::ptr::from_ref(&*boxed) as u64), Err(()), "heap");
+    }
+
+    #[test]
+    fn nothing_behind_a_gap_is_read() {
+        let page = PAGE_BYTES as usize;
+        let mut pages = Pages::zeroed(4 * page).unwrap();
+        pages.fill(1);
+        let start = pages.as_mut_ptr();
+        // SAFETY: within our own mapping; nobody touches that page.
+        assert_eq!(unsafe { libc::mprotect(start.add(2 * page).cast(), page, libc::PROT_NONE) }, 0);
+        let sp = start as u64 + 256;
+        let mut memory = StackMemory::between(sp, u64::MAX);
+        let word = 0x0101_0101_0101_0101;
+        assert_eq!(memory.read(sp + 3 * PAGE_BYTES), Err(()), "the neighbour's");
+        assert_eq!(memory.read(sp + 2 * PAGE_BYTES), Err(()), "the guard page");
+        assert_eq!(memory.read(sp + PAGE_BYTES), Ok(word));
+        assert_eq!(memory.read(sp + 3 * PAGE_BYTES), Err(()), "the neighbour's");
+        assert_eq!(StackMemory::between(sp, sp + 64).read(sp + 64), Err(()), "the control block");
     }
 
     #[test]

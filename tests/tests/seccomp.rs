@@ -1,0 +1,283 @@
+//! Programs in sandboxes: what the agent does when a seccomp filter denies what it needs, as
+//! `docs/SECURITY.md` states it ("Sandboxes"). Filters of the program itself, set before or after it
+//! listens, on all its threads.
+#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::hint::black_box;
+use std::os::unix::process::ExitStatusExt as _;
+use std::time::Duration;
+
+use rgops_agent::{Command, Options};
+use rgops_inspect::client::ClientError;
+use rgops_protocol::error::Code;
+use rgops_protocol::reply::StackEnd;
+use rgops_protocol::reply::memory::MemoryReply;
+use rgops_protocol::reply::stack::{Capture, ThreadStack};
+use rgops_protocol::reply::stats::StatsReply;
+use rgops_protocol::reply::trace::TracePart;
+use rgops_protocol::reply::version::VersionReply;
+use rgops_protocol::request::{MemoryRequest, Request, StatsRequest, TraceRequest, VersionRequest};
+use rgops_tests::itself::{self, Itself};
+use rgops_tests::seccomp::{Filter, Verdict, Whom};
+
+const DEPTH: u64 = 30;
+
+#[inline(never)]
+fn deep(depth: u64, last: &mut dyn FnMut()) -> u64 {
+    if depth == 0 {
+        last();
+        return 0;
+    }
+    black_box(deep(depth - 1, last)) + 1
+}
+
+fn spin() {
+    let mut number = 1u64;
+    for step in 0..1_000_000u64 {
+        number = number.wrapping_mul(33).wrapping_add(black_box(step));
+    }
+    black_box(number);
+}
+
+/// The filter a test wants.
+fn enforce(name: &str) {
+    let deny =
+        |call, errno| Filter::new().call(call, Verdict::Fail(errno)).enforce(Whom::Everyone, Verdict::Allow);
+    let deny_probe = |errno| {
+        let filter = Filter::new().call_with(libc::SYS_rt_sigprocmask, u32::MAX, Verdict::Fail(errno));
+        filter.enforce(Whom::Everyone, Verdict::Allow);
+    };
+    match name {
+        "no process_vm_readv" => deny(libc::SYS_process_vm_readv, libc::EPERM),
+        "probe EPERM" => deny_probe(libc::EPERM),
+        "probe ENOSYS" => deny_probe(libc::ENOSYS),
+        "timer EPERM" => deny(libc::SYS_timer_create, libc::EPERM),
+        "timer ENOSYS" => deny(libc::SYS_timer_create, libc::ENOSYS),
+        "queue EPERM" => deny(libc::SYS_rt_tgsigqueueinfo, libc::EPERM),
+        "strict" => allow_only(&[PROGRAM, AGENT, CAPTURES]),
+        "strict, no captures" => allow_only(&[PROGRAM, AGENT]),
+        "strict, no timers" => {
+            let timer = |call: &&(&str, libc::c_long)| call.0 != "timer_create";
+            let captures: Vec<_> = CAPTURES.iter().filter(timer).copied().collect();
+            allow_only(&[PROGRAM, AGENT, &captures]);
+        }
+        other => panic!("no filter {other}"),
+    }
+}
+
+/// Every other call ends the process.
+fn allow_only(lists: &[&[(&str, libc::c_long)]]) {
+    let calls = lists.iter().copied().flatten();
+    let filter = calls.fold(Filter::new(), |filter, (_, number)| filter.call(*number, Verdict::Allow));
+    filter.enforce(Whom::Everyone, Verdict::Kill);
+}
+
+/// System calls by name and number.
+macro_rules! calls {
+    ($($name:ident $number:ident),* $(,)?) => { &[$((stringify!($name), libc::$number)),*] };
+}
+
+/// What the target itself needs, whose threads sleep and compute.
+const PROGRAM: &[(&str, libc::c_long)] = calls![
+    exit_group SYS_exit_group, clock_nanosleep SYS_clock_nanosleep, restart_syscall SYS_restart_syscall,
+];
+
+/// What an agent that listens already needs for commands that capture no stack.
+#[rustfmt::skip]
+const AGENT: &[(&str, libc::c_long)] = calls![
+    read SYS_read, pread64 SYS_pread64, write SYS_write, close SYS_close, openat SYS_openat,
+    fcntl SYS_fcntl, newfstatat SYS_newfstatat, statx SYS_statx, getdents64 SYS_getdents64,
+    readlink SYS_readlink,
+    mmap SYS_mmap, mprotect SYS_mprotect, munmap SYS_munmap, mremap SYS_mremap, madvise SYS_madvise,
+    brk SYS_brk,
+    epoll_wait SYS_epoll_wait, epoll_ctl SYS_epoll_ctl, accept4 SYS_accept4, getsockopt SYS_getsockopt,
+    recvfrom SYS_recvfrom, sendto SYS_sendto, shutdown SYS_shutdown,
+    clone3 SYS_clone3, clone SYS_clone, set_robust_list SYS_set_robust_list, rseq SYS_rseq,
+    sched_getaffinity SYS_sched_getaffinity, sigaltstack SYS_sigaltstack, prctl SYS_prctl,
+    futex SYS_futex, exit SYS_exit, gettid SYS_gettid, getpid SYS_getpid, geteuid SYS_geteuid,
+    clock_gettime SYS_clock_gettime, getrandom SYS_getrandom, rt_sigprocmask SYS_rt_sigprocmask,
+];
+
+/// What captures need besides.
+const CAPTURES: &[(&str, libc::c_long)] = calls![
+    rt_sigaction SYS_rt_sigaction, rt_sigreturn SYS_rt_sigreturn, timer_create SYS_timer_create,
+    timer_settime SYS_timer_settime, timer_delete SYS_timer_delete,
+    rt_tgsigqueueinfo SYS_rt_tgsigqueueinfo, process_vm_readv SYS_process_vm_readv,
+];
+
+#[test]
+fn the_stated_calls_are_these() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/SECURITY.md")).unwrap();
+    for (name, _) in AGENT.iter().chain(CAPTURES) {
+        assert!(text.contains(&format!("`{name}`")), "{name} is not stated");
+    }
+}
+
+#[test]
+#[ignore = "started by other tests"]
+fn sandboxed() {
+    if !itself::is_target() {
+        return;
+    }
+    let name = std::env::var("RGOPS_TEST_FILTER").unwrap();
+    for (name, work) in
+        [("spins", spin as fn()), ("sleeps", || std::thread::sleep(Duration::from_secs(1000)))]
+    {
+        let work = move || {
+            deep(DEPTH, &mut || loop {
+                work();
+            });
+        };
+        std::thread::Builder::new().name(name.into()).spawn(work).unwrap();
+    }
+    let is_before = std::env::var_os("RGOPS_TEST_BEFORE").is_some();
+    if is_before {
+        enforce(&name);
+    }
+    let mut options = Options::default();
+    if name == "strict, no captures" {
+        options = options.deny(Command::Cpu).deny(Command::Stack).deny(Command::Trace);
+    }
+    let agent = rgops_agent::listen(options).unwrap();
+    if !is_before {
+        enforce(&name);
+    }
+    itself::wait_until_told(&agent);
+    // SAFETY: ends the process without waiting for its threads.
+    unsafe { libc::_exit(0) };
+}
+
+fn start(filter: &str, is_before: bool) -> Itself {
+    let mut variables = vec![("RGOPS_TEST_FILTER", filter)];
+    if is_before {
+        variables.push(("RGOPS_TEST_BEFORE", "1"));
+    }
+    Itself::start_with("sandboxed", &variables)
+}
+
+fn find<'t>(threads: &'t [ThreadStack], name: &str) -> &'t ThreadStack {
+    threads.iter().find(|thread| thread.name == name).unwrap()
+}
+
+fn is_whole(thread: &ThreadStack) -> bool {
+    thread.stack.end == StackEnd::Root && thread.stack.frames.len() > DEPTH as usize
+}
+
+#[test]
+fn without_process_vm_readv_everything_works() {
+    for is_before in [true, false] {
+        let target = start("no process_vm_readv", is_before);
+        let threads = target.dump();
+        assert!(is_whole(find(&threads, "spins")) && is_whole(find(&threads, "sleeps")), "{threads:#?}");
+        let profile = target.profile(300);
+        let whole = profile.samples.iter().filter(|sample| sample.stack.end == StackEnd::Root).count();
+        assert!(whole > 0 && whole * 10 >= profile.samples.len() * 9, "{whole} of {}", profile.samples.len());
+        target.end();
+    }
+}
+
+#[test]
+fn without_the_look_at_the_stack_only_leaves_are_known_and_the_reason_is_said() {
+    for (filter, is_before) in [("probe EPERM", true), ("probe EPERM", false), ("probe ENOSYS", false)] {
+        let target = start(filter, is_before);
+        let profile = target.profile(300);
+        let tid = profile.thread("spins").tid;
+        let own: Vec<_> = profile.samples.iter().filter(|sample| sample.tid == tid).collect();
+        assert!(!own.is_empty());
+        for sample in own {
+            assert_eq!((sample.stack.frames.len(), sample.stack.end), (1, StackEnd::Lost));
+        }
+        let reason = "a seccomp filter denies rt_sigprocmask";
+        assert!(profile.notes.iter().any(|note| note.why.contains(reason)), "{:?}", profile.notes);
+        let (threads, notes) = target.dump_and_notes();
+        let spins = find(&threads, "spins");
+        assert_eq!((spins.stack.frames.len(), spins.stack.end), (1, StackEnd::Lost));
+        assert!(notes.iter().any(|note| note.why.contains(reason)), "{notes:?}");
+        target.end();
+    }
+}
+
+#[test]
+fn without_timers_there_is_no_profile_and_the_reason_is_said() {
+    for (filter, is_before, error) in [
+        ("timer EPERM", true, "Operation not permitted"),
+        ("timer EPERM", false, "Operation not permitted"),
+        ("timer ENOSYS", false, "Function not implemented"),
+    ] {
+        let target = start(filter, is_before);
+        match target.try_profile(99, 100) {
+            Err(ClientError::Agent(refused)) => {
+                assert_eq!(refused.code(), Code::Unsupported);
+                let text = format!("{refused:?}");
+                assert!(text.contains(&format!("no CPU timer can be made: {error}")), "{text}");
+                assert!(
+                    text.contains("allow rt_sigaction and timer_create in the seccomp profile"),
+                    "{text}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(target.dump().iter().filter(|thread| !thread.is_agent).any(is_whole));
+        target.end();
+    }
+}
+
+#[test]
+fn without_directed_signals_running_threads_are_listed_with_the_reason() {
+    for is_before in [true, false] {
+        let target = start("queue EPERM", is_before);
+        let threads = target.dump();
+        let Capture::Failed { reason } = &find(&threads, "spins").capture else { panic!("{threads:#?}") };
+        assert!(reason.contains("cannot be signalled: Operation not permitted"), "{reason}");
+        assert!(target.profile(300).thread("spins").weight > 0);
+        target.end();
+    }
+}
+
+/// Asks every command that captures no stack.
+fn ask_the_others(target: &Itself) {
+    let stats = target.ask::<StatsReply>(&Request::Stats(StatsRequest { window_ms: 50 })).unwrap();
+    stats.end.unwrap();
+    target.ask::<MemoryReply>(&Request::Memory(MemoryRequest {})).unwrap().end.unwrap();
+    target.ask::<VersionReply>(&Request::Version(VersionRequest {})).unwrap().end.unwrap();
+}
+
+#[test]
+fn a_strict_list_with_the_stated_calls_is_enough_for_every_command() {
+    let mut target = start("strict", false);
+    for _ in 0..3 {
+        let profile = target.profile(200);
+        assert!(profile.thread("spins").weight > 0);
+        let threads = target.dump();
+        assert!(is_whole(find(&threads, "spins")) && is_whole(find(&threads, "sleeps")), "{threads:#?}");
+        let request = Request::Trace(TraceRequest { duration_ms: 200, hz: 99, interval_us: 5000 });
+        target.ask::<TracePart>(&request).unwrap().end.unwrap();
+        ask_the_others(&target);
+    }
+    assert!(target.is_running());
+    target.end();
+}
+
+#[test]
+fn denied_captures_make_none_of_their_calls() {
+    let mut target = start("strict, no captures", false);
+    for _ in 0..3 {
+        ask_the_others(&target);
+        assert!(
+            matches!(target.try_profile(99, 100), Err(ClientError::Agent(error)) if error.code() == Code::NotAllowed)
+        );
+    }
+    assert!(target.is_running());
+    target.end();
+}
+
+/// As stated: the first capture is the end.
+#[test]
+fn a_list_that_kills_for_the_calls_of_a_capture_kills() {
+    let target = start("strict, no timers", false);
+    ask_the_others(&target);
+    assert!(target.try_profile(99, 100).is_err());
+    let (status, _) = target.death();
+    assert_eq!(status.signal(), Some(libc::SIGSYS));
+}
