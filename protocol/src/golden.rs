@@ -153,7 +153,7 @@ golden!(
                 first_argument: 0x7fff_0000_1000
             }),
             is_agent: false,
-            capture: stack::Capture::Signal,
+            capture: stack::Capture::Signal { because: "it ran while its stack was read".into() },
             stack: sample_stack(),
         },
         stack::ThreadStack {

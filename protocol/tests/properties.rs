@@ -45,7 +45,7 @@ fn threads() -> impl Strategy<Value = ThreadStack> {
             .prop_map(|(number, first_argument)| SystemCall::Number { number, first_argument }),
     ];
     let captures = prop_oneof![
-        Just(Capture::Signal),
+        ".*".prop_map(|because| Capture::Signal { because }),
         Just(Capture::Quiet),
         Just(Capture::OwnThread),
         ".*".prop_map(|reason| Capture::Failed { reason }),

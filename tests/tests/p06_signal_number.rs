@@ -140,7 +140,8 @@ fn a_program_keeps_sigprof_for_itself_when_the_agent_has_another_signal() {
 
         let threads = target.dump();
         let capture = |name: &str| &threads.iter().find(|thread| thread.name == name).unwrap().capture;
-        assert_eq!((capture("raising"), capture("no-sigprof")), (&Capture::Signal, &Capture::Signal));
+        let by_signal = Capture::Signal { because: String::new() };
+        assert_eq!((capture("raising"), capture("no-sigprof")), (&by_signal, &by_signal));
         let why = "the thread blocks SIGRTMIN+5".to_owned();
         assert_eq!(capture("no-ours"), &Capture::Failed { reason: why });
     }

@@ -36,6 +36,7 @@ mod elf;
 mod memory;
 mod modules;
 pub(crate) mod number;
+mod quiet;
 mod ring;
 pub(crate) mod sampler;
 mod session;

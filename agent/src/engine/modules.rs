@@ -55,10 +55,21 @@ struct Key {
     path: String,
 }
 
+/// One object's code and its unwind data, for walks that read the data themselves.
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "the quiet walk is of x86_64"))]
+pub(super) struct UnwindSections {
+    /// Addresses in memory (avma).
+    pub(super) code: std::ops::Range<u64>,
+    /// `.eh_frame_hdr` and `.eh_frame`, each with its avma.
+    pub(super) header: (u64, UnwindData),
+    pub(super) frames: (u64, UnwindData),
+}
+
 /// A module list, ready to unwind with.
 pub(super) struct Modules {
     pub(super) unwinder: arch::Unwinder,
     pub(super) list: Vec<Module>,
+    sections: Vec<UnwindSections>,
     keys: Vec<Key>,
     /// Copies, to be taken over by the next list.
     copies: HashMap<Key, (UnwindData, UnwindData)>,
@@ -82,6 +93,7 @@ impl Modules {
         let mut modules = Modules {
             unwinder: arch::Unwinder::new(),
             list: Vec::new(),
+            sections: Vec::new(),
             keys: Vec::new(),
             copies: HashMap::new(),
         };
@@ -138,6 +150,11 @@ impl Modules {
             self.copies.insert(key.clone(), (header.clone(), frames.clone()));
         }
         let (header_svma, frames_svma) = object.unwind.clone().unwrap_or_default();
+        self.sections.push(UnwindSections {
+            code: avma.clone(),
+            header: (bias.wrapping_add(header_svma.start), header.clone()),
+            frames: (bias.wrapping_add(frames_svma.start), frames.clone()),
+        });
         self.unwinder.add_module(framehop::Module::new(
             key.path.clone(),
             avma,
@@ -152,6 +169,12 @@ impl Modules {
                 ..Default::default()
             },
         ));
+    }
+
+    /// Unwind data of the object whose code holds `avma`.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "the quiet walk is of x86_64"))]
+    pub(super) fn sections_of(&self, avma: u64) -> Option<&UnwindSections> {
+        self.sections.iter().find(|sections| sections.code.contains(&avma))
     }
 
     /// Whether an address is in none of the modules' code.

@@ -8,7 +8,8 @@ use rgops_protocol::reply::{Module, Stack};
 use std::sync::atomic::Ordering;
 
 use super::dump;
-use super::session::{self, Operation};
+use super::modules::Modules;
+use super::session::{self, Claim, Operation};
 use super::timers::CpuTimer;
 use super::{EngineError, clock, number};
 use crate::procfs;
@@ -92,7 +93,9 @@ impl CpuSampler {
     pub(crate) fn start(hz: u32) -> Result<CpuSampler, EngineError> {
         let proc = |error| EngineError::Proc { file: "task", error };
         let agent_tid = procfs::threads::own_id().map_err(proc)?;
-        let operation = Operation::begin(RING_WORDS.max(session::cpus() * RING_WORDS_PER_CPU))?;
+        let claim = Claim::take()?;
+        let ring_words = RING_WORDS.max(session::cpus() * RING_WORDS_PER_CPU);
+        let operation = Operation::begin(claim, Modules::read(None)?, ring_words)?;
         let now = Instant::now();
         let mut sampler = CpuSampler {
             threads: HashMap::new(),

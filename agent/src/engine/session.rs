@@ -79,10 +79,10 @@ pub(super) fn cpus() -> usize {
 }
 
 /// The right to be the one operation; given back when dropped.
-struct Claim;
+pub(super) struct Claim(());
 
 impl Claim {
-    fn take() -> Result<Claim, EngineError> {
+    pub(super) fn take() -> Result<Claim, EngineError> {
         let process = std::process::id();
         let owner = OWNER.load(Ordering::SeqCst);
         if owner == process
@@ -95,7 +95,7 @@ impl Claim {
             SESSION.store(std::ptr::null_mut(), Ordering::SeqCst);
             INSIDE.store(0, Ordering::SeqCst);
         }
-        Ok(Claim)
+        Ok(Claim(()))
     }
 }
 
@@ -121,9 +121,8 @@ pub(super) struct Operation {
 unsafe impl Send for Operation {}
 
 impl Operation {
-    /// Claims the engine and makes everything ready: afterwards ticks are captured.
-    pub(super) fn begin(ring_words: usize) -> Result<Operation, EngineError> {
-        let claim = Claim::take()?;
+    /// Makes everything ready: afterwards ticks are captured.
+    pub(super) fn begin(claim: Claim, modules: Modules, ring_words: usize) -> Result<Operation, EngineError> {
         let mut magic = [0; 4];
         getrandom::fill(&mut magic).map_err(|error| EngineError::Random(error.to_string()))?;
         let places = (2 * cpus()).clamp(PLACES, MAX_PLACES);
@@ -132,7 +131,7 @@ impl Operation {
             // Never the upper half of a pointer somebody else's timer carries, nor 0.
             magic: u32::from_ne_bytes(magic) | 0x8000_0001,
             ring: Ring::with_words(ring_words).map_err(EngineError::Memory)?,
-            modules: AtomicPtr::new(Box::into_raw(Box::new(Modules::read(None)?))),
+            modules: AtomicPtr::new(Box::into_raw(Box::new(modules))),
             places: (0..places).map(|_| place()).collect(),
             stale: AtomicBool::new(false),
             losses: Losses::default(),
@@ -153,7 +152,7 @@ impl Operation {
         unsafe { &*self.session }
     }
 
-    fn modules(&self) -> &Modules {
+    pub(super) fn modules(&self) -> &Modules {
         // SAFETY: never null after `begin`; replaced and freed by `&mut self` methods only.
         unsafe { &*self.session().modules.load(Ordering::SeqCst) }
     }
@@ -214,13 +213,6 @@ impl Operation {
     /// Takes the captured stacks out. By `&mut`: the ring has one reader.
     pub(super) fn drain(&mut self, each: impl FnMut(Record, Vec<u64>)) {
         self.session().ring.drain(each);
-    }
-
-    /// The calling thread's own stack.
-    pub(super) fn walk_here(&self) -> (Vec<u64>, StackEnd) {
-        let mut workspace = Box::new(Workspace::new());
-        let frames = unwind::walk(Registers::here(), self.modules(), &mut workspace);
-        (frames.addresses.to_vec(), frames.end)
     }
 
     /// Whether signals still come to our handler, not to one installed over it.

@@ -83,6 +83,13 @@ pub(super) fn walk<'w>(registers: Registers, modules: &Modules, workspace: &'w m
     Frames { addresses, end, met_unknown }
 }
 
+/// The calling thread's own stack.
+pub(super) fn walk_here(modules: &Modules) -> (Vec<u64>, StackEnd) {
+    let mut workspace = Box::new(Workspace::new());
+    let frames = walk(Registers::here(), modules, &mut workspace);
+    (frames.addresses.to_vec(), frames.end)
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]

@@ -108,7 +108,7 @@ impl StackReport {
         let captured = by(|capture| !matches!(capture, Capture::Failed { .. }));
         let ways = [
             (by(|capture| matches!(capture, Capture::Quiet)), "without a signal"),
-            (by(|capture| matches!(capture, Capture::Signal)), "by signal"),
+            (by(|capture| matches!(capture, Capture::Signal { .. })), "by signal"),
             (by(|capture| matches!(capture, Capture::OwnThread)), "of the agent"),
         ];
         let ways: Vec<String> = ways
@@ -245,6 +245,13 @@ fn write_group(text: &mut String, group: &[&Thread]) {
             let _ = writeln!(text, "\tin the kernel: {}", escape(&first.wchan));
         }
         return;
+    }
+    let by_signal = group.iter().find_map(|thread| match &thread.capture {
+        Capture::Signal { because } => Some(because).filter(|because| !because.is_empty()),
+        _ => None,
+    });
+    if let Some(because) = by_signal {
+        let _ = writeln!(text, "\tby signal: {}", escape(because));
     }
     for frame in &first.frames {
         write_frame(text, frame);

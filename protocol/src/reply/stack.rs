@@ -61,7 +61,10 @@ pub enum SystemCall {
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum Capture {
     /// By a signal: the thread unwound itself in the handler.
-    Signal,
+    Signal {
+        /// Why the quiet way did not do, though the thread slept; empty when it ran, or waited for a CPU.
+        because: String,
+    },
     /// Without a signal: a verified copy of the sleeping thread's stack was unwound.
     Quiet,
     /// By a walk of the agent's own stack.

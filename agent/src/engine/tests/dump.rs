@@ -11,6 +11,14 @@ use crate::engine::memory::Pages;
 use crate::engine::stack_memory::WALK_BYTES;
 use crate::engine::{EngineError, dump};
 
+/// Whether a sleeping thread was captured as it should be here.
+fn is_as_asleep(capture: &Capture) -> bool {
+    match cfg!(all(target_arch = "x86_64", target_env = "gnu")) {
+        true => *capture == Capture::Quiet,
+        false => matches!(capture, Capture::Signal { .. }),
+    }
+}
+
 fn find(threads: &[ThreadStack], tid: u32) -> &ThreadStack {
     threads.iter().find(|thread| thread.tid == tid).unwrap()
 }
@@ -40,16 +48,22 @@ fn every_frame_of_a_parked_thread_is_found() {
         });
         let expected = told.recv().unwrap();
         wait_asleep(worker.tid);
-        let dump = block_on(dump::dump()).unwrap();
-        let thread = find(&dump.threads, worker.tid);
-        assert_eq!(thread.capture, Capture::Signal);
         // The first addresses are the two calls made by one closure; from its caller on they agree.
         let expected = &expected[1..];
         assert!(expected.len() > depth as usize);
-        assert!(thread.stack.frames.ends_with(expected), "{:x?}\n{expected:x?}", thread.stack);
-        assert_eq!(thread.stack.end, StackEnd::Root);
-        assert_eq!(thread.state, 'S');
-        assert!(thread.cpu_ns.value().is_some_and(|cpu_ns| *cpu_ns > 0));
+        for quietly in [true, false] {
+            let dump =
+                if quietly { block_on(dump::dump()) } else { block_on(dump::dump_by_signals()) }.unwrap();
+            let thread = find(&dump.threads, worker.tid);
+            let is_by_signal = matches!(thread.capture, Capture::Signal { .. });
+            assert!(if quietly { is_as_asleep(&thread.capture) } else { is_by_signal }, "{thread:?}");
+            assert!(thread.stack.frames.ends_with(expected), "{:x?}\n{expected:x?}", thread.stack);
+            assert_eq!(thread.stack.end, StackEnd::Root);
+            assert_eq!(thread.state, 'S');
+            assert!(thread.cpu_ns.value().is_some_and(|cpu_ns| *cpu_ns > 0));
+            // A signal makes park(3) look whether it was woken, and sleep on.
+            wait_asleep(worker.tid);
+        }
     }
 }
 
@@ -66,7 +80,7 @@ fn a_thread_deeper_than_the_limit_keeps_its_leaf() {
 }
 
 #[test]
-fn a_thread_that_blocks_the_signal_is_listed_not_waited_for() {
+fn a_running_thread_that_blocks_the_signal_is_listed_not_waited_for() {
     let _alone = alone();
     let worker = Worker::repeat(|| {
         // SAFETY: changes the calling thread's mask only; the set is plain data.
@@ -75,9 +89,10 @@ fn a_thread_that_blocks_the_signal_is_listed_not_waited_for() {
             libc::sigfillset(&mut set);
             libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
         }
-        std::thread::park();
+        spin();
     });
-    wait_asleep(worker.tid);
+    let status = || procfs::read(&format!("/proc/self/task/{}/status", worker.tid), 4096).unwrap();
+    eventually("block the signal", || !status().contains("SigBlk:\t0000000000000000"));
     let began = Instant::now();
     let dump = block_on(dump::dump()).unwrap();
     assert!(began.elapsed() < Duration::from_millis(400), "{:?}", began.elapsed());
@@ -86,8 +101,7 @@ fn a_thread_that_blocks_the_signal_is_listed_not_waited_for() {
     assert!(reason.contains("blocks SIGPROF"), "{reason}");
     assert!(thread.stack.frames.is_empty());
     // Nothing may be left for it to find when it unblocks the signal.
-    let status = procfs::read(&format!("/proc/self/task/{}/status", worker.tid), 4096).unwrap();
-    assert!(status.contains("SigPnd:\t0000000000000000"), "{status}");
+    assert!(status().contains("SigPnd:\t0000000000000000"), "{}", status());
 }
 
 #[test]
@@ -231,7 +245,7 @@ fn the_handler_uses_little_stack() {
     let _alone = alone();
     let thread = OnStack::asleep(256 * 1024);
     let before = thread.written_below();
-    let dump = block_on(dump::dump()).unwrap();
+    let dump = block_on(dump::dump_by_signals()).unwrap();
     assert_eq!(find(&dump.threads, thread.tid).stack.end, StackEnd::Root);
     let used = thread.written_below();
     eprintln!("signal frame and handler: {used} bytes (the thread itself had used {before})");
@@ -244,9 +258,9 @@ fn a_thread_on_a_small_stack_survives_a_dump() {
     let _alone = alone();
     for kib in [16, 20, 24, 32] {
         let thread = OnStack::asleep(kib * 1024);
-        let dump = block_on(dump::dump()).unwrap();
+        let dump = block_on(dump::dump_by_signals()).unwrap();
         let found = find(&dump.threads, thread.tid);
-        assert_eq!(found.capture, Capture::Signal);
+        assert_eq!(found.capture, Capture::Signal { because: String::new() });
         assert!(!found.stack.frames.is_empty());
         eprintln!("{kib} KiB: {} frames, {:?}", found.stack.frames.len(), found.stack.end);
     }

@@ -5,6 +5,8 @@ mod collectors;
 mod dump;
 mod give_back;
 mod profile;
+#[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+mod quiet;
 mod torture;
 
 use std::collections::HashMap;

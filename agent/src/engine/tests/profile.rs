@@ -5,6 +5,8 @@ use std::ffi::CStr;
 use rgops_protocol::reply::StackEnd;
 
 use super::*;
+use crate::engine::modules::Modules;
+use crate::engine::session;
 
 #[test]
 fn weights_agree_with_the_cpu_clock_of_each_thread() {
@@ -93,7 +95,9 @@ fn short_threads_are_counted_as_unsampled() {
 #[test]
 fn a_sampler_nobody_empties_counts_what_it_drops() {
     let _alone = alone();
-    let ring = crate::engine::session::Operation::begin(4 * 1024).unwrap();
+    let ring =
+        session::Operation::begin(session::Claim::take().unwrap(), Modules::read(None).unwrap(), 4 * 1024)
+            .unwrap();
     let deep_worker = Worker::repeat(|| {
         deep(100, &mut spin);
     });

@@ -47,6 +47,8 @@ struct JsonThread<'a> {
     capture: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_captured_because: Option<&'a str>,
+    /// Why a sleeping thread was signalled all the same; null when it ran.
+    by_signal_because: Option<&'a str>,
     /// `root`, `depth_limit`, `lost` or `not_captured`.
     end: &'static str,
     frames: Vec<JsonFrame<'a>>,
@@ -87,8 +89,8 @@ impl<'a> JsonStack<'a> {
 
 impl<'a> From<&'a Thread> for JsonThread<'a> {
     fn from(thread: &'a Thread) -> JsonThread<'a> {
-        let (capture, not_captured_because) = match &thread.capture {
-            Capture::Signal => ("signal", None),
+        let (capture, because) = match &thread.capture {
+            Capture::Signal { because } => ("signal", Some(because.as_str())),
             Capture::Quiet => ("quiet", None),
             Capture::OwnThread => ("own_thread", None),
             Capture::Failed { reason } => ("failed", Some(reason.as_str())),
@@ -104,7 +106,8 @@ impl<'a> From<&'a Thread> for JsonThread<'a> {
             wchan: &thread.wchan,
             cpu_ns: thread.cpu_ns.clone().into(),
             capture,
-            not_captured_because,
+            not_captured_because: because.filter(|_| capture == "failed"),
+            by_signal_because: because.filter(|because| capture == "signal" && !because.is_empty()),
             end: match thread.end {
                 StackEnd::Root => "root",
                 StackEnd::DepthLimit => "depth_limit",

@@ -20,7 +20,7 @@ fn thread(tid: u32, name: &str, state: char, call: u32, frames: &[u64]) -> Threa
             SystemCall::Number { number: call, first_argument: 0 }
         }),
         is_agent: false,
-        capture: Capture::Signal,
+        capture: Capture::Signal { because: String::new() },
         stack: Stack { frames: frames.to_vec(), end: StackEnd::Root },
     }
 }
