@@ -1,7 +1,7 @@
 //! Our stacks against gdb's, on a crowd of 1000 threads parked in known places.
 //!
-//! gdb reads the same threads with its own unwinder and its own reading of DWARF; of 20 threads
-//! every function must be the same, inlined ones included, from the leaf to the root.
+//! gdb reads the same threads with its own unwinder and its own reading of DWARF: every function must be
+//! the same, inlined ones included, from the leaf to the root.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 #![cfg(target_os = "linux")]
 
@@ -13,11 +13,10 @@ use std::time::{Duration, Instant};
 use rgops_inspect::client::{Client, Timeouts};
 use rgops_inspect::processes;
 use rgops_inspect::report::stack::{StackReport, Thread};
-use rgops_protocol::reply::stack::StackPart;
+use rgops_protocol::reply::stack::{Capture, StackPart};
 use rgops_protocol::request::{Request, StackRequest};
 
 const THREADS: usize = 1000;
-const COMPARED: usize = 20;
 
 #[test]
 fn a_crowd_of_1000_threads_is_where_gdb_sees_it() {
@@ -45,13 +44,22 @@ fn a_crowd_of_1000_threads_is_where_gdb_sees_it() {
     let members: Vec<&Thread> =
         report.threads.iter().filter(|thread| thread.name.starts_with("c-")).collect();
     assert_eq!(members.len(), THREADS);
-    // One step that is coprime to the number of places and of depths takes all of both in turn.
-    for number in 0..COMPARED {
-        let thread = members[number * 47 % THREADS];
+    let is_quiet = |thread: &&&Thread| matches!(thread.capture, Capture::Quiet);
+    let quiet = members.iter().filter(is_quiet).count();
+    if cfg!(all(target_arch = "x86_64", target_env = "gnu")) {
+        assert!(quiet * 100 >= THREADS * 95, "{quiet} of {THREADS} without a signal");
+    }
+    let is_equal = |thread: &&&Thread| {
         let frames: Vec<String> = thread.frames.iter().map(|frame| last_part(&frame.name())).collect();
         let referee = seen.get(&thread.tid).unwrap_or_else(|| panic!("gdb did not see {}", thread.tid));
-        assert_eq!(&frames, referee, "thread {} {}", thread.tid, thread.name);
-    }
+        if &frames != referee {
+            println!("thread {} {}:\n  rgops {frames:?}\n  gdb   {referee:?}", thread.tid, thread.name);
+        }
+        &frames == referee
+    };
+    let equal = members.iter().filter(is_equal).count();
+    println!("{quiet} of {THREADS} without a signal, {equal} as gdb sees them");
+    assert!(equal * 100 >= THREADS * 99, "{equal} of {THREADS} are as gdb sees them");
 }
 
 /// Whether there is a referee. Where a missing one must not pass unseen, `RGOPS_NO_SKIP=1` is set.
