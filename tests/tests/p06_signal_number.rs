@@ -5,11 +5,11 @@
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 
 use rgops_agent::{ListenError, Options};
 use rgops_protocol::reply::stack::Capture;
 use rgops_tests::itself::{self, Itself};
-use rgops_tests::waiting::until;
 
 static STOP: AtomicBool = AtomicBool::new(false);
 /// SIGPROF by what sent it: raise(3), an interval timer, anything else.
@@ -73,9 +73,12 @@ fn has_its_own_sigprof() {
         assert_eq!(libc::sigaction(libc::SIGPROF, &new, std::ptr::null_mut()), 0);
         assert_eq!(libc::setitimer(libc::ITIMER_PROF, &timer, std::ptr::null_mut()), 0);
     }
+    let begun = Arc::new(Barrier::new(4));
     let spinning = |name: &str, prepare: fn(), each: fn()| {
+        let begun = begun.clone();
         let work = move || {
             prepare();
+            begun.wait();
             while !STOP.load(Ordering::Relaxed) {
                 spin();
                 each();
@@ -97,6 +100,8 @@ fn has_its_own_sigprof() {
         spinning("no-sigprof", || block(libc::SIGPROF), || ()),
         spinning("no-ours", || block(number()), || ()),
     ];
+    // They have their names and masks.
+    begun.wait();
     let before = disposition(libc::SIGPROF);
     itself::listen_with(Options::default().signal(number()));
     STOP.store(true, Ordering::Relaxed);
@@ -111,19 +116,6 @@ fn has_its_own_sigprof() {
 #[test]
 fn a_program_keeps_sigprof_for_itself_when_the_agent_has_another_signal() {
     let target = Itself::start("has_its_own_sigprof");
-    let blocks_ours = || {
-        let status = std::fs::read_dir(format!("/proc/{}/task", target.pid())).unwrap();
-        let text = |entry: std::io::Result<std::fs::DirEntry>| {
-            std::fs::read_to_string(entry.unwrap().path().join("status")).unwrap_or_default()
-        };
-        let mask = format!("SigBlk:\t{:016x}", 1u64 << (number() - 1));
-        status
-            .into_iter()
-            .map(text)
-            .any(|text| text.contains("no-ours") && text.contains(&mask))
-            .then_some(())
-    };
-    until("the thread blocks our signal", blocks_ours);
     for _ in 0..2 {
         let profile = target.profile(500);
         let totals = profile.totals();

@@ -6,6 +6,7 @@
 
 use std::hint::black_box;
 use std::os::unix::process::ExitStatusExt as _;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use rgops_agent::{Command, Options};
@@ -121,16 +122,23 @@ fn sandboxed() {
         return;
     }
     let name = std::env::var("RGOPS_TEST_FILTER").unwrap();
+    let begun = Arc::new(Barrier::new(3));
     for (name, work) in
         [("spins", spin as fn()), ("sleeps", || std::thread::sleep(Duration::from_secs(1000)))]
     {
+        let begun = begun.clone();
         let work = move || {
-            deep(DEPTH, &mut || loop {
-                work();
+            deep(DEPTH, &mut || {
+                begun.wait();
+                loop {
+                    work();
+                }
             });
         };
         std::thread::Builder::new().name(name.into()).spawn(work).unwrap();
     }
+    // They have their names, and what they need of the system.
+    begun.wait();
     let is_before = std::env::var_os("RGOPS_TEST_BEFORE").is_some();
     if is_before {
         enforce(&name);

@@ -16,9 +16,11 @@ use std::ffi::CStr;
 use std::hint::black_box;
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 
 use rgops_tests::itself::{self, Itself};
 use rgops_tests::seccomp::{Filter, Verdict, Whom};
+use rgops_tests::waiting::until;
 
 /// Room for a whole walk, also of a build without optimisation.
 const ROOMY: usize = 128 * 1024;
@@ -115,15 +117,20 @@ const WORKS: [Work; 7] = [
 static ROUNDS: [AtomicU64; WORKS.len()] = [const { AtomicU64::new(0) }; WORKS.len()];
 
 fn start_threads() {
+    let begun = Arc::new(Barrier::new(WORKS.len() + 1));
     for ((name, bytes, work), rounds) in WORKS.into_iter().zip(&ROUNDS) {
+        let begun = begun.clone();
         let run = move || {
             alternate_stack(bytes);
+            begun.wait();
             loop {
                 work(rounds.fetch_add(1, Ordering::Relaxed));
             }
         };
         std::thread::Builder::new().name(name.into()).spawn(run).unwrap();
     }
+    // They have their names and their stacks.
+    begun.wait();
 }
 
 #[inline(never)]
@@ -249,6 +256,7 @@ fn computes() {
         });
     };
     std::thread::Builder::new().name("computes".into()).spawn(run).unwrap();
+    until("it computes", || (!STACK.load(Ordering::SeqCst).is_null()).then_some(()));
     itself::listen_until_told();
     println!("\nstack {}", used(STACK.load(Ordering::SeqCst), ROOMY));
     // SAFETY: ends the process without waiting for its thread, which cannot even exit.
