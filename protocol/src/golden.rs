@@ -324,6 +324,7 @@ golden!(
         process_cpu_ns: 1_000_000_000,
         agent_cpu_ns: 1_000_000,
         unsampled_cpu_ns: 5,
+        late_cpu_ns: 6,
         threads: vec![cpu::CpuThread { tid: 1, name: "main".into(), cpu_ns: 2, weight: 3, ended: true }],
         samples: 1,
         weight: 2,

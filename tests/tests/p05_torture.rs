@@ -44,18 +44,24 @@ fn no_rate_and_no_work_make_it_crash_hang_or_lose_time() {
         let share = |ns: u64| ns as f64 / cpu_ns * 100.0;
         let (captured, unsampled) = (share(totals.weight * period_ns), share(totals.unsampled_cpu_ns));
         let dropped = share((totals.dropped_ring + totals.dropped_cache) * period_ns);
+        let late = share(totals.late_cpu_ns);
         let ended = totals.threads.iter().filter(|thread| thread.ended).count();
         println!(
             "{hz} Hz: {:.2} s of CPU, captured {captured:.1} %, dropped {dropped:.1} %, unsampled {unsampled:.1} %, \
-             {} samples, {} lost walks, {} truncated, {ended} threads ended",
+             late {late:.1} %, {} samples, {} lost walks, {} truncated, {ended} threads ended",
             cpu_ns / 1e9,
             totals.samples,
             totals.lost_walks,
             totals.truncated,
         );
         assert!(target.is_running(), "crashed at {hz} Hz");
-        let explained = captured + dropped + unsampled;
-        assert!((90.0..110.0).contains(&explained), "{explained} % of the CPU clock at {hz} Hz");
+        let explained = captured + dropped + unsampled + late;
+        // 2 %, and 3 σ of the threads' first ticks, which come at random: of each, the number of ticks
+        // differs from its CPU time by a part of one, with a variance of at most a quarter.
+        let sigma_ns = (totals.threads.len() as f64 / 4.0).sqrt() * period_ns as f64;
+        let tolerance = 2.0 + 3.0 * sigma_ns / cpu_ns * 100.0;
+        println!("{hz} Hz: explained {explained:.2} %, allowed 100 +- {tolerance:.2} %");
+        assert!((explained - 100.0).abs() < tolerance, "{explained} % of the CPU clock at {hz} Hz");
         for _ in 0..3 {
             dump(&target);
         }

@@ -136,6 +136,7 @@ fn made_up(spread: Spread, period_ns: u64, lost: u64) -> Profile {
         process_cpu_ns: 4_000_000_000,
         agent_cpu_ns: 0,
         unsampled_cpu_ns: 0,
+        late_cpu_ns: 0,
         threads: vec![CpuThread { tid: 4711, name: "worker".to_owned(), cpu_ns: 0, weight, ended: false }],
         samples: stacks,
         weight,

@@ -1,18 +1,20 @@
 //! The CPU sampler: arms a timer for every thread, takes samples out, accounts for the clocks.
 
+mod thread;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rgops_protocol::reply::cpu::{CpuSample, CpuThread, CpuTotals};
+use rgops_protocol::reply::cpu::{CpuSample, CpuTotals};
 use rgops_protocol::reply::{Module, Stack};
 use std::sync::atomic::Ordering;
 
-use super::dump;
 use super::modules::Modules;
 use super::session::{self, Claim, Operation};
 use super::timers::CpuTimer;
-use super::{EngineError, clock, number};
+use super::{EngineError, clock};
 use crate::procfs;
+use thread::{Armed, Ear, Finished, Sampled, Timer, look_at};
 
 /// Threads that begin are found after at most this long.
 const SCAN_INTERVAL: Duration = Duration::from_millis(50);
@@ -20,8 +22,6 @@ const SCAN_INTERVAL: Duration = Duration::from_millis(50);
 const SCAN_SHARE: u32 = 20;
 /// Loaded and unloaded objects are looked for this often, and at once when an address is unknown.
 const MODULES_INTERVAL: Duration = Duration::from_secs(1);
-/// Threads that ended in the window and are listed one by one; the others share an entry.
-const MAX_ENDED: usize = 4096;
 /// Words of the ring: 2 MiB, of which only what is used is taken from the system.
 const RING_WORDS: usize = 1 << 18;
 /// And at least so many for each CPU: 50 signals (a tick at 1000 a second) of 100 frames.
@@ -31,7 +31,7 @@ const RING_WORDS_PER_CPU: usize = 1 << 13;
 pub(crate) struct CpuSampler {
     // Timers are dropped before the operation: no signal may come after the handler.
     threads: HashMap<u32, Sampled>,
-    ended: Vec<CpuThread>,
+    ended: Vec<Finished>,
     operation: Operation,
     period_ns: u64,
     started: Instant,
@@ -51,31 +51,6 @@ pub(crate) struct CpuSampler {
     unarmed_ns: u64,
     timer_error: Option<std::io::Error>,
     random: u64,
-}
-
-struct Sampled {
-    timer: Timer,
-    name: String,
-    first_ns: u64,
-    last_ns: u64,
-    weight: u64,
-}
-
-/// A thread's timer, deleted when dropped.
-enum Timer {
-    Running(#[expect(dead_code, reason = "held for its drop")] CpuTimer),
-    /// The thread blocks the signal: one would stay pending, for its sigwait(3) or signalfd(2) to
-    /// find. New threads block everything for a moment, so it is looked at again, and believed the
-    /// second time: a thread that leaves sigwait(3) looks open until it gets a CPU.
-    Blocked {
-        seen_open: bool,
-    },
-    /// The thread was seen in sigwait(3), and may take ours for its own.
-    Waiting,
-    /// None could be made.
-    Failed,
-    /// The profile has ended.
-    Deleted,
 }
 
 /// What a tick brought.
@@ -177,21 +152,16 @@ impl CpuSampler {
                 thread.last_ns = cpu_ns;
             }
             unarmed_ns += thread.unarmed_ns();
-            thread.timer = Timer::Deleted;
         }
+        let period_ns = self.period_ns;
+        let mut finished = std::mem::take(&mut self.ended);
+        finished.extend(self.threads.drain().map(|(tid, thread)| thread.finish(tid, false, period_ns)));
+        self.ended = finished;
         // Timers are gone; signals still on their way are handled, or discarded, by now.
         self.operation.give_back_handler();
         let samples = self.drain();
-        let mut threads = std::mem::take(&mut self.ended);
-        threads.extend(self.threads.drain().map(|(tid, thread)| thread.into_reply(tid, false)));
-        // A thread that ended ran on after our last look at its clock; its samples know of that.
-        let sampled_ns: u64 = threads
-            .iter()
-            .map(|thread| match thread.ended {
-                true => thread.cpu_ns.max(thread.weight * self.period_ns),
-                false => thread.cpu_ns,
-            })
-            .sum();
+        let known_ns: u64 = self.ended.iter().map(|finished| finished.known_ns(period_ns)).sum();
+        let missing: u64 = self.ended.iter().map(Finished::missing).sum();
         let losses = self.operation.losses();
         let count = |loss: &std::sync::atomic::AtomicU64| loss.load(Ordering::Relaxed);
         let totals = CpuTotals {
@@ -200,8 +170,9 @@ impl CpuSampler {
             agent_cpu_ns,
             unsampled_cpu_ns: process_cpu_ns
                 .saturating_sub(agent_cpu_ns)
-                .saturating_sub(sampled_ns.saturating_sub(unarmed_ns)),
-            threads,
+                .saturating_sub(known_ns.saturating_sub(unarmed_ns)),
+            late_cpu_ns: missing.saturating_sub(self.operation.lost_weight()) * period_ns,
+            threads: self.ended.drain(..).map(|finished| finished.thread).collect(),
             samples: self.samples,
             weight: self.weight,
             dropped_ring: count(&losses.ring),
@@ -219,23 +190,25 @@ impl CpuSampler {
         let proc = |error| EngineError::Proc { file: "task", error };
         let (tids, _) = procfs::threads::ids().map_err(proc)?;
         let began = Instant::now();
-        let (ended, unarmed_ns) = (&mut self.ended, &mut self.unarmed_ns);
-        let mut again = Vec::new();
-        self.threads.retain(|tid, thread| match clock::thread_cpu_ns(*tid) {
-            // A clock that went back is another thread's, with the same id.
-            Ok(cpu_ns) if cpu_ns >= thread.last_ns => {
-                if matches!(thread.timer, Timer::Blocked { .. }) && cpu_ns > thread.last_ns {
-                    again.push(*tid);
+        let (mut again, mut gone) = (Vec::new(), Vec::new());
+        for (tid, thread) in &mut self.threads {
+            match clock::thread_cpu_ns(*tid) {
+                // A clock that went back is another thread's, with the same id.
+                Ok(cpu_ns) if cpu_ns >= thread.last_ns => {
+                    if matches!(thread.timer, Timer::Blocked { .. }) && cpu_ns > thread.last_ns {
+                        again.push(*tid);
+                    }
+                    thread.last_ns = cpu_ns;
                 }
-                thread.last_ns = cpu_ns;
-                true
+                _ => gone.push(*tid),
             }
-            _ => {
-                *unarmed_ns += thread.unarmed_ns();
-                retire(ended, thread.take_reply(*tid));
-                false
+        }
+        for tid in gone {
+            if let Some(thread) = self.threads.remove(&tid) {
+                self.unarmed_ns += thread.unarmed_ns();
+                thread::retire(&mut self.ended, thread.finish(tid, true, self.period_ns));
             }
-        });
+        }
         for tid in again {
             let timer = match (look_at(tid), self.threads.get(&tid).map(|thread| &thread.timer)) {
                 (Some((_, Ear::Open)), Some(Timer::Blocked { seen_open: true })) => self.timer(tid),
@@ -283,9 +256,10 @@ impl CpuSampler {
 
     fn timer(&mut self, tid: u32) -> Timer {
         // A random first tick makes the expected number of ticks exactly CPU time / period.
-        let first_tick_ns = 1 + self.next_random() % self.period_ns;
-        match CpuTimer::start(tid, self.operation.signal_value(tid), self.period_ns, first_tick_ns) {
-            Ok(timer) => Timer::Running(timer),
+        let first_ns = 1 + self.next_random() % self.period_ns;
+        let first_tick_ns = clock::thread_cpu_ns(tid).unwrap_or_default() + first_ns;
+        match CpuTimer::start(tid, self.operation.signal_value(tid), self.period_ns, first_ns) {
+            Ok(timer) => Timer::Running(Armed { timer, first_tick_ns }),
             Err(error) => {
                 self.timer_error = Some(error);
                 Timer::Failed
@@ -317,73 +291,12 @@ impl CpuSampler {
             self.weight += u64::from(sample.weight);
             if let Some(thread) = self.threads.get_mut(&sample.tid) {
                 thread.weight += u64::from(sample.weight);
-            } else if let Some(thread) = self.ended.iter_mut().rev().find(|thread| thread.tid == sample.tid) {
-                thread.weight += u64::from(sample.weight);
+            } else if let Some(ended) =
+                self.ended.iter_mut().rev().find(|ended| ended.thread.tid == sample.tid)
+            {
+                ended.thread.weight += u64::from(sample.weight);
             }
         }
         samples
-    }
-}
-
-/// Adds a thread that ended; beyond [`MAX_ENDED`] they share one entry without an id.
-fn retire(ended: &mut Vec<CpuThread>, thread: CpuThread) {
-    let is_full = ended.len() >= MAX_ENDED;
-    match ended.last_mut() {
-        Some(shared) if is_full => {
-            shared.tid = 0;
-            shared.name = "(other ended threads)".to_owned();
-            shared.cpu_ns += thread.cpu_ns;
-            shared.weight += thread.weight;
-        }
-        _ => ended.push(thread),
-    }
-}
-
-/// What a thread would do with the signal.
-enum Ear {
-    Open,
-    Blocked,
-    /// It is in sigwait(3): it may be for ours.
-    Waiting,
-}
-
-/// A thread's name, and what it would do with the signal. `None` when it has ended.
-fn look_at(tid: u32) -> Option<(String, Ear)> {
-    let read = |file: &str| procfs::read(&format!("/proc/self/task/{tid}/{file}"), procfs::SMALL_FILE_BYTES);
-    let is_waiting = || read("syscall").is_ok_and(|line| dump::waits_for_signals(&line));
-    // Before and after: it may begin or end to wait in between.
-    let was_waiting = is_waiting();
-    let (name, _, blocked) = dump::parse_stat(&read("stat").ok()?)?;
-    let ear = match number::is_blocked(tid, blocked) {
-        _ if was_waiting || is_waiting() => Ear::Waiting,
-        true => Ear::Blocked,
-        false => Ear::Open,
-    };
-    Some((name, ear))
-}
-
-impl Sampled {
-    /// CPU time it used without a timer so far, when it has none.
-    fn unarmed_ns(&self) -> u64 {
-        match self.timer {
-            Timer::Blocked { .. } | Timer::Waiting | Timer::Failed => {
-                self.last_ns.saturating_sub(self.first_ns)
-            }
-            Timer::Running(_) | Timer::Deleted => 0,
-        }
-    }
-
-    fn take_reply(&mut self, tid: u32) -> CpuThread {
-        CpuThread {
-            tid,
-            name: std::mem::take(&mut self.name),
-            cpu_ns: self.last_ns.saturating_sub(self.first_ns),
-            weight: self.weight,
-            ended: true,
-        }
-    }
-
-    fn into_reply(mut self, tid: u32, ended: bool) -> CpuThread {
-        CpuThread { ended, ..self.take_reply(tid) }
     }
 }

@@ -328,10 +328,11 @@ impl CpuProfile {
             comments.insert(usize::from(incomplete.is_some()), format!("Lost: weight {lost} of {of}"));
         }
         comments.push(format!(
-            "# cpu clock: process {} ns, of this agent {} ns, not sampled {} ns; samples {} ns",
+            "# cpu clock: process {} ns, of this agent {} ns, not sampled {} ns, ticks too late {} ns; samples {} ns",
             totals.process_cpu_ns,
             totals.agent_cpu_ns,
             totals.unsampled_cpu_ns,
+            totals.late_cpu_ns,
             self.sampled_ns()
         ));
         comments.push(format!(

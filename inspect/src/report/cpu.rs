@@ -30,6 +30,8 @@ pub struct Reconciliation {
     agent_cpu_ns: Option<u64>,
     /// Of this, threads that began or ended unseen.
     unsampled_cpu_ns: Option<u64>,
+    /// Ticks due by the threads' clocks that had not come when the profile ended, times the period.
+    late_cpu_ns: Option<u64>,
     /// CPU time of samples that were lost.
     dropped_ns: Option<u64>,
 }
@@ -50,6 +52,7 @@ impl Reconciliation {
             process_cpu_ns: totals.map(|totals| totals.process_cpu_ns),
             agent_cpu_ns: totals.map(|totals| totals.agent_cpu_ns),
             unsampled_cpu_ns: totals.map(|totals| totals.unsampled_cpu_ns),
+            late_cpu_ns: totals.map(|totals| totals.late_cpu_ns),
             dropped_ns: totals.map(dropped),
         }
     }
@@ -76,6 +79,7 @@ impl Reconciliation {
         let rest = [
             (self.agent_cpu_ns, "the agent itself"),
             (self.unsampled_cpu_ns, "threads too short to be seen"),
+            (self.late_cpu_ns, "ticks that came too late"),
             (self.dropped_ns, "lost samples"),
         ];
         for (ns, what) in rest {

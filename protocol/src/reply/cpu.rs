@@ -58,6 +58,9 @@ pub struct CpuTotals {
     /// Of this, threads that ended, or began, unseen between two scans; an estimate by subtraction,
     /// 0 when the thread clocks account for everything.
     pub unsampled_cpu_ns: u64,
+    /// Ticks that were due by the threads' clocks but had not come when the window ended, times the
+    /// period, in nanoseconds: the kernel looks at CPU timers at its own ticks, while a thread runs.
+    pub late_cpu_ns: u64,
     /// Every thread that had a timer.
     pub threads: Vec<CpuThread>,
     /// Samples sent.

@@ -32,11 +32,13 @@ pub(super) struct Walked {
 pub(in crate::engine) enum Incomplete {
     /// More of the stack is needed.
     Short,
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "nothing is walked"))]
     /// No unwind data at this address, or of a kind that needs registers.
     NoRule(u64),
     /// Nothing is walked on this processor.
     #[cfg_attr(target_arch = "x86_64", expect(dead_code, reason = "it is walked"))]
     Processor,
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "nothing is walked"))]
     /// A frame pointer is needed at this address, and cannot be told.
     FramePointer(u64),
     /// What was read cannot be a stack: it does not get shorter, has no end, leaves its mapping, or a

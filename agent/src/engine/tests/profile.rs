@@ -90,6 +90,13 @@ fn short_threads_are_counted_as_unsampled() {
     assert!(totals.unsampled_cpu_ns > 0, "{totals:?}");
     assert!(totals.unsampled_cpu_ns <= totals.process_cpu_ns);
     assert!(totals.threads.iter().any(|thread| thread.ended));
+    let period_ns = 1_000_000_000 / 999;
+    let captured_ns = totals.weight * period_ns;
+    let explained = captured_ns + totals.late_cpu_ns + totals.unsampled_cpu_ns + totals.agent_cpu_ns;
+    // First ticks are random: a part of a tick for each thread that had a timer.
+    let chance_ns = (3.0 * (totals.threads.len() as f64 / 4.0).sqrt() * period_ns as f64) as u64;
+    let allowed = totals.process_cpu_ns / 50 + chance_ns;
+    assert!(explained.abs_diff(totals.process_cpu_ns) < allowed, "{explained} +- {allowed}: {totals:?}");
 }
 
 #[test]

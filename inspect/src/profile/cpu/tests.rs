@@ -38,6 +38,7 @@ fn totals(weight: u64) -> CpuTotals {
         process_cpu_ns: 4_000,
         agent_cpu_ns: 0,
         unsampled_cpu_ns: 0,
+        late_cpu_ns: 0,
         threads: vec![CpuThread { tid: 1, name: "one".to_owned(), cpu_ns: 0, weight, ended: false }],
         samples: 3,
         weight,
