@@ -63,6 +63,14 @@ pub enum ListenError {
         /// Why not.
         why: &'static str,
     },
+    /// The engine of `Options::cpu_engine` is not in this build.
+    #[error("cannot take CPU profiles with engine {name}: {why}")]
+    Engine {
+        /// As profiles name it.
+        name: &'static str,
+        /// Why not, and what mends it.
+        why: &'static str,
+    },
     /// The agent's thread or its runtime cannot be started.
     #[error("cannot start the agent's thread: {0}")]
     Thread(io::Error),
@@ -85,7 +93,7 @@ impl From<ListenError> for io::Error {
             | ListenError::NoToken(_)
             | ListenError::Signal { .. }
             | ListenError::Nowhere => io::ErrorKind::InvalidInput,
-            ListenError::Unsupported => io::ErrorKind::Unsupported,
+            ListenError::Engine { .. } | ListenError::Unsupported => io::ErrorKind::Unsupported,
             ListenError::Underway | ListenError::Token(_) => io::ErrorKind::Other,
         };
         io::Error::new(kind, error)

@@ -41,7 +41,8 @@ mod collect;
 #[cfg(target_os = "linux")]
 mod connection;
 mod counters;
-#[cfg(target_os = "linux")]
+mod cpu_engine;
+#[cfg(any(target_os = "linux", pprof_engine))]
 #[expect(unsafe_code, reason = "the one place for it")]
 mod engine;
 mod error;
@@ -54,6 +55,7 @@ mod options;
 mod procfs;
 mod watched;
 
+pub use cpu_engine::CpuEngine;
 pub use error::ListenError;
 pub use options::Options;
 pub use rgops_protocol::request::Command;

@@ -8,7 +8,7 @@ use rgops_protocol::discovery::TOKEN_VARIABLE;
 use rgops_protocol::request::Command;
 use tokio::runtime::Handle;
 
-use crate::ListenError;
+use crate::{CpuEngine, ListenError};
 use crate::allocator::{AllocatorStats, Allocators};
 
 /// How an agent listens and what it answers. The default: a local socket that only the same user
@@ -35,6 +35,7 @@ pub struct Options {
     pub(crate) program: Option<String>,
     pub(crate) allocators: Allocators,
     pub(crate) signal: Option<i32>,
+    pub(crate) cpu_engine: Option<CpuEngine>,
 }
 
 /// A TCP address, not yet checked.
@@ -156,6 +157,14 @@ impl Options {
     #[must_use]
     pub fn signal(mut self, number: i32) -> Options {
         self.signal = Some(number);
+        self
+    }
+
+    /// Takes CPU profiles with this engine. [`listen`](crate::listen) refuses one that this build does
+    /// not have, with [`ListenError::Engine`].
+    #[must_use]
+    pub fn cpu_engine(mut self, engine: CpuEngine) -> Options {
+        self.cpu_engine = Some(engine);
         self
     }
 

@@ -18,12 +18,14 @@ pub(crate) fn own_cpu_ns() -> u64 {
 }
 
 /// CPU time of a thread of this process; an error when it has ended.
+#[cfg(native_engine)]
 pub(super) fn thread_cpu_ns(tid: u32) -> io::Result<u64> {
     read(of_thread(tid))
 }
 
 /// The id of a thread's CPU clock: `CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED` below the inverted id,
 /// as pthread_getcpuclockid(3) builds it.
+#[cfg(native_engine)]
 pub(super) fn of_thread(tid: u32) -> libc::clockid_t {
     ((!tid << 3) | 6) as libc::clockid_t
 }

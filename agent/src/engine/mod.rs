@@ -28,27 +28,56 @@
 //! `errno` is saved. Stack memory is read only after the kernel said that it can be
 //! ([`stack_memory`]).
 
+#[cfg(target_os = "linux")]
 pub(crate) mod allocator_ffi;
+#[cfg(native_engine)]
 mod arch;
 pub(crate) mod clock;
+#[cfg(native_engine)]
 pub(crate) mod dump;
+#[cfg(native_engine)]
 mod elf;
+#[cfg(native_engine)]
 mod memory;
+#[cfg(native_engine)]
 mod modules;
+#[cfg(target_os = "linux")]
 pub(crate) mod number;
+#[cfg(pprof_engine)]
+pub(crate) mod pprof;
+#[cfg(native_engine)]
 mod quiet;
+#[cfg(native_engine)]
 mod ring;
+#[cfg(native_engine)]
 pub(crate) mod sampler;
+#[cfg(native_engine)]
 mod session;
+#[cfg(native_engine)]
 mod signal;
+#[cfg(native_engine)]
 pub(crate) mod stack_memory;
+#[cfg(target_os = "linux")]
 pub(crate) mod system;
-#[cfg(test)]
+#[cfg(all(test, native_engine))]
 mod tests;
+#[cfg(native_engine)]
 mod timers;
+#[cfg(native_engine)]
 mod unwind;
 
 use rgops_protocol::error::{Code, Error};
+use rgops_protocol::reply::Module;
+use rgops_protocol::reply::cpu::CpuSample;
+
+/// What a CPU engine has to tell now and then.
+#[derive(Debug, Default)]
+pub(crate) struct Tick {
+    /// Samples since the last tick.
+    pub(crate) samples: Vec<CpuSample>,
+    /// The modules, when they changed or this is the first tick; they hold for `samples`.
+    pub(crate) modules: Option<Vec<Module>>,
+}
 
 /// Why the engine cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +94,18 @@ pub(crate) enum EngineError {
     Timer(std::io::Error),
     #[error("no memory can be mapped for the capture: {0}")]
     Memory(std::io::Error),
+    #[cfg(pprof_engine)]
+    #[error("engine pprof would take what the program uses: {0}")]
+    Occupied(&'static str),
+    #[cfg(pprof_engine)]
+    #[error("the pprof crate failed: {0}")]
+    Pprof(String),
+    #[cfg(pprof_engine)]
+    #[error("engine pprof waits for a lock that a thread of the program holds")]
+    Stuck,
+    #[cfg(pprof_engine)]
+    #[error("no thread can be started for it: {0}")]
+    Thread(std::io::Error),
 }
 
 impl EngineError {
@@ -78,6 +119,18 @@ impl EngineError {
             }
             EngineError::Memory(_) => (Code::Unsupported, "raise the limit of address space (ulimit -v)"),
             EngineError::Random(_) => (Code::Internal, ""),
+            #[cfg(pprof_engine)]
+            EngineError::Occupied(_) => {
+                (Code::Unsupported, "use CpuEngine::Native, which shares the signal, where it exists")
+            }
+            #[cfg(pprof_engine)]
+            EngineError::Pprof(_) => {
+                (Code::Unsupported, "give the program a temporary directory it can write, and start it again")
+            }
+            #[cfg(pprof_engine)]
+            EngineError::Stuck => (Code::Unsupported, "look at the stacks: rgops stack"),
+            #[cfg(pprof_engine)]
+            EngineError::Thread(_) => (Code::Unsupported, "raise the limit of threads (ulimit -u)"),
         };
         Error::new(code, what, self.to_string(), fix)
     }

@@ -184,6 +184,24 @@ impl Modules {
     }
 }
 
+/// The loaded objects alone, for an engine that does not unwind by them.
+#[cfg(pprof_engine)]
+pub(super) fn list() -> Result<Vec<Module>, EngineError> {
+    let read = |key: Key| {
+        let object = Object::read(key.start, memory::copy).ok()?;
+        let bias = key.start.wrapping_sub(object.header_svma);
+        Some(Module {
+            path: key.path,
+            start_avma: key.start,
+            end_avma: key.end.max(bias.wrapping_add(object.code.end)),
+            bias,
+            has_unwind_data: object.unwind.is_some(),
+            build_id: object.build_id,
+        })
+    };
+    Ok(mapped_objects()?.into_iter().filter_map(read).collect())
+}
+
 /// An address in the executable: its program headers (getauxval(3)). By address and not by file,
 /// because one file may be mapped twice, and inode numbers repeat on other devices.
 fn in_executable() -> u64 {

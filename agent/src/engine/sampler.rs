@@ -6,12 +6,13 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::cpu::{CpuSample, CpuTotals};
-use rgops_protocol::reply::{Module, Stack};
+use rgops_protocol::reply::Stack;
 use std::sync::atomic::Ordering;
 
 use super::modules::Modules;
 use super::session::{self, Claim, Operation};
 use super::timers::CpuTimer;
+pub(crate) use super::Tick;
 use super::{EngineError, clock};
 use crate::procfs;
 use thread::{Armed, Ear, Finished, Sampled, Timer, look_at};
@@ -51,15 +52,6 @@ pub(crate) struct CpuSampler {
     unarmed_ns: u64,
     timer_error: Option<std::io::Error>,
     random: u64,
-}
-
-/// What a tick brought.
-#[derive(Debug, Default)]
-pub(crate) struct Tick {
-    /// Samples since the last tick.
-    pub(crate) samples: Vec<CpuSample>,
-    /// The modules, when they changed or this is the first tick; they hold for `samples`.
-    pub(crate) modules: Option<Vec<Module>>,
 }
 
 impl CpuSampler {

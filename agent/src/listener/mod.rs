@@ -17,7 +17,7 @@ use rgops_protocol::request::Command;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::ListenError;
+use crate::{CpuEngine, ListenError};
 use crate::collect::Context;
 use crate::connection::{self, Gate};
 use crate::counters::Counters;
@@ -100,6 +100,9 @@ pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result
         Some(number) => number::Number::new(number).map_err(|why| ListenError::Signal { number, why })?,
         None => number::Number::default(),
     };
+    if let Some((name, why)) = options.cpu_engine.and_then(|engine| Some((engine.name(), engine.missing()?))) {
+        return Err(ListenError::Engine { name, why });
+    }
     let token = options.read_token()?;
     let tcp = options.tcp.as_ref().map(|address| tcp::bind(address, token.is_some())).transpose()?;
     if options.no_local && tcp.is_none() {
@@ -294,6 +297,7 @@ fn prepare(
         counters: Counters::default(),
         runtimes,
         allocators: options.allocators,
+        cpu_engine: options.cpu_engine.unwrap_or(CpuEngine::DEFAULT),
     };
     let shared = Shared {
         context: Arc::new(context),

@@ -25,11 +25,15 @@ pub struct CpuStart {
     pub unix_ns: u64,
     /// CPU time one weight stands for, in nanoseconds: `1e9 / hz`.
     pub period_ns: u64,
-    /// The engine: `native` (a timer per thread, framehop).
+    /// The engine: `native` (a timer per thread, framehop) or `pprof` (the crate of that name).
     pub engine: String,
     /// Why a better engine was not used; empty otherwise.
     pub fallback: String,
 }
+
+/// Threads whose kernel id the engine does not know have numbers from this one on. No kernel id is so
+/// high: `PID_MAX_LIMIT` is 2^22 (include/linux/threads.h).
+pub const FIRST_NUMBERED_THREAD: u32 = 1 << 31;
 
 /// A thread was seen on a CPU.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -37,7 +41,7 @@ pub struct CpuStart {
 pub struct CpuSample {
     /// Since the beginning of the window, in nanoseconds.
     pub time_ns: u64,
-    /// Kernel thread id.
+    /// Kernel thread id, or a number from [`FIRST_NUMBERED_THREAD`] on.
     pub tid: u32,
     /// Periods of CPU time this sample stands for: 1 + timer overruns.
     pub weight: u32,
@@ -56,7 +60,7 @@ pub struct CpuTotals {
     /// Of this, the agent's own thread, which is not sampled.
     pub agent_cpu_ns: u64,
     /// Of this, threads that ended, or began, unseen between two scans; an estimate by subtraction,
-    /// 0 when the thread clocks account for everything.
+    /// 0 when the thread clocks account for everything. Of engine `pprof`: all that has no samples.
     pub unsampled_cpu_ns: u64,
     /// Ticks that were due by the threads' clocks but had not come when the window ended, times the
     /// period, in nanoseconds: the kernel looks at CPU timers at its own ticks, while a thread runs.
@@ -85,11 +89,11 @@ pub struct CpuTotals {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct CpuThread {
-    /// Kernel thread id.
+    /// Kernel thread id, or a number from [`FIRST_NUMBERED_THREAD`] on.
     pub tid: u32,
     /// Name (`comm`).
     pub name: String,
-    /// CPU time from its timer's start to the window's end or the last look before its own, in nanoseconds.
+    /// Not known, and 0, of a thread without its kernel id. CPU time from its timer's start to the window's end or the last look before its own, in nanoseconds.
     pub cpu_ns: u64,
     /// Sum of the weights of its samples.
     pub weight: u64,

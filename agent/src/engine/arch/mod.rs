@@ -9,6 +9,3 @@ mod x86_64;
 pub(super) use aarch64::*;
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86_64::*;
-
-#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
-compile_error!("the agent supports Linux on x86_64 and aarch64 so far");

@@ -1,0 +1,87 @@
+//! Which engine takes the CPU profiles: what the program's author may choose, and what this build has.
+
+/// An engine of `rgops pprof-cpu`; see [`Options::cpu_engine`](crate::Options::cpu_engine).
+///
+/// The default is [`CpuEngine::Native`] where it exists. A profile says which engine took it. Stacks
+/// (`rgops stack`) and traces (`rgops trace`) always come from the native one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CpuEngine {
+    /// A CPU timer for each thread, and unwinding that neither allocates nor locks. Linux on x86_64
+    /// and aarch64.
+    Native,
+    /// The [`pprof`](https://docs.rs/pprof) crate, version 0.15, behind the cargo feature
+    /// `engine-pprof`. Linux and macOS. Only for where there is nothing better, and for comparisons:
+    ///
+    /// * **It can crash or stop the program.** Its handler unwinds with libgcc or libunwind, which is
+    ///   not made for signal handlers ([pprof-rs #36], [#75], [#203]): bare, it ended 13 of 13
+    ///   programs of a torture test within a minute. Here, code of the C library and libgcc is never
+    ///   unwound from, which ended that on glibc, but cannot help a statically linked program.
+    /// * **It loses most of a busy program's CPU time.** There is one timer for the process and
+    ///   one lock for all samples; whoever finds that taken drops its sample. What is lost is in the
+    ///   profile, as CPU time without samples.
+    /// * **Lines are approximate**: stacks through the same functions are merged, under the lines of
+    ///   the first. Threads have names, but not their kernel ids. Samples come at the profile's end.
+    ///   Whether a stack reached its root is not known.
+    /// * **It keeps what it took**: the first profile leaves about 70 MB of memory, a descriptor and a
+    ///   file in `$TMPDIR` behind, until the program ends.
+    /// * It always uses SIGPROF and ITIMER_PROF. A program that has a use of its own for either
+    ///   is refused a profile.
+    ///
+    /// [pprof-rs #36]: https://github.com/tikv/pprof-rs/issues/36
+    /// [#75]: https://github.com/tikv/pprof-rs/issues/75
+    /// [#203]: https://github.com/tikv/pprof-rs/issues/203
+    Pprof,
+}
+
+impl CpuEngine {
+    /// What is used when nothing was chosen.
+    pub(crate) const DEFAULT: CpuEngine =
+        if cfg!(all(pprof_engine, not(native_engine))) { CpuEngine::Pprof } else { CpuEngine::Native };
+
+    /// As profiles name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            CpuEngine::Native => "native",
+            CpuEngine::Pprof => "pprof",
+        }
+    }
+
+    /// Why this build cannot use it, and what mends that.
+    pub(crate) fn missing(self) -> Option<&'static str> {
+        match self {
+            CpuEngine::Native if cfg!(native_engine) => None,
+            CpuEngine::Native => Some(
+                "it needs Linux on x86_64 or aarch64; on other Linux and on macOS there is CpuEngine::Pprof",
+            ),
+            CpuEngine::Pprof if cfg!(pprof_engine) => None,
+            CpuEngine::Pprof if cfg!(feature = "engine-pprof") => {
+                Some("the pprof crate works on Linux and macOS only")
+            }
+            CpuEngine::Pprof => {
+                Some("it was not compiled in; turn on the feature engine-pprof of rgops-agent")
+            }
+        }
+    }
+
+    /// Why a profile by this engine is not one of the native; empty when it is.
+    pub(crate) fn fallback(self) -> &'static str {
+        match self {
+            CpuEngine::Native => "",
+            CpuEngine::Pprof if cfg!(native_engine) => "the program chose this one",
+            CpuEngine::Pprof => "the native engine needs Linux on x86_64 or aarch64",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_native_whatever_features_are_on() {
+        assert_eq!(CpuEngine::DEFAULT, CpuEngine::Native);
+        assert_eq!(CpuEngine::Native.missing(), None);
+        assert_eq!(CpuEngine::Pprof.missing().is_some(), !cfg!(feature = "engine-pprof"));
+    }
+}
