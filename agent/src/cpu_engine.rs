@@ -1,5 +1,8 @@
 //! Which engine takes the CPU profiles: what the program's author may choose, and what this build has.
 
+#[cfg(not(all(native_engine, pprof_engine)))]
+use rgops_protocol::error::{Code, Error};
+
 /// An engine of `rgops pprof-cpu`; see [`Options::cpu_engine`](crate::Options::cpu_engine).
 ///
 /// The default is [`CpuEngine::Native`] where it exists. A profile says which engine took it. Stacks
@@ -62,6 +65,13 @@ impl CpuEngine {
                 Some("it was not compiled in; turn on the feature engine-pprof of rgops-agent")
             }
         }
+    }
+
+    /// The answer where it is not in this build.
+    #[cfg(not(all(native_engine, pprof_engine)))]
+    pub(crate) fn unsupported(self) -> Error {
+        let why = self.missing().unwrap_or_default();
+        Error::new(Code::Unsupported, "cannot profile the CPU", format!("engine {}: {why}", self.name()), "")
     }
 
     /// Why a profile by this engine is not one of the native; empty when it is.

@@ -26,11 +26,12 @@
 //!
 //! It is not a monitoring system: nothing is recorded before it is asked.
 //!
-//! Capturing works on Linux (x86_64, aarch64). Elsewhere the crate compiles and [`listen`] returns
-//! [`ListenError::Unsupported`].
+//! Capturing works on Linux (x86_64, aarch64). On other processors of Linux the agent answers what
+//! needs no capture, and CPU profiles by [`CpuEngine::Pprof`]. Elsewhere the crate compiles and
+//! [`listen`] returns [`ListenError::Unsupported`].
 
 #![deny(unsafe_code)]
-#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has an agent so far"))]
+#![cfg_attr(not(native_engine), allow(dead_code, reason = "only there everything is answered so far"))]
 
 pub mod allocator;
 #[cfg(target_os = "linux")]

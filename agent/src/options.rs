@@ -8,8 +8,8 @@ use rgops_protocol::discovery::TOKEN_VARIABLE;
 use rgops_protocol::request::Command;
 use tokio::runtime::Handle;
 
-use crate::{CpuEngine, ListenError};
 use crate::allocator::{AllocatorStats, Allocators};
+use crate::{CpuEngine, ListenError};
 
 /// How an agent listens and what it answers. The default: a local socket that only the same user
 /// and root may use, and every command that changes nothing.

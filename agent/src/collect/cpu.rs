@@ -1,5 +1,7 @@
 //! `pprof-cpu`: samples of every thread's CPU time, streamed while they are taken.
 
+mod sampling;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,8 +11,10 @@ use rgops_protocol::reply::{End, Note, NoteKind, Progress};
 use rgops_protocol::request::CpuRequest;
 
 use super::{Context, Finish, Sink, Stop};
+use crate::engine::Tick;
+#[cfg(native_engine)]
 use crate::engine::number;
-use crate::engine::sampler::{CpuSampler, Tick};
+use sampling::{Ended, Sampling};
 
 /// The longest profile.
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(3600);
@@ -43,14 +47,14 @@ pub(crate) async fn collect(
         .into());
     }
     let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
-    let mut sampler =
-        CpuSampler::start(arguments.hz).map_err(|error| error.into_answer("cannot profile the CPU"))?;
+    let engine = context.cpu_engine;
+    let mut sampling = Sampling::start(engine, arguments.hz).await?;
     let started = Instant::now();
     let start = CpuStart {
         unix_ns,
-        period_ns: sampler.period_ns(),
-        engine: "native".to_owned(),
-        fallback: String::new(),
+        period_ns: sampling.period_ns(),
+        engine: engine.name().to_owned(),
+        fallback: engine.fallback().to_owned(),
     };
     sink.data(&CpuPart::Start(start)).await?;
 
@@ -58,11 +62,11 @@ pub(crate) async fn collect(
     let mut told: Option<Instant> = None;
     let mut ended_early = None;
     while started.elapsed() < duration {
-        if !sampler.is_undisturbed() {
-            ended_early = Some(taken_over());
+        ended_early = sampling.taken_over();
+        if ended_early.is_some() {
             break;
         }
-        let tick = sampler.tick();
+        let tick = sampling.tick();
         gathered += tick.samples.len() as u64;
         send(tick, sink).await?;
         if told.is_none_or(|told| told.elapsed() >= PROGRESS_INTERVAL) {
@@ -77,26 +81,17 @@ pub(crate) async fn collect(
         }
     }
     // Objects loaded since the last tick must be known to the last samples.
-    send(sampler.tick(), sink).await?;
-    if ended_early.is_none() && !sampler.is_undisturbed() {
-        ended_early = Some(taken_over());
-    }
-    let period_ns = sampler.period_ns();
-    let (samples, totals) = sampler.stop();
-    send(Tick { samples, modules: None }, sink).await?;
+    send(sampling.tick(), sink).await?;
+    let ended_early = ended_early.or_else(|| sampling.taken_over());
+    let Ended { rest, totals, mut notes } = sampling.stop().await?;
+    send(rest, sink).await?;
     context.counters.dropped.add(totals.dropped_ring + totals.dropped_cache);
-    let mut notes = notes(&totals, period_ns);
     if let Some(reason) = ended_early {
         let why = format!("{reason} after {} ms", totals.duration_ns / 1_000_000);
         notes.push(Note { kind: NoteKind::EndedEarly, what: "profile".to_owned(), count: 1, why });
     }
     send_totals(totals, sink).await?;
     Ok(End { notes })
-}
-
-/// Why a profile ends when the program takes the signal.
-fn taken_over() -> String {
-    format!("the program installed a {} handler of its own", number::chosen())
 }
 
 async fn send(tick: Tick, sink: &Sink) -> Result<(), Stop> {
@@ -116,12 +111,13 @@ async fn send(tick: Tick, sink: &Sink) -> Result<(), Stop> {
 /// Threads are listed with the totals; a program with very many has those with the least CPU summed.
 async fn send_totals(mut totals: CpuTotals, sink: &Sink) -> Result<(), Stop> {
     const MAX_THREADS: usize = 16 * 1024;
-    totals.threads.sort_unstable_by_key(|thread| std::cmp::Reverse(thread.cpu_ns));
+    totals.threads.sort_unstable_by_key(|thread| std::cmp::Reverse((thread.cpu_ns, thread.weight)));
     totals.threads.truncate(MAX_THREADS);
     sink.data(&CpuPart::Totals(totals)).await
 }
 
-/// What the profile lacks, for the client.
+/// What a profile by the native engine lacks, for the client.
+#[cfg(native_engine)]
 pub(crate) fn notes(totals: &CpuTotals, period_ns: u64) -> Vec<Note> {
     let unsampled_ms = totals.unsampled_cpu_ns / 1_000_000;
     // 20 periods without a sample do not happen by chance (e^-20), timers being regular even less.

@@ -2,10 +2,10 @@
 //! parts into a [`Sink`] and is cancelled by being dropped, so whatever it changes in the process
 //! (signal handlers, timers) it must give back in `Drop`.
 
-#[cfg(target_os = "linux")]
+#[cfg(any(native_engine, pprof_engine))]
 pub(crate) mod cpu;
 pub(crate) mod memory;
-#[cfg(target_os = "linux")]
+#[cfg(native_engine)]
 pub(crate) mod stack;
 pub(crate) mod stats;
 pub(crate) mod trace;
@@ -22,12 +22,13 @@ use rgops_protocol::request::Request;
 use rgops_protocol::wire::{self, Kind};
 use tokio::sync::{mpsc, watch};
 
+use crate::CpuEngine;
 use crate::allocator::Allocators;
 use crate::counters::Counters;
 use crate::watched::WatchedRuntimes;
 
 /// Why stacks end before the root, and what mends it.
-#[cfg(target_os = "linux")]
+#[cfg(native_engine)]
 fn callers_hidden() -> &'static str {
     if crate::engine::stack_memory::is_denied() {
         "a seccomp filter denies rt_sigprocmask, with which stacks are looked at: only innermost frames are known; allow it"
@@ -50,6 +51,8 @@ pub(crate) struct Context {
     pub(crate) runtimes: WatchedRuntimes,
     /// Allocators the author told of, for `memstats`.
     pub(crate) allocators: Allocators,
+    /// What takes CPU profiles.
+    pub(crate) cpu_engine: CpuEngine,
 }
 
 #[cfg(test)]
@@ -63,6 +66,7 @@ impl Context {
             counters: Counters::default(),
             runtimes: WatchedRuntimes::default(),
             allocators: Allocators::default(),
+            cpu_engine: CpuEngine::DEFAULT,
         }
     }
 }
@@ -148,28 +152,29 @@ pub(crate) fn answer<'a>(
     finish: &'a mut Finish,
 ) -> Pin<Box<dyn Future<Output = Result<End, Stop>> + Send + 'a>> {
     match request {
-        #[cfg(target_os = "linux")]
+        #[cfg(native_engine)]
         Request::Stack(arguments) => Box::pin(stack::collect(arguments, context, sink, finish)),
         Request::Memory(arguments) => Box::pin(memory::collect(arguments, context, sink, finish)),
         Request::Stats(arguments) => Box::pin(stats::collect(arguments, context, sink, finish)),
         Request::Version(arguments) => Box::pin(version::collect(arguments, context, sink, finish)),
-        #[cfg(target_os = "linux")]
+        #[cfg(any(native_engine, pprof_engine))]
         Request::Cpu(arguments) => Box::pin(cpu::collect(arguments, context, sink, finish)),
         Request::Trace(arguments) => Box::pin(trace::collect(arguments, context, sink, finish)),
-        #[cfg(not(target_os = "linux"))]
+        #[cfg(not(native_engine))]
         Request::Stack(_) => Box::pin(std::future::ready(Err(unsupported_here("stack").into()))),
-        #[cfg(not(target_os = "linux"))]
-        Request::Cpu(_) => Box::pin(std::future::ready(Err(unsupported_here("pprof-cpu").into()))),
+        #[cfg(not(any(native_engine, pprof_engine)))]
+        Request::Cpu(_) => Box::pin(std::future::ready(Err(context.cpu_engine.unsupported().into()))),
     }
 }
 
-/// The error of a collector that needs what only Linux has.
-#[cfg(not(target_os = "linux"))]
+/// The error of a collector that needs what only Linux has, on a processor the engine knows.
+#[cfg(not(native_engine))]
 fn unsupported_here(command: &str) -> Error {
+    let (system, processor) = (std::env::consts::OS, std::env::consts::ARCH);
     Error::new(
         Code::Unsupported,
         format!("cannot answer {command}"),
-        format!("it needs /proc, which {} does not have", std::env::consts::OS),
+        format!("it needs Linux on x86_64 or aarch64; this is {system} on {processor}"),
         "",
     )
 }

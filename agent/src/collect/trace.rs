@@ -1,19 +1,19 @@
 //! `trace`: what every thread does over time, CPU samples and the runtimes' counters, streamed while
 //! they are read.
 
-#[cfg(target_os = "linux")]
+#[cfg(native_engine)]
 mod activity;
-#[cfg(target_os = "linux")]
+#[cfg(native_engine)]
 mod linux;
-#[cfg(target_os = "linux")]
+#[cfg(native_engine)]
 mod pace;
-#[cfg(target_os = "linux")]
+#[cfg(native_engine)]
 mod runtimes;
 
-#[cfg(target_os = "linux")]
+#[cfg(native_engine)]
 pub(crate) use linux::collect;
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(native_engine))]
 pub(crate) async fn collect(
     _arguments: rgops_protocol::request::TraceRequest,
     _context: &std::sync::Arc<super::Context>,

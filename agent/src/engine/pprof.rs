@@ -36,7 +36,16 @@ const NEVER_UNWOUND: &[&str] = if cfg!(target_os = "macos") {
     &["/usr/lib/system/", "/usr/lib/dyld"]
 } else {
     // By the names the loader gives; the last ones are of glibc before 2.34, of musl and of the vdso.
-    &["/libc.so", "/libgcc_s.so", "/ld-linux", "/libpthread", "/libc-2.", "/ld-musl", "linux-vdso", "linux-gate"]
+    &[
+        "/libc.so",
+        "/libgcc_s.so",
+        "/ld-linux",
+        "/libpthread",
+        "/libc-2.",
+        "/ld-musl",
+        "linux-vdso",
+        "linux-gate",
+    ]
 };
 
 /// Objects are looked for this often, where that takes no lock.
@@ -174,8 +183,12 @@ impl Capture {
             let name = key.thread_name.get(..key.thread_name_length).unwrap_or_default();
             let name = String::from_utf8_lossy(name).into_owned();
             let next = FIRST_NUMBERED_THREAD + threads.len() as u32;
-            let thread = threads.entry((key.thread_id, name)).or_insert_with_key(|(_, name)| {
-                CpuThread { tid: next, name: name.clone(), cpu_ns: 0, weight: 0, ended: false }
+            let thread = threads.entry((key.thread_id, name)).or_insert_with_key(|(_, name)| CpuThread {
+                tid: next,
+                name: name.clone(),
+                cpu_ns: 0,
+                weight: 0,
+                ended: false,
             });
             thread.weight += u64::from(weight);
             let since = key.sample_timestamp.duration_since(self.started_at).unwrap_or_default();
@@ -194,6 +207,8 @@ impl Capture {
             unsampled_cpu_ns: process_cpu_ns
                 .saturating_sub(agent_cpu_ns)
                 .saturating_sub(period_ns.saturating_mul(weight)),
+            // As the crate has it, a tick that comes late is missed.
+            late_cpu_ns: 0,
             threads: threads.into_values().collect(),
             samples: samples.len() as u64,
             weight,

@@ -5,14 +5,14 @@ mod thread;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rgops_protocol::reply::cpu::{CpuSample, CpuTotals};
 use rgops_protocol::reply::Stack;
+use rgops_protocol::reply::cpu::{CpuSample, CpuTotals};
 use std::sync::atomic::Ordering;
 
+pub(crate) use super::Tick;
 use super::modules::Modules;
 use super::session::{self, Claim, Operation};
 use super::timers::CpuTimer;
-pub(crate) use super::Tick;
 use super::{EngineError, clock};
 use crate::procfs;
 use thread::{Armed, Ear, Finished, Sampled, Timer, look_at};

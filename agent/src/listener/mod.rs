@@ -17,7 +17,6 @@ use rgops_protocol::request::Command;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::{CpuEngine, ListenError};
 use crate::collect::Context;
 use crate::connection::{self, Gate};
 use crate::counters::Counters;
@@ -26,6 +25,7 @@ use crate::executable::Executable;
 use crate::options::Options;
 use crate::procfs;
 use crate::watched::WatchedRuntimes;
+use crate::{CpuEngine, ListenError};
 
 pub(crate) use auth::authenticate;
 pub(crate) use local::PeerUser;
@@ -100,7 +100,8 @@ pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result
         Some(number) => number::Number::new(number).map_err(|why| ListenError::Signal { number, why })?,
         None => number::Number::default(),
     };
-    if let Some((name, why)) = options.cpu_engine.and_then(|engine| Some((engine.name(), engine.missing()?))) {
+    if let Some((name, why)) = options.cpu_engine.and_then(|engine| Some((engine.name(), engine.missing()?)))
+    {
         return Err(ListenError::Engine { name, why });
     }
     let token = options.read_token()?;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuStart, CpuTotals};
+use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuStart, CpuTotals, FIRST_NUMBERED_THREAD};
 use rgops_protocol::reply::{End, Module, Note, NoteKind};
 
 use super::proto::{Function, Label, Line, Location, Mapping, Profile, Sample, ValueType};
@@ -248,7 +248,10 @@ impl CpuProfile {
             .into_iter()
             .map(|((tid, stack), weight)| {
                 let weight = i64::try_from(weight).unwrap_or(i64::MAX);
-                let mut label = vec![Label { key: tid_key, str: 0, num: i64::from(tid), num_unit: 0 }];
+                let mut label = Vec::new();
+                if tid < FIRST_NUMBERED_THREAD {
+                    label.push(Label { key: tid_key, str: 0, num: i64::from(tid), num_unit: 0 });
+                }
                 if let Some(name) = thread_names.get(&tid).filter(|name| **name != 0) {
                     label.push(Label { key: thread, str: *name, num: 0, num_unit: 0 });
                 }

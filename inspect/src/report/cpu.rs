@@ -18,6 +18,8 @@ use crate::symbols::{ModuleSymbols, file_name};
 /// How the samples compare with the CPU clocks, times in nanoseconds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Reconciliation {
+    /// The engine that took the samples; `null` when it was not said.
+    engine: Option<String>,
     /// CPU time the samples stand for.
     sampled_ns: u64,
     /// Samples, and the sum of their weights.
@@ -28,7 +30,8 @@ pub struct Reconciliation {
     process_cpu_ns: Option<u64>,
     /// Of this, the agent's own thread, which is not sampled.
     agent_cpu_ns: Option<u64>,
-    /// Of this, threads that began or ended unseen.
+    /// Of this, threads that began or ended unseen; of another engine than `native`, all that has no
+    /// samples.
     unsampled_cpu_ns: Option<u64>,
     /// Ticks due by the threads' clocks that had not come when the profile ended, times the period.
     late_cpu_ns: Option<u64>,
@@ -46,6 +49,7 @@ impl Reconciliation {
             weight.saturating_add(profile.not_kept()).saturating_mul(period)
         };
         Reconciliation {
+            engine: profile.start().map(|start| start.engine.clone()),
             sampled_ns: profile.sampled_ns(),
             samples: profile.samples(),
             weight: profile.weight(),
@@ -76,9 +80,13 @@ impl Reconciliation {
             duration(process),
             share.trim()
         );
+        let unsampled = match self.engine.as_deref() {
+            Some("pprof") => "missed by engine pprof",
+            _ => "threads too short to be seen",
+        };
         let rest = [
             (self.agent_cpu_ns, "the agent itself"),
-            (self.unsampled_cpu_ns, "threads too short to be seen"),
+            (self.unsampled_cpu_ns, unsampled),
             (self.late_cpu_ns, "ticks that came too late"),
             (self.dropped_ns, "lost samples"),
         ];

@@ -5,7 +5,8 @@ use rgops_protocol::reply::Module;
 
 /// Adds objects that are new; those known before stay unless something is in their place.
 pub(super) fn add(known: &mut Vec<Module>, now: Vec<Module>) {
-    let overlaps = |one: &Module, other: &Module| one.start_avma < other.end_avma && other.start_avma < one.end_avma;
+    let overlaps =
+        |one: &Module, other: &Module| one.start_avma < other.end_avma && other.start_avma < one.end_avma;
     known.retain(|gone| !now.iter().any(|module| overlaps(gone, module)));
     known.extend(now);
 }
