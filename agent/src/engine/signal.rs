@@ -8,16 +8,15 @@ use super::arch::Registers;
 use super::number::{self, Number};
 use super::{EngineError, session};
 
-/// The start of `siginfo_t` for SI_TIMER and SI_QUEUE on 64-bit Linux (sigaction(2)).
+/// The start of `siginfo_t` for SI_TIMER on 64-bit Linux (sigaction(2)).
 #[repr(C)]
 struct Info {
     signal: i32,
     errno: i32,
     code: i32,
     padding: i32,
-    /// Timer id, or the sender's pid.
-    from: i32,
-    /// Timer overruns, or the sender's uid.
+    timer: i32,
+    /// Ticks of the timer that were not signalled one by one.
     overrun: i32,
     value: u64,
 }
@@ -64,7 +63,6 @@ extern "C" fn handler<const ENTRY: usize>(
     let read = unsafe { &*info.cast::<Info>() };
     let tick = match read.code {
         libc::SI_TIMER => Some(Tick { value: read.value, weight: 1 + read.overrun.max(0) as u32 }),
-        libc::SI_QUEUE => Some(Tick { value: read.value, weight: 1 }),
         _ => None,
     };
     // SAFETY: this is an SA_SIGINFO handler and `context` its third argument.
@@ -263,14 +261,18 @@ fn exchange(number: Number, new: Option<&libc::sigaction>) -> io::Result<libc::s
 }
 
 /// Queues our signal for one thread (rt_tgsigqueueinfo(2)); an error when it has ended.
+///
+/// It pretends to be a timer's, because of execve(2): a signal that is pending in the thread that
+/// makes the call is still pending in the new image, which has no handler, and SIGPROF would end it.
+/// A timer's is discarded there (kernel/signal.c, flush_itimer_signals).
 pub(super) fn send(tid: u32, mark: Mark) -> io::Result<()> {
     let process = std::process::id();
     let info = Info {
         signal: mark.number.get(),
         errno: 0,
-        code: libc::SI_QUEUE,
+        code: libc::SI_TIMER,
         padding: 0,
-        from: process as i32,
+        timer: 0,
         overrun: 0,
         value: mark.value,
     };

@@ -1,7 +1,11 @@
 //! Promise 10: fork is safe. The child has no agent, removes nothing of the parent's, and may
 //! start its own.
 
-use rgops_tests::asking::connect;
+use rgops_inspect::client::Event;
+use rgops_protocol::reply::cpu::{CpuPart, CpuTotals};
+use rgops_protocol::reply::stack::StackPart;
+use rgops_protocol::request::{CpuRequest, Request, StackRequest};
+use rgops_tests::asking::{ask, connect};
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
 
@@ -51,4 +55,54 @@ fn a_child_without_an_agent_answers_for_nobody() {
     assert_eq!(target.order("close"), "closed");
     assert!(connect(&path).is_err());
     assert_eq!(directory.socket_names(), [""; 0]);
+}
+
+fn totals(parts: Vec<CpuPart>) -> CpuTotals {
+    let totals = parts.into_iter().find_map(|part| match part {
+        CpuPart::Totals(totals) => Some(totals),
+        _ => None,
+    });
+    totals.unwrap()
+}
+
+/// Timers and pending signals are not inherited (fork(2)); the handler is, and only passes on.
+#[test]
+fn a_child_forked_in_a_profile_has_no_timers_and_may_capture_itself() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    target.order("burn");
+    let path = target.listen("");
+    let request = Request::Cpu(CpuRequest { duration_ms: 600_000, hz: 999 });
+    let mut answer = connect(&path).unwrap().ask(&request).unwrap();
+    while !matches!(answer.next_event().unwrap(), Event::Progress(_)) {}
+
+    let child = target.order("fork listen");
+    let (child, listening) = child.split_once(' ').unwrap();
+    let childs = listening.strip_prefix("listening ").unwrap_or_else(|| panic!("{listening}")).trim();
+    assert_eq!(target.line(), format!("forked {child}"));
+    let timers = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/timers")).unwrap();
+    assert_eq!(timers(child), "");
+    assert_ne!(timers(&target.pid().to_string()), "", "the parent's profile runs");
+    // One that is not ours: by default it would end the child, but the inherited handler has it.
+    let pid: libc::pid_t = child.parse().unwrap();
+    // SAFETY: sends a signal to the target's child, which lives as long as the target.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGPROF) }, 0);
+
+    // Its own captures work while the parent's goes on.
+    let stack = Request::Stack(StackRequest { max_depth: 64 });
+    let dump = ask::<StackPart>(childs, &stack).unwrap();
+    dump.end.unwrap();
+    let Some(StackPart::Summary(summary)) = dump.parts.last() else { panic!("no summary") };
+    assert_eq!((summary.threads, summary.captured), (2, 2), "its main thread and its agent's");
+    let profile = ask::<CpuPart>(childs, &Request::Cpu(CpuRequest { duration_ms: 100, hz: 999 })).unwrap();
+    profile.end.unwrap();
+    assert_eq!(totals(profile.parts).timer_failures, 0);
+    assert_eq!(timers(child), "");
+    assert_ne!(timers(&target.pid().to_string()), "", "the parent's profile still runs");
+
+    answer.finisher().finish();
+    let profile = answer.collect::<CpuPart>(&mut |_| {});
+    profile.end.unwrap();
+    let totals = totals(profile.parts);
+    assert!(totals.weight > 0 && totals.foreign_signals == 0, "{totals:?}");
 }
