@@ -55,9 +55,13 @@ fn circumstances() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = file("/proc/sys/kernel/osrelease");
     let load = file("/proc/loadavg");
+    // Field 19 of proc_pid_stat(5), the 17th behind the name.
+    let stat = file("/proc/self/stat");
+    let nice = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(16)).unwrap_or("0");
+    let nice = if nice == "0" { String::new() } else { format!(", at nice {nice}") };
     format!(
         "Measured on {} by `benches/engine.sh`: {model}, {cores} CPUs{virtual_machine}, Linux {}, {}, \
-         `pprof` 0.15, {}, {}; load average at the end {}. Read the ratios: everything in a table was \
+         `pprof` 0.15, {}, {}; load average at the end {}{nice}. Read the ratios: everything in a table was \
          measured in turns, in the same run.",
         first_line("date", &["-u", "+%Y-%m-%d"]),
         kernel.trim(),

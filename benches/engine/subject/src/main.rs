@@ -4,7 +4,7 @@
 //! built with (the agent's is started by whoever drives us, from outside); `learn` finds out what
 //! that engine takes for a signal of its own; `cost DEPTH SIGNALS warm|cold` answers with nanoseconds
 //! of CPU time a signal; `work UNITS` does a fixed piece of work on two threads and answers with its
-//! CPU time; `split` starts threads with known shares of CPU and `clocks` tells what they used.
+//! CPU time, beside those that `sleepers COUNT` adds; `split` starts threads with known shares of CPU and `clocks` tells what they used.
 
 mod engine;
 mod signals;
@@ -44,6 +44,7 @@ fn main() -> io::Result<()> {
                 ns.map(|ns| format!("{ns:.1}"))
             }
             ["work", units] => workers.work(number(units)?).map(|ns| ns.to_string()),
+            ["sleepers", count] => work::add_sleepers(number(count)?).map(|()| "ok".to_owned()),
             ["split"] => Split::start().map(|started| {
                 split = Some(started);
                 "ok".to_owned()

@@ -71,6 +71,18 @@ fn work(units: u64) -> u64 {
     sum
 }
 
+/// Starts threads that sleep for ever.
+pub fn add_sleepers(count: u64) -> io::Result<()> {
+    for _ in 0..count {
+        thread::Builder::new().stack_size(64 * 1024).spawn(|| {
+            loop {
+                thread::park();
+            }
+        })?;
+    }
+    Ok(())
+}
+
 /// Uses so many nanoseconds of CPU time.
 pub fn burn_ns(ns: u64) {
     let before = thread_cpu_ns();
