@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuStart, CpuTotals};
-use rgops_protocol::reply::{End, Note, NoteKind, Progress};
+use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::CpuRequest;
 
 use super::{Context, Finish, Sink, Stop};
@@ -95,17 +95,20 @@ pub(crate) async fn collect(
 }
 
 async fn send(tick: Tick, sink: &Sink) -> Result<(), Stop> {
-    if let Some(mut modules) = tick.modules {
-        modules.truncate(MODULES_PER_PACKET);
-        sink.data(&CpuPart::Modules(modules)).await?;
-    }
+    send_modules(tick.modules, sink).await?;
     let mut samples: Vec<CpuSample> = tick.samples;
     while !samples.is_empty() {
         let rest = samples.split_off(samples.len().min(SAMPLES_PER_PACKET));
         sink.data(&CpuPart::Samples(samples)).await?;
         samples = rest;
     }
-    Ok(())
+    send_modules(tick.modules_after, sink).await
+}
+
+async fn send_modules(modules: Option<Vec<Module>>, sink: &Sink) -> Result<(), Stop> {
+    let Some(mut modules) = modules else { return Ok(()) };
+    modules.truncate(MODULES_PER_PACKET);
+    sink.data(&CpuPart::Modules(modules)).await
 }
 
 /// Threads are listed with the totals; a program with very many has those with the least CPU summed.

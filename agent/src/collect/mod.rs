@@ -4,6 +4,8 @@
 
 #[cfg(any(native_engine, pprof_engine))]
 pub(crate) mod cpu;
+#[cfg(native_engine)]
+mod frame_pointers;
 pub(crate) mod memory;
 #[cfg(native_engine)]
 pub(crate) mod stack;

@@ -7,6 +7,7 @@ use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary, ThreadStack
 use rgops_protocol::reply::{End, Module, Note, NoteKind, StackEnd};
 use rgops_protocol::request::StackRequest;
 
+use super::frame_pointers::FramePointers;
 use super::{Context, Finish, Sink, Stop};
 use crate::engine::{dump, number};
 
@@ -30,7 +31,11 @@ pub(crate) async fn collect(
             thread.stack.end = StackEnd::DepthLimit;
         }
     }
-    let notes = notes(&dump);
+    let mut notes = notes(&dump);
+    let mut by_frame_pointer = FramePointers::default();
+    by_frame_pointer.set_modules(&dump.modules);
+    dump.threads.iter().for_each(|thread| by_frame_pointer.look_at(&thread.stack.frames));
+    notes.extend(by_frame_pointer.note("stacks"));
     let captured =
         dump.threads.iter().filter(|thread| !matches!(thread.capture, Capture::Failed { .. })).count();
     let summary = StackSummary {

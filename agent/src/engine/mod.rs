@@ -77,6 +77,8 @@ pub(crate) struct Tick {
     pub(crate) samples: Vec<CpuSample>,
     /// The modules, when they changed or this is the first tick; they hold for `samples`.
     pub(crate) modules: Option<Vec<Module>>,
+    /// And those that hold for the samples of the next ticks, when they are others.
+    pub(crate) modules_after: Option<Vec<Module>>,
 }
 
 /// Why the engine cannot run.

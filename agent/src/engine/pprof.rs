@@ -121,7 +121,7 @@ impl PprofSampler {
         let ended = aside(move || Ok((capture.end(period_ns, agent_cpu_ns)?, objects::list()))).await??;
         let ((samples, totals), now) = ended;
         objects::add(&mut self.objects, now);
-        Ok((Tick { samples, modules: Some(std::mem::take(&mut self.objects)) }, totals))
+        Ok((Tick { samples, modules: Some(std::mem::take(&mut self.objects)), modules_after: None }, totals))
     }
 }
 

@@ -5,8 +5,8 @@ mod thread;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rgops_protocol::reply::Stack;
 use rgops_protocol::reply::cpu::{CpuSample, CpuTotals};
+use rgops_protocol::reply::{Stack, StackEnd};
 use std::sync::atomic::Ordering;
 
 pub(crate) use super::Tick;
@@ -21,8 +21,10 @@ use thread::{Armed, Ear, Finished, Sampled, Timer, look_at};
 const SCAN_INTERVAL: Duration = Duration::from_millis(50);
 /// A scan may take one part in so many of the time: with 8000 threads it takes 10 ms.
 const SCAN_SHARE: u32 = 20;
-/// Loaded and unloaded objects are looked for this often, and at once when an address is unknown.
+/// Loaded and unloaded objects are looked for at least this often, and at each tick when that takes
+/// no more than one part in so many of the time.
 const MODULES_INTERVAL: Duration = Duration::from_secs(1);
+const MODULES_SHARE: u32 = 500;
 /// Words of the ring: 2 MiB, of which only what is used is taken from the system.
 const RING_WORDS: usize = 1 << 18;
 /// And at least so many for each CPU: 50 signals (a tick at 1000 a second) of 100 frames.
@@ -44,6 +46,10 @@ pub(crate) struct CpuSampler {
     modules_read: Instant,
     /// How long unknown addresses do not make us read the modules again.
     modules_pause: Duration,
+    /// And when they are read again without any.
+    modules_due: Duration,
+    /// Samples in code that was replaced by other code before it could be told which was which.
+    replaced: u64,
     modules_sent: bool,
     samples: u64,
     weight: u64,
@@ -77,6 +83,8 @@ impl CpuSampler {
             scan_due: now,
             modules_read: now,
             modules_pause: Duration::ZERO,
+            modules_due: Duration::ZERO,
+            replaced: 0,
             modules_sent: false,
             samples: 0,
             weight: 0,
@@ -116,21 +124,33 @@ impl CpuSampler {
             // Unreadable for a moment: the next scan makes up for it.
             let _ = self.scan();
         }
-        let mut modules = (!self.modules_sent).then(|| self.operation.module_list());
+        let modules = (!self.modules_sent).then(|| self.operation.module_list());
         self.modules_sent = true;
-        let is_due = self.modules_read.elapsed() >= MODULES_INTERVAL;
-        if is_due || self.modules_read.elapsed() >= self.modules_pause && self.operation.take_stale() {
-            let began = Instant::now();
-            let new = self.operation.refresh_modules();
-            self.modules_read = Instant::now();
-            // Code made at run time stays unknown: then the list is read less and less often.
-            self.modules_pause = match new {
-                Some(_) => began.elapsed() * SCAN_SHARE,
-                None => (2 * self.modules_pause).max(SCAN_INTERVAL).min(MODULES_INTERVAL),
-            };
-            modules = new.or(modules);
+        let is_due = self.modules_read.elapsed() >= self.modules_due;
+        if !is_due && (self.modules_read.elapsed() < self.modules_pause || !self.operation.take_stale()) {
+            return Tick { samples: self.drain(), modules, modules_after: None };
         }
-        Tick { samples: self.drain(), modules }
+        let began = Instant::now();
+        let new = self.operation.refresh_modules();
+        self.modules_read = Instant::now();
+        self.modules_due = (began.elapsed() * MODULES_SHARE).min(MODULES_INTERVAL);
+        // Code made at run time stays unknown: then the list is read less and less often.
+        self.modules_pause = match new {
+            Some(_) => began.elapsed() * SCAN_SHARE,
+            None => (2 * self.modules_pause).max(SCAN_INTERVAL).min(MODULES_INTERVAL),
+        };
+        let mut samples = self.drain();
+        let Some(new) = new else { return Tick { samples, modules, modules_after: None } };
+        for sample in &mut samples {
+            let is_replaced = |frame: &u64| new.replaced.iter().any(|range| range.contains(frame));
+            // Neither its module nor its callers are certain.
+            if let Some(at) = sample.stack.frames.iter().position(is_replaced) {
+                sample.stack.frames.truncate(at + 1);
+                self.replaced += u64::from(sample.stack.end != StackEnd::Lost);
+                sample.stack.end = StackEnd::Lost;
+            }
+        }
+        Tick { samples, modules: Some(new.until_now), modules_after: Some(new.from_now) }
     }
 
     /// Ends sampling. The last samples come with the totals.
@@ -170,7 +190,7 @@ impl CpuSampler {
             dropped_ring: count(&losses.ring),
             dropped_cache: count(&losses.cache),
             truncated: count(&losses.truncated),
-            lost_walks: count(&losses.lost_walks),
+            lost_walks: count(&losses.lost_walks) + self.replaced,
             foreign_signals: count(&losses.foreign),
             timer_failures: self.timer_failures,
         };

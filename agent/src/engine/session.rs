@@ -48,10 +48,57 @@ pub(super) struct Session {
     /// Marks our signals: random, so that nobody else's is taken for ours.
     magic: u32,
     ring: Ring,
-    modules: AtomicPtr<Modules>,
-    places: Box<[Place]>,
+    published: AtomicPtr<Published>,
     stale: AtomicBool,
     losses: Losses,
+}
+
+/// A module list, and the caches that are filled with its rules.
+///
+/// A cache serves one list only. framehop tells lists apart by a counter of 16 bits, which every
+/// module added moves on, in this operation or elsewhere in the program: after 65,536 of them rules of
+/// another list would be taken for this one's (the test `a_cache_is_wrong_after_65536_modules`).
+struct Published {
+    modules: Modules,
+    places: Box<[Place]>,
+}
+
+impl Published {
+    fn new(modules: Modules) -> *mut Published {
+        let places = (2 * cpus()).clamp(PLACES, MAX_PLACES);
+        let place = || Place { taken: AtomicBool::new(false), workspace: UnsafeCell::new(Workspace::new()) };
+        Box::into_raw(Box::new(Published { modules, places: (0..places).map(|_| place()).collect() }))
+    }
+}
+
+/// What a new reading of the modules brought.
+pub(super) struct Refreshed {
+    /// For the samples taken up to now: what is loaded, and what was. Without those of which one took
+    /// the place of the other: nobody knows when.
+    pub(super) until_now: Vec<Module>,
+    /// Where these are.
+    pub(super) replaced: Vec<std::ops::Range<u64>>,
+    /// For the samples taken from now on.
+    pub(super) from_now: Vec<Module>,
+}
+
+impl Refreshed {
+    fn new(old: &[Module], new: &[Module]) -> Refreshed {
+        let is_replaced = |module: &Module, others: &[Module]| {
+            let overlaps =
+                |other: &Module| other.start_avma < module.end_avma && module.start_avma < other.end_avma;
+            others.iter().any(|other| other != module && overlaps(other))
+        };
+        let gone = old.iter().filter(|module| !new.contains(module));
+        let (lost, apart): (Vec<&Module>, Vec<&Module>) = gone.partition(|module| is_replaced(module, new));
+        let (taken, kept): (Vec<&Module>, Vec<&Module>) =
+            new.iter().partition(|module| is_replaced(module, old));
+        Refreshed {
+            until_now: kept.into_iter().chain(apart.iter().copied()).cloned().collect(),
+            replaced: lost.iter().chain(&taken).map(|module| module.start_avma..module.end_avma).collect(),
+            from_now: new.iter().chain(apart).cloned().collect(),
+        }
+    }
 }
 
 /// Room for one handler to unwind in.
@@ -112,7 +159,7 @@ pub(super) struct Operation {
     number: Number,
     installed: Option<signal::Installed>,
     /// Module lists that a handler may still be reading.
-    retired: Vec<*mut Modules>,
+    retired: Vec<*mut Published>,
     _claim: Claim,
 }
 
@@ -125,14 +172,11 @@ impl Operation {
     pub(super) fn begin(claim: Claim, modules: Modules, ring_words: usize) -> Result<Operation, EngineError> {
         let mut magic = [0; 4];
         getrandom::fill(&mut magic).map_err(|error| EngineError::Random(error.to_string()))?;
-        let places = (2 * cpus()).clamp(PLACES, MAX_PLACES);
-        let place = || Place { taken: AtomicBool::new(false), workspace: UnsafeCell::new(Workspace::new()) };
         let session = Session {
             // Never the upper half of a pointer somebody else's timer carries, nor 0.
             magic: u32::from_ne_bytes(magic) | 0x8000_0001,
             ring: Ring::with_words(ring_words).map_err(EngineError::Memory)?,
-            modules: AtomicPtr::new(Box::into_raw(Box::new(modules))),
-            places: (0..places).map(|_| place()).collect(),
+            published: AtomicPtr::new(Published::new(modules)),
             stale: AtomicBool::new(false),
             losses: Losses::default(),
         };
@@ -154,7 +198,7 @@ impl Operation {
 
     pub(super) fn modules(&self) -> &Modules {
         // SAFETY: never null after `begin`; replaced and freed by `&mut self` methods only.
-        unsafe { &*self.session().modules.load(Ordering::SeqCst) }
+        unsafe { &(*self.session().published.load(Ordering::SeqCst)).modules }
     }
 
     /// What a signal for `tid` must be.
@@ -180,20 +224,15 @@ impl Operation {
         self.session().stale.swap(false, Ordering::Relaxed)
     }
 
-    /// Reads the modules again if objects were loaded or unloaded; the new list if so. What was
-    /// unloaded since is in it too, for samples taken before: unless something is in its place.
-    pub(super) fn refresh_modules(&mut self) -> Option<Vec<Module>> {
+    /// Reads the modules again, and says what changed if objects were loaded or unloaded.
+    pub(super) fn refresh_modules(&mut self) -> Option<Refreshed> {
         // Unreadable maps: the old list still serves.
         let new = self.modules().refreshed().ok().flatten();
         let list = new.map(|new| {
-            let is_apart = |gone: &&Module| {
-                new.list.iter().all(|one| one.end_avma <= gone.start_avma || gone.end_avma <= one.start_avma)
-            };
-            let gone = self.modules().list.iter().filter(is_apart);
-            let list = new.list.iter().chain(gone).cloned().collect();
-            let old = self.session().modules.swap(Box::into_raw(Box::new(new)), Ordering::SeqCst);
+            let refreshed = Refreshed::new(&self.modules().list, &new.list);
+            let old = self.session().published.swap(Published::new(new), Ordering::SeqCst);
             self.retired.push(old);
-            list
+            refreshed
         });
         if !self.retired.is_empty() && INSIDE.load(Ordering::SeqCst) == 0 {
             self.free_retired();
@@ -203,10 +242,10 @@ impl Operation {
 
     /// Frees retired lists. No handler may be inside, or have been since they were retired.
     fn free_retired(&mut self) {
-        for modules in self.retired.drain(..) {
+        for published in self.retired.drain(..) {
             // SAFETY: it came from `Box::into_raw`, was swapped out, and `INSIDE` was 0 after that:
             // every handler that could have loaded it has left (the engine's documentation).
-            drop(unsafe { Box::from_raw(modules) });
+            drop(unsafe { Box::from_raw(published) });
         }
     }
 
@@ -243,7 +282,7 @@ impl Drop for Operation {
         // `Box::into_raw` and are freed once, here.
         unsafe {
             let session = Box::from_raw(self.session);
-            drop(Box::from_raw(session.modules.load(Ordering::SeqCst)));
+            drop(Box::from_raw(session.published.load(Ordering::SeqCst)));
         }
     }
 }
@@ -280,14 +319,14 @@ impl Session {
             self.record(tick, &[registers.pc], StackEnd::Lost);
             return;
         }
+        // SAFETY: never null while the session is published; not freed while `INSIDE` is raised.
+        let Published { modules, places } = unsafe { &*self.published.load(Ordering::SeqCst) };
         let first = tick.tid() as usize;
-        let mut places = (0..self.places.len()).map(|at| &self.places[(first + at) % self.places.len()]);
+        let mut places = (0..places.len()).map(|at| &places[(first + at) % places.len()]);
         let Some(place) = places.find(|place| place.take()) else {
             self.losses.cache.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
             return;
         };
-        // SAFETY: never null while the session is published; not freed while `INSIDE` is raised.
-        let modules = unsafe { &*self.modules.load(Ordering::SeqCst) };
         // SAFETY: we took the place (above), so nobody else has a reference to its workspace.
         let workspace = unsafe { &mut *place.workspace.get() };
         let frames = unwind::walk(registers, modules, workspace);
@@ -309,5 +348,32 @@ impl Session {
         if !self.ring.push(record, addresses) {
             self.losses.ring.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn module(path: &str, start_avma: u64) -> Module {
+        Module {
+            path: path.to_owned(),
+            build_id: Vec::new(),
+            start_avma,
+            end_avma: start_avma + 10,
+            bias: start_avma,
+            has_unwind_data: true,
+        }
+    }
+
+    #[test]
+    fn a_module_in_the_place_of_another_is_certain_from_now_on_only() {
+        let old = [module("stays", 10), module("goes", 20), module("former", 30)];
+        let new = [module("stays", 10), module("latter", 35), module("comes", 50)];
+        let refreshed = Refreshed::new(&old, &new);
+        let names = |modules: &[Module]| modules.iter().map(|one| one.path.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&refreshed.until_now), ["stays", "comes", "goes"]);
+        assert_eq!(refreshed.replaced, [30..40, 35..45]);
+        assert_eq!(names(&refreshed.from_now), ["stays", "latter", "comes", "goes"]);
     }
 }

@@ -141,4 +141,31 @@ mod tests {
         eprintln!("root, limit, lost: {frames:?}");
         assert!(frames.iter().sum::<u64>() == 50_000 && frames[StackEnd::Lost as usize] > 0);
     }
+
+    /// What framehop does by itself, and why every module list has caches of its own: the unwinder made
+    /// 65,536 generations later takes the rules of the former for its own.
+    #[test]
+    fn a_cache_is_wrong_after_65536_modules() {
+        let hits = |unwinder: &arch::Unwinder, cache: &mut Cache| {
+            let here = Registers::here();
+            let frame = FrameAddress::from_instruction_pointer(here.pc);
+            let mut memory = StackMemory::above(here.sp);
+            let mut read = |address| memory.read(address);
+            let before = cache.stats().hits();
+            let _ = unwinder.unwind_frame(frame, &mut here.for_unwinding(), cache, &mut read);
+            cache.stats().hits() - before
+        };
+        // Other tests of this process move the counter on as well: then another attempt is needed.
+        let is_mixed_up = (0..50).any(|_| {
+            let modules = Modules::read(None).unwrap();
+            let mut cache = Cache::new_in();
+            assert_eq!(hits(&modules.unwinder, &mut cache), 0);
+            for _ in 0..65_535 {
+                arch::Unwinder::new();
+            }
+            // It has no modules, so it cannot have rules.
+            hits(&arch::Unwinder::new(), &mut cache) > 0
+        });
+        assert!(is_mixed_up, "framehop tells lists apart by more than 16 bits now");
+    }
 }

@@ -11,12 +11,15 @@ use crate::engine::Tick;
 #[cfg(pprof_engine)]
 use crate::engine::pprof::PprofSampler;
 #[cfg(native_engine)]
-use crate::engine::{number, sampler::CpuSampler};
+use crate::{
+    collect::frame_pointers::FramePointers,
+    engine::{number, sampler::CpuSampler},
+};
 
 /// A running sampler. Dropping it gives everything back.
 pub(super) enum Sampling {
     #[cfg(native_engine)]
-    Native(Box<CpuSampler>),
+    Native(Box<CpuSampler>, FramePointers),
     #[cfg(pprof_engine)]
     Pprof(Box<PprofSampler>),
 }
@@ -34,7 +37,8 @@ impl Sampling {
     pub(super) async fn start(engine: CpuEngine, hz: u32) -> Result<Sampling, Error> {
         let started = match engine {
             #[cfg(native_engine)]
-            CpuEngine::Native => CpuSampler::start(hz).map(|sampler| Sampling::Native(Box::new(sampler))),
+            CpuEngine::Native => CpuSampler::start(hz)
+                .map(|sampler| Sampling::Native(Box::new(sampler), FramePointers::default())),
             #[cfg(pprof_engine)]
             CpuEngine::Pprof => {
                 PprofSampler::start(hz).await.map(|sampler| Sampling::Pprof(Box::new(sampler)))
@@ -49,7 +53,7 @@ impl Sampling {
     pub(super) fn period_ns(&self) -> u64 {
         match self {
             #[cfg(native_engine)]
-            Sampling::Native(sampler) => sampler.period_ns(),
+            Sampling::Native(sampler, _) => sampler.period_ns(),
             #[cfg(pprof_engine)]
             Sampling::Pprof(sampler) => sampler.period_ns(),
         }
@@ -59,7 +63,7 @@ impl Sampling {
     pub(super) fn taken_over(&self) -> Option<String> {
         let (is_undisturbed, signal) = match self {
             #[cfg(native_engine)]
-            Sampling::Native(sampler) => (sampler.is_undisturbed(), number::chosen().to_string()),
+            Sampling::Native(sampler, _) => (sampler.is_undisturbed(), number::chosen().to_string()),
             #[cfg(pprof_engine)]
             Sampling::Pprof(sampler) => (sampler.is_undisturbed(), "SIGPROF".to_owned()),
         };
@@ -70,7 +74,11 @@ impl Sampling {
     pub(super) fn tick(&mut self) -> Tick {
         match self {
             #[cfg(native_engine)]
-            Sampling::Native(sampler) => sampler.tick(),
+            Sampling::Native(sampler, by_frame_pointer) => {
+                let tick = sampler.tick();
+                by_frame_pointer.look_at_tick(&tick);
+                tick
+            }
             #[cfg(pprof_engine)]
             Sampling::Pprof(sampler) => {
                 sampler.tick();
@@ -82,11 +90,14 @@ impl Sampling {
     pub(super) async fn stop(self) -> Result<Ended, Error> {
         match self {
             #[cfg(native_engine)]
-            Sampling::Native(sampler) => {
+            Sampling::Native(sampler, mut by_frame_pointer) => {
                 let period_ns = sampler.period_ns();
                 let (samples, totals) = sampler.stop();
-                let notes = super::notes(&totals, period_ns);
-                Ok(Ended { rest: Tick { samples, modules: None }, totals, notes })
+                let rest = Tick { samples, modules: None, modules_after: None };
+                by_frame_pointer.look_at_tick(&rest);
+                let mut notes = super::notes(&totals, period_ns);
+                notes.extend(by_frame_pointer.note("samples"));
+                Ok(Ended { rest, totals, notes })
             }
             #[cfg(pprof_engine)]
             Sampling::Pprof(sampler) => {

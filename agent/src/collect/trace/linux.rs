@@ -289,13 +289,17 @@ impl<'s> Trace<'s> {
 
     async fn send_samples(&mut self, tick: Tick) -> Result<(), Stop> {
         let sampler_ns = self.sampler.as_ref().map_or(self.start_ns, CpuSampler::started_ns);
-        if let Some(mut modules) = tick.modules {
-            let fitting = fitting(&modules);
-            self.modules_left_out = self.modules_left_out.max((modules.len() - fitting) as u64);
-            modules.truncate(fitting);
-            self.sink.data(&TracePart::Modules(modules)).await?;
-        }
-        self.send_samples_of(tick.samples, sampler_ns).await
+        self.send_modules(tick.modules).await?;
+        self.send_samples_of(tick.samples, sampler_ns).await?;
+        self.send_modules(tick.modules_after).await
+    }
+
+    async fn send_modules(&mut self, modules: Option<Vec<Module>>) -> Result<(), Stop> {
+        let Some(mut modules) = modules else { return Ok(()) };
+        let fitting = fitting(&modules);
+        self.modules_left_out = self.modules_left_out.max((modules.len() - fitting) as u64);
+        modules.truncate(fitting);
+        self.sink.data(&TracePart::Modules(modules)).await
     }
 
     /// Samples count from the sampler's start, which is a little before the trace's.

@@ -56,7 +56,7 @@ fn profile(hz: u32, mut until: impl FnMut(&CpuSampler) -> bool) -> Profile {
     while !until(&sampler) {
         let tick = sampler.tick();
         samples.extend(tick.samples);
-        for module in tick.modules.into_iter().flatten() {
+        for module in tick.modules.into_iter().chain(tick.modules_after).flatten() {
             modules.insert(module.start_avma, module);
         }
         std::thread::sleep(Duration::from_millis(20));
