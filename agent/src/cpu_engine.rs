@@ -16,20 +16,24 @@ pub enum CpuEngine {
     /// The [`pprof`](https://docs.rs/pprof) crate, version 0.15, behind the cargo feature
     /// `engine-pprof`. Linux and macOS. Only for where there is nothing better, and for comparisons:
     ///
-    /// * **It can crash or stop the program.** Its handler unwinds with libgcc or libunwind, which is
-    ///   not made for signal handlers ([pprof-rs #36], [#75], [#203]): bare, it ended 13 of 13
-    ///   programs of a torture test within a minute. Here, code of the C library and libgcc is never
-    ///   unwound from, which ended that on glibc, but cannot help a statically linked program.
-    /// * **It loses most of a busy program's CPU time.** There is one timer for the process and
-    ///   one lock for all samples; whoever finds that taken drops its sample. What is lost is in the
-    ///   profile, as CPU time without samples.
+    /// * **It can crash or stop the program.** Its handler unwinds with libgcc or libunwind, which are
+    ///   not made for signal handlers ([pprof-rs #36], [#75], [#203]), and keeps several copies of a
+    ///   stack, 4 KB each, on the stack of the thread it interrupts. Bare, it ended 13 of 13 runs of a
+    ///   torture test within a minute. Here, code of the C library and libgcc is never unwound
+    ///   from: with that no run crashed so far. It cannot help a statically linked program.
+    /// * **It loses most of a busy program's CPU time**: there is one timer for the process, one
+    ///   lock for all samples, and whoever finds that taken drops its sample. In the torture test
+    ///   half of the CPU time had samples at 100 Hz, a tenth at 999 Hz and a hundredth at 10,000 Hz.
+    ///   What is lost is in the profile as CPU time without samples; weights are not scaled up.
     /// * **Lines are approximate**: stacks through the same functions are merged, under the lines of
-    ///   the first. Threads have names, but not their kernel ids. Samples come at the profile's end.
-    ///   Whether a stack reached its root is not known.
-    /// * **It keeps what it took**: the first profile leaves about 70 MB of memory, a descriptor and a
-    ///   file in `$TMPDIR` behind, until the program ends.
-    /// * It always uses SIGPROF and ITIMER_PROF. A program that has a use of its own for either
-    ///   is refused a profile.
+    ///   the first. Threads have names (on macOS: numbers), but not their kernel ids. Samples come
+    ///   when the profile ends. Whether a stack reached its root is not known.
+    /// * **It keeps what it took**: the first profile leaves 130 MB of memory, a descriptor, and a
+    ///   file in `$TMPDIR` that stays behind when the program ends. Each profile begins with reading
+    ///   the program's debug data, which takes CPU time and the loader's lock.
+    /// * It always uses SIGPROF and ITIMER_PROF, whatever [`Options::signal`](crate::Options::signal)
+    ///   says. A program that has a use of its own for either, or profiles itself by this crate, is
+    ///   refused a profile. A program cannot have another version of the crate linked as well.
     ///
     /// [pprof-rs #36]: https://github.com/tikv/pprof-rs/issues/36
     /// [#75]: https://github.com/tikv/pprof-rs/issues/75

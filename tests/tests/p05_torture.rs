@@ -4,12 +4,18 @@
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(feature = "engine-pprof")]
+#[path = "p05_torture/engine_pprof.rs"]
+mod engine_pprof;
+
 use std::ffi::CString;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rgops_agent::Options;
 use rgops_protocol::reply::cpu::{CpuPart, CpuTotals};
 use rgops_protocol::reply::stack::StackPart;
 use rgops_protocol::request::{CpuRequest, Request, StackRequest};
@@ -34,7 +40,7 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 #[test]
 fn no_rate_and_no_work_make_it_crash_hang_or_lose_time() {
-    let seconds: u64 = std::env::var("RGOPS_TORTURE_SECONDS").map_or(3, |text| text.parse().unwrap());
+    let seconds = seconds(3);
     let _plugins = Plugins::build();
     let mut target = Itself::start("target");
     for hz in [100, 999, 10_000] {
@@ -77,6 +83,11 @@ fn no_rate_and_no_work_make_it_crash_hang_or_lose_time() {
     assert!(done.iter().all(|(_, rounds)| *rounds > 3), "a thread hung: {done:?}");
 }
 
+/// How long at each rate.
+fn seconds(usual: u64) -> u64 {
+    std::env::var("RGOPS_TORTURE_SECONDS").map_or(usual, |text| text.parse().unwrap())
+}
+
 fn profile(target: &Itself, hz: u32, seconds: u64) -> CpuTotals {
     let request = CpuRequest { duration_ms: seconds * 1000, hz };
     let collected = target.ask::<CpuPart>(&Request::Cpu(request)).unwrap();
@@ -106,9 +117,13 @@ fn dump(target: &Itself) {
 #[test]
 #[ignore = "started by the other test"]
 fn target() {
-    if !itself::is_target() {
-        return;
+    if itself::is_target() {
+        torture(Options::default());
     }
+}
+
+/// The target's side: works until it is told to end.
+fn torture(options: Options) {
     std::panic::set_hook(Box::new(|_| {}));
     static DONE: [AtomicU64; WORKS.len()] = [const { AtomicU64::new(0) }; WORKS.len()];
     let mut threads = Vec::new();
@@ -122,7 +137,7 @@ fn target() {
             threads.push(std::thread::Builder::new().name(name.into()).spawn(run).unwrap());
         }
     }
-    itself::listen_until_told();
+    itself::listen_with(options);
     STOP.store(true, Ordering::Relaxed);
     for thread in threads {
         thread.join().unwrap();
@@ -229,8 +244,8 @@ fn load_and_unload(round: u64) {
     }
 }
 
-/// Four libraries of the same code, made by rustc; removed when dropped.
-struct Plugins;
+/// Four libraries of the same code, made by rustc; removed when dropped. One test has them at a time.
+struct Plugins(#[expect(dead_code, reason = "held for its drop")] MutexGuard<'static, ()>);
 
 impl Plugins {
     const SOURCE: &str = r#"
@@ -257,6 +272,8 @@ impl Plugins {
     }
 
     fn build() -> Plugins {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         std::fs::create_dir_all(Plugins::directory()).unwrap();
         let source = Plugins::directory().join("plugin.rs");
         std::fs::write(&source, Plugins::SOURCE).unwrap();
@@ -270,7 +287,7 @@ impl Plugins {
         for number in 1..4 {
             std::fs::copy(Plugins::path(0), Plugins::path(number)).unwrap();
         }
-        Plugins
+        Plugins(alone)
     }
 }
 

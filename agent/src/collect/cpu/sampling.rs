@@ -122,7 +122,7 @@ fn pprof_notes(totals: &CpuTotals) -> Vec<Note> {
             NoteKind::Missing,
             "ms of CPU time",
             unsampled_ms,
-            "of engine pprof's samples: it was in the C library or libgcc, or another thread's was being stored",
+            "engine pprof has no samples of it: the kernel merged ticks, it was in the C library or libgcc, or another sample was being stored",
         ),
         (NoteKind::Truncated, "samples", totals.truncated, "their stacks are deeper than the limit"),
         (
