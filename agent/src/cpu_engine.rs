@@ -14,7 +14,7 @@ pub enum CpuEngine {
     /// and aarch64.
     Native,
     /// The [`pprof`](https://docs.rs/pprof) crate, version 0.15, behind the cargo feature
-    /// `engine-pprof`. Linux and macOS. Only for where there is nothing better, and for comparisons:
+    /// `engine-pprof`. Linux and macOS. Measured in docs/ENGINES.md. Only for where there is nothing better, and for comparisons:
     ///
     /// * **It can crash or stop the program.** Its handler unwinds with libgcc or libunwind, which are
     ///   not made for signal handlers ([pprof-rs #36], [#75], [#203]), and keeps several copies of a
