@@ -25,6 +25,8 @@ pub(super) struct Object {
     /// `.eh_frame_hdr` and `.eh_frame`, the latter to the end of its segment.
     pub(super) unwind: Option<(Range<u64>, Range<u64>)>,
     pub(super) build_id: Vec<u8>,
+    /// Where the build-id is, if there is one.
+    pub(super) build_id_svma: u64,
 }
 
 /// One program header.
@@ -116,9 +118,12 @@ impl Object {
         let build_id = segments.iter().filter(|segment| segment.kind == PT_NOTE).find_map(|note| {
             let mut bytes = vec![0; note.file_size.min(MAX_NOTE_BYTES) as usize];
             copy(bias.wrapping_add(note.svma), &mut bytes).ok()?;
-            build_id(&bytes)
+            let id = build_id(&bytes)?;
+            let at = bytes.windows(id.len()).position(|window| window == id)?;
+            Some((id, note.svma.wrapping_add(at as u64)))
         });
-        Ok(Object { header_svma, code, unwind, build_id: build_id.unwrap_or_default() })
+        let (build_id, build_id_svma) = build_id.unwrap_or_default();
+        Ok(Object { header_svma, code, unwind, build_id, build_id_svma })
     }
 }
 

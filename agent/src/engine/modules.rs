@@ -71,6 +71,8 @@ pub(super) struct Modules {
     pub(super) list: Vec<Module>,
     sections: Vec<UnwindSections>,
     keys: Vec<Key>,
+    /// Where objects that may be unloaded have the beginnings of their build-ids.
+    fingerprints: Vec<(u64, [u8; 8])>,
     /// Copies, to be taken over by the next list.
     copies: HashMap<Key, (UnwindData, UnwindData)>,
 }
@@ -95,6 +97,7 @@ impl Modules {
             list: Vec::new(),
             sections: Vec::new(),
             keys: Vec::new(),
+            fingerprints: Vec::new(),
             copies: HashMap::new(),
         };
         for key in &keys {
@@ -145,6 +148,9 @@ impl Modules {
         if avma.is_empty() {
             return;
         }
+        if let Some(start) = object.build_id.first_chunk().filter(|_| !is_executable) {
+            self.fingerprints.push((bias.wrapping_add(object.build_id_svma), *start));
+        }
         let Some((header, frames)) = data else { return };
         if !is_executable {
             self.copies.insert(key.clone(), (header.clone(), frames.clone()));
@@ -175,6 +181,15 @@ impl Modules {
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "the quiet walk is of x86_64"))]
     pub(super) fn sections_of(&self, avma: u64) -> Option<&UnwindSections> {
         self.sections.iter().find(|sections| sections.code.contains(&avma))
+    }
+
+    /// Whether every object that may be unloaded is still where it was; one without a build-id is taken
+    /// to be. Much cheaper than to read the list again: 0.3 µs an object.
+    pub(super) fn are_in_place(&self) -> bool {
+        let mut found = [0; 8];
+        self.fingerprints
+            .iter()
+            .all(|(avma, start)| memory::copy(*avma, &mut found).is_ok() && found == *start)
     }
 
     /// Whether an address is in none of the modules' code.
@@ -299,6 +314,8 @@ mod tests {
         assert!(modules.is_unknown(16));
         assert!(modules.list.iter().any(|module| module.path == "[vdso]"));
         assert!(modules.refreshed().unwrap().is_none(), "nothing was loaded");
+        assert!(modules.are_in_place());
+        assert!(modules.fingerprints.len() >= usize::from(cfg!(target_env = "gnu")), "the C library");
     }
 
     #[test]

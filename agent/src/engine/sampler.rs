@@ -21,10 +21,9 @@ use thread::{Armed, Ear, Finished, Sampled, Timer, look_at};
 const SCAN_INTERVAL: Duration = Duration::from_millis(50);
 /// A scan may take one part in so many of the time: with 8000 threads it takes 10 ms.
 const SCAN_SHARE: u32 = 20;
-/// Loaded and unloaded objects are looked for at least this often, and at each tick when that takes
-/// no more than one part in so many of the time.
+/// Loaded and unloaded objects are looked for this often, and at once when an address is unknown or
+/// one of them is not in its place any more.
 const MODULES_INTERVAL: Duration = Duration::from_secs(1);
-const MODULES_SHARE: u32 = 500;
 /// Words of the ring: 2 MiB, of which only what is used is taken from the system.
 const RING_WORDS: usize = 1 << 18;
 /// And at least so many for each CPU: 50 signals (a tick at 1000 a second) of 100 frames.
@@ -46,8 +45,6 @@ pub(crate) struct CpuSampler {
     modules_read: Instant,
     /// How long unknown addresses do not make us read the modules again.
     modules_pause: Duration,
-    /// And when they are read again without any.
-    modules_due: Duration,
     /// Samples in code that was replaced by other code before it could be told which was which.
     replaced: u64,
     modules_sent: bool,
@@ -83,7 +80,6 @@ impl CpuSampler {
             scan_due: now,
             modules_read: now,
             modules_pause: Duration::ZERO,
-            modules_due: Duration::ZERO,
             replaced: 0,
             modules_sent: false,
             samples: 0,
@@ -126,14 +122,14 @@ impl CpuSampler {
         }
         let modules = (!self.modules_sent).then(|| self.operation.module_list());
         self.modules_sent = true;
-        let is_due = self.modules_read.elapsed() >= self.modules_due;
-        if !is_due && (self.modules_read.elapsed() < self.modules_pause || !self.operation.take_stale()) {
+        let elapsed = self.modules_read.elapsed();
+        let is_changed = || self.operation.take_stale() || !self.operation.modules_are_in_place();
+        if elapsed < MODULES_INTERVAL && (elapsed < self.modules_pause || !is_changed()) {
             return Tick { samples: self.drain(), modules, modules_after: None };
         }
         let began = Instant::now();
         let new = self.operation.refresh_modules();
         self.modules_read = Instant::now();
-        self.modules_due = (began.elapsed() * MODULES_SHARE).min(MODULES_INTERVAL);
         // Code made at run time stays unknown: then the list is read less and less often.
         self.modules_pause = match new {
             Some(_) => began.elapsed() * SCAN_SHARE,

@@ -215,6 +215,11 @@ impl Operation {
         self.losses().ring.load(Ordering::Relaxed) + self.losses().cache.load(Ordering::Relaxed)
     }
 
+    /// Whether no object of the list was unloaded.
+    pub(super) fn modules_are_in_place(&self) -> bool {
+        self.modules().are_in_place()
+    }
+
     pub(super) fn module_list(&self) -> Vec<Module> {
         self.modules().list.clone()
     }
