@@ -47,7 +47,8 @@ struct JsonThread<'a> {
     capture: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_captured_because: Option<&'a str>,
-    /// Why a sleeping thread was signalled all the same; null when it ran.
+    /// Why a sleeping thread was signalled all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
     by_signal_because: Option<&'a str>,
     /// `root`, `depth_limit`, `lost` or `not_captured`.
     end: &'static str,
