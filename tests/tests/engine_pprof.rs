@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rgops_agent::{CpuEngine, Options};
@@ -14,8 +15,10 @@ use rgops_protocol::error::Code;
 use rgops_protocol::reply::NoteKind;
 use rgops_protocol::reply::cpu::{CpuPart, FIRST_NUMBERED_THREAD};
 use rgops_protocol::request::{CpuRequest, Request};
+use rgops_tests::built;
 use rgops_tests::itself::{self, Itself};
 use rgops_tests::running::rgops;
+use rgops_tests::waiting::until;
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
@@ -131,28 +134,103 @@ fn its_answer_accounts_for_the_clock_and_leaves_the_native_engine_to_others() {
     assert!(target.end().contains(&format!("handler {}", libc::SIG_DFL)));
 }
 
-#[test]
-#[ignore = "started by another test"]
-fn has_a_handler() {
-    extern "C" fn nothing(_: i32) {}
-    if !itself::is_target() {
-        return;
-    }
+extern "C" fn nothing(_: i32) {}
+
+/// Installs [`nothing`] for SIGPROF.
+fn install_nothing() {
     // SAFETY: the handler does nothing.
     unsafe { libc::signal(libc::SIGPROF, nothing as *const () as usize) };
+}
+
+fn listen_and_tell_whether_nothing_is_kept() {
     itself::listen_with(Options::default().cpu_engine(CpuEngine::Pprof));
     println!("\nkept {}", handler_of_sigprof() == nothing as *const () as usize);
 }
 
 #[test]
+#[ignore = "started by another test"]
+fn has_a_handler() {
+    if itself::is_target() {
+        install_nothing();
+        listen_and_tell_whether_nothing_is_kept();
+    }
+}
+
+#[test]
+#[ignore = "started by another test"]
+fn has_a_timer() {
+    if itself::is_target() {
+        let time = libc::timeval { tv_sec: 1000, tv_usec: 0 };
+        let mut timer = libc::itimerval { it_interval: time, it_value: time };
+        // SAFETY: both are valid; no signal comes for 1000 s of CPU time.
+        unsafe {
+            assert_eq!(libc::setitimer(libc::ITIMER_PROF, &timer, std::ptr::null_mut()), 0);
+            itself::listen_with(Options::default().cpu_engine(CpuEngine::Pprof));
+            assert_eq!(libc::getitimer(libc::ITIMER_PROF, &mut timer), 0);
+        }
+        println!("\nkept {}", timer.it_value.tv_sec > 900);
+    }
+}
+
+#[test]
 fn a_program_with_a_use_of_its_own_for_sigprof_is_left_alone() {
-    let target = Itself::start("has_a_handler");
-    let request = Request::Cpu(CpuRequest { duration_ms: 100, hz: 99 });
-    let error = target.ask::<CpuPart>(&request).unwrap().end.unwrap_err();
-    let ClientError::Agent(error) = error else { panic!("{error}") };
-    assert_eq!(error.code(), Code::Unsupported);
-    assert!(error.why.contains("SIGPROF handler"), "{error:?}");
+    for (name, why) in [("has_a_handler", "SIGPROF handler"), ("has_a_timer", "ITIMER_PROF")] {
+        let target = Itself::start(name);
+        let request = Request::Cpu(CpuRequest { duration_ms: 100, hz: 99 });
+        let error = target.ask::<CpuPart>(&request).unwrap().end.unwrap_err();
+        let ClientError::Agent(error) = error else { panic!("{error}") };
+        assert_eq!(error.code(), Code::Unsupported);
+        assert!(error.why.contains(why), "{error:?}");
+        assert!(target.end().contains("kept true"), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "started by another test"]
+fn takes_the_signal() {
+    if itself::is_target() {
+        let thread = std::thread::spawn(|| {
+            while handler_of_sigprof() == libc::SIG_DFL && !STOP.load(Ordering::Relaxed) {
+                inner_loop();
+            }
+            install_nothing();
+        });
+        listen_and_tell_whether_nothing_is_kept();
+        STOP.store(true, Ordering::Relaxed);
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn a_handler_installed_meanwhile_ends_the_profile_and_stays() {
+    let target = Itself::start("takes_the_signal");
+    let profile = target.profile(60_000);
+    let early = profile.notes.iter().find(|note| note.kind == NoteKind::EndedEarly).unwrap();
+    assert!(early.why.starts_with("the program installed a SIGPROF handler of its own"), "{early:?}");
     assert!(target.end().contains("kept true"));
+}
+
+#[test]
+fn a_profile_nobody_waits_for_gives_the_signal_back() {
+    let target = Itself::start("spins");
+    let (pid, file) = (target.pid().to_string(), std::env::temp_dir().join("rgops-nobody-waits.pb.gz"));
+    let mut asking = Command::new(built::release("rgops"))
+        .args(["pprof-cpu", &pid, "--seconds", "60", "--force", "--output"])
+        .arg(&file)
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let catches_sigprof = || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(caught.trim(), 16).unwrap() & 1 << (libc::SIGPROF - 1) != 0
+    };
+    until("the profile begins", || catches_sigprof().then_some(()));
+    asking.kill().unwrap();
+    asking.wait().unwrap();
+    until("another profile can be taken", || target.try_profile(99, 100).ok());
+    assert!(target.end().contains(&format!("handler {}", libc::SIG_DFL)));
 }
 
 #[test]

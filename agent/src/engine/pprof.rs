@@ -21,8 +21,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime};
 
 use pprof::{ProfilerGuard, ProfilerGuardBuilder};
-use rgops_protocol::reply::Module;
 use rgops_protocol::reply::cpu::{CpuSample, CpuThread, CpuTotals, FIRST_NUMBERED_THREAD};
+use rgops_protocol::reply::{Module, StackEnd};
 use tokio::sync::oneshot;
 
 #[cfg(native_engine)]
@@ -214,8 +214,8 @@ impl Capture {
             weight,
             dropped_ring: 0,
             dropped_cache: 0,
-            truncated: frames::truncated(&samples),
-            lost_walks: 0,
+            truncated: frames::ending(&samples, StackEnd::DepthLimit),
+            lost_walks: frames::ending(&samples, StackEnd::Lost),
             foreign_signals: 0,
             timer_failures: 0,
         };

@@ -126,6 +126,12 @@ fn pprof_notes(totals: &CpuTotals) -> Vec<Note> {
         ),
         (NoteKind::Truncated, "samples", totals.truncated, "their stacks are deeper than the limit"),
         (
+            NoteKind::Truncated,
+            "samples",
+            totals.lost_walks,
+            "the unwinder got no further than the signal handler, as always with musl",
+        ),
+        (
             NoteKind::Approximate,
             "samples",
             totals.samples,

@@ -36,9 +36,9 @@ pub(super) fn stack<F: Any + Debug>(frames: &[F]) -> Stack {
     Stack { frames, end }
 }
 
-/// Weights whose stacks are cut.
-pub(super) fn truncated(samples: &[CpuSample]) -> u64 {
-    samples.iter().filter(|sample| sample.stack.end == StackEnd::DepthLimit).count() as u64
+/// Samples whose stacks end so.
+pub(super) fn ending(samples: &[CpuSample], end: StackEnd) -> u64 {
+    samples.iter().filter(|sample| sample.stack.end == end).count() as u64
 }
 
 /// A frame's address, and its function's where the frame knows that.
