@@ -5,17 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rgops_agent::{CpuEngine, Options};
-use rgops_inspect::client::ClientError;
+use rgops_inspect::client::{Client, ClientError, Endpoint, Event, Timeouts};
 use rgops_inspect::profile;
 use rgops_protocol::error::Code;
 use rgops_protocol::reply::NoteKind;
 use rgops_protocol::reply::cpu::{CpuPart, FIRST_NUMBERED_THREAD};
 use rgops_protocol::request::{CpuRequest, Request};
-use rgops_tests::built;
 use rgops_tests::itself::{self, Itself};
 use rgops_tests::running::rgops;
 use rgops_tests::waiting::until;
@@ -213,22 +212,13 @@ fn a_handler_installed_meanwhile_ends_the_profile_and_stays() {
 #[test]
 fn a_profile_nobody_waits_for_gives_the_signal_back() {
     let target = Itself::start("spins");
-    let (pid, file) = (target.pid().to_string(), std::env::temp_dir().join("rgops-nobody-waits.pb.gz"));
-    let mut asking = Command::new(built::release("rgops"))
-        .args(["pprof-cpu", &pid, "--seconds", "60", "--force", "--output"])
-        .arg(&file)
-        .stderr(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let catches_sigprof = || {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
-        u64::from_str_radix(caught.trim(), 16).unwrap() & 1 << (libc::SIGPROF - 1) != 0
-    };
-    until("the profile begins", || catches_sigprof().then_some(()));
-    asking.kill().unwrap();
-    asking.wait().unwrap();
+    let endpoint = Endpoint::Local { path: target.address().into(), expected: None };
+    let timeouts = Timeouts { connect: Duration::from_secs(10), silence: Duration::from_secs(30) };
+    let request = Request::Cpu(CpuRequest { duration_ms: 60_000, hz: 99 });
+    let mut answer = Client::connect(&endpoint, timeouts).unwrap().ask(&request).unwrap();
+    // Its first part says that it has begun.
+    while !matches!(answer.next_event().unwrap(), Event::Data(_)) {}
+    drop(answer);
     until("another profile can be taken", || target.try_profile(99, 100).ok());
     assert!(target.end().contains(&format!("handler {}", libc::SIG_DFL)));
 }

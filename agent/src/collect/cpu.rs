@@ -48,7 +48,13 @@ pub(crate) async fn collect(
     }
     let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
     let engine = context.cpu_engine;
-    let mut sampling = Sampling::start(engine, arguments.hz).await?;
+    let progress = |started: Option<Instant>, gathered| Progress {
+        elapsed_ms: started.map_or(0, |started| started.elapsed().as_millis() as u64),
+        total_ms: arguments.duration_ms,
+        gathered,
+    };
+    let mut sampling =
+        waited_for(Sampling::start(engine, arguments.hz), sink, || progress(None, 0)).await??;
     let started = Instant::now();
     let start = CpuStart {
         unix_ns,
@@ -71,8 +77,7 @@ pub(crate) async fn collect(
         send(tick, sink).await?;
         if told.is_none_or(|told| told.elapsed() >= PROGRESS_INTERVAL) {
             told = Some(Instant::now());
-            let elapsed_ms = started.elapsed().as_millis() as u64;
-            sink.progress(&Progress { elapsed_ms, total_ms: arguments.duration_ms, gathered }).await?;
+            sink.progress(&progress(Some(started), gathered)).await?;
         }
         let pause = TICK.min(duration.saturating_sub(started.elapsed()));
         if tokio::time::timeout(pause, finish.requested()).await.is_ok() {
@@ -83,7 +88,8 @@ pub(crate) async fn collect(
     // Objects loaded since the last tick must be known to the last samples.
     send(sampling.tick(), sink).await?;
     let ended_early = ended_early.or_else(|| sampling.taken_over());
-    let Ended { rest, totals, mut notes } = sampling.stop().await?;
+    let ended = waited_for(sampling.stop(), sink, || progress(Some(started), gathered)).await??;
+    let Ended { rest, totals, mut notes } = ended;
     send(rest, sink).await?;
     context.counters.dropped.add(totals.dropped_ring + totals.dropped_cache);
     if let Some(reason) = ended_early {
@@ -92,6 +98,21 @@ pub(crate) async fn collect(
     }
     send_totals(totals, sink).await?;
     Ok(End { notes })
+}
+
+/// Waits for an engine that takes its time, and tells the client so: it gives up a silent agent.
+async fn waited_for<T>(
+    work: impl Future<Output = T>,
+    sink: &Sink,
+    progress: impl Fn() -> Progress,
+) -> Result<T, Stop> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        match tokio::time::timeout(PROGRESS_INTERVAL, &mut work).await {
+            Ok(done) => return Ok(done),
+            Err(_) => sink.progress(&progress()).await?,
+        }
+    }
 }
 
 async fn send(tick: Tick, sink: &Sink) -> Result<(), Stop> {

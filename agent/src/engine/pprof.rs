@@ -50,8 +50,9 @@ const NEVER_UNWOUND: &[&str] = if cfg!(target_os = "macos") {
 
 /// Objects are looked for this often, where that takes no lock.
 const OBJECTS_INTERVAL: Duration = Duration::from_secs(1);
-/// How long starting and ending may take: the first time the crate reads the program's debug data.
-const DEADLINE: Duration = Duration::from_secs(20);
+/// How long starting and ending may take: the crate reads the program's debug data, which without
+/// optimisation and on a busy machine took 20 s.
+const DEADLINE: Duration = Duration::from_secs(60);
 /// How long the agent's thread waits when a profile is given up.
 const DROP_DEADLINE: Duration = Duration::from_secs(2);
 /// The crate walks its 4096 buckets by as many nested iterators.
