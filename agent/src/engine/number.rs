@@ -63,6 +63,11 @@ impl Number {
         self.0
     }
 
+    /// Whether every signal of this number that is sent stays pending, not only the first.
+    pub(super) fn is_real_time(self) -> bool {
+        self.0 > 31
+    }
+
     fn is_in(self, mask: u64) -> bool {
         mask >> (self.0 - 1) & 1 == 1
     }
@@ -83,7 +88,7 @@ impl fmt::Display for Number {
 /// A thread that has ended blocks nothing.
 pub(super) fn is_blocked(tid: u32, first_31: u64) -> bool {
     let number = chosen();
-    if number.0 <= 31 {
+    if !number.is_real_time() {
         return number.is_in(first_31);
     }
     let status = procfs::read(&format!("/proc/self/task/{tid}/status"), procfs::SMALL_FILE_BYTES);

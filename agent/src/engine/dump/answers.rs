@@ -2,6 +2,7 @@
 //! not waited for.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::Stack;
@@ -33,6 +34,8 @@ pub(super) async fn ask(operation: &mut Operation, threads: &mut [ThreadStack]) 
         }
         match signal::send(thread.tid, operation.signal_value(thread.tid)) {
             Ok(()) => drop(waiting.insert(thread.tid, at)),
+            // Too many are pending: asked again, when some are answered.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => drop(waiting.insert(thread.tid, at)),
             Err(error) => {
                 thread.capture = Capture::Failed { reason: format!("cannot be signalled: {error}") };
             }
@@ -49,7 +52,7 @@ async fn take_answers(
     mut waiting: HashMap<u32, usize>,
 ) -> Instant {
     let mut last_answer = Instant::now();
-    let mut looked = last_answer;
+    let (mut looked, mut asked) = (last_answer, last_answer);
     let mut asked_at_losses = 0;
     loop {
         operation.drain(|record, frames| {
@@ -79,11 +82,13 @@ async fn take_answers(
             continue;
         }
         // Beyond the user's limit of pending signals (RLIMIT_SIGPENDING) the kernel sends ours without
-        // its value (kernel/signal.c, __send_signal_locked): it looks foreign.
+        // its value (kernel/signal.c, __send_signal_locked): it looks foreign. A real-time signal it
+        // does not send at all.
         let foreign = operation.losses().foreign.load(std::sync::atomic::Ordering::Relaxed);
         let losses = operation.lost_weight() + foreign;
-        if losses > asked_at_losses && last_answer.elapsed() > ASK_AGAIN {
-            asked_at_losses = losses;
+        let is_lost = losses > asked_at_losses || number::chosen().is_real_time();
+        if is_lost && last_answer.max(asked).elapsed() > ASK_AGAIN {
+            (asked, asked_at_losses) = (Instant::now(), losses);
             for tid in waiting.keys() {
                 // One that has ended is found out below.
                 let _ = signal::send(*tid, operation.signal_value(*tid));
