@@ -130,7 +130,10 @@ fn render(
     let verdict = Verdict {
         what: "overhead at 99 Hz, 95 % bounds of the median",
         wanted: "within ±1 %".to_owned(),
-        measured: format!("{:+.2} to {:+.2} % ({} rounds)", low * 100.0, high * 100.0, ours.len()),
+        measured: match low.is_finite() {
+            true => format!("{:+.2} to {:+.2} % ({} rounds)", low * 100.0, high * 100.0, ours.len()),
+            false => format!("{} rounds are too few for bounds", ours.len()),
+        },
         is_met: low >= -0.01 && high <= 0.01,
     };
     (Section { title: "A running profile", text }, vec![verdict])
