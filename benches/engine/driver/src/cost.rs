@@ -49,7 +49,14 @@ fn one_round(plan: &Plan, engine: Engine, found: &mut [Found; 4]) -> Outcome<u64
         subject.ask("learn")?;
     }
     let full = all_cases(&mut subject)?;
-    let lost = profile.stop(&mut subject)?.lost;
+    let counts = profile.stop(&mut subject)?;
+    // A signal the engine did not take for its own would cost nothing.
+    let (taken, lost) = (counts.by_thread.values().sum::<f64>(), counts.lost);
+    let raised: u32 = CASES.iter().map(|(_, cold)| signals(*cold)).sum();
+    if taken < f64::from(raised) - lost as f64 || counts.cut > 0 {
+        let cut = counts.cut;
+        return Err(format!("of {raised} signals {taken} became samples, {lost} were lost, {cut} cut").into());
+    }
     for ((found, empty), full) in found.iter_mut().zip(empty).zip(full) {
         found.empty.push(empty);
         found.full.push(full);
@@ -58,10 +65,14 @@ fn one_round(plan: &Plan, engine: Engine, found: &mut [Found; 4]) -> Outcome<u64
     Ok(lost)
 }
 
+fn signals(cold: bool) -> u32 {
+    if cold { COLD_SIGNALS } else { WARM_SIGNALS }
+}
+
 fn all_cases(subject: &mut Subject) -> Outcome<[f64; 4]> {
     let mut costs = [0.0; 4];
     for (cost, (depth, cold)) in costs.iter_mut().zip(CASES) {
-        let (signals, caches) = if cold { (COLD_SIGNALS, "cold") } else { (WARM_SIGNALS, "warm") };
+        let (signals, caches) = (signals(cold), if cold { "cold" } else { "warm" });
         *cost = subject.ask_number(&format!("cost {depth} {signals} {caches}"))?;
     }
     Ok(costs)

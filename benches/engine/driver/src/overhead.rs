@@ -1,6 +1,8 @@
 //! What a running profile costs a program that works: CPU time of the same work with and without.
 
 use std::fmt::Write as _;
+use std::thread;
+use std::time::Duration;
 
 use crate::document::{Section, Verdict};
 use crate::profile::Profile;
@@ -10,7 +12,10 @@ use crate::{Outcome, Plan};
 
 const RATES: [u32; 2] = [99, 999];
 /// CPU time of one piece of work.
-const WORK_NS: f64 = 500e6;
+const WORK_NS: f64 = 250e6;
+/// After a profile's start: what it does once, such as sending the list of modules, is no part of its
+/// running cost.
+const SETTLING: Duration = Duration::from_millis(60);
 /// An engine, and how many threads sleep beside those that work. rgops looks for new threads, so its
 /// cost grows with their number; `pprof` never looks.
 const ROWS: [(Engine, u32); 5] = [
@@ -29,7 +34,7 @@ fn name((engine, asleep): (Engine, u32)) -> String {
 }
 
 pub fn measure(plan: &Plan) -> Outcome<(Section, Vec<Verdict>)> {
-    let rounds = plan.rounds(31, 5);
+    let rounds = plan.rounds(61, 9);
     let units = calibrate(plan)?;
     let mut subjects: [Option<Subject>; ROWS.len()] = [const { None }; ROWS.len()];
     let mut overheads: [[Vec<f64>; 2]; ROWS.len()] = Default::default();
@@ -86,6 +91,7 @@ fn one_round(
     let mut before = subject.ask_number(&work)?;
     for at in order {
         let profile = Profile::start(subject, engine, RATES[at])?;
+        thread::sleep(SETTLING);
         let with = subject.ask_number(&work)?;
         profile.stop(subject)?;
         let after = subject.ask_number(&work)?;
@@ -103,7 +109,7 @@ fn render(
     let overheads = overheads.map(|rates| rates.map(Values::new));
     let mut text = format!(
         "CPU time of the whole process (for rgops its agent's thread included) for the same work of \
-         {:.1} s on two threads with stacks of 15 to 80 frames: with a profile, over the mean of the \
+         {:.2} s on two threads with stacks of 15 to 80 frames: with a profile, over the mean of the \
          work before and after it without one. Median of {rounds} interleaved rounds, its 95 % \
          confidence bounds, and in brackets the quartiles.\n\n\
          | engine | 99 Hz | 999 Hz |\n| --- | --- | --- |\n",

@@ -22,10 +22,11 @@ pub enum Profile {
     Pprof,
 }
 
-/// Counts by thread name, and what is known to be lost.
+/// Counts by thread name, and samples known to be lost, or cut before their stack's root.
 pub struct Counts {
     pub by_thread: BTreeMap<String, f64>,
     pub lost: u64,
+    pub cut: u64,
 }
 
 impl Profile {
@@ -74,9 +75,12 @@ impl Profile {
                 for thread in totals.threads {
                     *by_thread.entry(thread.name).or_default() += thread.weight as f64;
                 }
-                Ok(Counts { by_thread, lost: totals.dropped_ring + totals.dropped_cache })
+                let lost = totals.dropped_ring + totals.dropped_cache;
+                Ok(Counts { by_thread, lost, cut: totals.truncated + totals.lost_walks })
             }
-            Profile::Pprof => Ok(Counts { by_thread: named_numbers(&subject.ask("stop")?)?, lost: 0 }),
+            Profile::Pprof => {
+                Ok(Counts { by_thread: named_numbers(&subject.ask("stop")?)?, lost: 0, cut: 0 })
+            }
         }
     }
 }

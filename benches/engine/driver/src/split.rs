@@ -22,7 +22,7 @@ struct Found {
 }
 
 pub fn measure(plan: &Plan) -> Outcome<(Section, Vec<Verdict>)> {
-    let seconds = plan.rounds(20, 4) as u64;
+    let seconds = plan.rounds(15, 4) as u64;
     let found: Vec<_> = Engine::ALL.iter().map(|engine| one(plan, *engine, seconds)).collect();
     let mut text = format!(
         "Four threads as in the example `split`: one always busy, one 1 ms of every 10, one 20 µs of \

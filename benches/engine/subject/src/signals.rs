@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use crate::work;
 
-/// The start of `siginfo_t` for a queued signal on 64-bit Linux (sigaction(2)).
+/// The start of `siginfo_t` for a timer's signal on 64-bit Linux (sigaction(2)).
 #[repr(C)]
-struct Queued {
+struct OfTimer {
     signal: i32,
     errno: i32,
     code: i32,
     padding: i32,
-    process: i32,
-    user: i32,
+    timer: i32,
+    overrun: i32,
     value: u64,
 }
 
@@ -72,19 +72,20 @@ impl Raiser {
     /// `mark` is the signal's value.
     pub fn new(mark: u64) -> Raiser {
         let (process, tid) = (std::process::id(), own_tid());
-        let queued = Queued {
+        let of_timer = OfTimer {
             signal: libc::SIGPROF,
             errno: 0,
-            code: libc::SI_QUEUE,
+            // As the engine's own timers send it: a process may pretend so to itself.
+            code: libc::SI_TIMER,
             padding: 0,
-            process: process as i32,
-            user: 0,
+            timer: 0,
+            overrun: 0,
             value: mark,
         };
-        // SAFETY: `siginfo_t` is plain data, valid when zeroed, and longer than `Queued`.
+        // SAFETY: `siginfo_t` is plain data, valid when zeroed, and longer than `OfTimer`.
         let mut information: libc::siginfo_t = unsafe { std::mem::zeroed() };
-        // SAFETY: `Queued` is its start, so has room and alignment in it.
-        unsafe { (&raw mut information).cast::<Queued>().write(queued) };
+        // SAFETY: `OfTimer` is its start, so has room and alignment in it.
+        unsafe { (&raw mut information).cast::<OfTimer>().write(of_timer) };
         Raiser { information, process, tid }
     }
 
@@ -120,19 +121,19 @@ pub fn learn() -> io::Result<u64> {
     for _ in 0..50 {
         // With the signal open, and long enough, for the agent to find this thread and arm it.
         std::thread::sleep(Duration::from_millis(60));
-        // SAFETY: all read the set; sigtimedwait(2) writes the `siginfo_t`, of which `Queued` is the
-        // start for a timer's signal too: its fields lie where those of a queued one do.
-        let (signal, queued) = unsafe {
+        // SAFETY: all read the set; sigtimedwait(2) writes the `siginfo_t`, of which `OfTimer` is the
+        // start when the code says so, and plain data whatever it says.
+        let (signal, of_timer) = unsafe {
             libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
             work::burn_ns(25_000_000);
             let mut information: libc::siginfo_t = std::mem::zeroed();
             let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
             let signal = libc::sigtimedwait(&set, &mut information, &now);
             libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
-            (signal, (&raw const information).cast::<Queued>().read())
+            (signal, (&raw const information).cast::<OfTimer>().read())
         };
-        if signal == libc::SIGPROF && queued.code == libc::SI_TIMER {
-            return Ok(queued.value);
+        if signal == libc::SIGPROF && of_timer.code == libc::SI_TIMER {
+            return Ok(of_timer.value);
         }
     }
     Err(io::Error::other("no signal of a timer came"))
