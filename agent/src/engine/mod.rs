@@ -15,11 +15,12 @@
 //! * **Who touches what.** The agent's thread makes and frees sessions, swaps module lists, reads
 //!   the ring. Handlers, in any thread, read the session and the modules, take an unwind cache by an
 //!   atomic claim, and write ring records they reserved by compare-and-swap.
-//! * **Grace.** A handler first counts itself in (`INSIDE`), then loads the session pointer; the
-//!   agent's thread first clears the pointer, then waits for the count to be 0. All four are
-//!   `SeqCst`, so in their one total order either the handler sees null or the agent sees the count.
-//!   What it replaces is freed only after it saw 0; a handler that never comes out (its thread was
-//!   stopped inside) makes us leak the session instead. Module lists are retired the same way.
+//! * **Grace** ([`grace`]): a handler counts itself in before it loads the session pointer; the agent's
+//!   thread replaces the pointer before it looks at the count. What it replaced is freed only after it
+//!   saw 0; a handler that never comes out (its thread was stopped inside) makes us leak the session
+//!   instead. Module lists are retired the same way.
+//! * **Proofs.** [`ring`], [`grace`] and [`place`] are run by loom in every order of their steps
+//!   (`models.rs`); the engine's tests run under AddressSanitizer. Both in `.ci/run`.
 //! * **Giving back** ([`signal`]): timers are deleted; then `SIG_IGN` makes the kernel discard all
 //!   of the signal still pending in any thread; then the former disposition returns. Without the middle
 //!   step a late signal could meet `SIG_DFL` and end the program.
@@ -38,11 +39,17 @@ pub(crate) mod dump;
 #[cfg(native_engine)]
 mod elf;
 #[cfg(native_engine)]
+mod grace;
+#[cfg(native_engine)]
 mod memory;
+#[cfg(all(test, native_engine, rgops_loom))]
+mod models;
 #[cfg(native_engine)]
 mod modules;
 #[cfg(target_os = "linux")]
 pub(crate) mod number;
+#[cfg(native_engine)]
+mod place;
 #[cfg(pprof_engine)]
 pub(crate) mod pprof;
 #[cfg(native_engine)]
@@ -57,6 +64,8 @@ mod session;
 mod signal;
 #[cfg(native_engine)]
 pub(crate) mod stack_memory;
+#[cfg(native_engine)]
+mod sync;
 #[cfg(target_os = "linux")]
 pub(crate) mod system;
 #[cfg(all(test, native_engine))]

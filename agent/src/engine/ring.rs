@@ -6,13 +6,13 @@
 //! reserving and committing holds up the reader, not other writers, until the ring is full; what
 //! finds no room is counted by the caller.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use std::io;
 
 use rgops_protocol::reply::StackEnd;
 
+#[cfg(not(rgops_loom))]
 use super::memory::Pages;
+use super::sync::{AtomicU64, Ordering};
 use super::unwind::MAX_DEPTH;
 
 /// Words of a record before its frames.
@@ -31,8 +31,14 @@ pub(super) struct Record {
     pub(super) end: StackEnd,
 }
 
+/// Where the words are: pages of their own, or words that loom watches.
+#[cfg(not(rgops_loom))]
+type Words = Pages;
+#[cfg(rgops_loom)]
+type Words = Box<[AtomicU64]>;
+
 pub(super) struct Ring {
-    pages: Pages,
+    words: Words,
     /// Words in the ring, less one; they are a power of two.
     mask: u64,
     head: AtomicU64,
@@ -43,12 +49,21 @@ impl Ring {
     /// A ring of at least `words` words. Memory is taken from the system only as it is written to.
     pub(super) fn with_words(words: usize) -> io::Result<Ring> {
         let count = words.next_power_of_two();
-        let pages = Pages::zeroed(count * size_of::<AtomicU64>())?;
-        Ok(Ring { pages, mask: count as u64 - 1, head: AtomicU64::new(0), tail: AtomicU64::new(0) })
+        #[cfg(not(rgops_loom))]
+        let words = Pages::zeroed(count * size_of::<AtomicU64>())?;
+        #[cfg(rgops_loom)]
+        let words = (0..count).map(|_| AtomicU64::new(0)).collect();
+        Ok(Ring { words, mask: count as u64 - 1, head: AtomicU64::new(0), tail: AtomicU64::new(0) })
     }
 
+    #[cfg(rgops_loom)]
     fn word(&self, at: u64) -> &AtomicU64 {
-        let words = self.pages.as_ptr().cast::<AtomicU64>();
+        &self.words[(at & self.mask) as usize]
+    }
+
+    #[cfg(not(rgops_loom))]
+    fn word(&self, at: u64) -> &AtomicU64 {
+        let words = self.words.as_ptr().cast::<AtomicU64>();
         // SAFETY: the index is at most `mask`, so inside the mapping, which is page-aligned, lives as
         // long as `self` and is only ever used through these atomics.
         unsafe { &*words.add((at & self.mask) as usize) }

@@ -1,14 +1,15 @@
 //! What handlers need while an operation runs, and its life; see the engine's documentation.
 
-use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::{Module, StackEnd};
 
 use super::arch::Registers;
+use super::grace::Guarded;
 use super::modules::Modules;
 use super::number::{self, Number};
+use super::place::Place;
 use super::ring::{Record, Ring};
 use super::signal::{self, Mark, Tick};
 use super::unwind::{self, Workspace};
@@ -22,10 +23,12 @@ const MAX_PLACES: usize = 512;
 /// How long to wait for a handler that does not come out before its session is leaked.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// The session of the running operation; null when idle.
-static SESSION: AtomicPtr<Session> = AtomicPtr::new(std::ptr::null_mut());
-/// Handlers that may be using what `SESSION` points at.
-static INSIDE: AtomicUsize = AtomicUsize::new(0);
+/// The session of the running operation; null when idle. Of it and of the module lists it points at,
+/// nothing is freed while a handler looks at it.
+#[cfg(not(rgops_loom))]
+static SESSION: Guarded<Session> = Guarded::new();
+#[cfg(rgops_loom)]
+loom::lazy_static! { static ref SESSION: Guarded<Session> = Guarded::new(); }
 /// The process whose operation runs; 0 when idle. A fork child finds its parent's id here.
 static OWNER: AtomicU32 = AtomicU32::new(0);
 /// Marks the signals of the last operation, which may come late.
@@ -60,14 +63,14 @@ pub(super) struct Session {
 /// another list would be taken for this one's (the test `a_cache_is_wrong_after_65536_modules`).
 struct Published {
     modules: Modules,
-    places: Box<[Place]>,
+    places: Box<[Place<Workspace>]>,
 }
 
 impl Published {
     fn new(modules: Modules) -> *mut Published {
         let places = (2 * cpus()).clamp(PLACES, MAX_PLACES);
-        let place = || Place { taken: AtomicBool::new(false), workspace: UnsafeCell::new(Workspace::new()) };
-        Box::into_raw(Box::new(Published { modules, places: (0..places).map(|_| place()).collect() }))
+        let places = (0..places).map(|_| Place::new(Workspace::new())).collect();
+        Box::into_raw(Box::new(Published { modules, places }))
     }
 }
 
@@ -101,23 +104,6 @@ impl Refreshed {
     }
 }
 
-/// Room for one handler to unwind in.
-struct Place {
-    taken: AtomicBool,
-    workspace: UnsafeCell<Workspace>,
-}
-
-// SAFETY: the workspace is only touched by whoever changed `taken` from false to true, until it stores
-// false again (acquire and release order the accesses).
-unsafe impl Sync for Place {}
-
-impl Place {
-    fn take(&self) -> bool {
-        !self.taken.load(Ordering::Relaxed)
-            && self.taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
-    }
-}
-
 /// CPUs threads of this process may be on at the same time.
 pub(super) fn cpus() -> usize {
     // SAFETY: sysconf(3) takes any number and touches no memory of ours.
@@ -139,8 +125,7 @@ impl Claim {
         }
         if owner != 0 {
             // A fork child: the parent's operation, and the handlers it was inside, are not ours.
-            SESSION.store(std::ptr::null_mut(), Ordering::SeqCst);
-            INSIDE.store(0, Ordering::SeqCst);
+            SESSION.forget();
         }
         Ok(Claim(()))
     }
@@ -182,7 +167,8 @@ impl Operation {
         };
         LAST_MAGIC.store(session.magic, Ordering::SeqCst);
         let session = Box::into_raw(Box::new(session));
-        SESSION.store(session, Ordering::SeqCst);
+        // SAFETY: `drop` frees it, after it was replaced and nobody looked any more.
+        unsafe { SESSION.replace(session) };
         // From here on dropping the operation cleans up, also when the handler cannot be installed.
         let number = number::chosen();
         let mut operation =
@@ -239,7 +225,7 @@ impl Operation {
             self.retired.push(old);
             refreshed
         });
-        if !self.retired.is_empty() && INSIDE.load(Ordering::SeqCst) == 0 {
+        if !self.retired.is_empty() && SESSION.is_quiet() {
             self.free_retired();
         }
         list
@@ -248,7 +234,7 @@ impl Operation {
     /// Frees retired lists. No handler may be inside, or have been since they were retired.
     fn free_retired(&mut self) {
         for published in self.retired.drain(..) {
-            // SAFETY: it came from `Box::into_raw`, was swapped out, and `INSIDE` was 0 after that:
+            // SAFETY: it came from `Box::into_raw`, was swapped out, and nobody was inside after that:
             // every handler that could have loaded it has left (the engine's documentation).
             drop(unsafe { Box::from_raw(published) });
         }
@@ -273,9 +259,10 @@ impl Operation {
 impl Drop for Operation {
     fn drop(&mut self) {
         self.give_back_handler();
-        SESSION.store(std::ptr::null_mut(), Ordering::SeqCst);
+        // SAFETY: there is nothing to keep.
+        unsafe { SESSION.replace(std::ptr::null_mut()) };
         let deadline = Instant::now() + GRACE;
-        while INSIDE.load(Ordering::SeqCst) != 0 {
+        while !SESSION.is_quiet() {
             if Instant::now() > deadline {
                 // A thread was stopped inside the handler. Leak what it may still use.
                 return;
@@ -294,25 +281,17 @@ impl Drop for Operation {
 
 /// What the handler does with a signal; `false` when it is not ours. Async-signal-safe.
 pub(super) fn handle(tick: Option<Tick>, registers: impl FnOnce() -> Registers) -> bool {
-    INSIDE.fetch_add(1, Ordering::SeqCst);
-    let session = SESSION.load(Ordering::SeqCst);
-    let ours = if session.is_null() {
-        false
-    } else {
-        // SAFETY: `INSIDE` was raised before the load, so the session is not freed before it is lowered.
-        let session = unsafe { &*session };
-        match tick {
-            Some(tick) if tick.magic() == session.magic => {
-                session.capture(tick, registers());
-                true
-            }
-            _ => {
-                session.losses.foreign.fetch_add(1, Ordering::Relaxed);
-                false
-            }
+    let ours = SESSION.look(|session| match (session, tick) {
+        (Some(session), Some(tick)) if tick.magic() == session.magic => {
+            session.capture(tick, registers());
+            true
         }
-    };
-    INSIDE.fetch_sub(1, Ordering::SeqCst);
+        (Some(session), _) => {
+            session.losses.foreign.fetch_add(1, Ordering::Relaxed);
+            false
+        }
+        (None, _) => false,
+    });
     // One of ours that came after its operation: nobody else may see it.
     ours || tick.is_some_and(|tick| tick.magic() == LAST_MAGIC.load(Ordering::SeqCst))
 }
@@ -324,28 +303,25 @@ impl Session {
             self.record(tick, &[registers.pc], StackEnd::Lost);
             return;
         }
-        // SAFETY: never null while the session is published; not freed while `INSIDE` is raised.
+        // SAFETY: never null while the session is published; not freed while a handler looks at it.
         let Published { modules, places } = unsafe { &*self.published.load(Ordering::SeqCst) };
         let first = tick.tid() as usize;
         let mut places = (0..places.len()).map(|at| &places[(first + at) % places.len()]);
-        let Some(place) = places.find(|place| place.take()) else {
-            self.losses.cache.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
-            return;
+        let unwind = |workspace: &mut Workspace| {
+            let frames = unwind::walk(registers, modules, workspace);
+            match frames.end {
+                StackEnd::DepthLimit => drop(self.losses.truncated.fetch_add(1, Ordering::Relaxed)),
+                StackEnd::Lost => drop(self.losses.lost_walks.fetch_add(1, Ordering::Relaxed)),
+                StackEnd::Root | StackEnd::NotCaptured => {}
+            }
+            if frames.met_unknown {
+                self.stale.store(true, Ordering::Relaxed);
+            }
+            self.record(tick, frames.addresses, frames.end);
         };
-        // SAFETY: we took the place (above), so nobody else has a reference to its workspace.
-        let workspace = unsafe { &mut *place.workspace.get() };
-        let frames = unwind::walk(registers, modules, workspace);
-
-        match frames.end {
-            StackEnd::DepthLimit => drop(self.losses.truncated.fetch_add(1, Ordering::Relaxed)),
-            StackEnd::Lost => drop(self.losses.lost_walks.fetch_add(1, Ordering::Relaxed)),
-            StackEnd::Root | StackEnd::NotCaptured => {}
+        if !places.any(|place| place.try_use(unwind).is_some()) {
+            self.losses.cache.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
         }
-        if frames.met_unknown {
-            self.stale.store(true, Ordering::Relaxed);
-        }
-        self.record(tick, frames.addresses, frames.end);
-        place.taken.store(false, Ordering::Release);
     }
 
     fn record(&self, tick: Tick, addresses: &[u64], end: StackEnd) {

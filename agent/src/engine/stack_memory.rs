@@ -100,9 +100,8 @@ impl StackMemory {
         }
         // SAFETY: the address is aligned and its page was just shown to be readable, as were all
         // between it and the stack pointer: it belongs to the stack this thread runs on, which stays
-        // mapped while it does. Volatile, because the words are other frames' locals, which this code
-        // does not own.
-        Ok(unsafe { (address as *const u64).read_volatile() })
+        // mapped while it does.
+        Ok(unsafe { arch::load(address) })
     }
 }
 

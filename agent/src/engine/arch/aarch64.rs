@@ -69,6 +69,21 @@ pub(in crate::engine) fn thread_pointer() -> u64 {
     pointer
 }
 
+/// The word at `address`: an instruction of its own, because it reads what belongs to other frames, of
+/// which the compiler, and a sanitizer, may think what they like.
+///
+/// # Safety
+/// The eight bytes must be mapped and readable.
+#[inline]
+pub(in crate::engine) unsafe fn load(address: u64) -> u64 {
+    let word: u64;
+    // SAFETY: the caller says that it can be read; nothing else happens.
+    unsafe {
+        std::arch::asm!("ldr {}, [{}]", out(reg) word, in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+    word
+}
+
 /// Asks the kernel whether the eight bytes at `address` can be read: rt_sigprocmask(2) with an
 /// invalid `how` copies the set in first (EFAULT when it cannot) and then refuses (EINVAL). It
 /// changes nothing and is allowed by every seccomp profile that lets Rust programs run.
