@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::arch;
 
 /// How far above the stack pointer frames are looked for, in bytes: twice the usual limit of a main
-/// thread (`ulimit -s`). It bounds the questions of a walk as well: 4096, 0.3 ms.
+/// thread (`ulimit -s`). It bounds the questions of a walk as well: 4096, 0.4 ms.
 const MAX_STACK_BYTES: u64 = 16 * 1024 * 1024;
 
 /// System pages are at least this large; a larger page only costs a question more.
