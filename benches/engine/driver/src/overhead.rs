@@ -16,20 +16,33 @@ const WORK_NS: f64 = 250e6;
 /// After a profile's start: what it does once, such as sending the list of modules, is no part of its
 /// running cost.
 const SETTLING: Duration = Duration::from_millis(60);
-/// An engine, and how many threads sleep beside those that work. rgops looks for new threads, so its
-/// cost grows with their number; `pprof` never looks.
-const ROWS: [(Engine, u32); 5] = [
-    (Engine::Rgops, 0),
-    (Engine::Rgops, 500),
-    (Engine::Libgcc, 0),
-    (Engine::FramePointer, 0),
-    (Engine::Framehop, 0),
-];
+/// What is compared.
+#[derive(Clone, Copy)]
+struct Row {
+    engine: Engine,
+    /// Threads beside those that work. rgops looks for new threads, so its cost grows with their
+    /// number; `pprof` never looks.
+    asleep: u32,
+    /// Without, nothing differs: what is measured then is the measurement.
+    is_profiled: bool,
+}
 
-fn name((engine, asleep): (Engine, u32)) -> String {
-    match asleep {
-        0 => engine.name().to_owned(),
-        _ => format!("{}, beside {asleep} threads that sleep", engine.name()),
+const ROWS: [Row; 6] = [
+    Row { engine: Engine::Rgops, asleep: 0, is_profiled: false },
+    Row { engine: Engine::Rgops, asleep: 0, is_profiled: true },
+    Row { engine: Engine::Rgops, asleep: 500, is_profiled: true },
+    Row { engine: Engine::Libgcc, asleep: 0, is_profiled: true },
+    Row { engine: Engine::FramePointer, asleep: 0, is_profiled: true },
+    Row { engine: Engine::Framehop, asleep: 0, is_profiled: true },
+];
+/// The row that is held against what was wanted.
+const OURS: usize = 1;
+
+fn name(row: Row) -> String {
+    match row {
+        Row { is_profiled: false, .. } => "*no profile at all*".to_owned(),
+        Row { asleep: 0, engine, .. } => engine.name().to_owned(),
+        Row { asleep, engine, .. } => format!("{}, beside {asleep} threads that sleep", engine.name()),
     }
 }
 
@@ -69,7 +82,7 @@ fn calibrate(plan: &Plan) -> Outcome<u64> {
 /// stands between two without, whose mean it is held against: what drifts cancels out.
 fn one_round(
     plan: &Plan,
-    (engine, asleep): (Engine, u32),
+    row: Row,
     subject: &mut Option<Subject>,
     units: u64,
     backwards: bool,
@@ -77,8 +90,8 @@ fn one_round(
     let subject = match subject {
         Some(subject) => subject,
         None => {
-            let subject = subject.insert(Subject::start(&plan.programs, engine)?);
-            subject.ask(&format!("sleepers {asleep}"))?;
+            let subject = subject.insert(Subject::start(&plan.programs, row.engine)?);
+            subject.ask(&format!("sleepers {}", row.asleep))?;
             subject
         }
     };
@@ -88,12 +101,20 @@ fn one_round(
         order.reverse();
     }
     let mut overheads = [0.0; 2];
+    thread::sleep(SETTLING);
     let mut before = subject.ask_number(&work)?;
     for at in order {
-        let profile = Profile::start(subject, engine, RATES[at])?;
+        let profile = match row.is_profiled {
+            true => Some(Profile::start(subject, row.engine, RATES[at])?),
+            false => None,
+        };
         thread::sleep(SETTLING);
         let with = subject.ask_number(&work)?;
-        profile.stop(subject)?;
+        if let Some(profile) = profile {
+            profile.stop(subject)?;
+        }
+        // As before the work above: a rest alone changes what follows it.
+        thread::sleep(SETTLING);
         let after = subject.ask_number(&work)?;
         overheads[at] = with / ((before + after) / 2.0) - 1.0;
         before = after;
@@ -111,7 +132,8 @@ fn render(
         "CPU time of the whole process (for rgops its agent's thread included) for the same work of \
          {:.2} s on two threads with stacks of 15 to 80 frames: with a profile, over the mean of the \
          work before and after it without one. Median of {rounds} interleaved rounds, its 95 % \
-         confidence bounds, and in brackets the quartiles.\n\n\
+         confidence bounds, and in brackets the quartiles; the first row is what the measurement itself \
+         makes of no difference.\n\n\
          | engine | 99 Hz | 999 Hz |\n| --- | --- | --- |\n",
         WORK_NS / 1e9
     );
@@ -131,7 +153,7 @@ fn render(
             let _ = writeln!(text, "{}: {} of {rounds} rounds failed: {failure}.", name(row), failures.len());
         }
     }
-    let ours = &overheads[0][0];
+    let ours = &overheads[OURS][0];
     let (low, high) = ours.median_bounds();
     let verdict = Verdict {
         what: "overhead at 99 Hz, 95 % bounds of the median",
