@@ -75,13 +75,15 @@ impl Pages {
     /// At least one byte. Pages are taken from the system only as they are touched.
     pub(super) fn zeroed(length: usize) -> io::Result<Pages> {
         let length = length.max(1);
+        // Miri knows no MAP_NORESERVE.
+        let no_reserve = if cfg!(miri) { 0 } else { libc::MAP_NORESERVE };
         // SAFETY: an anonymous mapping at an address the kernel chooses touches no other memory.
         let start = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
                 length,
                 libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | no_reserve,
                 -1,
                 0,
             )
@@ -91,6 +93,13 @@ impl Pages {
         }
         let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))?;
         Ok(Pages { start, length })
+    }
+}
+
+impl Pages {
+    /// Where they begin. Not by way of a slice, whose bytes nobody may change while it is there.
+    pub(super) fn start(&self) -> NonNull<u8> {
+        self.start
     }
 }
 

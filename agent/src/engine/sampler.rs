@@ -167,6 +167,7 @@ impl CpuSampler {
         self.ended = finished;
         // Timers are gone; signals still on their way are handled, or discarded, by now.
         self.operation.give_back_handler();
+        self.operation.settle();
         let samples = self.drain();
         let known_ns: u64 = self.ended.iter().map(|finished| finished.known_ns(period_ns)).sum();
         let missing: u64 = self.ended.iter().map(Finished::missing).sum();

@@ -254,6 +254,12 @@ impl Operation {
     pub(super) fn give_back_handler(&mut self) -> bool {
         self.installed.take().is_none_or(signal::Installed::give_back)
     }
+
+    /// Waits for handlers that are at work, so that the next look at the ring finds what they wrote. One
+    /// that does not come out keeps its sample.
+    pub(super) fn settle(&mut self) {
+        wait_until_quiet();
+    }
 }
 
 impl Drop for Operation {
@@ -261,13 +267,9 @@ impl Drop for Operation {
         self.give_back_handler();
         // SAFETY: there is nothing to keep.
         unsafe { SESSION.replace(std::ptr::null_mut()) };
-        let deadline = Instant::now() + GRACE;
-        while !SESSION.is_quiet() {
-            if Instant::now() > deadline {
-                // A thread was stopped inside the handler. Leak what it may still use.
-                return;
-            }
-            std::thread::sleep(Duration::from_micros(50));
+        if !wait_until_quiet() {
+            // A thread was stopped inside the handler. Leak what it may still use.
+            return;
         }
         self.free_retired();
         // SAFETY: unpublished, and no handler has been inside since (above); both came from
@@ -277,6 +279,19 @@ impl Drop for Operation {
             drop(Box::from_raw(session.published.load(Ordering::SeqCst)));
         }
     }
+}
+
+/// Waits for handlers that are at work; `false` when one does not come out. What those wrote that did is
+/// seen from here on.
+fn wait_until_quiet() -> bool {
+    let deadline = Instant::now() + GRACE;
+    while !SESSION.is_quiet() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_micros(50));
+    }
+    true
 }
 
 /// What the handler does with a signal; `false` when it is not ours. Async-signal-safe.
