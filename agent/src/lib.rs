@@ -52,6 +52,8 @@ mod executable;
 #[cfg(target_os = "linux")]
 mod listener;
 mod options;
+#[cfg(all(test, target_os = "linux"))]
+mod own_process;
 #[cfg(target_os = "linux")]
 mod procfs;
 mod watched;

@@ -9,6 +9,7 @@ use rgops_protocol::reply::stack::{Capture, ThreadStack};
 
 use super::*;
 use crate::engine::dump;
+use crate::own_process;
 
 /// Threads of each kind, at as many depths.
 const OF_EACH_KIND: u32 = 12;
@@ -165,12 +166,7 @@ fn sleepers() {
 
 #[test]
 fn quiet_captures_equal_signal_captures() {
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "engine::tests::quiet::sleepers", "--nocapture", "--test-threads=1"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let text = own_process::run("engine::tests::quiet::sleepers");
     assert!(text.contains(" quietly, in "), "{text}");
     print!("{text}");
 }
