@@ -7,4 +7,5 @@ pub mod processes;
 pub mod profile;
 pub mod report;
 pub mod symbols;
+pub mod tasks;
 pub mod trace;

@@ -21,12 +21,24 @@ pub enum Command {
     Cpu = 5,
     /// Threads' states, CPU samples and runtime counters over time.
     Trace = 6,
+    /// Every task of the watched Tokio runtimes.
+    Tasks = 7,
+    /// Bytes of the program's memory, which the inspector needs to decode tasks.
+    Read = 8,
 }
 
 impl Command {
     /// Every command this version knows.
-    pub const ALL: [Command; 6] =
-        [Command::Stack, Command::Memory, Command::Stats, Command::Version, Command::Cpu, Command::Trace];
+    pub const ALL: [Command; 8] = [
+        Command::Stack,
+        Command::Memory,
+        Command::Stats,
+        Command::Version,
+        Command::Cpu,
+        Command::Trace,
+        Command::Tasks,
+        Command::Read,
+    ];
 
     /// The command with this number, if there is one.
     pub fn from_u16(number: u16) -> Option<Command> {
@@ -47,12 +59,14 @@ impl Command {
             Command::Version => "version",
             Command::Cpu => "pprof-cpu",
             Command::Trace => "trace",
+            Command::Tasks => "tasks",
+            Command::Read => "read",
         }
     }
 
     /// Whether it is expensive: at most one of these runs in a program at a time (`busy`).
     pub fn is_exclusive(self) -> bool {
-        matches!(self, Command::Stack | Command::Cpu | Command::Trace)
+        matches!(self, Command::Stack | Command::Cpu | Command::Trace | Command::Tasks)
     }
 }
 
@@ -83,6 +97,10 @@ pub enum Request {
     Cpu(CpuRequest),
     /// See [`Command::Trace`].
     Trace(TraceRequest),
+    /// See [`Command::Tasks`].
+    Tasks(TasksRequest),
+    /// See [`Command::Read`].
+    Read(ReadRequest),
 }
 
 /// Arguments of `stack`.
@@ -133,6 +151,40 @@ pub struct TraceRequest {
     pub interval_us: u32,
 }
 
+/// Arguments of `tasks`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct TasksRequest {
+    /// Bytes of each task's cell that are wanted; 0 lists the tasks without.
+    pub max_cell_bytes: u32,
+    /// Frames kept of each thread's stack, leaf first; 0 lists no threads.
+    pub max_depth: u32,
+}
+
+/// Arguments of `read`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct ReadRequest {
+    /// What to read; at most [`MAX_READ_BYTES`] in all.
+    pub ranges: Vec<MemoryRange>,
+}
+
+/// Bytes one `read` may ask for, over all its ranges.
+pub const MAX_READ_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Bytes one range of a `read` may ask for: so that it fits a packet.
+pub const MAX_RANGE_BYTES: u32 = 512 * 1024;
+
+/// A range of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct MemoryRange {
+    /// First address.
+    pub avma: u64,
+    /// Bytes, at most [`MAX_RANGE_BYTES`].
+    pub length: u32,
+}
+
 /// Why an [`Envelope`] is no [`Request`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
@@ -162,6 +214,8 @@ impl Request {
             Request::Version(_) => Command::Version,
             Request::Cpu(_) => Command::Cpu,
             Request::Trace(_) => Command::Trace,
+            Request::Tasks(_) => Command::Tasks,
+            Request::Read(_) => Command::Read,
         }
     }
 
@@ -177,6 +231,8 @@ impl Request {
             Request::Version(arguments) => codec::encode(arguments),
             Request::Cpu(arguments) => codec::encode(arguments),
             Request::Trace(arguments) => codec::encode(arguments),
+            Request::Tasks(arguments) => codec::encode(arguments),
+            Request::Read(arguments) => codec::encode(arguments),
         }?;
         let command = self.command();
         Ok(Envelope { command: command as u16, version: command.version(), body })
@@ -200,6 +256,8 @@ impl Request {
             Command::Version => Request::Version(codec::decode(body)?),
             Command::Cpu => Request::Cpu(codec::decode(body)?),
             Command::Trace => Request::Trace(codec::decode(body)?),
+            Command::Tasks => Request::Tasks(codec::decode(body)?),
+            Command::Read => Request::Read(codec::decode(body)?),
         })
     }
 }

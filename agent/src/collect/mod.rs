@@ -162,6 +162,9 @@ pub(crate) fn answer<'a>(
         #[cfg(any(native_engine, pprof_engine))]
         Request::Cpu(arguments) => Box::pin(cpu::collect(arguments, context, sink, finish)),
         Request::Trace(arguments) => Box::pin(trace::collect(arguments, context, sink, finish)),
+        Request::Tasks(_) | Request::Read(_) => {
+            Box::pin(std::future::ready(Err(unsupported_here("tasks").into())))
+        }
         #[cfg(not(native_engine))]
         Request::Stack(_) => Box::pin(std::future::ready(Err(unsupported_here("stack").into()))),
         #[cfg(not(any(native_engine, pprof_engine)))]
@@ -170,7 +173,6 @@ pub(crate) fn answer<'a>(
 }
 
 /// The error of a collector that needs what only Linux has, on a processor the engine knows.
-#[cfg(not(native_engine))]
 fn unsupported_here(command: &str) -> Error {
     let (system, processor) = (std::env::consts::OS, std::env::consts::ARCH);
     Error::new(

@@ -5,8 +5,10 @@
 
 pub mod cpu;
 pub mod memory;
+pub mod read;
 pub mod stack;
 pub mod stats;
+pub mod tasks;
 pub mod trace;
 pub mod version;
 

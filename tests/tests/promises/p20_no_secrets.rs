@@ -5,7 +5,8 @@ use std::io::Read as _;
 
 use rgops_protocol::hello::MAGIC;
 use rgops_protocol::request::{
-    Command, CpuRequest, MemoryRequest, Request, StackRequest, StatsRequest, TraceRequest, VersionRequest,
+    Command, CpuRequest, MemoryRange, MemoryRequest, ReadRequest, Request, StackRequest, StatsRequest,
+    TasksRequest, TraceRequest, VersionRequest,
 };
 use rgops_tests::asking::{Raw, hello, request};
 use rgops_tests::directory::Directory;
@@ -21,6 +22,8 @@ fn smallest(command: Command) -> Request {
         Command::Version => Request::Version(VersionRequest {}),
         Command::Cpu => Request::Cpu(CpuRequest { duration_ms: 300, hz: 999 }),
         Command::Trace => Request::Trace(TraceRequest { duration_ms: 300, hz: 99, interval_us: 1000 }),
+        Command::Tasks => Request::Tasks(TasksRequest { max_cell_bytes: 65536, max_depth: 512 }),
+        Command::Read => Request::Read(ReadRequest { ranges: vec![MemoryRange { avma: 0, length: 8 }] }),
     }
 }
 
