@@ -99,7 +99,16 @@ impl BusyMeter {
         self.last = now;
     }
 
-    /// What the workers did since the beginning.
+    /// Begins a new window here. What was counted and not yet published stays known, so that no
+    /// busy time is in two windows.
+    pub(crate) fn begin_window(&mut self) {
+        for worker in &mut self.workers {
+            *worker = Worker { unpublished: worker.unpublished, ..Worker::new(worker.last) };
+        }
+        self.began = self.last;
+    }
+
+    /// What the workers did since the window began.
     pub(crate) fn workers(&self) -> Vec<WorkerStats> {
         let window = self.last - self.began;
         self.workers.iter().map(|worker| self.worker(worker, window)).collect()

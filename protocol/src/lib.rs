@@ -23,6 +23,7 @@ pub mod error;
 pub mod hello;
 pub mod reply;
 pub mod request;
+pub mod schedtrace_line;
 pub mod wire;
 
 /// Version of the packet layer: magic, hello, packet header and handshake.

@@ -25,11 +25,13 @@ pub enum Command {
     Tasks = 7,
     /// Bytes of the program's memory, which the inspector needs to decode tasks.
     Read = 8,
+    /// What the watched Tokio runtimes' schedulers do, a line an interval.
+    Schedtrace = 9,
 }
 
 impl Command {
     /// Every command this version knows.
-    pub const ALL: [Command; 8] = [
+    pub const ALL: [Command; 9] = [
         Command::Stack,
         Command::Memory,
         Command::Stats,
@@ -38,6 +40,7 @@ impl Command {
         Command::Trace,
         Command::Tasks,
         Command::Read,
+        Command::Schedtrace,
     ];
 
     /// The command with this number, if there is one.
@@ -61,6 +64,7 @@ impl Command {
             Command::Trace => "trace",
             Command::Tasks => "tasks",
             Command::Read => "read",
+            Command::Schedtrace => "schedtrace",
         }
     }
 
@@ -101,6 +105,8 @@ pub enum Request {
     Tasks(TasksRequest),
     /// See [`Command::Read`].
     Read(ReadRequest),
+    /// See [`Command::Schedtrace`].
+    Schedtrace(SchedtraceRequest),
 }
 
 /// Arguments of `stack`.
@@ -169,6 +175,22 @@ pub struct ReadRequest {
     pub ranges: Vec<MemoryRange>,
 }
 
+/// Arguments of `schedtrace`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct SchedtraceRequest {
+    /// Time from one moment to the next, in milliseconds; the agent keeps it within its bounds.
+    pub interval_ms: u32,
+    /// Moments to tell, at least 1; 0 goes on until `Finish` or the hang-up.
+    pub count: u32,
+    /// Memory to read at each moment; at most [`MAX_MOMENT_BYTES`] in all, allowed where
+    /// [`Command::Read`] is.
+    pub ranges: Vec<MemoryRange>,
+}
+
+/// Bytes one moment of `schedtrace` may ask for, over all its ranges: so that it fits a packet.
+pub const MAX_MOMENT_BYTES: u64 = 256 * 1024;
+
 /// Bytes one `read` may ask for, over all its ranges.
 pub const MAX_READ_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -216,6 +238,7 @@ impl Request {
             Request::Trace(_) => Command::Trace,
             Request::Tasks(_) => Command::Tasks,
             Request::Read(_) => Command::Read,
+            Request::Schedtrace(_) => Command::Schedtrace,
         }
     }
 
@@ -233,6 +256,7 @@ impl Request {
             Request::Trace(arguments) => codec::encode(arguments),
             Request::Tasks(arguments) => codec::encode(arguments),
             Request::Read(arguments) => codec::encode(arguments),
+            Request::Schedtrace(arguments) => codec::encode(arguments),
         }?;
         let command = self.command();
         Ok(Envelope { command: command as u16, version: command.version(), body })
@@ -258,6 +282,7 @@ impl Request {
             Command::Trace => Request::Trace(codec::decode(body)?),
             Command::Tasks => Request::Tasks(codec::decode(body)?),
             Command::Read => Request::Read(codec::decode(body)?),
+            Command::Schedtrace => Request::Schedtrace(codec::decode(body)?),
         })
     }
 }

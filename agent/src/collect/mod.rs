@@ -7,6 +7,8 @@ pub(crate) mod cpu;
 #[cfg(native_engine)]
 mod frame_pointers;
 pub(crate) mod memory;
+#[cfg(target_os = "linux")]
+pub(crate) mod schedtrace;
 #[cfg(native_engine)]
 pub(crate) mod stack;
 pub(crate) mod stats;
@@ -165,6 +167,10 @@ pub(crate) fn answer<'a>(
         Request::Tasks(_) | Request::Read(_) => {
             Box::pin(std::future::ready(Err(unsupported_here("tasks").into())))
         }
+        #[cfg(target_os = "linux")]
+        Request::Schedtrace(arguments) => Box::pin(schedtrace::collect(arguments, context, sink, finish)),
+        #[cfg(not(target_os = "linux"))]
+        Request::Schedtrace(_) => Box::pin(std::future::ready(Err(unsupported_here("schedtrace").into()))),
         #[cfg(not(native_engine))]
         Request::Stack(_) => Box::pin(std::future::ready(Err(unsupported_here("stack").into()))),
         #[cfg(not(any(native_engine, pprof_engine)))]

@@ -41,6 +41,8 @@ mod elf;
 #[cfg(native_engine)]
 mod grace;
 #[cfg(native_engine)]
+pub(crate) mod handle;
+#[cfg(native_engine)]
 mod memory;
 #[cfg(all(test, native_engine, rgops_loom))]
 mod models;

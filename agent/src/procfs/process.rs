@@ -39,6 +39,8 @@ pub(crate) struct Stat {
     pub(crate) user_ns: u64,
     /// CPU time in the kernel, in nanoseconds.
     pub(crate) system_ns: u64,
+    /// Threads of the process.
+    pub(crate) threads: u64,
     /// Start, in clock ticks since boot.
     pub(crate) start_ticks: u64,
 }
@@ -59,6 +61,7 @@ impl Stat {
             major_faults: field(12)?,
             user_ns: field(14)?.checked_mul(TICK_NS)?,
             system_ns: field(15)?.checked_mul(TICK_NS)?,
+            threads: field(20)?,
             start_ticks: field(22)?,
         })
     }

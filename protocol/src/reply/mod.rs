@@ -6,6 +6,7 @@
 pub mod cpu;
 pub mod memory;
 pub mod read;
+pub mod schedtrace;
 pub mod stack;
 pub mod stats;
 pub mod tasks;

@@ -5,8 +5,8 @@ use std::io::Read as _;
 
 use rgops_protocol::hello::MAGIC;
 use rgops_protocol::request::{
-    Command, CpuRequest, MemoryRange, MemoryRequest, ReadRequest, Request, StackRequest, StatsRequest,
-    TasksRequest, TraceRequest, VersionRequest,
+    Command, CpuRequest, MemoryRange, MemoryRequest, ReadRequest, Request, SchedtraceRequest, StackRequest,
+    StatsRequest, TasksRequest, TraceRequest, VersionRequest,
 };
 use rgops_tests::asking::{Raw, hello, request};
 use rgops_tests::directory::Directory;
@@ -23,6 +23,11 @@ fn smallest(command: Command) -> Request {
         Command::Cpu => Request::Cpu(CpuRequest { duration_ms: 300, hz: 999 }),
         Command::Trace => Request::Trace(TraceRequest { duration_ms: 300, hz: 99, interval_us: 1000 }),
         Command::Tasks => Request::Tasks(TasksRequest { max_cell_bytes: 65536, max_depth: 512 }),
+        Command::Schedtrace => Request::Schedtrace(SchedtraceRequest {
+            interval_ms: 50,
+            count: 2,
+            ranges: vec![MemoryRange { avma: 0, length: 8 }],
+        }),
         Command::Read => Request::Read(ReadRequest { ranges: vec![MemoryRange { avma: 0, length: 8 }] }),
     }
 }

@@ -44,5 +44,8 @@ fn a_denied_command_is_refused_by_name() {
 #[test]
 fn every_command_is_one_that_only_reads() {
     let names = Command::ALL.map(Command::name);
-    assert_eq!(names, ["stack", "memstats", "stats", "version", "pprof-cpu", "trace", "tasks", "read"]);
+    assert_eq!(
+        names,
+        ["stack", "memstats", "stats", "version", "pprof-cpu", "trace", "tasks", "read", "schedtrace"]
+    );
 }

@@ -1,0 +1,90 @@
+//! `schedtrace`: what the watched runtimes' schedulers do, a moment an interval, streamed.
+//!
+//! Reading costs a few atomic loads a worker, so it runs beside other commands. With each moment goes
+//! the memory the client asked for: it knows by the program's debug information what stable Tokio
+//! keeps there and does not tell.
+
+pub(crate) mod follow;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rgops_protocol::error::{Code, Error};
+use rgops_protocol::reply::schedtrace::SchedtracePart;
+use rgops_protocol::reply::{End, Known, Progress};
+use rgops_protocol::request::{MAX_MOMENT_BYTES, SchedtraceRequest};
+
+use super::{Context, Finish, Sink, Stop};
+use follow::Follower;
+
+/// From one moment to the next: below, the wakeups would show; above, nobody waits.
+pub(crate) const INTERVAL_MS: std::ops::RangeInclusive<u32> = 10..=3_600_000;
+/// A client must hear something every two seconds.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+pub(crate) async fn collect(
+    arguments: SchedtraceRequest,
+    context: &Arc<Context>,
+    sink: &Sink,
+    finish: &mut Finish,
+) -> Result<End, Stop> {
+    let bytes: u64 = arguments.ranges.iter().map(|range| u64::from(range.length)).sum();
+    if bytes > MAX_MOMENT_BYTES {
+        let why = format!("{bytes} bytes a moment are asked for, at most {MAX_MOMENT_BYTES} are read");
+        return Err(Error::new(Code::Malformed, "cannot trace like that", why, "").into());
+    }
+    let interval_ms = arguments.interval_ms.clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
+    let interval = Duration::from_millis(interval_ms.into());
+    let mut follower = Follower::new(&context.runtimes);
+    sink.data(&SchedtracePart::Runtimes(follower.runtimes())).await?;
+    let began = Instant::now();
+    let (mut due, mut told) = (began + interval, 0);
+    while arguments.count == 0 || told < arguments.count {
+        if wait(&mut follower, due, began, sink, finish).await? {
+            break;
+        }
+        if follower.take_new(&context.runtimes) {
+            sink.data(&SchedtracePart::Runtimes(follower.runtimes())).await?;
+        }
+        let mut moment = follower.moment(began);
+        moment.memory = memory(&arguments);
+        sink.data(&SchedtracePart::Moment(moment)).await?;
+        told += 1;
+        // A client that takes no packets holds us up: what it missed is not made up for.
+        due = (due + interval).max(Instant::now() + interval / 2);
+    }
+    Ok(End::default())
+}
+
+/// Waits until `due`, reads the runtimes' counters and tells that we live; whether it was asked to end.
+async fn wait(
+    follower: &mut Follower,
+    due: Instant,
+    began: Instant,
+    sink: &Sink,
+    finish: &mut Finish,
+) -> Result<bool, Stop> {
+    let mut told = Instant::now();
+    loop {
+        let until = due.min(Instant::now() + follower.reading_interval(due));
+        if tokio::time::timeout_at(until.into(), finish.requested()).await.is_ok() {
+            return Ok(true);
+        }
+        follower.read();
+        if Instant::now() >= due {
+            return Ok(false);
+        }
+        if told.elapsed() >= PROGRESS_INTERVAL {
+            told = Instant::now();
+            let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            sink.progress(&Progress { elapsed_ms, total_ms: 0, gathered: 0 }).await?;
+        }
+    }
+}
+
+fn memory(arguments: &SchedtraceRequest) -> Known<Vec<Option<Vec<u8>>>> {
+    if arguments.ranges.is_empty() {
+        return Known::Value(Vec::new());
+    }
+    Known::unavailable("this agent reads no memory", "")
+}
