@@ -39,13 +39,36 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// # Errors
 /// As [`print()`].
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut text = serde_json::to_string_pretty(value).map_err(|error| {
-        Failure::new(Exit::Internal, "cannot make JSON", error.to_string(), "report this as a bug")
-    })?;
+    let mut text = json(serde_json::to_string_pretty(value))?;
     text.push('\n');
     // Not through anstream: JSON escapes control characters, so there is nothing to strip.
     let mut stdout = io::stdout().lock();
     written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Prints a piece of an output that has no end of its own; false when its reader went away.
+///
+/// # Errors
+/// As [`print()`].
+pub fn print_on(text: &str) -> Result<bool, Failure> {
+    let mut stdout = anstream::stdout().lock();
+    let result = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let is_gone = matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+    written(result).map(|()| !is_gone)
+}
+
+/// `value` as JSON on one line, with its line end.
+///
+/// # Errors
+/// A bug: no value of ours fails to become JSON.
+pub fn json_line(value: &impl Serialize) -> Result<String, Failure> {
+    json(serde_json::to_string(value)).map(|text| text + "\n")
+}
+
+fn json(made: serde_json::Result<String>) -> Result<String, Failure> {
+    made.map_err(|error| {
+        Failure::new(Exit::Internal, "cannot make JSON", error.to_string(), "report this as a bug")
+    })
 }
 
 fn written(result: io::Result<()>) -> Result<(), Failure> {

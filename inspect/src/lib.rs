@@ -6,6 +6,7 @@ pub mod client;
 pub mod processes;
 pub mod profile;
 pub mod report;
+pub mod schedtrace;
 pub mod symbols;
 pub mod tasks;
 pub mod trace;

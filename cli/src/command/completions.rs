@@ -17,7 +17,8 @@ use crate::exit::{Exit, Failure};
 use crate::terminal;
 
 /// Commands that ask one process.
-const WITH_TARGET: [&str; 7] = ["info", "stack", "memstats", "stats", "version", "pprof-cpu", "trace"];
+const WITH_TARGET: [&str; 8] =
+    ["info", "stack", "memstats", "stats", "version", "pprof-cpu", "trace", "schedtrace"];
 
 const BASH_TARGETS: &str = r#"
 _rgops_with_targets() {

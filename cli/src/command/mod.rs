@@ -6,6 +6,7 @@ pub mod list;
 pub mod man;
 pub mod memstats;
 pub mod pprof_cpu;
+pub mod schedtrace;
 mod single;
 pub mod stack;
 pub mod stats;
@@ -39,6 +40,8 @@ pub enum Command {
     PprofCpu(pprof_cpu::PprofCpu),
     /// Trace every thread's states over time into a Perfetto file
     Trace(trace::Trace),
+    /// Print what the Tokio schedulers do, a line a runtime and interval
+    Schedtrace(schedtrace::Schedtrace),
     /// Print a completion script for a shell
     Completions(completions::Completions),
     /// Print the manual page
@@ -61,6 +64,7 @@ impl Command {
             Command::Version(version) => version.run(),
             Command::PprofCpu(pprof_cpu) => pprof_cpu.run(),
             Command::Trace(trace) => trace.run(),
+            Command::Schedtrace(schedtrace) => schedtrace.run(),
             Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run(),
         }

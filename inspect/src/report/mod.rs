@@ -5,6 +5,7 @@ pub mod info;
 pub mod known;
 pub mod list;
 pub mod memory;
+pub mod schedtrace;
 pub mod stack;
 pub mod stats;
 pub mod system_call;

@@ -1,0 +1,120 @@
+//! `rgops schedtrace`: what the Tokio schedulers do, a line a runtime and interval, as it happens.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rgops_inspect::report::schedtrace::{JsonSchedtrace, missing, render};
+use rgops_inspect::schedtrace::{Next, RuntimeLine, Tracer};
+
+use crate::arguments::{duration, seconds};
+use crate::exit::{Exit, Failure};
+use crate::terminal;
+
+const NO_RUNTIME: &str = "the agent watches no Tokio runtime; call listen inside one, or Options::watch or Agent::watch with its handle";
+
+/// Arguments of the command.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+One line a runtime and interval, until Ctrl-C. `-` is a number that cannot be had; why is said once.
+
+  SCHED 1004ms: runtime=main workers=4 idleworkers=2 searching=0 threads=9 blocking=3 idleblocking=1
+                blockingqueue=0 runqueue=0 [ 0 0 1 1 ] busy=[ 12% 0% 100% 3% ] alive=1041
+
+  workers, idleworkers    worker threads, and those that are parked
+  searching               workers that look for work to steal
+  threads                 threads of the whole process
+  blocking, idleblocking  threads of spawn_blocking, and those without a closure
+  blockingqueue           closures that wait for such a thread
+  runqueue [ … ]          tasks in the global queue, and in each worker's own (the LIFO slot left out)
+  busy=[ … ]              each worker's share of the interval, a poll that never ends included
+  alive                   tasks that have not ended
+
+Stable Tokio does not tell searching, the blocking pool and the workers' queues: they are read from the
+program's memory where its debug information says where they are.
+The program prints the same lines itself with RGOPS_DEBUG=schedtrace=1000 in its environment.
+
+Examples:
+  rgops schedtrace 4711
+  rgops schedtrace shop --interval 100ms --count 10
+  rgops schedtrace shop --seconds 60 --json | jq '.global_queue'")]
+pub struct Schedtrace {
+    #[command(flatten)]
+    agent: super::AgentArguments,
+    /// Print a line this often, 10ms to 1h
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
+    interval: Duration,
+    /// End after so many intervals
+    #[arg(long, value_name = "N", conflicts_with = "seconds", value_parser = clap::value_parser!(u32).range(1..))]
+    count: Option<u32>,
+    /// End after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    seconds: Option<Duration>,
+}
+
+impl Schedtrace {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// When the agent cannot be asked, or the connection breaks.
+    pub fn run(&self) -> Result<Exit, Failure> {
+        let (client, _) = self.agent.connect()?;
+        let pid = client.hello().pid;
+        // `interval` allows at most an hour.
+        let interval_ms = u32::try_from(self.interval.as_millis()).unwrap_or(u32::MAX);
+        let mut tracer = Tracer::start(client, interval_ms, self.count())?;
+        let finisher = tracer.finisher();
+        terminal::on_interrupt(move || finisher.finish())?;
+        let mut said = BTreeSet::new();
+        loop {
+            match tracer.next_lines()? {
+                Next::Lines(lines) if lines.is_empty() => note_once(&mut said, NO_RUNTIME.to_owned()),
+                Next::Lines(lines) => {
+                    for line in &lines {
+                        if !self.print(pid, line, &mut said)? {
+                            return Ok(Exit::Fine);
+                        }
+                    }
+                }
+                Next::End(end) if self.agent.json => return Ok(terminal::exit_of(&end)),
+                Next::End(end) => return Ok(terminal::print_notes(&end)),
+            }
+        }
+    }
+
+    fn count(&self) -> u32 {
+        match (self.count, self.seconds) {
+            (Some(count), _) => count,
+            (None, Some(seconds)) => {
+                let count = seconds.as_nanos().div_ceil(self.interval.as_nanos().max(1));
+                u32::try_from(count).unwrap_or(u32::MAX)
+            }
+            (None, None) => 0,
+        }
+    }
+
+    /// Prints a line, and before it what it lacks and was not said yet; false when nobody reads on.
+    fn print(&self, pid: u32, line: &RuntimeLine, said: &mut BTreeSet<String>) -> Result<bool, Failure> {
+        if self.agent.json {
+            return terminal::print_on(&terminal::json_line(&JsonSchedtrace::new(pid, line))?);
+        }
+        for reason in missing(line) {
+            note_once(said, reason);
+        }
+        terminal::print_on(&render(line))
+    }
+}
+
+fn note_once(said: &mut BTreeSet<String>, text: String) {
+    if !said.contains(&text) {
+        terminal::note(&text);
+        said.insert(text);
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    match (Duration::from_millis(10)..=Duration::from_secs(3600)).contains(&interval) {
+        true => Ok(interval),
+        false => Err("must be from 10ms to 1h".to_owned()),
+    }
+}

@@ -1,0 +1,14 @@
+//! What the schedulers of a program's Tokio runtimes do, a line an interval: as Go's `schedtrace`.
+//!
+//! Stable Tokio tells how many workers and tasks there are, the length of the global queue and what
+//! each worker did. The rest (the workers' own queues, the blocking pool, who searches for work) it
+//! keeps in atomics of the scheduler's shared state, maintained in every build and only not told.
+//! With the program's debug information their places are known, and the agent reads them along with
+//! its own numbers. Without, or where a place does not look like what it should be, the number is
+//! missing and the reason is said; a Tokio built with `--cfg tokio_unstable` tells them itself.
+
+mod line;
+mod tracer;
+
+pub use line::{RuntimeLine, Source, Worker};
+pub use tracer::{Next, Tracer};
