@@ -9,5 +9,6 @@
 //! same over a socket, a core file or a fuzzer's bytes. What was used is read again at the end: a
 //! task whose bytes differ then was polled in between, and is counted as moved, not shown.
 
+pub mod fetch;
 pub mod model;
 pub mod types;

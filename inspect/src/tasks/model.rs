@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use rgops_protocol::reply::tasks::{RuntimeKind, TaskList, TaskThread};
-use rgops_protocol::reply::{Known, Module};
+use rgops_protocol::reply::{Known, Module, Unavailable};
 
 /// Every task of a program at one moment.
 #[derive(Debug, Clone)]
@@ -21,8 +21,14 @@ pub struct Tasks {
     pub counts: Counts,
     /// What debug information each module with a task's type in it gave.
     pub debug_information: Vec<DebugInformation>,
+    /// Why no memory was read, so that there are names at most; `None` when it was.
+    pub no_memory: Option<Unavailable>,
     /// When the list was made, nanoseconds since the Unix epoch.
     pub unix_ns: u64,
+    /// Time the agent took for the list, in nanoseconds.
+    pub list_ns: u64,
+    /// Time the inspector took to decode it, memory it asked for included, in nanoseconds.
+    pub decode_ns: u64,
 }
 
 /// A runtime or `LocalSet`.
