@@ -21,7 +21,7 @@ pub(super) const SYSTEM_DEBUG_DIRECTORIES: [&str; 2] = ["/usr/lib/debug", "/lib/
 
 /// What a file knows about code, least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Nothing,
     DynamicSymbols,
     SymbolTable,
@@ -30,29 +30,28 @@ pub(super) enum Content {
 
 /// An open file of the right build.
 #[derive(Debug)]
-pub(super) struct SymbolFile {
+pub(crate) struct SymbolFile {
     /// Where it was found.
-    pub(super) path: PathBuf,
-    pub(super) content: Content,
+    pub(crate) path: PathBuf,
+    pub(crate) content: Content,
     /// Held open: its descriptor still means this file when the process has ended.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux names files by descriptor"))]
     file: File,
 }
 
 /// A module's best file, and what was wrong with the others.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) file: Option<SymbolFile>,
+pub(crate) struct Found {
+    pub(crate) file: Option<SymbolFile>,
     /// Not a file at all: `[vdso]`.
     is_kernels: bool,
-    is_executable: bool,
+    pub(crate) is_executable: bool,
     /// Files of another build, or that cannot be read.
     refused: Vec<String>,
 }
 
 /// Looks for files of modules of one process.
 #[derive(Debug)]
-pub(super) struct Finder<'a> {
+pub(crate) struct Finder<'a> {
     local_pid: Option<u32>,
     symbol_directories: &'a [PathBuf],
     /// Where `/proc/PID/exe` points.
@@ -62,7 +61,7 @@ pub(super) struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    pub(super) fn new(local_pid: Option<u32>, symbol_directories: &'a [PathBuf]) -> Finder<'a> {
+    pub(crate) fn new(local_pid: Option<u32>, symbol_directories: &'a [PathBuf]) -> Finder<'a> {
         let executable = local_pid
             .and_then(|pid| std::fs::read_link(format!("/proc/{pid}/exe")).ok())
             .map(|path| path.to_string_lossy().into_owned());
@@ -75,7 +74,7 @@ impl<'a> Finder<'a> {
     }
 
     /// The best file of the module: the first with debug information, else with a symbol table.
-    pub(super) fn find(&self, module: &Module) -> Found {
+    pub(crate) fn find(&self, module: &Module) -> Found {
         // Of a process elsewhere the executable's name is not known: a program is what is no library.
         let looks_so = self.executable.is_none() && !module.path.contains(".so");
         let mut found = Found { is_executable: self.is_executable(module) || looks_so, ..Found::default() };
@@ -196,7 +195,7 @@ fn open(candidate: &Candidate, module: &Module) -> Result<Option<SymbolFile>, St
 
 /// Opens a regular file only: the path comes from the inspected process and may name a pipe that
 /// would block us, or a device.
-fn open_regular(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -225,9 +224,14 @@ fn content<'data>(elf: &impl Object<'data>) -> Content {
 }
 
 impl SymbolFile {
+    /// Reads from the file that was opened, whatever has become of its name.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// A path that still means this file when the process has ended. The ordinary path is preferred
     /// while it is the same file, because debug links and `.dwp` files are looked for beside it.
-    pub(super) fn stable_path(&self) -> PathBuf {
+    pub(crate) fn stable_path(&self) -> PathBuf {
         #[cfg(target_os = "linux")]
         {
             use std::os::fd::AsRawFd as _;

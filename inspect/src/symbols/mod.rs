@@ -3,7 +3,7 @@
 //! Files are opened when the [`Symbolizer`] is made, so names can still be had after the process
 //! has ended, and each is used only if its build-id is that of the build that runs.
 
-mod files;
+pub(crate) mod files;
 mod names;
 mod source;
 

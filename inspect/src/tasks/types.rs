@@ -1,25 +1,54 @@
 //! Types as debug information states them: sizes, members, variants, and where each was declared.
+//!
+//! A program's types come from the debug information of its modules: [`ProgramTypes`].
+
+mod dwarf;
+mod entry;
+mod index;
+mod lines;
+mod module;
+mod program;
+mod scan;
+mod sections;
+mod split;
 
 use std::sync::Arc;
 
-/// A type of one [`TypeSource`]: the offset of its entry in `.debug_info`.
+pub use index::ScanProgress;
+pub use program::{ProgramTypes, TypeFiles};
+
+/// A type of one [`TypeSource`], which alone knows what the number means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TypeId(pub u64);
 
-/// Where types come from: a module's debug information, or a test's table.
+/// Where types come from: a program's debug information, or a test's table.
+///
+/// Addresses are those of the running process, as its memory and the agent give them.
 pub trait TypeSource {
-    /// The future `T` and scheduler `S` of the task poll function `poll::<T, S>` at an address of
-    /// the file. More than one where the linker merged identical functions.
-    fn task_types(&self, poll_svma: u64) -> Vec<TaskTypes>;
+    /// The future `T` and scheduler `S` of the task poll function `poll::<T, S>` at an address.
+    /// More than one where the linker merged identical functions; none when it is not known.
+    fn task_types(&self, poll_avma: u64) -> Vec<TaskTypes>;
 
-    /// The concrete types whose vtable is at an address of the file.
-    fn vtable_types(&self, vtable_svma: u64) -> Vec<TypeId>;
+    /// The concrete types whose vtable is at an address.
+    fn vtable_types(&self, vtable_avma: u64) -> Vec<TypeId>;
 
-    /// A type.
+    /// The type of a path without a crate's disambiguators, as debug information spells it:
+    /// `tokio::runtime::scheduler::multi_thread::handle::Handle`. Only Tokio's own types, and
+    /// `alloc::sync::ArcInner<…>` of them, are found by name.
+    fn named(&self, path: &str) -> Option<TypeId>;
+
+    /// A type. Cheap when it was had before.
     ///
     /// # Errors
     /// Why it cannot be read: the debug information is damaged, or does not describe it.
     fn get(&self, id: TypeId) -> Result<Arc<Type>, TypeError>;
+
+    /// The future's name as the symbol of the poll function at an address tells it, for programs
+    /// without debug information: `shop::checkout::reserve::{closure#0}`. Needs the v0 mangling.
+    fn future_name(&self, poll_avma: u64) -> Option<Arc<str>> {
+        let _ = poll_avma;
+        None
+    }
 }
 
 /// The types in a task's cell.

@@ -1,0 +1,391 @@
+//! Reads one entry and what is directly in it as a [`Type`]. Nothing is followed further than a
+//! few steps, and nothing recurses: entries of a hostile file may refer to each other in circles.
+
+use std::sync::Arc;
+
+use gimli::{AttributeValue, DebuggingInformationEntry, DwAt, DwTag, EntriesRaw, constants};
+
+use super::dwarf::{EntryId, LoadedUnit, MOST_ATTRIBUTES, ModuleDwarf};
+use super::lines::FileNames;
+use super::sections::Bytes;
+use super::{Declared, Discriminant, Member, Shape, Type, TypeError, TypeId, Variant};
+
+type Entry = DebuggingInformationEntry<Bytes>;
+
+/// From an entry to the one it completes, or through names for types: rustc needs two steps.
+const MOST_STEPS: usize = 8;
+
+/// Entries below a type's own that are looked at: its members, and the types nested in it. The
+/// largest real one, a state machine of 800 awaits, has 20,000.
+const MOST_NESTED: usize = 1 << 18;
+
+/// A type has no more members and variants.
+const MOST_MEMBERS: usize = 1 << 16;
+
+/// A list of discriminants has no more values.
+const MOST_DISCRIMINANTS: u64 = 256;
+
+/// Reads a type; the names it is declared in are the caller's to add.
+pub(super) fn read(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Result<Type, TypeError> {
+    let (unit, id, entry) = resolve(dwarf, id)?;
+    let name: Arc<str> = attribute_text(&unit, &entry, constants::DW_AT_name).unwrap_or_default().into();
+    if entry.attr(constants::DW_AT_declaration).is_some() {
+        return Err(TypeError::NotDescribed { name: name.to_string() });
+    }
+    let mut content = Content::default();
+    let tag = entry.tag();
+    if has_content(tag) && entry.has_children() {
+        content.read(dwarf, files, &unit, id)?;
+    }
+    let target = type_of(&unit, &entry);
+    let address_size = u64::from(unit.unit.header.address_size());
+    let stated_size = number(&entry, constants::DW_AT_byte_size);
+    let shape = match tag {
+        constants::DW_TAG_pointer_type | constants::DW_TAG_reference_type => Shape::Pointer { target },
+        constants::DW_TAG_array_type => match target {
+            Some(element) => Shape::Array { element, length: content.array_length.unwrap_or(0) },
+            None => return Err(id.damaged("an array without elements")),
+        },
+        constants::DW_TAG_structure_type | constants::DW_TAG_class_type if content.has_variants => {
+            content.finish_discriminants();
+            Shape::Enum { discriminant: content.discriminant, variants: content.variants }
+        }
+        constants::DW_TAG_structure_type | constants::DW_TAG_class_type | constants::DW_TAG_union_type => {
+            Shape::Struct { members: content.members, is_union: tag == constants::DW_TAG_union_type }
+        }
+        constants::DW_TAG_base_type
+        | constants::DW_TAG_enumeration_type
+        | constants::DW_TAG_subroutine_type
+        | constants::DW_TAG_unspecified_type => Shape::Scalar,
+        _ => return Err(id.damaged(format_args!("{tag} is no type"))),
+    };
+    let size = match (&shape, stated_size) {
+        (_, Some(size)) => size,
+        (Shape::Pointer { .. }, None) => address_size,
+        (Shape::Array { element, length }, None) => size(dwarf, entry_of(*element))?
+            .checked_mul(*length)
+            .ok_or_else(|| id.damaged("an array larger than memory"))?,
+        (_, None) if tag == constants::DW_TAG_subroutine_type => address_size,
+        (_, None) => 0,
+    };
+    Ok(Type { name, namespace: Arc::from(""), size, shape, parameters: content.parameters })
+}
+
+/// The type parameters of a function, looked for where it is declared too.
+pub(super) fn parameters(
+    dwarf: &ModuleDwarf,
+    files: &FileNames,
+    id: EntryId,
+) -> Result<Vec<(Arc<str>, TypeId)>, TypeError> {
+    let mut id = id;
+    for _ in 0..MOST_STEPS {
+        let unit = dwarf.unit_of(id)?;
+        let entry = entry(&unit, id)?;
+        let mut content = Content { only_parameters: true, ..Content::default() };
+        if entry.has_children() {
+            content.read(dwarf, files, &unit, id)?;
+        }
+        if !content.parameters.is_empty() {
+            return Ok(content.parameters);
+        }
+        match origin(&unit, &entry) {
+            Some(origin) => id = origin,
+            None => return Ok(Vec::new()),
+        }
+    }
+    Err(id.damaged("its origins do not end"))
+}
+
+/// The name of an entry.
+pub(super) fn name(dwarf: &ModuleDwarf, id: EntryId) -> Result<String, TypeError> {
+    let unit = dwarf.unit_of(id)?;
+    let entry = entry(&unit, id)?;
+    Ok(attribute_text(&unit, &entry, constants::DW_AT_name).unwrap_or_default())
+}
+
+/// The concrete type of a vtable, by the entry of the vtable's own type.
+pub(super) fn containing_type(dwarf: &ModuleDwarf, id: EntryId) -> Result<Option<EntryId>, TypeError> {
+    let (unit, _, entry) = resolve(dwarf, id)?;
+    Ok(reference(&unit, &entry, constants::DW_AT_containing_type))
+}
+
+/// The entry this one gives more of: its declaration, or the function it is a copy of.
+fn origin(unit: &LoadedUnit, entry: &Entry) -> Option<EntryId> {
+    reference(unit, entry, constants::DW_AT_specification)
+        .or_else(|| reference(unit, entry, constants::DW_AT_abstract_origin))
+}
+
+/// Follows names and qualifiers of a type to the type itself.
+fn resolve(dwarf: &ModuleDwarf, id: EntryId) -> Result<(std::rc::Rc<LoadedUnit>, EntryId, Entry), TypeError> {
+    let mut id = id;
+    for _ in 0..MOST_STEPS {
+        let unit = dwarf.unit_of(id)?;
+        let entry = entry(&unit, id)?;
+        let target = match entry.tag() {
+            constants::DW_TAG_typedef
+            | constants::DW_TAG_const_type
+            | constants::DW_TAG_volatile_type
+            | constants::DW_TAG_atomic_type
+            | constants::DW_TAG_restrict_type => reference(&unit, &entry, constants::DW_AT_type),
+            _ => return Ok((unit, id, entry)),
+        };
+        id = target.ok_or_else(|| id.damaged("it names no type"))?;
+    }
+    Err(id.damaged("its names do not end"))
+}
+
+/// The size of a type, without reading what is in it.
+fn size(dwarf: &ModuleDwarf, id: EntryId) -> Result<u64, TypeError> {
+    let (unit, id, entry) = resolve(dwarf, id)?;
+    let size = number(&entry, constants::DW_AT_byte_size);
+    let is_pointer = entry.tag() == constants::DW_TAG_pointer_type;
+    let address_size = u64::from(unit.unit.header.address_size());
+    size.or(is_pointer.then_some(address_size)).ok_or_else(|| id.damaged("its size is not stated"))
+}
+
+fn has_content(tag: DwTag) -> bool {
+    matches!(
+        tag,
+        constants::DW_TAG_structure_type
+            | constants::DW_TAG_class_type
+            | constants::DW_TAG_union_type
+            | constants::DW_TAG_array_type
+    )
+}
+
+/// What is directly in an entry.
+#[derive(Debug, Default)]
+struct Content {
+    only_parameters: bool,
+    members: Vec<Member>,
+    variants: Vec<Variant>,
+    has_variants: bool,
+    discriminant: Option<Discriminant>,
+    parameters: Vec<(Arc<str>, TypeId)>,
+    array_length: Option<u64>,
+}
+
+/// What the entry at a depth is, as far as entries below it matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    Other,
+    VariantPart,
+    Variant,
+}
+
+impl Content {
+    fn read(
+        &mut self,
+        dwarf: &ModuleDwarf,
+        files: &FileNames,
+        unit: &LoadedUnit,
+        id: EntryId,
+    ) -> Result<(), TypeError> {
+        let mut entries = raw(unit, id)?;
+        let mut entry = Entry::null();
+        next(&mut entries, &mut entry, id)?;
+        let (mut outer, mut middle) = (Inside::Other, Inside::Other);
+        let mut discriminant_entry = None;
+        let mut discriminants: Vec<Option<u128>> = Vec::new();
+        for _ in 0..MOST_NESTED {
+            let depth = entries.next_depth();
+            if depth <= 0 || entries.is_empty() {
+                return Ok(());
+            }
+            let offset = entries.next_offset();
+            if !next(&mut entries, &mut entry, id)? {
+                continue;
+            }
+            match (depth, entry.tag()) {
+                (1, constants::DW_TAG_template_type_parameter) => {
+                    if let Some(parameter) = type_of(unit, &entry) {
+                        let name = attribute_text(unit, &entry, constants::DW_AT_name).unwrap_or_default();
+                        self.parameters.push((name.into(), parameter));
+                    }
+                }
+                (1..=3, _) if self.only_parameters => {}
+                (1, constants::DW_TAG_member) => self.members.extend(member(files, unit, &entry)),
+                (1, constants::DW_TAG_subrange_type) => {
+                    let length = number(&entry, constants::DW_AT_count)
+                        .or_else(|| number(&entry, constants::DW_AT_upper_bound)?.checked_add(1));
+                    let length = length.unwrap_or(0);
+                    let lengths = self.array_length.unwrap_or(1).checked_mul(length);
+                    self.array_length =
+                        Some(lengths.ok_or_else(|| id.damaged("an array larger than memory"))?);
+                }
+                (1, constants::DW_TAG_variant_part) => {
+                    self.has_variants = true;
+                    discriminant_entry = reference(unit, &entry, constants::DW_AT_discr);
+                }
+                (2, constants::DW_TAG_member)
+                    if discriminant_entry.is_some() && unit.id(offset) == discriminant_entry =>
+                {
+                    self.discriminant = Some(discriminant(dwarf, unit, &entry, id)?);
+                }
+                (2, constants::DW_TAG_variant) if outer == Inside::VariantPart => {
+                    discriminants = values(&entry, id)?;
+                }
+                (3, constants::DW_TAG_member)
+                    if outer == Inside::VariantPart && middle == Inside::Variant =>
+                {
+                    if let Some(content) = member(files, unit, &entry) {
+                        let variants = discriminants
+                            .iter()
+                            .map(|value| Variant { discriminant: *value, content: content.clone() });
+                        self.variants.extend(variants);
+                    }
+                }
+                _ => {}
+            }
+            let inside = match entry.tag() {
+                constants::DW_TAG_variant_part => Inside::VariantPart,
+                constants::DW_TAG_variant => Inside::Variant,
+                _ => Inside::Other,
+            };
+            match depth {
+                1 => outer = inside,
+                2 => middle = inside,
+                _ => {}
+            }
+            if self.members.len() + self.variants.len() + self.parameters.len() > MOST_MEMBERS {
+                break;
+            }
+        }
+        Err(id.damaged("it has more members than any type"))
+    }
+
+    /// Cuts values to the discriminant's size: the compiler may state -1 for 255.
+    fn finish_discriminants(&mut self) {
+        let Some(discriminant) = self.discriminant else { return };
+        let mask = u128::MAX >> (128 - discriminant.size.clamp(1, 16) * 8);
+        for variant in &mut self.variants {
+            variant.discriminant = variant.discriminant.map(|value| value & mask);
+        }
+    }
+}
+
+fn discriminant(
+    dwarf: &ModuleDwarf,
+    unit: &LoadedUnit,
+    entry: &Entry,
+    id: EntryId,
+) -> Result<Discriminant, TypeError> {
+    let offset = number(entry, constants::DW_AT_data_member_location).unwrap_or(0);
+    let type_id = type_of(unit, entry).ok_or_else(|| id.damaged("its discriminant has no type"))?;
+    let size = size(dwarf, entry_of(type_id))?;
+    if !(1..=16).contains(&size) {
+        return Err(id.damaged(format_args!("its discriminant has {size} bytes")));
+    }
+    Ok(Discriminant { offset, size })
+}
+
+/// The discriminants of a variant; one `None` for the variant that has all other values.
+fn values(entry: &Entry, id: EntryId) -> Result<Vec<Option<u128>>, TypeError> {
+    if let Some(value) = entry.attr_value(constants::DW_AT_discr_value) {
+        let value = value_128(&value).ok_or_else(|| id.damaged("a discriminant of no known form"))?;
+        return Ok(vec![Some(value)]);
+    }
+    match entry.attr_value(constants::DW_AT_discr_list) {
+        Some(AttributeValue::Block(list)) => listed(list).map_err(|why| id.damaged(why)),
+        _ => Ok(vec![None]),
+    }
+}
+
+/// Values and ranges, as DWARF 5 states them in 7.10: labels, then LEB128 numbers.
+fn listed(mut list: Bytes) -> Result<Vec<Option<u128>>, String> {
+    use gimli::Reader as _;
+    let mut values = Vec::new();
+    let shown = |error: gimli::Error| error.to_string();
+    while !list.is_empty() {
+        let label = gimli::DwDsc(list.read_u8().map_err(shown)?);
+        let low = list.read_uleb128().map_err(shown)?;
+        let high = match label {
+            constants::DW_DSC_label => low,
+            constants::DW_DSC_range => list.read_uleb128().map_err(shown)?,
+            _ => return Err("a list of discriminants of no known form".to_owned()),
+        };
+        let count = high.saturating_sub(low);
+        if count >= MOST_DISCRIMINANTS || values.len() as u64 + count >= MOST_DISCRIMINANTS {
+            return Err("a list of too many discriminants".to_owned());
+        }
+        values.extend((low..=high).map(|value| Some(u128::from(value))));
+    }
+    Ok(values)
+}
+
+fn value_128(value: &AttributeValue<Bytes>) -> Option<u128> {
+    use gimli::Reader as _;
+    Some(match value {
+        AttributeValue::Data1(value) => u128::from(*value),
+        AttributeValue::Data2(value) => u128::from(*value),
+        AttributeValue::Data4(value) => u128::from(*value),
+        AttributeValue::Data8(value) | AttributeValue::Udata(value) => u128::from(*value),
+        AttributeValue::Data16(value) => *value,
+        // Sign-extended here, cut to the discriminant's size later.
+        AttributeValue::Sdata(value) => i128::from(*value) as u128,
+        AttributeValue::Block(bytes) => {
+            let bytes = bytes.to_slice().ok()?;
+            let mut wide = [0; 16];
+            wide.get_mut(..bytes.len())?.copy_from_slice(&bytes);
+            u128::from_le_bytes(wide)
+        }
+        _ => return None,
+    })
+}
+
+fn member(files: &FileNames, unit: &LoadedUnit, entry: &Entry) -> Option<Member> {
+    let declared = number(entry, constants::DW_AT_decl_line)
+        .and_then(|line| u32::try_from(line).ok())
+        .filter(|line| *line > 0)
+        .and_then(|line| {
+            let file = number(entry, constants::DW_AT_decl_file)?;
+            Some(Declared { file: files.name(unit, file)?, line })
+        });
+    Some(Member {
+        name: attribute_text(unit, entry, constants::DW_AT_name).unwrap_or_default().into(),
+        offset: number(entry, constants::DW_AT_data_member_location).unwrap_or(0),
+        type_id: type_of(unit, entry)?,
+        declared,
+    })
+}
+
+fn raw(unit: &LoadedUnit, id: EntryId) -> Result<EntriesRaw<'_, Bytes>, TypeError> {
+    unit.unit.entries_raw(Some(unit.offset(id))).map_err(|error| id.damaged(error))
+}
+
+fn entry(unit: &LoadedUnit, id: EntryId) -> Result<Entry, TypeError> {
+    let mut entry = Entry::null();
+    if !next(&mut raw(unit, id)?, &mut entry, id)? {
+        return Err(id.damaged("there is no entry"));
+    }
+    Ok(entry)
+}
+
+/// Reads an entry into `entry`; `false` for the mark that ends a list.
+fn next(entries: &mut EntriesRaw<'_, Bytes>, entry: &mut Entry, id: EntryId) -> Result<bool, TypeError> {
+    let read = entries.read_entry(entry).map_err(|error| id.damaged(error))?;
+    if entry.attrs().len() > MOST_ATTRIBUTES {
+        return Err(id.damaged("it has more attributes than any entry"));
+    }
+    Ok(read)
+}
+
+fn number(entry: &Entry, name: DwAt) -> Option<u64> {
+    entry.attr(name)?.udata_value()
+}
+
+fn attribute_text(unit: &LoadedUnit, entry: &Entry, name: DwAt) -> Option<String> {
+    unit.string(entry.attr_value(name)?)
+}
+
+fn reference(unit: &LoadedUnit, entry: &Entry, name: DwAt) -> Option<EntryId> {
+    unit.reference(&entry.attr_value(name)?)
+}
+
+fn type_of(unit: &LoadedUnit, entry: &Entry) -> Option<TypeId> {
+    reference(unit, entry, constants::DW_AT_type).map(|id| TypeId(id.0))
+}
+
+fn entry_of(id: TypeId) -> EntryId {
+    EntryId(id.0)
+}

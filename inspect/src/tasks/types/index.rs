@@ -1,0 +1,228 @@
+//! What one pass over all entries finds: poll functions, vtables, namespaces and Tokio's own types.
+//! Everything else is read when it is asked for.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::dwarf::{EntryId, Part};
+use super::scan::scan_unit;
+use super::split::SplitFiles;
+
+/// Entries by what they are looked up by.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Index {
+    /// Poll functions of Tokio's tasks by their address, sorted.
+    pub(super) polls: Vec<(u64, EntryId)>,
+    /// Types of vtables by the vtables' addresses, sorted.
+    pub(super) vtables: Vec<(u64, EntryId)>,
+    /// Namespaces by where they begin, sorted; they nest.
+    pub(super) scopes: Vec<Scope>,
+    /// Tokio's own types by the hash of their path, sorted.
+    pub(super) named: Vec<(u64, EntryId)>,
+    /// Coroutines whose states are described.
+    pub(super) coroutines: u64,
+    /// Units that could not be read to their end, split-off ones that are missing included.
+    pub(super) unread: u64,
+    /// Why the first of them could not.
+    pub(super) unread_reason: String,
+    /// Poll functions that are only declared, while scanning.
+    pub(super) poll_declarations: Vec<EntryId>,
+    /// Functions that are described elsewhere, while scanning.
+    pub(super) copies: Vec<FunctionCopy>,
+}
+
+/// A function whose name and parameters another entry has: its declaration, or what it is an
+/// instance of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FunctionCopy {
+    /// Its address, if it has code.
+    pub(super) address: Option<u64>,
+    pub(super) id: EntryId,
+    pub(super) origin: EntryId,
+}
+
+/// A namespace: entries from `start` up to `end` are in it, and in its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Scope {
+    pub(super) start: EntryId,
+    pub(super) end: u64,
+    /// Index of the namespace it is in, always a smaller one.
+    pub(super) parent: Option<u32>,
+}
+
+/// How far a scan has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanProgress {
+    /// Bytes of debug information that were read.
+    pub done_bytes: u64,
+    /// All bytes of it.
+    pub total_bytes: u64,
+}
+
+/// A scan says how far it is when it takes longer than this.
+const FIRST_REPORT: Duration = Duration::from_secs(1);
+const REPORT_EVERY: Duration = Duration::from_millis(100);
+
+/// A scan is given up after this and so many bytes a second: ten times slower than a slow machine
+/// reads. What it found until then is used.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
+const SLOWEST_BYTES_PER_SECOND: u64 = 2 << 20;
+
+/// More threads than this wait for memory, not for each other.
+const MOST_THREADS: usize = 8;
+
+impl Index {
+    /// Scans all units, several at a time.
+    pub(super) fn scan(main: &Part, split: &SplitFiles, progress: &dyn Fn(ScanProgress)) -> Index {
+        let total_bytes: u64 = main.units.iter().map(|unit| unit.end - unit.start).sum();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let (next, done, stop) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
+        let (sender, finished) = mpsc::channel();
+        let mut parts: Vec<(usize, Index)> = Vec::new();
+        std::thread::scope(|scope| {
+            for _ in 0..threads.min(main.units.len()) {
+                let sender = sender.clone();
+                let (next, done, stop) = (&next, &done, &stop);
+                scope.spawn(move || {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(span) = main.units.get(number) else { break };
+                        let found = scan_unit(main, split, number, stop);
+                        done.fetch_add(span.end - span.start, Ordering::Relaxed);
+                        if sender.send((number, found)).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            let started = Instant::now();
+            let give_up = GIVE_UP_AFTER + Duration::from_secs(total_bytes / SLOWEST_BYTES_PER_SECOND);
+            loop {
+                match finished.recv_timeout(REPORT_EVERY) {
+                    Ok(part) => parts.push(part),
+                    Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                    Err(mpsc::RecvTimeoutError::Timeout) => {}
+                }
+                if started.elapsed() > FIRST_REPORT {
+                    progress(ScanProgress { done_bytes: done.load(Ordering::Relaxed), total_bytes });
+                }
+                if started.elapsed() > give_up {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+        });
+        // In the order of units, so that the same file always gives the same index.
+        parts.sort_unstable_by_key(|(number, _)| *number);
+        let mut whole = Index::default();
+        for (_, part) in parts {
+            whole.append(part);
+        }
+        whole.resolve_copies();
+        whole.sort();
+        whole
+    }
+
+    fn append(&mut self, part: Index) {
+        let moved = self.scopes.len() as u32;
+        let scopes = part.scopes.iter();
+        self.scopes.extend(scopes.map(|scope| Scope { parent: scope.parent.map(|at| at + moved), ..*scope }));
+        self.polls.extend(part.polls);
+        self.vtables.extend(part.vtables);
+        self.named.extend(part.named);
+        self.poll_declarations.extend(part.poll_declarations);
+        self.copies.extend(part.copies);
+        self.coroutines += part.coroutines;
+        self.unread += part.unread;
+        if self.unread_reason.is_empty() {
+            self.unread_reason = part.unread_reason;
+        }
+    }
+
+    /// Finds the poll functions among the copies: under LTO they are described in another unit.
+    fn resolve_copies(&mut self) {
+        let mut known: HashSet<EntryId> = self.poll_declarations.drain(..).collect();
+        let copies = std::mem::take(&mut self.copies);
+        // A copy of a declaration may be copied once more: declared, abstract, concrete.
+        for _ in 0..2 {
+            let abstracts = copies.iter().filter(|copy| copy.address.is_none());
+            let more: Vec<_> =
+                abstracts.filter(|copy| known.contains(&copy.origin)).map(|copy| copy.id).collect();
+            known.extend(more);
+        }
+        for copy in copies {
+            if let Some(address) = copy.address.filter(|_| known.contains(&copy.origin)) {
+                self.polls.push((address, copy.id));
+            }
+        }
+    }
+
+    fn sort(&mut self) {
+        // By address or hash first, so that what a key has is a range; then by place in the file.
+        self.polls.sort_unstable();
+        self.polls.dedup();
+        self.vtables.sort_unstable();
+        self.vtables.dedup();
+        self.named.sort_unstable();
+        self.named.dedup_by_key(|(hash, _)| *hash);
+        // Parents are numbers of places in this list, and split-off parts are scanned in between.
+        let mut order: Vec<u32> = (0..self.scopes.len() as u32).collect();
+        order.sort_by_key(|at| self.scopes[*at as usize].start);
+        let mut place = vec![0; order.len()];
+        for (new, old) in order.iter().enumerate() {
+            place[*old as usize] = new as u32;
+        }
+        let sorted = order.iter().map(|old| {
+            let scope = self.scopes[*old as usize];
+            Scope { parent: scope.parent.map(|at| place[at as usize]), ..scope }
+        });
+        self.scopes = sorted.collect();
+    }
+
+    /// The innermost namespace an entry is in.
+    pub(super) fn scope_of(&self, id: EntryId) -> Option<u32> {
+        let after = self.scopes.partition_point(|scope| scope.start < id);
+        let mut at = (after as u32).checked_sub(1)?;
+        loop {
+            let scope = self.scopes[at as usize];
+            if id.0 < scope.end {
+                return Some(at);
+            }
+            // Smaller every time, so this ends.
+            at = scope.parent?;
+        }
+    }
+}
+
+/// Entries with a key, in a list sorted by keys.
+pub(super) fn entries_of(list: &[(u64, EntryId)], key: u64) -> impl Iterator<Item = EntryId> + '_ {
+    let from = list.partition_point(|(known, _)| *known < key);
+    list[from..].iter().take_while(move |(known, _)| *known == key).map(|(_, id)| *id)
+}
+
+/// The hash of a path, the same in every run: FNV-1a.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PathHash(u64);
+
+impl PathHash {
+    pub(super) fn new() -> PathHash {
+        PathHash(0xcbf2_9ce4_8422_2325)
+    }
+
+    pub(super) fn add(self, bytes: &[u8]) -> PathHash {
+        let mixed = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        PathHash(bytes.iter().fold(self.0, mixed))
+    }
+
+    /// The hash of `path::name`, continued from that of `path`.
+    pub(super) fn join(self, name: &[u8]) -> PathHash {
+        let is_first = self.0 == PathHash::new().0;
+        if is_first { self.add(name) } else { self.add(b"::").add(name) }
+    }
+
+    pub(super) fn value(self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,147 @@
+//! The types of one module, by addresses as its file states them.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::dwarf::{ENTRY_BITS, EntryId, ModuleDwarf};
+use super::index::{Index, PathHash, ScanProgress, entries_of};
+use super::lines::FileNames;
+use super::sections::Sections;
+use super::split::SplitFiles;
+use super::{Shape, TaskTypes, Type, TypeError, TypeId, entry};
+
+/// Types that were read are kept; more than this no program has, but a damaged file may seem to.
+const MOST_TYPES: usize = 1 << 20;
+
+/// Modules that have a number of their own.
+pub(super) const MOST_MODULES: usize = 1 << (u64::BITS - ENTRY_BITS);
+
+/// The module a type is of.
+pub(super) fn module_number(id: TypeId) -> usize {
+    (id.0 >> ENTRY_BITS) as usize
+}
+
+/// Debug information of a module, with the index over it.
+#[derive(Debug)]
+pub(super) struct ModuleTypes {
+    /// In every [`TypeId`], above the bits of an [`EntryId`].
+    number: u64,
+    dwarf: ModuleDwarf,
+    index: Index,
+    files: FileNames,
+    types: RefCell<HashMap<EntryId, Result<Arc<Type>, TypeError>>>,
+    /// Paths of the index's scopes.
+    paths: RefCell<HashMap<u32, Arc<str>>>,
+    empty_path: OnceCell<Arc<str>>,
+}
+
+impl ModuleTypes {
+    pub(super) fn scan(
+        number: usize,
+        sections: &Sections,
+        split: SplitFiles,
+        progress: &dyn Fn(ScanProgress),
+    ) -> ModuleTypes {
+        let dwarf = ModuleDwarf::new(sections, split);
+        let index = Index::scan(dwarf.main(), dwarf.split(), progress);
+        ModuleTypes::new(number, dwarf, index)
+    }
+
+    fn new(number: usize, dwarf: ModuleDwarf, index: Index) -> ModuleTypes {
+        ModuleTypes {
+            number: number as u64,
+            dwarf,
+            index,
+            files: FileNames::default(),
+            types: RefCell::default(),
+            paths: RefCell::default(),
+            empty_path: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn task_types(&self, poll_svma: u64) -> Vec<TaskTypes> {
+        let mut found = Vec::new();
+        for id in entries_of(&self.index.polls, poll_svma) {
+            let parameters = entry::parameters(&self.dwarf, &self.files, id).unwrap_or_default();
+            let parameter = |name: &str| {
+                let matching = parameters.iter().find(|(known, _)| &**known == name);
+                matching.map(|(_, id)| self.global(*id))
+            };
+            if let (Some(future), Some(scheduler)) = (parameter("T"), parameter("S")) {
+                found.push(TaskTypes { future, scheduler });
+            }
+        }
+        found
+    }
+
+    pub(super) fn vtable_types(&self, vtable_svma: u64) -> Vec<TypeId> {
+        let found = entries_of(&self.index.vtables, vtable_svma)
+            .filter_map(|id| entry::containing_type(&self.dwarf, id).ok().flatten());
+        found.map(|id| self.global(TypeId(id.0))).collect()
+    }
+
+    pub(super) fn named(&self, path: &str) -> Option<TypeId> {
+        entries_of(&self.index.named, PathHash::new().add(path.as_bytes()).value()).find_map(|id| {
+            let global = self.global(TypeId(id.0));
+            let found = self.get(global).ok()?;
+            let is_it = path.strip_prefix(&*found.namespace).and_then(|rest| rest.strip_prefix("::"));
+            (is_it == Some(&*found.name)).then_some(global)
+        })
+    }
+
+    pub(super) fn get(&self, id: TypeId) -> Result<Arc<Type>, TypeError> {
+        let id = EntryId(id.0 & ((1 << ENTRY_BITS) - 1));
+        if let Some(known) = self.types.borrow().get(&id) {
+            return known.clone();
+        }
+        if self.types.borrow().len() >= MOST_TYPES {
+            return Err(id.damaged("it has more types than any program"));
+        }
+        let read = entry::read(&self.dwarf, &self.files, id).map(|mut found| {
+            found.namespace = self.path(self.index.scope_of(id));
+            for_each_reference(&mut found, |id| *id = self.global(*id));
+            Arc::new(found)
+        });
+        self.types.borrow_mut().insert(id, read.clone());
+        read
+    }
+
+    fn global(&self, id: TypeId) -> TypeId {
+        TypeId(self.number << ENTRY_BITS | id.0)
+    }
+
+    /// The path of a namespace: `tokio::sync::mutex`.
+    fn path(&self, scope: Option<u32>) -> Arc<str> {
+        let Some(innermost) = scope else {
+            return self.empty_path.get_or_init(|| Arc::from("")).clone();
+        };
+        if let Some(known) = self.paths.borrow().get(&innermost) {
+            return known.clone();
+        }
+        let mut names = Vec::new();
+        let mut next = Some(innermost);
+        while let Some(at) = next {
+            let scope = self.index.scopes[at as usize];
+            names.push(entry::name(&self.dwarf, scope.start).unwrap_or_default());
+            next = scope.parent;
+        }
+        names.reverse();
+        let path: Arc<str> = names.join("::").into();
+        self.paths.borrow_mut().insert(innermost, path.clone());
+        path
+    }
+}
+
+fn for_each_reference(found: &mut Type, mut change: impl FnMut(&mut TypeId)) {
+    match &mut found.shape {
+        Shape::Struct { members, .. } => members.iter_mut().for_each(|member| change(&mut member.type_id)),
+        Shape::Enum { variants, .. } => {
+            variants.iter_mut().for_each(|variant| change(&mut variant.content.type_id));
+        }
+        Shape::Pointer { target } => target.iter_mut().for_each(&mut change),
+        Shape::Array { element, .. } => change(element),
+        Shape::Scalar => {}
+    }
+    found.parameters.iter_mut().for_each(|(_, id)| change(id));
+}

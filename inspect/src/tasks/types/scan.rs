@@ -1,0 +1,292 @@
+//! The pass over one unit's entries. It reads each entry once and keeps only what the index needs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gimli::{
+    Abbreviation, AttributeValue, DebugInfoOffset, DwTag, Dwarf, EndianSlice, EntriesRaw, LittleEndian,
+    Operation, Section as _, Unit, UnitOffset, constants,
+};
+
+use super::dwarf::{EntryId, MOST_ATTRIBUTES, Part, adopt};
+use super::index::{FunctionCopy, Index, PathHash, Scope};
+use super::sections::{Bytes, Slice};
+use super::split::SplitFiles;
+
+/// Where Tokio declares the poll functions of its tasks (tokio/src/runtime/task/raw.rs).
+const POLL_NAMESPACE: [&[u8]; 4] = [b"tokio", b"runtime", b"task", b"raw"];
+
+/// How many entries are read before it is looked whether to stop.
+const STOP_CHECK: u32 = 1 << 16;
+
+/// Namespaces that are open at once. Real code has a dozen.
+const DEEPEST: usize = 512;
+
+/// Scans a unit of the main file, or what of it was split off.
+pub(super) fn scan_unit(main: &Part, split: &SplitFiles, number: usize, stop: &AtomicBool) -> Index {
+    let mut index = Index::default();
+    let scanned = if main.units[number].skeleton.is_some() {
+        split.open(main, number).and_then(|(part, unit)| {
+            let place = Place { number: unit, part_number: number + 1, skeleton: Some((main, number)) };
+            scan_part(&part, &place, stop, &mut index).map_err(str::to_owned)
+        })
+    } else {
+        let place = Place { number, part_number: 0, skeleton: None };
+        scan_part(main, &place, stop, &mut index).map_err(str::to_owned)
+    };
+    if let Err(why) = scanned {
+        index.unread = 1;
+        index.unread_reason = why;
+    }
+    index
+}
+
+/// Which unit of a part, and which part it is.
+struct Place<'a> {
+    number: usize,
+    part_number: usize,
+    skeleton: Option<(&'a Part, usize)>,
+}
+
+fn scan_part(
+    part: &Part,
+    place: &Place<'_>,
+    stop: &AtomicBool,
+    index: &mut Index,
+) -> Result<(), &'static str> {
+    let shown = |_| "the debug information of a unit is damaged";
+    let dwarf = borrowed(&part.dwarf);
+    let start = part.units[place.number].start;
+    let mut unit = read_unit(&dwarf, start).map_err(shown)?;
+    if let Some((main, skeleton)) = place.skeleton {
+        let dwarf = borrowed(&main.dwarf);
+        adopt(&mut unit, read_unit(&dwarf, main.units[skeleton].start).map_err(shown)?);
+    }
+    let part_number = place.part_number;
+    let mut scan = Scan { dwarf: &dwarf, unit: &unit, part_number, start, index, open: Vec::new() };
+    match scan.run(stop) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("the scan took too long"),
+        Err(error) => Err(shown(error)),
+    }
+}
+
+/// The same sections without reference counts: a name costs nothing to look at.
+fn borrowed(dwarf: &Dwarf<Bytes>) -> Dwarf<Slice<'_>> {
+    fn slice(bytes: &Bytes) -> Slice<'_> {
+        EndianSlice::new(bytes.bytes(), LittleEndian)
+    }
+    Dwarf {
+        debug_abbrev: slice(dwarf.debug_abbrev.reader()).into(),
+        debug_addr: slice(dwarf.debug_addr.reader()).into(),
+        debug_info: slice(dwarf.debug_info.reader()).into(),
+        debug_line: slice(dwarf.debug_line.reader()).into(),
+        debug_line_str: slice(dwarf.debug_line_str.reader()).into(),
+        debug_str: slice(dwarf.debug_str.reader()).into(),
+        debug_str_offsets: slice(dwarf.debug_str_offsets.reader()).into(),
+        file_type: dwarf.file_type,
+        ..Dwarf::default()
+    }
+}
+
+fn read_unit<'a>(dwarf: &Dwarf<Slice<'a>>, start: u64) -> gimli::Result<Unit<Slice<'a>>> {
+    dwarf.unit(dwarf.unit_header(DebugInfoOffset(start as usize))?)
+}
+
+struct Scan<'a, 'b> {
+    dwarf: &'b Dwarf<Slice<'a>>,
+    unit: &'b Unit<Slice<'a>>,
+    part_number: usize,
+    start: u64,
+    index: &'b mut Index,
+    open: Vec<Open>,
+}
+
+/// A namespace whose end has not been reached.
+struct Open {
+    depth: isize,
+    scope: u32,
+    /// How many components of [`POLL_NAMESPACE`] it and those around it are; `None` if they differ.
+    poll_components: Option<usize>,
+    path: PathHash,
+}
+
+/// Attributes of an entry that matter to the index.
+#[derive(Default)]
+struct Found<'a> {
+    name: Option<Slice<'a>>,
+    low_pc: Option<u64>,
+    origin: Option<AttributeValue<Slice<'a>>>,
+    location: Option<AttributeValue<Slice<'a>>>,
+    type_of: Option<AttributeValue<Slice<'a>>>,
+    is_declaration: bool,
+}
+
+impl<'a> Scan<'a, '_> {
+    /// Whether it read everything: it did not if it was to stop.
+    fn run(&mut self, stop: &AtomicBool) -> gimli::Result<bool> {
+        let mut entries = self.unit.entries_raw(None)?;
+        let mut until_check = 0;
+        while !entries.is_empty() {
+            if until_check == 0 {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                until_check = STOP_CHECK;
+            }
+            until_check -= 1;
+            let (offset, depth) = (entries.next_offset(), entries.next_depth());
+            let Some(abbreviation) = entries.read_abbreviation()? else { continue };
+            if abbreviation.attributes().len() > MOST_ATTRIBUTES {
+                return Err(gimli::Error::InvalidAbbreviationCode(abbreviation.code()));
+            }
+            self.close(depth, offset);
+            self.entry(&mut entries, abbreviation, offset, depth)?;
+        }
+        let end = entries.next_offset();
+        self.close(isize::MIN, end);
+        Ok(entries.is_empty())
+    }
+
+    fn id(&self, offset: UnitOffset) -> Option<EntryId> {
+        EntryId::new(self.part_number, self.start.checked_add(offset.0 as u64)?)
+    }
+
+    /// Ends the namespaces that do not contain an entry of this depth.
+    fn close(&mut self, depth: isize, offset: UnitOffset) {
+        while let Some(open) = self.open.pop_if(|open| open.depth >= depth) {
+            if let Some(end) = self.id(offset) {
+                self.index.scopes[open.scope as usize].end = end.0;
+            }
+        }
+    }
+
+    fn entry(
+        &mut self,
+        entries: &mut EntriesRaw<'_, Slice<'a>>,
+        abbreviation: &Abbreviation,
+        offset: UnitOffset,
+        depth: isize,
+    ) -> gimli::Result<()> {
+        let tag = abbreviation.tag();
+        if !is_indexed(tag) {
+            return entries.skip_attributes(abbreviation.attributes());
+        }
+        let mut found = Found::default();
+        for specification in abbreviation.attributes() {
+            let attribute = entries.read_attribute(*specification)?;
+            match attribute.name() {
+                constants::DW_AT_name => {
+                    found.name = self.dwarf.attr_string(self.unit, attribute.value()).ok();
+                }
+                constants::DW_AT_low_pc => {
+                    found.low_pc = self.dwarf.attr_address(self.unit, attribute.value()).ok().flatten();
+                }
+                constants::DW_AT_abstract_origin | constants::DW_AT_specification => {
+                    found.origin = Some(attribute.value());
+                }
+                constants::DW_AT_location => found.location = Some(attribute.value()),
+                constants::DW_AT_type => found.type_of = Some(attribute.value()),
+                constants::DW_AT_declaration => found.is_declaration = true,
+                _ => {}
+            }
+        }
+        let Some(id) = self.id(offset) else { return Ok(()) };
+        match tag {
+            constants::DW_TAG_namespace if abbreviation.has_children() => self.namespace(id, depth, &found),
+            constants::DW_TAG_subprogram => self.function(id, &found),
+            constants::DW_TAG_variable => self.variable(&found),
+            constants::DW_TAG_structure_type => self.structure(id, abbreviation, &found),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn namespace(&mut self, id: EntryId, depth: isize, found: &Found<'a>) {
+        let name = found.name.map_or(&b""[..], |name| name.slice());
+        if self.open.len() >= DEEPEST {
+            return;
+        }
+        let (parent, components, path) = match self.open.last() {
+            Some(open) => (Some(open.scope), open.poll_components, open.path),
+            None => (None, Some(0), PathHash::new()),
+        };
+        let poll_components = components
+            .filter(|at| POLL_NAMESPACE.get(*at).is_some_and(|expected| *expected == name))
+            .map(|at| at + 1);
+        let scope = self.index.scopes.len() as u32;
+        self.index.scopes.push(Scope { start: id, end: id.0, parent });
+        self.open.push(Open { depth, scope, poll_components, path: path.join(name) });
+    }
+
+    fn function(&mut self, id: EntryId, found: &Found<'a>) {
+        // The linker gives functions that it left out the address 0, or one at the very end.
+        let is_tombstone = |address: &u64| self.unit.header.is_tombstone_address(*address) || *address == 0;
+        let low_pc = found.low_pc.filter(|address| !is_tombstone(address));
+        if let Some(origin) = found.origin.as_ref().and_then(|origin| self.reference(origin)) {
+            self.index.copies.push(FunctionCopy { address: low_pc, id, origin });
+            return;
+        }
+        let is_in_raw =
+            self.open.last().is_some_and(|open| open.poll_components == Some(POLL_NAMESPACE.len()));
+        if is_in_raw && found.name.is_some_and(|name| name.slice().starts_with(b"poll<")) {
+            match low_pc {
+                Some(address) => self.index.polls.push((address, id)),
+                None => self.index.poll_declarations.push(id),
+            }
+        }
+    }
+
+    /// rustc describes each vtable as a variable `<T as Trait>::{vtable}`.
+    fn variable(&mut self, found: &Found<'a>) {
+        let is_vtable = found.name.is_some_and(|name| name.slice().ends_with(b"::{vtable}"));
+        if !is_vtable {
+            return;
+        }
+        let Some(AttributeValue::Exprloc(location)) = found.location else { return };
+        let address = match location.operations(self.unit.encoding()).next() {
+            Ok(Some(Operation::Address { address })) => Some(address),
+            Ok(Some(Operation::AddressIndex { index })) => self.dwarf.address(self.unit, index).ok(),
+            _ => None,
+        };
+        let type_of = found.type_of.as_ref().and_then(|value| self.reference(value));
+        if let (Some(address @ 1..), Some(type_of)) = (address, type_of) {
+            self.index.vtables.push((address, type_of));
+        }
+    }
+
+    fn structure(&mut self, id: EntryId, abbreviation: &Abbreviation, found: &Found<'a>) {
+        let Some(name) = found.name.filter(|_| !found.is_declaration) else { return };
+        let name = name.slice();
+        if name.starts_with(b"{") {
+            let is_described = is_coroutine(name) && abbreviation.has_children();
+            self.index.coroutines += u64::from(is_described);
+        }
+        let Some(open) = self.open.last() else { return };
+        let is_tokios = self.open.first().is_some_and(|first| first.poll_components == Some(1));
+        if is_tokios || name.starts_with(b"ArcInner<tokio::") {
+            self.index.named.push((open.path.join(name).value(), id));
+        }
+    }
+
+    fn reference(&self, value: &AttributeValue<Slice<'a>>) -> Option<EntryId> {
+        match value {
+            AttributeValue::UnitRef(offset) => self.id(*offset),
+            AttributeValue::DebugInfoRef(offset) => EntryId::new(self.part_number, offset.0 as u64),
+            _ => None,
+        }
+    }
+}
+
+fn is_indexed(tag: DwTag) -> bool {
+    matches!(
+        tag,
+        constants::DW_TAG_namespace
+            | constants::DW_TAG_subprogram
+            | constants::DW_TAG_variable
+            | constants::DW_TAG_structure_type
+    )
+}
+
+fn is_coroutine(name: &[u8]) -> bool {
+    [&b"{async_"[..], b"{coroutine_", b"{gen_"].iter().any(|prefix| name.starts_with(prefix))
+}

@@ -1,0 +1,135 @@
+//! Reads the sections of debug information out of an ELF file, whole and decompressed.
+//!
+//! They are copied, not mapped: a mapped file that is truncated by a rebuild kills the reader with
+//! SIGBUS. Sizes that a file claims are held against its length before anything is allocated.
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use gimli::{EndianArcSlice, EndianSlice, LittleEndian, SectionId};
+use object::read::ReadCache;
+use object::{CompressedFileRange, CompressionFormat, Object, ObjectSection};
+
+/// Bytes of a section that entries and their names can hold on to.
+pub(super) type Bytes = EndianArcSlice<LittleEndian>;
+
+/// The same, borrowed: counts no references, for the scan over everything.
+pub(super) type Slice<'a> = EndianSlice<'a, LittleEndian>;
+
+/// No section is larger: offsets in 32-bit DWARF, the only kind rustc writes, end here.
+const LARGEST_SECTION: u64 = 1 << 32;
+
+/// Deflate's best ratio is 1032 to 1 (zlib's technical notes): a larger claim is a lie.
+const LARGEST_DEFLATE_RATIO: u64 = 1033;
+
+/// The sections of an ELF file that describe types.
+#[derive(Debug, Default)]
+pub(super) struct Sections {
+    found: Vec<(SectionId, Arc<[u8]>)>,
+    /// Of a `.dwp`: which unit has which part of the sections.
+    is_package: bool,
+}
+
+impl Sections {
+    /// Reads them from a file, with the names of a `.dwo` if that is what it is.
+    pub(super) fn read(file: &mut (impl Read + Seek)) -> Result<Sections, String> {
+        let length = file.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?;
+        let mut ranges = Vec::new();
+        {
+            let cache = ReadCache::new(&mut *file);
+            let elf = object::File::parse(&cache).map_err(|error| format!("it is no ELF file: {error}"))?;
+            if !elf.is_little_endian() {
+                return Err("its byte order is not this machine's".to_owned());
+            }
+            for id in WANTED {
+                let split = id.dwo_name().and_then(|name| elf.section_by_name(name));
+                let Some(section) = elf.section_by_name(id.name()).or(split) else { continue };
+                let range = section
+                    .compressed_file_range()
+                    .map_err(|error| format!("its section {} is damaged: {error}", id.name()))?;
+                ranges.push((id, range));
+            }
+        }
+        let mut sections = Sections::default();
+        for (id, range) in ranges {
+            let bytes = read_section(file, &range, length)
+                .map_err(|why| format!("its section {} cannot be read: {why}", id.name()))?;
+            sections.insert(id, bytes);
+        }
+        Ok(sections)
+    }
+
+    /// Adds or replaces a section.
+    pub(super) fn insert(&mut self, id: SectionId, bytes: Arc<[u8]>) {
+        self.is_package |= id == SectionId::DebugCuIndex;
+        self.found.retain(|(known, _)| *known != id);
+        self.found.push((id, bytes));
+    }
+
+    /// Whether it is the package of many units' split debug information.
+    pub(super) fn is_package(&self) -> bool {
+        self.is_package
+    }
+
+    /// A section; empty if the file has none.
+    pub(super) fn get(&self, id: SectionId) -> Bytes {
+        let bytes = self.found.iter().find(|(known, _)| *known == id).map(|(_, bytes)| bytes.clone());
+        EndianArcSlice::new(bytes.unwrap_or_default(), LittleEndian)
+    }
+}
+
+const WANTED: [SectionId; 9] = [
+    SectionId::DebugAbbrev,
+    SectionId::DebugAddr,
+    SectionId::DebugCuIndex,
+    SectionId::DebugInfo,
+    SectionId::DebugLine,
+    SectionId::DebugLineStr,
+    SectionId::DebugStr,
+    SectionId::DebugStrOffsets,
+    SectionId::DebugTuIndex,
+];
+
+fn read_section(
+    file: &mut (impl Read + Seek),
+    range: &CompressedFileRange,
+    file_length: u64,
+) -> Result<Arc<[u8]>, String> {
+    let end = range.offset.checked_add(range.compressed_size);
+    if end.is_none_or(|end| end > file_length) {
+        return Err("the file is cut short".to_owned());
+    }
+    if range.compressed_size > LARGEST_SECTION || range.uncompressed_size > LARGEST_SECTION {
+        return Err("it is larger than 4 GiB".to_owned());
+    }
+    let stored = read_range(file, range.offset, range.compressed_size).map_err(|error| error.to_string())?;
+    match range.format {
+        CompressionFormat::None => Ok(stored),
+        CompressionFormat::Zlib => inflate(&stored, range.uncompressed_size),
+        _ => Err("it is compressed with zstd: use objcopy --decompress-debug-sections".to_owned()),
+    }
+}
+
+fn read_range(file: &mut (impl Read + Seek), offset: u64, size: u64) -> io::Result<Arc<[u8]>> {
+    let size = usize::try_from(size).map_err(io::Error::other)?;
+    // One allocation, filled in place: `Vec` into `Arc` would copy tens of megabytes.
+    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size).collect();
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(Arc::get_mut(&mut bytes).expect("it is not shared yet"))?;
+    Ok(bytes)
+}
+
+fn inflate(stored: &[u8], claimed: u64) -> Result<Arc<[u8]>, String> {
+    if claimed / LARGEST_DEFLATE_RATIO > stored.len() as u64 {
+        return Err("it claims to be larger than its bytes can be".to_owned());
+    }
+    let mut bytes = Vec::new();
+    flate2::read::ZlibDecoder::new(stored)
+        .take(claimed)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("it cannot be decompressed: {error}"))?;
+    if bytes.len() as u64 != claimed {
+        return Err("it is shorter than it claims to be".to_owned());
+    }
+    Ok(bytes.into())
+}
