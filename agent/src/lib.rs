@@ -43,6 +43,8 @@ mod collect;
 mod connection;
 mod counters;
 mod cpu_engine;
+#[cfg(target_os = "linux")]
+mod debug;
 #[cfg(any(target_os = "linux", pprof_engine))]
 #[expect(unsafe_code, reason = "the one place for it")]
 mod engine;
@@ -72,6 +74,10 @@ use tokio::runtime::Handle;
 ///
 /// With `RGOPS=off` in the environment it starts nothing and succeeds; [`Agent::address`] is then
 /// `off`. In a fork child the parent's agent does not count: the child may start its own.
+///
+/// `RGOPS_DEBUG=schedtrace=1000[,scheddetail=1]` in the environment makes the agent print what the Tokio
+/// schedulers do to standard error, a line a runtime and so many milliseconds. A value that cannot be
+/// understood is told there in one line, and is no error.
 ///
 /// Takes about a millisecond: it makes a directory, a socket and a thread.
 ///

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 pub const DIRECTORY_VARIABLE: &str = "RGOPS_DIR";
 /// Environment variable that switches the agent off when it is `off`.
 pub const SWITCH_VARIABLE: &str = "RGOPS";
+/// Environment variable by which the agent prints what it sees without being asked.
+pub const DEBUG_VARIABLE: &str = "RGOPS_DEBUG";
 /// Environment variable from which the CLI and the agent may take the token of TCP connections.
 pub const TOKEN_VARIABLE: &str = "RGOPS_TOKEN";
 

@@ -112,6 +112,33 @@ impl AtExit {
     }
 }
 
+/// Whether standard error takes bytes within `deadline`. A descriptor that is closed, or a pipe without
+/// a reader, is an error.
+#[cfg(target_os = "linux")]
+pub(crate) fn stderr_has_room(deadline: std::time::Duration) -> std::io::Result<bool> {
+    let mut asked = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
+    let milliseconds = libc::c_int::try_from(deadline.as_millis()).unwrap_or(libc::c_int::MAX);
+    // SAFETY: poll(2) reads and writes the one `pollfd`, which lives through the call; any number is a
+    // valid descriptor to ask for.
+    let ready = unsafe { libc::poll(&mut asked, 1, milliseconds) };
+    match ready {
+        // EINTR cannot be: all signals are blocked there. If it is, the next text is tried.
+        ..=-1 => Err(std::io::Error::last_os_error()),
+        0 => Ok(false),
+        _ if asked.revents & libc::POLLNVAL != 0 => Err(std::io::Error::from_raw_os_error(libc::EBADF)),
+        // The write says which error it is (POLLERR: a pipe without a reader).
+        _ => Ok(true),
+    }
+}
+
+/// write(2) to standard error, past the lock of `std::io::stderr`, which the program may hold.
+#[cfg(target_os = "linux")]
+pub(crate) fn write_stderr(bytes: &[u8]) -> std::io::Result<usize> {
+    // SAFETY: write(2) reads at most `bytes.len()` bytes from `bytes`, which is borrowed through the call.
+    let written = unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };
+    usize::try_from(written).map_err(|_| std::io::Error::last_os_error())
+}
+
 /// What [`shut_down`] ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ShutDown {

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, TryLockError, mpsc};
 use std::time::{Duration, Instant};
 
 use rgops_protocol::auth::Token;
+use rgops_protocol::discovery::DEBUG_VARIABLE;
 use rgops_protocol::hello::{AgentHello, CommandVersion};
 use rgops_protocol::request::Command;
 use tokio::runtime::Handle;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use crate::collect::Context;
 use crate::connection::{self, Gate};
 use crate::counters::Counters;
+use crate::debug;
 use crate::engine::{number, system};
 use crate::executable::Executable;
 use crate::options::Options;
@@ -188,6 +190,7 @@ fn run(
             return;
         }
     };
+    let debug = debug::Settings::parse(std::env::var_os(DEBUG_VARIABLE).as_deref());
     runtime.block_on(async {
         let prepared = prepare(options, current_runtime, token, tcp);
         let Prepared { shared, local, tcp, tcp_address } = match prepared {
@@ -199,6 +202,9 @@ fn run(
         };
         if tell_ready.send(Ok((shared.clone(), tcp_address))).is_err() {
             return;
+        }
+        if debug.asks_anything() {
+            spawn(debug::print(debug, shared.context.clone()));
         }
         if let Some(tcp) = tcp {
             spawn(accept_tcp(tcp, shared.clone()));

@@ -24,16 +24,10 @@ pub fn render(line: &RuntimeLine) -> String {
         blocking_queue: line.blocking_queue.value().copied(),
         run_queue: Some(line.global_queue),
         local_queues: line.workers.iter().map(|worker| worker.queue.value().copied()).collect(),
-        busy_percent: line.workers.iter().map(|worker| busy_percent(worker, line.interval_ns)).collect(),
+        busy_percent: line.workers.iter().map(|worker| worker.busy_percent).collect(),
         alive: Some(line.alive_tasks),
     };
     format!("{text}\n")
-}
-
-fn busy_percent(worker: &Worker, interval_ns: u64) -> Option<u64> {
-    let busy_ns = *worker.busy_ns.value()?;
-    let rounded = busy_ns.min(interval_ns).saturating_mul(100).saturating_add(interval_ns / 2);
-    (interval_ns > 0).then(|| rounded / interval_ns)
 }
 
 /// A line in JSON, `rgops.schedtrace/1`.

@@ -44,6 +44,8 @@ pub struct Worker {
     pub parks: u64,
     /// Busy time of the interval, in nanoseconds, a poll that is stuck included.
     pub busy_ns: Known<u64>,
+    /// The same as a share of the interval, in percent.
+    pub busy_percent: Option<u64>,
     /// Tasks in its own queue, the LIFO slot left out.
     pub queue: Known<u64>,
     /// Polls since the runtime began.
@@ -126,6 +128,7 @@ fn line(
         parked: worker.parked,
         parks: worker.parks,
         busy_ns: worker.busy_ns.clone(),
+        busy_percent: worker.busy_percent(moment.interval_ns),
         queue: queue(index),
         polls: polls(index),
     });

@@ -73,6 +73,15 @@ pub struct WorkerMoment {
     pub busy_ns: Known<u64>,
 }
 
+impl WorkerMoment {
+    /// The busy share of an interval, in percent, rounded.
+    pub fn busy_percent(&self, interval_ns: u64) -> Option<u64> {
+        let busy_ns = *self.busy_ns.value()?;
+        let rounded = busy_ns.min(interval_ns).saturating_mul(100).saturating_add(interval_ns / 2);
+        rounded.checked_div(interval_ns)
+    }
+}
+
 /// Tokio's unstable metrics of a runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]

@@ -56,6 +56,11 @@ impl Follower {
         self.followed.iter().map(describe).collect()
     }
 
+    /// Their names.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.followed.iter().map(|followed| followed.runtime.name.clone()).collect()
+    }
+
     /// How long to wait for the next reading, when the next moment is `due`.
     pub(crate) fn reading_interval(&self, due: Instant) -> Duration {
         match self.followed.is_empty() {

@@ -202,7 +202,7 @@ fn thread_activity(tid: u32, stat: Stat, before: Option<&Schedstat>) -> ThreadAc
 
 /// The agent's threads are known by their names: its own, and those of `crate::beside`.
 fn is_agent(name: &str) -> bool {
-    matches!(name, "rgops-agent" | "rgops-malloc" | "rgops-maps")
+    matches!(name, "rgops-agent" | "rgops-malloc" | "rgops-maps" | crate::debug::THREAD_NAME)
 }
 
 fn cpu_group() -> (Known<Option<u64>>, Known<u64>) {

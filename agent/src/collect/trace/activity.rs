@@ -186,7 +186,7 @@ fn clocks_of(point: &ThreadPoint) -> Schedstat {
 
 /// The agent's threads are known by their names, see `crate::beside`.
 fn is_agent(name: &str) -> bool {
-    matches!(name, "rgops-agent" | "rgops-malloc" | "rgops-maps")
+    matches!(name, "rgops-agent" | "rgops-malloc" | "rgops-maps" | crate::debug::THREAD_NAME)
 }
 
 /// A thread's name and what it does now; `None` when it has ended.

@@ -1,0 +1,101 @@
+//! `RGOPS_DEBUG=schedtrace=1000[,scheddetail=1]` in the program's environment: the agent prints what the
+//! Tokio schedulers do to standard error, as Go does by `GODEBUG`, without anybody asking.
+//!
+//! There is no debug information to be read here, so what stable Tokio does not tell is `-`; in a
+//! program built with `--cfg tokio_unstable` Tokio tells it. `rgops schedtrace` has the rest.
+//! When the variable is not set there is no timer, no thread and no descriptor.
+
+mod settings;
+mod stderr;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment};
+use rgops_protocol::schedtrace_line::{SchedLine, WorkerLine};
+
+pub(crate) use settings::Settings;
+use stderr::Stderr;
+pub(crate) use stderr::THREAD_NAME;
+
+use crate::collect::Context;
+use crate::collect::schedtrace::follow::Follower;
+
+/// Prints by `settings` until the agent ends, or nobody can ever read it again.
+pub(crate) async fn print(settings: Settings, context: Arc<Context>) {
+    // Without a thread for it nothing is printed: no reason to fail the program's start.
+    let Ok(mut stderr) = Stderr::new() else { return };
+    if let Some(complaint) = settings.complaint {
+        stderr.write(format!("{complaint}\n"));
+    }
+    let Some(interval) = settings.schedtrace else { return };
+    let mut follower = Follower::new(&context.runtimes);
+    let began = Instant::now();
+    let mut due = began + interval;
+    while !stderr.is_closed() {
+        wait(&mut follower, due).await;
+        follower.take_new(&context.runtimes);
+        let moment = follower.moment(began);
+        stderr.write(text(&follower.names(), &moment, settings.detail));
+        due = (due + interval).max(Instant::now() + interval / 2);
+    }
+}
+
+async fn wait(follower: &mut Follower, due: Instant) {
+    while Instant::now() < due {
+        let until = due.min(Instant::now() + follower.reading_interval(due));
+        tokio::time::sleep_until(until.into()).await;
+        follower.read();
+    }
+}
+
+/// The lines of all runtimes.
+fn text(names: &[String], moment: &SchedtraceMoment, detail: bool) -> String {
+    let mut text = String::new();
+    for (name, runtime) in names.iter().zip(&moment.runtimes) {
+        text.push_str(&format!("{}\n", line(name, moment, runtime)));
+        for index in 0..runtime.workers.len() {
+            if detail {
+                text.push_str(&format!("{}\n", worker(index, runtime, moment.interval_ns)));
+            }
+        }
+    }
+    text
+}
+
+fn line<'l>(name: &'l str, moment: &SchedtraceMoment, runtime: &RuntimeMoment) -> SchedLine<'l> {
+    let own = runtime.unstable.value();
+    SchedLine {
+        elapsed_ms: moment.time_ns / 1_000_000,
+        runtime: name,
+        workers: runtime.workers.len() as u64,
+        idle_workers: Some(runtime.workers.iter().filter(|worker| worker.parked).count() as u64),
+        // Not even the unstable metrics tell it.
+        searching: None,
+        threads: moment.threads.value().copied(),
+        blocking: own.map(|own| own.blocking_threads),
+        idle_blocking: own.map(|own| own.idle_blocking_threads),
+        blocking_queue: own.map(|own| own.blocking_queue),
+        run_queue: Some(runtime.global_queue),
+        local_queues: (0..runtime.workers.len()).map(|index| own?.local_queues.get(index).copied()).collect(),
+        busy_percent: runtime.workers.iter().map(|worker| worker.busy_percent(moment.interval_ns)).collect(),
+        alive: Some(runtime.alive_tasks),
+    }
+}
+
+fn worker(index: usize, runtime: &RuntimeMoment, interval_ns: u64) -> WorkerLine<'static> {
+    let (own, worker) = (runtime.unstable.value(), runtime.workers.get(index));
+    WorkerLine {
+        index,
+        state: worker.map(|worker| match (worker.parked, worker.busy_percent(interval_ns)) {
+            (true, _) => "parked",
+            // Nothing moved in the whole interval.
+            (false, Some(100)) => "polling",
+            (false, _) => "running",
+        }),
+        queue: own.and_then(|own| own.local_queues.get(index).copied()),
+        polls: own.and_then(|own| own.polls.get(index).copied()),
+        parks: worker.map(|worker| worker.parks),
+        ..WorkerLine::default()
+    }
+}

@@ -1,0 +1,104 @@
+//! What `RGOPS_DEBUG` says.
+
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use rgops_protocol::discovery::DEBUG_VARIABLE;
+
+use crate::collect::schedtrace::INTERVAL_MS;
+
+/// What to print, and what could not be understood.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// A line this often; `None` prints none.
+    pub(super) schedtrace: Option<Duration>,
+    /// A line for each worker, too.
+    pub(super) detail: bool,
+    /// One line for people about what was not understood; that part has no effect.
+    pub(super) complaint: Option<String>,
+}
+
+impl Settings {
+    /// Reads the variable's value; unset or empty asks for nothing.
+    pub(crate) fn parse(value: Option<&OsStr>) -> Settings {
+        let mut settings = Settings::default();
+        let Some(value) = value else { return settings };
+        for word in value.to_string_lossy().split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            if let Err(why) = settings.take(word) {
+                settings.complaint = Some(format!(
+                    "rgops: {DEBUG_VARIABLE}: {why}; write {DEBUG_VARIABLE}=schedtrace=1000[,scheddetail=1]"
+                ));
+            }
+        }
+        settings
+    }
+
+    /// Whether there is anything to print.
+    pub(crate) fn asks_anything(&self) -> bool {
+        self.schedtrace.is_some() || self.complaint.is_some()
+    }
+
+    fn take(&mut self, word: &str) -> Result<(), String> {
+        // Of a wrong value only so much is repeated as people need to find it.
+        let shown: String = word.chars().take(40).flat_map(char::escape_default).collect();
+        let (name, value) = word.split_once('=').unwrap_or((word, ""));
+        match (name, value.parse::<u32>()) {
+            ("schedtrace", Ok(0)) => self.schedtrace = None,
+            ("schedtrace", Ok(ms)) if INTERVAL_MS.contains(&ms) => {
+                self.schedtrace = Some(Duration::from_millis(ms.into()));
+            }
+            ("schedtrace", _) => {
+                let (least, most) = INTERVAL_MS.into_inner();
+                return Err(format!("{shown} is no time from {least} to {most} milliseconds"));
+            }
+            ("scheddetail", Ok(0 | 1)) => self.detail = value == "1",
+            ("scheddetail", _) => return Err(format!("{shown} is neither 0 nor 1")),
+            _ => return Err(format!("{shown} is unknown")),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn parse(value: &str) -> Settings {
+        Settings::parse(Some(OsStr::new(value)))
+    }
+
+    #[test]
+    fn what_is_asked_is_understood() {
+        assert_eq!(Settings::parse(None), Settings::default());
+        assert_eq!(parse(""), Settings::default());
+        let second = Some(Duration::from_secs(1));
+        assert_eq!(parse("schedtrace=1000"), Settings { schedtrace: second, ..Settings::default() });
+        let both = Settings { schedtrace: second, detail: true, complaint: None };
+        assert_eq!(parse(" scheddetail=1 ,schedtrace=1000,"), both);
+        assert_eq!(parse("schedtrace=0,scheddetail=0"), Settings::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_one_line_and_the_rest_holds() {
+        for (wrong, says) in [
+            ("schedtrace=abc", "schedtrace=abc is no time from 10 to 3600000 milliseconds"),
+            ("schedtrace=9", "is no time"),
+            ("schedtrace", "schedtrace is no time"),
+            ("schedtrace=-5", "is no time"),
+            ("scheddetail=2", "scheddetail=2 is neither 0 nor 1"),
+            ("gctrace=1", "gctrace=1 is unknown"),
+            ("x\ny\u{1b}[2J", "x\\ny\\u{1b}[2J is unknown"),
+        ] {
+            let settings = parse(wrong);
+            let complaint = settings.complaint.unwrap();
+            assert!(complaint.contains(says) && complaint.lines().count() == 1, "{complaint}");
+            assert!(complaint.starts_with("rgops: RGOPS_DEBUG: ") && complaint.len() < 200, "{complaint}");
+            assert_eq!(settings.schedtrace, None);
+        }
+        let half = parse("schedtrace=500,nonsense");
+        assert_eq!(half.schedtrace, Some(Duration::from_millis(500)));
+        assert!(half.complaint.is_some());
+    }
+}
