@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use crate::collect::{self, Finish, Sink, Stop};
+use crate::collect::{self, Asker, Finish, Sink, Stop};
 use crate::engine::system;
 use crate::listener::{PeerUser, Shared, Socket, authenticate};
 
@@ -156,7 +156,11 @@ async fn converse(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<()
         )));
     }
     let request = Request::from_envelope(&envelope).map_err(refuse_request)?;
-    run(stream, request, shared).await
+    let asker = match peer {
+        Peer::Local(_) => Asker::Local,
+        Peer::Remote => Asker::Remote,
+    };
+    run(stream, request, asker, shared).await
 }
 
 /// Magic and hello both ways, in between the check of who this is.
@@ -211,7 +215,7 @@ enum Heard {
 
 /// Runs the command: the collector fills a queue, the writer empties it, the reader listens for
 /// `Finish` and the hang-up. Whichever ends first decides.
-async fn run(stream: &mut Socket, request: Request, shared: &Shared) -> Result<(), Ended> {
+async fn run(stream: &mut Socket, request: Request, asker: Asker, shared: &Shared) -> Result<(), Ended> {
     let command = request.command();
     let _pass =
         command.is_exclusive().then(|| shared.gate.enter(command)).transpose().map_err(Ended::Tell)?;
@@ -225,7 +229,7 @@ async fn run(stream: &mut Socket, request: Request, shared: &Shared) -> Result<(
     let collect = async {
         let sink = Sink::new(packets);
         let mut finish = Finish::new(finish_asked);
-        collect::answer(request, &shared.context, &sink, &mut finish).await
+        collect::answer(request, asker, &shared.context, &sink, &mut finish).await
         // The sink is dropped here: the writer sees the end of the queue.
     };
     let write = async {

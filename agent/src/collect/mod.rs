@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use rgops_protocol::codec::{self, Encode};
 use rgops_protocol::error::{Code, Error};
-use rgops_protocol::reply::{End, Progress};
+use rgops_protocol::reply::{End, Progress, Unavailable};
 use rgops_protocol::request::Request;
 use rgops_protocol::wire::{self, Kind};
 use tokio::sync::{mpsc, watch};
@@ -145,12 +145,35 @@ impl Finish {
     }
 }
 
+/// Who asks, as far as it decides what is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// Over the local socket: the same user, or root, who could read the program's memory anyway.
+    Local,
+    /// Over TCP: whoever knows the token.
+    Remote,
+}
+
+impl Asker {
+    /// Why the program's memory is not read for it; `None` when it is.
+    pub(crate) fn memory_refused(self) -> Option<Unavailable> {
+        match self {
+            Asker::Local => None,
+            Asker::Remote => Some(Unavailable {
+                reason: "memory of the program is not read over TCP".to_owned(),
+                fix: "ask on the program's host, as its user".to_owned(),
+            }),
+        }
+    }
+}
+
 /// Answers one request: parts go to `sink`, the returned [`End`] closes the answer.
 ///
 /// Boxed, so that a connection is not as large as the largest collector, and what moves it is
 /// compiled once.
 pub(crate) fn answer<'a>(
     request: Request,
+    asker: Asker,
     context: &'a Arc<Context>,
     sink: &'a Sink,
     finish: &'a mut Finish,
@@ -168,7 +191,9 @@ pub(crate) fn answer<'a>(
             Box::pin(std::future::ready(Err(unsupported_here("tasks").into())))
         }
         #[cfg(target_os = "linux")]
-        Request::Schedtrace(arguments) => Box::pin(schedtrace::collect(arguments, context, sink, finish)),
+        Request::Schedtrace(arguments) => {
+            Box::pin(schedtrace::collect(arguments, asker, context, sink, finish))
+        }
         #[cfg(not(target_os = "linux"))]
         Request::Schedtrace(_) => Box::pin(std::future::ready(Err(unsupported_here("schedtrace").into()))),
         #[cfg(not(native_engine))]

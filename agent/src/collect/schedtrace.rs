@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::schedtrace::SchedtracePart;
 use rgops_protocol::reply::{End, Known, Progress};
-use rgops_protocol::request::{MAX_MOMENT_BYTES, SchedtraceRequest};
+use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, SchedtraceRequest};
 
-use super::{Context, Finish, Sink, Stop};
+use super::{Asker, Context, Finish, Sink, Stop};
 use follow::Follower;
 
 /// From one moment to the next: below, the wakeups would show; above, nobody waits.
@@ -24,6 +24,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) async fn collect(
     arguments: SchedtraceRequest,
+    asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,
@@ -47,7 +48,7 @@ pub(crate) async fn collect(
             sink.data(&SchedtracePart::Runtimes(follower.runtimes())).await?;
         }
         let mut moment = follower.moment(began);
-        moment.memory = memory(&arguments);
+        moment.memory = memory(&arguments, asker);
         sink.data(&SchedtracePart::Moment(moment)).await?;
         told += 1;
         // A client that takes no packets holds us up: what it missed is not made up for.
@@ -82,9 +83,21 @@ async fn wait(
     }
 }
 
-fn memory(arguments: &SchedtraceRequest) -> Known<Vec<Option<Vec<u8>>>> {
-    if arguments.ranges.is_empty() {
-        return Known::Value(Vec::new());
+/// The ranges as they are now; the kernel copies, and what is not mapped is left out.
+fn memory(arguments: &SchedtraceRequest, asker: Asker) -> Known<Vec<Option<Vec<u8>>>> {
+    match asker.memory_refused() {
+        Some(refused) => Known::Unavailable(refused),
+        None => Known::Value(arguments.ranges.iter().map(read).collect()),
     }
-    Known::unavailable("this agent reads no memory", "")
+}
+
+#[cfg(native_engine)]
+fn read(range: &MemoryRange) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(range.length).ok()?];
+    crate::engine::handle::copy(range.avma, &mut bytes).then_some(bytes)
+}
+
+#[cfg(not(native_engine))]
+fn read(_range: &MemoryRange) -> Option<Vec<u8>> {
+    None
 }

@@ -1,4 +1,5 @@
-//! The words of the program's `tokio::runtime::Handle`: where its scheduler's shared state is.
+//! The words of the program's `tokio::runtime::Handle`, by which its scheduler's shared state is found,
+//! and copies of that.
 
 use tokio::runtime::Handle;
 
@@ -13,4 +14,9 @@ pub(crate) fn words(handle: &Handle) -> Vec<u64> {
         return Vec::new();
     }
     bytes.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word)).collect()
+}
+
+/// Fills `bytes` from `avma`; false when one of them cannot be read.
+pub(crate) fn copy(avma: u64, bytes: &mut [u8]) -> bool {
+    memory::copy(avma, bytes).is_ok()
 }
