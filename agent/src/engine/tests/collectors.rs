@@ -10,7 +10,7 @@ use rgops_protocol::wire::{HEADER_BYTES, Kind, MAX_PACKET_BYTES};
 use tokio::sync::watch;
 
 use super::*;
-use crate::collect::{self, Context, Finish, Sink, Stop};
+use crate::collect::{self, Asker, Context, Finish, Sink, Stop};
 
 /// Answers `request`, asking to finish after `finish_after` packets: the end, and all packets.
 fn answer(request: Request, finish_after: usize) -> (Result<End, Stop>, Vec<Vec<u8>>) {
@@ -30,7 +30,7 @@ fn answer(request: Request, finish_after: usize) -> (Result<End, Stop>, Vec<Vec<
         });
         let sink = Sink::new(packets);
         let context = Arc::new(Context::for_tests());
-        let end = collect::answer(request, &context, &sink, &mut Finish::new(asked)).await;
+        let end = collect::answer(request, Asker::Local, &context, &sink, &mut Finish::new(asked)).await;
         drop(sink);
         (end, reader.await.unwrap())
     })
@@ -104,7 +104,7 @@ fn a_profile_nobody_waits_for_gives_everything_back() {
         let (sink, context) = (Sink::new(packets), Arc::new(Context::for_tests()));
         let request = Request::Cpu(CpuRequest { duration_ms: 60_000, hz: 999 });
         let mut finish = Finish::new(asked);
-        let answer = collect::answer(request, &context, &sink, &mut finish);
+        let answer = collect::answer(request, Asker::Local, &context, &sink, &mut finish);
         assert!(tokio::time::timeout(Duration::from_millis(100), answer).await.is_err());
     });
     assert_eq!(disposition(), before);
