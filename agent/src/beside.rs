@@ -6,7 +6,7 @@
 //! answering. At most one thread per [`Beside`] ever waits: while it does, the next question is
 //! refused after its own deadline. It holds no lock of its own meanwhile and ends as soon as it is let through.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rgops_protocol::reply::Unavailable;
@@ -26,6 +26,17 @@ pub(crate) struct Beside {
     place: Arc<Semaphore>,
 }
 
+/// Keeps the thread of an answered question from what it does afterwards.
+#[derive(Debug)]
+pub(crate) struct Hold(
+    #[expect(dead_code, reason = "it acts by being dropped")] mpsc::Sender<std::convert::Infallible>,
+);
+
+/// Whether a thread of this name is the agent's: its own, or one that asks a question.
+pub(crate) fn is_agent_thread(name: &str) -> bool {
+    matches!(name, "rgops-agent" | "rgops-malloc" | "rgops-maps" | "rgops-tasks" | crate::debug::THREAD_NAME)
+}
+
 impl Beside {
     /// `name` is the thread's, at most 15 bytes; `stuck` says what a passed deadline means.
     pub(crate) fn new(name: &'static str, deadline: Duration, stuck: &'static str) -> Beside {
@@ -38,24 +49,38 @@ impl Beside {
         &self,
         question: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unavailable> {
+        Ok(self.ask_and_hold(question, || ()).await?.0)
+    }
+
+    /// The same; when the returned [`Hold`] is dropped, or nobody waits for the answer any more, the
+    /// thread goes on with `afterwards` and ends. The next question waits for that.
+    pub(crate) async fn ask_and_hold<T: Send + 'static>(
+        &self,
+        question: impl FnOnce() -> T + Send + 'static,
+        afterwards: impl FnOnce() + Send + 'static,
+    ) -> Result<(T, Hold), Unavailable> {
         let unavailable = |reason: String| Unavailable { reason, fix: String::new() };
         let Ok(Ok(place)) = tokio::time::timeout(self.deadline, self.place.clone().acquire_owned()).await
         else {
             return Err(unavailable(format!("{} (asked before, still waiting)", self.stuck)));
         };
         let (tell, told) = oneshot::channel();
+        let (hold, held) = mpsc::channel::<std::convert::Infallible>();
         let thread = std::thread::Builder::new().name(self.name.to_owned()).stack_size(STACK_BYTES);
         let thread = thread.spawn(move || {
             let answer = question();
-            drop(place);
             // Nobody listens any more after the deadline.
             let _ = tell.send(answer);
+            // Nothing is ever sent: this waits for the other side to be dropped.
+            let _ = held.recv();
+            afterwards();
+            drop(place);
         });
         // Detached: joining would wait for the lock.
         let _detached = thread
             .map_err(|error| unavailable(format!("cannot start the thread that asks for it: {error}")))?;
         match tokio::time::timeout(self.deadline, told).await {
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(answer)) => Ok((answer, Hold(hold))),
             Ok(Err(_)) => Err(unavailable("the question panicked".to_owned())),
             Err(_) => Err(unavailable(self.stuck.to_owned())),
         }
@@ -67,7 +92,6 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use std::sync::mpsc;
 
     #[tokio::test]
     async fn a_stuck_question_costs_one_thread_and_recovers_when_let_through() {

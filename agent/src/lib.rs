@@ -58,6 +58,8 @@ mod options;
 mod own_process;
 #[cfg(target_os = "linux")]
 mod procfs;
+#[cfg(native_engine)]
+mod tasks;
 mod watched;
 
 pub use cpu_engine::CpuEngine;

@@ -8,7 +8,7 @@
 
 use std::path::PathBuf;
 
-use crate::reply::{End, Known, Module, Note, NoteKind, Progress, Stack, StackEnd};
+use crate::reply::{End, Known, Module, Note, NoteKind, Progress, Stack, StackEnd, Unavailable};
 use crate::reply::{cpu, memory, schedtrace, stack, stats, tasks, trace, version};
 use crate::request::{self, Envelope};
 use crate::{auth, codec, error, hello};
@@ -66,6 +66,10 @@ macro_rules! golden {
 
 fn sample_stack() -> Stack {
     Stack { frames: vec![0x5555_5555_4000, 0x7fff_f7dd_0123, 1], end: StackEnd::Root }
+}
+
+fn sample_missing() -> Option<Unavailable> {
+    Some(Unavailable { reason: "no robust list".into(), fix: "link glibc".into() })
 }
 
 fn sample_modules() -> Vec<Module> {
@@ -154,6 +158,7 @@ golden!(
                 first_argument: 0x7fff_0000_1000
             }),
             is_agent: false,
+            current_task: Some(17),
             capture: stack::Capture::Signal { because: "it ran while its stack was read".into() },
             stack: sample_stack(),
         },
@@ -165,6 +170,7 @@ golden!(
             wchan: String::new(),
             system_call: Known::Value(stack::SystemCall::Running),
             is_agent: true,
+            current_task: None,
             capture: stack::Capture::Failed { reason: "no answer in 500 ms (state D)".into() },
             stack: Stack { frames: vec![], end: StackEnd::NotCaptured },
         },
@@ -176,6 +182,7 @@ golden!(
             wchan: String::new(),
             system_call: Known::Value(stack::SystemCall::NotInOne),
             is_agent: false,
+            current_task: Some(0),
             capture: stack::Capture::Quiet,
             stack: Stack { frames: vec![1], end: StackEnd::DepthLimit },
         },
@@ -187,6 +194,7 @@ golden!(
             wchan: String::new(),
             system_call: Known::unavailable("permission denied", "run the program without setuid"),
             is_agent: false,
+            current_task: Some(u64::MAX),
             capture: stack::Capture::OwnThread,
             stack: Stack { frames: vec![250, 251], end: StackEnd::Lost },
         },
@@ -200,7 +208,8 @@ golden!(
         capture_ns: 1_500_000,
         threads: 1000,
         captured: 999,
-        vanished: 1
+        vanished: 1,
+        current_tasks: sample_missing(),
     })
 );
 golden!(
@@ -454,6 +463,117 @@ golden!(
         ],
         memory: Known::Value(vec![Some(vec![1, 2, 3]), None]),
     })
+);
+
+golden!(
+    request_tasks,
+    request::TasksRequest,
+    request::TasksRequest { max_cell_bytes: 65_536, max_depth: 512 }
+);
+golden!(
+    request_read,
+    request::ReadRequest,
+    request::ReadRequest {
+        ranges: vec![
+            request::MemoryRange { avma: 0x7fff_0000_1000, length: 64 },
+            request::MemoryRange { avma: 8, length: 0 }
+        ]
+    }
+);
+golden!(tasks_modules, tasks::TasksPart, tasks::TasksPart::Modules(sample_modules()));
+golden!(
+    tasks_runtime,
+    tasks::TasksPart,
+    tasks::TasksPart::Runtime(tasks::TaskRuntime {
+        index: 1,
+        name: "main".into(),
+        kind: tasks::RuntimeKind::MultiThread,
+        workers: 8,
+        handle_words: vec![1, 0x7f00_0000_1000],
+        alive_tasks: Known::Value(1041),
+        list: Known::Value(tasks::TaskList { shards: 32, incomplete_shards: 1, listed: 1040 }),
+    })
+);
+golden!(
+    tasks_runtime_unlisted,
+    tasks::TasksPart,
+    tasks::TasksPart::Runtime(tasks::TaskRuntime {
+        index: 0,
+        name: "local".into(),
+        kind: tasks::RuntimeKind::LocalSet,
+        workers: 1,
+        handle_words: vec![],
+        alive_tasks: Known::unavailable("a LocalSet counts none", ""),
+        list: Known::unavailable("the runtime is shut down", ""),
+    })
+);
+golden!(
+    tasks_vtables,
+    tasks::TasksPart,
+    tasks::TasksPart::Vtables(vec![tasks::TaskVtable {
+        avma: 0x5555_5560_0000,
+        poll_avma: 0x5555_5555_4000,
+        id_offset: 40,
+        trailer_offset: 304,
+    }])
+);
+golden!(
+    tasks_cells,
+    tasks::TasksPart,
+    tasks::TasksPart::Tasks(
+        [
+            tasks::CellBytes::Read(vec![1, 2, 3]),
+            tasks::CellBytes::NotRead,
+            tasks::CellBytes::Moved,
+            tasks::CellBytes::Unreadable
+        ]
+        .into_iter()
+        .map(|bytes| tasks::TaskCell {
+            runtime: 1,
+            id: 300,
+            header_avma: 0x7f00_0000_2080,
+            vtable: 0,
+            state: 0xcc,
+            bytes
+        })
+        .collect()
+    )
+);
+golden!(
+    tasks_threads,
+    tasks::TasksPart,
+    tasks::TasksPart::Threads(vec![tasks::TaskThread {
+        stack: stack::ThreadStack {
+            tid: 4713,
+            name: "tokio-rt-worker".into(),
+            state: 'R',
+            cpu_ns: Known::Value(0),
+            wchan: String::new(),
+            system_call: Known::Value(stack::SystemCall::Running),
+            is_agent: false,
+            current_task: Some(300),
+            capture: stack::Capture::Quiet,
+            stack: sample_stack(),
+        },
+        current_task_avma: Some(0x7f00_0000_3000),
+    }])
+);
+golden!(
+    tasks_summary,
+    tasks::TasksPart,
+    tasks::TasksPart::Summary(tasks::TasksSummary {
+        unix_ns: 1_795_386_238_433_888_352,
+        list_ns: 2_000_000,
+        capture_ns: Known::Value(1_500_000),
+        current_tasks: sample_missing(),
+        anchors: 32,
+        memory: sample_missing(),
+    })
+);
+golden!(
+    read,
+    crate::reply::read::ReadPart,
+    crate::reply::read::ReadPart { ranges: vec![Some(vec![1, 2]), None, Some(vec![])] }
 );
 
 /// What an agent of another age may send is refused with the command and version at fault.

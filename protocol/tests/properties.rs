@@ -50,18 +50,21 @@ fn threads() -> impl Strategy<Value = ThreadStack> {
         Just(Capture::OwnThread),
         ".*".prop_map(|reason| Capture::Failed { reason }),
     ];
-    let names = (any::<u32>(), ".*", any::<char>(), ".*", any::<bool>());
+    let names = (any::<u32>(), ".*", any::<char>(), ".*", any::<bool>(), any::<Option<u64>>());
     (names, known(any::<u64>()), known(system_calls), captures, stacks()).prop_map(
-        |((tid, name, state, wchan, is_agent), cpu_ns, system_call, capture, stack)| ThreadStack {
-            tid,
-            name,
-            state,
-            cpu_ns,
-            wchan,
-            system_call,
-            is_agent,
-            capture,
-            stack,
+        |((tid, name, state, wchan, is_agent, current_task), cpu_ns, system_call, capture, stack)| {
+            ThreadStack {
+                tid,
+                name,
+                state,
+                cpu_ns,
+                wchan,
+                system_call,
+                is_agent,
+                current_task,
+                capture,
+                stack,
+            }
         },
     )
 }

@@ -12,6 +12,8 @@ pub(crate) mod schedtrace;
 #[cfg(native_engine)]
 pub(crate) mod stack;
 pub(crate) mod stats;
+#[cfg(native_engine)]
+pub(crate) mod tasks;
 pub(crate) mod trace;
 pub(crate) mod version;
 
@@ -187,9 +189,11 @@ pub(crate) fn answer<'a>(
         #[cfg(any(native_engine, pprof_engine))]
         Request::Cpu(arguments) => Box::pin(cpu::collect(arguments, context, sink, finish)),
         Request::Trace(arguments) => Box::pin(trace::collect(arguments, context, sink, finish)),
-        Request::Tasks(_) | Request::Read(_) => {
-            Box::pin(std::future::ready(Err(unsupported_here("tasks").into())))
-        }
+        #[cfg(native_engine)]
+        Request::Tasks(arguments) => Box::pin(tasks::collect(arguments, asker, context, sink, finish)),
+        #[cfg(not(native_engine))]
+        Request::Tasks(_) => Box::pin(std::future::ready(Err(unsupported_here("tasks").into()))),
+        Request::Read(_) => Box::pin(std::future::ready(Err(unsupported_here("read").into()))),
         #[cfg(target_os = "linux")]
         Request::Schedtrace(arguments) => {
             Box::pin(schedtrace::collect(arguments, asker, context, sink, finish))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rgops_protocol::codec::Encode;
 use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary, ThreadStack};
 use rgops_protocol::reply::{End, Module, Note, NoteKind, StackEnd};
 use rgops_protocol::request::StackRequest;
@@ -23,19 +24,7 @@ pub(crate) async fn collect(
 ) -> Result<End, Stop> {
     let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
     let mut dump = dump::dump().await.map_err(|error| error.into_answer("cannot capture the stacks"))?;
-    context.counters.dropped.add(dump.dropped);
-    for thread in &mut dump.threads {
-        let depth = arguments.max_depth.max(1) as usize;
-        if thread.stack.frames.len() > depth {
-            thread.stack.frames.truncate(depth);
-            thread.stack.end = StackEnd::DepthLimit;
-        }
-    }
-    let mut notes = notes(&dump);
-    let mut by_frame_pointer = FramePointers::default();
-    by_frame_pointer.set_modules(&dump.modules);
-    dump.threads.iter().for_each(|thread| by_frame_pointer.look_at(&thread.stack.frames));
-    notes.extend(by_frame_pointer.note("stacks"));
+    let notes = tidy(&mut dump, arguments.max_depth, context);
     let captured =
         dump.threads.iter().filter(|thread| !matches!(thread.capture, Capture::Failed { .. })).count();
     let summary = StackSummary {
@@ -44,16 +33,40 @@ pub(crate) async fn collect(
         threads: dump.threads.len() as u32,
         captured: captured as u32,
         vanished: dump.vanished,
+        current_tasks: None,
     };
-    send_modules(&dump.modules, sink).await?;
+    send_modules(&dump.modules, StackPart::Modules, sink).await?;
     send_threads(dump.threads, sink).await?;
     sink.data(&StackPart::Summary(summary)).await?;
     Ok(End { notes })
 }
 
-async fn send_modules(modules: &[Module], sink: &Sink) -> Result<(), Stop> {
+/// Cuts the stacks to what was asked for; says what the dump lacks.
+pub(super) fn tidy(dump: &mut dump::Dump, max_depth: u32, context: &Context) -> Vec<Note> {
+    context.counters.dropped.add(dump.dropped);
+    for thread in &mut dump.threads {
+        let depth = max_depth.max(1) as usize;
+        if thread.stack.frames.len() > depth {
+            thread.stack.frames.truncate(depth);
+            thread.stack.end = StackEnd::DepthLimit;
+        }
+    }
+    let mut notes = notes(dump);
+    let mut by_frame_pointer = FramePointers::default();
+    by_frame_pointer.set_modules(&dump.modules);
+    dump.threads.iter().for_each(|thread| by_frame_pointer.look_at(&thread.stack.frames));
+    notes.extend(by_frame_pointer.note("stacks"));
+    notes
+}
+
+/// The modules, in packets that `part` makes.
+pub(super) async fn send_modules<T: Encode>(
+    modules: &[Module],
+    part: impl Fn(Vec<Module>) -> T,
+    sink: &Sink,
+) -> Result<(), Stop> {
     for piece in modules.chunks(MODULES_PER_PACKET) {
-        sink.data(&StackPart::Modules(piece.to_vec())).await?;
+        sink.data(&part(piece.to_vec())).await?;
     }
     Ok(())
 }

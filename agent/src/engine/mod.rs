@@ -51,6 +51,8 @@ mod modules;
 #[cfg(target_os = "linux")]
 pub(crate) mod number;
 #[cfg(native_engine)]
+pub(crate) mod own_memory;
+#[cfg(native_engine)]
 mod place;
 #[cfg(pprof_engine)]
 pub(crate) mod pprof;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use rgops_protocol::hello::AgentHello;
+use rgops_protocol::reply::End;
 use rgops_protocol::reply::tasks::{TaskCell, TasksPart};
-use rgops_protocol::reply::{End, Known};
 use rgops_protocol::request::{Request, TasksRequest};
 
 use super::model::{AsyncStack, Counts, Runtime, State, Task, Tasks};
@@ -108,8 +108,7 @@ pub fn fetch(
         }
     }
     for task in &mut tasks.tasks {
-        let polls = |current: &Known<u64>| current.value() == Some(&task.id);
-        let thread = tasks.threads.iter().find(|thread| polls(&thread.current_task));
+        let thread = tasks.threads.iter().find(|thread| thread.stack.current_task == Some(task.id));
         task.tid = thread.map(|thread| thread.stack.tid);
         tasks.counts.listed += 1;
         match task.state {

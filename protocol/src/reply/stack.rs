@@ -1,6 +1,6 @@
 //! Answer of `stack`: `Data` packets, each one [`StackPart`].
 
-use super::{Known, Module, Stack};
+use super::{Known, Module, Stack, Unavailable};
 use crate::codec::{Decode, Encode};
 
 /// One part of the answer. `Modules` come before the first `Threads` that needs them.
@@ -33,6 +33,9 @@ pub struct ThreadStack {
     pub system_call: Known<SystemCall>,
     /// Whether it belongs to the agent.
     pub is_agent: bool,
+    /// Id of the Tokio task it polls; 0 for none. `None` when that is not known:
+    /// [`StackSummary::current_tasks`] says why, or this thread's memory could not be read.
+    pub current_task: Option<u64>,
     /// How the stack was captured, or why not.
     pub capture: Capture,
     /// The stack.
@@ -90,4 +93,6 @@ pub struct StackSummary {
     pub captured: u32,
     /// Threads that ended while the dump ran; they are not listed.
     pub vanished: u32,
+    /// Why it is known of no thread which task it polls; `None` when it is.
+    pub current_tasks: Option<Unavailable>,
 }

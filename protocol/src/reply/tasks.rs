@@ -122,12 +122,11 @@ pub enum CellBytes {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct TaskThread {
-    /// The thread and its stack.
+    /// The thread, the task it polls, and its stack.
     pub stack: ThreadStack,
-    /// Id of the task it polls, by Tokio's own thread-local; 0 for none.
-    pub current_task: Known<u64>,
-    /// Address of that thread-local in this thread, a `Cell<Option<Id>>` within Tokio's `CONTEXT`.
-    pub current_task_avma: Known<u64>,
+    /// Address of the thread-local that says which task it polls, a `Cell<Option<Id>>` within Tokio's
+    /// `CONTEXT`; `None` when it is not known.
+    pub current_task_avma: Option<u64>,
 }
 
 /// What the answer cost and covers.
@@ -138,8 +137,10 @@ pub struct TasksSummary {
     pub unix_ns: u64,
     /// Time the listing took, in nanoseconds.
     pub list_ns: u64,
-    /// Time the capture of the threads' stacks took, in nanoseconds.
-    pub capture_ns: u64,
+    /// Time the capture of the threads' stacks took, in nanoseconds, or why there is none.
+    pub capture_ns: Known<u64>,
+    /// Why it is known of no thread which task it polls; `None` when it is.
+    pub current_tasks: Option<Unavailable>,
     /// Tasks the agent spawned to find the others. They are in no list and no count.
     pub anchors: u32,
     /// Whether [`crate::request::Command::Read`] is answered on this connection's transport, and what would allow it.

@@ -11,6 +11,7 @@ use rgops_protocol::request::StatsRequest;
 use tokio::runtime::RuntimeFlavor;
 
 use super::super::{Context, Finish};
+use crate::beside::is_agent_thread;
 use crate::busy::BusyMeter;
 use crate::procfs::cgroup::Group;
 use crate::procfs::process::{self, DESCRIPTORS, LIMITS, STAT, Stat, UPTIME};
@@ -196,13 +197,8 @@ fn thread_activity(tid: u32, stat: Stat, before: Option<&Schedstat>) -> ThreadAc
         // Short, because it may be repeated for thousands of threads.
         Err(_) => (Known::unavailable("no schedstat", ""), Known::unavailable("no schedstat", "")),
     };
-    let is_agent = is_agent(&stat.name);
+    let is_agent = is_agent_thread(&stat.name);
     ThreadActivity { tid, name: stat.name, state: stat.state, running_ns, runnable_ns, is_agent }
-}
-
-/// The agent's threads are known by their names: its own, and those of `crate::beside`.
-fn is_agent(name: &str) -> bool {
-    matches!(name, "rgops-agent" | "rgops-malloc" | "rgops-maps" | crate::debug::THREAD_NAME)
 }
 
 fn cpu_group() -> (Known<Option<u64>>, Known<u64>) {

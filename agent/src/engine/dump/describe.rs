@@ -5,6 +5,7 @@ use std::io;
 use rgops_protocol::reply::stack::{Capture, SystemCall, ThreadStack};
 use rgops_protocol::reply::{Known, Stack, StackEnd};
 
+use crate::beside::is_agent_thread;
 use crate::engine::modules::Modules;
 use crate::engine::quiet::{Captured, NotQuiet};
 use crate::engine::{clock, number, unwind};
@@ -84,12 +85,13 @@ fn describe(tid: u32, system_call: io::Result<String>) -> Option<(ThreadStack, u
     let wchan = read(tid, "wchan").ok().filter(|wchan| wchan != "0").unwrap_or_default();
     let thread = ThreadStack {
         tid,
-        name,
         state,
         cpu_ns: Known::from(clock::thread_cpu_ns(tid)),
         wchan,
         system_call,
-        is_agent: false,
+        is_agent: is_agent_thread(&name),
+        name,
+        current_task: None,
         capture: Capture::Signal { because: String::new() },
         stack: Stack { frames: Vec::new(), end: StackEnd::NotCaptured },
     };

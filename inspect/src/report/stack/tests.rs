@@ -20,6 +20,7 @@ fn thread(tid: u32, name: &str, state: char, call: u32, frames: &[u64]) -> Threa
             SystemCall::Number { number: call, first_argument: 0 }
         }),
         is_agent: false,
+        current_task: None,
         capture: Capture::Signal { because: String::new() },
         stack: Stack { frames: frames.to_vec(), end: StackEnd::Root },
     }
@@ -40,6 +41,7 @@ fn report(threads: Vec<ThreadStack>) -> StackReport {
         threads: threads.len() as u32,
         captured: 4,
         vanished: 0,
+        current_tasks: None,
     };
     let parts =
         vec![StackPart::Modules(vec![module]), StackPart::Threads(threads), StackPart::Summary(summary)];

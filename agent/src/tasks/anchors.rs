@@ -1,0 +1,196 @@
+//! Tasks of ours on a watched runtime, one in each of the lists it keeps its tasks in.
+//!
+//! They never do anything: a worker polls each once, and again to cancel it. A runtime whose workers
+//! are all stuck does neither, so they stay in its lists; the next listing uses those again instead of
+//! adding to them. [`Anchors`] knows every one that still lives: they are in no list and no count.
+
+use std::collections::BTreeSet;
+use std::future::pending;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rgops_protocol::reply::Unavailable;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::{AbortHandle, JoinHandle};
+
+use super::layout::{self, Layout, QuietRuntime};
+use crate::beside::{Beside, Hold};
+use crate::engine::own_memory::OwnMemory;
+
+/// Tokio's own limit of lists: `gen_sharded_list_size` in `runtime/task/list.rs`.
+const MOST_SHARDS: usize = 1 << 16;
+
+/// To spawn a task takes about a microsecond, 65,536 of them a fraction of a second.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// What spawns on a watched runtime: it may wait for a lock of the runtime, or in a hook of the program.
+static BESIDE: LazyLock<Beside> = LazyLock::new(|| {
+    let stuck = "no task could be spawned on it in 2 s: a lock of the runtime is held, a thread may be stopped inside it";
+    Beside::new("rgops-tasks", DEADLINE, stuck)
+});
+
+/// The layout of all tasks of this process, or why it is not known: found out once.
+static LAYOUT: LazyLock<Mutex<Option<Result<Layout, Unavailable>>>> = LazyLock::new(Mutex::default);
+
+/// Our tasks on one runtime that have not ended.
+#[derive(Debug, Default)]
+pub(crate) struct Anchors {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    tasks: Vec<JoinHandle<()>>,
+    /// A hook of the program panicked when a task was spawned: none is ever spawned again.
+    poisoned: bool,
+}
+
+/// Where a walk begins.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) layout: Layout,
+    /// Lists of the runtime.
+    pub(crate) shards: usize,
+    /// One task of ours in each list, by list; 0 where none could be had.
+    pub(crate) headers: Vec<u64>,
+    /// Ids of all our tasks in these lists.
+    pub(crate) ours: BTreeSet<u64>,
+    /// Tasks with this id and larger ones were spawned after the listing began.
+    pub(crate) end_id: u64,
+}
+
+/// The layout, found out if it is not known yet.
+pub(crate) async fn layout() -> Result<Layout, Unavailable> {
+    let known = || LAYOUT.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(layout) = known() {
+        return layout;
+    }
+    // Beside: a runtime may be neither made nor dropped on a thread that drives one.
+    let found = BESIDE.ask(|| {
+        let mut memory = OwnMemory::open()?;
+        Layout::calibrate(&mut memory).map_err(|unknown| Unavailable {
+            reason: unknown.to_string(),
+            fix: "update rgops-agent in the program".to_owned(),
+        })
+    });
+    let found = found.await?;
+    // Memory that could not be read may be readable the next time; a layout does not change.
+    if found.is_ok() || OwnMemory::open().is_ok() {
+        *LAYOUT.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
+    }
+    found
+}
+
+impl Anchors {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many of them Tokio still counts as alive.
+    pub(crate) fn alive(&self) -> usize {
+        self.lock().tasks.iter().filter(|task| !task.is_finished()).count()
+    }
+
+    /// Sees to it that there is one in every list, until the returned hold is dropped: then they are
+    /// told to end. Those a stuck runtime does not let end are kept for the next time.
+    pub(crate) async fn place(
+        self: &Arc<Self>,
+        handle: &Handle,
+        layout: Layout,
+    ) -> Result<(Start, Hold), Unavailable> {
+        let (here, handle, afterwards) = (self.clone(), handle.clone(), self.clone());
+        let (start, hold) = BESIDE
+            .ask_and_hold(move || here.place_here(&handle, layout), move || afterwards.release())
+            .await?;
+        Ok((start?, hold))
+    }
+
+    /// Beside the agent's thread: to abort a task schedules it, which takes a lock of the runtime.
+    fn release(&self) {
+        // Not under our lock, for which the agent's thread may wait.
+        let all: Vec<AbortHandle> = self.lock().tasks.iter().map(JoinHandle::abort_handle).collect();
+        all.iter().for_each(AbortHandle::abort);
+        self.lock().tasks.retain(|task| !task.is_finished());
+    }
+
+    fn place_here(&self, handle: &Handle, layout: Layout) -> Result<Start, Unavailable> {
+        let unavailable = |reason: &str| Unavailable { reason: reason.to_owned(), fix: String::new() };
+        let shards = shards(handle);
+        let quiet = QuietRuntime::new()
+            .map_err(|error| unavailable(&format!("no runtime of our own can be made: {error}")))?;
+        let mut placed =
+            Placed { layout, memory: OwnMemory::open()?, headers: vec![0; shards], ours: BTreeSet::new() };
+        {
+            let mut state = self.lock();
+            if state.poisoned {
+                return Err(unavailable(HOOK));
+            }
+            state.tasks.retain(|task| !task.is_finished());
+            for task in &state.tasks {
+                placed.add(task).ok_or_else(|| unavailable(STRANGE))?;
+            }
+        }
+        let mut last_id = quiet.fresh_id();
+        // Others spawn meanwhile and take ids: then ours falls into a list by chance.
+        let (mut ids_left, mut spawns_left) = (64 * shards + 1024, 8 * shards + 64);
+        while placed.headers.contains(&0) && ids_left > 0 && spawns_left > 0 {
+            ids_left -= 1;
+            if placed.headers[(last_id + 1) as usize & (shards - 1)] != 0 {
+                last_id = quiet.fresh_id();
+                continue;
+            }
+            spawns_left -= 1;
+            let spawned = std::panic::catch_unwind(AssertUnwindSafe(|| handle.spawn(pending())));
+            let mut state = self.lock();
+            let Ok(task) = spawned else {
+                state.poisoned = true;
+                return Err(unavailable(HOOK));
+            };
+            if task.is_finished() {
+                return Err(unavailable("the runtime is shut down"));
+            }
+            let id = placed.add(&task);
+            state.tasks.push(task);
+            last_id = id.ok_or_else(|| unavailable(STRANGE))?;
+        }
+        let Placed { headers, ours, .. } = placed;
+        Ok(Start { layout, shards, headers, ours, end_id: quiet.fresh_id() })
+    }
+}
+
+const STRANGE: &str = "a task of ours on this runtime is not laid out as those on our own";
+const HOOK: &str = "a hook of the program (on_task_spawn) panicked when a task was spawned";
+
+/// The anchors found so far.
+struct Placed {
+    layout: Layout,
+    memory: OwnMemory,
+    headers: Vec<u64>,
+    ours: BTreeSet<u64>,
+}
+
+impl Placed {
+    /// Takes note of one, if it carries its id where the layout says; its id.
+    fn add(&mut self, task: &JoinHandle<()>) -> Option<u64> {
+        let id = layout::number(task.id());
+        let memory = &mut self.memory;
+        let header = layout::header_avma(task, memory)?;
+        let vtable = memory.word(header + layout::VTABLE)?;
+        let words = memory.words(vtable, self.layout.vtable_words())?;
+        let (id_offset, _) = self.layout.offsets(&words)?;
+        (memory.word(header + id_offset) == Some(id)).then_some(())?;
+        let list = id as usize & (self.headers.len() - 1);
+        self.headers[list] = header;
+        self.ours.insert(id);
+        Some(id)
+    }
+}
+
+/// The lists of a runtime: `gen_sharded_list_size` in `runtime/task/list.rs` of Tokio.
+fn shards(handle: &Handle) -> usize {
+    match handle.runtime_flavor() {
+        RuntimeFlavor::CurrentThread => layout::CURRENT_THREAD_SHARDS,
+        _ => (handle.metrics().num_workers().next_power_of_two() * 4).min(MOST_SHARDS),
+    }
+}

@@ -1,0 +1,195 @@
+//! Lists of real runtimes: idle, busy, stuck and shut down.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rgops_protocol::reply::Unavailable;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::layout::number;
+use super::list::{Listed, list};
+use super::walk::{MOST_TASKS, Vtables};
+use crate::watched::{Watched, WatchedRuntimes};
+
+fn watched(handle: &Handle) -> Watched {
+    let runtimes = WatchedRuntimes::default();
+    runtimes.add(handle, "test");
+    runtimes.list().remove(0)
+}
+
+/// Lists as the agent does: on a runtime of its own.
+fn listed(runtime: &Watched) -> Result<Listed, Unavailable> {
+    let own = Builder::new_current_thread().enable_time().build().unwrap();
+    own.block_on(list(runtime, &mut Vtables::default(), MOST_TASKS))
+}
+
+fn ids(listed: &Listed) -> BTreeSet<u64> {
+    let ids: BTreeSet<u64> = listed.tasks.iter().map(|task| task.id).collect();
+    assert_eq!(ids.len(), listed.tasks.len(), "no task twice");
+    ids
+}
+
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn multi_thread(workers: usize) -> Runtime {
+    Builder::new_multi_thread().worker_threads(workers).build().unwrap()
+}
+
+#[test]
+fn every_task_of_a_multi_thread_runtime_is_listed_and_none_of_ours() {
+    for workers in [1, 2, 3, 8] {
+        let runtime = multi_thread(workers);
+        let watched = watched(runtime.handle());
+        let mut spawned = BTreeSet::new();
+        for at in 0..500_usize {
+            let large = [at; 50];
+            let task = match at % 3 {
+                0 => runtime.spawn(pending()),
+                1 => runtime.spawn(async move {
+                    pending::<()>().await;
+                    std::hint::black_box(&large);
+                }),
+                _ => runtime.spawn(async { tokio::task::yield_now().await }),
+            };
+            if at % 3 != 2 {
+                spawned.insert(number(task.id()));
+            }
+        }
+        until("short tasks end", || runtime.metrics().num_alive_tasks() == spawned.len());
+        for _ in 0..3 {
+            let listed = listed(&watched).unwrap();
+            assert_eq!((listed.incomplete, listed.shards), (0, workers.next_power_of_two() * 4));
+            assert_eq!(ids(&listed), spawned, "{workers} workers");
+            assert_eq!(watched.alive_tasks(), spawned.len() as u64);
+        }
+        until("ours end", || runtime.metrics().num_alive_tasks() == spawned.len());
+    }
+}
+
+#[test]
+fn a_current_thread_runtime_nobody_drives_is_listed_and_ours_do_not_pile_up() {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let watched = watched(runtime.handle());
+    let spawned: BTreeSet<u64> = (0..100).map(|_| number(runtime.spawn(pending::<()>()).id())).collect();
+    for _ in 0..50 {
+        let listed = listed(&watched).unwrap();
+        assert_eq!((listed.incomplete, listed.shards), (0, 4));
+        assert_eq!(ids(&listed), spawned);
+        assert_eq!(watched.alive_tasks(), 100);
+        assert!(runtime.metrics().num_alive_tasks() <= 104, "{}", runtime.metrics().num_alive_tasks());
+    }
+    // Spawned after anchors that are still there.
+    let later = number(runtime.spawn(pending::<()>()).id());
+    assert!(ids(&listed(&watched).unwrap()).contains(&later));
+    runtime.block_on(async {
+        while tokio::runtime::Handle::current().metrics().num_alive_tasks() > 101 {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(watched.alive_tasks(), 101);
+    assert_eq!(ids(&listed(&watched).unwrap()).len(), 101);
+}
+
+#[test]
+fn a_stuck_runtime_is_listed_and_unharmed() {
+    let runtime = multi_thread(2);
+    let watched = watched(runtime.handle());
+    let stop = Arc::new(AtomicBool::new(false));
+    let running = Arc::new(AtomicU64::new(0));
+    let spinning: Vec<_> = (0..2)
+        .map(|_| {
+            let (stop, running) = (stop.clone(), running.clone());
+            runtime.spawn(async move {
+                running.fetch_add(1, Ordering::SeqCst);
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            })
+        })
+        .collect();
+    until("both workers spin", || running.load(Ordering::SeqCst) == 2);
+    let waiting: BTreeSet<u64> = (0..50).map(|_| number(runtime.spawn(async {}).id())).collect();
+    let mut all = waiting.clone();
+    all.extend(spinning.iter().map(|task| number(task.id())));
+    for _ in 0..20 {
+        let listed = listed(&watched).unwrap();
+        assert_eq!((ids(&listed), listed.incomplete), (all.clone(), 0));
+        let running: BTreeSet<u64> =
+            listed.tasks.iter().filter(|task| task.state & 1 != 0).map(|task| task.id).collect();
+        assert_eq!(running, spinning.iter().map(|task| number(task.id())).collect());
+        assert!(runtime.metrics().num_alive_tasks() <= 52 + 16);
+    }
+    stop.store(true, Ordering::Relaxed);
+    until("all end", || runtime.metrics().num_alive_tasks() == 0);
+    assert_eq!(watched.alive_tasks(), 0);
+    assert_eq!(listed(&watched).unwrap().tasks.len(), 0);
+}
+
+#[test]
+fn a_runtime_that_is_shut_down_says_so() {
+    for runtime in [multi_thread(2), Builder::new_current_thread().build().unwrap()] {
+        let watched = watched(runtime.handle());
+        runtime.spawn(pending::<()>());
+        assert_eq!(listed(&watched).unwrap().tasks.len(), 1);
+        drop(runtime);
+        assert_eq!(listed(&watched).err().unwrap().reason, "the runtime is shut down");
+        assert_eq!(watched.alive_tasks(), 0);
+    }
+}
+
+#[test]
+fn long_lived_tasks_are_all_found_while_others_come_and_go() {
+    let runtime = multi_thread(2);
+    let watched = watched(runtime.handle());
+    let stop = Arc::new(AtomicBool::new(false));
+    let completed = Arc::new(AtomicU64::new(0));
+    let mut lasting = BTreeSet::new();
+    for at in 0..64 {
+        // Some between the others, so that they are everywhere in the lists.
+        lasting.extend((0..20).map(|_| number(runtime.spawn(pending::<()>()).id())));
+        let (stop, completed) = (stop.clone(), completed.clone());
+        lasting.insert(number(
+            runtime
+                .spawn(async move {
+                    while !stop.load(Ordering::Relaxed) {
+                        let size = [at; 16];
+                        let task = tokio::spawn(async move {
+                            tokio::task::yield_now().await;
+                            size
+                        });
+                        task.await.unwrap();
+                        completed.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+                .id(),
+        ));
+    }
+    until("tasks come and go", || completed.load(Ordering::Relaxed) > 10_000);
+    let (mut complete, mut all) = (0, 0);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(2) {
+        let listed = listed(&watched).unwrap();
+        let found: BTreeSet<u64> = listed.tasks.iter().map(|task| task.id).collect();
+        all += 1;
+        if listed.incomplete == 0 {
+            complete += 1;
+            let missing: Vec<_> = lasting.difference(&found).collect();
+            assert!(missing.is_empty(), "walk {all} misses {missing:?}");
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    println!("{complete} of {all} lists complete, {} tasks ended", completed.load(Ordering::Relaxed));
+    assert!(complete > 0 && complete * 2 > all, "{complete} of {all} lists were complete");
+    until("they end", || runtime.metrics().num_alive_tasks() == 64 * 20);
+}
