@@ -97,10 +97,14 @@ impl AgentArguments {
     /// No such process, no agent, refused, timed out: each with its exit code and what to do.
     pub fn connect(&self) -> Result<(Client, Target), Failure> {
         let mut target = processes::resolve(&self.target, self.token()?)?;
-        let timeouts = Timeouts { connect: self.timeout, silence: self.timeout };
-        let client = Client::connect(&target.endpoint, timeouts)?;
+        let client = Client::connect(&target.endpoint, self.timeouts())?;
         target.identify(client.hello());
         Ok((client, target))
+    }
+
+    /// How long to wait for the agent.
+    pub fn timeouts(&self) -> Timeouts {
+        Timeouts { connect: self.timeout, silence: self.timeout }
     }
 
     /// The token is never an argument: those are seen by everyone who can run `ps`.

@@ -1,10 +1,12 @@
 //! `rgops schedtrace`: what the Tokio schedulers do, a line a runtime and interval, as it happens.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use rgops_inspect::client::Client;
 use rgops_inspect::report::schedtrace::{JsonSchedtrace, missing, render};
-use rgops_inspect::schedtrace::{Next, RuntimeLine, Tracer};
+use rgops_inspect::schedtrace::{Next, Options, RuntimeLine, Tracer};
 
 use crate::arguments::{duration, seconds};
 use crate::exit::{Exit, Failure};
@@ -49,6 +51,9 @@ pub struct Schedtrace {
     /// End after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds: Option<Duration>,
+    /// Look for debug files in this directory, too
+    #[arg(long, value_name = "DIR")]
+    symbols: Vec<PathBuf>,
 }
 
 impl Schedtrace {
@@ -57,13 +62,21 @@ impl Schedtrace {
     /// # Errors
     /// When the agent cannot be asked, or the connection breaks.
     pub fn run(&self) -> Result<Exit, Failure> {
-        let (client, _) = self.agent.connect()?;
+        let (client, target) = self.agent.connect()?;
         let pid = client.hello().pid;
         // `interval` allows at most an hour.
         let interval_ms = u32::try_from(self.interval.as_millis()).unwrap_or(u32::MAX);
-        let mut tracer = Tracer::start(client, interval_ms, self.count())?;
-        let finisher = tracer.finisher();
-        terminal::on_interrupt(move || finisher.finish())?;
+        let options = Options {
+            interval_ms,
+            count: self.count(),
+            local_pid: target.local_pid,
+            symbol_directories: self.symbols.clone(),
+        };
+        let timeouts = self.agent.timeouts();
+        let reconnect = Box::new(|| Client::connect(&target.endpoint, timeouts));
+        let mut tracer = Tracer::start(client, reconnect, options)?;
+        let stopper = tracer.stopper();
+        terminal::on_interrupt(move || stopper.stop())?;
         let mut said = BTreeSet::new();
         loop {
             match tracer.next_lines()? {

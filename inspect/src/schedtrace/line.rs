@@ -154,18 +154,3 @@ fn line(
         },
     }
 }
-
-impl Hidden {
-    /// Nothing, for one reason.
-    pub(super) fn nothing(reason: &str, fix: &str) -> Hidden {
-        let missing = || Known::unavailable(reason, fix);
-        Hidden {
-            searching: missing(),
-            blocking_threads: missing(),
-            idle_blocking_threads: missing(),
-            blocking_queue: missing(),
-            local_queues: Known::unavailable(reason, fix),
-            source: Source::None,
-        }
-    }
-}

@@ -7,8 +7,11 @@
 //! its own numbers. Without, or where a place does not look like what it should be, the number is
 //! missing and the reason is said; a Tokio built with `--cfg tokio_unstable` tells them itself.
 
+mod layout;
 mod line;
+mod path;
+mod plan;
 mod tracer;
 
 pub use line::{RuntimeLine, Source, Worker};
-pub use tracer::{Next, Tracer};
+pub use tracer::{Next, Options, Reconnect, Stopper, Tracer};

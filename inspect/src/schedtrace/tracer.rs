@@ -1,18 +1,56 @@
 //! Asks an agent for moments and makes lines of them.
+//!
+//! The runtimes come first, by a short answer of their own; then the places in their memory are looked
+//! for; then moments stream, each with the memory at these places. A runtime that is watched meanwhile
+//! begins this anew.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rgops_protocol::codec;
-use rgops_protocol::reply::End;
 use rgops_protocol::reply::schedtrace::{SchedtracePart, SchedtraceRuntime};
-use rgops_protocol::request::{Request, SchedtraceRequest};
+use rgops_protocol::reply::{End, Known, Module, Unavailable};
+use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, Request, SchedtraceRequest};
 
 use super::line::{Hidden, RuntimeLine};
+use super::plan::{Memory, Plan};
 use crate::client::{Answer, Client, ClientError, Event, Finisher};
+use crate::tasks::types::{ProgramTypes, TypeFiles};
+
+/// The shortest interval of an agent.
+const AT_ONCE_MS: u32 = 1;
+
+/// What to trace.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// From one line to the next, in milliseconds.
+    pub interval_ms: u32,
+    /// Lines of each runtime, 0 for all until it is stopped.
+    pub count: u32,
+    /// The process on this host, whose `/proc/PID` has its executable.
+    pub local_pid: Option<u32>,
+    /// Further directories with debug files.
+    pub symbol_directories: Vec<PathBuf>,
+}
+
+/// Makes a connection to the same agent. One serves one request.
+pub type Reconnect<'c> = Box<dyn FnMut() -> Result<Client, ClientError> + 'c>;
 
 /// A running trace.
-#[derive(Debug)]
-pub struct Tracer {
-    answer: Answer,
+pub struct Tracer<'c> {
+    agent: Agent<'c>,
+    options: Options,
+    types: Option<ProgramTypes<'static>>,
     runtimes: Vec<SchedtraceRuntime>,
+    plans: Vec<Plan>,
+    answer: Option<Answer>,
+    stopper: Stopper,
+    /// Moments told, and when the last was, by the agent's clocks together.
+    told: u32,
+    last_ns: u64,
+    /// When the running answer's time 0 was.
+    base_ns: u64,
 }
 
 /// What a trace tells next.
@@ -24,20 +62,85 @@ pub enum Next {
     End(End),
 }
 
-impl Tracer {
-    /// Asks for `count` moments, 0 for all until it is told to finish.
+/// Ends a trace from another thread.
+#[derive(Debug, Clone, Default)]
+pub struct Stopper {
+    is_asked: Arc<AtomicBool>,
+    finisher: Arc<Mutex<Option<Finisher>>>,
+}
+
+impl Stopper {
+    /// Asks it to end.
+    pub fn stop(&self) {
+        self.is_asked.store(true, Ordering::SeqCst);
+        let finisher = self.finisher.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        if let Some(finisher) = finisher {
+            finisher.finish();
+        }
+    }
+
+    /// Sets whom to ask; asks at once when it was stopped before.
+    fn set(&self, finisher: Finisher) {
+        *self.finisher.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(finisher.clone());
+        if self.is_asked.load(Ordering::SeqCst) {
+            finisher.finish();
+        }
+    }
+}
+
+/// The agent, reached by one connection a request.
+struct Agent<'c> {
+    reconnect: Reconnect<'c>,
+    cookie: [u8; 16],
+}
+
+impl<'c> Tracer<'c> {
+    /// Asks which runtimes there are, with `client`, and looks for the places in their memory.
     ///
     /// # Errors
-    /// As [`Client::ask`].
-    pub fn start(client: Client, interval_ms: u32, count: u32) -> Result<Tracer, ClientError> {
-        let request = SchedtraceRequest { interval_ms, count, ranges: Vec::new() };
-        let answer = client.ask(&Request::Schedtrace(request))?;
-        Ok(Tracer { answer, runtimes: Vec::new() })
+    /// When the agent does not answer.
+    pub fn start(
+        client: Client,
+        reconnect: Reconnect<'c>,
+        options: Options,
+    ) -> Result<Tracer<'c>, ClientError> {
+        let hello = client.hello().clone();
+        let runtimes = runtimes(client)?;
+        let agent = Agent { reconnect, cookie: hello.cookie };
+        let types = options.local_pid.map(|pid| {
+            // Names of types do not depend on where the executable was loaded.
+            let executable = Module {
+                path: std::fs::read_link(format!("/proc/{pid}/exe"))
+                    .map(|path| path.to_string_lossy().into_owned())
+                    .unwrap_or_default(),
+                build_id: hello.build_id,
+                start_avma: 0,
+                end_avma: 0,
+                bias: 0,
+                has_unwind_data: false,
+            };
+            let symbol_directories = options.symbol_directories.clone();
+            ProgramTypes::new(&[executable], TypeFiles { local_pid: Some(pid), symbol_directories }, |_| {})
+        });
+        let mut tracer = Tracer {
+            agent,
+            options,
+            types,
+            runtimes: Vec::new(),
+            plans: Vec::new(),
+            answer: None,
+            stopper: Stopper::default(),
+            told: 0,
+            last_ns: 0,
+            base_ns: 0,
+        };
+        tracer.plan(runtimes);
+        Ok(tracer)
     }
 
     /// By which another thread ends it.
-    pub fn finisher(&self) -> Finisher {
-        self.answer.finisher()
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
     }
 
     /// Waits for the next moment.
@@ -46,17 +149,129 @@ impl Tracer {
     /// The agent's error, or a broken connection.
     pub fn next_lines(&mut self) -> Result<Next, ClientError> {
         loop {
-            match self.answer.next_event()? {
+            if self.answer.is_none() {
+                self.ask()?;
+            }
+            let Some(answer) = &mut self.answer else { continue };
+            match answer.next_event()? {
                 Event::Progress(_) => {}
                 Event::End(end) => return Ok(Next::End(end)),
                 Event::Data(payload) => match codec::decode(&payload)? {
-                    SchedtracePart::Runtimes(runtimes) => self.runtimes = runtimes,
-                    SchedtracePart::Moment(moment) => {
-                        let hidden = vec![Hidden::nothing("not read", ""); self.runtimes.len()];
+                    SchedtracePart::Runtimes(runtimes) if runtimes == self.runtimes => {}
+                    SchedtracePart::Runtimes(runtimes) => {
+                        self.answer = None;
+                        self.plan(runtimes);
+                    }
+                    SchedtracePart::Moment(mut moment) => {
+                        moment.time_ns = moment.time_ns.saturating_add(self.base_ns);
+                        (self.last_ns, self.told) = (moment.time_ns, self.told.saturating_add(1));
+                        let hidden = self.hidden(&moment.memory);
                         return Ok(Next::Lines(RuntimeLine::of_moment(&self.runtimes, &moment, hidden)));
                     }
                 },
             }
         }
     }
+
+    /// Finds the places of these runtimes.
+    fn plan(&mut self, runtimes: Vec<SchedtraceRuntime>) {
+        let make = |runtime: &SchedtraceRuntime| match &self.types {
+            Some(types) => Plan::make(types, &mut self.agent, runtime),
+            None => Plan::nothing(&elsewhere()),
+        };
+        self.plans = runtimes.iter().map(make).collect();
+        self.runtimes = runtimes;
+        let mut bytes = 0;
+        for plan in &mut self.plans {
+            let more: u64 = plan.ranges.iter().map(|range| u64::from(range.length)).sum();
+            match bytes + more {
+                fits @ ..=MAX_MOMENT_BYTES => bytes = fits,
+                _ => *plan = Plan::nothing(&too_much()),
+            }
+        }
+    }
+
+    fn ask(&mut self) -> Result<(), ClientError> {
+        self.base_ns = self.last_ns;
+        let ranges = self.plans.iter().flat_map(|plan| plan.ranges.iter().copied()).collect();
+        let Options { interval_ms, count, .. } = self.options;
+        // 0 is for ever; a count that was told already ended the answer.
+        let count = if count == 0 { 0 } else { count.saturating_sub(self.told).max(1) };
+        let request = Request::Schedtrace(SchedtraceRequest { interval_ms, count, ranges });
+        let answer = self.agent.connect()?.ask(&request)?;
+        self.stopper.set(answer.finisher());
+        self.answer = Some(answer);
+        Ok(())
+    }
+
+    fn hidden(&self, memory: &Known<Vec<Option<Vec<u8>>>>) -> Vec<Hidden> {
+        let bytes = match memory {
+            Known::Value(bytes) => bytes.as_slice(),
+            Known::Unavailable(why) => {
+                return self.plans.iter().map(|_| Plan::nothing(why).decode(&[])).collect();
+            }
+        };
+        let mut rest = bytes;
+        let decode = |plan: &Plan| {
+            let (own, more) = rest.split_at(plan.ranges.len().min(rest.len()));
+            rest = more;
+            plan.decode(own)
+        };
+        self.plans.iter().map(decode).collect()
+    }
+}
+
+/// The runtimes that are watched, without a moment.
+fn runtimes(client: Client) -> Result<Vec<SchedtraceRuntime>, ClientError> {
+    let request = SchedtraceRequest { interval_ms: AT_ONCE_MS, count: 1, ranges: Vec::new() };
+    let collected = client.ask(&Request::Schedtrace(request))?.collect::<SchedtracePart>(&mut |_| {});
+    collected.end?;
+    let runtimes = collected.parts.into_iter().find_map(|part| match part {
+        SchedtracePart::Runtimes(runtimes) => Some(runtimes),
+        SchedtracePart::Moment(_) => None,
+    });
+    Ok(runtimes.unwrap_or_default())
+}
+
+impl Agent<'_> {
+    fn connect(&mut self) -> Result<Client, ClientError> {
+        let client = (self.reconnect)()?;
+        match client.hello().cookie == self.cookie {
+            true => Ok(client),
+            false => Err(ClientError::HungUp),
+        }
+    }
+
+    fn moment(&mut self, ranges: &[MemoryRange]) -> Result<Known<Vec<Option<Vec<u8>>>>, ClientError> {
+        let request = SchedtraceRequest { interval_ms: AT_ONCE_MS, count: 1, ranges: ranges.to_vec() };
+        let collected =
+            self.connect()?.ask(&Request::Schedtrace(request))?.collect::<SchedtracePart>(&mut |_| {});
+        collected.end?;
+        let memory = collected.parts.into_iter().find_map(|part| match part {
+            SchedtracePart::Moment(moment) => Some(moment.memory),
+            SchedtracePart::Runtimes(_) => None,
+        });
+        memory.ok_or_else(|| ClientError::Protocol("no moment in an answer to schedtrace".to_owned()))
+    }
+}
+
+impl Memory for Agent<'_> {
+    fn read(&mut self, ranges: &[MemoryRange]) -> Result<Vec<Option<Vec<u8>>>, Unavailable> {
+        match self.moment(ranges) {
+            Ok(Known::Value(bytes)) => Ok(bytes),
+            Ok(Known::Unavailable(why)) => Err(why),
+            Err(error) => Err(Unavailable { reason: error.to_string(), fix: error.fix().to_owned() }),
+        }
+    }
+}
+
+fn elsewhere() -> Unavailable {
+    Unavailable {
+        reason: "the program's memory is not read over TCP".to_owned(),
+        fix: "run rgops on the program's host, as its user".to_owned(),
+    }
+}
+
+fn too_much() -> Unavailable {
+    Unavailable { reason: "too many workers to read all of at once".to_owned(), fix: String::new() }
 }
