@@ -23,7 +23,7 @@ fn say_engines() {
     let target = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
     let (system, processor) = (target("OS"), target("ARCH"));
     let (system, processor) = (system.as_str(), processor.as_str());
-    println!("cargo:rustc-check-cfg=cfg(native_engine, pprof_engine, rgops_loom, tokio_unstable)");
+    println!("cargo:rustc-check-cfg=cfg(native_engine, pprof_engine, rgops_loom)");
     if system == "linux" && ["x86_64", "aarch64"].contains(&processor) {
         println!("cargo:rustc-cfg=native_engine");
     }
