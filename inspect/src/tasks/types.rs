@@ -2,9 +2,12 @@
 //!
 //! A program's types come from the debug information of its modules: [`ProgramTypes`].
 
+mod cache;
 mod dwarf;
 mod entry;
+mod futures;
 mod index;
+mod level;
 mod lines;
 mod module;
 mod program;
@@ -43,8 +46,9 @@ pub trait TypeSource {
     /// Why it cannot be read: the debug information is damaged, or does not describe it.
     fn get(&self, id: TypeId) -> Result<Arc<Type>, TypeError>;
 
-    /// The future's name as the symbol of the poll function at an address tells it, for programs
-    /// without debug information: `shop::checkout::reserve::{closure#0}`. Needs the v0 mangling.
+    /// The future's name as the poll function's own name tells it, where its type is not described:
+    /// `shop::checkout::reserve::{async_fn_env#0}` with `debug = 1`, `…::{closure#0}` from a symbol
+    /// in the v0 mangling. `None` with neither.
     fn future_name(&self, poll_avma: u64) -> Option<Arc<str>> {
         let _ = poll_avma;
         None

@@ -96,11 +96,32 @@ pub(super) fn parameters(
     Err(id.damaged("its origins do not end"))
 }
 
-/// The name of an entry.
+/// The name of an entry, or of what it completes.
 pub(super) fn name(dwarf: &ModuleDwarf, id: EntryId) -> Result<String, TypeError> {
-    let unit = dwarf.unit_of(id)?;
-    let entry = entry(&unit, id)?;
-    Ok(attribute_text(&unit, &entry, constants::DW_AT_name).unwrap_or_default())
+    let mut id = id;
+    for _ in 0..MOST_STEPS {
+        let unit = dwarf.unit_of(id)?;
+        let entry = entry(&unit, id)?;
+        if let Some(name) = attribute_text(&unit, &entry, constants::DW_AT_name) {
+            return Ok(name);
+        }
+        match origin(&unit, &entry) {
+            Some(origin) => id = origin,
+            None => return Ok(String::new()),
+        }
+    }
+    Err(id.damaged("its origins do not end"))
+}
+
+/// The crate whose compilation made an entry. rustc names its units `src/main.rs/@/shop.1a2b-cgu.0`.
+pub(super) fn crate_of(dwarf: &ModuleDwarf, id: EntryId) -> Option<String> {
+    use gimli::Reader as _;
+    let unit = dwarf.unit_of(id).ok()?;
+    let name = unit.unit.name.as_ref()?.to_string_lossy().ok()?;
+    let (_, codegen_unit) = name.rsplit_once("/@/")?;
+    let (name, _) = codegen_unit.split_once('.')?;
+    let is_plain = name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
+    (is_plain && !name.is_empty()).then(|| name.to_owned())
 }
 
 /// The concrete type of a vtable, by the entry of the vtable's own type.

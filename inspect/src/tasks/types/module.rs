@@ -4,12 +4,15 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use gimli::{Reader as _, SectionId};
+
+use super::cache::{IndexCache, IndexKey};
 use super::dwarf::{ENTRY_BITS, EntryId, ModuleDwarf};
 use super::index::{Index, PathHash, ScanProgress, entries_of};
 use super::lines::FileNames;
 use super::sections::Sections;
 use super::split::SplitFiles;
-use super::{Shape, TaskTypes, Type, TypeError, TypeId, entry};
+use super::{Shape, TaskTypes, Type, TypeError, TypeId, entry, futures};
 
 /// Types that were read are kept; more than this no program has, but a damaged file may seem to.
 const MOST_TYPES: usize = 1 << 20;
@@ -37,14 +40,26 @@ pub(super) struct ModuleTypes {
 }
 
 impl ModuleTypes {
-    pub(super) fn scan(
+    /// Takes the index of a module with a build-id from `cache`, if it is there, or scans.
+    pub(super) fn open(
         number: usize,
+        build_id: &[u8],
         sections: &Sections,
         split: SplitFiles,
+        cache: Option<&IndexCache>,
         progress: &dyn Fn(ScanProgress),
     ) -> ModuleTypes {
         let dwarf = ModuleDwarf::new(sections, split);
+        let info_bytes = sections.get(SectionId::DebugInfo).len() as u64;
+        let key = IndexKey { build_id, info_bytes, units: dwarf.main().units.len() as u64 };
+        if let Some(index) = cache.and_then(|cache| cache.load(&key)) {
+            return ModuleTypes::new(number, dwarf, index);
+        }
         let index = Index::scan(dwarf.main(), dwarf.split(), progress);
+        // What was missing may be there next time.
+        if let Some(cache) = cache.filter(|_| index.unread == 0) {
+            cache.store(&key, &index);
+        }
         ModuleTypes::new(number, dwarf, index)
     }
 
@@ -73,6 +88,29 @@ impl ModuleTypes {
             }
         }
         found
+    }
+
+    /// The future's name, by the name of the poll function.
+    pub(super) fn future_name(&self, poll_svma: u64) -> Option<Arc<str>> {
+        entries_of(&self.index.polls, poll_svma).find_map(|id| {
+            let name = entry::name(&self.dwarf, id).ok()?;
+            futures::of_function(&name).map(Arc::from)
+        })
+    }
+
+    /// The crates whose compilation made a poll function.
+    pub(super) fn crates_of(&self, poll_svma: u64) -> impl Iterator<Item = String> + '_ {
+        entries_of(&self.index.polls, poll_svma).filter_map(|id| entry::crate_of(&self.dwarf, id))
+    }
+
+    /// Whether it has tasks' poll functions, and describes the states of coroutines.
+    pub(super) fn describes_tasks(&self) -> bool {
+        self.index.coroutines > 0 && !self.index.polls.is_empty()
+    }
+
+    /// How many units could not be read, and why the first could not.
+    pub(super) fn unread(&self) -> Option<(u64, &str)> {
+        (self.index.unread > 0).then_some((self.index.unread, &*self.index.unread_reason))
     }
 
     pub(super) fn vtable_types(&self, vtable_svma: u64) -> Vec<TypeId> {

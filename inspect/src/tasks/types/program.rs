@@ -1,18 +1,22 @@
 //! The types of a program: its modules' debug information, by addresses of the running process.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rgops_protocol::reply::Module;
 
+use super::cache::IndexCache;
 use super::index::ScanProgress;
+use super::level::Asked;
 use super::module::{MOST_MODULES, ModuleTypes, module_number};
 use super::sections::Sections;
 use super::split::SplitFiles;
-use super::{TaskTypes, Type, TypeError, TypeId, TypeSource};
+use super::{TaskTypes, Type, TypeError, TypeId, TypeSource, futures};
 use crate::symbols::files::{Content, Finder, Found};
+use crate::tasks::model::DebugInformation;
 
 /// Where a program's types are looked for.
 #[derive(Debug, Clone, Default)]
@@ -27,71 +31,127 @@ pub struct TypeFiles {
 /// The types of the modules that have debug information. Files are opened at once, so that they
 /// can still be read when the process has ended; each is read when one of its addresses is first
 /// asked about.
-pub struct ProgramTypes {
+pub struct ProgramTypes<'a> {
     files: TypeFiles,
+    cache: Option<IndexCache>,
     modules: Vec<Opened>,
-    progress: Box<dyn Fn(ScanProgress)>,
+    progress: Box<dyn Fn(ScanProgress) + 'a>,
 }
 
 #[derive(Debug)]
 struct Opened {
     module: Module,
     found: Found,
-    /// `None` where it has no debug information that can be read.
-    types: OnceCell<Option<ModuleTypes>>,
+    /// Set when one of its addresses was asked about; within, `None` where it has no debug
+    /// information that can be read, and why.
+    types: OnceCell<Result<ModuleTypes, String>>,
+    /// From its symbols, read when a future has no type.
+    futures: OnceCell<HashMap<u64, Arc<str>>>,
+    asked: Asked,
 }
 
-impl ProgramTypes {
+impl<'a> ProgramTypes<'a> {
     /// Opens the files of the modules. `progress` is called when reading one takes long.
     pub fn new(
         modules: &[Module],
         files: TypeFiles,
-        progress: impl Fn(ScanProgress) + 'static,
-    ) -> ProgramTypes {
+        progress: impl Fn(ScanProgress) + 'a,
+    ) -> ProgramTypes<'a> {
         let finder = Finder::new(files.local_pid, &files.symbol_directories);
         let open = |module: &Module| Opened {
             module: module.clone(),
             found: finder.find(module),
             types: OnceCell::new(),
+            futures: OnceCell::new(),
+            asked: Asked::default(),
         };
         let modules = modules.iter().take(MOST_MODULES).map(open).collect();
-        ProgramTypes { files, modules, progress: Box::new(progress) }
+        ProgramTypes { files, cache: IndexCache::from_environment(), modules, progress: Box::new(progress) }
     }
 
-    fn types_at(&self, avma: u64) -> Option<(u64, &ModuleTypes)> {
+    /// What the debug information of each module gave that was asked about, and what would give more.
+    pub fn information(&self) -> Vec<DebugInformation> {
+        let asked = self.modules.iter().filter(|opened| opened.types.get().is_some());
+        asked.map(Opened::information).collect()
+    }
+
+    /// The module with an address, and the address as its file states it.
+    fn at(&self, avma: u64) -> Option<(usize, u64)> {
         let is_in = |opened: &Opened| (opened.module.start_avma..opened.module.end_avma).contains(&avma);
         let number = self.modules.iter().position(is_in)?;
-        Some((avma.wrapping_sub(self.modules[number].module.bias), self.types(number)?))
+        Some((number, avma.wrapping_sub(self.modules[number].module.bias)))
     }
 
     fn types(&self, number: usize) -> Option<&ModuleTypes> {
         let opened = self.modules.get(number)?;
-        opened.types.get_or_init(|| self.read(number, &opened.found)).as_ref()
+        opened.types.get_or_init(|| self.read(number, opened)).as_ref().ok()
     }
 
-    fn read(&self, number: usize, found: &Found) -> Option<ModuleTypes> {
-        let file = found.file.as_ref().filter(|file| file.content == Content::DebugInformation)?;
-        let sections = Sections::read(&mut file.file()).ok()?;
+    fn read(&self, number: usize, opened: &Opened) -> Result<ModuleTypes, String> {
+        let file = opened.found.file.as_ref().ok_or("its file was not found")?;
+        if file.content != Content::DebugInformation {
+            return Err("it has no debug information".to_owned());
+        }
+        let sections = Sections::read(&mut file.file())?;
         let beside = [file.stable_path(), file.path.clone()];
         let split = SplitFiles::new(&beside, Vec::new(), self.files.symbol_directories.clone());
-        Some(ModuleTypes::scan(number, &sections, split, &self.progress))
+        let build_id = &opened.module.build_id;
+        Ok(ModuleTypes::open(number, build_id, &sections, split, self.cache.as_ref(), &self.progress))
     }
 }
 
-impl TypeSource for ProgramTypes {
+impl Opened {
+    fn types(&self) -> Option<&ModuleTypes> {
+        self.types.get()?.as_ref().ok()
+    }
+
+    /// From the symbols of the module's file, which has them even if another file has its types.
+    fn future_of_symbol(&self, poll_svma: u64) -> Option<Arc<str>> {
+        let read =
+            || self.found.file.as_ref().map(|file| futures::from_symbols(file.file())).unwrap_or_default();
+        self.futures.get_or_init(read).get(&poll_svma).cloned()
+    }
+
+    fn information(&self) -> DebugInformation {
+        let unreadable = self.types.get().and_then(|types| types.as_ref().err());
+        let (level, fix) = self.asked.explain(self.types(), unreadable.map(String::as_str));
+        DebugInformation {
+            module: self.module.path.clone(),
+            file: self.found.file.as_ref().map(|file| file.path.display().to_string()),
+            level,
+            fix,
+        }
+    }
+}
+
+impl TypeSource for ProgramTypes<'_> {
     fn task_types(&self, poll_avma: u64) -> Vec<TaskTypes> {
-        self.types_at(poll_avma).map(|(svma, types)| types.task_types(svma)).unwrap_or_default()
+        let Some((number, svma)) = self.at(poll_avma) else { return Vec::new() };
+        let types = self.types(number);
+        let found = types.map(|types| types.task_types(svma)).unwrap_or_default();
+        let crates = types.into_iter().flat_map(|types| types.crates_of(svma));
+        self.modules[number].asked.task(!found.is_empty(), crates);
+        found
     }
 
     fn vtable_types(&self, vtable_avma: u64) -> Vec<TypeId> {
-        self.types_at(vtable_avma).map(|(svma, types)| types.vtable_types(svma)).unwrap_or_default()
+        let Some((number, svma)) = self.at(vtable_avma) else { return Vec::new() };
+        self.types(number).map(|types| types.vtable_types(svma)).unwrap_or_default()
+    }
+
+    fn future_name(&self, poll_avma: u64) -> Option<Arc<str>> {
+        let (number, svma) = self.at(poll_avma)?;
+        let of_function = self.types(number).and_then(|types| types.future_name(svma));
+        let name = of_function.or_else(|| self.modules[number].future_of_symbol(svma));
+        self.modules[number].asked.future(name.as_deref());
+        name
     }
 
     fn named(&self, path: &str) -> Option<TypeId> {
         // The executable has the runtime in almost every program; other modules only if they were
         // needed anyway, since reading all of a desktop program's takes seconds.
         let read = |number: &usize| {
-            self.modules[*number].found.is_executable || self.modules[*number].types.get().is_some()
+            self.modules[*number].found.is_executable || self.modules[*number].types().is_some()
         };
         let numbers = (0..self.modules.len()).filter(read);
         numbers.filter_map(|number| self.types(number)).find_map(|types| types.named(path))
@@ -105,7 +165,7 @@ impl TypeSource for ProgramTypes {
     }
 }
 
-impl fmt::Debug for ProgramTypes {
+impl fmt::Debug for ProgramTypes<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("ProgramTypes").field("modules", &self.modules).finish_non_exhaustive()
     }

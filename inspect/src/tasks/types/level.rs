@@ -1,0 +1,84 @@
+//! How much a module's debug information tells about its tasks, and the lines for Cargo.toml that
+//! would make it more.
+//!
+//! A poll function `poll<FUTURE, SCHEDULER>` is compiled with the crate that spawns the future, and
+//! with that crate's `debug = 2` everything inside the future is described, also futures of other
+//! crates that have `debug = 1` or none (measured with release, thin and fat LTO: the same await
+//! points as with `debug = 2` for all). So these crates alone need more.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use super::module::ModuleTypes;
+use crate::tasks::model::DebugLevel;
+
+/// Crates named in one line; the rest are counted.
+const MOST_CRATES: usize = 8;
+
+/// What was asked about a module's tasks, and what was found.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    described: Cell<u64>,
+    named: Cell<u64>,
+    nameless: Cell<u64>,
+    /// Crates that spawn futures whose types are not described.
+    crates: RefCell<BTreeSet<String>>,
+}
+
+impl Asked {
+    /// Notes a poll function whose types were asked for, and the crates that made it.
+    pub(super) fn task(&self, is_described: bool, crates: impl Iterator<Item = String>) {
+        if is_described {
+            self.described.set(self.described.get() + 1);
+        } else if self.crates.borrow().len() < MOST_CRATES {
+            self.crates.borrow_mut().extend(crates);
+        }
+    }
+
+    /// Notes a future whose name was asked for, because its types are not described.
+    pub(super) fn future(&self, name: Option<&str>) {
+        let count = if name.is_some() { &self.named } else { &self.nameless };
+        count.set(count.get() + 1);
+        let (Some(name), true) = (name, self.crates.borrow().is_empty()) else { return };
+        // Without debug information only the future's own path tells a crate: the first plain word.
+        let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let first = name.split(|character| !is_part(character)).find(|part| !part.is_empty());
+        let is_library = |name: &str| ["core", "alloc", "std", "tokio"].contains(&name);
+        self.crates.borrow_mut().extend(first.filter(|name| !is_library(name)).map(str::to_owned));
+    }
+
+    /// The level, and what gives more: empty if nothing does.
+    pub(super) fn explain(
+        &self,
+        types: Option<&ModuleTypes>,
+        unreadable: Option<&str>,
+    ) -> (DebugLevel, String) {
+        let level = if self.described.get() > 0 || types.is_some_and(ModuleTypes::describes_tasks) {
+            DebugLevel::AwaitPoints
+        } else if self.named.get() > 0 {
+            DebugLevel::FutureNames
+        } else {
+            DebugLevel::Nothing
+        };
+        let mut fixes = Vec::new();
+        if let Some((units, why)) = types.and_then(ModuleTypes::unread) {
+            fixes.push(format!("{units} parts of the debug information could not be read ({why}): pass --symbols DIR with the .dwo or .dwp files of the build that runs"));
+        }
+        if let Some(why) = unreadable {
+            fixes.push(format!("{why}: build it with debug information, or pass --symbols DIR with the debug file of the build that runs"));
+        }
+        if level < DebugLevel::AwaitPoints || self.named.get() + self.nameless.get() > 0 {
+            fixes.push(self.lines());
+        }
+        (level, fixes.join("; "))
+    }
+
+    fn lines(&self) -> String {
+        let crates = self.crates.borrow();
+        let section = |name: &str| format!("[profile.release.package.{name}] debug = 2");
+        let sections: Vec<_> = crates.iter().map(|name| section(name)).collect();
+        let sections = if sections.is_empty() { section("NAME") } else { sections.join(" and ") };
+        let whose = if crates.is_empty() { ", NAME being the package that spawns the tasks" } else { "" };
+        format!("in the workspace's Cargo.toml: {sections}{whose}")
+    }
+}
