@@ -41,7 +41,7 @@ pub type Reconnect<'c> = Box<dyn FnMut() -> Result<Client, ClientError> + 'c>;
 pub struct Tracer<'c> {
     agent: Agent<'c>,
     options: Options,
-    types: Option<ProgramTypes>,
+    types: Option<ProgramTypes<'static>>,
     runtimes: Vec<SchedtraceRuntime>,
     plans: Vec<Plan>,
     answer: Option<Answer>,
