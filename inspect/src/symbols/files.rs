@@ -5,6 +5,7 @@
 //! `/proc/PID/exe`, which the kernel itself ties to the running program, even when the file on disk
 //! was replaced or deleted (proc(5)).
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ pub(crate) struct SymbolFile {
     /// Where it was found.
     pub(crate) path: PathBuf,
     pub(crate) content: Content,
+    /// The file its debug information was moved to, by name (`.gnu_debuglink`).
+    debug_link: Option<String>,
     /// Held open: its descriptor still means this file when the process has ended.
     file: File,
 }
@@ -83,9 +86,15 @@ impl<'a> Finder<'a> {
             found.is_kernels = true;
             return found;
         }
-        for candidate in self.candidates(module) {
+        let mut candidates = VecDeque::from(self.candidates(module));
+        let mut linked = Vec::new();
+        while let Some(candidate) = candidates.pop_front() {
             match open(&candidate, module) {
                 Ok(Some(file)) => {
+                    if let Some(name) = file.debug_link.as_ref().filter(|name| !linked.contains(*name)) {
+                        candidates.extend(self.linked_candidates(module, name));
+                        linked.push(name.clone());
+                    }
                     if found.file.as_ref().is_none_or(|best| best.content < file.content) {
                         found.file = Some(file);
                     }
@@ -136,6 +145,19 @@ impl<'a> Finder<'a> {
         candidates
     }
 
+    /// Where a debug link's file may be: beside the program, in `.debug` there, or below the
+    /// directories for debug information (GDB's manual, "Debugging Information in Separate Files").
+    fn linked_candidates(&self, module: &Module, name: &str) -> Vec<Candidate> {
+        let directory = Path::new(plain(&module.path)).parent().unwrap_or(Path::new("/"));
+        let below = directory.strip_prefix("/").unwrap_or(directory);
+        let root = self.local_pid.map(|pid| PathBuf::from(format!("/proc/{pid}/root")));
+        let roots = root.into_iter().chain([PathBuf::from("/")]);
+        let beside = roots.map(|root| root.join(below)).flat_map(|beside| [beside.join(".debug"), beside]);
+        let system = SYSTEM_DEBUG_DIRECTORIES.iter().map(|system| Path::new(system).join(below));
+        let directories = beside.chain(system).chain(self.symbol_directories.iter().cloned());
+        directories.map(|directory| Candidate::by_name(directory.join(name))).collect()
+    }
+
     /// The module's first range as `/proc/PID/map_files` names it. Opening it needs
     /// CAP_CHECKPOINT_RESTORE (proc(5)); where that is missing the next candidate is tried.
     fn mapped_range(&self, module: &Module) -> Option<String> {
@@ -149,7 +171,7 @@ impl<'a> Finder<'a> {
 }
 
 /// A path without the mark the kernel puts behind a file that is gone.
-fn plain(path: &str) -> &str {
+pub(crate) fn plain(path: &str) -> &str {
     path.strip_suffix(" (deleted)").unwrap_or(path)
 }
 
@@ -190,7 +212,12 @@ fn open(candidate: &Candidate, module: &Module) -> Result<Option<SymbolFile>, St
         ));
     }
     let content = content(&elf);
-    Ok(Some(SymbolFile { path: candidate.path.clone(), content, file }))
+    let debug_link = elf.gnu_debuglink().ok().flatten().and_then(|(name, _)| {
+        // A plain name: a path would lead anywhere.
+        let name = std::str::from_utf8(name).ok()?;
+        (!name.is_empty() && !name.contains('/')).then(|| name.to_owned())
+    });
+    Ok(Some(SymbolFile { path: candidate.path.clone(), content, debug_link, file }))
 }
 
 /// Opens a regular file only: the path comes from the inspected process and may name a pipe that
@@ -212,7 +239,7 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
 
 fn content<'data>(elf: &impl Object<'data>) -> Content {
     let has = |name: &str| elf.section_by_name(name).is_some_and(|section| section.size() > 0);
-    if has(".debug_info") {
+    if has(".debug_info") || has(".zdebug_info") {
         Content::DebugInformation
     } else if has(".symtab") {
         Content::SymbolTable

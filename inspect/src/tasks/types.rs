@@ -179,3 +179,6 @@ impl Type {
             || self.name.starts_with("{gen_")
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

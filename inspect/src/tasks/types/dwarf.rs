@@ -68,6 +68,8 @@ pub(super) struct Span {
 #[derive(Debug)]
 pub(super) struct LoadedUnit {
     pub(super) part: Arc<Part>,
+    /// Where the strings of its line table are: a split-off unit has its skeleton's table.
+    lines: Arc<Part>,
     pub(super) number: usize,
     pub(super) unit: Unit<Bytes>,
     /// Offset of the unit's header in its part.
@@ -150,12 +152,16 @@ impl ModuleDwarf {
             return Ok(unit.clone());
         }
         let mut unit = part.read_unit(number).map_err(|error| id.damaged(error))?;
+        let mut lines = part.clone();
         if let Some(skeleton) = part_number.checked_sub(1) {
+            if unit.line_program.is_none() {
+                lines = self.main.clone();
+            }
             let skeleton = self.main.read_unit(skeleton).map_err(|error| id.damaged(error))?;
             adopt(&mut unit, skeleton);
         }
         let start = part.units[number].start;
-        let loaded = Rc::new(LoadedUnit { part, number, unit, start, part_number });
+        let loaded = Rc::new(LoadedUnit { part, lines, number, unit, start, part_number });
         self.loaded.borrow_mut().insert((part_number, number), loaded.clone());
         Ok(loaded)
     }
@@ -209,6 +215,12 @@ impl LoadedUnit {
     /// A string, cut where no name goes on.
     pub(super) fn string(&self, value: AttributeValue<Bytes>) -> Option<String> {
         let bytes = self.part.dwarf.attr_string(&self.unit, value).ok()?;
+        Some(text(&bytes.to_slice().ok()?))
+    }
+
+    /// A string of the unit's line table.
+    pub(super) fn line_string(&self, value: AttributeValue<Bytes>) -> Option<String> {
+        let bytes = self.lines.dwarf.attr_string(&self.unit, value).ok()?;
         Some(text(&bytes.to_slice().ok()?))
     }
 }

@@ -29,8 +29,9 @@ impl FileNames {
 fn path(unit: &LoadedUnit, file: u64) -> Option<String> {
     let header = unit.unit.line_program.as_ref()?.header();
     let file = header.file(file)?;
-    let name = unit.string(file.path_name())?;
-    let directory = file.directory(header).and_then(|directory| unit.string(directory)).unwrap_or_default();
+    let name = unit.line_string(file.path_name())?;
+    let directory =
+        file.directory(header).and_then(|directory| unit.line_string(directory)).unwrap_or_default();
     let root = unit.unit.comp_dir.as_ref().and_then(|bytes| Some(text(&bytes.to_slice().ok()?)));
     // A path that begins at the root replaces what is before it.
     Some([directory, name].into_iter().fold(root.unwrap_or_default(), |path, part| {

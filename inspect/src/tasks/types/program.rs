@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rgops_protocol::reply::Module;
@@ -15,7 +15,7 @@ use super::module::{MOST_MODULES, ModuleTypes, module_number};
 use super::sections::Sections;
 use super::split::SplitFiles;
 use super::{TaskTypes, Type, TypeError, TypeId, TypeSource, futures};
-use crate::symbols::files::{Content, Finder, Found};
+use crate::symbols::files::{Content, Finder, Found, SymbolFile, plain};
 use crate::tasks::model::DebugInformation;
 
 /// Where a program's types are looked for.
@@ -26,6 +26,21 @@ pub struct TypeFiles {
     pub local_pid: Option<u32>,
     /// Directories with separate debug files, as `--symbols` names them.
     pub symbol_directories: Vec<PathBuf>,
+}
+
+impl TypeFiles {
+    /// Where the split-off parts of a module's debug information may be. Their paths are those of
+    /// the process's own mount namespace, or of where it was built.
+    fn split_files(&self, module: &Module, file: &SymbolFile) -> SplitFiles {
+        let root = self.local_pid.map(|pid| PathBuf::from(format!("/proc/{pid}/root")));
+        let path = Path::new(plain(&module.path));
+        let in_root = root.as_ref().map(|root| root.join(path.strip_prefix("/").unwrap_or(path)));
+        let mut beside: Vec<_> = in_root.into_iter().chain([path.to_owned(), file.path.clone()]).collect();
+        if let Some(name) = path.file_name() {
+            beside.extend(self.symbol_directories.iter().map(|directory| directory.join(name)));
+        }
+        SplitFiles::new(beside, root.into_iter().collect(), self.symbol_directories.clone())
+    }
 }
 
 /// The types of the modules that have debug information. Files are opened at once, so that they
@@ -57,6 +72,16 @@ impl<'a> ProgramTypes<'a> {
         files: TypeFiles,
         progress: impl Fn(ScanProgress) + 'a,
     ) -> ProgramTypes<'a> {
+        ProgramTypes::with_cache(modules, files, IndexCache::from_environment(), progress)
+    }
+
+    /// As [`ProgramTypes::new`], with another cache than the user's.
+    pub(super) fn with_cache(
+        modules: &[Module],
+        files: TypeFiles,
+        cache: Option<IndexCache>,
+        progress: impl Fn(ScanProgress) + 'a,
+    ) -> ProgramTypes<'a> {
         let finder = Finder::new(files.local_pid, &files.symbol_directories);
         let open = |module: &Module| Opened {
             module: module.clone(),
@@ -66,7 +91,7 @@ impl<'a> ProgramTypes<'a> {
             asked: Asked::default(),
         };
         let modules = modules.iter().take(MOST_MODULES).map(open).collect();
-        ProgramTypes { files, cache: IndexCache::from_environment(), modules, progress: Box::new(progress) }
+        ProgramTypes { files, cache, modules, progress: Box::new(progress) }
     }
 
     /// What the debug information of each module gave that was asked about, and what would give more.
@@ -93,8 +118,7 @@ impl<'a> ProgramTypes<'a> {
             return Err("it has no debug information".to_owned());
         }
         let sections = Sections::read(&mut file.file())?;
-        let beside = [file.stable_path(), file.path.clone()];
-        let split = SplitFiles::new(&beside, Vec::new(), self.files.symbol_directories.clone());
+        let split = self.files.split_files(&opened.module, file);
         let build_id = &opened.module.build_id;
         Ok(ModuleTypes::open(number, build_id, &sections, split, self.cache.as_ref(), &self.progress))
     }

@@ -42,12 +42,14 @@ impl Sections {
                 return Err("its byte order is not this machine's".to_owned());
             }
             for id in WANTED {
-                let split = id.dwo_name().and_then(|name| elf.section_by_name(name));
-                let Some(section) = elf.section_by_name(id.name()).or(split) else { continue };
-                let range = section
-                    .compressed_file_range()
-                    .map_err(|error| format!("its section {} is damaged: {error}", id.name()))?;
-                ranges.push((id, range));
+                if let Some(range) = range(&elf, id.name()).or_else(|| range(&elf, id.dwo_name()?)) {
+                    ranges.push((id, range?));
+                }
+            }
+            for id in WANTED_OF_PACKAGES {
+                if let Some(range) = id.dwo_name().and_then(|name| range(&elf, name)) {
+                    ranges.push((id, range?));
+                }
             }
         }
         let mut sections = Sections::default();
@@ -89,6 +91,43 @@ const WANTED: [SectionId; 9] = [
     SectionId::DebugStrOffsets,
     SectionId::DebugTuIndex,
 ];
+
+/// A package's index says which parts of these are a unit's, and a part that is not there is an
+/// error: they are needed, though nothing in them is.
+const WANTED_OF_PACKAGES: [SectionId; 6] = [
+    SectionId::DebugLoc,
+    SectionId::DebugLocLists,
+    SectionId::DebugMacinfo,
+    SectionId::DebugMacro,
+    SectionId::DebugRngLists,
+    SectionId::DebugTypes,
+];
+
+/// Where a section is; `None` if there is none of the name.
+fn range<'data>(elf: &impl Object<'data>, name: &str) -> Option<Result<CompressedFileRange, String>> {
+    let range = match elf.section_by_name(name) {
+        Some(section) => section.compressed_file_range().map_err(|error| error.to_string()),
+        None => {
+            old_compressed_range(elf.section_by_name(&format!(".zdebug_{}", name.strip_prefix(".debug_")?))?)
+        }
+    };
+    Some(range.map_err(|why| format!("its section {name} is damaged: {why}")))
+}
+
+/// `ZLIB`, the size as eight big-endian bytes, then the stream: what linkers wrote before ELF had a
+/// flag for compressed sections.
+fn old_compressed_range<'data>(section: impl ObjectSection<'data>) -> Result<CompressedFileRange, String> {
+    let (offset, size) = section.file_range().ok_or("it has no bytes")?;
+    let header = section.data_range(section.address(), 12).map_err(|error| error.to_string())?;
+    let header: [u8; 12] = header.and_then(|bytes| bytes.try_into().ok()).ok_or("it is cut short")?;
+    let uncompressed = header.strip_prefix(b"ZLIB").ok_or("it is compressed in no known way")?;
+    Ok(CompressedFileRange {
+        format: CompressionFormat::Zlib,
+        offset: offset + 12,
+        compressed_size: size.saturating_sub(12),
+        uncompressed_size: uncompressed.iter().fold(0, |size, byte| size << 8 | u64::from(*byte)),
+    })
+}
 
 fn read_section(
     file: &mut (impl Read + Seek),

@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use gimli::{DwarfPackage, Reader as _, SectionId};
 
@@ -14,7 +15,10 @@ use crate::symbols::files::open_regular;
 /// Where the split-off parts of a module may be.
 #[derive(Debug, Default)]
 pub(super) struct SplitFiles {
-    package: Option<DwarfPackage<Bytes>>,
+    /// Files whose package may be beside them.
+    beside: Vec<PathBuf>,
+    /// Read when the first unit needs it.
+    package: OnceLock<Option<DwarfPackage<Bytes>>>,
     /// Put before the paths of `.dwo` files: other roots, for processes in containers.
     roots: Vec<PathBuf>,
     /// Looked through by the files' bare names.
@@ -23,20 +27,24 @@ pub(super) struct SplitFiles {
 
 impl SplitFiles {
     /// `beside` are paths of the module's file; a package is named as it, with `.dwp` behind.
-    pub(super) fn new(beside: &[PathBuf], roots: Vec<PathBuf>, directories: Vec<PathBuf>) -> SplitFiles {
-        let package = beside.iter().find_map(|path| {
+    pub(super) fn new(beside: Vec<PathBuf>, roots: Vec<PathBuf>, directories: Vec<PathBuf>) -> SplitFiles {
+        SplitFiles { beside, package: OnceLock::new(), roots, directories }
+    }
+
+    fn package(&self) -> Option<&DwarfPackage<Bytes>> {
+        let open = |path: &PathBuf| {
             let mut name = path.as_os_str().to_owned();
             name.push(".dwp");
             open_package(Path::new(&name))
-        });
-        SplitFiles { package, roots, directories }
+        };
+        self.package.get_or_init(|| self.beside.iter().find_map(open)).as_ref()
     }
 
     /// The split-off part of the main file's unit `index`, and its unit.
     pub(super) fn open(&self, main: &Part, index: usize) -> Result<(Part, usize), String> {
         let skeleton = main.read_unit(index).map_err(|error| error.to_string())?;
         let id = main.units[index].skeleton.ok_or("it is no skeleton")?;
-        if let Some(package) = &self.package
+        if let Some(package) = self.package()
             && let Ok(Some(dwarf)) = package.find_cu(id, &main.dwarf)
         {
             return with_unit(Part::new(dwarf), id);

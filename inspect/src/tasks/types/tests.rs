@@ -1,0 +1,50 @@
+//! Types out of what rustc makes of a small crate, built in all the ways that matter.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+mod build;
+mod cached;
+mod forms;
+mod levels;
+
+use super::*;
+use crate::tasks::model::DebugLevel;
+
+/// Line of the fixture that ends with `// AWAIT:name`.
+fn await_line(name: &str) -> u32 {
+    let mark = format!("// AWAIT:{name}");
+    let line = include_str!("tests/fixture.rs").lines().position(|line| line.ends_with(&mark));
+    line.unwrap_or_else(|| panic!("no {mark}")) as u32 + 1
+}
+
+/// The future named so among those that the file's poll functions poll.
+fn future(types: &ProgramTypes<'_>, polls: &[u64], name: &str) -> Arc<Type> {
+    let tasks = polls.iter().flat_map(|poll| types.task_types(*poll));
+    let mut futures = tasks.map(|task| types.get(task.future).unwrap());
+    let found = futures.find(|future| format!("{}::{}", future.namespace, future.name) == name);
+    found.unwrap_or_else(|| panic!("no {name}: {:?}", types.information()))
+}
+
+/// A coroutine's states as `number name @line`.
+fn states(coroutine: &Type, types: &dyn TypeSource) -> Vec<String> {
+    let Shape::Enum { discriminant: Some(_), variants } = &coroutine.shape else { panic!("{coroutine:?}") };
+    let shown = variants.iter().map(|variant| {
+        let content = types.get(variant.content.type_id).unwrap();
+        let declared = variant.content.declared.as_ref().unwrap();
+        assert!(declared.file.ends_with("types/tests/fixture.rs"), "{declared:?}");
+        format!("{} {} @{}", variant.discriminant.unwrap(), content.name, declared.line)
+    });
+    shown.collect()
+}
+
+/// What a coroutine awaits in a state.
+fn awaitee(coroutine: &Type, state: &str, types: &dyn TypeSource) -> Arc<Type> {
+    let Shape::Enum { variants, .. } = &coroutine.shape else { panic!("{coroutine:?}") };
+    let mut contents = variants.iter().map(|variant| types.get(variant.content.type_id).unwrap());
+    let content = contents.find(|content| &*content.name == state).unwrap();
+    types.get(member(&content, "__awaitee").type_id).unwrap()
+}
+
+fn member<'a>(of: &'a Type, name: &str) -> &'a Member {
+    let Shape::Struct { members, .. } = &of.shape else { panic!("{of:?}") };
+    members.iter().find(|member| &*member.name == name).unwrap_or_else(|| panic!("{name} of {of:?}"))
+}
