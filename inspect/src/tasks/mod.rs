@@ -10,5 +10,6 @@
 //! task whose bytes differ then was polled in between, and is counted as moved, not shown.
 
 pub mod fetch;
+pub mod graph;
 pub mod model;
 pub mod types;
