@@ -17,6 +17,7 @@ Examples:
   rgops                        every Rust process of this host; * marks an agent
   rgops 4711                   one process in detail; `rgops 4711 2s` measures its CPU for 2 s
   rgops stack 4711             every thread's stack
+  rgops tasks 4711             every Tokio task, its await, and who waits for whom
   rgops pprof-cpu shop         a CPU profile of the one process named shop
   rgops stats 10.0.0.7:7777    over TCP, with the token in $RGOPS_TOKEN or --token-file
   rgops memstats 4711 --json   for scripts

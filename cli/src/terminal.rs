@@ -6,7 +6,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -176,6 +176,66 @@ impl Drop for Bar {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// One line on standard error about a command that takes over a second; nothing when that is no
+/// terminal, and nothing while it is quick.
+#[derive(Debug)]
+pub struct Spinner {
+    line: ProgressBar,
+    begin: Instant,
+}
+
+/// A line that appears when the command takes over a second, and disappears when it is dropped.
+pub fn spinner() -> Spinner {
+    Spinner { line: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()), begin: Instant::now() }
+}
+
+impl Spinner {
+    /// Says what is being done now.
+    pub fn say(&self, what: &str) {
+        if self.begin.elapsed() >= Duration::from_secs(1) && self.line.is_hidden() {
+            // indicatif draws nothing when standard error is no terminal.
+            self.line.set_draw_target(ProgressDrawTarget::stderr());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+                self.line.set_style(style);
+            }
+        }
+        self.line.set_message(what.to_owned());
+        self.line.tick();
+    }
+
+    /// Takes the line off the screen.
+    pub fn clear(&self) {
+        self.line.finish_and_clear();
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// A report with what matters most in colour: deadlocks, what runs, and the command to run next. The
+/// text itself holds no escape sequence, so a line can begin with no other than ours.
+pub fn highlight(text: &str) -> String {
+    let mut coloured = String::with_capacity(text.len() + 256);
+    for line in text.split_inclusive('\n') {
+        let (content, end) = line.strip_suffix('\n').map_or((line, ""), |content| (content, "\n"));
+        let style = match content.split([' ', ':']).next().unwrap_or_default() {
+            "deadlock" => Some(ERROR),
+            "next" => Some(FIX),
+            "task" | "tasks" if content.contains("[running]") => Some(NOTE),
+            _ if content.contains(" tasks [running]") && !content.starts_with(' ') => Some(NOTE),
+            _ => None,
+        };
+        match style {
+            Some(style) => coloured.push_str(&format!("{style}{content}{style:#}{end}")),
+            None => coloured.push_str(line),
+        }
+    }
+    coloured
 }
 
 type Hook = Box<dyn FnMut() + Send>;

@@ -10,6 +10,7 @@ pub mod schedtrace;
 mod single;
 pub mod stack;
 pub mod stats;
+pub mod tasks;
 pub mod trace;
 pub mod tree;
 pub mod version;
@@ -30,6 +31,8 @@ pub enum Command {
     Tree(tree::Tree),
     /// Show every thread and its stack
     Stack(stack::Stack),
+    /// Show every Tokio task, the await it is at, and who waits for whom
+    Tasks(tasks::Tasks),
     /// Show memory: the process, its cgroup, its allocator
     Memstats(memstats::Memstats),
     /// Show threads, descriptors, CPU and the Tokio runtimes
@@ -59,6 +62,7 @@ impl Command {
             Command::Info(info) => info.run(),
             Command::Tree(tree) => tree.run(),
             Command::Stack(stack) => stack.run(),
+            Command::Tasks(tasks) => tasks.run(),
             Command::Memstats(memstats) => memstats.run(),
             Command::Stats(stats) => stats.run(),
             Command::Version(version) => version.run(),

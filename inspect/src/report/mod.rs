@@ -9,6 +9,7 @@ pub mod schedtrace;
 pub mod stack;
 pub mod stats;
 pub mod system_call;
+pub mod tasks;
 pub mod text;
 pub mod trace;
 pub mod tree;

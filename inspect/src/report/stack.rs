@@ -1,6 +1,7 @@
 //! `rgops stack`: every thread and where it is, threads at the same place together.
 
 mod json;
+mod poll;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -13,7 +14,9 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary};
 use rgops_protocol::reply::{Module, StackEnd};
 
+pub(super) use json::JsonFrame;
 pub use json::JsonStack;
+pub use poll::{Poll, poll};
 pub use thread::{Activity, Role, Thread};
 
 use super::system_call::Architecture;
@@ -279,7 +282,7 @@ fn names(group: &[&Thread]) -> String {
 }
 
 /// As in a Go traceback: the function, then where it is and the offset in it.
-fn write_frame(text: &mut String, frame: &Frame) {
+pub(super) fn write_frame(text: &mut String, frame: &Frame) {
     let inlined = if frame.is_inlined { " (inlined)" } else { "" };
     let _ = writeln!(text, "{}{inlined}", escape(&frame.name()));
     let offset = match frame.function_offset {

@@ -29,6 +29,7 @@ pub struct WaitGraph {
     pub waits: Vec<Vec<usize>>,
     /// Deadlocks, those of most tasks first.
     pub deadlocks: Vec<Deadlock>,
+    places: HashMap<(Family, u64), usize>,
 }
 
 /// Something tasks wait on.
@@ -89,8 +90,8 @@ impl WaitGraph {
             builder.task(index, task);
         }
         builder.join_handles(tasks);
-        let Builder { resources, waits, closed, .. } = builder;
-        let mut graph = WaitGraph { resources, waits, deadlocks: Vec::new() };
+        let Builder { resources, places, waits, closed } = builder;
+        let mut graph = WaitGraph { resources, waits, deadlocks: Vec::new(), places };
         let stuck = graph.stuck(closed);
         graph.deadlocks = graph.rings(&stuck);
         graph.sort();
@@ -118,8 +119,7 @@ impl WaitGraph {
 
     /// The resource a task's leaf waits on, by what the leaf says.
     pub fn find(&self, resource: &Resource) -> Option<&Waited> {
-        let key = key(resource)?;
-        self.resources.iter().find(|waited| self::key(&waited.resource) == Some(key))
+        self.places.get(&key(resource)?).map(|place| &self.resources[*place])
     }
 
     /// Which tasks can never go on: those of `closed` but for those that wait on something which a
@@ -184,6 +184,7 @@ impl WaitGraph {
         self.resources = order.iter().map(|old| self.resources[*old].clone()).collect();
         let places = self.waits.iter_mut().flatten();
         let rings = self.deadlocks.iter_mut().flat_map(|deadlock| &mut deadlock.ring);
+        let places = places.chain(self.places.values_mut());
         places.chain(rings.map(|(_, resource)| resource)).for_each(|resource| *resource = place[*resource]);
     }
 }

@@ -57,7 +57,7 @@ struct JsonThread<'a> {
 
 /// Innermost first.
 #[derive(Debug, Serialize)]
-struct JsonFrame<'a> {
+pub(in crate::report) struct JsonFrame<'a> {
     function: Option<&'a str>,
     file: Option<&'a str>,
     line: Option<u32>,

@@ -86,7 +86,7 @@ pub enum Activity {
 }
 
 impl Thread {
-    pub(super) fn new(
+    pub(in crate::report) fn new(
         thread: ThreadStack,
         pid: u32,
         architecture: Architecture,
@@ -184,7 +184,7 @@ fn role(thread: &ThreadStack, pid: u32, frames: &[Frame]) -> Role {
     }
 }
 
-fn is_in(frame: &Frame, function: &str, file: &str) -> bool {
+pub(super) fn is_in(frame: &Frame, function: &str, file: &str) -> bool {
     let named = frame.function.as_deref().is_some_and(|name| name.contains(function));
     named || frame.file.as_deref().is_some_and(|path| path.ends_with(file) && path.contains("tokio"))
 }

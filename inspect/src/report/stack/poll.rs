@@ -1,0 +1,106 @@
+//! Which task a thread polls, as its native stack tells: the frames inside Tokio's poll harness.
+
+use super::thread::is_in;
+use crate::symbols::Frame;
+
+/// The part of a native stack that belongs to a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poll {
+    /// The task's own frames: so many, from the innermost. Behind them Tokio's begin.
+    pub frames: usize,
+    /// The task's outermost function that is no library's; `None` without symbols.
+    pub name: Option<String>,
+}
+
+/// The poll a thread is in; `None` when it polls no task, or no symbols tell.
+pub fn poll(frames: &[Frame]) -> Option<Poll> {
+    let harness = frames.iter().position(is_harness)?;
+    let inner = &frames[..harness];
+    // A worker is itself the output of a blocking task: what is outside of it is not what it polls.
+    let is_worker = |frame: &Frame| {
+        is_in(frame, "runtime::scheduler::multi_thread::worker::", "scheduler/multi_thread/worker.rs")
+    };
+    if inner.iter().any(is_worker) {
+        return None;
+    }
+    let name = inner.iter().rev().filter_map(|frame| frame.function.as_deref()).find(|name| is_own(name));
+    Some(Poll { frames: harness, name: name.map(|name| without_closures(name).to_owned()) })
+}
+
+/// Functions of `tokio/src/runtime/task/{core,harness,raw}.rs` on the way from a worker to a future.
+fn is_harness(frame: &Frame) -> bool {
+    let function = frame.function.as_deref().unwrap_or_default();
+    let in_module = function.contains("tokio::runtime::task::") && function.contains("poll");
+    let in_file = frame.file.as_deref().is_some_and(|file| {
+        file.contains("tokio")
+            && ["runtime/task/core.rs", "runtime/task/raw.rs", "runtime/task/harness.rs"]
+                .iter()
+                .any(|end| file.ends_with(end))
+    });
+    in_module || (in_file && (function.is_empty() || function.contains("poll")))
+}
+
+/// Whether a function says what a task is for; wrappers around every future do not.
+fn is_own(function: &str) -> bool {
+    let path = function.trim_start_matches(['<', '&']);
+    let wrappers = ["core::", "std::", "alloc::", "tokio::", "tracing::", "__rust"];
+    // `{{closure}}`: all that is left of an inlined function's name with `line-tables-only`.
+    !wrappers.iter().any(|wrapper| path.starts_with(wrapper)) && !path.starts_with('{')
+}
+
+/// An `async fn` is polled as the closure in it.
+fn without_closures(function: &str) -> &str {
+    let mut name = function;
+    while let Some(outer) = ["::{{closure}}", "::{closure#0}"].iter().find_map(|end| name.strip_suffix(end)) {
+        name = outer;
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(function: &str) -> Frame {
+        Frame {
+            function: Some(function.into()),
+            mangled: None,
+            file: None,
+            line: None,
+            column: None,
+            is_inlined: false,
+            module: None,
+            module_offset: 0,
+            function_offset: None,
+        }
+    }
+
+    fn frames(functions: &[&str]) -> Vec<Frame> {
+        functions.iter().map(|function| frame(function)).collect()
+    }
+
+    const WORKER: [&str; 4] = [
+        "tokio::runtime::scheduler::multi_thread::worker::Context::run_task",
+        "tokio::runtime::scheduler::multi_thread::worker::run",
+        "tokio::runtime::task::core::Core<T,S>::poll",
+        "tokio::runtime::blocking::pool::Inner::run",
+    ];
+
+    #[test]
+    fn a_worker_polls_what_is_inside_the_innermost_harness() {
+        let inside = [
+            "shop::spin",
+            "shop::checkout::reserve::{{closure}}::{{closure}}",
+            "<core::pin::Pin<P> as core::future::future::Future>::poll",
+            "tokio::runtime::task::core::Core<T,S>::poll::{{closure}}",
+        ];
+        let found = poll(&frames(&[&inside[..], &WORKER[..]].concat()));
+        assert_eq!(found, Some(Poll { frames: 3, name: Some("shop::checkout::reserve".to_owned()) }));
+    }
+
+    #[test]
+    fn a_parked_worker_polls_nothing() {
+        assert_eq!(poll(&frames(&[&["__futex_wait"][..], &WORKER[..]].concat())), None);
+        assert_eq!(poll(&frames(&["epoll_wait", "main"])), None);
+    }
+}

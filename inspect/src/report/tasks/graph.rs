@@ -1,0 +1,103 @@
+//! Who waits for whom, in words: deadlocks on top of the screen, what several wait for at its end.
+
+use std::fmt::Write as _;
+
+use super::names::{location, own_await};
+use super::one::wait;
+use super::{TasksReport, View};
+use crate::tasks::graph::Deadlock;
+use crate::tasks::model::ResourceKind;
+
+/// Deadlocks and contended things written out; `--json` has them all.
+const SHOWN: usize = 10;
+
+impl TasksReport {
+    /// Each deadlock that has a selected task in it.
+    pub(super) fn deadlocks(&self, text: &mut String, selected: &[usize], view: &View) {
+        let is_selected = |deadlock: &&Deadlock| {
+            let ring = deadlock.ring.iter().map(|(task, _)| task);
+            ring.chain(&deadlock.also).any(|task| selected.binary_search(task).is_ok())
+        };
+        let shown: Vec<&Deadlock> = self.graph.deadlocks.iter().filter(is_selected).collect();
+        let most = if view.all { shown.len() } else { SHOWN };
+        for deadlock in shown.iter().take(most) {
+            text.push('\n');
+            self.deadlock(text, deadlock, view);
+        }
+        if shown.len() > most {
+            let _ = writeln!(text, "\n{} more deadlocks: --all shows them", shown.len() - most);
+        }
+    }
+
+    fn deadlock(&self, text: &mut String, deadlock: &Deadlock, view: &View) {
+        match deadlock.ring.len() {
+            1 => text.push_str("deadlock: a task waits for itself\n"),
+            count => {
+                let _ = writeln!(text, "deadlock: {count} tasks wait for each other in a ring");
+            }
+        }
+        let most = if view.all { deadlock.ring.len() } else { SHOWN };
+        for (task, resource) in deadlock.ring.iter().take(most) {
+            let task = self.task(*task);
+            let waited = &self.graph.resources[*resource];
+            let name = self.task_name(task, view.verbose).unwrap_or_default();
+            let at = location(own_await(task), view.verbose);
+            let _ = writeln!(text, "  task {} {name}{at}", task.id);
+            let what = self.resource(&waited.resource);
+            let held = match waited.resource.kind {
+                ResourceKind::Task => String::new(),
+                _ => format!(", held by {}", self.ids(&waited.holders, view.all)),
+            };
+            let _ = writeln!(text, "    waits for {what}{held}");
+        }
+        if deadlock.ring.len() > most {
+            let _ = writeln!(text, "  … and {} more: --all shows them", deadlock.ring.len() - most);
+        }
+        for (tasks, what) in [(&deadlock.also, "in rings with these"), (&deadlock.behind, "behind them")] {
+            if !tasks.is_empty() {
+                let verb = wait(tasks.len());
+                let _ = writeln!(text, "  {} {verb} {what}", self.ids(tasks, view.all));
+            }
+        }
+    }
+
+    /// Things that more than one task waits for, or that a task is known to hold.
+    pub(super) fn waited_for(&self, text: &mut String, selected: &[usize], view: &View) {
+        let is_shown = |waited: &&crate::tasks::graph::Waited| {
+            let is_selected = waited.waiters.iter().any(|task| selected.binary_search(task).is_ok());
+            let is_shared = waited.waiters.len() > 1;
+            let is_held = !waited.holders.is_empty() && waited.resource.kind != ResourceKind::Task;
+            is_selected && (is_shared || is_held)
+        };
+        let shown: Vec<_> = self.graph.resources.iter().filter(is_shown).collect();
+        if shown.is_empty() {
+            return;
+        }
+        text.push_str("\nwho waits for whom\n");
+        let most = if view.all { shown.len() } else { SHOWN };
+        for waited in shown.iter().take(most) {
+            let ids = self.ids(&waited.waiters, view.all);
+            let _ =
+                write!(text, "  {}: {ids} {}", self.resource(&waited.resource), wait(waited.waiters.len()));
+            if waited.waiters.len() > super::SHOWN_TASK_IDS {
+                let _ = write!(text, " ({} in all)", waited.waiters.len());
+            }
+            if waited.resource.kind != ResourceKind::Task
+                && let Some(holder) = waited.holders.first()
+            {
+                let _ = write!(text, "; held by {}", self.ids(&waited.holders, view.all));
+                if let Some(name) = self.task_name(self.task(*holder), view.verbose) {
+                    let _ = write!(text, " {name}");
+                }
+                let chain = self.graph.chain(*holder, 16);
+                if !chain.is_empty() {
+                    let _ = write!(text, "; which waits: {}", self.chain_text(&chain));
+                }
+            }
+            text.push('\n');
+        }
+        if shown.len() > most {
+            let _ = writeln!(text, "  … and {} more: --all shows them", shown.len() - most);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The first lines: how many tasks there are and what they do, what could not be shown and why, and
+//! at the end what to ask next.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use rgops_protocol::reply::Known;
+
+use super::super::text::{counted, duration, escape, utc};
+use super::group::state;
+use super::{TasksReport, View};
+use crate::symbols::file_name;
+use crate::tasks::model::{DebugLevel, State};
+
+// Below, `let _ = write!`: a string takes every write.
+
+impl TasksReport {
+    pub(super) fn header(&self, text: &mut String, view: &View) {
+        let counts = &self.tasks.counts;
+        let _ =
+            write!(text, "{} (pid {}): {}", escape(&self.process), self.pid, counted(counts.listed, "task"));
+        let mut states: BTreeMap<State, u64> = BTreeMap::new();
+        for task in &self.tasks.tasks {
+            *states.entry(task.state).or_default() += 1;
+        }
+        let states: Vec<String> =
+            states.iter().map(|(kind, count)| format!("{count} {}", state(*kind))).collect();
+        if !states.is_empty() {
+            let _ = write!(text, " ({})", states.join(", "));
+        }
+        let _ = write!(text, " in {}", counted(self.tasks.runtimes.len() as u64, "runtime"));
+        let _ = writeln!(text, " at {}", utc(self.tasks.unix_ns));
+        self.stacks(text);
+        self.incomplete(text);
+        self.debug_information(text, view);
+        if let Some(missing) = &self.tasks.no_memory {
+            let _ = writeln!(text, "no await points: {}", escape(&missing.reason));
+            fix(text, &missing.fix);
+        }
+    }
+
+    /// What became of the listed tasks, and how long it took.
+    fn stacks(&self, text: &mut String) {
+        let counts = &self.tasks.counts;
+        let shown = [
+            (counts.decoded, "with their async stack"),
+            (counts.running, "by their thread's stack"),
+            (counts.cut, "with a stack that ends early"),
+            (counts.moved, "without, they moved while they were read"),
+            (counts.unknown, "without, their future is not described"),
+        ];
+        let mut parts: Vec<String> = shown
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, how)| format!("{count} {how}"))
+            .collect();
+        parts.push(format!("listed in {}", duration(self.tasks.list_ns)));
+        if self.tasks.decode_ns > 0 {
+            parts.push(format!("decoded in {}", duration(self.tasks.decode_ns)));
+        }
+        let _ = writeln!(text, "{}", parts.join(" · "));
+    }
+
+    fn incomplete(&self, text: &mut String) {
+        for runtime in &self.tasks.runtimes {
+            if let Known::Value(list) = &runtime.list
+                && list.incomplete_shards > 0
+            {
+                let _ = writeln!(
+                    text,
+                    "incomplete: {} of {} of runtime {} changed too fast to be walked to the end; tasks are missing",
+                    list.incomplete_shards,
+                    counted(u64::from(list.shards), "list"),
+                    escape(&runtime.name)
+                );
+                fix(text, "ask again");
+            }
+        }
+    }
+
+    fn debug_information(&self, text: &mut String, view: &View) {
+        for module in &self.tasks.debug_information {
+            let level = level_text(module.level);
+            let _ = write!(text, "debug info of {}: {level}", escape(file_name(&module.module)));
+            if let Some(file) = module.file.as_deref().filter(|_| view.verbose) {
+                let _ = write!(text, " (from {})", escape(file));
+            }
+            text.push('\n');
+            fix(text, &module.fix);
+        }
+    }
+
+    /// When a filter leaves nothing: what there was.
+    pub(super) fn nothing(&self, text: &mut String, filter: &super::Filter) {
+        let _ = writeln!(text, "\nno task matches {}", escape(&filter.typed()));
+        let listed = &self.tasks.tasks;
+        if listed.is_empty() {
+            let _ = writeln!(text, "  there is no task at all");
+            return;
+        }
+        let names = self.most_frequent();
+        if !names.is_empty() {
+            let names: Vec<String> = names.iter().map(|(name, count)| format!("{count} {name}")).collect();
+            let _ = writeln!(text, "  there are: {}", names.join(", "));
+        }
+        let ids = listed.iter().map(|task| task.id);
+        if let (Some(first), Some(last)) = (ids.clone().min(), ids.max()) {
+            let _ = writeln!(text, "  with ids from {first} to {last}");
+        }
+        let runtimes: Vec<_> = self.tasks.runtimes.iter().map(|runtime| escape(&runtime.name)).collect();
+        let _ = writeln!(text, "  in runtimes: {}", runtimes.join(", "));
+    }
+
+    /// The command that most likely comes next.
+    pub(super) fn next(&self, text: &mut String, selected: &[usize], view: &View) {
+        let target = escape(&view.target);
+        let deadlocked = self.graph.deadlocks.first().and_then(|deadlock| deadlock.ring.first());
+        let holder = || {
+            let held = self.graph.resources.iter().find(|waited| {
+                waited.waiters.len() > 1
+                    && waited.holders.first().is_some_and(|holder| selected.contains(holder))
+            })?;
+            Some(self.task(held.holders[0]).id)
+        };
+        let runs = || selected.iter().map(|task| self.task(*task)).find(|task| task.state == State::Running);
+        let (options, why) = if let Some((task, _)) = deadlocked {
+            (format!("--task {}", self.task(*task).id), "one of them with all it holds and waits for")
+        } else if let Some(id) = holder() {
+            (format!("--task {id}"), "what others wait for")
+        } else if runs().is_some() {
+            let _ = writeln!(text, "\nnext: rgops stack {target}   all threads, with what each polls");
+            return;
+        } else if let Some(first) = selected.first() {
+            (format!("--task {}", self.task(*first).id), "one task with everything known")
+        } else {
+            return;
+        };
+        let _ = writeln!(text, "\nnext: rgops tasks {target} {options}   {why}");
+    }
+
+    pub(super) fn next_after_one(&self, text: &mut String, id: u64, view: &View) {
+        let target = escape(&view.target);
+        let _ =
+            writeln!(text, "\nnext: rgops tasks {target} --waiting-on {id}   who waits for this task's end");
+    }
+}
+
+fn level_text(level: DebugLevel) -> &'static str {
+    match level {
+        DebugLevel::Nothing => "none: ids and states only",
+        DebugLevel::FutureNames => "names of futures, no await points",
+        DebugLevel::AwaitPoints => "await points",
+    }
+}
+
+fn fix(text: &mut String, fix: &str) {
+    for (number, line) in fix.lines().enumerate() {
+        let before = if number == 0 { "  fix: " } else { "       " };
+        let _ = writeln!(text, "{before}{}", escape(line));
+    }
+}

@@ -1,0 +1,424 @@
+//! The JSON contract `rgops.tasks/1`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rgops_protocol::reply::tasks::RuntimeKind;
+use rgops_protocol::reply::{End, Known, Unavailable};
+use serde::Serialize;
+
+use super::super::known::{JsonKnown, JsonNote, json_notes};
+use super::super::stack::{JsonFrame, Thread};
+use super::group::state;
+use super::stack::{nodes, root};
+use super::{Filter, TasksReport};
+use crate::tasks::model::{
+    AsyncStack, Counts, DebugInformation, DebugLevel, Location, Node, NodeKind, Resource, ResourceKind, Task,
+};
+
+/// The whole report. Times are nanoseconds, addresses numbers, tasks named by their ids.
+#[derive(Debug, Serialize)]
+pub struct JsonTasks<'a> {
+    /// `rgops.tasks/1`.
+    schema: &'static str,
+    /// The process, in its own pid namespace.
+    pid: u32,
+    name: &'a str,
+    /// When the list was made, since the Unix epoch.
+    unix_ns: u64,
+    list_ns: u64,
+    decode_ns: u64,
+    /// Of all tasks, also of those a filter leaves out.
+    counts: JsonCounts,
+    runtimes: Vec<JsonRuntime<'a>>,
+    debug_information: Vec<JsonDebugInformation<'a>>,
+    /// Why no memory was read; `null` when it was.
+    no_memory: Option<JsonMissing<'a>>,
+    /// Each different async stack once: tasks refer to it by its index.
+    stacks: Vec<JsonNode<'a>>,
+    tasks: Vec<JsonTask<'a>>,
+    /// What tasks wait on or hold, most waiters first.
+    resources: Vec<JsonWaited<'a>>,
+    /// Tasks that wait for each other and for nothing else; empty when there are none.
+    deadlocks: Vec<JsonDeadlock<'a>>,
+    /// Threads that polled a task or were in `block_on`.
+    threads: Vec<JsonThread<'a>>,
+    notes: Vec<JsonNote>,
+    /// Why the answer broke off; absent when it is complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken_off: Option<&'a str>,
+}
+
+/// What became of the listed tasks; all but `listed` add up to it.
+#[derive(Debug, Serialize)]
+struct JsonCounts {
+    listed: u64,
+    decoded: u64,
+    cut: u64,
+    running: u64,
+    complete: u64,
+    moved: u64,
+    unknown: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonRuntime<'a> {
+    name: &'a str,
+    /// `current_thread`, `multi_thread` or `local_set`.
+    kind: &'static str,
+    workers: u32,
+    /// As Tokio counts them.
+    alive_tasks: JsonKnown<u64>,
+    list: JsonKnown<JsonList>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct JsonList {
+    listed: u32,
+    shards: u32,
+    /// Lists that changed too fast: tasks may be missing.
+    incomplete_shards: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonDebugInformation<'a> {
+    module: &'a str,
+    file: Option<&'a str>,
+    /// `nothing`, `future_names` or `await_points`.
+    level: &'static str,
+    /// What would give more; empty when nothing would.
+    fix: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonMissing<'a> {
+    reason: &'a str,
+    fix: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonTask<'a> {
+    id: u64,
+    runtime: &'a str,
+    /// `running`, `scheduled`, `idle` or `complete`.
+    state: &'static str,
+    cancelled: bool,
+    references: u64,
+    /// The thread that polls it.
+    tid: Option<u32>,
+    /// As people write it; `null` without symbols.
+    future: Option<&'a str>,
+    /// As the compiler does.
+    future_type: Option<&'a str>,
+    /// Index into `stacks`.
+    stack: Option<usize>,
+    /// Why there is none, or why it ends early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack_lacks: Option<&'a str>,
+    /// What its leaves wait on; `node` counts the stack's futures, each before its children, from 0.
+    waits_on: Vec<JsonWait<'a>>,
+    holds: Vec<JsonResource<'a>>,
+}
+
+/// A future, and what it polls.
+#[derive(Debug, Serialize)]
+struct JsonNode<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    raw: &'a str,
+    /// `async_fn`, `async_block`, `select`, `join`, `dyn` or `future`.
+    kind: &'static str,
+    /// `await`, `unresumed`, `returned` or `panicked`; `null` for a future written by hand.
+    at: Option<&'static str>,
+    file: Option<&'a str>,
+    line: Option<u32>,
+    children: Vec<JsonNode<'a>>,
+    children_left_out: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonWait<'a> {
+    node: usize,
+    #[serde(flatten)]
+    resource: JsonResource<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonResource<'a> {
+    /// `task`, `blocking_task`, `mutex`, `rw_lock_read`, `rw_lock_write`, `semaphore`, `notify`,
+    /// `channel`, `barrier`, `once_cell`, `timer`, `io` or `other`.
+    kind: &'static str,
+    /// 0 for none.
+    address: u64,
+    /// The task, when it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<u64>,
+    detail: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonWaited<'a> {
+    #[serde(flatten)]
+    resource: JsonResource<'a>,
+    waiters: Vec<u64>,
+    /// Tasks whose saved guards say that they hold it.
+    holders: Vec<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonDeadlock<'a> {
+    /// In order: each waits on what the next one holds, the last one on what the first one holds.
+    ring: Vec<JsonLink<'a>>,
+    /// Further tasks on rings with these.
+    also: Vec<u64>,
+    /// Tasks that wait for these, directly or through others.
+    behind: Vec<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonLink<'a> {
+    task: u64,
+    waits_on: JsonResource<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonThread<'a> {
+    tid: u32,
+    name: &'a str,
+    state: &'a str,
+    /// The task it polls; `null` for a thread in `block_on` whose future is no task.
+    task: Option<u64>,
+    /// Its native stack, innermost first; frames as in `rgops.stack/1`.
+    frames: Vec<JsonFrame<'a>>,
+}
+
+impl<'a> JsonTasks<'a> {
+    /// The tasks `filter` leaves, with the answer's notes or the reason it broke off.
+    pub fn new(report: &'a TasksReport, filter: &Filter, end: Result<&End, &'a str>) -> JsonTasks<'a> {
+        let mut stacks = Stacks::default();
+        let selected = report.select(filter);
+        let tasks = selected.iter().map(|index| stacks.task(report, report.task(*index))).collect();
+        let graph = &report.graph;
+        let ids = |tasks: &[usize]| tasks.iter().map(|task| report.task(*task).id).collect::<Vec<u64>>();
+        let is_selected = |tasks: &[usize]| tasks.iter().any(|task| selected.binary_search(task).is_ok());
+        let resources = graph.resources.iter();
+        let resources =
+            resources.filter(|waited| is_selected(&waited.waiters) || is_selected(&waited.holders));
+        JsonTasks {
+            schema: "rgops.tasks/1",
+            pid: report.pid,
+            name: &report.process,
+            unix_ns: report.tasks.unix_ns,
+            list_ns: report.tasks.list_ns,
+            decode_ns: report.tasks.decode_ns,
+            counts: JsonCounts::from(&report.tasks.counts),
+            runtimes: report.tasks.runtimes.iter().map(JsonRuntime::from).collect(),
+            debug_information: report
+                .tasks
+                .debug_information
+                .iter()
+                .map(JsonDebugInformation::from)
+                .collect(),
+            no_memory: report.tasks.no_memory.as_ref().map(JsonMissing::from),
+            stacks: stacks.nodes,
+            tasks,
+            resources: resources
+                .map(|waited| JsonWaited {
+                    resource: report.json_resource(&waited.resource),
+                    waiters: ids(&waited.waiters),
+                    holders: ids(&waited.holders),
+                })
+                .collect(),
+            deadlocks: graph
+                .deadlocks
+                .iter()
+                .map(|deadlock| JsonDeadlock {
+                    ring: deadlock
+                        .ring
+                        .iter()
+                        .map(|(task, resource)| JsonLink {
+                            task: report.task(*task).id,
+                            waits_on: report.json_resource(&graph.resources[*resource].resource),
+                        })
+                        .collect(),
+                    also: ids(&deadlock.also),
+                    behind: ids(&deadlock.behind),
+                })
+                .collect(),
+            threads: report.json_threads(),
+            notes: end.map(json_notes).unwrap_or_default(),
+            broken_off: end.err(),
+        }
+    }
+}
+
+/// Different stacks, each once. The same `Arc` is recognised at once, an equal one by its content.
+#[derive(Default)]
+struct Stacks<'a> {
+    nodes: Vec<JsonNode<'a>>,
+    by_shape: HashMap<super::group::Shape<'a>, usize>,
+}
+
+impl<'a> Stacks<'a> {
+    fn task(&mut self, report: &'a TasksReport, task: &'a Task) -> JsonTask<'a> {
+        let root = root(&task.stack);
+        let stack = root.map(|root| {
+            let nodes = &mut self.nodes;
+            *self.by_shape.entry(super::group::Shape(root)).or_insert_with(|| {
+                nodes.push(JsonNode::from(root));
+                nodes.len() - 1
+            })
+        });
+        let waits = root.into_iter().flat_map(|root| nodes(root).enumerate());
+        let waits = waits.filter_map(|(node, future)| Some((node, future.waits_on.as_ref()?)));
+        let runtime = report.tasks.runtimes.get(task.runtime);
+        let raw = task.future.as_ref().map(|name| &name.raw);
+        JsonTask {
+            id: task.id,
+            runtime: runtime.map(|runtime| runtime.name.as_str()).unwrap_or_default(),
+            state: state(task.state),
+            cancelled: task.is_cancelled,
+            references: task.references,
+            tid: report.thread_of(task).map(|thread| thread.tid),
+            future: task.future.as_ref().map(|name| &*name.short),
+            future_type: raw.map(Arc::as_ref),
+            stack,
+            stack_lacks: match &task.stack {
+                AsyncStack::Cut(_, why) | AsyncStack::Unknown(why) => Some(why),
+                AsyncStack::Moved => Some("it changed while it was read"),
+                AsyncStack::Decoded(_) | AsyncStack::Running | AsyncStack::Complete => None,
+            },
+            waits_on: waits
+                .map(|(node, resource)| JsonWait { node, resource: report.json_resource(resource) })
+                .collect(),
+            holds: task.holds.iter().map(|resource| report.json_resource(resource)).collect(),
+        }
+    }
+}
+
+impl TasksReport {
+    fn json_resource<'a>(&self, resource: &'a Resource) -> JsonResource<'a> {
+        let task = self.by_header.get(&resource.avma).filter(|_| resource.kind == ResourceKind::Task);
+        JsonResource {
+            kind: resource_kind(resource.kind),
+            address: resource.avma,
+            task: task.map(|index| self.task(*index).id),
+            detail: resource.detail.as_deref(),
+        }
+    }
+
+    fn json_threads(&self) -> Vec<JsonThread<'_>> {
+        let polls = |thread: &Thread| self.polled.get(&thread.tid).copied().filter(|task| *task != 0);
+        let polling = self.threads.iter().filter(|thread| polls(thread).is_some());
+        let threads = polling.chain(self.block_on().map(|(thread, _)| thread));
+        threads
+            .map(|thread| JsonThread {
+                tid: thread.tid,
+                name: &thread.name,
+                state: &thread.state,
+                task: polls(thread),
+                frames: thread.frames.iter().map(JsonFrame::from).collect(),
+            })
+            .collect()
+    }
+}
+
+impl From<&Counts> for JsonCounts {
+    fn from(counts: &Counts) -> JsonCounts {
+        let Counts { listed, decoded, cut, running, complete, moved, unknown } = *counts;
+        JsonCounts { listed, decoded, cut, running, complete, moved, unknown }
+    }
+}
+
+impl<'a> From<&'a crate::tasks::model::Runtime> for JsonRuntime<'a> {
+    fn from(runtime: &'a crate::tasks::model::Runtime) -> JsonRuntime<'a> {
+        let list: Known<JsonList> = runtime.list.clone().map(|list| JsonList {
+            listed: list.listed,
+            shards: list.shards,
+            incomplete_shards: list.incomplete_shards,
+        });
+        JsonRuntime {
+            name: &runtime.name,
+            kind: runtime_kind(runtime.kind),
+            workers: runtime.workers,
+            alive_tasks: runtime.alive_tasks.clone().into(),
+            list: list.into(),
+        }
+    }
+}
+
+impl<'a> From<&'a DebugInformation> for JsonDebugInformation<'a> {
+    fn from(module: &'a DebugInformation) -> JsonDebugInformation<'a> {
+        let level = match module.level {
+            DebugLevel::Nothing => "nothing",
+            DebugLevel::FutureNames => "future_names",
+            DebugLevel::AwaitPoints => "await_points",
+        };
+        JsonDebugInformation { module: &module.module, file: module.file.as_deref(), level, fix: &module.fix }
+    }
+}
+
+impl<'a> From<&'a Unavailable> for JsonMissing<'a> {
+    fn from(missing: &'a Unavailable) -> JsonMissing<'a> {
+        JsonMissing { reason: &missing.reason, fix: &missing.fix }
+    }
+}
+
+impl<'a> From<&'a Node> for JsonNode<'a> {
+    fn from(node: &'a Node) -> JsonNode<'a> {
+        let (at, file, line) = match &node.location {
+            Some(Location::Await { file, line }) => (Some("await"), Some(&**file), Some(*line)),
+            Some(Location::Unresumed) => (Some("unresumed"), None, None),
+            Some(Location::Returned) => (Some("returned"), None, None),
+            Some(Location::Panicked) => (Some("panicked"), None, None),
+            None => (None, None, None),
+        };
+        JsonNode {
+            name: &node.name.short,
+            raw: &node.name.raw,
+            kind: node_kind(node.kind),
+            at,
+            file,
+            line,
+            children: node.children.iter().map(|child| JsonNode::from(&**child)).collect(),
+            children_left_out: node.children_left_out,
+        }
+    }
+}
+
+pub(super) fn runtime_kind(kind: RuntimeKind) -> &'static str {
+    match kind {
+        RuntimeKind::CurrentThread => "current_thread",
+        RuntimeKind::MultiThread => "multi_thread",
+        RuntimeKind::LocalSet => "local_set",
+    }
+}
+
+fn node_kind(kind: NodeKind) -> &'static str {
+    match kind {
+        NodeKind::AsyncFn => "async_fn",
+        NodeKind::AsyncBlock => "async_block",
+        NodeKind::Select => "select",
+        NodeKind::Join => "join",
+        NodeKind::Dyn => "dyn",
+        NodeKind::Future => "future",
+    }
+}
+
+fn resource_kind(kind: ResourceKind) -> &'static str {
+    match kind {
+        ResourceKind::Task => "task",
+        ResourceKind::BlockingTask => "blocking_task",
+        ResourceKind::Mutex => "mutex",
+        ResourceKind::RwLockRead => "rw_lock_read",
+        ResourceKind::RwLockWrite => "rw_lock_write",
+        ResourceKind::Semaphore => "semaphore",
+        ResourceKind::Notify => "notify",
+        ResourceKind::Channel => "channel",
+        ResourceKind::Barrier => "barrier",
+        ResourceKind::OnceCell => "once_cell",
+        ResourceKind::Timer => "timer",
+        ResourceKind::Io => "io",
+        ResourceKind::Other => "other",
+    }
+}

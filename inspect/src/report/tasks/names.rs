@@ -1,0 +1,161 @@
+//! Names of tasks, futures, resources and places as they are written on the screen.
+
+use std::borrow::Cow;
+
+use super::super::text::escape;
+use super::TasksReport;
+use crate::tasks::model::{AsyncStack, Location, Node, Resource, ResourceKind, Task, TypeName};
+
+/// Characters of a name that are shown; the type parameters in longer ones are cut in the middle.
+const SHOWN_NAME: usize = 120;
+
+/// A type's name, safe on a terminal.
+pub(super) fn type_name(name: &TypeName, verbose: bool) -> String {
+    if verbose { escape(&name.raw).into_owned() } else { cut(&escape(&name.short)) }
+}
+
+/// A name that is too long without its middle: what it is stands at the beginning and at the end.
+pub(super) fn cut(name: &str) -> String {
+    let length = name.chars().count();
+    if length <= SHOWN_NAME {
+        return name.to_owned();
+    }
+    let tail = SHOWN_NAME / 3;
+    let head: String = name.chars().take(SHOWN_NAME - tail - 1).collect();
+    let tail: String = name.chars().skip(length - tail).collect();
+    format!("{head}…{tail}")
+}
+
+/// A source path without the place of cargo's caches and of the compiler's own build.
+pub(super) fn path(path: &str, verbose: bool) -> Cow<'_, str> {
+    let behind = |marker: &str| {
+        let (_, rest) = path.split_once(marker)?;
+        rest.split_once('/').map(|(_, rest)| rest)
+    };
+    let short = behind("/registry/src/").or_else(|| behind("/git/checkouts/")).or_else(|| behind("/rustc/"));
+    escape(short.filter(|_| !verbose).unwrap_or(path))
+}
+
+/// ` at src/checkout.rs:41`, ` (not polled yet)`.
+pub(super) fn location(location: Option<&Location>, verbose: bool) -> String {
+    match location {
+        Some(Location::Await { file, line }) => format!(" at {}:{line}", path(file, verbose)),
+        Some(Location::Unresumed) => " (not polled yet)".to_owned(),
+        Some(Location::Returned) => " (returned)".to_owned(),
+        Some(Location::Panicked) => " (panicked)".to_owned(),
+        None => String::new(),
+    }
+}
+
+/// The innermost `await` of the program's own code on the way to what a task waits for; of a library
+/// if there is no other.
+pub(super) fn own_await(task: &Task) -> Option<&Location> {
+    let (AsyncStack::Decoded(root) | AsyncStack::Cut(root, _)) = &task.stack else { return None };
+    let mut found: Option<&Location> = None;
+    let mut own: Option<&Location> = None;
+    let mut node: &Node = root;
+    loop {
+        if let Some(Location::Await { file, .. }) = &node.location {
+            found = node.location.as_ref();
+            let is_library =
+                ["/registry/src/", "/git/checkouts/", "/rustc/"].iter().any(|marker| file.contains(marker));
+            if !is_library {
+                own = found;
+            }
+        }
+        match node.children.first() {
+            Some(child) => node = child,
+            None => return own.or(found),
+        }
+    }
+}
+
+/// The kind of a resource in a word.
+pub(super) fn kind(kind: ResourceKind) -> &'static str {
+    match kind {
+        ResourceKind::Task => "task",
+        ResourceKind::BlockingTask => "spawn_blocking",
+        ResourceKind::Mutex => "Mutex",
+        ResourceKind::RwLockRead | ResourceKind::RwLockWrite => "RwLock",
+        ResourceKind::Semaphore => "Semaphore",
+        ResourceKind::Notify => "Notify",
+        ResourceKind::Channel => "channel",
+        ResourceKind::Barrier => "Barrier",
+        ResourceKind::OnceCell => "OnceCell",
+        ResourceKind::Timer => "timer",
+        ResourceKind::Io => "I/O",
+        ResourceKind::Other => "something",
+    }
+}
+
+/// Whether people tell such resources apart by their address.
+pub(super) fn has_address(kind: ResourceKind) -> bool {
+    !matches!(
+        kind,
+        ResourceKind::Task
+            | ResourceKind::BlockingTask
+            | ResourceKind::Timer
+            | ResourceKind::Io
+            | ResourceKind::Other
+    )
+}
+
+impl TasksReport {
+    /// `Mutex 0x7f…`, `task 29`, `timer (3.2 s more)`.
+    pub(super) fn resource(&self, resource: &Resource) -> String {
+        let detail = resource.detail.as_deref().map(escape);
+        let mut text = match resource.kind {
+            ResourceKind::Task => match self.by_header.get(&resource.avma) {
+                Some(index) => return format!("task {}", self.task(*index).id),
+                None => format!("a task that is in no list ({:#x})", resource.avma),
+            },
+            ResourceKind::Other | ResourceKind::Io if detail.is_some() => {
+                return detail.unwrap_or_default().into_owned();
+            }
+            other if has_address(other) && resource.avma != 0 => {
+                format!("{} {:#x}", kind(other), resource.avma)
+            }
+            other => kind(other).to_owned(),
+        };
+        match resource.kind {
+            ResourceKind::RwLockRead => text.push_str(" to read"),
+            ResourceKind::RwLockWrite => text.push_str(" to write"),
+            _ => {}
+        }
+        if let Some(detail) = detail {
+            text.push_str(&format!(" ({detail})"));
+        }
+        text
+    }
+
+    /// `, held by task 29`, when a guard that a task saved says so and it is not the task itself.
+    pub(super) fn held_by(&self, resource: &Resource) -> String {
+        if matches!(resource.kind, ResourceKind::Task | ResourceKind::BlockingTask) {
+            return String::new();
+        }
+        let holders = self.graph.find(resource).map(|waited| waited.holders.as_slice()).unwrap_or_default();
+        match holders {
+            [] => String::new(),
+            _ => format!(", held by {}", self.ids(holders, false)),
+        }
+    }
+
+    /// `task 7`, `tasks 7 8 9 …`.
+    pub(super) fn ids(&self, tasks: &[usize], all: bool) -> String {
+        let shown = if all { tasks.len() } else { super::SHOWN_TASK_IDS };
+        let ids: Vec<String> = tasks.iter().take(shown).map(|task| self.task(*task).id.to_string()).collect();
+        let more = if tasks.len() > shown { " …" } else { "" };
+        format!("task{} {}{more}", if tasks.len() == 1 { "" } else { "s" }, ids.join(" "))
+    }
+
+    /// What a task is: its future's name, else what its thread is in.
+    pub(super) fn task_name(&self, task: &Task, verbose: bool) -> Option<String> {
+        match &task.future {
+            Some(name) => Some(type_name(name, verbose)),
+            None => {
+                let thread = self.thread_of(task)?;
+                super::super::stack::poll(&thread.frames)?.name.map(|name| cut(&escape(&name)))
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One task with everything known: what it is, where it is, what it holds, and who waits for it.
+
+use std::fmt::Write as _;
+
+use super::super::text::escape;
+use super::group::state;
+use super::names::type_name;
+use super::stack::Tree;
+use super::{SHOWN_TASK_IDS, TasksReport, View};
+use crate::tasks::model::{Node, State};
+
+impl TasksReport {
+    pub(super) fn one(&self, text: &mut String, index: usize, view: &View) {
+        let task = self.task(index);
+        let runtime = self.tasks.runtimes.get(task.runtime).map(|runtime| escape(&runtime.name));
+        let cancelled = if task.is_cancelled { ", cancelled" } else { "" };
+        let _ = writeln!(text, "\ntask {} [{}{cancelled}]", task.id, state(task.state));
+        let _ = writeln!(text, "runtime: {}", runtime.unwrap_or("unknown".into()));
+        if let Some(future) = &task.future {
+            let _ = writeln!(text, "future: {}", type_name(future, false));
+            if future.raw != future.short {
+                let _ = writeln!(text, "type: {}", escape(&future.raw));
+            }
+        }
+        let _ = writeln!(text, "references: {}, header at {:#x}", task.references, task.header_avma);
+        if let Some(thread) = self.thread_of(task).filter(|_| task.state == State::Running) {
+            let _ =
+                writeln!(text, "thread: {} {} [{}]", thread.tid, escape(&thread.name), escape(&thread.state));
+        }
+        text.push_str("\nwhere it is:\n");
+        let leaf = |_: usize, node: &Node| {
+            let resource = node.waits_on.as_ref()?;
+            Some(self.resource(resource) + &self.held_by(resource))
+        };
+        // Everything: this is the place to look at Tokio's own futures, too.
+        Tree { verbose: true, leaf: &leaf }.write(text, &task.stack);
+        match task.state {
+            State::Running => self.native(text, task, view),
+            State::Complete => text.push_str("  it has ended; its output waits to be taken\n"),
+            State::Scheduled | State::Idle => {}
+        }
+        self.holds(text, index, view);
+        self.wanted_by(text, index, view);
+        let chain = self.graph.chain(index, 16);
+        if chain.len() > 1 {
+            let _ = writeln!(text, "\nchain: {}", self.chain_text(&chain));
+        }
+    }
+
+    fn holds(&self, text: &mut String, index: usize, view: &View) {
+        let task = self.task(index);
+        if task.holds.is_empty() {
+            return;
+        }
+        text.push_str("\nholds:\n");
+        for resource in &task.holds {
+            let waiters = self.graph.find(resource).map(|waited| waited.waiters.as_slice());
+            let waiters = match waiters.unwrap_or_default() {
+                [] => "nobody waits for it".to_owned(),
+                waiters => format!("{} {} for it", self.ids(waiters, view.all), wait(waiters.len())),
+            };
+            let _ = writeln!(text, "  {}: {waiters}", self.resource(resource));
+        }
+    }
+
+    fn wanted_by(&self, text: &mut String, index: usize, view: &View) {
+        let is_it = |waited: &&crate::tasks::graph::Waited| {
+            waited.resource.avma == self.task(index).header_avma && waited.holders == [index]
+        };
+        let waiters = self.graph.resources.iter().find(is_it).map(|waited| waited.waiters.as_slice());
+        if let Some(waiters) = waiters.filter(|waiters| !waiters.is_empty()) {
+            let ids = self.ids(waiters, view.all);
+            let _ = writeln!(text, "\n{ids} {} for its end", wait(waiters.len()));
+        }
+    }
+
+    /// `task 4 → Mutex 0x7f… → task 29 → timer`, at most so long.
+    pub(super) fn chain_text(&self, chain: &[(usize, usize)]) -> String {
+        let mut words = String::new();
+        for (task, resource) in chain.iter().take(SHOWN_TASK_IDS) {
+            let waited = &self.graph.resources[*resource];
+            let _ = write!(words, "task {} → ", self.task(*task).id);
+            if waited.resource.kind != crate::tasks::model::ResourceKind::Task {
+                let _ = write!(words, "{} → ", self.resource(&waited.resource));
+            }
+        }
+        if chain.len() > SHOWN_TASK_IDS {
+            words.push('…');
+        } else if let Some(last) = chain.last() {
+            let holder = self.graph.resources[last.1].holders.first();
+            let _ = write!(words, "{}", holder.map(|task| self.ids(&[*task], true)).unwrap_or_default());
+        }
+        words
+    }
+}
+
+/// The verb for so many.
+pub(super) fn wait(count: usize) -> &'static str {
+    if count == 1 { "waits" } else { "wait" }
+}

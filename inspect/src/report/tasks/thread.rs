@@ -1,0 +1,125 @@
+//! The native stacks that go with tasks: of those that run, and of futures that are no task because
+//! `block_on` polls them.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use rgops_protocol::reply::Module;
+use rgops_protocol::reply::stack::Capture;
+use rgops_protocol::reply::tasks::TaskThread;
+
+use super::super::stack::{Activity, Thread, poll, write_frame};
+use super::super::system_call::Architecture;
+use super::super::text::{counted, escape};
+use super::{TasksReport, View};
+use crate::symbols::{Frame, Symbolizer, file_name};
+
+/// Names the threads' frames; the agent's own threads are left out. The map has the task each polls.
+pub(super) fn named(
+    captured: Vec<TaskThread>,
+    pid: u32,
+    modules: &[Module],
+    symbolizer: &mut Symbolizer,
+) -> (Vec<Thread>, HashMap<u32, u64>) {
+    let architecture = Architecture::of(modules);
+    let mut polled = HashMap::new();
+    let mut threads = Vec::new();
+    for thread in captured.into_iter().filter(|thread| !thread.stack.is_agent) {
+        let task = thread.stack.current_task.unwrap_or(0);
+        polled.insert(thread.stack.tid, task);
+        threads.push(Thread::new(thread.stack, pid, architecture, symbolizer));
+    }
+    threads.sort_by_key(|thread| thread.tid);
+    (threads, polled)
+}
+
+/// The frames inside a task's poll, innermost first, and how many of Tokio's are left out below them.
+pub(super) fn own_frames(frames: &[Frame], verbose: bool) -> (&[Frame], usize) {
+    match poll(frames) {
+        Some(poll) if !verbose => (&frames[..poll.frames], frames.len() - poll.frames),
+        _ => (frames, 0),
+    }
+}
+
+/// A native stack as `rgops stack` writes it, without what is Tokio's below the task.
+pub(super) fn write_native(text: &mut String, thread: &Thread, verbose: bool) {
+    if let Capture::Failed { reason } = &thread.capture {
+        let _ = writeln!(text, "  its thread's stack was not captured: {}", escape(reason));
+        return;
+    }
+    let (frames, below) = own_frames(&thread.frames, verbose);
+    write_frames(text, frames, below, "tokio's worker");
+}
+
+fn write_frames(text: &mut String, frames: &[Frame], below: usize, whose: &str) {
+    for frame in frames {
+        let mut lines = String::new();
+        write_frame(&mut lines, frame);
+        for line in lines.lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    if below > 0 {
+        let _ = writeln!(text, "  … {} of {whose} below", counted(below as u64, "frame"));
+    }
+}
+
+impl TasksReport {
+    /// Threads inside `block_on` that poll no task: the root future is in no list, its thread has it.
+    pub(super) fn block_on(&self) -> impl Iterator<Item = (&Thread, usize)> {
+        self.threads
+            .iter()
+            .filter(|thread| self.polled.get(&thread.tid).is_none_or(|task| *task == 0))
+            .filter_map(|thread| {
+                let begin = thread.frames.iter().position(is_block_on)?;
+                let is_worker = poll(&thread.frames[..begin]).is_some();
+                (!is_worker).then_some((thread, begin))
+            })
+    }
+
+    pub(super) fn block_on_threads(&self, text: &mut String, view: &View) {
+        for (thread, begin) in self.block_on() {
+            let _ = write!(text, "\nblock_on on thread {}", thread.tid);
+            let _ = writeln!(
+                text,
+                " {} [{}]: its future is no task",
+                escape(&thread.name),
+                escape(&thread.state)
+            );
+            let waits = thread.activity == Activity::Idle || thread.frames[..begin].iter().any(is_park);
+            if waits && !view.verbose {
+                text.push_str("  it waits to be woken; for what is not known: only tasks are in memory that can be found\n");
+                continue;
+            }
+            let shown = if view.verbose { thread.frames.len() } else { begin };
+            write_frames(text, &thread.frames[..shown], thread.frames.len() - shown, "block_on");
+        }
+    }
+
+    /// Why frames of running tasks have no names, and what to do about it.
+    pub(super) fn missing_names(&self, text: &mut String) {
+        let running = self.tasks.tasks.iter().filter_map(|task| self.thread_of(task));
+        let nameless: Vec<&str> = running
+            .flat_map(|thread| &thread.frames)
+            .filter(|frame| frame.function.is_none())
+            .filter_map(|frame| frame.module.as_deref())
+            .collect();
+        for module in &self.modules {
+            let is_wanted = nameless.contains(&module.module.as_str()) && !module.module.contains(".so");
+            if is_wanted && !module.fix.is_empty() {
+                let _ = writeln!(text, "\n{}: {}", escape(file_name(&module.module)), escape(&module.reason));
+                let _ = writeln!(text, "  fix: {}", escape(&module.fix));
+            }
+        }
+    }
+}
+
+fn is_block_on(frame: &Frame) -> bool {
+    frame.function.as_deref().is_some_and(|name| name.contains("tokio::") && name.contains("block_on"))
+}
+
+/// `tokio/src/runtime/park.rs` and the drivers: the thread has nothing to poll.
+fn is_park(frame: &Frame) -> bool {
+    let name = frame.function.as_deref().unwrap_or_default();
+    name.contains("tokio::runtime::park::") || name.contains("current_thread::Context::park")
+}
