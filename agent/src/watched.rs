@@ -38,6 +38,32 @@ impl Watched {
     }
 }
 
+/// `Handle::id` for Tokio before 1.49, where it is not stable. Later ones have a method of their own
+/// by that name, which Rust prefers to a trait's.
+#[allow(dead_code, reason = "used with old versions of Tokio alone")]
+trait Identity {
+    fn id(&self) -> HandleWords;
+}
+
+impl Identity for Handle {
+    fn id(&self) -> HandleWords {
+        #[cfg(native_engine)]
+        let words = crate::engine::handle::words(self);
+        #[cfg(not(native_engine))]
+        let words = Vec::new();
+        HandleWords(words)
+    }
+}
+
+/// What a handle is made of: a pointer to the runtime and its kind. None are equal to nothing.
+struct HandleWords(Vec<u64>);
+
+impl PartialEq for HandleWords {
+    fn eq(&self, other: &HandleWords) -> bool {
+        !self.0.is_empty() && self.0 == other.0
+    }
+}
+
 /// The runtimes of one agent. The lock is held only to copy or extend the list, by the agent's
 /// thread and by `watch`; nothing of the program runs under it.
 #[derive(Debug, Default)]
@@ -54,5 +80,18 @@ impl WatchedRuntimes {
 
     pub(crate) fn list(&self) -> Vec<Watched> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+}
+
+#[cfg(all(test, native_engine))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_versions_of_tokio_tell_runtimes_apart_by_the_words_of_their_handles() {
+        let make = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (one, other) = (make(), make());
+        assert!(Identity::id(one.handle()) == Identity::id(&one.handle().clone()));
+        assert!(Identity::id(one.handle()) != Identity::id(other.handle()));
     }
 }

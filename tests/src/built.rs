@@ -56,6 +56,20 @@ pub fn odd(how: Odd) -> Option<PathBuf> {
     Some(target_folder.join(folder).join("odd"))
 }
 
+/// A program of `tests/targets/tasks`, in release with all debug information.
+///
+/// # Panics
+/// When cargo cannot build it.
+pub fn tasks(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let target_folder = target_folder().join("odd");
+        build(&workspace().join("tests/targets/tasks/Cargo.toml"), &target_folder, &["--release"]);
+        target_folder.join("release")
+    });
+    folder.join(name)
+}
+
 fn musl_is_installed() -> bool {
     let mut rustc = Command::new("rustc");
     let output = rustc.args(["--print", "target-libdir", "--target", MUSL]).output();

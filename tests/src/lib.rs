@@ -12,6 +12,8 @@ pub mod running;
 pub mod seccomp;
 #[cfg(target_os = "linux")]
 pub mod target;
+#[cfg(target_os = "linux")]
+pub mod tasks;
 pub mod traced;
 #[cfg(target_os = "linux")]
 pub mod waiting;

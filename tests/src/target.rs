@@ -29,7 +29,14 @@ impl Target {
     /// # Panics
     /// When it does not start.
     pub fn start_with(directory: &Directory, change: impl FnOnce(&mut Command)) -> Target {
-        let mut command = Command::new(executable());
+        Target::run(directory, Command::new(executable()), change)
+    }
+
+    /// The same with another program that takes orders.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn run(directory: &Directory, mut command: Command, change: impl FnOnce(&mut Command)) -> Target {
         command.env("RGOPS_DIR", directory.sockets()).env_remove("RGOPS").env_remove("RGOPS_TOKEN");
         change(&mut command);
         let errors = File::options()

@@ -1,0 +1,102 @@
+//! Tasks that come and go as fast as two workers can make them, each with the same kind written at
+//! every level of its stack, on the heap too: a stack that names two kinds was put together of the
+//! memory of two tasks.
+//!
+//! Usage: churning SECONDS: prints its address and "ready", then how many tasks ended, and is gone.
+
+use std::future::{Future, pending};
+use std::hint::black_box;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use rgops_agent::Options;
+use tokio::runtime::Builder;
+use tokio::task::{JoinHandle, yield_now};
+
+/// Tasks at a time.
+const SPAWNERS: u64 = 64;
+/// Tasks that never end, [`constant`]: their stack is always the same.
+const CONSTANT: u64 = 256;
+
+static ENDED: AtomicU64 = AtomicU64::new(0);
+
+type Hidden = Pin<Box<dyn Future<Output = u64> + Send>>;
+
+/// The levels keep the task's number in `word` across their `await`; what is awaited returns it.
+async fn outer<const KIND: u64>(number: u64) {
+    let word = black_box(number);
+    let hidden: Hidden = Box::pin(middle::<KIND>(number));
+    assert_eq!(hidden.await, word, "the program itself mixes tasks");
+}
+
+async fn middle<const KIND: u64>(number: u64) -> u64 {
+    let word = black_box(number);
+    let below = inner::<KIND>(number).await;
+    if below == word { word } else { 0 }
+}
+
+async fn inner<const KIND: u64>(number: u64) -> u64 {
+    let word = black_box(number);
+    let hidden: Hidden = Box::pin(leaf::<KIND>(number));
+    let below = hidden.await;
+    if below == word { word } else { 0 }
+}
+
+async fn leaf<const KIND: u64>(number: u64) -> u64 {
+    let word = black_box(number);
+    yield_now().await;
+    word
+}
+
+async fn constant() {
+    let hidden: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(constant_inner());
+    hidden.await;
+}
+
+async fn constant_inner() {
+    pending::<()>().await;
+}
+
+/// A task of the kind that its number says.
+fn spawn(number: u64) -> JoinHandle<()> {
+    macro_rules! by_kind {
+        ($($kind:literal)*) => {
+            match number % 16 {
+                $($kind => tokio::spawn(outer::<$kind>(number)),)*
+                _ => unreachable!("the remainder of 16"),
+            }
+        };
+    }
+    by_kind!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+}
+
+async fn spawner(first: u64) {
+    let mut number = first;
+    loop {
+        spawn(number).await.expect("it ends");
+        ENDED.fetch_add(1, Relaxed);
+        number += SPAWNERS + 1;
+    }
+}
+
+fn main() {
+    let seconds = std::env::args().nth(1).and_then(|word| word.parse().ok()).expect("SECONDS");
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let inside = runtime.enter();
+    let agent = rgops_agent::listen(Options::default()).expect("the agent listens");
+    drop(inside);
+    for _ in 0..CONSTANT {
+        runtime.spawn(constant());
+    }
+    for first in 1..=SPAWNERS {
+        runtime.spawn(spawner(first));
+    }
+    println!("{}", agent.address());
+    println!("ready");
+    let (begin, before) = (Instant::now(), ENDED.load(Relaxed));
+    std::thread::sleep(Duration::from_secs(seconds));
+    let ended = ENDED.load(Relaxed) - before;
+    println!("{ended} in {} ms", begin.elapsed().as_millis());
+    std::process::exit(0);
+}
