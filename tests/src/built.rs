@@ -70,6 +70,18 @@ pub fn tasks(name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// The program `schedules`, built with `--cfg tokio_unstable`.
+///
+/// # Panics
+/// When cargo cannot build it.
+pub fn unstable() -> PathBuf {
+    let target_folder = target_folder().join("unstable");
+    let mut command = cargo_build(&workspace().join("tests/targets/unstable/Cargo.toml"), &target_folder);
+    command.env("RUSTFLAGS", "--cfg tokio_unstable").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    run(&mut command);
+    target_folder.join("debug/unstable")
+}
+
 fn musl_is_installed() -> bool {
     let mut rustc = Command::new("rustc");
     let output = rustc.args(["--print", "target-libdir", "--target", MUSL]).output();
@@ -83,10 +95,18 @@ fn musl_is_installed() -> bool {
 }
 
 fn build(manifest: &Path, target_folder: &Path, arguments: &[&str]) {
+    run(cargo_build(manifest, target_folder).args(arguments));
+}
+
+fn cargo_build(manifest: &Path, target_folder: &Path) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--manifest-path"]).arg(manifest);
-    command.arg("--target-dir").arg(target_folder).args(arguments);
+    command.arg("--target-dir").arg(target_folder);
+    command
+}
+
+fn run(command: &mut Command) {
     let output = command.output().expect("cargo can be started");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -11,6 +11,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 const WORKERS: usize = 4;
 /// Closures that run at once; all others wait.
 const BLOCKING: usize = 3;
+/// Closures that end before those begin: their threads stay, idle.
+const ENDING: usize = 2;
 /// Closures that wait.
 const WAITING: usize = 5;
 /// What the task that is stuck in each worker has spawned there: the last is in the LIFO slot.
@@ -37,6 +39,7 @@ fn main() {
         let order = order.expect("standard input is a pipe");
         let said = match order.as_str() {
             "idle" => program.idle(),
+            "pool" => program.pool(),
             "blocking" => program.blocking(),
             "stuck" => program.stuck(),
             "metrics" => metrics(program.main.handle()),
@@ -63,6 +66,16 @@ impl Program {
             std::thread::sleep(Duration::from_millis(1));
         }
         "idle".to_owned()
+    }
+
+    /// Some blocking threads have nothing to do.
+    fn pool(&self) -> String {
+        let together = Arc::new(std::sync::Barrier::new(ENDING));
+        for _ in 0..ENDING {
+            let together = together.clone();
+            self.main.spawn_blocking(move || together.wait());
+        }
+        format!("blocking={ENDING} idleblocking={ENDING} blockingqueue=0")
     }
 
     /// Every blocking thread is in a closure, and more closures wait, until the program ends.
