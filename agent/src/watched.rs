@@ -36,6 +36,16 @@ impl Watched {
         let ours = 0;
         (self.handle.metrics().num_alive_tasks() as u64).saturating_sub(ours as u64)
     }
+
+    /// Tasks in the global queue, our own left out. Ours are spawned from outside and end when they are
+    /// polled, so those that live wait there: the workers of the runtime are stuck.
+    pub(crate) fn global_queue(&self) -> u64 {
+        #[cfg(native_engine)]
+        let ours = self.anchors.alive();
+        #[cfg(not(native_engine))]
+        let ours = 0;
+        (self.handle.metrics().global_queue_depth() as u64).saturating_sub(ours as u64)
+    }
 }
 
 /// `Handle::id` for Tokio before 1.49, where it is not stable. Later ones have a method of their own

@@ -21,6 +21,9 @@ use crate::tasks::types::{ProgramTypes, TypeFiles};
 /// The shortest interval of an agent.
 const AT_ONCE_MS: u32 = 1;
 
+/// Bytes of an answer after which it is asked anew: far below the limit of an answer.
+const MOST_RECEIVED: usize = 256 * 1024 * 1024;
+
 /// What to trace.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -51,6 +54,8 @@ pub struct Tracer<'c> {
     last_ns: u64,
     /// When the running answer's time 0 was.
     base_ns: u64,
+    /// Bytes of the running answer.
+    received: usize,
 }
 
 /// What a trace tells next.
@@ -133,6 +138,7 @@ impl<'c> Tracer<'c> {
             told: 0,
             last_ns: 0,
             base_ns: 0,
+            received: 0,
         };
         tracer.plan(runtimes);
         Ok(tracer)
@@ -149,14 +155,15 @@ impl<'c> Tracer<'c> {
     /// The agent's error, or a broken connection.
     pub fn next_lines(&mut self) -> Result<Next, ClientError> {
         loop {
-            if self.answer.is_none() {
+            // An answer has a limit, a trace has none.
+            if self.answer.is_none() || self.received > MOST_RECEIVED {
                 self.ask()?;
             }
             let Some(answer) = &mut self.answer else { continue };
             match answer.next_event()? {
                 Event::Progress(_) => {}
                 Event::End(end) => return Ok(Next::End(end)),
-                Event::Data(payload) => match codec::decode(&payload)? {
+                Event::Data(payload) => match self.part(&payload)? {
                     SchedtracePart::Runtimes(runtimes) if runtimes == self.runtimes => {}
                     SchedtracePart::Runtimes(runtimes) => {
                         self.answer = None;
@@ -171,6 +178,11 @@ impl<'c> Tracer<'c> {
                 },
             }
         }
+    }
+
+    fn part(&mut self, payload: &[u8]) -> Result<SchedtracePart, ClientError> {
+        self.received = self.received.saturating_add(payload.len());
+        Ok(codec::decode(payload)?)
     }
 
     /// Finds the places of these runtimes.
@@ -200,7 +212,7 @@ impl<'c> Tracer<'c> {
         let request = Request::Schedtrace(SchedtraceRequest { interval_ms, count, ranges });
         let answer = self.agent.connect()?.ask(&request)?;
         self.stopper.set(answer.finisher());
-        self.answer = Some(answer);
+        (self.answer, self.received) = (Some(answer), 0);
         Ok(())
     }
 

@@ -109,8 +109,8 @@ impl Followed {
         });
         let moment = RuntimeMoment {
             workers: workers.collect(),
-            alive_tasks: metrics.num_alive_tasks() as u64,
-            global_queue: metrics.global_queue_depth() as u64,
+            alive_tasks: self.runtime.alive_tasks(),
+            global_queue: self.runtime.global_queue(),
             unstable: unstable(&metrics),
         };
         self.meter.begin_window();
