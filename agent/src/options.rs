@@ -36,6 +36,7 @@ pub struct Options {
     pub(crate) allocators: Allocators,
     pub(crate) signal: Option<i32>,
     pub(crate) cpu_engine: Option<CpuEngine>,
+    pub(crate) memory_over_tcp: bool,
 }
 
 /// A TCP address, not yet checked.
@@ -165,6 +166,16 @@ impl Options {
     #[must_use]
     pub fn cpu_engine(mut self, engine: CpuEngine) -> Options {
         self.cpu_engine = Some(engine);
+        self
+    }
+
+    /// Lets clients on TCP read the program's memory, all of it, with whatever secrets are in it: what
+    /// `rgops tasks` needs to tell where tasks wait. On the local socket that is always allowed, because
+    /// the same user could read it anyway; on TCP anyone who knows the token can, and the bytes travel in
+    /// the clear. Without this, `rgops tasks` over TCP lists the tasks with their states and types.
+    #[must_use]
+    pub fn memory_over_tcp(mut self) -> Options {
+        self.memory_over_tcp = true;
         self
     }
 

@@ -194,8 +194,8 @@ pub const MAX_MOMENT_BYTES: u64 = 256 * 1024;
 /// Bytes one `read` may ask for, over all its ranges.
 pub const MAX_READ_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Bytes one range of a `read` may ask for: so that it fits a packet.
-pub const MAX_RANGE_BYTES: u32 = 512 * 1024;
+/// Bytes one range of a `read` may ask for: so that what the agent allocates for it stays small.
+pub const MAX_RANGE_BYTES: u32 = 64 * 1024;
 
 /// A range of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]

@@ -7,6 +7,8 @@ pub(crate) mod cpu;
 #[cfg(native_engine)]
 mod frame_pointers;
 pub(crate) mod memory;
+#[cfg(native_engine)]
+pub(crate) mod read;
 #[cfg(target_os = "linux")]
 pub(crate) mod schedtrace;
 #[cfg(native_engine)]
@@ -59,6 +61,8 @@ pub(crate) struct Context {
     pub(crate) allocators: Allocators,
     /// What takes CPU profiles.
     pub(crate) cpu_engine: CpuEngine,
+    /// Whether those on TCP may read the program's memory.
+    pub(crate) memory_over_tcp: bool,
 }
 
 #[cfg(test)]
@@ -73,6 +77,7 @@ impl Context {
             runtimes: WatchedRuntimes::default(),
             allocators: Allocators::default(),
             cpu_engine: CpuEngine::DEFAULT,
+            memory_over_tcp: false,
         }
     }
 }
@@ -158,12 +163,15 @@ pub(crate) enum Asker {
 
 impl Asker {
     /// Why the program's memory is not read for it; `None` when it is.
-    pub(crate) fn memory_refused(self) -> Option<Unavailable> {
+    pub(crate) fn memory_refused(self, context: &Context) -> Option<Unavailable> {
         match self {
             Asker::Local => None,
+            Asker::Remote if context.memory_over_tcp => None,
             Asker::Remote => Some(Unavailable {
                 reason: "memory of the program is not read over TCP".to_owned(),
-                fix: "ask on the program's host, as its user".to_owned(),
+                fix:
+                    "ask on the program's host, as its user; or call Options::memory_over_tcp in the program"
+                        .to_owned(),
             }),
         }
     }
@@ -193,6 +201,9 @@ pub(crate) fn answer<'a>(
         Request::Tasks(arguments) => Box::pin(tasks::collect(arguments, asker, context, sink, finish)),
         #[cfg(not(native_engine))]
         Request::Tasks(_) => Box::pin(std::future::ready(Err(unsupported_here("tasks").into()))),
+        #[cfg(native_engine)]
+        Request::Read(arguments) => Box::pin(read::collect(arguments, asker, context, sink, finish)),
+        #[cfg(not(native_engine))]
         Request::Read(_) => Box::pin(std::future::ready(Err(unsupported_here("read").into()))),
         #[cfg(target_os = "linux")]
         Request::Schedtrace(arguments) => {
@@ -207,6 +218,7 @@ pub(crate) fn answer<'a>(
     }
 }
 
+#[cfg(not(native_engine))]
 /// The error of a collector that needs what only Linux has, on a processor the engine knows.
 fn unsupported_here(command: &str) -> Error {
     let (system, processor) = (std::env::consts::OS, std::env::consts::ARCH);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::schedtrace::SchedtracePart;
-use rgops_protocol::reply::{End, Known, Progress};
+use rgops_protocol::reply::{End, Known, Progress, Unavailable};
 use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, SchedtraceRequest};
 
 use super::{Asker, Context, Finish, Sink, Stop};
@@ -48,7 +48,7 @@ pub(crate) async fn collect(
             sink.data(&SchedtracePart::Runtimes(follower.runtimes())).await?;
         }
         let mut moment = follower.moment(began);
-        moment.memory = memory(&arguments, asker);
+        moment.memory = memory(&arguments, asker.memory_refused(context));
         sink.data(&SchedtracePart::Moment(moment)).await?;
         told += 1;
         // A client that takes no packets holds us up: what it missed is not made up for.
@@ -84,8 +84,8 @@ async fn wait(
 }
 
 /// The ranges as they are now; the kernel copies, and what is not mapped is left out.
-fn memory(arguments: &SchedtraceRequest, asker: Asker) -> Known<Vec<Option<Vec<u8>>>> {
-    match asker.memory_refused() {
+fn memory(arguments: &SchedtraceRequest, refused: Option<Unavailable>) -> Known<Vec<Option<Vec<u8>>>> {
+    match refused {
         Some(refused) => Known::Unavailable(refused),
         None => Known::Value(arguments.ranges.iter().map(read).collect()),
     }

@@ -10,6 +10,7 @@ use rgops_protocol::request::StackRequest;
 
 use super::frame_pointers::FramePointers;
 use super::{Context, Finish, Sink, Stop};
+use crate::engine::current_task::CurrentTasks;
 use crate::engine::{dump, number};
 
 /// Frames and modules in one packet: both far below its limit.
@@ -23,7 +24,12 @@ pub(crate) async fn collect(
     _finish: &mut Finish,
 ) -> Result<End, Stop> {
     let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
-    let mut dump = dump::dump().await.map_err(|error| error.into_answer("cannot capture the stacks"))?;
+    let (mut current, unknown) = match CurrentTasks::new().await {
+        Ok(current) => (Some(current), None),
+        Err(unknown) => (None, Some(unknown)),
+    };
+    let dump = dump::dump(current.as_mut()).await;
+    let mut dump = dump.map_err(|error| error.into_answer("cannot capture the stacks"))?;
     let notes = tidy(&mut dump, arguments.max_depth, context);
     let captured =
         dump.threads.iter().filter(|thread| !matches!(thread.capture, Capture::Failed { .. })).count();
@@ -33,7 +39,7 @@ pub(crate) async fn collect(
         threads: dump.threads.len() as u32,
         captured: captured as u32,
         vanished: dump.vanished,
-        current_tasks: None,
+        current_tasks: unknown,
     };
     send_modules(&dump.modules, StackPart::Modules, sink).await?;
     send_threads(dump.threads, sink).await?;

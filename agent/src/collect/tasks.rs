@@ -11,22 +11,37 @@ use rgops_protocol::request::TasksRequest;
 use tokio::runtime::RuntimeFlavor;
 
 use super::{Asker, Context, Finish, Sink, Stop};
+use crate::engine::current_task::CurrentTasks;
+use crate::engine::own_memory::OwnMemory;
 use crate::engine::{dump, handle};
+use crate::tasks::cells::{BYTES_AT_ONCE, Cells, Wanted};
 use crate::tasks::list::list;
-use crate::tasks::walk::{MOST_TASKS, Pile, Vtables};
+use crate::tasks::walk::{Found, MOST_TASKS, Pile, Vtables};
 
 /// Tasks in one packet, vtables too: far below its limit.
-const TASKS_PER_PACKET: usize = 4096;
+const TASKS_PER_PACKET: usize = 1000;
+
+/// Frames in one packet.
+const FRAMES_PER_PACKET: usize = 16 * 1024;
+
+/// Bytes of cells in one answer; more are counted as left out.
+const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
 pub(crate) async fn collect(
     arguments: TasksRequest,
-    _asker: Asker,
+    asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,
 ) -> Result<End, Stop> {
     let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
     let began = Instant::now();
+    let refused = asker.memory_refused(context);
+    let mut bytes = Bytes {
+        of_each: if refused.is_some() { 0 } else { arguments.max_cell_bytes.into() },
+        left: MOST_BYTES,
+        left_out: 0,
+    };
     let mut vtables = Vtables::default();
     let mut listed = Vec::new();
     let (mut anchors, mut room) = (0, MOST_TASKS);
@@ -41,10 +56,8 @@ pub(crate) async fn collect(
     }
     let list_ns = nanoseconds(began.elapsed());
 
-    let (threads, capture_ns, mut notes) = match arguments.max_depth {
-        0 => (Vec::new(), Known::unavailable("no threads were asked for", ""), Vec::new()),
-        depth => threads(depth, context, sink).await?,
-    };
+    let threads = Threads::capture(arguments.max_depth, context, sink).await?;
+    let mut notes = threads.notes;
     send_vtables(&vtables, sink).await?;
     for (index, (runtime, alive_tasks, list)) in listed.into_iter().enumerate() {
         let index = index as u32;
@@ -71,20 +84,18 @@ pub(crate) async fn collect(
         sink.data(&TasksPart::Runtime(part)).await?;
         if let Ok(list) = list {
             notes.extend(incomplete(&runtime.name, list.incomplete));
-            send_tasks(index, &list.tasks, sink).await?;
+            send_tasks(index, &list.tasks, &vtables, &mut bytes, sink).await?;
         }
     }
-    sink.data(&TasksPart::Threads(threads)).await?;
+    notes.extend(bytes.note());
+    send_threads(threads.list, sink).await?;
     let summary = TasksSummary {
         unix_ns,
         list_ns,
-        capture_ns,
-        current_tasks: Some(Unavailable {
-            reason: "not read by this version".to_owned(),
-            fix: String::new(),
-        }),
+        capture_ns: threads.capture_ns,
+        current_tasks: threads.unknown,
         anchors: anchors as u32,
-        memory: Some(Unavailable { reason: "not read by this version".to_owned(), fix: String::new() }),
+        memory: refused,
     };
     sink.data(&TasksPart::Summary(summary)).await?;
     Ok(End { notes })
@@ -113,41 +124,129 @@ async fn send_vtables(vtables: &Vtables, sink: &Sink) -> Result<(), Stop> {
     Ok(())
 }
 
-async fn send_tasks(runtime: u32, tasks: &Pile, sink: &Sink) -> Result<(), Stop> {
-    let mut piece = Vec::new();
-    for found in tasks.iter() {
-        piece.push(TaskCell {
-            runtime,
-            id: found.id,
-            header_avma: found.header,
-            vtable: found.vtable,
-            state: found.state,
-            bytes: CellBytes::NotRead,
-        });
-        if piece.len() == TASKS_PER_PACKET {
-            sink.data(&TasksPart::Tasks(std::mem::take(&mut piece))).await?;
-        }
+/// How many bytes of cells are still to be sent.
+struct Bytes {
+    /// As many as are wanted of each task; 0 for none.
+    of_each: u64,
+    left: u64,
+    /// Tasks whose bytes were left out because the answer has enough.
+    left_out: u64,
+}
+
+impl Bytes {
+    fn note(&self) -> Option<Note> {
+        (self.left_out > 0).then(|| Note {
+            kind: NoteKind::Truncated,
+            what: "tasks".to_owned(),
+            count: self.left_out,
+            why: format!("the bytes of {} MiB of others were sent before them", MOST_BYTES >> 20),
+        })
     }
-    if !piece.is_empty() {
-        sink.data(&TasksPart::Tasks(piece)).await?;
+}
+
+async fn send_tasks(
+    runtime: u32,
+    tasks: &Pile,
+    vtables: &Vtables,
+    bytes: &mut Bytes,
+    sink: &Sink,
+) -> Result<(), Stop> {
+    let cell = |found: &Found, state, bytes| TaskCell {
+        runtime,
+        id: found.id,
+        header_avma: found.header,
+        vtable: found.vtable,
+        state,
+        bytes,
+    };
+    // Where memory can be read: the list was.
+    let mut cells = OwnMemory::open().ok().filter(|_| bytes.of_each > 0).map(Cells::new);
+    let mut tasks = tasks.iter().peekable();
+    let (mut wanted, mut piece) = (Vec::new(), Vec::new());
+    while tasks.peek().is_some() {
+        let mut length = 0;
+        while let Some(found) = tasks.next_if(|_| length < BYTES_AT_ONCE && wanted.len() < TASKS_PER_PACKET) {
+            let vtable = vtables.list.get(found.vtable as usize);
+            let task = vtable.map(|vtable| Wanted { found: *found, vtable: *vtable });
+            let needs = task.map_or(0, |task| task.length(bytes.of_each));
+            match (task, &cells) {
+                (Some(task), Some(_)) if needs <= bytes.left => {
+                    bytes.left -= needs;
+                    length += needs;
+                    wanted.push(task);
+                }
+                (_, Some(_)) => {
+                    bytes.left_out += 1;
+                    piece.push(cell(found, found.state, CellBytes::NotRead));
+                }
+                (_, None) => piece.push(cell(found, found.state, CellBytes::NotRead)),
+            }
+            if piece.len() >= TASKS_PER_PACKET {
+                break;
+            }
+        }
+        if let Some(cells) = &mut cells {
+            let read = cells.read(&wanted, bytes.of_each);
+            piece.extend(
+                wanted.drain(..).zip(read).map(|(task, (state, bytes))| cell(&task.found, state, bytes)),
+            );
+        }
+        sink.data(&TasksPart::Tasks(std::mem::take(&mut piece))).await?;
+        tokio::task::yield_now().await;
     }
     Ok(())
 }
 
-/// Every thread, as `stack` captures it; without them when that cannot be.
-async fn threads(
-    max_depth: u32,
-    context: &Context,
-    sink: &Sink,
-) -> Result<(Vec<TaskThread>, Known<u64>, Vec<Note>), Stop> {
-    let mut dump = match dump::dump().await {
-        Ok(dump) => dump,
-        Err(error) => return Ok((Vec::new(), Known::unavailable(error.to_string(), ""), Vec::new())),
-    };
-    let notes = super::stack::tidy(&mut dump, max_depth, context);
-    super::stack::send_modules(&dump.modules, TasksPart::Modules, sink).await?;
-    let threads = dump.threads.into_iter().map(|stack| TaskThread { stack, current_task_avma: None });
-    Ok((threads.collect(), Known::Value(nanoseconds(dump.capture)), notes))
+/// Threads, in packets below their limit.
+async fn send_threads(threads: Vec<TaskThread>, sink: &Sink) -> Result<(), Stop> {
+    let mut threads = threads.into_iter().peekable();
+    while threads.peek().is_some() {
+        let (mut piece, mut frames) = (Vec::new(), 0);
+        while let Some(thread) = threads.next_if(|_| frames < FRAMES_PER_PACKET) {
+            // The texts of a thread weigh about as much as 64 frames.
+            frames += thread.stack.stack.frames.len() + 64;
+            piece.push(thread);
+        }
+        sink.data(&TasksPart::Threads(piece)).await?;
+    }
+    Ok(())
+}
+
+/// Every thread, as `stack` captures it.
+struct Threads {
+    list: Vec<TaskThread>,
+    capture_ns: Known<u64>,
+    unknown: Option<Unavailable>,
+    notes: Vec<Note>,
+}
+
+impl Threads {
+    /// Captures them; without any when that cannot be, which says why.
+    async fn capture(max_depth: u32, context: &Context, sink: &Sink) -> Result<Threads, Stop> {
+        let none = |why: String, unknown| Threads {
+            list: Vec::new(),
+            capture_ns: Known::unavailable(why, ""),
+            unknown,
+            notes: Vec::new(),
+        };
+        if max_depth == 0 {
+            return Ok(none("no threads were asked for".to_owned(), None));
+        }
+        let (mut current, unknown) = match CurrentTasks::new().await {
+            Ok(current) => (Some(current), None),
+            Err(unknown) => (None, Some(unknown)),
+        };
+        let mut dump = match dump::dump(current.as_mut()).await {
+            Ok(dump) => dump,
+            Err(error) => return Ok(none(error.to_string(), unknown)),
+        };
+        let notes = super::stack::tidy(&mut dump, max_depth, context);
+        super::stack::send_modules(&dump.modules, TasksPart::Modules, sink).await?;
+        let mut avma = |tid| Some(current.as_mut()?.of(tid)?.avma);
+        let threads = dump.threads.into_iter();
+        let list = threads.map(|stack| TaskThread { current_task_avma: avma(stack.tid), stack }).collect();
+        Ok(Threads { list, capture_ns: Known::Value(nanoseconds(dump.capture)), unknown, notes })
+    }
 }
 
 fn nanoseconds(duration: Duration) -> u64 {

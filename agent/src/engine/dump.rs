@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rgops_protocol::reply::Module;
 use rgops_protocol::reply::stack::{Capture, ThreadStack};
 
+use super::current_task::CurrentTasks;
 use super::modules::Modules;
 use super::quiet::{Captured, NotQuiet, Quiet};
 use super::session::{Claim, Operation};
@@ -42,25 +43,26 @@ pub(crate) struct Dump {
 }
 
 /// Captures every thread. Must run on the agent's thread.
-pub(crate) async fn dump() -> Result<Dump, EngineError> {
-    capture(true).await
+pub(crate) async fn dump(current: Option<&mut CurrentTasks>) -> Result<Dump, EngineError> {
+    capture(true, current).await
 }
 
 /// The same, with a signal to every thread: what the quiet way is measured against.
 #[cfg(test)]
 pub(super) async fn dump_by_signals() -> Result<Dump, EngineError> {
-    capture(false).await
+    capture(false, None).await
 }
 
-async fn capture(quietly: bool) -> Result<Dump, EngineError> {
+async fn capture(quietly: bool, current: Option<&mut CurrentTasks>) -> Result<Dump, EngineError> {
     let proc = |error| EngineError::Proc { file: "task", error };
     let own = procfs::threads::own_id().map_err(proc)?;
     let (tids, found) = procfs::threads::ids().map_err(proc)?;
     let claim = Claim::take()?;
     let modules = Modules::read(None)?;
     let began = Instant::now();
+    let mut current = Current(current);
     let (asleep, others) = match quietly {
-        true => capture_asleep(&modules, &tids, own).await,
+        true => capture_asleep(&modules, &tids, own, &mut current).await,
         false => (
             Vec::new(),
             tids.iter().filter(|tid| **tid != own).map(|tid| (*tid, NotQuiet::Running)).collect(),
@@ -70,7 +72,8 @@ async fn capture(quietly: bool) -> Result<Dump, EngineError> {
 
     let mut signalled: Vec<ThreadStack> = Vec::with_capacity(others.len());
     for (at, (tid, why)) in others.iter().enumerate() {
-        signalled.extend(describe::unless_quiet(*tid, why));
+        let thread = describe::unless_quiet(*tid, why);
+        signalled.extend(thread.map(|thread| ThreadStack { current_task: current.of(*tid), ..thread }));
         let_others_run(at).await;
     }
     let mut dump = Dump {
@@ -88,6 +91,11 @@ async fn capture(quietly: bool) -> Result<Dump, EngineError> {
         // Room for every thread at the depth limit, and some to ask again; untouched it costs nothing.
         let mut operation = Operation::begin(claim, modules, (pending + 64) * ring::LONGEST_RECORD)?;
         last_answer = last_answer.max(answers::ask(&mut operation, &mut signalled).await);
+        for thread in &mut signalled {
+            // Of one that went on to another task meanwhile it is not known which the stack belongs to.
+            thread.current_task =
+                thread.current_task.filter(|before| current.of(thread.tid) == Some(*before));
+        }
         dump.handler_stays = !operation.give_back_handler();
         dump.dropped = operation.lost_weight();
     }
@@ -96,8 +104,9 @@ async fn capture(quietly: bool) -> Result<Dump, EngineError> {
         !matches!(thread.capture, Capture::Failed { .. }) || clock::thread_cpu_ns(thread.tid).is_ok()
     });
     dump.threads.append(&mut signalled);
-    for (at, (tid, captured)) in asleep.into_iter().enumerate() {
-        dump.threads.extend(describe::quiet(tid, captured));
+    for (at, (tid, captured, current_task)) in asleep.into_iter().enumerate() {
+        let thread = describe::quiet(tid, captured);
+        dump.threads.extend(thread.map(|thread| ThreadStack { current_task, ..thread }));
         let_others_run(at).await;
     }
     dump.vanished = tids.len().saturating_sub(dump.threads.len()) as u32;
@@ -105,17 +114,27 @@ async fn capture(quietly: bool) -> Result<Dump, EngineError> {
     Ok(dump)
 }
 
+/// Tells which task a thread polls, where that is known.
+struct Current<'c>(Option<&'c mut CurrentTasks>);
+
+impl Current<'_> {
+    fn of(&mut self, tid: u32) -> Option<u64> {
+        Some(self.0.as_mut()?.of(tid)?.id)
+    }
+}
+
 /// Captures the threads that sleep, all but the agent's; and why the others were not.
 async fn capture_asleep(
     modules: &Modules,
     tids: &[u32],
     own: u32,
-) -> (Vec<(u32, Captured)>, Vec<(u32, NotQuiet)>) {
+    current: &mut Current<'_>,
+) -> (Vec<(u32, Captured, Option<u64>)>, Vec<(u32, NotQuiet)>) {
     let mut quiet = Quiet::new(modules);
     let (mut asleep, mut others) = (Vec::new(), Vec::new());
     for (at, tid) in tids.iter().filter(|tid| **tid != own).enumerate() {
         match quiet.capture(*tid) {
-            Ok(captured) => asleep.push((*tid, captured)),
+            Ok(captured) => asleep.push((*tid, captured, current.of(*tid))),
             Err(why) => others.push((*tid, why)),
         }
         let_others_run(at).await;
@@ -123,7 +142,7 @@ async fn capture_asleep(
     // Some ran for a moment only. A signal to one that sleeps again by now would interrupt it.
     others.retain_mut(|(tid, why)| match quiet.capture(*tid) {
         Ok(captured) => {
-            asleep.push((*tid, captured));
+            asleep.push((*tid, captured, current.of(*tid)));
             false
         }
         Err(now) => {

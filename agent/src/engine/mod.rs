@@ -35,6 +35,8 @@ pub(crate) mod allocator_ffi;
 mod arch;
 pub(crate) mod clock;
 #[cfg(native_engine)]
+pub(crate) mod current_task;
+#[cfg(native_engine)]
 pub(crate) mod dump;
 #[cfg(native_engine)]
 mod elf;
@@ -74,6 +76,8 @@ mod sync;
 pub(crate) mod system;
 #[cfg(all(test, native_engine))]
 mod tests;
+#[cfg(native_engine)]
+mod thread_locals;
 #[cfg(native_engine)]
 mod timers;
 #[cfg(native_engine)]

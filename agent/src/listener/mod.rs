@@ -305,6 +305,7 @@ fn prepare(
         runtimes,
         allocators: options.allocators,
         cpu_engine: options.cpu_engine.unwrap_or(CpuEngine::DEFAULT),
+        memory_over_tcp: options.memory_over_tcp,
     };
     let shared = Shared {
         context: Arc::new(context),

@@ -16,11 +16,14 @@
 //! and counts what does not fit.
 
 pub(crate) mod anchors;
+pub(crate) mod cells;
 pub(crate) mod layout;
 pub(crate) mod list;
 #[cfg(test)]
 mod tests;
 pub(crate) mod walk;
 
-/// A bit of a task's state word (`runtime/task/state.rs` of Tokio): it has ended; its future is gone.
+/// Bits of a task's state word (`runtime/task/state.rs` of Tokio): it is being polled.
+pub(crate) const RUNNING: u64 = 1;
+/// It has ended; its future is gone.
 pub(crate) const COMPLETE: u64 = 1 << 1;

@@ -152,6 +152,7 @@ fn options(words: &str) -> Result<Options, ListenError> {
             "tcp" => options.tcp(value),
             "tcp-insecure-remote" => options.tcp_insecure_remote(value),
             "token" => options.token(value)?,
+            "memory-over-tcp" => options.memory_over_tcp(),
             "token-from-environment" => options.token_from_environment(),
             "token-file" => options.token_file(value),
             "name" => options.name(value),

@@ -53,7 +53,7 @@ fn every_frame_of_a_parked_thread_is_found() {
         assert!(expected.len() > depth as usize);
         for quietly in [true, false] {
             let dump =
-                if quietly { block_on(dump::dump()) } else { block_on(dump::dump_by_signals()) }.unwrap();
+                if quietly { block_on(dump::dump(None)) } else { block_on(dump::dump_by_signals()) }.unwrap();
             let thread = find(&dump.threads, worker.tid);
             let is_by_signal = matches!(thread.capture, Capture::Signal { .. });
             assert!(if quietly { is_as_asleep(&thread.capture) } else { is_by_signal }, "{thread:?}");
@@ -74,7 +74,7 @@ fn a_thread_deeper_than_the_limit_keeps_its_leaf() {
         deep(2000, &mut std::thread::park);
     });
     wait_asleep(worker.tid);
-    let dump = block_on(dump::dump()).unwrap();
+    let dump = block_on(dump::dump(None)).unwrap();
     let stack = &find(&dump.threads, worker.tid).stack;
     assert_eq!((stack.frames.len(), stack.end), (512, StackEnd::DepthLimit));
 }
@@ -94,7 +94,7 @@ fn a_running_thread_that_blocks_the_signal_is_listed_not_waited_for() {
     let status = || procfs::read(&format!("/proc/self/task/{}/status", worker.tid), 4096).unwrap();
     eventually("block the signal", || !status().contains("SigBlk:\t0000000000000000"));
     let began = Instant::now();
-    let dump = block_on(dump::dump()).unwrap();
+    let dump = block_on(dump::dump(None)).unwrap();
     assert!(began.elapsed() < Duration::from_millis(400), "{:?}", began.elapsed());
     let thread = find(&dump.threads, worker.tid);
     let Capture::Failed { reason } = &thread.capture else { panic!("{thread:?}") };
@@ -118,7 +118,7 @@ fn a_thousand_deep_threads_are_captured_within_a_second() {
         .collect();
     workers.iter().for_each(|worker| wait_asleep(worker.tid));
     let began = Instant::now();
-    let dump = block_on(dump::dump()).unwrap();
+    let dump = block_on(dump::dump(None)).unwrap();
     let elapsed = began.elapsed();
     let complete = workers.iter().filter(|worker| {
         let thread = find(&dump.threads, worker.tid);
@@ -134,7 +134,7 @@ fn a_thousand_deep_threads_are_captured_within_a_second() {
 #[test]
 fn the_dumping_thread_walks_its_own_stack() {
     let _alone = alone();
-    let dump = block_on(dump::dump()).unwrap();
+    let dump = block_on(dump::dump(None)).unwrap();
     let own = find(&dump.threads, procfs::threads::own_id().unwrap());
     assert!(own.is_agent);
     assert_eq!(own.capture, Capture::OwnThread);
@@ -152,16 +152,16 @@ fn is_in(modules: &[Module], address: u64) -> bool {
 fn a_second_capture_is_refused_while_one_runs() {
     let _alone = alone();
     let sampler = CpuSampler::start(99).unwrap();
-    assert!(matches!(block_on(dump::dump()), Err(EngineError::Busy)));
+    assert!(matches!(block_on(dump::dump(None)), Err(EngineError::Busy)));
     assert!(matches!(CpuSampler::start(99), Err(EngineError::Busy)));
     drop(sampler);
-    block_on(dump::dump()).unwrap();
+    block_on(dump::dump(None)).unwrap();
 }
 
 #[test]
 fn modules_do_not_overlap_and_have_their_build_ids() {
     let _alone = alone();
-    let dump = block_on(dump::dump()).unwrap();
+    let dump = block_on(dump::dump(None)).unwrap();
     let mut modules = dump.modules;
     modules.sort_by_key(|module| module.start_avma);
     assert!(modules.windows(2).all(|pair| pair[0].end_avma <= pair[1].start_avma), "{modules:#x?}");

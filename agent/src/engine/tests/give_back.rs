@@ -41,7 +41,7 @@ fn a_hundred_captures_leave_the_process_as_it_was() {
     let _spinning = Worker::spinning();
     let capture = || {
         profile(999, for_time(Duration::from_millis(5)));
-        block_on(dump::dump()).unwrap();
+        block_on(dump::dump(None)).unwrap();
     };
     // What is made once and kept (thread-locals, allocator arenas) is made now.
     for _ in 0..5 {
@@ -124,7 +124,7 @@ fn a_handler_installed_over_ours_stays_and_ends_the_profile() {
     assert_eq!(disposition().0, foreign());
     set_disposition(libc::SIG_DFL, 0);
     // The next capture works as the first.
-    block_on(dump::dump()).unwrap();
+    block_on(dump::dump(None)).unwrap();
     assert_eq!(disposition().0, libc::SIG_DFL);
 }
 

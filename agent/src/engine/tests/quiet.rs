@@ -139,7 +139,7 @@ fn sleepers() {
         sleepers.extend((0..OF_EACH_KIND).map(|depth| (kind, sleeper(sleep, depth * 3))));
     }
     sleepers.iter().for_each(|(_, tid)| wait_asleep(*tid));
-    let quiet = block_on(dump::dump()).unwrap();
+    let quiet = block_on(dump::dump(None)).unwrap();
     let loud = block_on(dump::dump_by_signals()).unwrap();
     let mut failed = Vec::new();
     for (kind, tid) in &sleepers {

@@ -89,7 +89,7 @@ fn torture() {
         dropped += totals.dropped_ring + totals.dropped_cache;
         cpu_ns += totals.process_cpu_ns - totals.agent_cpu_ns;
         unsampled_ns += totals.unsampled_cpu_ns;
-        let dump = block_on(dump::dump()).unwrap();
+        let dump = block_on(dump::dump(None)).unwrap();
         assert!(dump.threads.len() >= workers.len());
     }
     assert!(workers.iter().all(|worker| !worker.thread.as_ref().unwrap().is_finished()));

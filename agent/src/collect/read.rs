@@ -1,0 +1,75 @@
+//! `read`: bytes of the program's memory that the inspector asks for to decode tasks.
+//!
+//! The kernel copies them: an address that is not mapped is a missing range, never a fault. Only the
+//! program's user and root are answered, who could read all of it by ptrace(2) anyway; over TCP nobody
+//! is, unless the program's author said so.
+
+use std::sync::Arc;
+
+use rgops_protocol::error::{Code, Error};
+use rgops_protocol::reply::End;
+use rgops_protocol::reply::read::ReadPart;
+use rgops_protocol::request::{MAX_RANGE_BYTES, MAX_READ_BYTES, MemoryRange, ReadRequest};
+
+use super::{Asker, Context, Finish, Sink, Stop};
+use crate::engine::own_memory::{OwnMemory, Range};
+
+/// Bytes and ranges of one packet; with one range more still below 128 KiB, see [`crate::tasks::cells`].
+const BYTES_AT_ONCE: usize = 48 * 1024;
+const RANGES_AT_ONCE: usize = 1000;
+
+pub(crate) async fn collect(
+    arguments: ReadRequest,
+    asker: Asker,
+    context: &Arc<Context>,
+    sink: &Sink,
+    _finish: &mut Finish,
+) -> Result<End, Stop> {
+    const WHAT: &str = "cannot read memory";
+    if let Some(refused) = asker.memory_refused(context) {
+        return Err(Error::new(Code::NotAllowed, WHAT, refused.reason, refused.fix).into());
+    }
+    check(&arguments.ranges).map_err(|why| Error::new(Code::Malformed, WHAT, why, ""))?;
+    let mut memory = OwnMemory::open()
+        .map_err(|unavailable| Error::new(Code::Unsupported, WHAT, unavailable.reason, unavailable.fix))?;
+    let (mut bytes, mut readable) = (Vec::new(), Vec::new());
+    let mut rest = &arguments.ranges[..];
+    while !rest.is_empty() {
+        let (batch, later) = rest.split_at(fitting(rest));
+        rest = later;
+        let ranges: Vec<Range> =
+            batch.iter().map(|range| Range::new(range.avma, range.length as usize)).collect();
+        memory.gather(&ranges, &mut bytes, &mut readable);
+        let mut place = 0;
+        let ranges = ranges.iter().zip(&readable).map(|(range, readable)| {
+            let piece = &bytes[place..][..range.length];
+            place += range.length;
+            readable.then(|| piece.to_vec())
+        });
+        sink.data(&ReadPart { ranges: ranges.collect() }).await?;
+        // Other connections get their turn.
+        tokio::task::yield_now().await;
+    }
+    Ok(End::default())
+}
+
+fn check(ranges: &[MemoryRange]) -> Result<(), String> {
+    if let Some(long) = ranges.iter().find(|range| range.length > MAX_RANGE_BYTES) {
+        return Err(format!("a range has {} bytes, at most {MAX_RANGE_BYTES} are read", long.length));
+    }
+    match ranges.iter().map(|range| u64::from(range.length)).sum() {
+        ..=MAX_READ_BYTES => Ok(()),
+        bytes => Err(format!("{bytes} bytes are asked for, at most {MAX_READ_BYTES} are read")),
+    }
+}
+
+/// How many of the first ranges go into one packet: one at least.
+fn fitting(ranges: &[MemoryRange]) -> usize {
+    let mut bytes = 0;
+    let fits = |range: &&MemoryRange| {
+        let fits = bytes < BYTES_AT_ONCE;
+        bytes += range.length as usize;
+        fits
+    };
+    ranges.iter().take(RANGES_AT_ONCE).take_while(fits).count()
+}
