@@ -31,6 +31,11 @@ One line a runtime and interval, until Ctrl-C. `-` is a number that cannot be ha
   busy=[ … ]              each worker's share of the interval, a poll that never ends included
   alive                   tasks that have not ended
 
+--detail adds a line a worker and a line a task that is not idle; the tasks are listed for it each time.
+
+  W0: tid=4711 state=polling task=1041 queue=2 lifo=1 polls=- parks=77
+  T1041: state=running worker=0 name=shop::checkout
+
 Stable Tokio does not tell searching, the blocking pool and the workers' queues: they are read from the
 program's memory where its debug information says where they are.
 The program prints the same lines itself with RGOPS_DEBUG=schedtrace=1000 in its environment.
@@ -45,6 +50,9 @@ pub struct Schedtrace {
     /// Print a line this often, 10ms to 1h
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     interval: Duration,
+    /// Print a line for each worker, and for each task that is not idle
+    #[arg(long)]
+    detail: bool,
     /// End after so many intervals
     #[arg(long, value_name = "N", conflicts_with = "seconds", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
@@ -69,6 +77,7 @@ impl Schedtrace {
         let options = Options {
             interval_ms,
             count: self.count(),
+            detail: self.detail,
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
         };

@@ -2,12 +2,12 @@
 
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::tasks::RuntimeKind;
-use rgops_protocol::schedtrace_line::SchedLine;
+use rgops_protocol::schedtrace_line::{SchedLine, TaskLine, WorkerLine};
 use serde::Serialize;
 
 use super::known::JsonKnown;
 use super::text::escape;
-use crate::schedtrace::{RuntimeLine, Source, Worker};
+use crate::schedtrace::{BusyTask, RuntimeLine, Source, Worker, WorkerDetail};
 
 /// The line of a runtime, with its line end.
 pub fn render(line: &RuntimeLine) -> String {
@@ -27,7 +27,49 @@ pub fn render(line: &RuntimeLine) -> String {
         busy_percent: line.workers.iter().map(|worker| worker.busy_percent).collect(),
         alive: Some(line.alive_tasks),
     };
-    format!("{text}\n")
+    let mut lines = format!("{text}\n");
+    if let Some(detail) = &line.detail {
+        for (index, (worker, detail)) in line.workers.iter().zip(&detail.workers).enumerate() {
+            lines.push_str(&format!("{}\n", worker_line(index, worker, detail)));
+        }
+        for task in &detail.tasks {
+            let name = task.name.as_deref().map(escape);
+            let task =
+                TaskLine { id: task.id, state: task.state, worker: task.worker, name: name.as_deref() };
+            lines.push_str(&format!("{task}\n"));
+        }
+        if detail.tasks_left_out > 0 {
+            lines.push_str(&format!("T…: and {} more tasks that are not idle\n", detail.tasks_left_out));
+        }
+    }
+    lines
+}
+
+fn worker_line(index: usize, worker: &Worker, detail: &WorkerDetail) -> WorkerLine<'static> {
+    WorkerLine {
+        index,
+        tid: detail.tid.value().copied().map(u64::from),
+        state: worker_state(worker, detail),
+        task: detail.task.value().copied().filter(|task| *task > 0),
+        queue: worker.queue.value().copied(),
+        lifo: detail.lifo.value().copied(),
+        polls: worker.polls.value().copied(),
+        parks: Some(worker.parks),
+    }
+}
+
+/// `polling` a task, `parked`, `searching` for work, or `running`: between these, or not known which.
+/// Not known of a runtime that no thread may be driving.
+fn worker_state(worker: &Worker, detail: &WorkerDetail) -> Option<&'static str> {
+    if worker.busy_percent.is_none() && detail.tid.value().is_none() {
+        return None;
+    }
+    Some(match (detail.task.value(), worker.parked, detail.is_searching.value()) {
+        (Some(1..), ..) => "polling",
+        (_, true, _) => "parked",
+        (_, false, Some(true)) => "searching",
+        _ => "running",
+    })
 }
 
 /// A line in JSON, `rgops.schedtrace/1`.
@@ -67,6 +109,25 @@ pub struct JsonSchedtrace {
     pub alive_tasks: u64,
     /// Where numbers come from that stable Tokio does not tell: `memory`, `tokio_unstable` or `none`.
     pub source: &'static str,
+    /// With `--detail`: tasks that are not idle, at most 1,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Vec<JsonBusyTask>>,
+    /// With `--detail`: how many more there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks_left_out: Option<u64>,
+}
+
+/// A task that is not idle.
+#[derive(Debug, Clone, Serialize)]
+pub struct JsonBusyTask {
+    /// Its id.
+    pub id: u64,
+    /// `running`, `scheduled` or `complete`.
+    pub state: &'static str,
+    /// Index of the worker that polls it.
+    pub worker: Option<u64>,
+    /// The future it was spawned with, where that is known.
+    pub name: Option<String>,
 }
 
 /// A worker.
@@ -82,6 +143,22 @@ pub struct JsonWorker {
     pub local_queue: JsonKnown<u64>,
     /// Polls since the runtime began.
     pub polls: JsonKnown<u64>,
+    /// What `--detail` adds.
+    #[serde(flatten)]
+    pub detail: Option<JsonWorkerDetail>,
+}
+
+/// What `--detail` adds to a worker.
+#[derive(Debug, Clone, Serialize)]
+pub struct JsonWorkerDetail {
+    /// Its thread.
+    pub tid: JsonKnown<u32>,
+    /// `polling`, `parked`, `searching` or `running`.
+    pub state: Option<&'static str>,
+    /// The task it polls, `null` for none.
+    pub task: JsonKnown<Option<u64>>,
+    /// Tasks in its LIFO slot.
+    pub lifo: JsonKnown<u64>,
 }
 
 impl JsonSchedtrace {
@@ -95,7 +172,7 @@ impl JsonSchedtrace {
             runtime: line.runtime.clone(),
             kind: kind(line.kind),
             shut_down: line.is_shut_down(),
-            workers: line.workers.iter().map(worker).collect(),
+            workers: workers(line),
             idle_workers: line.idle_workers(),
             searching: line.searching.clone().into(),
             threads: line.threads.clone().into(),
@@ -109,6 +186,8 @@ impl JsonSchedtrace {
                 Source::Unstable => "tokio_unstable",
                 Source::None => "none",
             },
+            tasks: line.detail.as_ref().map(|detail| detail.tasks.iter().map(busy_task).collect()),
+            tasks_left_out: line.detail.as_ref().map(|detail| detail.tasks_left_out),
         }
     }
 }
@@ -121,13 +200,28 @@ fn kind(kind: RuntimeKind) -> &'static str {
     }
 }
 
-fn worker(worker: &Worker) -> JsonWorker {
+fn busy_task(task: &BusyTask) -> JsonBusyTask {
+    JsonBusyTask { id: task.id, state: task.state, worker: task.worker, name: task.name.clone() }
+}
+
+fn workers(line: &RuntimeLine) -> Vec<JsonWorker> {
+    let detail = |index: usize| line.detail.as_ref()?.workers.get(index);
+    line.workers.iter().enumerate().map(|(index, one)| worker(one, detail(index))).collect()
+}
+
+fn worker(worker: &Worker, detail: Option<&WorkerDetail>) -> JsonWorker {
     JsonWorker {
         parked: worker.parked,
         parks: worker.parks,
         busy_ns: worker.busy_ns.clone().into(),
         local_queue: worker.queue.clone().into(),
         polls: worker.polls.clone().into(),
+        detail: detail.map(|detail| JsonWorkerDetail {
+            tid: detail.tid.clone().into(),
+            state: worker_state(worker, detail),
+            task: detail.task.clone().map(|task| (task > 0).then_some(task)).into(),
+            lifo: detail.lifo.clone().into(),
+        }),
     }
 }
 
@@ -154,6 +248,11 @@ pub fn missing(line: &RuntimeLine) -> Vec<String> {
     for worker in &line.workers {
         add("the local queues", &worker.queue);
         add("busy", &worker.busy_ns);
+    }
+    for worker in line.detail.iter().flat_map(|detail| &detail.workers) {
+        add("tid", &worker.tid.clone().map(u64::from));
+        add("task", &worker.task);
+        add("lifo", &worker.lifo);
     }
     reasons
         .into_iter()

@@ -4,6 +4,8 @@ use rgops_protocol::reply::Known;
 use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment, SchedtraceRuntime};
 use rgops_protocol::reply::tasks::RuntimeKind;
 
+use super::detail::Detail;
+
 /// One runtime at one moment.
 #[derive(Debug, Clone)]
 pub struct RuntimeLine {
@@ -33,6 +35,8 @@ pub struct RuntimeLine {
     pub alive_tasks: u64,
     /// Where the numbers come from that stable Tokio does not tell.
     pub source: Source,
+    /// What was asked for in detail.
+    pub detail: Option<Detail>,
 }
 
 /// A worker at one moment.
@@ -152,5 +156,6 @@ fn line(
             Source::None if unstable.is_some() => Source::Unstable,
             source => source,
         },
+        detail: None,
     }
 }

@@ -7,11 +7,13 @@
 //! its own numbers. Without, or where a place does not look like what it should be, the number is
 //! missing and the reason is said; a Tokio built with `--cfg tokio_unstable` tells them itself.
 
+mod detail;
 mod layout;
 mod line;
 mod path;
 mod plan;
 mod tracer;
 
+pub use detail::{BusyTask, Detail, WorkerDetail};
 pub use line::{RuntimeLine, Source, Worker};
 pub use tracer::{Next, Options, Reconnect, Stopper, Tracer};

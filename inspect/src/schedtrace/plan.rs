@@ -24,7 +24,7 @@ const MOST_THREADS: u64 = 1 << 22;
 const QUEUE_BYTES: u64 = 512;
 
 /// The bytes of ranges; `None` where one cannot be read.
-type Read = [Option<Vec<u8>>];
+pub(super) type Read = [Option<Vec<u8>>];
 
 /// Reads memory of the program.
 pub(super) trait Memory {
@@ -288,13 +288,13 @@ fn word_at(avma: u64, offset: u64) -> MemoryRange {
 }
 
 /// The number that fills a range.
-fn word(read: &Read, range: usize) -> Option<u64> {
+pub(super) fn word(read: &Read, range: usize) -> Option<u64> {
     let bytes = read.get(range)?.as_deref()?;
     unsigned(bytes, Number { offset: 0, bytes: bytes.len() as u64 })
 }
 
 /// A little-endian number: x86_64 and aarch64 have no others.
-fn unsigned(bytes: &[u8], number: Number) -> Option<u64> {
+pub(super) fn unsigned(bytes: &[u8], number: Number) -> Option<u64> {
     let start = usize::try_from(number.offset).ok()?;
     let piece = bytes.get(start..start.checked_add(usize::try_from(number.bytes).ok()?)?)?;
     let mut word = [0; 8];

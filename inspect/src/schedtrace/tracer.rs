@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex};
 
 use rgops_protocol::codec;
 use rgops_protocol::reply::schedtrace::{SchedtracePart, SchedtraceRuntime};
+use rgops_protocol::reply::tasks::TasksPart;
 use rgops_protocol::reply::{End, Known, Module, Unavailable};
-use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, Request, SchedtraceRequest};
+use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, Request, SchedtraceRequest, TasksRequest};
 
+use super::detail::{Detail, Listing, details};
 use super::line::{Hidden, RuntimeLine};
 use super::plan::{Memory, Plan};
 use crate::client::{Answer, Client, ClientError, Event, Finisher};
@@ -31,6 +33,8 @@ pub struct Options {
     pub interval_ms: u32,
     /// Lines of each runtime, 0 for all until it is stopped.
     pub count: u32,
+    /// With each worker's thread and task, and the tasks that are not idle.
+    pub detail: bool,
     /// The process on this host, whose `/proc/PID` has its executable.
     pub local_pid: Option<u32>,
     /// Further directories with debug files.
@@ -45,6 +49,8 @@ pub struct Tracer<'c> {
     agent: Agent<'c>,
     options: Options,
     types: Option<ProgramTypes<'static>>,
+    /// Whether these are the types of the modules as they were loaded.
+    knows_modules: bool,
     runtimes: Vec<SchedtraceRuntime>,
     plans: Vec<Plan>,
     answer: Option<Answer>,
@@ -124,13 +130,13 @@ impl<'c> Tracer<'c> {
                 bias: 0,
                 has_unwind_data: false,
             };
-            let symbol_directories = options.symbol_directories.clone();
-            ProgramTypes::new(&[executable], TypeFiles { local_pid: Some(pid), symbol_directories }, |_| {})
+            types(pid, &[executable], &options)
         });
         let mut tracer = Tracer {
             agent,
             options,
             types,
+            knows_modules: false,
             runtimes: Vec::new(),
             plans: Vec::new(),
             answer: None,
@@ -173,7 +179,11 @@ impl<'c> Tracer<'c> {
                         moment.time_ns = moment.time_ns.saturating_add(self.base_ns);
                         (self.last_ns, self.told) = (moment.time_ns, self.told.saturating_add(1));
                         let hidden = self.hidden(&moment.memory);
-                        return Ok(Next::Lines(RuntimeLine::of_moment(&self.runtimes, &moment, hidden)));
+                        let mut lines = RuntimeLine::of_moment(&self.runtimes, &moment, hidden);
+                        if self.options.detail {
+                            self.add_details(&mut lines);
+                        }
+                        return Ok(Next::Lines(lines));
                     }
                 },
             }
@@ -183,6 +193,36 @@ impl<'c> Tracer<'c> {
     fn part(&mut self, payload: &[u8]) -> Result<SchedtracePart, ClientError> {
         self.received = self.received.saturating_add(payload.len());
         Ok(codec::decode(payload)?)
+    }
+
+    fn add_details(&mut self, lines: &mut [RuntimeLine]) {
+        let workers: Vec<usize> = lines.iter().map(|line| line.workers.len()).collect();
+        let details = self.details(&workers).unwrap_or_else(|error| {
+            let why = Unavailable { reason: error.to_string(), fix: error.fix().to_owned() };
+            workers.iter().map(|count| Detail::nothing(*count, &why)).collect()
+        });
+        for (line, detail) in lines.iter_mut().zip(details) {
+            line.detail = Some(detail);
+        }
+    }
+
+    fn details(&mut self, workers: &[usize]) -> Result<Vec<Detail>, ClientError> {
+        // The leaves of the stacks are not shown: one frame is the least that tells of threads at all.
+        let request = Request::Tasks(TasksRequest { max_cell_bytes: 0, max_depth: 1 });
+        let collected = self.agent.connect()?.ask(&request)?.collect::<TasksPart>(&mut |_| {});
+        collected.end?;
+        let listing = Listing::new(collected.parts);
+        let Some(pid) = self.options.local_pid else {
+            return Ok(workers.iter().map(|count| Detail::nothing(*count, &elsewhere())).collect());
+        };
+        if !self.knows_modules && !listing.modules.is_empty() {
+            self.knows_modules = true;
+            self.types = Some(types(pid, &listing.modules, &self.options));
+        }
+        match &self.types {
+            Some(types) => Ok(details(types, &mut self.agent, &self.runtimes, workers, &listing)),
+            None => Ok(workers.iter().map(|count| Detail::nothing(*count, &elsewhere())).collect()),
+        }
     }
 
     /// Finds the places of these runtimes.
@@ -231,6 +271,11 @@ impl<'c> Tracer<'c> {
         };
         self.plans.iter().map(decode).collect()
     }
+}
+
+fn types(pid: u32, modules: &[Module], options: &Options) -> ProgramTypes<'static> {
+    let symbol_directories = options.symbol_directories.clone();
+    ProgramTypes::new(modules, TypeFiles { local_pid: Some(pid), symbol_directories }, |_| {})
 }
 
 /// The runtimes that are watched, without a moment.
