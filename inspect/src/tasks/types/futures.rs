@@ -4,12 +4,9 @@
 //! the symbol table does so in the v0 mangling; the legacy one leaves the parameters out.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io;
 use std::sync::Arc;
 
-use object::read::ReadCache;
-use object::{Object, ObjectSymbol, SymbolKind};
+use object::{Object, ObjectSymbol, ReadRef, SymbolKind};
 
 /// How Tokio's poll functions are named in v0 symbols, demangled.
 const POLL_SYMBOL: &str = "tokio::runtime::task::raw::poll::<";
@@ -19,9 +16,8 @@ const POLL_SYMBOL: &str = "tokio::runtime::task::raw::poll::<";
 const LONGEST_SYMBOL: usize = 16 << 10;
 
 /// Futures by the addresses of their poll functions, from a file's symbol table.
-pub(super) fn from_symbols(file: &File) -> HashMap<u64, Arc<str>> {
-    let cache = ReadCache::new(io::BufReader::new(file));
-    let Ok(elf) = object::File::parse(&cache) else { return HashMap::new() };
+pub(super) fn from_symbols<'data>(file: impl ReadRef<'data>) -> HashMap<u64, Arc<str>> {
+    let Ok(elf) = object::File::parse(file) else { return HashMap::new() };
     let mut found = HashMap::new();
     for symbol in elf.symbols() {
         if symbol.kind() != SymbolKind::Text || symbol.address() == 0 {

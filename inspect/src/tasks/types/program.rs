@@ -3,9 +3,11 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use object::read::ReadCache;
 use rgops_protocol::reply::Module;
 
 use super::cache::IndexCache;
@@ -94,6 +96,30 @@ impl<'a> ProgramTypes<'a> {
         ProgramTypes { files, cache, modules, progress: Box::new(progress) }
     }
 
+    /// The types of one module whose file is in memory, by the addresses that the file states: a
+    /// file that was sent, or made up.
+    pub fn of_file(bytes: &[u8]) -> ProgramTypes<'static> {
+        let module = Module {
+            path: String::new(),
+            build_id: Vec::new(),
+            start_avma: 0,
+            end_avma: u64::MAX,
+            bias: 0,
+            has_unwind_data: false,
+        };
+        let types = Sections::read(&mut io::Cursor::new(bytes))
+            .map(|sections| ModuleTypes::open(0, &[], &sections, SplitFiles::default(), None, &|_| {}));
+        let opened = Opened {
+            module,
+            found: Found::default(),
+            types: OnceCell::from(types),
+            futures: OnceCell::from(futures::from_symbols(bytes)),
+            asked: Asked::default(),
+        };
+        let files = TypeFiles::default();
+        ProgramTypes { files, cache: None, modules: vec![opened], progress: Box::new(|_| {}) }
+    }
+
     /// What the debug information of each module gave that was asked about, and what would give more.
     pub fn information(&self) -> Vec<DebugInformation> {
         let asked = self.modules.iter().filter(|opened| opened.types.get().is_some());
@@ -131,8 +157,11 @@ impl Opened {
 
     /// From the symbols of the module's file, which has them even if another file has its types.
     fn future_of_symbol(&self, poll_svma: u64) -> Option<Arc<str>> {
-        let read =
-            || self.found.file.as_ref().map(|file| futures::from_symbols(file.file())).unwrap_or_default();
+        let read = || {
+            let file = self.found.file.as_ref().map(SymbolFile::file);
+            file.map(|file| futures::from_symbols(&ReadCache::new(io::BufReader::new(file))))
+                .unwrap_or_default()
+        };
         self.futures.get_or_init(read).get(&poll_svma).cloned()
     }
 

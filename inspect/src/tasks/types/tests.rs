@@ -3,6 +3,7 @@
 
 mod build;
 mod cached;
+mod damaged;
 mod forms;
 mod levels;
 

@@ -1,5 +1,9 @@
 //! A crate that is named `tokio` and has a poll function where Tokio has it, so that its debug
 //! information has the shapes of a program with tasks, in thirty kilobytes and without downloads.
+//!
+//! `inspect/fixtures/types.so` is this as rustc 1.95 compiled it for x86_64 (`--emit=obj`,
+//! `-Cpanic=abort -Copt-level=3 -Cdebuginfo=2 -Ccodegen-units=1`), linked by `ld -shared`, without
+//! sections that nothing here reads. It is there to be damaged, by a test and by the fuzzer.
 #![no_std]
 
 use core::future::Future;

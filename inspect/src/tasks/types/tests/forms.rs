@@ -76,8 +76,8 @@ fn a_split_file_of_another_build_is_refused() {
     let built = build(&["-Cdebuginfo=2", "-Csplit-debuginfo=unpacked"]);
     let other = build(&["-Cdebuginfo=2", "-Csplit-debuginfo=unpacked", "-Copt-level=1"]);
     let dwo = |built: &Built| {
-        let files = std::fs::read_dir(&built.directory).unwrap().map(|entry| entry.unwrap().path());
-        files.filter(|path| path.extension().is_some_and(|extension| extension == "dwo")).next().unwrap()
+        let mut files = std::fs::read_dir(&built.directory).unwrap().map(|entry| entry.unwrap().path());
+        files.find(|path| path.extension().is_some_and(|extension| extension == "dwo")).unwrap()
     };
     std::fs::copy(dwo(&other), dwo(&built)).unwrap();
     let types = built.types();

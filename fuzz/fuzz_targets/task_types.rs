@@ -1,0 +1,71 @@
+//! Types of tasks from damaged debug information: a real file with edits, or with a section that
+//! the fuzzer made. Whatever it says, asking about it ends, and needs no more memory than it has.
+#![no_main]
+
+use std::collections::{BTreeSet, VecDeque};
+
+use libfuzzer_sys::fuzz_target;
+use rgops_inspect::tasks::types::{ProgramTypes, Shape, TypeSource};
+
+const FIXTURE: &[u8] = include_bytes!("../../inspect/fixtures/types.so");
+
+/// Types that are followed from what the addresses give.
+const MOST_TYPES: usize = 500;
+
+/// An edit: where, in two bytes, and the byte to put there.
+const EDIT_BYTES: usize = 3;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut file = FIXTURE.to_vec();
+    match bytes.split_first() {
+        Some((255, made_up)) => {
+            // Over the end of the headers: the sections, from the first one.
+            let from = 0x1000.min(file.len());
+            let length = made_up.len().min(file.len() - from);
+            file[from..from + length].copy_from_slice(&made_up[..length]);
+        }
+        Some((254, rest)) if rest.len() >= 2 => {
+            let length = usize::from(u16::from_le_bytes([rest[0], rest[1]]));
+            file.truncate(length);
+        }
+        Some((_, edits)) => {
+            for edit in edits.chunks_exact(EDIT_BYTES) {
+                let at = usize::from(u16::from_le_bytes([edit[0], edit[1]])) % file.len();
+                file[at] = edit[2];
+            }
+        }
+        None => {}
+    }
+    look_at_everything(&file);
+});
+
+fn look_at_everything(file: &[u8]) {
+    let types = ProgramTypes::of_file(file);
+    let mut next = VecDeque::new();
+    for address in (0..FIXTURE.len() as u64).step_by(8) {
+        for task in types.task_types(address) {
+            next.extend([task.future, task.scheduler]);
+        }
+        next.extend(types.vtable_types(address));
+        types.future_name(address);
+    }
+    next.extend(types.named("tokio::scheduler::Handle"));
+    types.information();
+    let mut seen = BTreeSet::new();
+    while let Some(id) = next.pop_front() {
+        if seen.len() >= MOST_TYPES || !seen.insert(id) {
+            continue;
+        }
+        let Ok(found) = types.get(id) else { continue };
+        next.extend(found.parameters.iter().map(|(_, id)| *id));
+        match &found.shape {
+            Shape::Struct { members, .. } => next.extend(members.iter().map(|member| member.type_id)),
+            Shape::Enum { variants, .. } => {
+                next.extend(variants.iter().map(|variant| variant.content.type_id));
+            }
+            Shape::Pointer { target } => next.extend(target),
+            Shape::Array { element, .. } => next.push_back(*element),
+            Shape::Scalar => {}
+        }
+    }
+}
