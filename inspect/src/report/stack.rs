@@ -17,7 +17,7 @@ use rgops_protocol::reply::{Module, StackEnd};
 pub(super) use json::JsonFrame;
 pub use json::JsonStack;
 pub use poll::{Poll, poll};
-pub use thread::{Activity, Role, Thread};
+pub use thread::{Activity, Polled, Role, Thread};
 
 use super::system_call::Architecture;
 use super::text::{counted, duration, escape, utc};
@@ -242,6 +242,7 @@ fn write_group(text: &mut String, group: &[&Thread]) {
         let _ = write!(text, ", cpu {}", duration(cpu));
     }
     text.push('\n');
+    write_polled(text, group);
     if let Capture::Failed { reason } = &first.capture {
         let _ = writeln!(text, "\tnot captured: {}", escape(reason));
         if !first.wchan.is_empty() {
@@ -264,6 +265,31 @@ fn write_group(text: &mut String, group: &[&Thread]) {
         StackEnd::DepthLimit => text.push_str("...frames nearer the root are missing: depth limit...\n"),
         StackEnd::Lost => text.push_str("...callers unknown: no unwind data here...\n"),
     }
+}
+
+/// `polls task 1041 shop::checkout::reserve`.
+fn write_polled(text: &mut String, group: &[&Thread]) {
+    let polled: Vec<&Polled> = group.iter().filter_map(|thread| thread.polls.as_ref()).collect();
+    let Some(first) = polled.first() else { return };
+    let verb = if group[0].role == Role::TokioBlocking { "runs" } else { "polls" };
+    let verb = if group.len() == 1 { verb } else { verb.trim_end_matches('s') };
+    let ids: Vec<String> = polled
+        .iter()
+        .filter_map(|polled| polled.task)
+        .take(SHOWN_THREAD_IDS)
+        .map(|id| id.to_string())
+        .collect();
+    let more = if polled.len() > SHOWN_THREAD_IDS { " …" } else { "" };
+    let _ = match ids.len() {
+        0 => write!(text, "\t{verb} a task"),
+        1 => write!(text, "\t{verb} task {}", ids[0]),
+        _ => write!(text, "\t{verb} tasks {}{more}", ids.join(" ")),
+    };
+    // The same addresses: the same functions.
+    if let Some(name) = &first.name {
+        let _ = write!(text, " {}", escape(name));
+    }
+    text.push('\n');
 }
 
 /// The names in a group: all the same, or the most frequent and how many others.

@@ -5,7 +5,7 @@ use rgops_protocol::reply::{End, StackEnd};
 use serde::Serialize;
 
 use super::super::known::{JsonKnown, JsonNote, json_notes};
-use super::{Activity, Role, StackReport, Thread};
+use super::{Activity, Polled, Role, StackReport, Thread};
 use crate::symbols::{Frame, ModuleSymbols};
 
 /// The whole report. Times are nanoseconds; addresses and offsets are numbers.
@@ -43,6 +43,8 @@ struct JsonThread<'a> {
     system_call: JsonKnown<String>,
     wchan: &'a str,
     cpu_ns: JsonKnown<u64>,
+    /// The Tokio task it polls, or whose blocking function it runs; `null` for none.
+    polls: Option<&'a Polled>,
     /// `signal`, `quiet`, `own_thread` or `failed`.
     capture: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,6 +108,7 @@ impl<'a> From<&'a Thread> for JsonThread<'a> {
             system_call: thread.system_call.clone().into(),
             wchan: &thread.wchan,
             cpu_ns: thread.cpu_ns.clone().into(),
+            polls: thread.polls.as_ref(),
             capture,
             not_captured_because: because.filter(|_| capture == "failed"),
             by_signal_because: because.filter(|because| capture == "signal" && !because.is_empty()),

@@ -57,13 +57,15 @@ fn the_first_screen_groups_threads_and_shows_running_ones_first() {
     masked.capture = Capture::Failed { reason: "the thread blocks SIGPROF".to_owned() };
     masked.stack.end = StackEnd::NotCaptured;
     masked.wchan = "io_schedule".to_owned();
+    let mut polling = thread(4714, "pool-3", 'R', 0, &[0x2345]);
+    polling.current_task = Some(1041);
     let report = report(vec![
         agent,
         thread(4711, "shop", 'S', 202, &[0x2000, 0x3001]),
         thread(4712, "pool-1", 'S', 202, &[0x2000, 0x4001]),
         thread(4713, "pool-2", 'S', 202, &[0x2000, 0x4001]),
         masked,
-        thread(4714, "pool-3", 'R', 0, &[0x2345]),
+        polling,
     ]);
     assert_eq!(
         report.render(false),
@@ -71,6 +73,7 @@ fn the_first_screen_groups_threads_and_shows_running_ones_first() {
          main (blocked: futex wait) · 4 other threads (1 running; 3 blocked: futex wait, uninterruptible, read) · agent\n\
          \n\
          thread 4714 [running]: pool-3, cpu 1.5s\n\
+         \tpolls task 1041\n\
          shop+0x1345\n\
          \n\
          2 threads [futex wait]: pool-1, pool-2 4712 4713, cpu 3s\n\
@@ -95,12 +98,16 @@ fn the_first_screen_groups_threads_and_shows_running_ones_first() {
 
 #[test]
 fn the_json_has_its_schema_and_every_thread() {
-    let report = report(vec![thread(4711, "shop", 'S', 202, &[0x2000])]);
+    let mut main = thread(4711, "shop", 'S', 202, &[0x2000]);
+    main.current_task = Some(7);
+    let report = report(vec![main, thread(4712, "other", 'S', 202, &[0x2000])]);
     let end = rgops_protocol::reply::End::default();
     let json = serde_json::to_value(JsonStack::new(&report, Ok(&end))).unwrap();
     assert_eq!(json["schema"], "rgops.stack/1");
     assert_eq!(json["threads"][0]["frames"][0]["module_offset"], 0x1000);
     assert_eq!(json["threads"][0]["role"], "main");
     assert_eq!(json["threads"][0]["system_call"], "futex");
+    assert_eq!(json["threads"][0]["polls"]["task"], 7);
+    assert!(json["threads"][1]["polls"].is_null());
     assert!(json.get("broken_off").is_none());
 }

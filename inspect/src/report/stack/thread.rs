@@ -5,6 +5,7 @@ use rgops_protocol::reply::{Known, StackEnd};
 use serde::Serialize;
 
 use super::super::system_call::{self, Architecture};
+use super::poll::poll;
 use crate::symbols::{Frame, Symbolizer};
 
 /// A thread with its named frames.
@@ -28,6 +29,8 @@ pub struct Thread {
     pub wchan: String,
     /// CPU time used since it began, in nanoseconds.
     pub cpu_ns: Known<u64>,
+    /// The Tokio task it polls, or whose blocking function it runs.
+    pub polls: Option<Polled>,
     /// How its stack was captured, or why not.
     pub capture: Capture,
     /// Addresses, leaf first; two threads with the same are at the same place.
@@ -36,6 +39,28 @@ pub struct Thread {
     pub frames: Vec<Frame>,
     /// How the walk ended.
     pub end: StackEnd,
+}
+
+/// The task a thread polls: of id and name at least one is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Polled {
+    /// Tokio's id, as the runtime's own thread-local says; `None` when that could not be read.
+    pub task: Option<u64>,
+    /// The task's outermost function in the native stack that is no library's; `None` without symbols.
+    pub name: Option<String>,
+}
+
+impl Polled {
+    fn new(current_task: Option<u64>, frames: &[Frame]) -> Option<Polled> {
+        let name = poll(frames).map(|poll| poll.name);
+        match (current_task, name) {
+            (Some(0), _) | (None, None) => None,
+            (task, name) => {
+                let name = name.flatten();
+                (task.is_some() || name.is_some()).then_some(Polled { task, name })
+            }
+        }
+    }
 }
 
 /// What a thread is for.
@@ -93,6 +118,7 @@ impl Thread {
         symbolizer: &mut Symbolizer,
     ) -> Thread {
         let frames = symbolizer.stack(&thread.stack);
+        let polls = Polled::new(thread.current_task, &frames);
         let system_call = thread.system_call.clone().map(|call| match call {
             SystemCall::Number { number, .. } => system_call::name(architecture, number),
             SystemCall::Running | SystemCall::NotInOne => String::new(),
@@ -116,6 +142,7 @@ impl Thread {
             system_call,
             wchan: thread.wchan,
             cpu_ns: thread.cpu_ns,
+            polls,
             capture: thread.capture,
             addresses: thread.stack.frames,
             frames,
