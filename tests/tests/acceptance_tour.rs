@@ -32,6 +32,8 @@ fn every_command_answers_in_under_two_minutes() {
         "$ rgops stats ",
         "$ rgops memstats ",
         "$ rgops stack ",
+        "$ rgops tasks ",
+        "$ rgops schedtrace ",
         "$ rgops pprof-cpu ",
         "$ rgops trace ",
     ] {

@@ -21,16 +21,16 @@ use tokio::runtime::{Builder, Handle, Runtime};
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  stuck --all-workers\n  stuck --all-workers --lock --workers 8\n  rgops stack stuck; rgops stats stuck"
+    after_help = "Examples:\n  stuck --all-workers\n  stuck --all-workers --lock --workers 8\n  rgops stack stuck; rgops tasks stuck; rgops stats stuck"
 )]
 struct Arguments {
     #[command(flatten)]
     hang: Hang,
     /// With --all-workers: they spin in a poll (the default)
-    #[arg(long, conflicts_with_all = ["lock", "mutex", "deadlock", "blocking_pool", "channel"])]
+    #[arg(long, conflicts_with_all = ["lock", "mutex", "deadlock", "async_deadlock", "blocking_pool", "channel"])]
     spin: bool,
     /// With --all-workers: they wait for a std Mutex that a thread never gives back
-    #[arg(long, conflicts_with_all = ["mutex", "deadlock", "blocking_pool", "channel"])]
+    #[arg(long, conflicts_with_all = ["mutex", "deadlock", "async_deadlock", "blocking_pool", "channel"])]
     lock: bool,
     /// Worker threads of the Tokio runtime [default: one a CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -51,6 +51,9 @@ struct Hang {
     /// Two threads lock two Mutexes in opposite order
     #[arg(long)]
     deadlock: bool,
+    /// Three tasks wait for each other: for two Tokio Mutexes and a JoinHandle
+    #[arg(long)]
+    async_deadlock: bool,
     /// Every thread of Tokio's blocking pool waits, and more work is queued
     #[arg(long)]
     blocking_pool: bool,
@@ -78,6 +81,7 @@ fn main() -> io::Result<()> {
         Hang { all_workers: true, .. } => all_workers(&runtime, arguments.lock)?,
         Hang { mutex: true, .. } => mutex()?,
         Hang { deadlock: true, .. } => deadlock()?,
+        Hang { async_deadlock: true, .. } => async_deadlock(&runtime)?,
         Hang { blocking_pool: true, .. } => blocking_pool(&runtime)?,
         Hang { .. } => channel(&runtime)?,
     }
@@ -245,6 +249,53 @@ fn transfer_current_to_savings(accounts: &Accounts, reporter: &Report) {
     let mut to = accounts.savings.lock().unwrap_or_else(PoisonError::into_inner);
     *from -= 1;
     *to += 1;
+}
+
+// ---- --async-deadlock
+
+/// What three tasks need, in an order nobody thought about.
+struct Books {
+    stock: tokio::sync::Mutex<i64>,
+    ledger: tokio::sync::Mutex<i64>,
+    /// Either lock is taken when both tasks are here.
+    both_have_one: tokio::sync::Barrier,
+}
+
+fn async_deadlock(runtime: &Runtime) -> io::Result<()> {
+    let books = Arc::new(Books {
+        stock: tokio::sync::Mutex::new(100),
+        ledger: tokio::sync::Mutex::new(0),
+        both_have_one: tokio::sync::Barrier::new(2),
+    });
+    let (reporter, stuck) = mpsc::channel();
+    runtime.spawn(sell(Arc::clone(&books), reporter.clone()));
+    runtime.spawn(close_day(books, reporter));
+    let ids = gather(&stuck, 3)?;
+    threads::wait_until_asleep(&ids, PATIENCE)
+}
+
+/// Has the stock, wants the ledger.
+async fn sell(books: Arc<Books>, reporter: Report) {
+    let mut stock = books.stock.lock().await;
+    books.both_have_one.wait().await;
+    report(&reporter);
+    *books.ledger.lock().await += 1;
+    *stock -= 1;
+}
+
+/// Has the ledger, wants the result of counting.
+async fn close_day(books: Arc<Books>, reporter: Report) {
+    let mut ledger = books.ledger.lock().await;
+    books.both_have_one.wait().await;
+    report(&reporter);
+    let counted = tokio::spawn(count_stock(Arc::clone(&books), reporter)).await;
+    *ledger += counted.unwrap_or_default();
+}
+
+/// Wants the stock.
+async fn count_stock(books: Arc<Books>, reporter: Report) -> i64 {
+    report(&reporter);
+    *books.stock.lock().await
 }
 
 // ---- --blocking-pool

@@ -22,6 +22,7 @@ pub(crate) async fn walk(arguments: &Arguments, files: &Path) -> io::Result<Exit
     let mut failed = Vec::new();
     failed.extend(guide.a_service_under_load(&folder, arguments.load, files).await?);
     failed.extend(guide.a_program_that_hangs(&folder).await?);
+    failed.extend(guide.tasks_that_wait_for_each_other(&folder).await?);
     failed.extend(guide.targets_that_do_not_answer(&folder).await?);
     if failed.is_empty() {
         println!("\nThat was all: every command answered.");
@@ -49,7 +50,7 @@ impl Guide {
         let pid = shop.pid().to_string();
         let (profile, trace) = (files.join("shop.pb.gz"), files.join("shop.pftrace"));
         let (profile, trace) = (profile.display().to_string(), trace.display().to_string());
-        let screens: [(&[&str], &str); 10] = [
+        let screens: [(&[&str], &str); 12] = [
             (&[], "Every Rust process of this host; * marks those with an agent."),
             (&[&pid, "2s"], "One process in detail: its parent, CPU over two seconds, memory, sockets."),
             (&["tree"], "The same processes as a tree: shop is a child of this tour."),
@@ -59,6 +60,14 @@ impl Guide {
             (
                 &["stack", &pid],
                 "Where every thread is, the workers named as such; a plain release build, no frame pointers.",
+            ),
+            (
+                &["tasks", &pid],
+                "Every Tokio task and the await it is at: connections, the load generator, housekeeping.",
+            ),
+            (
+                &["schedtrace", &pid, "--interval", "500ms", "--count", "3"],
+                "The schedulers at work, as GODEBUG=schedtrace shows Go's.",
             ),
             (
                 &["pprof-cpu", &pid, "--seconds", "5", "--output", &profile],
@@ -83,10 +92,14 @@ impl Guide {
     async fn a_program_that_hangs(&self, folder: &Path) -> io::Result<Vec<String>> {
         let stuck = Program::start(folder, "stuck", &["--all-workers"], true, true).await?;
         let pid = stuck.pid().to_string();
-        let screens: [(&[&str], &str); 2] = [
+        let screens: [(&[&str], &str); 3] = [
             (
                 &["stack", &pid],
                 "No worker is free, so nothing inside the runtime could answer; the agent names stuck::spin_forever.",
+            ),
+            (
+                &["tasks", &pid],
+                "The tasks that hold the workers up come first; the others were woken, and wait for a worker.",
             ),
             (
                 &["stats", &pid],
@@ -99,6 +112,19 @@ impl Guide {
         }
         stuck.stop().await?;
         Ok(failed)
+    }
+
+    async fn tasks_that_wait_for_each_other(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let stuck = Program::start(folder, "stuck", &["--async-deadlock"], true, true).await?;
+        let pid = stuck.pid().to_string();
+        let screen = Screen {
+            arguments: &["tasks", &pid],
+            exit: Exit::Fine,
+            see: "All threads are idle, so rgops stack has nothing to say; this names the deadlock.",
+        };
+        let failed = self.show(&screen).await?;
+        stuck.stop().await?;
+        Ok(failed.into_iter().collect())
     }
 
     async fn targets_that_do_not_answer(&self, folder: &Path) -> io::Result<Vec<String>> {

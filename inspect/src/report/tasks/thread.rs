@@ -11,6 +11,7 @@ use rgops_protocol::reply::tasks::TaskThread;
 use super::super::stack::{Activity, Thread, poll, write_frame};
 use super::super::system_call::Architecture;
 use super::super::text::{counted, escape};
+use super::names::path;
 use super::{TasksReport, View};
 use crate::symbols::{Frame, Symbolizer, file_name};
 
@@ -80,12 +81,15 @@ impl TasksReport {
     pub(super) fn block_on_threads(&self, text: &mut String, view: &View) {
         for (thread, begin) in self.block_on() {
             let _ = write!(text, "\nblock_on on thread {}", thread.tid);
-            let _ = writeln!(
-                text,
-                " {} [{}]: its future is no task",
-                escape(&thread.name),
-                escape(&thread.state)
-            );
+            let _ = write!(text, " {} [{}]", escape(&thread.name), escape(&thread.state));
+            text.push_str(": its future is no task\n");
+            if let Some(caller) = caller(&thread.frames[begin..]) {
+                let _ = write!(text, "  called by {}", escape(&caller.name()));
+                if let (Some(file), Some(line)) = (&caller.file, caller.line) {
+                    let _ = write!(text, " at {}:{line}", path(file, view.verbose));
+                }
+                text.push('\n');
+            }
             let waits = thread.activity == Activity::Idle || thread.frames[..begin].iter().any(is_park);
             if waits && !view.verbose {
                 text.push_str("  it waits to be woken; for what is not known: only tasks are in memory that can be found\n");
@@ -116,6 +120,16 @@ impl TasksReport {
 
 fn is_block_on(frame: &Frame) -> bool {
     frame.function.as_deref().is_some_and(|name| name.contains("tokio::") && name.contains("block_on"))
+}
+
+/// Who called `block_on`: the first function that is not Tokio's.
+fn caller(frames: &[Frame]) -> Option<&Frame> {
+    let is_own = |frame: &&Frame| {
+        let name = frame.function.as_deref().unwrap_or_default();
+        let library = ["tokio::", "std::", "core::", "alloc::"];
+        !name.is_empty() && !library.iter().any(|library| name.trim_start_matches('<').starts_with(library))
+    };
+    frames.iter().find(is_own)
 }
 
 /// `tokio/src/runtime/park.rs` and the drivers: the thread has nothing to poll.
