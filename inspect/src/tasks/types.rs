@@ -3,6 +3,7 @@
 //! A program's types come from the debug information of its modules: [`ProgramTypes`].
 
 mod cache;
+mod discriminants;
 mod dwarf;
 mod entry;
 mod futures;
@@ -10,6 +11,7 @@ mod index;
 mod level;
 mod lines;
 mod module;
+mod owner;
 mod program;
 mod scan;
 mod sections;
@@ -45,6 +47,14 @@ pub trait TypeSource {
     /// # Errors
     /// Why it cannot be read: the debug information is damaged, or does not describe it.
     fn get(&self, id: TypeId) -> Result<Arc<Type>, TypeError>;
+
+    /// The type whose method a type is in, where its namespace has an `{impl#N}`: `Mutex` for
+    /// `tokio::sync::mutex::{impl#10}::lock::{async_fn_env#0}<u64>`, `<F as Handler>` where a trait
+    /// is implemented for a type parameter.
+    fn owner(&self, id: TypeId) -> Option<Arc<str>> {
+        let _ = id;
+        None
+    }
 
     /// The future's name as the poll function's own name tells it, where its type is not described:
     /// `shop::checkout::reserve::{async_fn_env#0}` with `debug = 1`, `…::{closure#0}` from a symbol

@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use gimli::{AttributeValue, DebuggingInformationEntry, DwAt, DwTag, EntriesRaw, constants};
+use gimli::{DebuggingInformationEntry, DwAt, DwTag, EntriesRaw, constants};
 
+use super::discriminants;
 use super::dwarf::{EntryId, LoadedUnit, MOST_ATTRIBUTES, ModuleDwarf};
 use super::lines::FileNames;
 use super::sections::Bytes;
 use super::{Declared, Discriminant, Member, Shape, Type, TypeError, TypeId, Variant};
 
-type Entry = DebuggingInformationEntry<Bytes>;
+pub(super) type Entry = DebuggingInformationEntry<Bytes>;
 
 /// From an entry to the one it completes, or through names for types: rustc needs two steps.
 const MOST_STEPS: usize = 8;
@@ -21,9 +22,6 @@ const MOST_NESTED: usize = 1 << 18;
 
 /// A type has no more members and variants.
 const MOST_MEMBERS: usize = 1 << 16;
-
-/// A list of discriminants has no more values.
-const MOST_DISCRIMINANTS: u64 = 256;
 
 /// Reads a type; the names it is declared in are the caller's to add.
 pub(super) fn read(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Result<Type, TypeError> {
@@ -111,6 +109,12 @@ pub(super) fn name(dwarf: &ModuleDwarf, id: EntryId) -> Result<String, TypeError
         }
     }
     Err(id.damaged("its origins do not end"))
+}
+
+/// The mangled name of a function.
+pub(super) fn mangled_name(dwarf: &ModuleDwarf, id: EntryId) -> Option<String> {
+    let unit = dwarf.unit_of(id).ok()?;
+    attribute_text(&unit, &entry(&unit, id).ok()?, constants::DW_AT_linkage_name)
 }
 
 /// The crate whose compilation made an entry. rustc names its units `src/main.rs/@/shop.1a2b-cgu.0`.
@@ -244,7 +248,7 @@ impl Content {
                     self.discriminant = Some(discriminant(dwarf, unit, &entry, id)?);
                 }
                 (2, constants::DW_TAG_variant) if outer == Inside::VariantPart => {
-                    discriminants = values(&entry, id)?;
+                    discriminants = discriminants::of_variant(&entry, id)?;
                 }
                 (3, constants::DW_TAG_member)
                     if outer == Inside::VariantPart && middle == Inside::Variant =>
@@ -298,60 +302,6 @@ fn discriminant(
         return Err(id.damaged(format_args!("its discriminant has {size} bytes")));
     }
     Ok(Discriminant { offset, size })
-}
-
-/// The discriminants of a variant; one `None` for the variant that has all other values.
-fn values(entry: &Entry, id: EntryId) -> Result<Vec<Option<u128>>, TypeError> {
-    if let Some(value) = entry.attr_value(constants::DW_AT_discr_value) {
-        let value = value_128(&value).ok_or_else(|| id.damaged("a discriminant of no known form"))?;
-        return Ok(vec![Some(value)]);
-    }
-    match entry.attr_value(constants::DW_AT_discr_list) {
-        Some(AttributeValue::Block(list)) => listed(list).map_err(|why| id.damaged(why)),
-        _ => Ok(vec![None]),
-    }
-}
-
-/// Values and ranges, as DWARF 5 states them in 7.10: labels, then LEB128 numbers.
-fn listed(mut list: Bytes) -> Result<Vec<Option<u128>>, String> {
-    use gimli::Reader as _;
-    let mut values = Vec::new();
-    let shown = |error: gimli::Error| error.to_string();
-    while !list.is_empty() {
-        let label = gimli::DwDsc(list.read_u8().map_err(shown)?);
-        let low = list.read_uleb128().map_err(shown)?;
-        let high = match label {
-            constants::DW_DSC_label => low,
-            constants::DW_DSC_range => list.read_uleb128().map_err(shown)?,
-            _ => return Err("a list of discriminants of no known form".to_owned()),
-        };
-        let count = high.saturating_sub(low);
-        if count >= MOST_DISCRIMINANTS || values.len() as u64 + count >= MOST_DISCRIMINANTS {
-            return Err("a list of too many discriminants".to_owned());
-        }
-        values.extend((low..=high).map(|value| Some(u128::from(value))));
-    }
-    Ok(values)
-}
-
-fn value_128(value: &AttributeValue<Bytes>) -> Option<u128> {
-    use gimli::Reader as _;
-    Some(match value {
-        AttributeValue::Data1(value) => u128::from(*value),
-        AttributeValue::Data2(value) => u128::from(*value),
-        AttributeValue::Data4(value) => u128::from(*value),
-        AttributeValue::Data8(value) | AttributeValue::Udata(value) => u128::from(*value),
-        AttributeValue::Data16(value) => *value,
-        // Sign-extended here, cut to the discriminant's size later.
-        AttributeValue::Sdata(value) => i128::from(*value) as u128,
-        AttributeValue::Block(bytes) => {
-            let bytes = bytes.to_slice().ok()?;
-            let mut wide = [0; 16];
-            wide.get_mut(..bytes.len())?.copy_from_slice(&bytes);
-            u128::from_le_bytes(wide)
-        }
-        _ => return None,
-    })
 }
 
 fn member(files: &FileNames, unit: &LoadedUnit, entry: &Entry) -> Option<Member> {

@@ -12,7 +12,7 @@ use super::index::{Index, PathHash, ScanProgress, entries_of};
 use super::lines::FileNames;
 use super::sections::Sections;
 use super::split::SplitFiles;
-use super::{Shape, TaskTypes, Type, TypeError, TypeId, entry, futures};
+use super::{Shape, TaskTypes, Type, TypeError, TypeId, entry, futures, owner};
 
 /// Types that were read are kept; more than this no program has, but a damaged file may seem to.
 const MOST_TYPES: usize = 1 << 20;
@@ -36,6 +36,8 @@ pub(super) struct ModuleTypes {
     types: RefCell<HashMap<EntryId, Result<Arc<Type>, TypeError>>>,
     /// Paths of the index's scopes.
     paths: RefCell<HashMap<u32, Arc<str>>>,
+    /// Types by the paths of their impl blocks.
+    owners: RefCell<HashMap<Box<str>, Option<Arc<str>>>>,
     empty_path: OnceCell<Arc<str>>,
 }
 
@@ -71,6 +73,7 @@ impl ModuleTypes {
             files: FileNames::default(),
             types: RefCell::default(),
             paths: RefCell::default(),
+            owners: RefCell::default(),
             empty_path: OnceCell::new(),
         }
     }
@@ -143,6 +146,22 @@ impl ModuleTypes {
         });
         self.types.borrow_mut().insert(id, read.clone());
         read
+    }
+
+    /// The type whose method a type is in.
+    pub(super) fn owner(&self, id: TypeId) -> Option<Arc<str>> {
+        let found = self.get(id).ok()?;
+        let start = found.namespace.rfind("{impl#")?;
+        let end = start + found.namespace[start..].find('}')? + 1;
+        let (declared_in, block) = (found.namespace[..start].trim_end_matches("::"), &found.namespace[..end]);
+        if let Some(known) = self.owners.borrow().get(block) {
+            return known.clone();
+        }
+        let functions = entries_of(&self.index.owners, PathHash::new().add(block.as_bytes()).value());
+        let mut mangled = functions.filter_map(|id| entry::mangled_name(&self.dwarf, id));
+        let owner = mangled.find_map(|name| owner::of_function(&name, declared_in)).map(Arc::from);
+        self.owners.borrow_mut().insert(block.into(), owner.clone());
+        owner
     }
 
     fn global(&self, id: TypeId) -> TypeId {

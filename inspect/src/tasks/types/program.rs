@@ -192,6 +192,10 @@ impl TypeSource for ProgramTypes<'_> {
         self.types(number).map(|types| types.vtable_types(svma)).unwrap_or_default()
     }
 
+    fn owner(&self, id: TypeId) -> Option<Arc<str>> {
+        self.types(module_number(id))?.owner(id)
+    }
+
     fn future_name(&self, poll_avma: u64) -> Option<Arc<str>> {
         let (number, svma) = self.at(poll_avma)?;
         let of_function = self.types(number).and_then(|types| types.future_name(svma));

@@ -108,6 +108,10 @@ struct Open {
     /// How many components of [`POLL_NAMESPACE`] it and those around it are; `None` if they differ.
     poll_components: Option<usize>,
     path: PathHash,
+    /// The innermost `{impl#N}` around: its path and its place in the list of open ones.
+    owner: Option<(PathHash, usize)>,
+    /// Whether a function was seen in this `{impl#N}`.
+    has_owner: bool,
 }
 
 /// Attributes of an entry that matter to the index.
@@ -119,6 +123,7 @@ struct Found<'a> {
     location: Option<AttributeValue<Slice<'a>>>,
     type_of: Option<AttributeValue<Slice<'a>>>,
     is_declaration: bool,
+    has_linkage_name: bool,
 }
 
 impl<'a> Scan<'a, '_> {
@@ -186,6 +191,7 @@ impl<'a> Scan<'a, '_> {
                 }
                 constants::DW_AT_location => found.location = Some(attribute.value()),
                 constants::DW_AT_type => found.type_of = Some(attribute.value()),
+                constants::DW_AT_linkage_name => found.has_linkage_name = true,
                 constants::DW_AT_declaration => found.is_declaration = true,
                 _ => {}
             }
@@ -206,19 +212,27 @@ impl<'a> Scan<'a, '_> {
         if self.open.len() >= DEEPEST {
             return;
         }
-        let (parent, components, path) = match self.open.last() {
-            Some(open) => (Some(open.scope), open.poll_components, open.path),
-            None => (None, Some(0), PathHash::new()),
+        let (parent, components, path, owner) = match self.open.last() {
+            Some(open) => (Some(open.scope), open.poll_components, open.path, open.owner),
+            None => (None, Some(0), PathHash::new(), None),
         };
+        let path = path.join(name);
         let poll_components = components
             .filter(|at| POLL_NAMESPACE.get(*at).is_some_and(|expected| *expected == name))
             .map(|at| at + 1);
         let scope = self.index.scopes.len() as u32;
         self.index.scopes.push(Scope { start: id, end: id.0, parent });
-        self.open.push(Open { depth, scope, poll_components, path: path.join(name) });
+        let owner = if name.starts_with(b"{impl#") { Some((path, self.open.len())) } else { owner };
+        self.open.push(Open { depth, scope, poll_components, path, owner, has_owner: false });
     }
 
     fn function(&mut self, id: EntryId, found: &Found<'a>) {
+        if let Some((path, at)) =
+            self.open.last().and_then(|open| open.owner).filter(|_| found.has_linkage_name)
+            && !std::mem::replace(&mut self.open[at].has_owner, true)
+        {
+            self.index.owners.push((path.value(), id));
+        }
         // The linker gives functions that it left out the address 0, or one at the very end.
         let is_tombstone = |address: &u64| self.unit.header.is_tombstone_address(*address) || *address == 0;
         let low_pc = found.low_pc.filter(|address| !is_tombstone(address));

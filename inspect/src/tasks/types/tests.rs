@@ -39,10 +39,14 @@ fn states(coroutine: &Type, types: &dyn TypeSource) -> Vec<String> {
 
 /// What a coroutine awaits in a state.
 fn awaitee(coroutine: &Type, state: &str, types: &dyn TypeSource) -> Arc<Type> {
+    types.get(awaitee_id(coroutine, state, types)).unwrap()
+}
+
+fn awaitee_id(coroutine: &Type, state: &str, types: &dyn TypeSource) -> TypeId {
     let Shape::Enum { variants, .. } = &coroutine.shape else { panic!("{coroutine:?}") };
     let mut contents = variants.iter().map(|variant| types.get(variant.content.type_id).unwrap());
     let content = contents.find(|content| &*content.name == state).unwrap();
-    types.get(member(&content, "__awaitee").type_id).unwrap()
+    member(&content, "__awaitee").type_id
 }
 
 fn member<'a>(of: &'a Type, name: &str) -> &'a Member {

@@ -14,6 +14,8 @@ fn expect_everything(built: &Built, types: &ProgramTypes<'_>, polls: &[u64]) {
     assert_eq!(&*reserve.name, "{async_fn_env#0}<u128>");
     assert!(reserve.namespace.starts_with("tokio::shop::{impl#"), "{reserve:?}");
     assert_eq!(states(&reserve, types)[3], format!("3 Suspend0 @{}", await_line("reserve")));
+    let awaited = awaitee_id(&checkout, "Suspend1", types);
+    assert_eq!(types.owner(awaited).as_deref(), Some("Stock"), "{}", built.path.display());
     let leaf = awaitee(&reserve, "Suspend0", types);
     assert_eq!((&*leaf.namespace, &*leaf.name, leaf.size), ("tokio", "Countdown", 4));
 
