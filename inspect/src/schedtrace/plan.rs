@@ -130,6 +130,7 @@ impl Plan {
 
     /// What the bytes of [`Plan::ranges`] say.
     pub(super) fn decode(&self, bytes: &Read) -> Hidden {
+        let bytes = &whole(&self.ranges, bytes.to_vec());
         let any = self.queues.is_ok() || self.pool.is_ok();
         let pool = |value: fn(&Pool, &Read) -> Option<u64>| match &self.pool {
             Ok(pool) => value(pool, bytes).map_or_else(implausible, Known::Value),
@@ -287,6 +288,15 @@ fn word_at(avma: u64, offset: u64) -> MemoryRange {
     range(avma, Number { offset, bytes: 8 })
 }
 
+/// The bytes of each range; what is not exactly as long as its range is not taken.
+pub(super) fn whole(ranges: &[MemoryRange], mut bytes: Vec<Option<Vec<u8>>>) -> Vec<Option<Vec<u8>>> {
+    bytes.resize(ranges.len(), None);
+    for (bytes, range) in bytes.iter_mut().zip(ranges) {
+        *bytes = bytes.take().filter(|bytes| bytes.len() as u64 == u64::from(range.length));
+    }
+    bytes
+}
+
 /// The number that fills a range.
 pub(super) fn word(read: &Read, range: usize) -> Option<u64> {
     let bytes = read.get(range)?.as_deref()?;
@@ -324,3 +334,6 @@ fn not_described() -> Unavailable {
 fn implausible<T>() -> Known<T> {
     Known::unavailable("what is there in memory does not look like it", "")
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, Request, Schedtrace
 
 use super::detail::{Detail, Listing, details};
 use super::line::{Hidden, RuntimeLine};
-use super::plan::{Memory, Plan};
+use super::plan::{Memory, Plan, whole};
 use crate::client::{Answer, Client, ClientError, Event, Finisher};
 use crate::tasks::types::{ProgramTypes, TypeFiles};
 
@@ -315,7 +315,7 @@ impl Agent<'_> {
 impl Memory for Agent<'_> {
     fn read(&mut self, ranges: &[MemoryRange]) -> Result<Vec<Option<Vec<u8>>>, Unavailable> {
         match self.moment(ranges) {
-            Ok(Known::Value(bytes)) => Ok(bytes),
+            Ok(Known::Value(bytes)) => Ok(whole(ranges, bytes)),
             Ok(Known::Unavailable(why)) => Err(why),
             Err(error) => Err(Unavailable { reason: error.to_string(), fix: error.fix().to_owned() }),
         }
