@@ -1,14 +1,26 @@
 //! Asks an agent for its tasks, and for the memory that decoding needs: what `rgops tasks` calls.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
-use rgops_protocol::reply::tasks::{TaskCell, TasksPart};
-use rgops_protocol::request::{Request, TasksRequest};
+use rgops_protocol::reply::read::ReadPart;
+use rgops_protocol::reply::tasks::{TaskCell, TaskVtable, TasksPart};
+use rgops_protocol::request::{MAX_READ_BYTES, MemoryRange, ReadRequest, Request, TasksRequest};
 
-use super::model::{AsyncStack, Counts, Runtime, State, Task, Tasks};
+use super::decode::Decoder;
+use super::model::{Counts, Runtime, Tasks};
+use super::types::{ProgramTypes, TypeFiles};
 use crate::client::{Client, ClientError};
+
+/// Bytes of a cell that are asked for. Tokio boxes futures of more than 16 KiB.
+const MOST_CELL_BYTES: u32 = 64 * 1024;
+
+/// Ranges of one request: at most 15 bytes each, a request may have 64 KiB.
+const RANGES_PER_REQUEST: usize = 4000;
 
 /// Where debug files are, and how much is asked for.
 #[derive(Debug, Clone, Default)]
@@ -60,13 +72,13 @@ pub struct Fetched {
 /// When nothing was answered at all.
 pub fn fetch(
     client: Client,
-    _reconnect: &mut dyn FnMut() -> Result<Client, ClientError>,
+    reconnect: &mut dyn FnMut() -> Result<Client, ClientError>,
     options: &Options,
     on_step: &mut dyn FnMut(Step),
 ) -> Result<Fetched, ClientError> {
     let hello = client.hello().clone();
     on_step(Step::Listing { tasks: 0 });
-    let request = TasksRequest { max_cell_bytes: 0, max_depth: options.max_depth };
+    let request = TasksRequest { max_cell_bytes: MOST_CELL_BYTES, max_depth: options.max_depth };
     let mut answer = client.ask(&Request::Tasks(request))?;
     let collected =
         answer.collect::<TasksPart>(&mut |progress| on_step(Step::Listing { tasks: progress.gathered }));
@@ -75,6 +87,50 @@ pub fn fetch(
     {
         return Err(error);
     }
+    let began = Instant::now();
+    let (mut tasks, vtables, cells) = sorted(collected.parts);
+    let files =
+        TypeFiles { local_pid: options.local_pid, symbol_directories: options.symbol_directories.clone() };
+    let on_step = RefCell::new(on_step);
+    let types = ProgramTypes::new(&tasks.modules, files, |_| on_step.borrow_mut()(Step::DebugInformation));
+    let mut decoder = Decoder::new(&types, vtables, cells);
+    let mut memory = Memory { reconnect, cookie: hello.cookie };
+    let mut broken_off = None;
+    loop {
+        let (done, total) = decoder.progress();
+        on_step.borrow_mut()(Step::Decoding { done, total });
+        let needed = decoder.needs();
+        if needed.is_empty() {
+            break;
+        }
+        match memory.read(&needed) {
+            Ok(bytes) => decoder.provide(bytes),
+            Err(error) => {
+                broken_off = Some(error);
+                break;
+            }
+        }
+    }
+    (tasks.tasks, tasks.counts) = decoder.finish();
+    tasks.debug_information = types.information();
+    tasks.decode_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let tids: HashMap<u64, u32> = tasks
+        .threads
+        .iter()
+        .filter_map(|thread| Some((thread.stack.current_task?, thread.stack.tid)))
+        .collect();
+    for task in &mut tasks.tasks {
+        task.tid = tids.get(&task.id).copied();
+    }
+    let end = match broken_off {
+        Some(error) => Err(error),
+        None => collected.end,
+    };
+    Ok(Fetched { hello, tasks, end })
+}
+
+/// The parts of an answer by what they are.
+fn sorted(parts: Vec<TasksPart>) -> (Tasks, Vec<TaskVtable>, Vec<TaskCell>) {
     let mut tasks = Tasks {
         runtimes: Vec::new(),
         tasks: Vec::new(),
@@ -87,7 +143,8 @@ pub fn fetch(
         list_ns: 0,
         decode_ns: 0,
     };
-    for part in collected.parts {
+    let (mut vtables, mut cells) = (Vec::new(), Vec::new());
+    for part in parts {
         match part {
             TasksPart::Modules(more) => tasks.modules.extend(more),
             TasksPart::Runtime(runtime) => tasks.runtimes.push(Runtime {
@@ -97,8 +154,8 @@ pub fn fetch(
                 alive_tasks: runtime.alive_tasks,
                 list: runtime.list,
             }),
-            TasksPart::Vtables(_) => {}
-            TasksPart::Tasks(cells) => tasks.tasks.extend(cells.iter().map(undecoded)),
+            TasksPart::Vtables(more) => vtables.extend(more),
+            TasksPart::Tasks(more) => cells.extend(more),
             TasksPart::Threads(more) => tasks.threads.extend(more),
             TasksPart::Summary(summary) => {
                 tasks.unix_ns = summary.unix_ns;
@@ -107,42 +164,38 @@ pub fn fetch(
             }
         }
     }
-    for task in &mut tasks.tasks {
-        let thread = tasks.threads.iter().find(|thread| thread.stack.current_task == Some(task.id));
-        task.tid = thread.map(|thread| thread.stack.tid);
-        tasks.counts.listed += 1;
-        match task.state {
-            State::Running => tasks.counts.running += 1,
-            State::Complete => tasks.counts.complete += 1,
-            State::Idle | State::Scheduled => tasks.counts.unknown += 1,
-        }
-    }
-    Ok(Fetched { hello, tasks, end: collected.end })
+    (tasks, vtables, cells)
 }
 
-/// A task of which only the list is known.
-fn undecoded(cell: &TaskCell) -> Task {
-    // Bits of Tokio's state word (tokio/src/runtime/task/state.rs): the low six are flags.
-    const RUNNING: u64 = 1;
-    const COMPLETE: u64 = 2;
-    const NOTIFIED: u64 = 4;
-    const CANCELLED: u64 = 32;
-    let (state, stack) = match cell.state {
-        word if word & COMPLETE != 0 => (State::Complete, AsyncStack::Complete),
-        word if word & RUNNING != 0 => (State::Running, AsyncStack::Running),
-        word if word & NOTIFIED != 0 => (State::Scheduled, AsyncStack::Unknown("not decoded".into())),
-        _ => (State::Idle, AsyncStack::Unknown("not decoded".into())),
-    };
-    Task {
-        runtime: cell.runtime as usize,
-        id: cell.id,
-        header_avma: cell.header_avma,
-        state,
-        is_cancelled: cell.state & CANCELLED != 0,
-        references: cell.state >> 6,
-        tid: None,
-        future: None,
-        stack,
-        holds: Vec::new(),
+/// Reads the program's memory: a connection for every so many ranges.
+struct Memory<'r> {
+    reconnect: &'r mut dyn FnMut() -> Result<Client, ClientError>,
+    cookie: [u8; 16],
+}
+
+impl Memory<'_> {
+    /// The bytes of the ranges; `None` where one cannot be read.
+    fn read(&mut self, ranges: &[MemoryRange]) -> Result<Vec<Option<Vec<u8>>>, ClientError> {
+        let (mut bytes, mut rest) = (Vec::with_capacity(ranges.len()), ranges);
+        while !rest.is_empty() {
+            let mut total = 0;
+            let fitting = rest.iter().take(RANGES_PER_REQUEST).take_while(|range| {
+                total += u64::from(range.length);
+                total <= MAX_READ_BYTES
+            });
+            let (now, later) = rest.split_at(fitting.count().max(1));
+            let client = (self.reconnect)()?;
+            if client.hello().cookie != self.cookie {
+                return Err(ClientError::Protocol("another process answers there now".to_owned()));
+            }
+            let mut answer = client.ask(&Request::Read(ReadRequest { ranges: now.to_vec() }))?;
+            let collected = answer.collect::<ReadPart>(&mut |_| {});
+            collected.end?;
+            let first = bytes.len();
+            bytes.extend(collected.parts.into_iter().flat_map(|part| part.ranges).take(now.len()));
+            bytes.resize(first + now.len(), None);
+            rest = later;
+        }
+        Ok(bytes)
     }
 }

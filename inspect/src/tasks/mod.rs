@@ -9,6 +9,7 @@
 //! same over a socket, a core file or a fuzzer's bytes. What was used is read again at the end: a
 //! task whose bytes differ then was polled in between, and is counted as moved, not shown.
 
+pub mod decode;
 pub mod fetch;
 pub mod graph;
 pub mod model;

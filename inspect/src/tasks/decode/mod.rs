@@ -1,0 +1,354 @@
+//! From a task's bytes to its async stack.
+//!
+//! [`Decoder::needs`] names the memory that is missing, [`Decoder::provide`] takes it, until nothing is
+//! missing; then everything that was used from outside of the task's own cell is asked for once more,
+//! with the cell: a task of which a byte differs was polled in between and is not shown. (The cell by
+//! itself was read twice by the agent.) [`Decoder::finish`] gives what is known at any time.
+//!
+//! Bytes and debug information may be wrong in any way. The walk is bounded in depth, nodes and memory;
+//! whatever does not fit cuts the stack there, which is counted.
+
+mod content;
+mod memory;
+mod names;
+mod waits;
+mod walk;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use rgops_protocol::reply::tasks::{CellBytes, TaskCell, TaskVtable};
+use rgops_protocol::request::MemoryRange;
+
+use self::content::Content;
+use self::memory::Snapshot;
+use self::walk::Walk;
+use super::model::{AsyncStack, Counts, Node, Resource, State, Task};
+use super::types::{Shape, TypeId, TypeSource};
+
+/// Bits of Tokio's state word (`tokio/src/runtime/task/state.rs`); above them is the reference count.
+const RUNNING: u64 = 1;
+const COMPLETE: u64 = 2;
+const NOTIFIED: u64 = 4;
+const CANCELLED: u64 = 32;
+const REFERENCE_SHIFT: u32 = 6;
+
+/// State word and queue link, which change without a poll.
+const CHANGING_BYTES: usize = 16;
+
+/// Times a task may ask for more memory: one for each box in a box.
+const MOST_ROUNDS: usize = 48;
+/// Bytes of all tasks together.
+const MOST_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Decodes the tasks of one answer.
+pub struct Decoder<'s> {
+    source: &'s dyn TypeSource,
+    content: Content,
+    vtables: Vec<TaskVtable>,
+    vtable_places: HashMap<u64, usize>,
+    headers: HashSet<u64>,
+    /// Where in a cell the future of each poll function is; `None` where that is not known.
+    futures: HashMap<u32, Option<FutureType>>,
+    tasks: Vec<Decoding>,
+    rounds: usize,
+    asked_bytes: u64,
+    asked: Vec<(usize, MemoryRange)>,
+    is_checking: bool,
+}
+
+/// What the cells of one vtable hold.
+#[derive(Debug, Clone, Copy)]
+struct FutureType {
+    id: TypeId,
+    size: u64,
+    /// From the header to the future's id, behind which it lies.
+    id_offset: u64,
+    trailer_offset: u64,
+}
+
+/// A task on its way.
+struct Decoding {
+    task: Task,
+    vtable: u32,
+    snapshot: Snapshot,
+    step: Step,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// To be walked, again with more memory.
+    Walk,
+    /// Walked; what it used is to be compared.
+    Check,
+    Done,
+}
+
+impl<'s> Decoder<'s> {
+    /// Begins with the list.
+    pub fn new(source: &'s dyn TypeSource, vtables: Vec<TaskVtable>, cells: Vec<TaskCell>) -> Decoder<'s> {
+        let headers = cells.iter().map(|cell| cell.header_avma).collect();
+        let places = vtables.iter().enumerate().map(|(place, vtable)| (vtable.avma, place)).collect();
+        let mut decoder = Decoder {
+            source,
+            content: Content::default(),
+            vtables,
+            vtable_places: places,
+            headers,
+            futures: HashMap::new(),
+            tasks: Vec::with_capacity(cells.len()),
+            rounds: 0,
+            asked_bytes: 0,
+            asked: Vec::new(),
+            is_checking: false,
+        };
+        for cell in cells {
+            let decoding = decoder.begin(cell);
+            decoder.tasks.push(decoding);
+        }
+        decoder
+    }
+
+    fn begin(&mut self, cell: TaskCell) -> Decoding {
+        let future = self.future_type(cell.vtable);
+        let poll = self.vtables.get(cell.vtable as usize).map_or(0, |vtable| vtable.poll_avma);
+        let name = match future.and_then(|future| self.content.get(self.source, future.id)) {
+            Some(found) => Some(names::of_type(&found)),
+            None => self.source.future_name(poll).map(|name| names::of_path(&name)),
+        };
+        let mut task = undecoded(&cell, name);
+        let unknown = |why: &str| AsyncStack::Unknown(Arc::from(why));
+        let mut snapshot = Snapshot::default();
+        let mut step = Step::Done;
+        if matches!(task.state, State::Idle | State::Scheduled) {
+            match cell.bytes {
+                CellBytes::Read(bytes) if future.is_some() => {
+                    snapshot = Snapshot::new(cell.header_avma, bytes);
+                    step = Step::Walk;
+                }
+                CellBytes::Read(_) => {
+                    task.stack = unknown("the debug information does not describe its future");
+                }
+                CellBytes::NotRead => task.stack = unknown("its memory was not read"),
+                CellBytes::Moved => task.stack = AsyncStack::Moved,
+                CellBytes::Unreadable => task.stack = unknown("its memory cannot be read"),
+            }
+        }
+        Decoding { task, vtable: cell.vtable, snapshot, step }
+    }
+
+    /// The future's type, by the poll function of a vtable.
+    fn future_type(&mut self, vtable: u32) -> Option<FutureType> {
+        if let Some(known) = self.futures.get(&vtable) {
+            return *known;
+        }
+        let found = self.vtables.get(vtable as usize).and_then(|vtable| {
+            // More than one where the linker merged poll functions of identical code: then the futures have
+            // the same layout, but not the same names. Nobody knows which it is.
+            let types = self.source.task_types(vtable.poll_avma);
+            let [types] = types[..] else { return None };
+            let size = self.content.get(self.source, types.future)?.size;
+            let (id_offset, trailer_offset) = (u64::from(vtable.id_offset), u64::from(vtable.trailer_offset));
+            Some(FutureType { id: types.future, size, id_offset, trailer_offset })
+        });
+        self.futures.insert(vtable, found);
+        found
+    }
+
+    /// What must be read next; empty when all is done. [`Decoder::provide`] takes the answer.
+    pub fn needs(&mut self) -> Vec<MemoryRange> {
+        self.asked.clear();
+        if !self.is_checking {
+            self.walk_all();
+            for (number, decoding) in self.tasks.iter_mut().enumerate() {
+                let missing = decoding.snapshot.take_missing();
+                self.asked.extend(missing.into_iter().map(|range| (number, range)));
+            }
+            self.rounds += 1;
+            self.is_checking = self.asked.is_empty();
+        }
+        if self.is_checking {
+            for (number, decoding) in self.tasks.iter().enumerate() {
+                if decoding.step == Step::Check {
+                    let used = decoding.snapshot.used(CHANGING_BYTES);
+                    self.asked.extend(used.into_iter().map(|(range, _)| (number, range)));
+                }
+            }
+        }
+        self.asked_bytes += self.asked.iter().map(|(_, range)| u64::from(range.length)).sum::<u64>();
+        self.asked.iter().map(|(_, range)| *range).collect()
+    }
+
+    /// Takes the bytes of the ranges that [`Decoder::needs`] named, in their order; `None`, and whatever is
+    /// missing at the end, for those that cannot be read.
+    pub fn provide(&mut self, bytes: impl IntoIterator<Item = Option<Vec<u8>>>) {
+        let mut bytes = bytes.into_iter();
+        let asked = std::mem::take(&mut self.asked);
+        if !self.is_checking {
+            for (number, range) in asked {
+                self.tasks[number].snapshot.answer(range, bytes.next().flatten());
+            }
+            return;
+        }
+        let mut moved = HashSet::new();
+        for (number, range) in asked {
+            let now = bytes.next().flatten();
+            let snapshot = &self.tasks[number].snapshot;
+            let is_same = now.is_some_and(|now| snapshot.read(range.avma, now.len() as u64) == Ok(&now[..]));
+            if !is_same {
+                moved.insert(number);
+            }
+        }
+        for (number, decoding) in self.tasks.iter_mut().enumerate() {
+            if decoding.step == Step::Check {
+                decoding.step = Step::Done;
+                if moved.contains(&number) {
+                    decoding.task.stack = AsyncStack::Moved;
+                    decoding.task.holds.clear();
+                }
+            }
+        }
+    }
+
+    /// Tasks that are done, of all.
+    pub fn progress(&self) -> (u64, u64) {
+        let done = self.tasks.iter().filter(|decoding| decoding.step != Step::Walk).count();
+        (done as u64, self.tasks.len() as u64)
+    }
+
+    /// The tasks, and what became of them. What was never provided cuts a stack; what was never compared is
+    /// taken to have moved.
+    pub fn finish(mut self) -> (Vec<Task>, Counts) {
+        for decoding in &mut self.tasks {
+            match decoding.step {
+                Step::Walk => decoding.task.stack = AsyncStack::Unknown("decoding it was given up".into()),
+                Step::Check => decoding.task.stack = AsyncStack::Moved,
+                Step::Done => continue,
+            }
+            decoding.task.holds.clear();
+        }
+        let tasks: Vec<Task> = self.tasks.into_iter().map(|decoding| decoding.task).collect();
+        let mut counts = Counts { listed: tasks.len() as u64, ..Counts::default() };
+        for task in &tasks {
+            match task.stack {
+                AsyncStack::Decoded(_) => counts.decoded += 1,
+                AsyncStack::Cut(..) => counts.cut += 1,
+                AsyncStack::Running => counts.running += 1,
+                AsyncStack::Complete => counts.complete += 1,
+                AsyncStack::Moved => counts.moved += 1,
+                AsyncStack::Unknown(_) => counts.unknown += 1,
+            }
+        }
+        (tasks, counts)
+    }
+
+    fn walk_all(&mut self) {
+        let is_last = self.rounds >= MOST_ROUNDS || self.asked_bytes > MOST_BYTES;
+        for number in 0..self.tasks.len() {
+            if self.tasks[number].step != Step::Walk {
+                continue;
+            }
+            let Some(future) = self.futures.get(&self.tasks[number].vtable).copied().flatten() else {
+                continue;
+            };
+            let walked = self.walk(number, future);
+            let decoding = &mut self.tasks[number];
+            if walked.is_waiting && !is_last {
+                continue;
+            }
+            let cut = if walked.is_waiting { Some("it needs more memory than is read") } else { walked.cut };
+            decoding.snapshot.take_missing();
+            decoding.task.holds = walked.holds;
+            decoding.task.stack = match (walked.node, cut) {
+                (Some(node), None) => AsyncStack::Decoded(node),
+                (Some(node), Some(why)) => AsyncStack::Cut(node, why.into()),
+                (None, why) => {
+                    AsyncStack::Unknown(why.unwrap_or("its state is none the debug information knows").into())
+                }
+            };
+            decoding.step = if decoding.snapshot.is_single() { Step::Done } else { Step::Check };
+        }
+    }
+
+    fn walk(&mut self, number: usize, future: FutureType) -> Walked {
+        let Decoder { source, content, vtables, vtable_places, headers, tasks, .. } = self;
+        let decoding = &tasks[number];
+        let vtable = |avma: u64| vtable_places.get(&avma).map(|place| vtables[*place].clone());
+        let is_listed = |avma: u64| headers.contains(&avma);
+        let Some(avma) = place_of(&decoding.snapshot, decoding.task.header_avma, future, *source, content)
+        else {
+            return Walked {
+                cut: Some("its cell is laid out in a way that is not known"),
+                ..Walked::default()
+            };
+        };
+        let mut walk = Walk::new(*source, content, &decoding.snapshot, &vtable, &is_listed);
+        let node = walk.future(future.id, avma);
+        Walked { node, cut: walk.cut, is_waiting: walk.is_waiting, holds: walk.holds }
+    }
+}
+
+/// What a walk gave.
+#[derive(Default)]
+struct Walked {
+    node: Option<Arc<Node>>,
+    cut: Option<&'static str>,
+    is_waiting: bool,
+    holds: Vec<Resource>,
+}
+
+/// Where in a cell the future is.
+///
+/// Behind the id lies the `Stage` (`tokio/src/runtime/task/core.rs`), `repr(C)`: a tag of four bytes, 0
+/// while the future is there, then the future at its alignment, which debug information does not tell:
+/// 8 where that fits, else the least that does.
+fn place_of(
+    snapshot: &Snapshot,
+    header: u64,
+    future: FutureType,
+    source: &dyn TypeSource,
+    content: &mut Content,
+) -> Option<u64> {
+    let behind_id = future.id_offset + 8;
+    let fits = |alignment: &u64| {
+        let stage = behind_id.next_multiple_of(*alignment);
+        let is_there = snapshot.number(header.wrapping_add(stage), 4) == Ok(0);
+        let ends = stage + alignment + future.size;
+        is_there && future.size.is_multiple_of(*alignment) && ends <= future.trailer_offset
+    };
+    let candidates: Vec<u64> = [8, 16, 32, 64, 128].into_iter().filter(fits).collect();
+    let place = |alignment: u64| header.wrapping_add(behind_id.next_multiple_of(alignment) + alignment);
+    // A coroutine's discriminant tells two places apart that both fit.
+    let is_valid = |alignment: &u64, content: &mut Content| {
+        let Some(found) = content.get(source, future.id) else { return true };
+        let Shape::Enum { .. } = found.shape else { return true };
+        let value = waits::Value { found: &found, avma: place(*alignment) };
+        matches!(waits::active(snapshot, value), Ok(Some(_)))
+    };
+    let chosen = candidates.iter().find(|alignment| is_valid(alignment, content)).or(candidates.first());
+    // A future smaller than its alignment of 8 lies there all the same.
+    let small = || (snapshot.number(header.wrapping_add(behind_id), 4) == Ok(0)).then_some(8);
+    chosen.copied().or_else(small).map(place)
+}
+
+/// A task of which only the list is known.
+fn undecoded(cell: &TaskCell, future: Option<super::model::TypeName>) -> Task {
+    let (state, stack) = match cell.state {
+        word if word & COMPLETE != 0 => (State::Complete, AsyncStack::Complete),
+        word if word & RUNNING != 0 => (State::Running, AsyncStack::Running),
+        word if word & NOTIFIED != 0 => (State::Scheduled, AsyncStack::Unknown("not decoded".into())),
+        _ => (State::Idle, AsyncStack::Unknown("not decoded".into())),
+    };
+    Task {
+        runtime: cell.runtime as usize,
+        id: cell.id,
+        header_avma: cell.header_avma,
+        state,
+        is_cancelled: cell.state & CANCELLED != 0,
+        references: cell.state >> REFERENCE_SHIFT,
+        tid: None,
+        future,
+        stack,
+        holds: Vec::new(),
+    }
+}
