@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use gimli::{AttributeValue, DebugInfoOffset, Dwarf, DwoId, Reader as _, Unit, UnitOffset, UnitType};
 
@@ -87,12 +88,20 @@ pub(super) struct ModuleDwarf {
     parts: RefCell<HashMap<usize, Option<Arc<Part>>>>,
 }
 
+/// Listing takes milliseconds. In a file made up to have each of many units read the same large
+/// table of abbreviations it would take days: then those are used that were listed by now.
+const LONGEST_LISTING: Duration = Duration::from_secs(10);
+
 impl Part {
     /// Lists the units of a file. A damaged header ends the list: nothing after it can be found.
     pub(super) fn new(dwarf: Dwarf<Bytes>) -> Part {
         let mut units = Vec::new();
         let mut headers = dwarf.units();
+        let give_up = Instant::now() + LONGEST_LISTING;
         while let Ok(Some(header)) = headers.next() {
+            if Instant::now() > give_up {
+                break;
+            }
             let Some(offset) = header.debug_info_offset() else { continue };
             let start = offset.0 as u64;
             let end = start + header.length_including_self() as u64;

@@ -75,47 +75,36 @@ const SLOWEST_BYTES_PER_SECOND: u64 = 2 << 20;
 /// More threads than this wait for memory, not for each other.
 const MOST_THREADS: usize = 8;
 
+/// So many are scanned in ten milliseconds, without threads.
+const FEW_BYTES: u64 = 1 << 20;
+
 impl Index {
     /// Scans all units, several at a time.
     pub(super) fn scan(main: &Part, split: &SplitFiles, progress: &dyn Fn(ScanProgress)) -> Index {
         let total_bytes: u64 = main.units.iter().map(|unit| unit.end - unit.start).sum();
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-        let (next, done, stop) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
-        let (sender, finished) = mpsc::channel();
+        let scan = Scanning {
+            main,
+            split,
+            next: AtomicUsize::new(0),
+            done: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+        };
+        let started = Instant::now();
+        let give_up = GIVE_UP_AFTER + Duration::from_secs(total_bytes / SLOWEST_BYTES_PER_SECOND);
+        let look_at_the_clock = || {
+            if started.elapsed() > FIRST_REPORT {
+                progress(ScanProgress { done_bytes: scan.done.load(Ordering::Relaxed), total_bytes });
+            }
+            if started.elapsed() > give_up {
+                scan.stop.store(true, Ordering::Relaxed);
+            }
+        };
         let mut parts: Vec<(usize, Index)> = Vec::new();
-        std::thread::scope(|scope| {
-            for _ in 0..threads.min(main.units.len()) {
-                let sender = sender.clone();
-                let (next, done, stop) = (&next, &done, &stop);
-                scope.spawn(move || {
-                    loop {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(span) = main.units.get(number) else { break };
-                        let found = scan_unit(main, split, number, stop);
-                        done.fetch_add(span.end - span.start, Ordering::Relaxed);
-                        if sender.send((number, found)).is_err() {
-                            break;
-                        }
-                    }
-                });
-            }
-            drop(sender);
-            let started = Instant::now();
-            let give_up = GIVE_UP_AFTER + Duration::from_secs(total_bytes / SLOWEST_BYTES_PER_SECOND);
-            loop {
-                match finished.recv_timeout(REPORT_EVERY) {
-                    Ok(part) => parts.push(part),
-                    Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                    Err(mpsc::RecvTimeoutError::Timeout) => {}
-                }
-                if started.elapsed() > FIRST_REPORT {
-                    progress(ScanProgress { done_bytes: done.load(Ordering::Relaxed), total_bytes });
-                }
-                if started.elapsed() > give_up {
-                    stop.store(true, Ordering::Relaxed);
-                }
-            }
-        });
+        if total_bytes < FEW_BYTES {
+            parts.extend(scan.units().inspect(|_| look_at_the_clock()));
+        } else {
+            scan.with_threads(&mut parts, look_at_the_clock);
+        }
         // In the order of units, so that the same file always gives the same index.
         parts.sort_unstable_by_key(|(number, _)| *number);
         let mut whole = Index::default();
@@ -198,6 +187,48 @@ impl Index {
             // Smaller every time, so this ends.
             at = scope.parent?;
         }
+    }
+}
+
+/// A scan that several threads do.
+struct Scanning<'a> {
+    main: &'a Part,
+    split: &'a SplitFiles,
+    next: AtomicUsize,
+    done: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Scanning<'_> {
+    fn with_threads(&self, parts: &mut Vec<(usize, Index)>, look_at_the_clock: impl Fn()) {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let (sender, finished) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..threads.min(self.main.units.len()) {
+                let sender = sender.clone();
+                scope.spawn(move || self.units().all(|part| sender.send(part).is_ok()));
+            }
+            drop(sender);
+            loop {
+                match finished.recv_timeout(REPORT_EVERY) {
+                    Ok(part) => parts.push(part),
+                    Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                    Err(mpsc::RecvTimeoutError::Timeout) => {}
+                }
+                look_at_the_clock();
+            }
+        });
+    }
+
+    /// Scans units that no other thread has taken, until there are none.
+    fn units(&self) -> impl Iterator<Item = (usize, Index)> + '_ {
+        std::iter::from_fn(|| {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let unit = self.main.units.get(number)?;
+            let found = scan_unit(self.main, self.split, number, &self.stop);
+            self.done.fetch_add(unit.end - unit.start, Ordering::Relaxed);
+            Some((number, found))
+        })
     }
 }
 
