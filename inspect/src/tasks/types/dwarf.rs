@@ -88,6 +88,9 @@ pub(super) struct ModuleDwarf {
     parts: RefCell<HashMap<usize, Option<Arc<Part>>>>,
 }
 
+/// A unit whose entries are elsewhere has some fifty bytes.
+const LARGEST_SKELETON: u64 = 4096;
+
 /// Listing takes milliseconds. In a file made up to have each of many units read the same large
 /// table of abbreviations it would take days: then those are used that were listed by now.
 const LONGEST_LISTING: Duration = Duration::from_secs(10);
@@ -107,8 +110,8 @@ impl Part {
             let end = start + header.length_including_self() as u64;
             let skeleton = match header.type_() {
                 UnitType::Skeleton(id) => Some(id),
-                // Before DWARF 5 only the first entry tells (GCC's "DebugFission").
-                UnitType::Compilation if header.version() < 5 => {
+                // Before DWARF 5 only the first entry tells (GCC's "DebugFission"), the only one there.
+                UnitType::Compilation if header.version() < 5 && end - start < LARGEST_SKELETON => {
                     dwarf.unit(header).ok().and_then(|unit| unit.dwo_id)
                 }
                 _ => None,
