@@ -68,6 +68,7 @@ pub use options::Options;
 pub use rgops_protocol::request::Command;
 
 use tokio::runtime::Handle;
+use tokio::task::LocalSet;
 
 /// Starts the agent: a thread that answers `rgops` until [`Agent::close`] or the end of the process.
 ///
@@ -130,6 +131,19 @@ impl Agent {
         }
     }
 
+    /// Watches a `LocalSet`, whose tasks no runtime knows, shown under `name` by `rgops tasks`. Called on
+    /// its own thread. Two tasks that do nothing stay in it until the agent is closed; a `LocalSet` that is
+    /// awaited to its end (`local_set.await`) ends only when they have. On systems where tasks cannot be
+    /// listed it does nothing.
+    pub fn watch_local_set(&self, local_set: &LocalSet, name: &str) {
+        #[cfg(native_engine)]
+        if let Some(running) = &self.inner {
+            running.watch_local_set(local_set, name);
+        }
+        #[cfg(not(native_engine))]
+        let _ = (local_set, name);
+    }
+
     /// Ends the agent: running commands are cancelled, the socket is gone, the thread ended. Waits
     /// for the thread at most 2 s. In a fork child of the listening process it does nothing.
     pub fn close(self) {
@@ -153,6 +167,9 @@ impl Agent {
 
     /// Does nothing on this system.
     pub fn watch(&self, _handle: &Handle, _name: &str) {}
+
+    /// Does nothing on this system.
+    pub fn watch_local_set(&self, _local_set: &LocalSet, _name: &str) {}
 
     /// Does nothing on this system.
     pub fn close(self) {}

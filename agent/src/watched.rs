@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use tokio::runtime::Handle;
+#[cfg(native_engine)]
+use tokio::task::LocalSet;
 
 #[cfg(native_engine)]
 use crate::tasks::anchors::Anchors;
@@ -74,27 +76,64 @@ impl PartialEq for HandleWords {
     }
 }
 
-/// The runtimes of one agent. The lock is held only to copy or extend the list, by the agent's
-/// thread and by `watch`; nothing of the program runs under it.
+/// A `LocalSet` and the name it is shown under. It is reached by tasks of ours in it alone: it belongs to
+/// its thread.
+#[cfg(native_engine)]
+#[derive(Debug, Clone)]
+pub(crate) struct WatchedLocalSet {
+    pub(crate) name: String,
+    pub(crate) anchors: Arc<Anchors>,
+}
+
+/// The runtimes of one agent. The locks are held only to copy or extend the lists, by the agent's
+/// thread and by `watch`; nothing of the program runs under them.
 #[derive(Debug, Default)]
-pub(crate) struct WatchedRuntimes(Mutex<Vec<Watched>>);
+pub(crate) struct WatchedRuntimes {
+    runtimes: Mutex<Vec<Watched>>,
+    #[cfg(native_engine)]
+    local_sets: Mutex<Vec<WatchedLocalSet>>,
+}
 
 impl WatchedRuntimes {
     /// Adds a runtime; one that is watched already keeps its first name.
     pub(crate) fn add(&self, handle: &Handle, name: &str) {
-        let mut list = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut list = self.runtimes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if !list.iter().any(|watched| watched.handle.id() == handle.id()) {
             list.push(Watched::new(handle, name));
         }
     }
 
     pub(crate) fn list(&self) -> Vec<Watched> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+        self.runtimes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Adds a `LocalSet`, whose thread this is.
+    #[cfg(native_engine)]
+    pub(crate) fn add_local_set(&self, local_set: &LocalSet, name: &str) {
+        // Its tasks are spawned before the lock is taken: a hook of the program runs meanwhile.
+        let anchors = Arc::new(Anchors::in_local_set(local_set));
+        let mut list = self.local_sets.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // Those that ended with their thread are replaced by the next, and none piles up.
+        list.retain(|watched| watched.anchors.alive() > 0);
+        list.push(WatchedLocalSet { name: name.to_owned(), anchors });
+    }
+
+    #[cfg(native_engine)]
+    pub(crate) fn local_sets(&self) -> Vec<WatchedLocalSet> {
+        self.local_sets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Has our tasks in `LocalSet`s end. It may wait for a lock of theirs: not for the agent's thread.
+    #[cfg(native_engine)]
+    pub(crate) fn leave_local_sets(&self) {
+        self.local_sets().iter().for_each(|watched| watched.anchors.release());
     }
 }
 
 #[cfg(all(test, native_engine))]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[test]

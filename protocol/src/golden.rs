@@ -263,6 +263,7 @@ golden!(
             }],
             alive_tasks: 1041,
             global_queue: 7,
+            tasks: Known::Value(stats::TaskStates { running: 2, scheduled: 7, idle: 1031, complete: 1 }),
         }],
         thread_activity: vec![stats::ThreadActivity {
             tid: 4711,

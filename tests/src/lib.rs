@@ -6,6 +6,8 @@ pub mod built;
 #[cfg(target_os = "linux")]
 pub mod directory;
 pub mod itself;
+#[cfg(target_os = "linux")]
+pub mod listing;
 pub mod profiled;
 pub mod running;
 #[cfg(target_os = "linux")]

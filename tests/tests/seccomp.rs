@@ -16,13 +16,19 @@ use rgops_protocol::reply::StackEnd;
 use rgops_protocol::reply::memory::MemoryReply;
 use rgops_protocol::reply::stack::{Capture, ThreadStack};
 use rgops_protocol::reply::stats::StatsReply;
+use rgops_protocol::reply::tasks::TasksPart;
 use rgops_protocol::reply::trace::TracePart;
 use rgops_protocol::reply::version::VersionReply;
-use rgops_protocol::request::{MemoryRequest, Request, StatsRequest, TraceRequest, VersionRequest};
+use rgops_protocol::request::{
+    MemoryRequest, Request, StatsRequest, TasksRequest, TraceRequest, VersionRequest,
+};
+use rgops_tests::asking::ask;
 use rgops_tests::itself::{self, Itself};
+use rgops_tests::listing::Listing;
 use rgops_tests::seccomp::{Filter, Verdict, Whom};
 
 const DEPTH: u64 = 30;
+const TASKS: usize = 20;
 
 #[inline(never)]
 fn deep(depth: u64, last: &mut dyn FnMut()) -> u64 {
@@ -105,6 +111,7 @@ const CAPTURES: &[(&str, libc::c_long)] = calls![
     rt_sigaction SYS_rt_sigaction, rt_sigreturn SYS_rt_sigreturn, timer_create SYS_timer_create,
     timer_settime SYS_timer_settime, timer_delete SYS_timer_delete,
     rt_tgsigqueueinfo SYS_rt_tgsigqueueinfo, process_vm_readv SYS_process_vm_readv,
+    get_robust_list SYS_get_robust_list,
 ];
 
 #[test]
@@ -143,9 +150,14 @@ fn sandboxed() {
     if is_before {
         enforce(&name);
     }
-    let mut options = Options::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for _ in 0..TASKS {
+        runtime.spawn(std::future::pending::<()>());
+    }
+    let mut options = Options::default().watch(runtime.handle(), "tasks");
     if name == "strict, no captures" {
-        options = options.deny(Command::Cpu).deny(Command::Stack).deny(Command::Trace);
+        let captures = [Command::Cpu, Command::Stack, Command::Trace, Command::Tasks, Command::Read];
+        options = captures.into_iter().fold(options, Options::deny);
     }
     let agent = rgops_agent::listen(options).unwrap();
     if !is_before {
@@ -178,6 +190,8 @@ fn without_process_vm_readv_everything_works() {
         let target = start("no process_vm_readv", is_before);
         let threads = target.dump();
         assert!(is_whole(find(&threads, "spins")) && is_whole(find(&threads, "sleeps")), "{threads:#?}");
+        let listing = Listing::of(target.address(), 16);
+        assert_eq!((listing.tasks.len(), listing.read()), (TASKS, TASKS));
         let profile = target.profile(300);
         let whole = profile.samples.iter().filter(|sample| sample.stack.end == StackEnd::Root).count();
         assert!(whole > 0 && whole * 10 >= profile.samples.len() * 9, "{whole} of {}", profile.samples.len());
@@ -261,6 +275,9 @@ fn a_strict_list_with_the_stated_calls_is_enough_for_every_command() {
         assert!(is_whole(find(&threads, "spins")) && is_whole(find(&threads, "sleeps")), "{threads:#?}");
         let request = Request::Trace(TraceRequest { duration_ms: 200, hz: 99, interval_us: 5000 });
         target.ask::<TracePart>(&request).unwrap().end.unwrap();
+        let listing = Listing::of(target.address(), 16);
+        assert_eq!((listing.tasks.len(), listing.read()), (TASKS, TASKS));
+        assert!(listing.summary.current_tasks.is_none(), "{:?}", listing.summary);
         ask_the_others(&target);
     }
     assert!(target.is_running());
@@ -272,6 +289,13 @@ fn denied_captures_make_none_of_their_calls() {
     let mut target = start("strict, no captures", false);
     for _ in 0..3 {
         ask_the_others(&target);
+        let refused = ask::<TasksPart>(
+            target.address(),
+            &Request::Tasks(TasksRequest { max_cell_bytes: 1, max_depth: 1 }),
+        );
+        assert!(
+            matches!(refused.unwrap().end, Err(ClientError::Agent(error)) if error.code() == Code::NotAllowed)
+        );
         assert!(
             matches!(target.try_profile(99, 100), Err(ClientError::Agent(error)) if error.code() == Code::NotAllowed)
         );

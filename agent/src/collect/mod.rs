@@ -61,6 +61,8 @@ pub(crate) struct Context {
     pub(crate) allocators: Allocators,
     /// What takes CPU profiles.
     pub(crate) cpu_engine: CpuEngine,
+    /// Whether the program's author denied `tasks`: then nothing walks through them for `stats` either.
+    pub(crate) tasks_denied: bool,
     /// Whether those on TCP may read the program's memory.
     pub(crate) memory_over_tcp: bool,
 }
@@ -77,6 +79,7 @@ impl Context {
             runtimes: WatchedRuntimes::default(),
             allocators: Allocators::default(),
             cpu_engine: CpuEngine::DEFAULT,
+            tasks_denied: false,
             memory_over_tcp: false,
         }
     }

@@ -15,7 +15,7 @@ use crate::engine::current_task::CurrentTasks;
 use crate::engine::own_memory::OwnMemory;
 use crate::engine::{dump, handle};
 use crate::tasks::cells::{BYTES_AT_ONCE, Cells, Wanted};
-use crate::tasks::list::list;
+use crate::tasks::list::{Listed, Place, list};
 use crate::tasks::walk::{Found, MOST_TASKS, Pile, Vtables};
 
 /// Tasks in one packet, vtables too: far below its limit.
@@ -45,45 +45,27 @@ pub(crate) async fn collect(
     let mut vtables = Vtables::default();
     let mut listed = Vec::new();
     let (mut anchors, mut room) = (0, MOST_TASKS);
-    for runtime in context.runtimes.list() {
-        let alive_tasks = runtime.alive_tasks();
-        let list = list(&runtime, &mut vtables, room).await;
+    for place in Place::all(&context.runtimes) {
+        let alive_tasks = alive_tasks(&place);
+        let list = list(&place, &mut vtables, room).await;
         if let Ok(list) = &list {
             anchors += list.anchors;
             room = room.saturating_sub(list.tasks.len());
         }
-        listed.push((runtime, alive_tasks, list));
+        listed.push((place, alive_tasks, list));
     }
     let list_ns = nanoseconds(began.elapsed());
 
     let threads = Threads::capture(arguments.max_depth, context, sink).await?;
     let mut notes = threads.notes;
     send_vtables(&vtables, sink).await?;
-    for (index, (runtime, alive_tasks, list)) in listed.into_iter().enumerate() {
+    for (index, (place, alive_tasks, list)) in listed.into_iter().enumerate() {
         let index = index as u32;
-        let known = match &list {
-            Ok(list) => Known::Value(TaskList {
-                shards: list.shards as u32,
-                incomplete_shards: list.incomplete as u32,
-                listed: list.tasks.len() as u32,
-            }),
-            Err(unavailable) => Known::Unavailable(unavailable.clone()),
-        };
-        let part = TaskRuntime {
-            index,
-            name: runtime.name.clone(),
-            kind: match runtime.handle.runtime_flavor() {
-                RuntimeFlavor::CurrentThread => RuntimeKind::CurrentThread,
-                _ => RuntimeKind::MultiThread,
-            },
-            workers: runtime.handle.metrics().num_workers() as u32,
-            handle_words: handle::words(&runtime.handle),
-            alive_tasks: Known::Value(alive_tasks),
-            list: known,
-        };
+        let part = describe(index, &place, alive_tasks, &list);
+        let name = part.name.clone();
         sink.data(&TasksPart::Runtime(part)).await?;
         if let Ok(list) = list {
-            notes.extend(incomplete(&runtime.name, list.incomplete));
+            notes.extend(incomplete(&name, list.incomplete));
             send_tasks(index, &list.tasks, &vtables, &mut bytes, sink).await?;
         }
     }
@@ -99,6 +81,41 @@ pub(crate) async fn collect(
     };
     sink.data(&TasksPart::Summary(summary)).await?;
     Ok(End { notes })
+}
+
+fn alive_tasks(place: &Place) -> Known<u64> {
+    match place {
+        Place::Runtime(runtime) => Known::Value(runtime.alive_tasks()),
+        Place::LocalSet(_) => Known::unavailable("Tokio does not count the tasks of a LocalSet", ""),
+    }
+}
+
+fn describe(
+    index: u32,
+    place: &Place,
+    alive_tasks: Known<u64>,
+    list: &Result<Listed, Unavailable>,
+) -> TaskRuntime {
+    let (name, kind, workers, handle_words) = match place {
+        Place::Runtime(runtime) => {
+            let kind = match runtime.handle.runtime_flavor() {
+                RuntimeFlavor::CurrentThread => RuntimeKind::CurrentThread,
+                _ => RuntimeKind::MultiThread,
+            };
+            let workers = runtime.handle.metrics().num_workers() as u32;
+            (&runtime.name, kind, workers, handle::words(&runtime.handle))
+        }
+        Place::LocalSet(set) => (&set.name, RuntimeKind::LocalSet, 1, Vec::new()),
+    };
+    let list = match list {
+        Ok(list) => Known::Value(TaskList {
+            shards: list.shards as u32,
+            incomplete_shards: list.incomplete as u32,
+            listed: list.tasks.len() as u32,
+        }),
+        Err(unavailable) => Known::Unavailable(unavailable.clone()),
+    };
+    TaskRuntime { index, name: name.clone(), kind, workers, handle_words, alive_tasks, list }
 }
 
 fn incomplete(runtime: &str, lists: usize) -> Option<Note> {

@@ -7,6 +7,7 @@
 mod answers;
 mod describe;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::Module;
@@ -21,6 +22,9 @@ use crate::procfs;
 
 pub(crate) use describe::parse_system_call;
 pub(super) use describe::{parse_stat, waits_for_signals};
+
+/// When a dump last sent signals.
+static LAST_SIGNALS: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// Threads that are looked at before other connections get their turn.
 const THREADS_PER_TURN: usize = 64;
@@ -76,6 +80,7 @@ async fn capture(quietly: bool, current: Option<&mut CurrentTasks>) -> Result<Du
         signalled.extend(thread.map(|thread| ThreadStack { current_task: current.of(*tid), ..thread }));
         let_others_run(at).await;
     }
+    let_our_handlers_end(&mut signalled).await;
     let mut dump = Dump {
         modules: modules.list.clone(),
         threads: Vec::new(),
@@ -96,6 +101,7 @@ async fn capture(quietly: bool, current: Option<&mut CurrentTasks>) -> Result<Du
             thread.current_task =
                 thread.current_task.filter(|before| current.of(thread.tid) == Some(*before));
         }
+        *LAST_SIGNALS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         dump.handler_stays = !operation.give_back_handler();
         dump.dropped = operation.lost_weight();
     }
@@ -151,6 +157,34 @@ async fn capture_asleep(
         }
     });
     (asleep, others)
+}
+
+/// A running thread that blocks our signal may only be on its way out of our handler, where the dump before
+/// sent it: on a loaded machine it waits there for a CPU. It is waited for, a little.
+async fn let_our_handlers_end(threads: &mut [ThreadStack]) {
+    const RECENT: Duration = Duration::from_secs(2);
+    const DEADLINE: Duration = Duration::from_millis(200);
+    let last = *LAST_SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
+    if !last.is_some_and(|last| last.elapsed() < RECENT) {
+        return;
+    }
+    let began = Instant::now();
+    while began.elapsed() < DEADLINE {
+        let mut waits = false;
+        for thread in threads.iter_mut() {
+            // A thread that sleeps with the signal blocked is in no handler of ours.
+            if thread.state == 'R' && matches!(thread.capture, Capture::Failed { .. }) {
+                waits = true;
+                if let Some(again) = describe::unless_quiet(thread.tid, &NotQuiet::Running) {
+                    *thread = ThreadStack { current_task: thread.current_task, ..again };
+                }
+            }
+        }
+        if !waits {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// Gives other connections their turn, after every so many threads.

@@ -152,10 +152,20 @@ impl Running {
         self.shared.context.runtimes.add(handle, name);
     }
 
+    #[cfg(native_engine)]
+    pub(crate) fn watch_local_set(&self, local_set: &tokio::task::LocalSet, name: &str) {
+        // Nobody but the parent's agent would ever end our tasks in it.
+        if self.process == std::process::id() {
+            self.shared.context.runtimes.add_local_set(local_set, name);
+        }
+    }
+
     pub(crate) fn close(self) {
         if self.process != std::process::id() {
             return;
         }
+        #[cfg(native_engine)]
+        self.shared.context.runtimes.leave_local_sets();
         // An error means that the thread has ended already.
         let _ = self.stop.send(true);
         if self.ended.recv_timeout(CLOSE_DEADLINE) == Err(mpsc::RecvTimeoutError::Disconnected) {
@@ -305,6 +315,7 @@ fn prepare(
         runtimes,
         allocators: options.allocators,
         cpu_engine: options.cpu_engine.unwrap_or(CpuEngine::DEFAULT),
+        tasks_denied: options.denied.contains(&Command::Tasks),
         memory_over_tcp: options.memory_over_tcp,
     };
     let shared = Shared {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rgops_protocol::reply::Unavailable;
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::{AbortHandle, JoinHandle, LocalSet};
 
 use super::layout::{self, Layout, QuietRuntime};
 use crate::beside::{Beside, Hold};
@@ -106,8 +106,42 @@ impl Anchors {
         Ok((start?, hold))
     }
 
+    /// Two tasks of ours in a `LocalSet`, whose thread this is; they stay until [`Anchors::release`].
+    pub(crate) fn in_local_set(local_set: &LocalSet) -> Anchors {
+        let anchors = Anchors::default();
+        for _ in 0..2 {
+            match std::panic::catch_unwind(AssertUnwindSafe(|| local_set.spawn_local(pending()))) {
+                Ok(task) => anchors.lock().tasks.push(task),
+                Err(_) => anchors.lock().poisoned = true,
+            }
+        }
+        anchors
+    }
+
+    /// Where a walk through the `LocalSet` begins.
+    pub(crate) async fn start(self: &Arc<Self>, layout: Layout) -> Result<Start, Unavailable> {
+        let here = self.clone();
+        BESIDE.ask(move || here.start_here(layout)).await?
+    }
+
+    fn start_here(&self, layout: Layout) -> Result<Start, Unavailable> {
+        // `LocalOwnedTasks` in `runtime/task/list.rs`: one list.
+        let mut placed = Placed::new(layout, 1)?;
+        let state = self.lock();
+        if state.poisoned {
+            return Err(unavailable(HOOK));
+        }
+        for task in state.tasks.iter().filter(|task| !task.is_finished()) {
+            placed.add(task).ok_or_else(|| unavailable(STRANGE))?;
+        }
+        if placed.ours.is_empty() {
+            return Err(unavailable("the LocalSet is gone"));
+        }
+        Ok(placed.start(&quiet_runtime()?))
+    }
+
     /// Beside the agent's thread: to abort a task schedules it, which takes a lock of the runtime.
-    fn release(&self) {
+    pub(crate) fn release(&self) {
         // Not under our lock, for which the agent's thread may wait.
         let all: Vec<AbortHandle> = self.lock().tasks.iter().map(JoinHandle::abort_handle).collect();
         all.iter().for_each(AbortHandle::abort);
@@ -115,12 +149,9 @@ impl Anchors {
     }
 
     fn place_here(&self, handle: &Handle, layout: Layout) -> Result<Start, Unavailable> {
-        let unavailable = |reason: &str| Unavailable { reason: reason.to_owned(), fix: String::new() };
         let shards = shards(handle);
-        let quiet = QuietRuntime::new()
-            .map_err(|error| unavailable(&format!("no runtime of our own can be made: {error}")))?;
-        let mut placed =
-            Placed { layout, memory: OwnMemory::open()?, headers: vec![0; shards], ours: BTreeSet::new() };
+        let quiet = quiet_runtime()?;
+        let mut placed = Placed::new(layout, shards)?;
         {
             let mut state = self.lock();
             if state.poisoned {
@@ -154,9 +185,16 @@ impl Anchors {
             state.tasks.push(task);
             last_id = id.ok_or_else(|| unavailable(STRANGE))?;
         }
-        let Placed { headers, ours, .. } = placed;
-        Ok(Start { layout, shards, headers, ours, end_id: quiet.fresh_id() })
+        Ok(placed.start(&quiet))
     }
+}
+
+fn unavailable(reason: &str) -> Unavailable {
+    Unavailable { reason: reason.to_owned(), fix: String::new() }
+}
+
+fn quiet_runtime() -> Result<QuietRuntime, Unavailable> {
+    QuietRuntime::new().map_err(|error| unavailable(&format!("no runtime of our own can be made: {error}")))
 }
 
 const STRANGE: &str = "a task of ours on this runtime is not laid out as those on our own";
@@ -171,6 +209,15 @@ struct Placed {
 }
 
 impl Placed {
+    fn new(layout: Layout, shards: usize) -> Result<Placed, Unavailable> {
+        Ok(Placed { layout, memory: OwnMemory::open()?, headers: vec![0; shards], ours: BTreeSet::new() })
+    }
+
+    fn start(self, quiet: &QuietRuntime) -> Start {
+        let (layout, shards) = (self.layout, self.headers.len());
+        Start { layout, shards, headers: self.headers, ours: self.ours, end_id: quiet.fresh_id() }
+    }
+
     /// Takes note of one, if it carries its id where the layout says; its id.
     fn add(&mut self, task: &JoinHandle<()>) -> Option<u64> {
         let id = layout::number(task.id());

@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use rgops_protocol::reply::Unavailable;
+use rgops_protocol::reply::stats::TaskStates;
 
-use super::anchors;
-use super::walk::{Pile, Step, Vtables, Walk};
+use super::anchors::{self, Start};
+use super::walk::{MOST_TASKS, Pile, Step, Vtables, Walk};
+use super::{COMPLETE, NOTIFIED, RUNNING};
 use crate::engine::own_memory::OwnMemory;
-use crate::watched::Watched;
+use crate::watched::{Watched, WatchedLocalSet, WatchedRuntimes};
 
 /// Tasks looked at before other connections get a turn: about half a millisecond.
 const TASKS_AT_ONCE: usize = 1000;
@@ -30,38 +32,39 @@ pub(crate) struct Listed {
     pub(crate) anchors: usize,
 }
 
+/// What has tasks.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    Runtime(Watched),
+    LocalSet(WatchedLocalSet),
+}
+
+impl Place {
+    /// Everything that is watched.
+    pub(crate) fn all(watched: &WatchedRuntimes) -> Vec<Place> {
+        let runtimes = watched.list().into_iter().map(Place::Runtime);
+        runtimes.chain(watched.local_sets().into_iter().map(Place::LocalSet)).collect()
+    }
+}
+
 /// Lists them, at most `room`.
-pub(crate) async fn list(
-    runtime: &Watched,
-    vtables: &mut Vtables,
-    room: usize,
-) -> Result<Listed, Unavailable> {
+pub(crate) async fn list(place: &Place, vtables: &mut Vtables, room: usize) -> Result<Listed, Unavailable> {
     let layout = anchors::layout().await?;
     let mut memory = OwnMemory::open()?;
     let mut best: Option<Listed> = None;
     for _ in 0..ATTEMPTS {
-        let (start, hold) = runtime.anchors.place(&runtime.handle, layout).await?;
-        let mut walk = Walk::new(&start, room);
-        let (mut pause, mut stalls) = (TASKS_AT_ONCE, 0);
-        loop {
-            match walk.step(&mut memory, vtables) {
-                Step::Done => break,
-                Step::Stalled if stalls == MOST_STALLS => break,
-                Step::Stalled => {
-                    stalls += 1;
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-                Step::More => {}
+        let (start, hold) = match place {
+            Place::Runtime(runtime) => {
+                let (start, hold) = runtime.anchors.place(&runtime.handle, layout).await?;
+                (start, Some(hold))
             }
-            if walk.visited() >= pause {
-                pause = walk.visited() + TASKS_AT_ONCE;
-                tokio::task::yield_now().await;
-            }
-        }
-        let (tasks, incomplete) = walk.finish();
+            // They stay: a LocalSet is out of reach for us.
+            Place::LocalSet(set) => (set.anchors.start(layout).await?, None),
+        };
+        let listed = walk(&start, &mut memory, vtables, room).await;
         drop(hold);
-        let listed = Listed { tasks, shards: start.shards, incomplete, anchors: start.ours.len() };
-        if best.as_ref().is_none_or(|best| listed.incomplete < best.incomplete) {
+        let incomplete = listed.incomplete;
+        if best.as_ref().is_none_or(|best| incomplete < best.incomplete) {
             best = Some(listed);
         }
         if incomplete == 0 || room == 0 {
@@ -69,4 +72,49 @@ pub(crate) async fn list(
         }
     }
     best.ok_or_else(|| Unavailable { reason: "it was not walked".to_owned(), fix: String::new() })
+}
+
+async fn walk(start: &Start, memory: &mut OwnMemory, vtables: &mut Vtables, room: usize) -> Listed {
+    let mut walk = Walk::new(start, room);
+    let (mut pause, mut stalls) = (TASKS_AT_ONCE, 0);
+    loop {
+        match walk.step(memory, vtables) {
+            Step::Done => break,
+            Step::Stalled if stalls == MOST_STALLS => break,
+            Step::Stalled => {
+                stalls += 1;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Step::More => {}
+        }
+        if walk.visited() >= pause {
+            pause = walk.visited() + TASKS_AT_ONCE;
+            tokio::task::yield_now().await;
+        }
+    }
+    let (tasks, incomplete) = walk.finish();
+    Listed { tasks, shards: start.shards, incomplete, anchors: start.ours.len() }
+}
+
+/// How many of its tasks are in which state.
+pub(crate) async fn states(runtime: &Watched) -> Result<TaskStates, Unavailable> {
+    let place = Place::Runtime(runtime.clone());
+    let listed = list(&place, &mut Vtables::default(), MOST_TASKS).await?;
+    if listed.incomplete > 0 {
+        return Err(Unavailable {
+            reason: "they come and go faster than they can be walked through".to_owned(),
+            fix: String::new(),
+        });
+    }
+    let mut states = TaskStates::default();
+    for task in listed.tasks.iter() {
+        let counted = match task.state {
+            state if state & COMPLETE != 0 => &mut states.complete,
+            state if state & RUNNING != 0 => &mut states.running,
+            state if state & NOTIFIED != 0 => &mut states.scheduled,
+            _ => &mut states.idle,
+        };
+        *counted += 1;
+    }
+    Ok(states)
 }

@@ -27,3 +27,5 @@ pub(crate) mod walk;
 pub(crate) const RUNNING: u64 = 1;
 /// It has ended; its future is gone.
 pub(crate) const COMPLETE: u64 = 1 << 1;
+/// It is in a queue, to be polled.
+pub(crate) const NOTIFIED: u64 = 1 << 2;

@@ -12,7 +12,7 @@ use rgops_protocol::reply::Unavailable;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::layout::number;
-use super::list::{Listed, list};
+use super::list::{Listed, Place, list};
 use super::walk::{MOST_TASKS, Vtables};
 use crate::watched::{Watched, WatchedRuntimes};
 
@@ -25,7 +25,7 @@ fn watched(handle: &Handle) -> Watched {
 /// Lists as the agent does: on a runtime of its own.
 fn listed(runtime: &Watched) -> Result<Listed, Unavailable> {
     let own = Builder::new_current_thread().enable_time().build().unwrap();
-    own.block_on(list(runtime, &mut Vtables::default(), MOST_TASKS))
+    own.block_on(list(&Place::Runtime(runtime.clone()), &mut Vtables::default(), MOST_TASKS))
 }
 
 fn ids(listed: &Listed) -> BTreeSet<u64> {
@@ -192,4 +192,49 @@ fn long_lived_tasks_are_all_found_while_others_come_and_go() {
     println!("{complete} of {all} lists complete, {} tasks ended", completed.load(Ordering::Relaxed));
     assert!(complete > 0 && complete * 2 > all, "{complete} of {all} lists were complete");
     until("they end", || runtime.metrics().num_alive_tasks() == 64 * 20);
+}
+
+#[test]
+fn the_tasks_of_a_local_set_are_listed_from_another_thread_until_it_is_gone() {
+    let runtimes = Arc::new(WatchedRuntimes::default());
+    let list_it = |runtimes: &WatchedRuntimes| {
+        let own = Builder::new_current_thread().enable_time().build().unwrap();
+        let place = Place::all(runtimes).remove(0);
+        own.block_on(list(&place, &mut Vtables::default(), MOST_TASKS))
+    };
+    let (tell, told) = std::sync::mpsc::channel();
+    let (go_on, wait) = tokio::sync::oneshot::channel::<()>();
+    let here = runtimes.clone();
+    let thread = std::thread::spawn(move || {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let set = tokio::task::LocalSet::new();
+        let mut ids = BTreeSet::new();
+        let spawn = |_| number(set.spawn_local(pending::<()>()).id());
+        ids.extend((0..10).map(spawn));
+        here.add_local_set(&set, "local");
+        ids.extend((0..10).map(spawn));
+        set.block_on(&runtime, async {
+            tell.send(ids).unwrap();
+            wait.await.unwrap();
+        });
+    });
+    let expected = told.recv().unwrap();
+    for _ in 0..10 {
+        let listed = list_it(&runtimes).unwrap();
+        assert_eq!((ids(&listed), listed.shards, listed.incomplete), (expected.clone(), 1, 0));
+    }
+    go_on.send(()).unwrap();
+    thread.join().unwrap();
+    assert_eq!(list_it(&runtimes).err().unwrap().reason, "the LocalSet is gone");
+}
+
+#[test]
+fn closing_ends_our_tasks_in_a_local_set() {
+    let runtimes = WatchedRuntimes::default();
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let set = tokio::task::LocalSet::new();
+    runtimes.add_local_set(&set, "local");
+    runtimes.leave_local_sets();
+    // Ends when all its tasks have.
+    runtime.block_on(set);
 }

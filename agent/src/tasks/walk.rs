@@ -12,7 +12,7 @@
 //! end is believed when the task in front of it, read again, is still linked and not complete: Tokio
 //! marks a task complete before it unlinks it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::COMPLETE;
 use super::anchors::Start;
@@ -68,6 +68,8 @@ pub(crate) struct Walk<'s> {
     idle_steps: u32,
     visited: usize,
     most: usize,
+    /// Those of our own tasks that were met.
+    met: BTreeSet<u64>,
     ranges: Vec<Range>,
     bytes: Vec<u8>,
     readable: Vec<bool>,
@@ -144,7 +146,17 @@ impl<'s> Walk<'s> {
         let both = |list| [cursor(list, Direction::Newer), cursor(list, Direction::Older)];
         let cursors = start.headers.iter().enumerate().flat_map(both).collect();
         let (ranges, bytes, readable) = (Vec::new(), Vec::new(), Vec::new());
-        Walk { start, cursors, idle_steps: 0, visited: 0, most, ranges, bytes, readable }
+        Walk {
+            start,
+            cursors,
+            idle_steps: 0,
+            visited: 0,
+            most,
+            met: BTreeSet::new(),
+            ranges,
+            bytes,
+            readable,
+        }
     }
 
     /// Tasks looked at so far.
@@ -179,6 +191,9 @@ impl<'s> Walk<'s> {
             };
             self.visited += 1;
             moved |= cursor.go_on(node, self.start, vtables);
+            if let Some(last) = cursor.path.last().filter(|last| self.start.ours.contains(&last.id)) {
+                self.met.insert(last.id);
+            }
         }
         let found = self.cursors.iter().map(|cursor| cursor.path.len()).sum::<usize>();
         if found > self.most + self.cursors.len() {
@@ -191,6 +206,10 @@ impl<'s> Walk<'s> {
     /// The tasks found, ours left out, and the lists that could not be walked to both ends.
     pub(crate) fn finish(self) -> (Pile, usize) {
         let (mut all, mut incomplete) = (Pile::default(), vec![false; self.start.shards]);
+        // Each of ours must have been met; of a LocalSet they are neighbours we did not start from.
+        for id in &self.start.ours {
+            incomplete[*id as usize & (self.start.shards - 1)] |= !self.met.contains(id);
+        }
         for cursor in self.cursors {
             incomplete[cursor.shard] |= cursor.aim != Aim::Ended(true);
             // The anchor itself is the first.

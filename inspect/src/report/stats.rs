@@ -107,6 +107,9 @@ fn runtimes(text: &mut String, reply: &StatsReply, target: &str) {
     }
     for runtime in &reply.runtimes {
         let _ = writeln!(text, "{}", runtime_line(runtime, reply.window_ns));
+        if let Some(tasks) = tasks_by_state(runtime) {
+            let _ = writeln!(text, "  tasks: {tasks}");
+        }
         let stuck: Vec<String> =
             stuck_workers(runtime, reply.window_ns).map(|index| index.to_string()).collect();
         if !stuck.is_empty() {
@@ -126,6 +129,29 @@ fn runtimes(text: &mut String, reply: &StatsReply, target: &str) {
             let _ = writeln!(text, "  busy ?: {}", unavailable(missing));
         }
     }
+}
+
+/// Its tasks by state; nothing for a runtime without any.
+fn tasks_by_state(runtime: &RuntimeStats) -> Option<String> {
+    if runtime.workers.is_empty() {
+        return None;
+    }
+    let states = match &runtime.tasks {
+        Known::Value(states) => states,
+        Known::Unavailable(missing) => return Some(unavailable(missing)),
+    };
+    let counts = [
+        (states.running, "running"),
+        (states.scheduled, "scheduled"),
+        (states.idle, "idle"),
+        (states.complete, "complete"),
+    ];
+    let counts: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, state)| format!("{count} {state}"))
+        .collect();
+    (!counts.is_empty()).then(|| counts.join(", "))
 }
 
 fn runtime_line(runtime: &RuntimeStats, window_ns: u64) -> String {

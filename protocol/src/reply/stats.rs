@@ -65,6 +65,22 @@ pub struct RuntimeStats {
     pub alive_tasks: u64,
     /// Tasks in the global queue.
     pub global_queue: u64,
+    /// Its tasks by their state, as a walk through them found it at the end of the window.
+    pub tasks: Known<TaskStates>,
+}
+
+/// Tasks by state. Together they need not be `alive_tasks`: the two are of different moments.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct TaskStates {
+    /// Being polled.
+    pub running: u64,
+    /// In a queue, to be polled.
+    pub scheduled: u64,
+    /// Waiting for something.
+    pub idle: u64,
+    /// Ended, and about to leave the list.
+    pub complete: u64,
 }
 
 /// A worker thread of a runtime, over the window.

@@ -3,11 +3,17 @@
 #![cfg_attr(not(target_os = "linux"), allow(unused, reason = "the promises are tested on Linux"))]
 
 use std::io::{self, BufRead as _, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use rgops_agent::{Agent, Command, ListenError, Options};
 use tokio::runtime::Runtime;
+
+/// Polls of the tasks of `spawn`.
+static POLLS: AtomicU64 = AtomicU64::new(0);
+/// Wakes of the task of `beat`.
+static BEATS: AtomicU64 = AtomicU64::new(0);
 
 fn main() {
     let mut program = Program::default();
@@ -57,6 +63,14 @@ impl Program {
                 "made".to_owned()
             }
             "stick" => self.stick(rest),
+            "spawn" => self.spawn(rest.parse().expect("a number of tasks")),
+            "keep" => self.keep(rest),
+            "polls" => POLLS.load(Ordering::SeqCst).to_string(),
+            "beats" => BEATS.load(Ordering::SeqCst).to_string(),
+            "beat" => self.beat(),
+            "alive" => self.runtime().metrics().num_alive_tasks().to_string(),
+            #[cfg(target_os = "linux")]
+            "undumpable" => linux::undumpable(),
             "hold-stdout" => hold_stdout(),
             "burn" => {
                 std::thread::spawn(spin);
@@ -95,6 +109,51 @@ impl Program {
                 format!("failed {}: {}", &debug[..end], io::Error::from(error))
             }
         }
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("a runtime")
+    }
+
+    /// Tasks that wait for ever and count how often they are polled.
+    fn spawn(&self, count: usize) -> String {
+        for _ in 0..count {
+            self.runtime().spawn(std::future::poll_fn(|_| {
+                POLLS.fetch_add(1, Ordering::SeqCst);
+                std::task::Poll::<()>::Pending
+            }));
+        }
+        "spawned".to_owned()
+    }
+
+    /// A task that keeps a text in its future.
+    fn keep(&self, text: &str) -> String {
+        let mut kept = [0_u8; 64];
+        kept[..text.len()].copy_from_slice(text.as_bytes());
+        self.runtime().spawn(async move {
+            std::future::pending::<()>().await;
+            std::hint::black_box(&kept);
+        });
+        "kept".to_owned()
+    }
+
+    /// A task that is woken every millisecond and counts it.
+    fn beat(&self) -> String {
+        let wake = Arc::new(tokio::sync::Notify::new());
+        let woken = wake.clone();
+        self.runtime().spawn(async move {
+            loop {
+                woken.notified().await;
+                BEATS.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(Duration::from_millis(1));
+                wake.notify_one();
+            }
+        });
+        "beating".to_owned()
     }
 
     /// Every worker of the runtime is stuck in a poll for ever.
@@ -177,6 +236,12 @@ mod linux {
         // SAFETY: umask(2) cannot fail and touches no memory.
         unsafe { libc::umask(mask) };
         "set".to_owned()
+    }
+
+    pub(crate) fn undumpable() -> String {
+        // SAFETY: prctl(PR_SET_DUMPABLE) takes a number.
+        unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
+        "undumpable".to_owned()
     }
 
     /// `nofile N` or `nproc N`, soft and hard. `nofile` counts from the next free descriptor.

@@ -8,6 +8,7 @@ mod p01_linking;
 mod p02_listen_fails;
 mod p03_idle;
 mod p04_stuck;
+mod p08_tasks;
 mod p09_memory;
 mod p10_fork;
 mod p11_the_operators_word;

@@ -8,6 +8,7 @@ use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::request::{Request, StackRequest, VersionRequest};
 use rgops_tests::asking::{ask, stats};
 use rgops_tests::directory::Directory;
+use rgops_tests::listing::Listing;
 use rgops_tests::target::Target;
 
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -26,6 +27,12 @@ fn check(path: &str, threads: usize) {
         })
         .sum();
     assert!(listed >= threads, "{listed} of {threads} threads");
+
+    let asked = Instant::now();
+    let listing = Listing::of(path, 64);
+    assert!(asked.elapsed() < AT_ONCE, "tasks took {:?}", asked.elapsed());
+    assert!(listing.runtimes[0].list.value().is_some(), "{:?}", listing.runtimes);
+    assert_eq!(listing.running().len(), 3, "every worker polls one");
 
     let asked = Instant::now();
     assert!(stats(path).thread_activity.len() >= threads);

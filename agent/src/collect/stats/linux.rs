@@ -5,7 +5,9 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rgops_protocol::reply::stats::{AgentStats, RuntimeStats, StatsReply, ThreadActivity, ThreadsInState};
+use rgops_protocol::reply::stats::{
+    AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity, ThreadsInState,
+};
 use rgops_protocol::reply::{End, Known, Note, NoteKind};
 use rgops_protocol::request::StatsRequest;
 use tokio::runtime::RuntimeFlavor;
@@ -17,6 +19,7 @@ use crate::procfs::cgroup::Group;
 use crate::procfs::process::{self, DESCRIPTORS, LIMITS, STAT, Stat, UPTIME};
 use crate::procfs::threads::{self, Schedstat, Switches};
 use crate::procfs::{cpus, known, missing, unexpected};
+use crate::watched::Watched;
 
 /// Bounds of the window: below, schedstat's own resolution shows; above, people think it hangs.
 const WINDOW_MS: std::ops::RangeInclusive<u32> = 20..=2000;
@@ -98,17 +101,44 @@ async fn follow_runtimes(context: &Context, window: Duration, finish: &mut Finis
         }
         meters.iter_mut().for_each(BusyMeter::read);
     }
-    let runtimes = watched.into_iter().zip(&meters).map(|(runtime, meter)| {
-        let metrics = runtime.handle.metrics();
-        RuntimeStats {
+    let mut runtimes = Vec::with_capacity(watched.len());
+    for (runtime, meter) in watched.into_iter().zip(&meters) {
+        runtimes.push(RuntimeStats {
+            // Before ours are among them.
+            alive_tasks: runtime.alive_tasks(),
+            global_queue: runtime.global_queue(),
+            tasks: tasks(&runtime, context).await,
             flavor: flavor(&runtime.handle.runtime_flavor()),
             workers: if meter.is_shut_down() { Vec::new() } else { meter.workers() },
-            alive_tasks: metrics.num_alive_tasks() as u64,
-            global_queue: metrics.global_queue_depth() as u64,
             name: runtime.name,
-        }
-    });
-    runtimes.collect()
+        });
+    }
+    runtimes
+}
+
+/// Its tasks by state.
+#[cfg(native_engine)]
+async fn tasks(runtime: &Watched, context: &Context) -> Known<TaskStates> {
+    /// As many are walked through in some 50 ms.
+    const MOST_TASKS: u64 = 200_000;
+    if context.tasks_denied {
+        return Known::unavailable("the program's author denied tasks", "");
+    }
+    if runtime.alive_tasks() > MOST_TASKS {
+        return Known::unavailable(
+            format!("more than {MOST_TASKS} tasks, too many to walk through here"),
+            "rgops tasks walks through them",
+        );
+    }
+    match crate::tasks::list::states(runtime).await {
+        Ok(states) => Known::Value(states),
+        Err(unavailable) => Known::Unavailable(unavailable),
+    }
+}
+
+#[cfg(not(native_engine))]
+async fn tasks(_runtime: &Watched, _context: &Context) -> Known<TaskStates> {
+    Known::unavailable("tasks are listed on x86_64 and aarch64", "")
 }
 
 fn flavor(flavor: &RuntimeFlavor) -> String {

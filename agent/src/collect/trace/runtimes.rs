@@ -66,12 +66,11 @@ impl Followed {
             }
         }
         self.busy_ns = self.busy_ns.max(busy_ns);
-        let metrics = self.runtime.handle.metrics();
         RuntimePoint {
             time_ns,
             runtime,
-            alive_tasks: metrics.num_alive_tasks() as u64,
-            global_queue: metrics.global_queue_depth() as u64,
+            alive_tasks: self.runtime.alive_tasks(),
+            global_queue: self.runtime.global_queue(),
             parked: workers.iter().filter(|worker| worker.parked).count() as u32,
             workers: workers.len() as u32,
             busy_ns: self.busy_ns,

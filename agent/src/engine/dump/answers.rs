@@ -113,5 +113,8 @@ fn look_again(tid: u32, silent: Duration) -> Option<String> {
         return Some(ENDING.to_owned());
     };
     let (_, state, blocked) = parse_stat(&stat)?;
-    refusal(state, number::is_blocked(tid, blocked)).filter(|_| state != 'D' || silent > UNINTERRUPTIBLE)
+    // One that runs and blocks it now did not when it was signalled: it is in our handler, and on a loaded
+    // machine may wait there for a CPU.
+    let is_blocked = state != 'R' && number::is_blocked(tid, blocked);
+    refusal(state, is_blocked).filter(|_| state != 'D' || silent > UNINTERRUPTIBLE)
 }

@@ -2,7 +2,7 @@
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
-use rgops_protocol::reply::stats::{AgentStats, RuntimeStats, StatsReply, ThreadActivity};
+use rgops_protocol::reply::stats::{AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity};
 use serde::Serialize;
 
 use crate::report::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
@@ -72,8 +72,23 @@ pub struct JsonRuntime {
     pub alive_tasks: u64,
     /// Tasks in the global queue.
     pub global_queue: u64,
+    /// Its tasks by state.
+    pub tasks_by_state: JsonKnown<JsonTaskStates>,
     /// Its workers, by index.
     pub workers: Vec<JsonWorker>,
+}
+
+/// Tasks by state.
+#[derive(Debug, Clone, Serialize)]
+pub struct JsonTaskStates {
+    /// Being polled.
+    pub running: u64,
+    /// In a queue, to be polled.
+    pub scheduled: u64,
+    /// Waiting for something.
+    pub idle: u64,
+    /// Ended, and about to leave the list.
+    pub complete: u64,
 }
 
 /// A worker in the window.
@@ -182,8 +197,14 @@ fn runtime(runtime: &RuntimeStats) -> JsonRuntime {
         shut_down: runtime.workers.is_empty(),
         alive_tasks: runtime.alive_tasks,
         global_queue: runtime.global_queue,
+        tasks_by_state: runtime.tasks.clone().map(task_states).into(),
         workers: workers.collect(),
     }
+}
+
+fn task_states(states: TaskStates) -> JsonTaskStates {
+    let TaskStates { running, scheduled, idle, complete } = states;
+    JsonTaskStates { running, scheduled, idle, complete }
 }
 
 fn thread(thread: &ThreadActivity) -> JsonThread {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use rgops_protocol::reply::stats::{AgentStats, ThreadsInState, WorkerStats};
+use rgops_protocol::reply::stats::{AgentStats, TaskStates, ThreadsInState, WorkerStats};
 use rgops_protocol::reply::{End, Known};
 
 use super::*;
@@ -55,6 +55,7 @@ fn reply() -> StatsReply {
                 ],
                 alive_tasks: 12,
                 global_queue: 7,
+                tasks: Known::Value(TaskStates { running: 2, scheduled: 7, idle: 3, complete: 0 }),
             },
             RuntimeStats {
                 name: "jobs".into(),
@@ -65,6 +66,7 @@ fn reply() -> StatsReply {
                 }],
                 alive_tasks: 1,
                 global_queue: 0,
+                tasks: Known::unavailable("process_vm_readv is denied", "allow it"),
             },
             RuntimeStats {
                 name: "old".into(),
@@ -72,6 +74,7 @@ fn reply() -> StatsReply {
                 workers: vec![],
                 alive_tasks: 0,
                 global_queue: 0,
+                tasks: Known::unavailable("the runtime is shut down", ""),
             },
         ],
         thread_activity: vec![
@@ -112,8 +115,10 @@ open files: 12 of 1024
 context switches: 100 voluntary, 7 involuntary
 
 runtime main (multi_thread): 4 workers, 2 parked, 12 tasks, global queue 7, busy [ 100% 0% 3% 100% ]
+  tasks: 2 running, 7 scheduled, 3 idle
   workers 0, 3 never parked in 200ms: see what runs there with: rgops stack 4711
 runtime jobs (current_thread): 1 worker, 0 parked, 1 task, global queue 0, busy [ ? ]
+  tasks: unavailable (process_vm_readv is denied; fix: allow it)
   busy ?: unavailable (nothing moved; fix: rgops stack shows why)
 runtime old (multi_thread): shut down
 
@@ -140,6 +145,8 @@ fn the_json_keeps_every_number_and_reason() {
     let json = serde_json::to_value(JsonStats::new(&hello_for_tests(), &reply(), &End::default())).unwrap();
     assert_eq!(json["schema"], "rgops.stats/1");
     assert_eq!(json["runtimes"][0]["workers"][0]["busy_ns"], WINDOW);
+    assert_eq!(json["runtimes"][0]["tasks_by_state"]["scheduled"], 7);
+    assert_eq!(json["runtimes"][1]["tasks_by_state"]["fix"], "allow it");
     assert_eq!(json["runtimes"][1]["workers"][0]["busy_ns"]["unavailable"], "nothing moved");
     assert_eq!(json["runtimes"][2]["shut_down"], true);
     assert_eq!(json["threads_by_state"][0]["state"], "R");
