@@ -151,11 +151,14 @@ fn read_section(
 
 fn read_range(file: &mut (impl Read + Seek), offset: u64, size: u64) -> io::Result<Arc<[u8]>> {
     let size = usize::try_from(size).map_err(io::Error::other)?;
-    // One allocation, filled in place: `Vec` into `Arc` would copy tens of megabytes.
-    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size).collect();
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(size).map_err(io::Error::other)?;
     file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(Arc::get_mut(&mut bytes).expect("it is not shared yet"))?;
-    Ok(bytes)
+    file.take(size as u64).read_to_end(&mut bytes)?;
+    if bytes.len() != size {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(bytes.into())
 }
 
 fn inflate(stored: &[u8], claimed: u64) -> Result<Arc<[u8]>, String> {
