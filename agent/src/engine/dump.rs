@@ -165,7 +165,7 @@ async fn let_our_handlers_end(threads: &mut [ThreadStack]) {
     const RECENT: Duration = Duration::from_secs(2);
     const DEADLINE: Duration = Duration::from_millis(200);
     let last = *LAST_SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
-    if !last.is_some_and(|last| last.elapsed() < RECENT) {
+    if last.is_none_or(|last| last.elapsed() >= RECENT) {
         return;
     }
     let began = Instant::now();
