@@ -84,14 +84,22 @@ pub(crate) struct BusyMeter {
 impl BusyMeter {
     /// Begins to follow a runtime.
     pub(crate) fn new(handle: &Handle) -> BusyMeter {
+        BusyMeter::new_at(Instant::now(), handle)
+    }
+
+    /// Begins now, which the caller has from the clock: so that several have one window.
+    pub(crate) fn new_at(now: Instant, handle: &Handle) -> BusyMeter {
         let workers = (0..handle.metrics().num_workers()).map(|index| Worker::new(reading(handle, index)));
-        let now = Instant::now();
         BusyMeter { handle: handle.clone(), workers: workers.collect(), began: now, last: now }
     }
 
     /// Reads the counters; what it finds holds for the time since the last call.
     pub(crate) fn read(&mut self) {
-        let now = Instant::now();
+        self.read_at(Instant::now());
+    }
+
+    /// The same, now, which the caller has from the clock.
+    pub(crate) fn read_at(&mut self, now: Instant) {
         let interval = now - self.last;
         for (index, worker) in self.workers.iter_mut().enumerate() {
             worker.read(reading(&self.handle, index), interval);

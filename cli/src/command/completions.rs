@@ -16,10 +16,6 @@ use crate::arguments::CommandLine;
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// Commands that ask one process.
-const WITH_TARGET: [&str; 8] =
-    ["info", "stack", "memstats", "stats", "version", "pprof-cpu", "trace", "schedtrace"];
-
 const BASH_TARGETS: &str = r#"
 _rgops_with_targets() {
     _rgops "$@"
@@ -89,8 +85,8 @@ fn targets() -> Result<String, Failure> {
 }
 
 fn bash() -> String {
-    script(Generator::Bash)
-        + &BASH_TARGETS.replace("COMMANDS", &WITH_TARGET.map(|command| format!(r"|2\ {command}")).concat())
+    let commands: String = with_target().iter().map(|command| format!(r"|2\ {command}")).collect();
+    script(Generator::Bash) + &BASH_TARGETS.replace("COMMANDS", &commands)
 }
 
 fn zsh() -> String {
@@ -113,10 +109,18 @@ fn fish() -> String {
     let mut text = script(Generator::Fish);
     let targets = "-f -a \"(rgops completions targets 2>/dev/null)\"";
     let _ = writeln!(text, "complete -c rgops -n \"__fish_rgops_needs_command\" {targets}");
-    for command in WITH_TARGET {
+    for command in with_target() {
         let _ = writeln!(text, "complete -c rgops -n \"__fish_rgops_using_subcommand {command}\" {targets}");
     }
     text
+}
+
+/// Names of the commands that ask one process.
+fn with_target() -> Vec<String> {
+    let line = CommandLine::command();
+    let asks_one =
+        |command: &&clap::Command| command.get_arguments().any(|argument| argument.get_id() == "target");
+    line.get_subcommands().filter(asks_one).map(|command| command.get_name().to_owned()).collect()
 }
 
 fn script(generator: Generator) -> String {
@@ -131,14 +135,13 @@ mod tests {
 
     #[test]
     fn every_command_with_a_target_completes_it() {
-        let line = CommandLine::command();
-        let with_target: Vec<&str> = line
-            .get_subcommands()
-            .filter(|command| command.get_arguments().any(|argument| argument.get_id() == "target"))
-            .map(clap::Command::get_name)
-            .collect();
-        assert_eq!(with_target, WITH_TARGET);
+        let commands = with_target();
+        assert!(commands.len() > 8 && commands.iter().any(|name| name == "tasks"), "{commands:?}");
+        for command in &commands {
+            assert!(bash().contains(&format!(r"|2\ {command}")), "{command}");
+            assert!(fish().contains(&format!("__fish_rgops_using_subcommand {command}\" -f")), "{command}");
+        }
         // Aliases have entries of their own: `info` has three.
-        assert!(zsh().matches(":_rgops_targets'").count() > WITH_TARGET.len());
+        assert!(zsh().matches(":_rgops_targets'").count() > commands.len());
     }
 }

@@ -37,10 +37,11 @@ pub(super) async fn reply(
     let window =
         Duration::from_millis(arguments.window_ms.clamp(*WINDOW_MS.start(), *WINDOW_MS.end()).into());
     let before = first_reading().await;
-    let began = Instant::now();
-    let runtimes = follow_runtimes(context, window, finish).await;
-    let window = began.elapsed();
+    let followed = Followed::follow(context, window, finish).await;
     let census = census(&before).await;
+    let window = followed.window;
+    // Listing tasks takes its time: it comes when the window is over and all of it was read.
+    let runtimes = followed.runtimes(context).await;
 
     let stat = Stat::read(STAT);
     let of_stat = |pick: fn(&Stat) -> u64| match &stat {
@@ -87,33 +88,51 @@ async fn first_reading() -> BTreeMap<u32, Schedstat> {
     readings
 }
 
-/// Follows the watched runtimes' counters for the window.
-async fn follow_runtimes(context: &Context, window: Duration, finish: &mut Finish) -> Vec<RuntimeStats> {
-    let end = tokio::time::Instant::now() + window;
-    let interval = LONGEST_INTERVAL.min(window / 4);
-    let watched = context.runtimes.list();
-    let mut meters: Vec<BusyMeter> = watched.iter().map(|runtime| BusyMeter::new(&runtime.handle)).collect();
-    while tokio::time::Instant::now() < end && !finish.is_requested() {
-        let next = if meters.is_empty() { end } else { end.min(tokio::time::Instant::now() + interval) };
-        tokio::select! {
-            () = tokio::time::sleep_until(next) => {}
-            () = finish.requested() => {}
+/// The watched runtimes' counters over the window.
+struct Followed {
+    runtimes: Vec<(Watched, BusyMeter)>,
+    /// From the first reading of the counters to the last: busy times are shares of it.
+    window: Duration,
+}
+
+impl Followed {
+    async fn follow(context: &Context, window: Duration, finish: &mut Finish) -> Followed {
+        let (began, end) = (Instant::now(), tokio::time::Instant::now() + window);
+        let interval = LONGEST_INTERVAL.min(window / 4);
+        let with_meter = |runtime: Watched| {
+            let meter = BusyMeter::new_at(began, &runtime.handle);
+            (runtime, meter)
+        };
+        let mut runtimes: Vec<_> = context.runtimes.list().into_iter().map(with_meter).collect();
+        let mut last = began;
+        while tokio::time::Instant::now() < end && !finish.is_requested() {
+            let next =
+                if runtimes.is_empty() { end } else { end.min(tokio::time::Instant::now() + interval) };
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => {}
+                () = finish.requested() => {}
+            }
+            last = Instant::now();
+            runtimes.iter_mut().for_each(|(_, meter)| meter.read_at(last));
         }
-        meters.iter_mut().for_each(BusyMeter::read);
+        Followed { runtimes, window: last - began }
     }
-    let mut runtimes = Vec::with_capacity(watched.len());
-    for (runtime, meter) in watched.into_iter().zip(&meters) {
-        runtimes.push(RuntimeStats {
-            // Before ours are among them.
-            alive_tasks: runtime.alive_tasks(),
-            global_queue: runtime.global_queue(),
-            tasks: tasks(&runtime, context).await,
-            flavor: flavor(&runtime.handle.runtime_flavor()),
-            workers: if meter.is_shut_down() { Vec::new() } else { meter.workers() },
-            name: runtime.name,
-        });
+
+    async fn runtimes(self, context: &Context) -> Vec<RuntimeStats> {
+        let mut runtimes = Vec::with_capacity(self.runtimes.len());
+        for (runtime, meter) in self.runtimes {
+            runtimes.push(RuntimeStats {
+                // Before ours are among them.
+                alive_tasks: runtime.alive_tasks(),
+                global_queue: runtime.global_queue(),
+                tasks: tasks(&runtime, context).await,
+                flavor: flavor(&runtime.handle.runtime_flavor()),
+                workers: if meter.is_shut_down() { Vec::new() } else { meter.workers() },
+                name: runtime.name,
+            });
+        }
+        runtimes
     }
-    runtimes
 }
 
 /// Its tasks by state.
