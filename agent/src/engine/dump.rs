@@ -80,7 +80,7 @@ async fn capture(quietly: bool, current: Option<&mut CurrentTasks>) -> Result<Du
         signalled.extend(thread.map(|thread| ThreadStack { current_task: current.of(*tid), ..thread }));
         let_others_run(at).await;
     }
-    let_our_handlers_end(&mut signalled).await;
+    let_ours_end(&mut signalled).await;
     let mut dump = Dump {
         modules: modules.list.clone(),
         threads: Vec::new(),
@@ -160,25 +160,28 @@ async fn capture_asleep(
 }
 
 /// A running thread that blocks our signal may only be on its way out of our handler, where the dump before
-/// sent it: on a loaded machine it waits there for a CPU. It is waited for, a little.
-async fn let_our_handlers_end(threads: &mut [ThreadStack]) {
+/// sent it, or be one of the agent's own that has answered and ends: on a loaded machine it waits there for
+/// a CPU. It is waited for, a little.
+async fn let_ours_end(threads: &mut [ThreadStack]) {
     const RECENT: Duration = Duration::from_secs(2);
     const DEADLINE: Duration = Duration::from_millis(200);
     let last = *LAST_SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
-    if last.is_none_or(|last| last.elapsed() >= RECENT) {
-        return;
-    }
+    let signalled = last.is_some_and(|last| last.elapsed() < RECENT);
     let began = Instant::now();
     while began.elapsed() < DEADLINE {
         let mut waits = false;
         for thread in threads.iter_mut() {
             // A thread that sleeps with the signal blocked is in no handler of ours.
-            if thread.state == 'R' && matches!(thread.capture, Capture::Failed { .. }) {
-                waits = true;
-                if let Some(again) = describe::unless_quiet(thread.tid, &NotQuiet::Running) {
-                    *thread = ThreadStack { current_task: thread.current_task, ..again };
-                }
+            let is_refused = thread.state == 'R' && matches!(thread.capture, Capture::Failed { .. });
+            if !is_refused || !(signalled || thread.is_agent) {
+                continue;
             }
+            match describe::unless_quiet(thread.tid, &NotQuiet::Running) {
+                Some(again) => *thread = ThreadStack { current_task: thread.current_task, ..again },
+                // It is left out in the end.
+                None => thread.state = 'X',
+            }
+            waits |= thread.state == 'R';
         }
         if !waits {
             return;
