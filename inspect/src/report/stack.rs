@@ -271,8 +271,15 @@ fn write_group(text: &mut String, group: &[&Thread]) {
 fn write_polled(text: &mut String, group: &[&Thread]) {
     let polled: Vec<&Polled> = group.iter().filter_map(|thread| thread.polls.as_ref()).collect();
     let Some(first) = polled.first() else { return };
-    let verb = if group[0].role == Role::TokioBlocking { "runs" } else { "polls" };
-    let verb = if group.len() == 1 { verb } else { verb.trim_end_matches('s') };
+    let verb = match (group[0].role, group.len()) {
+        (Role::TokioBlocking, 1) => "runs",
+        (Role::TokioBlocking, _) => "run",
+        // A worker that polls nothing has the id of the task that runs it; only symbols tell.
+        (Role::Tokio, 1) => "polls, or is run by,",
+        (Role::Tokio, _) => "poll, or are run by,",
+        (_, 1) => "polls",
+        _ => "poll",
+    };
     let ids: Vec<String> = polled
         .iter()
         .filter_map(|polled| polled.task)

@@ -14,7 +14,7 @@ mod stack;
 mod tests;
 mod thread;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use rgops_protocol::hello::AgentHello;
@@ -75,7 +75,10 @@ impl TasksReport {
     ) -> TasksReport {
         let mut symbolizer = Symbolizer::new(&tasks.modules, local_pid, symbol_directories);
         let captured = std::mem::take(&mut tasks.threads);
-        let (threads, polled) = thread::named(captured, hello.pid, &tasks.modules, &mut symbolizer);
+        let listed: HashSet<u64> = tasks.tasks.iter().map(|task| task.id).collect();
+        let is_listed = |task| listed.contains(&task);
+        let (threads, polled) =
+            thread::named(captured, is_listed, hello.pid, &tasks.modules, &mut symbolizer);
         let graph = WaitGraph::new(&tasks);
         let by_header =
             tasks.tasks.iter().enumerate().map(|(index, task)| (task.header_avma, index)).collect();

@@ -1,11 +1,13 @@
 //! `--detail`: which thread is which worker, what it polls, and the tasks that are not idle.
 //!
 //! A list of the tasks and threads tells which task a thread polls and where its `CONTEXT` is, Tokio's
-//! own thread-local. That points at the scheduler's context on the worker's stack, with the worker's
-//! number and its core. All of it is read a moment after the line it belongs to. A thread counts as a
-//! worker only when its context points at the very scheduler of the runtime.
+//! own thread-local. A worker is itself run by a task of the pool for blocking work, whose id stands
+//! there between two polls: only ids of the list count. The context points at the scheduler's on the
+//! worker's stack, with the worker's number and its core. All of it is read a moment after the line it
+//! belongs to. A thread counts as a worker only when its context points at the very scheduler of the
+//! runtime.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rgops_protocol::reply::schedtrace::SchedtraceRuntime;
 use rgops_protocol::reply::tasks::{TaskCell, TaskThread, TaskVtable, TasksPart};
@@ -123,7 +125,7 @@ struct Found {
     handle: u64,
     index: u64,
     tid: u32,
-    task: Option<u64>,
+    task: Known<u64>,
     /// Address of its core; 0 for none: it gave it away in `block_in_place`, or has none by its kind.
     core: u64,
     has_core: bool,
@@ -167,7 +169,7 @@ fn detail(
         let Some(thread) = thread else { return WorkerDetail::unknown(&no_thread()) };
         WorkerDetail {
             tid: Known::Value(thread.tid),
-            task: thread.task.map_or_else(|| Known::Unavailable(no_thread()), Known::Value),
+            task: thread.task.clone(),
             lifo: thread.lifo.map_or_else(|| Known::Unavailable(no_core()), Known::Value),
             is_searching: thread.is_searching.map_or_else(|| Known::Unavailable(no_core()), Known::Value),
         }
@@ -224,6 +226,20 @@ fn short_name(types: &dyn TypeSource, future: TypeId) -> Option<String> {
     Some(words.join("::"))
 }
 
+/// The task a worker polls, by the id that stands in its thread-local; 0 for none. A worker that polls
+/// nothing has there the id of the task that runs it, which is in no list and older than what the
+/// worker polled since.
+fn polled(current: Option<u64>, listed: &HashSet<u64>) -> Known<u64> {
+    match current {
+        None => Known::Unavailable(no_thread()),
+        Some(id) if listed.contains(&id) => Known::Value(id),
+        Some(id) if listed.iter().max().is_some_and(|newest| id > *newest) => {
+            Known::unavailable("it may poll a task that is newer than the list", "")
+        }
+        Some(_) => Known::Value(0),
+    }
+}
+
 /// The threads that are workers of one of the runtimes.
 fn workers_of(
     types: &dyn TypeSource,
@@ -254,6 +270,7 @@ fn workers_of(
     }
     let ranges = entered.iter().map(|(_, scheduler)| at(*scheduler, 0, layout.bytes));
     let contexts = memory.read(&ranges.collect::<Vec<_>>())?;
+    let listed: HashSet<u64> = listing.tasks.iter().map(|task| task.id).collect();
     let (mut found, mut workers) = (Vec::new(), Vec::new());
     for ((thread, _), context) in entered.iter().zip(&contexts) {
         let Some(context) = context.as_deref() else { continue };
@@ -261,7 +278,7 @@ fn workers_of(
             handle: 0,
             index: 0,
             tid: thread.stack.tid,
-            task: thread.stack.current_task,
+            task: polled(thread.stack.current_task, &listed),
             core: 0,
             has_core: false,
             lifo: None,
@@ -382,4 +399,20 @@ fn no_thread() -> Unavailable {
 
 fn no_core() -> Unavailable {
     Unavailable { reason: "the worker had no core at that moment".to_owned(), fix: String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_task_of_the_list_is_polled() {
+        let listed = HashSet::from([5, 9, 7]);
+        assert_eq!(polled(Some(9), &listed), Known::Value(9));
+        assert_eq!(polled(Some(0), &listed), Known::Value(0));
+        assert_eq!(polled(Some(1), &listed), Known::Value(0), "what runs the worker");
+        assert_eq!(polled(Some(1), &HashSet::new()), Known::Value(0));
+        assert!(matches!(polled(Some(10), &listed), Known::Unavailable(_)), "spawned since");
+        assert!(matches!(polled(None, &listed), Known::Unavailable(_)));
+    }
 }

@@ -83,6 +83,8 @@ pub struct Type {
     pub namespace: Arc<str>,
     /// Size in bytes.
     pub size: u64,
+    /// Alignment in bytes, where debug information states it.
+    pub alignment: Option<u64>,
     /// What it is made of.
     pub shape: Shape,
     /// Its type parameters, by name: `T`, `S`.

@@ -51,10 +51,12 @@ pub struct Polled {
 }
 
 impl Polled {
-    fn new(current_task: Option<u64>, frames: &[Frame]) -> Option<Polled> {
+    fn new(current_task: Option<u64>, role: Role, frames: &[Frame]) -> Option<Polled> {
         let name = poll(frames).map(|poll| poll.name);
         match (current_task, name) {
             (Some(0), _) | (None, None) => None,
+            // A worker is itself run by a task of the pool, whose id stands there between two polls.
+            (Some(_), None) if role == Role::TokioWorker => None,
             (task, name) => {
                 let name = name.flatten();
                 (task.is_some() || name.is_some()).then_some(Polled { task, name })
@@ -118,13 +120,13 @@ impl Thread {
         symbolizer: &mut Symbolizer,
     ) -> Thread {
         let frames = symbolizer.stack(&thread.stack);
-        let polls = Polled::new(thread.current_task, &frames);
         let system_call = thread.system_call.clone().map(|call| match call {
             SystemCall::Number { number, .. } => system_call::name(architecture, number),
             SystemCall::Running | SystemCall::NotInOne => String::new(),
         });
         let is_running = thread.state == 'R' || thread.system_call.value() == Some(&SystemCall::Running);
         let role = role(&thread, pid, &frames);
+        let polls = Polled::new(thread.current_task, role, &frames);
         let activity = if is_running {
             Activity::Running
         } else if is_idle(role, &frames) {
@@ -245,5 +247,40 @@ fn is_idle(role: Role, frames: &[Frame]) -> bool {
             any(&["current_thread::Context::park", "tokio::runtime::park::"], &["runtime/park.rs"]) && !works
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames(functions: &[&str]) -> Vec<Frame> {
+        let frame = |function: &&str| Frame {
+            function: Some((*function).into()),
+            mangled: None,
+            file: None,
+            line: None,
+            column: None,
+            is_inlined: false,
+            module: None,
+            module_offset: 0,
+            function_offset: None,
+        };
+        functions.iter().map(frame).collect()
+    }
+
+    #[test]
+    fn the_task_that_runs_a_worker_is_not_what_it_polls() {
+        let worker =
+            ["tokio::runtime::scheduler::multi_thread::worker::run", "tokio::runtime::task::raw::poll"];
+        let parked = frames(&[&["epoll_wait"][..], &worker].concat());
+        assert_eq!(Polled::new(Some(1), Role::TokioWorker, &parked), None);
+        let polls = ["shop::reserve", "tokio::runtime::task::raw::poll"];
+        let polling = Polled::new(Some(9), Role::TokioWorker, &frames(&[&polls[..], &worker].concat()));
+        assert_eq!(polling, Some(Polled { task: Some(9), name: Some("shop::reserve".to_owned()) }));
+        // A closure of spawn_blocking is a task, too; so may be what a thread does without symbols.
+        for role in [Role::TokioBlocking, Role::Tokio] {
+            assert_eq!(Polled::new(Some(9), role, &[]), Some(Polled { task: Some(9), name: None }));
+        }
     }
 }

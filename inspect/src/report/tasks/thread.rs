@@ -15,9 +15,12 @@ use super::names::path;
 use super::{TasksReport, View};
 use crate::symbols::{Frame, Symbolizer, file_name};
 
-/// Names the threads' frames; the agent's own threads are left out. The map has the task each polls.
+/// Names the threads' frames; the agent's own threads are left out. The map has the task each polls,
+/// of the listed ones: a worker between two polls has the id of the task that runs it, a thread of the
+/// blocking pool that of its closure.
 pub(super) fn named(
     captured: Vec<TaskThread>,
+    is_listed: impl Fn(u64) -> bool,
     pid: u32,
     modules: &[Module],
     symbolizer: &mut Symbolizer,
@@ -26,8 +29,8 @@ pub(super) fn named(
     let mut polled = HashMap::new();
     let mut threads = Vec::new();
     for thread in captured.into_iter().filter(|thread| !thread.stack.is_agent) {
-        let task = thread.stack.current_task.unwrap_or(0);
-        polled.insert(thread.stack.tid, task);
+        let task = thread.stack.current_task.filter(|task| is_listed(*task));
+        polled.insert(thread.stack.tid, task.unwrap_or(0));
         threads.push(Thread::new(thread.stack, pid, architecture, symbolizer));
     }
     threads.sort_by_key(|thread| thread.tid);

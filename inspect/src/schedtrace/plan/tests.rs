@@ -37,7 +37,7 @@ impl Table {
     fn add(&self, size: u64, shape: Shape) -> TypeId {
         let mut types = self.types.borrow_mut();
         let name = format!("type {}", types.len()).into();
-        types.push(Type { name, namespace: "".into(), size, shape, parameters: Vec::new() });
+        types.push(Type { name, namespace: "".into(), size, alignment: None, shape, parameters: Vec::new() });
         TypeId(types.len() as u64 - 1)
     }
 

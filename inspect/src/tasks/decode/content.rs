@@ -8,12 +8,17 @@ use crate::tasks::types::{Member, Shape, Type, TypeId, TypeSource};
 /// Types looked at to answer one question. Beyond it the answer is "no".
 const MOST_TYPES: usize = 50_000;
 
+/// Values looked at in one walk of one task. A task of a real program has some hundred; in damaged
+/// debug information a type may hold itself twice, and be as large as two to the depth of the walk.
+const MOST_VALUES: u32 = 200_000;
+
 /// Answers, remembered for all tasks.
 #[derive(Debug, Default)]
 pub(super) struct Content {
     types: HashMap<TypeId, Option<Arc<Type>>>,
     leads_to_future: HashMap<TypeId, bool>,
     leads_to_guard: HashMap<TypeId, bool>,
+    values_left: u32,
 }
 
 /// What a type is to a decoder.
@@ -40,8 +45,23 @@ pub(super) enum Role {
 }
 
 impl Content {
-    /// A type; `None` when the source does not describe it.
+    /// Begins a walk, which may look at so many values.
+    pub(super) fn begin_walk(&mut self) {
+        self.values_left = MOST_VALUES;
+    }
+
+    /// Whether the walk has looked at all it may.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.values_left == 0
+    }
+
+    /// A value's type; `None` when the source does not describe it, or the walk is exhausted.
     pub(super) fn get(&mut self, source: &dyn TypeSource, id: TypeId) -> Option<Arc<Type>> {
+        self.values_left = self.values_left.checked_sub(1)?;
+        self.described(source, id)
+    }
+
+    fn described(&mut self, source: &dyn TypeSource, id: TypeId) -> Option<Arc<Type>> {
         self.types.entry(id).or_insert_with(|| source.get(id).ok()).clone()
     }
 
@@ -86,7 +106,7 @@ impl Content {
                 Some(true) => goals.push(at),
                 Some(false) => {}
                 None => {
-                    if let Some(found) = self.get(source, here) {
+                    if let Some(found) = self.described(source, here) {
                         if is_goal(&found) {
                             goals.push(at);
                         } else {

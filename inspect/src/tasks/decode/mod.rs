@@ -3,7 +3,9 @@
 //! [`Decoder::needs`] names the memory that is missing, [`Decoder::provide`] takes it, until nothing is
 //! missing; then everything that was used from outside of the task's own cell is asked for once more,
 //! with the cell: a task of which a byte differs was polled in between and is not shown. (The cell by
-//! itself was read twice by the agent.) [`Decoder::finish`] gives what is known at any time.
+//! itself was read twice by the agent.) Such a task is read anew from its cell on, a few times: the
+//! first pass may have read debug information in between, the next ones are quick. [`Decoder::finish`]
+//! gives what is known at any time.
 //!
 //! Bytes and debug information may be wrong in any way. The walk is bounded in depth, nodes and memory;
 //! whatever does not fit cuts the stack there, which is counted.
@@ -11,6 +13,7 @@
 mod content;
 mod memory;
 mod names;
+mod retry;
 mod waits;
 mod walk;
 
@@ -41,6 +44,9 @@ const MOST_ROUNDS: usize = 48;
 /// Bytes of all tasks together.
 const MOST_BYTES: u64 = 1024 * 1024 * 1024;
 
+/// What damaged memory or types must not lead to: it is said, and decoding ends there.
+const TOO_MUCH: &str = "it is deeper, or wider, than is decoded";
+
 /// Decodes the tasks of one answer.
 pub struct Decoder<'s> {
     source: &'s dyn TypeSource,
@@ -54,7 +60,18 @@ pub struct Decoder<'s> {
     rounds: usize,
     asked_bytes: u64,
     asked: Vec<(usize, MemoryRange)>,
-    is_checking: bool,
+    phase: Phase,
+}
+
+/// What is being asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// What the walks lack.
+    Walk,
+    /// All that they used, once more.
+    Check,
+    /// The cells of tasks that moved.
+    Again,
 }
 
 /// What the cells of one vtable hold.
@@ -62,6 +79,7 @@ pub struct Decoder<'s> {
 struct FutureType {
     id: TypeId,
     size: u64,
+    alignment: Option<u64>,
     /// From the header to the future's id, behind which it lies.
     id_offset: u64,
     trailer_offset: u64,
@@ -73,6 +91,8 @@ struct Decoding {
     vtable: u32,
     snapshot: Snapshot,
     step: Step,
+    /// Times it was read anew because it had moved.
+    retries: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +101,8 @@ enum Step {
     Walk,
     /// Walked; what it used is to be compared.
     Check,
+    /// It moved; its cell is to be read anew.
+    Again,
     Done,
 }
 
@@ -100,7 +122,7 @@ impl<'s> Decoder<'s> {
             rounds: 0,
             asked_bytes: 0,
             asked: Vec::new(),
-            is_checking: false,
+            phase: Phase::Walk,
         };
         for cell in cells {
             let decoding = decoder.begin(cell);
@@ -110,6 +132,7 @@ impl<'s> Decoder<'s> {
     }
 
     fn begin(&mut self, cell: TaskCell) -> Decoding {
+        self.content.begin_walk();
         let future = self.future_type(cell.vtable);
         let poll = self.vtables.get(cell.vtable as usize).map_or(0, |vtable| vtable.poll_avma);
         let name = match future.and_then(|future| self.content.get(self.source, future.id)) {
@@ -130,11 +153,14 @@ impl<'s> Decoder<'s> {
                     task.stack = unknown("the debug information does not describe its future");
                 }
                 CellBytes::NotRead => task.stack = unknown("its memory was not read"),
-                CellBytes::Moved => task.stack = AsyncStack::Moved,
+                CellBytes::Moved => {
+                    task.stack = AsyncStack::Moved;
+                    step = if future.is_some() { Step::Again } else { Step::Done };
+                }
                 CellBytes::Unreadable => task.stack = unknown("its memory cannot be read"),
             }
         }
-        Decoding { task, vtable: cell.vtable, snapshot, step }
+        Decoding { task, vtable: cell.vtable, snapshot, step, retries: 0 }
     }
 
     /// The future's type, by the poll function of a vtable.
@@ -147,9 +173,10 @@ impl<'s> Decoder<'s> {
             // the same layout, but not the same names. Nobody knows which it is.
             let types = self.source.task_types(vtable.poll_avma);
             let [types] = types[..] else { return None };
-            let size = self.content.get(self.source, types.future)?.size;
+            let found = self.content.get(self.source, types.future)?;
+            let (size, alignment) = (found.size, found.alignment);
             let (id_offset, trailer_offset) = (u64::from(vtable.id_offset), u64::from(vtable.trailer_offset));
-            Some(FutureType { id: types.future, size, id_offset, trailer_offset })
+            Some(FutureType { id: types.future, size, alignment, id_offset, trailer_offset })
         });
         self.futures.insert(vtable, found);
         found
@@ -158,21 +185,29 @@ impl<'s> Decoder<'s> {
     /// What must be read next; empty when all is done. [`Decoder::provide`] takes the answer.
     pub fn needs(&mut self) -> Vec<MemoryRange> {
         self.asked.clear();
-        if !self.is_checking {
+        if self.phase == Phase::Again {
+            self.ask_again();
+        }
+        if self.phase == Phase::Walk {
             self.walk_all();
             for (number, decoding) in self.tasks.iter_mut().enumerate() {
                 let missing = decoding.snapshot.take_missing();
                 self.asked.extend(missing.into_iter().map(|range| (number, range)));
             }
             self.rounds += 1;
-            self.is_checking = self.asked.is_empty();
+            if self.asked.is_empty() {
+                self.phase = Phase::Check;
+            }
         }
-        if self.is_checking {
+        if self.phase == Phase::Check {
             for (number, decoding) in self.tasks.iter().enumerate() {
                 if decoding.step == Step::Check {
                     let used = decoding.snapshot.used(CHANGING_BYTES);
                     self.asked.extend(used.into_iter().map(|(range, _)| (number, range)));
                 }
+            }
+            if self.asked.is_empty() {
+                self.ask_again();
             }
         }
         self.asked_bytes += self.asked.iter().map(|(_, range)| u64::from(range.length)).sum::<u64>();
@@ -184,14 +219,20 @@ impl<'s> Decoder<'s> {
     pub fn provide(&mut self, bytes: impl IntoIterator<Item = Option<Vec<u8>>>) {
         let mut bytes = bytes.into_iter();
         let asked = std::mem::take(&mut self.asked);
-        if !self.is_checking {
-            for (number, range) in asked {
-                self.tasks[number].snapshot.answer(range, bytes.next().flatten());
+        match self.phase {
+            Phase::Walk => {
+                for (number, range) in asked {
+                    self.tasks[number].snapshot.answer(range, bytes.next().flatten());
+                }
             }
-            return;
+            Phase::Again => self.begin_again(&asked, bytes),
+            Phase::Check => self.compare(&asked, bytes),
         }
+    }
+
+    fn compare(&mut self, asked: &[(usize, MemoryRange)], mut bytes: impl Iterator<Item = Option<Vec<u8>>>) {
         let mut moved = HashSet::new();
-        for (number, range) in asked {
+        for (number, range) in asked.iter().copied() {
             let now = bytes.next().flatten();
             let snapshot = &self.tasks[number].snapshot;
             let is_same = now.is_some_and(|now| snapshot.read(range.avma, now.len() as u64) == Ok(&now[..]));
@@ -205,9 +246,11 @@ impl<'s> Decoder<'s> {
                 if moved.contains(&number) {
                     decoding.task.stack = AsyncStack::Moved;
                     decoding.task.holds.clear();
+                    decoding.step = Step::Again;
                 }
             }
         }
+        self.phase = Phase::Again;
     }
 
     /// Tasks that are done, of all.
@@ -222,7 +265,7 @@ impl<'s> Decoder<'s> {
         for decoding in &mut self.tasks {
             match decoding.step {
                 Step::Walk => decoding.task.stack = AsyncStack::Unknown("decoding it was given up".into()),
-                Step::Check => decoding.task.stack = AsyncStack::Moved,
+                Step::Check | Step::Again => decoding.task.stack = AsyncStack::Moved,
                 Step::Done => continue,
             }
             decoding.task.holds.clear();
@@ -266,12 +309,15 @@ impl<'s> Decoder<'s> {
                     AsyncStack::Unknown(why.unwrap_or("its state is none the debug information knows").into())
                 }
             };
-            decoding.step = if decoding.snapshot.is_single() { Step::Done } else { Step::Check };
+            // Read once only, when it was read anew.
+            let is_one_moment = decoding.snapshot.is_single() && decoding.retries == 0;
+            decoding.step = if is_one_moment { Step::Done } else { Step::Check };
         }
     }
 
     fn walk(&mut self, number: usize, future: FutureType) -> Walked {
         let Decoder { source, content, vtables, vtable_places, headers, tasks, .. } = self;
+        content.begin_walk();
         let decoding = &tasks[number];
         let vtable = |avma: u64| vtable_places.get(&avma).map(|place| vtables[*place].clone());
         let is_listed = |avma: u64| headers.contains(&avma);
@@ -284,6 +330,9 @@ impl<'s> Decoder<'s> {
         };
         let mut walk = Walk::new(*source, content, &decoding.snapshot, &vtable, &is_listed);
         let node = walk.future(future.id, avma);
+        if walk.content.is_exhausted() {
+            walk.cut.get_or_insert(TOO_MUCH);
+        }
         Walked { node, cut: walk.cut, is_waiting: walk.is_waiting, holds: walk.holds }
     }
 }
@@ -300,8 +349,9 @@ struct Walked {
 /// Where in a cell the future is.
 ///
 /// Behind the id lies the `Stage` (`tokio/src/runtime/task/core.rs`), `repr(C)`: a tag of four bytes, 0
-/// while the future is there, then the future at its alignment, which debug information does not tell:
-/// 8 where that fits, else the least that does.
+/// while the future is there, then a union of it and its output: at the alignment of either, at least 8,
+/// which an output's `JoinError` has. Debug information states the future's; that of an output more
+/// aligned than its future (a `u128`) is found only where the smaller one gives no state of the future.
 fn place_of(
     snapshot: &Snapshot,
     header: u64,
@@ -316,7 +366,8 @@ fn place_of(
         let ends = stage + alignment + future.size;
         is_there && future.size.is_multiple_of(*alignment) && ends <= future.trailer_offset
     };
-    let candidates: Vec<u64> = [8, 16, 32, 64, 128].into_iter().filter(fits).collect();
+    let is_possible = |alignment: &u64| future.alignment.is_none_or(|stated| *alignment >= stated);
+    let candidates: Vec<u64> = [8, 16, 32, 64, 128].into_iter().filter(is_possible).filter(fits).collect();
     let place = |alignment: u64| header.wrapping_add(behind_id.next_multiple_of(alignment) + alignment);
     // A coroutine's discriminant tells two places apart that both fit.
     let is_valid = |alignment: &u64, content: &mut Content| {
@@ -352,3 +403,6 @@ fn undecoded(cell: &TaskCell, future: Option<super::model::TypeName>) -> Task {
         holds: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

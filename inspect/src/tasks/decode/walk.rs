@@ -100,8 +100,8 @@ impl<'w> Walk<'w> {
 
     /// The futures in a value, outermost first.
     fn value(&mut self, id: TypeId, avma: u64, place: Place) -> Vec<Arc<Node>> {
-        if place.depth >= DEEPEST || self.nodes >= MOST_NODES {
-            self.cut("it is deeper, or wider, than is decoded");
+        if place.depth >= DEEPEST || self.nodes >= MOST_NODES || self.content.is_exhausted() {
+            self.cut(super::TOO_MUCH);
             return Vec::new();
         }
         if self.way.contains(&(id, avma)) {

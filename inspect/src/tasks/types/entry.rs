@@ -66,7 +66,8 @@ pub(super) fn read(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Resul
         (_, None) if tag == constants::DW_TAG_subroutine_type => address_size,
         (_, None) => 0,
     };
-    Ok(Type { name, namespace: Arc::from(""), size, shape, parameters: content.parameters })
+    let alignment = number(&entry, constants::DW_AT_alignment).filter(|bytes| bytes.is_power_of_two());
+    Ok(Type { name, namespace: Arc::from(""), size, alignment, shape, parameters: content.parameters })
 }
 
 /// The type parameters of a function, looked for where it is declared too.
