@@ -312,6 +312,10 @@ impl<'s> Decoder<'s> {
             // Read once only, when it was read anew.
             let is_one_moment = decoding.snapshot.is_single() && decoding.retries == 0;
             decoding.step = if is_one_moment { Step::Done } else { Step::Check };
+            if is_one_moment {
+                // Of a hundred thousand tasks they are a hundred megabytes.
+                decoding.snapshot = Snapshot::default();
+            }
         }
     }
 

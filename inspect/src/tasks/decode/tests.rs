@@ -52,9 +52,12 @@ fn checkout(types: &ProgramTypes<'_>, poll: u64, id: u64, state: u64) -> Vec<u8>
     cell
 }
 
+/// The cell when it is asked for the n-th time.
+type Answers<'a> = &'a dyn Fn(&ProgramTypes<'_>, u64, usize) -> Option<Vec<u8>>;
+
 /// A checkout that the agent found moved, and what becomes of it when its cell is answered so, one
 /// answer for each time it is asked for; the number of times.
-fn moved(answers: &dyn Fn(&ProgramTypes<'_>, u64, usize) -> Option<Vec<u8>>) -> (Task, Counts, usize) {
+fn moved(answers: Answers<'_>) -> (Task, Counts, usize) {
     let types = ProgramTypes::of_file(FIXTURE);
     let poll = polls(&types)[0];
     let cell =

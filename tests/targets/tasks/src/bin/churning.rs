@@ -1,6 +1,6 @@
-//! Tasks that come and go as fast as two workers can make them, each with the same kind written at
-//! every level of its stack, on the heap too: a stack that names two kinds was put together of the
-//! memory of two tasks.
+//! Tasks that come and go as fast as two workers can make them, each with the same kind in the types of
+//! every level of its stack, on the heap too, and with its own number in words all over it: a stack
+//! that names two kinds, or memory with two numbers, was put together of two tasks.
 //!
 //! Usage: churning SECONDS: prints its address and "ready", then how many tasks ended, and is gone.
 
@@ -19,15 +19,18 @@ const SPAWNERS: u64 = 64;
 /// Tasks that never end, [`constant`]: their stack is always the same.
 const CONSTANT: u64 = 256;
 
+/// Upper bits of every number, by which it is found in memory. Its kind is the remainder of 16.
+const TAG: u64 = 0xc0de << 48;
+
 static ENDED: AtomicU64 = AtomicU64::new(0);
 
 type Hidden = Pin<Box<dyn Future<Output = u64> + Send>>;
 
-/// The levels keep the task's number in `word` across their `await`; what is awaited returns it.
+/// The levels keep the task's number across their `await`; what is awaited returns it.
 async fn outer<const KIND: u64>(number: u64) {
-    let word = black_box(number);
+    let words = black_box([number; 4]);
     let hidden: Hidden = Box::pin(middle::<KIND>(number));
-    assert_eq!(hidden.await, word, "the program itself mixes tasks");
+    assert_eq!([hidden.await; 4], black_box(words), "the program itself mixes tasks");
 }
 
 async fn middle<const KIND: u64>(number: u64) -> u64 {
@@ -90,7 +93,7 @@ fn main() {
         runtime.spawn(constant());
     }
     for first in 1..=SPAWNERS {
-        runtime.spawn(spawner(first));
+        runtime.spawn(spawner(TAG | first));
     }
     println!("{}", agent.address());
     println!("ready");
