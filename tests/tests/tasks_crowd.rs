@@ -18,7 +18,8 @@ const WORKERS: u64 = 2;
 
 /// The list and all stacks, when the debug information was read before.
 const MOST_TIME: Duration = Duration::from_secs(1);
-/// By so much the worst gap between two heartbeats may grow.
+/// By so much the worst gap between two heartbeats may grow, compared with the same CPU time used by
+/// somebody who does not look at the program: two CPUs have to be shared with `rgops` as with anyone.
 const MOST_GAP_GROWTH: Duration = Duration::from_millis(5);
 
 #[test]
@@ -31,34 +32,48 @@ fn a_hundred_thousand_tasks_are_listed_with_their_stacks_and_not_disturbed() {
     numbers(&asked(&["tasks", &pid, "--json"]));
     screen(&asked(&["tasks", &pid]).output);
 
-    let (mut times, mut cpu, mut with, mut without) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut times, mut cpu) = (Vec::new(), Vec::new());
+    let (mut with, mut bystander, mut without) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let used = cpu_used(&crowd);
         worst_gap(&mut crowd);
         let answer = asked(&["tasks", &pid]);
         with.push(worst_gap(&mut crowd));
-        cpu.push(cpu_used(&crowd) - used);
+        let used = [0, 1].map(|at| cpu_used(&crowd)[at] - used[at]);
+        cpu.push(used[0] + used[1]);
         times.push(listed_and_decoded(&answer.output));
-        // As long without us: what else the machine does is in both.
+        // What else the machine does is in these as well.
         worst_gap(&mut crowd);
+        std::thread::scope(|scope| {
+            for time in used {
+                scope.spawn(move || compute(time));
+            }
+        });
+        bystander.push(worst_gap(&mut crowd));
         std::thread::sleep(answer.took);
         without.push(worst_gap(&mut crowd));
     }
     assert_eq!(crowd.order("polls"), TASKS.to_string(), "nobody polled them");
     assert_eq!(crowd.order("work"), "worked 499500");
-    for measured in [&mut times, &mut cpu, &mut with, &mut without] {
+    for measured in [&mut times, &mut cpu, &mut with, &mut bystander, &mut without] {
         measured.sort_unstable();
     }
     let middle = rounds / 2;
     println!("of {rounds}, best and median:");
-    println!("  list and stacks      {:?} {:?}", times[0], times[middle]);
-    println!("  CPU, agent and rgops {:?} {:?}", cpu[0], cpu[middle]);
-    println!("  worst gap, listed    {:?} {:?}", with[0], with[middle]);
-    println!("  worst gap, otherwise {:?} {:?}", without[0], without[middle]);
+    for (what, measured) in [
+        ("list and stacks", &times),
+        ("CPU time of agent and rgops, all in all", &cpu),
+        ("worst gap, listed", &with),
+        ("worst gap, the same CPU time used by others", &bystander),
+        ("worst gap, otherwise", &without),
+    ] {
+        println!("  {what}: {:?} {:?}", measured[0], measured[middle]);
+    }
 
-    // The best: on a loaded machine a second is longer, and so is every gap, but not every time.
+    // The best: on a loaded machine a second is longer, and so is every gap, but not every time. Where it
+    // is loaded every time, what counts is the CPU time, of which the list and the stacks are a part.
     assert!(times[0] < MOST_TIME || cpu[0] < MOST_TIME, "{times:?}, CPU {cpu:?}");
-    assert!(with[0] <= without[0] + MOST_GAP_GROWTH, "listed {with:?}, otherwise {without:?}");
+    assert!(with[0] <= bystander[0] + MOST_GAP_GROWTH, "listed {with:?}, others {bystander:?} {without:?}");
 }
 
 fn asked(arguments: &[&str]) -> Answer {
@@ -124,7 +139,7 @@ fn worst_gap(crowd: &mut Target) -> Duration {
 }
 
 /// CPU time so far of the agent's threads, and of every `rgops` that has ended.
-fn cpu_used(crowd: &Target) -> Duration {
+fn cpu_used(crowd: &Target) -> [Duration; 2] {
     let mut nanoseconds = 0;
     for task in fs::read_dir(format!("/proc/{}/task", crowd.pid())).unwrap().flatten() {
         let name = fs::read_to_string(task.path().join("comm")).unwrap_or_default();
@@ -140,5 +155,23 @@ fn cpu_used(crowd: &Target) -> Duration {
         usage
     };
     let time = |of: libc::timeval| Duration::new(of.tv_sec as u64, 1000 * of.tv_usec as u32);
-    Duration::from_nanos(nanoseconds) + time(children.ru_utime) + time(children.ru_stime)
+    [Duration::from_nanos(nanoseconds), time(children.ru_utime) + time(children.ru_stime)]
+}
+
+/// Uses so much CPU time.
+fn compute(time: Duration) {
+    let used = || {
+        let mut clock = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: clock_gettime(2) writes nothing but this.
+        assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut clock) }, 0);
+        Duration::new(clock.tv_sec as u64, clock.tv_nsec as u32)
+    };
+    let until = used() + time;
+    let mut number = 1u64;
+    while used() < until {
+        for step in 0..100_000u64 {
+            number = number.wrapping_mul(33).wrapping_add(std::hint::black_box(step));
+        }
+    }
+    std::hint::black_box(number);
 }

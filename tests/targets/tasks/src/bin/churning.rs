@@ -14,8 +14,10 @@ use rgops_agent::Options;
 use tokio::runtime::Builder;
 use tokio::task::{JoinHandle, yield_now};
 
-/// Tasks at a time.
+/// Tasks at a time that end at once.
 const SPAWNERS: u64 = 64;
+/// And that sleep first, up to a second: some of them hold still while they are decoded.
+const SLOW_SPAWNERS: u64 = 512;
 /// Tasks that never end, [`constant`]: their stack is always the same.
 const CONSTANT: u64 = 256;
 
@@ -27,28 +29,32 @@ static ENDED: AtomicU64 = AtomicU64::new(0);
 type Hidden = Pin<Box<dyn Future<Output = u64> + Send>>;
 
 /// The levels keep the task's number across their `await`; what is awaited returns it.
-async fn outer<const KIND: u64>(number: u64) {
+async fn outer<const KIND: u64>(number: u64, nap: Duration) {
     let words = black_box([number; 4]);
-    let hidden: Hidden = Box::pin(middle::<KIND>(number));
+    let hidden: Hidden = Box::pin(middle::<KIND>(number, nap));
     assert_eq!([hidden.await; 4], black_box(words), "the program itself mixes tasks");
 }
 
-async fn middle<const KIND: u64>(number: u64) -> u64 {
+async fn middle<const KIND: u64>(number: u64, nap: Duration) -> u64 {
     let word = black_box(number);
-    let below = inner::<KIND>(number).await;
+    let below = inner::<KIND>(number, nap).await;
     if below == word { word } else { 0 }
 }
 
-async fn inner<const KIND: u64>(number: u64) -> u64 {
+async fn inner<const KIND: u64>(number: u64, nap: Duration) -> u64 {
     let word = black_box(number);
-    let hidden: Hidden = Box::pin(leaf::<KIND>(number));
+    let hidden: Hidden = Box::pin(leaf::<KIND>(number, nap));
     let below = hidden.await;
     if below == word { word } else { 0 }
 }
 
-async fn leaf<const KIND: u64>(number: u64) -> u64 {
+async fn leaf<const KIND: u64>(number: u64, nap: Duration) -> u64 {
     let word = black_box(number);
-    yield_now().await;
+    if nap.is_zero() {
+        yield_now().await;
+    } else {
+        tokio::time::sleep(nap).await;
+    }
     word
 }
 
@@ -62,11 +68,11 @@ async fn constant_inner() {
 }
 
 /// A task of the kind that its number says.
-fn spawn(number: u64) -> JoinHandle<()> {
+fn spawn(number: u64, nap: Duration) -> JoinHandle<()> {
     macro_rules! by_kind {
         ($($kind:literal)*) => {
             match number % 16 {
-                $($kind => tokio::spawn(outer::<$kind>(number)),)*
+                $($kind => tokio::spawn(outer::<$kind>(number, nap)),)*
                 _ => unreachable!("the remainder of 16"),
             }
         };
@@ -74,12 +80,13 @@ fn spawn(number: u64) -> JoinHandle<()> {
     by_kind!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
 }
 
-async fn spawner(first: u64) {
+async fn spawner(first: u64, is_slow: bool) {
     let mut number = first;
     loop {
-        spawn(number).await.expect("it ends");
+        let nap = if is_slow { Duration::from_millis(1 + number / 16 % 1000) } else { Duration::ZERO };
+        spawn(number, nap).await.expect("it ends");
         ENDED.fetch_add(1, Relaxed);
-        number += SPAWNERS + 1;
+        number += SPAWNERS + SLOW_SPAWNERS + 1;
     }
 }
 
@@ -92,8 +99,8 @@ fn main() {
     for _ in 0..CONSTANT {
         runtime.spawn(constant());
     }
-    for first in 1..=SPAWNERS {
-        runtime.spawn(spawner(TAG | first));
+    for first in 1..=SPAWNERS + SLOW_SPAWNERS {
+        runtime.spawn(spawner(TAG | first, first > SPAWNERS));
     }
     println!("{}", agent.address());
     println!("ready");

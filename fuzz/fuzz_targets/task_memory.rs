@@ -1,0 +1,214 @@
+//! Async stacks from memory that is anything at all: real types of a small file, made-up cells, vtables
+//! and answers to every reading. Whatever lies there, decoding ends, asks for no more than it may, and
+//! its numbers add up.
+//!
+//! The types are those of `inspect/fixtures/types.so`, or of the program that `RGOPS_FUZZ_PROGRAM`
+//! names: one with all of Tokio in it reaches more of the decoder.
+#![no_main]
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use libfuzzer_sys::fuzz_target;
+use rgops_inspect::tasks::decode::Decoder;
+use rgops_inspect::tasks::graph::WaitGraph;
+use rgops_inspect::tasks::model::{Counts, Tasks};
+use rgops_inspect::tasks::types::{ProgramTypes, TypeSource};
+use rgops_protocol::reply::tasks::{CellBytes, TaskCell, TaskVtable};
+use rgops_protocol::request::{MAX_RANGE_BYTES, MemoryRange};
+
+const FIXTURE: &[u8] = include_bytes!("../../inspect/fixtures/types.so");
+
+/// Tasks of one input, and bytes of one of their cells.
+const MOST_TASKS: usize = 6;
+const CELL_BYTES: usize = 2048;
+/// Readings of one input: as many as eight retries of a task with boxes in boxes may take.
+const MOST_ROUNDS: usize = 1000;
+
+thread_local! {
+    static TYPES: ProgramTypes<'static> = ProgramTypes::of_file(program());
+}
+
+fn program() -> &'static [u8] {
+    static PROGRAM: OnceLock<Vec<u8>> = OnceLock::new();
+    PROGRAM.get_or_init(|| match std::env::var_os("RGOPS_FUZZ_PROGRAM") {
+        Some(path) => std::fs::read(path).expect("the program can be read"),
+        None => FIXTURE.to_vec(),
+    })
+}
+
+/// Addresses that mean something.
+struct Addresses {
+    polls: Vec<u64>,
+    vtables: Vec<u64>,
+}
+
+fn addresses(types: &ProgramTypes<'_>) -> &'static Addresses {
+    static ADDRESSES: OnceLock<Addresses> = OnceLock::new();
+    ADDRESSES.get_or_init(|| {
+        let all = |step| (0..program().len() as u64).step_by(step);
+        let is_poll = |address: &u64| !types.task_types(*address).is_empty();
+        let is_vtable = |address: &u64| !types.vtable_types(*address).is_empty();
+        let found = Addresses {
+            polls: all(1).filter(is_poll).collect(),
+            vtables: all(8).filter(is_vtable).collect(),
+        };
+        assert!(!found.polls.is_empty(), "the program polls no task");
+        eprintln!("{} poll functions, {} vtables", found.polls.len(), found.vtables.len());
+        found
+    })
+}
+
+/// The input, read to its end; zeros behind it.
+struct Input<'i>(&'i [u8]);
+
+impl Input<'_> {
+    fn byte(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        *first
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn word(&mut self) -> u64 {
+        u64::from_le_bytes(std::array::from_fn(|_| self.byte()))
+    }
+
+    /// One of them.
+    fn one_of(&mut self, words: &[u64]) -> u64 {
+        let number = usize::from(self.byte()) | usize::from(self.byte()) << 8;
+        if words.is_empty() { 0 } else { words[number % words.len()] }
+    }
+
+    /// A word as it may lie in memory.
+    fn value(&mut self, addresses: &Addresses) -> u64 {
+        match self.byte() % 8 {
+            0 => self.word(),
+            1 => self.one_of(&addresses.vtables),
+            2 => header(usize::from(self.byte()) % MOST_TASKS) + u64::from(self.byte() % 64) * 8,
+            3 => 0x7e00_0000_0000 + u64::from(self.byte()) * 64,
+            4 => u64::MAX - u64::from(self.byte() % 16),
+            _ => u64::from(self.byte() % 8),
+        }
+    }
+
+    /// Some bytes, fewer than were asked for, or none.
+    fn memory(&mut self, length: usize, addresses: &Addresses) -> Option<Vec<u8>> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut bytes = vec![0; length];
+        match self.byte() % 16 {
+            0 => return None,
+            1 => bytes.truncate(usize::from(self.byte())),
+            2 => bytes.fill(self.byte()),
+            _ => {
+                // The rest is zeros: no input fills 64 KiB.
+                for word in bytes.chunks_mut(8).take(64) {
+                    let value = self.value(addresses).to_le_bytes();
+                    word.copy_from_slice(&value[..word.len()]);
+                }
+            }
+        }
+        Some(bytes)
+    }
+}
+
+fn header(number: usize) -> u64 {
+    0x7f00_0000_0000 + 4096 * number as u64
+}
+
+fuzz_target!(|bytes: &[u8]| TYPES.with(|types| decode(types, bytes)));
+
+fn decode(types: &ProgramTypes<'_>, bytes: &[u8]) {
+    let addresses = addresses(types);
+    let input = &mut Input(bytes);
+    let vtables: Vec<TaskVtable> =
+        (0..MOST_TASKS).map(|number| vtable(types, number, input, addresses)).collect();
+    let count = usize::from(input.byte()) % (MOST_TASKS + 1);
+    let cells: Vec<TaskCell> = (0..count).map(|number| cell(number, &vtables, input, addresses)).collect();
+
+    let mut decoder = Decoder::new(types, vtables, cells);
+    let mut memory: HashMap<(u64, u32), Option<Vec<u8>>> = HashMap::new();
+    let mut rounds = 0;
+    loop {
+        let needs = decoder.needs();
+        if needs.is_empty() {
+            break;
+        }
+        rounds += 1;
+        assert!(rounds < MOST_ROUNDS, "it does not end");
+        let mut answer = |range: &MemoryRange| {
+            assert!(range.length <= MAX_RANGE_BYTES, "{range:?}");
+            let changes = input.byte() % 8 == 7;
+            let known = memory.entry((range.avma, range.length));
+            let known = known.or_insert_with(|| input.memory(range.length as usize, addresses));
+            if changes {
+                *known = input.memory(range.length as usize, addresses);
+            }
+            known.clone()
+        };
+        let answers: Vec<_> = needs.iter().map(&mut answer).collect();
+        decoder.provide(answers);
+    }
+    let (tasks, counts) = decoder.finish();
+    let Counts { listed, decoded, cut, running, complete, moved, unknown } = counts;
+    assert_eq!((listed, tasks.len()), (count as u64, count));
+    assert_eq!(decoded + cut + running + complete + moved + unknown, listed);
+    let tasks = Tasks {
+        runtimes: Vec::new(),
+        tasks,
+        threads: Vec::new(),
+        modules: Vec::new(),
+        counts,
+        debug_information: Vec::new(),
+        no_memory: None,
+        unix_ns: 0,
+        list_ns: 0,
+        decode_ns: 0,
+    };
+    WaitGraph::new(&tasks);
+}
+
+/// The vtable of a future, with the trailer where Tokio would put it, or anywhere.
+fn vtable(
+    types: &ProgramTypes<'_>,
+    number: usize,
+    input: &mut Input<'_>,
+    addresses: &Addresses,
+) -> TaskVtable {
+    let poll_avma = input.one_of(&addresses.polls);
+    let future = types.task_types(poll_avma).first().and_then(|task| types.get(task.future).ok());
+    let size = future.map_or(0, |future| future.size);
+    let (mut id_offset, mut trailer_offset) = (40, 56 + size.next_multiple_of(8) as u32);
+    match input.byte() % 16 {
+        0 => id_offset = input.word() as u32,
+        1 => trailer_offset = input.word() as u32,
+        2 => trailer_offset += u32::from(input.byte()) * 8,
+        _ => {}
+    }
+    TaskVtable { avma: 0x5500_0000_0000 + 64 * number as u64, poll_avma, id_offset, trailer_offset }
+}
+
+fn cell(number: usize, vtables: &[TaskVtable], input: &mut Input<'_>, addresses: &Addresses) -> TaskCell {
+    let vtable = input.byte() % (MOST_TASKS as u8 + 1);
+    let state = if input.byte() % 8 == 0 { input.word() } else { 2 << 6 };
+    let header_avma = if input.byte() % 16 == 0 { input.word() } else { header(number) };
+    let length = vtables.get(usize::from(vtable)).map_or(64, |vtable| vtable.trailer_offset as usize);
+    let bytes = match input.byte() % 16 {
+        0 => CellBytes::Moved,
+        1 => CellBytes::Unreadable,
+        2 => CellBytes::NotRead,
+        _ => input.memory(length.min(CELL_BYTES), addresses).map_or(CellBytes::Moved, |mut bytes| {
+            // The tag of a future that is there still, more often than chance has it.
+            if input.byte() % 8 != 0 && bytes.len() > 56 {
+                bytes[48..56].fill(0);
+            }
+            CellBytes::Read(bytes)
+        }),
+    };
+    TaskCell { runtime: 0, id: number as u64, header_avma, vtable: vtable.into(), state, bytes }
+}
