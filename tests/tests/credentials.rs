@@ -22,9 +22,15 @@ use rgops_protocol::reply::{Known, StackEnd};
 use rgops_protocol::request::{MemoryRequest, Request, StatsRequest, VersionRequest};
 use rgops_tests::built;
 use rgops_tests::itself::{self, Itself};
+use rgops_tests::listing::Listing;
+use rgops_tests::running::rgops;
 use rgops_tests::waiting::{is_root, skip_unless};
 
 const NOBODY: u32 = 65534;
+const TASKS: usize = 20;
+
+/// Set for a target that may not call process_vm_readv(2) either.
+const DENIED: &str = "RGOPS_TEST_DENY";
 
 fn spin() {
     let mut number = 1u64;
@@ -51,6 +57,17 @@ fn start_threads() {
     begun.wait();
 }
 
+/// Tasks that wait for ever, on a runtime that nobody drives.
+fn watched_tasks() -> Options {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for _ in 0..TASKS {
+        runtime.spawn(std::future::pending::<()>());
+    }
+    let options = Options::default().watch(runtime.handle(), "tasks");
+    std::mem::forget(runtime);
+    options
+}
+
 /// Becomes nobody, in all threads.
 fn become_nobody() {
     // SAFETY: these calls take numbers only.
@@ -72,7 +89,7 @@ fn gives_up_root() {
         return;
     }
     start_threads();
-    let agent = rgops_agent::listen(Options::default()).unwrap();
+    let agent = rgops_agent::listen(watched_tasks()).unwrap();
     become_nobody();
     itself::wait_until_told(&agent);
     // SAFETY: ends the process without waiting for its threads.
@@ -95,12 +112,25 @@ fn is_not_dumpable() {
         set_dumpable(1);
     }
     start_threads();
-    let agent = rgops_agent::listen(Options::default()).unwrap();
+    let agent = rgops_agent::listen(watched_tasks()).unwrap();
     set_dumpable(0);
+    if std::env::var_os(DENIED).is_some() {
+        deny_process_vm_readv();
+    }
     itself::wait_until_told(&agent);
     // SAFETY: ends the process without waiting for its threads.
     unsafe { libc::_exit(0) };
 }
+
+#[cfg(all(target_env = "gnu", target_arch = "x86_64"))]
+fn deny_process_vm_readv() {
+    use rgops_tests::seccomp::{Filter, Verdict, Whom};
+    let filter = Filter::new().call(libc::SYS_process_vm_readv, Verdict::Fail(libc::EPERM));
+    filter.enforce(Whom::Everyone, Verdict::Allow);
+}
+
+#[cfg(not(all(target_env = "gnu", target_arch = "x86_64")))]
+fn deny_process_vm_readv() {}
 
 /// Captures and every other command work; what is closed to the program itself is said.
 fn everything_answers(target: &Itself) {
@@ -120,6 +150,12 @@ fn everything_answers(target: &Itself) {
         assert!(profile.thread("spins").weight > 0);
         assert_eq!(profile.totals().timer_failures, 0);
     }
+    // Its memory is open to the program itself all the same.
+    let listing = Listing::of(target.address(), 16);
+    assert_eq!((listing.tasks.len(), listing.read()), (TASKS, TASKS));
+    let screen = rgops(&["tasks", target.address()]);
+    println!("{}{}", screen.output, screen.errors);
+    assert!(screen.output.contains("\n20 tasks [idle]: "), "{screen:?}");
     target.ask::<StatsReply>(&Request::Stats(StatsRequest { window_ms: 20 })).unwrap().end.unwrap();
     target.ask::<MemoryReply>(&Request::Memory(MemoryRequest {})).unwrap().end.unwrap();
     target.ask::<VersionReply>(&Request::Version(VersionRequest {})).unwrap().end.unwrap();
@@ -141,14 +177,20 @@ fn a_program_that_gives_up_root_is_still_captured_and_answers_its_new_user() {
     fs::set_permissions(socket, Permissions::from_mode(0o666)).unwrap();
     let rgops = directory.join("rgops");
     built::copy(&built::release("rgops"), &rgops);
-    let ask_as = |uid: u32| {
-        let output = Command::new(&rgops).arg("version").arg(socket).uid(uid).gid(uid).output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    let ask_as = |uid: u32, command: &str| {
+        let output = Command::new(&rgops).arg(command).arg(socket).uid(uid).gid(uid).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
     };
-    let (code, errors) = ask_as(NOBODY - 1);
+    let (code, _, errors) = ask_as(NOBODY - 1, "version");
     assert!(code == Some(4) && errors.contains("runs as uid 65534"), "{code:?} {errors}");
-    let (code, errors) = ask_as(NOBODY);
+    let (code, _, errors) = ask_as(NOBODY, "version");
     assert_eq!(code, Some(0), "{errors}");
+    // Its files in /proc are root's: the new user has the list, and is told what it lacks.
+    let (code, screen, errors) = ask_as(NOBODY, "tasks");
+    println!("{screen}{errors}");
+    assert!(code == Some(0) || code == Some(6), "{code:?} {errors}");
+    assert!(screen.contains(": 20 tasks (20 idle) in 1 runtime at "), "{screen}");
     target.end();
 }
 
@@ -156,5 +198,24 @@ fn a_program_that_gives_up_root_is_still_captured_and_answers_its_new_user() {
 fn a_program_that_is_not_dumpable_is_still_captured() {
     let target = Itself::start("is_not_dumpable");
     everything_answers(&target);
+    target.end();
+}
+
+/// With /proc/self/mem closed by the kernel and process_vm_readv(2) by a filter there is no way to read the
+/// program's memory: the reason and what mends it are said.
+#[cfg(all(target_env = "gnu", target_arch = "x86_64"))]
+#[test]
+fn a_program_that_may_not_read_its_own_memory_has_no_list_and_says_why() {
+    let target = Itself::start_with("is_not_dumpable", &[(DENIED, "1")]);
+    let screen = rgops(&["tasks", target.address()]);
+    println!("{}{}", screen.output, screen.errors);
+    assert_eq!(screen.code, 6, "{screen:?}");
+    for part in
+        ["process_vm_readv: Operation not permitted", "/proc/self/mem: Permission denied", "seccomp profile"]
+    {
+        assert!(screen.output.contains(part), "no {part} in {screen:?}");
+    }
+    let stats = rgops(&["stats", target.address()]);
+    assert_eq!(stats.code, 0, "{stats:?}");
     target.end();
 }
