@@ -155,7 +155,7 @@ fn everything_answers(target: &Itself) {
     assert_eq!((listing.tasks.len(), listing.read()), (TASKS, TASKS));
     let screen = rgops(&["tasks", target.address()]);
     println!("{}{}", screen.output, screen.errors);
-    assert!(screen.output.contains("\n20 tasks [idle]: "), "{screen:?}");
+    assert!(screen.output.contains("\n20 tasks [scheduled]: "), "{screen:?}");
     target.ask::<StatsReply>(&Request::Stats(StatsRequest { window_ms: 20 })).unwrap().end.unwrap();
     target.ask::<MemoryReply>(&Request::Memory(MemoryRequest {})).unwrap().end.unwrap();
     target.ask::<VersionReply>(&Request::Version(VersionRequest {})).unwrap().end.unwrap();
@@ -190,7 +190,7 @@ fn a_program_that_gives_up_root_is_still_captured_and_answers_its_new_user() {
     let (code, screen, errors) = ask_as(NOBODY, "tasks");
     println!("{screen}{errors}");
     assert!(code == Some(0) || code == Some(6), "{code:?} {errors}");
-    assert!(screen.contains(": 20 tasks (20 idle) in 1 runtime at "), "{screen}");
+    assert!(screen.contains(": 20 tasks (20 scheduled) in 1 runtime at "), "{screen}");
     target.end();
 }
 

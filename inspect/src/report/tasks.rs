@@ -100,7 +100,8 @@ impl TasksReport {
         let mut text = String::new();
         self.header(&mut text, view);
         let selected = self.select(&view.filter);
-        if selected.is_empty() {
+        // Without a filter there are runtimes to tell of, and why they have no list.
+        if selected.is_empty() && !view.filter.is_everything() {
             self.nothing(&mut text, &view.filter);
             return text;
         }

@@ -138,7 +138,7 @@ impl TasksReport {
     }
 
     /// `runtime main (multi_thread, 4 workers): 29 tasks`.
-    fn runtime_line(&self, number: usize) -> String {
+    pub(super) fn runtime_line(&self, number: usize) -> String {
         let runtime = &self.tasks.runtimes[number];
         let kind = super::json::runtime_kind(runtime.kind);
         let workers = match runtime.kind {

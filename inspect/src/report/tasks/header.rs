@@ -29,9 +29,17 @@ impl TasksReport {
             let _ = write!(text, " ({})", states.join(", "));
         }
         let _ = write!(text, " in {}", counted(self.tasks.runtimes.len() as u64, "runtime"));
+        let without = self.tasks.runtimes.iter().filter(|runtime| runtime.list.value().is_none()).count();
+        if without > 0 {
+            let _ = write!(text, ", {without} of them without a list,");
+        }
         let _ = writeln!(text, " at {}", utc(self.tasks.unix_ns));
         self.stacks(text);
         self.incomplete(text);
+        if self.tasks.runtimes.is_empty() {
+            text.push_str("the agent watches no Tokio runtime\n");
+            fix(text, "call listen inside one, or Options::watch or Agent::watch with its handle");
+        }
         self.debug_information(text, view);
         if let Some(missing) = &self.tasks.no_memory {
             let _ = writeln!(text, "no await points: {}", escape(&missing.reason));
@@ -95,7 +103,15 @@ impl TasksReport {
         let _ = writeln!(text, "\nno task matches {}", escape(&filter.typed()));
         let listed = &self.tasks.tasks;
         if listed.is_empty() {
-            let _ = writeln!(text, "  there is no task at all");
+            let lists = self.tasks.runtimes.iter().enumerate();
+            let without = lists.filter(|(_, runtime)| runtime.list.value().is_none());
+            let lines: Vec<String> = without.map(|(number, _)| self.runtime_line(number)).collect();
+            match lines.is_empty() {
+                true => text.push_str("  there is no task at all\n"),
+                false => lines.iter().for_each(|line| {
+                    let _ = writeln!(text, "  {line}");
+                }),
+            }
             return;
         }
         let names = self.most_frequent();

@@ -323,6 +323,30 @@ fn a_filter_that_matches_nothing_says_what_there_was() {
 }
 
 #[test]
+fn a_runtime_without_a_list_has_its_reason_and_is_not_said_to_have_no_tasks() {
+    let mut tasks = tasks(Vec::new(), Vec::new());
+    tasks.runtimes[0].alive_tasks = Known::Value(7);
+    tasks.runtimes[0].list = Known::unavailable("its memory is closed", "open it");
+    let report = report(tasks);
+    assert!(report.is_partial());
+    let line = "runtime main (multi_thread, 2 workers): no list, unavailable (its memory is closed; fix: open it); \
+                tokio counts 7 tasks\n";
+    for filter in [Filter::default(), Filter { task: Some(3), ..Filter::default() }] {
+        let screen = report.render(&View { filter, ..view() });
+        assert!(screen.contains(": 0 tasks in 1 runtime, 1 of them without a list, at "), "{screen}");
+        assert!(screen.contains(line) && !screen.contains("no task at all"), "{screen}");
+    }
+}
+
+#[test]
+fn a_program_whose_runtimes_are_not_watched_is_told_what_to_do() {
+    let mut tasks = tasks(Vec::new(), Vec::new());
+    tasks.runtimes.clear();
+    let screen = report(tasks).render(&view());
+    assert!(screen.contains("the agent watches no Tokio runtime\n  fix: call listen inside one"), "{screen}");
+}
+
+#[test]
 fn without_memory_there_are_names_and_the_reason() {
     let mut tasks =
         tasks(vec![task(23, State::Idle, AsyncStack::Unknown("no memory was read".into()))], vec![]);
