@@ -25,6 +25,7 @@ use rgops_protocol::request::{
 use rgops_tests::asking::ask;
 use rgops_tests::itself::{self, Itself};
 use rgops_tests::listing::Listing;
+use rgops_tests::running::rgops;
 use rgops_tests::seccomp::{Filter, Verdict, Whom};
 
 const DEPTH: u64 = 30;
@@ -192,6 +193,10 @@ fn without_process_vm_readv_everything_works() {
         assert!(is_whole(find(&threads, "spins")) && is_whole(find(&threads, "sleeps")), "{threads:#?}");
         let listing = Listing::of(target.address(), 16);
         assert_eq!((listing.tasks.len(), listing.read()), (TASKS, TASKS));
+        let screen = rgops(&["tasks", target.address()]);
+        assert_eq!(screen.code, 0, "{screen:?}");
+        assert!(screen.output.contains(&format!("\n{TASKS} tasks [scheduled]: ")), "{screen:?}");
+        assert!(screen.output.contains("\n20 with their async stack"), "{screen:?}");
         let profile = target.profile(300);
         let whole = profile.samples.iter().filter(|sample| sample.stack.end == StackEnd::Root).count();
         assert!(whole > 0 && whole * 10 >= profile.samples.len() * 9, "{whole} of {}", profile.samples.len());

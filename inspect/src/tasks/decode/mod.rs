@@ -301,6 +301,11 @@ impl<'s> Decoder<'s> {
             }
             let cut = if walked.is_waiting { Some("it needs more memory than is read") } else { walked.cut };
             decoding.snapshot.take_missing();
+            if walked.has_ended {
+                decoding.task.stack = AsyncStack::Moved;
+                decoding.step = Step::Done;
+                continue;
+            }
             decoding.task.holds = walked.holds;
             decoding.task.stack = match (walked.node, cut) {
                 (Some(node), None) => AsyncStack::Decoded(node),
@@ -327,6 +332,9 @@ impl<'s> Decoder<'s> {
         let is_listed = |avma: u64| headers.contains(&avma);
         let Some(avma) = place_of(&decoding.snapshot, decoding.task.header_avma, future, *source, content)
         else {
+            if has_ended(&decoding.snapshot, decoding.task.header_avma, future) {
+                return Walked { has_ended: true, ..Walked::default() };
+            }
             return Walked {
                 cut: Some("its cell is laid out in a way that is not known"),
                 ..Walked::default()
@@ -337,7 +345,7 @@ impl<'s> Decoder<'s> {
         if walk.content.is_exhausted() {
             walk.cut.get_or_insert(TOO_MUCH);
         }
-        Walked { node, cut: walk.cut, is_waiting: walk.is_waiting, holds: walk.holds }
+        Walked { node, cut: walk.cut, is_waiting: walk.is_waiting, holds: walk.holds, has_ended: false }
     }
 }
 
@@ -348,6 +356,15 @@ struct Walked {
     cut: Option<&'static str>,
     is_waiting: bool,
     holds: Vec<Resource>,
+    /// The task has ended since it was listed.
+    has_ended: bool,
+}
+
+/// Whether a cell's `Stage` is past its future. Of a task whose state says otherwise that means that it was
+/// freed: the allocator writes over the state word, which comes first, and over nothing behind it.
+fn has_ended(snapshot: &Snapshot, header: u64, future: FutureType) -> bool {
+    // Finished, consumed.
+    matches!(snapshot.number(header.wrapping_add(future.id_offset + 8), 4), Ok(1 | 2))
 }
 
 /// Where in a cell the future is.

@@ -114,6 +114,17 @@ fn a_task_that_runs_when_it_is_read_anew_is_running() {
 }
 
 #[test]
+fn a_task_whose_cell_was_freed_has_moved() {
+    let (task, counts, _) = moved(&|types, poll, _| {
+        let mut cell = checkout(types, poll, 7, IDLE);
+        cell[48] = 2;
+        Some(cell)
+    });
+    assert_eq!(task.stack, AsyncStack::Moved);
+    assert_eq!((counts.moved, counts.unknown), (1, 0));
+}
+
+#[test]
 fn a_task_that_is_gone_when_it_is_read_anew_has_moved() {
     for answer in [Some(8), None] {
         let (task, counts, times) =
