@@ -111,6 +111,9 @@ fn a_stuck_program_prints_its_lines_until_it_is_closed() {
     for (index, worker) in workers.iter().enumerate() {
         assert!(worker.starts_with(&format!("W{index}: tid=- state=polling task=- queue=- ")), "{worker}");
     }
+    for task in [program.error_with("T"), program.error()] {
+        assert!(task.ends_with(": state=running worker=- name=-"), "{task}");
+    }
     program.order("close");
     until("its writer ends", || (!program.has_writer()).then_some(()));
 }

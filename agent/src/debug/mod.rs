@@ -1,8 +1,9 @@
 //! `RGOPS_DEBUG=schedtrace=1000[,scheddetail=1]` in the program's environment: the agent prints what the
 //! Tokio schedulers do to standard error, as Go does by `GODEBUG`, without anybody asking.
 //!
-//! There is no debug information to be read here, so what stable Tokio does not tell is `-`; in a
-//! program built with `--cfg tokio_unstable` Tokio tells it. `rgops schedtrace` has the rest.
+//! There is no debug information to be read here, so what stable Tokio does not tell is `-`, and tasks have
+//! no names; in a program built with `--cfg tokio_unstable` Tokio tells some more. `rgops schedtrace` has
+//! the rest.
 //! When the variable is not set there is no timer, no thread and no descriptor.
 
 mod settings;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment};
-use rgops_protocol::schedtrace_line::{SchedLine, WorkerLine};
+use rgops_protocol::schedtrace_line::{SchedLine, TaskLine, WorkerLine};
 
 pub(crate) use settings::Settings;
 use stderr::Stderr;
@@ -36,7 +37,8 @@ pub(crate) async fn print(settings: Settings, context: Arc<Context>) {
         wait(&mut follower, due).await;
         follower.take_new(&context.runtimes);
         let moment = follower.moment(began);
-        stderr.write(text(&follower.names(), &moment, settings.detail));
+        let tasks = if settings.detail { busy_tasks(&follower, &context).await } else { Vec::new() };
+        stderr.write(text(&follower.names(), &moment, settings.detail, &tasks));
         due = (due + interval).max(Instant::now() + interval / 2);
     }
 }
@@ -49,15 +51,47 @@ async fn wait(follower: &mut Follower, due: Instant) {
     }
 }
 
+/// Ids and states of the tasks of each runtime that are not idle; of very many tasks none are looked at.
+#[cfg(native_engine)]
+async fn busy_tasks(follower: &Follower, context: &Context) -> Vec<Vec<(u64, &'static str)>> {
+    /// As many are walked through in a few milliseconds, each time.
+    const MOST_TASKS: u64 = 20_000;
+    let mut tasks = Vec::new();
+    for runtime in follower.watched() {
+        let is_listed = !context.tasks_denied && runtime.alive_tasks() <= MOST_TASKS;
+        tasks.push(if is_listed { crate::tasks::list::busy(&runtime).await } else { Vec::new() });
+    }
+    tasks
+}
+
+#[cfg(not(native_engine))]
+async fn busy_tasks(_follower: &Follower, _context: &Context) -> Vec<Vec<(u64, &'static str)>> {
+    Vec::new()
+}
+
 /// The lines of all runtimes.
-fn text(names: &[String], moment: &SchedtraceMoment, detail: bool) -> String {
+fn text(
+    names: &[String],
+    moment: &SchedtraceMoment,
+    detail: bool,
+    tasks: &[Vec<(u64, &'static str)>],
+) -> String {
+    /// Of each runtime; a line that says how many there are more follows.
+    const MOST_LINES: usize = 100;
     let mut text = String::new();
-    for (name, runtime) in names.iter().zip(&moment.runtimes) {
+    for (at, (name, runtime)) in names.iter().zip(&moment.runtimes).enumerate() {
         text.push_str(&format!("{}\n", line(name, moment, runtime)));
         for index in 0..runtime.workers.len() {
             if detail {
                 text.push_str(&format!("{}\n", worker(index, runtime, moment.interval_ns)));
             }
+        }
+        let tasks = tasks.get(at).map_or(&[][..], Vec::as_slice);
+        for (id, state) in tasks.iter().copied().take(MOST_LINES) {
+            text.push_str(&format!("{}\n", TaskLine { id, state, ..TaskLine::default() }));
+        }
+        if tasks.len() > MOST_LINES {
+            text.push_str(&format!("T…: and {} more tasks that are not idle\n", tasks.len() - MOST_LINES));
         }
     }
     text

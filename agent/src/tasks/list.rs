@@ -7,7 +7,7 @@ use rgops_protocol::reply::Unavailable;
 use rgops_protocol::reply::stats::TaskStates;
 
 use super::anchors::{self, Start};
-use super::walk::{MOST_TASKS, Pile, Step, Vtables, Walk};
+use super::walk::{Found, MOST_TASKS, Pile, Step, Vtables, Walk};
 use super::{COMPLETE, NOTIFIED, RUNNING};
 use crate::engine::own_memory::OwnMemory;
 use crate::watched::{Watched, WatchedLocalSet, WatchedRuntimes};
@@ -108,13 +108,45 @@ pub(crate) async fn states(runtime: &Watched) -> Result<TaskStates, Unavailable>
     }
     let mut states = TaskStates::default();
     for task in listed.tasks.iter() {
-        let counted = match task.state {
-            state if state & COMPLETE != 0 => &mut states.complete,
-            state if state & RUNNING != 0 => &mut states.running,
-            state if state & NOTIFIED != 0 => &mut states.scheduled,
-            _ => &mut states.idle,
+        let counted = match state(task) {
+            State::Complete => &mut states.complete,
+            State::Running => &mut states.running,
+            State::Scheduled => &mut states.scheduled,
+            State::Idle => &mut states.idle,
         };
         *counted += 1;
     }
     Ok(states)
+}
+
+/// Ids and states of its tasks that are not idle, by id; none where there is no list.
+pub(crate) async fn busy(runtime: &Watched) -> Vec<(u64, &'static str)> {
+    let place = Place::Runtime(runtime.clone());
+    let Ok(listed) = list(&place, &mut Vtables::default(), MOST_TASKS).await else { return Vec::new() };
+    let named = |task: &Found| match state(task) {
+        State::Running => Some((task.id, "running")),
+        State::Scheduled => Some((task.id, "scheduled")),
+        State::Complete => Some((task.id, "complete")),
+        State::Idle => None,
+    };
+    let mut busy: Vec<_> = listed.tasks.iter().filter_map(named).collect();
+    busy.sort_unstable();
+    busy
+}
+
+/// What a task does.
+enum State {
+    Running,
+    Scheduled,
+    Idle,
+    Complete,
+}
+
+fn state(task: &Found) -> State {
+    match task.state {
+        state if state & COMPLETE != 0 => State::Complete,
+        state if state & RUNNING != 0 => State::Running,
+        state if state & NOTIFIED != 0 => State::Scheduled,
+        _ => State::Idle,
+    }
 }

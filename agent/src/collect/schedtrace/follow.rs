@@ -56,6 +56,12 @@ impl Follower {
         self.followed.iter().map(describe).collect()
     }
 
+    /// The same, to be asked themselves.
+    #[cfg(native_engine)]
+    pub(crate) fn watched(&self) -> Vec<Watched> {
+        self.followed.iter().map(|followed| followed.runtime.clone()).collect()
+    }
+
     /// Their names.
     pub(crate) fn names(&self) -> Vec<String> {
         self.followed.iter().map(|followed| followed.runtime.name.clone()).collect()
