@@ -5,6 +5,8 @@ pub mod asking;
 pub mod built;
 #[cfg(target_os = "linux")]
 pub mod directory;
+#[cfg(target_os = "linux")]
+pub mod golden;
 pub mod itself;
 #[cfg(target_os = "linux")]
 pub mod listing;

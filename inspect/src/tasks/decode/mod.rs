@@ -9,6 +9,8 @@
 //! whatever does not fit cuts the stack there, which is counted.
 
 mod content;
+mod lists;
+mod macros;
 mod memory;
 mod names;
 mod waits;
@@ -112,10 +114,11 @@ impl<'s> Decoder<'s> {
     fn begin(&mut self, cell: TaskCell) -> Decoding {
         let future = self.future_type(cell.vtable);
         let poll = self.vtables.get(cell.vtable as usize).map_or(0, |vtable| vtable.poll_avma);
-        let name = match future.and_then(|future| self.content.get(self.source, future.id)) {
-            Some(found) => Some(names::of_type(&found)),
-            None => self.source.future_name(poll).map(|name| names::of_path(&name)),
-        };
+        let name =
+            match future.and_then(|future| Some((future.id, self.content.get(self.source, future.id)?))) {
+                Some((id, found)) => Some(self.content.name(self.source, id, &found)),
+                None => self.source.future_name(poll).map(|name| names::of_path(&name)),
+            };
         let mut task = undecoded(&cell, name);
         let unknown = |why: &str| AsyncStack::Unknown(Arc::from(why));
         let mut snapshot = Snapshot::default();
