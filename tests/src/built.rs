@@ -167,12 +167,12 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn workspace() -> &'static Path {
+pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests is a folder of the workspace")
 }
 
 /// Where this test was built: `TARGET/debug/deps/test`.
-fn target_folder() -> PathBuf {
+pub(crate) fn target_folder() -> PathBuf {
     let own = env::current_exe().expect("a test has an executable");
     let deps = own.ancestors().position(|folder| folder.ends_with("deps")).expect("cargo's layout");
     own.ancestors().nth(deps + 2).expect("cargo's layout").to_owned()

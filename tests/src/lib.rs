@@ -10,6 +10,8 @@ pub mod golden;
 pub mod itself;
 #[cfg(target_os = "linux")]
 pub mod listing;
+#[cfg(target_os = "linux")]
+pub mod matrix;
 pub mod profiled;
 pub mod running;
 #[cfg(target_os = "linux")]

@@ -164,8 +164,8 @@ impl Walk<'_> {
         let Some(next) = self.content.get(self.source, next) else { return };
         let inner = Place { is_awaited: false, ..place.inner() };
         let mut at = first;
-        while at != 0 && (nodes.len() as u64) < MOST_CHILDREN {
-            if !self.has_read(entry, at) {
+        for _ in nodes.len() as u64..MOST_CHILDREN {
+            if at == 0 || !self.has_read(entry, at) {
                 return;
             }
             nodes.extend(self.value(value, at.wrapping_add(value_offset), inner));

@@ -13,6 +13,7 @@ mod lists;
 mod macros;
 mod memory;
 mod names;
+mod pointers;
 mod waits;
 mod walk;
 
