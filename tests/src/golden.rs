@@ -35,8 +35,8 @@ fn name(task: &Task) -> &str {
 
 struct Writer<'t> {
     futures: &'t HashMap<u64, &'t str>,
-    /// A number for each address, counted for each kind by itself.
-    numbers: Option<HashMap<(ResourceKind, u64), usize>>,
+    /// A number for each address.
+    numbers: Option<HashMap<u64, usize>>,
 }
 
 impl Writer<'_> {
@@ -94,10 +94,10 @@ impl Writer<'_> {
                 format!(" {}", self.futures.get(&resource.avma).unwrap_or(&"in no list"))
             }
             _ if resource.avma == 0 || resource.kind == ResourceKind::BlockingTask => String::new(),
-            kind => match &mut self.numbers {
+            _ => match &mut self.numbers {
                 Some(numbers) => {
-                    let next = 1 + numbers.keys().filter(|(other, _)| *other == kind).count();
-                    format!(" {}", numbers.entry((kind, resource.avma)).or_insert(next))
+                    let next = numbers.len() + 1;
+                    format!(" {}", numbers.entry(resource.avma).or_insert(next))
                 }
                 None => String::new(),
             },

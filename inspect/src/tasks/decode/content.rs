@@ -10,6 +10,12 @@ use crate::tasks::types::{Member, Shape, Type, TypeId, TypeSource};
 /// Types looked at to answer one question. Beyond it the answer is "no".
 const MOST_TYPES: usize = 50_000;
 
+/// Pins and boxes around a future.
+const MOST_BOXES: usize = 8;
+
+/// The name of a future that only its vtable tells.
+pub(super) const DYN_FUTURE: &str = "dyn Future";
+
 /// Answers, remembered for all tasks.
 #[derive(Debug, Default)]
 pub(super) struct Content {
@@ -58,6 +64,27 @@ impl Content {
     pub(super) fn name(&mut self, source: &dyn TypeSource, id: TypeId, found: &Type) -> TypeName {
         let name = || names::of_type(found, source.owner(id).as_deref());
         self.names.entry(id).or_insert_with(name).clone()
+    }
+
+    /// The name of the future a task was spawned with: what is in a box, where that is told. Tokio itself
+    /// boxes large ones.
+    pub(super) fn future_name(&mut self, source: &dyn TypeSource, mut id: TypeId) -> Option<TypeName> {
+        for _ in 0..MOST_BOXES {
+            let found = self.get(source, id)?;
+            let inner = match (role(&found), &found.shape) {
+                (Role::DynFuture, _) => return Some(names::of_path(DYN_FUTURE)),
+                (Role::Owner, Shape::Pointer { target: Some(target) }) => Some(*target),
+                (_, Shape::Struct { members, .. }) if is_pin(&found) => {
+                    members.first().map(|member| member.type_id)
+                }
+                _ => None,
+            };
+            match inner {
+                Some(inner) => id = inner,
+                None => return Some(self.name(source, id, &found)),
+            }
+        }
+        None
     }
 
     /// Whether a value of this type may hold a suspended future.
@@ -164,6 +191,10 @@ impl Content {
             _ => None,
         }
     }
+}
+
+fn is_pin(found: &Type) -> bool {
+    &*found.namespace == "core::pin" && super::waits::base(&found.name) == "Pin"
 }
 
 /// `T` of `Vec<T>`.

@@ -83,7 +83,7 @@ impl Walk<'_> {
         }
         self.nodes += 1;
         vec![Arc::new(Node {
-            name: names::of_path("dyn Future"),
+            name: names::of_path(content::DYN_FUTURE),
             kind: NodeKind::Dyn,
             location: None,
             waits_on: None,

@@ -221,7 +221,11 @@ impl Waits<'_> {
         }
         if let Some(kind) = guard_kind(value.found) {
             if let Some(avma) = self.semaphore_of(value)? {
-                held.push(Resource { kind, avma, detail: None });
+                let resource = Resource { kind, avma, detail: None };
+                // A guard that was moved is in two places of a function's memory.
+                if !held.contains(&resource) {
+                    held.push(resource);
+                }
             }
             return Ok(());
         }
