@@ -56,15 +56,12 @@ fn rows() -> Vec<Build> {
     rows.push(Build { tokio: OLDEST, lto: "fat", debug: "0", is_v0: true, ..BASE });
     rows.push(Build { lto: "fat", debug: "0", is_v0: true, ..BASE });
     rows.push(Build { lto: "thin", debug: "line-tables-only", ..BASE });
-    rows.dedup();
-    let first = rows[0];
-    let mut seen = vec![first];
+    let mut seen = Vec::new();
     rows.retain(|row| {
-        *row == first
-            || (!seen.contains(row) && {
-                seen.push(*row);
-                true
-            })
+        !seen.contains(row) && {
+            seen.push(*row);
+            true
+        }
     });
     // Compilers that are only on some machines: a path to a rustc each.
     for rustc in env::var("RGOPS_MATRIX_RUSTC").unwrap_or_default().split(':').filter(|path| !path.is_empty())
