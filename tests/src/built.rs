@@ -3,6 +3,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -70,6 +71,61 @@ pub fn tasks(name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// A way to build the program `kinds`, of `tests/targets/kinds`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kinds {
+    /// `cargo build --release`.
+    Release,
+    /// The same, its debug information taken out into a file beside it that a debug link names.
+    DebugLink,
+    /// `lto = "thin"`.
+    Thin,
+    /// `lto = "fat"`, `codegen-units = 1`.
+    Fat,
+    /// `split-debuginfo = "packed"`: a `.dwp` beside it.
+    Packed,
+    /// `split-debuginfo = "unpacked"`: `.dwo` files where it was built.
+    Unpacked,
+}
+
+/// The program `kinds`.
+///
+/// # Panics
+/// When cargo cannot build it, or objcopy(1) is missing.
+pub fn kinds(how: Kinds) -> PathBuf {
+    let built = target_folder().join("kinds");
+    // One profile, changed by the environment: then cargo builds procedural macros once.
+    let variables: &[(&str, &str)] = match how {
+        Kinds::Release | Kinds::DebugLink => &[],
+        Kinds::Thin => &[("LTO", "thin")],
+        Kinds::Fat => &[("LTO", "fat"), ("CODEGEN_UNITS", "1")],
+        Kinds::Packed => &[("SPLIT_DEBUGINFO", "packed")],
+        Kinds::Unpacked => &[("SPLIT_DEBUGINFO", "unpacked")],
+    };
+    let mut command = cargo_build(&workspace().join("tests/targets/kinds/Cargo.toml"), &built);
+    command.args(["--release", "--locked"]);
+    for (name, value) in variables {
+        command.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
+    }
+    run(&mut command);
+    // Each in a folder of its own, since cargo puts them all into one place.
+    let folder = built.join("programs").join(format!("{how:?}"));
+    fs::create_dir_all(&folder).expect("a folder of ours");
+    let program = folder.join("kinds");
+    copy(&built.join("release/kinds"), &program);
+    match how {
+        Kinds::Packed => copy(&built.join("release/kinds.dwp"), &folder.join("kinds.dwp")),
+        Kinds::DebugLink => {
+            let objcopy =
+                |arguments: &[&str]| run(Command::new("objcopy").args(arguments).current_dir(&folder));
+            objcopy(&["--only-keep-debug", "kinds", "kinds.debug"]);
+            objcopy(&["--strip-debug", "--add-gnu-debuglink=kinds.debug", "kinds"]);
+        }
+        _ => {}
+    }
+    program
+}
+
 /// The program `schedules`, built with `--cfg tokio_unstable`.
 ///
 /// # Panics
@@ -107,16 +163,16 @@ fn cargo_build(manifest: &Path, target_folder: &Path) -> Command {
 }
 
 fn run(command: &mut Command) {
-    let output = command.output().expect("cargo can be started");
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn workspace() -> &'static Path {
+pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests is a folder of the workspace")
 }
 
 /// Where this test was built: `TARGET/debug/deps/test`.
-fn target_folder() -> PathBuf {
+pub(crate) fn target_folder() -> PathBuf {
     let own = env::current_exe().expect("a test has an executable");
     let deps = own.ancestors().position(|folder| folder.ends_with("deps")).expect("cargo's layout");
     own.ancestors().nth(deps + 2).expect("cargo's layout").to_owned()

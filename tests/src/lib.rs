@@ -5,9 +5,13 @@ pub mod asking;
 pub mod built;
 #[cfg(target_os = "linux")]
 pub mod directory;
+#[cfg(target_os = "linux")]
+pub mod golden;
 pub mod itself;
 #[cfg(target_os = "linux")]
 pub mod listing;
+#[cfg(target_os = "linux")]
+pub mod matrix;
 pub mod profiled;
 pub mod running;
 #[cfg(target_os = "linux")]

@@ -29,12 +29,20 @@ impl Running {
     /// # Panics
     /// When it does not start.
     pub fn run(command: &mut Command) -> Running {
+        let mut running = Running::run_unread(command);
+        running.line();
+        running
+    }
+
+    /// The same without reading a line.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn run_unread(command: &mut Command) -> Running {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let output = BufReader::new(child.stdout.take().expect("it is a pipe"));
-        let mut running = Running { child, output };
-        running.line();
-        running
+        Running { child, output }
     }
 
     /// The same for a program that prints a line "ready" as well, and waits for it.

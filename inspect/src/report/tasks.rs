@@ -137,6 +137,11 @@ impl TasksReport {
         &self.tasks.tasks[index]
     }
 
+    /// The task whose header is at an address.
+    fn with_header(&self, avma: u64) -> Option<usize> {
+        self.by_header.get(&avma).copied()
+    }
+
     /// The thread that polls a task.
     fn thread_of(&self, task: &Task) -> Option<&Thread> {
         self.threads.iter().find(|thread| match task.tid {

@@ -112,6 +112,7 @@ pub fn fetch(
         }
     }
     (tasks.tasks, tasks.counts) = decoder.finish();
+    tasks.tasks.sort_by_key(|task| (task.runtime, task.id));
     tasks.debug_information = types.information();
     tasks.decode_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let tids: HashMap<u64, u32> = tasks

@@ -63,7 +63,6 @@ enum Family {
     Notify,
     Channel,
     Barrier,
-    OnceCell,
     Io,
 }
 
@@ -72,11 +71,13 @@ fn family(kind: ResourceKind) -> Option<Family> {
     use ResourceKind as Kind;
     match kind {
         Kind::Task | Kind::BlockingTask => Some(Family::Task),
-        Kind::Mutex | Kind::RwLockRead | Kind::RwLockWrite | Kind::Semaphore => Some(Family::Lock),
+        // Who initializes a cell has the permit of a semaphore.
+        Kind::Mutex | Kind::RwLockRead | Kind::RwLockWrite | Kind::Semaphore | Kind::OnceCell => {
+            Some(Family::Lock)
+        }
         Kind::Notify => Some(Family::Notify),
         Kind::Channel => Some(Family::Channel),
         Kind::Barrier => Some(Family::Barrier),
-        Kind::OnceCell => Some(Family::OnceCell),
         Kind::Io => Some(Family::Io),
         Kind::Timer | Kind::Other => None,
     }

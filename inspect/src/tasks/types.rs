@@ -56,6 +56,14 @@ pub trait TypeSource {
         None
     }
 
+    /// Where a coroutine awaits a value of type `awaitee`. A coroutine's state has the line of its `await`
+    /// as it is in the source, for a macro's `await` a line of the macro; this is where the macro is used.
+    /// `None` when there are several places, or none is known.
+    fn awaited_at(&self, coroutine: TypeId, awaitee: TypeId) -> Option<Declared> {
+        let _ = (coroutine, awaitee);
+        None
+    }
+
     /// The future's name as the poll function's own name tells it, where its type is not described:
     /// `shop::checkout::reserve::{async_fn_env#0}` with `debug = 1`, `…::{closure#0}` from a symbol
     /// in the v0 mangling. `None` with neither.

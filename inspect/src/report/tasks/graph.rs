@@ -77,8 +77,7 @@ impl TasksReport {
         let most = if view.all { shown.len() } else { SHOWN };
         for waited in shown.iter().take(most) {
             let ids = self.ids(&waited.waiters, view.all);
-            let _ =
-                write!(text, "  {}: {ids} {}", self.resource(&waited.resource), wait(waited.waiters.len()));
+            let _ = write!(text, "  {}: {ids} {}", self.thing(&waited.resource), wait(waited.waiters.len()));
             if waited.waiters.len() > super::SHOWN_TASK_IDS {
                 let _ = write!(text, " ({} in all)", waited.waiters.len());
             }

@@ -12,6 +12,12 @@ use super::thread::{own_frames, write_native};
 use super::{SHOWN_TASK_IDS, TasksReport, View};
 use crate::tasks::model::{AsyncStack, Location, Node, Resource, ResourceKind, State, Task, TypeName};
 
+/// Indices in the order of ids, in which the tasks are.
+fn sorted(mut tasks: Vec<usize>) -> Vec<usize> {
+    tasks.sort_unstable();
+    tasks
+}
+
 /// A state in a word.
 pub(super) fn state(state: State) -> &'static str {
     match state {
@@ -185,9 +191,10 @@ impl TasksReport {
             let _ = writeln!(text, "  {name}");
         }
         let leaves = self.leaves(group);
-        let leaf = |place: usize, node: &Node| {
-            let waits = leaves.get(&place)?;
-            Some(self.waits(waits, node.waits_on.as_ref()?))
+        let leaf = |places: &[usize], node: &Node| {
+            let waits: Vec<&Resource> =
+                places.iter().filter_map(|place| leaves.get(place)).flatten().copied().collect();
+            Some(self.waits(&waits, node.waits_on.as_ref()?))
         };
         Tree { verbose: view.verbose, leaf: &leaf }.write(text, &first.stack);
         if first.state == State::Running {
@@ -248,12 +255,25 @@ impl TasksReport {
             }
             _ if has_address(one.kind) || one.kind == ResourceKind::Task => {
                 let places: BTreeSet<u64> = all.iter().map(|resource| resource.avma).collect();
+                let tasks: Vec<usize> = places.iter().filter_map(|place| self.with_header(*place)).collect();
                 match (places.len(), one.kind) {
+                    (count, ResourceKind::Task) if count == tasks.len() => self.ids(&sorted(tasks), false),
                     (count, ResourceKind::Task) => format!("{count} different tasks"),
                     (count, _) => format!("{} ({count} different ones)", kind(one.kind)),
                 }
             }
-            _ => kind(one.kind).to_owned(),
+            _ => {
+                let details: BTreeSet<&str> =
+                    all.iter().filter_map(|resource| resource.detail.as_deref()).collect();
+                let shown: Vec<_> =
+                    details.iter().take(SHOWN_TASK_IDS).map(|detail| escape(detail)).collect();
+                let more = if details.len() > SHOWN_TASK_IDS { ", …" } else { "" };
+                match one.kind {
+                    _ if details.is_empty() => kind(one.kind).to_owned(),
+                    ResourceKind::Io => format!("{}{more}", shown.join(", ")),
+                    other => format!("{} ({}{more})", kind(other), shown.join(", ")),
+                }
+            }
         }
     }
 

@@ -101,8 +101,18 @@ pub(super) fn has_address(kind: ResourceKind) -> bool {
 }
 
 impl TasksReport {
-    /// `Mutex 0x7f…`, `task 29`, `timer (3.2 s more)`.
+    /// `Mutex 0x7f…`, `RwLock 0x7f… to write`, `task 29`: what a task waits for.
     pub(super) fn resource(&self, resource: &Resource) -> String {
+        let thing = self.thing(resource);
+        match resource.kind {
+            ResourceKind::RwLockRead => thing + " to read",
+            ResourceKind::RwLockWrite => thing + " to write",
+            _ => thing,
+        }
+    }
+
+    /// The same whatever one wants with it.
+    pub(super) fn thing(&self, resource: &Resource) -> String {
         let detail = resource.detail.as_deref().map(escape);
         let mut text = match resource.kind {
             ResourceKind::Task => match self.by_header.get(&resource.avma) {
@@ -117,11 +127,6 @@ impl TasksReport {
             }
             other => kind(other).to_owned(),
         };
-        match resource.kind {
-            ResourceKind::RwLockRead => text.push_str(" to read"),
-            ResourceKind::RwLockWrite => text.push_str(" to write"),
-            _ => {}
-        }
         if let Some(detail) = detail {
             text.push_str(&format!(" ({detail})"));
         }

@@ -28,7 +28,7 @@ impl TasksReport {
                 writeln!(text, "thread: {} {} [{}]", thread.tid, escape(&thread.name), escape(&thread.state));
         }
         text.push_str("\nwhere it is:\n");
-        let leaf = |_: usize, node: &Node| {
+        let leaf = |_: &[usize], node: &Node| {
             let resource = node.waits_on.as_ref()?;
             Some(self.resource(resource) + &self.held_by(resource))
         };

@@ -1,16 +1,18 @@
 //! An async stack as a tree: the outermost future first, below it what it awaits.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::super::text::escape;
+use super::group::Shape;
 use super::names::{location, type_name};
 use crate::tasks::model::{AsyncStack, Node, NodeKind};
 
-/// Writes trees. `leaf` says what a future waits for, by its place in the tree (counted in the order
-/// of [`nodes`]).
+/// Writes trees. `leaf` says what a future waits for, by its places in the tree (counted in the order
+/// of [`nodes`]): several where identical futures are shown once.
 pub(super) struct Tree<'t> {
     pub(super) verbose: bool,
-    pub(super) leaf: &'t dyn Fn(usize, &Node) -> Option<String>,
+    pub(super) leaf: &'t dyn Fn(&[usize], &Node) -> Option<String>,
 }
 
 impl Tree<'_> {
@@ -18,10 +20,10 @@ impl Tree<'_> {
     pub(super) fn write(&self, text: &mut String, stack: &AsyncStack) {
         match stack {
             AsyncStack::Decoded(root) => {
-                self.node(text, root, &mut 0, "  ", "  ");
+                self.node(text, root, &[0], "  ", "  ");
             }
             AsyncStack::Cut(root, why) => {
-                self.node(text, root, &mut 0, "  ", "  ");
+                self.node(text, root, &[0], "  ", "  ");
                 let _ = writeln!(text, "  … the rest is unknown: {}", escape(why));
             }
             AsyncStack::Running | AsyncStack::Complete => {}
@@ -32,54 +34,71 @@ impl Tree<'_> {
         }
     }
 
-    fn node(&self, text: &mut String, node: &Node, place: &mut usize, before: &str, below: &str) {
-        let own = *place;
-        *place += 1;
+    fn node(&self, text: &mut String, node: &Node, places: &[usize], before: &str, below: &str) {
         if !self.verbose {
             if let (NodeKind::Dyn, [child], None) = (node.kind, node.children.as_slice(), &node.waits_on) {
-                return self.node(text, child, place, before, below);
+                return self.node(text, child, &moved(places, 1), before, below);
             }
             if let Some((depth, leaf)) = inside_tokio(node) {
-                *place += depth;
-                let waits = self.waits(own + depth, leaf);
+                let waits = self.waits(&moved(places, depth), leaf);
                 let _ = writeln!(text, "{before}{}{waits}", type_name(&node.name, false));
                 return;
             }
         }
         let name = type_name(&node.name, self.verbose);
         let at = location(node.location.as_ref(), self.verbose);
-        let _ = writeln!(text, "{before}{name}{at}{}", self.waits(own, node));
+        let _ = writeln!(text, "{before}{name}{at}{}", self.waits(places, node));
+        let (shown, first) = match node.children.as_slice() {
+            [glue] if !self.verbose && is_tokios(node) && is_glue(glue) => (&**glue, moved(places, 2)),
+            _ => (node, moved(places, 1)),
+        };
+        self.children(text, shown, first, below);
+    }
+
+    /// The futures below one, the first of them at `places`.
+    fn children(&self, text: &mut String, node: &Node, mut places: Vec<usize>, below: &str) {
         let is_fork = node.children.len() > 1 || node.children_left_out > 0;
-        for (number, child) in node.children.iter().enumerate() {
-            let is_last = number + 1 == node.children.len() && node.children_left_out == 0;
-            let (first, rest) = match (is_fork, is_last) {
+        let mut rest = node.children.as_slice();
+        while let Some(child) = rest.first() {
+            let same = |other: &&Arc<Node>| !self.verbose && Shape(other) == Shape(child);
+            let count = 1 + rest[1..].iter().take_while(same).count();
+            let size = nodes(child).count();
+            let of_all: Vec<usize> = (0..count).flat_map(|number| moved(&places, number * size)).collect();
+            rest = &rest[count..];
+            places = moved(&places, count * size);
+            let is_last = rest.is_empty() && node.children_left_out == 0;
+            let (first, others) = match (is_fork, is_last) {
                 (false, _) => ("  ", "  "),
                 (true, false) => ("├ ", "│ "),
                 (true, true) => ("└ ", "  "),
             };
-            self.node(text, child, place, &format!("{below}{first}"), &format!("{below}{rest}"));
+            let times = if count > 1 { format!("{count} × ") } else { String::new() };
+            self.node(text, child, &of_all, &format!("{below}{first}{times}"), &format!("{below}{others}"));
         }
         if node.children_left_out > 0 {
             let _ = writeln!(text, "{below}└ … and {} more", node.children_left_out);
         }
     }
 
-    fn waits(&self, place: usize, node: &Node) -> String {
-        (self.leaf)(place, node).map(|what| format!(": waits for {what}")).unwrap_or_default()
+    fn waits(&self, places: &[usize], node: &Node) -> String {
+        (self.leaf)(places, node).map(|what| format!(": waits for {what}")).unwrap_or_default()
     }
+}
+
+fn moved(places: &[usize], by: usize) -> Vec<usize> {
+    places.iter().map(|place| place + by).collect()
 }
 
 /// How many futures Tokio has below one of its own that waits, when they lead to one leaf, and that
 /// leaf: how a lock works inside is for `--verbose`.
 fn inside_tokio(node: &Node) -> Option<(usize, &Node)> {
-    let is_tokio = |node: &Node| node.name.short.starts_with("tokio::");
-    if !is_tokio(node) {
+    if !is_tokios(node) {
         return None;
     }
     let (mut leaf, mut depth) = (node, 0);
     while let [child] = leaf.children.as_slice() {
         // A leaf may be named by its last word only, as `Acquire` is.
-        if !is_tokio(child) && !child.children.is_empty() {
+        if !is_tokios(child) && !is_glue(child) && !child.children.is_empty() {
             return None;
         }
         leaf = child;
@@ -87,6 +106,16 @@ fn inside_tokio(node: &Node) -> Option<(usize, &Node)> {
     }
     let waits_inside = depth > 0 && leaf.children.is_empty() && leaf.children_left_out == 0;
     (waits_inside && leaf.waits_on.is_some()).then_some((depth, leaf))
+}
+
+/// Tokio's own. What a macro polls is not: the macro is written by who uses it.
+fn is_tokios(node: &Node) -> bool {
+    node.name.short.starts_with("tokio::") && !matches!(node.kind, NodeKind::Select | NodeKind::Join)
+}
+
+/// What libraries put around a closure that polls.
+fn is_glue(node: &Node) -> bool {
+    &*node.name.short == "core::future::poll_fn::PollFn"
 }
 
 /// All futures of a tree, each before its children.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::names;
+use crate::tasks::model::TypeName;
 use crate::tasks::types::{Member, Shape, Type, TypeId, TypeSource};
 
 /// Types looked at to answer one question. Beyond it the answer is "no".
@@ -11,6 +13,11 @@ const MOST_TYPES: usize = 50_000;
 /// Values looked at in one walk of one task. A task of a real program has some hundred; in damaged
 /// debug information a type may hold itself twice, and be as large as two to the depth of the walk.
 const MOST_VALUES: u32 = 200_000;
+/// Pins and boxes around a future.
+const MOST_BOXES: usize = 8;
+
+/// The name of a future that only its vtable tells.
+pub(super) const DYN_FUTURE: &str = "dyn Future";
 
 /// Answers, remembered for all tasks.
 #[derive(Debug, Default)]
@@ -19,6 +26,7 @@ pub(super) struct Content {
     leads_to_future: HashMap<TypeId, bool>,
     leads_to_guard: HashMap<TypeId, bool>,
     values_left: u32,
+    names: HashMap<TypeId, TypeName>,
 }
 
 /// What a type is to a decoder.
@@ -32,6 +40,12 @@ pub(super) enum Role {
     DynFuture,
     /// `FuturesUnordered`.
     FuturesUnordered,
+    /// Tokio's list of the tasks of a `JoinSet`.
+    JoinSet,
+    /// A future that several share.
+    Shared,
+    /// A future, or what became of it.
+    MaybeDone,
     /// A fat pointer to a slice.
     Slice,
     /// `Vec`.
@@ -65,13 +79,48 @@ impl Content {
         self.types.entry(id).or_insert_with(|| source.get(id).ok()).clone()
     }
 
+    /// A type's name as people write it.
+    pub(super) fn name(&mut self, source: &dyn TypeSource, id: TypeId, found: &Type) -> TypeName {
+        let name = || names::of_type(found, source.owner(id).as_deref());
+        self.names.entry(id).or_insert_with(name).clone()
+    }
+
+    /// The name of the future a task was spawned with: what is in a box, where that is told. Tokio itself
+    /// boxes large ones.
+    pub(super) fn future_name(&mut self, source: &dyn TypeSource, mut id: TypeId) -> Option<TypeName> {
+        for _ in 0..MOST_BOXES {
+            let found = self.get(source, id)?;
+            let inner = match (role(&found), &found.shape) {
+                (Role::DynFuture, _) => return Some(names::of_path(DYN_FUTURE)),
+                (Role::Owner, Shape::Pointer { target: Some(target) }) => Some(*target),
+                (_, Shape::Struct { members, .. }) if is_pin(&found) => {
+                    members.first().map(|member| member.type_id)
+                }
+                _ => None,
+            };
+            match inner {
+                Some(inner) => id = inner,
+                None => return Some(self.name(source, id, &found)),
+            }
+        }
+        None
+    }
+
     /// Whether a value of this type may hold a suspended future.
     pub(super) fn leads_to_future(&mut self, source: &dyn TypeSource, id: TypeId) -> bool {
         if let Some(known) = self.leads_to_future.get(&id) {
             return *known;
         }
         let is_goal = |found: &Type| {
-            matches!(role(found), Role::Coroutine | Role::Leaf | Role::DynFuture | Role::FuturesUnordered)
+            matches!(
+                role(found),
+                Role::Coroutine
+                    | Role::Leaf
+                    | Role::DynFuture
+                    | Role::FuturesUnordered
+                    | Role::JoinSet
+                    | Role::Shared
+            )
         };
         let found = self.reach(source, id, is_goal, true, |content| &content.leads_to_future);
         self.leads_to_future.extend(found);
@@ -110,7 +159,7 @@ impl Content {
                         if is_goal(&found) {
                             goals.push(at);
                         } else {
-                            for held in held(&found, through_pointers) {
+                            for held in self.held(source, &found, through_pointers) {
                                 let next = order.len();
                                 let place = *places.entry(held).or_insert(next);
                                 if place == next {
@@ -133,33 +182,43 @@ impl Content {
         }
         order.into_iter().zip(leads).collect()
     }
+
+    /// What a value of this type holds, or points at and owns.
+    fn held(&mut self, source: &dyn TypeSource, found: &Type, through_pointers: bool) -> Vec<TypeId> {
+        let of = |members: &[Member]| members.iter().map(|member| member.type_id).collect();
+        match (role(found), &found.shape) {
+            (Role::Opaque, _) => Vec::new(),
+            (Role::Owner, Shape::Pointer { target }) if through_pointers => target.iter().copied().collect(),
+            (Role::Owner, _) => Vec::new(),
+            (Role::Slice, _) if through_pointers => self.slice_element(source, found).into_iter().collect(),
+            (Role::Vector, _) if through_pointers => element(found).into_iter().collect(),
+            (Role::Slice | Role::Vector, _) => Vec::new(),
+            (_, Shape::Struct { members, is_union: false }) => of(members),
+            (_, Shape::Enum { variants, .. }) => {
+                variants.iter().map(|variant| variant.content.type_id).collect()
+            }
+            (_, Shape::Array { element, length: 1.. }) => vec![*element],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The type of a slice's elements: what the data pointer of the fat pointer points at.
+    pub(super) fn slice_element(&mut self, source: &dyn TypeSource, found: &Type) -> Option<TypeId> {
+        let pointer = member(found, "data_ptr")?.type_id;
+        match self.described(source, pointer)?.shape {
+            Shape::Pointer { target } => target,
+            _ => None,
+        }
+    }
 }
 
-/// What a value of this type holds, or points at and owns.
-fn held(found: &Type, through_pointers: bool) -> Vec<TypeId> {
-    let of = |members: &[Member]| members.iter().map(|member| member.type_id).collect();
-    match (role(found), &found.shape) {
-        (Role::Opaque, _) => Vec::new(),
-        (Role::Owner, Shape::Pointer { target }) if through_pointers => target.iter().copied().collect(),
-        (Role::Owner, _) => Vec::new(),
-        (Role::Slice, _) if through_pointers => slice_element(found).into_iter().collect(),
-        (Role::Vector, _) if through_pointers => element(found).into_iter().collect(),
-        (Role::Slice | Role::Vector, _) => Vec::new(),
-        (_, Shape::Struct { members, is_union: false }) => of(members),
-        (_, Shape::Enum { variants, .. }) => variants.iter().map(|variant| variant.content.type_id).collect(),
-        (_, Shape::Array { element, length: 1.. }) => vec![*element],
-        _ => Vec::new(),
-    }
+fn is_pin(found: &Type) -> bool {
+    &*found.namespace == "core::pin" && super::waits::base(&found.name) == "Pin"
 }
 
 /// `T` of `Vec<T>`.
 pub(super) fn element(found: &Type) -> Option<TypeId> {
     found.parameters.iter().find(|(name, _)| &**name == "T").map(|(_, id)| *id)
-}
-
-/// What the data pointer of a fat pointer points at.
-pub(super) fn slice_element(found: &Type) -> Option<TypeId> {
-    member(found, "data_ptr").map(|member| member.type_id)
 }
 
 /// A member by name.
@@ -195,6 +254,17 @@ pub(super) fn role(found: &Type) -> Role {
     }
     if name.starts_with("FuturesUnordered<") {
         return Role::FuturesUnordered;
+    }
+    match (&*found.namespace, super::waits::base(name)) {
+        ("tokio::util::idle_notified_set", "IdleNotifiedSet") => return Role::JoinSet,
+        ("futures_util::future::future::shared", "Shared") => return Role::Shared,
+        (
+            "tokio::future::maybe_done"
+            | "futures_util::future::maybe_done"
+            | "futures_util::future::try_maybe_done",
+            "MaybeDone" | "TryMaybeDone",
+        ) => return Role::MaybeDone,
+        _ => {}
     }
     if name.starts_with("Vec<") && &*found.namespace == "alloc::vec" {
         return Role::Vector;

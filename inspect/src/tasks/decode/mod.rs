@@ -11,8 +11,11 @@
 //! whatever does not fit cuts the stack there, which is counted.
 
 mod content;
+mod lists;
+mod macros;
 mod memory;
 mod names;
+mod pointers;
 mod retry;
 mod waits;
 mod walk;
@@ -26,7 +29,7 @@ use rgops_protocol::request::MemoryRange;
 use self::content::Content;
 use self::memory::Snapshot;
 use self::walk::Walk;
-use super::model::{AsyncStack, Counts, Node, Resource, State, Task};
+use super::model::{AsyncStack, Counts, Node, NodeKind, Resource, State, Task, TypeName};
 use super::types::{Shape, TypeId, TypeSource};
 
 /// Bits of Tokio's state word (`tokio/src/runtime/task/state.rs`); above them is the reference count.
@@ -135,10 +138,9 @@ impl<'s> Decoder<'s> {
         self.content.begin_walk();
         let future = self.future_type(cell.vtable);
         let poll = self.vtables.get(cell.vtable as usize).map_or(0, |vtable| vtable.poll_avma);
-        let name = match future.and_then(|future| self.content.get(self.source, future.id)) {
-            Some(found) => Some(names::of_type(&found)),
-            None => self.source.future_name(poll).map(|name| names::of_path(&name)),
-        };
+        let described = future.and_then(|future| self.content.future_name(self.source, future.id));
+        let of_symbol = || self.source.future_name(poll).map(|name| names::of_path(&name));
+        let name = described.or_else(of_symbol);
         let mut task = undecoded(&cell, name);
         let unknown = |why: &str| AsyncStack::Unknown(Arc::from(why));
         let mut snapshot = Snapshot::default();
@@ -307,6 +309,9 @@ impl<'s> Decoder<'s> {
                 continue;
             }
             decoding.task.holds = walked.holds;
+            if let Some(name) = walked.node.as_deref().and_then(behind_dyn) {
+                decoding.task.future = Some(name.clone());
+            }
             decoding.task.stack = match (walked.node, cut) {
                 (Some(node), None) => AsyncStack::Decoded(node),
                 (Some(node), Some(why)) => AsyncStack::Cut(node, why.into()),
@@ -347,6 +352,15 @@ impl<'s> Decoder<'s> {
         }
         Walked { node, cut: walk.cut, is_waiting: walk.is_waiting, holds: walk.holds, has_ended: false }
     }
+}
+
+/// The name of the future that a root which is only `dyn` turned out to be.
+fn behind_dyn(root: &Node) -> Option<&TypeName> {
+    let mut node = root;
+    while let (NodeKind::Dyn, [child]) = (node.kind, node.children.as_slice()) {
+        node = child;
+    }
+    (root.kind == NodeKind::Dyn && node.kind != NodeKind::Dyn).then_some(&node.name)
 }
 
 /// What a walk gave.
@@ -404,7 +418,7 @@ fn place_of(
 }
 
 /// A task of which only the list is known.
-fn undecoded(cell: &TaskCell, future: Option<super::model::TypeName>) -> Task {
+fn undecoded(cell: &TaskCell, future: Option<TypeName>) -> Task {
     let (state, stack) = match cell.state {
         word if word & COMPLETE != 0 => (State::Complete, AsyncStack::Complete),
         word if word & RUNNING != 0 => (State::Running, AsyncStack::Running),

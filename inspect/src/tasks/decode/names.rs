@@ -5,23 +5,30 @@ use std::sync::Arc;
 use crate::tasks::model::TypeName;
 use crate::tasks::types::Type;
 
-/// The name of a type.
-pub(super) fn of_type(found: &Type) -> TypeName {
+/// The name of a type. `owner` is the type whose method it is in, where it is in one.
+pub(super) fn of_type(found: &Type, owner: Option<&str>) -> TypeName {
     let raw = match &*found.namespace {
         "" => found.name.to_string(),
         namespace => format!("{namespace}::{}", found.name),
     };
-    of_path(&raw)
+    named(&raw, owner)
 }
 
 /// The name of a path as debug information or a symbol spells it.
 pub(super) fn of_path(raw: &str) -> TypeName {
+    named(raw, None)
+}
+
+fn named(raw: &str, owner: Option<&str>) -> TypeName {
     let mut kept: Vec<String> = Vec::new();
-    for segment in segments(raw) {
-        let bare = without_generics(segment);
-        if let Some(shown) = shown(bare) {
-            kept.push(shown);
-        }
+    let segments = segments(raw);
+    let block = segments.iter().rposition(|segment| segment.starts_with("{impl#"));
+    for (number, segment) in segments.into_iter().enumerate() {
+        let shown = match owner {
+            Some(owner) if Some(number) == block => Some(owner.to_owned()),
+            _ => shown(without_generics(segment)),
+        };
+        kept.extend(shown);
     }
     let short = if kept.is_empty() { without_generics(raw).to_owned() } else { kept.join("::") };
     TypeName { short: short.into(), raw: Arc::from(raw) }
@@ -100,6 +107,10 @@ mod tests {
         assert_eq!(
             short("core::pin::Pin<alloc::boxed::Box<dyn core::future::Future<Output=()>>>"),
             "core::pin::Pin"
+        );
+        assert_eq!(
+            &*named("tokio::sync::mutex::{impl#10}::lock::{async_fn_env#0}<u64>", Some("Mutex")).short,
+            "tokio::sync::mutex::Mutex::lock"
         );
         assert_eq!(short("f<fn(a::b) -> c::d>::g"), "f::g");
         assert_eq!(short("<a::B as c::D>::e"), "<a::B as c::D>::e");

@@ -10,8 +10,11 @@ use super::memory::{NoBytes, Snapshot};
 use crate::tasks::model::{Resource, ResourceKind};
 use crate::tasks::types::{Member, Shape, Type, TypeId, TypeSource};
 
-/// How deep in a value a channel or descriptor is looked for.
+/// How deep in a value a pointer is looked for.
 const DEEPEST: usize = 10;
+
+/// How deep a channel or descriptor is: the socket of an axum connection is behind 26 types.
+pub(super) const DEEPEST_OTHER: usize = 40;
 
 /// Tokio's futures that wait by themselves.
 pub(super) fn is_leaf(found: &Type) -> bool {
@@ -58,8 +61,14 @@ fn guard_kind(found: &Type) -> Option<ResourceKind> {
 
 /// What a wait inside one of Tokio's own functions is for.
 pub(super) fn kind_of_function(short_name: &str) -> Option<ResourceKind> {
-    let rest = short_name.strip_prefix("tokio::sync::")?;
-    Some(match rest.split("::").collect::<Vec<_>>()[..] {
+    let rest = short_name.strip_prefix("tokio::")?;
+    if ["net::", "io::", "process::", "signal::"].iter().any(|module| rest.starts_with(module)) {
+        return Some(ResourceKind::Io);
+    }
+    let rest = rest.strip_prefix("sync::")?;
+    // Without the types that methods are of: `mutex::Mutex::lock`.
+    let is_type = |part: &&str| part.starts_with(|first: char| first.is_uppercase() || first == '<');
+    Some(match rest.split("::").filter(|part| !is_type(part)).collect::<Vec<_>>()[..] {
         ["mutex", ..] => ResourceKind::Mutex,
         ["rwlock", "write" | "write_owned", ..] => ResourceKind::RwLockWrite,
         ["rwlock", ..] => ResourceKind::RwLockRead,
@@ -70,6 +79,36 @@ pub(super) fn kind_of_function(short_name: &str) -> Option<ResourceKind> {
         ["notify", ..] => ResourceKind::Notify,
         _ => return None,
     })
+}
+
+/// Whether the `self` of the function tells which one it is: the leaf has a part of it only.
+pub(super) fn is_told_by_self(kind: ResourceKind) -> bool {
+    matches!(kind, ResourceKind::Channel | ResourceKind::Barrier | ResourceKind::Io)
+}
+
+/// One of Tokio's functions that is waiting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Within {
+    /// What it is for.
+    pub(super) kind: ResourceKind,
+    /// The address of that; 0 if its `self` does not tell.
+    pub(super) avma: u64,
+    /// The file descriptor it is about.
+    pub(super) descriptor: Option<u32>,
+}
+
+impl Within {
+    /// What it waits on, as far as its `self` tells.
+    pub(super) fn resource(&self) -> Option<Resource> {
+        let is_known = self.avma != 0 || self.descriptor.is_some();
+        let detail = self.descriptor.map(|descriptor| format!("fd {descriptor}").into());
+        is_known.then_some(Resource { kind: self.kind, avma: self.avma, detail })
+    }
+}
+
+/// The number of `fd 7`.
+pub(super) fn descriptor(detail: &str) -> Option<u32> {
+    detail.strip_prefix("fd ")?.parse().ok()
 }
 
 /// A value: its type and where it is.
@@ -87,15 +126,18 @@ pub(super) struct Waits<'w> {
 }
 
 impl Waits<'_> {
-    /// What a leaf waits on; `enclosing` is what the function around it is for.
-    pub(super) fn of_leaf(
-        &mut self,
-        leaf: Value<'_>,
-        enclosing: Option<ResourceKind>,
-    ) -> Result<Resource, NoBytes> {
+    /// What a leaf waits on.
+    pub(super) fn of_leaf(&mut self, leaf: Value<'_>, within: Option<Within>) -> Result<Resource, NoBytes> {
         let own = leaf_kind(leaf.found).unwrap_or(ResourceKind::Other);
-        let refines = matches!(own, ResourceKind::Semaphore | ResourceKind::Notify);
-        let kind = if refines { enclosing.unwrap_or(own) } else { own };
+        let refined = matches!(
+            own,
+            ResourceKind::Semaphore | ResourceKind::Notify | ResourceKind::Channel | ResourceKind::Io
+        );
+        let within = within.filter(|_| refined);
+        if let Some(resource) = within.and_then(|within| within.resource()) {
+            return Ok(resource);
+        }
+        let kind = within.map_or(own, |within| within.kind);
         let avma = match own {
             // Every sleep is its own.
             ResourceKind::Timer => 0,
@@ -115,10 +157,21 @@ impl Waits<'_> {
         let base = base(&value.found.name);
         match (&*value.found.namespace, base) {
             ("tokio::sync::mpsc::chan", "Rx" | "Tx")
-            | ("tokio::sync::watch" | "tokio::sync::broadcast", "Receiver" | "Sender") => {
+            | (
+                "tokio::sync::watch" | "tokio::sync::broadcast" | "tokio::sync::oneshot",
+                "Receiver" | "Sender",
+            ) => {
                 let pointer = self.first_pointer(value.found, value.avma, DEEPEST)?;
                 return of(ResourceKind::Channel, pointer.map_or(0, |(avma, _)| avma), None);
             }
+            // The halves of a connection share it.
+            ("alloc::sync", "Arc") if value.found.name.starts_with("Arc<tokio::net::") => {
+                let pointer = self.first_pointer(value.found, value.avma, DEEPEST)?;
+                let Some((avma, Some(target))) = pointer else { return Ok(None) };
+                let Some(found) = self.content.get(self.source, target) else { return Ok(None) };
+                return self.of_other(Value { found: &found, avma }, depth - 1);
+            }
+            ("tokio::sync::barrier", "Barrier") => return of(ResourceKind::Barrier, value.avma, None),
             (_, "OwnedFd" | "FileDesc") if value.found.size == 4 => {
                 let descriptor = self.snapshot.number(value.avma, 4)? as u32 as i32;
                 return of(ResourceKind::Io, 0, Some(format!("fd {descriptor}")));
@@ -168,7 +221,11 @@ impl Waits<'_> {
         }
         if let Some(kind) = guard_kind(value.found) {
             if let Some(avma) = self.semaphore_of(value)? {
-                held.push(Resource { kind, avma, detail: None });
+                let resource = Resource { kind, avma, detail: None };
+                // A guard that was moved is in two places of a function's memory.
+                if !held.contains(&resource) {
+                    held.push(resource);
+                }
             }
             return Ok(());
         }

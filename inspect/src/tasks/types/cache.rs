@@ -15,7 +15,7 @@ use crate::report::text::hex;
 use crate::symbols::files::open_regular;
 
 /// Changes with what is stored, and with what the scan looks for.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 const MAGIC: &[u8; 8] = b"rgopsTIx";
 const EXTENSION: &str = "types";
 const UNFINISHED: &str = "unfinished";
@@ -185,7 +185,7 @@ fn encode(key: &IndexKey<'_>, index: &Index) -> Vec<u8> {
     number(&mut out, key.info_bytes);
     number(&mut out, key.units);
     number(&mut out, index.coroutines);
-    for list in [&index.polls, &index.vtables, &index.named, &index.owners] {
+    for list in [&index.polls, &index.vtables, &index.named, &index.owners, &index.awaits] {
         number(&mut out, list.len() as u64);
         let mut before = 0;
         for (at, id) in list {
@@ -219,7 +219,9 @@ fn decode(bytes: &[u8], key: &IndexKey<'_>) -> Option<Index> {
         return None;
     }
     let mut index = Index { coroutines: take(&mut rest)?, ..Index::default() };
-    for list in [&mut index.polls, &mut index.vtables, &mut index.named, &mut index.owners] {
+    let lists =
+        [&mut index.polls, &mut index.vtables, &mut index.named, &mut index.owners, &mut index.awaits];
+    for list in lists {
         let mut at = 0u64;
         for _ in 0..take(&mut rest)? {
             at = at.wrapping_add(take(&mut rest)?);

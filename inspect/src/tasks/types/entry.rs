@@ -118,6 +118,12 @@ pub(super) fn mangled_name(dwarf: &ModuleDwarf, id: EntryId) -> Option<String> {
     attribute_text(&unit, &entry(&unit, id).ok()?, constants::DW_AT_linkage_name)
 }
 
+/// A local of a function: its name, type and where it was declared.
+pub(super) fn local(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Option<Member> {
+    let unit = dwarf.unit_of(id).ok()?;
+    member(files, &unit, &entry(&unit, id).ok()?)
+}
+
 /// The crate whose compilation made an entry. rustc names its units `src/main.rs/@/shop.1a2b-cgu.0`.
 pub(super) fn crate_of(dwarf: &ModuleDwarf, id: EntryId) -> Option<String> {
     use gimli::Reader as _;

@@ -23,6 +23,8 @@ pub(super) struct Index {
     pub(super) named: Vec<(u64, EntryId)>,
     /// A function with a mangled name in each `{impl#N}`, by the hash of that path, sorted.
     pub(super) owners: Vec<(u64, EntryId)>,
+    /// What is awaited, as locals of async functions, by the hash of the function's path, sorted.
+    pub(super) awaits: Vec<(u64, EntryId)>,
     /// Coroutines whose states are described.
     pub(super) coroutines: u64,
     /// Units that could not be read to their end, split-off ones that are missing included.
@@ -124,6 +126,7 @@ impl Index {
         self.vtables.extend(part.vtables);
         self.named.extend(part.named);
         self.owners.extend(part.owners);
+        self.awaits.extend(part.awaits);
         self.poll_declarations.extend(part.poll_declarations);
         self.copies.extend(part.copies);
         self.coroutines += part.coroutines;
@@ -161,6 +164,7 @@ impl Index {
         self.named.dedup_by_key(|(hash, _)| *hash);
         self.owners.sort_unstable();
         self.owners.dedup_by_key(|(hash, _)| *hash);
+        self.awaits.sort_unstable();
         // Parents are numbers of places in this list, and split-off parts are scanned in between.
         let mut order: Vec<u32> = (0..self.scopes.len() as u32).collect();
         order.sort_by_key(|at| self.scopes[*at as usize].start);

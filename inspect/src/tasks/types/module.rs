@@ -12,10 +12,13 @@ use super::index::{Index, PathHash, ScanProgress, entries_of};
 use super::lines::FileNames;
 use super::sections::Sections;
 use super::split::SplitFiles;
-use super::{Shape, TaskTypes, Type, TypeError, TypeId, entry, futures, owner};
+use super::{Declared, Shape, TaskTypes, Type, TypeError, TypeId, entry, futures, owner};
 
 /// Types that were read are kept; more than this no program has, but a damaged file may seem to.
 const MOST_TYPES: usize = 1 << 20;
+
+/// Awaits of one function that are looked at.
+const MOST_AWAITS: usize = 4096;
 
 /// Modules that have a number of their own.
 pub(super) const MOST_MODULES: usize = 1 << (u64::BITS - ENTRY_BITS);
@@ -38,6 +41,8 @@ pub(super) struct ModuleTypes {
     paths: RefCell<HashMap<u32, Arc<str>>>,
     /// Types by the paths of their impl blocks.
     owners: RefCell<HashMap<Box<str>, Option<Arc<str>>>>,
+    /// Where coroutines await, by the coroutine and what it awaits.
+    awaits: RefCell<HashMap<(TypeId, TypeId), Option<Declared>>>,
     empty_path: OnceCell<Arc<str>>,
 }
 
@@ -74,6 +79,7 @@ impl ModuleTypes {
             types: RefCell::default(),
             paths: RefCell::default(),
             owners: RefCell::default(),
+            awaits: RefCell::default(),
             empty_path: OnceCell::new(),
         }
     }
@@ -90,7 +96,21 @@ impl ModuleTypes {
                 found.push(TaskTypes { future, scheduler });
             }
         }
+        if found.is_empty() {
+            found.extend(entries_of(&self.index.polls, poll_svma).find_map(|id| self.cell_types(id)));
+        }
         found
+    }
+
+    /// The types of a poll function that are described elsewhere than it is: two crates may have the same,
+    /// of which the linker keeps one, and then only the other crate's debug information may be full. By
+    /// its name, which is that of the cell it polls: `poll<T, S>`, `Cell<T, S>`.
+    fn cell_types(&self, poll: EntryId) -> Option<TaskTypes> {
+        let name = entry::name(&self.dwarf, poll).ok()?;
+        let cell = format!("tokio::runtime::task::core::Cell{}", name.strip_prefix("poll")?);
+        let cell = self.get(self.named(&cell)?).ok()?;
+        let parameter = |name: &str| cell.parameters.iter().find(|(known, _)| &**known == name);
+        Some(TaskTypes { future: parameter("T")?.1, scheduler: parameter("S")?.1 })
     }
 
     /// The future's name, by the name of the poll function.
@@ -164,6 +184,41 @@ impl ModuleTypes {
         owner
     }
 
+    /// Where a coroutine awaits a value of a type; `None` where that is not one place.
+    pub(super) fn awaited_at(&self, coroutine: TypeId, awaitee: TypeId) -> Option<Declared> {
+        let key = (coroutine, awaitee);
+        if let Some(known) = self.awaits.borrow().get(&key) {
+            return known.clone();
+        }
+        let found = self.find_await(coroutine, awaitee);
+        self.awaits.borrow_mut().insert(key, found.clone());
+        found
+    }
+
+    /// By the locals `__awaitee` of the coroutine's function. In the debug information of another
+    /// instance of the function its types are others of the same name, up to their parameters.
+    fn find_await(&self, coroutine: TypeId, awaitee: TypeId) -> Option<Declared> {
+        let found = self.get(coroutine).ok()?;
+        let (kind, number) = found.name.split_once("_env#")?;
+        let function = format!("{}::{kind}#{}", found.namespace, &number[..=number.find('}')?]);
+        let wanted = self.get(awaitee).ok()?;
+        let mut place: Option<Declared> = None;
+        let locals = entries_of(&self.index.awaits, PathHash::new().add(function.as_bytes()).value());
+        for id in locals.take(MOST_AWAITS) {
+            let Some(local) = entry::local(&self.dwarf, &self.files, id) else { continue };
+            let Ok(of) = self.get(self.global(local.type_id)) else { continue };
+            if of.namespace != wanted.namespace || up_to_closure(&of.name) != up_to_closure(&wanted.name) {
+                continue;
+            }
+            match (&place, local.declared) {
+                (None, declared) => place = declared,
+                (Some(known), Some(declared)) if *known != declared => return None,
+                _ => {}
+            }
+        }
+        place
+    }
+
     fn global(&self, id: TypeId) -> TypeId {
         TypeId(self.number << ENTRY_BITS | id.0)
     }
@@ -188,6 +243,12 @@ impl ModuleTypes {
         self.paths.borrow_mut().insert(innermost, path.clone());
         path
     }
+}
+
+/// `PollFn<shop::sell::{async_fn#0}::{closure_env#1}` of what goes on with the closure's parameters.
+fn up_to_closure(name: &str) -> &str {
+    let end = name.find("{closure_env#").and_then(|at| Some(at + name[at..].find('}')? + 1));
+    &name[..end.unwrap_or(name.len())]
 }
 
 fn for_each_reference(found: &mut Type, mut change: impl FnMut(&mut TypeId)) {

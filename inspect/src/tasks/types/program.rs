@@ -16,7 +16,7 @@ use super::level::Asked;
 use super::module::{MOST_MODULES, ModuleTypes, module_number};
 use super::sections::Sections;
 use super::split::SplitFiles;
-use super::{TaskTypes, Type, TypeError, TypeId, TypeSource, futures};
+use super::{Declared, TaskTypes, Type, TypeError, TypeId, TypeSource, futures};
 use crate::symbols::files::{Content, Finder, Found, SymbolFile, plain};
 use crate::tasks::model::DebugInformation;
 
@@ -194,6 +194,10 @@ impl TypeSource for ProgramTypes<'_> {
 
     fn owner(&self, id: TypeId) -> Option<Arc<str>> {
         self.types(module_number(id))?.owner(id)
+    }
+
+    fn awaited_at(&self, coroutine: TypeId, awaitee: TypeId) -> Option<Declared> {
+        self.types(module_number(coroutine))?.awaited_at(coroutine, awaitee)
     }
 
     fn future_name(&self, poll_avma: u64) -> Option<Arc<str>> {

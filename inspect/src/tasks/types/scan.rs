@@ -15,6 +15,9 @@ use super::split::SplitFiles;
 /// Where Tokio declares the poll functions of its tasks (tokio/src/runtime/task/raw.rs).
 const POLL_NAMESPACE: [&[u8]; 4] = [b"tokio", b"runtime", b"task", b"raw"];
 
+/// What rustc calls that which an `await` waits for.
+const AWAITEE: &[u8] = b"__awaitee";
+
 /// How many entries are read before it is looked whether to stop.
 const STOP_CHECK: u32 = 1 << 16;
 
@@ -62,7 +65,8 @@ fn scan_part(
         adopt(&mut unit, read_unit(&dwarf, main.units[skeleton].start).map_err(shown)?);
     }
     let part_number = place.part_number;
-    let mut scan = Scan { dwarf: &dwarf, unit: &unit, part_number, start, index, open: Vec::new() };
+    let mut scan =
+        Scan { dwarf: &dwarf, unit: &unit, part_number, start, index, open: Vec::new(), function: None };
     match scan.run(stop) {
         Ok(true) => Ok(()),
         Ok(false) => Err("the scan took too long"),
@@ -99,6 +103,8 @@ struct Scan<'a, 'b> {
     start: u64,
     index: &'b mut Index,
     open: Vec<Open>,
+    /// The async function whose entry is open: its depth, and the hash of its path.
+    function: Option<(isize, u64)>,
 }
 
 /// A namespace whose end has not been reached.
@@ -145,6 +151,7 @@ impl<'a> Scan<'a, '_> {
                 return Err(gimli::Error::InvalidAbbreviationCode(abbreviation.code()));
             }
             self.close(depth, offset);
+            self.function = self.function.filter(|(outer, _)| *outer < depth);
             self.entry(&mut entries, abbreviation, offset, depth)?;
         }
         let end = entries.next_offset();
@@ -199,8 +206,8 @@ impl<'a> Scan<'a, '_> {
         let Some(id) = self.id(offset) else { return Ok(()) };
         match tag {
             constants::DW_TAG_namespace if abbreviation.has_children() => self.namespace(id, depth, &found),
-            constants::DW_TAG_subprogram => self.function(id, &found),
-            constants::DW_TAG_variable => self.variable(&found),
+            constants::DW_TAG_subprogram => self.function(id, depth, &found),
+            constants::DW_TAG_variable => self.variable(id, &found),
             constants::DW_TAG_structure_type => self.structure(id, abbreviation, &found),
             _ => {}
         }
@@ -226,7 +233,13 @@ impl<'a> Scan<'a, '_> {
         self.open.push(Open { depth, scope, poll_components, path, owner, has_owner: false });
     }
 
-    fn function(&mut self, id: EntryId, found: &Found<'a>) {
+    fn function(&mut self, id: EntryId, depth: isize, found: &Found<'a>) {
+        if let (Some(name), Some(open)) =
+            (found.name.filter(|name| is_coroutine(name.slice())), self.open.last())
+        {
+            let path = open.path.join(without_parameters(name.slice()));
+            self.function = Some((depth, path.value()));
+        }
         if let Some((path, at)) =
             self.open.last().and_then(|open| open.owner).filter(|_| found.has_linkage_name)
             && !std::mem::replace(&mut self.open[at].has_owner, true)
@@ -250,8 +263,12 @@ impl<'a> Scan<'a, '_> {
         }
     }
 
-    /// rustc describes each vtable as a variable `<T as Trait>::{vtable}`.
-    fn variable(&mut self, found: &Found<'a>) {
+    /// rustc describes each vtable as a variable `<T as Trait>::{vtable}`, and what an async function
+    /// awaits as a local.
+    fn variable(&mut self, id: EntryId, found: &Found<'a>) {
+        if let (Some((_, function)), Some(AWAITEE)) = (self.function, found.name.map(|name| name.slice())) {
+            self.index.awaits.push((function, id));
+        }
         let is_vtable = found.name.is_some_and(|name| name.slice().ends_with(b"::{vtable}"));
         if !is_vtable {
             return;
@@ -299,6 +316,12 @@ fn is_indexed(tag: DwTag) -> bool {
             | constants::DW_TAG_variable
             | constants::DW_TAG_structure_type
     )
+}
+
+/// `{async_fn#0}` of `{async_fn#0}<u64>`: all instances of a function are the same code.
+fn without_parameters(name: &[u8]) -> &[u8] {
+    let end = name.iter().position(|byte| *byte == b'}').map_or(name.len(), |at| at + 1);
+    &name[..end]
 }
 
 fn is_coroutine(name: &[u8]) -> bool {

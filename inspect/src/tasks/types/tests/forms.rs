@@ -19,6 +19,14 @@ fn expect_everything(built: &Built, types: &ProgramTypes<'_>, polls: &[u64]) {
     let leaf = awaitee(&reserve, "Suspend0", types);
     assert_eq!((&*leaf.namespace, &*leaf.name, leaf.size), ("tokio", "Countdown", 4));
 
+    // One await of such a value in the method, two in its caller.
+    let place = types.awaited_at(awaited, awaitee_id(&reserve, "Suspend0", types));
+    let place = place.map(|declared| declared.line);
+    assert_eq!(place, Some(await_line("reserve")), "{}", built.path.display());
+    let tasks = polls.iter().flat_map(|poll| types.task_types(*poll));
+    let mut callers = tasks.filter(|task| types.get(task.future).unwrap().name == checkout.name);
+    assert!(callers.all(|task| types.awaited_at(task.future, awaited).is_none()));
+
     let through_dyn = future(types, polls, "tokio::shop::through_dyn::{async_fn_env#0}");
     let boxed = awaitee(&through_dyn, "Suspend0", types);
     assert!(boxed.name.contains("dyn core::future::future::Future"), "{boxed:?}");

@@ -1,0 +1,54 @@
+//! Tasks of every kind, suspended for ever; what each is suspended at is known.
+//!
+//! Usage: kinds SCENARIO. It prints `ready` when all tasks of the scenario are spawned, and answers each
+//! line on standard input with where its agent listens; it ends with that input.
+
+mod channels;
+mod combinators;
+mod functions;
+mod http;
+mod io;
+mod locks;
+mod streams;
+mod tasks;
+mod time;
+
+use std::any::Any;
+use std::io::BufRead as _;
+use std::time::Duration;
+
+use rgops_agent::Options;
+use tokio::runtime::Builder;
+
+/// Time enough for any test.
+const LONG: Duration = Duration::from_secs(100_000);
+
+/// What keeps tasks waiting: senders, guards, the other ends of connections.
+type Kept = Vec<Box<dyn Any + Send>>;
+
+fn main() {
+    let scenario = std::env::args().nth(1).expect("usage: kinds SCENARIO");
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let inside = runtime.enter();
+    let agent = rgops_agent::listen(Options::default()).expect("the agent listens");
+    let mut kept = Kept::new();
+    match &*scenario {
+        "channels" => runtime.block_on(channels::start(&mut kept)),
+        "combinators" => combinators::start(&mut kept),
+        "functions" => functions::start(),
+        "http" => runtime.block_on(http::start(&mut kept)),
+        "io" => runtime.block_on(io::start(&mut kept)),
+        "locks" => runtime.block_on(locks::start()),
+        "streams" => streams::start(&mut kept),
+        "tasks" => tasks::start(&agent, &mut kept),
+        "time" => time::start(),
+        other => panic!("there is no scenario {other}"),
+    }
+    drop(inside);
+    println!("ready");
+    for _ in std::io::stdin().lock().lines() {
+        println!("{}", agent.address());
+    }
+    // Without joining what waits for ever.
+    std::process::exit(0);
+}
