@@ -1,5 +1,6 @@
 //! Heap profiles: what the wrapper counts and estimates, against what the program is known to do.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use rgops_inspect::client::ClientError;
 use rgops_protocol::error::Code;
