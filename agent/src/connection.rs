@@ -156,6 +156,15 @@ async fn converse(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<()
         )));
     }
     let request = Request::from_envelope(&envelope).map_err(refuse_request)?;
+    let command = request.command();
+    if request.changes() && !shared.allowed.contains(&command) {
+        return Err(Ended::Tell(Error::new(
+            Code::NotAllowed,
+            format!("{} is not allowed", command.name()),
+            "it changes something in the program, and the program's author did not allow it",
+            format!("add Options::allow(Command::{command:?}) to the program's agent::listen"),
+        )));
+    }
     let asker = match peer {
         Peer::Local(_) => Asker::Local,
         Peer::Remote => Asker::Remote,

@@ -30,6 +30,7 @@ pub struct Options {
     pub(crate) tcp: Option<Tcp>,
     pub(crate) token: Option<TokenSource>,
     pub(crate) denied: Vec<Command>,
+    pub(crate) allowed: Vec<Command>,
     pub(crate) watched: Vec<(Handle, String)>,
     pub(crate) name: Option<String>,
     pub(crate) program: Option<String>,
@@ -108,6 +109,15 @@ impl Options {
     #[must_use]
     pub fn token_file(mut self, file: impl Into<PathBuf>) -> Options {
         self.token = Some(TokenSource::File(file.into()));
+        self
+    }
+
+    /// Allows this command to change something in the program. Without it [`Command::Release`] (`rgops gc`)
+    /// is refused, and [`Command::HeapRate`] only tells the rate and sets none. What changes nothing needs
+    /// no permission; a command that is denied as well stays so.
+    #[must_use]
+    pub fn allow(mut self, command: Command) -> Options {
+        self.allowed.push(command);
         self
     }
 

@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 
 use crate::reply::{End, Known, Module, Note, NoteKind, Progress, Stack, StackEnd, Unavailable};
-use crate::reply::{cpu, memory, schedtrace, stack, stats, tasks, trace, version};
+use crate::reply::{cpu, heap, heap_rate, memory, release, schedtrace, stack, stats, tasks, trace, version};
 use crate::request::{self, Envelope};
 use crate::{auth, codec, error, hello};
 
@@ -575,6 +575,129 @@ golden!(
     read,
     crate::reply::read::ReadPart,
     crate::reply::read::ReadPart { ranges: vec![Some(vec![1, 2]), None, Some(vec![])] }
+);
+
+fn sample_estimate(samples: u64) -> heap::Estimate {
+    heap::Estimate {
+        samples,
+        objects_milli: 32_768_500,
+        bytes: 524_296,
+        objects_variance: 1 << 30,
+        bytes_variance: 1 << 22,
+    }
+}
+
+golden!(
+    request_heap,
+    request::HeapRequest,
+    request::HeapRequest { duration_ms: 60_000, interval_ms: 1000, live: true }
+);
+golden!(request_release, request::ReleaseRequest, request::ReleaseRequest {});
+golden!(request_heap_rate, request::HeapRateRequest, request::HeapRateRequest { set_bytes: Some(524_288) });
+golden!(request_heap_rate_asked, request::HeapRateRequest, request::HeapRateRequest { set_bytes: None });
+golden!(
+    heap_start,
+    heap::HeapPart,
+    heap::HeapPart::Start(heap::HeapStart {
+        unix_ns: 1_795_386_238_433_888_352,
+        source: heap::HeapSource::Wrapper,
+        allocator: "std::alloc::System".into(),
+        mean_bytes: 524_288,
+        since_unix_ns: Some(1_795_386_230_000_000_000),
+    })
+);
+golden!(
+    heap_start_jemalloc,
+    heap::HeapPart,
+    heap::HeapPart::Start(heap::HeapStart {
+        unix_ns: 1_795_386_238_433_888_352,
+        source: heap::HeapSource::Jemalloc,
+        allocator: "jemalloc".into(),
+        mean_bytes: 0,
+        since_unix_ns: None,
+    })
+);
+golden!(heap_modules, heap::HeapPart, heap::HeapPart::Modules(sample_modules()));
+golden!(
+    heap_stacks,
+    heap::HeapPart,
+    heap::HeapPart::Stacks(vec![
+        heap::HeapStack { id: 0, stack: Stack { frames: vec![], end: StackEnd::NotCaptured } },
+        heap::HeapStack { id: 300, stack: sample_stack() },
+    ])
+);
+golden!(
+    heap_snapshot,
+    heap::HeapPart,
+    heap::HeapPart::Snapshot(heap::HeapSnapshot { time_ns: 1_000_000_000 })
+);
+golden!(
+    heap_buckets,
+    heap::HeapPart,
+    heap::HeapPart::Buckets(vec![heap::HeapBucket {
+        stack: 300,
+        allocated: sample_estimate(2),
+        freed: sample_estimate(1)
+    }])
+);
+golden!(
+    heap_live,
+    heap::HeapPart,
+    heap::HeapPart::Live(vec![heap::LiveBlock {
+        stack: 300,
+        size_bytes: 16,
+        mean_bytes: 524_288,
+        age_ns: 5_000_000_000
+    }])
+);
+golden!(
+    heap_counters,
+    heap::HeapPart,
+    heap::HeapPart::Counters(heap::HeapCounters {
+        exact: Some(heap::ExactCounters {
+            allocations: 1,
+            frees: 2,
+            reallocations: 3,
+            allocated_bytes: 4,
+            freed_bytes: 5,
+        }),
+        sampled: 6,
+        sampled_freed: 7,
+        live_capacity: 8,
+        stacks: 9,
+        stack_capacity: 10,
+        lost: 11,
+        lost_bytes: 12,
+        without_stack: 13,
+        truncated: 14,
+        own_bytes: 15,
+    })
+);
+golden!(heap_jemalloc, heap::HeapPart, heap::HeapPart::Jemalloc(b"heap_v2/524288\n".to_vec()));
+golden!(
+    release,
+    release::ReleaseReply,
+    release::ReleaseReply {
+        allocators: vec![release::Released {
+            allocator: "glibc".into(),
+            called: Known::Value("malloc_trim(0)".into()),
+            took_ns: 1_000_000,
+            rss_before_bytes: Known::Value(70_000_000),
+            rss_after_bytes: Known::unavailable("no /proc", "mount /proc"),
+            before: vec![memory::Field {
+                name: "heap-idle".into(),
+                unit: memory::Unit::Bytes,
+                value: Known::Value(50_000_000),
+                source: "mallinfo2().fordblks".into(),
+            }],
+            after: vec![],
+        }],
+    }
+);
+golden!(
+    heap_rate,
+    heap_rate::HeapRateReply,
+    heap_rate::HeapRateReply { before_bytes: 0, now_bytes: 65_536, default_bytes: 524_288 }
 );
 
 /// What an agent of another age may send is refused with the command and version at fault.

@@ -27,11 +27,17 @@ pub enum Command {
     Read = 8,
     /// What the watched Tokio runtimes' schedulers do, a line an interval.
     Schedtrace = 9,
+    /// A heap profile.
+    Heap = 10,
+    /// Free memory is given back to the system. Changes something: denied unless allowed.
+    Release = 11,
+    /// How often the heap is sampled. Setting it changes something: denied unless allowed.
+    HeapRate = 12,
 }
 
 impl Command {
     /// Every command this version knows.
-    pub const ALL: [Command; 9] = [
+    pub const ALL: [Command; 12] = [
         Command::Stack,
         Command::Memory,
         Command::Stats,
@@ -41,6 +47,9 @@ impl Command {
         Command::Tasks,
         Command::Read,
         Command::Schedtrace,
+        Command::Heap,
+        Command::Release,
+        Command::HeapRate,
     ];
 
     /// The command with this number, if there is one.
@@ -65,6 +74,9 @@ impl Command {
             Command::Tasks => "tasks",
             Command::Read => "read",
             Command::Schedtrace => "schedtrace",
+            Command::Heap => "pprof-heap",
+            Command::Release => "gc",
+            Command::HeapRate => "heap-rate",
         }
     }
 
@@ -107,6 +119,12 @@ pub enum Request {
     Read(ReadRequest),
     /// See [`Command::Schedtrace`].
     Schedtrace(SchedtraceRequest),
+    /// See [`Command::Heap`].
+    Heap(HeapRequest),
+    /// See [`Command::Release`].
+    Release(ReleaseRequest),
+    /// See [`Command::HeapRate`].
+    HeapRate(HeapRateRequest),
 }
 
 /// Arguments of `stack`.
@@ -188,6 +206,32 @@ pub struct SchedtraceRequest {
     pub ranges: Vec<MemoryRange>,
 }
 
+/// Arguments of `pprof-heap`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct HeapRequest {
+    /// How long to go on after the first snapshot, in milliseconds; 0 is that one snapshot alone.
+    pub duration_ms: u64,
+    /// Time from one snapshot to the next, in milliseconds; 0 takes none between the first and the
+    /// last. The agent takes them no closer than 100 ms.
+    pub interval_ms: u32,
+    /// Whether each snapshot lists the sampled blocks that live, with their ages.
+    pub live: bool,
+}
+
+/// Arguments of `gc`: none.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct ReleaseRequest {}
+
+/// Arguments of `heap-rate`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct HeapRateRequest {
+    /// The mean number of bytes between two samples from now on, 0 for off; absent to ask for it only.
+    pub set_bytes: Option<u64>,
+}
+
 /// Bytes one moment of `schedtrace` may ask for, over all its ranges: so that it fits a packet.
 pub const MAX_MOMENT_BYTES: u64 = 256 * 1024;
 
@@ -239,6 +283,19 @@ impl Request {
             Request::Tasks(_) => Command::Tasks,
             Request::Read(_) => Command::Read,
             Request::Schedtrace(_) => Command::Schedtrace,
+            Request::Heap(_) => Command::Heap,
+            Request::Release(_) => Command::Release,
+            Request::HeapRate(_) => Command::HeapRate,
+        }
+    }
+
+    /// Whether it changes something in the program: refused unless the program's author allowed the
+    /// command (`Options::allow`).
+    pub fn changes(&self) -> bool {
+        match self {
+            Request::Release(_) => true,
+            Request::HeapRate(arguments) => arguments.set_bytes.is_some(),
+            _ => false,
         }
     }
 
@@ -257,6 +314,9 @@ impl Request {
             Request::Tasks(arguments) => codec::encode(arguments),
             Request::Read(arguments) => codec::encode(arguments),
             Request::Schedtrace(arguments) => codec::encode(arguments),
+            Request::Heap(arguments) => codec::encode(arguments),
+            Request::Release(arguments) => codec::encode(arguments),
+            Request::HeapRate(arguments) => codec::encode(arguments),
         }?;
         let command = self.command();
         Ok(Envelope { command: command as u16, version: command.version(), body })
@@ -283,6 +343,9 @@ impl Request {
             Command::Tasks => Request::Tasks(codec::decode(body)?),
             Command::Read => Request::Read(codec::decode(body)?),
             Command::Schedtrace => Request::Schedtrace(codec::decode(body)?),
+            Command::Heap => Request::Heap(codec::decode(body)?),
+            Command::Release => Request::Release(codec::decode(body)?),
+            Command::HeapRate => Request::HeapRate(codec::decode(body)?),
         })
     }
 }

@@ -9,13 +9,17 @@ use rgops_protocol::discovery::SocketName;
 use rgops_protocol::error::Error;
 use rgops_protocol::hello::{AgentHello, CommandVersion};
 use rgops_protocol::reply::cpu::{CpuPart, CpuSample};
+use rgops_protocol::reply::heap::{Estimate, HeapBucket, HeapPart, HeapStack, LiveBlock};
 use rgops_protocol::reply::memory::MemoryReply;
+use rgops_protocol::reply::release::ReleaseReply;
 use rgops_protocol::reply::stack::{Capture, StackPart, SystemCall, ThreadStack};
 use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::reply::trace::TracePart;
 use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::reply::{Known, Stack, StackEnd};
-use rgops_protocol::request::{CpuRequest, Envelope, Request, TraceRequest};
+use rgops_protocol::request::{
+    CpuRequest, Envelope, HeapRateRequest, HeapRequest, ReleaseRequest, Request, TraceRequest,
+};
 use rgops_protocol::wire::{HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES, packet};
 
 fn stacks() -> impl Strategy<Value = Stack> {
@@ -35,6 +39,16 @@ fn known<T: Clone + std::fmt::Debug + 'static>(
         values.prop_map(Known::Value),
         (".*", ".*").prop_map(|(reason, fix)| Known::unavailable(reason, fix))
     ]
+}
+
+fn estimates() -> impl Strategy<Value = Estimate> {
+    any::<[u64; 5]>().prop_map(|[samples, objects_milli, bytes, objects_variance, bytes_variance]| Estimate {
+        samples,
+        objects_milli,
+        bytes,
+        objects_variance,
+        bytes_variance,
+    })
 }
 
 fn threads() -> impl Strategy<Value = ThreadStack> {
@@ -83,10 +97,39 @@ proptest! {
     }
 
     #[test]
-    fn requests_come_back(duration_ms: u64, hz: u32, interval_us: u32) {
+    fn buckets_and_their_stacks_come_back(
+        id: u32, stack in stacks(), sums in prop::collection::vec(estimates(), 2..=2),
+        size_bytes: u64, mean_bytes: u64, age_ns: u64,
+    ) {
+        for part in [
+            HeapPart::Stacks(vec![HeapStack { id, stack }]),
+            HeapPart::Buckets(vec![HeapBucket { stack: id, allocated: sums[0], freed: sums[1] }]),
+            HeapPart::Live(vec![LiveBlock { stack: id, size_bytes, mean_bytes, age_ns }]),
+        ] {
+            prop_assert_eq!(codec::decode::<HeapPart>(&codec::encode(&part).unwrap()).unwrap(), part);
+        }
+        prop_assert_eq!(sums[0].plus(sums[1]).minus(sums[1]), sums[0]);
+    }
+
+    /// Whatever is asked, a block stands for one or more.
+    #[test]
+    fn a_block_stands_for_at_least_itself(size_bytes in 0..1u64 << 40, mean_bytes in 0..1u64 << 30) {
+        let estimate = Estimate::of_block(size_bytes, mean_bytes);
+        prop_assert!(estimate.samples == 1 && estimate.objects_milli >= 1000);
+        prop_assert!(estimate.bytes >= size_bytes);
+        prop_assert!(estimate.bytes_deviation() <= mean_bytes as f64 * 1.01 + 256.0);
+    }
+
+    #[test]
+    fn requests_come_back(
+        duration_ms: u64, hz: u32, interval_us: u32, live: bool, set_bytes: Option<u64>,
+    ) {
         for request in [
             Request::Cpu(CpuRequest { duration_ms, hz }),
             Request::Trace(TraceRequest { duration_ms, hz, interval_us }),
+            Request::Heap(HeapRequest { duration_ms, interval_ms: interval_us, live }),
+            Request::Release(ReleaseRequest {}),
+            Request::HeapRate(HeapRateRequest { set_bytes }),
         ] {
             let bytes = codec::encode(&request.to_envelope().unwrap()).unwrap();
             let envelope: Envelope = codec::decode(&bytes).unwrap();
@@ -117,6 +160,8 @@ proptest! {
         let _ = codec::decode::<TracePart>(&bytes);
         let _ = codec::decode::<MemoryReply>(&bytes);
         let _ = codec::decode::<StatsReply>(&bytes);
+        let _ = codec::decode::<HeapPart>(&bytes);
+        let _ = codec::decode::<ReleaseReply>(&bytes);
         let _ = codec::decode::<VersionReply>(&bytes);
         if let Ok(envelope) = codec::decode::<Envelope>(&bytes) {
             let _ = Request::from_envelope(&envelope);

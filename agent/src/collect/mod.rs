@@ -214,6 +214,11 @@ pub(crate) fn answer<'a>(
         }
         #[cfg(not(target_os = "linux"))]
         Request::Schedtrace(_) => Box::pin(std::future::ready(Err(unsupported_here("schedtrace").into()))),
+        Request::Heap(_) | Request::Release(_) | Request::HeapRate(_) => {
+            let what = format!("cannot answer {}", request.command().name());
+            let error = Error::new(Code::Unsupported, what, "this agent does not yet", "");
+            Box::pin(std::future::ready(Err(error.into())))
+        }
         #[cfg(not(native_engine))]
         Request::Stack(_) => Box::pin(std::future::ready(Err(unsupported_here("stack").into()))),
         #[cfg(not(any(native_engine, pprof_engine)))]

@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) context: Arc<Context>,
     pub(crate) hello: AgentHello,
     pub(crate) denied: Vec<Command>,
+    /// Commands that may change something in the program.
+    pub(crate) allowed: Vec<Command>,
     pub(crate) token: Option<Token>,
     pub(crate) gate: Gate,
     /// Connections served now, by how they came: strangers on TCP must not lock out the operator.
@@ -295,6 +297,7 @@ fn prepare(
     let commands = Command::ALL
         .into_iter()
         .filter(|command| !options.denied.contains(command))
+        .filter(|command| *command != Command::Release || options.allowed.contains(command))
         .map(|command| CommandVersion { command: command as u16, version: command.version() })
         .collect();
     let hello = AgentHello {
@@ -322,6 +325,7 @@ fn prepare(
         context: Arc::new(context),
         hello,
         denied: options.denied,
+        allowed: options.allowed,
         token,
         gate: Gate::default(),
         local: Room::for_connections(MAX_LOCAL_CONNECTIONS),

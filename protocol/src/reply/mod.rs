@@ -4,8 +4,11 @@
 //! by the inspector.
 
 pub mod cpu;
+pub mod heap;
+pub mod heap_rate;
 pub mod memory;
 pub mod read;
+pub mod release;
 pub mod schedtrace;
 pub mod stack;
 pub mod stats;

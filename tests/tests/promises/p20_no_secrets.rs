@@ -5,8 +5,9 @@ use std::io::Read as _;
 
 use rgops_protocol::hello::MAGIC;
 use rgops_protocol::request::{
-    Command, CpuRequest, MemoryRange, MemoryRequest, ReadRequest, Request, SchedtraceRequest, StackRequest,
-    StatsRequest, TasksRequest, TraceRequest, VersionRequest,
+    Command, CpuRequest, HeapRateRequest, HeapRequest, MemoryRange, MemoryRequest, ReadRequest,
+    ReleaseRequest, Request, SchedtraceRequest, StackRequest, StatsRequest, TasksRequest, TraceRequest,
+    VersionRequest,
 };
 use rgops_tests::asking::{Raw, hello, request};
 use rgops_tests::directory::Directory;
@@ -28,6 +29,9 @@ fn smallest(command: Command) -> Request {
             count: 2,
             ranges: vec![MemoryRange { avma: 0, length: 8 }],
         }),
+        Command::Heap => Request::Heap(HeapRequest { duration_ms: 0, interval_ms: 0, live: true }),
+        Command::Release => Request::Release(ReleaseRequest {}),
+        Command::HeapRate => Request::HeapRate(HeapRateRequest { set_bytes: None }),
         Command::Read => Request::Read(ReadRequest { ranges: vec![MemoryRange { avma: 0, length: 8 }] }),
     }
 }

@@ -3,7 +3,9 @@
 use rgops_inspect::client::ClientError;
 use rgops_protocol::error::Code;
 use rgops_protocol::reply::version::VersionReply;
-use rgops_protocol::request::{Command, MemoryRequest, Request, StackRequest, VersionRequest};
+use rgops_protocol::request::{
+    Command, HeapRateRequest, MemoryRequest, ReleaseRequest, Request, StackRequest, VersionRequest,
+};
 use rgops_tests::asking::{ask, connect};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
@@ -40,12 +42,38 @@ fn a_denied_command_is_refused_by_name() {
     assert!(errors.contains("stack is not allowed: the program's author denied it"), "{errors}");
 }
 
-/// There is no command that changes the program: whoever adds one has to think of its default here.
+/// What changes the program is refused unless its author allowed it, with the line that allows it.
 #[test]
-fn every_command_is_one_that_only_reads() {
+fn what_changes_the_program_has_to_be_allowed() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let path = target.listen("");
+    for (request, name, command) in [
+        (Request::Release(ReleaseRequest {}), "gc", "Release"),
+        (Request::HeapRate(HeapRateRequest { set_bytes: Some(0) }), "heap-rate", "HeapRate"),
+    ] {
+        match ask::<VersionReply>(&path, &request).unwrap().end {
+            Err(ClientError::Agent(error)) => {
+                assert_eq!(error.code(), Code::NotAllowed);
+                assert!(
+                    error.to_string().starts_with(&format!("{name} is not allowed: it changes")),
+                    "{error}"
+                );
+                assert!(error.fix.contains(&format!("Options::allow(Command::{command})")), "{}", error.fix);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The commands, and which of them change something: whoever adds one has to think of its default here.
+#[test]
+fn every_other_command_only_reads() {
+    let reading = ["stack", "memstats", "stats", "version", "pprof-cpu", "trace", "tasks", "read"];
+    let later = ["schedtrace", "pprof-heap", "gc", "heap-rate"];
     let names = Command::ALL.map(Command::name);
-    assert_eq!(
-        names,
-        ["stack", "memstats", "stats", "version", "pprof-cpu", "trace", "tasks", "read", "schedtrace"]
-    );
+    assert_eq!(names.as_slice(), [reading.as_slice(), &later].concat());
+    assert!(Request::Release(ReleaseRequest {}).changes());
+    assert!(Request::HeapRate(HeapRateRequest { set_bytes: Some(1) }).changes());
+    assert!(!Request::HeapRate(HeapRateRequest { set_bytes: None }).changes());
 }
