@@ -34,7 +34,15 @@ pub(crate) struct Hold(
 
 /// Whether a thread of this name is the agent's: its own, or one that asks a question.
 pub(crate) fn is_agent_thread(name: &str) -> bool {
-    matches!(name, "rgops-agent" | "rgops-malloc" | "rgops-maps" | "rgops-tasks" | crate::debug::THREAD_NAME)
+    matches!(
+        name,
+        "rgops-agent"
+            | "rgops-malloc"
+            | "rgops-maps"
+            | "rgops-release"
+            | "rgops-tasks"
+            | crate::debug::THREAD_NAME
+    )
 }
 
 impl Beside {
@@ -68,6 +76,8 @@ impl Beside {
         let (hold, held) = mpsc::channel::<std::convert::Infallible>();
         let thread = std::thread::Builder::new().name(self.name.to_owned()).stack_size(STACK_BYTES);
         let thread = thread.spawn(move || {
+            #[cfg(native_engine)]
+            crate::engine::heap::exclude_this_thread();
             let answer = question();
             // Nobody listens any more after the deadline.
             let _ = tell.send(answer);

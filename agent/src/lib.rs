@@ -33,6 +33,8 @@
 #![deny(unsafe_code)]
 #![cfg_attr(not(native_engine), allow(dead_code, reason = "only there everything is answered so far"))]
 
+#[expect(unsafe_code, reason = "`GlobalAlloc` is unsafe")]
+pub mod alloc;
 pub mod allocator;
 #[cfg(target_os = "linux")]
 mod beside;
@@ -58,6 +60,8 @@ mod options;
 mod own_process;
 #[cfg(target_os = "linux")]
 mod procfs;
+#[cfg(target_os = "linux")]
+mod releasing;
 #[cfg(native_engine)]
 mod tasks;
 mod watched;

@@ -3,6 +3,9 @@
 #[cfg(target_os = "linux")]
 mod linux;
 
+#[cfg(target_os = "linux")]
+pub(super) use linux::{allocator_fields, resident_bytes};
+
 use std::sync::Arc;
 
 use rgops_protocol::reply::End;

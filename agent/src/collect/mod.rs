@@ -6,9 +6,15 @@
 pub(crate) mod cpu;
 #[cfg(native_engine)]
 mod frame_pointers;
+#[cfg(native_engine)]
+pub(crate) mod heap;
+#[cfg(native_engine)]
+pub(crate) mod heap_rate;
 pub(crate) mod memory;
 #[cfg(native_engine)]
 pub(crate) mod read;
+#[cfg(target_os = "linux")]
+pub(crate) mod release;
 #[cfg(target_os = "linux")]
 pub(crate) mod schedtrace;
 #[cfg(native_engine)]
@@ -65,6 +71,8 @@ pub(crate) struct Context {
     pub(crate) tasks_denied: bool,
     /// Whether those on TCP may read the program's memory.
     pub(crate) memory_over_tcp: bool,
+    /// Why the heap is not sampled though the allocator is wrapped.
+    pub(crate) heap_failure: Option<String>,
 }
 
 #[cfg(test)]
@@ -81,6 +89,7 @@ impl Context {
             cpu_engine: CpuEngine::DEFAULT,
             tasks_denied: false,
             memory_over_tcp: false,
+            heap_failure: None,
         }
     }
 }
@@ -214,11 +223,18 @@ pub(crate) fn answer<'a>(
         }
         #[cfg(not(target_os = "linux"))]
         Request::Schedtrace(_) => Box::pin(std::future::ready(Err(unsupported_here("schedtrace").into()))),
-        Request::Heap(_) | Request::Release(_) | Request::HeapRate(_) => {
-            let what = format!("cannot answer {}", request.command().name());
-            let error = Error::new(Code::Unsupported, what, "this agent does not yet", "");
-            Box::pin(std::future::ready(Err(error.into())))
-        }
+        #[cfg(native_engine)]
+        Request::Heap(arguments) => Box::pin(heap::collect(arguments, context, sink, finish)),
+        #[cfg(not(native_engine))]
+        Request::Heap(_) => Box::pin(std::future::ready(Err(unsupported_here("pprof-heap").into()))),
+        #[cfg(native_engine)]
+        Request::HeapRate(arguments) => Box::pin(heap_rate::collect(arguments, context, sink, finish)),
+        #[cfg(not(native_engine))]
+        Request::HeapRate(_) => Box::pin(std::future::ready(Err(unsupported_here("heap-rate").into()))),
+        #[cfg(target_os = "linux")]
+        Request::Release(arguments) => Box::pin(release::collect(arguments, context, sink, finish)),
+        #[cfg(not(target_os = "linux"))]
+        Request::Release(_) => Box::pin(std::future::ready(Err(unsupported_here("gc").into()))),
         #[cfg(not(native_engine))]
         Request::Stack(_) => Box::pin(std::future::ready(Err(unsupported_here("stack").into()))),
         #[cfg(not(any(native_engine, pprof_engine)))]

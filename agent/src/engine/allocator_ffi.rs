@@ -104,3 +104,69 @@ pub(crate) fn mimalloc_commit() -> MimallocCommit {
     }
     MimallocCommit { current: current as u64, peak: peak as u64 }
 }
+
+/// Gives glibc's free memory back to the system: the top of the main arena, and whole free pages
+/// inside all arenas.
+#[cfg(target_env = "gnu")]
+pub(crate) fn glibc_trim() -> Result<(), String> {
+    // SAFETY: malloc_trim(3) takes a number, and the locks it needs; it may be called from any thread.
+    unsafe { libc::malloc_trim(0) };
+    Ok(())
+}
+
+/// Gives mimalloc's free memory back to the system.
+#[cfg(feature = "mimalloc")]
+pub(crate) fn mimalloc_collect() -> Result<(), String> {
+    // SAFETY: mi_collect works on the calling thread's heap and on what threads share, with its own locks.
+    unsafe { libmimalloc_sys::mi_collect(true) };
+    Ok(())
+}
+
+#[cfg(feature = "jemalloc")]
+pub(crate) use jemalloc::{
+    dump as jemalloc_dump, is_profiling as jemalloc_is_profiling, mean_bytes as jemalloc_mean_bytes,
+    purge as jemalloc_purge,
+};
+
+#[cfg(feature = "jemalloc")]
+mod jemalloc {
+    use std::ffi::CStr;
+
+    use tikv_jemalloc_ctl::{Error, raw};
+
+    /// Gives dirty and muzzy pages of all arenas (`MALLCTL_ARENAS_ALL`, 4096) back to the system.
+    pub(crate) fn purge() -> Result<(), String> {
+        let nothing = std::ptr::null_mut();
+        // SAFETY: the name is a C string; `arena.<i>.purge` neither reads nor writes a value
+        // (jemalloc(3)), so every pointer is null.
+        let result = unsafe {
+            tikv_jemalloc_sys::mallctl(
+                c"arena.4096.purge".as_ptr(),
+                nothing,
+                std::ptr::null_mut(),
+                nothing,
+                0,
+            )
+        };
+        if result == 0 { Ok(()) } else { Err(std::io::Error::from_raw_os_error(result).to_string()) }
+    }
+
+    /// Whether its profiler runs; an error when it was built without one, or not configured for it.
+    pub(crate) fn is_profiling() -> Result<bool, Error> {
+        // SAFETY: `prof.active` is a `bool` (jemalloc(3)).
+        unsafe { raw::read(b"prof.active\0") }
+    }
+
+    /// Mean bytes between two of its samples.
+    pub(crate) fn mean_bytes() -> Result<u64, Error> {
+        // SAFETY: `prof.lg_sample` is a `size_t` (jemalloc(3)).
+        let exponent: usize = unsafe { raw::read(b"prof.lg_sample\0") }?;
+        Ok(1_u64.checked_shl(exponent as u32).unwrap_or_default())
+    }
+
+    /// Writes a profile into this file. It takes the profiler's locks.
+    pub(crate) fn dump(path: &CStr) -> Result<(), Error> {
+        // SAFETY: `prof.dump` takes a `const char *` to a C string, which lives through the call (jemalloc(3)).
+        unsafe { raw::write(b"prof.dump\0", path.as_ptr()) }
+    }
+}

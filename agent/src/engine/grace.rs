@@ -47,6 +47,14 @@ impl<T> Guarded<T> {
         self.pointer.store(pointer, Ordering::SeqCst);
     }
 
+    /// The same, and gives the former pointer back.
+    ///
+    /// # Safety
+    /// As of [`Guarded::replace`].
+    pub(super) unsafe fn swap(&self, pointer: *mut T) -> *mut T {
+        self.pointer.swap(pointer, Ordering::SeqCst)
+    }
+
     /// Whether no handler is looking: everything that was replaced before can be freed.
     pub(super) fn is_quiet(&self) -> bool {
         // Behind it is what the caller replaced, here or in the value.

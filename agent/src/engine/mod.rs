@@ -45,6 +45,8 @@ mod grace;
 #[cfg(native_engine)]
 pub(crate) mod handle;
 #[cfg(native_engine)]
+pub(crate) mod heap;
+#[cfg(native_engine)]
 mod memory;
 #[cfg(all(test, native_engine, rgops_loom))]
 mod models;

@@ -68,10 +68,14 @@ struct Published {
 
 impl Published {
     fn new(modules: Modules) -> *mut Published {
-        let places = (2 * cpus()).clamp(PLACES, MAX_PLACES);
-        let places = (0..places).map(|_| Place::new(Workspace::new())).collect();
-        Box::into_raw(Box::new(Published { modules, places }))
+        Box::into_raw(Box::new(Published { modules, places: places() }))
     }
+}
+
+/// Places for as many threads as unwind at the same time.
+pub(super) fn places() -> Box<[Place<Workspace>]> {
+    let places = (2 * cpus()).clamp(PLACES, MAX_PLACES);
+    (0..places).map(|_| Place::new(Workspace::new())).collect()
 }
 
 /// What a new reading of the modules brought.

@@ -42,9 +42,31 @@ pub(super) fn plausible(pointer: u64) -> u64 {
 /// Walks from `registers` to the root, or to [`MAX_DEPTH`] frames. Allocates nothing (framehop's
 /// `MustNotAllocateDuringUnwind`), reads nothing but the stack.
 pub(super) fn walk<'w>(registers: Registers, modules: &Modules, workspace: &'w mut Workspace) -> Frames<'w> {
-    let Workspace { cache, addresses } = workspace;
     let mut memory = StackMemory::above(registers.sp);
-    let mut read = |address| memory.read(address);
+    walk_by(registers, modules, workspace, &mut memory, |memory, address| memory.read(address), |_, _| {})
+}
+
+/// A step of a walk, from one frame to its caller.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    /// The frame pointer before it.
+    pub(super) fp_before: u64,
+    /// The stack pointer in the caller.
+    pub(super) sp_after: u64,
+    /// The caller's return address.
+    pub(super) caller: u64,
+}
+
+/// The same, with `memory` read by `read`; `step` is told of each step.
+pub(super) fn walk_by<'w, M>(
+    registers: Registers,
+    modules: &Modules,
+    workspace: &'w mut Workspace,
+    memory: &mut M,
+    read: impl Fn(&mut M, u64) -> Result<u64, ()>,
+    step: impl Fn(&mut M, Step),
+) -> Frames<'w> {
+    let Workspace { cache, addresses } = workspace;
     let mut registers_now = registers.for_unwinding();
     let mut address = Some(FrameAddress::from_instruction_pointer(registers.pc));
     let (mut count, mut end) = (0, StackEnd::DepthLimit);
@@ -59,8 +81,13 @@ pub(super) fn walk<'w>(registers: Registers, modules: &Modules, workspace: &'w m
         // By frames and not by framehop's iterator, for this: where arithmetic is checked (a debug
         // build), framehop overflows on a frame pointer such as -16, and a panic would end the program.
         arch::mend(&mut registers_now);
+        let fp_before = arch::frame_pointer(&registers_now);
+        let mut read = |address| read(memory, address);
         match modules.unwinder.unwind_frame(frame, &mut registers_now, cache, &mut read) {
-            Ok(Some(caller)) => address = FrameAddress::from_return_address(caller),
+            Ok(Some(caller)) => {
+                step(memory, Step { fp_before, sp_after: registers_now.sp(), caller });
+                address = FrameAddress::from_return_address(caller);
+            }
             Ok(None) => {
                 end = StackEnd::Root;
                 break;

@@ -203,8 +203,9 @@ fn run(
         }
     };
     let debug = debug::Settings::parse(std::env::var_os(DEBUG_VARIABLE).as_deref());
+    let heap_failure = begin_heap_sampling(&options);
     runtime.block_on(async {
-        let prepared = prepare(options, current_runtime, token, tcp);
+        let prepared = prepare(options, current_runtime, token, tcp, heap_failure);
         let Prepared { shared, local, tcp, tcp_address } = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -232,6 +233,26 @@ fn run(
     });
     // Dropping the runtime drops every task: collectors give back what they took, listeners unlink.
     drop(runtime);
+    // Nobody is left to ask.
+    #[cfg(native_engine)]
+    crate::engine::heap::end();
+}
+
+/// Begins to sample the heap, if the allocator is wrapped; why it could not.
+///
+/// Before `listen` returns: what the program allocates after that is in the profile.
+#[cfg(native_engine)]
+fn begin_heap_sampling(options: &Options) -> Option<String> {
+    use crate::engine::heap::{self, Refusal};
+    match heap::begin(options.heap_rate.unwrap_or(heap::DEFAULT_MEAN_BYTES)) {
+        Ok(()) | Err(Refusal::NoWrapper) => None,
+        Err(refusal) => Some(refusal.to_string()),
+    }
+}
+
+#[cfg(not(native_engine))]
+fn begin_heap_sampling(_options: &Options) -> Option<String> {
+    None
 }
 
 /// Fails where a runtime would panic: with its feature `signal`, which another part of the program
@@ -254,6 +275,7 @@ fn prepare(
     current_runtime: Option<Handle>,
     token: Option<Token>,
     tcp: Option<std::net::TcpListener>,
+    heap_failure: Option<String>,
 ) -> Result<Prepared, ListenError> {
     let mut cookie = [0; 16];
     getrandom::fill(&mut cookie)
@@ -320,6 +342,7 @@ fn prepare(
         cpu_engine: options.cpu_engine.unwrap_or(CpuEngine::DEFAULT),
         tasks_denied: options.denied.contains(&Command::Tasks),
         memory_over_tcp: options.memory_over_tcp,
+        heap_failure,
     };
     let shared = Shared {
         context: Arc::new(context),

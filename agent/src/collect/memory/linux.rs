@@ -36,12 +36,54 @@ static MAPPINGS: LazyLock<Beside> = LazyLock::new(|| {
 /// All sections.
 pub(super) async fn reply(context: &Context) -> MemoryReply {
     let mut sections = vec![process_section().await, cgroup_section()];
+    #[cfg(native_engine)]
+    sections.extend(sampled_section());
     // The program's own allocator first; the C library's heap is small beside it then.
     for source in allocator::by_feature().into_iter().chain(context.allocators.0.iter().cloned()) {
         sections.push(allocator_section(source).await);
     }
     sections.extend(c_library_section().await);
     MemoryReply { sections }
+}
+
+/// What the program asked its allocator for, counted by the wrapper; `None` without one.
+#[cfg(native_engine)]
+fn sampled_section() -> Option<Section> {
+    use crate::engine::heap;
+
+    let counted = heap::exact()?;
+    let source = format!("rgops_agent::alloc::Sampling<{}>", heap::allocator().unwrap_or_default());
+    let number = |name: &str, unit: Unit, value: u64, meaning: &str| {
+        field(name, unit, Known::Value(value), format!("{source}: {meaning}"))
+    };
+    let live_bytes = counted.allocated_bytes.saturating_sub(counted.freed_bytes);
+    let live = counted.allocations.saturating_sub(counted.frees);
+    let fields = vec![
+        number("alloc", Unit::Bytes, live_bytes, "bytes asked for and not freed"),
+        number("total-alloc", Unit::Bytes, counted.allocated_bytes, "bytes asked for"),
+        number("mallocs", Unit::Count, counted.allocations, "calls of alloc and alloc_zeroed"),
+        number("frees", Unit::Count, counted.frees, "calls of dealloc"),
+        number("reallocs", Unit::Count, counted.reallocations, "calls of realloc"),
+        number("heap-alloc", Unit::Bytes, live_bytes, "bytes asked for and not freed"),
+        number("heap-objects", Unit::Count, live, "mallocs - frees"),
+        number("heap-sample-rate", Unit::Bytes, heap::rate(), "mean bytes between two samples, 0 for off"),
+    ];
+    Some(Section { name: "heap".to_owned(), fields })
+}
+
+/// The numbers of the allocator with this name, as `memstats` has them.
+pub(in crate::collect) async fn allocator_fields(name: &str) -> Vec<Field> {
+    let source = allocator::by_feature().into_iter().find(|source| source.name() == name);
+    let section = match source {
+        Some(source) => Some(allocator_section(source).await),
+        None => c_library_section().await.filter(|section| section.name == name),
+    };
+    section.map(|section| section.fields).unwrap_or_default()
+}
+
+/// Resident memory of the process.
+pub(in crate::collect) fn resident_bytes() -> Known<u64> {
+    Source::new(STATUS, read(STATUS, SMALL_FILE_BYTES)).bytes("rss", "VmRSS").value
 }
 
 fn field(name: &str, unit: Unit, value: Known<u64>, source: impl Into<String>) -> Field {

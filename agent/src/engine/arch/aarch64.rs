@@ -58,6 +58,11 @@ pub(in crate::engine) fn mend(registers: &mut UnwindRegisters) {
     registers.set_sp(plausible(registers.sp().max(1)));
 }
 
+/// The frame pointer.
+pub(in crate::engine) fn frame_pointer(registers: &UnwindRegisters) -> u64 {
+    registers.fp()
+}
+
 /// The calling thread's control block.
 #[inline]
 pub(in crate::engine) fn thread_pointer() -> u64 {

@@ -59,6 +59,11 @@ pub(in crate::engine) fn mend(registers: &mut UnwindRegisters) {
     registers.set_sp(plausible(registers.sp().max(1)));
 }
 
+/// The frame pointer.
+pub(in crate::engine) fn frame_pointer(registers: &UnwindRegisters) -> u64 {
+    registers.bp()
+}
+
 /// The calling thread's control block.
 #[inline]
 pub(in crate::engine) fn thread_pointer() -> u64 {

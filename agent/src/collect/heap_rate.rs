@@ -1,0 +1,38 @@
+//! `heap-rate`: how often the heap is sampled, and from now on.
+
+use std::sync::Arc;
+
+use rgops_protocol::error::{Code, Error};
+use rgops_protocol::reply::End;
+use rgops_protocol::reply::heap_rate::HeapRateReply;
+use rgops_protocol::request::HeapRateRequest;
+
+use super::{Context, Finish, Sink, Stop, heap as profile};
+use crate::engine::heap::{self, Refusal};
+
+pub(crate) async fn collect(
+    arguments: HeapRateRequest,
+    context: &Arc<Context>,
+    sink: &Sink,
+    _finish: &mut Finish,
+) -> Result<End, Stop> {
+    let what = "cannot tell how often the heap is sampled";
+    if heap::allocator().is_none() {
+        let why = "the program's allocator is not sampled";
+        return Err(Error::new(Code::Unsupported, what, why, profile::WRAP_IT).into());
+    }
+    let before_bytes = heap::rate();
+    if let Some(mean_bytes) = arguments.set_bytes {
+        heap::set_rate(mean_bytes).map_err(|refusal| {
+            let why = context.heap_failure.clone().unwrap_or_else(|| refusal.to_string());
+            let fix = match refusal {
+                Refusal::TooManyRates => "set one that was set before",
+                _ => "",
+            };
+            Error::new(Code::Unsupported, "cannot set how often the heap is sampled", why, fix)
+        })?;
+    }
+    let (now_bytes, default_bytes) = (heap::rate(), heap::default_rate());
+    sink.data(&HeapRateReply { before_bytes, now_bytes, default_bytes }).await?;
+    Ok(End::default())
+}

@@ -1,0 +1,232 @@
+//! The stacks blocks were allocated on, each once, with the sums of its blocks: only ever added to.
+//!
+//! A stack is found by its hash in an open-addressed index that nothing is removed from. A new one is
+//! written into a record of its own first and then published by one compare-and-swap in the index; who
+//! loses that race against the same stack uses the other's record, and its own stays unused. So a stack
+//! has one number, nobody waits, and half-written records are seen by nobody.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use rgops_protocol::reply::heap::Estimate;
+use rgops_protocol::reply::{Stack, StackEnd};
+
+/// Stacks there is room for. Number 0 stands for blocks without one.
+pub(super) const STACKS: usize = 16 * 1024;
+/// Words of frames there is room for.
+const WORDS: usize = 512 * 1024;
+/// The index is at most half full.
+const INDEX: usize = 2 * STACKS;
+/// Index entries looked at; at half load a longer run is a poor hash, and counted as no room.
+const PROBES: usize = 64;
+
+/// Sums of one stack's blocks, one atomic a field of [`Estimate`].
+#[derive(Default)]
+pub(super) struct Sum([AtomicU64; 5]);
+
+impl Sum {
+    /// Adds what one block stands for.
+    pub(super) fn add(&self, estimate: &Estimate) {
+        let Estimate { samples, objects_milli, bytes, objects_variance, bytes_variance } = *estimate;
+        let fields = [samples, objects_milli, bytes, objects_variance, bytes_variance];
+        for (sum, field) in self.0.iter().zip(fields) {
+            // Certain blocks have no variance: no need to fetch the line for writing.
+            if field != 0 {
+                sum.fetch_add(field, Ordering::Release);
+            }
+        }
+    }
+
+    pub(super) fn read(&self) -> Estimate {
+        let [samples, objects_milli, bytes, objects_variance, bytes_variance] =
+            [0, 1, 2, 3, 4].map(|at: usize| self.0[at].load(Ordering::Acquire));
+        Estimate { samples, objects_milli, bytes, objects_variance, bytes_variance }
+    }
+}
+
+/// A stack: where its frames are, and its sums.
+#[repr(align(64))]
+struct Record {
+    allocated: Sum,
+    freed: Sum,
+    hash: AtomicU64,
+    first_word: AtomicU32,
+    /// Frames, and above them how the walk ended.
+    shape: AtomicU32,
+}
+
+/// All of it; zeroed memory is a valid value, of no stacks.
+pub(super) struct Stacks {
+    index: [AtomicU32; INDEX],
+    records: [Record; STACKS],
+    words: [AtomicU64; WORDS],
+    /// Records used, 0 not counted.
+    used: AtomicU32,
+    words_used: AtomicU32,
+}
+
+impl Stacks {
+    /// The number of this stack; `None` when there is no room for another.
+    pub(super) fn number(&self, frames: &[u64], end: StackEnd) -> Option<u32> {
+        let hash = hash(frames, end);
+        let mut own = None;
+        for probe in 0..PROBES {
+            let place = &self.index[(hash as usize).wrapping_add(probe) % INDEX];
+            let mut there = place.load(Ordering::Acquire);
+            if there == 0 {
+                let number = match own {
+                    Some(number) => number,
+                    None => *own.insert(self.write(frames, end, hash)?),
+                };
+                match place.compare_exchange(0, number, Ordering::AcqRel, Ordering::Acquire) {
+                    Ok(_) => return Some(number),
+                    Err(other) => there = other,
+                }
+            }
+            if self.is(there, frames, end, hash) {
+                return Some(there);
+            }
+        }
+        None
+    }
+
+    /// Writes a record nobody knows yet.
+    fn write(&self, frames: &[u64], end: StackEnd, hash: u64) -> Option<u32> {
+        let room = |used: &AtomicU32, more: usize, all: usize| {
+            used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                (used as usize + more <= all).then_some(used + more as u32)
+            })
+        };
+        let first = room(&self.words_used, frames.len(), WORDS).ok()?;
+        let number = room(&self.used, 1, STACKS - 1).ok()? + 1;
+        for (word, frame) in self.words[first as usize..].iter().zip(frames) {
+            word.store(*frame, Ordering::Relaxed);
+        }
+        let record = &self.records[number as usize];
+        record.hash.store(hash, Ordering::Relaxed);
+        record.first_word.store(first, Ordering::Relaxed);
+        record.shape.store(frames.len() as u32 | (end as u32) << 16, Ordering::Release);
+        Some(number)
+    }
+
+    fn is(&self, number: u32, frames: &[u64], end: StackEnd, hash: u64) -> bool {
+        let record = &self.records[number as usize];
+        record.hash.load(Ordering::Relaxed) == hash
+            && record.shape.load(Ordering::Relaxed) == (frames.len() as u32 | (end as u32) << 16)
+            && self.frames(record).zip(frames).all(|(ours, theirs)| ours == *theirs)
+    }
+
+    fn frames(&self, record: &Record) -> impl Iterator<Item = u64> {
+        let first = record.first_word.load(Ordering::Relaxed) as usize;
+        let count = (record.shape.load(Ordering::Acquire) & 0xffff) as usize;
+        self.words[first..first + count].iter().map(|word| word.load(Ordering::Relaxed))
+    }
+
+    /// Counts a sampled block.
+    pub(super) fn allocated(&self, number: u32, estimate: &Estimate) {
+        self.records[number as usize].allocated.add(estimate);
+    }
+
+    /// Counts a sampled block that was freed: what was counted for it when it was allocated.
+    pub(super) fn freed(&self, number: u32, estimate: &Estimate) {
+        self.records[number as usize].freed.add(estimate);
+    }
+
+    /// Numbers given so far, 0 not counted.
+    pub(super) fn count(&self) -> usize {
+        self.used.load(Ordering::Acquire) as usize
+    }
+
+    /// Sums of every stack that has any, by its number. Freed before allocated, so that no more is freed
+    /// than was allocated; a block that comes meanwhile may be in some fields and not in others.
+    pub(super) fn sums(&self) -> impl Iterator<Item = (u32, Estimate, Estimate)> {
+        (0..=self.count() as u32).filter_map(|number| {
+            let record = &self.records[number as usize];
+            let freed = record.freed.read();
+            let allocated = record.allocated.read();
+            (allocated.samples != 0).then_some((number, allocated, freed))
+        })
+    }
+
+    /// The stack with this number, which has sums.
+    pub(super) fn stack(&self, number: u32) -> Stack {
+        if number == 0 {
+            return Stack { frames: Vec::new(), end: StackEnd::NotCaptured };
+        }
+        let record = &self.records[number as usize];
+        let end = match record.shape.load(Ordering::Acquire) >> 16 {
+            end if end == StackEnd::Root as u32 => StackEnd::Root,
+            end if end == StackEnd::DepthLimit as u32 => StackEnd::DepthLimit,
+            _ => StackEnd::Lost,
+        };
+        Stack { frames: self.frames(record).collect(), end }
+    }
+}
+
+/// FNV's structure on words, with a multiplication that mixes upwards and a final fold.
+fn hash(frames: &[u64], end: StackEnd) -> u64 {
+    let mixed = frames.iter().fold(end as u64 + 1, |hash, frame| {
+        (hash ^ frame).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29)
+    });
+    mixed ^ mixed >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::engine::memory::Pages;
+
+    fn stacks() -> &'static Stacks {
+        let pages = Box::leak(Box::new(Pages::zeroed(size_of::<Stacks>()).unwrap()));
+        // SAFETY: page-aligned zeroed bytes of this size, leaked; a `Stacks` is atomics only.
+        unsafe { pages.start().cast().as_ref() }
+    }
+
+    #[test]
+    fn a_stack_has_one_number_and_comes_back() {
+        let stacks = stacks();
+        let first = stacks.number(&[1, 2, 3], StackEnd::Root).unwrap();
+        assert_eq!(stacks.number(&[1, 2, 3], StackEnd::Root), Some(first));
+        let others = [
+            stacks.number(&[1, 2], StackEnd::Root).unwrap(),
+            stacks.number(&[1, 2, 3], StackEnd::Lost).unwrap(),
+            stacks.number(&[1, 2, 4], StackEnd::Root).unwrap(),
+        ];
+        assert!(!others.contains(&first));
+        assert_eq!(stacks.stack(first), Stack { frames: vec![1, 2, 3], end: StackEnd::Root });
+        assert_eq!(stacks.stack(0).end, StackEnd::NotCaptured);
+        let estimate = Estimate::of_block(100, 4096);
+        stacks.allocated(first, &estimate);
+        assert_eq!(stacks.sums().collect::<Vec<_>>(), [(first, estimate, Estimate::default())]);
+    }
+
+    #[test]
+    fn when_there_is_no_room_old_stacks_are_still_found() {
+        let stacks = stacks();
+        let mut accepted = 0;
+        for number in 0..2 * STACKS as u64 {
+            accepted += u64::from(stacks.number(&[number, number * 7, 3], StackEnd::Root).is_some());
+        }
+        assert!(accepted > STACKS as u64 * 9 / 10 && accepted < STACKS as u64, "{accepted}");
+        assert!(stacks.number(&[5, 35, 3], StackEnd::Root).is_some());
+        assert!(stacks.number(&[5, 35, 4], StackEnd::Root).is_none());
+    }
+
+    #[test]
+    fn threads_that_find_the_same_stack_agree_on_its_number() {
+        let stacks = stacks();
+        let found: Vec<Vec<u32>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let number = |at: u64| stacks.number(&[at, at + 1], StackEnd::Root).unwrap();
+                        (0..1000).map(number).collect()
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(found.windows(2).all(|pair| pair[0] == pair[1]));
+    }
+}

@@ -1,0 +1,42 @@
+//! How each allocator is told to give free memory back to the system.
+
+/// One allocator and its call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Releasing {
+    /// As its section in `memstats`.
+    pub(crate) name: &'static str,
+    /// The call, as people write it.
+    pub(crate) call: &'static str,
+    /// Makes it. It takes the allocator's locks.
+    pub(crate) release: fn() -> Result<(), String>,
+}
+
+/// The allocators of this build: those of cargo features first, the C library's last.
+pub(crate) fn all() -> Vec<Releasing> {
+    vec![
+        #[cfg(feature = "jemalloc")]
+        Releasing {
+            name: "jemalloc",
+            call: "mallctl arena.4096.purge (all arenas)",
+            release: crate::engine::allocator_ffi::jemalloc_purge,
+        },
+        #[cfg(feature = "mimalloc")]
+        Releasing {
+            name: "mimalloc",
+            call: "mi_collect(true), which reaches the heaps of ended threads and what all share, not those of other threads",
+            release: crate::engine::allocator_ffi::mimalloc_collect,
+        },
+        #[cfg(target_env = "gnu")]
+        Releasing {
+            name: "glibc",
+            call: "malloc_trim(0)",
+            release: crate::engine::allocator_ffi::glibc_trim,
+        },
+        #[cfg(not(target_env = "gnu"))]
+        Releasing {
+            name: "libc",
+            call: "",
+            release: || Err("this program's C library has no call for it".to_owned()),
+        },
+    ]
+}
