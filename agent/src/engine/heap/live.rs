@@ -2,37 +2,36 @@
 //!
 //! # Layout
 //! A block's address chooses a **bucket** of [`WAYS`] entries; it is in one of these or nowhere. Beside the
-//! entries each bucket has a **count**, of the entries that are taken or being taken. The counts are the
-//! filter that `free` looks at: one byte, and almost always 0.
+//! entries each bucket has a byte that says which of them are **taken**, a bit an entry. These bytes are
+//! the filter that `free` looks at, and almost always 0.
 //!
 //! # Why nothing degrades
 //! There is no probing past a bucket, so there are no tombstones: a freed entry is empty again, and a look
-//! costs at most [`WAYS`] words whatever happened before. A count is exact: it is raised (by
-//! compare-and-swap, never beyond [`WAYS`]) before an entry is taken and lowered after it was emptied. So
-//! it cannot saturate, and 0 means that no block of that bucket is in the table. A bucket without room
+//! costs at most [`WAYS`] words whatever happened before. The filter is exact: a bit is set, by
+//! compare-and-swap, before its entry is written, and cleared after the entry was emptied. It cannot
+//! saturate, and a byte of 0 means that no block of that bucket is in the table. A bucket without a free bit
 //! refuses; the caller counts that as lost.
 //!
 //! # Life of an entry
 //! ```text
-//! EMPTY ──take──▶ RESERVED (details written) ──publish──▶ address ──remove──▶ RESERVED ──▶ EMPTY, count lowered
+//! free ──insert: set the bit──▶ ours (details, then the address are written) ──▶ address
+//!   ▲                                                                              │ take
+//!   └────────────────────── forget: clear the bit ── empty, still ours ◀───────────┘──put_back─▶ address
 //! ```
-//! Who raised the count owns one empty entry: entries that are not empty are never more than the count
-//! less those who still look for theirs. Each step of `take` that finds its entry gone means that another
-//! thread found one: lock-free. An address is in the table at most once, because the allocator gives it to
-//! one owner at a time, and the owner removes it before it gives the block back. The thread that frees got
-//! the block from the one that allocated it by some happens-before, so it sees the count.
+//! Who set a bit owns its entry until it publishes the address; then whoever owns the *block* does, who is
+//! one thread at a time by the contract of `GlobalAlloc`. So entries need no read-modify-write of their
+//! own, and no step waits for another thread. The thread that frees got the block from the one that
+//! allocated it by some happens-before, so it sees the bit and the entry. An address is in the table at
+//! most once: its owner takes it out before it gives the block back.
 
 use super::super::sync::{AtomicU8, AtomicU64, Ordering};
 
 /// Entries of a bucket.
 pub(in crate::engine) const WAYS: usize = 4;
+/// All entries of a bucket are taken.
+const FULL: u8 = (1 << WAYS) - 1;
 /// No block is there.
 const EMPTY: u64 = 0;
-/// Being filled or emptied.
-const RESERVED: u64 = 1;
-/// Rounds of looking for the entry one owns, before it is given up as if there was no room. Another
-/// thread must have been faster that often.
-const ROUNDS: usize = 64;
 
 /// What is known of a sampled block, packed into two words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +65,11 @@ impl Block {
     }
 }
 
-/// The parts of the table, each of its own memory: the counts are looked at by every `free`, the rest by few.
+/// The parts of the table, each of its own memory: the filter is looked at by every `free`, the rest by few.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Live {
-    /// One a bucket; their number is a power of two.
-    pub(in crate::engine) counts: &'static [AtomicU8],
+    /// Which entries are taken, a byte a bucket; their number is a power of two.
+    pub(in crate::engine) taken: &'static [AtomicU8],
     /// [`WAYS`] a bucket.
     pub(in crate::engine) keys: &'static [AtomicU64],
     /// Two words an entry.
@@ -78,7 +77,7 @@ pub(in crate::engine) struct Live {
 }
 
 /// A block's entry between the moment it was found and its end: the block is in the table no more, and
-/// its room is still kept.
+/// its room is still kept for it.
 pub(in crate::engine) struct Taken {
     entry: usize,
     pub(in crate::engine) block: Block,
@@ -98,53 +97,49 @@ impl Live {
     }
 
     /// Adds a block that its owner did not get yet; `false` when its bucket has no room.
+    #[inline]
     pub(in crate::engine) fn insert(&self, address: u64, block: Block) -> bool {
-        let bucket = bucket_of(address, self.counts.len());
-        let count = &self.counts[bucket];
-        let mut taken = count.load(Ordering::Relaxed);
-        loop {
-            if usize::from(taken) >= WAYS {
+        let bucket = bucket_of(address, self.taken.len());
+        let taken = &self.taken[bucket];
+        let mut before = taken.load(Ordering::Relaxed);
+        let way = loop {
+            if before == FULL {
                 return false;
             }
-            match count.compare_exchange_weak(taken, taken + 1, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => break,
-                Err(now) => taken = now,
+            let way = before.trailing_ones() as usize;
+            // Acquire: the entry as its former owner left it.
+            let set = before | 1 << way;
+            match taken.compare_exchange_weak(before, set, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => break way,
+                Err(now) => before = now,
             }
-        }
-        for round in 0..ROUNDS * WAYS {
-            let entry = bucket * WAYS + round % WAYS;
-            let key = &self.keys[entry];
-            let is_taken = key.load(Ordering::Relaxed) != EMPTY
-                || key.compare_exchange(EMPTY, RESERVED, Ordering::Acquire, Ordering::Relaxed).is_err();
-            if is_taken {
-                continue;
-            }
-            let [first, second] = block.pack();
-            self.details[2 * entry].store(first, Ordering::Relaxed);
-            self.details[2 * entry + 1].store(second, Ordering::Relaxed);
-            key.store(address, Ordering::Release);
-            return true;
-        }
-        count.fetch_sub(1, Ordering::Release);
-        false
+        };
+        let entry = bucket * WAYS + way;
+        let [first, second] = block.pack();
+        self.details[2 * entry].store(first, Ordering::Relaxed);
+        self.details[2 * entry + 1].store(second, Ordering::Relaxed);
+        self.keys[entry].store(address, Ordering::Release);
+        true
     }
 
     /// Takes a block out that its owner is about to give back; `None` when it was not sampled.
+    #[inline]
     pub(in crate::engine) fn take(&self, address: u64) -> Option<Taken> {
-        let bucket = bucket_of(address, self.counts.len());
+        let bucket = bucket_of(address, self.taken.len());
         let entry = (bucket * WAYS..(bucket + 1) * WAYS)
-            .find(|entry| self.keys[*entry].load(Ordering::Relaxed) == address)?;
-        // Nobody else frees this block: a compare-and-swap that fails is a double free of the program's.
-        self.keys[entry].compare_exchange(address, RESERVED, Ordering::Acquire, Ordering::Relaxed).ok()?;
+            .find(|entry| self.keys[*entry].load(Ordering::Acquire) == address)?;
         let details = [2 * entry, 2 * entry + 1].map(|at| self.details[at].load(Ordering::Relaxed));
+        // From here on the address may come again, in another entry.
+        self.keys[entry].store(EMPTY, Ordering::Relaxed);
         Some(Taken { entry, block: Block::unpack(details) })
     }
 
     /// The block was given back: its entry is free again.
+    #[inline]
     pub(in crate::engine) fn forget(&self, taken: Taken) {
-        self.keys[taken.entry].store(EMPTY, Ordering::Release);
-        // After the entry was emptied: whoever raises the count from here on finds it.
-        self.counts[taken.entry / WAYS].fetch_sub(1, Ordering::Release);
+        let (bucket, way) = (taken.entry / WAYS, taken.entry % WAYS);
+        // Release: after the entry was emptied.
+        self.taken[bucket].fetch_and(!(1 << way), Ordering::Release);
     }
 
     /// The block was not given back after all (its reallocation failed): it lives on.
@@ -157,7 +152,7 @@ impl Live {
     pub(in crate::engine) fn each(&self, mut look: impl FnMut(Block)) {
         for (entry, key) in self.keys.iter().enumerate() {
             let address = key.load(Ordering::Acquire);
-            if address == EMPTY || address == RESERVED {
+            if address == EMPTY {
                 continue;
             }
             let read = || [2 * entry, 2 * entry + 1].map(|at| self.details[at].load(Ordering::Acquire));
@@ -178,8 +173,8 @@ mod tests {
 
     fn live(buckets: usize) -> Live {
         let zeros = |count: usize| (0..count).map(|_| AtomicU64::new(0)).collect::<Vec<_>>().leak();
-        let counts = (0..buckets).map(|_| AtomicU8::new(0)).collect::<Vec<_>>().leak();
-        Live { counts, keys: zeros(buckets * WAYS), details: zeros(buckets * WAYS * 2) }
+        let taken = (0..buckets).map(|_| AtomicU8::new(0)).collect::<Vec<_>>().leak();
+        Live { taken, keys: zeros(buckets * WAYS), details: zeros(buckets * WAYS * 2) }
     }
 
     fn block(stack: u32) -> Block {
@@ -204,7 +199,7 @@ mod tests {
         let taken = live.take(0x7f00_0000_1010).unwrap();
         live.forget(taken);
         assert!(live.take(0x7f00_0000_1010).is_none());
-        assert!(live.counts.iter().all(|count| count.load(Ordering::Relaxed) == 0));
+        assert!(live.taken.iter().all(|taken| taken.load(Ordering::Relaxed) == 0));
     }
 
     #[test]
@@ -230,7 +225,7 @@ mod tests {
         }
         assert_eq!(count(&live), 0);
         assert!(live.keys.iter().all(|key| key.load(Ordering::Relaxed) == EMPTY));
-        assert!(live.counts.iter().all(|count| count.load(Ordering::Relaxed) == 0));
+        assert!(live.taken.iter().all(|taken| taken.load(Ordering::Relaxed) == 0));
     }
 
     #[test]
@@ -251,6 +246,6 @@ mod tests {
             }
         });
         assert_eq!(count(&live), 0);
-        assert!(live.counts.iter().all(|count| count.load(Ordering::Relaxed) == 0));
+        assert!(live.taken.iter().all(|taken| taken.load(Ordering::Relaxed) == 0));
     }
 }

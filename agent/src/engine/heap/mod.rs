@@ -16,7 +16,7 @@
 //!
 //! # When it begins
 //! With `listen`: the agent's thread maps the tables, reads the modules and sets the rate. Before that, and
-//! without an agent, only the exact counters run; they need no memory but [`SLOTS`] and [`COUNTS`], which
+//! without an agent, only the exact counters run; they need no memory but [`SLOTS`] and [`TAKEN`], which
 //! are zeroed data of the executable. Blocks allocated earlier are not in the tables, so freeing them changes
 //! nothing. The agent's own threads are excluded.
 //!
@@ -64,9 +64,9 @@ static SLOTS: [Slot; SLOT_COUNT] = [const { Slot::new() }; SLOT_COUNT];
 /// Of threads that found no slot: changed by read-modify-write.
 #[cfg(not(rgops_loom))]
 static SHARED: Slot = Slot::new();
-/// The filter: living samples of each bucket. Untouched, it is the kernel's zero page.
+/// The filter, a byte a bucket. Untouched, it is the kernel's zero page.
 #[cfg(not(rgops_loom))]
-static COUNTS: [AtomicU8; BUCKETS] = [const { AtomicU8::new(0) }; BUCKETS];
+static TAKEN: [AtomicU8; BUCKETS] = [const { AtomicU8::new(0) }; BUCKETS];
 
 /// The tables, once sampling has begun. Never freed: a block may be freed at any time.
 static TABLES: AtomicPtr<Tables> = AtomicPtr::new(std::ptr::null_mut());
@@ -257,7 +257,7 @@ pub(crate) fn freeing(block: *mut u8, size: usize) {
 #[inline(always)]
 fn may_be_sampled(block: *mut u8) -> bool {
     // Relaxed: who frees a block got it from who allocated it (see `live`).
-    counts()[live::bucket_of(block as u64, BUCKETS)].load(Ordering::Relaxed) != 0
+    taken()[live::bucket_of(block as u64, BUCKETS)].load(Ordering::Relaxed) != 0
 }
 
 /// A sampled block between the call of the allocator's `realloc` and its result.
@@ -317,8 +317,8 @@ fn shared() -> &'static Slot {
 
 #[cfg(not(rgops_loom))]
 #[inline(always)]
-fn counts() -> &'static [AtomicU8] {
-    &COUNTS
+fn taken() -> &'static [AtomicU8] {
+    &TAKEN
 }
 
 /// The models have tables of their own; nothing of this is called in them.
@@ -333,7 +333,7 @@ fn shared() -> &'static Slot {
 }
 
 #[cfg(rgops_loom)]
-fn counts() -> &'static [super::sync::AtomicU8] {
+fn taken() -> &'static [super::sync::AtomicU8] {
     &[]
 }
 

@@ -40,6 +40,24 @@ impl OwnStack {
         Ok(unsafe { arch::load(address) })
     }
 
+    /// Whether the word at `address`, which is not below a stack pointer that `holds` was true for, is on
+    /// the stack.
+    #[inline]
+    pub(super) fn reaches(&self, address: u64) -> bool {
+        address < self.high && address & 7 == 0
+    }
+
+    /// The word at `address`.
+    ///
+    /// # Safety
+    /// `reaches` must be true for it, or for an address above it; and it must not be below a stack pointer
+    /// that `holds` was true for.
+    #[inline]
+    pub(super) unsafe fn word(&self, address: u64) -> u64 {
+        // SAFETY: as in `read`: between two addresses of this thread's own stack.
+        unsafe { arch::load(address) }
+    }
+
     #[cold]
     fn ask(&mut self, sp: u64, is_main: bool) -> bool {
         let end = if is_main { initial_strings() } else { arch::thread_pointer() };

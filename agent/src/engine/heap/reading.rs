@@ -19,7 +19,7 @@ use super::super::unwind::Workspace;
 use super::live::{Live, WAYS};
 use super::{
     BUCKETS, Extra, MEAN, MEANS, MODULES, NAME, RATE, Rate, SLOT_COUNT, STALE, Stacks, TABLES, TIME_UNIT_MS,
-    Tables, claim, coarse_ms, counts, mean_of, own_slot, shared, slots, tables, walks,
+    Tables, claim, coarse_ms, mean_of, own_slot, shared, slots, tables, taken, walks,
 };
 
 /// The process that sampling was begun in; another one is a fork child.
@@ -272,7 +272,7 @@ impl Tables {
         let details = unsafe { zeroed::<TableWord>(2 * entries, &mut own_bytes) }?;
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
         Ok(Tables {
-            live: Live { counts: counts(), keys, details },
+            live: Live { taken: taken(), keys, details },
             stacks,
             extras,
             began_ms: coarse_ms(),

@@ -53,12 +53,17 @@ struct Remembered {
     list: u32,
     stack: u32,
     count: usize,
+    /// The largest of the offsets.
+    highest: u32,
+    /// Where the words are, above the stack pointer.
     offsets: [u32; WORDS],
     values: [u64; WORDS],
 }
 
 /// Words a walk read that decided it.
 struct Words {
+    /// The stack pointer the walk began with.
+    sp: u64,
     count: usize,
     /// Whether there were more than fit, or a return address that was in none of them.
     too_many: bool,
@@ -74,7 +79,8 @@ struct Words {
 }
 
 impl Words {
-    fn begin(&mut self) {
+    fn begin(&mut self, sp: u64) {
+        self.sp = sp;
         (self.count, self.too_many, self.uses_first_fp) = (0, false, false);
         (self.has_saved_fp, self.in_step_count) = (false, 0);
     }
@@ -88,7 +94,7 @@ impl Words {
     }
 
     fn keep(&mut self, (address, value): (u64, u64)) {
-        if self.count == WORDS {
+        if self.count == WORDS || address < self.sp {
             self.too_many = true;
             return;
         }
@@ -147,8 +153,8 @@ impl Walks {
     #[cold]
     fn walk(&mut self, registers: Registers, list: u32, stacks: &Stacks) -> u32 {
         let Walks { own, words, .. } = self;
-        words.begin();
         let sp = registers.sp;
+        words.begin(sp);
         let number = with_unwinder(|modules, workspace| {
             let mut memory = (own, words);
             let frames = unwind::walk_by(
@@ -170,14 +176,12 @@ impl Walks {
             let remembered = &mut self.remembered[self.next];
             self.next = (self.next + 1) % REMEMBERED;
             let words = &self.words;
-            remembered.count = 0;
-            for (at, (address, value)) in
-                words.addresses.iter().zip(words.values).take(words.count).enumerate()
-            {
-                // Within the 2 MiB that `OwnStack` looks at, or a little below `sp`, in the red zone.
-                remembered.offsets[at] = address.wrapping_sub(sp) as u32;
-                remembered.values[at] = value;
+            for at in 0..words.count {
+                // Within the 2 MiB that `OwnStack` looks at, and not below `sp` (`keep`).
+                remembered.offsets[at] = (words.addresses[at] - sp) as u32;
+                remembered.values[at] = words.values[at];
             }
+            remembered.highest = remembered.offsets[..words.count].iter().copied().max().unwrap_or_default();
             remembered.count = words.count;
             (remembered.fp, remembered.uses_fp) = (registers.fp, words.uses_first_fp);
             (remembered.sp, remembered.pc, remembered.list) = (sp, registers.pc, list);
@@ -190,15 +194,15 @@ impl Walks {
 impl Remembered {
     #[inline]
     fn is(&self, registers: Registers, list: u32, own: &OwnStack) -> bool {
-        let is_same = |(offset, value): (&u32, &u64)| {
-            let address = registers.sp.wrapping_add_signed(i64::from(*offset as i32));
-            own.read(registers.sp, address) == Ok(*value)
-        };
         self.sp == registers.sp
             && self.list == list
             && self.pc == registers.pc
             && (!self.uses_fp || self.fp == registers.fp)
-            && self.offsets.iter().zip(&self.values).take(self.count).all(is_same)
+            && own.reaches(registers.sp.wrapping_add(u64::from(self.highest)))
+            && self.offsets.iter().zip(&self.values).take(self.count).all(|(offset, value)| {
+                // SAFETY: between `sp` and `highest`, which are on the thread's own stack.
+                *value == unsafe { own.word(registers.sp + u64::from(*offset)) }
+            })
     }
 }
 

@@ -1,0 +1,130 @@
+//! Runs the subjects in turn, round by round, and writes the medians into docs/OVERHEAD.md.
+//!
+//! `driver --programs DIRECTORY [--document FILE] [--rounds N]`
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const WORKLOADS: [&str; 4] = ["32 B", "256 B", "4 KiB", "mixed 16–1016 B, 20,000 live"];
+const BEGIN: &str = "<!-- benches/heap.sh writes from here -->";
+const END: &str = "<!-- benches/heap.sh writes to here -->";
+
+/// A program and how it is started.
+struct Variant {
+    name: &'static str,
+    program: &'static str,
+    rate: Option<&'static str>,
+    environment: &'static str,
+    /// The variant it is held against.
+    base: Option<&'static str>,
+}
+
+const fn bare(name: &'static str, program: &'static str) -> Variant {
+    Variant { name, program, rate: None, environment: "", base: None }
+}
+
+const VARIANTS: [Variant; 11] = [
+    bare("System", "system"),
+    Variant { name: "System, wrapped, off", program: "system-sampled", rate: Some("0"), environment: "", base: Some("System") },
+    Variant { name: "System, wrapped, 512 KiB", program: "system-sampled", rate: Some("524288"), environment: "", base: Some("System") },
+    Variant { name: "System, wrapped, 64 KiB", program: "system-sampled", rate: Some("65536"), environment: "", base: Some("System") },
+    bare("mimalloc", "mimalloc"),
+    Variant { name: "mimalloc, wrapped, off", program: "mimalloc-sampled", rate: Some("0"), environment: "", base: Some("mimalloc") },
+    Variant { name: "mimalloc, wrapped, 512 KiB", program: "mimalloc-sampled", rate: Some("524288"), environment: "", base: Some("mimalloc") },
+    Variant { name: "mimalloc, wrapped, 64 KiB", program: "mimalloc-sampled", rate: Some("65536"), environment: "", base: Some("mimalloc") },
+    bare("jemalloc", "jemalloc"),
+    Variant { name: "jemalloc, prof:true, lg_prof_sample:19", program: "jemalloc", rate: None, environment: "prof:true,lg_prof_sample:19", base: Some("jemalloc") },
+    Variant { name: "dhat over System", program: "dhat", rate: None, environment: "", base: Some("System") },
+];
+
+struct Subject {
+    variant: &'static Variant,
+    rounds: Vec<[f64; 4]>,
+}
+
+/// One round of every workload in a fresh process: where the kernel puts things is part of the noise. The
+/// first is not counted: caches, page tables and the clock's frequency settle.
+fn round(variant: &Variant, programs: &Path) -> Option<[f64; 4]> {
+    let mut command = Command::new(programs.join(variant.program));
+    command.args(variant.rate).env("_RJEM_MALLOC_CONF", variant.environment);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
+    let (mut orders, mut answers) = (child.stdin.take()?, BufReader::new(child.stdout.take()?));
+    let mut line = String::new();
+    for _ in 0..2 {
+        writeln!(orders, "round").expect("the subject reads");
+        line.clear();
+        answers.read_line(&mut line).expect("the subject answers");
+    }
+    drop(orders);
+    child.wait().expect("the subject ends");
+    let mut numbers = line.split_whitespace().map(|number| number.parse().expect("a number"));
+    Some(std::array::from_fn(|_| numbers.next().expect("four numbers")))
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let option = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1).cloned()
+    };
+    let programs = option("--programs").expect("--programs DIRECTORY");
+    let rounds: usize = option("--rounds").map_or(15, |rounds| rounds.parse().expect("a number"));
+    let only = option("--only").unwrap_or_default();
+    let programs = Path::new(&programs);
+    let is_there = |variant: &&Variant| variant.name.contains(&only) && programs.join(variant.program).exists();
+    let mut subjects: Vec<Subject> =
+        VARIANTS.iter().filter(is_there).map(|variant| Subject { variant, rounds: Vec::new() }).collect();
+    for number in 0..rounds {
+        // Another one first each time: who comes after whom is part of the noise, too.
+        let count = subjects.len();
+        for at in 0..count {
+            let subject = &mut subjects[(at + number) % count];
+            subject.rounds.push(round(subject.variant, programs).expect("the subject runs"));
+        }
+    }
+    let table = table(&subjects, rounds);
+    print!("{table}");
+    if let Some(document) = option("--document") {
+        let text = std::fs::read_to_string(&document).expect("the document");
+        let (before, rest) = text.split_once(BEGIN).expect("the first marker");
+        let (_, after) = rest.split_once(END).expect("the second marker");
+        std::fs::write(&document, format!("{before}{BEGIN}\n{table}{END}{after}")).expect("written");
+    }
+}
+
+fn table(subjects: &[Subject], rounds: usize) -> String {
+    let of = |subject: &Subject, workload: usize| {
+        median(subject.rounds.iter().map(|round| round[workload]).collect())
+    };
+    let mut table = format!(
+        "Nanoseconds of CPU time of a pair of malloc and free, median of {rounds} interleaved rounds; in brackets \
+         the median over the rounds of what it costs more than the bare allocator in the same round.\n\n| allocator |"
+    );
+    WORKLOADS.iter().for_each(|workload| table += &format!(" {workload} |"));
+    table += "\n| --- |";
+    WORKLOADS.iter().for_each(|_| table += " --- |");
+    table += "\n";
+    for subject in subjects {
+        table += &format!("| {} |", subject.variant.name);
+        let base = subject.variant.base.and_then(|base| subjects.iter().find(|other| other.variant.name == base));
+        for workload in 0..WORKLOADS.len() {
+            let own = of(subject, workload);
+            table += &format!(" {own:.1}");
+            if let Some(base) = base {
+                let pairs = subject.rounds.iter().zip(&base.rounds);
+                let more = median(pairs.map(|(own, base)| own[workload] - base[workload]).collect());
+                table += &format!(" ({more:+.1}, {:+.0} %)", 100.0 * more / of(base, workload));
+            }
+            table += " |";
+        }
+        table += "\n";
+    }
+    table
+}
