@@ -192,10 +192,10 @@ impl Estimate {
     /// block was sampled, and stands for itself.
     pub fn of_block(size_bytes: u64, mean_bytes: u64) -> Estimate {
         let ratio = size_bytes.max(1) as f64 / mean_bytes.max(1) as f64;
-        // 1 - exp(-ratio), without the cancellation that would cost small ratios their digits.
-        let probability = if mean_bytes <= 1 { 1.0 } else { -(-ratio).exp_m1() };
+        let probability = if mean_bytes <= 1 { 1.0 } else { hit_probability(ratio) };
         let (objects, size) = (1.0 / probability, size_bytes as f64);
-        let variance = (1.0 - probability) / (probability * probability);
+        // (1 - p) / p².
+        let variance = objects * objects - objects;
         Estimate {
             samples: 1,
             objects_milli: rounded(objects * 1000.0),
@@ -238,6 +238,20 @@ impl Estimate {
     }
 }
 
+/// 1 - exp(-ratio), without the cancellation that would cost small ratios their digits.
+fn hit_probability(ratio: f64) -> f64 {
+    if ratio > 1.0 / 32.0 {
+        return -(-ratio).exp_m1();
+    }
+    // Its series, as far as it matters: the next term is below 10^-11 of the sum. Most blocks are that
+    // small, and `exp_m1` would be a good part of what a sample costs.
+    let sixth = 1.0 - ratio / 6.0;
+    let fifth = 1.0 - ratio / 5.0 * sixth;
+    let fourth = 1.0 - ratio / 4.0 * fifth;
+    let third = 1.0 - ratio / 3.0 * fourth;
+    ratio * (1.0 - ratio / 2.0 * third)
+}
+
 /// Of a number that is not negative. `f64::round` is a call into libm on most targets, and this is part of
 /// what every sample costs.
 fn rounded(number: f64) -> u64 {
@@ -261,6 +275,15 @@ mod tests {
         // Far larger: certain.
         let large = Estimate::of_block(1 << 30, 524_288);
         assert_eq!((large.bytes, large.objects_milli, large.bytes_variance), (1 << 30, 1000, 0));
+    }
+
+    #[test]
+    fn the_series_is_the_function() {
+        for step in 1..=400 {
+            let ratio = f64::from(step) / 400.0 / 32.0;
+            let exact = -(-ratio).exp_m1();
+            assert!((hit_probability(ratio) / exact - 1.0).abs() < 1e-11, "{ratio}");
+        }
     }
 
     #[test]

@@ -27,9 +27,11 @@
 use super::super::sync::{AtomicU8, AtomicU64, Ordering};
 
 /// Entries of a bucket.
-pub(in crate::engine) const WAYS: usize = 4;
+pub(in crate::engine) const WAYS: usize = 8;
+/// Words of a bucket.
+pub(in crate::engine) const BUCKET_WORDS: usize = 3 * WAYS;
 /// All entries of a bucket are taken.
-const FULL: u8 = (1 << WAYS) - 1;
+const FULL: u8 = u8::MAX;
 /// No block is there.
 const EMPTY: u64 = 0;
 
@@ -70,10 +72,8 @@ impl Block {
 pub(in crate::engine) struct Live {
     /// Which entries are taken, a byte a bucket; their number is a power of two.
     pub(in crate::engine) taken: &'static [AtomicU8],
-    /// [`WAYS`] a bucket.
-    pub(in crate::engine) keys: &'static [AtomicU64],
-    /// Two words an entry.
-    pub(in crate::engine) details: &'static [AtomicU64],
+    /// [`BUCKET_WORDS`] a bucket: the addresses, in one cache line, and two words of each block.
+    pub(in crate::engine) words: &'static [AtomicU64],
 }
 
 /// A block's entry between the moment it was found and its end: the block is in the table no more, and
@@ -83,17 +83,23 @@ pub(in crate::engine) struct Taken {
     pub(in crate::engine) block: Block,
 }
 
-/// The bucket of an address among `buckets`, a power of two of at most 2^16.
+/// The bucket of an address among `buckets`, a power of two: Fibonacci hashing.
 #[inline(always)]
 pub(in crate::engine) fn bucket_of(address: u64, buckets: usize) -> usize {
-    // Fibonacci hashing; allocators align to 16, mostly.
-    ((address >> 4).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48) as usize & (buckets - 1)
+    // Every bit of the address decides the upper bits of the product.
+    (address.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1 >> (63 - buckets.trailing_zeros())) as usize
+}
+
+/// Where an entry is: its address, and its block.
+fn place(entry: usize) -> (usize, usize) {
+    let (bucket, way) = (entry / WAYS, entry % WAYS);
+    (bucket * BUCKET_WORDS + way, bucket * BUCKET_WORDS + WAYS + 2 * way)
 }
 
 impl Live {
     /// Entries in all.
     pub(in crate::engine) fn capacity(&self) -> usize {
-        self.keys.len()
+        self.taken.len() * WAYS
     }
 
     /// Adds a block that its owner did not get yet; `false` when its bucket has no room.
@@ -115,10 +121,11 @@ impl Live {
             }
         };
         let entry = bucket * WAYS + way;
+        let (key, details) = place(entry);
         let [first, second] = block.pack();
-        self.details[2 * entry].store(first, Ordering::Relaxed);
-        self.details[2 * entry + 1].store(second, Ordering::Relaxed);
-        self.keys[entry].store(address, Ordering::Release);
+        self.words[details].store(first, Ordering::Relaxed);
+        self.words[details + 1].store(second, Ordering::Relaxed);
+        self.words[key].store(address, Ordering::Release);
         true
     }
 
@@ -126,12 +133,14 @@ impl Live {
     #[inline]
     pub(in crate::engine) fn take(&self, address: u64) -> Option<Taken> {
         let bucket = bucket_of(address, self.taken.len());
-        let entry = (bucket * WAYS..(bucket + 1) * WAYS)
-            .find(|entry| self.keys[*entry].load(Ordering::Acquire) == address)?;
-        let details = [2 * entry, 2 * entry + 1].map(|at| self.details[at].load(Ordering::Relaxed));
+        let keys = &self.words[bucket * BUCKET_WORDS..][..WAYS];
+        let way = keys.iter().position(|key| key.load(Ordering::Relaxed) == address)?;
+        let entry = bucket * WAYS + way;
+        let (key, details) = place(entry);
+        let block = [details, details + 1].map(|at| self.words[at].load(Ordering::Relaxed));
         // From here on the address may come again, in another entry.
-        self.keys[entry].store(EMPTY, Ordering::Relaxed);
-        Some(Taken { entry, block: Block::unpack(details) })
+        self.words[key].store(EMPTY, Ordering::Relaxed);
+        Some(Taken { entry, block: Block::unpack(block) })
     }
 
     /// The block was given back: its entry is free again.
@@ -144,18 +153,20 @@ impl Live {
 
     /// The block was not given back after all (its reallocation failed): it lives on.
     pub(in crate::engine) fn put_back(&self, taken: Taken, address: u64) {
-        self.keys[taken.entry].store(address, Ordering::Release);
+        self.words[place(taken.entry).0].store(address, Ordering::Release);
     }
 
     /// Every block that is in the table throughout this call, and of those that come or go meanwhile
     /// some. By the agent's thread.
     pub(in crate::engine) fn each(&self, mut look: impl FnMut(Block)) {
-        for (entry, key) in self.keys.iter().enumerate() {
+        for entry in 0..self.capacity() {
+            let (key, details) = place(entry);
+            let key = &self.words[key];
             let address = key.load(Ordering::Acquire);
             if address == EMPTY {
                 continue;
             }
-            let read = || [2 * entry, 2 * entry + 1].map(|at| self.details[at].load(Ordering::Acquire));
+            let read = || [details, details + 1].map(|at| self.words[at].load(Ordering::Acquire));
             let (first, second) = (read(), read());
             // Another block may have taken its place while we read; one of the same address, even.
             if first == second && key.load(Ordering::Acquire) == address {
@@ -174,7 +185,7 @@ mod tests {
     fn live(buckets: usize) -> Live {
         let zeros = |count: usize| (0..count).map(|_| AtomicU64::new(0)).collect::<Vec<_>>().leak();
         let taken = (0..buckets).map(|_| AtomicU8::new(0)).collect::<Vec<_>>().leak();
-        Live { taken, keys: zeros(buckets * WAYS), details: zeros(buckets * WAYS * 2) }
+        Live { taken, words: zeros(buckets * BUCKET_WORDS) }
     }
 
     fn block(stack: u32) -> Block {
@@ -224,7 +235,9 @@ mod tests {
             live.forget(live.take(0x1000 + 16 * address).unwrap());
         }
         assert_eq!(count(&live), 0);
-        assert!(live.keys.iter().all(|key| key.load(Ordering::Relaxed) == EMPTY));
+        assert!(
+            (0..live.capacity()).all(|entry| live.words[place(entry).0].load(Ordering::Relaxed) == EMPTY)
+        );
         assert!(live.taken.iter().all(|taken| taken.load(Ordering::Relaxed) == 0));
     }
 

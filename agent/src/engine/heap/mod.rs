@@ -53,9 +53,9 @@ use walks::Walks;
 /// Mean bytes between two samples, when nobody says otherwise: Go's.
 pub(crate) const DEFAULT_MEAN_BYTES: u64 = 512 * 1024;
 
-/// Buckets of the table of living blocks, and bytes of the filter. With 4 entries each, 32,000 living
-/// samples (16 GiB at 512 KiB) lose 2 in 10,000 blocks, which are counted.
-const BUCKETS: usize = 1 << 16;
+/// Buckets of the table of living blocks, and bytes of the filter: half the first-level cache. With 8
+/// entries each, 32,000 living samples (16 GiB at 512 KiB) lose 2 in 10,000 blocks, which are counted.
+const BUCKETS: usize = 1 << 14;
 /// Different means there can be in the life of a process.
 const MEANS: usize = 256;
 
@@ -114,12 +114,7 @@ unsafe impl Sync for Extra {}
 struct Inner {
     random: u64,
     walks: Walks,
-    /// What blocks of these sizes and means stand for: `exp` costs as much as all the rest.
-    estimates: [(u64, u64, Estimate); ESTIMATES],
 }
-
-/// Estimates a thread remembers.
-const ESTIMATES: usize = 8;
 
 impl Extra {
     /// Calls `work` with the owner's things, unless it is inside already (then this is a signal handler).
@@ -140,16 +135,6 @@ impl Extra {
 }
 
 impl Inner {
-    /// [`Estimate::of_block`], remembered.
-    #[inline]
-    fn estimate(&mut self, size: u64, mean: u64) -> Estimate {
-        let known = &mut self.estimates[(size ^ size >> 4 ^ size >> 9) as usize % ESTIMATES];
-        if (known.0, known.1) != (size, mean) {
-            *known = (size, mean, Estimate::of_block(size, mean));
-        }
-        known.2
-    }
-
     fn random(&mut self, seed: u64) -> u64 {
         random(&mut self.random, seed)
     }
@@ -242,14 +227,15 @@ pub(crate) fn allocated(block: *mut u8, size: usize, name: fn() -> &'static str)
 /// The program is about to give a block back.
 #[inline(always)]
 pub(crate) fn freeing(block: *mut u8, size: usize) {
-    if let Some(slot) = own_slot() {
-        slots::add(&slot.frees, 1);
-        slots::add(&slot.freed_bytes, size as u64);
-    } else {
-        freeing_without_slot(size);
-    }
-    if may_be_sampled(block) {
-        free_sampled(block);
+    match own_slot() {
+        Some(slot) => {
+            slots::add(&slot.frees, 1);
+            slots::add(&slot.freed_bytes, size as u64);
+            if may_be_sampled(block) {
+                free_sampled(block);
+            }
+        }
+        None => free_without_slot(block, size),
     }
 }
 
@@ -379,7 +365,7 @@ fn reach_threshold(slot: &'static Slot, bytes: u64, block: *mut u8, size: usize)
         }
         let number = rate.number();
         let size = (size as u64).min(Block::MAX_SIZE);
-        let estimate = own.estimate(size, mean_of(number));
+        let estimate = Estimate::of_block(size, mean_of(number));
         let registers = Registers::here();
         let stack = own.walks.stack(registers, is_main(), tables.stacks);
         tables.record(block, size, number, stack, &estimate);
@@ -489,10 +475,7 @@ impl Tables {
     fn freed(&self, taken: live::Taken) {
         let block = taken.block;
         let mean = mean_of(block.mean);
-        let remembered = own_slot()
-            .and_then(|slot| self.extras[index_of(slot)].enter(|own| own.estimate(block.size, mean)));
-        let estimate = remembered.unwrap_or_else(|| Estimate::of_block(block.size, mean));
-        self.stacks.freed(block.stack, &estimate);
+        self.stacks.freed(block.stack, &Estimate::of_block(block.size, mean));
         self.live.forget(taken);
     }
 }
@@ -530,7 +513,8 @@ fn reallocated_without_slot(new: *mut u8, old_size: usize, new_size: usize, name
 
 #[cold]
 #[inline(never)]
-fn freeing_without_slot(size: usize) {
+fn free_without_slot(block: *mut u8, size: usize) {
+    free_sampled(block);
     if let Some(slot) = claim() {
         slots::add(&slot.frees, 1);
         slots::add(&slot.freed_bytes, size as u64);

@@ -16,7 +16,7 @@ use super::super::place::Place;
 use super::super::session::places;
 use super::super::sync::AtomicU64 as TableWord;
 use super::super::unwind::Workspace;
-use super::live::{Live, WAYS};
+use super::live::{BUCKET_WORDS, Live};
 use super::{
     BUCKETS, Extra, MEAN, MEANS, MODULES, NAME, RATE, Rate, SLOT_COUNT, STALE, Stacks, TABLES, TIME_UNIT_MS,
     Tables, claim, coarse_ms, mean_of, own_slot, shared, slots, tables, taken, walks,
@@ -260,19 +260,16 @@ fn publish(modules: Modules) {
 
 impl Tables {
     fn map() -> Result<Tables, EngineError> {
-        let entries = BUCKETS * WAYS;
         let mut own_bytes = 0;
         // SAFETY: `Stacks` is made of atomic integers, for which zero is a value.
         let stacks = &(unsafe { zeroed::<Stacks>(1, &mut own_bytes) }?)[0];
         // SAFETY: `Extra` is made of integers, and of booleans that are false when zero.
         let extras = unsafe { zeroed::<Extra>(SLOT_COUNT, &mut own_bytes) }?;
         // SAFETY: atomic integers, for which zero is a value.
-        let keys = unsafe { zeroed::<TableWord>(entries, &mut own_bytes) }?;
-        // SAFETY: as above.
-        let details = unsafe { zeroed::<TableWord>(2 * entries, &mut own_bytes) }?;
+        let words = unsafe { zeroed::<TableWord>(BUCKETS * BUCKET_WORDS, &mut own_bytes) }?;
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
         Ok(Tables {
-            live: Live { taken: taken(), keys, details },
+            live: Live { taken: taken(), words },
             stacks,
             extras,
             began_ms: coarse_ms(),

@@ -37,7 +37,9 @@ pub(super) static LIST: AtomicU32 = AtomicU32::new(1);
 /// What a thread knows of its stacks. Zeroed memory is a valid value.
 pub(super) struct Walks {
     own: OwnStack,
+    /// Beginnings apart from the words: in few cache lines.
     remembered: [Remembered; REMEMBERED],
+    decisive: [Decisive; REMEMBERED],
     /// The one to be written next.
     next: usize,
     /// Words of the walk under way.
@@ -55,7 +57,11 @@ struct Remembered {
     count: usize,
     /// The largest of the offsets.
     highest: u32,
-    /// Where the words are, above the stack pointer.
+}
+
+/// The words that decided a walk.
+struct Decisive {
+    /// Where they are, above the stack pointer.
     offsets: [u32; WORDS],
     values: [u64; WORDS],
 }
@@ -142,8 +148,8 @@ impl Walks {
             return on_any_stack(registers, stacks);
         }
         let list = LIST.load(Ordering::Acquire);
-        for remembered in &self.remembered {
-            if remembered.is(registers, list, &self.own) {
+        for (remembered, decisive) in self.remembered.iter().zip(&self.decisive) {
+            if remembered.is(registers, list, &self.own, decisive) {
                 return remembered.stack;
             }
         }
@@ -174,14 +180,15 @@ impl Walks {
         let Some((number, is_known)) = number else { return 0 };
         if is_known && !self.words.too_many {
             let remembered = &mut self.remembered[self.next];
+            let decisive = &mut self.decisive[self.next];
             self.next = (self.next + 1) % REMEMBERED;
             let words = &self.words;
             for at in 0..words.count {
                 // Within the 2 MiB that `OwnStack` looks at, and not below `sp` (`keep`).
-                remembered.offsets[at] = (words.addresses[at] - sp) as u32;
-                remembered.values[at] = words.values[at];
+                decisive.offsets[at] = (words.addresses[at] - sp) as u32;
+                decisive.values[at] = words.values[at];
             }
-            remembered.highest = remembered.offsets[..words.count].iter().copied().max().unwrap_or_default();
+            remembered.highest = decisive.offsets[..words.count].iter().copied().max().unwrap_or_default();
             remembered.count = words.count;
             (remembered.fp, remembered.uses_fp) = (registers.fp, words.uses_first_fp);
             (remembered.sp, remembered.pc, remembered.list) = (sp, registers.pc, list);
@@ -193,13 +200,13 @@ impl Walks {
 
 impl Remembered {
     #[inline]
-    fn is(&self, registers: Registers, list: u32, own: &OwnStack) -> bool {
+    fn is(&self, registers: Registers, list: u32, own: &OwnStack, decisive: &Decisive) -> bool {
         self.sp == registers.sp
             && self.list == list
             && self.pc == registers.pc
             && (!self.uses_fp || self.fp == registers.fp)
             && own.reaches(registers.sp.wrapping_add(u64::from(self.highest)))
-            && self.offsets.iter().zip(&self.values).take(self.count).all(|(offset, value)| {
+            && decisive.offsets.iter().zip(&decisive.values).take(self.count).all(|(offset, value)| {
                 // SAFETY: between `sp` and `highest`, which are on the thread's own stack.
                 *value == unsafe { own.word(registers.sp + u64::from(*offset)) }
             })

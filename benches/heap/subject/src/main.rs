@@ -80,7 +80,12 @@ fn main() {
         let rate = std::env::args().nth(1).and_then(|rate| rate.parse().ok()).expect("a rate");
         rgops_agent::listen(rgops_agent::Options::default().heap_rate(rate)).expect("the agent listens");
     }
-    let mut blocks: Vec<Vec<u8>> = (0..LIVE).map(|_| Vec::new()).collect();
+    // Every program with an agent has a second thread, and glibc takes locks from the second thread on
+    // (SINGLE_THREAD_P): the bare one is given one, too.
+    #[cfg(not(feature = "sampled"))]
+    std::thread::spawn(std::thread::park);
+    let live = std::env::var("LIVE").map_or(LIVE, |live| live.parse().unwrap());
+    let mut blocks: Vec<Vec<u8>> = (0..live).map(|_| Vec::new()).collect();
     let mut random = 0x1234_5678_u64;
     let mut answers = std::io::stdout().lock();
     for _line in std::io::stdin().lock().lines() {
