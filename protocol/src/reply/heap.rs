@@ -255,7 +255,8 @@ fn hit_probability(ratio: f64) -> f64 {
 /// Of a number that is not negative. `f64::round` is a call into libm on most targets, and this is part of
 /// what every sample costs.
 fn rounded(number: f64) -> u64 {
-    (number + 0.5) as u64
+    // By way of i64, for which processors have an instruction.
+    (number + 0.5) as i64 as u64
 }
 
 #[cfg(test)]

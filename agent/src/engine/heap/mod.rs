@@ -152,15 +152,15 @@ fn random(state: &mut u64, seed: u64) -> u64 {
     state.wrapping_mul(0x2545_F491_4F6C_DD1D)
 }
 
-/// Bytes to the next sample: exponential, rounded up, so that a block of `s` bytes is hit with
-/// probability 1 - exp(-s / mean) exactly.
+/// Bytes to the next sample: exponential, rounded up to more than itself, so that a block of `s` bytes is hit
+/// (the gap is at most `s`) with probability 1 - exp(-s / mean).
 fn gap(random: u64, mean: u64) -> u64 {
     if mean <= 1 {
         return 1;
     }
     // In (0, 1]: 53 bits, the lowest value above 0.
     let uniform = ((random >> 11) + 1) as f64 / (1u64 << 53) as f64;
-    ((-uniform.ln() * mean as f64).ceil() as u64).max(1)
+    (-uniform.ln() * mean as f64) as i64 as u64 + 1
 }
 
 /// A rate as [`RATE`] has it.

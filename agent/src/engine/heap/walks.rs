@@ -206,10 +206,23 @@ impl Remembered {
             && self.pc == registers.pc
             && (!self.uses_fp || self.fp == registers.fp)
             && own.reaches(registers.sp.wrapping_add(u64::from(self.highest)))
-            && decisive.offsets.iter().zip(&decisive.values).take(self.count).all(|(offset, value)| {
-                // SAFETY: between `sp` and `highest`, which are on the thread's own stack.
-                *value == unsafe { own.word(registers.sp + u64::from(*offset)) }
-            })
+            && decisive.are_there(self.count, registers.sp, own)
+    }
+}
+
+impl Decisive {
+    /// Whether the words are still what they were. Up to `highest`, they are on the thread's own stack.
+    #[inline]
+    fn are_there(&self, count: usize, sp: u64, own: &OwnStack) -> bool {
+        // A plain loop: this is most of what a sample of a known stack costs.
+        let (offsets, values) = (&self.offsets[..count.min(WORDS)], &self.values[..count.min(WORDS)]);
+        for at in 0..offsets.len() {
+            // SAFETY: between `sp` and `highest`, of which the caller asked `OwnStack::reaches`.
+            if unsafe { own.word(sp + u64::from(offsets[at])) } != values[at] {
+                return false;
+            }
+        }
+        true
     }
 }
 
