@@ -8,9 +8,11 @@ use loom::thread;
 use rgops_protocol::reply::StackEnd;
 
 use super::grace::Guarded;
+use super::heap::live::{BUCKET_WORDS, Block, Live};
+use super::heap::slots::{self, Owner, Slot};
 use super::place::Place;
 use super::ring::{Record, Ring};
-use super::sync::{AtomicPtr, Ordering};
+use super::sync::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 fn record(tid: u32) -> Record {
     Record { tid, weight: 1, time_ns: u64::from(tid), end: StackEnd::Root }
@@ -129,5 +131,117 @@ fn loom_a_place_is_used_by_one_at_a_time() {
         let used = handlers.map(|handler| handler.join().unwrap()).into_iter().filter(|used| *used).count();
         assert!(used >= 1);
         assert_eq!(place.try_use(|value| *value), Some(used as u32));
+    });
+}
+
+/// A table of one bucket.
+fn live() -> Live {
+    let taken: &'static [AtomicU8] = Box::leak(Box::new([AtomicU8::new(0)]));
+    let words: Box<[AtomicU64]> = (0..BUCKET_WORDS).map(|_| AtomicU64::new(0)).collect();
+    Live { taken, words: Box::leak(words) }
+}
+
+fn block(stack: u32) -> Block {
+    Block { size: u64::from(stack), mean: 1, stack, time: stack }
+}
+
+/// Two threads sample, free and sample again in one bucket: each finds its own block, as it was, and
+/// the bucket is empty in the end.
+#[test]
+fn loom_a_sampled_block_is_found_by_who_frees_it() {
+    loom::model(|| {
+        let live = live();
+        let threads = [1u32, 2].map(|number| {
+            thread::spawn(move || {
+                for address in [u64::from(number) << 8, u64::from(number) << 16] {
+                    assert!(live.insert(address, block(number)));
+                    let taken = live.take(address).unwrap();
+                    assert_eq!(taken.block, block(number));
+                    live.forget(taken);
+                }
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(live.taken[0].load(Ordering::Relaxed), 0);
+        live.each(|block| panic!("{block:?} is left"));
+    });
+}
+
+/// A block goes from the thread that allocated it to one that frees it, while a third uses the same bucket:
+/// who frees it sees that it is sampled. Its address comes again before its entry is free.
+#[test]
+fn loom_a_block_freed_elsewhere_is_not_missed() {
+    loom::model(|| {
+        let live = live();
+        let handed: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(0)));
+        let other = thread::spawn(move || {
+            assert!(live.insert(1 << 9, block(9)));
+            live.forget(live.take(1 << 9).unwrap());
+        });
+        let frees = thread::spawn(move || {
+            // By whatever the program hands blocks over with.
+            let address = handed.load(Ordering::Acquire);
+            if address == 0 {
+                return false;
+            }
+            assert_ne!(live.taken[0].load(Ordering::Relaxed), 0, "the filter");
+            let taken = live.take(address).unwrap();
+            assert_eq!(taken.block, block(7));
+            // The allocator gives the address to somebody else at once.
+            assert!(live.insert(address, block(8)));
+            live.forget(taken);
+            true
+        });
+        assert!(live.insert(1 << 8, block(7)));
+        handed.store(1 << 8, Ordering::Release);
+        let is_freed = frees.join().unwrap();
+        other.join().unwrap();
+        assert_eq!(live.take(1 << 8).unwrap().block, block(if is_freed { 8 } else { 7 }));
+    });
+}
+
+/// Two threads that begin want the slot of one that ended: one gets it, with its counts; the other takes
+/// another or shares.
+#[test]
+fn loom_a_slot_has_one_owner() {
+    loom::model(|| {
+        let slots: &'static [Slot] = Box::leak(Box::new([Slot::new(), Slot::new()]));
+        let owner = |thread| Owner { process: 1, thread };
+        slots::add(&slots::claim(slots, owner(2), |_| true).unwrap().allocations, 5);
+        let threads = [4u32, 6].map(|tid| {
+            thread::spawn(move || {
+                let slot = slots::claim(slots, owner(tid), |other| other != 2).unwrap();
+                slots::add(&slot.allocations, 1);
+                std::ptr::from_ref(slot) as usize
+            })
+        });
+        let [first, second] = threads.map(|thread| thread.join().unwrap());
+        assert_ne!(first, second);
+        assert_eq!(slots::sums(slots.iter()).allocations, 7);
+    });
+}
+
+/// A thread draws its threshold while the agent changes the rate (`next_threshold`, `set_rate`): afterwards the
+/// threshold is of the new rate, or 0, which makes the thread draw again.
+#[test]
+fn loom_no_thread_keeps_the_old_rate() {
+    loom::model(|| {
+        let rate: &'static AtomicU32 = Box::leak(Box::new(AtomicU32::new(1)));
+        let threshold: &'static AtomicU32 = Box::leak(Box::new(AtomicU32::new(0)));
+        let draws = thread::spawn(move || {
+            loop {
+                let now = rate.load(Ordering::SeqCst);
+                threshold.store(100 + now, Ordering::SeqCst);
+                if rate.load(Ordering::SeqCst) == now {
+                    break;
+                }
+            }
+        });
+        rate.store(2, Ordering::SeqCst);
+        threshold.store(0, Ordering::SeqCst);
+        draws.join().unwrap();
+        assert!([0, 102].contains(&threshold.load(Ordering::SeqCst)));
     });
 }

@@ -262,11 +262,11 @@ fn odd() -> String {
             // the layout it has then.
             unsafe {
                 let block = ALLOCATOR.alloc_zeroed(layout);
-                assert!(!block.is_null() && block as usize % align == 0);
+                assert!(!block.is_null() && (block as usize).is_multiple_of(align));
                 assert!(std::slice::from_raw_parts(block, size).iter().all(|byte| *byte == 0));
                 block.write_bytes(9, size);
                 let larger = ALLOCATOR.realloc(block, layout, 3 * size);
-                assert!(!larger.is_null() && larger as usize % align == 0);
+                assert!(!larger.is_null() && (larger as usize).is_multiple_of(align));
                 assert!(std::slice::from_raw_parts(larger, size).iter().all(|byte| *byte == 9));
                 let layout = Layout::from_size_align(3 * size, align).expect("a layout");
                 // Cannot be had: the block stays.

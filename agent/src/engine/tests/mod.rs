@@ -4,6 +4,7 @@
 mod collectors;
 mod dump;
 mod give_back;
+mod heap;
 mod profile;
 #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
 mod quiet;
