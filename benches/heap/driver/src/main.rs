@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const WORKLOADS: [&str; 4] = ["32 B", "256 B", "4 KiB", "mixed 16–1016 B, 20,000 live"];
+const WORKLOADS: [&str; 5] = ["32 B", "256 B", "4 KiB", "mixed, 1,000 live", "mixed, 20,000 live"];
 const BEGIN: &str = "<!-- benches/heap.sh writes from here -->";
 const END: &str = "<!-- benches/heap.sh writes to here -->";
 
@@ -26,26 +26,68 @@ const fn bare(name: &'static str, program: &'static str) -> Variant {
 
 const VARIANTS: [Variant; 11] = [
     bare("System", "system"),
-    Variant { name: "System, wrapped, off", program: "system-sampled", rate: Some("0"), environment: "", base: Some("System") },
-    Variant { name: "System, wrapped, 512 KiB", program: "system-sampled", rate: Some("524288"), environment: "", base: Some("System") },
-    Variant { name: "System, wrapped, 64 KiB", program: "system-sampled", rate: Some("65536"), environment: "", base: Some("System") },
+    Variant {
+        name: "System, wrapped, off",
+        program: "system-sampled",
+        rate: Some("0"),
+        environment: "",
+        base: Some("System"),
+    },
+    Variant {
+        name: "System, wrapped, 512 KiB",
+        program: "system-sampled",
+        rate: Some("524288"),
+        environment: "",
+        base: Some("System"),
+    },
+    Variant {
+        name: "System, wrapped, 64 KiB",
+        program: "system-sampled",
+        rate: Some("65536"),
+        environment: "",
+        base: Some("System"),
+    },
     bare("mimalloc", "mimalloc"),
-    Variant { name: "mimalloc, wrapped, off", program: "mimalloc-sampled", rate: Some("0"), environment: "", base: Some("mimalloc") },
-    Variant { name: "mimalloc, wrapped, 512 KiB", program: "mimalloc-sampled", rate: Some("524288"), environment: "", base: Some("mimalloc") },
-    Variant { name: "mimalloc, wrapped, 64 KiB", program: "mimalloc-sampled", rate: Some("65536"), environment: "", base: Some("mimalloc") },
+    Variant {
+        name: "mimalloc, wrapped, off",
+        program: "mimalloc-sampled",
+        rate: Some("0"),
+        environment: "",
+        base: Some("mimalloc"),
+    },
+    Variant {
+        name: "mimalloc, wrapped, 512 KiB",
+        program: "mimalloc-sampled",
+        rate: Some("524288"),
+        environment: "",
+        base: Some("mimalloc"),
+    },
+    Variant {
+        name: "mimalloc, wrapped, 64 KiB",
+        program: "mimalloc-sampled",
+        rate: Some("65536"),
+        environment: "",
+        base: Some("mimalloc"),
+    },
     bare("jemalloc", "jemalloc"),
-    Variant { name: "jemalloc, prof:true, lg_prof_sample:19", program: "jemalloc", rate: None, environment: "prof:true,lg_prof_sample:19", base: Some("jemalloc") },
+    Variant {
+        name: "jemalloc, prof:true, lg_prof_sample:19",
+        program: "jemalloc",
+        rate: None,
+        environment: "prof:true,lg_prof_sample:19",
+        base: Some("jemalloc"),
+    },
     Variant { name: "dhat over System", program: "dhat", rate: None, environment: "", base: Some("System") },
 ];
 
 struct Subject {
     variant: &'static Variant,
-    rounds: Vec<[f64; 4]>,
+    rounds: Vec<[f64; WORKLOADS.len()]>,
 }
 
 /// One round of every workload in a fresh process: where the kernel puts things is part of the noise. The
 /// first is not counted: caches, page tables and the clock's frequency settle.
-fn round(variant: &Variant, programs: &Path) -> Option<[f64; 4]> {
+fn round(variant: &Variant, programs: &Path) -> Option<[f64; WORKLOADS.len()]> {
     let mut command = Command::new(programs.join(variant.program));
     command.args(variant.rate).env("_RJEM_MALLOC_CONF", variant.environment);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
@@ -59,7 +101,7 @@ fn round(variant: &Variant, programs: &Path) -> Option<[f64; 4]> {
     drop(orders);
     child.wait().expect("the subject ends");
     let mut numbers = line.split_whitespace().map(|number| number.parse().expect("a number"));
-    Some(std::array::from_fn(|_| numbers.next().expect("four numbers")))
+    Some(std::array::from_fn(|_| numbers.next().expect("a number each")))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -78,7 +120,8 @@ fn main() {
     let rounds: usize = option("--rounds").map_or(15, |rounds| rounds.parse().expect("a number"));
     let only = option("--only").unwrap_or_default();
     let programs = Path::new(&programs);
-    let is_there = |variant: &&Variant| variant.name.contains(&only) && programs.join(variant.program).exists();
+    let is_there =
+        |variant: &&Variant| variant.name.contains(&only) && programs.join(variant.program).exists();
     let mut subjects: Vec<Subject> =
         VARIANTS.iter().filter(is_there).map(|variant| Subject { variant, rounds: Vec::new() }).collect();
     for number in 0..rounds {
@@ -103,8 +146,14 @@ fn table(subjects: &[Subject], rounds: usize) -> String {
     let of = |subject: &Subject, workload: usize| {
         median(subject.rounds.iter().map(|round| round[workload]).collect())
     };
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let processor = processor.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let processor = processor.trim_start_matches(['\t', ' ', ':']);
+    let cpus = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = load.split(' ').next().unwrap_or_default();
     let mut table = format!(
-        "Nanoseconds of CPU time of a pair of malloc and free, median of {rounds} interleaved rounds; in brackets \
+        "Measured on {processor}, {cpus} CPUs, load average at the end {load}. Nanoseconds of CPU time of a pair of malloc and free, median of {rounds} interleaved rounds; in brackets \
          the median over the rounds of what it costs more than the bare allocator in the same round.\n\n| allocator |"
     );
     WORKLOADS.iter().for_each(|workload| table += &format!(" {workload} |"));
@@ -113,7 +162,8 @@ fn table(subjects: &[Subject], rounds: usize) -> String {
     table += "\n";
     for subject in subjects {
         table += &format!("| {} |", subject.variant.name);
-        let base = subject.variant.base.and_then(|base| subjects.iter().find(|other| other.variant.name == base));
+        let base =
+            subject.variant.base.and_then(|base| subjects.iter().find(|other| other.variant.name == base));
         for workload in 0..WORKLOADS.len() {
             let own = of(subject, workload);
             table += &format!(" {own:.1}");

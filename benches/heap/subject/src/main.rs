@@ -6,12 +6,12 @@
 use std::hint::black_box;
 use std::io::{BufRead as _, Write as _};
 
-#[cfg(not(any(feature = "mimalloc", feature = "jemalloc", feature = "dhat")))]
-use std::alloc::System as Inner;
 #[cfg(feature = "dhat")]
 use dhat::Alloc as Inner;
 #[cfg(feature = "mimalloc")]
 use mimalloc::MiMalloc as Inner;
+#[cfg(not(any(feature = "mimalloc", feature = "jemalloc", feature = "dhat")))]
+use std::alloc::System as Inner;
 #[cfg(feature = "jemalloc")]
 use tikv_jemallocator::Jemalloc as Inner;
 
@@ -24,8 +24,9 @@ static ALLOCATOR: Inner = Inner;
 
 /// Pairs of one measurement; dhat takes microseconds each.
 const PAIRS: u32 = if cfg!(feature = "dhat") { 20_000 } else { 1_000_000 };
-/// Blocks that live in the mixed workload.
-const LIVE: usize = 20_000;
+/// Blocks that live in the mixed workloads.
+const FEW: usize = 1000;
+const MANY: usize = 20_000;
 /// Frames between `main` and the workload, as in a service.
 const DEPTH: u32 = 20;
 
@@ -84,8 +85,8 @@ fn main() {
     // (SINGLE_THREAD_P): the bare one is given one, too.
     #[cfg(not(feature = "sampled"))]
     std::thread::spawn(std::thread::park);
-    let live = std::env::var("LIVE").map_or(LIVE, |live| live.parse().unwrap());
-    let mut blocks: Vec<Vec<u8>> = (0..live).map(|_| Vec::new()).collect();
+    let blocks = |count| -> Vec<Vec<u8>> { (0..count).map(|_| Vec::new()).collect() };
+    let (mut few, mut many) = (blocks(FEW), blocks(MANY));
     let mut random = 0x1234_5678_u64;
     let mut answers = std::io::stdout().lock();
     for _line in std::io::stdin().lock().lines() {
@@ -93,7 +94,8 @@ fn main() {
             timed(|| pairs(32)),
             timed(|| pairs(256)),
             timed(|| pairs(4096)),
-            timed(|| mixed(&mut blocks, &mut random)),
+            timed(|| mixed(&mut few, &mut random)),
+            timed(|| mixed(&mut many, &mut random)),
         ];
         let words: Vec<String> = measured.iter().map(|nanoseconds| format!("{nanoseconds:.3}")).collect();
         writeln!(answers, "{}", words.join(" ")).and_then(|()| answers.flush()).expect("somebody reads");
