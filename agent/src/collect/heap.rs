@@ -12,7 +12,7 @@ use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::heap::{
     Estimate, HeapBucket, HeapPart, HeapSnapshot, HeapSource, HeapStack, HeapStart,
 };
-use rgops_protocol::reply::{End, Note, NoteKind, Progress};
+use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::HeapRequest;
 
 use super::{Context, Finish, Sink, Stop};
@@ -161,7 +161,7 @@ impl<'a, S: Source> Window<'a, S> {
 #[derive(Default)]
 struct Sampled {
     sent: HashMap<u32, (Estimate, Estimate)>,
-    modules: usize,
+    modules: Vec<Module>,
     last: Reading,
 }
 
@@ -179,11 +179,11 @@ impl Source for Sampled {
     async fn snapshot(&mut self, sink: &Sink, with_blocks: bool) -> Result<u64, Stop> {
         // Before the modules, so that they are those of every stack.
         let mut reading = heap::read(with_blocks);
-        let mut modules = heap::list_modules(self.sent.is_empty());
-        if modules.len() != self.modules {
-            self.modules = modules.len();
-            modules.truncate(MODULES_PER_PACKET);
-            sink.data(&HeapPart::Modules(modules)).await?;
+        let mut modules = heap::list_modules(self.modules.is_empty());
+        modules.truncate(MODULES_PER_PACKET);
+        if modules != self.modules {
+            sink.data(&HeapPart::Modules(modules.clone())).await?;
+            self.modules = modules;
         }
         reading
             .buckets

@@ -22,6 +22,11 @@ use rgops_tests::itself::{self, Itself};
 use rgops_tests::seccomp::{Filter, Verdict, Whom};
 use rgops_tests::waiting::until;
 
+/// The heap is sampled meanwhile, far more often than usual: the handler interrupts that, too.
+#[global_allocator]
+static ALLOCATOR: rgops_agent::alloc::Sampling<std::alloc::System> =
+    rgops_agent::alloc::Sampling::new(std::alloc::System);
+
 /// Room for a whole walk, also of a build without optimisation.
 const ROOMY: usize = 128 * 1024;
 /// As small as people make them.
@@ -195,7 +200,7 @@ fn works() {
     std::panic::set_hook(Box::new(|_| {}));
     install_own_handler();
     start_threads();
-    itself::listen_until_told();
+    itself::listen_with(rgops_agent::Options::default().heap_rate(8192));
     let rounds: Vec<_> = ROUNDS.iter().map(|rounds| rounds.load(Ordering::Relaxed)).collect();
     assert!(rounds.iter().all(|rounds| *rounds > 1), "{rounds:?}");
     println!("\nrounds {rounds:?}");
@@ -258,7 +263,7 @@ fn computes() {
     };
     std::thread::Builder::new().name("computes".into()).spawn(run).unwrap();
     until("it computes", || (!STACK.load(Ordering::SeqCst).is_null()).then_some(()));
-    itself::listen_until_told();
+    itself::listen_with(rgops_agent::Options::default().heap_rate(8192));
     println!("\nstack {}", used(STACK.load(Ordering::SeqCst), ROOMY));
     // SAFETY: ends the process without waiting for its thread, which cannot even exit.
     unsafe { libc::_exit(0) };
@@ -334,7 +339,7 @@ fn misbehaves() {
         }
     };
     std::thread::spawn(run);
-    itself::listen_until_told();
+    itself::listen_with(rgops_agent::Options::default().heap_rate(8192));
 }
 
 fn disposition() -> usize {
