@@ -12,7 +12,7 @@ use super::heap::live::{BUCKET_WORDS, Block, Live};
 use super::heap::slots::{self, Owner, Slot};
 use super::place::Place;
 use super::ring::{Record, Ring};
-use super::sync::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use super::sync::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 
 fn record(tid: u32) -> Record {
     Record { tid, weight: 1, time_ns: u64::from(tid), end: StackEnd::Root }
@@ -224,7 +224,9 @@ fn loom_a_slot_has_one_owner() {
 }
 
 /// A thread draws its threshold while the agent changes the rate (`next_threshold`, `set_rate`): afterwards the
-/// threshold is of the new rate, or 0, which makes the thread draw again.
+/// threshold is of the new rate, or 0, which makes the thread draw again. With fences, because loom takes
+/// `SeqCst` accesses for `AcqRel` ones; sequentially consistent accesses order the same pairs
+/// (C++20, [atomics.order] 4).
 #[test]
 fn loom_no_thread_keeps_the_old_rate() {
     loom::model(|| {
@@ -233,14 +235,16 @@ fn loom_no_thread_keeps_the_old_rate() {
         let draws = thread::spawn(move || {
             loop {
                 let now = rate.load(Ordering::SeqCst);
-                threshold.store(100 + now, Ordering::SeqCst);
+                threshold.store(100 + now, Ordering::Relaxed);
+                fence(Ordering::SeqCst);
                 if rate.load(Ordering::SeqCst) == now {
                     break;
                 }
             }
         });
-        rate.store(2, Ordering::SeqCst);
-        threshold.store(0, Ordering::SeqCst);
+        rate.store(2, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        threshold.store(0, Ordering::Relaxed);
         draws.join().unwrap();
         assert!([0, 102].contains(&threshold.load(Ordering::SeqCst)));
     });
