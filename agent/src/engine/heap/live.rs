@@ -180,12 +180,17 @@ impl Live {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
+    use super::super::reading::zeroed;
     use super::*;
 
     fn live(buckets: usize) -> Live {
-        let zeros = |count: usize| (0..count).map(|_| AtomicU64::new(0)).collect::<Vec<_>>().leak();
-        let taken = (0..buckets).map(|_| AtomicU8::new(0)).collect::<Vec<_>>().leak();
-        Live { taken, words: zeros(buckets * BUCKET_WORDS) }
+        // SAFETY: atomic integers, for which zero is a value.
+        unsafe {
+            Live {
+                taken: zeroed(buckets, &mut 0).unwrap(),
+                words: zeroed(buckets * BUCKET_WORDS, &mut 0).unwrap(),
+            }
+        }
     }
 
     fn block(stack: u32) -> Block {

@@ -285,7 +285,7 @@ impl Tables {
 ///
 /// # Safety
 /// Zeroed memory must be a value of `T`.
-unsafe fn zeroed<T>(count: usize, own_bytes: &mut u64) -> Result<&'static [T], EngineError> {
+pub(super) unsafe fn zeroed<T>(count: usize, own_bytes: &mut u64) -> Result<&'static [T], EngineError> {
     let bytes = count * size_of::<T>();
     let pages = Pages::zeroed(bytes).map_err(EngineError::Memory)?;
     *own_bytes += bytes as u64;

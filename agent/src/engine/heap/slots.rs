@@ -157,10 +157,12 @@ pub(in crate::engine) fn sums<'s>(slots: impl Iterator<Item = &'s Slot> + Clone)
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
+    use super::super::reading::zeroed;
     use super::*;
 
     fn slots(count: usize) -> &'static [Slot] {
-        (0..count).map(|_| Slot::new()).collect::<Vec<_>>().leak()
+        // SAFETY: atomic integers, for which zero is a value.
+        unsafe { zeroed(count, &mut 0) }.unwrap()
     }
 
     fn thread(thread: u32) -> Owner {

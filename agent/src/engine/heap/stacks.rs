@@ -174,13 +174,12 @@ fn hash(frames: &[u64], end: StackEnd) -> u64 {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
+    use super::super::reading::zeroed;
     use super::*;
-    use crate::engine::memory::Pages;
 
     fn stacks() -> &'static Stacks {
-        let pages = Box::leak(Box::new(Pages::zeroed(size_of::<Stacks>()).unwrap()));
-        // SAFETY: page-aligned zeroed bytes of this size, leaked; a `Stacks` is atomics only.
-        unsafe { pages.start().cast().as_ref() }
+        // SAFETY: a `Stacks` is atomics only, for which zero is a value.
+        &unsafe { zeroed::<Stacks>(1, &mut 0) }.unwrap()[0]
     }
 
     #[test]
