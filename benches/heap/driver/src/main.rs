@@ -90,7 +90,9 @@ struct Subject {
 fn round(variant: &Variant, programs: &Path) -> Option<[f64; WORKLOADS.len()]> {
     let mut command = Command::new(programs.join(variant.program));
     command.args(variant.rate).env("_RJEM_MALLOC_CONF", variant.environment);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
+    // dhat reports to standard error.
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
     let (mut orders, mut answers) = (child.stdin.take()?, BufReader::new(child.stdout.take()?));
     let mut line = String::new();
     for _ in 0..2 {
