@@ -14,9 +14,9 @@
 //!
 //! # Life of an entry
 //! ```text
-//! free ──insert: set the bit──▶ ours (details, then the address are written) ──▶ address
-//!   ▲                                                                              │ take
-//!   └────────────────────── forget: clear the bit ── empty, still ours ◀───────────┘──put_back─▶ address
+//! free ──reserve: set the bit──▶ ours ──fill: details, then the address are written──▶ address
+//!   ▲                                                                                   │ take
+//!   └────────────────────── forget: clear the bit ── empty, still ours ◀────────────────┘──put_back─▶ address
 //! ```
 //! Who set a bit owns its entry until it publishes the address; then whoever owns the *block* does, who is
 //! one thread at a time by the contract of `GlobalAlloc`. So entries need no read-modify-write of their
@@ -76,6 +76,11 @@ pub(in crate::engine) struct Live {
     pub(in crate::engine) words: &'static [AtomicU64],
 }
 
+/// An entry that is ours, and empty.
+pub(in crate::engine) struct Reserved {
+    entry: usize,
+}
+
 /// A block's entry between the moment it was found and its end: the block is in the table no more, and
 /// its room is still kept for it.
 pub(in crate::engine) struct Taken {
@@ -102,31 +107,39 @@ impl Live {
         self.taken.len() * WAYS
     }
 
-    /// Adds a block that its owner did not get yet; `false` when its bucket has no room.
+    /// Takes room for a block at this address; `None` when its bucket has none. [`Live::fill`] must follow.
     #[inline]
-    pub(in crate::engine) fn insert(&self, address: u64, block: Block) -> bool {
+    pub(in crate::engine) fn reserve(&self, address: u64) -> Option<Reserved> {
         let bucket = bucket_of(address, self.taken.len());
         let taken = &self.taken[bucket];
         let mut before = taken.load(Ordering::Relaxed);
-        let way = loop {
-            if before == FULL {
-                return false;
-            }
+        while before != FULL {
             let way = before.trailing_ones() as usize;
             // Acquire: the entry as its former owner left it.
             let set = before | 1 << way;
             match taken.compare_exchange_weak(before, set, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => break way,
+                Ok(_) => return Some(Reserved { entry: bucket * WAYS + way }),
                 Err(now) => before = now,
             }
-        };
-        let entry = bucket * WAYS + way;
-        let (key, details) = place(entry);
+        }
+        None
+    }
+
+    /// Adds a block that its owner did not get yet.
+    #[inline]
+    pub(in crate::engine) fn fill(&self, reserved: Reserved, address: u64, block: Block) {
+        let (key, details) = place(reserved.entry);
         let [first, second] = block.pack();
         self.words[details].store(first, Ordering::Relaxed);
         self.words[details + 1].store(second, Ordering::Relaxed);
         self.words[key].store(address, Ordering::Release);
-        true
+    }
+
+    /// Both in one; `false` when there is no room.
+    #[cfg(test)]
+    pub(in crate::engine) fn insert(&self, address: u64, block: Block) -> bool {
+        let reserved = self.reserve(address);
+        reserved.map(|reserved| self.fill(reserved, address, block)).is_some()
     }
 
     /// Takes a block out that its owner is about to give back; `None` when it was not sampled.

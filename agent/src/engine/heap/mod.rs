@@ -401,9 +401,11 @@ impl Tables {
     #[inline]
     fn record(&self, block: *mut u8, size: u64, mean: u32, stack: u32, estimate: &Estimate) {
         let time = (coarse_ms().saturating_sub(self.began_ms) / TIME_UNIT_MS) as u32;
-        // Before anybody can free it: the program gets the block after this.
-        if self.live.insert(block as u64, Block { size, mean, stack, time }) {
+        // All before anybody can free it: the program gets the block after this. The entry is written last:
+        // it is in no cache, and an atomic read-modify-write behind that store would wait for it.
+        if let Some(reserved) = self.live.reserve(block as u64) {
             self.stacks.allocated(stack, estimate);
+            self.live.fill(reserved, block as u64, Block { size, mean, stack, time });
         } else {
             self.lost.fetch_add(1, Ordering::Relaxed);
             self.lost_bytes.fetch_add(estimate.bytes, Ordering::Relaxed);
