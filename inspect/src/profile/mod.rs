@@ -3,6 +3,7 @@
 mod cpu;
 mod file;
 mod graph;
+mod locations;
 pub mod measurement;
 pub mod proto;
 mod strings;
