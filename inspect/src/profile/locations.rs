@@ -15,7 +15,7 @@ use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer};
 
 /// Locations, functions, mappings and texts of one profile.
 #[derive(Debug)]
-pub(super) struct Locations {
+pub(crate) struct Locations {
     symbolizer: Symbolizer,
     strings: Strings,
     mappings: Vec<(Module, Mapping)>,
@@ -27,7 +27,7 @@ pub(super) struct Locations {
 }
 
 impl Locations {
-    pub(super) fn new(process: &Process) -> Locations {
+    pub(crate) fn new(process: &Process) -> Locations {
         Locations {
             symbolizer: Symbolizer::new(&[], process.local_pid, &process.symbol_directories),
             strings: Strings::new(),
@@ -40,34 +40,34 @@ impl Locations {
     }
 
     /// Replaces the list of loaded modules.
-    pub(super) fn set_modules(&mut self, modules: &[Module]) {
+    pub(crate) fn set_modules(&mut self, modules: &[Module]) {
         self.symbolizer.set_modules(modules);
     }
 
     /// What each module with locations gave for names, and why not more.
-    pub(super) fn module_symbols(&self) -> impl Iterator<Item = &ModuleSymbols> {
+    pub(crate) fn module_symbols(&self) -> impl Iterator<Item = &ModuleSymbols> {
         self.symbolizer.module_symbols()
     }
 
     /// The texts, for what else is in the profile.
-    pub(super) fn strings(&mut self) -> &mut Strings {
+    pub(crate) fn strings(&mut self) -> &mut Strings {
         &mut self.strings
     }
 
     /// Names of the functions at an address, innermost first; see [`Symbolizer::shared_frames`].
-    pub(super) fn frames(&mut self, avma: u64, is_return_address: bool) -> std::sync::Arc<[Frame]> {
+    pub(crate) fn frames(&mut self, avma: u64, is_return_address: bool) -> std::sync::Arc<[Frame]> {
         self.symbolizer.shared_frames(avma, is_return_address)
     }
 
     /// The location of an address. As profile.proto asks, the address of a caller lies within its
     /// call instruction: one byte before the return address.
-    pub(super) fn of(&mut self, avma: u64, is_return_address: bool) -> u64 {
+    pub(crate) fn of(&mut self, avma: u64, is_return_address: bool) -> u64 {
         self.without_innermost(avma, is_return_address, 0)
     }
 
     /// The same, of which so many of the functions inlined there are left out, innermost first; the
     /// function that was really called always stays.
-    pub(super) fn without_innermost(&mut self, avma: u64, is_return_address: bool, left_out: usize) -> u64 {
+    pub(crate) fn without_innermost(&mut self, avma: u64, is_return_address: bool, left_out: usize) -> u64 {
         let address = if is_return_address { avma.wrapping_sub(1) } else { avma };
         let mapping = self.mapping(avma);
         let mapping_id = mapping.map_or(0, |index| self.mappings[index].1.id);
@@ -135,7 +135,7 @@ impl Locations {
     }
 
     /// A profile of these tables, without samples; `build_id` is that of the executable.
-    pub(super) fn into_profile(self, build_id: &[u8]) -> Profile {
+    pub(crate) fn into_profile(self, build_id: &[u8]) -> Profile {
         let program = self.program(build_id);
         let mut mapping: Vec<Mapping> = self.mappings.iter().map(|(_, mapping)| *mapping).collect();
         if let Some(program) = program {

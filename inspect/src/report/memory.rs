@@ -62,7 +62,7 @@ impl JsonMemory {
     }
 }
 
-fn json_field(field: &Field) -> JsonField {
+pub(super) fn json_field(field: &Field) -> JsonField {
     JsonField {
         name: field.name.clone(),
         unit: match field.unit {
