@@ -127,7 +127,11 @@ const PAGES_AT_ONCE: u64 = 4096;
 /// Resident bytes of a range of whole pages: those pages whose bit 63 is set
 /// (Documentation/admin-guide/mm/pagemap.rst). One look at 8 bytes a page, 0.1 ms for 8 MiB.
 #[cfg(unix)]
-pub(crate) fn resident_bytes(pagemap: &std::fs::File, range: &AddressRange, page_bytes: u64) -> io::Result<u64> {
+pub(crate) fn resident_bytes(
+    pagemap: &std::fs::File,
+    range: &AddressRange,
+    page_bytes: u64,
+) -> io::Result<u64> {
     use std::os::unix::fs::FileExt as _;
 
     let mut resident = 0;
@@ -137,7 +141,8 @@ pub(crate) fn resident_bytes(pagemap: &std::fs::File, range: &AddressRange, page
         let mut entries = vec![0; (pages * 8) as usize];
         pagemap.read_exact_at(&mut entries, page * 8)?;
         // Little-endian or not, the kernel writes its own numbers.
-        let is_resident = |entry: &[u8]| entry.try_into().is_ok_and(|entry| u64::from_ne_bytes(entry) >> 63 == 1);
+        let is_resident =
+            |entry: &[u8]| entry.try_into().is_ok_and(|entry| u64::from_ne_bytes(entry) >> 63 == 1);
         resident += entries.chunks_exact(8).filter(|entry| is_resident(entry)).count() as u64;
         page += pages;
     }

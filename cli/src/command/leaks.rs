@@ -68,10 +68,9 @@ impl Leaks {
         let hello = client.hello().clone();
         let window = self.seconds.unwrap_or(self.window);
         let duration_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
-        let interval_ms = (duration_ms / INTERVALS).max(MIN_INTERVAL_MS);
+        let interval_ms = duration_ms.div_ceil(INTERVALS).max(MIN_INTERVAL_MS);
         let interval_ms = u32::try_from(interval_ms).unwrap_or(u32::MAX);
-        let mut answer =
-            client.ask(&Request::Heap(HeapRequest { duration_ms, interval_ms, live: true }))?;
+        let mut answer = client.ask(&Request::Heap(HeapRequest { duration_ms, interval_ms, live: true }))?;
         let finisher = answer.finisher();
         terminal::on_interrupt(move || finisher.finish())?;
 
@@ -90,7 +89,12 @@ impl Leaks {
         };
         let Some(growth) = growth(&heap) else {
             let why = "there is one snapshot only: nothing to compare it with";
-            return Err(Failure::new(Exit::Partial, "cannot tell what grew", why, "watch for longer: --for 60s"));
+            return Err(Failure::new(
+                Exit::Partial,
+                "cannot tell what grew",
+                why,
+                "watch for longer: --for 60s",
+            ));
         };
         if self.agent.json {
             let end = end.as_ref().map_err(ToString::to_string);

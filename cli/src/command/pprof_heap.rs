@@ -28,7 +28,7 @@ const ROWS: usize = 10;
 #[command(after_help = "\
 The file has the sample types of Go's heap profile: alloc_objects, alloc_space, inuse_objects and
 inuse_space. Numbers are estimates made of samples; the lines below the table say how sure they are.
-The allocator's own frames at the leaf are left out, as Go does; Vec::push and the like stay.
+Left out at the leaf, as Go does: the allocator's frames, and what only makes a value (vec![], Box::new).
 The program needs the wrapper rgops_agent::alloc::Sampling around its allocator, or jemalloc with
 prof:true. The file is only readable by you. Exit code 6: samples were lost, or the program went away.
 

@@ -1,9 +1,11 @@
 //! Which frames of an allocating stack are shown, and which line of it is the program's own.
 //!
 //! Go's heap profile begins at the caller of the allocator: leading frames of `runtime` are left out
-//! (runtime/pprof, writeHeapProto), `growslice` among them, so that flat falls on functions people
-//! know. Here the allocator's functions are left out, and what is private to std beneath the function
-//! that was called: `RawVec`. The functions of std that programs call stay: `Vec::push`, `Box::new`.
+//! (runtime/pprof, writeHeapProto), `makeslice` and `newobject` among them, so that flat falls on
+//! functions people know. Here are left out, as long as they lead: the allocator's functions; what is
+//! private to std (`RawVec`); and what only makes a new value (`vec![…]`, `Vec::with_capacity`,
+//! `Box::new`, `Arc::new`, `to_vec`). What makes a value grow stays, because it says something:
+//! `Vec::push`, `String::push_str`, `extend`, `collect`.
 
 use crate::symbols::Frame;
 
@@ -44,8 +46,43 @@ const ALLOCATOR_SYMBOLS: [&str; 20] = [
 /// Prefixes of jemalloc's functions, which are on the stacks its own profiler takes.
 const JEMALLOC_PREFIXES: [&str; 6] = ["_rjem_", "je_", "prof_", "_rjem_je_", "do_rallocx", "imalloc_"];
 
-/// Whether a function belongs to the allocator, or to std beneath what programs call.
-pub(crate) fn is_allocator(frame: &Frame) -> bool {
+/// Functions of std that only make a new value, by their last name.
+const CONSTRUCTORS: [&str; 19] = [
+    "from_elem",
+    "with_capacity",
+    "with_capacity_in",
+    "try_with_capacity_in",
+    "with_capacity_zeroed_in",
+    "new",
+    "new_in",
+    "new_uninit",
+    "new_uninit_in",
+    "try_new_uninit_in",
+    "new_uninit_slice",
+    "pin",
+    "to_vec",
+    "to_vec_in",
+    "box_new",
+    "allocate_for_layout",
+    "try_allocate_for_layout",
+    "allocate_for_slice",
+    "allocate_for_ptr",
+];
+
+/// Whether a function belongs to the allocator, or to what of std is left out with it.
+pub(crate) fn is_left_out(frame: &Frame) -> bool {
+    is_allocator(frame) || frame.function.as_deref().is_some_and(is_constructor)
+}
+
+fn is_constructor(name: &str) -> bool {
+    let (implementer, method) = name.rsplit_once("::").unwrap_or(("", name));
+    // `<alloc::vec::Vec<u8>>::with_capacity`, `<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem`.
+    let path = implementer.trim_start_matches('<');
+    let is_stds = path.starts_with("alloc::") || path.contains(" as alloc::");
+    is_stds && CONSTRUCTORS.contains(&method)
+}
+
+fn is_allocator(frame: &Frame) -> bool {
     let Some(name) = frame.function.as_deref() else { return false };
     if ALLOCATOR_SYMBOLS.contains(&name) || JEMALLOC_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         return true;
@@ -114,18 +151,24 @@ mod tests {
             "<alloc::raw_vec::RawVec<u8>>::grow_one",
             "alloc::alloc::exchange_malloc",
             "_rjem_malloc",
+            "alloc::vec::Vec<T,A>::with_capacity_in",
+            "<alloc::vec::Vec<u8>>::with_capacity",
+            "alloc::vec::from_elem",
+            "<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem",
+            "alloc::boxed::Box<T>::new",
+            "alloc::slice::<impl [T]>::to_vec",
         ] {
-            assert!(is_allocator(&frame(hidden, None)), "{hidden}");
+            assert!(is_left_out(&frame(hidden, None)), "{hidden}");
         }
         for shown in [
             "alloc::vec::Vec<T,A>::push",
             "<alloc::vec::Vec<u8> as core::clone::Clone>::clone",
-            "<alloc::vec::Vec<T> as alloc::vec::spec_from_elem::SpecFromElem>::from_elem",
-            "alloc::boxed::Box<T>::new",
+            "<alloc::vec::Vec<T> as core::iter::traits::collect::Extend<T>>::extend",
+            "hashbrown::raw::RawTable<T,A>::new",
             "leaky::cache::Cache::insert",
             "my_alloc::alloc::arena",
         ] {
-            assert!(!is_allocator(&frame(shown, None)), "{shown}");
+            assert!(!is_left_out(&frame(shown, None)), "{shown}");
         }
     }
 
@@ -133,13 +176,17 @@ mod tests {
     fn the_programs_own_line_is_neither_std_nor_a_dependency() {
         let stack = [
             frame("alloc::vec::Vec<T,A>::push", Some("/rustc/0123/library/alloc/src/vec/mod.rs")),
-            frame("bytes::BytesMut::reserve", Some("/root/.cargo/registry/src/index/bytes-1.0/src/bytes_mut.rs")),
+            frame(
+                "bytes::BytesMut::reserve",
+                Some("/root/.cargo/registry/src/index/bytes-1.0/src/bytes_mut.rs"),
+            ),
             frame("leaky::leak::remember", Some("examples/src/bin/leaky/leak.rs")),
             frame("leaky::main", Some("examples/src/bin/leaky/main.rs")),
         ];
         let own = own_frame(&stack).and_then(|frame| frame.function.as_deref());
         assert_eq!(own, Some("leaky::leak::remember"));
-        let stripped = [frame("malloc", None), frame("<alloc::vec::Vec<T>>::push", None), frame("a::b", None)];
+        let stripped =
+            [frame("malloc", None), frame("<alloc::vec::Vec<T>>::push", None), frame("a::b", None)];
         assert_eq!(own_frame(&stripped).and_then(|frame| frame.function.as_deref()), Some("a::b"));
         assert!(own_frame(&stripped[..2]).is_none());
     }

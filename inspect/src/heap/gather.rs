@@ -8,7 +8,7 @@ use rgops_protocol::reply::heap::{
 };
 use rgops_protocol::reply::{End, Note};
 
-use super::frames::is_allocator;
+use super::frames::is_left_out;
 use super::jemalloc::{self, DumpError};
 use crate::profile::{Locations, Process};
 use crate::symbols::{Frame, ModuleSymbols};
@@ -58,7 +58,7 @@ impl Sums {
     }
 }
 
-/// A stack without the allocator's own frames.
+/// A stack without the frames that are left out.
 #[derive(Debug, Default)]
 struct NamedStack {
     locations: Box<[u64]>,
@@ -228,13 +228,13 @@ impl Heap {
             addresses.iter().map(|avma| (self.locations.frames(*avma, true), 0)).collect();
         let mut begin = 0;
         for (position, (functions, left_out)) in frames.iter_mut().enumerate() {
-            *left_out = functions.iter().take_while(|frame| is_allocator(frame)).count();
+            *left_out = functions.iter().take_while(|frame| is_left_out(frame)).count();
             begin = position;
             if *left_out < functions.len() {
                 break;
             }
         }
-        // All of it is the allocator's: as Go does, all of it is shown then.
+        // All of it would be left out: as Go does, all of it is shown then.
         if frames.get(begin).is_none_or(|(functions, left_out)| *left_out >= functions.len()) {
             begin = 0;
             frames.iter_mut().for_each(|(_, left_out)| *left_out = 0);

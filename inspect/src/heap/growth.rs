@@ -17,8 +17,8 @@ use std::collections::HashMap;
 
 use rgops_protocol::reply::heap::Estimate;
 
-use super::gather::{Heap, Live, Snapshot};
 use super::frames::own_frame;
+use super::gather::{Heap, Live, Snapshot};
 
 /// The probability by which chance alone may put anything on the list.
 const LEVEL: f64 = 0.05;

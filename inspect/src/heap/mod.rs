@@ -10,5 +10,5 @@ mod jemalloc;
 
 pub use frames::own_frame;
 pub use gather::{Heap, Snapshot};
-pub use growth::{Growth, Grown, growth};
+pub use growth::{Grown, Growth, growth};
 pub use jemalloc::DumpError;

@@ -181,7 +181,8 @@ impl CpuProfile {
                 Sample { location_id: stack.into_vec(), value, label }
             })
             .collect();
-        let mut value_type = |name, unit| ValueType { r#type: strings.index(name), unit: strings.index(unit) };
+        let mut value_type =
+            |name, unit| ValueType { r#type: strings.index(name), unit: strings.index(unit) };
         let sample_type = vec![value_type("samples", "count"), value_type("cpu", "nanoseconds")];
         let default_sample_type = sample_type[1].r#type;
         let duration = match (&self.totals, incomplete) {

@@ -88,7 +88,12 @@ impl Heap {
         }
         // By falling size in use: neither the file nor a comparison of two depends on stack numbers.
         sample.sort_by(|left, right| {
-            right.value.iter().rev().cmp(left.value.iter().rev()).then(left.location_id.cmp(&right.location_id))
+            right
+                .value
+                .iter()
+                .rev()
+                .cmp(left.value.iter().rev())
+                .then(left.location_id.cmp(&right.location_id))
         });
         let unix_ns = self.start().map_or(0, |start| start.unix_ns.cast_signed());
         let period = i64::try_from(self.mean_bytes()).unwrap_or(i64::MAX);
@@ -96,7 +101,8 @@ impl Heap {
         let build_id = std::mem::take(&mut self.process.build_id);
         let strings = self.locations.strings();
         let comment = comments.iter().map(|comment| strings.index(comment)).collect();
-        let mut value_type = |name, unit| ValueType { r#type: strings.index(name), unit: strings.index(unit) };
+        let mut value_type =
+            |name, unit| ValueType { r#type: strings.index(name), unit: strings.index(unit) };
         let sample_type: Vec<ValueType> =
             kinds.iter().map(|kind| value_type(kind.name(), kind.unit())).collect();
         let period_type = Some(value_type("space", "bytes"));

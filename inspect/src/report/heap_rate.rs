@@ -66,6 +66,9 @@ mod tests {
         let reply = HeapRateReply { before_bytes: 524_288, now_bytes: 524_288, default_bytes: 524_288 };
         assert_eq!(render(&reply, false), "heap-rate: a block every 512.00KB (524288 bytes) on average\n");
         let reply = HeapRateReply { now_bytes: 0, ..reply };
-        assert_eq!(render(&reply, true), "heap-rate: off; before 512.00KB; the program began with 512.00KB\n");
+        assert_eq!(
+            render(&reply, true),
+            "heap-rate: off; before 512.00KB; the program began with 512.00KB\n"
+        );
     }
 }

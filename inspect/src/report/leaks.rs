@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::heap::JsonEstimate;
 use super::known::{JsonNote, JsonProcess, json_notes};
 use super::text::{bytes_short, counted, duration, escape};
-use crate::heap::{Growth, Grown, Heap, own_frame};
+use crate::heap::{Grown, Growth, Heap, own_frame};
 use crate::symbols::Frame;
 
 /// Lines shown with their stacks, and frames of each.
@@ -51,7 +51,8 @@ pub fn render(heap: &Heap, growth: &Growth) -> String {
         }
     }
     if shown < rows.len() {
-        let _ = writeln!(text, "\nand {}: --json has them", counted((rows.len() - shown) as u64, "more line"));
+        let _ =
+            writeln!(text, "\nand {}: --json has them", counted((rows.len() - shown) as u64, "more line"));
     }
     unsure(&mut text, heap, growth);
     text
@@ -62,7 +63,9 @@ fn headline(growth: &Growth) -> String {
     let mut text = match growth.grown.len() {
         0 => format!("In {window} no line of the program grew, of {} compared", growth.compared),
         1 => format!("In {window} one line of the program grew, of {} compared", growth.compared),
-        several => format!("In {window} {several} lines of the program grew, of {} compared", growth.compared),
+        several => {
+            format!("In {window} {several} lines of the program grew, of {} compared", growth.compared)
+        }
     };
     let _ = writeln!(
         text,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::memory::{Field, Unit};
-use rgops_protocol::reply::release::{Released, ReleaseReply};
+use rgops_protocol::reply::release::{ReleaseReply, Released};
 use rgops_protocol::reply::{End, Known};
 use serde::Serialize;
 

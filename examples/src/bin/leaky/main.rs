@@ -161,7 +161,7 @@ fn tell((leak, cache, churn): &Standing<'_>, json: bool) -> io::Result<()> {
     truth::tell(&[("leak", leak.truth), ("cache", cache.truth), ("churn", churn.truth)], json)
 }
 
-/// Overwrites a block, so that its memory is really there, and counts it.
+/// Counts a block that was written to, so that its memory is really there.
 fn touched(block: Vec<u8>, truth: &mut Truth) -> Box<[u8]> {
     let block = block.into_boxed_slice();
     truth.allocated(block.len());

@@ -58,7 +58,11 @@ fn what_lives_is_allocated_without_freed_and_each_stack_is_one_sample() {
     snapshot(
         &mut heap,
         0,
-        vec![bucket(1, sums(1 << 30, 3), sums(1 << 30, 1)), bucket(2, sums(1 << 30, 1), sums(1 << 30, 1)), bucket(0, sums(100, 1), none)],
+        vec![
+            bucket(1, sums(1 << 30, 3), sums(1 << 30, 1)),
+            bucket(2, sums(1 << 30, 1), sums(1 << 30, 1)),
+            bucket(0, sums(100, 1), none),
+        ],
     );
     let profile = heap.into_profile(false, None);
     let small = sums(100, 1);
@@ -74,7 +78,10 @@ fn what_lives_is_allocated_without_freed_and_each_stack_is_one_sample() {
         .iter()
         .map(|value_type| format!("{}/{}", profile.text(value_type.r#type), profile.text(value_type.unit)))
         .collect();
-    assert_eq!(types, ["alloc_objects/count", "alloc_space/bytes", "inuse_objects/count", "inuse_space/bytes"]);
+    assert_eq!(
+        types,
+        ["alloc_objects/count", "alloc_space/bytes", "inuse_objects/count", "inuse_space/bytes"]
+    );
     assert_eq!(profile.text(profile.default_sample_type), "inuse_space");
     assert_eq!((profile.period, profile.duration_nanos), (524_288, 0));
     // A stack that could not be kept is a row, not a hole.

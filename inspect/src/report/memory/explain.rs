@@ -48,9 +48,19 @@ pub fn explain(reply: &MemoryReply) -> Option<Explanation> {
     let process = section(reply, "process")?;
     let rss = *value(process, "rss").value()?;
     let heap = heap(reply);
+    let known = |name: &str| value(process, name).value().copied().unwrap_or(0);
+    // What an allocator holds beyond that is not resident: never touched, or given back already.
+    let live = heap.live.value().copied().unwrap_or(0);
+    let room = known("rss-anonymous").saturating_sub(live).saturating_sub(known("stack-in-use"));
+    let (slack, mut slack_is) = (heap.slack.clone().map(|bytes| bytes.min(room)), heap.slack_is.to_owned());
+    if let Known::Value(held @ 1..) = heap.slack
+        && held > room
+    {
+        slack_is = format!("at most; {} are {slack_is}, not all of it resident", bytes_short(held));
+    }
     let mut parts = vec![
         Part { name: "live-heap", bytes: signed(&heap.live), what: heap.live_is },
-        Part { name: "allocator-slack", bytes: signed(&heap.slack), what: heap.slack_is },
+        Part { name: "allocator-slack", bytes: signed(&slack), what: slack_is },
         Part {
             name: "stacks",
             bytes: signed(&value(process, "stack-in-use")),
@@ -76,13 +86,9 @@ pub fn explain(reply: &MemoryReply) -> Option<Explanation> {
         let what = format!("not explained: statics, the loader's and the program's own mappings{with}");
         Part { name: "other", bytes: Known::Value(rest), what }
     } else {
-        let what = "in the parts above, but never touched, or given back already".to_owned();
+        let what = "of the live heap: asked for, but never touched".to_owned();
         Part { name: "not-resident", bytes: Known::Value(rest), what }
     });
-    // More cannot come back than is there: free memory may be given back already.
-    let known = |name: &str| value(process, name).value().copied().unwrap_or(0);
-    let live = heap.live.value().copied().unwrap_or(0);
-    let room = known("rss-anonymous").saturating_sub(live).saturating_sub(known("stack-in-use"));
     Some(Explanation { rss, parts, releasable: heap.releasable.map(|bytes| bytes.min(room)) })
 }
 
@@ -91,7 +97,7 @@ struct Heap {
     live: Known<u64>,
     live_is: String,
     slack: Known<u64>,
-    slack_is: String,
+    slack_is: &'static str,
     releasable: Known<u64>,
 }
 
@@ -119,7 +125,7 @@ fn heap(reply: &MemoryReply) -> Heap {
         Known::Unavailable(_) => "held by the allocator, live blocks included",
     };
     let releasable = sum(&allocators, releasable_of);
-    Heap { live, live_is, slack, slack_is: slack_is.to_owned(), releasable }
+    Heap { live, live_is, slack, slack_is, releasable }
 }
 
 fn in_use_is(allocators: &[&Section]) -> String {
@@ -191,7 +197,12 @@ impl Explanation {
                 Known::Value(bytes) => {
                     let sign = if *bytes < 0 { "-" } else { "" };
                     let size = format!("{sign}{}", bytes_short(bytes.unsigned_abs()));
-                    writeln!(text, "{:<16} {size:>10} {:>7}  {what}", format!("{name}:"), percentage(*bytes, total))
+                    writeln!(
+                        text,
+                        "{:<16} {size:>10} {:>7}  {what}",
+                        format!("{name}:"),
+                        percentage(*bytes, total)
+                    )
                 }
                 Known::Unavailable(missing) => {
                     writeln!(text, "{:<16} {}", format!("{name}:"), super::super::known::unavailable(missing))
@@ -266,7 +277,13 @@ mod tests {
     fn reply(heap: Option<u64>, sys: u64) -> MemoryReply {
         let mut sections = vec![section(
             "process",
-            &[("rss", 100), ("rss-anonymous", 90), ("rss-file", 9), ("rss-shared-memory", 1), ("stack-in-use", 2)],
+            &[
+                ("rss", 100),
+                ("rss-anonymous", 90),
+                ("rss-file", 9),
+                ("rss-shared-memory", 1),
+                ("stack-in-use", 2),
+            ],
         )];
         sections.extend(heap.map(|alloc| section("heap", &[("alloc", alloc)])));
         sections.push(section("glibc", &[("alloc", 70), ("sys", sys), ("heap-idle", 10)]));
@@ -297,10 +314,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_touched_is_taken_off_again() {
+    fn what_is_not_resident_is_taken_off_again() {
+        // The allocator holds a GiB that it gave back to the system already.
         let explanation = explain(&reply(None, 1080)).unwrap();
-        assert_eq!(parts(&explanation)[..2], [("live-heap", 70), ("allocator-slack", 1010)]);
-        assert_eq!(parts(&explanation).last(), Some(&("not-resident", -992)));
+        assert_eq!(parts(&explanation)[..2], [("live-heap", 70), ("allocator-slack", 18)]);
+        assert!(explanation.parts[1].what.starts_with("at most; 1010.00MB are free"), "{explanation:?}");
+        assert_eq!(parts(&explanation).last(), Some(&("other", 0)));
+        // The program asked for more than it touched.
+        let explanation = explain(&reply(Some(1000), 1080)).unwrap();
+        assert_eq!(parts(&explanation)[..2], [("live-heap", 1000), ("allocator-slack", 0)]);
+        assert_eq!(parts(&explanation).last(), Some(&("not-resident", -912)));
         assert_eq!(parts(&explanation).iter().map(|(_, bytes)| bytes).sum::<i64>(), 100);
     }
 
