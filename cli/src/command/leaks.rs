@@ -106,7 +106,7 @@ impl Leaks {
                 terminal::note("sampling is off: nothing new was sampled; rgops heap-rate turns it on");
             }
         }
-        let lost = heap.counters().map_or(0, |counters| counters.lost) + heap.not_kept();
+        let lost = heap.counters().map_or(0, |counters| counters.lost).saturating_add(heap.not_kept());
         let exit = match end {
             Ok(end) if self.agent.json => terminal::exit_of(&end),
             Ok(end) => terminal::print_notes(&end),

@@ -180,7 +180,7 @@ impl PprofHeap {
         }
         let kind = self.kind.kind();
         let has_kind = heap.has_allocated() || !kind.is_allocated();
-        let lost = heap.counters().map_or(0, |counters| counters.lost) + heap.not_kept();
+        let lost = heap.counters().map_or(0, |counters| counters.lost).saturating_add(heap.not_kept());
         let reconciliation = Reconciliation::new(&heap, self.seconds.is_some());
         let nameless = missing_names(heap.module_symbols());
         let profile = heap.into_profile(self.seconds.is_some(), incomplete.as_ref());

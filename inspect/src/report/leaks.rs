@@ -265,3 +265,64 @@ impl JsonGrown {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rgops_protocol::reply::heap::{HeapCounters, HeapPart, HeapSnapshot, HeapStack, LiveBlock};
+    use rgops_protocol::reply::{Stack, StackEnd};
+
+    use super::*;
+    use crate::heap::growth;
+    use crate::profile::Process;
+
+    /// A minute in which a line gains a block every three seconds, and another one in all.
+    fn watched() -> Heap {
+        let mut heap = Heap::new(Process::default());
+        let stack = |id, frames: &[u64]| HeapStack {
+            id,
+            stack: Stack { frames: frames.to_vec(), end: StackEnd::Root },
+        };
+        heap.add(HeapPart::Stacks(vec![stack(1, &[0x11, 0x12]), stack(2, &[0x21])]));
+        for second in (0..=60_u64).step_by(5) {
+            heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns: second * 1_000_000_000 }));
+            let block = |stack, born: u64| LiveBlock {
+                stack,
+                size_bytes: 1 << 20,
+                mean_bytes: 1,
+                age_ns: (second - born) * 1_000_000_000,
+            };
+            let mut live: Vec<_> = (0..second).step_by(3).map(|born| block(1, born)).collect();
+            live.extend((second > 30).then(|| block(2, 30)));
+            heap.add(HeapPart::Live(live));
+            heap.add(HeapPart::Counters(HeapCounters::default()));
+        }
+        heap
+    }
+
+    #[test]
+    fn the_screen_names_the_line_and_what_may_be_chance() {
+        let heap = watched();
+        let growth = growth(&heap).unwrap_or_else(|| unreachable!("there are snapshots"));
+        let expected = "\
+In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
+1.00MB of 21.00MB in use are younger than 6s and set apart.
+
+ growth  per minute  at least  confidence   in use  samples   grew in  line
+19.00MB     19.00MB   19.00MB     > 99.9%  20.00MB   +19 -0  11 of 12  0x11
+
+1. 0x11
+   0x11
+   0x12
+
+1 line grew by 1.00MB within what chance explains, or not in the second half; most: 0x21
+";
+        assert_eq!(render(&heap, &growth), expected);
+        let hello = super::super::known::hello_for_tests();
+        let json = serde_json::to_value(JsonLeaks::new(&hello, &heap, &growth, Ok(&End::default())));
+        let json = json.unwrap_or_default();
+        assert_eq!(json["schema"], "rgops.leaks/1");
+        assert_eq!(json["grown"][0]["growth_bytes"], 19 << 20);
+        assert_eq!(json["grown"][0]["stack"][1]["function"], "0x12");
+        assert_eq!(json["unsure"][0]["gained"]["samples"], 1);
+    }
+}

@@ -77,7 +77,8 @@ pub fn explain(reply: &MemoryReply) -> Option<Explanation> {
             what: "tmpfs and shared mappings".to_owned(),
         },
     ];
-    let told: i64 = parts.iter().filter_map(|part| part.bytes.value()).sum();
+    let told =
+        parts.iter().filter_map(|part| part.bytes.value()).fold(0_i64, |sum, part| sum.saturating_add(*part));
     let rest = rss.cast_signed().saturating_sub(told);
     let missing: Vec<&str> =
         parts.iter().filter(|part| part.bytes.value().is_none()).map(|part| part.name).collect();
