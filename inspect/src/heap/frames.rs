@@ -47,7 +47,7 @@ const ALLOCATOR_SYMBOLS: [&str; 20] = [
 const JEMALLOC_PREFIXES: [&str; 6] = ["_rjem_", "je_", "prof_", "_rjem_je_", "do_rallocx", "imalloc_"];
 
 /// Functions of std that only make a new value, by their last name.
-const CONSTRUCTORS: [&str; 19] = [
+const CONSTRUCTORS: [&str; 20] = [
     "from_elem",
     "with_capacity",
     "with_capacity_in",
@@ -63,6 +63,7 @@ const CONSTRUCTORS: [&str; 19] = [
     "to_vec",
     "to_vec_in",
     "box_new",
+    "box_new_uninit",
     "allocate_for_layout",
     "try_allocate_for_layout",
     "allocate_for_slice",
@@ -156,6 +157,7 @@ mod tests {
             "alloc::vec::from_elem",
             "<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem",
             "alloc::boxed::Box<T>::new",
+            "alloc::boxed::box_new_uninit",
             "alloc::slice::<impl [T]>::to_vec",
         ] {
             assert!(is_left_out(&frame(hidden, None)), "{hidden}");

@@ -95,9 +95,10 @@ impl Reconciliation {
     }
 }
 
-/// To a hundredth of a second, from a second on.
-fn rounded(ns: u64) -> u64 {
-    if ns < 1_000_000_000 { ns } else { ns / 10_000_000 * 10_000_000 }
+/// Three digits or so: to a hundredth of a second from a second on, else to a millisecond.
+pub(super) fn rounded(ns: u64) -> u64 {
+    let step = if ns < 1_000_000_000 { 1_000_000 } else { 10_000_000 };
+    ns / step * step
 }
 
 /// The JSON contract `rgops.pprof-heap/1`.

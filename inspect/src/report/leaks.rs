@@ -7,7 +7,7 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use serde::Serialize;
 
-use super::heap::JsonEstimate;
+use super::heap::{JsonEstimate, rounded};
 use super::known::{JsonNote, JsonProcess, json_notes};
 use super::text::{bytes_short, counted, duration, escape};
 use crate::heap::{Grown, Growth, Heap, own_frame};
@@ -142,10 +142,6 @@ fn signed(bytes: f64) -> String {
 
 fn confidence(confidence: f64) -> String {
     if confidence > 0.999 { "> 99.9%".to_owned() } else { format!("{:.1}%", confidence * 100.0) }
-}
-
-fn rounded(ns: u64) -> u64 {
-    if ns < 1_000_000_000 { ns } else { ns / 10_000_000 * 10_000_000 }
 }
 
 /// The JSON contract `rgops.leaks/1`.

@@ -93,7 +93,6 @@ fn main() -> io::Result<()> {
     work(&memory, "leak", arguments.leak, |memory, bytes| locked(&memory.leak).grow(bytes))?;
     work(&memory, "cache", arguments.fill, |memory, bytes| locked(&memory.cache).fill(bytes))?;
     work(&memory, "churn", arguments.churn, |memory, bytes| locked(&memory.churn).turn(bytes))?;
-    announce::ready()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(live(&arguments, &memory))
 }
@@ -127,6 +126,8 @@ async fn live(arguments: &Arguments, memory: &Memory) -> io::Result<()> {
     let mut toggle = signal(SignalKind::user_defined1())?;
     let mut drop_all = signal(SignalKind::user_defined2())?;
     let mut standing: Option<Standing<'_>> = None;
+    // Before, the signals would end the program.
+    announce::ready()?;
     let ended = arguments.lifetime.ended();
     tokio::pin!(ended);
     loop {
