@@ -203,6 +203,29 @@ MAPPED_LIBRARIES:
         assert_eq!(dump.modules[0].end_avma, 0x55d5_c000_9000);
     }
 
+    /// A dump jemalloc 5.3.1 wrote, of a program that had allocated and freed a million blocks of 32 bytes,
+    /// of 256 and of 4096 each (benches/heap/subject, `lg_prof_sample:14,prof_accum:true`).
+    #[test]
+    fn a_real_dump_stands_for_what_the_program_did() {
+        let dump = parse(include_str!("../../fixtures/jemalloc.heap")).unwrap();
+        assert_eq!((dump.mean_bytes, dump.has_allocated, dump.stacks.len()), (16_384, true, 6));
+        for size in [32.0, 256.0, 4096.0] {
+            let stack = dump.stacks.iter().find(|stack| {
+                let found = stack.allocated.bytes as f64 * 1000.0 / stack.allocated.objects_milli as f64;
+                stack.allocated.samples > 1000 && (found / size - 1.0).abs() < 0.01
+            });
+            let Estimate { objects_milli, bytes, .. } = stack.unwrap().allocated;
+            let deviation = stack.unwrap().allocated.objects_deviation();
+            let off = (objects_milli as f64 / 1000.0 - 1e6) / deviation;
+            assert!(off.abs() < 3.0, "{size}: {objects_milli} thousandths, {off} deviations");
+            assert!((bytes as f64 / (size * 1e6) - 1.0).abs() < 0.1, "{size}: {bytes}");
+        }
+        let program = &dump.modules[0];
+        assert_eq!((program.path.as_str(), program.bias), ("/usr/bin/subject", program.start_avma));
+        let in_program = |avma: &u64| (program.start_avma..program.end_avma).contains(avma);
+        assert!(dump.stacks.iter().all(|stack| stack.frames.iter().any(in_program)));
+    }
+
     #[test]
     fn damage_is_told_by_its_line_or_ignored_and_never_a_panic() {
         assert!(matches!(parse("heap profile: 1: 2"), Err(DumpError::Header(_))));
