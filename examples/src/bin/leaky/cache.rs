@@ -10,6 +10,8 @@ const ENTRY: (u64, u64) = (1024, 15 * 1024);
 /// The table and its entries.
 #[derive(Debug)]
 pub(crate) struct Cache {
+    places: usize,
+    /// Made when the first one comes.
     entries: Vec<Option<Box<[u8]>>>,
     filled: usize,
     random: Random,
@@ -20,14 +22,23 @@ impl Cache {
     /// A cache that holds about so many bytes when it is full.
     pub(crate) fn new(bound: u64) -> Cache {
         let places = (bound / u64::midpoint(ENTRY.0, ENTRY.1)) as usize;
-        let entries = (0..places).map(|_| None).collect();
-        Cache { entries, filled: 0, random: Random::new(0x0bad_cafe), truth: Truth::default() }
+        Cache {
+            places,
+            entries: Vec::new(),
+            filled: 0,
+            random: Random::new(0x0bad_cafe),
+            truth: Truth::default(),
+        }
     }
 
     /// Puts about so many bytes in; returns how many.
     pub(crate) fn fill(&mut self, bytes: u64) -> u64 {
         let before = self.truth.allocated_bytes;
-        while self.truth.allocated_bytes - before < bytes && !self.entries.is_empty() {
+        if self.entries.is_empty() && self.places > 0 {
+            self.entries = (0..self.places).map(|_| None).collect();
+            self.truth.allocated(size_of_val(self.entries.as_slice()));
+        }
+        while self.truth.allocated_bytes - before < bytes && self.places > 0 {
             self.keep_thumbnail();
         }
         self.truth.allocated_bytes - before
@@ -51,6 +62,10 @@ impl Cache {
         for entry in self.entries.iter_mut().filter_map(Option::take) {
             self.truth.freed(entry.len());
         }
+        if !self.entries.is_empty() {
+            self.truth.freed(size_of_val(self.entries.as_slice()));
+        }
+        self.entries = Vec::new();
         self.filled = 0;
     }
 }

@@ -19,13 +19,16 @@ pub(crate) struct Churn {
 
 impl Churn {
     pub(crate) fn new() -> Churn {
-        let answers = VecDeque::with_capacity(ON_THEIR_WAY);
-        Churn { answers, random: Random::new(0x5eed), truth: Truth::default() }
+        Churn { answers: VecDeque::new(), random: Random::new(0x5eed), truth: Truth::default() }
     }
 
     /// Makes and drops about so many bytes; returns how many.
     pub(crate) fn turn(&mut self, bytes: u64) -> u64 {
         let before = self.truth.allocated_bytes;
+        if self.answers.capacity() == 0 {
+            self.answers = VecDeque::with_capacity(ON_THEIR_WAY);
+            self.truth.allocated(self.queue_bytes());
+        }
         while self.truth.allocated_bytes - before < bytes {
             if self.answers.len() == ON_THEIR_WAY
                 && let Some(sent) = self.answers.pop_front()
@@ -47,5 +50,13 @@ impl Churn {
         for answer in self.answers.drain(..) {
             self.truth.freed(answer.len());
         }
+        if self.answers.capacity() > 0 {
+            self.truth.freed(self.queue_bytes());
+        }
+        self.answers = VecDeque::new();
+    }
+
+    fn queue_bytes(&self) -> usize {
+        self.answers.capacity() * size_of::<Box<[u8]>>()
     }
 }
