@@ -119,7 +119,7 @@ pub(crate) fn mappings() -> io::Result<Vec<AddressRange>> {
 }
 
 /// What the kernel keeps about each page of the process.
-pub(crate) const PAGEMAP: &str = "/proc/self/pagemap";
+pub(crate) const PAGEMAP: &str = "/proc/thread-self/pagemap";
 
 /// Pages whose entries are read at once.
 const PAGES_AT_ONCE: u64 = 4096;
@@ -153,7 +153,7 @@ pub(crate) fn resident_bytes(
 pub(crate) fn page_bytes() -> io::Result<u64> {
     const AT_PAGESZ: usize = 6;
     const WORD: usize = size_of::<usize>();
-    let vector = std::fs::read("/proc/self/auxv")?;
+    let vector = std::fs::read("/proc/thread-self/auxv")?;
     let word = |bytes: &[u8]| bytes.try_into().map(usize::from_ne_bytes).ok();
     let mut pairs = vector.chunks_exact(2 * WORD);
     let found = pairs.find(|pair| word(&pair[..WORD]) == Some(AT_PAGESZ));

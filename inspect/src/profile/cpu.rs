@@ -25,9 +25,9 @@ pub struct Process {
     pub pid: u32,
     /// Build-id of its executable, which tells the executable among the modules.
     pub build_id: Vec<u8>,
-    /// The process on this host, see [`Symbolizer::new`].
+    /// The process on this host, see [`Symbolizer::new`](crate::symbols::Symbolizer::new).
     pub local_pid: Option<u32>,
-    /// Directories with symbol files, see [`Symbolizer::new`].
+    /// Directories with symbol files, see [`Symbolizer::new`](crate::symbols::Symbolizer::new).
     pub symbol_directories: Vec<PathBuf>,
 }
 
