@@ -1,4 +1,5 @@
 //! Heap profiles: what the wrapper counts and estimates, against what the program is known to do.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 #![cfg(target_os = "linux")]
 
 use rgops_inspect::client::ClientError;
