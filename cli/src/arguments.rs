@@ -19,6 +19,8 @@ Examples:
   rgops stack 4711             every thread's stack
   rgops tasks 4711             every Tokio task, its await, and who waits for whom
   rgops pprof-cpu shop         a CPU profile of the one process named shop
+  rgops pprof-heap shop        what is in use, by the functions that allocated it
+  rgops leaks shop --for 60s   the lines that keep more and more memory
   rgops stats 10.0.0.7:7777    over TCP, with the token in $RGOPS_TOKEN or --token-file
   rgops memstats 4711 --json   for scripts
 
@@ -27,7 +29,7 @@ A TARGET is a pid, a unique process name, a socket path or host:port.
 Exit codes: 0 fine, 1 internal error, 2 usage, 3 no such process or no agent, 4 refused,
 5 timed out, 6 answered in part.";
 
-/// Ask a running Rust program: stacks, memory, runtime stats, CPU profiles and traces.
+/// Ask a running Rust program: stacks, memory, runtime stats, CPU and heap profiles, traces.
 ///
 /// Without arguments it lists the Rust processes of this host.
 #[derive(Debug, Clone, Parser)]
@@ -173,6 +175,28 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a number of bytes: `524288`, `512KiB`, `512k`, `1M`. Units are powers of 1024, as everywhere in
+/// rgops.
+///
+/// # Errors
+/// A text that says what is allowed.
+pub fn size(text: &str) -> Result<u64, String> {
+    let allowed = || "write it as 524288, 512KiB, 1M".to_owned();
+    let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.trim().to_ascii_lowercase();
+    let unit = unit.strip_suffix("ib").or(unit.strip_suffix('b')).unwrap_or(&unit);
+    let shift = match unit {
+        "" => 0,
+        "k" => 10,
+        "m" => 20,
+        "g" => 30,
+        _ => return Err(allowed()),
+    };
+    let number = number.parse::<u64>().map_err(|_| allowed())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +210,23 @@ mod tests {
         assert_eq!(duration("0.5s"), Ok(Duration::from_millis(500)));
         for wrong in ["", "0", "0s", "-2s", "s", "2x", "2s3", "nan", "1e99s", "."] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        for (text, bytes) in [
+            ("524288", 524_288),
+            ("512KiB", 524_288),
+            ("512k", 524_288),
+            ("1MB", 1 << 20),
+            ("7B", 7),
+            ("2g", 2 << 30),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "KiB", "-1", "1.5M", "1x", "99999999999G"] {
+            assert!(size(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -13,7 +13,8 @@ use clap::Parser;
 ///
 /// A wrong command line ends the process here with exit code 2, `--help` and `--version` with 0.
 pub fn run() -> ExitCode {
-    match arguments::CommandLine::parse().run() {
+    let line = command::pprof_heap::accept_spelling_of_go(std::env::args_os());
+    match arguments::CommandLine::parse_from(line).run() {
         Ok(exit) => exit.into(),
         Err(failure) => {
             terminal::print_failure(&failure);

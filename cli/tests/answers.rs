@@ -101,9 +101,15 @@ fn memstats_agrees_with_proc() {
     assert!(field("process", "rss").abs_diff(rss) < 2 << 20, "{} and {rss}", field("process", "rss"));
     assert_eq!(field("arena", "heap-in-use"), 4096);
 
+    let explained = &memory["explained"];
+    let parts = explained["parts"].as_array().unwrap();
+    let sum: i64 = parts.iter().filter_map(|part| part["bytes"].as_i64()).sum();
+    assert_eq!(Some(sum), explained["rss_bytes"].as_i64(), "{explained}");
+
     let screen = text(&["memstats", "--verbose"], &target);
     assert!(
-        screen.starts_with("[process]\nrss: ")
+        screen.starts_with("[of which rss consists]\nrss: ")
+            && screen.contains("\n\n[process]\nrss: ")
             && screen.contains("[arena]\nheap-in-use: 4.00KB (4096 bytes)")
     );
     assert!(screen.contains("# /proc/thread-self/smaps_rollup Pss"), "{screen}");

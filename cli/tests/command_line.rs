@@ -22,6 +22,10 @@ fn help_names_every_command_and_shows_examples() {
         "stats",
         "version",
         "pprof-cpu",
+        "pprof-heap",
+        "leaks",
+        "heap-rate",
+        "gc",
         "trace",
         "schedtrace",
         "completions",
@@ -47,6 +51,10 @@ fn exit_codes_and_errors_say_what_failed_and_what_to_do() {
         (&["1", "0"], 2, "positive"),
         (&["--json", "stack", "7"], 2, "fix: rgops stack"),
         (&["man", "nothing"], 2, "no such command"),
+        (&["heap-rate", "7", "1.5x"], 2, "write it as 524288, 512KiB, 1M"),
+        (&["pprof-heap", "4194305", "-inuse_space"], 3, "cannot find process 4194305"),
+        (&["pprof-heap", "7", "-inuse_space", "--alloc-space"], 2, "cannot be used with"),
+        (&["leaks", "7", "--for", "1m", "--seconds", "60"], 2, "cannot be used with"),
     ] {
         let output = rgops(arguments);
         assert_eq!(code(&output), exit, "{arguments:?}: {}", stderr(&output));

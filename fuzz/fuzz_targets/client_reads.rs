@@ -7,7 +7,10 @@ use rgops_protocol::codec::{Decode, Encode, decode, encode};
 use rgops_protocol::error::Error;
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::cpu::CpuPart;
+use rgops_protocol::reply::heap::HeapPart;
+use rgops_protocol::reply::heap_rate::HeapRateReply;
 use rgops_protocol::reply::memory::MemoryReply;
+use rgops_protocol::reply::release::ReleaseReply;
 use rgops_protocol::reply::stack::StackPart;
 use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::reply::trace::TracePart;
@@ -24,7 +27,7 @@ fn check<T: Decode<()> + Encode + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, bytes)) = bytes.split_first() else { return };
-    match kind % 12 {
+    match kind % 15 {
         0 => check::<AgentHello>(bytes),
         1 => check::<Challenge>(bytes),
         2 => check::<AgentProof>(bytes),
@@ -36,6 +39,9 @@ fuzz_target!(|bytes: &[u8]| {
         8 => check::<TracePart>(bytes),
         9 => check::<MemoryReply>(bytes),
         10 => check::<StatsReply>(bytes),
-        _ => check::<VersionReply>(bytes),
+        11 => check::<VersionReply>(bytes),
+        12 => check::<HeapPart>(bytes),
+        13 => check::<ReleaseReply>(bytes),
+        _ => check::<HeapRateReply>(bytes),
     }
 });

@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 
 pub mod client;
+pub mod heap;
 pub mod processes;
 pub mod profile;
 pub mod report;

@@ -35,6 +35,9 @@ fn every_command_answers_in_under_two_minutes() {
         "$ rgops tasks ",
         "$ rgops schedtrace ",
         "$ rgops pprof-cpu ",
+        "$ rgops pprof-heap ",
+        "$ rgops leaks ",
+        "$ rgops gc ",
         "$ rgops trace ",
     ] {
         assert!(screen.contains(heading), "{heading}");

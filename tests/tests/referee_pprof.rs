@@ -10,8 +10,12 @@ use std::path::Path;
 use std::process::Command;
 
 use object::{Object as _, ObjectSection as _};
-use rgops_inspect::profile::{self, CpuProfile, Process, proto::Profile, top};
+use rgops_inspect::heap::Heap;
+use rgops_inspect::profile::{self, CpuProfile, HeapKind, Process, proto::Profile, top};
 use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuStart, CpuThread, CpuTotals};
+use rgops_protocol::reply::heap::{
+    Estimate, HeapBucket, HeapCounters, HeapPart, HeapSnapshot, HeapSource, HeapStack, HeapStart,
+};
 use rgops_protocol::reply::{Module, Stack, StackEnd};
 
 /// How weights are spread over stacks.
@@ -47,7 +51,7 @@ fn top_is_line_by_line_that_of_go_tool_pprof() {
             assert_eq!(read, profile);
             for (sample_type, rows) in [("cpu", 0), ("cpu", 10), ("samples", 3)] {
                 let ours = top::top(&read, top::Options { sample_type, rows }).text();
-                let theirs = go_top(&path, sample_type, rows);
+                let theirs = go_top(&path, &format!("-sample_index={sample_type}"), rows);
                 assert_eq!(ours, theirs, "{spread:?} {period_ns} {sample_type} {rows}");
                 compared += ours.lines().count();
             }
@@ -56,6 +60,88 @@ fn top_is_line_by_line_that_of_go_tool_pprof() {
     std::fs::remove_dir_all(&directory).unwrap();
     println!("{compared} lines are the same");
     assert!(compared > 500, "only {compared} lines were compared");
+}
+
+#[test]
+fn top_of_a_heap_is_line_by_line_that_of_go_tool_pprof() {
+    if !go_is_there() {
+        return;
+    }
+    let directory = std::env::temp_dir().join(format!("rgops-referee-heap-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let mut compared = 0;
+    // Blocks of few bytes and of many: kB, MB and GB in one table; a window with less in use.
+    for (largest, is_window) in [(4_096, false), (1 << 20, false), (1 << 30, false), (1 << 20, true)] {
+        let profile = made_up_heap(largest, is_window);
+        let path = directory.join(format!("{largest}-{is_window}.pb.gz"));
+        profile::save(&path, &profile::encode(&profile), true).unwrap();
+        let read = profile::read(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(read, profile);
+        for kind in HeapKind::ALL {
+            for rows in [0, 10] {
+                let ours = top::top(&read, top::Options { sample_type: kind.name(), rows }).text();
+                let theirs = go_top(&path, &format!("-{}", kind.name()), rows);
+                assert_eq!(ours, theirs, "{largest} {is_window} {kind:?} {rows}");
+                compared += ours.lines().count();
+            }
+        }
+    }
+    std::fs::remove_dir_all(&directory).unwrap();
+    println!("{compared} lines are the same");
+    assert!(compared > 500, "only {compared} lines were compared");
+}
+
+/// A heap allocated at addresses in this program and its libraries, always the same for the same build.
+fn made_up_heap(largest: u64, is_window: bool) -> Profile {
+    let modules = own_modules();
+    let mut heap = Heap::new(Process {
+        name: "referee".to_owned(),
+        pid: std::process::id(),
+        build_id: modules[0].build_id.clone(),
+        local_pid: Some(std::process::id()),
+        symbol_directories: Vec::new(),
+    });
+    let text = text_of(&modules[0]);
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let callers: Vec<u64> = (0..60).map(|_| random.within(text)).collect();
+    heap.add(HeapPart::Start(HeapStart {
+        unix_ns: 1_795_386_440_000_000_000,
+        source: HeapSource::Wrapper,
+        allocator: "std::alloc::System".to_owned(),
+        mean_bytes: 524_288,
+        since_unix_ns: None,
+    }));
+    heap.add(HeapPart::Modules(modules));
+    let stacks = (1..300).map(|id| {
+        let mut frames = vec![random.within(text)];
+        frames.extend((0..random.below(20)).map(|_| callers[random.below(60) as usize]));
+        HeapStack { id, stack: Stack { frames, end: StackEnd::Root } }
+    });
+    heap.add(HeapPart::Stacks(stacks.collect()));
+    let mut sums = vec![(Estimate::default(), Estimate::default()); 300];
+    for time_ns in if is_window { vec![0, 5_000_000_000] } else { vec![0] } {
+        for (allocated, freed) in &mut sums {
+            for _ in 0..1 + random.below(5) {
+                let block = Estimate::of_block(1 + random.below(largest), 524_288);
+                *allocated = allocated.plus(block);
+                *freed = if random.below(3) == 0 { freed.plus(block) } else { *freed };
+            }
+            // In the second half of a window everything may be freed.
+            *freed = if time_ns > 0 && random.below(3) == 0 { *allocated } else { *freed };
+        }
+        heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns }));
+        let bucket = |(stack, (allocated, freed)): (usize, &(Estimate, Estimate))| HeapBucket {
+            stack: stack as u32,
+            allocated: *allocated,
+            freed: *freed,
+        };
+        // Stack 0 has no frames.
+        heap.add(HeapPart::Buckets(sums.iter().enumerate().map(bucket).collect()));
+        // A loss is a comment, which pprof shows above the table.
+        let lost = largest % 7;
+        heap.add(HeapPart::Counters(HeapCounters { lost, lost_bytes: 9, ..HeapCounters::default() }));
+    }
+    heap.into_profile(is_window, None)
 }
 
 /// Whether there is a referee. Where a missing one must not pass unseen, `RGOPS_NO_SKIP=1` is set.
@@ -74,7 +160,7 @@ fn go_top(path: &Path, sample_type: &str, rows: usize) -> String {
         // As people call it: whatever it does to symbols by itself is part of the comparison.
         .args(["tool", "pprof", "-top"])
         .arg(format!("-nodecount={rows}"))
-        .arg(format!("-sample_index={sample_type}"))
+        .arg(sample_type)
         .arg(path)
         .env("TZ", "UTC")
         .env("GOTOOLCHAIN", "local")

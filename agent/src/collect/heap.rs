@@ -32,8 +32,9 @@ const BUCKETS_PER_PACKET: usize = 8_000;
 const BLOCKS_PER_PACKET: usize = 20_000;
 
 /// What the program has to say to be sampled.
-pub(super) const WRAP_IT: &str = "add to the program: #[global_allocator] static ALLOCATOR: \
-     rgops_agent::alloc::Sampling<std::alloc::System> = rgops_agent::alloc::Sampling::new(std::alloc::System);";
+pub(super) const WRAP_IT: &str = "add two lines to the program, outside of functions, and start it again:\n\
+     #[global_allocator]\n\
+     static ALLOCATOR: rgops_agent::alloc::Sampling<std::alloc::System> = rgops_agent::alloc::Sampling::new(std::alloc::System);";
 
 pub(crate) async fn collect(
     arguments: HeapRequest,

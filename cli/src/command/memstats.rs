@@ -1,6 +1,7 @@
-//! `rgops memstats`: memory of the process, its cgroup and its allocators.
+//! `rgops memstats`: of what resident memory consists, then the numbers of the process, its cgroup and
+//! its allocators.
 
-use rgops_inspect::report::memory::{JsonMemory, render};
+use rgops_inspect::report::memory::{JsonMemory, explain, render};
 use rgops_protocol::reply::memory::MemoryReply;
 use rgops_protocol::request::{MemoryRequest, Request};
 
@@ -10,10 +11,12 @@ use crate::terminal::{exit_of, print, print_json, print_notes};
 
 const EXAMPLES: &str = "\
 Examples:
-  rgops memstats 4711            the process, its cgroup, its allocator
+  rgops memstats 4711            of what rss consists; the process, its cgroup, its allocator
   rgops memstats shop --verbose  with the source of each number
   rgops memstats 4711 --json | jq '.sections[].fields[] | select(.name == \"rss\").value'
 
+The parts on top add up to rss; `other` is what none of the numbers explains. [heap] counts exactly
+what the program asked its allocator for; it needs the wrapper rgops_agent::alloc::Sampling.
 `alloc`, `sys`, `heap-…` mean what they mean in gops. The numbers of glibc take its arenas' locks
 one after the other while their free chunks are counted, as malloc_stats does.";
 
@@ -39,6 +42,9 @@ impl Memstats {
         if self.agent.json {
             print_json(&JsonMemory::new(&hello, &reply, &end))?;
             return Ok(exit_of(&end));
+        }
+        if let Some(explanation) = explain(&reply) {
+            print(&(explanation.text(hello.pid) + "\n"))?;
         }
         print(&render(&reply, self.verbose))?;
         Ok(print_notes(&end))

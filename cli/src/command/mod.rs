@@ -1,11 +1,15 @@
 //! The commands, one file each: arguments, then `run`.
 
 pub mod completions;
+pub mod gc;
+pub mod heap_rate;
 pub mod info;
+pub mod leaks;
 pub mod list;
 pub mod man;
 pub mod memstats;
 pub mod pprof_cpu;
+pub mod pprof_heap;
 pub mod schedtrace;
 mod single;
 pub mod stack;
@@ -33,7 +37,7 @@ pub enum Command {
     Stack(stack::Stack),
     /// Show every Tokio task, the await it is at, and who waits for whom
     Tasks(tasks::Tasks),
-    /// Show memory: the process, its cgroup, its allocator
+    /// Show memory: of what it consists, the process, its cgroup, its allocator
     Memstats(memstats::Memstats),
     /// Show threads, descriptors, CPU and the Tokio runtimes
     Stats(stats::Stats),
@@ -41,6 +45,14 @@ pub enum Command {
     Version(version::Version),
     /// Profile the CPU, save a pprof file and show the top functions
     PprofCpu(pprof_cpu::PprofCpu),
+    /// Profile the heap, save a pprof file and show the top functions
+    PprofHeap(pprof_heap::PprofHeap),
+    /// Find the lines that keep more and more memory
+    Leaks(leaks::Leaks),
+    /// Show or set how often the heap is sampled
+    HeapRate(heap_rate::HeapRate),
+    /// Have the allocators give free memory back to the system
+    Gc(gc::Gc),
     /// Trace every thread's states over time into a Perfetto file
     Trace(trace::Trace),
     /// Print what the Tokio schedulers do, a line a runtime and interval
@@ -67,6 +79,10 @@ impl Command {
             Command::Stats(stats) => stats.run(),
             Command::Version(version) => version.run(),
             Command::PprofCpu(pprof_cpu) => pprof_cpu.run(),
+            Command::PprofHeap(pprof_heap) => pprof_heap.run(),
+            Command::Leaks(leaks) => leaks.run(),
+            Command::HeapRate(heap_rate) => heap_rate.run(),
+            Command::Gc(gc) => gc.run(),
             Command::Trace(trace) => trace.run(),
             Command::Schedtrace(schedtrace) => schedtrace.run(),
             Command::Completions(completions) => completions.run(),

@@ -171,6 +171,12 @@ pub fn free_name(directory: &Path, name: &str, pid: u32) -> PathBuf {
     numbered_name(directory, name, |name, number| format!("rgops.{name}.{pid}.samples.cpu.{number:03}.pb.gz"))
 }
 
+/// The same for a heap profile: `rgops.NAME.PID.alloc_objects.….inuse_space.NNN.pb.gz`.
+pub fn free_heap_name(directory: &Path, name: &str, pid: u32) -> PathBuf {
+    let kinds = "alloc_objects.alloc_space.inuse_objects.inuse_space";
+    numbered_name(directory, name, |name, number| format!("rgops.{name}.{pid}.{kinds}.{number:03}.pb.gz"))
+}
+
 /// The first name in `directory` that `file` makes, of a harmless `name` and 1, 2, …, and that is free.
 pub(crate) fn numbered_name(directory: &Path, name: &str, file: impl Fn(&str, u32) -> String) -> PathBuf {
     let name: String = name

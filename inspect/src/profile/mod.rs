@@ -3,6 +3,8 @@
 mod cpu;
 mod file;
 mod graph;
+mod heap;
+mod locations;
 pub mod measurement;
 pub mod proto;
 mod strings;
@@ -10,4 +12,6 @@ pub mod top;
 
 pub use cpu::{CpuProfile, Incomplete, Process};
 pub(crate) use file::numbered_name;
-pub use file::{ReadError, SaveError, encode, free_name, read, save};
+pub use file::{ReadError, SaveError, encode, free_heap_name, free_name, read, save};
+pub use heap::HeapKind;
+pub(crate) use locations::Locations;

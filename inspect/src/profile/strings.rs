@@ -4,20 +4,20 @@ use std::collections::HashMap;
 
 /// Texts and their indices; index 0 is the empty text, as the format demands.
 #[derive(Debug)]
-pub(super) struct Strings {
+pub(crate) struct Strings {
     indices: HashMap<String, i64>,
     table: Vec<String>,
 }
 
 impl Strings {
-    pub(super) fn new() -> Strings {
+    pub(crate) fn new() -> Strings {
         let mut strings = Strings { indices: HashMap::new(), table: Vec::new() };
         strings.index("");
         strings
     }
 
     /// The index of `text`, which is added if it is new.
-    pub(super) fn index(&mut self, text: &str) -> i64 {
+    pub(crate) fn index(&mut self, text: &str) -> i64 {
         if let Some(index) = self.indices.get(text) {
             return *index;
         }
@@ -27,7 +27,7 @@ impl Strings {
         index
     }
 
-    pub(super) fn into_table(self) -> Vec<String> {
+    pub(crate) fn into_table(self) -> Vec<String> {
         self.table
     }
 }

@@ -1,4 +1,9 @@
-//! `rgops memstats`: memory of the process, its cgroup and its allocators, in gops' layout.
+//! `rgops memstats`: memory of the process, its cgroup and its allocators, in gops' layout, below what
+//! resident memory consists of.
+
+mod explain;
+
+pub use explain::{Explanation, JsonExplanation, JsonPart, Part, explain};
 
 use std::fmt::Write as _;
 
@@ -18,7 +23,9 @@ pub struct JsonMemory {
     pub schema: &'static str,
     /// Who answered.
     pub process: JsonProcess,
-    /// `process`, `cgroup`, then each allocator.
+    /// Of which parts resident memory consists; `null` when that is not known.
+    pub explained: Option<JsonExplanation>,
+    /// `process`, `cgroup`, `heap` (the wrapper's counters), then each allocator.
     pub sections: Vec<JsonSection>,
     /// What is missing or not exact.
     pub notes: Vec<JsonNote>,
@@ -56,13 +63,14 @@ impl JsonMemory {
         JsonMemory {
             schema: "rgops.memstats/1",
             process: hello.into(),
+            explained: explain(reply).map(JsonExplanation::from),
             sections: sections.collect(),
             notes: json_notes(end),
         }
     }
 }
 
-fn json_field(field: &Field) -> JsonField {
+pub(super) fn json_field(field: &Field) -> JsonField {
     JsonField {
         name: field.name.clone(),
         unit: match field.unit {
@@ -163,6 +171,7 @@ page-faults-major: 12          # /proc/self/stat majflt
         let json = serde_json::to_value(JsonMemory::new(&hello, &reply(), &End::default())).unwrap();
         assert_eq!(json["schema"], "rgops.memstats/1");
         assert_eq!(json["process"]["pid"], 4711);
+        assert_eq!(json["explained"]["rss_bytes"], 17_148_544);
         assert_eq!(json["sections"][0]["fields"][0]["value"], 17_148_544);
         assert_eq!(json["sections"][0]["fields"][0]["unit"], "bytes");
         assert_eq!(json["sections"][1]["fields"][0]["value"]["unavailable"], "no limit");

@@ -11,7 +11,7 @@ use super::super::Context;
 use crate::allocator::{self, AllocatorStats, Number};
 use crate::beside::Beside;
 use crate::procfs::cgroup::{Group, Memory, Version};
-use crate::procfs::process::{self, AddressRange, MAPS, SMAPS_ROLLUP, STAT, STATUS, Stat};
+use crate::procfs::process::{self, AddressRange, MAPS, PAGEMAP, SMAPS_ROLLUP, STAT, STATUS, Stat};
 use crate::procfs::{SMALL_FILE_BYTES, kibibytes, known, missing, read, threads};
 
 /// Fields of one allocator that are passed on at most.
@@ -118,13 +118,13 @@ impl Source {
 
 async fn process_section() -> Section {
     let status = Source::new(STATUS, read(STATUS, SMALL_FILE_BYTES));
-    let (rollup, stacks) = match MAPPINGS.ask(|| (read(SMAPS_ROLLUP, SMALL_FILE_BYTES), stack_bytes())).await
+    let (rollup, stacks) = match MAPPINGS.ask(|| (read(SMAPS_ROLLUP, SMALL_FILE_BYTES), Stacks::read())).await
     {
         Ok((rollup, stacks)) => (Source::new(SMAPS_ROLLUP, rollup), stacks),
-        Err(stuck) => (
-            Source { path: SMAPS_ROLLUP, text: Err(stuck.clone()) },
-            (Known::Unavailable(stuck), MAPS.to_owned()),
-        ),
+        Err(stuck) => {
+            let stacks = Stacks::missing(&stuck);
+            (Source { path: SMAPS_ROLLUP, text: Err(stuck) }, stacks)
+        }
     };
     let stat = Stat::read(STAT);
     let faults = |pick: fn(&Stat) -> u64| match &stat {
@@ -146,7 +146,8 @@ async fn process_section() -> Section {
         status.bytes("virtual", "VmSize"),
         status.bytes("locked", "VmLck"),
         status.bytes("page-tables", "VmPTE"),
-        field("stack-sys", Unit::Bytes, stacks.0, stacks.1),
+        field("stack-in-use", Unit::Bytes, stacks.resident, format!("{PAGEMAP} of {}", stacks.of)),
+        field("stack-sys", Unit::Bytes, stacks.reserved, format!("{MAPS} size of {}", stacks.of)),
         status.bytes("stack-main", "VmStk"),
         field("page-faults-minor", Unit::Count, faults(|stat| stat.minor_faults), format!("{STAT} minflt")),
         field("page-faults-major", Unit::Count, faults(|stat| stat.major_faults), format!("{STAT} majflt")),
@@ -154,36 +155,54 @@ async fn process_section() -> Section {
     Section { name: "process".to_owned(), fields }
 }
 
-/// Address space of the threads' stacks: the mappings that hold a sleeping thread's stack pointer.
-/// The kernel does not mark stacks any more (since 4.5), and a running thread's pointer is not told,
-/// so the source says how many threads are in the sum.
-fn stack_bytes() -> (Known<u64>, String) {
-    let summed = process::mappings().and_then(|mappings| {
-        let (ids, found) = threads::ids()?;
-        let pointers: Vec<u64> =
-            ids.iter().filter_map(|tid| threads::stack_pointer(*tid).ok().flatten()).collect();
-        Ok((size_of_holders(&mappings, &pointers), pointers.len(), found))
-    });
-    match summed {
-        Ok((bytes, asleep, found)) => {
-            let source = format!(
-                "{MAPS} ranges with the stack pointers of {asleep} of {found} threads, reserved size"
-            );
-            let value = match asleep {
-                0 => Known::unavailable(
-                    "no thread's stack pointer can be read (/proc/self/task/*/syscall)",
-                    "",
-                ),
-                _ => Known::Value(bytes),
-            };
-            (value, source)
+/// The threads' stacks: the mappings that hold a sleeping thread's stack pointer.
+///
+/// The kernel does not mark stacks any more (since 4.5), and a running thread's pointer is not told, so
+/// the source says how many threads are in the sum. Before Linux 6.7 the kernel may join a stack with
+/// what is mapped right above it.
+struct Stacks {
+    reserved: Known<u64>,
+    resident: Known<u64>,
+    /// Which mappings are in the sums.
+    of: String,
+}
+
+impl Stacks {
+    fn read() -> Stacks {
+        let found = process::mappings().and_then(|mappings| {
+            let (ids, found) = threads::ids()?;
+            let pointers: Vec<u64> =
+                ids.iter().filter_map(|tid| threads::stack_pointer(*tid).ok().flatten()).collect();
+            Ok((holders(&mappings, &pointers), pointers.len(), found))
+        });
+        let (stacks, asleep, found) = match found {
+            Ok(found) => found,
+            Err(error) => return Stacks::missing(&missing(MAPS, &error)),
+        };
+        let of = format!("the ranges with the stack pointers of {asleep} of {found} threads");
+        if asleep == 0 {
+            let reason = "no thread's stack pointer can be read (/proc/self/task/*/syscall)".to_owned();
+            return Stacks { of, ..Stacks::missing(&Unavailable { reason, fix: String::new() }) };
         }
-        Err(error) => (Known::Unavailable(missing(MAPS, &error)), MAPS.to_owned()),
+        let resident = std::fs::File::open(PAGEMAP).and_then(|pagemap| {
+            let page_bytes = process::page_bytes()?;
+            stacks.iter().map(|stack| process::resident_bytes(&pagemap, stack, page_bytes)).sum()
+        });
+        Stacks {
+            reserved: Known::Value(stacks.iter().map(|stack| stack.end - stack.start).sum()),
+            resident: known(PAGEMAP, resident),
+            of,
+        }
+    }
+
+    fn missing(missing: &Unavailable) -> Stacks {
+        let value = || Known::Unavailable(missing.clone());
+        Stacks { reserved: value(), resident: value(), of: "the threads' stacks".to_owned() }
     }
 }
 
-/// Sizes of the mappings that hold one of the addresses, each mapping counted once.
-fn size_of_holders(mappings: &[AddressRange], addresses: &[u64]) -> u64 {
+/// The mappings that hold one of the addresses, each once.
+fn holders(mappings: &[AddressRange], addresses: &[u64]) -> Vec<AddressRange> {
     let mut holders: Vec<usize> = addresses
         .iter()
         .filter_map(|address| {
@@ -193,7 +212,7 @@ fn size_of_holders(mappings: &[AddressRange], addresses: &[u64]) -> u64 {
         .collect();
     holders.sort_unstable();
     holders.dedup();
-    holders.iter().map(|at| mappings[*at].end - mappings[*at].start).sum()
+    holders.into_iter().map(|at| mappings[at].clone()).collect()
 }
 
 fn cgroup_section() -> Section {
@@ -348,6 +367,9 @@ mod tests {
         loop {
             let section = process_section().await;
             if value(&section, "stack-sys") >= 32 << 20 {
+                // Of it, this thread touched little.
+                let resident = value(&section, "stack-in-use");
+                assert!((4096..16 << 20).contains(&resident), "{section:?}");
                 break;
             }
             assert!(std::time::Instant::now() < deadline, "{section:?}");
@@ -358,7 +380,7 @@ mod tests {
 
     #[test]
     fn stacks_in_one_mapping_are_counted_once() {
-        assert_eq!(size_of_holders(&[10..20, 30..45], &[12, 19, 20, 30, 44, 45]), 25);
+        assert_eq!(holders(&[10..20, 30..45], &[12, 19, 20, 30, 44, 45]), [10..20, 30..45]);
     }
 
     #[cfg(target_env = "gnu")]

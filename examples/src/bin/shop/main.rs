@@ -18,17 +18,24 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
+#[cfg(not(feature = "plain-allocator"))]
+use rgops_agent::alloc::Sampling;
 use rgops_agent::{self as agent, Options};
 use rgops_examples::announce;
 use rgops_examples::lifetime::Lifetime;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
+// What makes `rgops pprof-heap` and `rgops leaks` work. Without it, benches see what it costs.
+#[cfg(not(feature = "plain-allocator"))]
+#[global_allocator]
+static ALLOCATOR: Sampling<std::alloc::System> = Sampling::new(std::alloc::System);
+
 /// A web shop on Tokio and axum, with a load generator, to try rgops on.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  shop --load 500\n  shop --port 8080 --workers 2 --log\n  curl 'http://127.0.0.1:8080/search?q=green+lamp'\n  rgops stack shop; rgops pprof-cpu shop --seconds 10\n\n\
+    after_help = "Examples:\n  shop --load 500\n  shop --port 8080 --workers 2 --log\n  curl 'http://127.0.0.1:8080/search?q=green+lamp'\n  rgops stack shop; rgops pprof-cpu shop --seconds 10; rgops pprof-heap shop\n\n\
         Routes: GET /products/ID, GET /search?q=WORDS, GET and POST /cart/SESSION[/PRODUCT],\n\
         POST /checkout/SESSION, GET /recommendations/SESSION, GET /report"
 )]

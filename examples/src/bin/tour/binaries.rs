@@ -9,7 +9,7 @@ use std::{env, process::Stdio};
 
 use tokio::process::Command;
 
-/// The folder with `rgops`, `shop`, `split` and `stuck` in it.
+/// The folder with `rgops`, `shop`, `leaky`, `split` and `stuck` in it.
 ///
 /// # Errors
 /// When they cannot be built, or are not there.
@@ -19,7 +19,7 @@ pub(crate) async fn folder() -> io::Result<PathBuf> {
     if let (Some(cargo), Some(package)) = (env::var_os("CARGO"), env::var_os("CARGO_MANIFEST_DIR")) {
         build(&cargo, &Path::new(&package).join("Cargo.toml"), folder).await?;
     }
-    for name in ["rgops", "shop", "split", "stuck"] {
+    for name in ["rgops", "shop", "leaky", "split", "stuck"] {
         if !folder.join(name).is_file() {
             let what = format!(
                 "{} is not beside {}; run: cargo build --release -p rgops -p rgops-examples --bins",

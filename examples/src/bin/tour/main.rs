@@ -1,5 +1,5 @@
 //! A tour of rgops: starts `shop` under load, then asks it with every command, one after another,
-//! and shows the real answers; then a program that hangs, and a target that does not answer.
+//! and shows the real answers; then a program that leaks, one that hangs, and a target that does not answer.
 #![forbid(unsafe_code)]
 
 mod binaries;
@@ -18,14 +18,14 @@ use rgops_examples::lifetime::Lifetime;
 
 /// Starts a web shop under load and walks through every command of rgops on it.
 ///
-/// Takes about a minute. Ctrl-C ends it, and the programs it started.
+/// Takes about one and a half minutes. Ctrl-C ends it, and the programs it started.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  cargo run --release -p rgops-examples\n  tour --keep --lines 200   whole answers; the profile and the trace stay for you to open"
+    after_help = "Examples:\n  cargo run --release -p rgops-examples\n  tour --keep --lines 200   whole answers; the profiles and the trace stay for you to open"
 )]
 struct Arguments {
-    /// Keep the profile and the trace, and say where they are
+    /// Keep the profiles and the trace, and say where they are
     #[arg(long)]
     keep: bool,
     /// Requests a second the shop gets
@@ -83,10 +83,10 @@ impl Files {
 
     fn leave(self) {
         if self.keep {
-            println!("\nThe profile and the trace are in {}", self.folder.display());
+            println!("\nThe profiles and the trace are in {}", self.folder.display());
         } else if fs::remove_dir_all(&self.folder).is_ok() {
             println!(
-                "\nThe profile and the trace in {} are removed; --keep keeps them.",
+                "\nThe profiles and the trace in {} are removed; --keep keeps them.",
                 self.folder.display()
             );
         }

@@ -21,6 +21,7 @@ pub(crate) async fn walk(arguments: &Arguments, files: &Path) -> io::Result<Exit
     let guide = Guide { rgops: folder.join("rgops"), lines: arguments.lines };
     let mut failed = Vec::new();
     failed.extend(guide.a_service_under_load(&folder, arguments.load, files).await?);
+    failed.extend(guide.a_program_that_leaks(&folder, files).await?);
     failed.extend(guide.a_program_that_hangs(&folder).await?);
     failed.extend(guide.tasks_that_wait_for_each_other(&folder).await?);
     failed.extend(guide.targets_that_do_not_answer(&folder).await?);
@@ -48,15 +49,15 @@ impl Guide {
         // So that there are sessions, orders and warm code to be seen.
         sleep(Duration::from_secs(2)).await;
         let pid = shop.pid().to_string();
-        let (profile, trace) = (files.join("shop.pb.gz"), files.join("shop.pftrace"));
-        let (profile, trace) = (profile.display().to_string(), trace.display().to_string());
-        let screens: [(&[&str], &str); 12] = [
+        let path = |name: &str| files.join(name).display().to_string();
+        let (profile, heap, trace) = (path("shop.pb.gz"), path("shop.heap.pb.gz"), path("shop.pftrace"));
+        let screens: [(&[&str], &str); 13] = [
             (&[], "Every Rust process of this host; * marks those with an agent."),
             (&[&pid, "2s"], "One process in detail: its parent, CPU over two seconds, memory, sockets."),
             (&["tree"], "The same processes as a tree: shop is a child of this tour."),
             (&["version", &pid], "How it was built: what to know before reading a profile."),
             (&["stats", &pid], "The runtime's workers, its tasks, and what the agent itself cost."),
-            (&["memstats", &pid], "Memory as the kernel and the allocator count it, each with its source."),
+            (&["memstats", &pid], "Of what resident memory consists; then all that is known about it."),
             (
                 &["stack", &pid],
                 "Where every thread is, the workers named as such; a plain release build, no frame pointers.",
@@ -74,6 +75,10 @@ impl Guide {
                 "Where the CPU goes: search, similarity and checksums; go tool pprof opens the file.",
             ),
             (
+                &["pprof-heap", &pid, "-alloc_space", "--output", &heap],
+                "Who allocates: by the wrapper around the allocator, whose samples cost next to nothing.",
+            ),
+            (
                 &["trace", &pid, "--seconds", "2", "--output", &trace],
                 "What each thread did over time; ui.perfetto.dev opens the file.",
             ),
@@ -85,6 +90,35 @@ impl Guide {
         }
         for line in shop.stop().await? {
             println!("\nshop ends, and its load generator says:\n  {line}");
+        }
+        Ok(failed)
+    }
+
+    async fn a_program_that_leaks(&self, folder: &Path, files: &Path) -> io::Result<Vec<String>> {
+        // The cache is full after 2 s, and no leak.
+        let options = ["--leak", "8MiB", "--cache", "16MiB", "--fill", "8MiB"];
+        let leaky = Program::start(folder, "leaky", &options, true, true).await?;
+        sleep(Duration::from_secs(3)).await;
+        let pid = leaky.pid().to_string();
+        let heap = files.join("leaky.heap.pb.gz").display().to_string();
+        let screens: [(&[&str], &str); 4] = [
+            (
+                &["leaks", &pid, "--for", "8s"],
+                "The line that leaks, and how sure that is; neither the full cache nor the churn.",
+            ),
+            (
+                &["pprof-heap", &pid, "--output", &heap],
+                "What is in use, by who allocated it: leak and cache.",
+            ),
+            (&["memstats", &pid], "How much of resident memory that is, and what could be given back."),
+            (&["gc", &pid], "Free memory goes back to the system; leaky allows that, shop would refuse."),
+        ];
+        let mut failed = Vec::new();
+        for (arguments, see) in screens {
+            failed.extend(self.show(&Screen { arguments, exit: Exit::Fine, see }).await?);
+        }
+        for line in leaky.stop().await? {
+            println!("\nleaky ends, and says what it really held:\n  {line}");
         }
         Ok(failed)
     }

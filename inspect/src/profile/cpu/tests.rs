@@ -1,7 +1,7 @@
 //! Profiles of made-up samples: what must hold whatever the program.
 
 use rgops_protocol::reply::cpu::CpuThread;
-use rgops_protocol::reply::{Stack, StackEnd};
+use rgops_protocol::reply::{Module, Stack, StackEnd};
 
 use super::*;
 

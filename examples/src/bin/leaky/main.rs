@@ -1,0 +1,170 @@
+//! A program that leaks, one that caches and one that churns, in one process: to see which of them
+//! `rgops leaks` and `rgops pprof-heap` name. It knows exactly how much each of them holds.
+#![forbid(unsafe_code)]
+
+mod cache;
+mod churn;
+mod leak;
+mod random;
+mod truth;
+
+use std::alloc::System;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use rgops::arguments::size;
+use rgops_agent::alloc::Sampling;
+use rgops_agent::{self as agent, Command, Options};
+use rgops_examples::announce;
+use rgops_examples::lifetime::Lifetime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cache::Cache;
+use crate::churn::Churn;
+use crate::leak::Leak;
+use crate::truth::Truth;
+
+#[global_allocator]
+static ALLOCATOR: Sampling<System> = Sampling::new(System);
+
+/// Leaks memory in one place, keeps a cache that fills to its bound in another, and allocates and frees
+/// a lot in a third.
+///
+/// SIGUSR1 makes it stand still and print exactly what lives, and go on at the next one; SIGUSR2 makes
+/// it drop everything first. It prints the same at its end.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Examples:\n  leaky\n  leaky --leak 8M --cache 64M --json\n  rgops leaks leaky --for 30s; rgops pprof-heap leaky; rgops memstats leaky; rgops gc leaky"
+)]
+struct Arguments {
+    /// Leak so many bytes a second: 500k, 1MiB; 0 leaks nothing
+    #[arg(long, value_name = "BYTES", default_value = "1MiB", value_parser = size)]
+    leak: u64,
+    /// Bound of the cache in bytes, reached after some seconds; then old entries make room for new ones
+    #[arg(long, value_name = "BYTES", default_value = "32MiB", value_parser = size)]
+    cache: u64,
+    /// Put so many bytes a second into the cache
+    #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = size)]
+    fill: u64,
+    /// Allocate and free so many bytes a second
+    #[arg(long, value_name = "BYTES", default_value = "32MiB", value_parser = size)]
+    churn: u64,
+    /// Print what lives as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    lifetime: Lifetime,
+}
+
+/// The three, each worked on by a thread of its own that holds its lock for a moment at a time: whoever
+/// holds all three locks makes the program stand still.
+struct Memory {
+    leak: Mutex<Leak>,
+    cache: Mutex<Cache>,
+    churn: Mutex<Churn>,
+}
+
+type Standing<'m> = (MutexGuard<'m, Leak>, MutexGuard<'m, Cache>, MutexGuard<'m, Churn>);
+
+impl Memory {
+    fn stand_still(&self) -> Standing<'_> {
+        (locked(&self.leak), locked(&self.cache), locked(&self.churn))
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn main() -> io::Result<()> {
+    let arguments = Arguments::parse();
+    // Both change something in the program, and so have to be allowed.
+    let agent = agent::listen(Options::default().allow(Command::Release).allow(Command::HeapRate))?;
+    announce::started("leaky", None, &agent)?;
+    let memory = Arc::new(Memory {
+        leak: Mutex::new(Leak::new()),
+        cache: Mutex::new(Cache::new(arguments.cache)),
+        churn: Mutex::new(Churn::new()),
+    });
+    work(&memory, "leak", arguments.leak, |memory, bytes| locked(&memory.leak).grow(bytes))?;
+    work(&memory, "cache", arguments.fill, |memory, bytes| locked(&memory.cache).fill(bytes))?;
+    work(&memory, "churn", arguments.churn, |memory, bytes| locked(&memory.churn).turn(bytes))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(live(&arguments, &memory))
+}
+
+/// Starts a thread that does `turn` with the bytes that are due, a hundred times a second.
+fn work(
+    memory: &Arc<Memory>,
+    name: &str,
+    bytes_a_second: u64,
+    turn: fn(&Memory, u64) -> u64,
+) -> io::Result<()> {
+    let memory = Arc::clone(memory);
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let (mut done, mut last) = (0.0, Instant::now());
+        loop {
+            thread::sleep(Duration::from_millis(10));
+            let now = Instant::now();
+            // What was missed while the program stood still is not made up for.
+            let elapsed = (now - last).min(Duration::from_millis(100));
+            last = now;
+            done -= elapsed.as_secs_f64() * bytes_a_second as f64;
+            if done < 0.0 {
+                done += turn(&memory, (-done) as u64) as f64;
+            }
+        }
+    })?;
+    Ok(())
+}
+
+async fn live(arguments: &Arguments, memory: &Memory) -> io::Result<()> {
+    let mut toggle = signal(SignalKind::user_defined1())?;
+    let mut drop_all = signal(SignalKind::user_defined2())?;
+    let mut standing: Option<Standing<'_>> = None;
+    // Before, the signals would end the program.
+    announce::ready()?;
+    let ended = arguments.lifetime.ended();
+    tokio::pin!(ended);
+    loop {
+        tokio::select! {
+            ended = &mut ended => {
+                ended?;
+                let held = standing.take().unwrap_or_else(|| memory.stand_still());
+                return tell(&held, arguments.json);
+            }
+            _ = toggle.recv() => {
+                standing = match standing.take() {
+                    Some(_) => None,
+                    None => Some(memory.stand_still()),
+                };
+            }
+            _ = drop_all.recv() => {
+                let mut held = standing.take().unwrap_or_else(|| memory.stand_still());
+                held.0.clear();
+                held.1.clear();
+                held.2.clear();
+                standing = Some(held);
+            }
+        }
+        match &standing {
+            Some(held) => tell(held, arguments.json)?,
+            None => announce::ready()?,
+        }
+    }
+}
+
+fn tell((leak, cache, churn): &Standing<'_>, json: bool) -> io::Result<()> {
+    truth::tell(&[("leak", leak.truth), ("cache", cache.truth), ("churn", churn.truth)], json)
+}
+
+/// Counts a block that was written to, so that its memory is really there.
+fn touched(block: Vec<u8>, truth: &mut Truth) -> Box<[u8]> {
+    let block = block.into_boxed_slice();
+    truth.allocated(block.len());
+    std::hint::black_box(block)
+}

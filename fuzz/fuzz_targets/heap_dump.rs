@@ -1,0 +1,24 @@
+//! The text of jemalloc's profiler, as an agent passes it on: whatever it says, a profile can be made of
+//! what was understood.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use rgops_inspect::heap::Heap;
+use rgops_inspect::profile::Process;
+use rgops_protocol::reply::heap::{HeapCounters, HeapPart, HeapSnapshot, HeapSource, HeapStart};
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut heap = Heap::new(Process::default());
+    heap.add(HeapPart::Start(HeapStart {
+        unix_ns: 1,
+        source: HeapSource::Jemalloc,
+        allocator: "jemalloc".to_owned(),
+        mean_bytes: 0,
+        since_unix_ns: None,
+    }));
+    heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns: 0 }));
+    heap.add(HeapPart::Jemalloc([b"heap_v2/524288\n", bytes].concat()));
+    heap.add(HeapPart::Counters(HeapCounters::default()));
+    let profile = heap.into_profile(false, None);
+    assert!(profile.sample.iter().all(|sample| sample.value.len() == profile.sample_type.len()));
+});

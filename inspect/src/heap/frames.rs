@@ -1,0 +1,195 @@
+//! Which frames of an allocating stack are shown, and which line of it is the program's own.
+//!
+//! Go's heap profile begins at the caller of the allocator: leading frames of `runtime` are left out
+//! (runtime/pprof, writeHeapProto), `makeslice` and `newobject` among them, so that flat falls on
+//! functions people know. Here are left out, as long as they lead: the allocator's functions; what is
+//! private to std (`RawVec`); and what only makes a new value (`vec![…]`, `Vec::with_capacity`,
+//! `Box::new`, `Arc::new`, `to_vec`). What makes a value grow stays, because it says something:
+//! `Vec::push`, `String::push_str`, `extend`, `collect`.
+
+use crate::symbols::Frame;
+
+/// Functions by which Rust reaches the allocator, by the part of the path that all of them share.
+const ALLOCATOR_PATHS: [&str; 6] = [
+    "alloc::alloc::",
+    "alloc::raw_vec::",
+    "core::alloc::global::",
+    "rgops_agent::alloc::",
+    "rgops_agent::engine::",
+    "__rustc::",
+];
+
+/// The symbols rustc makes for the allocator, and jemalloc's and the C library's own.
+const ALLOCATOR_SYMBOLS: [&str; 20] = [
+    "__rust_alloc",
+    "__rust_alloc_zeroed",
+    "__rust_realloc",
+    "__rg_alloc",
+    "__rg_alloc_zeroed",
+    "__rg_realloc",
+    "__rdl_alloc",
+    "__rdl_alloc_zeroed",
+    "__rdl_realloc",
+    "malloc",
+    "calloc",
+    "realloc",
+    "aligned_alloc",
+    "posix_memalign",
+    "mallocx",
+    "rallocx",
+    "exchange_malloc",
+    "box_new",
+    "imalloc",
+    "prof_backtrace",
+];
+
+/// Prefixes of jemalloc's functions, which are on the stacks its own profiler takes.
+const JEMALLOC_PREFIXES: [&str; 6] = ["_rjem_", "je_", "prof_", "_rjem_je_", "do_rallocx", "imalloc_"];
+
+/// Functions of std that only make a new value, by their last name.
+const CONSTRUCTORS: [&str; 20] = [
+    "from_elem",
+    "with_capacity",
+    "with_capacity_in",
+    "try_with_capacity_in",
+    "with_capacity_zeroed_in",
+    "new",
+    "new_in",
+    "new_uninit",
+    "new_uninit_in",
+    "try_new_uninit_in",
+    "new_uninit_slice",
+    "pin",
+    "to_vec",
+    "to_vec_in",
+    "box_new",
+    "box_new_uninit",
+    "allocate_for_layout",
+    "try_allocate_for_layout",
+    "allocate_for_slice",
+    "allocate_for_ptr",
+];
+
+/// Whether a function belongs to the allocator, or to what of std is left out with it.
+pub(crate) fn is_left_out(frame: &Frame) -> bool {
+    is_allocator(frame) || frame.function.as_deref().is_some_and(is_constructor)
+}
+
+fn is_constructor(name: &str) -> bool {
+    let (implementer, method) = name.rsplit_once("::").unwrap_or(("", name));
+    // `<alloc::vec::Vec<u8>>::with_capacity`, `<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem`.
+    let path = implementer.trim_start_matches('<');
+    let is_stds = path.starts_with("alloc::") || path.contains(" as alloc::");
+    is_stds && CONSTRUCTORS.contains(&method)
+}
+
+fn is_allocator(frame: &Frame) -> bool {
+    let Some(name) = frame.function.as_deref() else { return false };
+    if ALLOCATOR_SYMBOLS.contains(&name) || JEMALLOC_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+        return true;
+    }
+    // `<alloc::alloc::Global as core::alloc::Allocator>::allocate`, `<T as GlobalAlloc>::alloc`.
+    if let Some((implementer, method)) = name.strip_prefix('<').and_then(|name| name.rsplit_once(">::")) {
+        let of_trait = implementer.rsplit_once(" as ").map_or("", |(_, of_trait)| of_trait);
+        return of_trait.ends_with("alloc::Allocator")
+            || of_trait.ends_with("GlobalAlloc")
+            || (of_trait.is_empty() && is_allocator_path(implementer) && !method.is_empty());
+    }
+    is_allocator_path(name)
+}
+
+fn is_allocator_path(name: &str) -> bool {
+    ALLOCATOR_PATHS.iter().any(|path| name.starts_with(path)) || name.starts_with("tikv_jemallocator::")
+}
+
+/// The first frame, from the leaf, of the program's own code: none of std, nor of what cargo fetched.
+/// Files tell; where there are none, names.
+pub fn own_frame<'f>(frames: impl IntoIterator<Item = &'f Frame>) -> Option<&'f Frame> {
+    frames.into_iter().find(|frame| frame.function.is_some() && !is_library(frame))
+}
+
+fn is_library(frame: &Frame) -> bool {
+    const FETCHED: [&str; 4] = ["/registry/src/", "/git/checkouts/", "/rustc/", "/rustlib/src/rust/"];
+    if let Some(file) = frame.file.as_deref() {
+        return !file.ends_with(".rs") || FETCHED.iter().any(|marker| file.contains(marker));
+    }
+    let name = frame.function.as_deref().unwrap_or("").trim_start_matches('<');
+    // Names without `::` are those of C: `malloc`, `main`, `__libc_start_main`.
+    ["std::", "core::", "alloc::", "__rustc::"].iter().any(|library| name.starts_with(library))
+        || !name.contains("::")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn frame(function: &str, file: Option<&str>) -> Frame {
+        Frame {
+            function: Some(Arc::from(function)),
+            mangled: None,
+            file: file.map(Arc::from),
+            line: file.map(|_| 7),
+            column: None,
+            is_inlined: false,
+            module: None,
+            module_offset: 0,
+            function_offset: None,
+        }
+    }
+
+    #[test]
+    fn the_allocator_is_left_out_and_what_programs_call_stays() {
+        for hidden in [
+            "__rustc::__rust_alloc",
+            "__rust_realloc",
+            "alloc::alloc::alloc",
+            "alloc::alloc::Global::alloc_impl",
+            "<alloc::alloc::Global as core::alloc::Allocator>::allocate",
+            "<rgops_agent::alloc::Sampling<std::alloc::System> as core::alloc::global::GlobalAlloc>::alloc",
+            "alloc::raw_vec::RawVecInner<alloc::alloc::Global>::finish_grow",
+            "alloc::raw_vec::RawVec<T,A>::grow_one",
+            "<alloc::raw_vec::RawVec<u8>>::grow_one",
+            "alloc::alloc::exchange_malloc",
+            "_rjem_malloc",
+            "alloc::vec::Vec<T,A>::with_capacity_in",
+            "<alloc::vec::Vec<u8>>::with_capacity",
+            "alloc::vec::from_elem",
+            "<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem",
+            "alloc::boxed::Box<T>::new",
+            "alloc::boxed::box_new_uninit",
+            "alloc::slice::<impl [T]>::to_vec",
+        ] {
+            assert!(is_left_out(&frame(hidden, None)), "{hidden}");
+        }
+        for shown in [
+            "alloc::vec::Vec<T,A>::push",
+            "<alloc::vec::Vec<u8> as core::clone::Clone>::clone",
+            "<alloc::vec::Vec<T> as core::iter::traits::collect::Extend<T>>::extend",
+            "hashbrown::raw::RawTable<T,A>::new",
+            "leaky::cache::Cache::insert",
+            "my_alloc::alloc::arena",
+        ] {
+            assert!(!is_left_out(&frame(shown, None)), "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_programs_own_line_is_neither_std_nor_a_dependency() {
+        let stack = [
+            frame("alloc::vec::Vec<T,A>::push", Some("/rustc/0123/library/alloc/src/vec/mod.rs")),
+            frame(
+                "bytes::BytesMut::reserve",
+                Some("/root/.cargo/registry/src/index/bytes-1.0/src/bytes_mut.rs"),
+            ),
+            frame("leaky::leak::remember", Some("examples/src/bin/leaky/leak.rs")),
+            frame("leaky::main", Some("examples/src/bin/leaky/main.rs")),
+        ];
+        let own = own_frame(&stack).and_then(|frame| frame.function.as_deref());
+        assert_eq!(own, Some("leaky::leak::remember"));
+        let stripped =
+            [frame("malloc", None), frame("<alloc::vec::Vec<T>>::push", None), frame("a::b", None)];
+        assert_eq!(own_frame(&stripped).and_then(|frame| frame.function.as_deref()), Some("a::b"));
+        assert!(own_frame(&stripped[..2]).is_none());
+    }
+}

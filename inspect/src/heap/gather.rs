@@ -1,0 +1,326 @@
+//! The answer of `pprof-heap` as it arrives: stacks with names, sums, snapshots.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rgops_protocol::reply::heap::{
+    Estimate, HeapBucket, HeapCounters, HeapPart, HeapSource, HeapStack, HeapStart, LiveBlock,
+};
+use rgops_protocol::reply::{End, Note};
+
+use super::frames::is_left_out;
+use super::jemalloc::{self, DumpError};
+use crate::profile::{Locations, Process};
+use crate::symbols::{Frame, ModuleSymbols};
+
+/// What an agent can make us keep. A real program has some thousand stacks and some ten thousand
+/// sampled blocks; one that sends ever more must not fill our memory.
+const MAX_KEPT_FRAMES: usize = 32 * 1024 * 1024;
+const MAX_KEPT_BLOCKS: usize = 8 * 1024 * 1024;
+const MAX_DUMP_BYTES: usize = 256 * 1024 * 1024;
+
+/// A heap profile being gathered.
+#[derive(Debug)]
+pub struct Heap {
+    pub(crate) process: Process,
+    pub(crate) notes: Vec<Note>,
+    pub(crate) locations: Locations,
+    start: Option<HeapStart>,
+    stacks: HashMap<u32, NamedStack>,
+    /// Sums since sampling began, as they are now, and as they were at the first snapshot.
+    sums: HashMap<u32, Sums>,
+    first_sums: Option<HashMap<u32, Sums>>,
+    opened: Option<Opened>,
+    snapshots: Vec<Snapshot>,
+    dump_ids: HashMap<Vec<u64>, u32>,
+    has_allocated: bool,
+    dump_error: Option<DumpError>,
+    kept_frames: usize,
+    kept_blocks: usize,
+    /// Stacks and blocks that were not kept: more than the limits above.
+    not_kept: u64,
+}
+
+/// Allocated and freed since sampling began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) allocated: Estimate,
+    pub(crate) freed: Estimate,
+}
+
+impl Sums {
+    pub(crate) fn live(self) -> Estimate {
+        self.allocated.minus(self.freed)
+    }
+
+    fn since(self, earlier: Sums) -> Sums {
+        Sums { allocated: self.allocated.minus(earlier.allocated), freed: self.freed.minus(earlier.freed) }
+    }
+}
+
+/// A stack without the frames that are left out.
+#[derive(Debug, Default)]
+struct NamedStack {
+    locations: Box<[u64]>,
+    /// The functions at each address, and how many of the innermost are left out.
+    frames: Vec<(Arc<[Frame]>, usize)>,
+}
+
+/// A snapshot that is being told.
+#[derive(Debug, Default)]
+struct Opened {
+    time_ns: u64,
+    live: Vec<Live>,
+    dump: Vec<u8>,
+}
+
+/// A moment of the heap.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Since the answer's beginning, in nanoseconds.
+    pub time_ns: u64,
+    /// Exact counters, and what sampling lost.
+    pub counters: HeapCounters,
+    /// The sampled blocks that live, where they were asked for.
+    pub(super) live: Vec<Live>,
+}
+
+/// A sampled block that lives at a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Live {
+    pub(super) stack: u32,
+    /// When it was allocated, in nanoseconds since the answer's beginning; negative for before.
+    pub(super) birth_ns: i64,
+    pub(super) size_bytes: u64,
+    pub(super) mean_bytes: u64,
+}
+
+impl Heap {
+    /// Nothing gathered yet of a process.
+    pub fn new(process: Process) -> Heap {
+        Heap {
+            locations: Locations::new(&process),
+            process,
+            notes: Vec::new(),
+            start: None,
+            stacks: HashMap::new(),
+            sums: HashMap::new(),
+            first_sums: None,
+            opened: None,
+            snapshots: Vec::new(),
+            dump_ids: HashMap::new(),
+            has_allocated: true,
+            dump_error: None,
+            kept_frames: 0,
+            kept_blocks: 0,
+            not_kept: 0,
+        }
+    }
+
+    /// Takes the next part of the answer.
+    pub fn add(&mut self, part: HeapPart) {
+        match part {
+            HeapPart::Start(start) => self.start = Some(start),
+            HeapPart::Modules(modules) => self.locations.set_modules(&modules),
+            HeapPart::Stacks(stacks) => stacks.iter().for_each(|stack| self.add_stack(stack)),
+            HeapPart::Snapshot(snapshot) => {
+                self.opened = Some(Opened { time_ns: snapshot.time_ns, ..Opened::default() });
+            }
+            HeapPart::Buckets(buckets) => self.add_sums(&buckets),
+            HeapPart::Live(blocks) => self.add_live(&blocks),
+            HeapPart::Jemalloc(piece) => self.add_dump(&piece),
+            HeapPart::Counters(counters) => self.close(counters),
+        }
+    }
+
+    /// Takes the end of the answer: a reader of the file is told what it says is missing.
+    pub fn end(&mut self, end: &End) {
+        self.notes.clone_from(&end.notes);
+    }
+
+    /// Who samples and how, once it was said.
+    pub fn start(&self) -> Option<&HeapStart> {
+        self.start.as_ref()
+    }
+
+    /// The snapshots that are complete, in order.
+    pub fn snapshots(&self) -> &[Snapshot] {
+        &self.snapshots
+    }
+
+    /// Counters of the last snapshot.
+    pub fn counters(&self) -> Option<&HeapCounters> {
+        self.snapshots.last().map(|snapshot| &snapshot.counters)
+    }
+
+    /// Mean bytes between two samples.
+    pub fn mean_bytes(&self) -> u64 {
+        self.start.as_ref().map_or(0, |start| start.mean_bytes)
+    }
+
+    /// Whether allocations that were freed again are counted: of jemalloc's profiler only with
+    /// `prof_accum:true`.
+    pub fn has_allocated(&self) -> bool {
+        self.has_allocated
+    }
+
+    /// What is wrong with jemalloc's dump.
+    pub fn dump_error(&self) -> Option<&DumpError> {
+        self.dump_error.as_ref()
+    }
+
+    /// Stacks and blocks that were not kept because there are too many.
+    pub fn not_kept(&self) -> u64 {
+        self.not_kept
+    }
+
+    /// The estimate of what lives now, over all stacks.
+    pub fn live(&self) -> Estimate {
+        self.sums.values().fold(Estimate::default(), |sum, stack| sum.plus(stack.live()))
+    }
+
+    /// What each module with stacks gave for names, and why not more.
+    pub fn module_symbols(&self) -> impl Iterator<Item = &ModuleSymbols> {
+        self.locations.module_symbols()
+    }
+
+    /// The frames of a stack, leaf first, without the allocator's.
+    pub fn frames(&self, stack: u32) -> impl Iterator<Item = &Frame> {
+        let frames = self.stacks.get(&stack).map_or(&[][..], |stack| &stack.frames);
+        frames.iter().flat_map(|(frames, left_out)| &frames[*left_out..])
+    }
+
+    /// The sums of each stack: since sampling began, or over the window between the first snapshot and
+    /// the last. In the order of the stacks' numbers.
+    pub(crate) fn sums(&self, is_window: bool) -> Vec<(u32, Sums)> {
+        let first = |stack: &u32| match (&self.first_sums, is_window) {
+            (Some(first), true) => first.get(stack).copied().unwrap_or_default(),
+            // Of a window without a first snapshot nothing is known.
+            (None, true) => self.sums.get(stack).copied().unwrap_or_default(),
+            (_, false) => Sums::default(),
+        };
+        let mut sums: Vec<_> =
+            self.sums.iter().map(|(stack, now)| (*stack, now.since(first(stack)))).collect();
+        sums.sort_unstable_by_key(|(stack, _)| *stack);
+        sums
+    }
+
+    /// The locations of a stack, leaf first.
+    pub(crate) fn locations_of(&self, stack: u32) -> &[u64] {
+        self.stacks.get(&stack).map_or(&[][..], |stack| &stack.locations)
+    }
+
+    fn add_stack(&mut self, stack: &HeapStack) {
+        self.name(stack.id, &stack.stack.frames);
+    }
+
+    fn name(&mut self, id: u32, addresses: &[u64]) {
+        if self.stacks.contains_key(&id) {
+            return;
+        }
+        if self.kept_frames + addresses.len() + 1 > MAX_KEPT_FRAMES {
+            self.not_kept += 1;
+            return;
+        }
+        self.kept_frames += addresses.len() + 1;
+        // Every address is a return address: the leaf is where the allocator was called.
+        let mut frames: Vec<(Arc<[Frame]>, usize)> =
+            addresses.iter().map(|avma| (self.locations.frames(*avma, true), 0)).collect();
+        let mut begin = 0;
+        for (position, (functions, left_out)) in frames.iter_mut().enumerate() {
+            *left_out = functions.iter().take_while(|frame| is_left_out(frame)).count();
+            begin = position;
+            if *left_out < functions.len() {
+                break;
+            }
+        }
+        // All of it would be left out: as Go does, all of it is shown then.
+        if frames.get(begin).is_none_or(|(functions, left_out)| *left_out >= functions.len()) {
+            begin = 0;
+            frames.iter_mut().for_each(|(_, left_out)| *left_out = 0);
+        }
+        frames.drain(..begin);
+        let locations = addresses[begin..]
+            .iter()
+            .zip(&frames)
+            .map(|(avma, (_, left_out))| self.locations.without_innermost(*avma, true, *left_out))
+            .collect();
+        self.stacks.insert(id, NamedStack { locations, frames });
+    }
+
+    fn add_sums(&mut self, buckets: &[HeapBucket]) {
+        for HeapBucket { stack, allocated, freed } in buckets {
+            if self.sums.len() < MAX_KEPT_BLOCKS || self.sums.contains_key(stack) {
+                self.sums.insert(*stack, Sums { allocated: *allocated, freed: *freed });
+            } else {
+                self.not_kept += 1;
+            }
+        }
+    }
+
+    fn add_live(&mut self, blocks: &[LiveBlock]) {
+        let Some(opened) = &mut self.opened else { return };
+        let room = MAX_KEPT_BLOCKS.saturating_sub(self.kept_blocks).min(blocks.len());
+        self.kept_blocks += room;
+        self.not_kept += (blocks.len() - room) as u64;
+        let now = i64::try_from(opened.time_ns).unwrap_or(i64::MAX);
+        opened.live.extend(blocks[..room].iter().map(|block| Live {
+            stack: block.stack,
+            birth_ns: now.saturating_sub(i64::try_from(block.age_ns).unwrap_or(i64::MAX)),
+            size_bytes: block.size_bytes,
+            mean_bytes: block.mean_bytes,
+        }));
+    }
+
+    fn add_dump(&mut self, piece: &[u8]) {
+        let Some(opened) = &mut self.opened else { return };
+        if opened.dump.len() + piece.len() > MAX_DUMP_BYTES {
+            self.dump_error = Some(DumpError::TooLarge);
+        } else {
+            opened.dump.extend_from_slice(piece);
+        }
+    }
+
+    fn close(&mut self, counters: HeapCounters) {
+        let Some(Opened { time_ns, live, dump }) = self.opened.take() else { return };
+        let is_jemalloc = self.start.as_ref().is_some_and(|start| start.source == HeapSource::Jemalloc);
+        if is_jemalloc && self.dump_error.is_none() {
+            match jemalloc::parse(&String::from_utf8_lossy(&dump)) {
+                Ok(dump) => self.take_dump(dump),
+                Err(error) => self.dump_error = Some(error),
+            }
+        }
+        if self.first_sums.is_none() {
+            self.first_sums = Some(self.sums.clone());
+        }
+        self.snapshots.push(Snapshot { time_ns, counters, live });
+    }
+
+    fn take_dump(&mut self, dump: jemalloc::Dump) {
+        let mut modules = dump.modules;
+        // jemalloc tells no build-ids; of the executable the agent's hello has it.
+        let program = modules.iter().position(|module| !module.path.contains(".so"));
+        if let Some(program) = program {
+            modules[program].build_id.clone_from(&self.process.build_id);
+        }
+        self.locations.set_modules(&modules);
+        self.has_allocated = dump.has_allocated;
+        if let Some(start) = &mut self.start {
+            start.mean_bytes = dump.mean_bytes;
+        }
+        // A stack without living blocks is in no dump any more.
+        if !dump.has_allocated {
+            self.sums.clear();
+        }
+        for stack in dump.stacks {
+            let next = self.dump_ids.len() as u32 + 1;
+            let id = *self.dump_ids.entry(stack.frames.clone()).or_insert(next);
+            self.name(id, &stack.frames);
+            let allocated = if dump.has_allocated { stack.allocated } else { stack.live };
+            self.sums.insert(id, Sums { allocated, freed: allocated.minus(stack.live) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

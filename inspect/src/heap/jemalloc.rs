@@ -1,0 +1,247 @@
+//! The text jemalloc's own profiler writes (`heap_v2`, jemalloc(3) `prof.dump`), and its numbers made
+//! unbiased.
+//!
+//! A block of `s` bytes is sampled with probability `1 - exp(-s / rate)`. Per stack only sums are
+//! written, so the rule (jeprof's `AdjustSamples`) takes the mean size for the size of all: exact where
+//! a stack allocates blocks of one size. Since 5.3 (`opt.prof_unbias`) jemalloc writes its sums such
+//! that this rule gives unbiased numbers for mixed sizes, too.
+
+use rgops_protocol::reply::Module;
+use rgops_protocol::reply::heap::Estimate;
+
+/// A dump is cut beyond these: a program has some thousand stacks, and jemalloc keeps 128 frames.
+const MAX_STACKS: usize = 1 << 20;
+const MAX_FRAMES: usize = 1024;
+const MAX_MODULES: usize = 4096;
+
+/// Why a text is no dump of jemalloc's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DumpError {
+    /// The first line names another format.
+    #[error("jemalloc's dump begins with {0:?}, not heap_v2/RATE")]
+    Header(String),
+    /// A line that cannot be understood.
+    #[error("line {line} of jemalloc's dump cannot be understood: {text:?}")]
+    Line {
+        /// Its number, from 1.
+        line: usize,
+        /// Its beginning.
+        text: String,
+    },
+    /// More stacks than any program has.
+    #[error("jemalloc's dump has more than {MAX_STACKS} stacks")]
+    TooLarge,
+}
+
+/// A dump, its numbers unbiased.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Dump {
+    /// Mean bytes between two samples.
+    pub(super) mean_bytes: u64,
+    pub(super) stacks: Vec<DumpStack>,
+    /// The mappings with code, as modules without build-ids.
+    pub(super) modules: Vec<Module>,
+    /// Whether allocations that were freed are counted as well (`opt.prof_accum`).
+    pub(super) has_allocated: bool,
+}
+
+/// One stack of a dump.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DumpStack {
+    /// Return addresses, leaf first.
+    pub(super) frames: Vec<u64>,
+    pub(super) live: Estimate,
+    /// Zero where jemalloc does not count it.
+    pub(super) allocated: Estimate,
+}
+
+/// Reads a dump.
+pub(super) fn parse(text: &str) -> Result<Dump, DumpError> {
+    let mut lines = text.lines().enumerate();
+    let header = lines.next().map_or("", |(_, line)| line);
+    let rate = header.strip_prefix("heap_v2/").and_then(|rate| rate.trim().parse::<u64>().ok());
+    let Some(mean_bytes) = rate else { return Err(DumpError::Header(beginning(header))) };
+    let mut dump = Dump { mean_bytes, ..Dump::default() };
+    let mut frames: Option<Vec<u64>> = None;
+    let mut in_mappings = false;
+    for (number, line) in lines {
+        let wrong = || DumpError::Line { line: number + 1, text: beginning(line) };
+        if in_mappings {
+            add_mapping(&mut dump.modules, line);
+        } else if line.starts_with("MAPPED_LIBRARIES:") {
+            in_mappings = true;
+        } else if let Some(addresses) = line.strip_prefix('@') {
+            if dump.stacks.len() >= MAX_STACKS {
+                return Err(DumpError::TooLarge);
+            }
+            frames = Some(addresses_of(addresses).ok_or_else(wrong)?);
+        } else if let Some(counts) = line.trim_start().strip_prefix("t*:") {
+            let counts = counts_of(counts).ok_or_else(wrong)?;
+            // Before the first stack: the sums over all of them.
+            if let Some(frames) = frames.take() {
+                let [live, allocated] = counts.map(|(count, bytes)| estimate(count, bytes, mean_bytes));
+                dump.has_allocated |= allocated.samples > 0;
+                dump.stacks.push(DumpStack { frames, live, allocated });
+            }
+        } else if !(line.trim().is_empty() || line.trim_start().starts_with('t')) {
+            return Err(wrong());
+        }
+    }
+    Ok(dump)
+}
+
+fn beginning(line: &str) -> String {
+    line.chars().take(60).collect()
+}
+
+fn addresses_of(text: &str) -> Option<Vec<u64>> {
+    let mut frames = Vec::new();
+    for word in text.split_ascii_whitespace() {
+        let address = u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()?;
+        if frames.len() < MAX_FRAMES {
+            frames.push(address);
+        }
+    }
+    Some(frames)
+}
+
+/// ` 13: 6688 [0: 0]`: live and accumulated counts and bytes.
+fn counts_of(text: &str) -> Option<[(u64, u64); 2]> {
+    let (live, accumulated) = text.split_once('[')?;
+    let pair = |text: &str| {
+        let (count, bytes) = text.split_once(':')?;
+        Some((count.trim().parse().ok()?, bytes.trim().parse().ok()?))
+    };
+    Some([pair(live)?, pair(accumulated.trim_end().strip_suffix(']')?)?])
+}
+
+/// What so many sampled blocks with so many bytes in all stand for.
+fn estimate(count: u64, bytes: u64, mean_bytes: u64) -> Estimate {
+    if count == 0 {
+        return Estimate::default();
+    }
+    let size = bytes as f64 / count as f64;
+    let probability = if mean_bytes <= 1 { 1.0 } else { -(-size.max(1.0) / mean_bytes as f64).exp_m1() };
+    let variance = (1.0 - probability) / (probability * probability) * count as f64;
+    Estimate {
+        samples: count,
+        objects_milli: (count as f64 * 1000.0 / probability).round() as u64,
+        bytes: (bytes as f64 / probability).round() as u64,
+        objects_variance: variance.round() as u64,
+        bytes_variance: (variance * size * size / 65536.0).round() as u64,
+    }
+}
+
+/// A line of `/proc/self/maps`. Mappings of one file become one module, code or not.
+fn add_mapping(modules: &mut Vec<Module>, line: &str) {
+    let mut words = line.split_ascii_whitespace();
+    let (Some(range), Some(_), Some(offset)) = (words.next(), words.next(), words.next()) else { return };
+    let Some(path_at) = line.find('/') else { return };
+    let path = &line[path_at..];
+    let hexadecimal = |text: &str| u64::from_str_radix(text, 16).ok();
+    let Some((start, end)) = range.split_once('-') else { return };
+    let (Some(start), Some(end), Some(offset)) = (hexadecimal(start), hexadecimal(end), hexadecimal(offset))
+    else {
+        return;
+    };
+    if let Some(module) = modules.last_mut()
+        && module.path == path
+        && module.end_avma <= start
+    {
+        module.end_avma = end;
+    } else if modules.len() < MAX_MODULES {
+        // Position-independent code is linked at 0; an executable that is not begins at 4 MiB on
+        // x86_64 and aarch64, far below where the kernel puts the others.
+        let bias = if start < 1 << 32 { 0 } else { start.saturating_sub(offset) };
+        modules.push(Module {
+            path: path.to_owned(),
+            build_id: Vec::new(),
+            start_avma: start,
+            end_avma: end,
+            bias,
+            has_unwind_data: true,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    const DUMP: &str = "\
+heap_v2/524288
+  t*: 3: 1048640 [0: 0]
+  t0: 3: 1048640 [0: 0]
+@ 0x55d5c0001010 0x55d5c0002020
+  t*: 2: 64 [4: 128]
+  t0: 2: 64 [4: 128]
+@ 0x55d5c0003030
+  t*: 1: 1048576 [0: 0]
+
+MAPPED_LIBRARIES:
+55d5c0000000-55d5c0001000 r--p 00000000 fd:00 1 /usr/bin/service
+55d5c0001000-55d5c0009000 r-xp 00001000 fd:00 1 /usr/bin/service
+7f0000000000-7f0000001000 rw-p 00000000 00:00 0
+7f0000100000-7f0000200000 r-xp 00000000 fd:00 2 /lib/libc.so.6
+";
+
+    #[test]
+    fn a_dump_reads_as_jeprof_reads_it() {
+        let dump = parse(DUMP).unwrap();
+        assert_eq!((dump.mean_bytes, dump.has_allocated), (524_288, true));
+        let [small, large] = &dump.stacks[..] else { panic!("{dump:?}") };
+        assert_eq!(small.frames, [0x55d5_c000_1010, 0x55d5_c000_2020]);
+        // 32 bytes each: 2 / (1 - exp(-32 / 524288)) = 32769 blocks.
+        assert_eq!((small.live.objects_milli / 1000, small.live.bytes), (32_769, 1_048_608));
+        assert_eq!(small.allocated.bytes, 2 * small.live.bytes);
+        // A MiB is missed with probability exp(-2).
+        assert_eq!(large.live.bytes, (1_048_576.0 / (1.0 - (-2.0_f64).exp())).round() as u64);
+        let modules: Vec<_> = dump.modules.iter().map(|module| (module.path.as_str(), module.bias)).collect();
+        assert_eq!(modules, [("/usr/bin/service", 0x55d5_c000_0000), ("/lib/libc.so.6", 0x7f00_0010_0000)]);
+        assert_eq!(dump.modules[0].end_avma, 0x55d5_c000_9000);
+    }
+
+    /// A dump jemalloc 5.3.1 wrote, of a program that had allocated and freed a million blocks of 32 bytes,
+    /// of 256 and of 4096 each (benches/heap/subject, `lg_prof_sample:14,prof_accum:true`).
+    #[test]
+    fn a_real_dump_stands_for_what_the_program_did() {
+        let dump = parse(include_str!("../../fixtures/jemalloc.heap")).unwrap();
+        assert_eq!((dump.mean_bytes, dump.has_allocated, dump.stacks.len()), (16_384, true, 6));
+        for size in [32.0, 256.0, 4096.0] {
+            let stack = dump.stacks.iter().find(|stack| {
+                let found = stack.allocated.bytes as f64 * 1000.0 / stack.allocated.objects_milli as f64;
+                stack.allocated.samples > 1000 && (found / size - 1.0).abs() < 0.01
+            });
+            let Estimate { objects_milli, bytes, .. } = stack.unwrap().allocated;
+            let deviation = stack.unwrap().allocated.objects_deviation();
+            let off = (objects_milli as f64 / 1000.0 - 1e6) / deviation;
+            assert!(off.abs() < 3.0, "{size}: {objects_milli} thousandths, {off} deviations");
+            assert!((bytes as f64 / (size * 1e6) - 1.0).abs() < 0.1, "{size}: {bytes}");
+        }
+        let program = &dump.modules[0];
+        assert_eq!((program.path.as_str(), program.bias), ("/usr/bin/subject", program.start_avma));
+        let in_program = |avma: &u64| (program.start_avma..program.end_avma).contains(avma);
+        assert!(dump.stacks.iter().all(|stack| stack.frames.iter().any(in_program)));
+    }
+
+    #[test]
+    fn damage_is_told_by_its_line_or_ignored_and_never_a_panic() {
+        assert!(matches!(parse("heap profile: 1: 2"), Err(DumpError::Header(_))));
+        assert!(matches!(parse(""), Err(DumpError::Header(_))));
+        let wrong = parse("heap_v2/1\n@ 0x1 oops\n").unwrap_err();
+        assert_eq!(wrong, DumpError::Line { line: 2, text: "@ 0x1 oops".to_owned() });
+        // Cut off and bent at every place, it is read or refused.
+        for end in 0..DUMP.len() {
+            let _ = parse(&DUMP[..end]);
+            let mut bent = DUMP.as_bytes().to_vec();
+            for byte in [b'-', b'9', b'\n', b'/', 0xff] {
+                bent[end] = byte;
+                let _ = parse(&String::from_utf8_lossy(&bent));
+            }
+        }
+        let huge = format!("heap_v2/524288\n@ 0x1\n  t*: {0}: {0} [{0}: {0}]\n", u64::MAX);
+        assert_eq!(parse(&huge).unwrap().stacks.len(), 1);
+    }
+}

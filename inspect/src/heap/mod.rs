@@ -1,0 +1,14 @@
+//! Heap profiles: what the answer of `pprof-heap` says, snapshot by snapshot, and which stacks grew.
+//!
+//! A stack's numbers are unbiased estimates made by the agent (or, with jemalloc's own profiler, by
+//! jemalloc's rule, see `jemalloc`). The pprof file is made of them in [`crate::profile`].
+
+mod frames;
+mod gather;
+mod growth;
+mod jemalloc;
+
+pub use frames::own_frame;
+pub use gather::{Heap, Snapshot};
+pub use growth::{Grown, Growth, growth};
+pub use jemalloc::DumpError;

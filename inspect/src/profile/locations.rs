@@ -1,0 +1,162 @@
+//! The tables of a profile while it is built: addresses become locations, with their functions and
+//! mappings, each once.
+//!
+//! They are looked up while an answer arrives, because the modules they are in may be unloaded later.
+
+use std::collections::HashMap;
+
+use rgops_protocol::reply::Module;
+
+use super::cpu::Process;
+use super::proto::{Function, Line, Location, Mapping, Profile};
+use super::strings::Strings;
+use crate::report::text::hex;
+use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer};
+
+/// Locations, functions, mappings and texts of one profile.
+#[derive(Debug)]
+pub(crate) struct Locations {
+    symbolizer: Symbolizer,
+    strings: Strings,
+    mappings: Vec<(Module, Mapping)>,
+    locations: Vec<Location>,
+    /// By mapping, address, and how many of the innermost functions there are left out.
+    ids: HashMap<(u64, u64, usize), u64>,
+    functions: Vec<Function>,
+    function_ids: HashMap<[i64; 3], u64>,
+}
+
+impl Locations {
+    pub(crate) fn new(process: &Process) -> Locations {
+        Locations {
+            symbolizer: Symbolizer::new(&[], process.local_pid, &process.symbol_directories),
+            strings: Strings::new(),
+            mappings: Vec::new(),
+            locations: Vec::new(),
+            ids: HashMap::new(),
+            functions: Vec::new(),
+            function_ids: HashMap::new(),
+        }
+    }
+
+    /// Replaces the list of loaded modules.
+    pub(crate) fn set_modules(&mut self, modules: &[Module]) {
+        self.symbolizer.set_modules(modules);
+    }
+
+    /// What each module with locations gave for names, and why not more.
+    pub(crate) fn module_symbols(&self) -> impl Iterator<Item = &ModuleSymbols> {
+        self.symbolizer.module_symbols()
+    }
+
+    /// The texts, for what else is in the profile.
+    pub(crate) fn strings(&mut self) -> &mut Strings {
+        &mut self.strings
+    }
+
+    /// Names of the functions at an address, innermost first; see [`Symbolizer::shared_frames`].
+    pub(crate) fn frames(&mut self, avma: u64, is_return_address: bool) -> std::sync::Arc<[Frame]> {
+        self.symbolizer.shared_frames(avma, is_return_address)
+    }
+
+    /// The location of an address. As profile.proto asks, the address of a caller lies within its
+    /// call instruction: one byte before the return address.
+    pub(crate) fn of(&mut self, avma: u64, is_return_address: bool) -> u64 {
+        self.without_innermost(avma, is_return_address, 0)
+    }
+
+    /// The same, of which so many of the functions inlined there are left out, innermost first; the
+    /// function that was really called always stays.
+    pub(crate) fn without_innermost(&mut self, avma: u64, is_return_address: bool, left_out: usize) -> u64 {
+        let address = if is_return_address { avma.wrapping_sub(1) } else { avma };
+        let mapping = self.mapping(avma);
+        let mapping_id = mapping.map_or(0, |index| self.mappings[index].1.id);
+        if let Some(id) = self.ids.get(&(mapping_id, address, left_out)) {
+            return *id;
+        }
+        let frames = self.symbolizer.shared_frames(avma, is_return_address);
+        let mut line = Vec::new();
+        if frames.iter().any(|frame| frame.function.is_some()) {
+            let shown = &frames[left_out.min(frames.len() - 1)..];
+            line.extend(shown.iter().map(|frame| self.line(frame)));
+        }
+        if let Some(index) = mapping {
+            let detail = self.symbolizer.symbols_of(avma).map_or(Detail::Nothing, |symbols| symbols.detail);
+            let mapping = &mut self.mappings[index].1;
+            let has_lines = line.iter().any(|line| line.line > 0);
+            mapping.has_functions &= !line.is_empty();
+            mapping.has_filenames |= has_lines;
+            mapping.has_line_numbers |= has_lines;
+            mapping.has_inline_frames |= detail == Detail::Lines;
+        }
+        let id = self.locations.len() as u64 + 1;
+        self.locations.push(Location { id, mapping_id, address, line, is_folded: false });
+        self.ids.insert((mapping_id, address, left_out), id);
+        id
+    }
+
+    /// The index of the mapping an address is in.
+    fn mapping(&mut self, avma: u64) -> Option<usize> {
+        let module = self.symbolizer.module(avma)?;
+        if let Some(index) = self.mappings.iter().position(|(known, _)| known == module) {
+            return Some(index);
+        }
+        let path = module.path.strip_suffix(" (deleted)").unwrap_or(&module.path);
+        let mapping = Mapping {
+            id: self.mappings.len() as u64 + 1,
+            memory_start: module.start_avma,
+            memory_limit: module.end_avma,
+            file_offset: 0,
+            filename: self.strings.index(path),
+            build_id: self.strings.index(&hex(&module.build_id)),
+            // Taken back by the first location without a function: pprof then looks for the file.
+            has_functions: true,
+            has_filenames: false,
+            has_line_numbers: false,
+            has_inline_frames: false,
+        };
+        self.mappings.push((module.clone(), mapping));
+        Some(self.mappings.len() - 1)
+    }
+
+    fn line(&mut self, frame: &Frame) -> Line {
+        let name = self.strings.index(&frame.name());
+        // Where both names are the same pprof takes the name for one of C++ and cuts what is between
+        // `<` and `>`, which merges functions: without a mangled name the system name stays empty.
+        let system_name = frame.mangled.as_deref().map_or(0, |mangled| self.strings.index(mangled));
+        let filename = self.strings.index(frame.file.as_deref().unwrap_or(""));
+        let next = self.functions.len() as u64 + 1;
+        let function_id = *self.function_ids.entry([name, system_name, filename]).or_insert(next);
+        if function_id == next {
+            self.functions.push(Function { id: next, name, system_name, filename, start_line: 0 });
+        }
+        let column = frame.column.map_or(0, i64::from);
+        Line { function_id, line: frame.line.map_or(0, i64::from), column }
+    }
+
+    /// A profile of these tables, without samples; `build_id` is that of the executable.
+    pub(crate) fn into_profile(self, build_id: &[u8]) -> Profile {
+        let program = self.program(build_id);
+        let mut mapping: Vec<Mapping> = self.mappings.iter().map(|(_, mapping)| *mapping).collect();
+        if let Some(program) = program {
+            mapping[..=program].rotate_right(1);
+        }
+        Profile {
+            mapping,
+            location: self.locations,
+            function: self.functions,
+            string_table: self.strings.into_table(),
+            ..Profile::default()
+        }
+    }
+
+    /// The mapping of the executable, which pprof wants first: by its build-id, else the first that
+    /// looks like a program.
+    fn program(&self, build_id: &[u8]) -> Option<usize> {
+        let by_id =
+            |(module, _): &(Module, Mapping)| !module.build_id.is_empty() && module.build_id == build_id;
+        let looks_so =
+            |(module, _): &(Module, Mapping)| module.path.starts_with('/') && !module.path.contains(".so");
+        self.mappings.iter().position(by_id).or_else(|| self.mappings.iter().position(looks_so))
+    }
+}

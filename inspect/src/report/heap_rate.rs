@@ -1,0 +1,74 @@
+//! `rgops heap-rate`: how often blocks are sampled.
+
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::reply::End;
+use rgops_protocol::reply::heap_rate::HeapRateReply;
+use serde::Serialize;
+
+use super::known::{JsonNote, JsonProcess, json_notes};
+use super::text::bytes_short;
+
+/// The answer as a line; with `was_set`, what it was before.
+pub fn render(reply: &HeapRateReply, was_set: bool) -> String {
+    let HeapRateReply { before_bytes, now_bytes, default_bytes } = *reply;
+    let mut text = match now_bytes {
+        0 => "heap-rate: off".to_owned(),
+        bytes => format!("heap-rate: a block every {} ({bytes} bytes) on average", bytes_short(bytes)),
+    };
+    if was_set {
+        text.push_str(&format!("; before {}", rate(before_bytes)));
+    }
+    if default_bytes != now_bytes {
+        text.push_str(&format!("; the program began with {}", rate(default_bytes)));
+    }
+    text.push('\n');
+    text
+}
+
+fn rate(bytes: u64) -> String {
+    if bytes == 0 { "off".to_owned() } else { bytes_short(bytes) }
+}
+
+/// The JSON contract `rgops.heap-rate/1`.
+#[derive(Debug, Serialize)]
+pub struct JsonHeapRate {
+    /// `rgops.heap-rate/1`.
+    schema: &'static str,
+    process: JsonProcess,
+    /// Mean bytes between two samples, 0 for off: before the request, now, and when the program began.
+    before_bytes: u64,
+    now_bytes: u64,
+    default_bytes: u64,
+    notes: Vec<JsonNote>,
+}
+
+impl JsonHeapRate {
+    /// The JSON form of an answer.
+    pub fn new(hello: &AgentHello, reply: &HeapRateReply, end: &End) -> JsonHeapRate {
+        let HeapRateReply { before_bytes, now_bytes, default_bytes } = *reply;
+        JsonHeapRate {
+            schema: "rgops.heap-rate/1",
+            process: hello.into(),
+            before_bytes,
+            now_bytes,
+            default_bytes,
+            notes: json_notes(end),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_reads_as_a_sentence() {
+        let reply = HeapRateReply { before_bytes: 524_288, now_bytes: 524_288, default_bytes: 524_288 };
+        assert_eq!(render(&reply, false), "heap-rate: a block every 512.00KB (524288 bytes) on average\n");
+        let reply = HeapRateReply { now_bytes: 0, ..reply };
+        assert_eq!(
+            render(&reply, true),
+            "heap-rate: off; before 512.00KB; the program began with 512.00KB\n"
+        );
+    }
+}

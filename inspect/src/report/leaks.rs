@@ -1,0 +1,324 @@
+//! `rgops leaks`: the lines of the program that keep more and more memory, how much a minute, and how
+//! sure that is.
+
+use std::fmt::Write as _;
+
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::reply::End;
+use serde::Serialize;
+
+use super::heap::{JsonEstimate, rounded};
+use super::known::{JsonNote, JsonProcess, json_notes};
+use super::text::{bytes_short, counted, duration, escape};
+use crate::heap::{Grown, Growth, Heap, own_frame};
+use crate::symbols::Frame;
+
+/// Lines shown with their stacks, and frames of each.
+const SHOWN_LINES: usize = 10;
+const SHOWN_FRAMES: usize = 30;
+
+const HEADER: [&str; 7] = ["growth", "per minute", "at least", "confidence", "in use", "samples", "grew in"];
+
+/// The answer as text: what grew, most first, then where that is allocated.
+pub fn render(heap: &Heap, growth: &Growth) -> String {
+    let mut text = headline(growth);
+    let rows: Vec<[String; 7]> = growth.grown.iter().map(|grown| row(growth, grown)).collect();
+    let shown = rows.len().min(SHOWN_LINES);
+    if shown > 0 {
+        let mut widths = HEADER.map(|word| word.len());
+        for row in &rows[..shown] {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let mut line = |cells: [&str; 7], place: &str| {
+            for (cell, width) in cells.iter().zip(widths) {
+                // A string takes every write, here and below.
+                let _ = write!(text, "{cell:>width$}  ");
+            }
+            let _ = writeln!(text, "{place}");
+        };
+        line(HEADER, "line");
+        for (row, grown) in rows[..shown].iter().zip(&growth.grown) {
+            line(row.each_ref().map(String::as_str), &place(heap, grown));
+        }
+        for (number, grown) in growth.grown[..shown].iter().enumerate() {
+            let _ = writeln!(text, "\n{}. {}", number + 1, place(heap, grown));
+            if grown.stacks > 1 {
+                let _ = writeln!(text, "   reached by {} stacks; the one that grew most:", grown.stacks);
+            }
+            stack(&mut text, heap, grown.stack);
+        }
+    }
+    if shown < rows.len() {
+        let _ =
+            writeln!(text, "\nand {}: --json has them", counted((rows.len() - shown) as u64, "more line"));
+    }
+    unsure(&mut text, heap, growth);
+    text
+}
+
+fn headline(growth: &Growth) -> String {
+    let window = duration(rounded(growth.window_ns));
+    let mut text = match growth.grown.len() {
+        0 => format!("In {window} no line of the program grew, of {} compared", growth.compared),
+        1 => format!("In {window} one line of the program grew, of {} compared", growth.compared),
+        several => {
+            format!("In {window} {several} lines of the program grew, of {} compared", growth.compared)
+        }
+    };
+    let _ = writeln!(
+        text,
+        ", in {} snapshots.\n{} of {} in use are younger than {} and set apart.\n",
+        growth.snapshots,
+        bytes_short(growth.young.bytes),
+        bytes_short(growth.live.bytes),
+        duration(rounded(growth.young_ns))
+    );
+    text
+}
+
+fn row(growth: &Growth, grown: &Grown) -> [String; 7] {
+    let intervals = growth.snapshots.saturating_sub(1);
+    [
+        signed(grown.bytes() as f64),
+        signed(per_minute(growth, grown.bytes() as f64)),
+        signed(per_minute(growth, grown.least_bytes()).max(0.0)),
+        confidence(grown.confidence),
+        bytes_short(grown.live.bytes),
+        format!("+{} -{}", grown.gained.samples, grown.lost.samples),
+        format!("{} of {intervals}", grown.growing_intervals),
+    ]
+}
+
+/// The line's function and where it is; the stack's leaf where no line is the program's own.
+fn place(heap: &Heap, grown: &Grown) -> String {
+    let own = own_frame(heap.frames(grown.stack)).or_else(|| heap.frames(grown.stack).next());
+    let Some(frame) = own else { return "<stack not kept>".to_owned() };
+    let name = frame.name();
+    match line_of(frame) {
+        Some(line) => format!("{} ({})", escape(&name), escape(&line)),
+        None => escape(&name).into_owned(),
+    }
+}
+
+fn line_of(frame: &Frame) -> Option<String> {
+    Some(format!("{}:{}", frame.file.as_deref()?, frame.line?))
+}
+
+fn stack(text: &mut String, heap: &Heap, stack: u32) {
+    let total = heap.frames(stack).count();
+    for frame in heap.frames(stack).take(SHOWN_FRAMES) {
+        let _ = writeln!(text, "   {}", escape(&frame.name()));
+        if let Some(line) = line_of(frame) {
+            let _ = writeln!(text, "   \t{}", escape(&line));
+        }
+    }
+    if total > SHOWN_FRAMES {
+        let _ = writeln!(text, "   … {} more frames", total - SHOWN_FRAMES);
+    }
+}
+
+fn unsure(text: &mut String, heap: &Heap, growth: &Growth) {
+    let Some(first) = growth.unsure.first() else { return };
+    let bytes: f64 = growth.unsure.iter().map(|grown| grown.bytes() as f64).sum();
+    let gap = if growth.grown.is_empty() { "" } else { "\n" };
+    let (lines, most) = (counted(growth.unsure.len() as u64, "line"), place(heap, first));
+    let _ = writeln!(
+        text,
+        "{gap}{lines} grew by {} within what chance explains, or not in the second half; most: {most}",
+        signed(bytes)
+    );
+}
+
+fn per_minute(growth: &Growth, bytes: f64) -> f64 {
+    bytes * 60e9 / growth.window_ns.max(1) as f64
+}
+
+fn signed(bytes: f64) -> String {
+    let sign = if bytes < 0.0 { "-" } else { "" };
+    format!("{sign}{}", bytes_short(bytes.abs().round() as u64))
+}
+
+fn confidence(confidence: f64) -> String {
+    if confidence > 0.999 { "> 99.9%".to_owned() } else { format!("{:.1}%", confidence * 100.0) }
+}
+
+/// The JSON contract `rgops.leaks/1`.
+#[derive(Debug, Serialize)]
+pub struct JsonLeaks {
+    /// `rgops.leaks/1`.
+    schema: &'static str,
+    process: JsonProcess,
+    /// The first snapshot, since the Unix epoch.
+    unix_ns: u64,
+    /// From the first snapshot to the last.
+    window_ns: u64,
+    snapshots: usize,
+    /// Mean bytes between two samples.
+    mean_bytes: u64,
+    /// Blocks younger than this are set apart: they count as neither gained nor lost.
+    young_ns: u64,
+    /// Lines with enough samples to be found.
+    compared: usize,
+    /// All that lives at the end.
+    live: JsonEstimate,
+    /// Of this, what is young.
+    young: JsonEstimate,
+    /// Lines that grew, by falling growth.
+    grown: Vec<JsonGrown>,
+    /// Lines that may have grown.
+    unsure: Vec<JsonGrown>,
+    notes: Vec<JsonNote>,
+    /// Why the answer broke off; absent when it is complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken_off: Option<String>,
+}
+
+/// A line that grew.
+#[derive(Debug, Serialize)]
+struct JsonGrown {
+    /// The line: its function, file and line, as far as they are known.
+    function: String,
+    file: Option<String>,
+    line: Option<u32>,
+    growth_bytes: i64,
+    growth_bytes_per_minute: f64,
+    /// With 95 % confidence; may be negative.
+    least_bytes_per_minute: f64,
+    growth_objects: f64,
+    /// 1 minus the probability of so many gains by chance.
+    confidence: f64,
+    gained: JsonEstimate,
+    lost: JsonEstimate,
+    live: JsonEstimate,
+    young: JsonEstimate,
+    /// Intervals between snapshots in which it grew.
+    growing_intervals: usize,
+    /// Stacks by which it is reached, and the one that grew most, leaf first.
+    stacks: usize,
+    stack: Vec<JsonFrame>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonFrame {
+    function: String,
+    file: Option<String>,
+    line: Option<u32>,
+    inlined: bool,
+}
+
+impl JsonLeaks {
+    /// The report with the answer's notes, or with the reason it broke off.
+    pub fn new(hello: &AgentHello, heap: &Heap, growth: &Growth, end: Result<&End, String>) -> JsonLeaks {
+        let grown = |list: &[Grown]| list.iter().map(|grown| JsonGrown::new(heap, growth, grown)).collect();
+        JsonLeaks {
+            schema: "rgops.leaks/1",
+            process: hello.into(),
+            unix_ns: heap.start().map_or(0, |start| start.unix_ns),
+            window_ns: growth.window_ns,
+            snapshots: growth.snapshots,
+            mean_bytes: heap.mean_bytes(),
+            young_ns: growth.young_ns,
+            compared: growth.compared,
+            live: growth.live.into(),
+            young: growth.young.into(),
+            grown: grown(&growth.grown),
+            unsure: grown(&growth.unsure),
+            notes: end.as_ref().map(|end| json_notes(end)).unwrap_or_default(),
+            broken_off: end.err(),
+        }
+    }
+}
+
+impl JsonGrown {
+    fn new(heap: &Heap, growth: &Growth, grown: &Grown) -> JsonGrown {
+        let own = own_frame(heap.frames(grown.stack)).or_else(|| heap.frames(grown.stack).next());
+        JsonGrown {
+            function: own.map_or_else(|| "<stack not kept>".to_owned(), Frame::name),
+            file: own.and_then(|frame| frame.file.as_deref()).map(str::to_owned),
+            line: own.and_then(|frame| frame.line),
+            growth_bytes: grown.bytes(),
+            growth_bytes_per_minute: per_minute(growth, grown.bytes() as f64),
+            least_bytes_per_minute: per_minute(growth, grown.least_bytes()),
+            growth_objects: grown.objects(),
+            confidence: grown.confidence,
+            gained: grown.gained.into(),
+            lost: grown.lost.into(),
+            live: grown.live.into(),
+            young: grown.young.into(),
+            growing_intervals: grown.growing_intervals,
+            stacks: grown.stacks,
+            stack: heap
+                .frames(grown.stack)
+                .map(|frame| JsonFrame {
+                    function: frame.name(),
+                    file: frame.file.as_deref().map(str::to_owned),
+                    line: frame.line,
+                    inlined: frame.is_inlined,
+                })
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rgops_protocol::reply::heap::{HeapCounters, HeapPart, HeapSnapshot, HeapStack, LiveBlock};
+    use rgops_protocol::reply::{Stack, StackEnd};
+
+    use super::*;
+    use crate::heap::growth;
+    use crate::profile::Process;
+
+    /// A minute in which a line gains a block every three seconds, and another one in all.
+    fn watched() -> Heap {
+        let mut heap = Heap::new(Process::default());
+        let stack = |id, frames: &[u64]| HeapStack {
+            id,
+            stack: Stack { frames: frames.to_vec(), end: StackEnd::Root },
+        };
+        heap.add(HeapPart::Stacks(vec![stack(1, &[0x11, 0x12]), stack(2, &[0x21])]));
+        for second in (0..=60_u64).step_by(5) {
+            heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns: second * 1_000_000_000 }));
+            let block = |stack, born: u64| LiveBlock {
+                stack,
+                size_bytes: 1 << 20,
+                mean_bytes: 1,
+                age_ns: (second - born) * 1_000_000_000,
+            };
+            let mut live: Vec<_> = (0..second).step_by(3).map(|born| block(1, born)).collect();
+            live.extend((second > 30).then(|| block(2, 30)));
+            heap.add(HeapPart::Live(live));
+            heap.add(HeapPart::Counters(HeapCounters::default()));
+        }
+        heap
+    }
+
+    #[test]
+    fn the_screen_names_the_line_and_what_may_be_chance() {
+        let heap = watched();
+        let growth = growth(&heap).unwrap_or_else(|| unreachable!("there are snapshots"));
+        let expected = "\
+In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
+1.00MB of 21.00MB in use are younger than 6s and set apart.
+
+ growth  per minute  at least  confidence   in use  samples   grew in  line
+19.00MB     19.00MB   19.00MB     > 99.9%  20.00MB   +19 -0  11 of 12  0x11
+
+1. 0x11
+   0x11
+   0x12
+
+1 line grew by 1.00MB within what chance explains, or not in the second half; most: 0x21
+";
+        assert_eq!(render(&heap, &growth), expected);
+        let hello = super::super::known::hello_for_tests();
+        let json = serde_json::to_value(JsonLeaks::new(&hello, &heap, &growth, Ok(&End::default())));
+        let json = json.unwrap_or_default();
+        assert_eq!(json["schema"], "rgops.leaks/1");
+        assert_eq!(json["grown"][0]["growth_bytes"], 19 << 20);
+        assert_eq!(json["grown"][0]["stack"][1]["function"], "0x12");
+        assert_eq!(json["unsure"][0]["gained"]["samples"], 1);
+    }
+}
