@@ -49,6 +49,9 @@ pub(crate) async fn start(kept: &mut Kept) {
         shop.arrived.notified().await;
         kept.push(Box::new(client));
     }
+    let silent = TcpStream::connect(address).await.expect("it listens");
+    kept.push(Box::new(silent));
+    // Connections are accepted in their order: with the answer the silent one has its task, too.
     let mut client = TcpStream::connect(address).await.expect("it listens");
     ask(&mut client, "/").await;
     let mut answer = Vec::new();
@@ -56,8 +59,6 @@ pub(crate) async fn start(kept: &mut Kept) {
         client.read_buf(&mut answer).await.expect("an answer");
     }
     kept.push(Box::new(client));
-    let silent = TcpStream::connect(address).await.expect("it listens");
-    kept.push(Box::new(silent));
 
     tokio::spawn(calls_boxed_services());
     tokio::spawn(calls_buffered());
