@@ -162,7 +162,7 @@ fn workers_that_are_all_stuck_are_shown_busy_in_under_a_second() {
 fn version_describes_a_program_whose_file_is_gone() {
     let directory = Directory::new();
     let copy = directory.path().join("replaced");
-    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    program::copy_of_this(&copy);
     let mut command = Command::new(&copy);
     command.env("RGOPS_DIR", directory.path());
     let target = Target::start_by(command, "idle");

@@ -88,7 +88,7 @@ fn an_agent_in_a_directory_chosen_in_code_is_found() {
 fn a_replaced_executable_is_still_found_and_said_to_be() {
     let directory = Directory::new();
     let copy = directory.path().join("a-program-with-a-long-name");
-    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    program::copy_of_this(&copy);
     let mut command = Command::new(&copy);
     command.env("RGOPS_DIR", directory.path());
     let target = Target::start_by(command, "agent");
@@ -167,7 +167,7 @@ fn details_show_listening_sockets() {
 fn a_name_finds_the_one_program_that_has_it() {
     let directory = Directory::new();
     let copy = directory.path().join(format!("named{}", std::process::id()));
-    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    program::copy_of_this(&copy);
     let name = copy.file_name().unwrap().to_str().unwrap();
     let start = |what| {
         let mut command = Command::new(&copy);

@@ -236,8 +236,10 @@ fn every_block_is_sampled_at_a_rate_of_one_byte_wherever_it_is_allocated() {
 
 #[test]
 fn a_soak_over_two_threads_loses_nothing_and_grows_nothing() {
-    // Two threads for half an hour with RGOPS_LONG=1.
-    let (seconds, rounds) = if std::env::var_os("RGOPS_LONG").is_some() { (60, 30) } else { (2, 3) };
+    // Half an hour: RGOPS_SOAK_SECONDS=1800.
+    let whole: u64 = std::env::var("RGOPS_SOAK_SECONDS").map_or(6, |seconds| seconds.parse().unwrap());
+    let rounds = (whole / 60).max(3);
+    let seconds = (whole / rounds).max(1);
     let directory = Directory::new();
     let mut target = start(&directory);
     let path = target.listen("16384");

@@ -52,10 +52,10 @@ fn a_program_linked_statically_against_musl() {
 fn a_program_whose_executable_was_replaced() {
     let folder = Folder::make("replaced");
     let program = folder.0.join("odd");
-    fs::copy(built::odd(Odd::PanicAbort).unwrap(), &program).unwrap();
+    built::copy(&built::odd(Odd::PanicAbort).unwrap(), &program);
     let target = Running::start_and_wait(&program, &[]);
     // As an installation does it: another file, with other code, takes the name.
-    fs::copy(built::odd(Odd::Stripped).unwrap(), folder.0.join("new")).unwrap();
+    built::copy(&built::odd(Odd::Stripped).unwrap(), &folder.0.join("new"));
     fs::rename(folder.0.join("new"), &program).unwrap();
     let answers = Answers::ask(&target);
     // The kernel still has the old one, see /proc/PID/exe; names must never come from the new.

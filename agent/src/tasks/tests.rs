@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::Unavailable;
@@ -15,6 +15,22 @@ use super::layout::number;
 use super::list::{Listed, Place, list};
 use super::walk::{MOST_TASKS, Vtables};
 use crate::watched::{Watched, WatchedRuntimes};
+
+/// Lists of one process are made one after the other, each within a deadline: these tests take turns, so
+/// that none waits for another's.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Set when dropped, so that workers that spin are let go before their runtime waits for them.
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 fn watched(handle: &Handle) -> Watched {
     let runtimes = WatchedRuntimes::default();
@@ -48,6 +64,7 @@ fn multi_thread(workers: usize) -> Runtime {
 
 #[test]
 fn every_task_of_a_multi_thread_runtime_is_listed_and_none_of_ours() {
+    let _turn = turn();
     for workers in [1, 2, 3, 8] {
         let runtime = multi_thread(workers);
         let watched = watched(runtime.handle());
@@ -79,6 +96,7 @@ fn every_task_of_a_multi_thread_runtime_is_listed_and_none_of_ours() {
 
 #[test]
 fn a_current_thread_runtime_nobody_drives_is_listed_and_ours_do_not_pile_up() {
+    let _turn = turn();
     let runtime = Builder::new_current_thread().build().unwrap();
     let watched = watched(runtime.handle());
     let spawned: BTreeSet<u64> = (0..100).map(|_| number(runtime.spawn(pending::<()>()).id())).collect();
@@ -103,9 +121,11 @@ fn a_current_thread_runtime_nobody_drives_is_listed_and_ours_do_not_pile_up() {
 
 #[test]
 fn a_stuck_runtime_is_listed_and_unharmed() {
+    let _turn = turn();
     let runtime = multi_thread(2);
     let watched = watched(runtime.handle());
     let stop = Arc::new(AtomicBool::new(false));
+    let let_go = Stop(stop.clone());
     let running = Arc::new(AtomicU64::new(0));
     let spinning: Vec<_> = (0..2)
         .map(|_| {
@@ -130,7 +150,7 @@ fn a_stuck_runtime_is_listed_and_unharmed() {
         assert_eq!(running, spinning.iter().map(|task| number(task.id())).collect());
         assert!(runtime.metrics().num_alive_tasks() <= 52 + 16);
     }
-    stop.store(true, Ordering::Relaxed);
+    drop(let_go);
     until("all end", || runtime.metrics().num_alive_tasks() == 0);
     assert_eq!(watched.alive_tasks(), 0);
     assert_eq!(listed(&watched).unwrap().tasks.len(), 0);
@@ -138,6 +158,7 @@ fn a_stuck_runtime_is_listed_and_unharmed() {
 
 #[test]
 fn a_runtime_that_is_shut_down_says_so() {
+    let _turn = turn();
     for runtime in [multi_thread(2), Builder::new_current_thread().build().unwrap()] {
         let watched = watched(runtime.handle());
         runtime.spawn(pending::<()>());
@@ -150,6 +171,7 @@ fn a_runtime_that_is_shut_down_says_so() {
 
 #[test]
 fn long_lived_tasks_are_all_found_while_others_come_and_go() {
+    let _turn = turn();
     let runtime = multi_thread(2);
     let watched = watched(runtime.handle());
     let stop = Arc::new(AtomicBool::new(false));
@@ -196,6 +218,7 @@ fn long_lived_tasks_are_all_found_while_others_come_and_go() {
 
 #[test]
 fn the_tasks_of_a_local_set_are_listed_from_another_thread_until_it_is_gone() {
+    let _turn = turn();
     let runtimes = Arc::new(WatchedRuntimes::default());
     let list_it = |runtimes: &WatchedRuntimes| {
         let own = Builder::new_current_thread().enable_time().build().unwrap();
@@ -230,6 +253,7 @@ fn the_tasks_of_a_local_set_are_listed_from_another_thread_until_it_is_gone() {
 
 #[test]
 fn closing_ends_our_tasks_in_a_local_set() {
+    let _turn = turn();
     let runtimes = WatchedRuntimes::default();
     let runtime = Builder::new_current_thread().build().unwrap();
     let set = tokio::task::LocalSet::new();
