@@ -99,6 +99,10 @@ impl Build {
         let agent = built::workspace().join("agent");
         fs::create_dir_all(package.join("src/bin")).map_err(|error| error.to_string())?;
         let manifest = fs::read_to_string(original.join("Cargo.toml")).map_err(|error| error.to_string())?;
+        // The same for all packages, and by the environment.
+        let own = "[profile.release.package.rgops-tests-tasks]\ndebug = 2\n";
+        assert!(manifest.contains(own), "{manifest}");
+        let manifest = manifest.replace(own, "");
         let mut manifest = manifest.replace("../../../agent", &agent.to_string_lossy());
         built::copy(&original.join("Cargo.lock"), &package.join("Cargo.lock"));
         built::copy(&original.join("src/bin/suspended.rs"), &package.join("src/bin/suspended.rs"));
