@@ -22,7 +22,7 @@ pub struct Build {
     pub lto: &'static str,
     /// `debug`.
     pub debug: &'static str,
-    /// Whether symbols are mangled in the way v0.
+    /// Whether symbols are mangled in the way v0 by request; it is the default of rustc 1.97.
     pub is_v0: bool,
     /// `None` for the stable compiler that runs the tests, else a folder with another's `rustc`.
     pub rustc: Option<&'static str>,
