@@ -57,7 +57,7 @@ pub fn odd(how: Odd) -> Option<PathBuf> {
     Some(target_folder.join(folder).join("odd"))
 }
 
-/// A program of `tests/targets/tasks`, in release with all debug information.
+/// A program of `tests/targets/tasks`, in release.
 ///
 /// # Panics
 /// When cargo cannot build it.
@@ -93,7 +93,7 @@ pub enum Kinds {
 /// # Panics
 /// When cargo cannot build it, or objcopy(1) is missing.
 pub fn kinds(how: Kinds) -> PathBuf {
-    let built = target_folder().join("kinds");
+    let built = target_folder().join("odd");
     // One profile, changed by the environment: then cargo builds procedural macros once.
     let variables: &[(&str, &str)] = match how {
         Kinds::Release | Kinds::DebugLink => &[],
@@ -109,7 +109,7 @@ pub fn kinds(how: Kinds) -> PathBuf {
     }
     run(&mut command);
     // Each in a folder of its own, since cargo puts them all into one place.
-    let folder = built.join("programs").join(format!("{how:?}"));
+    let folder = built.join("kinds").join(format!("{how:?}"));
     fs::create_dir_all(&folder).expect("a folder of ours");
     let program = folder.join("kinds");
     copy(&built.join("release/kinds"), &program);

@@ -22,7 +22,7 @@ pub struct Build {
     pub lto: &'static str,
     /// `debug`.
     pub debug: &'static str,
-    /// Whether symbols are mangled in the way v0.
+    /// Whether symbols are mangled in the way v0 by request; it is the default of rustc 1.97.
     pub is_v0: bool,
     /// `None` for the stable compiler that runs the tests, else a folder with another's `rustc`.
     pub rustc: Option<&'static str>,
@@ -99,6 +99,10 @@ impl Build {
         let agent = built::workspace().join("agent");
         fs::create_dir_all(package.join("src/bin")).map_err(|error| error.to_string())?;
         let manifest = fs::read_to_string(original.join("Cargo.toml")).map_err(|error| error.to_string())?;
+        // The same for all packages, and by the environment.
+        let own = "[profile.release.package.rgops-tests-tasks]\ndebug = 2\n";
+        assert!(manifest.contains(own), "{manifest}");
+        let manifest = manifest.replace(own, "");
         let mut manifest = manifest.replace("../../../agent", &agent.to_string_lossy());
         built::copy(&original.join("Cargo.lock"), &package.join("Cargo.lock"));
         built::copy(&original.join("src/bin/suspended.rs"), &package.join("src/bin/suspended.rs"));

@@ -98,8 +98,10 @@ fn every_kind_of_future_has_its_golden_stack_however_it_is_built() {
         .iter()
         .filter_map(|scenario| {
             let (_target, address, found) = still(&directory, &program, scenario);
-            let screen = rgops(&["tasks", &address]);
-            assert_eq!(screen.code, 0, "{screen:?}");
+            // A thread that just falls asleep may be missing in one answer.
+            let screen = until("a whole answer", || {
+                Some(rgops(&["tasks", &address])).filter(|screen| screen.code == 0)
+            });
             compare(&format!("{scenario}.screen"), &steady(&screen.output, &found), true)
         })
         .collect();

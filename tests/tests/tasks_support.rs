@@ -139,7 +139,7 @@ fn line(table: &mut String, build: &Build, gives: &Result<Gives, String>) {
         Some(patch) => format!("{} with {}", build.tokio, patch.what),
         None => build.tokio.to_owned(),
     };
-    let mangling = if build.is_v0 { "v0" } else { "legacy" };
+    let mangling = if build.is_v0 { "v0" } else { "default" };
     let rustc = version(build.rustc.unwrap_or("rustc"));
     let _ = write!(table, "| {tokio} | {rustc} | {} | {} | {mangling} |", build.lto, build.debug);
     match gives {
