@@ -1,6 +1,8 @@
 //! The Tokio runtimes the agent reads counters of.
 
-use std::sync::{Arc, Mutex};
+#[cfg(native_engine)]
+use std::sync::Arc;
+use std::sync::Mutex;
 
 use tokio::runtime::Handle;
 #[cfg(native_engine)]

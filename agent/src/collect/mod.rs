@@ -195,6 +195,7 @@ impl Asker {
 /// compiled once.
 pub(crate) fn answer<'a>(
     request: Request,
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "nothing asks there"))]
     asker: Asker,
     context: &'a Arc<Context>,
     sink: &'a Sink,

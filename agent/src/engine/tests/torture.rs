@@ -62,7 +62,8 @@ fn fork_and_wait() {
 
 #[test]
 fn torture() {
-    let seconds = std::env::var("RGOPS_ENGINE_TORTURE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
+    let seconds =
+        std::env::var("RGOPS_ENGINE_TORTURE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
     let hz = std::env::var("RGOPS_TORTURE_HZ").ok().and_then(|text| text.parse().ok()).unwrap_or(999);
     let _alone = alone();
     let works: [fn(); 9] = [
