@@ -167,7 +167,11 @@ impl Build {
                 named(&found, name).any(|root| root.is_some_and(|root| waits_on(root, *kind)))
             }),
             schedtrace: traced.output.contains("\"source\":\"memory\""),
-            says: says.chain(missing.map(str::trim)).map(str::to_owned).collect(),
+            // Without the times it took.
+            says: says
+                .chain(missing.filter_map(|line| line.trim().split(" · listed").next()))
+                .map(str::to_owned)
+                .collect(),
         })
     }
 }
