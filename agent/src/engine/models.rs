@@ -136,13 +136,13 @@ fn loom_a_place_is_used_by_one_at_a_time() {
 
 /// A table of one bucket.
 fn live() -> Live {
-    let taken: &'static [AtomicU8] = Box::leak(Box::new([AtomicU8::new(0)]));
+    let byte = || -> &'static [AtomicU8] { Box::leak(Box::new([AtomicU8::new(0)])) };
     let words: Box<[AtomicU64]> = (0..BUCKET_WORDS).map(|_| AtomicU64::new(0)).collect();
-    Live { taken, words: Box::leak(words) }
+    Live { filter: byte(), taken: byte(), words: Box::leak(words) }
 }
 
 fn block(stack: u32) -> Block {
-    Block { size: u64::from(stack), mean: 1, stack, time: stack }
+    Block { size: u64::from(stack), mean: 1, stack, time: stack, objects: f64::from(stack) }
 }
 
 /// Two threads sample, free and sample again in one bucket: each finds its own block, as it was, and
@@ -165,6 +165,7 @@ fn loom_a_sampled_block_is_found_by_who_frees_it() {
             thread.join().unwrap();
         }
         assert_eq!(live.taken[0].load(Ordering::Relaxed), 0);
+        assert_eq!(live.filter[0].load(Ordering::Relaxed), 0);
         live.each(|block| panic!("{block:?} is left"));
     });
 }
@@ -186,7 +187,7 @@ fn loom_a_block_freed_elsewhere_is_not_missed() {
             if address == 0 {
                 return false;
             }
-            assert_ne!(live.taken[0].load(Ordering::Relaxed), 0, "the filter");
+            assert_ne!(live.filter[0].load(Ordering::Relaxed), 0);
             let taken = live.take(address).unwrap();
             assert_eq!(taken.block, block(7));
             // The allocator gives the address to somebody else at once.
@@ -209,17 +210,40 @@ fn loom_a_slot_has_one_owner() {
     loom::model(|| {
         let slots: &'static [Slot] = Box::leak(Box::new([Slot::new(), Slot::new()]));
         let owner = |thread| Owner { process: 1, thread };
-        slots::add(&slots::claim(slots, owner(2), |_| true).unwrap().allocations, 5);
+        assert!(slots::claim(slots, owner(2), |_| true).unwrap().allocated.add(1, 5, 100));
         let threads = [4u32, 6].map(|tid| {
             thread::spawn(move || {
                 let slot = slots::claim(slots, owner(tid), |other| other != 2).unwrap();
-                slots::add(&slot.allocations, 1);
+                assert!(slot.allocated.add(1, 10, 100));
                 std::ptr::from_ref(slot) as usize
             })
         });
         let [first, second] = threads.map(|thread| thread.join().unwrap());
         assert_ne!(first, second);
-        assert_eq!(slots::sums(slots.iter()).allocations, 7);
+        let sums = slots::sums(slots.iter(), None);
+        assert_eq!((sums.allocations, sums.allocated_bytes), (3, 25));
+    });
+}
+
+/// The agent reads a thread's counters while the thread begins its word anew, twice: the room that is read from
+/// is written again.
+#[test]
+fn loom_counters_are_read_whole() {
+    loom::model(|| {
+        let slot: &'static Slot = Box::leak(Box::new(Slot::new()));
+        let counts = thread::spawn(move || {
+            slot.allocated.add_to(&slot.allocated_before, 1, 10);
+            assert!(slot.allocated.add(1, 10, 100));
+            slot.allocated.add_to(&slot.allocated_before, 1, 10);
+        });
+        let reads = thread::spawn(move || {
+            let [blocks, bytes] = slot.allocated.with(&slot.allocated_before);
+            assert!(blocks <= 3);
+            assert_eq!(bytes, 10 * blocks);
+        });
+        reads.join().unwrap();
+        counts.join().unwrap();
+        assert_eq!(slot.allocated.with(&slot.allocated_before), [3, 30]);
     });
 }
 

@@ -191,9 +191,20 @@ impl Estimate {
     /// A size of 0 counts as 1, as it did when the block was sampled. With a mean of 1 or less every
     /// block was sampled, and stands for itself.
     pub fn of_block(size_bytes: u64, mean_bytes: u64) -> Estimate {
+        Estimate::of_objects(Estimate::objects_of_block(size_bytes, mean_bytes), size_bytes)
+    }
+
+    /// The number of blocks that one sampled block of `size_bytes` stands for: 1 / p, where p is the probability
+    /// that it is sampled.
+    pub fn objects_of_block(size_bytes: u64, mean_bytes: u64) -> f64 {
         let ratio = size_bytes.max(1) as f64 / mean_bytes.max(1) as f64;
-        let probability = if mean_bytes <= 1 { 1.0 } else { hit_probability(ratio) };
-        let (objects, size) = (1.0 / probability, size_bytes as f64);
+        if mean_bytes <= 1 { 1.0 } else { 1.0 / hit_probability(ratio) }
+    }
+
+    /// What one sampled block of `size_bytes` stands for, when that is so many `objects`
+    /// ([`Estimate::objects_of_block`]).
+    pub fn of_objects(objects: f64, size_bytes: u64) -> Estimate {
+        let size = size_bytes as f64;
         // (1 - p) / p².
         let variance = objects * objects - objects;
         Estimate {
@@ -245,11 +256,11 @@ fn hit_probability(ratio: f64) -> f64 {
     }
     // Its series, as far as it matters: the next term is below 10^-11 of the sum. Most blocks are that
     // small, and `exp_m1` would be a good part of what a sample costs.
-    let sixth = 1.0 - ratio / 6.0;
-    let fifth = 1.0 - ratio / 5.0 * sixth;
-    let fourth = 1.0 - ratio / 4.0 * fifth;
-    let third = 1.0 - ratio / 3.0 * fourth;
-    ratio * (1.0 - ratio / 2.0 * third)
+    let sixth = 1.0 - ratio * (1.0 / 6.0);
+    let fifth = 1.0 - ratio * (1.0 / 5.0) * sixth;
+    let fourth = 1.0 - ratio * (1.0 / 4.0) * fifth;
+    let third = 1.0 - ratio * (1.0 / 3.0) * fourth;
+    ratio * (1.0 - ratio * (1.0 / 2.0) * third)
 }
 
 /// Of a number that is not negative. `f64::round` is a call into libm on most targets, and this is part of

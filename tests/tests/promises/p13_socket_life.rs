@@ -99,7 +99,11 @@ fn sweeping_leaves_alone_what_is_not_stale_or_not_ours() {
     let first_path = first.listen("");
     // As an agent of another pid namespace would look: the name fits no process here, but it answers.
     let elsewhere = directory.sockets().join("4000000-1.sock");
-    let _listener = UnixListener::bind(&elsewhere).unwrap();
+    // Renamed into place as an agent does it: `first` is still sweeping, and a socket that is bound but does not
+    // listen yet refuses like a stale one.
+    let unpublished = directory.sockets().join("unpublished");
+    let _listener = UnixListener::bind(&unpublished).unwrap();
+    fs::rename(&unpublished, &elsewhere).unwrap();
     // Stale, but no socket; and no name of ours.
     let file = directory.sockets().join("4000001-1.sock");
     fs::write(&file, "").unwrap();

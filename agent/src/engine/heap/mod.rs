@@ -1,9 +1,10 @@
 //! Heap sampling: what `crate::alloc::Sampling` calls at every allocation and every free.
 //!
 //! # What it costs, and where
-//! * **Every allocation**: two additions in the thread's own slot ([`slots`]), and a comparison with the
-//!   number of bytes at which the next sample is due.
-//! * **Every free**: two additions, and one byte of the filter ([`live`]).
+//! * **Every allocation**: one addition in the thread's own slot ([`slots`]), and a comparison with the
+//!   number of bytes at which the next sample is due. It is counted before it is made, so that the call of the
+//!   allocator is the last thing done and needs no frame (0.8 ns).
+//! * **Every free**: one addition, and one byte of the filter ([`live`]).
 //! * **Every sample** (one in 512 KiB): the stack ([`walks`]), its sums ([`stacks`]), an entry in the table
 //!   of living blocks ([`live`]). No allocation, no lock, no call into the loader, one system call at
 //!   most where a thread's stack is looked at for the first time.
@@ -16,7 +17,7 @@
 //!
 //! # When it begins
 //! With `listen`: the agent's thread maps the tables, reads the modules and sets the rate. Before that, and
-//! without an agent, only the exact counters run; they need no memory but [`SLOTS`] and [`TAKEN`], which
+//! without an agent, only the exact counters run; they need no memory but [`SLOTS`] and [`FILTER`], which
 //! are zeroed data of the executable. Blocks allocated earlier are not in the tables, so freeing them changes
 //! nothing. The agent's own threads are excluded.
 //!
@@ -46,27 +47,27 @@ pub(crate) use reading::{
     Reading, Refusal, allocator, begin, default_rate, end, exact, exclude_this_thread, is_sampled,
     list_modules, rate, read, set_rate, since_unix_ns, stack,
 };
-use slots::{Owner, SLOTS as SLOT_COUNT, Slot};
+use slots::{MAX_RECENT_BYTES, Owner, SLOTS as SLOT_COUNT, Shared, Slot};
 use stacks::Stacks;
 use walks::Walks;
 
 /// Mean bytes between two samples, when nobody says otherwise: Go's.
 pub(crate) const DEFAULT_MEAN_BYTES: u64 = 512 * 1024;
 
-/// Buckets of the table of living blocks, and bytes of the filter: half the first-level cache. With 8
-/// entries each, 32,000 living samples (16 GiB at 512 KiB) lose 2 in 10,000 blocks, which are counted.
+/// Buckets of the table of living blocks. With 8 entries each, 32,000 living samples (16 GiB at 512 KiB) lose 2
+/// in 10,000 blocks, which are counted.
 const BUCKETS: usize = 1 << 14;
 /// Different means there can be in the life of a process.
 const MEANS: usize = 256;
 
 #[cfg(not(rgops_loom))]
 static SLOTS: [Slot; SLOT_COUNT] = [const { Slot::new() }; SLOT_COUNT];
-/// Of threads that found no slot: changed by read-modify-write.
+/// Of threads that found no slot.
 #[cfg(not(rgops_loom))]
-static SHARED: Slot = Slot::new();
-/// The filter, a byte a bucket. Untouched, it is the kernel's zero page.
+static SHARED: Shared = Shared::new();
+/// The filter of the table of living blocks. Untouched, it is the kernel's zero page.
 #[cfg(not(rgops_loom))]
-static TAKEN: [AtomicU8; BUCKETS] = [const { AtomicU8::new(0) }; BUCKETS];
+static FILTER: [AtomicU8; BUCKETS / live::GROUP] = [const { AtomicU8::new(0) }; BUCKETS / live::GROUP];
 
 /// The tables, once sampling has begun. Never freed: a block may be freed at any time.
 static TABLES: AtomicPtr<Tables> = AtomicPtr::new(std::ptr::null_mut());
@@ -99,39 +100,16 @@ struct Tables {
     own_bytes: u64,
 }
 
-/// What a thread with a slot needs when it samples: its own, except for `is_in_use`.
-struct Extra {
-    /// Set while the owner is inside; a signal handler of the same thread then keeps out.
-    is_in_use: AtomicBool,
-    inner: UnsafeCell<Inner>,
-}
+/// What a thread with a slot needs when it samples: used inside [`Slot::enter`] of that slot only.
+struct Extra(UnsafeCell<Inner>);
 
-// SAFETY: `inner` is touched only by the slot's owner, between setting and clearing `is_in_use`
-// (`Extra::enter`).
+// SAFETY: touched only by the slot's owner, inside `Slot::enter` (`Extra::of`).
 unsafe impl Sync for Extra {}
 
 /// Zeroed memory is a valid value of it.
 struct Inner {
     random: u64,
     walks: Walks,
-}
-
-impl Extra {
-    /// Calls `work` with the owner's things, unless it is inside already (then this is a signal handler).
-    #[inline]
-    fn enter<R>(&self, work: impl FnOnce(&mut Inner) -> R) -> Option<R> {
-        if self.is_in_use.load(Ordering::Relaxed) {
-            return None;
-        }
-        self.is_in_use.store(true, Ordering::Relaxed);
-        // A handler runs on the same thread: the compiler's order is enough.
-        std::sync::atomic::compiler_fence(Ordering::SeqCst);
-        // SAFETY: only the owner's thread comes here, and was not inside (above).
-        let result = work(unsafe { &mut *self.inner.get() });
-        std::sync::atomic::compiler_fence(Ordering::SeqCst);
-        self.is_in_use.store(false, Ordering::Relaxed);
-        Some(result)
-    }
 }
 
 impl Inner {
@@ -207,43 +185,66 @@ fn own_slot() -> Option<&'static Slot> {
     OWN.with(|own| unsafe { own.slot.get().as_ref() })
 }
 
-/// The program got a block. `name` gives the allocator's name.
+/// The program is about to allocate. `false`: this was not counted, and [`allocated`] must be called with the
+/// block. What is counted here is counted whether the allocator has a block or not.
 #[inline(always)]
-pub(crate) fn allocated(block: *mut u8, size: usize, name: fn() -> &'static str) {
+pub(crate) fn count_allocation(size: usize) -> bool {
+    own_slot().is_some_and(|slot| slot.allocated.add(1, size as u64, slot.threshold.load(Ordering::Relaxed)))
+}
+
+/// The program is about to give a block back. `false`: this was not counted, and [`freeing`] must be called.
+#[inline(always)]
+pub(crate) fn count_free(block: *mut u8, size: usize) -> bool {
+    !may_be_sampled(block) && own_slot().is_some_and(|slot| slot.freed.add(1, size as u64, MAX_RECENT_BYTES))
+}
+
+/// Where the calling function is in its thread's stack.
+pub(crate) struct Caller(Registers);
+
+/// The caller must not return, nor end in a call that takes its frame's place, before it has given this to
+/// [`allocated`]; and it must not be inlined: it is the one frame that is left out of the stack.
+#[inline(always)]
+pub(crate) fn caller() -> Caller {
+    Caller(Registers::here())
+}
+
+/// The program got a block, or null, that [`count_allocation`] did not count. `name` gives the allocator's name.
+#[cold]
+#[inline(never)]
+pub(crate) fn allocated(caller: Caller, block: *mut u8, size: usize, name: fn() -> &'static str) {
     if block.is_null() {
         return;
     }
-    if let Some(slot) = own_slot() {
-        slots::add(&slot.allocations, 1);
-        let bytes = slots::add(&slot.allocated_bytes, size as u64);
-        if bytes >= slot.threshold.load(Ordering::Relaxed) {
-            reach_threshold(slot, bytes, block, size);
-        }
-    } else {
-        allocated_without_slot(block, size, name);
-    }
+    count_block(caller, 1, block, size, name);
 }
 
-/// The program is about to give a block back.
-#[inline(always)]
+/// The program is about to give back a block that [`count_free`] did not count.
+#[cold]
+#[inline(never)]
 pub(crate) fn freeing(block: *mut u8, size: usize) {
-    match own_slot() {
-        Some(slot) => {
-            slots::add(&slot.frees, 1);
-            slots::add(&slot.freed_bytes, size as u64);
-            if may_be_sampled(block) {
-                free_sampled(block);
-            }
+    if may_be_sampled(block) {
+        free_sampled(block);
+    }
+    count_freed(1, size);
+}
+
+fn count_freed(blocks: u64, size: usize) {
+    let size = size as u64;
+    let counted = own_slot().or_else(claim).and_then(|slot| {
+        if slot.freed.add(blocks, size, MAX_RECENT_BYTES) {
+            return Some(());
         }
-        None => free_without_slot(block, size),
+        slot.enter(|| slot.freed.add_to(&slot.freed_before, blocks, size))
+    });
+    if counted.is_none() {
+        Shared::add(&shared().freed, blocks, size);
     }
 }
 
 /// Whether the filter says that this block may be in the table.
 #[inline(always)]
 fn may_be_sampled(block: *mut u8) -> bool {
-    // Relaxed: who frees a block got it from who allocated it (see `live`).
-    taken()[live::bucket_of(block as u64, BUCKETS)].load(Ordering::Relaxed) != 0
+    live::may_be_in(filter(), BUCKETS, block as u64)
 }
 
 /// A sampled block between the call of the allocator's `realloc` and its result.
@@ -252,38 +253,56 @@ pub(crate) struct Reallocating(Option<live::Taken>);
 /// The program is about to reallocate a block. From here on another thread may get its address.
 #[inline(always)]
 pub(crate) fn reallocating(block: *mut u8) -> Reallocating {
-    if !may_be_sampled(block) {
-        return Reallocating(None);
-    }
-    Reallocating(tables().and_then(|tables| tables.live.take(block as u64)))
+    Reallocating(if may_be_sampled(block) { take(block) } else { None })
 }
 
-/// The allocator answered: `new` is the block now, null when it could not and the old one stays.
+#[cold]
+#[inline(never)]
+fn take(block: *mut u8) -> Option<live::Taken> {
+    tables()?.live.take(block as u64)
+}
+
+/// The allocator answered: `new` is the block now, null when it could not and the old one stays. `false`: the
+/// new block was not counted, and [`reallocated`] must be called.
 #[inline(always)]
-pub(crate) fn reallocated(
+pub(crate) fn count_reallocation(
     taken: Reallocating,
     old: *mut u8,
     old_size: usize,
     new: *mut u8,
     new_size: usize,
-    name: fn() -> &'static str,
-) {
+) -> bool {
     if taken.0.is_some() {
         end_reallocation(taken, old, new);
     }
     if new.is_null() {
-        return;
+        return true;
     }
-    if let Some(slot) = own_slot() {
-        slots::add(&slot.reallocations, 1);
-        let bytes = slots::add(&slot.allocated_bytes, new_size as u64);
-        slots::add(&slot.freed_bytes, old_size as u64);
-        if bytes >= slot.threshold.load(Ordering::Relaxed) {
-            reach_threshold(slot, bytes, new, new_size);
-        }
-    } else {
-        reallocated_without_slot(new, old_size, new_size, name);
+    let counted = own_slot().is_some_and(|slot| slot.freed.add(0, old_size as u64, MAX_RECENT_BYTES));
+    if !counted {
+        reallocated_from(old_size);
     }
+    own_slot().is_some_and(|slot| {
+        slot.reallocations
+            .store(slot.reallocations.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+        slot.allocated.add(0, new_size as u64, slot.threshold.load(Ordering::Relaxed))
+    })
+}
+
+#[cold]
+#[inline(never)]
+fn reallocated_from(old_size: usize) {
+    count_freed(0, old_size);
+}
+
+/// The program got a block, not null, by a reallocation that [`count_reallocation`] did not count.
+#[cold]
+#[inline(never)]
+pub(crate) fn reallocated(caller: Caller, new: *mut u8, new_size: usize, name: fn() -> &'static str) {
+    if own_slot().is_none() {
+        shared().reallocations.fetch_add(1, Ordering::Release);
+    }
+    count_block(caller, 0, new, new_size, name);
 }
 
 fn tables() -> Option<&'static Tables> {
@@ -297,14 +316,14 @@ fn slots() -> &'static [Slot] {
 }
 
 #[cfg(not(rgops_loom))]
-fn shared() -> &'static Slot {
+fn shared() -> &'static Shared {
     &SHARED
 }
 
 #[cfg(not(rgops_loom))]
 #[inline(always)]
-fn taken() -> &'static [AtomicU8] {
-    &TAKEN
+fn filter() -> &'static [AtomicU8] {
+    &FILTER
 }
 
 /// The models have tables of their own; nothing of this is called in them.
@@ -314,12 +333,12 @@ fn slots() -> &'static [Slot] {
 }
 
 #[cfg(rgops_loom)]
-fn shared() -> &'static Slot {
+fn shared() -> &'static Shared {
     unreachable!()
 }
 
 #[cfg(rgops_loom)]
-fn taken() -> &'static [super::sync::AtomicU8] {
+fn filter() -> &'static [super::sync::AtomicU8] {
     &[]
 }
 
@@ -328,84 +347,112 @@ fn index_of(slot: &'static Slot) -> usize {
     (std::ptr::from_ref(slot) as usize - slots().as_ptr() as usize) / size_of::<Slot>()
 }
 
-/// The calling thread's slot passed its threshold: a block is sampled, or the rate changed.
-///
-/// Not inlined, and everything up to the registers is inlined into it: it is the one frame that is left
-/// out of the stack.
-#[cold]
-#[inline(never)]
-fn reach_threshold(slot: &'static Slot, bytes: u64, block: *mut u8, size: usize) {
-    let Some(tables) = tables() else {
-        // Not begun. `begin` sets thresholds to 0 after it has published the tables.
-        slot.threshold.store(u64::MAX, Ordering::SeqCst);
-        if TABLES.load(Ordering::SeqCst).is_null() {
-            return;
-        }
-        slot.threshold.store(0, Ordering::SeqCst);
-        return;
-    };
-    let index = index_of(slot);
-    let extra = &tables.extras[index];
-    let entered = extra.enter(|own| {
-        let mut rate = Rate::now();
-        let drawn_by = slot.change.load(Ordering::Relaxed);
-        if drawn_by != rate.change() {
-            // The rate changed, or the thread is new: the gap is drawn anew from before this block.
-            if drawn_by == 0 {
-                own.walks.forget();
-            }
-            rate = next_threshold(slot, own, bytes - size as u64);
-            if bytes < slot.threshold.load(Ordering::Relaxed) {
-                return;
-            }
-        }
-        next_threshold(slot, own, bytes);
-        if rate.number() == 0 || slot.excluded.load(Ordering::Relaxed) != 0 {
-            return;
-        }
-        let number = rate.number();
-        let size = (size as u64).min(Block::MAX_SIZE);
-        let estimate = Estimate::of_block(size, mean_of(number));
-        let registers = Registers::here();
-        let stack = own.walks.stack(registers, is_main(), tables.stacks);
-        tables.record(block, size, number, stack, &estimate);
+/// Counts a block (0 blocks: one that was reallocated) that came when a threshold was passed: it is sampled, the
+/// rate changed, the word is full, or the thread is new.
+#[inline]
+fn count_block(caller: Caller, blocks: u64, block: *mut u8, size: usize, name: fn() -> &'static str) {
+    let slot = own_slot().or_else(|| {
+        NAME.store(name as *mut (), Ordering::Release);
+        claim()
+    });
+    let size = size as u64;
+    let entered = slot.and_then(|slot| {
+        slot.enter(|| {
+            let passed = slot.allocated.recent_bytes();
+            slot.allocated.add_to(&slot.allocated_before, blocks, size);
+            advance(slot, passed, caller.0, block, size);
+        })
     });
     if entered.is_none() {
-        // In a signal handler that interrupted the above. Its threshold is drawn there; this block counts
-        // if a coin says so that has its probability.
-        tables.record_by_chance(block, size);
+        // No slot, or in a signal handler that interrupted the above. This block is sampled if a coin says so that
+        // has its probability: a countdown of all these threads together would be less random than it has to be.
+        Shared::add(&shared().allocated, blocks, size);
+        if let Some(tables) = tables() {
+            tables.record_by_chance(block, size);
+        }
     }
 }
 
-/// Draws the next gap from `from`; the rate it was drawn by.
+/// Brings the owner of `slot` on its way to the next sample: by `passed` bytes, and then by a block, which is
+/// sampled if it goes beyond the gap.
 #[inline]
-fn next_threshold(slot: &'static Slot, own: &mut Inner, from: u64) -> Rate {
-    loop {
-        let rate = Rate::now();
-        let threshold = match rate.mean() {
-            0 => u64::MAX,
-            _ if slot.excluded.load(Ordering::Relaxed) != 0 => u64::MAX,
-            mean => from.saturating_add(gap(own.random(std::ptr::from_ref(slot) as u64), mean)),
-        };
-        slot.change.store(rate.change(), Ordering::Relaxed);
-        slot.threshold.store(threshold, Ordering::SeqCst);
-        // The agent sets the rate before it sets thresholds to 0. Either it did the latter after our
-        // store, and we come again; or its rate is seen here.
-        if Rate::now() == rate {
-            return rate;
+fn advance(slot: &'static Slot, passed: u64, registers: Registers, block: *mut u8, size: u64) {
+    let Some(tables) = tables() else {
+        // Not begun. `begin` sets thresholds to 0 after it has published the tables.
+        slot.gap.store(u64::MAX, Ordering::Relaxed);
+        slot.threshold.store(MAX_RECENT_BYTES, Ordering::SeqCst);
+        if !TABLES.load(Ordering::SeqCst).is_null() {
+            slot.threshold.store(0, Ordering::SeqCst);
         }
+        return;
+    };
+    // SAFETY: only the owner's thread comes here, and only once at a time (`count_block`, `Slot::enter`).
+    let own = unsafe { &mut *tables.extras[index_of(slot)].0.get() };
+    let mut rate = Rate::now();
+    let drawn_by = slot.change.load(Ordering::Relaxed);
+    if drawn_by == rate.change() {
+        let gap = slot.gap.load(Ordering::Relaxed);
+        slot.gap.store(gap.saturating_sub(passed), Ordering::Relaxed);
+    } else {
+        // The rate changed, or the thread is new: the gap is drawn anew from before this block.
+        if drawn_by == 0 {
+            own.walks.forget();
+        }
+        rate = draw_gap(slot, own);
+    }
+    let gap = slot.gap.load(Ordering::Relaxed);
+    if size < gap {
+        slot.gap.store(gap - size, Ordering::Relaxed);
+        set_threshold(slot, rate);
+        return;
+    }
+    let number = rate.number();
+    set_threshold(slot, draw_gap(slot, own));
+    if number == 0 || slot.excluded.load(Ordering::Relaxed) != 0 {
+        return;
+    }
+    let size = size.min(Block::MAX_SIZE);
+    let stack = own.walks.stack(registers, is_main(), tables.stacks);
+    tables.record(block, size, number, stack);
+}
+
+/// Draws the gap to the next sample; the rate it was drawn by.
+#[inline]
+fn draw_gap(slot: &'static Slot, own: &mut Inner) -> Rate {
+    let rate = Rate::now();
+    let gap = match rate.mean() {
+        0 => u64::MAX,
+        _ if slot.excluded.load(Ordering::Relaxed) != 0 => u64::MAX,
+        mean => gap(own.random(std::ptr::from_ref(slot) as u64), mean),
+    };
+    slot.change.store(rate.change(), Ordering::Relaxed);
+    slot.gap.store(gap, Ordering::Relaxed);
+    rate
+}
+
+/// Sets the threshold by the gap, which was drawn by this rate. [`Slot::allocated`] was just begun.
+#[inline]
+fn set_threshold(slot: &'static Slot, rate: Rate) {
+    let threshold = slot.gap.load(Ordering::Relaxed).min(MAX_RECENT_BYTES);
+    slot.threshold.store(threshold, Ordering::SeqCst);
+    // The agent sets the rate before it sets thresholds to 0. Either it did the latter after our store, or
+    // its rate is seen here.
+    if Rate::now() != rate {
+        slot.threshold.store(0, Ordering::SeqCst);
     }
 }
 
 impl Tables {
     #[inline]
-    fn record(&self, block: *mut u8, size: u64, mean: u32, stack: u32, estimate: &Estimate) {
+    fn record(&self, block: *mut u8, size: u64, mean: u32, stack: u32) {
+        let objects = Estimate::objects_of_block(size, mean_of(mean));
+        let estimate = Estimate::of_objects(objects, size);
         let time = (coarse_ms().saturating_sub(self.began_ms) / TIME_UNIT_MS) as u32;
         // All before anybody can free it: the program gets the block after this. The entry is written last:
         // it is in no cache, and an atomic read-modify-write behind that store would wait for it.
         if let Some(reserved) = self.live.reserve(block as u64) {
-            self.stacks.allocated(stack, estimate);
-            self.live.fill(reserved, block as u64, Block { size, mean, stack, time });
+            self.stacks.allocated(stack, &estimate);
+            self.live.fill(reserved, block as u64, Block { size, mean, stack, time, objects });
         } else {
             self.lost.fetch_add(1, Ordering::Relaxed);
             self.lost_bytes.fetch_add(estimate.bytes, Ordering::Relaxed);
@@ -414,7 +461,7 @@ impl Tables {
 
     /// Samples a block with its probability, by a coin instead of the countdown, and without a stack.
     #[cold]
-    fn record_by_chance(&self, block: *mut u8, size: usize) {
+    fn record_by_chance(&self, block: *mut u8, size: u64) {
         static STATE: AtomicU64 = AtomicU64::new(0);
         let rate = Rate::now();
         let mean = rate.mean();
@@ -424,9 +471,9 @@ impl Tables {
         let mut state = STATE.load(Ordering::Relaxed);
         let drawn = random(&mut state, block as u64);
         STATE.store(state, Ordering::Relaxed);
-        if gap(drawn, mean) <= size as u64 {
-            let size = (size as u64).min(Block::MAX_SIZE);
-            self.record(block, size, rate.number(), 0, &Estimate::of_block(size, mean));
+        if gap(drawn, mean) <= size {
+            let size = size.min(Block::MAX_SIZE);
+            self.record(block, size, rate.number(), 0);
         }
     }
 }
@@ -476,53 +523,8 @@ fn end_reallocation(taken: Reallocating, old: *mut u8, new: *mut u8) {
 impl Tables {
     fn freed(&self, taken: live::Taken) {
         let block = taken.block;
-        let mean = mean_of(block.mean);
-        self.stacks.freed(block.stack, &Estimate::of_block(block.size, mean));
+        self.stacks.freed(block.stack, &Estimate::of_objects(block.objects, block.size));
         self.live.forget(taken);
-    }
-}
-
-/// The calling thread's first call, or it shares a slot.
-#[cold]
-#[inline(never)]
-fn allocated_without_slot(block: *mut u8, size: usize, name: fn() -> &'static str) {
-    NAME.store(name as *mut (), Ordering::Release);
-    if claim().is_some() {
-        return allocated(block, size, name);
-    }
-    shared().allocations.fetch_add(1, Ordering::Release);
-    shared().allocated_bytes.fetch_add(size as u64, Ordering::Release);
-    // By chance: a countdown of all of them together would be less random than it has to be.
-    if let Some(tables) = tables() {
-        tables.record_by_chance(block, size);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn reallocated_without_slot(new: *mut u8, old_size: usize, new_size: usize, name: fn() -> &'static str) {
-    NAME.store(name as *mut (), Ordering::Release);
-    if claim().is_some() {
-        return reallocated(Reallocating(None), new, old_size, new, new_size, name);
-    }
-    shared().reallocations.fetch_add(1, Ordering::Release);
-    shared().allocated_bytes.fetch_add(new_size as u64, Ordering::Release);
-    shared().freed_bytes.fetch_add(old_size as u64, Ordering::Release);
-    if let Some(tables) = tables() {
-        tables.record_by_chance(new, new_size);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn free_without_slot(block: *mut u8, size: usize) {
-    free_sampled(block);
-    if let Some(slot) = claim() {
-        slots::add(&slot.frees, 1);
-        slots::add(&slot.freed_bytes, size as u64);
-    } else {
-        shared().frees.fetch_add(1, Ordering::Release);
-        shared().freed_bytes.fetch_add(size as u64, Ordering::Release);
     }
 }
 
@@ -539,10 +541,6 @@ fn claim() -> Option<&'static Slot> {
     let slot = slots::claim(slots(), owner, |other| is_alive(process, other));
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = errno };
-    // Whoever had it before was not inside, or will never come out.
-    if let (Some(slot), Some(tables)) = (slot, tables()) {
-        tables.extras[index_of(slot)].is_in_use.store(false, Ordering::Relaxed);
-    }
     OWN.with(|own| match slot {
         Some(slot) => own.slot.set(slot),
         None => own.shares.set(true),

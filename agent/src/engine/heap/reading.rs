@@ -14,12 +14,12 @@ use super::super::memory::Pages;
 use super::super::modules::Modules;
 use super::super::place::Place;
 use super::super::session::places;
-use super::super::sync::AtomicU64 as TableWord;
+use super::super::sync::{AtomicU8, AtomicU64 as TableWord};
 use super::super::unwind::Workspace;
 use super::live::{BUCKET_WORDS, Live};
 use super::{
     BUCKETS, Extra, MEAN, MEANS, MODULES, NAME, RATE, Rate, SLOT_COUNT, STALE, Stacks, TABLES, TIME_UNIT_MS,
-    Tables, claim, coarse_ms, mean_of, own_slot, shared, slots, tables, taken, walks,
+    Tables, claim, coarse_ms, filter, mean_of, own_slot, shared, slots, tables, walks,
 };
 
 /// The process that sampling was begun in; another one is a fork child.
@@ -74,7 +74,7 @@ pub(crate) fn allocator() -> Option<&'static str> {
 /// What the wrapped allocator was asked for, exactly; `None` without a wrapper.
 pub(crate) fn exact() -> Option<ExactCounters> {
     allocator()?;
-    let sums = super::slots::sums(slots().iter().chain([shared()]));
+    let sums = super::slots::sums(slots().iter(), Some(shared()));
     Some(ExactCounters {
         allocations: sums.allocations,
         frees: sums.frees,
@@ -265,18 +265,20 @@ impl Tables {
         let stacks = &(unsafe { zeroed::<Stacks>(1, &mut own_bytes) }?)[0];
         // SAFETY: `Extra` is made of integers, and of booleans that are false when zero.
         let extras = unsafe { zeroed::<Extra>(SLOT_COUNT, &mut own_bytes) }?;
-        // SAFETY: atomic integers, for which zero is a value.
+        // SAFETY: as above.
+        let taken = unsafe { zeroed::<AtomicU8>(BUCKETS, &mut own_bytes) }?;
+        // SAFETY: as above.
         let words = unsafe { zeroed::<TableWord>(BUCKETS * BUCKET_WORDS, &mut own_bytes) }?;
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
         Ok(Tables {
-            live: Live { taken: taken(), words },
+            live: Live { filter: filter(), taken, words },
             stacks,
             extras,
             began_ms: coarse_ms(),
             began_unix_ns: unix,
             lost: AtomicU64::new(0),
             lost_bytes: AtomicU64::new(0),
-            own_bytes: own_bytes + (BUCKETS + SLOT_COUNT * size_of::<super::Slot>()) as u64,
+            own_bytes: own_bytes + (filter().len() + SLOT_COUNT * size_of::<super::Slot>()) as u64,
         })
     }
 }

@@ -6,81 +6,160 @@
 //! destructor: it can be used at any moment of a thread's life, its TLS destructors included, and nothing
 //! is registered anywhere. Instead of being told that a thread ended, whoever looks for a slot asks the
 //! kernel whether the thread that has one still lives. The counters stay: the next owner adds to them.
+//!
+//! Blocks and their bytes are counted in one word ([`Count`]), because a program whose memory is in no
+//! cache pays for each store: it waits behind those that miss (1.4 ns a store and pair of malloc and free, of
+//! 20,000 blocks). Now and then the word is added to wide counters and begun anew.
 
-use super::super::sync::{AtomicU32, AtomicU64, Ordering};
+use super::super::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Threads that can have a slot at the same time; others share one that costs more.
 pub(in crate::engine) const SLOTS: usize = 2048;
 /// Slots a claim looks at before it gives up.
 const PROBES: usize = 128;
+/// A [`Count`] has to be added to its [`Total`] before it has this many bytes: half of what it could hold, so that
+/// its blocks, of one byte or more, have room as well.
+pub(in crate::engine) const MAX_RECENT_BYTES: u64 = 1 << 23;
 
-/// A thread's counters and its way to the next sample: one cache line.
+/// A thread's counters and its way to the next sample. What every allocation and free uses is in one cache
+/// line; the rest is used by samples.
 #[repr(align(64))]
 pub(in crate::engine) struct Slot {
-    pub(in crate::engine) allocations: AtomicU64,
-    pub(in crate::engine) allocated_bytes: AtomicU64,
-    pub(in crate::engine) frees: AtomicU64,
-    pub(in crate::engine) freed_bytes: AtomicU64,
-    pub(in crate::engine) reallocations: AtomicU64,
-    /// `allocated_bytes` from which on a block is sampled. Also written by the agent: 0, which makes the
-    /// owner look at the rate again.
+    pub(in crate::engine) allocated: Count,
+    /// Bytes of `allocated` from which on a block is not counted at once, but looked at: a sample is due, the
+    /// word is full, or the rate changed. For the latter the agent writes 0.
     pub(in crate::engine) threshold: AtomicU64,
+    pub(in crate::engine) freed: Count,
+    pub(in crate::engine) reallocations: AtomicU64,
+    /// Bytes to the next sample, when `allocated` was last begun.
+    pub(in crate::engine) gap: AtomicU64,
     /// Process and kernel id of the owner ([`Owner`]); 0 when nobody had it yet.
     owner: AtomicU64,
-    /// Number of the change of rate by which the threshold was drawn.
+    /// Number of the change of rate by which the gap was drawn.
     pub(in crate::engine) change: AtomicU32,
     /// Not 0: blocks of this thread are not sampled.
     pub(in crate::engine) excluded: AtomicU32,
+    /// The owner is inside [`Slot::enter`].
+    is_entered: AtomicBool,
+    pub(in crate::engine) allocated_before: Total,
+    pub(in crate::engine) freed_before: Total,
+}
+
+macro_rules! new_slot {
+    () => {
+        Slot {
+            allocated: Count(AtomicU64::new(0)),
+            threshold: AtomicU64::new(0),
+            freed: Count(AtomicU64::new(0)),
+            reallocations: AtomicU64::new(0),
+            gap: AtomicU64::new(0),
+            owner: AtomicU64::new(0),
+            change: AtomicU32::new(0),
+            excluded: AtomicU32::new(0),
+            is_entered: AtomicBool::new(false),
+            allocated_before: Total([
+                [AtomicU64::new(0), AtomicU64::new(0)],
+                [AtomicU64::new(0), AtomicU64::new(0)],
+            ]),
+            freed_before: Total([
+                [AtomicU64::new(0), AtomicU64::new(0)],
+                [AtomicU64::new(0), AtomicU64::new(0)],
+            ]),
+        }
+    };
 }
 
 impl Slot {
     #[cfg(not(rgops_loom))]
     pub(in crate::engine) const fn new() -> Slot {
-        Slot {
-            allocations: AtomicU64::new(0),
-            allocated_bytes: AtomicU64::new(0),
-            frees: AtomicU64::new(0),
-            freed_bytes: AtomicU64::new(0),
-            reallocations: AtomicU64::new(0),
-            threshold: AtomicU64::new(0),
-            owner: AtomicU64::new(0),
-            change: AtomicU32::new(0),
-            excluded: AtomicU32::new(0),
-        }
+        new_slot!()
     }
 
+    /// Loom's atomics cannot be made in constants.
     #[cfg(rgops_loom)]
     pub(in crate::engine) fn new() -> Slot {
-        Slot {
-            allocations: AtomicU64::new(0),
-            allocated_bytes: AtomicU64::new(0),
-            frees: AtomicU64::new(0),
-            freed_bytes: AtomicU64::new(0),
-            reallocations: AtomicU64::new(0),
-            threshold: AtomicU64::new(0),
-            owner: AtomicU64::new(0),
-            change: AtomicU32::new(0),
-            excluded: AtomicU32::new(0),
-        }
+        new_slot!()
     }
-}
 
-impl Slot {
     /// Whether a thread has it, or had.
     pub(in crate::engine) fn is_owned(&self) -> bool {
         self.owner.load(Ordering::Acquire) != 0
     }
+
+    /// Calls `work` on the owner's thread, unless it is inside already: then this is a signal handler.
+    #[inline]
+    pub(in crate::engine) fn enter<R>(&self, work: impl FnOnce() -> R) -> Option<R> {
+        if self.is_entered.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.is_entered.store(true, Ordering::Relaxed);
+        // A handler runs on the same thread: the compiler's order is enough.
+        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+        let result = work();
+        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+        self.is_entered.store(false, Ordering::Relaxed);
+        Some(result)
+    }
 }
 
-/// Adds to a counter of the calling thread's own slot; the sum.
-///
-/// Not `fetch_add`: nobody else writes it. `Release`, so that who sees a block counted as freed sees it
-/// counted as allocated.
-#[inline(always)]
-pub(in crate::engine) fn add(counter: &AtomicU64, amount: u64) -> u64 {
-    let sum = counter.load(Ordering::Relaxed).wrapping_add(amount);
-    counter.store(sum, Ordering::Release);
-    sum
+/// Blocks and their bytes since the word was last begun, and how often it was: 24, 24 and 16 bits, the bytes
+/// lowest. Written by the slot's owner alone.
+pub(in crate::engine) struct Count(AtomicU64);
+
+/// What was counted before a [`Count`] was last begun: blocks and bytes, for even and for odd numbers of times it
+/// was. The one not in use is written, and comes into use with the word, so it can be read at any time.
+pub(in crate::engine) struct Total([[AtomicU64; 2]; 2]);
+
+const BLOCK_SHIFT: u32 = 24;
+const TIMES_SHIFT: u32 = 48;
+const FIELD: u64 = (1 << BLOCK_SHIFT) - 1;
+
+impl Count {
+    /// Counts `blocks` (0 or 1) of `bytes`, if there are fewer than `limit` with them, which must not be
+    /// above [`MAX_RECENT_BYTES`]. A block of no bytes is not counted here either: nothing would limit them.
+    ///
+    /// `Release`, so that who sees a block counted as freed sees it counted as allocated.
+    #[inline(always)]
+    pub(in crate::engine) fn add(&self, blocks: u64, bytes: u64, limit: u64) -> bool {
+        let word = self.0.load(Ordering::Relaxed);
+        if (word & FIELD) + bytes >= limit || bytes == 0 {
+            return false;
+        }
+        self.0.store(word + bytes + (blocks << BLOCK_SHIFT), Ordering::Release);
+        true
+    }
+
+    /// Bytes since it was begun.
+    pub(in crate::engine) fn recent_bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed) & FIELD
+    }
+
+    /// Adds what was counted, and this, to the total, and begins anew. Inside [`Slot::enter`] only.
+    #[inline]
+    pub(in crate::engine) fn add_to(&self, total: &Total, blocks: u64, bytes: u64) {
+        let word = self.0.load(Ordering::Relaxed);
+        let times = word >> TIMES_SHIFT;
+        let [now, next] = [times, times + 1].map(|times| &total.0[times as usize % 2]);
+        let counted = [(word >> BLOCK_SHIFT & FIELD) + blocks, (word & FIELD) + bytes];
+        for ((next, now), counted) in next.iter().zip(now).zip(counted) {
+            // Release: who reads this for an older number sees that the number has changed.
+            next.store(now.load(Ordering::Relaxed).wrapping_add(counted), Ordering::Release);
+        }
+        self.0.store((times + 1) << TIMES_SHIFT, Ordering::Release);
+    }
+
+    /// Blocks and bytes in all. Reads again when the owner began anew meanwhile; a wait of 65,536 beginnings
+    /// between two loads would not be noticed.
+    pub(in crate::engine) fn with(&self, total: &Total) -> [u64; 2] {
+        loop {
+            let word = self.0.load(Ordering::Acquire);
+            let before = &total.0[(word >> TIMES_SHIFT) as usize % 2];
+            let [blocks, bytes] = [0, 1].map(|at: usize| before[at].load(Ordering::Acquire));
+            if self.0.load(Ordering::Relaxed) >> TIMES_SHIFT == word >> TIMES_SHIFT {
+                return [blocks.wrapping_add(word >> BLOCK_SHIFT & FIELD), bytes.wrapping_add(word & FIELD)];
+            }
+        }
+    }
 }
 
 /// A thread of a process. Slots of another process are those of our parent, before the fork: one of them
@@ -120,7 +199,9 @@ pub(in crate::engine) fn claim(
         (former == 0 || (process == new.process && !is_alive(thread)))
             && slot.owner.compare_exchange(former, new.pack(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     })?;
-    // What the former owner left of its way to the next sample is not ours; counters are kept.
+    // What the former owner left of its way to the next sample is not ours; counters are kept. It is not
+    // inside, or will never come out.
+    slot.is_entered.store(false, Ordering::Relaxed);
     slot.excluded.store(0, Ordering::Relaxed);
     slot.change.store(0, Ordering::Relaxed);
     slot.threshold.store(0, Ordering::SeqCst);
@@ -137,20 +218,50 @@ pub(in crate::engine) struct Sums {
     pub(in crate::engine) reallocations: u64,
 }
 
+/// What threads without a slot of their own, and signal handlers that interrupted [`Slot::enter`], count: by
+/// read-modify-write.
+pub(in crate::engine) struct Shared {
+    pub(in crate::engine) allocated: [AtomicU64; 2],
+    pub(in crate::engine) freed: [AtomicU64; 2],
+    pub(in crate::engine) reallocations: AtomicU64,
+}
+
+impl Shared {
+    #[cfg(not(rgops_loom))]
+    pub(in crate::engine) const fn new() -> Shared {
+        Shared {
+            allocated: [AtomicU64::new(0), AtomicU64::new(0)],
+            freed: [AtomicU64::new(0), AtomicU64::new(0)],
+            reallocations: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts blocks and bytes in `counters`, one of the above.
+    pub(in crate::engine) fn add(counters: &[AtomicU64; 2], blocks: u64, bytes: u64) {
+        counters[0].fetch_add(blocks, Ordering::Release);
+        counters[1].fetch_add(bytes, Ordering::Release);
+    }
+}
+
 /// Adds all slots up. Frees first: a block whose free is counted is counted as allocated too, since its
 /// allocation was counted before it was handed out; so there are never more frees than allocations.
-pub(in crate::engine) fn sums<'s>(slots: impl Iterator<Item = &'s Slot> + Clone) -> Sums {
-    let sum = |pick: fn(&Slot) -> &AtomicU64| {
-        slots.clone().map(|slot| pick(slot).load(Ordering::Acquire)).fold(0, u64::wrapping_add)
+pub(in crate::engine) fn sums<'s>(
+    slots: impl Iterator<Item = &'s Slot> + Clone,
+    shared: Option<&Shared>,
+) -> Sums {
+    let sum = |of_slot: fn(&Slot) -> [u64; 2], of_shared: fn(&Shared) -> &[AtomicU64; 2]| {
+        let of_shared =
+            shared.map(|shared| of_shared(shared).each_ref().map(|sum| sum.load(Ordering::Acquire)));
+        let all = slots.clone().map(of_slot).chain(of_shared);
+        all.fold([0u64; 2], |sums, more| [0, 1].map(|at: usize| sums[at].wrapping_add(more[at])))
     };
-    let (freed_bytes, frees) = (sum(|slot| &slot.freed_bytes), sum(|slot| &slot.frees));
-    Sums {
-        freed_bytes,
-        frees,
-        reallocations: sum(|slot| &slot.reallocations),
-        allocations: sum(|slot| &slot.allocations),
-        allocated_bytes: sum(|slot| &slot.allocated_bytes),
-    }
+    let [frees, freed_bytes] = sum(|slot| slot.freed.with(&slot.freed_before), |shared| &shared.freed);
+    let reallocations = slots.clone().map(|slot| &slot.reallocations);
+    let reallocations = reallocations.chain(shared.map(|shared| &shared.reallocations));
+    let reallocations = reallocations.map(|sum| sum.load(Ordering::Acquire)).fold(0, u64::wrapping_add);
+    let [allocations, allocated_bytes] =
+        sum(|slot| slot.allocated.with(&slot.allocated_before), |shared| &shared.allocated);
+    Sums { allocations, allocated_bytes, frees, freed_bytes, reallocations }
 }
 
 #[cfg(all(test, not(rgops_loom)))]
@@ -169,6 +280,51 @@ mod tests {
         Owner { process: 1, thread }
     }
 
+    fn count(slot: Option<&'static Slot>, blocks: u64) {
+        for _ in 0..blocks {
+            assert!(slot.unwrap().allocated.add(1, 10, MAX_RECENT_BYTES));
+        }
+    }
+
+    #[test]
+    fn nothing_is_lost_when_a_word_is_begun_anew() {
+        let slot = &slots(1)[0];
+        let total = || slot.allocated.with(&slot.allocated_before);
+        let (mut blocks, mut bytes) = (0, 0);
+        for size in [1, 100, MAX_RECENT_BYTES - 1, 5, 0, 1 << 45].into_iter().cycle().take(600_000) {
+            if !slot.allocated.add(1, size, MAX_RECENT_BYTES) {
+                slot.allocated.add_to(&slot.allocated_before, 1, size);
+            }
+            (blocks, bytes) = (blocks + 1, bytes + size);
+            assert!(slot.allocated.recent_bytes() < MAX_RECENT_BYTES);
+        }
+        assert_eq!(total(), [blocks, bytes], "also after the number of times has wrapped around");
+        assert!(!slot.allocated.add(1, 1, 0), "the agent's 0");
+    }
+
+    #[test]
+    fn counters_can_be_read_while_they_are_written() {
+        let slot = &slots(1)[0];
+        let rounds = if cfg!(miri) { 1_000 } else { 1_000_000u64 };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 0..rounds {
+                    // Blocks of 3 bytes; the word is begun anew at every fifth.
+                    if round % 5 == 0 || !slot.allocated.add(1, 3, MAX_RECENT_BYTES) {
+                        slot.allocated.add_to(&slot.allocated_before, 1, 3);
+                    }
+                }
+            });
+            let mut last = 0;
+            while last < rounds {
+                let [blocks, bytes] = slot.allocated.with(&slot.allocated_before);
+                assert_eq!(bytes, 3 * blocks);
+                assert!(blocks >= last, "{blocks} after {last}");
+                last = blocks;
+            }
+        });
+    }
+
     /// Which of them it is.
     fn index(slots: &'static [Slot], slot: Option<&'static Slot>) -> Option<usize> {
         slots.iter().position(|one| slot.is_some_and(|slot| std::ptr::eq(one, slot)))
@@ -178,14 +334,14 @@ mod tests {
     fn slots_of_ended_threads_are_used_again_with_their_counts() {
         let slots = slots(4);
         let slot = claim(slots, thread(5), |_| true);
-        add(&slot.unwrap().allocations, 3);
+        count(slot, 3);
         assert_eq!(index(slots, slot), Some(1));
         assert_eq!(index(slots, claim(slots, thread(9), |_| true)), Some(2), "the next, while 5 lives");
         let slot = claim(slots, thread(13), |tid| tid != 5);
-        add(&slot.unwrap().allocations, 1);
+        count(slot, 1);
         assert_eq!(index(slots, slot), Some(1));
         assert_eq!(index(slots, claim(slots, thread(13), |_| true)), Some(1), "its own again");
-        assert_eq!(sums(slots.iter()).allocations, 4);
+        assert_eq!(sums(slots.iter(), None).allocations, 4);
     }
 
     #[test]

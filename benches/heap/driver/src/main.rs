@@ -14,9 +14,10 @@ const END: &str = "<!-- benches/heap.sh writes to here -->";
 struct Variant {
     name: &'static str,
     program: &'static str,
+    /// With the wrapper: its rate. The bare allocator is then measured in the same process.
     rate: Option<&'static str>,
     environment: &'static str,
-    /// The variant it is held against.
+    /// The variant it is held against when it cannot measure its own.
     base: Option<&'static str>,
 }
 
@@ -24,51 +25,19 @@ const fn bare(name: &'static str, program: &'static str) -> Variant {
     Variant { name, program, rate: None, environment: "", base: None }
 }
 
+const fn wrapped(name: &'static str, program: &'static str, rate: &'static str) -> Variant {
+    Variant { name, program, rate: Some(rate), environment: "", base: None }
+}
+
 const VARIANTS: [Variant; 11] = [
     bare("System", "system"),
-    Variant {
-        name: "System, wrapped, off",
-        program: "system-sampled",
-        rate: Some("0"),
-        environment: "",
-        base: Some("System"),
-    },
-    Variant {
-        name: "System, wrapped, 512 KiB",
-        program: "system-sampled",
-        rate: Some("524288"),
-        environment: "",
-        base: Some("System"),
-    },
-    Variant {
-        name: "System, wrapped, 64 KiB",
-        program: "system-sampled",
-        rate: Some("65536"),
-        environment: "",
-        base: Some("System"),
-    },
+    wrapped("System, wrapped, off", "system-sampled", "0"),
+    wrapped("System, wrapped, 512 KiB", "system-sampled", "524288"),
+    wrapped("System, wrapped, 64 KiB", "system-sampled", "65536"),
     bare("mimalloc", "mimalloc"),
-    Variant {
-        name: "mimalloc, wrapped, off",
-        program: "mimalloc-sampled",
-        rate: Some("0"),
-        environment: "",
-        base: Some("mimalloc"),
-    },
-    Variant {
-        name: "mimalloc, wrapped, 512 KiB",
-        program: "mimalloc-sampled",
-        rate: Some("524288"),
-        environment: "",
-        base: Some("mimalloc"),
-    },
-    Variant {
-        name: "mimalloc, wrapped, 64 KiB",
-        program: "mimalloc-sampled",
-        rate: Some("65536"),
-        environment: "",
-        base: Some("mimalloc"),
-    },
+    wrapped("mimalloc, wrapped, off", "mimalloc-sampled", "0"),
+    wrapped("mimalloc, wrapped, 512 KiB", "mimalloc-sampled", "524288"),
+    wrapped("mimalloc, wrapped, 64 KiB", "mimalloc-sampled", "65536"),
     bare("jemalloc", "jemalloc"),
     Variant {
         name: "jemalloc, prof:true, lg_prof_sample:19",
@@ -80,14 +49,24 @@ const VARIANTS: [Variant; 11] = [
     Variant { name: "dhat over System", program: "dhat", rate: None, environment: "", base: Some("System") },
 ];
 
-struct Subject {
-    variant: &'static Variant,
-    rounds: Vec<[f64; WORKLOADS.len()]>,
+/// Nanoseconds of a pair, by workload.
+type Times = [f64; WORKLOADS.len()];
+
+/// What one process measured.
+struct Round {
+    own: Times,
+    /// The bare allocator in the same process.
+    bare: Option<Times>,
 }
 
-/// One round of every workload in a fresh process: where the kernel puts things is part of the noise. The
-/// first is not counted: caches, page tables and the clock's frequency settle.
-fn round(variant: &Variant, programs: &Path) -> Option<[f64; WORKLOADS.len()]> {
+struct Subject {
+    variant: &'static Variant,
+    rounds: Vec<Round>,
+}
+
+/// One round of every workload in a fresh process. The first is not counted: caches, page tables and the
+/// clock's frequency settle.
+fn round(variant: &Variant, programs: &Path) -> Option<Round> {
     let mut command = Command::new(programs.join(variant.program));
     command.args(variant.rate).env("_RJEM_MALLOC_CONF", variant.environment);
     // dhat reports to standard error.
@@ -103,7 +82,12 @@ fn round(variant: &Variant, programs: &Path) -> Option<[f64; WORKLOADS.len()]> {
     drop(orders);
     child.wait().expect("the subject ends");
     let mut numbers = line.split_whitespace().map(|number| number.parse().expect("a number"));
-    Some(std::array::from_fn(|_| numbers.next().expect("a number each")))
+    let mut times = || -> Times { std::array::from_fn(|_| numbers.next().expect("a number each")) };
+    let first = times();
+    Some(match variant.rate {
+        Some(_) => Round { own: times(), bare: Some(first) },
+        None => Round { own: first, bare: None },
+    })
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -146,7 +130,7 @@ fn main() {
 
 fn table(subjects: &[Subject], rounds: usize) -> String {
     let of = |subject: &Subject, workload: usize| {
-        median(subject.rounds.iter().map(|round| round[workload]).collect())
+        median(subject.rounds.iter().map(|round| round.own[workload]).collect())
     };
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -156,7 +140,8 @@ fn table(subjects: &[Subject], rounds: usize) -> String {
     let load = load.split(' ').next().unwrap_or_default();
     let mut table = format!(
         "Measured on {processor}, {cpus} CPUs, load average at the end {load}. Nanoseconds of CPU time of a pair of malloc and free, median of {rounds} interleaved rounds; in brackets \
-         the median over the rounds of what it costs more than the bare allocator in the same round.\n\n| allocator |"
+         the median over the rounds of what it costs more than the bare allocator in the same round (for the wrapper: \
+         in the same process).\n\n| allocator |"
     );
     WORKLOADS.iter().for_each(|workload| table += &format!(" {workload} |"));
     table += "\n| --- |";
@@ -164,15 +149,24 @@ fn table(subjects: &[Subject], rounds: usize) -> String {
     table += "\n";
     for subject in subjects {
         table += &format!("| {} |", subject.variant.name);
-        let base =
-            subject.variant.base.and_then(|base| subjects.iter().find(|other| other.variant.name == base));
+        let base = subject.variant.base;
+        let base = base.and_then(|base| subjects.iter().find(|other| other.variant.name == base));
         for workload in 0..WORKLOADS.len() {
-            let own = of(subject, workload);
-            table += &format!(" {own:.1}");
-            if let Some(base) = base {
-                let pairs = subject.rounds.iter().zip(&base.rounds);
-                let more = median(pairs.map(|(own, base)| own[workload] - base[workload]).collect());
-                table += &format!(" ({more:+.1}, {:+.0} %)", 100.0 * more / of(base, workload));
+            table += &format!(" {:.1}", of(subject, workload));
+            // Of each round what it costs more, and of what.
+            let pairs: Vec<(f64, f64)> = subject
+                .rounds
+                .iter()
+                .enumerate()
+                .filter_map(|(number, round)| {
+                    let bare = round.bare.or_else(|| base.map(|base| base.rounds[number].own))?[workload];
+                    Some((round.own[workload] - bare, bare))
+                })
+                .collect();
+            if !pairs.is_empty() {
+                let more = median(pairs.iter().map(|(more, _)| *more).collect());
+                let share = more / median(pairs.iter().map(|(_, bare)| *bare).collect());
+                table += &format!(" ({more:+.1}, {:+.0} %)", 100.0 * share);
             }
             table += " |";
         }

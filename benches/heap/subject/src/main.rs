@@ -1,8 +1,13 @@
-//! Times pairs of malloc and free under one allocator: for each line on standard input one round of every
-//! workload, answered by a line with the nanoseconds of CPU time of each pair.
+//! Times pairs of malloc and free: for each line on standard input one round of every workload, answered by a
+//! line with the nanoseconds of CPU time of a pair, for each workload of the bare allocator and, where there
+//! is one, of the wrapped one.
+//!
+//! Both are measured in the same process, in turns of a few milliseconds, over the same heap: where the kernel
+//! puts a process's pages makes more of a difference between two processes than the wrapper does.
 //!
 //! `subject [RATE]`: with the wrapper, the mean bytes between two samples; 0 is off.
 
+use std::alloc::{GlobalAlloc, Layout};
 use std::hint::black_box;
 use std::io::{BufRead as _, Write as _};
 
@@ -15,45 +20,109 @@ use std::alloc::System as Inner;
 #[cfg(feature = "jemalloc")]
 use tikv_jemallocator::Jemalloc as Inner;
 
+/// The allocator itself: what is not measured uses it as well.
+#[cfg_attr(not(feature = "sampled"), global_allocator)]
+static BARE: Inner = Inner;
 #[cfg(feature = "sampled")]
 #[global_allocator]
-static ALLOCATOR: rgops_agent::alloc::Sampling<Inner> = rgops_agent::alloc::Sampling::new(Inner);
-#[cfg(not(feature = "sampled"))]
-#[global_allocator]
-static ALLOCATOR: Inner = Inner;
+static WRAPPED: rgops_agent::alloc::Sampling<Inner> = rgops_agent::alloc::Sampling::new(Inner);
 
-/// Pairs of one measurement; dhat takes microseconds each.
-const PAIRS: u32 = if cfg!(feature = "dhat") { 20_000 } else { 1_000_000 };
+/// Pairs of one turn, and turns of a round; dhat takes microseconds a pair.
+const PAIRS: u32 = if cfg!(feature = "dhat") { 20_000 } else { 200_000 };
+const TURNS: u32 = if cfg!(feature = "dhat") { 1 } else { 6 };
 /// Blocks that live in the mixed workloads.
 const FEW: usize = 1000;
 const MANY: usize = 20_000;
 /// Frames between `main` and the workload, as in a service.
 const DEPTH: u32 = 20;
 
-fn thread_cpu_ns() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: clock_gettime(2) writes into the one `timespec` it is given.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+/// How blocks are had. The functions are what `#[global_allocator]` makes of an allocator: one call each,
+/// with the allocator's own methods inlined into it.
+trait Heap {
+    fn allocate(layout: Layout) -> *mut u8;
+    fn free(block: *mut u8, layout: Layout);
+}
+
+macro_rules! heap {
+    ($name:ident, $allocator:ident) => {
+        struct $name;
+
+        impl Heap for $name {
+            #[inline(never)]
+            fn allocate(layout: Layout) -> *mut u8 {
+                // SAFETY: no layout here is of zero bytes.
+                unsafe { $allocator.alloc(layout) }
+            }
+
+            #[inline(never)]
+            fn free(block: *mut u8, layout: Layout) {
+                // SAFETY: a `Block` owns what `allocate` gave for this layout, and frees it once.
+                unsafe { $allocator.dealloc(block, layout) }
+            }
+        }
+    };
+}
+
+heap!(Bare, BARE);
+#[cfg(feature = "sampled")]
+heap!(Wrapped, WRAPPED);
+
+/// A block of bytes. Whoever frees it uses the heap it is from.
+#[derive(Clone, Copy)]
+struct Block {
+    address: *mut u8,
+    layout: Layout,
+}
+
+impl Block {
+    fn new<H: Heap>(size: usize) -> Block {
+        let layout = Layout::array::<u8>(size).expect("a small block");
+        Block { address: H::allocate(layout), layout }
+    }
+
+    fn free<H: Heap>(self) {
+        H::free(self.address, self.layout);
+    }
 }
 
 #[inline(never)]
-fn pairs(size: usize) {
+fn pairs<H: Heap>(size: usize) {
     for _ in 0..PAIRS {
-        let block: Vec<u8> = Vec::with_capacity(black_box(size));
-        black_box(&block);
+        let block = Block::new::<H>(black_box(size));
+        black_box(block.address);
+        block.free::<H>();
     }
 }
 
 /// Blocks of 16 to 1016 bytes, each of which takes the place of another at random.
 #[inline(never)]
-fn mixed(blocks: &mut [Vec<u8>], random: &mut u64) {
+fn mixed<H: Heap>(blocks: &mut [Block], random: &mut Random) {
     for _ in 0..PAIRS {
-        *random ^= *random << 13;
-        *random ^= *random >> 7;
-        *random ^= *random << 17;
-        let at = (*random >> 20) as usize % blocks.len();
-        blocks[at] = Vec::with_capacity(16 + ((*random >> 40) % 1001) as usize);
+        let drawn = random.next();
+        let at = (drawn >> 20) as usize % blocks.len();
+        let new = Block::new::<H>(16 + ((drawn >> 40) % 1001) as usize);
+        std::mem::replace(&mut blocks[at], new).free::<H>();
+    }
+}
+
+/// The same blocks, of the other heap.
+#[cfg(feature = "sampled")]
+fn convert<From: Heap, To: Heap>(blocks: &mut [Block]) {
+    for block in blocks {
+        block.free::<From>();
+        *block = Block::new::<To>(block.layout.size());
+    }
+}
+
+/// Marsaglia's xorshift64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
     }
 }
 
@@ -67,13 +136,63 @@ fn deep(depth: u32, work: &mut dyn FnMut()) {
     black_box(depth);
 }
 
-fn timed(mut work: impl FnMut()) -> f64 {
+fn thread_cpu_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: clock_gettime(2) writes into the one `timespec` it is given.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+fn timed(mut work: impl FnMut()) -> u64 {
     let before = thread_cpu_ns();
     deep(DEPTH, &mut work);
-    (thread_cpu_ns() - before) as f64 / f64::from(PAIRS)
+    thread_cpu_ns() - before
+}
+
+/// The blocks that live, in the mixed workloads. Both heaps have their turns with the same ones: where they
+/// are makes more of a difference than the wrapper.
+struct Blocks {
+    few: Vec<Block>,
+    many: Vec<Block>,
+}
+
+impl Blocks {
+    fn new<H: Heap>() -> Blocks {
+        let blocks = |count| (0..count).map(|_| Block::new::<H>(500)).collect();
+        Blocks { few: blocks(FEW), many: blocks(MANY) }
+    }
+
+    #[cfg(feature = "sampled")]
+    fn convert<From: Heap, To: Heap>(&mut self) {
+        convert::<From, To>(&mut self.few);
+        convert::<From, To>(&mut self.many);
+    }
+
+    /// One turn of every workload, nanoseconds each.
+    fn turn<H: Heap>(&mut self, random: &mut Random) -> [u64; 5] {
+        [
+            timed(|| pairs::<H>(32)),
+            timed(|| pairs::<H>(256)),
+            timed(|| pairs::<H>(4096)),
+            timed(|| mixed::<H>(&mut self.few, random)),
+            timed(|| mixed::<H>(&mut self.many, random)),
+        ]
+    }
+}
+
+/// Leaves a different number of blocks behind in each process. Else every process of a program had the same
+/// distance, modulo a page, between a block and the wrapper's counters, and where they coincide a processor takes
+/// the one for the other (6 ns a pair were seen, of 256 B alone).
+fn shift_heap() {
+    let mut random = Random(u64::from(std::process::id()).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    for _ in 0..100 {
+        let drawn = random.next() >> 20;
+        std::mem::forget(Vec::<u8>::with_capacity([32, 256, 4096, 100, 500, 16][drawn as usize % 6]));
+    }
 }
 
 fn main() {
+    shift_heap();
     #[cfg(feature = "dhat")]
     let _profiler = dhat::Profiler::builder().file_name("/dev/null").build();
     #[cfg(feature = "sampled")]
@@ -85,19 +204,32 @@ fn main() {
     // (SINGLE_THREAD_P): the bare one is given one, too.
     #[cfg(not(feature = "sampled"))]
     std::thread::spawn(std::thread::park);
-    let blocks = |count| -> Vec<Vec<u8>> { (0..count).map(|_| Vec::new()).collect() };
-    let (mut few, mut many) = (blocks(FEW), blocks(MANY));
-    let mut random = 0x1234_5678_u64;
+    let mut random = Random(0x1234_5678);
+    let mut blocks = Blocks::new::<Bare>();
     let mut answers = std::io::stdout().lock();
     for _line in std::io::stdin().lock().lines() {
-        let measured = [
-            timed(|| pairs(32)),
-            timed(|| pairs(256)),
-            timed(|| pairs(4096)),
-            timed(|| mixed(&mut few, &mut random)),
-            timed(|| mixed(&mut many, &mut random)),
-        ];
-        let words: Vec<String> = measured.iter().map(|nanoseconds| format!("{nanoseconds:.3}")).collect();
+        let mut bare_sums = [0; 5];
+        #[cfg(feature = "sampled")]
+        let mut wrapped_sums = [0; 5];
+        for _ in 0..TURNS {
+            add(&mut bare_sums, blocks.turn::<Bare>(&mut random));
+            #[cfg(feature = "sampled")]
+            {
+                blocks.convert::<Bare, Wrapped>();
+                add(&mut wrapped_sums, blocks.turn::<Wrapped>(&mut random));
+                blocks.convert::<Wrapped, Bare>();
+            }
+        }
+        #[cfg(feature = "sampled")]
+        let sums = bare_sums.into_iter().chain(wrapped_sums);
+        #[cfg(not(feature = "sampled"))]
+        let sums = bare_sums.into_iter();
+        let words: Vec<String> =
+            sums.map(|sum| format!("{:.3}", sum as f64 / f64::from(PAIRS * TURNS))).collect();
         writeln!(answers, "{}", words.join(" ")).and_then(|()| answers.flush()).expect("somebody reads");
     }
+}
+
+fn add(sums: &mut [u64; 5], turn: [u64; 5]) {
+    sums.iter_mut().zip(turn).for_each(|(sum, turn)| *sum += turn);
 }
