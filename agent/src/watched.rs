@@ -31,7 +31,8 @@ impl Watched {
         }
     }
 
-    /// Tasks that have not ended, as Tokio counts them, our own left out.
+    /// Tasks that have not ended, as Tokio counts them, our own left out. One of ours that is just ending may be
+    /// among them: Tokio says that a task is finished a moment before it stops to count it.
     pub(crate) fn alive_tasks(&self) -> u64 {
         // Ours first: one that ends in between is then not taken for the program's.
         #[cfg(native_engine)]

@@ -1,12 +1,13 @@
 //! Executables for the tests, built by the cargo that runs them: rgops and the examples in release,
 //! as users run them, and the odd programs under `tests/targets`.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// `rgops` or an example, built in release.
 ///
@@ -25,11 +26,11 @@ pub fn release(name: &str) -> PathBuf {
 /// A way to build the program `odd`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Odd {
-    /// `strip = true`: no symbols, no line tables.
+    /// Without symbols and line tables, and `panic = "abort"`.
     Stripped,
     /// `panic = "abort"`.
     PanicAbort,
-    /// Statically linked against musl.
+    /// Statically linked against musl, and `panic = "abort"`.
     Musl,
 }
 
@@ -42,19 +43,24 @@ const MUSL: &str =
 /// # Panics
 /// When cargo cannot build it, or the machine must be able to (`RGOPS_NO_SKIP=1`).
 pub fn odd(how: Odd) -> Option<PathBuf> {
-    let (arguments, folder): (&[&str], _) = match how {
-        Odd::Stripped => (&["--profile", "stripped"], "stripped".to_owned()),
-        Odd::PanicAbort => (&["--profile", "panic-abort"], "panic-abort".to_owned()),
-        Odd::Musl => {
-            if !musl_is_installed() {
-                return None;
-            }
-            (&["--profile", "musl", "--target", MUSL], format!("{MUSL}/musl"))
+    if how == Odd::Musl && !musl_is_installed() {
+        return None;
+    }
+    let folder = target_folder().join("odd");
+    let manifest = workspace().join("tests/targets/odd/Cargo.toml");
+    Some(once_each(&folder.join(format!("{how:?}/odd")), || {
+        let mut command = cargo("rustc", &manifest, &folder);
+        command.args(["--profile", "panic-abort"]);
+        match how {
+            Odd::PanicAbort => {}
+            // What `strip = true` is in a profile, for the last step alone: what it is made of is built once.
+            Odd::Stripped => _ = command.args(["--", "-C", "strip=symbols"]),
+            Odd::Musl => _ = command.args(["--target", MUSL]),
         }
-    };
-    let target_folder = target_folder().join("odd");
-    build(&workspace().join("tests/targets/odd/Cargo.toml"), &target_folder, arguments);
-    Some(target_folder.join(folder).join("odd"))
+        run(&mut command);
+        let folder = if how == Odd::Musl { folder.join(MUSL) } else { folder.clone() };
+        folder.join("panic-abort/odd")
+    }))
 }
 
 /// A program of `tests/targets/tasks`, in release.
@@ -138,6 +144,33 @@ pub fn unstable() -> PathBuf {
     target_folder.join("debug/unstable")
 }
 
+/// The program of `tests/targets/allocators` with these cargo features, in release.
+///
+/// # Panics
+/// When cargo cannot build it.
+pub fn allocators(features: &str) -> PathBuf {
+    let folder = target_folder().join("allocators");
+    let manifest = workspace().join("tests/targets/allocators/Cargo.toml");
+    once_each(&folder.join(features.replace(',', "-")).join("allocators"), || {
+        build(&manifest, &folder, &["--release", "--features", features]);
+        folder.join("release/allocators")
+    })
+}
+
+/// Copies what `build` built to `program`, which is returned; the second time nothing is done. One builds at a
+/// time: cargo puts all ways to build a program into one place, and what runs cannot be written to.
+fn once_each(program: &Path, build: impl FnOnce() -> PathBuf) -> PathBuf {
+    static BUILT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !built.contains(program) {
+        let found = build();
+        fs::create_dir_all(program.parent().expect("it is in a folder")).expect("a folder of ours");
+        copy(&found, program);
+        built.insert(program.to_owned());
+    }
+    program.to_owned()
+}
+
 fn musl_is_installed() -> bool {
     let mut rustc = Command::new("rustc");
     let output = rustc.args(["--print", "target-libdir", "--target", MUSL]).output();
@@ -155,9 +188,13 @@ fn build(manifest: &Path, target_folder: &Path, arguments: &[&str]) {
 }
 
 fn cargo_build(manifest: &Path, target_folder: &Path) -> Command {
+    cargo("build", manifest, target_folder)
+}
+
+fn cargo(subcommand: &str, manifest: &Path, target_folder: &Path) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--manifest-path"]).arg(manifest);
+    command.args([subcommand, "--quiet", "--manifest-path"]).arg(manifest);
     command.arg("--target-dir").arg(target_folder);
     command
 }

@@ -8,8 +8,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 #![cfg(target_os = "linux")]
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rgops_inspect::profile::{self, proto::Profile, top};
 use rgops_tests::built;
@@ -171,6 +172,32 @@ fn what_changes_the_program_is_refused_by_name_unless_allowed() {
             assert!(answer.errors.contains(words), "{answer:?}");
         }
     }
+}
+
+#[test]
+fn ctrl_c_ends_a_window_early_and_keeps_what_was_seen() {
+    let (leaky, directory) = start("leaky", &["--leak", "12M"]);
+    let (pid, output) = (leaky.pid().to_string(), directory.unused("heap").display().to_string());
+    for command in [
+        &["leaks", &pid, "--for", "600s", "--json"][..],
+        &["pprof-heap", &pid, "--seconds", "600", "--json", "--output", &output],
+    ] {
+        let mut rgops = Command::new(built::release("rgops"));
+        rgops.args(command).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut rgops = rgops.spawn().unwrap();
+        // It says this when Ctrl-C means something already.
+        let mut line = String::new();
+        BufReader::new(rgops.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with("Watching the heap now, will take 600 secs..."), "{line}");
+        let sent = Command::new("kill").args(["-INT", &rgops.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        let output = rgops.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let window = json.get("window_ns").or(json.get("duration_ns")).unwrap();
+        assert!(number(window) < 60e9, "{json}");
+    }
+    assert!(profile::read(&std::fs::read(output).unwrap()).is_ok());
 }
 
 /// A program with its agent's socket in a directory of its own.

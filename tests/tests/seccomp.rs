@@ -4,6 +4,7 @@
 #![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::HashSet;
 use std::hint::black_box;
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::{Arc, Barrier};
@@ -13,6 +14,7 @@ use rgops_agent::{Command, Options};
 use rgops_inspect::client::ClientError;
 use rgops_protocol::error::Code;
 use rgops_protocol::reply::StackEnd;
+use rgops_protocol::reply::heap::{HeapPart, HeapStack};
 use rgops_protocol::reply::memory::MemoryReply;
 use rgops_protocol::reply::stack::{Capture, ThreadStack};
 use rgops_protocol::reply::stats::StatsReply;
@@ -20,13 +22,19 @@ use rgops_protocol::reply::tasks::TasksPart;
 use rgops_protocol::reply::trace::TracePart;
 use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::request::{
-    MemoryRequest, Request, StatsRequest, TasksRequest, TraceRequest, VersionRequest,
+    HeapRequest, MemoryRequest, Request, StatsRequest, TasksRequest, TraceRequest, VersionRequest,
 };
 use rgops_tests::asking::ask;
 use rgops_tests::itself::{self, Itself};
 use rgops_tests::listing::Listing;
 use rgops_tests::running::rgops;
 use rgops_tests::seccomp::{Filter, Verdict, Whom};
+
+/// What it needs of the system is in the lists, too ([`WRAPPER`]).
+#[global_allocator]
+static ALLOCATOR: rgops_agent::alloc::Sampling<std::alloc::System> =
+    rgops_agent::alloc::Sampling::new(std::alloc::System);
+const HEAP_RATE: u64 = 4096;
 
 const DEPTH: u64 = 30;
 const TASKS: usize = 20;
@@ -48,6 +56,14 @@ fn spin() {
     black_box(number);
 }
 
+/// Threads that come and go and allocate: each takes a slot of the wrapper, and a stack to look at.
+fn allocate() {
+    let blocks = || drop(black_box((0..64).map(|_| vec![1u8; 1000]).collect::<Vec<_>>()));
+    let thread = std::thread::Builder::new().name("allocates".into());
+    thread.spawn(move || deep(DEPTH, &mut || blocks())).unwrap().join().unwrap();
+    std::thread::sleep(Duration::from_millis(1));
+}
+
 /// The filter a test wants.
 fn enforce(name: &str) {
     let deny =
@@ -63,12 +79,12 @@ fn enforce(name: &str) {
         "timer EPERM" => deny(libc::SYS_timer_create, libc::EPERM),
         "timer ENOSYS" => deny(libc::SYS_timer_create, libc::ENOSYS),
         "queue EPERM" => deny(libc::SYS_rt_tgsigqueueinfo, libc::EPERM),
-        "strict" => allow_only(&[PROGRAM, AGENT, CAPTURES]),
-        "strict, no captures" => allow_only(&[PROGRAM, AGENT]),
+        "strict" => allow_only(&[PROGRAM, AGENT, CAPTURES, WRAPPER]),
+        "strict, no captures" => allow_only(&[PROGRAM, AGENT, WRAPPER]),
         "strict, no timers" => {
             let timer = |call: &&(&str, libc::c_long)| call.0 != "timer_create";
             let captures: Vec<_> = CAPTURES.iter().filter(timer).copied().collect();
-            allow_only(&[PROGRAM, AGENT, &captures]);
+            allow_only(&[PROGRAM, AGENT, &captures, WRAPPER]);
         }
         other => panic!("no filter {other}"),
     }
@@ -115,10 +131,13 @@ const CAPTURES: &[(&str, libc::c_long)] = calls![
     get_robust_list SYS_get_robust_list,
 ];
 
+/// What the wrapper around the allocator needs on the program's threads, beside what is in `AGENT`.
+const WRAPPER: &[(&str, libc::c_long)] = calls![tgkill SYS_tgkill];
+
 #[test]
 fn the_stated_calls_are_these() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/SECURITY.md")).unwrap();
-    for (name, _) in AGENT.iter().chain(CAPTURES) {
+    for (name, _) in AGENT.iter().chain(CAPTURES).chain(WRAPPER) {
         assert!(text.contains(&format!("`{name}`")), "{name} is not stated");
     }
 }
@@ -130,10 +149,12 @@ fn sandboxed() {
         return;
     }
     let name = std::env::var("RGOPS_TEST_FILTER").unwrap();
-    let begun = Arc::new(Barrier::new(3));
-    for (name, work) in
-        [("spins", spin as fn()), ("sleeps", || std::thread::sleep(Duration::from_secs(1000)))]
-    {
+    let begun = Arc::new(Barrier::new(4));
+    for (name, work) in [
+        ("spins", spin as fn()),
+        ("sleeps", || std::thread::sleep(Duration::from_secs(1000))),
+        ("starts threads", allocate),
+    ] {
         let begun = begun.clone();
         let work = move || {
             deep(DEPTH, &mut || {
@@ -155,7 +176,7 @@ fn sandboxed() {
     for _ in 0..TASKS {
         runtime.spawn(std::future::pending::<()>());
     }
-    let mut options = Options::default().watch(runtime.handle(), "tasks");
+    let mut options = Options::default().watch(runtime.handle(), "tasks").heap_rate(HEAP_RATE);
     if name == "strict, no captures" {
         let captures = [Command::Cpu, Command::Stack, Command::Trace, Command::Tasks, Command::Read];
         options = captures.into_iter().fold(options, Options::deny);
@@ -270,6 +291,31 @@ fn ask_the_others(target: &Itself) {
     target.ask::<VersionReply>(&Request::Version(VersionRequest {})).unwrap().end.unwrap();
 }
 
+/// Blocks that were sampled, and those of them whose whole stack is known.
+fn heap_samples(target: &Itself) -> (u64, u64) {
+    let request = Request::Heap(HeapRequest { duration_ms: 0, interval_ms: 0, live: false });
+    let answer = target.ask::<HeapPart>(&request).unwrap();
+    answer.end.unwrap();
+    let mut whole_stacks = HashSet::new();
+    let (mut samples, mut whole) = (0, 0);
+    for part in answer.parts {
+        match part {
+            HeapPart::Stacks(stacks) => {
+                let is_whole = |stack: &&HeapStack| stack.stack.end == StackEnd::Root;
+                whole_stacks.extend(stacks.iter().filter(is_whole).map(|stack| stack.id));
+            }
+            HeapPart::Buckets(buckets) => {
+                for bucket in buckets {
+                    samples += bucket.allocated.samples;
+                    whole += if whole_stacks.contains(&bucket.stack) { bucket.allocated.samples } else { 0 };
+                }
+            }
+            _ => {}
+        }
+    }
+    (samples, whole)
+}
+
 #[test]
 fn a_strict_list_with_the_stated_calls_is_enough_for_every_command() {
     let mut target = start("strict", false);
@@ -284,6 +330,8 @@ fn a_strict_list_with_the_stated_calls_is_enough_for_every_command() {
         assert_eq!((listing.tasks.len(), listing.read()), (TASKS, TASKS));
         assert!(listing.summary.current_tasks.is_none(), "{:?}", listing.summary);
         ask_the_others(&target);
+        let (samples, whole) = heap_samples(&target);
+        assert!(samples > 0 && whole * 10 >= samples * 9, "{whole} of {samples}");
     }
     assert!(target.is_running());
     target.end();

@@ -8,6 +8,7 @@ pub mod leaks;
 pub mod list;
 pub mod man;
 pub mod memstats;
+mod output;
 pub mod pprof_cpu;
 pub mod pprof_heap;
 pub mod schedtrace;

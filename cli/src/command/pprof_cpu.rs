@@ -14,6 +14,7 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{CpuRequest, Request};
 
+use super::output;
 use crate::arguments::seconds;
 use crate::exit::{Exit, Failure};
 use crate::terminal;
@@ -59,12 +60,7 @@ impl PprofCpu {
     /// saved and printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
         // Before half a minute is spent on a profile that has no place to go.
-        if let Some(output) = &self.output
-            && !self.force
-            && output.symlink_metadata().is_ok()
-        {
-            return Err(exists(output));
-        }
+        output::check(self.output.as_deref(), self.force)?;
         let (client, target) = self.agent.connect()?;
         let hello = client.hello().clone();
         let duration_ms = u64::try_from(self.seconds.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -126,7 +122,9 @@ impl PprofCpu {
         let reconciliation = Reconciliation::new(&gathered);
         let nameless = missing_names(gathered.module_symbols());
         let profile = gathered.build(incomplete.as_ref());
-        let path = self.save(hello, &profile::encode(&profile))?;
+        let free_name = || profile::free_name(Path::new(""), &hello.name, hello.pid);
+        let bytes = profile::encode(&profile);
+        let path = output::save(self.output.as_deref(), self.force, free_name, &bytes)?;
         let file = path.display().to_string();
         let top = top::top(&profile, top::Options { sample_type: "cpu", rows: ROWS });
         if self.agent.json {
@@ -145,30 +143,4 @@ impl PprofCpu {
             Err(error) => Err(Failure::from(error).with_exit(Exit::Partial)),
         }
     }
-
-    fn save(&self, hello: &AgentHello, bytes: &[u8]) -> Result<PathBuf, Failure> {
-        let (path, force) = match &self.output {
-            Some(output) => (output.clone(), self.force),
-            None => (profile::free_name(Path::new(""), &hello.name, hello.pid), false),
-        };
-        profile::save(&path, bytes, force).map_err(|error| match error.source.kind() {
-            std::io::ErrorKind::AlreadyExists => exists(&path),
-            _ => Failure::new(
-                Exit::Internal,
-                format!("cannot write {}", path.display()),
-                error.source.to_string(),
-                "pass --output FILE with a place that can be written",
-            ),
-        })?;
-        Ok(path)
-    }
-}
-
-fn exists(path: &Path) -> Failure {
-    Failure::new(
-        Exit::Usage,
-        format!("cannot write {}", path.display()),
-        "the file exists",
-        "pass --force to replace it, or another --output",
-    )
 }

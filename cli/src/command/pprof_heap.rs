@@ -16,6 +16,7 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{HeapRequest, Request};
 
+use super::output;
 use crate::arguments::seconds;
 use crate::exit::{Exit, Failure};
 use crate::terminal;
@@ -108,12 +109,7 @@ impl PprofHeap {
     /// saved and printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
         // Before time is spent on a profile that has no place to go.
-        if let Some(output) = &self.output
-            && !self.force
-            && output.symlink_metadata().is_ok()
-        {
-            return Err(exists(output));
-        }
+        output::check(self.output.as_deref(), self.force)?;
         let (client, target) = self.agent.connect()?;
         let hello = client.hello().clone();
         let millis = |seconds: Duration| u64::try_from(seconds.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -184,7 +180,9 @@ impl PprofHeap {
         let reconciliation = Reconciliation::new(&heap, self.seconds.is_some());
         let nameless = missing_names(heap.module_symbols());
         let profile = heap.into_profile(self.seconds.is_some(), incomplete.as_ref());
-        let path = self.save(hello, &profile::encode(&profile))?;
+        let free_name = || profile::free_heap_name(Path::new(""), &hello.name, hello.pid);
+        let bytes = profile::encode(&profile);
+        let path = output::save(self.output.as_deref(), self.force, free_name, &bytes)?;
         let file = path.display().to_string();
         if !has_kind {
             terminal::say(&format!("Profile saved to: {file}"));
@@ -213,32 +211,6 @@ impl PprofHeap {
         };
         Ok(if lost > 0 { Exit::Partial } else { exit })
     }
-
-    fn save(&self, hello: &AgentHello, bytes: &[u8]) -> Result<PathBuf, Failure> {
-        let (path, force) = match &self.output {
-            Some(output) => (output.clone(), self.force),
-            None => (profile::free_heap_name(Path::new(""), &hello.name, hello.pid), false),
-        };
-        profile::save(&path, bytes, force).map_err(|error| match error.source.kind() {
-            std::io::ErrorKind::AlreadyExists => exists(&path),
-            _ => Failure::new(
-                Exit::Internal,
-                format!("cannot write {}", path.display()),
-                error.source.to_string(),
-                "pass --output FILE with a place that can be written",
-            ),
-        })?;
-        Ok(path)
-    }
-}
-
-fn exists(path: &Path) -> Failure {
-    Failure::new(
-        Exit::Usage,
-        format!("cannot write {}", path.display()),
-        "the file exists",
-        "pass --force to replace it, or another --output",
-    )
 }
 
 #[cfg(test)]

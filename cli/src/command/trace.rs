@@ -13,6 +13,7 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{Request, TraceRequest};
 
+use super::output::unwritable;
 use crate::arguments::{duration, seconds};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
@@ -162,23 +163,5 @@ fn interval(text: &str) -> Result<Duration, String> {
     match (Duration::from_millis(1)..=Duration::from_secs(1)).contains(&interval) {
         true => Ok(interval),
         false => Err("must be from 1ms to 1s".to_owned()),
-    }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    let what = format!("cannot write {}", path.display());
-    match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::new(
-            Exit::Usage,
-            what,
-            "the file exists",
-            "pass --force to replace it, or another --output",
-        ),
-        _ => Failure::new(
-            Exit::Internal,
-            what,
-            error.to_string(),
-            "pass --output FILE with a place that can be written",
-        ),
     }
 }

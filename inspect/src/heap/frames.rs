@@ -70,9 +70,38 @@ const CONSTRUCTORS: [&str; 20] = [
     "allocate_for_ptr",
 ];
 
+/// Files of the allocator: what is inlined from them is left out where its name has no path.
+const ALLOCATOR_FILES: [&str; 5] = [
+    "library/alloc/src/alloc.rs",
+    "library/alloc/src/raw_vec.rs",
+    "library/alloc/src/raw_vec/mod.rs",
+    "library/core/src/alloc/global.rs",
+    "agent/src/alloc.rs",
+];
+
+/// Crates of allocators, as their folders are called below that of the registry.
+const ALLOCATOR_CRATES: [&str; 3] = ["/rgops-agent-", "/tikv-jemallocator-", "/mimalloc-"];
+
 /// Whether a function belongs to the allocator, or to what of std is left out with it.
 pub(crate) fn is_left_out(frame: &Frame) -> bool {
-    is_allocator(frame) || frame.function.as_deref().is_some_and(is_constructor)
+    let Some(name) = frame.function.as_deref() else { return false };
+    is_allocator(name)
+        || is_constructor(name)
+        || short(name).is_some_and(|name| is_left_out_by_file(name, frame))
+}
+
+/// The name without its generic arguments, if it has no path: with `debug = "line-tables-only"` that is all there
+/// is of an inlined function (`with_capacity_in<u8, alloc::alloc::Global>`).
+fn short(name: &str) -> Option<&str> {
+    let base = name.split('<').next().unwrap_or(name);
+    (!base.is_empty() && !base.contains("::")).then_some(base)
+}
+
+fn is_left_out_by_file(short_name: &str, frame: &Frame) -> bool {
+    let Some(file) = frame.file.as_deref() else { return false };
+    ALLOCATOR_FILES.iter().any(|end| file.ends_with(end))
+        || (file.contains("/registry/src/") && ALLOCATOR_CRATES.iter().any(|folder| file.contains(folder)))
+        || (file.contains("library/alloc/src/") && CONSTRUCTORS.contains(&short_name))
 }
 
 fn is_constructor(name: &str) -> bool {
@@ -83,8 +112,7 @@ fn is_constructor(name: &str) -> bool {
     is_stds && CONSTRUCTORS.contains(&method)
 }
 
-fn is_allocator(frame: &Frame) -> bool {
-    let Some(name) = frame.function.as_deref() else { return false };
+fn is_allocator(name: &str) -> bool {
     if ALLOCATOR_SYMBOLS.contains(&name) || JEMALLOC_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         return true;
     }
@@ -172,6 +200,32 @@ mod tests {
         ] {
             assert!(!is_left_out(&frame(shown, None)), "{shown}");
         }
+    }
+
+    #[test]
+    fn short_names_are_known_by_their_files() {
+        let std = |file: &str| format!("/rustc/59807616/library/{file}");
+        let registry = |file: &str| format!("/root/.cargo/registry/src/index.crates.io-1949/{file}");
+        for (hidden, file) in [
+            ("alloc<tikv_jemallocator::Jemalloc>", registry("rgops-agent-0.1.0/src/alloc.rs")),
+            ("alloc<std::alloc::System>", "/work/rgops/agent/src/alloc.rs".to_owned()),
+            ("alloc", registry("tikv-jemallocator-0.7.0/src/lib.rs")),
+            ("alloc_impl", std("alloc/src/alloc.rs")),
+            ("try_allocate_in<alloc::alloc::Global>", std("alloc/src/raw_vec/mod.rs")),
+            ("with_capacity_in<u8, alloc::alloc::Global>", std("alloc/src/vec/mod.rs")),
+            ("from_elem<u8>", std("alloc/src/vec/mod.rs")),
+        ] {
+            assert!(is_left_out(&frame(hidden, Some(&file))), "{hidden} of {file}");
+        }
+        for (shown, file) in [
+            ("alloc", "/work/shop/src/arena.rs".to_owned()),
+            ("new", "/work/shop/src/cart.rs".to_owned()),
+            ("push<u8, alloc::alloc::Global>", std("alloc/src/vec/mod.rs")),
+            ("new", registry("hashbrown-0.16.0/src/raw.rs")),
+        ] {
+            assert!(!is_left_out(&frame(shown, Some(&file))), "{shown} of {file}");
+        }
+        assert!(!is_left_out(&frame("alloc_impl", None)));
     }
 
     #[test]

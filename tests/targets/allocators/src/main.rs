@@ -1,0 +1,57 @@
+//! Keeps 32 MiB and has freed 128 MiB, on an allocator that is not the C library's.
+//!
+//! Prints its name and pid, and then `ready`.
+
+#[cfg(feature = "jemalloc")]
+use tikv_jemallocator::Jemalloc as Allocator;
+#[cfg(feature = "mimalloc")]
+use mimalloc::MiMalloc as Allocator;
+
+use rgops_agent::{self as agent, Command, Options};
+
+#[cfg(not(feature = "wrapped"))]
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
+#[cfg(feature = "wrapped")]
+#[global_allocator]
+static ALLOCATOR: agent::alloc::Sampling<Allocator> = agent::alloc::Sampling::new(Allocator);
+
+const BLOCK: usize = 8 * 1024;
+
+fn main() {
+    agent::listen(Options::default().allow(Command::Release)).expect("the agent listens");
+    println!("allocators: pid {}", std::process::id());
+    let kept = keep(32 << 20);
+    // jemalloc keeps what is freed for ten seconds; when a thread ends, it gives back what was that thread's.
+    #[cfg(feature = "jemalloc")]
+    drop(burst(128 << 20));
+    // mimalloc keeps it in the thread's own heap, which nobody else can collect.
+    #[cfg(feature = "mimalloc")]
+    std::thread::spawn(|| drop(burst(128 << 20))).join().expect("it does not panic");
+    println!("ready");
+    std::hint::black_box(&kept);
+    loop {
+        std::thread::park();
+    }
+}
+
+/// What stays.
+#[inline(never)]
+fn keep(bytes: usize) -> Vec<Vec<u8>> {
+    fill(bytes, 1)
+}
+
+/// What goes.
+#[inline(never)]
+fn burst(bytes: usize) -> Vec<Vec<u8>> {
+    fill(bytes, 2)
+}
+
+#[inline(always)]
+fn fill(bytes: usize, value: u8) -> Vec<Vec<u8>> {
+    let mut blocks = Vec::with_capacity(bytes / BLOCK);
+    for _ in 0..bytes / BLOCK {
+        blocks.push(vec![value; BLOCK]);
+    }
+    blocks
+}
