@@ -28,10 +28,14 @@
 //!
 //! # What it does not do
 //! It takes no lock, allocates nothing, and opens nothing. Sizes are those asked for, not those the allocator
-//! rounds them to. A block is counted before the allocator is asked for it; only where a sample is due (and so for
-//! every block above 8 MiB) is it counted afterwards. So in a program that goes on after the allocator refused
-//! it a small block, that block is in the counters for ever. On systems other than Linux, and on processors the engine does not know, it passes
-//! everything through and counts nothing.
+//! rounds them to.
+//!
+//! A block is counted before the allocator is asked for it; only where a sample is due (and so for every block
+//! above 8 MiB) is it counted afterwards. So in a program that goes on after the allocator refused it a small
+//! block, that block is in the counters for ever.
+//!
+//! On systems other than Linux, and on processors the engine does not know, it passes everything through and
+//! counts nothing.
 
 use std::alloc::{GlobalAlloc, Layout};
 

@@ -28,8 +28,9 @@ pub(super) enum NoBytes {
 }
 
 impl Snapshot {
-    /// What is known from the beginning.
-    pub(super) fn new(avma: u64, bytes: Vec<u8>) -> Snapshot {
+    /// What is known from the beginning. What would be beyond the last address is not.
+    pub(super) fn new(avma: u64, mut bytes: Vec<u8>) -> Snapshot {
+        bytes.truncate(usize::try_from(u64::MAX - avma).unwrap_or(usize::MAX));
         Snapshot { known: vec![(avma, bytes)], ..Snapshot::default() }
     }
 
@@ -110,5 +111,22 @@ impl Snapshot {
     /// Whether it is one range: one moment by itself.
     pub(super) fn is_single(&self) -> bool {
         self.known.len() <= 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An agent may say that a cell is anywhere.
+    #[test]
+    fn nothing_is_known_beyond_the_last_address() {
+        let last = u64::MAX - 10;
+        let snapshot = Snapshot::new(last, vec![7; 100]);
+        assert_eq!(snapshot.number(last, 8), Ok(0x0707_0707_0707_0707));
+        assert_eq!(snapshot.read(last + 5, 8), Err(NoBytes::Never));
+        assert_eq!(snapshot.read(0x1000, 8), Err(NoBytes::NotYet));
+        let used: Vec<usize> = snapshot.used(4).iter().map(|(_, bytes)| bytes.len()).collect();
+        assert_eq!(used, [6]);
     }
 }
