@@ -16,7 +16,7 @@ pub(super) struct Stream {
 
 #[derive(Debug)]
 enum Socket {
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     Local(std::os::unix::net::UnixStream),
     Tcp(TcpStream),
 }
@@ -118,7 +118,7 @@ impl Stream {
 
     pub(super) fn try_clone(&self) -> io::Result<Stream> {
         let socket = match &self.socket {
-            #[cfg(unix)]
+            #[cfg(target_os = "linux")]
             Socket::Local(stream) => Socket::Local(stream.try_clone()?),
             Socket::Tcp(stream) => Socket::Tcp(stream.try_clone()?),
         };
@@ -138,7 +138,7 @@ impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.left()?;
         match &mut self.socket {
-            #[cfg(unix)]
+            #[cfg(target_os = "linux")]
             Socket::Local(stream) => {
                 stream.set_read_timeout(left)?;
                 stream.read(buffer)
@@ -155,7 +155,7 @@ impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let left = self.left()?;
         match &mut self.socket {
-            #[cfg(unix)]
+            #[cfg(target_os = "linux")]
             Socket::Local(stream) => {
                 stream.set_write_timeout(left)?;
                 stream.write(bytes)
