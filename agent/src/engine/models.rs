@@ -1,5 +1,8 @@
 //! The lock-free parts in every order their steps can take (loom, which explores the C11 memory model):
 //! `RUSTFLAGS="--cfg rgops_loom" LOOM_MAX_PREEMPTIONS=3 cargo test -p rgops-agent --lib --release loom`.
+//!
+//! Every part of a model is a thread of its own: what the model's first thread does, loom does not put between
+//! the steps of the others in all places.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use loom::cell::UnsafeCell;
@@ -18,6 +21,12 @@ fn record(tid: u32) -> Record {
     Record { tid, weight: 1, time_ns: u64::from(tid), end: StackEnd::Root }
 }
 
+fn drained(ring: &Ring) -> Vec<(Record, Vec<u64>)> {
+    let mut taken = Vec::new();
+    ring.drain(|record, frames| taken.push((record, frames)));
+    taken
+}
+
 /// Two handlers write while the agent reads; a third record finds no room until it did.
 #[test]
 fn loom_the_ring_loses_nothing_it_took_and_mixes_nothing_up() {
@@ -27,10 +36,13 @@ fn loom_the_ring_loses_nothing_it_took_and_mixes_nothing_up() {
             let ring = ring.clone();
             thread::spawn(move || ring.push(record(tid), &[u64::from(tid); 3]))
         });
-        let mut taken = Vec::new();
-        ring.drain(|record, frames| taken.push((record, frames)));
+        let reads = {
+            let ring = ring.clone();
+            thread::spawn(move || drained(&ring))
+        };
+        let mut taken = reads.join().unwrap();
         let accepted = writers.map(|writer| writer.join().unwrap()).into_iter().filter(|is| *is).count();
-        ring.drain(|record, frames| taken.push((record, frames)));
+        taken.extend(drained(&ring));
         assert_eq!(taken.len(), accepted);
         assert_eq!(accepted, 2, "there is room for both");
         for (found, frames) in taken {
@@ -50,10 +62,14 @@ fn loom_words_are_reused_only_when_they_were_read() {
             let ring = ring.clone();
             thread::spawn(move || ring.push(record(2), &[2; 2]))
         };
-        let mut taken = Vec::new();
-        ring.drain(|record, frames| taken.push((record.tid, frames)));
+        let reads = {
+            let ring = ring.clone();
+            thread::spawn(move || drained(&ring))
+        };
+        let mut taken = reads.join().unwrap();
         let accepted = writer.join().unwrap();
-        ring.drain(|record, frames| taken.push((record.tid, frames)));
+        taken.extend(drained(&ring));
+        let taken: Vec<_> = taken.into_iter().map(|(record, frames)| (record.tid, frames)).collect();
         let expected = if accepted { vec![(1, vec![1; 2]), (2, vec![2; 2])] } else { vec![(1, vec![1; 2])] };
         assert_eq!(taken, expected);
     });
@@ -96,22 +112,27 @@ fn loom_nothing_is_freed_while_a_handler_looks() {
             let guarded = guarded.clone();
             thread::spawn(move || guarded.look(|session| session.map(look_at)).is_some())
         });
-        // A new list; the former is freed if nobody looks now, else with the session.
-        let former = session.modules.swap(second, Ordering::SeqCst);
-        let is_freed = guarded.is_quiet();
-        if is_freed {
-            // SAFETY: it is leaked.
-            free(unsafe { &*former });
-        }
-        // SAFETY: nothing to keep.
-        unsafe { guarded.replace(std::ptr::null_mut()) };
-        if guarded.is_quiet() {
-            free(&session.alive);
-            if !is_freed {
-                // SAFETY: as above.
+        let guarded_by_agent = guarded.clone();
+        let agent = thread::spawn(move || {
+            let guarded = guarded_by_agent;
+            // A new list; the former is freed if nobody looks now, else with the session.
+            let former = session.modules.swap(second, Ordering::SeqCst);
+            let is_freed = guarded.is_quiet();
+            if is_freed {
+                // SAFETY: it is leaked.
                 free(unsafe { &*former });
             }
-        }
+            // SAFETY: nothing to keep.
+            unsafe { guarded.replace(std::ptr::null_mut()) };
+            if guarded.is_quiet() {
+                free(&session.alive);
+                if !is_freed {
+                    // SAFETY: as above.
+                    free(unsafe { &*former });
+                }
+            }
+        });
+        agent.join().unwrap();
         for handler in handlers {
             handler.join().unwrap();
         }
@@ -195,8 +216,11 @@ fn loom_a_block_freed_elsewhere_is_not_missed() {
             live.forget(taken);
             true
         });
-        assert!(live.insert(1 << 8, block(7)));
-        handed.store(1 << 8, Ordering::Release);
+        let allocates = thread::spawn(move || {
+            assert!(live.insert(1 << 8, block(7)));
+            handed.store(1 << 8, Ordering::Release);
+        });
+        allocates.join().unwrap();
         let is_freed = frees.join().unwrap();
         other.join().unwrap();
         assert_eq!(live.take(1 << 8).unwrap().block, block(if is_freed { 8 } else { 7 }));
@@ -266,9 +290,12 @@ fn loom_no_thread_keeps_the_old_rate() {
                 }
             }
         });
-        rate.store(2, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        threshold.store(0, Ordering::Relaxed);
+        let sets = thread::spawn(move || {
+            rate.store(2, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            threshold.store(0, Ordering::Relaxed);
+        });
+        sets.join().unwrap();
         draws.join().unwrap();
         assert!([0, 102].contains(&threshold.load(Ordering::SeqCst)));
     });
