@@ -90,11 +90,14 @@ fn start(features: &str, malloc_conf: Option<&str>) -> Option<Running> {
 /// `gc` says the call, and less is resident than before.
 fn gives_back(target: &Running, called: &str) {
     let pid = target.pid().to_string();
-    let resident = || {
+    let explained = |name: &str| {
         let json = rgops(&["memstats", &pid, "--json"]).json();
-        json["explained"]["rss_bytes"].as_f64().unwrap()
+        json["explained"][name].as_f64().unwrap_or_else(|| panic!("{json}"))
     };
+    let resident = || explained("rss_bytes");
     let before = resident();
+    let releasable = explained("releasable_bytes");
+    assert!(releasable > 3.0 * KEPT, "memstats says before that 128 MiB can be given back: {releasable}");
     let given = rgops(&["gc", &pid]);
     assert_eq!(given.code, 0, "{given:?}");
     assert!(given.output.starts_with(called), "{given:?}");

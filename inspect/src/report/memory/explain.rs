@@ -13,7 +13,7 @@ use rgops_protocol::reply::{Known, Unavailable};
 use serde::Serialize;
 
 use super::super::known::JsonKnown;
-use super::super::text::{bytes, bytes_short};
+use super::super::text::{bytes, bytes_short, escape};
 use crate::profile::measurement::percentage;
 
 /// Sections that are no allocator's.
@@ -30,6 +30,8 @@ pub struct Explanation {
     pub parts: Vec<Part>,
     /// Bytes that may be given back to the system, at most.
     pub releasable: Known<u64>,
+    /// Allocators that do not say how much of theirs is free: then it is all of the slack, at most.
+    pub untold: Vec<String>,
 }
 
 /// A part of resident memory.
@@ -90,7 +92,8 @@ pub fn explain(reply: &MemoryReply) -> Option<Explanation> {
         let what = "of the live heap: asked for, but never touched".to_owned();
         Part { name: "not-resident", bytes: Known::Value(rest), what }
     });
-    Some(Explanation { rss, parts, releasable: heap.releasable.map(|bytes| bytes.min(room)) })
+    let releasable = if heap.untold.is_empty() { heap.releasable } else { heap.slack };
+    Some(Explanation { rss, parts, releasable: releasable.map(|bytes| bytes.min(room)), untold: heap.untold })
 }
 
 /// What the program holds, and what its allocators hold besides.
@@ -100,6 +103,7 @@ struct Heap {
     slack: Known<u64>,
     slack_is: &'static str,
     releasable: Known<u64>,
+    untold: Vec<String>,
 }
 
 fn heap(reply: &MemoryReply) -> Heap {
@@ -112,9 +116,7 @@ fn heap(reply: &MemoryReply) -> Heap {
         }
         _ => (sum(&allocators, |section| value(section, "alloc")), in_use_is(&allocators)),
     };
-    let held = sum(&allocators, |section| {
-        first_known([value(section, "heap-resident"), value(section, "sys"), value(section, "heap-sys")])
-    });
+    let held = sum(&allocators, held_by);
     let slack = match (&held, &live) {
         (Known::Value(held), Known::Value(live)) => Known::Value(held.saturating_sub(*live)),
         // Then it is all the allocators', live or not.
@@ -126,7 +128,16 @@ fn heap(reply: &MemoryReply) -> Heap {
         Known::Unavailable(_) => "held by the allocator, live blocks included",
     };
     let releasable = sum(&allocators, releasable_of);
-    Heap { live, live_is, slack, slack_is, releasable }
+    let is_untold = |section: &&&Section| {
+        releasable_of(section).value().is_none() && held_by(section).value().is_some_and(|bytes| *bytes > 0)
+    };
+    let untold = allocators.iter().filter(is_untold).map(|section| section.name.clone()).collect();
+    Heap { live, live_is, slack, slack_is, releasable, untold }
+}
+
+/// What an allocator has from the system.
+fn held_by(section: &Section) -> Known<u64> {
+    first_known([value(section, "heap-resident"), value(section, "sys"), value(section, "heap-sys")])
 }
 
 fn in_use_is(allocators: &[&Section]) -> String {
@@ -213,7 +224,12 @@ impl Explanation {
         let _ = match &self.releasable {
             Known::Value(0) => writeln!(text, "can be given back: nothing that the allocators know of"),
             Known::Value(bytes) => {
-                writeln!(text, "can be given back: up to {}, with: rgops gc {pid}", bytes_short(*bytes))
+                let size = bytes_short(*bytes);
+                let untold = match &*self.untold {
+                    [] => String::new(),
+                    untold => format!(" ({} does not say how much is free)", escape(&untold.join(", "))),
+                };
+                writeln!(text, "can be given back: up to {size}{untold}, with: rgops gc {pid}")
             }
             Known::Unavailable(missing) => {
                 writeln!(text, "can be given back: {}", super::super::known::unavailable(missing))
@@ -312,6 +328,18 @@ mod tests {
         let text = explanation.text(4711);
         assert!(text.contains("live-heap:          60.00MB  60.00%  asked for"), "{text}");
         assert!(text.ends_with("can be given back: up to 10.00MB, with: rgops gc 4711\n"), "{text}");
+    }
+
+    #[test]
+    fn an_allocator_that_does_not_say_what_is_free_may_give_all_its_slack_back() {
+        let mut reply = reply(Some(30), 1);
+        reply.sections.last_mut().unwrap().fields[2].value = Known::Value(MB / 2);
+        reply.sections.push(section("mimalloc", &[("sys", 60)]));
+        let explanation = explain(&reply).unwrap();
+        assert_eq!(explanation.releasable, Known::Value(31 * MB));
+        let expected = "can be given back: up to 31.00MB (mimalloc does not say how much is free), with: rgops gc 4711\n";
+        let text = explanation.text(4711);
+        assert!(text.ends_with(expected), "{text}");
     }
 
     #[test]
