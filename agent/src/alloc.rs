@@ -73,7 +73,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Sampling<A> {
             return unsafe { self.inner.alloc(layout) };
         }
         // SAFETY: as above.
-        unsafe { self.alloc_and_look(layout) }
+        unsafe { self.alloc_and_look(layout, A::alloc) }
     }
 
     #[inline]
@@ -83,7 +83,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Sampling<A> {
             return unsafe { self.inner.alloc_zeroed(layout) };
         }
         // SAFETY: as above.
-        unsafe { self.alloc_zeroed_and_look(layout) }
+        unsafe { self.alloc_and_look(layout, A::alloc_zeroed) }
     }
 
     #[inline]
@@ -114,23 +114,12 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Sampling<A> {
 #[cfg(all(native_engine, not(miri)))]
 impl<A: GlobalAlloc> Sampling<A> {
     /// # Safety
-    /// As [`GlobalAlloc::alloc`].
+    /// As that of `alloc`, one of [`GlobalAlloc`]'s.
     #[cold]
     #[inline(never)]
-    unsafe fn alloc_and_look(&self, layout: Layout) -> *mut u8 {
+    unsafe fn alloc_and_look(&self, layout: Layout, alloc: unsafe fn(&A, Layout) -> *mut u8) -> *mut u8 {
         // SAFETY: the caller's promise is passed on.
-        let block = unsafe { self.inner.alloc(layout) };
-        heap::allocated(heap::caller(), block, layout.size(), Self::name);
-        block
-    }
-
-    /// # Safety
-    /// As [`GlobalAlloc::alloc_zeroed`].
-    #[cold]
-    #[inline(never)]
-    unsafe fn alloc_zeroed_and_look(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is passed on.
-        let block = unsafe { self.inner.alloc_zeroed(layout) };
+        let block = unsafe { alloc(&self.inner, layout) };
         heap::allocated(heap::caller(), block, layout.size(), Self::name);
         block
     }

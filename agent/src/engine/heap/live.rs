@@ -4,8 +4,7 @@
 //! A block's address chooses a **bucket** of [`WAYS`] entries; it is in one of these or nowhere. An entry is
 //! half a cache line. Beside the entries each bucket has a byte that says which of them are **taken**, a bit
 //! an entry, and [`GROUP`] buckets together a byte that says **how many** are. The latter are the filter that
-//! every `free` looks at: 32 cache lines, which stay in the first-level cache whatever the program does
-//! (a filter of 256 lines cost a program of 20,000 blocks 4 ns a `free`).
+//! every `free` looks at: 32 cache lines, which stay in the first-level cache whatever the program does.
 //!
 //! # Why nothing degrades
 //! There is no probing past a bucket, so there are no tombstones: a freed entry is empty again, and a look

@@ -8,8 +8,7 @@
 //! kernel whether the thread that has one still lives. The counters stay: the next owner adds to them.
 //!
 //! Blocks and their bytes are counted in one word ([`Count`]), because a program whose memory is in no
-//! cache pays for each store: it waits behind those that miss (1.4 ns a store and pair of malloc and free, of
-//! 20,000 blocks). Now and then the word is added to wide counters and begun anew.
+//! cache pays for each store: it waits behind those that miss. Now and then the word is added to wide counters and begun anew.
 
 use super::super::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
