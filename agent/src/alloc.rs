@@ -19,8 +19,8 @@
 //! cost two additions: they are counted exactly.
 //!
 //! # What it costs
-//! About 1 ns of a pair of `malloc` and `free` when the program's memory is in its caches, and 2 to 5 ns when it
-//! is not; 0.2 to 2 µs a sample, likewise, and at 512 KiB a sample is rare
+//! About 1 ns of a pair of `malloc` and `free` when the program's memory is in its caches, and 2 to 10 ns when
+//! it is not; 0.2 to 2 µs a sample, likewise, and at 512 KiB a sample is rare
 //! (*Heap sampling* in `docs/OVERHEAD.md` has the measurements). Its tables are of fixed size: 24 MB of
 //! address space, of which what is touched is resident, at most 10 MB and 7 KB a thread. They do not exist
 //! before [`listen`](crate::listen) was called: sampling begins there. What was allocated earlier is in

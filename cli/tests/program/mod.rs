@@ -125,7 +125,6 @@ pub(crate) fn code(output: &Output) -> i32 {
 
 /// Copies this executable. By cp(1): a descriptor of ours that is open for writing would be inherited by
 /// what another test starts meanwhile, and the copy could not be executed as long (ETXTBSY of execve(2)).
-#[allow(dead_code, reason = "not every test file copies it")]
 pub(crate) fn copy_of_this(to: &Path) {
     let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(to).status().unwrap();
     assert!(copied.success(), "cp to {}: {copied}", to.display());

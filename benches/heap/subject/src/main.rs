@@ -182,7 +182,7 @@ impl Blocks {
 
 /// Leaves a different number of blocks behind in each process. Else every process of a program had the same
 /// distance, modulo a page, between a block and the wrapper's counters, and where they coincide a processor takes
-/// the one for the other (6 ns a pair were seen, of 256 B alone).
+/// the one for the other.
 fn shift_heap() {
     let mut random = Random(u64::from(std::process::id()).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     for _ in 0..100 {
