@@ -2,6 +2,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod budget;
 pub mod client;
 pub mod heap;
 pub mod processes;
