@@ -5,13 +5,12 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rgops_inspect::client::{Answer, ClientError, Event};
+use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::heap::Heap;
 use rgops_inspect::profile::{self, HeapKind, Incomplete, Process, top};
 use rgops_inspect::report::cpu::missing_names;
 use rgops_inspect::report::heap::{JsonHeap, Reconciliation};
 use rgops_inspect::report::text::escape;
-use rgops_protocol::codec;
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{HeapRequest, Request};
@@ -110,7 +109,7 @@ impl PprofHeap {
     pub fn run(&self) -> Result<Exit, Failure> {
         // Before time is spent on a profile that has no place to go.
         output::check(self.output.as_deref(), self.force)?;
-        let (client, target) = self.agent.connect()?;
+        let (client, target) = self.agent.connect_for(self.seconds.unwrap_or_default())?;
         let hello = client.hello().clone();
         let millis = |seconds: Duration| u64::try_from(seconds.as_millis()).unwrap_or(u64::MAX).max(1);
         let duration_ms = self.seconds.map_or(0, millis);
@@ -127,6 +126,7 @@ impl PprofHeap {
             build_id: hello.build_id.clone(),
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
+            budget: answer.budget().clone(),
         });
         let end = self.gather(&mut answer, &mut heap);
         if heap.snapshots().is_empty()
@@ -150,8 +150,11 @@ impl PprofHeap {
             match (answer.next_event()?, &bar) {
                 (Event::Progress(progress), Some(bar)) => bar.update(&progress, "snapshots"),
                 (Event::Progress(_), None) => {}
-                (Event::Data(payload), _) => heap.add(codec::decode(&payload)?),
+                (Event::Data(payload), _) => heap.add(part(&payload)?),
                 (Event::End(end), _) => return Ok(end),
+            }
+            if let Some(exhausted) = heap.exhausted() {
+                return Err(exhausted.into());
             }
         }
     }

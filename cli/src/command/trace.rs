@@ -4,11 +4,10 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rgops_inspect::client::{Answer, ClientError, Event};
+use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::report::cpu::missing_names;
 use rgops_inspect::report::trace::{JsonTrace, render};
 use rgops_inspect::trace::{Process, Recorder, TraceFile};
-use rgops_protocol::codec;
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{Request, TraceRequest};
@@ -75,7 +74,7 @@ impl Trace {
     /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
     /// saved and printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        let (client, target) = self.agent.connect()?;
+        let (client, target) = self.agent.connect_for(self.seconds)?;
         let hello = client.hello().clone();
         let file = self.create(&hello)?;
         let path = file.path().to_owned();
@@ -90,6 +89,7 @@ impl Trace {
             name: hello.name.clone(),
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
+            budget: answer.budget().clone(),
         };
         let mut trace = Recorder::new(file, process);
         let end = match self.gather(&mut answer, &mut trace) {
@@ -123,8 +123,10 @@ impl Trace {
             match answer.next_event().map_err(Broken::Answer)? {
                 Event::Progress(progress) => bar.update(&progress, "changes"),
                 Event::Data(payload) => {
-                    let part = codec::decode(&payload).map_err(|error| Broken::Answer(error.into()))?;
-                    trace.add(part).map_err(Broken::File)?;
+                    trace.add(part(&payload).map_err(Broken::Answer)?).map_err(Broken::File)?;
+                    if let Some(exhausted) = trace.exhausted() {
+                        return Err(Broken::Answer(exhausted.into()));
+                    }
                 }
                 Event::End(end) => return Ok(end),
             }
