@@ -15,6 +15,7 @@ use super::proto::{EventName, InternedData, TracePacket, TrackEvent};
 use super::runtimes::{RuntimeSummary, Runtimes};
 use super::samples::Samples;
 use super::summary::Summary;
+use crate::output::Numbered;
 use crate::report::system_call::Architecture;
 use crate::symbols::ModuleSymbols;
 
@@ -31,6 +32,11 @@ pub struct Process {
     pub local_pid: Option<u32>,
     /// Directories with symbol files.
     pub symbol_directories: Vec<PathBuf>,
+}
+
+/// Names for a trace nobody named: `rgops.NAME.PID.NNN.perfetto-trace`.
+pub fn file_names(program: &str, pid: u32) -> Numbered {
+    Numbered::new(program, pid, "", ".perfetto-trace")
 }
 
 /// Writes a trace while it is taken.
