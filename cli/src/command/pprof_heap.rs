@@ -190,7 +190,7 @@ impl PprofHeap {
                 Exit::Refused,
                 format!("cannot show {}", kind.name()),
                 "jemalloc's profiler does not count blocks that were freed",
-                "start the program with prof_accum:true as well, in its MALLOC_CONF",
+                "start the program with prof_accum:true as well, in _RJEM_MALLOC_CONF or MALLOC_CONF",
             )));
         }
         let top = top::top(&profile, top::Options { sample_type: kind.name(), rows: ROWS });

@@ -22,6 +22,7 @@ mod p18_one_at_a_time;
 mod p20_no_secrets;
 mod p21_read_only;
 mod p27_output_files;
+mod p28_advice;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -390,6 +390,8 @@ fn a_dash_is_standard_output_and_people_read_standard_error() {
         let output = refused.stdout(terminal.try_clone().unwrap()).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert!(stderr(&output).contains("it is a terminal"), "{output:?}");
+        // Both commands hold the terminal open.
+        drop(refused);
         let mut forced = scene.command(command, Path::new("-"));
         let mut child = forced.arg("--force").stdout(terminal).spawn().unwrap();
         drop(forced);
