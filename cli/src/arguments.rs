@@ -142,9 +142,9 @@ impl AgentArguments {
     fn token(&self) -> Result<Option<Token>, Failure> {
         let (origin, secret) = match &self.token_file {
             Some(file) => {
-                let secret = std::fs::read(file).map_err(|error| {
+                let secret = rgops_inspect::token_file::read(file).map_err(|error| {
                     let what = format!("cannot read the token file {}", file.display());
-                    Failure::new(Exit::Usage, what, error.to_string(), "")
+                    Failure::new(Exit::Usage, what, error.to_string(), error.fix())
                 })?;
                 (format!("the token in {}", file.display()), secret)
             }

@@ -5,10 +5,12 @@
 pub mod budget;
 pub mod client;
 pub mod heap;
+pub mod output;
 pub mod processes;
 pub mod profile;
 pub mod report;
 pub mod schedtrace;
 pub mod symbols;
 pub mod tasks;
+pub mod token_file;
 pub mod trace;

@@ -134,11 +134,18 @@ impl EngineError {
     pub(crate) fn into_answer(self, what: &str) -> Error {
         let (code, fix) = match &self {
             EngineError::Busy => (Code::Busy, "try again when it has ended"),
-            EngineError::Proc { .. } => (Code::Unsupported, "mount /proc in the program's container"),
-            EngineError::Handler(_) | EngineError::Timer(_) => {
+            EngineError::Proc { error, .. } => (Code::Unsupported, proc_fix(error)),
+            // timer_create(2): every timer takes a signal of the user's limit.
+            EngineError::Timer(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                (Code::Unsupported, "raise the limit of pending signals (ulimit -i)")
+            }
+            EngineError::Handler(error) | EngineError::Timer(error) if error.raw_os_error().is_some() => {
                 (Code::Unsupported, "allow rt_sigaction and timer_create in the seccomp profile")
             }
-            EngineError::Memory(_) => (Code::Unsupported, "raise the limit of address space (ulimit -v)"),
+            EngineError::Handler(_) | EngineError::Timer(_) => (Code::Unsupported, "try again"),
+            EngineError::Memory(_) => {
+                (Code::Unsupported, "free some memory, or raise the limit of address space (ulimit -v)")
+            }
             EngineError::Random(_) => (Code::Internal, ""),
             #[cfg(pprof_engine)]
             EngineError::Occupied(_) => {
@@ -146,13 +153,25 @@ impl EngineError {
             }
             #[cfg(pprof_engine)]
             EngineError::Pprof(_) => {
-                (Code::Unsupported, "give the program a temporary directory it can write, and start it again")
+                (Code::Unsupported, "start the program with TMPDIR set to a directory it can write")
             }
             #[cfg(pprof_engine)]
             EngineError::Stuck => (Code::Unsupported, "look at the stacks: rgops stack"),
             #[cfg(pprof_engine)]
-            EngineError::Thread(_) => (Code::Unsupported, "raise the limit of threads (ulimit -u)"),
+            EngineError::Thread(_) => {
+                (Code::Unsupported, "raise the limit of threads (ulimit -u, or pids.max of its cgroup)")
+            }
         };
         Error::new(code, what, self.to_string(), fix)
     }
+}
+
+#[cfg(target_os = "linux")]
+fn proc_fix(error: &std::io::Error) -> &'static str {
+    crate::procfs::fix(error)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn proc_fix(_: &std::io::Error) -> &'static str {
+    ""
 }

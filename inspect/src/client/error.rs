@@ -104,11 +104,15 @@ impl ClientError {
     pub fn fix(&self) -> &str {
         match self {
             ClientError::Agent(error) => &error.fix,
-            ClientError::NobodyListens { .. } => "run `rgops` to see which processes have an agent",
+            ClientError::NobodyListens { .. } => {
+                "run `rgops` on its host to see which processes have an agent"
+            }
             ClientError::ForeignOwner { .. } | ClientError::NotAllowed { .. } => {
                 "run rgops as the program's user, or as root"
             }
-            ClientError::AnotherProcess { .. } => "run `rgops` again: the process has ended",
+            ClientError::AnotherProcess { .. } => {
+                "run `rgops` to see who lives: the process has ended, or another has taken its socket's place"
+            }
             ClientError::NotAnAgent => "check the address: it must be that of rgops_agent::listen",
             ClientError::TokenNeeded => {
                 "put the program's token into a file and pass --token-file FILE, or set RGOPS_TOKEN"
@@ -116,7 +120,9 @@ impl ClientError {
             ClientError::FalseAgent => {
                 "do not trust this address: check it, and that the token is the program's"
             }
-            ClientError::NotSpoken { .. } => "update rgops-agent in the program",
+            ClientError::NotSpoken { .. } => {
+                "use an rgops of the agent's version, or update rgops-agent in the program"
+            }
             ClientError::TimedOut => {
                 "the process may be stopped (rgops PID shows its state); or wait longer with --timeout"
             }
@@ -129,7 +135,7 @@ impl ClientError {
                 "ask for less (a shorter time, a lower --hz or --depth), or allow more with --max-memory"
             }
             ClientError::Connection(_) | ClientError::HungUp => {
-                "run `rgops` to see whether the process lives"
+                "run `rgops` on its host to see whether the process lives"
             }
             ClientError::Protocol(_) => "",
             ClientError::Unsupported => "use a TCP address",

@@ -76,10 +76,9 @@ fn describe(tid: u32, system_call: io::Result<String>) -> Option<(ThreadStack, u
     let system_call = match system_call {
         Ok(text) => parse_system_call(&text)
             .map_or_else(|| Known::unavailable("the kernel's line is not understood", ""), Known::Value),
-        Err(error) => Known::unavailable(
-            format!("/proc/self/task/{tid}/syscall: {error}"),
-            "the program must not have changed its uid without exec (dumpable 0)",
-        ),
+        Err(error) => {
+            Known::unavailable(format!("/proc/self/task/{tid}/syscall: {error}"), procfs::fix(&error))
+        }
     };
     // "0" means that it waits nowhere, or that the kernel hides it.
     let wchan = read(tid, "wchan").ok().filter(|wchan| wchan != "0").unwrap_or_default();
