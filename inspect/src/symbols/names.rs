@@ -1,10 +1,33 @@
 //! Names as people read them: Rust symbols demangled without their hashes, all others as they are.
 
+use std::fmt::{self, Write};
+
+/// A v0 symbol may stand for a name that is exponentially longer: it is cut.
+const LONGEST_NAME: usize = 16 << 10;
+
+/// A text that takes no more than the longest name.
+struct Cut(String);
+
+impl Write for Cut {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.len() + text.len() > LONGEST_NAME {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
 /// The readable form of a symbol. A C++ or C name is returned unchanged.
 pub(super) fn demangle(symbol: &str) -> String {
     match rustc_demangle::try_demangle(symbol) {
         // The alternate form leaves out the legacy hash and the v0 disambiguators.
-        Ok(demangled) => format!("{demangled:#}"),
+        Ok(demangled) => {
+            let mut name = Cut(String::new());
+            // What is left out is what is too long.
+            let _ = write!(name, "{demangled:#}");
+            name.0
+        }
         Err(_) => symbol.to_owned(),
     }
 }

@@ -89,8 +89,11 @@ pub fn fetch(
     }
     let began = Instant::now();
     let (mut tasks, vtables, cells) = sorted(collected.parts);
-    let files =
-        TypeFiles { local_pid: options.local_pid, symbol_directories: options.symbol_directories.clone() };
+    let files = TypeFiles {
+        local_pid: options.local_pid,
+        symbol_directories: options.symbol_directories.clone(),
+        ..TypeFiles::default()
+    };
     let on_step = RefCell::new(on_step);
     let types = ProgramTypes::new(&tasks.modules, files, |_| on_step.borrow_mut()(Step::DebugInformation));
     let mut decoder = Decoder::new(&types, vtables, cells);

@@ -1,0 +1,1 @@
+//! Files are opened here and in the places listed, nowhere else.
