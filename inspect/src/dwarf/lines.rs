@@ -28,6 +28,9 @@ pub(crate) struct LineTable {
 /// What a sequence takes in a list that doubles.
 const SEQUENCE_BYTES: u64 = 2 * size_of::<LineSequence<Bytes>>() as u64;
 
+/// What a byte of a program may become: the end of a sequence takes three, a file eight.
+const WORST_BYTES_A_BYTE: u64 = SEQUENCE_BYTES / 3 + FILE_BYTES / 4;
+
 /// A place in a table of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row {
@@ -41,9 +44,18 @@ impl LineTable {
     /// Reads the table at an offset, of the unit that names it.
     pub(crate) fn read(part: &Part, offset: DebugLineOffset, unit: &Unit<Bytes>) -> Result<LineTable, Fault> {
         let (program, mut charge) = header(part, offset, unit)?;
-        let sequences = measured(part, program.header())?;
-        charge.grow(sequences.saturating_mul(SEQUENCE_BYTES))?;
+        let bytes = program.header().raw_program_buf().len() as u64;
+        part.work.spend(bytes)?;
+        // Most are so small that whatever they are made of fits. A larger one is looked through first.
+        let worst = Charge::new(part.work.budget(), bytes.saturating_mul(WORST_BYTES_A_BYTE));
+        if worst.is_err() {
+            charge.grow(measured(part, program.header())?.saturating_mul(SEQUENCE_BYTES))?;
+        }
         let (program, mut sequences) = program.sequences()?;
+        drop(worst);
+        sequences.shrink_to_fit();
+        charge.shrink_to(files_bytes(program.header()));
+        charge.grow((sequences.len() as u64).saturating_mul(SEQUENCE_BYTES))?;
         sequences.sort_by_key(|sequence| sequence.start);
         Ok(LineTable { program, sequences, _charge: charge })
     }
@@ -107,10 +119,14 @@ pub(crate) fn header(
     let mut charge = Charge::new(part.work.budget(), bytes.saturating_mul(FILE_BYTES))?;
     let (directory, name) = (unit.comp_dir.clone(), unit.name.clone());
     let program = part.dwarf.debug_line.program(offset, unit.header.address_size(), directory, name)?;
-    let header = program.header();
-    let files = header.file_names().len() + header.include_directories().len();
-    charge.shrink_to((2 * files as u64).saturating_mul(FILE_BYTES));
+    charge.shrink_to(files_bytes(program.header()));
     Ok((program, charge))
+}
+
+/// What the files of a table take, in lists that double.
+fn files_bytes(header: &LineProgramHeader<Bytes>) -> u64 {
+    let files = header.file_names().len() + header.include_directories().len();
+    2 * files as u64 * FILE_BYTES
 }
 
 /// The number of sequences, if the program is one that a compiler writes.

@@ -12,6 +12,9 @@ const KINDS: [u8; 4] = [0, 1, 2, 10];
 /// A name that is longer is cut.
 const LONGEST_NAME: usize = 16 << 10;
 
+/// Names of the same code that are looked through.
+const MOST_ALIASES: usize = 16;
+
 /// A symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Symbol {
@@ -107,13 +110,22 @@ impl Table {
             size => svma - entry.address < size,
         };
         // Where the largest does not reach, no other does.
-        let entry = same.first().filter(is_in).or_else(|| same.get(sizeless).filter(is_in))?;
-        let name = self.name(entry)?;
+        let at = [0, sizeless].into_iter().find(|at| same.get(*at).is_some_and(|entry| is_in(&entry)))?;
+        let entry = &same[at];
+        let name = self.plainest(&same[at..], entry)?;
         Some(Symbol {
             name: String::from_utf8_lossy(name).into_owned(),
             start: entry.address,
             size: Some(entry.size).filter(|size| *size > 0),
         })
+    }
+
+    /// The name of a symbol, or of another for the same code: of `__clone3` and `clone3` the one that is for
+    /// people.
+    fn plainest(&self, same: &[Entry], entry: &Entry) -> Option<&[u8]> {
+        let aliases = same.iter().take_while(|other| other.size == entry.size).take(MOST_ALIASES);
+        let mut names = aliases.filter_map(|alias| self.name(alias));
+        names.find(|name| !name.starts_with(b"__")).or_else(|| self.name(entry))
     }
 
     fn name(&self, entry: &Entry) -> Option<&[u8]> {

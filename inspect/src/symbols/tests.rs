@@ -6,6 +6,9 @@ use std::process::Command;
 
 use super::*;
 
+mod damaged;
+mod made;
+
 #[inline(never)]
 fn a_function_with_a_name(depth: u32) -> u32 {
     std::hint::black_box(depth) + 1

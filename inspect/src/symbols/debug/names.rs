@@ -92,10 +92,10 @@ fn read(part: &Part, unit: &gimli::Unit<Bytes>, offset: UnitOffset) -> Result<Na
         }
         let value = entries.read_attribute(*specification)?.value();
         match name {
-            constants::DW_AT_name => source = string(part, unit, value),
+            constants::DW_AT_name => source = string(part, unit, value)?,
             constants::DW_AT_abstract_origin | constants::DW_AT_specification => origin = Some(value),
             _ => {
-                if let Some(name) = string(part, unit, value) {
+                if let Some(name) = string(part, unit, value)? {
                     return Ok(Name::Known(name));
                 }
             }
@@ -108,7 +108,13 @@ fn read(part: &Part, unit: &gimli::Unit<Bytes>, offset: UnitOffset) -> Result<Na
     })
 }
 
-fn string(part: &Part, unit: &gimli::Unit<Bytes>, value: AttributeValue<Bytes>) -> Option<String> {
-    let bytes = part.dwarf.attr_string(unit, value).ok()?;
-    Some(text(&bytes.to_slice().ok()?))
+fn string(
+    part: &Part,
+    unit: &gimli::Unit<Bytes>,
+    value: AttributeValue<Bytes>,
+) -> Result<Option<String>, Fault> {
+    let Ok(bytes) = part.dwarf.attr_string(unit, value) else { return Ok(None) };
+    // To find its end takes the longer the longer it is.
+    part.work.spend(1 + bytes.len() as u64 / 64)?;
+    Ok(bytes.to_slice().ok().map(|bytes| text(&bytes)))
 }
