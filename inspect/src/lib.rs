@@ -4,6 +4,8 @@
 
 pub mod budget;
 pub mod client;
+mod dwarf;
+mod files;
 pub mod heap;
 pub mod output;
 pub mod processes;

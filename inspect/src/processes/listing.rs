@@ -5,7 +5,7 @@
 //! executables and those of other mount namespaces.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
@@ -17,6 +17,8 @@ use super::agents::{self, AgentFinder};
 use super::compiler::rust_compiler;
 use super::process::{AgentSocket, Listing, RustCompiler, RustProcess};
 use super::procfs::{self, Stat, Status};
+use crate::budget::Budget;
+use crate::files::{open_executable, within};
 
 /// Lists the Rust processes that this process may see.
 ///
@@ -71,7 +73,9 @@ impl Scan {
         let compiler = match self.compilers.get(&(metadata.dev(), metadata.ino())) {
             Some(known) => known.clone(),
             None => {
-                let compiler = rust_compiler(&File::open(&executable)?)?;
+                let look = move || rust_compiler(&open_executable(pid)?);
+                let compiler =
+                    within(&Budget::default(), look).unwrap_or(Err(io::ErrorKind::TimedOut.into()))?;
                 self.compilers.insert((metadata.dev(), metadata.ino()), compiler.clone());
                 compiler
             }
