@@ -44,7 +44,7 @@ use crate::watched::WatchedRuntimes;
 /// Why stacks end before the root, and what mends it.
 #[cfg(native_engine)]
 fn callers_hidden() -> &'static str {
-    if crate::engine::stack_memory::is_denied() {
+    if crate::engine::stack_bounds::is_denied() {
         "a seccomp filter denies rt_sigprocmask, with which stacks are looked at: only innermost frames are known; allow it"
     } else if cfg!(target_env = "musl") {
         "a frame without unwind data or frame pointer hides its callers; Rust's musl comes without such data, a build for a gnu target has it"

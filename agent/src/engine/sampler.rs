@@ -185,7 +185,7 @@ impl CpuSampler {
             samples: self.samples,
             weight: self.weight,
             dropped_ring: count(&losses.ring),
-            dropped_cache: count(&losses.cache),
+            dropped_cache: self.operation.lost_for_places(),
             truncated: count(&losses.truncated),
             lost_walks: count(&losses.lost_walks) + self.replaced,
             foreign_signals: count(&losses.foreign),

@@ -6,8 +6,10 @@
 //!   allocator is the last thing done and needs no frame.
 //! * **Every free**: one addition, and one byte of the filter ([`live`]).
 //! * **Every sample** (one in 512 KiB): the stack ([`walks`]), its sums ([`stacks`]), an entry in the table
-//!   of living blocks ([`live`]). No allocation, no lock, no call into the loader, one system call at
-//!   most where a thread's stack is looked at for the first time.
+//!   of living blocks ([`live`]). No allocation, no lock, no call into the loader; system calls where a
+//!   thread's stack is looked at for the first time, and two where it is walked and not remembered: that is
+//!   done on a stack of ours ([`super::own_stacks`]), because the program's may be a coroutine's and small.
+//!   What is left on the program's is measured by the test `a_sample_takes_little_stack`.
 //!
 //! # Why the estimates are unbiased
 //! The gaps between samples are exponential, so whether a block is hit depends on its size alone and not
@@ -408,7 +410,7 @@ fn advance(slot: &'static Slot, passed: u64, registers: Registers, block: *mut u
         return;
     }
     let size = size.min(Block::MAX_SIZE);
-    let stack = own.walks.stack(registers, is_main(), tables.stacks);
+    let stack = own.walks.stack(registers, slot.is_of_first_thread(), tables.stacks);
     tables.record(block, size, number, stack);
 }
 
@@ -485,16 +487,6 @@ fn coarse_ms() -> u64 {
     // SAFETY: clock_gettime(2) writes into the one `timespec` it is given. The clock exists since 2.6.32.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut time) };
     time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000
-}
-
-/// Whether the calling thread is the process's first: its stack ends elsewhere.
-#[inline]
-fn is_main() -> bool {
-    // The control block of every other thread is above its stack, in the same mapping; the main thread's
-    // is far below. Only a hint: `OwnStack` asks the kernel.
-    let here = 0u8;
-    let here = std::hint::black_box(std::ptr::from_ref(&here)) as u64;
-    super::arch::thread_pointer() < here
 }
 
 #[cold]

@@ -1,19 +1,12 @@
-//! The stack a thread was made with: what of it may be read, and whether there is room to walk.
+//! The stack a thread was made with, as its samples need it.
 //!
-//! A walk in the signal handler asks the kernel about each page, because it may be on any stack. A sample
-//! is taken too often for that. But the stack a thread was made with stays mapped as long as the thread
-//! runs, so the answer can be kept: pages are asked about once, from [`stack_memory::WALK_BYTES`] below
-//! the stack pointer up to the end of the stack, without a gap. There is a guard page below every stack,
-//! so what is found is one stack; and it is the thread's own, because it ends at what only that has: the
-//! thread's control block, or on the main thread the strings the kernel put there. A coroutine's
-//! stack has neither, and is walked as in the handler.
+//! A walk in the signal handler asks the kernel about each page it reads. A sample is taken too often for
+//! that. But the stack a thread was made with ([`stack_bounds`]) stays mapped as long as the thread runs, so
+//! the answer can be kept: pages are asked about once, from that of the stack pointer up to the end of the
+//! stack, without a gap. A coroutine's stack has no such end.
 
-use super::super::{arch, stack_memory};
-
-/// System pages are at least this large.
-const PAGE_BYTES: u64 = 4096;
-/// Stacks deeper than this are asked about page by page at every sample, which is bearable there.
-const MAX_PAGES: u64 = 512;
+use super::super::stack_memory::PAGE_BYTES;
+use super::super::{arch, stack_bounds};
 
 /// The part of the calling thread's own stack that was found to be mapped; empty at first.
 #[derive(Default)]
@@ -23,16 +16,16 @@ pub(super) struct OwnStack {
 }
 
 impl OwnStack {
-    /// Whether a walk from `sp` may read everything up to the end, and has room below.
+    /// Whether a walk from `sp` may read everything up to the end.
     #[inline]
     pub(super) fn holds(&mut self, sp: u64, is_main: bool) -> bool {
-        (sp.wrapping_sub(stack_memory::WALK_BYTES) >= self.low && sp < self.high) || self.ask(sp, is_main)
+        (sp >= self.low && sp < self.high) || self.ask(sp, is_main)
     }
 
     /// The word at `address`, if it is on the stack, from the red zone below `sp` up.
     #[inline]
     pub(super) fn read(&self, sp: u64, address: u64) -> Result<u64, ()> {
-        if address & 7 != 0 || address < sp.saturating_sub(128) || address > self.high - 8 {
+        if address & 7 != 0 || address < sp.saturating_sub(128).max(self.low) || address > self.high - 8 {
             return Err(());
         }
         // SAFETY: `holds` was true for `sp`: every page from below it to `high` was found readable, and
@@ -59,26 +52,19 @@ impl OwnStack {
     }
 
     #[cold]
+    #[inline(never)]
     fn ask(&mut self, sp: u64, is_main: bool) -> bool {
-        let end = if is_main { initial_strings() } else { arch::thread_pointer() };
-        let low = (sp.saturating_sub(stack_memory::WALK_BYTES)) & !(PAGE_BYTES - 1);
-        if low == 0 || sp >= end || (end - low) / PAGE_BYTES > MAX_PAGES {
+        let end = stack_bounds::own_end(is_main);
+        if stack_bounds::pages(sp, end).is_none() {
             return false;
         }
-        let known = if self.high == end && self.low > low { self.low } else { end };
-        let mut pages = (low..known).step_by(PAGE_BYTES as usize);
-        if !pages.all(arch::is_readable) {
+        let known = if self.high == end && self.low > sp { self.low } else { end };
+        if !stack_bounds::is_readable(sp, known) {
             return false;
         }
-        (self.low, self.high) = (low, end);
+        (self.low, self.high) = (sp & !(PAGE_BYTES - 1), end);
         true
     }
-}
-
-/// Where the kernel put the executable's name: at the top of the main thread's stack (getauxval(3)).
-fn initial_strings() -> u64 {
-    // SAFETY: getauxval(3) takes any number and touches no memory of ours.
-    unsafe { libc::getauxval(libc::AT_EXECFN) & !7 }
 }
 
 #[cfg(test)]

@@ -85,6 +85,12 @@ impl Slot {
         self.owner.load(Ordering::Acquire) != 0
     }
 
+    /// Whether the owner is, or in the process it was made in was, the first thread: its stack is another kind.
+    pub(in crate::engine) fn is_of_first_thread(&self) -> bool {
+        let owner = self.owner.load(Ordering::Relaxed);
+        (owner >> 32) as u32 == owner as u32
+    }
+
     /// Calls `work` on the owner's thread, unless it is inside already: then this is a signal handler.
     #[inline]
     pub(in crate::engine) fn enter<R>(&self, work: impl FnOnce() -> R) -> Option<R> {
