@@ -53,6 +53,17 @@ fn callers_hidden() -> &'static str {
     }
 }
 
+/// Of how many stacks it has to be said that nothing was known of them, and what. Where a filter denies the question
+/// nothing is known of any, and [`callers_hidden`] says that.
+#[cfg(native_engine)]
+fn unknown_stacks(count: u64) -> (u64, &'static str) {
+    let count = if crate::engine::stack_bounds::is_denied() { 0 } else { count };
+    (
+        count,
+        "they are on a stack whose bounds are not known, as a coroutine's: of such a stack no more is read than what is sure to be there",
+    )
+}
+
 /// What collectors know about the agent they work for.
 #[derive(Debug)]
 pub(crate) struct Context {

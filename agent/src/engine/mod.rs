@@ -47,6 +47,8 @@ pub(crate) mod handle;
 #[cfg(native_engine)]
 pub(crate) mod heap;
 #[cfg(native_engine)]
+pub(crate) mod left_alone;
+#[cfg(native_engine)]
 mod memory;
 #[cfg(all(test, native_engine, rgops_loom))]
 mod models;

@@ -97,17 +97,17 @@ fn stacks(pool: NonNull<Pool>) -> NonNull<Stack> {
 /// Of the caller's stack it needs what it takes to call this. `work` must not unwind.
 #[inline(never)]
 pub(super) fn call<W: FnOnce() -> R, R>(work: W) -> Option<R> {
+    let pool = NonNull::new(POOL.load(Ordering::Acquire))?;
     let mask = arch::set_signal_mask(number::ALL_BUT_SYNCHRONOUS)?;
-    let result = take().map(|stack| {
-        let mut data = (Some(work), None);
+    let mut data = (Some(work), None);
+    if let Some(stack) = take(pool) {
         // SAFETY: the stack is ours until it is given back, unused, and large enough (the module's
         // documentation); `run` gets the data it is for.
         unsafe { arch::call_on(stack.top, run::<W, R>, (&raw mut data).cast()) };
         stack.taken.store(0, Ordering::Release);
-        data.1
-    });
+    }
     arch::set_signal_mask(mask);
-    result.flatten()
+    data.1
 }
 
 extern "C" fn run<W: FnOnce() -> R, R>(data: *mut libc::c_void) {
@@ -117,13 +117,21 @@ extern "C" fn run<W: FnOnce() -> R, R>(data: *mut libc::c_void) {
 }
 
 /// Takes a stack, as `arch::handler` does.
-fn take() -> Option<&'static Stack> {
-    let pool = NonNull::new(POOL.load(Ordering::Acquire))?;
+fn take(pool: NonNull<Pool>) -> Option<&'static Stack> {
     // SAFETY: made by `prepare`, with that many stacks behind it, and never freed.
-    let stacks = unsafe { std::slice::from_raw_parts(stacks(pool).as_ptr(), pool.as_ref().last as usize + 1) };
-    // Where a thread begins to look does not matter much: few work at the same time.
-    let is_free = |stack: &&Stack| stack.taken.swap(1, Ordering::Acquire) == 0;
-    stacks.iter().find(is_free)
+    let last = unsafe { pool.as_ref() }.last as usize;
+    // Where a thread begins to look does not matter much: few work at the same time. A plain loop, because
+    // without optimisation an iterator takes much of the stack we are careful with.
+    let mut at = 0;
+    while at <= last {
+        // SAFETY: as above.
+        let stack = unsafe { stacks(pool).add(at).as_ref() };
+        if stack.taken.swap(1, Ordering::Acquire) == 0 {
+            return Some(stack);
+        }
+        at += 1;
+    }
+    None
 }
 
 /// Bytes that were ever used of the stack that was used most. Of pages that were never touched nothing is read.
@@ -131,7 +139,8 @@ fn take() -> Option<&'static Stack> {
 pub(super) fn most_used() -> usize {
     let Some(pool) = NonNull::new(POOL.load(Ordering::Acquire)) else { return 0 };
     // SAFETY: as in `take`.
-    let stacks = unsafe { std::slice::from_raw_parts(stacks(pool).as_ptr(), pool.as_ref().last as usize + 1) };
+    let stacks =
+        unsafe { std::slice::from_raw_parts(stacks(pool).as_ptr(), pool.as_ref().last as usize + 1) };
     let used = |stack: &Stack| {
         let low = stack.top - BYTES as u64;
         // SAFETY: between the guard page and the end of a stack of ours; others may be writing, so words are
@@ -161,7 +170,10 @@ mod tests {
         let here = arch::Registers::here().sp;
         let inside = call(|| (arch::Registers::here().sp, signal_mask())).unwrap();
         assert!(inside.0.abs_diff(here) > 1 << 16, "{inside:x?} {here:x}");
-        assert_eq!(inside.1, number::ALL_BUT_SYNCHRONOUS & !(1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1)));
+        assert_eq!(
+            inside.1,
+            number::ALL_BUT_SYNCHRONOUS & !(1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1))
+        );
         assert_eq!(signal_mask(), before);
         assert_eq!(call(|| call(|| 7)), Some(Some(7)), "each has its own");
     }

@@ -64,16 +64,18 @@ pub(super) fn pages(sp: u64, end: u64) -> Option<u64> {
 /// Whether every page from that of `sp` up to `end` can be read.
 #[cold]
 pub(super) fn is_readable(sp: u64, end: u64) -> bool {
-    let is_readable = (sp & !(PAGE_BYTES - 1)..end).step_by(PAGE_BYTES as usize).all(arch::is_readable);
-    if !is_readable {
-        // This thread runs here: the kernel must say yes.
-        let here = 0u8;
-        let here = std::hint::black_box(std::ptr::from_ref(&here)) as u64;
-        if !arch::is_readable(here) {
-            IS_DENIED.store(true, Ordering::Relaxed);
+    let mut page = sp & !(PAGE_BYTES - 1);
+    while page < end {
+        if !arch::is_readable(page) {
+            // This thread runs here: the kernel must say yes.
+            if !arch::is_readable(arch::Registers::here().sp) {
+                IS_DENIED.store(true, Ordering::Relaxed);
+            }
+            return false;
         }
+        page += PAGE_BYTES;
     }
-    is_readable
+    true
 }
 
 /// Where the kernel put the executable's name: at the top of the main thread's stack (getauxval(3)).

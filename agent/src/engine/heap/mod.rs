@@ -41,13 +41,14 @@ use rgops_protocol::reply::heap::Estimate;
 
 use super::arch::Registers;
 use super::grace::Guarded;
+use super::own_stacks;
 #[cfg(not(rgops_loom))]
 use super::sync::AtomicU8;
 use live::{Block, Live};
 use reading::Unwinding;
 pub(crate) use reading::{
     Reading, Refusal, allocator, begin, default_rate, end, exact, exclude_this_thread, is_sampled,
-    list_modules, rate, read, set_rate, since_unix_ns, stack,
+    list_modules, rate, read, samples_on_unknown_stacks, set_rate, since_unix_ns, stack,
 };
 use slots::{MAX_RECENT_BYTES, Owner, SLOTS as SLOT_COUNT, Shared, Slot};
 use stacks::Stacks;
@@ -201,6 +202,7 @@ pub(crate) fn count_free(block: *mut u8, size: usize) -> bool {
 }
 
 /// Where the calling function is in its thread's stack.
+#[derive(Clone, Copy)]
 pub(crate) struct Caller(Registers);
 
 /// The caller must not return, nor end in a call that takes its frame's place, before it has given this to
@@ -217,7 +219,22 @@ pub(crate) fn allocated(caller: Caller, block: *mut u8, size: usize, name: fn() 
     if block.is_null() {
         return;
     }
-    count_block(caller, 1, block, size, name);
+    count_with_room(caller, 1, block, size, name);
+}
+
+/// Counts on the caller's stack if that is the thread's own, as nearly always. On any other there may be no room:
+/// there everything is done on a stack of ours.
+#[inline]
+fn count_with_room(caller: Caller, blocks: u64, block: *mut u8, size: usize, name: fn() -> &'static str) {
+    let is_own = match own_slot() {
+        Some(slot) => slot.stack.contains(caller.0.sp),
+        // A thread that shares a slot comes here with every block.
+        None => OWN.with(|own| own.shares.get()),
+    };
+    let count = || count_block(caller, blocks, block, size, name);
+    if is_own || own_stacks::call(count).is_none() {
+        count();
+    }
 }
 
 /// The program is about to give back a block that [`count_free`] did not count.
@@ -300,7 +317,7 @@ pub(crate) fn reallocated(caller: Caller, new: *mut u8, new_size: usize, name: f
     if own_slot().is_none() {
         shared().reallocations.fetch_add(1, Ordering::Release);
     }
-    count_block(caller, 0, new, new_size, name);
+    count_with_room(caller, 0, new, new_size, name);
 }
 
 fn tables() -> Option<&'static Tables> {
@@ -410,7 +427,7 @@ fn advance(slot: &'static Slot, passed: u64, registers: Registers, block: *mut u
         return;
     }
     let size = size.min(Block::MAX_SIZE);
-    let stack = own.walks.stack(registers, slot.is_of_first_thread(), tables.stacks);
+    let stack = own.walks.stack(registers, slot, tables.stacks);
     tables.record(block, size, number, stack);
 }
 

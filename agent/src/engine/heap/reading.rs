@@ -215,6 +215,11 @@ pub(crate) fn read(with_blocks: bool) -> Reading {
     Reading { buckets, live, counters }
 }
 
+/// Samples whose stacks are cut because nothing was known of them, since sampling began.
+pub(crate) fn samples_on_unknown_stacks() -> u64 {
+    walks::UNKNOWN.load(Ordering::Relaxed)
+}
+
 /// The stack with this number, from a bucket.
 pub(crate) fn stack(number: u32) -> Stack {
     let nothing = Stack { frames: Vec::new(), end: StackEnd::NotCaptured };

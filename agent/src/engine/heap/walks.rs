@@ -20,6 +20,7 @@ use super::super::own_stacks;
 use super::super::stack_memory::PAGE_BYTES;
 use super::super::unwind::{self, Frames, Step, Workspace};
 use super::own_stack::OwnStack;
+use super::slots::Slot;
 use super::stacks::Stacks;
 use super::{MODULES, STALE};
 
@@ -38,7 +39,6 @@ pub(super) static LIST: AtomicU32 = AtomicU32::new(1);
 
 /// What a thread knows of its stacks. Zeroed memory is a valid value.
 pub(super) struct Walks {
-    own: OwnStack,
     /// Beginnings apart from the words: in few cache lines.
     remembered: [Remembered; REMEMBERED],
     decisive: [Decisive; REMEMBERED],
@@ -138,34 +138,33 @@ impl Words {
 impl Walks {
     /// Another thread has this now: nothing is known of its stack.
     pub(super) fn forget(&mut self) {
-        self.own = OwnStack::default();
         self.remembered.iter_mut().for_each(|remembered| remembered.sp = 0);
     }
 
     /// The number of the stack that begins at `registers`, without its first frame, which is ours. 0 when
     /// it cannot be had.
     #[inline]
-    pub(super) fn stack(&mut self, registers: Registers, is_main: bool, stacks: &Stacks) -> u32 {
-        if !self.own.holds(registers.sp, is_main) {
+    pub(super) fn stack(&mut self, registers: Registers, slot: &Slot, stacks: &Stacks) -> u32 {
+        if !slot.stack.contains(registers.sp) && !slot.stack.ask(registers.sp, slot.is_of_first_thread()) {
             return on_unknown_stack(registers, stacks);
         }
         let list = LIST.load(Ordering::Acquire);
         for (remembered, decisive) in self.remembered.iter().zip(&self.decisive) {
-            if remembered.is(registers, list, &self.own, decisive) {
+            if remembered.is(registers, list, &slot.stack, decisive) {
                 return remembered.stack;
             }
         }
-        self.walk_anew(registers, list, stacks)
+        self.walk_anew(registers, &slot.stack, list, stacks)
     }
 
     #[cold]
     #[inline(never)]
-    fn walk_anew(&mut self, registers: Registers, list: u32, stacks: &Stacks) -> u32 {
-        own_stacks::call(|| self.walk(registers, list, stacks)).unwrap_or(0)
+    fn walk_anew(&mut self, registers: Registers, own: &OwnStack, list: u32, stacks: &Stacks) -> u32 {
+        own_stacks::call(|| self.walk(registers, own, list, stacks)).unwrap_or(0)
     }
 
-    fn walk(&mut self, registers: Registers, list: u32, stacks: &Stacks) -> u32 {
-        let Walks { own, words, .. } = self;
+    fn walk(&mut self, registers: Registers, own: &OwnStack, list: u32, stacks: &Stacks) -> u32 {
+        let Walks { words, .. } = self;
         let sp = registers.sp;
         words.begin(sp);
         let number = with_unwinder(|modules, workspace| {

@@ -260,7 +260,7 @@ fn the_handler_takes_nothing_of_the_threads_stack() {
 #[test]
 fn our_stacks_have_room_to_spare() {
     let _alone = alone();
-    let workers = [Worker::spinning(), Worker::repeat(|| drop(deep(400, &mut spin)))];
+    let workers = [Worker::spinning(), Worker::repeat(|| assert_eq!(deep(400, &mut spin), 400))];
     for _ in 0..20 {
         block_on(dump::dump_by_signals()).unwrap();
     }

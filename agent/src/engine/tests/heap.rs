@@ -145,12 +145,16 @@ fn a_sample_takes_little_stack() {
     heap::begin(1).unwrap();
     let before = heap::read(false).counters;
     // A thread's first allocation is another path than its later ones.
-    let sampled = std::thread::scope(|scope| scope.spawn(|| [used(allocate), used(allocate)]).join().unwrap());
+    let sampled =
+        std::thread::scope(|scope| scope.spawn(|| [used(allocate), used(allocate)]).join().unwrap());
     let after = heap::read(false).counters;
     heap::end();
     assert!(after.sampled - before.sampled >= 40, "{after:?}");
     assert_eq!(after.without_stack, before.without_stack);
     let plain = used(without_samples);
     eprintln!("with samples {sampled:?} bytes, the allocator alone {plain}");
-    assert!(sampled.iter().all(|used| used.saturating_sub(plain) < LIMIT), "{sampled:?} bytes, {plain} without");
+    assert!(
+        sampled.iter().all(|used| used.saturating_sub(plain) < LIMIT),
+        "{sampled:?} bytes, {plain} without"
+    );
 }

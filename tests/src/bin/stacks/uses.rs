@@ -61,7 +61,9 @@ pub(super) fn start() -> usize {
                     Use::HandInC => bytes < 8 * KIB,
                     _ => false,
                 };
-                if is_hopeless || (cfg!(not(target_arch = "x86_64")) && matches!(how, Use::Hand | Use::HandInC)) {
+                if is_hopeless
+                    || (cfg!(not(target_arch = "x86_64")) && matches!(how, Use::Hand | Use::HandInC))
+                {
                     continue;
                 }
                 let name = format!("{how:?}-{source:?}-{}", bytes / KIB);
@@ -74,7 +76,9 @@ pub(super) fn start() -> usize {
                 let run = move || watch(how, place, watched);
                 match how {
                     Use::HandInC => start_in_c(Box::new(run)),
-                    _ => drop(std::thread::Builder::new().name(watched.name.clone()).spawn(run).expect("a thread")),
+                    _ => drop(
+                        std::thread::Builder::new().name(watched.name.clone()).spawn(run).expect("a thread"),
+                    ),
                 }
                 WATCHED.lock().expect("not poisoned").push(watched);
             }
@@ -101,8 +105,7 @@ fn start_in_c(run: Box<dyn FnOnce() + Send>) {
 
 fn watch(how: Use, place: Place, watched: &'static Watched) {
     if matches!(how, Use::Alternate | Use::Inside) {
-        let stack =
-            libc::stack_t { ss_sp: place.low().cast(), ss_flags: 0, ss_size: place.bytes() };
+        let stack = libc::stack_t { ss_sp: place.low().cast(), ss_flags: 0, ss_size: place.bytes() };
         // SAFETY: the memory stays for ever.
         assert_eq!(unsafe { libc::sigaltstack(&stack, std::ptr::null_mut()) }, 0);
     }
@@ -182,7 +185,8 @@ extern "C" fn on_user_signal(_: i32) {
 /// One of the program's for SIGPROF, which asks for the alternate stack; and one that works there.
 pub(super) fn install_handlers() {
     extern "C" fn nothing(_: i32) {}
-    for (signal, handler) in [(libc::SIGPROF, nothing as extern "C" fn(i32)), (libc::SIGUSR2, on_user_signal)] {
+    for (signal, handler) in [(libc::SIGPROF, nothing as extern "C" fn(i32)), (libc::SIGUSR2, on_user_signal)]
+    {
         // SAFETY: plain data, valid when zeroed; the handlers are async-signal-safe enough for this
         // program, which raises SIGUSR2 itself and never inside the allocator.
         unsafe {
