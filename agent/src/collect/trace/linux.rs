@@ -243,11 +243,11 @@ impl<'s> Trace<'s> {
     async fn stop_sampling(&mut self) -> Result<(), Stop> {
         let Some(sampler) = self.sampler.take() else { return Ok(()) };
         let (sampler_ns, period_ns) = (sampler.started_ns(), sampler.period_ns());
-        let (rest, totals) = sampler.stop();
+        let (rest, totals, cuts) = sampler.stop();
         self.send_samples_of(rest, sampler_ns).await?;
         self.samples = totals.samples;
         self.dropped_weight = totals.dropped_ring + totals.dropped_cache;
-        self.notes.extend(cpu::notes(&totals, period_ns));
+        self.notes.extend(cpu::notes(&totals, cuts, period_ns));
         Ok(())
     }
 
