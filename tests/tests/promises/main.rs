@@ -32,11 +32,8 @@ mod p17_bounds;
 mod p18_one_at_a_time;
 mod p20_no_secrets;
 mod p21_read_only;
-<<<<<<< HEAD
+mod p23_stacks;
 mod p27_output_files;
 mod p28_advice;
-=======
-mod p23_stacks;
->>>>>>> stacks
 
 use rgops_tests::turns::alone;
