@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use rgops_inspect::budget::Exhausted;
 use rgops_inspect::client::ClientError;
 use rgops_inspect::processes::ResolveError;
 use rgops_protocol::error::{Code, Error as AgentError};
@@ -25,6 +26,14 @@ pub enum Exit {
     TimedOut = 5,
     /// Answered in part; what is missing was said.
     Partial = 6,
+}
+
+impl Exit {
+    /// This code, or `other` where this one has nothing to tell.
+    #[must_use]
+    pub fn or(self, other: Exit) -> Exit {
+        if self == Exit::Fine { other } else { self }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -103,7 +112,11 @@ impl From<ClientError> for Failure {
             | ClientError::TokenNeeded
             | ClientError::FalseAgent
             | ClientError::NotSpoken { .. } => Exit::Refused,
-            ClientError::TimedOut => Exit::TimedOut,
+            ClientError::TimedOut
+            | ClientError::TookTooLong { .. }
+            | ClientError::NotFinished { .. }
+            | ClientError::Exhausted(Exhausted::Time) => Exit::TimedOut,
+            ClientError::Exhausted(_) => Exit::Partial,
             _ => Exit::Internal,
         };
         Failure::new(exit, "cannot ask the agent", error.to_string(), error.fix())

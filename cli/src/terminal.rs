@@ -44,11 +44,14 @@ pub fn print_aside(text: &str) {
 /// # Errors
 /// As [`print()`].
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut text = json(serde_json::to_string_pretty(value))?;
-    text.push('\n');
-    // Not through anstream: JSON escapes control characters, so there is nothing to strip.
-    let mut stdout = io::stdout().lock();
-    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+    // Not through anstream: JSON escapes control characters, so there is nothing to strip. Written as it is
+    // made: as one text it would be as large again as all that it tells of.
+    let mut stdout = io::BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+    match serde_json::to_writer_pretty(&mut stdout, value) {
+        Ok(()) => written(stdout.write_all(b"\n").and_then(|()| stdout.flush())),
+        Err(error) if error.is_io() => written(Err(error.into())),
+        Err(error) => json(Err(error)).map(|_: String| ()),
+    }
 }
 
 /// Prints a piece of an output that has no end of its own; false when its reader went away.
@@ -116,6 +119,11 @@ pub fn print_notes(end: &End) -> Exit {
         note(&note_text(lacking));
     }
     exit_of(end)
+}
+
+/// Says that things are left out, and why; for commands whose `--json` has no place for it, too.
+pub fn left_out(count: usize, what: &str, why: &dyn std::fmt::Display) {
+    note(&format!("{count} {what} left out: {why}; allow more with --max-memory or --timeout"));
 }
 
 /// The exit code an answer's notes lead to, as [`print_notes`] returns it; for `--json`, whose
@@ -264,9 +272,12 @@ pub fn on_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> 
         if std::mem::replace(&mut interrupted, true) {
             give_up();
         }
-        if let Some(hook) = HOOK.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut() {
-            hook();
-        }
+        // On a thread of its own: the second Ctrl-C does not wait for it.
+        std::thread::spawn(|| {
+            if let Some(hook) = HOOK.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut() {
+                hook();
+            }
+        });
     })
     .map_err(|error| Failure::new(Exit::Internal, "cannot catch Ctrl-C", error.to_string(), ""))
 }

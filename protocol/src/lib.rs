@@ -21,6 +21,7 @@ pub mod codec;
 pub mod discovery;
 pub mod error;
 pub mod hello;
+pub mod received;
 pub mod reply;
 pub mod request;
 pub mod schedtrace_line;

@@ -4,12 +4,12 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rgops_inspect::client::{Answer, ClientError, Event};
+use rgops_inspect::budget::Budget;
+use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::processes::Target;
 use rgops_inspect::profile::{self, CpuProfile, Incomplete, Process, top};
 use rgops_inspect::report::cpu::{JsonCpu, Reconciliation, missing_names};
 use rgops_inspect::report::text::escape;
-use rgops_protocol::codec;
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{CpuRequest, Request};
@@ -59,7 +59,7 @@ impl PprofCpu {
     /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
     /// printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        let (client, target) = self.agent.connect()?;
+        let (client, target) = self.agent.connect_for(self.seconds)?;
         let hello = client.hello().clone();
         // Before half a minute is spent on a profile that has no place to go.
         let names = profile::cpu_file_names(&hello.name, hello.pid);
@@ -70,7 +70,7 @@ impl PprofCpu {
         terminal::on_interrupt(move || finisher.finish())?;
 
         let began = Instant::now();
-        let mut profile = CpuProfile::new(self.process(&hello, &target));
+        let mut profile = CpuProfile::new(self.process(&hello, &target, answer.budget()));
         let end = self.gather(&mut answer, &mut profile);
         if profile.start().is_none()
             && let Err(error) = end
@@ -80,13 +80,14 @@ impl PprofCpu {
         self.finish(&hello, profile, end, began.elapsed(), output)
     }
 
-    fn process(&self, hello: &AgentHello, target: &Target) -> Process {
+    fn process(&self, hello: &AgentHello, target: &Target, budget: &Budget) -> Process {
         Process {
             name: hello.name.clone(),
             pid: hello.pid,
             build_id: hello.build_id.clone(),
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
+            budget: budget.clone(),
         }
     }
 
@@ -100,8 +101,11 @@ impl PprofCpu {
         loop {
             match answer.next_event()? {
                 Event::Progress(progress) => bar.update(&progress, "samples"),
-                Event::Data(payload) => profile.add(codec::decode(&payload)?),
+                Event::Data(payload) => profile.add(part(&payload)?),
                 Event::End(end) => return Ok(end),
+            }
+            if let Some(exhausted) = profile.exhausted() {
+                return Err(exhausted.into());
             }
         }
     }

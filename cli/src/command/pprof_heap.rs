@@ -5,13 +5,12 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rgops_inspect::client::{Answer, ClientError, Event};
+use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::heap::Heap;
 use rgops_inspect::profile::{self, HeapKind, Incomplete, Process, top};
 use rgops_inspect::report::cpu::missing_names;
 use rgops_inspect::report::heap::{JsonHeap, Reconciliation};
 use rgops_inspect::report::text::escape;
-use rgops_protocol::codec;
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{HeapRequest, Request};
@@ -108,7 +107,7 @@ impl PprofHeap {
     /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
     /// printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        let (client, target) = self.agent.connect()?;
+        let (client, target) = self.agent.connect_for(self.seconds.unwrap_or_default())?;
         let hello = client.hello().clone();
         // Before time is spent on a profile that has no place to go.
         let names = profile::heap_file_names(&hello.name, hello.pid);
@@ -128,6 +127,7 @@ impl PprofHeap {
             build_id: hello.build_id.clone(),
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
+            budget: answer.budget().clone(),
         });
         let end = self.gather(&mut answer, &mut heap);
         if heap.snapshots().is_empty()
@@ -151,8 +151,11 @@ impl PprofHeap {
             match (answer.next_event()?, &bar) {
                 (Event::Progress(progress), Some(bar)) => bar.update(&progress, "snapshots"),
                 (Event::Progress(_), None) => {}
-                (Event::Data(payload), _) => heap.add(codec::decode(&payload)?),
+                (Event::Data(payload), _) => heap.add(part(&payload)?),
                 (Event::End(end), _) => return Ok(end),
+            }
+            if let Some(exhausted) = heap.exhausted() {
+                return Err(exhausted.into());
             }
         }
     }

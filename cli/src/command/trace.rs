@@ -4,11 +4,10 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rgops_inspect::client::{Answer, ClientError, Event};
+use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::report::cpu::missing_names;
 use rgops_inspect::report::trace::{JsonTrace, render};
 use rgops_inspect::trace::{Process, Recorder, file_names};
-use rgops_protocol::codec;
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{Request, TraceRequest};
@@ -67,7 +66,7 @@ impl Trace {
     /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
     /// printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        let (client, target) = self.agent.connect()?;
+        let (client, target) = self.agent.connect_for(self.seconds)?;
         let hello = client.hello().clone();
         let names = file_names(&hello.name, hello.pid);
         // Before time is spent on a trace that has no place to go.
@@ -83,6 +82,7 @@ impl Trace {
             name: hello.name.clone(),
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
+            budget: answer.budget().clone(),
         };
         let mut trace = Recorder::new(output, process);
         let end = self.gather(&mut answer, &mut trace);
@@ -107,9 +107,11 @@ impl Trace {
             match answer.next_event()? {
                 Event::Progress(progress) => bar.update(&progress, "changes"),
                 Event::Data(payload) => {
-                    let part = codec::decode(&payload)?;
                     // Writing never fails: what goes wrong is told at the end.
-                    let _ = trace.add(part);
+                    let _ = trace.add(part(&payload)?);
+                    if let Some(exhausted) = trace.exhausted() {
+                        return Err(exhausted.into());
+                    }
                 }
                 Event::End(end) => return Ok(end),
             }

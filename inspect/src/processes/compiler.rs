@@ -12,6 +12,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use rgops_protocol::received::{VERSION_CHARACTERS, text_of};
+
 use super::process::RustCompiler;
 
 /// More sections or bytes of names than this is no executable we know; they are bounded before
@@ -28,7 +30,7 @@ pub(super) fn rust_compiler(executable: &File) -> io::Result<Option<RustCompiler
     let version = comment.split(|&byte| byte == 0).find_map(|entry| entry.strip_prefix(b"rustc version "));
     let Some(version) = version else { return Ok(None) };
     let contains_only = elf.main_is_rust()? == Some(false);
-    Ok(Some(RustCompiler { version: String::from_utf8_lossy(version).into_owned(), contains_only }))
+    Ok(Some(RustCompiler { version: text_of(version, VERSION_CHARACTERS), contains_only }))
 }
 
 /// An ELF file's header (gABI, chapter 4), read field by field so that both classes and byte orders work.

@@ -7,8 +7,11 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use rgops_protocol::received::{NAME_CHARACTERS, PATH_CHARACTERS, cut, text_of};
 
 use super::agents::{self, AgentFinder};
 use super::compiler::rust_compiler;
@@ -93,10 +96,11 @@ fn describe(
     agent: Option<AgentSocket>,
 ) -> RustProcess {
     let path = match fs::read_link(format!("/proc/{pid}/exe")) {
-        Ok(path) => path.to_string_lossy().into_owned(),
+        Ok(path) => text_of(path.as_os_str().as_bytes(), PATH_CHARACTERS),
         Err(_) => String::new(),
     };
-    let name = name(stat.comm, &path);
+    let mut name = name(stat.comm, &path);
+    cut(&mut name, NAME_CHARACTERS);
     RustProcess { pid, parent: stat.parent, name, uid: status.euid, path, compiler, agent }
 }
 

@@ -7,7 +7,7 @@ use rgops_protocol::reply::End;
 use serde::Serialize;
 
 use super::known::{JsonNote, JsonProcess, json_notes};
-use super::text::{counted, duration, escape};
+use super::text::{counted, duration, escape, width};
 use crate::trace::{Kind, Recorder, RuntimeSummary, ThreadSummary};
 
 /// Threads listed unless all are asked for.
@@ -29,7 +29,7 @@ pub fn render<W: std::io::Write>(trace: &Recorder<W>, all: bool) -> String {
 fn threads(text: &mut String, threads: &[&ThreadSummary], all: bool) {
     let shown = if all { threads.len() } else { threads.len().min(TOP_THREADS) };
     let names: Vec<String> = threads[..shown].iter().map(|thread| name(thread)).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("thread".len());
+    let width = width(names.iter().map(String::as_str)).max("thread".len());
     let _ = write!(text, "{:<width$} {:>8} {:>8}", "thread", "tid", "seen");
     for kind in Kind::ALL {
         let _ = write!(text, " {:>column$}", kind.name(), column = column(kind));
