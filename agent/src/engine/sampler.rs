@@ -2,7 +2,7 @@
 
 mod thread;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::cpu::{CpuSample, CpuTotals};
@@ -13,7 +13,7 @@ pub(crate) use super::Tick;
 use super::modules::Modules;
 use super::session::{self, Claim, Operation};
 use super::timers::CpuTimer;
-use super::{EngineError, clock};
+use super::{EngineError, clock, left_alone};
 use crate::procfs;
 use thread::{Armed, Ear, Finished, Sampled, Timer, look_at};
 
@@ -28,6 +28,16 @@ const MODULES_INTERVAL: Duration = Duration::from_secs(1);
 const RING_WORDS: usize = 1 << 18;
 /// And at least so many for each CPU: 50 signals (a tick at 1000 a second) of 100 frames.
 const RING_WORDS_PER_CPU: usize = 1 << 13;
+
+/// What a profile lacks because of the stacks threads run on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cuts {
+    /// Samples without callers: nothing was known of their stack.
+    pub(crate) unknown_stacks: u64,
+    /// Threads that were left alone, and their CPU time since.
+    pub(crate) left_alone: u64,
+    pub(crate) left_alone_ns: u64,
+}
 
 /// A running sampler. Dropping it gives everything back.
 pub(crate) struct CpuSampler {
@@ -51,6 +61,7 @@ pub(crate) struct CpuSampler {
     samples: u64,
     weight: u64,
     timer_failures: u64,
+    cuts: Cuts,
     /// CPU time of threads while they had no timer.
     unarmed_ns: u64,
     timer_error: Option<std::io::Error>,
@@ -85,6 +96,7 @@ impl CpuSampler {
             samples: 0,
             weight: 0,
             timer_failures: 0,
+            cuts: Cuts::default(),
             unarmed_ns: 0,
             timer_error: None,
             random: clock::monotonic_ns() | 1,
@@ -150,7 +162,7 @@ impl CpuSampler {
     }
 
     /// Ends sampling. The last samples come with the totals.
-    pub(crate) fn stop(mut self) -> (Vec<CpuSample>, CpuTotals) {
+    pub(crate) fn stop(mut self) -> (Vec<CpuSample>, CpuTotals, Cuts) {
         let duration_ns = self.started.elapsed().as_nanos() as u64;
         let process_cpu_ns = clock::process_cpu_ns().saturating_sub(self.process_cpu_ns);
         let agent_cpu_ns = clock::own_cpu_ns().saturating_sub(self.agent_cpu_ns);
@@ -160,6 +172,7 @@ impl CpuSampler {
                 thread.last_ns = cpu_ns;
             }
             unarmed_ns += thread.unarmed_ns();
+            self.cuts.left_alone_ns += thread.left_alone_ns();
         }
         let period_ns = self.period_ns;
         let mut finished = std::mem::take(&mut self.ended);
@@ -185,13 +198,14 @@ impl CpuSampler {
             samples: self.samples,
             weight: self.weight,
             dropped_ring: count(&losses.ring),
-            dropped_cache: count(&losses.cache),
+            dropped_cache: self.operation.lost_for_places(),
             truncated: count(&losses.truncated),
             lost_walks: count(&losses.lost_walks) + self.replaced,
             foreign_signals: count(&losses.foreign),
             timer_failures: self.timer_failures,
         };
-        (samples, totals)
+        let cuts = Cuts { unknown_stacks: count(&self.operation.losses().unknown_stacks), ..self.cuts };
+        (samples, totals, cuts)
     }
 
     /// Arms threads that are new, retires those that ended, reads the clocks of the others.
@@ -215,6 +229,7 @@ impl CpuSampler {
         for tid in gone {
             if let Some(thread) = self.threads.remove(&tid) {
                 self.unarmed_ns += thread.unarmed_ns();
+                self.cuts.left_alone_ns += thread.left_alone_ns();
                 thread::retire(&mut self.ended, thread.finish(tid, true, self.period_ns));
             }
         }
@@ -248,6 +263,10 @@ impl CpuSampler {
         let Ok(first_ns) = clock::thread_cpu_ns(tid) else { return };
         let Some((name, ear)) = look_at(tid) else { return };
         let timer = match ear {
+            _ if left_alone::is_left(tid) => {
+                self.cuts.left_alone += 1;
+                Timer::LeftAlone { since_ns: first_ns, due: 0 }
+            }
             Ear::Open => self.timer(tid),
             Ear::Blocked => Timer::Blocked { seen_open: false },
             Ear::Waiting => Timer::Waiting,
@@ -287,7 +306,11 @@ impl CpuSampler {
     fn drain(&mut self) -> Vec<CpuSample> {
         let mut samples = Vec::new();
         let started_ns = self.started_ns;
+        let mut at_risk = BTreeSet::new();
         self.operation.drain(|record, frames| {
+            if record.is_at_risk {
+                at_risk.insert(record.tid);
+            }
             samples.push(CpuSample {
                 time_ns: record.time_ns.saturating_sub(started_ns),
                 tid: record.tid,
@@ -295,6 +318,14 @@ impl CpuSampler {
                 stack: Stack { frames, end: record.end },
             });
         });
+        for tid in at_risk {
+            left_alone::leave(tid);
+            if let Some(thread) = self.threads.get_mut(&tid)
+                && thread.leave_alone(self.period_ns)
+            {
+                self.cuts.left_alone += 1;
+            }
+        }
         for sample in &samples {
             self.samples += 1;
             self.weight += u64::from(sample.weight);

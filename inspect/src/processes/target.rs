@@ -36,8 +36,10 @@ pub enum ResolveError {
     NoSuchName {
         /// The name asked for.
         name: String,
-        /// Processes of other users that could not be looked at.
+        /// Processes that could not be looked at.
         unreadable: usize,
+        /// Whether we are root, so that nobody would see more.
+        as_root: bool,
     },
     /// Several processes have this name.
     #[error("{} processes have this name: {}", pids.len(), joined(pids))]
@@ -73,6 +75,16 @@ pub enum ResolveError {
     Denied {
         /// The process.
         pid: u32,
+    },
+    /// A path that we may not look at.
+    #[error("{error}")]
+    SocketDenied {
+        /// The path.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+        /// Whether we are root, who may not either.
+        as_root: bool,
     },
     /// A path that is no socket.
     #[error("{why}")]
@@ -150,14 +162,14 @@ fn by_pid(pid: u32) -> Result<RustProcess, ResolveError> {
 
 fn by_name(name: &str) -> Result<RustProcess, ResolveError> {
     let listing = list().map_err(|error| ResolveError::System { target: name.to_owned(), error })?;
-    let unreadable = listing.unreadable;
+    let (unreadable, as_root) = (listing.unreadable, listing.as_root);
     let mut named: Vec<RustProcess> =
         listing.processes.into_iter().filter(|process| has_name(process, name)).collect();
     if named.iter().any(|process| process.agent.is_some()) {
         named.retain(|process| process.agent.is_some());
     }
     match named.len() {
-        0 => Err(ResolveError::NoSuchName { name: name.to_owned(), unreadable }),
+        0 => Err(ResolveError::NoSuchName { name: name.to_owned(), unreadable, as_root }),
         1 => Ok(named.remove(0)),
         _ => {
             let pids = named.iter().map(|process| process.pid).collect();
@@ -188,7 +200,12 @@ fn no_agent(pid: u32, name: String, is_rust: bool) -> ResolveError {
 
 fn socket(path: &Path) -> Result<Target, ResolveError> {
     let refuse = |why: String| ResolveError::NotASocket { path: path.to_owned(), why };
-    let metadata = std::fs::symlink_metadata(path).map_err(|error| refuse(error.to_string()))?;
+    let metadata = std::fs::symlink_metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ResolveError::SocketDenied { path: path.to_owned(), error, as_root: own_uid() == 0 }
+        }
+        _ => refuse(error.to_string()),
+    })?;
     if !is_socket(&metadata) {
         return Err(refuse("it is no socket".to_owned()));
     }

@@ -98,6 +98,7 @@ fn made_up_heap(largest: u64, is_window: bool) -> Profile {
         build_id: modules[0].build_id.clone(),
         local_pid: Some(std::process::id()),
         symbol_directories: Vec::new(),
+        budget: Default::default(),
     });
     let text = text_of(&modules[0]);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -179,6 +180,7 @@ fn made_up(spread: Spread, period_ns: u64, lost: u64) -> Profile {
         build_id: modules[0].build_id.clone(),
         local_pid: Some(std::process::id()),
         symbol_directories: Vec::new(),
+        budget: Default::default(),
     });
     let (executable, library) = (text_of(&modules[0]), text_of(&modules[1]));
     let mut random = Random(0x9e37_79b9_7f4a_7c15);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use rgops_inspect::client::{Client, Endpoint, Timeouts};
-use rgops_protocol::codec::Decode;
+use rgops_protocol::received::Received;
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::memory::MemoryReply;
 use rgops_protocol::reply::stats::StatsReply;
@@ -69,7 +69,7 @@ impl Drop for Killed {
     }
 }
 
-fn ask<T: Decode<()>>(address: &str, request: Request) -> T {
+fn ask<T: Received>(address: &str, request: Request) -> T {
     let endpoint = Endpoint::Local { path: address.into(), expected: None };
     let timeouts = Timeouts { connect: Duration::from_secs(5), silence: Duration::from_secs(5) };
     let client = Client::connect(&endpoint, timeouts).unwrap();

@@ -92,10 +92,10 @@ impl Sampling {
             #[cfg(native_engine)]
             Sampling::Native(sampler, mut by_frame_pointer) => {
                 let period_ns = sampler.period_ns();
-                let (samples, totals) = sampler.stop();
+                let (samples, totals, cuts) = sampler.stop();
                 let rest = Tick { samples, modules: None, modules_after: None };
                 by_frame_pointer.look_at_tick(&rest);
-                let mut notes = super::notes(&totals, period_ns);
+                let mut notes = super::notes(&totals, cuts, period_ns);
                 notes.extend(by_frame_pointer.note("samples"));
                 Ok(Ended { rest, totals, notes })
             }

@@ -29,6 +29,13 @@ pub(super) enum Timer {
     },
     /// The thread was seen in sigwait(3), and may take ours for its own.
     Waiting,
+    /// It has none any more, and is [left alone](crate::engine::left_alone).
+    LeftAlone {
+        /// Its CPU clock at the end of its timer.
+        since_ns: u64,
+        /// Weight that was due by then.
+        due: u64,
+    },
     /// None could be made.
     Failed,
 }
@@ -117,14 +124,29 @@ impl Sampled {
             Timer::Blocked { .. } | Timer::Waiting | Timer::Failed => {
                 self.last_ns.saturating_sub(self.first_ns)
             }
+            Timer::LeftAlone { since_ns, .. } => self.last_ns.saturating_sub(since_ns),
             Timer::Running(_) => 0,
         }
+    }
+
+    /// Of this, since it is left alone.
+    pub(super) fn left_alone_ns(&self) -> u64 {
+        if matches!(self.timer, Timer::LeftAlone { .. }) { self.unarmed_ns() } else { 0 }
+    }
+
+    /// Ends its timer for good, if it has one.
+    pub(super) fn leave_alone(&mut self, period_ns: u64) -> bool {
+        let Timer::Running(armed) = &self.timer else { return false };
+        let due = armed.weight_due(self.last_ns, period_ns);
+        self.timer = Timer::LeftAlone { since_ns: self.last_ns, due };
+        true
     }
 
     /// Ends what is kept of it.
     pub(super) fn finish(self, tid: u32, ended: bool, period_ns: u64) -> Finished {
         let due = match &self.timer {
             Timer::Running(armed) => armed.weight_due(self.last_ns, period_ns),
+            Timer::LeftAlone { due, .. } => *due,
             _ => 0,
         };
         let cpu_ns = self.last_ns.saturating_sub(self.first_ns);
