@@ -21,6 +21,7 @@ mod p17_bounds;
 mod p18_one_at_a_time;
 mod p20_no_secrets;
 mod p21_read_only;
+mod p26_files;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
