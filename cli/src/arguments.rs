@@ -100,8 +100,7 @@ impl AgentArguments {
     /// No such process, no agent, refused, timed out: each with its exit code and what to do.
     pub fn connect(&self) -> Result<(Client, Target), Failure> {
         let mut target = processes::resolve(&self.target, self.token()?)?;
-        let client = Client::connect(&target.endpoint, self.timeouts())?;
-        target.identify(client.hello());
+        let client = target.connect(self.timeouts())?;
         Ok((client, target))
     }
 

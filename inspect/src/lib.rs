@@ -5,6 +5,8 @@
 pub mod budget;
 pub mod client;
 pub mod heap;
+#[cfg(target_os = "linux")]
+mod identity;
 pub mod processes;
 pub mod profile;
 pub mod report;

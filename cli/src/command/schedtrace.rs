@@ -82,7 +82,7 @@ impl Schedtrace {
             symbol_directories: self.symbols.clone(),
         };
         let timeouts = self.agent.timeouts();
-        let reconnect = Box::new(|| Client::connect(&target.endpoint, timeouts));
+        let reconnect = Box::new(|| target.connect_again(timeouts));
         let mut tracer = Tracer::start(client, reconnect, options)?;
         let stopper = tracer.stopper();
         terminal::on_interrupt(move || stopper.stop())?;

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use rgops_inspect::client::Client;
 use rgops_inspect::report::tasks::{Filter, JsonTasks, TasksReport, View, WaitingOn};
 use rgops_inspect::tasks::fetch::{Fetched, Options, Step, fetch};
 use rgops_inspect::tasks::model;
@@ -97,7 +96,7 @@ impl Tasks {
     /// When nothing was answered, or the answer broke off (what came is printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
         let (client, target) = self.agent.connect()?;
-        let mut reconnect = || Client::connect(&target.endpoint, self.agent.timeouts());
+        let mut reconnect = || target.connect_again(self.agent.timeouts());
         let options = Options {
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),

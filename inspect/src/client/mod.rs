@@ -4,6 +4,9 @@
 //! capped, and an agent that falls silent ends the answer, not the client.
 
 mod error;
+#[cfg(target_os = "linux")]
+pub(crate) mod local;
+mod peer;
 mod stream;
 
 use std::io::{self, Read, Write};
@@ -23,6 +26,7 @@ use rgops_protocol::wire::{
 };
 
 pub use error::ClientError;
+use peer::Peer;
 use stream::Stream;
 
 /// For the five bytes of a `Finish` packet.
@@ -60,6 +64,7 @@ pub struct Timeouts {
 #[derive(Debug)]
 pub struct Client {
     stream: Stream,
+    peer: Peer,
     hello: AgentHello,
     timeouts: Timeouts,
 }
@@ -70,36 +75,30 @@ impl Client {
     /// # Errors
     /// [`ClientError`]: nobody listens there, someone else does, or the agent refused.
     pub fn connect(endpoint: &Endpoint, timeouts: Timeouts) -> Result<Client, ClientError> {
-        let mut stream = stream::open(endpoint, timeouts.connect)?;
-        let hello = ClientHello {
-            protocol: PROTOCOL_VERSION,
-            client: concat!("rgops ", env!("CARGO_PKG_VERSION")).to_owned(),
-        };
-        let mut first = MAGIC.to_vec();
-        first.extend(wire::packet(Kind::ClientHello, &codec::encode(&hello)?));
-        // A refusing agent may have closed already: what it said is then still there to be read.
-        let sent = stream.write_all(&first);
-        let mut magic = [0; MAGIC.len()];
-        match stream.read_exact(&mut magic) {
-            Ok(()) if magic == MAGIC => {}
-            Ok(()) => return Err(ClientError::NotAnAgent),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(ClientError::NotAnAgent);
-            }
-            // A failed write is the older news; a deadline that passed is told by its own name.
-            Err(error) => return Err(sent.err().unwrap_or(error).into()),
+        Client::connect_to(endpoint, None, timeouts)
+    }
+
+    /// The same, when the process `pid` of this host is to answer at a local socket: the kernel says who
+    /// listens there, before anything is sent.
+    ///
+    /// # Errors
+    /// As [`Client::connect`], and [`ClientError::AnotherListens`].
+    pub fn connect_to(
+        endpoint: &Endpoint,
+        pid: Option<u32>,
+        timeouts: Timeouts,
+    ) -> Result<Client, ClientError> {
+        let (mut stream, listener) = stream::open(endpoint, pid, timeouts.connect)?;
+        let peer = Peer::new(listener);
+        match greet(endpoint, &mut stream) {
+            Ok(hello) => Ok(Client { stream, peer, hello, timeouts }),
+            Err(error) => Err(peer.explain(error)),
         }
-        if let Endpoint::Tcp { token, .. } = endpoint {
-            authenticate(&mut stream, token.as_ref())?;
-        }
-        let hello: AgentHello = expect(&mut stream, Kind::AgentHello)?;
-        if let Endpoint::Local { expected: Some(expected), .. } = endpoint {
-            let found = SocketName { pid: hello.pid, start_time: hello.start_time };
-            if found != *expected {
-                return Err(ClientError::AnotherProcess { expected: *expected, found });
-            }
-        }
-        Ok(Client { stream, hello, timeouts })
+    }
+
+    /// The process that listens at the local socket, in our pid namespace, where the kernel tells.
+    pub fn peer_pid(&self) -> Option<u32> {
+        self.peer.pid()
     }
 
     /// Who answered.
@@ -122,13 +121,53 @@ impl Client {
         }
         let payload = codec::encode(&request.to_envelope()?)?;
         self.stream.set_deadline(self.timeouts.silence);
-        self.stream.write_all(&wire::packet(Kind::Request, &payload))?;
-        Ok(Answer { stream: self.stream, silence: self.timeouts.silence, received: 0, is_over: false })
+        let sent = self.stream.write_all(&wire::packet(Kind::Request, &payload));
+        sent.map_err(|error| self.peer.explain(error.into()))?;
+        Ok(Answer {
+            stream: self.stream,
+            peer: self.peer,
+            silence: self.timeouts.silence,
+            received: 0,
+            is_over: false,
+        })
     }
 
     fn not_spoken(&self, command: Command) -> ClientError {
         ClientError::NotSpoken { command: command.name(), agent: self.hello.agent.clone() }
     }
+}
+
+/// Shakes hands; who answers must be whom the endpoint names.
+fn greet(endpoint: &Endpoint, stream: &mut Stream) -> Result<AgentHello, ClientError> {
+    let hello = ClientHello {
+        protocol: PROTOCOL_VERSION,
+        client: concat!("rgops ", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    let mut first = MAGIC.to_vec();
+    first.extend(wire::packet(Kind::ClientHello, &codec::encode(&hello)?));
+    // A refusing agent may have closed already: what it said is then still there to be read.
+    let sent = stream.write_all(&first);
+    let mut magic = [0; MAGIC.len()];
+    match stream.read_exact(&mut magic) {
+        Ok(()) if magic == MAGIC => {}
+        Ok(()) => return Err(ClientError::NotAnAgent),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return Err(ClientError::NotAnAgent);
+        }
+        // A failed write is the older news; a deadline that passed is told by its own name.
+        Err(error) => return Err(sent.err().unwrap_or(error).into()),
+    }
+    if let Endpoint::Tcp { token, .. } = endpoint {
+        authenticate(stream, token.as_ref())?;
+    }
+    let hello: AgentHello = expect(stream, Kind::AgentHello)?;
+    if let Endpoint::Local { expected: Some(expected), .. } = endpoint {
+        let found = SocketName { pid: hello.pid, start_time: hello.start_time };
+        if found != *expected {
+            return Err(ClientError::AnotherProcess { expected: *expected, found });
+        }
+    }
+    Ok(hello)
 }
 
 /// The client's side of the token handshake.
@@ -172,6 +211,7 @@ fn read_packet(stream: &mut Stream, limit: usize) -> Result<(Kind, Vec<u8>), Cli
 #[derive(Debug)]
 pub struct Answer {
     stream: Stream,
+    peer: Peer,
     silence: Duration,
     received: u64,
     is_over: bool,
@@ -208,7 +248,8 @@ impl Answer {
             return Err(ClientError::Protocol("the answer is over".to_owned()));
         }
         self.stream.set_deadline(self.silence);
-        let (kind, payload) = read_packet(&mut self.stream, MAX_PACKET_BYTES)?;
+        let packet = read_packet(&mut self.stream, MAX_PACKET_BYTES);
+        let (kind, payload) = packet.map_err(|error| self.peer.explain(error))?;
         self.received += (HEADER_BYTES + payload.len()) as u64;
         if self.received > MAX_ANSWER_BYTES {
             return Err(ClientError::Protocol(format!("an answer of more than {MAX_ANSWER_BYTES} bytes")));

@@ -2,14 +2,20 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rgops_protocol::auth::Token;
 use rgops_protocol::discovery::SocketName;
-use rgops_protocol::hello::AgentHello;
 
 use super::listing::{list, look_at};
-use super::process::RustProcess;
-use crate::client::Endpoint;
+use super::process::{LostAgent, LostBecause, RustProcess};
+use crate::client::{Client, ClientError, Endpoint, Timeouts};
+#[cfg(target_os = "linux")]
+use crate::identity::{Fate, Identity};
+
+/// How long an agent may take to listen, or to make its socket's file anew.
+const LOST_PATIENCE: Duration = Duration::from_secs(1);
+const LOST_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a target text meant.
 #[derive(Debug, Clone)]
@@ -19,6 +25,8 @@ pub struct Target {
     /// The process in our own pid namespace, when it is on this host: its `/proc/PID` has the
     /// files that symbols come from.
     pub local_pid: Option<u32>,
+    #[cfg(target_os = "linux")]
+    asked: Option<Identity>,
 }
 
 /// Why a target text means nothing that can be asked.
@@ -58,6 +66,18 @@ pub enum ResolveError {
         is_rust: bool,
         /// Whether it was started with `RGOPS=off`.
         is_switched_off: bool,
+    },
+    /// There are traces of an agent in the process, and it cannot be asked.
+    #[error("{lost}")]
+    LostAgent {
+        /// The process.
+        pid: u32,
+        /// Its name, from the process itself: to be escaped.
+        name: String,
+        /// Whether it is a Rust program.
+        is_rust: bool,
+        /// What is left of the agent.
+        lost: LostAgent,
     },
     /// The process is another user's.
     #[error("it belongs to another user{}", uid.map(|uid| format!(" (uid {uid})")).unwrap_or_default())]
@@ -105,9 +125,35 @@ pub fn resolve(target: &str, token: Option<Token>) -> Result<Target, ResolveErro
         return socket(Path::new(target));
     }
     if let Some(address) = tcp_address(target) {
-        return Ok(Target { endpoint: Endpoint::Tcp { address, token }, local_pid: None });
+        return Ok(Target::new(Endpoint::Tcp { address, token }, None));
     }
-    agent_of(find(target)?)
+    let mut process = find(target)?;
+    if let Some(lost) = process.lost_agent.take()
+        && process.agent.is_none()
+    {
+        // An agent that is about to listen, or to make its socket's file anew, is waited for.
+        process = found_again(process, lost)?;
+    }
+    agent_of(process)
+}
+
+/// The process, after what it lacks had a moment to come.
+fn found_again(process: RustProcess, lost: LostAgent) -> Result<RustProcess, ResolveError> {
+    let deadline = Instant::now() + LOST_PATIENCE;
+    if lost.because == LostBecause::Silent {
+        wait_for_binding(&lost.path);
+        return by_pid(process.pid);
+    }
+    let mut process = RustProcess { lost_agent: Some(lost), ..process };
+    let may_come = |process: &RustProcess| {
+        let lost = process.lost_agent.as_ref().map(|lost| lost.because);
+        matches!(lost, Some(LostBecause::Deleted | LostBecause::Replaced))
+    };
+    while may_come(&process) && Instant::now() < deadline {
+        std::thread::sleep(LOST_PAUSE);
+        process = by_pid(process.pid)?;
+    }
+    Ok(process)
 }
 
 /// Finds the process a pid or unique name means, with or without an agent.
@@ -122,16 +168,70 @@ pub(super) fn find(target: &str) -> Result<RustProcess, ResolveError> {
 }
 
 impl Target {
-    /// Learns the local process from who answered, where the target did not name one: a loopback
-    /// address whose agent is a process of this host. Pid and start time together name it for good.
-    pub fn identify(&mut self, hello: &AgentHello) {
-        let is_here = match &self.endpoint {
-            Endpoint::Local { .. } => true,
-            Endpoint::Tcp { address, .. } => is_loopback(address),
-        };
-        if is_here && self.local_pid.is_none() {
-            self.local_pid = local_pid(SocketName { pid: hello.pid, start_time: hello.start_time });
+    fn new(endpoint: Endpoint, local_pid: Option<u32>) -> Target {
+        Target {
+            endpoint,
+            local_pid,
+            #[cfg(target_os = "linux")]
+            asked: local_pid.and_then(|pid| Identity::of(pid).ok()),
         }
+    }
+
+    /// Connects to its agent. The process that was found must be the one that listens; learns the
+    /// process from who answers where the target did not name one.
+    ///
+    /// # Errors
+    /// As [`Client::connect`]; that it ended or replaced itself is told from an agent that is not there.
+    pub fn connect(&mut self, timeouts: Timeouts) -> Result<Client, ClientError> {
+        let client = self.connect_again(timeouts)?;
+        self.identify(&client);
+        Ok(client)
+    }
+
+    /// The same for a further connection.
+    ///
+    /// # Errors
+    /// As [`Target::connect`].
+    pub fn connect_again(&self, timeouts: Timeouts) -> Result<Client, ClientError> {
+        Client::connect_to(&self.endpoint, self.local_pid, timeouts).map_err(|error| self.explain(error))
+    }
+
+    /// What is known to have caused the error: the process is not what it was when it was found.
+    #[cfg(target_os = "linux")]
+    fn explain(&self, error: ClientError) -> ClientError {
+        let Some(asked) = &self.asked else { return error };
+        let is_gone = matches!(
+            error,
+            ClientError::NobodyListens { .. } | ClientError::HungUp | ClientError::NotAnAgent
+        );
+        if !is_gone || !matches!(self.endpoint, Endpoint::Local { .. }) {
+            return error;
+        }
+        match asked.fate() {
+            Fate::Ended => ClientError::Ended,
+            Fate::Replaced => ClientError::Replaced,
+            Fate::Lives => error,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn explain(&self, error: ClientError) -> ClientError {
+        error
+    }
+
+    /// Learns the local process from who answered: the listener of a local socket, by the kernel's word,
+    /// or a process of this host behind a loopback address. What the agent says of itself must agree.
+    fn identify(&mut self, client: &Client) {
+        let hello = client.hello();
+        let name = SocketName { pid: hello.pid, start_time: hello.start_time };
+        if self.local_pid.is_some() {
+            return;
+        }
+        self.local_pid = match (&self.endpoint, client.peer_pid()) {
+            (Endpoint::Local { .. }, Some(pid)) => Some(pid).filter(|pid| is_inside(*pid, name)),
+            (Endpoint::Tcp { address, .. }, _) if is_loopback(address) => local_pid(name),
+            _ => None,
+        };
     }
 }
 
@@ -174,10 +274,17 @@ fn has_name(process: &RustProcess, name: &str) -> bool {
 
 fn agent_of(process: RustProcess) -> Result<Target, ResolveError> {
     match process.agent {
-        Some(agent) => Ok(Target {
-            endpoint: Endpoint::Local { path: agent.path, expected: Some(agent.name) },
-            local_pid: Some(process.pid),
-        }),
+        Some(agent) => {
+            let endpoint = Endpoint::Local { path: agent.path, expected: Some(agent.name) };
+            Ok(Target::new(endpoint, Some(process.pid)))
+        }
+        None if process.lost_agent.is_some() => {
+            let RustProcess { pid, name, compiler, lost_agent, .. } = process;
+            match lost_agent {
+                Some(lost) => Err(ResolveError::LostAgent { pid, name, is_rust: compiler.is_some(), lost }),
+                None => Err(no_agent(pid, name, compiler.is_some())),
+            }
+        }
         None => Err(no_agent(process.pid, process.name, process.compiler.is_some())),
     }
 }
@@ -188,13 +295,16 @@ fn no_agent(pid: u32, name: String, is_rust: bool) -> ResolveError {
 
 fn socket(path: &Path) -> Result<Target, ResolveError> {
     let refuse = |why: String| ResolveError::NotASocket { path: path.to_owned(), why };
-    let metadata = std::fs::symlink_metadata(path).map_err(|error| refuse(error.to_string()))?;
-    if !is_socket(&metadata) {
-        return Err(refuse("it is no socket".to_owned()));
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if is_socket(&metadata) => {}
+        Ok(_) => return Err(refuse("it is no socket".to_owned())),
+        // Who connects is told so, with what to do.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        Err(error) => return Err(refuse(error.to_string())),
     }
     let expected = path.file_name().and_then(|file| SocketName::parse(file.to_str()?));
     let local_pid = expected.and_then(local_pid);
-    Ok(Target { endpoint: Endpoint::Local { path: path.to_owned(), expected }, local_pid })
+    Ok(Target::new(Endpoint::Local { path: path.to_owned(), expected }, local_pid))
 }
 
 #[cfg(unix)]
@@ -235,6 +345,8 @@ fn joined(pids: &[u32]) -> String {
 mod system {
     //! What `/proc` knows of a pid.
 
+    use std::path::Path;
+
     use rgops_protocol::discovery::SocketName;
 
     use crate::processes::procfs::{StartEnvironment, Stat, Status};
@@ -242,6 +354,16 @@ mod system {
     /// The process of our pid namespace that has this pid and start time.
     pub(super) fn local_pid(name: SocketName) -> Option<u32> {
         Stat::read(name.pid).is_ok_and(|stat| stat.start_time == name.start_time).then_some(name.pid)
+    }
+
+    /// Whether the process calls itself this, in its own pid namespace.
+    pub(super) fn is_inside(pid: u32, name: SocketName) -> bool {
+        Stat::read(pid).is_ok_and(|stat| stat.start_time == name.start_time)
+            && Status::read(pid).is_ok_and(|status| status.inner_pid == name.pid)
+    }
+
+    pub(super) fn wait_for_binding(socket: &Path) {
+        crate::client::local::wait_for_binding(socket, super::LOST_PATIENCE);
     }
 
     pub(super) fn own_uid() -> u32 {
@@ -265,11 +387,19 @@ mod system {
 mod system {
     //! Nothing is known of other processes here.
 
+    use std::path::Path;
+
     use rgops_protocol::discovery::SocketName;
 
     pub(super) fn local_pid(_: SocketName) -> Option<u32> {
         None
     }
+
+    pub(super) fn is_inside(_: u32, _: SocketName) -> bool {
+        false
+    }
+
+    pub(super) fn wait_for_binding(_: &Path) {}
 
     pub(super) fn own_uid() -> u32 {
         0
@@ -288,7 +418,7 @@ mod system {
     }
 }
 
-use system::{exists, is_switched_off, local_pid, own_uid, owner};
+use system::{exists, is_inside, is_switched_off, local_pid, own_uid, owner, wait_for_binding};
 
 #[cfg(test)]
 mod tests {
