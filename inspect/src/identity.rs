@@ -66,26 +66,39 @@ impl Identity {
         self.start_time
     }
 
-    /// What became of it. Waits a moment: what ended or replaced a program shows later than its sockets
-    /// close.
+    /// What became of it, which seems to have ended or to be another program. Waits a moment: that shows
+    /// later than its sockets close.
     pub(crate) fn fate(&self) -> Fate {
         let deadline = Instant::now() + SETTLE;
         loop {
             match self.fate_now() {
-                Fate::Lives if Instant::now() < deadline => std::thread::sleep(PAUSE),
-                fate => return fate,
+                None | Some(Fate::Lives) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+                fate => return fate.unwrap_or(Fate::Lives),
             }
         }
     }
 
-    fn fate_now(&self) -> Fate {
+    /// What became of it. Waits only while it is on its way to something else.
+    pub(crate) fn fate_once_sure(&self) -> Fate {
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            match self.fate_now() {
+                None if Instant::now() < deadline => std::thread::sleep(PAUSE),
+                fate => return fate.unwrap_or(Fate::Lives),
+            }
+        }
+    }
+
+    /// `None` while its program cannot be seen any more.
+    fn fate_now(&self) -> Option<Fate> {
         match life(self.pid) {
             Ok(life) if life.start_time == self.start_time && !life.is_over => {}
-            _ => return Fate::Ended,
+            _ => return Some(Fate::Ended),
         }
         match (&self.program, program(self.pid)) {
-            (Some(then), Some(now)) if *then != now => Fate::Replaced,
-            _ => Fate::Lives,
+            (Some(then), Some(now)) if *then != now => Some(Fate::Replaced),
+            (Some(_), None) => None,
+            _ => Some(Fate::Lives),
         }
     }
 }
@@ -126,16 +139,19 @@ mod tests {
     #[test]
     fn we_live() {
         let own = Identity::of(std::process::id()).unwrap();
-        assert_eq!(own.fate_now(), Fate::Lives);
+        assert_eq!((own.fate_now(), own.fate_once_sure()), (Some(Fate::Lives), Fate::Lives));
         assert!(own.program.is_some() && own.start_time() > 0);
         let another = Identity { start_time: own.start_time - 1, ..own };
-        assert_eq!(another.fate_now(), Fate::Ended);
+        assert_eq!(another.fate_now(), Some(Fate::Ended));
     }
 
     #[test]
     fn a_zombie_has_ended_and_a_process_without_its_first_thread_has_not() {
         let line = |state: &str, threads: u32| {
-            parse_life(format!("7 (a) b) {state} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 {threads} 0 99 5").as_bytes())
+            parse_life(
+                format!("7 (a) b) {state} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 {threads} 0 99 5")
+                    .as_bytes(),
+            )
         };
         assert!(line("Z", 1).unwrap().is_over && line("X", 1).unwrap().is_over);
         assert!(!line("Z", 2).unwrap().is_over && !line("S", 1).unwrap().is_over);
@@ -149,7 +165,7 @@ mod tests {
         shell.args(["-c", "read line; exec /bin/sh -c 'read line'"]).stdin(Stdio::piped());
         let mut child = shell.arg0("sh").spawn().unwrap();
         let before = Identity::of(child.id()).unwrap();
-        assert_eq!(before.fate_now(), Fate::Lives);
+        assert_eq!(before.fate_now(), Some(Fate::Lives));
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"go\n").unwrap();
         assert_eq!(before.fate(), Fate::Replaced);
         child.kill().unwrap();

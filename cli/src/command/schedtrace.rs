@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rgops_inspect::client::Client;
 use rgops_inspect::report::schedtrace::{JsonSchedtrace, missing, render};
 use rgops_inspect::schedtrace::{Next, Options, RuntimeLine, Tracer};
 

@@ -149,7 +149,9 @@ impl ClientError {
                 "the process may be stopped (rgops PID shows its state); or wait longer with --timeout"
             }
             ClientError::Ended => "",
-            ClientError::Replaced => "ask again if `rgops` marks the process with *: then the new program has an agent",
+            ClientError::Replaced => {
+                "ask again if `rgops` marks the process with *: then the new program has an agent"
+            }
             ClientError::Closed => {
                 "ask again; if `rgops` does not mark the process with * any more, it closed its agent: it has to call \
                  rgops_agent::listen again"

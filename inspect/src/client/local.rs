@@ -173,9 +173,8 @@ fn is_trusted(uid: u32, ours: u32) -> bool {
 fn check_files(path: &Path, opened: &Opened, ours: u32) -> Result<(), ClientError> {
     let (socket, directory) = (&opened.socket.1, &opened.directory.1);
     let place = directory_of(path);
-    let untrusted = |path: &Path, why: &str| {
-        Err(ClientError::Untrusted { path: path.to_owned(), why: why.to_owned() })
-    };
+    let untrusted =
+        |path: &Path, why: &str| Err(ClientError::Untrusted { path: path.to_owned(), why: why.to_owned() });
     let owner = socket.st_uid;
     match FileType::from_raw_mode(socket.st_mode) {
         FileType::Socket => {}
@@ -225,7 +224,8 @@ mod tests {
     #[test]
     fn paths_through_other_processes_are_split() {
         let split = |path: &str| {
-            of_another(Path::new(path)).map(|(root, rest, _)| (root.display().to_string(), rest.display().to_string()))
+            of_another(Path::new(path))
+                .map(|(root, rest, _)| (root.display().to_string(), rest.display().to_string()))
         };
         let pair = |root: &str, rest: &str| Some((root.to_owned(), rest.to_owned()));
         assert_eq!(split("/proc/7/root/tmp/rgops-0"), pair("/proc/7/root", "tmp/rgops-0"));

@@ -88,8 +88,10 @@ impl Client {
         pid: Option<u32>,
         timeouts: Timeouts,
     ) -> Result<Client, ClientError> {
+        // Looked at before: afterwards it may be another program already.
+        let known = Peer::new(pid);
         let (mut stream, listener) = stream::open(endpoint, pid, timeouts.connect)?;
-        let peer = Peer::new(listener);
+        let peer = if pid.is_some() { known } else { Peer::new(listener) };
         match greet(endpoint, &mut stream) {
             Ok(hello) => Ok(Client { stream, peer, hello, timeouts }),
             Err(error) => Err(peer.explain(error)),

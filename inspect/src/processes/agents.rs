@@ -65,8 +65,8 @@ fn in_directory(pid: u32, directory: &Path, name: SocketName, euid: u32, table: 
     let (path, found) = match socket_in(pid, directory, name) {
         Ok(Some(found)) => found,
         Ok(None) => return Agent::None,
-        Err(path) if table.has(name) && table.may_listen(directory, name) => {
-            return Agent::Lost(LostAgent { path, because: LostBecause::Denied });
+        Err((path, because)) if table.has(name) && table.may_listen(directory, name) => {
+            return Agent::Lost(LostAgent { path, because });
         }
         Err(_) => return Agent::None,
     };
@@ -121,8 +121,12 @@ fn directories(pid: u32, uid: u32) -> Vec<PathBuf> {
 }
 
 /// The path by which we reach what is called `name` in `directory` of the process, and what that is. An
-/// error has the path we may not look at.
-fn socket_in(pid: u32, directory: &Path, name: SocketName) -> Result<Option<(PathBuf, local::Found)>, PathBuf> {
+/// error has the path that cannot be looked at.
+fn socket_in(
+    pid: u32,
+    directory: &Path,
+    name: SocketName,
+) -> Result<Option<(PathBuf, local::Found)>, (PathBuf, LostBecause)> {
     let own = directory.join(name.file_name());
     let process = Path::new("/proc").join(pid.to_string());
     let through_root = match own.strip_prefix("/") {
@@ -137,7 +141,8 @@ fn socket_in(pid: u32, directory: &Path, name: SocketName) -> Result<Option<(Pat
         (Ok(ours), Ok(theirs)) if ours.file == theirs.file => Ok(Some((own, ours))),
         (_, Ok(theirs)) => Ok(Some((through_root, theirs))),
         (Ok(ours), Err(error)) if is_denied(&error) => Ok(Some((own, ours))),
-        (Err(error), _) if is_denied(&error) => Err(own),
+        (Err(error), _) if is_denied(&error) => Err((own, LostBecause::Denied)),
+        (_, Err(error)) if error.kind() == io::ErrorKind::NotADirectory => Err((own, LostBecause::Replaced)),
         _ => Ok(None),
     }
 }

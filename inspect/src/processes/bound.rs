@@ -20,7 +20,7 @@ const MAX_BYTES: u64 = 8 * 1024 * 1024;
 const MAX_DIRECTORIES: usize = 8;
 /// `__SO_ACCEPTCON` (include/linux/net.h): it listens.
 const LISTENS: u64 = 0x1_0000;
-/// The longest path bind(2) takes. A longer one is bound through `/proc/self/fd`.
+/// The longest path bind(2) takes. A longer one is bound through a descriptor of its directory.
 const MAX_SOCKET_PATH: usize = 107;
 
 /// The tables of all network namespaces that were looked at.
@@ -98,15 +98,15 @@ impl Table {
         // Compared by their parts: `/run//x` is `/run/x`. A relative one was made absolute by the agent.
         !self.is_whole
             || directory.is_relative()
-            || known.iter().any(|known| {
-                known.components().eq(directory.components()) || is_long && is_short_cut(known)
-            })
+            || known
+                .iter()
+                .any(|known| known.components().eq(directory.components()) || is_long && is_short_cut(known))
     }
 }
 
 /// Whether a directory is named by a descriptor of the process, because its path is long.
 fn is_short_cut(directory: &Path) -> bool {
-    directory.starts_with("/proc/self/fd")
+    directory.starts_with("/proc/self/fd") || directory.starts_with("/proc/thread-self/fd")
 }
 
 /// The path behind the seven columns of a line, when it is that of a listening socket. It may hold spaces;
@@ -168,7 +168,7 @@ mod tests {
         assert!(!cut.has(name) && cut.may_listen(Path::new("/run"), name));
         // Long paths are bound through a descriptor.
         let long = format!("/run/{}", "x".repeat(120));
-        let table = table(&[&line("00010000", "/proc/self/fd/11/7-9.sock")], true);
+        let table = table(&[&line("00010000", "/proc/thread-self/fd/11/7-9.sock")], true);
         assert!(table.may_listen(Path::new(&long), name) && !table.may_listen(Path::new("/run"), name));
         assert!(table.has(name) && table.directories(name).next().is_none());
         // Relative ones were made absolute.

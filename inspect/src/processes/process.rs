@@ -55,7 +55,7 @@ pub enum LostBecause {
     Deleted,
     /// Its socket's file is there, and nobody listens.
     Silent,
-    /// It listens, and what stands in its socket's place is no socket.
+    /// It listens, and what stands in its socket's place is no socket, or behind a link.
     Replaced,
     /// It listens, and its socket belongs to this user, who is neither the process' nor root.
     Foreign(u32),
@@ -68,18 +68,28 @@ impl fmt::Display for LostAgent {
         let path = self.path.display();
         match self.because {
             LostBecause::Deleted => {
-                write!(formatter, "its agent listens, but its socket file {path} was deleted (systemd-tmpfiles?)")
+                write!(
+                    formatter,
+                    "its agent listens, but its socket file {path} was deleted (systemd-tmpfiles?)"
+                )
             }
             LostBecause::Silent => write!(
                 formatter,
                 "nobody listens at its socket {path} any more: the program replaced itself (execve), or closed \
                  the agent's descriptors, after it called listen"
             ),
-            LostBecause::Replaced => write!(formatter, "what stands at {path}, its socket's place, is no socket"),
+            LostBecause::Replaced => {
+                write!(
+                    formatter,
+                    "the place of its socket, {path}, has something else in it, or is behind a link"
+                )
+            }
             LostBecause::Foreign(uid) => {
                 write!(formatter, "its socket {path} belongs to uid {uid}, neither its own user nor root")
             }
-            LostBecause::Denied => write!(formatter, "its socket {path} cannot be reached: Permission denied"),
+            LostBecause::Denied => {
+                write!(formatter, "its socket {path} cannot be reached: Permission denied")
+            }
         }
     }
 }
@@ -94,7 +104,8 @@ impl LostAgent {
                  call rgops_agent::listen"
             }
             LostBecause::Silent => {
-                "have the program that runs now call rgops_agent::listen, after it closed descriptors"
+                "the program that runs now has to call rgops_agent::listen itself; a daemon calls it after it \
+                 closed its descriptors"
             }
             LostBecause::Foreign(_) => {
                 "if the program changed its user after it called rgops_agent::listen, have it call that afterwards; \

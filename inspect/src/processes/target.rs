@@ -10,8 +10,6 @@ use rgops_protocol::discovery::SocketName;
 use super::listing::{list, look_at};
 use super::process::{LostAgent, LostBecause, RustProcess};
 use crate::client::{Client, ClientError, Endpoint, Timeouts};
-#[cfg(target_os = "linux")]
-use crate::identity::{Fate, Identity};
 
 /// How long an agent may take to listen, or to make its socket's file anew.
 const LOST_PATIENCE: Duration = Duration::from_secs(1);
@@ -25,8 +23,7 @@ pub struct Target {
     /// The process in our own pid namespace, when it is on this host: its `/proc/PID` has the
     /// files that symbols come from.
     pub local_pid: Option<u32>,
-    #[cfg(target_os = "linux")]
-    asked: Option<Identity>,
+    asked: Asked,
 }
 
 /// Why a target text means nothing that can be asked.
@@ -125,16 +122,49 @@ pub fn resolve(target: &str, token: Option<Token>) -> Result<Target, ResolveErro
         return socket(Path::new(target));
     }
     if let Some(address) = tcp_address(target) {
-        return Ok(Target::new(Endpoint::Tcp { address, token }, None));
+        return Ok(Target {
+            endpoint: Endpoint::Tcp { address, token },
+            local_pid: None,
+            asked: Asked::default(),
+        });
     }
-    let mut process = find(target)?;
+    let pid = match target.parse() {
+        Ok(pid) => pid,
+        Err(_) => by_name(target)?.pid,
+    };
+    // Before its socket is looked for: afterwards it may be another program.
+    let asked = Asked::of(pid);
+    let mut process = by_pid(pid)?;
     if let Some(lost) = process.lost_agent.take()
         && process.agent.is_none()
     {
         // An agent that is about to listen, or to make its socket's file anew, is waited for.
         process = found_again(process, lost)?;
     }
-    agent_of(process)
+    if process.agent.is_none() {
+        process = settled(process, &asked)?;
+    }
+    agent_of(process, asked)
+}
+
+/// A process without agent, unless that is because it ends, or becomes another program, this very moment:
+/// then its files in `/proc` are empty for a while.
+fn settled(process: RustProcess, asked: &Asked) -> Result<RustProcess, ResolveError> {
+    let pid = process.pid;
+    match asked.fate_once_sure() {
+        None => Ok(process),
+        Some(ClientError::Ended) => Err(ResolveError::NoSuchProcess { pid }),
+        Some(_) => {
+            let deadline = Instant::now() + LOST_PATIENCE;
+            loop {
+                let process = by_pid(pid)?;
+                if process.agent.is_some() || process.lost_agent.is_some() || Instant::now() > deadline {
+                    return Ok(process);
+                }
+                std::thread::sleep(LOST_PAUSE);
+            }
+        }
+    }
 }
 
 /// The process, after what it lacks had a moment to come.
@@ -168,15 +198,6 @@ pub(super) fn find(target: &str) -> Result<RustProcess, ResolveError> {
 }
 
 impl Target {
-    fn new(endpoint: Endpoint, local_pid: Option<u32>) -> Target {
-        Target {
-            endpoint,
-            local_pid,
-            #[cfg(target_os = "linux")]
-            asked: local_pid.and_then(|pid| Identity::of(pid).ok()),
-        }
-    }
-
     /// Connects to its agent. The process that was found must be the one that listens; learns the
     /// process from who answers where the target did not name one.
     ///
@@ -193,30 +214,21 @@ impl Target {
     /// # Errors
     /// As [`Target::connect`].
     pub fn connect_again(&self, timeouts: Timeouts) -> Result<Client, ClientError> {
-        Client::connect_to(&self.endpoint, self.local_pid, timeouts).map_err(|error| self.explain(error))
-    }
-
-    /// What is known to have caused the error: the process is not what it was when it was found.
-    #[cfg(target_os = "linux")]
-    fn explain(&self, error: ClientError) -> ClientError {
-        let Some(asked) = &self.asked else { return error };
-        let is_gone = matches!(
-            error,
-            ClientError::NobodyListens { .. } | ClientError::HungUp | ClientError::NotAnAgent
-        );
-        if !is_gone || !matches!(self.endpoint, Endpoint::Local { .. }) {
-            return error;
+        let client = Client::connect_to(&self.endpoint, self.local_pid, timeouts);
+        let client = client.map_err(|error| match (&error, &self.endpoint) {
+            (
+                ClientError::NobodyListens { .. }
+                | ClientError::HungUp
+                | ClientError::Closed
+                | ClientError::NotAnAgent,
+                Endpoint::Local { .. },
+            ) => self.asked.fate().unwrap_or(error),
+            _ => error,
+        })?;
+        match self.asked.has_its_pid() {
+            true => Ok(client),
+            false => Err(ClientError::Ended),
         }
-        match asked.fate() {
-            Fate::Ended => ClientError::Ended,
-            Fate::Replaced => ClientError::Replaced,
-            Fate::Lives => error,
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn explain(&self, error: ClientError) -> ClientError {
-        error
     }
 
     /// Learns the local process from who answered: the listener of a local socket, by the kernel's word,
@@ -242,7 +254,7 @@ fn by_pid(pid: u32) -> Result<RustProcess, ResolveError> {
             uid => ResolveError::OtherUser { pid, uid },
         },
         _ if !exists(pid) => ResolveError::NoSuchProcess { pid },
-        // A kernel thread or a zombie: it has no executable.
+        // A kernel thread, or a zombie: it has no executable.
         io::ErrorKind::NotFound => no_agent(pid, String::new(), false),
         _ => ResolveError::System { target: pid.to_string(), error },
     })
@@ -272,11 +284,11 @@ fn has_name(process: &RustProcess, name: &str) -> bool {
     process.name == name || Path::new(path).file_name().is_some_and(|file| file == name)
 }
 
-fn agent_of(process: RustProcess) -> Result<Target, ResolveError> {
+fn agent_of(process: RustProcess, asked: Asked) -> Result<Target, ResolveError> {
     match process.agent {
         Some(agent) => {
             let endpoint = Endpoint::Local { path: agent.path, expected: Some(agent.name) };
-            Ok(Target::new(endpoint, Some(process.pid)))
+            Ok(Target { endpoint, local_pid: Some(process.pid), asked })
         }
         None if process.lost_agent.is_some() => {
             let RustProcess { pid, name, compiler, lost_agent, .. } = process;
@@ -304,7 +316,8 @@ fn socket(path: &Path) -> Result<Target, ResolveError> {
     }
     let expected = path.file_name().and_then(|file| SocketName::parse(file.to_str()?));
     let local_pid = expected.and_then(local_pid);
-    Ok(Target::new(Endpoint::Local { path: path.to_owned(), expected }, local_pid))
+    let endpoint = Endpoint::Local { path: path.to_owned(), expected };
+    Ok(Target { endpoint, local_pid, asked: local_pid.map(Asked::of).unwrap_or_default() })
 }
 
 #[cfg(unix)]
@@ -349,7 +362,45 @@ mod system {
 
     use rgops_protocol::discovery::SocketName;
 
+    use crate::client::ClientError;
+    use crate::identity::{Fate, Identity};
     use crate::processes::procfs::{StartEnvironment, Stat, Status};
+
+    /// The process that was meant, as it was before its agent was looked for.
+    #[derive(Debug, Clone, Default)]
+    pub(super) struct Asked(Option<Identity>);
+
+    impl Asked {
+        pub(super) fn of(pid: u32) -> Asked {
+            Asked(Identity::of(pid).ok())
+        }
+
+        /// What became of it, when it is not what it was.
+        pub(super) fn fate(&self) -> Option<ClientError> {
+            Asked::error(self.0.as_ref()?.fate())
+        }
+
+        /// The same, without waiting for something that is not under way.
+        pub(super) fn fate_once_sure(&self) -> Option<ClientError> {
+            Asked::error(self.0.as_ref()?.fate_once_sure())
+        }
+
+        fn error(fate: Fate) -> Option<ClientError> {
+            match fate {
+                Fate::Ended => Some(ClientError::Ended),
+                Fate::Replaced => Some(ClientError::Replaced),
+                Fate::Lives => None,
+            }
+        }
+
+        /// Whether the pid is not a later process'.
+        pub(super) fn has_its_pid(&self) -> bool {
+            let has = |asked: &Identity| {
+                Identity::of(asked.pid()).is_ok_and(|now| now.start_time() == asked.start_time())
+            };
+            self.0.as_ref().is_none_or(has)
+        }
+    }
 
     /// The process of our pid namespace that has this pid and start time.
     pub(super) fn local_pid(name: SocketName) -> Option<u32> {
@@ -391,6 +442,29 @@ mod system {
 
     use rgops_protocol::discovery::SocketName;
 
+    use crate::client::ClientError;
+
+    #[derive(Debug, Clone, Default)]
+    pub(super) struct Asked;
+
+    impl Asked {
+        pub(super) fn of(_: u32) -> Asked {
+            Asked
+        }
+
+        pub(super) fn fate(&self) -> Option<ClientError> {
+            None
+        }
+
+        pub(super) fn fate_once_sure(&self) -> Option<ClientError> {
+            None
+        }
+
+        pub(super) fn has_its_pid(&self) -> bool {
+            true
+        }
+    }
+
     pub(super) fn local_pid(_: SocketName) -> Option<u32> {
         None
     }
@@ -418,7 +492,7 @@ mod system {
     }
 }
 
-use system::{exists, is_inside, is_switched_off, local_pid, own_uid, owner, wait_for_binding};
+use system::{Asked, exists, is_inside, is_switched_off, local_pid, own_uid, owner, wait_for_binding};
 
 #[cfg(test)]
 mod tests {

@@ -83,6 +83,8 @@ impl Program {
             #[cfg(target_os = "linux")]
             "fork" => linux::fork(rest),
             #[cfg(target_os = "linux")]
+            "impostor" => linux::impostor(rest),
+            #[cfg(target_os = "linux")]
             "exec" => linux::exec(rest),
             #[cfg(target_os = "linux")]
             "setuid" => linux::setuid(rest),
@@ -269,6 +271,15 @@ mod linux {
             0 => "set".to_owned(),
             _ => format!("failed {}", std::io::Error::last_os_error()),
         }
+    }
+
+    /// `PATH PID STARTTIME`: answers at the path as if it were that process.
+    pub(crate) fn impostor(rest: &str) -> String {
+        let words: Vec<&str> = rest.split(' ').collect();
+        let [path, pid, start_time] = words[..] else { panic!("no path, pid and time in {rest}") };
+        let (pid, start_time) = (pid.parse().expect("a pid"), start_time.parse().expect("a time"));
+        rgops_tests::impostor::listen(path, pid, start_time).expect("it can listen");
+        "listening".to_owned()
     }
 
     /// Becomes the program that is named, with its arguments, or this one from its start.

@@ -168,5 +168,7 @@ fn a_hostile_table_of_sockets_neither_slows_nor_misleads_the_list() {
         })
         .collect();
     assert!(is_marked(&directory, target.pid()));
-    until("it is asked", || (rgops_in(&directory, &["version", &target.pid().to_string()]).code == 0).then_some(()));
+    until("it is asked", || {
+        (rgops_in(&directory, &["version", &target.pid().to_string()]).code == 0).then_some(())
+    });
 }

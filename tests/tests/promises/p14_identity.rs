@@ -8,9 +8,11 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command};
 
 use rgops_inspect::client::ClientError;
+use rgops_protocol::discovery::SocketName;
 use rgops_tests::asking::connect;
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
+use rgops_tests::impostor;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::{is_root, skip_unless};
 
@@ -45,6 +47,7 @@ fn ask_under_attack(directory: &Directory, victim: &Target, script: &str) {
     let (mut answers, mut refused) = (0, 0);
     for _ in 0..rounds() {
         let answer = rgops_in(directory, &["version", &pid, "--json", "--timeout", "5"]);
+        assert!(!format!("{answer:?}").contains(impostor::NAME), "{answer:?}");
         assert!([0, 3, 4].contains(&answer.code), "{answer:?}");
         if answer.code == 0 {
             assert_eq!(answer.json()["process"]["pid"], victim.pid(), "{}", answer.output);
@@ -60,11 +63,16 @@ fn ask_under_attack(directory: &Directory, victim: &Target, script: &str) {
 }
 
 /// A victim, and a process of the same user that wants to be taken for it and says so in its hello.
-fn victim_and_impostor() -> (Directory, Target, String, Directory, Target, String) {
+/// It listens under the victim's file name in a directory of its own, or under another one.
+fn victim_and_impostor(same_name: bool) -> (Directory, Target, String, Directory, Target, String) {
     let (home, elsewhere) = (Directory::new(), Directory::new());
     let (mut victim, mut impostor) = (as_nobody(&home), as_nobody(&elsewhere));
     let own = victim.listen("name=victim");
-    let other = impostor.listen("name=impostor");
+    let name = own.rsplit('/').next().unwrap();
+    let SocketName { pid, start_time } = SocketName::parse(name).unwrap();
+    let file = if same_name { name } else { "another.sock" };
+    let other = elsewhere.sockets().join(file).display().to_string();
+    assert_eq!(impostor.order(&format!("impostor {other} {pid} {start_time}")), "listening");
     (home, victim, own, elsewhere, impostor, other)
 }
 
@@ -73,7 +81,7 @@ fn a_socket_that_is_swapped_is_never_taken_for_the_one_that_was_checked() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
-    let (home, victim, own, _elsewhere, _impostor, other) = victim_and_impostor();
+    let (home, victim, own, _elsewhere, _impostor, other) = victim_and_impostor(false);
     let script = format!(
         "while :; do ln -f {other} {own}.new; mv {own} {own}.old; mv {own}.new {own}; \
          mv {own} {own}.new; mv {own}.old {own}; ln -sf {other} {own}.link; mv {own} {own}.old; \
@@ -87,14 +95,14 @@ fn a_directory_that_is_swapped_is_never_taken_for_the_one_that_was_checked() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
-    let (home, victim, own, elsewhere, _impostor, other) = victim_and_impostor();
+    let (home, victim, own, elsewhere, _impostor, other) = victim_and_impostor(true);
     // The directory above is the attacker's for this.
     chown(home.path(), Some(NOBODY), Some(NOBODY)).unwrap();
     let (name, ours, theirs) = (own.rsplit('/').next().unwrap(), home.sockets(), elsewhere.sockets());
     chown(elsewhere.path(), Some(NOBODY), Some(NOBODY)).unwrap();
     let (ours, theirs) = (ours.display(), theirs.display());
     let script = format!(
-        "ln -f {other} {theirs}/{name}; while :; do mv -T {ours} {ours}.old; ln -s {theirs} {ours}; \
+        "while :; do mv -T {ours} {ours}.old; ln -s {theirs} {ours}; \
          rm {ours}; mkdir -m 700 {ours}; ln -f {other} {ours}/{name}; rm -r {ours}; mv -T {ours}.old {ours}; \
          done 2>/dev/null"
     );
@@ -107,7 +115,7 @@ fn what_is_not_the_processs_own_is_refused_with_a_reason() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
-    let (home, victim, own, elsewhere, impostor, other) = victim_and_impostor();
+    let (home, victim, own, elsewhere, impostor, other) = victim_and_impostor(false);
     let pid = victim.pid().to_string();
     let refused = |what: &str, parts: &[&str]| {
         let answer = rgops_in(&home, &["version", &pid]);
@@ -125,10 +133,10 @@ fn what_is_not_the_processs_own_is_refused_with_a_reason() {
     refused("a hard link", &[&impostor.pid().to_string()]);
     fs::remove_file(&own).unwrap();
     symlink(&other, &own).unwrap();
-    refused("a link", &[]);
+    refused("a link", &["something else in it"]);
     fs::remove_file(&own).unwrap();
     fs::write(&own, "").unwrap();
-    refused("a file", &[]);
+    refused("a file", &["something else in it"]);
     fs::remove_file(&own).unwrap();
     fs::rename(&kept, &own).unwrap();
     // A directory that others can write.
@@ -177,8 +185,7 @@ fn a_forwarded_socket_in_tmp_is_asked_when_it_is_our_own() {
     let _listener = UnixListener::bind(&path).unwrap();
     let mut patience = rgops_tests::asking::PATIENCE;
     patience.connect = std::time::Duration::from_millis(200);
-    let endpoint =
-        rgops_inspect::client::Endpoint::Local { path: path.clone(), expected: None };
+    let endpoint = rgops_inspect::client::Endpoint::Local { path: path.clone(), expected: None };
     let error = rgops_inspect::client::Client::connect(&endpoint, patience).unwrap_err();
     assert!(matches!(error, ClientError::TimedOut), "{error:?}");
     fs::remove_file(&path).unwrap();

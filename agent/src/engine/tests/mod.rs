@@ -62,7 +62,7 @@ fn profile(hz: u32, mut until: impl FnMut(&CpuSampler) -> bool) -> Profile {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    let (last, totals) = sampler.stop();
+    let (last, totals, _) = sampler.stop();
     samples.extend(last);
     Profile { samples, modules: modules.into_values().collect(), totals }
 }
