@@ -46,6 +46,8 @@ pub(crate) enum Fate {
 struct Life {
     start_time: u64,
     is_over: bool,
+    /// Kernel threads have none.
+    has_program: bool,
 }
 
 impl Identity {
@@ -91,13 +93,14 @@ impl Identity {
 
     /// `None` while its program cannot be seen any more.
     fn fate_now(&self) -> Option<Fate> {
-        match life(self.pid) {
-            Ok(life) if life.start_time == self.start_time && !life.is_over => {}
+        let has_program = match life(self.pid) {
+            Ok(life) if life.start_time == self.start_time && !life.is_over => life.has_program,
             _ => return Some(Fate::Ended),
-        }
+        };
         match (&self.program, program(self.pid)) {
             (Some(then), Some(now)) if *then != now => Some(Fate::Replaced),
             (Some(_), None) => None,
+            (None, None) if has_program && is_without_program(self.pid) => None,
             _ => Some(Fate::Lives),
         }
     }
@@ -109,7 +112,15 @@ fn life(pid: u32) -> io::Result<Life> {
     parse_life(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "malformed stat"))
 }
 
-/// Fields 3, 20 and 22 of proc_pid_stat(5). A process whose first thread has ended shows `Z` while others
+/// Whether nobody could see its program: it has none any more.
+fn is_without_program(pid: u32) -> bool {
+    fs::metadata(format!("/proc/{pid}/exe")).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// Flag of kernel threads (`PF_KTHREAD`, include/linux/sched.h).
+const KERNEL_THREAD: u64 = 0x0020_0000;
+
+/// Fields 3, 9, 20 and 22 of proc_pid_stat(5). A process whose first thread has ended shows `Z` while others
 /// run.
 fn parse_life(text: &[u8]) -> Option<Life> {
     let close = text.iter().rposition(|byte| *byte == b')')?;
@@ -117,7 +128,8 @@ fn parse_life(text: &[u8]) -> Option<Life> {
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     let (state, threads) = (*fields.first()?, fields.get(17)?.parse::<i64>().ok()?);
     let is_over = matches!(state, "X" | "x") || state == "Z" && threads <= 1;
-    Some(Life { start_time: fields.get(19)?.parse().ok()?, is_over })
+    let has_program = fields.get(6)?.parse::<u64>().ok()? & KERNEL_THREAD == 0;
+    Some(Life { start_time: fields.get(19)?.parse().ok()?, is_over, has_program })
 }
 
 /// `None` when it may not be looked at, and while a process ends.
@@ -168,9 +180,11 @@ mod tests {
         assert_eq!(before.fate_now(), Some(Fate::Lives));
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"go\n").unwrap();
         assert_eq!(before.fate(), Fate::Replaced);
+        let after = Identity::of(child.id()).unwrap();
         child.kill().unwrap();
-        assert_eq!(before.fate(), Fate::Ended);
+        // A zombie until it is waited for.
+        assert_eq!(after.fate(), Fate::Ended);
         child.wait().unwrap();
-        assert_eq!(before.fate(), Fate::Ended);
+        assert_eq!((before.fate(), after.fate()), (Fate::Ended, Fate::Ended));
     }
 }

@@ -14,9 +14,6 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 /// # Panics
 /// When cargo cannot build it: shows cargo's own words.
 pub fn release(name: &str) -> PathBuf {
-    if std::env::var_os("LOCALHACK").is_some() {
-        return target_folder().join("debug").join(name);
-    }
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let arguments = ["--release", "-p", "rgops", "-p", "rgops-examples", "--bins"];

@@ -134,7 +134,10 @@ pub fn resolve(target: &str, token: Option<Token>) -> Result<Target, ResolveErro
     };
     // Before its socket is looked for: afterwards it may be another program.
     let asked = Asked::of(pid);
-    let mut process = by_pid(pid)?;
+    let mut process = by_pid(pid).map_err(|error| match asked.fate_once_sure() {
+        Some(ClientError::Ended) => ResolveError::NoSuchProcess { pid },
+        _ => error,
+    })?;
     if let Some(lost) = process.lost_agent.take()
         && process.agent.is_none()
     {
