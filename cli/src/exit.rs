@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use rgops_inspect::budget::Exhausted;
 use rgops_inspect::client::ClientError;
 use rgops_inspect::processes::{LostBecause, ResolveError};
 use rgops_protocol::error::{Code, Error as AgentError};
@@ -25,6 +26,14 @@ pub enum Exit {
     TimedOut = 5,
     /// Answered in part; what is missing was said.
     Partial = 6,
+}
+
+impl Exit {
+    /// This code, or `other` where this one has nothing to tell.
+    #[must_use]
+    pub fn or(self, other: Exit) -> Exit {
+        if self == Exit::Fine { other } else { self }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -109,7 +118,11 @@ impl From<ClientError> for Failure {
             | ClientError::TokenNeeded
             | ClientError::FalseAgent
             | ClientError::NotSpoken { .. } => Exit::Refused,
-            ClientError::TimedOut => Exit::TimedOut,
+            ClientError::TimedOut
+            | ClientError::TookTooLong { .. }
+            | ClientError::NotFinished { .. }
+            | ClientError::Exhausted(Exhausted::Time) => Exit::TimedOut,
+            ClientError::Exhausted(_) => Exit::Partial,
             _ => Exit::Internal,
         };
         Failure::new(exit, "cannot ask the agent", error.to_string(), error.fix())
@@ -124,10 +137,11 @@ impl From<ResolveError> for Failure {
             ResolveError::NoSuchProcess { pid } => {
                 (Exit::NotFound, format!("cannot find process {pid}"), list.to_owned())
             }
-            ResolveError::NoSuchName { name, unreadable } => {
-                let fix = match unreadable {
-                    0 => list.to_owned(),
-                    count => format!("{list}; {count} of other users are visible to root only"),
+            ResolveError::NoSuchName { name, unreadable, as_root } => {
+                let fix = match (unreadable, as_root) {
+                    (0, _) => list.to_owned(),
+                    (count, false) => format!("{list}; {count} of other users are visible to root only"),
+                    (count, true) => format!("{list}; of {count} the system tells not even root: give a pid"),
                 };
                 (Exit::NotFound, format!("cannot find a process named {name}"), fix)
             }
@@ -154,6 +168,13 @@ impl From<ResolveError> for Failure {
             ResolveError::Denied { pid } => {
                 let fix = "run rgops where the process runs, as nsenter(1) does".to_owned();
                 (Exit::Refused, format!("cannot ask process {pid}"), fix)
+            }
+            ResolveError::SocketDenied { path, as_root, .. } => {
+                let fix = match as_root {
+                    true => "run rgops as the program's user",
+                    false => "run rgops as the program's user, or as root",
+                };
+                (Exit::Refused, format!("cannot ask {}", path.display()), fix.to_owned())
             }
             ResolveError::NotASocket { path, .. } => {
                 (Exit::NotFound, format!("cannot ask {}", path.display()), list.to_owned())
@@ -187,5 +208,25 @@ fn no_agent_fix(is_rust: bool, is_switched_off: bool) -> String {
             main.rs, in main: rgops_agent::listen(rgops_agent::Options::default())?;"
             .to_owned(),
         (_, false) => "rgops lists the Rust processes".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_not_told_to_be_root() {
+        let failure = |as_root| {
+            Failure::from(ResolveError::NoSuchName { name: "shop".to_owned(), unreadable: 3, as_root })
+        };
+        assert!(failure(false).fix.contains("3 of other users are visible to root only"));
+        assert!(failure(true).fix.contains("3 the system tells not even root"), "{}", failure(true).fix);
+        let denied = |as_root| {
+            let (path, error) = ("/run/shop.sock".into(), io::ErrorKind::PermissionDenied.into());
+            Failure::from(ResolveError::SocketDenied { path, error, as_root })
+        };
+        assert_eq!(denied(false).exit, Exit::Refused);
+        assert!(denied(false).fix.contains("as root") && !denied(true).fix.contains("root"));
     }
 }

@@ -23,5 +23,6 @@ pub mod target;
 #[cfg(target_os = "linux")]
 pub mod tasks;
 pub mod traced;
+pub mod turns;
 #[cfg(target_os = "linux")]
 pub mod waiting;

@@ -13,7 +13,10 @@ use rgops_protocol::request::CpuRequest;
 use super::{Context, Finish, Sink, Stop};
 use crate::engine::Tick;
 #[cfg(native_engine)]
-use crate::engine::{number, sampler::Silent};
+use crate::engine::{
+    left_alone, number,
+    sampler::{Cuts, Silent},
+};
 use sampling::{Ended, Sampling};
 
 /// The longest profile.
@@ -142,7 +145,9 @@ async fn send_totals(mut totals: CpuTotals, sink: &Sink) -> Result<(), Stop> {
 
 /// What a profile by the native engine lacks, for the client.
 #[cfg(native_engine)]
-pub(crate) fn notes(totals: &CpuTotals, silent: &Silent) -> Vec<Note> {
+pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, silent: &Silent) -> Vec<Note> {
+    let (unknown_stacks, stacks_why) = super::unknown_stacks(cuts.unknown_stacks);
+    let left_alone = format!("of {} threads that get no signal: {}", cuts.left_alone, left_alone::REASON);
     // Below one part in a hundred it is the edges of the window.
     let small_ns = totals.process_cpu_ns / 100;
     let told = |ns: u64| if ns > small_ns { ns / 1_000_000 } else { 0 };
@@ -162,8 +167,15 @@ pub(crate) fn notes(totals: &CpuTotals, silent: &Silent) -> Vec<Note> {
             "too many threads were unwinding at once",
         ),
         (NoteKind::Truncated, "samples", totals.truncated, "their stacks are deeper than the limit"),
-        (NoteKind::Truncated, "samples", totals.lost_walks, super::callers_hidden()),
+        (
+            NoteKind::Truncated,
+            "samples",
+            totals.lost_walks.saturating_sub(unknown_stacks),
+            super::callers_hidden(),
+        ),
+        (NoteKind::Truncated, "samples", unknown_stacks, stacks_why),
         (NoteKind::Approximate, "sample weights", silent.heard_late, &*heard_late),
+        (NoteKind::Missing, CPU_TIME, silent.left_alone_ns.div_ceil(1_000_000), &*left_alone),
         (NoteKind::Missing, "threads", totals.timer_failures, "no CPU timer could be made for them"),
         (NoteKind::Missing, CPU_TIME, told(silent.blocked_ns), &*blocked),
         (NoteKind::Missing, CPU_TIME, told(silent.waiting_ns), &*waiting),

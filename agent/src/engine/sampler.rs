@@ -3,7 +3,7 @@
 mod silent;
 mod thread;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::cpu::{CpuSample, CpuTotals};
@@ -14,7 +14,7 @@ pub(crate) use super::Tick;
 use super::modules::Modules;
 use super::session::{self, Claim, Operation};
 use super::timers::CpuTimer;
-use super::{EngineError, clock};
+use super::{EngineError, clock, left_alone};
 use crate::procfs;
 pub(crate) use silent::Silent;
 use thread::{Armed, Ear, Finished, Sampled, Timer, look_at};
@@ -30,6 +30,25 @@ const MODULES_INTERVAL: Duration = Duration::from_secs(1);
 const RING_WORDS: usize = 1 << 18;
 /// And at least so many for each CPU: 50 signals (a tick at 1000 a second) of 100 frames.
 const RING_WORDS_PER_CPU: usize = 1 << 13;
+
+/// What a profile lacks because of the stacks threads run on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cuts {
+    /// Samples without callers: nothing was known of their stack.
+    pub(crate) unknown_stacks: u64,
+    /// Threads that were left alone.
+    pub(crate) left_alone: u64,
+}
+
+/// What a sampler leaves.
+pub(crate) struct Stopped {
+    /// The last samples.
+    pub(crate) samples: Vec<CpuSample>,
+    pub(crate) totals: CpuTotals,
+    pub(crate) cuts: Cuts,
+    /// Why some CPU time has no samples.
+    pub(crate) silent: Silent,
+}
 
 /// A running sampler. Dropping it gives everything back.
 pub(crate) struct CpuSampler {
@@ -53,6 +72,7 @@ pub(crate) struct CpuSampler {
     samples: u64,
     weight: u64,
     timer_failures: u64,
+    cuts: Cuts,
     /// CPU time of threads while they had no timer, and of those that did not hear it.
     silent: Silent,
     /// Samples that were taken out of the ring before a scan, which needs to know which have come.
@@ -92,6 +112,7 @@ impl CpuSampler {
             samples: 0,
             weight: 0,
             timer_failures: 0,
+            cuts: Cuts::default(),
             silent: Silent::default(),
             drained: Vec::new(),
             scanned: now,
@@ -159,8 +180,8 @@ impl CpuSampler {
         Tick { samples, modules: Some(new.until_now), modules_after: Some(new.from_now) }
     }
 
-    /// Ends sampling. The last samples come with the totals, and the reasons why some time has none.
-    pub(crate) fn stop(mut self) -> (Vec<CpuSample>, CpuTotals, Silent) {
+    /// Ends sampling. The last samples come with the totals.
+    pub(crate) fn stop(mut self) -> Stopped {
         self.collect();
         let duration_ns = self.started.elapsed().as_nanos() as u64;
         let process_cpu_ns = clock::process_cpu_ns().saturating_sub(self.process_cpu_ns);
@@ -211,13 +232,14 @@ impl CpuSampler {
             samples: self.samples,
             weight: self.weight,
             dropped_ring: count(&losses.ring),
-            dropped_cache: count(&losses.cache),
+            dropped_cache: self.operation.lost_for_places(),
             truncated: count(&losses.truncated),
             lost_walks: count(&losses.lost_walks) + self.replaced,
             foreign_signals: count(&losses.foreign),
             timer_failures: self.timer_failures,
         };
-        (samples, totals, silent)
+        let cuts = Cuts { unknown_stacks: count(&self.operation.losses().unknown_stacks), ..self.cuts };
+        Stopped { samples, totals, cuts, silent }
     }
 
     /// Arms threads that are new, retires those that ended, reads the clocks of the others.
@@ -269,6 +291,7 @@ impl CpuSampler {
                 return;
             }
             Timer::Waiting => return self.silent.waiting_ns += used_ns,
+            Timer::LeftAlone { .. } => return self.silent.left_alone_ns += used_ns,
             Timer::Failed => return self.silent.untimed_ns += used_ns,
             Timer::Blocked { seen_open } => seen_open,
         };
@@ -321,6 +344,10 @@ impl CpuSampler {
         let Ok(first_ns) = clock::thread_cpu_ns(tid) else { return };
         let Some((name, ear)) = look_at(tid) else { return };
         let timer = match ear {
+            _ if left_alone::is_left(tid) => {
+                self.cuts.left_alone += 1;
+                Timer::LeftAlone { due: 0 }
+            }
             Ear::Open => self.timer(tid),
             Ear::Blocked => Timer::Blocked { seen_open: false },
             Ear::Waiting => Timer::Waiting,
@@ -368,7 +395,11 @@ impl CpuSampler {
     fn collect(&mut self) {
         let mut samples = Vec::new();
         let started_ns = self.started_ns;
+        let mut at_risk = BTreeSet::new();
         self.operation.drain(|record, frames| {
+            if record.is_at_risk {
+                at_risk.insert(record.tid);
+            }
             samples.push(CpuSample {
                 time_ns: record.time_ns.saturating_sub(started_ns),
                 tid: record.tid,
@@ -376,6 +407,14 @@ impl CpuSampler {
                 stack: Stack { frames, end: record.end },
             });
         });
+        for tid in at_risk {
+            left_alone::leave(tid);
+            if let Some(thread) = self.threads.get_mut(&tid)
+                && thread.leave_alone(self.period_ns)
+            {
+                self.cuts.left_alone += 1;
+            }
+        }
         for sample in &samples {
             self.samples += 1;
             self.weight += u64::from(sample.weight);

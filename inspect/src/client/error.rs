@@ -2,10 +2,13 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rgops_protocol::codec::{DecodeError, EncodeError};
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::error::Error as AgentError;
+
+use crate::budget::Exhausted;
 
 /// Why an agent could not be asked, or did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +91,21 @@ pub enum ClientError {
     /// Nothing came in time.
     #[error("the agent did not answer in time")]
     TimedOut,
+    /// Packets came, but never the last one.
+    #[error("the answer was not complete after {:.1} s", waited.as_secs_f64())]
+    TookTooLong {
+        /// How long it was waited for packets.
+        waited: Duration,
+    },
+    /// The agent was asked to end early and did not.
+    #[error("the agent did not end within {seconds} s of being asked to")]
+    NotFinished {
+        /// How long it had.
+        seconds: u64,
+    },
+    /// The command may not take more memory, or more time.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// The connection broke.
     #[error("the connection to the agent broke: {0}")]
     Connection(io::Error),
@@ -123,12 +141,14 @@ impl ClientError {
     pub fn fix(&self) -> &str {
         match self {
             ClientError::Agent(error) => &error.fix,
-            ClientError::NobodyListens { .. } => "run `rgops` to see which processes have an agent",
+            ClientError::NobodyListens { .. } => {
+                "run `rgops` on its host to see which processes have an agent"
+            }
             ClientError::ForeignOwner { .. } | ClientError::NotAllowed { .. } => {
                 "run rgops as the program's user, or as root"
             }
             ClientError::AnotherProcess { .. } => {
-                "nothing was asked; give the pid instead of the socket, or the socket that has this pid in its name"
+                "run `rgops` to see who lives: the process has ended, or another has taken its socket's place"
             }
             ClientError::AnotherListens { .. } => {
                 "nothing was asked; `rgops PID`, with the pid that listens, shows what it is"
@@ -144,7 +164,9 @@ impl ClientError {
             ClientError::FalseAgent => {
                 "do not trust this address: check it, and that the token is the program's"
             }
-            ClientError::NotSpoken { .. } => "update rgops-agent in the program",
+            ClientError::NotSpoken { .. } => {
+                "use an rgops of the agent's version, or update rgops-agent in the program"
+            }
             ClientError::TimedOut => {
                 "the process may be stopped (rgops PID shows its state); or wait longer with --timeout"
             }
@@ -156,8 +178,16 @@ impl ClientError {
                 "ask again; if `rgops` does not mark the process with * any more, it closed its agent: it has to call \
                  rgops_agent::listen again"
             }
+            ClientError::TookTooLong { .. } | ClientError::Exhausted(Exhausted::Time) => {
+                "wait longer with --timeout"
+            }
+            ClientError::Exhausted(Exhausted::File(_)) => "ask for a shorter time, or a lower --hz",
+            ClientError::NotFinished { .. } => "run `rgops` to see whether the process lives",
+            ClientError::Exhausted(Exhausted::Memory(_)) => {
+                "ask for less (a shorter time, a lower --hz or --depth), or allow more with --max-memory"
+            }
             ClientError::Connection(_) | ClientError::HungUp => {
-                "run `rgops` to see whether the process lives"
+                "run `rgops` on its host to see whether the process lives"
             }
             ClientError::Protocol(_) => "",
             ClientError::Unsupported => "use a TCP address",

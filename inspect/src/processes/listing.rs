@@ -5,15 +5,20 @@
 //! executables and those of other mount namespaces.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use rgops_protocol::received::{NAME_CHARACTERS, PATH_CHARACTERS, cut, text_of};
 
 use super::agents::{self, Agent, AgentFinder};
 use super::compiler::rust_compiler;
 use super::process::{Listing, RustCompiler, RustProcess};
 use super::procfs::{self, Stat, Status};
+use crate::budget::Budget;
+use crate::files::{open_executable, within};
 
 /// Lists the Rust processes that this process may see.
 ///
@@ -71,7 +76,9 @@ impl Scan {
         let compiler = match self.compilers.get(&(metadata.dev(), metadata.ino())) {
             Some(known) => known.clone(),
             None => {
-                let compiler = rust_compiler(&File::open(&executable)?)?;
+                let look = move || rust_compiler(&open_executable(pid)?);
+                let compiler =
+                    within(&Budget::default(), look).unwrap_or(Err(io::ErrorKind::TimedOut.into()))?;
                 self.compilers.insert((metadata.dev(), metadata.ino()), compiler.clone());
                 compiler
             }
@@ -101,10 +108,11 @@ fn describe(
         Agent::None => (None, None),
     };
     let path = match fs::read_link(format!("/proc/{pid}/exe")) {
-        Ok(path) => path.to_string_lossy().into_owned(),
+        Ok(path) => text_of(path.as_os_str().as_bytes(), PATH_CHARACTERS),
         Err(_) => String::new(),
     };
-    let name = name(stat.comm, &path);
+    let mut name = name(stat.comm, &path);
+    cut(&mut name, NAME_CHARACTERS);
     RustProcess { pid, parent: stat.parent, name, uid: status.euid, path, compiler, agent, lost_agent }
 }
 

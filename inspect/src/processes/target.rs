@@ -9,6 +9,7 @@ use rgops_protocol::discovery::SocketName;
 
 use super::listing::{list, look_at};
 use super::process::{LostAgent, LostBecause, RustProcess};
+use crate::budget::Budget;
 use crate::client::{Client, ClientError, Endpoint, Timeouts};
 
 /// How long an agent may take to listen, or to make its socket's file anew.
@@ -41,8 +42,10 @@ pub enum ResolveError {
     NoSuchName {
         /// The name asked for.
         name: String,
-        /// Processes of other users that could not be looked at.
+        /// Processes that could not be looked at.
         unreadable: usize,
+        /// Whether we are root, so that nobody would see more.
+        as_root: bool,
     },
     /// Several processes have this name.
     #[error("{} processes have this name: {}", pids.len(), joined(pids))]
@@ -90,6 +93,16 @@ pub enum ResolveError {
     Denied {
         /// The process.
         pid: u32,
+    },
+    /// A path that we may not look at.
+    #[error("{error}")]
+    SocketDenied {
+        /// The path.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+        /// Whether we are root, who may not either.
+        as_root: bool,
     },
     /// A path that is no socket.
     #[error("{why}")]
@@ -206,8 +219,8 @@ impl Target {
     ///
     /// # Errors
     /// As [`Client::connect`]; that it ended or replaced itself is told from an agent that is not there.
-    pub fn connect(&mut self, timeouts: Timeouts) -> Result<Client, ClientError> {
-        let client = self.connect_again(timeouts)?;
+    pub fn connect(&mut self, timeouts: Timeouts, budget: &Budget) -> Result<Client, ClientError> {
+        let client = self.connect_again(timeouts, budget)?;
         self.identify(&client);
         Ok(client)
     }
@@ -216,8 +229,8 @@ impl Target {
     ///
     /// # Errors
     /// As [`Target::connect`].
-    pub fn connect_again(&self, timeouts: Timeouts) -> Result<Client, ClientError> {
-        let client = Client::connect_to(&self.endpoint, self.local_pid, timeouts);
+    pub fn connect_again(&self, timeouts: Timeouts, budget: &Budget) -> Result<Client, ClientError> {
+        let client = Client::connect_to(&self.endpoint, self.local_pid, timeouts, budget);
         let client = client.map_err(|error| match (&error, &self.endpoint) {
             (
                 ClientError::NobodyListens { .. }
@@ -265,14 +278,14 @@ fn by_pid(pid: u32) -> Result<RustProcess, ResolveError> {
 
 fn by_name(name: &str) -> Result<RustProcess, ResolveError> {
     let listing = list().map_err(|error| ResolveError::System { target: name.to_owned(), error })?;
-    let unreadable = listing.unreadable;
+    let (unreadable, as_root) = (listing.unreadable, listing.as_root);
     let mut named: Vec<RustProcess> =
         listing.processes.into_iter().filter(|process| has_name(process, name)).collect();
     if named.iter().any(|process| process.agent.is_some()) {
         named.retain(|process| process.agent.is_some());
     }
     match named.len() {
-        0 => Err(ResolveError::NoSuchName { name: name.to_owned(), unreadable }),
+        0 => Err(ResolveError::NoSuchName { name: name.to_owned(), unreadable, as_root }),
         1 => Ok(named.remove(0)),
         _ => {
             let pids = named.iter().map(|process| process.pid).collect();
@@ -310,12 +323,14 @@ fn no_agent(pid: u32, name: String, is_rust: bool) -> ResolveError {
 
 fn socket(path: &Path) -> Result<Target, ResolveError> {
     let refuse = |why: String| ResolveError::NotASocket { path: path.to_owned(), why };
-    match std::fs::symlink_metadata(path) {
-        Ok(metadata) if is_socket(&metadata) => {}
-        Ok(_) => return Err(refuse("it is no socket".to_owned())),
-        // Who connects is told so, with what to do.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-        Err(error) => return Err(refuse(error.to_string())),
+    let metadata = std::fs::symlink_metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ResolveError::SocketDenied { path: path.to_owned(), error, as_root: own_uid() == 0 }
+        }
+        _ => refuse(error.to_string()),
+    })?;
+    if !is_socket(&metadata) {
+        return Err(refuse("it is no socket".to_owned()));
     }
     let expected = path.file_name().and_then(|file| SocketName::parse(file.to_str()?));
     let local_pid = expected.and_then(local_pid);

@@ -120,8 +120,8 @@ pub struct JsonCpu<'a> {
     /// `rgops.pprof-cpu/1`.
     schema: &'static str,
     process: JsonProcess,
-    /// Where the profile was saved.
-    file: &'a str,
+    /// Where the profile was saved; `null` when it could not be.
+    file: Option<&'a str>,
     /// Beginning of the window, since the Unix epoch.
     unix_ns: i64,
     duration_ns: i64,
@@ -139,7 +139,7 @@ impl<'a> JsonCpu<'a> {
     /// The report with the answer's notes, or with the reason it broke off.
     pub fn new(
         hello: &AgentHello,
-        file: &'a str,
+        file: Option<&'a str>,
         profile: &Profile,
         top: &'a Top,
         reconciliation: Reconciliation,

@@ -13,7 +13,10 @@ use crate::engine::pprof::PprofSampler;
 #[cfg(native_engine)]
 use crate::{
     collect::frame_pointers::FramePointers,
-    engine::{number, sampler::CpuSampler},
+    engine::{
+        number,
+        sampler::{CpuSampler, Stopped},
+    },
 };
 
 /// A running sampler. Dropping it gives everything back.
@@ -91,10 +94,10 @@ impl Sampling {
         match self {
             #[cfg(native_engine)]
             Sampling::Native(sampler, mut by_frame_pointer) => {
-                let (samples, totals, silent) = sampler.stop();
+                let Stopped { samples, totals, cuts, silent } = sampler.stop();
                 let rest = Tick { samples, modules: None, modules_after: None };
                 by_frame_pointer.look_at_tick(&rest);
-                let mut notes = super::notes(&totals, &silent);
+                let mut notes = super::notes(&totals, cuts, &silent);
                 notes.extend(by_frame_pointer.note("samples"));
                 Ok(Ended { rest, totals, notes })
             }

@@ -16,6 +16,8 @@ pub(crate) struct Silent {
     pub(crate) waiting_ns: u64,
     /// Of threads for which no timer could be made.
     pub(crate) untimed_ns: u64,
+    /// Of threads that are left alone, since they are.
+    pub(crate) left_alone_ns: u64,
     /// Of threads before they had a timer: new ones, and those that were seen to block the signal and did
     /// not the next time.
     pub(crate) begun_ns: u64,
@@ -39,7 +41,7 @@ impl Silent {
 
     /// All that has a reason.
     pub(super) fn attributed_ns(&self) -> u64 {
-        self.blocked_ns + self.waiting_ns + self.untimed_ns + self.begun_ns
+        self.blocked_ns + self.waiting_ns + self.untimed_ns + self.left_alone_ns + self.begun_ns
     }
 
     /// Completes it: so much has no samples in all.

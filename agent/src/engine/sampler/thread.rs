@@ -31,6 +31,11 @@ pub(super) enum Timer {
     },
     /// The thread was seen in sigwait(3), and may take ours for its own.
     Waiting,
+    /// It has none any more, and is [left alone](crate::engine::left_alone).
+    LeftAlone {
+        /// Weight that was due by the end of its timer.
+        due: u64,
+    },
     /// None could be made.
     Failed,
 }
@@ -128,10 +133,19 @@ impl Sampled {
         missing > 1 && missing.saturating_mul(period_ns) >= DEAF_AFTER_NS
     }
 
+    /// Ends its timer for good, if it has one.
+    pub(super) fn leave_alone(&mut self, period_ns: u64) -> bool {
+        let Timer::Running(armed) = &self.timer else { return false };
+        let due = armed.weight_due(self.last_ns, period_ns);
+        self.timer = Timer::LeftAlone { due };
+        true
+    }
+
     /// Ends what is kept of it.
     pub(super) fn finish(self, tid: u32, ended: bool, period_ns: u64) -> Finished {
         let due = match &self.timer {
             Timer::Running(armed) => armed.weight_due(self.last_ns, period_ns),
+            Timer::LeftAlone { due, .. } => *due,
             _ => 0,
         };
         let cpu_ns = self.last_ns.saturating_sub(self.first_ns);
