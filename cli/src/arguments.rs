@@ -118,8 +118,7 @@ impl AgentArguments {
         let budget = Budget::for_process(self.max_memory);
         self.end_after(&budget, asked);
         let mut target = processes::resolve(&self.target, self.token()?)?;
-        let client = Client::connect_within(&target.endpoint, self.timeouts(), &budget)?;
-        target.identify(client.hello());
+        let client = target.connect(self.timeouts(), &budget)?;
         Ok((client, target))
     }
 
@@ -142,9 +141,9 @@ impl AgentArguments {
     fn token(&self) -> Result<Option<Token>, Failure> {
         let (origin, secret) = match &self.token_file {
             Some(file) => {
-                let secret = std::fs::read(file).map_err(|error| {
+                let secret = rgops_inspect::token_file::read(file).map_err(|error| {
                     let what = format!("cannot read the token file {}", file.display());
-                    Failure::new(Exit::Usage, what, error.to_string(), "")
+                    Failure::new(Exit::Usage, what, error.to_string(), error.fix())
                 })?;
                 (format!("the token in {}", file.display()), secret)
             }

@@ -34,6 +34,11 @@ pub fn print(text: &str) -> Result<(), Failure> {
     written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
+/// Prints `text` to standard error instead, where standard output takes something else.
+pub fn print_aside(text: &str) {
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Prints `value` as indented JSON and a line end.
 ///
 /// # Errors
@@ -74,7 +79,8 @@ fn json(made: serde_json::Result<String>) -> Result<String, Failure> {
     })
 }
 
-fn written(result: io::Result<()>) -> Result<(), Failure> {
+/// What became of a write to standard output; a reader that went away wants no more.
+pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(Exit::Internal, "cannot write to standard output", error.to_string(), ""))
@@ -264,7 +270,7 @@ pub fn on_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> 
     let mut interrupted = false;
     ctrlc::set_handler(move || {
         if std::mem::replace(&mut interrupted, true) {
-            std::process::exit(130);
+            give_up();
         }
         // On a thread of its own: the second Ctrl-C does not wait for it.
         std::thread::spawn(|| {
@@ -274,4 +280,10 @@ pub fn on_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> 
         });
     })
     .map_err(|error| Failure::new(Exit::Internal, "cannot catch Ctrl-C", error.to_string(), ""))
+}
+
+/// Ends the process as Ctrl-C does; nothing that is not whole is left behind.
+pub fn give_up() -> ! {
+    rgops_inspect::output::remove_unfinished();
+    std::process::exit(130);
 }

@@ -25,6 +25,7 @@ pub mod received;
 pub mod reply;
 pub mod request;
 pub mod schedtrace_line;
+pub mod token_file;
 pub mod wire;
 
 /// Version of the packet layer: magic, hello, packet header and handshake.

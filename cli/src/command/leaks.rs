@@ -93,7 +93,7 @@ impl Leaks {
                 Exit::Partial,
                 "cannot tell what grew",
                 why,
-                "watch for longer: --for 60s",
+                "watch for longer, to the end: --for 10m",
             ));
         };
         if self.agent.json {

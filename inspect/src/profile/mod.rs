@@ -12,7 +12,6 @@ pub mod top;
 
 pub use cpu::{CpuProfile, Incomplete, Process};
 pub(crate) use cpu::{FRAME_BYTES, STACK_BYTES};
-pub(crate) use file::numbered_name;
-pub use file::{ReadError, SaveError, encode, free_heap_name, free_name, read, save};
+pub use file::{ReadError, cpu_file_names, encode, heap_file_names, read, save};
 pub use heap::HeapKind;
 pub(crate) use locations::Locations;

@@ -127,8 +127,8 @@ pub struct JsonTrace<'a> {
     /// `rgops.trace/1`.
     schema: &'static str,
     process: JsonProcess,
-    /// Where the trace was saved.
-    file: &'a str,
+    /// Where the trace was saved; `null` when it could not be.
+    file: Option<&'a str>,
     /// Beginning of the window, since the Unix epoch.
     unix_ns: u64,
     duration_ns: u64,
@@ -194,7 +194,7 @@ impl<'a> JsonTrace<'a> {
     /// The report with the answer's notes, or with the reason it broke off.
     pub fn new<W: std::io::Write>(
         hello: &AgentHello,
-        file: &'a str,
+        file: Option<&'a str>,
         trace: &'a Recorder<W>,
         end: Result<&End, String>,
     ) -> JsonTrace<'a> {

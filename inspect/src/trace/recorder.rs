@@ -16,6 +16,7 @@ use super::runtimes::{RuntimeSummary, Runtimes};
 use super::samples::Samples;
 use super::summary::Summary;
 use crate::budget::{Budget, Exhausted};
+use crate::output::Numbered;
 use crate::report::system_call::Architecture;
 use crate::symbols::ModuleSymbols;
 
@@ -41,6 +42,10 @@ const THREAD_BYTES: u64 = 2048;
 
 /// The longest trace file, in bytes. A minute of a hundred busy threads has some hundred million.
 const MOST_FILE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Names for a trace nobody named: `rgops.NAME.PID.NNN.perfetto-trace`.
+pub fn file_names(program: &str, pid: u32) -> Numbered {
+    Numbered::new(program, pid, "", ".perfetto-trace")
+}
 
 /// Writes a trace while it is taken.
 #[derive(Debug)]
