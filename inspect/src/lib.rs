@@ -4,7 +4,11 @@
 
 pub mod budget;
 pub mod client;
+mod dwarf;
+mod files;
 pub mod heap;
+#[cfg(target_os = "linux")]
+mod identity;
 pub mod output;
 pub mod processes;
 pub mod profile;

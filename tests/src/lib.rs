@@ -7,6 +7,8 @@ pub mod built;
 pub mod directory;
 #[cfg(target_os = "linux")]
 pub mod golden;
+#[cfg(unix)]
+pub mod impostor;
 pub mod itself;
 #[cfg(target_os = "linux")]
 pub mod listing;

@@ -26,8 +26,8 @@
 //!   step a late signal could meet `SIG_DFL` and end the program.
 //!
 //! In the handler: no allocation, no lock, no thread-local, no call into the loader or libgcc.
-//! `errno` is saved. Stack memory is read only after the kernel said that it can be
-//! ([`stack_memory`]).
+//! `errno` is saved. It runs on a stack of ours ([`own_stacks`]). Stack memory is read only where it is known
+//! whose it is ([`stack_bounds`]), and after the kernel said that it can be ([`stack_memory`]).
 
 #[cfg(target_os = "linux")]
 pub(crate) mod allocator_ffi;
@@ -47,6 +47,8 @@ pub(crate) mod handle;
 #[cfg(native_engine)]
 pub(crate) mod heap;
 #[cfg(native_engine)]
+pub(crate) mod left_alone;
+#[cfg(native_engine)]
 mod memory;
 #[cfg(all(test, native_engine, rgops_loom))]
 mod models;
@@ -56,6 +58,8 @@ mod modules;
 pub(crate) mod number;
 #[cfg(native_engine)]
 pub(crate) mod own_memory;
+#[cfg(native_engine)]
+mod own_stacks;
 #[cfg(native_engine)]
 mod place;
 #[cfg(pprof_engine)]
@@ -71,7 +75,9 @@ mod session;
 #[cfg(native_engine)]
 mod signal;
 #[cfg(native_engine)]
-pub(crate) mod stack_memory;
+pub(crate) mod stack_bounds;
+#[cfg(native_engine)]
+mod stack_memory;
 #[cfg(native_engine)]
 mod sync;
 #[cfg(target_os = "linux")]

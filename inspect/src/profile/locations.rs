@@ -41,7 +41,12 @@ impl Locations {
     pub(crate) fn new(process: &Process) -> Locations {
         Locations {
             budget: process.budget.clone(),
-            symbolizer: Symbolizer::new(&[], process.local_pid, &process.symbol_directories),
+            symbolizer: Symbolizer::with_budget(
+                &[],
+                process.local_pid,
+                &process.symbol_directories,
+                &process.budget,
+            ),
             strings: Strings::new(),
             mappings: Vec::new(),
             locations: Vec::new(),

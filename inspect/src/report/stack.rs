@@ -76,7 +76,7 @@ impl StackReport {
         }
         modules.truncate(MOST_MODULES);
         let architecture = Architecture::of(&modules);
-        let mut symbolizer = Symbolizer::new(&modules, local_pid, symbol_directories);
+        let mut symbolizer = Symbolizer::with_budget(&modules, local_pid, symbol_directories, budget);
         let (mut threads, count) = (Vec::with_capacity(captured.len()), captured.len());
         let mut exhausted = None;
         for thread in captured {

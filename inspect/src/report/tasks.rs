@@ -91,7 +91,7 @@ impl TasksReport {
         mut tasks: Tasks,
     ) -> TasksReport {
         tasks.modules.truncate(MOST_MODULES);
-        let mut symbolizer = Symbolizer::new(&tasks.modules, local_pid, symbol_directories);
+        let mut symbolizer = Symbolizer::with_budget(&tasks.modules, local_pid, symbol_directories, budget);
         let captured = std::mem::take(&mut tasks.threads);
         let listed: HashSet<u64> = tasks.tasks.iter().map(|task| task.id).collect();
         let is_listed = |task| listed.contains(&task);

@@ -292,7 +292,8 @@ impl<'c> Tracer<'c> {
 
 fn types(pid: u32, modules: &[Module], options: &Options) -> ProgramTypes<'static> {
     let symbol_directories = options.symbol_directories.clone();
-    ProgramTypes::new(modules, TypeFiles { local_pid: Some(pid), symbol_directories }, |_| {})
+    let files = TypeFiles { local_pid: Some(pid), symbol_directories, ..TypeFiles::default() };
+    ProgramTypes::new(modules, files, |_| {})
 }
 
 /// The runtimes that are watched, without a moment.
@@ -312,7 +313,7 @@ impl Agent<'_> {
         let client = (self.reconnect)()?;
         match client.hello().cookie == self.cookie {
             true => Ok(client),
-            false => Err(ClientError::HungUp),
+            false => Err(ClientError::AnotherAgent),
         }
     }
 

@@ -97,8 +97,11 @@ pub fn fetch(
     let fitting = cells.iter().take_while(|_| budget.charge(TASK_BYTES).is_ok()).count();
     let mut broken_off: Option<ClientError> = (fitting < cells.len()).then(|| budget.exhausted().into());
     cells.truncate(fitting);
-    let files =
-        TypeFiles { local_pid: options.local_pid, symbol_directories: options.symbol_directories.clone() };
+    let files = TypeFiles {
+        local_pid: options.local_pid,
+        symbol_directories: options.symbol_directories.clone(),
+        budget: budget.clone(),
+    };
     let on_step = RefCell::new(on_step);
     let types = ProgramTypes::new(&tasks.modules, files, |_| on_step.borrow_mut()(Step::DebugInformation));
     let mut decoder = Decoder::within(&budget, &types, vtables, cells);
@@ -210,7 +213,7 @@ impl Memory<'_> {
             let (now, later) = rest.split_at(fitting.count().max(1));
             let client = (self.reconnect)()?;
             if client.hello().cookie != self.cookie {
-                return Err(ClientError::Protocol("another process answers there now".to_owned()));
+                return Err(ClientError::AnotherAgent);
             }
             let mut answer = client.ask(&Request::Read(ReadRequest { ranges: now.to_vec() }))?;
             let collected = answer.collect::<ReadPart>(&mut |_| {});

@@ -56,7 +56,7 @@ impl Samples {
     pub(super) fn new(local_pid: Option<u32>, symbol_directories: &[PathBuf], budget: &Budget) -> Samples {
         Samples {
             budget: budget.clone(),
-            symbolizer: Symbolizer::new(&[], local_pid, symbol_directories),
+            symbolizer: Symbolizer::with_budget(&[], local_pid, symbol_directories, budget),
             texts: HashMap::new(),
             mappings: HashMap::new(),
             frames: HashMap::new(),

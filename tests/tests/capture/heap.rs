@@ -213,8 +213,8 @@ fn every_block_is_sampled_at_a_rate_of_one_byte_wherever_it_is_allocated() {
         let sampled = after.counters.sampled - before.counters.sampled;
         assert!(sampled > 0 && sampled <= exact, "{order}: {sampled} of {exact}");
         let without_stack = after.counters.without_stack - before.counters.without_stack;
-        let expected = if order == "small-stack" { 900..1100 } else { 0..5 };
-        assert!(expected.contains(&without_stack), "{order}: {without_stack}");
+        // Not even on a thread's stack of the smallest size: walks are made on a stack of the agent's.
+        assert!(without_stack < 5, "{order}: {without_stack}");
     }
     let end = snapshot(&path);
     // `odd` leaves nothing behind, nor do threads; what their first use of std keeps is small.

@@ -12,7 +12,9 @@ mod p04_stopped_in_malloc;
 mod p04_stuck;
 #[cfg(target_env = "gnu")]
 mod p05_torture;
+mod p06_blocked_signals;
 mod p06_exec;
+mod p06_replaced;
 mod p06_signal_number;
 #[cfg(target_env = "gnu")]
 mod p06_signals;
@@ -24,7 +26,9 @@ mod p09_memory;
 mod p10_fork;
 mod p11_the_operators_word;
 mod p12_local_socket;
+mod p13_deleted_socket;
 mod p13_socket_life;
+mod p14_identity;
 mod p14_same_user;
 mod p15_tcp_token;
 mod p16_bad_clients;
@@ -32,6 +36,9 @@ mod p17_bounds;
 mod p18_one_at_a_time;
 mod p20_no_secrets;
 mod p21_read_only;
+mod p23_stacks;
+mod p26_files;
+mod p26_hostile_process;
 mod p27_output_files;
 mod p28_advice;
 

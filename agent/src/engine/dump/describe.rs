@@ -8,7 +8,7 @@ use rgops_protocol::reply::{Known, Stack, StackEnd};
 use crate::beside::is_agent_thread;
 use crate::engine::modules::Modules;
 use crate::engine::quiet::{Captured, NotQuiet};
-use crate::engine::{clock, number, unwind};
+use crate::engine::{clock, left_alone, number, unwind};
 use crate::procfs;
 
 /// Whether a thread with this `syscall` line is in sigtimedwait(2). Meanwhile the kernel shows the
@@ -49,6 +49,7 @@ pub(super) fn unless_quiet(tid: u32, why: &NotQuiet) -> Option<ThreadStack> {
     let refusal = refusal.or_else(|| {
         is_waiting.then(|| "it waits for signals (sigwait) and may take ours for its own".to_owned())
     });
+    let refusal = refusal.or_else(|| left_alone::is_left(tid).then(|| left_alone::REASON.to_owned()));
     thread.capture = match (refusal, why) {
         (Some(reason), NotQuiet::Running) => Capture::Failed { reason },
         (Some(reason), why) => Capture::Failed { reason: format!("{reason}; without a signal: {why}") },

@@ -21,7 +21,7 @@ use rgops_protocol::reply::Module;
 use rgops_protocol::reply::cpu::{CpuSample, CpuTotals};
 
 use super::clock;
-use super::sampler::CpuSampler;
+use super::sampler::{CpuSampler, Stopped};
 use crate::procfs;
 
 /// The engine serves one capture at a time, and dispositions belong to the whole process.
@@ -63,7 +63,7 @@ fn profile(hz: u32, mut until: impl FnMut(&CpuSampler) -> bool) -> Profile {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    let (last, totals) = sampler.stop();
+    let Stopped { samples: last, totals, .. } = sampler.stop();
     samples.extend(last);
     Profile { samples, modules: modules.into_values().collect(), totals }
 }
