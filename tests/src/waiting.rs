@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 /// Asks until there is an answer.
 ///
 /// # Panics
-/// When there is none within 10 s; says what was waited for.
+/// When there is none within a minute; says what was waited for.
 pub fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
         if let Some(answer) = answer() {
             return answer;
         }
-        assert!(begin.elapsed() < Duration::from_secs(10), "{what}: not within 10 s");
+        assert!(begin.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

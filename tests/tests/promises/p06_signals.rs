@@ -275,12 +275,11 @@ fn threads_that_block_the_signal_are_left_alone_and_late_signals_end_nobody() {
         assert!(target.is_running());
     }
     for _ in 0..3 {
-        let began = std::time::Instant::now();
         let threads = dump(&target);
-        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
         let deaf = threads.iter().find(|thread| thread.name == "deaf").unwrap();
         assert!(
-            matches!(&deaf.capture, Capture::Failed { reason } if reason.contains("SIGPROF")),
+            // Its mask was looked at; nothing was sent to it and waited for.
+            matches!(&deaf.capture, Capture::Failed { reason } if reason.contains("blocks SIGPROF")),
             "{deaf:?}"
         );
     }
