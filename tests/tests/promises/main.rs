@@ -37,6 +37,7 @@ mod p18_one_at_a_time;
 mod p20_no_secrets;
 mod p21_read_only;
 mod p23_stacks;
+mod p26_files;
 mod p26_hostile_process;
 mod p27_output_files;
 mod p28_advice;
