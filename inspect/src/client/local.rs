@@ -218,7 +218,6 @@ fn connect_through(file: &OwnedFd, timeout: Duration) -> io::Result<UnixStream> 
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
