@@ -51,7 +51,7 @@ pub(super) fn connect(path: &Path, pid: Option<u32>, timeout: Duration) -> Resul
     match connect_once(path, pid, timeout) {
         Err(ClientError::NobodyListens { error, .. }) if error.kind() == io::ErrorKind::ConnectionRefused => {
             // It may be bound and not listen yet: an agent has its directory locked until it does.
-            wait_for_binding(path, timeout.min(BIND_PATIENCE));
+            wait_for_binding(path, timeout);
             connect_once(path, pid, timeout)
         }
         other => other,
@@ -63,7 +63,7 @@ pub(crate) fn wait_for_binding(path: &Path, patience: Duration) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(directory) = open_directory(directory_of(path)) else { return };
     let Ok(directory) = rustix::fs::openat(&directory, ".", flags, Mode::empty()) else { return };
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + patience.min(BIND_PATIENCE);
     // Anyone who may open the directory may hold the lock for ever: it is not waited for in the kernel.
     while rustix::fs::flock(&directory, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
         && Instant::now() < deadline
@@ -218,7 +218,6 @@ fn connect_through(file: &OwnedFd, timeout: Duration) -> io::Result<UnixStream> 
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]

@@ -13,7 +13,7 @@ use crate::budget::Budget;
 use crate::client::{Client, ClientError, Endpoint, Timeouts};
 
 /// How long an agent may take to listen, or to make its socket's file anew.
-const LOST_PATIENCE: Duration = Duration::from_secs(1);
+const LOST_PATIENCE: Duration = Duration::from_secs(2);
 const LOST_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a target text meant.

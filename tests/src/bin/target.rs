@@ -319,7 +319,7 @@ mod linux {
             }
             mask(libc::SIG_BLOCK);
             match how.as_str() {
-                "until" => return spin_for(time),
+                "until" => spin_for(time),
                 "in-turns" => loop {
                     spin_for(time);
                     mask(libc::SIG_UNBLOCK);

@@ -157,7 +157,7 @@ fn in_the_middle_of_an_answer_it_is_said_what_happened() {
 /// or name what they got.
 #[test]
 fn in_every_moment_the_exit_code_and_the_text_are_true() {
-    let delays: u64 = if std::env::var_os("RGOPS_LONG").is_some() { 60 } else { 8 };
+    let delays: u64 = if std::env::var_os("RGOPS_LONG").is_some() { 60 } else { 4 };
     for change in CHANGES {
         for command in ["stack", "tasks", "version"] {
             for delay in 0..delays {
@@ -168,7 +168,7 @@ fn in_every_moment_the_exit_code_and_the_text_are_true() {
                 target.listen("");
                 let pid = target.pid().to_string();
                 let child = asking(&directory, &[command, &pid]);
-                std::thread::sleep(Duration::from_micros(700 * delay * 8 / delays * 2));
+                std::thread::sleep(Duration::from_micros(11_000 * delay / delays));
                 change.happen(&mut target);
                 let answer = answer_of(child);
                 assert!([0, 3, 6].contains(&answer.code), "{change:?} {command}: {answer:?}");

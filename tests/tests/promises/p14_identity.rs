@@ -20,7 +20,7 @@ use crate::p02_listen_fails::{NOBODY, as_nobody};
 use crate::p13_deleted_socket::rgops_in;
 
 fn rounds() -> u32 {
-    if std::env::var_os("RGOPS_LONG").is_some() { 2000 } else { 150 }
+    if std::env::var_os("RGOPS_LONG").is_some() { 2000 } else { 60 }
 }
 
 /// A process of the other user's that runs a script until the test ends.
