@@ -8,6 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use crate::program;
 
 /// `rgops` or an example, built in release.
 ///
@@ -219,7 +222,8 @@ fn cargo(subcommand: &str, manifest: &Path, target_folder: &Path) -> Command {
 }
 
 fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    // The largest takes minutes on a machine that does nothing else.
+    let output = program::output(command, Duration::from_secs(3600));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 

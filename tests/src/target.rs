@@ -2,19 +2,18 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 
 use crate::directory::Directory;
+use crate::program::Program;
 
 /// A started `target`. Killed when dropped.
 #[derive(Debug)]
 pub struct Target {
-    child: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    program: Program,
     errors: File,
 }
 
@@ -46,7 +45,7 @@ impl Target {
             .open(directory.unused("errors"))
             .expect("a file of ours");
         let stderr = errors.try_clone().expect("a descriptor");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+        command.stderr(stderr);
         // SAFETY: close_range(2) is async-signal-safe, and so is reading errno.
         unsafe {
             command.pre_exec(|| {
@@ -57,10 +56,7 @@ impl Target {
                 }
             });
         }
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let answers = BufReader::new(child.stdout.take().expect("it is a pipe"));
-        let orders = child.stdin.take();
-        let mut target = Target { child, orders, answers, errors };
+        let mut target = Target { program: Program::start(&mut command), errors };
         assert_eq!(target.line(), "ready");
         target
     }
@@ -79,7 +75,7 @@ impl Target {
     /// # Panics
     /// When it ended.
     pub fn send(&mut self, order: &str) {
-        writeln!(self.orders.as_ref().expect("not ended"), "{order}").expect("it runs");
+        self.program.send(order);
     }
 
     /// The next line it prints.
@@ -87,10 +83,10 @@ impl Target {
     /// # Panics
     /// When it ended.
     pub fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("it is a pipe");
-        assert!(line.ends_with('\n'), "it ended: {:?}\n{}", self.child.wait(), self.errors());
-        line.trim_end().to_owned()
+        match self.program.next_line() {
+            Some(line) => line,
+            None => panic!("it ended: {}\n{}", self.program.wait(), self.errors()),
+        }
     }
 
     /// Has it listen; the local socket's path, or the TCP address when there is none.
@@ -115,7 +111,7 @@ impl Target {
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.program.pid()
     }
 
     /// What it wrote to standard error so far.
@@ -134,8 +130,8 @@ impl Target {
     /// # Panics
     /// When it cannot be waited for.
     pub fn end(&mut self) -> ExitStatus {
-        drop(self.orders.take());
-        self.child.wait().expect("our child")
+        self.program.end_orders();
+        self.program.wait()
     }
 
     /// Ends it as `kill -9` does, and waits for that.
@@ -143,8 +139,7 @@ impl Target {
     /// # Panics
     /// When it cannot be.
     pub fn kill(&mut self) {
-        self.child.kill().expect("our child");
-        self.child.wait().expect("our child");
+        self.program.kill();
     }
 
     /// What its descriptors are, by number, sorted.
@@ -195,13 +190,6 @@ impl Target {
         let status = status.expect("it runs");
         let found = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         found.unwrap_or_else(|| panic!("no {field} in {status}")).trim().to_owned()
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

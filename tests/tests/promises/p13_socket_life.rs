@@ -11,6 +11,7 @@ use rgops_protocol::discovery::SocketName;
 use rgops_tests::asking::connect;
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
+use rgops_tests::program::finished;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
 
@@ -71,7 +72,7 @@ fn after_kill_9_the_list_is_clean_and_the_next_start_sweeps() {
     killed.listen("");
     let list = || {
         let mut rgops = std::process::Command::new(built::release("rgops"));
-        let output = rgops.arg("--json").env("RGOPS_DIR", directory.sockets()).output().unwrap();
+        let output = finished(rgops.arg("--json").env("RGOPS_DIR", directory.sockets()));
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
@@ -149,10 +150,7 @@ fn a_pid_used_again_is_not_taken_for_the_old_program() {
     fs::remove_file(&stale).unwrap();
     fs::rename(&path, &stale).unwrap();
     let mut rgops = std::process::Command::new(built::release("rgops"));
-    let output = rgops
-        .args(["stats", &target.pid().to_string()])
-        .env("RGOPS_DIR", directory.sockets())
-        .output()
-        .unwrap();
+    rgops.args(["stats", &target.pid().to_string()]).env("RGOPS_DIR", directory.sockets());
+    let output = finished(&mut rgops);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
 }

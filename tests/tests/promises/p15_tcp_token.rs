@@ -14,6 +14,7 @@ use rgops_protocol::error::Code;
 use rgops_tests::asking::{PATIENCE, counters};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
+use rgops_tests::program::finished;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::{is_root, skip_unless};
 
@@ -86,7 +87,7 @@ fn rgops(arguments: &[&str], token: Option<&str>) -> Output {
     let mut rgops = Command::new(built::release("rgops"));
     rgops.args(arguments).env_remove("RGOPS_TOKEN");
     rgops.envs(token.map(|token| ("RGOPS_TOKEN", token)));
-    rgops.output().unwrap()
+    finished(&mut rgops)
 }
 
 #[test]
