@@ -47,6 +47,8 @@ mod counters;
 mod cpu_engine;
 #[cfg(target_os = "linux")]
 mod debug;
+#[cfg(target_os = "linux")]
+mod doorbell;
 #[cfg(any(target_os = "linux", pprof_engine))]
 #[expect(unsafe_code, reason = "the one place for it")]
 mod engine;
@@ -60,6 +62,10 @@ mod options;
 mod own_process;
 #[cfg(target_os = "linux")]
 mod procfs;
+#[cfg(target_os = "linux")]
+mod programs_side;
+#[cfg(target_os = "linux")]
+mod reactor;
 #[cfg(target_os = "linux")]
 mod releasing;
 #[cfg(native_engine)]

@@ -69,9 +69,8 @@ impl Budget {
     /// # Errors
     /// [`Exhausted::Memory`] when there are fewer left: then nothing is taken.
     pub fn charge(&self, bytes: u64) -> Result<(), Exhausted> {
-        let taken = |charged: u64| {
-            charged.checked_add(bytes).filter(|charged| *charged <= self.shared.memory_bytes)
-        };
+        let taken =
+            |charged: u64| charged.checked_add(bytes).filter(|charged| *charged <= self.shared.memory_bytes);
         match self.shared.charged_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken) {
             Ok(_) => Ok(()),
             Err(_) => Err(Exhausted::Memory(self.shared.memory_bytes)),

@@ -40,6 +40,8 @@ pub(crate) mod current_task;
 pub(crate) mod dump;
 #[cfg(native_engine)]
 mod elf;
+#[cfg(target_os = "linux")]
+pub(crate) mod epoll;
 #[cfg(native_engine)]
 mod grace;
 #[cfg(native_engine)]
@@ -56,6 +58,8 @@ mod modules;
 pub(crate) mod number;
 #[cfg(native_engine)]
 pub(crate) mod own_memory;
+#[cfg(target_os = "linux")]
+pub(crate) mod own_table;
 #[cfg(native_engine)]
 mod place;
 #[cfg(pprof_engine)]
@@ -70,6 +74,8 @@ pub(crate) mod sampler;
 mod session;
 #[cfg(native_engine)]
 mod signal;
+#[cfg(target_os = "linux")]
+pub(crate) mod socket;
 #[cfg(native_engine)]
 pub(crate) mod stack_memory;
 #[cfg(native_engine)]
