@@ -103,7 +103,9 @@ pub(crate) fn start(name: &str, stack_bytes: usize, work: Work) {
             work(Ok(()));
         }
     });
-    if let (Err(error), Some(work)) = (started, take(&place)) {
+    if let Err(error) = started
+        && let Some(work) = take(&place)
+    {
         work(Err(error));
     }
 }

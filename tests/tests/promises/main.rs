@@ -14,6 +14,7 @@ mod p10_fork;
 mod p11_the_operators_word;
 mod p12_local_socket;
 mod p13_socket_life;
+mod p13_socket_lost;
 mod p14_same_user;
 mod p15_tcp_token;
 mod p16_bad_clients;
@@ -21,6 +22,7 @@ mod p17_bounds;
 mod p18_one_at_a_time;
 mod p20_no_secrets;
 mod p21_read_only;
+mod p22_descriptors;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
