@@ -75,12 +75,18 @@ impl Gate {
                 Code::Busy,
                 format!("busy: cannot start {}", command.name()),
                 format!("{} runs since {} s", other.name(), since.elapsed().as_secs()),
-                "try again when it has ended; one of stack, pprof-cpu and trace runs at a time",
+                format!("try again when it has ended; {}", one_at_a_time()),
             ));
         }
         *running = Some((command, Instant::now()));
         Ok(Pass(self))
     }
+}
+
+fn one_at_a_time() -> String {
+    let exclusive = Command::ALL.into_iter().filter(|command| command.is_exclusive());
+    let names: Vec<_> = exclusive.map(Command::name).collect();
+    format!("only one of these runs at a time: {}", names.join(", "))
 }
 
 impl Drop for Pass<'_> {

@@ -14,7 +14,7 @@ pub enum ListenError {
     #[error("another thread is starting or closing the agent")]
     Underway,
     /// The socket directory cannot be made or read.
-    #[error("cannot use {} for the agent's socket: {error}; set RGOPS_DIR to a directory this user can write", path.display())]
+    #[error("cannot use {} for the agent's socket: {error}; have RGOPS_DIR, or Options::directory if the program calls it, name one this user can write", path.display())]
     Directory {
         /// The directory.
         path: PathBuf,

@@ -213,39 +213,29 @@ impl Options {
     }
 }
 
-/// Reads a small regular file that belongs to us or root and that nobody else may read. Checked on
-/// the open file, which is the one that is read; opened so that a pipe does not make us wait.
+/// Reads a file that [`TokenFile`] finds good. Checked on the open file, which is the one that is read;
+/// opened so that a pipe does not make us wait.
 #[cfg(unix)]
 fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
     use std::io::Read as _;
     use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 
-    const MAX_TOKEN_FILE_BYTES: u64 = 4096;
+    use rgops_protocol::token_file::{MAX_TOKEN_FILE_BYTES, TokenFile};
+
     let wrong = |why: String| ListenError::Token(format!("{}: {why}", file.display()));
     let failed = |error: std::io::Error| wrong(error.to_string());
     let mut options = std::fs::OpenOptions::new();
-    let mut open = options.read(true).custom_flags(libc::O_NONBLOCK).open(file).map_err(failed)?;
-    let metadata = open.metadata().map_err(failed)?;
-    let ours = std::fs::metadata("/proc/self").map(|own| own.uid()).unwrap_or_default();
-    if !metadata.is_file() || metadata.len() > MAX_TOKEN_FILE_BYTES {
-        return Err(wrong(format!("no regular file of at most {MAX_TOKEN_FILE_BYTES} bytes")));
-    }
-    if metadata.uid() != ours && metadata.uid() != 0 {
-        return Err(wrong(format!(
-            "it belongs to uid {}, who may read it; run: chown {ours} {}",
-            metadata.uid(),
-            file.display()
-        )));
-    }
-    if metadata.mode() & 0o077 != 0 {
-        return Err(wrong(format!(
-            "others may read it (mode {:o}); run: chmod 600 {}",
-            metadata.mode() & 0o777,
-            file.display()
-        )));
-    }
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let open = options.read(true).custom_flags(flags).open(file).map_err(failed)?;
+    let found = open.metadata().map_err(failed)?;
+    let is_regular = found.is_file();
+    let found = TokenFile { is_regular, length: found.len(), uid: found.uid(), mode: found.mode() };
+    // No command with this name in it: whoever owns the directory could have it lead elsewhere by then.
+    found.check(crate::engine::system::effective_uid()).map_err(|why| {
+        wrong(format!("{why}; make one that only this user can read: (umask 077; head -c 32 /dev/urandom | base64 > FILE)"))
+    })?;
     let mut secret = Vec::new();
-    (&mut open).take(MAX_TOKEN_FILE_BYTES).read_to_end(&mut secret).map_err(failed)?;
+    open.take(MAX_TOKEN_FILE_BYTES).read_to_end(&mut secret).map_err(failed)?;
     Ok(secret)
 }
 

@@ -1,9 +1,10 @@
 //! The command line: the top level, and what every command that asks an agent takes.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
+use rgops_inspect::budget::{Budget, LEAST_PROCESS_BYTES};
 use rgops_inspect::client::{Client, Timeouts};
 use rgops_inspect::processes::{self, Target};
 use rgops_protocol::auth::Token;
@@ -77,6 +78,9 @@ impl CommandLine {
     }
 }
 
+/// See [`AgentArguments::end_after`].
+const OWN_TIMEOUTS: u32 = 6;
+
 /// What every command that asks an agent takes.
 #[derive(Debug, Clone, Args)]
 pub struct AgentArguments {
@@ -85,24 +89,47 @@ pub struct AgentArguments {
     /// Print JSON with a versioned schema instead of text
     #[arg(long)]
     pub json: bool,
-    /// Give up when the agent is silent for so many seconds
+    /// Give up when the agent is silent for so many seconds, or needs so much longer than was asked for
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub timeout: Duration,
+    /// Use no more memory than this, at least 128M: what came until then is shown
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = memory)]
+    pub max_memory: u64,
     /// Read the token for host:port from this file; else it is taken from $RGOPS_TOKEN
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }
 
 impl AgentArguments {
-    /// Finds the target and connects to its agent. The target says where its files are.
+    /// Finds the target and connects to its agent, for something that takes no time by itself. The target
+    /// says where its files are.
     ///
     /// # Errors
     /// No such process, no agent, refused, timed out: each with its exit code and what to do.
     pub fn connect(&self) -> Result<(Client, Target), Failure> {
+        self.connect_for(Duration::ZERO)
+    }
+
+    /// The same for something that takes so long by itself.
+    ///
+    /// # Errors
+    /// As [`AgentArguments::connect`].
+    pub fn connect_for(&self, asked: Duration) -> Result<(Client, Target), Failure> {
+        let budget = Budget::for_process(self.max_memory);
+        self.end_after(&budget, asked);
         let mut target = processes::resolve(&self.target, self.token()?)?;
-        let client = Client::connect(&target.endpoint, self.timeouts())?;
-        target.identify(client.hello());
+        let client = target.connect(self.timeouts(), &budget)?;
         Ok((client, target))
+    }
+
+    /// When all has to be over that begins now and takes so long by itself: the agent has the timeout
+    /// besides, and what is made of its answer, names and lines above all, has it [`OWN_TIMEOUTS`] times.
+    pub fn end_after(&self, budget: &Budget, asked: Duration) {
+        let whole = asked.saturating_add(self.timeout.saturating_mul(1 + OWN_TIMEOUTS));
+        // Longer than the clock can tell is as long as one likes.
+        if let Some(deadline) = Instant::now().checked_add(whole) {
+            budget.end_by(deadline);
+        }
     }
 
     /// How long to wait for the agent.
@@ -114,9 +141,9 @@ impl AgentArguments {
     fn token(&self) -> Result<Option<Token>, Failure> {
         let (origin, secret) = match &self.token_file {
             Some(file) => {
-                let secret = std::fs::read(file).map_err(|error| {
+                let secret = rgops_inspect::token_file::read(file).map_err(|error| {
                     let what = format!("cannot read the token file {}", file.display());
-                    Failure::new(Exit::Usage, what, error.to_string(), "")
+                    Failure::new(Exit::Usage, what, error.to_string(), error.fix())
                 })?;
                 (format!("the token in {}", file.display()), secret)
             }
@@ -197,9 +224,29 @@ pub fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
 }
 
+/// Reads a limit of memory.
+///
+/// # Errors
+/// A text that says what is allowed.
+fn memory(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        LEAST_PROCESS_BYTES.. => size(text),
+        _ => Err(format!("must be at least {}M", LEAST_PROCESS_BYTES >> 20)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_of_memory_leaves_room_for_the_program_itself() {
+        assert_eq!(memory("128M"), Ok(128 << 20));
+        assert_eq!(memory("2GiB"), Ok(2 << 30));
+        for wrong in ["127M", "0", "much"] {
+            assert!(memory(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn durations_read_as_gops_reads_them() {

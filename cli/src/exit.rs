@@ -3,8 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
+use rgops_inspect::budget::Exhausted;
 use rgops_inspect::client::ClientError;
-use rgops_inspect::processes::ResolveError;
+use rgops_inspect::processes::{LostBecause, ResolveError};
 use rgops_protocol::error::{Code, Error as AgentError};
 
 /// How `rgops` ends.
@@ -25,6 +26,14 @@ pub enum Exit {
     TimedOut = 5,
     /// Answered in part; what is missing was said.
     Partial = 6,
+}
+
+impl Exit {
+    /// This code, or `other` where this one has nothing to tell.
+    #[must_use]
+    pub fn or(self, other: Exit) -> Exit {
+        if self == Exit::Fine { other } else { self }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -96,14 +105,24 @@ impl From<ClientError> for Failure {
             ClientError::Agent(error) => return error.into(),
             ClientError::NobodyListens { .. }
             | ClientError::AnotherProcess { .. }
+            | ClientError::AnotherAgent
             | ClientError::NotAnAgent
+            | ClientError::Ended
+            | ClientError::Replaced
+            | ClientError::Closed
             | ClientError::HungUp => Exit::NotFound,
-            ClientError::ForeignOwner { .. }
+            ClientError::AnotherListens { .. }
+            | ClientError::Untrusted { .. }
+            | ClientError::ForeignOwner { .. }
             | ClientError::NotAllowed { .. }
             | ClientError::TokenNeeded
             | ClientError::FalseAgent
             | ClientError::NotSpoken { .. } => Exit::Refused,
-            ClientError::TimedOut => Exit::TimedOut,
+            ClientError::TimedOut
+            | ClientError::TookTooLong { .. }
+            | ClientError::NotFinished { .. }
+            | ClientError::Exhausted(Exhausted::Time) => Exit::TimedOut,
+            ClientError::Exhausted(_) => Exit::Partial,
             _ => Exit::Internal,
         };
         Failure::new(exit, "cannot ask the agent", error.to_string(), error.fix())
@@ -118,10 +137,11 @@ impl From<ResolveError> for Failure {
             ResolveError::NoSuchProcess { pid } => {
                 (Exit::NotFound, format!("cannot find process {pid}"), list.to_owned())
             }
-            ResolveError::NoSuchName { name, unreadable } => {
-                let fix = match unreadable {
-                    0 => list.to_owned(),
-                    count => format!("{list}; {count} of other users are visible to root only"),
+            ResolveError::NoSuchName { name, unreadable, as_root } => {
+                let fix = match (unreadable, as_root) {
+                    (0, _) => list.to_owned(),
+                    (count, false) => format!("{list}; {count} of other users are visible to root only"),
+                    (count, true) => format!("{list}; of {count} the system tells not even root: give a pid"),
                 };
                 (Exit::NotFound, format!("cannot find a process named {name}"), fix)
             }
@@ -130,11 +150,17 @@ impl From<ResolveError> for Failure {
                 (Exit::Usage, format!("cannot tell which {name} is meant"), format!("give a pid, as {first}"))
             }
             ResolveError::NoAgent { pid, name, is_rust, is_switched_off } => {
-                let what = match name.is_empty() {
-                    true => format!("cannot ask process {pid}"),
-                    false => format!("cannot ask process {pid} ({name})"),
+                (Exit::NotFound, cannot_ask(pid, &name), no_agent_fix(is_rust, is_switched_off))
+            }
+            ResolveError::LostAgent { pid, name, is_rust, lost } => {
+                let fix = match lost.because {
+                    // What runs now may have nothing to do with an agent.
+                    LostBecause::Silent if !is_rust => no_agent_fix(false, false),
+                    _ => lost.fix().to_owned(),
                 };
-                (Exit::NotFound, what, no_agent_fix(is_rust, is_switched_off))
+                let is_refusal = matches!(lost.because, LostBecause::Foreign(_) | LostBecause::Denied);
+                let exit = if is_refusal { Exit::Refused } else { Exit::NotFound };
+                (exit, cannot_ask(pid, &name), fix)
             }
             ResolveError::OtherUser { pid, .. } => {
                 (Exit::Refused, format!("cannot ask process {pid}"), "run as that user or as root".to_owned())
@@ -142,6 +168,13 @@ impl From<ResolveError> for Failure {
             ResolveError::Denied { pid } => {
                 let fix = "run rgops where the process runs, as nsenter(1) does".to_owned();
                 (Exit::Refused, format!("cannot ask process {pid}"), fix)
+            }
+            ResolveError::SocketDenied { path, as_root, .. } => {
+                let fix = match as_root {
+                    true => "run rgops as the program's user",
+                    false => "run rgops as the program's user, or as root",
+                };
+                (Exit::Refused, format!("cannot ask {}", path.display()), fix.to_owned())
             }
             ResolveError::NotASocket { path, .. } => {
                 (Exit::NotFound, format!("cannot ask {}", path.display()), list.to_owned())
@@ -159,6 +192,13 @@ impl From<ResolveError> for Failure {
     }
 }
 
+fn cannot_ask(pid: u32, name: &str) -> String {
+    match name.is_empty() {
+        true => format!("cannot ask process {pid}"),
+        false => format!("cannot ask process {pid} ({name})"),
+    }
+}
+
 /// What gives a process an agent.
 fn no_agent_fix(is_rust: bool, is_switched_off: bool) -> String {
     match (is_switched_off, is_rust) {
@@ -168,5 +208,25 @@ fn no_agent_fix(is_rust: bool, is_switched_off: bool) -> String {
             main.rs, in main: rgops_agent::listen(rgops_agent::Options::default())?;"
             .to_owned(),
         (_, false) => "rgops lists the Rust processes".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_not_told_to_be_root() {
+        let failure = |as_root| {
+            Failure::from(ResolveError::NoSuchName { name: "shop".to_owned(), unreadable: 3, as_root })
+        };
+        assert!(failure(false).fix.contains("3 of other users are visible to root only"));
+        assert!(failure(true).fix.contains("3 the system tells not even root"), "{}", failure(true).fix);
+        let denied = |as_root| {
+            let (path, error) = ("/run/shop.sock".into(), io::ErrorKind::PermissionDenied.into());
+            Failure::from(ResolveError::SocketDenied { path, error, as_root })
+        };
+        assert_eq!(denied(false).exit, Exit::Refused);
+        assert!(denied(false).fix.contains("as root") && !denied(true).fix.contains("root"));
     }
 }

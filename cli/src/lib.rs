@@ -4,6 +4,8 @@ pub mod arguments;
 pub mod command;
 pub mod exit;
 pub mod terminal;
+#[cfg(test)]
+mod texts;
 
 use std::process::ExitCode;
 

@@ -34,16 +34,24 @@ pub fn print(text: &str) -> Result<(), Failure> {
     written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
+/// Prints `text` to standard error instead, where standard output takes something else.
+pub fn print_aside(text: &str) {
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Prints `value` as indented JSON and a line end.
 ///
 /// # Errors
 /// As [`print()`].
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    let mut text = json(serde_json::to_string_pretty(value))?;
-    text.push('\n');
-    // Not through anstream: JSON escapes control characters, so there is nothing to strip.
-    let mut stdout = io::stdout().lock();
-    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+    // Not through anstream: JSON escapes control characters, so there is nothing to strip. Written as it is
+    // made: as one text it would be as large again as all that it tells of.
+    let mut stdout = io::BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+    match serde_json::to_writer_pretty(&mut stdout, value) {
+        Ok(()) => written(stdout.write_all(b"\n").and_then(|()| stdout.flush())),
+        Err(error) if error.is_io() => written(Err(error.into())),
+        Err(error) => json(Err(error)).map(|_: String| ()),
+    }
 }
 
 /// Prints a piece of an output that has no end of its own; false when its reader went away.
@@ -71,7 +79,8 @@ fn json(made: serde_json::Result<String>) -> Result<String, Failure> {
     })
 }
 
-fn written(result: io::Result<()>) -> Result<(), Failure> {
+/// What became of a write to standard output; a reader that went away wants no more.
+pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(Exit::Internal, "cannot write to standard output", error.to_string(), ""))
@@ -110,6 +119,11 @@ pub fn print_notes(end: &End) -> Exit {
         note(&note_text(lacking));
     }
     exit_of(end)
+}
+
+/// Says that things are left out, and why; for commands whose `--json` has no place for it, too.
+pub fn left_out(count: usize, what: &str, why: &dyn std::fmt::Display) {
+    note(&format!("{count} {what} left out: {why}; allow more with --max-memory or --timeout"));
 }
 
 /// The exit code an answer's notes lead to, as [`print_notes`] returns it; for `--json`, whose
@@ -256,11 +270,20 @@ pub fn on_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> 
     let mut interrupted = false;
     ctrlc::set_handler(move || {
         if std::mem::replace(&mut interrupted, true) {
-            std::process::exit(130);
+            give_up();
         }
-        if let Some(hook) = HOOK.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut() {
-            hook();
-        }
+        // On a thread of its own: the second Ctrl-C does not wait for it.
+        std::thread::spawn(|| {
+            if let Some(hook) = HOOK.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut() {
+                hook();
+            }
+        });
     })
     .map_err(|error| Failure::new(Exit::Internal, "cannot catch Ctrl-C", error.to_string(), ""))
+}
+
+/// Ends the process as Ctrl-C does; nothing that is not whole is left behind.
+pub fn give_up() -> ! {
+    rgops_inspect::output::remove_unfinished();
+    std::process::exit(130);
 }

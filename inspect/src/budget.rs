@@ -9,8 +9,34 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// What a command may take unless it is told otherwise, in bytes.
-pub const DEFAULT_MEMORY_BYTES: u64 = 768 * 1024 * 1024;
+use rgops_protocol::reply::Module;
+
+/// What the whole process of a command may take unless it is told otherwise, in bytes.
+pub const DEFAULT_PROCESS_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Of this, what is charged; see [`Budget::for_process`].
+pub const DEFAULT_MEMORY_BYTES: u64 = chargeable(DEFAULT_PROCESS_BYTES);
+
+/// The least a process can be limited to: below there is no room for one packet and its report.
+pub const LEAST_PROCESS_BYTES: u64 = 128 * 1024 * 1024;
+
+/// The process itself, a packet that is being decoded, and what the allocator keeps without use.
+const UNCHARGED_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Loaded modules that are looked into at a time. Browsers have some hundreds.
+pub const MOST_MODULES: usize = 4096;
+
+/// What a module costs besides its sections: its description, its open file, its names.
+const MODULE_BYTES: u64 = 2048;
+
+/// Memory is looked at each time that so many bytes were charged or received.
+const WATCHED_BYTES: u64 = 1024 * 1024;
+
+const fn chargeable(process_bytes: u64) -> u64 {
+    let quarter = process_bytes / 4;
+    let uncharged = if quarter > UNCHARGED_BYTES { quarter } else { UNCHARGED_BYTES };
+    process_bytes.saturating_sub(uncharged)
+}
 
 /// The budget of one command. A clone is the same budget.
 #[derive(Debug, Clone)]
@@ -21,7 +47,11 @@ pub struct Budget {
 #[derive(Debug)]
 struct Shared {
     memory_bytes: u64,
+    /// The limit as it is told: the charges', or that of the process.
+    told_bytes: u64,
     charged_bytes: AtomicU64,
+    /// Bytes charged or received since the process' memory was looked at.
+    unwatched_bytes: AtomicU64,
     deadline: Mutex<Option<Instant>>,
 }
 
@@ -32,6 +62,8 @@ pub enum Exhausted {
     Memory(u64),
     /// Its deadline has passed.
     Time,
+    /// Its output file would be longer than this many bytes.
+    File(u64),
 }
 
 impl fmt::Display for Exhausted {
@@ -41,6 +73,9 @@ impl fmt::Display for Exhausted {
                 write!(formatter, "the memory limit of {} MiB was reached", bytes / (1024 * 1024))
             }
             Exhausted::Time => formatter.write_str("the time limit was reached"),
+            Exhausted::File(bytes) => {
+                write!(formatter, "the file would be longer than {} MiB", bytes / (1024 * 1024))
+            }
         }
     }
 }
@@ -50,7 +85,24 @@ impl std::error::Error for Exhausted {}
 impl Budget {
     /// A budget of so many bytes, without a deadline.
     pub fn new(memory_bytes: u64) -> Budget {
-        let shared = Shared { memory_bytes, charged_bytes: AtomicU64::new(0), deadline: Mutex::new(None) };
+        Budget::telling(memory_bytes, memory_bytes)
+    }
+
+    /// The budget that keeps a process below `process_bytes`, but at least [`LEAST_PROCESS_BYTES`], without
+    /// a deadline: a quarter of it is for what is not charged.
+    pub fn for_process(process_bytes: u64) -> Budget {
+        let process_bytes = process_bytes.max(LEAST_PROCESS_BYTES);
+        Budget::telling(chargeable(process_bytes), process_bytes)
+    }
+
+    fn telling(memory_bytes: u64, told_bytes: u64) -> Budget {
+        let shared = Shared {
+            memory_bytes,
+            told_bytes,
+            charged_bytes: AtomicU64::new(0),
+            unwatched_bytes: AtomicU64::new(0),
+            deadline: Mutex::new(None),
+        };
         Budget { shared: Arc::new(shared) }
     }
 
@@ -67,14 +119,56 @@ impl Budget {
     /// Takes `bytes` of the memory that is left, before they are allocated.
     ///
     /// # Errors
-    /// [`Exhausted::Memory`] when there are fewer left: then nothing is taken.
+    /// [`Exhausted::Memory`] when there are fewer left: then nothing is taken. Also when the process has
+    /// grown beyond all that may be charged: something costs more than it was charged for.
     pub fn charge(&self, bytes: u64) -> Result<(), Exhausted> {
+        self.watch(bytes)?;
         let taken =
             |charged: u64| charged.checked_add(bytes).filter(|charged| *charged <= self.shared.memory_bytes);
         match self.shared.charged_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken) {
             Ok(_) => Ok(()),
-            Err(_) => Err(Exhausted::Memory(self.shared.memory_bytes)),
+            Err(_) => Err(self.exhausted()),
         }
+    }
+
+    /// The second line of defence: looks at the memory of this process, now and then, while it goes
+    /// through `bytes` of what others say.
+    ///
+    /// # Errors
+    /// [`Exhausted::Memory`] when the process has grown beyond all that may be charged.
+    pub fn watch(&self, bytes: u64) -> Result<(), Exhausted> {
+        let unwatched = self.shared.unwatched_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if unwatched.saturating_add(bytes) < WATCHED_BYTES {
+            return Ok(());
+        }
+        self.shared.unwatched_bytes.store(0, Ordering::Relaxed);
+        match anonymous_bytes() {
+            Some(bytes) if bytes > self.shared.memory_bytes.max(chargeable(LEAST_PROCESS_BYTES)) => {
+                Err(self.exhausted())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The loaded modules of an answer that may be looked into: no more than [`MOST_MODULES`] at a time.
+    ///
+    /// # Errors
+    /// When there is no memory, or time, for them.
+    pub fn charge_modules<'m>(&self, modules: &'m [Module]) -> Result<&'m [Module], Exhausted> {
+        let modules = &modules[..modules.len().min(MOST_MODULES)];
+        self.check_time()?;
+        self.charge(MODULE_BYTES.saturating_mul(modules.len() as u64))?;
+        Ok(modules)
+    }
+
+    /// What is said when there is no memory left.
+    pub fn exhausted(&self) -> Exhausted {
+        Exhausted::Memory(self.shared.told_bytes)
+    }
+
+    /// What is charged now: what was charged since can be given back as the difference.
+    pub fn charged(&self) -> u64 {
+        self.shared.charged_bytes.load(Ordering::Relaxed)
     }
 
     /// Gives back what was charged and is freed.
@@ -97,11 +191,27 @@ impl Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget::new(DEFAULT_MEMORY_BYTES)
+        Budget::for_process(DEFAULT_PROCESS_BYTES)
     }
 }
 
+/// Resident memory of this process but for files, in bytes (proc_pid_statm(5)).
+#[cfg(target_os = "linux")]
+fn anonymous_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let mut pages = text.split_ascii_whitespace().skip(1).map(str::parse::<u64>);
+    let (resident, shared) = (pages.next()?.ok()?, pages.next()?.ok()?);
+    Some(resident.saturating_sub(shared).saturating_mul(rustix::param::page_size() as u64))
+}
+
+/// Not known on this system: what is charged has to do.
+#[cfg(not(target_os = "linux"))]
+fn anonymous_bytes() -> Option<u64> {
+    None
+}
+
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::time::Duration;
 
@@ -116,6 +226,26 @@ mod tests {
         budget.release(50);
         assert_eq!(budget.charge(50), Ok(()));
         assert_eq!(budget.charge(u64::MAX), Err(Exhausted::Memory(100)));
+    }
+
+    #[test]
+    fn a_process_keeps_room_for_what_is_not_charged() {
+        let budget = Budget::for_process(1024 * 1024 * 1024);
+        assert_eq!(budget.charge(768 * 1024 * 1024), Ok(()));
+        let exhausted = budget.charge(1).unwrap_err();
+        assert_eq!(exhausted.to_string(), "the memory limit of 1024 MiB was reached");
+        assert_eq!(Budget::for_process(0).charge(64 * 1024 * 1024), Ok(()));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn memory_that_was_not_charged_is_seen() {
+        let budget = Budget::new(0);
+        assert_eq!(budget.watch(WATCHED_BYTES), Ok(()));
+        let hidden = vec![1_u8; 200 * 1024 * 1024];
+        assert_eq!(budget.watch(10), Ok(()), "it is not looked at each time");
+        assert_eq!(budget.watch(WATCHED_BYTES), Err(Exhausted::Memory(0)));
+        drop(hidden);
     }
 
     #[test]

@@ -4,11 +4,17 @@
 
 pub mod budget;
 pub mod client;
+mod dwarf;
+mod files;
 pub mod heap;
+#[cfg(target_os = "linux")]
+mod identity;
+pub mod output;
 pub mod processes;
 pub mod profile;
 pub mod report;
 pub mod schedtrace;
 pub mod symbols;
 pub mod tasks;
+pub mod token_file;
 pub mod trace;

@@ -21,9 +21,11 @@ pub mod codec;
 pub mod discovery;
 pub mod error;
 pub mod hello;
+pub mod received;
 pub mod reply;
 pub mod request;
 pub mod schedtrace_line;
+pub mod token_file;
 pub mod wire;
 
 /// Version of the packet layer: magic, hello, packet header and handshake.

@@ -5,9 +5,10 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rgops_inspect::client::{Client, ClientError, Collected, Endpoint, Timeouts};
-use rgops_protocol::codec::{self, Decode};
+use rgops_protocol::codec;
 use rgops_protocol::error::Error;
 use rgops_protocol::hello::{AgentHello, ClientHello, MAGIC};
+use rgops_protocol::received::Received;
 use rgops_protocol::reply::stats::{AgentStats, StatsReply};
 use rgops_protocol::request::{Request, StatsRequest};
 use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES};
@@ -28,7 +29,7 @@ pub fn connect(path: &str) -> Result<Client, ClientError> {
 ///
 /// # Errors
 /// When it was not even asked.
-pub fn ask<T: Decode<()>>(path: &str, request: &Request) -> Result<Collected<T>, ClientError> {
+pub fn ask<T: Received>(path: &str, request: &Request) -> Result<Collected<T>, ClientError> {
     Ok(connect(path)?.ask(request)?.collect(&mut |_| {}))
 }
 

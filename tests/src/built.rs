@@ -1,5 +1,5 @@
 //! Executables for the tests, built by the cargo that runs them: rgops and the examples in release,
-//! as users run them, and the odd programs under `tests/targets`.
+//! as users run them, and the programs under `tests/targets`.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -67,6 +67,9 @@ pub fn odd(how: Odd) -> Option<PathBuf> {
     Some(once_each(&folder.join(format!("{how:?}/odd")), || {
         let mut command = cargo("rustc", &manifest, &folder);
         command.args(["--profile", "panic-abort", "--bin", "odd"]);
+        if env::var_os("RGOPS_LONG").is_some() {
+            command.args(["--config", "profile.panic-abort.package.\"*\".opt-level=3"]);
+        }
         match how {
             Odd::PanicAbort => {}
             // What `strip = true` is in a profile, for the last step alone: what it is made of is built once.
@@ -84,13 +87,21 @@ pub fn odd(how: Odd) -> Option<PathBuf> {
 /// # Panics
 /// When cargo cannot build it.
 pub fn tasks(name: &str) -> PathBuf {
+    release_targets().join(name)
+}
+
+/// Where the release builds of `tests/targets/{kinds,tasks}` are: beside those of rgops and the examples, with which
+/// they share Tokio and the agent.
+fn release_targets() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let target_folder = target_folder().join("odd");
-        build(&workspace().join("tests/targets/tasks/Cargo.toml"), &target_folder, &["--release"]);
-        target_folder.join("release")
-    });
-    folder.join(name)
+    FOLDER.get_or_init(|| {
+        // With the packages of `release` their dependencies have the same features, and are built once for all.
+        let packages = ["-p", "rgops", "-p", "rgops-examples", "-p", "kinds", "-p", "rgops-tests-tasks"];
+        let bins = ["--bin", "kinds", "--bin", "churning", "--bin", "crowded"];
+        let arguments = [&["--release", "--locked"], &packages[..], &bins[..]].concat();
+        build(&workspace().join("Cargo.toml"), &target_folder(), &arguments);
+        target_folder().join("release")
+    })
 }
 
 /// A way to build the program `kinds`, of `tests/targets/kinds`.
@@ -115,7 +126,6 @@ pub enum Kinds {
 /// # Panics
 /// When cargo cannot build it, or objcopy(1) is missing.
 pub fn kinds(how: Kinds) -> PathBuf {
-    let built = target_folder().join("odd");
     // One profile, changed by the environment: then cargo builds procedural macros once.
     let variables: &[(&str, &str)] = match how {
         Kinds::Release | Kinds::DebugLink => &[],
@@ -124,19 +134,26 @@ pub fn kinds(how: Kinds) -> PathBuf {
         Kinds::Packed => &[("SPLIT_DEBUGINFO", "packed")],
         Kinds::Unpacked => &[("SPLIT_DEBUGINFO", "unpacked")],
     };
-    let mut command = cargo_build(&workspace().join("tests/targets/kinds/Cargo.toml"), &built);
-    command.args(["--release", "--locked"]);
-    for (name, value) in variables {
-        command.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
-    }
-    run(&mut command);
+    let built = match variables {
+        [] => release_targets().to_owned(),
+        _ => {
+            let built = target_folder().join("odd");
+            let mut command = cargo_build(&workspace().join("Cargo.toml"), &built);
+            command.args(["--release", "--locked", "-p", "kinds"]);
+            for (name, value) in variables {
+                command.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
+            }
+            run(&mut command);
+            built.join("release")
+        }
+    };
     // Each in a folder of its own, since cargo puts them all into one place.
-    let folder = built.join("kinds").join(format!("{how:?}"));
+    let folder = target_folder().join("odd/kinds").join(format!("{how:?}"));
     fs::create_dir_all(&folder).expect("a folder of ours");
     let program = folder.join("kinds");
-    copy(&built.join("release/kinds"), &program);
+    copy(&built.join("kinds"), &program);
     match how {
-        Kinds::Packed => copy(&built.join("release/kinds.dwp"), &folder.join("kinds.dwp")),
+        Kinds::Packed => copy(&built.join("kinds.dwp"), &folder.join("kinds.dwp")),
         Kinds::DebugLink => {
             let objcopy =
                 |arguments: &[&str]| run(Command::new("objcopy").args(arguments).current_dir(&folder));
@@ -210,6 +227,8 @@ fn cargo_build(manifest: &Path, target_folder: &Path) -> Command {
 fn cargo(subcommand: &str, manifest: &Path, target_folder: &Path) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
+    // Whoever measures tests may have it; build scripts would see it and build all anew.
+    command.env_remove("RUSTC_BOOTSTRAP");
     command.args([subcommand, "--quiet", "--manifest-path"]).arg(manifest);
     command.arg("--target-dir").arg(target_folder);
     command

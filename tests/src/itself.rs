@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rgops_inspect::client::{Client, ClientError, Collected, Endpoint, Timeouts};
-use rgops_protocol::codec::Decode;
+use rgops_protocol::received::Received;
 use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuThread, CpuTotals};
 use rgops_protocol::reply::stack::{StackPart, ThreadStack};
 use rgops_protocol::reply::{Module, Note};
@@ -148,7 +148,7 @@ impl Itself {
     ///
     /// # Errors
     /// When it cannot be reached.
-    pub fn ask<T: Decode<()>>(&self, request: &Request) -> Result<Collected<T>, ClientError> {
+    pub fn ask<T: Received>(&self, request: &Request) -> Result<Collected<T>, ClientError> {
         let endpoint = Endpoint::Local { path: self.address.as_str().into(), expected: None };
         let timeouts = Timeouts { connect: Duration::from_secs(10), silence: Duration::from_secs(30) };
         Ok(Client::connect(&endpoint, timeouts)?.ask(request)?.collect::<T>(&mut |_| {}))

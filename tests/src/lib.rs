@@ -7,6 +7,8 @@ pub mod built;
 pub mod directory;
 #[cfg(target_os = "linux")]
 pub mod golden;
+#[cfg(unix)]
+pub mod impostor;
 pub mod itself;
 #[cfg(target_os = "linux")]
 pub mod listing;
@@ -21,5 +23,6 @@ pub mod target;
 #[cfg(target_os = "linux")]
 pub mod tasks;
 pub mod traced;
+pub mod turns;
 #[cfg(target_os = "linux")]
 pub mod waiting;

@@ -99,12 +99,13 @@ impl Build {
         let agent = built::workspace().join("agent");
         fs::create_dir_all(package.join("src/bin")).map_err(|error| error.to_string())?;
         let manifest = fs::read_to_string(original.join("Cargo.toml")).map_err(|error| error.to_string())?;
-        // The same for all packages, and by the environment.
-        let own = "[profile.release.package.rgops-tests-tasks]\ndebug = 2\n";
-        assert!(manifest.contains(own), "{manifest}");
-        let manifest = manifest.replace(own, "");
+        // Only `suspended` comes along.
+        let (package_and_bins, dependencies) =
+            manifest.split_once("\n[dependencies]").ok_or("dependencies")?;
+        let (head, _) = package_and_bins.split_once("\n[[bin]]").ok_or("programs")?;
+        let manifest = format!("{head}\n[workspace]\n\n[dependencies]{dependencies}");
         let mut manifest = manifest.replace("../../../agent", &agent.to_string_lossy());
-        built::copy(&original.join("Cargo.lock"), &package.join("Cargo.lock"));
+        built::copy(&built::workspace().join("Cargo.lock"), &package.join("Cargo.lock"));
         built::copy(&original.join("src/bin/suspended.rs"), &package.join("src/bin/suspended.rs"));
         fs::write(package.join("Cargo.toml"), &manifest).map_err(|error| error.to_string())?;
         let update = |name: &str, version: &str| {

@@ -216,14 +216,16 @@ impl Source for Sampled {
 
     fn notes(&self) -> Vec<Note> {
         let counters = &self.last.counters;
+        let (unknown_stacks, unknown_why) = super::unknown_stacks(heap::samples_on_unknown_stacks());
         [
             (NoteKind::Dropped, "sampled blocks", counters.lost, "the table of living blocks had no room"),
             (
                 NoteKind::Missing,
                 "stacks of sampled blocks",
                 counters.without_stack,
-                "no room for another stack, or nothing to walk it with: on a stack too small for it, or in a signal handler",
+                "no room for another stack, or nothing to walk it with, as in a signal handler",
             ),
+            (NoteKind::Truncated, "stacks of sampled blocks", unknown_stacks, unknown_why),
             (
                 NoteKind::Truncated,
                 "sampled blocks",

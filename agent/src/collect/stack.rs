@@ -99,6 +99,7 @@ fn notes(dump: &dump::Dump) -> Vec<Note> {
         |is: &dyn Fn(&ThreadStack) -> bool| dump.threads.iter().filter(|thread| is(thread)).count() as u64;
     let stays = format!("the program installed a {} handler meanwhile; it stays", number::chosen());
     let ends = |end: StackEnd| count(&|thread| thread.stack.end == end);
+    let (unknown, unknown_why) = super::unknown_stacks(dump.unknown_stacks);
     [
         (
             NoteKind::Missing,
@@ -107,7 +108,13 @@ fn notes(dump: &dump::Dump) -> Vec<Note> {
             "these threads could not be captured; each says why",
         ),
         (NoteKind::Truncated, "stacks", ends(StackEnd::DepthLimit), "they are deeper than the limit"),
-        (NoteKind::Truncated, "stacks", ends(StackEnd::Lost), super::callers_hidden()),
+        (
+            NoteKind::Truncated,
+            "stacks",
+            ends(StackEnd::Lost).saturating_sub(unknown),
+            super::callers_hidden(),
+        ),
+        (NoteKind::Truncated, "stacks", unknown, unknown_why),
         (NoteKind::Dropped, "threads", u64::from(dump.unlisted), "more threads than can be listed"),
         (NoteKind::Approximate, "signal handlers", u64::from(dump.handler_stays), &*stays),
     ]

@@ -7,6 +7,7 @@
 mod answers;
 mod describe;
 
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,8 @@ pub(crate) struct Dump {
     pub(crate) dropped: u64,
     /// A signal handler was installed over ours; it stays.
     pub(crate) handler_stays: bool,
+    /// Stacks that are cut because nothing was known of them.
+    pub(crate) unknown_stacks: u64,
 }
 
 /// Captures every thread. Must run on the agent's thread.
@@ -92,6 +95,7 @@ async fn capture(quietly: bool, current: Option<&mut CurrentTasks>) -> Result<Du
         unlisted: (found - tids.len()) as u32,
         dropped: 0,
         handler_stays: false,
+        unknown_stacks: 0,
     };
     dump.threads.extend(describe::own_thread(own, &modules));
     let pending = signalled.iter().filter(|thread| matches!(thread.capture, Capture::Signal { .. })).count();
@@ -107,6 +111,7 @@ async fn capture(quietly: bool, current: Option<&mut CurrentTasks>) -> Result<Du
         *LAST_SIGNALS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         dump.handler_stays = !operation.give_back_handler();
         dump.dropped = operation.lost_weight();
+        dump.unknown_stacks = operation.losses().unknown_stacks.load(Ordering::Relaxed);
     }
     dump.capture = last_answer.saturating_duration_since(began);
     signalled.retain(|thread| {

@@ -26,8 +26,8 @@
 //!   step a late signal could meet `SIG_DFL` and end the program.
 //!
 //! In the handler: no allocation, no lock, no thread-local, no call into the loader or libgcc.
-//! `errno` is saved. Stack memory is read only after the kernel said that it can be
-//! ([`stack_memory`]).
+//! `errno` is saved. It runs on a stack of ours ([`own_stacks`]). Stack memory is read only where it is known
+//! whose it is ([`stack_bounds`]), and after the kernel said that it can be ([`stack_memory`]).
 
 #[cfg(target_os = "linux")]
 pub(crate) mod allocator_ffi;
@@ -49,6 +49,8 @@ pub(crate) mod handle;
 #[cfg(native_engine)]
 pub(crate) mod heap;
 #[cfg(native_engine)]
+pub(crate) mod left_alone;
+#[cfg(native_engine)]
 mod memory;
 #[cfg(all(test, native_engine, rgops_loom))]
 mod models;
@@ -58,6 +60,8 @@ mod modules;
 pub(crate) mod number;
 #[cfg(native_engine)]
 pub(crate) mod own_memory;
+#[cfg(native_engine)]
+mod own_stacks;
 #[cfg(target_os = "linux")]
 pub(crate) mod own_table;
 #[cfg(native_engine)]
@@ -77,7 +81,9 @@ mod signal;
 #[cfg(target_os = "linux")]
 pub(crate) mod socket;
 #[cfg(native_engine)]
-pub(crate) mod stack_memory;
+pub(crate) mod stack_bounds;
+#[cfg(native_engine)]
+mod stack_memory;
 #[cfg(native_engine)]
 mod sync;
 #[cfg(target_os = "linux")]
@@ -140,11 +146,18 @@ impl EngineError {
     pub(crate) fn into_answer(self, what: &str) -> Error {
         let (code, fix) = match &self {
             EngineError::Busy => (Code::Busy, "try again when it has ended"),
-            EngineError::Proc { .. } => (Code::Unsupported, "mount /proc in the program's container"),
-            EngineError::Handler(_) | EngineError::Timer(_) => {
+            EngineError::Proc { error, .. } => (Code::Unsupported, proc_fix(error)),
+            // timer_create(2): every timer takes a signal of the user's limit.
+            EngineError::Timer(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                (Code::Unsupported, "raise the limit of pending signals (ulimit -i)")
+            }
+            EngineError::Handler(error) | EngineError::Timer(error) if error.raw_os_error().is_some() => {
                 (Code::Unsupported, "allow rt_sigaction and timer_create in the seccomp profile")
             }
-            EngineError::Memory(_) => (Code::Unsupported, "raise the limit of address space (ulimit -v)"),
+            EngineError::Handler(_) | EngineError::Timer(_) => (Code::Unsupported, "try again"),
+            EngineError::Memory(_) => {
+                (Code::Unsupported, "free some memory, or raise the limit of address space (ulimit -v)")
+            }
             EngineError::Random(_) => (Code::Internal, ""),
             #[cfg(pprof_engine)]
             EngineError::Occupied(_) => {
@@ -152,13 +165,25 @@ impl EngineError {
             }
             #[cfg(pprof_engine)]
             EngineError::Pprof(_) => {
-                (Code::Unsupported, "give the program a temporary directory it can write, and start it again")
+                (Code::Unsupported, "start the program with TMPDIR set to a directory it can write")
             }
             #[cfg(pprof_engine)]
             EngineError::Stuck => (Code::Unsupported, "look at the stacks: rgops stack"),
             #[cfg(pprof_engine)]
-            EngineError::Thread(_) => (Code::Unsupported, "raise the limit of threads (ulimit -u)"),
+            EngineError::Thread(_) => {
+                (Code::Unsupported, "raise the limit of threads (ulimit -u, or pids.max of its cgroup)")
+            }
         };
         Error::new(code, what, self.to_string(), fix)
     }
+}
+
+#[cfg(target_os = "linux")]
+fn proc_fix(error: &std::io::Error) -> &'static str {
+    crate::procfs::fix(error)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn proc_fix(_: &std::io::Error) -> &'static str {
+    ""
 }

@@ -18,7 +18,7 @@ use super::ring::{Record, Ring};
 use super::sync::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 
 fn record(tid: u32) -> Record {
-    Record { tid, weight: 1, time_ns: u64::from(tid), end: StackEnd::Root }
+    Record { tid, weight: 1, time_ns: u64::from(tid), end: StackEnd::Root, is_at_risk: false }
 }
 
 fn drained(ring: &Ring) -> Vec<(Record, Vec<u64>)> {

@@ -27,6 +27,16 @@ pub(crate) fn choose(number: Number) {
 pub(super) const SYNCHRONOUS: [i32; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
 
+/// The mask of all others: where a signal of an instruction is blocked, the kernel ends the program.
+pub(super) const ALL_BUT_SYNCHRONOUS: u64 = {
+    let (mut mask, mut at) = (!0, 0);
+    while at < SYNCHRONOUS.len() {
+        mask &= !(1 << (SYNCHRONOUS[at] - 1));
+        at += 1;
+    }
+    mask
+};
+
 /// Besides the real-time signals: those that mean nothing but what the program makes of them. Giving
 /// the handler back discards what is pending, and of any other signal that would lose an event.
 const NAMED: [(i32, &str); 4] = [

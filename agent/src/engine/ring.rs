@@ -29,7 +29,12 @@ pub(super) struct Record {
     /// `CLOCK_MONOTONIC`, in nanoseconds.
     pub(super) time_ns: u64,
     pub(super) end: StackEnd,
+    /// It was interrupted on a stack that may have no room for the kernel's frame, which had to go there.
+    pub(super) is_at_risk: bool,
 }
+
+/// Beside the end in its word.
+const AT_RISK: u64 = 1 << 32;
 
 /// Where the words are: pages of their own, or words that loom watches.
 #[cfg(not(rgops_loom))]
@@ -91,7 +96,8 @@ impl Ring {
         }
         self.word(head + 1).store(u64::from(record.tid) | u64::from(record.weight) << 32, Ordering::Relaxed);
         self.word(head + 2).store(record.time_ns, Ordering::Relaxed);
-        self.word(head + 3).store(record.end as u64, Ordering::Relaxed);
+        let at_risk = if record.is_at_risk { AT_RISK } else { 0 };
+        self.word(head + 3).store(record.end as u64 | at_risk, Ordering::Relaxed);
         for (at, frame) in frames.iter().enumerate() {
             self.word(head + HEADER_WORDS + at as u64).store(*frame, Ordering::Relaxed);
         }
@@ -113,7 +119,8 @@ impl Ring {
                 tid: who as u32,
                 weight: (who >> 32) as u32,
                 time_ns: load(2),
-                end: match load(3) {
+                is_at_risk: load(3) & AT_RISK != 0,
+                end: match load(3) & !AT_RISK {
                     end if end == StackEnd::Root as u64 => StackEnd::Root,
                     end if end == StackEnd::DepthLimit as u64 => StackEnd::DepthLimit,
                     _ => StackEnd::Lost,
@@ -136,7 +143,7 @@ mod tests {
     use super::*;
 
     fn record(tid: u32) -> Record {
-        Record { tid, weight: 1, time_ns: 5, end: StackEnd::Root }
+        Record { tid, weight: 1, time_ns: 5, end: StackEnd::Root, is_at_risk: tid % 2 == 1 }
     }
 
     #[test]

@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::{Module, StackEnd};
 
-use super::arch::Registers;
 use super::grace::Guarded;
 use super::modules::Modules;
 use super::number::{self, Number};
 use super::place::Place;
 use super::ring::{Record, Ring};
-use super::signal::{self, Mark, Tick};
+use super::signal::{self, Interrupted, Mark, Tick};
 use super::unwind::{self, Workspace};
-use super::{EngineError, clock, stack_memory};
+use super::{EngineError, clock, own_stacks, stack_bounds};
 
 /// So many handlers can unwind at the same time, and two a CPU; one more finds no place and is counted.
 const PLACES: usize = 16;
@@ -32,7 +31,7 @@ loom::lazy_static! { static ref SESSION: Guarded<Session> = Guarded::new(); }
 /// The process whose operation runs; 0 when idle. A fork child finds its parent's id here.
 static OWNER: AtomicU32 = AtomicU32::new(0);
 /// Marks the signals of the last operation, which may come late.
-static LAST_MAGIC: AtomicU32 = AtomicU32::new(0);
+pub(super) static LAST_MAGIC: AtomicU32 = AtomicU32::new(0);
 
 /// What was lost in handlers, in weights unless it says otherwise.
 #[derive(Debug, Default)]
@@ -41,8 +40,10 @@ pub(super) struct Losses {
     pub(super) cache: AtomicU64,
     /// Samples cut at the depth limit.
     pub(super) truncated: AtomicU64,
-    /// Samples whose walk was lost.
+    /// Samples whose walk was lost, or not begun.
     pub(super) lost_walks: AtomicU64,
+    /// Of these, on a stack whose bounds are not known.
+    pub(super) unknown_stacks: AtomicU64,
     /// Signals that were not ours.
     pub(super) foreign: AtomicU64,
 }
@@ -50,6 +51,8 @@ pub(super) struct Losses {
 pub(super) struct Session {
     /// Marks our signals: random, so that nobody else's is taken for ours.
     magic: u32,
+    /// The process, whose first thread has another kind of stack.
+    process: u32,
     ring: Ring,
     published: AtomicPtr<Published>,
     stale: AtomicBool,
@@ -159,11 +162,14 @@ unsafe impl Send for Operation {}
 impl Operation {
     /// Makes everything ready: afterwards ticks are captured.
     pub(super) fn begin(claim: Claim, modules: Modules, ring_words: usize) -> Result<Operation, EngineError> {
+        own_stacks::prepare().map_err(EngineError::Memory)?;
+        own_stacks::LOST.store(0, Ordering::SeqCst);
         let mut magic = [0; 4];
         getrandom::fill(&mut magic).map_err(|error| EngineError::Random(error.to_string()))?;
         let session = Session {
             // Never the upper half of a pointer somebody else's timer carries, nor 0.
             magic: u32::from_ne_bytes(magic) | 0x8000_0001,
+            process: std::process::id(),
             ring: Ring::with_words(ring_words).map_err(EngineError::Memory)?,
             published: AtomicPtr::new(Published::new(modules)),
             stale: AtomicBool::new(false),
@@ -202,7 +208,12 @@ impl Operation {
 
     /// Weight of what was captured in vain so far: no place to unwind in, or no room in the ring.
     pub(super) fn lost_weight(&self) -> u64 {
-        self.losses().ring.load(Ordering::Relaxed) + self.losses().cache.load(Ordering::Relaxed)
+        self.losses().ring.load(Ordering::Relaxed) + self.lost_for_places()
+    }
+
+    /// Of this, what found no place or no stack: too many threads were at it.
+    pub(super) fn lost_for_places(&self) -> u64 {
+        self.losses().cache.load(Ordering::Relaxed) + own_stacks::LOST.load(Ordering::SeqCst)
     }
 
     /// Whether no object of the list was unloaded.
@@ -299,10 +310,10 @@ fn wait_until_quiet() -> bool {
 }
 
 /// What the handler does with a signal; `false` when it is not ours. Async-signal-safe.
-pub(super) fn handle(tick: Option<Tick>, registers: impl FnOnce() -> Registers) -> bool {
+pub(super) fn handle(tick: Option<Tick>, interrupted: impl FnOnce() -> Interrupted) -> bool {
     let ours = SESSION.look(|session| match (session, tick) {
         (Some(session), Some(tick)) if tick.magic() == session.magic => {
-            session.capture(tick, registers());
+            session.capture(tick, &interrupted());
             true
         }
         (Some(session), _) => {
@@ -312,22 +323,38 @@ pub(super) fn handle(tick: Option<Tick>, registers: impl FnOnce() -> Registers) 
         (None, _) => false,
     });
     // One of ours that came after its operation: nobody else may see it.
-    ours || tick.is_some_and(|tick| tick.magic() == LAST_MAGIC.load(Ordering::SeqCst))
+    ours || tick.is_some_and(is_marked)
+}
+
+/// The same where nothing can be captured.
+pub(super) fn lose(tick: Option<Tick>) -> bool {
+    let Some(tick) = tick.filter(|tick| is_marked(*tick)) else { return false };
+    own_stacks::LOST.fetch_add(tick.weight.into(), Ordering::SeqCst);
+    true
+}
+
+fn is_marked(tick: Tick) -> bool {
+    tick.magic() == LAST_MAGIC.load(Ordering::SeqCst)
 }
 
 impl Session {
-    fn capture(&self, tick: Tick, registers: Registers) {
-        if !stack_memory::has_room_to_walk() {
+    fn capture(&self, tick: Tick, interrupted: &Interrupted) {
+        let Interrupted { registers, alternate } = interrupted;
+        let end = stack_bounds::end_of_stack(registers.sp, alternate, tick.tid(), self.process);
+        let Some(stack_end) = end else {
             self.losses.lost_walks.fetch_add(1, Ordering::Relaxed);
-            self.record(tick, &[registers.pc], StackEnd::Lost);
+            self.losses.unknown_stacks.fetch_add(1, Ordering::Relaxed);
+            // Without an alternate stack the kernel had to write its frame there.
+            let is_at_risk = alternate.is_empty() && !stack_bounds::is_denied();
+            self.record(tick, &[registers.pc], StackEnd::Lost, is_at_risk);
             return;
-        }
+        };
         // SAFETY: never null while the session is published; not freed while a handler looks at it.
         let Published { modules, places } = unsafe { &*self.published.load(Ordering::SeqCst) };
         let first = tick.tid() as usize;
         let mut places = (0..places.len()).map(|at| &places[(first + at) % places.len()]);
         let unwind = |workspace: &mut Workspace| {
-            let frames = unwind::walk(registers, modules, workspace);
+            let frames = unwind::walk(*registers, stack_end, modules, workspace);
             match frames.end {
                 StackEnd::DepthLimit => drop(self.losses.truncated.fetch_add(1, Ordering::Relaxed)),
                 StackEnd::Lost => drop(self.losses.lost_walks.fetch_add(1, Ordering::Relaxed)),
@@ -336,15 +363,16 @@ impl Session {
             if frames.met_unknown {
                 self.stale.store(true, Ordering::Relaxed);
             }
-            self.record(tick, frames.addresses, frames.end);
+            self.record(tick, frames.addresses, frames.end, false);
         };
         if !places.any(|place| place.try_use(unwind).is_some()) {
             self.losses.cache.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
         }
     }
 
-    fn record(&self, tick: Tick, addresses: &[u64], end: StackEnd) {
-        let record = Record { tid: tick.tid(), weight: tick.weight, time_ns: clock::monotonic_ns(), end };
+    fn record(&self, tick: Tick, addresses: &[u64], end: StackEnd, is_at_risk: bool) {
+        let (tid, weight) = (tick.tid(), tick.weight);
+        let record = Record { tid, weight, time_ns: clock::monotonic_ns(), end, is_at_risk };
         if !self.ring.push(record, addresses) {
             self.losses.ring.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
         }

@@ -21,6 +21,14 @@ struct Info {
     value: u64,
 }
 
+impl Info {
+    /// Of a timer, or of a dump.
+    fn tick(&self) -> Option<Tick> {
+        let weight = 1 + self.overrun.max(0) as u32;
+        (self.code == libc::SI_TIMER).then_some(Tick { value: self.value, weight })
+    }
+}
+
 /// What a signal of ours is sent with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
@@ -33,7 +41,7 @@ pub(super) struct Mark {
 #[derive(Clone, Copy)]
 pub(super) struct Tick {
     value: u64,
-    /// 1 and the overruns.
+    /// 1 and the overruns; of a dump's signal 1.
     pub(super) weight: u32,
 }
 
@@ -47,30 +55,80 @@ impl Tick {
     }
 }
 
-/// One of our handlers: all do the same, and each passes on to the disposition it was installed over.
-///
-/// One is not enough. A handler installed over ours may call ours for signals that are not its own,
-/// for as long as the program runs. Were the next operation to install the same one over it, the two
-/// would call each other without end.
-extern "C" fn handler<const ENTRY: usize>(
-    signal: i32,
-    info: *mut libc::siginfo_t,
+/// What to do with a signal that is not ours: call this with that mask. Nothing at all when `handler` is 0.
+#[repr(C)]
+pub(super) struct Next {
+    handler: usize,
+    mask: u64,
+}
+
+impl Next {
+    const NOBODY: Next = Next { handler: 0, mask: 0 };
+}
+
+/// What `arch::handler` calls on a stack of ours, with all signals blocked.
+pub(super) extern "C" fn on_own_stack(
+    info: *const libc::siginfo_t,
     context: *mut libc::c_void,
-) {
+    entry: usize,
+) -> Next {
     // SAFETY: errno's address is valid in every thread and needs no initialisation.
     let errno = unsafe { *libc::__errno_location() };
     // SAFETY: the kernel passes a `siginfo_t`, of which `Info` is the start on 64-bit Linux.
-    let read = unsafe { &*info.cast::<Info>() };
-    let tick = match read.code {
-        libc::SI_TIMER => Some(Tick { value: read.value, weight: 1 + read.overrun.max(0) as u32 }),
-        _ => None,
-    };
+    let info = unsafe { &*info.cast::<Info>() };
     // SAFETY: this is an SA_SIGINFO handler and `context` its third argument.
-    if !session::handle(tick, || unsafe { Registers::of_context(context) }) {
-        ENTRIES[ENTRY].pass_on(signal, info, context);
-    }
+    let is_ours = session::handle(info.tick(), || unsafe { Interrupted::of_context(context) });
+    let next = match is_ours {
+        true => Next::NOBODY,
+        false => ENTRIES[entry % ENTRIES.len()].next(info.signal, context),
+    };
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = errno };
+    next
+}
+
+/// What `arch::handler` does where it cannot go to a stack of ours: it captures nothing, and passes on.
+pub(super) extern "C" fn on_this_stack(
+    signal: i32,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+    entry: usize,
+) {
+    // SAFETY: as in `on_own_stack`.
+    let tick = unsafe { (*info.cast::<Info>()).tick() };
+    if session::lose(tick) {
+        return;
+    }
+    let next = ENTRIES[entry % ENTRIES.len()].next(signal, context);
+    if next.handler != 0 {
+        // Returning from the handler that the kernel called restores the mask of the interrupted code.
+        super::arch::set_signal_mask(next.mask);
+        // SAFETY: sigaction(2) had it registered as a handler. A plain one does not look at the other arguments,
+        // which are in registers.
+        let handler: Handler = unsafe { std::mem::transmute(next.handler) };
+        handler(signal, info, context);
+    }
+}
+
+/// Where a thread was interrupted, and its alternate stack.
+pub(super) struct Interrupted {
+    pub(super) registers: Registers,
+    /// Empty when it has none.
+    pub(super) alternate: std::ops::Range<u64>,
+}
+
+impl Interrupted {
+    /// # Safety
+    /// `context` must be the pointer the kernel gave to an `SA_SIGINFO` handler, which still runs.
+    unsafe fn of_context(context: *mut libc::c_void) -> Interrupted {
+        // SAFETY: as the caller promises.
+        let registers = unsafe { Registers::of_context(context) };
+        // SAFETY: sigaction(2): the third argument points to a `ucontext_t`, valid while the handler runs.
+        let stack = unsafe { (*context.cast::<libc::ucontext_t>()).uc_stack };
+        let low = stack.ss_sp.addr() as u64;
+        // Without one the size is 0 (kernel/signal.c, __save_altstack).
+        Interrupted { registers, alternate: low..low.saturating_add(stack.ss_size as u64) }
+    }
 }
 
 type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
@@ -89,14 +147,14 @@ struct Entry {
 
 /// So many times others may install a handler over ours while we run; then we refuse.
 static ENTRIES: [Entry; 8] = [
-    Entry::new(handler::<0>),
-    Entry::new(handler::<1>),
-    Entry::new(handler::<2>),
-    Entry::new(handler::<3>),
-    Entry::new(handler::<4>),
-    Entry::new(handler::<5>),
-    Entry::new(handler::<6>),
-    Entry::new(handler::<7>),
+    Entry::new(super::arch::handler::<0>),
+    Entry::new(super::arch::handler::<1>),
+    Entry::new(super::arch::handler::<2>),
+    Entry::new(super::arch::handler::<3>),
+    Entry::new(super::arch::handler::<4>),
+    Entry::new(super::arch::handler::<5>),
+    Entry::new(super::arch::handler::<6>),
+    Entry::new(super::arch::handler::<7>),
 ];
 
 impl Entry {
@@ -130,34 +188,19 @@ impl Entry {
         former
     }
 
-    /// Calls the handler that was there before ours, with the signal mask it asked for; a default or
-    /// ignored disposition does nothing.
-    fn pass_on(&self, signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    /// The handler that was there before ours, and the signal mask it asked for; nobody for a default or
+    /// ignored disposition.
+    fn next(&self, signal: i32, context: *mut libc::c_void) -> Next {
         let former = self.former.load(Ordering::SeqCst);
         if former == libc::SIG_DFL || former == libc::SIG_IGN {
-            return;
+            return Next::NOBODY;
         }
         let flags = self.former_flags.load(Ordering::SeqCst);
         let own = if flags & libc::SA_NODEFER != 0 { 0 } else { bit(signal) };
         // SAFETY: `context` is the `ucontext_t` the kernel passed to the handler; of its mask the
         // kernel fills the first 64 bits, which are read here.
         let interrupted = unsafe { mask_of(&(*context.cast::<libc::ucontext_t>()).uc_sigmask) };
-        let mask = interrupted | own | self.former_mask.load(Ordering::SeqCst);
-        // SAFETY: rt_sigprocmask(2) reads the 8 bytes of `mask`; returning from our handler restores
-        // the mask of the interrupted code.
-        unsafe {
-            let none = std::ptr::null_mut::<u64>();
-            libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, none, 8);
-        }
-        if flags & libc::SA_SIGINFO != 0 {
-            // SAFETY: sigaction(2) had it registered as an SA_SIGINFO handler of this type.
-            let former: Handler = unsafe { std::mem::transmute(former) };
-            former(signal, info, context);
-        } else {
-            // SAFETY: sigaction(2) had it registered as a plain handler of this type.
-            let former: extern "C" fn(i32) = unsafe { std::mem::transmute(former) };
-            former(signal);
-        }
+        Next { handler: former, mask: interrupted | own | self.former_mask.load(Ordering::SeqCst) }
     }
 }
 
@@ -187,13 +230,14 @@ impl Installed {
         };
         let mut ours = default_disposition();
         ours.sa_sigaction = entry.handler as usize;
-        // SA_RESTART: as transparent as a signal can be. SA_ONSTACK only when the handler we pass on
-        // to had it: std gives its threads an alternate stack of 8 KiB for its overflow handler, of
-        // which a signal's own frame takes half with AVX-512.
-        ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | former.sa_flags & libc::SA_ONSTACK;
-        // Nothing may run on top of ours: it needs stack, and may leave by longjmp and never return.
+        // SA_RESTART: as transparent as a signal can be. SA_ONSTACK: a coroutine's stack may have no room
+        // for the frame the kernel itself writes (3.3 KiB with AVX-512). A thread that has an alternate
+        // stack, as all of std's have, gets it there, where the kernel knows the bounds; ours adds nothing.
+        ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+        // Nothing may run on top of ours: it needs stack, of which ours has little (`own_stacks`), and may
+        // leave by longjmp and never return.
         // Signals of the instruction itself stay: blocked, they would end the program.
-        ours.sa_mask = set_of(!number::SYNCHRONOUS.iter().fold(0, |mask, signal| mask | bit(*signal)));
+        ours.sa_mask = set_of(number::ALL_BUT_SYNCHRONOUS);
         exchange(number, Some(&ours)).map_err(EngineError::Handler)?;
         Ok(Installed { number, former, entry })
     }

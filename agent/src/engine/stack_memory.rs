@@ -6,12 +6,9 @@
 //! lets threads begin. One that does (whatever other errno) leaves the leaf alone and is reported.
 //!
 //! Between question and read another thread could unmap the page, so only the stack the thread runs
-//! on is read: pages from the stack pointer up, without a gap, below the thread's control block.
-//! Whoever unmaps that has taken the ground from under a running thread. A wrong unwind rule may ask
-//! for anything else; behind the first page that cannot be read (there is a guard page below every
-//! other stack) it gets nothing.
-
-use std::sync::atomic::{AtomicBool, Ordering};
+//! on is read: pages from the stack pointer up, without a gap, below the end that [`super::stack_bounds`]
+//! knows. Whoever unmaps that has taken the ground from under a running thread. A wrong unwind rule may ask
+//! for anything else; it gets nothing.
 
 use super::arch;
 
@@ -20,41 +17,7 @@ use super::arch;
 const MAX_STACK_BYTES: u64 = 16 * 1024 * 1024;
 
 /// System pages are at least this large; a larger page only costs a question more.
-const PAGE_BYTES: u64 = 4096;
-
-/// Stack a walk takes, in bytes. framehop and gimli use most of it: gimli copies a row of 192
-/// register rules (6 KiB) by value. Measured by the test
-/// `the_handler_uses_little_stack`; with the kernel's frame, on an alternate stack, by
-/// `tests/tests/p05_detectors`.
-pub(super) const WALK_BYTES: u64 = if cfg!(debug_assertions) { 48 } else { 12 } * 1024;
-
-/// A seccomp filter denied the question to some thread. Filters are for life, so is this.
-static IS_DENIED: AtomicBool = AtomicBool::new(false);
-
-/// Whether some thread's stack could not be walked because a seccomp filter denies the question.
-pub(crate) fn is_denied() -> bool {
-    IS_DENIED.load(Ordering::Relaxed)
-}
-
-/// Whether the calling thread has [`WALK_BYTES`] of stack left. A coroutine's stack, or an alternate
-/// one, may be that small; below it is a guard page, which the kernel says cannot be read.
-#[inline(never)]
-pub(super) fn has_room_to_walk() -> bool {
-    let here = 0u8;
-    let here = std::hint::black_box(std::ptr::from_ref(&here)) as u64;
-    let mut depth = PAGE_BYTES;
-    while depth <= WALK_BYTES {
-        if !arch::is_readable(here.saturating_sub(depth)) {
-            // This thread runs here: the kernel must say yes.
-            if !arch::is_readable(here) {
-                IS_DENIED.store(true, Ordering::Relaxed);
-            }
-            return false;
-        }
-        depth += PAGE_BYTES;
-    }
-    true
-}
+pub(super) const PAGE_BYTES: u64 = 4096;
 
 /// The readable part of a stack.
 pub(super) struct StackMemory {
@@ -65,15 +28,8 @@ pub(super) struct StackMemory {
 }
 
 impl StackMemory {
-    /// The stack of the calling thread, from `sp` up.
-    pub(super) fn above(sp: u64) -> StackMemory {
-        // The C libraries put a thread's control block above its stack, in the same mapping. Beyond it
-        // are other threads' stacks, which may go at any time. The main thread's is below its stack.
-        let control_block = Some(arch::thread_pointer()).filter(|pointer| *pointer > sp);
-        StackMemory::between(sp, control_block.unwrap_or(u64::MAX))
-    }
-
-    fn between(sp: u64, highest: u64) -> StackMemory {
+    /// The stack of the calling thread from `sp` up to `highest`.
+    pub(super) fn between(sp: u64, highest: u64) -> StackMemory {
         // The 128 bytes below are the red zone of the x86_64 ABI; leaf functions keep data there.
         let lowest = sp.saturating_sub(128).max(PAGE_BYTES);
         let highest = sp.saturating_add(MAX_STACK_BYTES).min(highest);
@@ -116,7 +72,7 @@ mod tests {
     fn own_stack_is_read_and_strangers_are_refused() {
         let local = 0x1234_5678_9abc_def0u64;
         let address = std::ptr::from_ref(&local) as u64;
-        let mut memory = StackMemory::above(address);
+        let mut memory = StackMemory::between(address, u64::MAX);
         assert_eq!(memory.read(address), Ok(local));
         assert_eq!(memory.read(address + 4), Err(()), "misaligned");
         assert_eq!(memory.read(0), Err(()), "null page");

@@ -40,9 +40,14 @@ pub(super) fn plausible(pointer: u64) -> u64 {
 }
 
 /// Walks from `registers` to the root, or to [`MAX_DEPTH`] frames. Allocates nothing (framehop's
-/// `MustNotAllocateDuringUnwind`), reads nothing but the stack.
-pub(super) fn walk<'w>(registers: Registers, modules: &Modules, workspace: &'w mut Workspace) -> Frames<'w> {
-    let mut memory = StackMemory::above(registers.sp);
+/// `MustNotAllocateDuringUnwind`), reads nothing but the stack, which ends at `stack_end`.
+pub(super) fn walk<'w>(
+    registers: Registers,
+    stack_end: u64,
+    modules: &Modules,
+    workspace: &'w mut Workspace,
+) -> Frames<'w> {
+    let mut memory = StackMemory::between(registers.sp, stack_end);
     walk_by(registers, modules, workspace, &mut memory, |memory, address| memory.read(address), |_, _| {})
 }
 
@@ -110,10 +115,10 @@ pub(super) fn walk_by<'w, M>(
     Frames { addresses, end, met_unknown }
 }
 
-/// The calling thread's own stack.
+/// The calling thread's own stack, which must not be the main thread's.
 pub(super) fn walk_here(modules: &Modules) -> (Vec<u64>, StackEnd) {
     let mut workspace = Box::new(Workspace::new());
-    let frames = walk(Registers::here(), modules, &mut workspace);
+    let frames = walk(Registers::here(), arch::thread_pointer(), modules, &mut workspace);
     (frames.addresses.to_vec(), frames.end)
 }
 
@@ -160,7 +165,7 @@ mod tests {
                 3 => heap + next(4096),
                 _ => registers.sp.wrapping_add(next(512)),
             };
-            let walked = walk(registers, &modules, &mut workspace);
+            let walked = walk(registers, u64::MAX, &modules, &mut workspace);
             assert_eq!(walked.addresses[0], registers.pc);
             assert!(walked.addresses.len() <= MAX_DEPTH);
             frames[walked.end as usize] += 1;
@@ -176,7 +181,7 @@ mod tests {
         let hits = |unwinder: &arch::Unwinder, cache: &mut Cache| {
             let here = Registers::here();
             let frame = FrameAddress::from_instruction_pointer(here.pc);
-            let mut memory = StackMemory::above(here.sp);
+            let mut memory = StackMemory::between(here.sp, u64::MAX);
             let mut read = |address| memory.read(address);
             let before = cache.stats().hits();
             let _ = unwinder.unwind_frame(frame, &mut here.for_unwinding(), cache, &mut read);

@@ -20,6 +20,9 @@ const MAX_SOCKET_PATH: usize = 107;
 const LOCK_DEADLINE: Duration = Duration::from_secs(1);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
+/// What mends a directory that is refused. A path in a shared one is made by us, with mode 0700.
+const ANOTHER_DIRECTORY: &str = "have RGOPS_DIR, or Options::directory if the program calls it, name one that is missing, or yours with mode 700";
+
 /// The directory of a program that names none, absolute and without a slash at its end.
 pub(super) fn of_the_program(named: Option<&Path>) -> Result<PathBuf, ListenError> {
     let directory = match named {
@@ -112,31 +115,24 @@ fn prepare(directory: &Path) -> Result<(), ListenError> {
         Ok(()) => fs::set_permissions(directory, Permissions::from_mode(0o700)).map_err(failed)?,
     }
     let metadata = fs::symlink_metadata(directory).map_err(failed)?;
-    match unsafe_because(directory, &metadata, system::effective_uid()) {
+    match unsafe_because(&metadata, system::effective_uid()) {
         Some(why) => Err(ListenError::UnsafeDirectory { path: directory.to_owned(), why }),
         None => Ok(()),
     }
 }
 
-fn unsafe_because(directory: &Path, metadata: &Metadata, uid: u32) -> Option<String> {
-    let shown = directory.display();
-    if metadata.file_type().is_symlink() {
-        return Some(format!("it is a link; remove it, or set {DIRECTORY_VARIABLE} to where it points"));
-    }
-    if !metadata.is_dir() {
-        return Some(format!("it is no directory; remove it, or set {DIRECTORY_VARIABLE}"));
-    }
-    if metadata.uid() != uid {
-        return Some(format!(
-            "it belongs to uid {}, not {uid}; set {DIRECTORY_VARIABLE} to a directory of yours",
-            metadata.uid()
-        ));
-    }
-    if metadata.mode() & 0o077 != 0 {
-        return Some(format!(
-            "others may enter it (mode {:o}); run: chmod 700 {shown}",
-            metadata.mode() & 0o777
-        ));
-    }
-    None
+/// Never advises to change what is there: it may be everybody's, as `/tmp`, or somebody's trap.
+fn unsafe_because(metadata: &Metadata, uid: u32) -> Option<String> {
+    let why = if metadata.file_type().is_symlink() {
+        "it is a link".to_owned()
+    } else if !metadata.is_dir() {
+        "it is no directory".to_owned()
+    } else if metadata.uid() != uid {
+        format!("it belongs to uid {}, not {uid}", metadata.uid())
+    } else if metadata.mode() & 0o077 != 0 {
+        format!("others may enter it (mode {:o})", metadata.mode() & 0o7777)
+    } else {
+        return None;
+    };
+    Some(format!("{why}; {ANOTHER_DIRECTORY}"))
 }

@@ -41,13 +41,31 @@ pub(crate) fn read(path: &str, limit: usize) -> io::Result<String> {
 
 /// Why something of `path` is missing, as people read it.
 pub(crate) fn missing(path: &str, error: &io::Error) -> Unavailable {
-    let fix = match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "a process that changed its user without exec hides its /proc files: call prctl(PR_SET_DUMPABLE, 1) after it"
-        }
-        _ => "",
-    };
+    let fix =
+        if path.starts_with("/proc/self/") { fix(error) } else { full_table(error).unwrap_or_default() };
     Unavailable { reason: format!("cannot read {path}: {error}"), fix: fix.to_owned() }
+}
+
+/// What mends that a file of `/proc/self` cannot be read.
+pub(crate) fn fix(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "start the program as its user: one that changes its user without exec may not read this of itself"
+        }
+        io::ErrorKind::NotFound => "run the program where /proc is mounted",
+        _ => full_table(error).unwrap_or_default(),
+    }
+}
+
+/// What mends that nothing can be opened any more.
+fn full_table(error: &io::Error) -> Option<&'static str> {
+    match error.raw_os_error()? {
+        libc::EMFILE => Some(
+            "the program has as many files open as it may: have it close some, or raise its limit (ulimit -n)",
+        ),
+        libc::ENFILE => Some("the system has as many files open as it may: see sysctl fs.file-max"),
+        _ => None,
+    }
 }
 
 /// The value, or why `path` could not be read.
@@ -85,8 +103,21 @@ pub(crate) fn unexpected(what: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
+
+    #[test]
+    fn what_mends_it_depends_on_why_it_failed() {
+        let told = |number| fix(&io::Error::from_raw_os_error(number));
+        assert!(told(libc::EMFILE).contains("ulimit -n"));
+        assert!(told(libc::ENFILE).contains("fs.file-max"));
+        assert!(told(libc::EACCES).contains("start the program as its user"));
+        assert!(told(libc::ENOENT).contains("where /proc is mounted"));
+        assert_eq!(told(libc::EIO), "");
+        // Other files are not the program's own.
+        let cgroup = "/sys/fs/cgroup/memory.max";
+        assert_eq!(missing(cgroup, &io::Error::from_raw_os_error(libc::EACCES)).fix, "");
+        assert!(missing(cgroup, &io::Error::from_raw_os_error(libc::EMFILE)).fix.contains("ulimit -n"));
+    }
 
     #[test]
     fn a_file_longer_than_the_limit_is_an_error_not_a_part() {

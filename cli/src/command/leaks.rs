@@ -4,12 +4,11 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rgops_inspect::client::{Answer, ClientError, Event};
+use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::heap::{Heap, growth};
 use rgops_inspect::profile::Process;
 use rgops_inspect::report::cpu::missing_names;
 use rgops_inspect::report::leaks::{JsonLeaks, render};
-use rgops_protocol::codec;
 use rgops_protocol::reply::End;
 use rgops_protocol::reply::heap::HeapSource;
 use rgops_protocol::request::{HeapRequest, Request};
@@ -64,9 +63,9 @@ impl Leaks {
     /// When the agent cannot be asked, its source of samples does not tell blocks' ages, or the answer
     /// broke off (what came is printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        let (client, target) = self.agent.connect()?;
-        let hello = client.hello().clone();
         let window = self.seconds.unwrap_or(self.window);
+        let (client, target) = self.agent.connect_for(window)?;
+        let hello = client.hello().clone();
         let duration_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
         let interval_ms = duration_ms.div_ceil(INTERVALS).max(MIN_INTERVAL_MS);
         let interval_ms = u32::try_from(interval_ms).unwrap_or(u32::MAX);
@@ -80,6 +79,7 @@ impl Leaks {
             build_id: hello.build_id.clone(),
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
+            budget: answer.budget().clone(),
         });
         let end = match self.gather(&mut answer, &mut heap, window) {
             Err(Stopped::NoAges) => return Err(no_ages()),
@@ -93,7 +93,7 @@ impl Leaks {
                 Exit::Partial,
                 "cannot tell what grew",
                 why,
-                "watch for longer: --for 60s",
+                "watch for longer, to the end: --for 10m",
             ));
         };
         if self.agent.json {
@@ -126,7 +126,10 @@ impl Leaks {
             match answer.next_event().map_err(Stopped::Broken)? {
                 Event::Progress(progress) => bar.update(&progress, "snapshots"),
                 Event::Data(payload) => {
-                    heap.add(codec::decode(&payload).map_err(|error| Stopped::Broken(error.into()))?);
+                    heap.add(part(&payload).map_err(Stopped::Broken)?);
+                    if let Some(exhausted) = heap.exhausted() {
+                        return Err(Stopped::Broken(exhausted.into()));
+                    }
                     if heap.start().is_some_and(|start| start.source == HeapSource::Jemalloc) {
                         return Err(Stopped::NoAges);
                     }

@@ -44,7 +44,8 @@ pub(super) fn listing() -> Result<Listing, Failure> {
     processes::list().map_err(|error| {
         let fix = match error.kind() {
             io::ErrorKind::Unsupported => "give a socket path or host:port to a command",
-            _ => "mount /proc",
+            io::ErrorKind::NotFound => "run rgops where /proc is mounted",
+            _ => "",
         };
         Failure::new(Exit::Internal, "cannot list processes", error.to_string(), fix)
     })

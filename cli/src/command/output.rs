@@ -1,51 +1,167 @@
-//! The file a command writes: refused before time is spent on what has no place to go.
+//! Where a command's file goes: opened before the agent is asked, and told about at the end, whatever
+//! became of it. `-o -` is standard output, and then what people read goes to standard error.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
+use std::path::Path;
 
-use rgops_inspect::profile;
+use rgops_inspect::output::{Numbered, OutputError, OutputFile, Reason};
 
 use crate::exit::{Exit, Failure};
+use crate::terminal;
 
-/// Refuses a file that exists, unless it may be replaced.
-///
-/// # Errors
-/// When it exists.
-pub(super) fn check(output: Option<&Path>, force: bool) -> Result<(), Failure> {
-    match output {
-        Some(output) if !force && output.symlink_metadata().is_ok() => {
-            Err(unwritable(output, &io::ErrorKind::AlreadyExists.into()))
+/// Where the bytes go. Writing never fails: [`Output::keep`] tells what went wrong.
+pub(super) struct Output {
+    /// Until it is kept.
+    sink: Option<Sink>,
+}
+
+enum Sink {
+    File(OutputFile),
+    Stdout { out: BufWriter<Stdout>, failed: Option<io::Error> },
+}
+
+/// What became of the file.
+pub(super) struct Saved {
+    /// Where it is, if it is anywhere it was wanted.
+    pub(super) file: Option<String>,
+    /// Whether people read standard error, because the file went to standard output.
+    is_stdout: bool,
+    failure: Option<Failure>,
+}
+
+impl Output {
+    /// Opens the file, or one with the first free of `names` when none was named.
+    ///
+    /// # Errors
+    /// When nothing may or can be written there.
+    pub(super) fn open(
+        file: Option<&Path>,
+        force: bool,
+        json: bool,
+        names: Numbered,
+    ) -> Result<Output, Failure> {
+        if file.is_some_and(|file| file.as_os_str() == "-") {
+            if json {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "cannot write to standard output",
+                    "the JSON goes there",
+                    "pass --output FILE, or leave out --json",
+                ));
+            }
+            if io::stdout().is_terminal() && !force {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "cannot write to standard output",
+                    "it is a terminal, and this is no text",
+                    "send it to a file or a pipe: --output - > FILE",
+                ));
+            }
+            let out = BufWriter::with_capacity(256 * 1024, io::stdout());
+            return Ok(Output { sink: Some(Sink::Stdout { out, failed: None }) });
         }
-        _ => Ok(()),
+        // Where a file has a private name until it is whole, Ctrl-C must not leave it there.
+        terminal::on_interrupt(|| terminal::give_up())?;
+        let opened = match file {
+            Some(file) => OutputFile::create(file, force),
+            None => OutputFile::create_free(Path::new(""), names),
+        };
+        Ok(Output { sink: Some(Sink::File(opened.map_err(|error| refused(&error))?)) })
+    }
+
+    /// Puts the file into its place and says where that is: `Profile saved to: …`.
+    pub(super) fn keep(&mut self, what: &str) -> Saved {
+        match self.sink.take() {
+            None => Saved { file: None, is_stdout: false, failure: None },
+            Some(Sink::File(file)) => match file.keep() {
+                Ok(path) => {
+                    let file = path.display().to_string();
+                    terminal::say(&format!("{what} saved to: {file}"));
+                    Saved { file: Some(file), is_stdout: false, failure: None }
+                }
+                Err(error) => Saved { file: None, is_stdout: false, failure: Some(lost(&error)) },
+            },
+            Some(Sink::Stdout { mut out, failed }) => {
+                let result = failed.map_or_else(|| out.flush(), Err);
+                Saved { file: None, is_stdout: true, failure: terminal::written(result).err() }
+            }
+        }
     }
 }
 
-/// Writes `bytes` to `output`, or without one to a new file of a name that is free; where they are now.
-///
-/// # Errors
-/// When that cannot be written, or exists and may not be replaced.
-pub(super) fn save(
-    output: Option<&Path>,
-    force: bool,
-    free_name: impl FnOnce() -> PathBuf,
-    bytes: &[u8],
-) -> Result<PathBuf, Failure> {
-    let (path, force) = match output {
-        Some(output) => (output.to_owned(), force),
-        None => (free_name(), false),
-    };
-    profile::save(&path, bytes, force).map_err(|error| unwritable(&path, &error.source))?;
-    Ok(path)
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.sink {
+            Some(Sink::File(file)) => return file.write(bytes),
+            Some(Sink::Stdout { out, failed }) if failed.is_none() => *failed = out.write_all(bytes).err(),
+            _ => {}
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.sink {
+            Some(Sink::File(file)) => return file.flush(),
+            Some(Sink::Stdout { out, failed }) if failed.is_none() => *failed = out.flush().err(),
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
-/// What is said of a file that cannot be written.
-pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    let (exit, why, fix) = match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            let fix = "pass --force to replace it, or another --output";
-            (Exit::Usage, "the file exists".to_owned(), fix)
+impl Saved {
+    /// Prints what people read.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub(super) fn print(&self, text: &str) -> Result<(), Failure> {
+        match self.is_stdout {
+            true => {
+                terminal::print_aside(text);
+                Ok(())
+            }
+            false => terminal::print(text),
         }
-        _ => (Exit::Internal, error.to_string(), "pass --output FILE with a place that can be written"),
+    }
+
+    /// The command's end: `answered`, unless the file failed. Then both are told.
+    ///
+    /// # Errors
+    /// The file's failure, or that of the answer.
+    pub(super) fn end(self, answered: Result<Exit, Failure>) -> Result<Exit, Failure> {
+        let Some(failure) = self.failure else { return answered };
+        if let Err(answered) = answered {
+            terminal::print_failure(&answered);
+        }
+        Err(failure)
+    }
+}
+
+/// What is said before anything was asked.
+fn refused(error: &OutputError) -> Failure {
+    let exit = match &error.reason {
+        Reason::System(system) => match system.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
+                Exit::Usage
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Exit::Refused,
+            _ => Exit::Internal,
+        },
+        _ => Exit::Usage,
     };
-    Failure::new(exit, format!("cannot write {}", path.display()), why, fix)
+    failure(exit, error)
+}
+
+/// What is said of a file that could not be written after all.
+fn lost(error: &OutputError) -> Failure {
+    let mut failure = failure(Exit::Internal, error);
+    if !matches!(error.reason, Reason::KeptBeside { .. }) {
+        failure.why.push_str("; the file is lost, what was printed is all there is");
+    }
+    failure
+}
+
+fn failure(exit: Exit, error: &OutputError) -> Failure {
+    let what = format!("cannot write {}", error.path.display());
+    Failure::new(exit, what, error.reason.to_string(), error.fix())
 }

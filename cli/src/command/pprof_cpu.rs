@@ -1,20 +1,20 @@
 //! `rgops pprof-cpu`: a CPU profile as a pprof file, and its top functions.
 
-use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rgops_inspect::client::{Answer, ClientError, Event};
+use rgops_inspect::budget::Budget;
+use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::processes::Target;
 use rgops_inspect::profile::{self, CpuProfile, Incomplete, Process, top};
 use rgops_inspect::report::cpu::{JsonCpu, Reconciliation, missing_names};
 use rgops_inspect::report::text::escape;
-use rgops_protocol::codec;
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{CpuRequest, Request};
 
-use super::output;
+use super::output::Output;
 use crate::arguments::seconds;
 use crate::exit::{Exit, Failure};
 use crate::terminal;
@@ -57,35 +57,37 @@ impl PprofCpu {
     ///
     /// # Errors
     /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
-    /// saved and printed before).
+    /// printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        // Before half a minute is spent on a profile that has no place to go.
-        output::check(self.output.as_deref(), self.force)?;
-        let (client, target) = self.agent.connect()?;
+        let (client, target) = self.agent.connect_for(self.seconds)?;
         let hello = client.hello().clone();
+        // Before half a minute is spent on a profile that has no place to go.
+        let names = profile::cpu_file_names(&hello.name, hello.pid);
+        let output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
         let duration_ms = u64::try_from(self.seconds.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut answer = client.ask(&Request::Cpu(CpuRequest { duration_ms, hz: self.hz }))?;
         let finisher = answer.finisher();
         terminal::on_interrupt(move || finisher.finish())?;
 
         let began = Instant::now();
-        let mut profile = CpuProfile::new(self.process(&hello, &target));
+        let mut profile = CpuProfile::new(self.process(&hello, &target, answer.budget()));
         let end = self.gather(&mut answer, &mut profile);
         if profile.start().is_none()
             && let Err(error) = end
         {
             return Err(error.into());
         }
-        self.finish(&hello, profile, end, began.elapsed())
+        self.finish(&hello, profile, end, began.elapsed(), output)
     }
 
-    fn process(&self, hello: &AgentHello, target: &Target) -> Process {
+    fn process(&self, hello: &AgentHello, target: &Target, budget: &Budget) -> Process {
         Process {
             name: hello.name.clone(),
             pid: hello.pid,
             build_id: hello.build_id.clone(),
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
+            budget: budget.clone(),
         }
     }
 
@@ -99,8 +101,11 @@ impl PprofCpu {
         loop {
             match answer.next_event()? {
                 Event::Progress(progress) => bar.update(&progress, "samples"),
-                Event::Data(payload) => profile.add(codec::decode(&payload)?),
+                Event::Data(payload) => profile.add(part(&payload)?),
                 Event::End(end) => return Ok(end),
+            }
+            if let Some(exhausted) = profile.exhausted() {
+                return Err(exhausted.into());
             }
         }
     }
@@ -111,6 +116,7 @@ impl PprofCpu {
         mut gathered: CpuProfile,
         end: Result<End, ClientError>,
         elapsed: Duration,
+        mut output: Output,
     ) -> Result<Exit, Failure> {
         let incomplete = end.as_ref().err().map(|error| Incomplete {
             reason: error.to_string(),
@@ -122,25 +128,26 @@ impl PprofCpu {
         let reconciliation = Reconciliation::new(&gathered);
         let nameless = missing_names(gathered.module_symbols());
         let profile = gathered.build(incomplete.as_ref());
-        let free_name = || profile::free_name(Path::new(""), &hello.name, hello.pid);
-        let bytes = profile::encode(&profile);
-        let path = output::save(self.output.as_deref(), self.force, free_name, &bytes)?;
-        let file = path.display().to_string();
+        // It never fails: what goes wrong is told at the end.
+        let _ = output.write_all(&profile::encode(&profile));
+        let saved = output.keep("Profile");
         let top = top::top(&profile, top::Options { sample_type: "cpu", rows: ROWS });
         if self.agent.json {
             let end = end.as_ref().map_err(ToString::to_string);
-            terminal::print_json(&JsonCpu::new(hello, &file, &profile, &top, reconciliation, end))?;
+            let file = saved.file.as_deref();
+            terminal::print_json(&JsonCpu::new(hello, file, &profile, &top, reconciliation, end))?;
         } else {
-            terminal::say(&format!("Profile saved to: {file}"));
             let table: Vec<_> = top.text().lines().map(|line| escape(line).into_owned() + "\n").collect();
-            terminal::print(&table.concat())?;
-            terminal::print(&format!("\n{}\n{nameless}", reconciliation.line()))?;
-            terminal::say(&format!("next: go tool pprof -http=: {file}"));
+            saved.print(&table.concat())?;
+            saved.print(&format!("\n{}\n{nameless}", reconciliation.line()))?;
+            if let Some(file) = &saved.file {
+                terminal::say(&format!("next: go tool pprof -http=: {file}"));
+            }
         }
-        match end {
+        saved.end(match end {
             Ok(end) if self.agent.json => Ok(terminal::exit_of(&end)),
             Ok(end) => Ok(terminal::print_notes(&end)),
             Err(error) => Err(Failure::from(error).with_exit(Exit::Partial)),
-        }
+        })
     }
 }

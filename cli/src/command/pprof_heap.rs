@@ -1,22 +1,21 @@
 //! `rgops pprof-heap`: a heap profile as a pprof file, and its top functions.
 
 use std::ffi::OsString;
-use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rgops_inspect::client::{Answer, ClientError, Event};
+use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::heap::Heap;
 use rgops_inspect::profile::{self, HeapKind, Incomplete, Process, top};
 use rgops_inspect::report::cpu::missing_names;
 use rgops_inspect::report::heap::{JsonHeap, Reconciliation};
 use rgops_inspect::report::text::escape;
-use rgops_protocol::codec;
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{HeapRequest, Request};
 
-use super::output;
+use super::output::Output;
 use crate::arguments::seconds;
 use crate::exit::{Exit, Failure};
 use crate::terminal;
@@ -106,12 +105,13 @@ impl PprofHeap {
     ///
     /// # Errors
     /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
-    /// saved and printed before).
+    /// printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        // Before time is spent on a profile that has no place to go.
-        output::check(self.output.as_deref(), self.force)?;
-        let (client, target) = self.agent.connect()?;
+        let (client, target) = self.agent.connect_for(self.seconds.unwrap_or_default())?;
         let hello = client.hello().clone();
+        // Before time is spent on a profile that has no place to go.
+        let names = profile::heap_file_names(&hello.name, hello.pid);
+        let output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
         let millis = |seconds: Duration| u64::try_from(seconds.as_millis()).unwrap_or(u64::MAX).max(1);
         let duration_ms = self.seconds.map_or(0, millis);
         let request = HeapRequest { duration_ms, interval_ms: 0, live: false };
@@ -127,6 +127,7 @@ impl PprofHeap {
             build_id: hello.build_id.clone(),
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
+            budget: answer.budget().clone(),
         });
         let end = self.gather(&mut answer, &mut heap);
         if heap.snapshots().is_empty()
@@ -134,7 +135,7 @@ impl PprofHeap {
         {
             return Err(error.into());
         }
-        self.finish(&hello, heap, end, began.elapsed())
+        self.finish(&hello, heap, end, began.elapsed(), output)
     }
 
     /// Takes parts until the end, or until the connection breaks; `heap` keeps what came.
@@ -150,8 +151,11 @@ impl PprofHeap {
             match (answer.next_event()?, &bar) {
                 (Event::Progress(progress), Some(bar)) => bar.update(&progress, "snapshots"),
                 (Event::Progress(_), None) => {}
-                (Event::Data(payload), _) => heap.add(codec::decode(&payload)?),
+                (Event::Data(payload), _) => heap.add(part(&payload)?),
                 (Event::End(end), _) => return Ok(end),
+            }
+            if let Some(exhausted) = heap.exhausted() {
+                return Err(exhausted.into());
             }
         }
     }
@@ -162,6 +166,7 @@ impl PprofHeap {
         mut heap: Heap,
         end: Result<End, ClientError>,
         elapsed: Duration,
+        mut output: Output,
     ) -> Result<Exit, Failure> {
         let incomplete = end.as_ref().err().map(|error| Incomplete {
             reason: error.to_string(),
@@ -180,36 +185,39 @@ impl PprofHeap {
         let reconciliation = Reconciliation::new(&heap, self.seconds.is_some());
         let nameless = missing_names(heap.module_symbols());
         let profile = heap.into_profile(self.seconds.is_some(), incomplete.as_ref());
-        let free_name = || profile::free_heap_name(Path::new(""), &hello.name, hello.pid);
-        let bytes = profile::encode(&profile);
-        let path = output::save(self.output.as_deref(), self.force, free_name, &bytes)?;
-        let file = path.display().to_string();
+        // It never fails: what goes wrong is told at the end.
+        let _ = output.write_all(&profile::encode(&profile));
+        let saved = output.keep("Profile");
         if !has_kind {
-            terminal::say(&format!("Profile saved to: {file}"));
-            return Err(Failure::new(
+            return saved.end(Err(Failure::new(
                 Exit::Refused,
                 format!("cannot show {}", kind.name()),
                 "jemalloc's profiler does not count blocks that were freed",
-                "start the program with prof_accum:true as well, in its MALLOC_CONF",
-            ));
+                "start the program with prof_accum:true as well, in _RJEM_MALLOC_CONF or MALLOC_CONF",
+            )));
         }
         let top = top::top(&profile, top::Options { sample_type: kind.name(), rows: ROWS });
         if self.agent.json {
             let end = end.as_ref().map_err(ToString::to_string);
-            terminal::print_json(&JsonHeap::new(hello, &file, &profile, &top, &reconciliation, end))?;
+            let file = saved.file.as_deref();
+            terminal::print_json(&JsonHeap::new(hello, file, &profile, &top, &reconciliation, end))?;
         } else {
-            terminal::say(&format!("Profile saved to: {file}"));
             let table: Vec<_> = top.text().lines().map(|line| escape(line).into_owned() + "\n").collect();
-            terminal::print(&table.concat())?;
-            terminal::print(&format!("\n{}{nameless}", reconciliation.text()))?;
-            terminal::say(&format!("next: go tool pprof -http=: {file}"));
+            saved.print(&table.concat())?;
+            saved.print(&format!("\n{}{nameless}", reconciliation.text()))?;
+            if let Some(file) = &saved.file {
+                terminal::say(&format!("next: go tool pprof -http=: {file}"));
+            }
         }
-        let exit = match end {
-            Ok(end) if self.agent.json => terminal::exit_of(&end),
-            Ok(end) => terminal::print_notes(&end),
-            Err(error) => return Err(Failure::from(error).with_exit(Exit::Partial)),
-        };
-        Ok(if lost > 0 { Exit::Partial } else { exit })
+        saved.end(match end {
+            Ok(_) if lost > 0 && self.agent.json => Ok(Exit::Partial),
+            Ok(end) if self.agent.json => Ok(terminal::exit_of(&end)),
+            Ok(end) => {
+                let exit = terminal::print_notes(&end);
+                Ok(if lost > 0 { Exit::Partial } else { exit })
+            }
+            Err(error) => Err(Failure::from(error).with_exit(Exit::Partial)),
+        })
     }
 }
 

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rgops_inspect::client::Client;
 use rgops_inspect::report::schedtrace::{JsonSchedtrace, missing, render};
 use rgops_inspect::schedtrace::{Next, Options, RuntimeLine, Tracer};
 
 use crate::arguments::{duration, seconds};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
+
+/// Different notes that are printed: an agent could make up another one each time.
+const MOST_NOTES: usize = 100;
 
 const NO_RUNTIME: &str = "the agent watches no Tokio runtime; call listen inside one, or Options::watch or Agent::watch with its handle";
 
@@ -70,7 +72,10 @@ impl Schedtrace {
     /// # Errors
     /// When the agent cannot be asked, or the connection breaks.
     pub fn run(&self) -> Result<Exit, Failure> {
-        let (client, target) = self.agent.connect()?;
+        // A trace without an end has one for each of its moments.
+        let a_moment = self.interval.saturating_mul(self.count().max(1));
+        let (client, target) = self.agent.connect_for(a_moment)?;
+        let budget = client.budget().clone();
         let pid = client.hello().pid;
         // `interval` allows at most an hour.
         let interval_ms = u32::try_from(self.interval.as_millis()).unwrap_or(u32::MAX);
@@ -80,14 +85,18 @@ impl Schedtrace {
             detail: self.detail,
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
+            patience: self.agent.timeout,
         };
         let timeouts = self.agent.timeouts();
-        let reconnect = Box::new(|| Client::connect(&target.endpoint, timeouts));
+        let reconnect = Box::new(|| target.connect_again(timeouts, &budget));
         let mut tracer = Tracer::start(client, reconnect, options)?;
         let stopper = tracer.stopper();
         terminal::on_interrupt(move || stopper.stop())?;
         let mut said = BTreeSet::new();
         loop {
+            if self.count() == 0 {
+                self.agent.end_after(&budget, a_moment);
+            }
             match tracer.next_lines()? {
                 Next::Lines(lines) if lines.is_empty() => note_once(&mut said, NO_RUNTIME.to_owned()),
                 Next::Lines(lines) => {
@@ -127,7 +136,7 @@ impl Schedtrace {
 }
 
 fn note_once(said: &mut BTreeSet<String>, text: String) {
-    if !said.contains(&text) {
+    if said.len() < MOST_NOTES && !said.contains(&text) {
         terminal::note(&text);
         said.insert(text);
     }

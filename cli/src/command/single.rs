@@ -1,8 +1,10 @@
 //! Asks a question whose answer is one part: `memstats`, `stats`, `version`.
 
-use rgops_inspect::client::Collected;
-use rgops_protocol::codec::Decode;
+use std::time::Duration;
+
+use rgops_inspect::client::{Event, part};
 use rgops_protocol::hello::AgentHello;
+use rgops_protocol::received::Received;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::Request;
 
@@ -17,18 +19,33 @@ pub(super) struct Single<T> {
 }
 
 /// Connects, asks and waits for the one part.
-pub(super) fn ask<T: Decode<()>>(agent: &AgentArguments, request: &Request) -> Result<Single<T>, Failure> {
-    let (client, _) = agent.connect()?;
+pub(super) fn ask<T: Received>(agent: &AgentArguments, request: &Request) -> Result<Single<T>, Failure> {
+    let asked = match request {
+        Request::Stats(asked) => Duration::from_millis(asked.window_ms.into()),
+        _ => Duration::ZERO,
+    };
+    let (client, _) = agent.connect_for(asked)?;
     let hello = client.hello().clone();
-    let Collected { mut parts, end } = client.ask(request)?.collect::<T>(&mut |_| {});
-    let end = end?;
-    match (parts.pop(), parts.is_empty()) {
-        (Some(reply), true) => Ok(Single { hello, reply, end }),
-        (reply, _) => Err(Failure::new(
+    let mut answer = client.ask(request)?;
+    let wrong = |why| {
+        Failure::new(
             Exit::Internal,
             format!("cannot read the answer to {}", request.command().name()),
-            if reply.is_some() { "it has more than one part" } else { "it is empty" },
+            why,
             "update rgops or the agent, so that both have the same version",
-        )),
+        )
+    };
+    let mut reply = None;
+    loop {
+        match answer.next_event()? {
+            Event::Progress(_) => {}
+            // No further part is decoded: there is no place for it.
+            Event::Data(_) if reply.is_some() => return Err(wrong("it has more than one part")),
+            Event::Data(payload) => reply = Some(part(&payload)?),
+            Event::End(end) => {
+                let reply = reply.ok_or_else(|| wrong("it is empty"))?;
+                return Ok(Single { hello, reply, end });
+            }
+        }
     }
 }

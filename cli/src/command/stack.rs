@@ -47,7 +47,12 @@ impl Stack {
         {
             return Err(error.into());
         }
-        let report = StackReport::new(&hello, target.local_pid, &self.symbols, collected.parts);
+        let budget = answer.budget();
+        let report = StackReport::within(budget, &hello, target.local_pid, &self.symbols, collected.parts);
+        if let Some((count, why)) = &report.left_out {
+            terminal::left_out(*count, "threads", why);
+        }
+        let whole = if report.left_out.is_some() { Exit::Partial } else { Exit::Fine };
         if self.agent.json {
             let reason = collected.end.as_ref().map_err(ToString::to_string);
             let reason = reason.as_ref().map(|end| *end).map_err(String::as_str);
@@ -56,8 +61,8 @@ impl Stack {
             terminal::print(&report.render(self.all))?;
         }
         match collected.end {
-            Ok(end) if self.agent.json => Ok(terminal::exit_of(&end)),
-            Ok(end) => Ok(terminal::print_notes(&end)),
+            Ok(end) if self.agent.json => Ok(terminal::exit_of(&end).or(whole)),
+            Ok(end) => Ok(terminal::print_notes(&end).or(whole)),
             Err(error) => Err(Failure::from(error).with_exit(Exit::Partial)),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use rgops_inspect::client::Client;
 use rgops_inspect::report::tasks::{Filter, JsonTasks, TasksReport, View, WaitingOn};
 use rgops_inspect::tasks::fetch::{Fetched, Options, Step, fetch};
 use rgops_inspect::tasks::model;
@@ -97,7 +96,8 @@ impl Tasks {
     /// When nothing was answered, or the answer broke off (what came is printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
         let (client, target) = self.agent.connect()?;
-        let mut reconnect = || Client::connect(&target.endpoint, self.agent.timeouts());
+        let budget = client.budget().clone();
+        let mut reconnect = || target.connect_again(self.agent.timeouts(), &budget);
         let options = Options {
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
@@ -107,8 +107,12 @@ impl Tasks {
         let fetched = fetch(client, &mut reconnect, &options, &mut |step| tell(&spinner, step))?;
         let Fetched { hello, tasks, end } = fetched;
         spinner.say("naming the frames of threads");
-        let report = TasksReport::new(&hello, target.local_pid, &self.symbols, tasks);
+        let captured = tasks.threads.len();
+        let report = TasksReport::within(&budget, &hello, target.local_pid, &self.symbols, tasks);
         spinner.clear();
+        if let Some(why) = &report.exhausted {
+            terminal::left_out(captured.saturating_sub(report.threads.len()), "threads", why);
+        }
 
         let view = self.view();
         if self.agent.json {
@@ -128,7 +132,7 @@ impl Tasks {
             Ok(end) => terminal::print_notes(&end),
             Err(error) => return Err(Failure::from(error).with_exit(Exit::Partial)),
         };
-        Ok(if noted == Exit::Fine { whole } else { noted })
+        Ok(noted.or(whole))
     }
 
     fn view(&self) -> View {

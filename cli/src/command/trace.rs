@@ -1,19 +1,18 @@
 //! `rgops trace`: every thread's states over time as a Perfetto file, and a summary.
 
 use std::io::{self, IsTerminal as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use rgops_inspect::client::{Answer, ClientError, Event};
+use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::report::cpu::missing_names;
 use rgops_inspect::report::trace::{JsonTrace, render};
-use rgops_inspect::trace::{Process, Recorder, TraceFile};
-use rgops_protocol::codec;
+use rgops_inspect::trace::{Process, Recorder, file_names};
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{Request, TraceRequest};
 
-use super::output::unwritable;
+use super::output::Output;
 use crate::arguments::{duration, seconds};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
@@ -60,25 +59,18 @@ pub struct Trace {
     symbols: Vec<PathBuf>,
 }
 
-/// Where and how a trace stopped.
-enum Broken {
-    /// The agent went away, or said something that is no answer.
-    Answer(ClientError),
-    /// The file cannot be written.
-    File(io::Error),
-}
-
 impl Trace {
     /// Runs the command.
     ///
     /// # Errors
     /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
-    /// saved and printed before).
+    /// printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        let (client, target) = self.agent.connect()?;
+        let (client, target) = self.agent.connect_for(self.seconds)?;
         let hello = client.hello().clone();
-        let file = self.create(&hello)?;
-        let path = file.path().to_owned();
+        let names = file_names(&hello.name, hello.pid);
+        // Before time is spent on a trace that has no place to go.
+        let output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
         let duration_ms = u64::try_from(self.seconds.as_millis()).unwrap_or(u64::MAX).max(1);
         let interval_us = u32::try_from(self.interval.as_micros()).unwrap_or(u32::MAX);
         let request = TraceRequest { duration_ms, hz: self.hz, interval_us };
@@ -90,41 +82,36 @@ impl Trace {
             name: hello.name.clone(),
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
+            budget: answer.budget().clone(),
         };
-        let mut trace = Recorder::new(file, process);
-        let end = match self.gather(&mut answer, &mut trace) {
-            Ok(end) => Ok(end),
-            Err(Broken::File(error)) => return Err(unwritable(&path, &error)),
-            Err(Broken::Answer(error)) if trace.start().is_none() => return Err(error.into()),
-            Err(Broken::Answer(error)) => Err(error),
-        };
-        trace.finish().map_err(|error| unwritable(&path, &error))?;
-        trace.output_mut().keep().map_err(|error| unwritable(&path, &error))?;
-        self.report(&hello, &path, &trace, end)
-    }
-
-    fn create(&self, hello: &AgentHello) -> Result<TraceFile, Failure> {
-        let (path, force) = match &self.output {
-            Some(output) => (output.clone(), self.force),
-            None => (TraceFile::free_name(Path::new(""), &hello.name, hello.pid), false),
-        };
-        // A file that is there must not be replaced even by an answer that fails.
-        TraceFile::create(&path, force).map_err(|error| unwritable(&path, &error))
+        let mut trace = Recorder::new(output, process);
+        let end = self.gather(&mut answer, &mut trace);
+        if trace.start().is_none()
+            && let Err(error) = end
+        {
+            return Err(error.into());
+        }
+        // Writing never fails: what goes wrong is told at the end.
+        let _ = trace.finish();
+        self.report(&hello, trace, end)
     }
 
     /// Takes parts until the end, or until the connection breaks; `trace` keeps what came.
-    fn gather(&self, answer: &mut Answer, trace: &mut Recorder<TraceFile>) -> Result<End, Broken> {
+    fn gather(&self, answer: &mut Answer, trace: &mut Recorder<Output>) -> Result<End, ClientError> {
         if !io::stderr().is_terminal() {
             let seconds = self.seconds.as_secs_f64();
             terminal::say(&format!("Tracing now, will take {seconds} secs..."));
         }
         let bar = terminal::bar("Tracing", self.seconds);
         loop {
-            match answer.next_event().map_err(Broken::Answer)? {
+            match answer.next_event()? {
                 Event::Progress(progress) => bar.update(&progress, "changes"),
                 Event::Data(payload) => {
-                    let part = codec::decode(&payload).map_err(|error| Broken::Answer(error.into()))?;
-                    trace.add(part).map_err(Broken::File)?;
+                    // Writing never fails: what goes wrong is told at the end.
+                    let _ = trace.add(part(&payload)?);
+                    if let Some(exhausted) = trace.exhausted() {
+                        return Err(exhausted.into());
+                    }
                 }
                 Event::End(end) => return Ok(end),
             }
@@ -134,27 +121,27 @@ impl Trace {
     fn report(
         &self,
         hello: &AgentHello,
-        path: &Path,
-        trace: &Recorder<TraceFile>,
+        mut trace: Recorder<Output>,
         end: Result<End, ClientError>,
     ) -> Result<Exit, Failure> {
-        let file = path.display().to_string();
+        let saved = trace.output_mut().keep("Trace");
         if self.agent.json {
             let end = end.as_ref().map_err(ToString::to_string);
-            terminal::print_json(&JsonTrace::new(hello, &file, trace, end))?;
+            terminal::print_json(&JsonTrace::new(hello, saved.file.as_deref(), &trace, end))?;
         } else {
-            terminal::say(&format!("Trace saved to: {file}"));
-            terminal::print(&render(trace, self.all))?;
-            terminal::print(&missing_names(trace.module_symbols()))?;
-            terminal::say(
-                "next: open https://ui.perfetto.dev and drop the file there (it stays on your machine)",
-            );
+            saved.print(&render(&trace, self.all))?;
+            saved.print(&missing_names(trace.module_symbols()))?;
+            if saved.file.is_some() {
+                terminal::say(
+                    "next: open https://ui.perfetto.dev and drop the file there (it stays on your machine)",
+                );
+            }
         }
-        match end {
+        saved.end(match end {
             Ok(end) if self.agent.json => Ok(terminal::exit_of(&end)),
             Ok(end) => Ok(terminal::print_notes(&end)),
             Err(error) => Err(Failure::from(error).with_exit(Exit::Partial)),
-        }
+        })
     }
 }
 

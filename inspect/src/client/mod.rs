@@ -1,9 +1,14 @@
 //! Asks an agent: connects, checks who answers, sends one request and reads the answer's packets.
 //!
-//! The agent is not trusted: every length is checked before it is allocated, the whole answer is
-//! capped, and an agent that falls silent ends the answer, not the client.
+//! The agent is not trusted: every length is checked before it is allocated, texts are cut where they are
+//! decoded, the whole answer has a budget of memory and a deadline, and an agent that falls silent, or
+//! never ends, ends the answer, not the client.
 
+mod answer;
 mod error;
+#[cfg(target_os = "linux")]
+pub(crate) mod local;
+mod peer;
 mod stream;
 
 use std::io::{self, Read, Write};
@@ -12,21 +17,19 @@ use std::time::Duration;
 
 use rgops_protocol::PROTOCOL_VERSION;
 use rgops_protocol::auth::{AgentProof, Challenge, ClientProof, NONCE_BYTES, Role, Token};
-use rgops_protocol::codec::{self, Decode};
+use rgops_protocol::codec;
 use rgops_protocol::discovery::SocketName;
-use rgops_protocol::error::Error as AgentError;
 use rgops_protocol::hello::{AgentHello, ClientHello, MAGIC};
-use rgops_protocol::reply::{End, Progress};
+use rgops_protocol::received::Received;
 use rgops_protocol::request::{Command, Request};
-use rgops_protocol::wire::{
-    self, HEADER_BYTES, Header, Kind, MAX_ANSWER_BYTES, MAX_HANDSHAKE_BYTES, MAX_PACKET_BYTES,
-};
+use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_HANDSHAKE_BYTES};
 
+pub use answer::{Answer, Collected, Event, Finisher, part};
 pub use error::ClientError;
+use peer::Peer;
 use stream::Stream;
 
-/// For the five bytes of a `Finish` packet.
-const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
+use crate::budget::Budget;
 
 /// Where an agent listens.
 #[derive(Debug, Clone)]
@@ -50,9 +53,10 @@ pub enum Endpoint {
 /// How long to wait.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// For the connection and the handshake.
+    /// For the name's address, the connection and the handshake together.
     pub connect: Duration,
-    /// For the next packet of an answer; agents send progress at least every two seconds.
+    /// For the next packet of an answer; agents send progress at least every two seconds. Over all packets
+    /// of an answer together it is waited so long, and as long as was asked for.
     pub silence: Duration,
 }
 
@@ -60,46 +64,65 @@ pub struct Timeouts {
 #[derive(Debug)]
 pub struct Client {
     stream: Stream,
+    peer: Peer,
     hello: AgentHello,
     timeouts: Timeouts,
+    budget: Budget,
 }
 
 impl Client {
-    /// Connects and shakes hands.
+    /// Connects and shakes hands, with a budget of its own.
     ///
     /// # Errors
     /// [`ClientError`]: nobody listens there, someone else does, or the agent refused.
     pub fn connect(endpoint: &Endpoint, timeouts: Timeouts) -> Result<Client, ClientError> {
-        let mut stream = stream::open(endpoint, timeouts.connect)?;
-        let hello = ClientHello {
-            protocol: PROTOCOL_VERSION,
-            client: concat!("rgops ", env!("CARGO_PKG_VERSION")).to_owned(),
-        };
-        let mut first = MAGIC.to_vec();
-        first.extend(wire::packet(Kind::ClientHello, &codec::encode(&hello)?));
-        // A refusing agent may have closed already: what it said is then still there to be read.
-        let sent = stream.write_all(&first);
-        let mut magic = [0; MAGIC.len()];
-        match stream.read_exact(&mut magic) {
-            Ok(()) if magic == MAGIC => {}
-            Ok(()) => return Err(ClientError::NotAnAgent),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(ClientError::NotAnAgent);
-            }
-            // A failed write is the older news; a deadline that passed is told by its own name.
-            Err(error) => return Err(sent.err().unwrap_or(error).into()),
+        Client::connect_within(endpoint, timeouts, &Budget::default())
+    }
+
+    /// Connects and shakes hands for a command that asks more than once, or has more to charge than
+    /// answers: all of it is of one `budget`.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn connect_within(
+        endpoint: &Endpoint,
+        timeouts: Timeouts,
+        budget: &Budget,
+    ) -> Result<Client, ClientError> {
+        Client::connect_to(endpoint, None, timeouts, budget)
+    }
+
+    /// The same, when the process `pid` of this host is to answer at a local socket: the kernel says who
+    /// listens there, before anything is sent.
+    ///
+    /// # Errors
+    /// As [`Client::connect`], and [`ClientError::AnotherListens`].
+    pub fn connect_to(
+        endpoint: &Endpoint,
+        pid: Option<u32>,
+        timeouts: Timeouts,
+        budget: &Budget,
+    ) -> Result<Client, ClientError> {
+        budget.check_time()?;
+        // Looked at before: afterwards it may be another program already.
+        let known = Peer::new(pid);
+        let (mut stream, listener) = stream::open(endpoint, pid, timeouts.connect)?;
+        stream.end_by(budget.deadline());
+        let peer = if pid.is_some() { known } else { Peer::new(listener) };
+        match greet(endpoint, &mut stream) {
+            Ok(hello) => Ok(Client { stream, peer, hello, timeouts, budget: budget.clone() }),
+            Err(error) => Err(peer.explain(error)),
         }
-        if let Endpoint::Tcp { token, .. } = endpoint {
-            authenticate(&mut stream, token.as_ref())?;
-        }
-        let hello: AgentHello = expect(&mut stream, Kind::AgentHello)?;
-        if let Endpoint::Local { expected: Some(expected), .. } = endpoint {
-            let found = SocketName { pid: hello.pid, start_time: hello.start_time };
-            if found != *expected {
-                return Err(ClientError::AnotherProcess { expected: *expected, found });
-            }
-        }
-        Ok(Client { stream, hello, timeouts })
+    }
+
+    /// The process that listens at the local socket, in our pid namespace, where the kernel tells.
+    pub fn peer_pid(&self) -> Option<u32> {
+        self.peer.pid()
+    }
+
+    /// What the whole command may take.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Who answered.
@@ -121,14 +144,71 @@ impl Client {
             _ => return Err(self.not_spoken(command)),
         }
         let payload = codec::encode(&request.to_envelope()?)?;
-        self.stream.set_deadline(self.timeouts.silence);
-        self.stream.write_all(&wire::packet(Kind::Request, &payload))?;
-        Ok(Answer { stream: self.stream, silence: self.timeouts.silence, received: 0, is_over: false })
+        let silence = self.timeouts.silence;
+        let allowed = duration(request).map(|asked| asked.saturating_add(silence));
+        self.stream.set_deadline(silence);
+        let sent = self.stream.write_all(&wire::packet(Kind::Request, &payload));
+        sent.map_err(|error| self.peer.explain(error.into()))?;
+        Ok(Answer::new(self.stream, self.peer, silence, allowed, self.budget))
     }
 
     fn not_spoken(&self, command: Command) -> ClientError {
         ClientError::NotSpoken { command: command.name(), agent: self.hello.agent.clone() }
     }
+}
+
+/// How long a request asks the agent to take, `None` for one that goes on until it is ended.
+fn duration(request: &Request) -> Option<Duration> {
+    match request {
+        Request::Cpu(asked) => Some(Duration::from_millis(asked.duration_ms)),
+        Request::Trace(asked) => Some(Duration::from_millis(asked.duration_ms)),
+        Request::Heap(asked) => Some(Duration::from_millis(asked.duration_ms)),
+        Request::Stats(asked) => Some(Duration::from_millis(asked.window_ms.into())),
+        Request::Schedtrace(asked) if asked.count == 0 => None,
+        Request::Schedtrace(asked) => {
+            Some(Duration::from_millis(u64::from(asked.interval_ms).saturating_mul(asked.count.into())))
+        }
+        Request::Stack(_)
+        | Request::Memory(_)
+        | Request::Version(_)
+        | Request::Tasks(_)
+        | Request::Read(_)
+        | Request::Release(_)
+        | Request::HeapRate(_) => Some(Duration::ZERO),
+    }
+}
+
+/// Shakes hands; who answers must be whom the endpoint names.
+fn greet(endpoint: &Endpoint, stream: &mut Stream) -> Result<AgentHello, ClientError> {
+    let hello = ClientHello {
+        protocol: PROTOCOL_VERSION,
+        client: concat!("rgops ", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    let mut first = MAGIC.to_vec();
+    first.extend(wire::packet(Kind::ClientHello, &codec::encode(&hello)?));
+    // A refusing agent may have closed already: what it said is then still there to be read.
+    let sent = stream.write_all(&first);
+    let mut magic = [0; MAGIC.len()];
+    match stream.read_exact(&mut magic) {
+        Ok(()) if magic == MAGIC => {}
+        Ok(()) => return Err(ClientError::NotAnAgent),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return Err(ClientError::NotAnAgent);
+        }
+        // A failed write is the older news; a deadline that passed is told by its own name.
+        Err(error) => return Err(sent.err().unwrap_or(error).into()),
+    }
+    if let Endpoint::Tcp { token, .. } = endpoint {
+        authenticate(stream, token.as_ref())?;
+    }
+    let hello: AgentHello = expect(stream, Kind::AgentHello)?;
+    if let Endpoint::Local { expected: Some(expected), .. } = endpoint {
+        let found = SocketName { pid: hello.pid, start_time: hello.start_time };
+        if found != *expected {
+            return Err(ClientError::AnotherProcess { expected: *expected, found });
+        }
+    }
+    Ok(hello)
 }
 
 /// The client's side of the token handshake.
@@ -148,13 +228,13 @@ fn authenticate(stream: &mut Stream, token: Option<&Token>) -> Result<(), Client
 }
 
 /// Reads the one packet that may come now, or the agent's error in its place.
-fn expect<T: Decode<()>>(stream: &mut Stream, kind: Kind) -> Result<T, ClientError> {
+fn expect<T: Received>(stream: &mut Stream, kind: Kind) -> Result<T, ClientError> {
     let (found, payload) = read_packet(stream, MAX_HANDSHAKE_BYTES)?;
     if found == kind {
-        return Ok(codec::decode(&payload)?);
+        return part(&payload);
     }
     if found == Kind::Error {
-        return Err(ClientError::Agent(codec::decode(&payload)?));
+        return Err(ClientError::Agent(part(&payload)?));
     }
     Err(ClientError::Protocol(format!("a {kind:?} packet was expected, not {found:?}")))
 }
@@ -166,110 +246,4 @@ fn read_packet(stream: &mut Stream, limit: usize) -> Result<(Kind, Vec<u8>), Cli
     let mut payload = vec![0; header.length];
     stream.read_exact(&mut payload)?;
     Ok((header.kind, payload))
-}
-
-/// An answer as it arrives.
-#[derive(Debug)]
-pub struct Answer {
-    stream: Stream,
-    silence: Duration,
-    received: u64,
-    is_over: bool,
-}
-
-/// A packet of an answer.
-#[derive(Debug)]
-pub enum Event {
-    /// How far the command is.
-    Progress(Progress),
-    /// A part, to be decoded as the command's part type.
-    Data(Vec<u8>),
-    /// The answer is complete.
-    End(End),
-}
-
-/// What arrived: all parts up to the end, or up to an error (partial results are kept).
-#[derive(Debug)]
-pub struct Collected<T> {
-    /// The decoded parts, in order.
-    pub parts: Vec<T>,
-    /// How it ended.
-    pub end: Result<End, ClientError>,
-}
-
-impl Answer {
-    /// Waits for the next packet.
-    ///
-    /// # Errors
-    /// The agent's error, silence longer than the timeout, a broken connection, bytes that are no
-    /// packet, or an answer larger than [`MAX_ANSWER_BYTES`].
-    pub fn next_event(&mut self) -> Result<Event, ClientError> {
-        if self.is_over {
-            return Err(ClientError::Protocol("the answer is over".to_owned()));
-        }
-        self.stream.set_deadline(self.silence);
-        let (kind, payload) = read_packet(&mut self.stream, MAX_PACKET_BYTES)?;
-        self.received += (HEADER_BYTES + payload.len()) as u64;
-        if self.received > MAX_ANSWER_BYTES {
-            return Err(ClientError::Protocol(format!("an answer of more than {MAX_ANSWER_BYTES} bytes")));
-        }
-        match kind {
-            Kind::Progress => Ok(Event::Progress(codec::decode(&payload)?)),
-            Kind::Data => Ok(Event::Data(payload)),
-            Kind::End => {
-                self.is_over = true;
-                Ok(Event::End(codec::decode(&payload)?))
-            }
-            Kind::Error => {
-                self.is_over = true;
-                Err(ClientError::Agent(codec::decode::<AgentError>(&payload)?))
-            }
-            other => Err(ClientError::Protocol(format!("a {other:?} packet in an answer"))),
-        }
-    }
-
-    /// Reads all parts, telling `on_progress` of each progress packet.
-    pub fn collect<T: Decode<()>>(&mut self, on_progress: &mut dyn FnMut(&Progress)) -> Collected<T> {
-        let mut parts = Vec::new();
-        let end = loop {
-            match self.next_event() {
-                Ok(Event::Progress(progress)) => on_progress(&progress),
-                Ok(Event::Data(payload)) => match codec::decode(&payload) {
-                    Ok(part) => parts.push(part),
-                    Err(error) => break Err(error.into()),
-                },
-                Ok(Event::End(end)) => break Ok(end),
-                Err(error) => break Err(error),
-            }
-        };
-        Collected { parts, end }
-    }
-
-    /// A handle by which another thread (the Ctrl-C handler) asks the agent to finish early and
-    /// send what it has.
-    pub fn finisher(&self) -> Finisher {
-        Finisher { stream: self.stream.try_clone().ok() }
-    }
-}
-
-/// Asks the agent to end the running command and send what was gathered.
-#[derive(Debug)]
-pub struct Finisher {
-    stream: Option<Stream>,
-}
-
-impl Clone for Finisher {
-    fn clone(&self) -> Finisher {
-        Finisher { stream: self.stream.as_ref().and_then(|stream| stream.try_clone().ok()) }
-    }
-}
-
-impl Finisher {
-    /// Sends the `Finish` packet; a broken connection shows up in the answer.
-    pub fn finish(&self) {
-        if let Some(Ok(mut stream)) = self.stream.as_ref().map(Stream::try_clone) {
-            stream.set_deadline(FINISH_TIMEOUT);
-            let _ = stream.write_all(&wire::packet(Kind::Finish, &[]));
-        }
-    }
 }

@@ -1,17 +1,27 @@
 //! The two transports as one blocking stream.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{ClientError, Endpoint};
+
+/// A wait is looked at again this often, because its end may come nearer meanwhile: Ctrl-C.
+const SLICE: Duration = Duration::from_millis(250);
 
 /// A connected socket with a deadline: a peer that sends a byte now and then does not hold us.
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: Socket,
+    /// For what is read or written next.
     deadline: Instant,
+    /// For all of it.
+    end: Option<Instant>,
+    /// When the agent was asked to finish, until when it has to: shared by all clones.
+    finish: Arc<OnceLock<Instant>>,
 }
 
 #[derive(Debug)]
@@ -21,21 +31,46 @@ enum Socket {
     Tcp(TcpStream),
 }
 
-/// Connects, and checks that a local socket belongs to whom it may. The timeout is for what follows, too.
-pub(super) fn open(endpoint: &Endpoint, timeout: Duration) -> Result<Stream, ClientError> {
-    let deadline = Instant::now() + timeout;
-    Ok(Stream { socket: connect(endpoint, timeout)?, deadline })
+/// Who listens: the process in our pid namespace, where that is known.
+pub(super) type Listener = Option<u32>;
+
+/// Connects, and checks that a local socket belongs to whom it may: to process `pid`, if one is given. The
+/// timeout is for what follows, too.
+pub(super) fn open(
+    endpoint: &Endpoint,
+    pid: Option<u32>,
+    timeout: Duration,
+) -> Result<(Stream, Listener), ClientError> {
+    let deadline = after(timeout);
+    let (socket, listener) = connect(endpoint, pid, timeout)?;
+    Ok((Stream { socket, deadline, end: None, finish: Arc::default() }, listener))
 }
 
-fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Socket, ClientError> {
+/// So long from now; a time longer than the clock can tell is a hundred years.
+fn after(timeout: Duration) -> Instant {
+    const LONG: Duration = Duration::from_secs(100 * 365 * 86_400);
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or(now + LONG)
+}
+
+fn connect(
+    endpoint: &Endpoint,
+    pid: Option<u32>,
+    timeout: Duration,
+) -> Result<(Socket, Listener), ClientError> {
     match endpoint {
-        Endpoint::Local { path, .. } => open_local(path, timeout),
+        Endpoint::Local { path, .. } => open_local(path, pid, timeout),
         Endpoint::Tcp { address, .. } => {
             let nobody = |error| ClientError::NobodyListens { address: address.clone(), error };
+            let deadline = after(timeout);
             let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-            for resolved in address.to_socket_addrs().map_err(nobody)? {
-                match TcpStream::connect_timeout(&resolved, timeout) {
-                    Ok(stream) => return Ok(Socket::Tcp(stream)),
+            for resolved in addresses(address, timeout)?.map_err(nobody)? {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(ClientError::TimedOut);
+                }
+                match TcpStream::connect_timeout(&resolved, left) {
+                    Ok(stream) => return Ok((Socket::Tcp(stream), None)),
                     Err(error) => last = error,
                 }
             }
@@ -47,73 +82,54 @@ fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Socket, ClientError
     }
 }
 
+/// The addresses of `host:port`. The C library's resolver takes no deadline, so it has a thread of its own,
+/// which is left behind when it does not answer in time.
+fn addresses(address: &str, timeout: Duration) -> Result<io::Result<Vec<SocketAddr>>, ClientError> {
+    let (sender, receiver) = mpsc::channel();
+    let name = address.to_owned();
+    thread::spawn(move || {
+        // Nobody listens any more when it took too long.
+        let _ = sender.send(name.to_socket_addrs().map(Iterator::collect));
+    });
+    receiver.recv_timeout(timeout).map_err(|_| ClientError::TimedOut)
+}
+
 #[cfg(not(target_os = "linux"))]
-fn open_local(_path: &Path, _timeout: Duration) -> Result<Socket, ClientError> {
+fn open_local(_: &Path, _: Option<u32>, _: Duration) -> Result<(Socket, Listener), ClientError> {
     Err(ClientError::Unsupported)
 }
 
 #[cfg(target_os = "linux")]
-fn open_local(path: &Path, timeout: Duration) -> Result<Socket, ClientError> {
-    use std::os::unix::fs::MetadataExt as _;
-
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::PermissionDenied => ClientError::NotAllowed { path: path.to_owned(), error },
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut,
-        _ => ClientError::NobodyListens { address: path.display().to_string(), error },
-    };
-    let ours = rustix::process::geteuid().as_raw();
-    let check = |uid: u32| {
-        // Root may ask everyone; anyone may ask root only through a socket root gave away.
-        if uid == ours || uid == 0 || ours == 0 {
-            Ok(())
-        } else {
-            Err(ClientError::ForeignOwner { path: path.to_owned(), uid })
-        }
-    };
-    let owner = std::fs::symlink_metadata(path).map_err(failed)?.uid();
-    check(owner)?;
-    let stream = connect_local(path, timeout).map_err(failed)?;
-    let peer = rustix::net::sockopt::socket_peercred(&stream).map_err(|error| failed(error.into()))?;
-    let peer = peer.uid.as_raw();
-    check(peer)?;
-    // Who listens must be who owns the file: root asking a user must not be answered by another.
-    if peer != owner && peer != 0 {
-        return Err(ClientError::ForeignOwner { path: path.to_owned(), uid: peer });
-    }
-    Ok(Socket::Local(stream))
-}
-
-/// Connects with a deadline (a full backlog blocks), through the directory's descriptor when the
-/// path is longer than connect(2) takes.
-#[cfg(target_os = "linux")]
-fn connect_local(path: &Path, timeout: Duration) -> io::Result<std::os::unix::net::UnixStream> {
-    use rustix::net::{
-        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
-    };
-    use std::os::fd::AsRawFd as _;
-
-    /// `sun_path` of unix(7), its terminating zero not counted.
-    const MAX_SOCKET_PATH: usize = 107;
-
-    let (_open, path) = if path.as_os_str().len() <= MAX_SOCKET_PATH {
-        (None, path.to_owned())
-    } else {
-        let directory = std::fs::File::open(path.parent().unwrap_or(Path::new("/")))?;
-        let name = path.file_name().unwrap_or_default();
-        let short = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
-        (Some(directory), short)
-    };
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    // connect(2) of a local socket waits for room in the backlog as long as a send may take.
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(timeout))?;
-    connect(&socket, &SocketAddrUnix::new(&path)?)?;
-    Ok(std::os::unix::net::UnixStream::from(socket))
+fn open_local(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<(Socket, Listener), ClientError> {
+    let connected = super::local::connect(path, pid, timeout)?;
+    Ok((Socket::Local(connected.stream), connected.pid))
 }
 
 impl Stream {
     /// Everything that is read and written from now on has to be done within `timeout`, together.
     pub(super) fn set_deadline(&mut self, timeout: Duration) {
-        self.deadline = Instant::now() + timeout;
+        self.deadline = after(timeout);
+    }
+
+    /// And before `end`, whatever [`Stream::set_deadline`] says.
+    pub(super) fn end_by(&mut self, end: Option<Instant>) {
+        self.end = end;
+    }
+
+    /// And within `grace` from now, on all clones: the agent was asked to finish. Only the first time counts.
+    pub(super) fn finish_within(&self, grace: Duration) {
+        self.finish.get_or_init(|| after(grace));
+    }
+
+    /// Whether [`Stream::finish_within`] was called.
+    pub(super) fn was_finished(&self) -> bool {
+        self.finish.get().is_some()
+    }
+
+    /// Whether the time for all of it is over, and not only that for what is read next.
+    pub(super) fn is_past_end(&self) -> bool {
+        let now = Instant::now();
+        [self.end, self.finish.get().copied()].into_iter().flatten().any(|end| now >= end)
     }
 
     pub(super) fn try_clone(&self) -> io::Result<Stream> {
@@ -122,30 +138,43 @@ impl Stream {
             Socket::Local(stream) => Socket::Local(stream.try_clone()?),
             Socket::Tcp(stream) => Socket::Tcp(stream.try_clone()?),
         };
-        Ok(Stream { socket, deadline: self.deadline })
+        let (deadline, end, finish) = (self.deadline, self.end, self.finish.clone());
+        Ok(Stream { socket, deadline, end, finish })
     }
 
-    /// What is left of the time; an error when nothing is.
-    fn left(&self) -> io::Result<Option<Duration>> {
-        match self.deadline.checked_duration_since(Instant::now()) {
-            Some(left) if !left.is_zero() => Ok(Some(left)),
+    /// How long to wait before the time is looked at again; an error when nothing is left of it.
+    fn slice(&self) -> io::Result<Option<Duration>> {
+        let ends = [Some(self.deadline), self.end, self.finish.get().copied()];
+        let end = ends.into_iter().flatten().min().unwrap_or(self.deadline);
+        match end.checked_duration_since(Instant::now()) {
+            Some(left) if !left.is_zero() => Ok(Some(left.min(SLICE))),
             _ => Err(io::ErrorKind::TimedOut.into()),
         }
     }
 }
 
+/// Whether a slice of time is over (socket(7), SO_RCVTIMEO), and nothing else happened.
+fn is_slice(result: &io::Result<usize>) -> bool {
+    matches!(result, Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut))
+}
+
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.left()?;
-        match &mut self.socket {
-            #[cfg(target_os = "linux")]
-            Socket::Local(stream) => {
-                stream.set_read_timeout(left)?;
-                stream.read(buffer)
-            }
-            Socket::Tcp(stream) => {
-                stream.set_read_timeout(left)?;
-                stream.read(buffer)
+        loop {
+            let slice = self.slice()?;
+            let result = match &mut self.socket {
+                #[cfg(target_os = "linux")]
+                Socket::Local(stream) => {
+                    stream.set_read_timeout(slice)?;
+                    stream.read(buffer)
+                }
+                Socket::Tcp(stream) => {
+                    stream.set_read_timeout(slice)?;
+                    stream.read(buffer)
+                }
+            };
+            if !is_slice(&result) {
+                return result;
             }
         }
     }
@@ -153,16 +182,21 @@ impl Read for Stream {
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let left = self.left()?;
-        match &mut self.socket {
-            #[cfg(target_os = "linux")]
-            Socket::Local(stream) => {
-                stream.set_write_timeout(left)?;
-                stream.write(bytes)
-            }
-            Socket::Tcp(stream) => {
-                stream.set_write_timeout(left)?;
-                stream.write(bytes)
+        loop {
+            let slice = self.slice()?;
+            let result = match &mut self.socket {
+                #[cfg(target_os = "linux")]
+                Socket::Local(stream) => {
+                    stream.set_write_timeout(slice)?;
+                    stream.write(bytes)
+                }
+                Socket::Tcp(stream) => {
+                    stream.set_write_timeout(slice)?;
+                    stream.write(bytes)
+                }
+            };
+            if !is_slice(&result) {
+                return result;
             }
         }
     }

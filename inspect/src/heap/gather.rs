@@ -10,7 +10,8 @@ use rgops_protocol::reply::{End, Note};
 
 use super::frames::is_left_out;
 use super::jemalloc::{self, DumpError};
-use crate::profile::{Locations, Process};
+use crate::budget::Exhausted;
+use crate::profile::{FRAME_BYTES, Locations, Process, STACK_BYTES};
 use crate::symbols::{Frame, ModuleSymbols};
 
 /// What an agent can make us keep. A real program has some thousand stacks and some ten thousand
@@ -19,9 +20,17 @@ const MAX_KEPT_FRAMES: usize = 32 * 1024 * 1024;
 const MAX_KEPT_BLOCKS: usize = 8 * 1024 * 1024;
 const MAX_DUMP_BYTES: usize = 256 * 1024 * 1024;
 
+/// What a stack's sums cost in bytes, those of the first snapshot included; a living block, the growth that
+/// is made of it included; a snapshot; and a byte of a dump while it is read.
+const SUMS_BYTES: u64 = 512;
+const BLOCK_BYTES: u64 = 96;
+const SNAPSHOT_BYTES: u64 = 512;
+const DUMP_FACTOR: u64 = 12;
+
 /// A heap profile being gathered.
 #[derive(Debug)]
 pub struct Heap {
+    exhausted: Option<Exhausted>,
     pub(crate) process: Process,
     pub(crate) notes: Vec<Note>,
     pub(crate) locations: Locations,
@@ -99,6 +108,7 @@ impl Heap {
     /// Nothing gathered yet of a process.
     pub fn new(process: Process) -> Heap {
         Heap {
+            exhausted: None,
             locations: Locations::new(&process),
             process,
             notes: Vec::new(),
@@ -117,20 +127,32 @@ impl Heap {
         }
     }
 
-    /// Takes the next part of the answer.
+    /// Takes the next part of the answer; nothing more once the budget is exhausted.
     pub fn add(&mut self, part: HeapPart) {
+        if self.exhausted.is_none() {
+            self.exhausted = self.take(part).err();
+        }
+    }
+
+    /// Why nothing more is taken.
+    pub fn exhausted(&self) -> Option<Exhausted> {
+        self.exhausted
+    }
+
+    fn take(&mut self, part: HeapPart) -> Result<(), Exhausted> {
         match part {
             HeapPart::Start(start) => self.start = Some(start),
-            HeapPart::Modules(modules) => self.locations.set_modules(&modules),
-            HeapPart::Stacks(stacks) => stacks.iter().for_each(|stack| self.add_stack(stack)),
+            HeapPart::Modules(modules) => self.locations.set_modules(&modules)?,
+            HeapPart::Stacks(stacks) => stacks.iter().try_for_each(|stack| self.add_stack(stack))?,
             HeapPart::Snapshot(snapshot) => {
                 self.opened = Some(Opened { time_ns: snapshot.time_ns, ..Opened::default() });
             }
-            HeapPart::Buckets(buckets) => self.add_sums(&buckets),
-            HeapPart::Live(blocks) => self.add_live(&blocks),
-            HeapPart::Jemalloc(piece) => self.add_dump(&piece),
-            HeapPart::Counters(counters) => self.close(counters),
+            HeapPart::Buckets(buckets) => self.add_sums(&buckets)?,
+            HeapPart::Live(blocks) => self.add_live(&blocks)?,
+            HeapPart::Jemalloc(piece) => self.add_dump(&piece)?,
+            HeapPart::Counters(counters) => self.close(counters)?,
         }
+        Ok(())
     }
 
     /// Takes the end of the answer: a reader of the file is told what it says is missing.
@@ -210,18 +232,20 @@ impl Heap {
         self.stacks.get(&stack).map_or(&[][..], |stack| &stack.locations)
     }
 
-    fn add_stack(&mut self, stack: &HeapStack) {
-        self.name(stack.id, &stack.stack.frames);
+    fn add_stack(&mut self, stack: &HeapStack) -> Result<(), Exhausted> {
+        self.name(stack.id, &stack.stack.frames)
     }
 
-    fn name(&mut self, id: u32, addresses: &[u64]) {
+    fn name(&mut self, id: u32, addresses: &[u64]) -> Result<(), Exhausted> {
         if self.stacks.contains_key(&id) {
-            return;
+            return Ok(());
         }
         if self.kept_frames + addresses.len() + 1 > MAX_KEPT_FRAMES {
             self.not_kept += 1;
-            return;
+            return Ok(());
         }
+        self.process.budget.check_time()?;
+        self.process.budget.charge(STACK_BYTES + FRAME_BYTES.saturating_mul(addresses.len() as u64))?;
         self.kept_frames += addresses.len() + 1;
         // Every address is a return address: the leaf is where the allocator was called.
         let mut frames: Vec<(Arc<[Frame]>, usize)> =
@@ -244,22 +268,28 @@ impl Heap {
             .iter()
             .zip(&frames)
             .map(|(avma, (_, left_out))| self.locations.without_innermost(*avma, true, *left_out))
-            .collect();
+            .collect::<Result<_, _>>()?;
         self.stacks.insert(id, NamedStack { locations, frames });
+        Ok(())
     }
 
-    fn add_sums(&mut self, buckets: &[HeapBucket]) {
+    fn add_sums(&mut self, buckets: &[HeapBucket]) -> Result<(), Exhausted> {
         for HeapBucket { stack, allocated, freed } in buckets {
+            if !self.sums.contains_key(stack) {
+                self.process.budget.charge(SUMS_BYTES)?;
+            }
             if self.sums.len() < MAX_KEPT_BLOCKS || self.sums.contains_key(stack) {
                 self.sums.insert(*stack, Sums { allocated: *allocated, freed: *freed });
             } else {
                 self.not_kept += 1;
             }
         }
+        Ok(())
     }
 
-    fn add_live(&mut self, blocks: &[LiveBlock]) {
-        let Some(opened) = &mut self.opened else { return };
+    fn add_live(&mut self, blocks: &[LiveBlock]) -> Result<(), Exhausted> {
+        let Some(opened) = &mut self.opened else { return Ok(()) };
+        self.process.budget.charge(BLOCK_BYTES.saturating_mul(blocks.len() as u64))?;
         let room = MAX_KEPT_BLOCKS.saturating_sub(self.kept_blocks).min(blocks.len());
         self.kept_blocks += room;
         self.not_kept += (blocks.len() - room) as u64;
@@ -270,23 +300,27 @@ impl Heap {
             size_bytes: block.size_bytes,
             mean_bytes: block.mean_bytes,
         }));
+        Ok(())
     }
 
-    fn add_dump(&mut self, piece: &[u8]) {
-        let Some(opened) = &mut self.opened else { return };
+    fn add_dump(&mut self, piece: &[u8]) -> Result<(), Exhausted> {
+        let Some(opened) = &mut self.opened else { return Ok(()) };
+        self.process.budget.charge(DUMP_FACTOR.saturating_mul(piece.len() as u64))?;
         if opened.dump.len() + piece.len() > MAX_DUMP_BYTES {
             self.dump_error = Some(DumpError::TooLarge);
         } else {
             opened.dump.extend_from_slice(piece);
         }
+        Ok(())
     }
 
-    fn close(&mut self, counters: HeapCounters) {
-        let Some(Opened { time_ns, live, dump }) = self.opened.take() else { return };
+    fn close(&mut self, counters: HeapCounters) -> Result<(), Exhausted> {
+        let Some(Opened { time_ns, live, dump }) = self.opened.take() else { return Ok(()) };
+        self.process.budget.charge(SNAPSHOT_BYTES)?;
         let is_jemalloc = self.start.as_ref().is_some_and(|start| start.source == HeapSource::Jemalloc);
         if is_jemalloc && self.dump_error.is_none() {
             match jemalloc::parse(&String::from_utf8_lossy(&dump)) {
-                Ok(dump) => self.take_dump(dump),
+                Ok(dump) => self.take_dump(dump)?,
                 Err(error) => self.dump_error = Some(error),
             }
         }
@@ -294,16 +328,17 @@ impl Heap {
             self.first_sums = Some(self.sums.clone());
         }
         self.snapshots.push(Snapshot { time_ns, counters, live });
+        Ok(())
     }
 
-    fn take_dump(&mut self, dump: jemalloc::Dump) {
+    fn take_dump(&mut self, dump: jemalloc::Dump) -> Result<(), Exhausted> {
         let mut modules = dump.modules;
         // jemalloc tells no build-ids; of the executable the agent's hello has it.
         let program = modules.iter().position(|module| !module.path.contains(".so"));
         if let Some(program) = program {
             modules[program].build_id.clone_from(&self.process.build_id);
         }
-        self.locations.set_modules(&modules);
+        self.locations.set_modules(&modules)?;
         self.has_allocated = dump.has_allocated;
         if let Some(start) = &mut self.start {
             start.mean_bytes = dump.mean_bytes;
@@ -315,10 +350,12 @@ impl Heap {
         for stack in dump.stacks {
             let next = self.dump_ids.len() as u32 + 1;
             let id = *self.dump_ids.entry(stack.frames.clone()).or_insert(next);
-            self.name(id, &stack.frames);
+            self.name(id, &stack.frames)?;
             let allocated = if dump.has_allocated { stack.allocated } else { stack.live };
+            self.process.budget.charge(SUMS_BYTES)?;
             self.sums.insert(id, Sums { allocated, freed: allocated.minus(stack.live) });
         }
+        Ok(())
     }
 }
 

@@ -129,7 +129,8 @@ pub fn growth(heap: &Heap) -> Option<Growth> {
     add(first, last, &|line, is_gain, stack, estimate| {
         line.whole.add(is_gain, estimate);
         let bytes = estimate.bytes.cast_signed();
-        *line.by_stack.entry(stack).or_default() += if is_gain { bytes } else { -bytes };
+        let sum = line.by_stack.entry(stack).or_default();
+        *sum = if is_gain { sum.wrapping_add(bytes) } else { sum.wrapping_sub(bytes) };
     });
     add(middle, last, &|line, is_gain, _, estimate| line.second_half.add(is_gain, estimate));
     for (number, pair) in snapshots.windows(2).enumerate() {

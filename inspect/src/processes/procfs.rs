@@ -6,10 +6,14 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 
 use rgops_protocol::discovery::{DIRECTORY_VARIABLE, Environment, SWITCH_VARIABLE};
+use rgops_protocol::received::{NAME_CHARACTERS, PATH_CHARACTERS, text_of};
 
 /// Longest file of `/proc/PID` that is read whole; a longer one is cut, so a process cannot make us
 /// hold its gigabyte of arguments.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Characters kept of a command line: as many as of a path, more than a screen has.
+const COMMAND_CHARACTERS: usize = PATH_CHARACTERS;
 
 /// Flag of kernel threads in field 9 of `/proc/PID/stat` (`PF_KTHREAD`, include/linux/sched.h).
 const KERNEL_THREAD: u64 = 0x0020_0000;
@@ -41,7 +45,7 @@ impl Stat {
         // The name stands in parentheses and may contain some itself: the last one closes it.
         let open = text.iter().position(|&byte| byte == b'(')?;
         let close = text.iter().rposition(|&byte| byte == b')')?;
-        let comm = String::from_utf8_lossy(text.get(open + 1..close)?).into_owned();
+        let comm = text_of(text.get(open + 1..close)?, NAME_CHARACTERS);
         let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
         // proc(5) counts fields from 1; the first one behind the name is field 3.
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
@@ -129,12 +133,12 @@ impl StartEnvironment {
     }
 }
 
-/// The arguments, NUL replaced by a space as `ps` does; empty for a zombie.
+/// The arguments, NUL replaced by a space as `ps` does; empty for a zombie. Cut when they are longer than
+/// [`COMMAND_CHARACTERS`].
 pub(super) fn command_line(pid: u32) -> io::Result<String> {
     let bytes = read(pid, "cmdline")?;
-    let arguments: Vec<_> =
-        bytes.split(|&byte| byte == 0).map(|argument| String::from_utf8_lossy(argument)).collect();
-    Ok(arguments.join(" ").trim_end().to_owned())
+    let spaced: Vec<u8> = bytes.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
+    Ok(text_of(spaced.trim_ascii_end(), COMMAND_CHARACTERS))
 }
 
 /// The pids of the host that our `/proc` shows, ascending.
@@ -182,6 +186,16 @@ mod tests {
         assert_eq!(environment.discovery.rgops_dir, Some("/a=b".into()));
         assert_eq!(environment.discovery.xdg_runtime_dir, None);
         assert!(environment.is_switched_off);
+    }
+
+    #[test]
+    fn a_name_may_be_anything_but_not_of_any_length() {
+        let name = [
+            b"7 (".as_slice(),
+            &[0xff; 1 << 20],
+            b") R 3 7 7 0 -1 4194560 1 2 3 4 50 60 7 8 20 0 9 0 1234 5",
+        ];
+        assert_eq!(Stat::parse(&name.concat()).unwrap().comm.chars().count(), NAME_CHARACTERS);
     }
 
     #[test]

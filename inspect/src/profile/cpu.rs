@@ -9,12 +9,17 @@ use rgops_protocol::reply::{End, Note, NoteKind};
 
 use super::locations::Locations;
 use super::proto::{Label, Profile, Sample, ValueType};
+use crate::budget::{Budget, Exhausted};
 use crate::report::text::duration;
 use crate::symbols::ModuleSymbols;
 
 /// Frames kept over all distinct stacks. A real profile has some thousands; an agent that sends
 /// ever new stacks must not fill our memory.
 const MAX_KEPT_FRAMES: usize = 32 * 1024 * 1024;
+
+/// What a distinct stack costs in bytes until the file and the table are made, and each of its frames.
+pub(crate) const STACK_BYTES: u64 = 768;
+pub(crate) const FRAME_BYTES: u64 = 48;
 
 /// Whose profile it is.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +34,8 @@ pub struct Process {
     pub local_pid: Option<u32>,
     /// Directories with symbol files, see [`Symbolizer::new`](crate::symbols::Symbolizer::new).
     pub symbol_directories: Vec<PathBuf>,
+    /// To what everything that is kept of it is charged.
+    pub budget: Budget,
 }
 
 /// Why a profile lacks its end.
@@ -44,6 +51,7 @@ pub struct Incomplete {
 #[derive(Debug)]
 pub struct CpuProfile {
     process: Process,
+    exhausted: Option<Exhausted>,
     start: Option<CpuStart>,
     totals: Option<CpuTotals>,
     notes: Vec<Note>,
@@ -62,6 +70,7 @@ impl CpuProfile {
         let locations = Locations::new(&process);
         CpuProfile {
             process,
+            exhausted: None,
             start: None,
             totals: None,
             notes: Vec::new(),
@@ -74,14 +83,26 @@ impl CpuProfile {
         }
     }
 
-    /// Takes the next part of the answer.
+    /// Takes the next part of the answer; nothing more once the budget is exhausted.
     pub fn add(&mut self, part: CpuPart) {
+        if self.exhausted.is_none() {
+            self.exhausted = self.take(part).err();
+        }
+    }
+
+    /// Why nothing more is taken.
+    pub fn exhausted(&self) -> Option<Exhausted> {
+        self.exhausted
+    }
+
+    fn take(&mut self, part: CpuPart) -> Result<(), Exhausted> {
         match part {
             CpuPart::Start(start) => self.start = Some(start),
-            CpuPart::Modules(modules) => self.locations.set_modules(&modules),
-            CpuPart::Samples(samples) => samples.iter().for_each(|sample| self.add_sample(sample)),
+            CpuPart::Modules(modules) => self.locations.set_modules(&modules)?,
+            CpuPart::Samples(samples) => samples.iter().try_for_each(|sample| self.add_sample(sample))?,
             CpuPart::Totals(totals) => self.totals = Some(totals),
         }
+        Ok(())
     }
 
     /// Takes the end of the answer: a reader of the file is told what it says is missing.
@@ -128,7 +149,7 @@ impl CpuProfile {
         self.start.as_ref().map_or(0, |start| start.period_ns)
     }
 
-    fn add_sample(&mut self, sample: &CpuSample) {
+    fn add_sample(&mut self, sample: &CpuSample) -> Result<(), Exhausted> {
         let weight = u64::from(sample.weight);
         self.samples += 1;
         self.weight = self.weight.saturating_add(weight);
@@ -138,16 +159,18 @@ impl CpuProfile {
             .iter()
             .enumerate()
             .map(|(position, avma)| self.locations.of(*avma, position > 0))
-            .collect();
+            .collect::<Result<_, _>>()?;
         let length = stack.len();
         if let Some(sum) = self.weights.get_mut(&(sample.tid, stack.clone())) {
             *sum = sum.saturating_add(weight);
         } else if self.kept_frames + length <= MAX_KEPT_FRAMES {
+            self.process.budget.charge(STACK_BYTES + FRAME_BYTES.saturating_mul(length as u64))?;
             self.kept_frames += length;
             self.weights.insert((sample.tid, stack), weight);
         } else {
             self.not_kept = self.not_kept.saturating_add(weight);
         }
+        Ok(())
     }
 
     /// The finished profile; `incomplete` says why it ended without its totals.

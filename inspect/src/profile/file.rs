@@ -1,7 +1,5 @@
-//! Profiles as files: gzip around the protobuf message. Nothing is overwritten unasked, nobody else
-//! may read what is written, and what is read may not grow without bound.
+//! Profiles as files: gzip around the protobuf message; what is read may not grow without bound.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +9,7 @@ use flate2::write::GzEncoder;
 use prost::Message as _;
 
 use super::proto::Profile;
+use crate::output::{Numbered, OutputError, OutputFile};
 
 /// A profile may not be larger than this when decompressed; a gzip file of a few kilobytes could
 /// otherwise fill the memory.
@@ -34,17 +33,6 @@ pub enum ReadError {
     /// It refers to something that is not in it.
     #[error("not a valid pprof profile: {0}")]
     Invalid(String),
-}
-
-/// Why a profile could not be written.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write {}: {source}", path.display())]
-pub struct SaveError {
-    /// The file.
-    pub path: PathBuf,
-    /// What the system said; [`io::ErrorKind::AlreadyExists`] when it would have been overwritten.
-    #[source]
-    pub source: io::Error,
 }
 
 /// A profile as the bytes of a `.pb.gz` file.
@@ -144,69 +132,26 @@ fn check(profile: &Profile) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes `bytes` to `path`, readable by its owner only (mode 0600). An existing file is an error
-/// unless `force`, and then replaced in one step.
+/// Writes `bytes` to the file `path` names, readable by its owner only (mode 0600). An existing file is an
+/// error unless `replace`. Returns where it is: links are followed.
 ///
 /// # Errors
-/// [`SaveError`]; nothing is left half written.
-pub fn save(path: &Path, bytes: &[u8], force: bool) -> Result<(), SaveError> {
-    let error = |source| SaveError { path: path.to_owned(), source };
-    if !force {
-        return write_new(path, bytes).map_err(error);
-    }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.new", std::process::id()));
-    let beside = PathBuf::from(beside);
-    write_new(&beside, bytes).map_err(error)?;
-    std::fs::rename(&beside, path).map_err(|source| {
-        let _ = std::fs::remove_file(&beside);
-        error(source)
-    })
+/// Whatever [`OutputFile`] says; nothing is left half written.
+pub fn save(path: &Path, bytes: &[u8], replace: bool) -> Result<PathBuf, OutputError> {
+    let mut file = OutputFile::create(path, replace)?;
+    // It never fails: what goes wrong is told by `keep`.
+    let _ = file.write_all(bytes);
+    file.keep()
 }
 
-/// The first free name of the form `rgops.NAME.PID.samples.cpu.NNN.pb.gz` in `directory`, as pprof
-/// numbers the profiles it fetches. `name` comes from the program: what does not belong into a file
-/// name becomes `_`.
-pub fn free_name(directory: &Path, name: &str, pid: u32) -> PathBuf {
-    numbered_name(directory, name, |name, number| format!("rgops.{name}.{pid}.samples.cpu.{number:03}.pb.gz"))
+/// Names for a CPU profile nobody named: `rgops.NAME.PID.samples.cpu.NNN.pb.gz`.
+pub fn cpu_file_names(program: &str, pid: u32) -> Numbered {
+    Numbered::new(program, pid, ".samples.cpu", ".pb.gz")
 }
 
 /// The same for a heap profile: `rgops.NAME.PID.alloc_objects.….inuse_space.NNN.pb.gz`.
-pub fn free_heap_name(directory: &Path, name: &str, pid: u32) -> PathBuf {
-    let kinds = "alloc_objects.alloc_space.inuse_objects.inuse_space";
-    numbered_name(directory, name, |name, number| format!("rgops.{name}.{pid}.{kinds}.{number:03}.pb.gz"))
-}
-
-/// The first name in `directory` that `file` makes, of a harmless `name` and 1, 2, …, and that is free.
-pub(crate) fn numbered_name(directory: &Path, name: &str, file: impl Fn(&str, u32) -> String) -> PathBuf {
-    let name: String = name
-        .chars()
-        .map(|character| match character {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => character,
-            _ => '_',
-        })
-        .take(64)
-        .collect();
-    let path = |number: u32| directory.join(file(&name, number));
-    (1..).map(path).find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| path(0))
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    let written = write_all(file, bytes);
-    if written.is_err() {
-        let _ = std::fs::remove_file(path);
-    }
-    written
-}
-
-fn write_all(mut file: File, bytes: &[u8]) -> io::Result<()> {
-    file.write_all(bytes)?;
-    file.flush()
+pub fn heap_file_names(program: &str, pid: u32) -> Numbered {
+    Numbered::new(program, pid, ".alloc_objects.alloc_space.inuse_objects.inuse_space", ".pb.gz")
 }
 
 #[cfg(test)]
@@ -214,26 +159,6 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
     use super::*;
-
-    #[test]
-    fn a_file_is_ours_alone_and_never_overwritten_unasked() {
-        let directory = std::env::temp_dir().join(format!("rgops-profile-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        let path = free_name(&directory, "../e\x1bvil", 7);
-        assert_eq!(path.file_name().unwrap(), "rgops.___e_vil.7.samples.cpu.001.pb.gz");
-        save(&path, b"one", false).unwrap();
-        assert!(free_name(&directory, "../e\x1bvil", 7).to_string_lossy().contains(".002."));
-        assert_eq!(save(&path, b"two", false).unwrap_err().source.kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(std::fs::read(&path).unwrap(), b"one");
-        save(&path, b"three", true).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"three");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        }
-        std::fs::remove_dir_all(&directory).unwrap();
-    }
 
     #[test]
     fn a_bomb_and_dangling_references_are_refused() {

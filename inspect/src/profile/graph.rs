@@ -90,7 +90,8 @@ impl Stacks {
                         continue;
                     }
                     if seen.insert(*node) {
-                        graph.node(*node).cum += value;
+                        let cum = &mut graph.node(*node).cum;
+                        *cum = cum.saturating_add(*value);
                     }
                     if let Some(caller) = caller
                         && caller != *node
@@ -106,7 +107,8 @@ impl Stacks {
             if let Some(leaf) = caller
                 && !gap
             {
-                graph.node(leaf).flat += value;
+                let flat = &mut graph.node(leaf).flat;
+                *flat = flat.saturating_add(*value);
             }
         }
         graph.nodes.retain(|_, node| node.flat != 0 || node.cum != 0);
@@ -131,7 +133,7 @@ pub(super) struct Node {
 impl Node {
     fn add_call(&mut self, caller: usize, weight: i64, is_inlined: bool) {
         let call = self.calls.entry(caller).or_insert((0, true));
-        call.0 += weight;
+        call.0 = call.0.saturating_add(weight);
         call.1 &= is_inlined;
     }
 }
@@ -142,11 +144,15 @@ impl Graph {
     }
 
     pub(super) fn total(&self) -> i64 {
-        self.nodes.values().map(|node| node.flat).sum()
+        self.nodes.values().fold(0, |sum, node| sum.saturating_add(node.flat))
     }
 
     pub(super) fn with_cum_from(&self, cutoff: i64) -> HashSet<usize> {
-        self.nodes.iter().filter(|(_, node)| node.cum.abs() >= cutoff).map(|(node, _)| *node).collect()
+        self.nodes
+            .iter()
+            .filter(|(_, node)| node.cum.saturating_abs() >= cutoff)
+            .map(|(node, _)| *node)
+            .collect()
     }
 
     /// By falling flat value, then by name.
@@ -154,14 +160,14 @@ impl Graph {
         let mut order: Vec<usize> = self.nodes.keys().copied().collect();
         order.sort_by_key(|node| {
             let found = &self.nodes[node];
-            (Reverse(found.flat.abs()), &names[*node], Reverse(found.cum.abs()), *node)
+            (Reverse(found.flat.saturating_abs()), &names[*node], Reverse(found.cum.saturating_abs()), *node)
         });
         order
     }
 
     pub(super) fn drop_calls_below(&mut self, cutoff: i64) {
         for node in self.nodes.values_mut() {
-            node.calls.retain(|_, (weight, _)| weight.abs() >= cutoff);
+            node.calls.retain(|_, (weight, _)| weight.saturating_abs() >= cutoff);
         }
     }
 
@@ -180,7 +186,7 @@ impl Graph {
         let smallest = self
             .nodes
             .values()
-            .map(|node| if node.flat == 0 { node.cum.abs() } else { node.flat.abs() })
+            .map(|node| if node.flat == 0 { node.cum.saturating_abs() } else { node.flat.saturating_abs() })
             .filter(|value| *value > 0)
             .min()
             .unwrap_or(total);

@@ -10,12 +10,23 @@ use rgops_protocol::reply::Module;
 use super::cpu::Process;
 use super::proto::{Function, Line, Location, Mapping, Profile};
 use super::strings::Strings;
+use crate::budget::{Budget, Exhausted};
 use crate::report::text::hex;
 use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer};
+
+/// What a location costs in bytes, with its place in all tables, the symbolizer's included, and in the
+/// tables that `top` makes; what each function at it costs; and what a function costs that is new, besides
+/// its texts. Measured with the shapes of `p26_hostile_process.rs`.
+const LOCATION_BYTES: u64 = 768;
+const LINE_BYTES: u64 = 256;
+const FUNCTION_BYTES: u64 = 512;
+/// Times a text is held: here, in the symbolizer's frames, in `top`, and in the encoded file.
+const TEXT_COPIES: u64 = 6;
 
 /// Locations, functions, mappings and texts of one profile.
 #[derive(Debug)]
 pub(crate) struct Locations {
+    budget: Budget,
     symbolizer: Symbolizer,
     strings: Strings,
     mappings: Vec<(Module, Mapping)>,
@@ -29,7 +40,13 @@ pub(crate) struct Locations {
 impl Locations {
     pub(crate) fn new(process: &Process) -> Locations {
         Locations {
-            symbolizer: Symbolizer::new(&[], process.local_pid, &process.symbol_directories),
+            budget: process.budget.clone(),
+            symbolizer: Symbolizer::with_budget(
+                &[],
+                process.local_pid,
+                &process.symbol_directories,
+                &process.budget,
+            ),
             strings: Strings::new(),
             mappings: Vec::new(),
             locations: Vec::new(),
@@ -40,8 +57,13 @@ impl Locations {
     }
 
     /// Replaces the list of loaded modules.
-    pub(crate) fn set_modules(&mut self, modules: &[Module]) {
+    ///
+    /// # Errors
+    /// When there is no memory, or time, for them.
+    pub(crate) fn set_modules(&mut self, modules: &[Module]) -> Result<(), Exhausted> {
+        let modules = self.budget.charge_modules(modules)?;
         self.symbolizer.set_modules(modules);
+        Ok(())
     }
 
     /// What each module with locations gave for names, and why not more.
@@ -61,24 +83,38 @@ impl Locations {
 
     /// The location of an address. As profile.proto asks, the address of a caller lies within its
     /// call instruction: one byte before the return address.
-    pub(crate) fn of(&mut self, avma: u64, is_return_address: bool) -> u64 {
+    ///
+    /// # Errors
+    /// When there is no memory, or time, for another one.
+    pub(crate) fn of(&mut self, avma: u64, is_return_address: bool) -> Result<u64, Exhausted> {
         self.without_innermost(avma, is_return_address, 0)
     }
 
     /// The same, of which so many of the functions inlined there are left out, innermost first; the
     /// function that was really called always stays.
-    pub(crate) fn without_innermost(&mut self, avma: u64, is_return_address: bool, left_out: usize) -> u64 {
+    ///
+    /// # Errors
+    /// As [`Locations::of`].
+    pub(crate) fn without_innermost(
+        &mut self,
+        avma: u64,
+        is_return_address: bool,
+        left_out: usize,
+    ) -> Result<u64, Exhausted> {
         let address = if is_return_address { avma.wrapping_sub(1) } else { avma };
         let mapping = self.mapping(avma);
         let mapping_id = mapping.map_or(0, |index| self.mappings[index].1.id);
         if let Some(id) = self.ids.get(&(mapping_id, address, left_out)) {
-            return *id;
+            return Ok(*id);
         }
+        self.budget.check_time()?;
         let frames = self.symbolizer.shared_frames(avma, is_return_address);
+        self.budget.charge(LOCATION_BYTES + LINE_BYTES.saturating_mul(frames.len() as u64))?;
         let mut line = Vec::new();
         if frames.iter().any(|frame| frame.function.is_some()) {
-            let shown = &frames[left_out.min(frames.len() - 1)..];
-            line.extend(shown.iter().map(|frame| self.line(frame)));
+            for frame in &frames[left_out.min(frames.len() - 1)..] {
+                line.push(self.line(frame)?);
+            }
         }
         if let Some(index) = mapping {
             let detail = self.symbolizer.symbols_of(avma).map_or(Detail::Nothing, |symbols| symbols.detail);
@@ -92,7 +128,7 @@ impl Locations {
         let id = self.locations.len() as u64 + 1;
         self.locations.push(Location { id, mapping_id, address, line, is_folded: false });
         self.ids.insert((mapping_id, address, left_out), id);
-        id
+        Ok(id)
     }
 
     /// The index of the mapping an address is in.
@@ -119,7 +155,7 @@ impl Locations {
         Some(self.mappings.len() - 1)
     }
 
-    fn line(&mut self, frame: &Frame) -> Line {
+    fn line(&mut self, frame: &Frame) -> Result<Line, Exhausted> {
         let name = self.strings.index(&frame.name());
         // Where both names are the same pprof takes the name for one of C++ and cuts what is between
         // `<` and `>`, which merges functions: without a mangled name the system name stays empty.
@@ -128,10 +164,13 @@ impl Locations {
         let next = self.functions.len() as u64 + 1;
         let function_id = *self.function_ids.entry([name, system_name, filename]).or_insert(next);
         if function_id == next {
+            let texts = [&frame.function, &frame.mangled, &frame.file].into_iter().flatten();
+            let texts: usize = texts.map(|text| text.len()).sum();
+            self.budget.charge(FUNCTION_BYTES + TEXT_COPIES.saturating_mul(texts as u64))?;
             self.functions.push(Function { id: next, name, system_name, filename, start_line: 0 });
         }
         let column = frame.column.map_or(0, i64::from);
-        Line { function_id, line: frame.line.map_or(0, i64::from), column }
+        Ok(Line { function_id, line: frame.line.map_or(0, i64::from), column })
     }
 
     /// A profile of these tables, without samples; `build_id` is that of the executable.

@@ -1,7 +1,7 @@
 //! Values and percentages in exactly the form `go tool pprof` prints them.
 //!
 //! The behaviour is that of google/pprof's `internal/measurement`, checked against the tool itself
-//! in `tests/tests/referee_pprof.rs`.
+//! in `tests/tests/acceptance/referee_pprof.rs`.
 
 /// Units of one kind, smallest first: name, aliases, factor to the base unit.
 struct Kind {

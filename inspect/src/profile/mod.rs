@@ -11,7 +11,7 @@ mod strings;
 pub mod top;
 
 pub use cpu::{CpuProfile, Incomplete, Process};
-pub(crate) use file::numbered_name;
-pub use file::{ReadError, SaveError, encode, free_heap_name, free_name, read, save};
+pub(crate) use cpu::{FRAME_BYTES, STACK_BYTES};
+pub use file::{ReadError, cpu_file_names, encode, heap_file_names, read, save};
 pub use heap::HeapKind;
 pub(crate) use locations::Locations;

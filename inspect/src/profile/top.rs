@@ -133,7 +133,7 @@ impl Top {
             // A string takes every write, here and below.
             let _ = writeln!(text, "{line}");
         }
-        let shown = self.rows.iter().map(|row| row.flat).sum();
+        let shown = self.rows.iter().fold(0, |sum: i64, row| sum.saturating_add(row.flat));
         let (share, total) = (percentage(shown, self.total), self.format(self.total));
         let _ = writeln!(
             text,

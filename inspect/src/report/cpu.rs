@@ -30,8 +30,7 @@ pub struct Reconciliation {
     process_cpu_ns: Option<u64>,
     /// Of this, the agent's own thread, which is not sampled.
     agent_cpu_ns: Option<u64>,
-    /// Of this, threads that began or ended unseen; of another engine than `native`, all that has no
-    /// samples.
+    /// Of this, time without samples; the notes have the reasons, as far as any were seen.
     unsampled_cpu_ns: Option<u64>,
     /// Ticks due by the threads' clocks that had not come when the profile ended, times the period.
     late_cpu_ns: Option<u64>,
@@ -82,12 +81,13 @@ impl Reconciliation {
         );
         let unsampled = match self.engine.as_deref() {
             Some("pprof") => "missed by engine pprof",
-            _ => "threads too short to be seen",
+            // The notes say which threads and why, as far as that was seen.
+            _ => "without samples",
         };
         let rest = [
             (self.agent_cpu_ns, "the agent itself"),
             (self.unsampled_cpu_ns, unsampled),
-            (self.late_cpu_ns, "ticks that came too late"),
+            (self.late_cpu_ns, "ticks that had not come at the end"),
             (self.dropped_ns, "lost samples"),
         ];
         for (ns, what) in rest {
@@ -120,8 +120,8 @@ pub struct JsonCpu<'a> {
     /// `rgops.pprof-cpu/1`.
     schema: &'static str,
     process: JsonProcess,
-    /// Where the profile was saved.
-    file: &'a str,
+    /// Where the profile was saved; `null` when it could not be.
+    file: Option<&'a str>,
     /// Beginning of the window, since the Unix epoch.
     unix_ns: i64,
     duration_ns: i64,
@@ -139,7 +139,7 @@ impl<'a> JsonCpu<'a> {
     /// The report with the answer's notes, or with the reason it broke off.
     pub fn new(
         hello: &AgentHello,
-        file: &'a str,
+        file: Option<&'a str>,
         profile: &Profile,
         top: &'a Top,
         reconciliation: Reconciliation,

@@ -107,8 +107,8 @@ pub struct JsonHeap<'a> {
     /// `rgops.pprof-heap/1`.
     schema: &'static str,
     process: JsonProcess,
-    /// Where the profile was saved.
-    file: &'a str,
+    /// Where the profile was saved; `null` when it could not be.
+    file: Option<&'a str>,
     /// The first snapshot, since the Unix epoch.
     unix_ns: i64,
     /// From the first snapshot to the last; 0 of a single one.
@@ -186,7 +186,7 @@ impl<'a> JsonHeap<'a> {
     /// The report with the answer's notes, or with the reason it broke off.
     pub fn new(
         hello: &AgentHello,
-        file: &'a str,
+        file: Option<&'a str>,
         profile: &Profile,
         top: &'a Top,
         reconciliation: &Reconciliation,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::heap::{JsonEstimate, rounded};
 use super::known::{JsonNote, JsonProcess, json_notes};
-use super::text::{bytes_short, counted, duration, escape};
+use super::text::{self, bytes_short, counted, duration, escape};
 use crate::heap::{Grown, Growth, Heap, own_frame};
 use crate::symbols::Frame;
 
@@ -28,7 +28,7 @@ pub fn render(heap: &Heap, growth: &Growth) -> String {
         let mut widths = HEADER.map(|word| word.len());
         for row in &rows[..shown] {
             for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+                *width = (*width).max(text::width([cell.as_str()]));
             }
         }
         let mut line = |cells: [&str; 7], place: &str| {

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::text::escape;
+use super::text::{escape, width};
 use crate::processes::{Listing, RustCompiler, RustProcess};
 
 /// The table: `PID PPID NAME*  rustc VERSION  PATH`, columns padded as gops does, one line a
 /// process, `*` where it has an agent. Empty when there is none.
 pub fn text(listing: &Listing) -> String {
     let rows: Vec<[String; 4]> = listing.processes.iter().map(row).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| width(rows.iter().map(|row| row[column].as_str()));
     let (pid, parent, name, compiler) = (width(0), width(1), width(2), width(3));
     let mut text = String::new();
     for (row, process) in rows.iter().zip(&listing.processes) {
@@ -138,6 +138,7 @@ pub(super) mod tests {
                 path: format!("/tmp/rgops-0/{pid}-1.sock").into(),
                 name: SocketName { pid, start_time: 1 },
             }),
+            lost_agent: None,
         }
     }
 

@@ -21,6 +21,7 @@ pub use thread::{Activity, Polled, Role, Thread};
 
 use super::system_call::Architecture;
 use super::text::{counted, duration, escape, utc};
+use crate::budget::{Budget, Exhausted, MOST_MODULES};
 use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer, file_name};
 
 /// Thread ids written out in a group's line.
@@ -39,12 +40,25 @@ pub struct StackReport {
     pub summary: Option<StackSummary>,
     /// What each module gave for names, and why not more.
     pub modules: Vec<ModuleSymbols>,
+    /// Threads that are left out, and why: there was no memory or time to name their frames.
+    pub left_out: Option<(usize, Exhausted)>,
 }
 
 impl StackReport {
     /// Names everything in the parts of an answer. `local_pid` and `symbol_directories` are
     /// those of [`Symbolizer::new`].
     pub fn new(
+        hello: &AgentHello,
+        local_pid: Option<u32>,
+        symbol_directories: &[PathBuf],
+        parts: Vec<StackPart>,
+    ) -> StackReport {
+        StackReport::within(&Budget::default(), hello, local_pid, symbol_directories, parts)
+    }
+
+    /// As [`StackReport::new`], as far as the budget allows.
+    pub fn within(
+        budget: &Budget,
         hello: &AgentHello,
         local_pid: Option<u32>,
         symbol_directories: &[PathBuf],
@@ -60,14 +74,24 @@ impl StackReport {
                 StackPart::Summary(found) => summary = Some(found),
             }
         }
+        modules.truncate(MOST_MODULES);
         let architecture = Architecture::of(&modules);
-        let mut symbolizer = Symbolizer::new(&modules, local_pid, symbol_directories);
-        let threads = captured
-            .into_iter()
-            .map(|thread| Thread::new(thread, hello.pid, architecture, &mut symbolizer))
-            .collect();
+        let mut symbolizer = Symbolizer::with_budget(&modules, local_pid, symbol_directories, budget);
+        let (mut threads, count) = (Vec::with_capacity(captured.len()), captured.len());
+        let mut exhausted = None;
+        for thread in captured {
+            let named = Thread::within(budget, thread, hello.pid, architecture, &mut symbolizer);
+            match named {
+                Ok(thread) => threads.push(thread),
+                Err(reason) => {
+                    exhausted = Some(reason);
+                    break;
+                }
+            }
+        }
+        let left_out = exhausted.map(|reason| (count - threads.len(), reason));
         let modules = symbolizer.module_symbols().cloned().collect();
-        StackReport { process: hello.name.clone(), pid: hello.pid, threads, summary, modules }
+        StackReport { process: hello.name.clone(), pid: hello.pid, threads, summary, modules, left_out }
     }
 
     /// The report as text: a summary, then what runs, then the other threads in groups, the largest

@@ -9,7 +9,7 @@ use rgops_protocol::reply::stats::{RuntimeStats, StatsReply, ThreadActivity};
 
 pub use self::json::JsonStats;
 use super::known::{show, unavailable};
-use super::text::{counted, duration, escape};
+use super::text::{counted, duration, escape, width};
 
 /// Threads shown in the table unless all are asked for.
 const TOP_THREADS: usize = 10;
@@ -214,10 +214,10 @@ fn threads(text: &mut String, reply: &StatsReply, all: bool) {
         let _ = writeln!(text, "no thread used a CPU in {window}");
         return;
     }
-    let width = threads[..shown].iter().map(|thread| escape(&thread.name).chars().count()).max();
-    let width = width.unwrap_or(0).max("thread".len());
+    let names: Vec<_> = threads[..shown].iter().map(|thread| escape(&thread.name)).collect();
+    let width = width(names.iter().map(AsRef::as_ref)).max("thread".len());
     let _ = writeln!(text, "{:>8}  {:<width$}  {:>7}  {:>8}  state", "tid", "thread", "running", "runnable");
-    for thread in &threads[..shown] {
+    for (thread, name) in threads.iter().zip(&names) {
         let share = |known: &Known<u64>| match known {
             Known::Value(ns) => percent(*ns, reply.window_ns),
             Known::Unavailable(_) => "?".to_owned(),
@@ -226,7 +226,7 @@ fn threads(text: &mut String, reply: &StatsReply, all: bool) {
             text,
             "{:>8}  {:<width$}  {:>7}  {:>8}  {}{}",
             thread.tid,
-            escape(&thread.name),
+            name,
             share(&thread.running_ns),
             share(&thread.runnable_ns),
             state_name(thread.state),

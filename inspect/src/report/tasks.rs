@@ -23,6 +23,7 @@ pub use filter::{Filter, WaitingOn};
 pub use json::JsonTasks;
 
 use super::stack::Thread;
+use crate::budget::{Budget, Exhausted, MOST_MODULES};
 use crate::symbols::{ModuleSymbols, Symbolizer};
 use crate::tasks::graph::WaitGraph;
 use crate::tasks::model::{Task, Tasks};
@@ -47,8 +48,13 @@ pub struct TasksReport {
     pub polled: HashMap<u32, u64>,
     /// What each module gave for the threads' names, and why not more.
     pub modules: Vec<ModuleSymbols>,
+    /// Why threads are missing; `None` when they are all there.
+    pub exhausted: Option<Exhausted>,
     /// Index of each task by its header's address, to name what a `JoinHandle` waits for.
     by_header: HashMap<u64, usize>,
+    /// Index of each thread by its id, and by the task it polls.
+    by_tid: HashMap<u32, usize>,
+    by_polled: HashMap<u64, usize>,
 }
 
 /// How much is shown.
@@ -71,25 +77,42 @@ impl TasksReport {
         hello: &AgentHello,
         local_pid: Option<u32>,
         symbol_directories: &[PathBuf],
+        tasks: Tasks,
+    ) -> TasksReport {
+        TasksReport::within(&Budget::default(), hello, local_pid, symbol_directories, tasks)
+    }
+
+    /// As [`TasksReport::new`], as far as the budget allows.
+    pub fn within(
+        budget: &Budget,
+        hello: &AgentHello,
+        local_pid: Option<u32>,
+        symbol_directories: &[PathBuf],
         mut tasks: Tasks,
     ) -> TasksReport {
-        let mut symbolizer = Symbolizer::new(&tasks.modules, local_pid, symbol_directories);
+        tasks.modules.truncate(MOST_MODULES);
+        let mut symbolizer = Symbolizer::with_budget(&tasks.modules, local_pid, symbol_directories, budget);
         let captured = std::mem::take(&mut tasks.threads);
         let listed: HashSet<u64> = tasks.tasks.iter().map(|task| task.id).collect();
         let is_listed = |task| listed.contains(&task);
-        let (threads, polled) =
-            thread::named(captured, is_listed, hello.pid, &tasks.modules, &mut symbolizer);
+        let (threads, polled, exhausted) =
+            thread::named(budget, captured, is_listed, hello.pid, &tasks.modules, &mut symbolizer);
         let graph = WaitGraph::new(&tasks);
         let by_header =
             tasks.tasks.iter().enumerate().map(|(index, task)| (task.header_avma, index)).collect();
+        let of_polled = |(index, thread): (usize, &Thread)| Some((*polled.get(&thread.tid)?, index));
+        let by_polled = threads.iter().enumerate().rev().filter_map(of_polled).collect();
         TasksReport {
             process: hello.name.clone(),
             pid: hello.pid,
             graph,
-            threads,
             polled,
             modules: symbolizer.module_symbols().cloned().collect(),
             by_header,
+            by_tid: threads.iter().enumerate().rev().map(|(index, thread)| (thread.tid, index)).collect(),
+            by_polled,
+            threads,
+            exhausted,
             tasks,
         }
     }
@@ -130,7 +153,9 @@ impl TasksReport {
             list.value()
                 .is_some_and(|list: &rgops_protocol::reply::tasks::TaskList| list.incomplete_shards == 0)
         };
-        self.tasks.no_memory.is_some() || !self.tasks.runtimes.iter().all(|runtime| is_whole(&runtime.list))
+        self.exhausted.is_some()
+            || self.tasks.no_memory.is_some()
+            || !self.tasks.runtimes.iter().all(|runtime| is_whole(&runtime.list))
     }
 
     fn task(&self, index: usize) -> &Task {
@@ -144,9 +169,11 @@ impl TasksReport {
 
     /// The thread that polls a task.
     fn thread_of(&self, task: &Task) -> Option<&Thread> {
-        self.threads.iter().find(|thread| match task.tid {
-            Some(tid) => thread.tid == tid,
-            None => self.polled.get(&thread.tid) == Some(&task.id),
-        })
+        // The first of several, as in the list.
+        let index = match task.tid {
+            Some(tid) => self.by_tid.get(&tid),
+            None => self.by_polled.get(&task.id),
+        };
+        index.map(|index| &self.threads[*index])
     }
 }

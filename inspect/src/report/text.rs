@@ -46,6 +46,17 @@ fn is_unprintable(character: char) -> bool {
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// No column is wider: a row whose text is longer moves what follows it in that row alone. (A width above
+/// 65,535 would be a panic of `format!`.)
+pub const WIDEST_COLUMN: usize = 64;
+
+/// The width of a column that holds these texts.
+pub fn width<'t>(texts: impl IntoIterator<Item = &'t str>) -> usize {
+    // No more than one above the limit is counted of a text.
+    let characters = |text: &str| text.chars().take(WIDEST_COLUMN + 1).count();
+    texts.into_iter().map(characters).max().unwrap_or(0).min(WIDEST_COLUMN)
+}
+
 /// Bytes as gops prints them: `16.35MB (17148544 bytes)`, `512 bytes`. Units are powers of 1024.
 pub fn bytes(bytes: u64) -> String {
     match binary_unit(bytes) {
@@ -139,6 +150,14 @@ mod tests {
         assert!(matches!(escape("tokio-rt-worker «ü» 漢"), Cow::Borrowed(_)));
         assert_eq!(escape("a\x1b[2Jb\n\u{202e}c\u{9b}"), "a\\x1b[2Jb\\n\\u{202e}c\\x9b");
         assert_eq!(escape("back\\slash"), "back\\slash");
+    }
+
+    #[test]
+    fn columns_have_a_limit() {
+        assert_eq!(width(["a", "漢字", ""]), 2);
+        assert_eq!(width([]), 0);
+        let long = "x".repeat(70_000);
+        assert_eq!(width(["a", &long]), WIDEST_COLUMN);
     }
 
     #[test]

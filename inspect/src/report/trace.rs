@@ -7,7 +7,7 @@ use rgops_protocol::reply::End;
 use serde::Serialize;
 
 use super::known::{JsonNote, JsonProcess, json_notes};
-use super::text::{counted, duration, escape};
+use super::text::{counted, duration, escape, width};
 use crate::trace::{Kind, Recorder, RuntimeSummary, ThreadSummary};
 
 /// Threads listed unless all are asked for.
@@ -29,7 +29,7 @@ pub fn render<W: std::io::Write>(trace: &Recorder<W>, all: bool) -> String {
 fn threads(text: &mut String, threads: &[&ThreadSummary], all: bool) {
     let shown = if all { threads.len() } else { threads.len().min(TOP_THREADS) };
     let names: Vec<String> = threads[..shown].iter().map(|thread| name(thread)).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("thread".len());
+    let width = width(names.iter().map(String::as_str)).max("thread".len());
     let _ = write!(text, "{:<width$} {:>8} {:>8}", "thread", "tid", "seen");
     for kind in Kind::ALL {
         let _ = write!(text, " {:>column$}", kind.name(), column = column(kind));
@@ -127,8 +127,8 @@ pub struct JsonTrace<'a> {
     /// `rgops.trace/1`.
     schema: &'static str,
     process: JsonProcess,
-    /// Where the trace was saved.
-    file: &'a str,
+    /// Where the trace was saved; `null` when it could not be.
+    file: Option<&'a str>,
     /// Beginning of the window, since the Unix epoch.
     unix_ns: u64,
     duration_ns: u64,
@@ -194,7 +194,7 @@ impl<'a> JsonTrace<'a> {
     /// The report with the answer's notes, or with the reason it broke off.
     pub fn new<W: std::io::Write>(
         hello: &AgentHello,
-        file: &'a str,
+        file: Option<&'a str>,
         trace: &'a Recorder<W>,
         end: Result<&End, String>,
     ) -> JsonTrace<'a> {

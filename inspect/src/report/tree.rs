@@ -8,6 +8,10 @@ use super::list::{ProcessJson, compiler};
 use super::text::escape;
 use crate::processes::{Listing, RustProcess};
 
+/// Levels that are drawn below each other. A process that forks on and on, each child from the one before,
+/// is told by pids as deep as this; what is deeper stands beside the last level.
+const DEEPEST: usize = 64;
+
 /// The processes by parent.
 struct Tree<'a> {
     children: BTreeMap<u32, Vec<&'a RustProcess>>,
@@ -50,7 +54,8 @@ fn draw(tree: &Tree<'_>, pid: u32, indent: &str, text: &mut String) {
         let Some((process, rest)) = siblings.split_first() else { continue };
         let is_last = rest.is_empty();
         text.push_str(&format!("{indent}{}{}\n", edge(is_last), label(process)));
-        let below = format!("{indent}{}", stem(is_last));
+        let is_deepest = indent.chars().count() >= DEEPEST * stem(is_last).chars().count();
+        let below = if is_deepest { indent.clone() } else { format!("{indent}{}", stem(is_last)) };
         open.push((rest, indent));
         open.push((tree.children(process.pid), below));
     }
@@ -93,16 +98,28 @@ pub struct NodeJson {
 /// The JSON contract of the tree: one entry a parent that is no Rust process.
 pub fn json(listing: &Listing) -> Vec<BranchJson> {
     let tree = Tree::new(listing);
-    let branch = |pid: &u32| BranchJson { schema: "rgops.tree/1", pid: *pid, children: nodes(&tree, *pid) };
+    let branch =
+        |pid: &u32| BranchJson { schema: "rgops.tree/1", pid: *pid, children: nodes(&tree, *pid, DEEPEST) };
     tree.strangers.iter().map(branch).collect()
 }
 
-fn nodes(tree: &Tree<'_>, pid: u32) -> Vec<NodeJson> {
-    let node = |process: &&RustProcess| NodeJson {
-        process: ProcessJson::new(process),
-        children: nodes(tree, process.pid),
-    };
-    tree.children(pid).iter().map(node).collect()
+/// The processes below `pid`, on so many levels; those that are deeper on the last of them.
+fn nodes(tree: &Tree<'_>, pid: u32, levels: usize) -> Vec<NodeJson> {
+    if levels > 1 {
+        let node = |process: &&RustProcess| NodeJson {
+            process: ProcessJson::new(process),
+            children: nodes(tree, process.pid, levels - 1),
+        };
+        return tree.children(pid).iter().map(node).collect();
+    }
+    let (mut found, mut open) = (Vec::new(), vec![pid]);
+    while let Some(pid) = open.pop() {
+        for process in tree.children(pid) {
+            found.push(NodeJson { process: ProcessJson::new(process), children: Vec::new() });
+            open.push(process.pid);
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -132,5 +149,16 @@ mod tests {
 ";
         assert_eq!(text(&listing), expected);
         assert_eq!(json(&listing)[0].children[0].children[1].process.pid, 22);
+    }
+
+    #[test]
+    fn a_chain_of_any_length_is_drawn() {
+        let chain = (1..=20_000).map(|pid| process(pid, pid - 1, "x", false)).collect();
+        let listing = Listing { processes: chain, unreadable: 0, as_root: true };
+        let text = text(&listing);
+        assert_eq!(text.lines().count(), 20_002);
+        assert!(text.len() < 20_000 * 500, "{}", text.len());
+        let json = serde_json::to_string(&json(&listing)).unwrap_or_default();
+        assert_eq!(json.matches("\"pid\"").count(), 20_001);
     }
 }

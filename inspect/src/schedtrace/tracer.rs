@@ -7,8 +7,8 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use rgops_protocol::codec;
 use rgops_protocol::reply::schedtrace::{SchedtracePart, SchedtraceRuntime};
 use rgops_protocol::reply::tasks::TasksPart;
 use rgops_protocol::reply::{End, Known, Module, Unavailable};
@@ -17,7 +17,8 @@ use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, Request, Schedtrace
 use super::detail::{Detail, Listing, details};
 use super::line::{Hidden, RuntimeLine};
 use super::plan::{Memory, Plan, whole};
-use crate::client::{Answer, Client, ClientError, Event, Finisher};
+use crate::budget::Budget;
+use crate::client::{Answer, Client, ClientError, Event, Finisher, part};
 use crate::tasks::types::{ProgramTypes, TypeFiles};
 
 /// The shortest interval of an agent.
@@ -39,6 +40,8 @@ pub struct Options {
     pub local_pid: Option<u32>,
     /// Further directories with debug files.
     pub symbol_directories: Vec<PathBuf>,
+    /// How much later than its interval a moment may come, in a trace without an end.
+    pub patience: Duration,
 }
 
 /// Makes a connection to the same agent. One serves one request.
@@ -160,16 +163,18 @@ impl<'c> Tracer<'c> {
     /// # Errors
     /// The agent's error, or a broken connection.
     pub fn next_lines(&mut self) -> Result<Next, ClientError> {
+        self.allow_a_moment();
         loop {
             // An answer has a limit, a trace has none.
             if self.answer.is_none() || self.received > MOST_RECEIVED {
                 self.ask()?;
+                self.allow_a_moment();
             }
             let Some(answer) = &mut self.answer else { continue };
             match answer.next_event()? {
                 Event::Progress(_) => {}
                 Event::End(end) => return Ok(Next::End(end)),
-                Event::Data(payload) => match self.part(&payload)? {
+                Event::Data(payload) => match self.take(&payload)? {
                     SchedtracePart::Runtimes(runtimes) if runtimes == self.runtimes => {}
                     SchedtracePart::Runtimes(runtimes) => {
                         self.answer = None;
@@ -190,9 +195,17 @@ impl<'c> Tracer<'c> {
         }
     }
 
-    fn part(&mut self, payload: &[u8]) -> Result<SchedtracePart, ClientError> {
+    fn take(&mut self, payload: &[u8]) -> Result<SchedtracePart, ClientError> {
         self.received = self.received.saturating_add(payload.len());
-        Ok(codec::decode(payload)?)
+        part(payload)
+    }
+
+    /// A trace without an end has none for its answer; but the next moment has to come in its time.
+    fn allow_a_moment(&mut self) {
+        if let (Some(answer), 0) = (&mut self.answer, self.options.count) {
+            let interval = Duration::from_millis(self.options.interval_ms.into());
+            answer.allow(interval.saturating_add(self.options.patience));
+        }
     }
 
     fn add_details(&mut self, lines: &mut [RuntimeLine]) {
@@ -209,7 +222,11 @@ impl<'c> Tracer<'c> {
     fn details(&mut self, workers: &[usize]) -> Result<Vec<Detail>, ClientError> {
         // The leaves of the stacks are not shown: one frame is the least that tells of threads at all.
         let request = Request::Tasks(TasksRequest { max_cell_bytes: 0, max_depth: 1 });
-        let collected = self.agent.connect()?.ask(&request)?.collect::<TasksPart>(&mut |_| {});
+        let client = self.agent.connect()?;
+        let forgotten = Forgotten::new(client.budget());
+        let collected = client.ask(&request)?.collect::<TasksPart>(&mut |_| {});
+        // The listing is forgotten before the next line.
+        let _forgotten = forgotten.until_now();
         collected.end?;
         let listing = Listing::new(collected.parts);
         let Some(pid) = self.options.local_pid else {
@@ -275,7 +292,8 @@ impl<'c> Tracer<'c> {
 
 fn types(pid: u32, modules: &[Module], options: &Options) -> ProgramTypes<'static> {
     let symbol_directories = options.symbol_directories.clone();
-    ProgramTypes::new(modules, TypeFiles { local_pid: Some(pid), symbol_directories }, |_| {})
+    let files = TypeFiles { local_pid: Some(pid), symbol_directories, ..TypeFiles::default() };
+    ProgramTypes::new(modules, files, |_| {})
 }
 
 /// The runtimes that are watched, without a moment.
@@ -295,14 +313,16 @@ impl Agent<'_> {
         let client = (self.reconnect)()?;
         match client.hello().cookie == self.cookie {
             true => Ok(client),
-            false => Err(ClientError::HungUp),
+            false => Err(ClientError::AnotherAgent),
         }
     }
 
     fn moment(&mut self, ranges: &[MemoryRange]) -> Result<Known<Vec<Option<Vec<u8>>>>, ClientError> {
         let request = SchedtraceRequest { interval_ms: AT_ONCE_MS, count: 1, ranges: ranges.to_vec() };
-        let collected =
-            self.connect()?.ask(&Request::Schedtrace(request))?.collect::<SchedtracePart>(&mut |_| {});
+        let client = self.connect()?;
+        let forgotten = Forgotten::new(client.budget());
+        let collected = client.ask(&Request::Schedtrace(request))?.collect::<SchedtracePart>(&mut |_| {});
+        let _forgotten = forgotten.until_now();
         collected.end?;
         let memory = collected.parts.into_iter().find_map(|part| match part {
             SchedtracePart::Moment(moment) => Some(moment.memory),
@@ -319,6 +339,32 @@ impl Memory for Agent<'_> {
             Ok(Known::Unavailable(why)) => Err(why),
             Err(error) => Err(Unavailable { reason: error.to_string(), fix: error.fix().to_owned() }),
         }
+    }
+}
+
+/// Gives back, when it is dropped, what an answer was charged.
+struct Forgotten {
+    budget: Budget,
+    before: u64,
+    bytes: u64,
+}
+
+impl Forgotten {
+    /// What is charged from here on.
+    fn new(budget: &Budget) -> Forgotten {
+        Forgotten { budget: budget.clone(), before: budget.charged(), bytes: 0 }
+    }
+
+    /// And no more than up to here.
+    fn until_now(mut self) -> Forgotten {
+        self.bytes = self.budget.charged().saturating_sub(self.before);
+        self
+    }
+}
+
+impl Drop for Forgotten {
+    fn drop(&mut self) {
+        self.budget.release(self.bytes);
     }
 }
 

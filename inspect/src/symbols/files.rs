@@ -4,21 +4,30 @@
 //! build-id is the module's. A module without one (some static musl builds) is taken only from
 //! `/proc/PID/exe`, which the kernel itself ties to the running program, even when the file on disk
 //! was replaced or deleted (proc(5)).
+//!
+//! What an answer says is believed only as far as the kernel says it, too: of a process of this host
+//! only what it maps is looked for.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use object::read::ReadCache;
-use object::{Object, ObjectSection};
+use gimli::SectionId;
 use rgops_protocol::reply::Module;
 
 use super::source::{Detail, shown_name};
+use crate::budget::Budget;
+use crate::dwarf::SplitFiles;
+use crate::files::elf::Elf;
+use crate::files::{Believed, Checked, Place, Process, ReadAt, Root, Work, within};
 use crate::report::text::hex;
 
 /// Where distributions put separate debug information.
-pub(super) const SYSTEM_DEBUG_DIRECTORIES: [&str; 2] = ["/usr/lib/debug", "/lib/debug"];
+const SYSTEM_DEBUG_DIRECTORIES: [&str; 2] = ["/usr/lib/debug", "/lib/debug"];
+
+/// A link has a file name, and a checksum or a build-id.
+const LARGEST_LINK: u64 = 4096;
 
 /// What a file knows about code, least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,13 +41,16 @@ pub(crate) enum Content {
 /// An open file of the right build.
 #[derive(Debug)]
 pub(crate) struct SymbolFile {
-    /// Where it was found.
-    pub(crate) path: PathBuf,
     pub(crate) content: Content,
-    /// The file its debug information was moved to, by name (`.gnu_debuglink`).
-    debug_link: Option<String>,
+    /// Where it was found.
+    place: Option<Place>,
+    shown: PathBuf,
     /// Held open: its descriptor still means this file when the process has ended.
-    file: File,
+    file: Arc<Checked>,
+    /// What it shares with other files (`.gnu_debugaltlink`).
+    supplement: Option<Arc<Checked>>,
+    root: Option<Arc<Root>>,
+    directories: Vec<PathBuf>,
 }
 
 /// A module's best file, and what was wrong with the others.
@@ -48,52 +60,85 @@ pub(crate) struct Found {
     /// Not a file at all: `[vdso]`.
     is_kernels: bool,
     pub(crate) is_executable: bool,
+    /// The process does not map it.
+    is_not_mapped: bool,
     /// Files of another build, or that cannot be read.
     refused: Vec<String>,
 }
 
 /// Looks for files of modules of one process.
 #[derive(Debug)]
-pub(crate) struct Finder<'a> {
-    local_pid: Option<u32>,
-    symbol_directories: &'a [PathBuf],
-    /// Where `/proc/PID/exe` points.
-    executable: Option<String>,
-    /// `/proc/PID/maps`.
-    maps: String,
+pub(crate) struct Finder {
+    looking: Arc<Looking>,
+    budget: Budget,
 }
 
-impl<'a> Finder<'a> {
-    pub(crate) fn new(local_pid: Option<u32>, symbol_directories: &'a [PathBuf]) -> Finder<'a> {
-        let executable = local_pid
-            .and_then(|pid| std::fs::read_link(format!("/proc/{pid}/exe")).ok())
-            .map(|path| path.to_string_lossy().into_owned());
-        // The kernel refuses this for other users' processes: then there is one candidate less.
-        let maps = local_pid
-            .and_then(|pid| std::fs::read(format!("/proc/{pid}/maps")).ok())
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default();
-        Finder { local_pid, symbol_directories, executable, maps }
+#[derive(Debug)]
+struct Looking {
+    process: Process,
+    symbol_directories: Vec<PathBuf>,
+    budget: Budget,
+}
+
+/// A file that may be the module's.
+#[derive(Debug)]
+enum Candidate {
+    /// `/proc/PID/exe`: the kernel vouches that this is the file the process runs.
+    Executable,
+    /// `/proc/PID/map_files/…`: the same, of what it maps from the start to the end address.
+    Mapped(String),
+    Named(Place),
+    /// What a debug link names, and the checksum it states of it.
+    Linked(Place, u32),
+}
+
+impl Finder {
+    pub(crate) fn new(local_pid: Option<u32>, symbol_directories: &[PathBuf], budget: &Budget) -> Finder {
+        let (symbol_directories, own) = (symbol_directories.to_vec(), budget.clone());
+        let process = within(budget, move || Process::of(local_pid)).unwrap_or_default();
+        let looking = Looking { process, symbol_directories, budget: own };
+        Finder { looking: Arc::new(looking), budget: budget.clone() }
+    }
+
+    /// What may be done for a module.
+    pub(crate) fn work(&self) -> Work {
+        Work::new(&self.budget)
     }
 
     /// The best file of the module: the first with debug information, else with a symbol table.
     pub(crate) fn find(&self, module: &Module) -> Found {
+        let (looking, wanted) = (self.looking.clone(), module.clone());
+        within(&self.budget, move || looking.find(&wanted)).unwrap_or_else(|| Found {
+            refused: vec![format!("the file system of {} does not answer", module.path)],
+            ..Found::default()
+        })
+    }
+}
+
+impl Looking {
+    fn find(&self, module: &Module) -> Found {
         // Of a process elsewhere the executable's name is not known: a program is what is no library.
-        let looks_so = self.executable.is_none() && !module.path.contains(".so");
-        let mut found = Found { is_executable: self.is_executable(module) || looks_so, ..Found::default() };
+        let looks_so = self.process.executable().is_none() && !module.path.contains(".so");
+        let is_executable = self.is_executable(module);
+        let mut found = Found { is_executable: is_executable || looks_so, ..Found::default() };
         // `[vdso]`, `[heap]`, anonymous memory: nothing to open. Relative paths mean nothing here.
         if !module.path.starts_with('/') {
             found.is_kernels = true;
             return found;
         }
-        let mut candidates = VecDeque::from(self.candidates(module));
+        let believed = self.process.believes(module);
+        if believed == Believed::NotMapped && !is_executable {
+            found.is_not_mapped = true;
+            return found;
+        }
+        let mut candidates = VecDeque::from(self.candidates(module, believed));
         let mut linked = Vec::new();
         while let Some(candidate) = candidates.pop_front() {
-            match open(&candidate, module) {
-                Ok(Some(file)) => {
-                    if let Some(name) = file.debug_link.as_ref().filter(|name| !linked.contains(*name)) {
-                        candidates.extend(self.linked_candidates(module, name));
-                        linked.push(name.clone());
+            match self.open(&candidate, module) {
+                Ok(Some((file, link))) => {
+                    if let Some((name, checksum)) = link.filter(|(name, _)| !linked.contains(name)) {
+                        candidates.extend(self.linked_candidates(module, &name, checksum));
+                        linked.push(name);
                     }
                     if found.file.as_ref().is_none_or(|best| best.content < file.content) {
                         found.file = Some(file);
@@ -111,63 +156,168 @@ impl<'a> Finder<'a> {
     }
 
     fn is_executable(&self, module: &Module) -> bool {
-        self.executable.as_deref().is_some_and(|executable| plain(executable) == plain(&module.path))
+        self.process.executable().is_some_and(|executable| plain(executable) == plain(&module.path))
     }
 
-    fn candidates(&self, module: &Module) -> Vec<Candidate> {
+    fn candidates(&self, module: &Module, believed: Believed) -> Vec<Candidate> {
         let path = plain(&module.path);
         let mut candidates = Vec::new();
-        if let Some(pid) = self.local_pid {
-            if self.is_executable(module) {
-                let path = PathBuf::from(format!("/proc/{pid}/exe"));
-                candidates.push(Candidate { path, is_the_running_file: true });
-            } else if let Some(range) = self.mapped_range(module) {
-                let path = PathBuf::from(format!("/proc/{pid}/map_files/{range}"));
-                candidates.push(Candidate { path, is_the_running_file: true });
-            }
-            candidates.push(Candidate::by_name(format!("/proc/{pid}/root{path}").into()));
+        if self.is_executable(module) {
+            candidates.push(Candidate::Executable);
+        } else if let Believed::Mapped(range) = believed {
+            candidates.push(Candidate::Mapped(range));
         }
-        candidates.push(Candidate::by_name(path.into()));
+        let in_root = self.process.root().cloned().map(|root| Place::InRoot(root, path.into()));
+        candidates.extend(in_root.map(Candidate::Named));
+        candidates.push(Candidate::Named(Place::Named(path.into())));
         let id = hex(&module.build_id);
         let name = shown_name(path);
-        for directory in self.symbol_directories {
-            candidates.push(Candidate::by_name(directory.join(path.trim_start_matches('/'))));
-            candidates.push(Candidate::by_name(directory.join(name)));
-            candidates.push(Candidate::by_name(directory.join(format!("{name}.debug"))));
+        let trusted = |path: PathBuf| Candidate::Named(Place::Trusted(path));
+        for directory in &self.symbol_directories {
+            // Without what leads upwards, out of the directory.
+            let is_plain = |part: &std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
+            let below: PathBuf = Path::new(path).components().filter(is_plain).collect();
+            candidates.push(trusted(directory.join(below)));
+            candidates.push(trusted(directory.join(name)));
+            candidates.push(trusted(directory.join(format!("{name}.debug"))));
         }
-        if id.len() > 2 {
-            let debug_file = format!(".build-id/{}/{}.debug", &id[..2], &id[2..]);
-            let system = SYSTEM_DEBUG_DIRECTORIES.iter().map(Path::new);
-            for directory in self.symbol_directories.iter().map(PathBuf::as_path).chain(system) {
-                candidates.push(Candidate::by_name(directory.join(&debug_file)));
-            }
-        }
+        candidates.extend(self.by_build_id(&id).map(trusted));
         candidates
+    }
+
+    /// `.build-id/ab/cdef….debug` in the directories for debug information.
+    fn by_build_id(&self, id: &str) -> impl Iterator<Item = PathBuf> + use<'_> {
+        let file = (id.len() > 2).then(|| format!(".build-id/{}/{}.debug", &id[..2], &id[2..]));
+        let system = SYSTEM_DEBUG_DIRECTORIES.iter().map(Path::new);
+        let directories = self.symbol_directories.iter().map(PathBuf::as_path).chain(system);
+        file.into_iter().flat_map(move |file| directories.clone().map(move |directory| directory.join(&file)))
     }
 
     /// Where a debug link's file may be: beside the program, in `.debug` there, or below the
     /// directories for debug information (GDB's manual, "Debugging Information in Separate Files").
-    fn linked_candidates(&self, module: &Module, name: &str) -> Vec<Candidate> {
+    fn linked_candidates(&self, module: &Module, name: &str, checksum: u32) -> Vec<Candidate> {
         let directory = Path::new(plain(&module.path)).parent().unwrap_or(Path::new("/"));
         let below = directory.strip_prefix("/").unwrap_or(directory);
-        let root = self.local_pid.map(|pid| PathBuf::from(format!("/proc/{pid}/root")));
-        let roots = root.into_iter().chain([PathBuf::from("/")]);
-        let beside = roots.map(|root| root.join(below)).flat_map(|beside| [beside.join(".debug"), beside]);
+        let named = |path: PathBuf| {
+            let in_root = self.process.root().cloned().map(|root| Place::InRoot(root, path.clone()));
+            in_root.into_iter().chain([Place::Named(path)])
+        };
+        let beside = [directory.join(".debug").join(name), directory.join(name)].into_iter().flat_map(named);
         let system = SYSTEM_DEBUG_DIRECTORIES.iter().map(|system| Path::new(system).join(below));
-        let directories = beside.chain(system).chain(self.symbol_directories.iter().cloned());
-        directories.map(|directory| Candidate::by_name(directory.join(name))).collect()
+        let trusted = system.chain(self.symbol_directories.iter().cloned());
+        let trusted = trusted.map(|directory| Place::Trusted(directory.join(name)));
+        beside.chain(trusted).map(|place| Candidate::Linked(place, checksum)).collect()
     }
 
-    /// The module's first range as `/proc/PID/map_files` names it. Opening it needs
-    /// CAP_CHECKPOINT_RESTORE (proc(5)); where that is missing the next candidate is tried.
-    fn mapped_range(&self, module: &Module) -> Option<String> {
-        self.maps.lines().find_map(|line| {
-            let range = line.split(' ').next()?;
-            let (start, _) = range.split_once('-')?;
-            (u64::from_str_radix(start, 16).ok()? == module.start_avma && line.ends_with(&module.path))
-                .then(|| range.to_owned())
+    /// Opens a candidate of the right build, and says what it links to; `None` when there is no such file.
+    #[expect(clippy::type_complexity, reason = "a file and the link in it")]
+    fn open(
+        &self,
+        candidate: &Candidate,
+        module: &Module,
+    ) -> Result<Option<(SymbolFile, Option<(String, u32)>)>, String> {
+        let (opened, shown) = match candidate {
+            Candidate::Executable => (self.process.open_executable(), self.process.shown("exe")),
+            Candidate::Mapped(range) => {
+                (self.process.open_mapped(range), self.process.shown(&format!("map_files/{range}")))
+            }
+            Candidate::Named(place) | Candidate::Linked(place, _) => (place.open(), place.shown()),
+        };
+        let place = match candidate {
+            Candidate::Named(place) | Candidate::Linked(place, _) => Some(place.clone()),
+            Candidate::Executable | Candidate::Mapped(_) => None,
+        };
+        let text = shown.display();
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            // Only a capability opens these; the same file has other names.
+            Err(_) if place.is_none() => return Ok(None),
+            Err(error) => return Err(format!("{text} cannot be opened: {error}")),
+        };
+        let elf = Elf::read(&file, &self.budget).map_err(|why| format!("{text}: {why}"))?;
+        let build_id = elf.build_id(&file, &self.budget);
+        let is_by_checksum = |checksum: u32| checksum_of(&file, &self.budget) == Some(checksum);
+        match candidate {
+            Candidate::Linked(_, checksum) if module.build_id.is_empty() => {
+                if !is_by_checksum(*checksum) {
+                    return Err(format!("{text} is another build (its checksum differs)"));
+                }
+            }
+            _ if build_id != module.build_id => {
+                return Err(format!("{text} is another build (its build-id differs): the file was replaced"));
+            }
+            Candidate::Named(_) if build_id.is_empty() => {
+                return Err(format!(
+                    "{text} has no build-id, so it cannot be told whether it is the build that runs"
+                ));
+            }
+            _ => {}
+        }
+        let link = self.link(&elf, &file);
+        let supplement = self.supplement(&elf, &file, place.as_ref(), module);
+        let found = SymbolFile {
+            content: content(&elf),
+            place,
+            shown: shown.clone(),
+            file: Arc::new(file),
+            supplement: supplement.map(Arc::new),
+            root: self.process.root().cloned(),
+            directories: self.symbol_directories.clone(),
+        };
+        Ok(Some((found, link)))
+    }
+
+    /// The file that debug information was moved to, and its checksum (`.gnu_debuglink`).
+    fn link(&self, elf: &Elf, file: &Checked) -> Option<(String, u32)> {
+        let bytes = elf.small(file, ".gnu_debuglink", LARGEST_LINK, &self.budget)?;
+        let length = bytes.iter().position(|byte| *byte == 0)?;
+        let name = std::str::from_utf8(&bytes[..length]).ok()?;
+        let checksum = elf.number(&bytes, (length + 1).next_multiple_of(4), 4) as u32;
+        // A plain name: a path would lead anywhere.
+        let is_plain = !name.is_empty() && !name.contains('/') && name != "..";
+        is_plain.then(|| (name.to_owned(), checksum))
+    }
+
+    /// The file with what several have in common, by its name and build-id (`.gnu_debugaltlink`).
+    fn supplement(
+        &self,
+        elf: &Elf,
+        file: &Checked,
+        place: Option<&Place>,
+        module: &Module,
+    ) -> Option<Checked> {
+        let bytes = elf.small(file, ".gnu_debugaltlink", LARGEST_LINK, &self.budget)?;
+        let length = bytes.iter().position(|byte| *byte == 0)?;
+        let name = Path::new(std::str::from_utf8(&bytes[..length]).ok()?);
+        let build_id = bytes.get(length + 1..).filter(|id| !id.is_empty())?;
+        let own = Place::Named(plain(&module.path).into());
+        let beside = place.unwrap_or(&own).beside(name);
+        let trusted = self.by_build_id(&hex(build_id)).map(Place::Trusted);
+        std::iter::once(beside).chain(trusted).find_map(|place| {
+            let file = place.open().ok()?;
+            let elf = Elf::read(&file, &self.budget).ok()?;
+            (elf.build_id(&file, &self.budget) == build_id).then_some(file)
         })
     }
+}
+
+/// The checksum of a whole file, as a debug link states it.
+fn checksum_of(file: &Checked, budget: &Budget) -> Option<u32> {
+    let mut checksum = flate2::Crc::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut at = 0;
+    while at < file.length() {
+        budget.check_time().ok()?;
+        let piece = (file.length() - at).min(buffer.len() as u64);
+        let piece = &mut buffer[..piece as usize];
+        file.read_exact_at(piece, at).ok()?;
+        checksum.update(piece);
+        at += piece.len() as u64;
+    }
+    Some(checksum.sum())
 }
 
 /// A path without the mark the kernel puts behind a file that is gone.
@@ -175,70 +325,8 @@ pub(crate) fn plain(path: &str) -> &str {
     path.strip_suffix(" (deleted)").unwrap_or(path)
 }
 
-#[derive(Debug)]
-struct Candidate {
-    path: PathBuf,
-    /// The kernel vouches that this is the file the process runs.
-    is_the_running_file: bool,
-}
-
-impl Candidate {
-    fn by_name(path: PathBuf) -> Candidate {
-        Candidate { path, is_the_running_file: false }
-    }
-}
-
-/// Opens a candidate of the right build; `None` when there is no such file.
-fn open(candidate: &Candidate, module: &Module) -> Result<Option<SymbolFile>, String> {
-    let shown = candidate.path.display();
-    let file = match open_regular(&candidate.path) {
-        Ok(file) => file,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
-        // Only a capability opens these; the same file has other names.
-        Err(_) if candidate.is_the_running_file => return Ok(None),
-        Err(error) => return Err(format!("{shown} cannot be opened: {error}")),
-    };
-    let cache = ReadCache::new(io::BufReader::new(&file));
-    let elf = object::File::parse(&cache).map_err(|error| format!("{shown} is no ELF file: {error}"))?;
-    let build_id = elf.build_id().ok().flatten().unwrap_or_default();
-    if build_id != module.build_id {
-        return Err(format!("{shown} is another build (its build-id differs): the file was replaced"));
-    }
-    if build_id.is_empty() && !candidate.is_the_running_file {
-        return Err(format!(
-            "{shown} has no build-id, so it cannot be told whether it is the build that runs"
-        ));
-    }
-    let content = content(&elf);
-    let debug_link = elf.gnu_debuglink().ok().flatten().and_then(|(name, _)| {
-        // A plain name: a path would lead anywhere.
-        let name = std::str::from_utf8(name).ok()?;
-        (!name.is_empty() && !name.contains('/')).then(|| name.to_owned())
-    });
-    Ok(Some(SymbolFile { path: candidate.path.clone(), content, debug_link, file }))
-}
-
-/// Opens a regular file only: the path comes from the inspected process and may name a pipe that
-/// would block us, or a device.
-pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(
-        &mut options,
-        rustix::fs::OFlags::NONBLOCK.bits() as i32 | rustix::fs::OFlags::NOCTTY.bits() as i32,
-    );
-    let file = options.open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
-    Ok(file)
-}
-
-fn content<'data>(elf: &impl Object<'data>) -> Content {
-    let has = |name: &str| elf.section_by_name(name).is_some_and(|section| section.size() > 0);
+fn content(elf: &Elf) -> Content {
+    let has = |name: &str| elf.find(name).is_some_and(|section| section.has_bytes());
     if has(".debug_info") || has(".zdebug_info") {
         Content::DebugInformation
     } else if has(".symtab") {
@@ -251,22 +339,32 @@ fn content<'data>(elf: &impl Object<'data>) -> Content {
 }
 
 impl SymbolFile {
-    /// Reads from the file that was opened, whatever has become of its name.
-    pub(crate) fn file(&self) -> &File {
+    /// Where it was found, for texts.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.shown.clone()
+    }
+
+    /// The file that was opened, whatever has become of its name.
+    pub(crate) fn opened(&self) -> &Arc<Checked> {
         &self.file
     }
 
-    /// A path that still means this file when the process has ended. The ordinary path is preferred
-    /// while it is the same file, because debug links and `.dwp` files are looked for beside it.
-    pub(crate) fn stable_path(&self) -> PathBuf {
-        #[cfg(target_os = "linux")]
-        {
-            use std::os::fd::AsRawFd as _;
-            if self.path.starts_with("/proc") {
-                return PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
-            }
+    pub(crate) fn supplement(&self) -> Option<&Arc<Checked>> {
+        self.supplement.as_ref()
+    }
+
+    /// Where the split-off parts of its debug information may be. Their paths are those of the process's own
+    /// mount namespace, or of where it was built.
+    pub(crate) fn split_files(&self, module: &Module, wanted: &'static [SectionId]) -> SplitFiles {
+        let path = Path::new(plain(&module.path));
+        let in_root = self.root.clone().map(|root| Place::InRoot(root, path.to_owned()));
+        let named = [Some(Place::Named(path.to_owned())), self.place.clone()];
+        let mut beside: Vec<_> = in_root.into_iter().chain(named.into_iter().flatten()).collect();
+        if let Some(name) = path.file_name() {
+            let in_directories = self.directories.iter().map(|directory| directory.join(name));
+            beside.extend(in_directories.map(Place::Trusted));
         }
-        self.path.clone()
+        SplitFiles::new(beside, self.root.clone(), self.directories.clone(), wanted)
     }
 }
 
@@ -279,6 +377,9 @@ impl Found {
             Detail::Lines => (String::new(), String::new()),
             Detail::Nothing if self.is_kernels => {
                 ("it is mapped by the kernel and has no file".to_owned(), String::new())
+            }
+            Detail::Nothing if self.is_not_mapped => {
+                ("it is not mapped by the process, so its file is not opened".to_owned(), String::new())
             }
             Detail::Nothing if self.file.is_none() && !refused.is_empty() => {
                 (refused, "pass --symbols DIR with the file of the build that runs".to_owned())

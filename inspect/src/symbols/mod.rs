@@ -1,21 +1,28 @@
 //! Addresses to names: functions, inlined frames, files and lines, from the modules' own files.
 //!
 //! Files are opened when the [`Symbolizer`] is made, so names can still be had after the process
-//! has ended, and each is used only if its build-id is that of the build that runs.
+//! has ended, and each is used only if its build-id is that of the build that runs. They are those of
+//! others: damaged or hostile ones cost names, and nothing else.
 
+mod debug;
 pub(crate) mod files;
 mod names;
 mod source;
+mod table;
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rgops_protocol::reply::{Module, Stack};
 
 pub use source::{Detail, ModuleSymbols};
+pub(crate) use table::SymbolTables;
 
 use source::Source;
+
+use crate::budget::{Budget, Exhausted};
+use crate::files::{Charge, Work};
 
 /// A function at an address: one call, or one of the calls inlined there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -62,13 +69,15 @@ pub fn file_name(path: &str) -> &str {
 pub struct Symbolizer {
     local_pid: Option<u32>,
     symbol_directories: Vec<PathBuf>,
-    blazesym: blazesym::symbolize::Symbolizer,
+    budget: Budget,
     /// Every module seen; an index stays valid when modules are unloaded.
     sources: Vec<Source>,
     /// Modules that are loaded now: start avma to index into `sources`.
     loaded: BTreeMap<u64, usize>,
     /// By source and svma looked up.
     found: HashMap<(usize, u64), Arc<[Frame]>>,
+    /// Of what was found.
+    charge: Option<Charge>,
 }
 
 impl Symbolizer {
@@ -76,31 +85,50 @@ impl Symbolizer {
     /// reaches files that were replaced, deleted or are in another mount namespace; without it
     /// only files at the same paths are tried. `symbol_directories` are looked through as well.
     pub fn new(modules: &[Module], local_pid: Option<u32>, symbol_directories: &[PathBuf]) -> Symbolizer {
-        let debug_directories = files::SYSTEM_DEBUG_DIRECTORIES
-            .iter()
-            .map(Path::new)
-            .chain(symbol_directories.iter().map(PathBuf::as_path));
-        let blazesym = blazesym::symbolize::Symbolizer::builder()
-            .enable_auto_reload(false)
-            .enable_demangling(false)
-            .set_debug_dirs(Some(debug_directories))
-            .build();
+        Symbolizer::with_budget(modules, local_pid, symbol_directories, &Budget::default())
+    }
+
+    /// As [`Symbolizer::new`], with the budget of the whole command.
+    pub fn with_budget(
+        modules: &[Module],
+        local_pid: Option<u32>,
+        symbol_directories: &[PathBuf],
+        budget: &Budget,
+    ) -> Symbolizer {
         let mut symbolizer = Symbolizer {
             local_pid,
             symbol_directories: symbol_directories.to_vec(),
-            blazesym,
+            budget: budget.clone(),
             sources: Vec::new(),
             loaded: BTreeMap::new(),
             found: HashMap::new(),
+            charge: Charge::new(budget, 0).ok(),
         };
         symbolizer.set_modules(modules);
+        symbolizer
+    }
+
+    /// Names by the addresses that a file states which is in memory: one that was sent, or made up. At most
+    /// `steps` entries, instructions and symbols of it are read, so it ends the same way everywhere.
+    pub fn of_file(bytes: &[u8], budget: &Budget, steps: u64) -> Symbolizer {
+        let module = Module {
+            path: String::new(),
+            build_id: Vec::new(),
+            start_avma: 0,
+            end_avma: u64::MAX,
+            bias: 0,
+            has_unwind_data: false,
+        };
+        let mut symbolizer = Symbolizer::with_budget(&[], None, &[], budget);
+        symbolizer.sources.push(Source::of_bytes(&module, bytes, &Work::limited(budget, steps)));
+        symbolizer.loaded.insert(0, 0);
         symbolizer
     }
 
     /// Replaces the list of loaded modules; files that are already open are kept.
     pub fn set_modules(&mut self, modules: &[Module]) {
         self.loaded.clear();
-        let finder = files::Finder::new(self.local_pid, &self.symbol_directories);
+        let finder = files::Finder::new(self.local_pid, &self.symbol_directories, &self.budget);
         for module in modules {
             let known = self.sources.iter().position(|source| source.module() == module);
             let index = known.unwrap_or_else(|| {
@@ -131,7 +159,14 @@ impl Symbolizer {
         if let Some(frames) = self.found.get(&(index, lookup)) {
             return frames.clone();
         }
-        let frames: Arc<[Frame]> = source.frames(&self.blazesym, svma, lookup).into();
+        let frames: Arc<[Frame]> = source.frames(svma, lookup).into();
+        let kept = self.charge.as_mut().is_some_and(|charge| charge.grow(size_of_found(&frames)).is_ok());
+        if !kept {
+            // What others are shown must not fill our memory with names.
+            let source = &mut self.sources[index];
+            source.lose_names(self.budget.charge(u64::MAX).err().unwrap_or(Exhausted::Time));
+            return Arc::new([source.bare(svma)]);
+        }
         self.found.insert((index, lookup), frames.clone());
         frames
     }
@@ -164,6 +199,23 @@ impl Symbolizer {
         let (_, index) = self.loaded.range(..=avma).next_back()?;
         (avma < self.sources[*index].module().end_avma).then_some(*index)
     }
+}
+
+/// What would lift a limit.
+fn raise(limit: Exhausted) -> &'static str {
+    match limit {
+        Exhausted::Memory(_) => "pass a larger --max-memory",
+        Exhausted::Time => "pass a larger --timeout",
+        // Names are written to no file.
+        Exhausted::File(_) => "",
+    }
+}
+
+/// What frames take that are kept.
+fn size_of_found(frames: &[Frame]) -> u64 {
+    let text = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len() + 16);
+    let bytes = |frame: &Frame| size_of::<Frame>() + text(&frame.function) + text(&frame.mangled);
+    (64 + frames.iter().map(bytes).sum::<usize>()) as u64
 }
 
 impl Frame {

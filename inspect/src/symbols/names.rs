@@ -1,11 +1,40 @@
 //! Names as people read them: Rust symbols demangled without their hashes, all others as they are.
 
-/// The readable form of a symbol. A C++ or C name is returned unchanged.
+use std::fmt::{self, Write};
+
+use rgops_protocol::received::{SYMBOL_CHARACTERS, cut};
+
+/// The readable form of a symbol. A C++ or C name is returned unchanged. Either is cut when it is longer
+/// than anybody reads: a few bytes of a v0 symbol can stand for a megabyte.
 pub(super) fn demangle(symbol: &str) -> String {
-    match rustc_demangle::try_demangle(symbol) {
+    let mut name = Name::default();
+    let written = match rustc_demangle::try_demangle(symbol) {
         // The alternate form leaves out the legacy hash and the v0 disambiguators.
-        Ok(demangled) => format!("{demangled:#}"),
-        Err(_) => symbol.to_owned(),
+        Ok(demangled) => write!(name, "{demangled:#}"),
+        Err(_) => name.write_str(symbol),
+    };
+    if written.is_err() {
+        name.text.push('…');
+    }
+    cut(&mut name.text, SYMBOL_CHARACTERS);
+    name.text
+}
+
+/// Text that takes no more than can be shown.
+#[derive(Default)]
+struct Name {
+    text: String,
+}
+
+impl Write for Name {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let room = SYMBOL_CHARACTERS.saturating_sub(self.text.len());
+        if piece.len() > room {
+            self.text.extend(piece.chars().take(room));
+            return Err(fmt::Error);
+        }
+        self.text.push_str(piece);
+        Ok(())
     }
 }
 
@@ -24,5 +53,18 @@ mod tests {
         assert_eq!(demangle("_RNvNtCs1234_7mycrate3foo3bar"), "mycrate::foo::bar");
         assert_eq!(demangle("_ZNSt6vectorIiSaIiEE9push_backEOi"), "_ZNSt6vectorIiSaIiEE9push_backEOi");
         assert_eq!(demangle("__libc_start_main"), "__libc_start_main");
+    }
+
+    #[test]
+    fn no_name_is_longer_than_anybody_reads() {
+        let long = format!("_ZN{0}{1}17hf70ae09c743e3a94E", 100_000, "x".repeat(100_000));
+        for symbol in [&long, &"漢".repeat(1 << 20)] {
+            let name = demangle(symbol);
+            assert!(name.chars().count() <= SYMBOL_CHARACTERS && name.ends_with('…'), "{}", name.len());
+        }
+        // Back references: each level is the one before, twice.
+        let mut doubling = "_RIC1a".to_owned();
+        doubling.push_str(&"Tmm".repeat(1000));
+        assert!(demangle(&doubling).chars().count() <= SYMBOL_CHARACTERS);
     }
 }

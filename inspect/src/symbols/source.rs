@@ -1,16 +1,21 @@
 //! One module and the file its names come from.
 
 use std::ffi::OsStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use blazesym::symbolize::source::{Elf, Source as BlazesymSource};
-use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer as Blazesym};
 use rgops_protocol::reply::Module;
 
 use super::Frame;
+use super::debug::{self, DebugInformation, Place};
 use super::files::{Content, Finder, SymbolFile};
 use super::names;
+use super::table::{Symbol, SymbolTables};
+use crate::budget::Exhausted;
+use crate::dwarf::Fault;
+use crate::files::sections::Sections;
+use crate::files::{Work, within};
 
 /// A symbol without a size is believed for so many bytes: the next symbol bounds it, but code that
 /// has no symbol at all may lie between the two.
@@ -53,12 +58,33 @@ pub(super) struct Source {
     file: Option<SymbolFile>,
     symbols: ModuleSymbols,
     asked: bool,
-    /// DWARF of this file cannot be read (a broken debug link, say): only its symbol table is used.
-    symbol_table_only: bool,
+    work: Work,
+    /// Read when the first address is asked about; `None` when it cannot be, or not any more.
+    debug: Option<Option<DebugInformation>>,
+    /// Read when debug information does not have a function, or not its whole name.
+    tables: Option<Arc<SymbolTables>>,
+}
+
+/// What is known of an address, from debug information or the symbol table.
+#[derive(Debug)]
+struct Known {
+    name: String,
+    start: u64,
+    is_sized: bool,
+    place: Option<Place>,
+    /// Outermost first.
+    inlined: Vec<debug::Inlined>,
+}
+
+impl From<Symbol> for Known {
+    fn from(symbol: Symbol) -> Known {
+        let (is_sized, name) = (symbol.size.is_some(), symbol.name);
+        Known { name, start: symbol.start, is_sized, place: None, inlined: Vec::new() }
+    }
 }
 
 impl Source {
-    pub(super) fn open(module: &Module, finder: &Finder<'_>) -> Source {
+    pub(super) fn open(module: &Module, finder: &Finder) -> Source {
         let found = finder.find(module);
         let detail = found.file.as_ref().map_or(Detail::Nothing, |file| match file.content {
             Content::DebugInformation => Detail::Lines,
@@ -69,7 +95,7 @@ impl Source {
         let (reason, fix) = found.explain(detail);
         let symbols = ModuleSymbols {
             module: module.path.clone(),
-            file: found.file.as_ref().map(|file| file.path.clone()),
+            file: found.file.as_ref().map(|file| file.path()),
             detail,
             reason,
             fix,
@@ -80,8 +106,37 @@ impl Source {
             file: found.file,
             symbols,
             asked: false,
-            symbol_table_only: false,
+            work: finder.work(),
+            debug: None,
+            tables: None,
         }
+    }
+
+    /// A module whose file is in memory, by the addresses that the file states.
+    pub(super) fn of_bytes(module: &Module, bytes: &[u8], work: &Work) -> Source {
+        let symbols = ModuleSymbols {
+            module: String::new(),
+            file: None,
+            detail: Detail::Lines,
+            reason: String::new(),
+            fix: String::new(),
+        };
+        let mut source = Source {
+            module: module.clone(),
+            path: Arc::from(""),
+            file: None,
+            symbols,
+            asked: false,
+            work: work.clone(),
+            debug: None,
+            tables: None,
+        };
+        let sections = Sections::read(bytes, &debug::WANTED, work.budget()).map_err(Fault::Refused);
+        let debug =
+            sections.and_then(|sections| DebugInformation::new(&sections, None, Default::default(), work));
+        source.debug = Some(debug.map_err(|fault| source.lose_lines(&fault)).ok());
+        source.tables = Some(Arc::new(SymbolTables::read(bytes, work).unwrap_or_default()));
+        source
     }
 
     pub(super) fn module(&self) -> &Module {
@@ -100,83 +155,154 @@ impl Source {
         avma.wrapping_sub(self.module.bias)
     }
 
+    /// The one frame of an address whose function is not known.
+    pub(super) fn bare(&self, svma: u64) -> Frame {
+        Frame { module: Some(self.path.clone()), module_offset: svma, ..Frame::unknown(svma) }
+    }
+
     /// Frames at `svma`, innermost first, found by looking up `lookup`.
-    pub(super) fn frames(&mut self, blazesym: &Blazesym, svma: u64, lookup: u64) -> Vec<Frame> {
+    pub(super) fn frames(&mut self, svma: u64, lookup: u64) -> Vec<Frame> {
         self.asked = true;
-        let bare = Frame { module: Some(self.path.clone()), module_offset: svma, ..Frame::unknown(svma) };
-        let Some(symbol) = self.symbol(blazesym, lookup) else {
-            return vec![bare];
-        };
-        let offset = svma.wrapping_sub(symbol.addr);
-        if symbol.size.is_none() && offset > SIZELESS_SYMBOL_BYTES && symbol.code_info.is_none() {
+        let bare = self.bare(svma);
+        // The readers are ours or well kept, and fuzzed. Should one fail all the same, it costs names.
+        let known = catch_unwind(AssertUnwindSafe(|| self.known(lookup)));
+        let known = known.unwrap_or_else(|_| {
+            self.lose_lines(&Fault::refused("reading it failed"));
+            (self.debug, self.file, self.symbols.detail) = (Some(None), None, Detail::Nothing);
+            self.tables = Some(Arc::default());
+            None
+        });
+        let Some(known) = known else { return vec![bare] };
+        let offset = svma.wrapping_sub(known.start);
+        if !known.is_sized && offset > SIZELESS_SYMBOL_BYTES && known.place.is_none() {
             return vec![bare];
         }
-        let frame = |name: &str, code: Option<&CodeInfo<'_>>, is_inlined| Frame {
+        let frame = |name: &str, place: Option<&Place>, is_inlined| Frame {
             function: (!name.is_empty()).then(|| Arc::from(names::demangle(name))),
             mangled: names::is_mangled_rust(name).then(|| Arc::from(name)),
-            file: code.map(|code| Arc::from(code.to_path().to_string_lossy())),
-            line: code.and_then(|code| code.line).filter(|line| *line > 0),
-            column: code.and_then(|code| code.column).filter(|column| *column > 0),
+            file: place.map(|place| place.file.clone()),
+            line: place.and_then(|place| place.line),
+            column: place.and_then(|place| place.column),
             is_inlined,
             function_offset: Some(offset),
             ..bare.clone()
         };
-        let mut frames: Vec<Frame> = symbol
-            .inlined
-            .iter()
-            .rev()
-            .map(|inlined| frame(&inlined.name, inlined.code_info.as_ref(), true))
-            .collect();
-        let outer = self.full_name(blazesym, lookup, &symbol);
-        frames.push(frame(&outer, symbol.code_info.as_deref(), false));
+        let mut frames = Vec::with_capacity(known.inlined.len() + 1);
+        // Each is at the place where the next inner one is called.
+        let mut place = known.place.as_ref();
+        for inlined in known.inlined.iter().rev() {
+            frames.push(frame(&inlined.name, place, true));
+            place = inlined.called_at.as_ref();
+        }
+        let outer = self.full_name(lookup, &known);
+        frames.push(frame(&outer, place, false));
         let is_cut = |frame: &Frame| frame.is_inlined && frame.mangled.is_none() && is_rust_file(frame);
         if self.symbols.reason.is_empty() && frames.iter().any(is_cut) {
             (self.symbols.reason, self.symbols.fix) = short_names();
-        }
-        if frames.iter().any(|frame| frame.line.is_some()) && self.symbols.detail < Detail::Lines {
-            // A debug link led to lines that the file itself does not have.
-            self.symbols.detail = Detail::Lines;
-            self.symbols.reason.clear();
-            self.symbols.fix.clear();
         }
         frames
     }
 
     /// The name of the function really called. `debug = "line-tables-only"` cuts names in the debug
     /// information to their last part (`run<…>`); the symbol table still has the whole.
-    fn full_name(&self, blazesym: &Blazesym, lookup: u64, symbol: &Sym<'_>) -> String {
-        if !names::is_mangled_rust(&symbol.name)
-            && symbol.code_info.is_some()
-            && let Some(file) = &self.file
-            && let Some(linked) = look_up(blazesym, file.stable_path(), false, lookup).ok().flatten()
+    fn full_name(&mut self, lookup: u64, known: &Known) -> String {
+        if !names::is_mangled_rust(&known.name)
+            && known.place.is_some()
+            && let Some(linked) = self.symbol(lookup)
             && names::is_mangled_rust(&linked.name)
         {
-            return linked.name.into_owned();
+            return linked.name;
         }
-        symbol.name.clone().into_owned()
+        known.name.clone()
     }
 
-    fn symbol<'a>(&mut self, blazesym: &'a Blazesym, lookup: u64) -> Option<Sym<'a>> {
-        let file = self.file.as_ref()?;
-        if !self.symbol_table_only {
-            match look_up(blazesym, file.stable_path(), true, lookup) {
-                Ok(symbol) => return symbol,
-                Err(error) => {
-                    self.symbol_table_only = true;
-                    self.symbols.detail = self.symbols.detail.min(Detail::Functions);
-                    self.symbols.reason = format!("its debug information cannot be read: {error}");
-                    self.symbols.fix.clear();
-                }
+    fn known(&mut self, lookup: u64) -> Option<Known> {
+        if self.debug.is_none() {
+            let debug = self.read_debug();
+            self.debug = Some(debug);
+        }
+        let found = match &mut self.debug {
+            Some(Some(debug)) => debug.find(lookup),
+            _ => Ok(None),
+        };
+        let found = found.unwrap_or_else(|fault| {
+            self.lose_lines(&fault);
+            if matches!(fault, Fault::Exhausted(_)) {
+                // What it takes is needed for others.
+                self.debug = Some(None);
             }
+            None
+        });
+        let Some(found) = found else { return self.symbol(lookup).map(Known::from) };
+        match found.function {
+            Some(function) => Some(Known {
+                name: function.name,
+                start: function.start,
+                is_sized: true,
+                place: found.place,
+                inlined: found.inlined,
+            }),
+            // Written by hand in assembler, say: the symbol table has its name.
+            None => Some(Known { place: found.place, ..Known::from(self.symbol(lookup)?) }),
         }
-        let found = look_up(blazesym, file.stable_path(), false, lookup);
-        if found.is_err() {
-            self.file = None;
-            self.symbols.detail = Detail::Nothing;
+    }
+
+    /// The debug information of its file; `None` if there is none that can be read.
+    fn read_debug(&mut self) -> Option<DebugInformation> {
+        let file = self.file.as_ref().filter(|file| file.content == Content::DebugInformation)?;
+        let (opened, supplement) = (file.opened().clone(), file.supplement().cloned());
+        let (split, budget) = (file.split_files(&self.module, &debug::WANTED), self.work.budget().clone());
+        let read = move || {
+            let supplement = supplement.and_then(|file| Sections::read(&*file, &debug::WANTED, &budget).ok());
+            Sections::read(&*opened, &debug::WANTED, &budget).map(|sections| (sections, supplement))
+        };
+        let sections = within(self.work.budget(), read).unwrap_or_else(|| Err(NO_ANSWER.to_owned()));
+        let read = sections.map_err(Fault::Refused).and_then(|(sections, supplement)| {
+            DebugInformation::new(&sections, supplement.as_ref(), split, &self.work)
+        });
+        read.map_err(|fault| self.lose_lines(&fault)).ok()
+    }
+
+    /// Notes why lines and inlined functions are missing.
+    fn lose_lines(&mut self, fault: &Fault) {
+        self.symbols.detail = self.symbols.detail.min(Detail::Functions);
+        self.symbols.reason = format!("its debug information cannot be read: {fault}");
+        self.symbols.fix = match fault {
+            Fault::Exhausted(limit) => super::raise(*limit).to_owned(),
+            _ => String::new(),
+        };
+    }
+
+    /// Notes that names are left out from now on.
+    pub(super) fn lose_names(&mut self, limit: Exhausted) {
+        self.symbols.reason = format!("{limit}: names are missing");
+        self.symbols.fix = super::raise(limit).to_owned();
+    }
+
+    fn symbol(&mut self, lookup: u64) -> Option<Symbol> {
+        if self.tables.is_none() {
+            let tables = self.read_tables().unwrap_or_else(|why| {
+                if self.symbols.detail < Detail::Lines {
+                    self.symbols.detail = Detail::Nothing;
+                    self.symbols.reason = why;
+                }
+                SymbolTables::default()
+            });
+            self.tables = Some(Arc::new(tables));
         }
-        found.ok().flatten()
+        self.tables.as_ref()?.find(lookup)
+    }
+
+    fn read_tables(&self) -> Result<SymbolTables, String> {
+        let Some(file) = &self.file else { return Ok(SymbolTables::default()) };
+        let (file, work) = (file.opened().clone(), self.work.clone());
+        within(self.work.budget(), move || SymbolTables::read(&*file, &work))
+            .unwrap_or_else(|| Err(NO_ANSWER.to_owned()))
     }
 }
+
+/// A file of a network or user file system that hangs.
+const NO_ANSWER: &str = "its file system does not answer";
 
 /// With line tables only, rustc writes `run` where full debug information has `shop::checkout::run`.
 fn short_names() -> (String, String) {
@@ -188,20 +314,6 @@ fn short_names() -> (String, String) {
 
 fn is_rust_file(frame: &Frame) -> bool {
     frame.file.as_deref().is_some_and(|file| file.ends_with(".rs"))
-}
-
-fn look_up<'a>(
-    blazesym: &'a Blazesym,
-    path: PathBuf,
-    debug_information: bool,
-    svma: u64,
-) -> Result<Option<Sym<'a>>, blazesym::Error> {
-    let mut elf = Elf::new(path);
-    elf.debug_syms = debug_information;
-    match blazesym.symbolize_single(&BlazesymSource::Elf(elf), Input::VirtOffset(svma))? {
-        Symbolized::Sym(symbol) => Ok(Some(symbol)),
-        Symbolized::Unknown(_) => Ok(None),
-    }
 }
 
 /// The file name of a path, for texts.

@@ -1,9 +1,13 @@
 //! Names of this very test program, and of builds of a small one: stripped, replaced, deleted.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+use std::path::Path;
 use std::process::Command;
 
 use super::*;
+
+mod damaged;
+mod made;
 
 #[inline(never)]
 fn a_function_with_a_name(depth: u32) -> u32 {

@@ -19,6 +19,9 @@ use crate::client::{Client, ClientError};
 /// Bytes of a cell that are asked for. Tokio boxes futures of more than 16 KiB.
 const MOST_CELL_BYTES: u32 = 64 * 1024;
 
+/// What a task costs in bytes until it is shown, besides its cell and its stack.
+const TASK_BYTES: u64 = 1024;
+
 /// Ranges of one request: at most 15 bytes each, a request may have 64 KiB.
 const RANGES_PER_REQUEST: usize = 4000;
 
@@ -77,6 +80,7 @@ pub fn fetch(
     on_step: &mut dyn FnMut(Step),
 ) -> Result<Fetched, ClientError> {
     let hello = client.hello().clone();
+    let budget = client.budget().clone();
     on_step(Step::Listing { tasks: 0 });
     let request = TasksRequest { max_cell_bytes: MOST_CELL_BYTES, max_depth: options.max_depth };
     let mut answer = client.ask(&Request::Tasks(request))?;
@@ -88,14 +92,20 @@ pub fn fetch(
         return Err(error);
     }
     let began = Instant::now();
-    let (mut tasks, vtables, cells) = sorted(collected.parts);
-    let files =
-        TypeFiles { local_pid: options.local_pid, symbol_directories: options.symbol_directories.clone() };
+    let (mut tasks, vtables, mut cells) = sorted(collected.parts);
+    // What has no room is left out: the others are shown.
+    let fitting = cells.iter().take_while(|_| budget.charge(TASK_BYTES).is_ok()).count();
+    let mut broken_off: Option<ClientError> = (fitting < cells.len()).then(|| budget.exhausted().into());
+    cells.truncate(fitting);
+    let files = TypeFiles {
+        local_pid: options.local_pid,
+        symbol_directories: options.symbol_directories.clone(),
+        budget: budget.clone(),
+    };
     let on_step = RefCell::new(on_step);
     let types = ProgramTypes::new(&tasks.modules, files, |_| on_step.borrow_mut()(Step::DebugInformation));
-    let mut decoder = Decoder::new(&types, vtables, cells);
+    let mut decoder = Decoder::within(&budget, &types, vtables, cells);
     let mut memory = Memory { reconnect, cookie: hello.cookie };
-    let mut broken_off = None;
     loop {
         let (done, total) = decoder.progress();
         on_step.borrow_mut()(Step::Decoding { done, total });
@@ -103,13 +113,29 @@ pub fn fetch(
         if needed.is_empty() {
             break;
         }
-        match memory.read(&needed) {
-            Ok(bytes) => decoder.provide(bytes),
+        if let Err(exhausted) = budget.check_time() {
+            broken_off = Some(exhausted.into());
+            break;
+        }
+        let before = budget.charged();
+        let read = memory.read(&needed);
+        let charged = budget.charged().saturating_sub(before);
+        match read {
+            Ok(bytes) => {
+                let is_kept = decoder.keeps();
+                decoder.provide(bytes);
+                if !is_kept {
+                    budget.release(charged);
+                }
+            }
             Err(error) => {
                 broken_off = Some(error);
                 break;
             }
         }
+    }
+    if let Some(exhausted) = decoder.exhausted() {
+        broken_off.get_or_insert(exhausted.into());
     }
     (tasks.tasks, tasks.counts) = decoder.finish();
     tasks.tasks.sort_by_key(|task| (task.runtime, task.id));
@@ -187,7 +213,7 @@ impl Memory<'_> {
             let (now, later) = rest.split_at(fitting.count().max(1));
             let client = (self.reconnect)()?;
             if client.hello().cookie != self.cookie {
-                return Err(ClientError::Protocol("another process answers there now".to_owned()));
+                return Err(ClientError::AnotherAgent);
             }
             let mut answer = client.ask(&Request::Read(ReadRequest { ranges: now.to_vec() }))?;
             let collected = answer.collect::<ReadPart>(&mut |_| {});

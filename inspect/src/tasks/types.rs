@@ -14,8 +14,6 @@ mod module;
 mod owner;
 mod program;
 mod scan;
-mod sections;
-mod split;
 
 use std::sync::Arc;
 

@@ -1,7 +1,6 @@
 //! Traces: what threads did over time, from an agent's points to a Perfetto file and a summary.
 
 mod classify;
-mod file;
 mod model;
 mod packets;
 pub mod proto;
@@ -11,8 +10,7 @@ mod samples;
 mod summary;
 
 pub use classify::{Kind, waiting};
-pub use file::TraceFile;
 pub use model::{Segment, Timeline};
-pub use recorder::{Process, Recorder};
+pub use recorder::{Process, Recorder, file_names};
 pub use runtimes::RuntimeSummary;
 pub use summary::{Summary, ThreadSummary};

@@ -78,6 +78,11 @@ impl Timeline {
         Timeline { is_agent, last: None, held_back: VecDeque::new(), ended: false }
     }
 
+    /// Memory for what is held back.
+    pub(super) fn held_bytes(&self) -> u64 {
+        (self.held_back.capacity() * size_of::<Interval>()) as u64
+    }
+
     /// Takes the thread's next point; segments that are settled go to `segments`, in order.
     pub fn add(&mut self, point: &ThreadPoint, architecture: Architecture, segments: &mut Vec<Segment>) {
         if self.ended {

@@ -11,6 +11,7 @@ use super::proto::{
     Clock, ClockSnapshot, CounterDescriptor, PerfSampleDefaults, ProcessDescriptor, ThreadDescriptor,
     Timebase, TracePacket, TracePacketDefaults, TrackDescriptor, TrackEvent,
 };
+use crate::budget::Exhausted;
 
 /// `BUILTIN_CLOCK_REALTIME` and `BUILTIN_CLOCK_MONOTONIC` of Perfetto.
 const REALTIME: u32 = 1;
@@ -30,13 +31,14 @@ pub(super) const PROCESS_TRACK: u64 = 1;
 pub(super) struct Packets<W> {
     out: W,
     buffer: Vec<u8>,
+    written_bytes: u64,
     /// What all timestamps are added to: the monotonic clock when the window began.
     began_ns: u64,
 }
 
 impl<W: Write> Packets<W> {
     pub(super) fn new(out: W) -> Packets<W> {
-        Packets { out, buffer: Vec::new(), began_ns: 0 }
+        Packets { out, buffer: Vec::new(), written_bytes: 0, began_ns: 0 }
     }
 
     /// The first packets: clocks, what holds for all packets, the process.
@@ -112,6 +114,11 @@ impl<W: Write> Packets<W> {
         self.write(TracePacket { sequence_flags: Some(NEEDS_STATE), ..packet })
     }
 
+    /// Bytes of all packets so far.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.written_bytes
+    }
+
     pub(super) fn output_mut(&mut self) -> &mut W {
         &mut self.out
     }
@@ -130,7 +137,27 @@ impl<W: Write> Packets<W> {
         self.buffer.push(PACKET_TAG);
         // A Vec takes every message, so it cannot fail.
         let _ = packet.encode_length_delimited(&mut self.buffer);
+        self.written_bytes += self.buffer.len() as u64;
         self.out.write_all(&self.buffer)
+    }
+}
+
+/// Why a part is not taken.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Exhausted(Exhausted),
+    File(io::Error),
+}
+
+impl From<Exhausted> for Stop {
+    fn from(exhausted: Exhausted) -> Stop {
+        Stop::Exhausted(exhausted)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Stop {
+        Stop::File(error)
     }
 }
 

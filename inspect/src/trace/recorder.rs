@@ -10,11 +10,13 @@ use rgops_protocol::reply::trace::{ThreadPoint, TracePart, TraceStart, TraceThre
 
 use super::classify::Kind;
 use super::model::{Segment, Timeline};
-use super::packets::{Begin, PROCESS_TRACK, Packets};
+use super::packets::{Begin, PROCESS_TRACK, Packets, Stop};
 use super::proto::{EventName, InternedData, TracePacket, TrackEvent};
 use super::runtimes::{RuntimeSummary, Runtimes};
 use super::samples::Samples;
 use super::summary::Summary;
+use crate::budget::{Budget, Exhausted};
+use crate::output::Numbered;
 use crate::report::system_call::Architecture;
 use crate::symbols::ModuleSymbols;
 
@@ -31,11 +33,24 @@ pub struct Process {
     pub local_pid: Option<u32>,
     /// Directories with symbol files.
     pub symbol_directories: Vec<PathBuf>,
+    /// To what everything that is kept of it is charged.
+    pub budget: Budget,
+}
+
+/// What a thread costs in bytes until the summary is made.
+const THREAD_BYTES: u64 = 2048;
+
+/// The longest trace file, in bytes. A minute of a hundred busy threads has some hundred million.
+const MOST_FILE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Names for a trace nobody named: `rgops.NAME.PID.NNN.perfetto-trace`.
+pub fn file_names(program: &str, pid: u32) -> Numbered {
+    Numbered::new(program, pid, "", ".perfetto-trace")
 }
 
 /// Writes a trace while it is taken.
 #[derive(Debug)]
 pub struct Recorder<W> {
+    exhausted: Option<Exhausted>,
     process: Process,
     packets: Packets<W>,
     start: Option<TraceStart>,
@@ -62,8 +77,9 @@ struct Thread {
 impl<W: Write> Recorder<W> {
     /// A recorder that writes to `out`; nothing is written before the first part.
     pub fn new(out: W, process: Process) -> Recorder<W> {
-        let samples = Samples::new(process.local_pid, &process.symbol_directories);
+        let samples = Samples::new(process.local_pid, &process.symbol_directories, &process.budget);
         Recorder {
+            exhausted: None,
             process,
             packets: Packets::new(out),
             start: None,
@@ -79,11 +95,30 @@ impl<W: Write> Recorder<W> {
         }
     }
 
-    /// Takes the next part of the answer.
+    /// Takes the next part of the answer; nothing more once the budget is exhausted.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn add(&mut self, part: TracePart) -> io::Result<()> {
+        if self.exhausted.is_some() {
+            return Ok(());
+        }
+        match self.take(part) {
+            Err(Stop::Exhausted(exhausted)) => {
+                self.exhausted = Some(exhausted);
+                Ok(())
+            }
+            Err(Stop::File(error)) => Err(error),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Why nothing more is taken.
+    pub fn exhausted(&self) -> Option<Exhausted> {
+        self.exhausted
+    }
+
+    fn take(&mut self, part: TracePart) -> Result<(), Stop> {
         match part {
             TracePart::Start(start) => return self.begin(start),
             TracePart::Threads(threads) => {
@@ -91,7 +126,7 @@ impl<W: Write> Recorder<W> {
                     self.add_thread(thread)?;
                 }
             }
-            TracePart::Modules(modules) => self.set_modules(&modules),
+            TracePart::Modules(modules) => self.set_modules(&modules)?,
             TracePart::Activity(points) => {
                 for point in &points {
                     self.add_point(point)?;
@@ -101,6 +136,7 @@ impl<W: Write> Recorder<W> {
                 samples.sort_by_key(|sample| sample.time_ns);
                 let pid = self.start.as_ref().map_or(0, |start| start.pid);
                 for sample in &samples {
+                    self.check_file()?;
                     self.samples.write(sample, pid, &mut self.packets)?;
                 }
             }
@@ -112,7 +148,16 @@ impl<W: Write> Recorder<W> {
             }
             TracePart::Totals(totals) => self.totals = Some(totals),
         }
-        Ok(())
+        self.check_file()
+    }
+
+    /// A sample of a few bytes can be a thousand packets in the file.
+    fn check_file(&self) -> Result<(), Stop> {
+        self.process.budget.check_time()?;
+        match self.packets.written_bytes() {
+            ..=MOST_FILE_BYTES => Ok(()),
+            _ => Err(Exhausted::File(MOST_FILE_BYTES).into()),
+        }
     }
 
     /// Ends the trace: what threads did last is written. Without totals the answer broke off, and
@@ -177,7 +222,8 @@ impl<W: Write> Recorder<W> {
         self.samples.module_symbols()
     }
 
-    fn begin(&mut self, start: TraceStart) -> io::Result<()> {
+    fn begin(&mut self, start: TraceStart) -> Result<(), Stop> {
+        self.process.budget.charge(THREAD_BYTES.saturating_mul(start.runtimes.len() as u64))?;
         self.packets.begin(&Begin {
             unix_ns: start.unix_ns,
             monotonic_ns: start.monotonic_ns,
@@ -197,12 +243,17 @@ impl<W: Write> Recorder<W> {
         Ok(())
     }
 
-    fn set_modules(&mut self, modules: &[Module]) {
+    fn set_modules(&mut self, modules: &[Module]) -> Result<(), Stop> {
+        let modules = self.process.budget.charge_modules(modules)?;
         self.architecture = Architecture::of(modules);
         self.samples.set_modules(modules);
+        Ok(())
     }
 
-    fn add_thread(&mut self, found: &TraceThread) -> io::Result<()> {
+    fn add_thread(&mut self, found: &TraceThread) -> Result<(), Stop> {
+        if !self.threads.contains_key(&found.tid) {
+            self.process.budget.charge(THREAD_BYTES)?;
+        }
         let summary = self.summary.thread(found.tid);
         summary.name.clone_from(&found.name);
         summary.is_agent = found.is_agent;
@@ -215,18 +266,22 @@ impl<W: Write> Recorder<W> {
             Thread { uuid: *next_uuid, timeline: Timeline::new(found.is_agent), open: None }
         });
         let pid = self.start.as_ref().map_or(0, |start| start.pid);
-        self.packets.thread(thread.uuid, pid, found.tid, &found.name)
+        Ok(self.packets.thread(thread.uuid, pid, found.tid, &found.name)?)
     }
 
-    fn add_point(&mut self, point: &ThreadPoint) -> io::Result<()> {
+    fn add_point(&mut self, point: &ThreadPoint) -> Result<(), Stop> {
         self.latest_ns = self.latest_ns.max(point.time_ns);
         // A thread is told of before its first point; one that is not has ended already.
         let Some(mut thread) = self.threads.remove(&point.tid) else { return Ok(()) };
+        let held_before = thread.timeline.held_bytes();
         thread.timeline.add(point, self.architecture, &mut self.settled);
+        let held = thread.timeline.held_bytes();
+        self.process.budget.charge(held.saturating_sub(held_before))?;
         self.write_settled(point.tid, &mut thread)?;
         if point.state == 'X' {
             self.close(&mut thread)?;
             self.summary.end(point.tid);
+            self.process.budget.release(held + THREAD_BYTES / 2);
         } else {
             self.threads.insert(point.tid, thread);
         }

@@ -2,14 +2,15 @@
 //! later, and every function, frame and stack is written once and then referred to by its number.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use rgops_protocol::reply::Module;
 use rgops_protocol::reply::cpu::CpuSample;
 
-use super::packets::Packets;
+use super::packets::{Packets, Stop};
 use super::proto::{Callstack, Frame, InternedData, InternedString, Mapping, PerfSample, TracePacket};
+use crate::budget::{Budget, Exhausted};
 use crate::report::text::hex;
 use crate::symbols::{self, ModuleSymbols, Symbolizer};
 
@@ -18,12 +19,18 @@ use crate::symbols::{self, ModuleSymbols, Symbolizer};
 const MAX_KEPT_FRAMES: usize = 32 * 1024 * 1024;
 /// A sample that stands for several periods is written so many times, as the format has no weights.
 const MAX_REPEATS: u32 = 1000;
+/// What a distinct stack costs in bytes, and each of its addresses that is new; besides the texts of its
+/// functions, of which there are so many copies.
+const STACK_BYTES: u64 = 256;
+const ADDRESS_BYTES: u64 = 512;
+const TEXT_COPIES: u64 = 3;
 /// `CpuMode.MODE_USER`.
 const USER_MODE: i32 = 2;
 
 /// Numbers of what was written.
 #[derive(Debug)]
 pub(super) struct Samples {
+    budget: Budget,
     symbolizer: Symbolizer,
     texts: HashMap<(Table, Box<str>), u64>,
     mappings: HashMap<(u64, u64), u64>,
@@ -46,9 +53,10 @@ enum Table {
 }
 
 impl Samples {
-    pub(super) fn new(local_pid: Option<u32>, symbol_directories: &[PathBuf]) -> Samples {
+    pub(super) fn new(local_pid: Option<u32>, symbol_directories: &[PathBuf], budget: &Budget) -> Samples {
         Samples {
-            symbolizer: Symbolizer::new(&[], local_pid, symbol_directories),
+            budget: budget.clone(),
+            symbolizer: Symbolizer::with_budget(&[], local_pid, symbol_directories, budget),
             texts: HashMap::new(),
             mappings: HashMap::new(),
             frames: HashMap::new(),
@@ -94,9 +102,9 @@ impl Samples {
         sample: &CpuSample,
         pid: u32,
         packets: &mut Packets<W>,
-    ) -> io::Result<()> {
+    ) -> Result<(), Stop> {
         let mut new = InternedData::default();
-        let callstack = self.callstack(&sample.stack.frames, &mut new);
+        let callstack = self.callstack(&sample.stack.frames, &mut new)?;
         self.count += 1;
         self.without_stack += u64::from(callstack.is_none());
         if new != InternedData::default() {
@@ -118,31 +126,38 @@ impl Samples {
         Ok(())
     }
 
-    fn callstack(&mut self, addresses: &[u64], new: &mut InternedData) -> Option<u64> {
+    fn callstack(&mut self, addresses: &[u64], new: &mut InternedData) -> Result<Option<u64>, Exhausted> {
         if addresses.is_empty() {
-            return None;
+            return Ok(None);
         }
         if let Some(iid) = self.callstacks.get(addresses) {
-            return Some(*iid);
+            return Ok(Some(*iid));
         }
         if self.kept_frames + addresses.len() > MAX_KEPT_FRAMES {
-            return None;
+            return Ok(None);
         }
+        let words = size_of::<u64>() as u64 * 4;
+        self.budget.charge(STACK_BYTES + words.saturating_mul(addresses.len() as u64))?;
         self.kept_frames += addresses.len();
         let mut frame_ids = Vec::with_capacity(addresses.len());
         for (depth, address) in addresses.iter().enumerate() {
             for frame in self.symbolizer.shared_frames(*address, depth > 0).iter() {
-                frame_ids.push(self.frame(*address, frame, new));
+                frame_ids.push(self.frame(*address, frame, new)?);
             }
         }
         frame_ids.reverse(); // the root first
         let iid = self.callstacks.len() as u64 + 1;
         self.callstacks.insert(addresses.into(), iid);
         new.callstacks.push(Callstack { iid: Some(iid), frame_ids });
-        Some(iid)
+        Ok(Some(iid))
     }
 
-    fn frame(&mut self, address: u64, frame: &symbols::Frame, new: &mut InternedData) -> u64 {
+    fn frame(
+        &mut self,
+        address: u64,
+        frame: &symbols::Frame,
+        new: &mut InternedData,
+    ) -> Result<u64, Exhausted> {
         let key = Frame {
             iid: None,
             function_name_id: Some(self.text(Table::Functions, &frame.name(), new)),
@@ -151,11 +166,17 @@ impl Samples {
             source_path_iid: frame.file.as_ref().map(|file| self.text(Table::Sources, file, new)),
             line_number: frame.line,
         };
+        if let Some(iid) = self.frames.get(&key) {
+            return Ok(*iid);
+        }
+        let texts = [&frame.function, &frame.mangled, &frame.file].into_iter().flatten();
+        let texts: usize = texts.map(|text| text.len()).sum();
+        self.budget.charge(ADDRESS_BYTES + TEXT_COPIES.saturating_mul(texts as u64))?;
+        self.budget.check_time()?;
         let next = self.frames.len() as u64 + 1;
-        *self.frames.entry(key).or_insert_with(|| {
-            new.frames.push(Frame { iid: Some(next), ..key });
-            next
-        })
+        self.frames.insert(key, next);
+        new.frames.push(Frame { iid: Some(next), ..key });
+        Ok(next)
     }
 
     fn mapping(&mut self, address: u64, new: &mut InternedData) -> Option<u64> {

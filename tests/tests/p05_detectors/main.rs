@@ -2,9 +2,10 @@
 //! free, lock or call into the loader on any thread; or make a system call other than its look at
 //! the stack (rt_sigprocmask(2) that changes nothing) and its return.
 //!
-//! How one knows to be inside the handler: the target's threads have alternate stacks of their own and
-//! a SIGPROF handler that asks for them (SA_ONSTACK), so ours runs there too, and whatever is called
-//! with the stack pointer there is called by it. What makes system calls is a thread that makes none
+//! How one knows to be inside the handler: it runs on a stack of the agent's, and what it passes signals on to
+//! on the alternate stack of the thread; so whatever is called with the stack pointer elsewhere than on the
+//! thread's own stack is called by it (or by the walk of a stack that allocates, which must not do these
+//! things either). What makes system calls is a thread that makes none
 //! itself, so that the kernel's filter can end the process for any.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![expect(clippy::unwrap_used, reason = "tests")]
@@ -33,15 +34,15 @@ const ROOMY: usize = 128 * 1024;
 const SMALL: usize = 16 * 1024;
 
 thread_local! {
-    /// Bounds of this thread's alternate stack. Plain memory: looking at it initialises nothing.
-    static ALTERNATE: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    /// Bounds of this thread's own stack, once they are known. Plain memory: looking at it initialises nothing.
+    static OWN: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-/// Ends the process when the calling code runs on its alternate stack.
+/// Ends the process when the calling code does not run on its thread's own stack.
 fn forbid_inside_the_handler(what: &CStr) {
     let here = std::ptr::from_ref(&what) as usize;
-    let (low, high) = ALTERNATE.get();
-    if (low..high).contains(&here) {
+    let (low, high) = OWN.get();
+    if high != 0 && !(low..high).contains(&here) {
         // SAFETY: write(2) reads the text; both are async-signal-safe.
         unsafe {
             libc::write(2, what.as_ptr().cast(), what.count_bytes());
@@ -51,10 +52,17 @@ fn forbid_inside_the_handler(what: &CStr) {
     }
 }
 
-/// Gives the calling thread an alternate stack above memory that cannot be touched.
+/// Gives the calling thread an alternate stack above memory that cannot be touched, and learns where its own
+/// one is.
 fn alternate_stack(bytes: usize) -> *mut u8 {
-    // SAFETY: new mappings only; the stack stays until the process ends.
+    // SAFETY: new mappings only; the stack stays until the process ends. The attributes are filled in by the
+    // first call that gets them.
     unsafe {
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        let (mut low, mut own_bytes) = (std::ptr::null_mut(), 0);
+        assert_eq!(libc::pthread_getattr_np(libc::pthread_self(), &mut attributes), 0);
+        assert_eq!(libc::pthread_attr_getstack(&attributes, &mut low, &mut own_bytes), 0);
+        libc::pthread_attr_destroy(&mut attributes);
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         let place = libc::mmap(std::ptr::null_mut(), 2 * bytes, libc::PROT_NONE, flags, -1, 0);
         assert_ne!(place, libc::MAP_FAILED);
@@ -63,7 +71,7 @@ fn alternate_stack(bytes: usize) -> *mut u8 {
         stack.write_bytes(PAINT, bytes);
         let setting = libc::stack_t { ss_sp: stack.cast(), ss_flags: 0, ss_size: bytes };
         assert_eq!(libc::sigaltstack(&setting, std::ptr::null_mut()), 0);
-        ALTERNATE.set((stack as usize, stack as usize + bytes));
+        OWN.set((low as usize, low as usize + own_bytes));
         stack
     }
 }

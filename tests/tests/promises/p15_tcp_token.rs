@@ -99,7 +99,7 @@ fn a_wrong_or_missing_token_is_refused_and_no_token_is_ever_shown() {
     let mut target = Target::start(&directory);
     let options = format!("tcp=127.0.0.1:0 token-file={}", file.display());
     let open = target.order(&format!("listen {options}"));
-    assert!(open.starts_with("failed Token: ") && open.contains("chmod 600"), "{open}");
+    assert!(open.starts_with("failed Token: ") && open.contains("umask 077"), "{open}");
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     let address = target.listen_tcp(&options);
     let local = directory_socket(&directory);

@@ -5,7 +5,7 @@ use rgops_inspect::client::{Client, ClientError, Event};
 use rgops_protocol::error::Code;
 use rgops_protocol::reply::cpu::CpuPart;
 use rgops_protocol::reply::stack::StackPart;
-use rgops_protocol::request::{CpuRequest, Request, StackRequest};
+use rgops_protocol::request::{Command, CpuRequest, Request, StackRequest};
 use rgops_tests::asking::{ask, connect, counters};
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
@@ -49,6 +49,14 @@ fn the_second_is_told_busy_with_the_name_and_since_when() {
                 let text = error.to_string();
                 assert!(text.contains("pprof-cpu runs since "), "{text}");
                 assert!(text.contains(request.command().name()), "{text}");
+                for command in Command::ALL.into_iter().filter(|command| command.is_exclusive()) {
+                    assert!(
+                        error.fix.contains(command.name()),
+                        "{} is not in: {}",
+                        command.name(),
+                        error.fix
+                    );
+                }
             }
             other => panic!("{other:?}"),
         }

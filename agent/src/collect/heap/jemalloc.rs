@@ -43,13 +43,15 @@ impl Profiler {
             Ok((Ok(true), mean)) => Ok(Profiler { mean_bytes: mean.unwrap_or_default() }),
             Ok((Ok(false), _)) => Err(failed(
                 "jemalloc's profiler is not active".to_owned(),
-                "start the program with _RJEM_MALLOC_CONF=prof:true,prof_active:true,lg_prof_sample:19",
+                "start the program with _RJEM_MALLOC_CONF=prof:true,prof_active:true,lg_prof_sample:19 \
+                 (MALLOC_CONF where jemalloc has no prefix)",
             )),
             Ok((Err(error), _)) => Err(failed(
                 format!("the allocator is not sampled, and jemalloc has no profiler ({error})"),
                 "wrap it: #[global_allocator] static ALLOCATOR: rgops_agent::alloc::Sampling<tikv_jemallocator::Jemalloc> \
                  = rgops_agent::alloc::Sampling::new(tikv_jemallocator::Jemalloc); or build it with feature `profiling` of \
-                 tikv-jemallocator and start the program with _RJEM_MALLOC_CONF=prof:true,lg_prof_sample:19",
+                 tikv-jemallocator and start the program with _RJEM_MALLOC_CONF=prof:true,lg_prof_sample:19 \
+                 (MALLOC_CONF where jemalloc has no prefix)",
             )),
             Err(stuck) => Err(failed(stuck.reason, &stuck.fix)),
         }
@@ -73,7 +75,7 @@ impl Source for Profiler {
         };
         let dump = DUMPS.ask(dump).await.map_err(|stuck| failed(stuck.reason, &stuck.fix))?;
         let dump =
-            dump.map_err(|why| failed(why, "make a directory for temporary files that can be written"))?;
+            dump.map_err(|why| failed(why, "start the program with TMPDIR set to a directory it can write"))?;
         for piece in dump.chunks(BYTES_PER_PACKET) {
             sink.data(&HeapPart::Jemalloc(piece.to_vec())).await?;
         }

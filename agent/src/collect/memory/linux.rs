@@ -370,7 +370,7 @@ mod tests {
         let (stop, wait) = std::sync::mpsc::channel::<()>();
         let thread =
             std::thread::Builder::new().stack_size(32 << 20).spawn(move || wait.recv().is_ok()).unwrap();
-        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
         loop {
             let section = process_section().await;
             if value(&section, "stack-sys") >= 32 << 20 {

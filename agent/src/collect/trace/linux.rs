@@ -1,5 +1,6 @@
 //! The trace itself: reads at its pace, sends what it read every 200 ms, ends on time.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -14,8 +15,9 @@ use super::pace::Pace;
 use super::runtimes::Runtimes;
 use crate::collect::cpu::{self, MAX_DURATION, MAX_HZ};
 use crate::collect::{Context, Finish, Sink, Stop};
-use crate::engine::sampler::{CpuSampler, Tick};
+use crate::engine::sampler::{CpuSampler, Stopped, Tick};
 use crate::engine::{clock, number};
+use crate::procfs;
 
 /// Bounds of the interval asked for, in microseconds; below, a reading takes longer than that.
 const INTERVAL_US: std::ops::RangeInclusive<u32> = 1_000..=1_000_000;
@@ -85,7 +87,12 @@ impl<'s> Trace<'s> {
                 Code::Unsupported,
                 "cannot trace",
                 format!("/proc/self/task/TID/schedstat cannot be read: {error}"),
-                "mount /proc in the program's container; the kernel needs CONFIG_SCHED_INFO",
+                match error.kind() {
+                    io::ErrorKind::NotFound => {
+                        "run the program where /proc is mounted, on a kernel with CONFIG_SCHED_INFO"
+                    }
+                    _ => procfs::fix(&error),
+                },
             )
         })?;
         let (sampler, no_samples) = match arguments.hz {
@@ -235,12 +242,12 @@ impl<'s> Trace<'s> {
     /// Sends the last samples and keeps what is to be said of them.
     async fn stop_sampling(&mut self) -> Result<(), Stop> {
         let Some(sampler) = self.sampler.take() else { return Ok(()) };
-        let (sampler_ns, period_ns) = (sampler.started_ns(), sampler.period_ns());
-        let (rest, totals) = sampler.stop();
+        let sampler_ns = sampler.started_ns();
+        let Stopped { samples: rest, totals, cuts, silent } = sampler.stop();
         self.send_samples_of(rest, sampler_ns).await?;
         self.samples = totals.samples;
         self.dropped_weight = totals.dropped_ring + totals.dropped_cache;
-        self.notes.extend(cpu::notes(&totals, period_ns));
+        self.notes.extend(cpu::notes(&totals, cuts, &silent));
         Ok(())
     }
 

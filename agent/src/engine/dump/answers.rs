@@ -10,7 +10,7 @@ use rgops_protocol::reply::stack::{Capture, ThreadStack};
 
 use super::describe::{ENDING, parse_stat, refusal};
 use crate::engine::session::Operation;
-use crate::engine::{number, signal};
+use crate::engine::{left_alone, number, signal};
 use crate::procfs;
 
 /// How long a thread may be silent while nobody else answers either. A runnable thread answers
@@ -56,6 +56,9 @@ async fn take_answers(
     let mut asked_at_losses = 0;
     loop {
         operation.drain(|record, frames| {
+            if record.is_at_risk {
+                left_alone::leave(record.tid);
+            }
             if let Some(at) = waiting.remove(&record.tid) {
                 threads[at].stack = Stack { frames, end: record.end };
                 last_answer = Instant::now();

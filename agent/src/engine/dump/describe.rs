@@ -8,7 +8,7 @@ use rgops_protocol::reply::{Known, Stack, StackEnd};
 use crate::beside::is_agent_thread;
 use crate::engine::modules::Modules;
 use crate::engine::quiet::{Captured, NotQuiet};
-use crate::engine::{clock, number, unwind};
+use crate::engine::{clock, left_alone, number, unwind};
 use crate::procfs;
 
 /// Whether a thread with this `syscall` line is in sigtimedwait(2). Meanwhile the kernel shows the
@@ -49,6 +49,7 @@ pub(super) fn unless_quiet(tid: u32, why: &NotQuiet) -> Option<ThreadStack> {
     let refusal = refusal.or_else(|| {
         is_waiting.then(|| "it waits for signals (sigwait) and may take ours for its own".to_owned())
     });
+    let refusal = refusal.or_else(|| left_alone::is_left(tid).then(|| left_alone::REASON.to_owned()));
     thread.capture = match (refusal, why) {
         (Some(reason), NotQuiet::Running) => Capture::Failed { reason },
         (Some(reason), why) => Capture::Failed { reason: format!("{reason}; without a signal: {why}") },
@@ -76,10 +77,9 @@ fn describe(tid: u32, system_call: io::Result<String>) -> Option<(ThreadStack, u
     let system_call = match system_call {
         Ok(text) => parse_system_call(&text)
             .map_or_else(|| Known::unavailable("the kernel's line is not understood", ""), Known::Value),
-        Err(error) => Known::unavailable(
-            format!("/proc/self/task/{tid}/syscall: {error}"),
-            "the program must not have changed its uid without exec (dumpable 0)",
-        ),
+        Err(error) => {
+            Known::unavailable(format!("/proc/self/task/{tid}/syscall: {error}"), procfs::fix(&error))
+        }
     };
     // "0" means that it waits nowhere, or that the kernel hides it.
     let wchan = read(tid, "wchan").ok().filter(|wchan| wchan != "0").unwrap_or_default();

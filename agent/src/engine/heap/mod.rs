@@ -6,8 +6,10 @@
 //!   allocator is the last thing done and needs no frame.
 //! * **Every free**: one addition, and one byte of the filter ([`live`]).
 //! * **Every sample** (one in 512 KiB): the stack ([`walks`]), its sums ([`stacks`]), an entry in the table
-//!   of living blocks ([`live`]). No allocation, no lock, no call into the loader, one system call at
-//!   most where a thread's stack is looked at for the first time.
+//!   of living blocks ([`live`]). No allocation, no lock, no call into the loader; system calls where a
+//!   thread's stack is looked at for the first time, and two where it is walked and not remembered: that is
+//!   done on a stack of ours ([`super::own_stacks`]), because the program's may be a coroutine's and small.
+//!   What is left on the program's is measured by the test `a_sample_takes_little_stack`.
 //!
 //! # Why the estimates are unbiased
 //! The gaps between samples are exponential, so whether a block is hit depends on its size alone and not
@@ -39,13 +41,14 @@ use rgops_protocol::reply::heap::Estimate;
 
 use super::arch::Registers;
 use super::grace::Guarded;
+use super::own_stacks;
 #[cfg(not(rgops_loom))]
 use super::sync::AtomicU8;
 use live::{Block, Live};
 use reading::Unwinding;
 pub(crate) use reading::{
     Reading, Refusal, allocator, begin, default_rate, end, exact, exclude_this_thread, is_sampled,
-    list_modules, rate, read, set_rate, since_unix_ns, stack,
+    list_modules, rate, read, samples_on_unknown_stacks, set_rate, since_unix_ns, stack,
 };
 use slots::{MAX_RECENT_BYTES, Owner, SLOTS as SLOT_COUNT, Shared, Slot};
 use stacks::Stacks;
@@ -199,6 +202,7 @@ pub(crate) fn count_free(block: *mut u8, size: usize) -> bool {
 }
 
 /// Where the calling function is in its thread's stack.
+#[derive(Clone, Copy)]
 pub(crate) struct Caller(Registers);
 
 /// The caller must not return, nor end in a call that takes its frame's place, before it has given this to
@@ -215,7 +219,22 @@ pub(crate) fn allocated(caller: Caller, block: *mut u8, size: usize, name: fn() 
     if block.is_null() {
         return;
     }
-    count_block(caller, 1, block, size, name);
+    count_with_room(caller, 1, block, size, name);
+}
+
+/// Counts on the caller's stack if that is the thread's own, as nearly always. On any other there may be no room:
+/// there everything is done on a stack of ours.
+#[inline]
+fn count_with_room(caller: Caller, blocks: u64, block: *mut u8, size: usize, name: fn() -> &'static str) {
+    let is_own = match own_slot() {
+        Some(slot) => slot.stack.contains(caller.0.sp),
+        // A thread that shares a slot comes here with every block.
+        None => OWN.with(|own| own.shares.get()),
+    };
+    let count = || count_block(caller, blocks, block, size, name);
+    if is_own || own_stacks::call(count).is_none() {
+        count();
+    }
 }
 
 /// The program is about to give back a block that [`count_free`] did not count.
@@ -298,7 +317,7 @@ pub(crate) fn reallocated(caller: Caller, new: *mut u8, new_size: usize, name: f
     if own_slot().is_none() {
         shared().reallocations.fetch_add(1, Ordering::Release);
     }
-    count_block(caller, 0, new, new_size, name);
+    count_with_room(caller, 0, new, new_size, name);
 }
 
 fn tables() -> Option<&'static Tables> {
@@ -408,7 +427,7 @@ fn advance(slot: &'static Slot, passed: u64, registers: Registers, block: *mut u
         return;
     }
     let size = size.min(Block::MAX_SIZE);
-    let stack = own.walks.stack(registers, is_main(), tables.stacks);
+    let stack = own.walks.stack(registers, slot, tables.stacks);
     tables.record(block, size, number, stack);
 }
 
@@ -485,16 +504,6 @@ fn coarse_ms() -> u64 {
     // SAFETY: clock_gettime(2) writes into the one `timespec` it is given. The clock exists since 2.6.32.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut time) };
     time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000
-}
-
-/// Whether the calling thread is the process's first: its stack ends elsewhere.
-#[inline]
-fn is_main() -> bool {
-    // The control block of every other thread is above its stack, in the same mapping; the main thread's
-    // is far below. Only a hint: `OwnStack` asks the kernel.
-    let here = 0u8;
-    let here = std::hint::black_box(std::ptr::from_ref(&here)) as u64;
-    super::arch::thread_pointer() < here
 }
 
 #[cold]

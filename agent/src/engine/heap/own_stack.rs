@@ -1,119 +1,115 @@
-//! The stack a thread was made with: what of it may be read, and whether there is room to walk.
+//! The stack a thread was made with, as its samples need it.
 //!
-//! A walk in the signal handler asks the kernel about each page, because it may be on any stack. A sample
-//! is taken too often for that. But the stack a thread was made with stays mapped as long as the thread
-//! runs, so the answer can be kept: pages are asked about once, from [`stack_memory::WALK_BYTES`] below
-//! the stack pointer up to the end of the stack, without a gap. There is a guard page below every stack,
-//! so what is found is one stack; and it is the thread's own, because it ends at what only that has: the
-//! thread's control block, or on the main thread the strings the kernel put there. A coroutine's
-//! stack has neither, and is walked as in the handler.
+//! A walk in the signal handler asks the kernel about each page it reads. A sample is taken too often for
+//! that. But the stack a thread was made with ([`stack_bounds`]) stays mapped as long as the thread runs, so
+//! the answer can be kept: pages are asked about once, from that of the stack pointer up to the end of the
+//! stack, without a gap. A coroutine's stack has no such end.
 
-use super::super::{arch, stack_memory};
+use super::super::stack_memory::PAGE_BYTES;
+use super::super::sync::{AtomicU64, Ordering};
+use super::super::{arch, stack_bounds};
 
-/// System pages are at least this large.
-const PAGE_BYTES: u64 = 4096;
-/// Stacks deeper than this are asked about page by page at every sample, which is bearable there.
-const MAX_PAGES: u64 = 512;
-
-/// The part of the calling thread's own stack that was found to be mapped; empty at first.
-#[derive(Default)]
-pub(super) struct OwnStack {
-    low: u64,
-    high: u64,
+/// The part of a thread's own stack that was found to be mapped; empty at first. Only that thread uses it, and
+/// signal handlers that interrupt it.
+pub(in crate::engine) struct OwnStack {
+    pub(super) low: AtomicU64,
+    pub(super) high: AtomicU64,
 }
 
 impl OwnStack {
-    /// Whether a walk from `sp` may read everything up to the end, and has room below.
-    #[inline]
-    pub(super) fn holds(&mut self, sp: u64, is_main: bool) -> bool {
-        (sp.wrapping_sub(stack_memory::WALK_BYTES) >= self.low && sp < self.high) || self.ask(sp, is_main)
+    /// Whether a walk from `sp` may read everything up to the end: known already.
+    #[inline(always)]
+    pub(super) fn contains(&self, sp: u64) -> bool {
+        sp >= self.low.load(Ordering::Relaxed) && sp < self.high.load(Ordering::Relaxed)
+    }
+
+    /// The same, found out.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn ask(&self, sp: u64, is_main: bool) -> bool {
+        let end = stack_bounds::own_end(is_main);
+        if stack_bounds::pages(sp, end).is_none() {
+            return false;
+        }
+        let (low, high) = (self.low.load(Ordering::Relaxed), self.high.load(Ordering::Relaxed));
+        let known = if high == end && low > sp { low } else { end };
+        if !stack_bounds::is_readable(sp, known) {
+            return false;
+        }
+        // In this order: a signal handler in between sees the former part, or none.
+        self.low.store(sp & !(PAGE_BYTES - 1), Ordering::Relaxed);
+        self.high.store(end, Ordering::Relaxed);
+        true
+    }
+
+    /// Another thread has this now.
+    pub(super) fn forget(&self) {
+        self.high.store(0, Ordering::Relaxed);
+        self.low.store(0, Ordering::Relaxed);
     }
 
     /// The word at `address`, if it is on the stack, from the red zone below `sp` up.
     #[inline]
     pub(super) fn read(&self, sp: u64, address: u64) -> Result<u64, ()> {
-        if address & 7 != 0 || address < sp.saturating_sub(128) || address > self.high - 8 {
+        let lowest = sp.saturating_sub(128).max(self.low.load(Ordering::Relaxed));
+        if address & 7 != 0 || address < lowest || address > self.high.load(Ordering::Relaxed) - 8 {
             return Err(());
         }
-        // SAFETY: `holds` was true for `sp`: every page from below it to `high` was found readable, and
-        // they are of the stack this thread runs on (above), which stays mapped while it does.
+        // SAFETY: every page from `low` to `high` was found readable (`ask`), and they are of the stack this
+        // thread was made with, which stays mapped as long as it runs.
         Ok(unsafe { arch::load(address) })
     }
 
-    /// Whether the word at `address`, which is not below a stack pointer that `holds` was true for, is on
-    /// the stack.
+    /// Whether the word at `address`, which is not below a stack pointer on this stack, is on it, too.
     #[inline]
     pub(super) fn reaches(&self, address: u64) -> bool {
-        address < self.high && address & 7 == 0
+        address < self.high.load(Ordering::Relaxed) && address & 7 == 0
     }
 
     /// The word at `address`.
     ///
     /// # Safety
     /// `reaches` must be true for it, or for an address above it; and it must not be below a stack pointer
-    /// that `holds` was true for.
+    /// that [`OwnStack::contains`] or [`OwnStack::ask`] was true for.
     #[inline]
     pub(super) unsafe fn word(&self, address: u64) -> u64 {
         // SAFETY: as in `read`: between two addresses of this thread's own stack.
         unsafe { arch::load(address) }
     }
-
-    #[cold]
-    fn ask(&mut self, sp: u64, is_main: bool) -> bool {
-        let end = if is_main { initial_strings() } else { arch::thread_pointer() };
-        let low = (sp.saturating_sub(stack_memory::WALK_BYTES)) & !(PAGE_BYTES - 1);
-        if low == 0 || sp >= end || (end - low) / PAGE_BYTES > MAX_PAGES {
-            return false;
-        }
-        let known = if self.high == end && self.low > low { self.low } else { end };
-        let mut pages = (low..known).step_by(PAGE_BYTES as usize);
-        if !pages.all(arch::is_readable) {
-            return false;
-        }
-        (self.low, self.high) = (low, end);
-        true
-    }
 }
 
-/// Where the kernel put the executable's name: at the top of the main thread's stack (getauxval(3)).
-fn initial_strings() -> u64 {
-    // SAFETY: getauxval(3) takes any number and touches no memory of ours.
-    unsafe { libc::getauxval(libc::AT_EXECFN) & !7 }
-}
-
-#[cfg(test)]
+#[cfg(all(test, not(rgops_loom)))]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
     use crate::engine::arch::Registers;
-    use crate::engine::memory::Pages;
+
+    fn unknown() -> OwnStack {
+        OwnStack { low: AtomicU64::new(0), high: AtomicU64::new(0) }
+    }
 
     #[test]
-    fn a_threads_own_stack_is_found_and_a_foreign_one_is_not() {
-        let mut own = OwnStack::default();
+    fn a_threads_own_stack_is_read_and_a_foreign_one_is_not() {
+        let own = unknown();
         let sp = Registers::here().sp;
-        assert!(own.holds(sp, false));
+        assert!(!own.contains(sp) && own.ask(sp, false) && own.contains(sp));
         let value = 0x1234_5678u64;
         let address = std::ptr::from_ref(&value) as u64;
         assert_eq!(own.read(sp, address), Ok(value));
         assert_eq!(own.read(sp, address + 1), Err(()));
-        assert_eq!(own.read(sp, own.high), Err(()), "the control block");
+        assert_eq!(own.read(sp, own.high.load(Ordering::Relaxed)), Err(()), "the control block");
         assert_eq!(own.read(sp, sp - 4096), Err(()), "below");
-        // As a coroutine's, mapped where the kernel likes: whatever lies between, there is a gap.
-        let pages = Pages::zeroed(64 * 4096).unwrap();
-        assert!(!OwnStack::default().holds(pages.as_ptr() as u64 + 60 * 4096, false));
+        let boxed = vec![0u8; 64 * 1024];
+        assert!(!unknown().ask(boxed.as_ptr() as u64 + 60 * 1024, false), "the heap");
+        own.forget();
+        assert!(!own.contains(sp));
     }
 
     #[test]
     fn what_was_asked_once_is_known() {
-        let mut own = OwnStack::default();
+        let own = unknown();
         let sp = Registers::here().sp;
-        assert!(own.holds(sp, false));
-        let (low, high) = (own.low, own.high);
-        assert!(own.holds(sp + 64, false));
-        assert_eq!((own.low, own.high), (low, high));
-        assert!(own.holds(sp - 3 * PAGE_BYTES, false));
-        assert!(own.low < low && own.high == high);
+        assert!(own.ask(sp, false) && own.contains(sp + 64));
+        let deeper = sp - 3 * PAGE_BYTES;
+        assert!(!own.contains(deeper) && own.ask(deeper, false) && own.contains(deeper) && own.contains(sp));
     }
 }

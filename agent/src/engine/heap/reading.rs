@@ -12,6 +12,7 @@ use rgops_protocol::reply::{Module, Stack, StackEnd};
 use super::super::EngineError;
 use super::super::memory::Pages;
 use super::super::modules::Modules;
+use super::super::own_stacks;
 use super::super::place::Place;
 use super::super::session::places;
 use super::super::sync::{AtomicU8, AtomicU64 as TableWord};
@@ -94,6 +95,7 @@ pub(crate) fn begin(mean_bytes: u64) -> Result<(), Refusal> {
         // A fork child: who was inside is not here.
         MODULES.forget();
     }
+    own_stacks::prepare().map_err(EngineError::Memory)?;
     if tables().is_none() {
         TABLES.store(Box::into_raw(Box::new(Tables::map()?)), Ordering::SeqCst);
     }
@@ -211,6 +213,11 @@ pub(crate) fn read(with_blocks: bool) -> Reading {
     };
     let buckets = tables.stacks.sums().map(bucket).collect();
     Reading { buckets, live, counters }
+}
+
+/// Samples whose stacks are cut because nothing was known of them, since sampling began.
+pub(crate) fn samples_on_unknown_stacks() -> u64 {
+    walks::UNKNOWN.load(Ordering::Relaxed)
 }
 
 /// The stack with this number, from a bucket.

@@ -11,6 +11,7 @@
 //! cache pays for each store: it waits behind those that miss. Now and then the word is added to wide counters and begun anew.
 
 use super::super::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use super::own_stack::OwnStack;
 
 /// Threads that can have a slot at the same time; others share one that costs more.
 pub(in crate::engine) const SLOTS: usize = 2048;
@@ -40,6 +41,8 @@ pub(in crate::engine) struct Slot {
     pub(in crate::engine) excluded: AtomicU32,
     /// The owner is inside [`Slot::enter`].
     is_entered: AtomicBool,
+    /// Of the owner.
+    pub(in crate::engine) stack: OwnStack,
     pub(in crate::engine) allocated_before: Total,
     pub(in crate::engine) freed_before: Total,
 }
@@ -56,6 +59,7 @@ macro_rules! new_slot {
             change: AtomicU32::new(0),
             excluded: AtomicU32::new(0),
             is_entered: AtomicBool::new(false),
+            stack: OwnStack { low: AtomicU64::new(0), high: AtomicU64::new(0) },
             allocated_before: Total([
                 [AtomicU64::new(0), AtomicU64::new(0)],
                 [AtomicU64::new(0), AtomicU64::new(0)],
@@ -83,6 +87,12 @@ impl Slot {
     /// Whether a thread has it, or had.
     pub(in crate::engine) fn is_owned(&self) -> bool {
         self.owner.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether the owner is, or in the process it was made in was, the first thread: its stack is another kind.
+    pub(in crate::engine) fn is_of_first_thread(&self) -> bool {
+        let owner = self.owner.load(Ordering::Relaxed);
+        (owner >> 32) as u32 == owner as u32
     }
 
     /// Calls `work` on the owner's thread, unless it is inside already: then this is a signal handler.
@@ -201,6 +211,7 @@ pub(in crate::engine) fn claim(
     // What the former owner left of its way to the next sample is not ours; counters are kept. It is not
     // inside, or will never come out.
     slot.is_entered.store(false, Ordering::Relaxed);
+    slot.stack.forget();
     slot.excluded.store(0, Ordering::Relaxed);
     slot.change.store(0, Ordering::Relaxed);
     slot.threshold.store(0, Ordering::SeqCst);

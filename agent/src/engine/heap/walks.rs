@@ -10,14 +10,17 @@
 //! pointer that no frame used as such is some value of the program's, different every time; whether it was
 //! used is seen by the step it was used in (the caller's stack pointer is right above it).
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rgops_protocol::reply::StackEnd;
 
 use super::super::arch::Registers;
+use super::super::modules::Modules;
+use super::super::own_stacks;
+use super::super::stack_memory::PAGE_BYTES;
 use super::super::unwind::{self, Frames, Step, Workspace};
-use super::super::{modules::Modules, stack_memory};
 use super::own_stack::OwnStack;
+use super::slots::Slot;
 use super::stacks::Stacks;
 use super::{MODULES, STALE};
 
@@ -36,7 +39,6 @@ pub(super) static LIST: AtomicU32 = AtomicU32::new(1);
 
 /// What a thread knows of its stacks. Zeroed memory is a valid value.
 pub(super) struct Walks {
-    own: OwnStack,
     /// Beginnings apart from the words: in few cache lines.
     remembered: [Remembered; REMEMBERED],
     decisive: [Decisive; REMEMBERED],
@@ -136,29 +138,33 @@ impl Words {
 impl Walks {
     /// Another thread has this now: nothing is known of its stack.
     pub(super) fn forget(&mut self) {
-        self.own = OwnStack::default();
         self.remembered.iter_mut().for_each(|remembered| remembered.sp = 0);
     }
 
     /// The number of the stack that begins at `registers`, without its first frame, which is ours. 0 when
     /// it cannot be had.
     #[inline]
-    pub(super) fn stack(&mut self, registers: Registers, is_main: bool, stacks: &Stacks) -> u32 {
-        if !self.own.holds(registers.sp, is_main) {
-            return on_any_stack(registers, stacks);
+    pub(super) fn stack(&mut self, registers: Registers, slot: &Slot, stacks: &Stacks) -> u32 {
+        if !slot.stack.contains(registers.sp) && !slot.stack.ask(registers.sp, slot.is_of_first_thread()) {
+            return on_unknown_stack(registers, stacks);
         }
         let list = LIST.load(Ordering::Acquire);
         for (remembered, decisive) in self.remembered.iter().zip(&self.decisive) {
-            if remembered.is(registers, list, &self.own, decisive) {
+            if remembered.is(registers, list, &slot.stack, decisive) {
                 return remembered.stack;
             }
         }
-        self.walk(registers, list, stacks)
+        self.walk_anew(registers, &slot.stack, list, stacks)
     }
 
     #[cold]
-    fn walk(&mut self, registers: Registers, list: u32, stacks: &Stacks) -> u32 {
-        let Walks { own, words, .. } = self;
+    #[inline(never)]
+    fn walk_anew(&mut self, registers: Registers, own: &OwnStack, list: u32, stacks: &Stacks) -> u32 {
+        own_stacks::call(|| self.walk(registers, own, list, stacks)).unwrap_or(0)
+    }
+
+    fn walk(&mut self, registers: Registers, own: &OwnStack, list: u32, stacks: &Stacks) -> u32 {
+        let Walks { words, .. } = self;
         let sp = registers.sp;
         words.begin(sp);
         let number = with_unwinder(|modules, workspace| {
@@ -226,14 +232,20 @@ impl Decisive {
     }
 }
 
-/// On a stack of which nothing is known: a coroutine's, or very deep.
+/// Samples whose stack was cut at the end of a page, because nothing was known of the stack they were on.
+pub(super) static UNKNOWN: AtomicU64 = AtomicU64::new(0);
+
+/// On a stack of which nothing is known: a coroutine's, or an alternate one. What is sure to be there is the rest of
+/// the page that the stack pointer is in, because the thread runs there; this is often the callers that matter.
 #[cold]
-fn on_any_stack(registers: Registers, stacks: &Stacks) -> u32 {
-    if !stack_memory::has_room_to_walk() {
-        return 0;
-    }
-    with_unwinder(|modules, workspace| numbered(&unwind::walk(registers, modules, workspace), stacks))
-        .map_or(0, |(number, _)| number)
+#[inline(never)]
+fn on_unknown_stack(registers: Registers, stacks: &Stacks) -> u32 {
+    UNKNOWN.fetch_add(1, Ordering::Relaxed);
+    let end_of_page = (registers.sp | (PAGE_BYTES - 1)).saturating_add(1);
+    let walk = |modules: &Modules, workspace: &mut Workspace| {
+        numbered(&unwind::walk(registers, end_of_page, modules, workspace), stacks).0
+    };
+    own_stacks::call(|| with_unwinder(walk)).flatten().unwrap_or(0)
 }
 
 /// The stack's number, and whether all of it was in known modules: then it stays as it is.
@@ -244,6 +256,9 @@ fn numbered(frames: &Frames<'_>, stacks: &Stacks) -> (u32, bool) {
     let callers = &frames.addresses[1.min(frames.addresses.len())..];
     let end = if callers.len() > MAX_FRAMES { StackEnd::DepthLimit } else { frames.end };
     let callers = &callers[..callers.len().min(MAX_FRAMES)];
+    if callers.is_empty() {
+        return (0, false);
+    }
     match stacks.number(callers, end) {
         Some(number) => (number, !frames.met_unknown),
         None => (0, false),

@@ -1,11 +1,14 @@
 //! One thread as a reader wants it: what it is, what it does, where it is.
 
+use std::sync::Arc;
+
 use rgops_protocol::reply::stack::{Capture, SystemCall, ThreadStack};
 use rgops_protocol::reply::{Known, StackEnd};
 use serde::Serialize;
 
 use super::super::system_call::{self, Architecture};
 use super::poll::poll;
+use crate::budget::{Budget, Exhausted};
 use crate::symbols::{Frame, Symbolizer};
 
 /// A thread with its named frames.
@@ -112,14 +115,37 @@ pub enum Activity {
     Idle,
 }
 
+/// What a thread costs in bytes until it is shown, and each of its frames: as it is, as JSON has it, and,
+/// with its texts, as it is printed.
+const THREAD_BYTES: u64 = 1024;
+const FRAME_BYTES: u64 = 3 * size_of::<Frame>() as u64;
+/// A character may be written out as a dozen (`\u{e0001}`), but no name of a function needs that.
+const TEXT_COPIES: u64 = 3;
+
 impl Thread {
-    pub(in crate::report) fn new(
+    /// A thread with its frames named, as far as the budget allows.
+    ///
+    /// # Errors
+    /// When there is no memory, or time, for its frames.
+    pub(in crate::report) fn within(
+        budget: &Budget,
         thread: ThreadStack,
         pid: u32,
         architecture: Architecture,
         symbolizer: &mut Symbolizer,
-    ) -> Thread {
+    ) -> Result<Thread, Exhausted> {
+        budget.check_time()?;
+        // Before it is allocated; inlined functions come on top.
+        budget.charge(THREAD_BYTES + FRAME_BYTES.saturating_mul(thread.stack.frames.len() as u64))?;
         let frames = symbolizer.stack(&thread.stack);
+        let text = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
+        let texts: usize = frames.iter().map(|frame| text(&frame.function) + text(&frame.file)).sum();
+        let inlined = frames.len().saturating_sub(thread.stack.frames.len()) as u64;
+        budget.charge(FRAME_BYTES.saturating_mul(inlined) + TEXT_COPIES.saturating_mul(texts as u64))?;
+        Ok(Thread::new(thread, pid, architecture, frames))
+    }
+
+    fn new(thread: ThreadStack, pid: u32, architecture: Architecture, frames: Vec<Frame>) -> Thread {
         let system_call = thread.system_call.clone().map(|call| match call {
             SystemCall::Number { number, .. } => system_call::name(architecture, number),
             SystemCall::Running | SystemCall::NotInOne => String::new(),

@@ -95,7 +95,7 @@ fn many_threads_are_cut_short_unless_all_are_asked_for() {
 #[test]
 fn the_json_contract_sums_up() {
     let trace = trace(1);
-    let json = JsonTrace::new(&hello_for_tests(), "a.perfetto-trace", &trace, Ok(&End::default()));
+    let json = JsonTrace::new(&hello_for_tests(), Some("a.perfetto-trace"), &trace, Ok(&End::default()));
     let json = serde_json::to_value(&json).unwrap();
     assert_eq!(json["schema"], "rgops.trace/1");
     assert_eq!(json["threads"][0]["running_ns"], 990 * MS);

@@ -101,7 +101,7 @@ impl Walk<'_> {
             return Vec::new();
         }
         let size = self.content.get(self.source, element).map_or(0, |found| found.size);
-        self.left_out += length.saturating_sub(MOST_CHILDREN);
+        self.left_out = self.left_out.saturating_add(length.saturating_sub(MOST_CHILDREN));
         let length = length.min(MOST_CHILDREN);
         if size.saturating_mul(length) > LARGEST_FUTURE {
             self.cut("a list of futures is larger than is read");
@@ -153,7 +153,7 @@ impl Walk<'_> {
             let Some(Some((first, Some(entry)))) = self.known(first) else { continue };
             self.join_set_entries(first, entry, place, &mut nodes);
         }
-        self.left_out += length.saturating_sub(nodes.len() as u64);
+        self.left_out = self.left_out.saturating_add(length.saturating_sub(nodes.len() as u64));
         nodes
     }
 

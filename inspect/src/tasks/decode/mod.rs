@@ -31,6 +31,7 @@ use self::memory::Snapshot;
 use self::walk::Walk;
 use super::model::{AsyncStack, Counts, Node, NodeKind, Resource, State, Task, TypeName};
 use super::types::{Shape, TypeId, TypeSource};
+use crate::budget::{Budget, Exhausted};
 
 /// Bits of Tokio's state word (`tokio/src/runtime/task/state.rs`); above them is the reference count.
 const RUNNING: u64 = 1;
@@ -47,11 +48,16 @@ const MOST_ROUNDS: usize = 48;
 /// Bytes of all tasks together.
 const MOST_BYTES: u64 = 1024 * 1024 * 1024;
 
+/// What a future of a stack costs in bytes until it is shown.
+const NODE_BYTES: u64 = 512;
+
 /// What damaged memory or types must not lead to: it is said, and decoding ends there.
 const TOO_MUCH: &str = "it is deeper, or wider, than is decoded";
 
 /// Decodes the tasks of one answer.
 pub struct Decoder<'s> {
+    budget: Budget,
+    exhausted: Option<Exhausted>,
     source: &'s dyn TypeSource,
     content: Content,
     vtables: Vec<TaskVtable>,
@@ -110,11 +116,23 @@ enum Step {
 }
 
 impl<'s> Decoder<'s> {
-    /// Begins with the list.
+    /// Begins with the list, with a budget of its own.
     pub fn new(source: &'s dyn TypeSource, vtables: Vec<TaskVtable>, cells: Vec<TaskCell>) -> Decoder<'s> {
+        Decoder::within(&Budget::default(), source, vtables, cells)
+    }
+
+    /// Begins with the list. When the budget is exhausted no further stack is decoded.
+    pub fn within(
+        budget: &Budget,
+        source: &'s dyn TypeSource,
+        vtables: Vec<TaskVtable>,
+        cells: Vec<TaskCell>,
+    ) -> Decoder<'s> {
         let headers = cells.iter().map(|cell| cell.header_avma).collect();
         let places = vtables.iter().enumerate().map(|(place, vtable)| (vtable.avma, place)).collect();
         let mut decoder = Decoder {
+            budget: budget.clone(),
+            exhausted: None,
             source,
             content: Content::default(),
             vtables,
@@ -187,6 +205,9 @@ impl<'s> Decoder<'s> {
     /// What must be read next; empty when all is done. [`Decoder::provide`] takes the answer.
     pub fn needs(&mut self) -> Vec<MemoryRange> {
         self.asked.clear();
+        if self.exhausted.is_some() {
+            return Vec::new();
+        }
         if self.phase == Phase::Again {
             self.ask_again();
         }
@@ -255,6 +276,16 @@ impl<'s> Decoder<'s> {
         self.phase = Phase::Again;
     }
 
+    /// Whether what [`Decoder::provide`] takes next is kept, and not only compared.
+    pub fn keeps(&self) -> bool {
+        self.phase != Phase::Check
+    }
+
+    /// Why nothing more is decoded; `None` while there is room.
+    pub fn exhausted(&self) -> Option<Exhausted> {
+        self.exhausted
+    }
+
     /// Tasks that are done, of all.
     pub fn progress(&self) -> (u64, u64) {
         let done = self.tasks.iter().filter(|decoding| decoding.step != Step::Walk).count();
@@ -296,7 +327,17 @@ impl<'s> Decoder<'s> {
             let Some(future) = self.futures.get(&self.tasks[number].vtable).copied().flatten() else {
                 continue;
             };
-            let walked = self.walk(number, future);
+            let walked = self.walk(number, future).and_then(|walked| {
+                self.budget.charge(NODE_BYTES.saturating_mul(walked.nodes as u64))?;
+                Ok(walked)
+            });
+            let walked = match walked {
+                Ok(walked) => walked,
+                Err(exhausted) => {
+                    self.exhausted = Some(exhausted);
+                    return;
+                }
+            };
             let decoding = &mut self.tasks[number];
             if walked.is_waiting && !is_last {
                 continue;
@@ -329,7 +370,8 @@ impl<'s> Decoder<'s> {
         }
     }
 
-    fn walk(&mut self, number: usize, future: FutureType) -> Walked {
+    fn walk(&mut self, number: usize, future: FutureType) -> Result<Walked, Exhausted> {
+        self.budget.check_time()?;
         let Decoder { source, content, vtables, vtable_places, headers, tasks, .. } = self;
         content.begin_walk();
         let decoding = &tasks[number];
@@ -338,19 +380,21 @@ impl<'s> Decoder<'s> {
         let Some(avma) = place_of(&decoding.snapshot, decoding.task.header_avma, future, *source, content)
         else {
             if has_ended(&decoding.snapshot, decoding.task.header_avma, future) {
-                return Walked { has_ended: true, ..Walked::default() };
+                return Ok(Walked { has_ended: true, ..Walked::default() });
             }
-            return Walked {
+            return Ok(Walked {
                 cut: Some("its cell is laid out in a way that is not known"),
                 ..Walked::default()
-            };
+            });
         };
         let mut walk = Walk::new(*source, content, &decoding.snapshot, &vtable, &is_listed);
         let node = walk.future(future.id, avma);
         if walk.content.is_exhausted() {
             walk.cut.get_or_insert(TOO_MUCH);
         }
-        Walked { node, cut: walk.cut, is_waiting: walk.is_waiting, holds: walk.holds, has_ended: false }
+        let nodes = if walk.is_waiting { 0 } else { walk.nodes };
+        let Walk { cut, is_waiting, holds, .. } = walk;
+        Ok(Walked { node, cut, is_waiting, holds, has_ended: false, nodes })
     }
 }
 
@@ -372,6 +416,8 @@ struct Walked {
     holds: Vec<Resource>,
     /// The task has ended since it was listed.
     has_ended: bool,
+    /// Nodes below `node`.
+    nodes: usize,
 }
 
 /// Whether a cell's `Stage` is past its future. Of a task whose state says otherwise that means that it was

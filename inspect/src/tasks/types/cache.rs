@@ -12,7 +12,6 @@ use std::time::{Duration, SystemTime};
 use super::dwarf::EntryId;
 use super::index::{Index, PathHash, Scope};
 use crate::report::text::hex;
-use crate::symbols::files::open_regular;
 
 /// Changes with what is stored, and with what the scan looks for.
 const VERSION: u64 = 3;
@@ -65,7 +64,7 @@ impl IndexCache {
 
     /// The index of a module, if there is one that can be believed.
     pub(super) fn load(&self, key: &IndexKey<'_>) -> Option<Index> {
-        let mut file = open_regular(&self.path(key)?).ok()?;
+        let mut file = open_own(&self.path(key)?).ok()?;
         let metadata = file.metadata().ok()?;
         if !is_ours(&metadata) || metadata.len() > LARGEST_FILE {
             return None;
@@ -165,6 +164,23 @@ fn create_directory(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::new(io::ErrorKind::PermissionDenied, "the cache directory is not ours alone"))
+}
+
+/// Opens a file that we wrote, without waiting should it be something else by now.
+fn open_own(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::NOFOLLOW).bits()
+            as i32,
+    );
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok(file)
 }
 
 fn create_private(path: &Path) -> io::Result<File> {

@@ -5,7 +5,7 @@ use gimli::{AttributeValue, Reader as _, constants};
 use super::TypeError;
 use super::dwarf::EntryId;
 use super::entry::Entry;
-use super::sections::Bytes;
+use crate::files::sections::Bytes;
 
 /// A list of discriminants has no more values.
 const MOST_DISCRIMINANTS: u64 = 256;

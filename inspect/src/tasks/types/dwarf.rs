@@ -3,17 +3,18 @@
 //! An entry's number is its offset in `.debug_info`, plus the number of the part it is in: 0 for the
 //! module's own file, `n + 1` for what unit `n` keeps in a `.dwo` or `.dwp`.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use gimli::{AttributeValue, DebugInfoOffset, Dwarf, DwoId, Reader as _, Unit, UnitOffset, UnitType};
+use gimli::{AttributeValue, DebugLineOffset, LineProgramHeader, Reader as _, Unit, UnitOffset};
 
 use super::TypeError;
-use super::sections::{Bytes, Sections};
-use super::split::SplitFiles;
+use crate::dwarf::{Fault, Root, SplitFiles, line_header};
+pub(super) use crate::dwarf::{MOST_ATTRIBUTES, Part, text};
+use crate::files::sections::{Bytes, Sections};
+use crate::files::{Charge, Work};
 
 /// An entry of one module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,10 +25,6 @@ const PART_BITS: u32 = 16;
 
 /// Bits of an [`EntryId`] in use; above them there is room for the module's number.
 pub(super) const ENTRY_BITS: u32 = OFFSET_BITS + PART_BITS;
-
-/// More attributes than any compiler gives an entry. Attributes may take no bytes, so that without
-/// a bound a small file could make every entry cost megabytes of work.
-pub(super) const MOST_ATTRIBUTES: usize = 256;
 
 impl EntryId {
     pub(super) fn new(part: usize, offset: u64) -> Option<EntryId> {
@@ -48,29 +45,14 @@ impl EntryId {
     }
 }
 
-/// One `.debug_info` and what belongs to it.
-#[derive(Debug)]
-pub(super) struct Part {
-    pub(super) dwarf: Dwarf<Bytes>,
-    /// Its units by offset.
-    pub(super) units: Vec<Span>,
-}
-
-/// Where a unit is in its part, header included.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
-    pub(super) start: u64,
-    pub(super) end: u64,
-    /// Set for a unit whose entries are in another file.
-    pub(super) skeleton: Option<DwoId>,
-}
-
 /// A unit that was read: its abbreviations are parsed.
 #[derive(Debug)]
 pub(super) struct LoadedUnit {
     pub(super) part: Arc<Part>,
-    /// Where the strings of its line table are: a split-off unit has its skeleton's table.
-    lines: Arc<Part>,
+    /// Where its line table is: a split-off unit has its skeleton's.
+    lines: (Arc<Part>, Option<DebugLineOffset>),
+    /// The files in that table, read when one is asked for.
+    header: OnceCell<Option<(LineProgramHeader<Bytes>, Charge)>>,
     pub(super) number: usize,
     pub(super) unit: Unit<Bytes>,
     /// Offset of the unit's header in its part.
@@ -88,63 +70,10 @@ pub(super) struct ModuleDwarf {
     parts: RefCell<HashMap<usize, Option<Arc<Part>>>>,
 }
 
-/// A unit whose entries are elsewhere has some fifty bytes.
-const LARGEST_SKELETON: u64 = 4096;
-
-/// Listing takes milliseconds. In a file made up to have each of many units read the same large
-/// table of abbreviations it would take days: then those are used that were listed by now.
-const LONGEST_LISTING: Duration = Duration::from_secs(10);
-
-impl Part {
-    /// Lists the units of a file. A damaged header ends the list: nothing after it can be found.
-    pub(super) fn new(dwarf: Dwarf<Bytes>) -> Part {
-        let mut units = Vec::new();
-        let mut headers = dwarf.units();
-        let give_up = Instant::now() + LONGEST_LISTING;
-        while let Ok(Some(header)) = headers.next() {
-            if Instant::now() > give_up {
-                break;
-            }
-            let Some(offset) = header.debug_info_offset() else { continue };
-            let start = offset.0 as u64;
-            let end = start + header.length_including_self() as u64;
-            let skeleton = match header.type_() {
-                UnitType::Skeleton(id) => Some(id),
-                // Before DWARF 5 only the first entry tells (GCC's "DebugFission"), the only one there.
-                UnitType::Compilation if header.version() < 5 && end - start < LARGEST_SKELETON => {
-                    dwarf.unit(header).ok().and_then(|unit| unit.dwo_id)
-                }
-                _ => None,
-            };
-            units.push(Span { start, end, skeleton });
-        }
-        Part { dwarf, units }
-    }
-
-    pub(super) fn of_sections(sections: &Sections) -> Part {
-        let load = |id| Ok::<_, gimli::Error>(sections.get(id));
-        let mut dwarf = Dwarf::load(load).unwrap_or_else(|_| unreachable!("loading does not fail"));
-        dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
-        Part::new(dwarf)
-    }
-
-    /// The unit with an offset in it.
-    fn unit_at(&self, offset: u64) -> Option<usize> {
-        let after = self.units.partition_point(|unit| unit.start <= offset);
-        let index = after.checked_sub(1)?;
-        (offset < self.units[index].end).then_some(index)
-    }
-
-    pub(super) fn read_unit(&self, index: usize) -> gimli::Result<Unit<Bytes>> {
-        let offset = DebugInfoOffset(self.units[index].start as usize);
-        self.dwarf.unit(self.dwarf.unit_header(offset)?)
-    }
-}
-
 impl ModuleDwarf {
-    pub(super) fn new(sections: &Sections, split: SplitFiles) -> ModuleDwarf {
-        let main = Arc::new(Part::of_sections(sections));
-        ModuleDwarf { main, split, loaded: RefCell::default(), parts: RefCell::default() }
+    pub(super) fn new(sections: &Sections, split: SplitFiles, work: &Work) -> Result<ModuleDwarf, Fault> {
+        let main = Arc::new(Part::of_sections(sections, work)?);
+        Ok(ModuleDwarf { main, split, loaded: RefCell::default(), parts: RefCell::default() })
     }
 
     pub(super) fn main(&self) -> &Arc<Part> {
@@ -163,17 +92,18 @@ impl ModuleDwarf {
         if let Some(unit) = self.loaded.borrow().get(&(part_number, number)) {
             return Ok(unit.clone());
         }
-        let mut unit = part.read_unit(number).map_err(|error| id.damaged(error))?;
+        let mut root = part.read_unit(number).map_err(|error| id.damaged(error))?;
         let mut lines = part.clone();
         if let Some(skeleton) = part_number.checked_sub(1) {
-            if unit.line_program.is_none() {
+            if root.lines.is_none() {
                 lines = self.main.clone();
             }
             let skeleton = self.main.read_unit(skeleton).map_err(|error| id.damaged(error))?;
-            adopt(&mut unit, skeleton);
+            adopt(&mut root, skeleton);
         }
         let start = part.units[number].start;
-        let loaded = Rc::new(LoadedUnit { part, lines, number, unit, start, part_number });
+        let (lines, unit, header) = ((lines, root.lines), root.unit, OnceCell::new());
+        let loaded = Rc::new(LoadedUnit { part, lines, header, number, unit, start, part_number });
         self.loaded.borrow_mut().insert((part_number, number), loaded.clone());
         Ok(loaded)
     }
@@ -196,13 +126,13 @@ impl ModuleDwarf {
 
 /// Gives a split-off unit what only its skeleton has: bases of addresses, and the line table, which
 /// names the files of its declarations too.
-pub(super) fn adopt<R: gimli::Reader>(unit: &mut Unit<R>, skeleton: Unit<R>) {
-    unit.copy_relocated_attributes(&skeleton);
-    if unit.line_program.is_none() {
-        unit.line_program = skeleton.line_program;
+pub(super) fn adopt<R: gimli::Reader>(root: &mut Root<R>, skeleton: Root<R>) {
+    root.unit.copy_relocated_attributes(&skeleton.unit);
+    if root.lines.is_none() {
+        root.lines = skeleton.lines;
     }
-    if unit.comp_dir.is_none() {
-        unit.comp_dir = skeleton.comp_dir;
+    if root.unit.comp_dir.is_none() {
+        root.unit.comp_dir = skeleton.unit.comp_dir;
     }
 }
 
@@ -232,16 +162,17 @@ impl LoadedUnit {
 
     /// A string of the unit's line table.
     pub(super) fn line_string(&self, value: AttributeValue<Bytes>) -> Option<String> {
-        let bytes = self.lines.dwarf.attr_string(&self.unit, value).ok()?;
+        let bytes = self.lines.0.dwarf.attr_string(&self.unit, value).ok()?;
         Some(text(&bytes.to_slice().ok()?))
     }
-}
 
-/// Type names of deeply nested futures grow to many kilobytes; what is longer than this is cut, so
-/// that damaged debug information cannot fill the memory.
-const LONGEST_NAME: usize = 16 << 10;
-
-pub(super) fn text(bytes: &[u8]) -> String {
-    let shown = &bytes[..bytes.len().min(LONGEST_NAME)];
-    String::from_utf8_lossy(shown).into_owned()
+    /// The files of the unit's line table.
+    pub(super) fn line_header(&self) -> Option<&LineProgramHeader<Bytes>> {
+        let read = || {
+            let (part, offset) = &self.lines;
+            let (program, charge) = line_header(part, (*offset)?, &self.unit).ok()?;
+            Some((program.header().clone(), charge))
+        };
+        self.header.get_or_init(read).as_ref().map(|(header, _)| header)
+    }
 }

@@ -8,8 +8,8 @@ use gimli::{DebuggingInformationEntry, DwAt, DwTag, EntriesRaw, constants};
 use super::discriminants;
 use super::dwarf::{EntryId, LoadedUnit, MOST_ATTRIBUTES, ModuleDwarf};
 use super::lines::FileNames;
-use super::sections::Bytes;
 use super::{Declared, Discriminant, Member, Shape, Type, TypeError, TypeId, Variant};
+use crate::files::sections::Bytes;
 
 pub(super) type Entry = DebuggingInformationEntry<Bytes>;
 

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use object::{Object, ObjectSymbol, ReadRef, SymbolKind};
+use crate::symbols::SymbolTables;
 
 /// How Tokio's poll functions are named in v0 symbols, demangled.
 const POLL_SYMBOL: &str = "tokio::runtime::task::raw::poll::<";
@@ -15,19 +15,15 @@ const POLL_SYMBOL: &str = "tokio::runtime::task::raw::poll::<";
 /// to read.
 const LONGEST_SYMBOL: usize = 16 << 10;
 
-/// Futures by the addresses of their poll functions, from a file's symbol table.
-pub(super) fn from_symbols<'data>(file: impl ReadRef<'data>) -> HashMap<u64, Arc<str>> {
-    let Ok(elf) = object::File::parse(file) else { return HashMap::new() };
+/// Futures by the addresses of their poll functions, from a file's symbol tables.
+pub(super) fn from_symbols(tables: &SymbolTables) -> HashMap<u64, Arc<str>> {
     let mut found = HashMap::new();
-    for symbol in elf.symbols() {
-        if symbol.kind() != SymbolKind::Text || symbol.address() == 0 {
-            continue;
+    tables.each(|address, name| {
+        let name = std::str::from_utf8(name).ok().filter(|_| address != 0);
+        if let Some(future) = name.and_then(of_symbol) {
+            found.insert(address, future.into());
         }
-        let Ok(name) = symbol.name() else { continue };
-        if let Some(future) = of_symbol(name) {
-            found.insert(symbol.address(), future.into());
-        }
-    }
+    });
     found
 }
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::dwarf::{EntryId, Part};
 use super::scan::scan_unit;
-use super::split::SplitFiles;
+use crate::dwarf::SplitFiles;
+use crate::files::Charge;
 
 /// Entries by what they are looked up by.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -82,7 +83,12 @@ const FEW_BYTES: u64 = 1 << 20;
 
 impl Index {
     /// Scans all units, several at a time.
-    pub(super) fn scan(main: &Part, split: &SplitFiles, progress: &dyn Fn(ScanProgress)) -> Index {
+    pub(super) fn scan(
+        main: &Part,
+        split: &SplitFiles,
+        charge: &mut Charge,
+        progress: &dyn Fn(ScanProgress),
+    ) -> Index {
         let total_bytes: u64 = main.units.iter().map(|unit| unit.end - unit.start).sum();
         let scan = Scanning {
             main,
@@ -101,21 +107,31 @@ impl Index {
                 scan.stop.store(true, Ordering::Relaxed);
             }
         };
-        let mut parts: Vec<(usize, Index)> = Vec::new();
+        let mut parts: Vec<Scanned> = Vec::new();
         if total_bytes < FEW_BYTES {
             parts.extend(scan.units().inspect(|_| look_at_the_clock()));
         } else {
             scan.with_threads(&mut parts, look_at_the_clock);
         }
         // In the order of units, so that the same file always gives the same index.
-        parts.sort_unstable_by_key(|(number, _)| *number);
+        parts.sort_unstable_by_key(|scanned| scanned.number);
         let mut whole = Index::default();
-        for (_, part) in parts {
-            whole.append(part);
+        for scanned in parts {
+            whole.append(scanned.found);
+            charge.absorb(scanned.charge);
         }
         whole.resolve_copies();
         whole.sort();
         whole
+    }
+
+    /// What it takes in memory, and once more while its parts become one.
+    pub(super) fn bytes(&self) -> u64 {
+        let pairs = [&self.polls, &self.vtables, &self.named, &self.owners, &self.awaits];
+        let pairs = pairs.iter().map(|list| list.len()).sum::<usize>() + self.poll_declarations.len();
+        let scopes = self.scopes.len() * size_of::<Scope>();
+        let copies = self.copies.len() * size_of::<FunctionCopy>();
+        2 * (pairs * size_of::<(u64, EntryId)>() + scopes + copies) as u64
     }
 
     fn append(&mut self, part: Index) {
@@ -194,6 +210,13 @@ impl Index {
     }
 }
 
+/// What was found in a unit.
+struct Scanned {
+    number: usize,
+    found: Index,
+    charge: Charge,
+}
+
 /// A scan that several threads do.
 struct Scanning<'a> {
     main: &'a Part,
@@ -204,7 +227,7 @@ struct Scanning<'a> {
 }
 
 impl Scanning<'_> {
-    fn with_threads(&self, parts: &mut Vec<(usize, Index)>, look_at_the_clock: impl Fn()) {
+    fn with_threads(&self, parts: &mut Vec<Scanned>, look_at_the_clock: impl Fn()) {
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         let (sender, finished) = mpsc::channel();
         std::thread::scope(|scope| {
@@ -225,13 +248,15 @@ impl Scanning<'_> {
     }
 
     /// Scans units that no other thread has taken, until there are none.
-    fn units(&self) -> impl Iterator<Item = (usize, Index)> + '_ {
+    fn units(&self) -> impl Iterator<Item = Scanned> + '_ {
         std::iter::from_fn(|| {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let unit = self.main.units.get(number)?;
-            let found = scan_unit(self.main, self.split, number, &self.stop);
+            // Nothing is no more than is left.
+            let mut charge = Charge::new(self.main.work.budget(), 0).ok()?;
+            let found = scan_unit(self.main, self.split, number, &mut charge, &self.stop);
             self.done.fetch_add(unit.end - unit.start, Ordering::Relaxed);
-            Some((number, found))
+            Some(Scanned { number, found, charge })
         })
     }
 }

@@ -4,9 +4,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gimli::Reader as _;
-
-use super::dwarf::{LoadedUnit, text};
+use super::dwarf::LoadedUnit;
+use crate::dwarf::file_path;
 
 /// Names of files that were asked for.
 #[derive(Debug, Default)]
@@ -27,20 +26,6 @@ impl FileNames {
 }
 
 fn path(unit: &LoadedUnit, file: u64) -> Option<String> {
-    let header = unit.unit.line_program.as_ref()?.header();
-    let file = header.file(file)?;
-    let name = unit.line_string(file.path_name())?;
-    let directory =
-        file.directory(header).and_then(|directory| unit.line_string(directory)).unwrap_or_default();
-    let root = unit.unit.comp_dir.as_ref().and_then(|bytes| Some(text(&bytes.to_slice().ok()?)));
-    // A path that begins at the root replaces what is before it.
-    Some([directory, name].into_iter().fold(root.unwrap_or_default(), |path, part| {
-        if part.is_empty() {
-            path
-        } else if part.starts_with('/') || path.is_empty() {
-            part
-        } else {
-            format!("{}/{part}", path.trim_end_matches('/'))
-        }
-    }))
+    let directory = unit.unit.comp_dir.as_ref();
+    file_path(unit.line_header()?, directory, file, |value| unit.line_string(value))
 }

@@ -10,9 +10,10 @@ use super::cache::{IndexCache, IndexKey};
 use super::dwarf::{ENTRY_BITS, EntryId, ModuleDwarf};
 use super::index::{Index, PathHash, ScanProgress, entries_of};
 use super::lines::FileNames;
-use super::sections::Sections;
-use super::split::SplitFiles;
 use super::{Declared, Shape, TaskTypes, Type, TypeError, TypeId, entry, futures, owner};
+use crate::dwarf::{Fault, SplitFiles};
+use crate::files::sections::Sections;
+use crate::files::{Charge, Work};
 
 /// Types that were read are kept; more than this no program has, but a damaged file may seem to.
 const MOST_TYPES: usize = 1 << 20;
@@ -44,6 +45,8 @@ pub(super) struct ModuleTypes {
     /// Where coroutines await, by the coroutine and what it awaits.
     awaits: RefCell<HashMap<(TypeId, TypeId), Option<Declared>>>,
     empty_path: OnceCell<Arc<str>>,
+    /// Of the index and of what was read.
+    charge: RefCell<Charge>,
 }
 
 impl ModuleTypes {
@@ -53,24 +56,28 @@ impl ModuleTypes {
         build_id: &[u8],
         sections: &Sections,
         split: SplitFiles,
+        work: &Work,
         cache: Option<&IndexCache>,
         progress: &dyn Fn(ScanProgress),
-    ) -> ModuleTypes {
-        let dwarf = ModuleDwarf::new(sections, split);
+    ) -> Result<ModuleTypes, String> {
+        let shown = |fault: Fault| fault.to_string();
+        let dwarf = ModuleDwarf::new(sections, split, work).map_err(shown)?;
+        let mut charge = Charge::new(work.budget(), 0).map_err(|limit| limit.to_string())?;
         let info_bytes = sections.get(SectionId::DebugInfo).len() as u64;
         let key = IndexKey { build_id, info_bytes, units: dwarf.main().units.len() as u64 };
         if let Some(index) = cache.and_then(|cache| cache.load(&key)) {
-            return ModuleTypes::new(number, dwarf, index);
+            charge.grow(index.bytes()).map_err(|limit| limit.to_string())?;
+            return Ok(ModuleTypes::new(number, dwarf, index, charge));
         }
-        let index = Index::scan(dwarf.main(), dwarf.split(), progress);
+        let index = Index::scan(dwarf.main(), dwarf.split(), &mut charge, progress);
         // What was missing may be there next time.
         if let Some(cache) = cache.filter(|_| index.unread == 0) {
             cache.store(&key, &index);
         }
-        ModuleTypes::new(number, dwarf, index)
+        Ok(ModuleTypes::new(number, dwarf, index, charge))
     }
 
-    fn new(number: usize, dwarf: ModuleDwarf, index: Index) -> ModuleTypes {
+    fn new(number: usize, dwarf: ModuleDwarf, index: Index, charge: Charge) -> ModuleTypes {
         ModuleTypes {
             number: number as u64,
             dwarf,
@@ -81,6 +88,7 @@ impl ModuleTypes {
             owners: RefCell::default(),
             awaits: RefCell::default(),
             empty_path: OnceCell::new(),
+            charge: RefCell::new(charge),
         }
     }
 
@@ -164,6 +172,10 @@ impl ModuleTypes {
             for_each_reference(&mut found, |id| *id = self.global(*id));
             Arc::new(found)
         });
+        let bytes = read.as_ref().map_or(0, |found| size_of_type(found));
+        if let Err(limit) = self.charge.borrow_mut().grow(bytes) {
+            return Err(id.damaged(limit));
+        }
         self.types.borrow_mut().insert(id, read.clone());
         read
     }
@@ -243,6 +255,23 @@ impl ModuleTypes {
         self.paths.borrow_mut().insert(innermost, path.clone());
         path
     }
+}
+
+/// What a type takes that is kept.
+fn size_of_type(found: &Type) -> u64 {
+    let members = match &found.shape {
+        Shape::Struct { members, .. } => members.len() * size_of::<super::Member>(),
+        Shape::Enum { variants, .. } => variants.len() * size_of::<super::Variant>(),
+        _ => 0,
+    };
+    let of_member = |member: &super::Member| member.name.len() + 16;
+    let names: usize = match &found.shape {
+        Shape::Struct { members, .. } => members.iter().map(of_member).sum(),
+        Shape::Enum { variants, .. } => variants.iter().map(|variant| of_member(&variant.content)).sum(),
+        _ => 0,
+    };
+    let parameters = found.parameters.iter().map(|(name, _)| name.len() + 40).sum::<usize>();
+    (size_of::<Type>() + members + names + parameters + found.name.len() + 64) as u64
 }
 
 /// `PollFn<shop::sell::{async_fn#0}::{closure_env#1}` of what goes on with the closure's parameters.

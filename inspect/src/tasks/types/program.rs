@@ -3,21 +3,23 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use object::read::ReadCache;
+use gimli::SectionId;
 use rgops_protocol::reply::Module;
 
 use super::cache::IndexCache;
 use super::index::ScanProgress;
 use super::level::Asked;
 use super::module::{MOST_MODULES, ModuleTypes, module_number};
-use super::sections::Sections;
-use super::split::SplitFiles;
 use super::{Declared, TaskTypes, Type, TypeError, TypeId, TypeSource, futures};
-use crate::symbols::files::{Content, Finder, Found, SymbolFile, plain};
+use crate::budget::Budget;
+use crate::dwarf::SplitFiles;
+use crate::files::sections::Sections;
+use crate::files::{Work, within};
+use crate::symbols::SymbolTables;
+use crate::symbols::files::{Content, Finder, Found};
 use crate::tasks::model::DebugInformation;
 
 /// Where a program's types are looked for.
@@ -28,22 +30,20 @@ pub struct TypeFiles {
     pub local_pid: Option<u32>,
     /// Directories with separate debug files, as `--symbols` names them.
     pub symbol_directories: Vec<PathBuf>,
+    /// What reading them may take, of the whole command.
+    pub budget: Budget,
 }
 
-impl TypeFiles {
-    /// Where the split-off parts of a module's debug information may be. Their paths are those of
-    /// the process's own mount namespace, or of where it was built.
-    fn split_files(&self, module: &Module, file: &SymbolFile) -> SplitFiles {
-        let root = self.local_pid.map(|pid| PathBuf::from(format!("/proc/{pid}/root")));
-        let path = Path::new(plain(&module.path));
-        let in_root = root.as_ref().map(|root| root.join(path.strip_prefix("/").unwrap_or(path)));
-        let mut beside: Vec<_> = in_root.into_iter().chain([path.to_owned(), file.path.clone()]).collect();
-        if let Some(name) = path.file_name() {
-            beside.extend(self.symbol_directories.iter().map(|directory| directory.join(name)));
-        }
-        SplitFiles::new(beside, root.into_iter().collect(), self.symbol_directories.clone())
-    }
-}
+/// Sections that describe types.
+const WANTED: [SectionId; 7] = [
+    SectionId::DebugAbbrev,
+    SectionId::DebugAddr,
+    SectionId::DebugInfo,
+    SectionId::DebugLine,
+    SectionId::DebugLineStr,
+    SectionId::DebugStr,
+    SectionId::DebugStrOffsets,
+];
 
 /// The types of the modules that have debug information. Files are opened at once, so that they
 /// can still be read when the process has ended; each is read when one of its addresses is first
@@ -59,6 +59,8 @@ pub struct ProgramTypes<'a> {
 struct Opened {
     module: Module,
     found: Found,
+    /// What may be done for it.
+    work: Work,
     /// Set when one of its addresses was asked about; within, `None` where it has no debug
     /// information that can be read, and why.
     types: OnceCell<Result<ModuleTypes, String>>,
@@ -84,10 +86,11 @@ impl<'a> ProgramTypes<'a> {
         cache: Option<IndexCache>,
         progress: impl Fn(ScanProgress) + 'a,
     ) -> ProgramTypes<'a> {
-        let finder = Finder::new(files.local_pid, &files.symbol_directories);
+        let finder = Finder::new(files.local_pid, &files.symbol_directories, &files.budget);
         let open = |module: &Module| Opened {
             module: module.clone(),
             found: finder.find(module),
+            work: finder.work(),
             types: OnceCell::new(),
             futures: OnceCell::new(),
             asked: Asked::default(),
@@ -107,16 +110,20 @@ impl<'a> ProgramTypes<'a> {
             bias: 0,
             has_unwind_data: false,
         };
-        let types = Sections::read(&mut io::Cursor::new(bytes))
-            .map(|sections| ModuleTypes::open(0, &[], &sections, SplitFiles::default(), None, &|_| {}));
+        let files = TypeFiles::default();
+        let work = Work::new(&files.budget);
+        let types = Sections::read(bytes, &WANTED, &files.budget).and_then(|sections| {
+            ModuleTypes::open(0, &[], &sections, SplitFiles::default(), &work, None, &|_| {})
+        });
+        let tables = SymbolTables::read(bytes, &work).unwrap_or_default();
         let opened = Opened {
             module,
             found: Found::default(),
+            work,
             types: OnceCell::from(types),
-            futures: OnceCell::from(futures::from_symbols(bytes)),
+            futures: OnceCell::from(futures::from_symbols(&tables)),
             asked: Asked::default(),
         };
-        let files = TypeFiles::default();
         ProgramTypes { files, cache: None, modules: vec![opened], progress: Box::new(|_| {}) }
     }
 
@@ -143,10 +150,12 @@ impl<'a> ProgramTypes<'a> {
         if file.content != Content::DebugInformation {
             return Err("it has no debug information".to_owned());
         }
-        let sections = Sections::read(&mut file.file())?;
-        let split = self.files.split_files(&opened.module, file);
-        let build_id = &opened.module.build_id;
-        Ok(ModuleTypes::open(number, build_id, &sections, split, self.cache.as_ref(), &self.progress))
+        let (from, budget) = (file.opened().clone(), self.files.budget.clone());
+        let sections = within(&self.files.budget, move || Sections::read(&*from, &WANTED, &budget))
+            .unwrap_or_else(|| Err("its file system does not answer".to_owned()))?;
+        let split = file.split_files(&opened.module, &WANTED);
+        let (build_id, cache) = (&opened.module.build_id, self.cache.as_ref());
+        ModuleTypes::open(number, build_id, &sections, split, &opened.work, cache, &self.progress)
     }
 }
 
@@ -158,9 +167,10 @@ impl Opened {
     /// From the symbols of the module's file, which has them even if another file has its types.
     fn future_of_symbol(&self, poll_svma: u64) -> Option<Arc<str>> {
         let read = || {
-            let file = self.found.file.as_ref().map(SymbolFile::file);
-            file.map(|file| futures::from_symbols(&ReadCache::new(io::BufReader::new(file))))
-                .unwrap_or_default()
+            let Some(file) = &self.found.file else { return HashMap::new() };
+            let (from, work) = (file.opened().clone(), self.work.clone());
+            let tables = within(self.work.budget(), move || SymbolTables::read(&*from, &work).ok());
+            tables.flatten().map(|tables| futures::from_symbols(&tables)).unwrap_or_default()
         };
         self.futures.get_or_init(read).get(&poll_svma).cloned()
     }
@@ -170,7 +180,7 @@ impl Opened {
         let (level, fix) = self.asked.explain(self.types(), unreadable.map(String::as_str));
         DebugInformation {
             module: self.module.path.clone(),
-            file: self.found.file.as_ref().map(|file| file.path.display().to_string()),
+            file: self.found.file.as_ref().map(|file| file.path().display().to_string()),
             level,
             fix,
         }

@@ -2,15 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gimli::{
-    Abbreviation, AttributeValue, DebugInfoOffset, DwTag, Dwarf, EndianSlice, EntriesRaw, LittleEndian,
-    Operation, Section as _, Unit, UnitOffset, constants,
-};
+use gimli::{Abbreviation, AttributeValue, DwTag, Dwarf, EntriesRaw, Operation, Unit, UnitOffset, constants};
 
 use super::dwarf::{EntryId, MOST_ATTRIBUTES, Part, adopt};
 use super::index::{FunctionCopy, Index, PathHash, Scope};
-use super::sections::{Bytes, Slice};
-use super::split::SplitFiles;
+use crate::budget::Exhausted;
+use crate::dwarf::{Fault, SplitFiles};
+use crate::files::sections::Slice;
+use crate::files::{Charge, Counter};
 
 /// Where Tokio declares the poll functions of its tasks (tokio/src/runtime/task/raw.rs).
 const POLL_NAMESPACE: [&[u8]; 4] = [b"tokio", b"runtime", b"task", b"raw"];
@@ -25,20 +24,31 @@ const STOP_CHECK: u32 = 1 << 16;
 const DEEPEST: usize = 512;
 
 /// Scans a unit of the main file, or what of it was split off.
-pub(super) fn scan_unit(main: &Part, split: &SplitFiles, number: usize, stop: &AtomicBool) -> Index {
+///
+/// The memory it takes is charged to `charge`, which the caller keeps for as long as the index.
+pub(super) fn scan_unit(
+    main: &Part,
+    split: &SplitFiles,
+    number: usize,
+    charge: &mut Charge,
+    stop: &AtomicBool,
+) -> Index {
     let mut index = Index::default();
     let scanned = if main.units[number].skeleton.is_some() {
         split.open(main, number).and_then(|(part, unit)| {
             let place = Place { number: unit, part_number: number + 1, skeleton: Some((main, number)) };
-            scan_part(&part, &place, stop, &mut index).map_err(str::to_owned)
+            scan_part(&part, &place, charge, stop, &mut index)
         })
     } else {
         let place = Place { number, part_number: 0, skeleton: None };
-        scan_part(main, &place, stop, &mut index).map_err(str::to_owned)
+        scan_part(main, &place, charge, stop, &mut index)
     };
     if let Err(why) = scanned {
         index.unread = 1;
-        index.unread_reason = why;
+        index.unread_reason = match why {
+            Fault::Damaged(_) => "the debug information of a unit is damaged".to_owned(),
+            why => why.to_string(),
+        };
     }
     index
 }
@@ -53,47 +63,30 @@ struct Place<'a> {
 fn scan_part(
     part: &Part,
     place: &Place<'_>,
+    charge: &mut Charge,
     stop: &AtomicBool,
     index: &mut Index,
-) -> Result<(), &'static str> {
-    let shown = |_| "the debug information of a unit is damaged";
-    let dwarf = borrowed(&part.dwarf);
+) -> Result<(), Fault> {
+    let dwarf = part.borrowed();
     let start = part.units[place.number].start;
-    let mut unit = read_unit(&dwarf, start).map_err(shown)?;
+    let mut root = part.read_borrowed(&dwarf, place.number)?;
     if let Some((main, skeleton)) = place.skeleton {
-        let dwarf = borrowed(&main.dwarf);
-        adopt(&mut unit, read_unit(&dwarf, main.units[skeleton].start).map_err(shown)?);
+        adopt(&mut root, main.read_borrowed(&main.borrowed(), skeleton)?);
     }
     let part_number = place.part_number;
-    let mut scan =
-        Scan { dwarf: &dwarf, unit: &unit, part_number, start, index, open: Vec::new(), function: None };
-    match scan.run(stop) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err("the scan took too long"),
-        Err(error) => Err(shown(error)),
-    }
-}
-
-/// The same sections without reference counts: a name costs nothing to look at.
-fn borrowed(dwarf: &Dwarf<Bytes>) -> Dwarf<Slice<'_>> {
-    fn slice(bytes: &Bytes) -> Slice<'_> {
-        EndianSlice::new(bytes.bytes(), LittleEndian)
-    }
-    Dwarf {
-        debug_abbrev: slice(dwarf.debug_abbrev.reader()).into(),
-        debug_addr: slice(dwarf.debug_addr.reader()).into(),
-        debug_info: slice(dwarf.debug_info.reader()).into(),
-        debug_line: slice(dwarf.debug_line.reader()).into(),
-        debug_line_str: slice(dwarf.debug_line_str.reader()).into(),
-        debug_str: slice(dwarf.debug_str.reader()).into(),
-        debug_str_offsets: slice(dwarf.debug_str_offsets.reader()).into(),
-        file_type: dwarf.file_type,
-        ..Dwarf::default()
-    }
-}
-
-fn read_unit<'a>(dwarf: &Dwarf<Slice<'a>>, start: u64) -> gimli::Result<Unit<Slice<'a>>> {
-    dwarf.unit(dwarf.unit_header(DebugInfoOffset(start as usize))?)
+    let mut scan = Scan {
+        dwarf: &dwarf,
+        unit: &root.unit,
+        part_number,
+        start,
+        index,
+        charge,
+        charged: 0,
+        open: Vec::new(),
+        function: None,
+    };
+    let ended = scan.run(&mut part.work.counter(), stop)?;
+    if ended { Ok(()) } else { Err(Fault::refused("the scan took too long")) }
 }
 
 struct Scan<'a, 'b> {
@@ -102,6 +95,9 @@ struct Scan<'a, 'b> {
     part_number: usize,
     start: u64,
     index: &'b mut Index,
+    charge: &'b mut Charge,
+    /// Bytes of the index that are charged.
+    charged: u64,
     open: Vec<Open>,
     /// The async function whose entry is open: its depth, and the hash of its path.
     function: Option<(isize, u64)>,
@@ -134,21 +130,23 @@ struct Found<'a> {
 
 impl<'a> Scan<'a, '_> {
     /// Whether it read everything: it did not if it was to stop.
-    fn run(&mut self, stop: &AtomicBool) -> gimli::Result<bool> {
+    fn run(&mut self, counter: &mut Counter<'_>, stop: &AtomicBool) -> Result<bool, Fault> {
         let mut entries = self.unit.entries_raw(None)?;
         let mut until_check = 0;
         while !entries.is_empty() {
+            counter.step()?;
             if until_check == 0 {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
+                self.charge_index()?;
                 until_check = STOP_CHECK;
             }
             until_check -= 1;
             let (offset, depth) = (entries.next_offset(), entries.next_depth());
             let Some(abbreviation) = entries.read_abbreviation()? else { continue };
             if abbreviation.attributes().len() > MOST_ATTRIBUTES {
-                return Err(gimli::Error::InvalidAbbreviationCode(abbreviation.code()));
+                return Err(gimli::Error::InvalidAbbreviationCode(abbreviation.code()).into());
             }
             self.close(depth, offset);
             self.function = self.function.filter(|(outer, _)| *outer < depth);
@@ -156,7 +154,16 @@ impl<'a> Scan<'a, '_> {
         }
         let end = entries.next_offset();
         self.close(isize::MIN, end);
+        self.charge_index()?;
         Ok(entries.is_empty())
+    }
+
+    /// Charges what the index has grown by: little, since it is looked at so often.
+    fn charge_index(&mut self) -> Result<(), Exhausted> {
+        let bytes = self.index.bytes();
+        self.charge.grow(bytes.saturating_sub(self.charged))?;
+        self.charged = bytes;
+        Ok(())
     }
 
     fn id(&self, offset: UnitOffset) -> Option<EntryId> {

@@ -8,10 +8,12 @@ use gimli::{Reader as _, SectionId};
 use super::super::cache::{IndexCache, IndexKey};
 use super::super::dwarf::ModuleDwarf;
 use super::super::index::Index;
-use super::super::sections::Sections;
-use super::super::split::SplitFiles;
 use super::build::{Built, build};
 use super::*;
+use crate::budget::Budget;
+use crate::dwarf::SplitFiles;
+use crate::files::Work;
+use crate::files::sections::Sections;
 
 fn types(built: &Built, directory: &Path) -> ProgramTypes<'static> {
     let cache = IndexCache::new(directory.to_owned());
@@ -51,8 +53,10 @@ fn an_index_is_used_if_it_is_the_builds_own() {
     let file = files(&directory).remove(0);
 
     // One that knows nothing: what is in the file is not looked for again.
-    let sections = Sections::read(&mut std::fs::File::open(&built.path).unwrap()).unwrap();
-    let dwarf = ModuleDwarf::new(&sections, SplitFiles::default());
+    let (bytes, budget) = (std::fs::read(&built.path).unwrap(), Budget::default());
+    let wanted = [SectionId::DebugInfo, SectionId::DebugAbbrev];
+    let sections = Sections::read(&bytes[..], &wanted, &budget).unwrap();
+    let dwarf = ModuleDwarf::new(&sections, SplitFiles::default(), &Work::new(&budget)).unwrap();
     let module = built.module();
     let key = IndexKey {
         build_id: &module.build_id,

@@ -1,0 +1,180 @@
+//! Stacks of ours, for whatever has to work on a thread of the program: the signal handler, and the walk of a
+//! stack that allocates.
+//!
+//! How much room there is below a stack pointer nobody can tell. Alternate stacks and those of coroutines come
+//! from malloc or a static, a guard page is where somebody put one, and a stack may be an array in the
+//! middle of another. So nothing is guessed: the handler switches to one of these stacks before it has
+//! written a single byte of its own (`arch::handler`), and walks are made on them ([`call`]). They have a
+//! guard page and room for twice what the longest work takes (the test `our_stacks_have_room_to_spare`).
+//!
+//! On them no signal may be handled: its handler expects the room of the thread's stack, looks for the stack
+//! pointer there, or leaves by longjmp and never gives the stack back. In our handler all signals are
+//! blocked (`signal::Installed`); [`call`] blocks them.
+//!
+//! The pool is made when the first operation begins or the heap is first sampled, and stays: a handler may
+//! have its address in a register for as long as its thread is not run. Idle it costs a few pages.
+
+use std::io;
+use std::ptr::{self, NonNull};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use super::memory::Pages;
+use super::{arch, number, session};
+
+/// Of each stack. framehop and gimli use most of it: gimli copies a row of 192 register rules (6 KiB) by
+/// value, and without optimisation several times.
+pub(super) const BYTES: usize = if cfg!(debug_assertions) { 128 } else { 64 } * 1024;
+const GUARD_BYTES: usize = 4096;
+/// So many threads can be at work at the same time, and two a CPU.
+const FEWEST: usize = 16;
+const MOST: usize = 512;
+
+/// The pool; null before the first operation. `arch::handler` reads it, so its layout is the one below.
+pub(super) static POOL: AtomicPtr<Pool> = AtomicPtr::new(ptr::null_mut());
+
+/// Weight of ticks that found no stack in the pool.
+pub(super) static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// Behind it in memory are as many [`Stack`]s.
+#[repr(C, align(64))]
+pub(super) struct Pool {
+    /// Their number, a power of two, less one.
+    last: u64,
+    process: u32,
+}
+
+/// A stack, and whether somebody has it. In a cache line of its own.
+#[repr(C, align(64))]
+pub(super) struct Stack {
+    taken: AtomicU32,
+    /// Its end, a multiple of 64.
+    top: u64,
+}
+
+/// Makes the pool, if this process has none yet. In a fork child those of the parent's stacks that were in use
+/// stay so for ever: it gets a pool of its own.
+pub(super) fn prepare() -> io::Result<()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    // SAFETY: null, or a pool that was leaked below.
+    let pool = unsafe { POOL.load(Ordering::Acquire).as_ref() };
+    if pool.is_some_and(|pool| pool.process == std::process::id()) {
+        return Ok(());
+    }
+    let count = (2 * session::cpus()).clamp(FEWEST, MOST).next_power_of_two();
+    let size = BYTES + GUARD_BYTES;
+    let memory = Pages::zeroed(count * size)?;
+    let table = Pages::zeroed(size_of::<Pool>() + count * size_of::<Stack>())?;
+    let start = memory.start().as_ptr();
+    let pool = table.start().cast::<Pool>();
+    for at in 0..count {
+        // SAFETY: within `memory`, which nobody else knows yet; the lowest page of each stack stays unused.
+        let (guarded, top) = unsafe {
+            let guard = start.add(at * size);
+            (libc::mprotect(guard.cast(), GUARD_BYTES, libc::PROT_NONE), guard.add(size))
+        };
+        if guarded != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the table is zeroed, page-aligned and has room for the pool and all its stacks.
+        unsafe { stacks(pool).add(at).write(Stack { taken: AtomicU32::new(0), top: top.addr() as u64 }) };
+    }
+    // SAFETY: as above.
+    unsafe { pool.write(Pool { last: count as u64 - 1, process: std::process::id() }) };
+    std::mem::forget((memory, table));
+    POOL.store(pool.as_ptr(), Ordering::Release);
+    Ok(())
+}
+
+fn stacks(pool: NonNull<Pool>) -> NonNull<Stack> {
+    // SAFETY: the stacks follow the pool, in the same mapping; both are 64 bytes or a multiple of it.
+    unsafe { pool.add(1).cast() }
+}
+
+/// Calls `work` on a stack of ours with all signals blocked; `None` when there is none.
+///
+/// Of the caller's stack it needs what it takes to call this. `work` must not unwind.
+#[inline(never)]
+pub(super) fn call<W: FnOnce() -> R, R>(work: W) -> Option<R> {
+    let pool = NonNull::new(POOL.load(Ordering::Acquire))?;
+    let mask = arch::set_signal_mask(number::ALL_BUT_SYNCHRONOUS)?;
+    let mut data = (Some(work), None);
+    if let Some(stack) = take(pool) {
+        // SAFETY: the stack is ours until it is given back, unused, and large enough (the module's
+        // documentation); `run` gets the data it is for.
+        unsafe { arch::call_on(stack.top, run::<W, R>, (&raw mut data).cast()) };
+        stack.taken.store(0, Ordering::Release);
+    }
+    arch::set_signal_mask(mask);
+    data.1
+}
+
+extern "C" fn run<W: FnOnce() -> R, R>(data: *mut libc::c_void) {
+    // SAFETY: `call` passes a pointer to this, which nobody else uses meanwhile.
+    let (work, result) = unsafe { &mut *data.cast::<(Option<W>, Option<R>)>() };
+    *result = work.take().map(|work| work());
+}
+
+/// Takes a stack, as `arch::handler` does.
+fn take(pool: NonNull<Pool>) -> Option<&'static Stack> {
+    // SAFETY: made by `prepare`, with that many stacks behind it, and never freed.
+    let last = unsafe { pool.as_ref() }.last as usize;
+    // Where a thread begins to look does not matter much: few work at the same time. A plain loop, because
+    // without optimisation an iterator takes much of the stack we are careful with.
+    let mut at = 0;
+    while at <= last {
+        // SAFETY: as above.
+        let stack = unsafe { stacks(pool).add(at).as_ref() };
+        if stack.taken.swap(1, Ordering::Acquire) == 0 {
+            return Some(stack);
+        }
+        at += 1;
+    }
+    None
+}
+
+/// Bytes that were ever used of the stack that was used most. Of pages that were never touched nothing is read.
+#[cfg(test)]
+pub(super) fn most_used() -> usize {
+    let Some(pool) = NonNull::new(POOL.load(Ordering::Acquire)) else { return 0 };
+    // SAFETY: as in `take`.
+    let stacks =
+        unsafe { std::slice::from_raw_parts(stacks(pool).as_ptr(), pool.as_ref().last as usize + 1) };
+    let used = |stack: &Stack| {
+        let low = stack.top - BYTES as u64;
+        // SAFETY: between the guard page and the end of a stack of ours; others may be writing, so words are
+        // loaded one by one.
+        let untouched = (low..stack.top).step_by(8).take_while(|at| unsafe { arch::load(*at) } == 0).count();
+        BYTES - 8 * untouched
+    };
+    stacks.iter().map(used).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn signal_mask() -> u64 {
+        let mask = arch::set_signal_mask(0).unwrap();
+        arch::set_signal_mask(mask).unwrap();
+        mask
+    }
+
+    #[test]
+    fn work_is_done_elsewhere_with_signals_blocked_and_all_is_as_before() {
+        prepare().unwrap();
+        let before = signal_mask();
+        let here = arch::Registers::here().sp;
+        let inside = call(|| (arch::Registers::here().sp, signal_mask())).unwrap();
+        assert!(inside.0.abs_diff(here) > 1 << 16, "{inside:x?} {here:x}");
+        assert_eq!(
+            inside.1,
+            number::ALL_BUT_SYNCHRONOUS & !(1 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1))
+        );
+        assert_eq!(signal_mask(), before);
+        assert_eq!(call(|| call(|| 7)), Some(Some(7)), "each has its own");
+    }
+}

@@ -1,0 +1,152 @@
+//! One `.debug_info`, what belongs to it, and where its units are.
+
+use std::sync::Arc;
+
+use gimli::{
+    Abbreviations, DebugInfoOffset, Dwarf, DwoId, LittleEndian, Reader as _, Section as _, UnitHeader,
+    UnitType,
+};
+
+use super::abbreviations::{self, Tables};
+use super::{Fault, Root};
+use crate::files::sections::{Bytes, Sections, Slice};
+use crate::files::{Charge, Work};
+
+/// One `.debug_info` and what belongs to it.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) dwarf: Dwarf<Bytes>,
+    /// Its units by offset.
+    pub(crate) units: Vec<Span>,
+    pub(crate) work: Work,
+    tables: Tables,
+    /// Of the sections' bytes, and of the list of units.
+    _charges: (Arc<Charge>, Charge),
+}
+
+/// Where a unit is in its part, header included.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    /// Set for a unit whose entries are in another file.
+    pub(crate) skeleton: Option<DwoId>,
+}
+
+/// A unit whose entries are elsewhere has some fifty bytes.
+const LARGEST_SKELETON: u64 = 4096;
+
+/// What a unit takes in a list that doubles.
+const SPAN_BYTES: u64 = 2 * size_of::<Span>() as u64;
+
+impl Part {
+    pub(crate) fn of_sections(sections: &Sections, work: &Work) -> Result<Part, Fault> {
+        Part::new(Part::dwarf_of(sections)?, sections.charge(), work)
+    }
+
+    pub(crate) fn dwarf_of(sections: &Sections) -> Result<Dwarf<Bytes>, Fault> {
+        Ok(Dwarf::load(|id| Ok::<_, gimli::Error>(sections.get(id)))?)
+    }
+
+    /// Lists the units of a file. A damaged header ends the list: nothing after it can be found.
+    pub(crate) fn new(dwarf: Dwarf<Bytes>, bytes: &Arc<Charge>, work: &Work) -> Result<Part, Fault> {
+        let charge = Charge::new(work.budget(), 0)?;
+        let mut part = Part {
+            dwarf,
+            units: Vec::new(),
+            work: work.clone(),
+            tables: Tables::default(),
+            _charges: (bytes.clone(), charge),
+        };
+        let mut headers = part.dwarf.units();
+        let mut counter = work.counter();
+        let mut units = Vec::new();
+        while let Ok(Some(header)) = headers.next() {
+            counter.step()?;
+            let Some(offset) = header.debug_info_offset() else { continue };
+            let start = offset.0 as u64;
+            let end = start + header.length_including_self() as u64;
+            let skeleton = match header.type_() {
+                UnitType::Skeleton(id) => Some(id),
+                // Before DWARF 5 only the first entry tells (GCC's "DebugFission"), the only one there.
+                UnitType::Compilation if header.version() < 5 && end - start < LARGEST_SKELETON => {
+                    match part.first_entry(header) {
+                        Ok(root) => root.unit.dwo_id,
+                        Err(Fault::Exhausted(limit)) => return Err(limit.into()),
+                        Err(_) => None,
+                    }
+                }
+                _ => None,
+            };
+            part._charges.1.grow(SPAN_BYTES)?;
+            units.push(Span { start, end, skeleton });
+        }
+        drop(counter);
+        part.units = units;
+        Ok(part)
+    }
+
+    /// The unit with an offset in it.
+    pub(crate) fn unit_at(&self, offset: u64) -> Option<usize> {
+        let after = self.units.partition_point(|unit| unit.start <= offset);
+        let index = after.checked_sub(1)?;
+        (offset < self.units[index].end).then_some(index)
+    }
+
+    pub(crate) fn header(&self, index: usize) -> Result<UnitHeader<Bytes>, Fault> {
+        Ok(self.dwarf.unit_header(DebugInfoOffset(self.units[index].start as usize))?)
+    }
+
+    /// A unit, ready to read any of its entries.
+    pub(crate) fn read_unit(&self, index: usize) -> Result<Root<Bytes>, Fault> {
+        let header = self.header(index)?;
+        let table = self.table(header.debug_abbrev_offset().0)?;
+        Root::read(&self.dwarf, header, table)
+    }
+
+    /// The same with borrowed sections, as [`Part::borrowed`] gives them.
+    pub(crate) fn read_borrowed<'a>(
+        &self,
+        dwarf: &Dwarf<Slice<'a>>,
+        index: usize,
+    ) -> Result<Root<Slice<'a>>, Fault> {
+        let header = dwarf.unit_header(DebugInfoOffset(self.units[index].start as usize))?;
+        let table = self.table(header.debug_abbrev_offset().0)?;
+        Root::read(dwarf, header, table)
+    }
+
+    /// A unit of which only the first entry can be read: needs not all of its abbreviations.
+    pub(crate) fn first_entry(&self, header: UnitHeader<Bytes>) -> Result<Root<Bytes>, Fault> {
+        let start = header.debug_info_offset().map_or(0, |offset| offset.0);
+        let info = self.dwarf.debug_info.reader().bytes();
+        let entry = start.checked_add(header.header_size()).and_then(|entry| info.get(entry..));
+        let mut entry = Slice::new(entry.unwrap_or_default(), LittleEndian);
+        let code = entry.read_uleb128()?;
+        let offset = header.debug_abbrev_offset().0;
+        let table = abbreviations::only(&self.dwarf.debug_abbrev, offset, code, &self.work)?;
+        Root::read(&self.dwarf, header, table)
+    }
+
+    fn table(&self, offset: usize) -> Result<Arc<Abbreviations>, Fault> {
+        self.tables.at(&self.dwarf.debug_abbrev, offset, &self.work)
+    }
+
+    /// The same sections without reference counts: a name costs nothing to look at.
+    pub(crate) fn borrowed(&self) -> Dwarf<Slice<'_>> {
+        fn slice(bytes: &Bytes) -> Slice<'_> {
+            Slice::new(bytes.bytes(), LittleEndian)
+        }
+        let dwarf = &self.dwarf;
+        Dwarf {
+            debug_abbrev: slice(dwarf.debug_abbrev.reader()).into(),
+            debug_addr: slice(dwarf.debug_addr.reader()).into(),
+            debug_info: slice(dwarf.debug_info.reader()).into(),
+            debug_line: slice(dwarf.debug_line.reader()).into(),
+            debug_line_str: slice(dwarf.debug_line_str.reader()).into(),
+            debug_str: slice(dwarf.debug_str.reader()).into(),
+            debug_str_offsets: slice(dwarf.debug_str_offsets.reader()).into(),
+            file_type: dwarf.file_type,
+            ..Dwarf::default()
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Files are opened at the door and in the places listed here, nowhere else. Whoever opens one by another
+//! way says here why its name is no stranger's.
+
+use std::path::Path;
+
+/// What opens a file by its name.
+const OPENING: [&str; 9] = [
+    "File::open",
+    "File::options",
+    "OpenOptions::new",
+    "fs::read(",
+    "fs::read_to_string",
+    "openat(",
+    "openat2(",
+    "Mmap",
+    "memmap",
+];
+
+/// Where that is done, how often, and whose name it is.
+const ALLOWED: [(&str, usize, &str); 8] = [
+    ("client/stream.rs", 1, "the directory of a socket"),
+    ("files/door.rs", 9, "the door"),
+    ("files/process.rs", 4, "/proc/PID, and what is in it"),
+    ("processes/details.rs", 3, "/proc/uptime, /proc/meminfo, /etc/passwd"),
+    ("processes/procfs.rs", 1, "/proc/PID"),
+    ("profile/file.rs", 1, "the operator's, to be written"),
+    ("tasks/types/cache.rs", 2, "our own cache"),
+    ("trace/file.rs", 1, "the operator's, to be written"),
+];
+
+#[test]
+fn no_file_is_opened_elsewhere() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    look_through(&sources, &sources, &mut found);
+    for (path, uses) in &found {
+        let allowed = ALLOWED.iter().find(|(allowed, ..)| allowed == path);
+        let most = allowed.map_or(0, |(_, uses, _)| *uses);
+        assert!(*uses <= most, "{path} opens {uses} files by name: use the door (files::Place)");
+    }
+    assert!(
+        found.iter().any(|(path, _)| path == "files/door.rs"),
+        "the search finds what there is: {found:?}"
+    );
+}
+
+fn look_through(sources: &Path, directory: &Path, found: &mut Vec<(String, usize)>) {
+    let entries = std::fs::read_dir(directory).expect("the sources are there");
+    for path in entries.map(|entry| entry.expect("it can be read").path()) {
+        let name = path.strip_prefix(sources).expect("it is below").to_string_lossy().into_owned();
+        if path.is_dir() && !name.ends_with("tests") {
+            look_through(sources, &path, found);
+        }
+        let is_test = name.ends_with("tests.rs") || name.ends_with("wall.rs");
+        if is_test || path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("it can be read");
+        // Tests are at the end, and open what they made themselves.
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        // A module of ours that has such a name.
+        let code = code.replace("procfs::read(", "");
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let uses = lines.filter(|line| OPENING.iter().any(|opening| line.contains(opening))).count();
+        if uses > 0 {
+            found.push((name, uses));
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Names for files nobody named.
+
+/// Names that differ by a number: `BEFORE.001AFTER`, `BEFORE.002AFTER`, …
+#[derive(Debug, Clone)]
+pub struct Numbered {
+    before: String,
+    after: &'static str,
+}
+
+impl Numbered {
+    /// `rgops.PROGRAM.PID` + `kinds` + `.NNN` + `after`, as pprof numbers the profiles it fetches. The
+    /// program's name comes from the program: what does not belong into a file name becomes `_`.
+    pub fn new(program: &str, pid: u32, kinds: &str, after: &'static str) -> Numbered {
+        let harmless = |character: char| match character {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => character,
+            _ => '_',
+        };
+        let program: String = program.chars().map(harmless).take(64).collect();
+        Numbered { before: format!("rgops.{program}.{pid}{kinds}"), after }
+    }
+
+    /// The name with this number.
+    pub fn name(&self, number: u32) -> String {
+        format!("{}.{number:03}{}", self.before, self.after)
+    }
+}

@@ -1,0 +1,127 @@
+//! A file's place where there is no Unix: a path, and a private name beside it.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::output::error::{NotAFile, OutputError, Reason};
+
+/// Paths of files that are not whole.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes the files of this process that are not whole; for ways out on which nothing is dropped.
+pub fn remove_unfinished() {
+    for path in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// A path, and where it is written until it is whole.
+#[derive(Debug)]
+pub(crate) struct Place {
+    path: PathBuf,
+    unfinished: Option<PathBuf>,
+}
+
+impl Place {
+    /// Follows `path` to its end; also whether a regular file is there.
+    pub(crate) fn find(path: &Path) -> Result<(Place, bool), OutputError> {
+        let is_link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
+        let path = match is_link {
+            true => path
+                .canonicalize()
+                .map_err(|error| OutputError { path: path.to_owned(), reason: Reason::System(error) })?,
+            false => path.to_owned(),
+        };
+        let exists = only_regular(&path).map_err(|reason| OutputError { path: path.clone(), reason })?;
+        Ok((Place { path, unfinished: None }, exists))
+    }
+
+    /// The place itself; also whether anything is there.
+    pub(crate) fn find_unfollowed(path: &Path) -> Result<(Place, bool), OutputError> {
+        let exists = path.symlink_metadata().is_ok();
+        Ok((Place { path: path.to_owned(), unfinished: None }, exists))
+    }
+
+    /// Where the file goes.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    /// Opens a new file that is not yet there under its name.
+    pub(crate) fn open(&mut self) -> io::Result<File> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+        let name = format!(".rgops-{}-{:016x}.new", std::process::id(), u64::from_ne_bytes(random));
+        let path = self.path.with_file_name(name);
+        let file = File::options().write(true).create_new(true).open(&path)?;
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(path.clone());
+        self.unfinished = Some(path);
+        Ok(file)
+    }
+
+    /// Gives the file its name.
+    pub(crate) fn publish(&mut self, replace: bool) -> Result<(), Reason> {
+        let path = self.path.clone();
+        if !replace {
+            return self.publish_new(&path).map_err(Reason::from);
+        }
+        only_regular(&path)?;
+        self.rename(&path).map_err(Reason::from)
+    }
+
+    /// Gives the file the first of these names that is free; where it is then.
+    pub(crate) fn publish_beside(&mut self, mut names: impl Iterator<Item = OsString>) -> Option<PathBuf> {
+        names.find_map(|name| {
+            let path = self.path.with_file_name(name);
+            self.publish_new(&path).is_ok().then_some(path)
+        })
+    }
+
+    /// An empty file of ours takes the name, which only one can do, and is then replaced.
+    fn publish_new(&mut self, path: &Path) -> io::Result<()> {
+        drop(File::options().write(true).create_new(true).open(path)?);
+        self.rename(path).inspect_err(|_| {
+            let _ = fs::remove_file(path);
+        })
+    }
+
+    fn rename(&mut self, path: &Path) -> io::Result<()> {
+        let from = self.unfinished.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        fs::rename(from, path)?;
+        self.forget_name();
+        Ok(())
+    }
+
+    /// Gives up what is not in its place.
+    pub(crate) fn forget(&mut self) {
+        if let Some(path) = &self.unfinished {
+            let _ = fs::remove_file(path);
+        }
+        self.forget_name();
+    }
+
+    fn forget_name(&mut self) {
+        let own = self.unfinished.take();
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| Some(path) != own.as_ref());
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
+/// Whether a regular file is there.
+fn only_regular(path: &Path) -> Result<bool, Reason> {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_file() => Ok(true),
+        Ok(found) if found.is_dir() => Err(Reason::NotAFile(NotAFile::Directory)),
+        Ok(_) => Err(Reason::NotAFile(NotAFile::Other)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Reason::System(error)),
+    }
+}

@@ -1,0 +1,120 @@
+//! The name of a function, which another entry may have: its declaration, or what it is an instance of.
+
+use gimli::{AttributeValue, DebugInfoOffset, Reader as _, UnitOffset, constants};
+
+use super::{DebugInformation, UnitKey};
+use crate::dwarf::{Fault, Part, text};
+use crate::files::sections::Bytes;
+
+/// From an entry to the one it completes: real ones need two steps. Entries of a damaged file may refer to
+/// each other in circles.
+const MOST_STEPS: usize = 16;
+
+/// What an entry says about its name.
+enum Name {
+    Known(String),
+    Elsewhere(AttributeValue<Bytes>),
+    Unknown,
+}
+
+impl DebugInformation {
+    /// The name as the linker knows it, else as the source; empty if there is none.
+    pub(super) fn name(&mut self, key: UnitKey, offset: UnitOffset) -> Result<String, Fault> {
+        let (mut key, mut offset) = (key, offset);
+        for _ in 0..MOST_STEPS {
+            let read = self.with_unit(key, |unit, part| {
+                let (part, unit) = unit.body(part);
+                read(part, unit, offset)
+            })?;
+            match read {
+                Name::Known(name) => return Ok(name),
+                Name::Unknown => break,
+                Name::Elsewhere(origin) => match self.origin(key, origin)? {
+                    Some(origin) => (key, offset) = origin,
+                    None => break,
+                },
+            }
+        }
+        Ok(String::new())
+    }
+
+    fn origin(
+        &mut self,
+        key: UnitKey,
+        origin: AttributeValue<Bytes>,
+    ) -> Result<Option<(UnitKey, UnitOffset)>, Fault> {
+        let (is_supplement, at) = match origin {
+            AttributeValue::UnitRef(offset) => return Ok(Some((key, offset))),
+            AttributeValue::DebugInfoRef(offset) => (matches!(key, UnitKey::Supplement(_)), offset),
+            AttributeValue::DebugInfoRefSup(offset) => (true, offset),
+            _ => return Ok(None),
+        };
+        // What was split off is a file of one unit.
+        let within = self.with_unit(key, |unit, part| {
+            let (body, unit) = unit.body(part);
+            let is_split = !std::ptr::eq(body, part);
+            Ok(is_split.then(|| within(unit, at)).flatten())
+        })?;
+        if let Some(offset) = within {
+            return Ok(Some((key, offset)));
+        }
+        let part = if is_supplement { self.supplement.as_ref() } else { Some(&self.main) };
+        let Some(part) = part else { return Ok(None) };
+        let Some(number) = part.unit_at(at.0 as u64) else { return Ok(None) };
+        let offset = at.0 as u64 - part.units[number].start;
+        let key = if is_supplement { UnitKey::Supplement(number) } else { UnitKey::Main(number) };
+        Ok(Some((key, UnitOffset(offset as usize))))
+    }
+}
+
+fn within(unit: &gimli::Unit<Bytes>, at: DebugInfoOffset) -> Option<UnitOffset> {
+    at.to_unit_offset(&unit.header)
+}
+
+fn read(part: &Part, unit: &gimli::Unit<Bytes>, offset: UnitOffset) -> Result<Name, Fault> {
+    let mut entries = unit.entries_raw(Some(offset))?;
+    let abbreviation =
+        entries.read_abbreviation()?.ok_or(gimli::Error::NoEntryAtGivenOffset(offset.0 as u64))?;
+    let (mut source, mut origin) = (None, None);
+    for specification in abbreviation.attributes() {
+        let name = specification.name();
+        let is_one = matches!(
+            name,
+            constants::DW_AT_linkage_name
+                | constants::DW_AT_MIPS_linkage_name
+                | constants::DW_AT_name
+                | constants::DW_AT_abstract_origin
+                | constants::DW_AT_specification
+        );
+        if !is_one {
+            entries.skip_attributes(std::slice::from_ref(specification))?;
+            continue;
+        }
+        let value = entries.read_attribute(*specification)?.value();
+        match name {
+            constants::DW_AT_name => source = string(part, unit, value)?,
+            constants::DW_AT_abstract_origin | constants::DW_AT_specification => origin = Some(value),
+            _ => {
+                if let Some(name) = string(part, unit, value)? {
+                    return Ok(Name::Known(name));
+                }
+            }
+        }
+    }
+    Ok(match (source, origin) {
+        (Some(name), _) => Name::Known(name),
+        (None, Some(origin)) => Name::Elsewhere(origin),
+        (None, None) => Name::Unknown,
+    })
+}
+
+fn string(
+    part: &Part,
+    unit: &gimli::Unit<Bytes>,
+    value: AttributeValue<Bytes>,
+) -> Result<Option<String>, Fault> {
+    let Ok(bytes) = part.dwarf.attr_string(unit, value) else { return Ok(None) };
+    // To find its end takes the longer the longer it is.
+    part.work.spend(1 + bytes.len() as u64 / 64)?;
+    Ok(bytes.to_slice().ok().map(|bytes| text(&bytes)))
+}

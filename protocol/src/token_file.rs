@@ -1,0 +1,72 @@
+//! What a token file has to be: one rule for the program and for whoever asks it. They do the reading; this
+//! judges what fstat(2) said of the open file, which is the one that is read.
+
+/// The longest token file that is read, in bytes.
+pub const MAX_TOKEN_FILE_BYTES: u64 = 4096;
+
+/// What fstat(2) said.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenFile {
+    /// Whether it is a regular file.
+    pub is_regular: bool,
+    /// Its length in bytes.
+    pub length: u64,
+    /// Its owner.
+    pub uid: u32,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+/// Why a file is not believed to hold a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoTokenFile {
+    /// A pipe, a device, a directory; or it is too long.
+    #[error("it is no regular file of at most {MAX_TOKEN_FILE_BYTES} bytes")]
+    NotAFile,
+    /// Another user can read and change it.
+    #[error("it belongs to uid {0}, who may read and change it")]
+    ForeignOwner(u32),
+    /// Its group or everybody may read or change it.
+    #[error("others than its owner may use it (mode {0:03o})")]
+    Open(u32),
+}
+
+impl TokenFile {
+    /// Whether a process of user `reader` may take a token from it: small, regular, owned by that user or by
+    /// root, and nobody else's to read or write.
+    ///
+    /// # Errors
+    /// [`NoTokenFile`] says why not.
+    pub fn check(&self, reader: u32) -> Result<(), NoTokenFile> {
+        if !self.is_regular || self.length > MAX_TOKEN_FILE_BYTES {
+            return Err(NoTokenFile::NotAFile);
+        }
+        if self.uid != reader && self.uid != 0 {
+            return Err(NoTokenFile::ForeignOwner(self.uid));
+        }
+        match self.mode & 0o077 {
+            0 => Ok(()),
+            _ => Err(NoTokenFile::Open(self.mode & 0o777)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_small_private_files_of_ours_or_roots_are_taken() {
+        let good = TokenFile { is_regular: true, length: 45, uid: 1000, mode: 0o100_600 };
+        assert_eq!(good.check(1000), Ok(()));
+        assert_eq!(TokenFile { uid: 0, mode: 0o400, ..good }.check(1000), Ok(()));
+        assert_eq!(good.check(0), Err(NoTokenFile::ForeignOwner(1000)));
+        assert_eq!(good.check(1001), Err(NoTokenFile::ForeignOwner(1000)));
+        assert_eq!(TokenFile { is_regular: false, ..good }.check(1000), Err(NoTokenFile::NotAFile));
+        assert_eq!(TokenFile { length: 4097, ..good }.check(1000), Err(NoTokenFile::NotAFile));
+        for mode in [0o640, 0o604, 0o620, 0o602, 0o610] {
+            assert_eq!(TokenFile { mode, ..good }.check(1000), Err(NoTokenFile::Open(mode)));
+        }
+    }
+}

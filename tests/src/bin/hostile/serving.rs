@@ -1,0 +1,272 @@
+//! Listens as an agent does, and answers as none does.
+
+use std::cell::Cell;
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use rgops_protocol::codec;
+use rgops_protocol::discovery::SocketName;
+use rgops_protocol::error::{Code, Error};
+use rgops_protocol::hello::{AgentHello, CommandVersion, MAGIC};
+use rgops_protocol::reply::{End, Note, NoteKind, Progress};
+use rgops_protocol::request::{Command, Envelope, Request};
+use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES};
+
+use crate::answers;
+
+/// What it does to who asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// Texts as long as they fit a packet, of everything that can go wrong with texts.
+    Texts,
+    /// The same in an error.
+    LongError,
+    /// Parts of one element each, without end.
+    Tiny,
+    /// Packets of as many of the smallest elements as they hold, without end.
+    Amplified,
+    /// Addresses, threads and tasks that are never the same, without end.
+    Distinct,
+    /// New lists of modules without end, which are FIFOs, devices and links.
+    Modules,
+    /// Progress without end.
+    Progress,
+    /// Nothing, after the request.
+    Silence,
+    /// Nothing at all.
+    NoHello,
+    /// A byte a second.
+    Drip,
+    /// Half a packet.
+    Half,
+    /// Numbers of elements, and lengths, that are none.
+    Counts,
+    /// Another process' hello.
+    AnotherPid,
+    /// The end, and then more.
+    AfterEnd,
+    /// An end of as many notes as fit.
+    Notes,
+    /// The largest numbers everywhere.
+    Extremes,
+}
+
+const SHAPES: [(&str, Shape); 16] = [
+    ("texts", Shape::Texts),
+    ("long-error", Shape::LongError),
+    ("tiny", Shape::Tiny),
+    ("amplified", Shape::Amplified),
+    ("distinct", Shape::Distinct),
+    ("modules", Shape::Modules),
+    ("progress", Shape::Progress),
+    ("silence", Shape::Silence),
+    ("no-hello", Shape::NoHello),
+    ("drip", Shape::Drip),
+    ("half", Shape::Half),
+    ("counts", Shape::Counts),
+    ("another-pid", Shape::AnotherPid),
+    ("after-end", Shape::AfterEnd),
+    ("notes", Shape::Notes),
+    ("extremes", Shape::Extremes),
+];
+
+pub(super) fn serve() {
+    let named = std::env::args().nth(1);
+    let shape = SHAPES.iter().find(|(name, _)| named.as_deref() == Some(name)).map(|(_, shape)| *shape);
+    let shape = shape.expect("a shape");
+    let directory = PathBuf::from(std::env::var_os("RGOPS_DIR").expect("a directory"));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).expect("it is ours");
+    let listener = UnixListener::bind(directory.join(own_name().file_name())).expect("a socket");
+    // Its name on the screen: a colour, a line, a direction.
+    let _ = fs::write("/proc/self/comm", "\x1b[31m\n\u{202e}x");
+    println!("ready");
+    for stream in listener.incoming() {
+        thread::spawn(move || {
+            // Who asked went away: that is what the test is for.
+            let _ = stream.and_then(|stream| answer(stream, shape));
+        });
+    }
+}
+
+/// This process, by its pid and its start time (proc_pid_stat(5)).
+fn own_name() -> SocketName {
+    let stat = fs::read("/proc/self/stat").expect("proc");
+    let close = stat.iter().rposition(|byte| *byte == b')').expect("a name");
+    let rest = String::from_utf8_lossy(&stat[close + 1..]).into_owned();
+    let start_time = rest.split_ascii_whitespace().nth(19).and_then(|field| field.parse().ok());
+    SocketName { pid: std::process::id(), start_time: start_time.expect("a start time") }
+}
+
+fn answer(mut stream: UnixStream, shape: Shape) -> io::Result<()> {
+    let mut magic = [0; MAGIC.len()];
+    stream.read_exact(&mut magic)?;
+    packet(&mut stream)?;
+    if shape == Shape::NoHello {
+        return hang(&mut stream);
+    }
+    stream.write_all(&MAGIC)?;
+    stream.write_all(&wire::packet(Kind::AgentHello, &encoded(&hello(shape))))?;
+    let envelope: Envelope = codec::decode(&packet(&mut stream)?).map_err(io::Error::other)?;
+    let request = Request::from_envelope(&envelope).map_err(io::Error::other)?;
+    respond(&mut stream, &request, shape)
+}
+
+fn hello(shape: Shape) -> AgentHello {
+    let SocketName { pid, start_time } = own_name();
+    let text = || if shape == Shape::Texts { answers::nasty(800) } else { "hostile".to_owned() };
+    AgentHello {
+        protocol: 1,
+        agent: text(),
+        pid: if shape == Shape::AnotherPid { 1 } else { pid },
+        start_time,
+        cookie: [7; 16],
+        build_id: vec![7; 20],
+        name: text(),
+        commands: Command::ALL.map(|command| CommandVersion { command: command as u16, version: 1 }).to_vec(),
+    }
+}
+
+fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Result<()> {
+    let send = |stream: &mut UnixStream, kind, payload: &[u8]| stream.write_all(&wire::packet(kind, payload));
+    let beginning = answers::beginning(request, &|| "hostile".to_owned());
+    match shape {
+        Shape::Texts => {
+            // As long as a packet has room for; then one text of them at a time.
+            let count = Cell::new(0);
+            let counting = || {
+                count.set(count.get() + 1);
+                String::new()
+            };
+            answers::whole(request, &counting, 1);
+            let texts = count.get();
+            let length = 1_000_000 / texts.max(1);
+            for part in answers::whole(request, &|| answers::nasty(length), 1) {
+                send(stream, Kind::Data, &part)?;
+            }
+            for long in 0..texts {
+                count.set(0);
+                let one = || {
+                    count.set(count.get() + 1);
+                    if count.get() == long + 1 { answers::nasty(1_000_000) } else { "x".to_owned() }
+                };
+                for part in answers::beginning(request, &|| answers::nasty(200_000)) {
+                    send(stream, Kind::Data, &part)?;
+                }
+                for part in answers::whole(request, &one, 1) {
+                    send(stream, Kind::Data, &part)?;
+                }
+            }
+            send(stream, Kind::End, &encoded(&notes(3, &|| answers::nasty(100_000))))
+        }
+        Shape::LongError => {
+            let text = || answers::nasty(300_000);
+            let error = Error::new(Code::Busy, text(), text(), text());
+            send(stream, Kind::Error, &encoded(&error))
+        }
+        Shape::Tiny | Shape::Amplified | Shape::Distinct | Shape::Modules => {
+            for part in beginning {
+                send(stream, Kind::Data, &part)?;
+            }
+            for round in 1.. {
+                let parts = match shape {
+                    Shape::Tiny => answers::tiny(request, round),
+                    Shape::Amplified => answers::amplified(request, round),
+                    Shape::Distinct => answers::distinct(request, round),
+                    _ => answers::modules(request, round),
+                };
+                for part in parts {
+                    send(stream, Kind::Data, &part)?;
+                }
+            }
+            Ok(())
+        }
+        Shape::Progress => {
+            for part in beginning {
+                send(stream, Kind::Data, &part)?;
+            }
+            for round in 0.. {
+                let progress = Progress { elapsed_ms: round, total_ms: 0, gathered: round };
+                send(stream, Kind::Progress, &encoded(&progress))?;
+                thread::sleep(Duration::from_millis(1));
+            }
+            Ok(())
+        }
+        Shape::Silence | Shape::NoHello => hang(stream),
+        Shape::Drip => {
+            let part = answers::whole(request, &String::new, 1).concat();
+            for byte in wire::packet(Kind::Data, &part) {
+                stream.write_all(&[byte])?;
+                thread::sleep(Duration::from_secs(1));
+            }
+            Ok(())
+        }
+        Shape::Half => {
+            for part in beginning {
+                send(stream, Kind::Data, &part)?;
+            }
+            let part = wire::packet(Kind::Data, &vec![0; MAX_PACKET_BYTES]);
+            stream.write_all(&part[..part.len() / 2])
+        }
+        Shape::Counts => {
+            for part in beginning {
+                send(stream, Kind::Data, &part)?;
+            }
+            // Variant 2, or a list, of 2^60 elements.
+            let lie = [&[2, 253][..], &(1_u64 << 60).to_le_bytes()].concat();
+            send(stream, Kind::Data, &lie)
+        }
+        Shape::AnotherPid => send(stream, Kind::End, &encoded(&End::default())),
+        Shape::AfterEnd => {
+            for part in beginning.into_iter().chain(answers::whole(request, &|| "x".to_owned(), 1)) {
+                send(stream, Kind::Data, &part)?;
+            }
+            send(stream, Kind::End, &encoded(&End::default()))?;
+            loop {
+                for part in answers::tiny(request, 1) {
+                    send(stream, Kind::Data, &part)?;
+                }
+            }
+        }
+        Shape::Notes => {
+            for part in beginning.into_iter().chain(answers::whole(request, &|| "x".to_owned(), 1)) {
+                send(stream, Kind::Data, &part)?;
+            }
+            send(stream, Kind::End, &encoded(&notes(200_000, &String::new)))
+        }
+        Shape::Extremes => {
+            for part in beginning.into_iter().chain(answers::whole(request, &|| "x".to_owned(), u64::MAX)) {
+                send(stream, Kind::Data, &part)?;
+            }
+            send(stream, Kind::End, &encoded(&End::default()))
+        }
+    }
+}
+
+fn notes(count: usize, text: &dyn Fn() -> String) -> End {
+    let note = |_| Note { kind: NoteKind::Missing, what: text(), count: u64::MAX, why: text() };
+    End { notes: (0..count).map(note).collect() }
+}
+
+/// Waits for the other side to go away.
+fn hang(stream: &mut UnixStream) -> io::Result<()> {
+    while stream.read(&mut [0; 64])? > 0 {}
+    Ok(())
+}
+
+fn packet(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
+    let mut header = [0; HEADER_BYTES];
+    stream.read_exact(&mut header)?;
+    let header = Header::parse(header, MAX_PACKET_BYTES).map_err(io::Error::other)?;
+    let mut payload = vec![0; header.length];
+    stream.read_exact(&mut payload)?;
+    Ok(payload)
+}
+
+fn encoded(value: &impl codec::Encode) -> Vec<u8> {
+    codec::encode(value).expect("it fits a packet")
+}

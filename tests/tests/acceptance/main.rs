@@ -1,0 +1,19 @@
+//! The examples, which know about themselves what rgops must say of them; and other people's tools on the same
+//! programs and files, as referees (gdb, `go tool pprof`, Perfetto). `RGOPS_LONG=1` takes longer looks.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod deadlock;
+mod heap;
+#[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+mod quiet;
+mod referee_gdb;
+mod referee_perfetto;
+mod referee_pprof;
+mod shop;
+mod split;
+mod stuck;
+mod tour;
+mod trace;
+
+use rgops_tests::turns::alone;

@@ -1,0 +1,59 @@
+//! The tour ends well: every command of rgops answered on a real service. And when it is cut short,
+//! it leaves nothing running.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rgops_tests::built;
+use rgops_tests::running::Running;
+
+/// The tour as it runs without cargo: beside its programs, which are built already.
+fn tour() -> Command {
+    let mut tour = Command::new(built::release("tour"));
+    tour.env_remove("CARGO").stdin(Stdio::null());
+    tour
+}
+
+#[test]
+fn every_command_answers_in_under_two_minutes() {
+    let begin = Instant::now();
+    let output = tour().output().unwrap();
+    let screen = String::from_utf8_lossy(&output.stdout);
+    println!("{screen}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", output.status);
+    assert!(begin.elapsed() < Duration::from_secs(120));
+    for heading in [
+        "$ rgops\n",
+        "$ rgops tree\n",
+        "$ rgops version ",
+        "$ rgops stats ",
+        "$ rgops memstats ",
+        "$ rgops stack ",
+        "$ rgops tasks ",
+        "$ rgops schedtrace ",
+        "$ rgops pprof-cpu ",
+        "$ rgops pprof-heap ",
+        "$ rgops leaks ",
+        "$ rgops gc ",
+        "$ rgops trace ",
+    ] {
+        assert!(screen.contains(heading), "{heading}");
+    }
+    assert!(!screen.contains('\x1b'), "colours in a file");
+}
+
+#[test]
+fn cut_short_it_leaves_nothing_running() {
+    let mut running = Running::run(tour().args(["--lines", "3"]));
+    running.line(); // the empty line before the shop
+    let started = running.line();
+    assert!(started.starts_with("$ shop"), "{started}");
+    let shop = running.line();
+    let pid: u32 = shop.strip_prefix("shop: pid ").unwrap().split(',').next().unwrap().parse().unwrap();
+    let socket = shop.rsplit_once("agent ").unwrap().1.to_owned();
+    assert!(fs::exists(format!("/proc/{pid}")).unwrap());
+    assert!(running.interrupt(), "the tour calls it a success");
+    assert!(!fs::exists(format!("/proc/{pid}")).unwrap(), "shop still runs");
+    assert!(!fs::exists(&socket).unwrap(), "{socket} is still there");
+}

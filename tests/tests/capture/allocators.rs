@@ -1,0 +1,142 @@
+//! Heap profiles, memory numbers and `gc` on jemalloc and mimalloc: jemalloc's own profile, and the wrapper around
+//! either. With `RGOPS_LONG=1`, because jemalloc's own build takes a minute or two.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use rgops_inspect::profile::{self, proto::Profile, top};
+use rgops_tests::built;
+use rgops_tests::directory::Directory;
+use rgops_tests::running::{Running, rgops};
+use serde_json::Value;
+
+/// What the program keeps.
+const KEPT: f64 = 33_554_432.0;
+/// One σ of the estimate of it, by blocks far smaller than the 512 KiB between two samples.
+const SIGMA: f64 = 4.2e6;
+
+#[test]
+fn jemallocs_own_profile() {
+    let Some(target) = start("jemalloc", Some("prof:true,prof_active:true,lg_prof_sample:19")) else {
+        return;
+    };
+    let taken = Taken::of(&target, &[]);
+    assert_eq!(taken.json["source"], "jemalloc", "{}", taken.json);
+    taken.names_what_is_kept();
+    // It counts what was freed only when told to.
+    let file = taken.directory.path().join("all.pb.gz").display().to_string();
+    let answer = rgops(&["pprof-heap", &target.pid().to_string(), "-alloc_space", "--output", &file]);
+    assert!(answer.code != 0 && answer.errors.contains("prof_accum:true"), "{answer:?}");
+    drop(target);
+
+    let accumulating = "prof:true,prof_active:true,prof_accum:true,lg_prof_sample:19";
+    let target = start("jemalloc", Some(accumulating)).unwrap();
+    let taken = Taken::of(&target, &["-alloc_space"]);
+    taken.names_what_is_kept();
+    let allocated = taken.value("burst", "alloc_space");
+    assert!((allocated - 4.0 * KEPT).abs() < 3.0 * 2.0 * SIGMA, "{allocated} of {}", 4.0 * KEPT);
+    assert_eq!(taken.value("burst", "inuse_space"), 0.0);
+}
+
+#[test]
+fn jemalloc_without_its_profiler_says_how_to_have_one() {
+    let Some(target) = start("jemalloc", None) else { return };
+    let answer = rgops(&["pprof-heap", &target.pid().to_string()]);
+    assert!(answer.code != 0 && answer.errors.contains("MALLOC_CONF=prof:true"), "{answer:?}");
+    let memory = rgops(&["memstats", &target.pid().to_string()]).output;
+    assert!(memory.contains("[jemalloc]"), "{memory}");
+    gives_back(&target, "[jemalloc] mallctl arena.4096.purge (all arenas) in ");
+}
+
+#[test]
+fn the_wrapper_around_jemalloc() {
+    // Its own profiler beside the wrapper: the wrapper's is shown.
+    let Some(target) = start("jemalloc,wrapped", Some("prof:true,prof_active:true")) else { return };
+    let taken = Taken::of(&target, &[]);
+    assert_eq!(taken.json["source"], "wrapper", "{}", taken.json);
+    taken.names_what_is_kept();
+    assert_eq!(taken.value("burst", "inuse_space"), 0.0);
+    gives_back(&target, "[jemalloc] mallctl arena.4096.purge (all arenas) in ");
+}
+
+#[test]
+fn the_wrapper_around_mimalloc() {
+    let Some(target) = start("mimalloc,wrapped", None) else { return };
+    let taken = Taken::of(&target, &[]);
+    taken.names_what_is_kept();
+    assert_eq!(taken.value("burst", "inuse_space"), 0.0);
+    let memory = rgops(&["memstats", &target.pid().to_string()]).output;
+    assert!(memory.contains("[mimalloc]"), "{memory}");
+    gives_back(&target, "[mimalloc] mi_collect(true)");
+}
+
+/// The program on an allocator; `None`, with a notice, unless long tests were asked for.
+fn start(features: &str, malloc_conf: Option<&str>) -> Option<Running> {
+    if std::env::var_os("RGOPS_LONG").is_none() {
+        println!("SKIPPED: builds jemalloc and mimalloc; run with RGOPS_LONG=1");
+        return None;
+    }
+    let mut command = Command::new(built::allocators(features));
+    if let Some(malloc_conf) = malloc_conf {
+        command.env("_RJEM_MALLOC_CONF", malloc_conf);
+    }
+    let mut target = Running::run(&mut command);
+    assert_eq!(target.line(), "ready");
+    Some(target)
+}
+
+/// `gc` says the call, and less is resident than before.
+fn gives_back(target: &Running, called: &str) {
+    let pid = target.pid().to_string();
+    let explained = |name: &str| {
+        let json = rgops(&["memstats", &pid, "--json"]).json();
+        json["explained"][name].as_f64().unwrap_or_else(|| panic!("{json}"))
+    };
+    let resident = || explained("rss_bytes");
+    let before = resident();
+    let releasable = explained("releasable_bytes");
+    assert!(releasable > 3.0 * KEPT, "memstats says before that 128 MiB can be given back: {releasable}");
+    let given = rgops(&["gc", &pid]);
+    assert_eq!(given.code, 0, "{given:?}");
+    assert!(given.output.starts_with(called), "{given:?}");
+    let after = resident();
+    println!("{}resident: {before} before, {after} after", given.output);
+    // What is kept, the agent's own, and the executable; not the 128 MiB that were freed.
+    assert!(after < 2.0 * KEPT && after <= before, "{after}: {given:?}");
+}
+
+/// A profile, as JSON and as the file.
+struct Taken {
+    json: Value,
+    profile: Profile,
+    directory: Directory,
+}
+
+impl Taken {
+    fn of(target: &Running, arguments: &[&str]) -> Taken {
+        let directory = Directory::new();
+        let file: PathBuf = directory.path().join("heap.pb.gz");
+        let (pid, output) = (target.pid().to_string(), file.display().to_string());
+        let own = ["pprof-heap", &pid, "--json", "--output", &output];
+        let answer = rgops(&[&own[..], arguments].concat());
+        assert_eq!(answer.code, 0, "{answer:?}");
+        let profile = profile::read(&std::fs::read(file).unwrap()).unwrap();
+        Taken { json: answer.json(), profile, directory }
+    }
+
+    /// Cumulative value of the program's function of this name; 0 when it is in no sample.
+    fn value(&self, function: &str, kind: &str) -> f64 {
+        let top = top::top(&self.profile, top::Options { sample_type: kind, rows: 0 });
+        let name = format!("allocators::{function}");
+        top.rows.iter().find(|row| row.function == name).map_or(0.0, |row| row.cum as f64)
+    }
+
+    fn names_what_is_kept(&self) {
+        // Its own line: the allocator's functions are left out, although with line tables alone they have short names.
+        let top = top::top(&self.profile, top::Options { sample_type: "inuse_space", rows: 1 });
+        assert_eq!(top.rows[0].function, "fill", "{}", self.json);
+        let kept = self.value("keep", "inuse_space");
+        println!("kept: {kept}, truth {KEPT}, {:+.2} sigma", (kept - KEPT) / SIGMA);
+        assert!((kept - KEPT).abs() < 3.0 * SIGMA, "{kept} of {KEPT}: {}", self.json);
+    }
+}

@@ -1,0 +1,15 @@
+//! Captures of programs that are hard to look into, and of heaps: other users, code that comes and goes, no
+//! symbols, other allocators. `RGOPS_LONG=1` takes longer looks.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod allocators;
+mod credentials;
+#[cfg(all(target_env = "gnu", feature = "engine-pprof"))]
+mod engine_pprof;
+mod heap;
+#[cfg(target_env = "gnu")]
+mod modules;
+mod odd_targets;
+
+use rgops_tests::turns::alone;

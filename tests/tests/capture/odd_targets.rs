@@ -1,0 +1,136 @@
+//! Programs that are hard to look into: stripped, without unwinding, static against musl, and with
+//! another file where their executable was. Each command answers, or says what is missing and how
+//! to get it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rgops_inspect::profile;
+use rgops_tests::built::{self, Odd};
+use rgops_tests::running::{Answer, Running, rgops};
+
+#[test]
+fn a_stripped_program() {
+    let program = built::odd(Odd::Stripped).unwrap();
+    let target = Running::start_and_wait(&program, &[]);
+    let answers = Answers::ask(&target);
+    // Names are gone; the module and offset stay, and the reason is said.
+    let stack = &answers.stack.output;
+    assert!(stack.contains("odd+0x"), "{stack}");
+    assert!(answers.version.output.contains("stripped"), "{}", answers.version.output);
+}
+
+#[test]
+fn a_program_that_aborts_on_panic() {
+    let program = built::odd(Odd::PanicAbort).unwrap();
+    let target = Running::start_and_wait(&program, &[]);
+    let answers = Answers::ask(&target);
+    answers.name_both_functions();
+    assert!(answers.version.output.contains("panic: abort"), "{}", answers.version.output);
+}
+
+#[test]
+fn a_program_linked_statically_against_musl() {
+    let Some(program) = built::odd(Odd::Musl) else { return };
+    let target = Running::start_and_wait(&program, &[]);
+    let answers = Answers::ask(&target);
+    // Rust's musl has no unwind data of its own, so callers of its functions cannot be found: what
+    // runs is named; what waits is shown with its system call, and the answer says that it is cut.
+    answers.name_the_spinning_function();
+    assert!(answers.stack.output.contains("[futex wait]: odd-parked"), "{}", answers.stack.output);
+    assert!(
+        answers.stack.code == 0 || answers.stack.errors.contains("a gnu target has it"),
+        "{:?}",
+        answers.stack
+    );
+    assert!(answers.version.output.contains("musl"), "{}", answers.version.output);
+}
+
+#[test]
+fn a_program_whose_executable_was_replaced() {
+    let folder = Folder::make("replaced");
+    let program = folder.0.join("odd");
+    built::copy(&built::odd(Odd::PanicAbort).unwrap(), &program);
+    let target = Running::start_and_wait(&program, &[]);
+    // As an installation does it: another file, with other code, takes the name.
+    built::copy(&built::odd(Odd::Stripped).unwrap(), &folder.0.join("new"));
+    fs::rename(folder.0.join("new"), &program).unwrap();
+    let answers = Answers::ask(&target);
+    // The kernel still has the old one, see /proc/PID/exe; names must never come from the new.
+    answers.name_both_functions();
+}
+
+/// What each command answered.
+struct Answers {
+    version: Answer,
+    stack: Answer,
+    /// The functions in the file of the CPU profile.
+    profile: Vec<String>,
+}
+
+impl Answers {
+    /// Asks every command.
+    fn ask(target: &Running) -> Answers {
+        let pid = &target.pid().to_string();
+        let folder = Folder::make(pid);
+        let file = |name: &str| folder.0.join(name).display().to_string();
+        let list = ask(&[]);
+        assert!(list.output.contains(pid), "{}", list.output);
+        let tree = ask(&["tree"]);
+        assert!(tree.output.contains(pid), "{}", tree.output);
+        ask(&[pid, "200ms"]);
+        ask(&["stats", pid]);
+        ask(&["memstats", pid]);
+        ask(&["trace", pid, "--seconds", "1", "--output", &file("odd.pftrace")]);
+        ask(&["pprof-cpu", pid, "--seconds", "2", "--output", &file("odd.pb.gz")]);
+        let profile = profile::read(&fs::read(file("odd.pb.gz")).unwrap()).unwrap();
+        let functions = profile.function.iter().map(|function| profile.text(function.name).to_owned());
+        Answers { version: ask(&["version", pid]), stack: ask(&["stack", pid]), profile: functions.collect() }
+    }
+
+    fn name_both_functions(&self) {
+        self.name_the_spinning_function();
+        assert!(self.stack.output.contains("odd::odd_park"), "{}", self.stack.output);
+    }
+
+    fn name_the_spinning_function(&self) {
+        let stack = &self.stack.output;
+        assert!(stack.contains("odd::odd_spin"), "{stack}");
+        // In the file, not in the ten lines printed: its samples are its inlined callees'.
+        let functions = &self.profile;
+        assert!(functions.iter().any(|function| function.contains("odd::odd_spin")), "{functions:?}");
+    }
+}
+
+/// Asks one command: it answers, in part with a reason, or fails with what to do.
+fn ask(arguments: &[&str]) -> Answer {
+    let answer = rgops(arguments);
+    println!("$ rgops {} → {}\n{}{}", arguments.join(" "), answer.code, answer.output, answer.errors);
+    match answer.code {
+        0 => assert!(!answer.output.trim().is_empty()),
+        6 => {
+            assert!(!answer.output.trim().is_empty());
+            assert!(!answer.errors.trim().is_empty() || answer.output.contains("note"), "no reason is given");
+        }
+        _ => assert!(answer.errors.contains("fix:"), "nothing says what to do"),
+    }
+    answer
+}
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make(name: &str) -> Folder {
+        let folder = format!("rgops-odd-{}-{name}", std::process::id());
+        let folder = Path::new(&std::env::temp_dir()).join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

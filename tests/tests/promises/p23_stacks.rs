@@ -1,0 +1,90 @@
+//! Promise 23: no stack is used beyond its room, whatever it was made of. Coroutines and alternate stacks of 4 to
+//! 64 KiB, from malloc, static memory and mmap, none with a guard page, while every capture looks at the
+//! threads that run on them; the heap is sampled at 4096 bytes all the time. 48 KiB below each are watched.
+//!
+//! 3 rounds a stack and a capture, and 1,000 with `RGOPS_LONG=1`.
+
+use std::collections::HashMap;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rgops_protocol::reply::cpu::CpuPart;
+use rgops_protocol::reply::heap::HeapPart;
+use rgops_protocol::reply::stack::StackPart;
+use rgops_protocol::reply::trace::TracePart;
+use rgops_protocol::request::{CpuRequest, HeapRequest, Request, StackRequest, TraceRequest};
+use rgops_tests::asking::ask;
+use rgops_tests::directory::Directory;
+use rgops_tests::target::Target;
+
+/// Rounds and changed bytes of each stack, by name.
+type Report = HashMap<String, (u64, u64)>;
+
+fn report(target: &mut Target) -> Report {
+    target.send("report");
+    let mut report = Report::new();
+    loop {
+        let line = target.line();
+        if line == "end" {
+            return report;
+        }
+        let words: Vec<&str> = line.split(' ').collect();
+        report.insert(words[0].to_owned(), (words[1].parse().unwrap(), words[2].parse().unwrap()));
+    }
+}
+
+fn changed(report: &Report) -> Vec<String> {
+    let mut changed: Vec<String> = report
+        .iter()
+        .filter(|(_, (_, changed))| *changed > 0)
+        .map(|(name, (rounds, changed))| format!("{name}: {changed} bytes in {rounds} rounds"))
+        .collect();
+    changed.sort();
+    changed
+}
+
+/// Repeats `capture` until every stack was used so many times more.
+fn during(target: &mut Target, what: &str, rounds: u64, mut capture: impl FnMut()) {
+    let before = report(target);
+    let deadline = Instant::now() + Duration::from_secs(60 + 3 * rounds);
+    loop {
+        capture();
+        let now = report(target);
+        let fewest = now.iter().map(|(name, (all, _))| all - before[name].0).min().unwrap();
+        assert_eq!(changed(&now), [""; 0], "{what}");
+        if fewest >= rounds {
+            println!("{what}: {} stacks, {fewest} rounds each at least, 0 bytes changed", now.len());
+            return;
+        }
+        assert!(Instant::now() < deadline, "{what}: {fewest} rounds");
+    }
+}
+
+#[test]
+fn nothing_below_a_stack_without_a_guard_page_is_changed() {
+    let _alone = crate::alone();
+    let rounds = if std::env::var_os("RGOPS_LONG").is_some() { 1000 } else { 3 };
+    let directory = Directory::new();
+    let program = rgops_tests::target::executable().with_file_name("stacks");
+    let mut target = Target::run(&directory, Command::new(program), |_| {});
+    target.order("start");
+    // Without an agent: the program itself keeps within its stacks.
+    during(&mut target, "no capture", 3, || std::thread::sleep(Duration::from_millis(100)));
+    let path = target.listen("");
+    let cpu = Request::Cpu(CpuRequest { duration_ms: 1000, hz: 10_000 });
+    during(&mut target, "pprof-cpu", rounds, || {
+        ask::<CpuPart>(&path, &cpu).unwrap().end.unwrap();
+    });
+    let stack = Request::Stack(StackRequest { max_depth: 64 });
+    during(&mut target, "stack", rounds, || {
+        ask::<StackPart>(&path, &stack).unwrap().end.unwrap();
+    });
+    let trace = Request::Trace(TraceRequest { duration_ms: 1000, hz: 10_000, interval_us: 10_000 });
+    during(&mut target, "trace", rounds, || {
+        ask::<TracePart>(&path, &trace).unwrap().end.unwrap();
+    });
+    let heap = Request::Heap(HeapRequest { duration_ms: 1000, interval_ms: 0, live: false });
+    during(&mut target, "pprof-heap", rounds, || {
+        ask::<HeapPart>(&path, &heap).unwrap().end.unwrap();
+    });
+}

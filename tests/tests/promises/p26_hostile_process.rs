@@ -1,0 +1,474 @@
+//! Promise 26: root's rgops opens, follows and believes nothing that a foreign process names without
+//! checking it first; every answer has a budget and a deadline.
+//!
+//! The process (`tests/src/bin/hostile.rs`) runs as another user. Its executable has a name, a compiler's
+//! version, arguments and variables that are as long and as harmful as the system lets them be, and what
+//! listens at its agent's socket answers in one of many shapes of attack. Each command has to end in its
+//! time, below its memory, with an exit code of the table, without a panic, and without touching any file
+//! but the one it was asked for. By default a part of all combinations is tried, with a low limit of
+//! memory; `RGOPS_LONG=1` tries all of them with rgops' own limit.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rgops_tests::built;
+use rgops_tests::directory::Directory;
+use rgops_tests::running::Running;
+use rgops_tests::waiting::{is_root, skip_unless};
+
+use crate::alone;
+
+const NOBODY: u32 = 65_534;
+
+/// What a command that hangs is given before that is called so.
+const HANGS: Duration = Duration::from_secs(90);
+
+/// Those that ask an agent, as they are typed, and whether they write a file. `leaks` and the like are
+/// asked for a moment only.
+const ASKING: [(&str, &[&str], bool); 11] = [
+    ("stack", &[], false),
+    ("tasks", &["--all"], false),
+    ("pprof-cpu", &["--seconds", "0.2"], true),
+    ("pprof-heap", &[], true),
+    ("pprof-heap", &["--seconds", "0.2"], true),
+    ("trace", &["--seconds", "0.2", "--all"], true),
+    ("leaks", &["--seconds", "0.2"], false),
+    ("schedtrace", &["--count", "3", "--interval", "20ms"], false),
+    ("stats", &["--window", "20ms", "--all"], false),
+    ("memstats", &["--verbose"], false),
+    ("version", &["--deps"], false),
+];
+
+/// Shapes that end by themselves.
+const ENDING: [&str; 8] =
+    ["texts", "long-error", "half", "counts", "another-pid", "after-end", "notes", "extremes"];
+/// Shapes that never do, and cost only time.
+const WAITING: [&str; 4] = ["progress", "silence", "no-hello", "drip"];
+/// Shapes that never do, and cost memory.
+const FLOODING: [&str; 4] = ["tiny", "amplified", "distinct", "modules"];
+
+#[test]
+fn roots_commands_survive_whatever_answers_them() {
+    if skip_unless(is_root(), "root, to be another user") {
+        return;
+    }
+    let _alone = alone();
+    let is_long = std::env::var_os("RGOPS_LONG").is_some();
+    let place = Place::new();
+    let mut runs = Vec::new();
+    for shape in ENDING {
+        for asking in ASKING {
+            runs.push(Run::new(shape, asking, &["--timeout", "5"]));
+            if is_long || matches!(shape, "texts" | "extremes") {
+                runs.push(Run::new(shape, asking, &["--timeout", "5", "--json"]));
+            }
+        }
+    }
+    for shape in WAITING {
+        for asking in ASKING {
+            runs.push(Run::new(shape, asking, &["--timeout", "0.5"]));
+        }
+    }
+    for shape in FLOODING {
+        for asking in ASKING {
+            if is_long {
+                runs.push(Run::new(shape, asking, &["--timeout", "30"]));
+                runs.push(Run::new(shape, asking, &["--timeout", "30", "--json"]));
+            }
+            runs.push(Run::new(shape, asking, &["--timeout", "0.5", "--max-memory", "192M"]));
+        }
+    }
+    place.run_all(runs);
+}
+
+#[test]
+fn roots_lists_survive_whatever_they_list() {
+    if skip_unless(is_root(), "root, to be another user") {
+        return;
+    }
+    let place = Place::new();
+    let hostile = place.hostile("texts");
+    let pid = hostile.pid().to_string();
+    for arguments in [
+        vec![],
+        vec!["--json"],
+        vec!["tree"],
+        vec!["tree", "--json"],
+        vec![pid.as_str()],
+        vec![pid.as_str(), "50ms"],
+        vec![pid.as_str(), "--json"],
+    ] {
+        let ended = place.rgops(&arguments, Duration::from_secs(60));
+        ended.is_harmless(&format!("{arguments:?}"), 1 << 20);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.errors);
+        let text = fs::read_to_string(&ended.output).unwrap();
+        assert!(text.contains(&pid), "{arguments:?}: it is listed");
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}') && !text.contains('\u{7}'));
+        let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(longest < 64 * 1024, "{arguments:?}: a line of {longest} characters");
+    }
+    place.is_untouched();
+}
+
+#[test]
+fn ctrl_c_ends_an_answer_that_does_not_end() {
+    if skip_unless(is_root(), "root, to be another user") {
+        return;
+    }
+    let place = Place::new();
+    let hostile = place.hostile("progress");
+    let pid = hostile.pid().to_string();
+    for (interrupts, code) in [(1, 6), (2, 130)] {
+        let output = place.unused("cpu.pb.gz");
+        let output = output.to_str().unwrap();
+        let arguments = ["pprof-cpu", &pid, "--seconds", "600", "--output", output];
+        let started = place.start(&arguments);
+        started.wait_for("Profiling CPU");
+        let began = Instant::now();
+        for _ in 0..interrupts {
+            started.interrupt();
+            // The second is another one only when the first was taken.
+            thread::sleep(Duration::from_millis(300));
+        }
+        let ended = started.end(HANGS);
+        assert_eq!(ended.code, Some(code), "{}", ended.errors);
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+        if interrupts == 1 {
+            assert!(ended.errors.contains("did not end within 5 s of being asked to"), "{}", ended.errors);
+            assert!(Path::new(output).exists(), "what came is saved");
+        }
+    }
+}
+
+#[test]
+fn an_answer_without_an_end_is_told_by_its_name_and_what_came_is_shown() {
+    if skip_unless(is_root(), "root, to be another user") {
+        return;
+    }
+    let place = Place::new();
+    let hostile = place.hostile("progress");
+    let pid = hostile.pid().to_string();
+    let nothing_came = place.rgops(&["memstats", &pid, "--timeout", "0.5"], HANGS);
+    assert_eq!(nothing_came.code, Some(5), "{}", nothing_came.errors);
+    assert!(
+        nothing_came.errors.contains("the answer was not complete after 0.5 s"),
+        "{}",
+        nothing_came.errors
+    );
+    assert!(nothing_came.errors.contains("fix: wait longer with --timeout"), "{}", nothing_came.errors);
+
+    let output = place.unused("trace");
+    let arguments =
+        ["trace", &pid, "--seconds", "0.2", "--timeout", "0.5", "--output", output.to_str().unwrap()];
+    let some_came = place.rgops(&arguments, HANGS);
+    assert_eq!(some_came.code, Some(6), "{}", some_came.errors);
+    assert!(some_came.errors.contains("the answer was not complete after 0.7 s"), "{}", some_came.errors);
+    assert!(fs::read_to_string(&some_came.output).unwrap().contains("window "), "the table is there");
+    assert!(fs::metadata(&output).unwrap().len() > 0);
+}
+
+#[test]
+fn the_limit_of_memory_is_told_and_what_came_is_shown() {
+    if skip_unless(is_root(), "root, to be another user") {
+        return;
+    }
+    let _alone = alone();
+    let place = Place::new();
+    let hostile = place.hostile("distinct");
+    let pid = hostile.pid().to_string();
+    let output = place.unused("cpu.pb.gz");
+    let output = output.to_str().unwrap();
+    for command in ["stack", "tasks", "pprof-cpu"] {
+        let mut arguments = vec![command, &pid, "--timeout", "60", "--max-memory", "192M"];
+        if command == "pprof-cpu" {
+            arguments.extend(["--output", output]);
+        }
+        let ended = place.rgops(&arguments, HANGS);
+        assert_eq!(ended.code, Some(6), "{command}: {}", ended.errors);
+        let told = "the memory limit of 192 MiB was reached";
+        assert!(ended.errors.contains(told), "{command}: {}", ended.errors);
+        assert!(ended.errors.contains("--max-memory"), "{command}: {}", ended.errors);
+        assert!(fs::metadata(&ended.output).unwrap().len() > 0, "{command} shows what came");
+        ended.is_harmless(command, 192 << 10);
+    }
+}
+
+/// One command against one shape.
+#[derive(Clone)]
+struct Run {
+    shape: &'static str,
+    command: &'static str,
+    arguments: Vec<&'static str>,
+    writes: bool,
+}
+
+impl Run {
+    fn new(
+        shape: &'static str,
+        (command, own, writes): (&'static str, &'static [&'static str], bool),
+        more: &[&'static str],
+    ) -> Run {
+        Run { shape, command, arguments: [own, more].concat(), writes }
+    }
+
+    /// The limit of its memory, in KiB.
+    fn limit_kib(&self) -> u64 {
+        let limited = self.arguments.iter().any(|argument| *argument == "--max-memory");
+        if limited { 192 << 10 } else { 1 << 20 }
+    }
+}
+
+/// A folder with what may not be touched, the hostile executable, and a place to run commands in.
+struct Place {
+    directory: Directory,
+    executable: PathBuf,
+    untouched: BTreeMap<PathBuf, (u64, u64, i64, i64, u32)>,
+}
+
+impl Place {
+    fn new() -> Place {
+        let directory = Directory::new();
+        let path = |name: &str| directory.path().join(name);
+        for folder in ["canaries", "run", "cache", "outputs"] {
+            fs::create_dir(path(folder)).unwrap();
+        }
+        fs::write(path("canaries/secret"), "root's own").unwrap();
+        fs::set_permissions(path("canaries/secret"), Permissions::from_mode(0o600)).unwrap();
+        symlink(path("canaries/secret"), path("canaries/link")).unwrap();
+        let made = Command::new("mkfifo").arg(path("canaries/fifo")).status().unwrap();
+        assert!(made.success());
+        let executable = hostile_executable(&directory);
+        let mut place = Place { directory, executable, untouched: BTreeMap::new() };
+        place.untouched = place.canaries();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn unused(&self, name: &str) -> PathBuf {
+        let unused = self.directory.unused(name);
+        self.path("outputs").join(unused.file_name().unwrap())
+    }
+
+    /// The files that may not be touched, as they are now.
+    fn canaries(&self) -> BTreeMap<PathBuf, (u64, u64, i64, i64, u32)> {
+        let entries = fs::read_dir(self.path("canaries")).unwrap().flatten();
+        let described = |path: PathBuf| {
+            let about = fs::symlink_metadata(&path).unwrap();
+            (path, (about.ino(), about.size(), about.mtime(), about.ctime(), about.mode()))
+        };
+        entries.map(|entry| described(entry.path())).collect()
+    }
+
+    fn is_untouched(&self) {
+        assert_eq!(self.canaries(), self.untouched);
+        let strangers: Vec<_> = fs::read_dir(self.path("run")).unwrap().flatten().collect();
+        assert!(strangers.is_empty(), "{strangers:?}");
+    }
+
+    /// The process, listening.
+    fn hostile(&self, shape: &str) -> Running {
+        let sockets = self.directory.unused(shape);
+        fs::create_dir(&sockets).unwrap();
+        fs::set_permissions(&sockets, Permissions::from_mode(0o700)).unwrap();
+        chown(&sockets, Some(NOBODY), Some(NOBODY)).unwrap();
+        let mut command = Command::new(&self.executable);
+        command.arg(shape).uid(NOBODY).gid(NOBODY).current_dir("/").stderr(Stdio::null());
+        command.env("RGOPS_DIR", sockets).env_remove("RGOPS");
+        command.env("HOSTILE_FIFO", self.path("canaries/fifo"));
+        command.env("HOSTILE_LINK", self.path("canaries/link"));
+        // Nearly as long as the kernel lets one argument be (MAX_ARG_STRLEN, 128 KiB), several times.
+        let long = OsString::from_vec([b"\x1b[2J\n\xff\xfe\xe2\x80\xae", &[b'x'; 100_000][..]].concat());
+        command.args([&long, &long, &long, &long]);
+        for number in 0..4 {
+            command.env(format!("LONG{number}"), &long);
+        }
+        let mut running = Running::run_unread(&mut command);
+        assert_eq!(running.line(), "ready");
+        running
+    }
+
+    /// Runs every combination, several at once, and tells of all that failed.
+    fn run_all(&self, runs: Vec<Run>) {
+        let mut shapes: BTreeMap<&str, Running> = BTreeMap::new();
+        for run in &runs {
+            shapes.entry(run.shape).or_insert_with(|| self.hostile(run.shape));
+        }
+        let pids: BTreeMap<&str, String> =
+            shapes.iter().map(|(shape, running)| (*shape, running.pid().to_string())).collect();
+        let left = Mutex::new(runs);
+        let failed = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    loop {
+                        let Some(run) = left.lock().unwrap().pop() else { return };
+                        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                            self.run_one(&run, &pids[run.shape]);
+                        }));
+                        if caught.is_err() {
+                            failed.lock().unwrap().push(format!("{} of {}", run.command, run.shape));
+                        }
+                    }
+                });
+            }
+        });
+        let failed = failed.into_inner().unwrap();
+        assert!(failed.is_empty(), "{failed:?}");
+        self.is_untouched();
+    }
+
+    fn run_one(&self, run: &Run, pid: &str) {
+        let output = self.unused("file");
+        let mut arguments = vec![run.command, pid];
+        arguments.extend(&run.arguments);
+        if run.writes {
+            arguments.extend(["--output", output.to_str().unwrap()]);
+        }
+        let ended = self.rgops(&arguments, HANGS);
+        let what = format!("{} {:?} of {}", run.command, run.arguments, run.shape);
+        println!("{what}: {:?}, {} MiB, {:.1} s", ended.code, ended.peak_kib >> 10, ended.took.as_secs_f64());
+        ended.is_harmless(&what, run.limit_kib());
+        let expected: &[i32] = match run.shape {
+            "silence" | "no-hello" => &[5],
+            "progress" | "drip" => &[5, 6],
+            "another-pid" => &[3],
+            "long-error" => &[4, 6],
+            _ => &[0, 1, 4, 5, 6],
+        };
+        let code = ended.code.unwrap();
+        assert!(expected.contains(&code), "{what}: {code}, {}", ended.errors);
+        if !run.writes {
+            assert!(!output.exists());
+        }
+    }
+
+    fn rgops(&self, arguments: &[&str], hangs: Duration) -> Ended {
+        self.start(arguments).end(hangs)
+    }
+
+    fn start(&self, arguments: &[&str]) -> Started {
+        let (output, errors) = (self.unused("stdout"), self.unused("stderr"));
+        let mut command = Command::new(built::release("rgops"));
+        command.args(arguments).current_dir(self.path("run")).stdin(Stdio::null());
+        command.env("HOME", self.path("cache")).env("XDG_CACHE_HOME", self.path("cache"));
+        command.env_remove("RGOPS_TOKEN").env_remove("RGOPS_DIR");
+        command.stdout(File::create(&output).unwrap()).stderr(File::create(&errors).unwrap());
+        let child = command.spawn().unwrap();
+        Started { child: Some(child), began: Instant::now(), output, errors }
+    }
+}
+
+/// A running command, which is killed when it is dropped.
+struct Started {
+    child: Option<Child>,
+    began: Instant,
+    output: PathBuf,
+    errors: PathBuf,
+}
+
+/// How a command ended.
+struct Ended {
+    /// `None`: by a signal.
+    code: Option<i32>,
+    peak_kib: u64,
+    took: Duration,
+    output: PathBuf,
+    errors: String,
+}
+
+impl Started {
+    fn pid(&self) -> i32 {
+        self.child.as_ref().unwrap().id() as i32
+    }
+
+    fn interrupt(&self) {
+        // SAFETY: it is our child, which is not waited for yet.
+        assert_eq!(unsafe { libc::kill(self.pid(), libc::SIGINT) }, 0);
+    }
+
+    /// Until it says this on standard error.
+    fn wait_for(&self, text: &str) {
+        while !fs::read_to_string(&self.errors).unwrap().contains(text) {
+            assert!(self.began.elapsed() < HANGS);
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits for its end, and takes what it used at most.
+    fn end(mut self, hangs: Duration) -> Ended {
+        let pid = self.pid();
+        loop {
+            let mut status = 0;
+            // SAFETY: all zeros is a valid rusage.
+            let mut used: libc::rusage = unsafe { std::mem::zeroed() };
+            // SAFETY: status and used are ours, and the child is waited for nowhere else.
+            let waited = unsafe { libc::wait4(pid, &raw mut status, libc::WNOHANG, &raw mut used) };
+            assert!(waited >= 0, "{}", io::Error::last_os_error());
+            if waited == pid {
+                // It is gone: nothing may be sent to its number any more.
+                self.child = None;
+                return Ended {
+                    code: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
+                    peak_kib: used.ru_maxrss.try_into().unwrap(),
+                    took: self.began.elapsed(),
+                    output: self.output.clone(),
+                    errors: fs::read(&self.errors)
+                        .map(|bytes| String::from_utf8_lossy(&bytes[..bytes.len().min(16_384)]).into_owned())
+                        .unwrap(),
+                };
+            }
+            assert!(self.began.elapsed() < hangs, "it hangs");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Ended {
+    fn is_harmless(&self, what: &str, limit_kib: u64) {
+        let code = self.code.unwrap_or_else(|| panic!("{what}: ended by a signal; {}", self.errors));
+        assert!((0..=6).contains(&code), "{what}: {code}, {}", self.errors);
+        assert!(!self.errors.contains("panicked"), "{what}: {}", self.errors);
+        assert!(!self.errors.contains('\u{1b}') && !self.errors.contains('\u{202e}'), "{what}");
+        assert!(self.peak_kib < limit_kib, "{what}: {} MiB at most", self.peak_kib >> 10);
+    }
+}
+
+/// The program with a name as long as a file may have, and a compiler's version of 70,000 digits.
+fn hostile_executable(directory: &Directory) -> PathBuf {
+    let comment = directory.path().join("comment");
+    let version = [b"rustc version \x1b[31m".as_slice(), &[b'9'; 70_000], b"\0"].concat();
+    fs::write(&comment, version).unwrap();
+    let name = OsString::from_vec([b"\x1b[31m\n\xe2\x80\xae".as_slice(), &[b'n'; 200]].concat());
+    let executable = directory.path().join(&name);
+    let section: OsString = [OsStr::new(".comment="), comment.as_os_str()].into_iter().collect();
+    let copied = Command::new("objcopy")
+        .args([OsStr::new("--update-section"), &section])
+        .arg(env!("CARGO_BIN_EXE_hostile"))
+        .arg(&executable)
+        .status();
+    assert!(copied.expect("objcopy of binutils").success());
+    fs::set_permissions(&executable, Permissions::from_mode(0o755)).unwrap();
+    executable
+}

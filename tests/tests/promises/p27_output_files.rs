@@ -1,0 +1,464 @@
+//! Promise 27: a command writes the one file it was told to, whole or not at all. It replaces regular files
+//! only, and only when asked to; what cannot be written is refused before anything is asked of the program;
+//! and what was learned is printed whatever happens to the file.
+
+use std::ffi::CString;
+use std::fs::{self, File, Permissions};
+use std::io::Read as _;
+use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use rgops_tests::asking::counters;
+use rgops_tests::built;
+use rgops_tests::directory::Directory;
+use rgops_tests::target::Target;
+use rgops_tests::waiting::{is_root, skip_unless, until};
+
+/// The commands that write a file, with what makes them take ten minutes when they are not refused.
+const COMMANDS: [&[&str]; 3] =
+    [&["pprof-cpu", "--seconds", "600"], &["pprof-heap", "--seconds", "600"], &["trace", "--seconds", "600"]];
+
+/// Those that work with a program whose allocator is not wrapped, and are soon done.
+const SHORT: [&[&str]; 2] = [&["pprof-cpu", "--seconds", "0.2"], &["trace", "--seconds", "0.2"]];
+
+const CTRL_C: i32 = libc::SIGINT;
+
+/// A program that computes, and a folder for files.
+struct Scene {
+    _directory: Directory,
+    target: Target,
+    path: String,
+    files: PathBuf,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let directory = Directory::new();
+        let mut target = Target::start(&directory);
+        target.order("burn");
+        let path = target.listen("");
+        let files = directory.path().join("files");
+        fs::create_dir(&files).unwrap();
+        Scene { _directory: directory, target, path, files }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.files.join(name)
+    }
+
+    fn command(&self, arguments: &[&str], output: &Path) -> Command {
+        let mut command = Command::new(built::release("rgops"));
+        command.args(arguments).arg(&self.path).arg("--output").arg(output);
+        command.current_dir(&self.files).env_remove("RGOPS_TOKEN");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, arguments: &[&str], output: &Path) -> Output {
+        self.command(arguments, output).output().unwrap()
+    }
+
+    fn names(&self) -> Vec<String> {
+        names(&self.files)
+    }
+
+    /// Whether the agent is taking a profile or a trace.
+    fn is_captured(&self) -> bool {
+        let caught = u64::from_str_radix(&self.target.status(None, "SigCgt"), 16).unwrap();
+        caught >> (libc::SIGPROF - 1) & 1 == 1
+    }
+}
+
+/// Killed when dropped.
+struct Running(Option<Child>);
+
+impl Running {
+    fn start(mut command: Command) -> Running {
+        Running(Some(command.spawn().unwrap()))
+    }
+
+    fn signal(&self, signal: i32) {
+        send(self.0.as_ref().unwrap().id(), signal);
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.0.as_mut().unwrap().try_wait().unwrap().is_some()
+    }
+
+    fn end(mut self) -> Output {
+        self.0.take().unwrap().wait_with_output().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// To a child of ours that nobody waited for.
+fn send(pid: u32, signal: i32) {
+    // SAFETY: kill(2) touches no memory.
+    assert_eq!(unsafe { libc::kill(pid as i32, signal) }, 0);
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Whether the table of the command is in `text`.
+fn has_table(text: &str) -> bool {
+    text.contains("flat%") || text.contains("runnable")
+}
+
+fn c_path(path: &Path) -> CString {
+    CString::new(path.as_os_str().as_bytes()).unwrap()
+}
+
+/// A copy of a device of the machine, which the tests do not touch.
+fn make_device(path: &Path, minor: u32) {
+    // SAFETY: mknod(2) reads the text, which ends in a zero and lives through the call.
+    let made = unsafe { libc::mknod(c_path(path).as_ptr(), libc::S_IFCHR | 0o666, libc::makedev(1, minor)) };
+    assert_eq!(made, 0, "{}", std::io::Error::last_os_error());
+}
+
+fn make_pipe(path: &Path) {
+    // SAFETY: mkfifo(3) reads the text, which ends in a zero and lives through the call.
+    assert_eq!(unsafe { libc::mkfifo(c_path(path).as_ptr(), 0o666) }, 0);
+}
+
+/// A file system of its own, unmounted when dropped; `None` where that is not allowed.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn new(path: PathBuf, options: &str) -> Option<Mounted> {
+        fs::create_dir(&path).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path).output();
+        let is_mounted = mounted.is_ok_and(|output| output.status.success());
+        (!skip_unless(is_mounted, "mount(8) as root")).then_some(Mounted(path))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
+    }
+}
+
+/// What is at a path, so that a change is seen.
+fn identity(path: &Path) -> Option<(u64, u64, u64, u32, u64)> {
+    let found = path.symlink_metadata().ok()?;
+    Some((found.dev(), found.ino(), found.rdev(), found.mode(), found.len()))
+}
+
+#[test]
+fn what_cannot_be_written_is_refused_before_anything_is_asked() {
+    let scene = Scene::new();
+    let at = |name: &str| scene.at(name);
+    if skip_unless(is_root(), "root") {
+        return;
+    }
+    make_device(&at("device"), 3);
+    make_pipe(&at("pipe"));
+    let _socket = UnixListener::bind(at("socket")).unwrap();
+    fs::create_dir(at("directory")).unwrap();
+    fs::write(at("file"), "old").unwrap();
+    symlink("file", at("link")).unwrap();
+    symlink("device", at("link to the device")).unwrap();
+    symlink("ring", at("ring")).unwrap();
+    symlink("missing/file", at("dangling")).unwrap();
+    symlink("file", at("foreign")).unwrap();
+    // SAFETY: lchown(2) reads the text, which ends in a zero and lives through the call.
+    assert_eq!(unsafe { libc::lchown(c_path(&at("foreign")).as_ptr(), 65534, 65534) }, 0);
+    let Some(read_only) = Mounted::new(at("read-only"), "size=64k,ro") else { return };
+
+    let always = [
+        ("device", 2, "it is a device", "--output - > "),
+        ("link to the device", 2, "it is a device", "--output - > "),
+        ("pipe", 2, "it is a pipe", "--output - > "),
+        ("socket", 2, "it is a socket", "another --output"),
+        ("directory", 2, "it is a directory", "a file in it"),
+        ("file/", 2, "it is a directory", "a file in it"),
+        ("foreign", 2, "it is a link of uid 65534", "name that: --output "),
+        ("ring", 1, "Too many levels", "another place"),
+        ("dangling", 2, "No such file", "make the directory first"),
+        ("missing/file", 2, "No such file", "make the directory first"),
+        ("file/below", 2, "Not a directory", "make the directory first"),
+        ("read-only/file", 4, "Read-only file system", "this user can write"),
+        ("/dev/stdout", 2, "it is an open file of this process", "--output - for"),
+    ];
+    let unforced = [("file", 2, "the file exists", "--force"), ("link", 2, "the file exists", "--force")];
+    let before = scene.names();
+    let asked = counters(&scene.path).requests;
+    let mut runs = 0;
+    for command in COMMANDS {
+        for force in [&[][..], &["--force"]] {
+            let unforced = unforced.iter().filter(|_| force.is_empty());
+            for &(name, exit, why, fix) in always.iter().chain(unforced) {
+                let path = at(name);
+                let was = identity(&path);
+                let output = scene.run(&[command, force].concat(), &path);
+                let errors = stderr(&output);
+                assert_eq!(output.status.code(), Some(exit), "{command:?} {name}: {errors}");
+                assert!(errors.contains(why) && errors.contains("fix: "), "{command:?} {name}: {errors}");
+                assert!(errors.contains(fix), "{command:?} {name}: {errors}");
+                assert_eq!(identity(&path), was, "{command:?} {name}");
+                runs += 1;
+            }
+        }
+    }
+    assert_eq!(runs, COMMANDS.len() * (2 * always.len() + unforced.len()));
+    assert_eq!(scene.names(), before);
+    assert_eq!(fs::read(at("file")).unwrap(), b"old");
+    assert_eq!(counters(&scene.path).requests, asked + 1, "only this test asked");
+    drop(read_only);
+}
+
+#[test]
+fn links_are_followed_and_the_files_own_path_is_told() {
+    let scene = Scene::new();
+    let real = scene.files.canonicalize().unwrap();
+    fs::create_dir(scene.at("there")).unwrap();
+    for command in SHORT {
+        fs::write(scene.at("there/file"), "old").unwrap();
+        fs::set_permissions(scene.at("there/file"), Permissions::from_mode(0o644)).unwrap();
+        for (link, leads_to, force) in
+            [("link", "there/file", &["--force"][..]), ("dangling", "there/new", &[])]
+        {
+            symlink(leads_to, scene.at(link)).unwrap();
+            let output = scene.run(&[command, force].concat(), &scene.at(link));
+            assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+            let told = format!(" saved to: {}\n", real.join(leads_to).display());
+            assert!(stderr(&output).contains(&told), "{}", stderr(&output));
+            assert_eq!(fs::read_link(scene.at(link)).unwrap(), Path::new(leads_to));
+            let written = fs::metadata(scene.at(leads_to)).unwrap();
+            assert!(written.len() > 100);
+            assert_eq!(written.mode() & 0o777, 0o600, "nobody else may read it, whoever could before");
+            fs::remove_file(scene.at(link)).unwrap();
+            fs::remove_file(scene.at(leads_to)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_costs_the_file_and_not_the_answer() {
+    let scene = Scene::new();
+    if skip_unless(is_root(), "root") {
+        return;
+    }
+    let Some(_disk) = Mounted::new(scene.at("disk"), "size=64k") else { return };
+    let Err(full) = fs::write(scene.at("disk/filler"), vec![1; 1 << 20]) else { panic!("a larger disk") };
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    for command in SHORT {
+        let output = scene.run(command, &scene.at("disk/file"));
+        let errors = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(has_table(&stdout(&output)), "{command:?}: {}\n{errors}", stdout(&output));
+        assert!(errors.contains("No space left") && errors.contains("the file is lost"), "{errors}");
+        assert!(errors.contains("fix: make room") && !errors.contains("saved to"), "{errors}");
+        assert_eq!(names(&scene.at("disk")), ["filler"]);
+
+        let output = scene.run(&[command, &["--json"]].concat(), &scene.at("disk/file"));
+        assert_eq!(output.status.code(), Some(1));
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(json["file"].is_null() && json["schema"].is_string(), "{json}");
+    }
+}
+
+/// The kernel would end us by SIGXFSZ.
+#[test]
+fn a_limit_of_the_files_size_is_no_different() {
+    let scene = Scene::new();
+    for arguments in SHORT {
+        let rgops = scene.command(arguments, &scene.at("file"));
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "ulimit -f 0; exec \"$@\"", "sh"])
+            .arg(rgops.get_program())
+            .args(rgops.get_args());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(has_table(&stdout(&output)) && stderr(&output).contains("ulimit -f"), "{output:?}");
+        assert_eq!(scene.names(), [""; 0]);
+    }
+}
+
+#[test]
+fn whatever_ends_it_in_the_middle_leaves_nothing_half_written() {
+    let scene = Scene::new();
+    fs::write(scene.at("old"), "old").unwrap();
+    for (name, force) in [("new", &[][..]), ("old", &["--force"])] {
+        for signal in [CTRL_C, libc::SIGTERM, libc::SIGHUP, libc::SIGKILL] {
+            for command in [COMMANDS[0], COMMANDS[2]] {
+                let command = scene.command(&[command, force].concat(), &scene.at(name));
+                let mut running = Running::start(command);
+                until("it captures", || scene.is_captured().then_some(()));
+                assert_eq!(scene.names(), ["old"]);
+                // So that the first Ctrl-C, which asks for what there is, is not answered.
+                send(scene.target.pid(), libc::SIGSTOP);
+                until("it ended", || {
+                    running.signal(signal);
+                    running.has_ended().then_some(())
+                });
+                send(scene.target.pid(), libc::SIGCONT);
+                let output = running.end();
+                let expected = (signal == CTRL_C).then_some(130);
+                assert_eq!(output.status.code(), expected, "{output:?}");
+                assert_eq!(scene.names(), ["old"]);
+                assert_eq!(fs::read(scene.at("old")).unwrap(), b"old");
+                until("the capture is over", || (!scene.is_captured()).then_some(()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_appears_meanwhile_stays_and_the_new_one_is_kept_beside_it() {
+    let scene = Scene::new();
+    for command in [COMMANDS[0], COMMANDS[2]] {
+        let running = Running::start(scene.command(command, &scene.at("file")));
+        until("it captures", || scene.is_captured().then_some(()));
+        fs::write(scene.at("file"), "of somebody else").unwrap();
+        running.signal(CTRL_C);
+        let output = running.end();
+        let errors = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(has_table(&stdout(&output)), "{}", stdout(&output));
+        assert!(errors.contains(&format!("kept as {}", scene.at("file.1").display())), "{errors}");
+        assert_eq!(fs::read(scene.at("file")).unwrap(), b"of somebody else");
+        assert!(fs::metadata(scene.at("file.1")).unwrap().len() > 100);
+        assert_eq!(scene.names(), ["file", "file.1"]);
+        fs::remove_file(scene.at("file")).unwrap();
+        fs::remove_file(scene.at("file.1")).unwrap();
+    }
+}
+
+#[test]
+fn a_dash_is_standard_output_and_people_read_standard_error() {
+    let scene = Scene::new();
+    for command in SHORT {
+        let output = scene.run(command, Path::new("-"));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(has_table(&stderr(&output)) && !stderr(&output).contains("saved to"), "{}", stderr(&output));
+        match command[0] {
+            "pprof-cpu" => assert!(!rgops_inspect::profile::read(&output.stdout).unwrap().sample.is_empty()),
+            // Field 1 of a `Trace`, length-delimited.
+            _ => assert!(output.stdout.len() > 100 && output.stdout[0] == 0x0a),
+        }
+
+        let output = scene.run(&[command, &["--json"]].concat(), Path::new("-"));
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(stderr(&output).contains("the JSON goes there"), "{output:?}");
+
+        // A reader that goes away is no failure; a full disk is, and costs the file only.
+        let mut gone = scene.command(command, Path::new("-")).spawn().unwrap();
+        drop(gone.stdout.take());
+        let output = gone.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(has_table(&stderr(&output)), "{output:?}");
+        if !skip_unless(is_root(), "root") {
+            make_device(&scene.at("full"), 7);
+            let mut full = scene.command(command, Path::new("-"));
+            full.stdout(File::options().write(true).open(scene.at("full")).unwrap());
+            let output = full.output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            assert!(has_table(&stderr(&output)) && stderr(&output).contains("No space left"), "{output:?}");
+            fs::remove_file(scene.at("full")).unwrap();
+        }
+
+        let (ours, terminal) = terminal();
+        let mut refused = scene.command(command, Path::new("-"));
+        let output = refused.stdout(terminal.try_clone().unwrap()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(stderr(&output).contains("it is a terminal"), "{output:?}");
+        // Both commands hold the terminal open.
+        drop(refused);
+        let mut forced = scene.command(command, Path::new("-"));
+        let mut child = forced.arg("--force").stdout(terminal).spawn().unwrap();
+        drop(forced);
+        let mut shown = Vec::new();
+        // Ends with an error when nobody has the terminal any more (EIO).
+        let _ = File::from(ours).read_to_end(&mut shown);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert!(shown.len() > 100);
+    }
+    assert_eq!(scene.names(), [""; 0]);
+}
+
+/// Both ends of a terminal.
+fn terminal() -> (OwnedFd, OwnedFd) {
+    let (mut ours, mut theirs) = (-1, -1);
+    let none = std::ptr::null_mut();
+    // SAFETY: openpty(3) writes the two descriptors, which live through the call; the rest may be null.
+    assert_eq!(unsafe { libc::openpty(&mut ours, &mut theirs, none, none.cast(), none.cast()) }, 0);
+    // SAFETY: both were just opened, and nobody else knows them.
+    unsafe { (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) }
+}
+
+#[test]
+fn a_token_file_is_judged_by_the_programs_own_rule_and_never_waited_for() {
+    if skip_unless(is_root(), "root") {
+        return;
+    }
+    let directory = Directory::new();
+    let at = |name: &str| directory.path().join(name);
+    let secret = "swordfish-swordfish-swordfish";
+    let write = |name: &str, bytes: &[u8], mode: u32, uid: u32| {
+        fs::write(at(name), bytes).unwrap();
+        fs::set_permissions(at(name), Permissions::from_mode(mode)).unwrap();
+        std::os::unix::fs::chown(at(name), Some(uid), None).unwrap();
+    };
+    write("good", format!("  {secret}\n").as_bytes(), 0o600, 0);
+    write("open", secret.as_bytes(), 0o640, 0);
+    write("foreign", secret.as_bytes(), 0o600, 65534);
+    write("long", &[b'x'; 4097], 0o600, 0);
+    write("short", b"sesame", 0o600, 0);
+    fs::create_dir(at("directory")).unwrap();
+    make_pipe(&at("pipe"));
+    make_device(&at("zero"), 5);
+    let mut target = Target::start(&directory);
+    let address = target.listen_tcp(&format!("tcp=127.0.0.1:0 token={secret}"));
+
+    for (name, why) in [
+        ("open", "others than its owner may use it (mode 640)"),
+        ("foreign", "it belongs to uid 65534, who may read and change it"),
+        ("long", "it is no regular file of at most 4096 bytes"),
+        ("directory", "it is no regular file of at most 4096 bytes"),
+        ("pipe", "it is no regular file of at most 4096 bytes"),
+        ("zero", "it is no regular file of at most 4096 bytes"),
+        ("missing", "No such file"),
+        ("short", "a token needs at least 16 bytes"),
+    ] {
+        let mut ask = Command::new(built::release("rgops"));
+        let output = ask.args(["version", &address, "--token-file"]).arg(at(name)).output().unwrap();
+        let errors = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{name}: {errors}");
+        assert!(errors.contains(why) && errors.contains("fix: "), "{name}: {errors}");
+
+        let mut other = Target::start(&directory);
+        let answer = other.order(&format!("listen tcp=127.0.0.1:0 token-file={}", at(name).display()));
+        assert!(answer.starts_with("failed Token: ") && answer.contains(why), "{name}: {answer}");
+    }
+    let mut ask = Command::new(built::release("rgops"));
+    let output = ask.args(["version", &address, "--token-file"]).arg(at("good")).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}

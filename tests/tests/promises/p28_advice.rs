@@ -1,0 +1,81 @@
+//! Promise 28: what people are told to do is true, and safe to obey as root. That every command and option
+//! in our texts exists is tested beside the command line (`cli/src/texts.rs`); here are moments that told
+//! the wrong reason.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Output};
+
+use rgops_tests::built;
+use rgops_tests::directory::Directory;
+use rgops_tests::target::Target;
+use rgops_tests::waiting::{is_root, skip_unless};
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_program_without_descriptors_is_not_told_to_mount_anything() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let path = target.listen("");
+    let pid = target.pid() as i32;
+    for command in ["trace", "pprof-cpu", "stack"] {
+        let highest: u64 =
+            target.descriptors().iter().map(|(number, _)| number.parse::<u64>().unwrap()).max().unwrap();
+        let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: prlimit(2) writes one limit to `before`, which lives through the call.
+        assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &mut before) }, 0);
+        // So that the connection is the last that can be opened, wherever a gap is below.
+        let gaps = highest + 1 - target.descriptors().len() as u64;
+        let limit = libc::rlimit { rlim_cur: highest + 2 - gaps.min(1), rlim_max: before.rlim_max };
+        // SAFETY: prlimit(2) reads one limit, which lives through the call.
+        assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &limit, std::ptr::null_mut()) }, 0);
+        let output = Command::new(built::release("rgops"))
+            .args([command, &path])
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        // SAFETY: as above.
+        assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &before, std::ptr::null_mut()) }, 0);
+        let errors = stderr(&output);
+        assert_eq!(output.status.code(), Some(4), "{command}: {errors}");
+        assert!(
+            errors.contains("Too many open files") && errors.contains("ulimit -n"),
+            "{command}: {errors}"
+        );
+        assert!(!errors.contains("mount"), "{command}: {errors}");
+    }
+}
+
+#[test]
+fn a_socket_we_may_not_look_at_is_a_refusal_and_not_a_missing_agent() {
+    if skip_unless(is_root(), "root, to be another user") {
+        return;
+    }
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let path = target.listen("");
+    let rgops = directory.path().join("rgops");
+    fs::copy(built::release("rgops"), &rgops).unwrap();
+    fs::set_permissions(&rgops, Permissions::from_mode(0o755)).unwrap();
+    let output = Command::new(&rgops).args(["version", &path]).uid(65534).gid(65534).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    assert!(stderr(&output).contains("Permission denied"), "{output:?}");
+    assert!(stderr(&output).contains("fix: run rgops as the program's user, or as root"), "{output:?}");
+}
+
+#[test]
+fn nobody_is_told_to_change_a_directory_that_may_be_everybodys() {
+    let directory = Directory::new();
+    let shared = directory.path().join("shared");
+    fs::create_dir(&shared).unwrap();
+    fs::set_permissions(&shared, Permissions::from_mode(0o1777)).unwrap();
+    let mut target = Target::start(&directory);
+    let answer = target.order(&format!("listen directory={}", shared.display()));
+    assert!(answer.contains("others may enter it (mode 1777)"), "{answer}");
+    assert!(answer.contains("have RGOPS_DIR, or Options::directory"), "{answer}");
+    assert!(!answer.contains("chmod") && !answer.contains("remove"), "{answer}");
+}

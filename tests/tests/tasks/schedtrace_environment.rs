@@ -1,0 +1,158 @@
+//! `RGOPS_DEBUG=schedtrace=…` in the program's environment: lines on standard error, and what becomes of
+//! the agent when nobody reads them.
+
+use std::io::{BufRead as _, BufReader, PipeReader, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use rgops_tests::asking::stats;
+use rgops_tests::directory::Directory;
+use rgops_tests::target;
+use rgops_tests::waiting::until;
+
+/// A `target` whose standard error is a pipe of one page.
+struct Program {
+    child: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    errors: Option<BufReader<PipeReader>>,
+    /// All lines that were read.
+    read: Vec<String>,
+}
+
+impl Program {
+    fn start(directory: &Directory, debug: &str) -> Program {
+        let (errors, write_errors) = std::io::pipe().unwrap();
+        // SAFETY: fcntl(2) with a number touches no memory.
+        let size = unsafe { libc::fcntl(errors.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) };
+        assert_eq!(size, 4096);
+        let mut command = Command::new(target::executable());
+        command.env("RGOPS_DIR", directory.sockets()).env("RGOPS_DEBUG", debug);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(write_errors);
+        let mut child = command.spawn().unwrap();
+        let (orders, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let errors = Some(BufReader::new(errors));
+        let mut program =
+            Program { child, orders, answers: BufReader::new(answers), errors, read: Vec::new() };
+        assert_eq!(program.answer(), "ready");
+        program
+    }
+
+    fn answer(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn order(&mut self, order: &str) -> String {
+        writeln!(self.orders, "{order}").unwrap();
+        self.answer()
+    }
+
+    /// Has it listen; the socket's path. Two lines of the program's own on standard error end with it.
+    fn listen(&mut self) -> String {
+        writeln!(self.orders, "listen").unwrap();
+        self.error_with("Agent {");
+        let answer = self.answer();
+        answer.strip_prefix("listening ").unwrap().trim().to_owned()
+    }
+
+    fn error(&mut self) -> String {
+        let mut line = String::new();
+        self.errors.as_mut().unwrap().read_line(&mut line).unwrap();
+        assert!(line.ends_with('\n'), "it ended: {:?}", self.child.try_wait());
+        line.trim_end().to_owned()
+    }
+
+    /// The next line with this in it.
+    fn error_with(&mut self, text: &str) -> String {
+        loop {
+            let line = self.error();
+            self.read.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    fn has_writer(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        tasks
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
+            .any(|name| name.trim_end() == "rgops-stderr")
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_stuck_program_prints_its_lines_until_it_is_closed() {
+    let directory = Directory::new();
+    let mut program = Program::start(&directory, "schedtrace=50,scheddetail=1");
+    program.order("runtime 2");
+    program.listen();
+    let idle = program.error_with("SCHED ");
+    for field in ["runtime=main", "workers=2", "searching=-", "runqueue=0", "[ - - ]", "alive=0"] {
+        assert!(idle.contains(&format!(" {field}")), "{idle}");
+    }
+    program.order("stick mutex");
+    until("both workers are busy", || {
+        program.error_with("SCHED ").contains(" idleworkers=0 ").then_some(())?;
+        program.error_with("SCHED ").contains("busy=[ 100% 100% ] alive=2").then_some(())
+    });
+    let workers = [program.error_with("W0: "), program.error()];
+    for (index, worker) in workers.iter().enumerate() {
+        assert!(worker.starts_with(&format!("W{index}: tid=- state=polling task=- queue=- ")), "{worker}");
+    }
+    for task in [program.error_with("T"), program.error()] {
+        assert!(task.ends_with(": state=running worker=- name=-"), "{task}");
+    }
+    program.order("close");
+    until("its writer ends", || (!program.has_writer()).then_some(()));
+}
+
+#[test]
+fn nobody_reads_and_the_agent_answers_and_says_later_what_was_dropped() {
+    let directory = Directory::new();
+    let mut program = Program::start(&directory, "schedtrace=10");
+    program.order("runtime 2");
+    let path = program.listen();
+    // A page of lines, more than the queue holds, and some that are dropped.
+    for _ in 0..20 {
+        stats(&path);
+    }
+    let begin = std::time::Instant::now();
+    until("lines were dropped", || (begin.elapsed().as_secs() >= 2).then_some(()));
+    stats(&path);
+    let dropped = program.error_with("dropped: standard error took no more");
+    let count: u64 = dropped.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!(count > 0, "{dropped}");
+    assert!(program.error().starts_with("SCHED "));
+
+    // The reader goes away: the writer ends, the program and its agent do not.
+    program.errors = None;
+    until("its writer ends", || (!program.has_writer()).then_some(()));
+    stats(&path);
+    assert_eq!(program.order("close"), "closed");
+}
+
+#[test]
+fn what_is_not_understood_is_one_line_and_no_failure() {
+    let directory = Directory::new();
+    let mut program = Program::start(&directory, "schedtrace=soon");
+    program.order("runtime 2");
+    let path = program.listen();
+    // The program's own writes are unbuffered: the line may have fallen into the middle of its line.
+    let complaint = "rgops: RGOPS_DEBUG: schedtrace=soon is no time from 10 to 3600000 milliseconds; \
+                     write RGOPS_DEBUG=schedtrace=1000[,scheddetail=1]";
+    if !program.read.iter().any(|line| line.contains(complaint)) {
+        program.error_with(complaint);
+    }
+    assert_eq!(stats(&path).runtimes.len(), 1);
+    until("its writer ends", || (!program.has_writer()).then_some(()));
+}

@@ -1,0 +1,170 @@
+//! The support table of docs/SUPPORT.md: what rgops has of a program's tasks, by the version of Tokio,
+//! the compiler and the profile it is built with. Some twenty builds of Tokio: only with `RGOPS_MATRIX=1`
+//! (half an hour on two cores), which writes the table.
+//!
+//! One axis is varied at a time around a base, plus the corners: the oldest Tokio and the newest with
+//! the most and the least that a build can bring.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+use rgops_tests::matrix::{BASE, Build, Gives, Patch};
+
+/// The oldest Tokio the agent builds with (`Cargo.toml`).
+const OLDEST: &str = "1.45.1";
+
+/// Between the oldest and the newest.
+const VERSIONS: [&str; 7] = ["1.52.0", "1.50.0", "1.49.0", "1.48.0", "1.47.1", "1.46.1", OLDEST];
+
+const DEBUG: [&str; 4] = ["2", "1", "line-tables-only", "0"];
+
+/// A task's header has its fields in another order: nothing that is known of tasks holds.
+const OTHER_LAYOUT: Patch = Patch {
+    what: "another layout of tasks",
+    file: "src/runtime/task/core.rs",
+    changes: &[(
+        "    pub(super) queue_next: UnsafeCell<Option<NonNull<Header>>>,\n\n    \
+         /// Table of function pointers for executing actions on the task.\n    \
+         pub(super) vtable: &'static Vtable,\n",
+        "    pub(super) vtable: &'static Vtable,\n\n    \
+         pub(super) queue_next: UnsafeCell<Option<NonNull<Header>>>,\n",
+    )],
+};
+
+/// The function that polls tasks has another name: the list is as ever, but no future is found by it.
+const OTHER_NAMES: Patch = Patch {
+    what: "other names within",
+    file: "src/runtime/task/raw.rs",
+    changes: &[
+        ("poll: poll::<T, S>,", "poll: poll_task::<T, S>,"),
+        ("unsafe fn poll<T: Future", "unsafe fn poll_task<T: Future"),
+    ],
+};
+
+fn rows() -> Vec<Build> {
+    let mut rows = vec![BASE];
+    rows.extend(VERSIONS.map(|tokio| Build { tokio, ..BASE }));
+    rows.extend(["thin", "fat"].map(|lto| Build { lto, ..BASE }));
+    for debug in DEBUG {
+        rows.extend([false, true].map(|is_v0| Build { debug, is_v0, ..BASE }));
+    }
+    rows.push(Build { tokio: OLDEST, lto: "fat", ..BASE });
+    rows.push(Build { tokio: OLDEST, lto: "fat", debug: "0", is_v0: true, ..BASE });
+    rows.push(Build { lto: "fat", debug: "0", is_v0: true, ..BASE });
+    rows.push(Build { lto: "thin", debug: "line-tables-only", ..BASE });
+    let mut seen = Vec::new();
+    rows.retain(|row| {
+        !seen.contains(row) && {
+            seen.push(*row);
+            true
+        }
+    });
+    // Compilers that are only on some machines: a path to a rustc each.
+    for rustc in env::var("RGOPS_MATRIX_RUSTC").unwrap_or_default().split(':').filter(|path| !path.is_empty())
+    {
+        let rustc = Some(&*rustc.to_owned().leak());
+        rows.push(Build { rustc, ..BASE });
+        rows.push(Build { rustc, lto: "fat", ..BASE });
+        rows.push(Build { rustc, debug: "0", ..BASE });
+    }
+    rows.extend([OTHER_LAYOUT, OTHER_NAMES].map(|patch| Build { patch: Some(patch), ..BASE }));
+    rows
+}
+
+#[test]
+fn every_supported_build_gives_what_the_table_says() {
+    if env::var_os("RGOPS_MATRIX").is_none() {
+        println!("SKIPPED: RGOPS_MATRIX=1 builds and asks programs with other versions of Tokio");
+        return;
+    }
+    let mut table = String::new();
+    let _ = writeln!(
+        table,
+        "| Tokio | rustc | lto | debug | mangling | list | futures' names | await points | waits on | schedtrace |"
+    );
+    let _ = writeln!(table, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    let mut failures = Vec::new();
+    let mut says = Vec::new();
+    for build in rows() {
+        let gives = build.gives();
+        println!("{build:?}\n  {gives:?}");
+        match &gives {
+            Ok(gives) => {
+                failures.extend(expected(&build, gives).map(|why| format!("{build:?}: {why}: {gives:?}")));
+                if let Some(patch) = build.patch {
+                    says.push((patch.what, gives.says.clone()));
+                }
+            }
+            Err(why) => failures.push(format!("{build:?}: {why}")),
+        }
+        line(&mut table, &build, &gives);
+    }
+    for (what, words) in says {
+        let words = words.join("\n    ");
+        let _ = write!(table, "\nOf {what}, `rgops tasks` says:\n\n    {words}\n");
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    write_document(&table);
+}
+
+/// Why a build must give more than it does.
+fn expected(build: &Build, gives: &Gives) -> Option<&'static str> {
+    match build.patch {
+        Some(patch) if patch == OTHER_LAYOUT => {
+            let is_said =
+                gives.says.iter().any(|line| line.contains("laid out in a way rgops does not know"));
+            return (gives.list || !is_said).then_some("it must say that it has no list, and why");
+        }
+        Some(_) => {
+            let is_said = gives.says.iter().any(|line| line.contains("their future is not described"));
+            return (!gives.list || gives.names || !is_said)
+                .then_some("it must have the list, and say that it has no more");
+        }
+        None => {}
+    }
+    let all = gives.list && gives.names && gives.awaits && gives.waits && gives.schedtrace;
+    match build.debug {
+        "2" => (!all).then_some("everything is there with debug = 2"),
+        _ if build.is_v0 => (!gives.list || !gives.names).then_some("the v0 mangling names futures"),
+        _ => (!gives.list).then_some("the list needs no debug information"),
+    }
+}
+
+fn line(table: &mut String, build: &Build, gives: &Result<Gives, String>) {
+    let tokio = match build.patch {
+        Some(patch) => format!("{} with {}", build.tokio, patch.what),
+        None => build.tokio.to_owned(),
+    };
+    let mangling = if build.is_v0 { "v0" } else { "default" };
+    let rustc = version(build.rustc.unwrap_or("rustc"));
+    let _ = write!(table, "| {tokio} | {rustc} | {} | {} | {mangling} |", build.lto, build.debug);
+    match gives {
+        Ok(gives) => {
+            for has in [gives.list, gives.names, gives.awaits, gives.waits, gives.schedtrace] {
+                let _ = write!(table, " {} |", if has { "yes" } else { "-" });
+            }
+        }
+        Err(_) => table.push_str(" not built |||||"),
+    }
+    table.push('\n');
+}
+
+/// `1.95.0` of a compiler.
+fn version(rustc: &str) -> String {
+    let output = Command::new(rustc).arg("--version").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split(' ').nth(1).unwrap_or("?").to_owned()
+}
+
+const BEGIN: &str = "<!-- tests/tests/tasks/support.rs writes from here -->";
+const END: &str = "<!-- tests/tests/tasks/support.rs writes to here -->";
+
+fn write_document(table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/SUPPORT.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    fs::write(path, format!("{before}{BEGIN}\n{table}{END}{after}")).unwrap();
+}
