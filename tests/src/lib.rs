@@ -8,12 +8,9 @@ pub mod built;
 pub mod directory;
 #[cfg(target_os = "linux")]
 pub mod golden;
-<<<<<<< HEAD
 #[cfg(unix)]
 pub mod impostor;
-=======
 #[cfg(target_os = "linux")]
->>>>>>> tests
 pub mod itself;
 #[cfg(target_os = "linux")]
 pub mod listing;

@@ -8,22 +8,14 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// Asks until there is an answer.
 ///
 /// # Panics
-<<<<<<< HEAD
-/// When there is none within a minute; says what was waited for.
-=======
 /// When there is none within [`DEADLINE`]; says what was waited for.
->>>>>>> tests
 pub fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
         if let Some(answer) = answer() {
             return answer;
         }
-<<<<<<< HEAD
-        assert!(begin.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
-=======
         assert!(begin.elapsed() < DEADLINE, "{what}: not within {DEADLINE:?}");
->>>>>>> tests
         std::thread::sleep(Duration::from_millis(2));
     }
 }

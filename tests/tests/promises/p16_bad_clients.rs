@@ -80,7 +80,7 @@ fn ten_thousand_of_them_leave_no_descriptor_and_no_thread() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
-    let before = (target.descriptors(), target.threads());
+    let before = (target.settled_descriptors(), target.threads());
     let settled = || is_alone(&path).then_some(());
 
     for _ in 0..10_000 {
@@ -101,7 +101,7 @@ fn ten_thousand_of_them_leave_no_descriptor_and_no_thread() {
     }
     until("connections end", settled);
     ask_version(&path);
-    until("descriptors are as before", || (target.descriptors() == before.0).then_some(()));
+    until("descriptors are as before", || (target.all_descriptors() == before.0).then_some(()));
     assert_eq!(target.threads(), before.1);
     let counted = counters(&path);
     assert_eq!(counted.malformed, 10_000);
