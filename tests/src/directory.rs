@@ -24,6 +24,16 @@ impl Directory {
         Directory(path)
     }
 
+    /// One of mode 0700, as agents want it of the directory their sockets are in.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn private() -> Directory {
+        let directory = Directory::new();
+        fs::set_permissions(&directory.0, fs::Permissions::from_mode(0o700)).expect("it is ours");
+        directory
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.0

@@ -1,10 +1,9 @@
 //! A test that is its own target: the test executable started again, to run one ignored test that
 //! listens and says `ready ADDRESS`.
 
-use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
+use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use rgops_inspect::client::{Client, ClientError, Collected, Endpoint, Timeouts};
@@ -14,7 +13,8 @@ use rgops_protocol::reply::stack::{StackPart, ThreadStack};
 use rgops_protocol::reply::{Module, Note};
 use rgops_protocol::request::{CpuRequest, Request, StackRequest};
 
-use crate::waiting::until;
+use crate::directory::Directory;
+use crate::program::Program;
 
 const VARIABLE: &str = "RGOPS_TEST_TARGET";
 
@@ -79,10 +79,11 @@ impl Profile {
 /// A running target; killed when dropped.
 #[derive(Debug)]
 pub struct Itself {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    program: Program,
     address: String,
-    directory: PathBuf,
+    errors: PathBuf,
+    // Dropped last: the program is in it.
+    _directory: Directory,
 }
 
 impl Itself {
@@ -99,49 +100,42 @@ impl Itself {
     /// # Panics
     /// When it never gets ready.
     pub fn start_with(name: &str, variables: &[(&str, &str)]) -> Itself {
-        static DIRECTORIES: AtomicU32 = AtomicU32::new(0);
-        let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
-        let directory = std::env::temp_dir().join(format!("rgops-itself-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&directory).expect("a directory for the socket");
-        let mut child = Command::new(std::env::current_exe().expect("Linux knows it"))
+        let directory = Directory::new();
+        let errors = directory.unused("errors");
+        let mut command = Command::new(std::env::current_exe().expect("Linux knows it"));
+        command
             .args(["--ignored", "--exact", name, "--nocapture", "--test-threads=1"])
             .env(VARIABLE, name)
-            .env("RGOPS_DIR", directory.join("sockets"))
+            .env("RGOPS_DIR", directory.sockets())
             .envs(variables.iter().copied())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("this executable starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let address = lines.find_map(|line| line.ok()?.strip_prefix("ready ").map(str::to_owned));
-        let Some(address) = address else {
-            let mut text = String::new();
-            let _ = child.stderr.take().expect("piped").read_to_string(&mut text);
-            panic!("{name} never got ready: {text}");
+            .stderr(File::create(&errors).expect("a file of ours"));
+        let mut program = Program::start(&mut command);
+        let Some(address) = program.line_behind("ready ") else {
+            panic!("{name} never got ready: {}", fs::read_to_string(errors).unwrap_or_default());
         };
-        Itself { child, lines, address, directory }
+        Itself { program, address, errors, _directory: directory }
     }
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.program.pid()
     }
 
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        self.program.is_running()
     }
 
     /// Waits for it to end by itself: how it did, and what it wrote to standard error.
     ///
     /// # Panics
-    /// When it does not end within 10 s.
+    /// When it does not end.
     pub fn death(mut self) -> (ExitStatus, String) {
-        let status = until("the target ends", || self.child.try_wait().expect("our child"));
-        let mut errors = String::new();
-        let _ = self.child.stderr.take().expect("piped").read_to_string(&mut errors);
-        (status, errors)
+        (self.program.wait(), self.errors())
+    }
+
+    fn errors(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.errors).unwrap_or_default()).into_owned()
     }
 
     /// Asks its agent, and takes the whole answer.
@@ -191,6 +185,14 @@ impl Itself {
         Ok(profile)
     }
 
+    /// Tells it to go on; for a target that waits more than once.
+    ///
+    /// # Panics
+    /// When it ended.
+    pub fn tell(&mut self) {
+        self.program.send("");
+    }
+
     /// Where its agent listens.
     pub fn address(&self) -> &str {
         &self.address
@@ -222,20 +224,10 @@ impl Itself {
     /// # Panics
     /// When it does not end well.
     pub fn end(mut self) -> String {
-        let _ = self.child.stdin.as_mut().expect("piped").write_all(b"\n");
-        let text: Vec<String> = self.lines.by_ref().map_while(Result::ok).collect();
-        let status = self.child.wait().expect("it was started");
-        let mut errors = String::new();
-        let _ = self.child.stderr.take().expect("piped").read_to_string(&mut errors);
+        self.program.end_orders();
+        let text = self.program.rest();
+        let (status, errors) = (self.program.wait(), self.errors());
         assert!(status.success(), "{status}: {}\n{errors}", text.join("\n"));
         text.join("\n")
-    }
-}
-
-impl Drop for Itself {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }

@@ -2,19 +2,25 @@
 
 #[cfg(target_os = "linux")]
 pub mod asking;
+#[cfg(unix)]
 pub mod built;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 pub mod directory;
 #[cfg(target_os = "linux")]
 pub mod golden;
 #[cfg(unix)]
 pub mod impostor;
+#[cfg(target_os = "linux")]
 pub mod itself;
 #[cfg(target_os = "linux")]
 pub mod listing;
 #[cfg(target_os = "linux")]
 pub mod matrix;
+#[cfg(target_os = "linux")]
 pub mod profiled;
+#[cfg(unix)]
+pub mod program;
+#[cfg(target_os = "linux")]
 pub mod running;
 #[cfg(target_os = "linux")]
 pub mod seccomp;
@@ -22,7 +28,8 @@ pub mod seccomp;
 pub mod target;
 #[cfg(target_os = "linux")]
 pub mod tasks;
+#[cfg(target_os = "linux")]
 pub mod traced;
 pub mod turns;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 pub mod waiting;

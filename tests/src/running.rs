@@ -1,19 +1,16 @@
 //! Running programs: a target that is killed when the test ends, and one question asked by `rgops`.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::built;
+use crate::program::{self, Program};
 
 /// A started program. Killed when dropped.
 #[derive(Debug)]
-pub struct Running {
-    child: Child,
-    output: BufReader<ChildStdout>,
-}
+pub struct Running(Program);
 
 impl Running {
     /// Starts a program that prints a first line when it is there, and reads that line.
@@ -39,10 +36,7 @@ impl Running {
     /// # Panics
     /// When it does not start.
     pub fn run_unread(command: &mut Command) -> Running {
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let output = BufReader::new(child.stdout.take().expect("it is a pipe"));
-        Running { child, output }
+        Running(Program::start(command))
     }
 
     /// The same for a program that prints a line "ready" as well, and waits for it.
@@ -58,27 +52,23 @@ impl Running {
     /// Ends it as Ctrl-C does and waits for its end; tells whether it calls that a failure.
     ///
     /// # Panics
-    /// When no signal can be sent.
+    /// When no signal can be sent, or it does not end.
     pub fn interrupt(&mut self) -> bool {
-        let sent = Command::new("kill").args(["-INT", &self.pid().to_string()]).status();
-        assert!(sent.expect("kill is there").success());
-        !self.child.wait().expect("it is our child").success()
+        self.0.signal("INT");
+        !self.0.wait().success()
     }
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.0.pid()
     }
 
     /// The next line it prints.
     ///
     /// # Panics
-    /// When it ended.
+    /// When it ended, or prints nothing.
     pub fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).expect("it is a pipe");
-        assert!(line.ends_with('\n'), "the program ended: {:?}", self.child.wait());
-        line.trim_end().to_owned()
+        self.0.line()
     }
 
     /// CPU time of each of its threads by name, in nanoseconds; of threads with the same name, the sum.
@@ -103,13 +93,6 @@ impl Running {
             }
         }
         clocks
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -139,11 +122,11 @@ impl Answer {
 /// Asks with `rgops`, built in release.
 ///
 /// # Panics
-/// When it does not start, or is killed.
+/// When it does not start, is killed, or does not end.
 pub fn rgops(arguments: &[&str]) -> Answer {
     let program = built::release("rgops");
     let begin = Instant::now();
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().expect("rgops starts");
+    let output = program::finished(Command::new(program).args(arguments));
     Answer {
         took: begin.elapsed(),
         code: output.status.code().expect("rgops is not killed"),

@@ -2,19 +2,18 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 
 use crate::directory::Directory;
+use crate::program::Program;
 
 /// A started `target`. Killed when dropped.
 #[derive(Debug)]
 pub struct Target {
-    child: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    program: Program,
     errors: File,
 }
 
@@ -46,7 +45,7 @@ impl Target {
             .open(directory.unused("errors"))
             .expect("a file of ours");
         let stderr = errors.try_clone().expect("a descriptor");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+        command.stderr(stderr);
         // SAFETY: close_range(2) is async-signal-safe, and so is reading errno.
         unsafe {
             command.pre_exec(|| {
@@ -57,10 +56,7 @@ impl Target {
                 }
             });
         }
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let answers = BufReader::new(child.stdout.take().expect("it is a pipe"));
-        let orders = child.stdin.take();
-        let mut target = Target { child, orders, answers, errors };
+        let mut target = Target { program: Program::start(&mut command), errors };
         assert_eq!(target.line(), "ready");
         target
     }
@@ -79,7 +75,7 @@ impl Target {
     /// # Panics
     /// When it ended.
     pub fn send(&mut self, order: &str) {
-        writeln!(self.orders.as_ref().expect("not ended"), "{order}").expect("it runs");
+        self.program.send(order);
     }
 
     /// The next line it prints.
@@ -87,10 +83,10 @@ impl Target {
     /// # Panics
     /// When it ended.
     pub fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("it is a pipe");
-        assert!(line.ends_with('\n'), "it ended: {:?}\n{}", self.child.wait(), self.errors());
-        line.trim_end().to_owned()
+        match self.program.next_line() {
+            Some(line) => line,
+            None => panic!("it ended: {}\n{}", self.program.wait(), self.errors()),
+        }
     }
 
     /// Has it listen; the local socket's path, or the TCP address when there is none.
@@ -115,7 +111,7 @@ impl Target {
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.program.pid()
     }
 
     /// What it wrote to standard error so far.
@@ -134,8 +130,8 @@ impl Target {
     /// # Panics
     /// When it cannot be waited for.
     pub fn end(&mut self) -> ExitStatus {
-        drop(self.orders.take());
-        self.child.wait().expect("our child")
+        self.program.end_orders();
+        self.program.wait()
     }
 
     /// Ends it as `kill -9` does, and waits for that.
@@ -143,24 +139,57 @@ impl Target {
     /// # Panics
     /// When it cannot be.
     pub fn kill(&mut self) {
-        self.child.kill().expect("our child");
-        self.child.wait().expect("our child");
+        self.program.kill();
     }
 
-    /// What its descriptors are, by number, sorted.
+    /// Stops it, so that its agent makes nothing anew, takes its socket's name away, and ends it.
+    ///
+    /// # Panics
+    /// When it cannot be.
+    pub fn kill_unseen(&mut self, socket: &str) {
+        // SAFETY: kill(2) takes numbers; the child is ours and was not waited for.
+        unsafe { libc::kill(self.child.id() as libc::pid_t, libc::SIGSTOP) };
+        fs::remove_file(socket).expect("it was there");
+        self.kill();
+    }
+
+    /// What its descriptors are, by number, sorted: the program's, which the agent has no part in.
     ///
     /// # Panics
     /// When it ended.
     pub fn descriptors(&self) -> Vec<(String, PathBuf)> {
-        let mut descriptors: Vec<_> = fs::read_dir(format!("/proc/{}/fd", self.pid()))
-            .expect("it runs")
-            .filter_map(|entry| {
-                let entry = entry.ok()?;
-                Some((entry.file_name().into_string().ok()?, fs::read_link(entry.path()).ok()?))
-            })
-            .collect();
-        descriptors.sort();
-        descriptors
+        descriptors(&format!("/proc/{}/fd", self.pid()))
+    }
+
+    /// What the agent's descriptors are: those of its own thread, which no thread of the program has.
+    ///
+    /// # Panics
+    /// When it has no agent.
+    pub fn agents_descriptors(&self) -> Vec<(String, PathBuf)> {
+        let thread = self.agent_thread().expect("it listens");
+        descriptors(&format!("/proc/{}/task/{thread}/fd", self.pid()))
+    }
+
+    /// All of both.
+    ///
+    /// # Panics
+    /// When it has no agent.
+    pub fn all_descriptors(&self) -> Vec<(String, PathBuf)> {
+        let agents = self.agents_descriptors().into_iter();
+        let agents = agents.map(|(number, what)| (format!("the agent's {number}"), what));
+        self.descriptors().into_iter().chain(agents).collect()
+    }
+
+    /// All of both, once the agent has ended what it was at.
+    ///
+    /// # Panics
+    /// When it never does.
+    pub fn settled_descriptors(&self) -> Vec<(String, PathBuf)> {
+        crate::waiting::until("the agent settles", || {
+            let before = self.all_descriptors();
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            (self.all_descriptors() == before).then_some(before)
+        })
     }
 
     /// Its threads: id and name, sorted.
@@ -198,6 +227,8 @@ impl Target {
     }
 }
 
+<<<<<<< HEAD
+=======
 impl Drop for Target {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -205,6 +236,27 @@ impl Drop for Target {
     }
 }
 
+fn descriptors(directory: &str) -> Vec<(String, PathBuf)> {
+    let mut descriptors: Vec<_> = fs::read_dir(directory)
+        .expect("it runs")
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            Some((entry.file_name().into_string().ok()?, fs::read_link(entry.path()).ok()?))
+        })
+        .collect();
+    descriptors.sort();
+    descriptors
+}
+
+/// The same with a wrapped allocator.
+///
+/// # Panics
+/// When the caller is no test.
+pub fn sampled() -> PathBuf {
+    executable().with_file_name("sampled_target")
+}
+
+>>>>>>> descriptors
 /// Cargo builds it before the tests, beside their own folder: `TARGET/debug/{target,deps/test}`.
 ///
 /// # Panics

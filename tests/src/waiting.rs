@@ -2,17 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+/// How long a test waits for what must come. Not how long it may take: a machine may be busy with other things.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
 /// Asks until there is an answer.
 ///
 /// # Panics
-/// When there is none within 10 s; says what was waited for.
+/// When there is none within [`DEADLINE`]; says what was waited for.
 pub fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
         if let Some(answer) = answer() {
             return answer;
         }
-        assert!(begin.elapsed() < Duration::from_secs(10), "{what}: not within 10 s");
+        assert!(begin.elapsed() < DEADLINE, "{what}: not within {DEADLINE:?}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

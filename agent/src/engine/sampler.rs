@@ -265,7 +265,7 @@ impl CpuSampler {
             }
         }
         for tid in tids {
-            if tid != self.agent_tid && !self.threads.contains_key(&tid) {
+            if tid != self.agent_tid && Some(tid) != clock::companion() && !self.threads.contains_key(&tid) {
                 self.begin(tid);
             }
         }

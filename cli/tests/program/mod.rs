@@ -3,10 +3,10 @@
 
 #![allow(dead_code, reason = "not every test uses every part")]
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use rgops_tests::program::{Program, finished};
 
 /// Set in a started program: what it shall do. `agent`, `plain`, or `directory:PATH`.
 pub(crate) const TARGET_VARIABLE: &str = "RGOPS_TEST_TARGET";
@@ -28,27 +28,17 @@ pub(crate) fn be_a_target() {
 }
 
 /// A started program, killed when dropped.
-pub(crate) struct Target {
-    child: Child,
-}
+pub(crate) struct Target(Program);
 
 impl Target {
     /// Starts this executable as a target that does `what`, by `command` (which may wrap it).
     pub(crate) fn start_by(mut command: Command, what: &str) -> Target {
-        let mut child = command
+        command
             .args(["--ignored", "--exact", "target", "--nocapture", "--test-threads=1"])
-            .env(TARGET_VARIABLE, what)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let ready = lines.by_ref().find(|line| line.as_ref().is_ok_and(|line| line.starts_with("ready ")));
-        assert!(ready.is_some(), "the target ended before it was ready");
-        // Kept open, or its writes fail.
-        std::mem::forget(lines);
-        Target { child }
+            .env(TARGET_VARIABLE, what);
+        let mut program = Program::start(&mut command);
+        assert!(program.line_behind("ready ").is_some(), "the target ended before it was ready");
+        Target(program)
     }
 
     /// Starts this executable with its sockets in `directory`.
@@ -59,56 +49,33 @@ impl Target {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.0.pid()
     }
 
     /// Ends it as `kill -9` does and waits for that.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.0.kill();
     }
 }
 
 /// A directory of mode 0700 of this test, removed when dropped.
-pub(crate) struct Directory(PathBuf);
+pub(crate) struct Directory(rgops_tests::directory::Directory);
 
 impl Directory {
     pub(crate) fn new() -> Directory {
-        use std::os::unix::fs::DirBuilderExt;
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("rgops-cli-test-{}-{number}", std::process::id()));
-        std::fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
-        Directory(path)
+        Directory(rgops_tests::directory::Directory::private())
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        self.0.path()
     }
 }
 
 /// Runs `rgops` with `arguments` and no variables that change what it does.
 pub(crate) fn rgops(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rgops"))
-        .args(arguments)
-        .env_remove("RGOPS_DIR")
-        .env_remove("RGOPS_TOKEN")
-        .env_remove("NO_COLOR")
-        .output()
-        .unwrap()
+    let mut rgops = Command::new(env!("CARGO_BIN_EXE_rgops"));
+    rgops.args(arguments).env_remove("RGOPS_DIR").env_remove("RGOPS_TOKEN").env_remove("NO_COLOR");
+    finished(&mut rgops)
 }
 
 pub(crate) fn stdout(output: &Output) -> &str {
@@ -123,9 +90,7 @@ pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-/// Copies this executable. By cp(1): a descriptor of ours that is open for writing would be inherited by
-/// what another test starts meanwhile, and the copy could not be executed as long (ETXTBSY of execve(2)).
+/// Copies this executable.
 pub(crate) fn copy_of_this(to: &Path) {
-    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(to).status().unwrap();
-    assert!(copied.success(), "cp to {}: {copied}", to.display());
+    rgops_tests::built::copy(&std::env::current_exe().unwrap(), to);
 }

@@ -12,7 +12,7 @@ use rgops_protocol::wire::{self, HEADER_BYTES, Kind, MAX_ANSWER_BYTES, MAX_PACKE
 use super::peer::Peer;
 use super::stream::Stream;
 use super::{ClientError, read_packet};
-use crate::budget::Budget;
+use crate::budget::{Budget, Exhausted};
 
 /// For the five bytes of a `Finish` packet.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -162,6 +162,8 @@ impl Answer {
     fn took_too_long(&self) -> ClientError {
         match self.received {
             _ if self.stream.was_finished() => ClientError::NotFinished { seconds: FINISH_GRACE.as_secs() },
+            // It was the receiver that needed all the time there was.
+            _ if self.budget.check_time().is_err() => Exhausted::Time.into(),
             0 => ClientError::TimedOut,
             _ => ClientError::TookTooLong { waited: self.waited },
         }

@@ -10,12 +10,16 @@ use std::time::Duration;
 use rgops_agent::{Agent, Command, ListenError, Options};
 use tokio::runtime::Runtime;
 
+#[cfg(target_os = "linux")]
+#[path = "../orders/descriptors.rs"]
+mod descriptors;
+
 /// Polls of the tasks of `spawn`.
 static POLLS: AtomicU64 = AtomicU64::new(0);
 /// Wakes of the task of `beat`.
 static BEATS: AtomicU64 = AtomicU64::new(0);
 
-fn main() {
+pub(crate) fn main() {
     let mut program = Program::default();
     say("ready");
     // Ends with the test that started it: the pipe closes.
@@ -38,10 +42,16 @@ fn say(line: &str) {
 struct Program {
     agent: Option<Agent>,
     runtime: Option<Runtime>,
+    #[cfg(target_os = "linux")]
+    own: descriptors::Own,
 }
 
 impl Program {
     fn obey(&mut self, verb: &str, rest: &str) -> String {
+        #[cfg(target_os = "linux")]
+        if let Some(answer) = descriptors::obey(&mut self.own, verb, rest) {
+            return answer;
+        }
         match verb {
             "listen" => self.listen(rest),
             "close" => {
@@ -49,6 +59,16 @@ impl Program {
                     agent.close();
                 }
                 "closed".to_owned()
+            }
+            "drop" => {
+                self.agent = None;
+                "dropped".to_owned()
+            }
+            "watch" => {
+                if let (Some(agent), Some(runtime)) = (&self.agent, &self.runtime) {
+                    agent.watch(runtime.handle(), rest);
+                }
+                "watched".to_owned()
             }
             "runtime" => {
                 let workers = rest.parse().expect("a number of workers");

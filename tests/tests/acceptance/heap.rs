@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use rgops_inspect::profile::{self, proto::Profile, top};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
+use rgops_tests::program::finished;
 use rgops_tests::running::{Answer, Running, rgops};
 use rgops_tests::waiting::{skip_unless, until};
 use serde_json::Value;
@@ -301,7 +302,7 @@ impl Taken {
 fn go_top(path: &Path, kind: &str) -> String {
     let mut go = Command::new("go");
     go.args(["tool", "pprof", &format!("-{kind}"), "-top"]).arg(path).env("GOTOOLCHAIN", "local");
-    let output = go.output().unwrap();
+    let output = finished(&mut go);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

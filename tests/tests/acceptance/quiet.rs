@@ -1,5 +1,5 @@
 //! Sleeping threads of the examples are captured without a signal: nearly all of them, each of the others
-//! with its reason, and of 5,000 threads none is left out.
+//! with its reason, and of 5,000 threads none is left out. `RGOPS_LONG=1` looks 100 times at `shop` instead of 20.
 
 use rgops_tests::built;
 use rgops_tests::running::{Running, rgops};
@@ -18,12 +18,13 @@ struct Seen {
 #[test]
 fn sleeping_threads_stay_asleep() {
     let _alone = crate::alone();
+    let dumps = if std::env::var_os("RGOPS_LONG").is_some() { 100 } else { 20 };
     // `shop`'s come and go between sleep and work.
     let shop = Running::start(&built::release("shop"), &["--load", "500"]);
-    check("shop", &look(&shop, 100));
+    check("shop", &look(&shop, dumps));
     drop(shop);
     let stuck = Running::start_and_wait(&built::release("stuck"), &["--all-workers", "--lock"]);
-    check("stuck", &look(&stuck, 10));
+    check("stuck", &look(&stuck, dumps / 10));
     drop(stuck);
     let crowd = Running::start_and_wait(&built::release("crowd"), &["5000"]);
     let seen = look(&crowd, 1);

@@ -4,8 +4,7 @@
 //! the same, inlined ones included, from the leaf to the root.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rgops_inspect::client::{Client, Timeouts};
@@ -13,6 +12,9 @@ use rgops_inspect::processes;
 use rgops_inspect::report::stack::{StackReport, Thread};
 use rgops_protocol::reply::stack::{Capture, StackPart};
 use rgops_protocol::request::{Request, StackRequest};
+use rgops_tests::built;
+use rgops_tests::program::output;
+use rgops_tests::running::Running;
 
 const THREADS: usize = 1000;
 
@@ -22,20 +24,19 @@ fn a_crowd_of_1000_threads_is_where_gdb_sees_it() {
     if !gdb_is_there() {
         return;
     }
-    let crowd = Crowd::start();
+    // Killed when dropped.
+    let crowd =
+        Running::start_and_wait(&built::release("crowd"), &[&THREADS.to_string(), "--seconds", "1200"]);
     let began = Instant::now();
-    let report = ask(crowd.0.id());
+    let report = ask(crowd.pid());
     let text = report.render(false);
     let ours = began.elapsed();
     assert!(text.contains("c-0000"), "{text}");
 
     let began = Instant::now();
-    let gdb = Command::new("gdb")
-        .args(["-batch", "-nx", "-ex", "set pagination off", "-ex", "thread apply all bt", "-p"])
-        .arg(crowd.0.id().to_string())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let mut gdb = Command::new("gdb");
+    gdb.args(["-batch", "-nx", "-ex", "set pagination off", "-ex", "thread apply all bt", "-p"]);
+    let gdb = output(gdb.arg(crowd.pid().to_string()), Duration::from_secs(600));
     let theirs = began.elapsed();
     let seen = parse(&String::from_utf8_lossy(&gdb.stdout));
     println!("{THREADS} threads: rgops {ours:.2?}, gdb {theirs:.2?}");
@@ -127,37 +128,5 @@ fn last_part(name: &str) -> String {
     match last {
         _ if last.starts_with("{closure") => "{closure}".to_owned(),
         _ => last.split('@').next().unwrap_or(last).to_owned(),
-    }
-}
-
-/// The crowd, ended when dropped.
-struct Crowd(Child);
-
-impl Crowd {
-    fn start() -> Crowd {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .args(["build", "--release", "-q", "-p", "rgops-examples", "--bin", "crowd"])
-            .status()
-            .unwrap();
-        assert!(built.success());
-        let target = std::env::current_exe().unwrap();
-        let target = target.ancestors().nth(3).unwrap().join("release/crowd");
-        let mut child = Command::new(target)
-            .args([THREADS.to_string().as_str(), "--seconds", "120"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let crowd = Crowd(child);
-        assert!(lines.any(|line| line.is_ok_and(|line| line == "ready")), "the crowd never got ready");
-        crowd
-    }
-}
-
-impl Drop for Crowd {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }

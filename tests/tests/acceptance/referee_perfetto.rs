@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rgops_tests::built;
+use rgops_tests::program::finished;
 use rgops_tests::running::Running;
 use rgops_tests::traced::Traced;
 use serde_json::Value;
@@ -53,7 +54,7 @@ fn compare(traced: &Traced) -> Value {
 
 fn check(file: &Path) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("referee/perfetto_check.py");
-    let output = Command::new(python()).arg(script).arg(file).output().unwrap();
+    let output = finished(Command::new(python()).arg(script).arg(file));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

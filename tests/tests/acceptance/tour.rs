@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rgops_tests::built;
+use rgops_tests::program::finished;
 use rgops_tests::running::Running;
 
 /// The tour as it runs without cargo: beside its programs, which are built already.
@@ -18,7 +19,7 @@ fn tour() -> Command {
 #[test]
 fn every_command_answers_in_under_two_minutes() {
     let begin = Instant::now();
-    let output = tour().output().unwrap();
+    let output = finished(&mut tour());
     let screen = String::from_utf8_lossy(&output.stdout);
     println!("{screen}{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}", output.status);

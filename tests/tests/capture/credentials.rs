@@ -21,6 +21,7 @@ use rgops_protocol::request::{MemoryRequest, Request, StatsRequest, VersionReque
 use rgops_tests::built;
 use rgops_tests::itself::{self, Itself};
 use rgops_tests::listing::Listing;
+use rgops_tests::program::finished;
 use rgops_tests::running::rgops;
 use rgops_tests::waiting::{is_root, skip_unless};
 
@@ -176,7 +177,7 @@ fn a_program_that_gives_up_root_is_still_captured_and_answers_its_new_user() {
     let rgops = directory.join("rgops");
     built::copy(&built::release("rgops"), &rgops);
     let ask_as = |uid: u32, command: &str| {
-        let output = Command::new(&rgops).arg(command).arg(socket).uid(uid).gid(uid).output().unwrap();
+        let output = finished(Command::new(&rgops).arg(command).arg(socket).uid(uid).gid(uid));
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     };

@@ -12,6 +12,7 @@ use rgops_protocol::discovery::SocketName;
 use rgops_tests::asking::{PATIENCE, connect, counters};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
+use rgops_tests::program::finished;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::{is_root, skip_unless};
 
@@ -36,7 +37,7 @@ fn a_stranger_is_refused_and_counted() {
     let rgops = directory.path().join("rgops");
     built::copy(&built::release("rgops"), &rgops);
     for times in 1..=3 {
-        let output = Command::new(&rgops).args(["stack", &path]).uid(NOBODY).gid(NOBODY).output().unwrap();
+        let output = finished(Command::new(&rgops).args(["stack", &path]).uid(NOBODY).gid(NOBODY));
         assert_eq!(output.status.code(), Some(4), "{output:?}");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(errors.contains("65534") && errors.contains("fix:"), "{errors}");

@@ -14,6 +14,7 @@ use rgops_protocol::error::Code;
 use rgops_tests::asking::{PATIENCE, counters};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
+use rgops_tests::program::finished;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::{is_root, skip_unless};
 
@@ -61,9 +62,10 @@ fn nothing_listens_on_tcp_unasked() {
     let mut target = Target::start(&directory);
     target.order("tokio");
     let before = target.descriptors();
+    // The agent's are all its own.
     assert_eq!(target.listen_tcp(&format!("token={SECRET}")), directory_socket(&directory));
     let inodes: Vec<String> = target
-        .descriptors()
+        .all_descriptors()
         .into_iter()
         // By socket and not by number: a runtime duplicates the pair that was there before.
         .filter(|(_, what)| !before.iter().any(|(_, other)| other == what))
@@ -86,7 +88,7 @@ fn rgops(arguments: &[&str], token: Option<&str>) -> Output {
     let mut rgops = Command::new(built::release("rgops"));
     rgops.args(arguments).env_remove("RGOPS_TOKEN");
     rgops.envs(token.map(|token| ("RGOPS_TOKEN", token)));
-    rgops.output().unwrap()
+    finished(&mut rgops)
 }
 
 #[test]

@@ -9,6 +9,7 @@ use rgops_protocol::request::{
 use rgops_tests::asking::{ask, connect};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
+use rgops_tests::program::finished;
 use rgops_tests::target::Target;
 
 #[test]
@@ -36,7 +37,7 @@ fn a_denied_command_is_refused_by_name() {
     assert!(!listed.contains(&(Command::Stack as u16)) && listed.contains(&(Command::Version as u16)));
     assert!(ask::<VersionReply>(&path, &Request::Version(VersionRequest {})).unwrap().end.is_ok());
 
-    let output = std::process::Command::new(built::release("rgops")).args(["stack", &path]).output().unwrap();
+    let output = finished(std::process::Command::new(built::release("rgops")).args(["stack", &path]));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     assert!(errors.contains("stack is not allowed: the program's author denied it"), "{errors}");

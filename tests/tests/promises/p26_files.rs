@@ -212,13 +212,16 @@ fn a_debug_file_that_is_cut_short_and_rewritten_meanwhile() {
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // As a build does that writes in place; each time it ends elsewhere.
+            // As builds do that write in place, one after the other: whole for a moment, each time another,
+            // then cut short.
             let mut file = File::options().write(true).open(&hostile.debug).unwrap();
-            for part in (1..).take_while(|_| !is_over.load(Ordering::Relaxed)) {
+            for round in (0..).take_while(|_| !is_over.load(Ordering::Relaxed)) {
                 file.set_len(0).unwrap();
                 file.seek(SeekFrom::Start(0)).unwrap();
-                let length = whole.len() / 16 * (part % 17);
-                file.write_all(&whole[..length.min(whole.len())]).unwrap();
+                file.write_all(&whole).unwrap();
+                std::thread::sleep(Duration::from_millis(round % 17 * 5));
+                file.set_len(whole.len() as u64 / 16 * (round % 16)).unwrap();
+                std::thread::sleep(Duration::from_millis(round % 5));
             }
         });
         let rounds = if std::env::var_os("RGOPS_LONG").is_some() { 100 } else { 15 };

@@ -344,9 +344,9 @@ impl Place {
         let expected: &[i32] = match run.shape {
             "silence" | "no-hello" => &[5],
             "progress" | "drip" => &[5, 6],
-            "another-pid" => &[3],
+            "another-pid" => &[3, 4],
             "long-error" => &[4, 6],
-            _ => &[0, 1, 4, 5, 6],
+            _ => &[0, 1, 3, 4, 5, 6],
         };
         let code = ended.code.unwrap();
         assert!(expected.contains(&code), "{what}: {code}, {}", ended.errors);

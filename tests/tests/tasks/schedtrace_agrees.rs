@@ -2,11 +2,11 @@
 //! built to say it, and what the program's author knows, where it is not.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use rgops_tests::directory::Directory;
+use rgops_tests::program::Program;
 use rgops_tests::running::rgops;
 use rgops_tests::waiting::until;
 use rgops_tests::{built, target};
@@ -16,35 +16,21 @@ type Numbers = BTreeMap<String, String>;
 
 /// The program `schedules`, in one still state after another.
 struct Schedules {
-    child: Child,
-    orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    program: Program,
     path: String,
 }
 
 impl Schedules {
     fn start(program: &Path, directory: &Directory) -> Schedules {
         let mut command = Command::new(program);
-        command.env("RGOPS_DIR", directory.sockets()).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (orders, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let mut schedules =
-            Schedules { child, orders, answers: BufReader::new(answers), path: String::new() };
-        schedules.path = schedules.answer();
-        schedules
-    }
-
-    fn answer(&mut self) -> String {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        assert!(line.ends_with('\n'), "it ended: {:?}", self.child.wait());
-        line.trim_end().to_owned()
+        let mut program = Program::start(command.env("RGOPS_DIR", directory.sockets()));
+        let path = program.line();
+        Schedules { program, path }
     }
 
     /// Gives an order; the numbers of its answer, `blocking=3 …`.
     fn order(&mut self, order: &str) -> Numbers {
-        writeln!(self.orders, "{order}").unwrap();
-        let answer = self.answer();
+        let answer = self.program.order(order);
         let words = answer.split(' ').filter_map(|word| word.split_once('='));
         words.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
@@ -80,13 +66,6 @@ impl Schedules {
             ("queues", queues.join(",")),
         ];
         numbers.map(|(name, value)| (name.to_owned(), value)).into()
-    }
-}
-
-impl Drop for Schedules {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -1,21 +1,20 @@
 //! `RGOPS_DEBUG=schedtrace=…` in the program's environment: lines on standard error, and what becomes of
 //! the agent when nobody reads them.
 
-use std::io::{BufRead as _, BufReader, PipeReader, Write as _};
+use std::io::{BufRead as _, BufReader, PipeReader};
 use std::os::fd::AsRawFd as _;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use rgops_tests::asking::stats;
 use rgops_tests::directory::Directory;
+use rgops_tests::program::{self, Patient};
 use rgops_tests::target;
 use rgops_tests::waiting::until;
 
 /// A `target` whose standard error is a pipe of one page.
 struct Program {
-    child: Child,
-    orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
-    errors: Option<BufReader<PipeReader>>,
+    program: program::Program,
+    errors: Option<BufReader<Patient<PipeReader>>>,
     /// All lines that were read.
     read: Vec<String>,
 }
@@ -28,39 +27,30 @@ impl Program {
         assert_eq!(size, 4096);
         let mut command = Command::new(target::executable());
         command.env("RGOPS_DIR", directory.sockets()).env("RGOPS_DEBUG", debug);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(write_errors);
-        let mut child = command.spawn().unwrap();
-        let (orders, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let errors = Some(BufReader::new(errors));
-        let mut program =
-            Program { child, orders, answers: BufReader::new(answers), errors, read: Vec::new() };
-        assert_eq!(program.answer(), "ready");
+        command.stderr(write_errors);
+        let program = program::Program::start(&mut command);
+        let errors = Some(BufReader::new(Patient(errors)));
+        let mut program = Program { program, errors, read: Vec::new() };
+        assert_eq!(program.program.line(), "ready");
         program
     }
 
-    fn answer(&mut self) -> String {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
-    }
-
     fn order(&mut self, order: &str) -> String {
-        writeln!(self.orders, "{order}").unwrap();
-        self.answer()
+        self.program.order(order)
     }
 
     /// Has it listen; the socket's path. Two lines of the program's own on standard error end with it.
     fn listen(&mut self) -> String {
-        writeln!(self.orders, "listen").unwrap();
+        self.program.send("listen");
         self.error_with("Agent {");
-        let answer = self.answer();
+        let answer = self.program.line();
         answer.strip_prefix("listening ").unwrap().trim().to_owned()
     }
 
     fn error(&mut self) -> String {
         let mut line = String::new();
         self.errors.as_mut().unwrap().read_line(&mut line).unwrap();
-        assert!(line.ends_with('\n'), "it ended: {:?}", self.child.try_wait());
+        assert!(line.ends_with('\n'), "it ended: {}", self.program.wait());
         line.trim_end().to_owned()
     }
 
@@ -76,17 +66,10 @@ impl Program {
     }
 
     fn has_writer(&self) -> bool {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.program.pid())).unwrap();
         tasks
             .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
             .any(|name| name.trim_end() == "rgops-stderr")
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -108,10 +108,8 @@ impl Followed {
         while tokio::time::Instant::now() < end && !finish.is_requested() {
             let next =
                 if runtimes.is_empty() { end } else { end.min(tokio::time::Instant::now() + interval) };
-            tokio::select! {
-                () = tokio::time::sleep_until(next) => {}
-                () = finish.requested() => {}
-            }
+            // Whichever comes first.
+            let _ = tokio::time::timeout_at(next, finish.requested()).await;
             last = Instant::now();
             runtimes.iter_mut().for_each(|(_, meter)| meter.read_at(last));
         }

@@ -62,7 +62,7 @@ fn samples_reach_the_root_and_name_the_spinning_function() {
     };
     let in_spin = own().filter(|sample| leaf(sample)).count();
     assert!(in_spin * 2 > own().count(), "{in_spin} of {}", own().count());
-    assert!(own().count() > 100 && own().all(|sample| sample.time_ns <= most_ns));
+    assert!(own().count() > 10 && own().all(|sample| sample.time_ns <= most_ns));
 }
 
 #[test]
