@@ -148,7 +148,7 @@ impl Target {
     /// When it cannot be.
     pub fn kill_unseen(&mut self, socket: &str) {
         // SAFETY: kill(2) takes numbers; the child is ours and was not waited for.
-        unsafe { libc::kill(self.child.id() as libc::pid_t, libc::SIGSTOP) };
+        unsafe { libc::kill(self.pid() as libc::pid_t, libc::SIGSTOP) };
         fs::remove_file(socket).expect("it was there");
         self.kill();
     }
@@ -227,15 +227,6 @@ impl Target {
     }
 }
 
-<<<<<<< HEAD
-=======
-impl Drop for Target {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn descriptors(directory: &str) -> Vec<(String, PathBuf)> {
     let mut descriptors: Vec<_> = fs::read_dir(directory)
         .expect("it runs")
@@ -256,7 +247,6 @@ pub fn sampled() -> PathBuf {
     executable().with_file_name("sampled_target")
 }
 
->>>>>>> descriptors
 /// Cargo builds it before the tests, beside their own folder: `TARGET/debug/{target,deps/test}`.
 ///
 /// # Panics

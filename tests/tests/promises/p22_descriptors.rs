@@ -178,9 +178,8 @@ fn requests() -> Vec<(&'static str, Request)> {
 /// Everything the answer still has, to its end.
 fn complete(name: &str, mut answer: Answer) {
     loop {
-        match answer.next_event().unwrap_or_else(|error| panic!("{name}: {error}")) {
-            Event::End(_) => return,
-            _ => {}
+        if let Event::End(_) = answer.next_event().unwrap_or_else(|error| panic!("{name}: {error}")) {
+            return;
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rgops_protocol::codec::Decode;
+use rgops_protocol::received::Received;
 use rgops_protocol::reply::cpu::CpuPart;
 use rgops_protocol::reply::heap::HeapPart;
 use rgops_protocol::reply::stack::StackPart;
@@ -49,7 +49,7 @@ const UNKNOWN: &str = "on a stack whose bounds are not known";
 const LEFT_ALONE: &str = "without an alternate stack";
 
 /// Asks, and looks which of these are said.
-fn said<T: Decode<()>>(path: &str, request: &Request) -> [bool; 2] {
+fn said<T: Received>(path: &str, request: &Request) -> [bool; 2] {
     let notes = ask::<T>(path, request).unwrap().end.unwrap().notes;
     [UNKNOWN, LEFT_ALONE].map(|text| notes.iter().any(|note| note.why.contains(text)))
 }

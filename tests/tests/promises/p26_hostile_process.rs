@@ -223,7 +223,7 @@ impl Run {
 
     /// The limit of its memory, in KiB.
     fn limit_kib(&self) -> u64 {
-        let limited = self.arguments.iter().any(|argument| *argument == "--max-memory");
+        let limited = self.arguments.contains(&"--max-memory");
         if limited { 192 << 10 } else { 1 << 20 }
     }
 }
