@@ -99,7 +99,7 @@ impl LostAgent {
     pub fn fix(&self) -> &'static str {
         match self.because {
             LostBecause::Deleted | LostBecause::Replaced => {
-                "a running agent makes its socket anew within a moment; rgops waited 2 s. If the process is stopped \
+                "a running agent makes its socket anew within 2 s, and was waited for. If the process is stopped \
                  (`rgops PID` shows its state), let it go on; else start it again, or have it close its agent and \
                  call rgops_agent::listen"
             }
