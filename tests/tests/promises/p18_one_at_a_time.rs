@@ -124,5 +124,6 @@ fn close_cancels() {
             break error;
         }
     };
-    assert!(matches!(end, ClientError::HungUp), "{end:?}");
+    // The process lives: what ended is its agent.
+    assert!(matches!(end, ClientError::Closed), "{end:?}");
 }
