@@ -41,10 +41,10 @@ pub struct PprofCpu {
     /// Take so many samples per second of CPU time
     #[arg(long, default_value_t = 99, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     hz: u32,
-    /// Write the profile to this file [default: rgops.NAME.PID.samples.cpu.NNN.pb.gz]
+    /// Write the profile to this file, or `-`: standard output [default: rgops.NAME.PID.samples.cpu.NNN.pb.gz]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Replace the output file if it exists
+    /// Replace the output file if it exists and is a regular file
     #[arg(long)]
     force: bool,
     /// Look for symbol files in this directory, too

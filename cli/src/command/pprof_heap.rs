@@ -45,10 +45,10 @@ pub struct PprofHeap {
     seconds: Option<Duration>,
     #[command(flatten)]
     kind: KindArguments,
-    /// Write the profile to this file [default: rgops.NAME.PID.alloc_objects.….NNN.pb.gz]
+    /// Write the profile to this file, or `-`: standard output [default: rgops.NAME.PID.alloc_objects.….NNN.pb.gz]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Replace the output file if it exists
+    /// Replace the output file if it exists and is a regular file
     #[arg(long)]
     force: bool,
     /// Look for symbol files in this directory, too

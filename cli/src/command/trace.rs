@@ -48,10 +48,10 @@ pub struct Trace {
     /// List every thread, not only the 20 busiest
     #[arg(long)]
     all: bool,
-    /// Write the trace to this file [default: rgops.NAME.PID.NNN.perfetto-trace]
+    /// Write the trace to this file, or `-`: standard output [default: rgops.NAME.PID.NNN.perfetto-trace]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Replace the output file if it exists
+    /// Replace the output file if it exists and is a regular file
     #[arg(long)]
     force: bool,
     /// Look for symbol files in this directory, too
