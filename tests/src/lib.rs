@@ -31,3 +31,6 @@ pub mod traced;
 pub mod turns;
 #[cfg(unix)]
 pub mod waiting;
+
+#[cfg(test)]
+mod documents;
