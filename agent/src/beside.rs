@@ -6,19 +6,32 @@
 //! answering. At most one thread per [`Beside`] ever waits: while it does, the next question is
 //! refused after its own deadline. It holds no lock of its own meanwhile and ends as soon as it is let through.
 
+use std::io;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rgops_protocol::reply::Unavailable;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::programs_side;
+
 /// Small: the questions are shallow calls into libc or the kernel.
 const STACK_BYTES: usize = 128 * 1024;
+
+/// Whose descriptors the thread of a question has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The agent's: for all that opens anything.
+    Agent,
+    /// The program's: for all that runs code of the program or wakes it. It must open nothing.
+    Program,
+}
 
 /// A place for one question at a time.
 #[derive(Debug)]
 pub(crate) struct Beside {
     name: &'static str,
+    side: Side,
     deadline: Duration,
     /// What it means when the deadline passes.
     stuck: &'static str,
@@ -41,14 +54,23 @@ pub(crate) fn is_agent_thread(name: &str) -> bool {
             | "rgops-maps"
             | "rgops-release"
             | "rgops-tasks"
+            | "rgops-pprof"
             | crate::debug::THREAD_NAME
+            | crate::reactor::THREAD_NAME
+            | crate::programs_side::THREAD_NAME
     )
 }
 
 impl Beside {
-    /// `name` is the thread's, at most 15 bytes; `stuck` says what a passed deadline means.
+    /// `name` is the thread's, at most 15 bytes; `stuck` says what a passed deadline means. For what opens
+    /// descriptors or needs none.
     pub(crate) fn new(name: &'static str, deadline: Duration, stuck: &'static str) -> Beside {
-        Beside { name, deadline, stuck, place: Arc::new(Semaphore::new(1)) }
+        Beside { name, side: Side::Agent, deadline, stuck, place: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// The same on a thread that has the program's descriptors. What is asked there opens nothing.
+    pub(crate) fn programs(name: &'static str, deadline: Duration, stuck: &'static str) -> Beside {
+        Beside { side: Side::Program, ..Beside::new(name, deadline, stuck) }
     }
 
     /// Asks `question` on a thread of its own; waits at most the deadline for the question before
@@ -74,23 +96,31 @@ impl Beside {
         };
         let (tell, told) = oneshot::channel();
         let (hold, held) = mpsc::channel::<std::convert::Infallible>();
-        let thread = std::thread::Builder::new().name(self.name.to_owned()).stack_size(STACK_BYTES);
-        let thread = thread.spawn(move || {
-            #[cfg(native_engine)]
-            crate::engine::heap::exclude_this_thread();
-            let answer = question();
+        let work = move |started: io::Result<()>| {
+            let answer = match started {
+                Ok(()) => Ok(question()),
+                Err(error) => {
+                    let _ = tell.send(Err(error));
+                    return;
+                }
+            };
             // Nobody listens any more after the deadline.
             let _ = tell.send(answer);
             // Nothing is ever sent: this waits for the other side to be dropped.
             let _ = held.recv();
             afterwards();
             drop(place);
-        });
-        // Detached: joining would wait for the lock.
-        let _detached = thread
-            .map_err(|error| unavailable(format!("cannot start the thread that asks for it: {error}")))?;
+        };
+        // Not joined: that would wait for the lock.
+        match self.side {
+            Side::Agent => programs_side::start(self.name, STACK_BYTES, Box::new(work)),
+            Side::Program => programs_side::run(self.name, STACK_BYTES, work),
+        }
         match tokio::time::timeout(self.deadline, told).await {
-            Ok(Ok(answer)) => Ok((answer, Hold(hold))),
+            Ok(Ok(Ok(answer))) => Ok((answer, Hold(hold))),
+            Ok(Ok(Err(error))) => {
+                Err(unavailable(format!("cannot start the thread that asks for it: {error}")))
+            }
             Ok(Err(_)) => Err(unavailable("the question panicked".to_owned())),
             Err(_) => Err(unavailable(self.stuck.to_owned())),
         }

@@ -243,7 +243,7 @@ mod tests {
             let _ = held.recv(); // as a std Mutex would: asleep inside a poll
         });
         (0..2).for_each(|_| wait.recv().unwrap());
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let workers = meter(runtime.handle()).workers();
             let mut shares: Vec<u64> =
@@ -265,7 +265,7 @@ mod tests {
         let handle = runtime.handle().clone();
         assert!(!meter(&handle).is_shut_down());
         runtime.shutdown_background();
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while !meter(&handle).is_shut_down() {
             assert!(Instant::now() < deadline);
         }
@@ -276,14 +276,23 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         assert!(meter(runtime.handle()).workers()[0].busy_ns.value().is_none());
         let handle = runtime.handle().clone();
-        let measured = std::thread::spawn(move || meter(&handle));
-        let idle = runtime.block_on(async {
-            while !measured.is_finished() {
-                tokio::time::sleep(5 * MS).await;
+        // Who drives it waits for a CPU in the middle of a poll as long as the machine likes: in some window
+        // it did not.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let handle = handle.clone();
+            let measured = std::thread::spawn(move || meter(&handle));
+            let idle = runtime.block_on(async {
+                while !measured.is_finished() {
+                    tokio::time::sleep(5 * MS).await;
+                }
+                measured.join().unwrap().workers()
+            });
+            assert!(idle[0].parks > 0);
+            if *idle[0].busy_ns.value().unwrap() < 50_000_000 {
+                break;
             }
-            measured.join().unwrap().workers()
-        });
-        assert!(*idle[0].busy_ns.value().unwrap() < 50_000_000, "{idle:?}");
-        assert!(idle[0].parks > 0);
+            assert!(Instant::now() < deadline, "{idle:?}");
+        }
     }
 }

@@ -16,9 +16,10 @@
 //!
 //! What it was designed under:
 //!
-//! * **It never harms the program.** Idle it does nothing at all: no wakeups, no CPU. It runs on one
-//!   OS thread of its own, with all signals blocked, and on a Tokio runtime of its own. It never
-//!   exits, never panics into the program, and gives back every signal handler, timer and descriptor.
+//! * **It never harms the program.** Idle it does nothing at all: no wakeups, no CPU. It runs on
+//!   OS threads of its own, with all signals blocked, on a Tokio runtime of its own, and with
+//!   descriptors of its own: closing all of them, as daemons do, does not reach the agent. It never
+//!   exits, never panics into the program, and gives back every signal handler and timer.
 //! * **Linking opens nothing**, nor does a cargo feature. Only [`listen`] listens, and `RGOPS=off` in
 //!   the environment wins over it.
 //! * **Nobody else gets in.** The local socket answers the same user and root; TCP is asked for and
@@ -47,6 +48,8 @@ mod counters;
 mod cpu_engine;
 #[cfg(target_os = "linux")]
 mod debug;
+#[cfg(target_os = "linux")]
+mod doorbell;
 #[cfg(any(target_os = "linux", pprof_engine))]
 #[expect(unsafe_code, reason = "the one place for it")]
 mod engine;
@@ -60,6 +63,10 @@ mod options;
 mod own_process;
 #[cfg(target_os = "linux")]
 mod procfs;
+#[cfg(target_os = "linux")]
+mod programs_side;
+#[cfg(target_os = "linux")]
+mod reactor;
 #[cfg(target_os = "linux")]
 mod releasing;
 #[cfg(native_engine)]
@@ -80,13 +87,15 @@ use tokio::task::LocalSet;
 /// enough. Inside a Tokio runtime, that runtime is watched as `main`.
 ///
 /// With `RGOPS=off` in the environment it starts nothing and succeeds; [`Agent::address`] is then
-/// `off`. In a fork child the parent's agent does not count: the child may start its own.
+/// `off`. In a fork child the parent's agent does not count: the child may start its own. A program that has
+/// closed all its descriptors may call it again: then the former agent is replaced.
 ///
 /// `RGOPS_DEBUG=schedtrace=1000[,scheddetail=1]` in the environment makes the agent print what the Tokio
 /// schedulers do to standard error, a line a runtime and so many milliseconds. A value that cannot be
 /// understood is told there in one line, and is no error.
 ///
-/// Takes about a millisecond: it makes a directory, a socket and a thread.
+/// Takes about a millisecond: it makes a directory, a socket and two threads, and a third when there is a
+/// runtime to watch.
 ///
 /// # Errors
 /// [`ListenError`] says what failed and what mends it. The program may well go on without an agent.

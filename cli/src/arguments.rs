@@ -118,8 +118,7 @@ impl AgentArguments {
         let budget = Budget::for_process(self.max_memory);
         self.end_after(&budget, asked);
         let mut target = processes::resolve(&self.target, self.token()?)?;
-        let client = Client::connect_within(&target.endpoint, self.timeouts(), &budget)?;
-        target.identify(client.hello());
+        let client = target.connect(self.timeouts(), &budget)?;
         Ok((client, target))
     }
 

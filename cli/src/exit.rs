@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use rgops_inspect::budget::Exhausted;
 use rgops_inspect::client::ClientError;
-use rgops_inspect::processes::ResolveError;
+use rgops_inspect::processes::{LostBecause, ResolveError};
 use rgops_protocol::error::{Code, Error as AgentError};
 
 /// How `rgops` ends.
@@ -105,9 +105,15 @@ impl From<ClientError> for Failure {
             ClientError::Agent(error) => return error.into(),
             ClientError::NobodyListens { .. }
             | ClientError::AnotherProcess { .. }
+            | ClientError::AnotherAgent
             | ClientError::NotAnAgent
+            | ClientError::Ended
+            | ClientError::Replaced
+            | ClientError::Closed
             | ClientError::HungUp => Exit::NotFound,
-            ClientError::ForeignOwner { .. }
+            ClientError::AnotherListens { .. }
+            | ClientError::Untrusted { .. }
+            | ClientError::ForeignOwner { .. }
             | ClientError::NotAllowed { .. }
             | ClientError::TokenNeeded
             | ClientError::FalseAgent
@@ -144,11 +150,17 @@ impl From<ResolveError> for Failure {
                 (Exit::Usage, format!("cannot tell which {name} is meant"), format!("give a pid, as {first}"))
             }
             ResolveError::NoAgent { pid, name, is_rust, is_switched_off } => {
-                let what = match name.is_empty() {
-                    true => format!("cannot ask process {pid}"),
-                    false => format!("cannot ask process {pid} ({name})"),
+                (Exit::NotFound, cannot_ask(pid, &name), no_agent_fix(is_rust, is_switched_off))
+            }
+            ResolveError::LostAgent { pid, name, is_rust, lost } => {
+                let fix = match lost.because {
+                    // What runs now may have nothing to do with an agent.
+                    LostBecause::Silent if !is_rust => no_agent_fix(false, false),
+                    _ => lost.fix().to_owned(),
                 };
-                (Exit::NotFound, what, no_agent_fix(is_rust, is_switched_off))
+                let is_refusal = matches!(lost.because, LostBecause::Foreign(_) | LostBecause::Denied);
+                let exit = if is_refusal { Exit::Refused } else { Exit::NotFound };
+                (exit, cannot_ask(pid, &name), fix)
             }
             ResolveError::OtherUser { pid, .. } => {
                 (Exit::Refused, format!("cannot ask process {pid}"), "run as that user or as root".to_owned())
@@ -177,6 +189,13 @@ impl From<ResolveError> for Failure {
             _ => (Exit::Internal, "cannot find the target".to_owned(), String::new()),
         };
         Failure::new(exit, what, why, fix)
+    }
+}
+
+fn cannot_ask(pid: u32, name: &str) -> String {
+    match name.is_empty() {
+        true => format!("cannot ask process {pid}"),
+        false => format!("cannot ask process {pid} ({name})"),
     }
 }
 

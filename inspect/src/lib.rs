@@ -7,6 +7,8 @@ pub mod client;
 mod dwarf;
 mod files;
 pub mod heap;
+#[cfg(target_os = "linux")]
+mod identity;
 pub mod output;
 pub mod processes;
 pub mod profile;

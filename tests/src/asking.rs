@@ -15,7 +15,7 @@ use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES};
 
 /// Long enough for a loaded machine.
 pub const PATIENCE: Timeouts =
-    Timeouts { connect: Duration::from_secs(10), silence: Duration::from_secs(10) };
+    Timeouts { connect: Duration::from_secs(60), silence: Duration::from_secs(60) };
 
 /// A connection by the client library to a local socket.
 ///

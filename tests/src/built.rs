@@ -37,6 +37,22 @@ pub enum Odd {
     Musl,
 }
 
+/// The program `sampled_target`, with `panic = "abort"`.
+///
+/// # Panics
+/// When cargo cannot build it.
+pub fn daemon() -> PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        let folder = target_folder().join("odd");
+        let manifest = workspace().join("tests/targets/odd/Cargo.toml");
+        let mut command = cargo("build", &manifest, &folder);
+        run(command.args(["--profile", "panic-abort", "--bin", "daemon"]));
+        folder.join("panic-abort/daemon")
+    });
+    program.clone()
+}
+
 /// Rust's name of the musl target of this machine.
 const MUSL: &str =
     if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-musl" } else { "x86_64-unknown-linux-musl" };
@@ -53,7 +69,7 @@ pub fn odd(how: Odd) -> Option<PathBuf> {
     let manifest = workspace().join("tests/targets/odd/Cargo.toml");
     Some(once_each(&folder.join(format!("{how:?}/odd")), || {
         let mut command = cargo("rustc", &manifest, &folder);
-        command.args(["--profile", "panic-abort"]);
+        command.args(["--profile", "panic-abort", "--bin", "odd"]);
         if env::var_os("RGOPS_LONG").is_some() {
             command.args(["--config", "profile.panic-abort.package.\"*\".opt-level=3"]);
         }

@@ -8,6 +8,8 @@ pub mod built;
 pub mod directory;
 #[cfg(target_os = "linux")]
 pub mod golden;
+#[cfg(unix)]
+pub mod impostor;
 #[cfg(target_os = "linux")]
 pub mod itself;
 #[cfg(target_os = "linux")]

@@ -113,10 +113,6 @@ impl Build {
             command.args(["update", "--quiet", "--package", name, "--precise", version]);
             output_of(command.current_dir(&package))
         };
-        if self.tokio != BASE.tokio {
-            // The newest that builds with Tokio before 1.54.
-            update("interprocess", "2.4.5")?;
-        }
         update("tokio", self.tokio)?;
         if let Some(patch) = self.patch {
             let source = package.join("tokio");

@@ -142,20 +142,54 @@ impl Target {
         self.program.kill();
     }
 
-    /// What its descriptors are, by number, sorted.
+    /// Stops it, so that its agent makes nothing anew, takes its socket's name away, and ends it.
+    ///
+    /// # Panics
+    /// When it cannot be.
+    pub fn kill_unseen(&mut self, socket: &str) {
+        // SAFETY: kill(2) takes numbers; the child is ours and was not waited for.
+        unsafe { libc::kill(self.pid() as libc::pid_t, libc::SIGSTOP) };
+        fs::remove_file(socket).expect("it was there");
+        self.kill();
+    }
+
+    /// What its descriptors are, by number, sorted: the program's, which the agent has no part in.
     ///
     /// # Panics
     /// When it ended.
     pub fn descriptors(&self) -> Vec<(String, PathBuf)> {
-        let mut descriptors: Vec<_> = fs::read_dir(format!("/proc/{}/fd", self.pid()))
-            .expect("it runs")
-            .filter_map(|entry| {
-                let entry = entry.ok()?;
-                Some((entry.file_name().into_string().ok()?, fs::read_link(entry.path()).ok()?))
-            })
-            .collect();
-        descriptors.sort();
-        descriptors
+        descriptors(&format!("/proc/{}/fd", self.pid()))
+    }
+
+    /// What the agent's descriptors are: those of its own thread, which no thread of the program has.
+    ///
+    /// # Panics
+    /// When it has no agent.
+    pub fn agents_descriptors(&self) -> Vec<(String, PathBuf)> {
+        let thread = self.agent_thread().expect("it listens");
+        descriptors(&format!("/proc/{}/task/{thread}/fd", self.pid()))
+    }
+
+    /// All of both.
+    ///
+    /// # Panics
+    /// When it has no agent.
+    pub fn all_descriptors(&self) -> Vec<(String, PathBuf)> {
+        let agents = self.agents_descriptors().into_iter();
+        let agents = agents.map(|(number, what)| (format!("the agent's {number}"), what));
+        self.descriptors().into_iter().chain(agents).collect()
+    }
+
+    /// All of both, once the agent has ended what it was at.
+    ///
+    /// # Panics
+    /// When it never does.
+    pub fn settled_descriptors(&self) -> Vec<(String, PathBuf)> {
+        crate::waiting::until("the agent settles", || {
+            let before = self.all_descriptors();
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            (self.all_descriptors() == before).then_some(before)
+        })
     }
 
     /// Its threads: id and name, sorted.
@@ -191,6 +225,26 @@ impl Target {
         let found = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         found.unwrap_or_else(|| panic!("no {field} in {status}")).trim().to_owned()
     }
+}
+
+fn descriptors(directory: &str) -> Vec<(String, PathBuf)> {
+    let mut descriptors: Vec<_> = fs::read_dir(directory)
+        .expect("it runs")
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            Some((entry.file_name().into_string().ok()?, fs::read_link(entry.path()).ok()?))
+        })
+        .collect();
+    descriptors.sort();
+    descriptors
+}
+
+/// The same with a wrapped allocator.
+///
+/// # Panics
+/// When the caller is no test.
+pub fn sampled() -> PathBuf {
+    executable().with_file_name("sampled_target")
 }
 
 /// Cargo builds it before the tests, beside their own folder: `TARGET/debug/{target,deps/test}`.

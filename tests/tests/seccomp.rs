@@ -79,7 +79,24 @@ fn enforce(name: &str) {
         "timer EPERM" => deny(libc::SYS_timer_create, libc::EPERM),
         "timer ENOSYS" => deny(libc::SYS_timer_create, libc::ENOSYS),
         "queue EPERM" => deny(libc::SYS_rt_tgsigqueueinfo, libc::EPERM),
-        "strict" => allow_only(&[PROGRAM, AGENT, CAPTURES, WRAPPER]),
+        "strict" => allow_only(&[PROGRAM, AGENT, RESTORES, CAPTURES, WRAPPER]),
+        "close_range ENOSYS" => deny(libc::SYS_close_range, libc::ENOSYS),
+        "no own table" => {
+            let filter = Filter::new().call(libc::SYS_close_range, Verdict::Fail(libc::EPERM));
+            filter
+                .call(libc::SYS_unshare, Verdict::Fail(libc::EPERM))
+                .enforce(Whom::Everyone, Verdict::Allow);
+        }
+        // Says that the call was made, which it was not.
+        "lies" => {
+            let filter = Filter::new().call(libc::SYS_close_range, Verdict::Fail(0));
+            filter.call(libc::SYS_unshare, Verdict::Fail(0)).enforce(Whom::Everyone, Verdict::Allow);
+        }
+        "lies about unshare" => {
+            let filter = Filter::new().call(libc::SYS_close_range, Verdict::Fail(libc::ENOSYS));
+            filter.call(libc::SYS_unshare, Verdict::Fail(0)).enforce(Whom::Everyone, Verdict::Allow);
+        }
+        "getrandom" => deny(libc::SYS_getrandom, libc::EPERM),
         "strict, no captures" => allow_only(&[PROGRAM, AGENT, WRAPPER]),
         "strict, no timers" => {
             let timer = |call: &&(&str, libc::c_long)| call.0 != "timer_create";
@@ -123,6 +140,13 @@ const AGENT: &[(&str, libc::c_long)] = calls![
     clock_gettime SYS_clock_gettime, getrandom SYS_getrandom, rt_sigprocmask SYS_rt_sigprocmask,
 ];
 
+/// What it needs to make its socket anew when somebody removed that.
+const RESTORES: &[(&str, libc::c_long)] = calls![
+    socket SYS_socket, bind SYS_bind, listen SYS_listen, connect SYS_connect, fchmod SYS_fchmod,
+    chmod SYS_chmod, mkdir SYS_mkdir, unlink SYS_unlink, flock SYS_flock,
+    inotify_init1 SYS_inotify_init1, inotify_add_watch SYS_inotify_add_watch,
+];
+
 /// What captures need besides.
 const CAPTURES: &[(&str, libc::c_long)] = calls![
     rt_sigaction SYS_rt_sigaction, rt_sigreturn SYS_rt_sigreturn, timer_create SYS_timer_create,
@@ -137,7 +161,7 @@ const WRAPPER: &[(&str, libc::c_long)] = calls![tgkill SYS_tgkill];
 #[test]
 fn the_stated_calls_are_these() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/SECURITY.md")).unwrap();
-    for (name, _) in AGENT.iter().chain(CAPTURES).chain(WRAPPER) {
+    for (name, _) in AGENT.iter().chain(RESTORES).chain(CAPTURES).chain(WRAPPER) {
         assert!(text.contains(&format!("`{name}`")), "{name} is not stated");
     }
 }
@@ -196,6 +220,79 @@ fn start(filter: &str, is_before: bool) -> Itself {
         variables.push(("RGOPS_TEST_BEFORE", "1"));
     }
     Itself::start_with("sandboxed", &variables)
+}
+
+/// What `listen` says under a filter; the program's descriptors are as they were.
+#[test]
+#[ignore = "started by other tests"]
+fn sandboxed_before_it_listens() {
+    if !itself::is_target() {
+        return;
+    }
+    let descriptors = || {
+        let entries = std::fs::read_dir("/proc/self/fd").unwrap();
+        // The last is the one that reads this.
+        let mut open: Vec<_> =
+            entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok()).collect();
+        open.pop();
+        open
+    };
+    enforce(&std::env::var("RGOPS_TEST_FILTER").unwrap());
+    let before = descriptors();
+    let said = match rgops_agent::listen(Options::default()) {
+        Ok(agent) => {
+            agent.close();
+            "listened".to_owned()
+        }
+        Err(error) => format!("{error:?}: {error}"),
+    };
+    assert_eq!(descriptors(), before);
+    println!("\nready {}", said.replace('\n', " "));
+    let _ = std::io::stdin().read_line(&mut String::new());
+}
+
+#[test]
+fn a_table_of_its_own_is_had_by_another_call_or_listening_fails_with_the_reason() {
+    for (filter, says) in [
+        ("close_range ENOSYS", "listened"),
+        ("no own table", "close_range and unshare are denied"),
+        ("lies", "descriptors of its own, and did not"),
+        ("lies about unshare", "descriptors of its own, and did not"),
+        ("getrandom", "getrandom(2) fails"),
+    ] {
+        let target = Itself::start_with("sandboxed_before_it_listens", &[("RGOPS_TEST_FILTER", filter)]);
+        let said = target.address().to_owned();
+        assert!(said.contains(says), "{filter}: {said}");
+        assert!(says == "listened" || said.starts_with("Thread("), "{filter}: {said}");
+        target.end();
+    }
+}
+
+/// With a table made by the other call it answers as with one made by the first.
+#[test]
+fn on_an_older_kernel_everything_works() {
+    let target = start("close_range ENOSYS", true);
+    let threads = target.dump();
+    assert!(is_whole(find(&threads, "spins")) && is_whole(find(&threads, "sleeps")), "{threads:#?}");
+    assert_eq!(Listing::of(target.address(), 16).tasks.len(), TASKS);
+    target.end();
+}
+
+#[test]
+fn a_socket_that_was_removed_is_made_anew_under_the_stated_calls() {
+    let mut target = start("strict", false);
+    let inode = |path: &str| {
+        std::fs::symlink_metadata(path).ok().map(|file| std::os::unix::fs::MetadataExt::ino(&file))
+    };
+    let former = inode(target.address());
+    std::fs::remove_dir_all(std::path::Path::new(target.address()).parent().unwrap()).unwrap();
+    rgops_tests::waiting::until("the socket is made anew", || {
+        let now = inode(target.address());
+        (now.is_some() && now != former && rgops_tests::asking::connect(target.address()).is_ok())
+            .then_some(())
+    });
+    assert!(target.is_running());
+    target.end();
 }
 
 fn find<'t>(threads: &'t [ThreadStack], name: &str) -> &'t ThreadStack {

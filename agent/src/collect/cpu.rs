@@ -13,7 +13,10 @@ use rgops_protocol::request::CpuRequest;
 use super::{Context, Finish, Sink, Stop};
 use crate::engine::Tick;
 #[cfg(native_engine)]
-use crate::engine::{left_alone, number, sampler::Cuts};
+use crate::engine::{
+    left_alone, number,
+    sampler::{Cuts, Silent},
+};
 use sampling::{Ended, Sampling};
 
 /// The longest profile.
@@ -142,16 +145,19 @@ async fn send_totals(mut totals: CpuTotals, sink: &Sink) -> Result<(), Stop> {
 
 /// What a profile by the native engine lacks, for the client.
 #[cfg(native_engine)]
-pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, period_ns: u64) -> Vec<Note> {
-    let unsampled_ns = totals.unsampled_cpu_ns.saturating_sub(cuts.left_alone_ns);
+pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, silent: &Silent) -> Vec<Note> {
     let (unknown_stacks, stacks_why) = super::unknown_stacks(cuts.unknown_stacks);
     let left_alone = format!("of {} threads that get no signal: {}", cuts.left_alone, left_alone::REASON);
-    // 20 periods without a sample do not happen by chance (e^-20), timers being regular even less.
-    let enough_ns = period_ns.saturating_mul(20).max(100_000_000);
-    let silent =
-        totals.threads.iter().filter(|thread| thread.weight == 0 && thread.cpu_ns > enough_ns).count();
-    let silent = (silent as u64).saturating_sub(totals.timer_failures + cuts.left_alone);
-    let blocked = format!("they used CPU but took no signal: they block {}", number::chosen());
+    // Below one part in a hundred it is the edges of the window.
+    let small_ns = totals.process_cpu_ns / 100;
+    let told = |ns: u64| if ns > small_ns { ns / 1_000_000 } else { 0 };
+    let signal = number::chosen();
+    let blocked =
+        format!("of threads that block {signal}, which no sample can show: {}", silent.blocked_names());
+    let waiting = format!("of threads that wait for signals and would take {signal} for their own");
+    let heard_late =
+        format!("their threads had blocked {signal} meanwhile: they show where it was allowed again");
+    const CPU_TIME: &str = "ms of CPU time";
     [
         (NoteKind::Dropped, "sample weights", totals.dropped_ring, "the ring was full"),
         (
@@ -168,15 +174,18 @@ pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, period_ns: u64) -> Vec<Note>
             super::callers_hidden(),
         ),
         (NoteKind::Truncated, "samples", unknown_stacks, stacks_why),
-        (NoteKind::Missing, "ms of CPU time", cuts.left_alone_ns.div_ceil(1_000_000), &*left_alone),
+        (NoteKind::Approximate, "sample weights", silent.heard_late, &*heard_late),
+        (NoteKind::Missing, CPU_TIME, silent.left_alone_ns.div_ceil(1_000_000), &*left_alone),
         (NoteKind::Missing, "threads", totals.timer_failures, "no CPU timer could be made for them"),
-        (NoteKind::Missing, "threads", silent, &*blocked),
+        (NoteKind::Missing, CPU_TIME, told(silent.blocked_ns), &*blocked),
+        (NoteKind::Missing, CPU_TIME, told(silent.waiting_ns), &*waiting),
+        (NoteKind::Missing, CPU_TIME, told(silent.untimed_ns), "of threads without a CPU timer"),
+        (NoteKind::Missing, CPU_TIME, told(silent.begun_ns), "of threads before they had a timer"),
         (
             NoteKind::Missing,
-            "ms of CPU time",
-            // Below one part in a hundred it is the edges of the window.
-            if unsampled_ns > totals.process_cpu_ns / 100 { unsampled_ns / 1_000_000 } else { 0 },
-            "of threads that lived too short to be found",
+            CPU_TIME,
+            told(silent.unattributed_ns),
+            "not attributed to a thread: one that begins and ends between two looks leaves no clock to read",
         ),
     ]
     .into_iter()

@@ -16,30 +16,41 @@ use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment};
 use rgops_protocol::schedtrace_line::{SchedLine, TaskLine, WorkerLine};
 
 pub(crate) use settings::Settings;
-use stderr::Stderr;
-pub(crate) use stderr::THREAD_NAME;
+pub(crate) use stderr::{Stderr, THREAD_NAME};
 
 use crate::collect::Context;
 use crate::collect::schedtrace::follow::Follower;
 
-/// Prints by `settings` until the agent ends, or nobody can ever read it again.
-pub(crate) async fn print(settings: Settings, context: Arc<Context>) {
-    // Without a thread for it nothing is printed: no reason to fail the program's start.
-    let Ok(mut stderr) = Stderr::new() else { return };
-    if let Some(complaint) = settings.complaint {
-        stderr.write(format!("{complaint}\n"));
+/// What is to be printed, and where: nothing, if nobody asked or it cannot be.
+#[derive(Debug)]
+pub(crate) struct Printing(Option<(Settings, Stderr)>);
+
+impl Settings {
+    /// To be printed there.
+    pub(crate) fn with(self, stderr: Option<Stderr>) -> Printing {
+        Printing(stderr.map(|stderr| (self, stderr)))
     }
-    let Some(interval) = settings.schedtrace else { return };
-    let mut follower = Follower::new(&context.runtimes);
-    let began = Instant::now();
-    let mut due = began + interval;
-    while !stderr.is_closed() {
-        wait(&mut follower, due).await;
-        follower.take_new(&context.runtimes);
-        let moment = follower.moment(began);
-        let tasks = if settings.detail { busy_tasks(&follower, &context).await } else { Vec::new() };
-        stderr.write(text(&follower.names(), &moment, settings.detail, &tasks));
-        due = (due + interval).max(Instant::now() + interval / 2);
+}
+
+impl Printing {
+    /// Prints until the agent ends, or nobody can ever read it again.
+    pub(crate) async fn print(self, context: Arc<Context>) {
+        let Some((settings, mut stderr)) = self.0 else { return };
+        if let Some(complaint) = settings.complaint {
+            stderr.write(format!("{complaint}\n"));
+        }
+        let Some(interval) = settings.schedtrace else { return };
+        let mut follower = Follower::new(&context.runtimes);
+        let began = Instant::now();
+        let mut due = began + interval;
+        while !stderr.is_closed() {
+            wait(&mut follower, due).await;
+            follower.take_new(&context.runtimes);
+            let moment = follower.moment(began);
+            let tasks = if settings.detail { busy_tasks(&follower, &context).await } else { Vec::new() };
+            stderr.write(text(&follower.names(), &moment, settings.detail, &tasks));
+            due = (due + interval).max(Instant::now() + interval / 2);
+        }
     }
 }
 

@@ -7,7 +7,8 @@
 //! practically never waits in write(2), where it could not be ended; a pipe that has room takes
 //! `PIPE_BUF` bytes at once (pipe(7)), which is the most that is written at a time.
 //!
-//! All signals are blocked in it, SIGPIPE too: a closed pipe is EPIPE, and ends the printing.
+//! All signals are blocked in it, SIGPIPE too: a closed pipe is EPIPE, and ends the printing. It has the
+//! program's descriptors, of which it uses number 2 and no other, and opens none.
 
 use std::io;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ const STACK_BYTES: usize = 128 * 1024;
 
 /// The writer's end that the agent's thread holds. Dropping it ends the writer.
 #[derive(Debug)]
-pub(super) struct Stderr {
+pub(crate) struct Stderr {
     texts: SyncSender<String>,
     state: Arc<State>,
 }
@@ -43,14 +44,22 @@ struct State {
 }
 
 impl Stderr {
-    /// Starts the writer.
-    pub(super) fn new() -> io::Result<Stderr> {
+    /// Starts the writer: by a thread of the program, whose standard error it has then. The agent's own
+    /// threads have none.
+    pub(crate) fn new() -> io::Result<Stderr> {
         let (texts, queue) = mpsc::sync_channel(QUEUED);
         let state = Arc::new(State::default());
         let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).stack_size(STACK_BYTES);
         let writers = state.clone();
+        let mask = system::block_all_signals();
+        let started = thread.spawn(move || {
+            #[cfg(native_engine)]
+            crate::engine::heap::exclude_this_thread();
+            write_all(&queue, &writers);
+        });
+        drop(mask);
         // Detached: it ends with the queue, within the deadline.
-        let _detached = thread.spawn(move || write_all(&queue, &writers))?;
+        let _detached = started?;
         Ok(Stderr { texts, state })
     }
 

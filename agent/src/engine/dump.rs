@@ -54,6 +54,9 @@ pub(crate) async fn dump(current: Option<&mut CurrentTasks>) -> Result<Dump, Eng
     capture(true, current).await
 }
 
+/// How long the agent's other thread is given to go to sleep.
+const COMPANION_DEADLINE: Duration = Duration::from_millis(500);
+
 /// The same, with a signal to every thread: what the quiet way is measured against.
 #[cfg(test)]
 pub(super) async fn dump_by_signals() -> Result<Dump, EngineError> {
@@ -151,16 +154,28 @@ async fn capture_asleep(
         let_others_run(at).await;
     }
     // Some ran for a moment only. A signal to one that sleeps again by now would interrupt it.
-    others.retain_mut(|(tid, why)| match quiet.capture(*tid) {
-        Ok(captured) => {
-            asleep.push((*tid, captured, current.of(*tid)));
-            false
-        }
-        Err(now) => {
-            *why = now;
-            true
-        }
-    });
+    let mut again = |others: &mut Vec<(u32, NotQuiet)>, which: &dyn Fn(u32) -> bool| {
+        others.retain_mut(|(tid, why)| match which(*tid).then(|| quiet.capture(*tid)) {
+            Some(Ok(captured)) => {
+                asleep.push((*tid, captured, current.of(*tid)));
+                false
+            }
+            Some(Err(now)) => {
+                *why = now;
+                true
+            }
+            None => true,
+        });
+    };
+    again(&mut others, &|_| true);
+    // The thread that waits for the agent's sockets takes no signal, and has just told of this request: it
+    // goes to sleep as soon as it has a CPU.
+    let began = Instant::now();
+    let companion = clock::companion();
+    while began.elapsed() < COMPANION_DEADLINE && others.iter().any(|(tid, _)| Some(*tid) == companion) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        again(&mut others, &|tid| Some(tid) == companion);
+    }
     (asleep, others)
 }
 

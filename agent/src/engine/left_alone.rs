@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::procfs;
 
 /// Why such a thread is not captured.
-pub(crate) const REASON: &str = "it runs coroutines, or on another stack of unknown size, and has no alternate stack \
+pub(crate) const REASON: &str = "on a stack of unknown size, as a coroutine's, and without an alternate stack \
      (sigaltstack): a signal could overwrite what lies below";
 
 /// Threads of this process, by id, with when they were started: ids are given again.

@@ -40,6 +40,8 @@ pub(crate) mod current_task;
 pub(crate) mod dump;
 #[cfg(native_engine)]
 mod elf;
+#[cfg(target_os = "linux")]
+pub(crate) mod epoll;
 #[cfg(native_engine)]
 mod grace;
 #[cfg(native_engine)]
@@ -60,6 +62,8 @@ pub(crate) mod number;
 pub(crate) mod own_memory;
 #[cfg(native_engine)]
 mod own_stacks;
+#[cfg(target_os = "linux")]
+pub(crate) mod own_table;
 #[cfg(native_engine)]
 mod place;
 #[cfg(pprof_engine)]
@@ -74,6 +78,8 @@ pub(crate) mod sampler;
 mod session;
 #[cfg(native_engine)]
 mod signal;
+#[cfg(target_os = "linux")]
+pub(crate) mod socket;
 #[cfg(native_engine)]
 pub(crate) mod stack_bounds;
 #[cfg(native_engine)]

@@ -130,8 +130,8 @@ impl Drop for PprofSampler {
     fn drop(&mut self) {
         let Some(capture) = self.capture.take() else { return };
         let (tell, ended) = mpsc::sync_channel(1);
-        // When no thread can be had, the capture ends here, with the closure.
-        let _ = spawn(move || {
+        // When no thread can be had, the capture ends where that was noticed.
+        spawn(move |_| {
             drop(capture);
             let _ = tell.send(());
         });
@@ -241,16 +241,28 @@ impl Drop for Capture {
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {
     let (tell, told) = oneshot::channel();
     // When nobody listens any more the result is dropped there.
-    spawn(move || drop(tell.send(work()))).map_err(EngineError::Thread)?;
+    spawn(move |started| drop(tell.send(started.map(|()| work()))));
     match tokio::time::timeout(DEADLINE, told).await {
-        Ok(Ok(result)) => Ok(result),
+        Ok(Ok(Ok(result))) => Ok(result),
+        Ok(Ok(Err(error))) => Err(EngineError::Thread(error)),
         Ok(Err(_)) => Err(EngineError::Pprof("it panicked".to_owned())),
         Err(_) => Err(EngineError::Stuck),
     }
 }
 
-/// Not joined: it may wait for ever. It inherits the agent's signal mask, and so takes no signal.
-fn spawn(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    let thread = std::thread::Builder::new().name("rgops-pprof".to_owned()).stack_size(STACK_BYTES);
-    thread.spawn(work).map(drop)
+/// Not joined: it may wait for ever. It takes no signal. It has the program's descriptors: the crate's signal
+/// handler, on the program's threads, writes to a temporary file that was opened here.
+fn spawn(work: impl FnOnce(std::io::Result<()>) + Send + 'static) {
+    #[cfg(target_os = "linux")]
+    crate::programs_side::run("rgops-pprof", STACK_BYTES, work);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let (tell, told) = mpsc::sync_channel::<std::io::Result<()>>(1);
+        let thread = std::thread::Builder::new().name("rgops-pprof".to_owned()).stack_size(STACK_BYTES);
+        let started = thread.spawn(move || work(told.recv().unwrap_or(Ok(()))));
+        // Without a thread the work is dropped, and whoever waits for it notices.
+        if started.is_ok() {
+            let _ = tell.send(Ok(()));
+        }
+    }
 }

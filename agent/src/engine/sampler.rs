@@ -1,5 +1,6 @@
 //! The CPU sampler: arms a timer for every thread, takes samples out, accounts for the clocks.
 
+mod silent;
 mod thread;
 
 use std::collections::{BTreeSet, HashMap};
@@ -15,6 +16,7 @@ use super::session::{self, Claim, Operation};
 use super::timers::CpuTimer;
 use super::{EngineError, clock, left_alone};
 use crate::procfs;
+pub(crate) use silent::Silent;
 use thread::{Armed, Ear, Finished, Sampled, Timer, look_at};
 
 /// Threads that begin are found after at most this long.
@@ -34,9 +36,18 @@ const RING_WORDS_PER_CPU: usize = 1 << 13;
 pub(crate) struct Cuts {
     /// Samples without callers: nothing was known of their stack.
     pub(crate) unknown_stacks: u64,
-    /// Threads that were left alone, and their CPU time since.
+    /// Threads that were left alone.
     pub(crate) left_alone: u64,
-    pub(crate) left_alone_ns: u64,
+}
+
+/// What a sampler leaves.
+pub(crate) struct Stopped {
+    /// The last samples.
+    pub(crate) samples: Vec<CpuSample>,
+    pub(crate) totals: CpuTotals,
+    pub(crate) cuts: Cuts,
+    /// Why some CPU time has no samples.
+    pub(crate) silent: Silent,
 }
 
 /// A running sampler. Dropping it gives everything back.
@@ -62,8 +73,13 @@ pub(crate) struct CpuSampler {
     weight: u64,
     timer_failures: u64,
     cuts: Cuts,
-    /// CPU time of threads while they had no timer.
-    unarmed_ns: u64,
+    /// CPU time of threads while they had no timer, and of those that did not hear it.
+    silent: Silent,
+    /// Samples that were taken out of the ring before a scan, which needs to know which have come.
+    drained: Vec<CpuSample>,
+    scanned: Instant,
+    /// What threads had used when they were found.
+    found_ns: u64,
     timer_error: Option<std::io::Error>,
     random: u64,
 }
@@ -97,7 +113,10 @@ impl CpuSampler {
             weight: 0,
             timer_failures: 0,
             cuts: Cuts::default(),
-            unarmed_ns: 0,
+            silent: Silent::default(),
+            drained: Vec::new(),
+            scanned: now,
+            found_ns: 0,
             timer_error: None,
             random: clock::monotonic_ns() | 1,
         };
@@ -162,19 +181,19 @@ impl CpuSampler {
     }
 
     /// Ends sampling. The last samples come with the totals.
-    pub(crate) fn stop(mut self) -> (Vec<CpuSample>, CpuTotals, Cuts) {
+    pub(crate) fn stop(mut self) -> Stopped {
+        self.collect();
         let duration_ns = self.started.elapsed().as_nanos() as u64;
         let process_cpu_ns = clock::process_cpu_ns().saturating_sub(self.process_cpu_ns);
         let agent_cpu_ns = clock::own_cpu_ns().saturating_sub(self.agent_cpu_ns);
-        let mut unarmed_ns = self.unarmed_ns;
-        for (tid, thread) in &mut self.threads {
-            if let Ok(cpu_ns) = clock::thread_cpu_ns(*tid) {
-                thread.last_ns = cpu_ns;
-            }
-            unarmed_ns += thread.unarmed_ns();
-            self.cuts.left_alone_ns += thread.left_alone_ns();
-        }
         let period_ns = self.period_ns;
+        let known: Vec<u32> = self.threads.keys().copied().collect();
+        for tid in known {
+            if let Ok(cpu_ns) = clock::thread_cpu_ns(tid) {
+                self.advance(tid, cpu_ns);
+            }
+        }
+        self.find_begun();
         let mut finished = std::mem::take(&mut self.ended);
         finished.extend(self.threads.drain().map(|(tid, thread)| thread.finish(tid, false, period_ns)));
         self.ended = finished;
@@ -183,16 +202,31 @@ impl CpuSampler {
         self.operation.settle();
         let samples = self.drain();
         let known_ns: u64 = self.ended.iter().map(|finished| finished.known_ns(period_ns)).sum();
-        let missing: u64 = self.ended.iter().map(Finished::missing).sum();
+        // Found when they had run already: none of that is in `known_ns`.
+        let found_ns = self.found_ns;
+        let unarmed_ns = self.silent.attributed_ns().saturating_sub(found_ns);
+        let (mut missing, mut deaf) = (0, 0);
+        for finished in &self.ended {
+            match finished.is_deaf {
+                true => {
+                    deaf += finished.missing();
+                    self.silent.add_blocked(&finished.thread.name, finished.missing() * period_ns);
+                }
+                false => missing += finished.missing(),
+            }
+        }
+        let unsampled_cpu_ns = process_cpu_ns
+            .saturating_sub(agent_cpu_ns)
+            .saturating_sub(known_ns.saturating_sub(unarmed_ns + deaf * period_ns));
+        let mut silent = std::mem::take(&mut self.silent);
+        silent.complete(unsampled_cpu_ns);
         let losses = self.operation.losses();
         let count = |loss: &std::sync::atomic::AtomicU64| loss.load(Ordering::Relaxed);
         let totals = CpuTotals {
             duration_ns,
             process_cpu_ns,
             agent_cpu_ns,
-            unsampled_cpu_ns: process_cpu_ns
-                .saturating_sub(agent_cpu_ns)
-                .saturating_sub(known_ns.saturating_sub(unarmed_ns)),
+            unsampled_cpu_ns,
             late_cpu_ns: missing.saturating_sub(self.operation.lost_weight()) * period_ns,
             threads: self.ended.drain(..).map(|finished| finished.thread).collect(),
             samples: self.samples,
@@ -205,7 +239,7 @@ impl CpuSampler {
             timer_failures: self.timer_failures,
         };
         let cuts = Cuts { unknown_stacks: count(&self.operation.losses().unknown_stacks), ..self.cuts };
-        (samples, totals, cuts)
+        Stopped { samples, totals, cuts, silent }
     }
 
     /// Arms threads that are new, retires those that ended, reads the clocks of the others.
@@ -213,49 +247,96 @@ impl CpuSampler {
         let proc = |error| EngineError::Proc { file: "task", error };
         let (tids, _) = procfs::threads::ids().map_err(proc)?;
         let began = Instant::now();
-        let (mut again, mut gone) = (Vec::new(), Vec::new());
-        for (tid, thread) in &mut self.threads {
-            match clock::thread_cpu_ns(*tid) {
+        self.collect();
+        let mut gone = Vec::new();
+        let known: Vec<u32> = self.threads.keys().copied().collect();
+        for tid in known {
+            match clock::thread_cpu_ns(tid) {
                 // A clock that went back is another thread's, with the same id.
-                Ok(cpu_ns) if cpu_ns >= thread.last_ns => {
-                    if matches!(thread.timer, Timer::Blocked { .. }) && cpu_ns > thread.last_ns {
-                        again.push(*tid);
-                    }
-                    thread.last_ns = cpu_ns;
+                Ok(cpu_ns) if self.threads.get(&tid).is_some_and(|thread| cpu_ns >= thread.last_ns) => {
+                    self.advance(tid, cpu_ns);
                 }
-                _ => gone.push(*tid),
+                _ => gone.push(tid),
             }
         }
         for tid in gone {
             if let Some(thread) = self.threads.remove(&tid) {
-                self.unarmed_ns += thread.unarmed_ns();
-                self.cuts.left_alone_ns += thread.left_alone_ns();
                 thread::retire(&mut self.ended, thread.finish(tid, true, self.period_ns));
             }
         }
-        for tid in again {
-            let timer = match (look_at(tid), self.threads.get(&tid).map(|thread| &thread.timer)) {
-                (Some((_, Ear::Open)), Some(Timer::Blocked { seen_open: true })) => self.timer(tid),
-                (Some((_, Ear::Open)), _) => Timer::Blocked { seen_open: true },
-                (Some((_, Ear::Waiting)), _) => Timer::Waiting,
-                _ => Timer::Blocked { seen_open: false },
-            };
-            if let Some(thread) = self.threads.get_mut(&tid) {
-                match timer {
-                    Timer::Running(_) => self.unarmed_ns += thread.unarmed_ns(),
-                    Timer::Failed => self.timer_failures += 1,
-                    _ => {}
-                }
-                thread.timer = timer;
-            }
-        }
         for tid in tids {
-            if tid != self.agent_tid && !self.threads.contains_key(&tid) {
+            if tid != self.agent_tid && Some(tid) != clock::companion() && !self.threads.contains_key(&tid) {
                 self.begin(tid);
             }
         }
         self.scan_due = began + SCAN_INTERVAL.max(began.elapsed() * SCAN_SHARE);
+        self.scanned = began;
         Ok(())
+    }
+
+    /// Takes a new reading of a thread's clock: says why what it used has no samples, and gives it a timer
+    /// once it hears.
+    fn advance(&mut self, tid: u32, cpu_ns: u64) {
+        let Some(thread) = self.threads.get_mut(&tid) else { return };
+        let used_ns = cpu_ns.saturating_sub(thread.last_ns);
+        thread.last_ns = thread.last_ns.max(cpu_ns);
+        if used_ns == 0 {
+            return;
+        }
+        let seen_open = match thread.timer {
+            Timer::Running(_) => {
+                // What was lost in the ring is missing, too; a thread that hears is not deaf.
+                thread.is_deaf =
+                    thread.lacks_ticks(self.period_ns) && matches!(look_at(tid), Some((_, Ear::Blocked)));
+                return;
+            }
+            Timer::Waiting => return self.silent.waiting_ns += used_ns,
+            Timer::LeftAlone { .. } => return self.silent.left_alone_ns += used_ns,
+            Timer::Failed => return self.silent.untimed_ns += used_ns,
+            Timer::Blocked { seen_open } => seen_open,
+        };
+        let ear = look_at(tid).map(|(name, ear)| {
+            // A thread names itself once it runs.
+            thread.name = name;
+            ear
+        });
+        match ear {
+            Some(Ear::Blocked) if !seen_open => self.silent.add_blocked(&thread.name, used_ns),
+            Some(Ear::Waiting) => self.silent.waiting_ns += used_ns,
+            _ => self.silent.begun_ns += used_ns,
+        }
+        let timer = match ear {
+            Some(Ear::Open) if seen_open => self.timer(tid),
+            Some(Ear::Open) => Timer::Blocked { seen_open: true },
+            Some(Ear::Waiting) => Timer::Waiting,
+            Some(Ear::Blocked) | None => Timer::Blocked { seen_open: false },
+        };
+        self.timer_failures += u64::from(matches!(timer, Timer::Failed));
+        if let Some(thread) = self.threads.get_mut(&tid) {
+            thread.timer = timer;
+        }
+    }
+
+    /// Threads that began since the last scan have clocks that can be read.
+    fn find_begun(&mut self) {
+        let Ok((tids, _)) = procfs::threads::ids() else { return };
+        for tid in tids {
+            if tid != self.agent_tid
+                && !self.threads.contains_key(&tid)
+                && let Ok(cpu_ns) = clock::thread_cpu_ns(tid)
+            {
+                self.found(cpu_ns);
+            }
+        }
+    }
+
+    /// A thread was found that had used so much: since the last scan, or it was there before.
+    fn found(&mut self, cpu_ns: u64) {
+        let at_most = self.scanned.elapsed().as_nanos() as u64;
+        if self.scanned > self.started && cpu_ns <= at_most {
+            self.silent.begun_ns += cpu_ns;
+            self.found_ns += cpu_ns;
+        }
     }
 
     /// Begins to sample a thread that was not known.
@@ -265,7 +346,7 @@ impl CpuSampler {
         let timer = match ear {
             _ if left_alone::is_left(tid) => {
                 self.cuts.left_alone += 1;
-                Timer::LeftAlone { since_ns: first_ns, due: 0 }
+                Timer::LeftAlone { due: 0 }
             }
             Ear::Open => self.timer(tid),
             Ear::Blocked => Timer::Blocked { seen_open: false },
@@ -278,7 +359,8 @@ impl CpuSampler {
             }
             self.timer_failures += 1;
         }
-        let thread = Sampled { timer, name, first_ns, last_ns: first_ns, weight: 0 };
+        self.found(first_ns);
+        let thread = Sampled { timer, name, first_ns, last_ns: first_ns, weight: 0, is_deaf: false };
         self.threads.insert(tid, thread);
     }
 
@@ -303,7 +385,14 @@ impl CpuSampler {
         self.random
     }
 
+    /// All samples that have come since this was last asked.
     fn drain(&mut self) -> Vec<CpuSample> {
+        self.collect();
+        std::mem::take(&mut self.drained)
+    }
+
+    /// Takes the samples out of the ring.
+    fn collect(&mut self) {
         let mut samples = Vec::new();
         let started_ns = self.started_ns;
         let mut at_risk = BTreeSet::new();
@@ -331,12 +420,17 @@ impl CpuSampler {
             self.weight += u64::from(sample.weight);
             if let Some(thread) = self.threads.get_mut(&sample.tid) {
                 thread.weight += u64::from(sample.weight);
+                // The ticks of a while came as one.
+                if thread.is_deaf && sample.weight > 1 {
+                    thread.is_deaf = false;
+                    self.silent.heard_late += u64::from(sample.weight);
+                }
             } else if let Some(ended) =
                 self.ended.iter_mut().rev().find(|ended| ended.thread.tid == sample.tid)
             {
                 ended.thread.weight += u64::from(sample.weight);
             }
         }
-        samples
+        self.drained.extend(samples);
     }
 }

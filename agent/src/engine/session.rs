@@ -344,8 +344,9 @@ impl Session {
         let Some(stack_end) = end else {
             self.losses.lost_walks.fetch_add(1, Ordering::Relaxed);
             self.losses.unknown_stacks.fetch_add(1, Ordering::Relaxed);
-            // The kernel had to write its frame there.
-            self.record(tick, &[registers.pc], StackEnd::Lost, alternate.is_empty());
+            // Without an alternate stack the kernel had to write its frame there.
+            let is_at_risk = alternate.is_empty() && !stack_bounds::is_denied();
+            self.record(tick, &[registers.pc], StackEnd::Lost, is_at_risk);
             return;
         };
         // SAFETY: never null while the session is published; not freed while a handler looks at it.

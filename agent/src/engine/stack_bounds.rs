@@ -57,7 +57,8 @@ pub(super) fn own_end(is_main: bool) -> u64 {
 
 /// Pages from the one `sp` is in to the one before `end`; `None` when that cannot be a stack.
 pub(super) fn pages(sp: u64, end: u64) -> Option<u64> {
-    let pages = (end - 1).checked_sub(sp).map(|_| (end - 1) / PAGE_BYTES - sp / PAGE_BYTES + 1)?;
+    let last = end.checked_sub(1).filter(|last| *last >= sp)?;
+    let pages = last / PAGE_BYTES - sp / PAGE_BYTES + 1;
     (pages <= MAX_PAGES).then_some(pages)
 }
 

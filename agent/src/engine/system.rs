@@ -13,6 +13,15 @@ pub(crate) fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// Whether getrandom(2) is there.
+pub(crate) fn random_bytes_are_there() -> std::io::Result<()> {
+    let mut bytes = [0_u8; 16];
+    // SAFETY: getrandom(2) writes at most so many bytes into the array.
+    let got =
+        unsafe { libc::syscall(libc::SYS_getrandom, bytes.as_mut_ptr(), bytes.len(), 0 as libc::c_uint) };
+    if got == -1 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// The effective user id of the process at the other end of a local socket, when it connected.
 ///
 /// A peer outside our pid namespace has pid 0 here (`pid_vnr`, net/core/sock.c), and its user is still
@@ -137,27 +146,6 @@ pub(crate) fn write_stderr(bytes: &[u8]) -> std::io::Result<usize> {
     // SAFETY: write(2) reads at most `bytes.len()` bytes from `bytes`, which is borrowed through the call.
     let written = unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };
     usize::try_from(written).map_err(|_| std::io::Error::last_os_error())
-}
-
-/// What [`shut_down`] ends.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum ShutDown {
-    /// Our side of a connection.
-    Writing,
-    /// A listening socket, in every process that shares it.
-    Both,
-}
-
-/// shutdown(2). Errors mean that the socket is no longer connected or listening: what was wanted.
-pub(crate) fn shut_down(socket: BorrowedFd<'_>, what: ShutDown) {
-    let how = match what {
-        ShutDown::Writing => libc::SHUT_WR,
-        ShutDown::Both => libc::SHUT_RDWR,
-    };
-    // SAFETY: shutdown(2) touches no memory; the descriptor is open as long as it is borrowed.
-    unsafe {
-        libc::shutdown(socket.as_raw_fd(), how);
-    }
 }
 
 extern "C" fn remove_now() {

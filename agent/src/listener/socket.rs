@@ -1,28 +1,76 @@
 //! A connection's socket, local or TCP, as one type: the code that serves it is compiled once.
 
-use std::io;
-use std::os::fd::AsFd as _;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use interprocess::local_socket::tokio::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
-use crate::engine::system;
+use crate::reactor::{Reactor, Registered, Way};
 
 /// A connected socket.
 #[derive(Debug)]
-pub(crate) enum Socket {
-    Local(Stream),
+pub(crate) struct Socket(Registered<Stream>);
+
+#[derive(Debug)]
+enum Stream {
+    Local(UnixStream),
     Tcp(TcpStream),
 }
 
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Local(stream) => stream.as_fd(),
+            Stream::Tcp(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl Stream {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Local(stream) => (&mut &*stream).read(buffer),
+            Stream::Tcp(stream) => (&mut &*stream).read(buffer),
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Local(stream) => (&mut &*stream).write(bytes),
+            Stream::Tcp(stream) => (&mut &*stream).write(bytes),
+        }
+    }
+}
+
 impl Socket {
+    /// A connection of a local socket, which does not wait.
+    pub(crate) fn local(reactor: &Arc<Reactor>, connection: OwnedFd) -> io::Result<Socket> {
+        Registered::new(reactor, Stream::Local(connection.into())).map(Socket)
+    }
+
+    /// The same of a TCP socket.
+    pub(crate) fn tcp(reactor: &Arc<Reactor>, connection: OwnedFd) -> io::Result<Socket> {
+        let stream = TcpStream::from(connection);
+        // Without it a small last packet may wait; a failure costs latency only.
+        let _ = stream.set_nodelay(true);
+        Registered::new(reactor, Stream::Tcp(stream)).map(Socket)
+    }
+
     /// Writes what fits into the system's buffer now, without waiting. What does not fit is lost.
     pub(crate) fn write_now(&mut self, bytes: &[u8]) {
         let mut nobody = Context::from_waker(Waker::noop());
         let _ = Pin::new(self).poll_write(&mut nobody, bytes);
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.get().as_fd()
     }
 }
 
@@ -32,19 +80,14 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Socket::Local(stream) => Pin::new(stream).poll_read(context, buffer),
-            Socket::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
+        let read = |stream: &Stream| stream.read(buffer.initialize_unfilled());
+        self.0.poll(Way::Reading, context, read).map_ok(|count| buffer.advance(count))
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Socket::Local(stream) => Pin::new(stream).poll_write(context, bytes),
-            Socket::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
+        self.0.poll(Way::Writing, context, |stream| stream.write(bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -52,14 +95,13 @@ impl AsyncWrite for Socket {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            // interprocess' own shutdown does nothing.
-            Socket::Local(Stream::UdSocket(stream)) => {
-                system::shut_down(stream.as_fd(), system::ShutDown::Writing);
-                Poll::Ready(Ok(()))
-            }
-            Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-        }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let shut_down = match self.0.get() {
+            Stream::Local(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+        };
+        // An error means that it is no longer connected: what was wanted.
+        drop(shut_down);
+        Poll::Ready(Ok(()))
     }
 }

@@ -2,17 +2,18 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsFd;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
 
-use tokio::net::TcpStream;
-
+use super::Socket;
 use crate::ListenError;
-use crate::engine::system;
+use crate::engine::socket;
 use crate::options::Tcp;
+use crate::reactor::{Reactor, Registered, Way};
 
-/// Binds what was asked for, if it may be: a token always, loopback unless asked by the name that
-/// says insecure.
-pub(crate) fn bind(asked: &Tcp, has_token: bool) -> Result<TcpListener, ListenError> {
+/// What was asked for, if it may be: a token always, loopback unless asked by the name that says
+/// insecure. It is an address and no name, so nobody is asked what it means.
+pub(crate) fn checked(asked: &Tcp, has_token: bool) -> Result<SocketAddr, ListenError> {
     let wrong = |why: &str| ListenError::Address { address: asked.address.clone(), why: why.to_owned() };
     let address: SocketAddr = asked
         .address
@@ -27,34 +28,36 @@ pub(crate) fn bind(asked: &Tcp, has_token: bool) -> Result<TcpListener, ListenEr
              (ssh -L), or Options::tcp_insecure_remote",
         ));
     }
-    let listening = TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    listening.map_err(|error| ListenError::Socket { address: asked.address.clone(), error })
+    Ok(address)
 }
 
-/// A listening TCP socket, closed for good when dropped: also for the fork children that share it.
+/// A listening TCP socket.
 #[derive(Debug)]
-pub(crate) struct Listener(tokio::net::TcpListener);
+pub(crate) struct Listener {
+    listener: Registered<TcpListener>,
+    address: SocketAddr,
+}
 
 impl Listener {
-    /// Must run inside a Tokio runtime.
-    pub(crate) fn of(listener: TcpListener) -> io::Result<Listener> {
-        tokio::net::TcpListener::from_std(listener).map(Listener)
+    /// Binds; on the agent's thread, whose socket it is.
+    pub(crate) fn bind(reactor: &Arc<Reactor>, address: SocketAddr) -> Result<Listener, ListenError> {
+        let bound = TcpListener::bind(address).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            let address = listener.local_addr()?;
+            Ok(Listener { listener: Registered::new(reactor, listener)?, address })
+        });
+        bound.map_err(|error| ListenError::Socket { address: address.to_string(), error })
+    }
+
+    /// With the port the system chose for 0.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The next connection. Cancel-safe.
-    pub(crate) async fn accept(&self) -> io::Result<TcpStream> {
-        let (stream, _) = self.0.accept().await?;
-        // Without it a small last packet may wait; a failure costs latency only.
-        let _ = stream.set_nodelay(true);
-        Ok(stream)
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        system::shut_down(self.0.as_fd(), system::ShutDown::Both);
+    pub(crate) async fn accept(&self) -> io::Result<Socket> {
+        let accept = |listener: &TcpListener| socket::accept(listener.as_fd());
+        let connection = self.listener.when_ready(Way::Reading, accept).await?;
+        Socket::tcp(self.listener.reactor(), connection)
     }
 }

@@ -119,8 +119,6 @@ mod tests {
         assert!(missing(cgroup, &io::Error::from_raw_os_error(libc::EMFILE)).fix.contains("ulimit -n"));
     }
 
-    use super::*;
-
     #[test]
     fn a_file_longer_than_the_limit_is_an_error_not_a_part() {
         assert!(read("/proc/self/status", 10).unwrap_err().to_string().contains("longer than 10"));

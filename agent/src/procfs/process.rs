@@ -12,8 +12,8 @@ pub(crate) const STATUS: &str = "/proc/thread-self/status";
 pub(crate) const SMAPS_ROLLUP: &str = "/proc/thread-self/smaps_rollup";
 /// `/proc/thread-self/maps`: the mappings themselves.
 pub(crate) const MAPS: &str = "/proc/thread-self/maps";
-/// `/proc/thread-self/fd`: open descriptors.
-pub(crate) const DESCRIPTORS: &str = "/proc/thread-self/fd";
+/// `/proc/self/fd`: the program's open descriptors. The agent's threads have others.
+pub(crate) const DESCRIPTORS: &str = "/proc/self/fd";
 /// `/proc/self/limits`: resource limits.
 pub(crate) const LIMITS: &str = "/proc/self/limits";
 /// `/proc/uptime`: seconds since boot.
@@ -91,10 +91,25 @@ fn hundredths_ns(text: &str) -> Option<u64> {
     seconds.checked_mul(1_000_000_000)?.checked_add(hundredths.parse::<u64>().ok()? * 10_000_000)
 }
 
-/// Open descriptors of the process, without the one this needs.
+/// The program's open descriptors: those of its main thread, or of another one when that has ended.
 pub(crate) fn descriptors() -> io::Result<u64> {
-    let counted = std::fs::read_dir(DESCRIPTORS)?.take(MAX_DESCRIPTORS).count();
-    Ok(counted.saturating_sub(1) as u64)
+    let count = |directory: &str| {
+        Ok::<_, io::Error>(std::fs::read_dir(directory)?.take(MAX_DESCRIPTORS).count() as u64)
+    };
+    match count(DESCRIPTORS) {
+        // So says the kernel of a thread that has ended, too (proc_readfd_common in fs/proc/fd.c).
+        Ok(0) => {
+            let (threads, _) = super::threads::ids()?;
+            let of_the_program = threads.into_iter().find_map(|tid| {
+                let stat = super::threads::stat(tid).ok()?;
+                let is_theirs =
+                    !crate::beside::is_agent_thread(&stat.name) && !matches!(stat.state, 'Z' | 'X');
+                is_theirs.then(|| count(&format!("/proc/self/task/{tid}/fd")))
+            });
+            of_the_program.unwrap_or(Ok(0))
+        }
+        counted => counted,
+    }
 }
 
 /// Soft limit of open descriptors; `None`: unlimited.

@@ -110,7 +110,7 @@ mod tests {
             })
             .unwrap();
         let (tid, local) = told.recv().unwrap();
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
         while stat(tid).unwrap().state != 'S' || stack_pointer(tid).unwrap().is_none() {
             assert!(std::time::Instant::now() < deadline);
             std::thread::yield_now();

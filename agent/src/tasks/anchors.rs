@@ -24,9 +24,16 @@ const MOST_SHARDS: usize = 1 << 16;
 /// To spawn a task takes about a microsecond, 65,536 of them a fraction of a second.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// What spawns on a watched runtime: it may wait for a lock of the runtime, or in a hook of the program.
-static BESIDE: LazyLock<Beside> = LazyLock::new(|| {
+/// What spawns on a watched runtime: it may wait for a lock of the runtime, or in a hook of the program. It has
+/// the program's descriptors, because a runtime wakes its workers by a write to one of its own.
+static SPAWNS: LazyLock<Beside> = LazyLock::new(|| {
     let stuck = "no task could be spawned on it in 2 s: a lock of the runtime is held, a thread may be stopped inside it";
+    Beside::programs("rgops-tasks", DEADLINE, stuck)
+});
+
+/// What only looks.
+static BESIDE: LazyLock<Beside> = LazyLock::new(|| {
+    let stuck = "no answer in 2 s: a lock of the allocator is held, a thread may be stopped inside it";
     Beside::new("rgops-tasks", DEADLINE, stuck)
 });
 
@@ -100,9 +107,12 @@ impl Anchors {
         layout: Layout,
     ) -> Result<(Start, Hold), Unavailable> {
         let (here, handle, afterwards) = (self.clone(), handle.clone(), self.clone());
-        let (start, hold) = BESIDE
-            .ask_and_hold(move || here.place_here(&handle, layout), move || afterwards.release())
+        let shards = shards(&handle);
+        let (end_id, hold) = SPAWNS
+            .ask_and_hold(move || here.spawn_here(&handle, shards), move || afterwards.release())
             .await?;
+        let (here, end_id) = (self.clone(), end_id?);
+        let start = BESIDE.ask(move || here.find_here(layout, shards, end_id)).await?;
         Ok((start?, hold))
     }
 
@@ -137,7 +147,7 @@ impl Anchors {
         if placed.ours.is_empty() {
             return Err(unavailable("the LocalSet is gone"));
         }
-        Ok(placed.start(&quiet_runtime()?))
+        Ok(placed.start(quiet_runtime()?.fresh_id()))
     }
 
     /// Beside the agent's thread: to abort a task schedules it, which takes a lock of the runtime.
@@ -148,10 +158,11 @@ impl Anchors {
         self.lock().tasks.retain(|task| !task.is_finished());
     }
 
-    fn place_here(&self, handle: &Handle, layout: Layout) -> Result<Start, Unavailable> {
-        let shards = shards(handle);
+    /// Spawns until there is one in each list, by their ids. The id of a task that would be spawned next.
+    fn spawn_here(&self, handle: &Handle, shards: usize) -> Result<u64, Unavailable> {
         let quiet = quiet_runtime()?;
-        let mut placed = Placed::new(layout, shards)?;
+        let list = |id: u64| id as usize & (shards - 1);
+        let mut is_taken = vec![false; shards];
         {
             let mut state = self.lock();
             if state.poisoned {
@@ -159,15 +170,15 @@ impl Anchors {
             }
             state.tasks.retain(|task| !task.is_finished());
             for task in &state.tasks {
-                placed.add(task).ok_or_else(|| unavailable(STRANGE))?;
+                is_taken[list(layout::number(task.id()))] = true;
             }
         }
         let mut last_id = quiet.fresh_id();
         // Others spawn meanwhile and take ids: then ours falls into a list by chance.
         let (mut ids_left, mut spawns_left) = (64 * shards + 1024, 8 * shards + 64);
-        while placed.headers.contains(&0) && ids_left > 0 && spawns_left > 0 {
+        while is_taken.contains(&false) && ids_left > 0 && spawns_left > 0 {
             ids_left -= 1;
-            if placed.headers[(last_id + 1) as usize & (shards - 1)] != 0 {
+            if is_taken[list(last_id.wrapping_add(1))] {
                 last_id = quiet.fresh_id();
                 continue;
             }
@@ -181,11 +192,20 @@ impl Anchors {
             if task.is_finished() {
                 return Err(unavailable("the runtime is shut down"));
             }
-            let id = placed.add(&task);
+            last_id = layout::number(task.id());
+            is_taken[list(last_id)] = true;
             state.tasks.push(task);
-            last_id = id.ok_or_else(|| unavailable(STRANGE))?;
         }
-        Ok(placed.start(&quiet))
+        Ok(quiet.fresh_id())
+    }
+
+    /// Finds those that were spawned in memory.
+    fn find_here(&self, layout: Layout, shards: usize, end_id: u64) -> Result<Start, Unavailable> {
+        let mut placed = Placed::new(layout, shards)?;
+        for task in self.lock().tasks.iter().filter(|task| !task.is_finished()) {
+            placed.add(task).ok_or_else(|| unavailable(STRANGE))?;
+        }
+        Ok(placed.start(end_id))
     }
 }
 
@@ -213,9 +233,9 @@ impl Placed {
         Ok(Placed { layout, memory: OwnMemory::open()?, headers: vec![0; shards], ours: BTreeSet::new() })
     }
 
-    fn start(self, quiet: &QuietRuntime) -> Start {
+    fn start(self, end_id: u64) -> Start {
         let (layout, shards) = (self.layout, self.headers.len());
-        Start { layout, shards, headers: self.headers, ours: self.ours, end_id: quiet.fresh_id() }
+        Start { layout, shards, headers: self.headers, ours: self.ours, end_id }
     }
 
     /// Takes note of one, if it carries its id where the layout says; its id.

@@ -51,7 +51,7 @@ fn ids(listed: &Listed) -> BTreeSet<u64> {
 }
 
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !is_so() {
         assert!(Instant::now() < deadline, "{what}");
         std::thread::sleep(Duration::from_millis(1));
@@ -200,8 +200,11 @@ fn long_lived_tasks_are_all_found_while_others_come_and_go() {
     }
     until("tasks come and go", || completed.load(Ordering::Relaxed) > 10_000);
     let (mut complete, mut all) = (0, 0);
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(2) {
+    // How many of them can be followed to the end depends on what else the machine does; none that can
+    // may miss a task.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while complete < 50 {
+        assert!(Instant::now() < deadline, "{complete} of {all} lists were complete");
         let listed = listed(&watched).unwrap();
         let found: BTreeSet<u64> = listed.tasks.iter().map(|task| task.id).collect();
         all += 1;
@@ -213,7 +216,6 @@ fn long_lived_tasks_are_all_found_while_others_come_and_go() {
     }
     stop.store(true, Ordering::Relaxed);
     println!("{complete} of {all} lists complete, {} tasks ended", completed.load(Ordering::Relaxed));
-    assert!(complete > 0 && complete * 2 > all, "{complete} of {all} lists were complete");
     until("they end", || runtime.metrics().num_alive_tasks() == 64 * 20);
 }
 

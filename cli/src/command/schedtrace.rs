@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rgops_inspect::client::Client;
 use rgops_inspect::report::schedtrace::{JsonSchedtrace, missing, render};
 use rgops_inspect::schedtrace::{Next, Options, RuntimeLine, Tracer};
 
@@ -89,7 +88,7 @@ impl Schedtrace {
             patience: self.agent.timeout,
         };
         let timeouts = self.agent.timeouts();
-        let reconnect = Box::new(|| Client::connect_within(&target.endpoint, timeouts, &budget));
+        let reconnect = Box::new(|| target.connect_again(timeouts, &budget));
         let mut tracer = Tracer::start(client, reconnect, options)?;
         let stopper = tracer.stopper();
         terminal::on_interrupt(move || stopper.stop())?;

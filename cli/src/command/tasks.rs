@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use rgops_inspect::client::Client;
 use rgops_inspect::report::tasks::{Filter, JsonTasks, TasksReport, View, WaitingOn};
 use rgops_inspect::tasks::fetch::{Fetched, Options, Step, fetch};
 use rgops_inspect::tasks::model;
@@ -98,7 +97,7 @@ impl Tasks {
     pub fn run(&self) -> Result<Exit, Failure> {
         let (client, target) = self.agent.connect()?;
         let budget = client.budget().clone();
-        let mut reconnect = || Client::connect_within(&target.endpoint, self.agent.timeouts(), &budget);
+        let mut reconnect = || target.connect_again(self.agent.timeouts(), &budget);
         let options = Options {
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),

@@ -9,9 +9,10 @@ use rgops_protocol::received::{self, Received};
 use rgops_protocol::reply::{End, Progress};
 use rgops_protocol::wire::{self, HEADER_BYTES, Kind, MAX_ANSWER_BYTES, MAX_PACKET_BYTES};
 
+use super::peer::Peer;
 use super::stream::Stream;
 use super::{ClientError, read_packet};
-use crate::budget::Budget;
+use crate::budget::{Budget, Exhausted};
 
 /// For the five bytes of a `Finish` packet.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -26,6 +27,7 @@ const SMALLEST_COST: u64 = 256;
 #[derive(Debug)]
 pub struct Answer {
     stream: Stream,
+    peer: Peer,
     silence: Duration,
     /// How long may be waited, over all packets, and how long was. Time that the receiver takes for a
     /// packet is not the agent's. `None`: as long as packets come.
@@ -67,11 +69,12 @@ pub fn part<T: Received>(payload: &[u8]) -> Result<T, ClientError> {
 impl Answer {
     pub(super) fn new(
         stream: Stream,
+        peer: Peer,
         silence: Duration,
         allowed: Option<Duration>,
         budget: Budget,
     ) -> Answer {
-        Answer { stream, silence, allowed, waited: Duration::ZERO, budget, received: 0, is_over: false }
+        Answer { stream, peer, silence, allowed, waited: Duration::ZERO, budget, received: 0, is_over: false }
     }
 
     /// From now on it may be waited so long for what is still to come: of an answer without an end of its
@@ -105,7 +108,7 @@ impl Answer {
             // Both are a read that did not end in time: which of the two limits it was is told apart here.
             // An agent that never said anything was silent.
             ClientError::TimedOut if self.stream.is_past_end() => self.took_too_long(),
-            error => error,
+            error => self.peer.explain(error),
         })?;
         let bytes = (HEADER_BYTES + payload.len()) as u64;
         self.received += bytes;
@@ -159,6 +162,8 @@ impl Answer {
     fn took_too_long(&self) -> ClientError {
         match self.received {
             _ if self.stream.was_finished() => ClientError::NotFinished { seconds: FINISH_GRACE.as_secs() },
+            // It was the receiver that needed all the time there was.
+            _ if self.budget.check_time().is_err() => Exhausted::Time.into(),
             0 => ClientError::TimedOut,
             _ => ClientError::TookTooLong { waited: self.waited },
         }

@@ -50,6 +50,27 @@ pub enum ClientError {
         /// Who answered.
         found: SocketName,
     },
+    /// The kernel says that another process listens there than the one that was meant.
+    #[error("{} listens at {}, not pid {pid}", listener(*found), path.display())]
+    AnotherListens {
+        /// The socket.
+        path: PathBuf,
+        /// Who was meant.
+        pid: u32,
+        /// Who listens; 0 when it is in no pid namespace we see.
+        found: u32,
+    },
+    /// What the path leads to cannot be a socket of an agent, or others could have put it there.
+    #[error("{} is not to be trusted: {why}", path.display())]
+    Untrusted {
+        /// The socket or its directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Another agent answers than the one that was asked before.
+    #[error("another agent answers there now: the program called listen again, or replaced itself (execve)")]
+    AnotherAgent,
     /// What answered does not speak the protocol.
     #[error("what listens there is no rgops agent")]
     NotAnAgent,
@@ -91,12 +112,28 @@ pub enum ClientError {
     /// The agent ended the connection in the middle of the answer: its process has probably ended.
     #[error("the agent hung up in the middle of the answer; its process may have ended")]
     HungUp,
+    /// The process ended.
+    #[error("the process ended before it had answered")]
+    Ended,
+    /// The process is another program now, which has not this agent.
+    #[error("the program replaced itself (execve) before it had answered")]
+    Replaced,
+    /// The agent ended the connection though its process lives.
+    #[error("the agent hung up before it had answered; its process lives")]
+    Closed,
     /// The agent's bytes are against the protocol.
     #[error("the agent sent what no agent sends: {0}")]
     Protocol(String),
     /// There are no local sockets of ours on this system.
     #[error("local sockets are unsupported here; ask a host:port")]
     Unsupported,
+}
+
+fn listener(pid: u32) -> String {
+    match pid {
+        0 => "a process that this pid namespace does not show".to_owned(),
+        pid => format!("pid {pid}"),
+    }
 }
 
 impl ClientError {
@@ -113,6 +150,13 @@ impl ClientError {
             ClientError::AnotherProcess { .. } => {
                 "run `rgops` to see who lives: the process has ended, or another has taken its socket's place"
             }
+            ClientError::AnotherListens { .. } => {
+                "nothing was asked; `rgops PID`, with the pid that listens, shows what it is"
+            }
+            ClientError::Untrusted { .. } => {
+                "nothing was asked; start the program with RGOPS_DIR set to a directory that only its user can write"
+            }
+            ClientError::AnotherAgent => "ask again: the answer is then of the new agent",
             ClientError::NotAnAgent => "check the address: it must be that of rgops_agent::listen",
             ClientError::TokenNeeded => {
                 "put the program's token into a file and pass --token-file FILE, or set RGOPS_TOKEN"
@@ -125,6 +169,14 @@ impl ClientError {
             }
             ClientError::TimedOut => {
                 "the process may be stopped (rgops PID shows its state); or wait longer with --timeout"
+            }
+            ClientError::Ended => "",
+            ClientError::Replaced => {
+                "ask again if `rgops` marks the process with *: then the new program has an agent"
+            }
+            ClientError::Closed => {
+                "ask again; if `rgops` does not mark the process with * any more, it closed its agent: it has to call \
+                 rgops_agent::listen again"
             }
             ClientError::TookTooLong { .. } | ClientError::Exhausted(Exhausted::Time) => {
                 "wait longer with --timeout"

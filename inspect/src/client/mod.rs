@@ -6,6 +6,9 @@
 
 mod answer;
 mod error;
+#[cfg(target_os = "linux")]
+pub(crate) mod local;
+mod peer;
 mod stream;
 
 use std::io::{self, Read, Write};
@@ -23,6 +26,7 @@ use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_HANDSHAKE_BYTES
 
 pub use answer::{Answer, Collected, Event, Finisher, part};
 pub use error::ClientError;
+use peer::Peer;
 use stream::Stream;
 
 use crate::budget::Budget;
@@ -60,6 +64,7 @@ pub struct Timeouts {
 #[derive(Debug)]
 pub struct Client {
     stream: Stream,
+    peer: Peer,
     hello: AgentHello,
     timeouts: Timeouts,
     budget: Budget,
@@ -84,38 +89,35 @@ impl Client {
         timeouts: Timeouts,
         budget: &Budget,
     ) -> Result<Client, ClientError> {
+        Client::connect_to(endpoint, None, timeouts, budget)
+    }
+
+    /// The same, when the process `pid` of this host is to answer at a local socket: the kernel says who
+    /// listens there, before anything is sent.
+    ///
+    /// # Errors
+    /// As [`Client::connect`], and [`ClientError::AnotherListens`].
+    pub fn connect_to(
+        endpoint: &Endpoint,
+        pid: Option<u32>,
+        timeouts: Timeouts,
+        budget: &Budget,
+    ) -> Result<Client, ClientError> {
         budget.check_time()?;
-        let mut stream = stream::open(endpoint, timeouts.connect)?;
+        // Looked at before: afterwards it may be another program already.
+        let known = Peer::new(pid);
+        let (mut stream, listener) = stream::open(endpoint, pid, timeouts.connect)?;
         stream.end_by(budget.deadline());
-        let hello = ClientHello {
-            protocol: PROTOCOL_VERSION,
-            client: concat!("rgops ", env!("CARGO_PKG_VERSION")).to_owned(),
-        };
-        let mut first = MAGIC.to_vec();
-        first.extend(wire::packet(Kind::ClientHello, &codec::encode(&hello)?));
-        // A refusing agent may have closed already: what it said is then still there to be read.
-        let sent = stream.write_all(&first);
-        let mut magic = [0; MAGIC.len()];
-        match stream.read_exact(&mut magic) {
-            Ok(()) if magic == MAGIC => {}
-            Ok(()) => return Err(ClientError::NotAnAgent),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(ClientError::NotAnAgent);
-            }
-            // A failed write is the older news; a deadline that passed is told by its own name.
-            Err(error) => return Err(sent.err().unwrap_or(error).into()),
+        let peer = if pid.is_some() { known } else { Peer::new(listener) };
+        match greet(endpoint, &mut stream) {
+            Ok(hello) => Ok(Client { stream, peer, hello, timeouts, budget: budget.clone() }),
+            Err(error) => Err(peer.explain(error)),
         }
-        if let Endpoint::Tcp { token, .. } = endpoint {
-            authenticate(&mut stream, token.as_ref())?;
-        }
-        let hello: AgentHello = expect(&mut stream, Kind::AgentHello)?;
-        if let Endpoint::Local { expected: Some(expected), .. } = endpoint {
-            let found = SocketName { pid: hello.pid, start_time: hello.start_time };
-            if found != *expected {
-                return Err(ClientError::AnotherProcess { expected: *expected, found });
-            }
-        }
-        Ok(Client { stream, hello, timeouts, budget: budget.clone() })
+    }
+
+    /// The process that listens at the local socket, in our pid namespace, where the kernel tells.
+    pub fn peer_pid(&self) -> Option<u32> {
+        self.peer.pid()
     }
 
     /// What the whole command may take.
@@ -145,8 +147,9 @@ impl Client {
         let silence = self.timeouts.silence;
         let allowed = duration(request).map(|asked| asked.saturating_add(silence));
         self.stream.set_deadline(silence);
-        self.stream.write_all(&wire::packet(Kind::Request, &payload))?;
-        Ok(Answer::new(self.stream, silence, allowed, self.budget))
+        let sent = self.stream.write_all(&wire::packet(Kind::Request, &payload));
+        sent.map_err(|error| self.peer.explain(error.into()))?;
+        Ok(Answer::new(self.stream, self.peer, silence, allowed, self.budget))
     }
 
     fn not_spoken(&self, command: Command) -> ClientError {
@@ -173,6 +176,39 @@ fn duration(request: &Request) -> Option<Duration> {
         | Request::Release(_)
         | Request::HeapRate(_) => Some(Duration::ZERO),
     }
+}
+
+/// Shakes hands; who answers must be whom the endpoint names.
+fn greet(endpoint: &Endpoint, stream: &mut Stream) -> Result<AgentHello, ClientError> {
+    let hello = ClientHello {
+        protocol: PROTOCOL_VERSION,
+        client: concat!("rgops ", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    let mut first = MAGIC.to_vec();
+    first.extend(wire::packet(Kind::ClientHello, &codec::encode(&hello)?));
+    // A refusing agent may have closed already: what it said is then still there to be read.
+    let sent = stream.write_all(&first);
+    let mut magic = [0; MAGIC.len()];
+    match stream.read_exact(&mut magic) {
+        Ok(()) if magic == MAGIC => {}
+        Ok(()) => return Err(ClientError::NotAnAgent),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return Err(ClientError::NotAnAgent);
+        }
+        // A failed write is the older news; a deadline that passed is told by its own name.
+        Err(error) => return Err(sent.err().unwrap_or(error).into()),
+    }
+    if let Endpoint::Tcp { token, .. } = endpoint {
+        authenticate(stream, token.as_ref())?;
+    }
+    let hello: AgentHello = expect(stream, Kind::AgentHello)?;
+    if let Endpoint::Local { expected: Some(expected), .. } = endpoint {
+        let found = SocketName { pid: hello.pid, start_time: hello.start_time };
+        if found != *expected {
+            return Err(ClientError::AnotherProcess { expected: *expected, found });
+        }
+    }
+    Ok(hello)
 }
 
 /// The client's side of the token handshake.

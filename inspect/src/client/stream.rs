@@ -31,10 +31,19 @@ enum Socket {
     Tcp(TcpStream),
 }
 
-/// Connects, and checks that a local socket belongs to whom it may. The timeout is for what follows, too.
-pub(super) fn open(endpoint: &Endpoint, timeout: Duration) -> Result<Stream, ClientError> {
+/// Who listens: the process in our pid namespace, where that is known.
+pub(super) type Listener = Option<u32>;
+
+/// Connects, and checks that a local socket belongs to whom it may: to process `pid`, if one is given. The
+/// timeout is for what follows, too.
+pub(super) fn open(
+    endpoint: &Endpoint,
+    pid: Option<u32>,
+    timeout: Duration,
+) -> Result<(Stream, Listener), ClientError> {
     let deadline = after(timeout);
-    Ok(Stream { socket: connect(endpoint, timeout)?, deadline, end: None, finish: Arc::default() })
+    let (socket, listener) = connect(endpoint, pid, timeout)?;
+    Ok((Stream { socket, deadline, end: None, finish: Arc::default() }, listener))
 }
 
 /// So long from now; a time longer than the clock can tell is a hundred years.
@@ -44,9 +53,13 @@ fn after(timeout: Duration) -> Instant {
     now.checked_add(timeout).unwrap_or(now + LONG)
 }
 
-fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Socket, ClientError> {
+fn connect(
+    endpoint: &Endpoint,
+    pid: Option<u32>,
+    timeout: Duration,
+) -> Result<(Socket, Listener), ClientError> {
     match endpoint {
-        Endpoint::Local { path, .. } => open_local(path, timeout),
+        Endpoint::Local { path, .. } => open_local(path, pid, timeout),
         Endpoint::Tcp { address, .. } => {
             let nobody = |error| ClientError::NobodyListens { address: address.clone(), error };
             let deadline = after(timeout);
@@ -57,7 +70,7 @@ fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Socket, ClientError
                     return Err(ClientError::TimedOut);
                 }
                 match TcpStream::connect_timeout(&resolved, left) {
-                    Ok(stream) => return Ok(Socket::Tcp(stream)),
+                    Ok(stream) => return Ok((Socket::Tcp(stream), None)),
                     Err(error) => last = error,
                 }
             }
@@ -82,66 +95,14 @@ fn addresses(address: &str, timeout: Duration) -> Result<io::Result<Vec<SocketAd
 }
 
 #[cfg(not(target_os = "linux"))]
-fn open_local(_path: &Path, _timeout: Duration) -> Result<Socket, ClientError> {
+fn open_local(_: &Path, _: Option<u32>, _: Duration) -> Result<(Socket, Listener), ClientError> {
     Err(ClientError::Unsupported)
 }
 
 #[cfg(target_os = "linux")]
-fn open_local(path: &Path, timeout: Duration) -> Result<Socket, ClientError> {
-    use std::os::unix::fs::MetadataExt as _;
-
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::PermissionDenied => ClientError::NotAllowed { path: path.to_owned(), error },
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut,
-        _ => ClientError::NobodyListens { address: path.display().to_string(), error },
-    };
-    let ours = rustix::process::geteuid().as_raw();
-    let check = |uid: u32| {
-        // Root may ask everyone; anyone may ask root only through a socket root gave away.
-        if uid == ours || uid == 0 || ours == 0 {
-            Ok(())
-        } else {
-            Err(ClientError::ForeignOwner { path: path.to_owned(), uid })
-        }
-    };
-    let owner = std::fs::symlink_metadata(path).map_err(failed)?.uid();
-    check(owner)?;
-    let stream = connect_local(path, timeout).map_err(failed)?;
-    let peer = rustix::net::sockopt::socket_peercred(&stream).map_err(|error| failed(error.into()))?;
-    let peer = peer.uid.as_raw();
-    check(peer)?;
-    // Who listens must be who owns the file: root asking a user must not be answered by another.
-    if peer != owner && peer != 0 {
-        return Err(ClientError::ForeignOwner { path: path.to_owned(), uid: peer });
-    }
-    Ok(Socket::Local(stream))
-}
-
-/// Connects with a deadline (a full backlog blocks), through the directory's descriptor when the
-/// path is longer than connect(2) takes.
-#[cfg(target_os = "linux")]
-fn connect_local(path: &Path, timeout: Duration) -> io::Result<std::os::unix::net::UnixStream> {
-    use rustix::net::{
-        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
-    };
-    use std::os::fd::AsRawFd as _;
-
-    /// `sun_path` of unix(7), its terminating zero not counted.
-    const MAX_SOCKET_PATH: usize = 107;
-
-    let (_open, path) = if path.as_os_str().len() <= MAX_SOCKET_PATH {
-        (None, path.to_owned())
-    } else {
-        let directory = std::fs::File::open(path.parent().unwrap_or(Path::new("/")))?;
-        let name = path.file_name().unwrap_or_default();
-        let short = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
-        (Some(directory), short)
-    };
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    // connect(2) of a local socket waits for room in the backlog as long as a send may take.
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(timeout))?;
-    connect(&socket, &SocketAddrUnix::new(&path)?)?;
-    Ok(std::os::unix::net::UnixStream::from(socket))
+fn open_local(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<(Socket, Listener), ClientError> {
+    let connected = super::local::connect(path, pid, timeout)?;
+    Ok((Socket::Local(connected.stream), connected.pid))
 }
 
 impl Stream {

@@ -10,39 +10,60 @@ use super::{Fault, MOST_ATTRIBUTES};
 use crate::files::sections::{Bytes, Slice};
 use crate::files::{Charge, Work};
 
-/// What an abbreviation takes in memory, and each attribute that has no place in it, which is one of a
-/// list that doubles.
-const ABBREVIATION_BYTES: u64 = 160;
-const ATTRIBUTE_BYTES: u64 = 32;
+/// What an abbreviation takes in a list that doubles, and each attribute that has no place in it.
+const ABBREVIATION_BYTES: u64 = 2 * size_of::<gimli::Abbreviation>() as u64;
+const ATTRIBUTE_BYTES: u64 = 2 * size_of::<gimli::AttributeSpecification>() as u64;
+
+/// What is remembered of an offset.
+const KNOWN_BYTES: u64 = 96;
 
 /// The tables that were read, by their offsets.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tables {
-    known: Mutex<HashMap<usize, Table>>,
+    known: Mutex<HashMap<usize, Known>>,
+    charge: Mutex<Charge>,
 }
 
+/// Most units have a table of their own, which goes with them; one that is read twice is kept.
 #[derive(Debug)]
-struct Table {
-    table: Arc<Abbreviations>,
+enum Known {
+    Once,
+    Kept(Arc<Table>),
+}
+
+/// A table, charged for as long as it is there.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(super) abbreviations: Arc<Abbreviations>,
     _charge: Charge,
 }
 
 impl Tables {
+    pub(super) fn new(work: &Work) -> Result<Tables, Fault> {
+        let charge = Mutex::new(Charge::new(work.budget(), 0)?);
+        Ok(Tables { known: Mutex::default(), charge })
+    }
+
     /// The whole table at an offset.
     pub(super) fn at(
         &self,
         section: &DebugAbbrev<Bytes>,
         offset: usize,
         work: &Work,
-    ) -> Result<Arc<Abbreviations>, Fault> {
+    ) -> Result<Arc<Table>, Fault> {
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().get(&offset) {
-            return Ok(known.table.clone());
-        }
+        let was_read = match lock().get(&offset) {
+            Some(Known::Kept(table)) => return Ok(table.clone()),
+            known => known.is_some(),
+        };
         let bytes = measured(section, offset, None, work)?;
         let charge = Charge::new(work.budget(), bytes.memory)?;
-        let table = Arc::new(read(bytes.declarations, false)?);
-        lock().insert(offset, Table { table: table.clone(), _charge: charge });
+        let abbreviations = Arc::new(read(bytes.declarations, false)?);
+        let table = Arc::new(Table { abbreviations, _charge: charge });
+        if !was_read {
+            self.charge.lock().unwrap_or_else(PoisonError::into_inner).grow(KNOWN_BYTES)?;
+        }
+        lock().insert(offset, if was_read { Known::Kept(table.clone()) } else { Known::Once });
         Ok(table)
     }
 }

@@ -11,6 +11,7 @@ mod part;
 mod root;
 mod split;
 
+pub(crate) use abbreviations::Table;
 pub(crate) use fault::Fault;
 pub(crate) use lines::{LineTable, file_path, header as line_header};
 pub(crate) use part::Part;

@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use gimli::{
-    Abbreviations, DebugInfoOffset, Dwarf, DwoId, LittleEndian, Reader as _, Section as _, UnitHeader,
-    UnitType,
-};
+use gimli::{DebugInfoOffset, Dwarf, DwoId, LittleEndian, Reader as _, Section as _, UnitHeader, UnitType};
 
-use super::abbreviations::{self, Tables};
+use super::abbreviations::{self, Table, Tables};
 use super::{Fault, Root};
 use crate::files::sections::{Bytes, Sections, Slice};
 use crate::files::{Charge, Work};
@@ -55,7 +52,7 @@ impl Part {
             dwarf,
             units: Vec::new(),
             work: work.clone(),
-            tables: Tables::default(),
+            tables: Tables::new(work)?,
             _charges: (bytes.clone(), charge),
         };
         let mut headers = part.dwarf.units();
@@ -101,7 +98,10 @@ impl Part {
     pub(crate) fn read_unit(&self, index: usize) -> Result<Root<Bytes>, Fault> {
         let header = self.header(index)?;
         let table = self.table(header.debug_abbrev_offset().0)?;
-        Root::read(&self.dwarf, header, table)
+        Ok(Root {
+            table: Some(table.clone()),
+            ..Root::read(&self.dwarf, header, table.abbreviations.clone())?
+        })
     }
 
     /// The same with borrowed sections, as [`Part::borrowed`] gives them.
@@ -112,7 +112,7 @@ impl Part {
     ) -> Result<Root<Slice<'a>>, Fault> {
         let header = dwarf.unit_header(DebugInfoOffset(self.units[index].start as usize))?;
         let table = self.table(header.debug_abbrev_offset().0)?;
-        Root::read(dwarf, header, table)
+        Ok(Root { table: Some(table.clone()), ..Root::read(dwarf, header, table.abbreviations.clone())? })
     }
 
     /// A unit of which only the first entry can be read: needs not all of its abbreviations.
@@ -127,7 +127,7 @@ impl Part {
         Root::read(&self.dwarf, header, table)
     }
 
-    fn table(&self, offset: usize) -> Result<Arc<Abbreviations>, Fault> {
+    fn table(&self, offset: usize) -> Result<Arc<Table>, Fault> {
         self.tables.at(&self.dwarf.debug_abbrev, offset, &self.work)
     }
 

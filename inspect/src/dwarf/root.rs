@@ -8,6 +8,7 @@ use gimli::{
 };
 
 use super::Fault;
+use super::abbreviations::Table;
 
 /// A unit, with what its first entry says about code and lines.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Root<R: Reader> {
     /// Where its table of lines is.
     pub(crate) lines: Option<DebugLineOffset<R::Offset>>,
     pub(crate) ranges: Ranges<R>,
+    /// Kept for as long as the unit: its abbreviations are charged to it.
+    pub(crate) table: Option<Arc<Table>>,
 }
 
 /// Attributes that say which addresses an entry is about.
@@ -146,6 +149,6 @@ impl<R: Reader> Root<R> {
         if let Some(low) = ranges.low.clone() {
             unit.low_pc = dwarf.attr_address(&unit, low)?.unwrap_or(0);
         }
-        Ok(Root { unit, lines, ranges })
+        Ok(Root { unit, lines, ranges, table: None })
     }
 }

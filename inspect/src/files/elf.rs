@@ -17,6 +17,7 @@ const EXTENDED: u64 = 0xffff;
 /// Kinds of sections (`sh_type`) and of segments (`p_type`).
 const NOTE_SECTION: u64 = 7;
 const WITHOUT_BYTES: u64 = 8;
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "processes are looked into on Linux only"))]
 const LOADED_SEGMENT: u64 = 1;
 const NOTE_SEGMENT: u64 = 4;
 
@@ -70,11 +71,19 @@ pub(crate) struct Segment {
     kind: u64,
     pub(crate) offset: u64,
     /// svma.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "processes are looked into on Linux only")
+    )]
     pub(crate) address: u64,
     pub(crate) file_size: u64,
 }
 
 impl Segment {
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "processes are looked into on Linux only")
+    )]
     pub(crate) fn is_loaded(&self) -> bool {
         self.kind == LOADED_SEGMENT
     }

@@ -2,47 +2,86 @@
 //! through its own root, so that containers and private temporary directories need no setting.
 //!
 //! A socket counts only when its name has the process' id (in its own pid namespace) *and* start
-//! time, and its owner is the process' user or root: a stale file or a used-again pid never counts.
-//! Nothing is connected to and no signal is sent.
+//! time, its owner is the process' user or root, and the kernel says that it listens: a stale file or a
+//! used-again pid never counts. Nothing is connected to and no signal is sent.
 
-use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rgops_protocol::discovery::{DIRECTORY_VARIABLE, Environment, SocketName};
 
-use super::process::AgentSocket;
+use super::bound::{BoundSockets, Table};
+use super::process::{AgentSocket, LostAgent, LostBecause};
 use super::procfs::{self, StartEnvironment, Status};
+use crate::client::local;
 
 /// Looks for agents; remembers what several processes share.
 #[derive(Debug, Default)]
 pub(super) struct AgentFinder {
-    /// Paths of bound sockets by network namespace.
-    bound: HashMap<u64, Vec<PathBuf>>,
+    bound: BoundSockets,
+}
+
+/// What was found of a process' agent.
+#[derive(Debug)]
+pub(super) enum Agent {
+    Listens(AgentSocket),
+    Lost(LostAgent),
+    None,
 }
 
 impl AgentFinder {
-    /// The agent of a process, if it has one.
-    pub(super) fn find(&mut self, pid: u32, start_time: u64, status: &Status) -> Option<AgentSocket> {
+    /// The agent of a process, or what is left of it.
+    pub(super) fn find(&mut self, pid: u32, start_time: u64, status: &Status) -> Agent {
         let name = SocketName { pid: status.inner_pid, start_time };
-        let inner_uid = uid_inside(pid, status.euid);
-        for directory in directories(pid, inner_uid) {
-            if let Some(path) = socket_in(pid, &directory, name, status.euid) {
-                return Some(AgentSocket { path, name });
+        let table = self.bound.of(pid);
+        let mut directories = directories(pid, uid_inside(pid, status.euid));
+        // Its author may have chosen the directory in code (`Options::directory`): the kernel knows.
+        directories.extend(table.directories(name).map(Path::to_owned));
+        let mut lost = Vec::new();
+        for directory in &directories {
+            match in_directory(pid, directory, name, status.euid, table) {
+                Agent::Listens(socket) => return Agent::Listens(socket),
+                Agent::Lost(found) => lost.push(found),
+                Agent::None => {}
             }
         }
-        // Its author may have chosen the directory in code (`Options::directory`). The kernel knows
-        // where a socket was bound, under the temporary name it had before it was renamed.
-        let stem = format!("{}-{}", name.pid, name.start_time);
-        let bound = self.bound.entry(network_namespace(pid)?).or_insert_with(|| bound_sockets(pid));
-        bound
-            .iter()
-            .filter(|path| path.file_name().is_some_and(|file| file.to_string_lossy().contains(&stem)))
-            .filter_map(|path| path.parent())
-            .find_map(|directory| socket_in(pid, directory, name, status.euid))
-            .map(|path| AgentSocket { path, name })
+        // A socket that listens tells more than a file that was left behind.
+        let of_listening = |lost: &&LostAgent| lost.because != LostBecause::Silent;
+        match lost.iter().find(of_listening) {
+            Some(found) => Agent::Lost(found.clone()),
+            None if table.has(name) => {
+                let directory = table.directories(name).next().or(directories.first().map(PathBuf::as_path));
+                let path = directory.unwrap_or(Path::new("")).join(name.file_name());
+                Agent::Lost(LostAgent { path, because: LostBecause::Deleted })
+            }
+            None => lost.into_iter().next().map_or(Agent::None, Agent::Lost),
+        }
     }
+}
+
+/// What there is of the agent in one directory of the process.
+fn in_directory(pid: u32, directory: &Path, name: SocketName, euid: u32, table: &Table) -> Agent {
+    let (path, found) = match socket_in(pid, directory, name) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Agent::None,
+        Err((path, because)) if table.has(name) && table.may_listen(directory, name) => {
+            return Agent::Lost(LostAgent { path, because });
+        }
+        Err(_) => return Agent::None,
+    };
+    let may_listen = table.may_listen(directory, name);
+    let because = match found {
+        found if found.is_socket && [euid, 0].contains(&found.uid) => match may_listen {
+            true => return Agent::Listens(AgentSocket { path, name }),
+            false => LostBecause::Silent,
+        },
+        // Of somebody else, and nothing of this process.
+        _ if !(may_listen && table.has(name)) => return Agent::None,
+        found if found.is_socket => LostBecause::Foreign(found.uid),
+        _ => LostBecause::Replaced,
+    };
+    Agent::Lost(LostAgent { path, because })
 }
 
 /// The pids that have a socket in the directory our own environment names: a hint, to be checked.
@@ -81,24 +120,30 @@ fn directories(pid: u32, uid: u32) -> Vec<PathBuf> {
     directories
 }
 
-/// The path by which we reach the socket `name` in `directory` of the process, if it is there.
-fn socket_in(pid: u32, directory: &Path, name: SocketName, euid: u32) -> Option<PathBuf> {
+/// The path by which we reach what is called `name` in `directory` of the process, and what that is. An
+/// error has the path that cannot be looked at.
+fn socket_in(
+    pid: u32,
+    directory: &Path,
+    name: SocketName,
+) -> Result<Option<(PathBuf, local::Found)>, (PathBuf, LostBecause)> {
     let own = directory.join(name.file_name());
+    let process = Path::new("/proc").join(pid.to_string());
     let through_root = match own.strip_prefix("/") {
-        Ok(relative) => Path::new("/proc").join(pid.to_string()).join("root").join(relative),
-        Err(_) => Path::new("/proc").join(pid.to_string()).join("cwd").join(&own),
+        Ok(relative) => process.join("root").join(relative),
+        Err(_) => process.join("cwd").join(&own),
     };
-    let socket = |path: &Path| {
-        let metadata = fs::symlink_metadata(path).ok()?;
-        let is_trusted = metadata.file_type().is_socket() && [euid, 0].contains(&metadata.uid());
-        is_trusted.then(|| (metadata.dev(), metadata.ino()))
-    };
-    match (socket(&own).filter(|_| own.is_absolute()), socket(&through_root)) {
-        (Some(ours), Some(theirs)) if ours != theirs => Some(through_root),
-        // The same file, or a process whose root we may not enter.
-        (Some(_), _) => Some(own),
-        (None, Some(_)) => Some(through_root),
-        (None, None) => None,
+    let theirs = local::look_at(&through_root);
+    // Where we may not enter its root, it is mostly ours as well.
+    let ours = if own.is_absolute() { local::look_at(&own) } else { Err(io::ErrorKind::NotFound.into()) };
+    let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    match (ours, theirs) {
+        (Ok(ours), Ok(theirs)) if ours.file == theirs.file => Ok(Some((own, ours))),
+        (_, Ok(theirs)) => Ok(Some((through_root, theirs))),
+        (Ok(ours), Err(error)) if is_denied(&error) => Ok(Some((own, ours))),
+        (Err(error), _) if is_denied(&error) => Err((own, LostBecause::Denied)),
+        (_, Err(error)) if error.kind() == io::ErrorKind::NotADirectory => Err((own, LostBecause::Replaced)),
+        _ => Ok(None),
     }
 }
 
@@ -118,37 +163,9 @@ fn uid_mapped(map: &str, outside: u32) -> Option<u32> {
     })
 }
 
-fn network_namespace(pid: u32) -> Option<u64> {
-    Some(fs::metadata(format!("/proc/{pid}/ns/net")).ok()?.ino())
-}
-
-/// Paths to which sockets of the process' network namespace were bound (proc_pid_net(5)).
-fn bound_sockets(pid: u32) -> Vec<PathBuf> {
-    let Ok(table) = procfs::read(pid, "net/unix") else { return Vec::new() };
-    String::from_utf8_lossy(&table).lines().skip(1).filter_map(bound_path).map(PathBuf::from).collect()
-}
-
-/// The path behind the seven columns of a line; it may hold spaces, and abstract names begin with @.
-fn bound_path(line: &str) -> Option<&str> {
-    let mut rest = line;
-    for _ in 0..7 {
-        rest = rest.trim_start().split_once(' ')?.1;
-    }
-    let path = rest.trim_start();
-    (!path.is_empty() && !path.starts_with('@')).then_some(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_of_bound_sockets_may_hold_spaces() {
-        let line = "0000000000000000: 00000002 00000000 00010000 0001 01 27433 /run/a b/.7-9.sock.0a";
-        assert_eq!(bound_path(line), Some("/run/a b/.7-9.sock.0a"));
-        assert_eq!(bound_path("0000000000000000: 00000003 00000000 00000000 0001 03 34158"), None);
-        assert_eq!(bound_path("0000000000000000: 00000002 00000000 00010000 0001 01 5 @abstract"), None);
-    }
 
     #[test]
     fn users_are_mapped_as_user_namespaces_do() {

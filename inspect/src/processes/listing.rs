@@ -13,9 +13,9 @@ use std::path::Path;
 
 use rgops_protocol::received::{NAME_CHARACTERS, PATH_CHARACTERS, cut, text_of};
 
-use super::agents::{self, AgentFinder};
+use super::agents::{self, Agent, AgentFinder};
 use super::compiler::rust_compiler;
-use super::process::{AgentSocket, Listing, RustCompiler, RustProcess};
+use super::process::{Listing, RustCompiler, RustProcess};
 use super::procfs::{self, Stat, Status};
 use crate::budget::Budget;
 use crate::files::{open_executable, within};
@@ -31,8 +31,11 @@ pub fn list() -> io::Result<Listing> {
         Listing { processes: Vec::new(), unreadable: 0, as_root: rustix::process::geteuid().is_root() };
     for pid in procfs::pids()? {
         match scan.look_at(pid, hinted.contains(&pid)) {
-            Ok(Some(process)) => listing.processes.push(process),
-            Ok(None) => {}
+            // What left an agent behind to be another program is not Rust.
+            Ok(Some(process)) if process.compiler.is_some() || process.agent.is_some() => {
+                listing.processes.push(process);
+            }
+            Ok(_) => {}
             // The kernel's threads have no executable, but who is not root is told "denied".
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let is_process = Stat::read(pid).is_ok_and(|stat| !stat.is_kernel_thread);
@@ -53,7 +56,7 @@ pub(super) fn look_at(pid: u32) -> io::Result<RustProcess> {
     let found = Scan::default().look_at(pid, true)?;
     match found {
         Some(process) => Ok(process),
-        None => Ok(describe(pid, Stat::read(pid)?, Status::read(pid)?, None, None)),
+        None => Ok(describe(pid, Stat::read(pid)?, Status::read(pid)?, None, Agent::None)),
     }
 }
 
@@ -66,7 +69,7 @@ struct Scan {
 }
 
 impl Scan {
-    /// The process when it is Rust, or when it is `hinted` to have an agent and has one.
+    /// The process when it is Rust, or when it is `hinted` to have an agent and there are traces of one.
     fn look_at(&mut self, pid: u32, hinted: bool) -> io::Result<Option<RustProcess>> {
         let executable = format!("/proc/{pid}/exe");
         let metadata = fs::metadata(&executable)?;
@@ -85,7 +88,7 @@ impl Scan {
         }
         let (stat, status) = (Stat::read(pid)?, Status::read(pid)?);
         let agent = self.agents.find(pid, stat.start_time, &status);
-        if compiler.is_none() && agent.is_none() {
+        if compiler.is_none() && matches!(agent, Agent::None) {
             return Ok(None);
         }
         Ok(Some(describe(pid, stat, status, compiler, agent)))
@@ -97,15 +100,20 @@ fn describe(
     stat: Stat,
     status: Status,
     compiler: Option<RustCompiler>,
-    agent: Option<AgentSocket>,
+    agent: Agent,
 ) -> RustProcess {
+    let (agent, lost_agent) = match agent {
+        Agent::Listens(socket) => (Some(socket), None),
+        Agent::Lost(lost) => (None, Some(lost)),
+        Agent::None => (None, None),
+    };
     let path = match fs::read_link(format!("/proc/{pid}/exe")) {
         Ok(path) => text_of(path.as_os_str().as_bytes(), PATH_CHARACTERS),
         Err(_) => String::new(),
     };
     let mut name = name(stat.comm, &path);
     cut(&mut name, NAME_CHARACTERS);
-    RustProcess { pid, parent: stat.parent, name, uid: status.euid, path, compiler, agent }
+    RustProcess { pid, parent: stat.parent, name, uid: status.euid, path, compiler, agent, lost_agent }
 }
 
 /// The kernel cuts names to 15 bytes (TASK_COMM_LEN); the executable's name has the rest.

@@ -7,6 +7,8 @@
 #[cfg(target_os = "linux")]
 mod agents;
 #[cfg(target_os = "linux")]
+mod bound;
+#[cfg(target_os = "linux")]
 mod compiler;
 #[cfg(target_os = "linux")]
 mod connections;
@@ -23,5 +25,5 @@ mod target;
 
 pub use details::{Connection, ProcessDetails, details};
 pub use listing::list;
-pub use process::{AgentSocket, Listing, RustCompiler, RustProcess};
+pub use process::{AgentSocket, Listing, LostAgent, LostBecause, RustCompiler, RustProcess};
 pub use target::{ResolveError, Target, resolve};

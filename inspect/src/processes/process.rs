@@ -1,5 +1,6 @@
 //! A Rust process and its agent's socket, as the list shows them.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use rgops_protocol::discovery::SocketName;
@@ -32,8 +33,87 @@ pub struct RustProcess {
     pub path: String,
     /// The compiler; `None` for a program of another language that has loaded an agent.
     pub compiler: Option<RustCompiler>,
-    /// Its agent, if it has one.
+    /// Its agent, if it has one that listens and can be reached.
     pub agent: Option<AgentSocket>,
+    /// What is left of its agent, when that is neither there nor has it never been.
+    pub lost_agent: Option<LostAgent>,
+}
+
+/// An agent, or the rest of one, that cannot be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostAgent {
+    /// Its socket's path: ours where there is a file, else the process'.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub because: LostBecause,
+}
+
+/// Why an agent cannot be asked although there are traces of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LostBecause {
+    /// It listens, and its socket's file is gone.
+    Deleted,
+    /// Its socket's file is there, and nobody listens.
+    Silent,
+    /// It listens, and what stands in its socket's place is no socket, or behind a link.
+    Replaced,
+    /// It listens, and its socket belongs to this user, who is neither the process' nor root.
+    Foreign(u32),
+    /// It listens, and the system does not let us reach its socket.
+    Denied,
+}
+
+impl fmt::Display for LostAgent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match self.because {
+            LostBecause::Deleted => {
+                write!(
+                    formatter,
+                    "its agent listens, but its socket file {path} was deleted (systemd-tmpfiles?)"
+                )
+            }
+            LostBecause::Silent => write!(
+                formatter,
+                "nobody listens at its socket {path} any more: the program replaced itself (execve), or closed \
+                 the agent's descriptors, after it called listen"
+            ),
+            LostBecause::Replaced => {
+                write!(
+                    formatter,
+                    "the place of its socket, {path}, has something else in it, or is behind a link"
+                )
+            }
+            LostBecause::Foreign(uid) => {
+                write!(formatter, "its socket {path} belongs to uid {uid}, neither its own user nor root")
+            }
+            LostBecause::Denied => {
+                write!(formatter, "its socket {path} cannot be reached: Permission denied")
+            }
+        }
+    }
+}
+
+impl LostAgent {
+    /// What mends it.
+    pub fn fix(&self) -> &'static str {
+        match self.because {
+            LostBecause::Deleted | LostBecause::Replaced => {
+                "a running agent makes its socket anew within 2 s, and was waited for. If the process is stopped \
+                 (`rgops PID` shows its state), let it go on; else start it again, or have it close its agent and \
+                 call rgops_agent::listen"
+            }
+            LostBecause::Silent => {
+                "the program that runs now has to call rgops_agent::listen itself; a daemon calls it after it \
+                 closed its descriptors"
+            }
+            LostBecause::Foreign(_) => {
+                "if the program changed its user after it called rgops_agent::listen, have it call that afterwards; \
+                 else do not trust this socket"
+            }
+            LostBecause::Denied => "run rgops as the user the program was when it called listen, or as root",
+        }
+    }
 }
 
 /// The socket of an agent on this host.

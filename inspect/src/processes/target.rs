@@ -2,14 +2,19 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rgops_protocol::auth::Token;
 use rgops_protocol::discovery::SocketName;
-use rgops_protocol::hello::AgentHello;
 
 use super::listing::{list, look_at};
-use super::process::RustProcess;
-use crate::client::Endpoint;
+use super::process::{LostAgent, LostBecause, RustProcess};
+use crate::budget::Budget;
+use crate::client::{Client, ClientError, Endpoint, Timeouts};
+
+/// How long an agent may take to listen, or to make its socket's file anew.
+const LOST_PATIENCE: Duration = Duration::from_secs(2);
+const LOST_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a target text meant.
 #[derive(Debug, Clone)]
@@ -19,6 +24,7 @@ pub struct Target {
     /// The process in our own pid namespace, when it is on this host: its `/proc/PID` has the
     /// files that symbols come from.
     pub local_pid: Option<u32>,
+    asked: Asked,
 }
 
 /// Why a target text means nothing that can be asked.
@@ -60,6 +66,18 @@ pub enum ResolveError {
         is_rust: bool,
         /// Whether it was started with `RGOPS=off`.
         is_switched_off: bool,
+    },
+    /// There are traces of an agent in the process, and it cannot be asked.
+    #[error("{lost}")]
+    LostAgent {
+        /// The process.
+        pid: u32,
+        /// Its name, from the process itself: to be escaped.
+        name: String,
+        /// Whether it is a Rust program.
+        is_rust: bool,
+        /// What is left of the agent.
+        lost: LostAgent,
     },
     /// The process is another user's.
     #[error("it belongs to another user{}", uid.map(|uid| format!(" (uid {uid})")).unwrap_or_default())]
@@ -117,9 +135,71 @@ pub fn resolve(target: &str, token: Option<Token>) -> Result<Target, ResolveErro
         return socket(Path::new(target));
     }
     if let Some(address) = tcp_address(target) {
-        return Ok(Target { endpoint: Endpoint::Tcp { address, token }, local_pid: None });
+        return Ok(Target {
+            endpoint: Endpoint::Tcp { address, token },
+            local_pid: None,
+            asked: Asked::default(),
+        });
     }
-    agent_of(find(target)?)
+    let pid = match target.parse() {
+        Ok(pid) => pid,
+        Err(_) => by_name(target)?.pid,
+    };
+    // Before its socket is looked for: afterwards it may be another program.
+    let asked = Asked::of(pid);
+    let mut process = by_pid(pid).map_err(|error| match asked.fate_once_sure() {
+        Some(ClientError::Ended) => ResolveError::NoSuchProcess { pid },
+        _ => error,
+    })?;
+    if let Some(lost) = process.lost_agent.take()
+        && process.agent.is_none()
+    {
+        // An agent that is about to listen, or to make its socket's file anew, is waited for.
+        process = found_again(process, lost)?;
+    }
+    if process.agent.is_none() {
+        process = settled(process, &asked)?;
+    }
+    agent_of(process, asked)
+}
+
+/// A process without agent, unless that is because it ends, or becomes another program, this very moment:
+/// then its files in `/proc` are empty for a while.
+fn settled(process: RustProcess, asked: &Asked) -> Result<RustProcess, ResolveError> {
+    let pid = process.pid;
+    match asked.fate_once_sure() {
+        None => Ok(process),
+        Some(ClientError::Ended) => Err(ResolveError::NoSuchProcess { pid }),
+        Some(_) => {
+            let deadline = Instant::now() + LOST_PATIENCE;
+            loop {
+                let process = by_pid(pid)?;
+                if process.agent.is_some() || process.lost_agent.is_some() || Instant::now() > deadline {
+                    return Ok(process);
+                }
+                std::thread::sleep(LOST_PAUSE);
+            }
+        }
+    }
+}
+
+/// The process, after what it lacks had a moment to come.
+fn found_again(process: RustProcess, lost: LostAgent) -> Result<RustProcess, ResolveError> {
+    let deadline = Instant::now() + LOST_PATIENCE;
+    if lost.because == LostBecause::Silent {
+        wait_for_binding(&lost.path);
+        return by_pid(process.pid);
+    }
+    let mut process = RustProcess { lost_agent: Some(lost), ..process };
+    let may_come = |process: &RustProcess| {
+        let lost = process.lost_agent.as_ref().map(|lost| lost.because);
+        matches!(lost, Some(LostBecause::Deleted | LostBecause::Replaced))
+    };
+    while may_come(&process) && Instant::now() < deadline {
+        std::thread::sleep(LOST_PAUSE);
+        process = by_pid(process.pid)?;
+    }
+    Ok(process)
 }
 
 /// Finds the process a pid or unique name means, with or without an agent.
@@ -134,16 +214,52 @@ pub(super) fn find(target: &str) -> Result<RustProcess, ResolveError> {
 }
 
 impl Target {
-    /// Learns the local process from who answered, where the target did not name one: a loopback
-    /// address whose agent is a process of this host. Pid and start time together name it for good.
-    pub fn identify(&mut self, hello: &AgentHello) {
-        let is_here = match &self.endpoint {
-            Endpoint::Local { .. } => true,
-            Endpoint::Tcp { address, .. } => is_loopback(address),
-        };
-        if is_here && self.local_pid.is_none() {
-            self.local_pid = local_pid(SocketName { pid: hello.pid, start_time: hello.start_time });
+    /// Connects to its agent. The process that was found must be the one that listens; learns the
+    /// process from who answers where the target did not name one.
+    ///
+    /// # Errors
+    /// As [`Client::connect`]; that it ended or replaced itself is told from an agent that is not there.
+    pub fn connect(&mut self, timeouts: Timeouts, budget: &Budget) -> Result<Client, ClientError> {
+        let client = self.connect_again(timeouts, budget)?;
+        self.identify(&client);
+        Ok(client)
+    }
+
+    /// The same for a further connection.
+    ///
+    /// # Errors
+    /// As [`Target::connect`].
+    pub fn connect_again(&self, timeouts: Timeouts, budget: &Budget) -> Result<Client, ClientError> {
+        let client = Client::connect_to(&self.endpoint, self.local_pid, timeouts, budget);
+        let client = client.map_err(|error| match (&error, &self.endpoint) {
+            (
+                ClientError::NobodyListens { .. }
+                | ClientError::HungUp
+                | ClientError::Closed
+                | ClientError::NotAnAgent,
+                Endpoint::Local { .. },
+            ) => self.asked.fate().unwrap_or(error),
+            _ => error,
+        })?;
+        match self.asked.has_its_pid() {
+            true => Ok(client),
+            false => Err(ClientError::Ended),
         }
+    }
+
+    /// Learns the local process from who answered: the listener of a local socket, by the kernel's word,
+    /// or a process of this host behind a loopback address. What the agent says of itself must agree.
+    fn identify(&mut self, client: &Client) {
+        let hello = client.hello();
+        let name = SocketName { pid: hello.pid, start_time: hello.start_time };
+        if self.local_pid.is_some() {
+            return;
+        }
+        self.local_pid = match (&self.endpoint, client.peer_pid()) {
+            (Endpoint::Local { .. }, Some(pid)) => Some(pid).filter(|pid| is_inside(*pid, name)),
+            (Endpoint::Tcp { address, .. }, _) if is_loopback(address) => local_pid(name),
+            _ => None,
+        };
     }
 }
 
@@ -154,7 +270,7 @@ fn by_pid(pid: u32) -> Result<RustProcess, ResolveError> {
             uid => ResolveError::OtherUser { pid, uid },
         },
         _ if !exists(pid) => ResolveError::NoSuchProcess { pid },
-        // A kernel thread or a zombie: it has no executable.
+        // A kernel thread, or a zombie: it has no executable.
         io::ErrorKind::NotFound => no_agent(pid, String::new(), false),
         _ => ResolveError::System { target: pid.to_string(), error },
     })
@@ -184,12 +300,19 @@ fn has_name(process: &RustProcess, name: &str) -> bool {
     process.name == name || Path::new(path).file_name().is_some_and(|file| file == name)
 }
 
-fn agent_of(process: RustProcess) -> Result<Target, ResolveError> {
+fn agent_of(process: RustProcess, asked: Asked) -> Result<Target, ResolveError> {
     match process.agent {
-        Some(agent) => Ok(Target {
-            endpoint: Endpoint::Local { path: agent.path, expected: Some(agent.name) },
-            local_pid: Some(process.pid),
-        }),
+        Some(agent) => {
+            let endpoint = Endpoint::Local { path: agent.path, expected: Some(agent.name) };
+            Ok(Target { endpoint, local_pid: Some(process.pid), asked })
+        }
+        None if process.lost_agent.is_some() => {
+            let RustProcess { pid, name, compiler, lost_agent, .. } = process;
+            match lost_agent {
+                Some(lost) => Err(ResolveError::LostAgent { pid, name, is_rust: compiler.is_some(), lost }),
+                None => Err(no_agent(pid, name, compiler.is_some())),
+            }
+        }
         None => Err(no_agent(process.pid, process.name, process.compiler.is_some())),
     }
 }
@@ -211,7 +334,8 @@ fn socket(path: &Path) -> Result<Target, ResolveError> {
     }
     let expected = path.file_name().and_then(|file| SocketName::parse(file.to_str()?));
     let local_pid = expected.and_then(local_pid);
-    Ok(Target { endpoint: Endpoint::Local { path: path.to_owned(), expected }, local_pid })
+    let endpoint = Endpoint::Local { path: path.to_owned(), expected };
+    Ok(Target { endpoint, local_pid, asked: local_pid.map(Asked::of).unwrap_or_default() })
 }
 
 #[cfg(unix)]
@@ -252,13 +376,63 @@ fn joined(pids: &[u32]) -> String {
 mod system {
     //! What `/proc` knows of a pid.
 
+    use std::path::Path;
+
     use rgops_protocol::discovery::SocketName;
 
+    use crate::client::ClientError;
+    use crate::identity::{Fate, Identity};
     use crate::processes::procfs::{StartEnvironment, Stat, Status};
+
+    /// The process that was meant, as it was before its agent was looked for.
+    #[derive(Debug, Clone, Default)]
+    pub(super) struct Asked(Option<Identity>);
+
+    impl Asked {
+        pub(super) fn of(pid: u32) -> Asked {
+            Asked(Identity::of(pid).ok())
+        }
+
+        /// What became of it, when it is not what it was.
+        pub(super) fn fate(&self) -> Option<ClientError> {
+            Asked::error(self.0.as_ref()?.fate())
+        }
+
+        /// The same, without waiting for something that is not under way.
+        pub(super) fn fate_once_sure(&self) -> Option<ClientError> {
+            Asked::error(self.0.as_ref()?.fate_once_sure())
+        }
+
+        fn error(fate: Fate) -> Option<ClientError> {
+            match fate {
+                Fate::Ended => Some(ClientError::Ended),
+                Fate::Replaced => Some(ClientError::Replaced),
+                Fate::Lives => None,
+            }
+        }
+
+        /// Whether the pid is not a later process'.
+        pub(super) fn has_its_pid(&self) -> bool {
+            let has = |asked: &Identity| {
+                Identity::of(asked.pid()).is_ok_and(|now| now.start_time() == asked.start_time())
+            };
+            self.0.as_ref().is_none_or(has)
+        }
+    }
 
     /// The process of our pid namespace that has this pid and start time.
     pub(super) fn local_pid(name: SocketName) -> Option<u32> {
         Stat::read(name.pid).is_ok_and(|stat| stat.start_time == name.start_time).then_some(name.pid)
+    }
+
+    /// Whether the process calls itself this, in its own pid namespace.
+    pub(super) fn is_inside(pid: u32, name: SocketName) -> bool {
+        Stat::read(pid).is_ok_and(|stat| stat.start_time == name.start_time)
+            && Status::read(pid).is_ok_and(|status| status.inner_pid == name.pid)
+    }
+
+    pub(super) fn wait_for_binding(socket: &Path) {
+        crate::client::local::wait_for_binding(socket, super::LOST_PATIENCE);
     }
 
     pub(super) fn own_uid() -> u32 {
@@ -282,11 +456,42 @@ mod system {
 mod system {
     //! Nothing is known of other processes here.
 
+    use std::path::Path;
+
     use rgops_protocol::discovery::SocketName;
+
+    use crate::client::ClientError;
+
+    #[derive(Debug, Clone, Default)]
+    pub(super) struct Asked;
+
+    impl Asked {
+        pub(super) fn of(_: u32) -> Asked {
+            Asked
+        }
+
+        pub(super) fn fate(&self) -> Option<ClientError> {
+            None
+        }
+
+        pub(super) fn fate_once_sure(&self) -> Option<ClientError> {
+            None
+        }
+
+        pub(super) fn has_its_pid(&self) -> bool {
+            true
+        }
+    }
 
     pub(super) fn local_pid(_: SocketName) -> Option<u32> {
         None
     }
+
+    pub(super) fn is_inside(_: u32, _: SocketName) -> bool {
+        false
+    }
+
+    pub(super) fn wait_for_binding(_: &Path) {}
 
     pub(super) fn own_uid() -> u32 {
         0
@@ -305,7 +510,7 @@ mod system {
     }
 }
 
-use system::{exists, is_switched_off, local_pid, own_uid, owner};
+use system::{Asked, exists, is_inside, is_switched_off, local_pid, own_uid, owner, wait_for_binding};
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@ use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer};
 /// What a location costs in bytes, with its place in all tables, the symbolizer's included, and in the
 /// tables that `top` makes; what each function at it costs; and what a function costs that is new, besides
 /// its texts. Measured with the shapes of `p26_hostile_process.rs`.
-const LOCATION_BYTES: u64 = 768;
+const LOCATION_BYTES: u64 = 512;
 const LINE_BYTES: u64 = 256;
 const FUNCTION_BYTES: u64 = 512;
 /// Times a text is held: here, in the symbolizer's frames, in `top`, and in the encoded file.

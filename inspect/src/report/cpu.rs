@@ -30,8 +30,7 @@ pub struct Reconciliation {
     process_cpu_ns: Option<u64>,
     /// Of this, the agent's own thread, which is not sampled.
     agent_cpu_ns: Option<u64>,
-    /// Of this, threads that began or ended unseen; of another engine than `native`, all that has no
-    /// samples.
+    /// Of this, time without samples; the notes have the reasons, as far as any were seen.
     unsampled_cpu_ns: Option<u64>,
     /// Ticks due by the threads' clocks that had not come when the profile ended, times the period.
     late_cpu_ns: Option<u64>,
@@ -82,12 +81,13 @@ impl Reconciliation {
         );
         let unsampled = match self.engine.as_deref() {
             Some("pprof") => "missed by engine pprof",
-            _ => "threads too short to be seen",
+            // The notes say which threads and why, as far as that was seen.
+            _ => "without samples",
         };
         let rest = [
             (self.agent_cpu_ns, "the agent itself"),
             (self.unsampled_cpu_ns, unsampled),
-            (self.late_cpu_ns, "ticks that came too late"),
+            (self.late_cpu_ns, "ticks that had not come at the end"),
             (self.dropped_ns, "lost samples"),
         ];
         for (ns, what) in rest {

@@ -42,9 +42,10 @@ pub fn text(details: &ProcessDetails) -> String {
     lines.push(("compiler".to_owned(), compiler));
     lines.push((
         "agent".to_owned(),
-        match &process.agent {
-            Some(agent) => agent.path.to_string_lossy().into_owned(),
-            None => "none".to_owned(),
+        match (&process.agent, &process.lost_agent) {
+            (Some(agent), _) => agent.path.to_string_lossy().into_owned(),
+            (None, Some(lost)) => format!("none ({lost})"),
+            (None, None) => "none".to_owned(),
         },
     ));
     lines.iter().map(|(name, value)| format!("{name}:\t{}\n", escape(value))).collect()

@@ -138,6 +138,7 @@ pub(super) mod tests {
                 path: format!("/tmp/rgops-0/{pid}-1.sock").into(),
                 name: SocketName { pid, start_time: 1 },
             }),
+            lost_agent: None,
         }
     }
 

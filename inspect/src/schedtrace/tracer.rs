@@ -313,7 +313,7 @@ impl Agent<'_> {
         let client = (self.reconnect)()?;
         match client.hello().cookie == self.cookie {
             true => Ok(client),
-            false => Err(ClientError::HungUp),
+            false => Err(ClientError::AnotherAgent),
         }
     }
 

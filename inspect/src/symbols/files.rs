@@ -241,10 +241,10 @@ impl Looking {
         let build_id = elf.build_id(&file, &self.budget);
         let is_by_checksum = |checksum: u32| checksum_of(&file, &self.budget) == Some(checksum);
         match candidate {
-            Candidate::Linked(_, checksum) if module.build_id.is_empty() => {
-                if !is_by_checksum(*checksum) {
-                    return Err(format!("{text} is another build (its checksum differs)"));
-                }
+            // Without a build-id the link's checksum tells.
+            Candidate::Linked(_, checksum) if module.build_id.is_empty() && is_by_checksum(*checksum) => {}
+            Candidate::Linked(..) if module.build_id.is_empty() => {
+                return Err(format!("{text} is another build (its checksum differs)"));
             }
             _ if build_id != module.build_id => {
                 return Err(format!("{text} is another build (its build-id differs): the file was replaced"));

@@ -98,6 +98,8 @@ impl Program {
             .arg("-o")
             .arg(&path)
             .arg(&source)
+            // Where split-off parts are looked for: their paths are relative to it.
+            .current_dir(&directory)
             .status()
             .unwrap();
         assert!(status.success());
@@ -194,4 +196,30 @@ fn a_replaced_file_is_refused_by_name_and_found_through_proc_even_after_the_end(
         found.frames(0x10_0000 + svma, false).last().unwrap().function.as_deref(),
         Some("target::deep::park")
     );
+}
+
+#[test]
+fn split_off_parts_are_found_and_not_opened_when_they_are_pipes() {
+    let program = Program::build("split", &["-Cdebuginfo=2", "-Csplit-debuginfo=unpacked"]);
+    let svma = program.svma_of("4deep4park");
+    let look = || {
+        let mut symbolizer = Symbolizer::new(&[program.module()], None, &[]);
+        let frames = symbolizer.frames(0x10_0000 + svma, false);
+        (frames, symbolizer.module_symbols().next().unwrap().clone())
+    };
+    let (frames, symbols) = look();
+    assert_eq!(frames.last().unwrap().function.as_deref(), Some("target::deep::park"));
+    assert!(frames[0].line.is_some() && symbols.reason.is_empty(), "{frames:?} {symbols:?}");
+
+    let entries = std::fs::read_dir(&program.directory).unwrap().map(|entry| entry.unwrap().path());
+    let parts: Vec<_> = entries.filter(|path| path.extension().is_some_and(|end| end == "dwo")).collect();
+    assert!(!parts.is_empty());
+    let package = PathBuf::from(format!("{}.dwp", program.path.display()));
+    for path in parts.iter().chain([&package]) {
+        let _ = std::fs::remove_file(path);
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    }
+    let (frames, symbols) = look();
+    assert_eq!(frames.last().unwrap().function.as_deref(), Some("target::deep::park"));
+    assert!(symbols.reason.contains(".dwo was not found"), "{symbols:?}");
 }

@@ -213,7 +213,7 @@ impl Memory<'_> {
             let (now, later) = rest.split_at(fitting.count().max(1));
             let client = (self.reconnect)()?;
             if client.hello().cookie != self.cookie {
-                return Err(ClientError::Protocol("another process answers there now".to_owned()));
+                return Err(ClientError::AnotherAgent);
             }
             let mut answer = client.ask(&Request::Read(ReadRequest { ranges: now.to_vec() }))?;
             let collected = answer.collect::<ReadPart>(&mut |_| {});

@@ -59,8 +59,9 @@ pub struct CpuTotals {
     pub process_cpu_ns: u64,
     /// Of this, the agent's own thread, which is not sampled.
     pub agent_cpu_ns: u64,
-    /// Of this, threads that ended, or began, unseen between two scans; an estimate by subtraction,
-    /// 0 when the thread clocks account for everything. Of engine `pprof`: all that has no samples.
+    /// Of this, what has no samples because threads had no timer or did not take its signal, and what no
+    /// thread that was looked at used, by subtraction; notes have the reasons that were seen. Of engine
+    /// `pprof`: all that has no samples.
     pub unsampled_cpu_ns: u64,
     /// Ticks that were due by the threads' clocks but had not come when the window ended, times the
     /// period, in nanoseconds: the kernel looks at CPU timers at its own ticks, while a thread runs.

@@ -10,12 +10,16 @@ use std::time::Duration;
 use rgops_agent::{Agent, Command, ListenError, Options};
 use tokio::runtime::Runtime;
 
+#[cfg(target_os = "linux")]
+#[path = "../orders/descriptors.rs"]
+mod descriptors;
+
 /// Polls of the tasks of `spawn`.
 static POLLS: AtomicU64 = AtomicU64::new(0);
 /// Wakes of the task of `beat`.
 static BEATS: AtomicU64 = AtomicU64::new(0);
 
-fn main() {
+pub(crate) fn main() {
     let mut program = Program::default();
     say("ready");
     // Ends with the test that started it: the pipe closes.
@@ -38,10 +42,16 @@ fn say(line: &str) {
 struct Program {
     agent: Option<Agent>,
     runtime: Option<Runtime>,
+    #[cfg(target_os = "linux")]
+    own: descriptors::Own,
 }
 
 impl Program {
     fn obey(&mut self, verb: &str, rest: &str) -> String {
+        #[cfg(target_os = "linux")]
+        if let Some(answer) = descriptors::obey(&mut self.own, verb, rest) {
+            return answer;
+        }
         match verb {
             "listen" => self.listen(rest),
             "close" => {
@@ -49,6 +59,16 @@ impl Program {
                     agent.close();
                 }
                 "closed".to_owned()
+            }
+            "drop" => {
+                self.agent = None;
+                "dropped".to_owned()
+            }
+            "watch" => {
+                if let (Some(agent), Some(runtime)) = (&self.agent, &self.runtime) {
+                    agent.watch(runtime.handle(), rest);
+                }
+                "watched".to_owned()
             }
             "runtime" => {
                 let workers = rest.parse().expect("a number of workers");
@@ -82,6 +102,14 @@ impl Program {
             "limit" => linux::limit(rest),
             #[cfg(target_os = "linux")]
             "fork" => linux::fork(rest),
+            #[cfg(target_os = "linux")]
+            "impostor" => linux::impostor(rest),
+            #[cfg(target_os = "linux")]
+            "exec" => linux::exec(rest),
+            #[cfg(target_os = "linux")]
+            "setuid" => linux::setuid(rest),
+            #[cfg(target_os = "linux")]
+            "deaf" => linux::deaf(rest),
             "exit" => std::process::exit(rest.parse().expect("an exit code")),
             other => panic!("no order {other}"),
         }
@@ -228,6 +256,7 @@ fn options(words: &str) -> Result<Options, ListenError> {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::os::fd::AsRawFd as _;
+    use std::os::unix::process::CommandExt as _;
 
     use super::{Program, say};
 
@@ -261,6 +290,82 @@ mod linux {
         match unsafe { libc::setrlimit(resource, &limit) } {
             0 => "set".to_owned(),
             _ => format!("failed {}", std::io::Error::last_os_error()),
+        }
+    }
+
+    /// `PATH PID STARTTIME`: answers at the path as if it were that process.
+    pub(crate) fn impostor(rest: &str) -> String {
+        let words: Vec<&str> = rest.split(' ').collect();
+        let [path, pid, start_time] = words[..] else { panic!("no path, pid and time in {rest}") };
+        let (pid, start_time) = (pid.parse().expect("a pid"), start_time.parse().expect("a time"));
+        rgops_tests::impostor::listen(path, pid, start_time).expect("it can listen");
+        "listening".to_owned()
+    }
+
+    /// Becomes the program that is named, with its arguments, or this one from its start.
+    pub(crate) fn exec(rest: &str) -> String {
+        let mut words = rest.split_whitespace();
+        let program = words.next().unwrap_or("/proc/self/exe");
+        let error = std::process::Command::new(program).args(words).exec();
+        format!("failed {error}")
+    }
+
+    pub(crate) fn setuid(rest: &str) -> String {
+        let uid: libc::uid_t = rest.parse().expect("a user");
+        // SAFETY: these calls take numbers only.
+        match unsafe { (libc::setgid(uid), libc::setuid(uid)) } {
+            (0, 0) => "set".to_owned(),
+            _ => format!("failed {}", std::io::Error::last_os_error()),
+        }
+    }
+
+    /// A thread that computes for ever and blocks all signals: from its start, or after so many
+    /// milliseconds (`after N`), or a while each time (`in-turns`), or it ends after N (`until N`).
+    pub(crate) fn deaf(rest: &str) -> String {
+        let (how, milliseconds) = rest.split_once(' ').unwrap_or((rest, "0"));
+        let time = std::time::Duration::from_millis(milliseconds.parse().expect("a time"));
+        let how = how.to_owned();
+        let run = move || {
+            let mask = |how| {
+                // SAFETY: the sets live on this stack and are made by sigfillset(3) before they are read.
+                unsafe {
+                    let mut all = std::mem::zeroed();
+                    libc::sigfillset(&mut all);
+                    libc::pthread_sigmask(how, &all, std::ptr::null_mut());
+                }
+            };
+            if how == "after" {
+                spin_for(time);
+            }
+            mask(libc::SIG_BLOCK);
+            match how.as_str() {
+                "until" => spin_for(time),
+                "in-turns" => loop {
+                    spin_for(time);
+                    mask(libc::SIG_UNBLOCK);
+                    spin_for(time);
+                    mask(libc::SIG_BLOCK);
+                },
+                _ => super::spin(),
+            }
+        };
+        std::thread::Builder::new().name("deaf".to_owned()).spawn(run).expect("a thread");
+        "deaf".to_owned()
+    }
+
+    /// Uses so much CPU time.
+    fn spin_for(time: std::time::Duration) {
+        let used = || {
+            // SAFETY: a `timespec` is plain numbers, and clock_gettime(2) writes the one it is given.
+            unsafe {
+                let mut now: libc::timespec = std::mem::zeroed();
+                libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now);
+                std::time::Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+            }
+        };
+        let end = used() + time;
+        while used() < end {
+            std::hint::black_box((0..10_000u64).fold(0u64, |sum, step| sum ^ std::hint::black_box(step)));
         }
     }
 

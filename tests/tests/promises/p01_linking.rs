@@ -16,6 +16,8 @@ fn linked_but_not_listening_it_has_opened_nothing() {
     assert!(!directory.sockets().exists());
     // It is the agent that is linked, and not nothing.
     target.listen("");
-    assert_eq!(target.threads().len(), 2);
-    assert!(numbers(&target).len() > 3);
+    let names: Vec<String> = target.threads().into_iter().map(|(_, name)| name).collect();
+    assert_eq!(names, ["target", "rgops-agent", "rgops-epoll"]);
+    assert_eq!(numbers(&target), ["0", "1", "2", "3"], "a mark and nothing else: {:?}", target.descriptors());
+    assert!(target.agents_descriptors().len() > 3);
 }

@@ -1,9 +1,11 @@
 //! Promise 5: nothing a program does makes sampling unsafe. Threads panic, allocate, capture
-//! backtraces, recurse, begin and end, load and unload code they run, and fork, while every thread is
-//! sampled and dumped. 5 s at each rate, or `RGOPS_TORTURE_SECONDS`.
+//! backtraces, recurse, begin and end, load and unload code they run, fork, run coroutines and handlers on
+//! stacks from malloc, make daemons and block signals, while every thread is sampled and dumped. 5 s at each
+//! rate, or `RGOPS_TORTURE_SECONDS`.
 
 #[cfg(feature = "engine-pprof")]
 mod engine_pprof;
+mod stacks;
 
 use std::ffi::CString;
 use std::hint::black_box;
@@ -83,8 +85,10 @@ fn torture_at(hz: u32, seconds: u64) {
         .map(|(name, rounds)| (name, rounds.parse().unwrap()))
         .collect();
     println!("{hz} Hz: {done:?}");
-    assert_eq!(done.len(), WORKS.len());
+    assert_eq!(done.len(), WORKS.len() + stacks::WORKS.len());
     assert!(done.iter().all(|(_, rounds)| *rounds > 3), "a thread hung: {done:?}");
+    let changed = text.lines().find_map(|line| line.strip_prefix("changed ")?.parse::<u64>().ok());
+    assert_eq!(changed, Some(0), "bytes below stacks");
 }
 
 /// How long at each rate.
@@ -114,24 +118,24 @@ fn dump(target: &Itself) {
         summary.vanished,
         summary.capture_ns as f64 / 1e6
     );
-    // All but the agent's helpers, which take no signal.
-    assert!(summary.captured + 3 >= summary.threads, "{summary:?}");
+    // All but the agent's helpers and the thread that blocks them, which take no signal.
+    assert!(summary.captured + 4 >= summary.threads, "{summary:?}");
 }
 
 #[test]
 #[ignore = "started by the other test"]
 fn target() {
     if itself::is_target() {
-        torture(Options::default());
+        torture(Options::default(), &[&WORKS[..], &stacks::WORKS].concat());
     }
 }
 
 /// The target's side: works until it is told to end.
-fn torture(options: Options) {
+fn torture(options: Options, works: &[Work]) {
     std::panic::set_hook(Box::new(|_| {}));
-    static DONE: [AtomicU64; WORKS.len()] = [const { AtomicU64::new(0) }; WORKS.len()];
+    static DONE: [AtomicU64; 32] = [const { AtomicU64::new(0) }; 32];
     let mut threads = Vec::new();
-    for ((name, count, work), done) in WORKS.into_iter().zip(&DONE) {
+    for ((name, count, work), done) in works.iter().copied().zip(&DONE) {
         for _ in 0..count {
             let run = move || {
                 while !STOP.load(Ordering::Relaxed) {
@@ -147,9 +151,10 @@ fn torture(options: Options) {
         thread.join().unwrap();
     }
     println!();
-    for ((name, ..), done) in WORKS.iter().zip(&DONE) {
+    for ((name, ..), done) in works.iter().zip(&DONE) {
         println!("done {name} {}", done.load(Ordering::Relaxed));
     }
+    println!("changed {}", stacks::CHANGED.load(Ordering::Relaxed));
 }
 
 /// Calls `last` below `depth` frames.

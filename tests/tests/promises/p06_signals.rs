@@ -275,12 +275,11 @@ fn threads_that_block_the_signal_are_left_alone_and_late_signals_end_nobody() {
         assert!(target.is_running());
     }
     for _ in 0..3 {
-        let began = std::time::Instant::now();
         let threads = dump(&target);
-        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
         let deaf = threads.iter().find(|thread| thread.name == "deaf").unwrap();
         assert!(
-            matches!(&deaf.capture, Capture::Failed { reason } if reason.contains("SIGPROF")),
+            // Its mask was looked at; nothing was sent to it and waited for.
+            matches!(&deaf.capture, Capture::Failed { reason } if reason.contains("blocks SIGPROF")),
             "{deaf:?}"
         );
     }
@@ -320,8 +319,14 @@ fn starts_and_stops_leave_timers_dispositions_descriptors_and_memory() {
         line.split_whitespace().next().unwrap().to_owned()
     };
     let descriptors = || -> Vec<_> {
-        let entries = std::fs::read_dir(format!("/proc/{}/fd", target.pid())).unwrap();
-        entries.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok()).collect()
+        // The program's and the agent's: every thread's.
+        let threads = std::fs::read_dir(format!("/proc/{}/task", target.pid())).unwrap();
+        let open = threads.filter_map(|thread| std::fs::read_dir(thread.unwrap().path().join("fd")).ok());
+        let mut all: Vec<_> =
+            open.flatten().filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok()).collect();
+        all.sort();
+        all.dedup();
+        all
     };
     // Nobody is connected yet, but what the agent opened to begin may still be open. Later it closes a
     // connection once it sees that the client has gone.

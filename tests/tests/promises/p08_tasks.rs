@@ -61,11 +61,11 @@ fn a_thousand_listings_leave_nothing_behind() {
     for depth in [0, 16] {
         (0..100).for_each(|_| assert_eq!(Listing::of(&path, depth).tasks.len(), 500));
     }
-    let before = (resident(&target), target.descriptors().len(), target.threads().len());
+    let before = (resident(&target), target.settled_descriptors().len(), target.threads().len());
     (0..1000).for_each(|_| assert_eq!(Listing::of(&path, 0).tasks.len(), 500));
     until("ours are gone", || (number(&mut target, "alive") == 500).then_some(()));
     until("threads and descriptors are as before", || {
-        (target.threads().len() == before.2 && target.descriptors().len() <= before.1).then_some(())
+        (target.threads().len() == before.2 && target.all_descriptors().len() <= before.1).then_some(())
     });
     let after = resident(&target);
     assert!(after < before.0 + 2_048, "{} kB before, {after} kB after 1,000 listings", before.0);

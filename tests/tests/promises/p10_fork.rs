@@ -44,8 +44,8 @@ fn a_child_may_listen_itself_and_close_touches_only_its_own() {
     assert_eq!(connect(childs).unwrap().hello().pid.to_string(), pid, "the child goes on");
 }
 
-/// A child of a program that listens has the parent's sockets open, but nobody who answers; when
-/// the parent is gone, a client must be refused and not left waiting.
+/// A child of a program that listens must not keep the parent's sockets open: when the parent is gone, a
+/// client is refused and not left waiting.
 #[test]
 fn a_child_without_an_agent_answers_for_nobody() {
     let directory = Directory::new();
@@ -93,7 +93,7 @@ fn a_child_forked_in_a_profile_has_no_timers_and_may_capture_itself() {
     let dump = ask::<StackPart>(childs, &stack).unwrap();
     dump.end.unwrap();
     let Some(StackPart::Summary(summary)) = dump.parts.last() else { panic!("no summary") };
-    assert_eq!((summary.threads, summary.captured), (2, 2), "its main thread and its agent's");
+    assert_eq!((summary.threads, summary.captured), (3, 3), "its main thread and its agent's two");
     let profile = ask::<CpuPart>(childs, &Request::Cpu(CpuRequest { duration_ms: 100, hz: 999 })).unwrap();
     profile.end.unwrap();
     assert_eq!(totals(profile.parts).timer_failures, 0);

@@ -1,4 +1,5 @@
-//! Promise 13: a socket is visible only when it answers, gone at exit, and harmless when stale.
+//! Promise 13: who sees a socket can connect to it (by the rule of `protocol/SPEC.md`, section 9), it is gone at
+//! exit, and harmless when stale.
 
 use std::fs;
 use std::io;
@@ -27,7 +28,7 @@ fn whoever_sees_it_can_connect() {
                     if SocketName::parse(&name).is_none() {
                         continue;
                     }
-                    match UnixStream::connect(directory.sockets().join(&name)) {
+                    match connect_by_the_rule(&directory, &name) {
                         Ok(_) => connects += 1,
                         // It ended between the look and the connect: its name must be gone as well.
                         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -39,15 +40,27 @@ fn whoever_sees_it_can_connect() {
         });
         for _ in 0..30 {
             let mut target = Target::start(&directory);
-            target.listen("");
-            // Not closed and not ended by itself in the prober's sight: the end has its own test.
-            let path = directory.sockets().join(directory.socket_names().pop().unwrap());
+            let path = target.listen("");
             until("the prober connects", || UnixStream::connect(&path).ok());
-            fs::remove_file(&path).unwrap();
+            // Not closed and not ended by itself in the prober's sight: the end has its own test.
+            target.kill_unseen(&path);
         }
         is_over.store(true, Ordering::Relaxed);
         assert!(prober.join().unwrap() > 0, "the prober never met a socket");
     });
+}
+
+/// Refused, one waits for the directory's lock and connects once more.
+fn connect_by_the_rule(directory: &Directory, name: &str) -> io::Result<UnixStream> {
+    let path = directory.sockets().join(name);
+    let connected = UnixStream::connect(&path);
+    if !connected.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        return connected;
+    }
+    let open = fs::File::open(directory.sockets())?;
+    until("the lock is given back", || open.try_lock_shared().ok());
+    open.unlock()?;
+    UnixStream::connect(&path)
 }
 
 #[test]
@@ -100,8 +113,8 @@ fn sweeping_leaves_alone_what_is_not_stale_or_not_ours() {
     let first_path = first.listen("");
     // As an agent of another pid namespace would look: the name fits no process here, but it answers.
     let elsewhere = directory.sockets().join("4000000-1.sock");
-    // Renamed into place as an agent does it: `first` is still sweeping, and a socket that is bound but does not
-    // listen yet refuses like a stale one.
+    // Renamed into place: `first` is still sweeping, and a socket that is bound but does not listen yet refuses
+    // like a stale one. An agent holds the directory's lock meanwhile.
     let unpublished = directory.sockets().join("unpublished");
     let _listener = UnixListener::bind(&unpublished).unwrap();
     fs::rename(&unpublished, &elsewhere).unwrap();
@@ -147,8 +160,8 @@ fn a_pid_used_again_is_not_taken_for_the_old_program() {
         other => panic!("{other:?}"),
     }
     // Once the live one is gone as well, the process is listed, but without an agent.
-    fs::remove_file(&stale).unwrap();
-    fs::rename(&path, &stale).unwrap();
+    assert_eq!(target.order("close"), "closed");
+    assert!(stale.exists() && fs::symlink_metadata(&path).is_err());
     let mut rgops = std::process::Command::new(built::release("rgops"));
     rgops.args(["stats", &target.pid().to_string()]).env("RGOPS_DIR", directory.sockets());
     let output = finished(&mut rgops);

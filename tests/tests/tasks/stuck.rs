@@ -15,11 +15,11 @@ const WORKERS: u64 = 2;
 /// The list may take so long. On a loaded machine the best of some tries counts: what is bounded is
 /// what it takes, not how long others had the CPU.
 const MOST_LIST: Duration = Duration::from_millis(100);
-const TRIES: usize = 5;
+const TRIES: usize = 50;
 
 /// A heartbeat is counted over such a window, as often at most.
 const WINDOW: Duration = Duration::from_millis(500);
-const WINDOWS: usize = 8;
+const WINDOWS: usize = 60;
 
 // One test and not two: at the same time they would fight for CPUs.
 #[test]
@@ -50,6 +50,9 @@ fn check(how: &str, culprit: &str, future: &str) {
         let list = Duration::from_nanos(json["list_ns"].as_u64().unwrap());
         println!("{how}: listed in {list:?}; rgops took {:?} in all", answer.took);
         best = best.min(list);
+        if best < MOST_LIST {
+            break;
+        }
     }
     assert!(best < MOST_LIST, "{how}: the best of {TRIES} lists took {best:?}");
 

@@ -13,7 +13,10 @@ use crate::engine::pprof::PprofSampler;
 #[cfg(native_engine)]
 use crate::{
     collect::frame_pointers::FramePointers,
-    engine::{number, sampler::CpuSampler},
+    engine::{
+        number,
+        sampler::{CpuSampler, Stopped},
+    },
 };
 
 /// A running sampler. Dropping it gives everything back.
@@ -91,11 +94,10 @@ impl Sampling {
         match self {
             #[cfg(native_engine)]
             Sampling::Native(sampler, mut by_frame_pointer) => {
-                let period_ns = sampler.period_ns();
-                let (samples, totals, cuts) = sampler.stop();
+                let Stopped { samples, totals, cuts, silent } = sampler.stop();
                 let rest = Tick { samples, modules: None, modules_after: None };
                 by_frame_pointer.look_at_tick(&rest);
-                let mut notes = super::notes(&totals, cuts, period_ns);
+                let mut notes = super::notes(&totals, cuts, &silent);
                 notes.extend(by_frame_pointer.note("samples"));
                 Ok(Ended { rest, totals, notes })
             }
@@ -122,7 +124,7 @@ fn pprof_notes(totals: &CpuTotals) -> Vec<Note> {
             NoteKind::Missing,
             "ms of CPU time",
             unsampled_ms,
-            "engine pprof has no samples of it: the kernel merged ticks, it was in the C library or libgcc, or another sample was being stored",
+            "engine pprof has no samples of it and does not tell why: ticks the kernel merged, code of the C library or libgcc, a sample being stored, threads that block SIGPROF",
         ),
         (NoteKind::Truncated, "samples", totals.truncated, "their stacks are deeper than the limit"),
         (

@@ -23,10 +23,14 @@ const ALLOCATOR_DEADLINE: Duration = Duration::from_millis(200);
 /// `smaps_rollup` walks the page tables: about 10 ms for each resident GiB of small pages.
 const MAPPINGS_DEADLINE: Duration = Duration::from_secs(2);
 
-static ALLOCATORS: LazyLock<Beside> = LazyLock::new(|| {
-    let stuck = "no answer in 200 ms: an allocator lock is held, a thread may be stopped inside malloc";
-    Beside::new("rgops-malloc", ALLOCATOR_DEADLINE, stuck)
-});
+const STUCK: &str = "no answer in 200 ms: an allocator lock is held, a thread may be stopped inside malloc";
+
+static ALLOCATORS: LazyLock<Beside> =
+    LazyLock::new(|| Beside::new("rgops-malloc", ALLOCATOR_DEADLINE, STUCK));
+
+/// Those an author told of are code of the program's.
+static PROGRAMS_ALLOCATORS: LazyLock<Beside> =
+    LazyLock::new(|| Beside::programs("rgops-malloc", ALLOCATOR_DEADLINE, STUCK));
 
 static MAPPINGS: LazyLock<Beside> = LazyLock::new(|| {
     let stuck = "no answer in 2 s: the address space is very large, or its lock is held";
@@ -39,8 +43,11 @@ pub(super) async fn reply(context: &Context) -> MemoryReply {
     #[cfg(native_engine)]
     sections.extend(sampled_section());
     // The program's own allocator first; the C library's heap is small beside it then.
-    for source in allocator::by_feature().into_iter().chain(context.allocators.0.iter().cloned()) {
-        sections.push(allocator_section(source).await);
+    for source in allocator::by_feature() {
+        sections.push(allocator_section(source, &ALLOCATORS).await);
+    }
+    for source in &context.allocators.0 {
+        sections.push(allocator_section(source.clone(), &PROGRAMS_ALLOCATORS).await);
     }
     sections.extend(c_library_section().await);
     MemoryReply { sections }
@@ -75,7 +82,7 @@ fn sampled_section() -> Option<Section> {
 pub(in crate::collect) async fn allocator_fields(name: &str) -> Vec<Field> {
     let source = allocator::by_feature().into_iter().find(|source| source.name() == name);
     let section = match source {
-        Some(source) => Some(allocator_section(source).await),
+        Some(source) => Some(allocator_section(source, &ALLOCATORS).await),
         None => c_library_section().await.filter(|section| section.name == name),
     };
     section.map(|section| section.fields).unwrap_or_default()
@@ -310,9 +317,9 @@ async fn c_library_section() -> Option<Section> {
     Some(Section { name: "libc".to_owned(), fields })
 }
 
-async fn allocator_section(source: Arc<dyn AllocatorStats>) -> Section {
+async fn allocator_section(source: Arc<dyn AllocatorStats>, beside: &Beside) -> Section {
     let name = source.name().to_owned();
-    let fields = match ALLOCATORS.ask(move || source.numbers()).await {
+    let fields = match beside.ask(move || source.numbers()).await {
         Ok(numbers) => numbers.into_iter().take(MAX_FIELDS).map(as_field).collect(),
         Err(stuck) => vec![field("alloc", Unit::Bytes, Known::Unavailable(stuck), name.clone())],
     };
@@ -363,7 +370,7 @@ mod tests {
         let (stop, wait) = std::sync::mpsc::channel::<()>();
         let thread =
             std::thread::Builder::new().stack_size(32 << 20).spawn(move || wait.recv().is_ok()).unwrap();
-        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
         loop {
             let section = process_section().await;
             if value(&section, "stack-sys") >= 32 << 20 {
@@ -405,7 +412,7 @@ mod tests {
                 vec![Number::count("mallocs", 7, "mine"), Number::unavailable("alloc", "not counted", "")]
             }
         }
-        let section = allocator_section(Arc::new(Mine)).await;
+        let section = allocator_section(Arc::new(Mine), &PROGRAMS_ALLOCATORS).await;
         assert_eq!((section.name.as_str(), value(&section, "mallocs")), ("mine", 7));
         assert!(section.fields[1].value.value().is_none());
     }

@@ -175,15 +175,22 @@ mod tests {
         wait.recv().unwrap();
         let watched = WatchedRuntimes::default();
         watched.add(runtime.handle(), "main");
+        let before = Instant::now();
         let mut follower = Follower::new(&watched);
         let began = Instant::now();
+        let (mut intervals, mut told_ns) = (0, 0);
         for _ in 0..3 {
             std::thread::park_timeout(Duration::from_millis(30));
+            let asked = Instant::now();
             let moment = follower.moment(began);
             assert!(*moment.threads.value().unwrap() >= 3);
             let busiest = moment.runtimes[0].workers.iter().map(|w| *w.busy_ns.value().unwrap()).max();
-            let busiest = busiest.unwrap();
-            assert!(busiest * 10 > moment.interval_ns * 9, "{moment:?}");
+            // It is busy at every moment from the first reading to the last, which lie between our clocks.
+            told_ns += busiest.unwrap();
+            intervals += moment.interval_ns;
+            let (least, most) = (nanoseconds(asked - began), nanoseconds(before.elapsed()));
+            assert!((least..=most).contains(&told_ns), "{least} to {most} ns: {told_ns}, {moment:?}");
+            assert!((least..=most).contains(&intervals), "{least} to {most} ns: {intervals}, {moment:?}");
             assert_eq!(moment.runtimes[0].alive_tasks, 1);
         }
         assert!(!follower.take_new(&watched));

@@ -13,6 +13,7 @@ use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stack::SystemCall;
 use rgops_protocol::reply::trace::{ThreadPoint, TraceThread};
 
+use crate::beside::is_agent_thread;
 use crate::engine::dump::parse_system_call;
 use crate::procfs::threads::{self, Schedstat};
 use crate::procfs::{self, SMALL_FILE_BYTES};
@@ -152,7 +153,7 @@ impl Activity {
             Err(error) if is_gone(&error) => return,
             Err(error) => return self.failed(error),
         };
-        let is_agent = tid == self.agent_tid || is_agent(&name);
+        let is_agent = tid == self.agent_tid || is_agent_thread(&name);
         let thread = TraceThread { tid, name, is_agent, first_ns: now_ns };
         found.threads.push(thread.clone());
         found.points.push(last.clone());
@@ -184,11 +185,6 @@ fn clocks_of(point: &ThreadPoint) -> Schedstat {
     Schedstat { running_ns: point.running_ns, runnable_ns: point.runnable_ns }
 }
 
-/// The agent's threads are known by their names, see `crate::beside`.
-fn is_agent(name: &str) -> bool {
-    matches!(name, "rgops-agent" | "rgops-malloc" | "rgops-maps" | crate::debug::THREAD_NAME)
-}
-
 /// A thread's name and what it does now; `None` when it has ended.
 fn point(tid: u32, time_ns: u64, clocks: Schedstat) -> io::Result<Option<(String, ThreadPoint)>> {
     let stat = match threads::stat(tid) {
@@ -211,21 +207,22 @@ fn point(tid: u32, time_ns: u64, clocks: Schedstat) -> io::Result<Option<(String
         true => String::new(),
         false => read("wchan").ok().filter(|wchan| wchan != "0").unwrap_or_default(),
     };
-    let descriptor = system_call.value().map_or("", descriptor).to_owned();
+    let descriptor = system_call.value().map_or("", |call| descriptor(tid, call)).to_owned();
     let Schedstat { running_ns, runnable_ns } = clocks;
     let state = stat.state;
     let point = ThreadPoint { time_ns, tid, running_ns, runnable_ns, state, system_call, descriptor, wchan };
     Ok(Some((stat.name, point)))
 }
 
-/// What the descriptor of a system call is, when it takes one.
-fn descriptor(system_call: &SystemCall) -> &'static str {
+/// What the descriptor of a thread's system call is, when it takes one: by the table of that thread.
+fn descriptor(tid: u32, system_call: &SystemCall) -> &'static str {
     let SystemCall::Number { number, first_argument } = system_call else { return "" };
     if !takes_descriptor(*number) {
         return "";
     }
     // proc(5): `socket:[inode]`, `pipe:[inode]`, `anon_inode:[eventpoll]`, a path.
-    let Ok(link) = std::fs::read_link(format!("/proc/self/fd/{}", *first_argument as u32)) else { return "" };
+    let number = *first_argument as u32;
+    let Ok(link) = std::fs::read_link(format!("/proc/self/task/{tid}/fd/{number}")) else { return "" };
     match link.to_string_lossy() {
         link if link.starts_with("socket:") => "socket",
         link if link.starts_with("pipe:") => "pipe",

@@ -15,7 +15,7 @@ use super::pace::Pace;
 use super::runtimes::Runtimes;
 use crate::collect::cpu::{self, MAX_DURATION, MAX_HZ};
 use crate::collect::{Context, Finish, Sink, Stop};
-use crate::engine::sampler::{CpuSampler, Tick};
+use crate::engine::sampler::{CpuSampler, Stopped, Tick};
 use crate::engine::{clock, number};
 use crate::procfs;
 
@@ -242,12 +242,12 @@ impl<'s> Trace<'s> {
     /// Sends the last samples and keeps what is to be said of them.
     async fn stop_sampling(&mut self) -> Result<(), Stop> {
         let Some(sampler) = self.sampler.take() else { return Ok(()) };
-        let (sampler_ns, period_ns) = (sampler.started_ns(), sampler.period_ns());
-        let (rest, totals, cuts) = sampler.stop();
+        let sampler_ns = sampler.started_ns();
+        let Stopped { samples: rest, totals, cuts, silent } = sampler.stop();
         self.send_samples_of(rest, sampler_ns).await?;
         self.samples = totals.samples;
         self.dropped_weight = totals.dropped_ring + totals.dropped_cache;
-        self.notes.extend(cpu::notes(&totals, cuts, period_ns));
+        self.notes.extend(cpu::notes(&totals, cuts, &silent));
         Ok(())
     }
 

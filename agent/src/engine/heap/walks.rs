@@ -256,6 +256,9 @@ fn numbered(frames: &Frames<'_>, stacks: &Stacks) -> (u32, bool) {
     let callers = &frames.addresses[1.min(frames.addresses.len())..];
     let end = if callers.len() > MAX_FRAMES { StackEnd::DepthLimit } else { frames.end };
     let callers = &callers[..callers.len().min(MAX_FRAMES)];
+    if callers.is_empty() {
+        return (0, false);
+    }
     match stacks.number(callers, end) {
         Some(number) => (number, !frames.met_unknown),
         None => (0, false),

@@ -16,6 +16,8 @@ pub(super) struct Sampled {
     pub(super) first_ns: u64,
     pub(super) last_ns: u64,
     pub(super) weight: u64,
+    /// Whether ticks are missing and the thread blocked the signal when it was last looked at.
+    pub(super) is_deaf: bool,
 }
 
 /// A thread's timer, deleted when dropped.
@@ -31,9 +33,7 @@ pub(super) enum Timer {
     Waiting,
     /// It has none any more, and is [left alone](crate::engine::left_alone).
     LeftAlone {
-        /// Its CPU clock at the end of its timer.
-        since_ns: u64,
-        /// Weight that was due by then.
+        /// Weight that was due by the end of its timer.
         due: u64,
     },
     /// None could be made.
@@ -61,6 +61,8 @@ pub(super) struct Finished {
     pub(super) thread: CpuThread,
     /// Weight of the ticks that were due by its clock.
     due: u64,
+    /// Whether the thread blocked the signal at the end, ticks being missing.
+    pub(super) is_deaf: bool,
 }
 
 impl Finished {
@@ -89,6 +91,8 @@ pub(super) fn retire(ended: &mut Vec<Finished>, finished: Finished) {
             shared.thread.cpu_ns += finished.thread.cpu_ns;
             shared.thread.weight += finished.thread.weight;
             shared.due += finished.due;
+            // Of those that share an entry nobody knows which did.
+            shared.is_deaf = false;
         }
         _ => ended.push(finished),
     }
@@ -117,28 +121,23 @@ pub(super) fn look_at(tid: u32) -> Option<(String, Ear)> {
     Some((name, ear))
 }
 
-impl Sampled {
-    /// CPU time it used without a timer so far, when it has none.
-    pub(super) fn unarmed_ns(&self) -> u64 {
-        match self.timer {
-            Timer::Blocked { .. } | Timer::Waiting | Timer::Failed => {
-                self.last_ns.saturating_sub(self.first_ns)
-            }
-            Timer::LeftAlone { since_ns, .. } => self.last_ns.saturating_sub(since_ns),
-            Timer::Running(_) => 0,
-        }
-    }
+/// CPU time without a tick after which a thread is asked whether it blocks the signal: the kernel looks at
+/// CPU timers at its own ticks, 10 ms at most.
+const DEAF_AFTER_NS: u64 = 20_000_000;
 
-    /// Of this, since it is left alone.
-    pub(super) fn left_alone_ns(&self) -> u64 {
-        if matches!(self.timer, Timer::LeftAlone { .. }) { self.unarmed_ns() } else { 0 }
+impl Sampled {
+    /// Whether ticks are due that have not come, for longer than they take.
+    pub(super) fn lacks_ticks(&self, period_ns: u64) -> bool {
+        let Timer::Running(armed) = &self.timer else { return false };
+        let missing = armed.weight_due(self.last_ns, period_ns).saturating_sub(self.weight);
+        missing > 1 && missing.saturating_mul(period_ns) >= DEAF_AFTER_NS
     }
 
     /// Ends its timer for good, if it has one.
     pub(super) fn leave_alone(&mut self, period_ns: u64) -> bool {
         let Timer::Running(armed) = &self.timer else { return false };
         let due = armed.weight_due(self.last_ns, period_ns);
-        self.timer = Timer::LeftAlone { since_ns: self.last_ns, due };
+        self.timer = Timer::LeftAlone { due };
         true
     }
 
@@ -150,6 +149,11 @@ impl Sampled {
             _ => 0,
         };
         let cpu_ns = self.last_ns.saturating_sub(self.first_ns);
-        Finished { thread: CpuThread { tid, name: self.name, cpu_ns, weight: self.weight, ended }, due }
+        let is_deaf = self.is_deaf;
+        Finished {
+            thread: CpuThread { tid, name: self.name, cpu_ns, weight: self.weight, ended },
+            due,
+            is_deaf,
+        }
     }
 }

@@ -82,7 +82,7 @@ fn foreign_signals_reach_the_handler_that_was_there() {
         raise();
         spin();
     });
-    let profile = profile(999, for_time(Duration::from_millis(200)));
+    let profile = profile(999, for_cpu_time(worker.tid, Duration::from_millis(100)));
     drop(worker);
     assert!(profile.totals.foreign_signals > 0);
     assert!(u64::from(FOREIGN.load(Ordering::SeqCst) - count) >= profile.totals.foreign_signals);
@@ -99,7 +99,7 @@ fn an_ignored_signal_stays_ignored() {
         raise();
         spin();
     });
-    let profile = profile(999, for_time(Duration::from_millis(100)));
+    let profile = profile(999, for_cpu_time(worker.tid, Duration::from_millis(50)));
     drop(worker);
     assert!(profile.totals.foreign_signals > 0);
     assert_eq!(disposition().0, libc::SIG_IGN);
@@ -138,7 +138,7 @@ fn errno_survives() {
         // SAFETY: as above.
         assert_eq!(unsafe { *libc::__errno_location() }, 4711);
     });
-    let profile = profile(999, for_time(Duration::from_millis(200)));
+    let profile = profile(999, for_cpu_time(worker.tid, Duration::from_millis(100)));
     assert!(profile.weight_of(worker.tid) > 0);
     assert!(!worker.thread.as_ref().unwrap().is_finished(), "errno changed");
 }

@@ -12,7 +12,7 @@ mod torture;
 
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 use rgops_protocol::reply::Module;
 use rgops_protocol::reply::cpu::{CpuSample, CpuTotals};
 
-use super::sampler::CpuSampler;
+use super::clock;
+use super::sampler::{CpuSampler, Stopped};
 use crate::procfs;
 
 /// The engine serves one capture at a time, and dispositions belong to the whole process.
@@ -62,7 +63,7 @@ fn profile(hz: u32, mut until: impl FnMut(&CpuSampler) -> bool) -> Profile {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    let (last, totals, _) = sampler.stop();
+    let Stopped { samples: last, totals, .. } = sampler.stop();
     samples.extend(last);
     Profile { samples, modules: modules.into_values().collect(), totals }
 }
@@ -70,6 +71,13 @@ fn profile(hz: u32, mut until: impl FnMut(&CpuSampler) -> bool) -> Profile {
 fn for_time(time: Duration) -> impl FnMut(&CpuSampler) -> bool {
     let deadline = Instant::now() + time;
     move |_| Instant::now() >= deadline
+}
+
+/// Until the thread used so much CPU time, however long the machine takes to give it that.
+fn for_cpu_time(tid: u32, time: Duration) -> impl FnMut(&CpuSampler) -> bool {
+    let used_ns = move || clock::thread_cpu_ns(tid).unwrap();
+    let end_ns = used_ns() + time.as_nanos() as u64;
+    move |_| used_ns() >= end_ns
 }
 
 /// A thread of the test; it ends, and is joined, when this is dropped.
@@ -128,9 +136,9 @@ fn deep(depth: u32, last: &mut dyn FnMut()) -> u32 {
     black_box(deep(depth - 1, last)) + 1
 }
 
-/// Waits for `condition`, at most 10 s.
+/// Waits for `condition`, at most a minute.
 fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < deadline, "never came: {what}");
         std::thread::sleep(Duration::from_millis(2));

@@ -21,7 +21,7 @@ fn weights_agree_with_the_cpu_clock_of_each_thread() {
         nap_us = 200 + nap_us * 31 % 397;
     });
     for hz in [99, 999] {
-        let profile = profile(hz, for_time(Duration::from_millis(1500)));
+        let profile = profile(hz, for_cpu_time(busy.tid, Duration::from_millis(1000)));
         let period_ns = 1_000_000_000 / u64::from(hz);
         for tid in [busy.tid, resting.tid] {
             let expected = profile.cpu_ns_of(tid) as f64 / period_ns as f64;
@@ -49,7 +49,9 @@ fn weights_agree_with_the_cpu_clock_of_each_thread() {
 fn samples_reach_the_root_and_name_the_spinning_function() {
     let _alone = alone();
     let worker = Worker::spinning();
-    let profile = profile(999, for_time(Duration::from_millis(300)));
+    let began = Instant::now();
+    let profile = profile(999, for_cpu_time(worker.tid, Duration::from_millis(250)));
+    let most_ns = began.elapsed().as_nanos() as u64;
     let own = || profile.samples.iter().filter(|sample| sample.tid == worker.tid);
     let roots = own().filter(|sample| sample.stack.end == StackEnd::Root).count();
     assert!(roots * 20 >= own().count() * 19, "{roots} of {}", own().count());
@@ -60,7 +62,7 @@ fn samples_reach_the_root_and_name_the_spinning_function() {
     };
     let in_spin = own().filter(|sample| leaf(sample)).count();
     assert!(in_spin * 2 > own().count(), "{in_spin} of {}", own().count());
-    assert!(own().all(|sample| sample.time_ns <= profile.totals.duration_ns + 100_000_000));
+    assert!(own().count() > 10 && own().all(|sample| sample.time_ns <= most_ns));
 }
 
 #[test]
@@ -81,10 +83,14 @@ fn the_profiling_thread_is_not_sampled_but_accounted_for() {
 #[test]
 fn short_threads_are_counted_as_unsampled() {
     let _alone = alone();
-    let worker = Worker::repeat(|| {
+    let ended = Arc::new(AtomicU32::new(0));
+    let end = ended.clone();
+    let worker = Worker::repeat(move || {
         std::thread::spawn(|| (0..4).for_each(|_| spin())).join().unwrap();
+        end.fetch_add(1, Ordering::Relaxed);
     });
-    let profile = profile(999, for_time(Duration::from_millis(400)));
+    // Enough of them that some are found and some are not.
+    let profile = profile(999, |_| ended.load(Ordering::Relaxed) > 200);
     drop(worker);
     let totals = &profile.totals;
     assert!(totals.unsampled_cpu_ns > 0, "{totals:?}");
@@ -139,7 +145,7 @@ fn a_library_loaded_in_the_profile_is_seen() {
             libc::dlclose(library);
         }
     });
-    let profile = profile(999, for_time(Duration::from_millis(1000)));
+    let profile = profile(999, for_cpu_time(worker.tid, Duration::from_millis(500)));
     let library = profile.modules.iter().find(|module| module.path.contains("libm.so")).unwrap();
     assert!(library.has_unwind_data && !library.build_id.is_empty());
     let code = library.start_avma..library.end_avma;

@@ -82,6 +82,7 @@ fn torture() {
     let workers: Vec<_> = works.into_iter().map(Worker::repeat).collect();
     let deadline = Instant::now() + Duration::from_secs(seconds);
     let (mut weight, mut lost, mut cpu_ns, mut dropped, mut unsampled_ns) = (0, 0, 0, 0, 0);
+    let (mut late_ns, mut threads) = (0, 0);
     while Instant::now() < deadline {
         let profile = profile(hz, for_time(Duration::from_millis(2000)));
         let totals = profile.totals;
@@ -90,16 +91,26 @@ fn torture() {
         dropped += totals.dropped_ring + totals.dropped_cache;
         cpu_ns += totals.process_cpu_ns - totals.agent_cpu_ns;
         unsampled_ns += totals.unsampled_cpu_ns;
+        late_ns += totals.late_cpu_ns;
+        threads += totals.threads.len();
         let dump = block_on(dump::dump(None)).unwrap();
         assert!(dump.threads.len() >= workers.len());
     }
     assert!(workers.iter().all(|worker| !worker.thread.as_ref().unwrap().is_finished()));
-    let captured = weight as f64 * 1e9 / f64::from(hz) / cpu_ns as f64;
-    let unsampled = unsampled_ns as f64 / cpu_ns as f64;
+    let share = |ns: f64| ns / cpu_ns as f64;
+    let period_ns = 1e9 / f64::from(hz);
+    let captured = share((weight + dropped) as f64 * period_ns);
+    let (unsampled, late) = (share(unsampled_ns as f64), share(late_ns as f64));
     eprintln!(
-        "{seconds} s at {hz} Hz: weight {weight}, {:.1} % of the CPU clock, {:.1} % unsampled, {dropped} dropped, {lost} lost walks",
+        "{seconds} s at {hz} Hz: weight {weight}, {:.1} % of the CPU clock, {:.1} % unsampled, {:.1} % late, \
+         {dropped} dropped, {lost} lost walks",
         captured * 100.0,
         unsampled * 100.0,
+        late * 100.0,
     );
-    assert!(captured + unsampled > 0.9, "{captured} + {unsampled}");
+    // Against the clock, however much of the machine they got: 2 %, and 3 σ of the threads' first ticks,
+    // which come at random (of each, the ticks differ from its CPU time by a part of one).
+    let allowed = 0.02 + 3.0 * share((threads as f64 / 4.0).sqrt() * period_ns);
+    let explained = captured + unsampled + late;
+    assert!((explained - 1.0).abs() < allowed, "{explained}, allowed 1 +- {allowed}");
 }

@@ -89,7 +89,8 @@ pub fn explain(reply: &MemoryReply) -> Option<Explanation> {
         let what = format!("not explained: statics, the loader's and the program's own mappings{with}");
         Part { name: "other", bytes: Known::Value(rest), what }
     } else {
-        let what = "of the live heap: asked for, but never touched".to_owned();
+        // By subtraction: which of the parts above it is taken from is not measured.
+        let what = "counted above and not resident: never touched, or swapped out".to_owned();
         Part { name: "not-resident", bytes: Known::Value(rest), what }
     });
     let releasable = if heap.untold.is_empty() { heap.releasable } else { heap.slack };

@@ -16,7 +16,7 @@ use crate::files::sections::Bytes;
 pub(super) struct Unit {
     root: Root<Bytes>,
     /// What was split off.
-    body: Option<(Part, gimli::Unit<Bytes>)>,
+    body: Option<(Part, Root<Bytes>)>,
     functions: Option<Result<Vec<FunctionRange>, Fault>>,
     /// By the offset of the function.
     calls: HashMap<usize, Result<Calls, Fault>>,
@@ -60,9 +60,9 @@ impl Unit {
         let mut body = None;
         if part.units[number].skeleton.is_some() {
             let (split_off, number) = split.open(part, number)?;
-            let mut unit = split_off.read_unit(number)?.unit;
-            unit.copy_relocated_attributes(&root.unit);
-            body = Some((split_off, unit));
+            let mut within = split_off.read_unit(number)?;
+            within.unit.copy_relocated_attributes(&root.unit);
+            body = Some((split_off, within));
         }
         Ok(Unit {
             root,
@@ -79,7 +79,7 @@ impl Unit {
     /// Where the unit's entries are.
     pub(super) fn body<'a>(&'a self, part: &'a Part) -> (&'a Part, &'a gimli::Unit<Bytes>) {
         match &self.body {
-            Some((part, unit)) => (part, unit),
+            Some((part, root)) => (part, &root.unit),
             None => (part, &self.root.unit),
         }
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use gimli::{AttributeValue, DebugLineOffset, LineProgramHeader, Reader as _, Unit, UnitOffset};
 
 use super::TypeError;
-use crate::dwarf::{Fault, Root, SplitFiles, line_header};
+use crate::dwarf::{Fault, Root, SplitFiles, Table, line_header};
 pub(super) use crate::dwarf::{MOST_ATTRIBUTES, Part, text};
 use crate::files::sections::{Bytes, Sections};
 use crate::files::{Charge, Work};
@@ -55,6 +55,8 @@ pub(super) struct LoadedUnit {
     header: OnceCell<Option<(LineProgramHeader<Bytes>, Charge)>>,
     pub(super) number: usize,
     pub(super) unit: Unit<Bytes>,
+    /// What its abbreviations are charged to.
+    _table: Option<Arc<Table>>,
     /// Offset of the unit's header in its part.
     pub(super) start: u64,
     /// Number of its first and only part, which makes it and its offset an [`EntryId`].
@@ -103,7 +105,8 @@ impl ModuleDwarf {
         }
         let start = part.units[number].start;
         let (lines, unit, header) = ((lines, root.lines), root.unit, OnceCell::new());
-        let loaded = Rc::new(LoadedUnit { part, lines, header, number, unit, start, part_number });
+        let _table = root.table;
+        let loaded = Rc::new(LoadedUnit { part, lines, header, number, unit, _table, start, part_number });
         self.loaded.borrow_mut().insert((part_number, number), loaded.clone());
         Ok(loaded)
     }

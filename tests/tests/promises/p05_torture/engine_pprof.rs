@@ -1,6 +1,7 @@
 //! The same torture on engine `pprof`, reported beside the native engine: a row for each rate, of a
 //! process of its own. Nothing is judged here; it is known to lose samples, and what may happen to the
-//! process is part of the report. 2 s a row, or `RGOPS_TORTURE_SECONDS`.
+//! process is part of the report. Without the stacks nobody guards: its handler takes what it takes
+//! (docs/ENGINES.md). 2 s a row, or `RGOPS_TORTURE_SECONDS`.
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +38,7 @@ fn its_numbers_beside_the_native_engines() {
 #[ignore = "started by the other test"]
 fn target() {
     if itself::is_target() {
-        super::torture(Options::default().cpu_engine(CpuEngine::Pprof));
+        super::torture(Options::default().cpu_engine(CpuEngine::Pprof), &super::WORKS);
     }
 }
 

@@ -56,20 +56,41 @@ fn points_of(parts: &[TracePart], tid: u32) -> Vec<ThreadPoint> {
     parts.iter().flat_map(points).filter(|point| point.tid == tid).collect()
 }
 
+/// How long a thread ran and waited for a CPU, by the kernel.
+fn schedstat(tid: u32) -> (u64, u64) {
+    let text = std::fs::read_to_string(format!("/proc/self/task/{tid}/schedstat")).unwrap();
+    let mut numbers = text.split(' ').map(|number| number.parse::<u64>().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
 #[tokio::test]
 async fn a_spinner_runs_and_a_blocked_thread_says_where_and_nothing_more() {
     let stop = Arc::new(AtomicBool::new(false));
+    let (tell, told) = std::sync::mpsc::channel();
     let (hold, held) = std::sync::mpsc::channel::<()>();
     // Names of this test's own: others run in this process at the same time.
     let spinner = std::thread::Builder::new().name("traced-spins".into()).spawn({
         let stop = stop.clone();
-        move || while !stop.load(Ordering::Relaxed) {}
+        move || {
+            tell.send(procfs::threads::own_id().unwrap()).unwrap();
+            while !stop.load(Ordering::Relaxed) {}
+        }
     });
+    let tid = told.recv().unwrap();
     let blocked = std::thread::Builder::new().name("traced-blocked".into()).spawn(move || {
         let _ = held.recv();
     });
     let (_tell, finish) = watch::channel(false);
-    let (parts, end) = trace(REQUEST, Finish::new(finish)).await;
+    let mut duration_ms = REQUEST.duration_ms;
+    // Longer where the machine has no CPU for us.
+    let (before, parts, end, after) = loop {
+        let before = schedstat(tid);
+        let (parts, end) = trace(TraceRequest { duration_ms, ..REQUEST }, Finish::new(finish.clone())).await;
+        if points_of(&parts, tid).len() > 10 {
+            break (before, parts, end, schedstat(tid));
+        }
+        duration_ms = (duration_ms * 2).min(60_000);
+    };
     stop.store(true, Ordering::Relaxed);
     drop(hold);
     spinner.unwrap().join().unwrap();
@@ -87,15 +108,23 @@ async fn a_spinner_runs_and_a_blocked_thread_says_where_and_nothing_more() {
     assert!(parts.iter().any(|part| matches!(part, TracePart::Runtimes(points) if !points.is_empty())));
     assert!(end.notes.iter().all(|note| note.kind == NoteKind::Approximate), "{end:?}");
 
-    let tid = |name: &str| threads(&parts).iter().find(|thread| thread.name == name).unwrap().tid;
-    let spinner = points_of(&parts, tid("traced-spins"));
+    let by_name = |name: &str| threads(&parts).iter().find(|thread| thread.name == name).unwrap().tid;
+    assert_eq!(by_name("traced-spins"), tid);
+    let spinner = points_of(&parts, tid);
     let (first, last) = (&spinner[0], &spinner[spinner.len() - 1]);
-    let used = last.running_ns - first.running_ns + last.runnable_ns - first.runnable_ns;
-    let window = last.time_ns - first.time_ns;
-    assert!(spinner.len() > 10 && used > window * 9 / 10, "{used} of {window} ns, {first:?} {last:?}");
-    assert!(spinner.windows(2).all(|pair| pair[0].time_ns <= pair[1].time_ns));
+    // It runs or waits for a CPU and does nothing else, and its clocks are the kernel's.
+    assert!(spinner.iter().all(|point| point.state == 'R'), "{spinner:?}");
+    let clocks = |point: &ThreadPoint| (point.running_ns, point.runnable_ns);
+    let grow = |pair: &[ThreadPoint]| {
+        let ((ran, waited), (runs, waits)) = (clocks(&pair[0]), clocks(&pair[1]));
+        pair[0].time_ns <= pair[1].time_ns && ran <= runs && waited <= waits
+    };
+    assert!(spinner.windows(2).all(grow), "{spinner:?}");
+    assert!(before.0 <= first.running_ns && before.1 <= first.runnable_ns, "{before:?} {first:?}");
+    assert!(last.running_ns <= after.0 && last.runnable_ns <= after.1, "{after:?} {last:?}");
+    assert!(first.running_ns < last.running_ns, "{first:?} {last:?}");
 
-    let blocked = points_of(&parts, tid("traced-blocked"));
+    let blocked = points_of(&parts, by_name("traced-blocked"));
     let last = &blocked[blocked.len() - 1];
     assert!(blocked.len() <= 4, "{blocked:?}");
     assert_eq!(last.state, 'S');

@@ -1,0 +1,53 @@
+//! Removes sockets of ours whose process is gone. Best effort: nothing depends on it, because a stale socket
+//! is harmless (its name has a pid and a start time that fit no process).
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use rgops_protocol::discovery::SocketName;
+
+use super::directory::Open;
+use crate::engine::{socket, system};
+use crate::procfs::process::Stat;
+
+/// Files looked at.
+const MAX_FILES: usize = 1000;
+
+/// Sweeps this directory.
+pub(crate) async fn sweep(directory: PathBuf) {
+    let Ok(entries) = fs::read_dir(&directory) else { return };
+    let uid = system::effective_uid();
+    for entry in entries.flatten().take(MAX_FILES) {
+        let file_name = entry.file_name();
+        let Some(name) = file_name.to_str().and_then(SocketName::parse) else { continue };
+        let path = entry.path();
+        let is_ours = |metadata: Metadata| metadata.file_type().is_socket() && metadata.uid() == uid;
+        if !fs::symlink_metadata(&path).is_ok_and(is_ours) {
+            continue;
+        }
+        let stat = Stat::read(&format!("/proc/{}/stat", name.pid));
+        if stat.is_ok_and(|stat| stat.start_ticks == name.start_time) {
+            continue;
+        }
+        // It may be the live agent of another pid namespace that shares this directory: only a
+        // refused connection proves that nobody listens.
+        if is_refused(&directory, &file_name.to_string_lossy()) {
+            // Or it was bound and does not listen yet: whoever makes one holds the lock until it does.
+            let open = Open::existing(&directory);
+            let Some(_lock) = open.lock().await else { return };
+            if is_refused(&directory, &file_name.to_string_lossy()) {
+                let _ = fs::remove_file(&path);
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Whether nobody listens there, for sure.
+pub(super) fn is_refused(directory: &Path, name: &str) -> bool {
+    let address = Open::existing(directory).address(name);
+    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    address.is_ok_and(|address| socket::connect_now(&address).is_err_and(refused))
+}

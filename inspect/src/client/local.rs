@@ -1,0 +1,237 @@
+//! Local sockets: opened once, checked by what was opened, and connected to through that.
+//!
+//! A path may lead elsewhere the next moment. So the directory and the socket are opened (`O_PATH`, no
+//! links), their owners and modes are read from the descriptors, and connect(2) goes through the socket's
+//! descriptor: what was checked is what is asked. Afterwards the kernel says who listens.
+
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FileType, FlockOperation, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with, sockopt};
+
+use super::ClientError;
+
+/// How long an agent that is about to listen is waited for.
+const BIND_PATIENCE: Duration = Duration::from_secs(1);
+const BIND_PAUSE: Duration = Duration::from_millis(10);
+
+/// A connection, and the process that listens, in our pid namespace; `None` when it is not in ours.
+#[derive(Debug)]
+pub(super) struct Connected {
+    pub(super) stream: UnixStream,
+    pub(super) pid: Option<u32>,
+}
+
+/// What a socket's path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Device and inode.
+    pub(crate) file: (u64, u64),
+    pub(crate) uid: u32,
+    pub(crate) is_socket: bool,
+}
+
+/// Looks at the file a path names, without following a last link.
+///
+/// # Errors
+/// As the system says.
+pub(crate) fn look_at(path: &Path) -> io::Result<Found> {
+    let Opened { socket, .. } = open(path)?;
+    let is_socket = FileType::from_raw_mode(socket.1.st_mode) == FileType::Socket;
+    Ok(Found { file: (socket.1.st_dev, socket.1.st_ino), uid: socket.1.st_uid, is_socket })
+}
+
+/// Connects to the socket at `path` and checks whose it is. `pid` is the process that must listen.
+pub(super) fn connect(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<Connected, ClientError> {
+    match connect_once(path, pid, timeout) {
+        Err(ClientError::NobodyListens { error, .. }) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            // It may be bound and not listen yet: an agent has its directory locked until it does.
+            wait_for_binding(path, timeout);
+            connect_once(path, pid, timeout)
+        }
+        other => other,
+    }
+}
+
+/// Waits until nobody binds a socket in the directory of `path`: an agent that does has it locked.
+pub(crate) fn wait_for_binding(path: &Path, patience: Duration) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(directory) = open_directory(directory_of(path)) else { return };
+    let Ok(directory) = rustix::fs::openat(&directory, ".", flags, Mode::empty()) else { return };
+    let deadline = Instant::now() + patience.min(BIND_PATIENCE);
+    // Anyone who may open the directory may hold the lock for ever: it is not waited for in the kernel.
+    while rustix::fs::flock(&directory, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+        && Instant::now() < deadline
+    {
+        std::thread::sleep(BIND_PAUSE);
+    }
+}
+
+struct Opened {
+    directory: (OwnedFd, Stat),
+    socket: (OwnedFd, Stat),
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => Path::new("/"),
+    }
+}
+
+fn open(path: &Path) -> io::Result<Opened> {
+    let Some(name) = path.file_name() else { return Err(Errno::INVAL.into()) };
+    let directory = open_directory(directory_of(path))?;
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let socket = rustix::fs::openat(&directory, name, flags, Mode::empty())?;
+    let (of_directory, of_socket) = (rustix::fs::fstat(&directory)?, rustix::fs::fstat(&socket)?);
+    Ok(Opened { directory: (directory, of_directory), socket: (socket, of_socket) })
+}
+
+/// Opens a directory that is no link. One below `/proc/PID/root` is looked for as that process would:
+/// absolute links on the way begin at its root, not at ours.
+fn open_directory(directory: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    if let Some((root, rest, resolve)) = of_another(directory) {
+        let through = flags.difference(OFlags::NOFOLLOW);
+        let root = rustix::fs::open(root, through, Mode::empty())?;
+        if rest.as_os_str().is_empty() {
+            return Ok(root);
+        }
+        return match rustix::fs::openat2(&root, &rest, flags, Mode::empty(), resolve) {
+            // Before Linux 5.6, or under a filter that does not know it.
+            Err(Errno::NOSYS | Errno::PERM) => Ok(rustix::fs::openat(&root, &rest, flags, Mode::empty())?),
+            opened => Ok(opened?),
+        };
+    }
+    Ok(rustix::fs::open(directory, flags, Mode::empty())?)
+}
+
+/// Splits `/proc/PID/root/…` and `/proc/PID/cwd/…`.
+fn of_another(directory: &Path) -> Option<(PathBuf, PathBuf, ResolveFlags)> {
+    let mut components = directory.components();
+    let first = [components.next()?, components.next()?];
+    if first != [Component::RootDir, Component::Normal("proc".as_ref())] {
+        return None;
+    }
+    let (pid, link) = (components.next()?.as_os_str(), components.next()?.as_os_str());
+    pid.to_str()?.parse::<u32>().ok()?;
+    let resolve = match link.to_str()? {
+        "root" => ResolveFlags::IN_ROOT,
+        "cwd" => ResolveFlags::NO_MAGICLINKS,
+        _ => return None,
+    };
+    Some((Path::new("/proc").join(pid).join(link), components.as_path().to_owned(), resolve))
+}
+
+fn connect_once(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<Connected, ClientError> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::PermissionDenied => ClientError::NotAllowed { path: path.to_owned(), error },
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut,
+        _ => ClientError::NobodyListens { address: path.display().to_string(), error },
+    };
+    let opened = open(path).map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::NOTDIR | Errno::LOOP) => ClientError::Untrusted {
+            path: directory_of(path).to_owned(),
+            why: "it is a link, or no directory".to_owned(),
+        },
+        _ => failed(error),
+    })?;
+    let ours = rustix::process::geteuid().as_raw();
+    let owner = opened.socket.1.st_uid;
+    check_files(path, &opened, ours)?;
+    let stream = connect_through(&opened.socket.0, timeout).map_err(failed)?;
+    let peer = sockopt::socket_peercred(&stream).map_err(|error| failed(error.into()))?;
+    let uid = peer.uid.as_raw();
+    // Who listens must be who owns the file: root asking a user must not be answered by another.
+    if !is_trusted(uid, ours) || uid != owner && uid != 0 {
+        return Err(ClientError::ForeignOwner { path: path.to_owned(), uid });
+    }
+    // 0 when it is in no pid namespace we see.
+    let found = u32::try_from(peer.pid.as_raw_pid()).ok().filter(|pid| *pid != 0);
+    match pid {
+        Some(pid) if pids_are_ours() && found != Some(pid) => {
+            Err(ClientError::AnotherListens { path: path.to_owned(), pid, found: found.unwrap_or(0) })
+        }
+        _ => Ok(Connected { stream, pid: found.filter(|_| pids_are_ours()) }),
+    }
+}
+
+/// Root may ask everyone; anyone may ask root only through a socket root gave away.
+fn is_trusted(uid: u32, ours: u32) -> bool {
+    uid == ours || uid == 0 || ours == 0
+}
+
+/// Whether what was opened is a socket of somebody we may ask, in a place where nobody else could have
+/// put it.
+fn check_files(path: &Path, opened: &Opened, ours: u32) -> Result<(), ClientError> {
+    let (socket, directory) = (&opened.socket.1, &opened.directory.1);
+    let place = directory_of(path);
+    let untrusted =
+        |path: &Path, why: &str| Err(ClientError::Untrusted { path: path.to_owned(), why: why.to_owned() });
+    let owner = socket.st_uid;
+    match FileType::from_raw_mode(socket.st_mode) {
+        FileType::Socket => {}
+        FileType::Symlink => return untrusted(path, "it is a link"),
+        _ => return untrusted(path, "it is no socket"),
+    }
+    if !is_trusted(owner, ours) {
+        return Err(ClientError::ForeignOwner { path: path.to_owned(), uid: owner });
+    }
+    if ![owner, ours, 0].contains(&directory.st_uid) {
+        return Err(ClientError::ForeignOwner { path: place.to_owned(), uid: directory.st_uid });
+    }
+    // In /tmp and its like nobody but we can replace what is ours.
+    let is_kept = directory.st_mode & 0o1000 != 0 && owner == ours;
+    if directory.st_mode & 0o022 != 0 && !is_kept {
+        let why = format!("others may write to it (mode {:o})", directory.st_mode & 0o7777);
+        return untrusted(place, &why);
+    }
+    Ok(())
+}
+
+/// Whether the pids the kernel tells us are those of our `/proc`, which may be of another namespace.
+fn pids_are_ours() -> bool {
+    let own = std::fs::read_link("/proc/self");
+    own.is_ok_and(|own| own.to_str() == Some(&std::process::id().to_string()))
+}
+
+/// Connects with a deadline: a full backlog blocks.
+fn connect_through(file: &OwnedFd, timeout: Duration) -> io::Result<UnixStream> {
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    // connect(2) of a local socket waits for room in the backlog as long as a send may take.
+    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(timeout))?;
+    let address = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match rustix::net::connect(&socket, &SocketAddrUnix::new(&address)?) {
+        Err(Errno::NOENT) if !Path::new("/proc/self/fd").exists() => {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "it takes /proc, which is not mounted"))
+        }
+        result => Ok(result.map(|()| UnixStream::from(socket))?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_through_other_processes_are_split() {
+        let split = |path: &str| {
+            of_another(Path::new(path))
+                .map(|(root, rest, _)| (root.display().to_string(), rest.display().to_string()))
+        };
+        let pair = |root: &str, rest: &str| Some((root.to_owned(), rest.to_owned()));
+        assert_eq!(split("/proc/7/root/tmp/rgops-0"), pair("/proc/7/root", "tmp/rgops-0"));
+        assert_eq!(split("/proc/7/cwd/a/../b"), pair("/proc/7/cwd", "a/../b"));
+        assert_eq!(split("/proc/7/root"), pair("/proc/7/root", ""));
+        for other in ["/proc/self/fd/3", "/proc/7/fd/3", "/tmp/proc/7/root", "/proc", "proc/7/root/x"] {
+            assert_eq!(split(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The process at the other end, and what became of it when it stopped answering.
+
+use super::ClientError;
+#[cfg(target_os = "linux")]
+use crate::identity::{Fate, Identity};
+
+/// Who listens at a local socket; nothing is known of who answers over TCP.
+#[derive(Debug)]
+pub(super) struct Peer {
+    #[cfg(target_os = "linux")]
+    identity: Option<Identity>,
+}
+
+#[cfg(target_os = "linux")]
+impl Peer {
+    pub(super) fn new(pid: Option<u32>) -> Peer {
+        Peer { identity: pid.and_then(|pid| Identity::of(pid).ok()) }
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.identity.as_ref().map(Identity::pid)
+    }
+
+    /// The same error, or what is known to have caused it.
+    pub(super) fn explain(&self, error: ClientError) -> ClientError {
+        let Some(identity) = &self.identity else { return error };
+        let is_end = matches!(error, ClientError::HungUp | ClientError::NotAnAgent);
+        if !is_end {
+            return error;
+        }
+        match (identity.fate(), error) {
+            (Fate::Ended, _) => ClientError::Ended,
+            (Fate::Replaced, _) => ClientError::Replaced,
+            (Fate::Lives, ClientError::HungUp) => ClientError::Closed,
+            (Fate::Lives, error) => error,
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Peer {
+    pub(super) fn new(_: Option<u32>) -> Peer {
+        Peer {}
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        None
+    }
+
+    pub(super) fn explain(&self, error: ClientError) -> ClientError {
+        error
+    }
+}

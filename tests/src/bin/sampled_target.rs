@@ -1,0 +1,12 @@
+//! `target` with a wrapped allocator: it takes the same orders, and its heap is sampled.
+
+#[path = "target.rs"]
+mod target;
+
+#[global_allocator]
+static ALLOCATOR: rgops_agent::alloc::Sampling<std::alloc::System> =
+    rgops_agent::alloc::Sampling::new(std::alloc::System);
+
+fn main() {
+    target::main();
+}

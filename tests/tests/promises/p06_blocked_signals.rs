@@ -1,0 +1,149 @@
+//! Promise 6: threads that block all signals are left alone, and their CPU time, which no sample can
+//! show, is said to be theirs: not that of threads too short to be seen.
+
+use rgops_protocol::reply::cpu::{CpuPart, CpuTotals};
+use rgops_protocol::reply::trace::TracePart;
+use rgops_protocol::reply::{Note, NoteKind};
+use rgops_protocol::request::{CpuRequest, Request, TraceRequest};
+use rgops_tests::asking::ask;
+use rgops_tests::directory::Directory;
+use rgops_tests::target::Target;
+
+use crate::alone;
+use crate::p13_deleted_socket::rgops_in;
+
+const HZ: u32 = 999;
+const PERIOD_NS: u64 = 1_000_000_000 / 999;
+
+struct Profile {
+    totals: CpuTotals,
+    notes: Vec<Note>,
+}
+
+fn profile(path: &str, milliseconds: u64) -> Profile {
+    let request = Request::Cpu(CpuRequest { duration_ms: milliseconds, hz: HZ });
+    let collected = ask::<CpuPart>(path, &request).unwrap();
+    let notes = collected.end.unwrap().notes;
+    let totals = collected.parts.into_iter().find_map(|part| match part {
+        CpuPart::Totals(totals) => Some(totals),
+        _ => None,
+    });
+    let profile = Profile { totals: totals.unwrap(), notes };
+    println!("{:?}\n{:?}", profile.totals, profile.notes);
+    profile
+}
+
+impl Profile {
+    /// What the thread's clock showed, over all threads of the name.
+    fn clock_of(&self, name: &str) -> u64 {
+        self.totals.threads.iter().filter(|thread| thread.name == name).map(|thread| thread.cpu_ns).sum()
+    }
+
+    /// CPU time that is said to be missing for this reason, in nanoseconds.
+    fn missing(&self, why: &str) -> u64 {
+        let of = |note: &&Note| {
+            note.kind == NoteKind::Missing && note.what == "ms of CPU time" && note.why.contains(why)
+        };
+        self.notes.iter().filter(of).map(|note| note.count * 1_000_000).sum()
+    }
+
+    /// The whole clock is explained: by samples and by what is said to be missing.
+    fn reconciles(&self) {
+        let totals = &self.totals;
+        let sampled = (totals.weight + totals.dropped_ring + totals.dropped_cache) * PERIOD_NS;
+        let explained = sampled + totals.late_cpu_ns + totals.unsampled_cpu_ns + totals.agent_cpu_ns;
+        // First ticks are random: up to a period a thread; and clocks are read one after the other.
+        let allowed = totals.process_cpu_ns / 20 + 10 * PERIOD_NS * totals.threads.len() as u64 + 20_000_000;
+        assert!(explained.abs_diff(totals.process_cpu_ns) < allowed, "{explained} +- {allowed}: {totals:?}");
+    }
+}
+
+const BLOCKED: &str = "block SIGPROF";
+
+fn target(directory: &Directory) -> (Target, String) {
+    let mut target = Target::start(directory);
+    let path = target.listen("");
+    (target, path)
+}
+
+#[test]
+fn the_time_of_a_thread_that_blocks_all_signals_is_said_to_be_its_own() {
+    let _alone = alone();
+    let directory = Directory::new();
+    let (mut target, path) = target(&directory);
+    target.order("burn");
+    target.order("deaf always");
+    let profile = profile(&path, 1000);
+    profile.reconciles();
+    let (deaf, missing) = (profile.clock_of("deaf"), profile.missing(BLOCKED));
+    assert!(deaf > 0 && missing.abs_diff(deaf) < deaf / 10 + 60_000_000, "{missing} of {deaf}");
+    assert!(profile.totals.threads.iter().all(|thread| thread.name != "deaf" || thread.weight == 0));
+    let unattributed = profile.missing("not attributed");
+    assert!(unattributed < profile.totals.process_cpu_ns / 20 + 20_000_000, "{unattributed}");
+    // On the screen as well.
+    let pid = target.pid().to_string();
+    let saved = directory.unused("cpu.pb.gz");
+    let answer =
+        rgops_in(&directory, &["pprof-cpu", &pid, "--seconds", "0.5", "-o", saved.to_str().unwrap()]);
+    println!("{}{}", answer.output, answer.errors);
+    let said = format!("{}{}", answer.output, answer.errors);
+    assert!(said.contains(BLOCKED), "{said}");
+    assert!(!said.contains("too short"), "{said}");
+}
+
+#[test]
+fn a_thread_that_begins_to_block_in_mid_profile_is_no_thread_whose_ticks_came_late() {
+    let _alone = alone();
+    let directory = Directory::new();
+    let (mut target, path) = target(&directory);
+    target.order("deaf after 300");
+    let profile = profile(&path, 1500);
+    profile.reconciles();
+    let heard = profile.totals.threads.iter().find(|thread| thread.name == "deaf").unwrap();
+    let silent = heard.cpu_ns.saturating_sub(heard.weight * PERIOD_NS);
+    let missing = profile.missing(BLOCKED);
+    assert!(missing.abs_diff(silent) < silent / 5 + 60_000_000, "{missing} of {silent}");
+    assert!(profile.totals.late_cpu_ns < silent / 5 + 30_000_000, "{}", profile.totals.late_cpu_ns);
+}
+
+#[test]
+fn a_thread_that_blocked_and_ended_meanwhile_is_counted_with_the_others() {
+    let _alone = alone();
+    let directory = Directory::new();
+    let (mut target, path) = target(&directory);
+    target.order("deaf until 500");
+    let profile = profile(&path, 2500);
+    profile.reconciles();
+    let ended: Vec<_> = profile.totals.threads.iter().filter(|thread| thread.name == "deaf").collect();
+    if let [thread] = ended[..] {
+        assert!(thread.ended, "{thread:?}");
+        let missing = profile.missing(BLOCKED);
+        assert!(missing.abs_diff(thread.cpu_ns) < thread.cpu_ns / 5 + 120_000_000, "{missing} of {thread:?}");
+    }
+}
+
+/// Nothing of what it used while it blocked is lost, and where it is shown is said to be uncertain.
+#[test]
+fn a_thread_that_blocks_in_turns_is_sampled_where_it_hears_again() {
+    let _alone = alone();
+    let directory = Directory::new();
+    let (mut target, path) = target(&directory);
+    target.order("deaf in-turns 200");
+    let profile = profile(&path, 2000);
+    profile.reconciles();
+    let of_blocked = |note: &Note| note.why.contains(BLOCKED) || note.why.contains("blocked SIGPROF");
+    assert!(profile.notes.iter().any(of_blocked), "{:?}", profile.notes);
+}
+
+#[test]
+fn a_trace_says_the_same() {
+    let _alone = alone();
+    let directory = Directory::new();
+    let (mut target, path) = target(&directory);
+    target.order("deaf always");
+    let request = Request::Trace(TraceRequest { duration_ms: 700, hz: HZ, interval_us: 5000 });
+    let end = ask::<TracePart>(&path, &request).unwrap().end.unwrap();
+    let note = end.notes.iter().find(|note| note.why.contains(BLOCKED));
+    let note = note.unwrap_or_else(|| panic!("{:?}", end.notes));
+    assert_eq!((note.kind, note.what.as_str()), (NoteKind::Missing, "ms of CPU time"));
+}

@@ -1,0 +1,225 @@
+//! Promise 6: a program may replace itself, fork or change its user in every moment of a request. It
+//! goes on unharmed (`tests/tests/p06_exec.rs`), and who asked is told what happened, never sent in a
+//! circle.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rgops_inspect::client::Client;
+use rgops_inspect::client::Endpoint;
+use rgops_protocol::reply::stats::StatsReply;
+use rgops_protocol::request::{Request, StatsRequest};
+use rgops_tests::asking::PATIENCE;
+use rgops_tests::built;
+use rgops_tests::directory::Directory;
+use rgops_tests::running::Answer;
+use rgops_tests::target::Target;
+use rgops_tests::waiting::{is_root, skip_unless, until};
+
+use crate::p02_listen_fails::NOBODY;
+use crate::p13_deleted_socket::{is_marked, rgops_in};
+
+/// What the program does to the question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// Becomes itself again, without an agent.
+    Exec,
+    /// Becomes a program that is not Rust.
+    Other,
+    Ends,
+}
+
+impl Change {
+    fn happen(self, target: &mut Target) {
+        match self {
+            Change::Exec => assert_eq!(target.order("exec"), "ready"),
+            Change::Other => target.send("exec /bin/sleep 1000"),
+            Change::Ends => target.kill(),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Change::Exec | Change::Other => "replaced itself (execve)",
+            Change::Ends => "ended",
+        }
+    }
+}
+
+const CHANGES: [Change; 3] = [Change::Exec, Change::Other, Change::Ends];
+
+#[test]
+fn a_program_that_replaced_itself_has_no_agent_any_more() {
+    for other in ["", "/bin/sleep 1000"] {
+        let directory = Directory::new();
+        let mut target = Target::start(&directory);
+        target.listen("");
+        let pid = target.pid().to_string();
+        assert!(is_marked(&directory, target.pid()));
+        let before = fs::read(format!("/proc/{pid}/auxv")).unwrap();
+        target.send(&format!("exec {other}"));
+        until("it is another program", || {
+            let now = fs::read(format!("/proc/{pid}/auxv")).unwrap_or_default();
+            (!now.is_empty() && now != before && directory.socket_names().len() == 1).then_some(())
+        });
+        assert!(!is_marked(&directory, target.pid()), "exec {other}");
+        let list = rgops_in(&directory, &["tree"]);
+        assert!(!list.output.contains(&format!("[*]  {pid} ")), "{}", list.output);
+        for command in ["stack", "tasks", "stats", "memstats", "version"] {
+            let answer = rgops_in(&directory, &[command, &pid]);
+            assert_eq!(answer.code, 3, "{answer:?}");
+            let said = "the program replaced itself (execve), or closed the agent's descriptors";
+            assert!(answer.errors.contains(said), "{}", answer.errors);
+            assert!(!answer.errors.contains("run `rgops` again"), "{}", answer.errors);
+        }
+        let info = rgops_in(&directory, &[&pid]);
+        assert_eq!(info.code, 0);
+        assert!(info.output.contains("agent:\tnone"), "{}", info.output);
+    }
+}
+
+/// After a connection was greeted, before and after the request was sent.
+#[test]
+fn between_hello_and_request_it_is_said_what_happened() {
+    for change in CHANGES {
+        let directory = Directory::new();
+        let mut target = Target::start(&directory);
+        let path = target.listen("");
+        let endpoint = Endpoint::Local { path: path.into(), expected: None };
+        let client = Client::connect(&endpoint, PATIENCE).unwrap();
+        change.happen(&mut target);
+        let request = Request::Stats(StatsRequest { window_ms: 10 });
+        let error = match client.ask(&request) {
+            Ok(mut answer) => answer.collect::<StatsReply>(&mut |_| {}).end.unwrap_err(),
+            Err(error) => error,
+        };
+        println!("{change:?}: {error}; fix: {}", error.fix());
+        assert!(error.to_string().contains(change.words()), "{change:?}: {error}");
+        assert!(!error.fix().contains("again: the process has ended"), "{}", error.fix());
+    }
+}
+
+fn asking(directory: &Directory, arguments: &[&str]) -> Child {
+    let mut command = Command::new(built::release("rgops"));
+    command.args(arguments).env("RGOPS_DIR", directory.sockets()).current_dir(directory.path());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn answer_of(child: Child) -> Answer {
+    let output = child.wait_with_output().unwrap();
+    Answer {
+        took: Duration::ZERO,
+        code: output.status.code().expect("rgops is not killed"),
+        output: String::from_utf8_lossy(&output.stdout).into_owned(),
+        errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Commands that take their time are told to take long, and meet the change in the middle.
+#[test]
+fn in_the_middle_of_an_answer_it_is_said_what_happened() {
+    for change in CHANGES {
+        for command in [
+            &["pprof-cpu", "--seconds", "60"][..],
+            &["trace", "--seconds", "60"],
+            &["stats", "--window", "2s"],
+            &["schedtrace", "--interval", "100ms"],
+        ] {
+            let directory = Directory::new();
+            let mut target = Target::start(&directory);
+            target.order("runtime 2");
+            target.listen("");
+            target.order("burn");
+            let pid = target.pid().to_string();
+            let mut arguments = vec![command[0], pid.as_str()];
+            arguments.extend(&command[1..]);
+            let child = asking(&directory, &arguments);
+            // Connected: the kernel lists the agent's end under the listener's name.
+            let connected = || {
+                let table = fs::read_to_string(format!("/proc/{pid}/net/unix")).unwrap();
+                let name = directory.socket_names().pop().unwrap();
+                let connections = table.lines().filter(|line| line.contains(&name)).count();
+                (connections > 1).then_some(())
+            };
+            until("it is connected", connected);
+            std::thread::sleep(Duration::from_millis(100));
+            change.happen(&mut target);
+            let answer = answer_of(child);
+            println!("{change:?} {command:?}: {} {}", answer.code, answer.errors);
+            assert!([3, 6].contains(&answer.code), "{change:?} {command:?}: {answer:?}");
+            assert!(answer.errors.contains(change.words()), "{change:?} {command:?}: {answer:?}");
+        }
+    }
+}
+
+/// Short commands meet the change anywhere: while they look for the process, connect, are answered,
+/// or name what they got.
+#[test]
+fn in_every_moment_the_exit_code_and_the_text_are_true() {
+    let delays: u64 = if std::env::var_os("RGOPS_LONG").is_some() { 60 } else { 4 };
+    for change in CHANGES {
+        for command in ["stack", "tasks", "version"] {
+            for delay in 0..delays {
+                let directory = Directory::new();
+                let mut target = Target::start(&directory);
+                target.order("runtime 2");
+                target.order("spawn 100");
+                target.listen("");
+                let pid = target.pid().to_string();
+                let child = asking(&directory, &[command, &pid]);
+                std::thread::sleep(Duration::from_micros(11_000 * delay / delays));
+                change.happen(&mut target);
+                let answer = answer_of(child);
+                assert!([0, 3, 6].contains(&answer.code), "{change:?} {command}: {answer:?}");
+                if answer.code == 3 {
+                    let says = ["replaced itself (execve)", "ended", "no such process"];
+                    assert!(says.iter().any(|word| answer.errors.contains(word)), "{answer:?}");
+                    assert_ne!(
+                        change == Change::Ends,
+                        answer.errors.contains("replaced itself"),
+                        "{answer:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A child keeps nothing of the parent's connections, and the parent's answers go on.
+#[test]
+fn forks_in_the_middle_of_a_request_change_nothing() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    target.listen("");
+    target.order("burn");
+    let pid = target.pid().to_string();
+    let child = asking(&directory, &["pprof-cpu", &pid, "--seconds", "1", "--hz", "999"]);
+    for _ in 0..20 {
+        let forked = target.order("fork stay");
+        assert!(forked.starts_with("forked "), "{forked}");
+    }
+    let answer = answer_of(child);
+    assert!([0, 6].contains(&answer.code), "{answer:?}");
+    assert!(!answer.errors.contains("hung up") && !answer.errors.contains("ended"), "{answer:?}");
+    assert_eq!(rgops_in(&directory, &["stats", &pid]).code, 0);
+}
+
+#[test]
+fn a_change_of_user_in_the_middle_of_a_request_changes_nothing_for_who_asked() {
+    if skip_unless(is_root(), "root, to give it up") {
+        return;
+    }
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    target.listen("");
+    target.order("burn");
+    let pid = target.pid().to_string();
+    let child = asking(&directory, &["pprof-cpu", &pid, "--seconds", "1", "--hz", "999"]);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(target.order(&format!("setuid {NOBODY}")), "set");
+    let answer = answer_of(child);
+    assert!([0, 6].contains(&answer.code), "{answer:?}");
+    assert!(answer.output.contains("spin"), "{answer:?}");
+    assert_eq!(rgops_in(&directory, &["version", &pid]).code, 0);
+}

@@ -1,0 +1,147 @@
+//! Promise 13: the socket of a living agent stays, or comes back, whoever tidies up.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Command;
+
+use rgops_tests::asking::{connect, stats};
+use rgops_tests::directory::Directory;
+use rgops_tests::target::Target;
+use rgops_tests::waiting::{skip_unless, until};
+
+fn inode(path: &str) -> Option<u64> {
+    fs::symlink_metadata(path).ok().map(|metadata| metadata.ino())
+}
+
+/// It is there again, as it was made first.
+fn comes_back(target: &Target, path: &str, former: u64) {
+    until("the socket is made anew", || {
+        (inode(path).is_some_and(|inode| inode != former) && connect(path).is_ok()).then_some(())
+    });
+    let metadata = fs::symlink_metadata(path).unwrap();
+    assert!(metadata.file_type().is_socket());
+    assert_eq!(metadata.mode() & 0o7777, 0o600);
+    let folder = fs::symlink_metadata(Path::new(path).parent().unwrap()).unwrap();
+    assert_eq!(folder.permissions().mode() & 0o7777, 0o700);
+    assert_eq!(connect(path).unwrap().hello().pid, target.pid());
+}
+
+/// As a distribution runs it every day, with the shortest age: what nobody uses is removed at once.
+#[test]
+fn systemd_tmpfiles_leaves_it_alone() {
+    let has = Command::new("systemd-tmpfiles").arg("--version").output().is_ok();
+    if skip_unless(has, "systemd-tmpfiles") {
+        return;
+    }
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let path = target.listen("");
+    let stale = directory.sockets().join("4000000-1.sock");
+    drop(UnixListener::bind(&stale).unwrap());
+    let settings = directory.path().join("tidy.conf");
+    fs::write(&settings, format!("e {} - - - 0\n", directory.sockets().display())).unwrap();
+    let before = inode(&path);
+    let tidied = Command::new("systemd-tmpfiles").arg("--clean").arg(&settings).output().unwrap();
+    assert!(tidied.status.success(), "{tidied:?}");
+    assert!(!stale.exists(), "it does remove what nobody listens on: {tidied:?}");
+    assert_eq!(inode(&path), before, "{tidied:?}");
+    assert!(connect(&path).is_ok());
+    // Asked or not, the kernel's list has it by its name.
+    let listed = fs::read_to_string(format!("/proc/{}/net/unix", target.pid())).unwrap();
+    assert!(listed.lines().any(|line| line.ends_with(&format!(" {path}"))), "{listed}");
+}
+
+#[test]
+fn removed_it_is_made_anew_and_still_gone_at_the_end() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let path = target.listen("");
+    for turn in 0..3 {
+        let former = inode(&path).unwrap();
+        match turn {
+            0 => fs::remove_file(&path).unwrap(),
+            1 => {
+                let removed = Command::new("rm").arg("-rf").arg(directory.sockets()).output().unwrap();
+                assert!(removed.status.success(), "{removed:?}");
+            }
+            _ => fs::rename(&path, directory.sockets().join("elsewhere")).unwrap(),
+        }
+        comes_back(&target, &path, former);
+    }
+    fs::remove_file(directory.sockets().join("elsewhere")).unwrap();
+    assert_eq!(target.order("close"), "closed");
+    assert_eq!(directory.socket_names(), [""; 0]);
+
+    let path = target.listen("");
+    let former = inode(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    comes_back(&target, &path, former);
+    target.send("exit 0");
+    assert_eq!(target.end().code(), Some(0));
+    assert_eq!(directory.socket_names(), [""; 0], "gone at exit");
+}
+
+#[test]
+fn connections_of_the_removed_socket_go_on() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let path = target.listen("");
+    let client = connect(&path).unwrap();
+    let former = inode(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    comes_back(&target, &path, former);
+    let request = rgops_protocol::request::Request::Version(rgops_protocol::request::VersionRequest {});
+    let mut answer = client.ask(&request).unwrap();
+    let collected = answer.collect::<rgops_protocol::reply::version::VersionReply>(&mut |_| {});
+    collected.end.unwrap();
+    assert!(stats(&path).uptime_ns.value().is_some());
+}
+
+/// Whose it is now is somebody else's business.
+#[test]
+fn a_name_that_another_socket_took_is_left_to_it() {
+    let directory = Directory::new();
+    let mut target = Target::start(&directory);
+    let path = target.listen("");
+    let theirs = directory.sockets().join("theirs");
+    let listener = UnixListener::bind(&theirs).unwrap();
+    fs::rename(&theirs, &path).unwrap();
+    let taken = inode(&path);
+    // It had its chance to do something: this comes over another way.
+    let tcp = target.order("panics");
+    assert_eq!(tcp, "0");
+    let connected = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    listener.accept().unwrap();
+    drop(connected);
+    assert_eq!(target.order("close"), "closed");
+    assert_eq!(inode(&path), taken, "closing removes only what is ours");
+}
+
+#[test]
+fn a_path_longer_than_an_address_comes_back_as_well() {
+    let directory = Directory::new();
+    let deep = directory.path().join("d".repeat(120));
+    let mut target = Target::start(&directory);
+    let path = target.listen(&format!("directory={}", deep.display()));
+    let former = inode(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    until("the socket is made anew", || {
+        (inode(&path).is_some_and(|inode| inode != former) && connect(&path).is_ok()).then_some(())
+    });
+}
+
+/// A foreign holder of the directory's lock delays, and does not prevent.
+#[test]
+fn a_locked_directory_delays_listening_for_a_second() {
+    let directory = Directory::new();
+    let mut first = Target::start(&directory);
+    first.listen("");
+    let open = fs::File::open(directory.sockets()).unwrap();
+    open.lock().unwrap();
+    let mut second = Target::start(&directory);
+    let path = second.listen("");
+    assert!(connect(&path).is_ok());
+    drop(open);
+}

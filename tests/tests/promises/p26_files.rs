@@ -1,0 +1,234 @@
+//! Promise 26, files: root's `rgops` opens nothing that a process of another user names without looking at
+//! it first. Debug links, `.dwp` files and mapped libraries that are pipes, devices, files of the kernel,
+//! directories, or are cut short and rewritten while they are read, cost names and nothing else.
+
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{chown, symlink};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rgops_tests::built;
+use rgops_tests::directory::Directory;
+use rgops_tests::target::{self, Target};
+use rgops_tests::waiting::{is_root, skip_unless};
+
+use crate::p02_listen_fails::NOBODY;
+
+/// A command that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The most that a command may have in memory.
+const MOST_KIB: u64 = 1 << 20;
+
+/// How a command ended.
+#[derive(Debug)]
+struct Ended {
+    status: Option<ExitStatus>,
+    output: String,
+    errors: String,
+    peak_kib: u64,
+}
+
+/// Killed when dropped: a command that hangs fails the test, and stays no longer.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Asks as root, and measures.
+fn ask(arguments: &[&str], directory: &Directory) -> Ended {
+    let [output, errors] = ["output", "errors"].map(|name| directory.unused(name));
+    let mut command = Command::new(built::release("rgops"));
+    command.args(arguments).env("RGOPS_CACHE", "off").env("RGOPS_DIR", directory.sockets());
+    command.stdin(Stdio::null());
+    command.stdout(File::create(&output).unwrap()).stderr(File::create(&errors).unwrap());
+    let mut child = Killed(command.spawn().unwrap());
+    let until = Instant::now() + PATIENCE;
+    let mut peak_kib = 0;
+    let status = loop {
+        peak_kib = peak_kib.max(peak(child.0.id()));
+        if let Some(status) = child.0.try_wait().unwrap() {
+            break Some(status);
+        }
+        if Instant::now() > until {
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let text = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+    Ended { status, output: text(&output), errors: text(&errors), peak_kib }
+}
+
+/// The most it had in memory so far; 0 when it has ended.
+fn peak(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+/// Asks in every way that opens files, and holds each answer to the promise.
+fn ask_everything(pid: u32, directory: &Directory, commands: &[&[&str]]) -> Vec<Ended> {
+    let pid = pid.to_string();
+    let replaced = |word: &&str| if *word == "PID" { pid.clone() } else { (*word).to_owned() };
+    let each = commands.iter().map(|command| {
+        let arguments: Vec<String> = command.iter().map(replaced).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let ended = ask(&arguments, directory);
+        let status = ended.status.unwrap_or_else(|| panic!("{arguments:?} hangs: {ended:?}"));
+        assert_eq!(status.signal(), None, "{arguments:?}: {ended:?}");
+        assert!([0, 6].contains(&status.code().unwrap()), "{arguments:?}: {ended:?}");
+        assert!(ended.peak_kib < MOST_KIB, "{arguments:?}: {ended:?}");
+        ended
+    });
+    each.collect()
+}
+
+const EVERYTHING: [&[&str]; 7] = [
+    &[],
+    &["PID"],
+    &["stack", "PID"],
+    &["tasks", "PID"],
+    &["version", "PID"],
+    &["pprof-cpu", "PID", "--seconds", "1", "--output", "/dev/null", "--force"],
+    &["trace", "PID", "--seconds", "1", "--output", "/dev/null", "--force"],
+];
+
+fn fifo(path: &Path) {
+    let name = CString::new(path.as_os_str().as_bytes()).unwrap();
+    // SAFETY: a path that ends in NUL.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o666) }, 0);
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
+}
+
+/// A copy of the target in a folder of another user, without its own debug information and with links in it.
+struct Hostile {
+    folder: PathBuf,
+    program: PathBuf,
+    /// What the link names: its real debug information, for now.
+    debug: PathBuf,
+}
+
+impl Hostile {
+    fn new(directory: &Directory) -> Hostile {
+        let folder = directory.path().join("hostile");
+        fs::create_dir(&folder).unwrap();
+        let (program, debug) = (folder.join("target"), folder.join("target.debug"));
+        built::copy(&target::executable(), &program);
+        let [program_text, debug_text] = [&program, &debug].map(|path| path.to_str().unwrap());
+        run("objcopy", &["--only-keep-debug", program_text, debug_text]);
+        run("objcopy", &["--strip-all", "--add-gnu-debuglink", debug_text, program_text]);
+        // A name and a build-id that nobody has.
+        let link = folder.join("link");
+        fs::write(&link, [&b"/proc/kmsg\0"[..], &[7; 20]].concat()).unwrap();
+        let section = format!(".gnu_debugaltlink={}", link.display());
+        run("objcopy", &["--add-section", &section, program_text]);
+        fs::create_dir(directory.sockets()).unwrap();
+        for path in [&folder, &program, &debug, &directory.sockets()] {
+            chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        fs::set_permissions(directory.sockets(), std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .unwrap();
+        Hostile { folder, program, debug }
+    }
+
+    fn start(&self, directory: &Directory, libraries: &str) -> Target {
+        let mut target = Target::start_with(directory, |command| {
+            *command = Command::new(&self.program);
+            command.env("RGOPS_DIR", directory.sockets()).env("LD_PRELOAD", libraries);
+            command.uid(NOBODY).gid(NOBODY);
+        });
+        target.listen("");
+        target
+    }
+}
+
+/// The fixture as a library that the target maps.
+fn library(hostile: &Hostile, name: &str) -> PathBuf {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../inspect/fixtures/names.so");
+    let path = hostile.folder.join(name);
+    built::copy(&fixture, &path);
+    path
+}
+
+#[test]
+fn pipes_devices_and_files_of_the_kernel_are_not_opened() {
+    if skip_unless(is_root(), "root, to be another user") {
+        return;
+    }
+    let directory = Directory::new();
+    let hostile = Hostile::new(&directory);
+    let names = ["fifo.so", "device.so", "kernel.so", "folder.so", "hole.so", "gone.so"];
+    let libraries: Vec<PathBuf> = names.iter().map(|name| library(&hostile, name)).collect();
+    let preloaded: Vec<&str> = libraries.iter().map(|path| path.to_str().unwrap()).collect();
+    let target = hostile.start(&directory, &preloaded.join(":"));
+
+    // With the real file it has names: the test looks where it should.
+    let named = ask_everything(target.pid(), &directory, &[&["stack", "PID"]]);
+    assert!(named[0].output.contains("target::main"), "{named:?}");
+
+    // Now everything that was mapped or is linked to is something else.
+    for path in libraries.iter().chain([&hostile.debug]) {
+        fs::remove_file(path).unwrap();
+    }
+    fifo(&libraries[0]);
+    symlink("/dev/ptmx", &libraries[1]).unwrap();
+    symlink("/proc/kmsg", &libraries[2]).unwrap();
+    fs::create_dir(&libraries[3]).unwrap();
+    File::create(&libraries[4]).unwrap().set_len(1 << 40).unwrap();
+    fs::create_dir(hostile.folder.join(".debug")).unwrap();
+    symlink("/dev/ptmx", hostile.folder.join(".debug/target.debug")).unwrap();
+    fifo(&hostile.debug);
+    fifo(&hostile.folder.join("target.dwp"));
+    for ended in ask_everything(target.pid(), &directory, &EVERYTHING) {
+        assert!(!ended.errors.contains("panicked"), "{ended:?}");
+    }
+    let stack = ask_everything(target.pid(), &directory, &[&["stack", "PID"]]);
+    assert!(!stack[0].output.contains("target::main"), "its names are gone: {stack:?}");
+}
+
+#[test]
+fn a_debug_file_that_is_cut_short_and_rewritten_meanwhile() {
+    if skip_unless(is_root(), "root, to be another user") {
+        return;
+    }
+    let directory = Directory::new();
+    let hostile = Hostile::new(&directory);
+    let target = hostile.start(&directory, "");
+    let whole = fs::read(&hostile.debug).unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // As builds do that write in place, one after the other: whole for a moment, each time another,
+            // then cut short.
+            let mut file = File::options().write(true).open(&hostile.debug).unwrap();
+            for round in (0..).take_while(|_| !is_over.load(Ordering::Relaxed)) {
+                file.set_len(0).unwrap();
+                file.seek(SeekFrom::Start(0)).unwrap();
+                file.write_all(&whole).unwrap();
+                std::thread::sleep(Duration::from_millis(round % 17 * 5));
+                file.set_len(whole.len() as u64 / 16 * (round % 16)).unwrap();
+                std::thread::sleep(Duration::from_millis(round % 5));
+            }
+        });
+        let rounds = if std::env::var_os("RGOPS_LONG").is_some() { 100 } else { 15 };
+        let ended: Vec<_> = (0..rounds)
+            .flat_map(|_| ask_everything(target.pid(), &directory, &[&["stack", "PID"], &["tasks", "PID"]]))
+            .collect();
+        is_over.store(true, Ordering::Relaxed);
+        assert!(ended.iter().all(|ended| !ended.errors.contains("panicked")), "{ended:?}");
+    });
+}
