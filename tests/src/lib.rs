@@ -33,3 +33,6 @@ pub mod traced;
 pub mod turns;
 #[cfg(unix)]
 pub mod waiting;
+
+#[cfg(test)]
+mod documents;
