@@ -49,6 +49,8 @@ struct Shared {
     memory_bytes: u64,
     /// The limit as it is told: the charges', or that of the process.
     told_bytes: u64,
+    /// Whether the memory of the whole process is looked at, too.
+    watches_process: bool,
     charged_bytes: AtomicU64,
     /// Bytes charged or received since the process' memory was looked at.
     unwatched_bytes: AtomicU64,
@@ -83,22 +85,23 @@ impl fmt::Display for Exhausted {
 impl std::error::Error for Exhausted {}
 
 impl Budget {
-    /// A budget of so many bytes, without a deadline.
+    /// A budget of so many charged bytes, whatever else is in the process; without a deadline.
     pub fn new(memory_bytes: u64) -> Budget {
-        Budget::telling(memory_bytes, memory_bytes)
+        Budget::telling(memory_bytes, memory_bytes, false)
     }
 
     /// The budget that keeps a process below `process_bytes`, but at least [`LEAST_PROCESS_BYTES`], without
     /// a deadline: a quarter of it is for what is not charged.
     pub fn for_process(process_bytes: u64) -> Budget {
         let process_bytes = process_bytes.max(LEAST_PROCESS_BYTES);
-        Budget::telling(chargeable(process_bytes), process_bytes)
+        Budget::telling(chargeable(process_bytes), process_bytes, true)
     }
 
-    fn telling(memory_bytes: u64, told_bytes: u64) -> Budget {
+    fn telling(memory_bytes: u64, told_bytes: u64, watches_process: bool) -> Budget {
         let shared = Shared {
             memory_bytes,
             told_bytes,
+            watches_process,
             charged_bytes: AtomicU64::new(0),
             unwatched_bytes: AtomicU64::new(0),
             deadline: Mutex::new(None),
@@ -137,6 +140,9 @@ impl Budget {
     /// # Errors
     /// [`Exhausted::Memory`] when the process has grown beyond all that may be charged.
     pub fn watch(&self, bytes: u64) -> Result<(), Exhausted> {
+        if !self.shared.watches_process {
+            return Ok(());
+        }
         let unwatched = self.shared.unwatched_bytes.fetch_add(bytes, Ordering::Relaxed);
         if unwatched.saturating_add(bytes) < WATCHED_BYTES {
             return Ok(());
@@ -240,11 +246,12 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn memory_that_was_not_charged_is_seen() {
-        let budget = Budget::new(0);
+        let budget = Budget::for_process(0);
         assert_eq!(budget.watch(WATCHED_BYTES), Ok(()));
         let hidden = vec![1_u8; 200 * 1024 * 1024];
         assert_eq!(budget.watch(10), Ok(()), "it is not looked at each time");
-        assert_eq!(budget.watch(WATCHED_BYTES), Err(Exhausted::Memory(0)));
+        assert_eq!(budget.watch(WATCHED_BYTES), Err(Exhausted::Memory(LEAST_PROCESS_BYTES)));
+        assert_eq!(Budget::new(0).watch(WATCHED_BYTES), Ok(()), "of charges alone");
         drop(hidden);
     }
 

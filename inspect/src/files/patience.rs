@@ -20,6 +20,9 @@ pub(crate) fn within<T: Send + 'static>(
     let thread = std::thread::Builder::new().name("rgops-file".to_owned());
     // Nobody waits for the result when the time is over.
     let started = thread.spawn(move || drop(sender.send(work())));
-    started.ok()?;
-    done.recv_timeout(patience).ok()
+    let thread = started.ok()?;
+    let result = done.recv_timeout(patience).ok()?;
+    // It has nothing left to do but to end.
+    let _ = thread.join();
+    Some(result)
 }

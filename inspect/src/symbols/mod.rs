@@ -128,6 +128,9 @@ impl Symbolizer {
     /// Replaces the list of loaded modules; files that are already open are kept.
     pub fn set_modules(&mut self, modules: &[Module]) {
         self.loaded.clear();
+        if modules.is_empty() {
+            return;
+        }
         let finder = files::Finder::new(self.local_pid, &self.symbol_directories, &self.budget);
         for module in modules {
             let known = self.sources.iter().position(|source| source.module() == module);

@@ -27,7 +27,7 @@ fn look_at(bytes: &[u8], svma: u64, budget_bytes: u64, steps: u64) -> (Vec<Frame
     let frames = symbolizer.frames(svma, false);
     let symbols = symbolizer.module_symbols().next().unwrap().clone();
     drop(symbolizer);
-    assert_eq!(budget.charge(budget_bytes), Ok(()), "everything was given back");
+    assert_eq!(budget.charged(), 0, "everything is given back");
     (frames, symbols)
 }
 
@@ -275,13 +275,14 @@ fn names_are_cut_and_their_memory_is_charged() {
     let entries = [entry(2, &[&long, &all_code()]), vec![0, 0]].concat();
     let bytes = file(&unit(&entries), &[]);
     let (frames, _) = look_at(&bytes, CODE, BUDGET_BYTES, STEPS);
-    assert_eq!(frames[0].function.as_ref().unwrap().len(), 16 << 10);
+    let length = frames[0].function.as_ref().unwrap().len();
+    assert!((1000..20_000).contains(&length), "{length}");
     // Every address of it has that name: they do not fill the memory.
     let budget = Budget::new(8 << 20);
     let mut symbolizer = Symbolizer::of_file(&bytes, &budget, STEPS);
     let named = (CODE..CODE + CODE_BYTES).filter(|at| symbolizer.frames(*at, false)[0].function.is_some());
     let named = named.count();
-    assert!((100..1000).contains(&named), "{named}");
+    assert!((400..(8 << 20) / length).contains(&named), "{named}");
     let symbols = symbolizer.module_symbols().next().unwrap();
     assert_eq!(symbols.reason, "the memory limit of 8 MiB was reached: names are missing");
 }
