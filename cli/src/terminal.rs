@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rgops_inspect::report::escaping::Escaping;
 use rgops_inspect::report::text::escape;
 use rgops_protocol::reply::{End, Note, NoteKind, Progress};
 use serde::Serialize;
@@ -44,9 +45,9 @@ pub fn print_aside(text: &str) {
 /// # Errors
 /// As [`print()`].
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    // Not through anstream: JSON escapes control characters, so there is nothing to strip. Written as it is
-    // made: as one text it would be as large again as all that it tells of.
-    let mut stdout = io::BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+    // Not through anstream: everything that steers a terminal is escaped. Written as it is made: as one text it
+    // would be as large again as all that it tells of.
+    let mut stdout = Escaping(io::BufWriter::with_capacity(64 * 1024, io::stdout().lock()));
     match serde_json::to_writer_pretty(&mut stdout, value) {
         Ok(()) => written(stdout.write_all(b"\n").and_then(|()| stdout.flush())),
         Err(error) if error.is_io() => written(Err(error.into())),
@@ -70,7 +71,9 @@ pub fn print_on(text: &str) -> Result<bool, Failure> {
 /// # Errors
 /// A bug: no value of ours fails to become JSON.
 pub fn json_line(value: &impl Serialize) -> Result<String, Failure> {
-    json(serde_json::to_string(value)).map(|text| text + "\n")
+    let mut line = Escaping(Vec::new());
+    let made = serde_json::to_writer(&mut line, value);
+    json(made.map(|()| String::from_utf8_lossy(&line.0).into_owned() + "\n"))
 }
 
 fn json(made: serde_json::Result<String>) -> Result<String, Failure> {

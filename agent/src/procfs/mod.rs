@@ -50,7 +50,7 @@ pub(crate) fn missing(path: &str, error: &io::Error) -> Unavailable {
 pub(crate) fn fix(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            "start the program as its user: one that changes its user without exec may not read this of itself"
+            "start the program as its user: one that changes its user, or is not dumpable (prctl(2), PR_SET_DUMPABLE), may not read this of itself"
         }
         io::ErrorKind::NotFound => "run the program where /proc is mounted",
         _ => full_table(error).unwrap_or_default(),
@@ -61,7 +61,7 @@ pub(crate) fn fix(error: &io::Error) -> &'static str {
 fn full_table(error: &io::Error) -> Option<&'static str> {
     match error.raw_os_error()? {
         libc::EMFILE => Some(
-            "the program has as many files open as it may: have it close some, or raise its limit (ulimit -n)",
+            "the program's limit of open files is too low for the agent, which has a table of its own: raise it (ulimit -n)",
         ),
         libc::ENFILE => Some("the system has as many files open as it may: see sysctl fs.file-max"),
         _ => None,

@@ -1,6 +1,7 @@
 //! Answers as people and programs read them: one module a question, text and the JSON contract.
 
 pub mod cpu;
+pub mod escaping;
 pub mod heap;
 pub mod heap_rate;
 pub mod info;

@@ -35,7 +35,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 
 /// Whether a terminal shows nothing for it, or does something else than show it: general categories
 /// Cc, Cf, Zl and Zp of Unicode 16 (the format characters by their ranges), and variation selectors.
-fn is_unprintable(character: char) -> bool {
+pub(super) fn is_unprintable(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'

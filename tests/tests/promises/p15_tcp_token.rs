@@ -190,7 +190,8 @@ fn from_another_host() {
         command.args(["netns", "exec", &namespace.0]).arg(rgops_tests::target::executable());
         command.env("RGOPS_DIR", directory.sockets());
     });
-    let address = target.listen_tcp(&format!("tcp-insecure-remote=10.213.7.2:0 token={SECRET}"));
+    let far = namespace.address(2);
+    let address = target.listen_tcp(&format!("tcp-insecure-remote={far}:0 token={SECRET}"));
     for (token, code) in [(None, 4), (Some(WRONG), 4), (Some(SECRET), 0)] {
         let output = rgops(&["stats", &address], token);
         assert_eq!(output.status.code(), Some(code), "{output:?}");
@@ -201,14 +202,21 @@ fn from_another_host() {
 struct Namespace(String);
 
 impl Namespace {
+    /// An address in a network of its own: another run of this test, or what one that was killed left behind, has
+    /// another.
+    fn address(&self, host: u8) -> String {
+        let number = std::process::id();
+        format!("10.{}.{}.{host}", 128 + (number >> 8) % 64, number & 0xff)
+    }
+
     fn make(&self) -> bool {
         let (name, near, far) = (&self.0, format!("{}a", self.0), format!("{}b", self.0));
         ip(&["netns", "add", name])
             && ip(&["link", "add", &near, "type", "veth", "peer", "name", &far])
             && ip(&["link", "set", &far, "netns", name])
-            && ip(&["addr", "add", "10.213.7.1/30", "dev", &near])
+            && ip(&["addr", "add", &format!("{}/30", self.address(1)), "dev", &near])
             && ip(&["link", "set", &near, "up"])
-            && ip(&["-n", name, "addr", "add", "10.213.7.2/30", "dev", &far])
+            && ip(&["-n", name, "addr", "add", &format!("{}/30", self.address(2)), "dev", &far])
             && ip(&["-n", name, "link", "set", &far, "up"])
     }
 }

@@ -11,12 +11,11 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
-use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -113,7 +112,10 @@ fn roots_lists_survive_whatever_they_list() {
         assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.errors);
         let text = fs::read_to_string(&ended.output).unwrap();
         assert!(text.contains(&pid), "{arguments:?}: it is listed");
-        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}') && !text.contains('\u{7}'));
+        for control in ['\u{1b}', '\u{202e}', '\u{7}'] {
+            let line = text.lines().find(|line| line.contains(control));
+            assert_eq!(line, None, "{arguments:?} shows {control:?}");
+        }
         let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(longest < 64 * 1024, "{arguments:?}: a line of {longest} characters");
     }
@@ -356,18 +358,24 @@ impl Place {
     }
 
     fn rgops(&self, arguments: &[&str], hangs: Duration) -> Ended {
-        self.start(arguments).end(hangs)
+        let measured = self.unused("measured");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hostile"));
+        command.arg("measure").arg(&measured).arg(built::release("rgops"));
+        self.run(command, arguments, Some(measured)).end(hangs)
     }
 
     fn start(&self, arguments: &[&str]) -> Started {
+        self.run(Command::new(built::release("rgops")), arguments, None)
+    }
+
+    fn run(&self, mut command: Command, arguments: &[&str], measured: Option<PathBuf>) -> Started {
         let (output, errors) = (self.unused("stdout"), self.unused("stderr"));
-        let mut command = Command::new(built::release("rgops"));
         command.args(arguments).current_dir(self.path("run")).stdin(Stdio::null());
         command.env("HOME", self.path("cache")).env("XDG_CACHE_HOME", self.path("cache"));
         command.env_remove("RGOPS_TOKEN").env_remove("RGOPS_DIR");
         command.stdout(File::create(&output).unwrap()).stderr(File::create(&errors).unwrap());
         let child = command.spawn().unwrap();
-        Started { child: Some(child), began: Instant::now(), output, errors }
+        Started { child: Some(child), began: Instant::now(), output, errors, measured }
     }
 }
 
@@ -377,6 +385,8 @@ struct Started {
     began: Instant,
     output: PathBuf,
     errors: PathBuf,
+    /// Where its status and memory are told.
+    measured: Option<PathBuf>,
 }
 
 /// How a command ended.
@@ -409,29 +419,30 @@ impl Started {
 
     /// Waits for its end, and takes what it used at most.
     fn end(mut self, hangs: Duration) -> Ended {
-        let pid = self.pid();
-        loop {
-            let mut status = 0;
-            // SAFETY: all zeros is a valid rusage.
-            let mut used: libc::rusage = unsafe { std::mem::zeroed() };
-            // SAFETY: status and used are ours, and the child is waited for nowhere else.
-            let waited = unsafe { libc::wait4(pid, &raw mut status, libc::WNOHANG, &raw mut used) };
-            assert!(waited >= 0, "{}", io::Error::last_os_error());
-            if waited == pid {
-                // It is gone: nothing may be sent to its number any more.
-                self.child = None;
-                return Ended {
-                    code: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
-                    peak_kib: used.ru_maxrss.try_into().unwrap(),
-                    took: self.began.elapsed(),
-                    output: self.output.clone(),
-                    errors: fs::read(&self.errors)
-                        .map(|bytes| String::from_utf8_lossy(&bytes[..bytes.len().min(16_384)]).into_owned())
-                        .unwrap(),
-                };
+        let child = self.child.as_mut().unwrap();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
             }
             assert!(self.began.elapsed() < hangs, "it hangs");
             thread::sleep(Duration::from_millis(5));
+        };
+        let measured = self.measured.as_ref().map(|file| fs::read_to_string(file).unwrap());
+        let (status, peak_kib) = match &measured {
+            Some(told) => {
+                let (status, peak) = told.split_once(' ').unwrap();
+                (ExitStatus::from_raw(status.parse().unwrap()), peak.parse().unwrap())
+            }
+            None => (status, 0),
+        };
+        Ended {
+            code: status.code(),
+            peak_kib,
+            took: self.began.elapsed(),
+            output: self.output.clone(),
+            errors: fs::read(&self.errors)
+                .map(|bytes| String::from_utf8_lossy(&bytes[..bytes.len().min(16_384)]).into_owned())
+                .unwrap(),
         }
     }
 }

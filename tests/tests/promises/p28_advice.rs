@@ -23,14 +23,15 @@ fn a_program_without_descriptors_is_not_told_to_mount_anything() {
     let path = target.listen("");
     let pid = target.pid() as i32;
     for command in ["trace", "pprof-cpu", "stack"] {
-        let highest: u64 =
-            target.descriptors().iter().map(|(number, _)| number.parse::<u64>().unwrap()).max().unwrap();
+        // A limit with one free number below it, in the agent's own table: for the connection.
+        let _ = target.settled_descriptors();
+        let taken: Vec<u64> =
+            target.agents_descriptors().iter().map(|(number, _)| number.parse().unwrap()).collect();
+        let second_free = (0..).filter(|number| !taken.contains(number)).nth(1).unwrap();
         let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: prlimit(2) writes one limit to `before`, which lives through the call.
         assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &mut before) }, 0);
-        // So that the connection is the last that can be opened, wherever a gap is below.
-        let gaps = highest + 1 - target.descriptors().len() as u64;
-        let limit = libc::rlimit { rlim_cur: highest + 2 - gaps.min(1), rlim_max: before.rlim_max };
+        let limit = libc::rlimit { rlim_cur: second_free, rlim_max: before.rlim_max };
         // SAFETY: prlimit(2) reads one limit, which lives through the call.
         assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &limit, std::ptr::null_mut()) }, 0);
         let output = Command::new(built::release("rgops"))
