@@ -99,8 +99,8 @@ const EVERYTHING: [&[&str]; 7] = [
     &["stack", "PID"],
     &["tasks", "PID"],
     &["version", "PID"],
-    &["pprof-cpu", "PID", "--seconds", "1", "--output", "/dev/null", "--force"],
-    &["trace", "PID", "--seconds", "1", "--output", "/dev/null", "--force"],
+    &["pprof-cpu", "PID", "--seconds", "1", "--output", "-"],
+    &["trace", "PID", "--seconds", "1", "--output", "-"],
 ];
 
 fn fifo(path: &Path) {
