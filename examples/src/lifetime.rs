@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// `--seconds N`, to be flattened into a program's arguments.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -14,24 +14,22 @@ pub struct Lifetime {
 }
 
 impl Lifetime {
+    /// Begins to listen to the signals: from here on they end nothing by themselves. Before a program says that it is
+    /// there, or a signal right after that ends it without its socket removed. In a runtime.
+    ///
+    /// # Errors
+    /// When the signals cannot be listened to.
+    pub fn begin(self) -> io::Result<Begun> {
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Begun { seconds: self.seconds, interrupt, terminate })
+    }
+
     /// Completes when the time is over, or Ctrl-C or SIGTERM came.
     ///
     /// # Errors
     /// When the signals cannot be listened to.
     pub async fn ended(self) -> io::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let time = async {
-            match self.seconds {
-                Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = time => {}
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        self.begin()?.ended().await;
         Ok(())
     }
 
@@ -42,5 +40,30 @@ impl Lifetime {
     /// When the signals cannot be listened to.
     pub fn wait(self) -> io::Result<()> {
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(self.ended())
+    }
+}
+
+/// A lifetime whose signals are listened to.
+#[derive(Debug)]
+pub struct Begun {
+    seconds: Option<u64>,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Begun {
+    /// Completes when the time is over, or Ctrl-C or SIGTERM came.
+    pub async fn ended(mut self) {
+        let time = async {
+            match self.seconds {
+                Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = time => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

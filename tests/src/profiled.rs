@@ -23,6 +23,8 @@ pub struct Profiled {
     /// The program's CPU clock over the window, the agent's thread left out, in nanoseconds: as the
     /// file's comments have it.
     pub clock_ns: u64,
+    /// When it began, in nanoseconds since 1970.
+    pub begin_ns: u64,
     /// Length of the profile in nanoseconds.
     pub duration_ns: u64,
 }
@@ -56,12 +58,13 @@ impl Profiled {
         }
         let functions = profile.function.iter().map(|function| profile.text(function.name).to_owned());
         let functions = functions.collect();
+        let begin_ns = profile.time_nanos.unsigned_abs();
         let duration_ns = profile.duration_nanos.unsigned_abs();
         let mut comments = profile.comment.iter().map(|comment| profile.text(*comment));
         let clocks = comments.find_map(|comment| comment.strip_prefix("# cpu clock: process "));
         let mut clocks =
             clocks.expect("the file tells the clocks").split(' ').filter_map(|word| word.parse::<u64>().ok());
         let (process, agent) = (clocks.next().expect("of the process"), clocks.next().expect("of the agent"));
-        Profiled { answer, cpu_ns, weights, functions, clock_ns: process - agent, duration_ns }
+        Profiled { answer, cpu_ns, weights, functions, clock_ns: process - agent, begin_ns, duration_ns }
     }
 }

@@ -127,6 +127,7 @@ fn last_part(name: &str) -> String {
     let last = plain.rsplit("::").find(|part| !part.is_empty() && !is_hash(part)).unwrap_or(plain).trim();
     match last {
         _ if last.starts_with("{closure") => "{closure}".to_owned(),
-        _ => last.split('@').next().unwrap_or(last).to_owned(),
+        // The C library has several names for one address, `clone3` and `__clone3`.
+        _ => last.split('@').next().unwrap_or(last).trim_start_matches('_').to_owned(),
     }
 }

@@ -88,12 +88,13 @@ async fn serve(arguments: &Arguments, agent: &agent::Agent) -> io::Result<()> {
     let address = listener.local_addr()?;
     let shop = routes::Shop::open(usize::from(arguments.database_connections));
     let service = tokio::spawn(axum::serve(listener, routes::router(shop)).into_future());
+    let lifetime = arguments.lifetime.begin()?;
     announce::started("shop", Some(&format!("http://{address}")), agent)?;
     let load = match arguments.load {
         Some(rate) => Some(load::start(address, rate, usize::from(arguments.connections))?),
         None => None,
     };
-    arguments.lifetime.ended().await?;
+    lifetime.ended().await;
     if let Some(load) = load {
         // Its thread is joined: not by a worker of the service it still talks to.
         let summary = tokio::task::spawn_blocking(move || load.stop()).await.map_err(io::Error::other)?;
