@@ -17,7 +17,6 @@ const EXTENDED: u64 = 0xffff;
 /// Kinds of sections (`sh_type`) and of segments (`p_type`).
 const NOTE_SECTION: u64 = 7;
 const WITHOUT_BYTES: u64 = 8;
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "processes are looked into on Linux only"))]
 const LOADED_SEGMENT: u64 = 1;
 const NOTE_SEGMENT: u64 = 4;
 

@@ -209,8 +209,8 @@ fn list_functions(
             Ok(())
         })?;
     }
-    // Of the same functions the one that is described first is the last to be passed.
-    functions.sort_by_key(|function| (function.begin, std::cmp::Reverse(function.offset.0)));
+    // Of several names for the same code the last, as gdb takes: `clone3`, before it `__clone3`.
+    functions.sort_by_key(|function| (function.begin, function.offset.0));
     Ok(functions)
 }
 
