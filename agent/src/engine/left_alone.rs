@@ -12,7 +12,8 @@ use crate::procfs;
 
 /// Why such a thread is not captured.
 pub(crate) const REASON: &str = "on a stack of unknown size, as a coroutine's, and without an alternate stack \
-     (sigaltstack): a signal could overwrite what lies below";
+     (sigaltstack, which a handler of the program's for this signal asks for by SA_ONSTACK): a signal could overwrite \
+     what lies below";
 
 /// Threads of this process, by id, with when they were started: ids are given again.
 static THREADS: Mutex<BTreeMap<u32, u64>> = Mutex::new(BTreeMap::new());

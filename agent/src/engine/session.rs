@@ -344,8 +344,9 @@ impl Session {
         let Some(stack_end) = end else {
             self.losses.lost_walks.fetch_add(1, Ordering::Relaxed);
             self.losses.unknown_stacks.fetch_add(1, Ordering::Relaxed);
-            // Without an alternate stack the kernel had to write its frame there.
-            let is_at_risk = alternate.is_empty() && !stack_bounds::is_denied();
+            // Without an alternate stack to be used the kernel had to write its frame there.
+            let is_there = alternate.is_empty() || !signal::uses_alternate_stacks();
+            let is_at_risk = is_there && !stack_bounds::is_denied();
             self.record(tick, &[registers.pc], StackEnd::Lost, is_at_risk);
             return;
         };

@@ -204,6 +204,14 @@ impl Entry {
     }
 }
 
+/// Whether the handler that is installed is called on a thread's alternate stack, if it has one.
+static USES_ALTERNATE_STACKS: AtomicBool = AtomicBool::new(false);
+
+/// Whether the kernel's frame of our signals goes to a thread's alternate stack, if it has one.
+pub(super) fn uses_alternate_stacks() -> bool {
+    USES_ALTERNATE_STACKS.load(Ordering::SeqCst)
+}
+
 /// Our handler is installed; `former` is what to put back.
 pub(super) struct Installed {
     number: Number,
@@ -233,7 +241,13 @@ impl Installed {
         // SA_RESTART: as transparent as a signal can be. SA_ONSTACK: a coroutine's stack may have no room
         // for the frame the kernel itself writes (3.3 KiB with AVX-512). A thread that has an alternate
         // stack, as all of std's have, gets it there, where the kernel knows the bounds; ours adds nothing.
-        ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+        // But where the program has a handler of its own without that flag: it is called from ours, may need
+        // all the room of a thread's stack, and std's alternate one has 8 KiB. Its signals put frames on every
+        // stack anyway.
+        let has_handler = ![libc::SIG_DFL, libc::SIG_IGN].contains(&former.sa_sigaction);
+        let on_stack = if has_handler { former.sa_flags & libc::SA_ONSTACK } else { libc::SA_ONSTACK };
+        ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | on_stack;
+        USES_ALTERNATE_STACKS.store(on_stack != 0, Ordering::SeqCst);
         // Nothing may run on top of ours: it needs stack, of which ours has little (`own_stacks`), and may
         // leave by longjmp and never return.
         // Signals of the instruction itself stay: blocked, they would end the program.

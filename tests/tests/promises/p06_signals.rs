@@ -55,6 +55,13 @@ extern "C" fn counting(_signal: i32) {
     RECEIVED.fetch_add(1, Ordering::SeqCst);
 }
 
+/// As a profiler's that walks the stack in its handler: it was not installed for the alternate stack, and does not
+/// fit there (std's has 8 KiB, or a little more than a signal's frame).
+extern "C" fn hungry(signal: i32) {
+    black_box([signal as u8; 64 * 1024]);
+    counting(signal);
+}
+
 type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
 
 /// As well-behaved handlers do, it calls the one that was there before.
@@ -105,7 +112,7 @@ fn other_profiler() {
     if !itself::is_target() {
         return;
     }
-    install(counting as *const () as usize, 0);
+    install(hungry as *const () as usize, 0);
     every_10_ms_of_cpu();
     static STOP: AtomicBool = AtomicBool::new(false);
     let spinning = std::thread::spawn(|| {
@@ -116,7 +123,7 @@ fn other_profiler() {
     itself::listen_until_told();
     STOP.store(true, Ordering::Relaxed);
     spinning.join().unwrap();
-    let is_back = install(libc::SIG_IGN, 0) == counting as *const () as usize;
+    let is_back = install(libc::SIG_IGN, 0) == hungry as *const () as usize;
     println!("\nreceived {}\nback {}", RECEIVED.load(Ordering::SeqCst), u64::from(is_back));
 }
 
