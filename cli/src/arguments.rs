@@ -122,8 +122,8 @@ impl AgentArguments {
         Ok((client, target))
     }
 
-    /// When all has to be over that begins now and takes so long by itself: the agent has the timeout
-    /// besides, and what is made of its answer, names and lines above all, has it [`OWN_TIMEOUTS`] times.
+    /// When all has to be over that begins now and takes so long by itself: the agent has one timeout
+    /// besides, and what is made of its answer, names and lines above all, has six more.
     pub fn end_after(&self, budget: &Budget, asked: Duration) {
         let whole = asked.saturating_add(self.timeout.saturating_mul(1 + OWN_TIMEOUTS));
         // Longer than the clock can tell is as long as one likes.
