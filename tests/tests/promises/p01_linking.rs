@@ -3,6 +3,7 @@
 
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
+use rgops_tests::waiting::until;
 
 #[test]
 fn linked_but_not_listening_it_has_opened_nothing() {
@@ -16,8 +17,11 @@ fn linked_but_not_listening_it_has_opened_nothing() {
     assert!(!directory.sockets().exists());
     // It is the agent that is linked, and not nothing.
     target.listen("");
-    let names: Vec<String> = target.threads().into_iter().map(|(_, name)| name).collect();
-    assert_eq!(names, ["target", "rgops-agent", "rgops-epoll"]);
+    // A thread begins with the name of the one that started it.
+    until("the threads have their names", || {
+        let names: Vec<String> = target.threads().into_iter().map(|(_, name)| name).collect();
+        (names == ["target", "rgops-agent", "rgops-epoll"]).then_some(())
+    });
     assert_eq!(numbers(&target), ["0", "1", "2", "3"], "a mark and nothing else: {:?}", target.descriptors());
     assert!(target.agents_descriptors().len() > 3);
 }
