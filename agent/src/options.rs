@@ -215,7 +215,7 @@ impl Options {
 
 /// Reads a file that [`TokenFile`] finds good. Checked on the open file, which is the one that is read;
 /// opened so that a pipe does not make us wait.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
     use std::io::Read as _;
     use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -239,7 +239,8 @@ fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
     Ok(secret)
 }
 
-#[cfg(not(unix))]
+/// Nothing listens there.
+#[cfg(not(target_os = "linux"))]
 fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
     std::fs::read(file).map_err(|error| ListenError::Token(format!("{}: {error}", file.display())))
 }

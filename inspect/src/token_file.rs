@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use rgops_protocol::token_file::{MAX_TOKEN_FILE_BYTES, NoTokenFile, TokenFile};
+#[cfg(unix)]
+use rgops_protocol::token_file::TokenFile;
+use rgops_protocol::token_file::{MAX_TOKEN_FILE_BYTES, NoTokenFile};
 
 /// Why no token was read.
 #[derive(Debug, thiserror::Error)]

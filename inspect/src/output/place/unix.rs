@@ -45,6 +45,7 @@ pub(crate) struct Place {
 #[derive(Debug)]
 enum Unfinished {
     /// It has no name; a descriptor of it to give it one.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has files without a name"))]
     Nameless(OwnedFd),
     /// It has this name in the directory.
     Named(OsString, OwnedFd),
