@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use super::layout::number;
 use super::list::{Listed, Place, list};
 use super::walk::{MOST_TASKS, Vtables};
+use crate::own_process;
 use crate::watched::{Watched, WatchedRuntimes};
 
 /// Lists of one process are made one after the other, each within a deadline: these tests take turns, so
@@ -95,9 +96,16 @@ fn every_task_of_a_multi_thread_runtime_is_listed_and_none_of_ours() {
     }
 }
 
+/// In a process of its own: where others spawn meanwhile, a task of ours falls into a list by chance, and more are
+/// spawned.
 #[test]
 fn a_current_thread_runtime_nobody_drives_is_listed_and_ours_do_not_pile_up() {
-    let _turn = turn();
+    own_process::run("tasks::tests::nobody_drives_it");
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn nobody_drives_it() {
     let runtime = Builder::new_current_thread().build().unwrap();
     let watched = watched(runtime.handle());
     let spawned: BTreeSet<u64> = (0..100).map(|_| number(runtime.spawn(pending::<()>()).id())).collect();
@@ -122,7 +130,12 @@ fn a_current_thread_runtime_nobody_drives_is_listed_and_ours_do_not_pile_up() {
 
 #[test]
 fn a_stuck_runtime_is_listed_and_unharmed() {
-    let _turn = turn();
+    own_process::run("tasks::tests::all_its_workers_are_stuck");
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn all_its_workers_are_stuck() {
     let runtime = multi_thread(2);
     let watched = watched(runtime.handle());
     let stop = Arc::new(AtomicBool::new(false));
