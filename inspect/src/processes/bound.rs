@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rgops_protocol::discovery::SocketName;
 
-/// Of all tables together, for one look: about 80,000 sockets, some 50 ms.
+/// Of all tables together, for one look: about 80,000 sockets.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// Directories kept for one name: an honest one has one.
 const MAX_DIRECTORIES: usize = 8;

@@ -119,6 +119,7 @@ impl<'c> Tracer<'c> {
         options: Options,
     ) -> Result<Tracer<'c>, ClientError> {
         let hello = client.hello().clone();
+        let budget = client.budget().clone();
         let runtimes = runtimes(client)?;
         let agent = Agent { reconnect, cookie: hello.cookie };
         let types = options.local_pid.map(|pid| {
@@ -133,7 +134,7 @@ impl<'c> Tracer<'c> {
                 bias: 0,
                 has_unwind_data: false,
             };
-            types(pid, &[executable], &options)
+            types(pid, &[executable], &options, &budget)
         });
         let mut tracer = Tracer {
             agent,
@@ -223,7 +224,8 @@ impl<'c> Tracer<'c> {
         // The leaves of the stacks are not shown: one frame is the least that tells of threads at all.
         let request = Request::Tasks(TasksRequest { max_cell_bytes: 0, max_depth: 1 });
         let client = self.agent.connect()?;
-        let forgotten = Forgotten::new(client.budget());
+        let budget = client.budget().clone();
+        let forgotten = Forgotten::new(&budget);
         let collected = client.ask(&request)?.collect::<TasksPart>(&mut |_| {});
         // The listing is forgotten before the next line.
         let _forgotten = forgotten.until_now();
@@ -234,7 +236,7 @@ impl<'c> Tracer<'c> {
         };
         if !self.knows_modules && !listing.modules.is_empty() {
             self.knows_modules = true;
-            self.types = Some(types(pid, &listing.modules, &self.options));
+            self.types = Some(types(pid, &listing.modules, &self.options, &budget));
         }
         match &self.types {
             Some(types) => Ok(details(types, &mut self.agent, &self.runtimes, workers, &listing)),
@@ -290,9 +292,9 @@ impl<'c> Tracer<'c> {
     }
 }
 
-fn types(pid: u32, modules: &[Module], options: &Options) -> ProgramTypes<'static> {
+fn types(pid: u32, modules: &[Module], options: &Options, budget: &Budget) -> ProgramTypes<'static> {
     let symbol_directories = options.symbol_directories.clone();
-    let files = TypeFiles { local_pid: Some(pid), symbol_directories, ..TypeFiles::default() };
+    let files = TypeFiles { local_pid: Some(pid), symbol_directories, budget: budget.clone() };
     ProgramTypes::new(modules, files, |_| {})
 }
 

@@ -111,14 +111,7 @@ impl Symbolizer {
     /// Names by the addresses that a file states which is in memory: one that was sent, or made up. At most
     /// `steps` entries, instructions and symbols of it are read, so it ends the same way everywhere.
     pub fn of_file(bytes: &[u8], budget: &Budget, steps: u64) -> Symbolizer {
-        let module = Module {
-            path: String::new(),
-            build_id: Vec::new(),
-            start_avma: 0,
-            end_avma: u64::MAX,
-            bias: 0,
-            has_unwind_data: false,
-        };
+        let module = module_in_memory();
         let mut symbolizer = Symbolizer::with_budget(&[], None, &[], budget);
         symbolizer.sources.push(Source::of_bytes(&module, bytes, &Work::limited(budget, steps)));
         symbolizer.loaded.insert(0, 0);
@@ -201,6 +194,18 @@ impl Symbolizer {
     fn module_index(&self, avma: u64) -> Option<usize> {
         let (_, index) = self.loaded.range(..=avma).next_back()?;
         (avma < self.sources[*index].module().end_avma).then_some(*index)
+    }
+}
+
+/// A module whose file is in memory, by the addresses that the file states.
+pub(crate) fn module_in_memory() -> Module {
+    Module {
+        path: String::new(),
+        build_id: Vec::new(),
+        start_avma: 0,
+        end_avma: u64::MAX,
+        bias: 0,
+        has_unwind_data: false,
     }
 }
 

@@ -18,8 +18,8 @@ use crate::budget::Budget;
 use crate::dwarf::SplitFiles;
 use crate::files::sections::Sections;
 use crate::files::{Work, within};
-use crate::symbols::SymbolTables;
 use crate::symbols::files::{Content, Finder, Found};
+use crate::symbols::{SymbolTables, module_in_memory};
 use crate::tasks::model::DebugInformation;
 
 /// Where a program's types are looked for.
@@ -102,14 +102,7 @@ impl<'a> ProgramTypes<'a> {
     /// The types of one module whose file is in memory, by the addresses that the file states: a
     /// file that was sent, or made up.
     pub fn of_file(bytes: &[u8]) -> ProgramTypes<'static> {
-        let module = Module {
-            path: String::new(),
-            build_id: Vec::new(),
-            start_avma: 0,
-            end_avma: u64::MAX,
-            bias: 0,
-            has_unwind_data: false,
-        };
+        let module = module_in_memory();
         let files = TypeFiles::default();
         let work = Work::new(&files.budget);
         let types = Sections::read(bytes, &WANTED, &files.budget).and_then(|sections| {
