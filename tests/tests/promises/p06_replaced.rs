@@ -143,6 +143,7 @@ fn in_the_middle_of_an_answer_it_is_said_what_happened() {
                 (connections > 1).then_some(())
             };
             until("it is connected", connected);
+            // Not to wait for anything: every moment from here on is right, and this one is mostly in the answer.
             std::thread::sleep(Duration::from_millis(100));
             change.happen(&mut target);
             let answer = answer_of(child);
@@ -216,7 +217,10 @@ fn a_change_of_user_in_the_middle_of_a_request_changes_nothing_for_who_asked() {
     target.order("burn");
     let pid = target.pid().to_string();
     let child = asking(&directory, &["pprof-cpu", &pid, "--seconds", "1", "--hz", "999"]);
-    std::thread::sleep(Duration::from_millis(300));
+    // The handler of the capture is there: it samples.
+    let is_caught =
+        |status: String| u64::from_str_radix(&status, 16).unwrap() & 1 << (libc::SIGPROF - 1) != 0;
+    until("it samples", || is_caught(target.status(None, "SigCgt")).then_some(()));
     assert_eq!(target.order(&format!("setuid {NOBODY}")), "set");
     let answer = answer_of(child);
     assert!([0, 6].contains(&answer.code), "{answer:?}");

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
 use rgops_tests::running::Running;
-use rgops_tests::waiting::{is_root, skip_unless};
+use rgops_tests::waiting::{is_root, skip_unless, until};
 
 use crate::alone;
 
@@ -139,8 +139,8 @@ fn ctrl_c_ends_an_answer_that_does_not_end() {
         let began = Instant::now();
         for _ in 0..interrupts {
             started.interrupt();
-            // The second is another one only when the first was taken.
-            thread::sleep(Duration::from_millis(300));
+            // The second is another one only when the first is not pending any more.
+            until("it takes the signal", || (!started.is_interrupted()).then_some(()));
         }
         let ended = started.end(HANGS);
         assert_eq!(ended.code, Some(code), "{}", ended.errors);
@@ -407,6 +407,13 @@ impl Started {
     fn interrupt(&self) {
         // SAFETY: it is our child, which is not waited for yet.
         assert_eq!(unsafe { libc::kill(self.pid(), libc::SIGINT) }, 0);
+    }
+
+    /// Whether SIGINT is pending. One that has ended has none.
+    fn is_interrupted(&self) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).unwrap();
+        u64::from_str_radix(pending.trim(), 16).unwrap() & 1 << (libc::SIGINT - 1) != 0
     }
 
     /// Until it says this on standard error.
