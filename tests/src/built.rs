@@ -12,14 +12,22 @@ use std::time::Duration;
 
 use crate::program;
 
-/// `rgops` or an example, built in release.
+/// `rgops`, an example, or a program of `tests/targets` that needs no other way to be built, in release.
 ///
 /// # Panics
 /// When cargo cannot build it: shows cargo's own words.
 pub fn release(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
-        let arguments = ["--release", "-p", "rgops", "-p", "rgops-examples", "--bins"];
+        // Built together, what they depend on has the same features and is built once for all.
+        let packages =
+            ["rgops", "rgops-examples", "kinds", "odd", "rgops-tests-tasks"].map(|name| ["-p", name]);
+        let names = [
+            "rgops", "crowd", "leaky", "shop", "split", "stuck", "tour", "kinds", "odd", "churning",
+            "crowded",
+        ];
+        let names = names.map(|name| ["--bin", name]);
+        let arguments = [&["--release", "--locked"], packages.as_flattened(), names.as_flattened()].concat();
         build(&workspace().join("Cargo.toml"), &target_folder(), &arguments);
         target_folder().join("release")
     });
@@ -29,7 +37,7 @@ pub fn release(name: &str) -> PathBuf {
 /// A way to build the program `odd`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Odd {
-    /// Without symbols and line tables, and `panic = "abort"`.
+    /// `strip = true`: without symbols and line tables.
     Stripped,
     /// `panic = "abort"`.
     PanicAbort,
@@ -42,15 +50,7 @@ pub enum Odd {
 /// # Panics
 /// When cargo cannot build it.
 pub fn daemon() -> PathBuf {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let program = PROGRAM.get_or_init(|| {
-        let folder = target_folder().join("odd");
-        let manifest = workspace().join("tests/targets/odd/Cargo.toml");
-        let mut command = cargo("build", &manifest, &folder);
-        run(command.args(["--profile", "panic-abort", "--bin", "daemon"]));
-        folder.join("panic-abort/daemon")
-    });
-    program.clone()
+    panic_abort(None).join("daemon")
 }
 
 /// Rust's name of the musl target of this machine.
@@ -62,48 +62,35 @@ const MUSL: &str =
 /// # Panics
 /// When cargo cannot build it, or the machine must be able to (`RGOPS_NO_SKIP=1`).
 pub fn odd(how: Odd) -> Option<PathBuf> {
-    if how == Odd::Musl && !musl_is_installed() {
-        return None;
-    }
-    let folder = target_folder().join("odd");
-    let manifest = workspace().join("tests/targets/odd/Cargo.toml");
-    Some(once_each(&folder.join(format!("{how:?}/odd")), || {
-        let mut command = cargo("rustc", &manifest, &folder);
-        command.args(["--profile", "panic-abort", "--bin", "odd"]);
-        if env::var_os("RGOPS_LONG").is_some() {
-            command.args(["--config", "profile.panic-abort.package.\"*\".opt-level=3"]);
+    match how {
+        Odd::PanicAbort => Some(panic_abort(None).join("odd")),
+        Odd::Musl => musl_is_installed().then(|| panic_abort(Some(MUSL)).join("odd")),
+        Odd::Stripped => {
+            let program = target_folder().join("odd/stripped");
+            static STRIPPED: OnceLock<()> = OnceLock::new();
+            // What the linker does for `strip = true`.
+            STRIPPED.get_or_init(|| {
+                fs::create_dir_all(target_folder().join("odd")).expect("a folder of ours");
+                run(Command::new("objcopy").arg("--strip-all").args([&release("odd"), &program]));
+            });
+            Some(program)
         }
-        match how {
-            Odd::PanicAbort => {}
-            // What `strip = true` is in a profile, for the last step alone: what it is made of is built once.
-            Odd::Stripped => _ = command.args(["--", "-C", "strip=symbols"]),
-            Odd::Musl => _ = command.args(["--target", MUSL]),
+    }
+}
+
+/// Where the programs of `tests/targets/odd` are, built with `panic = "abort"`, for this machine's own target or
+/// another one.
+fn panic_abort(target: Option<&str>) -> &'static Path {
+    static FOLDERS: [OnceLock<PathBuf>; 2] = [OnceLock::new(), OnceLock::new()];
+    FOLDERS[usize::from(target.is_some())].get_or_init(|| {
+        let mut command = cargo("build", &workspace().join("Cargo.toml"), &target_folder());
+        command.args(["--profile", "panic-abort", "--locked", "-p", "odd", "--bins"]);
+        command.args(target.map(|target| format!("--target={target}")));
+        if env::var_os("RGOPS_LONG").is_some() {
+            command.args(["--config", "profile.panic-abort.opt-level=3"]);
         }
         run(&mut command);
-        let folder = if how == Odd::Musl { folder.join(MUSL) } else { folder.clone() };
-        folder.join("panic-abort/odd")
-    }))
-}
-
-/// A program of `tests/targets/tasks`, in release.
-///
-/// # Panics
-/// When cargo cannot build it.
-pub fn tasks(name: &str) -> PathBuf {
-    release_targets().join(name)
-}
-
-/// Where the release builds of `tests/targets/{kinds,tasks}` are: beside those of rgops and the examples, with which
-/// they share Tokio and the agent.
-fn release_targets() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        // With the packages of `release` their dependencies have the same features, and are built once for all.
-        let packages = ["-p", "rgops", "-p", "rgops-examples", "-p", "kinds", "-p", "rgops-tests-tasks"];
-        let bins = ["--bin", "kinds", "--bin", "churning", "--bin", "crowded"];
-        let arguments = [&["--release", "--locked"], &packages[..], &bins[..]].concat();
-        build(&workspace().join("Cargo.toml"), &target_folder(), &arguments);
-        target_folder().join("release")
+        target_folder().join(target.unwrap_or_default()).join("panic-abort")
     })
 }
 
@@ -138,7 +125,7 @@ pub fn kinds(how: Kinds) -> PathBuf {
         Kinds::Unpacked => &[("SPLIT_DEBUGINFO", "unpacked")],
     };
     let built = match variables {
-        [] => release_targets().to_owned(),
+        [] => release("kinds").parent().expect("it is in a folder").to_owned(),
         _ => {
             let built = target_folder().join("odd");
             let mut command = cargo_build(&workspace().join("Cargo.toml"), &built);

@@ -18,7 +18,7 @@ use crate::target::Target;
 /// # Panics
 /// When it does not start.
 pub fn crowded(directory: &Directory, tasks: u64, workers: u64) -> (Target, String) {
-    let mut command = Command::new(built::tasks("crowded"));
+    let mut command = Command::new(built::release("crowded"));
     command.args([tasks.to_string(), workers.to_string()]);
     let mut target = Target::run(directory, command, |_| {});
     let address = target.order("address");

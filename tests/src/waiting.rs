@@ -32,6 +32,16 @@ pub fn skip_unless(has: bool, what: &str) -> bool {
     !has
 }
 
+/// Whether a test is left out because it builds Tokio and the agent once more, in a way nothing else needs. They
+/// take half a minute each: `RGOPS_BUILDS=1`, as in CI, and `RGOPS_LONG=1` have them.
+pub fn skip_a_build() -> bool {
+    let is_left_out = ["RGOPS_BUILDS", "RGOPS_LONG"].iter().all(|name| std::env::var_os(name).is_none());
+    if is_left_out {
+        println!("SKIPPED: this builds Tokio once more; run with RGOPS_BUILDS=1");
+    }
+    is_left_out
+}
+
 /// Whether this process is root's.
 pub fn is_root() -> bool {
     // SAFETY: geteuid(2) takes no argument, cannot fail and touches no memory.

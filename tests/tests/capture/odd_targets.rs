@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rgops_inspect::profile;
 use rgops_tests::built::{self, Odd};
 use rgops_tests::running::{Answer, Running, rgops};
+use rgops_tests::waiting::skip_a_build;
 
 #[test]
 fn a_stripped_program() {
@@ -31,6 +32,9 @@ fn a_program_that_aborts_on_panic() {
 
 #[test]
 fn a_program_linked_statically_against_musl() {
+    if skip_a_build() {
+        return;
+    }
     let Some(program) = built::odd(Odd::Musl) else { return };
     let target = Running::start_and_wait(&program, &[]);
     let answers = Answers::ask(&target);

@@ -49,7 +49,7 @@ fn no_stack_is_put_together_of_two_tasks() {
     let directory = Directory::new();
     // Before it runs: to build it may take longer than that.
     built::release("rgops");
-    let mut command = Command::new(built::tasks("churning"));
+    let mut command = Command::new(built::release("churning"));
     // Until it is killed: how fast it is, it says in its last line.
     command.arg((seconds + 4).to_string()).env("RGOPS_DIR", directory.sockets());
     let mut churning = Running::run(&mut command);
