@@ -66,11 +66,11 @@ pub fn odd(how: Odd) -> Option<PathBuf> {
         Odd::PanicAbort => Some(panic_abort(None).join("odd")),
         Odd::Musl => musl_is_installed().then(|| panic_abort(Some(MUSL)).join("odd")),
         Odd::Stripped => {
-            let program = target_folder().join("odd/stripped");
+            let program = target_folder().join("odd/stripped/odd");
             static STRIPPED: OnceLock<()> = OnceLock::new();
             // What the linker does for `strip = true`.
             STRIPPED.get_or_init(|| {
-                fs::create_dir_all(target_folder().join("odd")).expect("a folder of ours");
+                fs::create_dir_all(target_folder().join("odd/stripped")).expect("a folder of ours");
                 run(Command::new("objcopy").arg("--strip-all").args([&release("odd"), &program]));
             });
             Some(program)

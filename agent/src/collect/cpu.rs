@@ -184,7 +184,7 @@ pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, silent: &Silent) -> Vec<Note
         (
             NoteKind::Missing,
             CPU_TIME,
-            told(silent.unattributed_ns),
+            told(silent.certainly_unattributed_ns()),
             "not attributed to a thread: one that begins and ends between two looks leaves no clock to read",
         ),
     ]

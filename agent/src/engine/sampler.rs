@@ -121,6 +121,7 @@ impl CpuSampler {
             random: clock::monotonic_ns() | 1,
         };
         sampler.scan()?;
+        sampler.silent.edges_ns = clock::process_cpu_ns().saturating_sub(sampler.process_cpu_ns);
         let is_any_armed = sampler.threads.values().any(|thread| matches!(thread.timer, Timer::Running(_)));
         match sampler.timer_error.take() {
             Some(error) if !is_any_armed => Err(EngineError::Timer(error)),
@@ -184,7 +185,8 @@ impl CpuSampler {
     pub(crate) fn stop(mut self) -> Stopped {
         self.collect();
         let duration_ns = self.started.elapsed().as_nanos() as u64;
-        let process_cpu_ns = clock::process_cpu_ns().saturating_sub(self.process_cpu_ns);
+        let end_ns = clock::process_cpu_ns();
+        let process_cpu_ns = end_ns.saturating_sub(self.process_cpu_ns);
         let agent_cpu_ns = clock::own_cpu_ns().saturating_sub(self.agent_cpu_ns);
         let period_ns = self.period_ns;
         let known: Vec<u32> = self.threads.keys().copied().collect();
@@ -193,6 +195,7 @@ impl CpuSampler {
                 self.advance(tid, cpu_ns);
             }
         }
+        self.silent.edges_ns += clock::process_cpu_ns().saturating_sub(end_ns);
         self.find_begun();
         let mut finished = std::mem::take(&mut self.ended);
         finished.extend(self.threads.drain().map(|(tid, thread)| thread.finish(tid, false, period_ns)));

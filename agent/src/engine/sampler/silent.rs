@@ -23,6 +23,9 @@ pub(crate) struct Silent {
     pub(crate) begun_ns: u64,
     /// The rest, by subtraction from the process' clock.
     pub(crate) unattributed_ns: u64,
+    /// Time used while the clocks were read, at the start and at the end. The threads' clocks are read one after
+    /// another and the process' before them, so the rest is known no better than by this.
+    pub(crate) edges_ns: u64,
     /// Weight of samples that came when a thread unblocked the signal: they show that place.
     pub(crate) heard_late: u64,
     blocked: HashMap<String, u64>,
@@ -52,6 +55,11 @@ impl Silent {
         self.unattributed_ns = unsampled_ns.saturating_sub(self.attributed_ns());
     }
 
+    /// The rest, as far as it cannot be time between two readings of clocks.
+    pub(crate) fn certainly_unattributed_ns(&self) -> u64 {
+        self.unattributed_ns.saturating_sub(self.edges_ns)
+    }
+
     /// The threads that blocked the signal for most of the time: `a, b and others`.
     pub(crate) fn blocked_names(&self) -> String {
         let mut names: Vec<(&String, &u64)> = self.blocked.iter().collect();
@@ -76,6 +84,9 @@ mod tests {
         assert_eq!((silent.unattributed_ns, silent.attributed_ns()), (40, 160));
         silent.complete(130);
         assert_eq!((silent.begun_ns, silent.unattributed_ns), (20, 0));
+        silent.complete(200);
+        silent.edges_ns = 60;
+        assert_eq!((silent.unattributed_ns, silent.certainly_unattributed_ns()), (70, 10));
     }
 
     #[test]
