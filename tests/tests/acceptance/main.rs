@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod a_tour;
 mod deadlock;
 mod heap;
 #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
@@ -13,7 +14,7 @@ mod referee_pprof;
 mod shop;
 mod split;
 mod stuck;
-mod tour;
+
 mod trace;
 
 use rgops_tests::turns::alone;

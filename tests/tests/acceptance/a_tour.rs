@@ -18,8 +18,10 @@ fn tour() -> Command {
 
 #[test]
 fn every_command_answers_in_under_two_minutes() {
+    // Built before the clock runs.
+    let mut tour = tour();
     let begin = Instant::now();
-    let output = finished(&mut tour());
+    let output = finished(&mut tour);
     let screen = String::from_utf8_lossy(&output.stdout);
     println!("{screen}{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}", output.status);
