@@ -81,7 +81,6 @@ fn during(
 
 #[test]
 fn nothing_below_a_stack_without_a_guard_page_is_changed() {
-    let _alone = crate::alone();
     let rounds = if std::env::var_os("RGOPS_LONG").is_some() { 1000 } else { 3 };
     let directory = Directory::new();
     let program = rgops_tests::target::executable().with_file_name("stacks");

@@ -25,8 +25,6 @@ use rgops_tests::directory::Directory;
 use rgops_tests::running::Running;
 use rgops_tests::waiting::{is_root, skip_unless, until};
 
-use crate::alone;
-
 const NOBODY: u32 = 65_534;
 
 /// What a command that hangs is given before that is called so.
@@ -61,7 +59,6 @@ fn roots_commands_survive_whatever_answers_them() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
-    let _alone = alone();
     let is_long = std::env::var_os("RGOPS_LONG").is_some();
     let place = Place::new();
     let mut runs = Vec::new();
@@ -184,7 +181,6 @@ fn the_limit_of_memory_is_told_and_what_came_is_shown() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
-    let _alone = alone();
     let place = Place::new();
     let hostile = place.hostile("distinct");
     let pid = hostile.pid().to_string();
