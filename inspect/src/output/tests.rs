@@ -3,18 +3,22 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
 
-struct Directory(PathBuf);
+/// One test has one at a time: `remove_unfinished` removes what all of this process have begun.
+struct Directory(PathBuf, MutexGuard<'static, ()>);
 
 impl Directory {
     fn new() -> Directory {
+        static ONE: Mutex<()> = Mutex::new(());
+        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("rgops-output-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
-        Directory(path)
+        Directory(path, one)
     }
 
     fn names(&self) -> Vec<String> {

@@ -542,6 +542,11 @@ mod tests {
     #[test]
     fn we_find_ourselves_by_name() {
         let name = std::env::current_exe().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
-        assert_eq!(find(&name).unwrap().pid, std::process::id());
+        match find(&name) {
+            Ok(process) => assert_eq!(process.pid, std::process::id()),
+            // Somebody else runs these tests at the same time.
+            Err(ResolveError::Ambiguous { pids, .. }) => assert!(pids.contains(&std::process::id())),
+            Err(error) => panic!("{error}"),
+        }
     }
 }
