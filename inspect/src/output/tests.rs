@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::*;
 
 /// One test has one at a time: `remove_unfinished` removes what all of this process have begun.
-struct Directory(PathBuf, MutexGuard<'static, ()>);
+struct Directory(PathBuf, #[expect(dead_code, reason = "held until it is dropped")] MutexGuard<'static, ()>);
 
 impl Directory {
     fn new() -> Directory {
