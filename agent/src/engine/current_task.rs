@@ -130,9 +130,6 @@ fn measure() -> Result<Places, &'static str> {
 
     let runtime = Builder::new_current_thread().build().map_err(|_| "no runtime of our own can be made")?;
     let mut places: Option<Vec<u64>> = None;
-    let zero = |memory: &mut OwnMemory, places: &Option<Vec<u64>>| {
-        places.iter().flatten().all(|place| memory.word(block.avma + place) == Some(0))
-    };
     for _ in 0..ROUNDS {
         let task = async move {
             let id = tokio::task::id().to_string().parse().unwrap_or(0_u64);
@@ -143,13 +140,9 @@ fn measure() -> Result<Places, &'static str> {
             return Err(NO_MEMORY);
         };
         let holds = |place: &u64| words.get(*place as usize / 8) == Some(&id);
-        match &mut places {
-            None => places = Some((0..words.len() as u64 * 8).step_by(8).filter(holds).collect()),
-            Some(places) => places.retain(holds),
-        }
-        if !zero(&mut memory, &places) {
-            return Err("a thread-local that looks like it holds an id outside of tasks, too");
-        }
+        let places = places.get_or_insert_with(|| (0..words.len() as u64 * 8).step_by(8).collect());
+        // The first ids of a program are small, as are flags and counters: outside of tasks they are not 0.
+        places.retain(|place| holds(place) && memory.word(block.avma + place) == Some(0));
     }
     match places.as_deref() {
         Some([place]) => {
@@ -234,7 +227,8 @@ mod tests {
         crate::own_process::run("engine::current_task::tests::none_has_none");
     }
 
-    /// Where nobody else starts threads: one of them could have the number of the one that ended.
+    /// Where nobody else starts threads, which could have the number of the one that ended, or tasks: the ids of ours
+    /// are the first, 1 to 6.
     #[test]
     #[ignore = "started by the other test"]
     fn none_has_none() {
