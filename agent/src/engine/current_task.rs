@@ -179,11 +179,21 @@ mod tests {
 
     use super::*;
 
+    struct Stopped(Arc<AtomicBool>);
+
+    impl Drop for Stopped {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
     #[test]
     fn the_tasks_of_spinning_workers_are_those_they_poll() {
         const WORKERS: usize = 6;
         let runtime = Builder::new_multi_thread().worker_threads(WORKERS).build().unwrap();
         let (stop, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        // Dropped before the runtime, which waits for its workers, also when this fails.
+        let _stopped = Stopped(stop.clone());
         let expected = Arc::new(Mutex::new(HashMap::new()));
         while begun.load(Ordering::SeqCst) < WORKERS {
             let before = begun.load(Ordering::SeqCst);
@@ -219,7 +229,6 @@ mod tests {
             });
             assert_eq!(inside, 0, "the root future of block_on is no task");
         }
-        stop.store(true, Ordering::Relaxed);
     }
 
     #[test]
