@@ -23,6 +23,9 @@ pub struct Profiled {
     /// The program's CPU clock over the window, the agent's thread left out, in nanoseconds: as the
     /// file's comments have it.
     pub clock_ns: u64,
+    /// Of that, what has no samples and is counted: of threads without a timer, and ticks the kernel had not delivered
+    /// at the end, of which a busy machine has more.
+    pub silent_ns: u64,
     /// When it began, in nanoseconds since 1970.
     pub begin_ns: u64,
     /// Length of the profile in nanoseconds.
@@ -64,7 +67,9 @@ impl Profiled {
         let clocks = comments.find_map(|comment| comment.strip_prefix("# cpu clock: process "));
         let mut clocks =
             clocks.expect("the file tells the clocks").split(' ').filter_map(|word| word.parse::<u64>().ok());
-        let (process, agent) = (clocks.next().expect("of the process"), clocks.next().expect("of the agent"));
-        Profiled { answer, cpu_ns, weights, functions, clock_ns: process - agent, begin_ns, duration_ns }
+        let mut next = |of: &str| clocks.next().unwrap_or_else(|| panic!("the file tells no {of}"));
+        let clock_ns = next("clock of the process") - next("clock of the agent");
+        let silent_ns = next("time not sampled") + next("late ticks");
+        Profiled { answer, cpu_ns, weights, functions, clock_ns, silent_ns, begin_ns, duration_ns }
     }
 }

@@ -27,7 +27,7 @@ fn a_profile_accounts_for_the_processs_cpu_clock() {
     let long = std::env::var_os("RGOPS_LONG").is_some();
     let (profiled, readings) = with_readings(&cpu, || Profiled::take(&shop, if long { 10 } else { 5 }, 99));
 
-    let weights = profiled.cpu_ns.values().sum::<u64>() as f64;
+    let weights = (profiled.cpu_ns.values().sum::<u64>() + profiled.silent_ns) as f64;
     let end = profiled.begin_ns + profiled.duration_ns;
     // What the clocks say of that window: at least from the first reading in it to the last, at most from the last
     // before it to the first behind it. How far these are apart is the machine's affair.

@@ -23,12 +23,15 @@ fn weights_agree_with_the_cpu_clock_of_each_thread() {
     for hz in [99, 999] {
         let profile = profile(hz, for_cpu_time(busy.tid, Duration::from_millis(1000)));
         let period_ns = 1_000_000_000 / u64::from(hz);
+        // Ticks the kernel had not delivered at the end, of all threads: more on a busy machine.
+        let late = (profile.totals.late_cpu_ns / period_ns) as f64;
         for tid in [busy.tid, resting.tid] {
             let expected = profile.cpu_ns_of(tid) as f64 / period_ns as f64;
             let weight = profile.weight_of(tid) as f64;
             let tolerance = (expected * 0.05).max(3.0 * expected.sqrt());
-            eprintln!("{hz} Hz: weight {weight}, clock {expected:.1}");
-            assert!((weight - expected).abs() <= tolerance, "{hz} Hz: {weight} of {expected}");
+            eprintln!("{hz} Hz: weight {weight}, clock {expected:.1}, late {late} of all");
+            assert!(weight <= expected + tolerance, "{hz} Hz: {weight} of {expected}");
+            assert!(weight + late >= expected - tolerance, "{hz} Hz: {weight} and {late} of {expected}");
         }
         let totals = &profile.totals;
         let samples: u64 = profile.samples.iter().map(|sample| u64::from(sample.weight)).sum();

@@ -138,7 +138,11 @@ fn heap(reply: &MemoryReply) -> Heap {
 
 /// What an allocator has from the system.
 fn held_by(section: &Section) -> Known<u64> {
-    first_known([value(section, "heap-resident"), value(section, "sys"), value(section, "heap-sys")])
+    const NAMES: [&str; 3] = ["heap-resident", "sys", "heap-sys"];
+    let mut told = NAMES.iter().filter_map(|name| field(section, name)).collect::<Vec<_>>();
+    // Why it is not known is said by a field that is there.
+    told.sort_by_key(|value| value.value().is_none());
+    told.first().map_or_else(|| value(section, NAMES[0]), |value| (*value).clone())
 }
 
 fn in_use_is(allocators: &[&Section]) -> String {
@@ -161,12 +165,13 @@ fn section<'r>(reply: &'r MemoryReply, name: &str) -> Option<&'r Section> {
     reply.sections.iter().find(|section| section.name == name)
 }
 
+fn field<'s>(section: &'s Section, name: &str) -> Option<&'s Known<u64>> {
+    section.fields.iter().find(|field| field.name == name).map(|field| &field.value)
+}
+
 fn value(section: &Section, name: &str) -> Known<u64> {
-    let field = section.fields.iter().find(|field| field.name == name);
-    field.map_or_else(
-        || Known::unavailable(format!("{} does not tell {name}", section.name), ""),
-        |field| field.value.clone(),
-    )
+    let missing = || Known::unavailable(format!("{} does not tell {name}", section.name), "");
+    field(section, name).cloned().unwrap_or_else(missing)
 }
 
 /// The sum over those that tell it; why, when none does.
@@ -183,15 +188,6 @@ fn sum(sections: &[&Section], of: impl Fn(&Section) -> Known<u64>) -> Known<u64>
         (Some(total), _) => Known::Value(total),
         (None, Some(missing)) => Known::Unavailable(missing),
         (None, None) => Known::unavailable("no allocator tells its numbers", ""),
-    }
-}
-
-fn first_known<const N: usize>(values: [Known<u64>; N]) -> Known<u64> {
-    let mut values = values.into_iter();
-    let first = values.next().unwrap_or_else(|| Known::unavailable("not told", ""));
-    match first {
-        Known::Value(_) => first,
-        Known::Unavailable(_) => values.find(|value| value.value().is_some()).unwrap_or(first),
     }
 }
 
@@ -311,6 +307,17 @@ mod tests {
     fn parts(explanation: &Explanation) -> Vec<(&'static str, i64)> {
         let part = |part: &Part| (part.name, *part.bytes.value().unwrap() / MB as i64);
         explanation.parts.iter().map(part).collect()
+    }
+
+    #[test]
+    fn why_the_heap_is_not_known_is_what_the_allocator_says() {
+        let mut glibc = section("glibc", &[("alloc", 70), ("sys", 80), ("heap-sys", 60)]);
+        glibc.fields[1].value = Known::unavailable("no answer in 200 ms", "");
+        assert_eq!(held_by(&glibc), Known::Value(60 * MB));
+        glibc.fields.pop();
+        assert_eq!(held_by(&glibc), Known::unavailable("no answer in 200 ms", ""));
+        glibc.fields.pop();
+        assert_eq!(held_by(&glibc), Known::unavailable("glibc does not tell heap-resident", ""));
     }
 
     #[test]
