@@ -84,8 +84,11 @@ fn panic_abort(target: Option<&str>) -> &'static Path {
     static FOLDERS: [OnceLock<PathBuf>; 2] = [OnceLock::new(), OnceLock::new()];
     FOLDERS[usize::from(target.is_some())].get_or_init(|| {
         let mut command = cargo("build", &workspace().join("Cargo.toml"), &target_folder());
-        command.args(["--profile", "panic-abort", "--locked", "-p", "odd", "--bins", "--features", "daemon"]);
-        command.args(target.map(|target| format!("--target={target}")));
+        command.args(["--profile", "panic-abort", "--locked", "-p", "odd", "--bin", "odd"]);
+        match target {
+            Some(target) => command.args(["--target", target]),
+            None => command.args(["--bin", "daemon", "--features", "daemon"]),
+        };
         if env::var_os("RGOPS_LONG").is_some() {
             command.args(["--config", "profile.panic-abort.opt-level=3"]);
         }
