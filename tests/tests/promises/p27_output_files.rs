@@ -18,13 +18,9 @@ use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::{is_root, skip_unless, until};
 
-/// The commands that write a file, with what makes them take ten minutes when they are not refused. The torture may run
-/// beside them, so the agent has more than ten seconds to begin.
-const COMMANDS: [&[&str]; 3] = [
-    &["pprof-cpu", "--seconds", "600", "--timeout", "60"],
-    &["pprof-heap", "--seconds", "600", "--timeout", "60"],
-    &["trace", "--seconds", "600", "--timeout", "60"],
-];
+/// The commands that write a file, with what makes them take ten minutes when they are not refused.
+const COMMANDS: [&[&str]; 3] =
+    [&["pprof-cpu", "--seconds", "600"], &["pprof-heap", "--seconds", "600"], &["trace", "--seconds", "600"]];
 
 /// Those that work with a program whose allocator is not wrapped, and are soon done.
 const SHORT: [&[&str]; 2] = [&["pprof-cpu", "--seconds", "0.2"], &["trace", "--seconds", "0.2"]];
