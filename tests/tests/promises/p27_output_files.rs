@@ -9,6 +9,7 @@ use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -60,6 +61,14 @@ impl Scene {
         command.args(arguments).arg(&self.path).arg("--output").arg(output);
         command.current_dir(&self.files).env_remove("RGOPS_TOKEN");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Under nohup(1) these tests have it ignored, and what they start would, too.
+        let hear_hangup = || {
+            // SAFETY: signal(2) is async-signal-safe, and sets what the new program begins with.
+            unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
+            Ok(())
+        };
+        // SAFETY: between fork and exec the closure makes one system call and touches no memory.
+        unsafe { command.pre_exec(hear_hangup) };
         command
     }
 
