@@ -86,7 +86,8 @@ async fn a_spinner_runs_and_a_blocked_thread_says_where_and_nothing_more() {
     let (before, parts, end, after) = loop {
         let before = schedstat(tid);
         let (parts, end) = trace(TraceRequest { duration_ms, ..REQUEST }, Finish::new(finish.clone())).await;
-        if points_of(&parts, tid).len() > 10 {
+        // One more than readings are counted: the first is before the clock of readings starts.
+        if points_of(&parts, tid).len() > 11 {
             break (before, parts, end, schedstat(tid));
         }
         duration_ms = (duration_ms * 2).min(60_000);
