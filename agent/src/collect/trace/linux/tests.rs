@@ -86,8 +86,11 @@ async fn a_spinner_runs_and_a_blocked_thread_says_where_and_nothing_more() {
     let (before, parts, end, after) = loop {
         let before = schedstat(tid);
         let (parts, end) = trace(TraceRequest { duration_ms, ..REQUEST }, Finish::new(finish.clone())).await;
-        // One more than readings are counted: the first is before the clock of readings starts.
-        if points_of(&parts, tid).len() > 11 {
+        let readings = match parts.last() {
+            Some(TracePart::Totals(totals)) => totals.readings,
+            _ => 0,
+        };
+        if readings > 10 && points_of(&parts, tid).len() > 10 {
             break (before, parts, end, schedstat(tid));
         }
         duration_ms = (duration_ms * 2).min(60_000);
