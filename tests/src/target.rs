@@ -225,6 +225,15 @@ impl Target {
         let found = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         found.unwrap_or_else(|| panic!("no {field} in {status}")).trim().to_owned()
     }
+
+    /// Whether the program has a handler for this signal.
+    ///
+    /// # Panics
+    /// When it ended.
+    pub fn handles(&self, signal: i32) -> bool {
+        let caught = u64::from_str_radix(&self.status(None, "SigCgt"), 16).expect("a set of signals");
+        caught >> (signal - 1) & 1 == 1
+    }
 }
 
 fn descriptors(directory: &str) -> Vec<(String, PathBuf)> {

@@ -1,5 +1,5 @@
 //! The tour ends well: every command of rgops answered on a real service. And when it is cut short,
-//! it leaves nothing running.
+//! it leaves nothing running. Its name makes it the first to start: it takes longest, and mostly waits.
 
 use std::fs;
 use std::process::{Command, Stdio};

@@ -218,9 +218,7 @@ fn a_change_of_user_in_the_middle_of_a_request_changes_nothing_for_who_asked() {
     let pid = target.pid().to_string();
     let child = asking(&directory, &["pprof-cpu", &pid, "--seconds", "1", "--hz", "999"]);
     // The handler of the capture is there: it samples.
-    let is_caught =
-        |status: String| u64::from_str_radix(&status, 16).unwrap() & 1 << (libc::SIGPROF - 1) != 0;
-    until("it samples", || is_caught(target.status(None, "SigCgt")).then_some(()));
+    until("it samples", || target.handles(libc::SIGPROF).then_some(()));
     assert_eq!(target.order(&format!("setuid {NOBODY}")), "set");
     let answer = answer_of(child);
     assert!([0, 6].contains(&answer.code), "{answer:?}");

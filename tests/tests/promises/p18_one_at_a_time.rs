@@ -11,14 +11,6 @@ use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
 
-const SIGPROF: u32 = 27;
-
-/// Whether the program has a handler for SIGPROF.
-fn handles_sigprof(target: &Target) -> bool {
-    let caught = u64::from_str_radix(&target.status(None, "SigCgt"), 16).unwrap();
-    caught >> (SIGPROF - 1) & 1 == 1
-}
-
 /// The program's POSIX timers.
 fn timers(target: &Target) -> String {
     std::fs::read_to_string(format!("/proc/{}/timers", target.pid())).unwrap()
@@ -72,19 +64,19 @@ fn hanging_up_in_mid_profile_gives_everything_back() {
     let mut target = Target::start(&directory);
     target.order("burn");
     let path = target.listen("");
-    assert!(!handles_sigprof(&target) && timers(&target).is_empty());
+    assert!(!target.handles(libc::SIGPROF) && timers(&target).is_empty());
     for turn in 1..=3 {
         let running = begin(connect(&path).unwrap(), &profile(600_000));
-        assert!(handles_sigprof(&target), "it samples");
+        assert!(target.handles(libc::SIGPROF), "it samples");
         assert!(!timers(&target).is_empty(), "it samples");
         drop(running);
-        until("the signal is given back", || (!handles_sigprof(&target)).then_some(()));
+        until("the signal is given back", || (!target.handles(libc::SIGPROF)).then_some(()));
         until("the timers are gone", || timers(&target).is_empty().then_some(()));
         until("it is counted", || (counters(&path).cancelled == turn).then_some(()));
         let next = ask::<CpuPart>(&path, &profile(50)).unwrap();
         assert!(next.end.is_ok(), "a new one can start: {:?}", next.end);
     }
-    assert!(!handles_sigprof(&target) && timers(&target).is_empty());
+    assert!(!target.handles(libc::SIGPROF) && timers(&target).is_empty());
 }
 
 /// The same when the client is a process that is killed, so that nobody says goodbye.
@@ -101,10 +93,10 @@ fn killing_the_client_cancels() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    until("it samples", || handles_sigprof(&target).then_some(()));
+    until("it samples", || target.handles(libc::SIGPROF).then_some(()));
     client.kill().unwrap();
     client.wait().unwrap();
-    until("the signal is given back", || (!handles_sigprof(&target)).then_some(()));
+    until("the signal is given back", || (!target.handles(libc::SIGPROF)).then_some(()));
     until("the timers are gone", || timers(&target).is_empty().then_some(()));
     assert!(ask::<CpuPart>(&path, &profile(50)).unwrap().end.is_ok());
 }
@@ -118,7 +110,7 @@ fn close_cancels() {
     let path = target.listen("");
     let mut running = begin(connect(&path).unwrap(), &profile(600_000));
     assert_eq!(target.order("close"), "closed");
-    assert!(!handles_sigprof(&target) && timers(&target).is_empty());
+    assert!(!target.handles(libc::SIGPROF) && timers(&target).is_empty());
     let end = loop {
         if let Err(error) = running.next_event() {
             break error;

@@ -82,8 +82,7 @@ impl Scene {
 
     /// Whether the agent is taking a profile or a trace.
     fn is_captured(&self) -> bool {
-        let caught = u64::from_str_radix(&self.target.status(None, "SigCgt"), 16).unwrap();
-        caught >> (libc::SIGPROF - 1) & 1 == 1
+        self.target.handles(libc::SIGPROF)
     }
 }
 

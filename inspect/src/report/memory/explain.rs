@@ -139,10 +139,10 @@ fn heap(reply: &MemoryReply) -> Heap {
 /// What an allocator has from the system.
 fn held_by(section: &Section) -> Known<u64> {
     const NAMES: [&str; 3] = ["heap-resident", "sys", "heap-sys"];
-    let mut told = NAMES.iter().filter_map(|name| field(section, name)).collect::<Vec<_>>();
-    // Why it is not known is said by a field that is there.
-    told.sort_by_key(|value| value.value().is_none());
-    told.first().map_or_else(|| value(section, NAMES[0]), |value| (*value).clone())
+    let mut told = NAMES.iter().filter_map(|name| field(section, name));
+    let Some(first) = told.next() else { return value(section, NAMES[0]) };
+    // Where none is known, a field that is there says why.
+    std::iter::once(first).chain(told).find(|known| known.value().is_some()).unwrap_or(first).clone()
 }
 
 fn in_use_is(allocators: &[&Section]) -> String {
