@@ -3,8 +3,9 @@
 //!
 //! One σ of an estimate made of blocks far smaller than the mean distance m of samples is
 //! √(m × bytes): `bytes / m` samples are expected, and each stands for m bytes. (Blocks of the size of
-//! `leaky`'s are a little surer than that.) `RGOPS_LONG=1` compares 20 runs, as the issue asks; by
-//! chance alone one of 370 estimates is more than 3 σ off, so one of 18 long forms fails.
+//! `leaky`'s are a little surer than that.) By chance alone one of 370 estimates is more than 3 σ off and
+//! one of 1.7 million more than 5 σ: so one run may be above 3 σ, two may not, and none above 5 σ. Chance fails
+//! one of 137,000 tests of 2 runs, and one of 740 of the long form (`RGOPS_LONG=1`, 20 runs).
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ fn estimates_are_within_three_deviations_of_the_truth_and_zero_when_all_is_dropp
     let _alone = crate::alone();
     let runs = if std::env::var_os("RGOPS_LONG").is_some() { 20 } else { 2 };
     println!("run  kind       truth    estimate       σ  (estimate - truth) / σ");
+    let mut above_three = Vec::new();
     for run in 1..=runs {
         let (mut leaky, directory) =
             start("leaky", &["--leak", "96M", "--cache", "32M", "--fill", "96M", "--churn", "96M", "--json"]);
@@ -37,7 +39,8 @@ fn estimates_are_within_three_deviations_of_the_truth_and_zero_when_all_is_dropp
             told(run, kind, bytes(&truth, kind), taken.in_use(&[kind]));
         }
         let z = told(run, "all", total, taken.in_use(&KINDS));
-        assert!(z.abs() <= 3.0, "{z} deviations from the truth");
+        assert!(z.abs() <= 5.0, "{z} deviations from the truth");
+        above_three.extend((z.abs() > 3.0).then_some(z));
 
         // The counters are exact: they are above the truth only by what else the program holds.
         let exact = &taken.json["exact"];
@@ -56,6 +59,7 @@ fn estimates_are_within_three_deviations_of_the_truth_and_zero_when_all_is_dropp
             gives_memory_back(&leaky);
         }
     }
+    assert!(above_three.len() <= 1, "{above_three:?} deviations from the truth, in {runs} runs");
 }
 
 /// `leaky` allows what changes something in it.
