@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, yield_now};
 
 /// Tasks at a time that end at once.
 const SPAWNERS: u64 = 64;
-/// And that sleep first, up to a second: some of them hold still while they are decoded.
+/// And that sleep first: some of them end while they are decoded, and some hold still, see [`nap`].
 const SLOW_SPAWNERS: u64 = 512;
 /// Tasks that never end, [`constant`]: their stack is always the same.
 const CONSTANT: u64 = 256;
@@ -80,10 +80,18 @@ fn spawn(number: u64, nap: Duration) -> JoinHandle<()> {
     by_kind!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
 }
 
+/// Half of them sleep up to a second, half up to 16: on a busy machine a listing takes seconds.
+fn nap(number: u64) -> Duration {
+    // Knuth's multiplicative hash: neighbours sleep for different times.
+    let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let longest = if scattered % 2 == 0 { 1_000 } else { 16_000 };
+    Duration::from_millis(1 + scattered / 2 % longest)
+}
+
 async fn spawner(first: u64, is_slow: bool) {
     let mut number = first;
     loop {
-        let nap = if is_slow { Duration::from_millis(1 + number / 16 % 1000) } else { Duration::ZERO };
+        let nap = if is_slow { nap(number) } else { Duration::ZERO };
         spawn(number, nap).await.expect("it ends");
         ENDED.fetch_add(1, Relaxed);
         number += SPAWNERS + SLOW_SPAWNERS + 1;
