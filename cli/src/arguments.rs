@@ -12,6 +12,7 @@ use rgops_protocol::discovery::TOKEN_VARIABLE;
 
 use crate::command::{Command, info::Info, list::List};
 use crate::exit::{Exit, Failure};
+use crate::last_resort;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -130,6 +131,7 @@ impl AgentArguments {
         if let Some(deadline) = Instant::now().checked_add(whole) {
             budget.end_by(deadline);
         }
+        last_resort::watch(budget);
     }
 
     /// How long to wait for the agent.

@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod command;
 pub mod exit;
+mod last_resort;
 pub mod terminal;
 #[cfg(test)]
 mod texts;

@@ -11,6 +11,8 @@ use std::time::Instant;
 
 use rgops_protocol::reply::Module;
 
+use crate::own_use;
+
 /// What the whole process of a command may take unless it is told otherwise, in bytes.
 pub const DEFAULT_PROCESS_BYTES: u64 = 1024 * 1024 * 1024;
 
@@ -148,7 +150,7 @@ impl Budget {
             return Ok(());
         }
         self.shared.unwatched_bytes.store(0, Ordering::Relaxed);
-        match anonymous_bytes() {
+        match own_use::memory_bytes() {
             Some(bytes) if bytes > self.shared.memory_bytes.max(chargeable(LEAST_PROCESS_BYTES)) => {
                 Err(self.exhausted())
             }
@@ -165,6 +167,11 @@ impl Budget {
         self.check_time()?;
         self.charge(MODULE_BYTES.saturating_mul(modules.len() as u64))?;
         Ok(modules)
+    }
+
+    /// The limit as it is told to people, in bytes: of the whole process where it is one for a process.
+    pub fn limit_bytes(&self) -> u64 {
+        self.shared.told_bytes
     }
 
     /// What is said when there is no memory left.
@@ -199,21 +206,6 @@ impl Default for Budget {
     fn default() -> Budget {
         Budget::for_process(DEFAULT_PROCESS_BYTES)
     }
-}
-
-/// Resident memory of this process but for files, in bytes (proc_pid_statm(5)).
-#[cfg(target_os = "linux")]
-fn anonymous_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let mut pages = text.split_ascii_whitespace().skip(1).map(str::parse::<u64>);
-    let (resident, shared) = (pages.next()?.ok()?, pages.next()?.ok()?);
-    Some(resident.saturating_sub(shared).saturating_mul(rustix::param::page_size() as u64))
-}
-
-/// Not known on this system: what is charged has to do.
-#[cfg(not(target_os = "linux"))]
-fn anonymous_bytes() -> Option<u64> {
-    None
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod heap;
 #[cfg(target_os = "linux")]
 mod identity;
 pub mod output;
+pub mod own_use;
 pub mod processes;
 pub mod profile;
 pub mod report;

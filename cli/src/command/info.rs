@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use rgops_inspect::budget::Budget;
 use rgops_inspect::processes::{self, ResolveError};
 use rgops_inspect::report::info;
 
 use crate::arguments::duration;
 use crate::exit::{Exit, Failure};
-use crate::terminal;
+use crate::{last_resort, terminal};
 
 /// Arguments of `rgops info`.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,6 +30,7 @@ impl Info {
     /// # Errors
     /// No such process, several of that name, or another user's.
     pub fn run(&self) -> Result<Exit, Failure> {
+        last_resort::watch(&Budget::default());
         let details = processes::details(&self.target, self.duration).map_err(|error| {
             let is_name = matches!(error, ResolveError::NoSuchName { .. });
             let mut failure = Failure::from(error);

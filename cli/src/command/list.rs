@@ -2,11 +2,12 @@
 
 use std::io;
 
+use rgops_inspect::budget::Budget;
 use rgops_inspect::processes::{self, Listing};
 use rgops_inspect::report::list;
 
 use crate::exit::{Exit, Failure};
-use crate::terminal;
+use crate::{last_resort, terminal};
 
 /// Arguments of `rgops list`.
 #[derive(Debug, Clone, clap::Args)]
@@ -41,6 +42,7 @@ impl List {
 
 /// The processes, or the failure to list them.
 pub(super) fn listing() -> Result<Listing, Failure> {
+    last_resort::watch(&Budget::default());
     processes::list().map_err(|error| {
         let fix = match error.kind() {
             io::ErrorKind::Unsupported => "give a socket path or host:port to a command",
