@@ -83,7 +83,7 @@ impl Watch {
     }
 }
 
-const WHAT: &str = "rgops ended itself, its output is not complete";
+const WHAT: &str = "the command ended itself before its output was complete";
 const FIX: &str = "this is a fault of rgops, please report it with the command and `rgops version TARGET`; until then ask for less, and give a larger --max-memory only for a program that you trust";
 
 /// What the process may have at a look, of so many bytes: what it gets until the next one is kept free.
