@@ -84,7 +84,7 @@ fn spawn(number: u64, nap: Duration) -> JoinHandle<()> {
 fn nap(number: u64) -> Duration {
     // Knuth's multiplicative hash: neighbours sleep for different times.
     let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    let longest = if scattered % 2 == 0 { 1_000 } else { 16_000 };
+    let longest = if scattered.is_multiple_of(2) { 1_000 } else { 16_000 };
     Duration::from_millis(1 + scattered / 2 % longest)
 }
 
