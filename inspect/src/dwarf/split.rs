@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use gimli::{DwarfPackage, Reader as _, SectionId};
 
-use super::{Fault, Part};
+use super::{Fault, Part, string, text};
 use crate::files::sections::{Bytes, Sections};
 use crate::files::{Charge, Place, Root as ProcessRoot, Work, within};
 
@@ -58,11 +58,13 @@ impl SplitFiles {
             return with_unit(Part::new(dwarf, &package.charge, &main.work)?, id);
         }
         let name = skeleton.dwo_name()?.ok_or_else(|| Fault::refused("it names no .dwo file"))?;
-        let name = main.dwarf.attr_string(&skeleton, name)?.to_string_lossy()?.into_owned();
+        let name = string(&main.dwarf, &skeleton, name, &mut main.work.counter())?
+            .ok_or_else(|| Fault::refused("it names no .dwo file"))?;
+        let name = text(&name.to_slice()?);
         let directory = skeleton
             .comp_dir
             .as_ref()
-            .and_then(|directory| directory.to_string_lossy().ok().map(|text| text.into_owned()))
+            .and_then(|directory| directory.to_slice().ok().map(|bytes| text(&bytes)))
             .unwrap_or_default();
         let path = Path::new(&directory).join(&name);
         let mut refused = Fault::Refused(format!("{} was not found", path.display()));

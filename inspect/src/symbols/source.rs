@@ -59,6 +59,8 @@ pub(super) struct Source {
     symbols: ModuleSymbols,
     asked: bool,
     work: Work,
+    /// Strings that were cut, as the reason says.
+    cut_strings: u64,
     /// Read when the first address is asked about; `None` when it cannot be, or not any more.
     debug: Option<Option<DebugInformation>>,
     /// Read when debug information does not have a function, or not its whole name.
@@ -107,6 +109,7 @@ impl Source {
             symbols,
             asked: false,
             work: finder.work(),
+            cut_strings: 0,
             debug: None,
             tables: None,
         }
@@ -128,6 +131,7 @@ impl Source {
             symbols,
             asked: false,
             work: work.clone(),
+            cut_strings: 0,
             debug: None,
             tables: None,
         };
@@ -135,6 +139,7 @@ impl Source {
         let debug =
             sections.and_then(|sections| DebugInformation::new(&sections, None, Default::default(), work));
         source.debug = Some(debug.map_err(|fault| source.lose_lines(&fault)).ok());
+        source.note_left_out();
         source.tables = Some(Arc::new(SymbolTables::read(bytes, work).unwrap_or_default()));
         source
     }
@@ -172,6 +177,7 @@ impl Source {
             self.tables = Some(Arc::default());
             None
         });
+        self.note_cut_strings();
         let Some(known) = known else { return vec![bare] };
         let offset = svma.wrapping_sub(known.start);
         if !known.is_sized && offset > SIZELESS_SYMBOL_BYTES && known.place.is_none() {
@@ -220,6 +226,7 @@ impl Source {
         if self.debug.is_none() {
             let debug = self.read_debug();
             self.debug = Some(debug);
+            self.note_left_out();
         }
         let found = match &mut self.debug {
             Some(Some(debug)) => debug.find(lookup),
@@ -266,6 +273,7 @@ impl Source {
     /// Notes why lines and inlined functions are missing.
     fn lose_lines(&mut self, fault: &Fault) {
         self.symbols.detail = self.symbols.detail.min(Detail::Functions);
+        self.cut_strings = 0;
         self.symbols.reason = format!("its debug information cannot be read: {fault}");
         self.symbols.fix = match fault {
             Fault::Exhausted(limit) => super::raise(*limit).to_owned(),
@@ -273,8 +281,28 @@ impl Source {
         };
     }
 
+    /// Notes which units are left out.
+    fn note_left_out(&mut self) {
+        let Some(Some(debug)) = &self.debug else { return };
+        if let Some(why) = debug.left_out().explain() {
+            self.symbols.reason = why;
+        }
+    }
+
+    /// Notes how many strings were cut, if there is nothing worse to say.
+    fn note_cut_strings(&mut self) {
+        let cut = self.work.cut_strings();
+        if cut > self.cut_strings && (self.symbols.reason.is_empty() || self.cut_strings > 0) {
+            self.cut_strings = cut;
+            self.symbols.reason = format!(
+                "names in its debug information do not end within 64 KiB and are cut (cut {cut} times)"
+            );
+        }
+    }
+
     /// Notes that names are left out from now on.
     pub(super) fn lose_names(&mut self, limit: Exhausted) {
+        self.cut_strings = 0;
         self.symbols.reason = format!("{limit}: names are missing");
         self.symbols.fix = super::raise(limit).to_owned();
     }

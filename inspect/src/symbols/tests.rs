@@ -7,6 +7,7 @@ use std::process::Command;
 use super::*;
 
 mod damaged;
+mod endless;
 mod made;
 
 #[inline(never)]

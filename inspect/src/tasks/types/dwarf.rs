@@ -11,8 +11,9 @@ use std::sync::Arc;
 use gimli::{AttributeValue, DebugLineOffset, LineProgramHeader, Reader as _, Unit, UnitOffset};
 
 use super::TypeError;
-use crate::dwarf::{Fault, Root, SplitFiles, Table, line_header};
-pub(super) use crate::dwarf::{MOST_ATTRIBUTES, Part, text};
+use crate::budget::Exhausted;
+use crate::dwarf::{Fault, Root, SplitFiles, Table, line_header, string, text};
+pub(super) use crate::dwarf::{MOST_ATTRIBUTES, Part};
 use crate::files::sections::{Bytes, Sections};
 use crate::files::{Charge, Work};
 
@@ -129,7 +130,7 @@ impl ModuleDwarf {
 
 /// Gives a split-off unit what only its skeleton has: bases of addresses, and the line table, which
 /// names the files of its declarations too.
-pub(super) fn adopt<R: gimli::Reader>(root: &mut Root<R>, skeleton: Root<R>) {
+pub(super) fn adopt<R: gimli::Reader<Offset = usize>>(root: &mut Root<R>, skeleton: Root<R>) {
     root.unit.copy_relocated_attributes(&skeleton.unit);
     if root.lines.is_none() {
         root.lines = skeleton.lines;
@@ -159,14 +160,17 @@ impl LoadedUnit {
 
     /// A string, cut where no name goes on.
     pub(super) fn string(&self, value: AttributeValue<Bytes>) -> Option<String> {
-        let bytes = self.part.dwarf.attr_string(&self.unit, value).ok()?;
-        Some(text(&bytes.to_slice().ok()?))
+        self.text_in(&self.part, value).ok().flatten()
     }
 
     /// A string of the unit's line table.
-    pub(super) fn line_string(&self, value: AttributeValue<Bytes>) -> Option<String> {
-        let bytes = self.lines.0.dwarf.attr_string(&self.unit, value).ok()?;
-        Some(text(&bytes.to_slice().ok()?))
+    pub(super) fn line_string(&self, value: AttributeValue<Bytes>) -> Result<Option<String>, Exhausted> {
+        self.text_in(&self.lines.0, value)
+    }
+
+    fn text_in(&self, part: &Part, value: AttributeValue<Bytes>) -> Result<Option<String>, Exhausted> {
+        let bytes = string(&part.dwarf, &self.unit, value, &mut part.work.counter())?;
+        Ok(bytes.and_then(|bytes| Some(text(&bytes.to_slice().ok()?))))
     }
 
     /// The files of the unit's line table.

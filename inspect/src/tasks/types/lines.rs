@@ -27,5 +27,5 @@ impl FileNames {
 
 fn path(unit: &LoadedUnit, file: u64) -> Option<String> {
     let directory = unit.unit.comp_dir.as_ref();
-    file_path(unit.line_header()?, directory, file, |value| unit.line_string(value))
+    file_path(unit.line_header()?, directory, file, |value| unit.line_string(value)).ok().flatten()
 }
