@@ -8,6 +8,7 @@ mod abbreviations;
 mod fault;
 mod left_out;
 mod lines;
+mod package;
 mod part;
 mod root;
 mod split;

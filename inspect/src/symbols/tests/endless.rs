@@ -205,3 +205,28 @@ fn forms_that_only_entries_state_are_refused() {
     let (_, symbols) = look_at(&file(&one, &[(".debug_abbrev", 0, &abbreviations)]), STEPS);
     assert!(symbols.reason.contains("DW_FORM_indirect"), "{symbols:?}");
 }
+
+#[test]
+fn a_package_with_an_index_above_32_mib_is_not_used_and_that_is_said() {
+    let program = Program::build("package", &["-Cdebuginfo=2", "-Csplit-debuginfo=unpacked"]);
+    let index = vec![0; 33 << 20];
+    let package = made::elf(&[(".debug_cu_index", 0, &index)]);
+    std::fs::write(format!("{}.dwp", program.path.display()), package).unwrap();
+    let svma = program.svma_of("4deep4park");
+    let look = || {
+        let mut symbolizer = Symbolizer::new(&[program.module()], None, &[]);
+        let frames = symbolizer.frames(0x10_0000 + svma, false);
+        (frames, symbolizer.module_symbols().next().unwrap().clone())
+    };
+    let (frames, symbols) = look();
+    assert!(frames[0].line.is_some() && symbols.reason.is_empty(), "its .dwo is used: {symbols:?}");
+    for entry in std::fs::read_dir(&program.directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "dwo") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let (_, symbols) = look();
+    let why = ".dwo was not found, and ";
+    assert!(symbols.reason.contains(why) && symbols.reason.contains("larger than 32 MiB"), "{symbols:?}");
+}
