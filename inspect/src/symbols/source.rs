@@ -9,7 +9,7 @@ use rgops_protocol::reply::Module;
 
 use super::Frame;
 use super::debug::{self, DebugInformation, Place};
-use super::files::{Content, Finder, SymbolFile};
+use super::files::{Content, Finder, Found, SymbolFile};
 use super::names;
 use super::table::{Symbol, SymbolTables};
 use crate::budget::Exhausted;
@@ -87,7 +87,17 @@ impl From<Symbol> for Known {
 
 impl Source {
     pub(super) fn open(module: &Module, finder: &Finder) -> Source {
-        let found = finder.find(module);
+        Source::with(module, finder.find(module), finder)
+    }
+
+    /// A module whose files were not looked for.
+    pub(super) fn unopened(module: &Module, finder: &Finder, limit: Exhausted) -> Source {
+        let mut source = Source::with(module, Found::default(), finder);
+        source.note_lost_names(limit);
+        source
+    }
+
+    fn with(module: &Module, found: Found, finder: &Finder) -> Source {
         let detail = found.file.as_ref().map_or(Detail::Nothing, |file| match file.content {
             Content::DebugInformation => Detail::Lines,
             Content::SymbolTable => Detail::Functions,
@@ -300,8 +310,13 @@ impl Source {
         }
     }
 
-    /// Notes that names are left out from now on.
+    /// Notes that names are left out from now on, of an address that was asked about.
     pub(super) fn lose_names(&mut self, limit: Exhausted) {
+        self.asked = true;
+        self.note_lost_names(limit);
+    }
+
+    fn note_lost_names(&mut self, limit: Exhausted) {
         self.cut_strings = 0;
         self.symbols.reason = format!("{limit}: names are missing");
         self.symbols.fix = super::raise(limit).to_owned();

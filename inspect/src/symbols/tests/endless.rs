@@ -230,3 +230,44 @@ fn a_package_with_an_index_above_32_mib_is_not_used_and_that_is_said() {
     let why = ".dwo was not found, and ";
     assert!(symbols.reason.contains(why) && symbols.reason.contains("larger than 32 MiB"), "{symbols:?}");
 }
+
+#[test]
+fn when_the_time_is_over_addresses_stay_addresses_and_what_has_a_name_keeps_it() {
+    let program = Program::build("time", &["-Cdebuginfo=1"]);
+    let svma = program.svma_of("4deep4park");
+    let budget = Budget::default();
+    let mut symbolizer = Symbolizer::with_budget(&[program.module()], None, &[], &budget);
+    let named = symbolizer.frames(0x10_0000 + svma, false);
+    assert!(named[0].function.is_some(), "{named:?}");
+    budget.end_by(Instant::now());
+    assert_eq!(symbolizer.frames(0x10_0000 + svma, false), named);
+    let bare = symbolizer.frames(0x10_0000 + svma + 1, false);
+    assert_eq!((bare.len(), bare[0].name()), (1, format!("target+{:#x}", svma + 1)));
+    let symbols = symbolizer.module_symbols().next().unwrap();
+    assert_eq!(symbols.reason, "the time limit was reached: names are missing");
+    assert_eq!(symbols.fix, "pass a larger --timeout");
+}
+
+#[test]
+fn when_the_time_is_over_no_more_files_are_looked_for() {
+    let program = Program::build("modules", &["-Cdebuginfo=1"]);
+    let modules: Vec<Module> = (0..20_000u64)
+        .map(|number| {
+            let start_avma = 0x1000_0000 * (number + 1);
+            Module { start_avma, end_avma: start_avma + 0x1000, bias: start_avma, ..program.module() }
+        })
+        .collect();
+    let budget = Budget::default();
+    let started = Instant::now();
+    budget.end_by(started + Duration::from_millis(50));
+    let mut symbolizer = Symbolizer::with_budget(&modules, None, &[], &budget);
+    for module in modules.iter().rev().take(10) {
+        assert_eq!(symbolizer.frames(module.start_avma, false).len(), 1);
+    }
+    // The same list again: nothing is compared with everything.
+    symbolizer.set_modules(&modules);
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    let mut reasons = symbolizer.module_symbols().map(|symbols| &*symbols.reason);
+    assert_eq!(symbolizer.module_symbols().count(), 10);
+    assert!(reasons.all(|reason| reason == "the time limit was reached: names are missing"));
+}
