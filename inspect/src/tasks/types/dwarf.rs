@@ -56,13 +56,16 @@ pub(super) struct LoadedUnit {
     header: OnceCell<Option<(LineProgramHeader<Bytes>, Charge)>>,
     pub(super) number: usize,
     pub(super) unit: Unit<Bytes>,
-    /// What its abbreviations are charged to.
-    _table: Option<Arc<Table>>,
+    /// What its abbreviations and the unit itself are charged to.
+    _charges: (Option<Arc<Table>>, Charge),
     /// Offset of the unit's header in its part.
     pub(super) start: u64,
     /// Number of its first and only part, which makes it and its offset an [`EntryId`].
     pub(super) part_number: usize,
 }
+
+/// What a unit takes that is kept, and its place among others.
+const UNIT_BYTES: u64 = 2 * size_of::<LoadedUnit>() as u64;
 
 /// A module's debug information, to be looked up.
 #[derive(Debug)]
@@ -95,6 +98,7 @@ impl ModuleDwarf {
         if let Some(unit) = self.loaded.borrow().get(&(part_number, number)) {
             return Ok(unit.clone());
         }
+        let charge = Charge::new(part.work.budget(), UNIT_BYTES).map_err(|limit| id.damaged(limit))?;
         let mut root = part.read_unit(number).map_err(|error| id.damaged(error))?;
         let mut lines = part.clone();
         if let Some(skeleton) = part_number.checked_sub(1) {
@@ -106,8 +110,8 @@ impl ModuleDwarf {
         }
         let start = part.units[number].start;
         let (lines, unit, header) = ((lines, root.lines), root.unit, OnceCell::new());
-        let _table = root.table;
-        let loaded = Rc::new(LoadedUnit { part, lines, header, number, unit, _table, start, part_number });
+        let _charges = (root.table, charge);
+        let loaded = Rc::new(LoadedUnit { part, lines, header, number, unit, _charges, start, part_number });
         self.loaded.borrow_mut().insert((part_number, number), loaded.clone());
         Ok(loaded)
     }

@@ -20,6 +20,9 @@ const AWAITEE: &[u8] = b"__awaitee";
 /// How many entries are read before it is looked whether to stop.
 const STOP_CHECK: u32 = 1 << 16;
 
+/// Why units are left out once the scan is given up.
+pub(super) const TOO_LONG: &str = "the scan took too long";
+
 /// Namespaces that are open at once. Real code has a dozen.
 const DEEPEST: usize = 512;
 
@@ -86,7 +89,7 @@ fn scan_part(
         function: None,
     };
     let ended = scan.run(&mut part.work.counter(), stop)?;
-    if ended { Ok(()) } else { Err(Fault::refused("the scan took too long")) }
+    if ended { Ok(()) } else { Err(Fault::refused(TOO_LONG)) }
 }
 
 struct Scan<'a, 'b> {
