@@ -10,7 +10,7 @@ use crate::files::{Charge, Work};
 use crate::tasks::types::dwarf::{EntryId, ModuleDwarf};
 use crate::tasks::types::index::Index;
 use crate::tasks::types::lines::FileNames;
-use crate::tasks::types::program::WANTED;
+use crate::tasks::types::program::{ProgramTypes, WANTED};
 
 #[path = "../../../symbols/tests/made.rs"]
 #[expect(dead_code, reason = "only some of it is wanted")]
@@ -88,4 +88,26 @@ fn names_of_files_that_are_kept_are_charged() {
     assert_eq!(files.name(&unit, 1).as_deref(), Some("a.rs"), "it is known");
     drop((files, unit, dwarf));
     assert_eq!(budget.charged(), 0);
+}
+
+#[test]
+fn names_without_an_end_near_are_cut_and_counted() {
+    // A unit, and a thousand namespaces of one name of 8 MB.
+    let abbreviations = [1, 0x11, 1, 0, 0, 2, 0x39, 1, 0x03, 0x0e, 0, 0, 0];
+    let mut info = vec![4, 0, 0, 0, 0, 0, 8, 1];
+    info.extend([2, 0, 0, 0, 0, 0].repeat(1000));
+    let info = [&(info.len() as u32).to_le_bytes()[..], &info].concat();
+    let mut name = vec![b'x'; 8 << 20];
+    name.push(0);
+    let sections =
+        [(".debug_info", 0, &info[..]), (".debug_abbrev", 0, &abbreviations), (".debug_str", 0, &name)];
+    let bytes = made::elf(&sections);
+    let types = ProgramTypes::of_file(&bytes);
+    let information = types.information();
+    assert!(information[0].fix.contains("are cut (cut 1000 times)"), "{information:?}");
+    // Each look for its end counts as work.
+    let budget = Budget::default();
+    let dwarf = dwarf(&bytes, &Work::limited(&budget, 1_000_000));
+    let (index, _charge, _) = scan(&dwarf, &budget);
+    assert_eq!((index.unread, &*index.unread_reason), (1, "the time limit was reached"));
 }
