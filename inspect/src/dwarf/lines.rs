@@ -127,7 +127,8 @@ pub(crate) fn header(
         return Err(Fault::refused("a table of files is larger than 32 MiB"));
     }
     part.work.spend(bytes)?;
-    let mut charge = Charge::new(part.work.budget(), bytes.saturating_mul(FILE_BYTES))?;
+    // In lists that double.
+    let mut charge = Charge::new(part.work.budget(), bytes.saturating_mul(2 * FILE_BYTES))?;
     let (directory, name) = (unit.comp_dir.clone(), unit.name.clone());
     let program = part.dwarf.debug_line.program(offset, unit.header.address_size(), directory, name)?;
     charge.shrink_to(files_bytes(program.header()));

@@ -31,6 +31,8 @@ struct Shared {
     left: AtomicU64,
     /// Strings that were cut.
     cut_strings: AtomicU64,
+    /// Addresses at which not all inlined calls are listed.
+    cut_calls: AtomicU64,
 }
 
 impl Work {
@@ -39,7 +41,8 @@ impl Work {
     }
 
     pub(crate) fn limited(budget: &Budget, steps: u64) -> Work {
-        let shared = Shared { left: AtomicU64::new(steps), cut_strings: AtomicU64::new(0) };
+        let (cut_strings, cut_calls) = (AtomicU64::new(0), AtomicU64::new(0));
+        let shared = Shared { left: AtomicU64::new(steps), cut_strings, cut_calls };
         Work { budget: budget.clone(), shared: Arc::new(shared) }
     }
 
@@ -74,6 +77,16 @@ impl Work {
     /// How many strings were cut; one that is read twice counts twice.
     pub(crate) fn cut_strings(&self) -> u64 {
         self.shared.cut_strings.load(Ordering::Relaxed)
+    }
+
+    /// Notes an address at which not all inlined calls are listed.
+    pub(crate) fn cut_calls_at_an_address(&self) {
+        self.shared.cut_calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// At how many addresses not all inlined calls are listed.
+    pub(crate) fn cut_calls(&self) -> u64 {
+        self.shared.cut_calls.load(Ordering::Relaxed)
     }
 }
 

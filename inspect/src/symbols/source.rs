@@ -59,8 +59,8 @@ pub(super) struct Source {
     symbols: ModuleSymbols,
     asked: bool,
     work: Work,
-    /// Strings that were cut, as the reason says.
-    cut_strings: u64,
+    /// Strings that were cut, and addresses at which calls were, as the reason says.
+    cut: (u64, u64),
     /// Read when the first address is asked about; `None` when it cannot be, or not any more.
     debug: Option<Option<DebugInformation>>,
     /// Read when debug information does not have a function, or not its whole name.
@@ -119,7 +119,7 @@ impl Source {
             symbols,
             asked: false,
             work: finder.work(),
-            cut_strings: 0,
+            cut: (0, 0),
             debug: None,
             tables: None,
         }
@@ -141,7 +141,7 @@ impl Source {
             symbols,
             asked: false,
             work: work.clone(),
-            cut_strings: 0,
+            cut: (0, 0),
             debug: None,
             tables: None,
         };
@@ -187,7 +187,7 @@ impl Source {
             self.tables = Some(Arc::default());
             None
         });
-        self.note_cut_strings();
+        self.note_cuts();
         let Some(known) = known else { return vec![bare] };
         let offset = svma.wrapping_sub(known.start);
         if !known.is_sized && offset > SIZELESS_SYMBOL_BYTES && known.place.is_none() {
@@ -283,7 +283,7 @@ impl Source {
     /// Notes why lines and inlined functions are missing.
     fn lose_lines(&mut self, fault: &Fault) {
         self.symbols.detail = self.symbols.detail.min(Detail::Functions);
-        self.cut_strings = 0;
+        self.cut = (0, 0);
         self.symbols.reason = format!("its debug information cannot be read: {fault}");
         self.symbols.fix = match fault {
             Fault::Exhausted(limit) => super::raise(*limit).to_owned(),
@@ -299,15 +299,24 @@ impl Source {
         }
     }
 
-    /// Notes how many strings were cut, if there is nothing worse to say.
-    fn note_cut_strings(&mut self) {
-        let cut = self.work.cut_strings();
-        if cut > self.cut_strings && (self.symbols.reason.is_empty() || self.cut_strings > 0) {
-            self.cut_strings = cut;
-            self.symbols.reason = format!(
-                "names in its debug information do not end within 64 KiB and are cut (cut {cut} times)"
-            );
+    /// Notes how much was cut, if there is nothing worse to say.
+    fn note_cuts(&mut self) {
+        let cut = (self.work.cut_strings(), self.work.cut_calls());
+        if cut == self.cut || (!self.symbols.reason.is_empty() && self.cut == (0, 0)) {
+            return;
         }
+        self.cut = cut;
+        let mut reasons = Vec::new();
+        if let count @ 1.. = cut.0 {
+            let why = "names in its debug information do not end within 64 KiB and are cut";
+            reasons.push(format!("{why} (cut {count} times)"));
+        }
+        if let count @ 1.. = cut.1 {
+            let most = debug::MOST_INLINED;
+            reasons
+                .push(format!("more than {most} calls are inlined into each other (at {count} addresses)"));
+        }
+        self.symbols.reason = reasons.join("; ");
     }
 
     /// Notes that names are left out from now on, of an address that was asked about.
@@ -317,7 +326,7 @@ impl Source {
     }
 
     fn note_lost_names(&mut self, limit: Exhausted) {
-        self.cut_strings = 0;
+        self.cut = (0, 0);
         self.symbols.reason = format!("{limit}: names are missing");
         self.symbols.fix = super::raise(limit).to_owned();
     }

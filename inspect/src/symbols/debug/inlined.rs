@@ -43,8 +43,12 @@ impl Calls {
         let mut counter = work.counter();
         let mut found = Vec::new();
         let (mut at, mut end) = (0, self.calls.len());
-        while at < end && found.len() < super::MOST_INLINED {
+        while at < end {
             counter.step()?;
+            if found.len() == super::MOST_INLINED {
+                work.cut_calls_at_an_address();
+                break;
+            }
             let call = &self.calls[at];
             counter.steps(call.ranges.len() as u64 / RANGES_A_STEP)?;
             if self.ranges[call.ranges.clone()].iter().any(|(begin, end)| (*begin..*end).contains(&svma)) {

@@ -33,7 +33,7 @@ pub(crate) const WANTED: [SectionId; 9] = [
 ];
 
 /// Calls inlined into each other at one address. Real code has some fifty.
-const MOST_INLINED: usize = 256;
+pub(super) const MOST_INLINED: usize = 256;
 
 /// A place in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -131,6 +131,11 @@ impl Index {
         if let Some(why) = &main.unlisted {
             whole.leave_out(1, &why.to_string());
         }
+        // It is sorted without a look at the clock, and nobody uses it afterwards.
+        if let Err(limit) = main.work.budget().check_time() {
+            whole = Index::default();
+            whole.leave_out(main.units.len() as u64, &limit.to_string());
+        }
         whole.resolve_copies();
         whole.sort();
         charge.shrink_to(whole.bytes());
