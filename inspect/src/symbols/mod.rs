@@ -266,4 +266,4 @@ impl Frame {
 }
 
 #[cfg(all(test, target_os = "linux"))]
-mod tests;
+pub(crate) mod tests;

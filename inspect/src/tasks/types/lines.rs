@@ -38,7 +38,10 @@ impl FileNames {
     fn charge(&self, unit: &LoadedUnit, bytes: u64) -> Result<(), Exhausted> {
         match &mut *self.charge.borrow_mut() {
             Some(charge) => charge.grow(bytes),
-            none => Ok(*none = Some(Charge::new(unit.part.work.budget(), bytes)?)),
+            none => {
+                *none = Some(Charge::new(unit.part.work.budget(), bytes)?);
+                Ok(())
+            }
         }
     }
 }

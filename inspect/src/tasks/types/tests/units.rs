@@ -7,14 +7,11 @@ use crate::budget::Budget;
 use crate::dwarf::SplitFiles;
 use crate::files::sections::Sections;
 use crate::files::{Charge, Work};
+use crate::symbols::tests::made;
 use crate::tasks::types::dwarf::{EntryId, ModuleDwarf};
 use crate::tasks::types::index::Index;
 use crate::tasks::types::lines::FileNames;
 use crate::tasks::types::program::{ProgramTypes, WANTED};
-
-#[path = "../../../symbols/tests/made.rs"]
-#[expect(dead_code, reason = "only some of it is wanted")]
-mod made;
 
 fn dwarf(bytes: &[u8], work: &Work) -> ModuleDwarf {
     let sections = Sections::read(bytes, &WANTED, work.budget()).unwrap();
