@@ -309,12 +309,12 @@ impl Source {
         let mut reasons = Vec::new();
         if let count @ 1.. = cut.0 {
             let why = "names in its debug information do not end within 64 KiB and are cut";
-            reasons.push(format!("{why} (cut {count} times)"));
+            reasons.push(format!("{why} (cuts: {count})"));
         }
         if let count @ 1.. = cut.1 {
             let most = debug::MOST_INLINED;
-            reasons
-                .push(format!("more than {most} calls are inlined into each other (at {count} addresses)"));
+            let why = "calls are inlined into each other: the innermost are left out";
+            reasons.push(format!("more than {most} {why} (addresses: {count})"));
         }
         self.symbols.reason = reasons.join("; ");
     }

@@ -66,7 +66,7 @@ impl Asked {
         }
         if let Some(count) = types.map(ModuleTypes::cut_strings).filter(|count| *count > 0) {
             fixes.push(format!(
-                "names in the debug information do not end within 64 KiB and are cut (cut {count} times)"
+                "names in the debug information do not end within 64 KiB and are cut (cuts: {count})"
             ));
         }
         if let Some(why) = unreadable {

@@ -101,7 +101,7 @@ fn names_without_an_end_near_are_cut_and_counted() {
     let bytes = made::elf(&sections);
     let types = ProgramTypes::of_file(&bytes);
     let information = types.information();
-    assert!(information[0].fix.contains("are cut (cut 1000 times)"), "{information:?}");
+    assert!(information[0].fix.contains("are cut (cuts: 1000)"), "{information:?}");
     // Each look for its end counts as work.
     let budget = Budget::default();
     let dwarf = dwarf(&bytes, &Work::limited(&budget, 1_000_000));
