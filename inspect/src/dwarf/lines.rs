@@ -7,6 +7,7 @@ use gimli::{
 };
 
 use super::{Fault, Part, text};
+use crate::budget::Exhausted;
 use crate::files::Charge;
 use crate::files::sections::Bytes;
 
@@ -31,6 +32,10 @@ const SEQUENCE_BYTES: u64 = 2 * size_of::<LineSequence<Bytes>>() as u64;
 /// What a byte of a program may become: the end of a sequence takes three, a file eight.
 const WORST_BYTES_A_BYTE: u64 = SEQUENCE_BYTES / 3 + FILE_BYTES / 4;
 
+/// A larger table, or list of its files, is not read: it is gone through without a look at the clock. That of
+/// a unit with 100,000 lines has some 2 MB.
+const LARGEST_PROGRAM: u64 = 32 << 20;
+
 /// A place in a table of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row {
@@ -45,6 +50,9 @@ impl LineTable {
     pub(crate) fn read(part: &Part, offset: DebugLineOffset, unit: &Unit<Bytes>) -> Result<LineTable, Fault> {
         let (program, mut charge) = header(part, offset, unit)?;
         let bytes = program.header().raw_program_buf().len() as u64;
+        if bytes > LARGEST_PROGRAM {
+            return Err(Fault::refused("a table of lines is larger than 32 MiB"));
+        }
         part.work.spend(bytes)?;
         // Most are so small that whatever they are made of fits. A larger one is looked through first.
         let worst = Charge::new(part.work.budget(), bytes.saturating_mul(WORST_BYTES_A_BYTE));
@@ -115,8 +123,12 @@ pub(crate) fn header(
     }
     let claimed = start.read_length(format)?;
     let bytes = claimed.min(start.len()) as u64;
+    if bytes > LARGEST_PROGRAM {
+        return Err(Fault::refused("a table of files is larger than 32 MiB"));
+    }
     part.work.spend(bytes)?;
-    let mut charge = Charge::new(part.work.budget(), bytes.saturating_mul(FILE_BYTES))?;
+    // In lists that double.
+    let mut charge = Charge::new(part.work.budget(), bytes.saturating_mul(2 * FILE_BYTES))?;
     let (directory, name) = (unit.comp_dir.clone(), unit.name.clone());
     let program = part.dwarf.debug_line.program(offset, unit.header.address_size(), directory, name)?;
     charge.shrink_to(files_bytes(program.header()));
@@ -153,16 +165,17 @@ pub(crate) fn file_path(
     header: &LineProgramHeader<Bytes>,
     directory: Option<&Bytes>,
     file: u64,
-    string: impl Fn(gimli::AttributeValue<Bytes>) -> Option<String>,
-) -> Option<String> {
-    let file = header.file(file)?;
-    let name = string(file.path_name())?;
+    string: impl Fn(gimli::AttributeValue<Bytes>) -> Result<Option<String>, Exhausted>,
+) -> Result<Option<String>, Exhausted> {
+    let Some(file) = header.file(file) else { return Ok(None) };
+    let Some(name) = string(file.path_name())? else { return Ok(None) };
     // The first directory is the one it was compiled in.
     let within = Some(file).filter(|file| file.directory_index() != 0);
-    let within = within.and_then(|file| string(file.directory(header)?)).unwrap_or_default();
+    let within = within.and_then(|file| file.directory(header));
+    let within = within.map(&string).transpose()?.flatten().unwrap_or_default();
     let root = directory.and_then(|bytes| Some(text(&bytes.to_slice().ok()?)));
     // A path that begins at the root replaces what is before it.
-    Some([within, name].into_iter().fold(root.unwrap_or_default(), |path, part| {
+    let path = [within, name].into_iter().fold(root.unwrap_or_default(), |path, part| {
         if part.is_empty() {
             path
         } else if part.starts_with('/') || path.is_empty() {
@@ -170,5 +183,6 @@ pub(crate) fn file_path(
         } else {
             format!("{}/{part}", path.trim_end_matches('/'))
         }
-    }))
+    });
+    Ok(Some(path))
 }

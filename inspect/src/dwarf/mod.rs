@@ -6,27 +6,23 @@
 
 mod abbreviations;
 mod fault;
+mod left_out;
 mod lines;
+mod package;
 mod part;
 mod root;
 mod split;
+mod strings;
 
 pub(crate) use abbreviations::Table;
 pub(crate) use fault::Fault;
+pub(crate) use left_out::LeftOut;
 pub(crate) use lines::{LineTable, file_path, header as line_header};
 pub(crate) use part::Part;
 pub(crate) use root::{Ranges, Root};
 pub(crate) use split::SplitFiles;
+pub(crate) use strings::{string, text};
 
 /// More attributes than any compiler gives an entry. Attributes may take no bytes, so that without
 /// a bound a small file could make every entry cost megabytes of work.
 pub(crate) const MOST_ATTRIBUTES: usize = 256;
-
-/// Type names of deeply nested futures grow to many kilobytes; what is longer than this is cut, so
-/// that damaged debug information cannot fill the memory.
-const LONGEST_NAME: usize = 16 << 10;
-
-pub(crate) fn text(bytes: &[u8]) -> String {
-    let shown = &bytes[..bytes.len().min(LONGEST_NAME)];
-    String::from_utf8_lossy(shown).into_owned()
-}

@@ -1,6 +1,7 @@
 //! One `.debug_info`, what belongs to it, and where its units are.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use gimli::{DebugInfoOffset, Dwarf, DwoId, LittleEndian, Reader as _, Section as _, UnitHeader, UnitType};
 
@@ -15,8 +16,12 @@ pub(crate) struct Part {
     pub(crate) dwarf: Dwarf<Bytes>,
     /// Its units by offset.
     pub(crate) units: Vec<Span>,
+    /// Why units at its end are not listed.
+    pub(crate) unlisted: Option<Fault>,
     pub(crate) work: Work,
     tables: Tables,
+    /// Entries of lists of ranges that may still be read.
+    ranges_left: AtomicU64,
     /// Of the sections' bytes, and of the list of units.
     _charges: (Arc<Charge>, Charge),
 }
@@ -36,6 +41,11 @@ const LARGEST_SKELETON: u64 = 4096;
 /// What a unit takes in a list that doubles.
 const SPAN_BYTES: u64 = 2 * size_of::<Span>() as u64;
 
+/// Compilers give each entry a list of ranges of its own, and a list is read once or twice. A damaged file
+/// may have all its entries share one long list.
+const MOST_RANGES: u64 = 1 << 22;
+const RANGES_A_BYTE: u64 = 2;
+
 impl Part {
     pub(crate) fn of_sections(sections: &Sections, work: &Work) -> Result<Part, Fault> {
         Part::new(Part::dwarf_of(sections)?, sections.charge(), work)
@@ -45,24 +55,44 @@ impl Part {
         Ok(Dwarf::load(|id| Ok::<_, gimli::Error>(sections.get(id)))?)
     }
 
-    /// Lists the units of a file. A damaged header ends the list: nothing after it can be found.
-    pub(crate) fn new(dwarf: Dwarf<Bytes>, bytes: &Arc<Charge>, work: &Work) -> Result<Part, Fault> {
+    /// Lists the units of a file. A damaged header ends the list: nothing after it can be found, which is
+    /// noted.
+    pub(crate) fn new(
+        dwarf: Dwarf<Bytes>,
+        charge_of_bytes: &Arc<Charge>,
+        work: &Work,
+    ) -> Result<Part, Fault> {
         let charge = Charge::new(work.budget(), 0)?;
+        let lists = &dwarf.ranges;
+        let bytes_of_lists = lists.debug_ranges().reader().len() + lists.debug_rnglists().reader().len();
+        let most_ranges = MOST_RANGES + RANGES_A_BYTE * bytes_of_lists as u64;
         let mut part = Part {
             dwarf,
             units: Vec::new(),
+            unlisted: None,
             work: work.clone(),
             tables: Tables::new(work)?,
-            _charges: (bytes.clone(), charge),
+            ranges_left: AtomicU64::new(most_ranges),
+            _charges: (charge_of_bytes.clone(), charge),
         };
         let mut headers = part.dwarf.units();
         let mut counter = work.counter();
         let mut units = Vec::new();
-        while let Ok(Some(header)) = headers.next() {
+        let mut end_of_list = 0;
+        loop {
             counter.step()?;
+            let header = match headers.next() {
+                Ok(Some(header)) => header,
+                Ok(None) => break,
+                Err(error) => {
+                    part.unlisted = part.rest_of_list(end_of_list, error)?;
+                    break;
+                }
+            };
             let Some(offset) = header.debug_info_offset() else { continue };
             let start = offset.0 as u64;
             let end = start + header.length_including_self() as u64;
+            end_of_list = end;
             let skeleton = match header.type_() {
                 UnitType::Skeleton(id) => Some(id),
                 // Before DWARF 5 only the first entry tells (GCC's "DebugFission"), the only one there.
@@ -83,6 +113,16 @@ impl Part {
         Ok(part)
     }
 
+    /// What the bytes are that are no list of units; `None` for zeros, which fill a section up.
+    fn rest_of_list(&self, from: u64, error: gimli::Error) -> Result<Option<Fault>, Fault> {
+        let info = self.dwarf.debug_info.reader().bytes();
+        let rest = info.get(from as usize..).unwrap_or_default();
+        self.work.spend(rest.len() as u64 / 64)?;
+        let is_filled = rest.iter().all(|byte| *byte == 0);
+        let why = || format!("the last {} bytes begin with a damaged header: {error}", rest.len());
+        Ok((!is_filled).then(|| Fault::Refused(why())))
+    }
+
     /// The unit with an offset in it.
     pub(crate) fn unit_at(&self, offset: u64) -> Option<usize> {
         let after = self.units.partition_point(|unit| unit.start <= offset);
@@ -100,7 +140,7 @@ impl Part {
         let table = self.table(header.debug_abbrev_offset().0)?;
         Ok(Root {
             table: Some(table.clone()),
-            ..Root::read(&self.dwarf, header, table.abbreviations.clone())?
+            ..Root::read(&self.dwarf, header, table.abbreviations.clone(), &self.work)?
         })
     }
 
@@ -112,7 +152,8 @@ impl Part {
     ) -> Result<Root<Slice<'a>>, Fault> {
         let header = dwarf.unit_header(DebugInfoOffset(self.units[index].start as usize))?;
         let table = self.table(header.debug_abbrev_offset().0)?;
-        Ok(Root { table: Some(table.clone()), ..Root::read(dwarf, header, table.abbreviations.clone())? })
+        let root = Root::read(dwarf, header, table.abbreviations.clone(), &self.work)?;
+        Ok(Root { table: Some(table), ..root })
     }
 
     /// A unit of which only the first entry can be read: needs not all of its abbreviations.
@@ -122,9 +163,21 @@ impl Part {
         let entry = start.checked_add(header.header_size()).and_then(|entry| info.get(entry..));
         let mut entry = Slice::new(entry.unwrap_or_default(), LittleEndian);
         let code = entry.read_uleb128()?;
+        if code == 0 {
+            return Err(gimli::Error::MissingUnitDie.into());
+        }
         let offset = header.debug_abbrev_offset().0;
         let table = abbreviations::only(&self.dwarf.debug_abbrev, offset, code, &self.work)?;
-        Root::read(&self.dwarf, header, table)
+        Root::read(&self.dwarf, header, table, &self.work)
+    }
+
+    /// Counts an entry of a list of ranges.
+    pub(super) fn count_range(&self) -> Result<(), Fault> {
+        let left = |left: u64| left.checked_sub(1);
+        match self.ranges_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Fault::refused("its lists of ranges are longer than any compiler makes them")),
+        }
     }
 
     fn table(&self, offset: usize) -> Result<Arc<Table>, Fault> {

@@ -7,8 +7,10 @@ use gimli::{
     DebugStrOffsetsBase, Dwarf, Reader, Unit, UnitHeader, UnitType, constants,
 };
 
-use super::Fault;
 use super::abbreviations::Table;
+use super::{Fault, Part, string};
+use crate::files::sections::Bytes;
+use crate::files::{Counter, Work};
 
 /// A unit, with what its first entry says about code and lines.
 #[derive(Debug)]
@@ -50,14 +52,19 @@ impl<R: Reader> Ranges<R> {
     pub(crate) fn is_one(name: constants::DwAt) -> bool {
         matches!(name, constants::DW_AT_low_pc | constants::DW_AT_high_pc | constants::DW_AT_ranges)
     }
+}
 
-    /// Calls `found` for each range that is not empty; whether there was one.
+impl Ranges<Bytes> {
+    /// Calls `found` for each range that is not empty; whether there was one. All entries of a list are
+    /// counted, those that give no range included.
     pub(crate) fn each(
         &self,
-        dwarf: &Dwarf<R>,
-        unit: &Unit<R>,
+        part: &Part,
+        unit: &Unit<Bytes>,
+        counter: &mut Counter<'_>,
         mut found: impl FnMut(u64, u64) -> Result<(), Fault>,
     ) -> Result<bool, Fault> {
+        let dwarf = &part.dwarf;
         let mut any = false;
         let mut add = |begin: u64, end: u64| {
             // The linker gives functions that it left out an address at the very end, or 0.
@@ -69,12 +76,17 @@ impl<R: Reader> Ranges<R> {
         };
         if let Some(offset) = self.list.clone().and_then(|list| dwarf.attr_ranges_offset(unit, list).ok()?) {
             let mut list = dwarf.ranges(unit, offset)?;
-            while let Some(range) = list.next()? {
-                add(range.begin, range.end)?;
+            while let Some(entry) = list.next_raw()? {
+                counter.step()?;
+                part.count_range()?;
+                if let Some(range) = list.convert_raw(entry)? {
+                    add(range.begin, range.end)?;
+                }
             }
             return Ok(any);
         }
-        let address = |value: &Option<AttributeValue<R>>| dwarf.attr_address(unit, value.clone()?).ok()?;
+        let address =
+            |value: &Option<AttributeValue<Bytes>>| dwarf.attr_address(unit, value.clone()?).ok()?;
         let Some(begin) = address(&self.low) else { return Ok(false) };
         let end = match &self.high {
             Some(AttributeValue::Udata(size)) => begin.checked_add(*size),
@@ -87,11 +99,12 @@ impl<R: Reader> Ranges<R> {
     }
 }
 
-impl<R: Reader> Root<R> {
+impl<R: Reader<Offset = usize>> Root<R> {
     pub(crate) fn read(
         dwarf: &Dwarf<R>,
         header: UnitHeader<R>,
         abbreviations: Arc<Abbreviations>,
+        work: &Work,
     ) -> Result<Root<R>, Fault> {
         let (encoding, kind) = (header.encoding(), dwarf.file_type);
         let mut unit = Unit {
@@ -101,7 +114,7 @@ impl<R: Reader> Root<R> {
             low_pc: 0,
             str_offsets_base: DebugStrOffsetsBase::default_for_encoding_and_file(encoding, kind),
             // `.debug_addr` is never split off, so it begins at 0 or where an attribute says.
-            addr_base: DebugAddrBase(<R::Offset as gimli::ReaderOffset>::from_u8(0)),
+            addr_base: DebugAddrBase(0),
             loclists_base: DebugLocListsBase::default_for_encoding_and_file(encoding, kind),
             rnglists_base: DebugRngListsBase::default_for_encoding_and_file(encoding, kind),
             line_program: None,
@@ -116,6 +129,8 @@ impl<R: Reader> Root<R> {
         let table = unit.abbreviations.clone();
         let header = unit.header.clone();
         let mut entries = header.entries_raw(&table, None)?;
+        let mut counter = work.counter();
+        let before = entries.next_offset().0;
         let first = entries.read_abbreviation()?.ok_or(gimli::Error::MissingUnitDie)?;
         for specification in first.attributes() {
             let attribute = entries.read_attribute(*specification)?;
@@ -144,8 +159,13 @@ impl<R: Reader> Root<R> {
                 (name, value) => ranges.take(name, value),
             }
         }
-        unit.name = name.and_then(|name| dwarf.attr_string(&unit, name).ok());
-        unit.comp_dir = directory.and_then(|directory| dwarf.attr_string(&unit, directory).ok());
+        counter.bytes(entries.next_offset().0 - before)?;
+        if let Some(name) = name {
+            unit.name = string(dwarf, &unit, name, &mut counter)?;
+        }
+        if let Some(directory) = directory {
+            unit.comp_dir = string(dwarf, &unit, directory, &mut counter)?;
+        }
         if let Some(low) = ranges.low.clone() {
             unit.low_pc = dwarf.attr_address(&unit, low)?.unwrap_or(0);
         }

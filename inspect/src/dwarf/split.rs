@@ -5,11 +5,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use gimli::{DwarfPackage, Reader as _, SectionId};
+use gimli::{Reader as _, SectionId};
+use rgops_protocol::received::{SENTENCE_CHARACTERS, cut};
 
-use super::{Fault, Part};
-use crate::files::sections::{Bytes, Sections};
-use crate::files::{Charge, Place, Root as ProcessRoot, Work, within};
+use super::package::Package;
+use super::{Fault, Part, string, text};
+use crate::files::sections::Sections;
+use crate::files::{Place, Root as ProcessRoot, Work, within};
+
+/// What it takes to look for a file and to open it.
+const STEPS_A_FILE: u64 = 10_000;
+
+/// Bytes of a file that are read in the time of a step.
+const READ_BYTES_A_STEP: u64 = 64;
 
 /// Where the split-off parts of a module may be.
 #[derive(Debug, Default)]
@@ -17,19 +25,13 @@ pub(crate) struct SplitFiles {
     /// Files whose package may be beside them.
     beside: Vec<Place>,
     /// Read when the first unit needs it.
-    package: OnceLock<Option<Package>>,
+    package: OnceLock<Option<Result<Package, Fault>>>,
     /// Where the process has its files, which may be a container.
     root: Option<Arc<ProcessRoot>>,
     /// Looked through by the files' bare names.
     directories: Vec<PathBuf>,
     /// Sections that are read of them.
     wanted: &'static [SectionId],
-}
-
-#[derive(Debug)]
-struct Package {
-    dwarf: DwarfPackage<Bytes>,
-    charge: Arc<Charge>,
 }
 
 impl SplitFiles {
@@ -43,8 +45,15 @@ impl SplitFiles {
         SplitFiles { beside, package: OnceLock::new(), root, directories, wanted }
     }
 
-    fn package(&self, work: &Work) -> Option<&Package> {
-        let open = |place: &Place| self.open_package(&place.with_behind(".dwp"), work);
+    /// The package, or why the one that is there is not used; `None` where there is none.
+    fn package(&self, work: &Work) -> Option<&Result<Package, Fault>> {
+        let open = |place: &Place| {
+            let place = place.with_behind(".dwp");
+            let opened =
+                self.read(&place, work)?.map_err(Fault::Refused).and_then(|read| Package::new(&read));
+            let said = |why| Fault::Refused(format!("{}: {why}", shown(&place.shown())));
+            Some(opened.map_err(said))
+        };
         self.package.get_or_init(|| self.beside.iter().find_map(open)).as_ref()
     }
 
@@ -52,27 +61,38 @@ impl SplitFiles {
     pub(crate) fn open(&self, main: &Part, index: usize) -> Result<(Part, usize), Fault> {
         let skeleton = main.read_unit(index)?.unit;
         let id = main.units[index].skeleton.ok_or_else(|| Fault::refused("it is no skeleton"))?;
-        if let Some(package) = self.package(&main.work)
-            && let Ok(Some(dwarf)) = package.dwarf.find_cu(id, &main.dwarf)
-        {
-            return with_unit(Part::new(dwarf, &package.charge, &main.work)?, id);
+        let mut unused_package = None;
+        match self.package(&main.work) {
+            Some(Ok(package)) => {
+                if let Some(dwarf) = package.find(id, main)? {
+                    return with_unit(Part::new(dwarf, package.charge(), &main.work)?, id);
+                }
+            }
+            Some(Err(why)) => unused_package = Some(why),
+            None => {}
         }
         let name = skeleton.dwo_name()?.ok_or_else(|| Fault::refused("it names no .dwo file"))?;
-        let name = main.dwarf.attr_string(&skeleton, name)?.to_string_lossy()?.into_owned();
+        let name = string(&main.dwarf, &skeleton, name, &mut main.work.counter())?
+            .ok_or_else(|| Fault::refused("it names no .dwo file"))?;
+        let name = text(&name.to_slice()?);
         let directory = skeleton
             .comp_dir
             .as_ref()
-            .and_then(|directory| directory.to_string_lossy().ok().map(|text| text.into_owned()))
+            .and_then(|directory| directory.to_slice().ok().map(|bytes| text(&bytes)))
             .unwrap_or_default();
         let path = Path::new(&directory).join(&name);
-        let mut refused = Fault::Refused(format!("{} was not found", path.display()));
+        let mut refused = match unused_package {
+            Some(why) => Fault::Refused(format!("{} was not found, and {why}", shown(&path))),
+            None => Fault::Refused(format!("{} was not found", shown(&path))),
+        };
         for candidate in self.candidates(&path) {
-            let shown = candidate.shown();
+            // A unit can name any file, and each may name another.
+            main.work.spend(STEPS_A_FILE)?;
             let found = self.open_part(&candidate, main).map(|part| with_unit(part?, id));
             match found {
                 Some(Ok(found)) => return Ok(found),
                 Some(Err(Fault::Exhausted(limit))) => return Err(limit.into()),
-                Some(Err(why)) => refused = Fault::Refused(format!("{}: {why}", shown.display())),
+                Some(Err(why)) => refused = Fault::Refused(format!("{}: {why}", shown(&candidate.shown()))),
                 None => {}
             }
         }
@@ -93,22 +113,16 @@ impl SplitFiles {
         candidates
     }
 
-    fn open_package(&self, place: &Place, work: &Work) -> Option<Package> {
-        let sections = self.read(place, work)?.ok()?;
-        if !sections.is_package() {
-            return None;
-        }
-        let empty = sections.get(SectionId::EhFrame);
-        let dwarf = DwarfPackage::load(|id| Ok::<_, gimli::Error>(sections.get(id)), empty).ok()?;
-        Some(Package { dwarf, charge: sections.charge().clone() })
-    }
-
     /// `None` where there is no such file.
     fn open_part(&self, place: &Place, main: &Part) -> Option<Result<Part, Fault>> {
         let sections = match self.read(place, &main.work)? {
             Ok(sections) => sections,
             Err(why) => return Some(Err(Fault::Refused(why))),
         };
+        let bytes = sections.get(SectionId::DebugInfo).len() + sections.get(SectionId::DebugStr).len();
+        if let Err(limit) = main.work.spend(bytes as u64 / READ_BYTES_A_STEP) {
+            return Some(Err(limit.into()));
+        }
         let part = Part::dwarf_of(&sections).and_then(|mut dwarf| {
             dwarf.make_dwo(&main.dwarf);
             Part::new(dwarf, sections.charge(), &main.work)
@@ -127,12 +141,29 @@ impl SplitFiles {
     }
 }
 
+/// A path of a message, which may be as long as the file likes.
+fn shown(path: &Path) -> String {
+    let mut path = path.display().to_string();
+    cut(&mut path, SENTENCE_CHARACTERS);
+    path
+}
+
 fn with_unit(part: Part, id: gimli::DwoId) -> Result<(Part, usize), Fault> {
-    let is_it = |index: &usize| {
-        let root = part.header(*index).and_then(|header| part.first_entry(header));
-        root.is_ok_and(|root| root.unit.dwo_id == Some(id))
-    };
-    match (0..part.units.len()).find(is_it) {
+    let mut counter = part.work.counter();
+    let mut found = None;
+    for index in 0..part.units.len() {
+        counter.step()?;
+        match part.header(index).and_then(|header| part.first_entry(header)) {
+            Ok(root) if root.unit.dwo_id == Some(id) => {
+                found = Some(index);
+                break;
+            }
+            Err(Fault::Exhausted(limit)) => return Err(limit.into()),
+            _ => {}
+        }
+    }
+    drop(counter);
+    match found {
         Some(index) => Ok((part, index)),
         None => Err(Fault::refused("it is of another build")),
     }

@@ -11,6 +11,7 @@ mod source;
 mod table;
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -72,6 +73,9 @@ pub struct Symbolizer {
     budget: Budget,
     /// Every module seen; an index stays valid when modules are unloaded.
     sources: Vec<Source>,
+    /// Indexes into `sources` by the hash of the module.
+    known: HashMap<u64, Vec<usize>>,
+    hasher: RandomState,
     /// Modules that are loaded now: start avma to index into `sources`.
     loaded: BTreeMap<u64, usize>,
     /// By source and svma looked up.
@@ -100,6 +104,8 @@ impl Symbolizer {
             symbol_directories: symbol_directories.to_vec(),
             budget: budget.clone(),
             sources: Vec::new(),
+            known: HashMap::new(),
+            hasher: RandomState::new(),
             loaded: BTreeMap::new(),
             found: HashMap::new(),
             charge: Charge::new(budget, 0).ok(),
@@ -126,9 +132,15 @@ impl Symbolizer {
         }
         let finder = files::Finder::new(self.local_pid, &self.symbol_directories, &self.budget);
         for module in modules {
-            let known = self.sources.iter().position(|source| source.module() == module);
-            let index = known.unwrap_or_else(|| {
-                self.sources.push(Source::open(module, &finder));
+            let alike = self.known.entry(hash(&self.hasher, module)).or_default();
+            let known = alike.iter().find(|index| self.sources[**index].module() == module);
+            let index = known.copied().unwrap_or_else(|| {
+                // When the command's time is over no more files are looked for.
+                self.sources.push(match self.budget.check_time() {
+                    Ok(()) => Source::open(module, &finder),
+                    Err(limit) => Source::unopened(module, &finder, limit),
+                });
+                alike.push(self.sources.len() - 1);
                 self.sources.len() - 1
             });
             self.loaded.insert(module.start_avma, index);
@@ -144,7 +156,8 @@ impl Symbolizer {
         self.shared_frames(avma, is_return_address).to_vec()
     }
 
-    /// As [`Symbolizer::frames`], without a copy.
+    /// As [`Symbolizer::frames`], without a copy. When the command's time is over, what was not named before
+    /// stays an address, and its module says so.
     pub fn shared_frames(&mut self, avma: u64, is_return_address: bool) -> Arc<[Frame]> {
         let Some(index) = self.module_index(avma) else {
             return Arc::new([Frame::unknown(avma)]);
@@ -154,6 +167,11 @@ impl Symbolizer {
         let lookup = if is_return_address { svma.wrapping_sub(1) } else { svma };
         if let Some(frames) = self.found.get(&(index, lookup)) {
             return frames.clone();
+        }
+        // Each address may be in another module, and each module's files take time to read.
+        if let Err(limit) = self.budget.check_time() {
+            source.lose_names(limit);
+            return Arc::new([source.bare(svma)]);
         }
         let frames: Arc<[Frame]> = source.frames(svma, lookup).into();
         let kept = self.charge.as_mut().is_some_and(|charge| charge.grow(size_of_found(&frames)).is_ok());
@@ -195,6 +213,11 @@ impl Symbolizer {
         let (_, index) = self.loaded.range(..=avma).next_back()?;
         (avma < self.sources[*index].module().end_avma).then_some(*index)
     }
+}
+
+fn hash(hasher: &RandomState, module: &Module) -> u64 {
+    let Module { path, build_id, start_avma, end_avma, bias, has_unwind_data } = module;
+    hasher.hash_one((path, build_id, start_avma, end_avma, bias, has_unwind_data))
 }
 
 /// A module whose file is in memory, by the addresses that the file states.
@@ -243,4 +266,4 @@ impl Frame {
 }
 
 #[cfg(all(test, target_os = "linux"))]
-mod tests;
+pub(crate) mod tests;

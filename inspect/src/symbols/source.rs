@@ -9,7 +9,7 @@ use rgops_protocol::reply::Module;
 
 use super::Frame;
 use super::debug::{self, DebugInformation, Place};
-use super::files::{Content, Finder, SymbolFile};
+use super::files::{Content, Finder, Found, SymbolFile};
 use super::names;
 use super::table::{Symbol, SymbolTables};
 use crate::budget::Exhausted;
@@ -59,6 +59,8 @@ pub(super) struct Source {
     symbols: ModuleSymbols,
     asked: bool,
     work: Work,
+    /// Strings that were cut, and addresses at which calls were, as the reason says.
+    cut: (u64, u64),
     /// Read when the first address is asked about; `None` when it cannot be, or not any more.
     debug: Option<Option<DebugInformation>>,
     /// Read when debug information does not have a function, or not its whole name.
@@ -85,7 +87,17 @@ impl From<Symbol> for Known {
 
 impl Source {
     pub(super) fn open(module: &Module, finder: &Finder) -> Source {
-        let found = finder.find(module);
+        Source::with(module, finder.find(module), finder)
+    }
+
+    /// A module whose files were not looked for.
+    pub(super) fn unopened(module: &Module, finder: &Finder, limit: Exhausted) -> Source {
+        let mut source = Source::with(module, Found::default(), finder);
+        source.note_lost_names(limit);
+        source
+    }
+
+    fn with(module: &Module, found: Found, finder: &Finder) -> Source {
         let detail = found.file.as_ref().map_or(Detail::Nothing, |file| match file.content {
             Content::DebugInformation => Detail::Lines,
             Content::SymbolTable => Detail::Functions,
@@ -107,6 +119,7 @@ impl Source {
             symbols,
             asked: false,
             work: finder.work(),
+            cut: (0, 0),
             debug: None,
             tables: None,
         }
@@ -128,6 +141,7 @@ impl Source {
             symbols,
             asked: false,
             work: work.clone(),
+            cut: (0, 0),
             debug: None,
             tables: None,
         };
@@ -135,6 +149,7 @@ impl Source {
         let debug =
             sections.and_then(|sections| DebugInformation::new(&sections, None, Default::default(), work));
         source.debug = Some(debug.map_err(|fault| source.lose_lines(&fault)).ok());
+        source.note_left_out();
         source.tables = Some(Arc::new(SymbolTables::read(bytes, work).unwrap_or_default()));
         source
     }
@@ -172,6 +187,7 @@ impl Source {
             self.tables = Some(Arc::default());
             None
         });
+        self.note_cuts();
         let Some(known) = known else { return vec![bare] };
         let offset = svma.wrapping_sub(known.start);
         if !known.is_sized && offset > SIZELESS_SYMBOL_BYTES && known.place.is_none() {
@@ -220,6 +236,7 @@ impl Source {
         if self.debug.is_none() {
             let debug = self.read_debug();
             self.debug = Some(debug);
+            self.note_left_out();
         }
         let found = match &mut self.debug {
             Some(Some(debug)) => debug.find(lookup),
@@ -266,6 +283,7 @@ impl Source {
     /// Notes why lines and inlined functions are missing.
     fn lose_lines(&mut self, fault: &Fault) {
         self.symbols.detail = self.symbols.detail.min(Detail::Functions);
+        self.cut = (0, 0);
         self.symbols.reason = format!("its debug information cannot be read: {fault}");
         self.symbols.fix = match fault {
             Fault::Exhausted(limit) => super::raise(*limit).to_owned(),
@@ -273,8 +291,42 @@ impl Source {
         };
     }
 
-    /// Notes that names are left out from now on.
+    /// Notes which units are left out.
+    fn note_left_out(&mut self) {
+        let Some(Some(debug)) = &self.debug else { return };
+        if let Some(why) = debug.left_out().explain() {
+            self.symbols.reason = why;
+        }
+    }
+
+    /// Notes how much was cut, if there is nothing worse to say.
+    fn note_cuts(&mut self) {
+        let cut = (self.work.cut_strings(), self.work.cut_calls());
+        if cut == self.cut || (!self.symbols.reason.is_empty() && self.cut == (0, 0)) {
+            return;
+        }
+        self.cut = cut;
+        let mut reasons = Vec::new();
+        if let count @ 1.. = cut.0 {
+            let why = "names in its debug information do not end within 64 KiB and are cut";
+            reasons.push(format!("{why} (cuts: {count})"));
+        }
+        if let count @ 1.. = cut.1 {
+            let most = debug::MOST_INLINED;
+            let why = "calls are inlined into each other: the innermost are left out";
+            reasons.push(format!("more than {most} {why} (addresses: {count})"));
+        }
+        self.symbols.reason = reasons.join("; ");
+    }
+
+    /// Notes that names are left out from now on, of an address that was asked about.
     pub(super) fn lose_names(&mut self, limit: Exhausted) {
+        self.asked = true;
+        self.note_lost_names(limit);
+    }
+
+    fn note_lost_names(&mut self, limit: Exhausted) {
+        self.cut = (0, 0);
         self.symbols.reason = format!("{limit}: names are missing");
         self.symbols.fix = super::raise(limit).to_owned();
     }

@@ -7,7 +7,8 @@ use std::process::Command;
 use super::*;
 
 mod damaged;
-mod made;
+mod endless;
+pub(crate) mod made;
 
 #[inline(never)]
 fn a_function_with_a_name(depth: u32) -> u32 {

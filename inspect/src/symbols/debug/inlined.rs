@@ -34,15 +34,23 @@ pub(super) struct Calls {
 const CALL_BYTES: u64 = 2 * size_of::<Call>() as u64 + 32;
 const RANGE_BYTES: u64 = 2 * size_of::<(u64, u64)>() as u64;
 
+/// Ranges that are looked through in the time of a step.
+const RANGES_A_STEP: u64 = 8;
+
 impl Calls {
     /// Those that an address is in, outermost first.
     pub(super) fn at(&self, svma: u64, work: &Work) -> Result<Vec<Call>, Fault> {
         let mut counter = work.counter();
         let mut found = Vec::new();
         let (mut at, mut end) = (0, self.calls.len());
-        while at < end && found.len() < super::MOST_INLINED {
+        while at < end {
             counter.step()?;
+            if found.len() == super::MOST_INLINED {
+                work.cut_calls_at_an_address();
+                break;
+            }
             let call = &self.calls[at];
+            counter.steps(call.ranges.len() as u64 / RANGES_A_STEP)?;
             if self.ranges[call.ranges.clone()].iter().any(|(begin, end)| (*begin..*end).contains(&svma)) {
                 found.push(call.clone());
                 end = call.end;
@@ -83,8 +91,7 @@ pub(super) fn list(part: &Part, unit: &gimli::Unit<Bytes>, function: UnitOffset)
                 let mut call = Call { offset, file: None, line: 0, column: 0, ranges: 0..0, end: 0 };
                 let stated = read(&mut entries, abbreviation, &mut call, unit.header.version())?;
                 let first = ranges.len();
-                stated.each(&part.dwarf, unit, |begin, end| {
-                    counter.step()?;
+                stated.each(part, unit, &mut counter, |begin, end| {
                     charge.grow(RANGE_BYTES)?;
                     ranges.push((begin, end));
                     Ok(())
@@ -93,11 +100,13 @@ pub(super) fn list(part: &Part, unit: &gimli::Unit<Bytes>, function: UnitOffset)
                 charge.grow(CALL_BYTES)?;
                 open.push((depth, calls.len()));
                 calls.push(call);
+                counter.bytes(entries.next_offset().0 - offset.0)?;
                 continue;
             }
             _ => {}
         }
         entries.skip_attributes(abbreviation.attributes())?;
+        counter.bytes(entries.next_offset().0 - offset.0)?;
     }
     for (_, at) in open {
         calls[at].end = calls.len();

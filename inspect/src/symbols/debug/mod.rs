@@ -9,12 +9,13 @@ mod names;
 mod unit;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use gimli::{SectionId, UnitType};
 
 use self::unit::Unit;
-use crate::dwarf::{Fault, LineTable, Part, SplitFiles};
+use crate::dwarf::{Fault, LeftOut, LineTable, Part, SplitFiles};
 use crate::files::sections::Sections;
 use crate::files::{Charge, Work};
 
@@ -32,7 +33,7 @@ pub(crate) const WANTED: [SectionId; 9] = [
 ];
 
 /// Calls inlined into each other at one address. Real code has some fifty.
-const MOST_INLINED: usize = 256;
+pub(super) const MOST_INLINED: usize = 256;
 
 /// A place in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +81,8 @@ pub(super) struct DebugInformation {
     /// By their beginning.
     ranges: Vec<UnitRange>,
     units: HashMap<UnitKey, Result<Unit, Fault>>,
-    _charge: Charge,
+    left_out: LeftOut,
+    charge: Charge,
 }
 
 /// Addresses of a unit.
@@ -95,6 +97,9 @@ struct UnitRange {
 
 /// A range in a list that doubles, and is sorted.
 const RANGE_BYTES: u64 = 2 * size_of::<UnitRange>() as u64;
+
+/// What is remembered of a unit, besides what it is charged for itself.
+const UNIT_BYTES: u64 = 2 * size_of::<(UnitKey, Result<Unit, Fault>)>() as u64;
 
 /// A unit by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,8 +126,20 @@ impl DebugInformation {
         };
         let main = Arc::new(Part::new(dwarf, sections.charge(), work)?);
         let mut charge = Charge::new(work.budget(), 0)?;
-        let ranges = unit_ranges(&main, &mut charge)?;
-        Ok(DebugInformation { main, supplement, split, ranges, units: HashMap::new(), _charge: charge })
+        let mut left_out = LeftOut::default();
+        let ranges = unit_ranges(&main, &mut charge, &mut left_out)?;
+        for part in [Some(&main), supplement.as_ref()].into_iter().flatten() {
+            if let Some(why) = &part.unlisted {
+                left_out.add(why);
+            }
+        }
+        let units = HashMap::new();
+        Ok(DebugInformation { main, supplement, split, ranges, units, left_out, charge })
+    }
+
+    /// Units that no address is looked for in.
+    pub(super) fn left_out(&self) -> &LeftOut {
+        &self.left_out
     }
 
     /// What is at an address; `None` if no unit knows.
@@ -192,7 +209,16 @@ impl DebugInformation {
                 return Err(Fault::refused("its supplementary file is not there"));
             }
         };
-        let unit = self.units.entry(key).or_insert_with(|| Unit::read(part, number, &self.split));
+        let unit = match self.units.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let read = Unit::read(part, number, &self.split);
+                // One that cannot be read is remembered, too.
+                let why = read.as_ref().err().map_or(0, |fault| fault.to_string().len());
+                self.charge.grow(UNIT_BYTES + why as u64)?;
+                place.insert(read)
+            }
+        };
         match unit {
             Ok(unit) => act(unit, part),
             Err(fault) => Err(fault.clone()),
@@ -203,24 +229,29 @@ impl DebugInformation {
 /// Units that overlap at an address: the linker may keep one of several same functions.
 const MOST_UNITS: usize = 64;
 
-fn unit_ranges(main: &Part, charge: &mut Charge) -> Result<Vec<UnitRange>, Fault> {
+fn unit_ranges(main: &Part, charge: &mut Charge, left_out: &mut LeftOut) -> Result<Vec<UnitRange>, Fault> {
     let mut ranges = Vec::new();
     let mut counter = main.work.counter();
     for number in 0..main.units.len() {
         counter.step()?;
-        let Ok(header) = main.header(number) else { continue };
+        let header = match main.header(number) {
+            Ok(header) => header,
+            Err(why) => {
+                left_out.add(&why);
+                continue;
+            }
+        };
         if !matches!(header.type_(), UnitType::Compilation | UnitType::Skeleton(_)) {
             continue;
         }
         let mut add = |begin: u64, end: u64| {
-            counter.step()?;
             charge.grow(RANGE_BYTES)?;
             ranges.push(UnitRange { begin, end, highest_end: end, unit: number });
             Ok(())
         };
-        // A unit that is damaged costs the names in it.
+        // A unit that is damaged costs the names in it, which is said.
         let stated = main.first_entry(header).and_then(|root| {
-            if root.ranges.each(&main.dwarf, &root.unit, &mut add)? {
+            if root.ranges.each(main, &root.unit, &mut counter, &mut add)? {
                 return Ok(());
             }
             // One that states no addresses may still have lines.
@@ -231,8 +262,11 @@ fn unit_ranges(main: &Part, charge: &mut Charge) -> Result<Vec<UnitRange>, Fault
                 .filter(|(begin, end)| *begin != 0 && begin < end)
                 .try_for_each(|(begin, end)| add(begin, end))
         });
-        if let Err(Fault::Exhausted(limit)) = stated {
-            return Err(limit.into());
+        match stated {
+            // One without any entry has nothing to leave out.
+            Ok(()) | Err(Fault::Damaged(gimli::Error::MissingUnitDie)) => {}
+            Err(Fault::Exhausted(limit)) => return Err(limit.into()),
+            Err(why) => left_out.add(&why),
         }
     }
     ranges.sort_by_key(|range| range.begin);

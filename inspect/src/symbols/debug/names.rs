@@ -3,7 +3,8 @@
 use gimli::{AttributeValue, DebugInfoOffset, Reader as _, UnitOffset, constants};
 
 use super::{DebugInformation, UnitKey};
-use crate::dwarf::{Fault, Part, text};
+use crate::dwarf::{Fault, Part, string, text};
+use crate::files::Counter;
 use crate::files::sections::Bytes;
 
 /// From an entry to the one it completes: real ones need two steps. Entries of a damaged file may refer to
@@ -76,6 +77,7 @@ fn read(part: &Part, unit: &gimli::Unit<Bytes>, offset: UnitOffset) -> Result<Na
     let abbreviation =
         entries.read_abbreviation()?.ok_or(gimli::Error::NoEntryAtGivenOffset(offset.0 as u64))?;
     let (mut source, mut origin) = (None, None);
+    let mut counter = part.work.counter();
     for specification in abbreviation.attributes() {
         let name = specification.name();
         let is_one = matches!(
@@ -86,16 +88,19 @@ fn read(part: &Part, unit: &gimli::Unit<Bytes>, offset: UnitOffset) -> Result<Na
                 | constants::DW_AT_abstract_origin
                 | constants::DW_AT_specification
         );
+        let before = entries.next_offset().0;
         if !is_one {
             entries.skip_attributes(std::slice::from_ref(specification))?;
+            counter.bytes(entries.next_offset().0 - before)?;
             continue;
         }
         let value = entries.read_attribute(*specification)?.value();
+        counter.bytes(entries.next_offset().0 - before)?;
         match name {
-            constants::DW_AT_name => source = string(part, unit, value)?,
+            constants::DW_AT_name => source = text_of(part, unit, value, &mut counter)?,
             constants::DW_AT_abstract_origin | constants::DW_AT_specification => origin = Some(value),
             _ => {
-                if let Some(name) = string(part, unit, value)? {
+                if let Some(name) = text_of(part, unit, value, &mut counter)? {
                     return Ok(Name::Known(name));
                 }
             }
@@ -108,13 +113,12 @@ fn read(part: &Part, unit: &gimli::Unit<Bytes>, offset: UnitOffset) -> Result<Na
     })
 }
 
-fn string(
+fn text_of(
     part: &Part,
     unit: &gimli::Unit<Bytes>,
     value: AttributeValue<Bytes>,
+    counter: &mut Counter<'_>,
 ) -> Result<Option<String>, Fault> {
-    let Ok(bytes) = part.dwarf.attr_string(unit, value) else { return Ok(None) };
-    // To find its end takes the longer the longer it is.
-    part.work.spend(1 + bytes.len() as u64 / 64)?;
-    Ok(bytes.to_slice().ok().map(|bytes| text(&bytes)))
+    let bytes = string(&part.dwarf, unit, value, counter)?;
+    Ok(bytes.and_then(|bytes| Some(text(&bytes.to_slice().ok()?))))
 }

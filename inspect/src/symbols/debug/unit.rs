@@ -7,7 +7,7 @@ use gimli::{Reader as _, UnitOffset, constants};
 
 use super::Place;
 use super::inlined::{self, Call, Calls};
-use crate::dwarf::{Fault, LineTable, Part, Root, SplitFiles, file_path, text};
+use crate::dwarf::{Fault, LineTable, Part, Root, SplitFiles, file_path, string, text};
 use crate::files::Charge;
 use crate::files::sections::Bytes;
 
@@ -168,8 +168,11 @@ impl Unit {
         self.read_lines(part)?;
         let Some(Ok(Some(lines))) = &self.lines else { return Ok(None) };
         let unit = &self.root.unit;
-        let string = |value| Some(text(&part.dwarf.attr_string(unit, value).ok()?.to_slice().ok()?));
-        Ok(file_path(lines.header(), unit.comp_dir.as_ref(), file, string).map(Arc::from))
+        let name = |value| {
+            let name = string(&part.dwarf, unit, value, &mut part.work.counter())?;
+            Ok(name.and_then(|bytes| Some(text(&bytes.to_slice().ok()?))))
+        };
+        Ok(file_path(lines.header(), unit.comp_dir.as_ref(), file, name)?.map(Arc::from))
     }
 
     fn read_lines(&mut self, part: &Part) -> Result<(), Fault> {
@@ -197,12 +200,13 @@ fn list_functions(
         let Some(abbreviation) = entries.read_abbreviation()? else { continue };
         if abbreviation.tag() != constants::DW_TAG_subprogram {
             entries.skip_attributes(abbreviation.attributes())?;
+            counter.bytes(entries.next_offset().0 - offset.0)?;
             continue;
         }
         let ranges = inlined::ranges_of(&mut entries, abbreviation)?;
+        counter.bytes(entries.next_offset().0 - offset.0)?;
         let mut start = None;
-        ranges.each(&part.dwarf, unit, |begin, end| {
-            counter.step()?;
+        ranges.each(part, unit, &mut counter, |begin, end| {
             charge.grow(FUNCTION_BYTES)?;
             let start = *start.get_or_insert(begin);
             functions.push(FunctionRange { begin, end, start, offset });

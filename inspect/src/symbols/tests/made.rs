@@ -1,7 +1,7 @@
 //! Makes ELF files with debug information that no compiler writes.
 
 /// An ELF file of 64 bits with these sections: their names, flags and bytes.
-pub(super) fn elf(sections: &[(&str, u64, &[u8])]) -> Vec<u8> {
+pub(crate) fn elf(sections: &[(&str, u64, &[u8])]) -> Vec<u8> {
     let mut names = vec![0];
     let mut bytes = vec![0; 64];
     let mut table = vec![0; 64];
@@ -35,7 +35,7 @@ pub(super) fn elf(sections: &[(&str, u64, &[u8])]) -> Vec<u8> {
 
 /// Abbreviations, by their numbers: 1 a unit with lines, 2 a function with a name, 3 an inlined call, 4 a
 /// function that another completes, 5 a function with a list of ranges, 6 a function with a name only.
-pub(super) const ABBREVIATIONS: &[u8] = &[
+pub(crate) const ABBREVIATIONS: &[u8] = &[
     1, 0x11, 1, 0x10, 0x17, 0x11, 0x01, 0x12, 0x07, 0, 0, //
     2, 0x2e, 1, 0x03, 0x08, 0x11, 0x01, 0x12, 0x07, 0, 0, //
     3, 0x1d, 1, 0x31, 0x13, 0x11, 0x01, 0x12, 0x07, 0x58, 0x0b, 0x59, 0x0b, 0, 0, //
@@ -46,14 +46,14 @@ pub(super) const ABBREVIATIONS: &[u8] = &[
 ];
 
 /// Where the code is said to be, and how much.
-pub(super) const CODE: u64 = 0x1000;
-pub(super) const CODE_BYTES: u64 = 0x1000;
+pub(crate) const CODE: u64 = 0x1000;
+pub(crate) const CODE_BYTES: u64 = 0x1000;
 
 /// Bytes of a unit before its entries, its own included.
-pub(super) const FIRST_ENTRY: u32 = 11 + 1 + 4 + 8 + 8;
+pub(crate) const FIRST_ENTRY: u32 = 11 + 1 + 4 + 8 + 8;
 
 /// A unit of DWARF 4 with lines at 0, of these entries.
-pub(super) fn unit(entries: &[u8]) -> Vec<u8> {
+pub(crate) fn unit(entries: &[u8]) -> Vec<u8> {
     let mut bytes = vec![4, 0, 0, 0, 0, 0, 8, 1, 0, 0, 0, 0];
     bytes.extend(CODE.to_le_bytes());
     bytes.extend(CODE_BYTES.to_le_bytes());
@@ -63,17 +63,17 @@ pub(super) fn unit(entries: &[u8]) -> Vec<u8> {
 }
 
 /// An entry with these attributes.
-pub(super) fn entry(abbreviation: u8, attributes: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn entry(abbreviation: u8, attributes: &[&[u8]]) -> Vec<u8> {
     [&[abbreviation][..], &attributes.concat()].concat()
 }
 
 /// All of the code, as attributes state it.
-pub(super) fn all_code() -> Vec<u8> {
+pub(crate) fn all_code() -> Vec<u8> {
     [CODE.to_le_bytes(), CODE_BYTES.to_le_bytes()].concat()
 }
 
 /// A table of lines of version 4: one file, `a.rs`, and one row for all of the code.
-pub(super) fn lines() -> Vec<u8> {
+pub(crate) fn lines() -> Vec<u8> {
     let mut header = vec![1, 1, 1, 0xfb, 14, 13, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1, 0];
     header.extend(b"a.rs\0\0\0\0\0");
     let mut program = vec![0, 9, 2];
@@ -86,7 +86,7 @@ pub(super) fn lines() -> Vec<u8> {
 }
 
 /// A file with that unit, and other sections.
-pub(super) fn file(info: &[u8], more: &[(&str, u64, &[u8])]) -> Vec<u8> {
+pub(crate) fn file(info: &[u8], more: &[(&str, u64, &[u8])]) -> Vec<u8> {
     let lines = lines();
     let own: [(&str, u64, &[u8]); 3] =
         [(".debug_info", 0, info), (".debug_abbrev", 0, ABBREVIATIONS), (".debug_line", 0, &lines)];

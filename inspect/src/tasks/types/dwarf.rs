@@ -11,8 +11,9 @@ use std::sync::Arc;
 use gimli::{AttributeValue, DebugLineOffset, LineProgramHeader, Reader as _, Unit, UnitOffset};
 
 use super::TypeError;
-use crate::dwarf::{Fault, Root, SplitFiles, Table, line_header};
-pub(super) use crate::dwarf::{MOST_ATTRIBUTES, Part, text};
+use crate::budget::Exhausted;
+use crate::dwarf::{Fault, Root, SplitFiles, Table, line_header, string, text};
+pub(super) use crate::dwarf::{MOST_ATTRIBUTES, Part};
 use crate::files::sections::{Bytes, Sections};
 use crate::files::{Charge, Work};
 
@@ -55,13 +56,16 @@ pub(super) struct LoadedUnit {
     header: OnceCell<Option<(LineProgramHeader<Bytes>, Charge)>>,
     pub(super) number: usize,
     pub(super) unit: Unit<Bytes>,
-    /// What its abbreviations are charged to.
-    _table: Option<Arc<Table>>,
+    /// What its abbreviations and the unit itself are charged to.
+    _charges: (Option<Arc<Table>>, Charge),
     /// Offset of the unit's header in its part.
     pub(super) start: u64,
     /// Number of its first and only part, which makes it and its offset an [`EntryId`].
     pub(super) part_number: usize,
 }
+
+/// What a unit takes that is kept, and its place among others.
+const UNIT_BYTES: u64 = 2 * size_of::<LoadedUnit>() as u64;
 
 /// A module's debug information, to be looked up.
 #[derive(Debug)]
@@ -94,6 +98,7 @@ impl ModuleDwarf {
         if let Some(unit) = self.loaded.borrow().get(&(part_number, number)) {
             return Ok(unit.clone());
         }
+        let charge = Charge::new(part.work.budget(), UNIT_BYTES).map_err(|limit| id.damaged(limit))?;
         let mut root = part.read_unit(number).map_err(|error| id.damaged(error))?;
         let mut lines = part.clone();
         if let Some(skeleton) = part_number.checked_sub(1) {
@@ -105,8 +110,8 @@ impl ModuleDwarf {
         }
         let start = part.units[number].start;
         let (lines, unit, header) = ((lines, root.lines), root.unit, OnceCell::new());
-        let _table = root.table;
-        let loaded = Rc::new(LoadedUnit { part, lines, header, number, unit, _table, start, part_number });
+        let _charges = (root.table, charge);
+        let loaded = Rc::new(LoadedUnit { part, lines, header, number, unit, _charges, start, part_number });
         self.loaded.borrow_mut().insert((part_number, number), loaded.clone());
         Ok(loaded)
     }
@@ -129,7 +134,7 @@ impl ModuleDwarf {
 
 /// Gives a split-off unit what only its skeleton has: bases of addresses, and the line table, which
 /// names the files of its declarations too.
-pub(super) fn adopt<R: gimli::Reader>(root: &mut Root<R>, skeleton: Root<R>) {
+pub(super) fn adopt<R: gimli::Reader<Offset = usize>>(root: &mut Root<R>, skeleton: Root<R>) {
     root.unit.copy_relocated_attributes(&skeleton.unit);
     if root.lines.is_none() {
         root.lines = skeleton.lines;
@@ -159,14 +164,17 @@ impl LoadedUnit {
 
     /// A string, cut where no name goes on.
     pub(super) fn string(&self, value: AttributeValue<Bytes>) -> Option<String> {
-        let bytes = self.part.dwarf.attr_string(&self.unit, value).ok()?;
-        Some(text(&bytes.to_slice().ok()?))
+        self.text_in(&self.part, value).ok().flatten()
     }
 
     /// A string of the unit's line table.
-    pub(super) fn line_string(&self, value: AttributeValue<Bytes>) -> Option<String> {
-        let bytes = self.lines.0.dwarf.attr_string(&self.unit, value).ok()?;
-        Some(text(&bytes.to_slice().ok()?))
+    pub(super) fn line_string(&self, value: AttributeValue<Bytes>) -> Result<Option<String>, Exhausted> {
+        self.text_in(&self.lines.0, value)
+    }
+
+    fn text_in(&self, part: &Part, value: AttributeValue<Bytes>) -> Result<Option<String>, Exhausted> {
+        let bytes = string(&part.dwarf, &self.unit, value, &mut part.work.counter())?;
+        Ok(bytes.and_then(|bytes| Some(text(&bytes.to_slice().ok()?))))
     }
 
     /// The files of the unit's line table.

@@ -1,14 +1,16 @@
 //! What one pass over all entries finds: poll functions, vtables, namespaces and Tokio's own types.
 //! Everything else is read when it is asked for.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::dwarf::{EntryId, Part};
-use super::scan::scan_unit;
-use crate::dwarf::SplitFiles;
+use super::scan::{TOO_LONG, scan_unit};
+use crate::dwarf::{Fault, SplitFiles};
 use crate::files::Charge;
 
 /// Entries by what they are looked up by.
@@ -96,14 +98,18 @@ impl Index {
             next: AtomicUsize::new(0),
             done: AtomicU64::new(0),
             stop: AtomicBool::new(false),
+            left_out: Mutex::default(),
         };
         let started = Instant::now();
         let give_up = GIVE_UP_AFTER + Duration::from_secs(total_bytes / SLOWEST_BYTES_PER_SECOND);
+        let next_report = Cell::new(FIRST_REPORT);
         let look_at_the_clock = || {
-            if started.elapsed() > FIRST_REPORT {
+            let elapsed = started.elapsed();
+            if elapsed > next_report.get() {
                 progress(ScanProgress { done_bytes: scan.done.load(Ordering::Relaxed), total_bytes });
+                next_report.set(elapsed + REPORT_EVERY);
             }
-            if started.elapsed() > give_up {
+            if elapsed > give_up {
                 scan.stop.store(true, Ordering::Relaxed);
             }
         };
@@ -120,8 +126,19 @@ impl Index {
             whole.append(scanned.found);
             charge.absorb(scanned.charge);
         }
+        let left_out = scan.left_out.into_inner().unwrap_or_else(PoisonError::into_inner);
+        whole.leave_out(left_out.units, &left_out.reason);
+        if let Some(why) = &main.unlisted {
+            whole.leave_out(1, &why.to_string());
+        }
+        // It is sorted without a look at the clock, and nobody uses it afterwards.
+        if let Err(limit) = main.work.budget().check_time() {
+            whole = Index::default();
+            whole.leave_out(main.units.len() as u64, &limit.to_string());
+        }
         whole.resolve_copies();
         whole.sort();
+        charge.shrink_to(whole.bytes());
         whole
     }
 
@@ -146,9 +163,14 @@ impl Index {
         self.poll_declarations.extend(part.poll_declarations);
         self.copies.extend(part.copies);
         self.coroutines += part.coroutines;
-        self.unread += part.unread;
-        if self.unread_reason.is_empty() {
-            self.unread_reason = part.unread_reason;
+        self.leave_out(part.unread, &part.unread_reason);
+    }
+
+    /// Counts units that are not read, or not to their end. The reason of the first is kept.
+    fn leave_out(&mut self, units: u64, reason: &str) {
+        self.unread += units;
+        if self.unread_reason.is_empty() && units > 0 {
+            reason.clone_into(&mut self.unread_reason);
         }
     }
 
@@ -210,6 +232,9 @@ impl Index {
     }
 }
 
+/// What is kept of a unit while others are scanned, in a list that doubles and in a queue.
+const SCANNED_BYTES: u64 = 3 * size_of::<Scanned>() as u64;
+
 /// What was found in a unit.
 struct Scanned {
     number: usize,
@@ -224,6 +249,14 @@ struct Scanning<'a> {
     next: AtomicUsize,
     done: AtomicU64,
     stop: AtomicBool,
+    left_out: Mutex<LeftOut>,
+}
+
+/// Units that nobody looked into, and why the first was left out.
+#[derive(Default)]
+struct LeftOut {
+    units: u64,
+    reason: String,
 }
 
 impl Scanning<'_> {
@@ -252,19 +285,49 @@ impl Scanning<'_> {
         std::iter::from_fn(|| {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let unit = self.main.units.get(number)?;
-            // Nothing is no more than is left.
-            let mut charge = Charge::new(self.main.work.budget(), 0).ok()?;
+            let mut charge = match self.admit() {
+                Ok(charge) => charge,
+                Err(why) => {
+                    self.leave_out_from(number, &why);
+                    return None;
+                }
+            };
             let found = scan_unit(self.main, self.split, number, &mut charge, &self.stop);
             self.done.fetch_add(unit.end - unit.start, Ordering::Relaxed);
             Some(Scanned { number, found, charge })
         })
     }
+
+    /// Whether another unit may be looked into; with what is charged for that.
+    fn admit(&self) -> Result<Charge, Fault> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Fault::refused(TOO_LONG));
+        }
+        self.main.work.spend(1)?;
+        Ok(Charge::new(self.main.work.budget(), SCANNED_BYTES)?)
+    }
+
+    /// Leaves out a unit and all that no thread has taken.
+    fn leave_out_from(&self, number: usize, why: &Fault) {
+        let all = self.main.units.len();
+        let next = self.next.swap(all, Ordering::Relaxed).min(all);
+        let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is between the two, other threads have taken.
+        left_out.units += 1 + (all - next.max(number + 1)) as u64;
+        if left_out.reason.is_empty() {
+            left_out.reason = why.to_string();
+        }
+    }
 }
+
+/// Entries with the same key that are looked at: functions or vtables that the linker merged, awaits of one
+/// function.
+const MOST_WITH_A_KEY: usize = 4096;
 
 /// Entries with a key, in a list sorted by keys.
 pub(super) fn entries_of(list: &[(u64, EntryId)], key: u64) -> impl Iterator<Item = EntryId> + '_ {
     let from = list.partition_point(|(known, _)| *known < key);
-    list[from..].iter().take_while(move |(known, _)| *known == key).map(|(_, id)| *id)
+    list[from..].iter().take_while(move |(known, _)| *known == key).map(|(_, id)| *id).take(MOST_WITH_A_KEY)
 }
 
 /// The hash of a path, the same in every run: FNV-1a.

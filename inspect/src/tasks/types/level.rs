@@ -64,6 +64,11 @@ impl Asked {
         if let Some((units, why)) = types.and_then(ModuleTypes::unread) {
             fixes.push(format!("{units} parts of the debug information could not be read ({why}): pass --symbols DIR with the .dwo or .dwp files of the build that runs"));
         }
+        if let Some(count) = types.map(ModuleTypes::cut_strings).filter(|count| *count > 0) {
+            fixes.push(format!(
+                "names in the debug information do not end within 64 KiB and are cut (cuts: {count})"
+            ));
+        }
         if let Some(why) = unreadable {
             fixes.push(format!("{why}: build it with debug information, or pass --symbols DIR with the debug file of the build that runs"));
         }

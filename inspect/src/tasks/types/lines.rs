@@ -5,27 +5,49 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::dwarf::LoadedUnit;
+use crate::budget::Exhausted;
 use crate::dwarf::file_path;
+use crate::files::Charge;
 
 /// Names of files that were asked for.
 #[derive(Debug, Default)]
 pub(super) struct FileNames {
     known: RefCell<HashMap<FileKey, Option<Arc<str>>>>,
+    charge: RefCell<Option<Charge>>,
 }
+
+/// What a name takes that is kept, besides its text.
+const NAME_BYTES: u64 = 128;
 
 /// Part, unit in it, and file in that.
 type FileKey = (usize, usize, u64);
 
 impl FileNames {
-    /// The path of a unit's file, as the compiler saw it.
+    /// The path of a unit's file, as the compiler saw it; `None` when there is no memory, or time, for it.
     pub(super) fn name(&self, unit: &LoadedUnit, file: u64) -> Option<Arc<str>> {
         let key = (unit.part_number, unit.number, file);
-        let mut known = self.known.borrow_mut();
-        known.entry(key).or_insert_with(|| path(unit, file).map(Arc::from)).clone()
+        if let Some(known) = self.known.borrow().get(&key) {
+            return known.clone();
+        }
+        let path: Option<Arc<str>> = path(unit, file).ok()?.map(Arc::from);
+        self.charge(unit, NAME_BYTES + path.as_ref().map_or(0, |path| path.len()) as u64).ok()?;
+        self.known.borrow_mut().insert(key, path.clone());
+        path
+    }
+
+    fn charge(&self, unit: &LoadedUnit, bytes: u64) -> Result<(), Exhausted> {
+        match &mut *self.charge.borrow_mut() {
+            Some(charge) => charge.grow(bytes),
+            none => {
+                *none = Some(Charge::new(unit.part.work.budget(), bytes)?);
+                Ok(())
+            }
+        }
     }
 }
 
-fn path(unit: &LoadedUnit, file: u64) -> Option<String> {
+fn path(unit: &LoadedUnit, file: u64) -> Result<Option<String>, Exhausted> {
     let directory = unit.unit.comp_dir.as_ref();
-    file_path(unit.line_header()?, directory, file, |value| unit.line_string(value))
+    let Some(header) = unit.line_header() else { return Ok(None) };
+    file_path(header, directory, file, |value| unit.line_string(value))
 }

@@ -144,6 +144,11 @@ impl ModuleTypes {
         (self.index.unread > 0).then_some((self.index.unread, &*self.index.unread_reason))
     }
 
+    /// How many strings were cut while it was read.
+    pub(super) fn cut_strings(&self) -> u64 {
+        self.dwarf.main().work.cut_strings()
+    }
+
     pub(super) fn vtable_types(&self, vtable_svma: u64) -> Vec<TypeId> {
         let found = entries_of(&self.index.vtables, vtable_svma)
             .filter_map(|id| entry::containing_type(&self.dwarf, id).ok().flatten());

@@ -35,7 +35,7 @@ pub struct TypeFiles {
 }
 
 /// Sections that describe types.
-const WANTED: [SectionId; 7] = [
+pub(super) const WANTED: [SectionId; 7] = [
     SectionId::DebugAbbrev,
     SectionId::DebugAddr,
     SectionId::DebugInfo,

@@ -7,7 +7,7 @@ use gimli::{Abbreviation, AttributeValue, DwTag, Dwarf, EntriesRaw, Operation, U
 use super::dwarf::{EntryId, MOST_ATTRIBUTES, Part, adopt};
 use super::index::{FunctionCopy, Index, PathHash, Scope};
 use crate::budget::Exhausted;
-use crate::dwarf::{Fault, SplitFiles};
+use crate::dwarf::{Fault, SplitFiles, string};
 use crate::files::sections::Slice;
 use crate::files::{Charge, Counter};
 
@@ -19,6 +19,9 @@ const AWAITEE: &[u8] = b"__awaitee";
 
 /// How many entries are read before it is looked whether to stop.
 const STOP_CHECK: u32 = 1 << 16;
+
+/// Why units are left out once the scan is given up.
+pub(super) const TOO_LONG: &str = "the scan took too long";
 
 /// Namespaces that are open at once. Real code has a dozen.
 const DEEPEST: usize = 512;
@@ -86,7 +89,7 @@ fn scan_part(
         function: None,
     };
     let ended = scan.run(&mut part.work.counter(), stop)?;
-    if ended { Ok(()) } else { Err(Fault::refused("the scan took too long")) }
+    if ended { Ok(()) } else { Err(Fault::refused(TOO_LONG)) }
 }
 
 struct Scan<'a, 'b> {
@@ -150,7 +153,8 @@ impl<'a> Scan<'a, '_> {
             }
             self.close(depth, offset);
             self.function = self.function.filter(|(outer, _)| *outer < depth);
-            self.entry(&mut entries, abbreviation, offset, depth)?;
+            self.entry(&mut entries, abbreviation, offset, depth, counter)?;
+            counter.bytes(entries.next_offset().0 - offset.0)?;
         }
         let end = entries.next_offset();
         self.close(isize::MIN, end);
@@ -185,17 +189,18 @@ impl<'a> Scan<'a, '_> {
         abbreviation: &Abbreviation,
         offset: UnitOffset,
         depth: isize,
-    ) -> gimli::Result<()> {
+        counter: &mut Counter<'_>,
+    ) -> Result<(), Fault> {
         let tag = abbreviation.tag();
         if !is_indexed(tag) {
-            return entries.skip_attributes(abbreviation.attributes());
+            return Ok(entries.skip_attributes(abbreviation.attributes())?);
         }
         let mut found = Found::default();
         for specification in abbreviation.attributes() {
             let attribute = entries.read_attribute(*specification)?;
             match attribute.name() {
                 constants::DW_AT_name => {
-                    found.name = self.dwarf.attr_string(self.unit, attribute.value()).ok();
+                    found.name = string(self.dwarf, self.unit, attribute.value(), counter)?;
                 }
                 constants::DW_AT_low_pc => {
                     found.low_pc = self.dwarf.attr_address(self.unit, attribute.value()).ok().flatten();

@@ -6,6 +6,7 @@ mod cached;
 mod damaged;
 mod forms;
 mod levels;
+mod units;
 
 use super::*;
 use crate::tasks::model::DebugLevel;
