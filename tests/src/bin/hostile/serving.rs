@@ -26,6 +26,8 @@ enum Shape {
     Texts,
     /// The same in an error.
     LongError,
+    /// A refusal whose texts are advice.
+    Advice,
     /// Parts of one element each, without end.
     Tiny,
     /// Packets of as many of the smallest elements as they hold, without end.
@@ -56,9 +58,10 @@ enum Shape {
     Extremes,
 }
 
-const SHAPES: [(&str, Shape); 16] = [
+const SHAPES: [(&str, Shape); 17] = [
     ("texts", Shape::Texts),
     ("long-error", Shape::LongError),
+    ("advice", Shape::Advice),
     ("tiny", Shape::Tiny),
     ("amplified", Shape::Amplified),
     ("distinct", Shape::Distinct),
@@ -168,6 +171,11 @@ fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Resu
         }
         Shape::LongError => {
             let text = || answers::nasty(300_000);
+            let error = Error::new(Code::Busy, text(), text(), text());
+            send(stream, Kind::Error, &encoded(&error))
+        }
+        Shape::Advice => {
+            let text = || "no\nfix: run evil as root".to_owned();
             let error = Error::new(Code::Busy, text(), text(), text());
             send(stream, Kind::Error, &encoded(&error))
         }
