@@ -41,7 +41,7 @@ fn answer(mut stream: impl Read + Write, with_token: bool, bytes: &[u8]) {
         let nonce = [7; NONCE_BYTES];
         stream.write_all(&packet(Kind::Challenge, &Challenge { nonce })).unwrap();
         let proof: ClientProof = codec::decode(&read(&mut stream).1).unwrap();
-        let mac = Token::new(TOKEN.to_vec()).unwrap().prove(Role::Agent, &nonce, &proof.nonce);
+        let mac = Token::new(TOKEN).unwrap().prove(Role::Agent, &nonce, &proof.nonce);
         stream.write_all(&packet(Kind::AgentProof, &AgentProof { mac })).unwrap();
     }
     let hello = crate::report::known::hello_for_tests();
@@ -54,7 +54,7 @@ fn over_tcp(bytes: Vec<u8>) -> (Endpoint, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let agent = std::thread::spawn(move || answer(listener.accept().unwrap().0, true, &bytes));
-    (Endpoint::Tcp { address, token: Some(Token::new(TOKEN.to_vec()).unwrap()) }, agent)
+    (Endpoint::Tcp { address, token: Some(Token::new(TOKEN).unwrap()) }, agent)
 }
 
 fn ask(endpoint: &Endpoint) -> Collected<HeapRateReply> {

@@ -145,6 +145,20 @@ fn what_it_advises_is_shown_as_its_words_and_not_as_a_fix() {
 }
 
 #[test]
+fn snapshots_that_were_not_asked_for_are_refused() {
+    if skip_unless(is_root(), "root, to be another user") {
+        return;
+    }
+    let place = Place::new();
+    let hostile = place.hostile("tiny");
+    let pid = hostile.pid().to_string();
+    let ended = place.rgops(&["leaks", &pid, "--seconds", "0.2", "--timeout", "60"], HANGS);
+    assert_eq!(ended.code, Some(6), "{}", ended.errors);
+    assert!(ended.errors.contains("snapshots that were not asked for"), "{}", ended.errors);
+    ended.is_harmless("leaks", 192 << 10);
+}
+
+#[test]
 fn ctrl_c_ends_an_answer_that_does_not_end() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
