@@ -4,8 +4,7 @@
 //! links), their owners and modes are read from the descriptors, and connect(2) goes through the socket's
 //! descriptor: what was checked is what is asked. Afterwards the kernel says who listens.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Component, Path, PathBuf};
@@ -17,13 +16,11 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with, sockopt};
 
 use super::ClientError;
+use crate::identity::has_only_user;
 
 /// How long an agent that is about to listen is waited for.
 const BIND_PATIENCE: Duration = Duration::from_secs(1);
 const BIND_PAUSE: Duration = Duration::from_millis(10);
-
-/// The users of a process are in the first lines of its `/proc/PID/status`.
-const MAX_STATUS_BYTES: u64 = 4096;
 
 /// A connection, and the process that listens, in our pid namespace; `None` when it is not in ours.
 #[derive(Debug)]
@@ -175,21 +172,6 @@ fn connect_once(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<Conn
     }
 }
 
-/// Whether a process has no other user than `uid` now: the socket has the one it had when it began to listen.
-fn has_only_user(pid: u32, uid: u32) -> bool {
-    let mut status = Vec::new();
-    let read = File::open(format!("/proc/{pid}/status"))
-        .and_then(|file| file.take(MAX_STATUS_BYTES).read_to_end(&mut status));
-    read.is_ok() && users(&String::from_utf8_lossy(&status)).is_some_and(|users| users == [uid; 4])
-}
-
-/// The real, effective, saved and file system user of a `/proc/PID/status`.
-fn users(status: &str) -> Option<[u32; 4]> {
-    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    let users: Vec<u32> = line.split_whitespace().map_while(|user| user.parse().ok()).collect();
-    users.try_into().ok()
-}
-
 /// Root may ask everyone; anyone may ask root only through a socket root gave away.
 fn is_trusted(uid: u32, ours: u32) -> bool {
     uid == ours || uid == 0 || ours == 0
@@ -246,15 +228,6 @@ fn connect_through(file: &OwnedFd, timeout: Duration) -> io::Result<UnixStream> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn users_of_a_process_are_read() {
-        let status = "Name:\tUid: 0 0 0 0\nUmask:\t0022\nUid:\t0\t65534\t0\t65534\nGid:\t1\t1\t1\t1\n";
-        assert_eq!(users(status), Some([0, 65_534, 0, 65_534]));
-        assert_eq!(users("Uid:\t0\t0"), None);
-        let (pid, uid) = (std::process::id(), rustix::process::geteuid().as_raw());
-        assert!(has_only_user(pid, uid) && !has_only_user(pid, uid + 1) && !has_only_user(0, uid));
-    }
 
     #[test]
     fn paths_through_other_processes_are_split() {

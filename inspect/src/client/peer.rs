@@ -59,8 +59,11 @@ impl Peer {
         Peer { speaker: Speaker::Another }
     }
 
-    pub(super) fn listening(self, _: Option<u32>, listener: Listener) -> Peer {
-        Peer { speaker: listener.speaker }
+    pub(super) fn listening(mut self, _: Option<u32>, listener: Listener) -> Peer {
+        let Listener { pid, speaker } = listener;
+        debug_assert!(pid.is_none(), "there are no local sockets here");
+        self.speaker = speaker;
+        self
     }
 
     pub(super) fn speaker(&self) -> Speaker {
