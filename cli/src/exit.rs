@@ -213,7 +213,27 @@ fn no_agent_fix(is_rust: bool, is_switched_off: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rgops_protocol::codec;
+    use rgops_protocol::received::{self, Speaker};
+
     use super::*;
+
+    #[test]
+    fn what_another_users_program_advises_is_no_fix_of_ours() {
+        let refusal = AgentError::new(Code::Busy, "cannot profile", "busy", "run evil as root");
+        let bytes = codec::encode(&refusal).unwrap_or_default();
+        let received =
+            |speaker| received::decode::<AgentError>(&bytes, speaker).map(|(error, _)| error.into());
+        let (Ok(own), Ok(another)): (Result<Failure, _>, Result<Failure, _>) =
+            (received(Speaker::Own), received(Speaker::Another))
+        else {
+            unreachable!("it was encoded")
+        };
+        assert_eq!((own.exit, &*own.what, &*own.fix), (Exit::Refused, "cannot profile", "run evil as root"));
+        assert_eq!((another.exit, &*another.fix), (Exit::Refused, ""));
+        let words = "the program says: \"cannot profile: busy; fix: run evil as root\"";
+        assert_eq!((&*another.what, &*another.why), ("the agent did not answer", words));
+    }
 
     #[test]
     fn root_is_not_told_to_be_root() {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rgops_inspect::report::escaping::Escaping;
+use rgops_inspect::report::known::note_text;
 use rgops_inspect::report::text::escape;
 use rgops_protocol::reply::{End, Note, NoteKind, Progress};
 use serde::Serialize;
@@ -137,17 +138,6 @@ pub fn exit_of(end: &End) -> Exit {
         NoteKind::Approximate | NoteKind::EndedEarly => false,
     };
     if end.notes.iter().any(lacking) { Exit::Partial } else { Exit::Fine }
-}
-
-fn note_text(note: &Note) -> String {
-    let Note { kind, what, count, why } = note;
-    match kind {
-        NoteKind::Dropped => format!("{count} {what} dropped: {why}"),
-        NoteKind::Truncated => format!("{count} {what} cut short: {why}"),
-        NoteKind::Missing => format!("{count} {what} missing: {why}"),
-        NoteKind::Approximate => format!("{count} {what} approximate: {why}"),
-        NoteKind::EndedEarly => format!("ended early with {count} {what}: {why}"),
-    }
 }
 
 /// A bar on standard error that shows how far a command is; nothing when that is no terminal.

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// A vector has some twenty pairs of words.
 const MAX_AUXV_BYTES: u64 = 4096;
+/// The users of a process are in the first lines of its `/proc/PID/status`.
+const MAX_STATUS_BYTES: u64 = 4096;
 /// Sockets close before a process that ends, or replaces itself, shows it.
 const SETTLE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(10);
@@ -112,6 +114,21 @@ fn life(pid: u32) -> io::Result<Life> {
     parse_life(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "malformed stat"))
 }
 
+/// Whether a process has no other user than `uid` now: the socket has the one it had when it began to listen.
+pub(crate) fn has_only_user(pid: u32, uid: u32) -> bool {
+    let mut status = Vec::new();
+    let read = File::open(format!("/proc/{pid}/status"))
+        .and_then(|file| file.take(MAX_STATUS_BYTES).read_to_end(&mut status));
+    read.is_ok() && users(&String::from_utf8_lossy(&status)).is_some_and(|users| users == [uid; 4])
+}
+
+/// The real, effective, saved and file system user of a `/proc/PID/status`.
+fn users(status: &str) -> Option<[u32; 4]> {
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let users: Vec<u32> = line.split_whitespace().map_while(|user| user.parse().ok()).collect();
+    users.try_into().ok()
+}
+
 /// Whether nobody could see its program: it has none any more.
 fn is_without_program(pid: u32) -> bool {
     fs::metadata(format!("/proc/{pid}/exe")).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
@@ -147,6 +164,15 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+
+    #[test]
+    fn users_of_a_process_are_read() {
+        let status = "Name:\tUid: 0 0 0 0\nUmask:\t0022\nUid:\t0\t65534\t0\t65534\nGid:\t1\t1\t1\t1\n";
+        assert_eq!(users(status), Some([0, 65_534, 0, 65_534]));
+        assert_eq!(users("Uid:\t0\t0"), None);
+        let (pid, uid) = (std::process::id(), rustix::process::geteuid().as_raw());
+        assert!(has_only_user(pid, uid) && !has_only_user(pid, uid + 1) && !has_only_user(0, uid));
+    }
 
     #[test]
     fn we_live() {

@@ -3,8 +3,13 @@
 //!
 //! An agent may be any program that has the socket. Its packets are bounded in bytes ([`crate::wire`]),
 //! but a packet's one text may be a million characters long, and a packet of a megabyte may decode to many
-//! times as much. So every reply says, field by field, how long its texts may be; the impls below take
-//! each type apart by name, so that a new field does not compile until it is listed here.
+//! times as much. So every reply says, field by field, how long its texts may be, and which of them are
+//! sentences; the impls below take each type apart by name, so that a new field does not compile until it
+//! is listed here.
+//!
+//! Sentences of another user's program, or of one on the network, are not shown as ours: what root reads as
+//! `fix: …` must be written by us. They are marked here, `the program says: "…"`, so whoever shows them
+//! cannot forget it.
 
 use crate::auth::{AgentProof, Challenge};
 use crate::codec::{self, Decode, DecodeError};
@@ -57,21 +62,87 @@ pub const MAX_FRAMES: usize = 4096;
 /// What `rustc -V` says: a version and, from distributions, where it was built.
 const COMPILER_CHARACTERS: usize = 128;
 
-/// A decoded value that is about to be used.
-pub trait Received: Decode<()> {
-    /// Cuts the texts in it, a text that stands by itself to `characters`. Returns the bytes it holds
-    /// beyond its own size.
-    fn bound(&mut self, characters: usize) -> u64;
+/// What stands before the words of a program that is not the asker's own; they end with a quotation mark.
+const SAYS: &str = "the program says: \"";
+
+/// Whose sentences a reply has: reasons, refusals and fixes, which are read as advice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// A program of the user who asks: its sentences are as good as ours.
+    Own,
+    /// Another user's program, or one that is asked over TCP: its sentences are marked as its own words.
+    Another,
 }
 
-/// Decodes the whole of `bytes` as a `T` whose texts are cut; with it the bytes of memory it takes.
+/// A decoded value that is about to be used.
+pub trait Received: Decode<()> {
+    /// Cuts the texts in it, and marks sentences with their `speaker`. Returns the bytes it holds beyond
+    /// its own size.
+    fn receive(&mut self, speaker: Speaker) -> u64;
+}
+
+/// A text, or a container of texts. A text does not say what it is, so it is received only together with
+/// that: the number of characters kept of a name, or [`Sentence`].
+trait Text<As> {
+    /// As [`Received::receive`].
+    fn receive_as(&mut self, what: As, speaker: Speaker) -> u64;
+}
+
+/// A text that is read as advice: cut to [`SENTENCE_CHARACTERS`], and marked as the program's words.
+#[derive(Debug, Clone, Copy)]
+struct Sentence;
+
+/// Decodes the whole of `bytes`, which `speaker` sent, as a `T` whose texts are cut and whose sentences are
+/// marked; with it the bytes of memory it takes.
 ///
 /// # Errors
 /// As [`codec::decode`].
-pub fn decode<T: Received>(bytes: &[u8]) -> Result<(T, u64), DecodeError> {
+pub fn decode<T: Received>(bytes: &[u8], speaker: Speaker) -> Result<(T, u64), DecodeError> {
     let mut value: T = codec::decode(bytes)?;
-    let beyond = value.bound(SENTENCE_CHARACTERS);
+    let beyond = value.receive(speaker);
     Ok((value, size_of::<T>() as u64 + beyond))
+}
+
+/// `the program says: "…"`. Nothing in `text` ends the quotation or begins a line; an empty text stays empty.
+pub fn program_says(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    let mut said = String::with_capacity(SAYS.len() + text.len() + 1);
+    said.push_str(SAYS);
+    for (number, line) in text.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
+        said.push_str(if number == 0 { "" } else { "; " });
+        let mut was_blank = false;
+        for character in line.chars() {
+            let is_blank = is_blank(character);
+            match character {
+                _ if is_blank && was_blank => {}
+                _ if is_blank => said.push(' '),
+                _ if is_quotation_mark(character) => said.push('\''),
+                _ => said.push(character),
+            }
+            was_blank = is_blank;
+        }
+    }
+    said.push('"');
+    said
+}
+
+/// The words themselves, of a text that [`program_says`] made.
+pub fn program_said(text: &str) -> Option<&str> {
+    text.strip_prefix(SAYS)?.strip_suffix('"')
+}
+
+/// Shown as nothing but room: much of it would bring what follows to the beginning of a terminal's row.
+fn is_blank(character: char) -> bool {
+    character.is_whitespace()
+        || matches!(character, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
+}
+
+/// The marks that look like the one at the end.
+fn is_quotation_mark(character: char) -> bool {
+    matches!(character, '"' | '\u{2ba}' | '\u{2dd}' | '\u{2ee}' | '\u{201c}'..='\u{201f}' | '\u{2033}' | '\u{2036}'
+        | '\u{275d}' | '\u{275e}' | '\u{301d}'..='\u{301f}' | '\u{ff02}')
 }
 
 /// Cuts `text` to `characters`, the last of which is then `…`, and gives back the memory of the rest.
@@ -95,47 +166,90 @@ pub fn text_of(bytes: &[u8], characters: usize) -> String {
     text
 }
 
-impl Received for String {
-    fn bound(&mut self, characters: usize) -> u64 {
+impl Text<usize> for String {
+    fn receive_as(&mut self, characters: usize, _: Speaker) -> u64 {
         cut(self, characters);
         self.capacity() as u64
     }
 }
 
-impl<T: Received> Received for Vec<T> {
-    fn bound(&mut self, characters: usize) -> u64 {
+impl Text<Sentence> for String {
+    fn receive_as(&mut self, _: Sentence, speaker: Speaker) -> u64 {
+        cut(self, SENTENCE_CHARACTERS);
+        if speaker == Speaker::Another {
+            *self = program_says(self);
+        }
+        self.capacity() as u64
+    }
+}
+
+impl<As: Copy, T: Text<As>> Text<As> for Vec<T> {
+    fn receive_as(&mut self, what: As, speaker: Speaker) -> u64 {
         let own = self.capacity().saturating_mul(size_of::<T>()) as u64;
-        self.iter_mut().fold(own, |sum, value| sum.saturating_add(value.bound(characters)))
+        self.iter_mut().fold(own, |sum, value| sum.saturating_add(value.receive_as(what, speaker)))
+    }
+}
+
+impl<As: Copy, T: Text<As>> Text<As> for Known<T> {
+    fn receive_as(&mut self, what: As, speaker: Speaker) -> u64 {
+        match self {
+            Known::Value(value) => value.receive_as(what, speaker),
+            Known::Unavailable(missing) => missing.receive(speaker),
+        }
+    }
+}
+
+impl<T: Received> Received for Vec<T> {
+    fn receive(&mut self, speaker: Speaker) -> u64 {
+        let own = self.capacity().saturating_mul(size_of::<T>()) as u64;
+        self.iter_mut().fold(own, |sum, value| sum.saturating_add(value.receive(speaker)))
     }
 }
 
 impl<T: Received> Received for Option<T> {
-    fn bound(&mut self, characters: usize) -> u64 {
-        self.as_mut().map_or(0, |value| value.bound(characters))
+    fn receive(&mut self, speaker: Speaker) -> u64 {
+        self.as_mut().map_or(0, |value| value.receive(speaker))
     }
 }
 
 impl<T: Received> Received for Known<T> {
-    fn bound(&mut self, characters: usize) -> u64 {
+    fn receive(&mut self, speaker: Speaker) -> u64 {
         match self {
-            Known::Value(value) => value.bound(characters),
-            Known::Unavailable(missing) => missing.bound(characters),
+            Known::Value(value) => value.receive(speaker),
+            Known::Unavailable(missing) => missing.receive(speaker),
         }
     }
 }
 
 impl<const N: usize> Received for [u8; N] {
-    fn bound(&mut self, _: usize) -> u64 {
+    fn receive(&mut self, _: Speaker) -> u64 {
         0
     }
 }
 
+impl Received for Error {
+    fn receive(&mut self, speaker: Speaker) -> u64 {
+        let Error { code: _, what, why, fix } = self;
+        for text in [&mut *what, &mut *why, &mut *fix] {
+            cut(text, SENTENCE_CHARACTERS);
+        }
+        if speaker == Speaker::Another {
+            let fix_mark = if fix.is_empty() { "" } else { "; fix: " };
+            *why = program_says(&format!("{what}: {why}{fix_mark}{fix}"));
+            "the agent did not answer".clone_into(what);
+            *fix = String::new();
+        }
+        [what, why, fix].into_iter().map(|text| text.capacity() as u64).sum()
+    }
+}
+
 impl Received for End {
-    fn bound(&mut self, characters: usize) -> u64 {
+    fn receive(&mut self, speaker: Speaker) -> u64 {
         let End { notes } = self;
-        if notes.len() > MAX_NOTES {
-            let more = notes.len() - MAX_NOTES;
-            notes.truncate(MAX_NOTES);
+        let more = notes.len().saturating_sub(MAX_NOTES);
+        notes.truncate(MAX_NOTES);
+        notes.receive(speaker);
+        if more > 0 {
             notes.push(Note {
                 kind: NoteKind::Truncated,
                 what: "notes".to_owned(),
@@ -144,36 +258,38 @@ impl Received for End {
             });
             notes.shrink_to_fit();
         }
-        notes.bound(characters)
+        // What is ours has not been said by the program; it is counted all the same.
+        let texts = notes.iter().map(|note| (note.what.capacity() + note.why.capacity()) as u64);
+        texts.fold(notes.capacity().saturating_mul(size_of::<Note>()) as u64, u64::saturating_add)
     }
 }
 
 impl Received for Stack {
-    fn bound(&mut self, characters: usize) -> u64 {
+    fn receive(&mut self, speaker: Speaker) -> u64 {
         let Stack { frames, end } = self;
         if frames.len() > MAX_FRAMES {
             frames.truncate(MAX_FRAMES);
             frames.shrink_to_fit();
             *end = StackEnd::DepthLimit;
         }
-        frames.bound(characters)
+        frames.receive(speaker)
     }
 }
 
 impl Received for Capture {
-    fn bound(&mut self, _: usize) -> u64 {
+    fn receive(&mut self, speaker: Speaker) -> u64 {
         match self {
-            Capture::Signal { because } => because.bound(SENTENCE_CHARACTERS),
-            Capture::Failed { reason } => reason.bound(SENTENCE_CHARACTERS),
+            Capture::Signal { because } => because.receive_as(Sentence, speaker),
+            Capture::Failed { reason } => reason.receive_as(Sentence, speaker),
             Capture::Quiet | Capture::OwnThread => 0,
         }
     }
 }
 
 impl Received for CellBytes {
-    fn bound(&mut self, characters: usize) -> u64 {
+    fn receive(&mut self, speaker: Speaker) -> u64 {
         match self {
-            CellBytes::Read(bytes) => bytes.bound(characters),
+            CellBytes::Read(bytes) => bytes.receive(speaker),
             CellBytes::NotRead | CellBytes::Moved | CellBytes::Unreadable => 0,
         }
     }
@@ -183,35 +299,35 @@ impl Received for CellBytes {
 macro_rules! plain {
     ($($type:ty),* $(,)?) => {$(
         impl Received for $type {
-            fn bound(&mut self, _: usize) -> u64 {
+            fn receive(&mut self, _: Speaker) -> u64 {
                 0
             }
         }
     )*};
 }
 
-/// `Type { field, field: CHARACTERS }`: every field of a type, and how long the texts in it may be;
-/// without a number, as long as a sentence.
+/// `Type { field, field: CHARACTERS, field: Sentence }`: every field of a type. One that is a text, or has
+/// texts of its own, does not compile without what it is.
 macro_rules! fields {
-    ($($type:ident { $($field:ident $(: $characters:expr)?),* $(,)? })*) => {$(
+    ($($type:ident { $($field:ident $(: $what:expr)?),* $(,)? })*) => {$(
         impl Received for $type {
-            fn bound(&mut self, _: usize) -> u64 {
+            fn receive(&mut self, speaker: Speaker) -> u64 {
                 let $type { $($field),* } = self;
-                [$($field.bound(fields!(@ $($characters)?))),*].into_iter().fold(0, u64::saturating_add)
+                [$(fields!(@ $field, speaker $(, $what)?)),*].into_iter().fold(0, u64::saturating_add)
             }
         }
     )*};
-    (@) => { SENTENCE_CHARACTERS };
-    (@ $characters:expr) => { $characters };
+    (@ $field:ident, $speaker:ident) => { $field.receive($speaker) };
+    (@ $field:ident, $speaker:ident, $what:expr) => { $field.receive_as($what, $speaker) };
 }
 
 /// Enums whose every variant holds one value.
 macro_rules! parts {
     ($($type:ident { $($variant:ident),* $(,)? })*) => {$(
         impl Received for $type {
-            fn bound(&mut self, characters: usize) -> u64 {
+            fn receive(&mut self, speaker: Speaker) -> u64 {
                 match self {
-                    $($type::$variant(value) => value.bound(characters)),*
+                    $($type::$variant(value) => value.receive(speaker)),*
                 }
             }
         }
@@ -261,15 +377,14 @@ parts! {
 fields! {
     Challenge { nonce }
     AgentProof { mac }
-    Error { code, what, why, fix }
     AgentHello {
         protocol, agent: VERSION_CHARACTERS, pid, start_time, cookie, build_id, name: NAME_CHARACTERS, commands,
     }
-    Unavailable { reason, fix }
-    Note { kind, what: NAME_CHARACTERS, count, why }
+    Unavailable { reason: Sentence, fix: Sentence }
+    Note { kind, what: NAME_CHARACTERS, count, why: Sentence }
     Module { path: PATH_CHARACTERS, build_id, start_avma, end_avma, bias, has_unwind_data }
 
-    CpuStart { unix_ns, period_ns, engine: NAME_CHARACTERS, fallback }
+    CpuStart { unix_ns, period_ns, engine: NAME_CHARACTERS, fallback: Sentence }
     CpuSample { time_ns, tid, weight, stack }
     CpuTotals {
         duration_ns, process_cpu_ns, agent_cpu_ns, unsampled_cpu_ns, late_cpu_ns, threads, samples, weight,
@@ -325,7 +440,7 @@ fields! {
     TasksSummary { unix_ns, list_ns, capture_ns, current_tasks, anchors, memory }
 
     TraceStart {
-        unix_ns, monotonic_ns, pid, interval_ns, period_ns, no_samples, runtimes: NAME_CHARACTERS,
+        unix_ns, monotonic_ns, pid, interval_ns, period_ns, no_samples: Sentence, runtimes: NAME_CHARACTERS,
     }
     TraceThread { tid, name: NAME_CHARACTERS, is_agent, first_ns }
     ThreadPoint {
@@ -346,6 +461,7 @@ fields! {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::error::Code;
 
     #[test]
     fn texts_are_cut_between_characters_and_short_ones_stay() {
@@ -379,7 +495,7 @@ mod tests {
         };
         let part = CpuPart::Samples(vec![sample; 100]);
         let bytes = codec::encode(&part).unwrap();
-        let (decoded, memory) = decode::<CpuPart>(&bytes).unwrap();
+        let (decoded, memory) = decode::<CpuPart>(&bytes, Speaker::Own).unwrap();
         assert_eq!(decoded, part);
         assert!((800_000..1_000_000).contains(&memory), "{memory} for {} on the wire", bytes.len());
     }
@@ -387,7 +503,7 @@ mod tests {
     #[test]
     fn a_stack_is_cut_at_its_root() {
         let stack = Stack { frames: (0..100_000).collect(), end: StackEnd::Root };
-        let (stack, memory) = decode::<Stack>(&codec::encode(&stack).unwrap()).unwrap();
+        let (stack, memory) = decode::<Stack>(&codec::encode(&stack).unwrap(), Speaker::Own).unwrap();
         assert_eq!((stack.frames.len(), stack.frames[7], stack.end), (MAX_FRAMES, 7, StackEnd::DepthLimit));
         assert!(memory < 40_000, "{memory}");
     }
@@ -396,9 +512,83 @@ mod tests {
     fn an_end_of_many_notes_is_cut_and_says_so() {
         let note = Note { kind: NoteKind::Missing, what: String::new(), count: 1, why: String::new() };
         let bytes = codec::encode(&End { notes: vec![note; 100_000] }).unwrap();
-        let (end, memory) = decode::<End>(&bytes).unwrap();
+        let (end, memory) = decode::<End>(&bytes, Speaker::Own).unwrap();
         assert_eq!(end.notes.len(), MAX_NOTES + 1);
         assert_eq!(end.notes.last().unwrap().count, 100_000 - MAX_NOTES as u64);
         assert!(memory < 100_000, "{memory}");
+    }
+
+    fn received<T: Received + codec::Encode>(value: &T, speaker: Speaker) -> T {
+        decode(&codec::encode(value).unwrap(), speaker).unwrap().0
+    }
+
+    #[test]
+    fn a_refusal_of_another_users_program_is_in_its_words_and_has_no_fix_of_ours() {
+        let refusal = Error::new(Code::Busy, "cannot\nfix: help", "no \"way\"", "run this:\n  evil  as root");
+        assert_eq!(received(&refusal, Speaker::Own), refusal);
+        let told = received(&refusal, Speaker::Another);
+        assert_eq!((told.code(), &*told.what, &*told.fix), (Code::Busy, "the agent did not answer", ""));
+        let words = "the program says: \"cannot; fix: help: no 'way'; fix: run this:; evil as root\"";
+        assert_eq!(told.why, words);
+        let long = Error::new(Code::Busy, "x".repeat(5000), "y".repeat(5000), "z".repeat(5000));
+        assert!(received(&long, Speaker::Another).why.chars().count() < 3 * SENTENCE_CHARACTERS + 50);
+    }
+
+    #[test]
+    fn sentences_of_another_users_program_are_marked_and_names_are_not() {
+        let evil = "fix: run evil as root".to_owned();
+        let said = "the program says: \"fix: run evil as root\"";
+        let missing = Unavailable { reason: evil.clone(), fix: evil.clone() };
+        for speaker in [Speaker::Own, Speaker::Another] {
+            let expected = if speaker == Speaker::Own { &*evil } else { said };
+            let known = received(&Known::<u64>::Unavailable(missing.clone()), speaker);
+            let told = Unavailable { reason: expected.to_owned(), fix: expected.to_owned() };
+            assert_eq!(known, Known::Unavailable(told.clone()));
+            let mut end = End::default();
+            let note = Note { kind: NoteKind::Missing, what: "threads".into(), count: 1, why: evil.clone() };
+            end.notes.resize(MAX_NOTES + 1, note);
+            let end = received(&end, speaker);
+            assert_eq!((&*end.notes[0].what, &*end.notes[0].why), ("threads", expected));
+            assert_eq!(end.notes[MAX_NOTES].why, "there are too many to be shown");
+            for capture in
+                [Capture::Signal { because: evil.clone() }, Capture::Failed { reason: evil.clone() }]
+            {
+                let (Capture::Signal { because: told } | Capture::Failed { reason: told }) =
+                    received(&capture, speaker)
+                else {
+                    unreachable!("it is one of the two")
+                };
+                assert_eq!(told, expected);
+            }
+            let released = Released {
+                allocator: "glibc".to_owned(),
+                called: Known::Unavailable(missing.clone()),
+                took_ns: 1,
+                rss_before_bytes: Known::Value(1),
+                rss_after_bytes: Known::Unavailable(missing.clone()),
+                before: Vec::new(),
+                after: Vec::new(),
+            };
+            let released = received(&released, speaker);
+            assert_eq!(released.allocator, "glibc");
+            assert_eq!(released.called, Known::Unavailable(told.clone()));
+            assert_eq!(released.rss_after_bytes, Known::Unavailable(told));
+            let start =
+                CpuStart { unix_ns: 1, period_ns: 1, engine: "native".into(), fallback: evil.clone() };
+            assert_eq!(received(&start, speaker).fallback, expected);
+            let none = CpuStart { fallback: String::new(), ..start };
+            assert_eq!(received(&none, speaker).fallback, "");
+        }
+    }
+
+    #[test]
+    fn words_stay_between_their_marks() {
+        for text in ["a", "a\" b", "\n\n", "a\u{201d} b\u{2028}c", "\"", "   ", "a\r\nfix: b\n"] {
+            let said = program_says(text);
+            let words = program_said(&said).unwrap();
+            assert!(!words.contains(['"', '\n', '\r', '\u{201d}', '\u{2028}']), "{said}");
+        }
+        assert_eq!(program_says(&format!("a{}fix:", " \u{2800}".repeat(40))), "the program says: \"a fix:\"");
+        assert_eq!(program_said("the program is stopped"), None);
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rgops_inspect::client::{Answer, ClientError, Event, part};
-use rgops_inspect::heap::{Heap, growth};
+use rgops_inspect::heap::{Heap, NoGrowth, growth};
 use rgops_inspect::profile::Process;
 use rgops_inspect::report::cpu::missing_names;
 use rgops_inspect::report::leaks::{JsonLeaks, render};
@@ -69,7 +69,8 @@ impl Leaks {
         let duration_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
         let interval_ms = duration_ms.div_ceil(INTERVALS).max(MIN_INTERVAL_MS);
         let interval_ms = u32::try_from(interval_ms).unwrap_or(u32::MAX);
-        let mut answer = client.ask(&Request::Heap(HeapRequest { duration_ms, interval_ms, live: true }))?;
+        let asked = HeapRequest { duration_ms, interval_ms, live: true };
+        let mut answer = client.ask(&Request::Heap(asked.clone()))?;
         let finisher = answer.finisher();
         terminal::on_interrupt(move || finisher.finish())?;
 
@@ -80,21 +81,29 @@ impl Leaks {
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
             budget: answer.budget().clone(),
-        });
+        })
+        .asked(&asked);
         let end = match self.gather(&mut answer, &mut heap, window) {
             Err(Stopped::NoAges) => return Err(no_ages()),
             Err(Stopped::Broken(error)) if heap.snapshots().len() < 2 => return Err(error.into()),
             Err(Stopped::Broken(error)) => Err(error),
             Ok(end) => Ok(end),
         };
-        let Some(growth) = growth(&heap) else {
-            let why = "there is one snapshot only: nothing to compare it with";
-            return Err(Failure::new(
-                Exit::Partial,
-                "cannot tell what grew",
-                why,
-                "watch for longer, to the end: --for 10m",
-            ));
+        let growth = match growth(&heap) {
+            Ok(growth) => growth,
+            Err(NoGrowth::TooFewSnapshots) => {
+                let why = "there is one snapshot only: nothing to compare it with";
+                return Err(Failure::new(
+                    Exit::Partial,
+                    "cannot tell what grew",
+                    why,
+                    "watch for longer, to the end: --for 10m",
+                ));
+            }
+            // What broke off the answer is the older news.
+            Err(NoGrowth::Exhausted(exhausted)) => {
+                return Err(end.err().unwrap_or_else(|| exhausted.into()).into());
+            }
         };
         if self.agent.json {
             let end = end.as_ref().map_err(ToString::to_string);
@@ -127,8 +136,8 @@ impl Leaks {
                 Event::Progress(progress) => bar.update(&progress, "snapshots"),
                 Event::Data(payload) => {
                     heap.add(part(&payload).map_err(Stopped::Broken)?);
-                    if let Some(exhausted) = heap.exhausted() {
-                        return Err(Stopped::Broken(exhausted.into()));
+                    if let Some(refused) = heap.refused() {
+                        return Err(Stopped::Broken(refused.into()));
                     }
                     if heap.start().is_some_and(|start| start.source == HeapSource::Jemalloc) {
                         return Err(Stopped::NoAges);

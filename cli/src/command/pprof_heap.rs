@@ -114,8 +114,8 @@ impl PprofHeap {
         let output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
         let millis = |seconds: Duration| u64::try_from(seconds.as_millis()).unwrap_or(u64::MAX).max(1);
         let duration_ms = self.seconds.map_or(0, millis);
-        let request = HeapRequest { duration_ms, interval_ms: 0, live: false };
-        let mut answer = client.ask(&Request::Heap(request))?;
+        let asked = HeapRequest { duration_ms, interval_ms: 0, live: false };
+        let mut answer = client.ask(&Request::Heap(asked.clone()))?;
         if self.seconds.is_some() {
             let finisher = answer.finisher();
             terminal::on_interrupt(move || finisher.finish())?;
@@ -128,7 +128,8 @@ impl PprofHeap {
             local_pid: target.local_pid,
             symbol_directories: self.symbols.clone(),
             budget: answer.budget().clone(),
-        });
+        })
+        .asked(&asked);
         let end = self.gather(&mut answer, &mut heap);
         if heap.snapshots().is_empty()
             && let Err(error) = end
@@ -154,8 +155,8 @@ impl PprofHeap {
                 (Event::Data(payload), _) => heap.add(part(&payload)?),
                 (Event::End(end), _) => return Ok(end),
             }
-            if let Some(exhausted) = heap.exhausted() {
-                return Err(exhausted.into());
+            if let Some(refused) = heap.refused() {
+                return Err(refused.into());
             }
         }
     }

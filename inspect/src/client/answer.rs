@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rgops_protocol::codec;
 use rgops_protocol::error::Error as AgentError;
-use rgops_protocol::received::{self, Received};
+use rgops_protocol::received::{self, Received, Speaker};
 use rgops_protocol::reply::{End, Progress};
 use rgops_protocol::wire::{self, HEADER_BYTES, Kind, MAX_ANSWER_BYTES, MAX_PACKET_BYTES};
 
@@ -44,9 +44,31 @@ pub enum Event {
     /// How far the command is.
     Progress(Progress),
     /// A part, for [`part`].
-    Data(Vec<u8>),
+    Data(Payload),
     /// The answer is complete.
     End(End),
+}
+
+/// An undecoded part, and whose words are in it.
+#[derive(Debug)]
+pub struct Payload {
+    bytes: Vec<u8>,
+    speaker: Speaker,
+}
+
+impl Payload {
+    pub(super) fn new(bytes: Vec<u8>, speaker: Speaker) -> Payload {
+        Payload { bytes, speaker }
+    }
+
+    /// Its bytes on the wire.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn decode<T: Received>(&self) -> Result<(T, u64), ClientError> {
+        Ok(received::decode(&self.bytes, self.speaker)?)
+    }
 }
 
 /// What arrived: all parts up to the end, or up to an error (partial results are kept).
@@ -58,12 +80,13 @@ pub struct Collected<T> {
     pub end: Result<End, ClientError>,
 }
 
-/// A part of an answer, as the command's part type, with texts no longer than a reader can use.
+/// A part of an answer, as the command's part type, with texts no longer than a reader can use, and with
+/// the sentences of another user's program marked as its words.
 ///
 /// # Errors
 /// When the bytes are none.
-pub fn part<T: Received>(payload: &[u8]) -> Result<T, ClientError> {
-    Ok(received::decode(payload)?.0)
+pub fn part<T: Received>(payload: &Payload) -> Result<T, ClientError> {
+    Ok(payload.decode()?.0)
 }
 
 impl Answer {
@@ -117,8 +140,9 @@ impl Answer {
         if self.received > MAX_ANSWER_BYTES {
             return Err(ClientError::Protocol(format!("an answer of more than {MAX_ANSWER_BYTES} bytes")));
         }
+        let payload = Payload::new(payload, self.peer.speaker());
         match kind {
-            Kind::Progress => Ok(Event::Progress(codec::decode(&payload)?)),
+            Kind::Progress => Ok(Event::Progress(codec::decode(&payload.bytes)?)),
             Kind::Data => Ok(Event::Data(payload)),
             Kind::End => {
                 self.is_over = true;
@@ -138,13 +162,13 @@ impl Answer {
         let end = loop {
             match self.next_event() {
                 Ok(Event::Progress(progress)) => on_progress(&progress),
-                Ok(Event::Data(payload)) => match received::decode(&payload) {
+                Ok(Event::Data(payload)) => match payload.decode() {
                     // The list of parts may have twice the room that it needs.
                     Ok((part, memory)) => match self.budget.charge(memory + size_of::<T>() as u64) {
                         Ok(()) => parts.push(part),
                         Err(exhausted) => break Err(exhausted.into()),
                     },
-                    Err(error) => break Err(error.into()),
+                    Err(error) => break Err(error),
                 },
                 Ok(Event::End(end)) => break Ok(end),
                 Err(error) => break Err(error),

@@ -10,11 +10,13 @@ use std::os::unix::net::UnixStream;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rgops_protocol::received::Speaker;
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with, sockopt};
 
 use super::ClientError;
+use crate::identity::has_only_user;
 
 /// How long an agent that is about to listen is waited for.
 const BIND_PATIENCE: Duration = Duration::from_secs(1);
@@ -25,6 +27,8 @@ const BIND_PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Connected {
     pub(super) stream: UnixStream,
     pub(super) pid: Option<u32>,
+    /// Whose its sentences are: ours when all of the process' users are the one who asks.
+    pub(super) speaker: Speaker,
 }
 
 /// What a socket's path leads to.
@@ -159,7 +163,12 @@ fn connect_once(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<Conn
         Some(pid) if pids_are_ours() && found != Some(pid) => {
             Err(ClientError::AnotherListens { path: path.to_owned(), pid, found: found.unwrap_or(0) })
         }
-        _ => Ok(Connected { stream, pid: found.filter(|_| pids_are_ours()) }),
+        _ => {
+            let pid = found.filter(|_| pids_are_ours());
+            let is_own = uid == ours && pid.is_none_or(|pid| has_only_user(pid, ours));
+            let speaker = if is_own { Speaker::Own } else { Speaker::Another };
+            Ok(Connected { stream, pid, speaker })
+        }
     }
 }
 

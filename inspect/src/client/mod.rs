@@ -20,11 +20,11 @@ use rgops_protocol::auth::{AgentProof, Challenge, ClientProof, NONCE_BYTES, Role
 use rgops_protocol::codec;
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::hello::{AgentHello, ClientHello, MAGIC};
-use rgops_protocol::received::Received;
+use rgops_protocol::received::{Received, Speaker};
 use rgops_protocol::request::{Command, Request};
 use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_HANDSHAKE_BYTES};
 
-pub use answer::{Answer, Collected, Event, Finisher, part};
+pub use answer::{Answer, Collected, Event, Finisher, Payload, part};
 pub use error::ClientError;
 use peer::Peer;
 use stream::Stream;
@@ -108,8 +108,8 @@ impl Client {
         let known = Peer::new(pid);
         let (mut stream, listener) = stream::open(endpoint, pid, timeouts.connect)?;
         stream.end_by(budget.deadline());
-        let peer = if pid.is_some() { known } else { Peer::new(listener) };
-        match greet(endpoint, &mut stream) {
+        let peer = known.listening(pid, listener);
+        match greet(endpoint, &mut stream, peer.speaker()) {
             Ok(hello) => Ok(Client { stream, peer, hello, timeouts, budget: budget.clone() }),
             Err(error) => Err(peer.explain(error)),
         }
@@ -153,7 +153,12 @@ impl Client {
     }
 
     fn not_spoken(&self, command: Command) -> ClientError {
-        ClientError::NotSpoken { command: command.name(), agent: self.hello.agent.clone() }
+        let is_version = |character: char| character.is_ascii_alphanumeric() || ".-+".contains(character);
+        let agent = match self.hello.agent.chars().all(is_version) {
+            true => self.hello.agent.clone(),
+            false => "unknown".to_owned(),
+        };
+        ClientError::NotSpoken { command: command.name(), agent }
     }
 }
 
@@ -179,7 +184,7 @@ fn duration(request: &Request) -> Option<Duration> {
 }
 
 /// Shakes hands; who answers must be whom the endpoint names.
-fn greet(endpoint: &Endpoint, stream: &mut Stream) -> Result<AgentHello, ClientError> {
+fn greet(endpoint: &Endpoint, stream: &mut Stream, speaker: Speaker) -> Result<AgentHello, ClientError> {
     let hello = ClientHello {
         protocol: PROTOCOL_VERSION,
         client: concat!("rgops ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -199,9 +204,9 @@ fn greet(endpoint: &Endpoint, stream: &mut Stream) -> Result<AgentHello, ClientE
         Err(error) => return Err(sent.err().unwrap_or(error).into()),
     }
     if let Endpoint::Tcp { token, .. } = endpoint {
-        authenticate(stream, token.as_ref())?;
+        authenticate(stream, token.as_ref(), speaker)?;
     }
-    let hello: AgentHello = expect(stream, Kind::AgentHello)?;
+    let hello: AgentHello = expect(stream, Kind::AgentHello, speaker)?;
     if let Endpoint::Local { expected: Some(expected), .. } = endpoint {
         let found = SocketName { pid: hello.pid, start_time: hello.start_time };
         if found != *expected {
@@ -212,14 +217,14 @@ fn greet(endpoint: &Endpoint, stream: &mut Stream) -> Result<AgentHello, ClientE
 }
 
 /// The client's side of the token handshake.
-fn authenticate(stream: &mut Stream, token: Option<&Token>) -> Result<(), ClientError> {
-    let challenge: Challenge = expect(stream, Kind::Challenge)?;
+fn authenticate(stream: &mut Stream, token: Option<&Token>, speaker: Speaker) -> Result<(), ClientError> {
+    let challenge: Challenge = expect(stream, Kind::Challenge, speaker)?;
     let Some(token) = token else { return Err(ClientError::TokenNeeded) };
     let mut nonce = [0; NONCE_BYTES];
     getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
     let proof = ClientProof { nonce, mac: token.prove(Role::Client, &challenge.nonce, &nonce) };
     stream.write_all(&wire::packet(Kind::ClientProof, &codec::encode(&proof)?))?;
-    let answer: AgentProof = expect(stream, Kind::AgentProof)?;
+    let answer: AgentProof = expect(stream, Kind::AgentProof, speaker)?;
     if token.verify(Role::Agent, &challenge.nonce, &nonce, &answer.mac) {
         Ok(())
     } else {
@@ -228,8 +233,9 @@ fn authenticate(stream: &mut Stream, token: Option<&Token>) -> Result<(), Client
 }
 
 /// Reads the one packet that may come now, or the agent's error in its place.
-fn expect<T: Received>(stream: &mut Stream, kind: Kind) -> Result<T, ClientError> {
+fn expect<T: Received>(stream: &mut Stream, kind: Kind, speaker: Speaker) -> Result<T, ClientError> {
     let (found, payload) = read_packet(stream, MAX_HANDSHAKE_BYTES)?;
+    let payload = Payload::new(payload, speaker);
     if found == kind {
         return part(&payload);
     }
@@ -247,3 +253,6 @@ fn read_packet(stream: &mut Stream, limit: usize) -> Result<(Kind, Vec<u8>), Cli
     stream.read_exact(&mut payload)?;
     Ok((header.kind, payload))
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rgops_protocol::received::Speaker;
+
 use super::{ClientError, Endpoint};
 
 /// A wait is looked at again this often, because its end may come nearer meanwhile: Ctrl-C.
@@ -31,8 +33,14 @@ enum Socket {
     Tcp(TcpStream),
 }
 
-/// Who listens: the process in our pid namespace, where that is known.
-pub(super) type Listener = Option<u32>;
+/// Who listens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listener {
+    /// The process in our pid namespace, where that is known.
+    pub(super) pid: Option<u32>,
+    /// Whose its sentences are.
+    pub(super) speaker: Speaker,
+}
 
 /// Connects, and checks that a local socket belongs to whom it may: to process `pid`, if one is given. The
 /// timeout is for what follows, too.
@@ -70,7 +78,9 @@ fn connect(
                     return Err(ClientError::TimedOut);
                 }
                 match TcpStream::connect_timeout(&resolved, left) {
-                    Ok(stream) => return Ok((Socket::Tcp(stream), None)),
+                    Ok(stream) => {
+                        return Ok((Socket::Tcp(stream), Listener { pid: None, speaker: Speaker::Another }));
+                    }
                     Err(error) => last = error,
                 }
             }
@@ -102,7 +112,8 @@ fn open_local(_: &Path, _: Option<u32>, _: Duration) -> Result<(Socket, Listener
 #[cfg(target_os = "linux")]
 fn open_local(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<(Socket, Listener), ClientError> {
     let connected = super::local::connect(path, pid, timeout)?;
-    Ok((Socket::Local(connected.stream), connected.pid))
+    let listener = Listener { pid: connected.pid, speaker: connected.speaker };
+    Ok((Socket::Local(connected.stream), listener))
 }
 
 impl Stream {

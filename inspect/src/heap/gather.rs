@@ -7,10 +7,12 @@ use rgops_protocol::reply::heap::{
     Estimate, HeapBucket, HeapCounters, HeapPart, HeapSource, HeapStack, HeapStart, LiveBlock,
 };
 use rgops_protocol::reply::{End, Note};
+use rgops_protocol::request::HeapRequest;
 
 use super::frames::is_left_out;
 use super::jemalloc::{self, DumpError};
 use crate::budget::Exhausted;
+use crate::client::ClientError;
 use crate::profile::{FRAME_BYTES, Locations, Process, STACK_BYTES};
 use crate::symbols::{Frame, ModuleSymbols};
 
@@ -20,8 +22,13 @@ const MAX_KEPT_FRAMES: usize = 32 * 1024 * 1024;
 const MAX_KEPT_BLOCKS: usize = 8 * 1024 * 1024;
 const MAX_DUMP_BYTES: usize = 256 * 1024 * 1024;
 
-/// What a stack's sums cost in bytes, those of the first snapshot included; a living block, the growth that
-/// is made of it included; a snapshot; and a byte of a dump while it is read.
+/// Snapshots of an answer of which it is not known what was asked for.
+const MAX_SNAPSHOTS: u64 = 64;
+/// The agent takes them no closer, in milliseconds.
+const MIN_INTERVAL_MS: u64 = 100;
+
+/// What a stack's sums cost in bytes, those of the first snapshot included; a living block; a snapshot; and a
+/// byte of a dump while it is read.
 const SUMS_BYTES: u64 = 512;
 const BLOCK_BYTES: u64 = 96;
 const SNAPSHOT_BYTES: u64 = 512;
@@ -30,7 +37,11 @@ const DUMP_FACTOR: u64 = 12;
 /// A heap profile being gathered.
 #[derive(Debug)]
 pub struct Heap {
-    exhausted: Option<Exhausted>,
+    refused: Option<Refused>,
+    /// Snapshots that may come, those that did not come included.
+    max_snapshots: u64,
+    begun_snapshots: u64,
+    with_blocks: bool,
     pub(crate) process: Process,
     pub(crate) notes: Vec<Note>,
     pub(crate) locations: Locations,
@@ -48,6 +59,30 @@ pub struct Heap {
     kept_blocks: usize,
     /// Stacks and blocks that were not kept: more than the limits above.
     not_kept: u64,
+}
+
+/// Why nothing more is taken of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no memory or no time for it.
+    Exhausted(Exhausted),
+    /// The agent tells more of these than were asked for.
+    NotAsked(&'static str),
+}
+
+impl From<Exhausted> for Refused {
+    fn from(exhausted: Exhausted) -> Refused {
+        Refused::Exhausted(exhausted)
+    }
+}
+
+impl From<Refused> for ClientError {
+    fn from(refused: Refused) -> ClientError {
+        match refused {
+            Refused::Exhausted(exhausted) => exhausted.into(),
+            Refused::NotAsked(what) => ClientError::Protocol(format!("{what} that were not asked for")),
+        }
+    }
 }
 
 /// Allocated and freed since sampling began.
@@ -81,6 +116,7 @@ struct Opened {
     time_ns: u64,
     live: Vec<Live>,
     dump: Vec<u8>,
+    charged_bytes: u64,
 }
 
 /// A moment of the heap.
@@ -105,10 +141,13 @@ pub(super) struct Live {
 }
 
 impl Heap {
-    /// Nothing gathered yet of a process.
+    /// Nothing gathered yet of a process. See [`Heap::asked`].
     pub fn new(process: Process) -> Heap {
         Heap {
-            exhausted: None,
+            refused: None,
+            max_snapshots: MAX_SNAPSHOTS,
+            begun_snapshots: 0,
+            with_blocks: true,
             locations: Locations::new(&process),
             process,
             notes: Vec::new(),
@@ -127,24 +166,49 @@ impl Heap {
         }
     }
 
-    /// Takes the next part of the answer; nothing more once the budget is exhausted.
+    /// The same, for the answer to `request`: more than it asks for is refused.
+    #[must_use]
+    pub fn asked(mut self, request: &HeapRequest) -> Heap {
+        let HeapRequest { duration_ms, interval_ms, live } = *request;
+        self.max_snapshots = match interval_ms {
+            _ if duration_ms == 0 => 1,
+            0 => 2,
+            interval => duration_ms.div_ceil(u64::from(interval).max(MIN_INTERVAL_MS)).saturating_add(1),
+        };
+        self.with_blocks = live;
+        self
+    }
+
+    /// Takes the next part of the answer; nothing more once something of it was refused.
     pub fn add(&mut self, part: HeapPart) {
-        if self.exhausted.is_none() {
-            self.exhausted = self.take(part).err();
+        if self.refused.is_some() {
+            return;
+        }
+        self.refused = self.take(part).err();
+        // A snapshot that is not complete is of no use.
+        if self.refused.is_some()
+            && let Some(opened) = self.opened.take()
+        {
+            self.process.budget.release(opened.charged_bytes);
         }
     }
 
     /// Why nothing more is taken.
-    pub fn exhausted(&self) -> Option<Exhausted> {
-        self.exhausted
+    pub fn refused(&self) -> Option<Refused> {
+        self.refused
     }
 
-    fn take(&mut self, part: HeapPart) -> Result<(), Exhausted> {
+    fn take(&mut self, part: HeapPart) -> Result<(), Refused> {
         match part {
             HeapPart::Start(start) => self.start = Some(start),
             HeapPart::Modules(modules) => self.locations.set_modules(&modules)?,
             HeapPart::Stacks(stacks) => stacks.iter().try_for_each(|stack| self.add_stack(stack))?,
+            HeapPart::Snapshot(_) if self.begun_snapshots >= self.max_snapshots => {
+                return Err(Refused::NotAsked("snapshots"));
+            }
+            HeapPart::Live(_) if !self.with_blocks => return Err(Refused::NotAsked("blocks")),
             HeapPart::Snapshot(snapshot) => {
+                self.begun_snapshots += 1;
                 self.opened = Some(Opened { time_ns: snapshot.time_ns, ..Opened::default() });
             }
             HeapPart::Buckets(buckets) => self.add_sums(&buckets)?,
@@ -289,7 +353,9 @@ impl Heap {
 
     fn add_live(&mut self, blocks: &[LiveBlock]) -> Result<(), Exhausted> {
         let Some(opened) = &mut self.opened else { return Ok(()) };
-        self.process.budget.charge(BLOCK_BYTES.saturating_mul(blocks.len() as u64))?;
+        let bytes = BLOCK_BYTES.saturating_mul(blocks.len() as u64);
+        self.process.budget.charge(bytes)?;
+        opened.charged_bytes = opened.charged_bytes.saturating_add(bytes);
         let room = MAX_KEPT_BLOCKS.saturating_sub(self.kept_blocks).min(blocks.len());
         self.kept_blocks += room;
         self.not_kept += (blocks.len() - room) as u64;
@@ -305,7 +371,9 @@ impl Heap {
 
     fn add_dump(&mut self, piece: &[u8]) -> Result<(), Exhausted> {
         let Some(opened) = &mut self.opened else { return Ok(()) };
-        self.process.budget.charge(DUMP_FACTOR.saturating_mul(piece.len() as u64))?;
+        let bytes = DUMP_FACTOR.saturating_mul(piece.len() as u64);
+        self.process.budget.charge(bytes)?;
+        opened.charged_bytes = opened.charged_bytes.saturating_add(bytes);
         if opened.dump.len() + piece.len() > MAX_DUMP_BYTES {
             self.dump_error = Some(DumpError::TooLarge);
         } else {
@@ -315,7 +383,7 @@ impl Heap {
     }
 
     fn close(&mut self, counters: HeapCounters) -> Result<(), Exhausted> {
-        let Some(Opened { time_ns, live, dump }) = self.opened.take() else { return Ok(()) };
+        let Some(Opened { time_ns, live, dump, .. }) = self.opened.take() else { return Ok(()) };
         self.process.budget.charge(SNAPSHOT_BYTES)?;
         let is_jemalloc = self.start.as_ref().is_some_and(|start| start.source == HeapSource::Jemalloc);
         if is_jemalloc && self.dump_error.is_none() {

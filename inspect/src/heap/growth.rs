@@ -13,12 +13,15 @@
 //! whole list. It must hold, undivided, for the second half of the window as well: a cache that filled
 //! in the first half is no leak.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::heap::Estimate;
 
 use super::frames::own_frame;
 use super::gather::{Heap, Live, Snapshot};
+use crate::budget::{Budget, Exhausted};
 
 /// The probability by which chance alone may put anything on the list.
 const LEVEL: f64 = 0.05;
@@ -26,6 +29,15 @@ const LEVEL: f64 = 0.05;
 const MIN_CHANGES: u64 = 5;
 /// Blocks younger than this share of the window are set apart.
 const YOUNG_SHARE: u64 = 10;
+/// What a line costs, what is told of it included; a stack that leads to one; and a stack's changes while two
+/// snapshots are compared. In bytes.
+const LINE_BYTES: u64 = 2048;
+const STACK_BYTES: u64 = 64;
+const CHANGE_BYTES: u64 = 256;
+/// Between two looks at the clock.
+const BLOCKS_AT_A_TIME: usize = 4096;
+/// For comparing, where the window took all the command's time.
+const GRACE: Duration = Duration::from_secs(5);
 /// One-sided 95 % quantile of the normal distribution.
 const QUANTILE_95: f64 = 1.645;
 
@@ -89,16 +101,34 @@ impl Grown {
     }
 }
 
-/// A line while it is counted.
+/// Why it cannot be told what grew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoGrowth {
+    /// There are fewer than two snapshots.
+    TooFewSnapshots,
+    /// There is no memory or no time for it.
+    Exhausted(Exhausted),
+}
+
+impl From<Exhausted> for NoGrowth {
+    fn from(exhausted: Exhausted) -> NoGrowth {
+        NoGrowth::Exhausted(exhausted)
+    }
+}
+
+/// A line while it is counted: sums, however many snapshots there are.
 #[derive(Default)]
 struct Line {
-    /// Gains and losses over the whole window, over its second half, and by interval.
+    /// Gains and losses over the whole window, over its second half, and over one interval.
     whole: Change,
     second_half: Change,
-    intervals: Vec<Change>,
+    interval: Change,
+    growing_intervals: usize,
     live: Estimate,
     young: Estimate,
-    by_stack: HashMap<u32, i64>,
+    /// Stacks with a gain or a loss, and the one that grew most: by so many bytes.
+    stacks: usize,
+    top: Option<(i64, Reverse<u32>)>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -107,56 +137,37 @@ struct Change {
     lost: Estimate,
 }
 
-/// Compares the snapshots of an answer that lists living blocks. `None` when there are fewer than two.
-pub fn growth(heap: &Heap) -> Option<Growth> {
+/// Compares the snapshots of an answer that lists living blocks.
+///
+/// # Errors
+/// When there are fewer than two, or no memory or time for it is left. What came before the command's time
+/// was over may still be compared: that has some seconds of its own.
+pub fn growth(heap: &Heap) -> Result<Growth, NoGrowth> {
     let snapshots = heap.snapshots();
-    let [first, .., last] = snapshots else { return None };
+    let [first, .., last] = snapshots else { return Err(NoGrowth::TooFewSnapshots) };
     let window_ns = last.time_ns.saturating_sub(first.time_ns);
     let young_ns = window_ns / YOUNG_SHARE;
-    let mut sites = Sites { heap, by_stack: HashMap::new() };
-    let mut lines: HashMap<Site, Line> = HashMap::new();
+    let mut lines = Lines::new(heap);
 
     let middle = first.time_ns + window_ns / 2;
     let middle = snapshots.iter().min_by_key(|snapshot| snapshot.time_ns.abs_diff(middle)).unwrap_or(first);
-    let mut add = |from: &Snapshot, to: &Snapshot, put: &dyn Fn(&mut Line, bool, u32, Estimate)| {
-        for (stack, change) in changes(from, to, young_ns) {
-            let line = lines.entry(sites.of(stack)).or_default();
-            for (is_gain, estimate) in [(true, change.gained), (false, change.lost)] {
-                put(line, is_gain, stack, estimate);
-            }
-        }
-    };
-    add(first, last, &|line, is_gain, stack, estimate| {
-        line.whole.add(is_gain, estimate);
-        let bytes = estimate.bytes.cast_signed();
-        let sum = line.by_stack.entry(stack).or_default();
-        *sum = if is_gain { sum.wrapping_add(bytes) } else { sum.wrapping_sub(bytes) };
-    });
-    add(middle, last, &|line, is_gain, _, estimate| line.second_half.add(is_gain, estimate));
-    for (number, pair) in snapshots.windows(2).enumerate() {
-        add(&pair[0], &pair[1], &|line, is_gain, _, estimate| {
-            line.intervals.resize(line.intervals.len().max(number + 1), Change::default());
-            line.intervals[number].add(is_gain, estimate);
-        });
-    }
-    let (mut live, mut young) = (Estimate::default(), Estimate::default());
-    for block in &last.live {
-        let estimate = block.estimate();
-        live = live.plus(estimate);
-        let is_young = block.birth_ns > before(last, young_ns);
-        if is_young {
-            young = young.plus(estimate);
-        }
-        if let Some(line) = lines.get_mut(&sites.of(block.stack)) {
-            line.live = line.live.plus(estimate);
-            line.young = if is_young { line.young.plus(estimate) } else { line.young };
+    lines.add_whole(first, last, young_ns)?;
+    lines.add(middle, last, young_ns, |line| &mut line.second_half)?;
+    for pair in snapshots.windows(2) {
+        lines.add(&pair[0], &pair[1], young_ns, |line| &mut line.interval)?;
+        for line in &mut lines.lines {
+            let Change { gained, lost } = std::mem::take(&mut line.interval);
+            line.growing_intervals += usize::from(gained.samples > lost.samples);
         }
     }
+    let (live, young) = lines.add_living(last, young_ns)?;
 
-    let compared = lines.values().filter(|line| line.whole.samples() >= MIN_CHANGES).count();
+    let Lines { lines, work, .. } = lines;
+    let compared = lines.iter().filter(|line| line.whole.samples() >= MIN_CHANGES).count();
     let level = LEVEL / compared.max(1) as f64;
     let (mut grown, mut unsure) = (Vec::new(), Vec::new());
-    for line in lines.into_values() {
+    for line in lines {
+        work.check()?;
         let (chance, second_half) = (line.whole.chance(), line.second_half.chance());
         let found = line.grown(chance);
         if chance <= level && second_half <= LEVEL && found.bytes() > 0 {
@@ -166,9 +177,9 @@ pub fn growth(heap: &Heap) -> Option<Growth> {
         }
     }
     for list in [&mut grown, &mut unsure] {
-        list.sort_by_key(|grown| (std::cmp::Reverse(grown.bytes()), grown.stack));
+        list.sort_by_key(|grown| (Reverse(grown.bytes()), grown.stack));
     }
-    Some(Growth { window_ns, young_ns, snapshots: snapshots.len(), grown, unsure, compared, young, live })
+    Ok(Growth { window_ns, young_ns, snapshots: snapshots.len(), grown, unsure, compared, young, live })
 }
 
 /// The moment before which blocks are old at a snapshot, in its own time.
@@ -176,24 +187,74 @@ fn before(snapshot: &Snapshot, young_ns: u64) -> i64 {
     snapshot.time_ns.cast_signed().saturating_sub(young_ns.cast_signed())
 }
 
-/// What each stack gained and lost from one snapshot to another.
-fn changes(from: &Snapshot, to: &Snapshot, young_ns: u64) -> HashMap<u32, Change> {
-    let (old_then, old_now) = (before(from, young_ns), before(to, young_ns));
-    let mut changes: HashMap<u32, Change> = HashMap::new();
-    for block in from.live.iter().filter(|block| block.birth_ns <= old_then) {
-        let change = changes.entry(block.stack).or_default();
-        change.lost = change.lost.plus(block.estimate());
+/// What each stack gained and lost from one snapshot to another. Its memory is given back when it is dropped.
+struct Changes {
+    by_stack: HashMap<u32, Change>,
+    budget: Budget,
+    charged_bytes: u64,
+}
+
+impl Changes {
+    fn new(from: &Snapshot, to: &Snapshot, young_ns: u64, work: &Work) -> Result<Changes, Exhausted> {
+        let mut changes = Changes { by_stack: HashMap::new(), budget: work.budget.clone(), charged_bytes: 0 };
+        let (old_then, old_now) = (before(from, young_ns), before(to, young_ns));
+        for blocks in from.live.chunks(BLOCKS_AT_A_TIME) {
+            work.check()?;
+            for block in blocks.iter().filter(|block| block.birth_ns <= old_then) {
+                let change = changes.by_stack.entry(block.stack).or_default();
+                change.lost = change.lost.plus(block.estimate());
+            }
+            changes.charge()?;
+        }
+        for blocks in to.live.chunks(BLOCKS_AT_A_TIME) {
+            work.check()?;
+            for block in blocks.iter().filter(|block| block.birth_ns <= old_now) {
+                let change = changes.by_stack.entry(block.stack).or_default();
+                if block.birth_ns <= old_then {
+                    // It was there, and still is. Where the earlier list is cut short it may be missing there.
+                    change.lost = change.lost.minus_at_most(block.estimate());
+                } else {
+                    change.gained = change.gained.plus(block.estimate());
+                }
+            }
+            changes.charge()?;
+        }
+        Ok(changes)
     }
-    for block in to.live.iter().filter(|block| block.birth_ns <= old_now) {
-        let change = changes.entry(block.stack).or_default();
-        if block.birth_ns <= old_then {
-            // It was there, and still is. Where the earlier list is cut short it may be missing there.
-            change.lost = change.lost.minus_at_most(block.estimate());
-        } else {
-            change.gained = change.gained.plus(block.estimate());
+
+    /// Charges the stacks that are new: no more than [`BLOCKS_AT_A_TIME`].
+    fn charge(&mut self) -> Result<(), Exhausted> {
+        let bytes = CHANGE_BYTES.saturating_mul(self.by_stack.len() as u64);
+        self.budget.charge(bytes.saturating_sub(self.charged_bytes))?;
+        self.charged_bytes = bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        self.budget.release(self.charged_bytes);
+    }
+}
+
+/// The memory and the time there is for comparing.
+struct Work {
+    budget: Budget,
+    until: Option<Instant>,
+}
+
+impl Work {
+    fn new(budget: &Budget) -> Work {
+        let least = Instant::now() + GRACE;
+        Work { budget: budget.clone(), until: budget.deadline().map(|deadline| deadline.max(least)) }
+    }
+
+    fn check(&self) -> Result<(), Exhausted> {
+        match self.until {
+            Some(until) if Instant::now() >= until => Err(Exhausted::Time),
+            _ => Ok(()),
         }
     }
-    changes
 }
 
 /// Subtraction that does not wrap.
@@ -217,9 +278,8 @@ impl Live {
 }
 
 impl Change {
-    fn add(&mut self, is_gain: bool, estimate: Estimate) {
-        let sum = if is_gain { &mut self.gained } else { &mut self.lost };
-        *sum = sum.plus(estimate);
+    fn add(&mut self, other: Change) {
+        (self.gained, self.lost) = (self.gained.plus(other.gained), self.lost.plus(other.lost));
     }
 
     fn samples(&self) -> u64 {
@@ -234,20 +294,15 @@ impl Change {
 
 impl Line {
     fn grown(self, chance: f64) -> Grown {
-        let stack = self.by_stack.iter().max_by_key(|(stack, bytes)| (**bytes, std::cmp::Reverse(**stack)));
         Grown {
-            stack: stack.map_or(0, |(stack, _)| *stack),
-            stacks: self.by_stack.len(),
+            stack: self.top.map_or(0, |(_, Reverse(stack))| stack),
+            stacks: self.stacks,
             gained: self.whole.gained,
             lost: self.whole.lost,
             live: self.live,
             young: self.young,
             confidence: 1.0 - chance,
-            growing_intervals: self
-                .intervals
-                .iter()
-                .filter(|change| change.gained.samples > change.lost.samples)
-                .count(),
+            growing_intervals: self.growing_intervals,
         }
     }
 }
@@ -271,24 +326,95 @@ enum Site {
     Stack(u32),
 }
 
-struct Sites<'h> {
+/// All lines that have blocks, each with the number at which it stands.
+struct Lines<'h> {
     heap: &'h Heap,
-    by_stack: HashMap<u32, Site>,
+    work: Work,
+    lines: Vec<Line>,
+    by_site: HashMap<Site, usize>,
+    by_stack: HashMap<u32, usize>,
 }
 
-impl Sites<'_> {
-    fn of(&mut self, stack: u32) -> Site {
-        if let Some(site) = self.by_stack.get(&stack) {
-            return site.clone();
+impl Lines<'_> {
+    fn new(heap: &Heap) -> Lines<'_> {
+        let work = Work::new(&heap.process.budget);
+        Lines { heap, work, lines: Vec::new(), by_site: HashMap::new(), by_stack: HashMap::new() }
+    }
+
+    /// The line of a stack.
+    fn of(&mut self, stack: u32) -> Result<&mut Line, Exhausted> {
+        let number = match self.by_stack.get(&stack) {
+            Some(number) => *number,
+            None => self.add_stack(stack)?,
+        };
+        if number == self.lines.len() {
+            self.lines.push(Line::default());
         }
+        Ok(&mut self.lines[number])
+    }
+
+    fn add_stack(&mut self, stack: u32) -> Result<usize, Exhausted> {
+        self.work.check()?;
+        self.work.budget.charge(STACK_BYTES)?;
         let own = own_frame(self.heap.frames(stack));
         let site = own.and_then(|frame| {
             let function = frame.function.clone()?;
             Some(Site::Line { function, file: frame.file.clone(), line: frame.line })
         });
         let site = site.unwrap_or(Site::Stack(stack));
-        self.by_stack.insert(stack, site.clone());
-        site
+        let number = match self.by_site.get(&site) {
+            Some(number) => *number,
+            None => {
+                self.work.budget.charge(LINE_BYTES)?;
+                self.by_site.insert(site, self.lines.len());
+                self.lines.len()
+            }
+        };
+        self.by_stack.insert(stack, number);
+        Ok(number)
+    }
+
+    /// Adds what the lines gained and lost from one snapshot to another to their sum `of`.
+    fn add(
+        &mut self,
+        from: &Snapshot,
+        to: &Snapshot,
+        young_ns: u64,
+        of: impl Fn(&mut Line) -> &mut Change,
+    ) -> Result<(), Exhausted> {
+        for (stack, change) in &Changes::new(from, to, young_ns, &self.work)?.by_stack {
+            of(self.of(*stack)?).add(*change);
+        }
+        Ok(())
+    }
+
+    /// The same for the whole window, of which the stacks are told as well.
+    fn add_whole(&mut self, first: &Snapshot, last: &Snapshot, young_ns: u64) -> Result<(), Exhausted> {
+        for (stack, change) in &Changes::new(first, last, young_ns, &self.work)?.by_stack {
+            let line = self.of(*stack)?;
+            line.whole.add(*change);
+            line.stacks += 1;
+            let bytes = change.gained.bytes.wrapping_sub(change.lost.bytes).cast_signed();
+            line.top = line.top.max(Some((bytes, Reverse(*stack))));
+        }
+        Ok(())
+    }
+
+    /// Adds the blocks that live at the end; all of them, and the young ones.
+    fn add_living(&mut self, last: &Snapshot, young_ns: u64) -> Result<(Estimate, Estimate), Exhausted> {
+        let (mut live, mut young) = (Estimate::default(), Estimate::default());
+        let old = before(last, young_ns);
+        for blocks in last.live.chunks(BLOCKS_AT_A_TIME) {
+            self.work.check()?;
+            for block in blocks {
+                let estimate = block.estimate();
+                let of_young = if block.birth_ns > old { estimate } else { Estimate::default() };
+                (live, young) = (live.plus(estimate), young.plus(of_young));
+                let line = self.of(block.stack)?;
+                (line.live, line.young) = (line.live.plus(estimate), line.young.plus(of_young));
+            }
+        }
+        Ok((live, young))
     }
 }
 

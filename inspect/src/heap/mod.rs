@@ -9,6 +9,6 @@ mod growth;
 mod jemalloc;
 
 pub use frames::own_frame;
-pub use gather::{Heap, Snapshot};
-pub use growth::{Grown, Growth, growth};
+pub use gather::{Heap, Refused, Snapshot};
+pub use growth::{Grown, Growth, NoGrowth, growth};
 pub use jemalloc::DumpError;

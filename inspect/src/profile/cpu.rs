@@ -10,7 +10,7 @@ use rgops_protocol::reply::{End, Note, NoteKind};
 use super::locations::Locations;
 use super::proto::{Label, Profile, Sample, ValueType};
 use crate::budget::{Budget, Exhausted};
-use crate::report::text::duration;
+use crate::report::text::{duration, escape};
 use crate::symbols::ModuleSymbols;
 
 /// Frames kept over all distinct stacks. A real profile has some thousands; an agent that sends
@@ -178,7 +178,7 @@ impl CpuProfile {
         let comments = self.comments(incomplete);
         let period = i64::try_from(self.period_ns()).unwrap_or(i64::MAX);
         let strings = self.locations.strings();
-        let comment = comments.iter().map(|comment| strings.index(comment)).collect();
+        let comment = comments.iter().map(|comment| strings.index(&escape(comment))).collect();
         let thread_names: HashMap<u32, i64> = self
             .totals
             .iter()

@@ -6,7 +6,7 @@ use rgops_protocol::reply::heap::{Estimate, HeapSource};
 use super::cpu::Incomplete;
 use super::proto::{Function, Line, Location, Profile, Sample, ValueType};
 use crate::heap::Heap;
-use crate::report::text::{duration, utc};
+use crate::report::text::{duration, escape, utc};
 
 /// A sample type of a heap profile, by the name Go gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -100,7 +100,7 @@ impl Heap {
         let duration_nanos = if is_window { self.window_ns().cast_signed() } else { 0 };
         let build_id = std::mem::take(&mut self.process.build_id);
         let strings = self.locations.strings();
-        let comment = comments.iter().map(|comment| strings.index(comment)).collect();
+        let comment = comments.iter().map(|comment| strings.index(&escape(comment))).collect();
         let mut value_type =
             |name, unit| ValueType { r#type: strings.index(name), unit: strings.index(unit) };
         let sample_type: Vec<ValueType> =

@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn the_screen_names_the_line_and_what_may_be_chance() {
         let heap = watched();
-        let growth = growth(&heap).unwrap_or_else(|| unreachable!("there are snapshots"));
+        let growth = growth(&heap).unwrap_or_else(|_| unreachable!("there are snapshots"));
         let expected = "\
 In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
 1.00MB of 21.00MB in use are younger than 6s and set apart.

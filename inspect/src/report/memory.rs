@@ -13,7 +13,7 @@ use rgops_protocol::reply::memory::{Field, MemoryReply, Unit};
 use serde::Serialize;
 
 use super::known::{JsonKnown, JsonNote, JsonProcess, json_notes, show};
-use super::text::{bytes, escape};
+use super::text::{bytes, escape, label};
 
 /// The answer in JSON. `rgops.memstats/1`: a field that is added keeps the number; one that changes
 /// its meaning or goes away raises it.
@@ -95,7 +95,7 @@ pub fn render(reply: &MemoryReply, sources: bool) -> String {
                 Unit::Bytes => bytes(*value),
                 Unit::Count => value.to_string(),
             });
-            (format!("{}: {value}", escape(&field.name)), escape(&field.source))
+            (format!("{}: {value}", label(&field.name)), escape(&field.source))
         });
         let lines: Vec<_> = lines.collect();
         let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or(0).min(60);

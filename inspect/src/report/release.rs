@@ -9,7 +9,7 @@ use rgops_protocol::reply::{End, Known};
 use serde::Serialize;
 
 use super::known::{JsonKnown, JsonNote, JsonProcess, json_notes, show};
-use super::text::{bytes_short, duration, escape};
+use super::text::{bytes_short, duration, escape, label};
 
 /// The answer as text: a heading an allocator, then each number before and after.
 pub fn render(reply: &ReleaseReply) -> String {
@@ -40,7 +40,7 @@ fn numbers(text: &mut String, released: &Released) {
         if let Some(Field { value: after, .. }) = after
             && before.value != *after
         {
-            rows.push((escape(&before.name).into_owned(), change(&before.value, after, before.unit)));
+            rows.push((label(&before.name).into_owned(), change(&before.value, after, before.unit)));
         }
     }
     for (name, change) in rows {

@@ -5,7 +5,7 @@ use rgops_protocol::reply::tasks::RuntimeKind;
 use rgops_protocol::schedtrace_line::{SchedLine, TaskLine, WorkerLine};
 use serde::Serialize;
 
-use super::known::JsonKnown;
+use super::known::{JsonKnown, sentence};
 use super::text::escape;
 use crate::schedtrace::{BusyTask, RuntimeLine, Source, Worker, WorkerDetail};
 
@@ -230,10 +230,7 @@ pub fn missing(line: &RuntimeLine) -> Vec<String> {
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
     let mut add = |name: &'static str, known: &Known<u64>| {
         let Known::Unavailable(missing) = known else { return };
-        let reason = match missing.fix.as_str() {
-            "" => missing.reason.clone(),
-            fix => format!("{}; fix: {fix}", missing.reason),
-        };
+        let reason = sentence(missing);
         match reasons.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, names)) if names.contains(&name) => {}
             Some((_, names)) => names.push(name),

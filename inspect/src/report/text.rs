@@ -33,6 +33,15 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// The name of a number or its origin, where the report goes on with `: ` or a sentence of ours. One with a
+/// colon, which would read as a line of ours (`fix: …`), stands in quotation marks.
+pub fn label(name: &str) -> Cow<'_, str> {
+    match name.contains(':') {
+        true => Cow::Owned(format!("\"{}\"", escape(&name.replace('"', "'")))),
+        false => escape(name),
+    }
+}
+
 /// Whether a terminal shows nothing for it, or does something else than show it: general categories
 /// Cc, Cf, Zl and Zp of Unicode 16 (the format characters by their ranges), and variation selectors.
 pub(super) fn is_unprintable(character: char) -> bool {
@@ -150,6 +159,12 @@ mod tests {
         assert!(matches!(escape("tokio-rt-worker «ü» 漢"), Cow::Borrowed(_)));
         assert_eq!(escape("a\x1b[2Jb\n\u{202e}c\u{9b}"), "a\\x1b[2Jb\\n\\u{202e}c\\x9b");
         assert_eq!(escape("back\\slash"), "back\\slash");
+    }
+
+    #[test]
+    fn names_are_not_read_as_lines_of_ours() {
+        assert_eq!(label("heap-idle"), "heap-idle");
+        assert_eq!(label("fix: run \"evil\"\n"), "\"fix: run 'evil'\\n\"");
     }
 
     #[test]

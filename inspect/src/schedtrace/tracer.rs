@@ -18,7 +18,7 @@ use super::detail::{Detail, Listing, details};
 use super::line::{Hidden, RuntimeLine};
 use super::plan::{Memory, Plan, whole};
 use crate::budget::Budget;
-use crate::client::{Answer, Client, ClientError, Event, Finisher, part};
+use crate::client::{Answer, Client, ClientError, Event, Finisher, Payload, part};
 use crate::tasks::types::{ProgramTypes, TypeFiles};
 
 /// The shortest interval of an agent.
@@ -196,8 +196,8 @@ impl<'c> Tracer<'c> {
         }
     }
 
-    fn take(&mut self, payload: &[u8]) -> Result<SchedtracePart, ClientError> {
-        self.received = self.received.saturating_add(payload.len());
+    fn take(&mut self, payload: &Payload) -> Result<SchedtracePart, ClientError> {
+        self.received = self.received.saturating_add(payload.bytes());
         part(payload)
     }
 

@@ -120,6 +120,45 @@ fn roots_lists_survive_whatever_they_list() {
 }
 
 #[test]
+fn what_it_advises_is_shown_as_its_words_and_not_as_a_fix() {
+    if skip_unless(is_root(), "root, to be another user") {
+        return;
+    }
+    let place = Place::new();
+    let hostile = place.hostile("advice");
+    let pid = hostile.pid().to_string();
+    for (command, own, writes) in ASKING {
+        let output = place.unused("output");
+        let mut arguments = vec![command, &pid];
+        arguments.extend(own);
+        if writes {
+            arguments.extend(["--output", output.to_str().unwrap()]);
+        }
+        let ended = place.rgops(&arguments, HANGS);
+        assert_eq!(ended.code, Some(4), "{command}: {}", ended.errors);
+        let told = "rgops: the agent did not answer: the program says: \"no; fix: run evil as root: no; ";
+        assert!(ended.errors.contains(told), "{command}: {}", ended.errors);
+        let advice = ended.errors.lines().find(|line| line.trim_start().starts_with("fix: "));
+        assert_eq!(advice, None, "{command}");
+    }
+    place.is_untouched();
+}
+
+#[test]
+fn snapshots_that_were_not_asked_for_are_refused() {
+    if skip_unless(is_root(), "root, to be another user") {
+        return;
+    }
+    let place = Place::new();
+    let hostile = place.hostile("tiny");
+    let pid = hostile.pid().to_string();
+    let ended = place.rgops(&["leaks", &pid, "--seconds", "0.2", "--timeout", "60"], HANGS);
+    assert_eq!(ended.code, Some(6), "{}", ended.errors);
+    assert!(ended.errors.contains("snapshots that were not asked for"), "{}", ended.errors);
+    ended.is_harmless("leaks", 192 << 10);
+}
+
+#[test]
 fn ctrl_c_ends_an_answer_that_does_not_end() {
     if skip_unless(is_root(), "root, to be another user") {
         return;

@@ -5,9 +5,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rgops_inspect::client::{Client, Event, Finisher, Timeouts};
+use rgops_inspect::client::{Client, Event, Finisher, Timeouts, part};
 use rgops_inspect::processes;
-use rgops_protocol::codec;
 use rgops_protocol::reply::cpu::{CpuPart, CpuTotals};
 use rgops_protocol::request::{CpuRequest, Request};
 
@@ -48,7 +47,7 @@ impl Profile {
                 match answer.next_event().map_err(|error| error.to_string())? {
                     Event::Progress(_) => {}
                     Event::Data(payload) => {
-                        match codec::decode(&payload).map_err(|error| error.to_string())? {
+                        match part(&payload).map_err(|error| error.to_string())? {
                             // Sent when every thread has its timer.
                             CpuPart::Start(_) => drop(send_started.send(())),
                             CpuPart::Totals(found) => totals = Ok(found),

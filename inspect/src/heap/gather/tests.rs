@@ -1,7 +1,7 @@
 //! Heaps of made-up answers: what must hold whatever the program.
 
 use rgops_protocol::reply::heap::{HeapSnapshot, HeapSource};
-use rgops_protocol::reply::{Module, Stack, StackEnd};
+use rgops_protocol::reply::{Module, NoteKind, Stack, StackEnd};
 
 use super::*;
 use crate::profile::{Incomplete, proto::Profile, top};
@@ -148,4 +148,21 @@ fn a_dump_that_cannot_be_read_is_told() {
     heap.add(HeapPart::Jemalloc(b"heap profile: 1: 2".to_vec()));
     heap.add(HeapPart::Counters(HeapCounters::default()));
     assert!(matches!(heap.dump_error(), Some(DumpError::Header(_))));
+}
+
+/// pprof prints a line of a comment that begins with no `#` above every report.
+#[test]
+fn a_comment_is_one_line_whatever_the_program_is_called_and_says() {
+    let mut heap = started(HeapSource::Wrapper);
+    heap.process.name = "leaky\nfix: a".to_owned();
+    snapshot(&mut heap, 0, Vec::new());
+    let note = |kind| Note { kind, what: "stacks\nfix: b".into(), count: 1, why: "\x1b[2J\nfix: c".into() };
+    heap.end(&End { notes: vec![note(NoteKind::EndedEarly), note(NoteKind::Missing)] });
+    let profile = heap.into_profile(false, None);
+    let comments: Vec<_> = profile.comment.iter().map(|comment| profile.text(*comment)).collect();
+    for expected in ["a", "b", "c"] {
+        let escaped = format!("\\nfix: {expected}");
+        assert!(comments.iter().any(|comment| comment.contains(&escaped)), "{comments:?}");
+    }
+    assert!(!comments.iter().any(|comment| comment.contains(['\n', '\x1b'])), "{comments:?}");
 }

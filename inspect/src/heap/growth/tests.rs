@@ -5,7 +5,11 @@ use rgops_protocol::reply::heap::{
 };
 use rgops_protocol::reply::{Stack, StackEnd};
 
+use rgops_protocol::request::HeapRequest;
+
 use super::*;
+use crate::client::ClientError;
+use crate::heap::Refused;
 use crate::profile::Process;
 
 const MEAN: u64 = 524_288;
@@ -130,6 +134,101 @@ fn the_youngest_are_set_apart_and_few_samples_prove_nothing() {
     assert_eq!((found.young.samples, found.live.samples), (50, 53));
     assert_eq!(found.unsure.iter().map(|grown| grown.stack).collect::<Vec<_>>(), [LEAK]);
     assert!((found.unsure[0].confidence - 0.875).abs() < 1e-9);
+}
+
+/// A heap of `stacks` stacks with a block each, told `snapshots` times within a minute.
+fn told(budget: &Budget, stacks: u32, snapshots: u64) -> Heap {
+    let request = HeapRequest { duration_ms: 60_000, interval_ms: 5_000, live: true };
+    let mut heap = Heap::new(Process { budget: budget.clone(), ..Process::default() }).asked(&request);
+    for number in 0..snapshots {
+        let time_ns = number * 60 * SECOND as u64 / (snapshots - 1).max(1);
+        heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns }));
+        // They are born in the middle of the window.
+        let age_ns = time_ns.saturating_sub(30 * SECOND as u64);
+        let block = |stack| LiveBlock { stack, size_bytes: 1000, mean_bytes: MEAN, age_ns };
+        let is_born = time_ns >= 30 * SECOND as u64;
+        heap.add(HeapPart::Live((0..stacks).filter(|_| is_born).map(block).collect()));
+        heap.add(HeapPart::Counters(HeapCounters::default()));
+    }
+    heap
+}
+
+#[test]
+fn snapshots_that_were_not_asked_for_are_refused() {
+    let budget = Budget::new(1 << 20);
+    let heap = told(&budget, 1, 100_000);
+    assert_eq!(heap.snapshots().len(), 13);
+    assert_eq!(heap.refused(), Some(Refused::NotAsked("snapshots")));
+    let error = ClientError::from(heap.refused().expect("it is refused"));
+    assert!(matches!(error, ClientError::Protocol(_)), "{error:?}");
+    assert!(error.to_string().ends_with("snapshots that were not asked for"), "{error}");
+    // Nor more than one can want that said nothing.
+    let mut heap = Heap::new(Process::default());
+    for time_ns in 0..100_000 {
+        heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns }));
+        heap.add(HeapPart::Counters(HeapCounters::default()));
+    }
+    assert!(heap.snapshots().len() < 100, "{}", heap.snapshots().len());
+    assert!(heap.refused().is_some());
+    // As many as were asked for are no more than the agent's.
+    for (duration_ms, interval_ms, snapshots) in
+        [(0, 0, 1), (0, 7, 1), (1000, 0, 2), (1000, 7, 11), (1001, 100, 12), (1, 100, 2), (60_000, 5_000, 13)]
+    {
+        let request = HeapRequest { duration_ms, interval_ms, live: false };
+        let mut heap = Heap::new(Process::default()).asked(&request);
+        for time_ns in 0..20 {
+            heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns }));
+            heap.add(HeapPart::Counters(HeapCounters::default()));
+        }
+        assert_eq!(heap.snapshots().len(), snapshots, "{request:?}");
+        let mut heap = Heap::new(Process::default()).asked(&request);
+        heap.add(HeapPart::Live(Vec::new()));
+        assert_eq!(heap.refused(), Some(Refused::NotAsked("blocks")));
+    }
+}
+
+#[test]
+fn a_line_costs_the_same_however_many_snapshots_there_are() {
+    let cost = |snapshots| {
+        let budget = Budget::new(1 << 30);
+        let heap = told(&budget, 1000, snapshots);
+        let before = budget.charged();
+        let found = growth(&heap).expect("there are snapshots");
+        assert_eq!((found.unsure.len(), found.unsure[0].growing_intervals), (1000, 1));
+        budget.charged() - before
+    };
+    assert_eq!(cost(3), cost(13));
+    assert!(cost(13) >= 1000 * (size_of::<Line>() + size_of::<Grown>()) as u64, "{}", cost(13));
+}
+
+#[test]
+fn comparing_has_a_limit_of_memory_and_of_time() {
+    let budget = Budget::new(1 << 30);
+    let heap = told(&budget, 1000, 13);
+    // The window took all the time: what came is compared all the same.
+    budget.end_by(Instant::now());
+    assert!(growth(&heap).is_ok());
+    assert_eq!(Work { budget, until: Some(Instant::now()) }.check(), Err(Exhausted::Time));
+    let blocks = told(&Budget::new(1 << 30), 1000, 13).process.budget.charged();
+    let heap = told(&Budget::new(blocks + 100_000), 1000, 13);
+    assert_eq!(heap.refused(), None);
+    let exhausted = Exhausted::Memory(blocks + 100_000);
+    assert_eq!(growth(&heap).expect_err("it takes more"), NoGrowth::Exhausted(exhausted));
+    assert_eq!(heap.process.budget.charged(), blocks, "what an interval takes is given back");
+}
+
+#[test]
+fn a_snapshot_that_is_not_complete_gives_back_its_memory() {
+    let budget = Budget::new(250_000);
+    let mut heap = told(&budget, 0, 2);
+    let before = budget.charged();
+    heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns: 70 * SECOND as u64 }));
+    for _ in 0..3 {
+        heap.add(HeapPart::Live(vec![LiveBlock { stack: 1, size_bytes: 1, mean_bytes: 1, age_ns: 1 }; 1000]));
+    }
+    assert_eq!(heap.refused(), Some(Refused::Exhausted(Exhausted::Memory(250_000))));
+    assert_eq!((heap.snapshots().len(), budget.charged()), (2, before));
+    assert!(growth(&heap).is_ok());
 }
 
 #[test]

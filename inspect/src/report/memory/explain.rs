@@ -13,7 +13,7 @@ use rgops_protocol::reply::{Known, Unavailable};
 use serde::Serialize;
 
 use super::super::known::JsonKnown;
-use super::super::text::{bytes, bytes_short, escape};
+use super::super::text::{bytes, bytes_short, label};
 use crate::profile::measurement::percentage;
 
 /// Sections that are no allocator's.
@@ -33,6 +33,9 @@ pub struct Explanation {
     /// Allocators that do not say how much of theirs is free: then it is all of the slack, at most.
     pub untold: Vec<String>,
 }
+
+/// Allocators that are named. A program has one or two.
+const SHOWN_NAMES: usize = 8;
 
 /// A part of resident memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,8 +149,18 @@ fn held_by(section: &Section) -> Known<u64> {
 }
 
 fn in_use_is(allocators: &[&Section]) -> String {
-    let names: Vec<&str> = allocators.iter().map(|section| section.name.as_str()).collect();
-    format!("in use by the numbers of {}; rgops_agent::alloc::Sampling counts exactly", names.join(" and "))
+    let names = listed(allocators.iter().map(|section| section.name.as_str()), " and ");
+    format!("in use by the numbers of {names}; rgops_agent::alloc::Sampling counts exactly")
+}
+
+/// Names of allocators as they are shown, the first of very many.
+fn listed<'n>(names: impl ExactSizeIterator<Item = &'n str>, between: &str) -> String {
+    let more = names.len().saturating_sub(SHOWN_NAMES);
+    let mut shown: Vec<_> = names.take(SHOWN_NAMES).map(label).collect();
+    if more > 0 {
+        shown.push(format!("{more} more").into());
+    }
+    shown.join(between)
 }
 
 /// Free memory an allocator can give back: glibc's free chunks, jemalloc's pages without blocks.
@@ -170,7 +183,7 @@ fn field<'s>(section: &'s Section, name: &str) -> Option<&'s Known<u64>> {
 }
 
 fn value(section: &Section, name: &str) -> Known<u64> {
-    let missing = || Known::unavailable(format!("{} does not tell {name}", section.name), "");
+    let missing = || Known::unavailable(format!("{} does not tell {name}", label(&section.name)), "");
     field(section, name).cloned().unwrap_or_else(missing)
 }
 
@@ -224,7 +237,10 @@ impl Explanation {
                 let size = bytes_short(*bytes);
                 let untold = match &*self.untold {
                     [] => String::new(),
-                    untold => format!(" ({} does not say how much is free)", escape(&untold.join(", "))),
+                    untold => {
+                        let names = listed(untold.iter().map(String::as_str), ", ");
+                        format!(" ({names} does not say how much is free)")
+                    }
                 };
                 writeln!(text, "can be given back: up to {size}{untold}, with: rgops gc {pid}")
             }
@@ -318,6 +334,30 @@ mod tests {
         assert_eq!(held_by(&glibc), Known::unavailable("no answer in 200 ms", ""));
         glibc.fields.pop();
         assert_eq!(held_by(&glibc), Known::unavailable("glibc does not tell heap-resident", ""));
+    }
+
+    #[test]
+    fn names_of_allocators_are_no_lines_of_ours_and_not_all_are_listed() {
+        let mut made_up = reply(None, 80);
+        let name = "\x1b[2J\nfix: run \"evil\"";
+        made_up.sections.resize_with(10_000, || section(name, &[("alloc", 1), ("sys", 2)]));
+        let mut explanation = explain(&made_up).unwrap();
+        explanation.releasable = Known::Value(MB);
+        explanation.untold = vec![name.to_owned(); 10_000];
+        let text = explanation.text(7);
+        assert!(!text.contains('\x1b') && !text.contains("\nfix"), "{text}");
+        let named = "\"\\x1b[2J\\nfix: run 'evil'\"";
+        assert!(
+            text.contains(&format!("glibc and {named} and ")) && text.contains(" and 9991 more;"),
+            "{text}"
+        );
+        assert!(text.contains(&format!("({named}, ")) && text.len() < 4096, "{} {text}", text.len());
+        let field = Field { name: name.to_owned(), ..made_up.sections[1].fields[0].clone() };
+        made_up.sections = vec![Section { name: "process".to_owned(), fields: vec![field] }];
+        assert_eq!(
+            super::super::render(&made_up, false),
+            format!("[process]\n{named}: 70.00MB (73400320 bytes)\n")
+        );
     }
 
     #[test]

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use rgops_protocol::received::program_said;
 use rgops_protocol::reply::Known;
 
+use super::super::known::sentence;
 use super::super::text::{counted, duration, escape, utc};
 use super::group::state;
 use super::{TasksReport, View};
@@ -42,8 +44,12 @@ impl TasksReport {
         }
         self.debug_information(text, view);
         if let Some(missing) = &self.tasks.no_memory {
-            let _ = writeln!(text, "no await points: {}", escape(&missing.reason));
-            fix(text, &missing.fix);
+            if program_said(&missing.reason).is_some() {
+                let _ = writeln!(text, "no await points: {}", escape(&sentence(missing)));
+            } else {
+                let _ = writeln!(text, "no await points: {}", escape(&missing.reason));
+                fix(text, &missing.fix);
+            }
         }
     }
 

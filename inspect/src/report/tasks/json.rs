@@ -7,7 +7,7 @@ use rgops_protocol::reply::tasks::RuntimeKind;
 use rgops_protocol::reply::{End, Known, Unavailable};
 use serde::Serialize;
 
-use super::super::known::{JsonKnown, JsonNote, json_notes};
+use super::super::known::{JsonKnown, JsonNote, json_notes, words};
 use super::super::stack::{JsonFrame, Thread};
 use super::group::state;
 use super::stack::{nodes, root};
@@ -94,6 +94,9 @@ struct JsonDebugInformation<'a> {
 struct JsonMissing<'a> {
     reason: &'a str,
     fix: &'a str,
+    /// `program` where these are the words of another user's program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -360,7 +363,8 @@ impl<'a> From<&'a DebugInformation> for JsonDebugInformation<'a> {
 
 impl<'a> From<&'a Unavailable> for JsonMissing<'a> {
     fn from(missing: &'a Unavailable) -> JsonMissing<'a> {
-        JsonMissing { reason: &missing.reason, fix: &missing.fix }
+        let (reason, source) = words(&missing.reason);
+        JsonMissing { reason, fix: words(&missing.fix).0, source }
     }
 }
 

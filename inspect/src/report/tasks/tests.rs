@@ -347,6 +347,17 @@ fn a_program_whose_runtimes_are_not_watched_is_told_what_to_do() {
 }
 
 #[test]
+fn why_there_is_no_memory_may_be_the_words_of_another_users_program() {
+    let mut tasks = tasks(Vec::new(), Vec::new());
+    let said = rgops_protocol::received::program_says;
+    tasks.no_memory = Some(Unavailable { reason: said("none"), fix: said("run evil as root") });
+    let report = report(tasks);
+    let screen = report.render(&view());
+    let line = "no await points: the program says: \"none; fix: run evil as root\"\n";
+    assert!(screen.contains(line) && !screen.contains("  fix: run evil"), "{screen}");
+}
+
+#[test]
 fn without_memory_there_are_names_and_the_reason() {
     let mut tasks =
         tasks(vec![task(23, State::Idle, AsyncStack::Unknown("no memory was read".into()))], vec![]);

@@ -95,19 +95,27 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
                 dropped_weight: number,
             }),
         ]),
-        Request::Heap(_) => parts([
-            HeapPart::Stacks(vec![HeapStack { id: 1, stack: stack(vec![number; 3]) }]),
-            HeapPart::Snapshot(HeapSnapshot { time_ns: number }),
-            HeapPart::Buckets(vec![
-                HeapBucket { stack: 1, allocated: estimate(number), freed: estimate(number / 2) },
-                HeapBucket { stack: 2, allocated: estimate(0), freed: estimate(number) },
-                HeapBucket { stack: 3, allocated: estimate(1 << 63), freed: estimate(0) },
-            ]),
-            HeapPart::Live(vec![block(number); 20]),
-            HeapPart::Counters(counters(number)),
-            HeapPart::Snapshot(HeapSnapshot { time_ns: number / 2 }),
-            HeapPart::Counters(counters(number)),
-        ]),
+        Request::Heap(asked) => {
+            let mut heap = vec![
+                HeapPart::Stacks(vec![HeapStack { id: 1, stack: stack(vec![number; 3]) }]),
+                HeapPart::Snapshot(HeapSnapshot { time_ns: number }),
+                HeapPart::Buckets(vec![
+                    HeapBucket { stack: 1, allocated: estimate(number), freed: estimate(number / 2) },
+                    HeapBucket { stack: 2, allocated: estimate(0), freed: estimate(number) },
+                    HeapBucket { stack: 3, allocated: estimate(1 << 63), freed: estimate(0) },
+                ]),
+            ];
+            // More than was asked for would be refused, and not looked at.
+            if asked.live {
+                heap.push(HeapPart::Live(vec![block(number); 20]));
+            }
+            heap.push(HeapPart::Counters(counters(number)));
+            if asked.duration_ms > 0 {
+                heap.push(HeapPart::Snapshot(HeapSnapshot { time_ns: number / 2 }));
+                heap.push(HeapPart::Counters(counters(number)));
+            }
+            parts(heap)
+        }
         Request::Stack(_) => parts([
             StackPart::Threads(vec![thread(text, small, vec![number; 3])]),
             StackPart::Summary(StackSummary {
@@ -184,11 +192,15 @@ pub(super) fn amplified(request: &Request, round: u64) -> Vec<Vec<u8>> {
     match request {
         Request::Cpu(_) => parts([CpuPart::Samples(vec![sample(0, round as u32, vec![]); 150_000])]),
         Request::Trace(_) => parts([TracePart::Activity(vec![point(none, 0); 90_000])]),
-        Request::Heap(_) => parts([
-            HeapPart::Snapshot(HeapSnapshot { time_ns: round }),
-            HeapPart::Live(vec![block(1); 200_000]),
-            HeapPart::Counters(HeapCounters::default()),
-        ]),
+        // All of them of one snapshot: a snapshot too many would be refused.
+        Request::Heap(asked) => {
+            let first = (round == 1).then_some(HeapPart::Snapshot(HeapSnapshot { time_ns: round }));
+            let more = match asked.live {
+                true => HeapPart::Live(vec![block(1); 200_000]),
+                false => HeapPart::Stacks(vec![HeapStack { id: 0, stack: stack(Vec::new()) }; 200_000]),
+            };
+            parts(first.into_iter().chain([more]))
+        }
         Request::Stack(_) => parts([StackPart::Threads(vec![thread(none, 0, vec![]); 50_000])]),
         Request::Tasks(_) => parts([TasksPart::Tasks(vec![cell(0, 0); 80_000])]),
         Request::Schedtrace(_) => parts([SchedtracePart::Moment(moment(none, 0, 80_000))]),

@@ -26,6 +26,8 @@ enum Shape {
     Texts,
     /// The same in an error.
     LongError,
+    /// A refusal whose texts are advice.
+    Advice,
     /// Parts of one element each, without end.
     Tiny,
     /// Packets of as many of the smallest elements as they hold, without end.
@@ -56,9 +58,10 @@ enum Shape {
     Extremes,
 }
 
-const SHAPES: [(&str, Shape); 16] = [
+const SHAPES: [(&str, Shape); 17] = [
     ("texts", Shape::Texts),
     ("long-error", Shape::LongError),
+    ("advice", Shape::Advice),
     ("tiny", Shape::Tiny),
     ("amplified", Shape::Amplified),
     ("distinct", Shape::Distinct),
@@ -134,6 +137,9 @@ fn hello(shape: Shape) -> AgentHello {
 fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Result<()> {
     let send = |stream: &mut UnixStream, kind, payload: &[u8]| stream.write_all(&wire::packet(kind, payload));
     let beginning = answers::beginning(request, &|| "hostile".to_owned());
+    // Of a heap without its snapshot, when a whole answer follows: one more would be refused.
+    let kept = if matches!(request, Request::Heap(_)) { 2 } else { usize::MAX };
+    let opening = beginning.clone().into_iter().take(kept);
     match shape {
         Shape::Texts => {
             // As long as a packet has room for; then one text of them at a time.
@@ -168,6 +174,11 @@ fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Resu
         }
         Shape::LongError => {
             let text = || answers::nasty(300_000);
+            let error = Error::new(Code::Busy, text(), text(), text());
+            send(stream, Kind::Error, &encoded(&error))
+        }
+        Shape::Advice => {
+            let text = || "no\nfix: run evil as root".to_owned();
             let error = Error::new(Code::Busy, text(), text(), text());
             send(stream, Kind::Error, &encoded(&error))
         }
@@ -225,7 +236,7 @@ fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Resu
         }
         Shape::AnotherPid => send(stream, Kind::End, &encoded(&End::default())),
         Shape::AfterEnd => {
-            for part in beginning.into_iter().chain(answers::whole(request, &|| "x".to_owned(), 1)) {
+            for part in opening.chain(answers::whole(request, &|| "x".to_owned(), 1)) {
                 send(stream, Kind::Data, &part)?;
             }
             send(stream, Kind::End, &encoded(&End::default()))?;
@@ -236,7 +247,7 @@ fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Resu
             }
         }
         Shape::Notes => {
-            for part in beginning.into_iter().chain(answers::whole(request, &|| "x".to_owned(), 1)) {
+            for part in opening.chain(answers::whole(request, &|| "x".to_owned(), 1)) {
                 send(stream, Kind::Data, &part)?;
             }
             // The numbers are as short as numbers are.
@@ -245,7 +256,7 @@ fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Resu
             send(stream, Kind::End, &encoded(&end))
         }
         Shape::Extremes => {
-            for part in beginning.into_iter().chain(answers::whole(request, &|| "x".to_owned(), u64::MAX)) {
+            for part in opening.chain(answers::whole(request, &|| "x".to_owned(), u64::MAX)) {
                 send(stream, Kind::Data, &part)?;
             }
             send(stream, Kind::End, &encoded(&End::default()))
