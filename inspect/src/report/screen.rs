@@ -3,7 +3,7 @@
 //! An answer of some megabytes may be gigabytes as text: what is nested is indented, and a name that is
 //! there once is written for each that has it. So text is written to a [`Screen`], which takes the memory
 //! it needs from the [`Budget`], and where there is none left ends with a line that says so. JSON is not
-//! kept as text; its lists end where they would be too long.
+//! kept as text; its lists end where they would be longer than the memory that the command may take.
 
 use std::{fmt, io};
 
@@ -17,8 +17,12 @@ const STEP_BYTES: usize = 4 * 1024 * 1024;
 const LAST_STEP_BYTES: usize = 4096;
 /// While it grows there is the former one, and afterwards it may be coloured.
 const COPIES: u64 = 2;
-/// What comes after its time is shown all the same, up to so many bytes.
-const SHOWN_LATE_BYTES: usize = 1024 * 1024;
+/// What an answer had room for is shown when that was the last room there was: so many bytes, or a part of the
+/// limit where that is low, are of the memory that is not charged.
+const SHOWN_ANYWAY_BYTES: u64 = 4 * 1024 * 1024;
+const SHOWN_ANYWAY_PART: u64 = 16;
+/// What comes after its time is shown all the same, up to so many bytes: less than a second's work.
+const SHOWN_LATE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Text that is being written.
 #[derive(Debug)]
@@ -99,10 +103,9 @@ impl Screen {
         if needed > SHOWN_LATE_BYTES {
             self.budget.check_time()?;
         }
-        let charge = |wanted: usize| {
-            let more = (wanted - capacity) as u64;
-            self.budget.charge(more.saturating_mul(COPIES)).map(|()| wanted)
-        };
+        let free = SHOWN_ANYWAY_BYTES.min(self.budget.limit_bytes() / SHOWN_ANYWAY_PART);
+        let charged = |capacity: usize| (capacity as u64).saturating_sub(free).saturating_mul(COPIES);
+        let charge = |wanted: usize| self.budget.charge(charged(wanted) - charged(capacity)).map(|()| wanted);
         let generous = needed.max(capacity.saturating_add(capacity.clamp(256, STEP_BYTES)));
         let wanted = charge(generous).or_else(|_| charge(needed.saturating_add(LAST_STEP_BYTES)))?;
         self.text.reserve_exact(wanted - length);
@@ -118,7 +121,8 @@ impl fmt::Write for Screen {
     }
 }
 
-/// The room there is for the lists of a report in JSON: each entry is charged with the length it has there.
+/// The room there is for the lists of a report in JSON, by the length of their entries there. The memory of
+/// what they tell of is charged where that is kept.
 #[derive(Debug)]
 pub(super) struct Room {
     budget: Budget,
@@ -162,7 +166,10 @@ impl Room {
         if self.bytes > SHOWN_LATE_BYTES as u64 {
             self.budget.check_time()?;
         }
-        self.budget.charge(length.0)
+        if self.bytes > self.budget.limit_bytes() {
+            return Err(self.budget.exhausted());
+        }
+        Ok(())
     }
 }
 
@@ -202,22 +209,37 @@ mod tests {
         screen.push_str("and more\n");
         assert_eq!(screen.cut(), Some(Exhausted::Memory(100_000)));
         let text = screen.into_text();
-        assert!(text.len() < 50_200 && text.capacity() < 60_000, "{} {}", text.len(), text.capacity());
-        assert!(text.len() > 20_000, "{}", text.len());
+        assert!((50_000..57_000).contains(&text.len()), "{}", text.len());
+        assert!(text.capacity() < 57_000, "{}", text.capacity());
         let rest = "program\n… the rest is left out: the memory limit of 0 MiB was reached; \
                     allow more with --max-memory or --timeout\n";
         assert!(text.ends_with(rest), "{}", &text[text.len() - 200..]);
     }
 
     #[test]
+    fn what_an_answer_took_all_memory_for_is_shown_up_to_a_limit() {
+        let budget = Budget::new(1 << 30);
+        assert_eq!(budget.charge(1 << 30), Ok(()));
+        let mut screen = Screen::new(&budget);
+        while !screen.is_cut() {
+            screen.push_str("what there was room for\n");
+        }
+        let shown = screen.as_str().len() as u64;
+        assert!((SHOWN_ANYWAY_BYTES / 2..=SHOWN_ANYWAY_BYTES).contains(&shown), "{shown}");
+        let mut room = Room::new(&budget);
+        assert!(room.takes(&"what there was room for"));
+    }
+
+    #[test]
     fn what_comes_late_is_shown_up_to_a_limit() {
-        let budget = Budget::new(100 << 20);
+        let budget = Budget::new(1 << 30);
         budget.end_by(Instant::now());
         let mut screen = Screen::new(&budget);
         screen.push_str("what came in time\n");
         assert_eq!(screen.cut(), None);
+        let more = "and what is made of it\n".repeat(1000);
         while !screen.is_cut() {
-            screen.push_str("and what is made of it\n");
+            screen.push_str(&more);
         }
         assert_eq!(screen.cut(), Some(Exhausted::Time));
         assert!(screen.as_str().len() <= 2 * SHOWN_LATE_BYTES);

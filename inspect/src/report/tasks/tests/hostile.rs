@@ -69,7 +69,7 @@ fn text_and_json_end_at_the_budget_and_say_so() {
     let before = budget.charged();
     let screen = report.screen(&View { all: true, verbose: true, ..view() });
     assert_eq!(screen.cut(), Some(Exhausted::Memory(20 << 20)));
-    assert!(screen.as_str().len() < 10 << 20, "{}", screen.as_str().len());
+    assert!(screen.as_str().len() < 12 << 20, "{}", screen.as_str().len());
     let last = "\n… the rest is left out: the memory limit of 20 MiB was reached; \
                 allow more with --max-memory or --timeout\n";
     assert!(screen.as_str().ends_with(last));
