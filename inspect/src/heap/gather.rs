@@ -10,7 +10,7 @@ use rgops_protocol::reply::{End, Note};
 
 use super::frames::is_left_out;
 use super::jemalloc::{self, DumpError};
-use crate::budget::Exhausted;
+use crate::budget::{Budget, Exhausted};
 use crate::profile::{FRAME_BYTES, Locations, Process, STACK_BYTES};
 use crate::symbols::{Frame, ModuleSymbols};
 
@@ -132,6 +132,11 @@ impl Heap {
         if self.exhausted.is_none() {
             self.exhausted = self.take(part).err();
         }
+    }
+
+    /// To what everything that is kept of it is charged.
+    pub fn budget(&self) -> &Budget {
+        &self.process.budget
     }
 
     /// Why nothing more is taken.

@@ -185,7 +185,7 @@ impl io::Write for Length {
 }
 
 /// Why something is left out, and what would show more.
-pub(super) fn reason(why: Exhausted) -> String {
+pub(crate) fn reason(why: Exhausted) -> String {
     format!("{why}; allow more with --max-memory or --timeout")
 }
 
