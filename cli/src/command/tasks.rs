@@ -127,7 +127,7 @@ impl Tasks {
             is_cut = screen.is_cut();
             match self.dot {
                 true => terminal::print(screen.as_str())?,
-                false => terminal::print(&terminal::highlight(screen.as_str()))?,
+                false => terminal::print_highlighted(screen.as_str())?,
             }
         }
         let whole = if is_cut || report.is_partial() { Exit::Partial } else { Exit::Fine };

@@ -15,7 +15,7 @@ use crate::budget::{Budget, Exhausted};
 const STEP_BYTES: usize = 4 * 1024 * 1024;
 /// And when there is no memory for that, by so much more than is needed.
 const LAST_STEP_BYTES: usize = 4096;
-/// While it grows there is the former one, and afterwards it may be coloured.
+/// While it grows there is the former one, too.
 const COPIES: u64 = 2;
 /// What an answer had room for is shown when that was the last room there was: so many bytes, or a part of the
 /// limit where that is low, are of the memory that is not charged.

@@ -425,4 +425,39 @@ mod tests {
         assert!(matches!(polled(Some(10), &listed), Known::Unavailable(_)), "spawned since");
         assert!(matches!(polled(None, &listed), Known::Unavailable(_)));
     }
+
+    #[test]
+    fn workers_threads_and_tasks_are_each_looked_at_once() {
+        let began = std::time::Instant::now();
+        let found: Vec<Found> = (0..MOST_THREADS as u64)
+            .map(|number| Found {
+                handle: 1,
+                index: number / 2,
+                tid: number as u32,
+                task: Known::Value(number),
+                core: 0,
+                has_core: number % 2 == 1,
+                lifo: Some(0),
+                is_searching: Some(false),
+            })
+            .collect();
+        let cell = |id: u64| TaskCell {
+            runtime: 0,
+            id,
+            header_avma: id,
+            vtable: 0,
+            state: 1,
+            bytes: rgops_protocol::reply::tasks::CellBytes::NotRead,
+        };
+        let cells: Vec<TaskCell> = (0..200_000).map(cell).collect();
+        let runtime = super::super::limits::tests::runtime("main");
+        for _ in 0..20 {
+            let busy = cells.iter().map(|cell| (cell, "running")).collect();
+            let detail = detail(&runtime, 4096, busy, Ok(&found), &mut |_| None);
+            assert_eq!((detail.tasks.len(), detail.tasks_left_out), (MOST_TASKS, 199_000));
+            assert_eq!(detail.workers[7].tid, Known::Value(15), "the one that has the core");
+            assert_eq!((detail.tasks[15].worker, detail.tasks[14].worker), (Some(7), None));
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    }
 }

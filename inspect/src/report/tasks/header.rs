@@ -105,13 +105,15 @@ impl TasksReport {
         let listed = &self.tasks.tasks;
         if listed.is_empty() {
             let lists = self.tasks.runtimes.iter().enumerate();
-            let without = lists.filter(|(_, runtime)| runtime.list.value().is_none());
-            let lines: Vec<String> = without.map(|(number, _)| self.runtime_line(number)).collect();
-            match lines.is_empty() {
-                true => text.push_str("  there is no task at all\n"),
-                false => lines.iter().for_each(|line| {
-                    let _ = writeln!(text, "  {line}");
-                }),
+            let mut without = lists.filter(|(_, runtime)| runtime.list.value().is_none()).peekable();
+            if without.peek().is_none() {
+                text.push_str("  there is no task at all\n");
+            }
+            for (number, _) in without {
+                if text.is_cut() {
+                    return;
+                }
+                let _ = writeln!(text, "  {}", self.runtime_line(number));
             }
             return;
         }
@@ -124,8 +126,11 @@ impl TasksReport {
         if let (Some(first), Some(last)) = (ids.clone().min(), ids.max()) {
             let _ = writeln!(text, "  with ids from {first} to {last}");
         }
-        let runtimes: Vec<_> = self.tasks.runtimes.iter().map(|runtime| escape(&runtime.name)).collect();
-        let _ = writeln!(text, "  in runtimes: {}", runtimes.join(", "));
+        text.push_str("  in runtimes: ");
+        for (number, runtime) in self.tasks.runtimes.iter().enumerate() {
+            let _ = write!(text, "{}{}", if number == 0 { "" } else { ", " }, escape(&runtime.name));
+        }
+        text.push('\n');
     }
 
     /// The command that most likely comes next.
