@@ -224,10 +224,18 @@ impl Drop for Spinner {
     }
 }
 
-/// A report with what matters most in colour: deadlocks, what runs, and the command to run next. The
+/// Prints a report with what matters most in colour: deadlocks, what runs, and the command to run next. The
 /// text itself holds no escape sequence, so a line can begin with no other than ours.
-pub fn highlight(text: &str) -> String {
-    let mut coloured = String::with_capacity(text.len() + 256);
+///
+/// # Errors
+/// As [`print()`].
+pub fn print_highlighted(text: &str) -> Result<(), Failure> {
+    // Without a copy of all of it, which may be large.
+    let mut stdout = io::BufWriter::with_capacity(64 * 1024, anstream::stdout().lock());
+    written(highlight(text, &mut stdout).and_then(|()| stdout.flush()))
+}
+
+fn highlight(text: &str, out: &mut impl Write) -> io::Result<()> {
     for line in text.split_inclusive('\n') {
         let (content, end) = line.strip_suffix('\n').map_or((line, ""), |content| (content, "\n"));
         let style = match content.split([' ', ':']).next().unwrap_or_default() {
@@ -238,11 +246,11 @@ pub fn highlight(text: &str) -> String {
             _ => None,
         };
         match style {
-            Some(style) => coloured.push_str(&format!("{style}{content}{style:#}{end}")),
-            None => coloured.push_str(line),
+            Some(style) => write!(out, "{style}{content}{style:#}{end}")?,
+            None => out.write_all(line.as_bytes())?,
         }
     }
-    coloured
+    Ok(())
 }
 
 type Hook = Box<dyn FnMut() + Send>;

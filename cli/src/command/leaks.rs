@@ -105,9 +105,12 @@ impl Leaks {
                 return Err(end.err().unwrap_or_else(|| exhausted.into()).into());
             }
         };
+        let mut is_cut = false;
         if self.agent.json {
             let end = end.as_ref().map_err(ToString::to_string);
-            terminal::print_json(&JsonLeaks::new(&hello, &heap, &growth, end))?;
+            let json = JsonLeaks::new(&hello, &heap, &growth, end);
+            is_cut = json.cut().is_some();
+            terminal::print_json(&json)?;
         } else {
             terminal::print(&render(&heap, &growth))?;
             terminal::print(&missing_names(heap.module_symbols()))?;
@@ -121,7 +124,7 @@ impl Leaks {
             Ok(end) => terminal::print_notes(&end),
             Err(error) => return Err(Failure::from(error).with_exit(Exit::Partial)),
         };
-        Ok(if lost > 0 { Exit::Partial } else { exit })
+        Ok(if lost > 0 { Exit::Partial } else { exit.or(if is_cut { Exit::Partial } else { Exit::Fine }) })
     }
 
     /// Takes parts until the end, or until the connection breaks; `heap` keeps what came.

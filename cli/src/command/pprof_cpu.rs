@@ -127,11 +127,13 @@ impl PprofCpu {
         }
         let reconciliation = Reconciliation::new(&gathered);
         let nameless = missing_names(gathered.module_symbols());
+        let budget = gathered.budget().clone();
         let profile = gathered.build(incomplete.as_ref());
         // It never fails: what goes wrong is told at the end.
         let _ = output.write_all(&profile::encode(&profile));
         let saved = output.keep("Profile");
-        let top = top::top(&profile, top::Options { sample_type: "cpu", rows: ROWS });
+        let top = top::within(&budget, &profile, top::Options { sample_type: "cpu", rows: ROWS });
+        let whole = if top.left_out.is_some() { Exit::Partial } else { Exit::Fine };
         if self.agent.json {
             let end = end.as_ref().map_err(ToString::to_string);
             let file = saved.file.as_deref();
@@ -145,8 +147,8 @@ impl PprofCpu {
             }
         }
         saved.end(match end {
-            Ok(end) if self.agent.json => Ok(terminal::exit_of(&end)),
-            Ok(end) => Ok(terminal::print_notes(&end)),
+            Ok(end) if self.agent.json => Ok(terminal::exit_of(&end).or(whole)),
+            Ok(end) => Ok(terminal::print_notes(&end).or(whole)),
             Err(error) => Err(Failure::from(error).with_exit(Exit::Partial)),
         })
     }

@@ -185,6 +185,7 @@ impl PprofHeap {
         let lost = heap.counters().map_or(0, |counters| counters.lost).saturating_add(heap.not_kept());
         let reconciliation = Reconciliation::new(&heap, self.seconds.is_some());
         let nameless = missing_names(heap.module_symbols());
+        let budget = heap.budget().clone();
         let profile = heap.into_profile(self.seconds.is_some(), incomplete.as_ref());
         // It never fails: what goes wrong is told at the end.
         let _ = output.write_all(&profile::encode(&profile));
@@ -197,7 +198,8 @@ impl PprofHeap {
                 "start the program with prof_accum:true as well, in _RJEM_MALLOC_CONF or MALLOC_CONF",
             )));
         }
-        let top = top::top(&profile, top::Options { sample_type: kind.name(), rows: ROWS });
+        let top = top::within(&budget, &profile, top::Options { sample_type: kind.name(), rows: ROWS });
+        let whole = if top.left_out.is_some() { Exit::Partial } else { Exit::Fine };
         if self.agent.json {
             let end = end.as_ref().map_err(ToString::to_string);
             let file = saved.file.as_deref();
@@ -212,9 +214,9 @@ impl PprofHeap {
         }
         saved.end(match end {
             Ok(_) if lost > 0 && self.agent.json => Ok(Exit::Partial),
-            Ok(end) if self.agent.json => Ok(terminal::exit_of(&end)),
+            Ok(end) if self.agent.json => Ok(terminal::exit_of(&end).or(whole)),
             Ok(end) => {
-                let exit = terminal::print_notes(&end);
+                let exit = terminal::print_notes(&end).or(whole);
                 Ok(if lost > 0 { Exit::Partial } else { exit })
             }
             Err(error) => Err(Failure::from(error).with_exit(Exit::Partial)),

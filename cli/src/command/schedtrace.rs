@@ -93,6 +93,7 @@ impl Schedtrace {
         let stopper = tracer.stopper();
         terminal::on_interrupt(move || stopper.stop())?;
         let mut said = BTreeSet::new();
+        let mut whole = Exit::Fine;
         loop {
             if self.count() == 0 {
                 self.agent.end_after(&budget, a_moment);
@@ -100,14 +101,21 @@ impl Schedtrace {
             match tracer.next_lines()? {
                 Next::Lines(lines) if lines.is_empty() => note_once(&mut said, NO_RUNTIME.to_owned()),
                 Next::Lines(lines) => {
+                    if tracer.runtimes_left_out() > 0 {
+                        whole = Exit::Partial;
+                        note_once(&mut said, more_runtimes(lines.len(), tracer.runtimes_left_out()));
+                    }
                     for line in &lines {
+                        if line.workers_left_out > 0 {
+                            whole = Exit::Partial;
+                        }
                         if !self.print(pid, line, &mut said)? {
                             return Ok(Exit::Fine);
                         }
                     }
                 }
-                Next::End(end) if self.agent.json => return Ok(terminal::exit_of(&end)),
-                Next::End(end) => return Ok(terminal::print_notes(&end)),
+                Next::End(end) if self.agent.json => return Ok(terminal::exit_of(&end).or(whole)),
+                Next::End(end) => return Ok(terminal::print_notes(&end).or(whole)),
             }
         }
     }
@@ -133,6 +141,10 @@ impl Schedtrace {
         }
         terminal::print_on(&render(line))
     }
+}
+
+fn more_runtimes(shown: usize, left_out: u64) -> String {
+    format!("of {} runtimes {shown} are shown", left_out.saturating_add(shown as u64))
 }
 
 fn note_once(said: &mut BTreeSet<String>, text: String) {

@@ -52,14 +52,19 @@ impl Stack {
         if let Some((count, why)) = &report.left_out {
             terminal::left_out(*count, "threads", why);
         }
-        let whole = if report.left_out.is_some() { Exit::Partial } else { Exit::Fine };
+        let is_cut;
         if self.agent.json {
             let reason = collected.end.as_ref().map_err(ToString::to_string);
             let reason = reason.as_ref().map(|end| *end).map_err(String::as_str);
-            terminal::print_json(&JsonStack::new(&report, reason))?;
+            let json = JsonStack::new(&report, reason);
+            is_cut = json.cut().is_some();
+            terminal::print_json(&json)?;
         } else {
-            terminal::print(&report.render(self.all))?;
+            let screen = report.screen(self.all);
+            is_cut = screen.is_cut();
+            terminal::print(screen.as_str())?;
         }
+        let whole = if is_cut || report.left_out.is_some() { Exit::Partial } else { Exit::Fine };
         match collected.end {
             Ok(end) if self.agent.json => Ok(terminal::exit_of(&end).or(whole)),
             Ok(end) => Ok(terminal::print_notes(&end).or(whole)),

@@ -115,16 +115,22 @@ impl Tasks {
         }
 
         let view = self.view();
+        let is_cut;
         if self.agent.json {
             let reason = end.as_ref().map_err(ToString::to_string);
             let reason = reason.as_ref().map(|end| *end).map_err(String::as_str);
-            terminal::print_json(&JsonTasks::new(&report, &view.filter, reason))?;
-        } else if self.dot {
-            terminal::print(&report.dot(&view))?;
+            let json = JsonTasks::new(&report, &view.filter, reason);
+            is_cut = json.cut().is_some();
+            terminal::print_json(&json)?;
         } else {
-            terminal::print(&terminal::highlight(&report.render(&view)))?;
+            let screen = if self.dot { report.dot(&view) } else { report.screen(&view) };
+            is_cut = screen.is_cut();
+            match self.dot {
+                true => terminal::print(screen.as_str())?,
+                false => terminal::print_highlighted(screen.as_str())?,
+            }
         }
-        let whole = if report.is_partial() { Exit::Partial } else { Exit::Fine };
+        let whole = if is_cut || report.is_partial() { Exit::Partial } else { Exit::Fine };
         // The process ends here: to free a hundred thousand stacks one by one takes 100 ms.
         std::mem::forget(report);
         let noted = match end {

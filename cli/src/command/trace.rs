@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::report::cpu::missing_names;
-use rgops_inspect::report::trace::{JsonTrace, render};
+use rgops_inspect::report::trace::{JsonTrace, screen};
 use rgops_inspect::trace::{Process, Recorder, file_names};
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
@@ -125,11 +125,16 @@ impl Trace {
         end: Result<End, ClientError>,
     ) -> Result<Exit, Failure> {
         let saved = trace.output_mut().keep("Trace");
+        let is_cut;
         if self.agent.json {
             let end = end.as_ref().map_err(ToString::to_string);
-            terminal::print_json(&JsonTrace::new(hello, saved.file.as_deref(), &trace, end))?;
+            let json = JsonTrace::new(hello, saved.file.as_deref(), &trace, end);
+            is_cut = json.cut().is_some();
+            terminal::print_json(&json)?;
         } else {
-            saved.print(&render(&trace, self.all))?;
+            let screen = screen(&trace, self.all);
+            is_cut = screen.is_cut();
+            saved.print(screen.as_str())?;
             saved.print(&missing_names(trace.module_symbols()))?;
             if saved.file.is_some() {
                 terminal::say(
@@ -137,9 +142,10 @@ impl Trace {
                 );
             }
         }
+        let whole = if is_cut { Exit::Partial } else { Exit::Fine };
         saved.end(match end {
-            Ok(end) if self.agent.json => Ok(terminal::exit_of(&end)),
-            Ok(end) => Ok(terminal::print_notes(&end)),
+            Ok(end) if self.agent.json => Ok(terminal::exit_of(&end).or(whole)),
+            Ok(end) => Ok(terminal::print_notes(&end).or(whole)),
             Err(error) => Err(Failure::from(error).with_exit(Exit::Partial)),
         })
     }

@@ -11,7 +11,7 @@ use rgops_protocol::request::HeapRequest;
 
 use super::frames::is_left_out;
 use super::jemalloc::{self, DumpError};
-use crate::budget::Exhausted;
+use crate::budget::{Budget, Exhausted};
 use crate::client::ClientError;
 use crate::profile::{FRAME_BYTES, Locations, Process, STACK_BYTES};
 use crate::symbols::{Frame, ModuleSymbols};
@@ -191,6 +191,11 @@ impl Heap {
         {
             self.process.budget.release(opened.charged_bytes);
         }
+    }
+
+    /// To what everything that is kept of it is charged.
+    pub fn budget(&self) -> &Budget {
+        &self.process.budget
     }
 
     /// Why nothing more is taken.

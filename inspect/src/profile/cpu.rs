@@ -90,6 +90,11 @@ impl CpuProfile {
         }
     }
 
+    /// To what everything that is kept of it is charged.
+    pub fn budget(&self) -> &Budget {
+        &self.process.budget
+    }
+
     /// Why nothing more is taken.
     pub fn exhausted(&self) -> Option<Exhausted> {
         self.exhausted

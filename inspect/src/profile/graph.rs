@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::measurement::scale;
 use super::proto::Profile;
 use super::top::Inlined;
+use crate::budget::{Budget, Exhausted};
 
 /// The samples as stacks of nodes, one node a function.
 pub(super) struct Stacks {
@@ -69,8 +70,12 @@ impl Stacks {
     }
 
     /// Adds all samples up, over the nodes in `kept` (all when `None`).
-    pub(super) fn graph(&self, kept: Option<&HashSet<usize>>) -> Graph {
+    ///
+    /// # Errors
+    /// When there is no time, or memory, for it.
+    pub(super) fn graph(&self, work: &mut Work, kept: Option<&HashSet<usize>>) -> Result<Graph, Exhausted> {
         let mut graph = Graph::default();
+        work.calls = self.samples.iter().map(|(locations, _)| locations.len()).sum();
         let mut seen = HashSet::new();
         let mut seen_calls = HashSet::new();
         for (locations, value) in &self.samples {
@@ -84,6 +89,7 @@ impl Stacks {
             let mut gap = false;
             for location in locations.iter().rev() {
                 let nodes = self.locations.get(location).map_or(&[][..], Vec::as_slice);
+                work.done(nodes.len())?;
                 for (depth, node) in nodes.iter().enumerate().rev() {
                     if kept.is_some_and(|kept| !kept.contains(node)) {
                         gap = true;
@@ -98,7 +104,7 @@ impl Stacks {
                         && seen_calls.insert((caller, *node))
                     {
                         let is_inlined = depth != nodes.len() - 1;
-                        graph.node(*node).add_call(caller, *value, is_inlined);
+                        work.kept(usize::from(graph.node(*node).add_call(caller, *value, is_inlined)))?;
                     }
                     caller = Some(*node);
                     gap = false;
@@ -112,7 +118,52 @@ impl Stacks {
             }
         }
         graph.nodes.retain(|_, node| node.flat != 0 || node.cum != 0);
-        graph
+        Ok(graph)
+    }
+}
+
+/// What counting takes. A location may stand for hundreds of inlined functions, and be in every sample.
+pub(super) struct Work {
+    budget: Budget,
+    /// Functions of samples that were looked at, and how many of them are counted however late it is.
+    steps: usize,
+    pub(super) late_steps: usize,
+    /// Calls that may still come before they are charged.
+    calls: usize,
+}
+
+/// What is counted however late it is, and between two looks at the clock, in functions of samples: some seconds'
+/// work, and some milliseconds'.
+const COUNTED_LATE: usize = 1 << 24;
+const COUNTED_AT_A_TIME: usize = 1 << 16;
+/// What a call between two functions costs in bytes, and so many are charged at a time. As many as there are frames
+/// are paid for with the profile.
+const CALL_BYTES: u64 = 64;
+const CALLS_AT_A_TIME: usize = 1 << 16;
+
+impl Work {
+    pub(super) fn new(budget: &Budget) -> Work {
+        Work { budget: budget.clone(), steps: 0, late_steps: COUNTED_LATE, calls: 0 }
+    }
+
+    /// So many functions of a sample were looked at.
+    fn done(&mut self, functions: usize) -> Result<(), Exhausted> {
+        let before = self.steps / COUNTED_AT_A_TIME;
+        self.steps += functions;
+        if self.steps > self.late_steps && self.steps / COUNTED_AT_A_TIME > before {
+            self.budget.check_time()?;
+        }
+        Ok(())
+    }
+
+    /// So many calls are new.
+    fn kept(&mut self, calls: usize) -> Result<(), Exhausted> {
+        if self.calls < calls {
+            self.budget.charge(CALL_BYTES * CALLS_AT_A_TIME as u64)?;
+            self.calls += CALLS_AT_A_TIME;
+        }
+        self.calls -= calls;
+        Ok(())
     }
 }
 
@@ -131,10 +182,13 @@ pub(super) struct Node {
 }
 
 impl Node {
-    fn add_call(&mut self, caller: usize, weight: i64, is_inlined: bool) {
+    /// Counts a call; whether it is the first of `caller`.
+    fn add_call(&mut self, caller: usize, weight: i64, is_inlined: bool) -> bool {
+        let known = self.calls.len();
         let call = self.calls.entry(caller).or_insert((0, true));
         call.0 = call.0.saturating_add(weight);
         call.1 &= is_inlined;
+        self.calls.len() > known
     }
 }
 

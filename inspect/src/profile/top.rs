@@ -7,9 +7,11 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use super::graph::{Stacks, base_name};
+use super::graph::{Stacks, Work, base_name};
 use super::measurement::{label, percentage, scale};
-use super::proto::Profile;
+use super::proto::{Profile, ValueType};
+use crate::budget::{Budget, Exhausted};
+use crate::report::screen::reason;
 use crate::report::text::utc;
 
 /// Nodes whose cum is below this share of the total are dropped.
@@ -64,6 +66,9 @@ pub struct Top {
     pub nodes: usize,
     /// The rows, by falling flat value.
     pub rows: Vec<Row>,
+    /// Why there are none, where there was no memory or time to count them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
     /// The unit all values are printed in.
     #[serde(skip)]
     output_unit: String,
@@ -74,14 +79,48 @@ pub struct Top {
 
 /// Counts a profile.
 pub fn top(profile: &Profile, options: Options<'_>) -> Top {
-    let value_index = sample_index(profile, options.sample_type);
+    // Without a limit: of a profile of one's own.
+    within(&Budget::new(u64::MAX), profile, options)
+}
+
+/// Counts a profile, as far as the budget allows: half a sum would be a false one, so else there are no rows.
+pub fn within(budget: &Budget, profile: &Profile, options: Options<'_>) -> Top {
+    let mut work = Work::new(budget);
+    let charged = budget.charged();
+    let counted = count(&mut work, profile, options);
+    budget.release(budget.charged().saturating_sub(charged));
+    counted.unwrap_or_else(|why| {
+        let (_, value_type, unit) = value_type(profile, options.sample_type);
+        let mut top = Top {
+            sample_type: profile.text(value_type.r#type).to_owned(),
+            unit: unit.to_owned(),
+            total: 0,
+            dropped: 0,
+            nodes: 0,
+            rows: Vec::new(),
+            left_out: Some(reason(why)),
+            output_unit: unit.to_owned(),
+            header: Vec::new(),
+        };
+        top.header = header(profile, &top);
+        top
+    })
+}
+
+fn value_type<'p>(profile: &'p Profile, asked: &str) -> (usize, ValueType, &'p str) {
+    let value_index = sample_index(profile, asked);
     let value_type = profile.sample_type.get(value_index).copied().unwrap_or_default();
-    let unit = profile.text(value_type.unit).to_owned();
+    (value_index, value_type, profile.text(value_type.unit))
+}
+
+fn count(work: &mut Work, profile: &Profile, options: Options<'_>) -> Result<Top, Exhausted> {
+    let (value_index, value_type, unit) = value_type(profile, options.sample_type);
+    let unit = unit.to_owned();
     let stacks = Stacks::new(profile, value_index);
     let total =
         stacks.samples.iter().map(|(_, value)| value.saturating_abs()).fold(0i64, i64::saturating_add);
 
-    let mut graph = stacks.graph(None);
+    let mut graph = stacks.graph(work, None)?;
     let graph_total = graph.total();
     let cutoff = fraction(graph_total, NODE_FRACTION);
     let mut dropped = 0;
@@ -89,14 +128,14 @@ pub fn top(profile: &Profile, options: Options<'_>) -> Top {
         let kept = graph.with_cum_from(cutoff);
         if kept.len() != graph.nodes.len() {
             dropped = graph.nodes.len() - kept.len();
-            graph = stacks.graph(Some(&kept));
+            graph = stacks.graph(work, Some(&kept))?;
         }
     }
     let nodes = graph.nodes.len();
     let mut order = graph.order(&stacks.names);
     if options.rows > 0 && options.rows < order.len() {
         let kept: HashSet<usize> = order[..options.rows].iter().copied().collect();
-        graph = stacks.graph(Some(&kept));
+        graph = stacks.graph(work, Some(&kept))?;
         order = graph.order(&stacks.names);
     }
     graph.drop_calls_below(fraction(graph_total, EDGE_FRACTION));
@@ -118,11 +157,12 @@ pub fn top(profile: &Profile, options: Options<'_>) -> Top {
         dropped,
         nodes,
         rows,
+        left_out: None,
         output_unit,
         header: Vec::new(),
     };
     top.header = header(profile, &top);
-    top
+    Ok(top)
 }
 
 impl Top {
@@ -132,6 +172,10 @@ impl Top {
         for line in &self.header {
             // A string takes every write, here and below.
             let _ = writeln!(text, "{line}");
+        }
+        if let Some(why) = &self.left_out {
+            let _ = writeln!(text, "The functions are left out: {why}");
+            return text;
         }
         let shown = self.rows.iter().fold(0, |sum: i64, row| sum.saturating_add(row.flat));
         let (share, total) = (percentage(shown, self.total), self.format(self.total));
@@ -227,3 +271,6 @@ fn sample_index(profile: &Profile, asked: &str) -> usize {
 fn fraction(total: i64, fraction: f64) -> i64 {
     ((total as f64 * fraction) as i64).saturating_abs()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,18 @@
 //! `rgops leaks`: the lines of the program that keep more and more memory, how much a minute, and how
 //! sure that is.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::heap::{JsonEstimate, rounded};
 use super::known::{JsonNote, JsonProcess, json_notes};
+use super::screen::{Room, reason};
 use super::text::{self, bytes_short, counted, duration, escape};
+use crate::budget::Exhausted;
 use crate::heap::{Grown, Growth, Heap, own_frame};
 use crate::symbols::Frame;
 
@@ -22,11 +25,11 @@ const HEADER: [&str; 7] = ["growth", "per minute", "at least", "confidence", "in
 /// The answer as text: what grew, most first, then where that is allocated.
 pub fn render(heap: &Heap, growth: &Growth) -> String {
     let mut text = headline(growth);
-    let rows: Vec<[String; 7]> = growth.grown.iter().map(|grown| row(growth, grown)).collect();
-    let shown = rows.len().min(SHOWN_LINES);
+    let shown = growth.grown.len().min(SHOWN_LINES);
     if shown > 0 {
+        let rows: Vec<[String; 7]> = growth.grown[..shown].iter().map(|grown| row(growth, grown)).collect();
         let mut widths = HEADER.map(|word| word.len());
-        for row in &rows[..shown] {
+        for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(text::width([cell.as_str()]));
             }
@@ -39,7 +42,7 @@ pub fn render(heap: &Heap, growth: &Growth) -> String {
             let _ = writeln!(text, "{place}");
         };
         line(HEADER, "line");
-        for (row, grown) in rows[..shown].iter().zip(&growth.grown) {
+        for (row, grown) in rows.iter().zip(&growth.grown) {
             line(row.each_ref().map(String::as_str), &place(heap, grown));
         }
         for (number, grown) in growth.grown[..shown].iter().enumerate() {
@@ -50,9 +53,9 @@ pub fn render(heap: &Heap, growth: &Growth) -> String {
             stack(&mut text, heap, grown.stack);
         }
     }
-    if shown < rows.len() {
-        let _ =
-            writeln!(text, "\nand {}: --json has them", counted((rows.len() - shown) as u64, "more line"));
+    if shown < growth.grown.len() {
+        let more = counted((growth.grown.len() - shown) as u64, "more line");
+        let _ = writeln!(text, "\nand {more}: --json has them");
     }
     unsure(&mut text, heap, growth);
     text
@@ -146,7 +149,7 @@ fn confidence(confidence: f64) -> String {
 
 /// The JSON contract `rgops.leaks/1`.
 #[derive(Debug, Serialize)]
-pub struct JsonLeaks {
+pub struct JsonLeaks<'a> {
     /// `rgops.leaks/1`.
     schema: &'static str,
     process: JsonProcess,
@@ -166,21 +169,23 @@ pub struct JsonLeaks {
     /// Of this, what is young.
     young: JsonEstimate,
     /// Lines that grew, by falling growth.
-    grown: Vec<JsonGrown>,
+    grown: Vec<JsonGrown<'a>>,
     /// Lines that may have grown.
-    unsure: Vec<JsonGrown>,
+    unsure: Vec<JsonGrown<'a>>,
     notes: Vec<JsonNote>,
     /// Why the answer broke off; absent when it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     broken_off: Option<String>,
+    #[serde(skip)]
+    cut: Option<Exhausted>,
 }
 
 /// A line that grew.
 #[derive(Debug, Serialize)]
-struct JsonGrown {
+struct JsonGrown<'a> {
     /// The line: its function, file and line, as far as they are known.
-    function: String,
-    file: Option<String>,
+    function: Cow<'a, str>,
+    file: Option<&'a str>,
     line: Option<u32>,
     growth_bytes: i64,
     growth_bytes_per_minute: f64,
@@ -197,21 +202,50 @@ struct JsonGrown {
     growing_intervals: usize,
     /// Stacks by which it is reached, and the one that grew most, leaf first.
     stacks: usize,
-    stack: Vec<JsonFrame>,
+    stack: JsonFrames<'a>,
+}
+
+/// A stack's frames, made while they are written: one address may stand for hundreds of inlined functions.
+#[derive(Debug)]
+struct JsonFrames<'a> {
+    heap: &'a Heap,
+    stack: u32,
+}
+
+impl Serialize for JsonFrames<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.heap.frames(self.stack).map(|frame| JsonFrame {
+            function: frame.shared_name(),
+            file: frame.file.as_deref(),
+            line: frame.line,
+            inlined: frame.is_inlined,
+        }))
+    }
 }
 
 #[derive(Debug, Serialize)]
-struct JsonFrame {
-    function: String,
-    file: Option<String>,
+struct JsonFrame<'a> {
+    function: Cow<'a, str>,
+    file: Option<&'a str>,
     line: Option<u32>,
     inlined: bool,
 }
 
-impl JsonLeaks {
-    /// The report with the answer's notes, or with the reason it broke off.
-    pub fn new(hello: &AgentHello, heap: &Heap, growth: &Growth, end: Result<&End, String>) -> JsonLeaks {
-        let grown = |list: &[Grown]| list.iter().map(|grown| JsonGrown::new(heap, growth, grown)).collect();
+impl<'a> JsonLeaks<'a> {
+    /// The report with the answer's notes, or with the reason it broke off. Where there is no memory or
+    /// time for all lines some are left out, and that is the reason, if there is no other.
+    pub fn new(
+        hello: &AgentHello,
+        heap: &'a Heap,
+        growth: &Growth,
+        end: Result<&End, String>,
+    ) -> JsonLeaks<'a> {
+        let mut room = Room::new(heap.budget());
+        let mut fill =
+            |list: &[Grown]| room.fill(list.iter().map(|grown| JsonGrown::new(heap, growth, grown)));
+        let (grown, unsure) = (fill(&growth.grown), fill(&growth.unsure));
+        let cut = room.cut();
+        let left_out = || cut.map(|why| format!("the rest is left out: {}", reason(why)));
         JsonLeaks {
             schema: "rgops.leaks/1",
             process: hello.into(),
@@ -223,20 +257,26 @@ impl JsonLeaks {
             compared: growth.compared,
             live: growth.live.into(),
             young: growth.young.into(),
-            grown: grown(&growth.grown),
-            unsure: grown(&growth.unsure),
+            grown,
+            unsure,
             notes: end.as_ref().map(|end| json_notes(end)).unwrap_or_default(),
-            broken_off: end.err(),
+            broken_off: end.err().or_else(left_out),
+            cut,
         }
+    }
+
+    /// Why lines are left out in it; `None` when none are.
+    pub fn cut(&self) -> Option<Exhausted> {
+        self.cut
     }
 }
 
-impl JsonGrown {
-    fn new(heap: &Heap, growth: &Growth, grown: &Grown) -> JsonGrown {
+impl<'a> JsonGrown<'a> {
+    fn new(heap: &'a Heap, growth: &Growth, grown: &Grown) -> JsonGrown<'a> {
         let own = own_frame(heap.frames(grown.stack)).or_else(|| heap.frames(grown.stack).next());
         JsonGrown {
-            function: own.map_or_else(|| "<stack not kept>".to_owned(), Frame::name),
-            file: own.and_then(|frame| frame.file.as_deref()).map(str::to_owned),
+            function: own.map_or(Cow::Borrowed("<stack not kept>"), Frame::shared_name),
+            file: own.and_then(|frame| frame.file.as_deref()),
             line: own.and_then(|frame| frame.line),
             growth_bytes: grown.bytes(),
             growth_bytes_per_minute: per_minute(growth, grown.bytes() as f64),
@@ -249,15 +289,7 @@ impl JsonGrown {
             young: grown.young.into(),
             growing_intervals: grown.growing_intervals,
             stacks: grown.stacks,
-            stack: heap
-                .frames(grown.stack)
-                .map(|frame| JsonFrame {
-                    function: frame.name(),
-                    file: frame.file.as_deref().map(str::to_owned),
-                    line: frame.line,
-                    inlined: frame.is_inlined,
-                })
-                .collect(),
+            stack: JsonFrames { heap, stack: grown.stack },
         }
     }
 }
@@ -268,12 +300,17 @@ mod tests {
     use rgops_protocol::reply::{Stack, StackEnd};
 
     use super::*;
+    use crate::budget::Budget;
     use crate::heap::growth;
     use crate::profile::Process;
 
     /// A minute in which a line gains a block every three seconds, and another one in all.
     fn watched() -> Heap {
-        let mut heap = Heap::new(Process::default());
+        watched_within(Budget::default())
+    }
+
+    fn watched_within(budget: Budget) -> Heap {
+        let mut heap = Heap::new(Process { budget, ..Process::default() });
         let stack = |id, frames: &[u64]| HeapStack {
             id,
             stack: Stack { frames: frames.to_vec(), end: StackEnd::Root },
@@ -320,5 +357,21 @@ In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
         assert_eq!(json["grown"][0]["growth_bytes"], 19 << 20);
         assert_eq!(json["grown"][0]["stack"][1]["function"], "0x12");
         assert_eq!(json["unsure"][0]["gained"]["samples"], 1);
+    }
+
+    #[test]
+    fn lines_without_room_are_left_out_of_the_json_and_the_reason_is_said() {
+        let mut heap = watched_within(Budget::default());
+        heap.process.budget = Budget::new(1_500);
+        let growth = growth(&heap).unwrap_or_else(|_| unreachable!("there are snapshots"));
+        let hello = super::super::known::hello_for_tests();
+        let json = JsonLeaks::new(&hello, &heap, &growth, Ok(&End::default()));
+        assert_eq!(json.cut(), Some(Exhausted::Memory(1_500)));
+        let json = serde_json::to_value(json).unwrap_or_default();
+        assert_eq!(
+            (json["grown"].as_array().map(Vec::len), json["unsure"].as_array().map(Vec::len)),
+            (Some(1), Some(0))
+        );
+        assert!(json["broken_off"].as_str().is_some_and(|why| why.starts_with("the rest is left out: ")));
     }
 }

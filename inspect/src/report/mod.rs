@@ -11,6 +11,7 @@ pub mod list;
 pub mod memory;
 pub mod release;
 pub mod schedtrace;
+pub mod screen;
 pub mod stack;
 pub mod stats;
 pub mod system_call;

@@ -1,5 +1,7 @@
 //! `rgops schedtrace` as text, one line a runtime and interval, and as JSON, one object a line.
 
+use std::collections::HashMap;
+
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::tasks::RuntimeKind;
 use rgops_protocol::schedtrace_line::{SchedLine, TaskLine, WorkerLine};
@@ -15,7 +17,7 @@ pub fn render(line: &RuntimeLine) -> String {
     let text = SchedLine {
         elapsed_ms: line.elapsed_ns / 1_000_000,
         runtime: &runtime,
-        workers: line.workers.len() as u64,
+        workers: (line.workers.len() as u64).saturating_add(line.workers_left_out),
         idle_workers: Some(line.idle_workers()),
         searching: line.searching.value().copied(),
         threads: line.threads.value().copied(),
@@ -31,6 +33,9 @@ pub fn render(line: &RuntimeLine) -> String {
     if let Some(detail) = &line.detail {
         for (index, (worker, detail)) in line.workers.iter().zip(&detail.workers).enumerate() {
             lines.push_str(&format!("{}\n", worker_line(index, worker, detail)));
+        }
+        if line.workers_left_out > 0 {
+            lines.push_str(&format!("W…: and {} more workers\n", line.workers_left_out));
         }
         for task in &detail.tasks {
             let name = task.name.as_deref().map(escape);
@@ -89,8 +94,11 @@ pub struct JsonSchedtrace {
     pub kind: &'static str,
     /// Whether it was shut down; it has no workers then.
     pub shut_down: bool,
-    /// Its workers, by index.
+    /// Its workers, by index; at most 4,096.
     pub workers: Vec<JsonWorker>,
+    /// And so many more; absent when there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub workers_left_out: u64,
     /// Workers that are parked.
     pub idle_workers: u64,
     /// Workers that search for work.
@@ -173,6 +181,7 @@ impl JsonSchedtrace {
             kind: kind(line.kind),
             shut_down: line.is_shut_down(),
             workers: workers(line),
+            workers_left_out: line.workers_left_out,
             idle_workers: line.idle_workers(),
             searching: line.searching.clone().into(),
             threads: line.threads.clone().into(),
@@ -190,6 +199,10 @@ impl JsonSchedtrace {
             tasks_left_out: line.detail.as_ref().map(|detail| detail.tasks_left_out),
         }
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn kind(kind: RuntimeKind) -> &'static str {
@@ -225,16 +238,20 @@ fn worker(worker: &Worker, detail: Option<&WorkerDetail>) -> JsonWorker {
     }
 }
 
-/// Why numbers of a line are missing, each reason once, with the numbers' names.
+/// Why numbers of a line are missing, each reason once, with the numbers' names; and workers that are not shown.
 pub fn missing(line: &RuntimeLine) -> Vec<String> {
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     let mut add = |name: &'static str, known: &Known<u64>| {
         let Known::Unavailable(missing) = known else { return };
         let reason = sentence(missing);
-        match reasons.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, names)) if names.contains(&name) => {}
-            Some((_, names)) => names.push(name),
-            None => reasons.push((reason, vec![name])),
+        match places.get(&reason).map(|place| &mut reasons[*place].1) {
+            Some(names) if names.contains(&name) => {}
+            Some(names) => names.push(name),
+            None => {
+                places.insert(reason.clone(), reasons.len());
+                reasons.push((reason, vec![name]));
+            }
         }
     };
     add("threads", &line.threads);
@@ -251,8 +268,13 @@ pub fn missing(line: &RuntimeLine) -> Vec<String> {
         add("task", &worker.task);
         add("lifo", &worker.lifo);
     }
-    reasons
+    let shown = line.workers.len() as u64;
+    let workers = (line.workers_left_out > 0).then(|| {
+        let all = shown.saturating_add(line.workers_left_out);
+        format!("runtime {}: of {all} workers {shown} are shown", line.runtime)
+    });
+    let reasons = reasons
         .into_iter()
-        .map(|(reason, names)| format!("runtime {}: no {}: {reason}", line.runtime, names.join(", ")))
-        .collect()
+        .map(|(reason, names)| format!("runtime {}: no {}: {reason}", line.runtime, names.join(", ")));
+    workers.into_iter().chain(reasons).collect()
 }

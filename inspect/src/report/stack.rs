@@ -6,7 +6,7 @@ mod poll;
 mod tests;
 mod thread;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -19,6 +19,7 @@ pub use json::JsonStack;
 pub use poll::{Poll, poll};
 pub use thread::{Activity, Polled, Role, Thread};
 
+use super::screen::Screen;
 use super::system_call::Architecture;
 use super::text::{counted, duration, escape, utc};
 use crate::budget::{Budget, Exhausted, MOST_MODULES};
@@ -42,6 +43,8 @@ pub struct StackReport {
     pub modules: Vec<ModuleSymbols>,
     /// Threads that are left out, and why: there was no memory or time to name their frames.
     pub left_out: Option<(usize, Exhausted)>,
+    /// What it is written with.
+    budget: Budget,
 }
 
 impl StackReport {
@@ -91,13 +94,19 @@ impl StackReport {
         }
         let left_out = exhausted.map(|reason| (count - threads.len(), reason));
         let modules = symbolizer.module_symbols().cloned().collect();
-        StackReport { process: hello.name.clone(), pid: hello.pid, threads, summary, modules, left_out }
+        let (process, budget) = (hello.name.clone(), budget.clone());
+        StackReport { process, pid: hello.pid, threads, summary, modules, left_out, budget }
     }
 
     /// The report as text: a summary, then what runs, then the other threads in groups, the largest
     /// first, and the agent last. With `all`, every thread by itself, by thread id.
     pub fn render(&self, all: bool) -> String {
-        let mut text = String::new();
+        self.screen(all).into_text()
+    }
+
+    /// As [`StackReport::render`]; what there was no memory or time for is left out, and said to be.
+    pub fn screen(&self, all: bool) -> Screen {
+        let mut text = Screen::new(&self.budget);
         self.head(&mut text);
         let mut groups = self.groups(all);
         if !all {
@@ -112,16 +121,20 @@ impl StackReport {
             });
         }
         for group in &groups {
+            if text.is_cut() {
+                break;
+            }
             text.push('\n');
             write_group(&mut text, group);
         }
         self.missing_names(&mut text);
+        text.finish();
         text
     }
 
     // Below, `let _ = write!`: a string takes every write.
 
-    fn head(&self, text: &mut String) {
+    fn head(&self, text: &mut Screen) {
         let _ = write!(
             text,
             "{} (pid {}): {}",
@@ -221,15 +234,16 @@ impl StackReport {
 
     /// Why frames have no names or lines, and what to do about it. Silent about libraries whose
     /// exported names did well enough.
-    fn missing_names(&self, text: &mut String) {
-        let nameless = |module: &ModuleSymbols| {
-            self.threads.iter().flat_map(|thread| &thread.frames).any(|frame| {
-                frame.function.is_none() && frame.module.as_deref() == Some(module.module.as_str())
-            })
-        };
+    fn missing_names(&self, text: &mut Screen) {
+        let frames = self.threads.iter().flat_map(|thread| &thread.frames);
+        let nameless: HashSet<&str> = frames
+            .filter(|frame| frame.function.is_none())
+            .filter_map(|frame| frame.module.as_deref())
+            .collect();
         for module in &self.modules {
             let is_library = module.module.contains(".so");
-            let enough = is_library && (module.detail >= Detail::Functions || !nameless(module));
+            let enough = is_library
+                && (module.detail >= Detail::Functions || !nameless.contains(module.module.as_str()));
             if enough || module.fix.is_empty() {
                 continue;
             }
@@ -239,7 +253,7 @@ impl StackReport {
     }
 }
 
-fn write_group(text: &mut String, group: &[&Thread]) {
+fn write_group(text: &mut Screen, group: &[&Thread]) {
     let first = group[0];
     let mut state = first.state.clone();
     if first.activity == Activity::Idle {
@@ -282,7 +296,7 @@ fn write_group(text: &mut String, group: &[&Thread]) {
         let _ = writeln!(text, "\tby signal: {}", escape(because));
     }
     for frame in &first.frames {
-        write_frame(text, frame);
+        write_frame(text, frame, "");
     }
     match first.end {
         StackEnd::Root | StackEnd::NotCaptured => {}
@@ -292,7 +306,7 @@ fn write_group(text: &mut String, group: &[&Thread]) {
 }
 
 /// `polls task 1041 shop::checkout::reserve`.
-fn write_polled(text: &mut String, group: &[&Thread]) {
+fn write_polled(text: &mut Screen, group: &[&Thread]) {
     let polled: Vec<&Polled> = group.iter().filter_map(|thread| thread.polls.as_ref()).collect();
     let Some(first) = polled.first() else { return };
     let verb = match (group[0].role, group.len()) {
@@ -338,10 +352,10 @@ fn names(group: &[&Thread]) -> String {
     }
 }
 
-/// As in a Go traceback: the function, then where it is and the offset in it.
-pub(super) fn write_frame(text: &mut String, frame: &Frame) {
+/// As in a Go traceback: the function, then where it is and the offset in it. `before` begins each line.
+pub(super) fn write_frame(text: &mut Screen, frame: &Frame, before: &str) {
     let inlined = if frame.is_inlined { " (inlined)" } else { "" };
-    let _ = writeln!(text, "{}{inlined}", escape(&frame.name()));
+    let _ = writeln!(text, "{before}{}{inlined}", escape(&frame.name()));
     let offset = match frame.function_offset {
         Some(offset) if !frame.is_inlined => format!(" +{offset:#x}"),
         _ => String::new(),
@@ -349,10 +363,10 @@ pub(super) fn write_frame(text: &mut String, frame: &Frame) {
     match (&frame.file, &frame.module) {
         (Some(file), _) => {
             let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
-            let _ = writeln!(text, "\t{}{line}{offset}", escape(file));
+            let _ = writeln!(text, "{before}\t{}{line}{offset}", escape(file));
         }
         (None, Some(module)) if frame.function.is_some() => {
-            let _ = writeln!(text, "\t{}{offset}", escape(module));
+            let _ = writeln!(text, "{before}\t{}{offset}", escape(module));
         }
         _ => {}
     }

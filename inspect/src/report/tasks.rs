@@ -9,6 +9,8 @@ mod header;
 mod json;
 mod names;
 mod one;
+mod owners;
+mod shapes;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -22,6 +24,7 @@ use rgops_protocol::hello::AgentHello;
 pub use filter::{Filter, WaitingOn};
 pub use json::JsonTasks;
 
+use super::screen::Screen;
 use super::stack::Thread;
 use crate::budget::{Budget, Exhausted, MOST_MODULES};
 use crate::symbols::{ModuleSymbols, Symbolizer};
@@ -52,9 +55,11 @@ pub struct TasksReport {
     pub exhausted: Option<Exhausted>,
     /// Index of each task by its header's address, to name what a `JoinHandle` waits for.
     by_header: HashMap<u64, usize>,
-    /// Index of each thread by its id, and by the task it polls.
-    by_tid: HashMap<u32, usize>,
-    by_polled: HashMap<u64, usize>,
+    owners: owners::Owners,
+    /// Indices of each runtime's tasks.
+    by_runtime: Vec<Vec<usize>>,
+    /// What it is written with.
+    budget: Budget,
 }
 
 /// How much is shown.
@@ -100,17 +105,22 @@ impl TasksReport {
         let graph = WaitGraph::new(&tasks);
         let by_header =
             tasks.tasks.iter().enumerate().map(|(index, task)| (task.header_avma, index)).collect();
-        let of_polled = |(index, thread): (usize, &Thread)| Some((*polled.get(&thread.tid)?, index));
-        let by_polled = threads.iter().enumerate().rev().filter_map(of_polled).collect();
+        let mut by_runtime = vec![Vec::new(); tasks.runtimes.len()];
+        for (index, task) in tasks.tasks.iter().enumerate() {
+            if let Some(of) = by_runtime.get_mut(task.runtime) {
+                of.push(index);
+            }
+        }
         TasksReport {
             process: hello.name.clone(),
             pid: hello.pid,
             graph,
-            polled,
             modules: symbolizer.module_symbols().cloned().collect(),
             by_header,
-            by_tid: threads.iter().enumerate().rev().map(|(index, thread)| (thread.tid, index)).collect(),
-            by_polled,
+            owners: owners::Owners::new(&threads, &polled, &tasks.tasks),
+            by_runtime,
+            budget: budget.clone(),
+            polled,
             threads,
             exhausted,
             tasks,
@@ -120,31 +130,42 @@ impl TasksReport {
     /// The report as text: what was found and what not; deadlocks; what runs; the other tasks of each
     /// runtime in groups, the largest first; what several wait for; and what to ask next.
     pub fn render(&self, view: &View) -> String {
-        let mut text = String::new();
-        self.header(&mut text, view);
+        self.screen(view).into_text()
+    }
+
+    /// As [`TasksReport::render`]; what there was no memory or time for is left out, and said to be.
+    pub fn screen(&self, view: &View) -> Screen {
+        let mut text = Screen::new(&self.budget);
+        self.write(&mut text, view);
+        text.finish();
+        text
+    }
+
+    fn write(&self, text: &mut Screen, view: &View) {
+        self.header(text, view);
         let selected = self.select(&view.filter);
         // Without a filter there are runtimes to tell of, and why they have no list.
         if selected.is_empty() && !view.filter.is_everything() {
-            self.nothing(&mut text, &view.filter);
-            return text;
+            return self.nothing(text, &view.filter);
         }
         if let Some(id) = view.filter.task {
             for index in selected {
-                self.one(&mut text, index, view);
+                if text.is_cut() {
+                    return;
+                }
+                self.one(text, index, view);
             }
-            self.missing_names(&mut text);
-            self.next_after_one(&mut text, id, view);
-            return text;
+            self.missing_names(text);
+            return self.next_after_one(text, id, view);
         }
-        self.deadlocks(&mut text, &selected, view);
-        self.runtimes(&mut text, &selected, view);
+        self.deadlocks(text, &selected, view);
+        self.runtimes(text, &selected, view);
         if view.filter.is_everything() {
-            self.block_on_threads(&mut text, view);
+            self.block_on_threads(text, view);
         }
-        self.waited_for(&mut text, &selected, view);
-        self.missing_names(&mut text);
-        self.next(&mut text, &selected, view);
-        text
+        self.waited_for(text, &selected, view);
+        self.missing_names(text);
+        self.next(text, &selected, view);
     }
 
     /// Whether tasks are missing in it, or their stacks could not even be tried: an answer in part.
@@ -169,11 +190,18 @@ impl TasksReport {
 
     /// The thread that polls a task.
     fn thread_of(&self, task: &Task) -> Option<&Thread> {
-        // The first of several, as in the list.
-        let index = match task.tid {
-            Some(tid) => self.by_tid.get(&tid),
-            None => self.by_polled.get(&task.id),
-        };
-        index.map(|index| &self.threads[*index])
+        self.owners.of(task).map(|thread| &self.threads[thread])
+    }
+
+    /// The same, if its stack is shown with this task.
+    fn own_thread(&self, index: usize) -> Option<&Thread> {
+        let thread = self.owners.of(self.task(index))?;
+        (self.owners.shown_at(thread) == Some(index)).then(|| &self.threads[thread])
+    }
+
+    /// The task with which its thread's stack is shown, where that is another one.
+    fn shown_elsewhere(&self, index: usize) -> Option<&Task> {
+        let other = self.owners.shown_at(self.owners.of(self.task(index))?)?;
+        (other != index).then(|| self.task(other))
     }
 }

@@ -7,36 +7,55 @@ use rgops_protocol::reply::End;
 use serde::Serialize;
 
 use super::known::{JsonNote, JsonProcess, json_notes};
+use super::screen::{Room, Screen, reason};
 use super::text::{counted, duration, escape, width};
+use crate::budget::Exhausted;
 use crate::trace::{Kind, Recorder, RuntimeSummary, ThreadSummary};
 
 /// Threads listed unless all are asked for.
 const TOP_THREADS: usize = 20;
+/// And runtimes.
+const TOP_RUNTIMES: usize = 100;
 
 /// The summary as text: threads by falling running time, then the runtimes, then what the trace
 /// cost. With `all`, every thread is listed.
 pub fn render<W: std::io::Write>(trace: &Recorder<W>, all: bool) -> String {
-    let mut text = String::new();
+    screen(trace, all).into_text()
+}
+
+/// As [`render`]; what there was no memory or time for is left out, and said to be.
+pub fn screen<W: std::io::Write>(trace: &Recorder<W>, all: bool) -> Screen {
+    let mut text = Screen::new(trace.budget());
     threads(&mut text, &trace.summary().threads(), all);
-    for runtime in trace.runtimes() {
-        // A string takes every write, here and below.
-        let _ = writeln!(text, "{}", runtime_line(&runtime));
+    let runtimes = trace.runtimes();
+    let shown = if all { runtimes.len() } else { runtimes.len().min(TOP_RUNTIMES) };
+    for runtime in &runtimes[..shown] {
+        // What is not written is said at the end, here and below.
+        let _ = writeln!(text, "{}", runtime_line(runtime));
+    }
+    if shown < runtimes.len() {
+        let more = counted((runtimes.len() - shown) as u64, "more runtime");
+        let _ = writeln!(text, "and {more}: --all shows them");
     }
     let _ = writeln!(text, "{}", readings_line(trace));
+    text.finish();
     text
 }
 
-fn threads(text: &mut String, threads: &[&ThreadSummary], all: bool) {
+fn threads(text: &mut Screen, threads: &[&ThreadSummary], all: bool) {
     let shown = if all { threads.len() } else { threads.len().min(TOP_THREADS) };
-    let names: Vec<String> = threads[..shown].iter().map(|thread| name(thread)).collect();
-    let width = width(names.iter().map(String::as_str)).max("thread".len());
+    let wide = threads[..shown].iter().map(|thread| width([name(thread).as_str()])).max();
+    let width = wide.unwrap_or(0).max("thread".len());
     let _ = write!(text, "{:<width$} {:>8} {:>8}", "thread", "tid", "seen");
     for kind in Kind::ALL {
         let _ = write!(text, " {:>column$}", kind.name(), column = column(kind));
     }
     text.push('\n');
-    for (thread, name) in threads.iter().zip(&names) {
-        let life_ns = thread.life_ns();
+    for thread in &threads[..shown] {
+        if text.is_cut() {
+            return;
+        }
+        let (name, life_ns) = (name(thread), thread.life_ns());
         let _ = write!(text, "{name:<width$} {:>8} {:>8}", thread.tid, duration(rounded(life_ns)));
         for kind in Kind::ALL {
             let _ = write!(text, " {:>column$}", share(thread.time(kind), life_ns), column = column(kind));
@@ -156,6 +175,8 @@ pub struct JsonTrace<'a> {
     /// Why the answer broke off; absent when it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     broken_off: Option<String>,
+    #[serde(skip)]
+    cut: Option<Exhausted>,
 }
 
 #[derive(Debug, Serialize)]
@@ -191,7 +212,8 @@ struct JsonRuntime {
 }
 
 impl<'a> JsonTrace<'a> {
-    /// The report with the answer's notes, or with the reason it broke off.
+    /// The report with the answer's notes, or with the reason it broke off. Where there is no memory or
+    /// time for all threads some are left out, and that is the reason, if there is no other.
     pub fn new<W: std::io::Write>(
         hello: &AgentHello,
         file: Option<&'a str>,
@@ -200,6 +222,11 @@ impl<'a> JsonTrace<'a> {
     ) -> JsonTrace<'a> {
         let (start, totals) = (trace.start(), trace.totals());
         let (samples, sample_weight, samples_without_stack) = trace.samples();
+        let mut room = Room::new(trace.budget());
+        let threads = room.fill(trace.summary().threads().into_iter().map(JsonThread::new));
+        let runtimes = room.fill(trace.runtimes().into_iter().map(JsonRuntime::new));
+        let cut = room.cut();
+        let left_out = || cut.map(|why| format!("the rest is left out: {}", reason(why)));
         JsonTrace {
             schema: "rgops.trace/1",
             process: hello.into(),
@@ -217,11 +244,17 @@ impl<'a> JsonTrace<'a> {
             dropped_sample_weight: totals.map(|totals| totals.dropped_weight),
             samples_without_stack,
             no_samples: start.map_or("", |start| &start.no_samples),
-            threads: trace.summary().threads().into_iter().map(JsonThread::new).collect(),
-            runtimes: trace.runtimes().into_iter().map(JsonRuntime::new).collect(),
+            threads,
+            runtimes,
             notes: end.as_ref().map(|end| json_notes(end)).unwrap_or_default(),
-            broken_off: end.err(),
+            broken_off: end.err().or_else(left_out),
+            cut,
         }
+    }
+
+    /// Why threads or runtimes are left out in it; `None` when none are.
+    pub fn cut(&self) -> Option<Exhausted> {
+        self.cut
     }
 }
 

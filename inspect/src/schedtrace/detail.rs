@@ -14,6 +14,8 @@ use rgops_protocol::reply::tasks::{TaskCell, TaskThread, TaskVtable, TasksPart};
 use rgops_protocol::reply::{Known, Module, Unavailable};
 use rgops_protocol::request::MemoryRange;
 
+use super::busy::{self, Polled};
+use super::limits;
 use super::path::{self, Missing, Number, Pointer, Spot};
 use super::plan::{Memory, unsigned, word};
 use crate::tasks::types::{Shape, TypeId, TypeSource};
@@ -85,7 +87,7 @@ impl Listing {
             match part {
                 TasksPart::Modules(more) => listing.modules.extend(more),
                 TasksPart::Runtime(runtime) => {
-                    listing.handles.insert(runtime.index, runtime.handle_words);
+                    listing.handles.insert(runtime.index, limits::handle(runtime.handle_words));
                 }
                 TasksPart::Vtables(more) => listing.vtables.extend(more),
                 TasksPart::Tasks(more) => listing.tasks.extend(more),
@@ -142,28 +144,36 @@ pub(super) fn details(
     listing: &Listing,
 ) -> Vec<Detail> {
     let found = workers_of(types, memory, runtimes, listing);
-    let of = |(runtime, count): (&SchedtraceRuntime, &usize)| {
-        detail(types, runtime, *count, listing, found.as_deref().map_err(Clone::clone))
+    let busy = busy::by_runtime(runtimes, &listing.handles, &listing.tasks, state);
+    let mut names = HashMap::new();
+    let mut name = |vtable: u32| names.entry(vtable).or_insert_with(|| name(types, listing, vtable)).clone();
+    let of = |((runtime, count), busy): ((&SchedtraceRuntime, &usize), _)| {
+        detail(runtime, *count, busy, found.as_deref().map_err(Clone::clone), &mut name)
     };
-    runtimes.iter().zip(workers).map(of).collect()
+    runtimes.iter().zip(workers).zip(busy).map(of).collect()
 }
 
 fn detail(
-    types: &dyn TypeSource,
     runtime: &SchedtraceRuntime,
     workers: usize,
-    listing: &Listing,
+    busy: Vec<(&TaskCell, &'static str)>,
     found: Result<&[Found], Unavailable>,
+    name: &mut dyn FnMut(u32) -> Option<String>,
 ) -> Detail {
-    let ours: Result<Vec<&Found>, Unavailable> = found
-        .map(|found| found.iter().filter(|thread| runtime.handle_words.contains(&thread.handle)).collect());
+    let ours = found.map(|found| {
+        let mut of_index: HashMap<u64, &Found> = HashMap::new();
+        for thread in found.iter().filter(|thread| runtime.handle_words.contains(&thread.handle)) {
+            let known = of_index.entry(thread.index).or_insert(thread);
+            // In block_in_place another thread has taken over the core.
+            if thread.has_core && !known.has_core {
+                *known = thread;
+            }
+        }
+        of_index
+    });
     let worker = |index: u64| {
         let thread = match &ours {
-            // In block_in_place another thread has taken over the core.
-            Ok(threads) => {
-                let of_index = || threads.iter().filter(|thread| thread.index == index);
-                of_index().find(|thread| thread.has_core).or_else(|| of_index().next()).copied()
-            }
+            Ok(threads) => threads.get(&index).copied(),
             Err(why) => return WorkerDetail::unknown(why),
         };
         let Some(thread) = thread else { return WorkerDetail::unknown(&no_thread()) };
@@ -175,17 +185,13 @@ fn detail(
         }
     };
     let workers: Vec<WorkerDetail> = (0..workers as u64).map(worker).collect();
-    let is_ours = |task: &&TaskCell| listing.handles.get(&task.runtime) == Some(&runtime.handle_words);
-    let mut busy: Vec<(&TaskCell, &'static str)> =
-        listing.tasks.iter().filter(is_ours).filter_map(|task| Some((task, state(task.state)?))).collect();
-    busy.sort_by_key(|(task, _)| task.id);
+    let polled = Polled::new(workers.iter().map(|worker| worker.task.value().copied()));
     let tasks_left_out = busy.len().saturating_sub(MOST_TASKS) as u64;
-    let mut names = HashMap::new();
     let tasks = busy.into_iter().take(MOST_TASKS).map(|(task, state)| BusyTask {
         id: task.id,
         state,
-        worker: (0..).zip(&workers).find(|(_, worker)| worker.task.value() == Some(&task.id)).map(|(i, _)| i),
-        name: names.entry(task.vtable).or_insert_with(|| name(types, listing, task.vtable)).clone(),
+        worker: polled.worker(task.id),
+        name: name(task.vtable),
     });
     Detail { tasks: tasks.collect(), workers, tasks_left_out }
 }
@@ -229,11 +235,11 @@ fn short_name(types: &dyn TypeSource, future: TypeId) -> Option<String> {
 /// The task a worker polls, by the id that stands in its thread-local; 0 for none. A worker that polls
 /// nothing has there the id of the task that runs it, which is in no list and older than what the
 /// worker polled since.
-fn polled(current: Option<u64>, listed: &HashSet<u64>) -> Known<u64> {
+fn polled(current: Option<u64>, listed: &HashSet<u64>, newest: Option<u64>) -> Known<u64> {
     match current {
         None => Known::Unavailable(no_thread()),
         Some(id) if listed.contains(&id) => Known::Value(id),
-        Some(id) if listed.iter().max().is_some_and(|newest| id > *newest) => {
+        Some(id) if newest.is_some_and(|newest| id > newest) => {
             Known::unavailable("it may poll a task that is newer than the list", "")
         }
         Some(_) => Known::Value(0),
@@ -271,6 +277,7 @@ fn workers_of(
     let ranges = entered.iter().map(|(_, scheduler)| at(*scheduler, 0, layout.bytes));
     let contexts = memory.read(&ranges.collect::<Vec<_>>())?;
     let listed: HashSet<u64> = listing.tasks.iter().map(|task| task.id).collect();
+    let newest = listed.iter().max().copied();
     let (mut found, mut workers) = (Vec::new(), Vec::new());
     for ((thread, _), context) in entered.iter().zip(&contexts) {
         let Some(context) = context.as_deref() else { continue };
@@ -278,7 +285,7 @@ fn workers_of(
             handle: 0,
             index: 0,
             tid: thread.stack.tid,
-            task: polled(thread.stack.current_task, &listed),
+            task: polled(thread.stack.current_task, &listed, newest),
             core: 0,
             has_core: false,
             lifo: None,
@@ -316,7 +323,9 @@ fn workers_of(
             new.is_searching = word(&read, place * 4 + 3).map(|flag| flag == 1);
         }
     }
-    found.retain(|thread| runtimes.iter().any(|runtime| runtime.handle_words.contains(&thread.handle)));
+    let handles: HashSet<u64> =
+        runtimes.iter().flat_map(|runtime| runtime.handle_words.iter().copied()).collect();
+    found.retain(|thread| handles.contains(&thread.handle));
     Ok(found)
 }
 
@@ -408,11 +417,47 @@ mod tests {
     #[test]
     fn only_a_task_of_the_list_is_polled() {
         let listed = HashSet::from([5, 9, 7]);
+        let polled = |current, listed: &HashSet<u64>| polled(current, listed, listed.iter().max().copied());
         assert_eq!(polled(Some(9), &listed), Known::Value(9));
         assert_eq!(polled(Some(0), &listed), Known::Value(0));
         assert_eq!(polled(Some(1), &listed), Known::Value(0), "what runs the worker");
         assert_eq!(polled(Some(1), &HashSet::new()), Known::Value(0));
         assert!(matches!(polled(Some(10), &listed), Known::Unavailable(_)), "spawned since");
         assert!(matches!(polled(None, &listed), Known::Unavailable(_)));
+    }
+
+    #[test]
+    fn workers_threads_and_tasks_are_each_looked_at_once() {
+        let began = std::time::Instant::now();
+        let found: Vec<Found> = (0..MOST_THREADS as u64)
+            .map(|number| Found {
+                handle: 1,
+                index: number / 2,
+                tid: number as u32,
+                task: Known::Value(number),
+                core: 0,
+                has_core: number % 2 == 1,
+                lifo: Some(0),
+                is_searching: Some(false),
+            })
+            .collect();
+        let cell = |id: u64| TaskCell {
+            runtime: 0,
+            id,
+            header_avma: id,
+            vtable: 0,
+            state: 1,
+            bytes: rgops_protocol::reply::tasks::CellBytes::NotRead,
+        };
+        let cells: Vec<TaskCell> = (0..200_000).map(cell).collect();
+        let runtime = super::super::limits::tests::runtime("main");
+        for _ in 0..20 {
+            let busy = cells.iter().map(|cell| (cell, "running")).collect();
+            let detail = detail(&runtime, 4096, busy, Ok(&found), &mut |_| None);
+            assert_eq!((detail.tasks.len(), detail.tasks_left_out), (MOST_TASKS, 199_000));
+            assert_eq!(detail.workers[7].tid, Known::Value(15), "the one that has the core");
+            assert_eq!((detail.tasks[15].worker, detail.tasks[14].worker), (Some(7), None));
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
     }
 }

@@ -5,6 +5,7 @@ use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment, Schedtr
 use rgops_protocol::reply::tasks::RuntimeKind;
 
 use super::detail::Detail;
+use super::limits::MOST_WORKERS;
 
 /// One runtime at one moment.
 #[derive(Debug, Clone)]
@@ -17,8 +18,12 @@ pub struct RuntimeLine {
     pub runtime: String,
     /// What it is.
     pub kind: RuntimeKind,
-    /// Each worker, by its index; none when the runtime was shut down.
+    /// Each worker, by its index; none when the runtime was shut down. At most [`MOST_WORKERS`].
     pub workers: Vec<Worker>,
+    /// And so many more.
+    pub workers_left_out: u64,
+    /// Of all of them, parked.
+    parked: u64,
     /// Workers that search for work.
     pub searching: Known<u64>,
     /// Threads of the process.
@@ -92,7 +97,7 @@ impl RuntimeLine {
 
     /// Workers that are parked.
     pub fn idle_workers(&self) -> u64 {
-        self.workers.iter().filter(|worker| worker.parked).count() as u64
+        self.parked
     }
 
     /// Whether the runtime was shut down.
@@ -113,12 +118,13 @@ fn line(
         (known, _) => known,
     };
     let queue = |index: usize| {
-        let read = hidden.local_queues.clone().map(|queues| queues.get(index).copied());
         let own = unstable.and_then(|own| own.local_queues.get(index).copied());
-        match read {
-            Known::Value(Some(queue)) => Known::Value(queue),
-            Known::Value(None) => or_unstable(Known::unavailable("no such worker in memory", ""), own),
-            Known::Unavailable(missing) => or_unstable(Known::Unavailable(missing), own),
+        match &hidden.local_queues {
+            Known::Value(queues) => match queues.get(index) {
+                Some(queue) => Known::Value(*queue),
+                None => or_unstable(Known::unavailable("no such worker in memory", ""), own),
+            },
+            Known::Unavailable(missing) => or_unstable(Known::Unavailable(missing.clone()), own),
         }
     };
     let polls = |index: usize| match &numbers.unstable {
@@ -128,7 +134,7 @@ fn line(
         },
         Known::Unavailable(missing) => Known::Unavailable(missing.clone()),
     };
-    let workers = numbers.workers.iter().enumerate().map(|(index, worker)| Worker {
+    let workers = numbers.workers.iter().take(MOST_WORKERS).enumerate().map(|(index, worker)| Worker {
         parked: worker.parked,
         parks: worker.parks,
         busy_ns: worker.busy_ns.clone(),
@@ -142,6 +148,8 @@ fn line(
         runtime: runtime.name.clone(),
         kind: runtime.kind,
         workers: workers.collect(),
+        workers_left_out: numbers.workers.len().saturating_sub(MOST_WORKERS) as u64,
+        parked: numbers.workers.iter().filter(|worker| worker.parked).count() as u64,
         searching: hidden.searching,
         threads: moment.threads.clone(),
         blocking_threads: or_unstable(hidden.blocking_threads, unstable.map(|own| own.blocking_threads)),
@@ -157,5 +165,39 @@ fn line(
             source => source,
         },
         detail: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::tests::{moment, runtime};
+    use super::*;
+
+    fn hidden() -> Hidden {
+        let missing = || Known::unavailable("not read", "");
+        Hidden {
+            searching: missing(),
+            blocking_threads: missing(),
+            idle_blocking_threads: missing(),
+            blocking_queue: missing(),
+            local_queues: Known::Value(vec![3; 100_000]),
+            source: Source::Memory,
+        }
+    }
+
+    #[test]
+    fn of_a_hundred_thousand_workers_some_are_shown_and_all_are_counted() {
+        let moment = moment(1, 100_000, &Known::Value(0));
+        let lines = RuntimeLine::of_moment(&[runtime("main")], &moment, vec![hidden()]);
+        let [line] = lines.as_slice() else { unreachable!("a line a runtime") };
+        assert_eq!((line.workers.len(), line.workers_left_out), (4096, 95_904));
+        assert_eq!((line.idle_workers(), &line.workers[4095].queue), (100_000, &Known::Value(3)));
+        let text = crate::report::schedtrace::render(line);
+        assert!(text.starts_with("SCHED 1ms: runtime=main workers=100000 idleworkers=100000 "), "{text:.80}");
+        let missing = crate::report::schedtrace::missing(line);
+        let said = "runtime main: of 100000 workers 4096 are shown".to_owned();
+        assert!(missing.contains(&said), "{missing:?}");
+        let json = serde_json::to_value(crate::report::schedtrace::JsonSchedtrace::new(1, line));
+        assert_eq!(json.unwrap_or_default()["workers_left_out"], 95_904);
     }
 }

@@ -10,12 +10,13 @@ use rgops_protocol::reply::{Known, Unavailable};
 use rgops_protocol::request::MemoryRange;
 
 use super::layout::{Blocking, CURRENT_THREAD, CurrentThread, MULTI_THREAD, MultiThread, Remotes};
+use super::limits;
 use super::line::{Hidden, Source};
 use super::path::{Missing, Number, Pointer, Spot};
 use crate::tasks::types::TypeSource;
 
-/// More workers than any machine has threads.
-const MOST_WORKERS: u64 = 4096;
+/// As many as are shown.
+const MOST_WORKERS: u64 = limits::MOST_WORKERS as u64;
 /// `LOCAL_QUEUE_CAPACITY` (scheduler/multi_thread/queue.rs).
 const QUEUE_CAPACITY: u64 = 256;
 /// The kernel's own limit of thread ids.

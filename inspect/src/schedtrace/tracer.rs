@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rgops_protocol::reply::schedtrace::{SchedtracePart, SchedtraceRuntime};
+use rgops_protocol::reply::schedtrace::{SchedtraceMoment, SchedtracePart, SchedtraceRuntime};
 use rgops_protocol::reply::tasks::TasksPart;
 use rgops_protocol::reply::{End, Known, Module, Unavailable};
 use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, Request, SchedtraceRequest, TasksRequest};
 
 use super::detail::{Detail, Listing, details};
+use super::limits;
 use super::line::{Hidden, RuntimeLine};
 use super::plan::{Memory, Plan, whole};
 use crate::budget::Budget;
@@ -51,6 +52,7 @@ pub type Reconnect<'c> = Box<dyn FnMut() -> Result<Client, ClientError> + 'c>;
 pub struct Tracer<'c> {
     agent: Agent<'c>,
     options: Options,
+    budget: Budget,
     types: Option<ProgramTypes<'static>>,
     /// Whether these are the types of the modules as they were loaded.
     knows_modules: bool,
@@ -65,6 +67,10 @@ pub struct Tracer<'c> {
     base_ns: u64,
     /// Bytes of the running answer.
     received: usize,
+    /// Runtimes that are not looked at.
+    left_out: u64,
+    /// What the last lines were charged.
+    lines: Option<Forgotten>,
 }
 
 /// What a trace tells next.
@@ -149,8 +155,13 @@ impl<'c> Tracer<'c> {
             last_ns: 0,
             base_ns: 0,
             received: 0,
+            left_out: 0,
+            lines: None,
+            budget,
         };
-        tracer.plan(runtimes);
+        let (shown, left_out) = limits::shown(runtimes);
+        tracer.left_out = left_out;
+        tracer.plan(shown);
         Ok(tracer)
     }
 
@@ -159,12 +170,18 @@ impl<'c> Tracer<'c> {
         self.stopper.clone()
     }
 
+    /// Runtimes that are watched beyond those that are shown, see [`limits::MOST_RUNTIMES`].
+    pub fn runtimes_left_out(&self) -> u64 {
+        self.left_out
+    }
+
     /// Waits for the next moment.
     ///
     /// # Errors
     /// The agent's error, or a broken connection.
     pub fn next_lines(&mut self) -> Result<Next, ClientError> {
         self.allow_a_moment();
+        self.lines = None;
         loop {
             // An answer has a limit, a trace has none.
             if self.answer.is_none() || self.received > MOST_RECEIVED {
@@ -176,14 +193,18 @@ impl<'c> Tracer<'c> {
                 Event::Progress(_) => {}
                 Event::End(end) => return Ok(Next::End(end)),
                 Event::Data(payload) => match self.take(&payload)? {
-                    SchedtracePart::Runtimes(runtimes) if runtimes == self.runtimes => {}
                     SchedtracePart::Runtimes(runtimes) => {
-                        self.answer = None;
-                        self.plan(runtimes);
+                        let (shown, left_out) = limits::shown(runtimes);
+                        self.left_out = left_out;
+                        if shown != self.runtimes {
+                            self.answer = None;
+                            self.plan(shown);
+                        }
                     }
                     SchedtracePart::Moment(mut moment) => {
                         moment.time_ns = moment.time_ns.saturating_add(self.base_ns);
                         (self.last_ns, self.told) = (moment.time_ns, self.told.saturating_add(1));
+                        self.charge_lines(&moment)?;
                         let hidden = self.hidden(&moment.memory);
                         let mut lines = RuntimeLine::of_moment(&self.runtimes, &moment, hidden);
                         if self.options.detail {
@@ -199,6 +220,14 @@ impl<'c> Tracer<'c> {
     fn take(&mut self, payload: &Payload) -> Result<SchedtracePart, ClientError> {
         self.received = self.received.saturating_add(payload.bytes());
         part(payload)
+    }
+
+    /// Charges the lines of a moment, until the next is asked for.
+    fn charge_lines(&mut self, moment: &SchedtraceMoment) -> Result<(), ClientError> {
+        let forgotten = Forgotten::new(&self.budget);
+        self.budget.charge(limits::cost(moment, self.options.detail))?;
+        self.lines = Some(forgotten.until_now());
+        Ok(())
     }
 
     /// A trace without an end has none for its answer; but the next moment has to come in its time.
@@ -246,20 +275,22 @@ impl<'c> Tracer<'c> {
 
     /// Finds the places of these runtimes.
     fn plan(&mut self, runtimes: Vec<SchedtraceRuntime>) {
-        let make = |runtime: &SchedtraceRuntime| match &self.types {
-            Some(types) => Plan::make(types, &mut self.agent, runtime),
-            None => Plan::nothing(&elsewhere()),
-        };
-        self.plans = runtimes.iter().map(make).collect();
-        self.runtimes = runtimes;
-        let mut bytes = 0;
-        for plan in &mut self.plans {
+        let (mut bytes, mut plans) = (0, Vec::with_capacity(runtimes.len()));
+        for runtime in &runtimes {
+            let plan = match &self.types {
+                Some(types) => Plan::make(types, &mut self.agent, runtime),
+                None => Plan::nothing(&elsewhere()),
+            };
             let more: u64 = plan.ranges.iter().map(|range| u64::from(range.length)).sum();
-            match bytes + more {
-                fits @ ..=MAX_MOMENT_BYTES => bytes = fits,
-                _ => *plan = Plan::nothing(&too_much()),
-            }
+            plans.push(match bytes + more {
+                fits @ ..=MAX_MOMENT_BYTES => {
+                    bytes = fits;
+                    plan
+                }
+                _ => Plan::nothing(&too_much()),
+            });
         }
+        (self.plans, self.runtimes) = (plans, runtimes);
     }
 
     fn ask(&mut self) -> Result<(), ClientError> {

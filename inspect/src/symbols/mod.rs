@@ -10,6 +10,7 @@ mod names;
 mod source;
 mod table;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
@@ -52,10 +53,15 @@ pub struct Frame {
 impl Frame {
     /// The function's name, else `module+0xoffset`, else the bare address.
     pub fn name(&self) -> String {
+        self.shared_name().into_owned()
+    }
+
+    /// As [`Frame::name`], without a copy of the function's name.
+    pub(crate) fn shared_name(&self) -> Cow<'_, str> {
         match (&self.function, &self.module) {
-            (Some(function), _) => function.to_string(),
-            (None, Some(module)) => format!("{}+{:#x}", file_name(module), self.module_offset),
-            (None, None) => format!("{:#x}", self.module_offset),
+            (Some(function), _) => Cow::Borrowed(function),
+            (None, Some(module)) => format!("{}+{:#x}", file_name(module), self.module_offset).into(),
+            (None, None) => format!("{:#x}", self.module_offset).into(),
         }
     }
 }

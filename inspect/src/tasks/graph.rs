@@ -30,6 +30,8 @@ pub struct WaitGraph {
     /// Deadlocks, those of most tasks first.
     pub deadlocks: Vec<Deadlock>,
     places: HashMap<(Family, u64), usize>,
+    /// For each task the first resource it waits on that somebody is known to hold.
+    held: Vec<Option<usize>>,
 }
 
 /// Something tasks wait on.
@@ -92,17 +94,18 @@ impl WaitGraph {
         }
         builder.join_handles(tasks);
         let Builder { resources, places, waits, closed } = builder;
-        let mut graph = WaitGraph { resources, waits, deadlocks: Vec::new(), places };
+        let mut graph = WaitGraph { resources, waits, deadlocks: Vec::new(), places, held: Vec::new() };
         let stuck = graph.stuck(closed);
         graph.deadlocks = graph.rings(&stuck);
         graph.sort();
+        let is_held = |resource: &usize| !graph.resources[*resource].holders.is_empty();
+        graph.held = graph.waits.iter().map(|waits| waits.iter().copied().find(is_held)).collect();
         graph
     }
 
     /// The first resource a task waits on that somebody is known to hold.
     pub fn held(&self, task: usize) -> Option<usize> {
-        let waits = self.waits.get(task)?;
-        waits.iter().copied().find(|resource| !self.resources[*resource].holders.is_empty())
+        self.held.get(task).copied().flatten()
     }
 
     /// From a task to what it waits on, to who holds that, and on: until nobody is known to hold it,

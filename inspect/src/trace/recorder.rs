@@ -201,6 +201,17 @@ impl<W: Write> Recorder<W> {
         &self.summary
     }
 
+    /// To what everything that is kept of it is charged.
+    pub fn budget(&self) -> &Budget {
+        &self.process.budget
+    }
+
+    /// Another budget for what is made of it.
+    #[cfg(test)]
+    pub(crate) fn set_budget(&mut self, budget: Budget) {
+        self.process.budget = budget;
+    }
+
     /// The watched runtimes.
     pub fn runtimes(&self) -> Vec<RuntimeSummary> {
         self.runtimes.summary()

@@ -1,11 +1,15 @@
 //! The JSON contract `rgops.stack/1`.
 
+use std::borrow::Cow;
+
 use rgops_protocol::reply::stack::Capture;
 use rgops_protocol::reply::{End, StackEnd};
 use serde::Serialize;
 
 use super::super::known::{JsonKnown, JsonNote, json_notes};
+use super::super::screen::{Room, reason};
 use super::{Activity, Polled, Role, StackReport, Thread};
+use crate::budget::Exhausted;
 use crate::symbols::{Frame, ModuleSymbols};
 
 /// The whole report. Times are nanoseconds; addresses and offsets are numbers.
@@ -28,7 +32,9 @@ pub struct JsonStack<'a> {
     notes: Vec<JsonNote>,
     /// Why the answer broke off; absent when it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
-    broken_off: Option<&'a str>,
+    broken_off: Option<Cow<'a, str>>,
+    #[serde(skip)]
+    cut: Option<Exhausted>,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,9 +78,14 @@ pub(in crate::report) struct JsonFrame<'a> {
 }
 
 impl<'a> JsonStack<'a> {
-    /// The report with the answer's notes, or with the reason it broke off.
+    /// The report with the answer's notes, or with the reason it broke off. Where there is no memory or
+    /// time for all threads some are left out, and that is the reason, if there is no other.
     pub fn new(report: &'a StackReport, end: Result<&End, &'a str>) -> JsonStack<'a> {
         let summary = report.summary.as_ref();
+        let mut room = Room::new(&report.budget);
+        let threads = room.fill(report.threads.iter().map(JsonThread::from));
+        let cut = room.cut();
+        let left_out = || cut.map(|why| Cow::Owned(format!("the rest is left out: {}", reason(why))));
         JsonStack {
             schema: "rgops.stack/1",
             pid: report.pid,
@@ -82,11 +93,17 @@ impl<'a> JsonStack<'a> {
             unix_ns: summary.map(|summary| summary.unix_ns),
             capture_ns: summary.map(|summary| summary.capture_ns),
             vanished: summary.map(|summary| summary.vanished),
-            threads: report.threads.iter().map(JsonThread::from).collect(),
+            threads,
             modules: &report.modules,
             notes: end.map(json_notes).unwrap_or_default(),
-            broken_off: end.err(),
+            broken_off: end.err().map(Cow::Borrowed).or_else(left_out),
+            cut,
         }
+    }
+
+    /// Why threads are left out in it; `None` when none are.
+    pub fn cut(&self) -> Option<Exhausted> {
+        self.cut
     }
 }
 

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use rgops_protocol::reply::stack::{SystemCall, ThreadStack};
-use rgops_protocol::reply::{Known, Stack};
+use rgops_protocol::reply::{End, Known, Stack};
 
 use super::*;
 use crate::report::known::hello_for_tests;
@@ -110,4 +110,39 @@ fn the_json_has_its_schema_and_every_thread() {
     assert_eq!(json["threads"][0]["polls"]["task"], 7);
     assert!(json["threads"][1]["polls"].is_null());
     assert!(json.get("broken_off").is_none());
+}
+
+#[test]
+fn text_and_json_end_at_the_budget_and_say_so() {
+    let threads = (0..2_000).map(|tid| thread(tid, "worker", 'R', 0, &[0x2000 + u64::from(tid)]));
+    let mut report = report(threads.collect());
+    report.budget = Budget::new(50_000);
+    let screen = report.screen(true);
+    assert_eq!(screen.cut(), Some(Exhausted::Memory(50_000)));
+    assert!(screen.as_str().len() < 50_000 && screen.as_str().starts_with("shop (pid 4711): 2000 threads, "));
+    assert!(screen.as_str().ends_with("--max-memory or --timeout\n"));
+    let json = JsonStack::new(&report, Ok(&End::default()));
+    assert_eq!(json.cut(), Some(Exhausted::Memory(50_000)));
+    let json = serde_json::to_value(json).unwrap();
+    assert!((20..200).contains(&json["threads"].as_array().unwrap().len()));
+    assert!(json["broken_off"].as_str().unwrap().starts_with("the rest is left out: the memory limit of "));
+}
+
+#[test]
+fn frames_without_names_are_looked_at_once_for_all_modules() {
+    let began = std::time::Instant::now();
+    let addresses: Vec<u64> = (0x2000..0x3000).collect();
+    let threads = (0..100).map(|tid| thread(tid, "worker", 'R', 0, &addresses)).collect();
+    let module = |number: u64| Module {
+        path: format!("/nowhere/lib{number}.so"),
+        build_id: vec![1],
+        start_avma: 0x10_0000 + number * 0x1000,
+        end_avma: 0x10_1000 + number * 0x1000,
+        bias: 0,
+        has_unwind_data: true,
+    };
+    let parts = vec![StackPart::Modules((0..4_096).map(module).collect()), StackPart::Threads(threads)];
+    let report = StackReport::new(&hello_for_tests(), None, &[], parts);
+    assert!(report.left_out.is_none() && report.render(false).contains("100 threads [running]"));
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
 }

@@ -3,25 +3,38 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::super::screen::Screen;
 use super::names::{location, own_await};
 use super::{TasksReport, View};
 use crate::tasks::model::ResourceKind;
 
-/// Waiting tasks drawn for each thing; of more, the number is drawn.
+/// Tasks drawn that wait for a thing, and that hold it; of more, the number is drawn.
 const DRAWN_WAITERS: usize = 30;
+const DRAWN_HOLDERS: usize = 30;
 /// Things drawn: Graphviz takes minutes for thousands.
 const DRAWN_RESOURCES: usize = 200;
 
 impl TasksReport {
     /// The graph in the DOT language, <https://graphviz.org/doc/info/lang.html>. What nobody else is
     /// connected with is left out, and so is all that the filter leaves out.
-    pub fn dot(&self, view: &View) -> String {
+    pub fn dot(&self, view: &View) -> Screen {
+        let mut text = Screen::new(&self.budget);
+        self.draw(&mut text, view);
+        text.push_str("}\n");
+        text.finish_with(|why| {
+            let label = quoted(&format!("the rest is left out: {why}"));
+            format!("  rest [shape=plaintext, label={label}];\n}}\n")
+        });
+        text
+    }
+
+    fn draw(&self, text: &mut Screen, view: &View) {
         let selected = self.select(&view.filter);
         let is_selected = |task: &usize| selected.binary_search(task).is_ok();
         let ring: BTreeSet<(usize, usize)> =
             self.graph.deadlocks.iter().flat_map(|deadlock| deadlock.ring.iter().copied()).collect();
         let in_ring: BTreeSet<usize> = ring.iter().map(|(task, _)| *task).collect();
-        let mut text = String::from("digraph tasks {\n  rankdir=LR;\n  node [fontname=\"monospace\"];\n");
+        text.push_str("digraph tasks {\n  rankdir=LR;\n  node [fontname=\"monospace\"];\n");
         let _ = writeln!(text, "  label={};", quoted(&format!("{} (pid {})", self.process, self.pid)));
         let mut drawn: BTreeSet<usize> = BTreeSet::new();
         let shown = self.graph.resources.iter().enumerate().filter(|(_, waited)| {
@@ -57,7 +70,15 @@ impl TasksReport {
                 let _ = writeln!(text, "  m{number} [shape=plaintext, label=\"{more} more tasks\"];");
                 let _ = writeln!(text, "  m{number} -> {to};");
             }
-            for holder in &waited.holders {
+            // That of a ring first here, too.
+            let mut holders = waited.holders.clone();
+            holders.sort_by_key(|task| (!in_ring.contains(task), *task));
+            if holders.len() > DRAWN_HOLDERS {
+                let more = holders.len() - DRAWN_HOLDERS;
+                let _ = writeln!(text, "  h{number} [shape=plaintext, label=\"{more} more tasks\"];");
+                let _ = writeln!(text, "  r{number} -> h{number} [label=\"held by\", style=dashed];");
+            }
+            for holder in holders.iter().take(DRAWN_HOLDERS) {
                 drawn.insert(*holder);
                 if !is_task {
                     let red = if in_ring.contains(holder) { red } else { "" };
@@ -78,8 +99,6 @@ impl TasksReport {
             let more = shown.len() - DRAWN_RESOURCES;
             let _ = writeln!(text, "  more [shape=plaintext, label=\"{more} more things are waited for\"];");
         }
-        text.push_str("}\n");
-        text
     }
 }
 

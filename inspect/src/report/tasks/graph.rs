@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::super::screen::Screen;
 use super::names::{location, own_await};
 use super::one::wait;
 use super::{TasksReport, View};
@@ -13,7 +14,7 @@ const SHOWN: usize = 10;
 
 impl TasksReport {
     /// Each deadlock that has a selected task in it.
-    pub(super) fn deadlocks(&self, text: &mut String, selected: &[usize], view: &View) {
+    pub(super) fn deadlocks(&self, text: &mut Screen, selected: &[usize], view: &View) {
         let is_selected = |deadlock: &&Deadlock| {
             let ring = deadlock.ring.iter().map(|(task, _)| task);
             ring.chain(&deadlock.also).any(|task| selected.binary_search(task).is_ok())
@@ -21,6 +22,9 @@ impl TasksReport {
         let shown: Vec<&Deadlock> = self.graph.deadlocks.iter().filter(is_selected).collect();
         let most = if view.all { shown.len() } else { SHOWN };
         for deadlock in shown.iter().take(most) {
+            if text.is_cut() {
+                return;
+            }
             text.push('\n');
             self.deadlock(text, deadlock, view);
         }
@@ -29,7 +33,7 @@ impl TasksReport {
         }
     }
 
-    fn deadlock(&self, text: &mut String, deadlock: &Deadlock, view: &View) {
+    fn deadlock(&self, text: &mut Screen, deadlock: &Deadlock, view: &View) {
         match deadlock.ring.len() {
             1 => text.push_str("deadlock: a task waits for itself\n"),
             count => {
@@ -38,17 +42,20 @@ impl TasksReport {
         }
         let most = if view.all { deadlock.ring.len() } else { SHOWN };
         for (task, resource) in deadlock.ring.iter().take(most) {
+            if text.is_cut() {
+                return;
+            }
             let task = self.task(*task);
             let waited = &self.graph.resources[*resource];
             let name = self.task_name(task, view.verbose).unwrap_or_default();
             let at = location(own_await(task), view.verbose);
             let _ = writeln!(text, "  task {} {name}{at}", task.id);
             let what = self.resource(&waited.resource);
-            let held = match waited.resource.kind {
-                ResourceKind::Task => String::new(),
-                _ => format!(", held by {}", self.ids(&waited.holders, view.all)),
-            };
-            let _ = writeln!(text, "    waits for {what}{held}");
+            let _ = write!(text, "    waits for {what}");
+            if waited.resource.kind != ResourceKind::Task {
+                let _ = write!(text, ", held by {}", self.ids(&waited.holders, view.all));
+            }
+            text.push('\n');
         }
         if deadlock.ring.len() > most {
             let _ = writeln!(text, "  … and {} more: --all shows them", deadlock.ring.len() - most);
@@ -62,7 +69,7 @@ impl TasksReport {
     }
 
     /// Things that more than one task waits for, or that a task is known to hold.
-    pub(super) fn waited_for(&self, text: &mut String, selected: &[usize], view: &View) {
+    pub(super) fn waited_for(&self, text: &mut Screen, selected: &[usize], view: &View) {
         let is_shown = |waited: &&crate::tasks::graph::Waited| {
             let is_selected = waited.waiters.iter().any(|task| selected.binary_search(task).is_ok());
             let is_shared = waited.waiters.len() > 1;
@@ -76,6 +83,9 @@ impl TasksReport {
         text.push_str("\nwho waits for whom\n");
         let most = if view.all { shown.len() } else { SHOWN };
         for waited in shown.iter().take(most) {
+            if text.is_cut() {
+                return;
+            }
             let ids = self.ids(&waited.waiters, view.all);
             let _ = write!(text, "  {}: {ids} {}", self.thing(&waited.resource), wait(waited.waiters.len()));
             if waited.waiters.len() > super::SHOWN_TASK_IDS {

@@ -2,20 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
-use std::hash::{Hash, Hasher};
 
 use super::super::known;
+use super::super::screen::Screen;
 use super::super::text::{counted, escape};
 use super::names::{has_address, kind, type_name};
+use super::shapes::Shapes;
 use super::stack::{Tree, nodes, root};
 use super::thread::{own_frames, write_native};
 use super::{SHOWN_TASK_IDS, TasksReport, View};
-use crate::tasks::model::{AsyncStack, Location, Node, Resource, ResourceKind, State, Task, TypeName};
+use crate::tasks::model::{AsyncStack, Node, Resource, ResourceKind, State, TypeName};
 
 /// Indices in the order of ids, in which the tasks are.
 fn sorted(mut tasks: Vec<usize>) -> Vec<usize> {
     tasks.sort_unstable();
     tasks
+}
+
+/// `1 more thread is`, `2 more threads are`.
+fn are(count: usize) -> String {
+    format!("{} {}", counted(count as u64, "more thread"), if count == 1 { "is" } else { "are" })
 }
 
 /// A state in a word.
@@ -28,8 +34,7 @@ pub(super) fn state(state: State) -> &'static str {
     }
 }
 
-/// A stack without the addresses it waits on: two tasks with the same are at the same place.
-#[derive(Clone, Copy)]
+/// A stack without the addresses it waits on: two futures with the same are shown once.
 pub(super) struct Shape<'t>(pub(super) &'t Node);
 
 impl PartialEq for Shape<'_> {
@@ -46,84 +51,84 @@ impl PartialEq for Shape<'_> {
     }
 }
 
-impl Eq for Shape<'_> {}
-
-impl Hash for Shape<'_> {
-    /// By little of it: what is equal is compared in full anyway, a hundred thousand times over.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.name.raw.len().hash(state);
-        let line = match self.0.location {
-            Some(Location::Await { line, .. }) => Some(line),
-            _ => None,
-        };
-        line.hash(state);
-        kind_of(self.0).hash(state);
-        self.0.children.len().hash(state);
-        self.0.children.iter().for_each(|child| Shape(child).hash(state));
-    }
-}
-
 fn kind_of(node: &Node) -> Option<ResourceKind> {
     node.waits_on.as_ref().map(|resource| resource.kind)
 }
 
+/// Where a task is; stacks and names by their numbers.
 #[derive(PartialEq, Eq, Hash)]
 enum Place<'t> {
-    Await(Shape<'t>),
+    Await(usize),
     /// No stack: the reason, and the future.
-    None(&'t str, Option<&'t TypeName>),
+    None(&'t str, Option<(usize, usize)>),
     /// Functions of the native stack.
-    Native(Vec<&'t str>, Option<&'t TypeName>),
+    Native(Vec<&'t str>, Option<(usize, usize)>),
+    /// The native stack of a thread that is shown with another task.
+    Elsewhere(u64, Option<(usize, usize)>),
 }
 
 impl TasksReport {
     /// Tasks of a runtime at the same place in the same state, what runs first, then the largest.
     pub(super) fn groups(&self, tasks: &[usize], view: &View) -> Vec<Vec<usize>> {
+        if view.all {
+            return tasks.iter().map(|index| vec![*index]).collect();
+        }
         let mut places: HashMap<_, usize> = HashMap::new();
         let mut groups: Vec<Vec<usize>> = Vec::new();
+        let mut shapes = Shapes::default();
         for index in tasks {
             let task = self.task(*index);
-            let key = (task.state, task.is_cancelled, self.place(task));
+            let key = (task.state, task.is_cancelled, self.place(*index, &mut shapes));
             match places.get(&key) {
-                Some(group) if !view.all => groups[*group].push(*index),
-                _ => {
+                Some(group) => groups[*group].push(*index),
+                None => {
                     places.insert(key, groups.len());
                     groups.push(vec![*index]);
                 }
             }
         }
-        if !view.all {
-            groups.sort_by_key(|group| {
-                let first = self.task(group[0]);
-                (first.state != State::Running, std::cmp::Reverse(group.len()), first.id)
-            });
-        }
+        groups.sort_by_key(|group| {
+            let first = self.task(group[0]);
+            (first.state != State::Running, std::cmp::Reverse(group.len()), first.id)
+        });
         groups
     }
 
-    fn place<'t>(&'t self, task: &'t Task) -> Place<'t> {
+    fn place<'t>(&'t self, index: usize, shapes: &mut Shapes<'t>) -> Place<'t> {
+        let task = self.task(index);
+        let mut future = || task.future.as_ref().map(|name| shapes.name(name));
         match &task.stack {
-            AsyncStack::Decoded(node) | AsyncStack::Cut(node, _) => Place::Await(Shape(node)),
-            AsyncStack::Running => {
-                let frames = self.thread_of(task).map(|thread| own_frames(&thread.frames, false).0);
-                let functions = frames.unwrap_or_default().iter();
-                let functions = functions.map(|frame| frame.function.as_deref().unwrap_or_default());
-                Place::Native(functions.collect(), task.future.as_ref())
-            }
-            AsyncStack::Complete => Place::None("complete", task.future.as_ref()),
-            AsyncStack::Moved => Place::None("moved", task.future.as_ref()),
-            AsyncStack::Unknown(why) => Place::None(why, task.future.as_ref()),
+            AsyncStack::Running => match self.shown_elsewhere(index) {
+                Some(other) => Place::Elsewhere(other.id, future()),
+                None => {
+                    let frames = self.own_thread(index).map(|thread| own_frames(&thread.frames, false).0);
+                    let functions = frames.unwrap_or_default().iter();
+                    let functions = functions.map(|frame| frame.function.as_deref().unwrap_or_default());
+                    Place::Native(functions.collect(), future())
+                }
+            },
+            AsyncStack::Complete => Place::None("complete", future()),
+            AsyncStack::Moved => Place::None("moved", future()),
+            AsyncStack::Unknown(why) => Place::None(why, future()),
+            AsyncStack::Decoded(node) | AsyncStack::Cut(node, _) => Place::Await(shapes.of(node)),
         }
     }
 
     /// Each runtime's groups.
-    pub(super) fn runtimes(&self, text: &mut String, selected: &[usize], view: &View) {
-        for (number, runtime) in self.tasks.runtimes.iter().enumerate() {
+    pub(super) fn runtimes(&self, text: &mut Screen, selected: &[usize], view: &View) {
+        let mut of_runtime: Vec<Vec<usize>> = vec![Vec::new(); self.tasks.runtimes.len()];
+        for task in selected {
+            if let Some(tasks) = of_runtime.get_mut(self.task(*task).runtime) {
+                tasks.push(*task);
+            }
+        }
+        for (number, (runtime, tasks)) in self.tasks.runtimes.iter().zip(&of_runtime).enumerate() {
+            if text.is_cut() {
+                return;
+            }
             if view.filter.runtime.as_ref().is_some_and(|name| *name != runtime.name) {
                 continue;
             }
-            let tasks: Vec<usize> =
-                selected.iter().copied().filter(|task| self.task(*task).runtime == number).collect();
             if tasks.is_empty() && !view.filter.is_everything() {
                 continue;
             }
@@ -132,7 +137,10 @@ impl TasksReport {
                 let _ = write!(text, "; {} shown", tasks.len());
             }
             text.push('\n');
-            for group in self.groups(&tasks, view) {
+            for group in self.groups(tasks, view) {
+                if text.is_cut() {
+                    return;
+                }
                 text.push('\n');
                 self.group(text, &group, view);
             }
@@ -140,7 +148,7 @@ impl TasksReport {
     }
 
     fn listed(&self, runtime: usize) -> u64 {
-        self.tasks.tasks.iter().filter(|task| task.runtime == runtime).count() as u64
+        self.by_runtime[runtime].len() as u64
     }
 
     /// `runtime main (multi_thread, 4 workers): 29 tasks`.
@@ -166,7 +174,7 @@ impl TasksReport {
         line
     }
 
-    fn group(&self, text: &mut String, group: &[usize], view: &View) {
+    fn group(&self, text: &mut Screen, group: &[usize], view: &View) {
         let first = self.task(group[0]);
         let mut what = state(first.state).to_owned();
         if first.is_cancelled {
@@ -198,17 +206,18 @@ impl TasksReport {
         };
         Tree { verbose: view.verbose, leaf: &leaf }.write(text, &first.stack);
         if first.state == State::Running {
-            self.native(text, first, view);
+            self.native(text, group[0], view);
         }
     }
 
     /// ` on thread 4712 tokio-rt-worker`.
-    fn threads_of(&self, text: &mut String, group: &[usize]) {
-        let threads: Vec<_> = group
+    fn threads_of(&self, text: &mut Screen, group: &[usize]) {
+        let mut threads: Vec<_> = group
             .iter()
             .filter(|task| self.task(**task).state == State::Running)
             .filter_map(|task| self.thread_of(self.task(*task)))
             .collect();
+        threads.dedup_by_key(|thread| thread.tid);
         let Some(first) = threads.first() else { return };
         let ids: Vec<String> =
             threads.iter().take(SHOWN_TASK_IDS).map(|thread| thread.tid.to_string()).collect();
@@ -221,11 +230,18 @@ impl TasksReport {
     }
 
     /// Where a running task is: its thread's stack, from the same answer.
-    pub(super) fn native(&self, text: &mut String, task: &Task, view: &View) {
-        match self.thread_of(task) {
-            Some(thread) => write_native(text, thread, view.verbose),
-            None if self.threads.is_empty() => text.push_str("  its thread was not captured\n"),
-            None => text.push_str("  no thread polled it any more when the threads were captured\n"),
+    pub(super) fn native(&self, text: &mut Screen, index: usize, view: &View) {
+        match (self.own_thread(index), self.thread_of(self.task(index)), self.shown_elsewhere(index)) {
+            (Some(thread), ..) => write_native(text, thread, view.verbose),
+            (None, Some(thread), Some(other)) => {
+                let _ = writeln!(text, "  thread {} is shown at task {}", thread.tid, other.id);
+            }
+            _ if self.threads.is_empty() => text.push_str("  its thread was not captured\n"),
+            _ => text.push_str("  no thread polled it any more when the threads were captured\n"),
+        }
+        let further = self.owners.further(self.task(index));
+        if further > 0 {
+            let _ = writeln!(text, "  {} said to poll it, too", are(further));
         }
     }
 
@@ -257,7 +273,9 @@ impl TasksReport {
                 let places: BTreeSet<u64> = all.iter().map(|resource| resource.avma).collect();
                 let tasks: Vec<usize> = places.iter().filter_map(|place| self.with_header(*place)).collect();
                 match (places.len(), one.kind) {
-                    (count, ResourceKind::Task) if count == tasks.len() => self.ids(&sorted(tasks), false),
+                    (count, ResourceKind::Task) if count == tasks.len() => {
+                        self.ids(&sorted(tasks), false).to_string()
+                    }
                     (count, ResourceKind::Task) => format!("{count} different tasks"),
                     (count, _) => format!("{} ({count} different ones)", kind(one.kind)),
                 }
@@ -279,11 +297,12 @@ impl TasksReport {
 
     /// The largest group's future, for what there was when a filter matches nothing.
     pub(super) fn most_frequent(&self) -> Vec<(String, usize)> {
-        let mut counts: HashMap<&TypeName, usize> = HashMap::new();
+        let mut shapes = Shapes::default();
+        let mut counts: HashMap<(usize, usize), (&TypeName, usize)> = HashMap::new();
         for name in self.tasks.tasks.iter().filter_map(|task| task.future.as_ref()) {
-            *counts.entry(name).or_default() += 1;
+            counts.entry(shapes.name(name)).or_insert((name, 0)).1 += 1;
         }
-        let mut counts: Vec<_> = counts.into_iter().collect();
+        let mut counts: Vec<_> = counts.into_values().collect();
         counts.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), name.short.clone()));
         counts.into_iter().take(5).map(|(name, count)| (type_name(name, false), count)).collect()
     }

@@ -8,6 +8,7 @@ use rgops_protocol::received::program_said;
 use rgops_protocol::reply::Known;
 
 use super::super::known::sentence;
+use super::super::screen::Screen;
 use super::super::text::{counted, duration, escape, utc};
 use super::group::state;
 use super::{TasksReport, View};
@@ -17,7 +18,7 @@ use crate::tasks::model::{DebugLevel, State};
 // Below, `let _ = write!`: a string takes every write.
 
 impl TasksReport {
-    pub(super) fn header(&self, text: &mut String, view: &View) {
+    pub(super) fn header(&self, text: &mut Screen, view: &View) {
         let counts = &self.tasks.counts;
         let _ =
             write!(text, "{} (pid {}): {}", escape(&self.process), self.pid, counted(counts.listed, "task"));
@@ -54,7 +55,7 @@ impl TasksReport {
     }
 
     /// What became of the listed tasks, and how long it took.
-    fn stacks(&self, text: &mut String) {
+    fn stacks(&self, text: &mut Screen) {
         let counts = &self.tasks.counts;
         let shown = [
             (counts.decoded, "with their async stack"),
@@ -75,7 +76,7 @@ impl TasksReport {
         let _ = writeln!(text, "{}", parts.join(" · "));
     }
 
-    fn incomplete(&self, text: &mut String) {
+    fn incomplete(&self, text: &mut Screen) {
         for runtime in &self.tasks.runtimes {
             if let Known::Value(list) = &runtime.list
                 && list.incomplete_shards > 0
@@ -92,7 +93,7 @@ impl TasksReport {
         }
     }
 
-    fn debug_information(&self, text: &mut String, view: &View) {
+    fn debug_information(&self, text: &mut Screen, view: &View) {
         for module in &self.tasks.debug_information {
             let level = level_text(module.level);
             let _ = write!(text, "debug info of {}: {level}", escape(file_name(&module.module)));
@@ -105,18 +106,20 @@ impl TasksReport {
     }
 
     /// When a filter leaves nothing: what there was.
-    pub(super) fn nothing(&self, text: &mut String, filter: &super::Filter) {
+    pub(super) fn nothing(&self, text: &mut Screen, filter: &super::Filter) {
         let _ = writeln!(text, "\nno task matches {}", escape(&filter.typed()));
         let listed = &self.tasks.tasks;
         if listed.is_empty() {
             let lists = self.tasks.runtimes.iter().enumerate();
-            let without = lists.filter(|(_, runtime)| runtime.list.value().is_none());
-            let lines: Vec<String> = without.map(|(number, _)| self.runtime_line(number)).collect();
-            match lines.is_empty() {
-                true => text.push_str("  there is no task at all\n"),
-                false => lines.iter().for_each(|line| {
-                    let _ = writeln!(text, "  {line}");
-                }),
+            let mut without = lists.filter(|(_, runtime)| runtime.list.value().is_none()).peekable();
+            if without.peek().is_none() {
+                text.push_str("  there is no task at all\n");
+            }
+            for (number, _) in without {
+                if text.is_cut() {
+                    return;
+                }
+                let _ = writeln!(text, "  {}", self.runtime_line(number));
             }
             return;
         }
@@ -129,18 +132,21 @@ impl TasksReport {
         if let (Some(first), Some(last)) = (ids.clone().min(), ids.max()) {
             let _ = writeln!(text, "  with ids from {first} to {last}");
         }
-        let runtimes: Vec<_> = self.tasks.runtimes.iter().map(|runtime| escape(&runtime.name)).collect();
-        let _ = writeln!(text, "  in runtimes: {}", runtimes.join(", "));
+        text.push_str("  in runtimes: ");
+        for (number, runtime) in self.tasks.runtimes.iter().enumerate() {
+            let _ = write!(text, "{}{}", if number == 0 { "" } else { ", " }, escape(&runtime.name));
+        }
+        text.push('\n');
     }
 
     /// The command that most likely comes next.
-    pub(super) fn next(&self, text: &mut String, selected: &[usize], view: &View) {
+    pub(super) fn next(&self, text: &mut Screen, selected: &[usize], view: &View) {
         let target = escape(&view.target);
         let deadlocked = self.graph.deadlocks.first().and_then(|deadlock| deadlock.ring.first());
         let holder = || {
             let held = self.graph.resources.iter().find(|waited| {
                 waited.waiters.len() > 1
-                    && waited.holders.first().is_some_and(|holder| selected.contains(holder))
+                    && waited.holders.first().is_some_and(|holder| selected.binary_search(holder).is_ok())
             })?;
             Some(self.task(held.holders[0]).id)
         };
@@ -160,7 +166,7 @@ impl TasksReport {
         let _ = writeln!(text, "\nnext: rgops tasks {target} {options}   {why}");
     }
 
-    pub(super) fn next_after_one(&self, text: &mut String, id: u64, view: &View) {
+    pub(super) fn next_after_one(&self, text: &mut Screen, id: u64, view: &View) {
         let target = escape(&view.target);
         let _ =
             writeln!(text, "\nnext: rgops tasks {target} --waiting-on {id}   who waits for this task's end");
@@ -175,7 +181,7 @@ fn level_text(level: DebugLevel) -> &'static str {
     }
 }
 
-fn fix(text: &mut String, fix: &str) {
+fn fix(text: &mut Screen, fix: &str) {
     for (number, line) in fix.lines().enumerate() {
         let before = if number == 0 { "  fix: " } else { "       " };
         let _ = writeln!(text, "{before}{}", escape(line));

@@ -1,5 +1,6 @@
 //! The JSON contract `rgops.tasks/1`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -8,10 +9,13 @@ use rgops_protocol::reply::{End, Known, Unavailable};
 use serde::Serialize;
 
 use super::super::known::{JsonKnown, JsonNote, json_notes, words};
+use super::super::screen::{Room, reason};
 use super::super::stack::{JsonFrame, Thread};
 use super::group::state;
+use super::shapes::Shapes;
 use super::stack::{nodes, root};
 use super::{Filter, TasksReport};
+use crate::budget::Exhausted;
 use crate::tasks::model::{
     AsyncStack, Counts, DebugInformation, DebugLevel, Location, Node, NodeKind, Resource, ResourceKind, Task,
 };
@@ -46,7 +50,9 @@ pub struct JsonTasks<'a> {
     notes: Vec<JsonNote>,
     /// Why the answer broke off; absent when it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
-    broken_off: Option<&'a str>,
+    broken_off: Option<Cow<'a, str>>,
+    #[serde(skip)]
+    cut: Option<Exhausted>,
 }
 
 /// What became of the listed tasks; all but `listed` add up to it.
@@ -196,17 +202,43 @@ struct JsonThread<'a> {
 }
 
 impl<'a> JsonTasks<'a> {
-    /// The tasks `filter` leaves, with the answer's notes or the reason it broke off.
+    /// The tasks `filter` leaves, with the answer's notes or the reason it broke off. Where there is no
+    /// memory or time for the lists they are shorter, and that is the reason, if there is no other.
     pub fn new(report: &'a TasksReport, filter: &Filter, end: Result<&End, &'a str>) -> JsonTasks<'a> {
         let mut stacks = Stacks::default();
         let selected = report.select(filter);
-        let tasks = selected.iter().map(|index| stacks.task(report, report.task(*index))).collect();
+        let mut room = Room::new(&report.budget);
+        let mut tasks = Vec::new();
+        for index in &selected {
+            let task = stacks.task(report, report.task(*index), &mut room);
+            if !room.takes(&task) {
+                break;
+            }
+            tasks.push(task);
+        }
         let graph = &report.graph;
         let ids = |tasks: &[usize]| tasks.iter().map(|task| report.task(*task).id).collect::<Vec<u64>>();
         let is_selected = |tasks: &[usize]| tasks.iter().any(|task| selected.binary_search(task).is_ok());
         let resources = graph.resources.iter();
         let resources =
             resources.filter(|waited| is_selected(&waited.waiters) || is_selected(&waited.holders));
+        let resources = room.fill(resources.map(|waited| JsonWaited {
+            resource: report.json_resource(&waited.resource),
+            waiters: ids(&waited.waiters),
+            holders: ids(&waited.holders),
+        }));
+        let link = |(task, resource): &(usize, usize)| JsonLink {
+            task: report.task(*task).id,
+            waits_on: report.json_resource(&graph.resources[*resource].resource),
+        };
+        let deadlocks = room.fill(graph.deadlocks.iter().map(|deadlock| JsonDeadlock {
+            ring: deadlock.ring.iter().map(link).collect(),
+            also: ids(&deadlock.also),
+            behind: ids(&deadlock.behind),
+        }));
+        let threads = room.fill(report.json_threads());
+        let cut = room.cut();
+        let left_out = || cut.map(|why| Cow::Owned(format!("the rest is left out: {}", reason(why))));
         JsonTasks {
             schema: "rgops.tasks/1",
             pid: report.pid,
@@ -225,51 +257,41 @@ impl<'a> JsonTasks<'a> {
             no_memory: report.tasks.no_memory.as_ref().map(JsonMissing::from),
             stacks: stacks.nodes,
             tasks,
-            resources: resources
-                .map(|waited| JsonWaited {
-                    resource: report.json_resource(&waited.resource),
-                    waiters: ids(&waited.waiters),
-                    holders: ids(&waited.holders),
-                })
-                .collect(),
-            deadlocks: graph
-                .deadlocks
-                .iter()
-                .map(|deadlock| JsonDeadlock {
-                    ring: deadlock
-                        .ring
-                        .iter()
-                        .map(|(task, resource)| JsonLink {
-                            task: report.task(*task).id,
-                            waits_on: report.json_resource(&graph.resources[*resource].resource),
-                        })
-                        .collect(),
-                    also: ids(&deadlock.also),
-                    behind: ids(&deadlock.behind),
-                })
-                .collect(),
-            threads: report.json_threads(),
+            resources,
+            deadlocks,
+            threads,
             notes: end.map(json_notes).unwrap_or_default(),
-            broken_off: end.err(),
+            broken_off: end.err().map(Cow::Borrowed).or_else(left_out),
+            cut,
         }
+    }
+
+    /// Why its lists are shorter than what they tell of; `None` when they are not.
+    pub fn cut(&self) -> Option<Exhausted> {
+        self.cut
     }
 }
 
-/// Different stacks, each once. The same `Arc` is recognised at once, an equal one by its content.
+/// Different stacks, each once.
 #[derive(Default)]
 struct Stacks<'a> {
     nodes: Vec<JsonNode<'a>>,
-    by_shape: HashMap<super::group::Shape<'a>, usize>,
+    shapes: Shapes<'a>,
+    by_shape: HashMap<usize, usize>,
 }
 
 impl<'a> Stacks<'a> {
-    fn task(&mut self, report: &'a TasksReport, task: &'a Task) -> JsonTask<'a> {
+    fn task(&mut self, report: &'a TasksReport, task: &'a Task, room: &mut Room) -> JsonTask<'a> {
         let root = root(&task.stack);
         let stack = root.map(|root| {
             let nodes = &mut self.nodes;
-            *self.by_shape.entry(super::group::Shape(root)).or_insert_with(|| {
-                nodes.push(JsonNode::from(root));
-                nodes.len() - 1
+            *self.by_shape.entry(self.shapes.of(root)).or_insert_with(|| {
+                let stack = JsonNode::from(root);
+                // Without room there is none for the task either.
+                if room.takes(&stack) {
+                    nodes.push(stack);
+                }
+                nodes.len().saturating_sub(1)
             })
         });
         let waits = root.into_iter().flat_map(|root| nodes(root).enumerate());
@@ -310,19 +332,17 @@ impl TasksReport {
         }
     }
 
-    fn json_threads(&self) -> Vec<JsonThread<'_>> {
+    fn json_threads(&self) -> impl Iterator<Item = JsonThread<'_>> {
         let polls = |thread: &Thread| self.polled.get(&thread.tid).copied().filter(|task| *task != 0);
-        let polling = self.threads.iter().filter(|thread| polls(thread).is_some());
+        let polling = self.threads.iter().filter(move |thread| polls(thread).is_some());
         let threads = polling.chain(self.block_on().map(|(thread, _)| thread));
-        threads
-            .map(|thread| JsonThread {
-                tid: thread.tid,
-                name: &thread.name,
-                state: &thread.state,
-                task: polls(thread),
-                frames: thread.frames.iter().map(JsonFrame::from).collect(),
-            })
-            .collect()
+        threads.map(move |thread| JsonThread {
+            tid: thread.tid,
+            name: &thread.name,
+            state: &thread.state,
+            task: polls(thread),
+            frames: thread.frames.iter().map(JsonFrame::from).collect(),
+        })
     }
 }
 

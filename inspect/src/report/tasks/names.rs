@@ -1,6 +1,7 @@
 //! Names of tasks, futures, resources and places as they are written on the screen.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::super::text::escape;
 use super::TasksReport;
@@ -146,11 +147,9 @@ impl TasksReport {
     }
 
     /// `task 7`, `tasks 7 8 9 …`.
-    pub(super) fn ids(&self, tasks: &[usize], all: bool) -> String {
-        let shown = if all { tasks.len() } else { super::SHOWN_TASK_IDS };
-        let ids: Vec<String> = tasks.iter().take(shown).map(|task| self.task(*task).id.to_string()).collect();
-        let more = if tasks.len() > shown { " …" } else { "" };
-        format!("task{} {}{more}", if tasks.len() == 1 { "" } else { "s" }, ids.join(" "))
+    pub(super) fn ids<'t>(&'t self, tasks: &'t [usize], all: bool) -> Ids<'t> {
+        let most = if all { tasks.len() } else { super::SHOWN_TASK_IDS };
+        Ids { report: self, tasks, most }
     }
 
     /// What a task is: its future's name, else what its thread is in.
@@ -158,9 +157,26 @@ impl TasksReport {
         match &task.future {
             Some(name) => Some(type_name(name, verbose)),
             None => {
-                let thread = self.thread_of(task)?;
-                super::super::stack::poll(&thread.frames)?.name.map(|name| cut(&escape(&name)))
+                let polled = self.thread_of(task)?.polls.as_ref()?;
+                polled.name.as_deref().map(|name| cut(&escape(name)))
             }
         }
+    }
+}
+
+/// Tasks by their ids, as they are written.
+pub(super) struct Ids<'t> {
+    report: &'t TasksReport,
+    tasks: &'t [usize],
+    most: usize,
+}
+
+impl fmt::Display for Ids<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.tasks.len() == 1 { "task" } else { "tasks" })?;
+        for task in self.tasks.iter().take(self.most) {
+            write!(formatter, " {}", self.report.task(*task).id)?;
+        }
+        formatter.write_str(if self.tasks.len() > self.most { " …" } else { "" })
     }
 }

@@ -2,15 +2,16 @@
 
 use std::fmt::Write as _;
 
+use super::super::screen::Screen;
 use super::super::text::escape;
 use super::group::state;
 use super::names::type_name;
 use super::stack::Tree;
 use super::{SHOWN_TASK_IDS, TasksReport, View};
-use crate::tasks::model::{Node, State};
+use crate::tasks::model::{Node, Resource, ResourceKind, State};
 
 impl TasksReport {
-    pub(super) fn one(&self, text: &mut String, index: usize, view: &View) {
+    pub(super) fn one(&self, text: &mut Screen, index: usize, view: &View) {
         let task = self.task(index);
         let runtime = self.tasks.runtimes.get(task.runtime).map(|runtime| escape(&runtime.name));
         let cancelled = if task.is_cancelled { ", cancelled" } else { "" };
@@ -35,7 +36,7 @@ impl TasksReport {
         // Everything: this is the place to look at Tokio's own futures, too.
         Tree { verbose: true, leaf: &leaf }.write(text, &task.stack);
         match task.state {
-            State::Running => self.native(text, task, view),
+            State::Running => self.native(text, index, view),
             State::Complete => text.push_str("  it has ended; its output waits to be taken\n"),
             State::Scheduled | State::Idle => {}
         }
@@ -47,7 +48,7 @@ impl TasksReport {
         }
     }
 
-    fn holds(&self, text: &mut String, index: usize, view: &View) {
+    fn holds(&self, text: &mut Screen, index: usize, view: &View) {
         let task = self.task(index);
         if task.holds.is_empty() {
             return;
@@ -60,14 +61,16 @@ impl TasksReport {
                 waiters => format!("{} {} for it", self.ids(waiters, view.all), wait(waiters.len())),
             };
             let _ = writeln!(text, "  {}: {waiters}", self.resource(resource));
+            if text.is_cut() {
+                return;
+            }
         }
     }
 
-    fn wanted_by(&self, text: &mut String, index: usize, view: &View) {
-        let is_it = |waited: &&crate::tasks::graph::Waited| {
-            waited.resource.avma == self.task(index).header_avma && waited.holders == [index]
-        };
-        let waiters = self.graph.resources.iter().find(is_it).map(|waited| waited.waiters.as_slice());
+    fn wanted_by(&self, text: &mut Screen, index: usize, view: &View) {
+        let end = Resource { kind: ResourceKind::Task, avma: self.task(index).header_avma, detail: None };
+        let waited = self.graph.find(&end).filter(|waited| waited.holders == [index]);
+        let waiters = waited.map(|waited| waited.waiters.as_slice());
         if let Some(waiters) = waiters.filter(|waiters| !waiters.is_empty()) {
             let ids = self.ids(waiters, view.all);
             let _ = writeln!(text, "\n{ids} {} for its end", wait(waiters.len()));
@@ -80,7 +83,7 @@ impl TasksReport {
         for (task, resource) in chain.iter().take(SHOWN_TASK_IDS) {
             let waited = &self.graph.resources[*resource];
             let _ = write!(words, "task {} → ", self.task(*task).id);
-            if waited.resource.kind != crate::tasks::model::ResourceKind::Task {
+            if waited.resource.kind != ResourceKind::Task {
                 let _ = write!(words, "{} → ", self.resource(&waited.resource));
             }
         }
@@ -88,7 +91,9 @@ impl TasksReport {
             words.push('…');
         } else if let Some(last) = chain.last() {
             let holder = self.graph.resources[last.1].holders.first();
-            let _ = write!(words, "{}", holder.map(|task| self.ids(&[*task], true)).unwrap_or_default());
+            if let Some(task) = holder {
+                let _ = write!(words, "task {}", self.task(*task).id);
+            }
         }
         words
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::super::screen::Screen;
 use super::super::text::escape;
 use super::group::Shape;
 use super::names::{location, type_name};
@@ -17,7 +18,7 @@ pub(super) struct Tree<'t> {
 
 impl Tree<'_> {
     /// The stack with everything known, or why there is none.
-    pub(super) fn write(&self, text: &mut String, stack: &AsyncStack) {
+    pub(super) fn write(&self, text: &mut Screen, stack: &AsyncStack) {
         match stack {
             AsyncStack::Decoded(root) => {
                 self.node(text, root, &[0], "  ", "  ");
@@ -34,7 +35,10 @@ impl Tree<'_> {
         }
     }
 
-    fn node(&self, text: &mut String, node: &Node, places: &[usize], before: &str, below: &str) {
+    fn node(&self, text: &mut Screen, node: &Node, places: &[usize], before: &str, below: &str) {
+        if text.is_cut() {
+            return;
+        }
         if !self.verbose {
             if let (NodeKind::Dyn, [child], None) = (node.kind, node.children.as_slice(), &node.waits_on) {
                 return self.node(text, child, &moved(places, 1), before, below);
@@ -56,7 +60,7 @@ impl Tree<'_> {
     }
 
     /// The futures below one, the first of them at `places`.
-    fn children(&self, text: &mut String, node: &Node, mut places: Vec<usize>, below: &str) {
+    fn children(&self, text: &mut Screen, node: &Node, mut places: Vec<usize>, below: &str) {
         let is_fork = node.children.len() > 1 || node.children_left_out > 0;
         let mut rest = node.children.as_slice();
         while let Some(child) = rest.first() {

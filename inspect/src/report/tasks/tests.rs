@@ -1,6 +1,8 @@
 //! Screens from made-up tasks.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod hostile;
+
 use std::sync::Arc;
 
 use rgops_protocol::reply::stack::{Capture, SystemCall, ThreadStack};
@@ -421,7 +423,7 @@ fn the_json_has_its_schema_and_each_stack_once() {
 
 #[test]
 fn the_graph_is_drawn() {
-    let dot = report(tasks([busy(), deadlocked()].concat(), Vec::new())).dot(&view());
+    let dot = report(tasks([busy(), deadlocked()].concat(), Vec::new())).dot(&view()).into_text();
     for line in [
         "digraph tasks {",
         "label=\"shop (pid 4711)\"",

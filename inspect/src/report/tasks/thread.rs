@@ -1,13 +1,14 @@
 //! The native stacks that go with tasks: of those that run, and of futures that are no task because
 //! `block_on` polls them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use rgops_protocol::reply::Module;
 use rgops_protocol::reply::stack::Capture;
 use rgops_protocol::reply::tasks::TaskThread;
 
+use super::super::screen::Screen;
 use super::super::stack::{Activity, Thread, poll, write_frame};
 use super::super::system_call::Architecture;
 use super::super::text::{counted, escape};
@@ -56,7 +57,7 @@ pub(super) fn own_frames(frames: &[Frame], verbose: bool) -> (&[Frame], usize) {
 }
 
 /// A native stack as `rgops stack` writes it, without what is Tokio's below the task.
-pub(super) fn write_native(text: &mut String, thread: &Thread, verbose: bool) {
+pub(super) fn write_native(text: &mut Screen, thread: &Thread, verbose: bool) {
     if let Capture::Failed { reason } = &thread.capture {
         let _ = writeln!(text, "  its thread's stack was not captured: {}", escape(reason));
         return;
@@ -65,13 +66,9 @@ pub(super) fn write_native(text: &mut String, thread: &Thread, verbose: bool) {
     write_frames(text, frames, below, "tokio's worker");
 }
 
-fn write_frames(text: &mut String, frames: &[Frame], below: usize, whose: &str) {
+fn write_frames(text: &mut Screen, frames: &[Frame], below: usize, whose: &str) {
     for frame in frames {
-        let mut lines = String::new();
-        write_frame(&mut lines, frame);
-        for line in lines.lines() {
-            let _ = writeln!(text, "  {line}");
-        }
+        write_frame(text, frame, "  ");
     }
     if below > 0 {
         let _ = writeln!(text, "  … {} of {whose} below", counted(below as u64, "frame"));
@@ -91,8 +88,11 @@ impl TasksReport {
             })
     }
 
-    pub(super) fn block_on_threads(&self, text: &mut String, view: &View) {
+    pub(super) fn block_on_threads(&self, text: &mut Screen, view: &View) {
         for (thread, begin) in self.block_on() {
+            if text.is_cut() {
+                return;
+            }
             let _ = write!(text, "\nblock_on on thread {}", thread.tid);
             let _ = write!(text, " {} [{}]", escape(&thread.name), escape(&thread.state));
             text.push_str(": its future is no task\n");
@@ -114,15 +114,16 @@ impl TasksReport {
     }
 
     /// Why frames of running tasks have no names, and what to do about it.
-    pub(super) fn missing_names(&self, text: &mut String) {
-        let running = self.tasks.tasks.iter().filter_map(|task| self.thread_of(task));
-        let nameless: Vec<&str> = running
-            .flat_map(|thread| &thread.frames)
+    pub(super) fn missing_names(&self, text: &mut Screen) {
+        let nameless: HashSet<&str> = self
+            .owners
+            .shown()
+            .flat_map(|thread| &self.threads[thread].frames)
             .filter(|frame| frame.function.is_none())
             .filter_map(|frame| frame.module.as_deref())
             .collect();
         for module in &self.modules {
-            let is_wanted = nameless.contains(&module.module.as_str()) && !module.module.contains(".so");
+            let is_wanted = nameless.contains(module.module.as_str()) && !module.module.contains(".so");
             if is_wanted && !module.fix.is_empty() {
                 let _ = writeln!(text, "\n{}: {}", escape(file_name(&module.module)), escape(&module.reason));
                 let _ = writeln!(text, "  fix: {}", escape(&module.fix));

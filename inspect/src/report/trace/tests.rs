@@ -8,6 +8,7 @@ use rgops_protocol::reply::trace::{
 };
 
 use super::*;
+use crate::budget::Budget;
 use crate::report::known::hello_for_tests;
 use crate::trace::Process;
 
@@ -25,7 +26,11 @@ fn point(tid: u32, time_ns: u64, running_ns: u64, state: char) -> ThreadPoint {
 
 /// One thread that runs for a second, and `blocked` that wait for it.
 fn trace(blocked: u32) -> Recorder<Vec<u8>> {
-    let mut trace = Recorder::new(Vec::new(), Process { name: "shop".into(), ..Process::default() });
+    trace_within(Budget::default(), blocked)
+}
+
+fn trace_within(budget: Budget, blocked: u32) -> Recorder<Vec<u8>> {
+    let mut trace = Recorder::new(Vec::new(), Process { name: "shop".into(), budget, ..Process::default() });
     let thread = |tid, name: &str| TraceThread { tid, name: name.into(), is_agent: false, first_ns: 0 };
     let runtime = |time_ns, busy_ns| RuntimePoint {
         time_ns,
@@ -107,4 +112,23 @@ fn the_json_contract_sums_up() {
     assert_eq!(json["runtimes"][0]["busy_ns"], 500 * MS);
     assert_eq!(json["no_samples"], "none were asked for");
     assert!(json.get("broken_off").is_none());
+}
+
+#[test]
+fn the_summary_ends_at_the_budget_and_says_so() {
+    let budget = Budget::new(16 << 20);
+    let trace = trace_within(budget.clone(), 2_000);
+    assert!(trace.exhausted().is_none());
+    assert!(screen(&trace, true).cut().is_none());
+    let small = Budget::new(20_000);
+    let mut other = trace_within(Budget::new(16 << 20), 2_000);
+    other.set_budget(small);
+    let shown = screen(&other, true);
+    assert_eq!(shown.cut(), Some(Exhausted::Memory(20_000)));
+    assert!(shown.as_str().ends_with("or --timeout\n") && shown.as_str().len() < 20_000);
+    let json = JsonTrace::new(&hello_for_tests(), None, &other, Ok(&End::default()));
+    assert_eq!(json.cut(), Some(Exhausted::Memory(20_000)));
+    let json = serde_json::to_value(json).unwrap();
+    assert!(json["threads"].as_array().unwrap().len() < 100);
+    assert!(json["broken_off"].as_str().unwrap().starts_with("the rest is left out: "));
 }

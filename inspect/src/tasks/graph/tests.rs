@@ -134,3 +134,60 @@ fn a_hundred_thousand_tasks_in_one_ring_and_in_one_chain_are_no_matter() {
     let chain = (0..COUNT).map(|id| task(id, &[mutex(id + 2)], &[mutex(id + 1)])).collect();
     assert_eq!(graph(chain).deadlocks, []);
 }
+
+/// Whatever a program says it must not cost more than its tasks do, and then some.
+fn in_time(what: &str, work: impl FnOnce()) {
+    let began = std::time::Instant::now();
+    work();
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{what}: {:?}", began.elapsed());
+}
+
+#[test]
+fn fifty_thousand_rings_with_a_chain_behind_each_take_their_share_of_the_time() {
+    const RINGS: u64 = 50_000;
+    let ring = |ring: u64| {
+        let (first, second) = (mutex(ring * 4 + 1), mutex(ring * 4 + 2));
+        let (third, join) = (mutex(ring * 4 + 3), resource(ResourceKind::Task, (ring * 4 + 2) << 8));
+        [
+            task(ring * 4, std::slice::from_ref(&second), std::slice::from_ref(&first)),
+            task(ring * 4 + 1, std::slice::from_ref(&first), std::slice::from_ref(&second)),
+            task(ring * 4 + 2, std::slice::from_ref(&first), std::slice::from_ref(&third)),
+            task(ring * 4 + 3, &[join], &[]),
+        ]
+    };
+    in_time("rings", || {
+        let graph = graph((0..RINGS).flat_map(ring).collect());
+        assert_eq!(graph.deadlocks.len(), RINGS as usize);
+        for deadlock in &graph.deadlocks {
+            assert_eq!((deadlock.ring.len(), deadlock.behind.len()), (2, 2));
+        }
+    });
+}
+
+#[test]
+fn a_lock_that_everybody_holds_and_everybody_waits_for_is_looked_at_once() {
+    const COUNT: u64 = 200_000;
+    let (read, write) = (resource(ResourceKind::RwLockRead, 0xa), resource(ResourceKind::RwLockWrite, 0xa));
+    in_time("one lock", || {
+        let all = (0..COUNT).map(|id| task(id, std::slice::from_ref(&write), std::slice::from_ref(&read)));
+        let graph = graph(all.collect());
+        assert_eq!(graph.deadlocks.len(), 1);
+        let deadlock = &graph.deadlocks[0];
+        assert_eq!((deadlock.ring.len(), deadlock.also.len()), (1, COUNT as usize - 1));
+    });
+}
+
+#[test]
+fn who_waits_behind_several_deadlocks_is_told_behind_the_nearest() {
+    let graph = graph(vec![
+        task(0, &[mutex(0xa)], &[mutex(0xa)]),
+        task(1, &[mutex(0xb)], &[mutex(0xb), mutex(0xc)]),
+        task(2, &[mutex(0xa)], &[mutex(0xd)]),
+        task(3, &[mutex(0xc), mutex(0xd)], &[]),
+    ]);
+    let behind = |first: usize| {
+        let mut found = graph.deadlocks.iter().filter(|deadlock| deadlock.ring[0].0 == first);
+        found.next().map(|deadlock| deadlock.behind.clone())
+    };
+    assert_eq!((behind(0), behind(1)), (Some(vec![2]), Some(vec![3])));
+}

@@ -1,0 +1,66 @@
+//! Profiles of programs that want the table to take for ever. What it shows of others is compared with that of
+//! `go tool pprof` in `tests/tests/acceptance/`.
+
+use std::time::Instant;
+
+use super::super::proto::{Function, Line, Location, Sample};
+use super::*;
+
+/// So many samples of so many frames; at each of these a hundred functions are inlined.
+fn profile(samples: u64, frames: u64) -> Profile {
+    let texts = ["", "cpu", "nanoseconds"].map(str::to_owned).into_iter();
+    let names = (0..frames * 100).map(|id| format!("function {id}"));
+    let function = |id| Function { id: id + 1, name: 3 + id as i64, ..Function::default() };
+    let line = |function| Line { function_id: function + 1, ..Line::default() };
+    let location = |id: u64| Location {
+        id: id + 1,
+        line: (id * 100..(id + 1) * 100).map(line).collect(),
+        ..Location::default()
+    };
+    let sample = |number: u64| Sample {
+        location_id: (0..frames).map(|frame| (frame + number) % frames + 1).collect(),
+        value: vec![1],
+        label: Vec::new(),
+    };
+    Profile {
+        sample_type: vec![ValueType { r#type: 1, unit: 2 }],
+        sample: (0..samples).map(sample).collect(),
+        location: (0..frames).map(location).collect(),
+        function: (0..frames * 100).map(function).collect(),
+        string_table: texts.chain(names).collect(),
+        ..Profile::default()
+    }
+}
+
+const ALL: Options<'_> = Options { sample_type: "cpu", rows: 0 };
+
+#[test]
+fn what_would_take_longer_than_there_is_time_is_not_counted_and_that_is_said() {
+    let profile = profile(200, 50);
+    let budget = Budget::new(1 << 30);
+    budget.end_by(Instant::now());
+    let mut work = Work::new(&budget);
+    work.late_steps = 200_000;
+    assert_eq!(count(&mut work, &profile, ALL).err(), Some(Exhausted::Time));
+    let few = within(&budget, &profile, ALL);
+    assert_eq!((few.total, few.left_out), (200, None), "what takes no time is counted when it is late, too");
+}
+
+#[test]
+fn calls_without_room_are_not_counted_and_that_is_said() {
+    // Each function is called by another one in each sample.
+    let mut profile = profile(100, 2);
+    let one =
+        |id| Location { id, line: vec![Line { function_id: id, ..Line::default() }], ..Location::default() };
+    profile.location = (1..=200).map(one).collect();
+    for (number, sample) in (1..).zip(&mut profile.sample) {
+        sample.location_id = (1..=200).map(|id| id * number % 199 + 1).collect();
+    }
+    assert_eq!(within(&Budget::new(1 << 30), &profile, ALL).left_out, None);
+    let mut wide = self::profile(1, 3_000);
+    wide.location[0].line = wide.location.iter().flat_map(|location| location.line.clone()).collect();
+    let top = within(&Budget::new(1 << 20), &wide, ALL);
+    let why = "the memory limit of 1 MiB was reached; allow more with --max-memory or --timeout";
+    assert_eq!((top.left_out.as_deref(), top.rows.len()), (Some(why), 0));
+    assert!(top.text().ends_with(&format!("The functions are left out: {why}\n")), "{}", top.text());
+}

@@ -1,0 +1,94 @@
+//! Which stacks are the same but for what they wait on, told by a number for each.
+//!
+//! Every future is looked at once, and hashed with all that makes it what it is: a hash of less than that
+//! would be the same for as many as a program likes, and each new one would be compared with all of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::tasks::model::{Location, Node, NodeKind, ResourceKind, TypeName};
+
+/// Numbers for stacks.
+#[derive(Default)]
+pub(super) struct Shapes<'t> {
+    texts: Texts<'t>,
+    numbers: HashMap<Key, usize>,
+}
+
+/// Numbers for texts. Names are shared, so most are known by where they are, without being read again.
+#[derive(Default)]
+pub(super) struct Texts<'t> {
+    by_place: HashMap<usize, usize>,
+    by_content: HashMap<&'t str, usize>,
+}
+
+/// A future: its texts and children by their numbers.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    name: (usize, usize),
+    location: At,
+    kind: NodeKind,
+    waits_on: Option<ResourceKind>,
+    children: Box<[usize]>,
+    children_left_out: u64,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum At {
+    Await { file: usize, line: u32 },
+    Unresumed,
+    Returned,
+    Panicked,
+    Nowhere,
+}
+
+impl<'t> Shapes<'t> {
+    /// The number of a stack: two with the same one are at the same place.
+    pub(super) fn of(&mut self, node: &'t Node) -> usize {
+        let children = node.children.iter().map(|child| self.of(child)).collect();
+        let location = match &node.location {
+            Some(Location::Await { file, line }) => At::Await { file: self.texts.of(file), line: *line },
+            Some(Location::Unresumed) => At::Unresumed,
+            Some(Location::Returned) => At::Returned,
+            Some(Location::Panicked) => At::Panicked,
+            None => At::Nowhere,
+        };
+        let key = Key {
+            name: self.texts.name(&node.name),
+            location,
+            kind: node.kind,
+            waits_on: node.waits_on.as_ref().map(|resource| resource.kind),
+            children,
+            children_left_out: node.children_left_out,
+        };
+        let next = self.numbers.len();
+        *self.numbers.entry(key).or_insert(next)
+    }
+
+    /// The number of a future's name.
+    pub(super) fn name(&mut self, name: &'t TypeName) -> (usize, usize) {
+        self.texts.name(name)
+    }
+}
+
+impl<'t> Texts<'t> {
+    pub(super) fn of(&mut self, text: &'t Arc<str>) -> usize {
+        // Of an empty text only its content tells.
+        let place = text.as_ptr() as usize;
+        if !text.is_empty()
+            && let Some(number) = self.by_place.get(&place)
+        {
+            return *number;
+        }
+        let next = self.by_content.len();
+        let number = *self.by_content.entry(text).or_insert(next);
+        if !text.is_empty() {
+            self.by_place.insert(place, number);
+        }
+        number
+    }
+
+    pub(super) fn name(&mut self, name: &'t TypeName) -> (usize, usize) {
+        (self.of(&name.short), self.of(&name.raw))
+    }
+}
