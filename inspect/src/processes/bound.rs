@@ -20,8 +20,10 @@ use rgops_protocol::discovery::SocketName;
 
 use super::procfs;
 
-/// For one table: some 2,000,000 sockets.
+/// For one table: more than a million sockets.
 pub(super) const LONGEST_READ: Duration = Duration::from_secs(2);
+/// For the table once more, for one process.
+const SECOND_READ: Duration = Duration::from_secs(1);
 /// Lines kept for one name: an honest one has one.
 const MAX_LINES: usize = 64;
 /// A line of the table is shorter: seven columns and a name of 108 bytes.
@@ -71,8 +73,18 @@ struct Line {
     directory: PathBuf,
     /// Whether it may be a part of the name of another socket.
     may_be_name: bool,
-    /// Whether it may, and another line is of the same socket.
-    is_doubtful: bool,
+    /// What another line of the same socket tells of one that may.
+    other: Other,
+}
+
+/// Whether another line is of the same socket: the kernel writes one a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Other {
+    None,
+    /// It may be a name as well: one of the two is.
+    Doubtful,
+    /// It is the kernel's, so this one is a name.
+    Real,
 }
 
 /// What the table says of one agent.
@@ -95,7 +107,7 @@ pub(super) fn namespace(pid: u32) -> Option<u64> {
 impl Table {
     /// The lines of these names in the network namespace of a process.
     pub(super) fn read(pid: u32, wanted: &HashSet<SocketName>) -> Table {
-        Table::read_lines(pid, |name, _| wanted.contains(&name))
+        Table::read_lines(pid, LONGEST_READ, |name, _| wanted.contains(&name))
     }
 
     /// One that nothing is known of because it could not be read to its end.
@@ -108,9 +120,9 @@ impl Table {
         Table { listening: HashMap::new(), told: Told::Nothing }
     }
 
-    fn read_lines(pid: u32, is_wanted: impl Fn(SocketName, u64) -> bool) -> Table {
+    fn read_lines(pid: u32, time: Duration, is_wanted: impl Fn(SocketName, u64) -> bool) -> Table {
         let open = || File::open(format!("/proc/{pid}/net/unix")).map(BufReader::new);
-        let deadline = Instant::now() + LONGEST_READ;
+        let deadline = Instant::now() + time;
         let Ok(lines) = open() else { return Table::untold() };
         let mut table = Table::parse(lines, is_wanted, deadline);
         if table.lines().any(|line| line.may_be_name) {
@@ -135,7 +147,7 @@ impl Table {
                 return;
             }
             let directory = directory.to_owned();
-            lines.lines.push(Line { inode: line.inode, directory, may_be_name, is_doubtful: false });
+            lines.lines.push(Line { inode: line.inode, directory, may_be_name, other: Other::None });
         });
         if !is_whole.is_ok_and(|is_whole| is_whole) {
             table.told = Told::Cut;
@@ -151,13 +163,15 @@ impl Table {
                 names.entry(line.inode).or_default().insert(*name);
             }
         }
-        each_line(lines, deadline, |found, _| {
+        each_line(lines, deadline, |found, may_be_name| {
+            let other = if may_be_name { Other::Doubtful } else { Other::Real };
             let Some(names) = names.get(&found.inode) else { return };
             for name in names {
                 let same = agent_path(found).filter(|(_, of)| of == name).map(|(directory, _)| directory);
                 let lines = self.listening.get_mut(name).into_iter().flat_map(|lines| &mut lines.lines);
-                for line in lines.filter(|line| line.inode == found.inode) {
-                    line.is_doubtful |= same != Some(&line.directory);
+                let lines = lines.filter(|line| line.may_be_name && line.inode == found.inode);
+                for line in lines.filter(|line| same != Some(&line.directory)) {
+                    line.other = line.other.max(other);
                 }
             }
         })
@@ -176,7 +190,8 @@ impl Table {
         }
         // Others have many sockets of this name: only those of the process are looked for.
         let Ok((own, is_whole)) = sockets(pid) else { return Table::untold().claims(pid, name) };
-        let table = Table::read_lines(pid, |found, inode| found == name && own.contains(&inode));
+        let is_own = |found, inode| found == name && own.contains(&inode);
+        let table = Table::read_lines(pid, SECOND_READ, is_own);
         let found = table.listening.get(&name).unwrap_or(&nobody);
         let told = if is_whole && !found.is_cut { table.told } else { Told::Cut };
         Table::believed(name, &found.lines, told, |inodes| held(pid, inodes))
@@ -195,8 +210,8 @@ impl Table {
             false => held(&inodes).unwrap_or((inodes, true)),
         };
         let own: Vec<&Line> = lines.iter().filter(|line| own.contains(&line.inode)).collect();
-        let is_doubtful = own.iter().any(|line| line.is_doubtful);
-        let believed = own.into_iter().filter(|line| !line.is_doubtful);
+        let is_doubtful = own.iter().any(|line| line.other == Other::Doubtful);
+        let believed = own.into_iter().filter(|line| line.other == Other::None);
         Claims {
             name,
             directories: believed.map(|line| line.directory.clone()).collect(),
@@ -535,19 +550,27 @@ mod tests {
     #[test]
     fn a_name_that_looks_like_a_line_is_not_believed() {
         let forged = line("00010000", "/run/7-9.sock");
-        // The process has another socket of this number.
+        // The process has another socket of this number, and its line cannot be a name.
+        let long = format!("/tmp/{}", "y".repeat(40));
+        let name = line_of(5, "00000000", &format!("x\n{forged}"));
         let real = line("00010000", "/run/docker.sock");
-        let lines = [real, line_of(5, "00000000", &format!("x\n{forged}"))];
+        let lines = [line_of(5, "00000000", &long), real.clone(), name.clone()];
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let claims = claims(&lines);
-        assert!(!claims.has() && !claims.is_settled());
-        assert_eq!(claims.listens(Path::new("/run")), None);
+        let found = claims(&lines);
+        assert!(!found.has() && found.is_settled() && found.listens(Path::new("/run")) == Some(false));
+        // Nor can that of its agent.
+        let agents = line("00010000", "/srv/7-9.sock");
+        let found = claims(&[&line_of(5, "00000000", &long), &agents, &name]);
+        assert_eq!(found.directories().collect::<Vec<_>>(), [Path::new("/srv")]);
+        assert!(found.is_settled());
+        // Both can.
+        let found = claims(&[&line_of(5, "00000000", "@00001"), &real, &name]);
+        assert!(!found.has() && !found.is_settled() && found.listens(Path::new("/run")).is_none());
         // Behind a short name, but the only line of its socket: no other is hidden.
         let table = table(&[&line_of(5, "00000000", "@00001"), &forged]);
         assert!(table.lines().all(|line| line.may_be_name));
         assert_eq!(claims_of(&table, &[SOCKET]).listens(Path::new("/run")), Some(true));
         // Behind a name that leaves no room for it.
-        let long = format!("/tmp/{}", "y".repeat(40));
         let table = super::tests::table(&[&line_of(5, "00000000", &long), &forged]);
         assert!(table.lines().all(|line| !line.may_be_name));
     }
