@@ -9,8 +9,8 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::fs;
+use std::io::{self, BufRead, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ use rgops_protocol::discovery::SocketName;
 
 use super::procfs;
 
-/// For one table: more than a million sockets.
-pub(super) const LONGEST_READ: Duration = Duration::from_secs(2);
+/// For one table: the kernel takes some 5 µs a socket.
+pub(super) const LONGEST_READ: Duration = Duration::from_secs(4);
 /// For the table once more, for one process.
 const SECOND_READ: Duration = Duration::from_secs(1);
 /// Lines kept for one name: an honest one has one.
@@ -121,7 +121,7 @@ impl Table {
     }
 
     fn read_lines(pid: u32, time: Duration, is_wanted: impl Fn(SocketName, u64) -> bool) -> Table {
-        let open = || File::open(format!("/proc/{pid}/net/unix")).map(BufReader::new);
+        let open = || procfs::open(pid, "net/unix");
         let deadline = Instant::now() + time;
         let Ok(lines) = open() else { return Table::untold() };
         let mut table = Table::parse(lines, is_wanted, deadline);
@@ -427,6 +427,7 @@ fn is_local(link: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::io::BufReader;
     use std::os::unix::net::UnixListener;
 
     use super::*;
