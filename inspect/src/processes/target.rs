@@ -44,6 +44,8 @@ pub enum ResolveError {
         name: String,
         /// Processes that could not be looked at.
         unreadable: usize,
+        /// Processes that did not let themselves be looked at in time, or were not looked at because of those.
+        unanswered: usize,
         /// Whether we are root, so that nobody would see more.
         as_root: bool,
     },
@@ -279,13 +281,14 @@ fn by_pid(pid: u32) -> Result<RustProcess, ResolveError> {
 fn by_name(name: &str) -> Result<RustProcess, ResolveError> {
     let listing = list().map_err(|error| ResolveError::System { target: name.to_owned(), error })?;
     let (unreadable, as_root) = (listing.unreadable, listing.as_root);
+    let unanswered = listing.unanswered.len() + listing.not_asked;
     let mut named: Vec<RustProcess> =
         listing.processes.into_iter().filter(|process| has_name(process, name)).collect();
     if named.iter().any(|process| process.agent.is_some()) {
         named.retain(|process| process.agent.is_some());
     }
     match named.len() {
-        0 => Err(ResolveError::NoSuchName { name: name.to_owned(), unreadable, as_root }),
+        0 => Err(ResolveError::NoSuchName { name: name.to_owned(), unreadable, unanswered, as_root }),
         1 => Ok(named.remove(0)),
         _ => {
             let pids = named.iter().map(|process| process.pid).collect();
