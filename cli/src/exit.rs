@@ -137,12 +137,15 @@ impl From<ResolveError> for Failure {
             ResolveError::NoSuchProcess { pid } => {
                 (Exit::NotFound, format!("cannot find process {pid}"), list.to_owned())
             }
-            ResolveError::NoSuchName { name, unreadable, as_root } => {
-                let fix = match (unreadable, as_root) {
+            ResolveError::NoSuchName { name, unreadable, unanswered, as_root } => {
+                let mut fix = match (unreadable, as_root) {
                     (0, _) => list.to_owned(),
                     (count, false) => format!("{list}; {count} of other users are visible to root only"),
                     (count, true) => format!("{list}; of {count} the system tells not even root: give a pid"),
                 };
+                if unanswered > 0 {
+                    fix.push_str(&format!("; {unanswered} did not let themselves be looked at in time"));
+                }
                 (Exit::NotFound, format!("cannot find a process named {name}"), fix)
             }
             ResolveError::Ambiguous { name, pids } => {
@@ -238,8 +241,10 @@ mod tests {
     #[test]
     fn root_is_not_told_to_be_root() {
         let failure = |as_root| {
-            Failure::from(ResolveError::NoSuchName { name: "shop".to_owned(), unreadable: 3, as_root })
+            let (name, unreadable, unanswered) = ("shop".to_owned(), 3, 2);
+            Failure::from(ResolveError::NoSuchName { name, unreadable, unanswered, as_root })
         };
+        assert!(failure(true).fix.ends_with("; 2 did not let themselves be looked at in time"));
         assert!(failure(false).fix.contains("3 of other users are visible to root only"));
         assert!(failure(true).fix.contains("3 the system tells not even root"), "{}", failure(true).fix);
         let denied = |as_root| {

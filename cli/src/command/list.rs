@@ -55,7 +55,7 @@ pub(super) fn listing() -> Result<Listing, Failure> {
 
 /// Says how many processes could not be looked at.
 pub(super) fn say_missing(listing: &Listing) {
-    if let Some(missing) = list::missing(listing) {
+    for missing in list::missing(listing) {
         terminal::note(&missing);
     }
 }

@@ -25,11 +25,21 @@ pub enum Reason {
     #[error("{0}")]
     NotAFile(NotAFile),
     /// A link of another user, who decides where it leads.
-    #[error("it is a link of uid {uid}, who decides where it leads")]
+    #[error("{} a link of uid {uid}, who decides where it leads", link_is(link.as_deref()))]
     ForeignLink {
+        /// The link, when it is not the file itself but a directory on the way.
+        link: Option<PathBuf>,
         /// Whose link it is.
         uid: u32,
-        /// Where it leads at this moment.
+        /// The path without the link, as it leads at this moment.
+        leads_to: PathBuf,
+    },
+    /// A link that other users can replace: they decide where it leads.
+    #[error("{} a link in a directory in which other users can replace it", link_is(link.as_deref()))]
+    ReplaceableLink {
+        /// The link, when it is not the file itself but a directory on the way.
+        link: Option<PathBuf>,
+        /// The path without the link, as it leads at this moment.
         leads_to: PathBuf,
     },
     /// Something else took the place meanwhile.
@@ -78,7 +88,7 @@ impl OutputError {
             }
             Reason::NotAFile(NotAFile::Descriptor) => "pass --output - for standard output".to_owned(),
             Reason::NotAFile(NotAFile::Socket | NotAFile::Other) => "pass another --output".to_owned(),
-            Reason::ForeignLink { leads_to, .. } => {
+            Reason::ForeignLink { leads_to, .. } | Reason::ReplaceableLink { leads_to, .. } => {
                 format!("if you mean the file it leads to now, name that: --output {}", quoted(leads_to))
             }
             Reason::KeptBeside { .. } => "rename it, or choose another --output the next time".to_owned(),
@@ -107,6 +117,11 @@ impl From<io::Error> for Reason {
             _ => Reason::System(error),
         }
     }
+}
+
+/// How a sentence about a link begins.
+fn link_is(link: Option<&Path>) -> String {
+    link.map_or_else(|| "it is".to_owned(), |link| format!("{} is", link.display()))
 }
 
 /// The path as a shell takes it for one word.

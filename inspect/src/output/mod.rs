@@ -1,8 +1,8 @@
 //! The file a command writes. Its place is found, checked and opened before an agent is asked, so that no
 //! time is spent on what has nowhere to go; it appears under its name when it is whole, or not at all.
 //!
-//! * A link is followed to its file and the file's own path is told, but a link that another user made is
-//!   not: whoever owns it decides where it leads at any moment.
+//! * A link is followed to its file and the file's own path is told, but a link that another user made, or
+//!   can replace, is not, wherever it stands in the path: that user decides where it leads at any moment.
 //! * Only a regular file is ever replaced, and only when that was asked for. What is there is looked at
 //!   again in the end.
 //! * Until then the file has no name (`O_TMPFILE` of open(2)), so nothing is left of it however the process

@@ -186,3 +186,27 @@ fn links_lead_to_their_file_and_nothing_but_regular_files_is_replaced() {
         assert!(matches!(error.reason, Reason::System(_)), "{error}");
     }
 }
+
+#[test]
+#[cfg(unix)]
+fn a_directory_on_the_way_that_is_another_users_link_is_refused() {
+    use std::os::unix::fs::{lchown, symlink};
+
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let directory = Directory::new();
+    std::fs::create_dir(directory.0.join("etc")).unwrap();
+    symlink("etc", directory.0.join("x")).unwrap();
+    lchown(directory.0.join("x"), Some(65534), None).unwrap();
+    let path = directory.0.join("x/profile.pb");
+    for error in [
+        OutputFile::create(&path, false).unwrap_err(),
+        OutputFile::create(&path, true).unwrap_err(),
+        OutputFile::create_free(&directory.0.join("x"), names()).unwrap_err(),
+    ] {
+        assert!(matches!(error.reason, Reason::ForeignLink { uid: 65534, .. }), "{error}");
+    }
+    assert_eq!(std::fs::read_dir(directory.0.join("etc")).unwrap().count(), 0);
+    assert!(OutputFile::create(&directory.0.join("etc/profile.pb"), false).is_ok());
+}

@@ -2,25 +2,23 @@
 //! through its own root, so that containers and private temporary directories need no setting.
 //!
 //! A socket counts only when its name has the process' id (in its own pid namespace) *and* start
-//! time, its owner is the process' user or root, and the kernel says that it listens: a stale file or a
-//! used-again pid never counts. Nothing is connected to and no signal is sent.
+//! time, its owner is the process' user or root, and the kernel says that the process listens: a stale file or
+//! a used-again pid never counts, and where the kernel's table is too long that is said. Nothing is connected to and no signal is sent.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rgops_protocol::discovery::{DIRECTORY_VARIABLE, Environment, SocketName};
 
-use super::bound::{BoundSockets, Table};
+use super::bound::{Claims, Table};
 use super::process::{AgentSocket, LostAgent, LostBecause};
 use super::procfs::{self, StartEnvironment, Status};
 use crate::client::local;
 
-/// Looks for agents; remembers what several processes share.
-#[derive(Debug, Default)]
-pub(super) struct AgentFinder {
-    bound: BoundSockets,
-}
+/// Files of the directory our own environment names that are looked at.
+const MAX_HINTS: usize = 64 * 1024;
 
 /// What was found of a process' agent.
 #[derive(Debug)]
@@ -30,54 +28,64 @@ pub(super) enum Agent {
     None,
 }
 
-impl AgentFinder {
-    /// The agent of a process, or what is left of it.
-    pub(super) fn find(&mut self, pid: u32, start_time: u64, status: &Status) -> Agent {
-        let name = SocketName { pid: status.inner_pid, start_time };
-        let table = self.bound.of(pid);
-        let mut directories = directories(pid, uid_inside(pid, status.euid));
-        // Its author may have chosen the directory in code (`Options::directory`): the kernel knows.
-        directories.extend(table.directories(name).map(Path::to_owned));
-        let mut lost = Vec::new();
-        for directory in &directories {
-            match in_directory(pid, directory, name, status.euid, table) {
-                Agent::Listens(socket) => return Agent::Listens(socket),
-                Agent::Lost(found) => lost.push(found),
-                Agent::None => {}
-            }
+/// The name an agent of this process would have.
+pub(super) fn name_of(start_time: u64, status: &Status) -> SocketName {
+    SocketName { pid: status.inner_pid, start_time }
+}
+
+/// The agent of a process, or what is left of it; `table` has the sockets of its network namespace.
+pub(super) fn find(pid: u32, start_time: u64, status: &Status, table: &Table) -> Agent {
+    let name = name_of(start_time, status);
+    let claims = table.claims(pid, name);
+    let mut directories = directories(pid, uid_inside(pid, status.euid));
+    // Its author may have chosen the directory in code (`Options::directory`): the kernel knows.
+    directories.extend(claims.directories().map(Path::to_owned));
+    let mut lost = Vec::new();
+    for directory in &directories {
+        match in_directory(pid, directory, name, status.euid, &claims) {
+            Agent::Listens(socket) => return Agent::Listens(socket),
+            Agent::Lost(found) => lost.push(found),
+            Agent::None => {}
         }
-        // A socket that listens tells more than a file that was left behind.
-        let of_listening = |lost: &&LostAgent| lost.because != LostBecause::Silent;
-        match lost.iter().find(of_listening) {
-            Some(found) => Agent::Lost(found.clone()),
-            None if table.has(name) => {
-                let directory = table.directories(name).next().or(directories.first().map(PathBuf::as_path));
-                let path = directory.unwrap_or(Path::new("")).join(name.file_name());
-                Agent::Lost(LostAgent { path, because: LostBecause::Deleted })
-            }
-            None => lost.into_iter().next().map_or(Agent::None, Agent::Lost),
-        }
+    }
+    // A socket that listens tells more than a file that was left behind.
+    let of_listening =
+        |lost: &&LostAgent| !matches!(lost.because, LostBecause::Silent | LostBecause::Crowded);
+    let nowhere = |because| {
+        let directory = claims.directories().next().or(directories.first().map(PathBuf::as_path));
+        let path = directory.unwrap_or(Path::new("")).join(name.file_name());
+        Agent::Lost(LostAgent { path, because })
+    };
+    match lost.iter().find(of_listening) {
+        Some(found) => Agent::Lost(found.clone()),
+        None if claims.has() => nowhere(LostBecause::Deleted),
+        None => match lost.into_iter().next() {
+            Some(found) => Agent::Lost(found),
+            None if claims.is_settled() => Agent::None,
+            None => nowhere(LostBecause::Crowded),
+        },
     }
 }
 
 /// What there is of the agent in one directory of the process.
-fn in_directory(pid: u32, directory: &Path, name: SocketName, euid: u32, table: &Table) -> Agent {
+fn in_directory(pid: u32, directory: &Path, name: SocketName, euid: u32, claims: &Claims) -> Agent {
+    let listens = claims.listens(directory);
     let (path, found) = match socket_in(pid, directory, name) {
         Ok(Some(found)) => found,
         Ok(None) => return Agent::None,
-        Err((path, because)) if table.has(name) && table.may_listen(directory, name) => {
+        Err((path, because)) if claims.has() && listens == Some(true) => {
             return Agent::Lost(LostAgent { path, because });
         }
         Err(_) => return Agent::None,
     };
-    let may_listen = table.may_listen(directory, name);
     let because = match found {
-        found if found.is_socket && [euid, 0].contains(&found.uid) => match may_listen {
-            true => return Agent::Listens(AgentSocket { path, name }),
-            false => LostBecause::Silent,
+        found if found.is_socket && [euid, 0].contains(&found.uid) => match listens {
+            Some(true) => return Agent::Listens(AgentSocket { path, name }),
+            Some(false) => LostBecause::Silent,
+            None => LostBecause::Crowded,
         },
         // Of somebody else, and nothing of this process.
-        _ if !(may_listen && table.has(name)) => return Agent::None,
+        _ if !(claims.has() && listens == Some(true)) => return Agent::None,
         found if found.is_socket => LostBecause::Foreign(found.uid),
         _ => LostBecause::Replaced,
     };
@@ -85,9 +93,11 @@ fn in_directory(pid: u32, directory: &Path, name: SocketName, euid: u32, table: 
 }
 
 /// The pids that have a socket in the directory our own environment names: a hint, to be checked.
-pub(super) fn hinted_pids() -> Vec<u32> {
-    let Ok(entries) = fs::read_dir(own_environment().directory()) else { return Vec::new() };
-    entries.filter_map(|entry| Some(SocketName::parse(entry.ok()?.file_name().to_str()?)?.pid)).collect()
+pub(super) fn hinted_pids() -> HashSet<u32> {
+    let Ok(entries) = fs::read_dir(own_environment().directory()) else { return HashSet::new() };
+    let pid =
+        |entry: io::Result<fs::DirEntry>| Some(SocketName::parse(entry.ok()?.file_name().to_str()?)?.pid);
+    entries.take(MAX_HINTS).filter_map(pid).collect()
 }
 
 fn own_environment() -> Environment {

@@ -2,34 +2,79 @@
 //! its network namespace (proc_pid_net(5)).
 
 use std::collections::HashSet;
-use std::io;
+use std::io::{self, BufRead, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use super::details::Connection;
 use super::procfs;
 
+/// For all tables: the kernel takes some microseconds a socket, of whomever it is.
+const LONGEST_READ: Duration = Duration::from_secs(4);
+/// A line of a table is shorter.
+const LONGEST_LINE: u64 = 1024;
+/// Lines read from one look at the clock to the next.
+const LINES_A_LOOK: u64 = 1024;
+/// Descriptors of a process that are looked at.
+const MAX_DESCRIPTORS: usize = 256 * 1024;
+
 /// The sockets of a process: TCP, then UDP; listening ones first as the tables have them.
+///
+/// # Errors
+/// When they are not told, or there are too many to look through.
 pub(super) fn connections(pid: u32) -> io::Result<Vec<Connection>> {
     let inodes = socket_inodes(pid)?;
     if inodes.is_empty() {
         return Ok(Vec::new());
     }
+    let deadline = Instant::now() + LONGEST_READ;
     let mut connections = Vec::new();
     for (table, is_tcp) in [("net/tcp", true), ("net/tcp6", true), ("net/udp", false), ("net/udp6", false)] {
         // A kernel without IPv6 has no tables for it.
-        let Ok(text) = procfs::read(pid, table) else { continue };
-        let lines = String::from_utf8_lossy(&text).into_owned();
-        let entries = lines.lines().skip(1).filter_map(|line| entry(line, is_tcp));
-        connections.extend(entries.filter(|(inode, _)| inodes.contains(inode)).map(|(_, entry)| entry));
+        let Ok(lines) = procfs::open(pid, table) else { continue };
+        add(lines, is_tcp, &inodes, deadline, &mut connections)?;
     }
     Ok(connections)
 }
 
+/// Adds the sockets of a table that are the process'.
+fn add(
+    mut lines: impl BufRead,
+    is_tcp: bool,
+    inodes: &HashSet<u64>,
+    deadline: Instant,
+    connections: &mut Vec<Connection>,
+) -> io::Result<()> {
+    let mut line = Vec::new();
+    for number in 0_u64.. {
+        if number % LINES_A_LOOK == 0 && Instant::now() >= deadline {
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "this host has too many sockets to look through",
+            ));
+        }
+        line.clear();
+        if lines.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        let found = std::str::from_utf8(&line).ok().and_then(|line| entry(line, is_tcp));
+        connections.extend(found.filter(|(inode, _)| inodes.contains(inode)).map(|(_, entry)| entry));
+    }
+    Ok(())
+}
+
 fn socket_inodes(pid: u32) -> io::Result<HashSet<u64>> {
-    let inode =
-        |link: std::path::PathBuf| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok();
-    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"))?;
-    Ok(descriptors.filter_map(|entry| inode(std::fs::read_link(entry.ok()?.path()).ok()?)).collect())
+    let inode = |link: std::path::PathBuf| -> Option<u64> {
+        link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    };
+    let mut inodes = HashSet::new();
+    for (number, entry) in std::fs::read_dir(format!("/proc/{pid}/fd"))?.enumerate() {
+        if number >= MAX_DESCRIPTORS {
+            return Err(io::Error::other("the process has too many descriptors to look through"));
+        }
+        inodes.extend(entry.ok().and_then(|entry| inode(std::fs::read_link(entry.path()).ok()?)));
+    }
+    Ok(inodes)
 }
 
 /// One line of a table: inode and socket.
@@ -95,5 +140,25 @@ mod tests {
                 found.iter().find(|connection| connection.local == client.local_addr().unwrap()).unwrap();
             assert_eq!((own.remote, own.state), (local, "ESTABLISHED"));
         }
+    }
+    const LINE: &str =
+        "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 ";
+
+    #[test]
+    fn a_line_behind_many_others_is_found() {
+        let mut table = format!("{LINE}7 1\n").repeat(50_000);
+        assert!(table.len() > 4 * 1024 * 1024);
+        table.push_str(&format!("{LINE}8 1\n"));
+        let (deadline, mut found) = (Instant::now() + Duration::from_secs(60), Vec::new());
+        add(table.as_bytes(), true, &[8].into(), deadline, &mut found).unwrap();
+        assert_eq!((found.len(), found[0].local.port(), found[0].state), (1, 8080, "LISTEN"));
+    }
+
+    #[test]
+    fn a_table_without_end_is_told_as_such() {
+        let (deadline, mut found) = (Instant::now() + Duration::from_millis(50), Vec::new());
+        let endless = io::BufReader::new(io::repeat(b'\n'));
+        let error = add(endless, true, &[8].into(), deadline, &mut found).unwrap_err();
+        assert_eq!(error.to_string(), "this host has too many sockets to look through");
     }
 }

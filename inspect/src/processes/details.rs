@@ -67,6 +67,7 @@ mod system {
 
     use super::ProcessDetails;
     use crate::processes::connections::connections;
+    use crate::processes::crowd;
     use crate::processes::process::RustProcess;
     use crate::processes::procfs::{self, Stat, Status};
 
@@ -85,11 +86,18 @@ mod system {
             cpu_percent,
             cpu_window: window.map(|window| (window, cpu_over(pid, &stat, window))),
             user: Known::Value(user_name(process.uid)),
-            command: Known::from(procfs::command_line(pid)),
+            command: Known::from(asked(move || procfs::command_line(pid))),
             elapsed: Known::from(elapsed),
-            connections: Known::from(connections(pid)),
+            connections: Known::from(asked(move || connections(pid))),
             process,
         })
+    }
+
+    /// What the process may keep us waiting for.
+    fn asked<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+        let silent =
+            || Err(io::Error::new(io::ErrorKind::TimedOut, "the process did not let it be read in time"));
+        crowd::ask(work).unwrap_or_else(silent)
     }
 
     fn cpu_over(pid: u32, before: &Stat, window: Duration) -> Known<f64> {

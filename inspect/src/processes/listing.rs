@@ -1,97 +1,198 @@
 //! Every Rust process of the host, with or without an agent, in about the time `ps` takes.
 //!
-//! One `stat` of `/proc/PID/exe` a process; each executable is opened once, however many processes
+//! One `stat` of `/proc/PID/exe` a process, on a helper thread that a process may hold ([`super::crowd`]); each executable is opened once, however many processes
 //! run it. Going through `/proc/PID/exe` instead of the path it names finds replaced and deleted
 //! executables and those of other mount namespaces.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use rgops_protocol::discovery::SocketName;
 use rgops_protocol::received::{NAME_CHARACTERS, PATH_CHARACTERS, cut, text_of};
 
-use super::agents::{self, Agent, AgentFinder};
+use super::agents::{self, Agent};
+use super::bound::{self, Table};
 use super::compiler::rust_compiler;
+use super::crowd::{self, Answer, OF_THE_LIST, Patience};
 use super::process::{Listing, RustCompiler, RustProcess};
 use super::procfs::{self, Stat, Status};
-use crate::budget::Budget;
-use crate::files::{open_executable, within};
+use crate::files::open_executable;
+
+/// For the tables of sockets, one a network namespace.
+const OF_TABLES: Patience = Patience {
+    each: bound::LONGEST_READ.saturating_mul(2),
+    all: bound::LONGEST_READ.saturating_mul(2),
+    alone: Duration::from_millis(200),
+};
 
 /// Lists the Rust processes that this process may see.
 ///
 /// # Errors
 /// When `/proc` cannot be read. Processes that end meanwhile are left out.
 pub fn list() -> io::Result<Listing> {
-    let mut scan = Scan::default();
-    let hinted = agents::hinted_pids();
-    let mut listing =
-        Listing { processes: Vec::new(), unreadable: 0, as_root: rustix::process::geteuid().is_root() };
-    for pid in procfs::pids()? {
-        match scan.look_at(pid, hinted.contains(&pid)) {
-            // What left an agent behind to be another program is not Rust.
-            Ok(Some(process)) if process.compiler.is_some() || process.agent.is_some() => {
-                listing.processes.push(process);
-            }
-            Ok(_) => {}
+    let hinted = crowd::ask(agents::hinted_pids).unwrap_or_default();
+    let pids = procfs::pids()?;
+    let mut listing = Listing {
+        processes: Vec::new(),
+        unreadable: 0,
+        unanswered: Vec::new(),
+        not_asked: 0,
+        as_root: rustix::process::geteuid().is_root(),
+    };
+    let compilers = Compilers::default();
+    let items = pids.iter().map(|pid| (*pid, (*pid, hinted.contains(pid)))).collect();
+    let look = move |(pid, is_hinted)| Seen::look_at(pid, is_hinted, &compilers);
+    let mut seen = Vec::new();
+    for (pid, answer) in pids.iter().zip(crowd::ask_each(items, OF_THE_LIST, user_of, look)) {
+        match answer {
+            Answer::Given(Ok(found)) => seen.extend(found),
             // The kernel's threads have no executable, but who is not root is told "denied".
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                let is_process = Stat::read(pid).is_ok_and(|stat| !stat.is_kernel_thread);
+            Answer::Given(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let is_process = Stat::read(*pid).is_ok_and(|stat| !stat.is_kernel_thread);
                 listing.unreadable += usize::from(is_process);
             }
             // It ended while we looked.
-            Err(_) => {}
+            Answer::Given(Err(_)) => {}
+            Answer::Silent => listing.unanswered.push(*pid),
+            Answer::NotAsked => listing.not_asked += 1,
         }
     }
+    let tables = Arc::new(Tables::of(&seen));
+    let pids: Vec<u32> = seen.iter().map(|seen| seen.pid).collect();
+    let items = seen.into_iter().map(|seen| (seen.pid, seen)).collect();
+    let find = move |seen: Seen| seen.with_agent(&tables);
+    for (pid, answer) in pids.iter().zip(crowd::ask_each(items, OF_THE_LIST, user_of, find)) {
+        match answer {
+            // What left an agent behind to be another program is not Rust.
+            Answer::Given(process) if process.compiler.is_some() || process.agent.is_some() => {
+                listing.processes.push(process);
+            }
+            Answer::Given(_) => {}
+            Answer::Silent => listing.unanswered.push(*pid),
+            Answer::NotAsked => listing.not_asked += 1,
+        }
+    }
+    listing.unanswered.sort_unstable();
     Ok(listing)
 }
 
 /// One process, Rust or not.
 ///
 /// # Errors
-/// When there is no such process, or it may not be looked at.
+/// When there is no such process, or it may not be looked at, or does not let itself be.
 pub(super) fn look_at(pid: u32) -> io::Result<RustProcess> {
-    let found = Scan::default().look_at(pid, true)?;
-    match found {
-        Some(process) => Ok(process),
-        None => Ok(describe(pid, Stat::read(pid)?, Status::read(pid)?, None, Agent::None)),
+    let look = move || {
+        let seen = Seen::look_at(pid, true, &Compilers::default())?;
+        // The kernel has no executable for what is about to end.
+        let seen = match seen {
+            Some(seen) => seen,
+            None => Seen::of(pid, None)?,
+        };
+        let tables = Tables::of_one(&seen);
+        Ok(seen.with_agent(&tables))
+    };
+    let silent =
+        || Err(io::Error::new(io::ErrorKind::TimedOut, "it did not let itself be looked at in time"));
+    crowd::ask(look).unwrap_or_else(silent)
+}
+
+/// Whose a process is, for counting those that are silent. This file of `/proc` never waits.
+fn user_of(pid: u32) -> u32 {
+    Status::read(pid).map_or(u32::MAX, |status| status.euid)
+}
+
+/// The compilers of executables, by device and inode. An inode is not used again while a process runs it.
+#[derive(Debug, Default)]
+struct Compilers(Mutex<HashMap<(u64, u64), Option<RustCompiler>>>);
+
+impl Compilers {
+    fn of(&self, pid: u32) -> io::Result<Option<RustCompiler>> {
+        let metadata = fs::metadata(format!("/proc/{pid}/exe"))?;
+        let file = (metadata.dev(), metadata.ino());
+        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&file) {
+            return Ok(known.clone());
+        }
+        let compiler = rust_compiler(&open_executable(pid)?)?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(file, compiler.clone());
+        Ok(compiler)
     }
 }
 
-/// What is remembered between the processes of one scan.
-#[derive(Default)]
-struct Scan {
-    /// By device and inode. An inode is not used again while a process runs it.
-    compilers: HashMap<(u64, u64), Option<RustCompiler>>,
-    agents: AgentFinder,
+/// A process before its agent was looked for.
+#[derive(Debug)]
+struct Seen {
+    pid: u32,
+    stat: Stat,
+    status: Status,
+    compiler: Option<RustCompiler>,
+    /// Its network namespace.
+    namespace: Option<u64>,
 }
 
-impl Scan {
-    /// The process when it is Rust, or when it is `hinted` to have an agent and there are traces of one.
-    fn look_at(&mut self, pid: u32, hinted: bool) -> io::Result<Option<RustProcess>> {
-        let executable = format!("/proc/{pid}/exe");
-        let metadata = fs::metadata(&executable)?;
-        let compiler = match self.compilers.get(&(metadata.dev(), metadata.ino())) {
-            Some(known) => known.clone(),
-            None => {
-                let look = move || rust_compiler(&open_executable(pid)?);
-                let compiler =
-                    within(&Budget::default(), look).unwrap_or(Err(io::ErrorKind::TimedOut.into()))?;
-                self.compilers.insert((metadata.dev(), metadata.ino()), compiler.clone());
-                compiler
-            }
-        };
-        if compiler.is_none() && !hinted {
+impl Seen {
+    /// The process when it is Rust, or `hinted` to have an agent.
+    fn look_at(pid: u32, is_hinted: bool, compilers: &Compilers) -> io::Result<Option<Seen>> {
+        let compiler = compilers.of(pid)?;
+        if compiler.is_none() && !is_hinted {
             return Ok(None);
         }
+        Seen::of(pid, compiler).map(Some)
+    }
+
+    fn of(pid: u32, compiler: Option<RustCompiler>) -> io::Result<Seen> {
         let (stat, status) = (Stat::read(pid)?, Status::read(pid)?);
-        let agent = self.agents.find(pid, stat.start_time, &status);
-        if compiler.is_none() && matches!(agent, Agent::None) {
-            return Ok(None);
+        Ok(Seen { pid, stat, status, compiler, namespace: bound::namespace(pid) })
+    }
+
+    fn name(&self) -> SocketName {
+        agents::name_of(self.stat.start_time, &self.status)
+    }
+
+    fn with_agent(self, tables: &Tables) -> RustProcess {
+        let Seen { pid, stat, status, compiler, namespace } = self;
+        let agent = agents::find(pid, stat.start_time, &status, tables.get(namespace));
+        describe(pid, stat, status, compiler, agent)
+    }
+}
+
+/// The sockets of the network namespaces that processes are in.
+#[derive(Debug)]
+struct Tables {
+    tables: HashMap<u64, Table>,
+    untold: Table,
+}
+
+impl Tables {
+    fn of(seen: &[Seen]) -> Tables {
+        let mut wanted: HashMap<u64, (u32, HashSet<SocketName>)> = HashMap::new();
+        for seen in seen {
+            let Some(namespace) = seen.namespace else { continue };
+            wanted.entry(namespace).or_insert_with(|| (seen.pid, HashSet::new())).1.insert(seen.name());
         }
-        Ok(Some(describe(pid, stat, status, compiler, agent)))
+        let namespaces: Vec<u64> = wanted.keys().copied().collect();
+        let items = wanted.into_values().map(|(pid, names)| (pid, (pid, names))).collect();
+        let read = |(pid, names): (u32, HashSet<SocketName>)| Table::read(pid, &names);
+        let answers =
+            crowd::ask_each(items, OF_TABLES, user_of, read).into_iter().map(|answer| match answer {
+                Answer::Given(table) => table,
+                Answer::Silent | Answer::NotAsked => Table::unread(),
+            });
+        Tables { tables: namespaces.into_iter().zip(answers).collect(), untold: Table::untold() }
+    }
+
+    fn of_one(seen: &Seen) -> Tables {
+        let table = seen.namespace.map(|namespace| (namespace, Table::read(seen.pid, &[seen.name()].into())));
+        Tables { tables: table.into_iter().collect(), untold: Table::untold() }
+    }
+
+    fn get(&self, namespace: Option<u64>) -> &Table {
+        namespace.and_then(|namespace| self.tables.get(&namespace)).unwrap_or(&self.untold)
     }
 }
 

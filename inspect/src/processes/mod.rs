@@ -12,6 +12,8 @@ mod bound;
 mod compiler;
 #[cfg(target_os = "linux")]
 mod connections;
+#[cfg(target_os = "linux")]
+mod crowd;
 mod details;
 #[cfg(target_os = "linux")]
 mod listing;

@@ -12,6 +12,11 @@ pub struct Listing {
     pub processes: Vec<RustProcess>,
     /// Processes whose executable we may not read, so whether they are Rust is unknown.
     pub unreadable: usize,
+    /// Processes that did not let themselves be looked at in time, ascending: whether they are Rust, or have
+    /// an agent, is not known.
+    pub unanswered: Vec<u32>,
+    /// Processes that were not looked at, because others took the time.
+    pub not_asked: usize,
     /// Whether root looked: then the unreadable ones are not other users' but denied by the system.
     pub as_root: bool,
 }
@@ -61,6 +66,8 @@ pub enum LostBecause {
     Foreign(u32),
     /// It listens, and the system does not let us reach its socket.
     Denied,
+    /// Whether it listens is not known: others have too many sockets, or some with misleading names.
+    Crowded,
 }
 
 impl fmt::Display for LostAgent {
@@ -90,6 +97,11 @@ impl fmt::Display for LostAgent {
             LostBecause::Denied => {
                 write!(formatter, "its socket {path} cannot be reached: Permission denied")
             }
+            LostBecause::Crowded => write!(
+                formatter,
+                "whether it has an agent that listens at {path} is not known: this host has too many sockets to \
+                 look through, or some with misleading names"
+            ),
         }
     }
 }
@@ -110,6 +122,10 @@ impl LostAgent {
             LostBecause::Foreign(_) => {
                 "if the program changed its user after it called rgops_agent::listen, have it call that afterwards; \
                  else do not trust this socket"
+            }
+            LostBecause::Crowded => {
+                "if the agent's socket is elsewhere, give its path in place of the process; ss -xlp shows who has \
+                 so many sockets"
             }
             LostBecause::Denied => "run rgops as the user the program was when it called listen, or as root",
         }

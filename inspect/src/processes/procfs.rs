@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::os::unix::ffi::OsStringExt;
 
 use rgops_protocol::discovery::{DIRECTORY_VARIABLE, Environment, SWITCH_VARIABLE};
@@ -148,6 +148,11 @@ pub(super) fn pids() -> io::Result<Vec<u32>> {
         .collect();
     pids.sort_unstable();
     Ok(pids)
+}
+
+/// Opens one file of `/proc/PID`, to be read line by line.
+pub(super) fn open(pid: u32, file: &str) -> io::Result<BufReader<File>> {
+    File::open(format!("/proc/{pid}/{file}")).map(BufReader::new)
 }
 
 /// Reads one file of `/proc/PID`, at most [`MAX_FILE_BYTES`] of it.

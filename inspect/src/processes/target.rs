@@ -8,7 +8,7 @@ use rgops_protocol::auth::Token;
 use rgops_protocol::discovery::SocketName;
 
 use super::listing::{list, look_at};
-use super::process::{LostAgent, LostBecause, RustProcess};
+use super::process::{AgentSocket, LostAgent, LostBecause, RustProcess};
 use crate::budget::Budget;
 use crate::client::{Client, ClientError, Endpoint, Timeouts};
 
@@ -44,6 +44,8 @@ pub enum ResolveError {
         name: String,
         /// Processes that could not be looked at.
         unreadable: usize,
+        /// Processes that did not let themselves be looked at in time, or were not looked at because of those.
+        unanswered: usize,
         /// Whether we are root, so that nobody would see more.
         as_root: bool,
     },
@@ -279,13 +281,14 @@ fn by_pid(pid: u32) -> Result<RustProcess, ResolveError> {
 fn by_name(name: &str) -> Result<RustProcess, ResolveError> {
     let listing = list().map_err(|error| ResolveError::System { target: name.to_owned(), error })?;
     let (unreadable, as_root) = (listing.unreadable, listing.as_root);
+    let unanswered = listing.unanswered.len() + listing.not_asked;
     let mut named: Vec<RustProcess> =
         listing.processes.into_iter().filter(|process| has_name(process, name)).collect();
     if named.iter().any(|process| process.agent.is_some()) {
         named.retain(|process| process.agent.is_some());
     }
     match named.len() {
-        0 => Err(ResolveError::NoSuchName { name: name.to_owned(), unreadable, as_root }),
+        0 => Err(ResolveError::NoSuchName { name: name.to_owned(), unreadable, unanswered, as_root }),
         1 => Ok(named.remove(0)),
         _ => {
             let pids = named.iter().map(|process| process.pid).collect();
@@ -301,7 +304,10 @@ fn has_name(process: &RustProcess, name: &str) -> bool {
 }
 
 fn agent_of(process: RustProcess, asked: Asked) -> Result<Target, ResolveError> {
-    match process.agent {
+    // Whether it listens is seen by asking it; the kernel then says who does.
+    let crowded = process.lost_agent.as_ref().filter(|lost| lost.because == LostBecause::Crowded);
+    let crowded = crowded.map(|lost| lost.path.clone()).and_then(unknown_agent);
+    match process.agent.or(crowded) {
         Some(agent) => {
             let endpoint = Endpoint::Local { path: agent.path, expected: Some(agent.name) };
             Ok(Target { endpoint, local_pid: Some(process.pid), asked })
@@ -315,6 +321,13 @@ fn agent_of(process: RustProcess, asked: Asked) -> Result<Target, ResolveError> 
         }
         None => Err(no_agent(process.pid, process.name, process.compiler.is_some())),
     }
+}
+
+/// The socket at which an agent may listen, when there is one.
+fn unknown_agent(path: PathBuf) -> Option<AgentSocket> {
+    let name = SocketName::parse(path.file_name()?.to_str()?)?;
+    std::fs::symlink_metadata(&path).ok().filter(is_socket)?;
+    Some(AgentSocket { path, name })
 }
 
 fn no_agent(pid: u32, name: String, is_rust: bool) -> ResolveError {
@@ -382,6 +395,7 @@ mod system {
 
     use crate::client::ClientError;
     use crate::identity::{Fate, Identity};
+    use crate::processes::crowd;
     use crate::processes::procfs::{StartEnvironment, Stat, Status};
 
     /// The process that was meant, as it was before its agent was looked for.
@@ -390,17 +404,19 @@ mod system {
 
     impl Asked {
         pub(super) fn of(pid: u32) -> Asked {
-            Asked(Identity::of(pid).ok())
+            Asked(crowd::ask(move || Identity::of(pid)).and_then(Result::ok))
         }
 
         /// What became of it, when it is not what it was.
         pub(super) fn fate(&self) -> Option<ClientError> {
-            Asked::error(self.0.as_ref()?.fate())
+            let asked = self.0.clone()?;
+            Asked::error(crowd::ask(move || asked.fate())?)
         }
 
         /// The same, without waiting for something that is not under way.
         pub(super) fn fate_once_sure(&self) -> Option<ClientError> {
-            Asked::error(self.0.as_ref()?.fate_once_sure())
+            let asked = self.0.clone()?;
+            Asked::error(crowd::ask(move || asked.fate_once_sure())?)
         }
 
         fn error(fate: Fate) -> Option<ClientError> {
@@ -414,7 +430,7 @@ mod system {
         /// Whether the pid is not a later process'.
         pub(super) fn has_its_pid(&self) -> bool {
             let has = |asked: &Identity| {
-                Identity::of(asked.pid()).is_ok_and(|now| now.start_time() == asked.start_time())
+                Stat::read(asked.pid()).is_ok_and(|now| now.start_time == asked.start_time())
             };
             self.0.as_ref().is_none_or(has)
         }
@@ -448,7 +464,8 @@ mod system {
     }
 
     pub(super) fn is_switched_off(pid: u32) -> bool {
-        StartEnvironment::read(pid, 0).is_ok_and(|environment| environment.is_switched_off)
+        let environment = crowd::ask(move || StartEnvironment::read(pid, 0));
+        environment.and_then(Result::ok).is_some_and(|environment| environment.is_switched_off)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::known::{JsonKnown, show};
 use super::list::{ProcessJson, compiler};
 use super::text::escape;
-use crate::processes::{Connection, ProcessDetails};
+use crate::processes::{Connection, LostBecause, ProcessDetails};
 
 /// One `name:<TAB>value` a line; what is missing is said with its reason.
 pub fn text(details: &ProcessDetails) -> String {
@@ -44,6 +44,7 @@ pub fn text(details: &ProcessDetails) -> String {
         "agent".to_owned(),
         match (&process.agent, &process.lost_agent) {
             (Some(agent), _) => agent.path.to_string_lossy().into_owned(),
+            (None, Some(lost)) if lost.because == LostBecause::Crowded => format!("unknown ({lost})"),
             (None, Some(lost)) => format!("none ({lost})"),
             (None, None) => "none".to_owned(),
         },

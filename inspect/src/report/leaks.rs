@@ -362,8 +362,8 @@ In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
     #[test]
     fn lines_without_room_are_left_out_of_the_json_and_the_reason_is_said() {
         let mut heap = watched_within(Budget::default());
-        heap.process.budget = Budget::new(1_500);
         let growth = growth(&heap).unwrap_or_else(|_| unreachable!("there are snapshots"));
+        heap.process.budget = Budget::new(1_500);
         let hello = super::super::known::hello_for_tests();
         let json = JsonLeaks::new(&hello, &heap, &growth, Ok(&End::default()));
         assert_eq!(json.cut(), Some(Exhausted::Memory(1_500)));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::text::{escape, width};
-use crate::processes::{Listing, RustCompiler, RustProcess};
+use crate::processes::{Listing, LostBecause, RustCompiler, RustProcess};
 
 /// The table: `PID PPID NAME*  rustc VERSION  PATH`, columns padded as gops does, one line a
 /// process, `*` where it has an agent. Empty when there is none.
@@ -49,25 +49,84 @@ pub(super) fn compiler(compiler: Option<&RustCompiler>) -> String {
     }
 }
 
-/// What was not shown, for standard error; `None` when nothing is missing.
-pub fn missing(listing: &Listing) -> Option<String> {
+/// Pids that are told of processes that did not answer.
+const MOST_TOLD: usize = 8;
+
+/// What was not shown, for standard error: a sentence each.
+pub fn missing(listing: &Listing) -> Vec<String> {
     let unreadable = match (listing.unreadable, listing.as_root) {
-        (0, _) => return None,
-        (1, true) => "1 process could not be read: the system denies it to root, too",
+        (0, _) => None,
+        (1, true) => Some("1 process could not be read: the system denies it to root, too".to_owned()),
         (count, true) => {
-            return Some(format!("{count} processes could not be read: the system denies them to root, too"));
+            Some(format!("{count} processes could not be read: the system denies them to root, too"))
         }
-        (1, false) => "1 process of another user could not be read; run as root to see it",
+        (1, false) => Some("1 process of another user could not be read; run as root to see it".to_owned()),
         (count, false) => {
-            return Some(format!(
-                "{count} processes of other users could not be read; run as root to see them"
-            ));
+            Some(format!("{count} processes of other users could not be read; run as root to see them"))
         }
     };
-    Some(unreadable.to_owned())
+    let pids: Vec<String> = listing.unanswered.iter().take(MOST_TOLD).map(u32::to_string).collect();
+    let more = if listing.unanswered.len() > MOST_TOLD { ", …" } else { "" };
+    let unanswered = match listing.unanswered.len() {
+        0 => None,
+        1 => Some(format!("1 process did not let itself be looked at in time: {}", pids.join(", "))),
+        count => Some(format!(
+            "{count} processes did not let themselves be looked at in time: {}{more}",
+            pids.join(", ")
+        )),
+    };
+    let not_asked = match listing.not_asked {
+        0 => None,
+        1 => Some("1 process was not looked at, because others took the time".to_owned()),
+        count => Some(format!("{count} processes were not looked at, because others took the time")),
+    };
+    let crowded = match listing.processes.iter().filter(|process| is_unknown(process)).count() {
+        0 => None,
+        1 => Some("of 1 process it is not known whether it has an agent: too many sockets".to_owned()),
+        count => {
+            Some(format!("of {count} processes it is not known whether they have an agent: too many sockets"))
+        }
+    };
+    [unreadable, unanswered, not_asked, crowded].into_iter().flatten().collect()
 }
 
-/// An entry of `rgops --json`, which prints an array of these, ascending by pid.
+fn is_unknown(process: &RustProcess) -> bool {
+    process.lost_agent.as_ref().is_some_and(|lost| lost.because == LostBecause::Crowded)
+}
+
+/// An element of the array that `--json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Element<T> {
+    /// What is shown.
+    Shown(T),
+    /// What could not be shown, at the end, when there is any.
+    Missing(MissingJson),
+}
+
+/// The processes of which too little is known to show them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MissingJson {
+    /// `rgops.missing/1`. Fields may be added under this name; none changes its meaning.
+    pub schema: &'static str,
+    /// The pids of processes that did not let themselves be looked at in time.
+    pub unanswered: Vec<u32>,
+    /// How many were not looked at, because others took the time.
+    pub not_asked: usize,
+}
+
+/// The elements, and the one of what is missing behind them.
+pub(super) fn with_missing<T>(listing: &Listing, shown: impl Iterator<Item = T>) -> Vec<Element<T>> {
+    let is_missing = !listing.unanswered.is_empty() || listing.not_asked > 0;
+    let missing = is_missing.then(|| {
+        let (unanswered, not_asked) = (listing.unanswered.clone(), listing.not_asked);
+        Element::Missing(MissingJson { schema: "rgops.missing/1", unanswered, not_asked })
+    });
+    shown.map(Element::Shown).chain(missing).collect()
+}
+
+/// An entry of `rgops --json`, which prints an array of these, ascending by pid, and a [`MissingJson`] behind
+/// them when something is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListJson {
     /// `rgops.list/1`. Fields may be added under this name; none changes its meaning.
@@ -96,12 +155,14 @@ pub struct ProcessJson {
     pub path: String,
     /// Path of its agent's socket as reached from here, `null` without agent.
     pub agent: Option<String>,
+    /// Whether it is not known that it has none, though `agent` is `null`.
+    pub agent_unknown: bool,
 }
 
 /// The JSON contract of the list.
-pub fn json(listing: &Listing) -> Vec<ListJson> {
+pub fn json(listing: &Listing) -> Vec<Element<ListJson>> {
     let entry = |process| ListJson { schema: "rgops.list/1", process: ProcessJson::new(process) };
-    listing.processes.iter().map(entry).collect()
+    with_missing(listing, listing.processes.iter().map(entry))
 }
 
 impl ProcessJson {
@@ -116,6 +177,7 @@ impl ProcessJson {
             contains_only: process.compiler.as_ref().is_none_or(|compiler| compiler.contains_only),
             path: process.path.clone(),
             agent: process.agent.as_ref().map(|agent| agent.path.to_string_lossy().into_owned()),
+            agent_unknown: is_unknown(process),
         }
     }
 }
@@ -123,7 +185,7 @@ impl ProcessJson {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::processes::AgentSocket;
+    use crate::processes::{AgentSocket, LostAgent};
     use rgops_protocol::discovery::SocketName;
 
     pub(in crate::report) fn process(pid: u32, parent: u32, name: &str, agent: bool) -> RustProcess {
@@ -142,15 +204,15 @@ pub(super) mod tests {
         }
     }
 
+    pub(in crate::report) fn listing(processes: Vec<RustProcess>) -> Listing {
+        Listing { processes, unreadable: 0, unanswered: Vec::new(), not_asked: 0, as_root: true }
+    }
+
     #[test]
     fn the_table_is_padded_as_gops_does() {
         let mut mixed = process(14566, 1, "c", false);
         mixed.compiler.iter_mut().for_each(|compiler| compiler.contains_only = true);
-        let listing = Listing {
-            processes: vec![process(9733, 3115, "shop", true), mixed],
-            unreadable: 0,
-            as_root: true,
-        };
+        let listing = listing(vec![process(9733, 3115, "shop", true), mixed]);
         assert_eq!(
             text(&listing),
             "9733  3115 shop*  rustc 1.95.0          /srv/shop\n14566 1    c      contains Rust 1.95.0  /srv/c\n"
@@ -159,8 +221,7 @@ pub(super) mod tests {
 
     #[test]
     fn names_and_paths_cannot_steer_the_terminal() {
-        let listing =
-            Listing { processes: vec![process(1, 0, "\u{1b}[2Jx\ny", false)], unreadable: 0, as_root: true };
+        let listing = listing(vec![process(1, 0, "\u{1b}[2Jx\ny", false)]);
         let text = text(&listing);
         assert_eq!(text.lines().count(), 1);
         assert!(!text.contains('\u{1b}'), "{text:?}");
@@ -168,8 +229,27 @@ pub(super) mod tests {
 
     #[test]
     fn what_could_not_be_read_is_said() {
-        let listing = |unreadable| Listing { processes: Vec::new(), unreadable, as_root: false };
-        assert_eq!(missing(&listing(0)), None);
-        assert!(missing(&listing(12)).is_some_and(|text| text.starts_with("12 processes of other users")));
+        let unreadable = |unreadable| Listing { unreadable, as_root: false, ..listing(Vec::new()) };
+        assert_eq!(missing(&unreadable(0)), [""; 0]);
+        assert!(missing(&unreadable(12))[0].starts_with("12 processes of other users"));
+    }
+
+    #[test]
+    fn who_did_not_answer_is_said_in_text_and_json() {
+        let mut listing = listing(vec![process(9733, 3115, "shop", false)]);
+        assert_eq!(json(&listing).len(), 1);
+        (listing.unanswered, listing.not_asked) = ((1..=20).collect(), 5);
+        listing.processes[0].lost_agent =
+            Some(LostAgent { path: "/run/7-9.sock".into(), because: LostBecause::Crowded });
+        let text = missing(&listing).join("\n");
+        assert!(
+            text.contains("20 processes did not let themselves be looked at in time: 1, 2, 3,"),
+            "{text}"
+        );
+        assert!(text.contains("8, …\n5 processes were not") && text.contains("of 1 process it is not known"));
+        let json = serde_json::to_value(json(&listing)).unwrap_or_default();
+        assert_eq!((&json[0]["agent"], &json[0]["agent_unknown"]), (&serde_json::Value::Null, &true.into()));
+        assert_eq!((&json[1]["schema"], &json[1]["not_asked"]), (&"rgops.missing/1".into(), &5.into()));
+        assert_eq!(json[1]["unanswered"].as_array().map(Vec::len), Some(20));
     }
 }

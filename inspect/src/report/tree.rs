@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::list::{ProcessJson, compiler};
+use super::list::{Element, ProcessJson, compiler, with_missing};
 use super::text::escape;
 use crate::processes::{Listing, RustProcess};
 
@@ -95,12 +95,12 @@ pub struct NodeJson {
     pub children: Vec<NodeJson>,
 }
 
-/// The JSON contract of the tree: one entry a parent that is no Rust process.
-pub fn json(listing: &Listing) -> Vec<BranchJson> {
+/// The JSON contract of the tree: one entry a parent that is no Rust process, and one of what is missing.
+pub fn json(listing: &Listing) -> Vec<Element<BranchJson>> {
     let tree = Tree::new(listing);
     let branch =
         |pid: &u32| BranchJson { schema: "rgops.tree/1", pid: *pid, children: nodes(&tree, *pid, DEEPEST) };
-    tree.strangers.iter().map(branch).collect()
+    with_missing(listing, tree.strangers.iter().map(branch))
 }
 
 /// The processes below `pid`, on so many levels; those that are deeper on the last of them.
@@ -124,7 +124,7 @@ fn nodes(tree: &Tree<'_>, pid: u32, levels: usize) -> Vec<NodeJson> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::list::tests::process;
+    use super::super::list::tests::{listing, process};
     use super::*;
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
             process(30, 10, "last", false),
             process(40, 11, "lone", false),
         ];
-        let listing = Listing { processes, unreadable: 0, as_root: true };
+        let listing = listing(processes);
         let expected = "\
 ...
 ├── 10
@@ -148,13 +148,14 @@ mod tests {
     └── 40 (lone) {rustc 1.95.0}
 ";
         assert_eq!(text(&listing), expected);
-        assert_eq!(json(&listing)[0].children[0].children[1].process.pid, 22);
+        let Element::Shown(branch) = &json(&listing)[0] else { panic!() };
+        assert_eq!(branch.children[0].children[1].process.pid, 22);
     }
 
     #[test]
     fn a_chain_of_any_length_is_drawn() {
         let chain = (1..=20_000).map(|pid| process(pid, pid - 1, "x", false)).collect();
-        let listing = Listing { processes: chain, unreadable: 0, as_root: true };
+        let listing = listing(chain);
         let text = text(&listing);
         assert_eq!(text.lines().count(), 20_002);
         assert!(text.len() < 20_000 * 500, "{}", text.len());

@@ -200,8 +200,11 @@ fn what_cannot_be_written_is_refused_before_anything_is_asked() {
     symlink("ring", at("ring")).unwrap();
     symlink("missing/file", at("dangling")).unwrap();
     symlink("file", at("foreign")).unwrap();
-    // SAFETY: lchown(2) reads the text, which ends in a zero and lives through the call.
-    assert_eq!(unsafe { libc::lchown(c_path(&at("foreign")).as_ptr(), 65534, 65534) }, 0);
+    symlink("directory", at("foreign-directory")).unwrap();
+    for link in ["foreign", "foreign-directory"] {
+        // SAFETY: lchown(2) reads the text, which ends in a zero and lives through the call.
+        assert_eq!(unsafe { libc::lchown(c_path(&at(link)).as_ptr(), 65534, 65534) }, 0);
+    }
     let Some(read_only) = Mounted::new(at("read-only"), "size=64k,ro") else { return };
 
     let always = [
@@ -212,6 +215,7 @@ fn what_cannot_be_written_is_refused_before_anything_is_asked() {
         ("directory", 2, "it is a directory", "a file in it"),
         ("file/", 2, "it is a directory", "a file in it"),
         ("foreign", 2, "it is a link of uid 65534", "name that: --output "),
+        ("foreign-directory/x", 2, "foreign-directory is a link of uid 65534", "/directory/x"),
         ("ring", 1, "Too many levels", "another place"),
         ("dangling", 2, "No such file", "make the directory first"),
         ("missing/file", 2, "No such file", "make the directory first"),

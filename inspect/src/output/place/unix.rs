@@ -1,33 +1,32 @@
 //! A file's place on Unix: its directory, held open, and its name in there. Nothing is looked up by a path
 //! again after that, so nobody can have it lead elsewhere.
 
+mod walk;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use self::walk::{Asking, End, walk};
 use crate::output::error::{NotAFile, OutputError, Reason};
-
-/// As many links as the kernel follows (path_resolution(7)).
-const MAX_LINKS: u32 = 40;
 
 /// Readable and writable by its owner only.
 const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// Paths of files that have a name but are not whole.
-static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+/// The directories and names of files that have a name but are not whole.
+static UNFINISHED: Mutex<Vec<(OwnedFd, OsString)>> = Mutex::new(Vec::new());
 
 /// Removes the files of this process that are not whole and have a name all the same; for ways out on which
 /// nothing is dropped.
 pub fn remove_unfinished() {
-    for path in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-        let _ = std::fs::remove_file(path);
+    for (directory, name) in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
     }
 }
 
@@ -54,54 +53,22 @@ enum Unfinished {
 impl Place {
     /// Follows `path` to its end; also whether a regular file is there.
     pub(crate) fn find(path: &Path) -> Result<(Place, bool), OutputError> {
-        let mut path = path.to_owned();
-        for links in 0..=MAX_LINKS {
-            let failed = |reason| OutputError { path: path.clone(), reason };
-            let mut place = Place::open_directory(&path).map_err(failed)?;
-            let found = place.look(&place.name).map_err(|error| failed(error.into()))?;
-            let link = match found {
-                Some(found) if file_type(&found) == FileType::Symlink => found,
-                found => {
-                    if links > 0 {
-                        // Not the path that was given: the one that everybody can check.
-                        if let Ok(real) = directory_path(&place.told).canonicalize() {
-                            place.told = real;
-                        }
-                    }
-                    only_regular(found.as_ref()).map_err(failed)?;
-                    return Ok((place, found.is_some()));
-                }
-            };
-            let leads_to = place.follow(&link).map_err(failed)?;
-            path = place.told.join(leads_to);
+        let (place, found) = Place::at(walk(path, Asking::now(), true)?);
+        match only_regular(found.as_ref()) {
+            Ok(()) => Ok((place, found.is_some())),
+            Err(reason) => Err(OutputError { path: place.path(), reason }),
         }
-        Err(OutputError { path, reason: Reason::System(Errno::LOOP.into()) })
     }
 
     /// The place itself; also whether anything is there, a link included.
     pub(crate) fn find_unfollowed(path: &Path) -> Result<(Place, bool), OutputError> {
-        let failed = |reason| OutputError { path: path.to_owned(), reason };
-        let place = Place::open_directory(path).map_err(failed)?;
-        let exists = place.look(&place.name).map_err(|error| failed(error.into()))?.is_some();
-        Ok((place, exists))
+        let (place, found) = Place::at(walk(path, Asking::now(), false)?);
+        Ok((place, found.is_some()))
     }
 
-    fn open_directory(path: &Path) -> Result<Place, Reason> {
-        let name = match path.file_name() {
-            Some(name) if !path.as_os_str().as_bytes().ends_with(b"/") => name.to_owned(),
-            _ if path.as_os_str().is_empty() => return Err(Reason::System(io::ErrorKind::NotFound.into())),
-            _ => return Err(Reason::NotAFile(NotAFile::Directory)),
-        };
-        let told = path.parent().unwrap_or(Path::new("")).to_owned();
-        // Such a descriptor needs no right to list the directory.
-        #[cfg(target_os = "linux")]
-        let way = OFlags::PATH;
-        #[cfg(not(target_os = "linux"))]
-        let way = OFlags::RDONLY;
-        let directory =
-            rustix::fs::open(directory_path(&told), way | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-                .map_err(io::Error::from)?;
-        Ok(Place { directory, name, told, unfinished: None })
+    fn at(end: End) -> (Place, Option<Stat>) {
+        let End { directory, told, name, found } = end;
+        (Place { directory, name, told, unfinished: None }, found)
     }
 
     /// What has this name.
@@ -111,33 +78,6 @@ impl Place {
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Where the link with our name leads, if we may follow it.
-    fn follow(&self, link: &Stat) -> Result<PathBuf, Reason> {
-        let failed = |error: Errno| Reason::System(error.into());
-        if self.is_in_proc().map_err(failed)? {
-            // Its text does not say where it leads, and what it leads to is open already.
-            return Err(Reason::NotAFile(NotAFile::Descriptor));
-        }
-        let leads_to = rustix::fs::readlinkat(&self.directory, &*self.name, Vec::new()).map_err(failed)?;
-        let leads_to = PathBuf::from(OsString::from_vec(leads_to.into_bytes()));
-        if link.st_uid != 0 && link.st_uid != rustix::process::geteuid().as_raw() {
-            return Err(Reason::ForeignLink { uid: link.st_uid, leads_to: self.told.join(leads_to) });
-        }
-        Ok(leads_to)
-    }
-
-    #[cfg(target_os = "linux")]
-    fn is_in_proc(&self) -> Result<bool, Errno> {
-        Ok(rustix::fs::fstatfs(&self.directory)?.f_type == rustix::fs::PROC_SUPER_MAGIC)
-    }
-
-    /// `/dev/fd/N` is a device elsewhere, not a link.
-    #[cfg(not(target_os = "linux"))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as on Linux")]
-    fn is_in_proc(&self) -> Result<bool, Errno> {
-        Ok(false)
     }
 
     /// Where the file goes.
@@ -175,17 +115,12 @@ impl Place {
     /// The same under a private name. Also for tests: the way of file systems that cannot do the other.
     pub(crate) fn open_named(&mut self) -> io::Result<File> {
         let name = private_name()?;
+        let directory = self.directory.try_clone()?;
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::openat(&self.directory, &*name, flags, MODE)?);
-        self.set_named(name, file.try_clone()?.into());
+        set_unfinished(directory, &name);
+        self.unfinished = Some(Unfinished::Named(name, file.try_clone()?.into()));
         Ok(file)
-    }
-
-    fn set_named(&mut self, name: OsString, file: OwnedFd) {
-        let directory = directory_path(&self.told);
-        let path = directory.canonicalize().unwrap_or_else(|_| directory.to_owned()).join(&name);
-        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(path);
-        self.unfinished = Some(Unfinished::Named(name, file));
     }
 
     /// Gives the file its name.
@@ -230,9 +165,10 @@ impl Place {
     fn publish_over(&mut self, name: &OsStr) -> Result<(), Reason> {
         if let Some(Unfinished::Nameless(file)) = &self.unfinished {
             let own = private_name()?;
-            self.link(file, &own)?;
-            let file = file.try_clone()?;
-            self.set_named(own, file);
+            let (directory, file) = (self.directory.try_clone()?, file.try_clone()?);
+            self.link(&file, &own)?;
+            set_unfinished(directory, &own);
+            self.unfinished = Some(Unfinished::Named(own, file));
         }
         let Some(Unfinished::Named(own, file)) = &self.unfinished else {
             return Err(Reason::System(io::ErrorKind::NotFound.into()));
@@ -290,7 +226,7 @@ impl Place {
     fn forget_name(&mut self) {
         if let Some(Unfinished::Named(own, _)) = self.unfinished.take() {
             let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
-            unfinished.retain(|path| path.file_name() != Some(&own));
+            unfinished.retain(|(_, name)| *name != own);
         }
     }
 }
@@ -301,9 +237,9 @@ impl Drop for Place {
     }
 }
 
-/// The parent of a bare name is an empty path.
-fn directory_path(told: &Path) -> &Path {
-    if told.as_os_str().is_empty() { Path::new(".") } else { told }
+fn set_unfinished(directory: OwnedFd, name: &OsStr) {
+    let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+    unfinished.push((directory, name.to_owned()));
 }
 
 /// A name nobody can guess, and that no other file has.

@@ -1,0 +1,310 @@
+//! Asks the system about many processes, of which some may not let themselves be looked at: files of `/proc`
+//! wait for locks of the process (`mmap_lock`), and its executable and root may be on a file system that does
+//! not answer. Only the thread that asked can be left behind.
+//!
+//! One helper thread goes from process to process. When one takes long, another helper goes on with the rest
+//! meanwhile; when it takes too long it is silent, and its helper is left behind. So one silent process costs
+//! its own answer, many are waited for at the same time, and those of one user cost that user's answers only.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use std::vec;
+
+/// Helpers that wait at the same time, each for a process that takes long.
+const MOST_SLOW: usize = 16;
+/// Processes of one user that may be silent, until no other of this user is asked.
+const MOST_OF_A_USER: usize = 8;
+/// Helpers that may be left behind in this program at a time.
+const MOST_LEFT_BEHIND: usize = 64;
+
+/// Helpers of this program that were left behind and have not come back.
+static LEFT_BEHIND: AtomicUsize = AtomicUsize::new(0);
+
+/// How long answers are waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For one process.
+    pub(super) each: Duration,
+    /// For all of them.
+    pub(super) all: Duration,
+    /// For one process, until others are asked meanwhile.
+    pub(super) alone: Duration,
+}
+
+/// For the list.
+pub(super) const OF_THE_LIST: Patience =
+    Patience { each: Duration::from_secs(2), all: Duration::from_secs(8), alone: Duration::from_millis(50) };
+
+/// For one process that somebody asked for.
+const OF_ONE: Duration = Duration::from_secs(10);
+
+/// What came of asking about a process.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer<T> {
+    /// It answered.
+    Given(T),
+    /// It did not answer in time.
+    Silent,
+    /// It was not asked: there was no time, or too many of its user were silent.
+    NotAsked,
+}
+
+/// Does `work` with each of the items, which are about these pids; the answers in the same order.
+pub(super) fn ask_each<I: Send + 'static, T: Send + 'static>(
+    items: Vec<(u32, I)>,
+    patience: Patience,
+    user_of: fn(u32) -> u32,
+    work: impl Fn(I) -> T + Send + Sync + 'static,
+) -> Vec<Answer<T>> {
+    let answers = items.iter().map(|_| Answer::NotAsked).collect();
+    let state = State {
+        left: items.into_iter().enumerate().collect::<Vec<_>>().into_iter(),
+        answers,
+        asked: Vec::new(),
+        leader: 0,
+        is_leader_lost: false,
+        is_drained: false,
+        silent: HashMap::new(),
+    };
+    let crowd = Arc::new(Crowd { state: Mutex::new(state), changed: Condvar::new(), user_of, work });
+    crowd.gather(patience)
+}
+
+/// Does `work`, which may wait for a process, on a helper thread; `None` when it takes too long.
+pub(super) fn ask<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    ask_for(OF_ONE, work)
+}
+
+fn ask_for<T: Send + 'static>(time: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let patience = Patience { each: time, all: time, alone: time };
+    let answer = ask_each(vec![(0, work)], patience, |_| 0, |work| work()).pop()?;
+    match answer {
+        Answer::Given(answer) => Some(answer),
+        Answer::Silent | Answer::NotAsked => None,
+    }
+}
+
+struct Crowd<I, T, W> {
+    state: Mutex<State<I, T>>,
+    changed: Condvar,
+    user_of: fn(u32) -> u32,
+    work: W,
+}
+
+struct State<I, T> {
+    left: vec::IntoIter<(usize, (u32, I))>,
+    answers: Vec<Answer<T>>,
+    /// Those that are being asked.
+    asked: Vec<Asked>,
+    /// The helper that goes on to the next one.
+    leader: usize,
+    /// Whether that one was left behind.
+    is_leader_lost: bool,
+    /// Whether nobody else will be asked.
+    is_drained: bool,
+    /// How many were silent, by user.
+    silent: HashMap<u32, usize>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    index: usize,
+    pid: u32,
+    helper: usize,
+    since: Instant,
+}
+
+impl<I, T> State<I, T> {
+    /// The next one, when this helper is the one that goes on.
+    fn next(&mut self, helper: usize) -> Option<(usize, u32, I)> {
+        if helper != self.leader || self.is_drained {
+            return None;
+        }
+        let Some((index, (pid, item))) = self.left.next() else {
+            self.is_drained = true;
+            return None;
+        };
+        self.asked.push(Asked { index, pid, helper, since: Instant::now() });
+        Some((index, pid, item))
+    }
+
+    /// Takes an answer, or that there is none; `false` when nobody waits for it any more.
+    fn settle(&mut self, index: usize, answer: Answer<T>) -> bool {
+        let Some(at) = self.asked.iter().position(|asked| asked.index == index) else { return false };
+        self.asked.swap_remove(at);
+        if let Some(place) = self.answers.get_mut(index) {
+            *place = answer;
+        }
+        true
+    }
+}
+
+impl<I, T, W> Crowd<I, T, W>
+where
+    I: Send + 'static,
+    T: Send + 'static,
+    W: Fn(I) -> T + Send + Sync + 'static,
+{
+    fn lock(&self) -> MutexGuard<'_, State<I, T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gather(self: Arc<Self>, patience: Patience) -> Vec<Answer<T>> {
+        let end = Instant::now() + patience.all;
+        let mut state = self.lock();
+        self.lead(&mut state, 0);
+        loop {
+            let now = Instant::now();
+            let is_over = now >= end;
+            let silent: Vec<Asked> = state
+                .asked
+                .iter()
+                .copied()
+                .filter(|asked| is_over || now >= asked.since + patience.each)
+                .collect();
+            for asked in silent {
+                state.settle(asked.index, Answer::Silent);
+                LEFT_BEHIND.fetch_add(1, Ordering::Relaxed);
+                *state.silent.entry((self.user_of)(asked.pid)).or_default() += 1;
+                state.is_leader_lost |= asked.helper == state.leader;
+            }
+            state.is_drained |= is_over || LEFT_BEHIND.load(Ordering::Relaxed) >= MOST_LEFT_BEHIND;
+            if state.is_drained && state.asked.is_empty() {
+                return std::mem::take(&mut state.answers);
+            }
+            let leading = state.asked.iter().find(|asked| asked.helper == state.leader).copied();
+            let is_slow = leading.is_some_and(|asked| now >= asked.since + patience.alone);
+            let has_room = state.asked.len() < MOST_SLOW;
+            if (state.is_leader_lost || is_slow) && has_room && !state.is_drained {
+                let helper = state.leader + 1;
+                self.lead(&mut state, helper);
+                continue;
+            }
+            let ends = state.asked.iter().map(|asked| asked.since + patience.each);
+            let hand_over = match leading {
+                Some(asked) => asked.since + patience.alone,
+                // It is about to begin.
+                None => now + patience.alone,
+            };
+            let is_waited_for = has_room && !is_slow && !state.is_drained;
+            let wake = ends.chain(is_waited_for.then_some(hand_over)).fold(end, Instant::min);
+            let wait = wake.saturating_duration_since(now);
+            state = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Has a new helper go on with the rest.
+    fn lead(self: &Arc<Self>, state: &mut State<I, T>, helper: usize) {
+        state.leader = helper;
+        state.is_leader_lost = false;
+        let crowd = Arc::clone(self);
+        let thread = std::thread::Builder::new().name("rgops-look".to_owned());
+        // Without a thread nobody is asked: this one may not be held.
+        state.is_drained |= thread.spawn(move || crowd.help(helper)).is_err();
+    }
+
+    fn help(&self, helper: usize) {
+        let mut state = self.lock();
+        while let Some((index, pid, item)) = state.next(helper) {
+            let are_some_silent = !state.silent.is_empty();
+            drop(state);
+            let user = are_some_silent.then(|| (self.user_of)(pid));
+            state = self.lock();
+            let of_user = user.and_then(|user| state.silent.get(&user)).copied().unwrap_or(0);
+            let answer = if of_user >= MOST_OF_A_USER {
+                Answer::NotAsked
+            } else {
+                drop(state);
+                let answer = (self.work)(item);
+                state = self.lock();
+                Answer::Given(answer)
+            };
+            if !state.settle(index, answer) {
+                LEFT_BEHIND.fetch_sub(1, Ordering::Relaxed);
+                return;
+            }
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+
+    const PATIENCE: Patience = Patience {
+        each: Duration::from_millis(400),
+        all: Duration::from_secs(20),
+        alone: Duration::from_millis(5),
+    };
+
+    fn hang() -> ! {
+        loop {
+            std::thread::park();
+        }
+    }
+
+    fn is_silent<T>(answers: &[Answer<T>]) -> Vec<usize> {
+        let silent = |(index, answer): (usize, &Answer<T>)| matches!(answer, Answer::Silent).then_some(index);
+        answers.iter().enumerate().filter_map(silent).collect()
+    }
+
+    #[test]
+    fn who_does_not_answer_costs_its_own_answer() {
+        let began = Instant::now();
+        let items = (0..100).map(|pid| (pid, pid)).collect();
+        let answers = ask_each(items, PATIENCE, |_| 7, |pid| if pid % 50 == 9 { hang() } else { pid * 2 });
+        assert_eq!(is_silent(&answers), [9, 59]);
+        assert_eq!(answers.iter().filter(|answer| matches!(answer, Answer::Given(_))).count(), 98);
+        assert_eq!(answers[99], Answer::Given(198));
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn who_is_slow_is_waited_for_while_others_are_asked() {
+        let is_other_asked = Arc::new(AtomicBool::new(false));
+        let shared = Arc::clone(&is_other_asked);
+        let patience = Patience { each: Duration::from_secs(10), ..PATIENCE };
+        let work = move |pid: u32| match pid {
+            0 => {
+                while !shared.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            _ => shared.store(true, Ordering::Relaxed),
+        };
+        let answers = ask_each(vec![(0, 0), (1, 1)], patience, |_| 7, work);
+        assert_eq!(answers, [Answer::Given(()), Answer::Given(())]);
+    }
+
+    #[test]
+    fn the_silent_of_one_user_do_not_hide_those_of_another() {
+        // Pids below 1000 are of one user, and hang.
+        let items = (0..1010).map(|pid| (pid, pid)).collect();
+        let answers =
+            ask_each(items, PATIENCE, |pid| pid / 1000, |pid| if pid < 1000 { hang() } else { pid });
+        assert!(answers[1000..].iter().all(|answer| matches!(answer, Answer::Given(_))));
+        let silent = is_silent(&answers).len();
+        assert!((MOST_OF_A_USER..=MOST_SLOW + MOST_OF_A_USER).contains(&silent), "{silent}");
+        assert!(answers[..1000].contains(&Answer::NotAsked));
+    }
+
+    #[test]
+    fn all_of_it_has_an_end() {
+        let began = Instant::now();
+        let patience = Patience { all: Duration::from_millis(100), ..PATIENCE };
+        let slow = |_| std::thread::sleep(Duration::from_millis(10));
+        let answers = ask_each((0..1000).map(|pid| (pid, pid)).collect(), patience, |_| 7, slow);
+        assert_eq!(answers[0], Answer::Given(()));
+        assert_eq!(answers[999], Answer::NotAsked);
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert_eq!(ask_for(Duration::from_millis(50), || -> u32 { hang() }), None);
+        assert_eq!(ask(|| 7), Some(7));
+        assert_eq!(ask_each(Vec::new(), PATIENCE, |_| 7, |pid: u32| pid), []);
+    }
+}
