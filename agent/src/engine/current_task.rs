@@ -14,11 +14,15 @@ use rgops_protocol::reply::Unavailable;
 use tokio::runtime::Builder;
 
 use super::own_memory::{OwnMemory, Range};
+use super::system;
 use super::thread_locals::{own_block, own_tid, robust_list, thread_pointer};
 use crate::beside::Beside;
 
 /// Tasks of our own in which the word is looked for.
 const ROUNDS: usize = 6;
+
+/// Of the thread that looks: a small runtime polls small tasks.
+const STACK_BYTES: usize = 128 * 1024;
 
 /// How far before its robust list glibc keeps a thread's id, at most (`struct pthread`, nptl/descr.h).
 const TID_WITHIN: u64 = 256;
@@ -92,7 +96,9 @@ fn find() -> Result<Places, Unavailable> {
     };
     let here = measure().map_err(unavailable)?;
     let other = std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("rgops-tasks".to_owned()).stack_size(128 * 1024);
+        let thread = std::thread::Builder::new()
+            .name("rgops-tasks".to_owned())
+            .stack_size(system::stack_bytes(STACK_BYTES));
         thread.spawn_scoped(scope, measure).ok().and_then(|thread| thread.join().ok())
     });
     match other {

@@ -193,7 +193,9 @@ impl Starting {
         let doorbell = Arc::new(Doorbell::default());
         let (tell_ready, ready) = mpsc::sync_channel(1);
         let mask = system::block_all_signals();
-        let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).stack_size(STACK_BYTES);
+        let thread = std::thread::Builder::new()
+            .name(THREAD_NAME.to_owned())
+            .stack_size(system::stack_bytes(STACK_BYTES));
         let bell = doorbell.clone();
         let spawned = thread.spawn(move || {
             // When this thread ends, however it does.
