@@ -98,7 +98,8 @@ fn stacks(pool: NonNull<Pool>) -> NonNull<Stack> {
 #[inline(never)]
 pub(super) fn call<W: FnOnce() -> R, R>(work: W) -> Option<R> {
     let pool = NonNull::new(POOL.load(Ordering::Acquire))?;
-    let mask = arch::set_signal_mask(number::ALL_BUT_SYNCHRONOUS)?;
+    // Besides what the thread blocks already, synchronous ones too: one may be pending for its sigwait(3).
+    let mask = arch::block_signals(number::ALL_BUT_SYNCHRONOUS)?;
     let mut data = (Some(work), None);
     if let Some(stack) = take(pool) {
         // SAFETY: the stack is ours until it is given back, unused, and large enough (the module's
@@ -106,7 +107,10 @@ pub(super) fn call<W: FnOnce() -> R, R>(work: W) -> Option<R> {
         unsafe { arch::call_on(stack.top, run::<W, R>, (&raw mut data).cast()) };
         stack.taken.store(0, Ordering::Release);
     }
-    arch::set_signal_mask(mask);
+    if arch::set_signal_mask(mask).is_none() {
+        // A seccomp filter that denies this way of it.
+        arch::unblock_signals(number::ALL_BUT_SYNCHRONOUS & !mask);
+    }
     data.1
 }
 
@@ -158,9 +162,20 @@ mod tests {
     use super::*;
 
     fn signal_mask() -> u64 {
-        let mask = arch::set_signal_mask(0).unwrap();
-        arch::set_signal_mask(mask).unwrap();
-        mask
+        arch::block_signals(0).unwrap()
+    }
+
+    #[test]
+    fn signals_that_the_thread_blocks_stay_blocked_meanwhile() {
+        prepare().unwrap();
+        let bit = |signal: i32| 1_u64 << (signal - 1);
+        let theirs = bit(libc::SIGSEGV) | bit(libc::SIGSYS) | bit(libc::SIGUSR2);
+        let former = arch::set_signal_mask(theirs).unwrap();
+        let inside = call(signal_mask);
+        let after = arch::set_signal_mask(former).unwrap();
+        assert_eq!(inside.unwrap() & theirs, theirs);
+        assert!(inside.unwrap() & bit(libc::SIGPROF) != 0);
+        assert_eq!(after, theirs, "all is as before");
     }
 
     #[test]

@@ -215,10 +215,10 @@ pub(in crate::engine) unsafe fn call_on(
     }
 }
 
-/// Sets the calling thread's signal mask and gives the former one back; `None` when the kernel refuses. Without
-/// the C library, which would spare its own signals and set `errno`.
+/// rt_sigprocmask(2): changes the calling thread's signal mask as `how` says and gives the former one back; `None`
+/// when the kernel refuses. Without the C library, which would spare its own signals and set `errno`.
 #[inline]
-pub(in crate::engine) fn set_signal_mask(mask: u64) -> Option<u64> {
+pub(super) fn change_signal_mask(how: libc::c_int, mask: u64) -> Option<u64> {
     let mut former = 0u64;
     let result: i64;
     // SAFETY: rt_sigprocmask(2) reads the 8 bytes of `mask` and writes those of `former`; rax, rcx and r11
@@ -227,7 +227,7 @@ pub(in crate::engine) fn set_signal_mask(mask: u64) -> Option<u64> {
         std::arch::asm!(
             "syscall",
             inlateout("rax") libc::SYS_rt_sigprocmask => result,
-            in("rdi") i64::from(libc::SIG_SETMASK), in("rsi") &raw const mask,
+            in("rdi") i64::from(how), in("rsi") &raw const mask,
             in("rdx") &raw mut former, in("r10") 8u64,
             lateout("rcx") _, lateout("r11") _,
             options(nostack),
