@@ -94,6 +94,10 @@ pub(crate) fn begin(mean_bytes: u64) -> Result<(), Refusal> {
     if PROCESS.swap(std::process::id(), Ordering::SeqCst) != std::process::id() {
         // A fork child: who was inside is not here.
         MODULES.forget();
+        // One that is may be looking at these, which are not freed here.
+        if let Ok(mut lists) = LISTS.try_lock() {
+            lists.retired.clear();
+        }
     }
     own_stacks::prepare().map_err(EngineError::Memory)?;
     if tables().is_none() {
