@@ -146,9 +146,9 @@ fn loom_nothing_is_freed_while_a_handler_looks() {
 fn loom_a_fork_child_counts_anew() {
     loom::model(|| {
         let guarded: Arc<Guarded<Session>> = Arc::new(Guarded::new());
-        let list = || Box::leak(Box::new(UnsafeCell::new(true)));
         let session = || -> &'static Session {
-            Box::leak(Box::new(Session { alive: UnsafeCell::new(true), modules: AtomicPtr::new(list()) }))
+            let modules = AtomicPtr::new(Box::leak(Box::new(UnsafeCell::new(true))));
+            Box::leak(Box::new(Session { alive: UnsafeCell::new(true), modules }))
         };
         let (parents, own) = (session(), session());
         // SAFETY: it is leaked.

@@ -20,7 +20,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use super::memory::Pages;
-use super::{arch, number, session};
+use super::{arch, number, session, stack_bounds};
 
 /// Of each stack. framehop and gimli use most of it: gimli copies a row of 192 register rules (6 KiB) by
 /// value, and without optimisation several times.
@@ -55,6 +55,7 @@ pub(super) struct Stack {
 /// Makes the pool, if this process has none yet. In a fork child those of the parent's stacks that were in use
 /// stay so for ever: it gets a pool of its own.
 pub(super) fn prepare() -> io::Result<()> {
+    stack_bounds::prepare();
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     // SAFETY: null, or a pool that was leaked below.
