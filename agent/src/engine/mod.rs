@@ -27,7 +27,8 @@
 //!
 //! In the handler: no allocation, no lock, no thread-local, no call into the loader or libgcc.
 //! `errno` is saved. It runs on a stack of ours ([`own_stacks`]). Stack memory is read only where it is known
-//! whose it is ([`stack_bounds`]), and after the kernel said that it can be ([`stack_memory`]).
+//! whose it is ([`stack_bounds`]), and after the kernel said that it can be ([`stack_memory`]). The one system call
+//! that changes something stops the timer of a thread that must not be signalled again ([`left_alone`]).
 
 #[cfg(target_os = "linux")]
 pub(crate) mod allocator_ffi;

@@ -12,7 +12,7 @@ use super::place::Place;
 use super::ring::{Record, Ring};
 use super::signal::{self, Interrupted, Mark, Tick};
 use super::unwind::{self, Workspace};
-use super::{EngineError, clock, own_stacks, stack_bounds};
+use super::{EngineError, clock, own_stacks, stack_bounds, timers};
 
 /// So many handlers can unwind at the same time, and two a CPU; one more finds no place and is counted.
 const PLACES: usize = 16;
@@ -347,6 +347,10 @@ impl Session {
             // Without an alternate stack to be used the kernel had to write its frame there.
             let is_there = alternate.is_empty() || !signal::uses_alternate_stacks();
             let is_at_risk = is_there && !stack_bounds::is_denied();
+            if is_at_risk && let Some(timer) = tick.timer() {
+                // Until the agent's thread takes it away hundreds more could come.
+                timers::disarm(timer);
+            }
             self.record(tick, &[registers.pc], StackEnd::Lost, is_at_risk);
             return;
         };

@@ -15,17 +15,21 @@ struct Info {
     errno: i32,
     code: i32,
     padding: i32,
+    /// The kernel's number of it, from 0; [`NO_TIMER`] in ours that come from no timer.
     timer: i32,
     /// Ticks of the timer that were not signalled one by one.
     overrun: i32,
     value: u64,
 }
 
+/// What a dump's signal has for a timer.
+const NO_TIMER: i32 = -1;
+
 impl Info {
     /// Of a timer, or of a dump.
     fn tick(&self) -> Option<Tick> {
         let weight = 1 + self.overrun.max(0) as u32;
-        (self.code == libc::SI_TIMER).then_some(Tick { value: self.value, weight })
+        (self.code == libc::SI_TIMER).then_some(Tick { value: self.value, weight, timer: self.timer })
     }
 }
 
@@ -43,6 +47,7 @@ pub(super) struct Tick {
     value: u64,
     /// 1 and the overruns; of a dump's signal 1.
     pub(super) weight: u32,
+    timer: i32,
 }
 
 impl Tick {
@@ -52,6 +57,11 @@ impl Tick {
 
     pub(super) fn tid(self) -> u32 {
         self.value as u32
+    }
+
+    /// The timer it came from.
+    pub(super) fn timer(self) -> Option<i32> {
+        (self.timer != NO_TIMER).then_some(self.timer)
     }
 }
 
@@ -406,7 +416,7 @@ pub(super) fn send(tid: u32, mark: Mark) -> io::Result<()> {
         errno: 0,
         code: libc::SI_TIMER,
         padding: 0,
-        timer: 0,
+        timer: NO_TIMER,
         overrun: 0,
         value: mark.value,
     };
