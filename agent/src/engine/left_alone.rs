@@ -3,7 +3,8 @@
 //! The kernel writes a frame of some kilobytes for each signal, before any code of ours runs: to the thread's
 //! alternate stack, if it has one, else right below the stack pointer. A thread that runs coroutines and has no
 //! alternate stack is found out by the first signal that meets it in one: nothing tells it beforehand. From
-//! then on it gets none (its handler stops the thread's timer, which the agent's thread deletes); answers say so. (A thread of std's has an alternate stack.)
+//! then on it gets none (the handler stops the thread's timer, the agent's thread deletes it); answers say so.
+//! (A thread of std's has an alternate stack.)
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
