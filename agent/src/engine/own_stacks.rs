@@ -16,8 +16,8 @@
 
 use std::io;
 use std::ptr::{self, NonNull};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::memory::Pages;
 use super::{arch, number, session, stack_bounds};
@@ -56,8 +56,7 @@ pub(super) struct Stack {
 /// stay so for ever: it gets a pool of its own.
 pub(super) fn prepare() -> io::Result<()> {
     stack_bounds::prepare();
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = Preparing::begin();
     // SAFETY: null, or a pool that was leaked below.
     let pool = unsafe { POOL.load(Ordering::Acquire).as_ref() };
     if pool.is_some_and(|pool| pool.process == std::process::id()) {
@@ -86,6 +85,34 @@ pub(super) fn prepare() -> io::Result<()> {
     std::mem::forget((memory, table));
     POOL.store(pool.as_ptr(), Ordering::Release);
     Ok(())
+}
+
+/// One thread at a time makes a pool. In a fork child it may be one that is not there, of the parent.
+struct Preparing;
+
+/// The process whose thread it is; 0 for none.
+static PREPARING: AtomicU32 = AtomicU32::new(0);
+
+impl Preparing {
+    fn begin() -> Preparing {
+        let process = std::process::id();
+        loop {
+            let holder = PREPARING.load(Ordering::Acquire);
+            let is_free = holder != process;
+            if is_free
+                && PREPARING.compare_exchange(holder, process, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            {
+                return Preparing;
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+}
+
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        PREPARING.store(0, Ordering::Release);
+    }
 }
 
 fn stacks(pool: NonNull<Pool>) -> NonNull<Stack> {
@@ -164,6 +191,34 @@ mod tests {
 
     fn signal_mask() -> u64 {
         arch::block_signals(0).unwrap()
+    }
+
+    #[test]
+    fn what_a_thread_of_the_parent_was_making_at_the_fork_is_made_anew() {
+        // SAFETY: the child calls `prepare`, which maps memory, and ends.
+        let child = unsafe {
+            let preparing = Preparing::begin();
+            let child = libc::fork();
+            if child == 0 {
+                // Its `PREPARING` has the parent's number.
+                let made = prepare().is_ok() && call(|| 7) == Some(7);
+                libc::_exit(if made { 7 } else { 1 });
+            }
+            drop(preparing);
+            child
+        };
+        let mut status = 0;
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        // SAFETY: waits for the child made above, and ends it if that does not end.
+        unsafe {
+            while libc::waitpid(child, &mut status, libc::WNOHANG) == 0 {
+                if std::time::Instant::now() > deadline {
+                    libc::kill(child, libc::SIGKILL);
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7, "{status:#x}");
     }
 
     #[test]

@@ -242,8 +242,12 @@ impl Running {
     }
 
     pub(crate) fn watch(&self, handle: &Handle, name: &str) {
+        // The parent's agent does not ask here, and a thread of the parent's may hold the lock for ever.
+        if !self.is_this_process() {
+            return;
+        }
         // Without the thread its tasks are not listed, and the answer says why.
-        if self.is_this_process() && !self.0.doorbell.has_ended() {
+        if !self.0.doorbell.has_ended() {
             let _ = programs_side::begin();
         }
         self.0.shared.context.runtimes.add(handle, name);
