@@ -89,7 +89,7 @@ impl<T> Guarded<T> {
     pub(super) fn is_quiet(&self) -> bool {
         // Behind it is what the caller replaced, here or in the value.
         fence(Ordering::SeqCst);
-        self.inside.load(Ordering::SeqCst) % GENERATION == 0
+        self.inside.load(Ordering::SeqCst).is_multiple_of(GENERATION)
     }
 
     /// In a fork child: the handlers of the parent's threads are not here, nor is the value its own.

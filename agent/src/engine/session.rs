@@ -320,7 +320,7 @@ unsafe impl Send for Left {}
 static LEFT: Mutex<Vec<Left>> = Mutex::new(Vec::new());
 
 /// So many are kept; then there is no operation until the thread came out.
-const MOST_LEFT: usize = 2;
+pub(super) const MOST_LEFT: usize = 2;
 /// And so many module lists of a running one; then the list is not read again.
 const MOST_RETIRED: usize = 8;
 
@@ -362,6 +362,18 @@ fn wait_until_quiet() -> bool {
         std::thread::sleep(Duration::from_micros(50));
     }
     true
+}
+
+/// Does something as if inside a handler.
+#[cfg(test)]
+pub(super) fn inside(work: impl FnOnce()) {
+    SESSION.look(|_| work());
+}
+
+/// Operations of which something is left.
+#[cfg(test)]
+pub(super) fn left() -> usize {
+    try_lock(&LEFT).map_or(usize::MAX, |left| left.len())
 }
 
 /// What the handler does with a signal; `false` when it is not ours. Async-signal-safe.
@@ -441,8 +453,6 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn module(path: &str, start_avma: u64) -> Module {
@@ -454,35 +464,6 @@ mod tests {
             bias: start_avma,
             has_unwind_data: true,
         }
-    }
-
-    /// As when a debugger stops a thread inside the handler: captures end, take no memory without end, and go on once
-    /// the thread does.
-    #[test]
-    #[cfg(not(rgops_loom))]
-    fn a_thread_that_does_not_leave_the_handler_keeps_two_sessions_and_no_more() {
-        let _alone = crate::engine::tests::alone();
-        let begin = || Operation::begin(Claim::take()?, Modules::read(None)?, 4 * 1024);
-        let (tell, told) = std::sync::mpsc::channel();
-        let (hold, held) = std::sync::mpsc::channel::<()>();
-        let handler = std::thread::spawn(move || {
-            SESSION.look(|_| {
-                tell.send(()).unwrap();
-                let _ = held.recv();
-            });
-        });
-        told.recv().unwrap();
-        for _ in 0..MOST_LEFT {
-            let began = Instant::now();
-            drop(begin().unwrap());
-            assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-        }
-        assert!(matches!(begin(), Err(EngineError::Inside)));
-        assert_eq!(LEFT.lock().unwrap().len(), MOST_LEFT);
-        drop(hold);
-        handler.join().unwrap();
-        drop(begin().unwrap());
-        assert!(LEFT.lock().unwrap().is_empty());
     }
 
     #[test]

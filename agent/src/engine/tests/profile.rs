@@ -6,7 +6,7 @@ use rgops_protocol::reply::StackEnd;
 
 use super::*;
 use crate::engine::modules::Modules;
-use crate::engine::session;
+use crate::engine::{EngineError, session};
 
 #[test]
 fn weights_agree_with_the_cpu_clock_of_each_thread() {
@@ -207,4 +207,34 @@ fn a_thread_on_a_stack_of_unknown_size_gets_one_signal_and_no_more() {
     assert_eq!(stopped.cuts.left_alone, 1);
     STOP.store(true, Ordering::Relaxed);
     thread.join().unwrap();
+}
+
+/// As when a debugger stops a thread inside the handler: captures end, take no memory without end, and go on once
+/// the thread does.
+#[test]
+fn a_thread_that_does_not_leave_the_handler_keeps_two_sessions_and_no_more() {
+    let _alone = alone();
+    let begin = || session::Operation::begin(session::Claim::take()?, Modules::read(None)?, 4 * 1024);
+    // The handler is one of this process.
+    drop(begin().unwrap());
+    let (tell, told) = mpsc::channel();
+    let (hold, held) = mpsc::channel::<()>();
+    let handler = std::thread::spawn(move || {
+        session::inside(|| {
+            tell.send(()).unwrap();
+            let _ = held.recv();
+        });
+    });
+    told.recv().unwrap();
+    for _ in 0..session::MOST_LEFT {
+        let began = Instant::now();
+        drop(begin().unwrap());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    }
+    assert!(matches!(begin(), Err(EngineError::Inside)));
+    assert_eq!(session::left(), session::MOST_LEFT);
+    drop(hold);
+    handler.join().unwrap();
+    drop(begin().unwrap());
+    assert_eq!(session::left(), 0);
 }
