@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::arch;
 use super::stack_memory::PAGE_BYTES;
+use crate::procfs;
 
 /// Deeper stacks than this many pages (256 MiB) are not asked about: it would take 6 ms.
 const MAX_PAGES: u64 = 1 << 16;
@@ -44,17 +45,25 @@ static MAIN_PAGES: AtomicU64 = AtomicU64::new(0);
 /// Pages of 8 MiB, the usual limit.
 const USUAL_MAIN_PAGES: u64 = (8 << 20) / PAGE_BYTES;
 
-/// Looks at what handlers cannot ask for.
+/// Looks at what handlers cannot ask for. In a file: the calls for that are allowed wherever an agent is, and
+/// getrlimit(2) may not be.
 pub(super) fn prepare() {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: getrlimit(2) writes the structure, which is ours.
-    let pages = match unsafe { libc::getrlimit(libc::RLIMIT_STACK, &mut limit) } {
-        // RLIM_INFINITY is the largest number.
-        0 => (limit.rlim_cur / PAGE_BYTES).clamp(USUAL_MAIN_PAGES, MAX_PAGES),
-        _ => USUAL_MAIN_PAGES,
-    };
-    // An error: it was seen before.
-    let _ = MAIN_PAGES.compare_exchange(0, pages, Ordering::Relaxed, Ordering::Relaxed);
+    if MAIN_PAGES.load(Ordering::Relaxed) != 0 {
+        return;
+    }
+    let limits = procfs::read("/proc/self/limits", procfs::SMALL_FILE_BYTES).unwrap_or_default();
+    if let Some(bytes) = stack_limit(&limits) {
+        MAIN_PAGES.store((bytes / PAGE_BYTES).clamp(USUAL_MAIN_PAGES, MAX_PAGES), Ordering::Relaxed);
+    }
+}
+
+/// The soft limit of the main thread's stack, in bytes (proc(5), `/proc/PID/limits`).
+fn stack_limit(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max stack size"))?;
+    match line.split_ascii_whitespace().next()? {
+        "unlimited" => Some(u64::MAX),
+        bytes => bytes.parse().ok(),
+    }
 }
 
 /// The end of the stack that `sp` is on, for the calling thread, whose id is `tid`. For signal handlers.
@@ -183,6 +192,17 @@ mod tests {
             assert_eq!(end_of_stack(arch::Registers::here().sp, &(0..0), tid, process), Some(own));
         };
         std::thread::Builder::new().stack_size(1 << 20).spawn(ask).unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn the_limit_is_read() {
+        let line = |soft: &str| {
+            format!("Max cpu time  1 2 seconds\nMax stack size            {soft}     unlimited    bytes\n")
+        };
+        assert_eq!(stack_limit(&line("8388608")), Some(8 << 20));
+        assert_eq!(stack_limit(&line("unlimited")), Some(u64::MAX));
+        assert_eq!((stack_limit(&line("?")), stack_limit("")), (None, None));
+        assert!(stack_limit(&procfs::read("/proc/self/limits", procfs::SMALL_FILE_BYTES).unwrap()).is_some());
     }
 
     #[test]
