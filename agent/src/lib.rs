@@ -71,6 +71,8 @@ mod reactor;
 mod releasing;
 #[cfg(native_engine)]
 mod tasks;
+#[cfg(native_engine)]
+mod try_lock;
 mod watched;
 
 pub use cpu_engine::CpuEngine;

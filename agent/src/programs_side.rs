@@ -14,7 +14,7 @@ use crate::engine::system;
 
 /// The thread's name; the kernel keeps 15 bytes of one.
 pub(crate) const THREAD_NAME: &str = "rgops-starter";
-/// Its stack: it only starts threads; a program's static thread-locals take their room from it, too.
+/// Its stack: it only starts threads.
 const STACK_BYTES: usize = 128 * 1024;
 
 /// What a thread is to do; it is told when there is none.
@@ -43,7 +43,8 @@ pub(crate) fn begin() -> io::Result<()> {
         return Ok(());
     }
     let (jobs, queue) = mpsc::channel::<Job>();
-    let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).stack_size(STACK_BYTES);
+    let thread =
+        std::thread::Builder::new().name(THREAD_NAME.to_owned()).stack_size(system::stack_bytes(STACK_BYTES));
     let mask = system::block_all_signals();
     let started = thread.spawn(move || {
         #[cfg(native_engine)]
@@ -95,7 +96,8 @@ pub(crate) fn start(name: &str, stack_bytes: usize, work: Work) {
     let place = Arc::new(Mutex::new(Some(work)));
     let take = |place: &Mutex<Option<Work>>| place.lock().unwrap_or_else(PoisonError::into_inner).take();
     let theirs = place.clone();
-    let thread = std::thread::Builder::new().name(name.to_owned()).stack_size(stack_bytes);
+    let thread =
+        std::thread::Builder::new().name(name.to_owned()).stack_size(system::stack_bytes(stack_bytes));
     let started = thread.spawn(move || {
         #[cfg(native_engine)]
         crate::engine::heap::exclude_this_thread();

@@ -17,12 +17,12 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::engine::clock;
 use crate::engine::epoll::{Epoll, Event};
+use crate::engine::{clock, system};
 
 /// The thread's name; the kernel keeps 15 bytes of one.
 pub(crate) const THREAD_NAME: &str = "rgops-epoll";
-/// Its stack: shallow calls; a program's static thread-locals take their room from it, too.
+/// Its stack: shallow calls.
 const STACK_BYTES: usize = 128 * 1024;
 /// The token of the pipe that ends the thread.
 const END: u64 = 0;
@@ -106,7 +106,9 @@ impl Waiting {
         let (ended, end) = io::pipe()?;
         // Told when the other end is closed.
         reactor.epoll.add(ended.as_fd(), END)?;
-        let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).stack_size(STACK_BYTES);
+        let thread = std::thread::Builder::new()
+            .name(THREAD_NAME.to_owned())
+            .stack_size(system::stack_bytes(STACK_BYTES));
         let waits = reactor.clone();
         let thread = thread.spawn(move || {
             #[cfg(native_engine)]

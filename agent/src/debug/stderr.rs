@@ -26,7 +26,7 @@ const QUEUED: usize = 4;
 const AT_ONCE: usize = 4096;
 /// How long there may be no room before a text is dropped. Also the longest the end waits for it.
 const ROOM_DEADLINE: Duration = Duration::from_millis(100);
-/// Its stack: shallow calls; a program's static thread-locals take their room from it, too.
+/// Its stack: shallow calls.
 const STACK_BYTES: usize = 128 * 1024;
 
 /// The writer's end that the agent's thread holds. Dropping it ends the writer.
@@ -49,7 +49,9 @@ impl Stderr {
     pub(crate) fn new() -> io::Result<Stderr> {
         let (texts, queue) = mpsc::sync_channel(QUEUED);
         let state = Arc::new(State::default());
-        let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).stack_size(STACK_BYTES);
+        let thread = std::thread::Builder::new()
+            .name(THREAD_NAME.to_owned())
+            .stack_size(system::stack_bytes(STACK_BYTES));
         let writers = state.clone();
         let mask = system::block_all_signals();
         let started = thread.spawn(move || {

@@ -7,18 +7,23 @@
 //! there are several such words, none, or another distance in the second thread, then it is not known, of
 //! no thread. A thread's word counts only if the thread's own id stands where the C library keeps it.
 
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use rgops_protocol::reply::Unavailable;
 use tokio::runtime::Builder;
 
 use super::own_memory::{OwnMemory, Range};
+use super::system;
 use super::thread_locals::{own_block, own_tid, robust_list, thread_pointer};
 use crate::beside::Beside;
+use crate::try_lock::try_lock;
 
 /// Tasks of our own in which the word is looked for.
 const ROUNDS: usize = 6;
+
+/// Of the thread that looks: a small runtime polls small tasks.
+const STACK_BYTES: usize = 128 * 1024;
 
 /// How far before its robust list glibc keeps a thread's id, at most (`struct pthread`, nptl/descr.h).
 const TID_WITHIN: u64 = 256;
@@ -58,12 +63,14 @@ impl CurrentTasks {
     /// Finds out where to look, the first time it is called.
     pub(crate) async fn new() -> Result<CurrentTasks, Unavailable> {
         let memory = OwnMemory::open()?;
-        let known = PLACES.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = try_lock(&PLACES).and_then(|places| places.clone());
         let places = match known {
             Some(places) => places,
             None => {
                 let places = BESIDE.ask(find).await?;
-                *PLACES.lock().unwrap_or_else(PoisonError::into_inner) = Some(places.clone());
+                if let Some(mut known) = try_lock(&PLACES) {
+                    *known = Some(places.clone());
+                }
                 places
             }
         };
@@ -92,7 +99,9 @@ fn find() -> Result<Places, Unavailable> {
     };
     let here = measure().map_err(unavailable)?;
     let other = std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("rgops-tasks".to_owned()).stack_size(128 * 1024);
+        let thread = std::thread::Builder::new()
+            .name("rgops-tasks".to_owned())
+            .stack_size(system::stack_bytes(STACK_BYTES));
         thread.spawn_scoped(scope, measure).ok().and_then(|thread| thread.join().ok())
     });
     match other {

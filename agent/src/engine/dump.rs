@@ -7,8 +7,8 @@
 mod answers;
 mod describe;
 
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::Module;
@@ -20,6 +20,7 @@ use super::quiet::{Captured, NotQuiet, Quiet};
 use super::session::{Claim, Operation};
 use super::{EngineError, clock, ring};
 use crate::procfs;
+use crate::try_lock::try_lock;
 
 pub(crate) use describe::parse_system_call;
 pub(super) use describe::{parse_stat, waits_for_signals};
@@ -108,7 +109,9 @@ async fn capture(quietly: bool, current: Option<&mut CurrentTasks>) -> Result<Du
             thread.current_task =
                 thread.current_task.filter(|before| current.of(thread.tid) == Some(*before));
         }
-        *LAST_SIGNALS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        if let Some(mut last) = try_lock(&LAST_SIGNALS) {
+            *last = Some(Instant::now());
+        }
         dump.handler_stays = !operation.give_back_handler();
         dump.dropped = operation.lost_weight();
         dump.unknown_stacks = operation.losses().unknown_stacks.load(Ordering::Relaxed);
@@ -185,7 +188,7 @@ async fn capture_asleep(
 async fn let_ours_end(threads: &mut [ThreadStack]) {
     const RECENT: Duration = Duration::from_secs(2);
     const DEADLINE: Duration = Duration::from_millis(200);
-    let last = *LAST_SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
+    let last = try_lock(&LAST_SIGNALS).and_then(|last| *last);
     let signalled = last.is_some_and(|last| last.elapsed() < RECENT);
     let began = Instant::now();
     while began.elapsed() < DEADLINE {

@@ -17,8 +17,8 @@
 //!   atomic claim, and write ring records they reserved by compare-and-swap.
 //! * **Grace** ([`grace`]): a handler counts itself in before it loads the session pointer; the agent's
 //!   thread replaces the pointer before it looks at the count. What it replaced is freed only after it
-//!   saw 0; a handler that never comes out (its thread was stopped inside) makes us leak the session
-//!   instead. Module lists are retired the same way.
+//!   saw 0; for a handler that does not come out (its thread was stopped inside) the session is kept, of two
+//!   operations at most, until it does. Module lists are retired the same way.
 //! * **Proofs.** [`ring`], [`grace`] and [`place`] are run by loom in every order of their steps
 //!   (`models.rs`); the engine's tests run under AddressSanitizer. Both in `.ci/run`.
 //! * **Giving back** ([`signal`]): timers are deleted; then `SIG_IGN` makes the kernel discard all
@@ -27,7 +27,8 @@
 //!
 //! In the handler: no allocation, no lock, no thread-local, no call into the loader or libgcc.
 //! `errno` is saved. It runs on a stack of ours ([`own_stacks`]). Stack memory is read only where it is known
-//! whose it is ([`stack_bounds`]), and after the kernel said that it can be ([`stack_memory`]).
+//! whose it is ([`stack_bounds`]), and after the kernel said that it can be ([`stack_memory`]). The one system call
+//! that changes something stops the timer of a thread that must not be signalled again ([`left_alone`]).
 
 #[cfg(target_os = "linux")]
 pub(crate) mod allocator_ffi;
@@ -125,6 +126,8 @@ pub(crate) enum EngineError {
     Random(String),
     #[error("no CPU timer can be made: {0}")]
     Timer(std::io::Error),
+    #[error("a thread was stopped inside the signal handler and keeps the memory of the captures before")]
+    Inside,
     #[error("no memory can be mapped for the capture: {0}")]
     Memory(std::io::Error),
     #[cfg(pprof_engine)]
@@ -157,6 +160,9 @@ impl EngineError {
             EngineError::Handler(_) | EngineError::Timer(_) => (Code::Unsupported, "try again"),
             EngineError::Memory(_) => {
                 (Code::Unsupported, "free some memory, or raise the limit of address space (ulimit -v)")
+            }
+            EngineError::Inside => {
+                (Code::Unsupported, "let all threads go on (a debugger may have stopped one), then try again")
             }
             EngineError::Random(_) => (Code::Internal, ""),
             #[cfg(pprof_engine)]

@@ -140,6 +140,43 @@ fn loom_nothing_is_freed_while_a_handler_looks() {
     });
 }
 
+/// In a fork child the agent forgets the parent's session while a handler is on its way in or out, and has a session
+/// of its own: that is not freed under the handler, and the count is right in the end.
+#[test]
+fn loom_a_fork_child_counts_anew() {
+    loom::model(|| {
+        let guarded: Arc<Guarded<Session>> = Arc::new(Guarded::new());
+        let session = || -> &'static Session {
+            let modules = AtomicPtr::new(Box::leak(Box::new(UnsafeCell::new(true))));
+            Box::leak(Box::new(Session { alive: UnsafeCell::new(true), modules }))
+        };
+        let (parents, own) = (session(), session());
+        // SAFETY: it is leaked.
+        unsafe { guarded.replace(std::ptr::from_ref(parents).cast_mut()) };
+        let handlers = [(), ()].map(|()| {
+            let guarded = guarded.clone();
+            thread::spawn(move || guarded.look(|session| session.map(look_at)).is_some())
+        });
+        let guarded_by_agent = guarded.clone();
+        let agent = thread::spawn(move || {
+            let guarded = guarded_by_agent;
+            guarded.forget();
+            // SAFETY: it is leaked.
+            unsafe { guarded.replace(std::ptr::from_ref(own).cast_mut()) };
+            // SAFETY: nothing to keep.
+            unsafe { guarded.replace(std::ptr::null_mut()) };
+            if guarded.is_quiet() {
+                free(&own.alive);
+            }
+        });
+        agent.join().unwrap();
+        for handler in handlers {
+            handler.join().unwrap();
+        }
+        assert!(guarded.is_quiet());
+    });
+}
+
 /// Two handlers want the same place: one gets it, or each in turn.
 #[test]
 fn loom_a_place_is_used_by_one_at_a_time() {

@@ -16,11 +16,11 @@
 
 use std::io;
 use std::ptr::{self, NonNull};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::memory::Pages;
-use super::{arch, number, session};
+use super::{arch, number, session, stack_bounds};
 
 /// Of each stack. framehop and gimli use most of it: gimli copies a row of 192 register rules (6 KiB) by
 /// value, and without optimisation several times.
@@ -55,8 +55,8 @@ pub(super) struct Stack {
 /// Makes the pool, if this process has none yet. In a fork child those of the parent's stacks that were in use
 /// stay so for ever: it gets a pool of its own.
 pub(super) fn prepare() -> io::Result<()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    stack_bounds::prepare();
+    let _alone = Preparing::begin();
     // SAFETY: null, or a pool that was leaked below.
     let pool = unsafe { POOL.load(Ordering::Acquire).as_ref() };
     if pool.is_some_and(|pool| pool.process == std::process::id()) {
@@ -87,6 +87,34 @@ pub(super) fn prepare() -> io::Result<()> {
     Ok(())
 }
 
+/// One thread at a time makes a pool. In a fork child it may be one that is not there, of the parent.
+struct Preparing;
+
+/// The process whose thread it is; 0 for none.
+static PREPARING: AtomicU32 = AtomicU32::new(0);
+
+impl Preparing {
+    fn begin() -> Preparing {
+        let process = std::process::id();
+        loop {
+            let holder = PREPARING.load(Ordering::Acquire);
+            let is_free = holder != process;
+            if is_free
+                && PREPARING.compare_exchange(holder, process, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            {
+                return Preparing;
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+}
+
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        PREPARING.store(0, Ordering::Release);
+    }
+}
+
 fn stacks(pool: NonNull<Pool>) -> NonNull<Stack> {
     // SAFETY: the stacks follow the pool, in the same mapping; both are 64 bytes or a multiple of it.
     unsafe { pool.add(1).cast() }
@@ -98,7 +126,8 @@ fn stacks(pool: NonNull<Pool>) -> NonNull<Stack> {
 #[inline(never)]
 pub(super) fn call<W: FnOnce() -> R, R>(work: W) -> Option<R> {
     let pool = NonNull::new(POOL.load(Ordering::Acquire))?;
-    let mask = arch::set_signal_mask(number::ALL_BUT_SYNCHRONOUS)?;
+    // Besides what the thread blocks already, synchronous ones too: one may be pending for its sigwait(3).
+    let mask = arch::block_signals(number::ALL_BUT_SYNCHRONOUS)?;
     let mut data = (Some(work), None);
     if let Some(stack) = take(pool) {
         // SAFETY: the stack is ours until it is given back, unused, and large enough (the module's
@@ -106,7 +135,10 @@ pub(super) fn call<W: FnOnce() -> R, R>(work: W) -> Option<R> {
         unsafe { arch::call_on(stack.top, run::<W, R>, (&raw mut data).cast()) };
         stack.taken.store(0, Ordering::Release);
     }
-    arch::set_signal_mask(mask);
+    if arch::set_signal_mask(mask).is_none() {
+        // A seccomp filter that denies this way of it.
+        arch::unblock_signals(number::ALL_BUT_SYNCHRONOUS & !mask);
+    }
     data.1
 }
 
@@ -158,9 +190,48 @@ mod tests {
     use super::*;
 
     fn signal_mask() -> u64 {
-        let mask = arch::set_signal_mask(0).unwrap();
-        arch::set_signal_mask(mask).unwrap();
-        mask
+        arch::block_signals(0).unwrap()
+    }
+
+    #[test]
+    fn what_a_thread_of_the_parent_was_making_at_the_fork_is_made_anew() {
+        // SAFETY: the child calls `prepare`, which maps memory, and ends.
+        let child = unsafe {
+            let preparing = Preparing::begin();
+            let child = libc::fork();
+            if child == 0 {
+                // Its `PREPARING` has the parent's number.
+                let made = prepare().is_ok() && call(|| 7) == Some(7);
+                libc::_exit(if made { 7 } else { 1 });
+            }
+            drop(preparing);
+            child
+        };
+        let mut status = 0;
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        // SAFETY: waits for the child made above, and ends it if that does not end.
+        unsafe {
+            while libc::waitpid(child, &mut status, libc::WNOHANG) == 0 {
+                if std::time::Instant::now() > deadline {
+                    libc::kill(child, libc::SIGKILL);
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7, "{status:#x}");
+    }
+
+    #[test]
+    fn signals_that_the_thread_blocks_stay_blocked_meanwhile() {
+        prepare().unwrap();
+        let bit = |signal: i32| 1_u64 << (signal - 1);
+        let theirs = bit(libc::SIGSEGV) | bit(libc::SIGSYS) | bit(libc::SIGUSR2);
+        let former = arch::set_signal_mask(theirs).unwrap();
+        let inside = call(signal_mask);
+        let after = arch::set_signal_mask(former).unwrap();
+        assert_eq!(inside.unwrap() & theirs, theirs);
+        assert!(inside.unwrap() & bit(libc::SIGPROF) != 0);
+        assert_eq!(after, theirs, "all is as before");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What handlers need while an operation runs, and its life; see the engine's documentation.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,14 +13,15 @@ use super::place::Place;
 use super::ring::{Record, Ring};
 use super::signal::{self, Interrupted, Mark, Tick};
 use super::unwind::{self, Workspace};
-use super::{EngineError, clock, own_stacks, stack_bounds};
+use super::{EngineError, clock, own_stacks, stack_bounds, timers};
+use crate::try_lock::try_lock;
 
 /// So many handlers can unwind at the same time, and two a CPU; one more finds no place and is counted.
 const PLACES: usize = 16;
 /// No more than these, for memory's sake: each takes 36 KiB.
 const MAX_PLACES: usize = 512;
 
-/// How long to wait for a handler that does not come out before its session is leaked.
+/// How long to wait for a handler that does not come out before its session is kept for it.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// The session of the running operation; null when idle. Of it and of the module lists it points at,
@@ -30,6 +32,8 @@ static SESSION: Guarded<Session> = Guarded::new();
 loom::lazy_static! { static ref SESSION: Guarded<Session> = Guarded::new(); }
 /// The process whose operation runs; 0 when idle. A fork child finds its parent's id here.
 static OWNER: AtomicU32 = AtomicU32::new(0);
+/// The process of the last operation; 0 before the first.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
 /// Marks the signals of the last operation, which may come late.
 pub(super) static LAST_MAGIC: AtomicU32 = AtomicU32::new(0);
 
@@ -130,9 +134,12 @@ impl Claim {
         {
             return Err(EngineError::Busy);
         }
-        if owner != 0 {
+        if ![0, process].contains(&PROCESS.swap(process, Ordering::SeqCst)) {
             // A fork child: the parent's operation, and the handlers it was inside, are not ours.
             SESSION.forget();
+            if let Some(mut left) = try_lock(&LEFT) {
+                left.clear();
+            }
         }
         Ok(Claim(()))
     }
@@ -162,6 +169,9 @@ unsafe impl Send for Operation {}
 impl Operation {
     /// Makes everything ready: afterwards ticks are captured.
     pub(super) fn begin(claim: Claim, modules: Modules, ring_words: usize) -> Result<Operation, EngineError> {
+        if !free_left() {
+            return Err(EngineError::Inside);
+        }
         own_stacks::prepare().map_err(EngineError::Memory)?;
         own_stacks::LOST.store(0, Ordering::SeqCst);
         let mut magic = [0; 4];
@@ -232,6 +242,9 @@ impl Operation {
 
     /// Reads the modules again, and says what changed if objects were loaded or unloaded.
     pub(super) fn refresh_modules(&mut self) -> Option<Refreshed> {
+        if self.retired.len() >= MOST_RETIRED && !SESSION.is_quiet() {
+            return None;
+        }
         // Unreadable maps: the old list still serves.
         let new = self.modules().refreshed().ok().flatten();
         let list = new.map(|new| {
@@ -283,17 +296,59 @@ impl Drop for Operation {
         // SAFETY: there is nothing to keep.
         unsafe { SESSION.replace(std::ptr::null_mut()) };
         if !wait_until_quiet() {
-            // A thread was stopped inside the handler. Leak what it may still use.
+            // A thread was stopped inside the handler. What it may still use is kept.
+            if let Some(mut left) = try_lock(&LEFT) {
+                left.push(Left { session: self.session, retired: std::mem::take(&mut self.retired) });
+            }
             return;
         }
-        self.free_retired();
-        // SAFETY: unpublished, and no handler has been inside since (above); both came from
-        // `Box::into_raw` and are freed once, here.
+        // SAFETY: unpublished, and no handler has been inside since (above).
+        unsafe { Left { session: self.session, retired: std::mem::take(&mut self.retired) }.free() };
+    }
+}
+
+/// What is left of an operation that has ended.
+struct Left {
+    session: *mut Session,
+    retired: Vec<*mut Published>,
+}
+
+// SAFETY: nobody uses what the pointers lead to but handlers that are still inside.
+unsafe impl Send for Left {}
+
+/// Of operations that ended while a thread was inside a handler and did not come out. For the agent's thread.
+static LEFT: Mutex<Vec<Left>> = Mutex::new(Vec::new());
+
+/// So many are kept; then there is no operation until the thread came out.
+pub(super) const MOST_LEFT: usize = 2;
+/// And so many module lists of a running one; then the list is not read again.
+const MOST_RETIRED: usize = 8;
+
+impl Left {
+    /// # Safety
+    /// No handler may be inside, or have been since the session was unpublished.
+    unsafe fn free(self) {
+        // SAFETY: all came from `Box::into_raw`, and are freed once, here; nobody looks (the caller).
         unsafe {
+            for published in self.retired {
+                drop(Box::from_raw(published));
+            }
             let session = Box::from_raw(self.session);
             drop(Box::from_raw(session.published.load(Ordering::SeqCst)));
         }
     }
+}
+
+/// Frees what is left of former operations, if nobody can use it any more; `false` when too much would be left.
+fn free_left() -> bool {
+    let Some(mut left) = try_lock(&LEFT) else { return true };
+    if SESSION.is_quiet() {
+        for left in left.drain(..) {
+            // SAFETY: it was unpublished, and nobody was inside after that.
+            unsafe { left.free() };
+        }
+    }
+    left.len() < MOST_LEFT
 }
 
 /// Waits for handlers that are at work; `false` when one does not come out. What those wrote that did is
@@ -307,6 +362,18 @@ fn wait_until_quiet() -> bool {
         std::thread::sleep(Duration::from_micros(50));
     }
     true
+}
+
+/// Does something as if inside a handler.
+#[cfg(test)]
+pub(super) fn inside(work: impl FnOnce()) {
+    SESSION.look(|_| work());
+}
+
+/// Operations of which something is left.
+#[cfg(test)]
+pub(super) fn left() -> usize {
+    try_lock(&LEFT).map_or(usize::MAX, |left| left.len())
 }
 
 /// What the handler does with a signal; `false` when it is not ours. Async-signal-safe.
@@ -347,6 +414,10 @@ impl Session {
             // Without an alternate stack to be used the kernel had to write its frame there.
             let is_there = alternate.is_empty() || !signal::uses_alternate_stacks();
             let is_at_risk = is_there && !stack_bounds::is_denied();
+            if is_at_risk && let Some(timer) = tick.timer() {
+                // Until the agent's thread takes it away hundreds more could come.
+                timers::disarm(timer);
+            }
             self.record(tick, &[registers.pc], StackEnd::Lost, is_at_risk);
             return;
         };

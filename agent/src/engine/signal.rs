@@ -15,17 +15,21 @@ struct Info {
     errno: i32,
     code: i32,
     padding: i32,
+    /// The kernel's number of it, from 0; [`NO_TIMER`] in ours that come from no timer.
     timer: i32,
     /// Ticks of the timer that were not signalled one by one.
     overrun: i32,
     value: u64,
 }
 
+/// What a dump's signal has for a timer.
+const NO_TIMER: i32 = -1;
+
 impl Info {
     /// Of a timer, or of a dump.
     fn tick(&self) -> Option<Tick> {
         let weight = 1 + self.overrun.max(0) as u32;
-        (self.code == libc::SI_TIMER).then_some(Tick { value: self.value, weight })
+        (self.code == libc::SI_TIMER).then_some(Tick { value: self.value, weight, timer: self.timer })
     }
 }
 
@@ -43,6 +47,7 @@ pub(super) struct Tick {
     value: u64,
     /// 1 and the overruns; of a dump's signal 1.
     pub(super) weight: u32,
+    timer: i32,
 }
 
 impl Tick {
@@ -52,6 +57,11 @@ impl Tick {
 
     pub(super) fn tid(self) -> u32 {
         self.value as u32
+    }
+
+    /// The timer it came from.
+    pub(super) fn timer(self) -> Option<i32> {
+        (self.timer != NO_TIMER).then_some(self.timer)
     }
 }
 
@@ -87,7 +97,11 @@ pub(super) extern "C" fn on_own_stack(
     next
 }
 
-/// What `arch::handler` does where it cannot go to a stack of ours: it captures nothing, and passes on.
+/// Added to the number of an entry by `arch::handler` where it is known that the kernel called it.
+pub(super) const OF_KERNEL: usize = ENTRIES.len();
+
+/// What `arch::handler` does where it cannot go to a stack of ours: it captures nothing, and passes on. Another
+/// handler that called it as a function keeps the mask it has.
 pub(super) extern "C" fn on_this_stack(
     signal: i32,
     info: *mut libc::siginfo_t,
@@ -99,10 +113,16 @@ pub(super) extern "C" fn on_this_stack(
     if session::lose(tick) {
         return;
     }
-    let next = ENTRIES[entry % ENTRIES.len()].next(signal, context);
+    let former = &ENTRIES[entry % ENTRIES.len()];
+    let next = match entry >= OF_KERNEL {
+        true => former.next(signal, context),
+        false => Next { handler: former.handler_before(), mask: 0 },
+    };
     if next.handler != 0 {
-        // Returning from the handler that the kernel called restores the mask of the interrupted code.
-        super::arch::set_signal_mask(next.mask);
+        if entry >= OF_KERNEL {
+            // Returning from the handler that the kernel called restores the mask of the interrupted code.
+            super::arch::set_signal_mask(next.mask);
+        }
         // SAFETY: sigaction(2) had it registered as a handler. A plain one does not look at the other arguments,
         // which are in registers.
         let handler: Handler = unsafe { std::mem::transmute(next.handler) };
@@ -188,11 +208,17 @@ impl Entry {
         former
     }
 
+    /// The handler that was there before ours; 0 for a default or ignored disposition.
+    fn handler_before(&self) -> usize {
+        let former = self.former.load(Ordering::SeqCst);
+        if former == libc::SIG_DFL || former == libc::SIG_IGN { 0 } else { former }
+    }
+
     /// The handler that was there before ours, and the signal mask it asked for; nobody for a default or
     /// ignored disposition.
     fn next(&self, signal: i32, context: *mut libc::c_void) -> Next {
-        let former = self.former.load(Ordering::SeqCst);
-        if former == libc::SIG_DFL || former == libc::SIG_IGN {
+        let former = self.handler_before();
+        if former == 0 {
             return Next::NOBODY;
         }
         let flags = self.former_flags.load(Ordering::SeqCst);
@@ -221,10 +247,21 @@ pub(super) struct Installed {
 
 impl Installed {
     pub(super) fn install(number: Number) -> Result<Installed, EngineError> {
-        let current = exchange(number, None).map_err(EngineError::Handler)?;
+        for _ in 0..ATTEMPTS {
+            let current = exchange(number, None).map_err(EngineError::Handler)?;
+            if let Some(installed) = Installed::install_over(number, &current)? {
+                return Ok(installed);
+            }
+        }
+        Err(EngineError::Handler(io::Error::other("others install handlers all the time")))
+    }
+
+    /// Installs ours if `current` is still there; `None` when something else is, which then stays.
+    fn install_over(number: Number, current: &libc::sigaction) -> Result<Option<Installed>, EngineError> {
         let is_there =
-            |entry: &&Entry| entry.is(&current) && entry.number.load(Ordering::SeqCst) == number.get();
-        let (entry, former) = match ENTRIES.iter().find(is_there) {
+            |entry: &&Entry| entry.is(current) && entry.number.load(Ordering::SeqCst) == number.get();
+        let left_behind = ENTRIES.iter().find(is_there);
+        let (entry, former) = match left_behind {
             // Left behind under a foreign handler that has gone since.
             Some(entry) => (entry, entry.remembered()),
             None => {
@@ -232,8 +269,8 @@ impl Installed {
                 let entry = free.ok_or_else(|| {
                     EngineError::Handler(io::Error::other("others were installed over it too often"))
                 })?;
-                entry.remember(number, &current);
-                (entry, current)
+                entry.remember(number, current);
+                (entry, *current)
             }
         };
         let mut ours = default_disposition();
@@ -252,8 +289,21 @@ impl Installed {
         // leave by longjmp and never return.
         // Signals of the instruction itself stay: blocked, they would end the program.
         ours.sa_mask = set_of(number::ALL_BUT_SYNCHRONOUS);
-        exchange(number, Some(&ours)).map_err(EngineError::Handler)?;
-        Ok(Installed { number, former, entry })
+        let replaced = exchange(number, Some(&ours)).map_err(EngineError::Handler)?;
+        if is_same(&replaced, current) {
+            return Ok(Some(Installed { number, former, entry }));
+        }
+        // The program installed this since it was asked for. It may know ours, if that was there: then ours must
+        // never pass on to it.
+        match left_behind {
+            Some(_) => entry.is_buried.store(true, Ordering::SeqCst),
+            None => entry.remember(number, &replaced),
+        }
+        if put_back(number, &ours, replaced) {
+            // Over ours, which it may call.
+            entry.is_buried.store(true, Ordering::SeqCst);
+        }
+        Ok(None)
     }
 
     /// Whether ours is the handler the signal goes to now.
@@ -264,9 +314,8 @@ impl Installed {
     /// Puts the former disposition back. `false` when a handler was installed over ours meanwhile:
     /// it stays, and may go on calling ours, which then only passes on.
     pub(super) fn give_back(self) -> bool {
-        let is_ours = self.is_current();
-        self.entry.is_buried.store(!is_ours, Ordering::SeqCst);
-        if !is_ours {
+        if !self.is_current() {
+            self.entry.is_buried.store(true, Ordering::SeqCst);
             return false;
         }
         // Setting SIG_IGN discards all of it that is pending, in every thread (POSIX.1-2017,
@@ -274,14 +323,51 @@ impl Installed {
         let mut ignore = default_disposition();
         ignore.sa_sigaction = libc::SIG_IGN;
         // Neither call fails with a valid signal and valid pointers.
-        let back = match exchange(self.number, Some(&ignore)) {
-            // Installed since we looked.
-            Ok(current) if !self.entry.is(&current) => current,
-            _ => self.former,
-        };
-        let _ = exchange(self.number, Some(&back));
-        true
+        match exchange(self.number, Some(&ignore)) {
+            // Installed over ours since we looked.
+            Ok(theirs) if !self.entry.is(&theirs) => {
+                self.entry.is_buried.store(true, Ordering::SeqCst);
+                put_back(self.number, &ignore, theirs);
+                false
+            }
+            _ => {
+                self.entry.is_buried.store(false, Ordering::SeqCst);
+                put_back(self.number, &ignore, self.former);
+                true
+            }
+        }
     }
+}
+
+/// So often it is looked whether the program installs something at the same time.
+const ATTEMPTS: u32 = 100;
+
+/// Installs `back` in the place of `placed`, which we installed. When the program replaced that meanwhile, its own
+/// stays: then this is `true`.
+fn put_back(number: Number, placed: &libc::sigaction, back: libc::sigaction) -> bool {
+    let (mut placed, mut next) = (*placed, back);
+    for attempt in 0..ATTEMPTS {
+        match exchange(number, Some(&next)) {
+            // What is there is the program's, and was taken away for a moment.
+            Ok(theirs) if theirs.sa_sigaction != placed.sa_sigaction => {
+                (placed, next) = (next, theirs);
+            }
+            _ => return attempt > 0,
+        }
+    }
+    true
+}
+
+/// Whether two dispositions are the same, but for what the C library and the kernel change in them.
+fn is_same(one: &libc::sigaction, other: &libc::sigaction) -> bool {
+    /// The C library's, for its own use (arch/x86/include/uapi/asm/signal.h).
+    const SA_RESTORER: i32 = 0x0400_0000;
+    let never = bit(libc::SIGKILL) | bit(libc::SIGSTOP);
+    let parts = |disposition: &libc::sigaction| {
+        let mask = mask_of(&disposition.sa_mask) & !never;
+        (disposition.sa_sigaction, disposition.sa_flags & !SA_RESTORER, mask)
+    };
+    parts(one) == parts(other)
 }
 
 fn bit(signal: i32) -> u64 {
@@ -330,7 +416,7 @@ pub(super) fn send(tid: u32, mark: Mark) -> io::Result<()> {
         errno: 0,
         code: libc::SI_TIMER,
         padding: 0,
-        timer: 0,
+        timer: NO_TIMER,
         overrun: 0,
         value: mark.value,
     };
@@ -343,4 +429,100 @@ pub(super) fn send(tid: u32, mark: Mark) -> io::Result<()> {
         libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, tid, mark.number.get(), &raw const full)
     };
     if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(all(test, not(rgops_loom)))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::atomic::AtomicU64;
+
+    use super::*;
+    use crate::engine::tests::alone;
+
+    extern "C" fn first(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {}
+
+    /// The mask it was called with.
+    static MASK: AtomicU64 = AtomicU64::new(0);
+
+    extern "C" fn second(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+        MASK.store(super::super::arch::block_signals(0).unwrap_or(0), Ordering::SeqCst);
+    }
+
+    /// Calls what was there before it, as its programmer would.
+    extern "C" fn third(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+        // SAFETY: the test stores our handler there.
+        let before: Handler = unsafe { std::mem::transmute(BEFORE_THIRD.load(Ordering::SeqCst)) };
+        before(signal, info, context);
+    }
+
+    static BEFORE_THIRD: AtomicUsize = AtomicUsize::new(0);
+
+    fn disposition(handler: Handler) -> libc::sigaction {
+        let mut disposition = default_disposition();
+        disposition.sa_sigaction = handler as usize;
+        disposition.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+        disposition
+    }
+
+    fn is_there(number: Number, handler: Handler) -> bool {
+        exchange(number, None).unwrap().sa_sigaction == handler as usize
+    }
+
+    #[test]
+    fn a_handler_installed_while_ours_was_being_installed_is_not_lost() {
+        let _alone = alone();
+        let number = Number::new(libc::SIGRTMIN() + 7).unwrap();
+        exchange(number, Some(&disposition(first))).unwrap();
+        let asked = exchange(number, None).unwrap();
+        exchange(number, Some(&disposition(second))).unwrap();
+        assert!(Installed::install_over(number, &asked).unwrap().is_none());
+        assert!(is_there(number, second));
+        let installed = Installed::install(number).unwrap();
+        assert!(installed.is_current());
+        // SAFETY: ours is installed, and passes on to `second`.
+        unsafe { libc::raise(number.get()) };
+        assert_ne!(MASK.swap(0, Ordering::SeqCst), 0, "it is called");
+        assert!(installed.give_back());
+        assert!(is_there(number, second));
+    }
+
+    #[test]
+    fn a_handler_installed_while_the_former_was_being_given_back_stays() {
+        let _alone = alone();
+        let number = Number::new(libc::SIGRTMIN() + 8).unwrap();
+        exchange(number, Some(&disposition(second))).unwrap();
+        let mut ignore = default_disposition();
+        ignore.sa_sigaction = libc::SIG_IGN;
+        assert!(put_back(number, &ignore, disposition(first)));
+        assert!(is_there(number, second));
+        exchange(number, Some(&ignore)).unwrap();
+        assert!(!put_back(number, &ignore, disposition(first)));
+        assert!(is_there(number, first));
+    }
+
+    #[test]
+    fn who_calls_ours_as_a_function_keeps_its_mask() {
+        let _alone = alone();
+        let number = Number::new(libc::SIGRTMIN() + 9).unwrap();
+        exchange(number, Some(&disposition(second))).unwrap();
+        let installed = Installed::install(number).unwrap();
+        BEFORE_THIRD.store(exchange(number, None).unwrap().sa_sigaction, Ordering::SeqCst);
+        let mut over = disposition(third);
+        over.sa_mask = set_of(bit(libc::SIGUSR2));
+        exchange(number, Some(&over)).unwrap();
+        MASK.store(0, Ordering::SeqCst);
+        // SAFETY: `third` is installed, which calls ours, which calls `second`.
+        unsafe { libc::raise(number.get()) };
+        let mask = MASK.load(Ordering::SeqCst);
+        assert!(mask & bit(libc::SIGUSR2) != 0, "{mask:#x}");
+        assert!(!installed.give_back());
+        assert!(is_there(number, third));
+        // It goes, and ours is given back after all.
+        let mut ours = disposition(second);
+        ours.sa_sigaction = BEFORE_THIRD.load(Ordering::SeqCst);
+        exchange(number, Some(&ours)).unwrap();
+        assert!(Installed::install(number).unwrap().give_back());
+        assert!(is_there(number, second));
+    }
 }

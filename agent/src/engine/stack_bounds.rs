@@ -3,9 +3,13 @@
 //! * **An alternate stack** has the bounds it was set with; the kernel tells them to the handler (`uc_stack`).
 //! * **A thread's own stack** ends at what only that has: the thread's control block, which the C libraries put
 //!   above the stack in the same mapping; of the main thread, the strings the kernel put there. Every
-//!   page from the stack pointer to that end must be readable, without a gap. Below every stack the C libraries
+//!   page from that end down to the stack pointer must be readable, without a gap. Below every stack the C libraries
 //!   make is a guard page, so whatever lies under it is told from it by that gap. (Without one, `guardsize`
-//!   0, memory right below a stack is taken for a part of it: it is read page by page all the same.)
+//!   0, memory right below a stack is taken for a part of it: it is read page by page all the same.) It is asked
+//!   from the end downwards, so that nothing is touched that lies below the stack, and how far that went is kept: of
+//!   a coroutine's stack pointer below, the one page that cannot be read is asked about, whatever lies between.
+//!   Below the main thread's stack is no such page, but room for it to grow, and the kernel makes it grow when it is
+//!   asked about a page there. So nothing is asked below its limit, within which the kernel maps nothing else.
 //! * **Anywhere else**, on a coroutine's stack, nothing is known: where it ends some other memory begins, which
 //!   may be unmapped at any time.
 //!
@@ -17,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::arch;
 use super::stack_memory::PAGE_BYTES;
+use crate::procfs;
 
 /// Deeper stacks than this many pages (256 MiB) are not asked about: it would take 6 ms.
 const MAX_PAGES: u64 = 1 << 16;
@@ -31,21 +36,53 @@ pub(crate) fn is_denied() -> bool {
 
 /// What was found out about threads, by id: how many pages below its end a stack was seen to be readable. It stays
 /// mapped as long as the thread runs, so each page is asked about once. Threads that share an entry ask again.
-static KNOWN: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
+static KNOWN: [AtomicU64; 4096] = [const { AtomicU64::new(0) }; 4096];
+
+/// How many pages the main thread's stack can have. The kernel keeps so much room for it when the program is
+/// executed, so a limit that was raised since does not count: the first that was seen does.
+static MAIN_PAGES: AtomicU64 = AtomicU64::new(0);
+
+/// Pages of 8 MiB, the usual limit.
+const USUAL_MAIN_PAGES: u64 = (8 << 20) / PAGE_BYTES;
+
+/// Looks at what handlers cannot ask for. In a file: the calls for that are allowed wherever an agent is, and
+/// getrlimit(2) may not be.
+pub(super) fn prepare() {
+    if MAIN_PAGES.load(Ordering::Relaxed) != 0 {
+        return;
+    }
+    let limits = procfs::read("/proc/self/limits", procfs::SMALL_FILE_BYTES).unwrap_or_default();
+    if let Some(bytes) = stack_limit(&limits) {
+        MAIN_PAGES.store((bytes / PAGE_BYTES).clamp(USUAL_MAIN_PAGES, MAX_PAGES), Ordering::Relaxed);
+    }
+}
+
+/// The soft limit of the main thread's stack, in bytes (proc(5), `/proc/PID/limits`).
+fn stack_limit(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max stack size"))?;
+    match line.split_ascii_whitespace().next()? {
+        "unlimited" => Some(u64::MAX),
+        bytes => bytes.parse().ok(),
+    }
+}
 
 /// The end of the stack that `sp` is on, for the calling thread, whose id is `tid`. For signal handlers.
 pub(super) fn end_of_stack(sp: u64, alternate: &Range<u64>, tid: u32, process: u32) -> Option<u64> {
     if alternate.contains(&sp) {
         return Some(alternate.end);
     }
-    let end = own_end(tid == process);
+    let is_main = tid == process;
+    let end = own_end(is_main);
     let known = &KNOWN[tid as usize % KNOWN.len()];
     let former = Known(known.load(Ordering::Relaxed));
-    let pages = pages(sp, end)?;
+    let wanted = pages(sp, end, is_main)?;
     let asked = if former.is_of(tid, end) { former.pages() } else { 0 };
-    if pages > asked {
-        is_readable(sp, ((end - 1) / PAGE_BYTES + 1 - asked) * PAGE_BYTES).then_some(())?;
-        known.store(Known::new(tid, end, pages).0, Ordering::Relaxed);
+    if wanted > asked {
+        let readable = readable_pages(end, asked, wanted);
+        if readable > asked {
+            known.store(Known::new(tid, end, readable).0, Ordering::Relaxed);
+        }
+        (readable == wanted).then_some(())?;
     }
     Some(end)
 }
@@ -56,27 +93,34 @@ pub(super) fn own_end(is_main: bool) -> u64 {
 }
 
 /// Pages from the one `sp` is in to the one before `end`; `None` when that cannot be a stack.
-pub(super) fn pages(sp: u64, end: u64) -> Option<u64> {
+pub(super) fn pages(sp: u64, end: u64, is_main: bool) -> Option<u64> {
     let last = end.checked_sub(1).filter(|last| *last >= sp)?;
     let pages = last / PAGE_BYTES - sp / PAGE_BYTES + 1;
-    (pages <= MAX_PAGES).then_some(pages)
+    let most = if is_main { MAIN_PAGES.load(Ordering::Relaxed).max(USUAL_MAIN_PAGES) } else { MAX_PAGES };
+    (pages <= most).then_some(pages)
 }
 
-/// Whether every page from that of `sp` up to `end` can be read.
+/// How many pages below `end` can be read without a gap, at most `wanted`; of `asked` of them it is known.
 #[cold]
-pub(super) fn is_readable(sp: u64, end: u64) -> bool {
-    let mut page = sp & !(PAGE_BYTES - 1);
-    while page < end {
-        if !arch::is_readable(page) {
+pub(super) fn readable_pages(end: u64, asked: u64, wanted: u64) -> u64 {
+    let last = (end - 1) / PAGE_BYTES;
+    for page in asked..wanted {
+        if !is_readable((last - page) * PAGE_BYTES) {
             // This thread runs here: the kernel must say yes.
-            if !arch::is_readable(arch::Registers::here().sp) {
+            if !is_readable(arch::Registers::here().sp) {
                 IS_DENIED.store(true, Ordering::Relaxed);
             }
-            return false;
+            return page;
         }
-        page += PAGE_BYTES;
     }
-    true
+    wanted
+}
+
+/// The kernel's answer; tests count the questions.
+fn is_readable(address: u64) -> bool {
+    #[cfg(test)]
+    tests::QUESTIONS.with(|questions| questions.set(questions.get() + 1));
+    arch::is_readable(address)
 }
 
 /// Where the kernel put the executable's name: at the top of the main thread's stack (getauxval(3)).
@@ -114,9 +158,62 @@ impl Known {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
+    use std::cell::Cell;
+
     use super::*;
     use crate::engine::memory::Pages;
     use crate::procfs::threads::own_id;
+
+    thread_local! {
+        pub(super) static QUESTIONS: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// What lies between a coroutine's stack and the thread's own is not touched: the guard page of the thread's
+    /// own stack, which is found once, ends the questions.
+    #[test]
+    fn nothing_below_a_threads_own_stack_is_asked_about() {
+        let ask = || {
+            let (tid, process) = (own_id().unwrap(), std::process::id());
+            let own = arch::thread_pointer();
+            let pages = Pages::zeroed(20_000 * 4096).unwrap();
+            // The kernel maps it below, as a rule.
+            let sp = Some(pages.as_ptr() as u64 + 4000);
+            let sp = sp.filter(|sp| *sp < own && own - sp < MAX_PAGES * PAGE_BYTES);
+            let questions = || {
+                let before = QUESTIONS.get();
+                assert_eq!(end_of_stack(sp.unwrap_or(own - (200 << 20)), &(0..0), tid, process), None);
+                QUESTIONS.get() - before
+            };
+            let first = questions();
+            // The C library may take a larger stack that it kept.
+            assert!((2..5000).contains(&first), "{first} questions for a stack of 256 pages");
+            assert_eq!((questions(), questions()), (2, 2), "where it was left, and whether it is denied");
+            // What is the thread's own is known all the same.
+            assert_eq!(end_of_stack(arch::Registers::here().sp, &(0..0), tid, process), Some(own));
+        };
+        std::thread::Builder::new().stack_size(1 << 20).spawn(ask).unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn the_limit_is_read() {
+        let line = |soft: &str| {
+            format!("Max cpu time  1 2 seconds\nMax stack size            {soft}     unlimited    bytes\n")
+        };
+        assert_eq!(stack_limit(&line("8388608")), Some(8 << 20));
+        assert_eq!(stack_limit(&line("unlimited")), Some(u64::MAX));
+        assert_eq!((stack_limit(&line("?")), stack_limit("")), (None, None));
+        assert!(stack_limit(&procfs::read("/proc/self/limits", procfs::SMALL_FILE_BYTES).unwrap()).is_some());
+    }
+
+    #[test]
+    fn far_below_the_main_threads_stack_nothing_is_asked() {
+        prepare();
+        let end = own_end(true);
+        let limit = MAIN_PAGES.load(Ordering::Relaxed);
+        assert!((USUAL_MAIN_PAGES..=MAX_PAGES).contains(&limit));
+        assert_eq!(pages(end - limit * PAGE_BYTES - PAGE_BYTES, end, true), None);
+        assert!(pages(end - (limit - 1) * PAGE_BYTES, end, true).is_some());
+    }
 
     #[test]
     fn a_threads_own_stack_has_an_end_and_a_foreign_one_has_none() {

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Once;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// The effective user id of this process.
 pub(crate) fn effective_uid() -> u32 {
@@ -73,6 +73,84 @@ impl Drop for SignalMask {
             libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut());
         }
     }
+}
+
+/// The stack a thread is to be started with, so that `needed` bytes are left for its work: the C library takes
+/// what it needs of a thread, the program's static thread-locals above all, out of the same stack.
+///
+/// The first call takes a lock of the loader, so a thread of the program must make it (`listen` does).
+pub(crate) fn stack_bytes(needed: usize) -> usize {
+    /// 0 before it is known.
+    static TAKEN: AtomicUsize = AtomicUsize::new(0);
+    let taken = match TAKEN.load(Ordering::Relaxed) {
+        0 => {
+            let taken = taken_of_stacks().max(1);
+            TAKEN.store(taken, Ordering::Relaxed);
+            taken
+        }
+        taken => taken,
+    };
+    needed.saturating_add(taken)
+}
+
+/// glibc says it by a function that it keeps to itself (std asks it, too); where that is missing, as in a
+/// statically linked program, the loaded objects' thread-locals are added up. They lie in the stack's upper end.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn taken_of_stacks() -> usize {
+    /// Of nptl/allocatestack.c: the thread's structure, what objects loaded later may take (rtld.optional_static_tls
+    /// and rtld.nns make it larger), and a page for the guard of old versions.
+    const REST: usize = 64 * 1024;
+
+    type LeastStack = unsafe extern "C" fn(*const libc::pthread_attr_t) -> usize;
+
+    // SAFETY: dlsym(3) reads the C string and gives the address of the function, or null.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__pthread_get_minstack".as_ptr()) };
+    if found.is_null() {
+        return static_thread_locals().saturating_add(REST);
+    }
+    // SAFETY: a function of glibc's that has had this type since 2.15.
+    let least = unsafe { std::mem::transmute::<*mut libc::c_void, LeastStack>(found) };
+    // SAFETY: plain data, valid when zeroed.
+    let mut attributes: libc::pthread_attr_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the attributes are ours, and initialised before they are looked at.
+    unsafe {
+        libc::pthread_attr_init(&mut attributes);
+        let taken = least(&attributes);
+        libc::pthread_attr_destroy(&mut attributes);
+        taken
+    }
+}
+
+/// Others put them elsewhere, or on top of the stack that is asked for (musl: src/thread/pthread_create.c).
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn taken_of_stacks() -> usize {
+    0
+}
+
+/// Bytes of thread-locals of all loaded objects, with what their alignment can take.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn static_thread_locals() -> usize {
+    unsafe extern "C" fn add(
+        object: *mut libc::dl_phdr_info,
+        _: libc::size_t,
+        sum: *mut libc::c_void,
+    ) -> libc::c_int {
+        // SAFETY: dl_iterate_phdr(3) gives a valid structure, of which the first four fields are always there,
+        // and the pointer we gave it, to a number that nobody else uses.
+        let (object, sum) = unsafe { (&*object, &mut *sum.cast::<usize>()) };
+        // SAFETY: the loader's own program headers of a loaded object, an array of this length, which stays
+        // while this is called.
+        let headers = unsafe { std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()) };
+        for header in headers.iter().filter(|header| header.p_type == libc::PT_TLS) {
+            *sum = sum.saturating_add((header.p_memsz as usize).saturating_add(header.p_align as usize));
+        }
+        0
+    }
+
+    let mut sum = 0_usize;
+    // SAFETY: `add` is called before this returns, with the pointer to `sum`, and never unwinds.
+    unsafe { libc::dl_iterate_phdr(Some(add), (&raw mut sum).cast()) };
+    sum
 }
 
 /// A socket file to be removed when the process exits.
@@ -168,5 +246,46 @@ extern "C" fn remove_now() {
         {
             libc::unlink(removal.path.as_ptr());
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    /// Bytes of the calling thread's stack below a frame of it.
+    fn room() -> usize {
+        let here = 0_u8;
+        // SAFETY: plain data, valid when zeroed.
+        let mut attributes: libc::pthread_attr_t = unsafe { std::mem::zeroed() };
+        let (mut low, mut size) = (std::ptr::null_mut(), 0);
+        // SAFETY: all are places of ours; the attributes are initialised by the first call.
+        unsafe {
+            assert_eq!(libc::pthread_getattr_np(libc::pthread_self(), &mut attributes), 0);
+            assert_eq!(libc::pthread_attr_getstack(&attributes, &mut low, &mut size), 0);
+            libc::pthread_attr_destroy(&mut attributes);
+        }
+        std::ptr::from_ref(&here) as usize - low.addr()
+    }
+
+    #[test]
+    fn a_thread_has_the_room_it_needs_beside_what_the_c_library_takes() {
+        for needed in [1, 16, 128, 512].map(|kib| kib * 1024) {
+            let thread = std::thread::Builder::new().stack_size(stack_bytes(needed));
+            let room = thread.spawn(room).unwrap().join().unwrap();
+            assert!(room >= needed, "{room} bytes, {needed} were asked for");
+        }
+    }
+
+    #[test]
+    fn all_static_thread_locals_are_counted() {
+        thread_local! {
+            static PLANTED: std::cell::Cell<[u64; 64]> = const { std::cell::Cell::new([1; 64]) };
+        }
+        assert_eq!(PLANTED.get()[63], 1);
+        assert!(static_thread_locals() >= 512);
+        assert!(taken_of_stacks() > static_thread_locals(), "glibc counts them, too");
     }
 }

@@ -48,27 +48,38 @@ impl CpuTimer {
             return Err(io::Error::last_os_error());
         }
         let timer = CpuTimer { id, process: std::process::id() };
-        let time = |ns: u64| libc::timespec {
-            // Named by its field: the C library's type for it has another width on musl some day.
-            tv_sec: (ns / 1_000_000_000) as _,
-            tv_nsec: (ns % 1_000_000_000) as libc::c_long,
-        };
-        let setting = libc::itimerspec { it_interval: time(period_ns), it_value: time(first_ns.max(1)) };
-        // SAFETY: timer_settime(2) reads `setting`; the null pointer asks for no old value.
-        let set = unsafe {
-            libc::syscall(
-                libc::SYS_timer_settime,
-                timer.id,
-                0,
-                &raw const setting,
-                std::ptr::null_mut::<libc::itimerspec>(),
-            )
-        };
-        if set != 0 {
-            return Err(io::Error::last_os_error());
+        match set(timer.id, period_ns, first_ns.max(1)) {
+            0 => Ok(timer),
+            _ => Err(io::Error::last_os_error()),
         }
-        Ok(timer)
     }
+}
+
+/// timer_settime(2): 0 for `first_ns` is never.
+fn set(id: i32, period_ns: u64, first_ns: u64) -> libc::c_long {
+    let time = |ns: u64| libc::timespec {
+        // Named by its field: the C library's type for it has another width on musl some day.
+        tv_sec: (ns / 1_000_000_000) as _,
+        tv_nsec: (ns % 1_000_000_000) as libc::c_long,
+    };
+    let setting = libc::itimerspec { it_interval: time(period_ns), it_value: time(first_ns) };
+    // SAFETY: timer_settime(2) reads `setting`; the null pointer asks for no old value.
+    unsafe {
+        libc::syscall(
+            libc::SYS_timer_settime,
+            id,
+            0,
+            &raw const setting,
+            std::ptr::null_mut::<libc::itimerspec>(),
+        )
+    }
+}
+
+/// Stops a timer of ours, from its own signal's handler: timer_settime(2) is async-signal-safe (POSIX.1-2017,
+/// 2.4.3). It is deleted as before. Numbers go round only after 2^31 timers, so a signal that came late stops no other.
+#[cold]
+pub(super) fn disarm(id: i32) {
+    set(id, 0, 0);
 }
 
 impl Drop for CpuTimer {

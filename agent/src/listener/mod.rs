@@ -193,7 +193,9 @@ impl Starting {
         let doorbell = Arc::new(Doorbell::default());
         let (tell_ready, ready) = mpsc::sync_channel(1);
         let mask = system::block_all_signals();
-        let thread = std::thread::Builder::new().name(THREAD_NAME.to_owned()).stack_size(STACK_BYTES);
+        let thread = std::thread::Builder::new()
+            .name(THREAD_NAME.to_owned())
+            .stack_size(system::stack_bytes(STACK_BYTES));
         let bell = doorbell.clone();
         let spawned = thread.spawn(move || {
             // When this thread ends, however it does.
@@ -240,8 +242,12 @@ impl Running {
     }
 
     pub(crate) fn watch(&self, handle: &Handle, name: &str) {
+        // The parent's agent does not ask here, and a thread of the parent's may hold the lock for ever.
+        if !self.is_this_process() {
+            return;
+        }
         // Without the thread its tasks are not listed, and the answer says why.
-        if self.is_this_process() && !self.0.doorbell.has_ended() {
+        if !self.0.doorbell.has_ended() {
             let _ = programs_side::begin();
         }
         self.0.shared.context.runtimes.add(handle, name);

@@ -17,6 +17,7 @@ use tokio::task::{AbortHandle, JoinHandle, LocalSet};
 use super::layout::{self, Layout, QuietRuntime};
 use crate::beside::{Beside, Hold};
 use crate::engine::own_memory::OwnMemory;
+use crate::try_lock::try_lock;
 
 /// Tokio's own limit of lists: `gen_sharded_list_size` in `runtime/task/list.rs`.
 const MOST_SHARDS: usize = 1 << 16;
@@ -69,8 +70,8 @@ pub(crate) struct Start {
 
 /// The layout, found out if it is not known yet.
 pub(crate) async fn layout() -> Result<Layout, Unavailable> {
-    let known = || LAYOUT.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some(layout) = known() {
+    let known = try_lock(&LAYOUT).and_then(|layout| layout.clone());
+    if let Some(layout) = known {
         return layout;
     }
     // Beside: a runtime may be neither made nor dropped on a thread that drives one.
@@ -83,8 +84,10 @@ pub(crate) async fn layout() -> Result<Layout, Unavailable> {
     });
     let found = found.await?;
     // Memory that could not be read may be readable the next time; a layout does not change.
-    if found.is_ok() || OwnMemory::open().is_ok() {
-        *LAYOUT.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
+    if (found.is_ok() || OwnMemory::open().is_ok())
+        && let Some(mut layout) = try_lock(&LAYOUT)
+    {
+        *layout = Some(found.clone());
     }
     found
 }

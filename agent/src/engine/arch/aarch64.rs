@@ -137,13 +137,13 @@ pub(in crate::engine) extern "C" fn handler<const ENTRY: usize>(
         "4:",
         "ldr w9, [x1, #8]",
         "cmn w9, #{minus_timer}",
-        "b.ne 6f",
+        "b.ne 12f",
         "adrp x9, :got:{magic}",
         "ldr x9, [x9, #:got_lo12:{magic}]",
         "ldr w9, [x9]",
         "ldr w10, [x1, #28]",
         "cmp w9, w10",
-        "b.ne 6f",
+        "b.ne 12f",
         "ldr w10, [x1, #20]",
         "add x10, x10, #1",
         "adrp x9, :got:{lost}",
@@ -191,12 +191,16 @@ pub(in crate::engine) extern "C" fn handler<const ENTRY: usize>(
         "6:",
         "mov x3, #{entry}",
         "b {on_this_stack}",
+        "12:",
+        "mov x3, #{entry_of_kernel}",
+        "b {on_this_stack}",
         pool = sym own_stacks::POOL,
         magic = sym session::LAST_MAGIC,
         lost = sym own_stacks::LOST,
         on_own_stack = sym signal::on_own_stack,
         on_this_stack = sym signal::on_this_stack,
         entry = const ENTRY,
+        entry_of_kernel = const ENTRY + signal::OF_KERNEL,
         minus_timer = const -libc::SI_TIMER,
         set_mask = const libc::SIG_SETMASK,
         sigprocmask = const libc::SYS_rt_sigprocmask,
@@ -224,10 +228,10 @@ pub(in crate::engine) unsafe fn call_on(
     }
 }
 
-/// Sets the calling thread's signal mask and gives the former one back; `None` when the kernel refuses. Without
-/// the C library, which would spare its own signals and set `errno`.
+/// rt_sigprocmask(2): changes the calling thread's signal mask as `how` says and gives the former one back; `None`
+/// when the kernel refuses. Without the C library, which would spare its own signals and set `errno`.
 #[inline]
-pub(in crate::engine) fn set_signal_mask(mask: u64) -> Option<u64> {
+pub(super) fn change_signal_mask(how: libc::c_int, mask: u64) -> Option<u64> {
     let mut former = 0u64;
     let result: i64;
     // SAFETY: rt_sigprocmask(2) reads the 8 bytes of `mask` and writes those of `former`; the kernel
@@ -236,7 +240,7 @@ pub(in crate::engine) fn set_signal_mask(mask: u64) -> Option<u64> {
         std::arch::asm!(
             "svc #0",
             in("x8") libc::SYS_rt_sigprocmask,
-            inlateout("x0") i64::from(libc::SIG_SETMASK) => result,
+            inlateout("x0") i64::from(how) => result,
             in("x1") &raw const mask, in("x2") &raw mut former, in("x3") 8u64,
             options(nostack),
         );

@@ -134,11 +134,11 @@ pub(in crate::engine) extern "C" fn handler<const ENTRY: usize>(
         // None is free. Ours: `Info::code` and the upper half of `Info::value`; its weight is lost.
         "4:",
         "cmp dword ptr [rsi + 8], {timer}",
-        "jne 6f",
+        "jne 7f",
         "mov r8, qword ptr [rip + {magic}@GOTPCREL]",
         "mov eax, dword ptr [r8]",
         "cmp eax, dword ptr [rsi + 28]",
-        "jne 6f",
+        "jne 7f",
         "mov eax, dword ptr [rsi + 20]",
         "inc rax",
         "mov r8, qword ptr [rip + {lost}@GOTPCREL]",
@@ -182,12 +182,16 @@ pub(in crate::engine) extern "C" fn handler<const ENTRY: usize>(
         "6:",
         "mov ecx, {entry}",
         "jmp {on_this_stack}",
+        "7:",
+        "mov ecx, {entry_of_kernel}",
+        "jmp {on_this_stack}",
         pool = sym own_stacks::POOL,
         magic = sym session::LAST_MAGIC,
         lost = sym own_stacks::LOST,
         on_own_stack = sym signal::on_own_stack,
         on_this_stack = sym signal::on_this_stack,
         entry = const ENTRY,
+        entry_of_kernel = const ENTRY + signal::OF_KERNEL,
         timer = const libc::SI_TIMER,
         set_mask = const libc::SIG_SETMASK,
         sigprocmask = const libc::SYS_rt_sigprocmask,
@@ -215,10 +219,10 @@ pub(in crate::engine) unsafe fn call_on(
     }
 }
 
-/// Sets the calling thread's signal mask and gives the former one back; `None` when the kernel refuses. Without
-/// the C library, which would spare its own signals and set `errno`.
+/// rt_sigprocmask(2): changes the calling thread's signal mask as `how` says and gives the former one back; `None`
+/// when the kernel refuses. Without the C library, which would spare its own signals and set `errno`.
 #[inline]
-pub(in crate::engine) fn set_signal_mask(mask: u64) -> Option<u64> {
+pub(super) fn change_signal_mask(how: libc::c_int, mask: u64) -> Option<u64> {
     let mut former = 0u64;
     let result: i64;
     // SAFETY: rt_sigprocmask(2) reads the 8 bytes of `mask` and writes those of `former`; rax, rcx and r11
@@ -227,7 +231,7 @@ pub(in crate::engine) fn set_signal_mask(mask: u64) -> Option<u64> {
         std::arch::asm!(
             "syscall",
             inlateout("rax") libc::SYS_rt_sigprocmask => result,
-            in("rdi") i64::from(libc::SIG_SETMASK), in("rsi") &raw const mask,
+            in("rdi") i64::from(how), in("rsi") &raw const mask,
             in("rdx") &raw mut former, in("r10") 8u64,
             lateout("rcx") _, lateout("r11") _,
             options(nostack),

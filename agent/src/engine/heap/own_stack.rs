@@ -2,8 +2,8 @@
 //!
 //! A walk in the signal handler asks the kernel about each page it reads. A sample is taken too often for
 //! that. But the stack a thread was made with ([`stack_bounds`]) stays mapped as long as the thread runs, so
-//! the answer can be kept: pages are asked about once, from that of the stack pointer up to the end of the
-//! stack, without a gap. A coroutine's stack has no such end.
+//! the answer can be kept: pages are asked about once, from the end of the stack down to that of the stack
+//! pointer, without a gap. A coroutine's stack has no such end.
 
 use super::super::stack_memory::PAGE_BYTES;
 use super::super::sync::{AtomicU64, Ordering};
@@ -14,6 +14,8 @@ use super::super::{arch, stack_bounds};
 pub(in crate::engine) struct OwnStack {
     pub(super) low: AtomicU64,
     pub(super) high: AtomicU64,
+    /// Pages below the end down to the first that could not be read; 0 before one was met.
+    pub(super) before_gap: AtomicU64,
 }
 
 impl OwnStack {
@@ -28,13 +30,27 @@ impl OwnStack {
     #[inline(never)]
     pub(super) fn ask(&self, sp: u64, is_main: bool) -> bool {
         let end = stack_bounds::own_end(is_main);
-        if stack_bounds::pages(sp, end).is_none() {
+        let Some(wanted) = stack_bounds::pages(sp, end, is_main) else { return false };
+        let (low, high) = (self.low.load(Ordering::Relaxed), self.high.load(Ordering::Relaxed));
+        let before_gap = self.before_gap.load(Ordering::Relaxed);
+        let known = match high == end {
+            true if before_gap != 0 && wanted > before_gap => before_gap,
+            true if low < high => (end - 1) / PAGE_BYTES + 1 - low / PAGE_BYTES,
+            _ => 0,
+        };
+        let readable = stack_bounds::readable_pages(end, known.min(wanted), wanted);
+        if readable < wanted {
+            // A stack pointer below the gap is not on this stack. What is above was found to be there, but is read
+            // only once this thread was seen to use it.
+            if high != end {
+                self.low.store(end, Ordering::Relaxed);
+                self.high.store(end, Ordering::Relaxed);
+            }
+            self.before_gap.store(readable, Ordering::Relaxed);
             return false;
         }
-        let (low, high) = (self.low.load(Ordering::Relaxed), self.high.load(Ordering::Relaxed));
-        let known = if high == end && low > sp { low } else { end };
-        if !stack_bounds::is_readable(sp, known) {
-            return false;
+        if high != end {
+            self.before_gap.store(0, Ordering::Relaxed);
         }
         // In this order: a signal handler in between sees the former part, or none.
         self.low.store(sp & !(PAGE_BYTES - 1), Ordering::Relaxed);
@@ -46,6 +62,7 @@ impl OwnStack {
     pub(super) fn forget(&self) {
         self.high.store(0, Ordering::Relaxed);
         self.low.store(0, Ordering::Relaxed);
+        self.before_gap.store(0, Ordering::Relaxed);
     }
 
     /// The word at `address`, if it is on the stack, from the red zone below `sp` up.
@@ -84,7 +101,7 @@ mod tests {
     use crate::engine::arch::Registers;
 
     fn unknown() -> OwnStack {
-        OwnStack { low: AtomicU64::new(0), high: AtomicU64::new(0) }
+        OwnStack { low: AtomicU64::new(0), high: AtomicU64::new(0), before_gap: AtomicU64::new(0) }
     }
 
     #[test]
@@ -102,6 +119,22 @@ mod tests {
         assert!(!unknown().ask(boxed.as_ptr() as u64 + 60 * 1024, false), "the heap");
         own.forget();
         assert!(!own.contains(sp));
+    }
+
+    #[test]
+    fn after_a_foreign_stack_was_asked_about_the_own_one_is_read_as_before() {
+        let own = unknown();
+        let sp = Registers::here().sp;
+        let foreign = crate::engine::memory::Pages::zeroed(16 << 20).map(|pages| pages.as_ptr() as u64);
+        let foreign = foreign.map_or(sp - (100 << 20), |foreign| foreign.min(sp - (100 << 20)));
+        for _ in 0..3 {
+            assert!(
+                !own.ask(foreign, false) && !own.contains(foreign) && !own.contains(sp - 64 * PAGE_BYTES)
+            );
+        }
+        assert!(own.ask(sp, false) && own.contains(sp) && !own.ask(foreign, false) && own.contains(sp));
+        assert!(!own.contains(foreign));
+        assert_eq!(own.read(sp, std::ptr::from_ref(&sp) as u64), Ok(sp));
     }
 
     #[test]

@@ -37,6 +37,9 @@ struct Lists {
     modules: Vec<Module>,
 }
 
+/// So much unwind data is kept for threads that were stopped while they walk; then there is no newer.
+const MOST_RETIRED: usize = 8;
+
 struct Retired(*mut Unwinding);
 
 // SAFETY: owned by the list, and freed by the agent's thread only.
@@ -94,6 +97,10 @@ pub(crate) fn begin(mean_bytes: u64) -> Result<(), Refusal> {
     if PROCESS.swap(std::process::id(), Ordering::SeqCst) != std::process::id() {
         // A fork child: who was inside is not here.
         MODULES.forget();
+        // One that is may be looking at these, which are not freed here.
+        if let Ok(mut lists) = LISTS.try_lock() {
+            lists.retired.clear();
+        }
     }
     own_stacks::prepare().map_err(EngineError::Memory)?;
     if tables().is_none() {
@@ -229,7 +236,11 @@ pub(crate) fn stack(number: u32) -> Stack {
 /// The modules that stacks are in. Looks whether objects were loaded since the last time, if a sample
 /// was in none that is known, or `anew` says so.
 pub(crate) fn list_modules(anew: bool) -> Vec<Module> {
-    if STALE.swap(false, Ordering::Relaxed) || anew {
+    let may_retire = || {
+        let retired = LISTS.try_lock().map_or(0, |lists| lists.retired.len());
+        retired < MOST_RETIRED || MODULES.is_quiet()
+    };
+    if (STALE.swap(false, Ordering::Relaxed) || anew) && may_retire() {
         let refreshed = MODULES.look(|unwinding| unwinding.map(|unwinding| unwinding.modules.refreshed()));
         if let Some(Ok(Some(modules))) = refreshed {
             publish(modules);

@@ -59,7 +59,11 @@ macro_rules! new_slot {
             change: AtomicU32::new(0),
             excluded: AtomicU32::new(0),
             is_entered: AtomicBool::new(false),
-            stack: OwnStack { low: AtomicU64::new(0), high: AtomicU64::new(0) },
+            stack: OwnStack {
+                low: AtomicU64::new(0),
+                high: AtomicU64::new(0),
+                before_gap: AtomicU64::new(0),
+            },
             allocated_before: Total([
                 [AtomicU64::new(0), AtomicU64::new(0)],
                 [AtomicU64::new(0), AtomicU64::new(0)],

@@ -25,7 +25,7 @@ use super::sampler::{CpuSampler, Stopped};
 use crate::procfs;
 
 /// The engine serves one capture at a time, and dispositions belong to the whole process.
-fn alone() -> MutexGuard<'static, ()> {
+pub(super) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,51 @@
+//! Promise 23 for the agent's own threads: the C library takes a program's static thread-locals out of every thread's
+//! stack. A program with 512 KiB of them has an agent all the same, and each of its threads the room it needs.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::cell::Cell;
+
+use rgops_agent::Options;
+use rgops_protocol::reply::memory::MemoryReply;
+use rgops_protocol::reply::stats::StatsReply;
+use rgops_protocol::reply::tasks::TasksPart;
+use rgops_protocol::request::{MemoryRequest, Request, StatsRequest, TasksRequest};
+use rgops_tests::itself::{self, Itself};
+
+const CELLS: usize = 512 * 1024;
+
+thread_local! {
+    static LARGE: [Cell<u8>; CELLS] = const { [const { Cell::new(1) }; CELLS] };
+}
+
+#[test]
+#[ignore = "started by another test"]
+fn has_large_thread_locals() {
+    if !itself::is_target() {
+        return;
+    }
+    LARGE.with(|large| large[CELLS - 1].set(2));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    runtime.spawn(std::future::pending::<()>());
+    // With its thread for printing, and that which starts others on the program's side.
+    itself::listen_with(Options::default().watch(runtime.handle(), "watched"));
+}
+
+#[test]
+fn an_agent_in_a_program_with_large_static_thread_locals_listens_and_answers() {
+    let mut target =
+        Itself::start_with("has_large_thread_locals", &[("RGOPS_DEBUG", "schedtrace=100,scheddetail=1")]);
+    assert!(target.dump().iter().any(|thread| thread.name.starts_with("rgops-")));
+    let profile = target.profile(200);
+    assert!(profile.totals().duration_ns > 0);
+    let memory = target.ask::<MemoryReply>(&Request::Memory(MemoryRequest {})).unwrap();
+    assert!(memory.end.is_ok());
+    let stats = target.ask::<StatsReply>(&Request::Stats(StatsRequest { window_ms: 50 })).unwrap();
+    assert!(stats.end.is_ok());
+    let tasks = target
+        .ask::<TasksPart>(&Request::Tasks(TasksRequest { max_cell_bytes: 4096, max_depth: 16 }))
+        .unwrap();
+    assert!(tasks.end.is_ok());
+    assert!(target.is_running());
+    target.end();
+}
