@@ -72,8 +72,7 @@ impl ModuleTypes {
         let mut charge = Charge::new(work.budget(), 0).map_err(|limit| limit.to_string())?;
         let info_bytes = sections.get(SectionId::DebugInfo).len() as u64;
         let key = IndexKey { build_id, info_bytes, units: dwarf.main().units.len() as u64 };
-        if let Some(index) = cache.and_then(|cache| cache.load(&key)) {
-            charge.grow(index.bytes()).map_err(|limit| limit.to_string())?;
+        if let Some((index, charge)) = cache.and_then(|cache| cache.load(&key, work.budget())) {
             return Ok(ModuleTypes::new(number, dwarf, index, charge));
         }
         let index = Index::scan(dwarf.main(), dwarf.split(), &mut charge, progress);

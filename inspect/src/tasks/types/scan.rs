@@ -21,7 +21,7 @@ const AWAITEE: &[u8] = b"__awaitee";
 const STOP_CHECK: u32 = 1 << 16;
 
 /// Namespaces that are open at once. Real code has a dozen.
-const DEEPEST: usize = 512;
+pub(super) const DEEPEST: usize = 512;
 
 /// Scans a unit of the main file, or what of it was split off.
 ///
