@@ -160,17 +160,14 @@ impl Snapshot {
 
     /// Everything that was used, in pieces that can be asked for: what must still be the same at the end.
     /// Without the first `skipped` bytes of the first range, which may change meanwhile.
-    pub(super) fn used(&self, skipped: usize) -> Vec<(MemoryRange, &[u8])> {
-        let mut used = Vec::new();
-        for (number, (avma, bytes)) in self.known.iter().enumerate() {
+    pub(super) fn used(&self, skipped: usize) -> impl Iterator<Item = (MemoryRange, &[u8])> {
+        self.known.iter().enumerate().flat_map(move |(number, (avma, bytes))| {
             let skipped = if number == 0 { skipped.min(bytes.len()) } else { 0 };
-            let mut avma = avma + skipped as u64;
-            for piece in bytes[skipped..].chunks(MAX_RANGE_BYTES as usize) {
-                used.push((MemoryRange { avma, length: piece.len() as u32 }, piece));
-                avma += piece.len() as u64;
-            }
-        }
-        used
+            let starts = (avma + skipped as u64..).step_by(MAX_RANGE_BYTES as usize);
+            let pieces = bytes[skipped..].chunks(MAX_RANGE_BYTES as usize);
+            let range = |avma, piece: &[u8]| MemoryRange { avma, length: piece.len() as u32 };
+            pieces.zip(starts).map(move |(piece, avma)| (range(avma, piece), piece))
+        })
     }
 
     /// Whether it is one range: one moment by itself.
@@ -191,7 +188,7 @@ mod tests {
         assert_eq!(snapshot.number(last, 8), Ok(0x0707_0707_0707_0707));
         assert_eq!(snapshot.read(last + 5, 8), Err(NoBytes::Never));
         assert_eq!(snapshot.read(0x1000, 8), Err(NoBytes::NotYet));
-        let used: Vec<usize> = snapshot.used(4).iter().map(|(_, bytes)| bytes.len()).collect();
+        let used: Vec<usize> = snapshot.used(4).map(|(_, bytes)| bytes.len()).collect();
         assert_eq!(used, [6]);
     }
 

@@ -65,6 +65,31 @@ pub(super) fn demangle(mangled: &str) -> Option<(String, bool)> {
     Some((name.text, is_whole))
 }
 
+/// The symbol of a poll function whose future has two to the power of `levels` parts.
+#[cfg(test)]
+pub(super) fn poll_symbol(levels: usize) -> String {
+    let mut symbol = "INvNtNtNtCs1234_5tokio7runtime4task3raw4pollT".to_owned();
+    let mut before = symbol.len();
+    symbol.push_str("TmmE");
+    for _ in 1..levels {
+        let here = symbol.len();
+        let reference = format!("B{}_", base_62(before - 1));
+        symbol.push_str(&format!("T{reference}{reference}E"));
+        before = here;
+    }
+    format!("_R{symbol}EhE")
+}
+
+#[cfg(test)]
+fn base_62(number: usize) -> String {
+    let digit = |number: usize| match number % 62 {
+        digit @ 0..10 => (b'0' + digit as u8) as char,
+        digit @ 10..36 => (b'a' + digit as u8 - 10) as char,
+        digit => (b'A' + digit as u8 - 36) as char,
+    };
+    if number < 62 { digit(number).to_string() } else { format!("{}{}", base_62(number / 62), digit(number)) }
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -92,29 +117,4 @@ mod tests {
         let (name, is_whole) = demangle(&poll_symbol(30)).unwrap();
         assert!(!is_whole && name.len() <= LONGEST_DEMANGLED, "{}", name.len());
     }
-}
-
-/// The symbol of a poll function whose future has two to the power of `levels` parts.
-#[cfg(test)]
-pub(super) fn poll_symbol(levels: usize) -> String {
-    let mut symbol = "INvNtNtNtCs1234_5tokio7runtime4task3raw4pollT".to_owned();
-    let mut before = symbol.len();
-    symbol.push_str("TmmE");
-    for _ in 1..levels {
-        let here = symbol.len();
-        let reference = format!("B{}_", base_62(before - 1));
-        symbol.push_str(&format!("T{reference}{reference}E"));
-        before = here;
-    }
-    format!("_R{symbol}EhE")
-}
-
-#[cfg(test)]
-fn base_62(number: usize) -> String {
-    let digit = |number: usize| match number % 62 {
-        digit @ 0..10 => (b'0' + digit as u8) as char,
-        digit @ 10..36 => (b'a' + digit as u8 - 10) as char,
-        digit => (b'A' + digit as u8 - 36) as char,
-    };
-    if number < 62 { digit(number).to_string() } else { format!("{}{}", base_62(number / 62), digit(number)) }
 }
