@@ -36,7 +36,6 @@ const MEMBER_BYTES: u64 = 2 * size_of::<Variant>() as u64 + 16;
 
 /// Reads a type; the names it is declared in are the caller's to add.
 pub(super) fn read(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Result<Type, TypeError> {
-    dwarf.main().work.spend(1)?;
     let (unit, id, entry) = resolve(dwarf, id)?;
     let name: Arc<str> = attribute_text(&unit, &entry, constants::DW_AT_name).unwrap_or_default().into();
     if entry.attr(constants::DW_AT_declaration).is_some() {
@@ -112,6 +111,7 @@ pub(super) fn parameters(
 pub(super) fn name(dwarf: &ModuleDwarf, id: EntryId) -> Result<String, TypeError> {
     let mut id = id;
     for _ in 0..MOST_STEPS {
+        dwarf.main().work.spend(1)?;
         let unit = dwarf.unit_of(id)?;
         let entry = entry(&unit, id)?;
         if let Some(name) = attribute_text(&unit, &entry, constants::DW_AT_name) {
@@ -127,12 +127,14 @@ pub(super) fn name(dwarf: &ModuleDwarf, id: EntryId) -> Result<String, TypeError
 
 /// The mangled name of a function.
 pub(super) fn mangled_name(dwarf: &ModuleDwarf, id: EntryId) -> Option<String> {
+    dwarf.main().work.spend(1).ok()?;
     let unit = dwarf.unit_of(id).ok()?;
     attribute_text(&unit, &entry(&unit, id).ok()?, constants::DW_AT_linkage_name)
 }
 
 /// A local of a function: its name, type and where it was declared.
 pub(super) fn local(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Option<Member> {
+    dwarf.main().work.spend(1).ok()?;
     let unit = dwarf.unit_of(id).ok()?;
     member(files, &unit, &entry(&unit, id).ok()?)
 }
@@ -140,6 +142,7 @@ pub(super) fn local(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Opti
 /// The crate whose compilation made an entry. rustc names its units `src/main.rs/@/shop.1a2b-cgu.0`.
 pub(super) fn crate_of(dwarf: &ModuleDwarf, id: EntryId) -> Option<String> {
     use gimli::Reader as _;
+    dwarf.main().work.spend(1).ok()?;
     let unit = dwarf.unit_of(id).ok()?;
     let name = unit.unit.name.as_ref()?.to_string_lossy().ok()?;
     let (_, codegen_unit) = name.rsplit_once("/@/")?;
@@ -164,6 +167,7 @@ fn origin(unit: &LoadedUnit, entry: &Entry) -> Option<EntryId> {
 fn resolve(dwarf: &ModuleDwarf, id: EntryId) -> Result<(std::rc::Rc<LoadedUnit>, EntryId, Entry), TypeError> {
     let mut id = id;
     for _ in 0..MOST_STEPS {
+        dwarf.main().work.spend(1)?;
         let unit = dwarf.unit_of(id)?;
         let entry = entry(&unit, id)?;
         let target = match entry.tag() {

@@ -104,3 +104,23 @@ impl Asked {
         format!("in the workspace's Cargo.toml: {sections}{whose}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_more_crates_than_are_named_it_is_said_that_there_are() {
+        let asked = Asked::default();
+        asked.task(false, (0..8).map(|number| format!("crate{number}")));
+        let (_, fix) = asked.explain(None, None);
+        assert!(fix.ends_with("[profile.release.package.crate7] debug = 2"), "{fix}");
+        asked.task(false, (0..100_000).map(|number| format!("crate{number}")));
+        let (_, fix) = asked.explain(None, None);
+        assert!(fix.ends_with("debug = 2, and likewise for the other packages that spawn tasks"), "{fix}");
+        assert_eq!(fix.matches("package.crate").count(), 8);
+        let unnamed = Asked::default();
+        unnamed.future(Some(&"x".repeat(100_000)));
+        assert!(unnamed.explain(None, None).1.contains("package.NAME]"));
+    }
+}

@@ -129,3 +129,16 @@ fn a_type_is_not_read_beyond_the_deadline() {
     budget.end_by(Instant::now());
     assert_eq!(types.get(TypeId(FIRST)), Err(TypeError::Exhausted(Exhausted::Time)));
 }
+
+#[test]
+fn names_are_not_read_beyond_the_deadline() {
+    let (bytes, ids) = nested_namespaces(300);
+    let budget = Budget::new(1 << 30);
+    let types = ProgramTypes::of_file_within(&bytes, budget.clone());
+    types.get(ids[0]).unwrap();
+    budget.end_by(Instant::now());
+    assert_eq!(types.get(ids[299]), Err(TypeError::Exhausted(Exhausted::Time)));
+    // With time again it is read: that it was not is not remembered.
+    budget.end_by(Instant::now() + std::time::Duration::from_secs(600));
+    assert!(types.get(ids[299]).is_ok());
+}
