@@ -125,10 +125,10 @@ impl Walk<'_> {
     ) -> Vec<Arc<Node>> {
         let mut nodes = Vec::new();
         for number in 0..length.min(MOST_CHILDREN) {
-            nodes.extend(self.value(element, at.wrapping_add(number.wrapping_mul(size)), place));
             if self.is_full() {
                 break;
             }
+            nodes.extend(self.value(element, at.wrapping_add(number.wrapping_mul(size)), place));
         }
         nodes
     }

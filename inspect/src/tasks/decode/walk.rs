@@ -100,9 +100,13 @@ impl<'w> Walk<'w> {
         self.cut.get_or_insert(why);
     }
 
-    /// Whether nothing more is looked at in this task.
-    pub(super) fn is_full(&self) -> bool {
-        self.nodes >= MOST_NODES || self.content.is_exhausted()
+    /// Whether what comes next is not looked at: then the stack is not whole.
+    pub(super) fn is_full(&mut self) -> bool {
+        let is_full = self.nodes >= MOST_NODES || self.content.is_exhausted();
+        if is_full {
+            self.cut(super::TOO_MUCH);
+        }
+        is_full
     }
 
     /// Takes what was read, or notes what is missing.
@@ -163,11 +167,11 @@ impl<'w> Walk<'w> {
                 let mut nodes = Vec::new();
                 let leading = self.content.members_with(self.source, id, Goal::Future);
                 for member in leading.iter().filter_map(|number| members.get(*number as usize)) {
-                    let avma = value.avma.wrapping_add(member.offset);
-                    nodes.extend(self.value(member.type_id, avma, inner));
                     if self.is_full() {
                         break;
                     }
+                    let avma = value.avma.wrapping_add(member.offset);
+                    nodes.extend(self.value(member.type_id, avma, inner));
                 }
                 nodes
             }
@@ -245,10 +249,10 @@ impl<'w> Walk<'w> {
             let guards = self.content.members_with(self.source, state.type_id, Goal::Guard);
             let guards = guards.iter().filter_map(|number| members.get(*number as usize));
             for member in guards.filter(|member| &*member.name != "__awaitee") {
-                self.guards(member, at.wrapping_add(member.offset));
-                if self.is_full() {
+                if self.content.is_exhausted() {
                     break;
                 }
+                self.guards(member, at.wrapping_add(member.offset));
             }
             if let Some(awaitee) = awaitee {
                 let combines = state.declared.as_ref().and_then(|declared| macros::of_file(&declared.file));

@@ -287,3 +287,19 @@ fn sizes_and_offsets_beyond_all_memory_are_no_fault() {
         assert_eq!((tasks.len(), counts.listed), (3, 3));
     }
 }
+
+#[test]
+fn a_stack_of_more_futures_than_are_listed_is_cut() {
+    // 512 ends of futures that hold two each, and 2,048.
+    for (levels, is_whole) in [(9, true), (11, false)] {
+        let get = |id| match id {
+            _ if id == levels => Some(sleep()),
+            _ => Some(structure("Fut", 8, [(0, id + 1), (0, id + 1)])),
+        };
+        let source = table(&get);
+        let mut decoder = decoder(&Budget::new(64 << 20), &source, cells(1, &[0; 8]));
+        run(&mut decoder, &[0; 8]);
+        let (_, counts) = decoder.finish();
+        assert_eq!((counts.decoded == 1, counts.cut == 1), (is_whole, !is_whole), "{levels}: {counts:?}");
+    }
+}
