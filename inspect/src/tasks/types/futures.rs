@@ -31,16 +31,13 @@ pub(super) struct SymbolFutures {
 impl SymbolFutures {
     /// From a file's symbol tables. Where memory or time is over, what was found until then.
     pub(super) fn of_tables(tables: &SymbolTables, work: &Work) -> SymbolFutures {
-        let Ok(charge) = Charge::new(work.budget(), 0) else { return SymbolFutures::default() };
-        let mut found = SymbolFutures { names: HashMap::new(), _charge: None };
-        let (mut charge, mut counter, mut is_over) = (charge, work.counter(), false);
-        tables.each(|address, name| {
-            if is_over {
-                return;
-            }
-            is_over = counter.step().is_err() || found.add(address, name, &mut charge).is_err();
+        let mut found = SymbolFutures::default();
+        let Ok(mut charge) = Charge::new(work.budget(), 0) else { return found };
+        let mut counter = work.counter();
+        let _ = tables.each(|address, name| {
+            counter.step()?;
+            found.add(address, name, &mut charge)
         });
-        drop(counter);
         found._charge = Some(charge);
         found
     }
