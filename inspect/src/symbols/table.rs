@@ -39,13 +39,15 @@ impl SymbolTables {
         Ok(SymbolTables { all, exported })
     }
 
-    /// Calls `each` with the address and the mangled name of everything that may be a function.
-    pub(crate) fn each(&self, mut each: impl FnMut(u64, &[u8])) {
+    /// Calls `each` with the address and the mangled name of everything that may be a function, until it
+    /// fails.
+    pub(crate) fn each<E>(&self, mut each: impl FnMut(u64, &[u8]) -> Result<(), E>) -> Result<(), E> {
         for table in [&self.all, &self.exported].into_iter().flatten() {
             for entry in &table.entries {
-                each(entry.address, table.name(entry).unwrap_or_default());
+                each(entry.address, table.name(entry).unwrap_or_default())?;
             }
         }
+        Ok(())
     }
 
     /// The symbol that an address belongs to.

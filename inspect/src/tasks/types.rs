@@ -14,11 +14,14 @@ mod module;
 mod owner;
 mod program;
 mod scan;
+pub(crate) mod text;
 
 use std::sync::Arc;
 
 pub use index::ScanProgress;
 pub use program::{ProgramTypes, TypeFiles};
+
+use crate::budget::Exhausted;
 
 /// A type of one [`TypeSource`], which alone knows what the number means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -187,6 +190,9 @@ pub enum TypeError {
         /// The type's name, if that is known.
         name: String,
     },
+    /// The command has no memory, or time, left to read it.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
 }
 
 impl Type {

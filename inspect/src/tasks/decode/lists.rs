@@ -23,6 +23,7 @@ impl Walk<'_> {
             let mut listed = 0;
             while at != 0
                 && listed < MOST_CHILDREN
+                && !self.is_full()
                 && let (Some(next), Some(future)) = (&next, &future)
             {
                 listed += 1;
@@ -124,7 +125,10 @@ impl Walk<'_> {
     ) -> Vec<Arc<Node>> {
         let mut nodes = Vec::new();
         for number in 0..length.min(MOST_CHILDREN) {
-            nodes.extend(self.value(element, at.wrapping_add(number * size), place));
+            if self.is_full() {
+                break;
+            }
+            nodes.extend(self.value(element, at.wrapping_add(number.wrapping_mul(size)), place));
         }
         nodes
     }
@@ -165,7 +169,7 @@ impl Walk<'_> {
         let inner = Place { is_awaited: false, ..place.inner() };
         let mut at = first;
         for _ in nodes.len() as u64..MOST_CHILDREN {
-            if at == 0 || !self.has_read(entry, at) {
+            if at == 0 || self.is_full() || !self.has_read(entry, at) {
                 return;
             }
             nodes.extend(self.value(value, at.wrapping_add(value_offset), inner));
@@ -187,7 +191,7 @@ impl Walk<'_> {
         let inner = depth.checked_sub(1)?;
         members.iter().find_map(|member| {
             let (id, offset) = self.named_in(member.type_id, name, inner)?;
-            Some((id, member.offset + offset))
+            Some((id, member.offset.wrapping_add(offset)))
         })
     }
 

@@ -1,6 +1,7 @@
 //! The memory a task's decoding has: the bytes of its cell and what was asked for since.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use rgops_protocol::request::{MAX_RANGE_BYTES, MemoryRange};
 
@@ -8,14 +9,41 @@ use rgops_protocol::request::{MAX_RANGE_BYTES, MemoryRange};
 const MOST_RANGES: usize = 4096;
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Bytes of the program, by where they were.
+/// Bytes of the program, by where they were. A look takes no longer where there are many.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
+    /// In the order in which they came.
     known: Vec<(u64, Vec<u8>)>,
-    unreadable: Vec<MemoryRange>,
+    /// By the beginning.
+    order: Vec<Known>,
+    unreadable: Vec<Gone>,
     /// Asked for since the last answer.
-    missing: RefCell<Vec<MemoryRange>>,
+    missing: RefCell<Missing>,
     asked_bytes: u64,
+}
+
+/// A known range in the order of memory.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    start: u64,
+    /// Which of those that begin here or before ends last, and where: if one of them holds a range, it does.
+    last: usize,
+    last_end: u64,
+}
+
+/// An unreadable range in the order of memory.
+#[derive(Debug, Clone, Copy)]
+struct Gone {
+    start: u64,
+    /// The first end of those that begin here or behind.
+    first_end: u64,
+}
+
+#[derive(Debug, Default)]
+struct Missing {
+    ranges: Vec<MemoryRange>,
+    places: HashSet<(u64, u32)>,
+    bytes: u64,
 }
 
 /// Why there are no bytes.
@@ -31,33 +59,60 @@ impl Snapshot {
     /// What is known from the beginning. What would be beyond the last address is not.
     pub(super) fn new(avma: u64, mut bytes: Vec<u8>) -> Snapshot {
         bytes.truncate(usize::try_from(u64::MAX - avma).unwrap_or(usize::MAX));
-        Snapshot { known: vec![(avma, bytes)], ..Snapshot::default() }
+        let mut snapshot = Snapshot::default();
+        snapshot.keep(avma, bytes);
+        snapshot
+    }
+
+    fn keep(&mut self, start: u64, bytes: Vec<u8>) {
+        let end = start.saturating_add(bytes.len() as u64);
+        let (number, at) = (self.known.len(), self.order.partition_point(|known| known.start <= start));
+        let before = at.checked_sub(1).map(|before| self.order[before]);
+        let (last, last_end) = match before.filter(|before| before.last_end >= end) {
+            Some(before) => (before.last, before.last_end),
+            None => (number, end),
+        };
+        self.order.insert(at, Known { start, last, last_end });
+        for known in self.order[at + 1..].iter_mut().take_while(|known| known.last_end < end) {
+            (known.last, known.last_end) = (number, end);
+        }
+        self.known.push((start, bytes));
+    }
+
+    fn holding(&self, avma: u64, end: u64) -> Option<&(u64, Vec<u8>)> {
+        let after = self.order.partition_point(|known| known.start <= avma);
+        let known = self.order[after.checked_sub(1)?];
+        (known.last_end >= end).then(|| &self.known[known.last])
+    }
+
+    /// Whether a range in this one cannot be read.
+    fn is_gone(&self, avma: u64, end: u64) -> bool {
+        let at = self.unreadable.partition_point(|gone| gone.start < avma);
+        self.unreadable.get(at).is_some_and(|gone| gone.first_end <= end)
     }
 
     /// Bytes of the range; asks for them where they are not known.
     pub(super) fn read(&self, avma: u64, length: u64) -> Result<&[u8], NoBytes> {
         let end = avma.checked_add(length).ok_or(NoBytes::Never)?;
-        let holds = |(start, bytes): &&(u64, Vec<u8>)| *start <= avma && end <= *start + bytes.len() as u64;
-        if let Some((start, bytes)) = self.known.iter().find(holds) {
+        if let Some((start, bytes)) = self.holding(avma, end) {
             let at = (avma - start) as usize;
             return Ok(&bytes[at..at + length as usize]);
         }
-        if length > u64::from(MAX_RANGE_BYTES) || self.known.len() >= MOST_RANGES {
+        if length > u64::from(MAX_RANGE_BYTES) || self.known.len() + self.unreadable.len() >= MOST_RANGES {
             return Err(NoBytes::Never);
         }
         let range = MemoryRange { avma, length: length as u32 };
-        let is_unreadable =
-            |gone: &MemoryRange| gone.avma >= avma && gone.avma + u64::from(gone.length) <= end;
-        if avma == 0 || self.unreadable.iter().any(is_unreadable) {
+        if avma == 0 || self.is_gone(avma, end) {
             return Err(NoBytes::Never);
         }
         let mut missing = self.missing.borrow_mut();
-        if !missing.contains(&range) {
-            let wanted: u64 = missing.iter().map(|range| u64::from(range.length)).sum();
-            if self.asked_bytes + wanted + length > MOST_BYTES || missing.len() >= MOST_RANGES {
+        if !missing.places.contains(&(avma, range.length)) {
+            if self.asked_bytes + missing.bytes + length > MOST_BYTES || missing.ranges.len() >= MOST_RANGES {
                 return Err(NoBytes::Never);
             }
-            missing.push(range);
+            missing.places.insert((avma, range.length));
+            missing.ranges.push(range);
+            missing.bytes += length;
         }
         Err(NoBytes::NotYet)
     }
@@ -81,31 +136,38 @@ impl Snapshot {
     /// What was asked for since the last answer.
     pub(super) fn take_missing(&mut self) -> Vec<MemoryRange> {
         let missing = std::mem::take(&mut *self.missing.borrow_mut());
-        self.asked_bytes += missing.iter().map(|range| u64::from(range.length)).sum::<u64>();
-        missing
+        self.asked_bytes += missing.bytes;
+        missing.ranges
     }
 
     /// Takes the answer for one range.
     pub(super) fn answer(&mut self, range: MemoryRange, bytes: Option<Vec<u8>>) {
         match bytes {
-            Some(bytes) if bytes.len() == range.length as usize => self.known.push((range.avma, bytes)),
-            _ => self.unreadable.push(range),
+            Some(bytes) if bytes.len() == range.length as usize => self.keep(range.avma, bytes),
+            _ => self.lose(range),
+        }
+    }
+
+    fn lose(&mut self, range: MemoryRange) {
+        let (start, end) = (range.avma, range.avma.saturating_add(u64::from(range.length)));
+        let at = self.unreadable.partition_point(|gone| gone.start < start);
+        let behind = self.unreadable.get(at).map_or(u64::MAX, |gone| gone.first_end);
+        self.unreadable.insert(at, Gone { start, first_end: end.min(behind) });
+        for gone in self.unreadable[..at].iter_mut().rev().take_while(|gone| gone.first_end > end) {
+            gone.first_end = end;
         }
     }
 
     /// Everything that was used, in pieces that can be asked for: what must still be the same at the end.
     /// Without the first `skipped` bytes of the first range, which may change meanwhile.
-    pub(super) fn used(&self, skipped: usize) -> Vec<(MemoryRange, &[u8])> {
-        let mut used = Vec::new();
-        for (number, (avma, bytes)) in self.known.iter().enumerate() {
+    pub(super) fn used(&self, skipped: usize) -> impl Iterator<Item = (MemoryRange, &[u8])> {
+        self.known.iter().enumerate().flat_map(move |(number, (avma, bytes))| {
             let skipped = if number == 0 { skipped.min(bytes.len()) } else { 0 };
-            let mut avma = avma + skipped as u64;
-            for piece in bytes[skipped..].chunks(MAX_RANGE_BYTES as usize) {
-                used.push((MemoryRange { avma, length: piece.len() as u32 }, piece));
-                avma += piece.len() as u64;
-            }
-        }
-        used
+            let starts = (avma + skipped as u64..).step_by(MAX_RANGE_BYTES as usize);
+            let pieces = bytes[skipped..].chunks(MAX_RANGE_BYTES as usize);
+            let range = |avma, piece: &[u8]| MemoryRange { avma, length: piece.len() as u32 };
+            pieces.zip(starts).map(move |(piece, avma)| (range(avma, piece), piece))
+        })
     }
 
     /// Whether it is one range: one moment by itself.
@@ -126,7 +188,67 @@ mod tests {
         assert_eq!(snapshot.number(last, 8), Ok(0x0707_0707_0707_0707));
         assert_eq!(snapshot.read(last + 5, 8), Err(NoBytes::Never));
         assert_eq!(snapshot.read(0x1000, 8), Err(NoBytes::NotYet));
-        let used: Vec<usize> = snapshot.used(4).iter().map(|(_, bytes)| bytes.len()).collect();
+        let used: Vec<usize> = snapshot.used(4).map(|(_, bytes)| bytes.len()).collect();
         assert_eq!(used, [6]);
+    }
+
+    #[test]
+    fn the_range_that_holds_another_is_found_among_many() {
+        let mut snapshot = Snapshot::new(0x1000, vec![1; 16]);
+        let (mut ranges, mut seed) = (Vec::new(), 7u64);
+        for number in 0..300u64 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let range =
+                MemoryRange { avma: 0x2000 + (seed >> 40) % 500, length: 1 + (seed >> 20) as u32 % 40 };
+            let is_known = number % 3 > 0;
+            ranges.push((range, is_known));
+            snapshot.answer(range, is_known.then(|| vec![0; range.length as usize]));
+        }
+        let end = |range: &MemoryRange| range.avma + u64::from(range.length);
+        for avma in 0x1ff0..0x2220 {
+            for length in 1..50 {
+                let is_in = |(range, is_known): &(MemoryRange, bool)| {
+                    *is_known && range.avma <= avma && avma + length <= end(range)
+                };
+                let is_gone = |(range, is_known): &(MemoryRange, bool)| {
+                    !*is_known && range.avma >= avma && end(range) <= avma + length
+                };
+                let expected = match (ranges.iter().any(is_in), ranges.iter().any(is_gone)) {
+                    (true, _) => Ok(length),
+                    (false, true) => Err(NoBytes::Never),
+                    (false, false) => Err(NoBytes::NotYet),
+                };
+                assert_eq!(snapshot.read(avma, length).map(|bytes| bytes.len() as u64), expected);
+            }
+            snapshot.take_missing();
+        }
+    }
+
+    #[test]
+    fn many_ranges_take_no_longer_to_look_at() {
+        let mut snapshot = Snapshot::new(0x1000, vec![0; 16]);
+        for number in 0..4000u64 {
+            snapshot.answer(MemoryRange { avma: 0x10_0000 + number * 16, length: 8 }, Some(vec![0; 8]));
+        }
+        let began = std::time::Instant::now();
+        for number in 0..1_000_000u64 {
+            assert!(snapshot.read(0x10_0000 + number % 4000 * 16, 8).is_ok());
+        }
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn ranges_that_cannot_be_read_are_counted_with_the_others() {
+        let mut snapshot = Snapshot::new(0x1000, vec![0; 16]);
+        for number in 0..4096u64 {
+            let avma = 0x10_0000 + number * 16;
+            assert_eq!(
+                snapshot.read(avma, 8),
+                Err(if number < 4095 { NoBytes::NotYet } else { NoBytes::Never })
+            );
+            for range in snapshot.take_missing() {
+                snapshot.answer(range, None);
+            }
+        }
     }
 }

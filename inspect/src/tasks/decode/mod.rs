@@ -51,8 +51,16 @@ const MOST_BYTES: u64 = 1024 * 1024 * 1024;
 /// What a future of a stack costs in bytes until it is shown.
 const NODE_BYTES: u64 = 512;
 
+/// What a range of memory costs besides its bytes: while it is asked for, and as long as it is kept.
+const ASKED_BYTES: u64 = 96;
+const RANGE_BYTES: u64 = 96;
+
 /// What damaged memory or types must not lead to: it is said, and decoding ends there.
 const TOO_MUCH: &str = "it is deeper, or wider, than is decoded";
+
+/// Why the stack that was being decoded is not whole, when the command may not go on.
+const NO_TIME: &str = "the time limit was reached while it was decoded";
+const NO_MEMORY: &str = "the memory limit was reached while it was decoded";
 
 /// Decodes the tasks of one answer.
 pub struct Decoder<'s> {
@@ -69,6 +77,8 @@ pub struct Decoder<'s> {
     rounds: usize,
     asked_bytes: u64,
     asked: Vec<(usize, MemoryRange)>,
+    /// Charged for what is asked for.
+    asked_charged: u64,
     phase: Phase,
 }
 
@@ -99,6 +109,8 @@ struct Decoding {
     task: Task,
     vtable: u32,
     snapshot: Snapshot,
+    /// Charged for the ranges of the snapshot.
+    snapshot_charged: u64,
     step: Step,
     /// Times it was read anew because it had moved.
     retries: u32,
@@ -134,7 +146,7 @@ impl<'s> Decoder<'s> {
             budget: budget.clone(),
             exhausted: None,
             source,
-            content: Content::default(),
+            content: Content::new(budget),
             vtables,
             vtable_places: places,
             headers,
@@ -143,6 +155,7 @@ impl<'s> Decoder<'s> {
             rounds: 0,
             asked_bytes: 0,
             asked: Vec::new(),
+            asked_charged: 0,
             phase: Phase::Walk,
         };
         for cell in cells {
@@ -155,10 +168,12 @@ impl<'s> Decoder<'s> {
     fn begin(&mut self, cell: TaskCell) -> Decoding {
         self.content.begin_walk();
         let future = self.future_type(cell.vtable);
-        let poll = self.vtables.get(cell.vtable as usize).map_or(0, |vtable| vtable.poll_avma);
+        let poll = self.vtables.get(cell.vtable as usize).map(|vtable| vtable.poll_avma);
         let described = future.and_then(|future| self.content.future_name(self.source, future.id));
-        let of_symbol = || self.source.future_name(poll).map(|name| names::of_path(&name));
-        let name = described.or_else(of_symbol);
+        let name = described.or_else(|| self.content.name_of_poll(self.source, poll?));
+        if self.exhausted.is_none() {
+            self.exhausted = self.content.exhausted();
+        }
         let mut task = undecoded(&cell, name);
         let unknown = |why: &str| AsyncStack::Unknown(Arc::from(why));
         let mut snapshot = Snapshot::default();
@@ -180,7 +195,7 @@ impl<'s> Decoder<'s> {
                 CellBytes::Unreadable => task.stack = unknown("its memory cannot be read"),
             }
         }
-        Decoding { task, vtable: cell.vtable, snapshot, step, retries: 0 }
+        Decoding { task, vtable: cell.vtable, snapshot, snapshot_charged: 0, step, retries: 0 }
     }
 
     /// The future's type, by the poll function of a vtable.
@@ -189,14 +204,11 @@ impl<'s> Decoder<'s> {
             return *known;
         }
         let found = self.vtables.get(vtable as usize).and_then(|vtable| {
-            // More than one where the linker merged poll functions of identical code: then the futures have
-            // the same layout, but not the same names. Nobody knows which it is.
-            let types = self.source.task_types(vtable.poll_avma);
-            let [types] = types[..] else { return None };
-            let found = self.content.get(self.source, types.future)?;
+            let id = self.content.polled(self.source, vtable.poll_avma)?;
+            let found = self.content.get(self.source, id)?;
             let (size, alignment) = (found.size, found.alignment);
             let (id_offset, trailer_offset) = (u64::from(vtable.id_offset), u64::from(vtable.trailer_offset));
-            Some(FutureType { id: types.future, size, alignment, id_offset, trailer_offset })
+            Some(FutureType { id, size, alignment, id_offset, trailer_offset })
         });
         self.futures.insert(vtable, found);
         found
@@ -204,37 +216,59 @@ impl<'s> Decoder<'s> {
 
     /// What must be read next; empty when all is done. [`Decoder::provide`] takes the answer.
     pub fn needs(&mut self) -> Vec<MemoryRange> {
-        self.asked.clear();
-        if self.exhausted.is_some() {
-            return Vec::new();
+        self.forget_asked();
+        let needed = self.ask();
+        if let Err(exhausted) = needed {
+            self.exhausted.get_or_insert(exhausted);
         }
+        if self.exhausted.is_some() {
+            self.forget_asked();
+        }
+        self.asked_bytes += self.asked.iter().map(|(_, range)| u64::from(range.length)).sum::<u64>();
+        self.asked.iter().map(|(_, range)| *range).collect()
+    }
+
+    fn ask(&mut self) -> Result<(), Exhausted> {
+        self.exhausted.map_or(Ok(()), Err)?;
+        self.budget.check_time()?;
         if self.phase == Phase::Again {
-            self.ask_again();
+            self.ask_again()?;
         }
         if self.phase == Phase::Walk {
-            self.walk_all();
-            for (number, decoding) in self.tasks.iter_mut().enumerate() {
-                let missing = decoding.snapshot.take_missing();
-                self.asked.extend(missing.into_iter().map(|range| (number, range)));
-            }
+            self.walk_all()?;
             self.rounds += 1;
             if self.asked.is_empty() {
                 self.phase = Phase::Check;
             }
         }
         if self.phase == Phase::Check {
-            for (number, decoding) in self.tasks.iter().enumerate() {
+            for number in 0..self.tasks.len() {
+                let decoding = &self.tasks[number];
                 if decoding.step == Step::Check {
-                    let used = decoding.snapshot.used(CHANGING_BYTES);
-                    self.asked.extend(used.into_iter().map(|(range, _)| (number, range)));
+                    let used: Vec<_> =
+                        decoding.snapshot.used(CHANGING_BYTES).map(|(range, _)| range).collect();
+                    self.ask_for(number, &used)?;
                 }
             }
             if self.asked.is_empty() {
-                self.ask_again();
+                self.ask_again()?;
             }
         }
-        self.asked_bytes += self.asked.iter().map(|(_, range)| u64::from(range.length)).sum::<u64>();
-        self.asked.iter().map(|(_, range)| *range).collect()
+        Ok(())
+    }
+
+    /// Notes what a task needs.
+    fn ask_for(&mut self, number: usize, ranges: &[MemoryRange]) -> Result<(), Exhausted> {
+        let bytes = ASKED_BYTES * ranges.len() as u64;
+        self.budget.charge(bytes)?;
+        self.asked_charged += bytes;
+        self.asked.extend(ranges.iter().map(|range| (number, *range)));
+        Ok(())
+    }
+
+    fn forget_asked(&mut self) {
+        self.asked.clear();
+        self.budget.release(std::mem::take(&mut self.asked_charged));
     }
 
     /// Takes the bytes of the ranges that [`Decoder::needs`] named, in their order; `None`, and whatever is
@@ -249,29 +283,27 @@ impl<'s> Decoder<'s> {
                 }
             }
             Phase::Again => self.begin_again(&asked, bytes),
-            Phase::Check => self.compare(&asked, bytes),
+            Phase::Check => self.compare(bytes),
         }
     }
 
-    fn compare(&mut self, asked: &[(usize, MemoryRange)], mut bytes: impl Iterator<Item = Option<Vec<u8>>>) {
-        let mut moved = HashSet::new();
-        for (number, range) in asked.iter().copied() {
-            let now = bytes.next().flatten();
-            let snapshot = &self.tasks[number].snapshot;
-            let is_same = now.is_some_and(|now| snapshot.read(range.avma, now.len() as u64) == Ok(&now[..]));
+    /// What was asked for is in the order of what was used.
+    fn compare(&mut self, mut bytes: impl Iterator<Item = Option<Vec<u8>>>) {
+        for decoding in &mut self.tasks {
+            if decoding.step != Step::Check {
+                continue;
+            }
+            let mut is_same = true;
+            for (_, used) in decoding.snapshot.used(CHANGING_BYTES) {
+                is_same &= bytes.next().flatten().is_some_and(|now| now == used);
+            }
+            decoding.step = Step::Done;
             if !is_same {
-                moved.insert(number);
+                decoding.task.stack = AsyncStack::Moved;
+                decoding.task.holds.clear();
+                decoding.step = Step::Again;
             }
-        }
-        for (number, decoding) in self.tasks.iter_mut().enumerate() {
-            if decoding.step == Step::Check {
-                decoding.step = Step::Done;
-                if moved.contains(&number) {
-                    decoding.task.stack = AsyncStack::Moved;
-                    decoding.task.holds.clear();
-                    decoding.step = Step::Again;
-                }
-            }
+            decoding.forget_snapshot(&self.budget);
         }
         self.phase = Phase::Again;
     }
@@ -295,9 +327,13 @@ impl<'s> Decoder<'s> {
     /// The tasks, and what became of them. What was never provided cuts a stack; what was never compared is
     /// taken to have moved.
     pub fn finish(mut self) -> (Vec<Task>, Counts) {
+        let given_up: Arc<str> = match self.exhausted {
+            Some(exhausted) => format!("decoding it was given up: {exhausted}").into(),
+            None => "decoding it was given up".into(),
+        };
         for decoding in &mut self.tasks {
             match decoding.step {
-                Step::Walk => decoding.task.stack = AsyncStack::Unknown("decoding it was given up".into()),
+                Step::Walk => decoding.task.stack = AsyncStack::Unknown(given_up.clone()),
                 Step::Check | Step::Again => decoding.task.stack = AsyncStack::Moved,
                 Step::Done => continue,
             }
@@ -318,7 +354,7 @@ impl<'s> Decoder<'s> {
         (tasks, counts)
     }
 
-    fn walk_all(&mut self) {
+    fn walk_all(&mut self) -> Result<(), Exhausted> {
         let is_last = self.rounds >= MOST_ROUNDS || self.asked_bytes > MOST_BYTES;
         for number in 0..self.tasks.len() {
             if self.tasks[number].step != Step::Walk {
@@ -327,47 +363,67 @@ impl<'s> Decoder<'s> {
             let Some(future) = self.futures.get(&self.tasks[number].vtable).copied().flatten() else {
                 continue;
             };
-            let walked = self.walk(number, future).and_then(|walked| {
-                self.budget.charge(NODE_BYTES.saturating_mul(walked.nodes as u64))?;
-                Ok(walked)
-            });
-            let walked = match walked {
-                Ok(walked) => walked,
-                Err(exhausted) => {
-                    self.exhausted = Some(exhausted);
-                    return;
-                }
-            };
-            let decoding = &mut self.tasks[number];
-            if walked.is_waiting && !is_last {
+            let walked = self.walk(number, future)?;
+            let holds = walked.holds.len() * size_of::<Resource>();
+            self.budget.charge(NODE_BYTES.saturating_mul(walked.nodes as u64) + holds as u64)?;
+            let is_waiting = walked.is_waiting && !is_last && walked.exhausted.is_none();
+            let missing = self.tasks[number].snapshot.take_missing();
+            if is_waiting {
+                self.keep_ranges(number, missing.len())?;
+                self.ask_for(number, &missing)?;
                 continue;
             }
-            let cut = if walked.is_waiting { Some("it needs more memory than is read") } else { walked.cut };
-            decoding.snapshot.take_missing();
-            if walked.has_ended {
-                decoding.task.stack = AsyncStack::Moved;
-                decoding.step = Step::Done;
-                continue;
-            }
-            decoding.task.holds = walked.holds;
-            if let Some(name) = walked.node.as_deref().and_then(behind_dyn) {
-                decoding.task.future = Some(name.clone());
-            }
-            decoding.task.stack = match (walked.node, cut) {
-                (Some(node), None) => AsyncStack::Decoded(node),
-                (Some(node), Some(why)) => AsyncStack::Cut(node, why.into()),
-                (None, why) => {
-                    AsyncStack::Unknown(why.unwrap_or("its state is none the debug information knows").into())
-                }
-            };
-            // Read once only, when it was read anew.
-            let is_one_moment = decoding.snapshot.is_single() && decoding.retries == 0;
-            decoding.step = if is_one_moment { Step::Done } else { Step::Check };
-            if is_one_moment {
-                // Of a hundred thousand tasks they are a hundred megabytes.
-                decoding.snapshot = Snapshot::default();
-            }
+            self.take(number, walked)?;
         }
+        Ok(())
+    }
+
+    /// Charges ranges that a snapshot will have.
+    fn keep_ranges(&mut self, number: usize, count: usize) -> Result<(), Exhausted> {
+        let bytes = RANGE_BYTES * count as u64;
+        self.budget.charge(bytes)?;
+        self.tasks[number].snapshot_charged += bytes;
+        Ok(())
+    }
+
+    /// Takes a walk that is over.
+    fn take(&mut self, number: usize, walked: Walked) -> Result<(), Exhausted> {
+        let decoding = &mut self.tasks[number];
+        // Read once only, when it was read anew.
+        let is_one_moment = decoding.snapshot.is_single() && decoding.retries == 0;
+        if let Some(exhausted) = walked.exhausted
+            && (!is_one_moment || walked.node.is_none())
+        {
+            return Err(exhausted);
+        }
+        if walked.has_ended {
+            decoding.task.stack = AsyncStack::Moved;
+            decoding.step = Step::Done;
+            return Ok(());
+        }
+        let cut = match walked.exhausted {
+            Some(Exhausted::Time) => Some(NO_TIME),
+            Some(_) => Some(NO_MEMORY),
+            None if walked.is_waiting => Some("it needs more memory than is read"),
+            None => walked.cut,
+        };
+        decoding.task.holds = walked.holds;
+        if let Some(name) = walked.node.as_deref().and_then(behind_dyn) {
+            decoding.task.future = Some(name.clone());
+        }
+        decoding.task.stack = match (walked.node, cut) {
+            (Some(node), None) => AsyncStack::Decoded(node),
+            (Some(node), Some(why)) => AsyncStack::Cut(node, why.into()),
+            (None, why) => {
+                AsyncStack::Unknown(why.unwrap_or("its state is none the debug information knows").into())
+            }
+        };
+        decoding.step = if is_one_moment { Step::Done } else { Step::Check };
+        if is_one_moment {
+            // Of a hundred thousand tasks they are a hundred megabytes.
+            decoding.forget_snapshot(&self.budget);
+        }
+        walked.exhausted.map_or(Ok(()), Err)
     }
 
     fn walk(&mut self, number: usize, future: FutureType) -> Result<Walked, Exhausted> {
@@ -389,12 +445,21 @@ impl<'s> Decoder<'s> {
         };
         let mut walk = Walk::new(*source, content, &decoding.snapshot, &vtable, &is_listed);
         let node = walk.future(future.id, avma);
-        if walk.content.is_exhausted() {
+        if walk.content.is_cut() {
             walk.cut.get_or_insert(TOO_MUCH);
         }
-        let nodes = if walk.is_waiting { 0 } else { walk.nodes };
+        let exhausted = walk.content.exhausted();
+        let nodes = if walk.is_waiting && exhausted.is_none() { 0 } else { walk.nodes };
         let Walk { cut, is_waiting, holds, .. } = walk;
-        Ok(Walked { node, cut, is_waiting, holds, has_ended: false, nodes })
+        Ok(Walked { node, cut, is_waiting, holds, has_ended: false, nodes, exhausted })
+    }
+}
+
+impl Decoding {
+    /// Gives back the memory of what is not needed any more.
+    fn forget_snapshot(&mut self, budget: &Budget) {
+        self.snapshot = Snapshot::default();
+        budget.release(std::mem::take(&mut self.snapshot_charged));
     }
 }
 
@@ -418,6 +483,8 @@ struct Walked {
     has_ended: bool,
     /// Nodes below `node`.
     nodes: usize,
+    /// Why nothing more may be looked at.
+    exhausted: Option<Exhausted>,
 }
 
 /// Whether a cell's `Stage` is past its future. Of a task whose state says otherwise that means that it was
@@ -444,7 +511,7 @@ fn place_of(
     let fits = |alignment: &u64| {
         let stage = behind_id.next_multiple_of(*alignment);
         let is_there = snapshot.number(header.wrapping_add(stage), 4) == Ok(0);
-        let ends = stage + alignment + future.size;
+        let ends = (stage + alignment).saturating_add(future.size);
         is_there && future.size.is_multiple_of(*alignment) && ends <= future.trailer_offset
     };
     let is_possible = |alignment: &u64| future.alignment.is_none_or(|stated| *alignment >= stated);

@@ -1,12 +1,14 @@
 //! Names as people write them: `shop::checkout::reserve`, not `reserve::{async_fn_env#0}<…>`.
 
-use std::sync::Arc;
-
 use crate::tasks::model::TypeName;
-use crate::tasks::types::Type;
+use crate::tasks::types::{Type, text};
+
+/// Bytes of a name as the compiler spells it. Those of nested futures have many thousands.
+const LONGEST_RAW: usize = 24 << 10;
 
 /// The name of a type. `owner` is the type whose method it is in, where it is in one.
 pub(super) fn of_type(found: &Type, owner: Option<&str>) -> TypeName {
+    // Both have bounds of their own.
     let raw = match &*found.namespace {
         "" => found.name.to_string(),
         namespace => format!("{namespace}::{}", found.name),
@@ -20,7 +22,7 @@ pub(super) fn of_path(raw: &str) -> TypeName {
 }
 
 fn named(raw: &str, owner: Option<&str>) -> TypeName {
-    let mut kept: Vec<String> = Vec::new();
+    let mut short = String::new();
     let segments = segments(raw);
     let block = segments.iter().rposition(|segment| segment.starts_with("{impl#"));
     for (number, segment) in segments.into_iter().enumerate() {
@@ -28,10 +30,14 @@ fn named(raw: &str, owner: Option<&str>) -> TypeName {
             Some(owner) if Some(number) == block => Some(owner.to_owned()),
             _ => shown(without_generics(segment)),
         };
-        kept.extend(shown);
+        if let Some(shown) = shown {
+            short = text::join(&short, &shown);
+        }
     }
-    let short = if kept.is_empty() { without_generics(raw).to_owned() } else { kept.join("::") };
-    TypeName { short: short.into(), raw: Arc::from(raw) }
+    if short.is_empty() {
+        short = text::join("", without_generics(raw));
+    }
+    TypeName { short: short.into(), raw: text::cut(raw, LONGEST_RAW).into() }
 }
 
 /// What is shown of a path's segment; nothing of what is only the compiler's.
@@ -115,5 +121,18 @@ mod tests {
         assert_eq!(short("f<fn(a::b) -> c::d>::g"), "f::g");
         assert_eq!(short("<a::B as c::D>::e"), "<a::B as c::D>::e");
         assert_eq!(short(""), "");
+    }
+
+    #[test]
+    fn no_name_is_longer_than_anybody_reads() {
+        for raw in ["x".repeat(1 << 20), "x::".repeat(100_000), format!("a::{}<b>::c", "x".repeat(1 << 20))] {
+            let name = of_path(&raw);
+            assert!(
+                name.short.len() <= text::LONGEST_PATH && name.short.ends_with('…'),
+                "{}",
+                name.short.len()
+            );
+            assert!(name.raw.len() <= LONGEST_RAW && name.raw.ends_with('…'), "{}", name.raw.len());
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::content::{self, member};
 use super::names;
-use super::waits::{self, Value};
+use super::waits::Value;
 use super::walk::{LARGEST_FUTURE, Place, Walk};
 use crate::tasks::model::{Node, NodeKind, Resource, ResourceKind};
 use crate::tasks::types::{Shape, Type, TypeId};
@@ -69,12 +69,11 @@ impl Walk<'_> {
         let (Some(data), Some(vtable)) = (self.known(data), self.known(vtable)) else { return Vec::new() };
         let inner = Place { is_awaited: true, ..place.inner() };
         let mut children = Vec::new();
-        let candidates = self.source.vtable_types(vtable);
-        if candidates.is_empty() {
+        let candidates = self.content.behind_vtable(self.source, vtable);
+        if candidates.types.is_empty() {
             self.cut("the debug information does not know a vtable");
         }
-        // More than one where the linker merged identical vtables: all are shown.
-        for candidate in candidates.into_iter().take(4) {
+        for candidate in candidates.types.iter().copied() {
             if self.content.get(self.source, candidate).is_some_and(|found| found.size == 0) {
                 children.extend(self.unknown_future(candidate, pointer, place));
             } else if self.has_read(candidate, data) {
@@ -88,7 +87,7 @@ impl Walk<'_> {
             location: None,
             waits_on: None,
             children,
-            children_left_out: 0,
+            children_left_out: candidates.left_out,
         })]
     }
 
@@ -102,14 +101,9 @@ impl Walk<'_> {
             None => self.snapshot.number(vtable, 8),
         };
         let Some(poll) = self.known(poll) else { return };
-        let types = self.source.task_types(poll);
-        let Some(found) = types.first().and_then(|types| self.content.get(self.source, types.future)) else {
-            return;
-        };
-        if waits::base(&found.name) == "BlockingTask" {
+        if let Some(closure) = self.content.closure(self.source, poll) {
             resource.kind = ResourceKind::BlockingTask;
-            let closure = content::element(&found).and_then(|closure| self.content.get(self.source, closure));
-            resource.detail = closure.map(|closure| names::of_type(&closure, None).short);
+            resource.detail = closure;
         }
     }
 }

@@ -7,6 +7,7 @@ use rgops_protocol::request::{MAX_RANGE_BYTES, MemoryRange};
 
 use super::super::model::AsyncStack;
 use super::{Decoder, Phase, Step};
+use crate::budget::Exhausted;
 
 /// Times a task is read anew. A task that is polled every 2 ms is caught between two polls in most of
 /// them: a round takes some 200 µs, and as many rounds as the task has boxes in boxes are needed.
@@ -22,9 +23,10 @@ const VTABLE: usize = 16;
 impl Decoder<'_> {
     /// Asks for the cells of tasks that moved and are worth another try; with none, there is nothing
     /// more to ask for.
-    pub(super) fn ask_again(&mut self) {
+    pub(super) fn ask_again(&mut self) -> Result<(), Exhausted> {
         self.phase = Phase::Again;
-        for (number, decoding) in self.tasks.iter_mut().enumerate() {
+        for number in 0..self.tasks.len() {
+            let decoding = &mut self.tasks[number];
             if decoding.step != Step::Again {
                 continue;
             }
@@ -40,11 +42,12 @@ impl Decoder<'_> {
                         avma: decoding.task.header_avma,
                         length: length.clamp(1, MAX_RANGE_BYTES),
                     };
-                    self.asked.push((number, range));
+                    self.ask_for(number, &[range])?;
                 }
                 _ => decoding.step = Step::Done,
             }
         }
+        Ok(())
     }
 
     /// Takes the cells. One that is no longer this task stays moved: the task has ended.
@@ -58,6 +61,7 @@ impl Decoder<'_> {
             match cell {
                 Some(cell) => {
                     let retries = self.tasks[number].retries;
+                    self.tasks[number].forget_snapshot(&self.budget);
                     self.tasks[number] = self.begin(cell);
                     self.tasks[number].retries = retries;
                 }

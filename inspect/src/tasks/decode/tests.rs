@@ -2,6 +2,8 @@
 //! real: those of `inspect/fixtures/types.so`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+mod hostile;
+
 use object::{Object as _, ObjectSymbol as _};
 use rgops_protocol::request::MAX_RANGE_BYTES;
 

@@ -181,7 +181,12 @@ impl Waits<'_> {
         match &value.found.shape {
             Shape::Struct { members, is_union: false } if role(value.found) != Role::Opaque => {
                 for member in members {
-                    let Some(found) = self.content.get(self.source, member.type_id) else { continue };
+                    let Some(found) = self.content.get(self.source, member.type_id) else {
+                        if self.content.is_exhausted() {
+                            break;
+                        }
+                        continue;
+                    };
                     let inner = Value { found: &found, avma: value.avma.wrapping_add(member.offset) };
                     if let Some(resource) = self.of_other(inner, depth - 1)? {
                         return Ok(Some(resource));
@@ -287,9 +292,9 @@ impl Waits<'_> {
         // The lock's own semaphore comes by name: what it protects may have another.
         let wanted = ["s", "ll_sem", "data"];
         let inner = members.iter().filter(|member| wanted.contains(&&*member.name));
-        inner
-            .into_iter()
-            .find_map(|member| Some(member.offset + self.semaphore_in(member.type_id, depth - 1)?))
+        inner.into_iter().find_map(|member| {
+            Some(member.offset.wrapping_add(self.semaphore_in(member.type_id, depth - 1)?))
+        })
     }
 
     /// The first pointer in a value, and what it points at.
@@ -309,6 +314,10 @@ impl Waits<'_> {
                 let named =
                     ["semaphore", "notify", "raw", "inner", "chan", "receiver", "scheduled_io", "shared"];
                 let first = named.iter().find_map(|name| member(found, name));
+                // They are sorted for each value.
+                if !self.content.spend(members.len()) {
+                    return Ok(None);
+                }
                 let mut members: Vec<&Member> = members.iter().collect();
                 members.sort_by_key(|member| member.offset);
                 for member in first.into_iter().chain(members) {

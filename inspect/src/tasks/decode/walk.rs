@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rgops_protocol::reply::tasks::TaskVtable;
 
-use super::content::{Content, Role, role};
+use super::content::{Content, Goal, Role};
 use super::macros::{self, Macro};
 use super::memory::{NoBytes, Snapshot};
 use super::waits::{self, Value, Waits, Within, active};
@@ -100,6 +100,15 @@ impl<'w> Walk<'w> {
         self.cut.get_or_insert(why);
     }
 
+    /// Whether what comes next is not looked at: then the stack is not whole.
+    pub(super) fn is_full(&mut self) -> bool {
+        let is_full = self.nodes >= MOST_NODES || self.content.is_exhausted();
+        if is_full {
+            self.cut(super::TOO_MUCH);
+        }
+        is_full
+    }
+
     /// Takes what was read, or notes what is missing.
     pub(super) fn known<T>(&mut self, read: Result<T, NoBytes>) -> Option<T> {
         match read {
@@ -112,7 +121,7 @@ impl<'w> Walk<'w> {
 
     /// The futures in a value, outermost first.
     pub(super) fn value(&mut self, id: TypeId, avma: u64, place: Place) -> Vec<Arc<Node>> {
-        if place.depth >= DEEPEST || self.nodes >= MOST_NODES || self.content.is_exhausted() {
+        if place.depth >= DEEPEST || self.is_full() {
             self.cut(super::TOO_MUCH);
             return Vec::new();
         }
@@ -131,7 +140,7 @@ impl<'w> Walk<'w> {
 
     fn described(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
         let found = value.found;
-        match role(found) {
+        match self.content.role(id, found) {
             Role::Coroutine => self.coroutine(id, value, place).into_iter().collect(),
             Role::Leaf => vec![self.leaf(id, value, place)],
             Role::DynFuture => self.dyn_future(value, place),
@@ -143,24 +152,26 @@ impl<'w> Walk<'w> {
             Role::Owner => self.behind_pointer(found, value.avma, place),
             Role::Opaque => Vec::new(),
             Role::MaybeDone => self.maybe_done(value, place),
-            Role::Plain if is_transparent(found) => self.members(value, place),
+            Role::Plain if is_transparent(found) => self.members(id, value, place),
             Role::Plain if place.has_branches && found.name.starts_with('(') => self.branches(value, place),
             Role::Plain if place.is_awaited => vec![self.future_by_hand(id, value, place)],
-            Role::Plain => self.members(value, place),
+            Role::Plain => self.members(id, value, place),
         }
     }
 
     /// The futures in the members of a struct, or of an enum's variant.
-    fn members(&mut self, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
+    fn members(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
         let inner = place.inner();
         match &value.found.shape {
             Shape::Struct { members, is_union: false } => {
                 let mut nodes = Vec::new();
-                for member in members {
-                    if self.content.leads_to_future(self.source, member.type_id) {
-                        let avma = value.avma.wrapping_add(member.offset);
-                        nodes.extend(self.value(member.type_id, avma, inner));
+                let leading = self.content.members_with(self.source, id, Goal::Future);
+                for member in leading.iter().filter_map(|number| members.get(*number as usize)) {
+                    if self.is_full() {
+                        break;
                     }
+                    let avma = value.avma.wrapping_add(member.offset);
+                    nodes.extend(self.value(member.type_id, avma, inner));
                 }
                 nodes
             }
@@ -171,6 +182,7 @@ impl<'w> Walk<'w> {
             }
             Shape::Array { element, length } => {
                 let size = self.content.get(self.source, *element).map_or(0, |found| found.size);
+                self.left_out = self.left_out.saturating_add(length.saturating_sub(MOST_CHILDREN));
                 self.elements(*element, size, value.avma, *length, inner)
             }
             _ => Vec::new(),
@@ -184,7 +196,8 @@ impl<'w> Walk<'w> {
             return Vec::new();
         }
         let Some(found) = self.content.get(self.source, content.type_id) else { return Vec::new() };
-        self.members(Value { found: &found, avma: avma.wrapping_add(content.offset) }, place)
+        let value = Value { found: &found, avma: avma.wrapping_add(content.offset) };
+        self.members(content.type_id, value, place)
     }
 
     /// A branch of `join!` and `join_all`: a future as long as it is not done.
@@ -203,6 +216,7 @@ impl<'w> Walk<'w> {
         let Shape::Struct { members, .. } = &value.found.shape else { return Vec::new() };
         let inner = Place { is_awaited: true, has_branches: false, ..place.inner() };
         let mut nodes = Vec::new();
+        self.left_out = self.left_out.saturating_add((members.len() as u64).saturating_sub(MOST_CHILDREN));
         for member in members.iter().take(MOST_CHILDREN as usize) {
             nodes.extend(self.value(member.type_id, value.avma.wrapping_add(member.offset), inner));
         }
@@ -232,7 +246,12 @@ impl<'w> Walk<'w> {
             let awaitee = members.iter().find(|member| &*member.name == "__awaitee");
             location = self.await_of(id, value.found, state, awaitee);
             let within = self.within(&name, members, at, place.within);
-            for member in members.iter().filter(|member| &*member.name != "__awaitee") {
+            let guards = self.content.members_with(self.source, state.type_id, Goal::Guard);
+            let guards = guards.iter().filter_map(|number| members.get(*number as usize));
+            for member in guards.filter(|member| &*member.name != "__awaitee") {
+                if self.content.is_exhausted() {
+                    break;
+                }
                 self.guards(member, at.wrapping_add(member.offset));
             }
             if let Some(awaitee) = awaitee {
@@ -361,7 +380,7 @@ impl<'w> Walk<'w> {
         let has_branches = combines.is_some();
         let inner = Place { is_awaited: false, combines: None, has_branches, ..place };
         let left_out = std::mem::take(&mut self.left_out);
-        let mut children = self.members(value, inner);
+        let mut children = self.members(id, value, inner);
         let children_left_out = std::mem::replace(&mut self.left_out, left_out)
             + (children.len() as u64).saturating_sub(MOST_CHILDREN);
         children.truncate(MOST_CHILDREN as usize);

@@ -11,6 +11,9 @@ use std::time::{Duration, SystemTime};
 
 use super::dwarf::EntryId;
 use super::index::{Index, PathHash, Scope};
+use super::scan::DEEPEST;
+use crate::budget::Budget;
+use crate::files::Charge;
 use crate::report::text::hex;
 
 /// Changes with what is stored, and with what the scan looks for.
@@ -62,25 +65,31 @@ impl IndexCache {
         IndexCache { directory }
     }
 
-    /// The index of a module, if there is one that can be believed.
-    pub(super) fn load(&self, key: &IndexKey<'_>) -> Option<Index> {
+    /// The index of a module, if there is one that can be believed and there is memory for it.
+    pub(super) fn load(&self, key: &IndexKey<'_>, budget: &Budget) -> Option<(Index, Charge)> {
         let mut file = open_own(&self.path(key)?).ok()?;
         let metadata = file.metadata().ok()?;
         if !is_ours(&metadata) || metadata.len() > LARGEST_FILE {
             return None;
         }
-        let mut bytes = Vec::new();
-        (&mut file).take(LARGEST_FILE).read_to_end(&mut bytes).ok()?;
-        let index = decode(&bytes, key)?;
+        // Until it is decoded.
+        let _bytes = Charge::new(budget, metadata.len()).ok()?;
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
+        (&mut file).take(metadata.len()).read_to_end(&mut bytes).ok()?;
+        let decoded = decode(&bytes, key, budget)?;
         // Files that are used are the last to be removed.
         let _ = file.set_modified(SystemTime::now());
-        Some(index)
+        Some(decoded)
     }
 
     /// Stores an index. That it cannot be stored costs the next call a scan, nothing else.
     pub(super) fn store(&self, key: &IndexKey<'_>, index: &Index) {
         if let Some(path) = self.path(key) {
-            let _ = self.write(&path, &encode(key, index));
+            let encoded = encode(key, index);
+            if encoded.len() as u64 > LARGEST_FILE {
+                return;
+            }
+            let _ = self.write(&path, &encoded);
             let _ = self.remove_old();
         }
     }
@@ -223,7 +232,8 @@ fn encode(key: &IndexKey<'_>, index: &Index) -> Vec<u8> {
     out
 }
 
-fn decode(bytes: &[u8], key: &IndexKey<'_>) -> Option<Index> {
+/// The index in a file, and its charge. Every number in it is held to what a scan could have found.
+fn decode(bytes: &[u8], key: &IndexKey<'_>, budget: &Budget) -> Option<(Index, Charge)> {
     let (content, checksum) = bytes.split_last_chunk::<8>()?;
     if u64::from_le_bytes(*checksum) != PathHash::new().add(content).value() {
         return None;
@@ -234,28 +244,49 @@ fn decode(bytes: &[u8], key: &IndexKey<'_>) -> Option<Index> {
     if take(&mut rest)? != key.info_bytes || take(&mut rest)? != key.units {
         return None;
     }
+    let mut charge = Charge::new(budget, 0).ok()?;
     let mut index = Index { coroutines: take(&mut rest)?, ..Index::default() };
     let lists =
         [&mut index.polls, &mut index.vtables, &mut index.named, &mut index.owners, &mut index.awaits];
     for list in lists {
+        let count = count(&mut rest, 2)?;
+        charge.grow(2 * (count * size_of::<(u64, EntryId)>()) as u64).ok()?;
+        list.reserve_exact(count);
         let mut at = 0u64;
-        for _ in 0..take(&mut rest)? {
-            at = at.wrapping_add(take(&mut rest)?);
+        for _ in 0..count {
+            at = at.checked_add(take(&mut rest)?)?;
             list.push((at, EntryId(take(&mut rest)?)));
         }
     }
+    let count = count(&mut rest, 3)?;
+    charge.grow(2 * (count * size_of::<Scope>()) as u64).ok()?;
+    index.scopes.reserve_exact(count);
+    // How deep each scope is, until all are there.
+    let _depths = Charge::new(budget, (count * size_of::<u16>()) as u64).ok()?;
+    let mut depths: Vec<u16> = Vec::with_capacity(count);
     let mut start = 0u64;
-    for at in 0..u32::try_from(take(&mut rest)?).ok()? {
-        start = start.wrapping_add(take(&mut rest)?);
+    for at in 0..u32::try_from(count).ok()? {
+        start = start.checked_add(take(&mut rest)?)?;
         let end = start.checked_add(take(&mut rest)?)?;
         // A parent is an earlier one, or following parents would not end.
         let parent = match take(&mut rest)? {
             0 => None,
             back => Some(at.checked_sub(u32::try_from(back).ok()?)?),
         };
+        let depth = parent.map_or(0, |parent| depths[parent as usize] + 1);
+        if usize::from(depth) >= DEEPEST {
+            return None;
+        }
+        depths.push(depth);
         index.scopes.push(Scope { start: EntryId(start), end, parent });
     }
-    rest.is_empty().then_some(index)
+    rest.is_empty().then_some((index, charge))
+}
+
+/// How many follow, each of `least` bytes or more: no more than there are.
+fn count(rest: &mut &[u8], least: usize) -> Option<usize> {
+    let count = usize::try_from(take(rest)?).ok()?;
+    (count <= rest.len() / least).then_some(count)
 }
 
 fn number(out: &mut Vec<u8>, mut value: u64) {

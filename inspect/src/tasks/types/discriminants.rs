@@ -34,7 +34,7 @@ fn listed(mut list: Bytes) -> Result<Vec<Option<u128>>, String> {
             constants::DW_DSC_range => list.read_uleb128().map_err(shown)?,
             _ => return Err("a list of discriminants of no known form".to_owned()),
         };
-        let count = high.saturating_sub(low);
+        let count = high.checked_sub(low).ok_or("a range of discriminants that ends before it begins")?;
         if count >= MOST_DISCRIMINANTS || values.len() as u64 + count >= MOST_DISCRIMINANTS {
             return Err("a list of too many discriminants".to_owned());
         }
@@ -60,4 +60,17 @@ fn value_128(value: &AttributeValue<Bytes>) -> Option<u128> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_range_of_a_list_has_a_value() {
+        let listed = |bytes: &[u8]| listed(Bytes::new(bytes.to_vec().into(), gimli::LittleEndian));
+        assert_eq!(listed(&[0, 7, 1, 2, 3]), Ok(vec![Some(7), Some(2), Some(3)]));
+        assert!(listed(&[1, 3, 2].repeat(1000)).is_err(), "a list of any length that gives nothing");
+        assert!(listed(&[0, 7].repeat(1000)).is_err());
+    }
 }

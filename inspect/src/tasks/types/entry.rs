@@ -8,7 +8,9 @@ use gimli::{DebuggingInformationEntry, DwAt, DwTag, EntriesRaw, constants};
 use super::discriminants;
 use super::dwarf::{EntryId, LoadedUnit, MOST_ATTRIBUTES, ModuleDwarf};
 use super::lines::FileNames;
+use super::text;
 use super::{Declared, Discriminant, Member, Shape, Type, TypeError, TypeId, Variant};
+use crate::files::Charge;
 use crate::files::sections::Bytes;
 
 pub(super) type Entry = DebuggingInformationEntry<Bytes>;
@@ -23,12 +25,21 @@ const MOST_NESTED: usize = 1 << 18;
 /// A type has no more members and variants.
 const MOST_MEMBERS: usize = 1 << 16;
 
+/// Bytes of the name of a member, and of one that is not described. What is longer is cut.
+const LONGEST_MEMBER: usize = 256;
+
+/// Cargo takes no longer names for crates.
+const LONGEST_CRATE: usize = 64;
+
+/// What a member takes besides its name, and its number while it is read.
+const MEMBER_BYTES: u64 = 2 * size_of::<Variant>() as u64 + 16;
+
 /// Reads a type; the names it is declared in are the caller's to add.
 pub(super) fn read(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Result<Type, TypeError> {
     let (unit, id, entry) = resolve(dwarf, id)?;
     let name: Arc<str> = attribute_text(&unit, &entry, constants::DW_AT_name).unwrap_or_default().into();
     if entry.attr(constants::DW_AT_declaration).is_some() {
-        return Err(TypeError::NotDescribed { name: name.to_string() });
+        return Err(TypeError::NotDescribed { name: text::cut(&name, LONGEST_MEMBER).into_owned() });
     }
     let mut content = Content::default();
     let tag = entry.tag();
@@ -78,6 +89,7 @@ pub(super) fn parameters(
 ) -> Result<Vec<(Arc<str>, TypeId)>, TypeError> {
     let mut id = id;
     for _ in 0..MOST_STEPS {
+        dwarf.main().work.spend(1)?;
         let unit = dwarf.unit_of(id)?;
         let entry = entry(&unit, id)?;
         let mut content = Content { only_parameters: true, ..Content::default() };
@@ -99,6 +111,7 @@ pub(super) fn parameters(
 pub(super) fn name(dwarf: &ModuleDwarf, id: EntryId) -> Result<String, TypeError> {
     let mut id = id;
     for _ in 0..MOST_STEPS {
+        dwarf.main().work.spend(1)?;
         let unit = dwarf.unit_of(id)?;
         let entry = entry(&unit, id)?;
         if let Some(name) = attribute_text(&unit, &entry, constants::DW_AT_name) {
@@ -114,12 +127,14 @@ pub(super) fn name(dwarf: &ModuleDwarf, id: EntryId) -> Result<String, TypeError
 
 /// The mangled name of a function.
 pub(super) fn mangled_name(dwarf: &ModuleDwarf, id: EntryId) -> Option<String> {
+    dwarf.main().work.spend(1).ok()?;
     let unit = dwarf.unit_of(id).ok()?;
     attribute_text(&unit, &entry(&unit, id).ok()?, constants::DW_AT_linkage_name)
 }
 
 /// A local of a function: its name, type and where it was declared.
 pub(super) fn local(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Option<Member> {
+    dwarf.main().work.spend(1).ok()?;
     let unit = dwarf.unit_of(id).ok()?;
     member(files, &unit, &entry(&unit, id).ok()?)
 }
@@ -127,12 +142,13 @@ pub(super) fn local(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Opti
 /// The crate whose compilation made an entry. rustc names its units `src/main.rs/@/shop.1a2b-cgu.0`.
 pub(super) fn crate_of(dwarf: &ModuleDwarf, id: EntryId) -> Option<String> {
     use gimli::Reader as _;
+    dwarf.main().work.spend(1).ok()?;
     let unit = dwarf.unit_of(id).ok()?;
     let name = unit.unit.name.as_ref()?.to_string_lossy().ok()?;
     let (_, codegen_unit) = name.rsplit_once("/@/")?;
     let (name, _) = codegen_unit.split_once('.')?;
     let is_plain = name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
-    (is_plain && !name.is_empty()).then(|| name.to_owned())
+    (is_plain && (1..=LONGEST_CRATE).contains(&name.len())).then(|| name.to_owned())
 }
 
 /// The concrete type of a vtable, by the entry of the vtable's own type.
@@ -151,6 +167,7 @@ fn origin(unit: &LoadedUnit, entry: &Entry) -> Option<EntryId> {
 fn resolve(dwarf: &ModuleDwarf, id: EntryId) -> Result<(std::rc::Rc<LoadedUnit>, EntryId, Entry), TypeError> {
     let mut id = id;
     for _ in 0..MOST_STEPS {
+        dwarf.main().work.spend(1)?;
         let unit = dwarf.unit_of(id)?;
         let entry = entry(&unit, id)?;
         let target = match entry.tag() {
@@ -219,7 +236,10 @@ impl Content {
         let (mut outer, mut middle) = (Inside::Other, Inside::Other);
         let mut discriminant_entry = None;
         let mut discriminants: Vec<Option<u128>> = Vec::new();
+        let work = &dwarf.main().work;
+        let (mut counter, mut charge, mut charged) = (work.counter(), Charge::new(work.budget(), 0)?, 0);
         for _ in 0..MOST_NESTED {
+            counter.step()?;
             let depth = entries.next_depth();
             if depth <= 0 || entries.is_empty() {
                 return Ok(());
@@ -231,8 +251,7 @@ impl Content {
             match (depth, entry.tag()) {
                 (1, constants::DW_TAG_template_type_parameter) => {
                     if let Some(parameter) = type_of(unit, &entry) {
-                        let name = attribute_text(unit, &entry, constants::DW_AT_name).unwrap_or_default();
-                        self.parameters.push((name.into(), parameter));
+                        self.parameters.push((member_name(unit, &entry), parameter));
                     }
                 }
                 (1..=3, _) if self.only_parameters => {}
@@ -279,9 +298,13 @@ impl Content {
                 2 => middle = inside,
                 _ => {}
             }
-            if self.members.len() + self.variants.len() + self.parameters.len() > MOST_MEMBERS {
+            let count = self.members.len() + self.variants.len() + self.parameters.len();
+            if count > MOST_MEMBERS {
                 break;
             }
+            // All of it is charged once more, exactly, by who keeps it.
+            charge.grow((count - charged) as u64 * (MEMBER_BYTES + LONGEST_MEMBER as u64))?;
+            charged = count;
         }
         Err(id.damaged("it has more members than any type"))
     }
@@ -320,11 +343,16 @@ fn member(files: &FileNames, unit: &LoadedUnit, entry: &Entry) -> Option<Member>
             Some(Declared { file: files.name(unit, file)?, line })
         });
     Some(Member {
-        name: attribute_text(unit, entry, constants::DW_AT_name).unwrap_or_default().into(),
+        name: member_name(unit, entry),
         offset: number(entry, constants::DW_AT_data_member_location).unwrap_or(0),
         type_id: type_of(unit, entry)?,
         declared,
     })
+}
+
+fn member_name(unit: &LoadedUnit, entry: &Entry) -> Arc<str> {
+    let name = attribute_text(unit, entry, constants::DW_AT_name).unwrap_or_default();
+    text::cut(&name, LONGEST_MEMBER).into()
 }
 
 fn raw(unit: &LoadedUnit, id: EntryId) -> Result<EntriesRaw<'_, Bytes>, TypeError> {

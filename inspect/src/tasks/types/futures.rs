@@ -6,25 +6,54 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::text::{self, LONGEST_PATH};
+use crate::budget::Exhausted;
+use crate::files::{Charge, Work};
 use crate::symbols::SymbolTables;
 
 /// How Tokio's poll functions are named in v0 symbols, demangled.
 const POLL_SYMBOL: &str = "tokio::runtime::task::raw::poll::<";
 
-/// A v0 symbol may stand for a name that is exponentially longer; one of so many bytes is nobody's
-/// to read.
+/// A symbol of so many bytes is nobody's to read.
 const LONGEST_SYMBOL: usize = 16 << 10;
 
-/// Futures by the addresses of their poll functions, from a file's symbol tables.
-pub(super) fn from_symbols(tables: &SymbolTables) -> HashMap<u64, Arc<str>> {
-    let mut found = HashMap::new();
-    tables.each(|address, name| {
-        let name = std::str::from_utf8(name).ok().filter(|_| address != 0);
-        if let Some(future) = name.and_then(of_symbol) {
-            found.insert(address, future.into());
+/// What a future that is remembered takes besides its name.
+const FUTURE_BYTES: u64 = 128;
+
+/// Names of futures by the addresses of their poll functions.
+#[derive(Debug, Default)]
+pub(super) struct SymbolFutures {
+    names: HashMap<u64, Arc<str>>,
+    /// Of the names.
+    _charge: Option<Charge>,
+}
+
+impl SymbolFutures {
+    /// From a file's symbol tables. Where memory or time is over, what was found until then.
+    pub(super) fn of_tables(tables: &SymbolTables, work: &Work) -> SymbolFutures {
+        let mut found = SymbolFutures::default();
+        let Ok(mut charge) = Charge::new(work.budget(), 0) else { return found };
+        let mut counter = work.counter();
+        let _ = tables.each(|address, name| {
+            counter.step()?;
+            found.add(address, name, &mut charge)
+        });
+        found._charge = Some(charge);
+        found
+    }
+
+    fn add(&mut self, address: u64, symbol: &[u8], charge: &mut Charge) -> Result<(), Exhausted> {
+        let symbol = std::str::from_utf8(symbol).ok().filter(|_| address != 0);
+        if let Some(future) = symbol.and_then(of_symbol) {
+            charge.grow(future.len() as u64 + FUTURE_BYTES)?;
+            self.names.insert(address, future.into());
         }
-    });
-    found
+        Ok(())
+    }
+
+    pub(super) fn get(&self, poll_svma: u64) -> Option<Arc<str>> {
+        self.names.get(&poll_svma).cloned()
+    }
 }
 
 /// The future of `poll::<FUTURE, SCHEDULER>`, by its mangled name.
@@ -33,8 +62,13 @@ fn of_symbol(symbol: &str) -> Option<String> {
     if !symbol.starts_with("_R") || !symbol.contains("4task3raw4poll") || symbol.len() > LONGEST_SYMBOL {
         return None;
     }
-    let demangled = format!("{:#}", rustc_demangle::try_demangle(symbol).ok()?);
-    first_parameter(demangled.strip_prefix(POLL_SYMBOL)?).map(str::to_owned)
+    let (demangled, is_whole) = text::demangle(symbol)?;
+    let parameters = demangled.strip_prefix(POLL_SYMBOL)?;
+    match first_parameter(parameters) {
+        Some(future) => Some(text::cut(future, LONGEST_PATH).into_owned()),
+        None if is_whole => None,
+        None => Some(text::cut(parameters, LONGEST_PATH).into_owned()),
+    }
 }
 
 /// The future of `poll<FUTURE, SCHEDULER>`, as DWARF names the function.
@@ -61,8 +95,10 @@ fn first_parameter(text: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::budget::Budget;
 
     #[test]
     fn a_future_is_the_first_parameter() {
@@ -81,5 +117,19 @@ mod tests {
         let v0 = "_RINvNtNtNtCs1234_5tokio7runtime4task3raw4pollNCNvCs5678_4shop7reserve0INtNtCs9_5alloc4sync3ArcmEECs5678_4shop";
         assert_eq!(of_symbol(v0).as_deref(), Some("shop::reserve::{closure#0}"));
         assert_eq!(of_symbol("_ZN5tokio7runtime4task3raw4poll17h86b3f700f055387bE"), None);
+        assert_eq!(of_symbol(&text::poll_symbol(1)).as_deref(), Some("((u32, u32),)"));
+    }
+
+    #[test]
+    fn a_future_that_stands_for_a_megabyte_is_cut_and_charged() {
+        let symbol = text::poll_symbol(40);
+        let future = of_symbol(&symbol).unwrap_or_default();
+        assert!(future.len() <= LONGEST_PATH && future.ends_with('…'), "{}", future.len());
+        let budget = Budget::new(1 << 20);
+        let mut charge = Charge::new(&budget, 0).unwrap();
+        let mut futures = SymbolFutures::default();
+        let added =
+            (1..1000).take_while(|at| futures.add(*at, symbol.as_bytes(), &mut charge).is_ok()).count();
+        assert_eq!((added, futures.names.len()), (248, 248));
     }
 }

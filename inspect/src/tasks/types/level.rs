@@ -12,8 +12,15 @@ use std::collections::BTreeSet;
 use super::module::ModuleTypes;
 use crate::tasks::model::DebugLevel;
 
-/// Crates named in one line; the rest are counted.
+/// Crates named in one line; of more it is said that there are.
 const MOST_CRATES: usize = 8;
+
+/// Units of one poll function whose crate is looked at: a function is described once in each crate that
+/// has a copy of it.
+const MOST_LOOKED_AT: usize = 256;
+
+/// Cargo takes no longer names for crates.
+const LONGEST_CRATE: usize = 64;
 
 /// What was asked about a module's tasks, and what was found.
 #[derive(Debug, Default)]
@@ -23,6 +30,8 @@ pub(super) struct Asked {
     nameless: Cell<u64>,
     /// Crates that spawn futures whose types are not described.
     crates: RefCell<BTreeSet<String>>,
+    /// Whether there are more than are named.
+    more_crates: Cell<bool>,
 }
 
 impl Asked {
@@ -30,8 +39,16 @@ impl Asked {
     pub(super) fn task(&self, is_described: bool, crates: impl Iterator<Item = String>) {
         if is_described {
             self.described.set(self.described.get() + 1);
-        } else if self.crates.borrow().len() < MOST_CRATES {
-            self.crates.borrow_mut().extend(crates);
+        } else {
+            let mut known = self.crates.borrow_mut();
+            for name in crates.take(MOST_LOOKED_AT) {
+                if known.len() < MOST_CRATES {
+                    known.insert(name);
+                } else if !known.contains(&name) {
+                    self.more_crates.set(true);
+                    break;
+                }
+            }
         }
     }
 
@@ -44,7 +61,8 @@ impl Asked {
         let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
         let first = name.split(|character| !is_part(character)).find(|part| !part.is_empty());
         let is_library = |name: &str| ["core", "alloc", "std", "tokio"].contains(&name);
-        self.crates.borrow_mut().extend(first.filter(|name| !is_library(name)).map(str::to_owned));
+        let is_crate = |name: &&str| !is_library(name) && name.len() <= LONGEST_CRATE;
+        self.crates.borrow_mut().extend(first.filter(is_crate).map(str::to_owned));
     }
 
     /// The level, and what gives more: empty if nothing does.
@@ -83,7 +101,31 @@ impl Asked {
         let section = |name: &str| format!("[profile.release.package.{name}] debug = 2");
         let sections: Vec<_> = crates.iter().map(|name| section(name)).collect();
         let sections = if sections.is_empty() { section("NAME") } else { sections.join(" and ") };
-        let whose = if crates.is_empty() { ", NAME being the package that spawns the tasks" } else { "" };
+        let whose = match (crates.is_empty(), self.more_crates.get()) {
+            (true, _) => ", NAME being the package that spawns the tasks",
+            (false, true) => ", and likewise for the other packages that spawn tasks",
+            (false, false) => "",
+        };
         format!("in the workspace's Cargo.toml: {sections}{whose}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_more_crates_than_are_named_it_is_said_that_there_are() {
+        let asked = Asked::default();
+        asked.task(false, (0..8).map(|number| format!("crate{number}")));
+        let (_, fix) = asked.explain(None, None);
+        assert!(fix.ends_with("[profile.release.package.crate7] debug = 2"), "{fix}");
+        asked.task(false, (0..100_000).map(|number| format!("crate{number}")));
+        let (_, fix) = asked.explain(None, None);
+        assert!(fix.ends_with("debug = 2, and likewise for the other packages that spawn tasks"), "{fix}");
+        assert_eq!(fix.matches("package.crate").count(), 8);
+        let unnamed = Asked::default();
+        unnamed.future(Some(&"x".repeat(100_000)));
+        assert!(unnamed.explain(None, None).1.contains("package.NAME]"));
     }
 }

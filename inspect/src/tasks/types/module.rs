@@ -10,6 +10,7 @@ use super::cache::{IndexCache, IndexKey};
 use super::dwarf::{ENTRY_BITS, EntryId, ModuleDwarf};
 use super::index::{Index, PathHash, ScanProgress, entries_of};
 use super::lines::FileNames;
+use super::text::{self, LONGEST_PATH};
 use super::{Declared, Shape, TaskTypes, Type, TypeError, TypeId, entry, futures, owner};
 use crate::dwarf::{Fault, SplitFiles};
 use crate::files::sections::Sections;
@@ -17,6 +18,12 @@ use crate::files::{Charge, Work};
 
 /// Types that were read are kept; more than this no program has, but a damaged file may seem to.
 const MOST_TYPES: usize = 1 << 20;
+
+/// What an error takes that is kept in place of a type.
+const ERROR_BYTES: u64 = 512;
+
+/// What is remembered takes so much besides its text.
+const KEPT_BYTES: u64 = 128;
 
 /// Awaits of one function that are looked at.
 const MOST_AWAITS: usize = 4096;
@@ -65,8 +72,7 @@ impl ModuleTypes {
         let mut charge = Charge::new(work.budget(), 0).map_err(|limit| limit.to_string())?;
         let info_bytes = sections.get(SectionId::DebugInfo).len() as u64;
         let key = IndexKey { build_id, info_bytes, units: dwarf.main().units.len() as u64 };
-        if let Some(index) = cache.and_then(|cache| cache.load(&key)) {
-            charge.grow(index.bytes()).map_err(|limit| limit.to_string())?;
+        if let Some((index, charge)) = cache.and_then(|cache| cache.load(&key, work.budget())) {
             return Ok(ModuleTypes::new(number, dwarf, index, charge));
         }
         let index = Index::scan(dwarf.main(), dwarf.split(), &mut charge, progress);
@@ -125,7 +131,7 @@ impl ModuleTypes {
     pub(super) fn future_name(&self, poll_svma: u64) -> Option<Arc<str>> {
         entries_of(&self.index.polls, poll_svma).find_map(|id| {
             let name = entry::name(&self.dwarf, id).ok()?;
-            futures::of_function(&name).map(Arc::from)
+            futures::of_function(&name).map(|future| text::cut(future, LONGEST_PATH).into())
         })
     }
 
@@ -172,15 +178,18 @@ impl ModuleTypes {
         if self.types.borrow().len() >= MOST_TYPES {
             return Err(id.damaged("it has more types than any program"));
         }
-        let read = entry::read(&self.dwarf, &self.files, id).map(|mut found| {
-            found.namespace = self.path(self.index.scope_of(id));
+        let read = entry::read(&self.dwarf, &self.files, id).and_then(|mut found| {
+            found.namespace = self.path(self.index.scope_of(id))?;
             for_each_reference(&mut found, |id| *id = self.global(*id));
-            Arc::new(found)
+            Ok(Arc::new(found))
         });
-        let bytes = read.as_ref().map_or(0, |found| size_of_type(found));
-        if let Err(limit) = self.charge.borrow_mut().grow(bytes) {
-            return Err(id.damaged(limit));
-        }
+        let bytes = match &read {
+            Ok(found) => size_of_type(found),
+            // There may be more memory, or time, for others.
+            Err(TypeError::Exhausted(limit)) => return Err((*limit).into()),
+            Err(_) => ERROR_BYTES,
+        };
+        self.charge.borrow_mut().grow(bytes)?;
         self.types.borrow_mut().insert(id, read.clone());
         read
     }
@@ -197,6 +206,8 @@ impl ModuleTypes {
         let functions = entries_of(&self.index.owners, PathHash::new().add(block.as_bytes()).value());
         let mut mangled = functions.filter_map(|id| entry::mangled_name(&self.dwarf, id));
         let owner = mangled.find_map(|name| owner::of_function(&name, declared_in)).map(Arc::from);
+        let bytes = block.len() + owner.as_ref().map_or(0, |owner: &Arc<str>| owner.len());
+        self.charge.borrow_mut().grow(bytes as u64 + KEPT_BYTES).ok()?;
         self.owners.borrow_mut().insert(block.into(), owner.clone());
         owner
     }
@@ -208,6 +219,7 @@ impl ModuleTypes {
             return known.clone();
         }
         let found = self.find_await(coroutine, awaitee);
+        self.charge.borrow_mut().grow(KEPT_BYTES).ok()?;
         self.awaits.borrow_mut().insert(key, found.clone());
         found
     }
@@ -241,24 +253,28 @@ impl ModuleTypes {
     }
 
     /// The path of a namespace: `tokio::sync::mutex`.
-    fn path(&self, scope: Option<u32>) -> Arc<str> {
-        let Some(innermost) = scope else {
-            return self.empty_path.get_or_init(|| Arc::from("")).clone();
-        };
-        if let Some(known) = self.paths.borrow().get(&innermost) {
-            return known.clone();
-        }
-        let mut names = Vec::new();
-        let mut next = Some(innermost);
+    fn path(&self, scope: Option<u32>) -> Result<Arc<str>, TypeError> {
+        let mut path = self.empty_path.get_or_init(|| Arc::from("")).clone();
+        let (mut unknown, mut next) = (Vec::new(), scope);
         while let Some(at) = next {
-            let scope = self.index.scopes[at as usize];
-            names.push(entry::name(&self.dwarf, scope.start).unwrap_or_default());
-            next = scope.parent;
+            if let Some(known) = self.paths.borrow().get(&at) {
+                path = known.clone();
+                break;
+            }
+            unknown.push(at);
+            next = self.index.scopes[at as usize].parent;
         }
-        names.reverse();
-        let path: Arc<str> = names.join("::").into();
-        self.paths.borrow_mut().insert(innermost, path.clone());
-        path
+        // From the outermost on: each is the one before, and a name.
+        for at in unknown.into_iter().rev() {
+            let name = match entry::name(&self.dwarf, self.index.scopes[at as usize].start) {
+                Err(TypeError::Exhausted(limit)) => return Err(limit.into()),
+                name => name.unwrap_or_default(),
+            };
+            path = text::join(&path, &name).into();
+            self.charge.borrow_mut().grow(path.len() as u64 + KEPT_BYTES)?;
+            self.paths.borrow_mut().insert(at, path.clone());
+        }
+        Ok(path)
     }
 }
 

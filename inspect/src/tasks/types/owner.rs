@@ -1,11 +1,13 @@
 //! Whose method an async function is. Debug information puts methods in a namespace `{impl#10}`,
 //! which says nothing to people; a mangled name of any function in there has the type's name.
 
+use super::text::{self, LONGEST_PATH};
+
 /// The type of the impl block that a mangled function is in: `Mutex` of
 /// `tokio::sync::mutex::Mutex<T>::lock::{{closure}}`. `namespace` is what the block is declared in:
 /// `tokio::sync::mutex`.
 pub(super) fn of_function(mangled: &str, namespace: &str) -> Option<String> {
-    of_path(&format!("{:#}", rustc_demangle::try_demangle(mangled).ok()?), namespace)
+    of_path(&text::demangle(mangled)?.0, namespace)
 }
 
 fn of_path(path: &str, namespace: &str) -> Option<String> {
@@ -39,7 +41,7 @@ fn named(path: &str) -> Option<String> {
     let path = component_end(path).map_or(path, |end| &path[..end]);
     let name = path.rsplit("::").next().unwrap_or(path);
     let is_name = |character: char| character.is_alphanumeric() || character == '_';
-    (!name.is_empty() && name.chars().all(is_name)).then(|| name.to_owned())
+    (!name.is_empty() && name.chars().all(is_name)).then(|| text::cut(name, LONGEST_PATH).into_owned())
 }
 
 /// Where a path's parameters begin, or what is behind the path.
@@ -108,5 +110,15 @@ mod tests {
             "_ZN5tokio4sync5mutex14Mutex$LT$T$GT$4lock28_$u7b$$u7b$closure$u7d$$u7d$17h0123456789abcdefE";
         assert_eq!(of_function(lock, "tokio::sync::mutex").as_deref(), Some("Mutex"));
         assert_eq!(of_function("main", ""), None);
+    }
+
+    #[test]
+    fn a_name_is_no_longer_than_anybody_reads() {
+        let long = format!("_RNvNt{0}C1a{1}{2}1f", "", 50_000, "x".repeat(50_000));
+        assert!(of_function(&long, "a").is_none_or(|name| name.len() <= LONGEST_PATH));
+        let named = of_path(&format!("<a::{0} as b::{0}>::call", "x".repeat(50_000)), "").unwrap_or_default();
+        assert!(named.len() <= LONGEST_PATH && named.ends_with('…'), "{}", named.len());
+        let named = of_path(&format!("<{0} as b::{0}>::call", "x".repeat(50_000)), "").unwrap_or_default();
+        assert!(named.len() <= 2 * LONGEST_PATH + 6, "{}", named.len());
     }
 }

@@ -1,7 +1,6 @@
 //! The types of a program: its modules' debug information, by addresses of the running process.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,10 +9,11 @@ use gimli::SectionId;
 use rgops_protocol::reply::Module;
 
 use super::cache::IndexCache;
+use super::futures::SymbolFutures;
 use super::index::ScanProgress;
 use super::level::Asked;
 use super::module::{MOST_MODULES, ModuleTypes, module_number};
-use super::{Declared, TaskTypes, Type, TypeError, TypeId, TypeSource, futures};
+use super::{Declared, TaskTypes, Type, TypeError, TypeId, TypeSource};
 use crate::budget::Budget;
 use crate::dwarf::SplitFiles;
 use crate::files::sections::Sections;
@@ -65,7 +65,7 @@ struct Opened {
     /// information that can be read, and why.
     types: OnceCell<Result<ModuleTypes, String>>,
     /// From its symbols, read when a future has no type.
-    futures: OnceCell<HashMap<u64, Arc<str>>>,
+    futures: OnceCell<SymbolFutures>,
     asked: Asked,
 }
 
@@ -102,19 +102,25 @@ impl<'a> ProgramTypes<'a> {
     /// The types of one module whose file is in memory, by the addresses that the file states: a
     /// file that was sent, or made up.
     pub fn of_file(bytes: &[u8]) -> ProgramTypes<'static> {
+        ProgramTypes::of_file_within(bytes, TypeFiles::default().budget)
+    }
+
+    /// As [`ProgramTypes::of_file`], within a budget.
+    pub(crate) fn of_file_within(bytes: &[u8], budget: Budget) -> ProgramTypes<'static> {
         let module = module_in_memory();
-        let files = TypeFiles::default();
+        let files = TypeFiles { budget, ..TypeFiles::default() };
         let work = Work::new(&files.budget);
         let types = Sections::read(bytes, &WANTED, &files.budget).and_then(|sections| {
             ModuleTypes::open(0, &[], &sections, SplitFiles::default(), &work, None, &|_| {})
         });
         let tables = SymbolTables::read(bytes, &work).unwrap_or_default();
+        let futures = SymbolFutures::of_tables(&tables, &work);
         let opened = Opened {
             module,
             found: Found::default(),
             work,
             types: OnceCell::from(types),
-            futures: OnceCell::from(futures::from_symbols(&tables)),
+            futures: OnceCell::from(futures),
             asked: Asked::default(),
         };
         ProgramTypes { files, cache: None, modules: vec![opened], progress: Box::new(|_| {}) }
@@ -160,12 +166,13 @@ impl Opened {
     /// From the symbols of the module's file, which has them even if another file has its types.
     fn future_of_symbol(&self, poll_svma: u64) -> Option<Arc<str>> {
         let read = || {
-            let Some(file) = &self.found.file else { return HashMap::new() };
+            let Some(file) = &self.found.file else { return SymbolFutures::default() };
             let (from, work) = (file.opened().clone(), self.work.clone());
             let tables = within(self.work.budget(), move || SymbolTables::read(&*from, &work).ok());
-            tables.flatten().map(|tables| futures::from_symbols(&tables)).unwrap_or_default()
+            let tables = tables.flatten();
+            tables.map(|tables| SymbolFutures::of_tables(&tables, &self.work)).unwrap_or_default()
         };
-        self.futures.get_or_init(read).get(&poll_svma).cloned()
+        self.futures.get_or_init(read).get(poll_svma)
     }
 
     fn information(&self) -> DebugInformation {

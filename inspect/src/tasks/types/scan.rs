@@ -24,7 +24,7 @@ const STOP_CHECK: u32 = 1 << 16;
 pub(super) const TOO_LONG: &str = "the scan took too long";
 
 /// Namespaces that are open at once. Real code has a dozen.
-const DEEPEST: usize = 512;
+pub(super) const DEEPEST: usize = 512;
 
 /// Scans a unit of the main file, or what of it was split off.
 ///

@@ -5,6 +5,7 @@ mod build;
 mod cached;
 mod damaged;
 mod forms;
+mod hostile;
 mod levels;
 mod units;
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use gimli::{Reader as _, SectionId};
 
 use super::super::cache::{IndexCache, IndexKey};
-use super::super::dwarf::ModuleDwarf;
-use super::super::index::Index;
+use super::super::dwarf::{EntryId, ModuleDwarf};
+use super::super::index::{Index, Scope};
 use super::build::{Built, build};
 use super::*;
 use crate::budget::Budget;
@@ -93,6 +93,44 @@ fn a_damaged_index_is_ignored_and_written_anew() {
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
     assert_eq!(everything(&built, &directory), right);
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn an_index_is_charged_before_there_is_memory_for_it() {
+    let directory = std::env::temp_dir().join(format!("rgops-types-charged-{}", std::process::id()));
+    let cache = IndexCache::new(directory.clone());
+    let key = IndexKey { build_id: &[7; 20], info_bytes: 1 << 30, units: 1 };
+    // Two bytes each in the file, sixteen in memory.
+    let polls = vec![(0, EntryId(0)); 500_000];
+    cache.store(&key, &Index { polls, ..Index::default() });
+    let budget = Budget::new(64 << 20);
+    let (index, charge) = cache.load(&key, &budget).unwrap();
+    assert_eq!((index.polls.len(), budget.charged()), (500_000, index.bytes()));
+    drop(charge);
+    let budget = Budget::new(8 << 20);
+    assert!(cache.load(&key, &budget).is_none());
+    assert_eq!(budget.charged(), 0);
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn an_index_holds_what_a_scan_could_have_found() {
+    let directory = std::env::temp_dir().join(format!("rgops-types-held-{}", std::process::id()));
+    let cache = IndexCache::new(directory.clone());
+    let key = IndexKey { build_id: &[7; 20], info_bytes: 1 << 30, units: 1 };
+    let is_believed = |depth: u32| {
+        let scope =
+            |at: u32| Scope { start: EntryId(u64::from(at)), end: 1 << 20, parent: at.checked_sub(1) };
+        cache.store(&key, &Index { scopes: (0..depth).map(scope).collect(), ..Index::default() });
+        cache.load(&key, &Budget::default()).is_some()
+    };
+    assert!(is_believed(512));
+    assert!(!is_believed(513), "a scan opens no more namespaces at once");
+    // Lists are sorted, or nothing is found in them.
+    let polls = vec![(2, EntryId(1)), (1, EntryId(1))];
+    cache.store(&key, &Index { polls, ..Index::default() });
+    assert!(cache.load(&key, &Budget::default()).is_none());
+    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 #[test]
