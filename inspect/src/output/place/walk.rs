@@ -86,6 +86,10 @@ pub(super) fn walk(path: &Path, asking: Asking, follows_last: bool) -> Result<En
     if path.as_os_str().is_empty() {
         return Err(failed(system(Errno::NOENT)));
     }
+    if path.as_os_str().as_bytes().ends_with(b"/") {
+        // Only a directory can have such a name, whatever is there.
+        return Err(failed(Reason::NotAFile(NotAFile::Directory)));
+    }
     let mut way = Way::begin(path).map_err(failed)?;
     let mut links_left = MAX_LINKS;
     let mut was_link = false;
@@ -129,7 +133,7 @@ pub(super) fn walk(path: &Path, asking: Asking, follows_last: bool) -> Result<En
             return Err(failed(reason));
         }
     }
-    // It ends in "/".
+    // Where a link leads that ends in "/".
     Err(failed(Reason::NotAFile(NotAFile::Directory)))
 }
 
