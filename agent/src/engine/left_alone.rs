@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::procfs;
 use crate::try_lock::try_lock;
@@ -38,4 +39,60 @@ pub(super) fn is_left(tid: u32) -> bool {
         threads.remove(&tid);
     }
     is_same
+}
+
+/// So many threads are remembered between two looks at the ring.
+const SLOTS: usize = 64;
+
+/// Threads to be left alone whose record found no room in the ring. Handlers write, the agent's thread reads.
+#[derive(Debug)]
+pub(super) struct Unrecorded {
+    /// Their ids; 0 is nobody's.
+    slots: [AtomicU32; SLOTS],
+    /// How often no slot was free.
+    beyond: AtomicU64,
+}
+
+impl Unrecorded {
+    pub(super) fn new() -> Unrecorded {
+        Unrecorded { slots: [const { AtomicU32::new(0) }; SLOTS], beyond: AtomicU64::new(0) }
+    }
+
+    /// For signal handlers.
+    pub(super) fn add(&self, tid: u32) {
+        for slot in &self.slots {
+            match slot.compare_exchange(0, tid, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(there) if there == tid => return,
+                Err(_) => {}
+            }
+        }
+        self.beyond.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Those that came since this was last asked, and how many more there were, whose ids are lost.
+    pub(super) fn take(&self) -> (Vec<u32>, u64) {
+        let tids = self.slots.iter().map(|slot| slot.swap(0, Ordering::Relaxed)).filter(|tid| *tid != 0);
+        (tids.collect(), self.beyond.swap(0, Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thread_takes_one_slot_and_what_finds_none_is_counted() {
+        let unrecorded = Unrecorded::new();
+        let all: Vec<u32> = (1..=SLOTS as u32).collect();
+        for tid in all.iter().chain(&all) {
+            unrecorded.add(*tid);
+        }
+        unrecorded.add(1000);
+        unrecorded.add(1001);
+        assert_eq!(unrecorded.take(), (all, 2));
+        assert_eq!(unrecorded.take(), (Vec::new(), 0));
+        unrecorded.add(7);
+        assert_eq!(unrecorded.take(), (vec![7], 0));
+    }
 }

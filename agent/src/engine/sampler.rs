@@ -388,6 +388,12 @@ impl CpuSampler {
         self.random
     }
 
+    /// Leaves no room in the ring.
+    #[cfg(test)]
+    pub(super) fn fill_ring(&self) {
+        self.operation.fill_ring();
+    }
+
     /// All samples that have come since this was last asked.
     fn drain(&mut self) -> Vec<CpuSample> {
         self.collect();
@@ -410,6 +416,10 @@ impl CpuSampler {
                 stack: Stack { frames, end: record.end },
             });
         });
+        let (unrecorded, beyond) = self.operation.take_unrecorded();
+        at_risk.extend(unrecorded);
+        // Their timers are stopped as well; which they are is not known.
+        self.cuts.left_alone += beyond;
         for tid in at_risk {
             left_alone::leave(tid);
             if let Some(thread) = self.threads.get_mut(&tid)

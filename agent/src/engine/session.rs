@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rgops_protocol::reply::{Module, StackEnd};
 
 use super::grace::Guarded;
+use super::left_alone::Unrecorded;
 use super::modules::Modules;
 use super::number::{self, Number};
 use super::place::Place;
@@ -61,6 +62,7 @@ pub(super) struct Session {
     published: AtomicPtr<Published>,
     stale: AtomicBool,
     losses: Losses,
+    unrecorded: Unrecorded,
 }
 
 /// A module list, and the caches that are filled with its rules.
@@ -184,6 +186,7 @@ impl Operation {
             published: AtomicPtr::new(Published::new(modules)),
             stale: AtomicBool::new(false),
             losses: Losses::default(),
+            unrecorded: Unrecorded::new(),
         };
         LAST_MAGIC.store(session.magic, Ordering::SeqCst);
         let session = Box::into_raw(Box::new(session));
@@ -271,6 +274,18 @@ impl Operation {
     /// Takes the captured stacks out. By `&mut`: the ring has one reader.
     pub(super) fn drain(&mut self, each: impl FnMut(Record, Vec<u64>)) {
         self.session().ring.drain(each);
+    }
+
+    /// Threads to be left alone whose record found no room in the ring, and how many more there were.
+    pub(super) fn take_unrecorded(&mut self) -> (Vec<u32>, u64) {
+        self.session().unrecorded.take()
+    }
+
+    /// Leaves no room in the ring.
+    #[cfg(test)]
+    pub(super) fn fill_ring(&self) {
+        let record = Record { tid: 0, weight: 0, time_ns: 0, end: StackEnd::Lost, is_at_risk: false };
+        while self.session().ring.push(record, &[]) {}
     }
 
     /// Whether signals still come to our handler, not to one installed over it.
@@ -446,6 +461,9 @@ impl Session {
         let (tid, weight) = (tick.tid(), tick.weight);
         let record = Record { tid, weight, time_ns: clock::monotonic_ns(), end, is_at_risk };
         if !self.ring.push(record, addresses) {
+            if is_at_risk {
+                self.unrecorded.add(tid);
+            }
             self.losses.ring.fetch_add(u64::from(tick.weight), Ordering::Relaxed);
         }
     }

@@ -64,6 +64,13 @@ async fn take_answers(
                 last_answer = Instant::now();
             }
         });
+        for tid in operation.take_unrecorded().0 {
+            left_alone::leave(tid);
+            if let Some(at) = waiting.remove(&tid) {
+                threads[at].capture = Capture::Failed { reason: left_alone::REASON.to_owned() };
+                last_answer = Instant::now();
+            }
+        }
         if waiting.is_empty() {
             return last_answer;
         }
@@ -120,4 +127,35 @@ fn look_again(tid: u32, silent: Duration) -> Option<String> {
     // machine may wait there for a CPU.
     let is_blocked = state != 'R' && number::is_blocked(tid, blocked);
     refusal(state, is_blocked).filter(|_| state != 'D' || silent > UNINTERRUPTIBLE)
+}
+
+#[cfg(all(test, not(rgops_loom)))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::atomic::Ordering;
+
+    use super::super::describe::unless_quiet;
+    use super::*;
+    use crate::engine::modules::Modules;
+    use crate::engine::quiet::NotQuiet;
+    use crate::engine::session::Claim;
+    use crate::engine::tests::{Coroutine, alone, block_on, eventually};
+
+    #[test]
+    fn a_thread_to_be_left_alone_is_not_asked_again_when_the_ring_was_full() {
+        let _alone = alone();
+        let coroutine = Coroutine::spinning();
+        let modules = Modules::read(None).unwrap();
+        let mut operation = Operation::begin(Claim::take().unwrap(), modules, 4 * 1024).unwrap();
+        let mut threads = [unless_quiet(coroutine.tid, &NotQuiet::Running).unwrap()];
+        operation.fill_ring();
+        signal::send(coroutine.tid, operation.signal_value(coroutine.tid)).unwrap();
+        eventually("its answer is lost", || operation.losses().ring.load(Ordering::Relaxed) > 0);
+        block_on(take_answers(&mut operation, &mut threads, HashMap::from([(coroutine.tid, 0)])));
+        assert_eq!(threads[0].capture, Capture::Failed { reason: left_alone::REASON.to_owned() });
+        assert!(left_alone::is_left(coroutine.tid));
+        let asked = operation.losses().unknown_stacks.load(Ordering::Relaxed);
+        assert_eq!(asked, 1);
+    }
 }

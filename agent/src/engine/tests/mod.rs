@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 use rgops_protocol::reply::Module;
 use rgops_protocol::reply::cpu::{CpuSample, CpuTotals};
 
-use super::clock;
+use super::memory::Pages;
 use super::sampler::{CpuSampler, Stopped};
+use super::{arch, clock};
 use crate::procfs;
 
 /// The engine serves one capture at a time, and dispositions belong to the whole process.
@@ -30,7 +31,7 @@ pub(super) fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
@@ -117,6 +118,84 @@ impl Drop for Worker {
     }
 }
 
+/// A thread without an alternate stack, on a stack that is not its own.
+pub(super) struct Coroutine {
+    pub(super) tid: u32,
+    phase: Arc<AtomicU32>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Coroutine {
+    const WAITS: u32 = 0;
+    const COMPUTES: u32 = 1;
+    const ENDS: u32 = 2;
+
+    /// It uses no CPU time until it is told to.
+    pub(super) fn waiting() -> Coroutine {
+        extern "C" fn work(phase: *mut libc::c_void) {
+            // SAFETY: the thread below passes its own, and waits for this.
+            let phase = unsafe { &*phase.cast::<AtomicU32>() };
+            while phase.load(Ordering::SeqCst) == Coroutine::WAITS {
+                std::thread::park();
+            }
+            while phase.load(Ordering::SeqCst) == Coroutine::COMPUTES {
+                spin();
+            }
+        }
+        let (tell, told) = mpsc::channel();
+        let phase = Arc::new(AtomicU32::new(Coroutine::WAITS));
+        let own = phase.clone();
+        let thread = std::thread::spawn(move || {
+            // SAFETY: plain data, valid when zeroed.
+            let (mut none, mut former): (libc::stack_t, libc::stack_t) = unsafe { std::mem::zeroed() };
+            none.ss_flags = libc::SS_DISABLE;
+            // SAFETY: the thread has no alternate stack until it gets std's back.
+            assert_eq!(unsafe { libc::sigaltstack(&none, &mut former) }, 0);
+            let mut pages = Pages::zeroed(256 * 1024).unwrap();
+            // What lies below the coroutine's stack is not the thread's own.
+            let top = pages.as_mut_ptr() as u64 + 256 * 1024;
+            tell.send(procfs::threads::own_id().unwrap()).unwrap();
+            let phase = std::ptr::from_ref::<AtomicU32>(&own).cast_mut().cast();
+            // SAFETY: the pages are nobody else's, have room, and end at a multiple of 16.
+            unsafe { arch::call_on(top, work, phase) };
+            // SAFETY: as it was.
+            assert_eq!(unsafe { libc::sigaltstack(&former, std::ptr::null_mut()) }, 0);
+        });
+        let tid = told.recv().unwrap();
+        wait_asleep(tid);
+        Coroutine { tid, phase, thread: Some(thread) }
+    }
+
+    pub(super) fn spinning() -> Coroutine {
+        let coroutine = Coroutine::waiting();
+        coroutine.compute(Duration::from_millis(20));
+        coroutine
+    }
+
+    /// Lets it use so much CPU time, and go on.
+    pub(super) fn compute(&self, time: Duration) {
+        let end_ns = clock::thread_cpu_ns(self.tid).unwrap() + time.as_nanos() as u64;
+        self.enter(Coroutine::COMPUTES);
+        eventually("it computes", || clock::thread_cpu_ns(self.tid).unwrap() >= end_ns);
+    }
+
+    fn enter(&self, phase: u32) {
+        self.phase.store(phase, Ordering::SeqCst);
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+    }
+}
+
+impl Drop for Coroutine {
+    fn drop(&mut self) {
+        self.enter(Coroutine::ENDS);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
 #[inline(never)]
 fn spin() {
     let mut number = 1u64;
@@ -137,7 +216,7 @@ fn deep(depth: u32, last: &mut dyn FnMut()) -> u32 {
 }
 
 /// Waits for `condition`, at most a minute.
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(super) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < deadline, "never came: {what}");

@@ -6,7 +6,7 @@ use rgops_protocol::reply::StackEnd;
 
 use super::*;
 use crate::engine::modules::Modules;
-use crate::engine::{EngineError, session};
+use crate::engine::{EngineError, left_alone, session};
 
 #[test]
 fn weights_agree_with_the_cpu_clock_of_each_thread() {
@@ -164,49 +164,35 @@ fn a_library_loaded_in_the_profile_is_seen() {
 
 #[test]
 fn a_thread_on_a_stack_of_unknown_size_gets_one_signal_and_no_more() {
-    use crate::engine::memory::Pages;
-    use crate::engine::{arch, left_alone};
-
-    static STOP: AtomicBool = AtomicBool::new(false);
-
-    extern "C" fn spin_there(_: *mut libc::c_void) {
-        while !STOP.load(Ordering::Relaxed) {
-            spin();
-        }
-    }
-
     let _alone = alone();
-    let (tell, told) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        // SAFETY: plain data, valid when zeroed.
-        let (mut none, mut former): (libc::stack_t, libc::stack_t) = unsafe { std::mem::zeroed() };
-        none.ss_flags = libc::SS_DISABLE;
-        // SAFETY: the thread has no alternate stack until it gets std's back.
-        assert_eq!(unsafe { libc::sigaltstack(&none, &mut former) }, 0);
-        let mut pages = Pages::zeroed(256 * 1024).unwrap();
-        // What lies below the coroutine's stack is not the thread's own.
-        let top = pages.as_mut_ptr() as u64 + 256 * 1024;
-        tell.send(procfs::threads::own_id().unwrap()).unwrap();
-        // SAFETY: the pages are nobody else's, have room, and end at a multiple of 16.
-        unsafe { arch::call_on(top, spin_there, std::ptr::null_mut()) };
-        // SAFETY: as it was.
-        assert_eq!(unsafe { libc::sigaltstack(&former, std::ptr::null_mut()) }, 0);
-    });
-    let tid = told.recv().unwrap();
-    let end_ns = clock::thread_cpu_ns(tid).unwrap() + 20_000_000;
-    eventually("it computes", || clock::thread_cpu_ns(tid).unwrap() >= end_ns);
+    let coroutine = Coroutine::spinning();
+    let tid = coroutine.tid;
     let mut sampler = CpuSampler::start(10_000).unwrap();
     // 1000 ticks without a look at them.
-    let end_ns = clock::thread_cpu_ns(tid).unwrap() + 100_000_000;
-    eventually("it computes", || clock::thread_cpu_ns(tid).unwrap() >= end_ns);
+    coroutine.compute(Duration::from_millis(100));
     let samples = sampler.tick().samples.iter().filter(|sample| sample.tid == tid).count();
     assert_eq!(samples, 1);
     assert!(left_alone::is_left(tid));
     let stopped = sampler.stop();
     assert!(stopped.samples.iter().all(|sample| sample.tid != tid));
     assert_eq!(stopped.cuts.left_alone, 1);
-    STOP.store(true, Ordering::Relaxed);
-    thread.join().unwrap();
+}
+
+#[test]
+fn a_thread_on_a_stack_of_unknown_size_is_left_alone_when_the_ring_is_full() {
+    let _alone = alone();
+    let coroutine = Coroutine::waiting();
+    let tid = coroutine.tid;
+    let mut sampler = CpuSampler::start(10_000).unwrap();
+    sampler.fill_ring();
+    coroutine.compute(Duration::from_millis(100));
+    assert!(sampler.tick().samples.iter().all(|sample| sample.tid != tid));
+    assert!(left_alone::is_left(tid));
+    coroutine.compute(Duration::from_millis(200));
+    let stopped = sampler.stop();
+    assert_eq!(stopped.cuts.left_alone, 1);
+    // What it used from then on has that reason.
+    assert!(stopped.silent.left_alone_ns >= 100_000_000, "{:?}", stopped.silent);
 }
 
 /// As when a debugger stops a thread inside the handler: captures end, take no memory without end, and go on once
