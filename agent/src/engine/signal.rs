@@ -208,10 +208,28 @@ impl Entry {
         former
     }
 
-    /// The handler that was there before ours; 0 for a default or ignored disposition.
+    /// The handler that was there before ours; 0 for a default or ignored disposition. Never itself.
     fn handler_before(&self) -> usize {
         let former = self.former.load(Ordering::SeqCst);
-        if former == libc::SIG_DFL || former == libc::SIG_IGN { 0 } else { former }
+        let is_nobody = [libc::SIG_DFL, libc::SIG_IGN, self.handler as usize].contains(&former);
+        if is_nobody { 0 } else { former }
+    }
+
+    /// Whether a signal for `disposition` comes to this entry, directly or passed on by others. If it remembered
+    /// that, the signal would be passed on for ever.
+    fn is_reached_from(&self, disposition: &libc::sigaction) -> bool {
+        let mut handler = disposition.sa_sigaction;
+        // As many as there are, were they in a ring.
+        for _ in &ENTRIES {
+            if handler == self.handler as usize {
+                return true;
+            }
+            let Some(entry) = ENTRIES.iter().find(|entry| entry.handler as usize == handler) else {
+                return false;
+            };
+            handler = entry.former.load(Ordering::SeqCst);
+        }
+        true
     }
 
     /// The handler that was there before ours, and the signal mask it asked for; nobody for a default or
@@ -265,8 +283,11 @@ impl Installed {
             // Left behind under a foreign handler that has gone since.
             Some(entry) => (entry, entry.remembered()),
             None => {
-                let free = ENTRIES.iter().find(|entry| !entry.is_buried.load(Ordering::SeqCst));
-                let entry = free.ok_or_else(|| {
+                // The program may have ours from elsewhere: asked for during a capture, or of another signal.
+                let is_free = |entry: &&Entry| {
+                    !entry.is_buried.load(Ordering::SeqCst) && !entry.is_reached_from(current)
+                };
+                let entry = ENTRIES.iter().find(is_free).ok_or_else(|| {
                     EngineError::Handler(io::Error::other("others were installed over it too often"))
                 })?;
                 entry.remember(number, current);
@@ -297,6 +318,8 @@ impl Installed {
         // never pass on to it.
         match left_behind {
             Some(_) => entry.is_buried.store(true, Ordering::SeqCst),
+            // Or it set ours again, which it had asked for during a capture: what was asked for now is the former.
+            None if entry.is_reached_from(&replaced) => {}
             None => entry.remember(number, &replaced),
         }
         if put_back(number, &ours, replaced) {
@@ -485,6 +508,74 @@ mod tests {
         assert_ne!(MASK.swap(0, Ordering::SeqCst), 0, "it is called");
         assert!(installed.give_back());
         assert!(is_there(number, second));
+    }
+
+    /// How many of our handlers are passed through from a disposition until one that is not ours comes.
+    fn passed_through(disposition: &libc::sigaction) -> usize {
+        let mut handler = disposition.sa_sigaction;
+        let mut passed = 0;
+        while let Some(entry) = ENTRIES.iter().find(|entry| entry.handler as usize == handler) {
+            handler = entry.former.load(Ordering::SeqCst);
+            passed += 1;
+            assert!(passed <= ENTRIES.len(), "for ever");
+        }
+        passed
+    }
+
+    /// The program asks for its disposition during a capture, finds ours, and sets that again later.
+    #[test]
+    fn ours_set_by_the_program_while_ours_was_being_installed_passes_on_to_the_former() {
+        let _alone = alone();
+        let number = Number::new(libc::SIGRTMIN() + 10).unwrap();
+        exchange(number, Some(&disposition(second))).unwrap();
+        let installed = Installed::install(number).unwrap();
+        let ours = exchange(number, None).unwrap();
+        assert!(installed.give_back());
+        let asked = exchange(number, None).unwrap();
+        exchange(number, Some(&ours)).unwrap();
+        assert!(Installed::install_over(number, &asked).unwrap().is_none());
+        assert_eq!(passed_through(&exchange(number, None).unwrap()), 1);
+        let installed = Installed::install(number).unwrap();
+        assert_eq!(passed_through(&exchange(number, None).unwrap()), 1);
+        MASK.store(0, Ordering::SeqCst);
+        // SAFETY: ours is installed, and passes on to `second`.
+        unsafe { libc::raise(number.get()) };
+        assert_ne!(MASK.swap(0, Ordering::SeqCst), 0, "it is called");
+        assert!(installed.give_back());
+        assert!(is_there(number, second));
+    }
+
+    /// The program sets what it found of one signal for another, to and fro.
+    #[test]
+    fn ours_set_for_another_signal_makes_no_ring() {
+        let _alone = alone();
+        let numbers = [11, 12].map(|above| Number::new(libc::SIGRTMIN() + above).unwrap());
+        exchange(numbers[0], Some(&disposition(second))).unwrap();
+        for at in 0..4 {
+            let (number, other) = (numbers[at % 2], numbers[(at + 1) % 2]);
+            let installed = Installed::install(number).unwrap();
+            let ours = exchange(number, None).unwrap();
+            assert!(passed_through(&ours) > 0);
+            assert!(installed.give_back());
+            exchange(other, Some(&ours)).unwrap();
+        }
+        MASK.store(0, Ordering::SeqCst);
+        // SAFETY: one of ours is installed, which passes on, to `second` in the end.
+        unsafe { libc::raise(numbers[0].get()) };
+        assert_ne!(MASK.swap(0, Ordering::SeqCst), 0, "it is called");
+        for number in numbers {
+            exchange(number, Some(&disposition(first))).unwrap();
+        }
+    }
+
+    /// Whatever it remembers.
+    #[test]
+    fn an_entry_never_passes_on_to_itself() {
+        let entry = Entry::new(ENTRIES[0].handler);
+        entry.former.store(entry.handler as usize, Ordering::SeqCst);
+        assert_eq!(entry.handler_before(), 0);
+        entry.former.store(ENTRIES[1].handler as usize, Ordering::SeqCst);
+        assert_eq!(entry.handler_before(), ENTRIES[1].handler as usize);
     }
 
     #[test]
