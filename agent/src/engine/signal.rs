@@ -215,6 +215,27 @@ impl Entry {
         if is_nobody { 0 } else { former }
     }
 
+    /// The one to be installed over `current`, which is none of ours for this signal. The program may know ours: it
+    /// asked for the disposition during a capture, or has ours for another signal. A handler of its own may call one
+    /// of those: so the one that was over the same handler before comes first, then one that was never installed.
+    fn free_for(current: &libc::sigaction) -> Option<&'static Entry> {
+        let free = || {
+            let is_free =
+                |entry: &&Entry| !entry.is_buried.load(Ordering::SeqCst) && !entry.is_reached_from(current);
+            ENTRIES.iter().filter(is_free)
+        };
+        let is_over_it = |entry: &&Entry| {
+            entry.was_installed() && entry.former.load(Ordering::SeqCst) == current.sa_sigaction
+        };
+        let former = free().find(is_over_it);
+        former.or_else(|| free().find(|entry| !entry.was_installed())).or_else(|| free().next())
+    }
+
+    /// Whether the program can know it.
+    fn was_installed(&self) -> bool {
+        self.number.load(Ordering::SeqCst) != 0
+    }
+
     /// Whether a signal for `disposition` comes to this entry, directly or passed on by others. If it remembered
     /// that, the signal would be passed on for ever.
     fn is_reached_from(&self, disposition: &libc::sigaction) -> bool {
@@ -279,19 +300,16 @@ impl Installed {
         let is_there =
             |entry: &&Entry| entry.is(current) && entry.number.load(Ordering::SeqCst) == number.get();
         let left_behind = ENTRIES.iter().find(is_there);
-        let (entry, former) = match left_behind {
+        let (entry, former, may_be_known) = match left_behind {
             // Left behind under a foreign handler that has gone since.
-            Some(entry) => (entry, entry.remembered()),
+            Some(entry) => (entry, entry.remembered(), true),
             None => {
-                // The program may have ours from elsewhere: asked for during a capture, or of another signal.
-                let is_free = |entry: &&Entry| {
-                    !entry.is_buried.load(Ordering::SeqCst) && !entry.is_reached_from(current)
-                };
-                let entry = ENTRIES.iter().find(is_free).ok_or_else(|| {
+                let entry = Entry::free_for(current).ok_or_else(|| {
                     EngineError::Handler(io::Error::other("others were installed over it too often"))
                 })?;
+                let may_be_known = entry.was_installed();
                 entry.remember(number, current);
-                (entry, *current)
+                (entry, *current, may_be_known)
             }
         };
         let mut ours = default_disposition();
@@ -314,12 +332,11 @@ impl Installed {
         if is_same(&replaced, current) {
             return Ok(Some(Installed { number, former, entry }));
         }
-        // The program installed this since it was asked for. It may know ours, if that was there: then ours must
-        // never pass on to it.
+        // The program installed this since it was asked for. It may be ours again, or call ours, if that was there
+        // before: then ours must never pass on to it.
         match left_behind {
             Some(_) => entry.is_buried.store(true, Ordering::SeqCst),
-            // Or it set ours again, which it had asked for during a capture: what was asked for now is the former.
-            None if entry.is_reached_from(&replaced) => {}
+            None if may_be_known => {}
             None => entry.remember(number, &replaced),
         }
         if put_back(number, &ours, replaced) {
@@ -510,6 +527,13 @@ mod tests {
         assert!(is_there(number, second));
     }
 
+    /// As if those that no foreign handler may call now had never been installed, whatever other tests did.
+    fn forget_former_captures() {
+        for entry in ENTRIES.iter().filter(|entry| !entry.is_buried.load(Ordering::SeqCst)) {
+            entry.number.store(0, Ordering::SeqCst);
+        }
+    }
+
     /// How many of our handlers are passed through from a disposition until one that is not ours comes.
     fn passed_through(disposition: &libc::sigaction) -> usize {
         let mut handler = disposition.sa_sigaction;
@@ -566,6 +590,34 @@ mod tests {
         for number in numbers {
             exchange(number, Some(&disposition(first))).unwrap();
         }
+    }
+
+    /// The program asks for the disposition during a capture, and installs a handler over that when it has ended:
+    /// it calls ours, which must not call it.
+    #[test]
+    fn a_handler_that_calls_ours_since_a_former_capture_is_not_called_by_that() {
+        let _alone = alone();
+        forget_former_captures();
+        let number = Number::new(libc::SIGRTMIN() + 13).unwrap();
+        exchange(number, Some(&disposition(second))).unwrap();
+        let installed = Installed::install(number).unwrap();
+        let ours = exchange(number, None).unwrap().sa_sigaction;
+        assert!(installed.give_back());
+        BEFORE_THIRD.store(ours, Ordering::SeqCst);
+        exchange(number, Some(&disposition(third))).unwrap();
+        let installed = Installed::install(number).unwrap();
+        assert_ne!(exchange(number, None).unwrap().sa_sigaction, ours);
+        MASK.store(0, Ordering::SeqCst);
+        // SAFETY: another of ours is installed, which calls `third`, which calls ours, which calls `second`.
+        unsafe { libc::raise(number.get()) };
+        assert_ne!(MASK.swap(0, Ordering::SeqCst), 0, "it is called");
+        assert!(installed.give_back());
+        assert!(is_there(number, third));
+        exchange(number, Some(&disposition(second))).unwrap();
+        let before = ENTRIES.each_ref().map(|entry| entry.former.load(Ordering::SeqCst));
+        assert!(Installed::install(number).unwrap().give_back());
+        let after = ENTRIES.each_ref().map(|entry| entry.former.load(Ordering::SeqCst));
+        assert_eq!(after, before, "the one that was over `second` is so again");
     }
 
     /// Whatever it remembers.
