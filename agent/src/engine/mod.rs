@@ -161,9 +161,11 @@ impl EngineError {
             EngineError::Memory(_) => {
                 (Code::Unsupported, "free some memory, or raise the limit of address space (ulimit -v)")
             }
-            EngineError::Inside => {
-                (Code::Unsupported, "let all threads go on (a debugger may have stopped one), then try again")
-            }
+            EngineError::Inside => (
+                Code::Unsupported,
+                "let all threads go on (a debugger may have stopped one), then try again, or restart the program when \
+                 a seccomp filter ended a thread there",
+            ),
             EngineError::Random(_) => (Code::Internal, ""),
             #[cfg(pprof_engine)]
             EngineError::Occupied(_) => {

@@ -234,6 +234,42 @@ mod tests {
         assert_eq!(after, theirs, "all is as before");
     }
 
+    /// Denied is rt_sigprocmask(2) with SIG_SETMASK, in the test's own thread: filters are a thread's.
+    #[test]
+    fn signals_are_unblocked_where_a_filter_denies_the_mask_to_be_set() {
+        const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+        const UNLESS_EQUAL_SKIP: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+        const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
+        /// Of `seccomp_data`: the call's number, and the lower half of its first argument.
+        const CALL: u32 = 0;
+        const HOW: u32 = 16;
+        prepare().unwrap();
+        std::thread::spawn(|| {
+            let step = |code: u32, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf, k };
+            let mut steps = [
+                step(LOAD, 0, CALL),
+                step(UNLESS_EQUAL_SKIP, 3, libc::SYS_rt_sigprocmask as u32),
+                step(LOAD, 0, HOW),
+                step(UNLESS_EQUAL_SKIP, 1, libc::SIG_SETMASK as u32),
+                step(RETURN, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+                step(RETURN, 0, libc::SECCOMP_RET_ALLOW),
+            ];
+            let before = signal_mask();
+            let filter = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+            // SAFETY: prctl(2) reads the filter, which lives on this stack.
+            unsafe {
+                assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+                let mode = libc::SECCOMP_MODE_FILTER;
+                assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const filter), 0);
+            }
+            assert_eq!(arch::set_signal_mask(before), None, "denied");
+            assert!(call(signal_mask).unwrap() & 1 << (libc::SIGPROF - 1) != 0);
+            assert_eq!(signal_mask(), before, "all is as before");
+        })
+        .join()
+        .unwrap();
+    }
+
     #[test]
     fn work_is_done_elsewhere_with_signals_blocked_and_all_is_as_before() {
         prepare().unwrap();

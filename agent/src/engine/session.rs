@@ -334,7 +334,7 @@ unsafe impl Send for Left {}
 /// Of operations that ended while a thread was inside a handler and did not come out. For the agent's thread.
 static LEFT: Mutex<Vec<Left>> = Mutex::new(Vec::new());
 
-/// So many are kept; then there is no operation until the thread came out.
+/// So many are kept; then there is no operation until the thread came out. One that was ended inside never does.
 pub(super) const MOST_LEFT: usize = 2;
 /// And so many module lists of a running one; then the list is not read again.
 const MOST_RETIRED: usize = 8;

@@ -217,7 +217,10 @@ fn a_thread_that_does_not_leave_the_handler_keeps_two_sessions_and_no_more() {
         drop(begin().unwrap());
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
-    assert!(matches!(begin(), Err(EngineError::Inside)));
+    let refusal = begin().err().unwrap();
+    assert!(matches!(refusal, EngineError::Inside));
+    // One that was ended there never goes on.
+    assert!(refusal.into_answer("no profile").fix.contains("restart the program"));
     assert_eq!(session::left(), session::MOST_LEFT);
     drop(hold);
     handler.join().unwrap();
