@@ -8,8 +8,9 @@
 //!   0, memory right below a stack is taken for a part of it: it is read page by page all the same.) It is asked
 //!   from the end downwards, so that nothing is touched that lies below the stack, and how far that went is kept: of
 //!   a coroutine's stack pointer below, the one page that cannot be read is asked about, whatever lies between.
-//!   Below the main thread's stack is no such page, but room for it to grow, and the kernel makes it grow when it is
-//!   asked about a page there. So nothing is asked below its limit, within which the kernel maps nothing else.
+//!   Below the main thread's stack is no such page, but room for it to grow, and the kernel makes it grow, up to the
+//!   limit of the moment, when it is asked about a page there. So nothing is asked below the room that is kept for
+//!   it ([`LEAST_MAIN_PAGES`] or more), in which other mappings hardly ever lie.
 //! * **Anywhere else**, on a coroutine's stack, nothing is known: where it ends some other memory begins, which
 //!   may be unmapped at any time.
 //!
@@ -38,12 +39,15 @@ pub(crate) fn is_denied() -> bool {
 /// mapped as long as the thread runs, so each page is asked about once. Threads that share an entry ask again.
 static KNOWN: [AtomicU64; 4096] = [const { AtomicU64::new(0) }; 4096];
 
-/// How many pages the main thread's stack can have. The kernel keeps so much room for it when the program is
-/// executed, so a limit that was raised since does not count: the first that was seen does.
+/// How many pages the main thread's stack can have. The kernel keeps room for it when the program is executed: as
+/// much as the limit is then, for which the first that was seen stands, and [`LEAST_MAIN_PAGES`] at least.
 static MAIN_PAGES: AtomicU64 = AtomicU64::new(0);
 
-/// Pages of 8 MiB, the usual limit.
-const USUAL_MAIN_PAGES: u64 = (8 << 20) / PAGE_BYTES;
+/// Pages of 100 MiB. From the top of the address space down the kernel keeps 128 MiB for the stack and what lies above
+/// it, whatever the limit (`mmap_base` in arch/x86/mm/mmap.c and mm/util.c), and the limit can be raised later.
+/// Where addresses are random it can be less, rarely: another mapping may lie there. The questions end before it, at
+/// the limit of the moment or at the gap the kernel leaves below a stack that grows (`stack_guard_gap`).
+const LEAST_MAIN_PAGES: u64 = (100 << 20) / PAGE_BYTES;
 
 /// Looks at what handlers cannot ask for. In a file: the calls for that are allowed wherever an agent is, and
 /// getrlimit(2) may not be.
@@ -53,7 +57,7 @@ pub(super) fn prepare() {
     }
     let limits = procfs::read("/proc/self/limits", procfs::SMALL_FILE_BYTES).unwrap_or_default();
     if let Some(bytes) = stack_limit(&limits) {
-        MAIN_PAGES.store((bytes / PAGE_BYTES).clamp(USUAL_MAIN_PAGES, MAX_PAGES), Ordering::Relaxed);
+        MAIN_PAGES.store((bytes / PAGE_BYTES).clamp(LEAST_MAIN_PAGES, MAX_PAGES), Ordering::Relaxed);
     }
 }
 
@@ -96,7 +100,7 @@ pub(super) fn own_end(is_main: bool) -> u64 {
 pub(super) fn pages(sp: u64, end: u64, is_main: bool) -> Option<u64> {
     let last = end.checked_sub(1).filter(|last| *last >= sp)?;
     let pages = last / PAGE_BYTES - sp / PAGE_BYTES + 1;
-    let most = if is_main { MAIN_PAGES.load(Ordering::Relaxed).max(USUAL_MAIN_PAGES) } else { MAX_PAGES };
+    let most = if is_main { MAIN_PAGES.load(Ordering::Relaxed).max(LEAST_MAIN_PAGES) } else { MAX_PAGES };
     (pages <= most).then_some(pages)
 }
 
@@ -210,9 +214,37 @@ mod tests {
         prepare();
         let end = own_end(true);
         let limit = MAIN_PAGES.load(Ordering::Relaxed);
-        assert!((USUAL_MAIN_PAGES..=MAX_PAGES).contains(&limit));
+        assert!((LEAST_MAIN_PAGES..=MAX_PAGES).contains(&limit));
         assert_eq!(pages(end - limit * PAGE_BYTES - PAGE_BYTES, end, true), None);
         assert!(pages(end - (limit - 1) * PAGE_BYTES, end, true).is_some());
+    }
+
+    /// The limit can be raised while the program runs, and the stack then grows.
+    #[test]
+    fn the_main_threads_stack_may_be_deeper_than_its_first_limit() {
+        prepare();
+        let end = own_end(true);
+        assert!(pages(end - (64 << 20), end, true).is_some());
+    }
+
+    /// The limit of the moment ends the questions, whatever lies below.
+    #[test]
+    fn below_the_main_threads_stack_the_first_gap_ends_the_questions() {
+        let limits = procfs::read("/proc/self/limits", procfs::SMALL_FILE_BYTES).unwrap();
+        let limit = stack_limit(&limits).unwrap();
+        if limit > 32 << 20 {
+            return;
+        }
+        prepare();
+        let process = std::process::id();
+        let questions = || {
+            let before = QUESTIONS.get();
+            assert_eq!(end_of_stack(own_end(true) - (64 << 20), &(0..0), process, process), None);
+            QUESTIONS.get() - before
+        };
+        let first = questions();
+        assert!((2..=limit / PAGE_BYTES + 2).contains(&first), "{first} questions");
+        assert_eq!(questions(), 2, "where it was left, and whether it is denied");
     }
 
     #[test]
