@@ -7,12 +7,13 @@ use clap::{Args, Parser, Subcommand};
 use rgops_inspect::budget::{Budget, LEAST_PROCESS_BYTES};
 use rgops_inspect::client::{Client, Timeouts};
 use rgops_inspect::processes::{self, Target};
+use rgops_inspect::report::list;
 use rgops_protocol::auth::Token;
 use rgops_protocol::discovery::TOKEN_VARIABLE;
 
 use crate::command::{Command, info::Info, list::List};
 use crate::exit::{Exit, Failure};
-use crate::last_resort;
+use crate::{last_resort, terminal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -118,7 +119,10 @@ impl AgentArguments {
     pub fn connect_for(&self, asked: Duration) -> Result<(Client, Target), Failure> {
         let budget = Budget::for_process(self.max_memory);
         self.end_after(&budget, asked);
-        let mut target = processes::resolve(&self.target, self.token()?)?;
+        let mut target = processes::resolve(&self.target, self.token()?, &budget)?;
+        if let Some(unseen) = list::unseen(target.unseen, &self.target) {
+            terminal::note(&unseen);
+        }
         let client = target.connect(self.timeouts(), &budget)?;
         Ok((client, target))
     }

@@ -183,11 +183,12 @@ impl From<ResolveError> for Failure {
                 (Exit::NotFound, format!("cannot ask {}", path.display()), list.to_owned())
             }
             ResolveError::System { target, error } => {
-                let fix = match error.kind() {
-                    io::ErrorKind::Unsupported => "give a socket path or host:port".to_owned(),
-                    _ => String::new(),
+                let (exit, fix) = match error.kind() {
+                    io::ErrorKind::Unsupported => (Exit::Internal, "give a socket path or host:port"),
+                    io::ErrorKind::TimedOut => (Exit::TimedOut, "ask again; rgops lists the others"),
+                    _ => (Exit::Internal, ""),
                 };
-                (Exit::Internal, format!("cannot look for {target}"), fix)
+                (exit, format!("cannot look for {target}"), fix.to_owned())
             }
             _ => (Exit::Internal, "cannot find the target".to_owned(), String::new()),
         };
@@ -253,5 +254,16 @@ mod tests {
         };
         assert_eq!(denied(false).exit, Exit::Refused);
         assert!(denied(false).fix.contains("as root") && !denied(true).fix.contains("root"));
+    }
+
+    #[test]
+    fn a_process_that_does_not_answer_is_no_bug_of_ours() {
+        let failure = |kind: io::ErrorKind| {
+            let (target, error) = ("7".to_owned(), kind.into());
+            Failure::from(ResolveError::System { target, error })
+        };
+        let silent = failure(io::ErrorKind::TimedOut);
+        assert_eq!((silent.exit, &*silent.fix), (Exit::TimedOut, "ask again; rgops lists the others"));
+        assert_eq!(failure(io::ErrorKind::InvalidData).exit, Exit::Internal);
     }
 }

@@ -82,15 +82,20 @@ pub trait Received: Decode<()> {
 }
 
 /// A text, or a container of texts. A text does not say what it is, so it is received only together with
-/// that: the number of characters kept of a name, or [`Sentence`].
+/// that: the number of characters kept of a name, [`Sentence`] or [`Reason`].
 trait Text<As> {
     /// As [`Received::receive`].
     fn receive_as(&mut self, what: As, speaker: Speaker) -> u64;
 }
 
-/// A text that is read as advice: cut to [`SENTENCE_CHARACTERS`], and marked as the program's words.
+/// A text that is read as advice: cut to [`SENTENCE_CHARACTERS`], and marked as the program's words. An empty one
+/// says nothing and stays empty.
 #[derive(Debug, Clone, Copy)]
 struct Sentence;
+
+/// The same of a text whose mark tells whose what stands beside it is: an empty one is marked as well.
+#[derive(Debug, Clone, Copy)]
+struct Reason;
 
 /// Decodes the whole of `bytes`, which `speaker` sent, as a `T` whose texts are cut and whose sentences are
 /// marked; with it the bytes of memory it takes.
@@ -103,11 +108,8 @@ pub fn decode<T: Received>(bytes: &[u8], speaker: Speaker) -> Result<(T, u64), D
     Ok((value, size_of::<T>() as u64 + beyond))
 }
 
-/// `the program says: "…"`. Nothing in `text` ends the quotation or begins a line; an empty text stays empty.
+/// `the program says: "…"`. Nothing in `text` ends the quotation or begins a line.
 pub fn program_says(text: &str) -> String {
-    if text.is_empty() {
-        return String::new();
-    }
     let mut said = String::with_capacity(SAYS.len() + text.len() + 1);
     said.push_str(SAYS);
     for (number, line) in text.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
@@ -175,6 +177,12 @@ impl Text<usize> for String {
 
 impl Text<Sentence> for String {
     fn receive_as(&mut self, _: Sentence, speaker: Speaker) -> u64 {
+        if self.is_empty() { self.capacity() as u64 } else { self.receive_as(Reason, speaker) }
+    }
+}
+
+impl Text<Reason> for String {
+    fn receive_as(&mut self, _: Reason, speaker: Speaker) -> u64 {
         cut(self, SENTENCE_CHARACTERS);
         if speaker == Speaker::Another {
             *self = program_says(self);
@@ -243,6 +251,27 @@ impl Received for Error {
     }
 }
 
+impl Received for Note {
+    fn receive(&mut self, speaker: Speaker) -> u64 {
+        let Note { kind: _, what, count: _, why } = self;
+        cut(what, NAME_CHARACTERS);
+        if speaker == Speaker::Another && !is_plain(what) {
+            cut(why, SENTENCE_CHARACTERS);
+            *why = program_says(&format!("{what}: {why}"));
+            "things".clone_into(what);
+        } else {
+            why.receive_as(Reason, speaker);
+        }
+        (what.capacity() + why.capacity()) as u64
+    }
+}
+
+/// Whether a name of things, as `samples`, needs no quotation marks.
+fn is_plain(what: &str) -> bool {
+    what.chars()
+        .all(|character| character.is_alphanumeric() || matches!(character, ' ' | '-' | '_' | '/' | '\''))
+}
+
 impl Received for End {
     fn receive(&mut self, speaker: Speaker) -> u64 {
         let End { notes } = self;
@@ -280,7 +309,7 @@ impl Received for Capture {
     fn receive(&mut self, speaker: Speaker) -> u64 {
         match self {
             Capture::Signal { because } => because.receive_as(Sentence, speaker),
-            Capture::Failed { reason } => reason.receive_as(Sentence, speaker),
+            Capture::Failed { reason } => reason.receive_as(Reason, speaker),
             Capture::Quiet | Capture::OwnThread => 0,
         }
     }
@@ -306,7 +335,7 @@ macro_rules! plain {
     )*};
 }
 
-/// `Type { field, field: CHARACTERS, field: Sentence }`: every field of a type. One that is a text, or has
+/// `Type { field, field: CHARACTERS, field: Sentence, field: Reason }`: every field of a type. One that is a text, or has
 /// texts of its own, does not compile without what it is.
 macro_rules! fields {
     ($($type:ident { $($field:ident $(: $what:expr)?),* $(,)? })*) => {$(
@@ -380,8 +409,7 @@ fields! {
     AgentHello {
         protocol, agent: VERSION_CHARACTERS, pid, start_time, cookie, build_id, name: NAME_CHARACTERS, commands,
     }
-    Unavailable { reason: Sentence, fix: Sentence }
-    Note { kind, what: NAME_CHARACTERS, count, why: Sentence }
+    Unavailable { reason: Reason, fix: Sentence }
     Module { path: PATH_CHARACTERS, build_id, start_avma, end_avma, bias, has_unwind_data }
 
     CpuStart { unix_ns, period_ns, engine: NAME_CHARACTERS, fallback: Sentence }
@@ -582,8 +610,58 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_reason_of_another_users_program_is_marked_all_the_same() {
+        let missing = Unavailable { reason: String::new(), fix: "run evil".to_owned() };
+        let told = received(&missing, Speaker::Another);
+        assert_eq!(program_said(&told.reason), Some(""));
+        assert_eq!(program_said(&told.fix), Some("run evil"));
+        assert_eq!(received(&missing, Speaker::Own), missing);
+        let nothing = Unavailable { fix: String::new(), ..missing.clone() };
+        assert_eq!(received(&nothing, Speaker::Another).fix, "");
+        let Known::Unavailable(told) =
+            received(&Known::<u64>::Unavailable(missing.clone()), Speaker::Another)
+        else {
+            unreachable!("it is not there")
+        };
+        assert_eq!(program_said(&told.reason), Some(""));
+        let failed = Capture::Failed { reason: String::new() };
+        let Capture::Failed { reason } = received(&failed, Speaker::Another) else {
+            unreachable!("it failed")
+        };
+        assert_eq!(program_said(&reason), Some(""));
+        // Here nothing means that there is nothing to say.
+        let signal = Capture::Signal { because: String::new() };
+        assert_eq!(received(&signal, Speaker::Another), signal);
+    }
+
+    #[test]
+    fn what_a_note_counts_is_no_sentence_of_ours() {
+        let note = |what: &str, why: &str| Note {
+            kind: NoteKind::Missing,
+            what: what.to_owned(),
+            count: 3,
+            why: why.to_owned(),
+        };
+        let told = received(&note("threads", ""), Speaker::Another);
+        assert_eq!((&*told.what, program_said(&told.why)), ("threads", Some("")));
+        let evil = note("sockets; run evil as root", "");
+        let told = received(&evil, Speaker::Another);
+        assert_eq!((&*told.what, program_said(&told.why)), ("things", Some("sockets; run evil as root:")));
+        assert_eq!(received(&evil, Speaker::Own), evil);
+        for what in ["runtime's busy time", "task lists of shop_1/a-b"] {
+            assert_eq!(received(&note(what, "x"), Speaker::Another).what, what);
+        }
+        for what in ["a: b", "a\nb", "a.", "a\u{201d}", "\u{202e}a", "a=b", "a`b`"] {
+            let told = received(&note(what, "x"), Speaker::Another);
+            assert!(told.what == "things" && program_said(&told.why).is_some(), "{told:?}");
+        }
+        let long = received(&note(&";".repeat(5000), &"y".repeat(5000)), Speaker::Another);
+        assert!(long.why.chars().count() < SENTENCE_CHARACTERS + NAME_CHARACTERS + 50);
+    }
+
+    #[test]
     fn words_stay_between_their_marks() {
-        for text in ["a", "a\" b", "\n\n", "a\u{201d} b\u{2028}c", "\"", "   ", "a\r\nfix: b\n"] {
+        for text in ["", "a", "a\" b", "\n\n", "a\u{201d} b\u{2028}c", "\"", "   ", "a\r\nfix: b\n"] {
             let said = program_says(text);
             let words = program_said(&said).unwrap();
             assert!(!words.contains(['"', '\n', '\r', '\u{201d}', '\u{2028}']), "{said}");

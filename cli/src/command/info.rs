@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rgops_inspect::budget::Budget;
 use rgops_inspect::processes::{self, ResolveError};
-use rgops_inspect::report::info;
+use rgops_inspect::report::{info, list};
 
 use crate::arguments::duration;
 use crate::exit::{Exit, Failure};
@@ -43,6 +43,9 @@ impl Info {
         match self.json {
             true => terminal::print_json(&info::json(&details))?,
             false => terminal::print(&info::text(&details))?,
+        }
+        if let Some(unseen) = list::unseen(details.unseen, &self.target) {
+            terminal::note(&unseen);
         }
         Ok(Exit::Fine)
     }

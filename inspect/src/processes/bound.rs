@@ -267,11 +267,12 @@ fn is_short_cut(directory: &Path) -> bool {
 struct Found<'a> {
     inode: u64,
     listens: bool,
-    path: &'a [u8],
+    /// What the socket is bound to.
+    path: Option<&'a [u8]>,
 }
 
-/// Calls `take` with each line that has a path, and whether it may be a part of another one's name; `false`
-/// when the deadline came first.
+/// Calls `take` with each line, and whether it may be a part of another one's name; `false` when the deadline
+/// came first.
 fn each_line(
     mut lines: impl BufRead,
     deadline: Instant,
@@ -296,19 +297,22 @@ fn each_line(
         let end = begin + text.len() as u64;
         paths.retain(|path| end - path <= LONGEST_NAME);
         take(found, !paths.is_empty());
-        paths.push_back(end - found.path.len() as u64);
+        paths.extend(found.path.map(|path| end - path.len() as u64));
     }
     Ok(true)
 }
 
 /// What stands in the seven columns of a line, and the path behind them, which may hold spaces; abstract names
-/// begin with `@`.
+/// begin with `@`. The line of a socket without a name ends behind its inode.
 fn parse_line(line: &[u8]) -> Option<Found<'_>> {
     let mut rest = line;
     let (mut flags, mut inode) = (None, None);
     for column in 0..7 {
         rest = rest.trim_ascii_start();
-        let end = rest.iter().position(|byte| *byte == b' ')?;
+        let end = match rest.iter().position(|byte| *byte == b' ') {
+            None if column == 6 => rest.len(),
+            end => end?,
+        };
         let text = std::str::from_utf8(rest.get(..end)?);
         match column {
             3 => flags = u64::from_str_radix(text.ok()?, 16).ok(),
@@ -317,13 +321,12 @@ fn parse_line(line: &[u8]) -> Option<Found<'_>> {
         }
         rest = rest.get(end..)?;
     }
-    let path = rest.strip_prefix(b" ")?;
-    Some(Found { inode: inode?, listens: flags? & LISTENS != 0, path })
+    Some(Found { inode: inode?, listens: flags? & LISTENS != 0, path: rest.strip_prefix(b" ") })
 }
 
 /// Directory and name of an agent's socket that listens.
 fn agent_path(found: Found<'_>) -> Option<(&Path, SocketName)> {
-    let path = Path::new(OsStr::from_bytes(found.path));
+    let path = Path::new(OsStr::from_bytes(found.path?));
     if !found.listens || !path.is_absolute() {
         return None;
     }
@@ -574,6 +577,39 @@ mod tests {
         // Behind a name that leaves no room for it.
         let table = super::tests::table(&[&line_of(5, "00000000", &long), &forged]);
         assert!(table.lines().all(|line| !line.may_be_name));
+    }
+
+    #[test]
+    fn a_name_with_the_inode_of_a_socket_without_one_is_not_believed() {
+        use std::os::linux::net::SocketAddrExt as _;
+        use std::os::unix::net::{SocketAddr, UnixStream};
+
+        let unnamed = format!("0000000000000000: 00000003 00000000 00000000 0001 03 {SOCKET}");
+        let long = format!("/tmp/{}", "y".repeat(80));
+        let name = line_of(5, "00000000", &format!("x\n{}", line("00010000", "/run/7-9.sock")));
+        let lines = [line_of(6, "00000000", &long), unnamed.clone(), name];
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let found = claims(&lines);
+        assert!(!found.has() && found.is_settled(), "{found:?}");
+        // A name may begin with a line end, and nothing continues a line that has none.
+        let forged = line("00010000", "/run/7-9.sock");
+        assert!(table(&[&line_of(5, "00000000", ""), &forged]).lines().all(|line| line.may_be_name));
+        let other = unnamed.replace(&SOCKET.to_string(), "5");
+        assert!(table(&[&other, &forged]).lines().all(|line| !line.may_be_name));
+
+        // As the kernel writes it.
+        let (one, _other) = UnixStream::pair().unwrap();
+        let link = fs::read_link(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&one))).unwrap();
+        let inode = link.to_str().unwrap().strip_prefix("socket:[").unwrap().strip_suffix(']').unwrap();
+        let pid = std::process::id();
+        let name = SocketName { pid, start_time: 9 };
+        let forged = format!("\n0: 0 0 00010000 0 0 {inode} /run/{}", name.file_name());
+        let address = SocketAddr::from_abstract_name(format!("rgops-{pid}{forged}")).unwrap();
+        let _forger = UnixListener::bind_addr(&address).unwrap();
+        let table = Table::read(pid, &[name].into());
+        assert_eq!(table.lines().map(|line| line.inode.to_string()).collect::<Vec<_>>(), [inode]);
+        let claims = table.claims(pid, name);
+        assert!(!claims.has() && claims.listens(Path::new("/run")) != Some(true), "{claims:?}");
     }
 
     #[test]

@@ -16,8 +16,8 @@ use std::vec;
 const MOST_SLOW: usize = 16;
 /// Processes of one user that may be silent, until no other of this user is asked.
 const MOST_OF_A_USER: usize = 8;
-/// Helpers that may be left behind in this program at a time.
-const MOST_LEFT_BEHIND: usize = 64;
+/// Helpers that the list may leave behind in this program at a time.
+pub(super) const MOST_LEFT_BEHIND: usize = 64;
 
 /// Helpers of this program that were left behind and have not come back.
 static LEFT_BEHIND: AtomicUsize = AtomicUsize::new(0);
@@ -31,14 +31,33 @@ pub(super) struct Patience {
     pub(super) all: Duration,
     /// For one process, until others are asked meanwhile.
     pub(super) alone: Duration,
+    /// Helpers that this program may have left behind, until nobody else is asked.
+    pub(super) most_left_behind: usize,
 }
 
 /// For the list.
-pub(super) const OF_THE_LIST: Patience =
-    Patience { each: Duration::from_secs(2), all: Duration::from_secs(8), alone: Duration::from_millis(50) };
+pub(super) const OF_THE_LIST: Patience = Patience {
+    each: Duration::from_secs(2),
+    all: Duration::from_secs(8),
+    alone: Duration::from_millis(50),
+    most_left_behind: MOST_LEFT_BEHIND,
+};
 
 /// For one process that somebody asked for.
 const OF_ONE: Duration = Duration::from_secs(10);
+
+impl Patience {
+    /// For one process. Who asks for it asks a few times: what the list left behind is no reason not to.
+    const fn of_one(time: Duration) -> Patience {
+        Patience { each: time, all: time, alone: time, most_left_behind: usize::MAX }
+    }
+
+    /// The same, but no longer than until the deadline of a command that has one.
+    pub(super) fn until(self, deadline: Option<Instant>) -> Patience {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        Patience { all: left.map_or(self.all, |left| left.min(self.all)), ..self }
+    }
+}
 
 /// What came of asking about a process.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,13 +91,16 @@ pub(super) fn ask_each<I: Send + 'static, T: Send + 'static>(
     crowd.gather(patience)
 }
 
-/// Does `work`, which may wait for a process, on a helper thread; `None` when it takes too long.
-pub(super) fn ask<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    ask_for(OF_ONE, work)
+/// Does `work`, which may wait for a process, on a helper thread; `None` when it takes too long, at most until
+/// the deadline of the command.
+pub(super) fn ask<T: Send + 'static>(
+    deadline: Option<Instant>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    ask_for(Patience::of_one(OF_ONE).until(deadline), work)
 }
 
-fn ask_for<T: Send + 'static>(time: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let patience = Patience { each: time, all: time, alone: time };
+fn ask_for<T: Send + 'static>(patience: Patience, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let answer = ask_each(vec![(0, work)], patience, |_| 0, |work| work()).pop()?;
     match answer {
         Answer::Given(answer) => Some(answer),
@@ -170,7 +192,7 @@ where
                 *state.silent.entry((self.user_of)(asked.pid)).or_default() += 1;
                 state.is_leader_lost |= asked.helper == state.leader;
             }
-            state.is_drained |= is_over || LEFT_BEHIND.load(Ordering::Relaxed) >= MOST_LEFT_BEHIND;
+            state.is_drained |= is_over || LEFT_BEHIND.load(Ordering::Relaxed) >= patience.most_left_behind;
             if state.is_drained && state.asked.is_empty() {
                 return std::mem::take(&mut state.answers);
             }
@@ -241,6 +263,7 @@ mod tests {
         each: Duration::from_millis(400),
         all: Duration::from_secs(20),
         alone: Duration::from_millis(5),
+        most_left_behind: MOST_LEFT_BEHIND,
     };
 
     fn hang() -> ! {
@@ -303,8 +326,30 @@ mod tests {
         assert_eq!(answers[0], Answer::Given(()));
         assert_eq!(answers[999], Answer::NotAsked);
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-        assert_eq!(ask_for(Duration::from_millis(50), || -> u32 { hang() }), None);
-        assert_eq!(ask(|| 7), Some(7));
+        assert_eq!(ask_for(Patience::of_one(Duration::from_millis(50)), || -> u32 { hang() }), None);
+        assert_eq!(ask(None, || 7), Some(7));
         assert_eq!(ask_each(Vec::new(), PATIENCE, |_| 7, |pid: u32| pid), []);
+    }
+
+    #[test]
+    fn one_that_somebody_asked_for_is_asked_whatever_the_list_left_behind() {
+        let nobody = Patience { most_left_behind: 0, ..PATIENCE };
+        assert_eq!(ask_each(vec![(1, 1)], nobody, |_| 7, |pid: u32| pid), [Answer::NotAsked]);
+        let one = Patience::of_one(PATIENCE.each);
+        assert_eq!(one.most_left_behind, usize::MAX);
+        assert_eq!(ask_for(one, || 7), Some(7));
+    }
+
+    #[test]
+    fn the_deadline_of_the_command_is_not_waited_beyond() {
+        let began = Instant::now();
+        let soon = Some(began + Duration::from_millis(50));
+        assert_eq!(ask(soon, || -> u32 { hang() }), None);
+        assert_eq!(ask(Some(began), || 7), None);
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        let until = |deadline| OF_THE_LIST.until(deadline).all;
+        assert_eq!(until(None), OF_THE_LIST.all);
+        assert_eq!(until(Some(began + Duration::from_secs(3600))), OF_THE_LIST.all);
+        assert_eq!(until(Some(began)), Duration::ZERO);
     }
 }

@@ -31,6 +31,8 @@ pub struct ProcessDetails {
     pub elapsed: Known<Duration>,
     /// Its TCP and UDP sockets.
     pub connections: Known<Vec<Connection>>,
+    /// Processes that could not be looked at in time while its name was looked for: they may have it, too.
+    pub unseen: usize,
 }
 
 /// A TCP or UDP socket.
@@ -51,8 +53,9 @@ pub struct Connection {
 /// [`ResolveError`] when there is no such process or it may not be looked at. What cannot be read
 /// of it is [`Known::Unavailable`].
 pub fn details(target: &str, window: Option<Duration>) -> Result<ProcessDetails, ResolveError> {
-    let process = target::find(target)?;
+    let (process, unseen) = target::find(target, None)?;
     system::details(process, window)
+        .map(|details| ProcessDetails { unseen, ..details })
         .map_err(|error| ResolveError::System { target: target.to_owned(), error })
 }
 
@@ -90,6 +93,7 @@ mod system {
             elapsed: Known::from(elapsed),
             connections: Known::from(asked(move || connections(pid))),
             process,
+            unseen: 0,
         })
     }
 
@@ -97,7 +101,7 @@ mod system {
     fn asked<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
         let silent =
             || Err(io::Error::new(io::ErrorKind::TimedOut, "the process did not let it be read in time"));
-        crowd::ask(work).unwrap_or_else(silent)
+        crowd::ask(None, work).unwrap_or_else(silent)
     }
 
     fn cpu_over(pid: u32, before: &Stat, window: Duration) -> Known<f64> {

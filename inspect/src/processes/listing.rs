@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::received::{NAME_CHARACTERS, PATH_CHARACTERS, cut, text_of};
@@ -29,6 +29,7 @@ const OF_TABLES: Patience = Patience {
     each: bound::LONGEST_READ.saturating_mul(2),
     all: bound::LONGEST_READ.saturating_mul(2),
     alone: Duration::from_millis(200),
+    most_left_behind: crowd::MOST_LEFT_BEHIND,
 };
 
 /// Lists the Rust processes that this process may see.
@@ -36,7 +37,12 @@ const OF_TABLES: Patience = Patience {
 /// # Errors
 /// When `/proc` cannot be read. Processes that end meanwhile are left out.
 pub fn list() -> io::Result<Listing> {
-    let hinted = crowd::ask(agents::hinted_pids).unwrap_or_default();
+    list_until(None)
+}
+
+/// The same, as far as it comes before the deadline of a command that has one.
+pub(super) fn list_until(deadline: Option<Instant>) -> io::Result<Listing> {
+    let hinted = crowd::ask(deadline, agents::hinted_pids).unwrap_or_default();
     let pids = procfs::pids()?;
     let mut listing = Listing {
         processes: Vec::new(),
@@ -49,7 +55,7 @@ pub fn list() -> io::Result<Listing> {
     let items = pids.iter().map(|pid| (*pid, (*pid, hinted.contains(pid)))).collect();
     let look = move |(pid, is_hinted)| Seen::look_at(pid, is_hinted, &compilers);
     let mut seen = Vec::new();
-    for (pid, answer) in pids.iter().zip(crowd::ask_each(items, OF_THE_LIST, user_of, look)) {
+    for (pid, answer) in pids.iter().zip(crowd::ask_each(items, OF_THE_LIST.until(deadline), user_of, look)) {
         match answer {
             Answer::Given(Ok(found)) => seen.extend(found),
             // The kernel's threads have no executable, but who is not root is told "denied".
@@ -63,17 +69,13 @@ pub fn list() -> io::Result<Listing> {
             Answer::NotAsked => listing.not_asked += 1,
         }
     }
-    let tables = Arc::new(Tables::of(&seen));
+    let tables = Arc::new(Tables::of(&seen, deadline));
     let pids: Vec<u32> = seen.iter().map(|seen| seen.pid).collect();
     let items = seen.into_iter().map(|seen| (seen.pid, seen)).collect();
     let find = move |seen: Seen| seen.with_agent(&tables);
-    for (pid, answer) in pids.iter().zip(crowd::ask_each(items, OF_THE_LIST, user_of, find)) {
+    for (pid, answer) in pids.iter().zip(crowd::ask_each(items, OF_THE_LIST.until(deadline), user_of, find)) {
         match answer {
-            // What left an agent behind to be another program is not Rust.
-            Answer::Given(process) if process.compiler.is_some() || process.agent.is_some() => {
-                listing.processes.push(process);
-            }
-            Answer::Given(_) => {}
+            Answer::Given(process) => listing.processes.extend(Some(process).filter(RustProcess::is_listed)),
             Answer::Silent => listing.unanswered.push(*pid),
             Answer::NotAsked => listing.not_asked += 1,
         }
@@ -85,8 +87,9 @@ pub fn list() -> io::Result<Listing> {
 /// One process, Rust or not.
 ///
 /// # Errors
-/// When there is no such process, or it may not be looked at, or does not let itself be.
-pub(super) fn look_at(pid: u32) -> io::Result<RustProcess> {
+/// When there is no such process, or it may not be looked at, or does not let itself be, at most until the
+/// deadline of a command that has one.
+pub(super) fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
     let look = move || {
         let seen = Seen::look_at(pid, true, &Compilers::default())?;
         // The kernel has no executable for what is about to end.
@@ -99,7 +102,7 @@ pub(super) fn look_at(pid: u32) -> io::Result<RustProcess> {
     };
     let silent =
         || Err(io::Error::new(io::ErrorKind::TimedOut, "it did not let itself be looked at in time"));
-    crowd::ask(look).unwrap_or_else(silent)
+    crowd::ask(deadline, look).unwrap_or_else(silent)
 }
 
 /// Whose a process is, for counting those that are silent. This file of `/proc` never waits.
@@ -169,7 +172,7 @@ struct Tables {
 }
 
 impl Tables {
-    fn of(seen: &[Seen]) -> Tables {
+    fn of(seen: &[Seen], deadline: Option<Instant>) -> Tables {
         let mut wanted: HashMap<u64, (u32, HashSet<SocketName>)> = HashMap::new();
         for seen in seen {
             let Some(namespace) = seen.namespace else { continue };
@@ -179,9 +182,11 @@ impl Tables {
         let items = wanted.into_values().map(|(pid, names)| (pid, (pid, names))).collect();
         let read = |(pid, names): (u32, HashSet<SocketName>)| Table::read(pid, &names);
         let answers =
-            crowd::ask_each(items, OF_TABLES, user_of, read).into_iter().map(|answer| match answer {
-                Answer::Given(table) => table,
-                Answer::Silent | Answer::NotAsked => Table::unread(),
+            crowd::ask_each(items, OF_TABLES.until(deadline), user_of, read).into_iter().map(|answer| {
+                match answer {
+                    Answer::Given(table) => table,
+                    Answer::Silent | Answer::NotAsked => Table::unread(),
+                }
             });
         Tables { tables: namespaces.into_iter().zip(answers).collect(), untold: Table::untold() }
     }

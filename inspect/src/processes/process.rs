@@ -44,6 +44,26 @@ pub struct RustProcess {
     pub lost_agent: Option<LostAgent>,
 }
 
+impl RustProcess {
+    /// Whether it is not known whether it has an agent.
+    pub fn may_have_agent(&self) -> bool {
+        self.agent.is_none()
+            && self.lost_agent.as_ref().is_some_and(|lost| lost.because == LostBecause::Crowded)
+    }
+
+    /// Whether an agent listens in it, or may, whatever became of its socket's file.
+    pub(super) fn listens_or_may(&self) -> bool {
+        let listens = |lost: &LostAgent| lost.because != LostBecause::Silent;
+        self.agent.is_some() || self.lost_agent.as_ref().is_some_and(listens)
+    }
+
+    /// Whether it belongs in the list: another language's program has Rust in it when it has an agent. What left
+    /// one behind to be another program has not.
+    pub(super) fn is_listed(&self) -> bool {
+        self.compiler.is_some() || self.listens_or_may()
+    }
+}
+
 /// An agent, or the rest of one, that cannot be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LostAgent {
@@ -154,5 +174,36 @@ impl RustCompiler {
     /// `1.95.0`, without commit and date.
     pub fn short_version(&self) -> &str {
         self.version.split(' ').next().unwrap_or(&self.version)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A process with an agent, or with what is left of it.
+    pub(in crate::processes) fn process(pid: u32, agent: bool, lost: Option<LostBecause>) -> RustProcess {
+        let path = PathBuf::from(format!("/run/rgops/{pid}-9.sock"));
+        RustProcess {
+            pid,
+            parent: 1,
+            name: "shop".to_owned(),
+            uid: 0,
+            path: "/srv/shop".to_owned(),
+            compiler: None,
+            agent: agent.then(|| AgentSocket { path: path.clone(), name: SocketName { pid, start_time: 9 } }),
+            lost_agent: lost.map(|because| LostAgent { path, because }),
+        }
+    }
+
+    #[test]
+    fn a_program_of_another_language_is_listed_when_an_agent_listens_or_may() {
+        assert!(process(7, true, None).is_listed());
+        let crowded = process(7, false, Some(LostBecause::Crowded));
+        assert!(crowded.is_listed() && crowded.may_have_agent());
+        let deleted = process(7, false, Some(LostBecause::Deleted));
+        assert!(deleted.is_listed() && !deleted.may_have_agent());
+        assert!(!process(7, false, Some(LostBecause::Silent)).is_listed());
+        assert!(!process(7, false, None).is_listed());
     }
 }

@@ -1,5 +1,6 @@
 //! What a target text means: a pid, a unique process name, a socket path or `host:port`.
 
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use rgops_protocol::auth::Token;
 use rgops_protocol::discovery::SocketName;
 
-use super::listing::{list, look_at};
+use super::listing::{list_until, look_at};
 use super::process::{AgentSocket, LostAgent, LostBecause, RustProcess};
 use crate::budget::Budget;
 use crate::client::{Client, ClientError, Endpoint, Timeouts};
@@ -24,6 +25,8 @@ pub struct Target {
     /// The process in our own pid namespace, when it is on this host: its `/proc/PID` has the
     /// files that symbols come from.
     pub local_pid: Option<u32>,
+    /// Processes that could not be looked at in time while its name was looked for: they may have it, too.
+    pub unseen: usize,
     asked: Asked,
 }
 
@@ -128,28 +131,30 @@ pub enum ResolveError {
 ///
 /// A text with a slash is a path; all digits, a pid; `HOST:PORT`, `[V6]:PORT` and `:PORT` (this
 /// host) are addresses; the rest is a name, matched against processes with an agent first. `token`
-/// is used for addresses only.
+/// is used for addresses only. Processes are waited for until the deadline of `budget`, but not for long.
 ///
 /// # Errors
 /// [`ResolveError`], with everything needed to say what to do.
-pub fn resolve(target: &str, token: Option<Token>) -> Result<Target, ResolveError> {
+pub fn resolve(target: &str, token: Option<Token>, budget: &Budget) -> Result<Target, ResolveError> {
+    let deadline = budget.deadline();
     if target.contains('/') {
-        return socket(Path::new(target));
+        return socket(Path::new(target), deadline);
     }
     if let Some(address) = tcp_address(target) {
         return Ok(Target {
             endpoint: Endpoint::Tcp { address, token },
             local_pid: None,
+            unseen: 0,
             asked: Asked::default(),
         });
     }
-    let pid = match target.parse() {
-        Ok(pid) => pid,
-        Err(_) => by_name(target)?.pid,
+    let (pid, unseen) = match target.parse() {
+        Ok(pid) => (pid, 0),
+        Err(_) => by_name(target, deadline).map(|(process, unseen)| (process.pid, unseen))?,
     };
     // Before its socket is looked for: afterwards it may be another program.
-    let asked = Asked::of(pid);
-    let mut process = by_pid(pid).map_err(|error| match asked.fate_once_sure() {
+    let asked = Asked::of(pid, deadline);
+    let mut process = by_pid(pid, deadline).map_err(|error| match asked.fate_once_sure(deadline) {
         Some(ClientError::Ended) => ResolveError::NoSuchProcess { pid },
         _ => error,
     })?;
@@ -157,26 +162,36 @@ pub fn resolve(target: &str, token: Option<Token>) -> Result<Target, ResolveErro
         && process.agent.is_none()
     {
         // An agent that is about to listen, or to make its socket's file anew, is waited for.
-        process = found_again(process, lost)?;
+        process = found_again(process, lost, deadline)?;
     }
     if process.agent.is_none() {
-        process = settled(process, &asked)?;
+        process = settled(process, &asked, deadline)?;
     }
-    agent_of(process, asked)
+    agent_of(process, asked, deadline).map(|target| Target { unseen, ..target })
+}
+
+/// When what is lost is waited for no longer.
+fn lost_until(deadline: Option<Instant>) -> Instant {
+    let patient = Instant::now() + LOST_PATIENCE;
+    deadline.map_or(patient, |deadline| deadline.min(patient))
 }
 
 /// A process without agent, unless that is because it ends, or becomes another program, this very moment:
 /// then its files in `/proc` are empty for a while.
-fn settled(process: RustProcess, asked: &Asked) -> Result<RustProcess, ResolveError> {
+fn settled(
+    process: RustProcess,
+    asked: &Asked,
+    deadline: Option<Instant>,
+) -> Result<RustProcess, ResolveError> {
     let pid = process.pid;
-    match asked.fate_once_sure() {
+    match asked.fate_once_sure(deadline) {
         None => Ok(process),
         Some(ClientError::Ended) => Err(ResolveError::NoSuchProcess { pid }),
         Some(_) => {
-            let deadline = Instant::now() + LOST_PATIENCE;
+            let end = lost_until(deadline);
             loop {
-                let process = by_pid(pid)?;
-                if process.agent.is_some() || process.lost_agent.is_some() || Instant::now() > deadline {
+                let process = by_pid(pid, deadline)?;
+                if process.agent.is_some() || process.lost_agent.is_some() || Instant::now() > end {
                     return Ok(process);
                 }
                 std::thread::sleep(LOST_PAUSE);
@@ -186,32 +201,37 @@ fn settled(process: RustProcess, asked: &Asked) -> Result<RustProcess, ResolveEr
 }
 
 /// The process, after what it lacks had a moment to come.
-fn found_again(process: RustProcess, lost: LostAgent) -> Result<RustProcess, ResolveError> {
-    let deadline = Instant::now() + LOST_PATIENCE;
+fn found_again(
+    process: RustProcess,
+    lost: LostAgent,
+    deadline: Option<Instant>,
+) -> Result<RustProcess, ResolveError> {
+    let end = lost_until(deadline);
     if lost.because == LostBecause::Silent {
-        wait_for_binding(&lost.path);
-        return by_pid(process.pid);
+        wait_for_binding(lost.path, deadline);
+        return by_pid(process.pid, deadline);
     }
     let mut process = RustProcess { lost_agent: Some(lost), ..process };
     let may_come = |process: &RustProcess| {
         let lost = process.lost_agent.as_ref().map(|lost| lost.because);
         matches!(lost, Some(LostBecause::Deleted | LostBecause::Replaced))
     };
-    while may_come(&process) && Instant::now() < deadline {
+    while may_come(&process) && Instant::now() < end {
         std::thread::sleep(LOST_PAUSE);
-        process = by_pid(process.pid)?;
+        process = by_pid(process.pid, deadline)?;
     }
     Ok(process)
 }
 
-/// Finds the process a pid or unique name means, with or without an agent.
+/// Finds the process a pid or unique name means, with or without an agent; and how many processes may have that
+/// name, too.
 ///
 /// # Errors
 /// As [`resolve`], but for [`ResolveError::NoAgent`].
-pub(super) fn find(target: &str) -> Result<RustProcess, ResolveError> {
+pub(super) fn find(target: &str, deadline: Option<Instant>) -> Result<(RustProcess, usize), ResolveError> {
     match target.parse() {
-        Ok(pid) => by_pid(pid),
-        Err(_) => by_name(target),
+        Ok(pid) => by_pid(pid, deadline).map(|process| (process, 0)),
+        Err(_) => by_name(target, deadline),
     }
 }
 
@@ -240,7 +260,7 @@ impl Target {
                 | ClientError::Closed
                 | ClientError::NotAnAgent,
                 Endpoint::Local { .. },
-            ) => self.asked.fate().unwrap_or(error),
+            ) => self.asked.fate(budget.deadline()).unwrap_or(error),
             _ => error,
         })?;
         match self.asked.has_its_pid() {
@@ -265,36 +285,54 @@ impl Target {
     }
 }
 
-fn by_pid(pid: u32) -> Result<RustProcess, ResolveError> {
-    look_at(pid).map_err(|error| match error.kind() {
+fn by_pid(pid: u32, deadline: Option<Instant>) -> Result<RustProcess, ResolveError> {
+    look_at(pid, deadline).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => match owner(pid) {
             uid if own_uid() == 0 || uid == Some(own_uid()) => ResolveError::Denied { pid },
             uid => ResolveError::OtherUser { pid, uid },
         },
         _ if !exists(pid) => ResolveError::NoSuchProcess { pid },
         // A kernel thread, or a zombie: it has no executable.
-        io::ErrorKind::NotFound => no_agent(pid, String::new(), false),
+        io::ErrorKind::NotFound => no_agent(pid, String::new(), false, deadline),
         _ => ResolveError::System { target: pid.to_string(), error },
     })
 }
 
-fn by_name(name: &str) -> Result<RustProcess, ResolveError> {
-    let listing = list().map_err(|error| ResolveError::System { target: name.to_owned(), error })?;
+fn by_name(name: &str, deadline: Option<Instant>) -> Result<(RustProcess, usize), ResolveError> {
+    let listing =
+        list_until(deadline).map_err(|error| ResolveError::System { target: name.to_owned(), error })?;
     let (unreadable, as_root) = (listing.unreadable, listing.as_root);
     let unanswered = listing.unanswered.len() + listing.not_asked;
-    let mut named: Vec<RustProcess> =
-        listing.processes.into_iter().filter(|process| has_name(process, name)).collect();
+    let named = listing.processes.into_iter().filter(|process| has_name(process, name)).collect();
+    let stuck =
+        listing.unanswered.into_iter().filter(|pid| comm(*pid).is_some_and(|comm| is_of(&comm, name)));
+    match only(name, named, stuck.collect())? {
+        Some(process) => Ok((process, unanswered)),
+        None => Err(ResolveError::NoSuchName { name: name.to_owned(), unreadable, unanswered, as_root }),
+    }
+}
+
+/// The one of those that have a name that is meant by it: the only one that has, or may have, an agent, or the
+/// only one. Those that are `stuck` have the name as well, and nobody knows what else.
+fn only(
+    name: &str,
+    mut named: Vec<RustProcess>,
+    stuck: Vec<u32>,
+) -> Result<Option<RustProcess>, ResolveError> {
     if named.iter().any(|process| process.agent.is_some()) {
-        named.retain(|process| process.agent.is_some());
+        named.retain(RustProcess::listens_or_may);
     }
-    match named.len() {
-        0 => Err(ResolveError::NoSuchName { name: name.to_owned(), unreadable, unanswered, as_root }),
-        1 => Ok(named.remove(0)),
-        _ => {
-            let pids = named.iter().map(|process| process.pid).collect();
-            Err(ResolveError::Ambiguous { name: name.to_owned(), pids })
-        }
+    if named.len() > 1 || !named.is_empty() && !stuck.is_empty() {
+        let mut pids: Vec<u32> = named.iter().map(|process| process.pid).chain(stuck).collect();
+        pids.sort_unstable();
+        return Err(ResolveError::Ambiguous { name: name.to_owned(), pids });
     }
+    Ok(named.pop())
+}
+
+/// Whether the kernel's name of a process, which it cuts to 15 bytes, is this one.
+fn is_of(comm: &str, name: &str) -> bool {
+    comm == name || comm.len() >= 15 && name.starts_with(comm)
 }
 
 /// A program may rename itself, so its executable's name counts, too.
@@ -303,43 +341,51 @@ fn has_name(process: &RustProcess, name: &str) -> bool {
     process.name == name || Path::new(path).file_name().is_some_and(|file| file == name)
 }
 
-fn agent_of(process: RustProcess, asked: Asked) -> Result<Target, ResolveError> {
+fn agent_of(process: RustProcess, asked: Asked, deadline: Option<Instant>) -> Result<Target, ResolveError> {
     // Whether it listens is seen by asking it; the kernel then says who does.
     let crowded = process.lost_agent.as_ref().filter(|lost| lost.because == LostBecause::Crowded);
-    let crowded = crowded.map(|lost| lost.path.clone()).and_then(unknown_agent);
+    let crowded = crowded.and_then(|lost| unknown_agent(lost.path.clone(), deadline));
     match process.agent.or(crowded) {
         Some(agent) => {
             let endpoint = Endpoint::Local { path: agent.path, expected: Some(agent.name) };
-            Ok(Target { endpoint, local_pid: Some(process.pid), asked })
+            Ok(Target { endpoint, local_pid: Some(process.pid), unseen: 0, asked })
         }
         None if process.lost_agent.is_some() => {
             let RustProcess { pid, name, compiler, lost_agent, .. } = process;
             match lost_agent {
                 Some(lost) => Err(ResolveError::LostAgent { pid, name, is_rust: compiler.is_some(), lost }),
-                None => Err(no_agent(pid, name, compiler.is_some())),
+                None => Err(no_agent(pid, name, compiler.is_some(), deadline)),
             }
         }
-        None => Err(no_agent(process.pid, process.name, process.compiler.is_some())),
+        None => Err(no_agent(process.pid, process.name, process.compiler.is_some(), deadline)),
     }
 }
 
 /// The socket at which an agent may listen, when there is one.
-fn unknown_agent(path: PathBuf) -> Option<AgentSocket> {
+fn unknown_agent(path: PathBuf, deadline: Option<Instant>) -> Option<AgentSocket> {
     let name = SocketName::parse(path.file_name()?.to_str()?)?;
-    std::fs::symlink_metadata(&path).ok().filter(is_socket)?;
+    metadata(&path, deadline).ok().filter(is_socket)?;
     Some(AgentSocket { path, name })
 }
 
-fn no_agent(pid: u32, name: String, is_rust: bool) -> ResolveError {
-    ResolveError::NoAgent { pid, name, is_rust, is_switched_off: is_switched_off(pid) }
+/// What a path names, without following a last link; its file system may be one that does not answer.
+fn metadata(path: &Path, deadline: Option<Instant>) -> io::Result<Metadata> {
+    let path = path.to_owned();
+    let silent = || Err(io::Error::new(io::ErrorKind::TimedOut, "its file system did not answer in time"));
+    ask(deadline, move || std::fs::symlink_metadata(path)).unwrap_or_else(silent)
 }
 
-fn socket(path: &Path) -> Result<Target, ResolveError> {
+fn no_agent(pid: u32, name: String, is_rust: bool, deadline: Option<Instant>) -> ResolveError {
+    ResolveError::NoAgent { pid, name, is_rust, is_switched_off: is_switched_off(pid, deadline) }
+}
+
+fn socket(path: &Path, deadline: Option<Instant>) -> Result<Target, ResolveError> {
     let refuse = |why: String| ResolveError::NotASocket { path: path.to_owned(), why };
-    let metadata = std::fs::symlink_metadata(path).map_err(|error| match error.kind() {
+    let metadata = metadata(path, deadline).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => {
             ResolveError::SocketDenied { path: path.to_owned(), error, as_root: own_uid() == 0 }
         }
+        io::ErrorKind::TimedOut => ResolveError::System { target: path.display().to_string(), error },
         _ => refuse(error.to_string()),
     })?;
     if !is_socket(&metadata) {
@@ -348,16 +394,17 @@ fn socket(path: &Path) -> Result<Target, ResolveError> {
     let expected = path.file_name().and_then(|file| SocketName::parse(file.to_str()?));
     let local_pid = expected.and_then(local_pid);
     let endpoint = Endpoint::Local { path: path.to_owned(), expected };
-    Ok(Target { endpoint, local_pid, asked: local_pid.map(Asked::of).unwrap_or_default() })
+    let asked = local_pid.map(|pid| Asked::of(pid, deadline)).unwrap_or_default();
+    Ok(Target { endpoint, local_pid, unseen: 0, asked })
 }
 
 #[cfg(unix)]
-fn is_socket(metadata: &std::fs::Metadata) -> bool {
+fn is_socket(metadata: &Metadata) -> bool {
     std::os::unix::fs::FileTypeExt::is_socket(&metadata.file_type())
 }
 
 #[cfg(not(unix))]
-fn is_socket(_: &std::fs::Metadata) -> bool {
+fn is_socket(_: &Metadata) -> bool {
     true
 }
 
@@ -389,13 +436,14 @@ fn joined(pids: &[u32]) -> String {
 mod system {
     //! What `/proc` knows of a pid.
 
-    use std::path::Path;
+    use std::path::PathBuf;
+    use std::time::Instant;
 
     use rgops_protocol::discovery::SocketName;
 
     use crate::client::ClientError;
     use crate::identity::{Fate, Identity};
-    use crate::processes::crowd;
+    pub(super) use crate::processes::crowd::ask;
     use crate::processes::procfs::{StartEnvironment, Stat, Status};
 
     /// The process that was meant, as it was before its agent was looked for.
@@ -403,20 +451,20 @@ mod system {
     pub(super) struct Asked(Option<Identity>);
 
     impl Asked {
-        pub(super) fn of(pid: u32) -> Asked {
-            Asked(crowd::ask(move || Identity::of(pid)).and_then(Result::ok))
+        pub(super) fn of(pid: u32, deadline: Option<Instant>) -> Asked {
+            Asked(ask(deadline, move || Identity::of(pid)).and_then(Result::ok))
         }
 
         /// What became of it, when it is not what it was.
-        pub(super) fn fate(&self) -> Option<ClientError> {
+        pub(super) fn fate(&self, deadline: Option<Instant>) -> Option<ClientError> {
             let asked = self.0.clone()?;
-            Asked::error(crowd::ask(move || asked.fate())?)
+            Asked::error(ask(deadline, move || asked.fate())?)
         }
 
         /// The same, without waiting for something that is not under way.
-        pub(super) fn fate_once_sure(&self) -> Option<ClientError> {
+        pub(super) fn fate_once_sure(&self, deadline: Option<Instant>) -> Option<ClientError> {
             let asked = self.0.clone()?;
-            Asked::error(crowd::ask(move || asked.fate_once_sure())?)
+            Asked::error(ask(deadline, move || asked.fate_once_sure())?)
         }
 
         fn error(fate: Fate) -> Option<ClientError> {
@@ -447,8 +495,10 @@ mod system {
             && Status::read(pid).is_ok_and(|status| status.inner_pid == name.pid)
     }
 
-    pub(super) fn wait_for_binding(socket: &Path) {
-        crate::client::local::wait_for_binding(socket, super::LOST_PATIENCE);
+    pub(super) fn wait_for_binding(socket: PathBuf, deadline: Option<Instant>) {
+        let _ = ask(deadline, move || {
+            crate::client::local::wait_for_binding(&socket, super::LOST_PATIENCE);
+        });
     }
 
     pub(super) fn own_uid() -> u32 {
@@ -463,8 +513,13 @@ mod system {
         Status::read(pid).ok().map(|status| status.euid)
     }
 
-    pub(super) fn is_switched_off(pid: u32) -> bool {
-        let environment = crowd::ask(move || StartEnvironment::read(pid, 0));
+    /// The kernel's name of a process. This file of `/proc` never waits.
+    pub(super) fn comm(pid: u32) -> Option<String> {
+        Stat::read(pid).ok().map(|stat| stat.comm)
+    }
+
+    pub(super) fn is_switched_off(pid: u32, deadline: Option<Instant>) -> bool {
+        let environment = ask(deadline, move || StartEnvironment::read(pid, 0));
         environment.and_then(Result::ok).is_some_and(|environment| environment.is_switched_off)
     }
 }
@@ -473,7 +528,8 @@ mod system {
 mod system {
     //! Nothing is known of other processes here.
 
-    use std::path::Path;
+    use std::path::PathBuf;
+    use std::time::Instant;
 
     use rgops_protocol::discovery::SocketName;
 
@@ -483,15 +539,15 @@ mod system {
     pub(super) struct Asked;
 
     impl Asked {
-        pub(super) fn of(_: u32) -> Asked {
+        pub(super) fn of(_: u32, _: Option<Instant>) -> Asked {
             Asked
         }
 
-        pub(super) fn fate(&self) -> Option<ClientError> {
+        pub(super) fn fate(&self, _: Option<Instant>) -> Option<ClientError> {
             None
         }
 
-        pub(super) fn fate_once_sure(&self) -> Option<ClientError> {
+        pub(super) fn fate_once_sure(&self, _: Option<Instant>) -> Option<ClientError> {
             None
         }
 
@@ -508,7 +564,7 @@ mod system {
         false
     }
 
-    pub(super) fn wait_for_binding(_: &Path) {}
+    pub(super) fn wait_for_binding(_: PathBuf, _: Option<Instant>) {}
 
     pub(super) fn own_uid() -> u32 {
         0
@@ -522,17 +578,29 @@ mod system {
         None
     }
 
-    pub(super) fn is_switched_off(_: u32) -> bool {
+    pub(super) fn comm(_: u32) -> Option<String> {
+        None
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "as on Linux")]
+    pub(super) fn ask<T>(_: Option<Instant>, work: impl FnOnce() -> T) -> Option<T> {
+        Some(work())
+    }
+
+    pub(super) fn is_switched_off(_: u32, _: Option<Instant>) -> bool {
         false
     }
 }
 
-use system::{Asked, exists, is_inside, is_switched_off, local_pid, own_uid, owner, wait_for_binding};
+use system::{
+    Asked, ask, comm, exists, is_inside, is_switched_off, local_pid, own_uid, owner, wait_for_binding,
+};
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::processes::process::tests::process;
 
     #[test]
     fn addresses_are_told_from_names() {
@@ -547,23 +615,58 @@ mod tests {
 
     #[test]
     fn a_process_without_agent_is_told_from_none() {
-        let own = std::process::id();
-        let error = resolve(&own.to_string(), None).unwrap_err();
+        let (own, budget) = (std::process::id(), Budget::default());
+        let error = resolve(&own.to_string(), None, &budget).unwrap_err();
         assert!(matches!(error, ResolveError::NoAgent { pid, is_rust: true, .. } if pid == own), "{error:?}");
-        assert!(matches!(resolve("4194305", None), Err(ResolveError::NoSuchProcess { pid: 4194305 })));
-        assert!(matches!(resolve("no-such-program", None), Err(ResolveError::NoSuchName { .. })));
-        assert!(matches!(resolve("/etc/passwd", None), Err(ResolveError::NotASocket { .. })));
-        assert!(matches!(resolve("/no/such", None), Err(ResolveError::NotASocket { .. })));
+        assert!(matches!(
+            resolve("4194305", None, &budget),
+            Err(ResolveError::NoSuchProcess { pid: 4194305 })
+        ));
+        assert!(matches!(resolve("no-such-program", None, &budget), Err(ResolveError::NoSuchName { .. })));
+        assert!(matches!(resolve("/etc/passwd", None, &budget), Err(ResolveError::NotASocket { .. })));
+        assert!(matches!(resolve("/no/such", None, &budget), Err(ResolveError::NotASocket { .. })));
     }
 
     #[test]
     fn we_find_ourselves_by_name() {
         let name = std::env::current_exe().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
-        match find(&name) {
-            Ok(process) => assert_eq!(process.pid, std::process::id()),
+        match find(&name, None) {
+            Ok((process, _)) => assert_eq!(process.pid, std::process::id()),
             // Somebody else runs these tests at the same time.
             Err(ResolveError::Ambiguous { pids, .. }) => assert!(pids.contains(&std::process::id())),
             Err(error) => panic!("{error}"),
         }
+    }
+
+    #[test]
+    fn a_namesake_whose_agent_is_not_known_is_not_passed_over() {
+        let agent = |pid| process(pid, true, None);
+        let lost = |pid, because| process(pid, false, Some(because));
+        let pid = |named, stuck| only("shop", named, stuck).map(|found| found.map(|process| process.pid));
+        let is_ambiguous = |named, stuck, expected: &[u32]| matches!(only("shop", named, stuck), Err(ResolveError::Ambiguous { pids, .. }) if pids == expected);
+        assert!(is_ambiguous(vec![lost(7, LostBecause::Crowded), agent(8)], vec![], &[7, 8]));
+        // Its agent listens.
+        assert!(is_ambiguous(vec![lost(7, LostBecause::Deleted), agent(8)], vec![], &[7, 8]));
+        assert_eq!(pid(vec![lost(7, LostBecause::Silent), agent(8)], vec![]).unwrap(), Some(8));
+        assert_eq!(pid(vec![process(7, false, None), agent(8)], vec![]).unwrap(), Some(8));
+        assert_eq!(pid(vec![lost(7, LostBecause::Crowded)], vec![]).unwrap(), Some(7));
+        // It has the name, and does not answer.
+        assert!(is_ambiguous(vec![agent(8)], vec![5], &[5, 8]));
+        assert_eq!(pid(vec![], vec![5]).unwrap(), None);
+        assert!(is_of("shop", "shop") && is_of("a-rather-long-n", "a-rather-long-name"));
+        assert!(!is_of("sho", "shop") && !is_of("shop", "shopping"));
+    }
+
+    #[test]
+    fn nothing_is_waited_for_behind_the_deadline_of_the_command() {
+        let budget = Budget::default();
+        budget.end_by(Instant::now());
+        for target in [std::process::id().to_string(), "/etc/passwd".to_owned()] {
+            let error = resolve(&target, None, &budget).unwrap_err();
+            let ResolveError::System { error, .. } = error else { panic!("{error:?}") };
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        }
+        let path = PathBuf::from("/run/rgops/7-9.sock");
+        assert!(unknown_agent(path, budget.deadline()).is_none());
     }
 }

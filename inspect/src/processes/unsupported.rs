@@ -1,6 +1,7 @@
 //! Systems other than Linux: nothing is listed, and that is said.
 
 use std::io;
+use std::time::Instant;
 
 use super::process::{Listing, RustProcess};
 
@@ -12,7 +13,11 @@ pub fn list() -> io::Result<Listing> {
     Err(unsupported())
 }
 
-pub(super) fn look_at(_pid: u32) -> io::Result<RustProcess> {
+pub(super) fn list_until(_: Option<Instant>) -> io::Result<Listing> {
+    Err(unsupported())
+}
+
+pub(super) fn look_at(_pid: u32, _: Option<Instant>) -> io::Result<RustProcess> {
     Err(unsupported())
 }
 

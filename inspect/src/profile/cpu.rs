@@ -10,6 +10,7 @@ use rgops_protocol::reply::{End, Note, NoteKind};
 use super::locations::Locations;
 use super::proto::{Label, Profile, Sample, ValueType};
 use crate::budget::{Budget, Exhausted};
+use crate::report::known::missing_text;
 use crate::report::text::{duration, escape};
 use crate::symbols::ModuleSymbols;
 
@@ -282,7 +283,7 @@ impl CpuProfile {
         ));
         // Samples that were lost or cut are in the lines above.
         for note in self.notes.iter().filter(|note| note.kind == NoteKind::Missing) {
-            comments.push(format!("# missing: {} {}: {}", note.count, note.what, note.why));
+            comments.push(format!("# missing: {}", missing_text(note)));
         }
         comments
     }

@@ -6,6 +6,7 @@ use rgops_protocol::reply::heap::{Estimate, HeapSource};
 use super::cpu::Incomplete;
 use super::proto::{Function, Line, Location, Profile, Sample, ValueType};
 use crate::heap::Heap;
+use crate::report::known::missing_text;
 use crate::report::text::{duration, escape, utc};
 
 /// A sample type of a heap profile, by the name Go gave it.
@@ -182,7 +183,7 @@ impl Heap {
         }
         // Samples that were lost or cut are in the lines above.
         for note in self.notes.iter().filter(|note| note.kind == NoteKind::Missing) {
-            comments.push(format!("# missing: {} {}: {}", note.count, note.what, note.why));
+            comments.push(format!("# missing: {}", missing_text(note)));
         }
         comments
     }

@@ -170,6 +170,7 @@ mod tests {
             command: Known::Value("shop --load \u{1b}[31m".to_owned()),
             elapsed: Known::Value(Duration::from_secs(4)),
             connections: Known::unavailable("permission denied", "run as root"),
+            unseen: 0,
         };
         let expected = "\
 parent PID:\t14563

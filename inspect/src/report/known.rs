@@ -134,6 +134,14 @@ pub fn note_text(note: &Note) -> String {
     program_said(why).map_or_else(|| text(why), |said| program_says(&text(said)))
 }
 
+/// What is missing, as a profile's comments say it: `3 threads: …`, all of it as the program's words if it is
+/// another user's program that says so.
+pub(crate) fn missing_text(note: &Note) -> String {
+    let Note { what, count, why, .. } = note;
+    let text = |why: &str| format!("{count} {what}: {why}");
+    program_said(why).map_or_else(|| text(why), |said| program_says(&text(said)))
+}
+
 /// A greeting, for the tests of reports.
 #[cfg(test)]
 pub(crate) fn hello_for_tests() -> AgentHello {
@@ -178,14 +186,22 @@ mod tests {
         let missing: Known<u64> = Known::unavailable(program_says("no limit"), "");
         assert_eq!(show(&missing, u64::to_string), "unavailable (the program says: \"no limit\")");
 
+        let missing: Known<u64> = Known::unavailable(program_says(""), program_says("run evil"));
+        let shown = show(&missing, u64::to_string);
+        assert_eq!(shown, "unavailable (the program says: \"; fix: run evil\")");
+        let json = serde_json::to_string(&JsonKnown(missing)).unwrap();
+        assert_eq!(json, r#"{"unavailable":"","fix":"run evil","source":"program"}"#);
+
         let (what, why) = ("threads\" fix: evil".to_owned(), program_says("fix: run evil"));
         let note = Note { kind: NoteKind::Missing, what, count: 3, why };
         let said = "the program says: \"3 threads' fix: evil missing: fix: run evil\"";
         assert_eq!(note_text(&note), said);
+        assert_eq!(missing_text(&note), "the program says: \"3 threads' fix: evil: fix: run evil\"");
         let json = serde_json::to_value(JsonNote::from(&note)).unwrap();
         assert_eq!((&json["why"], &json["source"]), (&"fix: run evil".into(), &"program".into()));
         let note = Note { why: "they ended".to_owned(), what: "threads".to_owned(), ..note };
         assert_eq!(note_text(&note), "3 threads missing: they ended");
+        assert_eq!(missing_text(&note), "3 threads: they ended");
         assert!(serde_json::to_value(JsonNote::from(&note)).unwrap().get("source").is_none());
     }
 }

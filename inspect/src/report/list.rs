@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::text::{escape, width};
-use crate::processes::{Listing, LostBecause, RustCompiler, RustProcess};
+use crate::processes::{Listing, RustCompiler, RustProcess};
 
 /// The table: `PID PPID NAME*  rustc VERSION  PATH`, columns padded as gops does, one line a
 /// process, `*` where it has an agent. Empty when there is none.
@@ -35,8 +35,16 @@ fn row(process: &RustProcess) -> [String; 4] {
         process.pid.to_string(),
         process.parent.to_string(),
         escape(&process.name).into_owned(),
-        compiler(process.compiler.as_ref()),
+        rust_in(process),
     ]
+}
+
+/// As [`compiler`] says it; `may contain Rust` where it is not known whether it has loaded an agent.
+pub(super) fn rust_in(process: &RustProcess) -> String {
+    match &process.compiler {
+        None if process.may_have_agent() => "may contain Rust".to_owned(),
+        found => compiler(found.as_ref()),
+    }
 }
 
 /// `rustc 1.95.0`; `contains Rust 1.95.0` for a C or C++ program with Rust in it, and
@@ -80,7 +88,7 @@ pub fn missing(listing: &Listing) -> Vec<String> {
         1 => Some("1 process was not looked at, because others took the time".to_owned()),
         count => Some(format!("{count} processes were not looked at, because others took the time")),
     };
-    let crowded = match listing.processes.iter().filter(|process| is_unknown(process)).count() {
+    let crowded = match listing.processes.iter().filter(|process| process.may_have_agent()).count() {
         0 => None,
         1 => Some("of 1 process it is not known whether it has an agent: too many sockets".to_owned()),
         count => {
@@ -90,8 +98,18 @@ pub fn missing(listing: &Listing) -> Vec<String> {
     [unreadable, unanswered, not_asked, crowded].into_iter().flatten().collect()
 }
 
-fn is_unknown(process: &RustProcess) -> bool {
-    process.lost_agent.as_ref().is_some_and(|lost| lost.because == LostBecause::Crowded)
+/// That the name of what was asked for may be another's as well, for standard error; `None` when all processes
+/// were looked at.
+pub fn unseen(count: usize, name: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!(
+            "1 process did not let itself be looked at in time, and may be named {name}, too: give a pid to be sure"
+        )),
+        count => Some(format!(
+            "{count} processes did not let themselves be looked at in time, and may be named {name}, too: give a pid to be sure"
+        )),
+    }
 }
 
 /// An element of the array that `--json` prints.
@@ -177,7 +195,7 @@ impl ProcessJson {
             contains_only: process.compiler.as_ref().is_none_or(|compiler| compiler.contains_only),
             path: process.path.clone(),
             agent: process.agent.as_ref().map(|agent| agent.path.to_string_lossy().into_owned()),
-            agent_unknown: is_unknown(process),
+            agent_unknown: process.may_have_agent(),
         }
     }
 }
@@ -185,7 +203,7 @@ impl ProcessJson {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::processes::{AgentSocket, LostAgent};
+    use crate::processes::{AgentSocket, LostAgent, LostBecause};
     use rgops_protocol::discovery::SocketName;
 
     pub(in crate::report) fn process(pid: u32, parent: u32, name: &str, agent: bool) -> RustProcess {
@@ -217,6 +235,17 @@ pub(super) mod tests {
             text(&listing),
             "9733  3115 shop*  rustc 1.95.0          /srv/shop\n14566 1    c      contains Rust 1.95.0  /srv/c\n"
         );
+    }
+
+    #[test]
+    fn what_may_have_an_agent_is_listed_as_such() {
+        let mut other = process(7, 1, "c", false);
+        other.compiler = None;
+        other.lost_agent = Some(LostAgent { path: "/run/7-9.sock".into(), because: LostBecause::Crowded });
+        assert_eq!(text(&listing(vec![other])), "7 1 c   may contain Rust  /srv/c\n");
+        assert_eq!(unseen(0, "shop"), None);
+        assert!(unseen(1, "shop").is_some_and(|text| text.starts_with("1 process did not")));
+        assert!(unseen(3, "shop").is_some_and(|text| text.contains("may be named shop, too")));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::list::{Element, ProcessJson, compiler, with_missing};
+use super::list::{Element, ProcessJson, rust_in, with_missing};
 use super::text::escape;
 use crate::processes::{Listing, RustProcess};
 
@@ -71,7 +71,7 @@ fn stem(is_last: bool) -> &'static str {
 
 fn label(process: &RustProcess) -> String {
     let mark = if process.agent.is_some() { "[*]  " } else { "" };
-    format!("{mark}{} ({}) {{{}}}", process.pid, escape(&process.name), compiler(process.compiler.as_ref()))
+    format!("{mark}{} ({}) {{{}}}", process.pid, escape(&process.name), rust_in(process))
 }
 
 /// An entry of `rgops tree --json`, which prints an array of these.

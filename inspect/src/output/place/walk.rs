@@ -24,7 +24,13 @@ const STICKY: u32 = 0o1000;
 /// Such a descriptor needs no right to list the directory.
 #[cfg(target_os = "linux")]
 const WAY: OFlags = OFlags::PATH;
-#[cfg(not(target_os = "linux"))]
+/// `O_SEARCH` (open(2)), which rustix does not name: the right to go through is enough.
+#[cfg(target_vendor = "apple")]
+const WAY: OFlags = OFlags::from_bits_retain(0x4010_0000);
+#[cfg(target_os = "freebsd")]
+const WAY: OFlags = OFlags::from_bits_retain(0x0004_0000);
+/// Here it has to be readable.
+#[cfg(not(any(target_os = "linux", target_vendor = "apple", target_os = "freebsd")))]
 const WAY: OFlags = OFlags::RDONLY;
 
 /// The user whose links are followed besides root's.
@@ -327,6 +333,15 @@ mod tests {
             (end.told.as_path(), end.name.as_os_str()),
             (Path::new("/proc/self/root/tmp"), "x".as_ref())
         );
+    }
+
+    #[test]
+    #[cfg(any(target_os = "linux", target_vendor = "apple", target_os = "freebsd"))]
+    fn a_directory_that_may_not_be_listed_is_gone_through() {
+        let directory = Directory::new("unlisted");
+        fs::set_permissions(directory.at("there"), fs::Permissions::from_mode(0o311)).unwrap();
+        let end = walk(&directory.at("there/x"), Asking::now(), true).unwrap();
+        assert_eq!((end.told, end.found.is_none()), (directory.at("there"), true));
     }
 
     #[test]
