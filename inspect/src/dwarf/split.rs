@@ -45,7 +45,8 @@ impl SplitFiles {
         SplitFiles { beside, package: OnceLock::new(), root, directories, wanted }
     }
 
-    /// The package, or why the one that is there is not used; `None` where there is none.
+    /// The first package that can be read, whatever else is at the places before it. Where there is none: why
+    /// the first is not used; `None` where nothing is there.
     fn package(&self, work: &Work) -> Option<&Result<Package, Fault>> {
         let open = |place: &Place| {
             let place = place.with_behind(".dwp");
@@ -54,7 +55,17 @@ impl SplitFiles {
             let said = |why| Fault::Refused(format!("{}: {why}", shown(&place.shown())));
             Some(opened.map_err(said))
         };
-        self.package.get_or_init(|| self.beside.iter().find_map(open)).as_ref()
+        let first_that_opens = || {
+            let mut refused = None;
+            for opened in self.beside.iter().filter_map(open) {
+                match opened {
+                    Ok(package) => return Some(Ok(package)),
+                    Err(why) => _ = refused.get_or_insert(why),
+                }
+            }
+            refused.map(Err)
+        };
+        self.package.get_or_init(first_that_opens).as_ref()
     }
 
     /// The split-off part of the main file's unit `index`, and its unit.
@@ -166,5 +177,34 @@ fn with_unit(part: Part, id: gimli::DwoId) -> Result<(Part, usize), Fault> {
     match found {
         Some(index) => Ok((part, index)),
         None => Err(Fault::refused("it is of another build")),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+mod tests {
+    use super::*;
+    use crate::budget::Budget;
+    use crate::symbols::tests::made;
+
+    #[test]
+    fn a_package_that_cannot_be_read_does_not_hide_the_next() {
+        let directory = std::env::temp_dir().join(format!("rgops-packages-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let place = |name: &str| Place::Trusted(directory.join(name));
+        std::fs::write(directory.join("junk.dwp"), [7; 100]).unwrap();
+        std::fs::write(directory.join("other.dwp"), made::elf(&[(".debug_info", 0, &[])])).unwrap();
+        std::fs::write(directory.join("right.dwp"), made::elf(&[(".debug_cu_index", 0, &[])])).unwrap();
+        let work = Work::new(&Budget::default());
+        let package = |names: &[&str]| {
+            let beside = names.iter().map(|name| place(name)).collect();
+            let files = SplitFiles::new(beside, None, Vec::new(), &[SectionId::DebugInfo]);
+            files.package(&work).map(|package| package.as_ref().map(drop).map_err(Fault::to_string))
+        };
+        assert_eq!(package(&["missing", "junk", "other", "right"]), Some(Ok(())));
+        assert_eq!(package(&["missing"]), None);
+        let Some(Err(why)) = package(&["missing", "junk", "other"]) else { panic!("a package of junk") };
+        assert!(why.contains("junk.dwp"), "the first is told: {why}");
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 }
