@@ -82,6 +82,22 @@ fn a_missing_split_file_is_named_and_found_elsewhere() {
 }
 
 #[test]
+fn a_split_file_that_a_limit_kept_from_being_read_is_not_missing() {
+    let built = build(&["-Cdebuginfo=2", "-Csplit-debuginfo=unpacked"]);
+    let first = built.types();
+    let future = first.task_types(built.polls()[0])[0].future;
+    let files = TypeFiles::default();
+    let budget = files.budget.clone();
+    let types = built.types_with(files);
+    // It is scanned.
+    assert_eq!(types.vtable_types(super::build::BIAS), Vec::new());
+    budget.end_by(std::time::Instant::now());
+    assert_eq!(types.get(future), Err(TypeError::Exhausted(Exhausted::Time)));
+    budget.end_by(std::time::Instant::now() + std::time::Duration::from_secs(600));
+    assert!(types.get(future).is_ok(), "it was not remembered as missing");
+}
+
+#[test]
 fn a_split_file_of_another_build_is_refused() {
     let built = build(&["-Cdebuginfo=2", "-Csplit-debuginfo=unpacked"]);
     let other = build(&["-Cdebuginfo=2", "-Csplit-debuginfo=unpacked", "-Copt-level=1"]);
