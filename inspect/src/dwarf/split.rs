@@ -50,9 +50,11 @@ impl SplitFiles {
     fn package(&self, work: &Work) -> Option<&Result<Package, Fault>> {
         let open = |place: &Place| {
             let place = place.with_behind(".dwp");
-            let opened =
-                self.read(&place, work)?.map_err(Fault::Refused).and_then(|read| Package::new(&read));
-            let said = |why| Fault::Refused(format!("{}: {why}", shown(&place.shown())));
+            let opened = self.read(&place, work)?.and_then(|read| Package::new(&read));
+            let said = |why| match why {
+                Fault::Exhausted(_) => why,
+                why => Fault::Refused(format!("{}: {why}", shown(&place.shown()))),
+            };
             Some(opened.map_err(said))
         };
         let first_that_opens = || {
@@ -93,6 +95,7 @@ impl SplitFiles {
             .unwrap_or_default();
         let path = Path::new(&directory).join(&name);
         let mut refused = match unused_package {
+            Some(Fault::Exhausted(limit)) => Fault::Exhausted(*limit),
             Some(why) => Fault::Refused(format!("{} was not found, and {why}", shown(&path))),
             None => Fault::Refused(format!("{} was not found", shown(&path))),
         };
@@ -128,7 +131,7 @@ impl SplitFiles {
     fn open_part(&self, place: &Place, main: &Part) -> Option<Result<Part, Fault>> {
         let sections = match self.read(place, &main.work)? {
             Ok(sections) => sections,
-            Err(why) => return Some(Err(Fault::Refused(why))),
+            Err(why) => return Some(Err(why)),
         };
         let bytes = sections.get(SectionId::DebugInfo).len() + sections.get(SectionId::DebugStr).len();
         if let Err(limit) = main.work.spend(bytes as u64 / READ_BYTES_A_STEP) {
@@ -142,13 +145,16 @@ impl SplitFiles {
     }
 
     /// `None` where there is no such file.
-    fn read(&self, place: &Place, work: &Work) -> Option<Result<Sections, String>> {
+    fn read(&self, place: &Place, work: &Work) -> Option<Result<Sections, Fault>> {
         let (place, wanted, budget) = (place.clone(), self.wanted, work.budget().clone());
         let read = move || {
             let file = place.open().ok()?;
-            Some(Sections::read(&file, wanted, &budget))
+            Some(Sections::read(&file, wanted, &budget).map_err(Fault::from))
         };
-        within(work.budget(), read).unwrap_or_else(|| Some(Err("it does not answer".to_owned())))
+        within(work.budget(), read).unwrap_or_else(|| {
+            let limit = work.budget().check_time().err();
+            Some(Err(limit.map_or_else(|| Fault::refused("it does not answer"), Fault::Exhausted)))
+        })
     }
 }
 
@@ -184,7 +190,7 @@ fn with_unit(part: Part, id: gimli::DwoId) -> Result<(Part, usize), Fault> {
 #[expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 mod tests {
     use super::*;
-    use crate::budget::Budget;
+    use crate::budget::{Budget, Exhausted};
     use crate::symbols::tests::made;
 
     #[test]
@@ -205,6 +211,12 @@ mod tests {
         assert_eq!(package(&["missing"]), None);
         let Some(Err(why)) = package(&["missing", "junk", "other"]) else { panic!("a package of junk") };
         assert!(why.contains("junk.dwp"), "the first is told: {why}");
+        std::fs::write(directory.join("large.dwp"), made::elf(&[(".debug_info", 0, &[0; 1 << 16])])).unwrap();
+        let small = Work::new(&Budget::new(1 << 15));
+        let beside = vec![place("large")];
+        let files = SplitFiles::new(beside, None, Vec::new(), &[SectionId::DebugInfo]);
+        let limit = files.package(&small).map(|package| package.as_ref().map(drop));
+        assert!(matches!(limit, Some(Err(Fault::Exhausted(Exhausted::Memory(_))))), "{limit:?}");
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }

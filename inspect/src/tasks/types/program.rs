@@ -110,7 +110,7 @@ impl<'a> ProgramTypes<'a> {
         let module = module_in_memory();
         let files = TypeFiles { budget, ..TypeFiles::default() };
         let work = Work::new(&files.budget);
-        let sections = Sections::read(bytes, &WANTED, &files.budget).map_err(Fault::Refused);
+        let sections = Sections::read(bytes, &WANTED, &files.budget).map_err(Fault::from);
         let types = sections.and_then(|sections| {
             ModuleTypes::open(0, &[], &sections, SplitFiles::default(), &work, None, &|_| {})
         });
@@ -152,8 +152,10 @@ impl<'a> ProgramTypes<'a> {
         }
         let (from, budget) = (file.opened().clone(), self.files.budget.clone());
         let sections = within(&self.files.budget, move || Sections::read(&*from, &WANTED, &budget))
-            .unwrap_or_else(|| Err("its file system does not answer".to_owned()))
-            .map_err(Fault::Refused)?;
+            .unwrap_or_else(|| {
+                self.files.budget.check_time()?;
+                Err("its file system does not answer".into())
+            })?;
         let split = file.split_files(&opened.module, &WANTED);
         let (build_id, cache) = (&opened.module.build_id, self.cache.as_ref());
         ModuleTypes::open(number, build_id, &sections, split, &opened.work, cache, &self.progress)
