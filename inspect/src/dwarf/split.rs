@@ -186,7 +186,7 @@ fn with_unit(part: Part, id: gimli::DwoId) -> Result<(Part, usize), Fault> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 #[expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 mod tests {
     use super::*;
