@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::budget::Exhausted;
+use crate::files::Unreadable;
 
 /// Why debug information, or a part of it, cannot be read.
 #[derive(Debug, Clone)]
@@ -34,6 +35,12 @@ impl fmt::Display for Fault {
 impl From<gimli::Error> for Fault {
     fn from(error: gimli::Error) -> Fault {
         Fault::Damaged(error)
+    }
+}
+
+impl From<Unreadable> for Fault {
+    fn from(error: Unreadable) -> Fault {
+        error.limit().map_or_else(|| Fault::Refused(error.into()), Fault::Exhausted)
     }
 }
 

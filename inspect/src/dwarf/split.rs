@@ -45,16 +45,29 @@ impl SplitFiles {
         SplitFiles { beside, package: OnceLock::new(), root, directories, wanted }
     }
 
-    /// The package, or why the one that is there is not used; `None` where there is none.
+    /// The first package that can be read, whatever else is at the places before it. Where there is none: why
+    /// the first is not used; `None` where nothing is there.
     fn package(&self, work: &Work) -> Option<&Result<Package, Fault>> {
         let open = |place: &Place| {
             let place = place.with_behind(".dwp");
-            let opened =
-                self.read(&place, work)?.map_err(Fault::Refused).and_then(|read| Package::new(&read));
-            let said = |why| Fault::Refused(format!("{}: {why}", shown(&place.shown())));
+            let opened = self.read(&place, work)?.and_then(|read| Package::new(&read));
+            let said = |why| match why {
+                Fault::Exhausted(_) => why,
+                why => Fault::Refused(format!("{}: {why}", shown(&place.shown()))),
+            };
             Some(opened.map_err(said))
         };
-        self.package.get_or_init(|| self.beside.iter().find_map(open)).as_ref()
+        let first_that_opens = || {
+            let mut refused = None;
+            for opened in self.beside.iter().filter_map(open) {
+                match opened {
+                    Ok(package) => return Some(Ok(package)),
+                    Err(why) => _ = refused.get_or_insert(why),
+                }
+            }
+            refused.map(Err)
+        };
+        self.package.get_or_init(first_that_opens).as_ref()
     }
 
     /// The split-off part of the main file's unit `index`, and its unit.
@@ -82,6 +95,7 @@ impl SplitFiles {
             .unwrap_or_default();
         let path = Path::new(&directory).join(&name);
         let mut refused = match unused_package {
+            Some(Fault::Exhausted(limit)) => Fault::Exhausted(*limit),
             Some(why) => Fault::Refused(format!("{} was not found, and {why}", shown(&path))),
             None => Fault::Refused(format!("{} was not found", shown(&path))),
         };
@@ -117,7 +131,7 @@ impl SplitFiles {
     fn open_part(&self, place: &Place, main: &Part) -> Option<Result<Part, Fault>> {
         let sections = match self.read(place, &main.work)? {
             Ok(sections) => sections,
-            Err(why) => return Some(Err(Fault::Refused(why))),
+            Err(why) => return Some(Err(why)),
         };
         let bytes = sections.get(SectionId::DebugInfo).len() + sections.get(SectionId::DebugStr).len();
         if let Err(limit) = main.work.spend(bytes as u64 / READ_BYTES_A_STEP) {
@@ -131,13 +145,16 @@ impl SplitFiles {
     }
 
     /// `None` where there is no such file.
-    fn read(&self, place: &Place, work: &Work) -> Option<Result<Sections, String>> {
+    fn read(&self, place: &Place, work: &Work) -> Option<Result<Sections, Fault>> {
         let (place, wanted, budget) = (place.clone(), self.wanted, work.budget().clone());
         let read = move || {
             let file = place.open().ok()?;
-            Some(Sections::read(&file, wanted, &budget))
+            Some(Sections::read(&file, wanted, &budget).map_err(Fault::from))
         };
-        within(work.budget(), read).unwrap_or_else(|| Some(Err("it does not answer".to_owned())))
+        within(work.budget(), read).unwrap_or_else(|| {
+            let limit = work.budget().check_time().err();
+            Some(Err(limit.map_or_else(|| Fault::refused("it does not answer"), Fault::Exhausted)))
+        })
     }
 }
 
@@ -166,5 +183,40 @@ fn with_unit(part: Part, id: gimli::DwoId) -> Result<(Part, usize), Fault> {
     match found {
         Some(index) => Ok((part, index)),
         None => Err(Fault::refused("it is of another build")),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+#[expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+mod tests {
+    use super::*;
+    use crate::budget::{Budget, Exhausted};
+    use crate::symbols::tests::made;
+
+    #[test]
+    fn a_package_that_cannot_be_read_does_not_hide_the_next() {
+        let directory = std::env::temp_dir().join(format!("rgops-packages-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let place = |name: &str| Place::Trusted(directory.join(name));
+        std::fs::write(directory.join("junk.dwp"), [7; 100]).unwrap();
+        std::fs::write(directory.join("other.dwp"), made::elf(&[(".debug_info", 0, &[])])).unwrap();
+        std::fs::write(directory.join("right.dwp"), made::elf(&[(".debug_cu_index", 0, &[])])).unwrap();
+        let work = Work::new(&Budget::default());
+        let package = |names: &[&str]| {
+            let beside = names.iter().map(|name| place(name)).collect();
+            let files = SplitFiles::new(beside, None, Vec::new(), &[SectionId::DebugInfo]);
+            files.package(&work).map(|package| package.as_ref().map(drop).map_err(Fault::to_string))
+        };
+        assert_eq!(package(&["missing", "junk", "other", "right"]), Some(Ok(())));
+        assert_eq!(package(&["missing"]), None);
+        let Some(Err(why)) = package(&["missing", "junk", "other"]) else { panic!("a package of junk") };
+        assert!(why.contains("junk.dwp"), "the first is told: {why}");
+        std::fs::write(directory.join("large.dwp"), made::elf(&[(".debug_info", 0, &[0; 1 << 16])])).unwrap();
+        let small = Work::new(&Budget::new(1 << 15));
+        let beside = vec![place("large")];
+        let files = SplitFiles::new(beside, None, Vec::new(), &[SectionId::DebugInfo]);
+        let limit = files.package(&small).map(|package| package.as_ref().map(drop));
+        assert!(matches!(limit, Some(Err(Fault::Exhausted(Exhausted::Memory(_))))), "{limit:?}");
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -2,7 +2,7 @@
 //! bounded `pread`s: whatever they claim, no more is allocated than a real file's have.
 
 use super::charge::Charge;
-use super::read_at::{ReadAt, read_range};
+use super::read_at::{ReadAt, Unreadable, read_range};
 use crate::budget::Budget;
 
 /// Sections or segments and the bytes of their names: executables have some dozens, objects some thousands.
@@ -90,12 +90,12 @@ impl Segment {
 
 impl Elf {
     /// Reads the headers; an error for what is no ELF file.
-    pub(crate) fn read(file: &(impl ReadAt + ?Sized), budget: &Budget) -> Result<Elf, String> {
+    pub(crate) fn read(file: &(impl ReadAt + ?Sized), budget: &Budget) -> Result<Elf, Unreadable> {
         let mut header = [0; 64];
         let length = file.length().min(header.len() as u64) as usize;
         file.read_exact_at(&mut header[..length], 0).map_err(|error| error.to_string())?;
         if !header.starts_with(b"\x7fELF") || length < 52 {
-            return Err("it is no ELF file".to_owned());
+            return Err("it is no ELF file".into());
         }
         let mut elf = Elf {
             is_64: header[4] == 2,
@@ -105,7 +105,7 @@ impl Elf {
             sections: Vec::new(),
             segments: Vec::new(),
             names: Vec::new(),
-            _charge: Charge::new(budget, 0).map_err(|error| error.to_string())?,
+            _charge: Charge::new(budget, 0)?,
         };
         elf.machine = elf.number(&header, 0x12, 2);
         // Offsets of the tables, then the sizes and numbers of their entries.
@@ -128,13 +128,13 @@ impl Elf {
         size: u64,
         count: u64,
         budget: &Budget,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unreadable> {
         let smallest = if self.is_64 { 56 } else { 32 };
         if size < smallest || count == 0 {
             return Ok(());
         }
         let (table, _charge) = self.table(file, offset, size * count, budget)?;
-        self._charge.grow(count * size_of::<Segment>() as u64).map_err(|error| error.to_string())?;
+        self._charge.grow(count * size_of::<Segment>() as u64)?;
         let segment = |bytes: &[u8]| match self.is_64 {
             true => Segment {
                 kind: self.number(bytes, 0, 4),
@@ -161,7 +161,7 @@ impl Elf {
         count: u64,
         names: u64,
         budget: &Budget,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unreadable> {
         let smallest = if self.is_64 { 64 } else { 40 };
         if size < smallest || offset == 0 {
             return Ok(());
@@ -173,7 +173,7 @@ impl Elf {
         let names = if names == EXTENDED { first.link } else { names };
         let bytes = size.checked_mul(count).ok_or("it has more sections than any program")?;
         let (table, _charge) = self.table(file, offset, bytes, budget)?;
-        self._charge.grow(count * size_of::<Section>() as u64).map_err(|error| error.to_string())?;
+        self._charge.grow(count * size_of::<Section>() as u64)?;
         let sections: Vec<_> = table.chunks_exact(size as usize).map(|bytes| self.section(bytes)).collect();
         if let Some(section) = sections.get(names as usize).filter(|section| section.has_bytes()) {
             let (bytes, charge) = self.table(file, section.offset, section.size, budget)?;
@@ -211,11 +211,11 @@ impl Elf {
         offset: u64,
         size: u64,
         budget: &Budget,
-    ) -> Result<(std::sync::Arc<[u8]>, Charge), String> {
+    ) -> Result<(std::sync::Arc<[u8]>, Charge), Unreadable> {
         if size > LARGEST_TABLE {
-            return Err("its headers are larger than any program's".to_owned());
+            return Err("its headers are larger than any program's".into());
         }
-        read_range(file, offset, size, budget).map_err(|why| format!("its headers cannot be read: {why}"))
+        read_range(file, offset, size, budget).map_err(|why| why.of("its headers cannot be read"))
     }
 
     /// The section of a name, the first if there are several.

@@ -26,7 +26,7 @@ pub(crate) use patience::within;
 #[cfg(target_os = "linux")]
 pub(crate) use process::open_executable;
 pub(crate) use process::{Believed, Process};
-pub(crate) use read_at::ReadAt;
+pub(crate) use read_at::{ReadAt, Unreadable};
 pub(crate) use work::{Counter, Work};
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Reads parts of a file into memory of ours, charged before it is allocated.
 
-use std::io;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use super::charge::Charge;
-use crate::budget::Budget;
+use crate::budget::{Budget, Exhausted};
 
 /// A file, or its bytes, to be read at any place.
 pub(crate) trait ReadAt {
@@ -27,23 +27,72 @@ impl ReadAt for [u8] {
     }
 }
 
+/// Why a file, or a part of it, cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    why: String,
+    limit: Option<Exhausted>,
+}
+
+impl Unreadable {
+    /// The limit of the command that was reached, if that is the reason.
+    pub(crate) fn limit(&self) -> Option<Exhausted> {
+        self.limit
+    }
+
+    /// With what could not be read before the reason.
+    pub(crate) fn of(self, what: &str) -> Unreadable {
+        Unreadable { why: format!("{what}: {}", self.why), ..self }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.why)
+    }
+}
+
+impl From<Exhausted> for Unreadable {
+    fn from(limit: Exhausted) -> Unreadable {
+        Unreadable { why: limit.to_string(), limit: Some(limit) }
+    }
+}
+
+impl From<String> for Unreadable {
+    fn from(why: String) -> Unreadable {
+        Unreadable { why, limit: None }
+    }
+}
+
+impl From<&str> for Unreadable {
+    fn from(why: &str) -> Unreadable {
+        why.to_owned().into()
+    }
+}
+
+impl From<Unreadable> for String {
+    fn from(error: Unreadable) -> String {
+        error.why
+    }
+}
+
 /// A copy of a part of a file. The file may become shorter meanwhile: then it is an error.
 pub(crate) fn read_range(
     file: &(impl ReadAt + ?Sized),
     offset: u64,
     size: u64,
     budget: &Budget,
-) -> Result<(Arc<[u8]>, Charge), String> {
+) -> Result<(Arc<[u8]>, Charge), Unreadable> {
     if offset.checked_add(size).is_none_or(|end| end > file.length()) {
-        return Err("the file is cut short".to_owned());
+        return Err("the file is cut short".into());
     }
-    let charge = Charge::new(budget, size).map_err(|error| error.to_string())?;
+    let charge = Charge::new(budget, size)?;
     let mut bytes = zeroed(size)?;
     // Nobody else has it yet, so there always is one.
     let target = Arc::get_mut(&mut bytes).unwrap_or_default();
     // In pieces, so that a slow file is given up when the time is over.
     for (index, piece) in target.chunks_mut(PIECE).enumerate() {
-        budget.check_time().map_err(|error| error.to_string())?;
+        budget.check_time()?;
         file.read_exact_at(piece, offset + (index * PIECE) as u64).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => "the file became shorter while it was read".to_owned(),
             _ => error.to_string(),

@@ -10,7 +10,7 @@ use gimli::{EndianArcSlice, EndianSlice, LittleEndian, SectionId};
 
 use super::charge::Charge;
 use super::elf::{Elf, Section};
-use super::read_at::{ReadAt, read_range, zeroed};
+use super::read_at::{ReadAt, Unreadable, read_range, zeroed};
 use crate::budget::Budget;
 
 /// Bytes of a section that entries and their names can hold on to.
@@ -44,10 +44,10 @@ impl Sections {
         file: &(impl ReadAt + ?Sized),
         wanted: &[SectionId],
         budget: &Budget,
-    ) -> Result<Sections, String> {
+    ) -> Result<Sections, Unreadable> {
         let elf = Elf::read(file, budget)?;
         if !elf.is_little {
-            return Err("its byte order is not this machine's".to_owned());
+            return Err("its byte order is not this machine's".into());
         }
         let mut places: Vec<(SectionId, String)> = Vec::new();
         for id in wanted {
@@ -61,11 +61,11 @@ impl Sections {
             let missing = parts.filter(|id| !wanted.contains(id));
             places.extend(missing.filter_map(|id| Some((id, id_of(&elf, id)?))));
         }
-        let mut charge = Charge::new(budget, 0).map_err(|error| error.to_string())?;
+        let mut charge = Charge::new(budget, 0)?;
         let mut found = Vec::new();
         for (id, name) in places {
             let (bytes, more) = read_section(file, &elf, &name, budget)
-                .map_err(|why| format!("its section {name} cannot be read: {why}"))?;
+                .map_err(|why| why.of(&format!("its section {name} cannot be read")))?;
             charge.absorb(more);
             found.push((id, bytes));
         }
@@ -116,13 +116,13 @@ pub(crate) fn read_section(
     elf: &Elf,
     name: &str,
     budget: &Budget,
-) -> Result<(Arc<[u8]>, Charge), String> {
+) -> Result<(Arc<[u8]>, Charge), Unreadable> {
     let section = elf.find(name).ok_or("there is none")?;
     if !section.has_bytes() {
-        return Ok((Arc::default(), Charge::new(budget, 0).map_err(|error| error.to_string())?));
+        return Ok((Arc::default(), Charge::new(budget, 0)?));
     }
     if section.size > LARGEST_SECTION {
-        return Err("it is larger than 4 GiB".to_owned());
+        return Err("it is larger than 4 GiB".into());
     }
     let header_bytes = match (section.is_compressed(), name.starts_with(".zdebug_")) {
         (true, _) if elf.is_64 => 24,
@@ -132,7 +132,7 @@ pub(crate) fn read_section(
     };
     let claimed = claimed_size(file, elf, section, header_bytes)?;
     if claimed > LARGEST_SECTION {
-        return Err("it is larger than 4 GiB".to_owned());
+        return Err("it is larger than 4 GiB".into());
     }
     let offset = section.offset.checked_add(header_bytes).ok_or("the file is cut short")?;
     let (stored, _charge) = read_range(file, offset, section.size - header_bytes, budget)?;
@@ -145,11 +145,11 @@ fn claimed_size(
     elf: &Elf,
     section: &Section,
     header_bytes: u64,
-) -> Result<u64, String> {
+) -> Result<u64, Unreadable> {
     let mut header = [0; 24];
     let header = &mut header[..header_bytes as usize];
     if section.size < header_bytes || file.read_exact_at(header, section.offset).is_err() {
-        return Err("it is cut short".to_owned());
+        return Err("it is cut short".into());
     }
     if !section.is_compressed() {
         // `ZLIB`, the size as eight big-endian bytes, then the stream: what linkers wrote before ELF had a
@@ -159,21 +159,21 @@ fn claimed_size(
     }
     match elf.number(header, 0, 4) {
         1 => Ok(if elf.is_64 { elf.word(header, 8) } else { elf.word(header, 4) }),
-        2 => Err("it is compressed with zstd: use objcopy --decompress-debug-sections".to_owned()),
-        _ => Err("it is compressed in no known way".to_owned()),
+        2 => Err("it is compressed with zstd: use objcopy --decompress-debug-sections".into()),
+        _ => Err("it is compressed in no known way".into()),
     }
 }
 
-fn inflate(stored: &[u8], claimed: u64, budget: &Budget) -> Result<(Arc<[u8]>, Charge), String> {
+fn inflate(stored: &[u8], claimed: u64, budget: &Budget) -> Result<(Arc<[u8]>, Charge), Unreadable> {
     if claimed / LARGEST_DEFLATE_RATIO > stored.len() as u64 {
-        return Err("it claims to be larger than its bytes can be".to_owned());
+        return Err("it claims to be larger than its bytes can be".into());
     }
-    let charge = Charge::new(budget, claimed).map_err(|error| error.to_string())?;
+    let charge = Charge::new(budget, claimed)?;
     let mut bytes = zeroed(claimed)?;
     let mut stream = flate2::read::ZlibDecoder::new(stored);
     let target = Arc::get_mut(&mut bytes).unwrap_or_default();
     for piece in target.chunks_mut(1 << 20) {
-        budget.check_time().map_err(|error| error.to_string())?;
+        budget.check_time()?;
         stream.read_exact(piece).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => "it is shorter than it claims to be".to_owned(),
             _ => format!("it cannot be decompressed: {error}"),

@@ -239,7 +239,7 @@ pub(crate) fn module_in_memory() -> Module {
 }
 
 /// What would lift a limit.
-fn raise(limit: Exhausted) -> &'static str {
+pub(crate) fn raise(limit: Exhausted) -> &'static str {
     match limit {
         Exhausted::Memory(_) => "pass a larger --max-memory",
         Exhausted::Time => "pass a larger --timeout",

@@ -145,7 +145,7 @@ impl Source {
             debug: None,
             tables: None,
         };
-        let sections = Sections::read(bytes, &debug::WANTED, work.budget()).map_err(Fault::Refused);
+        let sections = Sections::read(bytes, &debug::WANTED, work.budget()).map_err(Fault::from);
         let debug =
             sections.and_then(|sections| DebugInformation::new(&sections, None, Default::default(), work));
         source.debug = Some(debug.map_err(|fault| source.lose_lines(&fault)).ok());
@@ -273,8 +273,8 @@ impl Source {
             let supplement = supplement.and_then(|file| Sections::read(&*file, &debug::WANTED, &budget).ok());
             Sections::read(&*opened, &debug::WANTED, &budget).map(|sections| (sections, supplement))
         };
-        let sections = within(self.work.budget(), read).unwrap_or_else(|| Err(NO_ANSWER.to_owned()));
-        let read = sections.map_err(Fault::Refused).and_then(|(sections, supplement)| {
+        let sections = within(self.work.budget(), read).unwrap_or_else(|| Err(NO_ANSWER.into()));
+        let read = sections.map_err(Fault::from).and_then(|(sections, supplement)| {
             DebugInformation::new(&sections, supplement.as_ref(), split, &self.work)
         });
         read.map_err(|fault| self.lose_lines(&fault)).ok()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::files::elf::Elf;
 use crate::files::sections::read_section;
-use crate::files::{Charge, ReadAt, Work};
+use crate::files::{Charge, ReadAt, Unreadable, Work};
 
 /// Kinds of symbols that may be functions: none stated, data, function, and one chosen when it is loaded.
 const KINDS: [u8; 4] = [0, 1, 2, 10];
@@ -84,7 +84,7 @@ impl Table {
         (symbols, names): (&str, &str),
         work: &Work,
     ) -> Result<Option<Table>, String> {
-        let (budget, shown) = (work.budget(), |why: String| format!("its symbols cannot be read: {why}"));
+        let (budget, shown) = (work.budget(), |why: Unreadable| format!("its symbols cannot be read: {why}"));
         if elf.find(symbols).is_none_or(|section| !section.has_bytes()) {
             return Ok(None);
         }
@@ -92,8 +92,8 @@ impl Table {
         let (names, mut charge) = read_section(file, elf, names, budget).map_err(shown)?;
         let each = if elf.is_64 { 24 } else { 16 };
         let count = (bytes.len() / each) as u64;
-        work.spend(count).map_err(|limit| shown(limit.to_string()))?;
-        charge.grow(count * ENTRY_BYTES).map_err(|limit| shown(limit.to_string()))?;
+        work.spend(count).map_err(|limit| shown(limit.into()))?;
+        charge.grow(count * ENTRY_BYTES).map_err(|limit| shown(limit.into()))?;
         let mut entries = Vec::with_capacity(bytes.len() / each);
         entries.extend(bytes.chunks_exact(each).filter_map(|bytes| entry(elf, bytes)));
         // Stable: of the same symbols the first in the file.

@@ -11,7 +11,7 @@ use rgops_protocol::reply::read::ReadPart;
 use rgops_protocol::reply::tasks::{TaskCell, TaskVtable, TasksPart};
 use rgops_protocol::request::{MAX_READ_BYTES, MemoryRange, ReadRequest, Request, TasksRequest};
 
-use super::decode::Decoder;
+use super::decode::{Decoder, bytes_of};
 use super::model::{Counts, Runtime, Tasks};
 use super::types::{ProgramTypes, TypeFiles};
 use crate::client::{Client, ClientError};
@@ -94,6 +94,7 @@ pub fn fetch(
     let began = Instant::now();
     let (mut tasks, vtables, mut cells) = sorted(collected.parts);
     // What has no room is left out: the others are shown.
+    let bytes_of_cells = cells.iter().map(bytes_of).sum();
     let fitting = cells.iter().take_while(|_| budget.charge(TASK_BYTES).is_ok()).count();
     let mut broken_off: Option<ClientError> = (fitting < cells.len()).then(|| budget.exhausted().into());
     cells.truncate(fitting);
@@ -104,6 +105,8 @@ pub fn fetch(
     };
     let on_step = RefCell::new(on_step);
     let types = ProgramTypes::new(&tasks.modules, files, |_| on_step.borrow_mut()(Step::DebugInformation));
+    // The decoder charges the bytes that it keeps.
+    budget.release(bytes_of_cells);
     let mut decoder = Decoder::within(&budget, &types, vtables, cells);
     let mut memory = Memory { reconnect, cookie: hello.cookie };
     loop {
@@ -119,15 +122,10 @@ pub fn fetch(
         }
         let before = budget.charged();
         let read = memory.read(&needed);
-        let charged = budget.charged().saturating_sub(before);
+        // What was received is the decoder's to charge, where it keeps it.
+        budget.release(budget.charged().saturating_sub(before));
         match read {
-            Ok(bytes) => {
-                let is_kept = decoder.keeps();
-                decoder.provide(bytes);
-                if !is_kept {
-                    budget.release(charged);
-                }
-            }
+            Ok(bytes) => decoder.provide(bytes),
             Err(error) => {
                 broken_off = Some(error);
                 break;

@@ -74,6 +74,8 @@ pub struct DebugInformation {
     pub file: Option<String>,
     /// What it gives.
     pub level: DebugLevel,
+    /// What is left out of it, where nothing would give more: text for people, empty when nothing is.
+    pub note: String,
     /// What would give more: text for people, empty when nothing would.
     pub fix: String,
 }

@@ -101,6 +101,9 @@ impl TasksReport {
                 let _ = write!(text, " (from {})", escape(file));
             }
             text.push('\n');
+            for line in module.note.lines() {
+                let _ = writeln!(text, "  note: {}", escape(line));
+            }
             fix(text, &module.fix);
         }
     }

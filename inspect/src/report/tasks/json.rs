@@ -92,6 +92,8 @@ struct JsonDebugInformation<'a> {
     file: Option<&'a str>,
     /// `nothing`, `future_names` or `await_points`.
     level: &'static str,
+    /// What is left out though nothing would give more; empty when nothing is.
+    note: &'a str,
     /// What would give more; empty when nothing would.
     fix: &'a str,
 }
@@ -377,7 +379,13 @@ impl<'a> From<&'a DebugInformation> for JsonDebugInformation<'a> {
             DebugLevel::FutureNames => "future_names",
             DebugLevel::AwaitPoints => "await_points",
         };
-        JsonDebugInformation { module: &module.module, file: module.file.as_deref(), level, fix: &module.fix }
+        JsonDebugInformation {
+            module: &module.module,
+            file: module.file.as_deref(),
+            level,
+            note: &module.note,
+            fix: &module.fix,
+        }
     }
 }
 

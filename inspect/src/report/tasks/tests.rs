@@ -125,6 +125,7 @@ fn tasks(tasks: Vec<Task>, threads: Vec<TaskThread>) -> Tasks {
             module: "/srv/shop".to_owned(),
             file: Some("/srv/shop".to_owned()),
             level: DebugLevel::AwaitPoints,
+            note: String::new(),
             fix: String::new(),
         }],
         no_memory: None,
@@ -219,6 +220,7 @@ fn what_runs_comes_first_then_the_largest_groups() {
     let mut tasks = tasks(busy(), vec![thread(4712, 20), thread(4713, 0)]);
     tasks.runtimes[0].list = Known::Value(TaskList { shards: 8, incomplete_shards: 1, listed: 14 });
     tasks.debug_information[0].level = DebugLevel::FutureNames;
+    tasks.debug_information[0].note = "names are cut".to_owned();
     tasks.debug_information[0].fix = "in Cargo.toml:\n[profile.release]\ndebug = 2".to_owned();
     let report = report(tasks);
     assert!(report.is_partial());
@@ -230,6 +232,7 @@ shop (pid 4711): 14 tasks (1 running, 1 scheduled, 12 idle) in 1 runtime at 2026
 incomplete: 1 of 8 lists of runtime main changed too fast to be walked to the end; tasks are missing
   fix: ask again
 debug info of shop: names of futures, no await points
+  note: names are cut
   fix: in Cargo.toml:
        [profile.release]
        debug = 2

@@ -102,8 +102,8 @@ struct Held {
 #[derive(Debug, Clone)]
 pub(super) struct Candidates {
     pub(super) types: Arc<[TypeId]>,
-    /// How many more there are.
-    pub(super) left_out: u64,
+    /// Whether there are more.
+    pub(super) is_cut: bool,
 }
 
 /// The futures that a poll function polls.
@@ -359,7 +359,7 @@ impl Content {
         self.count(STEPS_OF_READING);
         let types = source.vtable_types(vtable);
         let shown = types.len().min(MOST_CANDIDATES);
-        let found = Candidates { types: types[..shown].into(), left_out: (types.len() - shown) as u64 };
+        let found = Candidates { types: types[..shown].into(), is_cut: types.len() > shown };
         // Of what is no vtable nothing is remembered: memory has any number of other addresses.
         if shown > 0 && self.keep(0) {
             self.vtables.insert(vtable, found.clone());
@@ -449,6 +449,7 @@ impl Content {
         let mut places: HashMap<TypeId, usize> = HashMap::from([(id, 0)]);
         let (mut order, mut holders, mut goals) = (vec![id], vec![Vec::new()], Vec::new());
         let (mut at, mut held_count, mut charged, mut is_whole) = (0, 0, 0, true);
+        let mut is_too_large = false;
         let most_held = if self.given_up < MOST_GIVEN_UP { MOST_HELD } else { FEW_HELD };
         while at < order.len() {
             let here = order[at];
@@ -464,11 +465,8 @@ impl Content {
                             let held = self.held(source, &found, goal == Goal::Future);
                             held_count += held.len();
                             let bytes = held.len() as u64 * KEPT_BYTES;
-                            if order.len() >= MOST_TYPES
-                                || held_count > most_held
-                                || !self.count(1 + held.len() as u64)
-                                || !self.charge(bytes)
-                            {
+                            is_too_large = order.len() >= MOST_TYPES || held_count > most_held;
+                            if is_too_large || !self.count(1 + held.len() as u64) || !self.charge(bytes) {
                                 is_whole = false;
                                 break;
                             }
@@ -489,7 +487,8 @@ impl Content {
             at += 1;
         }
         self.work.budget().release(charged);
-        self.given_up += u32::from(!is_whole);
+        // What merely meets another question without an answer costs little.
+        self.given_up += u32::from(is_too_large);
         let mut leads = vec![false; order.len()];
         while let Some(goal) = goals.pop() {
             if !std::mem::replace(&mut leads[goal], true) {

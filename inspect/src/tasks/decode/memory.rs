@@ -140,11 +140,17 @@ impl Snapshot {
         missing.ranges
     }
 
-    /// Takes the answer for one range.
-    pub(super) fn answer(&mut self, range: MemoryRange, bytes: Option<Vec<u8>>) {
+    /// Takes the answer for one range; whether its bytes are kept.
+    pub(super) fn answer(&mut self, range: MemoryRange, bytes: Option<Vec<u8>>) -> bool {
         match bytes {
-            Some(bytes) if bytes.len() == range.length as usize => self.keep(range.avma, bytes),
-            _ => self.lose(range),
+            Some(bytes) if bytes.len() == range.length as usize => {
+                self.keep(range.avma, bytes);
+                true
+            }
+            _ => {
+                self.lose(range);
+                false
+            }
         }
     }
 

@@ -109,8 +109,10 @@ struct Decoding {
     task: Task,
     vtable: u32,
     snapshot: Snapshot,
-    /// Charged for the ranges of the snapshot.
+    /// Charged for the snapshot: its bytes, and its ranges.
     snapshot_charged: u64,
+    /// Charged for the task's stack and for what it holds.
+    stack_charged: u64,
     step: Step,
     /// Times it was read anew because it had moved.
     retries: u32,
@@ -134,6 +136,9 @@ impl<'s> Decoder<'s> {
     }
 
     /// Begins with the list. When the budget is exhausted no further stack is decoded.
+    ///
+    /// The bytes of cells are charged here, and those that [`Decoder::provide`] takes there, for as long as
+    /// they are kept.
     pub fn within(
         budget: &Budget,
         source: &'s dyn TypeSource,
@@ -158,15 +163,22 @@ impl<'s> Decoder<'s> {
             asked_charged: 0,
             phase: Phase::Walk,
         };
-        for cell in cells {
+        let charged = budget.charge(cells.iter().map(bytes_of).sum());
+        decoder.exhausted = charged.err();
+        for mut cell in cells {
+            if let (Err(_), CellBytes::Read(bytes)) = (charged, &mut cell.bytes) {
+                *bytes = Vec::new();
+            }
             let decoding = decoder.begin(cell);
             decoder.tasks.push(decoding);
         }
         decoder
     }
 
+    /// The cell's bytes are charged: what of them is not kept is given back.
     fn begin(&mut self, cell: TaskCell) -> Decoding {
         self.content.begin_walk();
+        let (bytes_charged, mut snapshot_charged) = (bytes_of(&cell), 0);
         let future = self.future_type(cell.vtable);
         let poll = self.vtables.get(cell.vtable as usize).map(|vtable| vtable.poll_avma);
         let described = future.and_then(|future| self.content.future_name(self.source, future.id));
@@ -182,6 +194,7 @@ impl<'s> Decoder<'s> {
             match cell.bytes {
                 CellBytes::Read(bytes) if future.is_some() => {
                     snapshot = Snapshot::new(cell.header_avma, bytes);
+                    snapshot_charged = bytes_charged;
                     step = Step::Walk;
                 }
                 CellBytes::Read(_) => {
@@ -195,7 +208,9 @@ impl<'s> Decoder<'s> {
                 CellBytes::Unreadable => task.stack = unknown("its memory cannot be read"),
             }
         }
-        Decoding { task, vtable: cell.vtable, snapshot, snapshot_charged: 0, step, retries: 0 }
+        self.budget.release(bytes_charged - snapshot_charged);
+        let vtable = cell.vtable;
+        Decoding { task, vtable, snapshot, snapshot_charged, stack_charged: 0, step, retries: 0 }
     }
 
     /// The future's type, by the poll function of a vtable.
@@ -274,17 +289,39 @@ impl<'s> Decoder<'s> {
     /// Takes the bytes of the ranges that [`Decoder::needs`] named, in their order; `None`, and whatever is
     /// missing at the end, for those that cannot be read.
     pub fn provide(&mut self, bytes: impl IntoIterator<Item = Option<Vec<u8>>>) {
-        let mut bytes = bytes.into_iter();
+        let bytes = bytes.into_iter();
         let asked = std::mem::take(&mut self.asked);
-        match self.phase {
-            Phase::Walk => {
-                for (number, range) in asked {
-                    self.tasks[number].snapshot.answer(range, bytes.next().flatten());
-                }
-            }
+        let taken = match self.phase {
+            Phase::Walk => self.take_answers(&asked, bytes),
             Phase::Again => self.begin_again(&asked, bytes),
-            Phase::Check => self.compare(bytes),
+            Phase::Check => {
+                self.compare(bytes);
+                Ok(())
+            }
+        };
+        if let Err(exhausted) = taken {
+            self.exhausted.get_or_insert(exhausted);
         }
+    }
+
+    /// Takes what the walks lacked.
+    fn take_answers(
+        &mut self,
+        asked: &[(usize, MemoryRange)],
+        mut bytes: impl Iterator<Item = Option<Vec<u8>>>,
+    ) -> Result<(), Exhausted> {
+        for (number, range) in asked.iter().copied() {
+            let decoding = &mut self.tasks[number];
+            let bytes = bytes.next().flatten();
+            let length = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+            self.budget.charge(length)?;
+            if decoding.snapshot.answer(range, bytes) {
+                decoding.snapshot_charged += length;
+            } else {
+                self.budget.release(length);
+            }
+        }
+        Ok(())
     }
 
     /// What was asked for is in the order of what was used.
@@ -299,18 +336,12 @@ impl<'s> Decoder<'s> {
             }
             decoding.step = Step::Done;
             if !is_same {
-                decoding.task.stack = AsyncStack::Moved;
-                decoding.task.holds.clear();
+                decoding.lose_stack(AsyncStack::Moved, &self.budget);
                 decoding.step = Step::Again;
             }
             decoding.forget_snapshot(&self.budget);
         }
         self.phase = Phase::Again;
-    }
-
-    /// Whether what [`Decoder::provide`] takes next is kept, and not only compared.
-    pub fn keeps(&self) -> bool {
-        self.phase != Phase::Check
     }
 
     /// Why nothing more is decoded; `None` while there is room.
@@ -331,13 +362,15 @@ impl<'s> Decoder<'s> {
             Some(exhausted) => format!("decoding it was given up: {exhausted}").into(),
             None => "decoding it was given up".into(),
         };
+        self.forget_asked();
         for decoding in &mut self.tasks {
-            match decoding.step {
-                Step::Walk => decoding.task.stack = AsyncStack::Unknown(given_up.clone()),
-                Step::Check | Step::Again => decoding.task.stack = AsyncStack::Moved,
+            decoding.forget_snapshot(&self.budget);
+            let stack = match decoding.step {
+                Step::Walk => AsyncStack::Unknown(given_up.clone()),
+                Step::Check | Step::Again => AsyncStack::Moved,
                 Step::Done => continue,
-            }
-            decoding.task.holds.clear();
+            };
+            decoding.lose_stack(stack, &self.budget);
         }
         let tasks: Vec<Task> = self.tasks.into_iter().map(|decoding| decoding.task).collect();
         let mut counts = Counts { listed: tasks.len() as u64, ..Counts::default() };
@@ -364,8 +397,6 @@ impl<'s> Decoder<'s> {
                 continue;
             };
             let walked = self.walk(number, future)?;
-            let holds = walked.holds.len() * size_of::<Resource>();
-            self.budget.charge(NODE_BYTES.saturating_mul(walked.nodes as u64) + holds as u64)?;
             let is_waiting = walked.is_waiting && !is_last && walked.exhausted.is_none();
             let missing = self.tasks[number].snapshot.take_missing();
             if is_waiting {
@@ -373,6 +404,10 @@ impl<'s> Decoder<'s> {
                 self.ask_for(number, &missing)?;
                 continue;
             }
+            let holds = walked.holds.len() * size_of::<Resource>();
+            let bytes = NODE_BYTES.saturating_mul(walked.nodes as u64) + holds as u64;
+            self.budget.charge(bytes)?;
+            self.tasks[number].stack_charged += bytes;
             self.take(number, walked)?;
         }
         Ok(())
@@ -397,7 +432,7 @@ impl<'s> Decoder<'s> {
             return Err(exhausted);
         }
         if walked.has_ended {
-            decoding.task.stack = AsyncStack::Moved;
+            decoding.lose_stack(AsyncStack::Moved, &self.budget);
             decoding.step = Step::Done;
             return Ok(());
         }
@@ -449,8 +484,7 @@ impl<'s> Decoder<'s> {
             walk.cut.get_or_insert(TOO_MUCH);
         }
         let exhausted = walk.content.exhausted();
-        let nodes = if walk.is_waiting && exhausted.is_none() { 0 } else { walk.nodes };
-        let Walk { cut, is_waiting, holds, .. } = walk;
+        let Walk { cut, is_waiting, holds, nodes, .. } = walk;
         Ok(Walked { node, cut, is_waiting, holds, has_ended: false, nodes, exhausted })
     }
 }
@@ -460,6 +494,21 @@ impl Decoding {
     fn forget_snapshot(&mut self, budget: &Budget) {
         self.snapshot = Snapshot::default();
         budget.release(std::mem::take(&mut self.snapshot_charged));
+    }
+
+    /// Puts another stack in the place of the one that was decoded, and gives back the memory of that one.
+    fn lose_stack(&mut self, stack: AsyncStack, budget: &Budget) {
+        self.task.stack = stack;
+        self.task.holds = Vec::new();
+        budget.release(std::mem::take(&mut self.stack_charged));
+    }
+}
+
+/// How many bytes of a cell were read.
+pub(super) fn bytes_of(cell: &TaskCell) -> u64 {
+    match &cell.bytes {
+        CellBytes::Read(bytes) => bytes.len() as u64,
+        CellBytes::NotRead | CellBytes::Moved | CellBytes::Unreadable => 0,
     }
 }
 

@@ -73,6 +73,9 @@ impl Walk<'_> {
         if candidates.types.is_empty() {
             self.cut("the debug information does not know a vtable");
         }
+        if candidates.is_cut {
+            self.cut("more types have one vtable than are shown");
+        }
         for candidate in candidates.types.iter().copied() {
             if self.content.get(self.source, candidate).is_some_and(|found| found.size == 0) {
                 children.extend(self.unknown_future(candidate, pointer, place));
@@ -87,7 +90,8 @@ impl Walk<'_> {
             location: None,
             waits_on: None,
             children,
-            children_left_out: candidates.left_out,
+            // They are alternatives: no further futures.
+            children_left_out: 0,
         })]
     }
 

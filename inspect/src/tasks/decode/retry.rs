@@ -54,11 +54,16 @@ impl Decoder<'_> {
     pub(super) fn begin_again(
         &mut self,
         asked: &[(usize, MemoryRange)],
-        mut bytes: impl Iterator<Item = Option<Vec<u8>>>,
-    ) {
+        bytes: impl Iterator<Item = Option<Vec<u8>>>,
+    ) -> Result<(), Exhausted> {
+        // All at once: what is charged from here on may be for debug information.
+        let cells: Vec<_> = bytes.take(asked.len()).collect();
+        self.budget.charge(cells.iter().flatten().map(|bytes| bytes.len() as u64).sum())?;
+        let mut cells = cells.into_iter();
         for (number, _) in asked.iter().copied() {
-            let cell = bytes.next().flatten().and_then(|bytes| self.cell(number, bytes));
-            match cell {
+            let bytes = cells.next().flatten();
+            let charged = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+            match bytes.and_then(|bytes| self.cell(number, bytes)) {
                 Some(cell) => {
                     let retries = self.tasks[number].retries;
                     self.tasks[number].forget_snapshot(&self.budget);
@@ -66,6 +71,7 @@ impl Decoder<'_> {
                     self.tasks[number].retries = retries;
                 }
                 None => {
+                    self.budget.release(charged);
                     self.tasks[number].task.stack = AsyncStack::Moved;
                     self.tasks[number].step = Step::Done;
                 }
@@ -73,6 +79,7 @@ impl Decoder<'_> {
         }
         self.rounds = 0;
         self.phase = Phase::Walk;
+        Ok(())
     }
 
     /// The cell of a task, if these bytes are one of it.

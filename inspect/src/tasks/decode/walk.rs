@@ -381,8 +381,9 @@ impl<'w> Walk<'w> {
         let inner = Place { is_awaited: false, combines: None, has_branches, ..place };
         let left_out = std::mem::take(&mut self.left_out);
         let mut children = self.members(id, value, inner);
-        let children_left_out = std::mem::replace(&mut self.left_out, left_out)
-            + (children.len() as u64).saturating_sub(MOST_CHILDREN);
+        let not_looked_at = std::mem::replace(&mut self.left_out, left_out);
+        let not_listed = (children.len() as u64).saturating_sub(MOST_CHILDREN);
+        let children_left_out = not_looked_at.saturating_add(not_listed);
         children.truncate(MOST_CHILDREN as usize);
         let mut waits_on = None;
         if children.is_empty() && !self.is_waiting {

@@ -98,14 +98,14 @@ impl ModuleDwarf {
         if let Some(unit) = self.loaded.borrow().get(&(part_number, number)) {
             return Ok(unit.clone());
         }
-        let charge = Charge::new(part.work.budget(), UNIT_BYTES).map_err(|limit| id.damaged(limit))?;
-        let mut root = part.read_unit(number).map_err(|error| id.damaged(error))?;
+        let charge = Charge::new(part.work.budget(), UNIT_BYTES)?;
+        let mut root = part.read_unit(number).map_err(|fault| of_fault(id, fault))?;
         let mut lines = part.clone();
         if let Some(skeleton) = part_number.checked_sub(1) {
             if root.lines.is_none() {
                 lines = self.main.clone();
             }
-            let skeleton = self.main.read_unit(skeleton).map_err(|error| id.damaged(error))?;
+            let skeleton = self.main.read_unit(skeleton).map_err(|fault| of_fault(id, fault))?;
             adopt(&mut root, skeleton);
         }
         let start = part.units[number].start;
@@ -121,14 +121,26 @@ impl ModuleDwarf {
         if skeleton >= self.main.units.len() {
             return Err(id.damaged("it is in no unit"));
         }
-        self.parts
-            .borrow_mut()
-            .entry(id.part())
-            .or_insert_with(|| self.split.open(&self.main, skeleton).map(|(part, _)| Arc::new(part)).ok())
-            .clone()
-            .ok_or_else(|| TypeError::NotDescribed {
-                name: "a type in a .dwo file that is missing".to_owned(),
-            })
+        let missing = || TypeError::NotDescribed { name: "a type in a .dwo file that is missing".to_owned() };
+        if let Some(known) = self.parts.borrow().get(&id.part()) {
+            return known.clone().ok_or_else(missing);
+        }
+        let opened = match self.split.open(&self.main, skeleton) {
+            Ok((part, _)) => Some(Arc::new(part)),
+            // There may be more memory, or time, for others.
+            Err(Fault::Exhausted(limit)) => return Err(limit.into()),
+            Err(Fault::Damaged(_) | Fault::Refused(_)) => None,
+        };
+        self.parts.borrow_mut().insert(id.part(), opened.clone());
+        opened.ok_or_else(missing)
+    }
+}
+
+/// Why an entry cannot be had, by what ended the reading of its unit.
+fn of_fault(id: EntryId, fault: Fault) -> TypeError {
+    match fault {
+        Fault::Exhausted(limit) => limit.into(),
+        Fault::Damaged(_) | Fault::Refused(_) => id.damaged(fault),
     }
 }
 

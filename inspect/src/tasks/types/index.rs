@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::dwarf::{EntryId, Part};
 use super::scan::{TOO_LONG, scan_unit};
+use crate::budget::Exhausted;
 use crate::dwarf::{Fault, SplitFiles};
 use crate::files::Charge;
 
@@ -34,10 +35,33 @@ pub(super) struct Index {
     pub(super) unread: u64,
     /// Why the first of them could not.
     pub(super) unread_reason: String,
+    /// What would make them readable.
+    pub(super) remedy: Remedy,
     /// Poll functions that are only declared, while scanning.
     pub(super) poll_declarations: Vec<EntryId>,
     /// Functions that are described elsewhere, while scanning.
     pub(super) copies: Vec<FunctionCopy>,
+}
+
+/// What would make units readable that were left out.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remedy {
+    #[default]
+    Nothing,
+    /// More of what the command may take.
+    Limit(Exhausted),
+    /// The files that they were split into.
+    SplitFiles,
+}
+
+impl Remedy {
+    /// Where it is not a file of split debug information that is missing.
+    pub(super) fn of(why: &Fault) -> Remedy {
+        match why {
+            Fault::Exhausted(limit) => Remedy::Limit(*limit),
+            Fault::Damaged(_) | Fault::Refused(_) => Remedy::Nothing,
+        }
+    }
 }
 
 /// A function whose name and parameters another entry has: its declaration, or what it is an
@@ -127,14 +151,14 @@ impl Index {
             charge.absorb(scanned.charge);
         }
         let left_out = scan.left_out.into_inner().unwrap_or_else(PoisonError::into_inner);
-        whole.leave_out(left_out.units, &left_out.reason);
+        whole.leave_out(left_out.units, &left_out.reason, left_out.remedy);
         if let Some(why) = &main.unlisted {
-            whole.leave_out(1, &why.to_string());
+            whole.leave_out(1, &why.to_string(), Remedy::of(why));
         }
         // It is sorted without a look at the clock, and nobody uses it afterwards.
         if let Err(limit) = main.work.budget().check_time() {
             whole = Index::default();
-            whole.leave_out(main.units.len() as u64, &limit.to_string());
+            whole.leave_out(main.units.len() as u64, &limit.to_string(), Remedy::Limit(limit));
         }
         whole.resolve_copies();
         whole.sort();
@@ -163,14 +187,17 @@ impl Index {
         self.poll_declarations.extend(part.poll_declarations);
         self.copies.extend(part.copies);
         self.coroutines += part.coroutines;
-        self.leave_out(part.unread, &part.unread_reason);
+        self.leave_out(part.unread, &part.unread_reason, part.remedy);
     }
 
-    /// Counts units that are not read, or not to their end. The reason of the first is kept.
-    fn leave_out(&mut self, units: u64, reason: &str) {
+    /// Counts units that are not read, or not to their end. The reason of the first is kept, or of the first
+    /// for which there is a remedy.
+    fn leave_out(&mut self, units: u64, reason: &str, remedy: Remedy) {
         self.unread += units;
-        if self.unread_reason.is_empty() && units > 0 {
+        let is_better = self.remedy == Remedy::Nothing && remedy != Remedy::Nothing;
+        if (self.unread_reason.is_empty() || is_better) && units > 0 {
             reason.clone_into(&mut self.unread_reason);
+            self.remedy = remedy;
         }
     }
 
@@ -257,6 +284,7 @@ struct Scanning<'a> {
 struct LeftOut {
     units: u64,
     reason: String,
+    remedy: Remedy,
 }
 
 impl Scanning<'_> {
@@ -315,7 +343,7 @@ impl Scanning<'_> {
         // What is between the two, other threads have taken.
         left_out.units += 1 + (all - next.max(number + 1)) as u64;
         if left_out.reason.is_empty() {
-            left_out.reason = why.to_string();
+            (left_out.reason, left_out.remedy) = (why.to_string(), Remedy::of(why));
         }
     }
 }

@@ -9,7 +9,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
+use super::index::Remedy;
 use super::module::ModuleTypes;
+use crate::dwarf::Fault;
+use crate::symbols::raise;
 use crate::tasks::model::DebugLevel;
 
 /// Crates named in one line; of more it is said that there are.
@@ -21,6 +24,16 @@ const MOST_LOOKED_AT: usize = 256;
 
 /// Cargo takes no longer names for crates.
 const LONGEST_CRATE: usize = 64;
+
+/// How much a module's debug information gives.
+#[derive(Debug)]
+pub(super) struct Explained {
+    pub(super) level: DebugLevel,
+    /// What is left out though nothing gives more; empty if nothing is.
+    pub(super) note: String,
+    /// What gives more; empty if nothing does.
+    pub(super) fix: String,
+}
 
 /// What was asked about a module's tasks, and what was found.
 #[derive(Debug, Default)]
@@ -65,12 +78,7 @@ impl Asked {
         self.crates.borrow_mut().extend(first.filter(is_crate).map(str::to_owned));
     }
 
-    /// The level, and what gives more: empty if nothing does.
-    pub(super) fn explain(
-        &self,
-        types: Option<&ModuleTypes>,
-        unreadable: Option<&str>,
-    ) -> (DebugLevel, String) {
+    pub(super) fn explain(&self, types: Option<&ModuleTypes>, unreadable: Option<&Fault>) -> Explained {
         let level = if self.described.get() > 0 || types.is_some_and(ModuleTypes::describes_tasks) {
             DebugLevel::AwaitPoints
         } else if self.named.get() > 0 {
@@ -78,22 +86,31 @@ impl Asked {
         } else {
             DebugLevel::Nothing
         };
-        let mut fixes = Vec::new();
-        if let Some((units, why)) = types.and_then(ModuleTypes::unread) {
-            fixes.push(format!("{units} parts of the debug information could not be read ({why}): pass --symbols DIR with the .dwo or .dwp files of the build that runs"));
+        let (mut notes, mut fixes) = (Vec::new(), Vec::new());
+        if let Some((units, why, remedy)) = types.and_then(ModuleTypes::unread) {
+            let unread = format!("{units} parts of the debug information could not be read ({why})");
+            match remedy {
+                Remedy::Nothing => notes.push(unread),
+                Remedy::Limit(limit) => fixes.push(format!("{unread}: {}", raise(limit))),
+                Remedy::SplitFiles => fixes.push(format!(
+                    "{unread}: pass --symbols DIR with the .dwo or .dwp files of the build that runs"
+                )),
+            }
         }
         if let Some(count) = types.map(ModuleTypes::cut_strings).filter(|count| *count > 0) {
-            fixes.push(format!(
+            notes.push(format!(
                 "names in the debug information do not end within 64 KiB and are cut (cuts: {count})"
             ));
         }
-        if let Some(why) = unreadable {
-            fixes.push(format!("{why}: build it with debug information, or pass --symbols DIR with the debug file of the build that runs"));
+        match unreadable {
+            Some(Fault::Exhausted(limit)) => fixes.push(format!("{limit}: {}", raise(*limit))),
+            Some(why) => fixes.push(format!("{why}: build it with debug information, or pass --symbols DIR with the debug file of the build that runs")),
+            None => {}
         }
         if level < DebugLevel::AwaitPoints || self.named.get() + self.nameless.get() > 0 {
             fixes.push(self.lines());
         }
-        (level, fixes.join("; "))
+        Explained { level, note: notes.join("; "), fix: fixes.join("; ") }
     }
 
     fn lines(&self) -> String {
@@ -113,19 +130,30 @@ impl Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Exhausted;
 
     #[test]
     fn of_more_crates_than_are_named_it_is_said_that_there_are() {
         let asked = Asked::default();
         asked.task(false, (0..8).map(|number| format!("crate{number}")));
-        let (_, fix) = asked.explain(None, None);
+        let fix = asked.explain(None, None).fix;
         assert!(fix.ends_with("[profile.release.package.crate7] debug = 2"), "{fix}");
         asked.task(false, (0..100_000).map(|number| format!("crate{number}")));
-        let (_, fix) = asked.explain(None, None);
+        let fix = asked.explain(None, None).fix;
         assert!(fix.ends_with("debug = 2, and likewise for the other packages that spawn tasks"), "{fix}");
         assert_eq!(fix.matches("package.crate").count(), 8);
         let unnamed = Asked::default();
         unnamed.future(Some(&"x".repeat(100_000)));
-        assert!(unnamed.explain(None, None).1.contains("package.NAME]"));
+        assert!(unnamed.explain(None, None).fix.contains("package.NAME]"));
+    }
+
+    #[test]
+    fn a_file_that_a_limit_kept_from_being_read_needs_a_larger_limit() {
+        let fix = |why: Fault| Asked::default().explain(None, Some(&why)).fix;
+        let time = fix(Exhausted::Time.into());
+        assert!(time.starts_with("the time limit was reached: pass a larger --timeout; "), "{time}");
+        let memory = fix(Exhausted::Memory(64 << 20).into());
+        assert!(memory.contains("pass a larger --max-memory; ") && !memory.contains("--symbols"), "{memory}");
+        assert!(fix(Fault::refused("it is none")).contains("--symbols"));
     }
 }

@@ -8,7 +8,7 @@ use gimli::{Reader as _, SectionId};
 
 use super::cache::{IndexCache, IndexKey};
 use super::dwarf::{ENTRY_BITS, EntryId, ModuleDwarf};
-use super::index::{Index, PathHash, ScanProgress, entries_of};
+use super::index::{Index, PathHash, Remedy, ScanProgress, entries_of};
 use super::lines::FileNames;
 use super::text::{self, LONGEST_PATH};
 use super::{Declared, Shape, TaskTypes, Type, TypeError, TypeId, entry, futures, owner};
@@ -66,10 +66,9 @@ impl ModuleTypes {
         work: &Work,
         cache: Option<&IndexCache>,
         progress: &dyn Fn(ScanProgress),
-    ) -> Result<ModuleTypes, String> {
-        let shown = |fault: Fault| fault.to_string();
-        let dwarf = ModuleDwarf::new(sections, split, work).map_err(shown)?;
-        let mut charge = Charge::new(work.budget(), 0).map_err(|limit| limit.to_string())?;
+    ) -> Result<ModuleTypes, Fault> {
+        let dwarf = ModuleDwarf::new(sections, split, work)?;
+        let mut charge = Charge::new(work.budget(), 0)?;
         let info_bytes = sections.get(SectionId::DebugInfo).len() as u64;
         let key = IndexKey { build_id, info_bytes, units: dwarf.main().units.len() as u64 };
         if let Some((index, charge)) = cache.and_then(|cache| cache.load(&key, work.budget())) {
@@ -145,9 +144,10 @@ impl ModuleTypes {
         self.index.coroutines > 0 && !self.index.polls.is_empty()
     }
 
-    /// How many units could not be read, and why the first could not.
-    pub(super) fn unread(&self) -> Option<(u64, &str)> {
-        (self.index.unread > 0).then_some((self.index.unread, &*self.index.unread_reason))
+    /// How many units could not be read, why one of them could not, and what would make it readable.
+    pub(super) fn unread(&self) -> Option<(u64, &str, Remedy)> {
+        let Index { unread, unread_reason, remedy, .. } = &self.index;
+        (*unread > 0).then_some((*unread, &**unread_reason, *remedy))
     }
 
     /// How many strings were cut while it was read.

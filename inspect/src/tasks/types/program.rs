@@ -11,11 +11,11 @@ use rgops_protocol::reply::Module;
 use super::cache::IndexCache;
 use super::futures::SymbolFutures;
 use super::index::ScanProgress;
-use super::level::Asked;
+use super::level::{Asked, Explained};
 use super::module::{MOST_MODULES, ModuleTypes, module_number};
 use super::{Declared, TaskTypes, Type, TypeError, TypeId, TypeSource};
 use crate::budget::Budget;
-use crate::dwarf::SplitFiles;
+use crate::dwarf::{Fault, SplitFiles};
 use crate::files::sections::Sections;
 use crate::files::{Work, within};
 use crate::symbols::files::{Content, Finder, Found};
@@ -63,7 +63,7 @@ struct Opened {
     work: Work,
     /// Set when one of its addresses was asked about; within, `None` where it has no debug
     /// information that can be read, and why.
-    types: OnceCell<Result<ModuleTypes, String>>,
+    types: OnceCell<Result<ModuleTypes, Fault>>,
     /// From its symbols, read when a future has no type.
     futures: OnceCell<SymbolFutures>,
     asked: Asked,
@@ -110,7 +110,8 @@ impl<'a> ProgramTypes<'a> {
         let module = module_in_memory();
         let files = TypeFiles { budget, ..TypeFiles::default() };
         let work = Work::new(&files.budget);
-        let types = Sections::read(bytes, &WANTED, &files.budget).and_then(|sections| {
+        let sections = Sections::read(bytes, &WANTED, &files.budget).map_err(Fault::from);
+        let types = sections.and_then(|sections| {
             ModuleTypes::open(0, &[], &sections, SplitFiles::default(), &work, None, &|_| {})
         });
         let tables = SymbolTables::read(bytes, &work).unwrap_or_default();
@@ -144,14 +145,17 @@ impl<'a> ProgramTypes<'a> {
         opened.types.get_or_init(|| self.read(number, opened)).as_ref().ok()
     }
 
-    fn read(&self, number: usize, opened: &Opened) -> Result<ModuleTypes, String> {
-        let file = opened.found.file.as_ref().ok_or("its file was not found")?;
+    fn read(&self, number: usize, opened: &Opened) -> Result<ModuleTypes, Fault> {
+        let file = opened.found.file.as_ref().ok_or_else(|| Fault::refused("its file was not found"))?;
         if file.content != Content::DebugInformation {
-            return Err("it has no debug information".to_owned());
+            return Err(Fault::refused("it has no debug information"));
         }
         let (from, budget) = (file.opened().clone(), self.files.budget.clone());
         let sections = within(&self.files.budget, move || Sections::read(&*from, &WANTED, &budget))
-            .unwrap_or_else(|| Err("its file system does not answer".to_owned()))?;
+            .unwrap_or_else(|| {
+                self.files.budget.check_time()?;
+                Err("its file system does not answer".into())
+            })?;
         let split = file.split_files(&opened.module, &WANTED);
         let (build_id, cache) = (&opened.module.build_id, self.cache.as_ref());
         ModuleTypes::open(number, build_id, &sections, split, &opened.work, cache, &self.progress)
@@ -177,11 +181,12 @@ impl Opened {
 
     fn information(&self) -> DebugInformation {
         let unreadable = self.types.get().and_then(|types| types.as_ref().err());
-        let (level, fix) = self.asked.explain(self.types(), unreadable.map(String::as_str));
+        let Explained { level, note, fix } = self.asked.explain(self.types(), unreadable);
         DebugInformation {
             module: self.module.path.clone(),
             file: self.found.file.as_ref().map(|file| file.path().display().to_string()),
             level,
+            note,
             fix,
         }
     }

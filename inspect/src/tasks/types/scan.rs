@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gimli::{Abbreviation, AttributeValue, DwTag, Dwarf, EntriesRaw, Operation, Unit, UnitOffset, constants};
 
 use super::dwarf::{EntryId, MOST_ATTRIBUTES, Part, adopt};
-use super::index::{FunctionCopy, Index, PathHash, Scope};
+use super::index::{FunctionCopy, Index, PathHash, Remedy, Scope};
 use crate::budget::Exhausted;
 use crate::dwarf::{Fault, SplitFiles, string};
 use crate::files::sections::Slice;
@@ -37,8 +37,11 @@ pub(super) fn scan_unit(
     stop: &AtomicBool,
 ) -> Index {
     let mut index = Index::default();
+    let mut is_found = true;
     let scanned = if main.units[number].skeleton.is_some() {
-        split.open(main, number).and_then(|(part, unit)| {
+        let opened = split.open(main, number);
+        is_found = opened.is_ok();
+        opened.and_then(|(part, unit)| {
             let place = Place { number: unit, part_number: number + 1, skeleton: Some((main, number)) };
             scan_part(&part, &place, charge, stop, &mut index)
         })
@@ -48,6 +51,10 @@ pub(super) fn scan_unit(
     };
     if let Err(why) = scanned {
         index.unread = 1;
+        index.remedy = match &why {
+            Fault::Refused(_) if !is_found => Remedy::SplitFiles,
+            why => Remedy::of(why),
+        };
         index.unread_reason = match why {
             Fault::Damaged(_) => "the debug information of a unit is damaged".to_owned(),
             why => why.to_string(),

@@ -16,6 +16,8 @@ struct Table<'t> {
     get: &'t dyn Fn(u64) -> Option<Type>,
     is_described: bool,
     name: Arc<str>,
+    /// Types behind each vtable.
+    alternatives: u64,
     /// Calls that are to be made once for all tasks.
     named: Cell<usize>,
     looked_up: Cell<usize>,
@@ -27,6 +29,7 @@ fn table(get: &dyn Fn(u64) -> Option<Type>) -> Table<'_> {
         get,
         is_described: true,
         name: "shop::checkout".into(),
+        alternatives: 1,
         named: Cell::new(0),
         looked_up: Cell::new(0),
         got: RefCell::default(),
@@ -41,7 +44,7 @@ impl TypeSource for Table<'_> {
 
     fn vtable_types(&self, _: u64) -> Vec<TypeId> {
         self.looked_up.set(self.looked_up.get() + 1);
-        vec![TypeId(2)]
+        (2..2 + self.alternatives).map(TypeId).collect()
     }
 
     fn named(&self, _: &str) -> Option<TypeId> {
@@ -210,12 +213,6 @@ fn the_name_of_a_poll_function_is_one_for_all_tasks() {
 
 #[test]
 fn a_vtable_is_looked_up_once_for_all_tasks() {
-    let fat = |id| {
-        let mut found = structure("dyn core::future::Future<Output=()>", 16, [(0, id), (8, id)]);
-        let Shape::Struct { members, .. } = &mut found.shape else { unreachable!() };
-        (members[0].name, members[1].name) = ("pointer".into(), "vtable".into());
-        found
-    };
     let get = |id| match id {
         0 => Some(fat(1)),
         1 => Some(scalar()),
@@ -302,4 +299,173 @@ fn a_stack_of_more_futures_than_are_listed_is_cut() {
         let (_, counts) = decoder.finish();
         assert_eq!((counts.decoded == 1, counts.cut == 1), (is_whole, !is_whole), "{levels}: {counts:?}");
     }
+}
+
+/// A future that is suspended where it has these guards and awaits a type; as many pointers in it.
+fn with_guards(count: u64, guard: u64, awaitee: u64) -> impl Fn(u64) -> Option<Type> {
+    move |id| {
+        let mut found = structure("Suspend0", 8 * count + 16, []);
+        let Shape::Struct { members, .. } = &mut found.shape else { unreachable!() };
+        let member = |name: &str, offset, id| Member {
+            name: name.into(),
+            offset,
+            type_id: TypeId(id),
+            declared: None,
+        };
+        members.push(member("__awaitee", 8, awaitee));
+        members.extend((0..count).map(|number| member("guard", 16 + 8 * number, guard)));
+        let content = member("3", 0, 1);
+        let variants = vec![crate::tasks::types::Variant { discriminant: None, content }];
+        let shape = Shape::Enum { discriminant: None, variants };
+        match id {
+            0 => Some(Type { shape, ..structure("{async_fn_env#0}", 8 * count + 16, []) }),
+            1 => Some(found),
+            _ => None,
+        }
+    }
+}
+
+#[test]
+fn what_is_not_kept_is_given_back() {
+    // Twenty boxes in each other behind fifty guards: twenty rounds, each with all of the guards.
+    let outer = with_guards(50, 2, 10);
+    let get = |id| match id {
+        0 | 1 => outer(id),
+        2 => {
+            let mut guard = structure("MutexGuard<u64>", 8, [(0, 3)]);
+            let Shape::Struct { members, .. } = &mut guard.shape else { unreachable!() };
+            members[0].name = "lock".into();
+            Some(Type { namespace: "tokio::sync::mutex".into(), ..guard })
+        }
+        3 => Some(Type {
+            shape: Shape::Pointer { target: Some(TypeId(4)) },
+            ..structure("&tokio::sync::mutex::Mutex<u64>", 8, [])
+        }),
+        4 => Some(Type { namespace: "tokio::sync::mutex".into(), ..structure("Mutex<u64>", 64, [(0, 5)]) }),
+        5 => {
+            Some(Type { namespace: "tokio::sync::batch_semaphore".into(), ..structure("Semaphore", 40, []) })
+        }
+        10..30 => Some(boxed(id + 1)),
+        30 => Some(sleep()),
+        _ => None,
+    };
+    let source = table(&get);
+    let mut future = vec![0; 16];
+    future[8..].copy_from_slice(&0x20_0000u64.to_le_bytes());
+    future.extend((1..=50u64).flat_map(|number| (0x10_0000 * number).to_le_bytes()));
+    let budget = Budget::new(256 << 20);
+    let held = |tasks: &[Task]| tasks.iter().map(|task| task.holds.len()).sum::<usize>() as u64;
+
+    let of_all = decoder(&budget, &source, cells(20, &future));
+    let cell_bytes = 20 * (FUTURE + future.len() + 64) as u64;
+    assert!(budget.charged() > cell_bytes, "the bytes of cells are charged: {}", budget.charged());
+    drop(of_all.finish());
+    assert!(budget.charged() < 4096, "names alone: {}", budget.charged());
+
+    let budget = Budget::new(256 << 20);
+    let mut of_all = decoder(&budget, &source, cells(20, &future));
+    // Each box points at the next.
+    let answer = |range: &MemoryRange| {
+        let mut bytes = vec![0; range.length as usize];
+        bytes[..8].copy_from_slice(&(range.avma + 64).to_le_bytes());
+        Some(bytes)
+    };
+    for _ in 0..10 {
+        let needs = of_all.needs();
+        of_all.provide(needs.iter().map(answer).collect::<Vec<_>>());
+    }
+    assert!(of_all.needs().len() >= 20, "they want more");
+    let (tasks, counts) = of_all.finish();
+    assert_eq!((counts.unknown, held(&tasks)), (20, 0));
+    assert!(budget.charged() < 4096, "{}", budget.charged());
+
+    // To the end: what is shown stays charged, once.
+    let mut of_all = decoder(&budget, &source, cells(20, &future));
+    while of_all.phase == Phase::Walk {
+        let needs = of_all.needs();
+        if of_all.phase == Phase::Walk {
+            of_all.provide(needs.iter().map(answer).collect::<Vec<_>>());
+        }
+    }
+    // As they were: compared with themselves.
+    let used = of_all.tasks.iter().flat_map(|task| task.snapshot.used(CHANGING_BYTES));
+    let used: Vec<_> = used.map(|(_, bytes)| Some(bytes.to_vec())).collect();
+    of_all.provide(used);
+    assert!(of_all.needs().is_empty());
+    let (tasks, counts) = of_all.finish();
+    assert_eq!((counts.cut + counts.decoded, held(&tasks)), (20, 1000), "{:?}", tasks[0]);
+    let shown = 20 * (50 * size_of::<Resource>() as u64 + 4 * NODE_BYTES);
+    assert!(budget.charged() < shown + 8192, "{} of {shown}", budget.charged());
+}
+
+#[test]
+fn what_meets_a_question_without_an_answer_is_no_other() {
+    // A type of more types than are looked at, twenty that hold it, and one of 5,000 members.
+    let get = |id| match id {
+        0..60_000 => Some(structure("Deep", 8, [(0, id + 1)])),
+        100_000..100_020 => Some(structure("Holder", 8, [(0, 0)])),
+        200_000 => Some(structure("Wide", 8, (0..5000).map(|number| (0, 300_000 + number)))),
+        304_999 => Some(sleep()),
+        _ => Some(scalar()),
+    };
+    let source = table(&get);
+    let mut content = Content::new(&Budget::new(1 << 30));
+    content.begin_walk();
+    for id in [0].into_iter().chain(100_000..100_020) {
+        assert!(!content.leads_to_future(&source, TypeId(id)));
+        assert!(content.is_cut());
+    }
+    content.begin_walk();
+    assert!(content.leads_to_future(&source, TypeId(200_000)));
+    assert_eq!((content.is_cut(), content.exhausted()), (false, None));
+}
+
+/// A fat pointer to `dyn Future`.
+fn fat(id: u64) -> Type {
+    let mut found = structure("dyn core::future::Future<Output=()>", 16, [(0, id), (8, id)]);
+    let Shape::Struct { members, .. } = &mut found.shape else { unreachable!() };
+    (members[0].name, members[1].name) = ("pointer".into(), "vtable".into());
+    found
+}
+
+#[test]
+fn alternatives_behind_a_vtable_are_no_further_futures() {
+    let get = |id| match id {
+        0 => Some(fat(1)),
+        1 => Some(scalar()),
+        _ => Some(sleep()),
+    };
+    for (alternatives, is_whole) in [(4, true), (5, false), (1000, false)] {
+        let mut source = table(&get);
+        source.alternatives = alternatives;
+        let mut decoder = decoder(&Budget::new(64 << 20), &source, cells(1, &[1; 16]));
+        run(&mut decoder, &[1; 16]);
+        let (tasks, _) = decoder.finish();
+        let (node, why) = match &tasks[0].stack {
+            AsyncStack::Decoded(node) => (node, None),
+            AsyncStack::Cut(node, why) => (node, Some(&**why)),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((node.children.len(), node.children_left_out), (4, 0));
+        assert_eq!(why, (!is_whole).then_some("more types have one vtable than are shown"));
+    }
+}
+
+#[test]
+fn more_futures_than_a_number_can_say_are_counted_as_that() {
+    let members = [(0, 1)].into_iter().chain((0..40).map(|_| (0, 2)));
+    let get = |id| match id {
+        0 => Some(structure("Fut", 8, members.clone())),
+        1 => Some(Type {
+            shape: Shape::Array { element: TypeId(2), length: u64::MAX },
+            ..structure("[Sleep]", 8, [])
+        }),
+        _ => Some(Type { size: 0, ..sleep() }),
+    };
+    let source = table(&get);
+    let mut decoder = decoder(&Budget::new(64 << 20), &source, cells(1, &[0; 64]));
+    run(&mut decoder, &[0; 64]);
+    let (tasks, _) = decoder.finish();
+    let (AsyncStack::Decoded(node) | AsyncStack::Cut(node, _)) = &tasks[0].stack else { panic!("{tasks:?}") };
+    assert_eq!(node.children_left_out, u64::MAX);
 }

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use super::build::{Built, build, run};
 use super::*;
+use crate::budget::Budget;
 
 fn expect_everything(built: &Built, types: &ProgramTypes<'_>, polls: &[u64]) {
     let checkout = future(types, polls, "tokio::shop::checkout::{async_fn_env#0}");
@@ -79,6 +80,22 @@ fn a_missing_split_file_is_named_and_found_elsewhere() {
 
     let files = TypeFiles { symbol_directories: vec![elsewhere], ..TypeFiles::default() };
     expect_everything(&built, &built.types_with(files), &polls);
+}
+
+#[test]
+fn a_split_file_that_a_limit_kept_from_being_read_is_not_missing() {
+    let built = build(&["-Cdebuginfo=2", "-Csplit-debuginfo=unpacked"]);
+    let first = built.types();
+    let future = first.task_types(built.polls()[0])[0].future;
+    let budget = Budget::new(64 << 20);
+    let types = built.types_with(TypeFiles { budget: budget.clone(), ..TypeFiles::default() });
+    // It is scanned.
+    assert_eq!(types.vtable_types(super::build::BIAS), Vec::new());
+    let left = (64 << 20) - budget.charged();
+    budget.charge(left).unwrap();
+    assert_eq!(types.get(future), Err(TypeError::Exhausted(Exhausted::Memory(64 << 20))));
+    budget.release(left);
+    assert!(types.get(future).is_ok(), "it was not remembered as missing");
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Exhausted};
 use crate::dwarf::SplitFiles;
 use crate::files::sections::Sections;
 use crate::files::{Charge, Work};
 use crate::symbols::tests::made;
+use crate::tasks::types::TypeError;
 use crate::tasks::types::dwarf::{EntryId, ModuleDwarf};
-use crate::tasks::types::index::Index;
+use crate::tasks::types::index::{Index, Remedy};
 use crate::tasks::types::lines::FileNames;
 use crate::tasks::types::program::{ProgramTypes, WANTED};
 
@@ -34,6 +35,10 @@ fn very_many_units_are_charged_and_those_without_room_are_counted() {
     let (index, charge, _) = scan(&dwarf, &budget);
     assert!((1..UNITS).contains(&index.unread), "{}", index.unread);
     assert_eq!(index.unread_reason, "the memory limit of 48 MiB was reached");
+    assert_eq!(index.remedy, Remedy::Limit(Exhausted::Memory(48 << 20)));
+    let information = &ProgramTypes::of_file_within(&bytes, Budget::new(48 << 20)).information()[0];
+    assert!(information.fix.contains("limit of 48 MiB was reached): pass a larger --max-memory; "));
+    assert!(!information.fix.contains("--symbols") && information.note.is_empty(), "{information:?}");
     drop((charge, dwarf));
     assert_eq!(budget.charged(), 0, "everything is given back");
     // What they are charged for while they are scanned is given back afterwards.
@@ -55,6 +60,7 @@ fn when_the_time_is_over_the_rest_is_left_out_and_counted() {
     let started = Instant::now();
     let (index, _charge, reports) = scan(&dwarf, &budget);
     assert_eq!((index.unread, &*index.unread_reason), (50_000, "the time limit was reached"));
+    assert_eq!(index.remedy, Remedy::Limit(Exhausted::Time));
     assert!(started.elapsed() < Duration::from_secs(1) && reports < 20, "{:?}", started.elapsed());
 }
 
@@ -66,6 +72,28 @@ fn a_damaged_header_ends_the_list_and_is_counted() {
     let (index, _charge, _) = scan(&dwarf, &budget);
     assert_eq!(index.unread, 1);
     assert!(index.unread_reason.starts_with("the last 40 bytes begin with a damaged header"), "{index:?}");
+    assert_eq!(index.remedy, Remedy::Nothing);
+    let information = &ProgramTypes::of_file(&bytes).information()[0];
+    let note = "1 parts of the debug information could not be read (the last 40 bytes begin with";
+    assert!(information.note.starts_with(note), "{information:?}");
+    assert!(!information.fix.contains("could not be read"), "{information:?}");
+}
+
+#[test]
+fn a_limit_that_is_reached_is_no_damage() {
+    let bytes = made::file(&made::unit(&[0]), &[]);
+    let budget = Budget::new(8 << 20);
+    let dwarf = dwarf(&bytes, &Work::new(&budget));
+    let entry = EntryId::new(0, 11).unwrap();
+    let left = (8 << 20) - budget.charged();
+    budget.charge(left).unwrap();
+    let limit = |limit| Some(TypeError::Exhausted(limit));
+    assert_eq!(dwarf.unit_of(entry).err(), limit(Exhausted::Memory(8 << 20)));
+    budget.release(left);
+    budget.end_by(Instant::now());
+    assert_eq!(dwarf.unit_of(entry).err(), limit(Exhausted::Time));
+    budget.end_by(Instant::now() + Duration::from_secs(600));
+    assert!(dwarf.unit_of(entry).is_ok());
 }
 
 #[test]
@@ -101,7 +129,8 @@ fn names_without_an_end_near_are_cut_and_counted() {
     let bytes = made::elf(&sections);
     let types = ProgramTypes::of_file(&bytes);
     let information = types.information();
-    assert!(information[0].fix.contains("are cut (cuts: 1000)"), "{information:?}");
+    assert!(information[0].note.ends_with("are cut (cuts: 1000)"), "{information:?}");
+    assert!(!information[0].fix.contains("are cut"), "{information:?}");
     // Each look for its end counts as work.
     let budget = Budget::default();
     let dwarf = dwarf(&bytes, &Work::limited(&budget, 1_000_000));
