@@ -59,6 +59,7 @@ impl RustProcess {
 
     /// Whether it belongs in the list: another language's program has Rust in it when it has an agent. What left
     /// one behind to be another program has not.
+    #[cfg(target_os = "linux")]
     pub(super) fn is_listed(&self) -> bool {
         self.compiler.is_some() || self.listens_or_may()
     }
