@@ -28,10 +28,13 @@ fn still(directory: &Directory, program: &Path, scenario: &str) -> (Target, Stri
     let mut target = Target::run(directory, command, |_| {});
     let address = target.order("address");
     let pid = target.pid();
+    // Tasks that were spawned between the reading of the list and that of the others are in the next list.
+    let mut former: Vec<u64> = Vec::new();
     let found = until(&format!("{scenario}: every task waits"), || {
         let found = tasks::fetch(&address, pid);
+        let ids: Vec<u64> = found.tasks.iter().map(|task| task.id).collect();
         let is_still = found.tasks.iter().all(|task| task.state == State::Idle) && found.counts.moved == 0;
-        is_still.then_some(found)
+        (std::mem::replace(&mut former, ids.clone()) == ids && is_still).then_some(found)
     });
     (target, address, found)
 }
