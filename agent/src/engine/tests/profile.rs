@@ -142,7 +142,7 @@ fn a_library_loaded_in_the_profile_is_seen() {
             let jn = libc::dlsym(library, c"jn".as_ptr());
             assert!(!jn.is_null());
             let jn = std::mem::transmute::<*mut libc::c_void, Bessel>(jn);
-            for _ in 0..20 {
+            for _ in 0..100 {
                 black_box(jn(black_box(100_000), black_box(200_000.5)));
             }
             libc::dlclose(library);
