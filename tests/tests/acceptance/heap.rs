@@ -117,31 +117,45 @@ fn go_tool_pprof_prints_our_numbers() {
     assert!(screen.output.contains("\nType: alloc_objects\n"), "{screen:?}");
 }
 
-#[test]
-fn leaks_names_the_leaking_line_first_and_not_the_full_cache() {
-    let _alone = crate::alone();
-    let (mut leaky, _directory) =
-        start("leaky", &["--leak", "12M", "--cache", "16M", "--fill", "16M", "--churn", "16M", "--json"]);
-    let full = |truth: &Value| {
-        number(&truth["cache"]["allocated_blocks"]) > 1.1 * number(&truth["cache"]["live_blocks"])
-    };
-    stand_still(&mut leaky, full);
-    send(&leaky, "USR1");
-    assert_eq!(leaky.line(), "ready");
+/// What `leaks` names first in a window, which is the line that leaks, and the rest of its list.
+fn leaks_first(leaky: &Running) -> (Value, Vec<Value>) {
     let answer = rgops(&["leaks", &leaky.pid().to_string(), "--for", "8s", "--json"]);
     assert_eq!(answer.code, 0, "{answer:?}");
     let json = answer.json();
-    let grown = json["grown"].as_array().unwrap();
-    let first = grown.first().unwrap_or_else(|| panic!("nothing grew: {json}"));
+    let mut grown = json["grown"].as_array().unwrap().clone();
+    assert!(!grown.is_empty(), "nothing grew: {json}");
+    let first = grown.remove(0);
     assert_eq!(first["function"], "leaky::leak::Leak::remember_request", "{json}");
     let (file, line) = (first["file"].as_str().unwrap(), first["line"].as_u64().unwrap());
     let source = std::fs::read_to_string(file).unwrap();
     let source = source.lines().nth(line as usize - 1).unwrap();
     assert!(source.contains("let body = touched(vec!"), "{file}:{line}: {source}");
-    for other in grown {
-        let file = other["file"].as_str().unwrap_or_default();
-        assert!(!file.ends_with("cache.rs") && !file.ends_with("churn.rs"), "{other}");
+    (first, grown)
+}
+
+#[test]
+fn leaks_names_the_leaking_line_first_and_not_the_full_cache() {
+    let _alone = crate::alone();
+    let (mut leaky, _directory) =
+        start("leaky", &["--leak", "12M", "--cache", "16M", "--fill", "16M", "--churn", "16M", "--json"]);
+    // Full, and each place filled a second time on average: what is in it is as old as it will always be.
+    let full = |truth: &Value| {
+        number(&truth["cache"]["allocated_blocks"]) > 2.0 * number(&truth["cache"]["live_blocks"])
+    };
+    stand_still(&mut leaky, full);
+    send(&leaky, "USR1");
+    assert_eq!(leaky.line(), "ready");
+    let names_no_leak = |others: &[Value]| {
+        let mut files = others.iter().map(|other| other["file"].as_str().unwrap_or_default());
+        files.any(|file| file.ends_with("cache.rs") || file.ends_with("churn.rs"))
+    };
+    let (mut first, mut others) = leaks_first(&leaky);
+    if names_no_leak(&others) {
+        // Chance puts another line on the list in at most 5 % of windows. Twice is not chance.
+        println!("once more, because of {others:?}");
+        (first, others) = leaks_first(&leaky);
     }
+    assert!(!names_no_leak(&others), "{others:?}");
     // 12 MB a second are 720 MB a minute; 96 MB in 8 s are 192 samples.
     let a_minute = number(&first["growth_bytes_per_minute"]);
     let (least, sigma) = (number(&first["least_bytes_per_minute"]), (96.0 * 1.048_576e6 * MEAN).sqrt() * 7.5);
