@@ -13,6 +13,8 @@ use rgops_protocol::reply::stats::{AgentStats, StatsReply};
 use rgops_protocol::request::{Request, StatsRequest};
 use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES};
 
+use crate::waiting::until;
+
 /// Long enough for a loaded machine.
 pub const PATIENCE: Timeouts =
     Timeouts { connect: Duration::from_secs(60), silence: Duration::from_secs(60) };
@@ -31,6 +33,26 @@ pub fn connect(path: &str) -> Result<Client, ClientError> {
 /// When it was not even asked.
 pub fn ask<T: Received>(path: &str, request: &Request) -> Result<Collected<T>, ClientError> {
     Ok(connect(path)?.ask(request)?.collect(&mut |_| {}))
+}
+
+/// The same, ended early (`Finish`) once it is enough: for what a busy machine takes longer for.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_until<T: Received>(
+    path: &str,
+    request: &Request,
+    mut is_enough: impl FnMut() -> bool + Send,
+) -> Result<Collected<T>, ClientError> {
+    let mut answer = connect(path)?.ask(request)?;
+    let finisher = answer.finisher();
+    Ok(std::thread::scope(|scope| {
+        scope.spawn(move || {
+            until("enough for the answer", || is_enough().then_some(()));
+            finisher.finish();
+        });
+        answer.collect(&mut |_| {})
+    }))
 }
 
 /// The whole reply of `stats` over a short window.

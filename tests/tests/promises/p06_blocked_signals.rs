@@ -1,11 +1,14 @@
 //! Promise 6: threads that block all signals are left alone, and their CPU time, which no sample can
 //! show, is said to be theirs: not that of threads too short to be seen.
 
+use std::fs;
+
+use rgops_inspect::client::Collected;
 use rgops_protocol::reply::cpu::{CpuPart, CpuTotals};
 use rgops_protocol::reply::trace::TracePart;
 use rgops_protocol::reply::{Note, NoteKind};
 use rgops_protocol::request::{CpuRequest, Request, TraceRequest};
-use rgops_tests::asking::ask;
+use rgops_tests::asking::{ask, ask_until};
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
 
@@ -21,19 +24,38 @@ struct Profile {
 }
 
 fn profile(path: &str, milliseconds: u64) -> Profile {
-    let request = Request::Cpu(CpuRequest { duration_ms: milliseconds, hz: HZ });
-    let collected = ask::<CpuPart>(path, &request).unwrap();
-    let notes = collected.end.unwrap().notes;
-    let totals = collected.parts.into_iter().find_map(|part| match part {
-        CpuPart::Totals(totals) => Some(totals),
-        _ => None,
-    });
-    let profile = Profile { totals: totals.unwrap(), notes };
-    println!("{:?}\n{:?}", profile.totals, profile.notes);
-    profile
+    Profile::of(ask(path, &Request::Cpu(CpuRequest { duration_ms: milliseconds, hz: HZ })).unwrap())
+}
+
+/// As long as it takes: the thread uses CPU time when the machine lets it.
+fn profile_until(path: &str, is_enough: impl FnMut() -> bool + Send) -> Profile {
+    let request = Request::Cpu(CpuRequest { duration_ms: 60_000, hz: HZ });
+    Profile::of(ask_until(path, &request, is_enough).unwrap())
+}
+
+/// CPU time of the thread of that name, in nanoseconds; `None` where there is none.
+fn used(pid: u32, name: &str) -> Option<u64> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    tasks.filter_map(Result::ok).find_map(|task| {
+        let is_it = fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name);
+        // The first number of proc_pid_schedstat(5).
+        let clock = is_it.then(|| fs::read_to_string(task.path().join("schedstat")).ok())??;
+        clock.split(' ').next()?.parse().ok()
+    })
 }
 
 impl Profile {
+    fn of(collected: Collected<CpuPart>) -> Profile {
+        let notes = collected.end.unwrap().notes;
+        let totals = collected.parts.into_iter().find_map(|part| match part {
+            CpuPart::Totals(totals) => Some(totals),
+            _ => None,
+        });
+        let profile = Profile { totals: totals.unwrap(), notes };
+        println!("{:?}\n{:?}", profile.totals, profile.notes);
+        profile
+    }
+
     /// What the thread's clock showed, over all threads of the name.
     fn clock_of(&self, name: &str) -> u64 {
         self.totals.threads.iter().filter(|thread| thread.name == name).map(|thread| thread.cpu_ns).sum()
@@ -97,7 +119,8 @@ fn a_thread_that_begins_to_block_in_mid_profile_is_no_thread_whose_ticks_came_la
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
     target.order("deaf after 300");
-    let profile = profile(&path, 1500);
+    let pid = target.pid();
+    let profile = profile_until(&path, || used(pid, "deaf").is_some_and(|used| used > 900_000_000));
     profile.reconciles();
     let heard = profile.totals.threads.iter().find(|thread| thread.name == "deaf").unwrap();
     let silent = heard.cpu_ns.saturating_sub(heard.weight * PERIOD_NS);
@@ -112,7 +135,12 @@ fn a_thread_that_blocked_and_ended_meanwhile_is_counted_with_the_others() {
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
     target.order("deaf until 500");
-    let profile = profile(&path, 2500);
+    let (pid, mut was_there) = (target.pid(), false);
+    let profile = profile_until(&path, || {
+        let is_there = used(pid, "deaf").is_some();
+        was_there |= is_there;
+        was_there && !is_there
+    });
     profile.reconciles();
     let ended: Vec<_> = profile.totals.threads.iter().filter(|thread| thread.name == "deaf").collect();
     if let [thread] = ended[..] {
@@ -129,7 +157,8 @@ fn a_thread_that_blocks_in_turns_is_sampled_where_it_hears_again() {
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
     target.order("deaf in-turns 200");
-    let profile = profile(&path, 2000);
+    let pid = target.pid();
+    let profile = profile_until(&path, || used(pid, "deaf").is_some_and(|used| used > 900_000_000));
     profile.reconciles();
     let of_blocked = |note: &Note| note.why.contains(BLOCKED) || note.why.contains("blocked SIGPROF");
     assert!(profile.notes.iter().any(of_blocked), "{:?}", profile.notes);
