@@ -2,6 +2,7 @@
 //! show, is said to be theirs: not that of threads too short to be seen.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use rgops_inspect::client::Collected;
 use rgops_protocol::reply::cpu::{CpuPart, CpuTotals};
@@ -135,11 +136,15 @@ fn a_thread_that_blocked_and_ended_meanwhile_is_counted_with_the_others() {
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
     target.order("deaf until 500");
-    let (pid, mut was_there) = (target.pid(), false);
+    let (pid, mut was_there, mut gone) = (target.pid(), false, None);
     let profile = profile_until(&path, || {
         let is_there = used(pid, "deaf").is_some();
         was_there |= is_there;
-        was_there && !is_there
+        if was_there && !is_there {
+            gone.get_or_insert_with(Instant::now);
+        }
+        // The agent looks for threads twenty times a second: here it has seen that this one is gone.
+        gone.is_some_and(|gone: Instant| gone.elapsed() > Duration::from_secs(2))
     });
     profile.reconciles();
     let ended: Vec<_> = profile.totals.threads.iter().filter(|thread| thread.name == "deaf").collect();
