@@ -151,10 +151,7 @@ impl SplitFiles {
             let file = place.open().ok()?;
             Some(Sections::read(&file, wanted, &budget).map_err(Fault::from))
         };
-        within(work.budget(), read).unwrap_or_else(|| {
-            let limit = work.budget().check_time().err();
-            Some(Err(limit.map_or_else(|| Fault::refused("it does not answer"), Fault::Exhausted)))
-        })
+        within(work.budget(), read).unwrap_or_else(|why| Some(Err(why.into())))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::elf::Elf;
 use super::*;
-use crate::budget::Budget;
+use crate::budget::{Budget, Exhausted};
 
 /// A directory of this test, removed at its end.
 struct Directory(PathBuf);
@@ -79,8 +79,8 @@ fn nobody_waits_longer_than_the_command_may_take() {
     budget.end_by(Instant::now() + Duration::from_millis(50));
     let (_never, waits) = std::sync::mpsc::channel::<()>();
     // As a read of a file system that does not answer.
-    assert_eq!(within(&budget, move || waits.recv()), None);
-    assert_eq!(within(&Budget::default(), || 7), Some(7));
+    assert_eq!(within(&budget, move || waits.recv()), Err(Exhausted::Time.into()));
+    assert_eq!(within(&Budget::default(), || 7), Ok(7));
 }
 
 #[cfg(target_os = "linux")]

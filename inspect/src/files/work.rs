@@ -131,7 +131,9 @@ impl<'a> Counter<'a> {
 
 impl Drop for Counter<'_> {
     fn drop(&mut self) {
-        self.work.take(self.taken);
+        if self.taken > 0 {
+            self.work.take(self.taken);
+        }
     }
 }
 

@@ -108,8 +108,8 @@ impl Finder {
     /// The best file of the module: the first with debug information, else with a symbol table.
     pub(crate) fn find(&self, module: &Module) -> Found {
         let (looking, wanted) = (self.looking.clone(), module.clone());
-        within(&self.budget, move || looking.find(&wanted)).unwrap_or_else(|| Found {
-            refused: vec![format!("the file system of {} does not answer", module.path)],
+        within(&self.budget, move || looking.find(&wanted)).unwrap_or_else(|why| Found {
+            refused: vec![format!("{}: {why}", module.path)],
             ..Found::default()
         })
     }

@@ -273,7 +273,7 @@ impl Source {
             let supplement = supplement.and_then(|file| Sections::read(&*file, &debug::WANTED, &budget).ok());
             Sections::read(&*opened, &debug::WANTED, &budget).map(|sections| (sections, supplement))
         };
-        let sections = within(self.work.budget(), read).unwrap_or_else(|| Err(NO_ANSWER.into()));
+        let sections = within(self.work.budget(), read).and_then(|read| read);
         let read = sections.map_err(Fault::from).and_then(|(sections, supplement)| {
             DebugInformation::new(&sections, supplement.as_ref(), split, &self.work)
         });
@@ -348,13 +348,9 @@ impl Source {
     fn read_tables(&self) -> Result<SymbolTables, String> {
         let Some(file) = &self.file else { return Ok(SymbolTables::default()) };
         let (file, work) = (file.opened().clone(), self.work.clone());
-        within(self.work.budget(), move || SymbolTables::read(&*file, &work))
-            .unwrap_or_else(|| Err(NO_ANSWER.to_owned()))
+        within(self.work.budget(), move || SymbolTables::read(&*file, &work))?
     }
 }
-
-/// A file of a network or user file system that hangs.
-const NO_ANSWER: &str = "its file system does not answer";
 
 /// With line tables only, rustc writes `run` where full debug information has `shop::checkout::run`.
 fn short_names() -> (String, String) {

@@ -151,11 +151,7 @@ impl<'a> ProgramTypes<'a> {
             return Err(Fault::refused("it has no debug information"));
         }
         let (from, budget) = (file.opened().clone(), self.files.budget.clone());
-        let sections = within(&self.files.budget, move || Sections::read(&*from, &WANTED, &budget))
-            .unwrap_or_else(|| {
-                self.files.budget.check_time()?;
-                Err("its file system does not answer".into())
-            })?;
+        let sections = within(&self.files.budget, move || Sections::read(&*from, &WANTED, &budget))??;
         let split = file.split_files(&opened.module, &WANTED);
         let (build_id, cache) = (&opened.module.build_id, self.cache.as_ref());
         ModuleTypes::open(number, build_id, &sections, split, &opened.work, cache, &self.progress)
@@ -173,7 +169,7 @@ impl Opened {
             let Some(file) = &self.found.file else { return SymbolFutures::default() };
             let (from, work) = (file.opened().clone(), self.work.clone());
             let tables = within(self.work.budget(), move || SymbolTables::read(&*from, &work).ok());
-            let tables = tables.flatten();
+            let tables = tables.ok().flatten();
             tables.map(|tables| SymbolFutures::of_tables(&tables, &self.work)).unwrap_or_default()
         };
         self.futures.get_or_init(read).get(poll_svma)
