@@ -114,8 +114,9 @@ mod tests {
 
     #[test]
     fn a_name_is_no_longer_than_anybody_reads() {
-        let long = format!("_RNvNt{0}C1a{1}{2}1f", "", 50_000, "x".repeat(50_000));
-        assert!(of_function(&long, "a").is_none_or(|name| name.len() <= LONGEST_PATH));
+        let long = format!("_RNvNtC1a{}{}1f", 50_000, "x".repeat(50_000));
+        let named = of_function(&long, "a").unwrap_or_default();
+        assert!(named.len() <= LONGEST_PATH && named.ends_with('…'), "{}", named.len());
         let named = of_path(&format!("<a::{0} as b::{0}>::call", "x".repeat(50_000)), "").unwrap_or_default();
         assert!(named.len() <= LONGEST_PATH && named.ends_with('…'), "{}", named.len());
         let named = of_path(&format!("<{0} as b::{0}>::call", "x".repeat(50_000)), "").unwrap_or_default();

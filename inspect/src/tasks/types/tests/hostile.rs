@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::super::text::LONGEST_PATH;
 use super::*;
 use crate::budget::{Budget, Exhausted};
+use crate::symbols::tests::made;
 
 /// Abbreviations, by their numbers: 1 a unit, 2 a namespace and 3 a struct with a name that others have too,
 /// 4 a struct with members, 5 a member of such a name.
@@ -20,34 +21,6 @@ const ABBREVIATIONS: &[u8] = &[
 /// Bytes of a unit before the entries in it, its own included.
 const FIRST: u64 = 12;
 
-/// An ELF file of 64 bits with these sections: their names and bytes.
-fn elf(sections: &[(&str, &[u8])]) -> Vec<u8> {
-    let (mut names, mut bytes, mut table) = (vec![0], vec![0; 64], vec![0; 64]);
-    let mut header = |name: usize, kind: u32, offset: usize, size: usize| {
-        let mut entry = [0; 64];
-        entry[..4].copy_from_slice(&(name as u32).to_le_bytes());
-        entry[4..8].copy_from_slice(&kind.to_le_bytes());
-        entry[24..32].copy_from_slice(&(offset as u64).to_le_bytes());
-        entry[32..40].copy_from_slice(&(size as u64).to_le_bytes());
-        table.extend(entry);
-    };
-    for (name, content) in sections {
-        header(names.len(), 1, bytes.len(), content.len());
-        names.extend(name.bytes().chain([0]));
-        bytes.extend_from_slice(content);
-    }
-    header(0, 3, bytes.len(), names.len());
-    bytes.extend(&names);
-    let (table_at, count) = (bytes.len() as u64, (table.len() / 64) as u16);
-    bytes.extend(table);
-    bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
-    bytes[0x28..0x30].copy_from_slice(&table_at.to_le_bytes());
-    for (at, value) in [(0x3a, 64), (0x3c, count), (0x3e, count - 1)] {
-        bytes[at..at + 2].copy_from_slice(&value.to_le_bytes());
-    }
-    bytes
-}
-
 /// A name of 16 KiB, the longest that is read.
 fn long_name() -> Vec<u8> {
     let mut name = vec![b'x'; 16 << 10];
@@ -60,7 +33,7 @@ fn file(entries: &[u8]) -> Vec<u8> {
     unit.extend(entries);
     let info = [&(unit.len() as u32).to_le_bytes()[..], &unit].concat();
     let name = long_name();
-    elf(&[(".debug_info", &info), (".debug_abbrev", ABBREVIATIONS), (".debug_str", &name)])
+    made::elf(&[(".debug_info", 0, &info), (".debug_abbrev", 0, ABBREVIATIONS), (".debug_str", 0, &name)])
 }
 
 /// Namespaces in namespaces, each with a struct in it; where the structs are.
