@@ -144,7 +144,7 @@ impl From<ResolveError> for Failure {
                     (count, true) => format!("{list}; of {count} the system tells not even root: give a pid"),
                 };
                 if unanswered > 0 {
-                    fix.push_str(&format!("; {unanswered} did not let themselves be looked at in time"));
+                    fix.push_str(&format!("; {unanswered} could not be looked at in time"));
                 }
                 (Exit::NotFound, format!("cannot find a process named {name}"), fix)
             }
@@ -185,7 +185,7 @@ impl From<ResolveError> for Failure {
             ResolveError::System { target, error } => {
                 let (exit, fix) = match error.kind() {
                     io::ErrorKind::Unsupported => (Exit::Internal, "give a socket path or host:port"),
-                    io::ErrorKind::TimedOut => (Exit::TimedOut, "ask again; rgops lists the others"),
+                    io::ErrorKind::TimedOut => (Exit::TimedOut, "ask again; rgops lists what can be asked"),
                     _ => (Exit::Internal, ""),
                 };
                 (exit, format!("cannot look for {target}"), fix.to_owned())
@@ -245,7 +245,7 @@ mod tests {
             let (name, unreadable, unanswered) = ("shop".to_owned(), 3, 2);
             Failure::from(ResolveError::NoSuchName { name, unreadable, unanswered, as_root })
         };
-        assert!(failure(true).fix.ends_with("; 2 did not let themselves be looked at in time"));
+        assert!(failure(true).fix.ends_with("; 2 could not be looked at in time"));
         assert!(failure(false).fix.contains("3 of other users are visible to root only"));
         assert!(failure(true).fix.contains("3 the system tells not even root"), "{}", failure(true).fix);
         let denied = |as_root| {
@@ -263,7 +263,7 @@ mod tests {
             Failure::from(ResolveError::System { target, error })
         };
         let silent = failure(io::ErrorKind::TimedOut);
-        assert_eq!((silent.exit, &*silent.fix), (Exit::TimedOut, "ask again; rgops lists the others"));
+        assert_eq!((silent.exit, &*silent.fix), (Exit::TimedOut, "ask again; rgops lists what can be asked"));
         assert_eq!(failure(io::ErrorKind::InvalidData).exit, Exit::Internal);
     }
 }

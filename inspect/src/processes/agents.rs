@@ -3,7 +3,8 @@
 //!
 //! A socket counts only when its name has the process' id (in its own pid namespace) *and* start
 //! time, its owner is the process' user or root, and the kernel says that the process listens: a stale file or
-//! a used-again pid never counts, and where the kernel's table is too long that is said. Nothing is connected to and no signal is sent.
+//! a used-again pid never counts, and where the kernel's table is too long that is said. Nothing is connected
+//! to and no signal is sent.
 
 use std::collections::HashSet;
 use std::fs;

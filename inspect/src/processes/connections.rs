@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::details::Connection;
 use super::procfs;
 
-/// For all tables: the kernel takes some microseconds a socket, of whomever it is.
+/// For all tables: the kernel writes a line for each socket, of whomever it is.
 const LONGEST_READ: Duration = Duration::from_secs(4);
 /// A line of a table is shorter.
 const LONGEST_LINE: u64 = 1024;

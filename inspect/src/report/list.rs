@@ -104,10 +104,10 @@ pub fn unseen(count: usize, name: &str) -> Option<String> {
     match count {
         0 => None,
         1 => Some(format!(
-            "1 process did not let itself be looked at in time, and may be named {name}, too: give a pid to be sure"
+            "1 process could not be looked at in time, and may be named {name}, too: give a pid to be sure"
         )),
         count => Some(format!(
-            "{count} processes did not let themselves be looked at in time, and may be named {name}, too: give a pid to be sure"
+            "{count} processes could not be looked at in time, and may be named {name}, too: give a pid to be sure"
         )),
     }
 }
@@ -244,7 +244,7 @@ pub(super) mod tests {
         other.lost_agent = Some(LostAgent { path: "/run/7-9.sock".into(), because: LostBecause::Crowded });
         assert_eq!(text(&listing(vec![other])), "7 1 c   may contain Rust  /srv/c\n");
         assert_eq!(unseen(0, "shop"), None);
-        assert!(unseen(1, "shop").is_some_and(|text| text.starts_with("1 process did not")));
+        assert!(unseen(1, "shop").is_some_and(|text| text.starts_with("1 process could not")));
         assert!(unseen(3, "shop").is_some_and(|text| text.contains("may be named shop, too")));
     }
 

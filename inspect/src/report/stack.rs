@@ -132,7 +132,7 @@ impl StackReport {
         text
     }
 
-    // Below, `let _ = write!`: a string takes every write.
+    // Below, `let _ = write!`: what is not written is said at the end.
 
     fn head(&self, text: &mut Screen) {
         let _ = write!(

@@ -15,7 +15,7 @@ use super::{TasksReport, View};
 use crate::symbols::file_name;
 use crate::tasks::model::{DebugLevel, State};
 
-// Below, `let _ = write!`: a string takes every write.
+// Below, `let _ = write!`: what is not written is said at the end.
 
 impl TasksReport {
     pub(super) fn header(&self, text: &mut Screen, view: &View) {
