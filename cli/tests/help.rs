@@ -1,6 +1,7 @@
 //! Every `--help` and the manual page are those in `snapshots/help`, on a pipe and on terminals of 80 and 140
 //! columns. The commands are those of the command line itself, so a new one fails here until its file is there.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
 #![cfg(target_os = "linux")]
 
 mod program;
