@@ -52,6 +52,8 @@ mod doorbell;
 #[expect(unsafe_code, reason = "the one place for it")]
 mod engine;
 mod error;
+#[cfg(all(test, target_os = "linux"))]
+mod error_texts;
 #[cfg(target_os = "linux")]
 mod executable;
 mod options;

@@ -20,6 +20,8 @@ pub mod auth;
 pub mod codec;
 pub mod discovery;
 pub mod error;
+#[cfg(test)]
+mod error_texts;
 pub mod hello;
 pub mod received;
 pub mod reply;
