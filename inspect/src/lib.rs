@@ -12,6 +12,8 @@ mod identity;
 pub mod output;
 pub mod own_use;
 pub mod processes;
+#[cfg(target_os = "linux")]
+mod procfs;
 pub mod profile;
 pub mod report;
 pub mod schedtrace;
