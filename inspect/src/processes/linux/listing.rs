@@ -1,8 +1,9 @@
 //! Every Rust process of the host, with or without an agent, in about the time `ps` takes.
 //!
-//! One `stat` of `/proc/PID/exe` a process, on a helper thread that a process may hold ([`crate::processes::crowd`]); each
-//! executable is opened once, however many processes run it. Going through `/proc/PID/exe` instead of the path it names finds replaced and deleted
-//! executables and those of other mount namespaces.
+//! One `stat` of `/proc/PID/exe` a process, on a helper thread that a process may hold
+//! ([`crate::processes::crowd`]); each executable is opened once, however many processes run it. Going through
+//! `/proc/PID/exe` instead of the path it names finds replaced and deleted executables and those of other mount
+//! namespaces.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
