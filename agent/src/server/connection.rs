@@ -7,11 +7,10 @@
 use std::future::Future;
 use std::io;
 use std::pin::pin;
-use std::sync::Mutex;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rgops_protocol::codec::{self, Encode};
+use rgops_protocol::codec;
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::hello::{ClientHello, MAGIC};
 use rgops_protocol::reply::End;
@@ -21,16 +20,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
+use super::auth::authenticate;
+use super::local::PeerUser;
+use super::packets::{Ended, WRITE_DEADLINE, malformed, read_packet, write_message};
+use super::shared::Shared;
+use super::socket::Socket;
 use crate::collect::{self, Asker, Finish, Sink, Stop};
 use crate::engine::system;
-use crate::listener::{PeerUser, Shared, Socket, authenticate};
 
 /// For magic, hello and proof together.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
 /// For the request, after the hello.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
-/// For one packet to be taken by the peer.
-const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 /// For the peer to read our last packet before the connection is torn down.
 const LINGER: Duration = Duration::from_millis(500);
 /// Packets that wait for the peer; with the longest packet this bounds a connection's memory.
@@ -43,56 +44,6 @@ pub(crate) enum Peer {
     Local(PeerUser),
     /// Over TCP.
     Remote,
-}
-
-/// Why a connection is over before its answer was.
-#[derive(Debug)]
-pub(crate) enum Ended {
-    /// The peer is gone, or too slow to be told anything.
-    Gone,
-    /// The peer is told why.
-    Tell(Error),
-}
-
-impl From<io::Error> for Ended {
-    fn from(_: io::Error) -> Ended {
-        Ended::Gone
-    }
-}
-
-/// Lets one expensive command run at a time.
-#[derive(Debug, Default)]
-pub(crate) struct Gate(Mutex<Option<(Command, Instant)>>);
-
-/// The right to run one; given back when dropped.
-struct Pass<'g>(&'g Gate);
-
-impl Gate {
-    fn enter(&self, command: Command) -> Result<Pass<'_>, Error> {
-        let mut running = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some((other, since)) = *running {
-            return Err(Error::new(
-                Code::Busy,
-                format!("busy: cannot start {}", command.name()),
-                format!("{} runs since {} s", other.name(), since.elapsed().as_secs()),
-                format!("try again when it has ended; {}", one_at_a_time()),
-            ));
-        }
-        *running = Some((command, Instant::now()));
-        Ok(Pass(self))
-    }
-}
-
-fn one_at_a_time() -> String {
-    let exclusive = Command::ALL.into_iter().filter(|command| command.is_exclusive());
-    let names: Vec<_> = exclusive.map(Command::name).collect();
-    format!("only one of these runs at a time: {}", names.join(", "))
-}
-
-impl Drop for Pass<'_> {
-    fn drop(&mut self) {
-        *self.0.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = None;
-    }
 }
 
 /// Serves one connection to its end.
@@ -232,8 +183,8 @@ enum Heard {
 /// `Finish` and the hang-up. Whichever ends first decides.
 async fn run(stream: &mut Socket, request: Request, asker: Asker, shared: &Shared) -> Result<(), Ended> {
     let command = request.command();
-    let _pass =
-        command.is_exclusive().then(|| shared.gate.enter(command)).transpose().map_err(Ended::Tell)?;
+    let _guard =
+        command.is_exclusive().then(|| shared.exclusive.enter(command)).transpose().map_err(Ended::Tell)?;
     let counters = &shared.context.counters;
     counters.requests.add(1);
 
@@ -328,33 +279,6 @@ async fn hear(reader: &mut ReadHalf<&mut Socket>) -> Heard {
     }
 }
 
-/// Reads one packet of at most `limit` bytes.
-pub(crate) async fn read_packet(stream: &mut Socket, limit: usize) -> Result<(Kind, Vec<u8>), Ended> {
-    let mut header = [0; HEADER_BYTES];
-    stream.read_exact(&mut header).await?;
-    let header = Header::parse(header, limit).map_err(|error| malformed(error.to_string()))?;
-    let mut payload = vec![0; header.length];
-    stream.read_exact(&mut payload).await?;
-    Ok((header.kind, payload))
-}
-
-/// Writes one message as a packet, within the write deadline.
-pub(crate) async fn write_message<T: Encode>(
-    stream: &mut Socket,
-    kind: Kind,
-    message: &T,
-) -> Result<(), Ended> {
-    let payload = codec::encode(message).map_err(|_| Ended::Gone)?;
-    write_packet(stream, wire::packet(kind, &payload)).await
-}
-
-async fn write_packet(stream: &mut Socket, packet: Vec<u8>) -> Result<(), Ended> {
-    match timeout(WRITE_DEADLINE, stream.write_all(&packet)).await {
-        Ok(Ok(())) => Ok(()),
-        _ => Err(Ended::Gone),
-    }
-}
-
 async fn within<T>(
     deadline: Duration,
     what: &str,
@@ -368,10 +292,6 @@ async fn within<T>(
             "",
         )))
     })
-}
-
-fn malformed(why: String) -> Ended {
-    Ended::Tell(Error::new(Code::Malformed, "cannot read the request", why, ""))
 }
 
 fn refuse_request(error: RequestError) -> Ended {

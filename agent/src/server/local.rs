@@ -20,7 +20,8 @@ use std::time::Duration;
 use rgops_protocol::discovery::SocketName;
 
 use super::directory::{self, Open};
-use super::{Socket, sweep};
+use super::socket::Socket;
+use super::sweep;
 use crate::ListenError;
 use crate::engine::{socket, system};
 use crate::reactor::{Reactor, Registered, Way};

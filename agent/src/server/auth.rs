@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::Socket;
-use crate::connection::{Ended, read_packet, write_message};
 use rgops_protocol::auth::{AgentProof, Challenge, ClientProof, NONCE_BYTES, Role, Token};
 use rgops_protocol::codec;
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::wire::{Kind, MAX_HANDSHAKE_BYTES};
+
+use super::packets::{Ended, read_packet, write_message};
+use super::socket::Socket;
 
 /// Before a wrong proof is answered; delays only its own connection.
 const WRONG_PROOF_PAUSE: Duration = Duration::from_millis(200);

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
-use super::Socket;
+use super::socket::Socket;
 use crate::ListenError;
 use crate::engine::socket;
 use crate::options::Tcp;
