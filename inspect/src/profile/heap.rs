@@ -1,7 +1,7 @@
 //! A gathered heap as a pprof file, with the sample types of Go's heap profile.
 
 use rgops_protocol::reply::NoteKind;
-use rgops_protocol::reply::heap::{Estimate, HeapSource};
+use rgops_protocol::reply::pprof_heap::{Estimate, HeapSource};
 
 use super::cpu::Incomplete;
 use super::proto::{Function, Line, Location, Profile, Sample, ValueType};

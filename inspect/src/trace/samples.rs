@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use rgops_protocol::reply::Module;
-use rgops_protocol::reply::cpu::CpuSample;
+use rgops_protocol::reply::pprof_cpu::CpuSample;
 
 use super::packets::{Packets, Stop};
 use super::proto::{Callstack, Frame, InternedData, InternedString, Mapping, PerfSample, TracePacket};

@@ -8,7 +8,7 @@
 
 use std::fmt::Write as _;
 
-use rgops_protocol::reply::memory::{MemoryReply, Section};
+use rgops_protocol::reply::memstats::{MemstatsReply, Section};
 use rgops_protocol::reply::{Known, Unavailable};
 use serde::Serialize;
 
@@ -49,7 +49,7 @@ pub struct Part {
 }
 
 /// Explains an answer; `None` when it does not tell resident memory.
-pub fn explain(reply: &MemoryReply) -> Option<Explanation> {
+pub fn explain(reply: &MemstatsReply) -> Option<Explanation> {
     let process = section(reply, "process")?;
     let rss = *value(process, "rss").value()?;
     let heap = heap(reply);
@@ -110,7 +110,7 @@ struct Heap {
     untold: Vec<String>,
 }
 
-fn heap(reply: &MemoryReply) -> Heap {
+fn heap(reply: &MemstatsReply) -> Heap {
     let allocators: Vec<&Section> =
         reply.sections.iter().filter(|section| !NO_ALLOCATORS.contains(&section.name.as_str())).collect();
     let counted = section(reply, HEAP).map(|section| value(section, "alloc"));
@@ -174,7 +174,7 @@ fn releasable_of(section: &Section) -> Known<u64> {
     value(section, "heap-idle")
 }
 
-fn section<'r>(reply: &'r MemoryReply, name: &str) -> Option<&'r Section> {
+fn section<'r>(reply: &'r MemstatsReply, name: &str) -> Option<&'r Section> {
     reply.sections.iter().find(|section| section.name == name)
 }
 
@@ -290,7 +290,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use rgops_protocol::reply::memory::{Field, Unit};
+    use rgops_protocol::reply::memstats::{Field, Unit};
 
     const MB: u64 = 1 << 20;
 
@@ -304,7 +304,7 @@ mod tests {
         Section { name: name.to_owned(), fields: fields.iter().map(field).collect() }
     }
 
-    fn reply(heap: Option<u64>, sys: u64) -> MemoryReply {
+    fn reply(heap: Option<u64>, sys: u64) -> MemstatsReply {
         let mut sections = vec![section(
             "process",
             &[
@@ -317,7 +317,7 @@ mod tests {
         )];
         sections.extend(heap.map(|alloc| section("heap", &[("alloc", alloc)])));
         sections.push(section("glibc", &[("alloc", 70), ("sys", sys), ("heap-idle", 10)]));
-        MemoryReply { sections }
+        MemstatsReply { sections }
     }
 
     fn parts(explanation: &Explanation) -> Vec<(&'static str, i64)> {
@@ -412,6 +412,6 @@ mod tests {
         assert!(explanation.parts[0].bytes.value().is_none());
         assert_eq!(explanation.parts[1].bytes, Known::Value(80 * MB as i64));
         assert!(explanation.parts.last().unwrap().what.ends_with(", with live-heap"), "{explanation:?}");
-        assert!(explain(&MemoryReply { sections: vec![] }).is_none());
+        assert!(explain(&MemstatsReply { sections: vec![] }).is_none());
     }
 }

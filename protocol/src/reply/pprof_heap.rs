@@ -1,4 +1,4 @@
-//! Answer of `pprof-heap`: `Data` packets, each one [`HeapPart`], streamed while the window runs.
+//! Answer of `pprof-heap`: `Data` packets, each one [`PprofHeapPart`], streamed while the window runs.
 //!
 //! Where the program's allocator is wrapped (`rgops_agent::alloc::Sampling`), the agent keeps two sums a
 //! stack: of the sampled allocations, and of those that were freed again. Their difference is what lives,
@@ -20,7 +20,7 @@ use crate::codec::{Decode, Encode};
 /// `Counters` where the source is jemalloc's own profiler.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub enum HeapPart {
+pub enum PprofHeapPart {
     /// What was sampled and how.
     Start(HeapStart),
     /// The loaded objects, all of them; they hold for the stacks that follow.

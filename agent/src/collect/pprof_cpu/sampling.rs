@@ -4,7 +4,7 @@ use rgops_protocol::error::Error;
 use rgops_protocol::reply::Note;
 #[cfg(pprof_engine)]
 use rgops_protocol::reply::NoteKind;
-use rgops_protocol::reply::cpu::CpuTotals;
+use rgops_protocol::reply::pprof_cpu::CpuTotals;
 
 use crate::CpuEngine;
 use crate::engine::Tick;

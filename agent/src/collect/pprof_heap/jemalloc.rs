@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::Note;
-use rgops_protocol::reply::heap::{HeapCounters, HeapPart, HeapSource, HeapStart};
+use rgops_protocol::reply::pprof_heap::{HeapCounters, HeapSource, HeapStart, PprofHeapPart};
 
 use super::{Sink, Source, Stop};
 use crate::beside::Beside;
@@ -77,9 +77,9 @@ impl Source for Profiler {
         let dump =
             dump.map_err(|why| failed(why, "start the program with TMPDIR set to a directory it can write"))?;
         for piece in dump.chunks(BYTES_PER_PACKET) {
-            sink.data(&HeapPart::Jemalloc(piece.to_vec())).await?;
+            sink.data(&PprofHeapPart::Jemalloc(piece.to_vec())).await?;
         }
-        sink.data(&HeapPart::Counters(HeapCounters::default())).await?;
+        sink.data(&PprofHeapPart::Counters(HeapCounters::default())).await?;
         Ok(0)
     }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use rgops_protocol::reply::memory::{Field, MemoryReply, Section, Unit};
+use rgops_protocol::reply::memstats::{Field, MemstatsReply, Section, Unit};
 use rgops_protocol::reply::{Known, Unavailable};
 
 use super::super::Context;
@@ -38,7 +38,7 @@ static MAPPINGS: LazyLock<Beside> = LazyLock::new(|| {
 });
 
 /// All sections.
-pub(super) async fn reply(context: &Context) -> MemoryReply {
+pub(super) async fn reply(context: &Context) -> MemstatsReply {
     let mut sections = vec![process_section().await, cgroup_section()];
     #[cfg(native_engine)]
     sections.extend(sampled_section());
@@ -50,7 +50,7 @@ pub(super) async fn reply(context: &Context) -> MemoryReply {
         sections.push(allocator_section(source.clone(), &PROGRAMS_ALLOCATORS).await);
     }
     sections.extend(c_library_section().await);
-    MemoryReply { sections }
+    MemstatsReply { sections }
 }
 
 /// What the program asked its allocator for, counted by the wrapper; `None` without one.
@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn touched_memory_is_in_every_number_that_counts_it() {
-        crate::own_process::run("collect::memory::linux::tests::touched_memory");
+        crate::own_process::run("collect::memstats::linux::tests::touched_memory");
     }
 
     #[tokio::test]

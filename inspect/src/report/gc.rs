@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use rgops_protocol::hello::AgentHello;
-use rgops_protocol::reply::memory::{Field, Unit};
-use rgops_protocol::reply::release::{ReleaseReply, Released};
+use rgops_protocol::reply::gc::{GcReply, Released};
+use rgops_protocol::reply::memstats::{Field, Unit};
 use rgops_protocol::reply::{End, Known};
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::text::known::show;
 use crate::text::{bytes_short, duration, escape, label};
 
 /// The answer as text: a heading an allocator, then each number before and after.
-pub fn render(reply: &ReleaseReply) -> String {
+pub fn render(reply: &GcReply) -> String {
     let mut text = String::new();
     for (number, released) in reply.allocators.iter().enumerate() {
         let gap = if number == 0 { "" } else { "\n" };
@@ -66,7 +66,7 @@ fn change(before: &Known<u64>, after: &Known<u64>, unit: Unit) -> String {
 
 /// The JSON contract `rgops.gc/1`.
 #[derive(Debug, Serialize)]
-pub struct JsonRelease {
+pub struct JsonGc {
     /// `rgops.gc/1`.
     schema: &'static str,
     process: JsonProcess,
@@ -83,14 +83,14 @@ struct JsonReleased {
     rss_before_bytes: JsonKnown<u64>,
     rss_after_bytes: JsonKnown<u64>,
     /// The allocator's own numbers, as in `rgops.memstats`.
-    before: Vec<super::memory::JsonField>,
-    after: Vec<super::memory::JsonField>,
+    before: Vec<super::memstats::JsonField>,
+    after: Vec<super::memstats::JsonField>,
 }
 
-impl JsonRelease {
+impl JsonGc {
     /// The JSON form of an answer.
-    pub fn new(hello: &AgentHello, reply: ReleaseReply, end: &End) -> JsonRelease {
-        let fields = |fields: &[Field]| fields.iter().map(super::memory::json_field).collect();
+    pub fn new(hello: &AgentHello, reply: GcReply, end: &End) -> JsonGc {
+        let fields = |fields: &[Field]| fields.iter().map(super::memstats::json_field).collect();
         let allocators = reply.allocators.into_iter().map(|released| JsonReleased {
             before: fields(&released.before),
             after: fields(&released.after),
@@ -100,7 +100,7 @@ impl JsonRelease {
             rss_before_bytes: released.rss_before_bytes.into(),
             rss_after_bytes: released.rss_after_bytes.into(),
         });
-        JsonRelease {
+        JsonGc {
             schema: "rgops.gc/1",
             process: hello.into(),
             allocators: allocators.collect(),
@@ -121,7 +121,7 @@ mod tests {
             value: Known::Value(value),
             source: String::new(),
         };
-        let reply = ReleaseReply {
+        let reply = GcReply {
             allocators: vec![
                 Released {
                     allocator: "glibc".to_owned(),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rgops_protocol::error::{Code, Error};
-use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuStart, CpuTotals};
+use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuTotals, PprofCpuPart};
 use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
-use rgops_protocol::request::CpuRequest;
+use rgops_protocol::request::PprofCpuRequest;
 
 use super::{Context, Finish, Sink, Stop};
 use crate::engine::Tick;
@@ -31,7 +31,7 @@ const SAMPLES_PER_PACKET: usize = 200;
 const MODULES_PER_PACKET: usize = 1000;
 
 pub(crate) async fn collect(
-    arguments: CpuRequest,
+    arguments: PprofCpuRequest,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,
@@ -65,7 +65,7 @@ pub(crate) async fn collect(
         engine: engine.name().to_owned(),
         fallback: engine.fallback().to_owned(),
     };
-    sink.data(&CpuPart::Start(start)).await?;
+    sink.data(&PprofCpuPart::Start(start)).await?;
 
     let mut gathered = 0;
     let mut told: Option<Instant> = None;
@@ -123,7 +123,7 @@ async fn send(tick: Tick, sink: &Sink) -> Result<(), Stop> {
     let mut samples: Vec<CpuSample> = tick.samples;
     while !samples.is_empty() {
         let rest = samples.split_off(samples.len().min(SAMPLES_PER_PACKET));
-        sink.data(&CpuPart::Samples(samples)).await?;
+        sink.data(&PprofCpuPart::Samples(samples)).await?;
         samples = rest;
     }
     send_modules(tick.modules_after, sink).await
@@ -132,7 +132,7 @@ async fn send(tick: Tick, sink: &Sink) -> Result<(), Stop> {
 async fn send_modules(modules: Option<Vec<Module>>, sink: &Sink) -> Result<(), Stop> {
     let Some(mut modules) = modules else { return Ok(()) };
     modules.truncate(MODULES_PER_PACKET);
-    sink.data(&CpuPart::Modules(modules)).await
+    sink.data(&PprofCpuPart::Modules(modules)).await
 }
 
 /// Threads are listed with the totals; a program with very many has those with the least CPU summed.
@@ -140,7 +140,7 @@ async fn send_totals(mut totals: CpuTotals, sink: &Sink) -> Result<(), Stop> {
     const MAX_THREADS: usize = 16 * 1024;
     totals.threads.sort_unstable_by_key(|thread| std::cmp::Reverse((thread.cpu_ns, thread.weight)));
     totals.threads.truncate(MAX_THREADS);
-    sink.data(&CpuPart::Totals(totals)).await
+    sink.data(&PprofCpuPart::Totals(totals)).await
 }
 
 /// What a profile by the native engine lacks, for the client.

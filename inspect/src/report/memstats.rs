@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
-use rgops_protocol::reply::memory::{Field, MemoryReply, Unit};
+use rgops_protocol::reply::memstats::{Field, MemstatsReply, Unit};
 use serde::Serialize;
 
 use super::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
@@ -19,7 +19,7 @@ use crate::text::{bytes, escape, label};
 /// The answer in JSON. `rgops.memstats/1`: a field that is added keeps the number; one that changes
 /// its meaning or goes away raises it.
 #[derive(Debug, Clone, Serialize)]
-pub struct JsonMemory {
+pub struct JsonMemstats {
     /// `rgops.memstats/1`.
     pub schema: &'static str,
     /// Who answered.
@@ -54,14 +54,14 @@ pub struct JsonField {
     pub source: String,
 }
 
-impl JsonMemory {
+impl JsonMemstats {
     /// The JSON form of an answer.
-    pub fn new(hello: &AgentHello, reply: &MemoryReply, end: &End) -> JsonMemory {
+    pub fn new(hello: &AgentHello, reply: &MemstatsReply, end: &End) -> JsonMemstats {
         let sections = reply.sections.iter().map(|section| JsonSection {
             name: section.name.clone(),
             fields: section.fields.iter().map(json_field).collect(),
         });
-        JsonMemory {
+        JsonMemstats {
             schema: "rgops.memstats/1",
             process: hello.into(),
             explained: explain(reply).map(JsonExplanation::from),
@@ -85,7 +85,7 @@ pub(super) fn json_field(field: &Field) -> JsonField {
 
 /// The answer as text: a heading a section, then `name: value` lines as gops prints them. With
 /// `sources`, each line says where its number comes from.
-pub fn render(reply: &MemoryReply, sources: bool) -> String {
+pub fn render(reply: &MemstatsReply, sources: bool) -> String {
     let mut text = String::new();
     for (number, section) in reply.sections.iter().enumerate() {
         let gap = if number == 0 { "" } else { "\n" };
@@ -116,16 +116,16 @@ mod tests {
 
     use super::*;
     use rgops_protocol::reply::Known;
-    use rgops_protocol::reply::memory::Section;
+    use rgops_protocol::reply::memstats::Section;
 
-    fn reply() -> MemoryReply {
+    fn reply() -> MemstatsReply {
         let field = |name: &str, unit, value, source: &str| Field {
             name: name.into(),
             unit,
             value,
             source: source.into(),
         };
-        MemoryReply {
+        MemstatsReply {
             sections: vec![
                 Section {
                     name: "process".into(),
@@ -169,7 +169,7 @@ page-faults-major: 12          # /proc/self/stat majflt
     #[test]
     fn the_json_has_numbers_units_and_reasons() {
         let hello = crate::made::hello();
-        let json = serde_json::to_value(JsonMemory::new(&hello, &reply(), &End::default())).unwrap();
+        let json = serde_json::to_value(JsonMemstats::new(&hello, &reply(), &End::default())).unwrap();
         assert_eq!(json["schema"], "rgops.memstats/1");
         assert_eq!(json["process"]["pid"], 4711);
         assert_eq!(json["explained"]["rss_bytes"], 17_148_544);

@@ -1,4 +1,4 @@
-//! Answer of `pprof-cpu`: `Data` packets, each one [`CpuPart`], streamed while the profile runs.
+//! Answer of `pprof-cpu`: `Data` packets, each one [`PprofCpuPart`], streamed while the profile runs.
 
 use super::{Module, Stack};
 use crate::codec::{Decode, Encode};
@@ -6,7 +6,7 @@ use crate::codec::{Decode, Encode};
 /// One part of the answer: `Start` first, `Totals` last, `Modules` again whenever they changed.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub enum CpuPart {
+pub enum PprofCpuPart {
     /// How samples are taken.
     Start(CpuStart),
     /// The loaded objects; they hold for the samples that follow.

@@ -1,4 +1,4 @@
-//! Answer of `memstats`: one `Data` packet, a [`MemoryReply`].
+//! Answer of `memstats`: one `Data` packet, a [`MemstatsReply`].
 
 use super::Known;
 use crate::codec::{Decode, Encode};
@@ -6,7 +6,7 @@ use crate::codec::{Decode, Encode};
 /// Memory numbers in sections: the process, its cgroup, each allocator.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct MemoryReply {
+pub struct MemstatsReply {
     /// In the order they are shown.
     pub sections: Vec<Section>,
 }

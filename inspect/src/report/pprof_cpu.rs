@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
-use rgops_protocol::reply::cpu::CpuTotals;
+use rgops_protocol::reply::pprof_cpu::CpuTotals;
 use serde::Serialize;
 
 use super::known::{JsonNote, JsonProcess, json_notes};
@@ -116,7 +116,7 @@ pub fn missing_names<'a>(modules: impl Iterator<Item = &'a ModuleSymbols>) -> St
 
 /// The JSON contract `rgops.pprof-cpu/1`.
 #[derive(Debug, Serialize)]
-pub struct JsonCpu<'a> {
+pub struct JsonPprofCpu<'a> {
     /// `rgops.pprof-cpu/1`.
     schema: &'static str,
     process: JsonProcess,
@@ -135,7 +135,7 @@ pub struct JsonCpu<'a> {
     broken_off: Option<String>,
 }
 
-impl<'a> JsonCpu<'a> {
+impl<'a> JsonPprofCpu<'a> {
     /// The report with the answer's notes, or with the reason it broke off.
     pub fn new(
         hello: &AgentHello,
@@ -144,8 +144,8 @@ impl<'a> JsonCpu<'a> {
         top: &'a Top,
         reconciliation: Reconciliation,
         end: Result<&End, String>,
-    ) -> JsonCpu<'a> {
-        JsonCpu {
+    ) -> JsonPprofCpu<'a> {
+        JsonPprofCpu {
             schema: "rgops.pprof-cpu/1",
             process: hello.into(),
             file,

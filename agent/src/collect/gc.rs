@@ -6,12 +6,12 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use rgops_protocol::reply::memory::Field;
-use rgops_protocol::reply::release::{ReleaseReply, Released};
+use rgops_protocol::reply::gc::{GcReply, Released};
+use rgops_protocol::reply::memstats::Field;
 use rgops_protocol::reply::{End, Known, Progress};
-use rgops_protocol::request::ReleaseRequest;
+use rgops_protocol::request::GcRequest;
 
-use super::memory::{allocator_fields, resident_bytes};
+use super::memstats::{allocator_fields, resident_bytes};
 use super::{Context, Finish, Sink, Stop};
 use crate::beside::Beside;
 use crate::releasing::{self, Releasing};
@@ -26,7 +26,7 @@ static RELEASES: LazyLock<Beside> = LazyLock::new(|| {
 });
 
 pub(crate) async fn collect(
-    _arguments: ReleaseRequest,
+    _arguments: GcRequest,
     _context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,
@@ -47,7 +47,7 @@ pub(crate) async fn collect(
         };
         allocators.push(released);
     }
-    sink.data(&ReleaseReply { allocators }).await?;
+    sink.data(&GcReply { allocators }).await?;
     Ok(End::default())
 }
 

@@ -9,13 +9,13 @@ pub(super) use linux::{allocator_fields, resident_bytes};
 use std::sync::Arc;
 
 use rgops_protocol::reply::End;
-use rgops_protocol::request::MemoryRequest;
+use rgops_protocol::request::MemstatsRequest;
 
 use super::{Context, Finish, Sink, Stop};
 
 #[cfg(target_os = "linux")]
 pub(crate) async fn collect(
-    _arguments: MemoryRequest,
+    _arguments: MemstatsRequest,
     context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,
@@ -26,7 +26,7 @@ pub(crate) async fn collect(
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) async fn collect(
-    _arguments: MemoryRequest,
+    _arguments: MemstatsRequest,
     _context: &Arc<Context>,
     _sink: &Sink,
     _finish: &mut Finish,

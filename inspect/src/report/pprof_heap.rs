@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
-use rgops_protocol::reply::heap::{Estimate, ExactCounters, HeapCounters, HeapSource};
+use rgops_protocol::reply::pprof_heap::{Estimate, ExactCounters, HeapCounters, HeapSource};
 use serde::Serialize;
 
 use super::known::{JsonNote, JsonProcess, json_notes};
@@ -103,7 +103,7 @@ pub(super) fn rounded(ns: u64) -> u64 {
 
 /// The JSON contract `rgops.pprof-heap/1`.
 #[derive(Debug, Serialize)]
-pub struct JsonHeap<'a> {
+pub struct JsonPprofHeap<'a> {
     /// `rgops.pprof-heap/1`.
     schema: &'static str,
     process: JsonProcess,
@@ -182,7 +182,7 @@ impl From<ExactCounters> for JsonExact {
     }
 }
 
-impl<'a> JsonHeap<'a> {
+impl<'a> JsonPprofHeap<'a> {
     /// The report with the answer's notes, or with the reason it broke off.
     pub fn new(
         hello: &AgentHello,
@@ -191,9 +191,9 @@ impl<'a> JsonHeap<'a> {
         top: &'a Top,
         reconciliation: &Reconciliation,
         end: Result<&End, String>,
-    ) -> JsonHeap<'a> {
+    ) -> JsonPprofHeap<'a> {
         let counters = &reconciliation.counters;
-        JsonHeap {
+        JsonPprofHeap {
             schema: "rgops.pprof-heap/1",
             process: hello.into(),
             file,

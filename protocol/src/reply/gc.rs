@@ -1,13 +1,13 @@
-//! Answer of `gc`: one `Data` packet, a [`ReleaseReply`].
+//! Answer of `gc`: one `Data` packet, a [`GcReply`].
 
 use super::Known;
-use super::memory::Field;
+use super::memstats::Field;
 use crate::codec::{Decode, Encode};
 
 /// What giving free memory back to the system did, allocator by allocator, one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct ReleaseReply {
+pub struct GcReply {
     /// The allocators of the process that can be asked.
     pub allocators: Vec<Released>,
 }

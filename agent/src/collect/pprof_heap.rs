@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rgops_protocol::error::{Code, Error};
-use rgops_protocol::reply::heap::{
-    Estimate, HeapBucket, HeapPart, HeapSnapshot, HeapSource, HeapStack, HeapStart,
+use rgops_protocol::reply::pprof_heap::{
+    Estimate, HeapBucket, HeapSnapshot, HeapSource, HeapStack, HeapStart, PprofHeapPart,
 };
 use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
-use rgops_protocol::request::HeapRequest;
+use rgops_protocol::request::PprofHeapRequest;
 
 use super::{Context, Finish, Sink, Stop};
 use crate::engine::heap::{self, Reading};
@@ -37,7 +37,7 @@ pub(super) const WRAP_IT: &str = "add two lines to the program, outside of funct
      static ALLOCATOR: rgops_agent::alloc::Sampling<std::alloc::System> = rgops_agent::alloc::Sampling::new(std::alloc::System);";
 
 pub(crate) async fn collect(
-    arguments: HeapRequest,
+    arguments: PprofHeapRequest,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,
@@ -91,7 +91,7 @@ trait Source {
 
 /// A window of snapshots.
 struct Window<'a, S> {
-    arguments: &'a HeapRequest,
+    arguments: &'a PprofHeapRequest,
     sink: &'a Sink,
     source: S,
     began: Instant,
@@ -99,13 +99,13 @@ struct Window<'a, S> {
 }
 
 impl<'a, S: Source> Window<'a, S> {
-    fn new(arguments: &'a HeapRequest, sink: &'a Sink, source: S) -> Window<'a, S> {
+    fn new(arguments: &'a PprofHeapRequest, sink: &'a Sink, source: S) -> Window<'a, S> {
         Window { arguments, sink, source, began: Instant::now(), gathered: 0 }
     }
 
     async fn run(mut self, finish: &mut Finish) -> Result<End, Stop> {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
-        self.sink.data(&HeapPart::Start(self.source.start(unix))).await?;
+        self.sink.data(&PprofHeapPart::Start(self.source.start(unix))).await?;
         self.began = Instant::now();
         let duration = Duration::from_millis(self.arguments.duration_ms);
         let interval = match self.arguments.interval_ms {
@@ -131,7 +131,7 @@ impl<'a, S: Source> Window<'a, S> {
 
     async fn snapshot(&mut self) -> Result<(), Stop> {
         let time_ns = self.began.elapsed().as_nanos() as u64;
-        self.sink.data(&HeapPart::Snapshot(HeapSnapshot { time_ns })).await?;
+        self.sink.data(&PprofHeapPart::Snapshot(HeapSnapshot { time_ns })).await?;
         self.gathered = self.source.snapshot(self.sink, self.arguments.live).await?;
         Ok(())
     }
@@ -183,7 +183,7 @@ impl Source for Sampled {
         let mut modules = heap::list_modules(self.modules.is_empty());
         modules.truncate(MODULES_PER_PACKET);
         if modules != self.modules {
-            sink.data(&HeapPart::Modules(modules.clone())).await?;
+            sink.data(&PprofHeapPart::Modules(modules.clone())).await?;
             self.modules = modules;
         }
         reading
@@ -197,19 +197,19 @@ impl Source for Sampled {
         new.dedup();
         for numbers in new.chunks(STACKS_PER_PACKET) {
             let stack = |id: &u32| HeapStack { id: *id, stack: heap::stack(*id) };
-            sink.data(&HeapPart::Stacks(numbers.iter().map(stack).collect())).await?;
+            sink.data(&PprofHeapPart::Stacks(numbers.iter().map(stack).collect())).await?;
         }
         self.sent.extend(new.into_iter().map(|stack| (stack, Default::default())));
         for HeapBucket { stack, allocated, freed } in &reading.buckets {
             self.sent.insert(*stack, (*allocated, *freed));
         }
         for buckets in reading.buckets.chunks(BUCKETS_PER_PACKET) {
-            sink.data(&HeapPart::Buckets(buckets.to_vec())).await?;
+            sink.data(&PprofHeapPart::Buckets(buckets.to_vec())).await?;
         }
         for blocks in reading.live.chunks(BLOCKS_PER_PACKET) {
-            sink.data(&HeapPart::Live(blocks.to_vec())).await?;
+            sink.data(&PprofHeapPart::Live(blocks.to_vec())).await?;
         }
-        sink.data(&HeapPart::Counters(reading.counters)).await?;
+        sink.data(&PprofHeapPart::Counters(reading.counters)).await?;
         self.last = Reading { buckets: Vec::new(), live: Vec::new(), ..reading };
         Ok(self.last.counters.sampled)
     }
