@@ -195,7 +195,7 @@ fn errors_of_what_is_read_are_as_committed() {
     let mut text = texts!(ReadError, |error| error.to_string(), {
         ReadError::Decompress(_) => [ReadError::Decompress(io::ErrorKind::UnexpectedEof.into())],
         ReadError::TooLarge => [ReadError::TooLarge],
-        ReadError::Decode(_) => [<prost::bytes::Bytes as prost::Message>::decode(&[0x0a, 9][..]).unwrap_err().into()],
+        ReadError::Decode(_) => [<prost::bytes::Bytes as prost::Message>::decode(&[0x0a, 9][..]).expect_err("cut short").into()],
         ReadError::Invalid(_) => [ReadError::Invalid("it has no sample type".to_owned())],
     });
     text += &texts!(DumpError, |error| error.to_string(), {

@@ -232,7 +232,7 @@ impl Starting {
         let commands = Command::ALL
             .into_iter()
             .filter(|command| !options.denied.contains(command))
-            .filter(|command| *command != Command::Release || options.allowed.contains(command))
+            .filter(|command| *command != Command::Gc || options.allowed.contains(command))
             .map(|command| CommandVersion { command: command as u16, version: command.version() })
             .collect();
         let hello = AgentHello {
