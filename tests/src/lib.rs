@@ -14,6 +14,7 @@ pub mod impostor;
 pub mod itself;
 #[cfg(target_os = "linux")]
 pub mod listing;
+pub mod masks;
 #[cfg(target_os = "linux")]
 pub mod matrix;
 #[cfg(target_os = "linux")]
