@@ -39,7 +39,14 @@ def renderer():
     except ImportError:
         return None
     engine = MermanEngine(None, None)
-    return lambda text: engine.render_svg(text, None)
+    return lambda text: as_image(engine.render_svg(text, None))
+
+
+def as_image(svg):
+    """The SVG with its own size, which it needs as an image, and a background that suits dark themes."""
+    width, height = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', svg).groups()
+    size = f'width="{float(width):.0f}" height="{float(height):.0f}"'
+    return svg.replace('width="100%"', size, 1).replace('style="', 'style="background:white;', 1)
 
 
 def with_pictures(text, page, render):
