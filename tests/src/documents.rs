@@ -183,11 +183,3 @@ fn the_summary_lists_every_page_of_docs() {
         }
     }
 }
-
-// The examples of the READMEs compile.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct MainReadme;
-#[cfg(doctest)]
-#[doc = include_str!("../../agent/README.md")]
-struct AgentReadme;
