@@ -9,7 +9,7 @@ use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::processes::Target;
 use rgops_inspect::profile::{self, CpuProfile, Incomplete, Process, top};
 use rgops_inspect::report::pprof_cpu::{JsonPprofCpu, Reconciliation, missing_names};
-use rgops_inspect::report::text::escape;
+use rgops_inspect::text::escape;
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{PprofCpuRequest, Request};

@@ -10,7 +10,7 @@ use rgops_inspect::heap::Heap;
 use rgops_inspect::profile::{self, HeapKind, Incomplete, Process, top};
 use rgops_inspect::report::pprof_cpu::missing_names;
 use rgops_inspect::report::pprof_heap::{JsonPprofHeap, Reconciliation};
-use rgops_inspect::report::text::escape;
+use rgops_inspect::text::escape;
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{PprofHeapRequest, Request};

@@ -10,9 +10,9 @@ use rgops_protocol::reply::{End, Note, NoteKind};
 use super::locations::Locations;
 use super::proto::{Label, Profile, Sample, ValueType};
 use crate::budget::{Budget, Exhausted};
-use crate::report::known::missing_text;
-use crate::report::text::{duration, escape};
 use crate::symbols::ModuleSymbols;
+use crate::text::known::missing_text;
+use crate::text::{duration, escape};
 
 /// Frames kept over all distinct stacks. A real profile has some thousands; an agent that sends
 /// ever new stacks must not fill our memory.

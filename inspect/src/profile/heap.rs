@@ -6,8 +6,8 @@ use rgops_protocol::reply::pprof_heap::{Estimate, HeapSource};
 use super::cpu::Incomplete;
 use super::proto::{Function, Line, Location, Profile, Sample, ValueType};
 use crate::heap::Heap;
-use crate::report::known::missing_text;
-use crate::report::text::{duration, escape, utc};
+use crate::text::known::missing_text;
+use crate::text::{duration, escape, utc};
 
 /// A sample type of a heap profile, by the name Go gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -8,8 +8,9 @@ use rgops_protocol::reply::memstats::{Field, Unit};
 use rgops_protocol::reply::{End, Known};
 use serde::Serialize;
 
-use super::known::{JsonKnown, JsonNote, JsonProcess, json_notes, show};
-use super::text::{bytes_short, duration, escape, label};
+use super::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
+use crate::text::known::show;
+use crate::text::{bytes_short, duration, escape, label};
 
 /// The answer as text: a heading an allocator, then each number before and after.
 pub fn render(reply: &GcReply) -> String {

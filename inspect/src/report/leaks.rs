@@ -11,10 +11,10 @@ use serde::{Serialize, Serializer};
 use super::known::{JsonNote, JsonProcess, json_notes};
 use super::pprof_heap::{JsonEstimate, rounded};
 use super::screen::{Room, reason};
-use super::text::{self, bytes_short, counted, duration, escape};
 use crate::budget::Exhausted;
 use crate::heap::{Grown, Growth, Heap, own_frame};
 use crate::symbols::Frame;
+use crate::text::{self, bytes_short, counted, duration, escape};
 
 /// Lines shown with their stacks, and frames of each.
 const SHOWN_LINES: usize = 10;
@@ -352,7 +352,7 @@ In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
 1 line grew by 1.00MB within what chance explains, or not in the second half; most: 0x21
 ";
         assert_eq!(render(&heap, &growth), expected);
-        let hello = super::super::known::hello_for_tests();
+        let hello = crate::made::hello();
         let json = serde_json::to_value(JsonLeaks::new(&hello, &heap, &growth, Ok(&End::default())));
         let json = json.unwrap_or_default();
         assert_eq!(json["schema"], "rgops.leaks/1");
@@ -366,7 +366,7 @@ In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
         let mut heap = watched_within(Budget::default());
         let growth = growth(&heap).unwrap_or_else(|_| unreachable!("there are snapshots"));
         heap.process.budget = Budget::new(1_500);
-        let hello = super::super::known::hello_for_tests();
+        let hello = crate::made::hello();
         let json = JsonLeaks::new(&hello, &heap, &growth, Ok(&End::default()));
         assert_eq!(json.cut(), Some(Exhausted::Memory(1_500)));
         let json = serde_json::to_value(json).unwrap_or_default();

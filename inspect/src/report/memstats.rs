@@ -12,8 +12,9 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::memstats::{Field, MemstatsReply, Unit};
 use serde::Serialize;
 
-use super::known::{JsonKnown, JsonNote, JsonProcess, json_notes, show};
-use super::text::{bytes, escape, label};
+use super::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
+use crate::text::known::show;
+use crate::text::{bytes, escape, label};
 
 /// The answer in JSON. `rgops.memstats/1`: a field that is added keeps the number; one that changes
 /// its meaning or goes away raises it.
@@ -167,7 +168,7 @@ page-faults-major: 12          # /proc/self/stat majflt
 
     #[test]
     fn the_json_has_numbers_units_and_reasons() {
-        let hello = super::super::known::hello_for_tests();
+        let hello = crate::made::hello();
         let json = serde_json::to_value(JsonMemstats::new(&hello, &reply(), &End::default())).unwrap();
         assert_eq!(json["schema"], "rgops.memstats/1");
         assert_eq!(json["process"]["pid"], 4711);

@@ -1,6 +1,5 @@
 //! Answers as people and programs read them: one module a question, text and the JSON contract.
 
-pub mod escaping;
 pub mod gc;
 pub mod heap_rate;
 pub mod info;
@@ -14,9 +13,7 @@ pub mod schedtrace;
 pub mod screen;
 pub mod stack;
 pub mod stats;
-pub mod system_call;
 pub mod tasks;
-pub mod text;
 pub mod trace;
 pub mod tree;
 pub mod version;

@@ -9,11 +9,11 @@ use rgops_protocol::reply::pprof_cpu::CpuTotals;
 use serde::Serialize;
 
 use super::known::{JsonNote, JsonProcess, json_notes};
-use super::text::{counted, duration, escape};
 use crate::profile::measurement::percentage;
 use crate::profile::top::Top;
 use crate::profile::{CpuProfile, proto::Profile};
 use crate::symbols::{ModuleSymbols, file_name};
+use crate::text::{counted, duration, escape};
 
 /// How the samples compare with the CPU clocks, times in nanoseconds.
 #[derive(Debug, Clone, Serialize)]

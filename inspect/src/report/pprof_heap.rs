@@ -9,10 +9,10 @@ use rgops_protocol::reply::pprof_heap::{Estimate, ExactCounters, HeapCounters, H
 use serde::Serialize;
 
 use super::known::{JsonNote, JsonProcess, json_notes};
-use super::text::{bytes_short, counted, duration};
 use crate::heap::Heap;
 use crate::profile::proto::Profile;
 use crate::profile::top::Top;
+use crate::text::{bytes_short, counted, duration};
 
 /// The estimate of what lives, beside the exact counters.
 #[derive(Debug, Clone)]

@@ -13,8 +13,8 @@ use rgops_protocol::reply::{Known, Unavailable};
 use serde::Serialize;
 
 use super::super::known::JsonKnown;
-use super::super::text::{bytes, bytes_short, label};
 use crate::profile::measurement::percentage;
+use crate::text::{bytes, bytes_short, label};
 
 /// Sections that are no allocator's.
 const NO_ALLOCATORS: [&str; 3] = ["process", "cgroup", HEAP];
@@ -227,7 +227,7 @@ impl Explanation {
                     )
                 }
                 Known::Unavailable(missing) => {
-                    writeln!(text, "{:<16} {}", format!("{name}:"), super::super::known::unavailable(missing))
+                    writeln!(text, "{:<16} {}", format!("{name}:"), crate::text::known::unavailable(missing))
                 }
             };
         }
@@ -245,7 +245,7 @@ impl Explanation {
                 writeln!(text, "can be given back: up to {size}{untold}, with: rgops gc {pid}")
             }
             Known::Unavailable(missing) => {
-                writeln!(text, "can be given back: {}", super::super::known::unavailable(missing))
+                writeln!(text, "can be given back: {}", crate::text::known::unavailable(missing))
             }
         };
         text

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::text::is_unprintable;
+use super::printable::is_unprintable;
 
 /// Writes JSON with every character escaped that a terminal does not show, or that reorders what it shows.
 ///
