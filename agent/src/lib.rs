@@ -58,6 +58,7 @@ mod options;
 #[cfg(all(test, target_os = "linux"))]
 mod own_process;
 #[cfg(target_os = "linux")]
+mod policy;
 mod procfs;
 #[cfg(target_os = "linux")]
 mod programs_side;

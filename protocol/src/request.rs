@@ -20,6 +20,17 @@ pub enum Load {
     Light,
 }
 
+/// Whether a command changes something in the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// It only reads.
+    Never,
+    /// Whatever is asked.
+    Always,
+    /// When the request says so ([`Request::changes`]).
+    Sometimes,
+}
+
 /// Whether an answer has bytes of the program's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MemoryUse {
@@ -84,12 +95,15 @@ impl RequestError {
     }
 }
 
-macro_rules! may_change {
+macro_rules! effect {
     (never) => {
-        false
+        Effect::Never
     };
-    ($other:tt) => {
-        true
+    (always) => {
+        Effect::Always
+    };
+    ((if $method:ident)) => {
+        Effect::Sometimes
     };
 }
 
@@ -162,10 +176,10 @@ macro_rules! define {
                 }
             }
 
-            /// Whether some request of it changes something in the program.
-            pub const fn may_change(self) -> bool {
+            /// Whether it changes something in the program.
+            pub const fn effect(self) -> Effect {
                 match self {
-                    $(Command::$variant => may_change!($changes),)*
+                    $(Command::$variant => effect!($changes),)*
                 }
             }
         }
