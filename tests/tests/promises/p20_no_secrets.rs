@@ -5,8 +5,8 @@ use std::io::Read as _;
 
 use rgops_protocol::hello::MAGIC;
 use rgops_protocol::request::{
-    Command, Envelope, HeapRateRequest, MemoryRange, PprofCpuRequest, PprofHeapRequest,
-    ReadRequest, Request, SchedtraceRequest, StackRequest, StatsRequest, TasksRequest, TraceRequest,
+    Command, Envelope, HeapRateRequest, MemoryRange, PprofCpuRequest, PprofHeapRequest, ReadRequest, Request,
+    SchedtraceRequest, StackRequest, StatsRequest, TasksRequest, TraceRequest,
 };
 use rgops_tests::asking::{Raw, hello, request};
 use rgops_tests::directory::Directory;
