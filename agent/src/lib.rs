@@ -57,8 +57,8 @@ mod executable;
 mod options;
 #[cfg(all(test, target_os = "linux"))]
 mod own_process;
-#[cfg(target_os = "linux")]
 mod policy;
+#[cfg(target_os = "linux")]
 mod procfs;
 #[cfg(target_os = "linux")]
 mod programs_side;

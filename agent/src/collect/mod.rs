@@ -25,6 +25,7 @@ macro_rules! modules {
 rgops_protocol::commands!(modules, all);
 
 pub(crate) use context::Context;
+#[cfg_attr(not(target_os = "linux"), expect(unused_imports, reason = "nothing asks there"))]
 pub(crate) use dispatch::answer;
 #[cfg(all(not(native_engine), not(pprof_engine)))]
 use elsewhere::pprof_cpu;
