@@ -22,6 +22,8 @@ pub(crate) mod stack;
 pub(crate) mod stats;
 #[cfg(native_engine)]
 pub(crate) mod tasks;
+#[cfg(all(test, native_engine))]
+mod tests;
 pub(crate) mod trace;
 pub(crate) mod version;
 
@@ -44,7 +46,7 @@ use crate::watched::WatchedRuntimes;
 /// Why stacks end before the root, and what mends it.
 #[cfg(native_engine)]
 fn callers_hidden() -> &'static str {
-    if crate::engine::stack_bounds::is_denied() {
+    if rgops_capture::stack_bounds::is_denied() {
         "a seccomp filter denies rt_sigprocmask, with which stacks are looked at: only innermost frames are known; allow it"
     } else if cfg!(target_env = "musl") {
         "a frame without unwind data or frame pointer hides its callers; Rust's musl comes without such data, a build for a gnu target has it"
@@ -57,7 +59,7 @@ fn callers_hidden() -> &'static str {
 /// nothing is known of any, and [`callers_hidden`] says that.
 #[cfg(native_engine)]
 fn unknown_stacks(count: u64) -> (u64, &'static str) {
-    let count = if crate::engine::stack_bounds::is_denied() { 0 } else { count };
+    let count = if rgops_capture::stack_bounds::is_denied() { 0 } else { count };
     (
         count,
         "they are on a stack whose bounds are not known, as a coroutine's: of such a stack no more is read than what is sure to be there",
@@ -90,6 +92,8 @@ pub(crate) struct Context {
 impl Context {
     /// A context that no listener stands behind.
     pub(crate) fn for_tests() -> Context {
+        #[cfg(target_os = "linux")]
+        rgops_capture::programs_side::begin().expect("a thread starts");
         Context {
             started: Instant::now(),
             address: "test".to_owned(),

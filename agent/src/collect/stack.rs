@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rgops_capture::current_task::CurrentTasks;
+use rgops_capture::{dump, number};
 use rgops_protocol::codec::Encode;
 use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary, ThreadStack};
 use rgops_protocol::reply::{End, Module, Note, NoteKind, StackEnd};
@@ -10,8 +12,6 @@ use rgops_protocol::request::StackRequest;
 
 use super::frame_pointers::FramePointers;
 use super::{Context, Finish, Sink, Stop};
-use crate::engine::current_task::CurrentTasks;
-use crate::engine::{dump, number};
 
 /// Frames and modules in one packet: both far below its limit.
 const FRAMES_PER_PACKET: usize = 16 * 1024;

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rgops_capture::current_task::CurrentTasks;
+use rgops_capture::own_memory::OwnMemory;
+use rgops_capture::{dump, handle};
 use rgops_protocol::reply::tasks::{
     CellBytes, RuntimeKind, TaskCell, TaskList, TaskRuntime, TaskThread, TaskVtable, TasksPart, TasksSummary,
 };
@@ -11,9 +14,6 @@ use rgops_protocol::request::TasksRequest;
 use tokio::runtime::RuntimeFlavor;
 
 use super::{Asker, Context, Finish, Sink, Stop};
-use crate::engine::current_task::CurrentTasks;
-use crate::engine::own_memory::OwnMemory;
-use crate::engine::{dump, handle};
 use crate::tasks::cells::{BYTES_AT_ONCE, Cells, Wanted};
 use crate::tasks::list::{Listed, Place, list};
 use crate::tasks::walk::{Found, MOST_TASKS, Pile, Vtables};
