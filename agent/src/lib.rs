@@ -49,6 +49,7 @@ mod error;
 #[cfg(target_os = "linux")]
 mod executable;
 mod options;
+mod policy;
 #[cfg(target_os = "linux")]
 mod reactor;
 #[cfg(target_os = "linux")]

@@ -4,18 +4,16 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use rgops_capture::agent_threads;
 use rgops_capture::own_table::{self, Mark, ProgramsTable};
 use rgops_capture::procfs;
 use rgops_capture::system;
 use rgops_protocol::auth::Token;
 use rgops_protocol::discovery::DEBUG_VARIABLE;
-use rgops_protocol::hello::{AgentHello, CommandVersion};
-use rgops_protocol::request::Command;
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::tail::Tail;
 use tokio::runtime::Handle;
 
 use super::accept::{accept_local, accept_tcp, spawn};
-use super::exclusive_lock::ExclusiveLock;
 use super::local::LocalListener;
 use super::room::Room;
 use super::shared::Shared;
@@ -26,9 +24,13 @@ use crate::debug;
 use crate::doorbell::Doorbell;
 use crate::executable::Executable;
 use crate::options::Options;
+use crate::policy::Policy;
 use crate::reactor::{Reactor, Waiting};
 use crate::watched::WatchedRuntimes;
 use crate::{CpuEngine, ListenError};
+
+/// The agent's thread; the kernel keeps 15 bytes of a name.
+const THREAD_NAME: &str = rgops_capture::agent_threads::AGENT;
 
 /// Its stack: collectors are shallow, decoding is not recursive.
 const STACK_BYTES: usize = 512 * 1024;
@@ -67,7 +69,7 @@ impl Starting {
         let (tell_ready, ready) = mpsc::sync_channel(1);
         let mask = system::block_all_signals();
         let thread = std::thread::Builder::new()
-            .name(agent_threads::AGENT.to_owned())
+            .name(THREAD_NAME.to_owned())
             .stack_size(system::stack_bytes(STACK_BYTES));
         let bell = doorbell.clone();
         let spawned = thread.spawn(move || {
@@ -227,13 +229,8 @@ impl Starting {
         if let Some(handle) = &current_runtime {
             runtimes.add(handle, "main");
         }
-        let commands = Command::ALL
-            .into_iter()
-            .filter(|command| !options.denied.contains(command))
-            .filter(|command| *command != Command::Gc || options.allowed.contains(command))
-            .map(|command| CommandVersion { command: command as u16, version: command.version() })
-            .collect();
-        let hello = AgentHello {
+        let policy = Policy::new(options.denied, options.allowed, options.memory_over_tcp);
+        let mut hello = AgentHello {
             protocol: rgops_protocol::PROTOCOL_VERSION,
             agent: env!("CARGO_PKG_VERSION").to_owned(),
             pid,
@@ -241,8 +238,10 @@ impl Starting {
             cookie,
             build_id: Executable::own().map(|executable| executable.build_id()).unwrap_or_default(),
             name: name.map(shortened).unwrap_or_default(),
-            commands,
+            commands: Vec::new(),
+            oldest: Tail::absent(),
         };
+        hello.speak(&policy.answered());
         let context = Context {
             started: Instant::now(),
             address,
@@ -251,17 +250,13 @@ impl Starting {
             runtimes,
             allocators: options.allocators,
             cpu_engine: options.cpu_engine.unwrap_or(CpuEngine::DEFAULT),
-            tasks_denied: options.denied.contains(&Command::Tasks),
-            memory_over_tcp: options.memory_over_tcp,
+            policy,
             heap_failure,
         };
         let shared = Shared {
             context: Arc::new(context),
             hello,
-            denied: options.denied,
-            allowed: options.allowed,
             token,
-            exclusive: ExclusiveLock::default(),
             local: Room::for_connections(MAX_LOCAL_CONNECTIONS),
             tcp: Room::for_connections(MAX_TCP_CONNECTIONS),
         };
