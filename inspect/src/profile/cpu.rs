@@ -9,7 +9,7 @@ use rgops_protocol::reply::{End, Note, NoteKind};
 
 use super::locations::Locations;
 use super::proto::{Label, Profile, Sample, ValueType};
-use crate::budget::{Budget, Exhausted};
+use crate::budget::{self, Budget, Exhausted};
 use crate::report::known::missing_text;
 use crate::report::text::{duration, escape};
 use crate::symbols::ModuleSymbols;
@@ -23,7 +23,7 @@ pub(crate) const STACK_BYTES: u64 = 768;
 pub(crate) const FRAME_BYTES: u64 = 48;
 
 /// Whose profile it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Process {
     /// Its name, for the comments.
     pub name: String,
@@ -37,6 +37,19 @@ pub struct Process {
     pub symbol_directories: Vec<PathBuf>,
     /// To what everything that is kept of it is charged.
     pub budget: Budget,
+}
+
+impl Default for Process {
+    fn default() -> Process {
+        Process {
+            name: String::new(),
+            pid: 0,
+            build_id: Vec::new(),
+            local_pid: None,
+            symbol_directories: Vec::new(),
+            budget: budget::standard(),
+        }
+    }
 }
 
 /// Why a profile lacks its end.

@@ -22,7 +22,7 @@ pub use thread::{Activity, Polled, Role, Thread};
 use super::screen::Screen;
 use super::system_call::Architecture;
 use super::text::{counted, duration, escape, utc};
-use crate::budget::{Budget, Exhausted, MOST_MODULES};
+use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
 use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer, file_name};
 
 /// Thread ids written out in a group's line.
@@ -56,7 +56,7 @@ impl StackReport {
         symbol_directories: &[PathBuf],
         parts: Vec<StackPart>,
     ) -> StackReport {
-        StackReport::within(&Budget::default(), hello, local_pid, symbol_directories, parts)
+        StackReport::within(&budget::standard(), hello, local_pid, symbol_directories, parts)
     }
 
     /// As [`StackReport::new`], as far as the budget allows.
