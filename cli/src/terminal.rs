@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rgops_inspect::report::escaping::Escaping;
-use rgops_inspect::report::known::note_text;
-use rgops_inspect::report::text::escape;
+use rgops_inspect::text::Escaping;
+use rgops_inspect::text::escape;
+use rgops_inspect::text::known::note_text;
 use rgops_protocol::reply::{End, Note, NoteKind, Progress};
 use serde::Serialize;
 

@@ -8,13 +8,18 @@ mod files;
 pub mod heap;
 #[cfg(target_os = "linux")]
 mod identity;
+#[cfg(test)]
+mod made;
 pub mod output;
 pub mod own_use;
 pub mod processes;
+#[cfg(target_os = "linux")]
+mod procfs;
 pub mod profile;
 pub mod report;
 pub mod schedtrace;
 pub mod symbols;
 pub mod tasks;
+pub mod text;
 pub mod token_file;
 pub mod trace;

@@ -1,9 +1,9 @@
 //! `rgops gc`: the program's allocators give free memory back to the system.
 
-use rgops_inspect::report::release::{JsonRelease, render};
+use rgops_inspect::report::gc::{JsonGc, render};
 use rgops_protocol::reply::Known;
-use rgops_protocol::reply::release::ReleaseReply;
-use rgops_protocol::request::{ReleaseRequest, Request};
+use rgops_protocol::reply::gc::GcReply;
+use rgops_protocol::request::{GcRequest, Request};
 
 use super::single::{self, Single};
 use crate::exit::{Exit, Failure};
@@ -18,7 +18,7 @@ the allocator keeps because it will soon be needed again. The program's threads 
 allocator meanwhile.
 
 It changes something in the program, so the program's author has to allow it:
-  agent::listen(Options::default().allow(Command::Release))?;
+  agent::listen(Options::default().allow(Command::Gc))?;
 
 Examples:
   rgops gc 4711
@@ -34,11 +34,10 @@ impl Gc {
     /// # Errors
     /// When the agent cannot be asked, or refuses.
     pub fn run(&self) -> Result<Exit, Failure> {
-        let Single { hello, reply, end } =
-            single::ask::<ReleaseReply>(&self.agent, &Request::Release(ReleaseRequest {}))?;
+        let Single { hello, reply, end } = single::ask::<GcReply>(&self.agent, &Request::Gc(GcRequest {}))?;
         let nothing = !reply.allocators.iter().any(|released| matches!(released.called, Known::Value(_)));
         let exit = if self.agent.json {
-            print_json(&JsonRelease::new(&hello, reply, &end))?;
+            print_json(&JsonGc::new(&hello, reply, &end))?;
             exit_of(&end)
         } else {
             print(&render(&reply))?;

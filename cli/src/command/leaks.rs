@@ -7,11 +7,11 @@ use std::time::Duration;
 use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::heap::{Heap, NoGrowth, growth};
 use rgops_inspect::profile::Process;
-use rgops_inspect::report::cpu::missing_names;
 use rgops_inspect::report::leaks::{JsonLeaks, render};
+use rgops_inspect::report::pprof_cpu::missing_names;
 use rgops_protocol::reply::End;
-use rgops_protocol::reply::heap::HeapSource;
-use rgops_protocol::request::{HeapRequest, Request};
+use rgops_protocol::reply::pprof_heap::HeapSource;
+use rgops_protocol::request::{PprofHeapRequest, Request};
 
 use crate::arguments::{duration, seconds};
 use crate::exit::{Exit, Failure};
@@ -69,8 +69,8 @@ impl Leaks {
         let duration_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX).max(1);
         let interval_ms = duration_ms.div_ceil(INTERVALS).max(MIN_INTERVAL_MS);
         let interval_ms = u32::try_from(interval_ms).unwrap_or(u32::MAX);
-        let asked = HeapRequest { duration_ms, interval_ms, live: true };
-        let mut answer = client.ask(&Request::Heap(asked.clone()))?;
+        let asked = PprofHeapRequest { duration_ms, interval_ms, live: true };
+        let mut answer = client.ask(&Request::PprofHeap(asked.clone()))?;
         let finisher = answer.finisher();
         terminal::on_interrupt(move || finisher.finish())?;
 

@@ -1,9 +1,9 @@
 //! `rgops memstats`: of what resident memory consists, then the numbers of the process, its cgroup and
 //! its allocators.
 
-use rgops_inspect::report::memory::{JsonMemory, explain, render};
-use rgops_protocol::reply::memory::MemoryReply;
-use rgops_protocol::request::{MemoryRequest, Request};
+use rgops_inspect::report::memstats::{JsonMemstats, explain, render};
+use rgops_protocol::reply::memstats::MemstatsReply;
+use rgops_protocol::request::{MemstatsRequest, Request};
 
 use super::single::{self, Single};
 use crate::exit::{Exit, Failure};
@@ -38,9 +38,9 @@ impl Memstats {
     /// When the agent cannot be asked.
     pub fn run(&self) -> Result<Exit, Failure> {
         let Single { hello, reply, end } =
-            single::ask::<MemoryReply>(&self.agent, &Request::Memory(MemoryRequest {}))?;
+            single::ask::<MemstatsReply>(&self.agent, &Request::Memstats(MemstatsRequest {}))?;
         if self.agent.json {
-            print_json(&JsonMemory::new(&hello, &reply, &end))?;
+            print_json(&JsonMemstats::new(&hello, &reply, &end))?;
             return Ok(exit_of(&end));
         }
         if let Some(explanation) = explain(&reply) {

@@ -8,11 +8,11 @@ use rgops_inspect::budget::Budget;
 use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::processes::Target;
 use rgops_inspect::profile::{self, CpuProfile, Incomplete, Process, top};
-use rgops_inspect::report::cpu::{JsonCpu, Reconciliation, missing_names};
-use rgops_inspect::report::text::escape;
+use rgops_inspect::report::pprof_cpu::{JsonPprofCpu, Reconciliation, missing_names};
+use rgops_inspect::text::escape;
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
-use rgops_protocol::request::{CpuRequest, Request};
+use rgops_protocol::request::{PprofCpuRequest, Request};
 
 use super::output::Output;
 use crate::arguments::seconds;
@@ -65,7 +65,7 @@ impl PprofCpu {
         let names = profile::cpu_file_names(&hello.name, hello.pid);
         let output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
         let duration_ms = u64::try_from(self.seconds.as_millis()).unwrap_or(u64::MAX).max(1);
-        let mut answer = client.ask(&Request::Cpu(CpuRequest { duration_ms, hz: self.hz }))?;
+        let mut answer = client.ask(&Request::PprofCpu(PprofCpuRequest { duration_ms, hz: self.hz }))?;
         let finisher = answer.finisher();
         terminal::on_interrupt(move || finisher.finish())?;
 
@@ -137,7 +137,7 @@ impl PprofCpu {
         if self.agent.json {
             let end = end.as_ref().map_err(ToString::to_string);
             let file = saved.file.as_deref();
-            terminal::print_json(&JsonCpu::new(hello, file, &profile, &top, reconciliation, end))?;
+            terminal::print_json(&JsonPprofCpu::new(hello, file, &profile, &top, reconciliation, end))?;
         } else {
             let table: Vec<_> = top.text().lines().map(|line| escape(line).into_owned() + "\n").collect();
             saved.print(&table.concat())?;

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use rgops_inspect::client::{Answer, ClientError, Event, part};
 use rgops_inspect::heap::Heap;
 use rgops_inspect::profile::{self, HeapKind, Incomplete, Process, top};
-use rgops_inspect::report::cpu::missing_names;
-use rgops_inspect::report::heap::{JsonHeap, Reconciliation};
-use rgops_inspect::report::text::escape;
+use rgops_inspect::report::pprof_cpu::missing_names;
+use rgops_inspect::report::pprof_heap::{JsonPprofHeap, Reconciliation};
+use rgops_inspect::text::escape;
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
-use rgops_protocol::request::{HeapRequest, Request};
+use rgops_protocol::request::{PprofHeapRequest, Request};
 
 use super::output::Output;
 use crate::arguments::seconds;
@@ -114,8 +114,8 @@ impl PprofHeap {
         let output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
         let millis = |seconds: Duration| u64::try_from(seconds.as_millis()).unwrap_or(u64::MAX).max(1);
         let duration_ms = self.seconds.map_or(0, millis);
-        let asked = HeapRequest { duration_ms, interval_ms: 0, live: false };
-        let mut answer = client.ask(&Request::Heap(asked.clone()))?;
+        let asked = PprofHeapRequest { duration_ms, interval_ms: 0, live: false };
+        let mut answer = client.ask(&Request::PprofHeap(asked.clone()))?;
         if self.seconds.is_some() {
             let finisher = answer.finisher();
             terminal::on_interrupt(move || finisher.finish())?;
@@ -203,7 +203,7 @@ impl PprofHeap {
         if self.agent.json {
             let end = end.as_ref().map_err(ToString::to_string);
             let file = saved.file.as_deref();
-            terminal::print_json(&JsonHeap::new(hello, file, &profile, &top, &reconciliation, end))?;
+            terminal::print_json(&JsonPprofHeap::new(hello, file, &profile, &top, &reconciliation, end))?;
         } else {
             let table: Vec<_> = top.text().lines().map(|line| escape(line).into_owned() + "\n").collect();
             saved.print(&table.concat())?;

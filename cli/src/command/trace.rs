@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rgops_inspect::client::{Answer, ClientError, Event, part};
-use rgops_inspect::report::cpu::missing_names;
+use rgops_inspect::report::pprof_cpu::missing_names;
 use rgops_inspect::report::trace::{JsonTrace, screen};
 use rgops_inspect::trace::{Process, Recorder, file_names};
 use rgops_protocol::hello::AgentHello;

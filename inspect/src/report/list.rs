@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::text::{escape, width};
 use crate::processes::{Listing, RustCompiler, RustProcess};
+use crate::text::{escape, width};
 
 /// The table: `PID PPID NAME*  rustc VERSION  PATH`, columns padded as gops does, one line a
 /// process, `*` where it has an agent. Empty when there is none.
@@ -219,6 +219,7 @@ pub(super) mod tests {
                 name: SocketName { pid, start_time: 1 },
             }),
             lost_agent: None,
+            is_switched_off: false,
         }
     }
 

@@ -20,7 +20,7 @@ use rgops_protocol::reply::Module;
 
 use super::source::{Detail, shown_name};
 use crate::files::{Believed, Checked, Place, Process, Root, SplitPlaces, within};
-use crate::report::text::hex;
+use crate::text::hex;
 
 /// Where distributions put separate debug information.
 const SYSTEM_DEBUG_DIRECTORIES: [&str; 2] = ["/usr/lib/debug", "/lib/debug"];

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use rgops_dwarf::{Budget, Charge};
 use rgops_tasks::types::{IndexKey, IndexStore};
 
-use crate::report::text::hex;
+use crate::text::hex;
 
 const EXTENSION: &str = "types";
 const UNFINISHED: &str = "unfinished";

@@ -1,0 +1,149 @@
+//! The TCP and UDP sockets of a process: the inodes of its descriptors, looked up in the tables of
+//! its network namespace (proc_pid_net(5)).
+
+use std::collections::HashSet;
+use std::io::{self, BufRead};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use crate::processes::details::Connection;
+use crate::procfs::{self, MAX_DESCRIPTORS, each_socket};
+
+/// For all tables: the kernel writes a line for each socket, of whomever it is.
+const LONGEST_READ: Duration = Duration::from_secs(4);
+
+/// The sockets of a process: TCP, then UDP; listening ones first as the tables have them.
+///
+/// # Errors
+/// When they are not told, or there are too many to look through.
+pub(super) fn connections(pid: u32) -> io::Result<Vec<Connection>> {
+    let inodes = socket_inodes(pid)?;
+    if inodes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let deadline = Instant::now() + LONGEST_READ;
+    let mut connections = Vec::new();
+    for (table, is_tcp) in [("net/tcp", true), ("net/tcp6", true), ("net/udp", false), ("net/udp6", false)] {
+        // A kernel without IPv6 has no tables for it.
+        let Ok(lines) = procfs::open(pid, table) else { continue };
+        add(lines, is_tcp, &inodes, deadline, &mut connections)?;
+    }
+    Ok(connections)
+}
+
+/// Adds the sockets of a table that are the process'.
+fn add(
+    table: impl BufRead,
+    is_tcp: bool,
+    inodes: &HashSet<u64>,
+    deadline: Instant,
+    connections: &mut Vec<Connection>,
+) -> io::Result<()> {
+    let is_whole = procfs::each_line(table, deadline, |line| {
+        let found = std::str::from_utf8(line).ok().and_then(|line| entry(line, is_tcp));
+        connections.extend(found.filter(|(inode, _)| inodes.contains(inode)).map(|(_, entry)| entry));
+    })?;
+    if is_whole {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::TimedOut, "this host has too many sockets to look through"))
+}
+
+fn socket_inodes(pid: u32) -> io::Result<HashSet<u64>> {
+    let (mut inodes, mut left) = (HashSet::new(), MAX_DESCRIPTORS);
+    let is_whole = each_socket(&format!("/proc/{pid}/fd"), &mut left, |inode, _| {
+        inodes.insert(inode);
+        ControlFlow::Continue(())
+    })?;
+    match is_whole {
+        true => Ok(inodes),
+        false => Err(io::Error::other("the process has too many descriptors to look through")),
+    }
+}
+
+/// One line of a table: inode and socket.
+fn entry(line: &str, is_tcp: bool) -> Option<(u64, Connection)> {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    let state = if is_tcp { tcp_state(fields.get(3)?) } else { "UDP" };
+    let connection = Connection { local: address(fields.get(1)?)?, remote: address(fields.get(2)?)?, state };
+    Some((fields.get(9)?.parse().ok()?, connection))
+}
+
+/// `0100007F:1F90`: words of network-order bytes, printed as numbers of this machine's byte order.
+fn address(text: &str) -> Option<SocketAddr> {
+    let (host, port) = text.split_once(':')?;
+    let word = |at: usize| Some(u32::from_str_radix(host.get(at..at + 8)?, 16).ok()?.to_ne_bytes());
+    let host = match host.len() {
+        8 => IpAddr::V4(Ipv4Addr::from(word(0)?)),
+        32 => {
+            let mut bytes = [0; 16];
+            for (part, at) in bytes.chunks_exact_mut(4).zip([0, 8, 16, 24]) {
+                part.copy_from_slice(&word(at)?);
+            }
+            IpAddr::V6(Ipv6Addr::from(bytes))
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(host, u16::from_str_radix(port, 16).ok()?))
+}
+
+/// include/net/tcp_states.h
+fn tcp_state(number: &str) -> &'static str {
+    match number {
+        "01" => "ESTABLISHED",
+        "02" => "SYN_SENT",
+        "03" => "SYN_RECV",
+        "04" => "FIN_WAIT1",
+        "05" => "FIN_WAIT2",
+        "06" => "TIME_WAIT",
+        "07" => "CLOSE",
+        "08" => "CLOSE_WAIT",
+        "09" => "LAST_ACK",
+        "0A" => "LISTEN",
+        "0B" => "CLOSING",
+        _ => "UNKNOWN",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn our_own_sockets_are_found_in_both_families() {
+        for any in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = std::net::TcpListener::bind(any) else { continue };
+            let local = listener.local_addr().unwrap();
+            let found = connections(std::process::id()).unwrap();
+            let own = found.iter().find(|connection| connection.local == local).unwrap();
+            assert_eq!(own.state, "LISTEN");
+            let client = std::net::TcpStream::connect(local).unwrap();
+            let found = connections(std::process::id()).unwrap();
+            let own =
+                found.iter().find(|connection| connection.local == client.local_addr().unwrap()).unwrap();
+            assert_eq!((own.remote, own.state), (local, "ESTABLISHED"));
+        }
+    }
+    const LINE: &str =
+        "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 ";
+
+    #[test]
+    fn a_line_behind_many_others_is_found() {
+        let mut table = format!("{LINE}7 1\n").repeat(50_000);
+        assert!(table.len() > 4 * 1024 * 1024);
+        table.push_str(&format!("{LINE}8 1\n"));
+        let (deadline, mut found) = (Instant::now() + Duration::from_secs(60), Vec::new());
+        add(table.as_bytes(), true, &[8].into(), deadline, &mut found).unwrap();
+        assert_eq!((found.len(), found[0].local.port(), found[0].state), (1, 8080, "LISTEN"));
+    }
+
+    #[test]
+    fn a_table_without_end_is_told_as_such() {
+        let (deadline, mut found) = (Instant::now() + Duration::from_millis(50), Vec::new());
+        let endless = io::BufReader::new(io::repeat(b'\n'));
+        let error = add(endless, true, &[8].into(), deadline, &mut found).unwrap_err();
+        assert_eq!(error.to_string(), "this host has too many sockets to look through");
+    }
+}

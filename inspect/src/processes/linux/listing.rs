@@ -1,0 +1,263 @@
+//! Every Rust process of the host, with or without an agent, in about the time `ps` takes.
+//!
+//! One `stat` of `/proc/PID/exe` a process, on a helper thread that a process may hold
+//! ([`crate::processes::crowd`]); each executable is opened once, however many processes run it. Going through
+//! `/proc/PID/exe` instead of the path it names finds replaced and deleted executables and those of other mount
+//! namespaces.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rgops_protocol::discovery::SocketName;
+use rgops_protocol::received::{NAME_CHARACTERS, PATH_CHARACTERS, cut, text_of};
+
+use super::agents::{self, Agent};
+use super::compiler::rust_compiler;
+use super::unix_sockets::{LONGEST_READ, Table, namespace};
+use crate::files::open_executable;
+use crate::processes::crowd::{self, Answer, Patience};
+use crate::processes::process::{Listing, RustCompiler, RustProcess};
+use crate::procfs::{self, StartEnvironment, Stat, Status, is_cut_from};
+
+/// Helpers that the list may leave behind in this program at a time.
+const MOST_LEFT_BEHIND: usize = 64;
+
+/// For the list.
+const OF_THE_LIST: Patience = Patience {
+    each: Duration::from_secs(2),
+    all: Duration::from_secs(8),
+    alone: Duration::from_millis(50),
+    most_left_behind: MOST_LEFT_BEHIND,
+};
+
+/// For the tables of sockets, one a network namespace.
+const OF_TABLES: Patience = Patience {
+    each: LONGEST_READ.saturating_mul(2),
+    all: LONGEST_READ.saturating_mul(2),
+    alone: Duration::from_millis(200),
+    most_left_behind: MOST_LEFT_BEHIND,
+};
+
+/// The Rust processes that this process may see, as far as they are seen before the deadline of a command that
+/// has one. Processes that end meanwhile are left out.
+pub(super) fn list(deadline: Option<Instant>) -> io::Result<Listing> {
+    let hinted = crowd::ask(deadline, agents::hinted_pids).unwrap_or_default();
+    let pids = procfs::pids()?;
+    let mut listing = Listing {
+        processes: Vec::new(),
+        unreadable: 0,
+        unanswered: Vec::new(),
+        not_asked: 0,
+        as_root: rustix::process::geteuid().is_root(),
+    };
+    let compilers = Compilers::default();
+    let items = pids.iter().map(|pid| (*pid, (*pid, hinted.contains(pid)))).collect();
+    let look = move |(pid, is_hinted)| Seen::look_at(pid, is_hinted, &compilers);
+    let mut seen = Vec::new();
+    for (pid, answer) in pids.iter().zip(crowd::ask_each(items, OF_THE_LIST.until(deadline), user_of, look)) {
+        match answer {
+            Answer::Given(Ok(found)) => seen.extend(found),
+            // The kernel's threads have no executable, but who is not root is told "denied".
+            Answer::Given(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let is_process = Stat::read(*pid).is_ok_and(|stat| !stat.is_kernel_thread);
+                listing.unreadable += usize::from(is_process);
+            }
+            // It ended while we looked.
+            Answer::Given(Err(_)) => {}
+            Answer::Silent => listing.unanswered.push(*pid),
+            Answer::NotAsked => listing.not_asked += 1,
+        }
+    }
+    let tables = Arc::new(Tables::of(&seen, deadline));
+    let pids: Vec<u32> = seen.iter().map(|seen| seen.pid).collect();
+    let items = seen.into_iter().map(|seen| (seen.pid, seen)).collect();
+    let find = move |seen: Seen| seen.with_agent(&tables);
+    for (pid, answer) in pids.iter().zip(crowd::ask_each(items, OF_THE_LIST.until(deadline), user_of, find)) {
+        match answer {
+            Answer::Given(process) => listing.processes.extend(Some(process).filter(RustProcess::is_listed)),
+            Answer::Silent => listing.unanswered.push(*pid),
+            Answer::NotAsked => listing.not_asked += 1,
+        }
+    }
+    listing.unanswered.sort_unstable();
+    Ok(listing)
+}
+
+/// One process, Rust or not.
+///
+/// # Errors
+/// When there is no such process, or it may not be looked at, or does not let itself be, at most until the
+/// deadline of a command that has one.
+pub(super) fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
+    let look = move || {
+        let seen = Seen::look_at(pid, true, &Compilers::default())?;
+        // The kernel has no executable for what is about to end.
+        let seen = match seen {
+            Some(seen) => seen,
+            None => Seen::of(pid, None)?,
+        };
+        let tables = Tables::of_one(&seen);
+        Ok(seen.with_agent(&tables))
+    };
+    crowd::ask_in_time(deadline, "it did not let itself be looked at in time", look)
+}
+
+/// Whose a process is, for counting those that are silent. This file of `/proc` never waits.
+fn user_of(pid: u32) -> u32 {
+    Status::read(pid).map_or(u32::MAX, |status| status.euid())
+}
+
+/// The compilers of executables, by device and inode. An inode is not used again while a process runs it.
+#[derive(Debug, Default)]
+struct Compilers(Mutex<HashMap<(u64, u64), Option<RustCompiler>>>);
+
+impl Compilers {
+    fn of(&self, pid: u32) -> io::Result<Option<RustCompiler>> {
+        let metadata = fs::metadata(format!("/proc/{pid}/exe"))?;
+        let file = (metadata.dev(), metadata.ino());
+        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&file) {
+            return Ok(known.clone());
+        }
+        let compiler = rust_compiler(&open_executable(pid)?)?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(file, compiler.clone());
+        Ok(compiler)
+    }
+}
+
+/// A process before its agent was looked for.
+#[derive(Debug)]
+struct Seen {
+    pid: u32,
+    stat: Stat,
+    status: Status,
+    compiler: Option<RustCompiler>,
+    /// Its network namespace.
+    namespace: Option<u64>,
+}
+
+impl Seen {
+    /// The process when it is Rust, or `hinted` to have an agent.
+    fn look_at(pid: u32, is_hinted: bool, compilers: &Compilers) -> io::Result<Option<Seen>> {
+        let compiler = compilers.of(pid)?;
+        if compiler.is_none() && !is_hinted {
+            return Ok(None);
+        }
+        Seen::of(pid, compiler).map(Some)
+    }
+
+    fn of(pid: u32, compiler: Option<RustCompiler>) -> io::Result<Seen> {
+        let (stat, status) = (Stat::read(pid)?, Status::read(pid)?);
+        Ok(Seen { pid, stat, status, compiler, namespace: namespace(pid) })
+    }
+
+    fn name(&self) -> SocketName {
+        agents::name_of(self.stat.start_time, &self.status)
+    }
+
+    fn with_agent(self, tables: &Tables) -> RustProcess {
+        let Seen { pid, stat, status, compiler, namespace } = self;
+        let uid = agents::uid_inside(pid, status.euid());
+        let environment = StartEnvironment::read(pid, uid).ok();
+        let table = tables.get(namespace);
+        let agent = agents::find(pid, stat.start_time, &status, uid, environment.as_ref(), table);
+        let is_switched_off = environment.is_some_and(|environment| environment.is_switched_off);
+        RustProcess { is_switched_off, ..describe(pid, stat, status, compiler, agent) }
+    }
+}
+
+/// The sockets of the network namespaces that processes are in.
+#[derive(Debug)]
+struct Tables {
+    tables: HashMap<u64, Table>,
+    untold: Table,
+}
+
+impl Tables {
+    fn of(seen: &[Seen], deadline: Option<Instant>) -> Tables {
+        let mut wanted: HashMap<u64, (u32, HashSet<SocketName>)> = HashMap::new();
+        for seen in seen {
+            let Some(namespace) = seen.namespace else { continue };
+            wanted.entry(namespace).or_insert_with(|| (seen.pid, HashSet::new())).1.insert(seen.name());
+        }
+        let namespaces: Vec<u64> = wanted.keys().copied().collect();
+        let items = wanted.into_values().map(|(pid, names)| (pid, (pid, names))).collect();
+        let read = |(pid, names): (u32, HashSet<SocketName>)| Table::read(pid, &names);
+        let answers =
+            crowd::ask_each(items, OF_TABLES.until(deadline), user_of, read).into_iter().map(|answer| {
+                match answer {
+                    Answer::Given(table) => table,
+                    Answer::Silent | Answer::NotAsked => Table::unread(),
+                }
+            });
+        Tables { tables: namespaces.into_iter().zip(answers).collect(), untold: Table::untold() }
+    }
+
+    fn of_one(seen: &Seen) -> Tables {
+        let table = seen.namespace.map(|namespace| (namespace, Table::read(seen.pid, &[seen.name()].into())));
+        Tables { tables: table.into_iter().collect(), untold: Table::untold() }
+    }
+
+    fn get(&self, namespace: Option<u64>) -> &Table {
+        namespace.and_then(|namespace| self.tables.get(&namespace)).unwrap_or(&self.untold)
+    }
+}
+
+fn describe(
+    pid: u32,
+    stat: Stat,
+    status: Status,
+    compiler: Option<RustCompiler>,
+    agent: Agent,
+) -> RustProcess {
+    let (agent, lost_agent) = match agent {
+        Agent::Listens(socket) => (Some(socket), None),
+        Agent::Lost(lost) => (None, Some(lost)),
+        Agent::None => (None, None),
+    };
+    let path = match fs::read_link(format!("/proc/{pid}/exe")) {
+        Ok(path) => text_of(path.as_os_str().as_bytes(), PATH_CHARACTERS),
+        Err(_) => String::new(),
+    };
+    let mut name = name(stat.comm, &path);
+    cut(&mut name, NAME_CHARACTERS);
+    let (parent, uid) = (stat.parent, status.euid());
+    RustProcess { pid, parent, name, uid, path, compiler, agent, lost_agent, is_switched_off: false }
+}
+
+/// The kernel cuts names; the executable's name has the rest.
+fn name(comm: String, path: &str) -> String {
+    let path = path.strip_suffix(" (deleted)").unwrap_or(path);
+    match Path::new(path).file_name().and_then(|file| file.to_str()) {
+        Some(file) if is_cut_from(&comm, file) => file.to_owned(),
+        _ => comm,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn names_cut_by_the_kernel_are_completed() {
+        let cut = |path| name("a-rather-long-n".to_owned(), path);
+        assert_eq!(cut("/bin/a-rather-long-name"), "a-rather-long-name");
+        assert_eq!(cut("/bin/a-rather-long-name (deleted)"), "a-rather-long-name");
+        assert_eq!(cut("/bin/other"), "a-rather-long-n");
+        assert_eq!(name("sh".to_owned(), "/bin/shop"), "sh");
+    }
+
+    #[test]
+    fn we_are_in_the_list_once_and_the_list_is_sorted() {
+        let listing = list(None).unwrap();
+        let own = listing.processes.iter().filter(|process| process.pid == std::process::id());
+        assert_eq!(own.map(|own| own.agent.is_some()).collect::<Vec<_>>(), [false]);
+        assert!(listing.processes.is_sorted_by_key(|process| process.pid));
+    }
+}
