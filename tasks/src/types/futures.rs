@@ -94,7 +94,6 @@ fn first_parameter(text: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use rgops_dwarf::Budget;
 

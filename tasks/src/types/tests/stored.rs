@@ -39,18 +39,25 @@ impl ModuleFile for File {
     }
 }
 
-/// What is stored for any key, and whether it was believed when it was last asked for.
+/// What is stored for any key.
 #[derive(Debug, Clone, Default)]
-struct Store(Rc<RefCell<(Option<Vec<u8>>, Option<bool>)>>);
+struct Store(Rc<RefCell<Stored>>);
+
+#[derive(Debug, Clone, Default)]
+struct Stored {
+    index: Option<Vec<u8>>,
+    /// Whether it was believed when it was last asked for.
+    believed: Option<bool>,
+}
 
 impl IndexStore for Store {
     fn load(&self, _: &IndexKey<'_>, _: &Budget, is_believed: &mut dyn FnMut(&[u8]) -> bool) {
-        let (stored, believed) = &mut *self.0.borrow_mut();
-        *believed = stored.as_deref().map(is_believed);
+        let Stored { index, believed } = &mut *self.0.borrow_mut();
+        *believed = index.as_deref().map(is_believed);
     }
 
     fn store(&self, _: &IndexKey<'_>, index: &[u8]) {
-        self.0.borrow_mut().0 = Some(index.to_vec());
+        self.0.borrow_mut().index = Some(index.to_vec());
     }
 }
 
@@ -85,9 +92,9 @@ fn an_index_is_used_if_it_is_the_builds_own() {
     let store = Store::default();
     let right = everything(&store);
     let made = store.0.borrow().clone();
-    assert_eq!(made.1, None, "nothing was stored yet");
+    assert_eq!(made.believed, None, "nothing was stored yet");
     assert_eq!(everything(&store), right);
-    assert_eq!(*store.0.borrow(), (made.0.clone(), Some(true)));
+    assert_eq!(store.0.borrow().believed, Some(true));
 
     // One that knows nothing: what is in the file is not looked for again.
     store.store(&key(BUILD_ID), &encode(&key(BUILD_ID), &Index::default()));
@@ -96,7 +103,8 @@ fn an_index_is_used_if_it_is_the_builds_own() {
     let others = IndexKey { build_id: &[2; 20], ..key(BUILD_ID) };
     store.store(&others, &encode(&others, &Index::default()));
     assert_eq!(everything(&store), right);
-    assert_eq!(*store.0.borrow(), (made.0, Some(false)), "it is made anew");
+    assert_eq!(store.0.borrow().believed, Some(false));
+    assert_eq!(store.0.borrow().index, made.index, "it is made anew");
 }
 
 #[test]
