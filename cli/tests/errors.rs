@@ -18,8 +18,9 @@ use program::{Directory, Target, code, rgops, stderr, stdout};
 use rgops::arguments::CommandLine;
 use rgops::exit::Failure;
 use rgops_inspect::budget::Exhausted;
-use rgops_inspect::client::ClientError;
+use rgops_inspect::client::{ClientError, UnsupportedCommand};
 use rgops_inspect::processes::{LostAgent, LostBecause, ResolveError};
+use rgops_protocol::agreement::Disagreement;
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::error::{Code, Error as AgentError};
 use rgops_tests::snapshot::{Snapshots, replaced};
@@ -108,6 +109,7 @@ fn failures_are_told_as_committed() {
     snapshots.compare("of-agents", &text);
 
     let name = |pid| SocketName { pid, start_time: 99 };
+    let unsupported = |why| UnsupportedCommand { command: "stack", agent: "0.0.9".to_owned(), why };
     let client = [
         ClientError::NobodyListens { address: "10.0.0.7:7777".to_owned(), error: denied() },
         ClientError::ForeignOwner { path: path(), uid: 1000 },
@@ -119,7 +121,8 @@ fn failures_are_told_as_committed() {
         ClientError::NotAnAgent,
         ClientError::TokenNeeded,
         ClientError::FalseAgent,
-        ClientError::NotSpoken { command: "stack", agent: "0.0.9".to_owned() },
+        unsupported(Disagreement::ClientTooOld).into(),
+        unsupported(Disagreement::AgentTooOld).into(),
         ClientError::TimedOut,
         ClientError::TookTooLong { waited: Duration::from_millis(12_340) },
         ClientError::NotFinished { seconds: 10 },

@@ -31,18 +31,19 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rgops_dwarf::Fault;
+use rgops_pprof::ReadError;
+use rgops_protocol::agreement::Disagreement;
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::error::{Code, Error as AgentError};
 use rgops_protocol::token_file::NoTokenFile;
+use rgops_tasks::types::TypeError;
 
 use crate::budget::Exhausted;
-use crate::client::ClientError;
-use crate::dwarf::Fault;
+use crate::client::{ClientError, UnsupportedCommand};
 use crate::heap::DumpError;
 use crate::output::{NotAFile, OutputError, Reason};
 use crate::processes::{LostAgent, LostBecause, ResolveError};
-use crate::profile::ReadError;
-use crate::tasks::types::TypeError;
 use crate::token_file::TokenFileError;
 
 fn denied() -> io::Error {
@@ -51,6 +52,10 @@ fn denied() -> io::Error {
 
 fn path() -> PathBuf {
     "/run/user/7/rgops/4711-99.sock".into()
+}
+
+fn unsupported(why: Disagreement) -> UnsupportedCommand {
+    UnsupportedCommand { command: "stack", agent: "0.0.9".to_owned(), why }
 }
 
 fn with_fix(text: &dyn std::fmt::Display, fix: &str) -> String {
@@ -80,8 +85,10 @@ fn client_errors_are_as_committed() {
         ClientError::NotAnAgent => [ClientError::NotAnAgent],
         ClientError::TokenNeeded => [ClientError::TokenNeeded],
         ClientError::FalseAgent => [ClientError::FalseAgent],
-        ClientError::NotSpoken { .. } =>
-            [ClientError::NotSpoken { command: "leaks", agent: "0.0.9".to_owned() }],
+        ClientError::UnsupportedCommand(_) => [
+            unsupported(Disagreement::ClientTooOld).into(),
+            unsupported(Disagreement::AgentTooOld).into(),
+        ],
         ClientError::TimedOut => [ClientError::TimedOut],
         ClientError::TookTooLong { .. } => [ClientError::TookTooLong { waited: Duration::from_millis(12_340) }],
         ClientError::NotFinished { .. } => [ClientError::NotFinished { seconds: 10 }],
@@ -195,7 +202,7 @@ fn errors_of_what_is_read_are_as_committed() {
     let mut text = texts!(ReadError, |error| error.to_string(), {
         ReadError::Decompress(_) => [ReadError::Decompress(io::ErrorKind::UnexpectedEof.into())],
         ReadError::TooLarge => [ReadError::TooLarge],
-        ReadError::Decode(_) => [<prost::bytes::Bytes as prost::Message>::decode(&[0x0a, 9][..]).expect_err("cut short").into()],
+        ReadError::Decode(_) => [rgops_pprof::read(&[0x0a, 9]).expect_err("cut short")],
         ReadError::Invalid(_) => [ReadError::Invalid("it has no sample type".to_owned())],
     });
     text += &texts!(DumpError, |error| error.to_string(), {

@@ -1,22 +1,25 @@
 //! `pprof-cpu`: samples of every thread's CPU time, streamed while they are taken.
 
+#![cfg(any(native_engine, pprof_engine))]
+
 mod sampling;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rgops_capture::Tick;
+#[cfg(native_engine)]
+use rgops_capture::{
+    left_alone, number,
+    sampler::{Cuts, Silent},
+};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuTotals, PprofCpuPart};
 use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::PprofCpuRequest;
 
 use super::{Context, Finish, Sink, Stop};
-use crate::engine::Tick;
-#[cfg(native_engine)]
-use crate::engine::{
-    left_alone, number,
-    sampler::{Cuts, Silent},
-};
+use crate::policy::Asker;
 use sampling::{Ended, Sampling};
 
 /// The longest profile.
@@ -32,6 +35,7 @@ const MODULES_PER_PACKET: usize = 1000;
 
 pub(crate) async fn collect(
     arguments: PprofCpuRequest,
+    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,
