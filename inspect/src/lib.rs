@@ -15,6 +15,7 @@ pub mod processes;
 pub mod profile;
 pub mod report;
 pub mod schedtrace;
+pub mod session;
 pub mod symbols;
 pub mod tasks;
 pub mod token_file;

@@ -9,6 +9,7 @@ mod error;
 #[cfg(target_os = "linux")]
 pub(crate) mod local;
 mod peer;
+mod stopper;
 mod stream;
 
 use std::io::{self, Read, Write};
@@ -27,6 +28,7 @@ use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_HANDSHAKE_BYTES
 pub use answer::{Answer, Collected, Event, Finisher, Payload, part};
 pub use error::ClientError;
 use peer::Peer;
+pub use stopper::Stopper;
 use stream::Stream;
 
 use crate::budget::Budget;

@@ -56,6 +56,12 @@ impl Screen {
         self.push_str(character.encode_utf8(&mut [0; 4]));
     }
 
+    /// Writes a few lines that are shown in any case, also behind what was cut: they are in the part of the memory
+    /// that is not charged.
+    pub fn push_last(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
     /// Whether nothing more is written: for loops to end by.
     pub fn is_cut(&self) -> bool {
         self.cut.is_some()
@@ -110,6 +116,19 @@ impl Screen {
         let wanted = charge(generous).or_else(|_| charge(needed.saturating_add(LAST_STEP_BYTES)))?;
         self.text.reserve_exact(wanted - length);
         Ok(())
+    }
+}
+
+impl From<String> for Screen {
+    /// Text whose length no other process decides.
+    fn from(text: String) -> Screen {
+        Screen { budget: Budget::default(), text, cut: None, is_finished: false }
+    }
+}
+
+impl fmt::Display for Screen {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
     }
 }
 

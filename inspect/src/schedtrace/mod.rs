@@ -19,4 +19,4 @@ mod tracer;
 pub use detail::{BusyTask, Detail, WorkerDetail};
 pub use limits::{MOST_RUNTIMES, MOST_WORKERS};
 pub use line::{RuntimeLine, Source, Worker};
-pub use tracer::{Next, Options, Reconnect, Stopper, Tracer};
+pub use tracer::{Next, Options, Reconnect, Tracer};
