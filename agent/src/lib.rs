@@ -42,8 +42,6 @@ mod beside;
 #[cfg(target_os = "linux")]
 mod busy;
 mod collect;
-#[cfg(target_os = "linux")]
-mod connection;
 mod counters;
 mod cpu_engine;
 #[cfg(target_os = "linux")]
@@ -56,8 +54,6 @@ mod engine;
 mod error;
 #[cfg(target_os = "linux")]
 mod executable;
-#[cfg(target_os = "linux")]
-mod listener;
 mod options;
 #[cfg(all(test, target_os = "linux"))]
 mod own_process;
@@ -69,6 +65,8 @@ mod programs_side;
 mod reactor;
 #[cfg(target_os = "linux")]
 mod releasing;
+#[cfg(target_os = "linux")]
+mod server;
 #[cfg(native_engine)]
 mod tasks;
 #[cfg(native_engine)]
@@ -107,7 +105,7 @@ pub fn listen(options: Options) -> Result<Agent, ListenError> {
     }
     let current = Handle::try_current().ok();
     #[cfg(target_os = "linux")]
-    return listener::start(options, current).map(|inner| Agent { inner: Some(inner) });
+    return server::start(options, current).map(|inner| Agent { inner: Some(inner) });
     #[cfg(not(target_os = "linux"))]
     {
         let _ = (options, current);
@@ -120,7 +118,7 @@ pub fn listen(options: Options) -> Result<Agent, ListenError> {
 
 pub struct Agent {
     #[cfg(target_os = "linux")]
-    inner: Option<listener::Running>,
+    inner: Option<server::Running>,
     #[cfg(not(target_os = "linux"))]
     inner: Option<std::convert::Infallible>,
 }

@@ -113,7 +113,7 @@ impl Options {
         self
     }
 
-    /// Allows this command to change something in the program. Without it [`Command::Release`] (`rgops gc`)
+    /// Allows this command to change something in the program. Without it [`Command::Gc`] (`rgops gc`)
     /// is refused, and [`Command::HeapRate`] only tells the rate and sets none. What changes nothing needs
     /// no permission; a command that is denied as well stays so.
     #[must_use]

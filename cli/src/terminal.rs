@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rgops_inspect::report::escaping::Escaping;
-use rgops_inspect::report::text::escape;
 use rgops_inspect::session::Document;
+use rgops_inspect::text::Escaping;
+use rgops_inspect::text::escape;
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};

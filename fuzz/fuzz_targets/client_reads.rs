@@ -6,11 +6,11 @@ use rgops_protocol::auth::{AgentProof, Challenge};
 use rgops_protocol::codec::{Decode, Encode, decode, encode};
 use rgops_protocol::error::Error;
 use rgops_protocol::hello::AgentHello;
-use rgops_protocol::reply::cpu::CpuPart;
-use rgops_protocol::reply::heap::HeapPart;
+use rgops_protocol::reply::pprof_cpu::PprofCpuPart;
+use rgops_protocol::reply::pprof_heap::PprofHeapPart;
 use rgops_protocol::reply::heap_rate::HeapRateReply;
-use rgops_protocol::reply::memory::MemoryReply;
-use rgops_protocol::reply::release::ReleaseReply;
+use rgops_protocol::reply::memstats::MemstatsReply;
+use rgops_protocol::reply::gc::GcReply;
 use rgops_protocol::reply::stack::StackPart;
 use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::reply::trace::TracePart;
@@ -35,13 +35,13 @@ fuzz_target!(|bytes: &[u8]| {
         4 => check::<Progress>(bytes),
         5 => check::<End>(bytes),
         6 => check::<StackPart>(bytes),
-        7 => check::<CpuPart>(bytes),
+        7 => check::<PprofCpuPart>(bytes),
         8 => check::<TracePart>(bytes),
-        9 => check::<MemoryReply>(bytes),
+        9 => check::<MemstatsReply>(bytes),
         10 => check::<StatsReply>(bytes),
         11 => check::<VersionReply>(bytes),
-        12 => check::<HeapPart>(bytes),
-        13 => check::<ReleaseReply>(bytes),
+        12 => check::<PprofHeapPart>(bytes),
+        13 => check::<GcReply>(bytes),
         _ => check::<HeapRateReply>(bytes),
     }
 });

@@ -5,20 +5,20 @@
 use libfuzzer_sys::fuzz_target;
 use rgops_inspect::heap::Heap;
 use rgops_inspect::profile::Process;
-use rgops_protocol::reply::heap::{HeapCounters, HeapPart, HeapSnapshot, HeapSource, HeapStart};
+use rgops_protocol::reply::pprof_heap::{HeapCounters, PprofHeapPart, HeapSnapshot, HeapSource, HeapStart};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut heap = Heap::new(Process::default());
-    heap.add(HeapPart::Start(HeapStart {
+    heap.add(PprofHeapPart::Start(HeapStart {
         unix_ns: 1,
         source: HeapSource::Jemalloc,
         allocator: "jemalloc".to_owned(),
         mean_bytes: 0,
         since_unix_ns: None,
     }));
-    heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns: 0 }));
-    heap.add(HeapPart::Jemalloc([b"heap_v2/524288\n", bytes].concat()));
-    heap.add(HeapPart::Counters(HeapCounters::default()));
+    heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns: 0 }));
+    heap.add(PprofHeapPart::Jemalloc([b"heap_v2/524288\n", bytes].concat()));
+    heap.add(PprofHeapPart::Counters(HeapCounters::default()));
     let profile = heap.into_profile(false, None);
     assert!(profile.sample.iter().all(|sample| sample.value.len() == profile.sample_type.len()));
 });

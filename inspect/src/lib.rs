@@ -9,6 +9,8 @@ mod files;
 pub mod heap;
 #[cfg(target_os = "linux")]
 mod identity;
+#[cfg(test)]
+mod made;
 pub mod output;
 pub mod own_use;
 pub mod processes;
@@ -18,5 +20,6 @@ pub mod schedtrace;
 pub mod session;
 pub mod symbols;
 pub mod tasks;
+pub mod text;
 pub mod token_file;
 pub mod trace;

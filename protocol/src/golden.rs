@@ -9,7 +9,9 @@
 use std::path::PathBuf;
 
 use crate::reply::{End, Known, Module, Note, NoteKind, Progress, Stack, StackEnd, Unavailable};
-use crate::reply::{cpu, heap, heap_rate, memory, release, schedtrace, stack, stats, tasks, trace, version};
+use crate::reply::{
+    gc, heap_rate, memstats, pprof_cpu, pprof_heap, schedtrace, stack, stats, tasks, trace, version,
+};
 use crate::request::{self, Envelope};
 use crate::{auth, codec, error, hello};
 
@@ -83,8 +85,8 @@ fn sample_modules() -> Vec<Module> {
     }]
 }
 
-fn sample_cpu() -> cpu::CpuSample {
-    cpu::CpuSample { time_ns: 10_101_010, tid: 4711, weight: 3, stack: sample_stack() }
+fn sample_cpu() -> pprof_cpu::CpuSample {
+    pprof_cpu::CpuSample { time_ns: 10_101_010, tid: 4711, weight: 3, stack: sample_stack() }
 }
 
 golden!(client_hello, hello::ClientHello, hello::ClientHello { protocol: 1, client: "rgops 0.1.0".into() });
@@ -116,10 +118,14 @@ golden!(
 );
 golden!(request_envelope, Envelope, Envelope { command: 5, version: 1, body: vec![0xfb, 0x10, 0x27, 99] });
 golden!(request_stack, request::StackRequest, request::StackRequest { max_depth: 512 });
-golden!(request_memory, request::MemoryRequest, request::MemoryRequest {});
+golden!(request_memstats, request::MemstatsRequest, request::MemstatsRequest {});
 golden!(request_stats, request::StatsRequest, request::StatsRequest { window_ms: 200 });
 golden!(request_version, request::VersionRequest, request::VersionRequest {});
-golden!(request_cpu, request::CpuRequest, request::CpuRequest { duration_ms: 30_000, hz: 99 });
+golden!(
+    request_pprof_cpu,
+    request::PprofCpuRequest,
+    request::PprofCpuRequest { duration_ms: 30_000, hz: 99 }
+);
 golden!(
     request_trace,
     request::TraceRequest,
@@ -213,21 +219,21 @@ golden!(
     })
 );
 golden!(
-    memory,
-    memory::MemoryReply,
-    memory::MemoryReply {
-        sections: vec![memory::Section {
+    memstats,
+    memstats::MemstatsReply,
+    memstats::MemstatsReply {
+        sections: vec![memstats::Section {
             name: "process".into(),
             fields: vec![
-                memory::Field {
+                memstats::Field {
                     name: "rss".into(),
-                    unit: memory::Unit::Bytes,
+                    unit: memstats::Unit::Bytes,
                     value: Known::Value(70_000),
                     source: "/proc/self/statm".into(),
                 },
-                memory::Field {
+                memstats::Field {
                     name: "major-faults".into(),
-                    unit: memory::Unit::Count,
+                    unit: memstats::Unit::Count,
                     value: Known::unavailable("no /proc", "mount /proc"),
                     source: "/proc/self/stat".into(),
                 },
@@ -316,27 +322,33 @@ golden!(
     }
 );
 golden!(
-    cpu_start,
-    cpu::CpuPart,
-    cpu::CpuPart::Start(cpu::CpuStart {
+    pprof_cpu_start,
+    pprof_cpu::PprofCpuPart,
+    pprof_cpu::PprofCpuPart::Start(pprof_cpu::CpuStart {
         unix_ns: 1_795_386_238_433_888_352,
         period_ns: 10_101_010,
         engine: "native".into(),
         fallback: String::new()
     })
 );
-golden!(cpu_modules, cpu::CpuPart, cpu::CpuPart::Modules(sample_modules()));
-golden!(cpu_samples, cpu::CpuPart, cpu::CpuPart::Samples(vec![sample_cpu()]));
+golden!(pprof_cpu_modules, pprof_cpu::PprofCpuPart, pprof_cpu::PprofCpuPart::Modules(sample_modules()));
+golden!(pprof_cpu_samples, pprof_cpu::PprofCpuPart, pprof_cpu::PprofCpuPart::Samples(vec![sample_cpu()]));
 golden!(
-    cpu_totals,
-    cpu::CpuPart,
-    cpu::CpuPart::Totals(cpu::CpuTotals {
+    pprof_cpu_totals,
+    pprof_cpu::PprofCpuPart,
+    pprof_cpu::PprofCpuPart::Totals(pprof_cpu::CpuTotals {
         duration_ns: 30_000_000_000,
         process_cpu_ns: 1_000_000_000,
         agent_cpu_ns: 1_000_000,
         unsampled_cpu_ns: 5,
         late_cpu_ns: 6,
-        threads: vec![cpu::CpuThread { tid: 1, name: "main".into(), cpu_ns: 2, weight: 3, ended: true }],
+        threads: vec![pprof_cpu::CpuThread {
+            tid: 1,
+            name: "main".into(),
+            cpu_ns: 2,
+            weight: 3,
+            ended: true
+        }],
         samples: 1,
         weight: 2,
         dropped_ring: 3,
@@ -414,7 +426,7 @@ golden!(
 );
 
 golden!(
-    schedtrace_request,
+    request_schedtrace,
     request::SchedtraceRequest,
     request::SchedtraceRequest {
         interval_ms: 1000,
@@ -577,8 +589,8 @@ golden!(
     crate::reply::read::ReadPart { ranges: vec![Some(vec![1, 2]), None, Some(vec![])] }
 );
 
-fn sample_estimate(samples: u64) -> heap::Estimate {
-    heap::Estimate {
+fn sample_estimate(samples: u64) -> pprof_heap::Estimate {
+    pprof_heap::Estimate {
         samples,
         objects_milli: 32_768_500,
         bytes: 524_296,
@@ -588,62 +600,62 @@ fn sample_estimate(samples: u64) -> heap::Estimate {
 }
 
 golden!(
-    request_heap,
-    request::HeapRequest,
-    request::HeapRequest { duration_ms: 60_000, interval_ms: 1000, live: true }
+    request_pprof_heap,
+    request::PprofHeapRequest,
+    request::PprofHeapRequest { duration_ms: 60_000, interval_ms: 1000, live: true }
 );
-golden!(request_release, request::ReleaseRequest, request::ReleaseRequest {});
+golden!(request_gc, request::GcRequest, request::GcRequest {});
 golden!(request_heap_rate, request::HeapRateRequest, request::HeapRateRequest { set_bytes: Some(524_288) });
 golden!(request_heap_rate_asked, request::HeapRateRequest, request::HeapRateRequest { set_bytes: None });
 golden!(
-    heap_start,
-    heap::HeapPart,
-    heap::HeapPart::Start(heap::HeapStart {
+    pprof_heap_start,
+    pprof_heap::PprofHeapPart,
+    pprof_heap::PprofHeapPart::Start(pprof_heap::HeapStart {
         unix_ns: 1_795_386_238_433_888_352,
-        source: heap::HeapSource::Wrapper,
+        source: pprof_heap::HeapSource::Wrapper,
         allocator: "std::alloc::System".into(),
         mean_bytes: 524_288,
         since_unix_ns: Some(1_795_386_230_000_000_000),
     })
 );
 golden!(
-    heap_start_jemalloc,
-    heap::HeapPart,
-    heap::HeapPart::Start(heap::HeapStart {
+    pprof_heap_start_jemalloc,
+    pprof_heap::PprofHeapPart,
+    pprof_heap::PprofHeapPart::Start(pprof_heap::HeapStart {
         unix_ns: 1_795_386_238_433_888_352,
-        source: heap::HeapSource::Jemalloc,
+        source: pprof_heap::HeapSource::Jemalloc,
         allocator: "jemalloc".into(),
         mean_bytes: 0,
         since_unix_ns: None,
     })
 );
-golden!(heap_modules, heap::HeapPart, heap::HeapPart::Modules(sample_modules()));
+golden!(pprof_heap_modules, pprof_heap::PprofHeapPart, pprof_heap::PprofHeapPart::Modules(sample_modules()));
 golden!(
-    heap_stacks,
-    heap::HeapPart,
-    heap::HeapPart::Stacks(vec![
-        heap::HeapStack { id: 0, stack: Stack { frames: vec![], end: StackEnd::NotCaptured } },
-        heap::HeapStack { id: 300, stack: sample_stack() },
+    pprof_heap_stacks,
+    pprof_heap::PprofHeapPart,
+    pprof_heap::PprofHeapPart::Stacks(vec![
+        pprof_heap::HeapStack { id: 0, stack: Stack { frames: vec![], end: StackEnd::NotCaptured } },
+        pprof_heap::HeapStack { id: 300, stack: sample_stack() },
     ])
 );
 golden!(
-    heap_snapshot,
-    heap::HeapPart,
-    heap::HeapPart::Snapshot(heap::HeapSnapshot { time_ns: 1_000_000_000 })
+    pprof_heap_snapshot,
+    pprof_heap::PprofHeapPart,
+    pprof_heap::PprofHeapPart::Snapshot(pprof_heap::HeapSnapshot { time_ns: 1_000_000_000 })
 );
 golden!(
-    heap_buckets,
-    heap::HeapPart,
-    heap::HeapPart::Buckets(vec![heap::HeapBucket {
+    pprof_heap_buckets,
+    pprof_heap::PprofHeapPart,
+    pprof_heap::PprofHeapPart::Buckets(vec![pprof_heap::HeapBucket {
         stack: 300,
         allocated: sample_estimate(2),
         freed: sample_estimate(1)
     }])
 );
 golden!(
-    heap_live,
-    heap::HeapPart,
-    heap::HeapPart::Live(vec![heap::LiveBlock {
+    pprof_heap_live,
+    pprof_heap::PprofHeapPart,
+    pprof_heap::PprofHeapPart::Live(vec![pprof_heap::LiveBlock {
         stack: 300,
         size_bytes: 16,
         mean_bytes: 524_288,
@@ -651,10 +663,10 @@ golden!(
     }])
 );
 golden!(
-    heap_counters,
-    heap::HeapPart,
-    heap::HeapPart::Counters(heap::HeapCounters {
-        exact: Some(heap::ExactCounters {
+    pprof_heap_counters,
+    pprof_heap::PprofHeapPart,
+    pprof_heap::PprofHeapPart::Counters(pprof_heap::HeapCounters {
+        exact: Some(pprof_heap::ExactCounters {
             allocations: 1,
             frees: 2,
             reallocations: 3,
@@ -673,20 +685,24 @@ golden!(
         own_bytes: 15,
     })
 );
-golden!(heap_jemalloc, heap::HeapPart, heap::HeapPart::Jemalloc(b"heap_v2/524288\n".to_vec()));
 golden!(
-    release,
-    release::ReleaseReply,
-    release::ReleaseReply {
-        allocators: vec![release::Released {
+    pprof_heap_jemalloc,
+    pprof_heap::PprofHeapPart,
+    pprof_heap::PprofHeapPart::Jemalloc(b"heap_v2/524288\n".to_vec())
+);
+golden!(
+    gc,
+    gc::GcReply,
+    gc::GcReply {
+        allocators: vec![gc::Released {
             allocator: "glibc".into(),
             called: Known::Value("malloc_trim(0)".into()),
             took_ns: 1_000_000,
             rss_before_bytes: Known::Value(70_000_000),
             rss_after_bytes: Known::unavailable("no /proc", "mount /proc"),
-            before: vec![memory::Field {
+            before: vec![memstats::Field {
                 name: "heap-idle".into(),
-                unit: memory::Unit::Bytes,
+                unit: memstats::Unit::Bytes,
                 value: Known::Value(50_000_000),
                 source: "mallinfo2().fordblks".into(),
             }],
@@ -704,13 +720,13 @@ golden!(
 #[test]
 fn unknown_commands_and_versions_are_told_apart() {
     use crate::request::{Command, Request, RequestError};
-    let newer = Envelope { command: Command::Cpu as u16, version: 2, body: vec![1, 2, 3] };
+    let newer = Envelope { command: Command::PprofCpu as u16, version: 2, body: vec![1, 2, 3] };
     assert_eq!(
         Request::from_envelope(&newer),
-        Err(RequestError::UnknownVersion { command: Command::Cpu, version: 2 })
+        Err(RequestError::UnknownVersion { command: Command::PprofCpu, version: 2 })
     );
     let unknown = Envelope { command: 77, version: 1, body: vec![] };
     assert_eq!(Request::from_envelope(&unknown), Err(RequestError::UnknownCommand(77)));
-    let malformed = Envelope { command: Command::Cpu as u16, version: 1, body: vec![0xff] };
+    let malformed = Envelope { command: Command::PprofCpu as u16, version: 1, body: vec![0xff] };
     assert!(matches!(Request::from_envelope(&malformed), Err(RequestError::Body(_))));
 }

@@ -15,15 +15,15 @@ use crate::auth::{AgentProof, Challenge};
 use crate::codec::{self, Decode, DecodeError};
 use crate::error::Error;
 use crate::hello::{AgentHello, CommandVersion};
-use crate::reply::cpu::{CpuPart, CpuSample, CpuStart, CpuThread, CpuTotals};
-use crate::reply::heap::{
-    Estimate, ExactCounters, HeapBucket, HeapCounters, HeapPart, HeapSnapshot, HeapSource, HeapStack,
-    HeapStart, LiveBlock,
-};
+use crate::reply::gc::{GcReply, Released};
 use crate::reply::heap_rate::HeapRateReply;
-use crate::reply::memory::{Field, MemoryReply, Section, Unit};
+use crate::reply::memstats::{Field, MemstatsReply, Section, Unit};
+use crate::reply::pprof_cpu::{CpuSample, CpuStart, CpuThread, CpuTotals, PprofCpuPart};
+use crate::reply::pprof_heap::{
+    Estimate, ExactCounters, HeapBucket, HeapCounters, HeapSnapshot, HeapSource, HeapStack, HeapStart,
+    LiveBlock, PprofHeapPart,
+};
 use crate::reply::read::ReadPart;
-use crate::reply::release::{ReleaseReply, Released};
 use crate::reply::schedtrace::{
     RuntimeMoment, SchedtraceMoment, SchedtracePart, SchedtraceRuntime, UnstableMoment, WorkerMoment,
 };
@@ -395,8 +395,8 @@ plain!(
 );
 
 parts! {
-    CpuPart { Start, Modules, Samples, Totals }
-    HeapPart { Start, Modules, Stacks, Snapshot, Buckets, Live, Counters, Jemalloc }
+    PprofCpuPart { Start, Modules, Samples, Totals }
+    PprofHeapPart { Start, Modules, Stacks, Snapshot, Buckets, Live, Counters, Jemalloc }
     SchedtracePart { Runtimes, Moment }
     StackPart { Modules, Threads, Summary }
     TasksPart { Modules, Runtime, Vtables, Tasks, Threads, Summary }
@@ -423,13 +423,13 @@ fields! {
     HeapStart { unix_ns, source, allocator: NAME_CHARACTERS, mean_bytes, since_unix_ns }
     HeapStack { id, stack }
 
-    MemoryReply { sections }
+    MemstatsReply { sections }
     Section { name: NAME_CHARACTERS, fields }
     Field { name: NAME_CHARACTERS, unit, value, source: NAME_CHARACTERS }
 
     ReadPart { ranges }
 
-    ReleaseReply { allocators }
+    GcReply { allocators }
     Released {
         allocator: NAME_CHARACTERS, called: NAME_CHARACTERS, took_ns, rss_before_bytes, rss_after_bytes,
         before, after,
@@ -521,9 +521,9 @@ mod tests {
             weight: 3,
             stack: Stack { frames: vec![7; 1000], end: StackEnd::Root },
         };
-        let part = CpuPart::Samples(vec![sample; 100]);
+        let part = PprofCpuPart::Samples(vec![sample; 100]);
         let bytes = codec::encode(&part).unwrap();
-        let (decoded, memory) = decode::<CpuPart>(&bytes, Speaker::Own).unwrap();
+        let (decoded, memory) = decode::<PprofCpuPart>(&bytes, Speaker::Own).unwrap();
         assert_eq!(decoded, part);
         assert!((800_000..1_000_000).contains(&memory), "{memory} for {} on the wire", bytes.len());
     }

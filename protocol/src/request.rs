@@ -12,13 +12,13 @@ pub enum Command {
     /// Every thread and its stack.
     Stack = 1,
     /// Process and allocator memory.
-    Memory = 2,
+    Memstats = 2,
     /// Runtime numbers: threads, descriptors, Tokio runtimes, the agent's own cost.
     Stats = 3,
     /// How the program was built.
     Version = 4,
     /// A CPU profile.
-    Cpu = 5,
+    PprofCpu = 5,
     /// Threads' states, CPU samples and runtime counters over time.
     Trace = 6,
     /// Every task of the watched Tokio runtimes.
@@ -28,9 +28,9 @@ pub enum Command {
     /// What the watched Tokio runtimes' schedulers do, a line an interval.
     Schedtrace = 9,
     /// A heap profile.
-    Heap = 10,
+    PprofHeap = 10,
     /// Free memory is given back to the system. Changes something: denied unless allowed.
-    Release = 11,
+    Gc = 11,
     /// How often the heap is sampled. Setting it changes something: denied unless allowed.
     HeapRate = 12,
 }
@@ -39,16 +39,16 @@ impl Command {
     /// Every command this version knows.
     pub const ALL: [Command; 12] = [
         Command::Stack,
-        Command::Memory,
+        Command::Memstats,
         Command::Stats,
         Command::Version,
-        Command::Cpu,
+        Command::PprofCpu,
         Command::Trace,
         Command::Tasks,
         Command::Read,
         Command::Schedtrace,
-        Command::Heap,
-        Command::Release,
+        Command::PprofHeap,
+        Command::Gc,
         Command::HeapRate,
     ];
 
@@ -66,23 +66,23 @@ impl Command {
     pub fn name(self) -> &'static str {
         match self {
             Command::Stack => "stack",
-            Command::Memory => "memstats",
+            Command::Memstats => "memstats",
             Command::Stats => "stats",
             Command::Version => "version",
-            Command::Cpu => "pprof-cpu",
+            Command::PprofCpu => "pprof-cpu",
             Command::Trace => "trace",
             Command::Tasks => "tasks",
             Command::Read => "read",
             Command::Schedtrace => "schedtrace",
-            Command::Heap => "pprof-heap",
-            Command::Release => "gc",
+            Command::PprofHeap => "pprof-heap",
+            Command::Gc => "gc",
             Command::HeapRate => "heap-rate",
         }
     }
 
     /// Whether it is expensive: at most one of these runs in a program at a time (`busy`).
     pub fn is_exclusive(self) -> bool {
-        matches!(self, Command::Stack | Command::Cpu | Command::Trace | Command::Tasks)
+        matches!(self, Command::Stack | Command::PprofCpu | Command::Trace | Command::Tasks)
     }
 }
 
@@ -103,14 +103,14 @@ pub struct Envelope {
 pub enum Request {
     /// See [`Command::Stack`].
     Stack(StackRequest),
-    /// See [`Command::Memory`].
-    Memory(MemoryRequest),
+    /// See [`Command::Memstats`].
+    Memstats(MemstatsRequest),
     /// See [`Command::Stats`].
     Stats(StatsRequest),
     /// See [`Command::Version`].
     Version(VersionRequest),
-    /// See [`Command::Cpu`].
-    Cpu(CpuRequest),
+    /// See [`Command::PprofCpu`].
+    PprofCpu(PprofCpuRequest),
     /// See [`Command::Trace`].
     Trace(TraceRequest),
     /// See [`Command::Tasks`].
@@ -119,10 +119,10 @@ pub enum Request {
     Read(ReadRequest),
     /// See [`Command::Schedtrace`].
     Schedtrace(SchedtraceRequest),
-    /// See [`Command::Heap`].
-    Heap(HeapRequest),
-    /// See [`Command::Release`].
-    Release(ReleaseRequest),
+    /// See [`Command::PprofHeap`].
+    PprofHeap(PprofHeapRequest),
+    /// See [`Command::Gc`].
+    Gc(GcRequest),
     /// See [`Command::HeapRate`].
     HeapRate(HeapRateRequest),
 }
@@ -138,7 +138,7 @@ pub struct StackRequest {
 /// Arguments of `memstats`: none.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct MemoryRequest {}
+pub struct MemstatsRequest {}
 
 /// Arguments of `stats`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -156,7 +156,7 @@ pub struct VersionRequest {}
 /// Arguments of `pprof-cpu`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct CpuRequest {
+pub struct PprofCpuRequest {
     /// How long to sample, in milliseconds.
     pub duration_ms: u64,
     /// Samples per second of a thread's CPU time.
@@ -209,7 +209,7 @@ pub struct SchedtraceRequest {
 /// Arguments of `pprof-heap`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct HeapRequest {
+pub struct PprofHeapRequest {
     /// How long to go on after the first snapshot, in milliseconds; 0 is that one snapshot alone.
     pub duration_ms: u64,
     /// Time from one snapshot to the next, in milliseconds; 0 takes none between the first and the
@@ -222,7 +222,7 @@ pub struct HeapRequest {
 /// Arguments of `gc`: none.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct ReleaseRequest {}
+pub struct GcRequest {}
 
 /// Arguments of `heap-rate`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -275,16 +275,16 @@ impl Request {
     pub fn command(&self) -> Command {
         match self {
             Request::Stack(_) => Command::Stack,
-            Request::Memory(_) => Command::Memory,
+            Request::Memstats(_) => Command::Memstats,
             Request::Stats(_) => Command::Stats,
             Request::Version(_) => Command::Version,
-            Request::Cpu(_) => Command::Cpu,
+            Request::PprofCpu(_) => Command::PprofCpu,
             Request::Trace(_) => Command::Trace,
             Request::Tasks(_) => Command::Tasks,
             Request::Read(_) => Command::Read,
             Request::Schedtrace(_) => Command::Schedtrace,
-            Request::Heap(_) => Command::Heap,
-            Request::Release(_) => Command::Release,
+            Request::PprofHeap(_) => Command::PprofHeap,
+            Request::Gc(_) => Command::Gc,
             Request::HeapRate(_) => Command::HeapRate,
         }
     }
@@ -293,7 +293,7 @@ impl Request {
     /// command (`Options::allow`).
     pub fn changes(&self) -> bool {
         match self {
-            Request::Release(_) => true,
+            Request::Gc(_) => true,
             Request::HeapRate(arguments) => arguments.set_bytes.is_some(),
             _ => false,
         }
@@ -306,16 +306,16 @@ impl Request {
     pub fn to_envelope(&self) -> Result<Envelope, EncodeError> {
         let body = match self {
             Request::Stack(arguments) => codec::encode(arguments),
-            Request::Memory(arguments) => codec::encode(arguments),
+            Request::Memstats(arguments) => codec::encode(arguments),
             Request::Stats(arguments) => codec::encode(arguments),
             Request::Version(arguments) => codec::encode(arguments),
-            Request::Cpu(arguments) => codec::encode(arguments),
+            Request::PprofCpu(arguments) => codec::encode(arguments),
             Request::Trace(arguments) => codec::encode(arguments),
             Request::Tasks(arguments) => codec::encode(arguments),
             Request::Read(arguments) => codec::encode(arguments),
             Request::Schedtrace(arguments) => codec::encode(arguments),
-            Request::Heap(arguments) => codec::encode(arguments),
-            Request::Release(arguments) => codec::encode(arguments),
+            Request::PprofHeap(arguments) => codec::encode(arguments),
+            Request::Gc(arguments) => codec::encode(arguments),
             Request::HeapRate(arguments) => codec::encode(arguments),
         }?;
         let command = self.command();
@@ -335,16 +335,16 @@ impl Request {
         let body = &envelope.body;
         Ok(match command {
             Command::Stack => Request::Stack(codec::decode(body)?),
-            Command::Memory => Request::Memory(codec::decode(body)?),
+            Command::Memstats => Request::Memstats(codec::decode(body)?),
             Command::Stats => Request::Stats(codec::decode(body)?),
             Command::Version => Request::Version(codec::decode(body)?),
-            Command::Cpu => Request::Cpu(codec::decode(body)?),
+            Command::PprofCpu => Request::PprofCpu(codec::decode(body)?),
             Command::Trace => Request::Trace(codec::decode(body)?),
             Command::Tasks => Request::Tasks(codec::decode(body)?),
             Command::Read => Request::Read(codec::decode(body)?),
             Command::Schedtrace => Request::Schedtrace(codec::decode(body)?),
-            Command::Heap => Request::Heap(codec::decode(body)?),
-            Command::Release => Request::Release(codec::decode(body)?),
+            Command::PprofHeap => Request::PprofHeap(codec::decode(body)?),
+            Command::Gc => Request::Gc(codec::decode(body)?),
             Command::HeapRate => Request::HeapRate(codec::decode(body)?),
         })
     }

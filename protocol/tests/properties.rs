@@ -8,17 +8,17 @@ use rgops_protocol::codec;
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::error::Error;
 use rgops_protocol::hello::{AgentHello, CommandVersion};
-use rgops_protocol::reply::cpu::{CpuPart, CpuSample};
-use rgops_protocol::reply::heap::{Estimate, HeapBucket, HeapPart, HeapStack, LiveBlock};
-use rgops_protocol::reply::memory::MemoryReply;
-use rgops_protocol::reply::release::ReleaseReply;
+use rgops_protocol::reply::gc::GcReply;
+use rgops_protocol::reply::memstats::MemstatsReply;
+use rgops_protocol::reply::pprof_cpu::{CpuSample, PprofCpuPart};
+use rgops_protocol::reply::pprof_heap::{Estimate, HeapBucket, HeapStack, LiveBlock, PprofHeapPart};
 use rgops_protocol::reply::stack::{Capture, StackPart, SystemCall, ThreadStack};
 use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::reply::trace::TracePart;
 use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::reply::{Known, Stack, StackEnd};
 use rgops_protocol::request::{
-    CpuRequest, Envelope, HeapRateRequest, HeapRequest, ReleaseRequest, Request, TraceRequest,
+    Envelope, GcRequest, HeapRateRequest, PprofCpuRequest, PprofHeapRequest, Request, TraceRequest,
 };
 use rgops_protocol::wire::{HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES, packet};
 
@@ -92,8 +92,8 @@ proptest! {
 
     #[test]
     fn samples_come_back(time_ns: u64, tid: u32, weight: u32, stack in stacks()) {
-        let part = CpuPart::Samples(vec![CpuSample { time_ns, tid, weight, stack }]);
-        prop_assert_eq!(codec::decode::<CpuPart>(&codec::encode(&part).unwrap()).unwrap(), part);
+        let part = PprofCpuPart::Samples(vec![CpuSample { time_ns, tid, weight, stack }]);
+        prop_assert_eq!(codec::decode::<PprofCpuPart>(&codec::encode(&part).unwrap()).unwrap(), part);
     }
 
     #[test]
@@ -102,11 +102,11 @@ proptest! {
         size_bytes: u64, mean_bytes: u64, age_ns: u64,
     ) {
         for part in [
-            HeapPart::Stacks(vec![HeapStack { id, stack }]),
-            HeapPart::Buckets(vec![HeapBucket { stack: id, allocated: sums[0], freed: sums[1] }]),
-            HeapPart::Live(vec![LiveBlock { stack: id, size_bytes, mean_bytes, age_ns }]),
+            PprofHeapPart::Stacks(vec![HeapStack { id, stack }]),
+            PprofHeapPart::Buckets(vec![HeapBucket { stack: id, allocated: sums[0], freed: sums[1] }]),
+            PprofHeapPart::Live(vec![LiveBlock { stack: id, size_bytes, mean_bytes, age_ns }]),
         ] {
-            prop_assert_eq!(codec::decode::<HeapPart>(&codec::encode(&part).unwrap()).unwrap(), part);
+            prop_assert_eq!(codec::decode::<PprofHeapPart>(&codec::encode(&part).unwrap()).unwrap(), part);
         }
         prop_assert_eq!(sums[0].plus(sums[1]).minus(sums[1]), sums[0]);
     }
@@ -125,10 +125,10 @@ proptest! {
         duration_ms: u64, hz: u32, interval_us: u32, live: bool, set_bytes: Option<u64>,
     ) {
         for request in [
-            Request::Cpu(CpuRequest { duration_ms, hz }),
+            Request::PprofCpu(PprofCpuRequest { duration_ms, hz }),
             Request::Trace(TraceRequest { duration_ms, hz, interval_us }),
-            Request::Heap(HeapRequest { duration_ms, interval_ms: interval_us, live }),
-            Request::Release(ReleaseRequest {}),
+            Request::PprofHeap(PprofHeapRequest { duration_ms, interval_ms: interval_us, live }),
+            Request::Gc(GcRequest {}),
             Request::HeapRate(HeapRateRequest { set_bytes }),
         ] {
             let bytes = codec::encode(&request.to_envelope().unwrap()).unwrap();
@@ -156,12 +156,12 @@ proptest! {
         let _ = codec::decode::<AgentHello>(&bytes);
         let _ = codec::decode::<Error>(&bytes);
         let _ = codec::decode::<StackPart>(&bytes);
-        let _ = codec::decode::<CpuPart>(&bytes);
+        let _ = codec::decode::<PprofCpuPart>(&bytes);
         let _ = codec::decode::<TracePart>(&bytes);
-        let _ = codec::decode::<MemoryReply>(&bytes);
+        let _ = codec::decode::<MemstatsReply>(&bytes);
         let _ = codec::decode::<StatsReply>(&bytes);
-        let _ = codec::decode::<HeapPart>(&bytes);
-        let _ = codec::decode::<ReleaseReply>(&bytes);
+        let _ = codec::decode::<PprofHeapPart>(&bytes);
+        let _ = codec::decode::<GcReply>(&bytes);
         let _ = codec::decode::<VersionReply>(&bytes);
         if let Ok(envelope) = codec::decode::<Envelope>(&bytes) {
             let _ = Request::from_envelope(&envelope);

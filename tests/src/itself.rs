@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use rgops_inspect::client::{Client, ClientError, Collected, Endpoint, Timeouts};
 use rgops_protocol::received::Received;
-use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuThread, CpuTotals};
+use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuThread, CpuTotals, PprofCpuPart};
 use rgops_protocol::reply::stack::{StackPart, ThreadStack};
 use rgops_protocol::reply::{Module, Note};
-use rgops_protocol::request::{CpuRequest, Request, StackRequest};
+use rgops_protocol::request::{PprofCpuRequest, Request, StackRequest};
 
 use crate::directory::Directory;
 use crate::program::Program;
@@ -169,16 +169,16 @@ impl Itself {
     /// # Errors
     /// When it does not.
     pub fn try_profile(&self, hz: u32, milliseconds: u64) -> Result<Profile, ClientError> {
-        let request = Request::Cpu(CpuRequest { duration_ms: milliseconds, hz });
-        let collected = self.ask::<CpuPart>(&request)?;
+        let request = Request::PprofCpu(PprofCpuRequest { duration_ms: milliseconds, hz });
+        let collected = self.ask::<PprofCpuPart>(&request)?;
         let end = collected.end?;
         let mut profile =
             Profile { samples: Vec::new(), modules: Vec::new(), totals: None, notes: end.notes };
         for part in collected.parts {
             match part {
-                CpuPart::Samples(samples) => profile.samples.extend(samples),
-                CpuPart::Modules(modules) => profile.modules.push(modules),
-                CpuPart::Totals(totals) => profile.totals = Some(totals),
+                PprofCpuPart::Samples(samples) => profile.samples.extend(samples),
+                PprofCpuPart::Modules(modules) => profile.modules.push(modules),
+                PprofCpuPart::Totals(totals) => profile.totals = Some(totals),
                 _ => {}
             }
         }

@@ -24,10 +24,14 @@ pub mod program;
 pub mod running;
 #[cfg(target_os = "linux")]
 pub mod seccomp;
+#[cfg(unix)]
+pub mod snapshot;
 #[cfg(target_os = "linux")]
 pub mod target;
 #[cfg(target_os = "linux")]
 pub mod tasks;
+#[cfg(target_os = "linux")]
+pub mod terminal;
 #[cfg(target_os = "linux")]
 pub mod traced;
 pub mod turns;

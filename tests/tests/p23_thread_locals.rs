@@ -6,10 +6,10 @@
 use std::cell::Cell;
 
 use rgops_agent::Options;
-use rgops_protocol::reply::memory::MemoryReply;
+use rgops_protocol::reply::memstats::MemstatsReply;
 use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::reply::tasks::TasksPart;
-use rgops_protocol::request::{MemoryRequest, Request, StatsRequest, TasksRequest};
+use rgops_protocol::request::{MemstatsRequest, Request, StatsRequest, TasksRequest};
 use rgops_tests::itself::{self, Itself};
 
 const CELLS: usize = 512 * 1024;
@@ -38,7 +38,7 @@ fn an_agent_in_a_program_with_large_static_thread_locals_listens_and_answers() {
     assert!(target.dump().iter().any(|thread| thread.name.starts_with("rgops-")));
     let profile = target.profile(200);
     assert!(profile.totals().duration_ns > 0);
-    let memory = target.ask::<MemoryReply>(&Request::Memory(MemoryRequest {})).unwrap();
+    let memory = target.ask::<MemstatsReply>(&Request::Memstats(MemstatsRequest {})).unwrap();
     assert!(memory.end.is_ok());
     let stats = target.ask::<StatsReply>(&Request::Stats(StatsRequest { window_ms: 50 })).unwrap();
     assert!(stats.end.is_ok());

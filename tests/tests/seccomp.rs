@@ -14,15 +14,15 @@ use rgops_agent::{Command, Options};
 use rgops_inspect::client::ClientError;
 use rgops_protocol::error::Code;
 use rgops_protocol::reply::StackEnd;
-use rgops_protocol::reply::heap::{HeapPart, HeapStack};
-use rgops_protocol::reply::memory::MemoryReply;
+use rgops_protocol::reply::memstats::MemstatsReply;
+use rgops_protocol::reply::pprof_heap::{HeapStack, PprofHeapPart};
 use rgops_protocol::reply::stack::{Capture, ThreadStack};
 use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::reply::tasks::TasksPart;
 use rgops_protocol::reply::trace::TracePart;
 use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::request::{
-    HeapRequest, MemoryRequest, Request, StatsRequest, TasksRequest, TraceRequest, VersionRequest,
+    MemstatsRequest, PprofHeapRequest, Request, StatsRequest, TasksRequest, TraceRequest, VersionRequest,
 };
 use rgops_tests::asking::ask;
 use rgops_tests::itself::{self, Itself};
@@ -202,7 +202,7 @@ fn sandboxed() {
     }
     let mut options = Options::default().watch(runtime.handle(), "tasks").heap_rate(HEAP_RATE);
     if name == "strict, no captures" {
-        let captures = [Command::Cpu, Command::Stack, Command::Trace, Command::Tasks, Command::Read];
+        let captures = [Command::PprofCpu, Command::Stack, Command::Trace, Command::Tasks, Command::Read];
         options = captures.into_iter().fold(options, Options::deny);
     }
     let agent = rgops_agent::listen(options).unwrap();
@@ -384,24 +384,24 @@ fn without_directed_signals_running_threads_are_listed_with_the_reason() {
 fn ask_the_others(target: &Itself) {
     let stats = target.ask::<StatsReply>(&Request::Stats(StatsRequest { window_ms: 50 })).unwrap();
     stats.end.unwrap();
-    target.ask::<MemoryReply>(&Request::Memory(MemoryRequest {})).unwrap().end.unwrap();
+    target.ask::<MemstatsReply>(&Request::Memstats(MemstatsRequest {})).unwrap().end.unwrap();
     target.ask::<VersionReply>(&Request::Version(VersionRequest {})).unwrap().end.unwrap();
 }
 
 /// Blocks that were sampled, and those of them whose whole stack is known.
 fn heap_samples(target: &Itself) -> (u64, u64) {
-    let request = Request::Heap(HeapRequest { duration_ms: 0, interval_ms: 0, live: false });
-    let answer = target.ask::<HeapPart>(&request).unwrap();
+    let request = Request::PprofHeap(PprofHeapRequest { duration_ms: 0, interval_ms: 0, live: false });
+    let answer = target.ask::<PprofHeapPart>(&request).unwrap();
     answer.end.unwrap();
     let mut whole_stacks = HashSet::new();
     let (mut samples, mut whole) = (0, 0);
     for part in answer.parts {
         match part {
-            HeapPart::Stacks(stacks) => {
+            PprofHeapPart::Stacks(stacks) => {
                 let is_whole = |stack: &&HeapStack| stack.stack.end == StackEnd::Root;
                 whole_stacks.extend(stacks.iter().filter(is_whole).map(|stack| stack.id));
             }
-            HeapPart::Buckets(buckets) => {
+            PprofHeapPart::Buckets(buckets) => {
                 for bucket in buckets {
                     samples += bucket.allocated.samples;
                     whole += if whole_stacks.contains(&bucket.stack) { bucket.allocated.samples } else { 0 };

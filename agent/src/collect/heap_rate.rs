@@ -7,7 +7,7 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::heap_rate::HeapRateReply;
 use rgops_protocol::request::HeapRateRequest;
 
-use super::{Context, Finish, Sink, Stop, heap as profile};
+use super::{Context, Finish, Sink, Stop, pprof_heap as profile};
 use crate::engine::heap::{self, Refusal};
 
 pub(crate) async fn collect(

@@ -2,19 +2,19 @@
 //! parts into a [`Sink`] and is cancelled by being dropped, so whatever it changes in the process
 //! (signal handlers, timers) it must give back in `Drop`.
 
-#[cfg(any(native_engine, pprof_engine))]
-pub(crate) mod cpu;
 #[cfg(native_engine)]
 mod frame_pointers;
-#[cfg(native_engine)]
-pub(crate) mod heap;
+#[cfg(target_os = "linux")]
+pub(crate) mod gc;
 #[cfg(native_engine)]
 pub(crate) mod heap_rate;
-pub(crate) mod memory;
+pub(crate) mod memstats;
+#[cfg(any(native_engine, pprof_engine))]
+pub(crate) mod pprof_cpu;
+#[cfg(native_engine)]
+pub(crate) mod pprof_heap;
 #[cfg(native_engine)]
 pub(crate) mod read;
-#[cfg(target_os = "linux")]
-pub(crate) mod release;
 #[cfg(target_os = "linux")]
 pub(crate) mod schedtrace;
 #[cfg(native_engine)]
@@ -215,11 +215,11 @@ pub(crate) fn answer<'a>(
     match request {
         #[cfg(native_engine)]
         Request::Stack(arguments) => Box::pin(stack::collect(arguments, context, sink, finish)),
-        Request::Memory(arguments) => Box::pin(memory::collect(arguments, context, sink, finish)),
+        Request::Memstats(arguments) => Box::pin(memstats::collect(arguments, context, sink, finish)),
         Request::Stats(arguments) => Box::pin(stats::collect(arguments, context, sink, finish)),
         Request::Version(arguments) => Box::pin(version::collect(arguments, context, sink, finish)),
         #[cfg(any(native_engine, pprof_engine))]
-        Request::Cpu(arguments) => Box::pin(cpu::collect(arguments, context, sink, finish)),
+        Request::PprofCpu(arguments) => Box::pin(pprof_cpu::collect(arguments, context, sink, finish)),
         Request::Trace(arguments) => Box::pin(trace::collect(arguments, context, sink, finish)),
         #[cfg(native_engine)]
         Request::Tasks(arguments) => Box::pin(tasks::collect(arguments, asker, context, sink, finish)),
@@ -236,21 +236,21 @@ pub(crate) fn answer<'a>(
         #[cfg(not(target_os = "linux"))]
         Request::Schedtrace(_) => Box::pin(std::future::ready(Err(unsupported_here("schedtrace").into()))),
         #[cfg(native_engine)]
-        Request::Heap(arguments) => Box::pin(heap::collect(arguments, context, sink, finish)),
+        Request::PprofHeap(arguments) => Box::pin(pprof_heap::collect(arguments, context, sink, finish)),
         #[cfg(not(native_engine))]
-        Request::Heap(_) => Box::pin(std::future::ready(Err(unsupported_here("pprof-heap").into()))),
+        Request::PprofHeap(_) => Box::pin(std::future::ready(Err(unsupported_here("pprof-heap").into()))),
         #[cfg(native_engine)]
         Request::HeapRate(arguments) => Box::pin(heap_rate::collect(arguments, context, sink, finish)),
         #[cfg(not(native_engine))]
         Request::HeapRate(_) => Box::pin(std::future::ready(Err(unsupported_here("heap-rate").into()))),
         #[cfg(target_os = "linux")]
-        Request::Release(arguments) => Box::pin(release::collect(arguments, context, sink, finish)),
+        Request::Gc(arguments) => Box::pin(gc::collect(arguments, context, sink, finish)),
         #[cfg(not(target_os = "linux"))]
-        Request::Release(_) => Box::pin(std::future::ready(Err(unsupported_here("gc").into()))),
+        Request::Gc(_) => Box::pin(std::future::ready(Err(unsupported_here("gc").into()))),
         #[cfg(not(native_engine))]
         Request::Stack(_) => Box::pin(std::future::ready(Err(unsupported_here("stack").into()))),
         #[cfg(not(any(native_engine, pprof_engine)))]
-        Request::Cpu(_) => Box::pin(std::future::ready(Err(context.cpu_engine.unsupported().into()))),
+        Request::PprofCpu(_) => Box::pin(std::future::ready(Err(context.cpu_engine.unsupported().into()))),
     }
 }
 

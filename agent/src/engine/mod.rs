@@ -100,7 +100,7 @@ mod unwind;
 
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::Module;
-use rgops_protocol::reply::cpu::CpuSample;
+use rgops_protocol::reply::pprof_cpu::CpuSample;
 
 /// What a CPU engine has to tell now and then.
 #[derive(Debug, Default)]

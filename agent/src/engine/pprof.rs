@@ -21,7 +21,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime};
 
 use pprof::{ProfilerGuard, ProfilerGuardBuilder};
-use rgops_protocol::reply::cpu::{CpuSample, CpuThread, CpuTotals, FIRST_NUMBERED_THREAD};
+use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuThread, CpuTotals, FIRST_NUMBERED_THREAD};
 use rgops_protocol::reply::{Module, StackEnd};
 use tokio::sync::oneshot;
 

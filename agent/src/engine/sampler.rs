@@ -6,7 +6,7 @@ mod thread;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use rgops_protocol::reply::cpu::{CpuSample, CpuTotals};
+use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuTotals};
 use rgops_protocol::reply::{Stack, StackEnd};
 use std::sync::atomic::Ordering;
 

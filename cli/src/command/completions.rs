@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use clap::Command;
 use clap_complete::Shell as Generator;
-use rgops_inspect::report::text::escape;
+use rgops_inspect::text::escape;
 
 use super::list::listing;
 use crate::exit::{Exit, Failure};

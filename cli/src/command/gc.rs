@@ -13,7 +13,7 @@ the allocator keeps because it will soon be needed again. The program's threads 
 allocator meanwhile.
 
 It changes something in the program, so the program's author has to allow it:
-  agent::listen(Options::default().allow(Command::Release))?;
+  agent::listen(Options::default().allow(Command::Gc))?;
 
 Examples:
   rgops gc 4711

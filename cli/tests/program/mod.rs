@@ -74,7 +74,10 @@ impl Directory {
 /// Runs `rgops` with `arguments` and no variables that change what it does.
 pub(crate) fn rgops(arguments: &[&str]) -> Output {
     let mut rgops = Command::new(env!("CARGO_BIN_EXE_rgops"));
-    rgops.args(arguments).env_remove("RGOPS_DIR").env_remove("RGOPS_TOKEN").env_remove("NO_COLOR");
+    rgops.args(arguments);
+    for variable in ["RGOPS_DIR", "RGOPS_TOKEN", "NO_COLOR", "COLUMNS"] {
+        rgops.env_remove(variable);
+    }
     finished(&mut rgops)
 }
 

@@ -167,20 +167,20 @@ impl Client {
 /// How long a request asks the agent to take, `None` for one that goes on until it is ended.
 fn duration(request: &Request) -> Option<Duration> {
     match request {
-        Request::Cpu(asked) => Some(Duration::from_millis(asked.duration_ms)),
+        Request::PprofCpu(asked) => Some(Duration::from_millis(asked.duration_ms)),
         Request::Trace(asked) => Some(Duration::from_millis(asked.duration_ms)),
-        Request::Heap(asked) => Some(Duration::from_millis(asked.duration_ms)),
+        Request::PprofHeap(asked) => Some(Duration::from_millis(asked.duration_ms)),
         Request::Stats(asked) => Some(Duration::from_millis(asked.window_ms.into())),
         Request::Schedtrace(asked) if asked.count == 0 => None,
         Request::Schedtrace(asked) => {
             Some(Duration::from_millis(u64::from(asked.interval_ms).saturating_mul(asked.count.into())))
         }
         Request::Stack(_)
-        | Request::Memory(_)
+        | Request::Memstats(_)
         | Request::Version(_)
         | Request::Tasks(_)
         | Request::Read(_)
-        | Request::Release(_)
+        | Request::Gc(_)
         | Request::HeapRate(_) => Some(Duration::ZERO),
     }
 }

@@ -44,7 +44,7 @@ fn answer(mut stream: impl Read + Write, with_token: bool, bytes: &[u8]) {
         let mac = Token::new(TOKEN).unwrap().prove(Role::Agent, &nonce, &proof.nonce);
         stream.write_all(&packet(Kind::AgentProof, &AgentProof { mac })).unwrap();
     }
-    let hello = crate::report::known::hello_for_tests();
+    let hello = crate::made::hello();
     stream.write_all(&packet(Kind::AgentHello, &hello)).unwrap();
     assert_eq!(read(&mut stream).0, Kind::Request);
     stream.write_all(bytes).unwrap();

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rgops_protocol::reply::heap::{
-    Estimate, HeapBucket, HeapCounters, HeapPart, HeapSource, HeapStack, HeapStart, LiveBlock,
+use rgops_protocol::reply::pprof_heap::{
+    Estimate, HeapBucket, HeapCounters, HeapSource, HeapStack, HeapStart, LiveBlock, PprofHeapPart,
 };
 use rgops_protocol::reply::{End, Note};
-use rgops_protocol::request::HeapRequest;
+use rgops_protocol::request::PprofHeapRequest;
 
 use super::frames::is_left_out;
 use super::jemalloc::{self, DumpError};
@@ -168,8 +168,8 @@ impl Heap {
 
     /// The same, for the answer to `request`: more than it asks for is refused.
     #[must_use]
-    pub fn asked(mut self, request: &HeapRequest) -> Heap {
-        let HeapRequest { duration_ms, interval_ms, live } = *request;
+    pub fn asked(mut self, request: &PprofHeapRequest) -> Heap {
+        let PprofHeapRequest { duration_ms, interval_ms, live } = *request;
         self.max_snapshots = match interval_ms {
             _ if duration_ms == 0 => 1,
             0 => 2,
@@ -180,7 +180,7 @@ impl Heap {
     }
 
     /// Takes the next part of the answer; nothing more once something of it was refused.
-    pub fn add(&mut self, part: HeapPart) {
+    pub fn add(&mut self, part: PprofHeapPart) {
         if self.refused.is_some() {
             return;
         }
@@ -203,23 +203,23 @@ impl Heap {
         self.refused
     }
 
-    fn take(&mut self, part: HeapPart) -> Result<(), Refused> {
+    fn take(&mut self, part: PprofHeapPart) -> Result<(), Refused> {
         match part {
-            HeapPart::Start(start) => self.start = Some(start),
-            HeapPart::Modules(modules) => self.locations.set_modules(&modules)?,
-            HeapPart::Stacks(stacks) => stacks.iter().try_for_each(|stack| self.add_stack(stack))?,
-            HeapPart::Snapshot(_) if self.begun_snapshots >= self.max_snapshots => {
+            PprofHeapPart::Start(start) => self.start = Some(start),
+            PprofHeapPart::Modules(modules) => self.locations.set_modules(&modules)?,
+            PprofHeapPart::Stacks(stacks) => stacks.iter().try_for_each(|stack| self.add_stack(stack))?,
+            PprofHeapPart::Snapshot(_) if self.begun_snapshots >= self.max_snapshots => {
                 return Err(Refused::NotAsked("snapshots"));
             }
-            HeapPart::Live(_) if !self.with_blocks => return Err(Refused::NotAsked("blocks")),
-            HeapPart::Snapshot(snapshot) => {
+            PprofHeapPart::Live(_) if !self.with_blocks => return Err(Refused::NotAsked("blocks")),
+            PprofHeapPart::Snapshot(snapshot) => {
                 self.begun_snapshots += 1;
                 self.opened = Some(Opened { time_ns: snapshot.time_ns, ..Opened::default() });
             }
-            HeapPart::Buckets(buckets) => self.add_sums(&buckets)?,
-            HeapPart::Live(blocks) => self.add_live(&blocks)?,
-            HeapPart::Jemalloc(piece) => self.add_dump(&piece)?,
-            HeapPart::Counters(counters) => self.close(counters)?,
+            PprofHeapPart::Buckets(buckets) => self.add_sums(&buckets)?,
+            PprofHeapPart::Live(blocks) => self.add_live(&blocks)?,
+            PprofHeapPart::Jemalloc(piece) => self.add_dump(&piece)?,
+            PprofHeapPart::Counters(counters) => self.close(counters)?,
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rgops_protocol::reply::heap::Estimate;
+use rgops_protocol::reply::pprof_heap::Estimate;
 
 use super::frames::own_frame;
 use super::gather::{Heap, Live, Snapshot};

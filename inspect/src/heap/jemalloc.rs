@@ -7,7 +7,7 @@
 //! that this rule gives unbiased numbers for mixed sizes, too.
 
 use rgops_protocol::reply::Module;
-use rgops_protocol::reply::heap::Estimate;
+use rgops_protocol::reply::pprof_heap::Estimate;
 
 /// A dump is cut beyond these: a program has some thousand stacks, and jemalloc keeps 128 frames.
 const MAX_STACKS: usize = 1 << 20;

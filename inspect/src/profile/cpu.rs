@@ -4,15 +4,15 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuStart, CpuTotals, FIRST_NUMBERED_THREAD};
+use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuTotals, FIRST_NUMBERED_THREAD, PprofCpuPart};
 use rgops_protocol::reply::{End, Note, NoteKind};
 
 use super::locations::Locations;
 use super::proto::{Label, Profile, Sample, ValueType};
 use crate::budget::{Budget, Exhausted};
-use crate::report::known::missing_text;
-use crate::report::text::{duration, escape};
 use crate::symbols::ModuleSymbols;
+use crate::text::known::missing_text;
+use crate::text::{duration, escape};
 
 /// Frames kept over all distinct stacks. A real profile has some thousands; an agent that sends
 /// ever new stacks must not fill our memory.
@@ -85,7 +85,7 @@ impl CpuProfile {
     }
 
     /// Takes the next part of the answer; nothing more once the budget is exhausted.
-    pub fn add(&mut self, part: CpuPart) {
+    pub fn add(&mut self, part: PprofCpuPart) {
         if self.exhausted.is_none() {
             self.exhausted = self.take(part).err();
         }
@@ -101,12 +101,14 @@ impl CpuProfile {
         self.exhausted
     }
 
-    fn take(&mut self, part: CpuPart) -> Result<(), Exhausted> {
+    fn take(&mut self, part: PprofCpuPart) -> Result<(), Exhausted> {
         match part {
-            CpuPart::Start(start) => self.start = Some(start),
-            CpuPart::Modules(modules) => self.locations.set_modules(&modules)?,
-            CpuPart::Samples(samples) => samples.iter().try_for_each(|sample| self.add_sample(sample))?,
-            CpuPart::Totals(totals) => self.totals = Some(totals),
+            PprofCpuPart::Start(start) => self.start = Some(start),
+            PprofCpuPart::Modules(modules) => self.locations.set_modules(&modules)?,
+            PprofCpuPart::Samples(samples) => {
+                samples.iter().try_for_each(|sample| self.add_sample(sample))?
+            }
+            PprofCpuPart::Totals(totals) => self.totals = Some(totals),
         }
         Ok(())
     }

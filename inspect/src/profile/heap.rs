@@ -1,13 +1,13 @@
 //! A gathered heap as a pprof file, with the sample types of Go's heap profile.
 
 use rgops_protocol::reply::NoteKind;
-use rgops_protocol::reply::heap::{Estimate, HeapSource};
+use rgops_protocol::reply::pprof_heap::{Estimate, HeapSource};
 
 use super::cpu::Incomplete;
 use super::proto::{Function, Line, Location, Profile, Sample, ValueType};
 use crate::heap::Heap;
-use crate::report::known::missing_text;
-use crate::report::text::{duration, escape, utc};
+use crate::text::known::missing_text;
+use crate::text::{duration, escape, utc};
 
 /// A sample type of a heap profile, by the name Go gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

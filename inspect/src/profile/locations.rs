@@ -11,8 +11,8 @@ use super::cpu::Process;
 use super::proto::{Function, Line, Location, Mapping, Profile};
 use super::strings::Strings;
 use crate::budget::{Budget, Exhausted};
-use crate::report::text::hex;
 use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer};
+use crate::text::hex;
 
 /// What a location costs in bytes, with its place in all tables, the symbolizer's included, and in the
 /// tables that `top` makes; what each function at it costs; and what a function costs that is new, besides

@@ -12,7 +12,7 @@ use super::measurement::{label, percentage, scale};
 use super::proto::{Profile, ValueType};
 use crate::budget::{Budget, Exhausted};
 use crate::report::screen::reason;
-use crate::report::text::utc;
+use crate::text::utc;
 
 /// Nodes whose cum is below this share of the total are dropped.
 const NODE_FRACTION: f64 = 0.005;

@@ -6,7 +6,7 @@ use rgops_protocol::reply::heap_rate::HeapRateReply;
 use serde::Serialize;
 
 use super::known::{JsonNote, JsonProcess, json_notes};
-use super::text::bytes_short;
+use crate::text::bytes_short;
 
 /// The answer as a line; with `was_set`, what it was before.
 pub fn render(reply: &HeapRateReply, was_set: bool) -> String {

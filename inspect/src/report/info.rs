@@ -5,10 +5,11 @@ use std::time::Duration;
 use rgops_protocol::reply::Known;
 use serde::Serialize;
 
-use super::known::{JsonKnown, show};
+use super::known::JsonKnown;
 use super::list::{ProcessJson, compiler};
-use super::text::escape;
 use crate::processes::{Connection, LostBecause, ProcessDetails};
+use crate::text::escape;
+use crate::text::known::show;
 
 /// One `name:<TAB>value` a line; what is missing is said with its reason.
 pub fn text(details: &ProcessDetails) -> String {

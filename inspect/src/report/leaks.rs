@@ -8,13 +8,13 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use serde::{Serialize, Serializer};
 
-use super::heap::{JsonEstimate, rounded};
 use super::known::{JsonNote, JsonProcess, json_notes};
+use super::pprof_heap::{JsonEstimate, rounded};
 use super::screen::{Room, reason};
-use super::text::{self, bytes_short, counted, duration, escape};
 use crate::budget::Exhausted;
 use crate::heap::{Grown, Growth, Heap, own_frame};
 use crate::symbols::Frame;
+use crate::text::{self, bytes_short, counted, duration, escape};
 
 /// Lines shown with their stacks, and frames of each.
 const SHOWN_LINES: usize = 10;
@@ -296,7 +296,9 @@ impl<'a> JsonGrown<'a> {
 
 #[cfg(test)]
 mod tests {
-    use rgops_protocol::reply::heap::{HeapCounters, HeapPart, HeapSnapshot, HeapStack, LiveBlock};
+    use rgops_protocol::reply::pprof_heap::{
+        HeapCounters, HeapSnapshot, HeapStack, LiveBlock, PprofHeapPart,
+    };
     use rgops_protocol::reply::{Stack, StackEnd};
 
     use super::*;
@@ -315,9 +317,9 @@ mod tests {
             id,
             stack: Stack { frames: frames.to_vec(), end: StackEnd::Root },
         };
-        heap.add(HeapPart::Stacks(vec![stack(1, &[0x11, 0x12]), stack(2, &[0x21])]));
+        heap.add(PprofHeapPart::Stacks(vec![stack(1, &[0x11, 0x12]), stack(2, &[0x21])]));
         for second in (0..=60_u64).step_by(5) {
-            heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns: second * 1_000_000_000 }));
+            heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns: second * 1_000_000_000 }));
             let block = |stack, born: u64| LiveBlock {
                 stack,
                 size_bytes: 1 << 20,
@@ -326,8 +328,8 @@ mod tests {
             };
             let mut live: Vec<_> = (0..second).step_by(3).map(|born| block(1, born)).collect();
             live.extend((second > 30).then(|| block(2, 30)));
-            heap.add(HeapPart::Live(live));
-            heap.add(HeapPart::Counters(HeapCounters::default()));
+            heap.add(PprofHeapPart::Live(live));
+            heap.add(PprofHeapPart::Counters(HeapCounters::default()));
         }
         heap
     }
@@ -350,7 +352,7 @@ In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
 1 line grew by 1.00MB within what chance explains, or not in the second half; most: 0x21
 ";
         assert_eq!(render(&heap, &growth), expected);
-        let hello = super::super::known::hello_for_tests();
+        let hello = crate::made::hello();
         let json = serde_json::to_value(JsonLeaks::new(&hello, &heap, &growth, Ok(&End::default())));
         let json = json.unwrap_or_default();
         assert_eq!(json["schema"], "rgops.leaks/1");
@@ -364,7 +366,7 @@ In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
         let mut heap = watched_within(Budget::default());
         let growth = growth(&heap).unwrap_or_else(|_| unreachable!("there are snapshots"));
         heap.process.budget = Budget::new(1_500);
-        let hello = super::super::known::hello_for_tests();
+        let hello = crate::made::hello();
         let json = JsonLeaks::new(&hello, &heap, &growth, Ok(&End::default()));
         assert_eq!(json.cut(), Some(Exhausted::Memory(1_500)));
         let json = serde_json::to_value(json).unwrap_or_default();

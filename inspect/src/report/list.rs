@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::text::{escape, width};
 use crate::processes::{Listing, RustCompiler, RustProcess};
+use crate::text::{escape, width};
 
 /// The table: `PID PPID NAME*  rustc VERSION  PATH`, columns padded as gops does, one line a
 /// process, `*` where it has an agent. Empty when there is none.

@@ -1,22 +1,19 @@
 //! Answers as people and programs read them: one module a question, text and the JSON contract.
 
-pub mod cpu;
-pub mod escaping;
-pub mod heap;
+pub mod gc;
 pub mod heap_rate;
 pub mod info;
 pub mod known;
 pub mod leaks;
 pub mod list;
-pub mod memory;
-pub mod release;
+pub mod memstats;
+pub mod pprof_cpu;
+pub mod pprof_heap;
 pub mod schedtrace;
 pub mod screen;
 pub mod stack;
 pub mod stats;
-pub mod system_call;
 pub mod tasks;
-pub mod text;
 pub mod trace;
 pub mod tree;
 pub mod version;

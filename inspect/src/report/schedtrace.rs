@@ -7,9 +7,10 @@ use rgops_protocol::reply::tasks::RuntimeKind;
 use rgops_protocol::schedtrace_line::{SchedLine, TaskLine, WorkerLine};
 use serde::Serialize;
 
-use super::known::{JsonKnown, sentence};
-use super::text::escape;
+use super::known::JsonKnown;
 use crate::schedtrace::{BusyTask, RuntimeLine, Source, Worker, WorkerDetail};
+use crate::text::escape;
+use crate::text::known::sentence;
 
 /// The line of a runtime, with its line end.
 pub fn render(line: &RuntimeLine) -> String {

@@ -20,10 +20,10 @@ pub use poll::{Poll, poll};
 pub use thread::{Activity, Polled, Role, Thread};
 
 use super::screen::Screen;
-use super::system_call::Architecture;
-use super::text::{counted, duration, escape, utc};
 use crate::budget::{Budget, Exhausted, MOST_MODULES};
 use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer, file_name};
+use crate::text::system_call::Architecture;
+use crate::text::{counted, duration, escape, utc};
 
 /// Thread ids written out in a group's line.
 const SHOWN_THREAD_IDS: usize = 8;

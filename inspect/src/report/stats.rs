@@ -8,8 +8,8 @@ use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stats::{RuntimeStats, StatsReply, ThreadActivity};
 
 pub use self::json::JsonStats;
-use super::known::{show, unavailable};
-use super::text::{counted, duration, escape, width};
+use crate::text::known::{show, unavailable};
+use crate::text::{counted, duration, escape, width};
 
 /// Threads shown in the table unless all are asked for.
 const TOP_THREADS: usize = 10;

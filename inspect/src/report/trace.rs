@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::known::{JsonNote, JsonProcess, json_notes};
 use super::screen::{Room, Screen, reason};
-use super::text::{counted, duration, escape, width};
 use crate::budget::Exhausted;
+use crate::text::{counted, duration, escape, width};
 use crate::trace::{Kind, Recorder, RuntimeSummary, ThreadSummary};
 
 /// Threads listed unless all are asked for.

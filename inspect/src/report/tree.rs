@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::list::{Element, ProcessJson, rust_in, with_missing};
-use super::text::escape;
 use crate::processes::{Listing, RustProcess};
+use crate::text::escape;
 
 /// Levels that are drawn below each other. A process that forks on and on, each child from the one before,
 /// is told by pids as deep as this; what is deeper stands beside the last level.

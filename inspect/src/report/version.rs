@@ -12,8 +12,8 @@ use rgops_protocol::reply::version::VersionReply;
 pub use self::auditable::{Dependency, dependencies};
 pub use self::build::{DebugInfo, Mangling, debug_info, has_symbols, mangling};
 pub use self::json::JsonVersion;
-use super::known::show;
-use super::text::{counted, escape, hex};
+use crate::text::known::show;
+use crate::text::{counted, escape, hex};
 
 /// The answer as `name: value` lines; with `list_dependencies`, the dependencies one a line behind
 /// them.

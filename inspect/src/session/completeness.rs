@@ -3,7 +3,7 @@
 use rgops_protocol::reply::{End, Note, NoteKind};
 
 use super::error::SessionError;
-use crate::report::known::note_text;
+use crate::text::known::note_text;
 
 /// Whether an answer is complete, and what is missing if it is not.
 ///
@@ -51,7 +51,7 @@ impl<'a> Completeness<'a> {
     }
 
     /// Everything there is to say about it, a sentence each. They are escaped where they are printed:
-    /// [`escape`](crate::report::text::escape).
+    /// [`escape`](crate::text::escape).
     pub fn sentences(&self) -> Vec<String> {
         let broken_off = self.broken_off.map(ToString::to_string);
         self.left_out.iter().chain(&self.notes).cloned().chain(broken_off).collect()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
-use rgops_protocol::request::{CpuRequest, Request};
+use rgops_protocol::request::{PprofCpuRequest, Request};
 
 use super::answer::Answer;
 use super::completeness::Completeness;
@@ -18,7 +18,7 @@ use super::progress::Progress;
 use crate::profile::proto::Profile;
 use crate::profile::top::Top;
 use crate::profile::{self, top};
-use crate::report::cpu::{JsonCpu, Reconciliation, missing_names};
+use crate::report::pprof_cpu::{JsonPprofCpu, Reconciliation, missing_names};
 use crate::report::screen::Screen;
 
 /// What to sample.
@@ -101,7 +101,7 @@ impl Session {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<CpuProfile, SessionError> {
         let duration_ms = milliseconds(options.duration);
-        let request = Request::Cpu(CpuRequest { duration_ms, hz: options.hz });
+        let request = Request::PprofCpu(PprofCpuRequest { duration_ms, hz: options.hz });
         let mut answer = self.ask(&request, options.duration)?;
         let mut gathering = profile::CpuProfile::new(self.process(answer.budget()));
         let gathered = Gathered::from_answer(&mut answer, progress, |part| {
@@ -128,16 +128,17 @@ impl Session {
 
 impl Answer for CpuProfile {
     type View = ProfileView;
-    type Body<'a> = JsonCpu<'a>;
+    type Body<'a> = JsonPprofCpu<'a>;
 
     fn text(&self, _: &ProfileView) -> Screen {
         format!("{}\n{}\n{}", table(&self.top), self.reconciliation.line(), self.nameless).into()
     }
 
-    fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonCpu<'a>> {
+    fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofCpu<'a>> {
         let end = self.end.as_ref().map_err(ToString::to_string);
         let reconciliation = self.reconciliation.clone();
-        let json = JsonCpu::new(&self.hello, view.saved_in(), &self.profile, &self.top, reconciliation, end);
+        let json =
+            JsonPprofCpu::new(&self.hello, view.saved_in(), &self.profile, &self.top, reconciliation, end);
         Document::new(json, None)
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rgops_protocol::reply::Known;
-use rgops_protocol::reply::release::ReleaseReply;
-use rgops_protocol::request::{ReleaseRequest, Request};
+use rgops_protocol::reply::gc::GcReply;
+use rgops_protocol::request::{GcRequest, Request};
 
 use super::answer::Answer;
 use super::completeness::Completeness;
@@ -12,12 +12,12 @@ use super::connect::Session;
 use super::error::SessionError;
 use super::json::Document;
 use super::single::Single;
-use crate::report::release::{JsonRelease, render};
+use crate::report::gc::{JsonGc, render};
 use crate::report::screen::Screen;
 
 /// What each allocator gave back.
 #[derive(Debug)]
-pub struct Gc(Single<ReleaseReply>);
+pub struct Gc(Single<GcReply>);
 
 impl Gc {
     /// Whether any allocator could be asked to give memory back.
@@ -32,21 +32,21 @@ impl Session {
     /// # Errors
     /// [`SessionError`].
     pub fn gc(&mut self) -> Result<Gc, SessionError> {
-        self.ask_single(&Request::Release(ReleaseRequest {}), Duration::ZERO).map(Gc)
+        self.ask_single(&Request::Gc(GcRequest {}), Duration::ZERO).map(Gc)
     }
 }
 
 impl Answer for Gc {
     type View = ();
-    type Body<'a> = JsonRelease;
+    type Body<'a> = JsonGc;
 
     fn text(&self, _: &()) -> Screen {
         render(&self.0.reply).into()
     }
 
-    fn json(&self, _: &()) -> Document<JsonRelease> {
+    fn json(&self, _: &()) -> Document<JsonGc> {
         let Single { hello, reply, end } = &self.0;
-        Document::new(JsonRelease::new(hello, reply.clone(), end), None)
+        Document::new(JsonGc::new(hello, reply.clone(), end), None)
     }
 
     fn completeness(&self) -> Completeness<'_> {

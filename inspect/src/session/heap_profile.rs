@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
-use rgops_protocol::request::{HeapRequest, Request};
+use rgops_protocol::request::{PprofHeapRequest, Request};
 
 use super::answer::Answer;
 use super::completeness::Completeness;
@@ -19,8 +19,8 @@ use crate::heap::Heap;
 use crate::profile::proto::Profile;
 use crate::profile::top::Top;
 use crate::profile::{self, HeapKind, top};
-use crate::report::cpu::missing_names;
-use crate::report::heap::{JsonHeap, Reconciliation};
+use crate::report::pprof_cpu::missing_names;
+use crate::report::pprof_heap::{JsonPprofHeap, Reconciliation};
 use crate::report::screen::Screen;
 
 /// What to profile.
@@ -115,8 +115,8 @@ impl Session {
     ) -> Result<HeapProfile, SessionError> {
         let is_window = options.window.is_some();
         let duration_ms = options.window.map_or(0, milliseconds);
-        let asked = HeapRequest { duration_ms, interval_ms: 0, live: false };
-        let mut answer = self.ask(&Request::Heap(asked.clone()), options.window.unwrap_or_default())?;
+        let asked = PprofHeapRequest { duration_ms, interval_ms: 0, live: false };
+        let mut answer = self.ask(&Request::PprofHeap(asked.clone()), options.window.unwrap_or_default())?;
         let mut heap = Heap::new(self.process(answer.budget())).asked(&asked);
         let gathered = Gathered::from_answer(&mut answer, progress, |part| {
             heap.add(part);
@@ -157,16 +157,19 @@ impl Session {
 
 impl Answer for HeapProfile {
     type View = ProfileView;
-    type Body<'a> = JsonHeap<'a>;
+    type Body<'a> = JsonPprofHeap<'a>;
 
     fn text(&self, _: &ProfileView) -> Screen {
         format!("{}\n{}{}", table(&self.top), self.reconciliation.text(), self.nameless).into()
     }
 
-    fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonHeap<'a>> {
+    fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofHeap<'a>> {
         let end = self.end.as_ref().map_err(ToString::to_string);
         let (file, reconciliation) = (view.saved_in(), &self.reconciliation);
-        Document::new(JsonHeap::new(&self.hello, file, &self.profile, &self.top, reconciliation, end), None)
+        Document::new(
+            JsonPprofHeap::new(&self.hello, file, &self.profile, &self.top, reconciliation, end),
+            None,
+        )
     }
 
     fn completeness(&self) -> Completeness<'_> {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::budget::Exhausted;
-use crate::report::escaping::Escaping;
+use crate::text::Escaping;
 
 /// An answer as one JSON document.
 #[derive(Debug, Serialize)]

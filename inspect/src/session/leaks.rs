@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
-use rgops_protocol::reply::heap::HeapSource;
-use rgops_protocol::request::{HeapRequest, Request};
+use rgops_protocol::reply::pprof_heap::HeapSource;
+use rgops_protocol::request::{PprofHeapRequest, Request};
 
 use super::answer::Answer;
 use super::completeness::Completeness;
@@ -15,8 +15,8 @@ use super::gathering::{Gathered, milliseconds};
 use super::json::Document;
 use super::progress::Progress;
 use crate::heap::{Growth, Heap, NoGrowth, growth};
-use crate::report::cpu::missing_names;
 use crate::report::leaks::{JsonLeaks, render};
+use crate::report::pprof_cpu::missing_names;
 use crate::report::screen::Screen;
 
 /// Snapshots of a window, the first not counted.
@@ -74,8 +74,8 @@ impl Session {
         let duration_ms = milliseconds(options.window);
         let interval_ms = duration_ms.div_ceil(INTERVALS).max(MIN_INTERVAL_MS);
         let interval_ms = u32::try_from(interval_ms).unwrap_or(u32::MAX);
-        let asked = HeapRequest { duration_ms, interval_ms, live: true };
-        let mut answer = self.ask(&Request::Heap(asked.clone()), options.window)?;
+        let asked = PprofHeapRequest { duration_ms, interval_ms, live: true };
+        let mut answer = self.ask(&Request::PprofHeap(asked.clone()), options.window)?;
         let mut heap = Heap::new(self.process(answer.budget())).asked(&asked);
         let gathered = Gathered::from_answer(&mut answer, progress, |part| {
             heap.add(part);

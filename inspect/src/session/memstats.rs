@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use rgops_protocol::reply::memory::MemoryReply;
-use rgops_protocol::request::{MemoryRequest, Request};
+use rgops_protocol::reply::memstats::MemstatsReply;
+use rgops_protocol::request::{MemstatsRequest, Request};
 
 use super::answer::Answer;
 use super::completeness::Completeness;
@@ -11,12 +11,12 @@ use super::connect::Session;
 use super::error::SessionError;
 use super::json::Document;
 use super::single::Single;
-use crate::report::memory::{JsonMemory, explain, render};
+use crate::report::memstats::{JsonMemstats, explain, render};
 use crate::report::screen::Screen;
 
 /// The memory of the process.
 #[derive(Debug)]
-pub struct Memstats(Single<MemoryReply>);
+pub struct Memstats(Single<MemstatsReply>);
 
 /// How much of it is shown.
 #[derive(Debug, Clone, Default)]
@@ -39,13 +39,13 @@ impl Session {
     /// # Errors
     /// [`SessionError`].
     pub fn memstats(&mut self) -> Result<Memstats, SessionError> {
-        self.ask_single(&Request::Memory(MemoryRequest {}), Duration::ZERO).map(Memstats)
+        self.ask_single(&Request::Memstats(MemstatsRequest {}), Duration::ZERO).map(Memstats)
     }
 }
 
 impl Answer for Memstats {
     type View = MemstatsView;
-    type Body<'a> = JsonMemory;
+    type Body<'a> = JsonMemstats;
 
     fn text(&self, view: &MemstatsView) -> Screen {
         let Single { hello, reply, .. } = &self.0;
@@ -53,9 +53,9 @@ impl Answer for Memstats {
         (explanation.unwrap_or_default() + &render(reply, view.sources)).into()
     }
 
-    fn json(&self, _: &MemstatsView) -> Document<JsonMemory> {
+    fn json(&self, _: &MemstatsView) -> Document<JsonMemstats> {
         let Single { hello, reply, end } = &self.0;
-        Document::new(JsonMemory::new(hello, reply, end), None)
+        Document::new(JsonMemstats::new(hello, reply, end), None)
     }
 
     fn completeness(&self) -> Completeness<'_> {

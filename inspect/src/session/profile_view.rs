@@ -4,7 +4,7 @@ use super::connect::Session;
 use crate::budget::Budget;
 use crate::profile::Process;
 use crate::profile::top::Top;
-use crate::report::text::escape;
+use crate::text::escape;
 
 /// What is told of a profile besides what is in it.
 #[derive(Debug, Clone, Default)]

@@ -14,7 +14,7 @@ use super::error::SessionError;
 use super::gathering::{Gathered, milliseconds};
 use super::json::Document;
 use super::progress::Progress;
-use crate::report::cpu::missing_names;
+use crate::report::pprof_cpu::missing_names;
 use crate::report::screen::Screen;
 use crate::report::trace::{JsonTrace, screen};
 use crate::trace::{Process, Recorder};

@@ -21,7 +21,7 @@ use crate::budget::Budget;
 use crate::dwarf::SplitFiles;
 use crate::files::elf::Elf;
 use crate::files::{Believed, Checked, Place, Process, ReadAt, Root, Work, within};
-use crate::report::text::hex;
+use crate::text::hex;
 
 /// Where distributions put separate debug information.
 const SYSTEM_DEBUG_DIRECTORIES: [&str; 2] = ["/usr/lib/debug", "/lib/debug"];

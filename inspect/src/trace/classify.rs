@@ -8,7 +8,7 @@
 use rgops_protocol::reply::stack::SystemCall;
 use rgops_protocol::reply::trace::ThreadPoint;
 
-use crate::report::system_call::{self, Architecture};
+use crate::text::system_call::{self, Architecture};
 
 /// What a thread does with its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use rgops_protocol::reply::trace::ThreadPoint;
 
 use super::classify::{self, Kind};
-use crate::report::system_call::Architecture;
+use crate::text::system_call::Architecture;
 
 /// Clocks lag by less than this: a tick is 10 ms at most, a CPU cgroup's throttling 100 ms.
 const HELD_BACK_NS: u64 = 150_000_000;

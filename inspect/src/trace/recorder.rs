@@ -17,8 +17,8 @@ use super::samples::Samples;
 use super::summary::Summary;
 use crate::budget::{Budget, Exhausted};
 use crate::output::Numbered;
-use crate::report::system_call::Architecture;
 use crate::symbols::ModuleSymbols;
+use crate::text::system_call::Architecture;
 
 /// `TrackEvent.Type`.
 const SLICE_BEGIN: i32 = 1;

@@ -6,13 +6,13 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use rgops_protocol::reply::Module;
-use rgops_protocol::reply::cpu::CpuSample;
+use rgops_protocol::reply::pprof_cpu::CpuSample;
 
 use super::packets::{Packets, Stop};
 use super::proto::{Callstack, Frame, InternedData, InternedString, Mapping, PerfSample, TracePacket};
 use crate::budget::{Budget, Exhausted};
-use crate::report::text::hex;
 use crate::symbols::{self, ModuleSymbols, Symbolizer};
+use crate::text::hex;
 
 /// Frames kept over all distinct stacks, as for a profile: an agent that sends ever new stacks must
 /// not fill our memory. Samples beyond come without their stack.

@@ -3,12 +3,12 @@
 //! Replies carry what the agent saw: addresses, counters, bytes. Names, lines and shares are made
 //! by the inspector.
 
-pub mod cpu;
-pub mod heap;
+pub mod gc;
 pub mod heap_rate;
-pub mod memory;
+pub mod memstats;
+pub mod pprof_cpu;
+pub mod pprof_heap;
 pub mod read;
-pub mod release;
 pub mod schedtrace;
 pub mod stack;
 pub mod stats;

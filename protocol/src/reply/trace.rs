@@ -2,7 +2,7 @@
 //!
 //! Times are nanoseconds since the beginning of the window.
 
-use super::cpu::CpuSample;
+use super::pprof_cpu::CpuSample;
 use super::stack::SystemCall;
 use super::{Known, Module};
 use crate::codec::{Decode, Encode};

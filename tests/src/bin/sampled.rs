@@ -105,7 +105,7 @@ fn obey(order: &str, agent: &mut Option<Agent>) -> String {
 }
 
 fn listen(words: &[&str], agent: &mut Option<Agent>) -> String {
-    let mut options = Options::default().allow(Command::HeapRate).allow(Command::Release);
+    let mut options = Options::default().allow(Command::HeapRate).allow(Command::Gc);
     if let Some(rate) = words.get(1) {
         options = options.heap_rate(rate.parse().expect("a rate"));
     }

@@ -11,9 +11,9 @@ use std::process::Command;
 use object::{Object as _, ObjectSection as _};
 use rgops_inspect::heap::Heap;
 use rgops_inspect::profile::{self, CpuProfile, HeapKind, Process, proto::Profile, top};
-use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuStart, CpuThread, CpuTotals};
-use rgops_protocol::reply::heap::{
-    Estimate, HeapBucket, HeapCounters, HeapPart, HeapSnapshot, HeapSource, HeapStack, HeapStart,
+use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuThread, CpuTotals, PprofCpuPart};
+use rgops_protocol::reply::pprof_heap::{
+    Estimate, HeapBucket, HeapCounters, HeapSnapshot, HeapSource, HeapStack, HeapStart, PprofHeapPart,
 };
 use rgops_protocol::reply::{Module, Stack, StackEnd};
 
@@ -117,20 +117,20 @@ fn made_up_heap(largest: u64, is_window: bool) -> Profile {
     let text = text_of(&modules[0]);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let callers: Vec<u64> = (0..60).map(|_| random.within(text)).collect();
-    heap.add(HeapPart::Start(HeapStart {
+    heap.add(PprofHeapPart::Start(HeapStart {
         unix_ns: 1_795_386_440_000_000_000,
         source: HeapSource::Wrapper,
         allocator: "std::alloc::System".to_owned(),
         mean_bytes: 524_288,
         since_unix_ns: None,
     }));
-    heap.add(HeapPart::Modules(modules));
+    heap.add(PprofHeapPart::Modules(modules));
     let stacks = (1..300).map(|id| {
         let mut frames = vec![random.within(text)];
         frames.extend((0..random.below(20)).map(|_| callers[random.below(60) as usize]));
         HeapStack { id, stack: Stack { frames, end: StackEnd::Root } }
     });
-    heap.add(HeapPart::Stacks(stacks.collect()));
+    heap.add(PprofHeapPart::Stacks(stacks.collect()));
     let mut sums = vec![(Estimate::default(), Estimate::default()); 300];
     for time_ns in if is_window { vec![0, 5_000_000_000] } else { vec![0] } {
         for (allocated, freed) in &mut sums {
@@ -142,17 +142,17 @@ fn made_up_heap(largest: u64, is_window: bool) -> Profile {
             // In the second half of a window everything may be freed.
             *freed = if time_ns > 0 && random.below(3) == 0 { *allocated } else { *freed };
         }
-        heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns }));
+        heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns }));
         let bucket = |(stack, (allocated, freed)): (usize, &(Estimate, Estimate))| HeapBucket {
             stack: stack as u32,
             allocated: *allocated,
             freed: *freed,
         };
         // Stack 0 has no frames.
-        heap.add(HeapPart::Buckets(sums.iter().enumerate().map(bucket).collect()));
+        heap.add(PprofHeapPart::Buckets(sums.iter().enumerate().map(bucket).collect()));
         // A loss is a comment, which pprof shows above the table.
         let lost = largest % 7;
-        heap.add(HeapPart::Counters(HeapCounters { lost, lost_bytes: 9, ..HeapCounters::default() }));
+        heap.add(PprofHeapPart::Counters(HeapCounters { lost, lost_bytes: 9, ..HeapCounters::default() }));
     }
     heap.into_profile(is_window, None)
 }
@@ -223,15 +223,15 @@ fn made_up(spread: Spread, period_ns: u64, lost: u64) -> Profile {
         })
         .collect();
     let weight = samples.iter().map(|sample| u64::from(sample.weight)).sum();
-    profile.add(CpuPart::Start(CpuStart {
+    profile.add(PprofCpuPart::Start(CpuStart {
         unix_ns: 1_795_386_440_000_000_000,
         period_ns,
         engine: "native".to_owned(),
         fallback: String::new(),
     }));
-    profile.add(CpuPart::Modules(modules));
-    profile.add(CpuPart::Samples(samples));
-    profile.add(CpuPart::Totals(CpuTotals {
+    profile.add(PprofCpuPart::Modules(modules));
+    profile.add(PprofCpuPart::Samples(samples));
+    profile.add(PprofCpuPart::Totals(CpuTotals {
         duration_ns: 5_000_000_000,
         process_cpu_ns: 4_000_000_000,
         agent_cpu_ns: 0,

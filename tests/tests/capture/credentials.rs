@@ -12,12 +12,12 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use rgops_agent::Options;
-use rgops_protocol::reply::memory::MemoryReply;
+use rgops_protocol::reply::memstats::MemstatsReply;
 use rgops_protocol::reply::stack::Capture;
 use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::reply::{Known, StackEnd};
-use rgops_protocol::request::{MemoryRequest, Request, StatsRequest, VersionRequest};
+use rgops_protocol::request::{MemstatsRequest, Request, StatsRequest, VersionRequest};
 use rgops_tests::built;
 use rgops_tests::itself::{self, Itself};
 use rgops_tests::listing::Listing;
@@ -156,7 +156,7 @@ fn everything_answers(target: &Itself) {
     println!("{}{}", screen.output, screen.errors);
     assert!(screen.output.contains("\n20 tasks [scheduled]: "), "{screen:?}");
     target.ask::<StatsReply>(&Request::Stats(StatsRequest { window_ms: 20 })).unwrap().end.unwrap();
-    target.ask::<MemoryReply>(&Request::Memory(MemoryRequest {})).unwrap().end.unwrap();
+    target.ask::<MemstatsReply>(&Request::Memstats(MemstatsRequest {})).unwrap().end.unwrap();
     target.ask::<VersionReply>(&Request::Version(VersionRequest {})).unwrap().end.unwrap();
 }
 

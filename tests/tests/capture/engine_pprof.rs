@@ -11,8 +11,8 @@ use rgops_inspect::client::{Client, ClientError, Endpoint, Event, Timeouts};
 use rgops_inspect::profile;
 use rgops_protocol::error::Code;
 use rgops_protocol::reply::NoteKind;
-use rgops_protocol::reply::cpu::{CpuPart, FIRST_NUMBERED_THREAD};
-use rgops_protocol::request::{CpuRequest, Request};
+use rgops_protocol::reply::pprof_cpu::{FIRST_NUMBERED_THREAD, PprofCpuPart};
+use rgops_protocol::request::{PprofCpuRequest, Request};
 use rgops_tests::itself::{self, Itself};
 use rgops_tests::running::rgops;
 use rgops_tests::waiting::until;
@@ -175,8 +175,8 @@ fn a_program_with_a_use_of_its_own_for_sigprof_is_left_alone() {
         [("engine_pprof::has_a_handler", "SIGPROF handler"), ("engine_pprof::has_a_timer", "ITIMER_PROF")]
     {
         let target = Itself::start(name);
-        let request = Request::Cpu(CpuRequest { duration_ms: 100, hz: 99 });
-        let error = target.ask::<CpuPart>(&request).unwrap().end.unwrap_err();
+        let request = Request::PprofCpu(PprofCpuRequest { duration_ms: 100, hz: 99 });
+        let error = target.ask::<PprofCpuPart>(&request).unwrap().end.unwrap_err();
         let ClientError::Agent(error) = error else { panic!("{error}") };
         assert_eq!(error.code(), Code::Unsupported);
         assert!(error.why.contains(why), "{error:?}");
@@ -214,7 +214,7 @@ fn a_profile_nobody_waits_for_gives_the_signal_back() {
     let target = Itself::start("engine_pprof::spins");
     let endpoint = Endpoint::Local { path: target.address().into(), expected: None };
     let timeouts = Timeouts { connect: Duration::from_secs(10), silence: Duration::from_secs(30) };
-    let request = Request::Cpu(CpuRequest { duration_ms: 60_000, hz: 99 });
+    let request = Request::PprofCpu(PprofCpuRequest { duration_ms: 60_000, hz: 99 });
     let mut answer = Client::connect(&endpoint, timeouts).unwrap().ask(&request).unwrap();
     // Its first part says that it has begun.
     while !matches!(answer.next_event().unwrap(), Event::Data(_)) {}
@@ -234,9 +234,9 @@ fn chooses_nothing() {
 #[test]
 fn compiled_in_it_is_not_the_default() {
     let target = Itself::start("engine_pprof::chooses_nothing");
-    let request = Request::Cpu(CpuRequest { duration_ms: 100, hz: 99 });
-    let parts = target.ask::<CpuPart>(&request).unwrap().parts;
-    let Some(CpuPart::Start(start)) = parts.first() else { panic!("{parts:?}") };
+    let request = Request::PprofCpu(PprofCpuRequest { duration_ms: 100, hz: 99 });
+    let parts = target.ask::<PprofCpuPart>(&request).unwrap().parts;
+    let Some(PprofCpuPart::Start(start)) = parts.first() else { panic!("{parts:?}") };
     assert_eq!((&*start.engine, &*start.fallback), ("native", ""));
     target.end();
 }

@@ -2,14 +2,14 @@
 
 use rgops_inspect::client::ClientError;
 use rgops_protocol::error::Code;
-use rgops_protocol::reply::heap::{
-    Estimate, ExactCounters, HeapCounters, HeapPart, HeapSource, HeapStart, LiveBlock,
-};
+use rgops_protocol::reply::gc::GcReply;
 use rgops_protocol::reply::heap_rate::HeapRateReply;
-use rgops_protocol::reply::memory::MemoryReply;
-use rgops_protocol::reply::release::ReleaseReply;
+use rgops_protocol::reply::memstats::MemstatsReply;
+use rgops_protocol::reply::pprof_heap::{
+    Estimate, ExactCounters, HeapCounters, HeapSource, HeapStart, LiveBlock, PprofHeapPart,
+};
 use rgops_protocol::reply::{Module, Stack};
-use rgops_protocol::request::{HeapRateRequest, HeapRequest, MemoryRequest, ReleaseRequest, Request};
+use rgops_protocol::request::{GcRequest, HeapRateRequest, MemstatsRequest, PprofHeapRequest, Request};
 use rgops_tests::asking::{ask, connect};
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
@@ -34,31 +34,31 @@ struct Profile {
 }
 
 impl Profile {
-    fn new(parts: Vec<HeapPart>) -> Profile {
+    fn new(parts: Vec<PprofHeapPart>) -> Profile {
         let mut profile = Profile::default();
         for part in parts {
             match part {
-                HeapPart::Start(start) => profile.start = Some(start),
-                HeapPart::Modules(modules) => profile.modules = modules,
-                HeapPart::Stacks(stacks) => {
+                PprofHeapPart::Start(start) => profile.start = Some(start),
+                PprofHeapPart::Modules(modules) => profile.modules = modules,
+                PprofHeapPart::Stacks(stacks) => {
                     for stack in stacks {
                         assert!(profile.stacks.insert(stack.id, stack.stack).is_none(), "sent twice");
                     }
                 }
-                HeapPart::Snapshot(_) => profile.live.clear(),
-                HeapPart::Buckets(buckets) => {
+                PprofHeapPart::Snapshot(_) => profile.live.clear(),
+                PprofHeapPart::Buckets(buckets) => {
                     for bucket in buckets {
                         assert!(profile.stacks.contains_key(&bucket.stack), "{bucket:?} before its stack");
                         profile.sums.insert(bucket.stack, (bucket.allocated, bucket.freed));
                     }
                 }
-                HeapPart::Live(blocks) => profile.live.extend(blocks),
-                HeapPart::Counters(counters) => {
+                PprofHeapPart::Live(blocks) => profile.live.extend(blocks),
+                PprofHeapPart::Counters(counters) => {
                     profile.counters = counters;
                     let total = profile.total();
                     profile.totals.push(total);
                 }
-                HeapPart::Jemalloc(_) => panic!("not jemalloc's"),
+                PprofHeapPart::Jemalloc(_) => panic!("not jemalloc's"),
             }
         }
         profile
@@ -97,8 +97,8 @@ impl Profile {
 }
 
 fn profile(path: &str, duration_ms: u64, interval_ms: u32) -> Profile {
-    let request = Request::Heap(HeapRequest { duration_ms, interval_ms, live: true });
-    let collected = ask::<HeapPart>(path, &request).unwrap();
+    let request = Request::PprofHeap(PprofHeapRequest { duration_ms, interval_ms, live: true });
+    let collected = ask::<PprofHeapPart>(path, &request).unwrap();
     collected.end.unwrap();
     Profile::new(collected.parts)
 }
@@ -180,7 +180,7 @@ fn counters_are_exact() {
 
 /// The counters when nothing is sampled: by way of `memstats`.
 fn snapshot_off(path: &str) -> ExactCounters {
-    let collected = ask::<MemoryReply>(path, &Request::Memory(MemoryRequest {})).unwrap();
+    let collected = ask::<MemstatsReply>(path, &Request::Memstats(MemstatsRequest {})).unwrap();
     let section = collected.parts[0].sections.iter().find(|section| section.name == "heap").unwrap();
     let value =
         |name: &str| *section.fields.iter().find(|field| field.name == name).unwrap().value.value().unwrap();
@@ -270,8 +270,8 @@ fn the_rate_can_be_changed_while_the_program_runs() {
     let directory = Directory::new();
     let mut target = start(&directory);
     let path = target.listen("0");
-    let request = Request::Heap(HeapRequest { duration_ms: 0, interval_ms: 0, live: false });
-    match ask::<HeapPart>(&path, &request).unwrap().end {
+    let request = Request::PprofHeap(PprofHeapRequest { duration_ms: 0, interval_ms: 0, live: false });
+    match ask::<PprofHeapPart>(&path, &request).unwrap().end {
         Err(ClientError::Agent(error)) => {
             assert_eq!(error.code(), Code::Unsupported);
             assert!(
@@ -347,10 +347,10 @@ fn a_window_ends_when_it_is_asked_to() {
     let directory = Directory::new();
     let mut target = start(&directory);
     let path = target.listen("1000");
-    let request = Request::Heap(HeapRequest { duration_ms: 60_000, interval_ms: 100, live: false });
+    let request = Request::PprofHeap(PprofHeapRequest { duration_ms: 60_000, interval_ms: 100, live: false });
     let mut answer = connect(&path).unwrap().ask(&request).unwrap();
     answer.finisher().finish();
-    let collected = answer.collect::<HeapPart>(&mut |_| {});
+    let collected = answer.collect::<PprofHeapPart>(&mut |_| {});
     let end = collected.end.unwrap();
     assert!(end.notes.iter().any(|note| note.why.contains("asked to end")), "{end:?}");
     assert!(Profile::new(collected.parts).totals.len() >= 2);
@@ -364,7 +364,7 @@ fn free_memory_is_given_back_and_both_numbers_are_told() {
     // 80 MB, of which every 64th block stays: glibc cannot shrink its arena, but give back pages inside.
     target.order("fill 200000 400");
     target.order("thin 64");
-    let collected = ask::<ReleaseReply>(&path, &Request::Release(ReleaseRequest {})).unwrap();
+    let collected = ask::<GcReply>(&path, &Request::Gc(GcRequest {})).unwrap();
     collected.end.unwrap();
     let released = collected.parts[0].allocators.last().unwrap();
     if cfg!(target_env = "gnu") {
@@ -385,10 +385,10 @@ fn without_the_wrapper_the_lines_to_add_are_told() {
     let mut target = Target::start(&directory);
     let path = target.listen("");
     for request in [
-        Request::Heap(HeapRequest { duration_ms: 0, interval_ms: 0, live: false }),
+        Request::PprofHeap(PprofHeapRequest { duration_ms: 0, interval_ms: 0, live: false }),
         Request::HeapRate(HeapRateRequest { set_bytes: None }),
     ] {
-        match ask::<HeapPart>(&path, &request).unwrap().end {
+        match ask::<PprofHeapPart>(&path, &request).unwrap().end {
             Err(ClientError::Agent(error)) => {
                 assert_eq!(error.code(), Code::Unsupported);
                 assert!(error.fix.contains("#[global_allocator]"), "{}", error.fix);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rgops_inspect::profile::proto::Profile as Pprof;
-use rgops_protocol::reply::cpu::CpuSample;
+use rgops_protocol::reply::pprof_cpu::CpuSample;
 use rgops_protocol::reply::{Module, NoteKind, StackEnd};
 use rgops_tests::itself::{self, Itself, Profile};
 use rgops_tests::running::rgops;

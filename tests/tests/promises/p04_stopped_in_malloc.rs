@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use rgops_inspect::client::{Client, Endpoint, Timeouts};
 use rgops_protocol::received::Received;
 use rgops_protocol::reply::Known;
-use rgops_protocol::reply::memory::MemoryReply;
+use rgops_protocol::reply::memstats::MemstatsReply;
 use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::reply::version::VersionReply;
-use rgops_protocol::request::{MemoryRequest, Request, StatsRequest, VersionRequest};
+use rgops_protocol::request::{MemstatsRequest, Request, StatsRequest, VersionRequest};
 use rgops_tests::itself::{self, Itself};
 
 static ALLOCATING: AtomicI32 = AtomicI32::new(0);
@@ -66,7 +66,7 @@ fn ask<T: Received>(address: &str, request: Request) -> T {
 }
 
 fn allocated(address: &str) -> Known<u64> {
-    let memory: MemoryReply = ask(address, Request::Memory(MemoryRequest {}));
+    let memory: MemstatsReply = ask(address, Request::Memstats(MemstatsRequest {}));
     let glibc = memory.sections.iter().find(|section| section.name == "glibc").unwrap();
     assert!(memory.sections[0].fields[0].value.value().is_some(), "rss needs no lock");
     glibc.fields.iter().find(|field| field.name == "alloc").unwrap().value.clone()

@@ -15,9 +15,9 @@ use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rgops_agent::Options;
-use rgops_protocol::reply::cpu::{CpuPart, CpuTotals};
+use rgops_protocol::reply::pprof_cpu::{CpuTotals, PprofCpuPart};
 use rgops_protocol::reply::stack::StackPart;
-use rgops_protocol::request::{CpuRequest, Request, StackRequest};
+use rgops_protocol::request::{PprofCpuRequest, Request, StackRequest};
 use rgops_tests::itself::{self, Itself};
 
 /// A thread's name, how many do this, and what they do, given the number of the round.
@@ -97,11 +97,11 @@ fn seconds(usual: u64) -> u64 {
 }
 
 fn profile(target: &Itself, hz: u32, seconds: u64) -> CpuTotals {
-    let request = CpuRequest { duration_ms: seconds * 1000, hz };
-    let collected = target.ask::<CpuPart>(&Request::Cpu(request)).unwrap();
+    let request = PprofCpuRequest { duration_ms: seconds * 1000, hz };
+    let collected = target.ask::<PprofCpuPart>(&Request::PprofCpu(request)).unwrap();
     let end = collected.end.expect("the profile ends well");
     let totals = collected.parts.into_iter().find_map(|part| match part {
-        CpuPart::Totals(totals) => Some(totals),
+        PprofCpuPart::Totals(totals) => Some(totals),
         _ => None,
     });
     totals.unwrap_or_else(|| panic!("no totals: {end:?}"))

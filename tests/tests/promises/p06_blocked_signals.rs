@@ -5,10 +5,10 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use rgops_inspect::client::Collected;
-use rgops_protocol::reply::cpu::{CpuPart, CpuTotals};
+use rgops_protocol::reply::pprof_cpu::{CpuTotals, PprofCpuPart};
 use rgops_protocol::reply::trace::TracePart;
 use rgops_protocol::reply::{Note, NoteKind};
-use rgops_protocol::request::{CpuRequest, Request, TraceRequest};
+use rgops_protocol::request::{PprofCpuRequest, Request, TraceRequest};
 use rgops_tests::asking::{ask, ask_until};
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
@@ -25,12 +25,12 @@ struct Profile {
 }
 
 fn profile(path: &str, milliseconds: u64) -> Profile {
-    Profile::of(ask(path, &Request::Cpu(CpuRequest { duration_ms: milliseconds, hz: HZ })).unwrap())
+    Profile::of(ask(path, &Request::PprofCpu(PprofCpuRequest { duration_ms: milliseconds, hz: HZ })).unwrap())
 }
 
 /// As long as it takes: the thread uses CPU time when the machine lets it.
 fn profile_until(path: &str, is_enough: impl FnMut() -> bool + Send) -> Profile {
-    let request = Request::Cpu(CpuRequest { duration_ms: 60_000, hz: HZ });
+    let request = Request::PprofCpu(PprofCpuRequest { duration_ms: 60_000, hz: HZ });
     Profile::of(ask_until(path, &request, is_enough).unwrap())
 }
 
@@ -46,10 +46,10 @@ fn used(pid: u32, name: &str) -> Option<u64> {
 }
 
 impl Profile {
-    fn of(collected: Collected<CpuPart>) -> Profile {
+    fn of(collected: Collected<PprofCpuPart>) -> Profile {
         let notes = collected.end.unwrap().notes;
         let totals = collected.parts.into_iter().find_map(|part| match part {
-            CpuPart::Totals(totals) => Some(totals),
+            PprofCpuPart::Totals(totals) => Some(totals),
             _ => None,
         });
         let profile = Profile { totals: totals.unwrap(), notes };

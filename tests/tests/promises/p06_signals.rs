@@ -5,18 +5,18 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rgops_protocol::reply::cpu::{CpuPart, CpuTotals};
+use rgops_protocol::reply::pprof_cpu::{CpuTotals, PprofCpuPart};
 use rgops_protocol::reply::stack::{Capture, StackPart, ThreadStack};
-use rgops_protocol::request::{CpuRequest, Request, StackRequest};
+use rgops_protocol::request::{PprofCpuRequest, Request, StackRequest};
 use rgops_tests::itself::{self, Itself};
 use rgops_tests::waiting::until;
 
 fn profile(target: &Itself, milliseconds: u64) -> CpuTotals {
-    let request = Request::Cpu(CpuRequest { duration_ms: milliseconds, hz: 999 });
-    let collected = target.ask::<CpuPart>(&request).unwrap();
+    let request = Request::PprofCpu(PprofCpuRequest { duration_ms: milliseconds, hz: 999 });
+    let collected = target.ask::<PprofCpuPart>(&request).unwrap();
     collected.end.unwrap();
     let totals = collected.parts.into_iter().find_map(|part| match part {
-        CpuPart::Totals(totals) => Some(totals),
+        PprofCpuPart::Totals(totals) => Some(totals),
         _ => None,
     });
     totals.unwrap()

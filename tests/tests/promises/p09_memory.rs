@@ -3,9 +3,9 @@
 
 use rgops_inspect::client::ClientError;
 use rgops_protocol::error::Code;
-use rgops_protocol::reply::memory::MemoryReply;
+use rgops_protocol::reply::memstats::MemstatsReply;
 use rgops_protocol::reply::stats::StatsReply;
-use rgops_protocol::request::{MemoryRequest, Request, StatsRequest};
+use rgops_protocol::request::{MemstatsRequest, Request, StatsRequest};
 use rgops_tests::asking::{Raw, ask, connect, counters, hello, is_alone};
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
@@ -66,6 +66,6 @@ fn a_flood_leaves_the_memory_as_it_was() {
     let after = resident(&target);
     assert!(after < before + 2_048, "{before} kB before, {after} kB after 10,000 connections");
     assert!(counters(&path).connections > 12_000);
-    let memory = ask::<MemoryReply>(&path, &Request::Memory(MemoryRequest {})).unwrap();
+    let memory = ask::<MemstatsReply>(&path, &Request::Memstats(MemstatsRequest {})).unwrap();
     assert!(memory.end.is_ok());
 }

@@ -2,9 +2,9 @@
 //! start its own.
 
 use rgops_inspect::client::Event;
-use rgops_protocol::reply::cpu::{CpuPart, CpuTotals};
+use rgops_protocol::reply::pprof_cpu::{CpuTotals, PprofCpuPart};
 use rgops_protocol::reply::stack::StackPart;
-use rgops_protocol::request::{CpuRequest, Request, StackRequest};
+use rgops_protocol::request::{PprofCpuRequest, Request, StackRequest};
 use rgops_tests::asking::{ask, connect};
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
@@ -57,9 +57,9 @@ fn a_child_without_an_agent_answers_for_nobody() {
     assert_eq!(directory.socket_names(), [""; 0]);
 }
 
-fn totals(parts: Vec<CpuPart>) -> CpuTotals {
+fn totals(parts: Vec<PprofCpuPart>) -> CpuTotals {
     let totals = parts.into_iter().find_map(|part| match part {
-        CpuPart::Totals(totals) => Some(totals),
+        PprofCpuPart::Totals(totals) => Some(totals),
         _ => None,
     });
     totals.unwrap()
@@ -72,7 +72,7 @@ fn a_child_forked_in_a_profile_has_no_timers_and_may_capture_itself() {
     let mut target = Target::start(&directory);
     target.order("burn");
     let path = target.listen("");
-    let request = Request::Cpu(CpuRequest { duration_ms: 600_000, hz: 999 });
+    let request = Request::PprofCpu(PprofCpuRequest { duration_ms: 600_000, hz: 999 });
     let mut answer = connect(&path).unwrap().ask(&request).unwrap();
     while !matches!(answer.next_event().unwrap(), Event::Progress(_)) {}
 
@@ -94,14 +94,16 @@ fn a_child_forked_in_a_profile_has_no_timers_and_may_capture_itself() {
     dump.end.unwrap();
     let Some(StackPart::Summary(summary)) = dump.parts.last() else { panic!("no summary") };
     assert_eq!((summary.threads, summary.captured), (3, 3), "its main thread and its agent's two");
-    let profile = ask::<CpuPart>(childs, &Request::Cpu(CpuRequest { duration_ms: 100, hz: 999 })).unwrap();
+    let profile =
+        ask::<PprofCpuPart>(childs, &Request::PprofCpu(PprofCpuRequest { duration_ms: 100, hz: 999 }))
+            .unwrap();
     profile.end.unwrap();
     assert_eq!(totals(profile.parts).timer_failures, 0);
     assert_eq!(timers(child), "");
     assert_ne!(timers(&target.pid().to_string()), "", "the parent's profile still runs");
 
     answer.finisher().finish();
-    let profile = answer.collect::<CpuPart>(&mut |_| {});
+    let profile = answer.collect::<PprofCpuPart>(&mut |_| {});
     profile.end.unwrap();
     let totals = totals(profile.parts);
     assert!(totals.weight > 0 && totals.foreign_signals == 0, "{totals:?}");

@@ -39,7 +39,7 @@ fn whatever_cannot_be_answered_is_told_why() {
         ("an empty request", header(0, 6), Code::Malformed),
         ("bytes behind the request", trailing, Code::Malformed),
         ("bytes behind the arguments", envelope(version, 1, &[0]), Code::Malformed),
-        ("arguments that are missing", envelope(Command::Cpu as u16, 1, &[]), Code::Malformed),
+        ("arguments that are missing", envelope(Command::PprofCpu as u16, 1, &[]), Code::Malformed),
         (
             "a body longer than its packet",
             wire::packet(Kind::Request, &[4, 1, 253, 255, 255, 255, 255, 255, 255, 255, 255]),

@@ -3,9 +3,9 @@
 
 use rgops_inspect::client::{Client, ClientError, Event};
 use rgops_protocol::error::Code;
-use rgops_protocol::reply::cpu::CpuPart;
+use rgops_protocol::reply::pprof_cpu::PprofCpuPart;
 use rgops_protocol::reply::stack::StackPart;
-use rgops_protocol::request::{Command, CpuRequest, Request, StackRequest};
+use rgops_protocol::request::{Command, PprofCpuRequest, Request, StackRequest};
 use rgops_tests::asking::{ask, connect, counters};
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
@@ -17,7 +17,7 @@ fn timers(target: &Target) -> String {
 }
 
 fn profile(duration_ms: u64) -> Request {
-    Request::Cpu(CpuRequest { duration_ms, hz: 99 })
+    Request::PprofCpu(PprofCpuRequest { duration_ms, hz: 99 })
 }
 
 /// A profile that runs: some progress was heard.
@@ -73,7 +73,7 @@ fn hanging_up_in_mid_profile_gives_everything_back() {
         until("the signal is given back", || (!target.handles(libc::SIGPROF)).then_some(()));
         until("the timers are gone", || timers(&target).is_empty().then_some(()));
         until("it is counted", || (counters(&path).cancelled == turn).then_some(()));
-        let next = ask::<CpuPart>(&path, &profile(50)).unwrap();
+        let next = ask::<PprofCpuPart>(&path, &profile(50)).unwrap();
         assert!(next.end.is_ok(), "a new one can start: {:?}", next.end);
     }
     assert!(!target.handles(libc::SIGPROF) && timers(&target).is_empty());
@@ -98,7 +98,7 @@ fn killing_the_client_cancels() {
     client.wait().unwrap();
     until("the signal is given back", || (!target.handles(libc::SIGPROF)).then_some(()));
     until("the timers are gone", || timers(&target).is_empty().then_some(()));
-    assert!(ask::<CpuPart>(&path, &profile(50)).unwrap().end.is_ok());
+    assert!(ask::<PprofCpuPart>(&path, &profile(50)).unwrap().end.is_ok());
 }
 
 /// Closing the agent in mid-profile is no different.

@@ -5,8 +5,8 @@ use std::io::Read as _;
 
 use rgops_protocol::hello::MAGIC;
 use rgops_protocol::request::{
-    Command, CpuRequest, HeapRateRequest, HeapRequest, MemoryRange, MemoryRequest, ReadRequest,
-    ReleaseRequest, Request, SchedtraceRequest, StackRequest, StatsRequest, TasksRequest, TraceRequest,
+    Command, GcRequest, HeapRateRequest, MemoryRange, MemstatsRequest, PprofCpuRequest, PprofHeapRequest,
+    ReadRequest, Request, SchedtraceRequest, StackRequest, StatsRequest, TasksRequest, TraceRequest,
     VersionRequest,
 };
 use rgops_tests::asking::{Raw, hello, request};
@@ -18,10 +18,10 @@ const SECRET: &str = "hunter2-of-the-planted-secret";
 fn smallest(command: Command) -> Request {
     match command {
         Command::Stack => Request::Stack(StackRequest { max_depth: 512 }),
-        Command::Memory => Request::Memory(MemoryRequest {}),
+        Command::Memstats => Request::Memstats(MemstatsRequest {}),
         Command::Stats => Request::Stats(StatsRequest { window_ms: 50 }),
         Command::Version => Request::Version(VersionRequest {}),
-        Command::Cpu => Request::Cpu(CpuRequest { duration_ms: 300, hz: 999 }),
+        Command::PprofCpu => Request::PprofCpu(PprofCpuRequest { duration_ms: 300, hz: 999 }),
         Command::Trace => Request::Trace(TraceRequest { duration_ms: 300, hz: 99, interval_us: 1000 }),
         Command::Tasks => Request::Tasks(TasksRequest { max_cell_bytes: 65536, max_depth: 512 }),
         Command::Schedtrace => Request::Schedtrace(SchedtraceRequest {
@@ -29,8 +29,10 @@ fn smallest(command: Command) -> Request {
             count: 2,
             ranges: vec![MemoryRange { avma: 0, length: 8 }],
         }),
-        Command::Heap => Request::Heap(HeapRequest { duration_ms: 0, interval_ms: 0, live: true }),
-        Command::Release => Request::Release(ReleaseRequest {}),
+        Command::PprofHeap => {
+            Request::PprofHeap(PprofHeapRequest { duration_ms: 0, interval_ms: 0, live: true })
+        }
+        Command::Gc => Request::Gc(GcRequest {}),
         Command::HeapRate => Request::HeapRate(HeapRateRequest { set_bytes: None }),
         Command::Read => Request::Read(ReadRequest { ranges: vec![MemoryRange { avma: 0, length: 8 }] }),
     }

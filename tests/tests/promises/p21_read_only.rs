@@ -4,7 +4,7 @@ use rgops_inspect::client::ClientError;
 use rgops_protocol::error::Code;
 use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::request::{
-    Command, HeapRateRequest, MemoryRequest, ReleaseRequest, Request, StackRequest, VersionRequest,
+    Command, GcRequest, HeapRateRequest, MemstatsRequest, Request, StackRequest, VersionRequest,
 };
 use rgops_tests::asking::{ask, connect};
 use rgops_tests::built;
@@ -19,7 +19,7 @@ fn a_denied_command_is_refused_by_name() {
     let path = target.listen("deny=stack deny=memstats");
     for (request, name) in [
         (Request::Stack(StackRequest { max_depth: 64 }), "stack"),
-        (Request::Memory(MemoryRequest {}), "memstats"),
+        (Request::Memstats(MemstatsRequest {}), "memstats"),
     ] {
         match ask::<VersionReply>(&path, &request).unwrap().end {
             Err(ClientError::Agent(error)) => {
@@ -50,7 +50,7 @@ fn what_changes_the_program_has_to_be_allowed() {
     let mut target = Target::start(&directory);
     let path = target.listen("");
     for (request, name, command) in [
-        (Request::Release(ReleaseRequest {}), "gc", "Release"),
+        (Request::Gc(GcRequest {}), "gc", "Release"),
         (Request::HeapRate(HeapRateRequest { set_bytes: Some(0) }), "heap-rate", "HeapRate"),
     ] {
         match ask::<VersionReply>(&path, &request).unwrap().end {
@@ -74,7 +74,7 @@ fn every_other_command_only_reads() {
     let later = ["schedtrace", "pprof-heap", "gc", "heap-rate"];
     let names = Command::ALL.map(Command::name);
     assert_eq!(names.as_slice(), [reading.as_slice(), &later].concat());
-    assert!(Request::Release(ReleaseRequest {}).changes());
+    assert!(Request::Gc(GcRequest {}).changes());
     assert!(Request::HeapRate(HeapRateRequest { set_bytes: Some(1) }).changes());
     assert!(!Request::HeapRate(HeapRateRequest { set_bytes: None }).changes());
 }

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use rgops_inspect::client::{Answer, Event};
 use rgops_protocol::request::{
-    CpuRequest, HeapRequest, MemoryRequest, Request, SchedtraceRequest, StackRequest, StatsRequest,
-    TasksRequest, TraceRequest, VersionRequest,
+    MemstatsRequest, PprofCpuRequest, PprofHeapRequest, Request, SchedtraceRequest, StackRequest,
+    StatsRequest, TasksRequest, TraceRequest, VersionRequest,
 };
 use rgops_tests::asking::{Raw, connect, stats};
 use rgops_tests::built;
@@ -164,12 +164,12 @@ fn requests() -> Vec<(&'static str, Request)> {
     vec![
         ("stack", Request::Stack(StackRequest { max_depth: 64 })),
         ("tasks", Request::Tasks(TasksRequest { max_cell_bytes: 4096, max_depth: 64 })),
-        ("pprof-cpu", Request::Cpu(CpuRequest { duration_ms: 400, hz: 499 })),
+        ("pprof-cpu", Request::PprofCpu(PprofCpuRequest { duration_ms: 400, hz: 499 })),
         ("trace", Request::Trace(TraceRequest { duration_ms: 400, hz: 99, interval_us: 10_000 })),
-        ("pprof-heap", Request::Heap(HeapRequest { duration_ms: 0, interval_ms: 0, live: false })),
-        ("leaks", Request::Heap(HeapRequest { duration_ms: 400, interval_ms: 100, live: true })),
+        ("pprof-heap", Request::PprofHeap(PprofHeapRequest { duration_ms: 0, interval_ms: 0, live: false })),
+        ("leaks", Request::PprofHeap(PprofHeapRequest { duration_ms: 400, interval_ms: 100, live: true })),
         ("stats", Request::Stats(StatsRequest { window_ms: 400 })),
-        ("memstats", Request::Memory(MemoryRequest {})),
+        ("memstats", Request::Memstats(MemstatsRequest {})),
         ("version", Request::Version(VersionRequest {})),
         (
             "schedtrace",

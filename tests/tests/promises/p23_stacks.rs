@@ -9,11 +9,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rgops_protocol::received::Received;
-use rgops_protocol::reply::cpu::CpuPart;
-use rgops_protocol::reply::heap::HeapPart;
+use rgops_protocol::reply::pprof_cpu::PprofCpuPart;
+use rgops_protocol::reply::pprof_heap::PprofHeapPart;
 use rgops_protocol::reply::stack::StackPart;
 use rgops_protocol::reply::trace::TracePart;
-use rgops_protocol::request::{CpuRequest, HeapRequest, Request, StackRequest, TraceRequest};
+use rgops_protocol::request::{PprofCpuRequest, PprofHeapRequest, Request, StackRequest, TraceRequest};
 use rgops_tests::asking::ask;
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
@@ -92,14 +92,14 @@ fn nothing_below_a_stack_without_a_guard_page_is_changed() {
         [false; 2]
     });
     let path = target.listen("");
-    let cpu = Request::Cpu(CpuRequest { duration_ms: 1000, hz: 10_000 });
+    let cpu = Request::PprofCpu(PprofCpuRequest { duration_ms: 1000, hz: 10_000 });
     // The threads of the C library are met once in a coroutine, and never again.
     let both = [true, cfg!(target_arch = "x86_64")];
-    during(&mut target, "pprof-cpu", (rounds, both), || said::<CpuPart>(&path, &cpu));
+    during(&mut target, "pprof-cpu", (rounds, both), || said::<PprofCpuPart>(&path, &cpu));
     let stack = Request::Stack(StackRequest { max_depth: 64 });
     during(&mut target, "stack", (rounds, [true, false]), || said::<StackPart>(&path, &stack));
     let trace = Request::Trace(TraceRequest { duration_ms: 1000, hz: 10_000, interval_us: 10_000 });
     during(&mut target, "trace", (rounds, [true, false]), || said::<TracePart>(&path, &trace));
-    let heap = Request::Heap(HeapRequest { duration_ms: 1000, interval_ms: 0, live: false });
-    during(&mut target, "pprof-heap", (rounds, [true, false]), || said::<HeapPart>(&path, &heap));
+    let heap = Request::PprofHeap(PprofHeapRequest { duration_ms: 1000, interval_ms: 0, live: false });
+    during(&mut target, "pprof-heap", (rounds, [true, false]), || said::<PprofHeapPart>(&path, &heap));
 }

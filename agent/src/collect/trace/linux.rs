@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rgops_protocol::error::{Code, Error};
-use rgops_protocol::reply::cpu::CpuSample;
+use rgops_protocol::reply::pprof_cpu::CpuSample;
 use rgops_protocol::reply::trace::{RuntimePoint, TracePart, TraceStart, TraceTotals};
 use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::TraceRequest;
@@ -13,7 +13,7 @@ use rgops_protocol::request::TraceRequest;
 use super::activity::{Activity, Found};
 use super::pace::Pace;
 use super::runtimes::Runtimes;
-use crate::collect::cpu::{self, MAX_DURATION, MAX_HZ};
+use crate::collect::pprof_cpu::{self, MAX_DURATION, MAX_HZ};
 use crate::collect::{Context, Finish, Sink, Stop};
 use crate::engine::sampler::{CpuSampler, Stopped, Tick};
 use crate::engine::{clock, number};
@@ -247,7 +247,7 @@ impl<'s> Trace<'s> {
         self.send_samples_of(rest, sampler_ns).await?;
         self.samples = totals.samples;
         self.dropped_weight = totals.dropped_ring + totals.dropped_cache;
-        self.notes.extend(cpu::notes(&totals, cuts, &silent));
+        self.notes.extend(pprof_cpu::notes(&totals, cuts, &silent));
         Ok(())
     }
 

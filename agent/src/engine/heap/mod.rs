@@ -37,7 +37,7 @@ mod walks;
 use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-use rgops_protocol::reply::heap::Estimate;
+use rgops_protocol::reply::pprof_heap::Estimate;
 
 use super::arch::Registers;
 use super::grace::Guarded;

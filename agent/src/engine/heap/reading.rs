@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rgops_protocol::reply::heap::{Estimate, ExactCounters, HeapBucket, HeapCounters, LiveBlock};
+use rgops_protocol::reply::pprof_heap::{Estimate, ExactCounters, HeapBucket, HeapCounters, LiveBlock};
 use rgops_protocol::reply::{Module, Stack, StackEnd};
 
 use super::super::EngineError;

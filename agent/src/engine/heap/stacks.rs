@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use rgops_protocol::reply::heap::Estimate;
+use rgops_protocol::reply::pprof_heap::Estimate;
 use rgops_protocol::reply::{Stack, StackEnd};
 
 /// Stacks there is room for. Number 0 stands for blocks without one.

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt::Debug;
 
-use rgops_protocol::reply::cpu::CpuSample;
+use rgops_protocol::reply::pprof_cpu::CpuSample;
 use rgops_protocol::reply::{Stack, StackEnd};
 
 use super::disposition;

@@ -1,6 +1,6 @@
 //! What the sampler knows of a thread: its timer, its clock, what came of its ticks.
 
-use rgops_protocol::reply::cpu::CpuThread;
+use rgops_protocol::reply::pprof_cpu::CpuThread;
 
 use crate::engine::timers::CpuTimer;
 use crate::engine::{dump, number};

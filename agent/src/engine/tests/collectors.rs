@@ -2,10 +2,10 @@
 
 use rgops_protocol::codec::{self, Decode};
 use rgops_protocol::error::Code;
-use rgops_protocol::reply::cpu::CpuPart;
+use rgops_protocol::reply::pprof_cpu::PprofCpuPart;
 use rgops_protocol::reply::stack::StackPart;
 use rgops_protocol::reply::{End, NoteKind, Progress};
-use rgops_protocol::request::{CpuRequest, Request, StackRequest};
+use rgops_protocol::request::{PprofCpuRequest, Request, StackRequest};
 use rgops_protocol::wire::{HEADER_BYTES, Kind, MAX_PACKET_BYTES};
 use tokio::sync::watch;
 
@@ -47,18 +47,18 @@ fn of_kind<T: Decode<()>>(packets: &[Vec<u8>], kind: Kind) -> Vec<T> {
 fn a_profile_begins_with_its_period_and_ends_with_its_clocks() {
     let _alone = alone();
     let _spinning = Worker::spinning();
-    let (end, packets) = answer(Request::Cpu(CpuRequest { duration_ms: 400, hz: 999 }), usize::MAX);
+    let (end, packets) = answer(Request::PprofCpu(PprofCpuRequest { duration_ms: 400, hz: 999 }), usize::MAX);
     let notes = end.unwrap().notes;
     assert!(notes.iter().all(|note| note.kind != NoteKind::EndedEarly), "{notes:?}");
-    let parts: Vec<CpuPart> = of_kind(&packets, Kind::Data);
-    let CpuPart::Start(start) = &parts[0] else { panic!("{:?}", parts[0]) };
+    let parts: Vec<PprofCpuPart> = of_kind(&packets, Kind::Data);
+    let PprofCpuPart::Start(start) = &parts[0] else { panic!("{:?}", parts[0]) };
     assert_eq!((start.period_ns, &*start.engine), (1_001_001, "native"));
-    assert!(matches!(parts[1], CpuPart::Modules(_)));
-    let Some(CpuPart::Totals(totals)) = parts.last() else { panic!("no totals") };
+    assert!(matches!(parts[1], PprofCpuPart::Modules(_)));
+    let Some(PprofCpuPart::Totals(totals)) = parts.last() else { panic!("no totals") };
     let sent: u64 = parts
         .iter()
         .map(|part| match part {
-            CpuPart::Samples(samples) => samples.len() as u64,
+            PprofCpuPart::Samples(samples) => samples.len() as u64,
             _ => 0,
         })
         .sum();
@@ -72,9 +72,9 @@ fn a_profile_begins_with_its_period_and_ends_with_its_clocks() {
 fn a_profile_asked_to_finish_keeps_what_it_has_and_says_so() {
     let _alone = alone();
     let _spinning = Worker::spinning();
-    let (end, packets) = answer(Request::Cpu(CpuRequest { duration_ms: 600_000, hz: 999 }), 4);
-    let parts: Vec<CpuPart> = of_kind(&packets, Kind::Data);
-    let Some(CpuPart::Totals(totals)) = parts.last() else { panic!("no totals") };
+    let (end, packets) = answer(Request::PprofCpu(PprofCpuRequest { duration_ms: 600_000, hz: 999 }), 4);
+    let parts: Vec<PprofCpuPart> = of_kind(&packets, Kind::Data);
+    let Some(PprofCpuPart::Totals(totals)) = parts.last() else { panic!("no totals") };
     assert!(totals.samples > 0 && totals.duration_ns < 600_000_000_000);
     let notes = end.unwrap().notes;
     let early = notes.iter().find(|note| note.kind == NoteKind::EndedEarly).unwrap();
@@ -84,7 +84,7 @@ fn a_profile_asked_to_finish_keeps_what_it_has_and_says_so() {
 #[test]
 fn rates_and_times_out_of_range_are_refused_with_the_range() {
     for (duration_ms, hz) in [(1000, 0), (1000, 10_001), (0, 99), (3_600_001, 99), (u64::MAX, u32::MAX)] {
-        let (end, packets) = answer(Request::Cpu(CpuRequest { duration_ms, hz }), usize::MAX);
+        let (end, packets) = answer(Request::PprofCpu(PprofCpuRequest { duration_ms, hz }), usize::MAX);
         let Err(Stop::Failed(error)) = end else { panic!("{duration_ms} ms at {hz} Hz was accepted") };
         assert_eq!(error.code(), Code::Malformed);
         assert!(error.why.contains("10000") && error.why.contains("3600"), "{}", error.why);
@@ -101,7 +101,7 @@ fn a_profile_nobody_waits_for_gives_everything_back() {
         let (packets, _received) = tokio::sync::mpsc::channel(1);
         let (_ask, asked) = watch::channel(false);
         let (sink, context) = (Sink::new(packets), Arc::new(Context::for_tests()));
-        let request = Request::Cpu(CpuRequest { duration_ms: 60_000, hz: 999 });
+        let request = Request::PprofCpu(PprofCpuRequest { duration_ms: 60_000, hz: 999 });
         let mut finish = Finish::new(asked);
         let answer = collect::answer(request, Asker::Local, &context, &sink, &mut finish);
         assert!(tokio::time::timeout(Duration::from_millis(100), answer).await.is_err());

@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rgops_protocol::reply::Module;
-use rgops_protocol::reply::cpu::{CpuSample, CpuTotals};
+use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuTotals};
 
 use super::memory::Pages;
 use super::sampler::{CpuSampler, Stopped};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rgops_inspect::client::{Client, Event, Finisher, Timeouts, part};
 use rgops_inspect::processes;
-use rgops_protocol::reply::cpu::{CpuPart, CpuTotals};
-use rgops_protocol::request::{CpuRequest, Request};
+use rgops_protocol::reply::pprof_cpu::{PprofCpuPart, CpuTotals};
+use rgops_protocol::request::{PprofCpuRequest, Request};
 
 use crate::Outcome;
 use crate::subject::{Engine, Subject};
@@ -38,7 +38,7 @@ impl Profile {
         let target = processes::resolve(&subject.pid().to_string(), None)?;
         let timeouts = Timeouts { connect: Duration::from_secs(10), silence: Duration::from_secs(30) };
         let client = Client::connect(&target.endpoint, timeouts)?;
-        let mut answer = client.ask(&Request::Cpu(CpuRequest { duration_ms: DURATION_MS, hz }))?;
+        let mut answer = client.ask(&Request::PprofCpu(PprofCpuRequest { duration_ms: DURATION_MS, hz }))?;
         let finisher = answer.finisher();
         let (send_started, started) = mpsc::channel();
         let totals = std::thread::spawn(move || {
@@ -49,9 +49,9 @@ impl Profile {
                     Event::Data(payload) => {
                         match part(&payload).map_err(|error| error.to_string())? {
                             // Sent when every thread has its timer.
-                            CpuPart::Start(_) => drop(send_started.send(())),
-                            CpuPart::Totals(found) => totals = Ok(found),
-                            CpuPart::Modules(_) | CpuPart::Samples(_) => {}
+                            PprofCpuPart::Start(_) => drop(send_started.send(())),
+                            PprofCpuPart::Totals(found) => totals = Ok(found),
+                            PprofCpuPart::Modules(_) | PprofCpuPart::Samples(_) => {}
                         }
                     }
                     Event::End(_) => return totals,

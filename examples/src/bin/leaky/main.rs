@@ -83,7 +83,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
     // Both change something in the program, and so have to be allowed.
-    let agent = agent::listen(Options::default().allow(Command::Release).allow(Command::HeapRate))?;
+    let agent = agent::listen(Options::default().allow(Command::Gc).allow(Command::HeapRate))?;
     announce::started("leaky", None, &agent)?;
     let memory = Arc::new(Memory {
         leak: Mutex::new(Leak::new()),

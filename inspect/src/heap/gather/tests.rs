@@ -1,6 +1,6 @@
 //! Heaps of made-up answers: what must hold whatever the program.
 
-use rgops_protocol::reply::heap::{HeapSnapshot, HeapSource};
+use rgops_protocol::reply::pprof_heap::{HeapSnapshot, HeapSource};
 use rgops_protocol::reply::{Module, NoteKind, Stack, StackEnd};
 
 use super::*;
@@ -9,7 +9,7 @@ use crate::profile::{Incomplete, proto::Profile, top};
 fn started(source: HeapSource) -> Heap {
     let process = Process { name: "leaky".to_owned(), pid: 7, build_id: vec![2], ..Process::default() };
     let mut heap = Heap::new(process);
-    heap.add(HeapPart::Start(HeapStart {
+    heap.add(PprofHeapPart::Start(HeapStart {
         unix_ns: 1_795_386_440_000_000_000,
         source,
         allocator: "std::alloc::System".to_owned(),
@@ -39,11 +39,15 @@ fn sums(size: u64, blocks: u64) -> Estimate {
 }
 
 fn snapshot(heap: &mut Heap, time_ns: u64, buckets: Vec<HeapBucket>) {
-    heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns }));
-    heap.add(HeapPart::Modules(vec![module()]));
-    heap.add(HeapPart::Stacks(vec![stack(0, &[]), stack(1, &[0x5000, 0x6000]), stack(2, &[0x5500])]));
-    heap.add(HeapPart::Buckets(buckets));
-    heap.add(HeapPart::Counters(HeapCounters { sampled: 5, sampled_freed: 1, ..HeapCounters::default() }));
+    heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns }));
+    heap.add(PprofHeapPart::Modules(vec![module()]));
+    heap.add(PprofHeapPart::Stacks(vec![stack(0, &[]), stack(1, &[0x5000, 0x6000]), stack(2, &[0x5500])]));
+    heap.add(PprofHeapPart::Buckets(buckets));
+    heap.add(PprofHeapPart::Counters(HeapCounters {
+        sampled: 5,
+        sampled_freed: 1,
+        ..HeapCounters::default()
+    }));
 }
 
 fn values(profile: &Profile) -> Vec<Vec<i64>> {
@@ -123,15 +127,15 @@ fn a_window_that_broke_off_shows_no_change_that_it_did_not_see() {
 fn jemallocs_dump_has_two_types_unless_it_counts_what_was_freed() {
     for (accumulated, types) in [("[0: 0]", 2), ("[2: 2147483648]", 4)] {
         let mut heap = started(HeapSource::Jemalloc);
-        heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns: 0 }));
+        heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns: 0 }));
         let dump = format!(
             "heap_v2/1048576\n  t*: 1: 1073741824 {accumulated}\n@ 0x4010 0x4020\n  t*: 1: 1073741824 {accumulated}\n\n\
              MAPPED_LIBRARIES:\n4000-8000 r-xp 00000000 00:00 1 /bin/leaky\n"
         );
         let (head, tail) = dump.as_bytes().split_at(20);
-        heap.add(HeapPart::Jemalloc(head.to_vec()));
-        heap.add(HeapPart::Jemalloc(tail.to_vec()));
-        heap.add(HeapPart::Counters(HeapCounters::default()));
+        heap.add(PprofHeapPart::Jemalloc(head.to_vec()));
+        heap.add(PprofHeapPart::Jemalloc(tail.to_vec()));
+        heap.add(PprofHeapPart::Counters(HeapCounters::default()));
         assert_eq!(heap.dump_error(), None);
         let profile = heap.into_profile(false, None);
         assert_eq!(profile.sample_type.len(), types);
@@ -144,9 +148,9 @@ fn jemallocs_dump_has_two_types_unless_it_counts_what_was_freed() {
 #[test]
 fn a_dump_that_cannot_be_read_is_told() {
     let mut heap = started(HeapSource::Jemalloc);
-    heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns: 0 }));
-    heap.add(HeapPart::Jemalloc(b"heap profile: 1: 2".to_vec()));
-    heap.add(HeapPart::Counters(HeapCounters::default()));
+    heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns: 0 }));
+    heap.add(PprofHeapPart::Jemalloc(b"heap profile: 1: 2".to_vec()));
+    heap.add(PprofHeapPart::Counters(HeapCounters::default()));
     assert!(matches!(heap.dump_error(), Some(DumpError::Header(_))));
 }
 

@@ -1,11 +1,11 @@
 //! Programs that leak, cache and churn, made up block by block and sampled as the agent samples.
 
-use rgops_protocol::reply::heap::{
-    HeapCounters, HeapPart, HeapSnapshot, HeapSource, HeapStack, HeapStart, LiveBlock,
+use rgops_protocol::reply::pprof_heap::{
+    HeapCounters, HeapSnapshot, HeapSource, HeapStack, HeapStart, LiveBlock, PprofHeapPart,
 };
 use rgops_protocol::reply::{Stack, StackEnd};
 
-use rgops_protocol::request::HeapRequest;
+use rgops_protocol::request::PprofHeapRequest;
 
 use super::*;
 use crate::client::ClientError;
@@ -69,7 +69,7 @@ fn program(random: &mut Random, leaked: i64) -> Vec<Block> {
 
 fn observed(blocks: &[Block], snapshots: i64) -> Heap {
     let mut heap = Heap::new(Process::default());
-    heap.add(HeapPart::Start(HeapStart {
+    heap.add(PprofHeapPart::Start(HeapStart {
         unix_ns: 1,
         source: HeapSource::Wrapper,
         allocator: "std::alloc::System".to_owned(),
@@ -77,10 +77,10 @@ fn observed(blocks: &[Block], snapshots: i64) -> Heap {
         since_unix_ns: None,
     }));
     let stack = |id| HeapStack { id, stack: Stack { frames: vec![u64::from(id)], end: StackEnd::Root } };
-    heap.add(HeapPart::Stacks((1..=4).map(stack).collect()));
+    heap.add(PprofHeapPart::Stacks((1..=4).map(stack).collect()));
     for number in 0..=snapshots {
         let now = number * 60 * SECOND / snapshots;
-        heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns: now as u64 }));
+        heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns: now as u64 }));
         let live = blocks.iter().filter(|block| block.birth_ns <= now && now < block.death_ns);
         let live = live.map(|block| LiveBlock {
             stack: block.stack,
@@ -88,8 +88,8 @@ fn observed(blocks: &[Block], snapshots: i64) -> Heap {
             mean_bytes: MEAN,
             age_ns: (now - block.birth_ns) as u64,
         });
-        heap.add(HeapPart::Live(live.collect()));
-        heap.add(HeapPart::Counters(HeapCounters::default()));
+        heap.add(PprofHeapPart::Live(live.collect()));
+        heap.add(PprofHeapPart::Counters(HeapCounters::default()));
     }
     heap
 }
@@ -138,17 +138,17 @@ fn the_youngest_are_set_apart_and_few_samples_prove_nothing() {
 
 /// A heap of `stacks` stacks with a block each, told `snapshots` times within a minute.
 fn told(budget: &Budget, stacks: u32, snapshots: u64) -> Heap {
-    let request = HeapRequest { duration_ms: 60_000, interval_ms: 5_000, live: true };
+    let request = PprofHeapRequest { duration_ms: 60_000, interval_ms: 5_000, live: true };
     let mut heap = Heap::new(Process { budget: budget.clone(), ..Process::default() }).asked(&request);
     for number in 0..snapshots {
         let time_ns = number * 60 * SECOND as u64 / (snapshots - 1).max(1);
-        heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns }));
+        heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns }));
         // They are born in the middle of the window.
         let age_ns = time_ns.saturating_sub(30 * SECOND as u64);
         let block = |stack| LiveBlock { stack, size_bytes: 1000, mean_bytes: MEAN, age_ns };
         let is_born = time_ns >= 30 * SECOND as u64;
-        heap.add(HeapPart::Live((0..stacks).filter(|_| is_born).map(block).collect()));
-        heap.add(HeapPart::Counters(HeapCounters::default()));
+        heap.add(PprofHeapPart::Live((0..stacks).filter(|_| is_born).map(block).collect()));
+        heap.add(PprofHeapPart::Counters(HeapCounters::default()));
     }
     heap
 }
@@ -165,8 +165,8 @@ fn snapshots_that_were_not_asked_for_are_refused() {
     // Nor more than one can want that said nothing.
     let mut heap = Heap::new(Process::default());
     for time_ns in 0..100_000 {
-        heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns }));
-        heap.add(HeapPart::Counters(HeapCounters::default()));
+        heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns }));
+        heap.add(PprofHeapPart::Counters(HeapCounters::default()));
     }
     assert!(heap.snapshots().len() < 100, "{}", heap.snapshots().len());
     assert!(heap.refused().is_some());
@@ -174,15 +174,15 @@ fn snapshots_that_were_not_asked_for_are_refused() {
     for (duration_ms, interval_ms, snapshots) in
         [(0, 0, 1), (0, 7, 1), (1000, 0, 2), (1000, 7, 11), (1001, 100, 12), (1, 100, 2), (60_000, 5_000, 13)]
     {
-        let request = HeapRequest { duration_ms, interval_ms, live: false };
+        let request = PprofHeapRequest { duration_ms, interval_ms, live: false };
         let mut heap = Heap::new(Process::default()).asked(&request);
         for time_ns in 0..20 {
-            heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns }));
-            heap.add(HeapPart::Counters(HeapCounters::default()));
+            heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns }));
+            heap.add(PprofHeapPart::Counters(HeapCounters::default()));
         }
         assert_eq!(heap.snapshots().len(), snapshots, "{request:?}");
         let mut heap = Heap::new(Process::default()).asked(&request);
-        heap.add(HeapPart::Live(Vec::new()));
+        heap.add(PprofHeapPart::Live(Vec::new()));
         assert_eq!(heap.refused(), Some(Refused::NotAsked("blocks")));
     }
 }
@@ -222,9 +222,12 @@ fn a_snapshot_that_is_not_complete_gives_back_its_memory() {
     let budget = Budget::new(250_000);
     let mut heap = told(&budget, 0, 2);
     let before = budget.charged();
-    heap.add(HeapPart::Snapshot(HeapSnapshot { time_ns: 70 * SECOND as u64 }));
+    heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns: 70 * SECOND as u64 }));
     for _ in 0..3 {
-        heap.add(HeapPart::Live(vec![LiveBlock { stack: 1, size_bytes: 1, mean_bytes: 1, age_ns: 1 }; 1000]));
+        heap.add(PprofHeapPart::Live(vec![
+            LiveBlock { stack: 1, size_bytes: 1, mean_bytes: 1, age_ns: 1 };
+            1000
+        ]));
     }
     assert_eq!(heap.refused(), Some(Refused::Exhausted(Exhausted::Memory(250_000))));
     assert_eq!((heap.snapshots().len(), budget.charged()), (2, before));

@@ -1,6 +1,6 @@
 //! Profiles of made-up samples: what must hold whatever the program.
 
-use rgops_protocol::reply::cpu::CpuThread;
+use rgops_protocol::reply::pprof_cpu::CpuThread;
 use rgops_protocol::reply::{Module, Stack, StackEnd};
 
 use super::*;
@@ -23,7 +23,7 @@ fn sample(tid: u32, weight: u32, frames: &[u64]) -> CpuSample {
 fn started() -> CpuProfile {
     let process = Process { name: "shop".to_owned(), pid: 7, build_id: vec![2], ..Process::default() };
     let mut profile = CpuProfile::new(process);
-    profile.add(CpuPart::Start(CpuStart {
+    profile.add(PprofCpuPart::Start(CpuStart {
         unix_ns: 99,
         period_ns: 1000,
         engine: "native".to_owned(),
@@ -54,10 +54,10 @@ fn totals(weight: u64) -> CpuTotals {
 #[test]
 fn equal_stacks_of_a_thread_are_one_sample_and_weights_add_up() {
     let mut profile = started();
-    profile.add(CpuPart::Modules(vec![module("/lib/a.so", 0x1000, 1), module("/bin/shop", 0x4000, 2)]));
+    profile.add(PprofCpuPart::Modules(vec![module("/lib/a.so", 0x1000, 1), module("/bin/shop", 0x4000, 2)]));
     let stacks = [sample(1, 2, &[0x1010, 0x4020]), sample(1, 3, &[0x1010, 0x4020]), sample(2, 1, &[0x4020])];
-    profile.add(CpuPart::Samples(stacks.to_vec()));
-    profile.add(CpuPart::Totals(totals(6)));
+    profile.add(PprofCpuPart::Samples(stacks.to_vec()));
+    profile.add(PprofCpuPart::Totals(totals(6)));
     assert_eq!(profile.sampled_ns(), 6_000);
     let built = profile.build(None);
     assert_eq!(
@@ -78,8 +78,8 @@ fn equal_stacks_of_a_thread_are_one_sample_and_weights_add_up() {
 fn an_address_means_the_module_that_was_loaded_when_it_was_sampled() {
     let mut profile = started();
     for path in ["/lib/a.so", "/lib/b.so"] {
-        profile.add(CpuPart::Modules(vec![module(path, 0x1000, 1)]));
-        profile.add(CpuPart::Samples(vec![sample(1, 1, &[0x1010])]));
+        profile.add(PprofCpuPart::Modules(vec![module(path, 0x1000, 1)]));
+        profile.add(PprofCpuPart::Samples(vec![sample(1, 1, &[0x1010])]));
     }
     let built = profile.build(None);
     let mappings: Vec<u64> = built.location.iter().map(|location| location.mapping_id).collect();
@@ -90,15 +90,15 @@ fn an_address_means_the_module_that_was_loaded_when_it_was_sampled() {
 #[test]
 fn what_broke_off_or_was_lost_is_said_above_every_report() {
     let mut profile = started();
-    profile.add(CpuPart::Samples(vec![sample(1, 1, &[0x10])]));
+    profile.add(PprofCpuPart::Samples(vec![sample(1, 1, &[0x10])]));
     let incomplete = Incomplete { reason: "the connection was lost".to_owned(), duration_ns: 2_000_000_000 };
     let built = profile.build(Some(&incomplete));
     assert_eq!(built.text(built.comment[0]), "Partial: the connection was lost after 2s");
     assert_eq!(built.duration_nanos, 2_000_000_000);
 
     let mut profile = started();
-    profile.add(CpuPart::Samples(vec![sample(1, 1, &[0x10])]));
-    profile.add(CpuPart::Totals(CpuTotals { dropped_ring: 3, ..totals(1) }));
+    profile.add(PprofCpuPart::Samples(vec![sample(1, 1, &[0x10])]));
+    profile.add(PprofCpuPart::Totals(CpuTotals { dropped_ring: 3, ..totals(1) }));
     let built = profile.build(None);
     assert_eq!(built.text(built.comment[0]), "Lost: weight 3 of 4");
 }
@@ -106,8 +106,8 @@ fn what_broke_off_or_was_lost_is_said_above_every_report() {
 #[test]
 fn what_the_agent_says_at_the_end_is_in_the_file() {
     let mut profile = started();
-    profile.add(CpuPart::Samples(vec![sample(1, 1, &[0x10])]));
-    profile.add(CpuPart::Totals(totals(1)));
+    profile.add(PprofCpuPart::Samples(vec![sample(1, 1, &[0x10])]));
+    profile.add(PprofCpuPart::Totals(totals(1)));
     let note = |kind, why: &str| Note { kind, what: "threads".to_owned(), count: 2, why: why.to_owned() };
     profile.end(&End {
         notes: vec![

@@ -5,7 +5,7 @@ use rgops_protocol::reply::stack::{SystemCall, ThreadStack};
 use rgops_protocol::reply::{End, Known, Stack};
 
 use super::*;
-use crate::report::known::hello_for_tests;
+use crate::made::hello;
 
 fn thread(tid: u32, name: &str, state: char, call: u32, frames: &[u64]) -> ThreadStack {
     ThreadStack {
@@ -45,7 +45,7 @@ fn report(threads: Vec<ThreadStack>) -> StackReport {
     };
     let parts =
         vec![StackPart::Modules(vec![module]), StackPart::Threads(threads), StackPart::Summary(summary)];
-    StackReport::new(&hello_for_tests(), None, &[], parts)
+    StackReport::new(&hello(), None, &[], parts)
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn frames_without_names_are_looked_at_once_for_all_modules() {
         has_unwind_data: true,
     };
     let parts = vec![StackPart::Modules((0..4_096).map(module).collect()), StackPart::Threads(threads)];
-    let report = StackReport::new(&hello_for_tests(), None, &[], parts);
+    let report = StackReport::new(&hello(), None, &[], parts);
     assert!(report.left_out.is_none() && report.render(false).contains("100 threads [running]"));
     assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
 }

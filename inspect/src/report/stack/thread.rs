@@ -6,10 +6,10 @@ use rgops_protocol::reply::stack::{Capture, SystemCall, ThreadStack};
 use rgops_protocol::reply::{Known, StackEnd};
 use serde::Serialize;
 
-use super::super::system_call::{self, Architecture};
 use super::poll::poll;
 use crate::budget::{Budget, Exhausted};
 use crate::symbols::{Frame, Symbolizer};
+use crate::text::system_call::{self, Architecture};
 
 /// A thread with its named frames.
 #[derive(Debug, Clone)]

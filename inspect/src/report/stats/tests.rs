@@ -6,7 +6,7 @@ use rgops_protocol::reply::stats::{AgentStats, TaskStates, ThreadsInState, Worke
 use rgops_protocol::reply::{End, Known};
 
 use super::*;
-use crate::report::known::hello_for_tests;
+use crate::made::hello;
 
 const WINDOW: u64 = 200_000_000;
 
@@ -142,7 +142,7 @@ fn all_threads_are_listed_when_asked_and_names_cannot_steer_the_terminal() {
 
 #[test]
 fn the_json_keeps_every_number_and_reason() {
-    let json = serde_json::to_value(JsonStats::new(&hello_for_tests(), &reply(), &End::default())).unwrap();
+    let json = serde_json::to_value(JsonStats::new(&hello(), &reply(), &End::default())).unwrap();
     assert_eq!(json["schema"], "rgops.stats/1");
     assert_eq!(json["runtimes"][0]["workers"][0]["busy_ns"], WINDOW);
     assert_eq!(json["runtimes"][0]["tasks_by_state"]["scheduled"], 7);
@@ -153,6 +153,6 @@ fn the_json_keeps_every_number_and_reason() {
     assert_eq!(json["cpu_quota_milli"], 1500);
     let mut unlimited = reply();
     unlimited.cpu_quota_milli = Known::Value(None);
-    let json = serde_json::to_value(JsonStats::new(&hello_for_tests(), &unlimited, &End::default())).unwrap();
+    let json = serde_json::to_value(JsonStats::new(&hello(), &unlimited, &End::default())).unwrap();
     assert!(json["cpu_quota_milli"].is_null());
 }

@@ -107,7 +107,7 @@ impl TasksReport {
 fn quoted(text: &str) -> String {
     let lines: Vec<String> = text
         .split('\n')
-        .map(|line| super::super::text::escape(line).replace('\\', "\\\\").replace('"', "\\\""))
+        .map(|line| crate::text::escape(line).replace('\\', "\\\\").replace('"', "\\\""))
         .filter(|line| !line.is_empty())
         .collect();
     format!("\"{}\"", lines.join("\\n"))

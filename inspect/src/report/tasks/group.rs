@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
-use super::super::known;
 use super::super::screen::Screen;
-use super::super::text::{counted, escape};
 use super::names::{has_address, kind, type_name};
 use super::shapes::Shapes;
 use super::stack::{Tree, nodes, root};
 use super::thread::{own_frames, write_native};
 use super::{SHOWN_TASK_IDS, TasksReport, View};
 use crate::tasks::model::{AsyncStack, Node, Resource, ResourceKind, State, TypeName};
+use crate::text::known;
+use crate::text::{counted, escape};
 
 /// Indices in the order of ids, in which the tasks are.
 fn sorted(mut tasks: Vec<usize>) -> Vec<usize> {

@@ -7,13 +7,13 @@ use std::fmt::Write as _;
 use rgops_protocol::received::program_said;
 use rgops_protocol::reply::Known;
 
-use super::super::known::sentence;
 use super::super::screen::Screen;
-use super::super::text::{counted, duration, escape, utc};
 use super::group::state;
 use super::{TasksReport, View};
 use crate::symbols::file_name;
 use crate::tasks::model::{DebugLevel, State};
+use crate::text::known::sentence;
+use crate::text::{counted, duration, escape, utc};
 
 // Below, `let _ = write!`: what is not written is said at the end.
 

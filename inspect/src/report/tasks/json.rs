@@ -8,7 +8,7 @@ use rgops_protocol::reply::tasks::RuntimeKind;
 use rgops_protocol::reply::{End, Known, Unavailable};
 use serde::Serialize;
 
-use super::super::known::{JsonKnown, JsonNote, json_notes, words};
+use super::super::known::{JsonKnown, JsonNote, json_notes};
 use super::super::screen::{Room, reason};
 use super::super::stack::{JsonFrame, Thread};
 use super::group::state;
@@ -19,6 +19,7 @@ use crate::budget::Exhausted;
 use crate::tasks::model::{
     AsyncStack, Counts, DebugInformation, DebugLevel, Location, Node, NodeKind, Resource, ResourceKind, Task,
 };
+use crate::text::known::words;
 
 /// The whole report. Times are nanoseconds, addresses numbers, tasks named by their ids.
 #[derive(Debug, Serialize)]

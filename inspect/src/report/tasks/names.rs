@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::super::text::escape;
 use super::TasksReport;
 use crate::tasks::model::{AsyncStack, Location, Node, Resource, ResourceKind, Task, TypeName};
+use crate::text::escape;
 
 /// Characters of a name that are shown; the type parameters in longer ones are cut in the middle.
 const SHOWN_NAME: usize = 120;

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use super::super::screen::Screen;
-use super::super::text::escape;
 use super::group::state;
 use super::names::type_name;
 use super::stack::Tree;
 use super::{SHOWN_TASK_IDS, TasksReport, View};
 use crate::tasks::model::{Node, Resource, ResourceKind, State};
+use crate::text::escape;
 
 impl TasksReport {
     pub(super) fn one(&self, text: &mut Screen, index: usize, view: &View) {

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::super::screen::Screen;
-use super::super::text::escape;
 use super::group::Shape;
 use super::names::{location, type_name};
 use crate::tasks::model::{AsyncStack, Node, NodeKind};
+use crate::text::escape;
 
 /// Writes trees. `leaf` says what a future waits for, by its places in the tree (counted in the order
 /// of [`nodes`]): several where identical futures are shown once.

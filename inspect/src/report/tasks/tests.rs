@@ -10,7 +10,7 @@ use rgops_protocol::reply::tasks::{RuntimeKind, TaskList, TaskThread};
 use rgops_protocol::reply::{End, Known, Module, Stack, StackEnd, Unavailable};
 
 use super::*;
-use crate::report::known::hello_for_tests;
+use crate::made::hello;
 use crate::tasks::model::{
     AsyncStack, Counts, DebugInformation, DebugLevel, Location, Node, NodeKind, Resource, ResourceKind,
     Runtime, State, TypeName,
@@ -136,7 +136,7 @@ fn tasks(tasks: Vec<Task>, threads: Vec<TaskThread>) -> Tasks {
 }
 
 fn report(tasks: Tasks) -> TasksReport {
-    TasksReport::new(&hello_for_tests(), None, &[], tasks)
+    TasksReport::new(&hello(), None, &[], tasks)
 }
 
 fn view() -> View {

@@ -10,12 +10,12 @@ use rgops_protocol::reply::tasks::TaskThread;
 
 use super::super::screen::Screen;
 use super::super::stack::{Activity, Thread, poll, write_frame};
-use super::super::system_call::Architecture;
-use super::super::text::{counted, escape};
 use super::names::path;
 use super::{TasksReport, View};
 use crate::budget::{Budget, Exhausted};
 use crate::symbols::{Frame, Symbolizer, file_name};
+use crate::text::system_call::Architecture;
+use crate::text::{counted, escape};
 
 /// Names the threads' frames; the agent's own threads are left out. The map has the task each polls,
 /// of the listed ones: a worker between two polls has the id of the task that runs it, a thread of the

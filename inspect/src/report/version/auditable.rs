@@ -9,7 +9,7 @@ use flate2::read::ZlibDecoder;
 use rgops_protocol::reply::Known;
 use serde::{Deserialize, Serialize};
 
-use crate::report::text::escape;
+use crate::text::escape;
 
 /// Longest list taken, decompressed.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{DebugInfo, Dependency, Mangling, debug_info, dependencies, has_symbols, mangling};
 use crate::report::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
-use crate::report::text::hex;
+use crate::text::hex;
 
 /// The answer in JSON, `rgops.version/1`.
 #[derive(Debug, Clone, Serialize)]

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use rgops_protocol::reply::{End, Known};
 
 use super::*;
-use crate::report::known::hello_for_tests;
+use crate::made::hello;
 
 fn zlib(text: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
@@ -89,8 +89,7 @@ fn a_stripped_build_says_what_is_gone_and_how_to_keep_it() {
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
-    let json =
-        serde_json::to_value(JsonVersion::new(&hello_for_tests(), &stripped, &End::default())).unwrap();
+    let json = serde_json::to_value(JsonVersion::new(&hello(), &stripped, &End::default())).unwrap();
     assert_eq!(json["schema"], "rgops.version/1");
     assert_eq!(json["stripped"], true);
     assert_eq!(json["debug_info"], "none");

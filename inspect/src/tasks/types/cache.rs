@@ -14,7 +14,7 @@ use super::index::{Index, PathHash, Scope};
 use super::scan::DEEPEST;
 use crate::budget::Budget;
 use crate::files::Charge;
-use crate::report::text::hex;
+use crate::text::hex;
 
 /// Changes with what is stored, and with what the scan looks for.
 const VERSION: u64 = 3;

@@ -1,15 +1,15 @@
 //! What the parts of its answers hold, command by command.
 
 use rgops_protocol::codec::{self, Encode};
-use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuStart, CpuThread, CpuTotals};
-use rgops_protocol::reply::heap::{
-    Estimate, ExactCounters, HeapBucket, HeapCounters, HeapPart, HeapSnapshot, HeapSource, HeapStack,
-    HeapStart, LiveBlock,
-};
+use rgops_protocol::reply::gc::GcReply;
 use rgops_protocol::reply::heap_rate::HeapRateReply;
-use rgops_protocol::reply::memory::{Field, MemoryReply, Section, Unit};
+use rgops_protocol::reply::memstats::{Field, MemstatsReply, Section, Unit};
+use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuThread, CpuTotals, PprofCpuPart};
+use rgops_protocol::reply::pprof_heap::{
+    Estimate, ExactCounters, HeapBucket, HeapCounters, HeapSnapshot, HeapSource, HeapStack, HeapStart,
+    LiveBlock, PprofHeapPart,
+};
 use rgops_protocol::reply::read::ReadPart;
-use rgops_protocol::reply::release::ReleaseReply;
 use rgops_protocol::reply::schedtrace::{
     RuntimeMoment, SchedtraceMoment, SchedtracePart, SchedtraceRuntime, WorkerMoment,
 };
@@ -41,17 +41,17 @@ type Text<'t> = &'t dyn Fn() -> String;
 /// What comes first in an answer of many parts, so that there is something to show.
 pub(super) fn beginning(request: &Request, text: Text<'_>) -> Vec<Vec<u8>> {
     match request {
-        Request::Cpu(_) => parts([cpu_start(text), CpuPart::Modules(vec![everything(text)])]),
+        Request::PprofCpu(_) => parts([cpu_start(text), PprofCpuPart::Modules(vec![everything(text)])]),
         Request::Trace(_) => parts([
             trace_start(text),
             TracePart::Modules(vec![everything(text)]),
             TracePart::Threads(vec![TraceThread { tid: 1, name: text(), is_agent: false, first_ns: 0 }]),
         ]),
-        Request::Heap(_) => parts([
+        Request::PprofHeap(_) => parts([
             heap_start(text),
-            HeapPart::Modules(vec![everything(text)]),
-            HeapPart::Snapshot(HeapSnapshot { time_ns: 0 }),
-            HeapPart::Counters(HeapCounters::default()),
+            PprofHeapPart::Modules(vec![everything(text)]),
+            PprofHeapPart::Snapshot(HeapSnapshot { time_ns: 0 }),
+            PprofHeapPart::Counters(HeapCounters::default()),
         ]),
         Request::Stack(_) => parts([StackPart::Modules(vec![everything(text)])]),
         Request::Tasks(_) => parts([
@@ -73,10 +73,10 @@ pub(super) fn beginning(request: &Request, text: Text<'_>) -> Vec<Vec<u8>> {
 pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u8>> {
     let small = u32::try_from(number).unwrap_or(u32::MAX);
     match request {
-        Request::Cpu(_) => parts([
-            CpuPart::Samples(vec![sample(number, small, vec![number; 3]); 3]),
-            CpuPart::Samples(vec![sample(0, small.wrapping_sub(1), vec![number / 2, 7])]),
-            CpuPart::Totals(cpu_totals(text, number)),
+        Request::PprofCpu(_) => parts([
+            PprofCpuPart::Samples(vec![sample(number, small, vec![number; 3]); 3]),
+            PprofCpuPart::Samples(vec![sample(0, small.wrapping_sub(1), vec![number / 2, 7])]),
+            PprofCpuPart::Totals(cpu_totals(text, number)),
         ]),
         Request::Trace(_) => parts([
             TracePart::Activity(vec![point(text, number); 3]),
@@ -95,11 +95,11 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
                 dropped_weight: number,
             }),
         ]),
-        Request::Heap(asked) => {
+        Request::PprofHeap(asked) => {
             let mut heap = vec![
-                HeapPart::Stacks(vec![HeapStack { id: 1, stack: stack(vec![number; 3]) }]),
-                HeapPart::Snapshot(HeapSnapshot { time_ns: number }),
-                HeapPart::Buckets(vec![
+                PprofHeapPart::Stacks(vec![HeapStack { id: 1, stack: stack(vec![number; 3]) }]),
+                PprofHeapPart::Snapshot(HeapSnapshot { time_ns: number }),
+                PprofHeapPart::Buckets(vec![
                     HeapBucket { stack: 1, allocated: estimate(number), freed: estimate(number / 2) },
                     HeapBucket { stack: 2, allocated: estimate(0), freed: estimate(number) },
                     HeapBucket { stack: 3, allocated: estimate(1 << 63), freed: estimate(0) },
@@ -107,12 +107,12 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
             ];
             // More than was asked for would be refused, and not looked at.
             if asked.live {
-                heap.push(HeapPart::Live(vec![block(number); 20]));
+                heap.push(PprofHeapPart::Live(vec![block(number); 20]));
             }
-            heap.push(HeapPart::Counters(counters(number)));
+            heap.push(PprofHeapPart::Counters(counters(number)));
             if asked.duration_ms > 0 {
-                heap.push(HeapPart::Snapshot(HeapSnapshot { time_ns: number / 2 }));
-                heap.push(HeapPart::Counters(counters(number)));
+                heap.push(PprofHeapPart::Snapshot(HeapSnapshot { time_ns: number / 2 }));
+                heap.push(PprofHeapPart::Counters(counters(number)));
             }
             parts(heap)
         }
@@ -144,12 +144,12 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
         ]),
         Request::Read(_) => parts([ReadPart { ranges: vec![Some(vec![7; 100]); 100] }]),
         Request::Schedtrace(_) => parts([SchedtracePart::Moment(moment(text, number, 3))]),
-        Request::Memory(_) => {
+        Request::Memstats(_) => {
             let field = |name: String, value| Field { name, unit: Unit::Bytes, value, source: text() };
             let fields = ["rss", "rss-anonymous", "stack-in-use", "rss-file", "live"]
                 .map(|name| field(name.to_owned(), Known::Value(number)));
             let nasty = vec![field(text(), missing(text)), field(text(), Known::Value(number))];
-            parts([MemoryReply {
+            parts([MemstatsReply {
                 sections: vec![
                     Section { name: "process".to_owned(), fields: fields.to_vec() },
                     Section { name: "heap".to_owned(), fields: fields.to_vec() },
@@ -159,7 +159,7 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
         }
         Request::Stats(_) => parts([stats(text, number, small)]),
         Request::Version(_) => parts([version(text)]),
-        Request::Release(_) => parts([ReleaseReply { allocators: Vec::new() }]),
+        Request::Gc(_) => parts([GcReply { allocators: Vec::new() }]),
         Request::HeapRate(_) => {
             parts([HeapRateReply { before_bytes: number, now_bytes: number, default_bytes: number }])
         }
@@ -171,14 +171,15 @@ pub(super) fn tiny(request: &Request, round: u64) -> Vec<Vec<u8>> {
     let tid = round as u32;
     let none = &String::new;
     match request {
-        Request::Cpu(_) => parts([CpuPart::Samples(vec![sample(round, tid, vec![round])])]),
+        Request::PprofCpu(_) => parts([PprofCpuPart::Samples(vec![sample(round, tid, vec![round])])]),
         Request::Trace(_) => parts([
             TracePart::Threads(vec![TraceThread { tid, name: "t".into(), is_agent: false, first_ns: 0 }]),
             TracePart::Activity(vec![ThreadPoint { tid, ..point(none, round) }]),
         ]),
-        Request::Heap(_) => {
-            parts([HeapPart::Snapshot(HeapSnapshot { time_ns: round }), HeapPart::Counters(counters(round))])
-        }
+        Request::PprofHeap(_) => parts([
+            PprofHeapPart::Snapshot(HeapSnapshot { time_ns: round }),
+            PprofHeapPart::Counters(counters(round)),
+        ]),
         Request::Stack(_) => parts([StackPart::Threads(vec![thread(none, tid, vec![round])])]),
         Request::Tasks(_) => parts([TasksPart::Tasks(vec![cell(round, 0)])]),
         Request::Schedtrace(_) => parts([SchedtracePart::Moment(moment(none, round, 1))]),
@@ -190,21 +191,23 @@ pub(super) fn tiny(request: &Request, round: u64) -> Vec<Vec<u8>> {
 pub(super) fn amplified(request: &Request, round: u64) -> Vec<Vec<u8>> {
     let none = &String::new;
     match request {
-        Request::Cpu(_) => parts([CpuPart::Samples(vec![sample(0, round as u32, vec![]); 150_000])]),
+        Request::PprofCpu(_) => {
+            parts([PprofCpuPart::Samples(vec![sample(0, round as u32, vec![]); 150_000])])
+        }
         Request::Trace(_) => parts([TracePart::Activity(vec![point(none, 0); 90_000])]),
         // All of them of one snapshot: a snapshot too many would be refused.
-        Request::Heap(asked) => {
-            let first = (round == 1).then_some(HeapPart::Snapshot(HeapSnapshot { time_ns: round }));
+        Request::PprofHeap(asked) => {
+            let first = (round == 1).then_some(PprofHeapPart::Snapshot(HeapSnapshot { time_ns: round }));
             let more = match asked.live {
-                true => HeapPart::Live(vec![block(1); 200_000]),
-                false => HeapPart::Stacks(vec![HeapStack { id: 0, stack: stack(Vec::new()) }; 200_000]),
+                true => PprofHeapPart::Live(vec![block(1); 200_000]),
+                false => PprofHeapPart::Stacks(vec![HeapStack { id: 0, stack: stack(Vec::new()) }; 200_000]),
             };
             parts(first.into_iter().chain([more]))
         }
         Request::Stack(_) => parts([StackPart::Threads(vec![thread(none, 0, vec![]); 50_000])]),
         Request::Tasks(_) => parts([TasksPart::Tasks(vec![cell(0, 0); 80_000])]),
         Request::Schedtrace(_) => parts([SchedtracePart::Moment(moment(none, 0, 80_000))]),
-        Request::Memory(_) => parts([MemoryReply {
+        Request::Memstats(_) => parts([MemstatsReply {
             sections: vec![Section { name: String::new(), fields: Vec::new() }; 300_000],
         }]),
         Request::Stats(_) => {
@@ -229,9 +232,9 @@ pub(super) fn distinct(request: &Request, round: u64) -> Vec<Vec<u8>> {
         |number: u64| (0..500).map(|frame| 0x1_0000_0000 + (round * 200 + number) * 500 + frame).collect();
     let tid = |number: u64| (round * 200 + number) as u32;
     match request {
-        Request::Cpu(_) => {
+        Request::PprofCpu(_) => {
             let samples = (0..200).map(|number| sample(round, tid(number), addresses(number)));
-            parts([CpuPart::Samples(samples.collect())])
+            parts([PprofCpuPart::Samples(samples.collect())])
         }
         Request::Trace(_) => {
             let samples = (0..200).map(|number| sample(round, tid(number), addresses(number)));
@@ -242,13 +245,13 @@ pub(super) fn distinct(request: &Request, round: u64) -> Vec<Vec<u8>> {
                 TracePart::Samples(samples.collect()),
             ])
         }
-        Request::Heap(_) => {
+        Request::PprofHeap(_) => {
             let named = |number| HeapStack { id: tid(number), stack: stack(addresses(number)) };
             let sums =
                 |number| HeapBucket { stack: tid(number), allocated: estimate(round), freed: estimate(0) };
             parts([
-                HeapPart::Stacks((0..200).map(named).collect()),
-                HeapPart::Buckets((0..200).map(sums).collect()),
+                PprofHeapPart::Stacks((0..200).map(named).collect()),
+                PprofHeapPart::Buckets((0..200).map(sums).collect()),
             ])
         }
         Request::Stack(_) => {
@@ -300,15 +303,15 @@ pub(super) fn modules(request: &Request, round: u64) -> Vec<Vec<u8>> {
     let addresses: Vec<u64> = (0..6).map(|number| ((round * 2000 + number) << 16) + 7).collect();
     let none = &String::new;
     match request {
-        Request::Cpu(_) => {
-            parts([CpuPart::Modules(list), CpuPart::Samples(vec![sample(round, 1, addresses)])])
+        Request::PprofCpu(_) => {
+            parts([PprofCpuPart::Modules(list), PprofCpuPart::Samples(vec![sample(round, 1, addresses)])])
         }
         Request::Trace(_) => {
             parts([TracePart::Modules(list), TracePart::Samples(vec![sample(round, 1, addresses)])])
         }
-        Request::Heap(_) => parts([
-            HeapPart::Modules(list),
-            HeapPart::Stacks(vec![HeapStack { id: round as u32, stack: stack(addresses) }]),
+        Request::PprofHeap(_) => parts([
+            PprofHeapPart::Modules(list),
+            PprofHeapPart::Stacks(vec![HeapStack { id: round as u32, stack: stack(addresses) }]),
         ]),
         Request::Stack(_) => {
             parts([StackPart::Modules(list), StackPart::Threads(vec![thread(none, 1, addresses)])])
@@ -395,8 +398,8 @@ fn runtime(text: Text<'_>) -> TaskRuntime {
     }
 }
 
-fn cpu_start(text: Text<'_>) -> CpuPart {
-    CpuPart::Start(CpuStart { unix_ns: u64::MAX, period_ns: u64::MAX, engine: text(), fallback: text() })
+fn cpu_start(text: Text<'_>) -> PprofCpuPart {
+    PprofCpuPart::Start(CpuStart { unix_ns: u64::MAX, period_ns: u64::MAX, engine: text(), fallback: text() })
 }
 
 fn cpu_totals(text: Text<'_>, number: u64) -> CpuTotals {
@@ -419,8 +422,8 @@ fn cpu_totals(text: Text<'_>, number: u64) -> CpuTotals {
     }
 }
 
-fn heap_start(text: Text<'_>) -> HeapPart {
-    HeapPart::Start(HeapStart {
+fn heap_start(text: Text<'_>) -> PprofHeapPart {
+    PprofHeapPart::Start(HeapStart {
         unix_ns: u64::MAX,
         source: HeapSource::Wrapper,
         allocator: text(),

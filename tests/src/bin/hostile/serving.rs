@@ -138,7 +138,7 @@ fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Resu
     let send = |stream: &mut UnixStream, kind, payload: &[u8]| stream.write_all(&wire::packet(kind, payload));
     let beginning = answers::beginning(request, &|| "hostile".to_owned());
     // Of a heap without its snapshot, when a whole answer follows: one more would be refused.
-    let kept = if matches!(request, Request::Heap(_)) { 2 } else { usize::MAX };
+    let kept = if matches!(request, Request::PprofHeap(_)) { 2 } else { usize::MAX };
     let opening = beginning.clone().into_iter().take(kept);
     match shape {
         Shape::Texts => {

@@ -19,7 +19,7 @@ static ALLOCATOR: agent::alloc::Sampling<Allocator> = agent::alloc::Sampling::ne
 const BLOCK: usize = 8 * 1024;
 
 fn main() {
-    agent::listen(Options::default().allow(Command::Release)).expect("the agent listens");
+    agent::listen(Options::default().allow(Command::Gc)).expect("the agent listens");
     println!("allocators: pid {}", std::process::id());
     let kept = keep(32 << 20);
     // jemalloc keeps what is freed for ten seconds; when a thread ends, it gives back what was that thread's.

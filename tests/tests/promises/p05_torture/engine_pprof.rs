@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use rgops_agent::{CpuEngine, Options};
 use rgops_inspect::client::ClientError;
-use rgops_protocol::reply::cpu::{CpuPart, CpuSample, CpuTotals};
-use rgops_protocol::request::{CpuRequest, Request};
+use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuTotals, PprofCpuPart};
+use rgops_protocol::request::{PprofCpuRequest, Request};
 use rgops_tests::itself::{self, Itself};
 
 use super::Plugins;
@@ -68,14 +68,14 @@ impl Profiled {
 
 /// The whole profile.
 fn profile(target: &Itself, hz: u32, seconds: u64) -> Result<Profiled, ClientError> {
-    let request = Request::Cpu(CpuRequest { duration_ms: seconds * 1000, hz });
-    let collected = target.ask::<CpuPart>(&request)?;
+    let request = Request::PprofCpu(PprofCpuRequest { duration_ms: seconds * 1000, hz });
+    let collected = target.ask::<PprofCpuPart>(&request)?;
     collected.end?;
     let (mut frames, mut period_ns) = (0, 0);
     for part in &collected.parts {
         match part {
-            CpuPart::Start(start) => period_ns = start.period_ns,
-            CpuPart::Samples(samples) => {
+            PprofCpuPart::Start(start) => period_ns = start.period_ns,
+            PprofCpuPart::Samples(samples) => {
                 let of_one = |sample: &CpuSample| u64::from(sample.weight) * sample.stack.frames.len() as u64;
                 frames += samples.iter().map(of_one).sum::<u64>();
             }
@@ -83,7 +83,7 @@ fn profile(target: &Itself, hz: u32, seconds: u64) -> Result<Profiled, ClientErr
         }
     }
     match collected.parts.into_iter().next_back() {
-        Some(CpuPart::Totals(totals)) => Ok(Profiled { totals, period_ns, frames }),
+        Some(PprofCpuPart::Totals(totals)) => Ok(Profiled { totals, period_ns, frames }),
         last => panic!("a complete profile ends with its totals: {last:?}"),
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::budget::{Budget, Exhausted};
 
 fn within(budget: &Budget, tasks: Tasks) -> TasksReport {
-    TasksReport::within(budget, &hello_for_tests(), None, &[], tasks)
+    TasksReport::within(budget, &hello(), None, &[], tasks)
 }
 
 /// Far longer than it takes, and far shorter than what grows with the square.

@@ -1,0 +1,78 @@
+//! `gc`: the allocators give free memory back to the system.
+//!
+//! They take their locks for it, so each is asked on a thread of its own (`crate::beside`), and may take
+//! its time: glibc walks all free memory and asks the kernel to take pages back.
+
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use rgops_protocol::reply::gc::{GcReply, Released};
+use rgops_protocol::reply::memstats::Field;
+use rgops_protocol::reply::{End, Known, Progress};
+use rgops_protocol::request::GcRequest;
+
+use super::memstats::{allocator_fields, resident_bytes};
+use super::{Context, Finish, Sink, Stop};
+use crate::beside::Beside;
+use crate::releasing::{self, Releasing};
+
+/// A GiB of free memory takes glibc some 100 ms.
+const DEADLINE: Duration = Duration::from_secs(20);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+static RELEASES: LazyLock<Beside> = LazyLock::new(|| {
+    let stuck = "no answer in 20 s: an allocator lock is held, a thread may be stopped inside malloc";
+    Beside::new("rgops-release", DEADLINE, stuck)
+});
+
+pub(crate) async fn collect(
+    _arguments: GcRequest,
+    _context: &Arc<Context>,
+    sink: &Sink,
+    _finish: &mut Finish,
+) -> Result<End, Stop> {
+    let began = Instant::now();
+    let mut allocators = Vec::new();
+    for releasing in releasing::all() {
+        let mut work = std::pin::pin!(release(releasing));
+        let released = loop {
+            match tokio::time::timeout(PROGRESS_INTERVAL, &mut work).await {
+                Ok(released) => break released,
+                Err(_) => {
+                    let elapsed_ms = began.elapsed().as_millis() as u64;
+                    let gathered = allocators.len() as u64;
+                    sink.progress(&Progress { elapsed_ms, total_ms: 0, gathered }).await?;
+                }
+            }
+        };
+        allocators.push(released);
+    }
+    sink.data(&GcReply { allocators }).await?;
+    Ok(End::default())
+}
+
+async fn release(releasing: Releasing) -> Released {
+    let numbers = || async { allocator_fields(releasing.name).await };
+    let (before, rss_before_bytes): (Vec<Field>, _) = (numbers().await, resident_bytes());
+    let answer = RELEASES
+        .ask(move || {
+            let began = Instant::now();
+            let outcome = (releasing.release)();
+            (outcome, began.elapsed().as_nanos() as u64)
+        })
+        .await;
+    let (called, took_ns) = match answer {
+        Ok((Ok(()), took_ns)) => (Known::Value(releasing.call.to_owned()), took_ns),
+        Ok((Err(why), took_ns)) => (Known::unavailable(why, ""), took_ns),
+        Err(stuck) => (Known::Unavailable(stuck), 0),
+    };
+    Released {
+        allocator: releasing.name.to_owned(),
+        called,
+        took_ns,
+        rss_before_bytes,
+        rss_after_bytes: resident_bytes(),
+        before,
+        after: numbers().await,
+    }
+}

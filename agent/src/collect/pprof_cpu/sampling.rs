@@ -1,0 +1,147 @@
+//! A CPU profile being taken, by whichever engine.
+
+use rgops_protocol::error::Error;
+use rgops_protocol::reply::Note;
+#[cfg(pprof_engine)]
+use rgops_protocol::reply::NoteKind;
+use rgops_protocol::reply::pprof_cpu::CpuTotals;
+
+use crate::CpuEngine;
+use crate::engine::Tick;
+#[cfg(pprof_engine)]
+use crate::engine::pprof::PprofSampler;
+#[cfg(native_engine)]
+use crate::{
+    collect::frame_pointers::FramePointers,
+    engine::{
+        number,
+        sampler::{CpuSampler, Stopped},
+    },
+};
+
+/// A running sampler. Dropping it gives everything back.
+pub(super) enum Sampling {
+    #[cfg(native_engine)]
+    Native(Box<CpuSampler>, FramePointers),
+    #[cfg(pprof_engine)]
+    Pprof(Box<PprofSampler>),
+}
+
+/// What a profile's end brings.
+pub(super) struct Ended {
+    /// The samples not yet told, and the modules they are in.
+    pub(super) rest: Tick,
+    pub(super) totals: CpuTotals,
+    /// What the profile lacks.
+    pub(super) notes: Vec<Note>,
+}
+
+impl Sampling {
+    pub(super) async fn start(engine: CpuEngine, hz: u32) -> Result<Sampling, Error> {
+        let started = match engine {
+            #[cfg(native_engine)]
+            CpuEngine::Native => CpuSampler::start(hz)
+                .map(|sampler| Sampling::Native(Box::new(sampler), FramePointers::default())),
+            #[cfg(pprof_engine)]
+            CpuEngine::Pprof => {
+                PprofSampler::start(hz).await.map(|sampler| Sampling::Pprof(Box::new(sampler)))
+            }
+            #[cfg(not(all(native_engine, pprof_engine)))]
+            missing => return Err(missing.unsupported()),
+        };
+        started.map_err(|error| error.into_answer("cannot profile the CPU"))
+    }
+
+    /// CPU time one weight stands for, in nanoseconds.
+    pub(super) fn period_ns(&self) -> u64 {
+        match self {
+            #[cfg(native_engine)]
+            Sampling::Native(sampler, _) => sampler.period_ns(),
+            #[cfg(pprof_engine)]
+            Sampling::Pprof(sampler) => sampler.period_ns(),
+        }
+    }
+
+    /// Why no more samples come: the program has taken the signal.
+    pub(super) fn taken_over(&self) -> Option<String> {
+        let (is_undisturbed, signal) = match self {
+            #[cfg(native_engine)]
+            Sampling::Native(sampler, _) => (sampler.is_undisturbed(), number::chosen().to_string()),
+            #[cfg(pprof_engine)]
+            Sampling::Pprof(sampler) => (sampler.is_undisturbed(), "SIGPROF".to_owned()),
+        };
+        (!is_undisturbed).then(|| format!("the program installed a {signal} handler of its own"))
+    }
+
+    /// What came since the last call.
+    pub(super) fn tick(&mut self) -> Tick {
+        match self {
+            #[cfg(native_engine)]
+            Sampling::Native(sampler, by_frame_pointer) => {
+                let tick = sampler.tick();
+                by_frame_pointer.look_at_tick(&tick);
+                tick
+            }
+            #[cfg(pprof_engine)]
+            Sampling::Pprof(sampler) => {
+                sampler.tick();
+                Tick::default()
+            }
+        }
+    }
+
+    pub(super) async fn stop(self) -> Result<Ended, Error> {
+        match self {
+            #[cfg(native_engine)]
+            Sampling::Native(sampler, mut by_frame_pointer) => {
+                let Stopped { samples, totals, cuts, silent } = sampler.stop();
+                let rest = Tick { samples, modules: None, modules_after: None };
+                by_frame_pointer.look_at_tick(&rest);
+                let mut notes = super::notes(&totals, cuts, &silent);
+                notes.extend(by_frame_pointer.note("samples"));
+                Ok(Ended { rest, totals, notes })
+            }
+            #[cfg(pprof_engine)]
+            Sampling::Pprof(sampler) => {
+                let ended = sampler.stop().await;
+                let (rest, totals) =
+                    ended.map_err(|error| error.into_answer("cannot end the CPU profile"))?;
+                let notes = pprof_notes(&totals);
+                Ok(Ended { rest, totals, notes })
+            }
+        }
+    }
+}
+
+/// What a profile by engine `pprof` lacks.
+#[cfg(pprof_engine)]
+fn pprof_notes(totals: &CpuTotals) -> Vec<Note> {
+    // Below one part in a hundred it is the edges of the window.
+    let is_much = totals.unsampled_cpu_ns > totals.process_cpu_ns / 100;
+    let unsampled_ms = if is_much { totals.unsampled_cpu_ns / 1_000_000 } else { 0 };
+    [
+        (
+            NoteKind::Missing,
+            "ms of CPU time",
+            unsampled_ms,
+            "engine pprof has no samples of it and does not tell why: ticks the kernel merged, code of the C library or libgcc, a sample being stored, threads that block SIGPROF",
+        ),
+        (NoteKind::Truncated, "samples", totals.truncated, "their stacks are deeper than the limit"),
+        (
+            NoteKind::Truncated,
+            "samples",
+            totals.lost_walks,
+            "the unwinder got no further than the signal handler, as always with musl",
+        ),
+        (
+            NoteKind::Approximate,
+            "samples",
+            totals.samples,
+            "engine pprof merges stacks through the same functions under the lines of the first, and does not tell whether they reach the root",
+        ),
+    ]
+    .into_iter()
+    .filter(|(_, _, count, _)| *count > 0)
+    .map(|(kind, what, count, why)| Note { kind, what: what.to_owned(), count, why: why.to_owned() })
+    .collect()
+}

@@ -1,0 +1,305 @@
+//! One connection: hello, one request, its answer. Every wait has a deadline, every length a limit.
+//!
+//! A connection is a task of the agent's runtime: a silent peer waits alone. What the peer does
+//! while its command runs decides: `Finish` ends it early, anything else cancels it by dropping the
+//! collector.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use rgops_protocol::codec;
+use rgops_protocol::error::{Code, Error};
+use rgops_protocol::hello::{ClientHello, MAGIC};
+use rgops_protocol::reply::End;
+use rgops_protocol::request::{Command, Envelope, Request, RequestError};
+use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_HANDSHAKE_BYTES, MAX_REQUEST_BYTES};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use super::auth::authenticate;
+use super::local::PeerUser;
+use super::packets::{Ended, WRITE_DEADLINE, malformed, read_packet, write_message};
+use super::shared::Shared;
+use super::socket::Socket;
+use crate::collect::{self, Asker, Finish, Sink, Stop};
+use crate::engine::system;
+
+/// For magic, hello and proof together.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
+/// For the request, after the hello.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
+/// For the peer to read our last packet before the connection is torn down.
+const LINGER: Duration = Duration::from_millis(500);
+/// Packets that wait for the peer; with the longest packet this bounds a connection's memory.
+const QUEUED_PACKETS: usize = 8;
+
+/// Who connected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Peer {
+    /// Over the local socket.
+    Local(PeerUser),
+    /// Over TCP.
+    Remote,
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn serve(mut stream: Socket, peer: Peer, shared: &Shared) {
+    let counters = &shared.context.counters;
+    if let Err(Ended::Tell(error)) = converse(&mut stream, peer, shared).await {
+        match error.code() {
+            Code::Refused => counters.refused_users.add(1),
+            Code::Unauthenticated => counters.refused_tokens.add(1),
+            Code::TooManyConnections | Code::TimedOut | Code::NotAllowed => counters.refused_limits.add(1),
+            Code::Malformed | Code::UnknownCommand | Code::UnknownVersion => counters.malformed.add(1),
+            Code::Busy => counters.busy.add(1),
+            Code::Internal | Code::Unsupported => {}
+        }
+        // The peer may be gone; there is nobody else to tell.
+        let _ = write_message(&mut stream, Kind::Error, &error).await;
+    }
+    let _ = timeout(LINGER, linger(&mut stream)).await;
+}
+
+/// What a connection is told for which there is no room: our magic and an error packet.
+pub(crate) fn no_room(connections: u64) -> Vec<u8> {
+    let error = Error::new(
+        Code::TooManyConnections,
+        "refused",
+        format!("{connections} connections are open already"),
+        "try again when others have ended",
+    );
+    let mut bytes = MAGIC.to_vec();
+    if let Ok(payload) = codec::encode(&error) {
+        bytes.extend(wire::packet(Kind::Error, &payload));
+    }
+    bytes
+}
+
+/// Ends our side and reads what the peer still sends, so that our last packet is not lost to a reset.
+async fn linger(stream: &mut Socket) -> io::Result<()> {
+    const MAX_DISCARDED: usize = 256 * 1024;
+    stream.shutdown().await?;
+    let (mut buffer, mut discarded) = ([0; 1024], 0);
+    while discarded < MAX_DISCARDED {
+        match stream.read(&mut buffer).await? {
+            0 => break,
+            count => discarded += count,
+        }
+    }
+    Ok(())
+}
+
+async fn converse(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), Ended> {
+    within(HANDSHAKE_DEADLINE, "the hello", greet(stream, peer, shared)).await?;
+    let (kind, payload) =
+        within(REQUEST_DEADLINE, "the request", read_packet(stream, MAX_REQUEST_BYTES)).await?;
+    if kind != Kind::Request {
+        return Err(malformed(format!("a request was expected, not a {kind:?} packet")));
+    }
+    let envelope: Envelope = codec::decode(&payload).map_err(|error| malformed(error.to_string()))?;
+    drop(payload);
+    if let Some(command) = Command::from_u16(envelope.command)
+        && shared.denied.contains(&command)
+    {
+        return Err(Ended::Tell(Error::new(
+            Code::NotAllowed,
+            format!("{} is not allowed", command.name()),
+            "the program's author denied it",
+            format!("remove Options::deny(Command::{command:?}) from the program"),
+        )));
+    }
+    let request = Request::from_envelope(&envelope).map_err(refuse_request)?;
+    let command = request.command();
+    if request.changes() && !shared.allowed.contains(&command) {
+        return Err(Ended::Tell(Error::new(
+            Code::NotAllowed,
+            format!("{} is not allowed", command.name()),
+            "it changes something in the program, and the program's author did not allow it",
+            format!("add Options::allow(Command::{command:?}) to the program's agent::listen"),
+        )));
+    }
+    let asker = match peer {
+        Peer::Local(_) => Asker::Local,
+        Peer::Remote => Asker::Remote,
+    };
+    run(stream, request, asker, shared).await
+}
+
+/// Magic and hello both ways, in between the check of who this is.
+async fn greet(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), Ended> {
+    stream.write_all(&MAGIC).await?;
+    if let Peer::Local(user) = peer {
+        check_user(user)?;
+    }
+    let mut magic = [0; MAGIC.len()];
+    stream.read_exact(&mut magic).await?;
+    if magic != MAGIC {
+        return Err(malformed("the first eight bytes are not those of the rgops protocol".to_owned()));
+    }
+    let (kind, payload) = read_packet(stream, MAX_HANDSHAKE_BYTES).await?;
+    if kind != Kind::ClientHello {
+        return Err(malformed(format!("a hello was expected, not a {kind:?} packet")));
+    }
+    codec::decode::<ClientHello>(&payload).map_err(|error| malformed(error.to_string()))?;
+    if let Peer::Remote = peer {
+        match &shared.token {
+            Some(token) => authenticate(stream, token).await?,
+            None => return Err(Ended::Gone),
+        }
+    }
+    write_message(stream, Kind::AgentHello, &shared.hello).await
+}
+
+fn check_user(user: PeerUser) -> Result<(), Ended> {
+    let ours = system::effective_uid();
+    match user.uid {
+        Some(uid) if uid == ours || uid == 0 => Ok(()),
+        Some(uid) => Err(Ended::Tell(Error::new(
+            Code::Refused,
+            "refused",
+            format!("this program runs as uid {ours} and answers that user and root, not uid {uid}"),
+            format!("run rgops as the program's user: sudo -u '#{ours}' rgops …"),
+        ))),
+        None => Err(Ended::Tell(Error::new(
+            Code::Refused,
+            "refused",
+            "the system does not say which user is asking",
+            "",
+        ))),
+    }
+}
+
+/// What the peer did while its command ran.
+enum Heard {
+    Finish,
+    HangUp,
+}
+
+/// Runs the command: the collector fills a queue, the writer empties it, the reader listens for
+/// `Finish` and the hang-up. Whichever ends first decides.
+async fn run(stream: &mut Socket, request: Request, asker: Asker, shared: &Shared) -> Result<(), Ended> {
+    let command = request.command();
+    let _guard =
+        command.is_exclusive().then(|| shared.exclusive.enter(command)).transpose().map_err(Ended::Tell)?;
+    let counters = &shared.context.counters;
+    counters.requests.add(1);
+
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let (packets, mut queue) = mpsc::channel::<Vec<u8>>(QUEUED_PACKETS);
+    let (finish, finish_asked) = watch::channel(false);
+
+    let collect = async {
+        let sink = Sink::new(packets);
+        let mut finish = Finish::new(finish_asked);
+        collect::answer(request, asker, &shared.context, &sink, &mut finish).await
+        // The sink is dropped here: the writer sees the end of the queue.
+    };
+    let write = async {
+        while let Some(packet) = queue.recv().await {
+            counters.sent_bytes.add(packet.len() as u64);
+            if !matches!(timeout(WRITE_DEADLINE, writer.write_all(&packet)).await, Ok(Ok(()))) {
+                return Err(Ended::Gone);
+            }
+        }
+        Ok(())
+    };
+    let listen = async {
+        loop {
+            match hear(&mut reader).await {
+                Heard::Finish => {
+                    // Nobody waits for it any more when the collector is done.
+                    let _ = finish.send(true);
+                }
+                Heard::HangUp => return,
+            }
+        }
+    };
+
+    match work_until_hang_up(collect, write, listen).await {
+        Some((Ok(end), Ok(()))) => {
+            let packet = codec::encode(&end).map(|payload| wire::packet(Kind::End, &payload));
+            let packet = packet
+                .or_else(|_| codec::encode(&End::default()).map(|payload| wire::packet(Kind::End, &payload)));
+            if let Ok(packet) = packet {
+                counters.sent_bytes.add(packet.len() as u64);
+                let _ = timeout(WRITE_DEADLINE, writer.write_all(&packet)).await;
+            }
+            Ok(())
+        }
+        Some((Err(Stop::Failed(error)), Ok(()))) => Err(Ended::Tell(error)),
+        Some(_) | None => {
+            counters.cancelled.add(1);
+            Err(Ended::Gone)
+        }
+    }
+}
+
+/// Drives the three; `None` when the peer hung up first, or stopped taking packets.
+async fn work_until_hang_up<T>(
+    collect: impl Future<Output = T>,
+    write: impl Future<Output = Result<(), Ended>>,
+    listen: impl Future<Output = ()>,
+) -> Option<(T, Result<(), Ended>)> {
+    let (mut collect, mut write, mut listen) = (pin!(collect), pin!(write), pin!(listen));
+    let (mut collected, mut written) = (None, None);
+    std::future::poll_fn(|context| {
+        if collected.is_none()
+            && let Poll::Ready(value) = collect.as_mut().poll(context)
+        {
+            collected = Some(value);
+        }
+        if written.is_none()
+            && let Poll::Ready(value) = write.as_mut().poll(context)
+        {
+            if value.is_err() {
+                return Poll::Ready(None);
+            }
+            written = Some(value);
+        }
+        if let (Some(_), Some(_)) = (&collected, &written) {
+            return Poll::Ready(collected.take().zip(written.take()));
+        }
+        match listen.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+async fn hear(reader: &mut ReadHalf<&mut Socket>) -> Heard {
+    let mut header = [0; HEADER_BYTES];
+    match reader.read_exact(&mut header).await {
+        Ok(_) if matches!(Header::parse(header, 0), Ok(Header { kind: Kind::Finish, .. })) => Heard::Finish,
+        _ => Heard::HangUp,
+    }
+}
+
+async fn within<T>(
+    deadline: Duration,
+    what: &str,
+    work: impl Future<Output = Result<T, Ended>>,
+) -> Result<T, Ended> {
+    timeout(deadline, work).await.unwrap_or_else(|_| {
+        Err(Ended::Tell(Error::new(
+            Code::TimedOut,
+            "the connection was ended",
+            format!("{what} did not come within {} s", deadline.as_secs()),
+            "",
+        )))
+    })
+}
+
+fn refuse_request(error: RequestError) -> Ended {
+    let code = match error {
+        RequestError::UnknownCommand(_) => Code::UnknownCommand,
+        RequestError::UnknownVersion { .. } => Code::UnknownVersion,
+        RequestError::Body(_) => Code::Malformed,
+    };
+    let fix = "use an rgops of the agent's version, or update rgops-agent in the program";
+    Ended::Tell(Error::new(code, "cannot answer", error.to_string(), fix))
+}

@@ -1,0 +1,63 @@
+//! The TCP address: checked before it is bound.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+
+use super::socket::Socket;
+use crate::ListenError;
+use crate::engine::socket;
+use crate::options::Tcp;
+use crate::reactor::{Reactor, Registered, Way};
+
+/// What was asked for, if it may be: a token always, loopback unless asked by the name that says
+/// insecure. It is an address and no name, so nobody is asked what it means.
+pub(crate) fn checked(asked: &Tcp, has_token: bool) -> Result<SocketAddr, ListenError> {
+    let wrong = |why: &str| ListenError::Address { address: asked.address.clone(), why: why.to_owned() };
+    let address: SocketAddr = asked
+        .address
+        .parse()
+        .map_err(|_| wrong("not an IP address and port, such as 127.0.0.1:7777 or [::1]:0"))?;
+    if !has_token {
+        return Err(ListenError::NoToken(asked.address.clone()));
+    }
+    if !address.ip().is_loopback() && !asked.insecure {
+        return Err(wrong(
+            "others can reach it and nothing is encrypted; use a loopback address and a tunnel \
+             (ssh -L), or Options::tcp_insecure_remote",
+        ));
+    }
+    Ok(address)
+}
+
+/// A listening TCP socket.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    listener: Registered<TcpListener>,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Binds; on the agent's thread, whose socket it is.
+    pub(crate) fn bind(reactor: &Arc<Reactor>, address: SocketAddr) -> Result<Listener, ListenError> {
+        let bound = TcpListener::bind(address).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            let address = listener.local_addr()?;
+            Ok(Listener { listener: Registered::new(reactor, listener)?, address })
+        });
+        bound.map_err(|error| ListenError::Socket { address: address.to_string(), error })
+    }
+
+    /// With the port the system chose for 0.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next connection. Cancel-safe.
+    pub(crate) async fn accept(&self) -> io::Result<Socket> {
+        let accept = |listener: &TcpListener| socket::accept(listener.as_fd());
+        let connection = self.listener.when_ready(Way::Reading, accept).await?;
+        Socket::tcp(self.listener.reactor(), connection)
+    }
+}

@@ -1,0 +1,417 @@
+//! Of what resident memory consists, as far as the numbers of a `memstats` answer tell it: parts that
+//! add up to it exactly, what is left over included.
+//!
+//! The kernel says how much of it is files and shared memory; the rest is anonymous. Of that, the
+//! wrapper or the allocator says how much the program holds, the allocator how much more it holds
+//! itself, and the agent how much of the threads' stacks is resident. Allocators count addresses, not
+//! pages: what was allocated and never touched is not resident, and is taken off again.
+
+use std::fmt::Write as _;
+
+use rgops_protocol::reply::memstats::{MemstatsReply, Section};
+use rgops_protocol::reply::{Known, Unavailable};
+use serde::Serialize;
+
+use super::super::known::JsonKnown;
+use crate::profile::measurement::percentage;
+use crate::text::{bytes, bytes_short, label};
+
+/// Sections that are no allocator's.
+const NO_ALLOCATORS: [&str; 3] = ["process", "cgroup", HEAP];
+/// The wrapper's exact counters.
+const HEAP: &str = "heap";
+
+/// Resident memory in parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// Resident memory, in bytes.
+    pub rss: u64,
+    /// They add up to `rss`; what is not known is in `other`.
+    pub parts: Vec<Part>,
+    /// Bytes that may be given back to the system, at most.
+    pub releasable: Known<u64>,
+    /// Allocators that do not say how much of theirs is free: then it is all of the slack, at most.
+    pub untold: Vec<String>,
+}
+
+/// Allocators that are named. A program has one or two.
+const SHOWN_NAMES: usize = 8;
+
+/// A part of resident memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// `live-heap`, `allocator-slack`, `stacks`, `files`, `shared-memory`, `other`, `not-resident`.
+    pub name: &'static str,
+    /// Negative for what is in another part and is not resident.
+    pub bytes: Known<i64>,
+    /// What it is, and who says so.
+    pub what: String,
+}
+
+/// Explains an answer; `None` when it does not tell resident memory.
+pub fn explain(reply: &MemstatsReply) -> Option<Explanation> {
+    let process = section(reply, "process")?;
+    let rss = *value(process, "rss").value()?;
+    let heap = heap(reply);
+    let known = |name: &str| value(process, name).value().copied().unwrap_or(0);
+    // What an allocator holds beyond that is not resident: never touched, or given back already.
+    let live = heap.live.value().copied().unwrap_or(0);
+    let room = known("rss-anonymous").saturating_sub(live).saturating_sub(known("stack-in-use"));
+    let (slack, mut slack_is) = (heap.slack.clone().map(|bytes| bytes.min(room)), heap.slack_is.to_owned());
+    if let Known::Value(held @ 1..) = heap.slack
+        && held > room
+    {
+        slack_is = format!("at most; {} are {slack_is}, not all of it resident", bytes_short(held));
+    }
+    let mut parts = vec![
+        Part { name: "live-heap", bytes: signed(&heap.live), what: heap.live_is },
+        Part { name: "allocator-slack", bytes: signed(&slack), what: slack_is },
+        Part {
+            name: "stacks",
+            bytes: signed(&value(process, "stack-in-use")),
+            what: "of threads, as far as they were touched".to_owned(),
+        },
+        Part {
+            name: "files",
+            bytes: signed(&value(process, "rss-file")),
+            what: "code and mapped files; the kernel drops clean pages when it needs memory".to_owned(),
+        },
+        Part {
+            name: "shared-memory",
+            bytes: signed(&value(process, "rss-shared-memory")),
+            what: "tmpfs and shared mappings".to_owned(),
+        },
+    ];
+    let told =
+        parts.iter().filter_map(|part| part.bytes.value()).fold(0_i64, |sum, part| sum.saturating_add(*part));
+    let rest = rss.cast_signed().saturating_sub(told);
+    let missing: Vec<&str> =
+        parts.iter().filter(|part| part.bytes.value().is_none()).map(|part| part.name).collect();
+    let with = if missing.is_empty() { String::new() } else { format!(", with {}", missing.join(" and ")) };
+    parts.push(if rest >= 0 {
+        let what = format!("not explained: statics, the loader's and the program's own mappings{with}");
+        Part { name: "other", bytes: Known::Value(rest), what }
+    } else {
+        // By subtraction: which of the parts above it is taken from is not measured.
+        let what = "counted above and not resident: never touched, or swapped out".to_owned();
+        Part { name: "not-resident", bytes: Known::Value(rest), what }
+    });
+    let releasable = if heap.untold.is_empty() { heap.releasable } else { heap.slack };
+    Some(Explanation { rss, parts, releasable: releasable.map(|bytes| bytes.min(room)), untold: heap.untold })
+}
+
+/// What the program holds, and what its allocators hold besides.
+struct Heap {
+    live: Known<u64>,
+    live_is: String,
+    slack: Known<u64>,
+    slack_is: &'static str,
+    releasable: Known<u64>,
+    untold: Vec<String>,
+}
+
+fn heap(reply: &MemstatsReply) -> Heap {
+    let allocators: Vec<&Section> =
+        reply.sections.iter().filter(|section| !NO_ALLOCATORS.contains(&section.name.as_str())).collect();
+    let counted = section(reply, HEAP).map(|section| value(section, "alloc"));
+    let (live, live_is) = match counted {
+        Some(Known::Value(live)) => {
+            (Known::Value(live), "asked for and not freed, exactly, by the wrapper's counters".to_owned())
+        }
+        _ => (sum(&allocators, |section| value(section, "alloc")), in_use_is(&allocators)),
+    };
+    let held = sum(&allocators, held_by);
+    let slack = match (&held, &live) {
+        (Known::Value(held), Known::Value(live)) => Known::Value(held.saturating_sub(*live)),
+        // Then it is all the allocators', live or not.
+        (Known::Value(held), Known::Unavailable(_)) => Known::Value(*held),
+        (Known::Unavailable(missing), _) => Known::Unavailable(missing.clone()),
+    };
+    let slack_is = match live {
+        Known::Value(_) => "free or cached by the allocator, rounding, its own tables",
+        Known::Unavailable(_) => "held by the allocator, live blocks included",
+    };
+    let releasable = sum(&allocators, releasable_of);
+    let is_untold = |section: &&&Section| {
+        releasable_of(section).value().is_none() && held_by(section).value().is_some_and(|bytes| *bytes > 0)
+    };
+    let untold = allocators.iter().filter(is_untold).map(|section| section.name.clone()).collect();
+    Heap { live, live_is, slack, slack_is, releasable, untold }
+}
+
+/// What an allocator has from the system.
+fn held_by(section: &Section) -> Known<u64> {
+    const NAMES: [&str; 3] = ["heap-resident", "sys", "heap-sys"];
+    let mut told = NAMES.iter().filter_map(|name| field(section, name));
+    let Some(first) = told.next() else { return value(section, NAMES[0]) };
+    // Where none is known, a field that is there says why.
+    std::iter::once(first).chain(told).find(|known| known.value().is_some()).unwrap_or(first).clone()
+}
+
+fn in_use_is(allocators: &[&Section]) -> String {
+    let names = listed(allocators.iter().map(|section| section.name.as_str()), " and ");
+    format!("in use by the numbers of {names}; rgops_agent::alloc::Sampling counts exactly")
+}
+
+/// Names of allocators as they are shown, the first of very many.
+fn listed<'n>(names: impl ExactSizeIterator<Item = &'n str>, between: &str) -> String {
+    let more = names.len().saturating_sub(SHOWN_NAMES);
+    let mut shown: Vec<_> = names.take(SHOWN_NAMES).map(label).collect();
+    if more > 0 {
+        shown.push(format!("{more} more").into());
+    }
+    shown.join(between)
+}
+
+/// Free memory an allocator can give back: glibc's free chunks, jemalloc's pages without blocks.
+fn releasable_of(section: &Section) -> Known<u64> {
+    if let (Known::Value(resident), Known::Value(active)) =
+        (value(section, "heap-resident"), value(section, "heap-in-use"))
+    {
+        let metadata = value(section, "metadata").value().copied().unwrap_or(0);
+        return Known::Value(resident.saturating_sub(active).saturating_sub(metadata));
+    }
+    value(section, "heap-idle")
+}
+
+fn section<'r>(reply: &'r MemstatsReply, name: &str) -> Option<&'r Section> {
+    reply.sections.iter().find(|section| section.name == name)
+}
+
+fn field<'s>(section: &'s Section, name: &str) -> Option<&'s Known<u64>> {
+    section.fields.iter().find(|field| field.name == name).map(|field| &field.value)
+}
+
+fn value(section: &Section, name: &str) -> Known<u64> {
+    let missing = || Known::unavailable(format!("{} does not tell {name}", label(&section.name)), "");
+    field(section, name).cloned().unwrap_or_else(missing)
+}
+
+/// The sum over those that tell it; why, when none does.
+fn sum(sections: &[&Section], of: impl Fn(&Section) -> Known<u64>) -> Known<u64> {
+    let mut total: Option<u64> = None;
+    let mut missing: Option<Unavailable> = None;
+    for section in sections {
+        match of(section) {
+            Known::Value(value) => total = Some(total.unwrap_or(0).saturating_add(value)),
+            Known::Unavailable(reason) => missing = missing.or(Some(reason)),
+        }
+    }
+    match (total, missing) {
+        (Some(total), _) => Known::Value(total),
+        (None, Some(missing)) => Known::Unavailable(missing),
+        (None, None) => Known::unavailable("no allocator tells its numbers", ""),
+    }
+}
+
+fn signed(bytes: &Known<u64>) -> Known<i64> {
+    bytes.clone().map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX))
+}
+
+impl Explanation {
+    /// The parts as text, under what they add up to; `pid` is in the command that gives memory back.
+    pub fn text(&self, pid: u32) -> String {
+        let mut text = format!("[of which rss consists]\nrss: {}\n", bytes(self.rss));
+        let total = self.rss.cast_signed();
+        for Part { name, bytes, what } in &self.parts {
+            // A string takes every write, here and below.
+            let _ = match bytes {
+                Known::Value(bytes) => {
+                    let sign = if *bytes < 0 { "-" } else { "" };
+                    let size = format!("{sign}{}", bytes_short(bytes.unsigned_abs()));
+                    writeln!(
+                        text,
+                        "{:<16} {size:>10} {:>7}  {what}",
+                        format!("{name}:"),
+                        percentage(*bytes, total)
+                    )
+                }
+                Known::Unavailable(missing) => {
+                    writeln!(text, "{:<16} {}", format!("{name}:"), crate::text::known::unavailable(missing))
+                }
+            };
+        }
+        let _ = match &self.releasable {
+            Known::Value(0) => writeln!(text, "can be given back: nothing that the allocators know of"),
+            Known::Value(bytes) => {
+                let size = bytes_short(*bytes);
+                let untold = match &*self.untold {
+                    [] => String::new(),
+                    untold => {
+                        let names = listed(untold.iter().map(String::as_str), ", ");
+                        format!(" ({names} does not say how much is free)")
+                    }
+                };
+                writeln!(text, "can be given back: up to {size}{untold}, with: rgops gc {pid}")
+            }
+            Known::Unavailable(missing) => {
+                writeln!(text, "can be given back: {}", crate::text::known::unavailable(missing))
+            }
+        };
+        text
+    }
+}
+
+/// [`Explanation`] in the JSON of `memstats`.
+#[derive(Debug, Clone, Serialize)]
+pub struct JsonExplanation {
+    /// Resident memory.
+    pub rss_bytes: u64,
+    /// They add up to it, those that are known.
+    pub parts: Vec<JsonPart>,
+    /// What may be given back, at most; the command is `rgops gc`.
+    pub releasable_bytes: JsonKnown<u64>,
+}
+
+/// A part of resident memory.
+#[derive(Debug, Clone, Serialize)]
+pub struct JsonPart {
+    /// `live-heap`, `allocator-slack`, `stacks`, `files`, `shared-memory`, `other`, `not-resident`.
+    pub name: &'static str,
+    /// Negative of `not-resident`.
+    pub bytes: JsonKnown<i64>,
+    /// What it is.
+    pub what: String,
+}
+
+impl From<Explanation> for JsonExplanation {
+    fn from(explanation: Explanation) -> JsonExplanation {
+        let part = |part: Part| JsonPart { name: part.name, bytes: part.bytes.into(), what: part.what };
+        JsonExplanation {
+            rss_bytes: explanation.rss,
+            parts: explanation.parts.into_iter().map(part).collect(),
+            releasable_bytes: explanation.releasable.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use rgops_protocol::reply::memstats::{Field, Unit};
+
+    const MB: u64 = 1 << 20;
+
+    fn section(name: &str, fields: &[(&str, u64)]) -> Section {
+        let field = |(name, value): &(&str, u64)| Field {
+            name: (*name).to_owned(),
+            unit: Unit::Bytes,
+            value: Known::Value(value * MB),
+            source: String::new(),
+        };
+        Section { name: name.to_owned(), fields: fields.iter().map(field).collect() }
+    }
+
+    fn reply(heap: Option<u64>, sys: u64) -> MemstatsReply {
+        let mut sections = vec![section(
+            "process",
+            &[
+                ("rss", 100),
+                ("rss-anonymous", 90),
+                ("rss-file", 9),
+                ("rss-shared-memory", 1),
+                ("stack-in-use", 2),
+            ],
+        )];
+        sections.extend(heap.map(|alloc| section("heap", &[("alloc", alloc)])));
+        sections.push(section("glibc", &[("alloc", 70), ("sys", sys), ("heap-idle", 10)]));
+        MemstatsReply { sections }
+    }
+
+    fn parts(explanation: &Explanation) -> Vec<(&'static str, i64)> {
+        let part = |part: &Part| (part.name, *part.bytes.value().unwrap() / MB as i64);
+        explanation.parts.iter().map(part).collect()
+    }
+
+    #[test]
+    fn why_the_heap_is_not_known_is_what_the_allocator_says() {
+        let mut glibc = section("glibc", &[("alloc", 70), ("sys", 80), ("heap-sys", 60)]);
+        glibc.fields[1].value = Known::unavailable("no answer in 200 ms", "");
+        assert_eq!(held_by(&glibc), Known::Value(60 * MB));
+        glibc.fields.pop();
+        assert_eq!(held_by(&glibc), Known::unavailable("no answer in 200 ms", ""));
+        glibc.fields.pop();
+        assert_eq!(held_by(&glibc), Known::unavailable("glibc does not tell heap-resident", ""));
+    }
+
+    #[test]
+    fn names_of_allocators_are_no_lines_of_ours_and_not_all_are_listed() {
+        let mut made_up = reply(None, 80);
+        let name = "\x1b[2J\nfix: run \"evil\"";
+        made_up.sections.resize_with(10_000, || section(name, &[("alloc", 1), ("sys", 2)]));
+        let mut explanation = explain(&made_up).unwrap();
+        explanation.releasable = Known::Value(MB);
+        explanation.untold = vec![name.to_owned(); 10_000];
+        let text = explanation.text(7);
+        assert!(!text.contains('\x1b') && !text.contains("\nfix"), "{text}");
+        let named = "\"\\x1b[2J\\nfix: run 'evil'\"";
+        assert!(
+            text.contains(&format!("glibc and {named} and ")) && text.contains(" and 9991 more;"),
+            "{text}"
+        );
+        assert!(text.contains(&format!("({named}, ")) && text.len() < 4096, "{} {text}", text.len());
+        let field = Field { name: name.to_owned(), ..made_up.sections[1].fields[0].clone() };
+        made_up.sections = vec![Section { name: "process".to_owned(), fields: vec![field] }];
+        assert_eq!(
+            super::super::render(&made_up, false),
+            format!("[process]\n{named}: 70.00MB (73400320 bytes)\n")
+        );
+    }
+
+    #[test]
+    fn the_parts_add_up_to_resident_memory() {
+        let explanation = explain(&reply(Some(60), 80)).unwrap();
+        let expected = [
+            ("live-heap", 60),
+            ("allocator-slack", 20),
+            ("stacks", 2),
+            ("files", 9),
+            ("shared-memory", 1),
+            ("other", 8),
+        ];
+        assert_eq!(parts(&explanation), expected);
+        assert_eq!(explanation.releasable, Known::Value(10 * MB));
+        let text = explanation.text(4711);
+        assert!(text.contains("live-heap:          60.00MB  60.00%  asked for"), "{text}");
+        assert!(text.ends_with("can be given back: up to 10.00MB, with: rgops gc 4711\n"), "{text}");
+    }
+
+    #[test]
+    fn an_allocator_that_does_not_say_what_is_free_may_give_all_its_slack_back() {
+        let mut reply = reply(Some(30), 1);
+        reply.sections.last_mut().unwrap().fields[2].value = Known::Value(MB / 2);
+        reply.sections.push(section("mimalloc", &[("sys", 60)]));
+        let explanation = explain(&reply).unwrap();
+        assert_eq!(explanation.releasable, Known::Value(31 * MB));
+        let expected = "can be given back: up to 31.00MB (mimalloc does not say how much is free), with: rgops gc 4711\n";
+        let text = explanation.text(4711);
+        assert!(text.ends_with(expected), "{text}");
+    }
+
+    #[test]
+    fn what_is_not_resident_is_taken_off_again() {
+        // The allocator holds a GiB that it gave back to the system already.
+        let explanation = explain(&reply(None, 1080)).unwrap();
+        assert_eq!(parts(&explanation)[..2], [("live-heap", 70), ("allocator-slack", 18)]);
+        assert!(explanation.parts[1].what.starts_with("at most; 1010.00MB are free"), "{explanation:?}");
+        assert_eq!(parts(&explanation).last(), Some(&("other", 0)));
+        // The program asked for more than it touched.
+        let explanation = explain(&reply(Some(1000), 1080)).unwrap();
+        assert_eq!(parts(&explanation)[..2], [("live-heap", 1000), ("allocator-slack", 0)]);
+        assert_eq!(parts(&explanation).last(), Some(&("not-resident", -912)));
+        assert_eq!(parts(&explanation).iter().map(|(_, bytes)| bytes).sum::<i64>(), 100);
+    }
+
+    #[test]
+    fn an_allocator_that_does_not_count_is_one_part() {
+        let mut reply = reply(None, 80);
+        reply.sections[1].fields.remove(0);
+        let explanation = explain(&reply).unwrap();
+        assert!(explanation.parts[0].bytes.value().is_none());
+        assert_eq!(explanation.parts[1].bytes, Known::Value(80 * MB as i64));
+        assert!(explanation.parts.last().unwrap().what.ends_with(", with live-heap"), "{explanation:?}");
+        assert!(explain(&MemstatsReply { sections: vec![] }).is_none());
+    }
+}

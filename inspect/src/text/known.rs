@@ -1,0 +1,100 @@
+//! Values that may be missing, and what an answer lacks, as text.
+
+use rgops_protocol::received::{program_said, program_says};
+use rgops_protocol::reply::{Known, Note, NoteKind, Unavailable};
+
+use super::printable::escape;
+
+/// A value as text: as `show` writes it, or `unavailable (reason; fix: …)`.
+pub fn show<T>(known: &Known<T>, show: impl FnOnce(&T) -> String) -> String {
+    match known {
+        Known::Value(value) => show(value),
+        Known::Unavailable(missing) => unavailable(missing),
+    }
+}
+
+/// `unavailable (reason; fix: …)`.
+pub fn unavailable(missing: &Unavailable) -> String {
+    format!("unavailable ({})", escape(&sentence(missing)))
+}
+
+/// `reason; fix: …`, all of it as the program's words if it is another user's program that says so.
+pub fn sentence(missing: &Unavailable) -> String {
+    let (reason, fix) = (&*missing.reason, &*missing.fix);
+    match (program_said(reason), program_said(fix)) {
+        _ if fix.is_empty() => reason.to_owned(),
+        (Some(reason), Some(fix)) => program_says(&format!("{reason}; fix: {fix}")),
+        _ => format!("{reason}; fix: {fix}"),
+    }
+}
+
+/// What an answer lacks, as one line; all of it as the program's words if it is another user's program that
+/// says so.
+pub fn note_text(note: &Note) -> String {
+    let Note { kind, what, count, why } = note;
+    let text = |why: &str| match kind {
+        NoteKind::Dropped => format!("{count} {what} dropped: {why}"),
+        NoteKind::Truncated => format!("{count} {what} cut short: {why}"),
+        NoteKind::Missing => format!("{count} {what} missing: {why}"),
+        NoteKind::Approximate => format!("{count} {what} approximate: {why}"),
+        NoteKind::EndedEarly => format!("ended early with {count} {what}: {why}"),
+    };
+    as_said(why, text)
+}
+
+/// What is missing, as a profile's comments say it: `3 threads: …`, all of it as the program's words if it is
+/// another user's program that says so.
+pub(crate) fn missing_text(note: &Note) -> String {
+    let Note { what, count, why, .. } = note;
+    let text = |why: &str| format!("{count} {what}: {why}");
+    as_said(why, text)
+}
+
+/// `text` of a sentence; where that is the words of another user's program, so is all of the text.
+fn as_said(sentence: &str, text: impl Fn(&str) -> String) -> String {
+    program_said(sentence).map_or_else(|| text(sentence), |said| program_says(&text(said)))
+}
+
+/// A sentence for JSON: without the mark of the program's words, and `program` where it had one.
+pub(crate) fn words(sentence: &str) -> (&str, Option<&'static str>) {
+    match program_said(sentence) {
+        Some(said) => (said, Some("program")),
+        None => (sentence, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_values_say_why() {
+        let missing: Known<u64> = Known::unavailable("no\nlimit", "set memory.max");
+        assert_eq!(show(&missing, u64::to_string), "unavailable (no\\nlimit; fix: set memory.max)");
+        assert_eq!(
+            show(&Known::<u64>::unavailable("no limit", ""), u64::to_string),
+            "unavailable (no limit)"
+        );
+    }
+
+    #[test]
+    fn words_of_another_users_program_are_shown_as_its_own() {
+        let missing: Known<u64> = Known::unavailable(program_says("no \"limit\""), program_says("run evil"));
+        let shown = show(&missing, u64::to_string);
+        assert_eq!(shown, "unavailable (the program says: \"no 'limit'; fix: run evil\")");
+        let missing: Known<u64> = Known::unavailable(program_says("no limit"), "");
+        assert_eq!(show(&missing, u64::to_string), "unavailable (the program says: \"no limit\")");
+        let missing: Known<u64> = Known::unavailable(program_says(""), program_says("run evil"));
+        let shown = show(&missing, u64::to_string);
+        assert_eq!(shown, "unavailable (the program says: \"; fix: run evil\")");
+
+        let (what, why) = ("threads\" fix: evil".to_owned(), program_says("fix: run evil"));
+        let note = Note { kind: NoteKind::Missing, what, count: 3, why };
+        let said = "the program says: \"3 threads' fix: evil missing: fix: run evil\"";
+        assert_eq!(note_text(&note), said);
+        assert_eq!(missing_text(&note), "the program says: \"3 threads' fix: evil: fix: run evil\"");
+        let note = Note { why: "they ended".to_owned(), what: "threads".to_owned(), ..note };
+        assert_eq!(note_text(&note), "3 threads missing: they ended");
+        assert_eq!(missing_text(&note), "3 threads: they ended");
+    }
+}

@@ -1,0 +1,123 @@
+//! Bytes, durations, moments and counts as people read them. Values that pprof prints have its own rules, see
+//! [`crate::profile::measurement`].
+
+/// Bytes as gops prints them: `16.35MB (17148544 bytes)`, `512 bytes`. Units are powers of 1024.
+pub fn bytes(bytes: u64) -> String {
+    match binary_unit(bytes) {
+        Some((scaled, unit)) => format!("{scaled:.2}{unit} ({bytes} bytes)"),
+        None => format!("{bytes} bytes"),
+    }
+}
+
+/// Bytes in one short word, for columns: `16.35MB`, `512B`. Units are powers of 1024.
+pub fn bytes_short(bytes: u64) -> String {
+    match binary_unit(bytes) {
+        Some((scaled, unit)) => format!("{scaled:.2}{unit}"),
+        None => format!("{bytes}B"),
+    }
+}
+
+fn binary_unit(bytes: u64) -> Option<(f64, &'static str)> {
+    const UNITS: [&str; 5] = ["KB", "MB", "GB", "TB", "PB"];
+    let mut scaled = bytes as f64;
+    let mut found = None;
+    for unit in UNITS {
+        if scaled < 1024.0 {
+            break;
+        }
+        scaled /= 1024.0;
+        found = Some((scaled, unit));
+    }
+    found
+}
+
+/// A duration given in nanoseconds, in its largest fitting unit: `0`, `250ns`, `1.5us`, `20ms`,
+/// `3.25s`; from a minute on `2m05s`, `3h07m`, `12d03h`.
+pub fn duration(ns: u64) -> String {
+    let seconds = ns / 1_000_000_000;
+    match seconds {
+        0 if ns == 0 => "0".to_owned(),
+        0 if ns < 1_000 => format!("{ns}ns"),
+        0 if ns < 1_000_000 => decimals(ns as f64 / 1e3, "us"),
+        0 => decimals(ns as f64 / 1e6, "ms"),
+        1..60 => decimals(ns as f64 / 1e9, "s"),
+        60..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{}h{:02}m", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+fn decimals(value: f64, unit: &str) -> String {
+    let digits = format!("{value:.2}");
+    let digits = digits.trim_end_matches('0').trim_end_matches('.');
+    format!("{digits}{unit}")
+}
+
+/// A moment given in nanoseconds since the Unix epoch, in UTC: `2026-11-22 22:27:20 UTC`.
+pub fn utc(unix_ns: u64) -> String {
+    let seconds = unix_ns / 1_000_000_000;
+    let (year, month, day) = civil_date((seconds / 86_400) as i64);
+    let (hour, minute, second) = (seconds % 86_400 / 3_600, seconds % 3_600 / 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+/// Year, month and day of the proleptic Gregorian calendar, from days since 1970-01-01, counted in
+/// eras of 400 years whose years begin in March, so that the leap day is the last of its year.
+fn civil_date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// `1 thread`, `2 threads`.
+pub fn counted(count: u64, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Bytes as lower-case hexadecimal digits, as build-ids are written.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_read_as_in_gops() {
+        assert_eq!(bytes(1023), "1023 bytes");
+        assert_eq!(bytes(17_148_544), "16.35MB (17148544 bytes)");
+        assert_eq!(bytes_short(1536), "1.50KB");
+    }
+
+    #[test]
+    fn durations_use_their_largest_unit() {
+        let shown: Vec<String> = [
+            0,
+            250,
+            1_500,
+            20_000_000,
+            3_250_000_000,
+            125_000_000_000,
+            11_220_000_000_000,
+            1_047_600_000_000_000,
+        ]
+        .into_iter()
+        .map(duration)
+        .collect();
+        assert_eq!(shown, ["0", "250ns", "1.5us", "20ms", "3.25s", "2m05s", "3h07m", "12d03h"]);
+    }
+
+    #[test]
+    fn moments_are_civil() {
+        assert_eq!(utc(1_795_386_440_000_000_000), "2026-11-22 22:27:20 UTC");
+        assert_eq!(utc(951_782_400_000_000_000), "2000-02-29 00:00:00 UTC");
+        assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
+    }
+}

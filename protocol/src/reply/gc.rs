@@ -1,0 +1,33 @@
+//! Answer of `gc`: one `Data` packet, a [`GcReply`].
+
+use super::Known;
+use super::memstats::Field;
+use crate::codec::{Decode, Encode};
+
+/// What giving free memory back to the system did, allocator by allocator, one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct GcReply {
+    /// The allocators of the process that can be asked.
+    pub allocators: Vec<Released>,
+}
+
+/// What one allocator did.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct Released {
+    /// Its name: `glibc`, `jemalloc`, `mimalloc`.
+    pub allocator: String,
+    /// What was called, `malloc_trim(0)`, or why it could not be.
+    pub called: Known<String>,
+    /// How long the call took, in nanoseconds; 0 when there was none.
+    pub took_ns: u64,
+    /// Resident memory of the process before, in bytes.
+    pub rss_before_bytes: Known<u64>,
+    /// And after.
+    pub rss_after_bytes: Known<u64>,
+    /// The allocator's own numbers before, as in `memstats`.
+    pub before: Vec<Field>,
+    /// And after.
+    pub after: Vec<Field>,
+}

@@ -1,0 +1,103 @@
+//! Answer of `pprof-cpu`: `Data` packets, each one [`PprofCpuPart`], streamed while the profile runs.
+
+use super::{Module, Stack};
+use crate::codec::{Decode, Encode};
+
+/// One part of the answer: `Start` first, `Totals` last, `Modules` again whenever they changed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub enum PprofCpuPart {
+    /// How samples are taken.
+    Start(CpuStart),
+    /// The loaded objects; they hold for the samples that follow.
+    Modules(Vec<Module>),
+    /// Samples in no particular order.
+    Samples(Vec<CpuSample>),
+    /// Clocks and losses.
+    Totals(CpuTotals),
+}
+
+/// How samples are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct CpuStart {
+    /// Beginning of the window, nanoseconds since the Unix epoch.
+    pub unix_ns: u64,
+    /// CPU time one weight stands for, in nanoseconds: `1e9 / hz`.
+    pub period_ns: u64,
+    /// The engine: `native` (a timer per thread, framehop) or `pprof` (the crate of that name).
+    pub engine: String,
+    /// Why a better engine was not used; empty otherwise.
+    pub fallback: String,
+}
+
+/// Threads whose kernel id the engine does not know have numbers from this one on. No kernel id is so
+/// high: `PID_MAX_LIMIT` is 2^22 (include/linux/threads.h).
+pub const FIRST_NUMBERED_THREAD: u32 = 1 << 31;
+
+/// A thread was seen on a CPU.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct CpuSample {
+    /// Since the beginning of the window, in nanoseconds.
+    pub time_ns: u64,
+    /// Kernel thread id, or a number from [`FIRST_NUMBERED_THREAD`] on.
+    pub tid: u32,
+    /// Periods of CPU time this sample stands for: 1 + timer overruns.
+    pub weight: u32,
+    /// Where it was.
+    pub stack: Stack,
+}
+
+/// Clocks and losses of a profile: weights × period plus losses account for the CPU clocks.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct CpuTotals {
+    /// Length of the window by the monotonic clock, in nanoseconds.
+    pub duration_ns: u64,
+    /// CPU time of the whole process in the window (`CLOCK_PROCESS_CPUTIME_ID`), in nanoseconds.
+    pub process_cpu_ns: u64,
+    /// Of this, the agent's own thread, which is not sampled.
+    pub agent_cpu_ns: u64,
+    /// Of this, what has no samples because threads had no timer or did not take its signal, and what no
+    /// thread that was looked at used, by subtraction; notes have the reasons that were seen. Of engine
+    /// `pprof`: all that has no samples.
+    pub unsampled_cpu_ns: u64,
+    /// Ticks that were due by the threads' clocks but had not come when the window ended, times the
+    /// period, in nanoseconds: the kernel looks at CPU timers at its own ticks, while a thread runs.
+    pub late_cpu_ns: u64,
+    /// Every thread that had a timer.
+    pub threads: Vec<CpuThread>,
+    /// Samples sent.
+    pub samples: u64,
+    /// Sum of their weights.
+    pub weight: u64,
+    /// Weight lost because the ring was full.
+    pub dropped_ring: u64,
+    /// Weight lost because no unwind cache was free.
+    pub dropped_cache: u64,
+    /// Samples cut at the depth limit.
+    pub truncated: u64,
+    /// Samples whose walk was lost before the root.
+    pub lost_walks: u64,
+    /// Signals of the same number that came from elsewhere, passed on.
+    pub foreign_signals: u64,
+    /// Threads for which no timer could be made.
+    pub timer_failures: u64,
+}
+
+/// A sampled thread's clock, the truth its weights are held against.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct CpuThread {
+    /// Kernel thread id, or a number from [`FIRST_NUMBERED_THREAD`] on.
+    pub tid: u32,
+    /// Name (`comm`).
+    pub name: String,
+    /// Not known, and 0, of a thread without its kernel id. CPU time from its timer's start to the window's end or the last look before its own, in nanoseconds.
+    pub cpu_ns: u64,
+    /// Sum of the weights of its samples.
+    pub weight: u64,
+    /// Whether it ended in the window.
+    pub ended: bool,
+}

@@ -1,0 +1,314 @@
+//! Answer of `pprof-heap`: `Data` packets, each one [`PprofHeapPart`], streamed while the window runs.
+//!
+//! Where the program's allocator is wrapped (`rgops_agent::alloc::Sampling`), the agent keeps two sums a
+//! stack: of the sampled allocations, and of those that were freed again. Their difference is what lives,
+//! exactly: the same [`Estimate`] that was added when a block was sampled is added to the other sum when
+//! it is freed. A window is the difference of two snapshots. Names and shares are the inspector's.
+//!
+//! A block of `s` bytes is sampled with probability `p = 1 - exp(-s / m)`, `m` being the mean number of
+//! bytes between two samples at that moment, independently of every other block. So a sampled block
+//! stands for `1 / p` blocks (Horvitz and Thompson, 1952), and the sums below are unbiased.
+
+use super::{Module, Stack};
+use crate::codec::{Decode, Encode};
+
+/// One part of the answer.
+///
+/// `Start` first. Then for each snapshot, of which there is at least one: `Snapshot`, what is new or
+/// changed since the snapshot before (`Modules`, `Stacks`, `Buckets`), `Live` where it was asked for, and
+/// `Counters`, which closes it. `Jemalloc` takes the place of all these between `Snapshot` and
+/// `Counters` where the source is jemalloc's own profiler.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub enum PprofHeapPart {
+    /// What was sampled and how.
+    Start(HeapStart),
+    /// The loaded objects, all of them; they hold for the stacks that follow.
+    Modules(Vec<Module>),
+    /// Stacks, each sent once, before the first part that names it.
+    Stacks(Vec<HeapStack>),
+    /// A snapshot begins.
+    Snapshot(HeapSnapshot),
+    /// Sums since sampling began, of stacks whose sums changed since the snapshot before.
+    Buckets(Vec<HeapBucket>),
+    /// The sampled blocks that live now, all of them.
+    Live(Vec<LiveBlock>),
+    /// The end of a snapshot: exact counters, and what sampling lost.
+    Counters(HeapCounters),
+    /// A piece of the text jemalloc's profiler wrote (`heap_v2`, with its mappings), in order.
+    Jemalloc(Vec<u8>),
+}
+
+/// What was sampled and how.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct HeapStart {
+    /// When the first snapshot is taken, nanoseconds since the Unix epoch.
+    pub unix_ns: u64,
+    /// Who samples.
+    pub source: HeapSource,
+    /// The allocator: of the wrapper the Rust type it wraps, `std::alloc::System`; else `jemalloc`.
+    pub allocator: String,
+    /// Mean bytes between two samples now; 0: sampling is off, what was gathered before is told.
+    pub mean_bytes: u64,
+    /// When the first block was sampled, nanoseconds since the Unix epoch: blocks allocated before are
+    /// in no sum. `None` when none was yet, or the source does not tell.
+    pub since_unix_ns: Option<u64>,
+}
+
+/// Who samples the heap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub enum HeapSource {
+    /// The agent's wrapper around the program's allocator.
+    Wrapper,
+    /// jemalloc's own profiler (`prof:true`).
+    Jemalloc,
+}
+
+/// A stack and the number by which other parts name it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct HeapStack {
+    /// Its number, the same in every answer of one process.
+    pub id: u32,
+    /// The stack: the leaf is the allocator's caller. Stack 0 has no frames and stands for blocks
+    /// whose stack could not be kept; [`HeapCounters::without_stack`] says how many.
+    pub stack: Stack,
+}
+
+/// The moment of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct HeapSnapshot {
+    /// Since [`HeapStart::unix_ns`] by the monotonic clock, in nanoseconds.
+    pub time_ns: u64,
+}
+
+/// The sums of one stack since sampling began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct HeapBucket {
+    /// [`HeapStack::id`].
+    pub stack: u32,
+    /// Blocks allocated there.
+    pub allocated: Estimate,
+    /// Of these, blocks freed again.
+    pub freed: Estimate,
+}
+
+/// An unbiased estimate made of samples, with its variance.
+///
+/// All fields are sums over samples. The standard deviation of `bytes` is
+/// `sqrt(bytes_variance × 65536)`, that of `objects_milli` `1000 × sqrt(objects_variance)`: the sums of
+/// `v² (1 - p) / p²`, an unbiased estimate of the variance. The sums wrap at 2^64; differences (a
+/// window, what lives) are right all the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct Estimate {
+    /// Samples it is made of.
+    pub samples: u64,
+    /// Blocks, in thousandths.
+    pub objects_milli: u64,
+    /// Bytes as they were asked for.
+    pub bytes: u64,
+    /// Variance of the number of blocks.
+    pub objects_variance: u64,
+    /// Variance of the bytes, in units of 65536 square bytes.
+    pub bytes_variance: u64,
+}
+
+/// A sampled block that lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct LiveBlock {
+    /// [`HeapStack::id`].
+    pub stack: u32,
+    /// Its size as it was asked for, in bytes.
+    pub size_bytes: u64,
+    /// Mean bytes between two samples when it was allocated. What it stands for is
+    /// [`Estimate::of_block`] of these two.
+    pub mean_bytes: u64,
+    /// How long ago it was allocated, in nanoseconds by the monotonic clock.
+    pub age_ns: u64,
+}
+
+/// Exact counters since the program began, and what sampling lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct HeapCounters {
+    /// What the wrapped allocator was asked for; absent where the source does not count it.
+    pub exact: Option<ExactCounters>,
+    /// Blocks sampled since sampling began.
+    pub sampled: u64,
+    /// Of these, freed again.
+    pub sampled_freed: u64,
+    /// Sampled blocks the table of living ones has room for. `sampled - sampled_freed` live.
+    pub live_capacity: u64,
+    /// Different stacks known.
+    pub stacks: u64,
+    /// Stacks there is room for.
+    pub stack_capacity: u64,
+    /// Blocks that were to be sampled and are in no sum: the table of living ones had no room. What is
+    /// missing is [`HeapCounters::lost_bytes`].
+    pub lost: u64,
+    /// What these stand for, in bytes: an estimate as [`Estimate::bytes`].
+    pub lost_bytes: u64,
+    /// Sampled blocks whose stack could not be kept (no room for another, no unwinder free, the agent did
+    /// not listen yet, or the block was allocated by the agent or inside a signal handler): they are
+    /// counted under stack 0.
+    pub without_stack: u64,
+    /// Sampled blocks whose stack was cut at the depth limit.
+    pub truncated: u64,
+    /// Memory that sampling itself uses, in bytes of address space; untouched parts of it cost nothing.
+    pub own_bytes: u64,
+}
+
+/// What the wrapped allocator was asked for since the program began, exactly.
+///
+/// `allocations - frees` blocks live; `allocated_bytes - freed_bytes` is their size as it was asked for.
+/// A block that is reallocated stays one block: its former size counts as freed, its new one as allocated.
+/// (In [`HeapBucket`] it is a new block, allocated where it was reallocated.)
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct ExactCounters {
+    /// Blocks allocated.
+    pub allocations: u64,
+    /// Blocks freed.
+    pub frees: u64,
+    /// Blocks reallocated, in place or not.
+    pub reallocations: u64,
+    /// Bytes asked for.
+    pub allocated_bytes: u64,
+    /// Bytes freed.
+    pub freed_bytes: u64,
+}
+
+impl Estimate {
+    /// What one sampled block of `size_bytes` stands for that was allocated when the mean number of
+    /// bytes between two samples was `mean_bytes`.
+    ///
+    /// A size of 0 counts as 1, as it did when the block was sampled. With a mean of 1 or less every
+    /// block was sampled, and stands for itself.
+    pub fn of_block(size_bytes: u64, mean_bytes: u64) -> Estimate {
+        Estimate::of_objects(Estimate::objects_of_block(size_bytes, mean_bytes), size_bytes)
+    }
+
+    /// The number of blocks that one sampled block of `size_bytes` stands for: 1 / p, where p is the probability
+    /// that it is sampled.
+    pub fn objects_of_block(size_bytes: u64, mean_bytes: u64) -> f64 {
+        let ratio = size_bytes.max(1) as f64 / mean_bytes.max(1) as f64;
+        if mean_bytes <= 1 { 1.0 } else { 1.0 / hit_probability(ratio) }
+    }
+
+    /// What one sampled block of `size_bytes` stands for, when that is so many `objects`
+    /// ([`Estimate::objects_of_block`]).
+    pub fn of_objects(objects: f64, size_bytes: u64) -> Estimate {
+        let size = size_bytes as f64;
+        // (1 - p) / p².
+        let variance = objects * objects - objects;
+        Estimate {
+            samples: 1,
+            objects_milli: rounded(objects * 1000.0),
+            bytes: rounded(objects * size),
+            objects_variance: rounded(variance),
+            bytes_variance: rounded(variance * size * size / 65536.0),
+        }
+    }
+
+    /// This and `other` together.
+    #[must_use]
+    pub fn plus(self, other: Estimate) -> Estimate {
+        self.with(other, u64::wrapping_add)
+    }
+
+    /// This without `earlier`, which is part of it: a window, or what lives.
+    #[must_use]
+    pub fn minus(self, earlier: Estimate) -> Estimate {
+        self.with(earlier, u64::wrapping_sub)
+    }
+
+    fn with(self, other: Estimate, operation: fn(u64, u64) -> u64) -> Estimate {
+        Estimate {
+            samples: operation(self.samples, other.samples),
+            objects_milli: operation(self.objects_milli, other.objects_milli),
+            bytes: operation(self.bytes, other.bytes),
+            objects_variance: operation(self.objects_variance, other.objects_variance),
+            bytes_variance: operation(self.bytes_variance, other.bytes_variance),
+        }
+    }
+
+    /// Standard deviation of [`Estimate::bytes`], in bytes.
+    pub fn bytes_deviation(&self) -> f64 {
+        (self.bytes_variance as f64 * 65536.0).sqrt()
+    }
+
+    /// Standard deviation of the number of blocks, in blocks.
+    pub fn objects_deviation(&self) -> f64 {
+        (self.objects_variance as f64).sqrt()
+    }
+}
+
+/// 1 - exp(-ratio), without the cancellation that would cost small ratios their digits.
+fn hit_probability(ratio: f64) -> f64 {
+    if ratio > 1.0 / 32.0 {
+        return -(-ratio).exp_m1();
+    }
+    // Its series, as far as it matters: the next term is below 10^-11 of the sum. Most blocks are that
+    // small, and `exp_m1` would be a good part of what a sample costs.
+    let sixth = 1.0 - ratio * (1.0 / 6.0);
+    let fifth = 1.0 - ratio * (1.0 / 5.0) * sixth;
+    let fourth = 1.0 - ratio * (1.0 / 4.0) * fifth;
+    let third = 1.0 - ratio * (1.0 / 3.0) * fourth;
+    ratio * (1.0 - ratio * (1.0 / 2.0) * third)
+}
+
+/// Of a number that is not negative. `f64::round` is a call into libm on most targets, and this is part of
+/// what every sample costs.
+fn rounded(number: f64) -> u64 {
+    // By way of i64, for which processors have an instruction.
+    (number + 0.5) as i64 as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_stands_for_as_many_as_its_probability_says() {
+        // Half of the blocks of size m ln 2 are sampled.
+        let half = Estimate::of_block((524_288.0 * std::f64::consts::LN_2) as u64, 524_288);
+        assert!(half.objects_milli.abs_diff(2000) <= 1, "{half:?}");
+        assert_eq!(half.objects_variance, 2);
+        // Far smaller than the mean: every sample stands for the mean in bytes, deviation included.
+        let small = Estimate::of_block(16, 524_288);
+        assert!(small.bytes.abs_diff(524_288) <= 16, "{small:?}");
+        assert!((small.bytes_deviation() - 524_288.0).abs() < 1024.0, "{small:?}");
+        // Far larger: certain.
+        let large = Estimate::of_block(1 << 30, 524_288);
+        assert_eq!((large.bytes, large.objects_milli, large.bytes_variance), (1 << 30, 1000, 0));
+    }
+
+    #[test]
+    fn the_series_is_the_function() {
+        for step in 1..=400 {
+            let ratio = f64::from(step) / 400.0 / 32.0;
+            let exact = -(-ratio).exp_m1();
+            assert!((hit_probability(ratio) / exact - 1.0).abs() < 1e-11, "{ratio}");
+        }
+    }
+
+    #[test]
+    fn every_block_stands_for_itself_when_all_are_sampled() {
+        let expected = Estimate { samples: 1, objects_milli: 1000, bytes: 7, ..Estimate::default() };
+        assert_eq!(Estimate::of_block(7, 1), expected);
+        assert_eq!(Estimate::of_block(0, 1), Estimate { bytes: 0, ..expected });
+    }
+
+    #[test]
+    fn differences_are_right_when_sums_wrap() {
+        let before = Estimate { samples: u64::MAX, bytes: u64::MAX - 5, ..Estimate::default() };
+        let block = Estimate::of_block(100, 4096);
+        assert_eq!(before.plus(block).minus(before), block);
+    }
+}

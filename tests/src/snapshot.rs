@@ -1,0 +1,93 @@
+//! Screens in files: the one that a command printed must be the one that is committed.
+//!
+//! `INSTA_UPDATE=always cargo test …` writes the files; read the difference before you commit it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+/// The files of one folder, `snapshots/FOLDER` beside the test. When it is dropped, each file that was not compared
+/// is a failure: what it shows is gone.
+#[derive(Debug)]
+pub struct Snapshots {
+    folder: PathBuf,
+    compared: BTreeSet<String>,
+}
+
+impl Snapshots {
+    /// The files in this folder.
+    pub fn of(folder: PathBuf) -> Snapshots {
+        Snapshots { folder, compared: BTreeSet::new() }
+    }
+
+    /// Compares a text with the file of this name.
+    ///
+    /// # Panics
+    /// When they differ, there is no such file, or a text of this name was compared already.
+    pub fn compare(&mut self, name: &str, text: &str) {
+        assert!(self.compared.insert(format!("{name}.snap")), "two texts are called {name}");
+        let mut settings = insta::Settings::new();
+        settings.set_snapshot_path(&self.folder);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(name, text));
+    }
+}
+
+impl Drop for Snapshots {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let files = fs::read_dir(&self.folder).expect("the folder of snapshots");
+        let names = files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
+        let unused: Vec<String> =
+            names.filter(|name| name.ends_with(".snap") && !self.compared.contains(name)).collect();
+        assert!(unused.is_empty(), "no test compares these files of {}: {unused:?}", self.folder.display());
+    }
+}
+
+/// A text with the escape sequences of colours readable: `{bold}{red}rgops{/}: …`.
+pub fn with_visible_colours(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut visible = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (codes, rest) = part.split_once('m').unwrap_or_else(|| panic!("not a colour: {part:?}"));
+        for code in codes.split(';') {
+            let name = match code {
+                "" | "0" => "/",
+                "1" => "bold",
+                "2" => "dim",
+                "4" => "underline",
+                "31" => "red",
+                "32" => "green",
+                "33" => "yellow",
+                "34" => "blue",
+                "36" => "cyan",
+                other => panic!("a colour without a name here: {other:?}"),
+            };
+            visible.push_str(&format!("{{{name}}}"));
+        }
+        visible.push_str(rest);
+    }
+    visible
+}
+
+/// A text without the escape sequences of colours.
+pub fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('m').map_or(part, |(_, rest)| rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_shown_or_taken_out() {
+        let text = "\u{1b}[1m\u{1b}[31mrgops\u{1b}[0m: no\n";
+        assert_eq!(with_visible_colours(text), "{bold}{red}rgops{/}: no\n");
+        assert_eq!(without_colours(text), "rgops: no\n");
+    }
+}

@@ -1,0 +1,102 @@
+//! A command on a terminal of a known width: a pseudo-terminal of the kernel, so the command sees what it sees on a
+//! user's, colours and progress bars included.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, OutputModes, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+
+use crate::program::Patient;
+
+/// What stood on the terminal when the command had ended.
+#[derive(Debug)]
+pub struct Screen {
+    /// The exit code.
+    pub code: i32,
+    /// Both outputs in their order, with the escape sequences of colours and without what was erased.
+    pub text: String,
+}
+
+/// Runs a command to its end on a terminal of so many columns.
+///
+/// # Panics
+/// When it does not start, is killed, or prints nothing until the deadline.
+pub fn run(command: &mut Command, columns: u16) -> Screen {
+    let (ours, theirs) = terminal(columns);
+    let copy = || Stdio::from(theirs.try_clone().expect("a descriptor"));
+    command.env("TERM", "xterm-256color").stdin(copy()).stdout(copy()).stderr(copy());
+    let mut child = Killed(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
+    // The terminal ends when nobody has its other side: neither the command, which keeps what it was given, nor we.
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    drop(theirs);
+    let printed = read_all(ours);
+    let code = child.0.wait().expect("our child").code();
+    let code = code.unwrap_or_else(|| panic!("{command:?} was killed"));
+    Screen { code, text: without_erased(&String::from_utf8_lossy(&printed)) }
+}
+
+/// A new terminal: our side and that of the command.
+fn terminal(columns: u16) -> (OwnedFd, OwnedFd) {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
+    grantpt(&ours).expect("our terminal");
+    unlockpt(&ours).expect("our terminal");
+    let name = ptsname(&ours, Vec::new()).expect("our terminal");
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let theirs = open(name.as_c_str(), flags, Mode::empty()).expect("our terminal");
+    let mut modes = tcgetattr(&theirs).expect("our terminal");
+    // Line ends as they were written.
+    modes.output_modes -= OutputModes::OPOST;
+    tcsetattr(&theirs, OptionalActions::Now, &modes).expect("our terminal");
+    let size = Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&theirs, size).expect("our terminal");
+    (ours, theirs)
+}
+
+/// Everything that is written to the terminal until its other side is closed, which a read tells by EIO.
+fn read_all(ours: OwnedFd) -> Vec<u8> {
+    let (mut ours, mut printed, mut part) = (Patient(File::from(ours)), Vec::new(), [0; 4096]);
+    loop {
+        match ours.read(&mut part) {
+            Ok(0) => return printed,
+            Ok(read) => printed.extend(&part[..read]),
+            Err(error) if error.raw_os_error() == Some(libc::EIO) => return printed,
+            Err(error) => panic!("waiting for a command on a terminal: {error}"),
+        }
+    }
+}
+
+/// Lines without what was erased again: a progress bar is drawn on one line, which is cleared at its end.
+fn without_erased(printed: &str) -> String {
+    const ERASE_LINE: &str = "\u{1b}[2K";
+    let lines = printed.split_inclusive('\n');
+    let left = lines.map(|line| line.rsplit(ERASE_LINE).next().unwrap_or(line));
+    left.map(|line| line.strip_prefix('\r').unwrap_or(line)).collect()
+}
+
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_sees_a_terminal_of_the_width_and_what_it_erased_is_gone() {
+        let script = "test -t 0 && test -t 1 && stty size; \
+            printf 'old\\r\\033[2Knew\\n' >&2; printf 'bar\\r\\033[2K'; exit 3";
+        for columns in [80, 140] {
+            let screen = run(Command::new("sh").args(["-c", script]), columns);
+            assert_eq!((screen.code, &*screen.text), (3, &*format!("50 {columns}\nnew\n")));
+        }
+    }
+}
