@@ -9,10 +9,10 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
+use crate::procfs::{Stat, Status};
+
 /// A vector has some twenty pairs of words.
 const MAX_AUXV_BYTES: u64 = 4096;
-/// The users of a process are in the first lines of its `/proc/PID/status`.
-const MAX_STATUS_BYTES: u64 = 4096;
 /// Sockets close before a process that ends, or replaces itself, shows it.
 const SETTLE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(10);
@@ -44,21 +44,13 @@ pub(crate) enum Fate {
     Lives,
 }
 
-/// What `/proc/PID/stat` says of a process.
-struct Life {
-    start_time: u64,
-    is_over: bool,
-    /// Kernel threads have none.
-    has_program: bool,
-}
-
 impl Identity {
     /// The process with this pid as it is now.
     ///
     /// # Errors
     /// When there is none.
     pub(crate) fn of(pid: u32) -> io::Result<Identity> {
-        let start_time = life(pid)?.start_time;
+        let start_time = Stat::read(pid)?.start_time;
         Ok(Identity { pid, start_time, program: program(pid) })
     }
 
@@ -95,8 +87,8 @@ impl Identity {
 
     /// `None` while its program cannot be seen any more.
     fn fate_now(&self) -> Option<Fate> {
-        let has_program = match life(self.pid) {
-            Ok(life) if life.start_time == self.start_time && !life.is_over => life.has_program,
+        let has_program = match Stat::read(self.pid) {
+            Ok(stat) if stat.start_time == self.start_time && !stat.is_over() => !stat.is_kernel_thread,
             _ => return Some(Fate::Ended),
         };
         match (&self.program, program(self.pid)) {
@@ -108,45 +100,14 @@ impl Identity {
     }
 }
 
-fn life(pid: u32) -> io::Result<Life> {
-    let mut text = Vec::new();
-    File::open(format!("/proc/{pid}/stat"))?.take(MAX_AUXV_BYTES).read_to_end(&mut text)?;
-    parse_life(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "malformed stat"))
-}
-
 /// Whether a process has no other user than `uid` now: the socket has the one it had when it began to listen.
 pub(crate) fn has_only_user(pid: u32, uid: u32) -> bool {
-    let mut status = Vec::new();
-    let read = File::open(format!("/proc/{pid}/status"))
-        .and_then(|file| file.take(MAX_STATUS_BYTES).read_to_end(&mut status));
-    read.is_ok() && users(&String::from_utf8_lossy(&status)).is_some_and(|users| users == [uid; 4])
-}
-
-/// The real, effective, saved and file system user of a `/proc/PID/status`.
-fn users(status: &str) -> Option<[u32; 4]> {
-    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    let users: Vec<u32> = line.split_whitespace().map_while(|user| user.parse().ok()).collect();
-    users.try_into().ok()
+    Status::read(pid).is_ok_and(|status| status.users == [uid; 4])
 }
 
 /// Whether nobody could see its program: it has none any more.
 fn is_without_program(pid: u32) -> bool {
     fs::metadata(format!("/proc/{pid}/exe")).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-}
-
-/// Flag of kernel threads (`PF_KTHREAD`, include/linux/sched.h).
-const KERNEL_THREAD: u64 = 0x0020_0000;
-
-/// Fields 3, 9, 20 and 22 of proc_pid_stat(5). A process whose first thread has ended shows `Z` while others
-/// run.
-fn parse_life(text: &[u8]) -> Option<Life> {
-    let close = text.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
-    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    let (state, threads) = (*fields.first()?, fields.get(17)?.parse::<i64>().ok()?);
-    let is_over = matches!(state, "X" | "x") || state == "Z" && threads <= 1;
-    let has_program = fields.get(6)?.parse::<u64>().ok()? & KERNEL_THREAD == 0;
-    Some(Life { start_time: fields.get(19)?.parse().ok()?, is_over, has_program })
 }
 
 /// `None` when it may not be looked at, and while a process ends.
@@ -166,10 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_of_a_process_are_read() {
-        let status = "Name:\tUid: 0 0 0 0\nUmask:\t0022\nUid:\t0\t65534\t0\t65534\nGid:\t1\t1\t1\t1\n";
-        assert_eq!(users(status), Some([0, 65_534, 0, 65_534]));
-        assert_eq!(users("Uid:\t0\t0"), None);
+    fn a_process_with_our_users_is_told_from_others() {
         let (pid, uid) = (std::process::id(), rustix::process::geteuid().as_raw());
         assert!(has_only_user(pid, uid) && !has_only_user(pid, uid + 1) && !has_only_user(0, uid));
     }
@@ -181,20 +139,6 @@ mod tests {
         assert!(own.program.is_some() && own.start_time() > 0);
         let another = Identity { start_time: own.start_time - 1, ..own };
         assert_eq!(another.fate_now(), Some(Fate::Ended));
-    }
-
-    #[test]
-    fn a_zombie_has_ended_and_a_process_without_its_first_thread_has_not() {
-        let line = |state: &str, threads: u32| {
-            parse_life(
-                format!("7 (a) b) {state} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 {threads} 0 99 5")
-                    .as_bytes(),
-            )
-        };
-        assert!(line("Z", 1).unwrap().is_over && line("X", 1).unwrap().is_over);
-        assert!(!line("Z", 2).unwrap().is_over && !line("S", 1).unwrap().is_over);
-        assert_eq!(line("R", 1).unwrap().start_time, 99);
-        assert!(parse_life(b"7 (cut").is_none());
     }
 
     #[test]

@@ -14,6 +14,8 @@ mod made;
 pub mod output;
 pub mod own_use;
 pub mod processes;
+#[cfg(target_os = "linux")]
+mod procfs;
 pub mod profile;
 pub mod report;
 pub mod schedtrace;

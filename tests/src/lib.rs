@@ -40,3 +40,5 @@ pub mod waiting;
 
 #[cfg(test)]
 mod documents;
+#[cfg(doctest)]
+mod readmes;

@@ -7,6 +7,7 @@
 //! its own answer, many are waited for at the same time, and those of one user cost that user's answers only.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,8 +17,6 @@ use std::vec;
 const MOST_SLOW: usize = 16;
 /// Processes of one user that may be silent, until no other of this user is asked.
 const MOST_OF_A_USER: usize = 8;
-/// Helpers that the list may leave behind in this program at a time.
-pub(super) const MOST_LEFT_BEHIND: usize = 64;
 
 /// Helpers of this program that were left behind and have not come back.
 static LEFT_BEHIND: AtomicUsize = AtomicUsize::new(0);
@@ -34,14 +33,6 @@ pub(super) struct Patience {
     /// Helpers that this program may have left behind, until nobody else is asked.
     pub(super) most_left_behind: usize,
 }
-
-/// For the list.
-pub(super) const OF_THE_LIST: Patience = Patience {
-    each: Duration::from_secs(2),
-    all: Duration::from_secs(8),
-    alone: Duration::from_millis(50),
-    most_left_behind: MOST_LEFT_BEHIND,
-};
 
 /// For one process that somebody asked for.
 const OF_ONE: Duration = Duration::from_secs(10);
@@ -98,6 +89,16 @@ pub(super) fn ask<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     ask_for(Patience::of_one(OF_ONE).until(deadline), work)
+}
+
+/// The same for work that may fail; an error of kind [`io::ErrorKind::TimedOut`] that says `silent` when it takes
+/// too long.
+pub(super) fn ask_in_time<T: Send + 'static>(
+    deadline: Option<Instant>,
+    silent: &'static str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    ask(deadline, work).unwrap_or_else(|| Err(io::Error::new(io::ErrorKind::TimedOut, silent)))
 }
 
 fn ask_for<T: Send + 'static>(patience: Patience, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
@@ -263,7 +264,7 @@ mod tests {
         each: Duration::from_millis(400),
         all: Duration::from_secs(20),
         alone: Duration::from_millis(5),
-        most_left_behind: MOST_LEFT_BEHIND,
+        most_left_behind: 64,
     };
 
     fn hang() -> ! {
@@ -347,9 +348,9 @@ mod tests {
         assert_eq!(ask(soon, || -> u32 { hang() }), None);
         assert_eq!(ask(Some(began), || 7), None);
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-        let until = |deadline| OF_THE_LIST.until(deadline).all;
-        assert_eq!(until(None), OF_THE_LIST.all);
-        assert_eq!(until(Some(began + Duration::from_secs(3600))), OF_THE_LIST.all);
+        let until = |deadline| PATIENCE.until(deadline).all;
+        assert_eq!(until(None), PATIENCE.all);
+        assert_eq!(until(Some(began + Duration::from_secs(3600))), PATIENCE.all);
         assert_eq!(until(Some(began)), Duration::ZERO);
     }
 }

@@ -42,6 +42,8 @@ pub struct RustProcess {
     pub agent: Option<AgentSocket>,
     /// What is left of its agent, when that is neither there nor has it never been.
     pub lost_agent: Option<LostAgent>,
+    /// Whether `RGOPS=off` in the environment of its start forbids an agent.
+    pub(crate) is_switched_off: bool,
 }
 
 impl RustProcess {
@@ -194,6 +196,7 @@ pub(super) mod tests {
             compiler: None,
             agent: agent.then(|| AgentSocket { path: path.clone(), name: SocketName { pid, start_time: 9 } }),
             lost_agent: lost.map(|because| LostAgent { path, because }),
+            is_switched_off: false,
         }
     }
 

@@ -219,6 +219,7 @@ pub(super) mod tests {
                 name: SocketName { pid, start_time: 1 },
             }),
             lost_agent: None,
+            is_switched_off: false,
         }
     }
 

@@ -167,21 +167,21 @@ fn kind_of_agent(error: &AgentError) -> ErrorKind {
 fn kind_of_client(error: &ClientError) -> ErrorKind {
     match error {
         ClientError::Agent(error) => kind_of_agent(error),
-        ClientError::NobodyListens { .. }
+        ClientError::ConnectionRefused { .. }
         | ClientError::AnotherProcess { .. }
         | ClientError::AnotherAgent
         | ClientError::NotAnAgent
         | ClientError::Ended
         | ClientError::Replaced
         | ClientError::Closed
-        | ClientError::HungUp => ErrorKind::NotFound,
+        | ClientError::Disconnected => ErrorKind::NotFound,
         ClientError::AnotherListens { .. }
         | ClientError::Untrusted { .. }
         | ClientError::ForeignOwner { .. }
         | ClientError::NotAllowed { .. }
         | ClientError::TokenNeeded
-        | ClientError::FalseAgent
-        | ClientError::NotSpoken { .. } => ErrorKind::Refused,
+        | ClientError::AuthenticationFailed
+        | ClientError::UnsupportedCommand(_) => ErrorKind::Refused,
         ClientError::TimedOut
         | ClientError::TookTooLong { .. }
         | ClientError::NotFinished { .. }

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use rgops_protocol::discovery::{DIRECTORY_VARIABLE, Environment, SocketName};
 
-use super::bound::{Claims, Table};
-use super::process::{AgentSocket, LostAgent, LostBecause};
-use super::procfs::{self, StartEnvironment, Status};
+use super::unix_sockets::{Claims, Table};
 use crate::client::local;
+use crate::processes::process::{AgentSocket, LostAgent, LostBecause};
+use crate::procfs::{self, StartEnvironment, Status};
 
 /// Files of the directory our own environment names that are looked at.
 const MAX_HINTS: usize = 64 * 1024;
@@ -34,16 +34,24 @@ pub(super) fn name_of(start_time: u64, status: &Status) -> SocketName {
     SocketName { pid: status.inner_pid, start_time }
 }
 
-/// The agent of a process, or what is left of it; `table` has the sockets of its network namespace.
-pub(super) fn find(pid: u32, start_time: u64, status: &Status, table: &Table) -> Agent {
+/// The agent of a process, or what is left of it. `uid` is its user as itself sees it, `environment` that of its
+/// start where it can be read; `table` has the sockets of its network namespace.
+pub(super) fn find(
+    pid: u32,
+    start_time: u64,
+    status: &Status,
+    uid: u32,
+    environment: Option<&StartEnvironment>,
+    table: &Table,
+) -> Agent {
     let name = name_of(start_time, status);
     let claims = table.claims(pid, name);
-    let mut directories = directories(pid, uid_inside(pid, status.euid));
+    let mut directories = directories(uid, environment);
     // Its author may have chosen the directory in code (`Options::directory`): the kernel knows.
     directories.extend(claims.directories().map(Path::to_owned));
     let mut lost = Vec::new();
     for directory in &directories {
-        match in_directory(pid, directory, name, status.euid, &claims) {
+        match in_directory(pid, directory, name, status.euid(), &claims) {
             Agent::Listens(socket) => return Agent::Listens(socket),
             Agent::Lost(found) => lost.push(found),
             Agent::None => {}
@@ -111,11 +119,9 @@ fn own_environment() -> Environment {
 }
 
 /// Where the process may have put its socket, most likely first, as the process names them.
-fn directories(pid: u32, uid: u32) -> Vec<PathBuf> {
+fn directories(uid: u32, environment: Option<&StartEnvironment>) -> Vec<PathBuf> {
     let mut directories = Vec::with_capacity(5);
-    if let Ok(environment) = StartEnvironment::read(pid, uid) {
-        directories.push(environment.discovery.directory());
-    }
+    directories.extend(environment.map(|environment| environment.discovery.directory()));
     // `environ` shows the variables of the start; the program may have changed them since, and
     // another user's is not readable.
     directories.push(PathBuf::from(format!("/run/user/{uid}/rgops")));
@@ -160,7 +166,7 @@ fn socket_in(
 
 /// The number `outside` has in the process' user namespace (user_namespaces(7)): it is part of the
 /// directory's name there.
-fn uid_inside(pid: u32, outside: u32) -> u32 {
+pub(super) fn uid_inside(pid: u32, outside: u32) -> u32 {
     let Ok(map) = procfs::read(pid, "uid_map") else { return outside };
     uid_mapped(&String::from_utf8_lossy(&map), outside).unwrap_or(outside)
 }

@@ -2,21 +2,16 @@
 //! its network namespace (proc_pid_net(5)).
 
 use std::collections::HashSet;
-use std::io::{self, BufRead, Read as _};
+use std::io::{self, BufRead};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::details::Connection;
-use super::procfs;
+use crate::processes::details::Connection;
+use crate::procfs::{self, MAX_DESCRIPTORS, each_socket};
 
 /// For all tables: the kernel writes a line for each socket, of whomever it is.
 const LONGEST_READ: Duration = Duration::from_secs(4);
-/// A line of a table is shorter.
-const LONGEST_LINE: u64 = 1024;
-/// Lines read from one look at the clock to the next.
-const LINES_A_LOOK: u64 = 1024;
-/// Descriptors of a process that are looked at.
-const MAX_DESCRIPTORS: usize = 256 * 1024;
 
 /// The sockets of a process: TCP, then UDP; listening ones first as the tables have them.
 ///
@@ -39,42 +34,32 @@ pub(super) fn connections(pid: u32) -> io::Result<Vec<Connection>> {
 
 /// Adds the sockets of a table that are the process'.
 fn add(
-    mut lines: impl BufRead,
+    table: impl BufRead,
     is_tcp: bool,
     inodes: &HashSet<u64>,
     deadline: Instant,
     connections: &mut Vec<Connection>,
 ) -> io::Result<()> {
-    let mut line = Vec::new();
-    for number in 0_u64.. {
-        if number % LINES_A_LOOK == 0 && Instant::now() >= deadline {
-            return Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "this host has too many sockets to look through",
-            ));
-        }
-        line.clear();
-        if lines.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
-            break;
-        }
-        let found = std::str::from_utf8(&line).ok().and_then(|line| entry(line, is_tcp));
+    let is_whole = procfs::each_line(table, deadline, |line| {
+        let found = std::str::from_utf8(line).ok().and_then(|line| entry(line, is_tcp));
         connections.extend(found.filter(|(inode, _)| inodes.contains(inode)).map(|(_, entry)| entry));
+    })?;
+    if is_whole {
+        return Ok(());
     }
-    Ok(())
+    Err(io::Error::new(io::ErrorKind::TimedOut, "this host has too many sockets to look through"))
 }
 
 fn socket_inodes(pid: u32) -> io::Result<HashSet<u64>> {
-    let inode = |link: std::path::PathBuf| -> Option<u64> {
-        link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
-    };
-    let mut inodes = HashSet::new();
-    for (number, entry) in std::fs::read_dir(format!("/proc/{pid}/fd"))?.enumerate() {
-        if number >= MAX_DESCRIPTORS {
-            return Err(io::Error::other("the process has too many descriptors to look through"));
-        }
-        inodes.extend(entry.ok().and_then(|entry| inode(std::fs::read_link(entry.path()).ok()?)));
+    let (mut inodes, mut left) = (HashSet::new(), MAX_DESCRIPTORS);
+    let is_whole = each_socket(&format!("/proc/{pid}/fd"), &mut left, |inode, _| {
+        inodes.insert(inode);
+        ControlFlow::Continue(())
+    })?;
+    match is_whole {
+        true => Ok(inodes),
+        false => Err(io::Error::other("the process has too many descriptors to look through")),
     }
-    Ok(inodes)
 }
 
 /// One line of a table: inode and socket.

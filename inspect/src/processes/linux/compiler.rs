@@ -12,10 +12,10 @@ use std::io;
 
 use rgops_protocol::received::{VERSION_CHARACTERS, text_of};
 
-use super::process::RustCompiler;
 use crate::budget::Budget;
 use crate::files::ReadAt;
 use crate::files::elf::Elf;
+use crate::processes::process::RustCompiler;
 
 /// A section of strings that is longer is no compiler's.
 const LONGEST_COMMENT: u64 = 1024 * 1024;

@@ -1,8 +1,9 @@
 //! Every Rust process of the host, with or without an agent, in about the time `ps` takes.
 //!
-//! One `stat` of `/proc/PID/exe` a process, on a helper thread that a process may hold ([`super::crowd`]); each
-//! executable is opened once, however many processes run it. Going through `/proc/PID/exe` instead of the path it names finds replaced and deleted
-//! executables and those of other mount namespaces.
+//! One `stat` of `/proc/PID/exe` a process, on a helper thread that a process may hold
+//! ([`crate::processes::crowd`]); each executable is opened once, however many processes run it. Going through
+//! `/proc/PID/exe` instead of the path it names finds replaced and deleted executables and those of other mount
+//! namespaces.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -17,31 +18,35 @@ use rgops_protocol::discovery::SocketName;
 use rgops_protocol::received::{NAME_CHARACTERS, PATH_CHARACTERS, cut, text_of};
 
 use super::agents::{self, Agent};
-use super::bound::{self, Table};
 use super::compiler::rust_compiler;
-use super::crowd::{self, Answer, OF_THE_LIST, Patience};
-use super::process::{Listing, RustCompiler, RustProcess};
-use super::procfs::{self, Stat, Status};
+use super::unix_sockets::{LONGEST_READ, Table, namespace};
 use crate::files::open_executable;
+use crate::processes::crowd::{self, Answer, Patience};
+use crate::processes::process::{Listing, RustCompiler, RustProcess};
+use crate::procfs::{self, StartEnvironment, Stat, Status, is_cut_from};
+
+/// Helpers that the list may leave behind in this program at a time.
+const MOST_LEFT_BEHIND: usize = 64;
+
+/// For the list.
+const OF_THE_LIST: Patience = Patience {
+    each: Duration::from_secs(2),
+    all: Duration::from_secs(8),
+    alone: Duration::from_millis(50),
+    most_left_behind: MOST_LEFT_BEHIND,
+};
 
 /// For the tables of sockets, one a network namespace.
 const OF_TABLES: Patience = Patience {
-    each: bound::LONGEST_READ.saturating_mul(2),
-    all: bound::LONGEST_READ.saturating_mul(2),
+    each: LONGEST_READ.saturating_mul(2),
+    all: LONGEST_READ.saturating_mul(2),
     alone: Duration::from_millis(200),
-    most_left_behind: crowd::MOST_LEFT_BEHIND,
+    most_left_behind: MOST_LEFT_BEHIND,
 };
 
-/// Lists the Rust processes that this process may see.
-///
-/// # Errors
-/// When `/proc` cannot be read. Processes that end meanwhile are left out.
-pub fn list() -> io::Result<Listing> {
-    list_until(None)
-}
-
-/// The same, as far as it comes before the deadline of a command that has one.
-pub(super) fn list_until(deadline: Option<Instant>) -> io::Result<Listing> {
+/// The Rust processes that this process may see, as far as they are seen before the deadline of a command that
+/// has one. Processes that end meanwhile are left out.
+pub(super) fn list(deadline: Option<Instant>) -> io::Result<Listing> {
     let hinted = crowd::ask(deadline, agents::hinted_pids).unwrap_or_default();
     let pids = procfs::pids()?;
     let mut listing = Listing {
@@ -100,14 +105,12 @@ pub(super) fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustPro
         let tables = Tables::of_one(&seen);
         Ok(seen.with_agent(&tables))
     };
-    let silent =
-        || Err(io::Error::new(io::ErrorKind::TimedOut, "it did not let itself be looked at in time"));
-    crowd::ask(deadline, look).unwrap_or_else(silent)
+    crowd::ask_in_time(deadline, "it did not let itself be looked at in time", look)
 }
 
 /// Whose a process is, for counting those that are silent. This file of `/proc` never waits.
 fn user_of(pid: u32) -> u32 {
-    Status::read(pid).map_or(u32::MAX, |status| status.euid)
+    Status::read(pid).map_or(u32::MAX, |status| status.euid())
 }
 
 /// The compilers of executables, by device and inode. An inode is not used again while a process runs it.
@@ -150,7 +153,7 @@ impl Seen {
 
     fn of(pid: u32, compiler: Option<RustCompiler>) -> io::Result<Seen> {
         let (stat, status) = (Stat::read(pid)?, Status::read(pid)?);
-        Ok(Seen { pid, stat, status, compiler, namespace: bound::namespace(pid) })
+        Ok(Seen { pid, stat, status, compiler, namespace: namespace(pid) })
     }
 
     fn name(&self) -> SocketName {
@@ -159,8 +162,12 @@ impl Seen {
 
     fn with_agent(self, tables: &Tables) -> RustProcess {
         let Seen { pid, stat, status, compiler, namespace } = self;
-        let agent = agents::find(pid, stat.start_time, &status, tables.get(namespace));
-        describe(pid, stat, status, compiler, agent)
+        let uid = agents::uid_inside(pid, status.euid());
+        let environment = StartEnvironment::read(pid, uid).ok();
+        let table = tables.get(namespace);
+        let agent = agents::find(pid, stat.start_time, &status, uid, environment.as_ref(), table);
+        let is_switched_off = environment.is_some_and(|environment| environment.is_switched_off);
+        RustProcess { is_switched_off, ..describe(pid, stat, status, compiler, agent) }
     }
 }
 
@@ -219,14 +226,15 @@ fn describe(
     };
     let mut name = name(stat.comm, &path);
     cut(&mut name, NAME_CHARACTERS);
-    RustProcess { pid, parent: stat.parent, name, uid: status.euid, path, compiler, agent, lost_agent }
+    let (parent, uid) = (stat.parent, status.euid());
+    RustProcess { pid, parent, name, uid, path, compiler, agent, lost_agent, is_switched_off: false }
 }
 
-/// The kernel cuts names to 15 bytes (TASK_COMM_LEN); the executable's name has the rest.
+/// The kernel cuts names; the executable's name has the rest.
 fn name(comm: String, path: &str) -> String {
     let path = path.strip_suffix(" (deleted)").unwrap_or(path);
     match Path::new(path).file_name().and_then(|file| file.to_str()) {
-        Some(file) if comm.len() >= 15 && file.starts_with(&comm) => file.to_owned(),
+        Some(file) if is_cut_from(&comm, file) => file.to_owned(),
         _ => comm,
     }
 }
@@ -247,7 +255,7 @@ mod tests {
 
     #[test]
     fn we_are_in_the_list_once_and_the_list_is_sorted() {
-        let listing = list().unwrap();
+        let listing = list(None).unwrap();
         let own = listing.processes.iter().filter(|process| process.pid == std::process::id());
         assert_eq!(own.map(|own| own.agent.is_some()).collect::<Vec<_>>(), [false]);
         assert!(listing.processes.is_sorted_by_key(|process| process.pid));

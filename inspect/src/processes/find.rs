@@ -1,0 +1,140 @@
+//! Finds processes: all of them, or the one that a pid or a unique name means, with or without an agent.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::details::ProcessDetails;
+use super::host::Host;
+use super::process::{Listing, RustProcess};
+use super::reader::ProcessReader as _;
+use super::resolve_error::ResolveError;
+
+/// Lists the Rust processes that this process may see.
+///
+/// # Errors
+/// When the system does not list processes. Processes that end meanwhile are left out.
+pub fn list() -> io::Result<Listing> {
+    Host::list(None)
+}
+
+/// Looks at the process that `target`, a pid or unique name, means. With a `window` it waits so
+/// long to measure CPU usage.
+///
+/// # Errors
+/// [`ResolveError`] when there is no such process or it may not be looked at. What cannot be read
+/// of it is `Known::Unavailable`.
+pub fn details(target: &str, window: Option<Duration>) -> Result<ProcessDetails, ResolveError> {
+    let (process, unseen) = match target.parse() {
+        Ok(pid) => (by_pid(pid, None)?, 0),
+        Err(_) => by_name(target, None)?,
+    };
+    Host::details(process, window)
+        .map(|details| ProcessDetails { unseen, ..details })
+        .map_err(|error| ResolveError::System { target: target.to_owned(), error })
+}
+
+/// The process with this pid.
+pub(super) fn by_pid(pid: u32, deadline: Option<Instant>) -> Result<RustProcess, ResolveError> {
+    Host::look_at(pid, deadline).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => match Host::owner(pid) {
+            uid if is_root() || uid.is_some() && uid == own_uid() => ResolveError::Denied { pid },
+            uid => ResolveError::OtherUser { pid, uid },
+        },
+        _ if !Host::exists(pid) => ResolveError::NoSuchProcess { pid },
+        // A kernel thread, or a zombie: it has no executable, and no environment.
+        io::ErrorKind::NotFound => {
+            ResolveError::NoAgent { pid, name: String::new(), is_rust: false, is_switched_off: false }
+        }
+        _ => ResolveError::System { target: pid.to_string(), error },
+    })
+}
+
+#[cfg(unix)]
+fn own_uid() -> Option<u32> {
+    Some(rustix::process::geteuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn own_uid() -> Option<u32> {
+    None
+}
+
+/// Whether we are root, who may look at everything that can be looked at.
+pub(super) fn is_root() -> bool {
+    own_uid() == Some(0)
+}
+
+/// The process with this name, and how many more may have it.
+pub(super) fn by_name(name: &str, deadline: Option<Instant>) -> Result<(RustProcess, usize), ResolveError> {
+    let listing =
+        Host::list(deadline).map_err(|error| ResolveError::System { target: name.to_owned(), error })?;
+    let (unreadable, as_root) = (listing.unreadable, listing.as_root);
+    let unanswered = listing.unanswered.len() + listing.not_asked;
+    let named = listing.processes.into_iter().filter(|process| has_name(process, name)).collect();
+    let stuck = listing.unanswered.into_iter().filter(|pid| Host::may_be_named(*pid, name));
+    match only(name, named, stuck.collect())? {
+        Some(process) => Ok((process, unanswered)),
+        None => Err(ResolveError::NoSuchName { name: name.to_owned(), unreadable, unanswered, as_root }),
+    }
+}
+
+/// The one of those that have a name that is meant by it: the only one that has, or may have, an agent, or the
+/// only one. Those that are `stuck` have the name as well, and nobody knows what else.
+fn only(
+    name: &str,
+    mut named: Vec<RustProcess>,
+    stuck: Vec<u32>,
+) -> Result<Option<RustProcess>, ResolveError> {
+    if named.iter().any(|process| process.agent.is_some()) {
+        named.retain(RustProcess::listens_or_may);
+    }
+    if named.len() > 1 || !named.is_empty() && !stuck.is_empty() {
+        let mut pids: Vec<u32> = named.iter().map(|process| process.pid).chain(stuck).collect();
+        pids.sort_unstable();
+        return Err(ResolveError::Ambiguous { name: name.to_owned(), pids });
+    }
+    Ok(named.pop())
+}
+
+/// A program may rename itself, so its executable's name counts, too.
+fn has_name(process: &RustProcess, name: &str) -> bool {
+    let path = process.path.strip_suffix(" (deleted)").unwrap_or(&process.path);
+    process.name == name || Path::new(path).file_name().is_some_and(|file| file == name)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::processes::process::LostBecause;
+    use crate::processes::process::tests::process;
+
+    #[test]
+    fn we_find_ourselves_by_name() {
+        let name = std::env::current_exe().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+        match by_name(&name, None) {
+            Ok((process, _)) => assert_eq!(process.pid, std::process::id()),
+            // Somebody else runs these tests at the same time.
+            Err(ResolveError::Ambiguous { pids, .. }) => assert!(pids.contains(&std::process::id())),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn a_namesake_whose_agent_is_not_known_is_not_passed_over() {
+        let agent = |pid| process(pid, true, None);
+        let lost = |pid, because| process(pid, false, Some(because));
+        let pid = |named, stuck| only("shop", named, stuck).map(|found| found.map(|process| process.pid));
+        let is_ambiguous = |named, stuck, expected: &[u32]| matches!(only("shop", named, stuck), Err(ResolveError::Ambiguous { pids, .. }) if pids == expected);
+        assert!(is_ambiguous(vec![lost(7, LostBecause::Crowded), agent(8)], vec![], &[7, 8]));
+        // Its agent listens.
+        assert!(is_ambiguous(vec![lost(7, LostBecause::Deleted), agent(8)], vec![], &[7, 8]));
+        assert_eq!(pid(vec![lost(7, LostBecause::Silent), agent(8)], vec![]).unwrap(), Some(8));
+        assert_eq!(pid(vec![process(7, false, None), agent(8)], vec![]).unwrap(), Some(8));
+        assert_eq!(pid(vec![lost(7, LostBecause::Crowded)], vec![]).unwrap(), Some(7));
+        // It has the name, and does not answer.
+        assert!(is_ambiguous(vec![agent(8)], vec![5], &[5, 8]));
+        assert_eq!(pid(vec![], vec![5]).unwrap(), None);
+    }
+}

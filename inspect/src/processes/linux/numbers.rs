@@ -1,0 +1,96 @@
+//! The numbers of one process, from `/proc`.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use rgops_protocol::reply::Known;
+
+use super::connections::connections;
+use crate::processes::crowd;
+use crate::processes::details::ProcessDetails;
+use crate::processes::process::RustProcess;
+use crate::procfs::{self, Stat, Status};
+
+pub(super) fn details(process: RustProcess, window: Option<Duration>) -> io::Result<ProcessDetails> {
+    let pid = process.pid;
+    let stat = Stat::read(pid)?;
+    let elapsed = elapsed(&stat);
+    let cpu_percent = match &elapsed {
+        Ok(elapsed) => share(ticks(stat.cpu_ticks), *elapsed),
+        Err(error) => Known::unavailable(error.to_string(), ""),
+    };
+    Ok(ProcessDetails {
+        state: Known::Value(stat.state),
+        threads: Known::Value(stat.threads),
+        memory_percent: Known::from(memory_percent(pid)),
+        cpu_percent,
+        cpu_window: window.map(|window| (window, cpu_over(pid, &stat, window))),
+        user: Known::Value(user_name(process.uid)),
+        command: Known::from(asked(move || procfs::command_line(pid))),
+        elapsed: Known::from(elapsed),
+        connections: Known::from(asked(move || connections(pid))),
+        process,
+        unseen: 0,
+    })
+}
+
+/// What the process may keep us waiting for.
+fn asked<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    crowd::ask_in_time(None, "the process did not let it be read in time", work)
+}
+
+fn cpu_over(pid: u32, before: &Stat, window: Duration) -> Known<f64> {
+    let (start, first) = (Instant::now(), Stat::read(pid));
+    std::thread::sleep(window);
+    match (first, Stat::read(pid)) {
+        // The pid may be another process' by now.
+        (Ok(first), Ok(last)) if last.start_time == before.start_time => {
+            share(ticks(last.cpu_ticks.saturating_sub(first.cpu_ticks)), start.elapsed())
+        }
+        _ => Known::unavailable("the process ended meanwhile", ""),
+    }
+}
+
+fn share(part: Duration, whole: Duration) -> Known<f64> {
+    if whole.is_zero() {
+        return Known::unavailable("it has just started", "ask again");
+    }
+    Known::Value(part.as_secs_f64() / whole.as_secs_f64() * 100.0)
+}
+
+fn elapsed(stat: &Stat) -> io::Result<Duration> {
+    let text = std::fs::read_to_string("/proc/uptime")?;
+    let uptime = text
+        .split_ascii_whitespace()
+        .next()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds.parse().ok()?).ok())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "malformed /proc/uptime"))?;
+    Ok(uptime.saturating_sub(ticks(stat.start_time)))
+}
+
+fn ticks(ticks: u64) -> Duration {
+    Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second().max(1) as f64)
+}
+
+fn memory_percent(pid: u32) -> io::Result<f64> {
+    let resident = Status::read(pid)?.resident_bytes.ok_or_else(|| io::Error::other("it has no memory"))?;
+    let text = std::fs::read_to_string("/proc/meminfo")?;
+    let total_kib = text
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()
+        })
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "malformed /proc/meminfo"))?;
+    Ok(resident as f64 / 1024.0 / total_kib * 100.0)
+}
+
+/// From the local user database; a user of a directory service is shown by number.
+fn user_name(uid: u32) -> String {
+    let database = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let of_line = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse::<u32>() == Ok(uid)).then(|| name.to_owned())
+    };
+    database.lines().find_map(of_line).unwrap_or_else(|| format!("uid {uid}"))
+}

@@ -1,0 +1,41 @@
+//! The reader of `/proc`.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::{listing, numbers};
+use crate::processes::details::ProcessDetails;
+use crate::processes::process::{Listing, RustProcess};
+use crate::processes::reader::ProcessReader;
+use crate::procfs::{Stat, Status, is_cut_from};
+
+/// Reads `/proc`.
+#[derive(Debug)]
+pub(in crate::processes) struct Linux;
+
+impl ProcessReader for Linux {
+    fn list(deadline: Option<Instant>) -> io::Result<Listing> {
+        listing::list(deadline)
+    }
+
+    fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
+        listing::look_at(pid, deadline)
+    }
+
+    fn details(process: RustProcess, window: Option<Duration>) -> io::Result<ProcessDetails> {
+        numbers::details(process, window)
+    }
+
+    fn exists(pid: u32) -> bool {
+        Stat::read(pid).is_ok()
+    }
+
+    fn owner(pid: u32) -> Option<u32> {
+        Status::read(pid).ok().map(|status| status.euid())
+    }
+
+    fn may_be_named(pid: u32, name: &str) -> bool {
+        // This file of `/proc` never waits.
+        Stat::read(pid).is_ok_and(|stat| stat.comm == name || is_cut_from(&stat.comm, name))
+    }
+}

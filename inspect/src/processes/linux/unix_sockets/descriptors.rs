@@ -1,0 +1,83 @@
+//! Which sockets a process has descriptors of. An agent has a table of its own, so its threads are looked at
+//! first.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use crate::procfs::{self, MAX_DESCRIPTORS, each_socket};
+
+/// Sockets of a process that are kept.
+const MAX_SOCKETS: usize = 64 * 1024;
+
+/// Which of these sockets a process has descriptors of, as far as the first table that has one, and whether all
+/// of its descriptors were looked at.
+pub(super) fn held(pid: u32, wanted: &HashSet<u64>) -> io::Result<(HashSet<u64>, bool)> {
+    let (mut found, mut left) = (HashSet::new(), MAX_DESCRIPTORS);
+    for table in tables(pid)? {
+        let looked = each_socket(&table, &mut left, |inode, link| {
+            if wanted.contains(&inode) && is_local(link) {
+                found.insert(inode);
+            }
+            if found.len() < wanted.len() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        match looked {
+            _ if !found.is_empty() => return Ok((found, true)),
+            // The thread ended.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Ok(false) => return Ok((found, false)),
+            looked => {
+                looked?;
+            }
+        }
+    }
+    Ok((found, true))
+}
+
+/// The sockets of a process, its agent's first; and whether that is all.
+pub(super) fn sockets(pid: u32) -> io::Result<(HashSet<u64>, bool)> {
+    let (mut found, mut left) = (HashSet::new(), MAX_DESCRIPTORS);
+    for table in tables(pid)? {
+        let looked = each_socket(&table, &mut left, |inode, _| {
+            found.insert(inode);
+            if found.len() < MAX_SOCKETS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        match looked {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Ok(true) if found.len() < MAX_SOCKETS => {}
+            Ok(_) => return Ok((found, false)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((found, true))
+}
+
+/// The descriptor tables of a process: of the threads that are an agent's by their name, its own, and those of
+/// all other threads.
+fn tables(pid: u32) -> io::Result<Vec<String>> {
+    let mut threads = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))?.take(MAX_SOCKETS) {
+        let Some(thread) = thread?.file_name().to_str().and_then(|thread| thread.parse::<u32>().ok()) else {
+            continue;
+        };
+        threads.push(thread);
+    }
+    let is_agents = |thread: &u32| {
+        procfs::read(pid, &format!("task/{thread}/comm")).is_ok_and(|name| name.starts_with(b"rgops-"))
+    };
+    let (ours, others): (Vec<u32>, Vec<u32>) = threads.into_iter().partition(is_agents);
+    let of = |thread: u32| format!("/proc/{pid}/task/{thread}/fd");
+    let own = format!("/proc/{pid}/fd");
+    Ok(ours.into_iter().map(of).chain([own]).chain(others.into_iter().map(of)).collect())
+}
+
+/// Whether a socket is no TCP socket or the like; believed where the kernel does not tell.
+fn is_local(link: &Path) -> bool {
+    let mut protocol = [0; 64];
+    match rustix::fs::getxattr(link, c"system.sockprotoname", &mut protocol) {
+        Ok(length) => protocol.get(..length).is_none_or(|name| name.starts_with(b"UNIX")),
+        Err(_) => true,
+    }
+}

@@ -1,0 +1,194 @@
+//! The listening sockets of agents in a network namespace, and what is believed of them.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io::{self, BufRead};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rgops_protocol::discovery::SocketName;
+
+use super::claims::Claims;
+use super::descriptors::{held, sockets};
+use super::line::{agent_path, each_line};
+use crate::procfs;
+
+/// For one table: the kernel writes a line for each socket, of whomever it is.
+pub(in crate::processes::linux) const LONGEST_READ: Duration = Duration::from_secs(4);
+/// For the table once more, for one process.
+const SECOND_READ: Duration = Duration::from_secs(1);
+/// Lines kept for one name: an honest one has one.
+pub(super) const MAX_LINES: usize = 64;
+
+/// Listening sockets of a network namespace.
+#[derive(Debug)]
+pub(in crate::processes::linux) struct Table {
+    pub(super) listening: HashMap<SocketName, Lines>,
+    pub(super) told: Told,
+}
+
+/// How much of a table is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    All,
+    /// It was too long.
+    Cut,
+    /// The system does not tell.
+    Nothing,
+}
+
+/// The sockets of one name.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) lines: Vec<Line>,
+    /// Whether there are more.
+    pub(super) is_cut: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) inode: u64,
+    /// Where the socket is, as its process named it.
+    directory: PathBuf,
+    /// Whether it may be a part of the name of another socket.
+    pub(super) may_be_name: bool,
+    /// What another line of the same socket tells of one that may.
+    other: Other,
+}
+
+/// Whether another line is of the same socket: the kernel writes one a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Other {
+    None,
+    /// It may be a name as well: one of the two is.
+    Doubtful,
+    /// It is the kernel's, so this one is a name.
+    Real,
+}
+
+/// The network namespace of a process, by its inode.
+pub(in crate::processes::linux) fn namespace(pid: u32) -> Option<u64> {
+    fs::metadata(format!("/proc/{pid}/ns/net")).ok().map(|namespace| namespace.ino())
+}
+
+impl Table {
+    /// The lines of these names in the network namespace of a process.
+    pub(in crate::processes::linux) fn read(pid: u32, wanted: &HashSet<SocketName>) -> Table {
+        Table::read_lines(pid, LONGEST_READ, |name, _| wanted.contains(&name))
+    }
+
+    /// One that nothing is known of because it could not be read to its end.
+    pub(in crate::processes::linux) fn unread() -> Table {
+        Table { listening: HashMap::new(), told: Told::Cut }
+    }
+
+    /// One that the system does not tell.
+    pub(in crate::processes::linux) fn untold() -> Table {
+        Table { listening: HashMap::new(), told: Told::Nothing }
+    }
+
+    fn read_lines(pid: u32, time: Duration, is_wanted: impl Fn(SocketName, u64) -> bool) -> Table {
+        let open = || procfs::open(pid, "net/unix");
+        let deadline = Instant::now() + time;
+        let Ok(lines) = open() else { return Table::untold() };
+        let mut table = Table::parse(lines, is_wanted, deadline);
+        if table.lines().any(|line| line.may_be_name) {
+            table.told = match open().and_then(|lines| table.compare(lines, deadline)) {
+                Ok(true) => table.told,
+                _ => Told::Cut,
+            };
+        }
+        table
+    }
+
+    pub(super) fn parse(
+        lines: impl BufRead,
+        is_wanted: impl Fn(SocketName, u64) -> bool,
+        deadline: Instant,
+    ) -> Table {
+        let mut table = Table { listening: HashMap::new(), told: Told::All };
+        let is_whole = each_line(lines, deadline, |line, may_be_name| {
+            let Some((directory, name)) = agent_path(line) else { return };
+            if !is_wanted(name, line.inode) {
+                return;
+            }
+            let lines = table.listening.entry(name).or_default();
+            if lines.lines.len() >= MAX_LINES {
+                lines.is_cut = true;
+                return;
+            }
+            let directory = directory.to_owned();
+            lines.lines.push(Line { inode: line.inode, directory, may_be_name, other: Other::None });
+        });
+        if !is_whole.is_ok_and(|is_whole| is_whole) {
+            table.told = Told::Cut;
+        }
+        table
+    }
+
+    /// Looks for other lines of the sockets whose lines may be names; `false` when that was cut.
+    pub(super) fn compare(&mut self, lines: impl BufRead, deadline: Instant) -> io::Result<bool> {
+        let mut names: HashMap<u64, HashSet<SocketName>> = HashMap::new();
+        for (name, lines) in &self.listening {
+            for line in lines.lines.iter().filter(|line| line.may_be_name) {
+                names.entry(line.inode).or_default().insert(*name);
+            }
+        }
+        each_line(lines, deadline, |found, may_be_name| {
+            let other = if may_be_name { Other::Doubtful } else { Other::Real };
+            let Some(names) = names.get(&found.inode) else { return };
+            for name in names {
+                let same = agent_path(found).filter(|(_, of)| of == name).map(|(directory, _)| directory);
+                let lines = self.listening.get_mut(name).into_iter().flat_map(|lines| &mut lines.lines);
+                let lines = lines.filter(|line| line.may_be_name && line.inode == found.inode);
+                for line in lines.filter(|line| same != Some(&line.directory)) {
+                    line.other = line.other.max(other);
+                }
+            }
+        })
+    }
+
+    pub(super) fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.listening.values().flat_map(|lines| &lines.lines)
+    }
+
+    /// What is known of the agent of a process.
+    pub(in crate::processes::linux) fn claims(&self, pid: u32, name: SocketName) -> Claims {
+        let nobody = Lines::default();
+        let lines = self.listening.get(&name).unwrap_or(&nobody);
+        if !lines.is_cut {
+            return Table::believed(name, &lines.lines, self.told, |inodes| held(pid, inodes));
+        }
+        // Others have many sockets of this name: only those of the process are looked for.
+        let Ok((own, is_whole)) = sockets(pid) else { return Table::untold().claims(pid, name) };
+        let is_own = |found, inode| found == name && own.contains(&inode);
+        let table = Table::read_lines(pid, SECOND_READ, is_own);
+        let found = table.listening.get(&name).unwrap_or(&nobody);
+        let told = if is_whole && !found.is_cut { table.told } else { Told::Cut };
+        Table::believed(name, &found.lines, told, |inodes| held(pid, inodes))
+    }
+
+    pub(super) fn believed(
+        name: SocketName,
+        lines: &[Line],
+        told: Told,
+        held: impl FnOnce(&HashSet<u64>) -> io::Result<(HashSet<u64>, bool)>,
+    ) -> Claims {
+        let inodes: HashSet<u64> = lines.iter().map(|line| line.inode).collect();
+        let (own, is_whole) = match inodes.is_empty() {
+            true => (HashSet::new(), true),
+            // Where descriptors are not told, the table is all there is.
+            false => held(&inodes).unwrap_or((inodes, true)),
+        };
+        let own: Vec<&Line> = lines.iter().filter(|line| own.contains(&line.inode)).collect();
+        let is_doubtful = own.iter().any(|line| line.other == Other::Doubtful);
+        let believed = own.into_iter().filter(|line| line.other == Other::None);
+        Claims {
+            name,
+            directories: believed.map(|line| line.directory.clone()).collect(),
+            is_sure: told == Told::All && is_whole && !is_doubtful,
+            is_told: told != Told::Nothing,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What a target text means: a pid, a unique process name, a socket path or `host:port`.
+
+use std::fs::Metadata;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rgops_protocol::auth::Token;
+use rgops_protocol::discovery::SocketName;
+
+use super::address::tcp_address;
+use super::crowd;
+use super::find::{by_name, by_pid, is_root};
+use super::host::{Asked, local_pid, wait_for_binding};
+use super::process::{AgentSocket, LostAgent, LostBecause, RustProcess};
+use super::resolve_error::ResolveError;
+use super::target::Target;
+use crate::budget::Budget;
+use crate::client::{ClientError, Endpoint};
+
+/// How long an agent may take to listen, or to make its socket's file anew.
+const LOST_PATIENCE: Duration = Duration::from_secs(2);
+const LOST_PAUSE: Duration = Duration::from_millis(20);
+
+/// Finds the agent a target names: a pid, a unique process name, a socket path or `host:port`.
+///
+/// A text with a slash is a path; all digits, a pid; `HOST:PORT`, `[V6]:PORT` and `:PORT` (this
+/// host) are addresses; the rest is a name, matched against processes with an agent first. `token`
+/// is used for addresses only. Processes are waited for until the deadline of `budget`, but not for long.
+///
+/// # Errors
+/// [`ResolveError`], with everything needed to say what to do.
+pub fn resolve(target: &str, token: Option<Token>, budget: &Budget) -> Result<Target, ResolveError> {
+    let deadline = budget.deadline();
+    if target.contains('/') {
+        return socket(Path::new(target), deadline);
+    }
+    if let Some(address) = tcp_address(target) {
+        return Ok(Target {
+            endpoint: Endpoint::Tcp { address, token },
+            local_pid: None,
+            unseen: 0,
+            asked: Asked::default(),
+        });
+    }
+    let (pid, unseen) = match target.parse() {
+        Ok(pid) => (pid, 0),
+        Err(_) => by_name(target, deadline).map(|(process, unseen)| (process.pid, unseen))?,
+    };
+    // Before its socket is looked for: afterwards it may be another program.
+    let asked = Asked::of(pid, deadline);
+    let mut process = by_pid(pid, deadline).map_err(|error| match asked.fate_once_sure(deadline) {
+        Some(ClientError::Ended) => ResolveError::NoSuchProcess { pid },
+        _ => error,
+    })?;
+    if let Some(lost) = process.lost_agent.take()
+        && process.agent.is_none()
+    {
+        // An agent that is about to listen, or to make its socket's file anew, is waited for.
+        process = found_again(process, lost, deadline)?;
+    }
+    if process.agent.is_none() {
+        process = settled(process, &asked, deadline)?;
+    }
+    agent_of(process, asked, deadline).map(|target| Target { unseen, ..target })
+}
+
+/// When what is lost is waited for no longer.
+fn lost_until(deadline: Option<Instant>) -> Instant {
+    let patient = Instant::now() + LOST_PATIENCE;
+    deadline.map_or(patient, |deadline| deadline.min(patient))
+}
+
+/// A process without agent, unless that is because it ends, or becomes another program, this very moment:
+/// then its files in `/proc` are empty for a while.
+fn settled(
+    process: RustProcess,
+    asked: &Asked,
+    deadline: Option<Instant>,
+) -> Result<RustProcess, ResolveError> {
+    let pid = process.pid;
+    match asked.fate_once_sure(deadline) {
+        None => Ok(process),
+        Some(ClientError::Ended) => Err(ResolveError::NoSuchProcess { pid }),
+        Some(_) => {
+            let end = lost_until(deadline);
+            loop {
+                let process = by_pid(pid, deadline)?;
+                if process.agent.is_some() || process.lost_agent.is_some() || Instant::now() > end {
+                    return Ok(process);
+                }
+                std::thread::sleep(LOST_PAUSE);
+            }
+        }
+    }
+}
+
+/// The process, after what it lacks had a moment to come.
+fn found_again(
+    process: RustProcess,
+    lost: LostAgent,
+    deadline: Option<Instant>,
+) -> Result<RustProcess, ResolveError> {
+    let end = lost_until(deadline);
+    if lost.because == LostBecause::Silent {
+        wait_for_binding(lost.path, LOST_PATIENCE, deadline);
+        return by_pid(process.pid, deadline);
+    }
+    let mut process = RustProcess { lost_agent: Some(lost), ..process };
+    let may_come = |process: &RustProcess| {
+        let lost = process.lost_agent.as_ref().map(|lost| lost.because);
+        matches!(lost, Some(LostBecause::Deleted | LostBecause::Replaced))
+    };
+    while may_come(&process) && Instant::now() < end {
+        std::thread::sleep(LOST_PAUSE);
+        process = by_pid(process.pid, deadline)?;
+    }
+    Ok(process)
+}
+
+fn agent_of(process: RustProcess, asked: Asked, deadline: Option<Instant>) -> Result<Target, ResolveError> {
+    // Whether it listens is seen by asking it; the kernel then says who does.
+    let crowded = process.lost_agent.as_ref().filter(|lost| lost.because == LostBecause::Crowded);
+    let crowded = crowded.and_then(|lost| unknown_agent(lost.path.clone(), deadline));
+    match process.agent.or(crowded) {
+        Some(agent) => {
+            let endpoint = Endpoint::Local { path: agent.path, expected: Some(agent.name) };
+            Ok(Target { endpoint, local_pid: Some(process.pid), unseen: 0, asked })
+        }
+        None => {
+            let RustProcess { pid, name, compiler, lost_agent, is_switched_off, .. } = process;
+            let is_rust = compiler.is_some();
+            Err(match lost_agent {
+                Some(lost) => ResolveError::LostAgent { pid, name, is_rust, lost },
+                None => ResolveError::NoAgent { pid, name, is_rust, is_switched_off },
+            })
+        }
+    }
+}
+
+/// The socket at which an agent may listen, when there is one.
+fn unknown_agent(path: PathBuf, deadline: Option<Instant>) -> Option<AgentSocket> {
+    let name = SocketName::parse(path.file_name()?.to_str()?)?;
+    metadata(&path, deadline).ok().filter(is_socket)?;
+    Some(AgentSocket { path, name })
+}
+
+/// What a path names, without following a last link; its file system may be one that does not answer.
+fn metadata(path: &Path, deadline: Option<Instant>) -> io::Result<Metadata> {
+    let path = path.to_owned();
+    let silent = "its file system did not answer in time";
+    crowd::ask_in_time(deadline, silent, move || std::fs::symlink_metadata(path))
+}
+
+fn socket(path: &Path, deadline: Option<Instant>) -> Result<Target, ResolveError> {
+    let refuse = |why: String| ResolveError::NotASocket { path: path.to_owned(), why };
+    let metadata = metadata(path, deadline).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ResolveError::SocketDenied { path: path.to_owned(), error, as_root: is_root() }
+        }
+        io::ErrorKind::TimedOut => ResolveError::System { target: path.display().to_string(), error },
+        _ => refuse(error.to_string()),
+    })?;
+    if !is_socket(&metadata) {
+        return Err(refuse("it is no socket".to_owned()));
+    }
+    let expected = path.file_name().and_then(|file| SocketName::parse(file.to_str()?));
+    let local_pid = expected.and_then(local_pid);
+    let endpoint = Endpoint::Local { path: path.to_owned(), expected };
+    let asked = local_pid.map(|pid| Asked::of(pid, deadline)).unwrap_or_default();
+    Ok(Target { endpoint, local_pid, unseen: 0, asked })
+}
+
+#[cfg(unix)]
+fn is_socket(metadata: &Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_socket(&metadata.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_socket(_: &Metadata) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_process_without_agent_is_told_from_none() {
+        let (own, budget) = (std::process::id(), Budget::default());
+        let error = resolve(&own.to_string(), None, &budget).unwrap_err();
+        assert!(matches!(error, ResolveError::NoAgent { pid, is_rust: true, .. } if pid == own), "{error:?}");
+        assert!(matches!(
+            resolve("4194305", None, &budget),
+            Err(ResolveError::NoSuchProcess { pid: 4194305 })
+        ));
+        assert!(matches!(resolve("no-such-program", None, &budget), Err(ResolveError::NoSuchName { .. })));
+        assert!(matches!(resolve("/etc/passwd", None, &budget), Err(ResolveError::NotASocket { .. })));
+        assert!(matches!(resolve("/no/such", None, &budget), Err(ResolveError::NotASocket { .. })));
+    }
+
+    #[test]
+    fn nothing_is_waited_for_behind_the_deadline_of_the_command() {
+        let budget = Budget::default();
+        budget.end_by(Instant::now());
+        for target in [std::process::id().to_string(), "/etc/passwd".to_owned()] {
+            let error = resolve(&target, None, &budget).unwrap_err();
+            let ResolveError::System { error, .. } = error else { panic!("{error:?}") };
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        }
+        let path = PathBuf::from("/run/rgops/7-9.sock");
+        assert!(unknown_agent(path, budget.deadline()).is_none());
+    }
+}

@@ -1,0 +1,40 @@
+//! The files of one process, and the pids there are.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read as _};
+
+/// Longest file of `/proc/PID` that is read whole; a longer one is cut, so a process cannot make us
+/// hold its gigabyte of arguments.
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The pids of the host that our `/proc` shows, ascending.
+pub(crate) fn pids() -> io::Result<Vec<u32>> {
+    let mut pids: Vec<u32> = std::fs::read_dir("/proc")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+/// Opens one file of `/proc/PID`, to be read line by line.
+pub(crate) fn open(pid: u32, file: &str) -> io::Result<BufReader<File>> {
+    File::open(format!("/proc/{pid}/{file}")).map(BufReader::new)
+}
+
+/// Reads one file of `/proc/PID`, at most [`MAX_FILE_BYTES`] of it.
+pub(crate) fn read(pid: u32, file: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(2048);
+    File::open(format!("/proc/{pid}/{file}"))?.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn we_see_our_own_pid() {
+        assert!(pids().unwrap().contains(&std::process::id()));
+    }
+}

@@ -1,0 +1,16 @@
+//! Reads `/proc` (proc(5)); Linux only. Nothing of ours is below it: the list of processes and the client that
+//! checks who answers both use it.
+
+mod environment;
+mod file;
+mod sockets;
+mod stat;
+mod status;
+mod table;
+
+pub(crate) use environment::{StartEnvironment, command_line};
+pub(crate) use file::{open, pids, read};
+pub(crate) use sockets::{MAX_DESCRIPTORS, each_socket};
+pub(crate) use stat::{Stat, is_cut_from};
+pub(crate) use status::Status;
+pub(crate) use table::each_line;

@@ -1,0 +1,75 @@
+//! `/proc/PID/status`: users, pid in the innermost namespace, resident memory.
+
+use std::io;
+
+use super::file::read;
+
+/// What `/proc/PID/status` says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Status {
+    /// Real, effective, saved and file system user, as our own user namespace sees them.
+    pub(crate) users: [u32; 4],
+    /// Process id in the innermost pid namespace the process is in.
+    pub(crate) inner_pid: u32,
+    /// Resident memory; absent for a zombie.
+    pub(crate) resident_bytes: Option<u64>,
+}
+
+impl Status {
+    /// Reads `/proc/PID/status`.
+    pub(crate) fn read(pid: u32) -> io::Result<Status> {
+        let text = read(pid, "status")?;
+        Status::parse(&String::from_utf8_lossy(&text), pid)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "malformed status"))
+    }
+
+    /// Effective user.
+    pub(crate) fn euid(&self) -> u32 {
+        self.users[1]
+    }
+
+    fn parse(text: &str, pid: u32) -> Option<Status> {
+        // `Name:` comes first and cannot contain a line end: the kernel escapes it.
+        let field = |name: &str| {
+            text.lines().find_map(|line| line.strip_prefix(name)).map(|rest| rest.split_ascii_whitespace())
+        };
+        Some(Status {
+            users: field("Uid:")?.map_while(|user| user.parse().ok()).collect::<Vec<_>>().try_into().ok()?,
+            // Kernels before 4.1 have no NSpid.
+            inner_pid: match field("NSpid:").and_then(|pids| pids.last()) {
+                Some(inner) => inner.parse().ok()?,
+                None => pid,
+            },
+            resident_bytes: field("VmRSS:")
+                .and_then(|mut words| words.next()?.parse::<u64>().ok())
+                .map(|kib| kib * 1024),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_innermost_pid_is_the_last_of_nspid() {
+        let text = "Name:\tx\nUid:\t1\t2\t3\t4\nNSpid:\t900\t7\t1\nVmRSS:\t  12 kB\n";
+        let status = Status::parse(text, 900).unwrap();
+        assert_eq!(status, Status { users: [1, 2, 3, 4], inner_pid: 1, resident_bytes: Some(12288) });
+        assert_eq!(status.euid(), 2);
+        assert_eq!(Status::parse("Uid:\t0\t0\t0\t0\n", 5).unwrap().inner_pid, 5);
+    }
+
+    #[test]
+    fn users_are_read_from_their_own_line() {
+        let status = "Name:\tUid: 0 0 0 0\nUmask:\t0022\nUid:\t0\t65534\t0\t65534\nGid:\t1\t1\t1\t1\n";
+        assert_eq!(Status::parse(status, 7).unwrap().users, [0, 65_534, 0, 65_534]);
+        assert_eq!(Status::parse("Uid:\t0\t0", 7), None);
+    }
+
+    #[test]
+    fn we_have_memory() {
+        assert!(Status::read(std::process::id()).unwrap().resident_bytes.unwrap() > 0);
+    }
+}
