@@ -69,7 +69,7 @@ pub use version::{Version, VersionView};
 
 pub use crate::budget::Budget;
 pub use crate::client::Stopper;
-pub use crate::profile::HeapKind;
+pub use crate::heap::HeapKind;
 pub use crate::report::screen::Screen;
 pub use crate::report::tasks::{Filter, WaitingOn};
 pub use crate::tasks::model::State;
