@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use rgops_inspect::budget::Budget;
+use rgops_inspect::budget;
 use rgops_inspect::report::list;
 use rgops_inspect::session::{Session, SessionOptions, Token};
 use rgops_protocol::discovery::TOKEN_VARIABLE;
@@ -38,7 +38,7 @@ impl AgentArguments {
     /// # Errors
     /// No such process, no agent, refused, timed out: each with its exit code and what to do.
     pub fn session(&self, symbols: &[PathBuf]) -> Result<Session, Failure> {
-        let budget = Budget::for_process(self.max_memory);
+        let budget = budget::for_process(self.max_memory);
         let options = SessionOptions::default()
             .timeout(self.timeout)
             .budget(budget.clone())

@@ -9,7 +9,7 @@ use std::{fmt, io};
 
 use serde::Serialize;
 
-use crate::budget::{Budget, Exhausted};
+use crate::budget::{self, Budget, Exhausted};
 use crate::text::reason;
 
 /// Its room grows by no more than this at a time, so that the last of the memory is used, too.
@@ -123,7 +123,7 @@ impl Screen {
 impl From<String> for Screen {
     /// Text whose length no other process decides.
     fn from(text: String) -> Screen {
-        Screen { budget: Budget::default(), text, cut: None, is_finished: false }
+        Screen { budget: budget::standard(), text, cut: None, is_finished: false }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rgops_protocol::auth::Token;
 
-use crate::budget::{Budget, DEFAULT_PROCESS_BYTES};
+use crate::budget::{self, Budget, DEFAULT_PROCESS_BYTES};
 use crate::client::Timeouts;
 
 /// What is made of an answer, names and lines above all, may take this many timeouts besides the agent's one.
@@ -86,7 +86,7 @@ impl SessionOptions {
     }
 
     pub(super) fn new_budget(&self) -> Budget {
-        self.budget.clone().unwrap_or_else(|| Budget::for_process(self.max_memory))
+        self.budget.clone().unwrap_or_else(|| budget::for_process(self.max_memory))
     }
 
     /// How long a command may take that takes `asked` by itself.
