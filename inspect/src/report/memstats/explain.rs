@@ -12,7 +12,7 @@ use rgops_protocol::reply::memstats::{MemstatsReply, Section};
 use rgops_protocol::reply::{Known, Unavailable};
 use serde::Serialize;
 
-use super::super::known::JsonKnown;
+use crate::report::known::JsonKnown;
 use crate::text::{bytes, bytes_short, label};
 use rgops_pprof::measurement::percentage;
 
