@@ -57,6 +57,7 @@ mod executable;
 mod options;
 #[cfg(all(test, target_os = "linux"))]
 mod own_process;
+mod policy;
 #[cfg(target_os = "linux")]
 mod procfs;
 #[cfg(target_os = "linux")]

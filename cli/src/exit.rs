@@ -117,7 +117,7 @@ impl From<ClientError> for Failure {
             | ClientError::NotAllowed { .. }
             | ClientError::TokenNeeded
             | ClientError::FalseAgent
-            | ClientError::NotSpoken { .. } => Exit::Refused,
+            | ClientError::UnsupportedCommand(_) => Exit::Refused,
             ClientError::TimedOut
             | ClientError::TookTooLong { .. }
             | ClientError::NotFinished { .. }

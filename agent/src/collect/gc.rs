@@ -3,6 +3,8 @@
 //! They take their locks for it, so each is asked on a thread of its own (`crate::beside`), and may take
 //! its time: glibc walks all free memory and asks the kernel to take pages back.
 
+#![cfg(target_os = "linux")]
+
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,7 @@ use rgops_protocol::request::GcRequest;
 use super::memstats::{allocator_fields, resident_bytes};
 use super::{Context, Finish, Sink, Stop};
 use crate::beside::Beside;
+use crate::policy::Asker;
 use crate::releasing::{self, Releasing};
 
 /// A GiB of free memory takes glibc some 100 ms.
@@ -27,6 +30,7 @@ static RELEASES: LazyLock<Beside> = LazyLock::new(|| {
 
 pub(crate) async fn collect(
     _arguments: GcRequest,
+    _asker: Asker,
     _context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,

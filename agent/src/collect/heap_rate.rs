@@ -1,5 +1,7 @@
 //! `heap-rate`: how often the heap is sampled, and from now on.
 
+#![cfg(native_engine)]
+
 use std::sync::Arc;
 
 use rgops_protocol::error::{Code, Error};
@@ -9,9 +11,11 @@ use rgops_protocol::request::HeapRateRequest;
 
 use super::{Context, Finish, Sink, Stop, pprof_heap as profile};
 use crate::engine::heap::{self, Refusal};
+use crate::policy::Asker;
 
 pub(crate) async fn collect(
     arguments: HeapRateRequest,
+    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,

@@ -1,5 +1,7 @@
 //! `pprof-cpu`: samples of every thread's CPU time, streamed while they are taken.
 
+#![cfg(any(native_engine, pprof_engine))]
+
 mod sampling;
 
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use crate::engine::{
     left_alone, number,
     sampler::{Cuts, Silent},
 };
+use crate::policy::Asker;
 use sampling::{Ended, Sampling};
 
 /// The longest profile.
@@ -32,6 +35,7 @@ const MODULES_PER_PACKET: usize = 1000;
 
 pub(crate) async fn collect(
     arguments: PprofCpuRequest,
+    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,

@@ -1,6 +1,8 @@
 //! `pprof-heap`: snapshots of the sampled heap, from the wrapper around the program's allocator, or from
 //! jemalloc's own profiler.
 
+#![cfg(native_engine)]
+
 #[cfg(feature = "jemalloc")]
 mod jemalloc;
 
@@ -17,6 +19,7 @@ use rgops_protocol::request::PprofHeapRequest;
 
 use super::{Context, Finish, Sink, Stop};
 use crate::engine::heap::{self, Reading};
+use crate::policy::Asker;
 
 /// The longest window.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
@@ -38,6 +41,7 @@ pub(super) const WRAP_IT: &str = "add two lines to the program, outside of funct
 
 pub(crate) async fn collect(
     arguments: PprofHeapRequest,
+    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,

@@ -1,5 +1,7 @@
 //! `stack`: every thread and its stack, captured by the engine.
 
+#![cfg(native_engine)]
+
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,6 +14,7 @@ use super::frame_pointers::FramePointers;
 use super::{Context, Finish, Sink, Stop};
 use crate::engine::current_task::CurrentTasks;
 use crate::engine::{dump, number};
+use crate::policy::Asker;
 
 /// Frames and modules in one packet: both far below its limit.
 const FRAMES_PER_PACKET: usize = 16 * 1024;
@@ -19,6 +22,7 @@ const MODULES_PER_PACKET: usize = 128;
 
 pub(crate) async fn collect(
     arguments: StackRequest,
+    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,

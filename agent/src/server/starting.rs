@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use rgops_protocol::auth::Token;
 use rgops_protocol::discovery::DEBUG_VARIABLE;
-use rgops_protocol::hello::{AgentHello, CommandVersion};
-use rgops_protocol::request::Command;
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::tail::Tail;
 use tokio::runtime::Handle;
 
 use super::accept::{accept_local, accept_tcp, spawn};
-use super::exclusive_lock::ExclusiveLock;
 use super::local::LocalListener;
 use super::room::Room;
 use super::shared::Shared;
@@ -24,6 +23,7 @@ use crate::engine::own_table::{self, Mark, ProgramsTable};
 use crate::engine::system;
 use crate::executable::Executable;
 use crate::options::Options;
+use crate::policy::Policy;
 use crate::procfs;
 use crate::reactor::{Reactor, Waiting};
 use crate::watched::WatchedRuntimes;
@@ -229,13 +229,8 @@ impl Starting {
         if let Some(handle) = &current_runtime {
             runtimes.add(handle, "main");
         }
-        let commands = Command::ALL
-            .into_iter()
-            .filter(|command| !options.denied.contains(command))
-            .filter(|command| *command != Command::Gc || options.allowed.contains(command))
-            .map(|command| CommandVersion { command: command as u16, version: command.version() })
-            .collect();
-        let hello = AgentHello {
+        let policy = Policy::new(options.denied, options.allowed, options.memory_over_tcp);
+        let mut hello = AgentHello {
             protocol: rgops_protocol::PROTOCOL_VERSION,
             agent: env!("CARGO_PKG_VERSION").to_owned(),
             pid,
@@ -243,8 +238,10 @@ impl Starting {
             cookie,
             build_id: Executable::own().map(|executable| executable.build_id()).unwrap_or_default(),
             name: name.map(shortened).unwrap_or_default(),
-            commands,
+            commands: Vec::new(),
+            oldest: Tail::absent(),
         };
+        hello.speak(&policy.answered());
         let context = Context {
             started: Instant::now(),
             address,
@@ -253,17 +250,13 @@ impl Starting {
             runtimes,
             allocators: options.allocators,
             cpu_engine: options.cpu_engine.unwrap_or(CpuEngine::DEFAULT),
-            tasks_denied: options.denied.contains(&Command::Tasks),
-            memory_over_tcp: options.memory_over_tcp,
+            policy,
             heap_failure,
         };
         let shared = Shared {
             context: Arc::new(context),
             hello,
-            denied: options.denied,
-            allowed: options.allowed,
             token,
-            exclusive: ExclusiveLock::default(),
             local: Room::for_connections(MAX_LOCAL_CONNECTIONS),
             tcp: Room::for_connections(MAX_TCP_CONNECTIONS),
         };

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rgops_protocol::agreement::Disagreement;
 use rgops_protocol::codec::{DecodeError, EncodeError};
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::error::Error as AgentError;
@@ -80,14 +81,9 @@ pub enum ClientError {
     /// The agent could not prove that it knows the token.
     #[error("what listens there does not know the token")]
     FalseAgent,
-    /// The agent does not speak this command, or not this version of it.
-    #[error("the agent (version {agent}) does not answer this version of {command}")]
-    NotSpoken {
-        /// The command's name.
-        command: &'static str,
-        /// Version of the agent.
-        agent: String,
-    },
+    /// There is no version of the command that both sides know.
+    #[error(transparent)]
+    UnsupportedCommand(#[from] UnsupportedCommand),
     /// Nothing came in time.
     #[error("the agent did not answer in time")]
     TimedOut,
@@ -129,6 +125,18 @@ pub enum ClientError {
     Unsupported,
 }
 
+/// There is no version of a command that both sides know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the agent (version {agent}) does not answer this version of {command}")]
+pub struct UnsupportedCommand {
+    /// The command's name.
+    pub command: &'static str,
+    /// Version of the agent.
+    pub agent: String,
+    /// Which side is too old.
+    pub why: Disagreement,
+}
+
 fn listener(pid: u32) -> String {
     match pid {
         0 => "a process that this pid namespace does not show".to_owned(),
@@ -164,9 +172,7 @@ impl ClientError {
             ClientError::FalseAgent => {
                 "do not trust this address: check it, and that the token is the program's"
             }
-            ClientError::NotSpoken { .. } => {
-                "use an rgops of the agent's version, or update rgops-agent in the program"
-            }
+            ClientError::UnsupportedCommand(unsupported) => unsupported.why.fix(),
             ClientError::TimedOut => {
                 "the process may be stopped (rgops PID shows its state); or wait longer with --timeout"
             }

@@ -122,14 +122,19 @@ fn agent_of(process: RustProcess, asked: Asked, deadline: Option<Instant>) -> Re
     // Whether it listens is seen by asking it; the kernel then says who does.
     let crowded = process.lost_agent.as_ref().filter(|lost| lost.because == LostBecause::Crowded);
     let crowded = crowded.and_then(|lost| unknown_agent(lost.path.clone(), deadline));
+    let is_rust = process.rustc().is_some();
     match process.agent.or(crowded) {
         Some(agent) => {
             let endpoint = Endpoint::Local { path: agent.path, expected: Some(agent.name) };
             Ok(Target { endpoint, local_pid: Some(process.pid), unseen: 0, asked })
         }
+        None if cfg!(not(target_os = "linux")) => {
+            let why = "rgops agents run on Linux only";
+            let error = io::Error::new(io::ErrorKind::Unsupported, why);
+            Err(ResolveError::System { target: process.pid.to_string(), error })
+        }
         None => {
-            let RustProcess { pid, name, compiler, lost_agent, is_switched_off, .. } = process;
-            let is_rust = compiler.is_some();
+            let RustProcess { pid, name, lost_agent, is_switched_off, .. } = process;
             Err(match lost_agent {
                 Some(lost) => ResolveError::LostAgent { pid, name, is_rust, lost },
                 None => ResolveError::NoAgent { pid, name, is_rust, is_switched_off },

@@ -138,7 +138,7 @@ impl Followed {
 async fn tasks(runtime: &Watched, context: &Context) -> Known<TaskStates> {
     /// As many are walked through in some 50 ms.
     const MOST_TASKS: u64 = 200_000;
-    if context.tasks_denied {
+    if context.policy.is_denied(rgops_protocol::request::Command::Tasks) {
         return Known::unavailable("the program's author denied tasks", "");
     }
     if runtime.alive_tasks() > MOST_TASKS {

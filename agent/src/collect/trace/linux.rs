@@ -17,6 +17,7 @@ use crate::collect::pprof_cpu::{self, MAX_DURATION, MAX_HZ};
 use crate::collect::{Context, Finish, Sink, Stop};
 use crate::engine::sampler::{CpuSampler, Stopped, Tick};
 use crate::engine::{clock, number};
+use crate::policy::Asker;
 use crate::procfs;
 
 /// Bounds of the interval asked for, in microseconds; below, a reading takes longer than that.
@@ -37,6 +38,7 @@ const MODULES_BYTES: usize = 512 * 1024;
 
 pub(crate) async fn collect(
     arguments: TraceRequest,
+    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,

@@ -10,7 +10,8 @@ use rgops_protocol::wire::{HEADER_BYTES, Kind, MAX_PACKET_BYTES};
 use tokio::sync::watch;
 
 use super::*;
-use crate::collect::{self, Asker, Context, Finish, Sink, Stop};
+use crate::collect::{self, Context, Finish, Sink, Stop};
+use crate::policy::Asker;
 
 /// Answers `request`, asking to finish after `finish_after` packets with data: the end, and all packets.
 fn answer(request: Request, finish_after: usize) -> (Result<End, Stop>, Vec<Vec<u8>>) {

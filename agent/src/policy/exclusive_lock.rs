@@ -8,13 +8,13 @@ use rgops_protocol::request::Command;
 
 /// Lets one expensive command run at a time.
 #[derive(Debug, Default)]
-pub(crate) struct ExclusiveLock(Mutex<Option<(Command, Instant)>>);
+pub(super) struct ExclusiveLock(Mutex<Option<(Command, Instant)>>);
 
 /// The right to run one; given back when dropped.
 pub(crate) struct Guard<'l>(&'l ExclusiveLock);
 
 impl ExclusiveLock {
-    pub(crate) fn enter(&self, command: Command) -> Result<Guard<'_>, Error> {
+    pub(super) fn enter(&self, command: Command) -> Result<Guard<'_>, Error> {
         let mut running = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some((other, since)) = *running {
             return Err(Error::new(
