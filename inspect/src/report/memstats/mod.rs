@@ -3,6 +3,8 @@
 
 mod answer;
 mod explain;
+#[cfg(test)]
+mod tests;
 
 pub(super) use answer::json_field;
 pub use answer::{JsonField, JsonMemstats, JsonSection, render};
