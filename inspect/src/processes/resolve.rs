@@ -190,10 +190,11 @@ fn is_socket(_: &Metadata) -> bool {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::budget;
 
     #[test]
     fn a_process_without_agent_is_told_from_none() {
-        let (own, budget) = (std::process::id(), Budget::default());
+        let (own, budget) = (std::process::id(), budget::standard());
         let error = resolve(&own.to_string(), None, &budget).unwrap_err();
         assert!(matches!(error, ResolveError::NoAgent { pid, is_rust: true, .. } if pid == own), "{error:?}");
         assert!(matches!(
@@ -207,7 +208,7 @@ mod tests {
 
     #[test]
     fn nothing_is_waited_for_behind_the_deadline_of_the_command() {
-        let budget = Budget::default();
+        let budget = budget::standard();
         budget.end_by(Instant::now());
         for target in [std::process::id().to_string(), "/etc/passwd".to_owned()] {
             let error = resolve(&target, None, &budget).unwrap_err();

@@ -7,7 +7,7 @@ use rgops_protocol::reply::Module;
 use rgops_protocol::reply::stack::{StackPart, StackSummary};
 
 use super::thread::Thread;
-use crate::budget::{Budget, Exhausted, MOST_MODULES};
+use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
 use crate::symbols::{ModuleSymbols, Symbolizer};
 use crate::text::system_call::Architecture;
 
@@ -39,7 +39,7 @@ impl StackReport {
         symbol_directories: &[PathBuf],
         parts: Vec<StackPart>,
     ) -> StackReport {
-        StackReport::within(&Budget::default(), hello, local_pid, symbol_directories, parts)
+        StackReport::within(&budget::standard(), hello, local_pid, symbol_directories, parts)
     }
 
     /// As [`StackReport::new`], as far as the budget allows.

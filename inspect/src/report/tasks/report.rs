@@ -7,7 +7,7 @@ use rgops_protocol::hello::AgentHello;
 
 use super::named::named;
 use super::owners::Owners;
-use crate::budget::{Budget, Exhausted, MOST_MODULES};
+use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
 use crate::report::stack::Thread;
 use crate::symbols::{ModuleSymbols, Symbolizer};
 use crate::tasks::graph::WaitGraph;
@@ -50,7 +50,7 @@ impl TasksReport {
         symbol_directories: &[PathBuf],
         tasks: Tasks,
     ) -> TasksReport {
-        TasksReport::within(&Budget::default(), hello, local_pid, symbol_directories, tasks)
+        TasksReport::within(&budget::standard(), hello, local_pid, symbol_directories, tasks)
     }
 
     /// As [`TasksReport::new`], as far as the budget allows.
