@@ -3,12 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use rgops_dwarf::Charge;
 use rgops_protocol::reply::pprof_heap::Estimate;
 
 use super::chance::at_least_heads;
 use super::grown::{Grown, Growth, NoGrowth};
 use super::work::Work;
-use crate::budget::{Budget, Exhausted};
+use crate::budget::Exhausted;
 use crate::heap::frames::own_frame;
 use crate::heap::gather::{Heap, Live, Snapshot};
 
@@ -99,13 +100,14 @@ fn before(snapshot: &Snapshot, young_ns: u64) -> i64 {
 /// What each stack gained and lost from one snapshot to another. Its memory is given back when it is dropped.
 struct Changes {
     by_stack: HashMap<u32, Change>,
-    budget: Budget,
-    charged_bytes: u64,
+    charge: Charge,
+    charged_stacks: usize,
 }
 
 impl Changes {
     fn new(from: &Snapshot, to: &Snapshot, young_ns: u64, work: &Work) -> Result<Changes, Exhausted> {
-        let mut changes = Changes { by_stack: HashMap::new(), budget: work.budget.clone(), charged_bytes: 0 };
+        let mut changes =
+            Changes { by_stack: HashMap::new(), charge: Charge::none(&work.budget), charged_stacks: 0 };
         let (old_then, old_now) = (before(from, young_ns), before(to, young_ns));
         for blocks in from.live.chunks(BLOCKS_AT_A_TIME) {
             work.check()?;
@@ -133,16 +135,10 @@ impl Changes {
 
     /// Charges the stacks that are new: no more than [`BLOCKS_AT_A_TIME`].
     fn charge(&mut self) -> Result<(), Exhausted> {
-        let bytes = CHANGE_BYTES.saturating_mul(self.by_stack.len() as u64);
-        self.budget.charge(bytes.saturating_sub(self.charged_bytes))?;
-        self.charged_bytes = bytes;
+        let new = self.by_stack.len() - self.charged_stacks;
+        self.charge.grow(CHANGE_BYTES.saturating_mul(new as u64))?;
+        self.charged_stacks = self.by_stack.len();
         Ok(())
-    }
-}
-
-impl Drop for Changes {
-    fn drop(&mut self) {
-        self.budget.release(self.charged_bytes);
     }
 }
 
