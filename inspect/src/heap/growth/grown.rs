@@ -31,7 +31,7 @@ pub struct Growth {
 /// A line of the program and what it keeps.
 #[derive(Debug, Clone)]
 pub struct Grown {
-    /// Its stack that grew most, see [`Heap::frames`].
+    /// Its stack that grew most, see [`Heap::frames`](crate::heap::Heap::frames).
     pub stack: u32,
     /// Stacks by which it is reached.
     pub stacks: usize,
