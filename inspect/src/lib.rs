@@ -1,6 +1,7 @@
 //! The inspector as a library: find processes, ask agents, make names and reports.
 
 #![deny(unsafe_code)]
+#![warn(unused_crate_dependencies)]
 
 pub mod budget;
 pub mod client;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rgops_inspect::client::{Answer, ClientError, Event, part};
-use rgops_inspect::heap::Heap;
-use rgops_inspect::profile::{self, HeapKind, Incomplete, Process, top};
+use rgops_inspect::heap::{Heap, HeapKind};
+use rgops_inspect::profile::{self, Incomplete, Process, top};
 use rgops_inspect::report::pprof_cpu::missing_names;
 use rgops_inspect::report::pprof_heap::{JsonPprofHeap, Reconciliation};
 use rgops_inspect::text::escape;

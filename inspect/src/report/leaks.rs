@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::known::{JsonNote, JsonProcess, json_notes};
 use super::pprof_heap::{JsonEstimate, rounded};
-use super::screen::{Room, reason};
+use super::screen::Room;
 use crate::budget::Exhausted;
 use crate::heap::{Grown, Growth, Heap, own_frame};
 use crate::symbols::Frame;
@@ -245,7 +245,6 @@ impl<'a> JsonLeaks<'a> {
             |list: &[Grown]| room.fill(list.iter().map(|grown| JsonGrown::new(heap, growth, grown)));
         let (grown, unsure) = (fill(&growth.grown), fill(&growth.unsure));
         let cut = room.cut();
-        let left_out = || cut.map(|why| format!("the rest is left out: {}", reason(why)));
         JsonLeaks {
             schema: "rgops.leaks/1",
             process: hello.into(),
@@ -260,7 +259,7 @@ impl<'a> JsonLeaks<'a> {
             grown,
             unsure,
             notes: end.as_ref().map(|end| json_notes(end)).unwrap_or_default(),
-            broken_off: end.err().or_else(left_out),
+            broken_off: end.err().or_else(|| room.left_out()),
             cut,
         }
     }

@@ -14,6 +14,7 @@ pub mod screen;
 pub mod stack;
 pub mod stats;
 pub mod tasks;
+mod top;
 pub mod trace;
 pub mod tree;
 pub mod version;

@@ -10,6 +10,7 @@ use std::{fmt, io};
 use serde::Serialize;
 
 use crate::budget::{Budget, Exhausted};
+use crate::text::reason;
 
 /// Its room grows by no more than this at a time, so that the last of the memory is used, too.
 const STEP_BYTES: usize = 4 * 1024 * 1024;
@@ -158,6 +159,11 @@ impl Room {
         self.cut
     }
 
+    /// The same, as a sentence.
+    pub(super) fn left_out(&self) -> Option<String> {
+        self.cut.map(|why| format!("the rest is left out: {}", reason(why)))
+    }
+
     fn charge(&mut self, entry: &impl Serialize) -> Result<(), Exhausted> {
         let mut length = Length(0);
         // It takes every write, and no entry of a report fails to become JSON.
@@ -182,11 +188,6 @@ impl io::Write for Length {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Why something is left out, and what would show more.
-pub(crate) fn reason(why: Exhausted) -> String {
-    format!("{why}; allow more with --max-memory or --timeout")
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use rgops_protocol::reply::End;
 use serde::Serialize;
 
 use super::known::{JsonNote, JsonProcess, json_notes};
-use super::screen::{Room, Screen, reason};
+use super::screen::{Room, Screen};
 use crate::budget::Exhausted;
 use crate::text::{counted, duration, escape, width};
 use crate::trace::{Kind, Recorder, RuntimeSummary, ThreadSummary};
@@ -226,7 +226,6 @@ impl<'a> JsonTrace<'a> {
         let threads = room.fill(trace.summary().threads().into_iter().map(JsonThread::new));
         let runtimes = room.fill(trace.runtimes().into_iter().map(JsonRuntime::new));
         let cut = room.cut();
-        let left_out = || cut.map(|why| format!("the rest is left out: {}", reason(why)));
         JsonTrace {
             schema: "rgops.trace/1",
             process: hello.into(),
@@ -247,7 +246,7 @@ impl<'a> JsonTrace<'a> {
             threads,
             runtimes,
             notes: end.as_ref().map(|end| json_notes(end)).unwrap_or_default(),
-            broken_off: end.err().or_else(left_out),
+            broken_off: end.err().or_else(|| room.left_out()),
             cut,
         }
     }

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 
 use object::{Object as _, ObjectSection as _};
-use rgops_inspect::heap::Heap;
-use rgops_inspect::profile::{self, CpuProfile, HeapKind, Process, proto::Profile, top};
+use rgops_inspect::heap::{Heap, HeapKind};
+use rgops_inspect::profile::{self, CpuProfile, Process, proto::Profile, top};
 use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuThread, CpuTotals, PprofCpuPart};
 use rgops_protocol::reply::pprof_heap::{
     Estimate, HeapBucket, HeapCounters, HeapSnapshot, HeapSource, HeapStack, HeapStart, PprofHeapPart,

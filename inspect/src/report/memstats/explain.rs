@@ -13,8 +13,8 @@ use rgops_protocol::reply::{Known, Unavailable};
 use serde::Serialize;
 
 use super::super::known::JsonKnown;
-use crate::profile::measurement::percentage;
 use crate::text::{bytes, bytes_short, label};
+use rgops_pprof::measurement::percentage;
 
 /// Sections that are no allocator's.
 const NO_ALLOCATORS: [&str; 3] = ["process", "cgroup", HEAP];

@@ -9,7 +9,7 @@ use rgops_protocol::reply::{End, Known, Unavailable};
 use serde::Serialize;
 
 use super::super::known::{JsonKnown, JsonNote, json_notes};
-use super::super::screen::{Room, reason};
+use super::super::screen::Room;
 use super::super::stack::{JsonFrame, Thread};
 use super::group::state;
 use super::shapes::Shapes;
@@ -241,7 +241,6 @@ impl<'a> JsonTasks<'a> {
         }));
         let threads = room.fill(report.json_threads());
         let cut = room.cut();
-        let left_out = || cut.map(|why| Cow::Owned(format!("the rest is left out: {}", reason(why))));
         JsonTasks {
             schema: "rgops.tasks/1",
             pid: report.pid,
@@ -264,7 +263,7 @@ impl<'a> JsonTasks<'a> {
             deadlocks,
             threads,
             notes: end.map(json_notes).unwrap_or_default(),
-            broken_off: end.err().map(Cow::Borrowed).or_else(left_out),
+            broken_off: end.err().map(Cow::Borrowed).or_else(|| room.left_out().map(Cow::Owned)),
             cut,
         }
     }

@@ -1,11 +1,11 @@
 //! A gathered heap as a pprof file, with the sample types of Go's heap profile.
 
+use rgops_pprof::proto::{Function, Line, Location, Profile, Sample, ValueType};
 use rgops_protocol::reply::NoteKind;
 use rgops_protocol::reply::pprof_heap::{Estimate, HeapSource};
 
-use super::cpu::Incomplete;
-use super::proto::{Function, Line, Location, Profile, Sample, ValueType};
-use crate::heap::Heap;
+use super::gather::Heap;
+use crate::profile::Incomplete;
 use crate::text::known::missing_text;
 use crate::text::{duration, escape, utc};
 
@@ -100,15 +100,14 @@ impl Heap {
         let period = i64::try_from(self.mean_bytes()).unwrap_or(i64::MAX);
         let duration_nanos = if is_window { self.window_ns().cast_signed() } else { 0 };
         let build_id = std::mem::take(&mut self.process.build_id);
-        let strings = self.locations.strings();
-        let comment = comments.iter().map(|comment| strings.index(&escape(comment))).collect();
-        let mut value_type =
-            |name, unit| ValueType { r#type: strings.index(name), unit: strings.index(unit) };
+        let tables = self.locations.tables();
+        let comment = comments.iter().map(|comment| tables.text(&escape(comment))).collect();
+        let mut value_type = |name, unit| ValueType { r#type: tables.text(name), unit: tables.text(unit) };
         let sample_type: Vec<ValueType> =
             kinds.iter().map(|kind| value_type(kind.name(), kind.unit())).collect();
         let period_type = Some(value_type("space", "bytes"));
-        let default_sample_type = strings.index(HeapKind::InuseSpace.name());
-        let no_stack = strings.index("<stack not kept>");
+        let default_sample_type = tables.text(HeapKind::InuseSpace.name());
+        let no_stack = tables.text("<stack not kept>");
         let mut profile = Profile {
             sample_type,
             sample,

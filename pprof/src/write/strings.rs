@@ -4,20 +4,21 @@ use std::collections::HashMap;
 
 /// Texts and their indices; index 0 is the empty text, as the format demands.
 #[derive(Debug)]
-pub(crate) struct Strings {
+pub struct Strings {
     indices: HashMap<String, i64>,
     table: Vec<String>,
 }
 
 impl Strings {
-    pub(crate) fn new() -> Strings {
+    /// Only the empty text.
+    pub fn new() -> Strings {
         let mut strings = Strings { indices: HashMap::new(), table: Vec::new() };
         strings.index("");
         strings
     }
 
     /// The index of `text`, which is added if it is new.
-    pub(crate) fn index(&mut self, text: &str) -> i64 {
+    pub fn index(&mut self, text: &str) -> i64 {
         if let Some(index) = self.indices.get(text) {
             return *index;
         }
@@ -27,7 +28,14 @@ impl Strings {
         index
     }
 
-    pub(crate) fn into_table(self) -> Vec<String> {
+    /// The texts, by index.
+    pub fn into_table(self) -> Vec<String> {
         self.table
+    }
+}
+
+impl Default for Strings {
+    fn default() -> Strings {
+        Strings::new()
     }
 }
