@@ -2,6 +2,8 @@
 
 pub mod arguments;
 pub mod command;
+#[cfg(test)]
+mod complete;
 pub mod exit;
 mod last_resort;
 pub mod terminal;

@@ -9,6 +9,10 @@ use super::single::{self, Single};
 use crate::exit::{Exit, Failure};
 use crate::terminal::{exit_of, print, print_json, print_notes};
 
+/// What it does, in `rgops --help`, and its place there.
+pub(super) const ABOUT: &str = "Have the allocators give free memory back to the system";
+pub(super) const PLACE: usize = 130;
+
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\

@@ -9,6 +9,10 @@ use crate::arguments::size;
 use crate::exit::{Exit, Failure};
 use crate::terminal::{exit_of, print, print_json, print_notes};
 
+/// What it does, in `rgops --help`, and its place there.
+pub(super) const ABOUT: &str = "Show or set how often the heap is sampled";
+pub(super) const PLACE: usize = 120;
+
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\

@@ -9,6 +9,10 @@ use super::single::{self, Single};
 use crate::exit::{Exit, Failure};
 use crate::terminal::{exit_of, print, print_json, print_notes};
 
+/// What it does, in `rgops --help`, and its place there.
+pub(super) const ABOUT: &str = "Show memory: of what it consists, the process, its cgroup, its allocator";
+pub(super) const PLACE: usize = 60;
+
 const EXAMPLES: &str = "\
 Examples:
   rgops memstats 4711            of what rss consists; the process, its cgroup, its allocator

@@ -22,6 +22,10 @@ use crate::terminal;
 /// Rows printed, as `top` of `go tool pprof` does.
 const ROWS: usize = 10;
 
+/// What it does, in `rgops --help`, and its place there.
+pub(super) const ABOUT: &str = "Profile the CPU, save a pprof file and show the top functions";
+pub(super) const PLACE: usize = 90;
+
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\

@@ -23,6 +23,10 @@ use crate::terminal;
 /// Rows printed, as `top` of `go tool pprof` does.
 const ROWS: usize = 10;
 
+/// What it does, in `rgops --help`, and its place there.
+pub(super) const ABOUT: &str = "Profile the heap, save a pprof file and show the top functions";
+pub(super) const PLACE: usize = 100;
+
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\

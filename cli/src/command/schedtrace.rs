@@ -16,6 +16,10 @@ const MOST_NOTES: usize = 100;
 
 const NO_RUNTIME: &str = "the agent watches no Tokio runtime; call listen inside one, or Options::watch or Agent::watch with its handle";
 
+/// What it does, in `rgops --help`, and its place there.
+pub(super) const ABOUT: &str = "Print what the Tokio schedulers do, a line a runtime and interval";
+pub(super) const PLACE: usize = 150;
+
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\

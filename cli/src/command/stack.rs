@@ -9,6 +9,10 @@ use rgops_protocol::request::{Request, StackRequest};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
+/// What it does, in `rgops --help`, and its place there.
+pub(super) const ABOUT: &str = "Show every thread and its stack";
+pub(super) const PLACE: usize = 40;
+
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\

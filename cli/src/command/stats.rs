@@ -11,6 +11,10 @@ use crate::arguments::duration;
 use crate::exit::{Exit, Failure};
 use crate::terminal::{exit_of, print, print_json, print_notes};
 
+/// What it does, in `rgops --help`, and its place there.
+pub(super) const ABOUT: &str = "Show threads, descriptors, CPU and the Tokio runtimes";
+pub(super) const PLACE: usize = 70;
+
 const EXAMPLES: &str = "\
 Examples:
   rgops stats 4711              threads, descriptors, CPU, runtimes, over 200 ms

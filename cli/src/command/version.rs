@@ -8,6 +8,10 @@ use super::single::{self, Single};
 use crate::exit::{Exit, Failure};
 use crate::terminal::{exit_of, print, print_json, print_notes};
 
+/// What it does, in `rgops --help`, and its place there.
+pub(super) const ABOUT: &str = "Show how the program was built";
+pub(super) const PLACE: usize = 80;
+
 const EXAMPLES: &str = "\
 Examples:
   rgops version 4711          compiler, profile, debug info, Tokio, allocator

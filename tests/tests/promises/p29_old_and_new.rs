@@ -23,19 +23,9 @@ use rgops_tests::directory::Directory;
 use rgops_tests::program::finished;
 use rgops_tests::target::Target;
 
-/// The agent's hello as a client of protocol 1 reads it, to the last byte.
-#[derive(Debug, Decode)]
-#[expect(dead_code, reason = "all of it has to be there")]
-struct FirstHello {
-    protocol: u32,
-    agent: String,
-    pid: u32,
-    start_time: u64,
-    cookie: [u8; 16],
-    build_id: Vec<u8>,
-    name: String,
-    commands: Vec<CommandVersion>,
-}
+/// The agent's hello as a client of protocol 1 reads it, to the last byte: protocol, version of the agent, pid,
+/// start time, cookie, build-id, name, commands.
+type FirstHello = (u32, String, u32, u64, [u8; 16], Vec<u8>, String, Vec<CommandVersion>);
 
 fn recordings() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/golden/v1")
@@ -98,7 +88,7 @@ fn read_as_version_1(name: &str, request: &Request, answer: &[u8]) -> Result<End
     let ((first, hello), rest) = packets.split_first().expect("a packet");
     assert_eq!(*first, Kind::AgentHello, "{name}");
     let hello: FirstHello = codec::decode(hello).unwrap();
-    assert_eq!(hello.protocol, 1, "{name}");
+    assert_eq!(hello.0, 1, "{name}");
     let ((last, payload), rest) = rest.split_last().expect("an end");
     for (kind, payload) in rest {
         match kind {
@@ -176,14 +166,13 @@ fn rgops_reads_every_answer_of_an_agent_of_protocol_1() {
         let command = if name == "refused" { "gc".to_owned() } else { name.replace('_', "-") };
         let mut asked = Command::new(&rgops);
         asked.env("RGOPS_CACHE", "off").args([&command, "--json"]).arg(&path);
+        let file = directory.path().join(&name);
         match name.as_str() {
-            "pprof_cpu" | "trace" => {
-                drop(asked.args(["--seconds", "1", "-o"]).arg(directory.path().join(&name)))
-            }
-            "pprof_heap" => drop(asked.arg("-o").arg(directory.path().join(&name))),
-            "schedtrace" => drop(asked.args(["--count", "1"])),
-            _ => {}
-        }
+            "pprof_cpu" | "trace" => asked.args(["--seconds", "1", "-o"]).arg(file),
+            "pprof_heap" => asked.arg("-o").arg(file),
+            "schedtrace" => asked.args(["--count", "1"]),
+            _ => &mut asked,
+        };
         let output = finished(&mut asked);
         let errors = String::from_utf8_lossy(&output.stderr);
         if name == "refused" {
