@@ -7,9 +7,10 @@ target=${CARGO_TARGET_DIR:-target}
 
 cargo build --release --locked -p rgops
 # The command prints these itself, so no build script has to make them.
-files=target/package-files
+files=cli/package-files
 mkdir -p "$files"
 for shell in bash zsh fish; do "$target/release/rgops" completions "$shell" >"$files/rgops.$shell"; done
 "$target/release/rgops" man >"$files/rgops.1"
 
-cargo deb --locked -p rgops --no-build --output target/debian/
+# Without debug information the package has 1.7 MB instead of 7.7.
+cargo deb --locked -p rgops --no-build --strip --output target/debian/

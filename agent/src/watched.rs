@@ -63,7 +63,7 @@ trait Identity {
 impl Identity for Handle {
     fn id(&self) -> HandleWords {
         #[cfg(native_engine)]
-        let words = crate::engine::handle::words(self);
+        let words = rgops_capture::handle::words(self);
         #[cfg(not(native_engine))]
         let words = Vec::new();
         HandleWords(words)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
-use rgops_inspect::budget::{Budget, LEAST_PROCESS_BYTES};
+use rgops_inspect::budget::{self, Budget, LEAST_PROCESS_BYTES};
 use rgops_inspect::client::{Client, Timeouts};
 use rgops_inspect::processes::{self, Target};
 use rgops_inspect::report::list;
@@ -117,7 +117,7 @@ impl AgentArguments {
     /// # Errors
     /// As [`AgentArguments::connect`].
     pub fn connect_for(&self, asked: Duration) -> Result<(Client, Target), Failure> {
-        let budget = Budget::for_process(self.max_memory);
+        let budget = budget::for_process(self.max_memory);
         self.end_after(&budget, asked);
         let mut target = processes::resolve(&self.target, self.token()?, &budget)?;
         if let Some(unseen) = list::unseen(target.unseen, &self.target) {

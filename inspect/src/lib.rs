@@ -5,7 +5,6 @@
 
 pub mod budget;
 pub mod client;
-mod dwarf;
 mod files;
 pub mod heap;
 #[cfg(target_os = "linux")]

@@ -32,6 +32,8 @@ pub(crate) struct Context {
 impl Context {
     /// A context that no listener stands behind.
     pub(crate) fn for_tests() -> Context {
+        #[cfg(target_os = "linux")]
+        rgops_capture::programs_side::begin().expect("a thread starts");
         Context {
             started: Instant::now(),
             address: "test".to_owned(),

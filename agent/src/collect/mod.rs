@@ -12,6 +12,8 @@ mod finish;
 #[cfg(native_engine)]
 mod frame_pointers;
 mod sink;
+#[cfg(all(test, native_engine))]
+mod tests;
 #[cfg(native_engine)]
 mod walks;
 

@@ -7,18 +7,18 @@ mod sampling;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rgops_capture::Tick;
+#[cfg(native_engine)]
+use rgops_capture::{
+    left_alone, number,
+    sampler::{Cuts, Silent},
+};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuTotals, PprofCpuPart};
 use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::PprofCpuRequest;
 
 use super::{Context, Finish, Sink, Stop};
-use crate::engine::Tick;
-#[cfg(native_engine)]
-use crate::engine::{
-    left_alone, number,
-    sampler::{Cuts, Silent},
-};
 use crate::policy::Asker;
 use sampling::{Ended, Sampling};
 

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rgops_capture::heap::{self, Reading};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::pprof_heap::{
     Estimate, HeapBucket, HeapSnapshot, HeapSource, HeapStack, HeapStart, PprofHeapPart,
@@ -18,7 +19,6 @@ use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::PprofHeapRequest;
 
 use super::{Context, Finish, Sink, Stop};
-use crate::engine::heap::{self, Reading};
 use crate::policy::Asker;
 
 /// The longest window.

@@ -8,13 +8,13 @@
 
 use std::sync::Arc;
 
+use rgops_capture::own_memory::{OwnMemory, Range};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::End;
 use rgops_protocol::reply::read::ReadPart;
 use rgops_protocol::request::{MAX_RANGE_BYTES, MAX_READ_BYTES, MemoryRange, ReadRequest};
 
 use super::{Context, Finish, Sink, Stop};
-use crate::engine::own_memory::{OwnMemory, Range};
 use crate::policy::Asker;
 
 /// Bytes and ranges of one packet; with one range more still below 128 KiB, see [`crate::tasks::cells`].

@@ -97,7 +97,7 @@ fn memory(arguments: &SchedtraceRequest, refused: Option<Unavailable>) -> Known<
 #[cfg(native_engine)]
 fn read(range: &MemoryRange) -> Option<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(range.length).ok()?];
-    crate::engine::handle::copy(range.avma, &mut bytes).then_some(bytes)
+    rgops_capture::handle::copy(range.avma, &mut bytes).then_some(bytes)
 }
 
 #[cfg(not(native_engine))]

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rgops_capture::current_task::CurrentTasks;
+use rgops_capture::{dump, number};
 use rgops_protocol::codec::Encode;
 use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary, ThreadStack};
 use rgops_protocol::reply::{End, Module, Note, NoteKind, StackEnd};
@@ -12,8 +14,6 @@ use rgops_protocol::request::StackRequest;
 
 use super::frame_pointers::FramePointers;
 use super::{Context, Finish, Sink, Stop};
-use crate::engine::current_task::CurrentTasks;
-use crate::engine::{dump, number};
 use crate::policy::Asker;
 
 /// Frames and modules in one packet: both far below its limit.

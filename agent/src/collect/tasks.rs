@@ -5,6 +5,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rgops_capture::current_task::CurrentTasks;
+use rgops_capture::own_memory::OwnMemory;
+use rgops_capture::{dump, handle};
 use rgops_protocol::reply::tasks::{
     CellBytes, RuntimeKind, TaskCell, TaskList, TaskRuntime, TaskThread, TaskVtable, TasksPart, TasksSummary,
 };
@@ -13,9 +16,6 @@ use rgops_protocol::request::TasksRequest;
 use tokio::runtime::RuntimeFlavor;
 
 use super::{Context, Finish, Sink, Stop};
-use crate::engine::current_task::CurrentTasks;
-use crate::engine::own_memory::OwnMemory;
-use crate::engine::{dump, handle};
 use crate::policy::Asker;
 use crate::tasks::cells::{BYTES_AT_ONCE, Cells, Wanted};
 use crate::tasks::list::{Listed, Place, list};

@@ -16,7 +16,7 @@ use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment};
 use rgops_protocol::schedtrace_line::{SchedLine, TaskLine, WorkerLine};
 
 pub(crate) use settings::Settings;
-pub(crate) use stderr::{Stderr, THREAD_NAME};
+pub(crate) use stderr::Stderr;
 
 use crate::collect::Context;
 use crate::collect::schedtrace::follow::Follower;

@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use rgops_capture::system;
 use rgops_protocol::codec;
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::hello::{ClientHello, MAGIC};
@@ -26,7 +27,6 @@ use super::packets::{Ended, WRITE_DEADLINE, malformed, read_packet, write_messag
 use super::shared::Shared;
 use super::socket::Socket;
 use crate::collect::{self, Finish, Sink, Stop};
-use crate::engine::system;
 use crate::policy::Asker;
 
 /// For magic, hello and proof together.

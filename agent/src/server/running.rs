@@ -3,16 +3,16 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
+use rgops_capture::own_table::Mark;
+use rgops_capture::programs_side;
+use rgops_capture::{number, system};
 use tokio::runtime::Handle;
 
 use super::shared::Shared;
 use super::starting::{CLOSE_DEADLINE, Started, Starting};
 use super::tcp;
 use crate::doorbell::Doorbell;
-use crate::engine::own_table::Mark;
-use crate::engine::{number, system};
 use crate::options::Options;
-use crate::programs_side;
 use crate::{CpuEngine, ListenError};
 
 /// The agent of this process, if it has one.

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use rgops_capture::own_table::{self, Mark, ProgramsTable};
+use rgops_capture::procfs;
+use rgops_capture::system;
 use rgops_protocol::auth::Token;
 use rgops_protocol::discovery::DEBUG_VARIABLE;
 use rgops_protocol::hello::AgentHello;
@@ -19,18 +22,15 @@ use crate::collect::Context;
 use crate::counters::Counters;
 use crate::debug;
 use crate::doorbell::Doorbell;
-use crate::engine::own_table::{self, Mark, ProgramsTable};
-use crate::engine::system;
 use crate::executable::Executable;
 use crate::options::Options;
 use crate::policy::Policy;
-use crate::procfs;
 use crate::reactor::{Reactor, Waiting};
 use crate::watched::WatchedRuntimes;
 use crate::{CpuEngine, ListenError};
 
 /// The agent's thread; the kernel keeps 15 bytes of a name.
-const THREAD_NAME: &str = "rgops-agent";
+const THREAD_NAME: &str = rgops_capture::agent_threads::AGENT;
 
 /// Its stack: collectors are shallow, decoding is not recursive.
 const STACK_BYTES: usize = 512 * 1024;
@@ -151,7 +151,7 @@ impl Starting {
         drop(waiting);
         // Nobody is left to ask.
         #[cfg(native_engine)]
-        crate::engine::heap::end();
+        rgops_capture::heap::end();
     }
 }
 
@@ -160,7 +160,7 @@ impl Starting {
 /// Before `listen` returns: what the program allocates after that is in the profile.
 #[cfg(native_engine)]
 fn begin_heap_sampling(options: &Options) -> Option<String> {
-    use crate::engine::heap::{self, Refusal};
+    use rgops_capture::heap::{self, Refusal};
     match heap::begin(options.heap_rate.unwrap_or(heap::DEFAULT_MEAN_BYTES)) {
         Ok(()) | Err(Refusal::NoWrapper) => None,
         Err(refusal) => Some(refusal.to_string()),

@@ -10,14 +10,15 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rgops_capture::agent_threads;
+use rgops_capture::beside::{Beside, Hold};
+use rgops_capture::own_memory::OwnMemory;
+use rgops_capture::try_lock::try_lock;
 use rgops_protocol::reply::Unavailable;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{AbortHandle, JoinHandle, LocalSet};
 
 use super::layout::{self, Layout, QuietRuntime};
-use crate::beside::{Beside, Hold};
-use crate::engine::own_memory::OwnMemory;
-use crate::try_lock::try_lock;
 
 /// Tokio's own limit of lists: `gen_sharded_list_size` in `runtime/task/list.rs`.
 const MOST_SHARDS: usize = 1 << 16;
@@ -29,13 +30,13 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// the program's descriptors, because a runtime wakes its workers by a write to one of its own.
 static SPAWNS: LazyLock<Beside> = LazyLock::new(|| {
     let stuck = "no task could be spawned on it in 2 s: a lock of the runtime is held, a thread may be stopped inside it";
-    Beside::programs("rgops-tasks", DEADLINE, stuck)
+    Beside::programs(agent_threads::TASKS, DEADLINE, stuck)
 });
 
 /// What only looks.
 static BESIDE: LazyLock<Beside> = LazyLock::new(|| {
     let stuck = "no answer in 2 s: a lock of the allocator is held, a thread may be stopped inside it";
-    Beside::new("rgops-tasks", DEADLINE, stuck)
+    Beside::new(agent_threads::TASKS, DEADLINE, stuck)
 });
 
 /// The layout of all tasks of this process, or why it is not known: found out once.

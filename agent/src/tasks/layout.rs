@@ -17,10 +17,9 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rgops_capture::own_memory::OwnMemory;
 use tokio::runtime::Builder;
 use tokio::task::{Id, JoinHandle};
-
-use crate::engine::own_memory::OwnMemory;
 
 /// From the header to the pointer to its vtable.
 pub(crate) const VTABLE: u64 = 16;

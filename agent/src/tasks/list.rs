@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
+use rgops_capture::own_memory::OwnMemory;
 use rgops_protocol::reply::Unavailable;
 use rgops_protocol::reply::stats::TaskStates;
 
 use super::anchors::{self, Start};
 use super::walk::{Found, MOST_TASKS, Pile, Step, Vtables, Walk};
 use super::{COMPLETE, NOTIFIED, RUNNING};
-use crate::engine::own_memory::OwnMemory;
 use crate::watched::{Watched, WatchedLocalSet, WatchedRuntimes};
 
 /// Tasks looked at before other connections get a turn: about half a millisecond.

@@ -10,9 +10,9 @@
 //! ```
 //!
 //! Only [`anchors`] touches the runtime, by `Handle::spawn` and `JoinHandle::abort`, and does so on a
-//! thread of its own ([`crate::beside`]): `spawn` takes a lock of the runtime for an instant, and a
+//! thread of its own ([`rgops_capture::beside`]): `spawn` takes a lock of the runtime for an instant, and a
 //! stopped thread may hold it. Everything else reads memory by copies of the kernel
-//! ([`crate::engine::own_memory`]), checks what it read against the list's own redundancy, and drops
+//! ([`rgops_capture::own_memory`]), checks what it read against the list's own redundancy, and drops
 //! and counts what does not fit.
 
 pub(crate) mod anchors;

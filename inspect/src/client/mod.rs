@@ -30,7 +30,7 @@ pub use error::{ClientError, UnsupportedCommand};
 use peer::Peer;
 use stream::Stream;
 
-use crate::budget::Budget;
+use crate::budget::{self, Budget};
 
 /// Where an agent listens.
 #[derive(Debug, Clone)]
@@ -77,7 +77,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]: nobody listens there, someone else does, or the agent refused.
     pub fn connect(endpoint: &Endpoint, timeouts: Timeouts) -> Result<Client, ClientError> {
-        Client::connect_within(endpoint, timeouts, &Budget::default())
+        Client::connect_within(endpoint, timeouts, &budget::standard())
     }
 
     /// Connects and shakes hands for a command that asks more than once, or has more to charge than

@@ -10,7 +10,7 @@ use rgops_pprof::write::Tables;
 use rgops_protocol::reply::Module;
 
 use super::process::Process;
-use crate::budget::{Budget, Exhausted};
+use crate::budget::{self, Budget, Exhausted};
 use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer};
 use crate::text::hex;
 
@@ -56,7 +56,7 @@ impl Locations {
     /// # Errors
     /// When there is no memory, or time, for them.
     pub(crate) fn set_modules(&mut self, modules: &[Module]) -> Result<(), Exhausted> {
-        let modules = self.budget.charge_modules(modules)?;
+        let modules = budget::charge_modules(&self.budget, modules)?;
         self.symbolizer.set_modules(modules);
         Ok(())
     }

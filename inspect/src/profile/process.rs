@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::budget::Budget;
+use crate::budget::{self, Budget};
 
 /// What a distinct stack costs in bytes until the file and the table are made, and each of its frames.
 pub(crate) const STACK_BYTES: u64 = 768;
 pub(crate) const FRAME_BYTES: u64 = 48;
 
 /// Whose profile it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Process {
     /// Its name, for the comments.
     pub name: String,
@@ -23,6 +23,19 @@ pub struct Process {
     pub symbol_directories: Vec<PathBuf>,
     /// To what everything that is kept of it is charged.
     pub budget: Budget,
+}
+
+impl Default for Process {
+    fn default() -> Process {
+        Process {
+            name: String::new(),
+            pid: 0,
+            build_id: Vec::new(),
+            local_pid: None,
+            symbol_directories: Vec::new(),
+            budget: budget::standard(),
+        }
+    }
 }
 
 /// Why a profile lacks its end.

@@ -301,13 +301,14 @@ mod tests {
     use rgops_protocol::reply::{Stack, StackEnd};
 
     use super::*;
+    use crate::budget;
     use crate::budget::Budget;
     use crate::heap::growth;
     use crate::profile::Process;
 
     /// A minute in which a line gains a block every three seconds, and another one in all.
     fn watched() -> Heap {
-        watched_within(Budget::default())
+        watched_within(budget::standard())
     }
 
     fn watched_within(budget: Budget) -> Heap {
@@ -362,7 +363,7 @@ In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
 
     #[test]
     fn lines_without_room_are_left_out_of_the_json_and_the_reason_is_said() {
-        let mut heap = watched_within(Budget::default());
+        let mut heap = watched_within(budget::standard());
         let growth = growth(&heap).unwrap_or_else(|_| unreachable!("there are snapshots"));
         heap.process.budget = Budget::new(1_500);
         let hello = crate::made::hello();

@@ -20,7 +20,7 @@ pub use poll::{Poll, poll};
 pub use thread::{Activity, Polled, Role, Thread};
 
 use super::screen::Screen;
-use crate::budget::{Budget, Exhausted, MOST_MODULES};
+use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
 use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer, file_name};
 use crate::text::system_call::Architecture;
 use crate::text::{counted, duration, escape, utc};
@@ -56,7 +56,7 @@ impl StackReport {
         symbol_directories: &[PathBuf],
         parts: Vec<StackPart>,
     ) -> StackReport {
-        StackReport::within(&Budget::default(), hello, local_pid, symbol_directories, parts)
+        StackReport::within(&budget::standard(), hello, local_pid, symbol_directories, parts)
     }
 
     /// As [`StackReport::new`], as far as the budget allows.

@@ -26,7 +26,7 @@ pub use json::JsonTasks;
 
 use super::screen::Screen;
 use super::stack::Thread;
-use crate::budget::{Budget, Exhausted, MOST_MODULES};
+use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
 use crate::symbols::{ModuleSymbols, Symbolizer};
 use crate::tasks::graph::WaitGraph;
 use crate::tasks::model::{Task, Tasks};
@@ -84,7 +84,7 @@ impl TasksReport {
         symbol_directories: &[PathBuf],
         tasks: Tasks,
     ) -> TasksReport {
-        TasksReport::within(&Budget::default(), hello, local_pid, symbol_directories, tasks)
+        TasksReport::within(&budget::standard(), hello, local_pid, symbol_directories, tasks)
     }
 
     /// As [`TasksReport::new`], as far as the budget allows.

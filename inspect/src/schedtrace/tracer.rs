@@ -13,14 +13,14 @@ use rgops_protocol::reply::schedtrace::{SchedtraceMoment, SchedtracePart, Schedt
 use rgops_protocol::reply::tasks::TasksPart;
 use rgops_protocol::reply::{End, Known, Module, Unavailable};
 use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, Request, SchedtraceRequest, TasksRequest};
+use rgops_tasks::schedtrace::{
+    Detail, Hidden, Listing, Memory, Plan, RuntimeLine, cost, details, shown, whole,
+};
+use rgops_tasks::types::ProgramTypes;
 
-use super::detail::{Detail, Listing, details};
-use super::limits;
-use super::line::{Hidden, RuntimeLine};
-use super::plan::{Memory, Plan, whole};
 use crate::budget::Budget;
 use crate::client::{Answer, Client, ClientError, Event, Finisher, Payload, part};
-use crate::tasks::types::{ProgramTypes, TypeFiles};
+use crate::tasks::{TypeFiles, program_types};
 
 /// The shortest interval of an agent.
 const AT_ONCE_MS: u32 = 1;
@@ -159,9 +159,9 @@ impl<'c> Tracer<'c> {
             lines: None,
             budget,
         };
-        let (shown, left_out) = limits::shown(runtimes);
+        let (runtimes, left_out) = shown(runtimes);
         tracer.left_out = left_out;
-        tracer.plan(shown);
+        tracer.plan(runtimes);
         Ok(tracer)
     }
 
@@ -170,7 +170,7 @@ impl<'c> Tracer<'c> {
         self.stopper.clone()
     }
 
-    /// Runtimes that are watched beyond those that are shown, see [`limits::MOST_RUNTIMES`].
+    /// Runtimes that are watched beyond those that are shown, see [`MOST_RUNTIMES`](super::MOST_RUNTIMES).
     pub fn runtimes_left_out(&self) -> u64 {
         self.left_out
     }
@@ -194,11 +194,11 @@ impl<'c> Tracer<'c> {
                 Event::End(end) => return Ok(Next::End(end)),
                 Event::Data(payload) => match self.take(&payload)? {
                     SchedtracePart::Runtimes(runtimes) => {
-                        let (shown, left_out) = limits::shown(runtimes);
+                        let (runtimes, left_out) = shown(runtimes);
                         self.left_out = left_out;
-                        if shown != self.runtimes {
+                        if runtimes != self.runtimes {
                             self.answer = None;
-                            self.plan(shown);
+                            self.plan(runtimes);
                         }
                     }
                     SchedtracePart::Moment(mut moment) => {
@@ -225,7 +225,7 @@ impl<'c> Tracer<'c> {
     /// Charges the lines of a moment, until the next is asked for.
     fn charge_lines(&mut self, moment: &SchedtraceMoment) -> Result<(), ClientError> {
         let forgotten = Forgotten::new(&self.budget);
-        self.budget.charge(limits::cost(moment, self.options.detail))?;
+        self.budget.charge(cost(moment, self.options.detail))?;
         self.lines = Some(forgotten.until_now());
         Ok(())
     }
@@ -326,7 +326,7 @@ impl<'c> Tracer<'c> {
 fn types(pid: u32, modules: &[Module], options: &Options, budget: &Budget) -> ProgramTypes<'static> {
     let symbol_directories = options.symbol_directories.clone();
     let files = TypeFiles { local_pid: Some(pid), symbol_directories, budget: budget.clone() };
-    ProgramTypes::new(modules, files, |_| {})
+    program_types(modules, &files, |_| {})
 }
 
 /// The runtimes that are watched, without a moment.

@@ -14,13 +14,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gimli::SectionId;
+use rgops_dwarf::elf::Elf;
+use rgops_dwarf::{Budget, ReadAt, SplitFiles, Work};
 use rgops_protocol::reply::Module;
 
 use super::source::{Detail, shown_name};
-use crate::budget::Budget;
-use crate::dwarf::SplitFiles;
-use crate::files::elf::Elf;
-use crate::files::{Believed, Checked, Place, Process, ReadAt, Root, Work, within};
+use crate::files::{Believed, Checked, Place, Process, Root, SplitPlaces, within};
 use crate::text::hex;
 
 /// Where distributions put separate debug information.
@@ -364,7 +363,8 @@ impl SymbolFile {
             let in_directories = self.directories.iter().map(|directory| directory.join(name));
             beside.extend(in_directories.map(Place::Trusted));
         }
-        SplitFiles::new(beside, self.root.clone(), self.directories.clone(), wanted)
+        let (root, directories) = (self.root.clone(), self.directories.clone());
+        SplitFiles::new(Box::new(SplitPlaces { beside, root, directories }), wanted)
     }
 }
 

@@ -8,7 +8,6 @@ mod debug;
 pub(crate) mod files;
 mod names;
 mod source;
-mod table;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -19,12 +18,11 @@ use std::sync::Arc;
 use rgops_protocol::reply::{Module, Stack};
 
 pub use source::{Detail, ModuleSymbols};
-pub(crate) use table::SymbolTables;
 
+use rgops_dwarf::{Budget, Charge, Exhausted, Work};
 use source::Source;
 
-use crate::budget::{Budget, Exhausted};
-use crate::files::{Charge, Work};
+use crate::budget;
 
 /// A function at an address: one call, or one of the calls inlined there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,7 +85,7 @@ pub struct Symbolizer {
     /// By source and svma looked up.
     found: HashMap<(usize, u64), Arc<[Frame]>>,
     /// Of what was found.
-    charge: Option<Charge>,
+    charge: Charge,
 }
 
 impl Symbolizer {
@@ -95,7 +93,7 @@ impl Symbolizer {
     /// reaches files that were replaced, deleted or are in another mount namespace; without it
     /// only files at the same paths are tried. `symbol_directories` are looked through as well.
     pub fn new(modules: &[Module], local_pid: Option<u32>, symbol_directories: &[PathBuf]) -> Symbolizer {
-        Symbolizer::with_budget(modules, local_pid, symbol_directories, &Budget::default())
+        Symbolizer::with_budget(modules, local_pid, symbol_directories, &budget::standard())
     }
 
     /// As [`Symbolizer::new`], with the budget of the whole command.
@@ -114,7 +112,7 @@ impl Symbolizer {
             hasher: RandomState::new(),
             loaded: BTreeMap::new(),
             found: HashMap::new(),
-            charge: Charge::new(budget, 0).ok(),
+            charge: Charge::none(budget),
         };
         symbolizer.set_modules(modules);
         symbolizer
@@ -180,8 +178,7 @@ impl Symbolizer {
             return Arc::new([source.bare(svma)]);
         }
         let frames: Arc<[Frame]> = source.frames(svma, lookup).into();
-        let kept = self.charge.as_mut().is_some_and(|charge| charge.grow(size_of_found(&frames)).is_ok());
-        if !kept {
+        if self.charge.grow(size_of_found(&frames)).is_err() {
             // What others are shown must not fill our memory with names.
             let source = &mut self.sources[index];
             source.lose_names(self.budget.charge(u64::MAX).err().unwrap_or(Exhausted::Time));
@@ -227,7 +224,7 @@ fn hash(hasher: &RandomState, module: &Module) -> u64 {
 }
 
 /// A module whose file is in memory, by the addresses that the file states.
-pub(crate) fn module_in_memory() -> Module {
+fn module_in_memory() -> Module {
     Module {
         path: String::new(),
         build_id: Vec::new(),
@@ -235,16 +232,6 @@ pub(crate) fn module_in_memory() -> Module {
         end_avma: u64::MAX,
         bias: 0,
         has_unwind_data: false,
-    }
-}
-
-/// What would lift a limit.
-pub(crate) fn raise(limit: Exhausted) -> &'static str {
-    match limit {
-        Exhausted::Memory(_) => "pass a larger --max-memory",
-        Exhausted::Time => "pass a larger --timeout",
-        // Names are written to no file.
-        Exhausted::File(_) => "",
     }
 }
 

@@ -5,17 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rgops_dwarf::{Exhausted, Fault, Sections, Work};
+use rgops_dwarf::{Symbol, SymbolTables};
 use rgops_protocol::reply::Module;
 
 use super::Frame;
 use super::debug::{self, DebugInformation, Place};
 use super::files::{Content, Finder, Found, SymbolFile};
 use super::names;
-use super::table::{Symbol, SymbolTables};
-use crate::budget::Exhausted;
-use crate::dwarf::Fault;
-use crate::files::sections::Sections;
-use crate::files::{Work, within};
+use crate::files::within;
 
 /// A symbol without a size is believed for so many bytes: the next symbol bounds it, but code that
 /// has no symbol at all may lie between the two.
@@ -286,7 +284,7 @@ impl Source {
         self.cut = (0, 0);
         self.symbols.reason = format!("its debug information cannot be read: {fault}");
         self.symbols.fix = match fault {
-            Fault::Exhausted(limit) => super::raise(*limit).to_owned(),
+            Fault::Exhausted(limit) => limit.fix().to_owned(),
             _ => String::new(),
         };
     }
@@ -328,7 +326,7 @@ impl Source {
     fn note_lost_names(&mut self, limit: Exhausted) {
         self.cut = (0, 0);
         self.symbols.reason = format!("{limit}: names are missing");
-        self.symbols.fix = super::raise(limit).to_owned();
+        self.symbols.fix = limit.fix().to_owned();
     }
 
     fn symbol(&mut self, lookup: u64) -> Option<Symbol> {

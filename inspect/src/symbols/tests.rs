@@ -8,7 +8,6 @@ use super::*;
 
 mod damaged;
 mod endless;
-pub(crate) mod made;
 
 #[inline(never)]
 fn a_function_with_a_name(depth: u32) -> u32 {

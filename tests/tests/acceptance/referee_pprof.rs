@@ -112,7 +112,7 @@ fn made_up_heap(largest: u64, is_window: bool) -> Profile {
         build_id: modules[0].build_id.clone(),
         local_pid: Some(std::process::id()),
         symbol_directories: Vec::new(),
-        budget: Default::default(),
+        budget: rgops_inspect::budget::standard(),
     });
     let text = text_of(&modules[0]);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -194,7 +194,7 @@ fn made_up(spread: Spread, period_ns: u64, lost: u64) -> Profile {
         build_id: modules[0].build_id.clone(),
         local_pid: Some(std::process::id()),
         symbol_directories: Vec::new(),
-        budget: Default::default(),
+        budget: rgops_inspect::budget::standard(),
     });
     let (executable, library) = (text_of(&modules[0]), text_of(&modules[1]));
     let mut random = Random(0x9e37_79b9_7f4a_7c15);

@@ -1,5 +1,13 @@
 //! A CPU profile being taken, by whichever engine.
 
+use rgops_capture::Tick;
+#[cfg(pprof_engine)]
+use rgops_capture::pprof::PprofSampler;
+#[cfg(native_engine)]
+use rgops_capture::{
+    number,
+    sampler::{CpuSampler, Stopped},
+};
 use rgops_protocol::error::Error;
 use rgops_protocol::reply::Note;
 #[cfg(pprof_engine)]
@@ -7,17 +15,8 @@ use rgops_protocol::reply::NoteKind;
 use rgops_protocol::reply::pprof_cpu::CpuTotals;
 
 use crate::CpuEngine;
-use crate::engine::Tick;
-#[cfg(pprof_engine)]
-use crate::engine::pprof::PprofSampler;
 #[cfg(native_engine)]
-use crate::{
-    collect::frame_pointers::FramePointers,
-    engine::{
-        number,
-        sampler::{CpuSampler, Stopped},
-    },
-};
+use crate::collect::frame_pointers::FramePointers;
 
 /// A running sampler. Dropping it gives everything back.
 pub(super) enum Sampling {

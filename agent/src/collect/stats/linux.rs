@@ -5,6 +5,11 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use rgops_capture::agent_threads::is_agent_thread;
+use rgops_capture::procfs::cgroup::Group;
+use rgops_capture::procfs::process::{self, DESCRIPTORS, LIMITS, STAT, Stat, UPTIME};
+use rgops_capture::procfs::threads::{self, Schedstat, Switches};
+use rgops_capture::procfs::{cpus, known, missing, unexpected};
 use rgops_protocol::reply::stats::{
     AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity, ThreadsInState,
 };
@@ -13,12 +18,7 @@ use rgops_protocol::request::StatsRequest;
 use tokio::runtime::RuntimeFlavor;
 
 use super::super::{Context, Finish};
-use crate::beside::is_agent_thread;
 use crate::busy::BusyMeter;
-use crate::procfs::cgroup::Group;
-use crate::procfs::process::{self, DESCRIPTORS, LIMITS, STAT, Stat, UPTIME};
-use crate::procfs::threads::{self, Schedstat, Switches};
-use crate::procfs::{cpus, known, missing, unexpected};
 use crate::watched::Watched;
 
 /// Bounds of the window: below, schedstat's own resolution shows; above, people think it hangs.
@@ -305,7 +305,7 @@ mod tests {
         let spinner = std::thread::Builder::new().name("spinner".into()).spawn({
             let stop = stop.clone();
             move || {
-                tell.send(crate::procfs::threads::own_id().unwrap()).unwrap();
+                tell.send(rgops_capture::procfs::threads::own_id().unwrap()).unwrap();
                 while !stop.load(Ordering::Relaxed) {}
             }
         });

@@ -4,6 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rgops_capture::procfs;
+use rgops_capture::sampler::{CpuSampler, Stopped, Tick};
+use rgops_capture::{clock, number};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::pprof_cpu::CpuSample;
 use rgops_protocol::reply::trace::{RuntimePoint, TracePart, TraceStart, TraceTotals};
@@ -15,10 +18,7 @@ use super::pace::Pace;
 use super::runtimes::Runtimes;
 use crate::collect::pprof_cpu::{self, MAX_DURATION, MAX_HZ};
 use crate::collect::{Context, Finish, Sink, Stop};
-use crate::engine::sampler::{CpuSampler, Stopped, Tick};
-use crate::engine::{clock, number};
 use crate::policy::Asker;
-use crate::procfs;
 
 /// Bounds of the interval asked for, in microseconds; below, a reading takes longer than that.
 const INTERVAL_US: std::ops::RangeInclusive<u32> = 1_000..=1_000_000;

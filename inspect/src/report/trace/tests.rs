@@ -8,7 +8,7 @@ use rgops_protocol::reply::trace::{
 };
 
 use super::*;
-use crate::budget::Budget;
+use crate::budget::{self, Budget};
 use crate::made::hello;
 use crate::trace::Process;
 
@@ -26,7 +26,7 @@ fn point(tid: u32, time_ns: u64, running_ns: u64, state: char) -> ThreadPoint {
 
 /// One thread that runs for a second, and `blocked` that wait for it.
 fn trace(blocked: u32) -> Recorder<Vec<u8>> {
-    trace_within(Budget::default(), blocked)
+    trace_within(budget::standard(), blocked)
 }
 
 fn trace_within(budget: Budget, blocked: u32) -> Recorder<Vec<u8>> {

@@ -1,12 +1,9 @@
 //! The calls that were inlined into a function.
 
 use gimli::{Abbreviation, AttributeValue, EntriesRaw, UnitOffset, constants};
+use rgops_dwarf::{Bytes, Charge, Fault, Part, Work};
 
-use crate::dwarf::{Fault, Part};
-use crate::files::sections::Bytes;
-use crate::files::{Charge, Work};
-
-type Ranges = crate::dwarf::Ranges<Bytes>;
+type Ranges = rgops_dwarf::Ranges<Bytes>;
 
 /// A call that was inlined.
 #[derive(Debug, Clone)]
@@ -65,7 +62,7 @@ impl Calls {
 
 /// Lists the calls inlined into a function.
 pub(super) fn list(part: &Part, unit: &gimli::Unit<Bytes>, function: UnitOffset) -> Result<Calls, Fault> {
-    let mut charge = Charge::new(part.work.budget(), 0)?;
+    let mut charge = Charge::none(part.work.budget());
     let mut counter = part.work.counter();
     let (mut calls, mut ranges) = (Vec::<Call>::new(), Vec::new());
     // Calls whose end was not reached: their depths and places in the list.
@@ -91,7 +88,7 @@ pub(super) fn list(part: &Part, unit: &gimli::Unit<Bytes>, function: UnitOffset)
                 let mut call = Call { offset, file: None, line: 0, column: 0, ranges: 0..0, end: 0 };
                 let stated = read(&mut entries, abbreviation, &mut call, unit.header.version())?;
                 let first = ranges.len();
-                stated.each(part, unit, &mut counter, |begin, end| {
+                part.each_range(&stated, unit, &mut counter, |begin, end| {
                     charge.grow(RANGE_BYTES)?;
                     ranges.push((begin, end));
                     Ok(())

@@ -13,11 +13,9 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use gimli::{SectionId, UnitType};
+use rgops_dwarf::{Charge, Fault, LeftOut, LineTable, Part, Sections, SplitFiles, Work};
 
 use self::unit::Unit;
-use crate::dwarf::{Fault, LeftOut, LineTable, Part, SplitFiles};
-use crate::files::sections::Sections;
-use crate::files::{Charge, Work};
 
 /// Sections that names are in.
 pub(crate) const WANTED: [SectionId; 9] = [
@@ -125,7 +123,7 @@ impl DebugInformation {
             None => None,
         };
         let main = Arc::new(Part::new(dwarf, sections.charge(), work)?);
-        let mut charge = Charge::new(work.budget(), 0)?;
+        let mut charge = Charge::none(work.budget());
         let mut left_out = LeftOut::default();
         let ranges = unit_ranges(&main, &mut charge, &mut left_out)?;
         for part in [Some(&main), supplement.as_ref()].into_iter().flatten() {
@@ -251,7 +249,7 @@ fn unit_ranges(main: &Part, charge: &mut Charge, left_out: &mut LeftOut) -> Resu
         };
         // A unit that is damaged costs the names in it, which is said.
         let stated = main.first_entry(header).and_then(|root| {
-            if root.ranges.each(main, &root.unit, &mut counter, &mut add)? {
+            if main.each_range(&root.ranges, &root.unit, &mut counter, &mut add)? {
                 return Ok(());
             }
             // One that states no addresses may still have lines.

@@ -3,8 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::made::{self, CODE, CODE_BYTES, all_code, entry, file, unit};
+use rgops_dwarf::made::{self, CODE, CODE_BYTES, all_code, entry, file, unit};
+
 use super::*;
+use crate::budget;
 
 const BUDGET_BYTES: u64 = 64 << 20;
 const STEPS: u64 = 50_000_000;
@@ -235,7 +237,7 @@ fn a_package_with_an_index_above_32_mib_is_not_used_and_that_is_said() {
 fn when_the_time_is_over_addresses_stay_addresses_and_what_has_a_name_keeps_it() {
     let program = Program::build("time", &["-Cdebuginfo=1"]);
     let svma = program.svma_of("4deep4park");
-    let budget = Budget::default();
+    let budget = budget::standard();
     let mut symbolizer = Symbolizer::with_budget(&[program.module()], None, &[], &budget);
     let named = symbolizer.frames(0x10_0000 + svma, false);
     assert!(named[0].function.is_some(), "{named:?}");
@@ -258,7 +260,7 @@ fn when_the_time_is_over_no_more_files_are_looked_for() {
             Module { start_avma, end_avma: start_avma + 0x1000, bias: start_avma, ..module.clone() }
         })
         .collect();
-    let budget = Budget::default();
+    let budget = budget::standard();
     let started = Instant::now();
     budget.end_by(started + Duration::from_millis(50));
     let mut symbolizer = Symbolizer::with_budget(&modules, None, &[], &budget);
