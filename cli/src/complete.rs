@@ -78,7 +78,7 @@ fn every_command_is_complete() {
         let help = format!("cli/tests/snapshots/help/{name}.snap");
         need(
             workspace().join(&help).exists(),
-            &format!("{help} (RGOPS_BLESS=1 cargo test -p rgops --test help)"),
+            &format!("{help} (INSTA_UPDATE=always cargo test -p rgops --test help)"),
         );
     }
     assert!(missing.is_empty(), "docs/CONTRIBUTING.md, \"Adding a command\":\n{}", missing.join("\n"));
