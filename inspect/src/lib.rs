@@ -19,6 +19,7 @@ mod procfs;
 pub mod profile;
 pub mod report;
 pub mod schedtrace;
+pub mod session;
 pub mod symbols;
 pub mod tasks;
 pub mod text;

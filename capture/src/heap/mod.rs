@@ -1,7 +1,7 @@
 //! Heap sampling: what `crate::alloc::Sampling` calls at every allocation and every free.
 //!
 //! # What it costs, and where
-//! * **Every allocation**: one addition in the thread's own slot ([`slots`]), and a comparison with the
+//! * **Every allocation**: one addition in the thread's own slot ([`mod@slots`]), and a comparison with the
 //!   number of bytes at which the next sample is due. It is counted before it is made, so that the call of the
 //!   allocator is the last thing done and needs no frame.
 //! * **Every free**: one addition, and one byte of the filter ([`live`]).

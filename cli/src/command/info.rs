@@ -47,6 +47,6 @@ impl Info {
         if let Some(unseen) = list::unseen(details.unseen, &self.target) {
             terminal::note(&unseen);
         }
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 }

@@ -36,7 +36,7 @@ impl List {
             false => terminal::print(&list::text(&listing))?,
         }
         say_missing(&listing);
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 }
 

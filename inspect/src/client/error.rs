@@ -20,7 +20,7 @@ pub enum ClientError {
     Agent(#[from] AgentError),
     /// Nobody listens there.
     #[error("nobody listens at {address}: {error}")]
-    NobodyListens {
+    ConnectionRefused {
         /// Path or `host:port`.
         address: String,
         /// The system's reason.
@@ -80,7 +80,7 @@ pub enum ClientError {
     TokenNeeded,
     /// The agent could not prove that it knows the token.
     #[error("what listens there does not know the token")]
-    FalseAgent,
+    AuthenticationFailed,
     /// There is no version of the command that both sides know.
     #[error(transparent)]
     UnsupportedCommand(#[from] UnsupportedCommand),
@@ -107,7 +107,7 @@ pub enum ClientError {
     Connection(io::Error),
     /// The agent ended the connection in the middle of the answer: its process has probably ended.
     #[error("the agent hung up in the middle of the answer; its process may have ended")]
-    HungUp,
+    Disconnected,
     /// The process ended.
     #[error("the process ended before it had answered")]
     Ended,
@@ -149,7 +149,7 @@ impl ClientError {
     pub fn fix(&self) -> &str {
         match self {
             ClientError::Agent(error) => &error.fix,
-            ClientError::NobodyListens { .. } => {
+            ClientError::ConnectionRefused { .. } => {
                 "run `rgops` on its host to see which processes have an agent"
             }
             ClientError::ForeignOwner { .. } | ClientError::NotAllowed { .. } => {
@@ -169,7 +169,7 @@ impl ClientError {
             ClientError::TokenNeeded => {
                 "put the program's token into a file and pass --token-file FILE, or set RGOPS_TOKEN"
             }
-            ClientError::FalseAgent => {
+            ClientError::AuthenticationFailed => {
                 "do not trust this address: check it, and that the token is the program's"
             }
             ClientError::UnsupportedCommand(unsupported) => unsupported.why.fix(),
@@ -192,7 +192,7 @@ impl ClientError {
             ClientError::Exhausted(Exhausted::Memory(_)) => {
                 "ask for less (a shorter time, a lower --hz or --depth), or allow more with --max-memory"
             }
-            ClientError::Connection(_) | ClientError::HungUp => {
+            ClientError::Connection(_) | ClientError::Disconnected => {
                 "run `rgops` on its host to see whether the process lives"
             }
             ClientError::Protocol(_) => "",
@@ -209,7 +209,7 @@ impl From<io::Error> for ClientError {
             io::ErrorKind::UnexpectedEof
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted => ClientError::HungUp,
+            | io::ErrorKind::ConnectionAborted => ClientError::Disconnected,
             _ => ClientError::Connection(error),
         }
     }

@@ -9,6 +9,7 @@ mod error;
 #[cfg(target_os = "linux")]
 pub(crate) mod local;
 mod peer;
+mod stopper;
 mod stream;
 
 use std::io::{self, Read, Write};
@@ -28,6 +29,7 @@ use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_HANDSHAKE_BYTES
 pub use answer::{Answer, Collected, Event, Finisher, Payload, part};
 pub use error::{ClientError, UnsupportedCommand};
 use peer::Peer;
+pub use stopper::Stopper;
 use stream::Stream;
 
 use crate::budget::{self, Budget};
@@ -224,7 +226,7 @@ fn authenticate(stream: &mut Stream, token: Option<&Token>, speaker: Speaker) ->
     if token.verify(Role::Agent, &challenge.nonce, &nonce, &answer.mac) {
         Ok(())
     } else {
-        Err(ClientError::FalseAgent)
+        Err(ClientError::AuthenticationFailed)
     }
 }
 

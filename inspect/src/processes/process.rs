@@ -191,7 +191,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A process with an agent, or with what is left of it.
-    pub(in crate::processes) fn process(pid: u32, agent: bool, lost: Option<LostBecause>) -> RustProcess {
+    pub(crate) fn process(pid: u32, agent: bool, lost: Option<LostBecause>) -> RustProcess {
         let path = PathBuf::from(format!("/run/rgops/{pid}-9.sock"));
         RustProcess {
             pid,

@@ -9,7 +9,7 @@ use std::{fmt, io};
 
 use serde::Serialize;
 
-use crate::budget::{Budget, Exhausted};
+use crate::budget::{self, Budget, Exhausted};
 use crate::text::reason;
 
 /// Its room grows by no more than this at a time, so that the last of the memory is used, too.
@@ -55,6 +55,12 @@ impl Screen {
     /// Writes a character, as [`Screen::push_str`].
     pub fn push(&mut self, character: char) {
         self.push_str(character.encode_utf8(&mut [0; 4]));
+    }
+
+    /// Writes a few lines that are shown in any case, also behind what was cut: they are in the part of the memory
+    /// that is not charged.
+    pub fn push_last(&mut self, text: &str) {
+        self.text.push_str(text);
     }
 
     /// Whether nothing more is written: for loops to end by.
@@ -111,6 +117,19 @@ impl Screen {
         let wanted = charge(generous).or_else(|_| charge(needed.saturating_add(LAST_STEP_BYTES)))?;
         self.text.reserve_exact(wanted - length);
         Ok(())
+    }
+}
+
+impl From<String> for Screen {
+    /// Text whose length no other process decides.
+    fn from(text: String) -> Screen {
+        Screen { budget: budget::standard(), text, cut: None, is_finished: false }
+    }
+}
+
+impl fmt::Display for Screen {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
     }
 }
 

@@ -12,7 +12,7 @@ mod tracer;
 pub use rgops_tasks::schedtrace::{
     BusyTask, Detail, MOST_RUNTIMES, MOST_WORKERS, RuntimeLine, Source, Worker, WorkerDetail,
 };
-pub use tracer::{Next, Options, Reconnect, Stopper, Tracer};
+pub use tracer::{Next, Options, Reconnect, Tracer};
 
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,6 @@
 //! begins this anew.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rgops_protocol::reply::schedtrace::{SchedtraceMoment, SchedtracePart, SchedtraceRuntime};
@@ -19,7 +17,7 @@ use rgops_tasks::schedtrace::{
 use rgops_tasks::types::ProgramTypes;
 
 use crate::budget::Budget;
-use crate::client::{Answer, Client, ClientError, Event, Finisher, Payload, part};
+use crate::client::{Answer, Client, ClientError, Event, Payload, Stopper, part};
 use crate::tasks::{TypeFiles, program_types};
 
 /// The shortest interval of an agent.
@@ -82,32 +80,6 @@ pub enum Next {
     End(End),
 }
 
-/// Ends a trace from another thread.
-#[derive(Debug, Clone, Default)]
-pub struct Stopper {
-    is_asked: Arc<AtomicBool>,
-    finisher: Arc<Mutex<Option<Finisher>>>,
-}
-
-impl Stopper {
-    /// Asks it to end.
-    pub fn stop(&self) {
-        self.is_asked.store(true, Ordering::SeqCst);
-        let finisher = self.finisher.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        if let Some(finisher) = finisher {
-            finisher.finish();
-        }
-    }
-
-    /// Sets whom to ask; asks at once when it was stopped before.
-    fn set(&self, finisher: Finisher) {
-        *self.finisher.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(finisher.clone());
-        if self.is_asked.load(Ordering::SeqCst) {
-            finisher.finish();
-        }
-    }
-}
-
 /// The agent, reached by one connection a request.
 struct Agent<'c> {
     reconnect: Reconnect<'c>,
@@ -115,7 +87,8 @@ struct Agent<'c> {
 }
 
 impl<'c> Tracer<'c> {
-    /// Asks which runtimes there are, with `client`, and looks for the places in their memory.
+    /// Asks which runtimes there are, with `client`, and looks for the places in their memory. `stopper` ends the
+    /// trace from another thread.
     ///
     /// # Errors
     /// When the agent does not answer.
@@ -123,6 +96,7 @@ impl<'c> Tracer<'c> {
         client: Client,
         reconnect: Reconnect<'c>,
         options: Options,
+        stopper: Stopper,
     ) -> Result<Tracer<'c>, ClientError> {
         let hello = client.hello().clone();
         let budget = client.budget().clone();
@@ -150,7 +124,7 @@ impl<'c> Tracer<'c> {
             runtimes: Vec::new(),
             plans: Vec::new(),
             answer: None,
-            stopper: Stopper::default(),
+            stopper,
             told: 0,
             last_ns: 0,
             base_ns: 0,
@@ -163,11 +137,6 @@ impl<'c> Tracer<'c> {
         tracer.left_out = left_out;
         tracer.plan(runtimes);
         Ok(tracer)
-    }
-
-    /// By which another thread ends it.
-    pub fn stopper(&self) -> Stopper {
-        self.stopper.clone()
     }
 
     /// Runtimes that are watched beyond those that are shown, see [`MOST_RUNTIMES`](super::MOST_RUNTIMES).

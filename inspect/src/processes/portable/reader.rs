@@ -13,7 +13,7 @@ use crate::processes::reader::ProcessReader;
 
 /// Asks `sysinfo`, on a helper thread: the system may keep us waiting.
 #[derive(Debug)]
-pub(in crate::processes) struct Portable;
+pub(crate) struct Portable;
 
 impl ProcessReader for Portable {
     /// All processes: which of them are Rust is not known.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::reader::Portable;
 use crate::processes::linux::Linux;
@@ -17,7 +18,15 @@ struct Waiting(Child);
 impl Waiting {
     fn start() -> Waiting {
         let mut sleep = Command::new("/bin/sleep");
-        Waiting(sleep.arg("60").stdin(Stdio::null()).spawn().unwrap())
+        let child = Waiting(sleep.arg("60").stdin(Stdio::null()).spawn().unwrap());
+        // It is spawned before it has its arguments, and runs until it sleeps.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let sleeps = || Stat::read(child.0.id()).is_ok_and(|stat| stat.comm == "sleep" && stat.state == 'S');
+        while !sleeps() {
+            assert!(Instant::now() < deadline, "it does not sleep");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child
     }
 }
 
@@ -82,7 +91,7 @@ fn numbers_are_known_or_said_to_be_missing() {
     let child = Waiting::start();
     let pid = child.0.id();
     let own = Linux::details(Linux::look_at(pid, None).unwrap(), None).unwrap();
-    let window = Some(std::time::Duration::from_millis(50));
+    let window = Some(Duration::from_millis(50));
     let other = Portable::details(Portable::look_at(pid, None).unwrap(), window).unwrap();
     assert_eq!((&other.user, &other.command), (&own.user, &own.command));
     assert_eq!(other.state.value(), Some(&'S'));

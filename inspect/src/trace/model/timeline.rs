@@ -17,8 +17,8 @@ use std::collections::VecDeque;
 
 use rgops_protocol::reply::trace::ThreadPoint;
 
-use super::classify::{self, Kind};
 use crate::text::system_call::Architecture;
+use crate::trace::classify::{self, Kind};
 
 /// Clocks lag by less than this: a tick is 10 ms at most, a CPU cgroup's throttling 100 ms.
 const HELD_BACK_NS: u64 = 150_000_000;
@@ -79,7 +79,7 @@ impl Timeline {
     }
 
     /// Memory for what is held back.
-    pub(super) fn held_bytes(&self) -> u64 {
+    pub(in crate::trace) fn held_bytes(&self) -> u64 {
         (self.held_back.capacity() * size_of::<Interval>()) as u64
     }
 
@@ -169,6 +169,3 @@ fn cut(interval: &Interval, segments: &mut Vec<Segment>) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

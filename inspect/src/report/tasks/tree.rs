@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::super::screen::Screen;
-use super::group::Shape;
 use super::names::{location, type_name};
+use super::shapes::Shapes;
+use crate::report::screen::Screen;
 use crate::tasks::model::{AsyncStack, Node, NodeKind};
 use crate::text::escape;
 
@@ -63,9 +63,9 @@ impl Tree<'_> {
     fn children(&self, text: &mut Screen, node: &Node, mut places: Vec<usize>, below: &str) {
         let is_fork = node.children.len() > 1 || node.children_left_out > 0;
         let mut rest = node.children.as_slice();
+        let mut shapes = Shapes::default();
         while let Some(child) = rest.first() {
-            let same = |other: &&Arc<Node>| !self.verbose && Shape(other) == Shape(child);
-            let count = 1 + rest[1..].iter().take_while(same).count();
+            let count = if self.verbose { 1 } else { same(rest, &mut shapes) };
             let size = nodes(child).count();
             let of_all: Vec<usize> = (0..count).flat_map(|number| moved(&places, number * size)).collect();
             rest = &rest[count..];
@@ -87,6 +87,16 @@ impl Tree<'_> {
     fn waits(&self, places: &[usize], node: &Node) -> String {
         (self.leaf)(places, node).map(|what| format!(": waits for {what}")).unwrap_or_default()
     }
+}
+
+/// How many of the first futures are the same but for what they wait on.
+fn same<'t>(futures: &'t [Arc<Node>], shapes: &mut Shapes<'t>) -> usize {
+    let [first, rest @ ..] = futures else { return 0 };
+    if rest.is_empty() {
+        return 1;
+    }
+    let first = shapes.of(first);
+    1 + rest.iter().take_while(|other| shapes.of(other) == first).count()
 }
 
 fn moved(places: &[usize], by: usize) -> Vec<usize> {

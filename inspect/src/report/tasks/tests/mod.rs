@@ -10,10 +10,11 @@ use rgops_protocol::reply::tasks::{RuntimeKind, TaskList, TaskThread};
 use rgops_protocol::reply::{End, Known, Module, Stack, StackEnd, Unavailable};
 
 use super::*;
+use crate::budget::{Budget, Exhausted};
 use crate::made::hello;
 use crate::tasks::model::{
     AsyncStack, Counts, DebugInformation, DebugLevel, Location, Node, NodeKind, Resource, ResourceKind,
-    Runtime, State, TypeName,
+    Runtime, State, Task, Tasks, TypeName,
 };
 
 fn name(short: &str) -> TypeName {

@@ -1,13 +1,10 @@
-//! `rgops stats`: uptime, CPU, threads, descriptors, Tokio runtimes and the agent's own cost.
-
-mod json;
+//! The answer of `rgops stats` as text.
 
 use std::fmt::Write as _;
 
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stats::{RuntimeStats, StatsReply, ThreadActivity};
 
-pub use self::json::JsonStats;
 use crate::text::known::{show, unavailable};
 use crate::text::{counted, duration, escape, width};
 
@@ -270,6 +267,3 @@ fn agent(text: &mut String, reply: &StatsReply) {
         agent.dropped,
     );
 }
-
-#[cfg(test)]
-mod tests;

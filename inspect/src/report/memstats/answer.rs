@@ -1,9 +1,4 @@
-//! `rgops memstats`: memory of the process, its cgroup and its allocators, in gops' layout, below what
-//! resident memory consists of.
-
-mod explain;
-
-pub use explain::{Explanation, JsonExplanation, JsonPart, Part, explain};
+//! The answer of `rgops memstats` as text and JSON.
 
 use std::fmt::Write as _;
 
@@ -12,7 +7,8 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::memstats::{Field, MemstatsReply, Unit};
 use serde::Serialize;
 
-use super::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
+use super::explain::{JsonExplanation, explain};
+use crate::report::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
 use crate::text::known::show;
 use crate::text::{bytes, escape, label};
 
@@ -71,7 +67,7 @@ impl JsonMemstats {
     }
 }
 
-pub(super) fn json_field(field: &Field) -> JsonField {
+pub(in crate::report) fn json_field(field: &Field) -> JsonField {
     JsonField {
         name: field.name.clone(),
         unit: match field.unit {

@@ -1,27 +1,17 @@
-//! Which lines of the program keep more and more memory, and how sure that is.
-//!
-//! Only blocks older than a tenth of the window count, at its beginning as at its end: what a program
-//! allocates and soon frees is as often young as it is old, and would look like growth at a bad moment.
-//! Between two snapshots a line then *gained* the sampled blocks that became old and live, and *lost*
-//! those that were old and live and are no more. Blocks that are in both are in neither, so their
-//! number, however large, adds no noise.
-//!
-//! Whether a line grew is a question about counts. Samples are independent of each other, so where
-//! memory only goes round (a full cache) a changed block is as likely a gain as a loss. The probability
-//! of at least so many gains by chance is that of so many heads of a fair coin, exactly; the level of
-//! 5 % is divided by the number of lines that could reach it (Bonferroni), so that it holds for the
-//! whole list. It must hold, undivided, for the second half of the window as well: a cache that filled
-//! in the first half is no leak.
+//! The comparison of snapshots, line by line.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
+use rgops_dwarf::Charge;
 use rgops_protocol::reply::pprof_heap::Estimate;
 
-use super::frames::own_frame;
-use super::gather::{Heap, Live, Snapshot};
-use crate::budget::{Budget, Exhausted};
+use super::chance::at_least_heads;
+use super::grown::{Grown, Growth, NoGrowth};
+use super::work::Work;
+use crate::budget::Exhausted;
+use crate::heap::frames::own_frame;
+use crate::heap::gather::{Heap, Live, Snapshot};
 
 /// The probability by which chance alone may put anything on the list.
 const LEVEL: f64 = 0.05;
@@ -36,89 +26,9 @@ const STACK_BYTES: u64 = 64;
 const CHANGE_BYTES: u64 = 256;
 /// Between two looks at the clock.
 const BLOCKS_AT_A_TIME: usize = 4096;
-/// For comparing, where the window took all the command's time.
-const GRACE: Duration = Duration::from_secs(5);
-/// One-sided 95 % quantile of the normal distribution.
-const QUANTILE_95: f64 = 1.645;
-
-/// What grew in a window.
-#[derive(Debug, Clone)]
-pub struct Growth {
-    /// From the first snapshot to the last, in nanoseconds.
-    pub window_ns: u64,
-    /// Blocks younger than this, in nanoseconds, are set apart.
-    pub young_ns: u64,
-    /// Snapshots compared.
-    pub snapshots: usize,
-    /// Lines that grew, by falling growth. Chance alone puts one here in at most 5 % of windows.
-    pub grown: Vec<Grown>,
-    /// Lines that may have grown: too few samples to tell, or not in the second half.
-    pub unsure: Vec<Grown>,
-    /// Lines compared that could have been found to grow.
-    pub compared: usize,
-    /// All blocks that live at the end and are too young to tell.
-    pub young: Estimate,
-    /// All blocks that live at the end.
-    pub live: Estimate,
-}
-
-/// A line of the program and what it keeps.
-#[derive(Debug, Clone)]
-pub struct Grown {
-    /// Its stack that grew most, see [`Heap::frames`].
-    pub stack: u32,
-    /// Stacks by which it is reached.
-    pub stacks: usize,
-    /// Old and live at the end, not so at the beginning.
-    pub gained: Estimate,
-    /// The reverse.
-    pub lost: Estimate,
-    /// Live at the end, the young ones included.
-    pub live: Estimate,
-    /// Live at the end and young.
-    pub young: Estimate,
-    /// Between 0 and 1: 1 minus the probability of so many gains by chance.
-    pub confidence: f64,
-    /// Of the intervals between snapshots, those in which it gained more than it lost.
-    pub growing_intervals: usize,
-}
-
-impl Grown {
-    /// Growth in bytes over the window; negative when it shrank.
-    pub fn bytes(&self) -> i64 {
-        self.gained.bytes.wrapping_sub(self.lost.bytes).cast_signed()
-    }
-
-    /// The bytes by which it grew at least, with 95 % confidence; below 0 when it may not have grown.
-    pub fn least_bytes(&self) -> f64 {
-        let variance = self.gained.bytes_deviation().powi(2) + self.lost.bytes_deviation().powi(2);
-        self.bytes() as f64 - QUANTILE_95 * variance.sqrt()
-    }
-
-    /// Growth in blocks over the window.
-    pub fn objects(&self) -> f64 {
-        self.gained.objects_milli.wrapping_sub(self.lost.objects_milli).cast_signed() as f64 / 1000.0
-    }
-}
-
-/// Why it cannot be told what grew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoGrowth {
-    /// There are fewer than two snapshots.
-    TooFewSnapshots,
-    /// There is no memory or no time for it.
-    Exhausted(Exhausted),
-}
-
-impl From<Exhausted> for NoGrowth {
-    fn from(exhausted: Exhausted) -> NoGrowth {
-        NoGrowth::Exhausted(exhausted)
-    }
-}
-
 /// A line while it is counted: sums, however many snapshots there are.
 #[derive(Default)]
-struct Line {
+pub(super) struct Line {
     /// Gains and losses over the whole window, over its second half, and over one interval.
     whole: Change,
     second_half: Change,
@@ -190,13 +100,14 @@ fn before(snapshot: &Snapshot, young_ns: u64) -> i64 {
 /// What each stack gained and lost from one snapshot to another. Its memory is given back when it is dropped.
 struct Changes {
     by_stack: HashMap<u32, Change>,
-    budget: Budget,
-    charged_bytes: u64,
+    charge: Charge,
+    charged_stacks: usize,
 }
 
 impl Changes {
     fn new(from: &Snapshot, to: &Snapshot, young_ns: u64, work: &Work) -> Result<Changes, Exhausted> {
-        let mut changes = Changes { by_stack: HashMap::new(), budget: work.budget.clone(), charged_bytes: 0 };
+        let mut changes =
+            Changes { by_stack: HashMap::new(), charge: Charge::none(&work.budget), charged_stacks: 0 };
         let (old_then, old_now) = (before(from, young_ns), before(to, young_ns));
         for blocks in from.live.chunks(BLOCKS_AT_A_TIME) {
             work.check()?;
@@ -224,36 +135,10 @@ impl Changes {
 
     /// Charges the stacks that are new: no more than [`BLOCKS_AT_A_TIME`].
     fn charge(&mut self) -> Result<(), Exhausted> {
-        let bytes = CHANGE_BYTES.saturating_mul(self.by_stack.len() as u64);
-        self.budget.charge(bytes.saturating_sub(self.charged_bytes))?;
-        self.charged_bytes = bytes;
+        let new = self.by_stack.len() - self.charged_stacks;
+        self.charge.grow(CHANGE_BYTES.saturating_mul(new as u64))?;
+        self.charged_stacks = self.by_stack.len();
         Ok(())
-    }
-}
-
-impl Drop for Changes {
-    fn drop(&mut self) {
-        self.budget.release(self.charged_bytes);
-    }
-}
-
-/// The memory and the time there is for comparing.
-struct Work {
-    budget: Budget,
-    until: Option<Instant>,
-}
-
-impl Work {
-    fn new(budget: &Budget) -> Work {
-        let least = Instant::now() + GRACE;
-        Work { budget: budget.clone(), until: budget.deadline().map(|deadline| deadline.max(least)) }
-    }
-
-    fn check(&self) -> Result<(), Exhausted> {
-        match self.until {
-            Some(until) if Instant::now() >= until => Err(Exhausted::Time),
-            _ => Ok(()),
-        }
     }
 }
 
@@ -305,18 +190,6 @@ impl Line {
             growing_intervals: self.growing_intervals,
         }
     }
-}
-
-/// P(at least `heads` of `tosses` of a fair coin), summed from the tail in logarithms.
-fn at_least_heads(heads: u64, tosses: u64) -> f64 {
-    // ln of C(tosses, k) / 2^tosses, walked from k = tosses downwards.
-    let mut log = -(tosses as f64) * std::f64::consts::LN_2;
-    let mut sum = 0.0;
-    for k in (heads..=tosses).rev() {
-        sum += log.exp();
-        log += (k as f64).ln() - ((tosses - k + 1) as f64).ln();
-    }
-    sum.min(1.0)
 }
 
 /// What people call one place: a line of the program's own code; where none is known, a stack.
@@ -417,6 +290,3 @@ impl Lines<'_> {
         Ok((live, young))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,17 +1,12 @@
-//! `rgops version`: how the program was built, and what that means for the other commands.
-
-mod auditable;
-mod build;
-mod json;
+//! The answer of `rgops version` as text.
 
 use std::fmt::Write as _;
 
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::version::VersionReply;
 
-pub use self::auditable::{Dependency, dependencies};
-pub use self::build::{DebugInfo, Mangling, debug_info, has_symbols, mangling};
-pub use self::json::JsonVersion;
+use super::auditable::dependencies;
+use super::build::{debug_info, has_symbols, mangling};
 use crate::text::known::show;
 use crate::text::{counted, escape, hex};
 
@@ -93,6 +88,3 @@ fn symbols(has: bool) -> &'static str {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

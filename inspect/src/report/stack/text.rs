@@ -1,103 +1,22 @@
-//! `rgops stack`: every thread and where it is, threads at the same place together.
-
-mod json;
-mod poll;
-#[cfg(test)]
-mod tests;
-mod thread;
+//! The report as text.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
-use rgops_protocol::hello::AgentHello;
-use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary};
-use rgops_protocol::reply::{Module, StackEnd};
+use rgops_protocol::reply::StackEnd;
+use rgops_protocol::reply::stack::Capture;
 
-pub(super) use json::JsonFrame;
-pub use json::JsonStack;
-pub use poll::{Poll, poll};
-pub use thread::{Activity, Polled, Role, Thread};
-
-use super::screen::Screen;
-use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
-use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer, file_name};
-use crate::text::system_call::Architecture;
+use super::frame::write_frame;
+use super::report::StackReport;
+use super::thread::{Activity, Polled, Role, Thread};
+use crate::report::screen::Screen;
+use crate::symbols::{Detail, file_name};
 use crate::text::{counted, duration, escape, utc};
 
 /// Thread ids written out in a group's line.
 const SHOWN_THREAD_IDS: usize = 8;
 
-/// The threads of a process, named and ready to be shown.
-#[derive(Debug, Clone)]
-pub struct StackReport {
-    /// Name of the process.
-    pub process: String,
-    /// Its process id in its own pid namespace.
-    pub pid: u32,
-    /// The threads, as they came.
-    pub threads: Vec<Thread>,
-    /// What the dump covered; missing when the answer broke off.
-    pub summary: Option<StackSummary>,
-    /// What each module gave for names, and why not more.
-    pub modules: Vec<ModuleSymbols>,
-    /// Threads that are left out, and why: there was no memory or time to name their frames.
-    pub left_out: Option<(usize, Exhausted)>,
-    /// What it is written with.
-    budget: Budget,
-}
-
 impl StackReport {
-    /// Names everything in the parts of an answer. `local_pid` and `symbol_directories` are
-    /// those of [`Symbolizer::new`].
-    pub fn new(
-        hello: &AgentHello,
-        local_pid: Option<u32>,
-        symbol_directories: &[PathBuf],
-        parts: Vec<StackPart>,
-    ) -> StackReport {
-        StackReport::within(&budget::standard(), hello, local_pid, symbol_directories, parts)
-    }
-
-    /// As [`StackReport::new`], as far as the budget allows.
-    pub fn within(
-        budget: &Budget,
-        hello: &AgentHello,
-        local_pid: Option<u32>,
-        symbol_directories: &[PathBuf],
-        parts: Vec<StackPart>,
-    ) -> StackReport {
-        let mut modules: Vec<Module> = Vec::new();
-        let mut captured = Vec::new();
-        let mut summary = None;
-        for part in parts {
-            match part {
-                StackPart::Modules(more) => modules.extend(more),
-                StackPart::Threads(more) => captured.extend(more),
-                StackPart::Summary(found) => summary = Some(found),
-            }
-        }
-        modules.truncate(MOST_MODULES);
-        let architecture = Architecture::of(&modules);
-        let mut symbolizer = Symbolizer::with_budget(&modules, local_pid, symbol_directories, budget);
-        let (mut threads, count) = (Vec::with_capacity(captured.len()), captured.len());
-        let mut exhausted = None;
-        for thread in captured {
-            let named = Thread::within(budget, thread, hello.pid, architecture, &mut symbolizer);
-            match named {
-                Ok(thread) => threads.push(thread),
-                Err(reason) => {
-                    exhausted = Some(reason);
-                    break;
-                }
-            }
-        }
-        let left_out = exhausted.map(|reason| (count - threads.len(), reason));
-        let modules = symbolizer.module_symbols().cloned().collect();
-        let (process, budget) = (hello.name.clone(), budget.clone());
-        StackReport { process, pid: hello.pid, threads, summary, modules, left_out, budget }
-    }
-
     /// The report as text: a summary, then what runs, then the other threads in groups, the largest
     /// first, and the agent last. With `all`, every thread by itself, by thread id.
     pub fn render(&self, all: bool) -> String {
@@ -349,25 +268,5 @@ fn names(group: &[&Thread]) -> String {
     match names.len().saturating_sub(3) {
         0 => shown.join(", "),
         more => format!("{} and {more} more names", shown.join(", ")),
-    }
-}
-
-/// As in a Go traceback: the function, then where it is and the offset in it. `before` begins each line.
-pub(super) fn write_frame(text: &mut Screen, frame: &Frame, before: &str) {
-    let inlined = if frame.is_inlined { " (inlined)" } else { "" };
-    let _ = writeln!(text, "{before}{}{inlined}", escape(&frame.name()));
-    let offset = match frame.function_offset {
-        Some(offset) if !frame.is_inlined => format!(" +{offset:#x}"),
-        _ => String::new(),
-    };
-    match (&frame.file, &frame.module) {
-        (Some(file), _) => {
-            let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
-            let _ = writeln!(text, "{before}\t{}{line}{offset}", escape(file));
-        }
-        (None, Some(module)) if frame.function.is_some() => {
-            let _ = writeln!(text, "{before}\t{}{offset}", escape(module));
-        }
-        _ => {}
     }
 }

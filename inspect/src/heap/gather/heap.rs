@@ -9,10 +9,12 @@ use rgops_protocol::reply::pprof_heap::{
 use rgops_protocol::reply::{End, Note};
 use rgops_protocol::request::PprofHeapRequest;
 
-use super::frames::is_left_out;
-use super::jemalloc::{self, DumpError};
+use super::refused::Refused;
+use super::snapshot::{Live, Snapshot};
+use super::sums::Sums;
 use crate::budget::{Budget, Exhausted};
-use crate::client::ClientError;
+use crate::heap::frames::is_left_out;
+use crate::heap::jemalloc::{self, DumpError};
 use crate::profile::{FRAME_BYTES, Locations, Process, STACK_BYTES};
 use crate::symbols::{Frame, ModuleSymbols};
 
@@ -61,47 +63,6 @@ pub struct Heap {
     not_kept: u64,
 }
 
-/// Why nothing more is taken of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// There is no memory or no time for it.
-    Exhausted(Exhausted),
-    /// The agent tells more of these than were asked for.
-    NotAsked(&'static str),
-}
-
-impl From<Exhausted> for Refused {
-    fn from(exhausted: Exhausted) -> Refused {
-        Refused::Exhausted(exhausted)
-    }
-}
-
-impl From<Refused> for ClientError {
-    fn from(refused: Refused) -> ClientError {
-        match refused {
-            Refused::Exhausted(exhausted) => exhausted.into(),
-            Refused::NotAsked(what) => ClientError::Protocol(format!("{what} that were not asked for")),
-        }
-    }
-}
-
-/// Allocated and freed since sampling began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Sums {
-    pub(crate) allocated: Estimate,
-    pub(crate) freed: Estimate,
-}
-
-impl Sums {
-    pub(crate) fn live(self) -> Estimate {
-        self.allocated.minus(self.freed)
-    }
-
-    fn since(self, earlier: Sums) -> Sums {
-        Sums { allocated: self.allocated.minus(earlier.allocated), freed: self.freed.minus(earlier.freed) }
-    }
-}
-
 /// A stack without the frames that are left out.
 #[derive(Debug, Default)]
 struct NamedStack {
@@ -117,27 +78,6 @@ struct Opened {
     live: Vec<Live>,
     dump: Vec<u8>,
     charged_bytes: u64,
-}
-
-/// A moment of the heap.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// Since the answer's beginning, in nanoseconds.
-    pub time_ns: u64,
-    /// Exact counters, and what sampling lost.
-    pub counters: HeapCounters,
-    /// The sampled blocks that live, where they were asked for.
-    pub(super) live: Vec<Live>,
-}
-
-/// A sampled block that lives at a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Live {
-    pub(super) stack: u32,
-    /// When it was allocated, in nanoseconds since the answer's beginning; negative for before.
-    pub(super) birth_ns: i64,
-    pub(super) size_bytes: u64,
-    pub(super) mean_bytes: u64,
 }
 
 impl Heap {
@@ -431,6 +371,3 @@ impl Heap {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;
