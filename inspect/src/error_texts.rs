@@ -69,8 +69,8 @@ fn client_errors_are_as_committed() {
     let text = texts!(ClientError, |error| with_fix(&error, error.fix()), {
         ClientError::Agent(_) =>
             [AgentError::new(Code::Busy, "cannot start stack", "trace runs", "try again").into()],
-        ClientError::NobodyListens { .. } =>
-            [ClientError::NobodyListens { address: "10.0.0.7:7777".to_owned(), error: denied() }],
+        ClientError::ConnectionRefused { .. } =>
+            [ClientError::ConnectionRefused { address: "10.0.0.7:7777".to_owned(), error: denied() }],
         ClientError::ForeignOwner { .. } => [ClientError::ForeignOwner { path: path(), uid: 1000 }],
         ClientError::NotAllowed { .. } => [ClientError::NotAllowed { path: path(), error: denied() }],
         ClientError::AnotherProcess { .. } =>
@@ -84,7 +84,7 @@ fn client_errors_are_as_committed() {
         ClientError::AnotherAgent => [ClientError::AnotherAgent],
         ClientError::NotAnAgent => [ClientError::NotAnAgent],
         ClientError::TokenNeeded => [ClientError::TokenNeeded],
-        ClientError::FalseAgent => [ClientError::FalseAgent],
+        ClientError::AuthenticationFailed => [ClientError::AuthenticationFailed],
         ClientError::UnsupportedCommand(_) => [
             unsupported(Disagreement::ClientTooOld).into(),
             unsupported(Disagreement::AgentTooOld).into(),
@@ -98,7 +98,7 @@ fn client_errors_are_as_committed() {
             ClientError::Exhausted(Exhausted::File(1 << 30)),
         ],
         ClientError::Connection(_) => [ClientError::Connection(denied())],
-        ClientError::HungUp => [ClientError::HungUp],
+        ClientError::Disconnected => [ClientError::Disconnected],
         ClientError::Ended => [ClientError::Ended],
         ClientError::Replaced => [ClientError::Replaced],
         ClientError::Closed => [ClientError::Closed],
