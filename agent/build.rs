@@ -17,13 +17,12 @@ fn main() {
     say_engines();
 }
 
-/// Sets `native_engine` and `pprof_engine` where these can be compiled, so that the condition is
-/// written once.
+/// Sets `native_engine` and `pprof_engine` as the build script of `rgops-capture` does; `lib.rs` asserts that they agree.
 fn say_engines() {
     let target = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
     let (system, processor) = (target("OS"), target("ARCH"));
     let (system, processor) = (system.as_str(), processor.as_str());
-    println!("cargo:rustc-check-cfg=cfg(native_engine, pprof_engine, rgops_loom)");
+    println!("cargo:rustc-check-cfg=cfg(native_engine, pprof_engine)");
     if system == "linux" && ["x86_64", "aarch64"].contains(&processor) {
         println!("cargo:rustc-cfg=native_engine");
     }

@@ -131,7 +131,7 @@ mod mimalloc {
     //! mimalloc's process numbers. It counts single allocations only in debug builds (`MI_STAT`).
 
     use super::{AllocatorStats, Number};
-    use crate::engine::allocator_ffi::mimalloc_commit;
+    use rgops_capture::allocator_ffi::mimalloc_commit;
 
     pub(super) struct Mimalloc;
 

@@ -29,10 +29,10 @@ macro_rules! texts {
 
 use std::io;
 
+use rgops_capture::EngineError;
 use rgops_protocol::error::Error;
 
 use crate::ListenError;
-use crate::engine::EngineError;
 
 fn denied() -> io::Error {
     io::ErrorKind::PermissionDenied.into()

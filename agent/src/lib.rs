@@ -31,14 +31,11 @@
 //! needs no capture, and CPU profiles by [`CpuEngine::Pprof`]. Elsewhere the crate compiles and
 //! [`listen`] returns [`ListenError::Unsupported`].
 
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 #![cfg_attr(not(native_engine), allow(dead_code, reason = "only there everything is answered so far"))]
 
-#[expect(unsafe_code, reason = "`GlobalAlloc` is unsafe")]
 pub mod alloc;
 pub mod allocator;
-#[cfg(target_os = "linux")]
-mod beside;
 #[cfg(target_os = "linux")]
 mod busy;
 mod collect;
@@ -48,37 +45,31 @@ mod cpu_engine;
 mod debug;
 #[cfg(target_os = "linux")]
 mod doorbell;
-#[cfg(any(target_os = "linux", pprof_engine))]
-#[expect(unsafe_code, reason = "the one place for it")]
-mod engine;
 mod error;
 #[cfg(all(test, target_os = "linux"))]
 mod error_texts;
 #[cfg(target_os = "linux")]
 mod executable;
 mod options;
-#[cfg(all(test, target_os = "linux"))]
-mod own_process;
-#[cfg(target_os = "linux")]
-mod procfs;
-#[cfg(target_os = "linux")]
-mod programs_side;
+mod policy;
 #[cfg(target_os = "linux")]
 mod reactor;
 #[cfg(target_os = "linux")]
 mod releasing;
+mod runtimes;
 #[cfg(target_os = "linux")]
 mod server;
 #[cfg(native_engine)]
 mod tasks;
-#[cfg(native_engine)]
-mod try_lock;
-mod watched;
 
 pub use cpu_engine::CpuEngine;
 pub use error::ListenError;
 pub use options::Options;
 pub use rgops_protocol::request::Command;
+
+// Both build scripts say which engines there are.
+const _: () = assert!(cfg!(native_engine) == rgops_capture::HAS_NATIVE_ENGINE);
+const _: () = assert!(cfg!(pprof_engine) == rgops_capture::HAS_PPROF_ENGINE);
 
 use tokio::runtime::Handle;
 use tokio::task::LocalSet;

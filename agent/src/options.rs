@@ -213,7 +213,7 @@ impl Options {
     }
 }
 
-/// Reads a file that [`TokenFile`] finds good. Checked on the open file, which is the one that is read;
+/// Reads a file that [`TokenFile`](rgops_protocol::token_file::TokenFile) finds good. Checked on the open file, which is the one that is read;
 /// opened so that a pipe does not make us wait.
 #[cfg(target_os = "linux")]
 fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
@@ -231,7 +231,7 @@ fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
     let is_regular = found.is_file();
     let found = TokenFile { is_regular, length: found.len(), uid: found.uid(), mode: found.mode() };
     // No command with this name in it: whoever owns the directory could have it lead elsewhere by then.
-    found.check(crate::engine::system::effective_uid()).map_err(|why| {
+    found.check(rgops_capture::system::effective_uid()).map_err(|why| {
         wrong(format!("{why}; make one that only this user can read: (umask 077; head -c 32 /dev/urandom | base64 > FILE)"))
     })?;
     let mut secret = Vec::new();

@@ -17,11 +17,10 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::engine::epoll::{Epoll, Event};
-use crate::engine::{clock, system};
+use rgops_capture::agent_threads;
+use rgops_capture::epoll::{Epoll, Event};
+use rgops_capture::{clock, system};
 
-/// The thread's name; the kernel keeps 15 bytes of one.
-pub(crate) const THREAD_NAME: &str = "rgops-epoll";
 /// Its stack: shallow calls.
 const STACK_BYTES: usize = 128 * 1024;
 /// The token of the pipe that ends the thread.
@@ -107,12 +106,12 @@ impl Waiting {
         // Told when the other end is closed.
         reactor.epoll.add(ended.as_fd(), END)?;
         let thread = std::thread::Builder::new()
-            .name(THREAD_NAME.to_owned())
+            .name(agent_threads::EPOLL.to_owned())
             .stack_size(system::stack_bytes(STACK_BYTES));
         let waits = reactor.clone();
         let thread = thread.spawn(move || {
             #[cfg(native_engine)]
-            crate::engine::heap::exclude_this_thread();
+            rgops_capture::heap::exclude_this_thread();
             let _counted = clock::count_for_the_agent();
             waits.wait();
             drop(ended);

@@ -18,19 +18,19 @@ pub(crate) fn all() -> Vec<Releasing> {
         Releasing {
             name: "jemalloc",
             call: "mallctl arena.4096.purge (all arenas)",
-            release: crate::engine::allocator_ffi::jemalloc_purge,
+            release: rgops_capture::allocator_ffi::jemalloc_purge,
         },
         #[cfg(feature = "mimalloc")]
         Releasing {
             name: "mimalloc",
             call: "mi_collect(true), which reaches the heaps of ended threads and what all share, not those of other threads",
-            release: crate::engine::allocator_ffi::mimalloc_collect,
+            release: rgops_capture::allocator_ffi::mimalloc_collect,
         },
         #[cfg(target_env = "gnu")]
         Releasing {
             name: "glibc",
             call: "malloc_trim(0)",
-            release: crate::engine::allocator_ffi::glibc_trim,
+            release: rgops_capture::allocator_ffi::glibc_trim,
         },
         #[cfg(not(target_env = "gnu"))]
         Releasing {

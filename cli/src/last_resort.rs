@@ -113,13 +113,15 @@ mod tests {
 
     use rgops_tests::program::finished;
 
+    use rgops_inspect::budget;
+
     use super::*;
 
     const MIB: u64 = 1024 * 1024;
 
     #[test]
     fn memory_below_the_limit_and_time_before_the_deadline_are_the_commands_own() {
-        let budget = Budget::for_process(1024 * MIB);
+        let budget = budget::for_process(1024 * MIB);
         let mut watch = Watch::new(budget.clone());
         let now = Instant::now();
         let hour = Duration::from_secs(3600);
@@ -145,7 +147,7 @@ mod tests {
         if std::env::var_os(VARIABLE).is_none() {
             return;
         }
-        watch(&Budget::for_process(128 * MIB));
+        watch(&budget::for_process(128 * MIB));
         let mut kept = Vec::new();
         for _ in 0..1024 {
             kept.push(vec![1_u8; MIB as usize]);

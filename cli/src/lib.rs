@@ -2,6 +2,9 @@
 
 pub mod arguments;
 pub mod command;
+pub mod command_line;
+#[cfg(test)]
+mod complete;
 pub mod exit;
 mod last_resort;
 pub mod terminal;
@@ -17,7 +20,7 @@ use clap::Parser;
 /// A wrong command line ends the process here with exit code 2, `--help` and `--version` with 0.
 pub fn run() -> ExitCode {
     let line = command::pprof_heap::accept_spelling_of_go(std::env::args_os());
-    match arguments::CommandLine::parse_from(line).run() {
+    match command_line::CommandLine::parse_from(line).run() {
         Ok(exit) => exit.into(),
         Err(failure) => {
             terminal::print_failure(&failure);

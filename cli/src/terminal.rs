@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rgops_inspect::session::Document;
 use rgops_inspect::text::Escaping;
 use rgops_inspect::text::escape;
-use rgops_inspect::text::known::note_text;
-use rgops_protocol::reply::{End, Note, NoteKind, Progress};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
@@ -39,6 +38,16 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// Prints `text` to standard error instead, where standard output takes something else.
 pub fn print_aside(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Prints the JSON document of an answer.
+///
+/// # Errors
+/// As [`print()`].
+pub fn print_document(document: &Document<impl Serialize>) -> Result<(), Failure> {
+    // Not through anstream: everything that steers a terminal is escaped.
+    let mut stdout = io::BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+    written(document.write_to(&mut stdout).and_then(|()| stdout.flush()))
 }
 
 /// Prints `value` as indented JSON and a line end.
@@ -67,20 +76,20 @@ pub fn print_on(text: &str) -> Result<bool, Failure> {
     written(result).map(|()| !is_gone)
 }
 
-/// `value` as JSON on one line, with its line end.
+/// A document as JSON on one line, with its line end.
 ///
 /// # Errors
-/// A bug: no value of ours fails to become JSON.
-pub fn json_line(value: &impl Serialize) -> Result<String, Failure> {
-    let mut line = Escaping(Vec::new());
-    let made = serde_json::to_writer(&mut line, value);
-    json(made.map(|()| String::from_utf8_lossy(&line.0).into_owned() + "\n"))
+/// A bug: no document of ours fails to become JSON.
+pub fn json_line(document: &Document<impl Serialize>) -> Result<String, Failure> {
+    document.to_line().map_err(|error| not_json(&error))
 }
 
 fn json(made: serde_json::Result<String>) -> Result<String, Failure> {
-    made.map_err(|error| {
-        Failure::new(Exit::Internal, "cannot make JSON", error.to_string(), "report this as a bug")
-    })
+    made.map_err(|error| not_json(&error))
+}
+
+fn not_json(error: &dyn std::error::Error) -> Failure {
+    Failure::new(Exit::Internal, "cannot make JSON", error.to_string(), "report this as a bug")
 }
 
 /// What became of a write to standard output; a reader that went away wants no more.
@@ -116,30 +125,6 @@ pub fn print_failure(failure: &Failure) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Says on standard error what an answer lacks, one line a note, and returns the exit code for it:
-/// [`Exit::Partial`] when something was lost, cut or could not be captured.
-pub fn print_notes(end: &End) -> Exit {
-    for lacking in &end.notes {
-        note(&note_text(lacking));
-    }
-    exit_of(end)
-}
-
-/// Says that things are left out, and why; for commands whose `--json` has no place for it, too.
-pub fn left_out(count: usize, what: &str, why: &dyn std::fmt::Display) {
-    note(&format!("{count} {what} left out: {why}; allow more with --max-memory or --timeout"));
-}
-
-/// The exit code an answer's notes lead to, as [`print_notes`] returns it; for `--json`, whose
-/// notes are in the JSON itself.
-pub fn exit_of(end: &End) -> Exit {
-    let lacking = |note: &Note| match note.kind {
-        NoteKind::Dropped | NoteKind::Truncated | NoteKind::Missing => true,
-        NoteKind::Approximate | NoteKind::EndedEarly => false,
-    };
-    if end.notes.iter().any(lacking) { Exit::Partial } else { Exit::Fine }
-}
-
 /// A bar on standard error that shows how far a command is; nothing when that is no terminal.
 #[derive(Debug)]
 pub struct Bar(ProgressBar);
@@ -159,17 +144,18 @@ pub fn bar(label: &str, total: Duration) -> Bar {
 }
 
 impl Bar {
-    /// Moves the bar to what the agent said; `gathered` names what it counts, as `samples`.
-    pub fn update(&self, progress: &Progress, gathered: &str) {
-        if progress.total_ms > 0 {
-            self.0.set_length(progress.total_ms);
+    /// Moves the bar to what the agent said; `gathered` is what it counts, as `512 samples`.
+    pub fn update(&self, elapsed: Duration, total: Duration, gathered: &str) {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let (elapsed_ms, total_ms) = (milliseconds(elapsed), milliseconds(total));
+        if total_ms > 0 {
+            self.0.set_length(total_ms);
         }
-        self.0.set_position(progress.elapsed_ms.min(self.0.length().unwrap_or(u64::MAX)));
+        self.0.set_position(elapsed_ms.min(self.0.length().unwrap_or(u64::MAX)));
         self.0.set_message(format!(
-            "{:.1}/{:.1} s  {} {gathered}",
-            progress.elapsed_ms as f64 / 1e3,
+            "{:.1}/{:.1} s  {gathered}",
+            elapsed_ms as f64 / 1e3,
             self.0.length().unwrap_or(0) as f64 / 1e3,
-            progress.gathered
         ));
     }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 
-use crate::arguments::CommandLine;
+use crate::command_line::CommandLine;
 
 /// What may stand behind `rgops` in a sentence.
 const PROSE: [&str; 10] = ["agent", "as", "does", "has", "lists", "of", "on", "or", "protocol", "where"];

@@ -15,11 +15,14 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use program::{Directory, Target, code, rgops, stderr, stdout};
-use rgops::arguments::CommandLine;
+use rgops::command_line::CommandLine;
 use rgops::exit::Failure;
 use rgops_inspect::budget::Exhausted;
-use rgops_inspect::client::ClientError;
+use rgops_inspect::client::{ClientError, UnsupportedCommand};
+use rgops_inspect::heap::DumpError;
 use rgops_inspect::processes::{LostAgent, LostBecause, ResolveError};
+use rgops_inspect::session::SessionError;
+use rgops_protocol::agreement::Disagreement;
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::error::{Code, Error as AgentError};
 use rgops_tests::snapshot::{Snapshots, replaced};
@@ -83,8 +86,8 @@ fn wrong_command_lines_are_told_as_committed() {
 }
 
 /// As it is printed, with its exit code.
-fn told(failure: impl Into<Failure>) -> String {
-    let failure = failure.into();
+fn told(error: impl Into<SessionError>) -> String {
+    let failure = Failure::from(error.into());
     let fix = if failure.fix.is_empty() { "none".to_owned() } else { failure.fix.replace('\n', "\n     ") };
     format!("exit {}: {}: {}\nfix: {fix}\n\n", failure.exit as u8, failure.what, failure.why)
 }
@@ -101,15 +104,16 @@ fn path() -> PathBuf {
 fn failures_are_told_as_committed() {
     let mut snapshots = snapshots("failures");
     let mut text = String::new();
+    let refusal = |code| ClientError::from(AgentError::new(code, "cannot answer", "a reason", "a fix"));
     for code in (0..).map_while(|number| Some(Code::from_u16(number)).filter(|code| *code as u16 == number)) {
-        let _ =
-            write!(text, "{code:?}\n{}", told(AgentError::new(code, "cannot answer", "a reason", "a fix")));
+        let _ = write!(text, "{code:?}\n{}", told(refusal(code)));
     }
     snapshots.compare("of-agents", &text);
 
     let name = |pid| SocketName { pid, start_time: 99 };
+    let unsupported = |why| UnsupportedCommand { command: "stack", agent: "0.0.9".to_owned(), why };
     let client = [
-        ClientError::NobodyListens { address: "10.0.0.7:7777".to_owned(), error: denied() },
+        ClientError::ConnectionRefused { address: "10.0.0.7:7777".to_owned(), error: denied() },
         ClientError::ForeignOwner { path: path(), uid: 1000 },
         ClientError::NotAllowed { path: path(), error: denied() },
         ClientError::AnotherProcess { expected: name(4711), found: name(4712) },
@@ -118,8 +122,9 @@ fn failures_are_told_as_committed() {
         ClientError::AnotherAgent,
         ClientError::NotAnAgent,
         ClientError::TokenNeeded,
-        ClientError::FalseAgent,
-        ClientError::NotSpoken { command: "stack", agent: "0.0.9".to_owned() },
+        ClientError::AuthenticationFailed,
+        unsupported(Disagreement::ClientTooOld).into(),
+        unsupported(Disagreement::AgentTooOld).into(),
         ClientError::TimedOut,
         ClientError::TookTooLong { waited: Duration::from_millis(12_340) },
         ClientError::NotFinished { seconds: 10 },
@@ -129,7 +134,7 @@ fn failures_are_told_as_committed() {
         ClientError::Connection(denied()),
         ClientError::Connection(io::ErrorKind::WouldBlock.into()),
         ClientError::Connection(io::ErrorKind::BrokenPipe.into()),
-        ClientError::HungUp,
+        ClientError::Disconnected,
         ClientError::Ended,
         ClientError::Replaced,
         ClientError::Closed,
@@ -184,6 +189,15 @@ fn failures_are_told_as_committed() {
         system(io::ErrorKind::InvalidData),
     ];
     snapshots.compare("of-finding", &resolve.into_iter().map(told).collect::<String>());
+
+    let session = [
+        SessionError::WrongAnswer { command: "stats", why: "it is empty" },
+        SessionError::NoAges,
+        SessionError::OneSnapshot,
+        SessionError::Dump(DumpError::TooLarge),
+        SessionError::NotCounted { sample_type: "alloc_space" },
+    ];
+    snapshots.compare("of-sessions", &session.into_iter().map(told).collect::<String>());
 }
 
 /// What a user sees, its exit code, and what is in another run another masked.

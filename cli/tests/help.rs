@@ -11,7 +11,7 @@ use std::process::Command;
 
 use clap::CommandFactory;
 use program::{code, rgops, stderr, stdout};
-use rgops::arguments::CommandLine;
+use rgops::command_line::CommandLine;
 use rgops_tests::snapshot::{Snapshots, with_visible_colours, without_colours};
 use rgops_tests::terminal;
 

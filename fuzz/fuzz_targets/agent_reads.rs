@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use rgops_protocol::auth::ClientProof;
-use rgops_protocol::codec::{decode, encode};
+use rgops_protocol::codec::{decode, decode_message, encode};
 use rgops_protocol::hello::ClientHello;
 use rgops_protocol::request::{Envelope, Request};
 use rgops_protocol::wire::{Header, MAX_REQUEST_BYTES};
@@ -18,12 +18,13 @@ fuzz_target!(|bytes: &[u8]| {
                 }
             }
         }
-        1 => drop(decode::<ClientHello>(bytes)),
+        1 => drop(decode_message::<ClientHello>(bytes)),
         2 => drop(decode::<ClientProof>(bytes)),
         _ => {
             if let Ok(envelope) = decode::<Envelope>(bytes) {
                 if let Ok(request) = Request::from_envelope(&envelope) {
-                    let again = request.to_envelope().expect("what was decoded can be encoded");
+                    let again =
+                        request.to_envelope(envelope.version).expect("what was decoded can be encoded");
                     assert_eq!(Request::from_envelope(&again), Ok(request));
                     encode(&again).expect("a request fits a packet");
                 }

@@ -7,7 +7,7 @@ use rgops_inspect::budget::Budget;
 use rgops_inspect::symbols::Symbolizer;
 
 const FIXTURES: [&[u8]; 2] =
-    [include_bytes!("../../inspect/fixtures/names.so"), include_bytes!("../../inspect/fixtures/types.so")];
+    [include_bytes!("../../inspect/fixtures/names.so"), include_bytes!("../../tasks/fixtures/types.so")];
 
 /// An edit: where, in two bytes, and the byte to put there.
 const EDIT_BYTES: usize = 3;

@@ -2,7 +2,7 @@
 //! and answers to every reading. Whatever lies there, decoding ends, asks for no more than it may, and
 //! its numbers add up.
 //!
-//! The types are those of `inspect/fixtures/types.so`, or of the program that `RGOPS_FUZZ_PROGRAM`
+//! The types are those of `tasks/fixtures/types.so`, or of the program that `RGOPS_FUZZ_PROGRAM`
 //! names: one with all of Tokio in it reaches more of the decoder. On a stable compiler:
 //!
 //! ```text
@@ -14,14 +14,15 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use rgops_inspect::tasks::decode::Decoder;
-use rgops_inspect::tasks::graph::WaitGraph;
-use rgops_inspect::tasks::model::{Counts, Tasks};
-use rgops_inspect::tasks::types::{ProgramTypes, TypeSource};
+use rgops_dwarf::Budget;
 use rgops_protocol::reply::tasks::{CellBytes, TaskCell, TaskVtable};
 use rgops_protocol::request::{MAX_RANGE_BYTES, MemoryRange};
+use rgops_tasks::decode::Decoder;
+use rgops_tasks::graph::WaitGraph;
+use rgops_tasks::model::{Counts, Tasks};
+use rgops_tasks::types::{ProgramTypes, TypeSource};
 
-const FIXTURE: &[u8] = include_bytes!("../../inspect/fixtures/types.so");
+const FIXTURE: &[u8] = include_bytes!("../../tasks/fixtures/types.so");
 
 /// Tasks of one input, and bytes of one of their cells.
 const MOST_TASKS: usize = 6;
@@ -29,8 +30,11 @@ const CELL_BYTES: usize = 2048;
 /// Readings of one input: as many as eight retries of a task with boxes in boxes may take.
 const MOST_ROUNDS: usize = 1000;
 
+/// What the types and the decoder may each take.
+const BUDGET_BYTES: u64 = 768 << 20;
+
 thread_local! {
-    static TYPES: ProgramTypes<'static> = ProgramTypes::of_file(program());
+    static TYPES: ProgramTypes<'static> = ProgramTypes::of_file(program(), &Budget::new(BUDGET_BYTES));
 }
 
 fn program() -> &'static [u8] {
@@ -143,7 +147,7 @@ fn decode(types: &ProgramTypes<'_>, bytes: &[u8]) {
     let count = usize::from(input.byte()) % (MOST_TASKS + 1);
     let cells: Vec<TaskCell> = (0..count).map(|number| cell(number, &vtables, input, addresses)).collect();
 
-    let mut decoder = Decoder::new(types, vtables, cells);
+    let mut decoder = Decoder::new(&Budget::new(BUDGET_BYTES), types, vtables, cells);
     let mut memory: HashMap<(u64, u32), Option<Vec<u8>>> = HashMap::new();
     let mut rounds = 0;
     loop {

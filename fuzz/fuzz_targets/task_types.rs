@@ -5,12 +5,16 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use libfuzzer_sys::fuzz_target;
-use rgops_inspect::tasks::types::{ProgramTypes, Shape, TypeSource};
+use rgops_dwarf::Budget;
+use rgops_tasks::types::{ProgramTypes, Shape, TypeSource};
 
-const FIXTURE: &[u8] = include_bytes!("../../inspect/fixtures/types.so");
+const FIXTURE: &[u8] = include_bytes!("../../tasks/fixtures/types.so");
 
 /// Types that are followed from what the addresses give.
 const MOST_TYPES: usize = 500;
+
+/// What one file may take.
+const BUDGET_BYTES: u64 = 768 << 20;
 
 /// An edit: where, in two bytes, and the byte to put there.
 const EDIT_BYTES: usize = 3;
@@ -40,7 +44,7 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn look_at_everything(file: &[u8]) {
-    let types = ProgramTypes::of_file(file);
+    let types = ProgramTypes::of_file(file, &Budget::new(BUDGET_BYTES));
     let mut next = VecDeque::new();
     for address in (0..FIXTURE.len() as u64).step_by(8) {
         for task in types.task_types(address) {

@@ -31,18 +31,19 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rgops_dwarf::Fault;
+use rgops_pprof::ReadError;
+use rgops_protocol::agreement::Disagreement;
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::error::{Code, Error as AgentError};
 use rgops_protocol::token_file::NoTokenFile;
+use rgops_tasks::types::TypeError;
 
 use crate::budget::Exhausted;
-use crate::client::ClientError;
-use crate::dwarf::Fault;
+use crate::client::{ClientError, UnsupportedCommand};
 use crate::heap::DumpError;
 use crate::output::{NotAFile, OutputError, Reason};
 use crate::processes::{LostAgent, LostBecause, ResolveError};
-use crate::profile::ReadError;
-use crate::tasks::types::TypeError;
 use crate::token_file::TokenFileError;
 
 fn denied() -> io::Error {
@@ -51,6 +52,10 @@ fn denied() -> io::Error {
 
 fn path() -> PathBuf {
     "/run/user/7/rgops/4711-99.sock".into()
+}
+
+fn unsupported(why: Disagreement) -> UnsupportedCommand {
+    UnsupportedCommand { command: "stack", agent: "0.0.9".to_owned(), why }
 }
 
 fn with_fix(text: &dyn std::fmt::Display, fix: &str) -> String {
@@ -64,8 +69,8 @@ fn client_errors_are_as_committed() {
     let text = texts!(ClientError, |error| with_fix(&error, error.fix()), {
         ClientError::Agent(_) =>
             [AgentError::new(Code::Busy, "cannot start stack", "trace runs", "try again").into()],
-        ClientError::NobodyListens { .. } =>
-            [ClientError::NobodyListens { address: "10.0.0.7:7777".to_owned(), error: denied() }],
+        ClientError::ConnectionRefused { .. } =>
+            [ClientError::ConnectionRefused { address: "10.0.0.7:7777".to_owned(), error: denied() }],
         ClientError::ForeignOwner { .. } => [ClientError::ForeignOwner { path: path(), uid: 1000 }],
         ClientError::NotAllowed { .. } => [ClientError::NotAllowed { path: path(), error: denied() }],
         ClientError::AnotherProcess { .. } =>
@@ -79,9 +84,11 @@ fn client_errors_are_as_committed() {
         ClientError::AnotherAgent => [ClientError::AnotherAgent],
         ClientError::NotAnAgent => [ClientError::NotAnAgent],
         ClientError::TokenNeeded => [ClientError::TokenNeeded],
-        ClientError::FalseAgent => [ClientError::FalseAgent],
-        ClientError::NotSpoken { .. } =>
-            [ClientError::NotSpoken { command: "leaks", agent: "0.0.9".to_owned() }],
+        ClientError::AuthenticationFailed => [ClientError::AuthenticationFailed],
+        ClientError::UnsupportedCommand(_) => [
+            unsupported(Disagreement::ClientTooOld).into(),
+            unsupported(Disagreement::AgentTooOld).into(),
+        ],
         ClientError::TimedOut => [ClientError::TimedOut],
         ClientError::TookTooLong { .. } => [ClientError::TookTooLong { waited: Duration::from_millis(12_340) }],
         ClientError::NotFinished { .. } => [ClientError::NotFinished { seconds: 10 }],
@@ -91,7 +98,7 @@ fn client_errors_are_as_committed() {
             ClientError::Exhausted(Exhausted::File(1 << 30)),
         ],
         ClientError::Connection(_) => [ClientError::Connection(denied())],
-        ClientError::HungUp => [ClientError::HungUp],
+        ClientError::Disconnected => [ClientError::Disconnected],
         ClientError::Ended => [ClientError::Ended],
         ClientError::Replaced => [ClientError::Replaced],
         ClientError::Closed => [ClientError::Closed],
@@ -195,7 +202,7 @@ fn errors_of_what_is_read_are_as_committed() {
     let mut text = texts!(ReadError, |error| error.to_string(), {
         ReadError::Decompress(_) => [ReadError::Decompress(io::ErrorKind::UnexpectedEof.into())],
         ReadError::TooLarge => [ReadError::TooLarge],
-        ReadError::Decode(_) => [<prost::bytes::Bytes as prost::Message>::decode(&[0x0a, 9][..]).expect_err("cut short").into()],
+        ReadError::Decode(_) => [rgops_pprof::read(&[0x0a, 9]).expect_err("cut short")],
         ReadError::Invalid(_) => [ReadError::Invalid("it has no sample type".to_owned())],
     });
     text += &texts!(DumpError, |error| error.to_string(), {

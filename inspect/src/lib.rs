@@ -1,10 +1,10 @@
 //! The inspector as a library: find processes, ask agents, make names and reports.
 
 #![deny(unsafe_code)]
+#![warn(unused_crate_dependencies)]
 
 pub mod budget;
 pub mod client;
-mod dwarf;
 #[cfg(test)]
 mod error_texts;
 mod files;
@@ -21,6 +21,7 @@ mod procfs;
 pub mod profile;
 pub mod report;
 pub mod schedtrace;
+pub mod session;
 pub mod symbols;
 pub mod tasks;
 pub mod text;

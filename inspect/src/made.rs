@@ -13,5 +13,6 @@ pub(crate) fn hello() -> AgentHello {
         build_id: Vec::new(),
         name: "shop".into(),
         commands: Vec::new(),
+        oldest: rgops_protocol::tail::Tail::absent(),
     }
 }

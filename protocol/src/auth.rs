@@ -2,7 +2,7 @@
 //!
 //! After the client's hello the agent sends a [`Challenge`]; the client answers with a
 //! [`ClientProof`]; only then does the agent prove itself with an [`AgentProof`] and say who it is.
-//! Each MAC covers a role label, the protocol version and both nonces (RFC 2104, FIPS 198-1), so a
+//! Each MAC covers a role label, the version of the handshake and both nonces (RFC 2104, FIPS 198-1), so a
 //! proof cannot be replayed, reflected or moved to the other role. The token itself never travels.
 //!
 //! This authenticates; it does not encrypt. A relay can read and change what follows, which is why
@@ -11,9 +11,12 @@
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::PROTOCOL_VERSION;
 use crate::codec::{Decode, Encode};
 use crate::hello::MAGIC;
+use crate::received::fields;
+
+/// The version of the handshake, which every MAC covers. It is not that of the hello.
+const HANDSHAKE_VERSION: u32 = 1;
 
 /// Length of a nonce in bytes.
 pub const NONCE_BYTES: usize = 32;
@@ -103,7 +106,7 @@ impl Token {
         // HMAC takes keys of any length (RFC 2104, section 2), so this cannot fail.
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         mac.update(&MAGIC);
-        mac.update(&PROTOCOL_VERSION.to_le_bytes());
+        mac.update(&HANDSHAKE_VERSION.to_le_bytes());
         mac.update(label);
         mac.update(agent);
         mac.update(client);
@@ -115,6 +118,11 @@ impl std::fmt::Debug for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Token(secret)")
     }
+}
+
+fields! {
+    Challenge { nonce }
+    AgentProof { mac }
 }
 
 #[cfg(test)]

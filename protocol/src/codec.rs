@@ -76,18 +76,32 @@ pub fn encode<T: Encode>(value: &T) -> Result<Vec<u8>, EncodeError> {
     Ok(bytes)
 }
 
-/// Decodes the whole of `bytes` as a `T`.
+/// Decodes the whole of `bytes` as a `T`: of requests and proofs, where nothing may be ignored.
 ///
 /// Allocates at most [`DECODE_BUDGET_BYTES`], whatever lengths the bytes claim.
 ///
 /// # Errors
 /// [`DecodeError::Malformed`] and [`DecodeError::TrailingBytes`], both naming the type.
 pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, DecodeError> {
-    let expected = std::any::type_name::<T>();
-    let (value, used) = bincode::decode_from_slice(bytes, CONFIGURATION)
-        .map_err(|error| DecodeError::Malformed { expected, why: error.to_string() })?;
-    if used != bytes.len() {
-        return Err(DecodeError::TrailingBytes { expected, left: bytes.len() - used });
+    let (value, used) = decode_first(bytes)?;
+    match bytes.len() - used {
+        0 => Ok(value),
+        left => Err(DecodeError::TrailingBytes { expected: std::any::type_name::<T>(), left }),
     }
-    Ok(value)
+}
+
+/// Decodes the `T` that `bytes` begin with, and skips what follows: fields of a newer writer.
+///
+/// Allocates as [`decode`] does; what is skipped is bounded by the packet.
+///
+/// # Errors
+/// [`DecodeError::Malformed`], naming the type.
+pub fn decode_message<T: Decode<()>>(bytes: &[u8]) -> Result<T, DecodeError> {
+    decode_first(bytes).map(|(value, _)| value)
+}
+
+fn decode_first<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), DecodeError> {
+    let expected = std::any::type_name::<T>();
+    bincode::decode_from_slice(bytes, CONFIGURATION)
+        .map_err(|error| DecodeError::Malformed { expected, why: error.to_string() })
 }

@@ -1,6 +1,7 @@
 //! What an agent says when it does not answer.
 
 use crate::codec::{Decode, Encode};
+use crate::received::{Received, SENTENCE_CHARACTERS, Speaker, cut, program_says};
 
 /// The payload of an `Error` packet: what failed, why, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, thiserror::Error)]
@@ -73,5 +74,21 @@ impl Error {
     /// The kind of this error.
     pub fn code(&self) -> Code {
         Code::from_u16(self.code)
+    }
+}
+
+impl Received for Error {
+    fn receive(&mut self, speaker: Speaker) -> u64 {
+        let Error { code: _, what, why, fix } = self;
+        for text in [&mut *what, &mut *why, &mut *fix] {
+            cut(text, SENTENCE_CHARACTERS);
+        }
+        if speaker == Speaker::Another {
+            let fix_mark = if fix.is_empty() { "" } else { "; fix: " };
+            *why = program_says(&format!("{what}: {why}{fix_mark}{fix}"));
+            "the agent did not answer".clone_into(what);
+            *fix = String::new();
+        }
+        [what, why, fix].into_iter().map(|text| text.capacity() as u64).sum()
     }
 }

@@ -1,8 +1,11 @@
-//! The bytes of version 1, frozen: every message type, from `golden/*.hex`, decoded by `codec` and
-//! by `wincode`, an independent implementation of the same format.
+//! The bytes of version 1, frozen: every message type, from `golden/*.hex` or beside the test, decoded by
+//! `codec` and by `wincode`, an independent implementation of the same format.
 //!
 //! A change that makes this fail is a new version of that command. Only a message that was never
 //! released may be rewritten, with `RGOPS_BLESS=1 cargo test -p rgops-protocol golden`.
+//!
+//! A new command has its `golden!` lines in its own file, `reply/MODULE.rs`, with the bytes as a third
+//! argument.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -13,16 +16,22 @@ use crate::reply::{
     gc, heap_rate, memstats, pprof_cpu, pprof_heap, schedtrace, stack, stats, tasks, trace, version,
 };
 use crate::request::{self, Envelope};
+use crate::tail::Tail;
 use crate::{auth, codec, error, hello};
 
 fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.hex"))
 }
 
-/// The bytes of a golden file: hexadecimal digits, white space and `#` comments ignored.
-fn frozen(name: &str) -> Vec<u8> {
+/// The bytes of a golden file.
+pub(crate) fn frozen(name: &str) -> Vec<u8> {
     let text = std::fs::read_to_string(file(name))
         .unwrap_or_else(|error| panic!("{}: {error}", file(name).display()));
+    from_hex(&text)
+}
+
+/// Hexadecimal digits, white space and `#` comments ignored.
+pub(crate) fn from_hex(text: &str) -> Vec<u8> {
     let digits: String = text
         .lines()
         .map(|line| line.split('#').next().unwrap_or_default())
@@ -32,7 +41,10 @@ fn frozen(name: &str) -> Vec<u8> {
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
 
-fn bless(name: &str, debug: &str, bytes: &[u8]) {
+pub(crate) fn bless(name: &str, debug: &str, bytes: &[u8]) {
+    if std::env::var_os("RGOPS_BLESS").is_none() {
+        return;
+    }
     let lines: Vec<String> = bytes
         .chunks(32)
         .map(|chunk| chunk.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
@@ -40,31 +52,51 @@ fn bless(name: &str, debug: &str, bytes: &[u8]) {
     std::fs::write(file(name), format!("# {debug}\n{}\n", lines.join("\n"))).unwrap();
 }
 
+/// `value` is `frozen`, by both decoders.
+pub(crate) fn check<T>(value: &T, frozen: &[u8])
+where
+    T: codec::Encode + codec::Decode<()> + PartialEq + std::fmt::Debug,
+{
+    assert_eq!(codec::encode(value).unwrap(), frozen, "the bytes of {value:?} changed");
+    assert_eq!(&codec::decode::<T>(frozen).unwrap(), value);
+    // As a message it may have a tail. Where nothing may be ignored, one byte more is refused; one byte
+    // less always is.
+    let longer = [frozen, &[0]].concat();
+    assert_eq!(&codec::decode_message::<T>(&longer).unwrap(), value);
+    assert!(codec::decode::<T>(&longer).is_err());
+    if !frozen.is_empty() {
+        assert!(codec::decode_message::<T>(&frozen[..frozen.len() - 1]).is_err());
+    }
+}
+
+/// `golden!(name, Type, value)`, with the bytes in `golden/NAME.hex`, or as a fourth argument.
 macro_rules! golden {
-    ($test:ident, $type:ty, $value:expr) => {
+    ($test:ident, $type:ty, $value:expr $(,)?) => {
         #[test]
         fn $test() {
-            let name = stringify!($test);
-            let value: $type = $value;
-            let ours = codec::encode(&value).unwrap();
-            if std::env::var_os("RGOPS_BLESS").is_some() {
-                bless(name, &format!("{value:?}"), &ours);
-            }
-            let frozen = frozen(name);
-            assert_eq!(ours, frozen, "the bytes of {name} changed");
-            assert_eq!(codec::decode::<$type>(&frozen).unwrap(), value);
-            let varint = wincode::config::Configuration::default().with_varint_encoding();
-            let other: $type = wincode::config::deserialize_exact(&frozen, varint).unwrap();
-            assert_eq!(other, value, "wincode reads {name} differently");
-            assert_eq!(wincode::config::serialize(&value, varint).unwrap(), frozen);
-            // One byte short and one byte more are both refused.
-            assert!(codec::decode::<$type>(&[&frozen[..], &[0]].concat()).is_err());
-            if !frozen.is_empty() {
-                assert!(codec::decode::<$type>(&frozen[..frozen.len() - 1]).is_err());
-            }
+            let (name, value): (&str, $type) = (stringify!($test), $value);
+            $crate::golden::bless(name, &format!("{value:?}"), &$crate::codec::encode(&value).unwrap());
+            let frozen = $crate::golden::frozen(name);
+            $crate::golden::golden!(@ value, frozen, $type);
         }
     };
+    ($test:ident, $type:ty, $value:expr, $bytes:literal $(,)?) => {
+        #[test]
+        fn $test() {
+            let (value, frozen): ($type, _) = ($value, $crate::golden::from_hex($bytes));
+            $crate::golden::golden!(@ value, frozen, $type);
+        }
+    };
+    (@ $value:ident, $frozen:ident, $type:ty) => {{
+        $crate::golden::check(&$value, &$frozen);
+        let varint = wincode::config::Configuration::default().with_varint_encoding();
+        let other: $type = wincode::config::deserialize_exact(&$frozen, varint).unwrap();
+        assert_eq!(other, $value, "wincode reads it differently");
+        assert_eq!(wincode::config::serialize(&$value, varint).unwrap(), $frozen);
+    }};
 }
+
+pub(crate) use golden;
 
 fn sample_stack() -> Stack {
     Stack { frames: vec![0x5555_5555_4000, 0x7fff_f7dd_0123, 1], end: StackEnd::Root }
@@ -90,24 +122,77 @@ fn sample_cpu() -> pprof_cpu::CpuSample {
 }
 
 golden!(client_hello, hello::ClientHello, hello::ClientHello { protocol: 1, client: "rgops 0.1.0".into() });
-golden!(
-    agent_hello,
-    hello::AgentHello,
+fn sample_hello(protocol: u32) -> hello::AgentHello {
+    let version = |version| move |command| hello::CommandVersion { command, version };
+    let oldest = (1..=6).map(version(1)).collect();
     hello::AgentHello {
-        protocol: 1,
+        protocol,
         agent: "0.1.0".into(),
         pid: 4711,
         start_time: 123_456_789,
         cookie: [7; 16],
         build_id: (0..20).collect(),
         name: "shop".into(),
-        commands: request::Command::ALL
-            .into_iter()
-            .take(6)
-            .map(|command| hello::CommandVersion { command: command as u16, version: 1 })
-            .collect(),
+        commands: (1..=6).map(version(1)).collect(),
+        oldest: Tail::for_reader(protocol, oldest),
     }
-);
+}
+
+/// The hello as protocol 1 has it: this is how its clients still read it, to the last byte.
+#[derive(Debug, PartialEq, wincode::SchemaRead, wincode::SchemaWrite)]
+struct FirstHello {
+    protocol: u32,
+    agent: String,
+    pid: u32,
+    start_time: u64,
+    cookie: [u8; 16],
+    build_id: Vec<u8>,
+    name: String,
+    commands: Vec<hello::CommandVersion>,
+}
+
+#[derive(Debug, PartialEq, wincode::SchemaRead, wincode::SchemaWrite)]
+struct SecondHello {
+    first: FirstHello,
+    oldest: Vec<hello::CommandVersion>,
+}
+
+fn first_of(hello: hello::AgentHello) -> FirstHello {
+    let hello::AgentHello { protocol, agent, pid, start_time, cookie, build_id, name, commands, oldest: _ } =
+        hello;
+    FirstHello { protocol, agent, pid, start_time, cookie, build_id, name, commands }
+}
+
+/// Both hellos by `wincode`, which skips nothing.
+#[test]
+fn agent_hello() {
+    let varint = wincode::config::Configuration::default().with_varint_encoding();
+    let first = frozen("agent_hello");
+    check_hello(&sample_hello(1), &first);
+    let strict: FirstHello = wincode::config::deserialize_exact(&first, varint).unwrap();
+    assert_eq!(strict, first_of(sample_hello(1)));
+
+    let second = sample_hello(2);
+    bless("agent_hello_2", &format!("{second:?}"), &codec::encode(&second).unwrap());
+    let bytes = frozen("agent_hello_2");
+    check_hello(&second, &bytes);
+    let strict: SecondHello = wincode::config::deserialize_exact(&bytes, varint).unwrap();
+    assert_eq!(strict.oldest, *second.oldest.value().unwrap());
+    assert_eq!(strict.first, first_of(second.clone()));
+    // Its reader of protocol 1 would refuse it, so it is not sent to one.
+    assert!(wincode::config::deserialize_exact::<FirstHello, _>(&bytes, varint).is_err());
+    assert_eq!(codec::encode(&second.for_client(1)).unwrap(), first);
+    assert_eq!(codec::encode(&second.for_client(0)).unwrap(), first);
+    assert_eq!(second.for_client(99), second);
+}
+
+fn check_hello(value: &hello::AgentHello, frozen: &[u8]) {
+    assert_eq!(codec::encode(value).unwrap(), frozen);
+    assert_eq!(&codec::decode_message::<hello::AgentHello>(frozen).unwrap(), value);
+    assert_eq!(value.versions(request::Command::Stack), Some(1..=1));
+    assert_eq!(value.versions(request::Command::Tasks), None);
+}
+
 golden!(challenge, auth::Challenge, auth::Challenge { nonce: [1; 32] });
 golden!(client_proof, auth::ClientProof, auth::ClientProof { nonce: [2; 32], mac: [3; 32] });
 golden!(agent_proof, auth::AgentProof, auth::AgentProof { mac: [4; 32] });

@@ -1,6 +1,11 @@
 //! Who speaks: the first bytes on a connection, both ways.
 
+use std::ops::RangeInclusive;
+
 use crate::codec::{Decode, Encode};
+use crate::received::{NAME_CHARACTERS, Received, Speaker, VERSION_CHARACTERS, fields, plain};
+use crate::request::Command;
+use crate::tail::Tail;
 
 /// The first eight bytes of a connection, sent by either side before its hello.
 ///
@@ -20,9 +25,8 @@ pub struct ClientHello {
 
 /// Who the agent is and what it speaks.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct AgentHello {
-    /// [`crate::PROTOCOL_VERSION`] of the agent.
+    /// [`crate::PROTOCOL_VERSION`] of the agent; 1 to a client of protocol 1.
     pub protocol: u32,
     /// Version of the agent crate.
     pub agent: String,
@@ -37,16 +41,70 @@ pub struct AgentHello {
     pub build_id: Vec<u8>,
     /// Name the program's author gave it, else the executable's file name.
     pub name: String,
-    /// What the agent answers.
+    /// What the agent answers: the newest version of each command.
     pub commands: Vec<CommandVersion>,
+    /// The oldest version of each. Since protocol 2; before that an agent speaks all from 1.
+    pub oldest: Tail<Vec<CommandVersion>>,
 }
 
-/// A command and the newest version of it the agent speaks; it speaks the older ones too.
+/// A command and one of its versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct CommandVersion {
     /// [`crate::request::Command`] as a number.
     pub command: u16,
-    /// Its newest version.
+    /// The version.
     pub version: u16,
+}
+
+impl AgentHello {
+    /// The versions of `command` the agent speaks; `None` when it does not list it.
+    pub fn versions(&self, command: Command) -> Option<RangeInclusive<u16>> {
+        let find = |list: &[CommandVersion]| {
+            list.iter().find(|one| one.command == command as u16).map(|one| one.version)
+        };
+        let newest = find(&self.commands)?;
+        let oldest = self.oldest.value().and_then(|oldest| find(oldest)).unwrap_or(1);
+        Some(oldest..=newest)
+    }
+
+    /// States that the agent speaks these commands, in all versions this crate knows.
+    pub fn speak(&mut self, commands: &[Command]) {
+        let list = |version: fn(&RangeInclusive<u16>) -> u16| {
+            let entry = |command: &Command| CommandVersion {
+                command: *command as u16,
+                version: version(&command.versions()),
+            };
+            commands.iter().map(entry).collect::<Vec<_>>()
+        };
+        self.commands = list(|versions| *versions.end());
+        self.oldest = Tail::for_reader(self.protocol, list(|versions| *versions.start()));
+    }
+
+    /// The hello for a client of this protocol: one of protocol 1 gets the bytes it has always got.
+    pub fn for_client(&self, protocol: u32) -> AgentHello {
+        let mut hello = self.clone();
+        if protocol < self.protocol {
+            hello.protocol = protocol.max(1);
+        }
+        if let Some(oldest) = self.oldest.value() {
+            hello.oldest = Tail::for_reader(hello.protocol, oldest.clone());
+        }
+        hello
+    }
+}
+
+plain!(CommandVersion);
+
+impl Received for Tail<Vec<CommandVersion>> {
+    fn receive(&mut self, speaker: Speaker) -> u64 {
+        self.value_mut().map_or(0, |value| value.receive(speaker))
+    }
+}
+
+fields! {
+    AgentHello {
+        protocol, agent: VERSION_CHARACTERS, pid, start_time, cookie, build_id, name: NAME_CHARACTERS, commands,
+        oldest,
+    }
 }

@@ -16,8 +16,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod agreement;
 pub mod auth;
 pub mod codec;
+pub mod commands;
 pub mod discovery;
 pub mod error;
 #[cfg(test)]
@@ -27,14 +29,16 @@ pub mod received;
 pub mod reply;
 pub mod request;
 pub mod schedtrace_line;
+pub mod tail;
 pub mod token_file;
 pub mod wire;
 
-/// Version of the packet layer: magic, hello, packet header and handshake.
+/// Version of the packet layer: magic, hello, packet header.
 ///
-/// Commands have versions of their own ([`request::Command::version`]); a new field in a reply
-/// raises the command's version, not this one.
-pub const PROTOCOL_VERSION: u32 = 1;
+/// Since 2 a hello states a range of versions for each command, and readers skip fields they do not know at
+/// the end of a message ([`tail`]). What a peer of a lower version refuses is never sent to it. Commands have
+/// versions of their own ([`request::Command::versions`]).
+pub const PROTOCOL_VERSION: u32 = 2;
 
 #[cfg(test)]
 mod golden;

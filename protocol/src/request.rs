@@ -3,87 +3,51 @@
 //! A request travels as an [`Envelope`], whose body is decoded only once command and version are
 //! known: so an unknown command is told apart from a malformed one and gets a typed answer.
 
-use crate::codec::{self, Decode, DecodeError, Encode, EncodeError};
+use std::ops::RangeInclusive;
 
-/// The commands, by their numbers on the wire.
+use crate::agreement::{UPDATE_AGENT, disagreement};
+use crate::codec::{self, Decode, DecodeError, Encode, EncodeError};
+use crate::received::Received;
+pub use crate::reply::read::{MAX_RANGE_BYTES, MAX_READ_BYTES, MemoryRange};
+pub use crate::reply::schedtrace::MAX_MOMENT_BYTES;
+
+/// What runs beside a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u16)]
-pub enum Command {
-    /// Every thread and its stack.
-    Stack = 1,
-    /// Process and allocator memory.
-    Memstats = 2,
-    /// Runtime numbers: threads, descriptors, Tokio runtimes, the agent's own cost.
-    Stats = 3,
-    /// How the program was built.
-    Version = 4,
-    /// A CPU profile.
-    PprofCpu = 5,
-    /// Threads' states, CPU samples and runtime counters over time.
-    Trace = 6,
-    /// Every task of the watched Tokio runtimes.
-    Tasks = 7,
-    /// Bytes of the program's memory, which the inspector needs to decode tasks.
-    Read = 8,
-    /// What the watched Tokio runtimes' schedulers do, a line an interval.
-    Schedtrace = 9,
-    /// A heap profile.
-    PprofHeap = 10,
-    /// Free memory is given back to the system. Changes something: denied unless allowed.
-    Gc = 11,
-    /// How often the heap is sampled. Setting it changes something: denied unless allowed.
-    HeapRate = 12,
+pub enum Load {
+    /// It is expensive: at most one of these runs in a program at a time (`busy`).
+    Exclusive,
+    /// It costs little, and runs beside any other.
+    Light,
 }
 
-impl Command {
-    /// Every command this version knows.
-    pub const ALL: [Command; 12] = [
-        Command::Stack,
-        Command::Memstats,
-        Command::Stats,
-        Command::Version,
-        Command::PprofCpu,
-        Command::Trace,
-        Command::Tasks,
-        Command::Read,
-        Command::Schedtrace,
-        Command::PprofHeap,
-        Command::Gc,
-        Command::HeapRate,
-    ];
+/// Whether a command changes something in the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// It only reads.
+    Never,
+    /// Whatever is asked.
+    Always,
+    /// When the request says so ([`Request::changes`]).
+    Sometimes,
+}
 
-    /// The command with this number, if there is one.
-    pub fn from_u16(number: u16) -> Option<Command> {
-        Command::ALL.into_iter().find(|command| *command as u16 == number)
-    }
+/// Whether an answer has bytes of the program's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MemoryUse {
+    /// Never.
+    Never,
+    /// A part of it has; where memory may not be read, the rest is answered.
+    Partly,
+    /// It has nothing else; where memory may not be read, the command is refused.
+    Only,
+}
 
-    /// Newest version of the command this crate encodes and decodes.
-    pub fn version(self) -> u16 {
-        1
-    }
-
-    /// The name people type: `pprof-cpu`, `memstats`, …
-    pub fn name(self) -> &'static str {
-        match self {
-            Command::Stack => "stack",
-            Command::Memstats => "memstats",
-            Command::Stats => "stats",
-            Command::Version => "version",
-            Command::PprofCpu => "pprof-cpu",
-            Command::Trace => "trace",
-            Command::Tasks => "tasks",
-            Command::Read => "read",
-            Command::Schedtrace => "schedtrace",
-            Command::PprofHeap => "pprof-heap",
-            Command::Gc => "gc",
-            Command::HeapRate => "heap-rate",
-        }
-    }
-
-    /// Whether it is expensive: at most one of these runs in a program at a time (`busy`).
-    pub fn is_exclusive(self) -> bool {
-        matches!(self, Command::Stack | Command::PprofCpu | Command::Trace | Command::Tasks)
-    }
+/// The arguments of one command, from the table ([`mod@crate::commands`]).
+pub trait Arguments: Encode + Decode<()> + Into<Request> {
+    /// The command.
+    const COMMAND: Command;
+    /// What each `Data` packet of the answer is.
+    type Part: Received;
 }
 
 /// The payload of a `Request` packet.
@@ -98,254 +62,215 @@ pub struct Envelope {
     pub body: Vec<u8>,
 }
 
-/// A request with its arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
-    /// See [`Command::Stack`].
-    Stack(StackRequest),
-    /// See [`Command::Memstats`].
-    Memstats(MemstatsRequest),
-    /// See [`Command::Stats`].
-    Stats(StatsRequest),
-    /// See [`Command::Version`].
-    Version(VersionRequest),
-    /// See [`Command::PprofCpu`].
-    PprofCpu(PprofCpuRequest),
-    /// See [`Command::Trace`].
-    Trace(TraceRequest),
-    /// See [`Command::Tasks`].
-    Tasks(TasksRequest),
-    /// See [`Command::Read`].
-    Read(ReadRequest),
-    /// See [`Command::Schedtrace`].
-    Schedtrace(SchedtraceRequest),
-    /// See [`Command::PprofHeap`].
-    PprofHeap(PprofHeapRequest),
-    /// See [`Command::Gc`].
-    Gc(GcRequest),
-    /// See [`Command::HeapRate`].
-    HeapRate(HeapRateRequest),
-}
-
-/// Arguments of `stack`.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct StackRequest {
-    /// Frames kept of each stack, leaf first; the agent may keep fewer.
-    pub max_depth: u32,
-}
-
-/// Arguments of `memstats`: none.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct MemstatsRequest {}
-
-/// Arguments of `stats`.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct StatsRequest {
-    /// Window over which busy shares are measured, in milliseconds.
-    pub window_ms: u32,
-}
-
-/// Arguments of `version`: none.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct VersionRequest {}
-
-/// Arguments of `pprof-cpu`.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct PprofCpuRequest {
-    /// How long to sample, in milliseconds.
-    pub duration_ms: u64,
-    /// Samples per second of a thread's CPU time.
-    pub hz: u32,
-}
-
-/// Arguments of `trace`.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct TraceRequest {
-    /// How long to trace, in milliseconds.
-    pub duration_ms: u64,
-    /// CPU samples per second of a thread's CPU time; 0 takes none.
-    pub hz: u32,
-    /// How often the states of threads are read, in microseconds; the agent may read less often.
-    pub interval_us: u32,
-}
-
-/// Arguments of `tasks`.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct TasksRequest {
-    /// Bytes of each task's cell that are wanted; 0 lists the tasks without.
-    pub max_cell_bytes: u32,
-    /// Frames kept of each thread's stack, leaf first; 0 lists no threads.
-    pub max_depth: u32,
-}
-
-/// Arguments of `read`.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct ReadRequest {
-    /// What to read; at most [`MAX_READ_BYTES`] in all.
-    pub ranges: Vec<MemoryRange>,
-}
-
-/// Arguments of `schedtrace`.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct SchedtraceRequest {
-    /// Time from one moment to the next, in milliseconds; the agent keeps it within its bounds.
-    pub interval_ms: u32,
-    /// Moments to tell, at least 1; 0 goes on until `Finish` or the hang-up.
-    pub count: u32,
-    /// Memory to read at each moment; at most [`MAX_MOMENT_BYTES`] in all, allowed where
-    /// [`Command::Read`] is.
-    pub ranges: Vec<MemoryRange>,
-}
-
-/// Arguments of `pprof-heap`.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct PprofHeapRequest {
-    /// How long to go on after the first snapshot, in milliseconds; 0 is that one snapshot alone.
-    pub duration_ms: u64,
-    /// Time from one snapshot to the next, in milliseconds; 0 takes none between the first and the
-    /// last. The agent takes them no closer than 100 ms.
-    pub interval_ms: u32,
-    /// Whether each snapshot lists the sampled blocks that live, with their ages.
-    pub live: bool,
-}
-
-/// Arguments of `gc`: none.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct GcRequest {}
-
-/// Arguments of `heap-rate`.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct HeapRateRequest {
-    /// The mean number of bytes between two samples from now on, 0 for off; absent to ask for it only.
-    pub set_bytes: Option<u64>,
-}
-
-/// Bytes one moment of `schedtrace` may ask for, over all its ranges: so that it fits a packet.
-pub const MAX_MOMENT_BYTES: u64 = 256 * 1024;
-
-/// Bytes one `read` may ask for, over all its ranges.
-pub const MAX_READ_BYTES: u64 = 64 * 1024 * 1024;
-
-/// Bytes one range of a `read` may ask for: so that what the agent allocates for it stays small.
-pub const MAX_RANGE_BYTES: u32 = 64 * 1024;
-
-/// A range of addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
-pub struct MemoryRange {
-    /// First address.
-    pub avma: u64,
-    /// Bytes, at most [`MAX_RANGE_BYTES`].
-    pub length: u32,
-}
-
-/// Why an [`Envelope`] is no [`Request`].
+/// Why an [`Envelope`] is not a [`Request`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// No command has this number.
     #[error("unknown command {0}")]
     UnknownCommand(u16),
     /// The command exists, its version does not.
-    #[error("version {version} of {}, at most {} is known", command.name(), command.version())]
+    #[error("version {version} of {}, {} to {} are known",
+        command.name(), command.versions().start(), command.versions().end())]
     UnknownVersion {
         /// The command asked for.
         command: Command,
         /// The version asked for.
         version: u16,
     },
-    /// The body is no valid request.
+    /// The body is not a valid request.
     #[error(transparent)]
     Body(#[from] DecodeError),
 }
 
+impl RequestError {
+    /// Which side is too old: what to do about it, empty when neither is.
+    pub fn fix(&self) -> &'static str {
+        match self {
+            RequestError::UnknownVersion { command, version } => {
+                disagreement(&command.versions(), *version).fix()
+            }
+            RequestError::UnknownCommand(_) => UPDATE_AGENT,
+            RequestError::Body(_) => "",
+        }
+    }
+}
+
+macro_rules! effect {
+    (never) => {
+        Effect::Never
+    };
+    (always) => {
+        Effect::Always
+    };
+    ((if $method:ident)) => {
+        Effect::Sometimes
+    };
+}
+
+macro_rules! changes {
+    ($asked:ident never) => {{
+        let _ = $asked;
+        false
+    }};
+    ($asked:ident always) => {{
+        let _ = $asked;
+        true
+    }};
+    ($asked:ident (if $method:ident)) => {
+        $asked.$method()
+    };
+}
+
+macro_rules! define {
+    ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
+        $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
+        $(pub use crate::reply::$module::$request;)*
+
+        /// The commands, by their numbers on the wire.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u16)]
+        #[non_exhaustive]
+        pub enum Command {
+            $(
+                #[doc = concat!("`", $name, "`, asked with a [`", stringify!($request), "`].")]
+                $variant = $number,
+            )*
+        }
+
+        impl Command {
+            /// Every command this version knows.
+            pub const ALL: [Command; [$($number),*].len()] = [$(Command::$variant),*];
+
+            /// The name people type: `pprof-cpu`, `memstats`, …
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Command::$variant => $name,)*
+                }
+            }
+
+            /// The name in Rust of what belongs to it: `pprof_cpu`.
+            pub const fn module(self) -> &'static str {
+                match self {
+                    $(Command::$variant => stringify!($module),)*
+                }
+            }
+
+            /// The versions of the command this crate encodes and decodes.
+            pub const fn versions(self) -> RangeInclusive<u16> {
+                match self {
+                    $(Command::$variant => $oldest..=$newest,)*
+                }
+            }
+
+            /// What runs beside it.
+            pub const fn load(self) -> Load {
+                match self {
+                    $(Command::$variant => Load::$load,)*
+                }
+            }
+
+            /// Whether its answer has bytes of the program's memory.
+            pub const fn memory(self) -> MemoryUse {
+                match self {
+                    $(Command::$variant => MemoryUse::$memory,)*
+                }
+            }
+
+            /// Whether it changes something in the program.
+            pub const fn effect(self) -> Effect {
+                match self {
+                    $(Command::$variant => effect!($changes),)*
+                }
+            }
+        }
+
+        /// A request with its arguments.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Request {
+            $(
+                #[doc = concat!("See [`Command::", stringify!($variant), "`].")]
+                $variant($request),
+            )*
+        }
+
+        $(
+            impl From<$request> for Request {
+                fn from(arguments: $request) -> Request {
+                    Request::$variant(arguments)
+                }
+            }
+
+            impl Arguments for $request {
+                const COMMAND: Command = Command::$variant;
+                type Part = crate::reply::$module::$part;
+            }
+        )*
+
+        impl Request {
+            /// The command this asks.
+            pub fn command(&self) -> Command {
+                match self {
+                    $(Request::$variant(_) => Command::$variant,)*
+                }
+            }
+
+            /// Whether it changes something in the program: refused unless the program's author allowed the
+            /// command (`Options::allow`).
+            pub fn changes(&self) -> bool {
+                match self {
+                    $(Request::$variant(asked) => changes!(asked $changes),)*
+                }
+            }
+
+            fn encode_body(&self) -> Result<Vec<u8>, EncodeError> {
+                match self {
+                    $(Request::$variant(arguments) => codec::encode(arguments),)*
+                }
+            }
+
+            fn decode_body(command: Command, body: &[u8]) -> Result<Request, DecodeError> {
+                Ok(match command {
+                    $(Command::$variant => Request::$variant(codec::decode(body)?),)*
+                })
+            }
+        }
+    };
+}
+
+crate::commands!(define, all);
+
+impl Command {
+    /// The command with this number, if there is one.
+    pub fn from_u16(number: u16) -> Option<Command> {
+        Command::ALL.into_iter().find(|command| *command as u16 == number)
+    }
+
+    /// Whether at most one of these runs in a program at a time (`busy`).
+    pub fn is_exclusive(self) -> bool {
+        self.load() == Load::Exclusive
+    }
+}
+
 impl Request {
-    /// The command this asks.
-    pub fn command(&self) -> Command {
-        match self {
-            Request::Stack(_) => Command::Stack,
-            Request::Memstats(_) => Command::Memstats,
-            Request::Stats(_) => Command::Stats,
-            Request::Version(_) => Command::Version,
-            Request::PprofCpu(_) => Command::PprofCpu,
-            Request::Trace(_) => Command::Trace,
-            Request::Tasks(_) => Command::Tasks,
-            Request::Read(_) => Command::Read,
-            Request::Schedtrace(_) => Command::Schedtrace,
-            Request::PprofHeap(_) => Command::PprofHeap,
-            Request::Gc(_) => Command::Gc,
-            Request::HeapRate(_) => Command::HeapRate,
-        }
-    }
-
-    /// Whether it changes something in the program: refused unless the program's author allowed the
-    /// command (`Options::allow`).
-    pub fn changes(&self) -> bool {
-        match self {
-            Request::Gc(_) => true,
-            Request::HeapRate(arguments) => arguments.set_bytes.is_some(),
-            _ => false,
-        }
-    }
-
-    /// The request as it travels.
+    /// The request as it travels, in one of the [`Command::versions`].
     ///
     /// # Errors
     /// [`EncodeError`], which no value of these types produces.
-    pub fn to_envelope(&self) -> Result<Envelope, EncodeError> {
-        let body = match self {
-            Request::Stack(arguments) => codec::encode(arguments),
-            Request::Memstats(arguments) => codec::encode(arguments),
-            Request::Stats(arguments) => codec::encode(arguments),
-            Request::Version(arguments) => codec::encode(arguments),
-            Request::PprofCpu(arguments) => codec::encode(arguments),
-            Request::Trace(arguments) => codec::encode(arguments),
-            Request::Tasks(arguments) => codec::encode(arguments),
-            Request::Read(arguments) => codec::encode(arguments),
-            Request::Schedtrace(arguments) => codec::encode(arguments),
-            Request::PprofHeap(arguments) => codec::encode(arguments),
-            Request::Gc(arguments) => codec::encode(arguments),
-            Request::HeapRate(arguments) => codec::encode(arguments),
-        }?;
-        let command = self.command();
-        Ok(Envelope { command: command as u16, version: command.version(), body })
+    pub fn to_envelope(&self, version: u16) -> Result<Envelope, EncodeError> {
+        Ok(Envelope { command: self.command() as u16, version, body: self.encode_body()? })
     }
 
-    /// What an envelope asks.
+    /// What an envelope asks. Nothing may be left behind the arguments: one that is ignored would be
+    /// an answer to another question.
     ///
     /// # Errors
     /// [`RequestError`], which says whether command, version or body is at fault.
     pub fn from_envelope(envelope: &Envelope) -> Result<Request, RequestError> {
         let command =
             Command::from_u16(envelope.command).ok_or(RequestError::UnknownCommand(envelope.command))?;
-        if envelope.version != command.version() {
+        if !command.versions().contains(&envelope.version) {
             return Err(RequestError::UnknownVersion { command, version: envelope.version });
         }
-        let body = &envelope.body;
-        Ok(match command {
-            Command::Stack => Request::Stack(codec::decode(body)?),
-            Command::Memstats => Request::Memstats(codec::decode(body)?),
-            Command::Stats => Request::Stats(codec::decode(body)?),
-            Command::Version => Request::Version(codec::decode(body)?),
-            Command::PprofCpu => Request::PprofCpu(codec::decode(body)?),
-            Command::Trace => Request::Trace(codec::decode(body)?),
-            Command::Tasks => Request::Tasks(codec::decode(body)?),
-            Command::Read => Request::Read(codec::decode(body)?),
-            Command::Schedtrace => Request::Schedtrace(codec::decode(body)?),
-            Command::PprofHeap => Request::PprofHeap(codec::decode(body)?),
-            Command::Gc => Request::Gc(codec::decode(body)?),
-            Command::HeapRate => Request::HeapRate(codec::decode(body)?),
-        })
+        Ok(Request::decode_body(command, &envelope.body)?)
     }
 }

@@ -2,24 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::fmt::Debug;
+
 use proptest::prelude::*;
 
-use rgops_protocol::codec;
+use rgops_protocol::codec::{self, Decode, Encode};
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::error::Error;
-use rgops_protocol::hello::{AgentHello, CommandVersion};
-use rgops_protocol::reply::gc::GcReply;
-use rgops_protocol::reply::memstats::MemstatsReply;
+use rgops_protocol::hello::{AgentHello, ClientHello, CommandVersion};
 use rgops_protocol::reply::pprof_cpu::{CpuSample, PprofCpuPart};
 use rgops_protocol::reply::pprof_heap::{Estimate, HeapBucket, HeapStack, LiveBlock, PprofHeapPart};
 use rgops_protocol::reply::stack::{Capture, StackPart, SystemCall, ThreadStack};
-use rgops_protocol::reply::stats::StatsReply;
-use rgops_protocol::reply::trace::TracePart;
-use rgops_protocol::reply::version::VersionReply;
-use rgops_protocol::reply::{Known, Stack, StackEnd};
+use rgops_protocol::reply::{End, Known, Progress, Stack, StackEnd};
 use rgops_protocol::request::{
-    Envelope, GcRequest, HeapRateRequest, PprofCpuRequest, PprofHeapRequest, Request, TraceRequest,
+    Command, Envelope, GcRequest, HeapRateRequest, PprofCpuRequest, PprofHeapRequest, Request, RequestError,
+    TraceRequest,
 };
+use rgops_protocol::tail::Tail;
 use rgops_protocol::wire::{HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES, packet};
 
 fn stacks() -> impl Strategy<Value = Stack> {
@@ -83,6 +82,38 @@ fn threads() -> impl Strategy<Value = ThreadStack> {
     )
 }
 
+/// The message in `bytes`, if there is one, is read again with a tail, and comes back when it is encoded.
+fn any_bytes<T: Decode<()> + Encode + PartialEq + Debug>(
+    bytes: &[u8],
+    tail: &[u8],
+) -> Result<(), TestCaseError> {
+    let Ok(value) = codec::decode_message::<T>(bytes) else { return Ok(()) };
+    let again = codec::encode(&value).unwrap();
+    prop_assert_eq!(&codec::decode::<T>(&again).unwrap(), &value);
+    prop_assert_eq!(&codec::decode_message::<T>(&[&again, tail].concat()).unwrap(), &value);
+    Ok(())
+}
+
+/// Of every command of the table: a part of its answer, and its request in an envelope.
+macro_rules! any_parts_and_requests {
+    ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
+        $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
+        |bytes: &[u8], tail: &[u8]| -> Result<(), TestCaseError> {
+            $(
+                any_bytes::<rgops_protocol::reply::$module::$part>(bytes, tail)?;
+                if let Ok(asked) = codec::decode::<rgops_protocol::request::$request>(bytes) {
+                    for version in $oldest..=$newest {
+                        let request = Request::from(asked.clone());
+                        let envelope = request.to_envelope(version).unwrap();
+                        prop_assert_eq!(Request::from_envelope(&envelope).unwrap(), request);
+                    }
+                }
+            )*
+            Ok(())
+        }
+    };
+}
+
 proptest! {
     #[test]
     fn threads_come_back(threads in prop::collection::vec(threads(), 0..8)) {
@@ -131,7 +162,8 @@ proptest! {
             Request::Gc(GcRequest {}),
             Request::HeapRate(HeapRateRequest { set_bytes }),
         ] {
-            let bytes = codec::encode(&request.to_envelope().unwrap()).unwrap();
+            let version = *request.command().versions().end();
+            let bytes = codec::encode(&request.to_envelope(version).unwrap()).unwrap();
             let envelope: Envelope = codec::decode(&bytes).unwrap();
             prop_assert_eq!(Request::from_envelope(&envelope).unwrap(), request);
         }
@@ -140,29 +172,33 @@ proptest! {
     #[test]
     fn hellos_come_back(
         pid: u32, start_time: u64, cookie: [u8; 16], build_id: Vec<u8>, name: String,
+        protocol in 1..4u32,
         commands in prop::collection::vec(any::<(u16, u16)>(), 0..20),
+        oldest in prop::collection::vec(any::<(u16, u16)>(), 0..20),
     ) {
-        let commands =
-            commands.into_iter().map(|(command, version)| CommandVersion { command, version }).collect();
-        let hello = AgentHello {
-            protocol: 1, agent: "0".into(), pid, start_time, cookie, build_id, name, commands,
+        let list = |pairs: Vec<(u16, u16)>| -> Vec<CommandVersion> {
+            pairs.into_iter().map(|(command, version)| CommandVersion { command, version }).collect()
         };
-        prop_assert_eq!(codec::decode::<AgentHello>(&codec::encode(&hello).unwrap()).unwrap(), hello);
+        let hello = AgentHello {
+            protocol, agent: "0".into(), pid, start_time, cookie, build_id, name, commands: list(commands),
+            oldest: Tail::for_reader(protocol, list(oldest)),
+        };
+        let bytes = codec::encode(&hello).unwrap();
+        prop_assert_eq!(codec::decode_message::<AgentHello>(&bytes).unwrap(), hello);
     }
 
-    /// Whatever arrives is a value or an error: no panic, no abort, no endless loop.
+    /// Whatever arrives is a value or an error: no panic, no abort, no endless loop. What is a value is
+    /// the same with the tail of a newer writer behind it.
     #[test]
-    fn any_bytes_are_a_value_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
-        let _ = codec::decode::<AgentHello>(&bytes);
-        let _ = codec::decode::<Error>(&bytes);
-        let _ = codec::decode::<StackPart>(&bytes);
-        let _ = codec::decode::<PprofCpuPart>(&bytes);
-        let _ = codec::decode::<TracePart>(&bytes);
-        let _ = codec::decode::<MemstatsReply>(&bytes);
-        let _ = codec::decode::<StatsReply>(&bytes);
-        let _ = codec::decode::<PprofHeapPart>(&bytes);
-        let _ = codec::decode::<GcReply>(&bytes);
-        let _ = codec::decode::<VersionReply>(&bytes);
+    fn any_bytes_are_a_value_or_an_error(
+        bytes in prop::collection::vec(any::<u8>(), 0..512), tail in prop::collection::vec(any::<u8>(), 0..16),
+    ) {
+        any_bytes::<Error>(&bytes, &tail)?;
+        any_bytes::<End>(&bytes, &tail)?;
+        any_bytes::<Progress>(&bytes, &tail)?;
+        let _ = codec::decode_message::<AgentHello>(&bytes);
+        let _ = codec::decode_message::<ClientHello>(&bytes);
+        rgops_protocol::commands!(any_parts_and_requests, all)(&bytes, &tail)?;
         if let Ok(envelope) = codec::decode::<Envelope>(&bytes) {
             let _ = Request::from_envelope(&envelope);
         }
@@ -201,7 +237,9 @@ fn a_lying_length_is_refused_before_it_is_allocated() {
 }
 
 #[test]
-fn bytes_left_behind_a_value_are_refused() {
+fn bytes_left_behind_a_request_are_refused() {
+    let with_more = Envelope { command: Command::Gc as u16, version: 1, body: vec![0] };
+    assert!(matches!(Request::from_envelope(&with_more), Err(RequestError::Body(_))));
     let error = codec::decode::<u32>(&[1, 2, 3]).unwrap_err();
     assert_eq!(error, codec::DecodeError::TrailingBytes { expected: "u32", left: 2 });
 }
@@ -210,4 +248,14 @@ fn bytes_left_behind_a_value_are_refused() {
 fn a_value_that_exceeds_a_packet_is_not_encoded() {
     let error = codec::encode(&vec![0u8; MAX_PACKET_BYTES + 1]).unwrap_err();
     assert!(matches!(error, codec::EncodeError::TooLarge { .. }));
+}
+
+#[test]
+fn a_version_that_is_not_known_says_which_side_is_too_old() {
+    let fix = |command, version| {
+        Request::from_envelope(&Envelope { command, version, body: vec![] }).unwrap_err().fix()
+    };
+    assert_eq!(fix(Command::Gc as u16, 0), "update rgops");
+    assert_eq!(fix(Command::Gc as u16, 99), "update rgops-agent in the program and restart it");
+    assert_eq!(fix(9999, 1), "update rgops-agent in the program and restart it");
 }

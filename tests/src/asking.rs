@@ -106,7 +106,7 @@ impl Raw {
         raw.magic();
         let (kind, payload) = raw.packet().expect("a hello");
         assert_eq!(kind, Kind::AgentHello);
-        codec::decode::<AgentHello>(&payload).expect("a hello");
+        codec::decode_message::<AgentHello>(&payload).expect("a hello");
         raw
     }
 
@@ -168,6 +168,6 @@ pub fn hello() -> Vec<u8> {
 /// # Panics
 /// Never.
 pub fn request(request: &Request) -> Vec<u8> {
-    let envelope = request.to_envelope().expect("short");
+    let envelope = request.to_envelope(*request.command().versions().end()).expect("short");
     wire::packet(Kind::Request, &codec::encode(&envelope).expect("short"))
 }

@@ -7,6 +7,7 @@ use rgops_protocol::PROTOCOL_VERSION;
 use rgops_protocol::codec;
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::hello::{AgentHello, MAGIC};
+use rgops_protocol::tail::Tail;
 use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES};
 
 /// Its name in hellos, and the word in all that it answers.
@@ -37,6 +38,7 @@ fn answer(mut stream: UnixStream, pid: u32, start_time: u64) -> io::Result<()> {
         build_id: Vec::new(),
         name: NAME.to_owned(),
         commands: Vec::new(),
+        oldest: Tail::absent(),
     };
     let error = Error::new(Code::Internal, NAME, NAME, NAME);
     let mut bytes = MAGIC.to_vec();

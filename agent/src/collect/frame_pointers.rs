@@ -2,9 +2,8 @@
 //! data: made at run time, assembly without directives. They are right when that code keeps frame
 //! pointers, as JIT compilers are asked to.
 
+use rgops_capture::Tick;
 use rgops_protocol::reply::{Module, Note, NoteKind};
-
-use crate::engine::Tick;
 
 /// What was counted so far.
 #[derive(Debug, Default)]

@@ -1,17 +1,21 @@
 //! `heap-rate`: how often the heap is sampled, and from now on.
 
+#![cfg(native_engine)]
+
 use std::sync::Arc;
 
+use rgops_capture::heap::{self, Refusal};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::End;
 use rgops_protocol::reply::heap_rate::HeapRateReply;
 use rgops_protocol::request::HeapRateRequest;
 
 use super::{Context, Finish, Sink, Stop, pprof_heap as profile};
-use crate::engine::heap::{self, Refusal};
+use crate::policy::Asker;
 
 pub(crate) async fn collect(
     arguments: HeapRateRequest,
+    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,

@@ -12,10 +12,12 @@ use rgops_protocol::reply::End;
 use rgops_protocol::request::MemstatsRequest;
 
 use super::{Context, Finish, Sink, Stop};
+use crate::policy::Asker;
 
 #[cfg(target_os = "linux")]
 pub(crate) async fn collect(
     _arguments: MemstatsRequest,
+    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,
@@ -27,6 +29,7 @@ pub(crate) async fn collect(
 #[cfg(not(target_os = "linux"))]
 pub(crate) async fn collect(
     _arguments: MemstatsRequest,
+    _asker: Asker,
     _context: &Arc<Context>,
     _sink: &Sink,
     _finish: &mut Finish,

@@ -1,13 +1,17 @@
 //! `pprof-heap`: snapshots of the sampled heap, from the wrapper around the program's allocator, or from
 //! jemalloc's own profiler.
 
+#![cfg(native_engine)]
+
 #[cfg(feature = "jemalloc")]
 mod jemalloc;
+mod source;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rgops_capture::heap::{self, Reading};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::pprof_heap::{
     Estimate, HeapBucket, HeapSnapshot, HeapSource, HeapStack, HeapStart, PprofHeapPart,
@@ -16,7 +20,8 @@ use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::PprofHeapRequest;
 
 use super::{Context, Finish, Sink, Stop};
-use crate::engine::heap::{self, Reading};
+use crate::policy::Asker;
+use source::Source;
 
 /// The longest window.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
@@ -38,6 +43,7 @@ pub(super) const WRAP_IT: &str = "add two lines to the program, outside of funct
 
 pub(crate) async fn collect(
     arguments: PprofHeapRequest,
+    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,
@@ -74,19 +80,6 @@ fn missing(context: &Context) -> Error {
             "turn it on with: rgops heap-rate PID 524288 (the program must allow it: Options::allow(Command::HeapRate))",
         ),
     }
-}
-
-/// Where snapshots come from.
-trait Source {
-    /// What is said before the first.
-    fn start(&self, unix_ns: u64) -> HeapStart;
-
-    /// Sends what belongs between `Snapshot` and the end of `Counters`, that included; how many samples
-    /// there are.
-    async fn snapshot(&mut self, sink: &Sink, with_blocks: bool) -> Result<u64, Stop>;
-
-    /// What the answer lacks.
-    fn notes(&self) -> Vec<Note>;
 }
 
 /// A window of snapshots.

@@ -4,15 +4,18 @@
 //! program's user and root are answered, who could read all of it by ptrace(2) anyway; over TCP nobody
 //! is, unless the program's author said so.
 
+#![cfg(native_engine)]
+
 use std::sync::Arc;
 
+use rgops_capture::own_memory::{OwnMemory, Range};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::End;
 use rgops_protocol::reply::read::ReadPart;
 use rgops_protocol::request::{MAX_RANGE_BYTES, MAX_READ_BYTES, MemoryRange, ReadRequest};
 
-use super::{Asker, Context, Finish, Sink, Stop};
-use crate::engine::own_memory::{OwnMemory, Range};
+use super::{Context, Finish, Sink, Stop};
+use crate::policy::Asker;
 
 /// Bytes and ranges of one packet; with one range more still below 128 KiB, see [`crate::tasks::cells`].
 const BYTES_AT_ONCE: usize = 48 * 1024;
@@ -20,15 +23,12 @@ const RANGES_AT_ONCE: usize = 1000;
 
 pub(crate) async fn collect(
     arguments: ReadRequest,
-    asker: Asker,
-    context: &Arc<Context>,
+    _asker: Asker,
+    _context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,
 ) -> Result<End, Stop> {
     const WHAT: &str = "cannot read memory";
-    if let Some(refused) = asker.memory_refused(context) {
-        return Err(Error::new(Code::NotAllowed, WHAT, refused.reason, refused.fix).into());
-    }
     check(&arguments.ranges).map_err(|why| Error::new(Code::Malformed, WHAT, why, ""))?;
     let mut memory = OwnMemory::open()
         .map_err(|unavailable| Error::new(Code::Unsupported, WHAT, unavailable.reason, unavailable.fix))?;

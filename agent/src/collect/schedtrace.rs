@@ -4,6 +4,8 @@
 //! the memory the client asked for: it knows by the program's debug information what stable Tokio
 //! keeps there and does not tell.
 
+#![cfg(target_os = "linux")]
+
 pub(crate) mod follow;
 
 use std::sync::Arc;
@@ -14,7 +16,8 @@ use rgops_protocol::reply::schedtrace::SchedtracePart;
 use rgops_protocol::reply::{End, Known, Progress, Unavailable};
 use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, SchedtraceRequest};
 
-use super::{Asker, Context, Finish, Sink, Stop};
+use super::{Context, Finish, Sink, Stop};
+use crate::policy::Asker;
 use follow::Follower;
 
 /// From one moment to the next: below, the wakeups would show; above, nobody waits.
@@ -48,7 +51,7 @@ pub(crate) async fn collect(
             sink.data(&SchedtracePart::Runtimes(follower.runtimes())).await?;
         }
         let mut moment = follower.moment(began);
-        moment.memory = memory(&arguments, asker.memory_refused(context));
+        moment.memory = memory(&arguments, context.policy.memory_refused(asker));
         sink.data(&SchedtracePart::Moment(moment)).await?;
         told += 1;
         // A client that takes no packets holds us up: what it missed is not made up for.
@@ -94,7 +97,7 @@ fn memory(arguments: &SchedtraceRequest, refused: Option<Unavailable>) -> Known<
 #[cfg(native_engine)]
 fn read(range: &MemoryRange) -> Option<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(range.length).ok()?];
-    crate::engine::handle::copy(range.avma, &mut bytes).then_some(bytes)
+    rgops_capture::handle::copy(range.avma, &mut bytes).then_some(bytes)
 }
 
 #[cfg(not(native_engine))]

@@ -1,8 +1,12 @@
 //! `stack`: every thread and its stack, captured by the engine.
 
+#![cfg(native_engine)]
+
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rgops_capture::current_task::CurrentTasks;
+use rgops_capture::{dump, signal_number};
 use rgops_protocol::codec::Encode;
 use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary, ThreadStack};
 use rgops_protocol::reply::{End, Module, Note, NoteKind, StackEnd};
@@ -10,8 +14,7 @@ use rgops_protocol::request::StackRequest;
 
 use super::frame_pointers::FramePointers;
 use super::{Context, Finish, Sink, Stop};
-use crate::engine::current_task::CurrentTasks;
-use crate::engine::{dump, number};
+use crate::policy::Asker;
 
 /// Frames and modules in one packet: both far below its limit.
 const FRAMES_PER_PACKET: usize = 16 * 1024;
@@ -19,6 +22,7 @@ const MODULES_PER_PACKET: usize = 128;
 
 pub(crate) async fn collect(
     arguments: StackRequest,
+    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,
@@ -97,7 +101,7 @@ async fn send_threads(threads: Vec<ThreadStack>, sink: &Sink) -> Result<(), Stop
 fn notes(dump: &dump::Dump) -> Vec<Note> {
     let count =
         |is: &dyn Fn(&ThreadStack) -> bool| dump.threads.iter().filter(|thread| is(thread)).count() as u64;
-    let stays = format!("the program installed a {} handler meanwhile; it stays", number::chosen());
+    let stays = format!("the program installed a {} handler meanwhile; it stays", signal_number::chosen());
     let ends = |end: StackEnd| count(&|thread| thread.stack.end == end);
     let (unknown, unknown_why) = super::unknown_stacks(dump.unknown_stacks);
     [

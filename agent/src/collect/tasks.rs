@@ -1,8 +1,13 @@
 //! `tasks`: every task of the watched runtimes, and right after them every thread.
 
+#![cfg(native_engine)]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rgops_capture::current_task::CurrentTasks;
+use rgops_capture::own_memory::OwnMemory;
+use rgops_capture::{dump, handle};
 use rgops_protocol::reply::tasks::{
     CellBytes, RuntimeKind, TaskCell, TaskList, TaskRuntime, TaskThread, TaskVtable, TasksPart, TasksSummary,
 };
@@ -10,10 +15,8 @@ use rgops_protocol::reply::{End, Known, Note, NoteKind, Unavailable};
 use rgops_protocol::request::TasksRequest;
 use tokio::runtime::RuntimeFlavor;
 
-use super::{Asker, Context, Finish, Sink, Stop};
-use crate::engine::current_task::CurrentTasks;
-use crate::engine::own_memory::OwnMemory;
-use crate::engine::{dump, handle};
+use super::{Context, Finish, Sink, Stop};
+use crate::policy::Asker;
 use crate::tasks::cells::{BYTES_AT_ONCE, Cells, Wanted};
 use crate::tasks::list::{Listed, Place, list};
 use crate::tasks::walk::{Found, MOST_TASKS, Pile, Vtables};
@@ -36,7 +39,7 @@ pub(crate) async fn collect(
 ) -> Result<End, Stop> {
     let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
     let began = Instant::now();
-    let refused = asker.memory_refused(context);
+    let refused = context.policy.memory_refused(asker);
     let mut bytes = Bytes {
         of_each: if refused.is_some() { 0 } else { arguments.max_cell_bytes.into() },
         left: MOST_BYTES,

@@ -16,7 +16,7 @@ use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment};
 use rgops_protocol::schedtrace_line::{SchedLine, TaskLine, WorkerLine};
 
 pub(crate) use settings::Settings;
-pub(crate) use stderr::{Stderr, THREAD_NAME};
+pub(crate) use stderr::Stderr;
 
 use crate::collect::Context;
 use crate::collect::schedtrace::follow::Follower;
@@ -69,7 +69,8 @@ async fn busy_tasks(follower: &Follower, context: &Context) -> Vec<Vec<(u64, &'s
     const MOST_TASKS: u64 = 20_000;
     let mut tasks = Vec::new();
     for runtime in follower.watched() {
-        let is_listed = !context.tasks_denied && runtime.alive_tasks() <= MOST_TASKS;
+        let is_listed = !context.policy.is_denied(rgops_protocol::request::Command::Tasks)
+            && runtime.alive_tasks() <= MOST_TASKS;
         tasks.push(if is_listed { crate::tasks::list::busy(&runtime).await } else { Vec::new() });
     }
     tasks

@@ -16,10 +16,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::time::Duration;
 
-use crate::engine::system;
+use rgops_capture::agent_threads;
+use rgops_capture::system;
 
-/// The kernel keeps 15 bytes of a name.
-pub(crate) const THREAD_NAME: &str = "rgops-stderr";
 /// Texts that wait for the writer.
 const QUEUED: usize = 4;
 /// `PIPE_BUF`: what a pipe takes at once or not at all.
@@ -50,13 +49,13 @@ impl Stderr {
         let (texts, queue) = mpsc::sync_channel(QUEUED);
         let state = Arc::new(State::default());
         let thread = std::thread::Builder::new()
-            .name(THREAD_NAME.to_owned())
+            .name(agent_threads::STDERR.to_owned())
             .stack_size(system::stack_bytes(STACK_BYTES));
         let writers = state.clone();
         let mask = system::block_all_signals();
         let started = thread.spawn(move || {
             #[cfg(native_engine)]
-            crate::engine::heap::exclude_this_thread();
+            rgops_capture::heap::exclude_this_thread();
             write_all(&queue, &writers);
         });
         drop(mask);

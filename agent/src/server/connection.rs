@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use rgops_capture::system;
 use rgops_protocol::codec;
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::hello::{ClientHello, MAGIC};
@@ -25,8 +26,8 @@ use super::local::PeerUser;
 use super::packets::{Ended, WRITE_DEADLINE, malformed, read_packet, write_message};
 use super::shared::Shared;
 use super::socket::Socket;
-use crate::collect::{self, Asker, Finish, Sink, Stop};
-use crate::engine::system;
+use crate::collect::{self, Finish, Sink, Stop};
+use crate::policy::Asker;
 
 /// For magic, hello and proof together.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
@@ -102,30 +103,16 @@ async fn converse(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<()
     }
     let envelope: Envelope = codec::decode(&payload).map_err(|error| malformed(error.to_string()))?;
     drop(payload);
-    if let Some(command) = Command::from_u16(envelope.command)
-        && shared.denied.contains(&command)
-    {
-        return Err(Ended::Tell(Error::new(
-            Code::NotAllowed,
-            format!("{} is not allowed", command.name()),
-            "the program's author denied it",
-            format!("remove Options::deny(Command::{command:?}) from the program"),
-        )));
+    let policy = &shared.context.policy;
+    if let Some(command) = Command::from_u16(envelope.command) {
+        policy.check_command(command).map_err(Ended::Tell)?;
     }
     let request = Request::from_envelope(&envelope).map_err(refuse_request)?;
-    let command = request.command();
-    if request.changes() && !shared.allowed.contains(&command) {
-        return Err(Ended::Tell(Error::new(
-            Code::NotAllowed,
-            format!("{} is not allowed", command.name()),
-            "it changes something in the program, and the program's author did not allow it",
-            format!("add Options::allow(Command::{command:?}) to the program's agent::listen"),
-        )));
-    }
     let asker = match peer {
         Peer::Local(_) => Asker::Local,
         Peer::Remote => Asker::Remote,
     };
+    let _guard = policy.admit(&request, asker).map_err(Ended::Tell)?;
     run(stream, request, asker, shared).await
 }
 
@@ -144,14 +131,15 @@ async fn greet(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), E
     if kind != Kind::ClientHello {
         return Err(malformed(format!("a hello was expected, not a {kind:?} packet")));
     }
-    codec::decode::<ClientHello>(&payload).map_err(|error| malformed(error.to_string()))?;
+    let client: ClientHello =
+        codec::decode_message(&payload).map_err(|error| malformed(error.to_string()))?;
     if let Peer::Remote = peer {
         match &shared.token {
             Some(token) => authenticate(stream, token).await?,
             None => return Err(Ended::Gone),
         }
     }
-    write_message(stream, Kind::AgentHello, &shared.hello).await
+    write_message(stream, Kind::AgentHello, &shared.hello.for_client(client.protocol)).await
 }
 
 fn check_user(user: PeerUser) -> Result<(), Ended> {
@@ -182,9 +170,6 @@ enum Heard {
 /// Runs the command: the collector fills a queue, the writer empties it, the reader listens for
 /// `Finish` and the hang-up. Whichever ends first decides.
 async fn run(stream: &mut Socket, request: Request, asker: Asker, shared: &Shared) -> Result<(), Ended> {
-    let command = request.command();
-    let _guard =
-        command.is_exclusive().then(|| shared.exclusive.enter(command)).transpose().map_err(Ended::Tell)?;
     let counters = &shared.context.counters;
     counters.requests.add(1);
 
@@ -300,6 +285,5 @@ fn refuse_request(error: RequestError) -> Ended {
         RequestError::UnknownVersion { .. } => Code::UnknownVersion,
         RequestError::Body(_) => Code::Malformed,
     };
-    let fix = "use an rgops of the agent's version, or update rgops-agent in the program";
-    Ended::Tell(Error::new(code, "cannot answer", error.to_string(), fix))
+    Ended::Tell(Error::new(code, "cannot answer", error.to_string(), error.fix()))
 }

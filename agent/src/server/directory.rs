@@ -7,10 +7,10 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rgops_capture::{socket, system};
 use rgops_protocol::discovery::{DIRECTORY_VARIABLE, Environment};
 
 use crate::ListenError;
-use crate::engine::{socket, system};
 
 /// The longest path bind(2) takes (`sun_path` of unix(7)), its terminating zero not counted.
 const MAX_SOCKET_PATH: usize = 107;

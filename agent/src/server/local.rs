@@ -17,13 +17,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use rgops_capture::{socket, system};
 use rgops_protocol::discovery::SocketName;
 
 use super::directory::{self, Open};
 use super::socket::Socket;
 use super::sweep;
 use crate::ListenError;
-use crate::engine::{socket, system};
 use crate::reactor::{Reactor, Registered, Way};
 
 /// Before a lost name is taken again: whoever removes a directory is let do it.

@@ -9,7 +9,6 @@ mod accept;
 mod auth;
 mod connection;
 mod directory;
-mod exclusive_lock;
 mod local;
 mod packets;
 mod room;

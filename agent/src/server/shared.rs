@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use rgops_protocol::auth::Token;
 use rgops_protocol::hello::AgentHello;
-use rgops_protocol::request::Command;
 
-use super::exclusive_lock::ExclusiveLock;
 use super::room::Room;
 use crate::collect::Context;
 
@@ -15,11 +13,7 @@ use crate::collect::Context;
 pub(crate) struct Shared {
     pub(crate) context: Arc<Context>,
     pub(crate) hello: AgentHello,
-    pub(crate) denied: Vec<Command>,
-    /// Commands that may change something in the program.
-    pub(crate) allowed: Vec<Command>,
     pub(crate) token: Option<Token>,
-    pub(crate) exclusive: ExclusiveLock,
     /// Connections served now, by how they came: strangers on TCP must not lock out the operator.
     pub(crate) local: Room,
     pub(crate) tcp: Room,

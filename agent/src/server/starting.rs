@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use rgops_capture::descriptor_table::{self, Mark, ProgramsTable};
+use rgops_capture::procfs;
+use rgops_capture::system;
 use rgops_protocol::auth::Token;
 use rgops_protocol::discovery::DEBUG_VARIABLE;
-use rgops_protocol::hello::{AgentHello, CommandVersion};
-use rgops_protocol::request::Command;
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::tail::Tail;
 use tokio::runtime::Handle;
 
 use super::accept::{accept_local, accept_tcp, spawn};
-use super::exclusive_lock::ExclusiveLock;
 use super::local::LocalListener;
 use super::room::Room;
 use super::shared::Shared;
@@ -20,17 +22,15 @@ use crate::collect::Context;
 use crate::counters::Counters;
 use crate::debug;
 use crate::doorbell::Doorbell;
-use crate::engine::own_table::{self, Mark, ProgramsTable};
-use crate::engine::system;
 use crate::executable::Executable;
 use crate::options::Options;
-use crate::procfs;
+use crate::policy::Policy;
 use crate::reactor::{Reactor, Waiting};
-use crate::watched::WatchedRuntimes;
+use crate::runtimes::WatchedRuntimes;
 use crate::{CpuEngine, ListenError};
 
 /// The agent's thread; the kernel keeps 15 bytes of a name.
-const THREAD_NAME: &str = "rgops-agent";
+const THREAD_NAME: &str = rgops_capture::agent_threads::AGENT;
 
 /// Its stack: collectors are shallow, decoding is not recursive.
 const STACK_BYTES: usize = 512 * 1024;
@@ -110,7 +110,7 @@ impl Starting {
         tell_ready: &mpsc::SyncSender<Ready>,
     ) {
         // Before anything is opened.
-        let begun = own_table::begin(programs).and_then(|()| {
+        let begun = descriptor_table::begin(programs).and_then(|()| {
             enough_descriptors()?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
             Ok((runtime, Waiting::start()?))
@@ -151,7 +151,7 @@ impl Starting {
         drop(waiting);
         // Nobody is left to ask.
         #[cfg(native_engine)]
-        crate::engine::heap::end();
+        rgops_capture::heap::end();
     }
 }
 
@@ -160,7 +160,7 @@ impl Starting {
 /// Before `listen` returns: what the program allocates after that is in the profile.
 #[cfg(native_engine)]
 fn begin_heap_sampling(options: &Options) -> Option<String> {
-    use crate::engine::heap::{self, Refusal};
+    use rgops_capture::heap::{self, Refusal};
     match heap::begin(options.heap_rate.unwrap_or(heap::DEFAULT_MEAN_BYTES)) {
         Ok(()) | Err(Refusal::NoWrapper) => None,
         Err(refusal) => Some(refusal.to_string()),
@@ -229,13 +229,8 @@ impl Starting {
         if let Some(handle) = &current_runtime {
             runtimes.add(handle, "main");
         }
-        let commands = Command::ALL
-            .into_iter()
-            .filter(|command| !options.denied.contains(command))
-            .filter(|command| *command != Command::Gc || options.allowed.contains(command))
-            .map(|command| CommandVersion { command: command as u16, version: command.version() })
-            .collect();
-        let hello = AgentHello {
+        let policy = Policy::new(options.denied, options.allowed, options.memory_over_tcp);
+        let mut hello = AgentHello {
             protocol: rgops_protocol::PROTOCOL_VERSION,
             agent: env!("CARGO_PKG_VERSION").to_owned(),
             pid,
@@ -243,8 +238,10 @@ impl Starting {
             cookie,
             build_id: Executable::own().map(|executable| executable.build_id()).unwrap_or_default(),
             name: name.map(shortened).unwrap_or_default(),
-            commands,
+            commands: Vec::new(),
+            oldest: Tail::absent(),
         };
+        hello.speak(&policy.answered());
         let context = Context {
             started: Instant::now(),
             address,
@@ -253,17 +250,13 @@ impl Starting {
             runtimes,
             allocators: options.allocators,
             cpu_engine: options.cpu_engine.unwrap_or(CpuEngine::DEFAULT),
-            tasks_denied: options.denied.contains(&Command::Tasks),
-            memory_over_tcp: options.memory_over_tcp,
+            policy,
             heap_failure,
         };
         let shared = Shared {
             context: Arc::new(context),
             hello,
-            denied: options.denied,
-            allowed: options.allowed,
             token,
-            exclusive: ExclusiveLock::default(),
             local: Room::for_connections(MAX_LOCAL_CONNECTIONS),
             tcp: Room::for_connections(MAX_TCP_CONNECTIONS),
         };

@@ -6,11 +6,11 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+use rgops_capture::procfs::process::Stat;
+use rgops_capture::{socket, system};
 use rgops_protocol::discovery::SocketName;
 
 use super::directory::Open;
-use crate::engine::{socket, system};
-use crate::procfs::process::Stat;
 
 /// Files looked at.
 const MAX_FILES: usize = 1000;

@@ -5,9 +5,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
+use rgops_capture::socket;
+
 use super::socket::Socket;
 use crate::ListenError;
-use crate::engine::socket;
 use crate::options::Tcp;
 use crate::reactor::{Reactor, Registered, Way};
 

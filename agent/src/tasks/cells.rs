@@ -4,12 +4,12 @@
 //! a task that was polled meanwhile is told (moved) instead of decoded wrongly. The first two words of
 //! the header may differ: a task that is woken up, or whose handle is cloned, does not change.
 
+use rgops_capture::own_memory::{OwnMemory, Range};
 use rgops_protocol::reply::tasks::CellBytes;
 
-use super::layout::VTABLE;
+use super::state::{COMPLETE, RUNNING};
 use super::walk::{Found, Vtable};
-use super::{COMPLETE, RUNNING};
-use crate::engine::own_memory::{OwnMemory, Range};
+use crate::runtimes::layout::VTABLE;
 
 /// Most bytes of one cell. Tokio puts a future of more than 16 KiB into a box (`BOX_FUTURE_THRESHOLD` in
 /// `runtime/mod.rs`), so only strangely aligned ones are longer.

@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 use rgops_protocol::reply::Unavailable;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::layout::number;
 use super::list::{Listed, Place, list};
 use super::walk::{MOST_TASKS, Vtables};
-use crate::own_process;
-use crate::watched::{Watched, WatchedRuntimes};
+use crate::runtimes::layout::number;
+use crate::runtimes::{Watched, WatchedRuntimes};
 
 /// Lists of one process are made one after the other, each within a deadline: these tests take turns, so
 /// that none waits for another's.
@@ -34,6 +33,7 @@ impl Drop for Stop {
 }
 
 fn watched(handle: &Handle) -> Watched {
+    rgops_capture::program_threads::begin().unwrap();
     let runtimes = WatchedRuntimes::default();
     runtimes.add(handle, "test");
     runtimes.list().remove(0)
@@ -100,7 +100,7 @@ fn every_task_of_a_multi_thread_runtime_is_listed_and_none_of_ours() {
 /// spawned.
 #[test]
 fn a_current_thread_runtime_nobody_drives_is_listed_and_ours_do_not_pile_up() {
-    own_process::run("tasks::tests::nobody_drives_it");
+    rgops_capture::testing::run_alone("tasks::tests::nobody_drives_it");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn nobody_drives_it() {
 
 #[test]
 fn a_stuck_runtime_is_listed_and_unharmed() {
-    own_process::run("tasks::tests::all_its_workers_are_stuck");
+    rgops_capture::testing::run_alone("tasks::tests::all_its_workers_are_stuck");
 }
 
 #[test]

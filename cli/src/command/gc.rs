@@ -1,13 +1,12 @@
 //! `rgops gc`: the program's allocators give free memory back to the system.
 
-use rgops_inspect::report::gc::{JsonGc, render};
-use rgops_protocol::reply::Known;
-use rgops_protocol::reply::gc::GcReply;
-use rgops_protocol::request::{GcRequest, Request};
-
-use super::single::{self, Single};
+use super::print::print;
+use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
-use crate::terminal::{exit_of, print, print_json, print_notes};
+
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Have the allocators give free memory back to the system";
+pub(crate) const PLACE: usize = 130;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
@@ -25,7 +24,7 @@ Examples:
   rgops memstats 4711                 what can be given back, before you do")]
 pub struct Gc {
     #[command(flatten)]
-    agent: super::AgentArguments,
+    agent: AgentArguments,
 }
 
 impl Gc {
@@ -34,15 +33,8 @@ impl Gc {
     /// # Errors
     /// When the agent cannot be asked, or refuses.
     pub fn run(&self) -> Result<Exit, Failure> {
-        let Single { hello, reply, end } = single::ask::<GcReply>(&self.agent, &Request::Gc(GcRequest {}))?;
-        let nothing = !reply.allocators.iter().any(|released| matches!(released.called, Known::Value(_)));
-        let exit = if self.agent.json {
-            print_json(&JsonGc::new(&hello, reply, &end))?;
-            exit_of(&end)
-        } else {
-            print(&render(&reply))?;
-            print_notes(&end)
-        };
-        Ok(if nothing { Exit::Refused } else { exit })
+        let gc = self.agent.session(&[])?.gc()?;
+        let exit = print(&gc, &(), self.agent.json)?;
+        Ok(if gc.is_possible() { exit } else { Exit::Refused })
     }
 }

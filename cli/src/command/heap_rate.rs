@@ -1,13 +1,14 @@
 //! `rgops heap-rate`: how often blocks are sampled, read or set.
 
-use rgops_inspect::report::heap_rate::{JsonHeapRate, render};
-use rgops_protocol::reply::heap_rate::HeapRateReply;
-use rgops_protocol::request::{HeapRateRequest, Request};
+use rgops_inspect::session::HeapRateOptions;
 
-use super::single::{self, Single};
-use crate::arguments::size;
+use super::print::print;
+use crate::arguments::{AgentArguments, size};
 use crate::exit::{Exit, Failure};
-use crate::terminal::{exit_of, print, print_json, print_notes};
+
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Show or set how often the heap is sampled";
+pub(crate) const PLACE: usize = 120;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
@@ -25,7 +26,7 @@ Examples:
   rgops heap-rate 4711 off")]
 pub struct HeapRate {
     #[command(flatten)]
-    agent: super::AgentArguments,
+    agent: AgentArguments,
     /// Sample a block every so many bytes from now on: 524288, 512KiB, 1M, or off
     #[arg(value_name = "BYTES|off", value_parser = rate)]
     rate: Option<u64>,
@@ -37,14 +38,9 @@ impl HeapRate {
     /// # Errors
     /// When the agent cannot be asked, or refuses.
     pub fn run(&self) -> Result<Exit, Failure> {
-        let request = Request::HeapRate(HeapRateRequest { set_bytes: self.rate });
-        let Single { hello, reply, end } = single::ask::<HeapRateReply>(&self.agent, &request)?;
-        if self.agent.json {
-            print_json(&JsonHeapRate::new(&hello, &reply, &end))?;
-            return Ok(exit_of(&end));
-        }
-        print(&render(&reply, self.rate.is_some()))?;
-        Ok(print_notes(&end))
+        let options = HeapRateOptions::default().set_bytes(self.rate);
+        let rate = self.agent.session(&[])?.heap_rate(&options)?;
+        print(&rate, &(), self.agent.json)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rgops_inspect::budget::Budget;
+use rgops_inspect::budget;
 use rgops_inspect::processes::{self, ResolveError};
 use rgops_inspect::report::{info, list};
 
@@ -30,7 +30,7 @@ impl Info {
     /// # Errors
     /// No such process, several of that name, or another user's.
     pub fn run(&self) -> Result<Exit, Failure> {
-        last_resort::watch(&Budget::default());
+        last_resort::watch(&budget::standard());
         let details = processes::details(&self.target, self.duration).map_err(|error| {
             let is_name = matches!(error, ResolveError::NoSuchName { .. });
             let mut failure = Failure::from(error);
@@ -47,6 +47,6 @@ impl Info {
         if let Some(unseen) = list::unseen(details.unseen, &self.target) {
             terminal::note(&unseen);
         }
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rgops_inspect::budget::Budget;
+use rgops_inspect::budget;
 use rgops_inspect::processes::{self, Listing};
 use rgops_inspect::report::list;
 
@@ -36,13 +36,13 @@ impl List {
             false => terminal::print(&list::text(&listing))?,
         }
         say_missing(&listing);
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 }
 
 /// The processes, or the failure to list them.
 pub(super) fn listing() -> Result<Listing, Failure> {
-    last_resort::watch(&Budget::default());
+    last_resort::watch(&budget::standard());
     processes::list().map_err(|error| {
         let fix = match error.kind() {
             io::ErrorKind::Unsupported => "give a socket path or host:port to a command",

@@ -1,9 +1,7 @@
 //! `rgops man`: the manual page, made from the same definitions as `--help`.
 
-use clap::CommandFactory;
 use clap_mangen::Man as Page;
 
-use crate::arguments::CommandLine;
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
@@ -18,12 +16,11 @@ pub struct Man {
 }
 
 impl Man {
-    /// Prints the page as roff.
+    /// Prints the page of the whole command line, or of one command of it, as roff.
     ///
     /// # Errors
     /// When there is no such command, or standard output cannot be written.
-    pub fn run(&self) -> Result<Exit, Failure> {
-        let mut command = CommandLine::command();
+    pub fn run(&self, mut command: clap::Command) -> Result<Exit, Failure> {
         command.build();
         let command = match &self.command {
             None => command,
@@ -43,7 +40,7 @@ impl Man {
             }
         };
         terminal::print(&page(command)?)?;
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 }
 

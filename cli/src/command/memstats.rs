@@ -1,13 +1,15 @@
 //! `rgops memstats`: of what resident memory consists, then the numbers of the process, its cgroup and
 //! its allocators.
 
-use rgops_inspect::report::memstats::{JsonMemstats, explain, render};
-use rgops_protocol::reply::memstats::MemstatsReply;
-use rgops_protocol::request::{MemstatsRequest, Request};
+use rgops_inspect::session::MemstatsView;
 
-use super::single::{self, Single};
+use super::print::print;
+use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
-use crate::terminal::{exit_of, print, print_json, print_notes};
+
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Show memory: of what it consists, the process, its cgroup, its allocator";
+pub(crate) const PLACE: usize = 60;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,7 +27,7 @@ one after the other while their free chunks are counted, as malloc_stats does.";
 #[command(after_help = EXAMPLES)]
 pub struct Memstats {
     #[command(flatten)]
-    agent: super::AgentArguments,
+    agent: AgentArguments,
     /// Show where each number comes from
     #[arg(long, short)]
     verbose: bool,
@@ -37,16 +39,7 @@ impl Memstats {
     /// # Errors
     /// When the agent cannot be asked.
     pub fn run(&self) -> Result<Exit, Failure> {
-        let Single { hello, reply, end } =
-            single::ask::<MemstatsReply>(&self.agent, &Request::Memstats(MemstatsRequest {}))?;
-        if self.agent.json {
-            print_json(&JsonMemstats::new(&hello, &reply, &end))?;
-            return Ok(exit_of(&end));
-        }
-        if let Some(explanation) = explain(&reply) {
-            print(&(explanation.text(hello.pid) + "\n"))?;
-        }
-        print(&render(&reply, self.verbose))?;
-        Ok(print_notes(&end))
+        let memstats = self.agent.session(&[])?.memstats()?;
+        print(&memstats, &MemstatsView::default().sources(self.verbose), self.agent.json)
     }
 }

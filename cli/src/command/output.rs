@@ -5,7 +5,9 @@ use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 use std::path::Path;
 
 use rgops_inspect::output::{Numbered, OutputError, OutputFile, Reason};
+use rgops_inspect::session::Answer;
 
+use super::print::print_by;
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
@@ -110,11 +112,29 @@ impl Write for Output {
 }
 
 impl Saved {
-    /// Prints what people read.
+    /// Prints the answer that was saved, with `next`, what to do with the file, behind its text. That is the command's
+    /// end.
     ///
     /// # Errors
-    /// When that cannot be written.
-    pub(super) fn print(&self, text: &str) -> Result<(), Failure> {
+    /// The file's failure, or that of the answer; if there are both, both are told.
+    pub(super) fn print<A: Answer>(
+        self,
+        answer: &A,
+        view: &A::View,
+        json: bool,
+        next: impl FnOnce(&str) -> String,
+    ) -> Result<Exit, Failure> {
+        let answered = print_by(answer, view, json, |text| {
+            self.print_text(text)?;
+            if let Some(file) = &self.file {
+                terminal::say(&next(file));
+            }
+            Ok(())
+        });
+        self.end(answered)
+    }
+
+    fn print_text(&self, text: &str) -> Result<(), Failure> {
         match self.is_stdout {
             true => {
                 terminal::print_aside(text);

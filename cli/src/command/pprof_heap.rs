@@ -1,27 +1,21 @@
 //! `rgops pprof-heap`: a heap profile as a pprof file, and its top functions.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rgops_inspect::client::{Answer, ClientError, Event, part};
-use rgops_inspect::heap::Heap;
-use rgops_inspect::profile::{self, HeapKind, Incomplete, Process, top};
-use rgops_inspect::report::pprof_cpu::missing_names;
-use rgops_inspect::report::pprof_heap::{JsonPprofHeap, Reconciliation};
-use rgops_inspect::text::escape;
-use rgops_protocol::hello::AgentHello;
-use rgops_protocol::reply::End;
-use rgops_protocol::request::{PprofHeapRequest, Request};
+use rgops_inspect::profile;
+use rgops_inspect::session::{HeapKind, HeapProfileOptions, ProfileView};
 
+use super::gathering::Gathering;
 use super::output::Output;
-use crate::arguments::seconds;
+use crate::arguments::{AgentArguments, seconds};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// Rows printed, as `top` of `go tool pprof` does.
-const ROWS: usize = 10;
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Profile the heap, save a pprof file and show the top functions";
+pub(crate) const PLACE: usize = 100;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,7 +33,7 @@ Examples:
   go tool pprof -http=: FILE                the same file in pprof's browser view")]
 pub struct PprofHeap {
     #[command(flatten)]
-    agent: super::AgentArguments,
+    agent: AgentArguments,
     /// Show what changed in so many seconds; Ctrl-C ends it early
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds: Option<Duration>,
@@ -107,120 +101,31 @@ impl PprofHeap {
     /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
     /// printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        let (client, target) = self.agent.connect_for(self.seconds.unwrap_or_default())?;
-        let hello = client.hello().clone();
+        let mut session = self.agent.session(&self.symbols)?;
         // Before time is spent on a profile that has no place to go.
-        let names = profile::heap_file_names(&hello.name, hello.pid);
-        let output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
-        let millis = |seconds: Duration| u64::try_from(seconds.as_millis()).unwrap_or(u64::MAX).max(1);
-        let duration_ms = self.seconds.map_or(0, millis);
-        let asked = PprofHeapRequest { duration_ms, interval_ms: 0, live: false };
-        let mut answer = client.ask(&Request::PprofHeap(asked.clone()))?;
+        let names = profile::heap_file_names(session.name(), session.pid());
+        let mut output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
+        let options = HeapProfileOptions::default().window(self.seconds).kind(self.kind.kind());
+        let mut gathering =
+            Gathering::new("Watching the heap", "snapshots", self.seconds.unwrap_or_default());
         if self.seconds.is_some() {
-            let finisher = answer.finisher();
-            terminal::on_interrupt(move || finisher.finish())?;
+            let stopper = session.stopper();
+            terminal::on_interrupt(move || stopper.stop())?;
         }
-        let began = Instant::now();
-        let mut heap = Heap::new(Process {
-            name: hello.name.clone(),
-            pid: hello.pid,
-            build_id: hello.build_id.clone(),
-            local_pid: target.local_pid,
-            symbol_directories: self.symbols.clone(),
-            budget: answer.budget().clone(),
-        })
-        .asked(&asked);
-        let end = self.gather(&mut answer, &mut heap);
-        if heap.snapshots().is_empty()
-            && let Err(error) = end
-        {
-            return Err(error.into());
-        }
-        self.finish(&hello, heap, end, began.elapsed(), output)
-    }
-
-    /// Takes parts until the end, or until the connection breaks; `heap` keeps what came.
-    fn gather(&self, answer: &mut Answer, heap: &mut Heap) -> Result<End, ClientError> {
-        let bar = self.seconds.map(|seconds| {
-            if !std::io::stderr().is_terminal() {
-                let seconds = seconds.as_secs_f64();
-                terminal::say(&format!("Watching the heap now, will take {seconds} secs..."));
+        let is_window = self.seconds.is_some();
+        let answer = session.heap_profile(&options, &mut |progress| {
+            if is_window {
+                gathering.show(progress);
             }
-            terminal::bar("Watching the heap", seconds)
-        });
-        loop {
-            match (answer.next_event()?, &bar) {
-                (Event::Progress(progress), Some(bar)) => bar.update(&progress, "snapshots"),
-                (Event::Progress(_), None) => {}
-                (Event::Data(payload), _) => heap.add(part(&payload)?),
-                (Event::End(end), _) => return Ok(end),
-            }
-            if let Some(refused) = heap.refused() {
-                return Err(refused.into());
-            }
-        }
-    }
-
-    fn finish(
-        &self,
-        hello: &AgentHello,
-        mut heap: Heap,
-        end: Result<End, ClientError>,
-        elapsed: Duration,
-        mut output: Output,
-    ) -> Result<Exit, Failure> {
-        let incomplete = end.as_ref().err().map(|error| Incomplete {
-            reason: error.to_string(),
-            duration_ns: u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
-        });
-        if let Ok(end) = &end {
-            heap.end(end);
-        }
-        if let Some(error) = heap.dump_error() {
-            let fix = "update rgops, or report this with the version of jemalloc";
-            return Err(Failure::new(Exit::Internal, "cannot read the profile", error.to_string(), fix));
-        }
-        let kind = self.kind.kind();
-        let has_kind = heap.has_allocated() || !kind.is_allocated();
-        let lost = heap.counters().map_or(0, |counters| counters.lost).saturating_add(heap.not_kept());
-        let reconciliation = Reconciliation::new(&heap, self.seconds.is_some());
-        let nameless = missing_names(heap.module_symbols());
-        let budget = heap.budget().clone();
-        let profile = heap.into_profile(self.seconds.is_some(), incomplete.as_ref());
+        })?;
         // It never fails: what goes wrong is told at the end.
-        let _ = output.write_all(&profile::encode(&profile));
+        let _ = answer.write_to(&mut output);
         let saved = output.keep("Profile");
-        if !has_kind {
-            return saved.end(Err(Failure::new(
-                Exit::Refused,
-                format!("cannot show {}", kind.name()),
-                "jemalloc's profiler does not count blocks that were freed",
-                "start the program with prof_accum:true as well, in _RJEM_MALLOC_CONF or MALLOC_CONF",
-            )));
+        if let Err(error) = answer.top() {
+            return saved.end(Err(error.into()));
         }
-        let top = top::within(&budget, &profile, top::Options { sample_type: kind.name(), rows: ROWS });
-        let whole = if top.left_out.is_some() { Exit::Partial } else { Exit::Fine };
-        if self.agent.json {
-            let end = end.as_ref().map_err(ToString::to_string);
-            let file = saved.file.as_deref();
-            terminal::print_json(&JsonPprofHeap::new(hello, file, &profile, &top, &reconciliation, end))?;
-        } else {
-            let table: Vec<_> = top.text().lines().map(|line| escape(line).into_owned() + "\n").collect();
-            saved.print(&table.concat())?;
-            saved.print(&format!("\n{}{nameless}", reconciliation.text()))?;
-            if let Some(file) = &saved.file {
-                terminal::say(&format!("next: go tool pprof -http=: {file}"));
-            }
-        }
-        saved.end(match end {
-            Ok(_) if lost > 0 && self.agent.json => Ok(Exit::Partial),
-            Ok(end) if self.agent.json => Ok(terminal::exit_of(&end).or(whole)),
-            Ok(end) => {
-                let exit = terminal::print_notes(&end).or(whole);
-                Ok(if lost > 0 { Exit::Partial } else { exit })
-            }
-            Err(error) => Err(Failure::from(error).with_exit(Exit::Partial)),
-        })
+        let view = ProfileView::default().file(saved.file.clone());
+        saved.print(&answer, &view, self.agent.json, |file| format!("next: go tool pprof -http=: {file}"))
     }
 }
 

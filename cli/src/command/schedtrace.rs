@@ -1,20 +1,18 @@
 //! `rgops schedtrace`: what the Tokio schedulers do, a line a runtime and interval, as it happens.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rgops_inspect::report::schedtrace::{JsonSchedtrace, missing, render};
-use rgops_inspect::schedtrace::{Next, Options, RuntimeLine, Tracer};
+use rgops_inspect::session::{Answer as _, SchedtraceLine, SchedtraceOptions, SchedtraceStream};
 
-use crate::arguments::{duration, seconds};
+use super::print;
+use crate::arguments::{AgentArguments, duration, seconds};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// Different notes that are printed: an agent could make up another one each time.
-const MOST_NOTES: usize = 100;
-
-const NO_RUNTIME: &str = "the agent watches no Tokio runtime; call listen inside one, or Options::watch or Agent::watch with its handle";
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Print what the Tokio schedulers do, a line a runtime and interval";
+pub(crate) const PLACE: usize = 150;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
@@ -48,7 +46,7 @@ Examples:
   rgops schedtrace shop --seconds 60 --json | jq '.global_queue'")]
 pub struct Schedtrace {
     #[command(flatten)]
-    agent: super::AgentArguments,
+    agent: AgentArguments,
     /// Print a line this often, 10ms to 1h
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     interval: Duration,
@@ -72,52 +70,30 @@ impl Schedtrace {
     /// # Errors
     /// When the agent cannot be asked, or the connection breaks.
     pub fn run(&self) -> Result<Exit, Failure> {
-        // A trace without an end has one for each of its moments.
-        let a_moment = self.interval.saturating_mul(self.count().max(1));
-        let (client, target) = self.agent.connect_for(a_moment)?;
-        let budget = client.budget().clone();
-        let pid = client.hello().pid;
-        // `interval` allows at most an hour.
-        let interval_ms = u32::try_from(self.interval.as_millis()).unwrap_or(u32::MAX);
-        let options = Options {
-            interval_ms,
-            count: self.count(),
-            detail: self.detail,
-            local_pid: target.local_pid,
-            symbol_directories: self.symbols.clone(),
-            patience: self.agent.timeout,
-        };
-        let timeouts = self.agent.timeouts();
-        let reconnect = Box::new(|| target.connect_again(timeouts, &budget));
-        let mut tracer = Tracer::start(client, reconnect, options)?;
-        let stopper = tracer.stopper();
+        let mut session = self.agent.session(&self.symbols)?;
+        let stopper = session.stopper();
+        let options =
+            SchedtraceOptions::default().interval(self.interval).count(self.count()).detail(self.detail);
+        let mut trace = session.schedtrace(&options)?;
         terminal::on_interrupt(move || stopper.stop())?;
-        let mut said = BTreeSet::new();
-        let mut whole = Exit::Fine;
-        loop {
-            if self.count() == 0 {
-                self.agent.end_after(&budget, a_moment);
-            }
-            match tracer.next_lines()? {
-                Next::Lines(lines) if lines.is_empty() => note_once(&mut said, NO_RUNTIME.to_owned()),
-                Next::Lines(lines) => {
-                    if tracer.runtimes_left_out() > 0 {
-                        whole = Exit::Partial;
-                        note_once(&mut said, more_runtimes(lines.len(), tracer.runtimes_left_out()));
-                    }
-                    for line in &lines {
-                        if line.workers_left_out > 0 {
-                            whole = Exit::Partial;
-                        }
-                        if !self.print(pid, line, &mut said)? {
-                            return Ok(Exit::Fine);
-                        }
-                    }
+        while let Some(moment) = trace.next_moment()? {
+            moment.notes.iter().for_each(|missing| terminal::note(missing));
+            for line in &moment.lines {
+                if !self.print(&mut trace, line)? {
+                    return Ok(Exit::Success);
                 }
-                Next::End(end) if self.agent.json => return Ok(terminal::exit_of(&end).or(whole)),
-                Next::End(end) => return Ok(terminal::print_notes(&end).or(whole)),
             }
         }
+        print::end(&trace.completeness(), false, self.agent.json)
+    }
+
+    /// Prints a line, and before it what it lacks and was not said yet; false when nobody reads on.
+    fn print(&self, trace: &mut SchedtraceStream<'_>, line: &SchedtraceLine) -> Result<bool, Failure> {
+        if self.agent.json {
+            return terminal::print_on(&terminal::json_line(&line.json(&()))?);
+        }
+        trace.notes(line).iter().for_each(|missing| terminal::note(missing));
+        terminal::print_on(line.text(&()).as_str())
     }
 
     fn count(&self) -> u32 {
@@ -129,28 +105,6 @@ impl Schedtrace {
             }
             (None, None) => 0,
         }
-    }
-
-    /// Prints a line, and before it what it lacks and was not said yet; false when nobody reads on.
-    fn print(&self, pid: u32, line: &RuntimeLine, said: &mut BTreeSet<String>) -> Result<bool, Failure> {
-        if self.agent.json {
-            return terminal::print_on(&terminal::json_line(&JsonSchedtrace::new(pid, line))?);
-        }
-        for reason in missing(line) {
-            note_once(said, reason);
-        }
-        terminal::print_on(&render(line))
-    }
-}
-
-fn more_runtimes(shown: usize, left_out: u64) -> String {
-    format!("of {} runtimes {shown} are shown", left_out.saturating_add(shown as u64))
-}
-
-fn note_once(said: &mut BTreeSet<String>, text: String) {
-    if said.len() < MOST_NOTES && !said.contains(&text) {
-        terminal::note(&text);
-        said.insert(text);
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use rgops_inspect::report::stats::{JsonStats, render};
-use rgops_protocol::reply::stats::StatsReply;
-use rgops_protocol::request::{Request, StatsRequest};
+use rgops_inspect::session::{StatsOptions, StatsView};
 
-use super::single::{self, Single};
-use crate::arguments::duration;
+use super::print::print;
+use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
-use crate::terminal::{exit_of, print, print_json, print_notes};
+
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Show threads, descriptors, CPU and the Tokio runtimes";
+pub(crate) const PLACE: usize = 70;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,7 +26,7 @@ the time a thread was ready but had no CPU.";
 #[command(after_help = EXAMPLES)]
 pub struct Stats {
     #[command(flatten)]
-    agent: super::AgentArguments,
+    agent: AgentArguments,
     /// Measure shares over so long, from 20ms to 2s
     #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = window)]
     window: Duration,
@@ -49,16 +50,8 @@ impl Stats {
     /// # Errors
     /// When the agent cannot be asked.
     pub fn run(&self) -> Result<Exit, Failure> {
-        // `window` allows at most 2,000 ms.
-        let window_ms = u32::try_from(self.window.as_millis()).unwrap_or(u32::MAX);
-        let request = Request::Stats(StatsRequest { window_ms });
-        let Single { hello, reply, end } = single::ask::<StatsReply>(&self.agent, &request)?;
-        if self.agent.json {
-            print_json(&JsonStats::new(&hello, &reply, &end))?;
-            return Ok(exit_of(&end));
-        }
-        print(&render(&reply, &self.agent.target, self.all))?;
-        Ok(print_notes(&end))
+        let stats = self.agent.session(&[])?.stats(&StatsOptions::default().window(self.window))?;
+        print(&stats, &StatsView::default().all(self.all).target(&self.agent.target), self.agent.json)
     }
 }
 

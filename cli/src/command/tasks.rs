@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
-use rgops_inspect::report::tasks::{Filter, JsonTasks, TasksReport, View, WaitingOn};
-use rgops_inspect::tasks::fetch::{Fetched, Options, Step, fetch};
-use rgops_inspect::tasks::model;
+use rgops_inspect::session::{self, Filter, Progress, TasksOptions, TasksView, WaitingOn};
 
+use super::print::print_by;
+use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 use crate::terminal::{self, Spinner};
+
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Show every Tokio task, the await it is at, and who waits for whom";
+pub(crate) const PLACE: usize = 50;
 
 const EXAMPLES: &str = "\
 Nothing of the program runs for this: no future is polled, no worker stopped. Tasks at the same place
@@ -32,7 +36,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Tasks {
     #[command(flatten)]
-    agent: super::AgentArguments,
+    agent: AgentArguments,
     /// Show every task by itself, and every id
     #[arg(long)]
     all: bool,
@@ -78,13 +82,13 @@ enum State {
     Complete,
 }
 
-impl From<State> for model::State {
-    fn from(state: State) -> model::State {
+impl From<State> for session::State {
+    fn from(state: State) -> session::State {
         match state {
-            State::Running => model::State::Running,
-            State::Scheduled => model::State::Scheduled,
-            State::Idle => model::State::Idle,
-            State::Complete => model::State::Complete,
+            State::Running => session::State::Running,
+            State::Scheduled => session::State::Scheduled,
+            State::Idle => session::State::Idle,
+            State::Complete => session::State::Complete,
         }
     }
 }
@@ -95,76 +99,45 @@ impl Tasks {
     /// # Errors
     /// When nothing was answered, or the answer broke off (what came is printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        let (client, target) = self.agent.connect()?;
-        let budget = client.budget().clone();
-        let mut reconnect = || target.connect_again(self.agent.timeouts(), &budget);
-        let options = Options {
-            local_pid: target.local_pid,
-            symbol_directories: self.symbols.clone(),
-            max_depth: self.depth,
-        };
+        let mut session = self.agent.session(&self.symbols)?;
         let spinner = terminal::spinner();
-        let fetched = fetch(client, &mut reconnect, &options, &mut |step| tell(&spinner, step))?;
-        let Fetched { hello, tasks, end } = fetched;
-        spinner.say("naming the frames of threads");
-        let captured = tasks.threads.len();
-        let report = TasksReport::within(&budget, &hello, target.local_pid, &self.symbols, tasks);
+        let options = TasksOptions::default().depth(self.depth);
+        let tasks = session.tasks(&options, &mut |progress| tell(&spinner, progress))?;
         spinner.clear();
-        if let Some(why) = &report.exhausted {
-            terminal::left_out(captured.saturating_sub(report.threads.len()), "threads", why);
-        }
-
-        let view = self.view();
-        let is_cut;
-        if self.agent.json {
-            let reason = end.as_ref().map_err(ToString::to_string);
-            let reason = reason.as_ref().map(|end| *end).map_err(String::as_str);
-            let json = JsonTasks::new(&report, &view.filter, reason);
-            is_cut = json.cut().is_some();
-            terminal::print_json(&json)?;
-        } else {
-            let screen = if self.dot { report.dot(&view) } else { report.screen(&view) };
-            is_cut = screen.is_cut();
-            match self.dot {
-                true => terminal::print(screen.as_str())?,
-                false => terminal::print_highlighted(screen.as_str())?,
-            }
-        }
-        let whole = if is_cut || report.is_partial() { Exit::Partial } else { Exit::Fine };
-        // The process ends here: to free a hundred thousand stacks one by one takes 100 ms.
-        std::mem::forget(report);
-        let noted = match end {
-            Ok(end) if self.agent.json => terminal::exit_of(&end),
-            Ok(end) => terminal::print_notes(&end),
-            Err(error) => return Err(Failure::from(error).with_exit(Exit::Partial)),
-        };
-        Ok(noted.or(whole))
+        let write = if self.dot { terminal::print } else { terminal::print_highlighted };
+        let printed = print_by(&tasks, &self.view(), self.agent.json, write);
+        // The process ends here.
+        tasks.leak();
+        printed
     }
 
-    fn view(&self) -> View {
-        View {
-            all: self.all,
-            verbose: self.verbose,
-            filter: Filter {
-                states: self.state.iter().copied().map(model::State::from).collect(),
-                matching: self.matching.clone(),
-                task: self.task,
-                waiting_on: self.waiting_on,
-                runtime: self.runtime.clone(),
-            },
-            target: self.agent.target.clone(),
-        }
+    fn view(&self) -> TasksView {
+        let filter = Filter {
+            states: self.state.iter().copied().map(session::State::from).collect(),
+            matching: self.matching.clone(),
+            task: self.task,
+            waiting_on: self.waiting_on,
+            runtime: self.runtime.clone(),
+        };
+        TasksView::default()
+            .all(self.all)
+            .verbose(self.verbose)
+            .dot(self.dot)
+            .filter(filter)
+            .target(&self.agent.target)
     }
 }
 
-fn tell(spinner: &Spinner, step: Step) {
-    match step {
-        Step::Listing { tasks: 0 } => spinner.say("listing tasks"),
-        Step::Listing { tasks } => spinner.say(&format!("listing tasks: {tasks}")),
-        Step::DebugInformation => {
+fn tell(spinner: &Spinner, progress: Progress) {
+    match progress {
+        Progress::Listing { tasks: 0 } => spinner.say("listing tasks"),
+        Progress::Listing { tasks } => spinner.say(&format!("listing tasks: {tasks}")),
+        Progress::DebugInformation => {
             spinner.say("reading debug information; it is remembered for this build");
         }
-        Step::Decoding { done, total } => spinner.say(&format!("decoding tasks: {done} of {total}")),
+        Progress::Decoding { done, total } => spinner.say(&format!("decoding tasks: {done} of {total}")),
+        Progress::Naming => spinner.say("naming the frames of threads"),
+        _ => {}
     }
 }
 

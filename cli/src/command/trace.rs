@@ -1,21 +1,20 @@
 //! `rgops trace`: every thread's states over time as a Perfetto file, and a summary.
 
-use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rgops_inspect::client::{Answer, ClientError, Event, part};
-use rgops_inspect::report::pprof_cpu::missing_names;
-use rgops_inspect::report::trace::{JsonTrace, screen};
-use rgops_inspect::trace::{Process, Recorder, file_names};
-use rgops_protocol::hello::AgentHello;
-use rgops_protocol::reply::End;
-use rgops_protocol::request::{Request, TraceRequest};
+use rgops_inspect::session::{TraceOptions, TraceView};
+use rgops_inspect::trace::file_names;
 
+use super::gathering::Gathering;
 use super::output::Output;
-use crate::arguments::{duration, seconds};
+use crate::arguments::{AgentArguments, duration, seconds};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
+
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Trace every thread's states over time into a Perfetto file";
+pub(crate) const PLACE: usize = 140;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
@@ -35,7 +34,7 @@ Examples:
   rgops trace shop --hz 0 --json            states only, for a script")]
 pub struct Trace {
     #[command(flatten)]
-    agent: super::AgentArguments,
+    agent: AgentArguments,
     /// Trace for so many seconds
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     seconds: Duration,
@@ -66,87 +65,20 @@ impl Trace {
     /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
     /// printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        let (client, target) = self.agent.connect_for(self.seconds)?;
-        let hello = client.hello().clone();
-        let names = file_names(&hello.name, hello.pid);
+        let mut session = self.agent.session(&self.symbols)?;
+        let names = file_names(session.name(), session.pid());
         // Before time is spent on a trace that has no place to go.
         let output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
-        let duration_ms = u64::try_from(self.seconds.as_millis()).unwrap_or(u64::MAX).max(1);
-        let interval_us = u32::try_from(self.interval.as_micros()).unwrap_or(u32::MAX);
-        let request = TraceRequest { duration_ms, hz: self.hz, interval_us };
-        let mut answer = client.ask(&Request::Trace(request))?;
-        let finisher = answer.finisher();
-        terminal::on_interrupt(move || finisher.finish())?;
-
-        let process = Process {
-            name: hello.name.clone(),
-            local_pid: target.local_pid,
-            symbol_directories: self.symbols.clone(),
-            budget: answer.budget().clone(),
-        };
-        let mut trace = Recorder::new(output, process);
-        let end = self.gather(&mut answer, &mut trace);
-        if trace.start().is_none()
-            && let Err(error) = end
-        {
-            return Err(error.into());
-        }
+        let stopper = session.stopper();
+        terminal::on_interrupt(move || stopper.stop())?;
+        let options = TraceOptions::default().duration(self.seconds).interval(self.interval).hz(self.hz);
+        let mut gathering = Gathering::new("Tracing", "changes", self.seconds);
         // Writing never fails: what goes wrong is told at the end.
-        let _ = trace.finish();
-        self.report(&hello, trace, end)
-    }
-
-    /// Takes parts until the end, or until the connection breaks; `trace` keeps what came.
-    fn gather(&self, answer: &mut Answer, trace: &mut Recorder<Output>) -> Result<End, ClientError> {
-        if !io::stderr().is_terminal() {
-            let seconds = self.seconds.as_secs_f64();
-            terminal::say(&format!("Tracing now, will take {seconds} secs..."));
-        }
-        let bar = terminal::bar("Tracing", self.seconds);
-        loop {
-            match answer.next_event()? {
-                Event::Progress(progress) => bar.update(&progress, "changes"),
-                Event::Data(payload) => {
-                    // Writing never fails: what goes wrong is told at the end.
-                    let _ = trace.add(part(&payload)?);
-                    if let Some(exhausted) = trace.exhausted() {
-                        return Err(exhausted.into());
-                    }
-                }
-                Event::End(end) => return Ok(end),
-            }
-        }
-    }
-
-    fn report(
-        &self,
-        hello: &AgentHello,
-        mut trace: Recorder<Output>,
-        end: Result<End, ClientError>,
-    ) -> Result<Exit, Failure> {
+        let mut trace = session.trace(&options, output, &mut |progress| gathering.show(progress))?;
         let saved = trace.output_mut().keep("Trace");
-        let is_cut;
-        if self.agent.json {
-            let end = end.as_ref().map_err(ToString::to_string);
-            let json = JsonTrace::new(hello, saved.file.as_deref(), &trace, end);
-            is_cut = json.cut().is_some();
-            terminal::print_json(&json)?;
-        } else {
-            let screen = screen(&trace, self.all);
-            is_cut = screen.is_cut();
-            saved.print(screen.as_str())?;
-            saved.print(&missing_names(trace.module_symbols()))?;
-            if saved.file.is_some() {
-                terminal::say(
-                    "next: open https://ui.perfetto.dev and drop the file there (it stays on your machine)",
-                );
-            }
-        }
-        let whole = if is_cut { Exit::Partial } else { Exit::Fine };
-        saved.end(match end {
-            Ok(end) if self.agent.json => Ok(terminal::exit_of(&end).or(whole)),
-            Ok(end) => Ok(terminal::print_notes(&end).or(whole)),
-            Err(error) => Err(Failure::from(error).with_exit(Exit::Partial)),
+        let view = TraceView::default().all(self.all).file(saved.file.clone());
+        saved.print(&trace, &view, self.agent.json, |_| {
+            "next: open https://ui.perfetto.dev and drop the file there (it stays on your machine)".to_owned()
         })
     }
 }

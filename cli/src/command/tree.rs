@@ -29,6 +29,6 @@ impl Tree {
             false => terminal::print(&tree::text(&listing))?,
         }
         say_missing(&listing);
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 }

@@ -1,12 +1,14 @@
 //! `rgops version`: how the program was built.
 
-use rgops_inspect::report::version::{JsonVersion, render};
-use rgops_protocol::reply::version::VersionReply;
-use rgops_protocol::request::{Request, VersionRequest};
+use rgops_inspect::session::VersionView;
 
-use super::single::{self, Single};
+use super::print::print;
+use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
-use crate::terminal::{exit_of, print, print_json, print_notes};
+
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Show how the program was built";
+pub(crate) const PLACE: usize = 80;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,7 +21,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Version {
     #[command(flatten)]
-    agent: super::AgentArguments,
+    agent: AgentArguments,
     /// List the crates in the program
     #[arg(long)]
     deps: bool,
@@ -31,13 +33,7 @@ impl Version {
     /// # Errors
     /// When the agent cannot be asked.
     pub fn run(&self) -> Result<Exit, Failure> {
-        let Single { hello, reply, end } =
-            single::ask::<VersionReply>(&self.agent, &Request::Version(VersionRequest {}))?;
-        if self.agent.json {
-            print_json(&JsonVersion::new(&hello, &reply, &end))?;
-            return Ok(exit_of(&end));
-        }
-        print(&render(&reply, self.deps))?;
-        Ok(print_notes(&end))
+        let version = self.agent.session(&[])?.version()?;
+        print(&version, &VersionView::default().dependencies(self.deps), self.agent.json)
     }
 }

@@ -4,14 +4,14 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use rgops_protocol::codec;
-use rgops_protocol::error::Error as AgentError;
+use rgops_protocol::error::{Code, Error as AgentError};
 use rgops_protocol::received::{self, Received, Speaker};
 use rgops_protocol::reply::{End, Progress};
 use rgops_protocol::wire::{self, HEADER_BYTES, Kind, MAX_ANSWER_BYTES, MAX_PACKET_BYTES};
 
 use super::peer::Peer;
 use super::stream::Stream;
-use super::{ClientError, read_packet};
+use super::{ClientError, UnsupportedCommand, read_packet};
 use crate::budget::{Budget, Exhausted};
 
 /// For the five bytes of a `Finish` packet.
@@ -36,6 +36,8 @@ pub struct Answer {
     budget: Budget,
     received: u64,
     is_over: bool,
+    /// What an agent's error says that does not know the command.
+    unsupported: UnsupportedCommand,
 }
 
 /// A packet of an answer.
@@ -96,8 +98,10 @@ impl Answer {
         silence: Duration,
         allowed: Option<Duration>,
         budget: Budget,
+        unsupported: UnsupportedCommand,
     ) -> Answer {
-        Answer { stream, peer, silence, allowed, waited: Duration::ZERO, budget, received: 0, is_over: false }
+        let waited = Duration::ZERO;
+        Answer { stream, peer, silence, allowed, waited, budget, received: 0, is_over: false, unsupported }
     }
 
     /// From now on it may be waited so long for what is still to come: of an answer without an end of its
@@ -142,7 +146,7 @@ impl Answer {
         }
         let payload = Payload::new(payload, self.peer.speaker());
         match kind {
-            Kind::Progress => Ok(Event::Progress(codec::decode(&payload.bytes)?)),
+            Kind::Progress => Ok(Event::Progress(codec::decode_message(&payload.bytes)?)),
             Kind::Data => Ok(Event::Data(payload)),
             Kind::End => {
                 self.is_over = true;
@@ -150,7 +154,12 @@ impl Answer {
             }
             Kind::Error => {
                 self.is_over = true;
-                Err(ClientError::Agent(part::<AgentError>(&payload)?))
+                let error = part::<AgentError>(&payload)?;
+                Err(match error.code() {
+                    // It was asked all the same, see [`super::Client::ask`].
+                    Code::UnknownCommand | Code::UnknownVersion => self.unsupported.clone().into(),
+                    _ => ClientError::Agent(error),
+                })
             }
             other => Err(ClientError::Protocol(format!("a {other:?} packet in an answer"))),
         }

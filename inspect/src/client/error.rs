@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rgops_protocol::agreement::Disagreement;
 use rgops_protocol::codec::{DecodeError, EncodeError};
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::error::Error as AgentError;
@@ -19,7 +20,7 @@ pub enum ClientError {
     Agent(#[from] AgentError),
     /// Nobody listens there.
     #[error("nobody listens at {address}: {error}")]
-    NobodyListens {
+    ConnectionRefused {
         /// Path or `host:port`.
         address: String,
         /// The system's reason.
@@ -79,15 +80,10 @@ pub enum ClientError {
     TokenNeeded,
     /// The agent could not prove that it knows the token.
     #[error("what listens there does not know the token")]
-    FalseAgent,
-    /// The agent does not speak this command, or not this version of it.
-    #[error("the agent (version {agent}) does not answer this version of {command}")]
-    NotSpoken {
-        /// The command's name.
-        command: &'static str,
-        /// Version of the agent.
-        agent: String,
-    },
+    AuthenticationFailed,
+    /// There is no version of the command that both sides know.
+    #[error(transparent)]
+    UnsupportedCommand(#[from] UnsupportedCommand),
     /// Nothing came in time.
     #[error("the agent did not answer in time")]
     TimedOut,
@@ -111,7 +107,7 @@ pub enum ClientError {
     Connection(io::Error),
     /// The agent ended the connection in the middle of the answer: its process has probably ended.
     #[error("the agent hung up in the middle of the answer; its process may have ended")]
-    HungUp,
+    Disconnected,
     /// The process ended.
     #[error("the process ended before it had answered")]
     Ended,
@@ -129,6 +125,18 @@ pub enum ClientError {
     Unsupported,
 }
 
+/// There is no version of a command that both sides know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the agent (version {agent}) does not answer this version of {command}")]
+pub struct UnsupportedCommand {
+    /// The command's name.
+    pub command: &'static str,
+    /// Version of the agent.
+    pub agent: String,
+    /// Which side is too old.
+    pub why: Disagreement,
+}
+
 fn listener(pid: u32) -> String {
     match pid {
         0 => "a process that this pid namespace does not show".to_owned(),
@@ -141,7 +149,7 @@ impl ClientError {
     pub fn fix(&self) -> &str {
         match self {
             ClientError::Agent(error) => &error.fix,
-            ClientError::NobodyListens { .. } => {
+            ClientError::ConnectionRefused { .. } => {
                 "run `rgops` on its host to see which processes have an agent"
             }
             ClientError::ForeignOwner { .. } | ClientError::NotAllowed { .. } => {
@@ -161,12 +169,10 @@ impl ClientError {
             ClientError::TokenNeeded => {
                 "put the program's token into a file and pass --token-file FILE, or set RGOPS_TOKEN"
             }
-            ClientError::FalseAgent => {
+            ClientError::AuthenticationFailed => {
                 "do not trust this address: check it, and that the token is the program's"
             }
-            ClientError::NotSpoken { .. } => {
-                "use an rgops of the agent's version, or update rgops-agent in the program"
-            }
+            ClientError::UnsupportedCommand(unsupported) => unsupported.why.fix(),
             ClientError::TimedOut => {
                 "the process may be stopped (rgops PID shows its state); or wait longer with --timeout"
             }
@@ -186,7 +192,7 @@ impl ClientError {
             ClientError::Exhausted(Exhausted::Memory(_)) => {
                 "ask for less (a shorter time, a lower --hz or --depth), or allow more with --max-memory"
             }
-            ClientError::Connection(_) | ClientError::HungUp => {
+            ClientError::Connection(_) | ClientError::Disconnected => {
                 "run `rgops` on its host to see whether the process lives"
             }
             ClientError::Protocol(_) => "",
@@ -203,7 +209,7 @@ impl From<io::Error> for ClientError {
             io::ErrorKind::UnexpectedEof
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted => ClientError::HungUp,
+            | io::ErrorKind::ConnectionAborted => ClientError::Disconnected,
             _ => ClientError::Connection(error),
         }
     }

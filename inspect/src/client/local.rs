@@ -53,7 +53,9 @@ pub(crate) fn look_at(path: &Path) -> io::Result<Found> {
 /// Connects to the socket at `path` and checks whose it is. `pid` is the process that must listen.
 pub(super) fn connect(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<Connected, ClientError> {
     match connect_once(path, pid, timeout) {
-        Err(ClientError::NobodyListens { error, .. }) if error.kind() == io::ErrorKind::ConnectionRefused => {
+        Err(ClientError::ConnectionRefused { error, .. })
+            if error.kind() == io::ErrorKind::ConnectionRefused =>
+        {
             // It may be bound and not listen yet: an agent has its directory locked until it does.
             wait_for_binding(path, timeout);
             connect_once(path, pid, timeout)
@@ -138,7 +140,7 @@ fn connect_once(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<Conn
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => ClientError::NotAllowed { path: path.to_owned(), error },
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut,
-        _ => ClientError::NobodyListens { address: path.display().to_string(), error },
+        _ => ClientError::ConnectionRefused { address: path.display().to_string(), error },
     };
     let opened = open(path).map_err(|error| match Errno::from_io_error(&error) {
         Some(Errno::NOTDIR | Errno::LOOP) => ClientError::Untrusted {

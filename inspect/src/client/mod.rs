@@ -9,6 +9,7 @@ mod error;
 #[cfg(target_os = "linux")]
 pub(crate) mod local;
 mod peer;
+mod stopper;
 mod stream;
 
 use std::io::{self, Read, Write};
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rgops_protocol::PROTOCOL_VERSION;
+use rgops_protocol::agreement::{Disagreement, agree};
 use rgops_protocol::auth::{AgentProof, Challenge, ClientProof, NONCE_BYTES, Role, Token};
 use rgops_protocol::codec;
 use rgops_protocol::discovery::SocketName;
@@ -25,11 +27,12 @@ use rgops_protocol::request::{Command, Request};
 use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_HANDSHAKE_BYTES};
 
 pub use answer::{Answer, Collected, Event, Finisher, Payload, part};
-pub use error::ClientError;
+pub use error::{ClientError, UnsupportedCommand};
 use peer::Peer;
+pub use stopper::Stopper;
 use stream::Stream;
 
-use crate::budget::Budget;
+use crate::budget::{self, Budget};
 
 /// Where an agent listens.
 #[derive(Debug, Clone)]
@@ -76,7 +79,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]: nobody listens there, someone else does, or the agent refused.
     pub fn connect(endpoint: &Endpoint, timeouts: Timeouts) -> Result<Client, ClientError> {
-        Client::connect_within(endpoint, timeouts, &Budget::default())
+        Client::connect_within(endpoint, timeouts, &budget::standard())
     }
 
     /// Connects and shakes hands for a command that asks more than once, or has more to charge than
@@ -133,33 +136,33 @@ impl Client {
     /// Sends the one request of this connection.
     ///
     /// # Errors
-    /// [`ClientError::NotSpoken`] when the agent does not list the command, else a broken connection.
+    /// [`ClientError::UnsupportedCommand`] when there is no version of the command that both know, else a broken connection.
     pub fn ask(mut self, request: &Request) -> Result<Answer, ClientError> {
         let command = request.command();
-        let spoken = self.hello.commands.iter().find(|spoken| spoken.command == command as u16);
-        match spoken {
-            Some(spoken) if spoken.version >= command.version() => {}
+        let ours = command.versions();
+        let version = match self.hello.versions(command) {
+            Some(theirs) => agree(&ours, &theirs).map_err(|why| unsupported(command, &self.hello, why))?,
             // A command the author denied is not listed: the agent itself says so, in better words.
-            None if self.hello.protocol == PROTOCOL_VERSION => {}
-            _ => return Err(self.not_spoken(command)),
-        }
-        let payload = codec::encode(&request.to_envelope()?)?;
+            None => *ours.end(),
+        };
+        let payload = codec::encode(&request.to_envelope(version)?)?;
         let silence = self.timeouts.silence;
         let allowed = duration(request).map(|asked| asked.saturating_add(silence));
         self.stream.set_deadline(silence);
         let sent = self.stream.write_all(&wire::packet(Kind::Request, &payload));
         sent.map_err(|error| self.peer.explain(error.into()))?;
-        Ok(Answer::new(self.stream, self.peer, silence, allowed, self.budget))
+        let unsupported = unsupported(command, &self.hello, Disagreement::AgentTooOld);
+        Ok(Answer::new(self.stream, self.peer, silence, allowed, self.budget, unsupported))
     }
+}
 
-    fn not_spoken(&self, command: Command) -> ClientError {
-        let is_version = |character: char| character.is_ascii_alphanumeric() || ".-+".contains(character);
-        let agent = match self.hello.agent.chars().all(is_version) {
-            true => self.hello.agent.clone(),
-            false => "unknown".to_owned(),
-        };
-        ClientError::NotSpoken { command: command.name(), agent }
-    }
+fn unsupported(command: Command, hello: &AgentHello, why: Disagreement) -> UnsupportedCommand {
+    let is_version = |character: char| character.is_ascii_alphanumeric() || ".-+".contains(character);
+    let agent = match hello.agent.chars().all(is_version) {
+        true => hello.agent.clone(),
+        false => "unknown".to_owned(),
+    };
+    UnsupportedCommand { command: command.name(), agent, why }
 }
 
 /// How long a request asks the agent to take, `None` for one that goes on until it is ended.
@@ -173,13 +176,8 @@ fn duration(request: &Request) -> Option<Duration> {
         Request::Schedtrace(asked) => {
             Some(Duration::from_millis(u64::from(asked.interval_ms).saturating_mul(asked.count.into())))
         }
-        Request::Stack(_)
-        | Request::Memstats(_)
-        | Request::Version(_)
-        | Request::Tasks(_)
-        | Request::Read(_)
-        | Request::Gc(_)
-        | Request::HeapRate(_) => Some(Duration::ZERO),
+        // All others answer with what is there now.
+        _ => Some(Duration::ZERO),
     }
 }
 
@@ -228,7 +226,7 @@ fn authenticate(stream: &mut Stream, token: Option<&Token>, speaker: Speaker) ->
     if token.verify(Role::Agent, &challenge.nonce, &nonce, &answer.mac) {
         Ok(())
     } else {
-        Err(ClientError::FalseAgent)
+        Err(ClientError::AuthenticationFailed)
     }
 }
 

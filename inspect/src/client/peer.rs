@@ -40,14 +40,14 @@ impl Peer {
     /// The same error, or what is known to have caused it.
     pub(super) fn explain(&self, error: ClientError) -> ClientError {
         let Some(identity) = &self.identity else { return error };
-        let is_end = matches!(error, ClientError::HungUp | ClientError::NotAnAgent);
+        let is_end = matches!(error, ClientError::Disconnected | ClientError::NotAnAgent);
         if !is_end {
             return error;
         }
         match (identity.fate(), error) {
             (Fate::Ended, _) => ClientError::Ended,
             (Fate::Replaced, _) => ClientError::Replaced,
-            (Fate::Lives, ClientError::HungUp) => ClientError::Closed,
+            (Fate::Lives, ClientError::Disconnected) => ClientError::Closed,
             (Fate::Lives, error) => error,
         }
     }

@@ -69,7 +69,7 @@ fn connect(
     match endpoint {
         Endpoint::Local { path, .. } => open_local(path, pid, timeout),
         Endpoint::Tcp { address, .. } => {
-            let nobody = |error| ClientError::NobodyListens { address: address.clone(), error };
+            let nobody = |error| ClientError::ConnectionRefused { address: address.clone(), error };
             let deadline = after(timeout);
             let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
             for resolved in addresses(address, timeout)?.map_err(nobody)? {

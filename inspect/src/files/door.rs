@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::read_at::ReadAt;
+use rgops_dwarf::ReadAt;
 
 /// Where a file is said to be.
 #[derive(Debug, Clone)]

@@ -4,8 +4,7 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::read_at::Unreadable;
-use crate::budget::Budget;
+use rgops_dwarf::{Budget, Unreadable};
 
 /// How long a file is waited for where the command has no deadline that comes earlier.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);

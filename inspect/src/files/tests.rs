@@ -5,9 +5,11 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::elf::Elf;
+use rgops_dwarf::elf::Elf;
+use rgops_dwarf::{ReadAt as _, read_range};
+
 use super::*;
-use crate::budget::{Budget, Exhausted};
+use crate::budget::{self, Budget, Exhausted};
 
 /// A directory of this test, removed at its end.
 struct Directory(PathBuf);
@@ -41,12 +43,12 @@ fn what_is_read_later_than_it_was_measured_may_be_shorter() {
     let directory = Directory::new("shorter");
     let path = directory.file("file", &[7; 10_000]);
     let file = Place::Named(path.clone()).open().unwrap();
-    let budget = Budget::default();
-    let (bytes, charge) = read_at::read_range(&file, 10, 9_000, &budget).unwrap();
+    let budget = budget::standard();
+    let (bytes, charge) = read_range(&file, 10, 9_000, &budget).unwrap();
     assert_eq!((bytes.len(), bytes[8_999]), (9_000, 7));
     drop((bytes, charge));
     File::options().write(true).open(&path).unwrap().set_len(100).unwrap();
-    let error = read_at::read_range(&file, 10, 9_000, &budget).unwrap_err();
+    let error = read_range(&file, 10, 9_000, &budget).unwrap_err();
     assert_eq!(error.to_string(), "the file became shorter while it was read");
     assert_eq!(budget.charged(), 0, "everything is given back");
 }
@@ -69,18 +71,18 @@ fn a_file_with_a_hole_of_a_tebibyte_costs_what_is_read_of_it() {
     let error = Elf::read(&file, &budget).unwrap_err();
     assert_eq!(error.to_string(), "its headers are larger than any program's");
     // And a section that only the budget bounds.
-    let error = read_at::read_range(&file, 0, 1 << 39, &budget).unwrap_err();
+    let error = read_range(&file, 0, 1 << 39, &budget).unwrap_err();
     assert_eq!(error.to_string(), "the memory limit of 1 MiB was reached");
 }
 
 #[test]
 fn nobody_waits_longer_than_the_command_may_take() {
-    let budget = Budget::default();
+    let budget = budget::standard();
     budget.end_by(Instant::now() + Duration::from_millis(50));
     let (_never, waits) = std::sync::mpsc::channel::<()>();
     // As a read of a file system that does not answer.
     assert_eq!(within(&budget, move || waits.recv()), Err(Exhausted::Time.into()));
-    assert_eq!(within(&Budget::default(), || 7), Ok(7));
+    assert_eq!(within(&budget::standard(), || 7), Ok(7));
 }
 
 #[cfg(target_os = "linux")]

@@ -10,12 +10,14 @@
 use crate::symbols::Frame;
 
 /// Functions by which Rust reaches the allocator, by the part of the path that all of them share.
-const ALLOCATOR_PATHS: [&str; 6] = [
+const ALLOCATOR_PATHS: [&str; 7] = [
     "alloc::alloc::",
     "alloc::raw_vec::",
     "core::alloc::global::",
+    // Where the wrapper was before rgops-capture.
     "rgops_agent::alloc::",
     "rgops_agent::engine::",
+    "rgops_capture::",
     "__rustc::",
 ];
 
@@ -71,16 +73,17 @@ const CONSTRUCTORS: [&str; 20] = [
 ];
 
 /// Files of the allocator: what is inlined from them is left out where its name has no path.
-const ALLOCATOR_FILES: [&str; 5] = [
+const ALLOCATOR_FILES: [&str; 6] = [
     "library/alloc/src/alloc.rs",
     "library/alloc/src/raw_vec.rs",
     "library/alloc/src/raw_vec/mod.rs",
     "library/core/src/alloc/global.rs",
     "agent/src/alloc.rs",
+    "capture/src/alloc.rs",
 ];
 
 /// Crates of allocators, as their folders are called below that of the registry.
-const ALLOCATOR_CRATES: [&str; 3] = ["/rgops-agent-", "/tikv-jemallocator-", "/mimalloc-"];
+const ALLOCATOR_CRATES: [&str; 4] = ["/rgops-agent-", "/rgops-capture-", "/tikv-jemallocator-", "/mimalloc-"];
 
 /// Whether a function belongs to the allocator, or to what of std is left out with it.
 pub(crate) fn is_left_out(frame: &Frame) -> bool {
@@ -175,6 +178,7 @@ mod tests {
             "alloc::alloc::Global::alloc_impl",
             "<alloc::alloc::Global as core::alloc::Allocator>::allocate",
             "<rgops_agent::alloc::Sampling<std::alloc::System> as core::alloc::global::GlobalAlloc>::alloc",
+            "<rgops_capture::alloc::Sampling<std::alloc::System> as core::alloc::global::GlobalAlloc>::alloc",
             "alloc::raw_vec::RawVecInner<alloc::alloc::Global>::finish_grow",
             "alloc::raw_vec::RawVec<T,A>::grow_one",
             "<alloc::raw_vec::RawVec<u8>>::grow_one",
@@ -209,6 +213,8 @@ mod tests {
         for (hidden, file) in [
             ("alloc<tikv_jemallocator::Jemalloc>", registry("rgops-agent-0.1.0/src/alloc.rs")),
             ("alloc<std::alloc::System>", "/work/rgops/agent/src/alloc.rs".to_owned()),
+            ("alloc<tikv_jemallocator::Jemalloc>", registry("rgops-capture-0.1.0/src/alloc.rs")),
+            ("alloc<std::alloc::System>", "/work/rgops/capture/src/alloc.rs".to_owned()),
             ("alloc", registry("tikv-jemallocator-0.7.0/src/lib.rs")),
             ("alloc_impl", std("alloc/src/alloc.rs")),
             ("try_allocate_in<alloc::alloc::Global>", std("alloc/src/raw_vec/mod.rs")),

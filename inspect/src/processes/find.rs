@@ -99,14 +99,28 @@ fn only(
 
 /// A program may rename itself, so its executable's name counts, too.
 fn has_name(process: &RustProcess, name: &str) -> bool {
-    let path = process.path.strip_suffix(" (deleted)").unwrap_or(&process.path);
-    process.name == name || Path::new(path).file_name().is_some_and(|file| file == name)
+    let path = process.path.value().map_or("", String::as_str);
+    let path = path.strip_suffix(" (deleted)").unwrap_or(path);
+    let is_name = |text: &str| text == name || cfg!(windows) && is_windows_name(text, name);
+    is_name(&process.name) || Path::new(path).file_name().and_then(|file| file.to_str()).is_some_and(is_name)
+}
+
+/// Windows does not distinguish cases in names, and people leave the `.exe` out.
+fn is_windows_name(text: &str, name: &str) -> bool {
+    let (text, name) = (text.to_ascii_lowercase(), name.to_ascii_lowercase());
+    text == name || text.strip_suffix(".exe") == Some(&*name)
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+
+    #[test]
+    fn names_of_windows_may_be_given_without_their_ending() {
+        assert!(is_windows_name("Shop.exe", "shop") && is_windows_name("shop.EXE", "Shop.exe"));
+        assert!(!is_windows_name("shopper.exe", "shop") && !is_windows_name(".exe", "shop"));
+    }
     use crate::processes::process::LostBecause;
     use crate::processes::process::tests::process;
 

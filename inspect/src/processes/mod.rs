@@ -1,7 +1,8 @@
 //! Finds processes: which are Rust, which have an agent, what a target name means.
 //!
-//! [`reader::ProcessReader`] is what a system is asked; `host` names the reader of this one. Linux has its own
-//! reader of `/proc`. On other systems only socket paths and TCP addresses can be targets; the rest says so.
+//! `reader::ProcessReader` is what a system is asked; `host` names the reader of this one. Linux has its own
+//! reader of `/proc`; other systems go through `sysinfo`. Agents run on Linux only, so on other systems nothing but
+//! TCP addresses can be asked.
 
 mod address;
 mod crowd;
@@ -10,13 +11,15 @@ mod find;
 mod host;
 #[cfg(target_os = "linux")]
 mod linux;
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(test, not(target_os = "linux")))]
 mod portable;
 mod process;
 mod reader;
 mod resolve;
 mod resolve_error;
 mod target;
+#[cfg(unix)]
+mod user;
 
 pub use details::{Connection, ProcessDetails};
 pub use find::{details, list};

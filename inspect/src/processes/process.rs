@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use rgops_protocol::discovery::SocketName;
+use rgops_protocol::reply::Known;
 
 /// What [`super::list`] found.
 #[derive(Debug, Clone)]
@@ -26,18 +27,18 @@ pub struct Listing {
 pub struct RustProcess {
     /// Process id in our pid namespace.
     pub pid: u32,
-    /// Its parent.
-    pub parent: u32,
+    /// Its parent; 0 when it has none.
+    pub parent: Known<u32>,
     /// Its name: the kernel's, completed from the executable's where the kernel cut it to 15 bytes.
     /// The program can set it to anything.
     pub name: String,
     /// Effective user.
-    pub uid: u32,
+    pub uid: Known<u32>,
     /// Path of the executable in its own mount namespace, followed by ` (deleted)` when it was
     /// replaced or removed.
-    pub path: String,
-    /// The compiler; `None` for a program of another language that has loaded an agent.
-    pub compiler: Option<RustCompiler>,
+    pub path: Known<String>,
+    /// The compiler; `None` for a program of another language that has loaded an agent. Known on Linux only.
+    pub compiler: Known<Option<RustCompiler>>,
     /// Its agent, if it has one that listens and can be reached.
     pub agent: Option<AgentSocket>,
     /// What is left of its agent, when that is neither there nor has it never been.
@@ -47,6 +48,11 @@ pub struct RustProcess {
 }
 
 impl RustProcess {
+    /// The rustc that made the executable, as far as that is known.
+    pub fn rustc(&self) -> Option<&RustCompiler> {
+        self.compiler.value().and_then(Option::as_ref)
+    }
+
     /// Whether it is not known whether it has an agent.
     pub fn may_have_agent(&self) -> bool {
         self.agent.is_none()
@@ -63,7 +69,7 @@ impl RustProcess {
     /// one behind to be another program has not.
     #[cfg(target_os = "linux")]
     pub(super) fn is_listed(&self) -> bool {
-        self.compiler.is_some() || self.listens_or_may()
+        self.rustc().is_some() || self.listens_or_may()
     }
 }
 
@@ -185,15 +191,15 @@ pub(super) mod tests {
     use super::*;
 
     /// A process with an agent, or with what is left of it.
-    pub(in crate::processes) fn process(pid: u32, agent: bool, lost: Option<LostBecause>) -> RustProcess {
+    pub(crate) fn process(pid: u32, agent: bool, lost: Option<LostBecause>) -> RustProcess {
         let path = PathBuf::from(format!("/run/rgops/{pid}-9.sock"));
         RustProcess {
             pid,
-            parent: 1,
+            parent: Known::Value(1),
             name: "shop".to_owned(),
-            uid: 0,
-            path: "/srv/shop".to_owned(),
-            compiler: None,
+            uid: Known::Value(0),
+            path: Known::Value("/srv/shop".to_owned()),
+            compiler: Known::Value(None),
             agent: agent.then(|| AgentSocket { path: path.clone(), name: SocketName { pid, start_time: 9 } }),
             lost_agent: lost.map(|because| LostAgent { path, because }),
             is_switched_off: false,

@@ -122,14 +122,19 @@ fn agent_of(process: RustProcess, asked: Asked, deadline: Option<Instant>) -> Re
     // Whether it listens is seen by asking it; the kernel then says who does.
     let crowded = process.lost_agent.as_ref().filter(|lost| lost.because == LostBecause::Crowded);
     let crowded = crowded.and_then(|lost| unknown_agent(lost.path.clone(), deadline));
+    let is_rust = process.rustc().is_some();
     match process.agent.or(crowded) {
         Some(agent) => {
             let endpoint = Endpoint::Local { path: agent.path, expected: Some(agent.name) };
             Ok(Target { endpoint, local_pid: Some(process.pid), unseen: 0, asked })
         }
+        None if cfg!(not(target_os = "linux")) => {
+            let why = "rgops agents run on Linux only";
+            let error = io::Error::new(io::ErrorKind::Unsupported, why);
+            Err(ResolveError::System { target: process.pid.to_string(), error })
+        }
         None => {
-            let RustProcess { pid, name, compiler, lost_agent, is_switched_off, .. } = process;
-            let is_rust = compiler.is_some();
+            let RustProcess { pid, name, lost_agent, is_switched_off, .. } = process;
             Err(match lost_agent {
                 Some(lost) => ResolveError::LostAgent { pid, name, is_rust, lost },
                 None => ResolveError::NoAgent { pid, name, is_rust, is_switched_off },
@@ -185,10 +190,11 @@ fn is_socket(_: &Metadata) -> bool {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::budget;
 
     #[test]
     fn a_process_without_agent_is_told_from_none() {
-        let (own, budget) = (std::process::id(), Budget::default());
+        let (own, budget) = (std::process::id(), budget::standard());
         let error = resolve(&own.to_string(), None, &budget).unwrap_err();
         assert!(matches!(error, ResolveError::NoAgent { pid, is_rust: true, .. } if pid == own), "{error:?}");
         assert!(matches!(
@@ -202,7 +208,7 @@ mod tests {
 
     #[test]
     fn nothing_is_waited_for_behind_the_deadline_of_the_command() {
-        let budget = Budget::default();
+        let budget = budget::standard();
         budget.end_by(Instant::now());
         for target in [std::process::id().to_string(), "/etc/passwd".to_owned()] {
             let error = resolve(&target, None, &budget).unwrap_err();

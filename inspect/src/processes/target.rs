@@ -40,8 +40,8 @@ impl Target {
         let client = Client::connect_to(&self.endpoint, self.local_pid, timeouts, budget);
         let client = client.map_err(|error| match (&error, &self.endpoint) {
             (
-                ClientError::NobodyListens { .. }
-                | ClientError::HungUp
+                ClientError::ConnectionRefused { .. }
+                | ClientError::Disconnected
                 | ClientError::Closed
                 | ClientError::NotAnAgent,
                 Endpoint::Local { .. },

@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 
+use rgops_pprof::proto::{Function, Line, Location, Mapping, Profile};
+use rgops_pprof::write::Tables;
 use rgops_protocol::reply::Module;
 
-use super::cpu::Process;
-use super::proto::{Function, Line, Location, Mapping, Profile};
-use super::strings::Strings;
-use crate::budget::{Budget, Exhausted};
+use super::process::Process;
+use crate::budget::{self, Budget, Exhausted};
 use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer};
 use crate::text::hex;
 
@@ -28,13 +28,11 @@ const TEXT_COPIES: u64 = 6;
 pub(crate) struct Locations {
     budget: Budget,
     symbolizer: Symbolizer,
-    strings: Strings,
-    mappings: Vec<(Module, Mapping)>,
-    locations: Vec<Location>,
+    tables: Tables,
+    /// The module of each mapping, and its id in the tables.
+    mappings: Vec<(Module, u64)>,
     /// By mapping, address, and how many of the innermost functions there are left out.
     ids: HashMap<(u64, u64, usize), u64>,
-    functions: Vec<Function>,
-    function_ids: HashMap<[i64; 3], u64>,
 }
 
 impl Locations {
@@ -47,12 +45,9 @@ impl Locations {
                 &process.symbol_directories,
                 &process.budget,
             ),
-            strings: Strings::new(),
+            tables: Tables::new(),
             mappings: Vec::new(),
-            locations: Vec::new(),
             ids: HashMap::new(),
-            functions: Vec::new(),
-            function_ids: HashMap::new(),
         }
     }
 
@@ -61,7 +56,7 @@ impl Locations {
     /// # Errors
     /// When there is no memory, or time, for them.
     pub(crate) fn set_modules(&mut self, modules: &[Module]) -> Result<(), Exhausted> {
-        let modules = self.budget.charge_modules(modules)?;
+        let modules = budget::charge_modules(&self.budget, modules)?;
         self.symbolizer.set_modules(modules);
         Ok(())
     }
@@ -71,9 +66,9 @@ impl Locations {
         self.symbolizer.module_symbols()
     }
 
-    /// The texts, for what else is in the profile.
-    pub(crate) fn strings(&mut self) -> &mut Strings {
-        &mut self.strings
+    /// The tables, for what else is in the profile.
+    pub(crate) fn tables(&mut self) -> &mut Tables {
+        &mut self.tables
     }
 
     /// Names of the functions at an address, innermost first; see [`Symbolizer::shared_frames`].
@@ -103,7 +98,7 @@ impl Locations {
     ) -> Result<u64, Exhausted> {
         let address = if is_return_address { avma.wrapping_sub(1) } else { avma };
         let mapping = self.mapping(avma);
-        let mapping_id = mapping.map_or(0, |index| self.mappings[index].1.id);
+        let mapping_id = mapping.unwrap_or(0);
         if let Some(id) = self.ids.get(&(mapping_id, address, left_out)) {
             return Ok(*id);
         }
@@ -116,59 +111,56 @@ impl Locations {
                 line.push(self.line(frame)?);
             }
         }
-        if let Some(index) = mapping {
+        if let Some(mapping) = self.tables.mapping_mut(mapping_id) {
             let detail = self.symbolizer.symbols_of(avma).map_or(Detail::Nothing, |symbols| symbols.detail);
-            let mapping = &mut self.mappings[index].1;
             let has_lines = line.iter().any(|line| line.line > 0);
             mapping.has_functions &= !line.is_empty();
             mapping.has_filenames |= has_lines;
             mapping.has_line_numbers |= has_lines;
             mapping.has_inline_frames |= detail == Detail::Lines;
         }
-        let id = self.locations.len() as u64 + 1;
-        self.locations.push(Location { id, mapping_id, address, line, is_folded: false });
+        let location = Location { mapping_id, address, line, ..Location::default() };
+        let id = self.tables.add_location(location);
         self.ids.insert((mapping_id, address, left_out), id);
         Ok(id)
     }
 
-    /// The index of the mapping an address is in.
-    fn mapping(&mut self, avma: u64) -> Option<usize> {
+    /// The id of the mapping an address is in.
+    fn mapping(&mut self, avma: u64) -> Option<u64> {
         let module = self.symbolizer.module(avma)?;
-        if let Some(index) = self.mappings.iter().position(|(known, _)| known == module) {
-            return Some(index);
+        if let Some((_, id)) = self.mappings.iter().find(|(known, _)| known == module) {
+            return Some(*id);
         }
         let path = module.path.strip_suffix(" (deleted)").unwrap_or(&module.path);
         let mapping = Mapping {
-            id: self.mappings.len() as u64 + 1,
             memory_start: module.start_avma,
             memory_limit: module.end_avma,
-            file_offset: 0,
-            filename: self.strings.index(path),
-            build_id: self.strings.index(&hex(&module.build_id)),
+            filename: self.tables.text(path),
+            build_id: self.tables.text(&hex(&module.build_id)),
             // Taken back by the first location without a function: pprof then looks for the file.
             has_functions: true,
-            has_filenames: false,
-            has_line_numbers: false,
-            has_inline_frames: false,
+            ..Mapping::default()
         };
-        self.mappings.push((module.clone(), mapping));
-        Some(self.mappings.len() - 1)
+        let id = self.tables.add_mapping(mapping);
+        self.mappings.push((module.clone(), id));
+        Some(id)
     }
 
     fn line(&mut self, frame: &Frame) -> Result<Line, Exhausted> {
-        let name = self.strings.index(&frame.name());
+        let name = self.tables.text(&frame.name());
         // Where both names are the same pprof takes the name for one of C++ and cuts what is between
         // `<` and `>`, which merges functions: without a mangled name the system name stays empty.
-        let system_name = frame.mangled.as_deref().map_or(0, |mangled| self.strings.index(mangled));
-        let filename = self.strings.index(frame.file.as_deref().unwrap_or(""));
-        let next = self.functions.len() as u64 + 1;
-        let function_id = *self.function_ids.entry([name, system_name, filename]).or_insert(next);
-        if function_id == next {
-            let texts = [&frame.function, &frame.mangled, &frame.file].into_iter().flatten();
-            let texts: usize = texts.map(|text| text.len()).sum();
-            self.budget.charge(FUNCTION_BYTES + TEXT_COPIES.saturating_mul(texts as u64))?;
-            self.functions.push(Function { id: next, name, system_name, filename, start_line: 0 });
-        }
+        let system_name = frame.mangled.as_deref().map_or(0, |mangled| self.tables.text(mangled));
+        let filename = self.tables.text(frame.file.as_deref().unwrap_or(""));
+        let function_id = match self.tables.function_id(name, system_name, filename) {
+            Some(id) => id,
+            None => {
+                let texts = [&frame.function, &frame.mangled, &frame.file].into_iter().flatten();
+                let texts: usize = texts.map(|text| text.len()).sum();
+                self.budget.charge(FUNCTION_BYTES + TEXT_COPIES.saturating_mul(texts as u64))?;
+                self.tables.add_function(Function { name, system_name, filename, ..Function::default() })
+            }
+        };
         let column = frame.column.map_or(0, i64::from);
         Ok(Line { function_id, line: frame.line.map_or(0, i64::from), column })
     }
@@ -176,26 +168,16 @@ impl Locations {
     /// A profile of these tables, without samples; `build_id` is that of the executable.
     pub(crate) fn into_profile(self, build_id: &[u8]) -> Profile {
         let program = self.program(build_id);
-        let mut mapping: Vec<Mapping> = self.mappings.iter().map(|(_, mapping)| *mapping).collect();
-        if let Some(program) = program {
-            mapping[..=program].rotate_right(1);
-        }
-        Profile {
-            mapping,
-            location: self.locations,
-            function: self.functions,
-            string_table: self.strings.into_table(),
-            ..Profile::default()
-        }
+        self.tables.into_profile(program)
     }
 
     /// The mapping of the executable, which pprof wants first: by its build-id, else the first that
     /// looks like a program.
-    fn program(&self, build_id: &[u8]) -> Option<usize> {
-        let by_id =
-            |(module, _): &(Module, Mapping)| !module.build_id.is_empty() && module.build_id == build_id;
+    fn program(&self, build_id: &[u8]) -> Option<u64> {
+        let by_id = |(module, _): &&(Module, u64)| !module.build_id.is_empty() && module.build_id == build_id;
         let looks_so =
-            |(module, _): &(Module, Mapping)| module.path.starts_with('/') && !module.path.contains(".so");
-        self.mappings.iter().position(by_id).or_else(|| self.mappings.iter().position(looks_so))
+            |(module, _): &&(Module, u64)| module.path.starts_with('/') && !module.path.contains(".so");
+        let program = self.mappings.iter().find(by_id).or_else(|| self.mappings.iter().find(looks_so));
+        program.map(|(_, id)| *id)
     }
 }

@@ -1,17 +1,16 @@
-//! Profiles in pprof's format: built from samples, written, read, and counted as `go tool pprof` does.
+//! Profiles of a program: from an agent's samples to pprof's format, saved, and counted as `go tool pprof` does.
+//! The format itself is the crate [`rgops_pprof`].
 
 mod cpu;
 mod file;
-mod graph;
-mod heap;
 mod locations;
-pub mod measurement;
-pub mod proto;
-mod strings;
+mod process;
 pub mod top;
 
-pub use cpu::{CpuProfile, Incomplete, Process};
-pub(crate) use cpu::{FRAME_BYTES, STACK_BYTES};
-pub use file::{ReadError, cpu_file_names, encode, heap_file_names, read, save};
-pub use heap::HeapKind;
+pub use cpu::CpuProfile;
+pub use file::{cpu_file_names, heap_file_names, save};
 pub(crate) use locations::Locations;
+pub(crate) use process::{FRAME_BYTES, STACK_BYTES};
+pub use process::{Incomplete, Process};
+pub use rgops_pprof::write::encode;
+pub use rgops_pprof::{ReadError, proto, read};

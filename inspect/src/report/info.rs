@@ -9,14 +9,14 @@ use super::known::JsonKnown;
 use super::list::{ProcessJson, compiler};
 use crate::processes::{Connection, LostBecause, ProcessDetails};
 use crate::text::escape;
-use crate::text::known::show;
+use crate::text::known::{show, unavailable};
 
 /// One `name:<TAB>value` a line; what is missing is said with its reason.
 pub fn text(details: &ProcessDetails) -> String {
     let process = &details.process;
     let percent = |percent: &f64| format!("{percent:.3}%");
     let mut lines = vec![
-        ("parent PID".to_owned(), process.parent.to_string()),
+        ("parent PID".to_owned(), show(&process.parent, u32::to_string)),
         ("threads".to_owned(), show(&details.threads, u64::to_string)),
         ("memory usage".to_owned(), show(&details.memory_percent, percent)),
         ("cpu usage".to_owned(), show(&details.cpu_percent, percent)),
@@ -35,10 +35,11 @@ pub fn text(details: &ProcessDetails) -> String {
         missing => lines.push(("local/remote".to_owned(), show(missing, |_| String::new()))),
     }
     lines.push(("state".to_owned(), show(&details.state, state)));
-    lines.push(("executable".to_owned(), process.path.clone()));
+    lines.push(("executable".to_owned(), show(&process.path, String::clone)));
     let compiler = match (&process.compiler, &process.agent) {
-        (None, None) => "no rustc in the executable".to_owned(),
-        (found, _) => compiler(found.as_ref()),
+        (Known::Unavailable(missing), _) => unavailable(missing),
+        (Known::Value(None), None) => "no rustc in the executable".to_owned(),
+        (Known::Value(found), _) => compiler(found.as_ref()),
     };
     lines.push(("compiler".to_owned(), compiler));
     lines.push((

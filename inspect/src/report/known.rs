@@ -9,7 +9,7 @@ use crate::text::known::words;
 
 /// A value in JSON: itself, or `{"unavailable": reason, "fix": what would mend it}`, with
 /// `"source": "program"` where these are the words of another user's program.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonKnown<T>(pub Known<T>);
 
 impl<T: Serialize> Serialize for JsonKnown<T> {

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::known::{JsonNote, JsonProcess, json_notes};
 use super::pprof_heap::{JsonEstimate, rounded};
-use super::screen::{Room, reason};
+use super::screen::Room;
 use crate::budget::Exhausted;
 use crate::heap::{Grown, Growth, Heap, own_frame};
 use crate::symbols::Frame;
@@ -245,7 +245,6 @@ impl<'a> JsonLeaks<'a> {
             |list: &[Grown]| room.fill(list.iter().map(|grown| JsonGrown::new(heap, growth, grown)));
         let (grown, unsure) = (fill(&growth.grown), fill(&growth.unsure));
         let cut = room.cut();
-        let left_out = || cut.map(|why| format!("the rest is left out: {}", reason(why)));
         JsonLeaks {
             schema: "rgops.leaks/1",
             process: hello.into(),
@@ -260,7 +259,7 @@ impl<'a> JsonLeaks<'a> {
             grown,
             unsure,
             notes: end.as_ref().map(|end| json_notes(end)).unwrap_or_default(),
-            broken_off: end.err().or_else(left_out),
+            broken_off: end.err().or_else(|| room.left_out()),
             cut,
         }
     }
@@ -302,13 +301,14 @@ mod tests {
     use rgops_protocol::reply::{Stack, StackEnd};
 
     use super::*;
+    use crate::budget;
     use crate::budget::Budget;
     use crate::heap::growth;
     use crate::profile::Process;
 
     /// A minute in which a line gains a block every three seconds, and another one in all.
     fn watched() -> Heap {
-        watched_within(Budget::default())
+        watched_within(budget::standard())
     }
 
     fn watched_within(budget: Budget) -> Heap {
@@ -363,7 +363,7 @@ In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
 
     #[test]
     fn lines_without_room_are_left_out_of_the_json_and_the_reason_is_said() {
-        let mut heap = watched_within(Budget::default());
+        let mut heap = watched_within(budget::standard());
         let growth = growth(&heap).unwrap_or_else(|_| unreachable!("there are snapshots"));
         heap.process.budget = Budget::new(1_500);
         let hello = crate::made::hello();

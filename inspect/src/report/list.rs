@@ -1,10 +1,14 @@
 //! `rgops`: the Rust processes of the host as a table, and as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use rgops_protocol::reply::Known;
 use serde::Serialize;
 
+use super::known::JsonKnown;
 use crate::processes::{Listing, RustCompiler, RustProcess};
+use crate::text::known::sentence;
 use crate::text::{escape, width};
 
 /// The table: `PID PPID NAME*  rustc VERSION  PATH`, columns padded as gops does, one line a
@@ -24,26 +28,27 @@ pub fn text(listing: &Listing) -> String {
             row[1],
             row[2],
             row[3],
-            escape(&process.path)
+            cell(&process.path)
         );
     }
     text
 }
 
 fn row(process: &RustProcess) -> [String; 4] {
-    [
-        process.pid.to_string(),
-        process.parent.to_string(),
-        escape(&process.name).into_owned(),
-        rust_in(process),
-    ]
+    [process.pid.to_string(), cell(&process.parent), escape(&process.name).into_owned(), rust_in(process)]
+}
+
+/// A value of a table; why it is missing is said below the table, see [`missing`].
+fn cell<T: ToString>(known: &Known<T>) -> String {
+    known.value().map_or_else(|| UNAVAILABLE.to_owned(), |value| escape(&value.to_string()).into_owned())
 }
 
 /// As [`compiler`] says it; `may contain Rust` where it is not known whether it has loaded an agent.
 pub(super) fn rust_in(process: &RustProcess) -> String {
     match &process.compiler {
-        None if process.may_have_agent() => "may contain Rust".to_owned(),
-        found => compiler(found.as_ref()),
+        Known::Unavailable(_) => UNAVAILABLE.to_owned(),
+        Known::Value(None) if process.may_have_agent() => "may contain Rust".to_owned(),
+        Known::Value(found) => compiler(found.as_ref()),
     }
 }
 
@@ -56,6 +61,9 @@ pub(super) fn compiler(compiler: Option<&RustCompiler>) -> String {
         None => "contains Rust".to_owned(),
     }
 }
+
+/// A value that is missing, where there is no room for the reason.
+const UNAVAILABLE: &str = "unavailable";
 
 /// Pids that are told of processes that did not answer.
 const MOST_TOLD: usize = 8;
@@ -95,7 +103,36 @@ pub fn missing(listing: &Listing) -> Vec<String> {
             Some(format!("of {count} processes it is not known whether they have an agent: too many sockets"))
         }
     };
-    [unreadable, unanswered, not_asked, crowded].into_iter().flatten().collect()
+    let sentences = [unreadable, unanswered, not_asked, crowded].into_iter().flatten();
+    sentences.chain(unavailable_values(listing)).collect()
+}
+
+/// Which values of the processes are missing, and why: a sentence for each reason.
+fn unavailable_values(listing: &Listing) -> impl Iterator<Item = String> {
+    let mut counts: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for process in &listing.processes {
+        let missing = [
+            ("compiler", reason(&process.compiler)),
+            ("parent", reason(&process.parent)),
+            ("path", reason(&process.path)),
+        ];
+        for (what, reason) in missing {
+            if let Some(reason) = reason {
+                *counts.entry((what, reason)).or_default() += 1;
+            }
+        }
+    }
+    let all = listing.processes.len();
+    counts.into_iter().map(move |((what, reason), count)| {
+        format!("{what} unavailable for {count} of {all} processes ({reason})")
+    })
+}
+
+fn reason<T>(known: &Known<T>) -> Option<String> {
+    match known {
+        Known::Value(_) => None,
+        Known::Unavailable(missing) => Some(escape(&sentence(missing)).into_owned()),
+    }
 }
 
 /// That the name of what was asked for may be another's as well, for standard error; `None` when all processes
@@ -160,17 +197,17 @@ pub struct ProcessJson {
     /// Process id in the inspector's pid namespace.
     pub pid: u32,
     /// Its parent's.
-    pub ppid: u32,
+    pub ppid: JsonKnown<u32>,
     /// Its name.
     pub name: String,
     /// Effective user id.
-    pub uid: u32,
+    pub uid: JsonKnown<u32>,
     /// Version of rustc as `rustc -V` says it, `null` when the executable itself has no Rust in it.
-    pub rustc: Option<String>,
+    pub rustc: JsonKnown<Option<String>>,
     /// Whether it is a C or C++ program that contains Rust.
-    pub contains_only: bool,
+    pub contains_only: JsonKnown<bool>,
     /// Path of the executable in its mount namespace, ` (deleted)` behind it when it was replaced.
-    pub path: String,
+    pub path: JsonKnown<String>,
     /// Path of its agent's socket as reached from here, `null` without agent.
     pub agent: Option<String>,
     /// Whether it is not known that it has none, though `agent` is `null`.
@@ -186,14 +223,15 @@ pub fn json(listing: &Listing) -> Vec<Element<ListJson>> {
 impl ProcessJson {
     /// The JSON contract of one process.
     pub fn new(process: &RustProcess) -> ProcessJson {
+        let compiler = &process.compiler;
         ProcessJson {
             pid: process.pid,
-            ppid: process.parent,
+            ppid: process.parent.clone().into(),
             name: process.name.clone(),
-            uid: process.uid,
-            rustc: process.compiler.as_ref().map(|compiler| compiler.version.clone()),
-            contains_only: process.compiler.as_ref().is_none_or(|compiler| compiler.contains_only),
-            path: process.path.clone(),
+            uid: process.uid.clone().into(),
+            rustc: compiler.clone().map(|rust| rust.map(|rust| rust.version)).into(),
+            contains_only: compiler.clone().map(|rust| rust.is_none_or(|rust| rust.contains_only)).into(),
+            path: process.path.clone().into(),
             agent: process.agent.as_ref().map(|agent| agent.path.to_string_lossy().into_owned()),
             agent_unknown: process.may_have_agent(),
         }
@@ -209,11 +247,14 @@ pub(super) mod tests {
     pub(in crate::report) fn process(pid: u32, parent: u32, name: &str, agent: bool) -> RustProcess {
         RustProcess {
             pid,
-            parent,
+            parent: Known::Value(parent),
             name: name.to_owned(),
-            uid: 0,
-            path: format!("/srv/{name}"),
-            compiler: Some(RustCompiler { version: "1.95.0 (5 2026)".to_owned(), contains_only: false }),
+            uid: Known::Value(0),
+            path: Known::Value(format!("/srv/{name}")),
+            compiler: Known::Value(Some(RustCompiler {
+                version: "1.95.0 (5 2026)".to_owned(),
+                contains_only: false,
+            })),
             agent: agent.then(|| AgentSocket {
                 path: format!("/tmp/rgops-0/{pid}-1.sock").into(),
                 name: SocketName { pid, start_time: 1 },
@@ -230,7 +271,8 @@ pub(super) mod tests {
     #[test]
     fn the_table_is_padded_as_gops_does() {
         let mut mixed = process(14566, 1, "c", false);
-        mixed.compiler.iter_mut().for_each(|compiler| compiler.contains_only = true);
+        let version = "1.95.0 (5 2026)".to_owned();
+        mixed.compiler = Known::Value(Some(RustCompiler { version, contains_only: true }));
         let listing = listing(vec![process(9733, 3115, "shop", true), mixed]);
         assert_eq!(
             text(&listing),
@@ -241,12 +283,32 @@ pub(super) mod tests {
     #[test]
     fn what_may_have_an_agent_is_listed_as_such() {
         let mut other = process(7, 1, "c", false);
-        other.compiler = None;
+        other.compiler = Known::Value(None);
         other.lost_agent = Some(LostAgent { path: "/run/7-9.sock".into(), because: LostBecause::Crowded });
         assert_eq!(text(&listing(vec![other])), "7 1 c   may contain Rust  /srv/c\n");
         assert_eq!(unseen(0, "shop"), None);
         assert!(unseen(1, "shop").is_some_and(|text| text.starts_with("1 process could not")));
         assert!(unseen(3, "shop").is_some_and(|text| text.contains("may be named shop, too")));
+    }
+
+    #[test]
+    fn values_that_are_not_known_are_said_to_be_missing() {
+        let mut unknown = process(7, 1, "c", false);
+        unknown.compiler =
+            Known::unavailable("rgops recognizes Rust executables on Linux only", "run it there");
+        unknown.path = Known::unavailable("denied", "");
+        unknown.uid = Known::unavailable("users have no numbers", "");
+        let listing = listing(vec![process(5, 1, "shop", false), unknown]);
+        let line = "7 1 c      unavailable   unavailable\n";
+        assert!(text(&listing).ends_with(line), "{}", text(&listing));
+        let reason = "rgops recognizes Rust executables on Linux only";
+        let compiler = format!("compiler unavailable for 1 of 2 processes ({reason}; fix: run it there)");
+        assert_eq!(missing(&listing), [&*compiler, "path unavailable for 1 of 2 processes (denied)"]);
+        let json = serde_json::to_value(json(&listing)).unwrap_or_default();
+        assert_eq!((&json[0]["rustc"], &json[0]["ppid"]), (&"1.95.0 (5 2026)".into(), &1.into()));
+        assert_eq!((&json[1]["rustc"]["unavailable"], &json[1]["ppid"]), (&reason.into(), &1.into()));
+        assert_eq!(json[1]["contains_only"]["fix"], "run it there");
+        assert_eq!(json[1]["uid"]["unavailable"], "users have no numbers");
     }
 
     #[test]

@@ -9,11 +9,12 @@ use rgops_protocol::reply::pprof_cpu::CpuTotals;
 use serde::Serialize;
 
 use super::known::{JsonNote, JsonProcess, json_notes};
-use crate::profile::measurement::percentage;
+use super::top::JsonTop;
 use crate::profile::top::Top;
 use crate::profile::{CpuProfile, proto::Profile};
 use crate::symbols::{ModuleSymbols, file_name};
 use crate::text::{counted, duration, escape};
+use rgops_pprof::measurement::percentage;
 
 /// How the samples compare with the CPU clocks, times in nanoseconds.
 #[derive(Debug, Clone, Serialize)]
@@ -127,7 +128,7 @@ pub struct JsonPprofCpu<'a> {
     duration_ns: i64,
     period_ns: i64,
     /// Functions by falling flat value; values in `unit`.
-    top: &'a Top,
+    top: JsonTop<'a>,
     reconciliation: Reconciliation,
     notes: Vec<JsonNote>,
     /// Why the answer broke off; absent when it is complete.
@@ -152,7 +153,7 @@ impl<'a> JsonPprofCpu<'a> {
             unix_ns: profile.time_nanos,
             duration_ns: profile.duration_nanos,
             period_ns: profile.period,
-            top,
+            top: top.into(),
             reconciliation,
             notes: end.as_ref().map(|end| json_notes(end)).unwrap_or_default(),
             broken_off: end.err(),

@@ -9,6 +9,7 @@ use rgops_protocol::reply::pprof_heap::{Estimate, ExactCounters, HeapCounters, H
 use serde::Serialize;
 
 use super::known::{JsonNote, JsonProcess, json_notes};
+use super::top::JsonTop;
 use crate::heap::Heap;
 use crate::profile::proto::Profile;
 use crate::profile::top::Top;
@@ -120,7 +121,7 @@ pub struct JsonPprofHeap<'a> {
     /// Mean bytes between two samples; 0: sampling is off.
     mean_bytes: u64,
     /// Functions by falling flat value; values in `unit`.
-    top: &'a Top,
+    top: JsonTop<'a>,
     /// All that lives.
     live: JsonEstimate,
     /// Exact counters since the program began; `null` where the source has none.
@@ -205,7 +206,7 @@ impl<'a> JsonPprofHeap<'a> {
             }),
             allocator: reconciliation.allocator.clone(),
             mean_bytes: reconciliation.mean_bytes,
-            top,
+            top: top.into(),
             live: reconciliation.live.into(),
             exact: counters.exact.map(JsonExact::from),
             sampled: counters.sampled,

@@ -9,7 +9,8 @@ use std::{fmt, io};
 
 use serde::Serialize;
 
-use crate::budget::{Budget, Exhausted};
+use crate::budget::{self, Budget, Exhausted};
+use crate::text::reason;
 
 /// Its room grows by no more than this at a time, so that the last of the memory is used, too.
 const STEP_BYTES: usize = 4 * 1024 * 1024;
@@ -54,6 +55,12 @@ impl Screen {
     /// Writes a character, as [`Screen::push_str`].
     pub fn push(&mut self, character: char) {
         self.push_str(character.encode_utf8(&mut [0; 4]));
+    }
+
+    /// Writes a few lines that are shown in any case, also behind what was cut: they are in the part of the memory
+    /// that is not charged.
+    pub fn push_last(&mut self, text: &str) {
+        self.text.push_str(text);
     }
 
     /// Whether nothing more is written: for loops to end by.
@@ -113,6 +120,19 @@ impl Screen {
     }
 }
 
+impl From<String> for Screen {
+    /// Text whose length no other process decides.
+    fn from(text: String) -> Screen {
+        Screen { budget: budget::standard(), text, cut: None, is_finished: false }
+    }
+}
+
+impl fmt::Display for Screen {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
 impl fmt::Write for Screen {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push_str(text);
@@ -158,6 +178,11 @@ impl Room {
         self.cut
     }
 
+    /// The same, as a sentence.
+    pub(super) fn left_out(&self) -> Option<String> {
+        self.cut.map(|why| format!("the rest is left out: {}", reason(why)))
+    }
+
     fn charge(&mut self, entry: &impl Serialize) -> Result<(), Exhausted> {
         let mut length = Length(0);
         // It takes every write, and no entry of a report fails to become JSON.
@@ -182,11 +207,6 @@ impl io::Write for Length {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Why something is left out, and what would show more.
-pub(crate) fn reason(why: Exhausted) -> String {
-    format!("{why}; allow more with --max-memory or --timeout")
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rgops_protocol::reply::Known;
 use serde::Serialize;
 
+use super::known::JsonKnown;
 use super::list::{Element, ProcessJson, rust_in, with_missing};
 use crate::processes::{Listing, RustProcess};
 use crate::text::escape;
@@ -14,23 +16,25 @@ const DEEPEST: usize = 64;
 
 /// The processes by parent.
 struct Tree<'a> {
-    children: BTreeMap<u32, Vec<&'a RustProcess>>,
+    /// Those whose parent is not known are below `None`.
+    children: BTreeMap<Option<u32>, Vec<&'a RustProcess>>,
     /// Parents that are no Rust processes, ascending: the first level.
-    strangers: Vec<u32>,
+    strangers: Vec<Option<u32>>,
 }
 
 impl<'a> Tree<'a> {
     fn new(listing: &'a Listing) -> Tree<'a> {
-        let mut children: BTreeMap<u32, Vec<&RustProcess>> = BTreeMap::new();
+        let mut children: BTreeMap<Option<u32>, Vec<&RustProcess>> = BTreeMap::new();
         for process in &listing.processes {
-            children.entry(process.parent).or_default().push(process);
+            children.entry(process.parent.value().copied()).or_default().push(process);
         }
         let rust: BTreeSet<u32> = listing.processes.iter().map(|process| process.pid).collect();
-        let strangers = children.keys().copied().filter(|parent| !rust.contains(parent)).collect();
+        let is_rust = |parent: &Option<u32>| parent.is_some_and(|parent| rust.contains(&parent));
+        let strangers = children.keys().copied().filter(|parent| !is_rust(parent)).collect();
         Tree { children, strangers }
     }
 
-    fn children(&self, pid: u32) -> &[&'a RustProcess] {
+    fn children(&self, pid: Option<u32>) -> &[&'a RustProcess] {
         self.children.get(&pid).map_or(&[], Vec::as_slice)
     }
 }
@@ -41,14 +45,15 @@ pub fn text(listing: &Listing) -> String {
     let mut text = "...\n".to_owned();
     for (index, parent) in tree.strangers.iter().enumerate() {
         let is_last = index + 1 == tree.strangers.len();
-        text.push_str(&format!("{}{parent}\n", edge(is_last)));
+        let name = parent.map_or_else(|| "parent unavailable".to_owned(), |parent| parent.to_string());
+        text.push_str(&format!("{}{name}\n", edge(is_last)));
         draw(&tree, *parent, stem(is_last), &mut text);
     }
     text
 }
 
 /// Draws what is below `pid`.
-fn draw(tree: &Tree<'_>, pid: u32, indent: &str, text: &mut String) {
+fn draw(tree: &Tree<'_>, pid: Option<u32>, indent: &str, text: &mut String) {
     let mut open: Vec<(&[&RustProcess], String)> = vec![(tree.children(pid), indent.to_owned())];
     while let Some((siblings, indent)) = open.pop() {
         let Some((process, rest)) = siblings.split_first() else { continue };
@@ -57,7 +62,7 @@ fn draw(tree: &Tree<'_>, pid: u32, indent: &str, text: &mut String) {
         let is_deepest = indent.chars().count() >= DEEPEST * stem(is_last).chars().count();
         let below = if is_deepest { indent.clone() } else { format!("{indent}{}", stem(is_last)) };
         open.push((rest, indent));
-        open.push((tree.children(process.pid), below));
+        open.push((tree.children(Some(process.pid)), below));
     }
 }
 
@@ -80,7 +85,7 @@ pub struct BranchJson {
     /// `rgops.tree/1`.
     pub schema: &'static str,
     /// A parent that is no Rust process.
-    pub pid: u32,
+    pub pid: JsonKnown<u32>,
     /// The Rust processes below it, each with those below itself.
     pub children: Vec<NodeJson>,
 }
@@ -98,17 +103,20 @@ pub struct NodeJson {
 /// The JSON contract of the tree: one entry a parent that is no Rust process, and one of what is missing.
 pub fn json(listing: &Listing) -> Vec<Element<BranchJson>> {
     let tree = Tree::new(listing);
-    let branch =
-        |pid: &u32| BranchJson { schema: "rgops.tree/1", pid: *pid, children: nodes(&tree, *pid, DEEPEST) };
+    let branch = |parent: &Option<u32>| {
+        let unknown = || Known::unavailable("each process below says why", "");
+        let pid = JsonKnown(parent.map_or_else(unknown, Known::Value));
+        BranchJson { schema: "rgops.tree/1", pid, children: nodes(&tree, *parent, DEEPEST) }
+    };
     with_missing(listing, tree.strangers.iter().map(branch))
 }
 
 /// The processes below `pid`, on so many levels; those that are deeper on the last of them.
-fn nodes(tree: &Tree<'_>, pid: u32, levels: usize) -> Vec<NodeJson> {
+fn nodes(tree: &Tree<'_>, pid: Option<u32>, levels: usize) -> Vec<NodeJson> {
     if levels > 1 {
         let node = |process: &&RustProcess| NodeJson {
             process: ProcessJson::new(process),
-            children: nodes(tree, process.pid, levels - 1),
+            children: nodes(tree, Some(process.pid), levels - 1),
         };
         return tree.children(pid).iter().map(node).collect();
     }
@@ -116,7 +124,7 @@ fn nodes(tree: &Tree<'_>, pid: u32, levels: usize) -> Vec<NodeJson> {
     while let Some(pid) = open.pop() {
         for process in tree.children(pid) {
             found.push(NodeJson { process: ProcessJson::new(process), children: Vec::new() });
-            open.push(process.pid);
+            open.push(Some(process.pid));
         }
     }
     found

@@ -7,16 +7,12 @@
 //! its own numbers. Without, or where a place does not look like what it should be, the number is
 //! missing and the reason is said; a Tokio built with `--cfg tokio_unstable` tells them itself.
 
-mod busy;
-mod detail;
-mod layout;
-mod limits;
-mod line;
-mod path;
-mod plan;
 mod tracer;
 
-pub use detail::{BusyTask, Detail, WorkerDetail};
-pub use limits::{MOST_RUNTIMES, MOST_WORKERS};
-pub use line::{RuntimeLine, Source, Worker};
-pub use tracer::{Next, Options, Reconnect, Stopper, Tracer};
+pub use rgops_tasks::schedtrace::{
+    BusyTask, Detail, MOST_RUNTIMES, MOST_WORKERS, RuntimeLine, Source, Worker, WorkerDetail,
+};
+pub use tracer::{Next, Options, Reconnect, Tracer};
+
+#[cfg(test)]
+mod tests;

@@ -5,22 +5,20 @@
 //! begins this anew.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rgops_protocol::reply::schedtrace::{SchedtraceMoment, SchedtracePart, SchedtraceRuntime};
 use rgops_protocol::reply::tasks::TasksPart;
 use rgops_protocol::reply::{End, Known, Module, Unavailable};
 use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, Request, SchedtraceRequest, TasksRequest};
+use rgops_tasks::schedtrace::{
+    Detail, Hidden, Listing, Memory, Plan, RuntimeLine, cost, details, shown, whole,
+};
+use rgops_tasks::types::ProgramTypes;
 
-use super::detail::{Detail, Listing, details};
-use super::limits;
-use super::line::{Hidden, RuntimeLine};
-use super::plan::{Memory, Plan, whole};
 use crate::budget::Budget;
-use crate::client::{Answer, Client, ClientError, Event, Finisher, Payload, part};
-use crate::tasks::types::{ProgramTypes, TypeFiles};
+use crate::client::{Answer, Client, ClientError, Event, Payload, Stopper, part};
+use crate::tasks::{TypeFiles, program_types};
 
 /// The shortest interval of an agent.
 const AT_ONCE_MS: u32 = 1;
@@ -82,32 +80,6 @@ pub enum Next {
     End(End),
 }
 
-/// Ends a trace from another thread.
-#[derive(Debug, Clone, Default)]
-pub struct Stopper {
-    is_asked: Arc<AtomicBool>,
-    finisher: Arc<Mutex<Option<Finisher>>>,
-}
-
-impl Stopper {
-    /// Asks it to end.
-    pub fn stop(&self) {
-        self.is_asked.store(true, Ordering::SeqCst);
-        let finisher = self.finisher.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        if let Some(finisher) = finisher {
-            finisher.finish();
-        }
-    }
-
-    /// Sets whom to ask; asks at once when it was stopped before.
-    fn set(&self, finisher: Finisher) {
-        *self.finisher.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(finisher.clone());
-        if self.is_asked.load(Ordering::SeqCst) {
-            finisher.finish();
-        }
-    }
-}
-
 /// The agent, reached by one connection a request.
 struct Agent<'c> {
     reconnect: Reconnect<'c>,
@@ -115,7 +87,8 @@ struct Agent<'c> {
 }
 
 impl<'c> Tracer<'c> {
-    /// Asks which runtimes there are, with `client`, and looks for the places in their memory.
+    /// Asks which runtimes there are, with `client`, and looks for the places in their memory. `stopper` ends the
+    /// trace from another thread.
     ///
     /// # Errors
     /// When the agent does not answer.
@@ -123,6 +96,7 @@ impl<'c> Tracer<'c> {
         client: Client,
         reconnect: Reconnect<'c>,
         options: Options,
+        stopper: Stopper,
     ) -> Result<Tracer<'c>, ClientError> {
         let hello = client.hello().clone();
         let budget = client.budget().clone();
@@ -150,7 +124,7 @@ impl<'c> Tracer<'c> {
             runtimes: Vec::new(),
             plans: Vec::new(),
             answer: None,
-            stopper: Stopper::default(),
+            stopper,
             told: 0,
             last_ns: 0,
             base_ns: 0,
@@ -159,18 +133,13 @@ impl<'c> Tracer<'c> {
             lines: None,
             budget,
         };
-        let (shown, left_out) = limits::shown(runtimes);
+        let (runtimes, left_out) = shown(runtimes);
         tracer.left_out = left_out;
-        tracer.plan(shown);
+        tracer.plan(runtimes);
         Ok(tracer)
     }
 
-    /// By which another thread ends it.
-    pub fn stopper(&self) -> Stopper {
-        self.stopper.clone()
-    }
-
-    /// Runtimes that are watched beyond those that are shown, see [`limits::MOST_RUNTIMES`].
+    /// Runtimes that are watched beyond those that are shown, see [`MOST_RUNTIMES`](super::MOST_RUNTIMES).
     pub fn runtimes_left_out(&self) -> u64 {
         self.left_out
     }
@@ -194,11 +163,11 @@ impl<'c> Tracer<'c> {
                 Event::End(end) => return Ok(Next::End(end)),
                 Event::Data(payload) => match self.take(&payload)? {
                     SchedtracePart::Runtimes(runtimes) => {
-                        let (shown, left_out) = limits::shown(runtimes);
+                        let (runtimes, left_out) = shown(runtimes);
                         self.left_out = left_out;
-                        if shown != self.runtimes {
+                        if runtimes != self.runtimes {
                             self.answer = None;
-                            self.plan(shown);
+                            self.plan(runtimes);
                         }
                     }
                     SchedtracePart::Moment(mut moment) => {
@@ -225,7 +194,7 @@ impl<'c> Tracer<'c> {
     /// Charges the lines of a moment, until the next is asked for.
     fn charge_lines(&mut self, moment: &SchedtraceMoment) -> Result<(), ClientError> {
         let forgotten = Forgotten::new(&self.budget);
-        self.budget.charge(limits::cost(moment, self.options.detail))?;
+        self.budget.charge(cost(moment, self.options.detail))?;
         self.lines = Some(forgotten.until_now());
         Ok(())
     }
@@ -326,7 +295,7 @@ impl<'c> Tracer<'c> {
 fn types(pid: u32, modules: &[Module], options: &Options, budget: &Budget) -> ProgramTypes<'static> {
     let symbol_directories = options.symbol_directories.clone();
     let files = TypeFiles { local_pid: Some(pid), symbol_directories, budget: budget.clone() };
-    ProgramTypes::new(modules, files, |_| {})
+    program_types(modules, &files, |_| {})
 }
 
 /// The runtimes that are watched, without a moment.

@@ -9,18 +9,18 @@
 //! only what it maps is looked for.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gimli::SectionId;
+use rgops_dwarf::elf::Elf;
+use rgops_dwarf::{Budget, ReadAt, SplitFiles, Work};
 use rgops_protocol::reply::Module;
 
-use super::source::{Detail, shown_name};
-use crate::budget::Budget;
-use crate::dwarf::SplitFiles;
-use crate::files::elf::Elf;
-use crate::files::{Believed, Checked, Place, Process, ReadAt, Root, Work, within};
+use crate::files::{Believed, Checked, Place, Process, Root, SplitPlaces, within};
+use crate::symbols::module_symbols::Detail;
 use crate::text::hex;
 
 /// Where distributions put separate debug information.
@@ -364,7 +364,8 @@ impl SymbolFile {
             let in_directories = self.directories.iter().map(|directory| directory.join(name));
             beside.extend(in_directories.map(Place::Trusted));
         }
-        SplitFiles::new(beside, self.root.clone(), self.directories.clone(), wanted)
+        let (root, directories) = (self.root.clone(), self.directories.clone());
+        SplitFiles::new(Box::new(SplitPlaces { beside, root, directories }), wanted)
     }
 }
 
@@ -408,4 +409,9 @@ impl Found {
             ),
         }
     }
+}
+
+/// The file name of a path, for texts.
+fn shown_name(path: &str) -> &str {
+    Path::new(path).file_name().and_then(OsStr::to_str).unwrap_or(path)
 }

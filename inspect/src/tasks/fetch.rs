@@ -10,11 +10,11 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::read::ReadPart;
 use rgops_protocol::reply::tasks::{TaskCell, TaskVtable, TasksPart};
 use rgops_protocol::request::{MAX_READ_BYTES, MemoryRange, ReadRequest, Request, TasksRequest};
+use rgops_tasks::decode::{Decoder, bytes_of};
+use rgops_tasks::model::{Counts, Runtime, Tasks};
 
-use super::decode::{Decoder, bytes_of};
-use super::model::{Counts, Runtime, Tasks};
-use super::types::{ProgramTypes, TypeFiles};
 use crate::client::{Client, ClientError};
+use crate::tasks::files::{TypeFiles, program_types};
 
 /// Bytes of a cell that are asked for. Tokio boxes futures of more than 16 KiB.
 const MOST_CELL_BYTES: u32 = 64 * 1024;
@@ -104,10 +104,10 @@ pub fn fetch(
         budget: budget.clone(),
     };
     let on_step = RefCell::new(on_step);
-    let types = ProgramTypes::new(&tasks.modules, files, |_| on_step.borrow_mut()(Step::DebugInformation));
+    let types = program_types(&tasks.modules, &files, |_| on_step.borrow_mut()(Step::DebugInformation));
     // The decoder charges the bytes that it keeps.
     budget.release(bytes_of_cells);
-    let mut decoder = Decoder::within(&budget, &types, vtables, cells);
+    let mut decoder = Decoder::new(&budget, &types, vtables, cells);
     let mut memory = Memory { reconnect, cookie: hello.cookie };
     loop {
         let (done, total) = decoder.progress();

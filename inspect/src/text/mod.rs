@@ -4,11 +4,14 @@
 mod columns;
 mod escaping;
 pub mod known;
+mod left_out;
 mod printable;
 pub mod system_call;
 mod units;
 
 pub use columns::{WIDEST_COLUMN, width};
 pub use escaping::Escaping;
+pub(crate) use left_out::reason;
 pub use printable::{escape, label};
-pub use units::{bytes, bytes_short, counted, duration, hex, utc};
+pub use rgops_pprof::moment::utc;
+pub use units::{bytes, bytes_short, counted, duration, hex};

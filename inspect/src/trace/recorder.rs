@@ -15,7 +15,7 @@ use super::proto::{EventName, InternedData, TracePacket, TrackEvent};
 use super::runtimes::{RuntimeSummary, Runtimes};
 use super::samples::Samples;
 use super::summary::Summary;
-use crate::budget::{Budget, Exhausted};
+use crate::budget::{self, Budget, Exhausted};
 use crate::output::Numbered;
 use crate::symbols::ModuleSymbols;
 use crate::text::system_call::Architecture;
@@ -25,7 +25,7 @@ const SLICE_BEGIN: i32 = 1;
 const SLICE_END: i32 = 2;
 
 /// Whose trace it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Process {
     /// Its name.
     pub name: String,
@@ -35,6 +35,17 @@ pub struct Process {
     pub symbol_directories: Vec<PathBuf>,
     /// To what everything that is kept of it is charged.
     pub budget: Budget,
+}
+
+impl Default for Process {
+    fn default() -> Process {
+        Process {
+            name: String::new(),
+            local_pid: None,
+            symbol_directories: Vec::new(),
+            budget: budget::standard(),
+        }
+    }
 }
 
 /// What a thread costs in bytes until the summary is made.
@@ -255,7 +266,7 @@ impl<W: Write> Recorder<W> {
     }
 
     fn set_modules(&mut self, modules: &[Module]) -> Result<(), Stop> {
-        let modules = self.process.budget.charge_modules(modules)?;
+        let modules = budget::charge_modules(&self.process.budget, modules)?;
         self.architecture = Architecture::of(modules);
         self.samples.set_modules(modules);
         Ok(())

@@ -3,6 +3,12 @@
 use super::Known;
 use super::memstats::Field;
 use crate::codec::{Decode, Encode};
+use crate::received::{NAME_CHARACTERS, fields};
+
+/// Arguments of `gc`: none.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct GcRequest {}
 
 /// What giving free memory back to the system did, allocator by allocator, one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -30,4 +36,12 @@ pub struct Released {
     pub before: Vec<Field>,
     /// And after.
     pub after: Vec<Field>,
+}
+
+fields! {
+    GcReply { allocators }
+    Released {
+        allocator: NAME_CHARACTERS, called: NAME_CHARACTERS, took_ns, rss_before_bytes, rss_after_bytes,
+        before, after,
+    }
 }

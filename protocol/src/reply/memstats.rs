@@ -2,6 +2,12 @@
 
 use super::Known;
 use crate::codec::{Decode, Encode};
+use crate::received::{NAME_CHARACTERS, fields, plain};
+
+/// Arguments of `memstats`: none.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct MemstatsRequest {}
 
 /// Memory numbers in sections: the process, its cgroup, each allocator.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -44,3 +50,11 @@ pub enum Unit {
     /// A number of things.
     Count,
 }
+
+fields! {
+    MemstatsReply { sections }
+    Section { name: NAME_CHARACTERS, fields }
+    Field { name: NAME_CHARACTERS, unit, value, source: NAME_CHARACTERS }
+}
+
+plain!(Unit);

@@ -2,6 +2,17 @@
 
 use super::{Module, Stack};
 use crate::codec::{Decode, Encode};
+use crate::received::{NAME_CHARACTERS, Sentence, fields, parts};
+
+/// Arguments of `pprof-cpu`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct PprofCpuRequest {
+    /// How long to sample, in milliseconds.
+    pub duration_ms: u64,
+    /// Samples per second of a thread's CPU time.
+    pub hz: u32,
+}
 
 /// One part of the answer: `Start` first, `Totals` last, `Modules` again whenever they changed.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -100,4 +111,18 @@ pub struct CpuThread {
     pub weight: u64,
     /// Whether it ended in the window.
     pub ended: bool,
+}
+
+parts! {
+    PprofCpuPart { Start, Modules, Samples, Totals }
+}
+
+fields! {
+    CpuStart { unix_ns, period_ns, engine: NAME_CHARACTERS, fallback: Sentence }
+    CpuSample { time_ns, tid, weight, stack }
+    CpuTotals {
+        duration_ns, process_cpu_ns, agent_cpu_ns, unsampled_cpu_ns, late_cpu_ns, threads, samples, weight,
+        dropped_ring, dropped_cache, truncated, lost_walks, foreign_signals, timer_failures,
+    }
+    CpuThread { tid, name: NAME_CHARACTERS, cpu_ns, weight, ended }
 }

@@ -11,6 +11,20 @@
 
 use super::{Module, Stack};
 use crate::codec::{Decode, Encode};
+use crate::received::{NAME_CHARACTERS, fields, parts, plain};
+
+/// Arguments of `pprof-heap`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct PprofHeapRequest {
+    /// How long to go on after the first snapshot, in milliseconds; 0 is that one snapshot alone.
+    pub duration_ms: u64,
+    /// Time from one snapshot to the next, in milliseconds; 0 takes none between the first and the
+    /// last. The agent takes them no closer than 100 ms.
+    pub interval_ms: u32,
+    /// Whether each snapshot lists the sampled blocks that live, with their ages.
+    pub live: bool,
+}
 
 /// One part of the answer.
 ///
@@ -269,6 +283,17 @@ fn rounded(number: f64) -> u64 {
     // By way of i64, for which processors have an instruction.
     (number + 0.5) as i64 as u64
 }
+
+parts! {
+    PprofHeapPart { Start, Modules, Stacks, Snapshot, Buckets, Live, Counters, Jemalloc }
+}
+
+fields! {
+    HeapStart { unix_ns, source, allocator: NAME_CHARACTERS, mean_bytes, since_unix_ns }
+    HeapStack { id, stack }
+}
+
+plain!(Estimate, ExactCounters, HeapBucket, HeapCounters, HeapSnapshot, HeapSource, LiveBlock);
 
 #[cfg(test)]
 mod tests {

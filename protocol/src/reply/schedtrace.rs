@@ -4,8 +4,27 @@
 //! ranges of it go with each moment ([`crate::request::SchedtraceRequest::ranges`]) and knows, by the
 //! program's debug information, what they mean. Numbers and memory are read one right after the other.
 
+use super::read::MemoryRange;
 use super::{Known, tasks::RuntimeKind};
 use crate::codec::{Decode, Encode};
+
+use crate::received::{NAME_CHARACTERS, fields, parts};
+
+/// Bytes one moment of `schedtrace` may ask for, over all its ranges: so that it fits a packet.
+pub const MAX_MOMENT_BYTES: u64 = 256 * 1024;
+
+/// Arguments of `schedtrace`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct SchedtraceRequest {
+    /// Time from one moment to the next, in milliseconds; the agent keeps it within its bounds.
+    pub interval_ms: u32,
+    /// Moments to tell, at least 1; 0 goes on until `Finish` or the hang-up.
+    pub count: u32,
+    /// Memory to read at each moment; at most [`MAX_MOMENT_BYTES`] in all, allowed where
+    /// [`crate::request::Command::Read`] is.
+    pub ranges: Vec<MemoryRange>,
+}
 
 /// One part of the answer: `Runtimes` first, and again when one is watched meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -96,4 +115,16 @@ pub struct UnstableMoment {
     pub local_queues: Vec<u64>,
     /// `worker_poll_count` of each worker.
     pub polls: Vec<u64>,
+}
+
+parts! {
+    SchedtracePart { Runtimes, Moment }
+}
+
+fields! {
+    SchedtraceRuntime { name: NAME_CHARACTERS, kind, handle_words }
+    SchedtraceMoment { time_ns, interval_ns, threads, runtimes, memory }
+    RuntimeMoment { workers, alive_tasks, global_queue, unstable }
+    WorkerMoment { parked, parks, busy_ns }
+    UnstableMoment { blocking_threads, idle_blocking_threads, blocking_queue, local_queues, polls }
 }

@@ -2,6 +2,15 @@
 
 use super::{Known, Module, Stack, Unavailable};
 use crate::codec::{Decode, Encode};
+use crate::received::{NAME_CHARACTERS, Reason, Received, Sentence, Speaker, Text, fields, parts, plain};
+
+/// Arguments of `stack`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct StackRequest {
+    /// Frames kept of each stack, leaf first; the agent may keep fewer.
+    pub max_depth: u32,
+}
 
 /// One part of the answer. `Modules` come before the first `Threads` that needs them.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -95,4 +104,28 @@ pub struct StackSummary {
     pub vanished: u32,
     /// Why it is known of no thread which task it polls; `None` when it is.
     pub current_tasks: Option<Unavailable>,
+}
+
+parts! {
+    StackPart { Modules, Threads, Summary }
+}
+
+fields! {
+    ThreadStack {
+        tid, name: NAME_CHARACTERS, state, cpu_ns, wchan: NAME_CHARACTERS, system_call, is_agent,
+        current_task, capture, stack,
+    }
+    StackSummary { unix_ns, capture_ns, threads, captured, vanished, current_tasks }
+}
+
+plain!(SystemCall);
+
+impl Received for Capture {
+    fn receive(&mut self, speaker: Speaker) -> u64 {
+        match self {
+            Capture::Signal { because } => because.receive_as(Sentence, speaker),
+            Capture::Failed { reason } => reason.receive_as(Reason, speaker),
+            Capture::Quiet | Capture::OwnThread => 0,
+        }
+    }
 }

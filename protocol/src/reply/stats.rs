@@ -2,6 +2,15 @@
 
 use super::Known;
 use crate::codec::{Decode, Encode};
+use crate::received::{NAME_CHARACTERS, PATH_CHARACTERS, fields, plain};
+
+/// Arguments of `stats`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct StatsRequest {
+    /// Window over which busy shares are measured, in milliseconds.
+    pub window_ms: u32,
+}
 
 /// What the process and its runtimes do.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -151,3 +160,20 @@ pub struct AgentStats {
     /// Bytes sent.
     pub sent_bytes: u64,
 }
+
+fields! {
+    StatsReply {
+        uptime_ns, user_cpu_ns, system_cpu_ns, cpus_online, cpus_allowed, cpu_quota_milli, throttled_periods,
+        threads, descriptors, descriptors_limit, voluntary_switches, involuntary_switches, window_ns,
+        runtimes, thread_activity, agent,
+    }
+    RuntimeStats { name: NAME_CHARACTERS, flavor: NAME_CHARACTERS, workers, alive_tasks, global_queue, tasks }
+    WorkerStats { parked, parks, tokio_busy_ns, busy_ns }
+    ThreadActivity { tid, name: NAME_CHARACTERS, state, running_ns, runnable_ns, is_agent }
+    AgentStats {
+        uptime_ns, address: PATH_CHARACTERS, connections, open_connections, requests, refused_users,
+        refused_tokens, refused_limits, malformed, busy, cancelled, dropped, cpu_ns, sent_bytes,
+    }
+}
+
+plain!(TaskStates, ThreadsInState);

@@ -7,6 +7,17 @@
 use super::stack::ThreadStack;
 use super::{Known, Module, Unavailable};
 use crate::codec::{Decode, Encode};
+use crate::received::{NAME_CHARACTERS, Received, Speaker, fields, parts, plain};
+
+/// Arguments of `tasks`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct TasksRequest {
+    /// Bytes of each task's cell that are wanted; 0 lists the tasks without.
+    pub max_cell_bytes: u32,
+    /// Frames kept of each thread's stack, leaf first; 0 lists no threads.
+    pub max_depth: u32,
+}
 
 /// One part of the answer. A runtime comes before its tasks, a vtable before the first task that
 /// refers to it.
@@ -145,4 +156,28 @@ pub struct TasksSummary {
     pub anchors: u32,
     /// Whether [`crate::request::Command::Read`] is answered on this connection's transport, and what would allow it.
     pub memory: Option<Unavailable>,
+}
+
+parts! {
+    TasksPart { Modules, Runtime, Vtables, Tasks, Threads, Summary }
+}
+
+fields! {
+    TaskRuntime {
+        index, name: NAME_CHARACTERS, kind, workers, handle_words, alive_tasks, list,
+    }
+    TaskCell { runtime, id, header_avma, vtable, state, bytes }
+    TaskThread { stack, current_task_avma }
+    TasksSummary { unix_ns, list_ns, capture_ns, current_tasks, anchors, memory }
+}
+
+plain!(RuntimeKind, TaskList, TaskVtable);
+
+impl Received for CellBytes {
+    fn receive(&mut self, speaker: Speaker) -> u64 {
+        match self {
+            CellBytes::Read(bytes) => bytes.receive(speaker),
+            CellBytes::NotRead | CellBytes::Moved | CellBytes::Unreadable => 0,
+        }
+    }
 }

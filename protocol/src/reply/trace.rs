@@ -6,6 +6,19 @@ use super::pprof_cpu::CpuSample;
 use super::stack::SystemCall;
 use super::{Known, Module};
 use crate::codec::{Decode, Encode};
+use crate::received::{NAME_CHARACTERS, Sentence, fields, parts, plain};
+
+/// Arguments of `trace`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct TraceRequest {
+    /// How long to trace, in milliseconds.
+    pub duration_ms: u64,
+    /// CPU samples per second of a thread's CPU time; 0 takes none.
+    pub hz: u32,
+    /// How often the states of threads are read, in microseconds; the agent may read less often.
+    pub interval_us: u32,
+}
 
 /// One part of the answer: `Start` first, `Totals` last.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -125,3 +138,20 @@ pub struct TraceTotals {
     /// Weight of samples lost.
     pub dropped_weight: u64,
 }
+
+parts! {
+    TracePart { Start, Threads, Modules, Activity, Samples, Runtimes, Totals }
+}
+
+fields! {
+    TraceStart {
+        unix_ns, monotonic_ns, pid, interval_ns, period_ns, no_samples: Sentence, runtimes: NAME_CHARACTERS,
+    }
+    TraceThread { tid, name: NAME_CHARACTERS, is_agent, first_ns }
+    ThreadPoint {
+        time_ns, tid, running_ns, runnable_ns, state, system_call, descriptor: NAME_CHARACTERS,
+        wchan: NAME_CHARACTERS,
+    }
+}
+
+plain!(RuntimePoint, TraceTotals);

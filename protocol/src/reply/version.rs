@@ -2,6 +2,12 @@
 
 use super::Known;
 use crate::codec::{Decode, Encode};
+use crate::received::{NAME_CHARACTERS, SYMBOL_CHARACTERS, VERSION_CHARACTERS, fields};
+
+/// Arguments of `version`: none.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
+pub struct VersionRequest {}
 
 /// How the program was built. Facts of the build come from the agent's own compilation and from
 /// the executable's ELF sections; what they mean is made by the inspector.
@@ -44,4 +50,17 @@ pub struct VersionReply {
     pub protocol: u32,
     /// Cargo features of the agent that are on.
     pub features: Vec<String>,
+}
+
+/// What `rustc -V` says: a version and, from distributions, where it was built.
+const COMPILER_CHARACTERS: usize = 128;
+
+fields! {
+    VersionReply {
+        program: NAME_CHARACTERS, executable: NAME_CHARACTERS, build_id, rustc: COMPILER_CHARACTERS,
+        target: NAME_CHARACTERS, profile: NAME_CHARACTERS, opt_level: NAME_CHARACTERS, debug_assertions,
+        panic: NAME_CHARACTERS, comment: NAME_CHARACTERS, sections: NAME_CHARACTERS,
+        symbols: SYMBOL_CHARACTERS, auditable, tokio: VERSION_CHARACTERS, allocator: NAME_CHARACTERS,
+        agent: VERSION_CHARACTERS, protocol, features: NAME_CHARACTERS,
+    }
 }

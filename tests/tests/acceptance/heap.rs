@@ -175,7 +175,7 @@ fn what_changes_the_program_is_refused_by_name_unless_allowed() {
         assert!(answer.errors.contains(&format!("{command} is not allowed")), "{answer:?}");
         assert!(answer.errors.contains(&format!("Options::allow(Command::{allow})")), "{answer:?}");
     };
-    refused(rgops(&["gc", &pid]), "gc", "Release");
+    refused(rgops(&["gc", &pid]), "gc", "Gc");
     refused(rgops(&["heap-rate", &pid, "64KiB"]), "heap-rate", "HeapRate");
     // Asking changes nothing.
     let rate = rgops(&["heap-rate", &pid]);

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rgops_inspect::budget::Budget;
+use rgops_inspect::budget;
 use rgops_inspect::client::{Client, Timeouts};
 use rgops_inspect::processes;
 use rgops_inspect::report::stack::{StackReport, Thread};
@@ -74,7 +74,7 @@ fn gdb_is_there() -> bool {
 }
 
 fn ask(pid: u32) -> StackReport {
-    let target = processes::resolve(&pid.to_string(), None, &Budget::default()).unwrap();
+    let target = processes::resolve(&pid.to_string(), None, &budget::standard()).unwrap();
     let timeouts = Timeouts { connect: Duration::from_secs(10), silence: Duration::from_secs(10) };
     let client = Client::connect(&target.endpoint, timeouts).unwrap();
     let hello = client.hello().clone();

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 
 use object::{Object as _, ObjectSection as _};
-use rgops_inspect::heap::Heap;
-use rgops_inspect::profile::{self, CpuProfile, HeapKind, Process, proto::Profile, top};
+use rgops_inspect::heap::{Heap, HeapKind};
+use rgops_inspect::profile::{self, CpuProfile, Process, proto::Profile, top};
 use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuThread, CpuTotals, PprofCpuPart};
 use rgops_protocol::reply::pprof_heap::{
     Estimate, HeapBucket, HeapCounters, HeapSnapshot, HeapSource, HeapStack, HeapStart, PprofHeapPart,
@@ -112,7 +112,7 @@ fn made_up_heap(largest: u64, is_window: bool) -> Profile {
         build_id: modules[0].build_id.clone(),
         local_pid: Some(std::process::id()),
         symbol_directories: Vec::new(),
-        budget: Default::default(),
+        budget: rgops_inspect::budget::standard(),
     });
     let text = text_of(&modules[0]);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -194,7 +194,7 @@ fn made_up(spread: Spread, period_ns: u64, lost: u64) -> Profile {
         build_id: modules[0].build_id.clone(),
         local_pid: Some(std::process::id()),
         symbol_directories: Vec::new(),
-        budget: Default::default(),
+        budget: rgops_inspect::budget::standard(),
     });
     let (executable, library) = (text_of(&modules[0]), text_of(&modules[1]));
     let mut random = Random(0x9e37_79b9_7f4a_7c15);

@@ -5,9 +5,8 @@ use std::io::Read as _;
 
 use rgops_protocol::hello::MAGIC;
 use rgops_protocol::request::{
-    Command, GcRequest, HeapRateRequest, MemoryRange, MemstatsRequest, PprofCpuRequest, PprofHeapRequest,
-    ReadRequest, Request, SchedtraceRequest, StackRequest, StatsRequest, TasksRequest, TraceRequest,
-    VersionRequest,
+    Command, Envelope, HeapRateRequest, MemoryRange, PprofCpuRequest, PprofHeapRequest, ReadRequest, Request,
+    SchedtraceRequest, StackRequest, StatsRequest, TasksRequest, TraceRequest,
 };
 use rgops_tests::asking::{Raw, hello, request};
 use rgops_tests::directory::Directory;
@@ -18,9 +17,7 @@ const SECRET: &str = "hunter2-of-the-planted-secret";
 fn smallest(command: Command) -> Request {
     match command {
         Command::Stack => Request::Stack(StackRequest { max_depth: 512 }),
-        Command::Memstats => Request::Memstats(MemstatsRequest {}),
         Command::Stats => Request::Stats(StatsRequest { window_ms: 50 }),
-        Command::Version => Request::Version(VersionRequest {}),
         Command::PprofCpu => Request::PprofCpu(PprofCpuRequest { duration_ms: 300, hz: 999 }),
         Command::Trace => Request::Trace(TraceRequest { duration_ms: 300, hz: 99, interval_us: 1000 }),
         Command::Tasks => Request::Tasks(TasksRequest { max_cell_bytes: 65536, max_depth: 512 }),
@@ -32,9 +29,13 @@ fn smallest(command: Command) -> Request {
         Command::PprofHeap => {
             Request::PprofHeap(PprofHeapRequest { duration_ms: 0, interval_ms: 0, live: true })
         }
-        Command::Gc => Request::Gc(GcRequest {}),
         Command::HeapRate => Request::HeapRate(HeapRateRequest { set_bytes: None }),
         Command::Read => Request::Read(ReadRequest { ranges: vec![MemoryRange { avma: 0, length: 8 }] }),
+        // All others have no arguments.
+        other => {
+            let (command, version) = (other as u16, *other.versions().end());
+            Request::from_envelope(&Envelope { command, version, body: Vec::new() }).unwrap()
+        }
     }
 }
 

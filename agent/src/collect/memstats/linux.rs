@@ -4,15 +4,16 @@ use std::io;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use rgops_capture::agent_threads;
+use rgops_capture::offload_thread::OffloadThread;
+use rgops_capture::procfs::cgroup::{Group, Memory, Version};
+use rgops_capture::procfs::process::{self, AddressRange, MAPS, PAGEMAP, SMAPS_ROLLUP, STAT, STATUS, Stat};
+use rgops_capture::procfs::{SMALL_FILE_BYTES, kibibytes, known, missing, read, threads};
 use rgops_protocol::reply::memstats::{Field, MemstatsReply, Section, Unit};
 use rgops_protocol::reply::{Known, Unavailable};
 
 use super::super::Context;
 use crate::allocator::{self, AllocatorStats, Number};
-use crate::beside::Beside;
-use crate::procfs::cgroup::{Group, Memory, Version};
-use crate::procfs::process::{self, AddressRange, MAPS, PAGEMAP, SMAPS_ROLLUP, STAT, STATUS, Stat};
-use crate::procfs::{SMALL_FILE_BYTES, kibibytes, known, missing, read, threads};
 
 /// Fields of one allocator that are passed on at most.
 const MAX_FIELDS: usize = 64;
@@ -25,16 +26,16 @@ const MAPPINGS_DEADLINE: Duration = Duration::from_secs(2);
 
 const STUCK: &str = "no answer in 200 ms: an allocator lock is held, a thread may be stopped inside malloc";
 
-static ALLOCATORS: LazyLock<Beside> =
-    LazyLock::new(|| Beside::new("rgops-malloc", ALLOCATOR_DEADLINE, STUCK));
+static ALLOCATORS: LazyLock<OffloadThread> =
+    LazyLock::new(|| OffloadThread::new(agent_threads::MALLOC, ALLOCATOR_DEADLINE, STUCK));
 
 /// Those an author told of are code of the program's.
-static PROGRAMS_ALLOCATORS: LazyLock<Beside> =
-    LazyLock::new(|| Beside::programs("rgops-malloc", ALLOCATOR_DEADLINE, STUCK));
+static PROGRAMS_ALLOCATORS: LazyLock<OffloadThread> =
+    LazyLock::new(|| OffloadThread::programs(agent_threads::MALLOC, ALLOCATOR_DEADLINE, STUCK));
 
-static MAPPINGS: LazyLock<Beside> = LazyLock::new(|| {
+static MAPPINGS: LazyLock<OffloadThread> = LazyLock::new(|| {
     let stuck = "no answer in 2 s: the address space is very large, or its lock is held";
-    Beside::new("rgops-maps", MAPPINGS_DEADLINE, stuck)
+    OffloadThread::new(agent_threads::MAPS, MAPPINGS_DEADLINE, stuck)
 });
 
 /// All sections.
@@ -56,7 +57,7 @@ pub(super) async fn reply(context: &Context) -> MemstatsReply {
 /// What the program asked its allocator for, counted by the wrapper; `None` without one.
 #[cfg(native_engine)]
 fn sampled_section() -> Option<Section> {
-    use crate::engine::heap;
+    use rgops_capture::heap;
 
     let counted = heap::exact()?;
     let source = format!("rgops_agent::alloc::Sampling<{}>", heap::allocator().unwrap_or_default());
@@ -266,7 +267,7 @@ fn cgroup_section() -> Section {
 
 #[cfg(target_env = "gnu")]
 async fn c_library_section() -> Option<Section> {
-    use crate::engine::allocator_ffi::{GlibcHeap, glibc_heap};
+    use rgops_capture::allocator_ffi::{GlibcHeap, glibc_heap};
 
     const CALLS: &str = "glibc does not count calls";
     let heap = match ALLOCATORS.ask(glibc_heap).await {
@@ -317,7 +318,7 @@ async fn c_library_section() -> Option<Section> {
     Some(Section { name: "libc".to_owned(), fields })
 }
 
-async fn allocator_section(source: Arc<dyn AllocatorStats>, beside: &Beside) -> Section {
+async fn allocator_section(source: Arc<dyn AllocatorStats>, beside: &OffloadThread) -> Section {
     let name = source.name().to_owned();
     let fields = match beside.ask(move || source.numbers()).await {
         Ok(numbers) => numbers.into_iter().take(MAX_FIELDS).map(as_field).collect(),
@@ -348,7 +349,7 @@ mod tests {
 
     #[test]
     fn touched_memory_is_in_every_number_that_counts_it() {
-        crate::own_process::run("collect::memstats::linux::tests::touched_memory");
+        rgops_capture::testing::run_alone("collect::memstats::linux::tests::touched_memory");
     }
 
     #[tokio::test]
@@ -412,6 +413,7 @@ mod tests {
                 vec![Number::count("mallocs", 7, "mine"), Number::unavailable("alloc", "not counted", "")]
             }
         }
+        rgops_capture::program_threads::begin().unwrap();
         let section = allocator_section(Arc::new(Mine), &PROGRAMS_ALLOCATORS).await;
         assert_eq!((section.name.as_str(), value(&section, "mallocs")), ("mine", 7));
         assert!(section.fields[1].value.value().is_none());

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rgops_capture::procfs::known;
+use rgops_capture::procfs::process::{STAT, Stat};
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::schedtrace::{
     RuntimeMoment, SchedtraceMoment, SchedtraceRuntime, UnstableMoment, WorkerMoment,
@@ -10,9 +12,7 @@ use rgops_protocol::reply::tasks::RuntimeKind;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::busy::BusyMeter;
-use crate::procfs::known;
-use crate::procfs::process::{STAT, Stat};
-use crate::watched::{Watched, WatchedRuntimes};
+use crate::runtimes::{Watched, WatchedRuntimes};
 
 /// Time between two readings of the counters, see [`crate::busy`]: so often that a poll that sticks
 /// in the middle of an interval shows in it, and so seldom that the wakeups do not matter.
@@ -145,7 +145,7 @@ fn unstable(_metrics: &tokio::runtime::RuntimeMetrics) -> Known<UnstableMoment> 
 
 #[cfg(native_engine)]
 fn handle_words(handle: &Handle) -> Vec<u64> {
-    crate::engine::handle::words(handle)
+    rgops_capture::handle::words(handle)
 }
 
 #[cfg(not(native_engine))]

@@ -5,6 +5,11 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use rgops_capture::agent_threads::is_agent_thread;
+use rgops_capture::procfs::cgroup::Group;
+use rgops_capture::procfs::process::{self, DESCRIPTORS, LIMITS, STAT, Stat, UPTIME};
+use rgops_capture::procfs::threads::{self, Schedstat, Switches};
+use rgops_capture::procfs::{cpus, known, missing, unexpected};
 use rgops_protocol::reply::stats::{
     AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity, ThreadsInState,
 };
@@ -13,13 +18,8 @@ use rgops_protocol::request::StatsRequest;
 use tokio::runtime::RuntimeFlavor;
 
 use super::super::{Context, Finish};
-use crate::beside::is_agent_thread;
 use crate::busy::BusyMeter;
-use crate::procfs::cgroup::Group;
-use crate::procfs::process::{self, DESCRIPTORS, LIMITS, STAT, Stat, UPTIME};
-use crate::procfs::threads::{self, Schedstat, Switches};
-use crate::procfs::{cpus, known, missing, unexpected};
-use crate::watched::Watched;
+use crate::runtimes::Watched;
 
 /// Bounds of the window: below, schedstat's own resolution shows; above, people think it hangs.
 const WINDOW_MS: std::ops::RangeInclusive<u32> = 20..=2000;
@@ -138,7 +138,7 @@ impl Followed {
 async fn tasks(runtime: &Watched, context: &Context) -> Known<TaskStates> {
     /// As many are walked through in some 50 ms.
     const MOST_TASKS: u64 = 200_000;
-    if context.tasks_denied {
+    if context.policy.is_denied(rgops_protocol::request::Command::Tasks) {
         return Known::unavailable("the program's author denied tasks", "");
     }
     if runtime.alive_tasks() > MOST_TASKS {
@@ -305,7 +305,7 @@ mod tests {
         let spinner = std::thread::Builder::new().name("spinner".into()).spawn({
             let stop = stop.clone();
             move || {
-                tell.send(crate::procfs::threads::own_id().unwrap()).unwrap();
+                tell.send(rgops_capture::procfs::threads::own_id().unwrap()).unwrap();
                 while !stop.load(Ordering::Relaxed) {}
             }
         });

@@ -9,14 +9,13 @@
 use std::collections::HashMap;
 use std::io;
 
+use rgops_capture::agent_threads::is_agent_thread;
+use rgops_capture::dump::parse_system_call;
+use rgops_capture::procfs::threads::{self, Schedstat};
+use rgops_capture::procfs::{self, SMALL_FILE_BYTES};
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stack::SystemCall;
 use rgops_protocol::reply::trace::{ThreadPoint, TraceThread};
-
-use crate::beside::is_agent_thread;
-use crate::engine::dump::parse_system_call;
-use crate::procfs::threads::{self, Schedstat};
-use crate::procfs::{self, SMALL_FILE_BYTES};
 
 /// Threads read before other connections get a turn: less than a millisecond.
 const THREADS_AT_ONCE: usize = 64;

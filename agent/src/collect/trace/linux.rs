@@ -4,6 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rgops_capture::procfs;
+use rgops_capture::sampler::{CpuSampler, Stopped, Tick};
+use rgops_capture::{clock, signal_number};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::pprof_cpu::CpuSample;
 use rgops_protocol::reply::trace::{RuntimePoint, TracePart, TraceStart, TraceTotals};
@@ -15,9 +18,7 @@ use super::pace::Pace;
 use super::runtimes::Runtimes;
 use crate::collect::pprof_cpu::{self, MAX_DURATION, MAX_HZ};
 use crate::collect::{Context, Finish, Sink, Stop};
-use crate::engine::sampler::{CpuSampler, Stopped, Tick};
-use crate::engine::{clock, number};
-use crate::procfs;
+use crate::policy::Asker;
 
 /// Bounds of the interval asked for, in microseconds; below, a reading takes longer than that.
 const INTERVAL_US: std::ops::RangeInclusive<u32> = 1_000..=1_000_000;
@@ -37,6 +38,7 @@ const MODULES_BYTES: usize = 512 * 1024;
 
 pub(crate) async fn collect(
     arguments: TraceRequest,
+    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,
@@ -198,7 +200,7 @@ impl<'s> Trace<'s> {
             }
             if self.sampler.as_ref().is_some_and(|sampler| !sampler.is_undisturbed()) {
                 self.stop_sampling().await?;
-                let why = format!("the program installed a {} handler of its own", number::chosen());
+                let why = format!("the program installed a {} handler of its own", signal_number::chosen());
                 self.note(NoteKind::EndedEarly, "CPU samples", self.samples, why);
             }
             if let Some(tick) = self.sampler.as_mut().map(CpuSampler::tick) {

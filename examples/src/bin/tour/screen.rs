@@ -44,7 +44,7 @@ impl Screen<'_> {
         print_cut(&String::from_utf8_lossy(&output.stderr), lines);
         let code = output.status.code();
         let ended = |exit: Exit| code == Some(exit as i32);
-        let fine = ended(self.exit) || (self.exit == Exit::Fine && ended(Exit::Partial));
+        let fine = ended(self.exit) || (self.exit == Exit::Success && ended(Exit::Partial));
         if fine {
             println!("=> {} ({seconds:.2} s)", self.see);
         } else {

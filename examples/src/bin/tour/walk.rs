@@ -86,7 +86,7 @@ impl Guide {
         ];
         let mut failed = Vec::new();
         for (arguments, see) in screens {
-            failed.extend(self.show(&Screen { arguments, exit: Exit::Fine, see }).await?);
+            failed.extend(self.show(&Screen { arguments, exit: Exit::Success, see }).await?);
         }
         for line in shop.stop().await? {
             println!("\nshop ends, and its load generator says:\n  {line}");
@@ -115,7 +115,7 @@ impl Guide {
         ];
         let mut failed = Vec::new();
         for (arguments, see) in screens {
-            failed.extend(self.show(&Screen { arguments, exit: Exit::Fine, see }).await?);
+            failed.extend(self.show(&Screen { arguments, exit: Exit::Success, see }).await?);
         }
         for line in leaky.stop().await? {
             println!("\nleaky ends, and says what it really held:\n  {line}");
@@ -142,7 +142,7 @@ impl Guide {
         ];
         let mut failed = Vec::new();
         for (arguments, see) in screens {
-            failed.extend(self.show(&Screen { arguments, exit: Exit::Fine, see }).await?);
+            failed.extend(self.show(&Screen { arguments, exit: Exit::Success, see }).await?);
         }
         stuck.stop().await?;
         Ok(failed)
@@ -153,7 +153,7 @@ impl Guide {
         let pid = stuck.pid().to_string();
         let screen = Screen {
             arguments: &["tasks", &pid],
-            exit: Exit::Fine,
+            exit: Exit::Success,
             see: "All threads are idle, so rgops stack has nothing to say; this names the deadlock.",
         };
         let failed = self.show(&screen).await?;

@@ -12,21 +12,21 @@ use crate::procfs::{Stat, Status};
 
 /// The process that was meant, as it was before its agent was looked for.
 #[derive(Debug, Clone, Default)]
-pub(in crate::processes) struct Asked(Option<Identity>);
+pub(crate) struct Asked(Option<Identity>);
 
 impl Asked {
-    pub(in crate::processes) fn of(pid: u32, deadline: Option<Instant>) -> Asked {
+    pub(crate) fn of(pid: u32, deadline: Option<Instant>) -> Asked {
         Asked(ask(deadline, move || Identity::of(pid)).and_then(Result::ok))
     }
 
     /// What became of it, when it is not what it was.
-    pub(in crate::processes) fn fate(&self, deadline: Option<Instant>) -> Option<ClientError> {
+    pub(crate) fn fate(&self, deadline: Option<Instant>) -> Option<ClientError> {
         let asked = self.0.clone()?;
         Asked::error(ask(deadline, move || asked.fate())?)
     }
 
     /// The same, without waiting for something that is not under way.
-    pub(in crate::processes) fn fate_once_sure(&self, deadline: Option<Instant>) -> Option<ClientError> {
+    pub(crate) fn fate_once_sure(&self, deadline: Option<Instant>) -> Option<ClientError> {
         let asked = self.0.clone()?;
         Asked::error(ask(deadline, move || asked.fate_once_sure())?)
     }
@@ -40,7 +40,7 @@ impl Asked {
     }
 
     /// Whether the pid is not a later process'.
-    pub(in crate::processes) fn has_its_pid(&self) -> bool {
+    pub(crate) fn has_its_pid(&self) -> bool {
         let has =
             |asked: &Identity| Stat::read(asked.pid()).is_ok_and(|now| now.start_time == asked.start_time());
         self.0.as_ref().is_none_or(has)
@@ -48,17 +48,17 @@ impl Asked {
 }
 
 /// The process of our pid namespace that has this pid and start time.
-pub(in crate::processes) fn local_pid(name: SocketName) -> Option<u32> {
+pub(crate) fn local_pid(name: SocketName) -> Option<u32> {
     Stat::read(name.pid).is_ok_and(|stat| stat.start_time == name.start_time).then_some(name.pid)
 }
 
 /// Whether the process calls itself this, in its own pid namespace.
-pub(in crate::processes) fn is_inside(pid: u32, name: SocketName) -> bool {
+pub(crate) fn is_inside(pid: u32, name: SocketName) -> bool {
     Stat::read(pid).is_ok_and(|stat| stat.start_time == name.start_time)
         && Status::read(pid).is_ok_and(|status| status.inner_pid == name.pid)
 }
 
 /// Waits until no agent is about to listen at this socket, at most as long as `patience`.
-pub(in crate::processes) fn wait_for_binding(socket: PathBuf, patience: Duration, deadline: Option<Instant>) {
+pub(crate) fn wait_for_binding(socket: PathBuf, patience: Duration, deadline: Option<Instant>) {
     let _ = ask(deadline, move || crate::client::local::wait_for_binding(&socket, patience));
 }

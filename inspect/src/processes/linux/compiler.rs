@@ -10,11 +10,11 @@
 
 use std::io;
 
+use rgops_dwarf::ReadAt;
+use rgops_dwarf::elf::Elf;
 use rgops_protocol::received::{VERSION_CHARACTERS, text_of};
 
-use crate::budget::Budget;
-use crate::files::ReadAt;
-use crate::files::elf::Elf;
+use crate::budget;
 use crate::processes::process::RustCompiler;
 
 /// A section of strings that is longer is no compiler's.
@@ -25,7 +25,7 @@ const X86_64: u64 = 62;
 
 /// The rustc that made the executable, `None` when no Rust is in it or it is no ELF file.
 pub(super) fn rust_compiler(executable: &impl ReadAt) -> io::Result<Option<RustCompiler>> {
-    let budget = Budget::default();
+    let budget = budget::standard();
     let Ok(elf) = Elf::read(executable, &budget) else { return Ok(None) };
     let Some(comment) = elf.small(executable, ".comment", LONGEST_COMMENT, &budget) else { return Ok(None) };
     let version = comment.split(|&byte| byte == 0).find_map(|entry| entry.strip_prefix(b"rustc version "));

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::received::{NAME_CHARACTERS, PATH_CHARACTERS, cut, text_of};
+use rgops_protocol::reply::Known;
 
 use super::agents::{self, Agent};
 use super::compiler::rust_compiler;
@@ -226,7 +227,8 @@ fn describe(
     };
     let mut name = name(stat.comm, &path);
     cut(&mut name, NAME_CHARACTERS);
-    let (parent, uid) = (stat.parent, status.euid());
+    let (parent, uid) = (Known::Value(stat.parent), Known::Value(status.euid()));
+    let (path, compiler) = (Known::Value(path), Known::Value(compiler));
     RustProcess { pid, parent, name, uid, path, compiler, agent, lost_agent, is_switched_off: false }
 }
 

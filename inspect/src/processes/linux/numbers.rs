@@ -9,6 +9,7 @@ use super::connections::connections;
 use crate::processes::crowd;
 use crate::processes::details::ProcessDetails;
 use crate::processes::process::RustProcess;
+use crate::processes::user::user_name;
 use crate::procfs::{self, Stat, Status};
 
 pub(super) fn details(process: RustProcess, window: Option<Duration>) -> io::Result<ProcessDetails> {
@@ -25,7 +26,7 @@ pub(super) fn details(process: RustProcess, window: Option<Duration>) -> io::Res
         memory_percent: Known::from(memory_percent(pid)),
         cpu_percent,
         cpu_window: window.map(|window| (window, cpu_over(pid, &stat, window))),
-        user: Known::Value(user_name(process.uid)),
+        user: process.uid.clone().map(user_name),
         command: Known::from(asked(move || procfs::command_line(pid))),
         elapsed: Known::from(elapsed),
         connections: Known::from(asked(move || connections(pid))),
@@ -82,15 +83,4 @@ fn memory_percent(pid: u32) -> io::Result<f64> {
         })
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "malformed /proc/meminfo"))?;
     Ok(resident as f64 / 1024.0 / total_kib * 100.0)
-}
-
-/// From the local user database; a user of a directory service is shown by number.
-fn user_name(uid: u32) -> String {
-    let database = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let of_line = |line: &str| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse::<u32>() == Ok(uid)).then(|| name.to_owned())
-    };
-    database.lines().find_map(of_line).unwrap_or_else(|| format!("uid {uid}"))
 }

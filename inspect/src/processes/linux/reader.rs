@@ -11,7 +11,7 @@ use crate::procfs::{Stat, Status, is_cut_from};
 
 /// Reads `/proc`.
 #[derive(Debug)]
-pub(in crate::processes) struct Linux;
+pub(crate) struct Linux;
 
 impl ProcessReader for Linux {
     fn list(deadline: Option<Instant>) -> io::Result<Listing> {

@@ -9,32 +9,32 @@ use crate::client::ClientError;
 
 /// The process that was meant; there is none to compare with.
 #[derive(Debug, Clone, Default)]
-pub(in crate::processes) struct Asked;
+pub(crate) struct Asked;
 
 impl Asked {
-    pub(in crate::processes) fn of(_: u32, _: Option<Instant>) -> Asked {
+    pub(crate) fn of(_: u32, _: Option<Instant>) -> Asked {
         Asked
     }
 
-    pub(in crate::processes) fn fate(&self, _: Option<Instant>) -> Option<ClientError> {
+    pub(crate) fn fate(&self, _: Option<Instant>) -> Option<ClientError> {
         None
     }
 
-    pub(in crate::processes) fn fate_once_sure(&self, _: Option<Instant>) -> Option<ClientError> {
+    pub(crate) fn fate_once_sure(&self, _: Option<Instant>) -> Option<ClientError> {
         None
     }
 
-    pub(in crate::processes) fn has_its_pid(&self) -> bool {
+    pub(crate) fn has_its_pid(&self) -> bool {
         true
     }
 }
 
-pub(in crate::processes) fn local_pid(_: SocketName) -> Option<u32> {
+pub(crate) fn local_pid(_: SocketName) -> Option<u32> {
     None
 }
 
-pub(in crate::processes) fn is_inside(_: u32, _: SocketName) -> bool {
+pub(crate) fn is_inside(_: u32, _: SocketName) -> bool {
     false
 }
 
-pub(in crate::processes) fn wait_for_binding(_: PathBuf, _: Duration, _: Option<Instant>) {}
+pub(crate) fn wait_for_binding(_: PathBuf, _: Duration, _: Option<Instant>) {}

@@ -1,42 +1,70 @@
-//! Nothing is listed here, and that is said.
+//! The reader that goes through `sysinfo`.
 
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::numbers;
+use super::parents::without_later_parents;
+use super::shown::{SILENT, Shown, all, one};
+use crate::processes::crowd;
 use crate::processes::details::ProcessDetails;
 use crate::processes::process::{Listing, RustProcess};
 use crate::processes::reader::ProcessReader;
 
-/// Reads nothing.
+/// Asks `sysinfo`, on a helper thread: the system may keep us waiting.
 #[derive(Debug)]
-pub(in crate::processes) struct Portable;
+pub(crate) struct Portable;
 
 impl ProcessReader for Portable {
-    fn list(_: Option<Instant>) -> io::Result<Listing> {
-        Err(unsupported())
+    /// All processes: which of them are Rust is not known.
+    fn list(deadline: Option<Instant>) -> io::Result<Listing> {
+        let mut shown = crowd::ask_in_time(deadline, SILENT, all)?;
+        without_later_parents(&mut shown);
+        Ok(Listing {
+            processes: shown.into_iter().map(|shown| shown.process).collect(),
+            unreadable: 0,
+            unanswered: Vec::new(),
+            not_asked: 0,
+            as_root: is_root(),
+        })
     }
 
-    fn look_at(_: u32, _: Option<Instant>) -> io::Result<RustProcess> {
-        Err(unsupported())
+    fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
+        let look = move || {
+            let shown = one(pid)?;
+            let parent = shown.process.parent.value().and_then(|parent| one(*parent).ok());
+            let mut family: Vec<Shown> = [shown].into_iter().chain(parent).collect();
+            without_later_parents(&mut family);
+            Ok(family.swap_remove(0).process)
+        };
+        crowd::ask_in_time(deadline, SILENT, look)
     }
 
-    fn details(_: RustProcess, _: Option<Duration>) -> io::Result<ProcessDetails> {
-        Err(unsupported())
+    fn details(process: RustProcess, window: Option<Duration>) -> io::Result<ProcessDetails> {
+        numbers::details(process, window)
     }
 
-    fn exists(_: u32) -> bool {
-        true
+    fn exists(pid: u32) -> bool {
+        crowd::ask_in_time(None, SILENT, move || one(pid)).is_ok()
     }
 
     fn owner(_: u32) -> Option<u32> {
+        // Only asked when the system denies a process; `sysinfo` shows such a process without its values.
         None
     }
 
     fn may_be_named(_: u32, _: &str) -> bool {
+        // All processes are shown at once: none is left out.
         false
     }
 }
 
-fn unsupported() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "processes can be looked up on Linux only")
+#[cfg(unix)]
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
 }

@@ -1,9 +1,10 @@
 //! Profiles of made-up samples: what must hold whatever the program.
 
-use rgops_protocol::reply::pprof_cpu::CpuThread;
-use rgops_protocol::reply::{Module, Stack, StackEnd};
+use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuThread, CpuTotals, PprofCpuPart};
+use rgops_protocol::reply::{End, Module, Note, NoteKind, Stack, StackEnd};
 
-use super::*;
+use super::CpuProfile;
+use crate::profile::{Incomplete, Process};
 
 fn module(path: &str, start_avma: u64, build_id: u8) -> Module {
     Module {

@@ -3,8 +3,12 @@
 
 use std::time::Instant;
 
-use super::super::proto::{Function, Line, Location, Sample};
+use rgops_pprof::proto::{Function, Line, Location, Sample, ValueType};
+
+use super::counting::Counting;
 use super::*;
+use crate::budget::{Budget, Exhausted};
+use crate::profile::proto::Profile;
 
 /// So many samples of so many frames; at each of these a hundred functions are inlined.
 fn profile(samples: u64, frames: u64) -> Profile {
@@ -39,9 +43,9 @@ fn what_would_take_longer_than_there_is_time_is_not_counted_and_that_is_said() {
     let profile = profile(200, 50);
     let budget = Budget::new(1 << 30);
     budget.end_by(Instant::now());
-    let mut work = Work::new(&budget);
-    work.late_steps = 200_000;
-    assert_eq!(count(&mut work, &profile, ALL).err(), Some(Exhausted::Time));
+    let mut counting = Counting::new(&budget);
+    counting.counted_late = 200_000;
+    assert_eq!(rgops_pprof::top::within(&mut counting, &profile, ALL).err(), Some(Exhausted::Time));
     let few = within(&budget, &profile, ALL);
     assert_eq!((few.total, few.left_out), (200, None), "what takes no time is counted when it is late, too");
 }

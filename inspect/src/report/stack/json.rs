@@ -6,10 +6,11 @@ use rgops_protocol::reply::stack::Capture;
 use rgops_protocol::reply::{End, StackEnd};
 use serde::Serialize;
 
-use super::super::known::{JsonKnown, JsonNote, json_notes};
-use super::super::screen::{Room, reason};
-use super::{Activity, Polled, Role, StackReport, Thread};
+use super::report::StackReport;
+use super::thread::{Activity, Polled, Role, Thread};
 use crate::budget::Exhausted;
+use crate::report::known::{JsonKnown, JsonNote, json_notes};
+use crate::report::screen::Room;
 use crate::symbols::{Frame, ModuleSymbols};
 
 /// The whole report. Times are nanoseconds; addresses and offsets are numbers.
@@ -85,7 +86,6 @@ impl<'a> JsonStack<'a> {
         let mut room = Room::new(&report.budget);
         let threads = room.fill(report.threads.iter().map(JsonThread::from));
         let cut = room.cut();
-        let left_out = || cut.map(|why| Cow::Owned(format!("the rest is left out: {}", reason(why))));
         JsonStack {
             schema: "rgops.stack/1",
             pid: report.pid,
@@ -96,7 +96,7 @@ impl<'a> JsonStack<'a> {
             threads,
             modules: &report.modules,
             notes: end.map(json_notes).unwrap_or_default(),
-            broken_off: end.err().map(Cow::Borrowed).or_else(left_out),
+            broken_off: end.err().map(Cow::Borrowed).or_else(|| room.left_out().map(Cow::Owned)),
             cut,
         }
     }

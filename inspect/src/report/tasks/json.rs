@@ -4,18 +4,19 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rgops_protocol::reply::tasks::RuntimeKind;
 use rgops_protocol::reply::{End, Known, Unavailable};
 use serde::Serialize;
 
-use super::super::known::{JsonKnown, JsonNote, json_notes};
-use super::super::screen::{Room, reason};
-use super::super::stack::{JsonFrame, Thread};
-use super::group::state;
+use super::filter::Filter;
+use super::report::TasksReport;
 use super::shapes::Shapes;
-use super::stack::{nodes, root};
-use super::{Filter, TasksReport};
+use super::tree::{nodes, root};
+use super::words::runtime_kind;
+use super::words::state;
 use crate::budget::Exhausted;
+use crate::report::known::{JsonKnown, JsonNote, json_notes};
+use crate::report::screen::Room;
+use crate::report::stack::{JsonFrame, Thread};
 use crate::tasks::model::{
     AsyncStack, Counts, DebugInformation, DebugLevel, Location, Node, NodeKind, Resource, ResourceKind, Task,
 };
@@ -241,7 +242,6 @@ impl<'a> JsonTasks<'a> {
         }));
         let threads = room.fill(report.json_threads());
         let cut = room.cut();
-        let left_out = || cut.map(|why| Cow::Owned(format!("the rest is left out: {}", reason(why))));
         JsonTasks {
             schema: "rgops.tasks/1",
             pid: report.pid,
@@ -264,7 +264,7 @@ impl<'a> JsonTasks<'a> {
             deadlocks,
             threads,
             notes: end.map(json_notes).unwrap_or_default(),
-            broken_off: end.err().map(Cow::Borrowed).or_else(left_out),
+            broken_off: end.err().map(Cow::Borrowed).or_else(|| room.left_out().map(Cow::Owned)),
             cut,
         }
     }
@@ -416,14 +416,6 @@ impl<'a> From<&'a Node> for JsonNode<'a> {
             children: node.children.iter().map(|child| JsonNode::from(&**child)).collect(),
             children_left_out: node.children_left_out,
         }
-    }
-}
-
-pub(super) fn runtime_kind(kind: RuntimeKind) -> &'static str {
-    match kind {
-        RuntimeKind::CurrentThread => "current_thread",
-        RuntimeKind::MultiThread => "multi_thread",
-        RuntimeKind::LocalSet => "local_set",
     }
 }
 

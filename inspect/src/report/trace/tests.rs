@@ -1,16 +1,16 @@
 //! Reports of a made-up trace.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stack::SystemCall;
 use rgops_protocol::reply::trace::{
     RuntimePoint, ThreadPoint, TracePart, TraceStart, TraceThread, TraceTotals,
 };
+use rgops_protocol::reply::{End, Known};
 
 use super::*;
-use crate::budget::Budget;
+use crate::budget::{self, Budget, Exhausted};
 use crate::made::hello;
-use crate::trace::Process;
+use crate::trace::{Kind, Process, Recorder};
 
 const MS: u64 = 1_000_000;
 
@@ -26,7 +26,7 @@ fn point(tid: u32, time_ns: u64, running_ns: u64, state: char) -> ThreadPoint {
 
 /// One thread that runs for a second, and `blocked` that wait for it.
 fn trace(blocked: u32) -> Recorder<Vec<u8>> {
-    trace_within(Budget::default(), blocked)
+    trace_within(budget::standard(), blocked)
 }
 
 fn trace_within(budget: Budget, blocked: u32) -> Recorder<Vec<u8>> {

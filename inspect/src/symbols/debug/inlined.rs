@@ -1,12 +1,12 @@
 //! The calls that were inlined into a function.
 
 use gimli::{Abbreviation, AttributeValue, EntriesRaw, UnitOffset, constants};
+use rgops_dwarf::{Bytes, Charge, Fault, Part, Work};
 
-use crate::dwarf::{Fault, Part};
-use crate::files::sections::Bytes;
-use crate::files::{Charge, Work};
+type Ranges = rgops_dwarf::Ranges<Bytes>;
 
-type Ranges = crate::dwarf::Ranges<Bytes>;
+/// Calls inlined into each other at one address. Real code has some fifty.
+pub(in crate::symbols) const MOST_INLINED: usize = 256;
 
 /// A call that was inlined.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ impl Calls {
         let (mut at, mut end) = (0, self.calls.len());
         while at < end {
             counter.step()?;
-            if found.len() == super::MOST_INLINED {
+            if found.len() == MOST_INLINED {
                 work.cut_calls_at_an_address();
                 break;
             }
@@ -65,7 +65,7 @@ impl Calls {
 
 /// Lists the calls inlined into a function.
 pub(super) fn list(part: &Part, unit: &gimli::Unit<Bytes>, function: UnitOffset) -> Result<Calls, Fault> {
-    let mut charge = Charge::new(part.work.budget(), 0)?;
+    let mut charge = Charge::none(part.work.budget());
     let mut counter = part.work.counter();
     let (mut calls, mut ranges) = (Vec::<Call>::new(), Vec::new());
     // Calls whose end was not reached: their depths and places in the list.
@@ -91,7 +91,7 @@ pub(super) fn list(part: &Part, unit: &gimli::Unit<Bytes>, function: UnitOffset)
                 let mut call = Call { offset, file: None, line: 0, column: 0, ranges: 0..0, end: 0 };
                 let stated = read(&mut entries, abbreviation, &mut call, unit.header.version())?;
                 let first = ranges.len();
-                stated.each(part, unit, &mut counter, |begin, end| {
+                part.each_range(&stated, unit, &mut counter, |begin, end| {
                     charge.grow(RANGE_BYTES)?;
                     ranges.push((begin, end));
                     Ok(())

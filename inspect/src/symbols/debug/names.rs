@@ -1,11 +1,9 @@
 //! The name of a function, which another entry may have: its declaration, or what it is an instance of.
 
-use gimli::{AttributeValue, DebugInfoOffset, Reader as _, UnitOffset, constants};
+use gimli::{AttributeValue, DebugInfoOffset, UnitOffset, constants};
+use rgops_dwarf::{Bytes, Fault, Part, name as text_of};
 
-use super::{DebugInformation, UnitKey};
-use crate::dwarf::{Fault, Part, string, text};
-use crate::files::Counter;
-use crate::files::sections::Bytes;
+use crate::symbols::debug::information::{DebugInformation, UnitKey};
 
 /// From an entry to the one it completes: real ones need two steps. Entries of a damaged file may refer to
 /// each other in circles.
@@ -97,10 +95,10 @@ fn read(part: &Part, unit: &gimli::Unit<Bytes>, offset: UnitOffset) -> Result<Na
         let value = entries.read_attribute(*specification)?.value();
         counter.bytes(entries.next_offset().0 - before)?;
         match name {
-            constants::DW_AT_name => source = text_of(part, unit, value, &mut counter)?,
+            constants::DW_AT_name => source = text_of(&part.dwarf, unit, value, &mut counter)?,
             constants::DW_AT_abstract_origin | constants::DW_AT_specification => origin = Some(value),
             _ => {
-                if let Some(name) = text_of(part, unit, value, &mut counter)? {
+                if let Some(name) = text_of(&part.dwarf, unit, value, &mut counter)? {
                     return Ok(Name::Known(name));
                 }
             }
@@ -111,14 +109,4 @@ fn read(part: &Part, unit: &gimli::Unit<Bytes>, offset: UnitOffset) -> Result<Na
         (None, Some(origin)) => Name::Elsewhere(origin),
         (None, None) => Name::Unknown,
     })
-}
-
-fn text_of(
-    part: &Part,
-    unit: &gimli::Unit<Bytes>,
-    value: AttributeValue<Bytes>,
-    counter: &mut Counter<'_>,
-) -> Result<Option<String>, Fault> {
-    let bytes = string(&part.dwarf, unit, value, counter)?;
-    Ok(bytes.and_then(|bytes| Some(text(&bytes.to_slice().ok()?))))
 }

@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gimli::{Reader as _, UnitOffset, constants};
+use gimli::{UnitOffset, constants};
+use rgops_dwarf::{Bytes, Charge, Fault, LineTable, Part, Root, SplitFiles, file_path, name};
 
-use super::Place;
-use super::inlined::{self, Call, Calls};
-use crate::dwarf::{Fault, LineTable, Part, Root, SplitFiles, file_path, string, text};
-use crate::files::Charge;
-use crate::files::sections::Bytes;
+use crate::symbols::debug::inlined::{self, Call, Calls};
+use crate::symbols::debug::place::Place;
 
 /// A unit that was read. Its parts are read when they are asked for, and kept.
 #[derive(Debug)]
@@ -87,7 +85,7 @@ impl Unit {
     /// The function whose code an address is in.
     pub(super) fn function_at(&mut self, svma: u64, part: &Part) -> Result<Option<FunctionRange>, Fault> {
         if self.functions.is_none() {
-            let mut charge = Charge::new(part.work.budget(), 0)?;
+            let mut charge = Charge::none(part.work.budget());
             let (body, unit) = self.body(part);
             let listed = list_functions(body, unit, &mut charge);
             self.charge.absorb(charge);
@@ -134,7 +132,7 @@ impl Unit {
         let Some(Ok(Some(lines))) = &self.lines else { return Ok(None) };
         let Some(sequence) = lines.sequence_of(svma) else { return Ok(None) };
         if !self.rows.contains_key(&sequence) {
-            let mut charge = Charge::new(part.work.budget(), 0)?;
+            let mut charge = Charge::none(part.work.budget());
             let rows = list_rows(part, lines, sequence, &mut charge);
             self.charge.absorb(charge);
             self.rows.insert(sequence, rows);
@@ -168,10 +166,7 @@ impl Unit {
         self.read_lines(part)?;
         let Some(Ok(Some(lines))) = &self.lines else { return Ok(None) };
         let unit = &self.root.unit;
-        let name = |value| {
-            let name = string(&part.dwarf, unit, value, &mut part.work.counter())?;
-            Ok(name.and_then(|bytes| Some(text(&bytes.to_slice().ok()?))))
-        };
+        let name = |value| name(&part.dwarf, unit, value, &mut part.work.counter());
         Ok(file_path(lines.header(), unit.comp_dir.as_ref(), file, name)?.map(Arc::from))
     }
 
@@ -206,7 +201,7 @@ fn list_functions(
         let ranges = inlined::ranges_of(&mut entries, abbreviation)?;
         counter.bytes(entries.next_offset().0 - offset.0)?;
         let mut start = None;
-        ranges.each(part, unit, &mut counter, |begin, end| {
+        part.each_range(&ranges, unit, &mut counter, |begin, end| {
             charge.grow(FUNCTION_BYTES)?;
             let start = *start.get_or_insert(begin);
             functions.push(FunctionRange { begin, end, start, offset });

@@ -3,11 +3,14 @@
 
 use std::io::Write as _;
 
-use super::made::{self, CODE, CODE_BYTES, all_code, entry, file, unit};
-use super::*;
+use rgops_dwarf::Budget;
+use rgops_dwarf::made::{self, CODE, CODE_BYTES, all_code, entry, file, unit};
+
+use crate::budget;
+use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer};
 
 const FIXTURES: [&[u8]; 2] =
-    [include_bytes!("../../../fixtures/names.so"), include_bytes!("../../../fixtures/types.so")];
+    [include_bytes!("../../../fixtures/names.so"), include_bytes!("../../../../tasks/fixtures/types.so")];
 
 /// Enough for any file of these tests that is not meant to be too much.
 const BUDGET_BYTES: u64 = 64 << 20;
@@ -47,7 +50,7 @@ fn section(bytes: &[u8], name: &str) -> std::ops::Range<usize> {
 fn the_fixtures_themselves_are_whole() {
     let found = FIXTURES.map(look_at_everything);
     assert!(found.iter().all(|count| *count > 50), "{found:?}");
-    let mut symbolizer = Symbolizer::of_file(FIXTURES[0], &Budget::default(), STEPS);
+    let mut symbolizer = Symbolizer::of_file(FIXTURES[0], &budget::standard(), STEPS);
     let chains = (0x13c0..0x163e).map(|svma| symbolizer.frames(svma, false));
     let longest = chains.max_by_key(Vec::len).unwrap();
     let functions = names(&longest);
@@ -293,7 +296,7 @@ fn names_are_cut_and_their_memory_is_charged() {
 
 #[test]
 fn a_command_whose_time_is_over_reads_nothing_more() {
-    let budget = Budget::default();
+    let budget = budget::standard();
     budget.end_by(std::time::Instant::now());
     let mut symbolizer = Symbolizer::of_file(FIXTURES[0], &budget, STEPS);
     symbolizer.frames(0x1400, false);

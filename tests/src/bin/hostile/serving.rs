@@ -15,6 +15,7 @@ use rgops_protocol::error::{Code, Error};
 use rgops_protocol::hello::{AgentHello, CommandVersion, MAGIC};
 use rgops_protocol::reply::{End, Note, NoteKind, Progress};
 use rgops_protocol::request::{Command, Envelope, Request};
+use rgops_protocol::tail::Tail;
 use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES};
 
 use crate::answers;
@@ -131,6 +132,7 @@ fn hello(shape: Shape) -> AgentHello {
         build_id: vec![7; 20],
         name: text(),
         commands: Command::ALL.map(|command| CommandVersion { command: command as u16, version: 1 }).to_vec(),
+        oldest: Tail::absent(),
     }
 }
 

@@ -22,7 +22,7 @@ async fn trace(request: TraceRequest, finish: Finish) -> (Vec<TracePart>, End) {
     let sink = Sink::new(sender);
     let mut finish = finish;
     let answer = async {
-        let end = collect(request, &context, &sink, &mut finish).await.unwrap();
+        let end = collect(request, Asker::Local, &context, &sink, &mut finish).await.unwrap();
         drop(sink);
         end
     };
@@ -156,8 +156,14 @@ async fn what_cannot_be_done_is_refused() {
         TraceRequest { duration_ms: 3_600_001, ..REQUEST },
         TraceRequest { hz: 10_001, ..REQUEST },
     ] {
-        let answer =
-            collect(request, &context, &Sink::new(sender.clone()), &mut Finish::new(finish.clone())).await;
+        let answer = collect(
+            request,
+            Asker::Local,
+            &context,
+            &Sink::new(sender.clone()),
+            &mut Finish::new(finish.clone()),
+        )
+        .await;
         assert!(matches!(answer, Err(Stop::Failed(error)) if error.code == Code::Malformed as u16));
     }
 }

@@ -9,7 +9,7 @@ const MAX_SOCKET_PATH: usize = 107;
 
 /// What the table says of one agent.
 #[derive(Debug)]
-pub(in crate::processes::linux) struct Claims {
+pub(crate) struct Claims {
     pub(super) name: SocketName,
     /// The directories in which it listens, as its process named them.
     pub(super) directories: Vec<PathBuf>,
@@ -21,22 +21,22 @@ pub(in crate::processes::linux) struct Claims {
 
 impl Claims {
     /// Where the process says it put its socket, when it listens: directories that can be looked in.
-    pub(in crate::processes::linux) fn directories(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn directories(&self) -> impl Iterator<Item = &Path> {
         self.directories.iter().map(PathBuf::as_path).filter(|directory| !is_short_cut(directory))
     }
 
     /// Whether it listens anywhere.
-    pub(in crate::processes::linux) fn has(&self) -> bool {
+    pub(crate) fn has(&self) -> bool {
         !self.directories.is_empty()
     }
 
     /// Whether all that listens is known, or nothing can be.
-    pub(in crate::processes::linux) fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         self.is_sure || !self.is_told
     }
 
     /// Whether the socket in `directory`, as the process names that, listens; `None` when that is not known.
-    pub(in crate::processes::linux) fn listens(&self, directory: &Path) -> Option<bool> {
+    pub(crate) fn listens(&self, directory: &Path) -> Option<bool> {
         if !self.is_told {
             // The file is all there is to believe.
             return Some(true);

@@ -15,7 +15,7 @@ use super::line::{agent_path, each_line};
 use crate::procfs;
 
 /// For one table: the kernel writes a line for each socket, of whomever it is.
-pub(in crate::processes::linux) const LONGEST_READ: Duration = Duration::from_secs(4);
+pub(crate) const LONGEST_READ: Duration = Duration::from_secs(4);
 /// For the table once more, for one process.
 const SECOND_READ: Duration = Duration::from_secs(1);
 /// Lines kept for one name: an honest one has one.
@@ -23,7 +23,7 @@ pub(super) const MAX_LINES: usize = 64;
 
 /// Listening sockets of a network namespace.
 #[derive(Debug)]
-pub(in crate::processes::linux) struct Table {
+pub(crate) struct Table {
     pub(super) listening: HashMap<SocketName, Lines>,
     pub(super) told: Told,
 }
@@ -68,23 +68,23 @@ pub(super) enum Other {
 }
 
 /// The network namespace of a process, by its inode.
-pub(in crate::processes::linux) fn namespace(pid: u32) -> Option<u64> {
+pub(crate) fn namespace(pid: u32) -> Option<u64> {
     fs::metadata(format!("/proc/{pid}/ns/net")).ok().map(|namespace| namespace.ino())
 }
 
 impl Table {
     /// The lines of these names in the network namespace of a process.
-    pub(in crate::processes::linux) fn read(pid: u32, wanted: &HashSet<SocketName>) -> Table {
+    pub(crate) fn read(pid: u32, wanted: &HashSet<SocketName>) -> Table {
         Table::read_lines(pid, LONGEST_READ, |name, _| wanted.contains(&name))
     }
 
     /// One that nothing is known of because it could not be read to its end.
-    pub(in crate::processes::linux) fn unread() -> Table {
+    pub(crate) fn unread() -> Table {
         Table { listening: HashMap::new(), told: Told::Cut }
     }
 
     /// One that the system does not tell.
-    pub(in crate::processes::linux) fn untold() -> Table {
+    pub(crate) fn untold() -> Table {
         Table { listening: HashMap::new(), told: Told::Nothing }
     }
 
@@ -154,7 +154,7 @@ impl Table {
     }
 
     /// What is known of the agent of a process.
-    pub(in crate::processes::linux) fn claims(&self, pid: u32, name: SocketName) -> Claims {
+    pub(crate) fn claims(&self, pid: u32, name: SocketName) -> Claims {
         let nobody = Lines::default();
         let lines = self.listening.get(&name).unwrap_or(&nobody);
         if !lines.is_cut {

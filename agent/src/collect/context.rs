@@ -1,0 +1,49 @@
+//! What collectors know about the agent they work for.
+
+use std::time::Instant;
+
+use crate::CpuEngine;
+use crate::allocator::Allocators;
+use crate::counters::Counters;
+use crate::policy::Policy;
+use crate::runtimes::WatchedRuntimes;
+
+/// What collectors know about the agent they work for.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) started: Instant,
+    /// As shown to people: a socket path or `host:port`.
+    pub(crate) address: String,
+    /// `crate version` as the program's author gave it to `Options::program`.
+    pub(crate) program: Option<String>,
+    pub(crate) counters: Counters,
+    pub(crate) runtimes: WatchedRuntimes,
+    /// Allocators the author told of, for `memstats`.
+    pub(crate) allocators: Allocators,
+    /// What takes CPU profiles.
+    pub(crate) cpu_engine: CpuEngine,
+    /// What is answered to whom.
+    pub(crate) policy: Policy,
+    /// Why the heap is not sampled though the allocator is wrapped.
+    pub(crate) heap_failure: Option<String>,
+}
+
+#[cfg(test)]
+impl Context {
+    /// A context that no listener stands behind.
+    pub(crate) fn for_tests() -> Context {
+        #[cfg(target_os = "linux")]
+        rgops_capture::program_threads::begin().expect("a thread starts");
+        Context {
+            started: Instant::now(),
+            address: "test".to_owned(),
+            program: None,
+            counters: Counters::default(),
+            runtimes: WatchedRuntimes::default(),
+            allocators: Allocators::default(),
+            cpu_engine: CpuEngine::DEFAULT,
+            policy: Policy::default(),
+            heap_failure: None,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Collectors where their own cannot work: not on Linux, or on a processor the engine does not know.
+
+use rgops_protocol::error::{Code, Error};
+
+/// The error of a collector that needs what only Linux has, on a processor the engine knows.
+pub(super) fn unsupported_here(command: &str) -> Error {
+    let (system, processor) = (std::env::consts::OS, std::env::consts::ARCH);
+    Error::new(
+        Code::Unsupported,
+        format!("cannot answer {command}"),
+        format!("it needs Linux on x86_64 or aarch64; this is {system} on {processor}"),
+        "",
+    )
+}
+
+/// A module with a `collect` that refuses.
+macro_rules! unsupported {
+    ($($(#[$where:meta])* $module:ident $request:ident;)*) => {$(
+        $(#[$where])*
+        pub(super) mod $module {
+            use std::sync::Arc;
+
+            use rgops_protocol::reply::End;
+            use rgops_protocol::request::{Arguments as _, $request};
+
+            use crate::collect::{Context, Finish, Sink, Stop};
+            use crate::policy::Asker;
+
+            pub(crate) async fn collect(
+                _arguments: $request,
+                _asker: Asker,
+                _context: &Arc<Context>,
+                _sink: &Sink,
+                _finish: &mut Finish,
+            ) -> Result<End, Stop> {
+                Err(super::unsupported_here($request::COMMAND.name()).into())
+            }
+        }
+    )*};
+}
+
+unsupported! {
+    stack StackRequest;
+    tasks TasksRequest;
+    read ReadRequest;
+    pprof_heap PprofHeapRequest;
+    heap_rate HeapRateRequest;
+    #[cfg(not(target_os = "linux"))]
+    schedtrace SchedtraceRequest;
+    #[cfg(not(target_os = "linux"))]
+    gc GcRequest;
+}
+
+#[cfg(not(pprof_engine))]
+pub(super) mod pprof_cpu {
+    use std::sync::Arc;
+
+    use rgops_protocol::reply::End;
+    use rgops_protocol::request::PprofCpuRequest;
+
+    use crate::collect::{Context, Finish, Sink, Stop};
+    use crate::policy::Asker;
+
+    pub(crate) async fn collect(
+        _arguments: PprofCpuRequest,
+        _asker: Asker,
+        context: &Arc<Context>,
+        _sink: &Sink,
+        _finish: &mut Finish,
+    ) -> Result<End, Stop> {
+        Err(context.cpu_engine.unsupported().into())
+    }
+}

@@ -1,0 +1,56 @@
+//! Where a collector's answer goes, and why it stops without one.
+
+use rgops_protocol::codec::{self, Encode};
+use rgops_protocol::error::{Code, Error};
+use rgops_protocol::reply::Progress;
+use rgops_protocol::wire::{self, Kind};
+use tokio::sync::mpsc;
+
+/// Why a collector stopped without an answer.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The client hung up; nobody is left to tell.
+    Gone,
+    /// It failed; the client is told.
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+/// Where a collector sends its answer. Bounded: a slow client slows the collector, not the program.
+#[derive(Debug, Clone)]
+pub(crate) struct Sink {
+    packets: mpsc::Sender<Vec<u8>>,
+}
+
+impl Sink {
+    pub(crate) fn new(packets: mpsc::Sender<Vec<u8>>) -> Sink {
+        Sink { packets }
+    }
+
+    /// Sends one part of the answer as a `Data` packet. A part that exceeds a packet is a bug of
+    /// the collector: it must send its lists in pieces.
+    pub(crate) async fn data<T: Encode>(&self, part: &T) -> Result<(), Stop> {
+        self.send(Kind::Data, part).await
+    }
+
+    pub(crate) async fn progress(&self, progress: &Progress) -> Result<(), Stop> {
+        self.send(Kind::Progress, progress).await
+    }
+
+    async fn send<T: Encode>(&self, kind: Kind, part: &T) -> Result<(), Stop> {
+        let payload = codec::encode(part).map_err(|error| {
+            Error::new(
+                Code::Internal,
+                "cannot send a part of the answer",
+                error.to_string(),
+                "report this as a bug",
+            )
+        })?;
+        self.packets.send(wire::packet(kind, &payload)).await.map_err(|_| Stop::Gone)
+    }
+}

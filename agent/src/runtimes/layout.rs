@@ -1,0 +1,302 @@
+//! Where the fields of a Tokio task lie, found out instead of assumed.
+//!
+//! A task is one allocation, `Cell { header, core: { scheduler, id, future }, trailer }`, and its
+//! header names a vtable that tells, for this type of future, how far id and trailer are from the
+//! header (`runtime/task/{core,raw}.rs` of Tokio). Which words of the vtable tell that, and where in the
+//! trailer the list's pointers are, is the compiler's choice. It is the same for all tasks of one
+//! `tokio` crate, so it is found on tasks of our own: on a runtime nobody drives, of futures of
+//! different sizes and alignments, whose ids and whose order in the lists we know. Exactly one reading
+//! must explain all of them; otherwise no task is ever looked at.
+//!
+//! Taken from Tokio's source, and checked here: the header is `repr(C)` and begins with state, queue
+//! link and vtable; a cell is aligned to 128 bytes on the processors we know; a task is pushed to the
+//! front of the list `id mod shards`, of which a current-thread runtime has four.
+
+use std::fmt;
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use rgops_capture::own_memory::OwnMemory;
+use tokio::runtime::Builder;
+use tokio::task::{Id, JoinHandle};
+
+/// From the header to the pointer to its vtable.
+pub(crate) const VTABLE: u64 = 16;
+
+/// Alignment of a cell (`Cell` in `runtime/task/core.rs`) on x86_64 and aarch64.
+pub(crate) const CELL_ALIGNMENT: u64 = 128;
+
+/// Lists of a current-thread runtime: `OwnedTasks::new(1)`, `gen_sharded_list_size`.
+pub(crate) const CURRENT_THREAD_SHARDS: usize = 4;
+
+/// Words of a vtable that are looked at: seven functions and three or four offsets today.
+const VTABLE_WORDS: usize = 11;
+
+/// Nothing of a header lies farther away than this, nor is a trailer longer.
+const LONGEST_PIECE: u64 = 1024;
+
+/// Rounds of tasks, each of one task of every kind: in a round of its own ids, all lists get some.
+const ROUNDS: usize = 12;
+
+/// Where things are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// Word of the vtable: from the header to the id.
+    pub(crate) id_word: usize,
+    /// Word of the vtable: from the header to the trailer.
+    pub(crate) trailer_word: usize,
+    /// From the trailer to the pointer to the task that came into the list next.
+    pub(crate) newer: u64,
+    /// From the trailer to the pointer to the task that came into the list before.
+    pub(crate) older: u64,
+}
+
+/// Why there is no layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unknown(&'static str);
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "the tasks of this Tokio version are laid out in a way rgops does not know: {}", self.0)
+    }
+}
+
+/// A task of ours.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    id: u64,
+    header: u64,
+    vtable: [u64; VTABLE_WORDS],
+}
+
+impl Layout {
+    /// Finds it. Takes some 100 µs; not on a thread that drives a runtime.
+    pub(crate) fn calibrate(memory: &mut OwnMemory) -> Result<Layout, Unknown> {
+        let quiet = QuietRuntime::new().map_err(|_| Unknown("no runtime of our own can be made"))?;
+        let mut tasks = Vec::new();
+        for _ in 0..ROUNDS {
+            tasks.push(quiet.spawn(pending()));
+            tasks.push(quiet.spawn(Large::default()));
+            tasks.push(quiet.spawn(Aligned::default()));
+        }
+        let known: Option<Vec<Known>> = tasks.iter().map(|task| Known::look_at(task, memory)).collect();
+        let known = known.ok_or(Unknown("a task's header or vtable cannot be read"))?;
+        let layout = find(&known, memory)?;
+        layout.check_lists(&known, memory)?;
+        Ok(layout)
+    }
+
+    /// Offsets of the id and the trailer from a header, by the words of its vtable; `None` for what
+    /// cannot be.
+    pub(crate) fn offsets(&self, vtable: &[u64]) -> Option<(u64, u64)> {
+        let (id, trailer) = (*vtable.get(self.id_word)?, *vtable.get(self.trailer_word)?);
+        // A future is limited by Tokio (it boxes larger ones: `BOX_FUTURE_THRESHOLD`), not its alignment.
+        const LONGEST_CELL: u64 = 1 << 24;
+        let plausible =
+            id < trailer && trailer < LONGEST_CELL && id.is_multiple_of(8) && trailer.is_multiple_of(8);
+        plausible.then_some((id, trailer))
+    }
+
+    /// Words of a vtable that must be read.
+    pub(crate) fn vtable_words(&self) -> usize {
+        self.id_word.max(self.trailer_word) + 1
+    }
+
+    /// The tasks of every list must form a chain in the order they were spawned, both ways.
+    fn check_lists(&self, known: &[Known], memory: &mut OwnMemory) -> Result<(), Unknown> {
+        const BROKEN: Unknown = Unknown("our tasks do not point at each other as they should");
+        for shard in 0..CURRENT_THREAD_SHARDS as u64 {
+            let list: Vec<&Known> =
+                known.iter().filter(|task| task.id % CURRENT_THREAD_SHARDS as u64 == shard).collect();
+            for (at, task) in list.iter().enumerate() {
+                let (id, trailer) = self.offsets(&task.vtable).ok_or(BROKEN)?;
+                let mut word = |offset: u64| memory.word(task.header + offset);
+                let newer = list.get(at + 1).map_or(0, |newer| newer.header);
+                let older = if at == 0 { 0 } else { list[at - 1].header };
+                let fits = word(id) == Some(task.id)
+                    && word(trailer + self.newer) == Some(newer)
+                    && word(trailer + self.older) == Some(older);
+                if !fits {
+                    return Err(BROKEN);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The one reading that explains all tasks.
+fn find(known: &[Known], memory: &mut OwnMemory) -> Result<Layout, Unknown> {
+    let mut id_words = (0..VTABLE_WORDS).filter(|word| {
+        known.iter().all(|task| {
+            let offset = task.vtable[*word];
+            offset < LONGEST_PIECE
+                && offset.is_multiple_of(8)
+                && memory.word(task.header + offset) == Some(task.id)
+        })
+    });
+    let id_word = one(&mut id_words).ok_or(Unknown("the id cannot be located"))?;
+    drop(id_words);
+
+    // Two neighbours of each list: a task and the one that was spawned before it.
+    let pairs: Vec<(&Known, &Known)> = (known.iter().enumerate())
+        .filter_map(|(at, task)| {
+            let shard = |task: &Known| task.id % CURRENT_THREAD_SHARDS as u64;
+            Some((task, known[..at].iter().rfind(|older| shard(older) == shard(task))?))
+        })
+        .collect();
+    if pairs.len() < known.len() / 2 {
+        return Err(Unknown("our tasks are in other lists than they should be"));
+    }
+    let mut readings = Vec::new();
+    for trailer_word in (0..VTABLE_WORDS).filter(|word| *word != id_word) {
+        // Where all trailers have a pointer to the neighbour.
+        let mut pointer = |is_to_older: bool| {
+            let mut offsets = (0..LONGEST_PIECE).step_by(8).filter(|offset| {
+                pairs.iter().all(|(newer, older)| {
+                    let (task, target) =
+                        if is_to_older { (newer, older.header) } else { (older, newer.header) };
+                    let trailer = task.vtable[trailer_word];
+                    trailer < 1 << 20 && memory.word(task.header + trailer + offset) == Some(target)
+                })
+            });
+            one(&mut offsets)
+        };
+        let (Some(older), Some(newer)) = (pointer(true), pointer(false)) else { continue };
+        readings.push(Layout { id_word, trailer_word, newer, older });
+    }
+    one(&mut readings.into_iter()).ok_or(Unknown("the list's pointers cannot be located"))
+}
+
+/// The only item.
+fn one<T>(items: &mut dyn Iterator<Item = T>) -> Option<T> {
+    let first = items.next()?;
+    items.next().is_none().then_some(first)
+}
+
+impl Known {
+    fn look_at(task: &JoinHandle<()>, memory: &mut OwnMemory) -> Option<Known> {
+        let header = header_avma(task, memory)?;
+        let vtable = memory.word(header + VTABLE)?;
+        let mut words = [0; VTABLE_WORDS];
+        for (at, word) in words.iter_mut().enumerate() {
+            // The vtable may be the last thing of its mapping: what is behind it is no offset.
+            *word = memory.word(vtable + 8 * at as u64).unwrap_or(u64::MAX);
+        }
+        Some(Known { id: number(task.id()), header, vtable: words })
+    }
+}
+
+/// The address of a task's header: a `JoinHandle` is a pointer to it and nothing else.
+pub(crate) fn header_avma(task: &JoinHandle<()>, memory: &mut OwnMemory) -> Option<u64> {
+    const { assert!(size_of::<JoinHandle<()>>() == size_of::<u64>()) };
+    let header = memory.word(std::ptr::from_ref(task) as u64)?;
+    (header != 0 && header.is_multiple_of(CELL_ALIGNMENT)).then_some(header)
+}
+
+/// A task id as a number: Tokio gives it as text only.
+pub(crate) fn number(id: Id) -> u64 {
+    id.to_string().parse().unwrap_or(0)
+}
+
+/// A runtime of our own that nobody drives: its tasks stay where they are, unpolled.
+#[derive(Debug)]
+pub(crate) struct QuietRuntime(tokio::runtime::Runtime);
+
+impl QuietRuntime {
+    /// Without drivers: no descriptor, no thread.
+    pub(crate) fn new() -> std::io::Result<QuietRuntime> {
+        Builder::new_current_thread().build().map(QuietRuntime)
+    }
+
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.0.spawn(future)
+    }
+
+    /// An id that no task had: larger than those before, smaller than those to come.
+    pub(crate) fn fresh_id(&self) -> u64 {
+        number(self.0.spawn(pending::<()>()).id())
+    }
+}
+
+/// A future of another size than [`pending`].
+struct Large {
+    _words: [u64; 40],
+}
+
+impl Default for Large {
+    fn default() -> Large {
+        Large { _words: [0; 40] }
+    }
+}
+
+/// A future of another alignment: its id and trailer lie farther away.
+#[derive(Default)]
+#[repr(align(128))]
+struct Aligned {
+    _word: u64,
+}
+
+impl Future for Large {
+    type Output = ();
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+impl Future for Aligned {
+    type Output = ();
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn the_layout_is_found_and_always_the_same() {
+        let mut memory = OwnMemory::open().unwrap();
+        let first = Layout::calibrate(&mut memory).unwrap();
+        assert_eq!(first.older.abs_diff(first.newer), 8, "{first:?}");
+        for _ in 0..20 {
+            assert_eq!(Layout::calibrate(&mut memory), Ok(first));
+        }
+    }
+
+    #[test]
+    fn the_layout_is_found_while_other_threads_spawn() {
+        let busy = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let spawner = {
+            let (stop, handle) = (stop.clone(), busy.handle().clone());
+            std::thread::spawn(move || {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    handle.spawn(async {});
+                }
+            })
+        };
+        let mut memory = OwnMemory::open().unwrap();
+        let layouts: Vec<_> = (0..20).map(|_| Layout::calibrate(&mut memory)).collect();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        spawner.join().unwrap();
+        assert!(layouts.iter().all(|layout| layout.is_ok() && *layout == layouts[0]), "{layouts:?}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let mut memory = OwnMemory::open().unwrap();
+        let quiet = QuietRuntime::new().unwrap();
+        let tasks: Vec<_> = (0..24).map(|_| quiet.spawn(pending())).collect();
+        let mut known: Vec<Known> =
+            tasks.iter().map(|task| Known::look_at(task, &mut memory).unwrap()).collect();
+        // One size of future alone does not tell the trailer's word from another constant.
+        assert_eq!(find(&known, &mut memory), Err(Unknown("the list's pointers cannot be located")));
+        known[7].id += 1;
+        assert_eq!(find(&known, &mut memory), Err(Unknown("the id cannot be located")));
+    }
+}

@@ -1,0 +1,15 @@
+//! What differs between processors, in twin files with the same names.
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+mod plausible;
+mod signal_mask;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+#[cfg(target_arch = "aarch64")]
+pub(super) use aarch64::*;
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86_64::*;
+
+pub(super) use signal_mask::{block_signals, set_signal_mask, unblock_signals};

@@ -1,0 +1,264 @@
+//! Which Tokio task a thread polls, read where Tokio keeps it: `CONTEXT.current_task_id`, a thread-local
+//! that is set around every poll, on stable Tokio too (`runtime/context.rs`, `TaskIdGuard` in
+//! `runtime/task/core.rs`).
+//!
+//! Where in the thread's memory that is, is found out once: in tasks of our own, whose ids we know, on two
+//! threads of our own, the one word of their thread-locals that is the id in each task and 0 outside. If
+//! there are several such words, none, or another distance in the second thread, then it is not known, of
+//! no thread. A thread's word counts only if the thread's own id stands where the C library keeps it.
+
+use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
+
+use rgops_protocol::reply::Unavailable;
+use tokio::runtime::Builder;
+
+use super::own_memory::{OwnMemory, Range};
+use super::system;
+use super::thread_locals::{own_block, own_tid, robust_list, thread_pointer};
+use crate::agent_threads;
+use crate::offload_thread::OffloadThread;
+use crate::try_lock::try_lock;
+
+/// Tasks of our own in which the word is looked for.
+const ROUNDS: usize = 6;
+
+/// Of the thread that looks: a small runtime polls small tasks.
+const STACK_BYTES: usize = 128 * 1024;
+
+/// How far before its robust list glibc keeps a thread's id, at most (`struct pthread`, nptl/descr.h).
+const TID_WITHIN: u64 = 256;
+
+/// Finding out takes some 100 µs. It may wait for a lock of the loader.
+static BESIDE: LazyLock<OffloadThread> = LazyLock::new(|| {
+    let stuck = "no answer in 200 ms: a lock of the loader or the allocator is held, a thread may be stopped inside it";
+    OffloadThread::new(agent_threads::TASKS, Duration::from_millis(200), stuck)
+});
+
+static PLACES: Mutex<Option<Result<Places, Unavailable>>> = Mutex::new(None);
+
+/// Distances from a thread's robust list, modulo 2^64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Places {
+    current_task: u64,
+    tid: u64,
+}
+
+/// Tells of threads which task they poll.
+#[derive(Debug)]
+pub struct CurrentTasks {
+    places: Places,
+    memory: OwnMemory,
+}
+
+/// What a thread polls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CurrentTask {
+    /// 0 for no task.
+    pub id: u64,
+    /// Where that stands.
+    pub avma: u64,
+}
+
+impl CurrentTasks {
+    /// Finds out where to look, the first time it is called.
+    pub async fn new() -> Result<CurrentTasks, Unavailable> {
+        let memory = OwnMemory::open()?;
+        let known = try_lock(&PLACES).and_then(|places| places.clone());
+        let places = match known {
+            Some(places) => places,
+            None => {
+                let places = BESIDE.ask(find).await?;
+                if let Some(mut known) = try_lock(&PLACES) {
+                    *known = Some(places.clone());
+                }
+                places
+            }
+        };
+        Ok(CurrentTasks { places: places?, memory })
+    }
+
+    /// What this thread polls; `None` when it has ended or is none of the C library's.
+    pub fn of(&mut self, tid: u32) -> Option<CurrentTask> {
+        let head = robust_list(tid).ok().filter(|head| *head != 0)?;
+        let avma = head.wrapping_add(self.places.current_task);
+        let (mut bytes, mut readable) = (Vec::new(), Vec::new());
+        let ranges = [Range::new(head.wrapping_add(self.places.tid), 4), Range::new(avma, 8)];
+        self.memory.gather(&ranges, &mut bytes, &mut readable);
+        let (own, id) = bytes.split_first_chunk().filter(|_| readable == [true, true])?;
+        let id = u64::from_ne_bytes(*id.first_chunk()?);
+        (u32::from_ne_bytes(*own) == tid).then_some(CurrentTask { id, avma })
+    }
+}
+
+/// On a thread of its own, and on a second one while the first still lives: memory that is given to
+/// threads by the allocator would lie elsewhere.
+fn find() -> Result<Places, Unavailable> {
+    let unavailable = |why: &'static str| Unavailable {
+        reason: format!("the task a thread polls is not known: {why}"),
+        fix: if cfg!(target_env = "musl") { "build for a gnu target".to_owned() } else { String::new() },
+    };
+    let here = measure().map_err(unavailable)?;
+    let other = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name(agent_threads::TASKS.to_owned())
+            .stack_size(system::stack_bytes(STACK_BYTES));
+        thread.spawn_scoped(scope, measure).ok().and_then(|thread| thread.join().ok())
+    });
+    match other {
+        Some(Ok(other)) if other == here => Ok(here),
+        Some(Ok(_)) => Err(unavailable(
+            "thread-locals lie elsewhere in each thread, as those of a library loaded later do",
+        )),
+        Some(Err(why)) => Err(unavailable(why)),
+        None => Err(unavailable("a second thread cannot be started")),
+    }
+}
+
+fn measure() -> Result<Places, &'static str> {
+    const NO_MEMORY: &str = "the program may not read its own memory";
+    let tid = own_tid();
+    let head = robust_list(tid).map_err(|_| "get_robust_list is denied or missing")?;
+    if head == 0 {
+        return Err("the C library registers no robust list for its threads (musl does not)");
+    }
+    let block = own_block().ok_or("the block of thread-locals is not found")?;
+    // Not behind the thread pointer's neighbourhood: neither could be a part of the thread's structure.
+    if head.abs_diff(thread_pointer()) > 64 * 1024 {
+        return Err("the robust list is not where a C library has it");
+    }
+    let mut memory = OwnMemory::open().map_err(|_| NO_MEMORY)?;
+    let mut before = [0; TID_WITHIN as usize];
+    if !memory.read(head - TID_WITHIN, &mut before) {
+        return Err(NO_MEMORY);
+    }
+    let places = (0_u64..).zip(before.as_chunks().0);
+    let is_tid = |(_, word): &(u64, &[u8; 4])| u32::from_ne_bytes(**word) == tid;
+    // The nearest: the id stands right before the list.
+    let tid_place = places.filter(is_tid).last().ok_or("the thread's id is not where glibc has it")?.0;
+    let tid_place = (4 * tid_place).wrapping_sub(TID_WITHIN);
+
+    let runtime = Builder::new_current_thread().build().map_err(|_| "no runtime of our own can be made")?;
+    let mut places: Option<Vec<u64>> = None;
+    for _ in 0..ROUNDS {
+        let task = async move {
+            let id = tokio::task::id().to_string().parse().unwrap_or(0_u64);
+            (id, OwnMemory::open().ok().and_then(|mut memory| words(block, &mut memory)))
+        };
+        let read = runtime.block_on(async { tokio::spawn(task).await });
+        let (id, Some(words)) = read.map_err(|_| "a task of our own ended early")? else {
+            return Err(NO_MEMORY);
+        };
+        let holds = |place: &u64| words.get(*place as usize / 8) == Some(&id);
+        let places = places.get_or_insert_with(|| (0..words.len() as u64 * 8).step_by(8).collect());
+        // The first ids of a program are small, as are flags and counters: outside of tasks they are not 0.
+        places.retain(|place| holds(place) && memory.word(block.avma + place) == Some(0));
+    }
+    match places.as_deref() {
+        Some([place]) => {
+            let current_task = (block.avma + place).wrapping_sub(head);
+            Ok(Places { current_task, tid: tid_place })
+        }
+        Some([]) | None => Err("no thread-local holds it"),
+        Some(_) => Err("more than one thread-local looks like it"),
+    }
+}
+
+/// The thread-locals, in words.
+fn words(block: Range, memory: &mut OwnMemory) -> Option<Vec<u64>> {
+    /// More than that no object has in the static block.
+    const MOST_BYTES: usize = 1 << 20;
+    /// At once, so that no buffer is large.
+    const WORDS: usize = 1024;
+    let count = block.length.min(MOST_BYTES) / 8;
+    let mut words = Vec::with_capacity(count);
+    while words.len() < count {
+        let at = block.avma + 8 * words.len() as u64;
+        words.extend(memory.words(at, WORDS.min(count - words.len()))?);
+    }
+    Some(words)
+}
+
+#[cfg(all(test, target_env = "gnu"))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::collections::HashMap;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    struct Stopped(Arc<AtomicBool>);
+
+    impl Drop for Stopped {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn the_tasks_of_spinning_workers_are_those_they_poll() {
+        const WORKERS: usize = 6;
+        let runtime = Builder::new_multi_thread().worker_threads(WORKERS).build().unwrap();
+        let (stop, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        // Dropped before the runtime, which waits for its workers, also when this fails.
+        let _stopped = Stopped(stop.clone());
+        let expected = Arc::new(Mutex::new(HashMap::new()));
+        while begun.load(Ordering::SeqCst) < WORKERS {
+            let before = begun.load(Ordering::SeqCst);
+            let (stop, begun_here, expected) = (stop.clone(), begun.clone(), expected.clone());
+            runtime.spawn(async move {
+                let id: u64 = tokio::task::id().to_string().parse().unwrap();
+                expected.lock().unwrap().insert(own_tid(), id);
+                begun_here.fetch_add(1, Ordering::SeqCst);
+                while !stop.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
+            });
+            let deadline = std::time::Instant::now() + Duration::from_millis(200);
+            while begun.load(Ordering::SeqCst) == before && std::time::Instant::now() < deadline {
+                std::thread::yield_now();
+            }
+        }
+        let own = Builder::new_current_thread().enable_time().build().unwrap();
+        let mut current = own.block_on(CurrentTasks::new()).unwrap();
+        let expected = expected.lock().unwrap().clone();
+        assert_eq!(expected.len(), WORKERS);
+        for _ in 0..100 {
+            for (tid, id) in &expected {
+                let found = current.of(*tid).unwrap();
+                assert_eq!(found.id, *id);
+                assert_ne!(found.avma, 0);
+            }
+            // This thread polls nothing.
+            assert_eq!(current.of(own_tid()).unwrap().id, 0);
+            let inside = own.block_on(async {
+                tokio::task::LocalSet::new();
+                current.of(own_tid()).unwrap().id
+            });
+            assert_eq!(inside, 0, "the root future of block_on is no task");
+        }
+    }
+
+    #[test]
+    fn a_thread_that_is_none_has_none() {
+        crate::testing::run_alone("current_task::tests::none_has_none");
+    }
+
+    /// Where nobody else starts threads, which could have the number of the one that ended, or tasks: the ids of ours
+    /// are the first, 1 to 6.
+    #[test]
+    #[ignore = "started by the other test"]
+    fn none_has_none() {
+        let own = Builder::new_current_thread().enable_time().build().unwrap();
+        let mut current = own.block_on(CurrentTasks::new()).unwrap();
+        let ended = std::thread::spawn(own_tid).join().unwrap();
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        while std::path::Path::new(&format!("/proc/self/task/{ended}")).exists() {
+            assert!(std::time::Instant::now() < deadline);
+        }
+        assert_eq!(current.of(ended), None);
+        assert_eq!(current.of(1), None, "another process");
+    }
+}

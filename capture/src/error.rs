@@ -1,0 +1,102 @@
+//! Why an engine cannot run.
+
+use rgops_protocol::error::{Code, Error};
+
+/// Why the engine cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Another operation runs.
+    #[error("another capture runs")]
+    Busy,
+    /// The kernel does not say what is asked there.
+    #[error("/proc/self/{file} cannot be read: {error}")]
+    Proc {
+        /// Below `/proc/self`.
+        file: &'static str,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// sigaction(2) failed.
+    #[error("the signal handler cannot be installed: {0}")]
+    Handler(std::io::Error),
+    /// Without them our signals could be mistaken.
+    #[error("random bytes cannot be had: {0}")]
+    Random(String),
+    /// timer_create(2) failed.
+    #[error("no CPU timer can be made: {0}")]
+    Timer(std::io::Error),
+    /// It may go on there at any time.
+    #[error("a thread was stopped inside the signal handler and keeps the memory of the captures before")]
+    Inside,
+    /// mmap(2) failed.
+    #[error("no memory can be mapped for the capture: {0}")]
+    Memory(std::io::Error),
+    /// The signal or the timer is in use.
+    #[cfg(pprof_engine)]
+    #[error("engine pprof would take what the program uses: {0}")]
+    Occupied(&'static str),
+    /// What it says.
+    #[cfg(pprof_engine)]
+    #[error("the pprof crate failed: {0}")]
+    Pprof(String),
+    /// Its deadline passed.
+    #[cfg(pprof_engine)]
+    #[error("engine pprof waits for a lock that a thread of the program holds")]
+    Stuck,
+    /// The thread that calls it.
+    #[cfg(pprof_engine)]
+    #[error("no thread can be started for it: {0}")]
+    Thread(std::io::Error),
+}
+
+impl EngineError {
+    /// The error as the client is told.
+    pub fn into_answer(self, what: &str) -> Error {
+        let (code, fix) = match &self {
+            EngineError::Busy => (Code::Busy, "try again when it has ended"),
+            EngineError::Proc { error, .. } => (Code::Unsupported, proc_fix(error)),
+            // timer_create(2): every timer takes a signal of the user's limit.
+            EngineError::Timer(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                (Code::Unsupported, "raise the limit of pending signals (ulimit -i)")
+            }
+            EngineError::Handler(error) | EngineError::Timer(error) if error.raw_os_error().is_some() => {
+                (Code::Unsupported, "allow rt_sigaction and timer_create in the seccomp profile")
+            }
+            EngineError::Handler(_) | EngineError::Timer(_) => (Code::Unsupported, "try again"),
+            EngineError::Memory(_) => {
+                (Code::Unsupported, "free some memory, or raise the limit of address space (ulimit -v)")
+            }
+            EngineError::Inside => (
+                Code::Unsupported,
+                "let all threads go on (a debugger may have stopped one), then try again, or restart the program when \
+                 a seccomp filter ended a thread there",
+            ),
+            EngineError::Random(_) => (Code::Internal, ""),
+            #[cfg(pprof_engine)]
+            EngineError::Occupied(_) => {
+                (Code::Unsupported, "use CpuEngine::Native, which shares the signal, where it exists")
+            }
+            #[cfg(pprof_engine)]
+            EngineError::Pprof(_) => {
+                (Code::Unsupported, "start the program with TMPDIR set to a directory it can write")
+            }
+            #[cfg(pprof_engine)]
+            EngineError::Stuck => (Code::Unsupported, "look at the stacks: rgops stack"),
+            #[cfg(pprof_engine)]
+            EngineError::Thread(_) => {
+                (Code::Unsupported, "raise the limit of threads (ulimit -u, or pids.max of its cgroup)")
+            }
+        };
+        Error::new(code, what, self.to_string(), fix)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn proc_fix(error: &std::io::Error) -> &'static str {
+    crate::procfs::fix(error)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn proc_fix(_: &std::io::Error) -> &'static str {
+    ""
+}

@@ -1,0 +1,320 @@
+//! The agent's side of heap sampling: it begins, changes the rate, and reads what was gathered.
+//!
+//! All of it is called by the agent's own thread, which is not sampled.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rgops_protocol::reply::pprof_heap::{Estimate, ExactCounters, HeapBucket, HeapCounters, LiveBlock};
+use rgops_protocol::reply::{Module, Stack, StackEnd};
+
+use super::super::EngineError;
+use super::super::memory::Pages;
+use super::super::modules::Modules;
+use super::super::own_stacks;
+use super::super::session::places;
+use super::super::sync::{AtomicU8, AtomicU64 as TableWord};
+use super::live::{BUCKET_WORDS, Live};
+use super::own_slot::{claim, own_slot};
+use super::slots::{SLOTS as SLOT_COUNT, Slot};
+use super::stacks::Stacks;
+use super::tables::{
+    BUCKETS, Extra, MEAN, MEANS, NAME, RATE, Rate, TABLES, TIME_UNIT_MS, Tables, coarse_ms, filter, mean_of,
+    shared, slots, tables,
+};
+use super::unwinding::{MODULES, STALE, Unwinding};
+use super::walks;
+
+/// The process that sampling was begun in; another one is a fork child.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+/// The mean `begin` was called with.
+static DEFAULT: AtomicU64 = AtomicU64::new(0);
+/// Unwind data that a thread may still be walking with, and all modules there ever were. Only the agent's
+/// thread takes the lock, and only tries.
+static LISTS: Mutex<Lists> = Mutex::new(Lists { retired: Vec::new(), modules: Vec::new() });
+
+struct Lists {
+    retired: Vec<Retired>,
+    /// What is loaded, and what was: stacks of samples are kept for ever.
+    modules: Vec<Module>,
+}
+
+/// So much unwind data is kept for threads that were stopped while they walk; then there is no newer.
+const MOST_RETIRED: usize = 8;
+
+struct Retired(*mut Unwinding);
+
+// SAFETY: owned by the list, and freed by the agent's thread only.
+unsafe impl Send for Retired {}
+
+/// Why sampling cannot begin, or its rate not be set.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// There is nothing to sample.
+    #[error("the program's allocator is not wrapped")]
+    NoWrapper,
+    /// `begin` was not called.
+    #[error("no agent listens in this process")]
+    NotBegun,
+    /// The table of rates is full.
+    #[error("the rate was set to {MEANS} different values already, and each is kept with its samples")]
+    TooManyRates,
+    /// What samples are walked with is missing.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// The Rust type of the wrapped allocator; `None` when the program's allocator is not wrapped.
+pub fn allocator() -> Option<&'static str> {
+    let name = NAME.load(Ordering::Acquire);
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: only ever set to a function of this type.
+    let name: fn() -> &'static str = unsafe { std::mem::transmute(name) };
+    Some(name())
+}
+
+/// What the wrapped allocator was asked for, exactly; `None` without a wrapper.
+pub fn exact() -> Option<ExactCounters> {
+    allocator()?;
+    let sums = super::slots::sums(slots().iter(), Some(shared()));
+    Some(ExactCounters {
+        allocations: sums.allocations,
+        frees: sums.frees,
+        reallocations: sums.reallocations,
+        allocated_bytes: sums.allocated_bytes,
+        freed_bytes: sums.freed_bytes,
+    })
+}
+
+/// Begins to sample, one block in `mean_bytes` on the average; 0 makes everything ready and samples nothing.
+///
+/// Reads the modules: some milliseconds.
+pub fn begin(mean_bytes: u64) -> Result<(), Refusal> {
+    exclude_this_thread();
+    allocator().ok_or(Refusal::NoWrapper)?;
+    if PROCESS.swap(std::process::id(), Ordering::SeqCst) != std::process::id() {
+        // A fork child: who was inside is not here.
+        MODULES.forget();
+        // One that is may be looking at these, which are not freed here.
+        if let Ok(mut lists) = LISTS.try_lock() {
+            lists.retired.clear();
+        }
+    }
+    own_stacks::prepare().map_err(EngineError::Memory)?;
+    if tables().is_none() {
+        TABLES.store(Box::into_raw(Box::new(Tables::map()?)), Ordering::SeqCst);
+    }
+    publish(Modules::read(None)?);
+    DEFAULT.store(mean_bytes, Ordering::Relaxed);
+    set_rate(mean_bytes)
+}
+
+/// Ends sampling. What was gathered stays, and blocks that are freed are taken out of it.
+pub fn end() {
+    // Off is always possible: it has a number of its own.
+    let _ = set_rate(0);
+}
+
+/// Blocks that the calling thread allocates are not sampled from here on.
+pub fn exclude_this_thread() {
+    // Without a wrapper nobody has a slot, and nobody needs one.
+    if allocator().is_some()
+        && let Some(slot) = own_slot().or_else(claim)
+    {
+        slot.excluded.store(1, Ordering::Relaxed);
+        slot.threshold.store(0, Ordering::SeqCst);
+    }
+}
+
+/// Mean bytes between two samples; 0 is off.
+pub fn rate() -> u64 {
+    Rate::now().mean()
+}
+
+/// Mean bytes between two samples that sampling began with.
+pub fn default_rate() -> u64 {
+    DEFAULT.load(Ordering::Relaxed)
+}
+
+/// Sets the mean bytes between two samples, 0 for off. Every thread notices at its next allocation.
+pub fn set_rate(mean_bytes: u64) -> Result<(), Refusal> {
+    tables().ok_or(if allocator().is_none() { Refusal::NoWrapper } else { Refusal::NotBegun })?;
+    let number = match mean_bytes {
+        0 => 0,
+        _ => (1..MEANS as u32)
+            .find(|number| [0, mean_bytes].contains(&mean_of(*number)))
+            .ok_or(Refusal::TooManyRates)?,
+    };
+    MEAN[number as usize].store(mean_bytes, Ordering::SeqCst);
+    let change = Rate::now().change().wrapping_add(1).max(1);
+    RATE.store(u64::from(change) << 32 | u64::from(number), Ordering::SeqCst);
+    // After the rate: see `next_threshold`. Slots nobody had are left untouched.
+    for slot in slots().iter().filter(|slot| slot.is_owned()) {
+        slot.threshold.store(0, Ordering::SeqCst);
+    }
+    Ok(())
+}
+
+/// When sampling began, nanoseconds since the Unix epoch.
+pub fn since_unix_ns() -> Option<u64> {
+    tables().map(|tables| tables.began_unix_ns)
+}
+
+/// Whether there is anything to tell: sampling is on, or was.
+pub fn is_sampled() -> bool {
+    tables().is_some_and(|tables| Rate::now().number() != 0 || tables.stacks.sums().next().is_some())
+}
+
+/// What was gathered up to a moment.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// What was allocated on each stack.
+    pub buckets: Vec<HeapBucket>,
+    /// The sampled blocks that live, if they were asked for.
+    pub live: Vec<LiveBlock>,
+    /// Of all blocks.
+    pub counters: HeapCounters,
+}
+
+/// Reads the sums of all stacks, and with `with_blocks` every block that lives. Looks at each entry of the
+/// tables: one or two milliseconds.
+pub fn read(with_blocks: bool) -> Reading {
+    let Some(tables) = tables() else {
+        return Reading {
+            counters: HeapCounters { exact: exact(), ..Default::default() },
+            ..Default::default()
+        };
+    };
+    let mut live = Vec::new();
+    if with_blocks {
+        let now = coarse_ms().saturating_sub(tables.began_ms);
+        tables.live.each(|block| {
+            let age_ms = now.saturating_sub(u64::from(block.time) * TIME_UNIT_MS);
+            live.push(LiveBlock {
+                stack: block.stack,
+                size_bytes: block.size,
+                mean_bytes: mean_of(block.mean),
+                age_ns: age_ms * 1_000_000,
+            });
+        });
+    }
+    let mut counters = HeapCounters {
+        exact: exact(),
+        live_capacity: tables.live.capacity() as u64,
+        stacks: tables.stacks.count() as u64,
+        stack_capacity: super::stacks::STACKS as u64 - 1,
+        lost: tables.lost.load(Ordering::Relaxed),
+        lost_bytes: tables.lost_bytes.load(Ordering::Relaxed),
+        own_bytes: tables.own_bytes,
+        ..Default::default()
+    };
+    let bucket = |(stack, allocated, freed): (u32, Estimate, Estimate)| {
+        counters.sampled += allocated.samples;
+        counters.sampled_freed += freed.samples;
+        if stack == 0 {
+            counters.without_stack = allocated.samples;
+        } else if tables.stacks.stack(stack).end == StackEnd::DepthLimit {
+            counters.truncated += allocated.samples;
+        }
+        HeapBucket { stack, allocated, freed }
+    };
+    let buckets = tables.stacks.sums().map(bucket).collect();
+    Reading { buckets, live, counters }
+}
+
+/// Samples whose stacks are cut because nothing was known of them, since sampling began.
+pub fn samples_on_unknown_stacks() -> u64 {
+    walks::UNKNOWN.load(Ordering::Relaxed)
+}
+
+/// The stack with this number, from a bucket.
+pub fn stack(number: u32) -> Stack {
+    let nothing = Stack { frames: Vec::new(), end: StackEnd::NotCaptured };
+    tables().map_or(nothing, |tables| tables.stacks.stack(number))
+}
+
+/// The modules that stacks are in. Looks whether objects were loaded since the last time, if a sample
+/// was in none that is known, or `anew` says so.
+pub fn list_modules(anew: bool) -> Vec<Module> {
+    let may_retire = || {
+        let retired = LISTS.try_lock().map_or(0, |lists| lists.retired.len());
+        retired < MOST_RETIRED || MODULES.is_quiet()
+    };
+    if (STALE.swap(false, Ordering::Relaxed) || anew) && may_retire() {
+        let refreshed = MODULES.look(|unwinding| unwinding.map(|unwinding| unwinding.modules.refreshed()));
+        if let Some(Ok(Some(modules))) = refreshed {
+            publish(modules);
+        }
+    }
+    LISTS.try_lock().map(|lists| lists.modules.clone()).unwrap_or_default()
+}
+
+/// Puts new unwind data in the place of the old, which is freed when nobody walks with it.
+fn publish(modules: Modules) {
+    let mut lists = LISTS.try_lock().ok();
+    if let Some(lists) = &mut lists {
+        let overlaps =
+            |one: &Module, other: &Module| one.start_avma < other.end_avma && other.start_avma < one.end_avma;
+        let is_gone = |old: &Module| !modules.list.iter().any(|new| overlaps(old, new));
+        let gone = std::mem::take(&mut lists.modules).into_iter().filter(is_gone);
+        lists.modules = modules.list.iter().cloned().chain(gone).collect();
+    }
+    let new = Box::into_raw(Box::new(Unwinding { modules, places: places() }));
+    // SAFETY: it lives until it was replaced and nobody was inside after that (below), or for ever.
+    let old = unsafe { MODULES.swap(new) };
+    // Nothing that was remembered of the old list is used with the new.
+    walks::LIST.fetch_add(1, Ordering::SeqCst);
+    let Some(lists) = &mut lists else { return };
+    if !old.is_null() {
+        lists.retired.push(Retired(old));
+    }
+    if MODULES.is_quiet() {
+        for retired in lists.retired.drain(..) {
+            // SAFETY: it came from `Box::into_raw`, was swapped out, and nobody was inside after that.
+            drop(unsafe { Box::from_raw(retired.0) });
+        }
+    }
+}
+
+impl Tables {
+    fn map() -> Result<Tables, EngineError> {
+        let mut own_bytes = 0;
+        // SAFETY: `Stacks` is made of atomic integers, for which zero is a value.
+        let stacks = &(unsafe { zeroed::<Stacks>(1, &mut own_bytes) }?)[0];
+        // SAFETY: `Extra` is made of integers, and of booleans that are false when zero.
+        let extras = unsafe { zeroed::<Extra>(SLOT_COUNT, &mut own_bytes) }?;
+        // SAFETY: as above.
+        let taken = unsafe { zeroed::<AtomicU8>(BUCKETS, &mut own_bytes) }?;
+        // SAFETY: as above.
+        let words = unsafe { zeroed::<TableWord>(BUCKETS * BUCKET_WORDS, &mut own_bytes) }?;
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
+        Ok(Tables {
+            live: Live { filter: filter(), taken, words },
+            stacks,
+            extras,
+            began_ms: coarse_ms(),
+            began_unix_ns: unix,
+            lost: AtomicU64::new(0),
+            lost_bytes: AtomicU64::new(0),
+            own_bytes: own_bytes + (filter().len() + SLOT_COUNT * size_of::<Slot>()) as u64,
+        })
+    }
+}
+
+/// So many zeroed values in pages of their own, for ever. Pages become resident as they are touched.
+///
+/// # Safety
+/// Zeroed memory must be a value of `T`.
+pub(super) unsafe fn zeroed<T>(count: usize, own_bytes: &mut u64) -> Result<&'static [T], EngineError> {
+    let bytes = count * size_of::<T>();
+    let pages = Pages::zeroed(bytes).map_err(EngineError::Memory)?;
+    *own_bytes += bytes as u64;
+    let start = pages.start().cast::<T>();
+    std::mem::forget(pages);
+    // SAFETY: page-aligned, so aligned for `T`; `count` values of it fit, each valid when zeroed (the
+    // caller); never unmapped, because `pages` was forgotten.
+    Ok(unsafe { std::slice::from_raw_parts(start.as_ptr(), count) })
+}

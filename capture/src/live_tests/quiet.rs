@@ -1,0 +1,172 @@
+//! Quiet captures of threads that sleep in many ways, against signal captures of the same threads.
+
+use std::io::Read as _;
+use std::net::{TcpListener, UdpSocket};
+use std::sync::{Condvar, RwLock};
+
+use rgops_protocol::reply::StackEnd;
+use rgops_protocol::reply::stack::{Capture, ThreadStack};
+
+use super::*;
+use crate::dump;
+use crate::testing::run_alone;
+
+/// Threads of each kind, at as many depths.
+const OF_EACH_KIND: u32 = 12;
+
+const LONG: Duration = Duration::from_secs(1000);
+
+type Sleep = Box<dyn FnMut() + Send>;
+type MakeSleep = fn() -> Sleep;
+
+/// Aligned as the queues of channels are: what holds one has a realigned stack.
+#[repr(align(128))]
+struct Padded(u64);
+
+/// Ways ordinary code sleeps. None of them ends.
+fn kinds() -> Vec<(&'static str, MakeSleep)> {
+    static MUTEX: Mutex<()> = Mutex::new(());
+    static RW_LOCK: RwLock<()> = RwLock::new(());
+    static CONDITION: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
+    std::mem::forget(MUTEX.lock().unwrap_or_else(PoisonError::into_inner));
+    std::mem::forget(RW_LOCK.write().unwrap_or_else(PoisonError::into_inner));
+    vec![
+        ("sleep", || Box::new(|| std::thread::sleep(LONG))),
+        ("park", || Box::new(std::thread::park)),
+        ("park_timeout", || Box::new(|| std::thread::park_timeout(LONG))),
+        ("Mutex", || Box::new(|| drop(black_box(MUTEX.lock())))),
+        ("RwLock", || Box::new(|| drop(black_box(RW_LOCK.read())))),
+        ("Condvar", || {
+            Box::new(|| {
+                let guard = CONDITION.0.lock().unwrap();
+                drop(CONDITION.1.wait_timeout(guard, LONG));
+            })
+        }),
+        ("mpsc", || {
+            let (sender, receiver) = mpsc::channel::<u64>();
+            std::mem::forget(sender);
+            Box::new(move || _ = black_box(receiver.recv()))
+        }),
+        ("sync_channel", || {
+            let (sender, receiver) = mpsc::sync_channel::<Padded>(0);
+            std::mem::forget(receiver);
+            Box::new(move || drop(black_box(sender.send(Padded(1)))))
+        }),
+        ("realigned", || {
+            Box::new(|| {
+                let padded = black_box(Padded(7));
+                std::thread::sleep(LONG);
+                black_box(padded.0);
+            })
+        }),
+        ("join", || {
+            let thread = std::thread::spawn(|| std::thread::sleep(LONG));
+            let mut thread = Some(thread);
+            Box::new(move || drop(thread.take().map(JoinHandle::join)))
+        }),
+        ("accept", || {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            Box::new(move || drop(black_box(listener.accept())))
+        }),
+        ("recv with a timeout", || {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.set_read_timeout(Some(LONG)).unwrap();
+            Box::new(move || drop(black_box(socket.recv(&mut [0; 8]))))
+        }),
+        ("pipe", || {
+            let (mut reader, writer) = std::io::pipe().unwrap();
+            std::mem::forget(writer);
+            Box::new(move || drop(black_box(reader.read(&mut [0; 8]))))
+        }),
+        ("poll", || {
+            // SAFETY: poll(2) of no descriptors takes a null pointer.
+            Box::new(|| _ = black_box(unsafe { libc::poll(std::ptr::null_mut(), 0, 1_000_000) }))
+        }),
+        ("epoll_wait", || {
+            Box::new(|| {
+                // SAFETY: a new descriptor, and room for one event.
+                unsafe {
+                    let epoll = libc::epoll_create1(0);
+                    let mut events: [libc::epoll_event; 1] = std::mem::zeroed();
+                    black_box(libc::epoll_wait(epoll, events.as_mut_ptr(), 1, 1_000_000));
+                }
+            })
+        }),
+        ("sem_timedwait", || {
+            Box::new(|| {
+                // SAFETY: a semaphore of this thread, initialised before it waits.
+                unsafe {
+                    let mut semaphore: libc::sem_t = std::mem::zeroed();
+                    libc::sem_init(&mut semaphore, 0, 0);
+                    let until = libc::timespec { tv_sec: i64::MAX / 4, tv_nsec: 0 };
+                    black_box(libc::sem_timedwait(&mut semaphore, &until));
+                }
+            })
+        }),
+        ("block_on", || Box::new(|| block_on(async { tokio::time::sleep(LONG).await }))),
+        ("blocking_recv", || {
+            let (sender, mut receiver) = tokio::sync::mpsc::channel::<u64>(1);
+            std::mem::forget(sender);
+            Box::new(move || _ = black_box(receiver.blocking_recv()))
+        }),
+    ]
+}
+
+/// Starts a thread of a kind that never ends; its id.
+fn sleeper(sleep: MakeSleep, depth: u32) -> u32 {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut sleep = sleep();
+        tell.send(procfs::threads::own_id().unwrap()).unwrap();
+        loop {
+            deep(depth, &mut *sleep);
+        }
+    });
+    told.recv().unwrap()
+}
+
+fn of(threads: &[ThreadStack], tid: u32) -> &ThreadStack {
+    threads.iter().find(|thread| thread.tid == tid).unwrap()
+}
+
+/// In a process of its own: the sleepers stay.
+#[test]
+#[ignore = "started by quiet_captures_equal_signal_captures"]
+fn sleepers() {
+    let _alone = alone();
+    let mut sleepers = Vec::new();
+    for (kind, sleep) in kinds() {
+        sleepers.extend((0..OF_EACH_KIND).map(|depth| (kind, sleeper(sleep, depth * 3))));
+    }
+    sleepers.iter().for_each(|(_, tid)| wait_asleep(*tid));
+    let quiet = block_on(dump::dump(None)).unwrap();
+    let loud = block_on(dump::dump_by_signals()).unwrap();
+    let mut failed = Vec::new();
+    for (kind, tid) in &sleepers {
+        let (quiet, loud) = (of(&quiet.threads, *tid), of(&loud.threads, *tid));
+        assert!(matches!(loud.capture, Capture::Signal { .. }), "{kind}: {loud:?}");
+        if quiet.capture != Capture::Quiet {
+            failed.push((*kind, quiet.capture.clone()));
+            continue;
+        }
+        // Not the leaf: a system call that the kernel will begin anew is shown before its instruction.
+        assert_eq!(quiet.stack.frames[1..], loud.stack.frames[1..], "{kind}");
+        assert_eq!((quiet.stack.end, loud.stack.end), (StackEnd::Root, StackEnd::Root), "{kind}");
+    }
+    println!(
+        "{} of {} quietly, in {:?}; {failed:?}",
+        sleepers.len() - failed.len(),
+        sleepers.len(),
+        quiet.capture
+    );
+    assert!(failed.is_empty(), "{failed:#?}");
+    // SAFETY: ends the process without waiting for its threads.
+    unsafe { libc::_exit(0) };
+}
+
+#[test]
+fn quiet_captures_equal_signal_captures() {
+    let text = run_alone("live_tests::quiet::sleepers");
+    assert!(text.contains(" quietly, in "), "{text}");
+    print!("{text}");
+}

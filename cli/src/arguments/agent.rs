@@ -1,0 +1,75 @@
+//! What every command that asks an agent takes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use rgops_inspect::budget;
+use rgops_inspect::report::list;
+use rgops_inspect::session::{Session, SessionOptions, Token};
+use rgops_protocol::discovery::TOKEN_VARIABLE;
+
+use super::values::{memory, seconds};
+use crate::exit::{Exit, Failure};
+use crate::{last_resort, terminal};
+
+/// What every command that asks an agent takes.
+#[derive(Debug, Clone, Args)]
+pub struct AgentArguments {
+    /// A pid, a unique process name, a socket path or host:port
+    pub target: String,
+    /// Print JSON with a versioned schema instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Give up when the agent is silent for so many seconds, or needs so much longer than was asked for
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Use no more memory than this, at least 128M: what came until then is shown
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = memory)]
+    pub max_memory: u64,
+    /// Read the token for host:port from this file; else it is taken from $RGOPS_TOKEN
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+impl AgentArguments {
+    /// Finds the target and connects to its agent. `symbols` are further directories with symbol files.
+    ///
+    /// # Errors
+    /// No such process, no agent, refused, timed out: each with its exit code and what to do.
+    pub fn session(&self, symbols: &[PathBuf]) -> Result<Session, Failure> {
+        let budget = budget::for_process(self.max_memory);
+        let options = SessionOptions::default()
+            .timeout(self.timeout)
+            .budget(budget.clone())
+            .token(self.token()?)
+            .symbols(symbols.iter().cloned());
+        last_resort::watch(&budget);
+        let found = Session::find(&self.target, options)?;
+        if let Some(unseen) = list::unseen(found.unseen(), &self.target) {
+            terminal::note(&unseen);
+        }
+        Ok(found.connect()?)
+    }
+
+    /// The token is never an argument: those are seen by everyone who can run `ps`.
+    fn token(&self) -> Result<Option<Token>, Failure> {
+        let (origin, secret) = match &self.token_file {
+            Some(file) => {
+                let secret = rgops_inspect::token_file::read(file).map_err(|error| {
+                    let what = format!("cannot read the token file {}", file.display());
+                    Failure::new(Exit::Usage, what, error.to_string(), error.fix())
+                })?;
+                (format!("the token in {}", file.display()), secret)
+            }
+            None => match std::env::var_os(TOKEN_VARIABLE) {
+                Some(secret) => (format!("the token in ${TOKEN_VARIABLE}"), secret.into_encoded_bytes()),
+                None => return Ok(None),
+            },
+        };
+        Token::new(secret).map(Some).map_err(|error| {
+            let (why, fix) = (error.to_string(), "use the token the program was started with");
+            Failure::new(Exit::Usage, format!("cannot use {origin}"), why, fix)
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! Prints an answer: text or JSON on standard output, what it lacks on standard error, and the exit code for it.
+
+use rgops_inspect::session::{Answer, Completeness};
+
+use crate::exit::{Exit, Failure};
+use crate::terminal;
+
+/// Prints an answer, and what it lacks.
+///
+/// # Errors
+/// Why the answer broke off (what came is printed before), or that standard output cannot be written.
+pub(super) fn print<A: Answer>(answer: &A, view: &A::View, json: bool) -> Result<Exit, Failure> {
+    print_by(answer, view, json, terminal::print)
+}
+
+/// The same, with text written by `write`.
+///
+/// # Errors
+/// As [`print()`].
+pub(super) fn print_by<A: Answer>(
+    answer: &A,
+    view: &A::View,
+    json: bool,
+    write: impl FnOnce(&str) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
+    let completeness = answer.completeness();
+    completeness.left_out().iter().for_each(|left_out| terminal::note(left_out));
+    let is_cut = if json {
+        let document = answer.json(view);
+        terminal::print_document(&document)?;
+        document.is_cut()
+    } else {
+        let text = answer.text(view);
+        write(text.as_str())?;
+        text.is_cut()
+    };
+    end(&completeness, is_cut, json)
+}
+
+/// Says what an answer lacks that was printed, and returns the exit code for it. JSON has the notes itself.
+///
+/// # Errors
+/// Why the answer broke off.
+pub(super) fn end(completeness: &Completeness<'_>, is_cut: bool, json: bool) -> Result<Exit, Failure> {
+    if let Some(error) = completeness.broken_off() {
+        return Err(Failure::from(error).with_exit(Exit::Partial));
+    }
+    if !json {
+        completeness.notes().iter().for_each(|lacking| terminal::note(lacking));
+    }
+    Ok(if is_cut || !completeness.is_complete() { Exit::Partial } else { Exit::Success })
+}

@@ -1,0 +1,153 @@
+//! Tables of abbreviations: measured before they are read, because a byte of one becomes up to thirty in
+//! memory, and kept by their offset, because many units may have the same.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gimli::{Abbreviations, DebugAbbrev, EndianSlice, LittleEndian, Reader as _, Section as _};
+
+use crate::charge::Charge;
+use crate::fault::Fault;
+use crate::sections::{Bytes, Slice};
+use crate::work::Work;
+
+/// More attributes than any compiler gives an entry. Attributes may take no bytes, so that without
+/// a bound a small file could make every entry cost megabytes of work.
+pub const MOST_ATTRIBUTES: usize = 256;
+
+/// What an abbreviation takes in a list that doubles, and each attribute that has no place in it.
+const ABBREVIATION_BYTES: u64 = 2 * size_of::<gimli::Abbreviation>() as u64;
+const ATTRIBUTE_BYTES: u64 = 2 * size_of::<gimli::AttributeSpecification>() as u64;
+
+/// What is remembered of an offset.
+const KNOWN_BYTES: u64 = 96;
+
+/// The tables that were read, by their offsets.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    known: Mutex<HashMap<usize, Known>>,
+    charge: Mutex<Charge>,
+}
+
+/// Most units have a table of their own, which goes with them; one that is read twice is kept.
+#[derive(Debug)]
+enum Known {
+    Once,
+    Kept(Arc<Table>),
+}
+
+/// A table, charged for as long as it is there.
+#[derive(Debug)]
+pub struct Table {
+    pub(crate) abbreviations: Arc<Abbreviations>,
+    _charge: Charge,
+}
+
+impl Tables {
+    pub(crate) fn new(work: &Work) -> Tables {
+        Tables { known: Mutex::default(), charge: Mutex::new(Charge::none(work.budget())) }
+    }
+
+    /// The whole table at an offset.
+    pub(crate) fn at(
+        &self,
+        section: &DebugAbbrev<Bytes>,
+        offset: usize,
+        work: &Work,
+    ) -> Result<Arc<Table>, Fault> {
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_read = match lock().get(&offset) {
+            Some(Known::Kept(table)) => return Ok(table.clone()),
+            known => known.is_some(),
+        };
+        let bytes = measured(section, offset, None, work)?;
+        let charge = Charge::new(work.budget(), bytes.memory)?;
+        let abbreviations = Arc::new(read(bytes.declarations, false)?);
+        let table = Arc::new(Table { abbreviations, _charge: charge });
+        if !was_read {
+            self.charge.lock().unwrap_or_else(PoisonError::into_inner).grow(KNOWN_BYTES)?;
+        }
+        lock().insert(offset, if was_read { Known::Kept(table.clone()) } else { Known::Once });
+        Ok(table)
+    }
+}
+
+/// A table of the one abbreviation that a unit's first entry has: it is all that a list of units needs.
+pub(crate) fn only(
+    section: &DebugAbbrev<Bytes>,
+    offset: usize,
+    code: u64,
+    work: &Work,
+) -> Result<Arc<Abbreviations>, Fault> {
+    let found = measured(section, offset, Some(code), work)?;
+    Ok(Arc::new(read(found.declarations, true)?))
+}
+
+/// Declarations, and the memory they need when they are read.
+struct Measured<'a> {
+    declarations: &'a [u8],
+    memory: u64,
+}
+
+/// Measures a table to its end, or finds one of its declarations.
+fn measured<'a>(
+    section: &'a DebugAbbrev<Bytes>,
+    offset: usize,
+    wanted: Option<u64>,
+    work: &Work,
+) -> Result<Measured<'a>, Fault> {
+    let bytes = section.reader().bytes();
+    let from =
+        bytes.get(offset..).ok_or_else(|| Fault::refused("its table of abbreviations is not there"))?;
+    let mut rest: Slice<'_> = EndianSlice::new(from, LittleEndian);
+    let at = |rest: &Slice<'_>| from.len() - rest.len();
+    let mut counter = work.counter();
+    let mut memory = 0u64;
+    loop {
+        counter.step()?;
+        let start = at(&rest);
+        let code = rest.read_uleb128()?;
+        if code == 0 {
+            let declarations = &from[..at(&rest)];
+            return match wanted {
+                None => Ok(Measured { declarations, memory }),
+                Some(code) => Err(gimli::Error::InvalidAbbreviationCode(code).into()),
+            };
+        }
+        rest.read_uleb128()?;
+        rest.read_u8()?;
+        let mut attributes = 0;
+        loop {
+            counter.step()?;
+            let (name, form) = (rest.read_uleb128()?, rest.read_uleb128()?);
+            if name == 0 && form == 0 {
+                break;
+            }
+            if form == u64::from(gimli::constants::DW_FORM_indirect.0) {
+                // A chain of them can be as long as the file, and is read without a look at the clock.
+                return Err(Fault::refused(
+                    "it states the forms of attributes in entries (DW_FORM_indirect)",
+                ));
+            }
+            if form == u64::from(gimli::constants::DW_FORM_implicit_const.0) {
+                rest.read_sleb128()?;
+            }
+            attributes += 1;
+            if attributes > MOST_ATTRIBUTES {
+                return Err(Fault::refused("an entry has more attributes than any compiler gives"));
+            }
+        }
+        memory += ABBREVIATION_BYTES + attributes as u64 * ATTRIBUTE_BYTES;
+        if wanted == Some(code) {
+            return Ok(Measured { declarations: &from[start..at(&rest)], memory });
+        }
+    }
+}
+
+fn read(declarations: &[u8], without_end: bool) -> Result<Abbreviations, Fault> {
+    let mut bytes = declarations.to_vec();
+    if without_end {
+        bytes.push(0);
+    }
+    Ok(DebugAbbrev::new(&bytes, LittleEndian).abbreviations(gimli::DebugAbbrevOffset(0))?)
+}

@@ -1,0 +1,68 @@
+//! Reads debug information that nobody vouches for, within a budget: the headers and sections of ELF files,
+//! their symbol tables, and of DWARF the units, tables of abbreviations and of lines, ranges, strings, and the
+//! files it was split into.
+//!
+//! Constraints this crate was designed under:
+//!
+//! * **No I/O.** Bytes come from slices, or from who implements [`ReadAt`] and [`SplitSource`]: where files are,
+//!   how they are opened and how long that may take is theirs to decide.
+//! * **Nothing is allocated on the word of a file.** What grows is charged to a [`Budget`] before it is
+//!   allocated, and given back when its [`Charge`] is dropped.
+//! * **Nothing runs without an end.** Loops count their steps ([`Work`]), look at the deadline every thousand of
+//!   them, and nothing recurses: a few bytes can claim a table of millions, or send a reader in circles.
+//! * **A limit is not damage.** [`Fault`] tells what contradicts itself from what would cost more than the command
+//!   may take, and units that are not used are counted ([`LeftOut`]).
+//!
+//! ```
+//! use gimli::SectionId;
+//! use rgops_dwarf::{Budget, Part, Sections, Work};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let file = std::fs::read(std::env::current_exe()?)?;
+//! let budget = Budget::new(256 << 20);
+//! let wanted = [SectionId::DebugInfo, SectionId::DebugAbbrev, SectionId::DebugStr, SectionId::DebugLineStr];
+//! let sections = Sections::read(&file[..], &wanted, &budget).map_err(|why| why.to_string())?;
+//! let part = Part::of_sections(&sections, &Work::new(&budget)).map_err(|why| why.to_string())?;
+//! println!("{} units, {} bytes charged", part.units.len(), budget.charged());
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+#![warn(unused_crate_dependencies)]
+
+mod abbreviations;
+mod budget;
+mod charge;
+pub mod elf;
+mod fault;
+mod left_out;
+mod lines;
+#[cfg(any(test, feature = "made"))]
+pub mod made;
+mod package;
+mod part;
+mod ranges;
+mod read_at;
+mod root;
+pub mod sections;
+mod split;
+mod strings;
+mod symbol_tables;
+mod work;
+
+pub use abbreviations::{MOST_ATTRIBUTES, Table};
+pub use budget::{Budget, Exhausted, OwnMemory};
+pub use charge::Charge;
+pub use fault::Fault;
+pub use left_out::{LeftOut, Remedy};
+pub use lines::{LineTable, Row, file_path, header as line_header};
+pub use part::{Part, Span};
+pub use ranges::Ranges;
+pub use read_at::{ReadAt, Unreadable, read_range};
+pub use root::Root;
+pub use sections::{Bytes, Sections, Slice};
+pub use split::{SplitFile, SplitFiles, SplitSource};
+pub use strings::{name, string, text};
+pub use symbol_tables::{Symbol, SymbolTables};
+pub use work::{Counter, Work};

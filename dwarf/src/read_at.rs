@@ -1,0 +1,111 @@
+//! Reads parts of a file into memory of ours, charged before it is allocated.
+
+use std::sync::Arc;
+use std::{fmt, io};
+
+use crate::budget::{Budget, Exhausted};
+use crate::charge::Charge;
+
+/// A file, or its bytes, to be read at any place.
+pub trait ReadAt {
+    /// How long it was when it was opened.
+    fn length(&self) -> u64;
+
+    /// Fills `bytes` from `offset` on; an error if the file ends before.
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
+}
+
+impl ReadAt for [u8] {
+    fn length(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        let from = usize::try_from(offset).ok().and_then(|offset| self.get(offset..)?.get(..bytes.len()));
+        bytes.copy_from_slice(from.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+}
+
+/// Why a file, or a part of it, cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    why: String,
+    limit: Option<Exhausted>,
+}
+
+impl Unreadable {
+    /// The limit of the command that was reached, if that is the reason.
+    pub fn limit(&self) -> Option<Exhausted> {
+        self.limit
+    }
+
+    /// With what could not be read before the reason.
+    pub fn of(self, what: &str) -> Unreadable {
+        Unreadable { why: format!("{what}: {}", self.why), ..self }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.why)
+    }
+}
+
+impl From<Exhausted> for Unreadable {
+    fn from(limit: Exhausted) -> Unreadable {
+        Unreadable { why: limit.to_string(), limit: Some(limit) }
+    }
+}
+
+impl From<String> for Unreadable {
+    fn from(why: String) -> Unreadable {
+        Unreadable { why, limit: None }
+    }
+}
+
+impl From<&str> for Unreadable {
+    fn from(why: &str) -> Unreadable {
+        why.to_owned().into()
+    }
+}
+
+impl From<Unreadable> for String {
+    fn from(error: Unreadable) -> String {
+        error.why
+    }
+}
+
+/// A copy of a part of a file. The file may become shorter meanwhile: then it is an error.
+pub fn read_range(
+    file: &(impl ReadAt + ?Sized),
+    offset: u64,
+    size: u64,
+    budget: &Budget,
+) -> Result<(Arc<[u8]>, Charge), Unreadable> {
+    if offset.checked_add(size).is_none_or(|end| end > file.length()) {
+        return Err("the file is cut short".into());
+    }
+    let charge = Charge::new(budget, size)?;
+    let mut bytes = zeroed(size)?;
+    // Nobody else has it yet, so there always is one.
+    let target = Arc::get_mut(&mut bytes).unwrap_or_default();
+    // In pieces, so that a slow file is given up when the time is over.
+    for (index, piece) in target.chunks_mut(PIECE).enumerate() {
+        budget.check_time()?;
+        file.read_exact_at(piece, offset + (index * PIECE) as u64).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the file became shorter while it was read".to_owned(),
+            _ => error.to_string(),
+        })?;
+    }
+    Ok((bytes, charge))
+}
+
+/// Bytes read at once.
+const PIECE: usize = 8 << 20;
+
+/// Memory that was charged, to be filled.
+pub(crate) fn zeroed(size: u64) -> Result<Arc<[u8]>, String> {
+    let size = usize::try_from(size).map_err(|_| "it is larger than memory".to_owned())?;
+    Ok(std::iter::repeat_n(0, size).collect())
+}

@@ -1,0 +1,159 @@
+//! Symbol tables of an ELF file: the names of functions by their addresses.
+
+use std::sync::Arc;
+
+use crate::charge::Charge;
+use crate::elf::Elf;
+use crate::read_at::{ReadAt, Unreadable};
+use crate::sections::read_section;
+use crate::work::Work;
+
+/// Kinds of symbols that may be functions: none stated, data, function, and one chosen when it is loaded.
+const KINDS: [u8; 4] = [0, 1, 2, 10];
+
+/// A name that is longer is cut.
+const LONGEST_NAME: usize = 16 << 10;
+
+/// Names of the same code that are looked through.
+const MOST_ALIASES: usize = 16;
+
+/// A symbol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Symbol {
+    /// As the linker knows it, cut where it is longer than anybody reads.
+    pub name: String,
+    /// svma.
+    pub start: u64,
+    /// `None` where the table states none.
+    pub size: Option<u64>,
+}
+
+/// Both tables of a file.
+#[derive(Debug, Default)]
+pub struct SymbolTables {
+    all: Option<Table>,
+    exported: Option<Table>,
+}
+
+impl SymbolTables {
+    /// Reads those that a file has.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    pub fn read(file: &(impl ReadAt + ?Sized), work: &Work) -> Result<SymbolTables, String> {
+        let elf = Elf::read(file, work.budget())?;
+        let all = Table::read(file, &elf, (".symtab", ".strtab"), work)?;
+        let exported = Table::read(file, &elf, (".dynsym", ".dynstr"), work)?;
+        Ok(SymbolTables { all, exported })
+    }
+
+    /// Calls `each` with the address and the mangled name of everything that may be a function, until it
+    /// fails.
+    ///
+    /// # Errors
+    /// What `each` returns.
+    pub fn each<E>(&self, mut each: impl FnMut(u64, &[u8]) -> Result<(), E>) -> Result<(), E> {
+        for table in [&self.all, &self.exported].into_iter().flatten() {
+            for entry in &table.entries {
+                each(entry.address, table.name(entry).unwrap_or_default())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The symbol that an address belongs to.
+    pub fn find(&self, svma: u64) -> Option<Symbol> {
+        // Few functions are exported: one without a size is believed at its own address only.
+        let in_all = self.all.as_ref().and_then(|table| table.find(svma, |_| true));
+        in_all.or_else(|| self.exported.as_ref()?.find(svma, |start| start == svma))
+    }
+}
+
+#[derive(Debug)]
+struct Table {
+    /// By address, and the larger first of those with the same.
+    entries: Vec<Entry>,
+    names: Arc<[u8]>,
+    _charge: Charge,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    address: u64,
+    size: u64,
+    name: u32,
+}
+
+/// In a list, and in half of another while it is sorted.
+const ENTRY_BYTES: u64 = size_of::<Entry>() as u64 * 3 / 2;
+
+impl Table {
+    /// `None` if the file has none.
+    fn read(
+        file: &(impl ReadAt + ?Sized),
+        elf: &Elf,
+        (symbols, names): (&str, &str),
+        work: &Work,
+    ) -> Result<Option<Table>, String> {
+        let (budget, shown) = (work.budget(), |why: Unreadable| format!("its symbols cannot be read: {why}"));
+        if elf.find(symbols).is_none_or(|section| !section.has_bytes()) {
+            return Ok(None);
+        }
+        let (bytes, _charge) = read_section(file, elf, symbols, budget).map_err(shown)?;
+        let (names, mut charge) = read_section(file, elf, names, budget).map_err(shown)?;
+        let each = if elf.is_64 { 24 } else { 16 };
+        let count = (bytes.len() / each) as u64;
+        work.spend(count).map_err(|limit| shown(limit.into()))?;
+        charge.grow(count * ENTRY_BYTES).map_err(|limit| shown(limit.into()))?;
+        let mut entries = Vec::with_capacity(bytes.len() / each);
+        entries.extend(bytes.chunks_exact(each).filter_map(|bytes| entry(elf, bytes)));
+        // Stable: of the same symbols the first in the file.
+        entries.sort_by_key(|entry| (entry.address, std::cmp::Reverse(entry.size)));
+        Ok(Some(Table { entries, names, _charge: charge }))
+    }
+
+    fn find(&self, svma: u64, is_in_sizeless: impl Fn(u64) -> bool) -> Option<Symbol> {
+        let after = self.entries.partition_point(|entry| entry.address <= svma);
+        let address = self.entries[after.checked_sub(1)?].address;
+        let first = self.entries[..after].partition_point(|entry| entry.address < address);
+        let same = &self.entries[first..after];
+        let sizeless = same.partition_point(|entry| entry.size > 0);
+        let is_in = |entry: &&Entry| match entry.size {
+            0 => is_in_sizeless(entry.address),
+            size => svma - entry.address < size,
+        };
+        // Where the largest does not reach, no other does.
+        let at = [0, sizeless].into_iter().find(|at| same.get(*at).is_some_and(|entry| is_in(&entry)))?;
+        let entry = &same[at];
+        let name = self.plainest(&same[at..], entry)?;
+        Some(Symbol {
+            name: String::from_utf8_lossy(name).into_owned(),
+            start: entry.address,
+            size: Some(entry.size).filter(|size| *size > 0),
+        })
+    }
+
+    /// The name of a symbol, or of another for the same code: of `__clone3` and `clone3` the one that is for
+    /// people.
+    fn plainest(&self, same: &[Entry], entry: &Entry) -> Option<&[u8]> {
+        let aliases = same.iter().take_while(|other| other.size == entry.size).take(MOST_ALIASES);
+        let mut names = aliases.filter_map(|alias| self.name(alias));
+        names.find(|name| !name.starts_with(b"__")).or_else(|| self.name(entry))
+    }
+
+    fn name(&self, entry: &Entry) -> Option<&[u8]> {
+        let name = self.names.get(entry.name as usize..)?;
+        let end = name.iter().take(LONGEST_NAME).position(|byte| *byte == 0);
+        Some(&name[..end.unwrap_or(name.len().min(LONGEST_NAME))])
+    }
+}
+
+/// A symbol that may be a function of this file (gABI, chapter 4, "Symbol Table").
+fn entry(elf: &Elf, bytes: &[u8]) -> Option<Entry> {
+    let (kind, section, address, size) = match elf.is_64 {
+        true => (bytes[4], elf.number(bytes, 6, 2), elf.word(bytes, 8), elf.word(bytes, 16)),
+        false => (bytes[12], elf.number(bytes, 14, 2), elf.word(bytes, 4), elf.word(bytes, 8)),
+    };
+    let name = elf.number(bytes, 0, 4) as u32;
+    (KINDS.contains(&(kind & 0xf)) && section != 0).then_some(Entry { address, size, name })
+}

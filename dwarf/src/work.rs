@@ -1,0 +1,190 @@
+//! How much may be done for one module: the command's budget, and a number of steps.
+//!
+//! Damaged debug information can make a small file cost days of work. Steps are counted, so that it ends
+//! the same way on every machine, and each few of them look at the command's deadline.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::budget::{Budget, Exhausted};
+
+/// Entries, instructions and symbols of one module that are read: a module of 700 MB, the most that fits
+/// into a command's memory, has some 200 million.
+const MOST_STEPS: u64 = 1 << 31;
+
+/// Steps between two looks at the clock and at the number that is left.
+const AT_ONCE: u64 = 1024;
+
+/// Bytes that are looked through one by one in the time of a step.
+const BYTES_A_STEP: u64 = 16;
+
+/// What may be done for one module. A clone is the same.
+#[derive(Debug, Clone)]
+pub struct Work {
+    budget: Budget,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Steps that are left.
+    left: AtomicU64,
+    /// Strings that were cut.
+    cut_strings: AtomicU64,
+    /// Addresses at which not all inlined calls are listed.
+    cut_calls: AtomicU64,
+}
+
+impl Work {
+    /// As much as the largest module needs.
+    pub fn new(budget: &Budget) -> Work {
+        Work::limited(budget, MOST_STEPS)
+    }
+
+    /// No more than `steps`.
+    pub fn limited(budget: &Budget, steps: u64) -> Work {
+        let (cut_strings, cut_calls) = (AtomicU64::new(0), AtomicU64::new(0));
+        let shared = Shared { left: AtomicU64::new(steps), cut_strings, cut_calls };
+        Work { budget: budget.clone(), shared: Arc::new(shared) }
+    }
+
+    /// The budget of the command.
+    #[inline]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Counts steps. Each takes some ten nanoseconds.
+    ///
+    /// # Errors
+    /// [`Exhausted::Time`] when there are fewer left, or when the deadline has passed.
+    pub fn spend(&self, steps: u64) -> Result<(), Exhausted> {
+        let left = |left: u64| left.checked_sub(steps);
+        if self.shared.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_err() {
+            return Err(Exhausted::Time);
+        }
+        self.budget.check_time()
+    }
+
+    /// Counts steps that were taken. Whoever goes on hears that too many were.
+    fn take(&self, steps: u64) {
+        let left = |left: u64| Some(left.saturating_sub(steps));
+        let _ = self.shared.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+    }
+
+    /// Counts steps of a loop.
+    #[inline]
+    pub fn counter(&self) -> Counter<'_> {
+        Counter { work: self, until_look: 1, taken: 0 }
+    }
+
+    /// Notes that a string was cut.
+    pub fn cut_string(&self) {
+        self.shared.cut_strings.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many strings were cut; one that is read twice counts twice.
+    pub fn cut_strings(&self) -> u64 {
+        self.shared.cut_strings.load(Ordering::Relaxed)
+    }
+
+    /// Notes an address at which not all inlined calls are listed.
+    pub fn cut_calls_at_an_address(&self) {
+        self.shared.cut_calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// At how many addresses not all inlined calls are listed.
+    pub fn cut_calls(&self) -> u64 {
+        self.shared.cut_calls.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts steps, for loops. The first step looks at the clock and at what is left, then one in many: so many
+/// short loops end as one long does.
+#[derive(Debug)]
+pub struct Counter<'a> {
+    work: &'a Work,
+    /// Steps until the next look.
+    until_look: u64,
+    /// Steps since the last look.
+    taken: u64,
+}
+
+impl<'a> Counter<'a> {
+    /// Counts one.
+    ///
+    /// # Errors
+    /// As [`Work::spend`].
+    #[inline]
+    pub fn step(&mut self) -> Result<(), Exhausted> {
+        self.steps(1)
+    }
+
+    /// Counts several at once.
+    ///
+    /// # Errors
+    /// As [`Work::spend`].
+    #[inline]
+    pub fn steps(&mut self, steps: u64) -> Result<(), Exhausted> {
+        self.taken = self.taken.saturating_add(steps);
+        if self.taken < self.until_look {
+            return Ok(());
+        }
+        self.until_look = AT_ONCE;
+        self.work.spend(std::mem::take(&mut self.taken))
+    }
+
+    /// Counts what it took to read this many bytes one by one.
+    ///
+    /// # Errors
+    /// As [`Work::spend`].
+    #[inline]
+    pub fn bytes(&mut self, bytes: usize) -> Result<(), Exhausted> {
+        self.steps(bytes as u64 / BYTES_A_STEP)
+    }
+
+    /// What it counts for.
+    #[inline]
+    pub fn work(&self) -> &'a Work {
+        self.work
+    }
+}
+
+impl Drop for Counter<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.taken > 0 {
+            self.work.take(self.taken);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn many_short_loops_end_as_one_long_does() {
+        let work = Work::limited(&Budget::new(0), 1000);
+        let short_loop = || {
+            (0..10).try_for_each({
+                let mut counter = work.counter();
+                move |_| counter.step()
+            })
+        };
+        assert_eq!((0..1000).take_while(|_| short_loop().is_ok()).count(), 100);
+        assert_eq!(short_loop(), Err(Exhausted::Time));
+        assert_eq!(Work::limited(&Budget::new(0), 1000).counter().bytes(1 << 20), Err(Exhausted::Time));
+    }
+
+    #[test]
+    fn a_short_loop_looks_at_the_clock() {
+        let budget = Budget::new(0);
+        let work = Work::new(&budget);
+        assert_eq!(work.counter().step(), Ok(()));
+        budget.end_by(Instant::now());
+        assert_eq!(work.counter().step(), Err(Exhausted::Time));
+    }
+}

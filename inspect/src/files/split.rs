@@ -1,0 +1,61 @@
+//! Where the files may be that debug information was split into: the `.dwo` file of a unit, or the `.dwp`
+//! package of all.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gimli::SectionId;
+use rgops_dwarf::{Budget, Sections, SplitFile, SplitSource, Unreadable};
+
+use crate::files::door::{Place, Root};
+use crate::files::patience::within;
+
+/// Where the split-off parts of a module may be.
+#[derive(Debug)]
+pub(crate) struct SplitPlaces {
+    /// Files whose package may be beside them. It is named as they are, with `.dwp` behind.
+    pub(crate) beside: Vec<Place>,
+    /// Where the process has its files, which may be a container.
+    pub(crate) root: Option<Arc<Root>>,
+    /// Looked through by the files' bare names.
+    pub(crate) directories: Vec<PathBuf>,
+}
+
+impl SplitSource for SplitPlaces {
+    fn packages(&self) -> Vec<Box<dyn SplitFile>> {
+        self.beside.iter().map(|place| boxed(place.with_behind(".dwp"))).collect()
+    }
+
+    fn units(&self, path: &Path) -> Vec<Box<dyn SplitFile>> {
+        let mut places = Vec::new();
+        // A relative path means nothing here: it would be one of our own working directory.
+        if path.is_absolute() {
+            places.extend(self.root.clone().map(|root| Place::InRoot(root, path.to_owned())));
+            places.push(Place::Named(path.to_owned()));
+        }
+        if let Some(name) = path.file_name() {
+            let in_directories = self.directories.iter().map(|directory| directory.join(name));
+            places.extend(in_directories.map(Place::Trusted));
+        }
+        places.into_iter().map(boxed).collect()
+    }
+}
+
+fn boxed(place: Place) -> Box<dyn SplitFile> {
+    Box::new(place)
+}
+
+impl SplitFile for Place {
+    fn path(&self) -> PathBuf {
+        self.shown()
+    }
+
+    fn read(&self, wanted: &'static [SectionId], budget: &Budget) -> Option<Result<Sections, Unreadable>> {
+        let (place, own) = (self.clone(), budget.clone());
+        let read = move || {
+            let file = place.open().ok()?;
+            Some(Sections::read(&file, wanted, &own))
+        };
+        within(budget, read).unwrap_or_else(|why| Some(Err(why)))
+    }
+}

@@ -1,0 +1,150 @@
+//! The parts of a `pprof-cpu` answer as they arrive: addresses become locations at once, because the modules they
+//! belong to may be unloaded later.
+
+use std::collections::HashMap;
+
+use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuTotals, PprofCpuPart};
+use rgops_protocol::reply::{End, Note};
+
+use crate::budget::{Budget, Exhausted};
+use crate::profile::locations::Locations;
+use crate::profile::process::{FRAME_BYTES, Process, STACK_BYTES};
+use crate::symbols::ModuleSymbols;
+
+/// Frames kept over all distinct stacks. A real profile has some thousands; an agent that sends
+/// ever new stacks must not fill our memory.
+const MAX_KEPT_FRAMES: usize = 32 * 1024 * 1024;
+
+/// A CPU profile being gathered.
+#[derive(Debug)]
+pub struct CpuProfile {
+    pub(super) process: Process,
+    exhausted: Option<Exhausted>,
+    pub(super) start: Option<CpuStart>,
+    pub(super) totals: Option<CpuTotals>,
+    pub(super) notes: Vec<Note>,
+    pub(super) locations: Locations,
+    /// By thread and stack: the sum of weights.
+    pub(super) weights: HashMap<(u32, Box<[u64]>), u64>,
+    kept_frames: usize,
+    pub(super) weight: u64,
+    pub(super) samples: u64,
+    pub(super) not_kept: u64,
+}
+
+impl CpuProfile {
+    /// An empty profile of a process.
+    pub fn new(process: Process) -> CpuProfile {
+        let locations = Locations::new(&process);
+        CpuProfile {
+            process,
+            exhausted: None,
+            start: None,
+            totals: None,
+            notes: Vec::new(),
+            locations,
+            weights: HashMap::new(),
+            kept_frames: 0,
+            weight: 0,
+            samples: 0,
+            not_kept: 0,
+        }
+    }
+
+    /// Takes the next part of the answer; nothing more once the budget is exhausted.
+    pub fn add(&mut self, part: PprofCpuPart) {
+        if self.exhausted.is_none() {
+            self.exhausted = self.take(part).err();
+        }
+    }
+
+    /// To what everything that is kept of it is charged.
+    pub fn budget(&self) -> &Budget {
+        &self.process.budget
+    }
+
+    /// Why nothing more is taken.
+    pub fn exhausted(&self) -> Option<Exhausted> {
+        self.exhausted
+    }
+
+    fn take(&mut self, part: PprofCpuPart) -> Result<(), Exhausted> {
+        match part {
+            PprofCpuPart::Start(start) => self.start = Some(start),
+            PprofCpuPart::Modules(modules) => self.locations.set_modules(&modules)?,
+            PprofCpuPart::Samples(samples) => {
+                samples.iter().try_for_each(|sample| self.add_sample(sample))?
+            }
+            PprofCpuPart::Totals(totals) => self.totals = Some(totals),
+        }
+        Ok(())
+    }
+
+    /// Takes the end of the answer: a reader of the file is told what it says is missing.
+    pub fn end(&mut self, end: &End) {
+        self.notes.clone_from(&end.notes);
+    }
+
+    /// How samples were taken, once it was said.
+    pub fn start(&self) -> Option<&CpuStart> {
+        self.start.as_ref()
+    }
+
+    /// Clocks and losses; missing while the profile is not complete.
+    pub fn totals(&self) -> Option<&CpuTotals> {
+        self.totals.as_ref()
+    }
+
+    /// Sum of the weights of all samples so far.
+    pub fn weight(&self) -> u64 {
+        self.weight
+    }
+
+    /// Samples so far.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// Weight of samples that were not kept because the profile has too many different stacks.
+    pub fn not_kept(&self) -> u64 {
+        self.not_kept
+    }
+
+    /// CPU time all samples stand for, in nanoseconds.
+    pub fn sampled_ns(&self) -> u64 {
+        self.weight.saturating_mul(self.period_ns())
+    }
+
+    /// What each module with samples gave for names, and why not more.
+    pub fn module_symbols(&self) -> impl Iterator<Item = &ModuleSymbols> {
+        self.locations.module_symbols()
+    }
+
+    pub(super) fn period_ns(&self) -> u64 {
+        self.start.as_ref().map_or(0, |start| start.period_ns)
+    }
+
+    fn add_sample(&mut self, sample: &CpuSample) -> Result<(), Exhausted> {
+        let weight = u64::from(sample.weight);
+        self.samples += 1;
+        self.weight = self.weight.saturating_add(weight);
+        let stack: Box<[u64]> = sample
+            .stack
+            .frames
+            .iter()
+            .enumerate()
+            .map(|(position, avma)| self.locations.of(*avma, position > 0))
+            .collect::<Result<_, _>>()?;
+        let length = stack.len();
+        if let Some(sum) = self.weights.get_mut(&(sample.tid, stack.clone())) {
+            *sum = sum.saturating_add(weight);
+        } else if self.kept_frames + length <= MAX_KEPT_FRAMES {
+            self.process.budget.charge(STACK_BYTES + FRAME_BYTES.saturating_mul(length as u64))?;
+            self.kept_frames += length;
+            self.weights.insert((sample.tid, stack), weight);
+        } else {
+            self.not_kept = self.not_kept.saturating_add(weight);
+        }
+        Ok(())
+    }
+}

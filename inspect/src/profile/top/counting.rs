@@ -1,0 +1,43 @@
+//! Counting a profile within the budget of a command.
+
+use rgops_pprof::model::Limits;
+use rgops_pprof::proto::Profile;
+use rgops_pprof::top::{Options, Top};
+
+use crate::budget::{Budget, Exhausted};
+use crate::text::reason;
+
+/// Functions of samples that are counted however late it is: some seconds' work.
+const COUNTED_LATE: usize = 1 << 24;
+
+/// Counts a profile, as far as the budget allows: half a sum would be a false one, so there are all rows or none.
+pub fn within(budget: &Budget, profile: &Profile, options: Options<'_>) -> Top {
+    let charged = budget.charged();
+    let counted = rgops_pprof::top::within(&mut Counting::new(budget), profile, options);
+    budget.release(budget.charged().saturating_sub(charged));
+    counted.unwrap_or_else(|why| Top::left_out(profile, options, reason(why)))
+}
+
+/// What counting may take.
+pub(super) struct Counting<'b> {
+    budget: &'b Budget,
+    pub(super) counted_late: usize,
+}
+
+impl Counting<'_> {
+    pub(super) fn new(budget: &Budget) -> Counting<'_> {
+        Counting { budget, counted_late: COUNTED_LATE }
+    }
+}
+
+impl Limits for Counting<'_> {
+    type Error = Exhausted;
+
+    fn counted(&mut self, functions: usize) -> Result<(), Exhausted> {
+        if functions > self.counted_late { self.budget.check_time() } else { Ok(()) }
+    }
+
+    fn allocate(&mut self, bytes: u64) -> Result<(), Exhausted> {
+        self.budget.charge(bytes)
+    }
+}

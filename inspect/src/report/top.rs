@@ -1,0 +1,61 @@
+//! The table of functions in JSON, the part that CPU and heap profiles share.
+
+use serde::Serialize;
+
+use crate::profile::top::{Inlined, Row, Top};
+
+/// Functions by falling flat value; values in `unit`.
+#[derive(Debug, Serialize)]
+pub(super) struct JsonTop<'a> {
+    /// Name of the sample type.
+    sample_type: &'a str,
+    /// Its unit.
+    unit: &'a str,
+    /// Sum of all samples.
+    total: i64,
+    /// Functions dropped as too small.
+    dropped: usize,
+    /// Functions before the rows were cut to their number.
+    nodes: usize,
+    rows: Vec<JsonRow<'a>>,
+    /// Why there are none, where there was no memory or time to count them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<&'a str>,
+}
+
+/// A function and what it used.
+#[derive(Debug, Serialize)]
+struct JsonRow<'a> {
+    /// The function; `[file]` for code without names.
+    function: &'a str,
+    /// Used by the function itself.
+    flat: i64,
+    /// Used by it and all it called.
+    cum: i64,
+    /// `always` where every call to it was inlined, `partly` where some were, `null` where none was.
+    inlined: Option<&'static str>,
+}
+
+impl<'a> From<&'a Top> for JsonTop<'a> {
+    fn from(top: &'a Top) -> JsonTop<'a> {
+        JsonTop {
+            sample_type: &top.sample_type,
+            unit: &top.unit,
+            total: top.total,
+            dropped: top.dropped,
+            nodes: top.nodes,
+            rows: top.rows.iter().map(JsonRow::from).collect(),
+            left_out: top.left_out.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a Row> for JsonRow<'a> {
+    fn from(row: &'a Row) -> JsonRow<'a> {
+        let inlined = row.inlined.map(|inlined| match inlined {
+            Inlined::Always => "always",
+            Inlined::Partly => "partly",
+        });
+        JsonRow { function: &row.function, flat: row.flat, cum: row.cum, inlined }
+    }
+}

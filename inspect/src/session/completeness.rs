@@ -1,0 +1,121 @@
+//! What an answer lacks.
+
+use rgops_protocol::reply::{End, Note, NoteKind};
+
+use super::error::SessionError;
+use crate::text::known::note_text;
+
+/// Whether an answer is complete, and what is missing if it is not.
+///
+/// An answer is in part when the agent lost, cut or could not capture something, when this process left something
+/// out at its limits of memory and time, or when the connection broke. Numbers that are approximate, and a command
+/// that was ended early on purpose, are told, and do not make it an answer in part.
+#[derive(Debug)]
+pub struct Completeness<'a> {
+    is_partial: bool,
+    left_out: Vec<String>,
+    notes: Vec<String>,
+    broken_off: Option<&'a SessionError>,
+}
+
+impl<'a> Completeness<'a> {
+    /// What the end of the answer says.
+    pub(super) fn of(end: Result<&End, &'a SessionError>) -> Completeness<'a> {
+        let notes = end.map(|end| end.notes.as_slice()).unwrap_or_default();
+        Completeness {
+            is_partial: end.is_err() || notes.iter().any(is_lacking),
+            left_out: Vec::new(),
+            notes: notes.iter().map(note_text).collect(),
+            broken_off: end.err(),
+        }
+    }
+
+    /// Nothing is missing.
+    pub fn is_complete(&self) -> bool {
+        !self.is_partial
+    }
+
+    /// Sentences about what this process left out at its limits of memory and time.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
+    /// Sentences about what the answer lacks or what is not exact in it. Its JSON document has these notes, too.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Why the answer broke off; `None` when its end came.
+    pub fn broken_off(&self) -> Option<&'a SessionError> {
+        self.broken_off
+    }
+
+    /// Everything there is to say about it, a sentence each. They are escaped where they are printed:
+    /// [`escape`](crate::text::escape).
+    pub fn sentences(&self) -> Vec<String> {
+        let broken_off = self.broken_off.map(ToString::to_string);
+        self.left_out.iter().chain(&self.notes).cloned().chain(broken_off).collect()
+    }
+}
+
+/// Whether a note makes an answer one in part.
+fn is_lacking(note: &Note) -> bool {
+    match note.kind {
+        NoteKind::Dropped | NoteKind::Truncated | NoteKind::Missing => true,
+        NoteKind::Approximate | NoteKind::EndedEarly => false,
+    }
+}
+
+impl Completeness<'_> {
+    /// The same, in part if `is_partial`.
+    pub(super) fn partial_if(mut self, is_partial: bool) -> Self {
+        self.is_partial |= is_partial;
+        self
+    }
+
+    /// The same, with `count` things left out because of `why`, if there are any.
+    pub(super) fn with_left_out(mut self, left_out: Option<(usize, &str, &dyn std::fmt::Display)>) -> Self {
+        if let Some((count, what, why)) = left_out {
+            self.is_partial = true;
+            let sentence =
+                format!("{count} {what} left out: {why}; allow more with --max-memory or --timeout");
+            self.left_out.push(sentence);
+        }
+        self
+    }
+
+    /// The same, with a note of this process before those of the agent.
+    pub(super) fn with_note(mut self, note: Option<String>) -> Self {
+        self.notes.splice(0..0, note);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lost_makes_it_partial_and_what_is_approximate_does_not() {
+        let end = |kind| {
+            let (what, why) = ("samples".to_owned(), "the ring was full".to_owned());
+            End { notes: vec![Note { kind, what, count: 3, why }] }
+        };
+        let lost = end(NoteKind::Dropped);
+        let lost = Completeness::of(Ok(&lost));
+        assert!(!lost.is_complete());
+        assert_eq!(lost.notes(), ["3 samples dropped: the ring was full"]);
+        for kind in [NoteKind::Approximate, NoteKind::EndedEarly] {
+            let end = end(kind);
+            let told = Completeness::of(Ok(&end));
+            assert!(told.is_complete() && told.notes().len() == 1, "{kind:?}");
+        }
+        let end = End::default();
+        let left_out = Completeness::of(Ok(&end)).with_left_out(Some((2, "threads", &"no time")));
+        assert!(!left_out.is_complete());
+        assert_eq!(
+            left_out.sentences(),
+            ["2 threads left out: no time; allow more with --max-memory or --timeout"]
+        );
+    }
+}

@@ -1,0 +1,148 @@
+//! `pprof-cpu`: a CPU profile in pprof's format, and its top functions.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::reply::End;
+use rgops_protocol::request::{PprofCpuRequest, Request};
+
+use super::answer::Answer;
+use super::completeness::Completeness;
+use super::connect::Session;
+use super::error::SessionError;
+use super::gathering::{Gathered, milliseconds};
+use super::json::Document;
+use super::profile_view::{ProfileView, table};
+use super::progress::Progress;
+use crate::profile::proto::Profile;
+use crate::profile::top::Top;
+use crate::profile::{self, top};
+use crate::report::pprof_cpu::{JsonPprofCpu, Reconciliation, missing_names};
+use crate::report::screen::Screen;
+
+/// What to sample.
+#[derive(Debug, Clone)]
+pub struct CpuProfileOptions {
+    duration: Duration,
+    hz: u32,
+    rows: usize,
+}
+
+impl Default for CpuProfileOptions {
+    fn default() -> CpuProfileOptions {
+        CpuProfileOptions { duration: Duration::from_secs(30), hz: 99, rows: 10 }
+    }
+}
+
+impl CpuProfileOptions {
+    /// How long to sample, 30 s by default.
+    #[must_use]
+    pub fn duration(mut self, duration: Duration) -> CpuProfileOptions {
+        self.duration = duration;
+        self
+    }
+
+    /// Sampling rate in Hz of CPU time, 99 by default.
+    #[must_use]
+    pub fn hz(mut self, hz: u32) -> CpuProfileOptions {
+        self.hz = hz;
+        self
+    }
+
+    /// Rows of the table of functions, 10 by default; 0 for all.
+    #[must_use]
+    pub fn rows(mut self, rows: usize) -> CpuProfileOptions {
+        self.rows = rows;
+        self
+    }
+}
+
+/// A CPU profile.
+#[derive(Debug)]
+pub struct CpuProfile {
+    hello: AgentHello,
+    profile: Profile,
+    top: Top,
+    reconciliation: Reconciliation,
+    /// Why functions have no names, line by line.
+    nameless: String,
+    end: Result<End, SessionError>,
+}
+
+impl CpuProfile {
+    /// The profile.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Functions by falling flat value.
+    pub fn top(&self) -> &Top {
+        &self.top
+    }
+
+    /// Writes the profile as `go tool pprof` reads it: gzipped protocol buffers.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&profile::encode(&self.profile))
+    }
+}
+
+impl Session {
+    /// Samples what the threads of the program do while they use the CPU.
+    ///
+    /// # Errors
+    /// [`SessionError`], when nothing was answered.
+    pub fn cpu_profile(
+        &mut self,
+        options: &CpuProfileOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<CpuProfile, SessionError> {
+        let duration_ms = milliseconds(options.duration);
+        let request = Request::PprofCpu(PprofCpuRequest { duration_ms, hz: options.hz });
+        let mut answer = self.ask(&request, options.duration)?;
+        let mut gathering = profile::CpuProfile::new(self.process(answer.budget()));
+        let gathered = Gathered::from_answer(&mut answer, progress, |part| {
+            gathering.add(part);
+            gathering.exhausted().map_or(Ok(()), |exhausted| Err(exhausted.into()))
+        });
+        self.stopper().reset();
+        let incomplete = gathered.incomplete();
+        let end = match gathered.end {
+            Err(error) if gathering.start().is_none() => return Err(error),
+            end => end,
+        };
+        if let Ok(end) = &end {
+            gathering.end(end);
+        }
+        let reconciliation = Reconciliation::new(&gathering);
+        let nameless = missing_names(gathering.module_symbols());
+        let budget = gathering.budget().clone();
+        let profile = gathering.build(incomplete.as_ref());
+        let top = top::within(&budget, &profile, top::Options { sample_type: "cpu", rows: options.rows });
+        Ok(CpuProfile { hello: self.hello().clone(), profile, top, reconciliation, nameless, end })
+    }
+}
+
+impl Answer for CpuProfile {
+    type View = ProfileView;
+    type Body<'a> = JsonPprofCpu<'a>;
+
+    fn text(&self, _: &ProfileView) -> Screen {
+        format!("{}\n{}\n{}", table(&self.top), self.reconciliation.line(), self.nameless).into()
+    }
+
+    fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofCpu<'a>> {
+        let end = self.end.as_ref().map_err(ToString::to_string);
+        let reconciliation = self.reconciliation.clone();
+        let json =
+            JsonPprofCpu::new(&self.hello, view.saved_in(), &self.profile, &self.top, reconciliation, end);
+        Document::new(json, None)
+    }
+
+    fn completeness(&self) -> Completeness<'_> {
+        Completeness::of(self.end.as_ref()).partial_if(self.top.left_out.is_some())
+    }
+}

@@ -1,0 +1,345 @@
+//! Why a program could not be asked: what failed, why, and what to do about it.
+
+use std::io;
+
+use rgops_protocol::error::{Code, Error as AgentError};
+
+use crate::budget::Exhausted;
+use crate::client::ClientError;
+use crate::heap::{DumpError, Refused};
+use crate::processes::{LostBecause, ResolveError};
+
+/// Why a program could not be asked: [`SessionError::what`] failed, [`SessionError::why`], and
+/// [`SessionError::fix`] says what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// There is nothing to ask.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// The agent could not be asked, or did not answer.
+    #[error(transparent)]
+    Client(ClientError),
+    /// The answer has not the parts that it must have.
+    #[error("{why}")]
+    WrongAnswer {
+        /// Name of the command.
+        command: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Leaks are looked for among samples that do not tell the ages of blocks.
+    #[error("jemalloc's profiler does not tell which blocks are new")]
+    NoAges,
+    /// Leaks are looked for in a window with one snapshot.
+    #[error("there is one snapshot only: nothing to compare it with")]
+    OneSnapshot,
+    /// The profile that jemalloc wrote cannot be read.
+    #[error(transparent)]
+    Dump(DumpError),
+    /// The source of the samples does not count what was asked for.
+    #[error("jemalloc's profiler does not count blocks that were freed")]
+    NotCounted {
+        /// Name of the sample type.
+        sample_type: &'static str,
+    },
+}
+
+/// The kinds of [`SessionError`], and the exit codes of `rgops`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A bug of this process or of the agent.
+    Internal,
+    /// What was asked for means several things, or none.
+    Usage,
+    /// No such process, or it has no agent.
+    NotFound,
+    /// The agent, the system or a wrong token refused.
+    Refused,
+    /// Nothing came in time.
+    TimedOut,
+    /// There was no memory for all of it.
+    Partial,
+}
+
+impl SessionError {
+    /// Its kind.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            SessionError::Resolve(error) => kind_of_resolve(error),
+            SessionError::Client(error) => kind_of_client(error),
+            SessionError::NoAges | SessionError::NotCounted { .. } => ErrorKind::Refused,
+            SessionError::OneSnapshot => ErrorKind::Partial,
+            SessionError::WrongAnswer { .. } | SessionError::Dump(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// What failed, lower case.
+    pub fn what(&self) -> String {
+        match self {
+            SessionError::Resolve(error) => what_of_resolve(error),
+            SessionError::Client(ClientError::Agent(error)) => error.what.clone(),
+            SessionError::Client(_) => "cannot ask the agent".to_owned(),
+            SessionError::WrongAnswer { command, .. } => format!("cannot read the answer to {command}"),
+            SessionError::NoAges => "cannot look for leaks".to_owned(),
+            SessionError::OneSnapshot => "cannot tell what grew".to_owned(),
+            SessionError::Dump(_) => "cannot read the profile".to_owned(),
+            SessionError::NotCounted { sample_type } => format!("cannot show {sample_type}"),
+        }
+    }
+
+    /// Why, lower case.
+    pub fn why(&self) -> String {
+        match self {
+            SessionError::Client(ClientError::Agent(error)) => error.why.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    /// What to do about it, possibly several lines; empty when nothing helps.
+    pub fn fix(&self) -> String {
+        match self {
+            SessionError::Resolve(error) => fix_of_resolve(error),
+            SessionError::Client(error) => error.fix().to_owned(),
+            SessionError::WrongAnswer { .. } => {
+                "update rgops or the agent, so that both have the same version".to_owned()
+            }
+            SessionError::NoAges => NO_AGES_FIX.to_owned(),
+            SessionError::OneSnapshot => "watch for longer, to the end: --for 10m".to_owned(),
+            SessionError::Dump(_) => "update rgops, or report this with the version of jemalloc".to_owned(),
+            SessionError::NotCounted { .. } => {
+                "start the program with prof_accum:true as well, in _RJEM_MALLOC_CONF or MALLOC_CONF"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+const NO_AGES_FIX: &str = "wrap the allocator in rgops_agent::alloc::Sampling, which works over jemalloc as well:\n\
+     #[global_allocator]\n\
+     static ALLOCATOR: rgops_agent::alloc::Sampling<Jemalloc> = rgops_agent::alloc::Sampling::new(Jemalloc);\n\
+     or see what changed in a minute: rgops pprof-heap TARGET --seconds 60";
+
+impl From<ClientError> for SessionError {
+    fn from(error: ClientError) -> SessionError {
+        SessionError::Client(match error {
+            // A deadline that passed, or a peer that hung up, is told by its own name.
+            ClientError::Connection(error) => ClientError::from(error),
+            other => other,
+        })
+    }
+}
+
+impl From<Exhausted> for SessionError {
+    fn from(exhausted: Exhausted) -> SessionError {
+        SessionError::Client(exhausted.into())
+    }
+}
+
+impl From<Refused> for SessionError {
+    fn from(refused: Refused) -> SessionError {
+        SessionError::Client(refused.into())
+    }
+}
+
+impl From<AgentError> for SessionError {
+    fn from(error: AgentError) -> SessionError {
+        SessionError::Client(error.into())
+    }
+}
+
+fn kind_of_agent(error: &AgentError) -> ErrorKind {
+    match error.code() {
+        Code::Internal | Code::Malformed => ErrorKind::Internal,
+        Code::TimedOut => ErrorKind::TimedOut,
+        Code::Refused
+        | Code::Unauthenticated
+        | Code::UnknownCommand
+        | Code::UnknownVersion
+        | Code::Busy
+        | Code::NotAllowed
+        | Code::Unsupported
+        | Code::TooManyConnections => ErrorKind::Refused,
+    }
+}
+
+fn kind_of_client(error: &ClientError) -> ErrorKind {
+    match error {
+        ClientError::Agent(error) => kind_of_agent(error),
+        ClientError::ConnectionRefused { .. }
+        | ClientError::AnotherProcess { .. }
+        | ClientError::AnotherAgent
+        | ClientError::NotAnAgent
+        | ClientError::Ended
+        | ClientError::Replaced
+        | ClientError::Closed
+        | ClientError::Disconnected => ErrorKind::NotFound,
+        ClientError::AnotherListens { .. }
+        | ClientError::Untrusted { .. }
+        | ClientError::ForeignOwner { .. }
+        | ClientError::NotAllowed { .. }
+        | ClientError::TokenNeeded
+        | ClientError::AuthenticationFailed
+        | ClientError::UnsupportedCommand(_) => ErrorKind::Refused,
+        ClientError::TimedOut
+        | ClientError::TookTooLong { .. }
+        | ClientError::NotFinished { .. }
+        | ClientError::Exhausted(Exhausted::Time) => ErrorKind::TimedOut,
+        ClientError::Exhausted(_) => ErrorKind::Partial,
+        ClientError::Connection(_) | ClientError::Protocol(_) | ClientError::Unsupported => {
+            ErrorKind::Internal
+        }
+    }
+}
+
+fn kind_of_resolve(error: &ResolveError) -> ErrorKind {
+    match error {
+        ResolveError::Ambiguous { .. } => ErrorKind::Usage,
+        ResolveError::NoSuchProcess { .. }
+        | ResolveError::NoSuchName { .. }
+        | ResolveError::NoAgent { .. }
+        | ResolveError::NotASocket { .. } => ErrorKind::NotFound,
+        ResolveError::LostAgent { lost, .. } => match lost.because {
+            LostBecause::Foreign(_) | LostBecause::Denied => ErrorKind::Refused,
+            _ => ErrorKind::NotFound,
+        },
+        ResolveError::OtherUser { .. } | ResolveError::Denied { .. } | ResolveError::SocketDenied { .. } => {
+            ErrorKind::Refused
+        }
+        ResolveError::System { error, .. } if error.kind() == io::ErrorKind::TimedOut => ErrorKind::TimedOut,
+        ResolveError::System { .. } => ErrorKind::Internal,
+    }
+}
+
+fn what_of_resolve(error: &ResolveError) -> String {
+    match error {
+        ResolveError::NoSuchProcess { pid } => format!("cannot find process {pid}"),
+        ResolveError::NoSuchName { name, .. } => format!("cannot find a process named {name}"),
+        ResolveError::Ambiguous { name, .. } => format!("cannot tell which {name} is meant"),
+        ResolveError::NoAgent { pid, name, .. } | ResolveError::LostAgent { pid, name, .. } => {
+            match name.is_empty() {
+                true => format!("cannot ask process {pid}"),
+                false => format!("cannot ask process {pid} ({name})"),
+            }
+        }
+        ResolveError::OtherUser { pid, .. } | ResolveError::Denied { pid } => {
+            format!("cannot ask process {pid}")
+        }
+        ResolveError::SocketDenied { path, .. } | ResolveError::NotASocket { path, .. } => {
+            format!("cannot ask {}", path.display())
+        }
+        ResolveError::System { target, .. } => format!("cannot look for {target}"),
+    }
+}
+
+fn fix_of_resolve(error: &ResolveError) -> String {
+    let list = "rgops lists the Rust processes";
+    match error {
+        ResolveError::NoSuchProcess { .. } | ResolveError::NotASocket { .. } => list.to_owned(),
+        ResolveError::NoSuchName { unreadable, unanswered, as_root, .. } => {
+            let mut fix = match (unreadable, as_root) {
+                (0, _) => list.to_owned(),
+                (count, false) => format!("{list}; {count} of other users are visible to root only"),
+                (count, true) => format!("{list}; of {count} the system tells not even root: give a pid"),
+            };
+            if *unanswered > 0 {
+                fix.push_str(&format!("; {unanswered} could not be looked at in time"));
+            }
+            fix
+        }
+        ResolveError::Ambiguous { pids, .. } => {
+            format!("give a pid, as {}", pids.first().copied().unwrap_or_default())
+        }
+        ResolveError::NoAgent { is_rust, is_switched_off, .. } => {
+            no_agent_fix(*is_rust, *is_switched_off).to_owned()
+        }
+        ResolveError::LostAgent { is_rust, lost, .. } => match lost.because {
+            // What runs now may have nothing to do with an agent.
+            LostBecause::Silent if !is_rust => no_agent_fix(false, false).to_owned(),
+            _ => lost.fix().to_owned(),
+        },
+        ResolveError::OtherUser { .. } => "run as that user or as root".to_owned(),
+        ResolveError::Denied { .. } => "run rgops where the process runs, as nsenter(1) does".to_owned(),
+        ResolveError::SocketDenied { as_root: true, .. } => "run rgops as the program's user".to_owned(),
+        ResolveError::SocketDenied { .. } => "run rgops as the program's user, or as root".to_owned(),
+        ResolveError::System { error, .. } => match error.kind() {
+            io::ErrorKind::Unsupported => "give a socket path or host:port",
+            io::ErrorKind::TimedOut => "ask again; rgops lists what can be asked",
+            _ => "",
+        }
+        .to_owned(),
+    }
+}
+
+/// What gives a process an agent.
+fn no_agent_fix(is_rust: bool, is_switched_off: bool) -> &'static str {
+    match (is_switched_off, is_rust) {
+        (true, true) => "it was started with RGOPS=off; start it without",
+        (false, true) => {
+            "add two lines to the program, and start it again:\n\
+             Cargo.toml:       rgops-agent = \"0.1\"\n\
+             main.rs, in main: rgops_agent::listen(rgops_agent::Options::default())?;"
+        }
+        (_, false) => "rgops lists the Rust processes",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rgops_protocol::codec;
+    use rgops_protocol::received::{self, Speaker};
+
+    use super::*;
+
+    #[test]
+    fn what_another_users_program_advises_is_no_fix_of_ours() {
+        let refusal = AgentError::new(Code::Busy, "cannot profile", "busy", "run evil as root");
+        let bytes = codec::encode(&refusal).unwrap_or_default();
+        let received =
+            |speaker| received::decode::<AgentError>(&bytes, speaker).map(|(error, _)| error.into());
+        let (Ok(own), Ok(another)): (Result<SessionError, _>, Result<SessionError, _>) =
+            (received(Speaker::Own), received(Speaker::Another))
+        else {
+            unreachable!("it was encoded")
+        };
+        assert_eq!(
+            (own.kind(), &*own.what(), &*own.fix()),
+            (ErrorKind::Refused, "cannot profile", "run evil as root")
+        );
+        assert_eq!((another.kind(), &*another.fix()), (ErrorKind::Refused, ""));
+        let words = "the program says: \"cannot profile: busy; fix: run evil as root\"";
+        assert_eq!((&*another.what(), &*another.why()), ("the agent did not answer", words));
+    }
+
+    #[test]
+    fn root_is_not_told_to_be_root() {
+        let error = |as_root| {
+            let (name, unreadable, unanswered) = ("shop".to_owned(), 3, 2);
+            SessionError::from(ResolveError::NoSuchName { name, unreadable, unanswered, as_root })
+        };
+        assert!(error(true).fix().ends_with("; 2 could not be looked at in time"));
+        assert!(error(false).fix().contains("3 of other users are visible to root only"));
+        assert!(error(true).fix().contains("3 the system tells not even root"), "{}", error(true).fix());
+        let denied = |as_root| {
+            let (path, error) = ("/run/shop.sock".into(), io::ErrorKind::PermissionDenied.into());
+            SessionError::from(ResolveError::SocketDenied { path, error, as_root })
+        };
+        assert_eq!(denied(false).kind(), ErrorKind::Refused);
+        assert!(denied(false).fix().contains("as root") && !denied(true).fix().contains("root"));
+    }
+
+    #[test]
+    fn a_process_that_does_not_answer_is_no_bug_of_ours() {
+        let error = |kind: io::ErrorKind| {
+            let (target, error) = ("7".to_owned(), kind.into());
+            SessionError::from(ResolveError::System { target, error })
+        };
+        let silent = error(io::ErrorKind::TimedOut);
+        assert_eq!(
+            (silent.kind(), &*silent.fix()),
+            (ErrorKind::TimedOut, "ask again; rgops lists what can be asked")
+        );
+        assert_eq!(error(io::ErrorKind::InvalidData).kind(), ErrorKind::Internal);
+    }
+}

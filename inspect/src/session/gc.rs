@@ -1,0 +1,55 @@
+//! `gc`: the program's allocators give free memory back to the system.
+
+use std::time::Duration;
+
+use rgops_protocol::reply::Known;
+use rgops_protocol::reply::gc::GcReply;
+use rgops_protocol::request::{GcRequest, Request};
+
+use super::answer::Answer;
+use super::completeness::Completeness;
+use super::connect::Session;
+use super::error::SessionError;
+use super::json::Document;
+use super::single::Single;
+use crate::report::gc::{JsonGc, render};
+use crate::report::screen::Screen;
+
+/// What each allocator gave back.
+#[derive(Debug)]
+pub struct Gc(Single<GcReply>);
+
+impl Gc {
+    /// Whether any allocator could be asked to give memory back.
+    pub fn is_possible(&self) -> bool {
+        self.0.reply.allocators.iter().any(|released| matches!(released.called, Known::Value(_)))
+    }
+}
+
+impl Session {
+    /// Has the program's allocators give free memory back to the system. The program's author has to allow it.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn gc(&mut self) -> Result<Gc, SessionError> {
+        self.ask_single(&Request::Gc(GcRequest {}), Duration::ZERO).map(Gc)
+    }
+}
+
+impl Answer for Gc {
+    type View = ();
+    type Body<'a> = JsonGc;
+
+    fn text(&self, _: &()) -> Screen {
+        render(&self.0.reply).into()
+    }
+
+    fn json(&self, _: &()) -> Document<JsonGc> {
+        let Single { hello, reply, end } = &self.0;
+        Document::new(JsonGc::new(hello, reply.clone(), end), None)
+    }
+
+    fn completeness(&self) -> Completeness<'_> {
+        Completeness::of(Ok(&self.0.end))
+    }
+}

@@ -1,0 +1,178 @@
+//! `pprof-heap`: a heap profile in pprof's format, and its top functions.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::reply::End;
+use rgops_protocol::request::{PprofHeapRequest, Request};
+
+use super::answer::Answer;
+use super::completeness::Completeness;
+use super::connect::Session;
+use super::error::SessionError;
+use super::gathering::{Gathered, milliseconds};
+use super::json::Document;
+use super::profile_view::{ProfileView, table};
+use super::progress::Progress;
+use crate::heap::{Heap, HeapKind};
+use crate::profile::proto::Profile;
+use crate::profile::top::Top;
+use crate::profile::{self, top};
+use crate::report::pprof_cpu::missing_names;
+use crate::report::pprof_heap::{JsonPprofHeap, Reconciliation};
+use crate::report::screen::Screen;
+
+/// What to profile.
+#[derive(Debug, Clone)]
+pub struct HeapProfileOptions {
+    window: Option<Duration>,
+    kind: HeapKind,
+    rows: usize,
+}
+
+impl Default for HeapProfileOptions {
+    fn default() -> HeapProfileOptions {
+        HeapProfileOptions { window: None, kind: HeapKind::InuseSpace, rows: 10 }
+    }
+}
+
+impl HeapProfileOptions {
+    /// What changed in this time, instead of what is there now.
+    #[must_use]
+    pub fn window(mut self, window: Option<Duration>) -> HeapProfileOptions {
+        self.window = window;
+        self
+    }
+
+    /// What the table of functions counts: bytes in use by default.
+    #[must_use]
+    pub fn kind(mut self, kind: HeapKind) -> HeapProfileOptions {
+        self.kind = kind;
+        self
+    }
+
+    /// Rows of the table of functions, 10 by default; 0 for all.
+    #[must_use]
+    pub fn rows(mut self, rows: usize) -> HeapProfileOptions {
+        self.rows = rows;
+        self
+    }
+}
+
+/// A heap profile.
+#[derive(Debug)]
+pub struct HeapProfile {
+    hello: AgentHello,
+    profile: Profile,
+    top: Top,
+    /// What the table counts, where the source of the samples does not.
+    not_counted: Option<HeapKind>,
+    reconciliation: Reconciliation,
+    /// Why functions have no names, line by line.
+    nameless: String,
+    /// Samples that were lost.
+    lost: u64,
+    end: Result<End, SessionError>,
+}
+
+impl HeapProfile {
+    /// The profile.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Functions by falling flat value.
+    ///
+    /// # Errors
+    /// [`SessionError::NotCounted`], when the source of the samples does not count what was asked for. The profile has
+    /// what it counts.
+    pub fn top(&self) -> Result<&Top, SessionError> {
+        match self.not_counted {
+            Some(kind) => Err(SessionError::NotCounted { sample_type: kind.name() }),
+            None => Ok(&self.top),
+        }
+    }
+
+    /// Writes the profile as `go tool pprof` reads it: gzipped protocol buffers.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&profile::encode(&self.profile))
+    }
+}
+
+impl Session {
+    /// Reads what is in use by the functions that allocated it, or what changed in a window.
+    ///
+    /// # Errors
+    /// [`SessionError`], when nothing was answered.
+    pub fn heap_profile(
+        &mut self,
+        options: &HeapProfileOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<HeapProfile, SessionError> {
+        let is_window = options.window.is_some();
+        let duration_ms = options.window.map_or(0, milliseconds);
+        let asked = PprofHeapRequest { duration_ms, interval_ms: 0, live: false };
+        let mut answer = self.ask(&Request::PprofHeap(asked.clone()), options.window.unwrap_or_default())?;
+        let mut heap = Heap::new(self.process(answer.budget())).asked(&asked);
+        let gathered = Gathered::from_answer(&mut answer, progress, |part| {
+            heap.add(part);
+            heap.refused().map_or(Ok(()), |refused| Err(refused.into()))
+        });
+        self.stopper().reset();
+        let incomplete = gathered.incomplete();
+        let end = match gathered.end {
+            Err(error) if heap.snapshots().is_empty() => return Err(error),
+            end => end,
+        };
+        if let Ok(end) = &end {
+            heap.end(end);
+        }
+        if let Some(error) = heap.dump_error() {
+            return Err(SessionError::Dump(error.clone()));
+        }
+        let is_counted = heap.has_allocated() || !options.kind.is_allocated();
+        let lost = heap.counters().map_or(0, |counters| counters.lost).saturating_add(heap.not_kept());
+        let reconciliation = Reconciliation::new(&heap, is_window);
+        let nameless = missing_names(heap.module_symbols());
+        let budget = heap.budget().clone();
+        let profile = heap.into_profile(is_window, incomplete.as_ref());
+        let sample_type = options.kind.name();
+        let top = top::within(&budget, &profile, top::Options { sample_type, rows: options.rows });
+        Ok(HeapProfile {
+            hello: self.hello().clone(),
+            profile,
+            top,
+            not_counted: (!is_counted).then_some(options.kind),
+            reconciliation,
+            nameless,
+            lost,
+            end,
+        })
+    }
+}
+
+impl Answer for HeapProfile {
+    type View = ProfileView;
+    type Body<'a> = JsonPprofHeap<'a>;
+
+    fn text(&self, _: &ProfileView) -> Screen {
+        format!("{}\n{}{}", table(&self.top), self.reconciliation.text(), self.nameless).into()
+    }
+
+    fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofHeap<'a>> {
+        let end = self.end.as_ref().map_err(ToString::to_string);
+        let (file, reconciliation) = (view.saved_in(), &self.reconciliation);
+        Document::new(
+            JsonPprofHeap::new(&self.hello, file, &self.profile, &self.top, reconciliation, end),
+            None,
+        )
+    }
+
+    fn completeness(&self) -> Completeness<'_> {
+        Completeness::of(self.end.as_ref()).partial_if(self.top.left_out.is_some() || self.lost > 0)
+    }
+}

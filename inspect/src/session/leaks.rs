@@ -1,0 +1,130 @@
+//! `leaks`: the lines of the program that keep more and more memory.
+
+use std::time::Duration;
+
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::reply::End;
+use rgops_protocol::reply::pprof_heap::HeapSource;
+use rgops_protocol::request::{PprofHeapRequest, Request};
+
+use super::answer::Answer;
+use super::completeness::Completeness;
+use super::connect::Session;
+use super::error::SessionError;
+use super::gathering::{Gathered, milliseconds};
+use super::json::Document;
+use super::progress::Progress;
+use crate::heap::{Growth, Heap, NoGrowth, growth};
+use crate::report::leaks::{JsonLeaks, render};
+use crate::report::pprof_cpu::missing_names;
+use crate::report::screen::Screen;
+
+/// Snapshots of a window, the first not counted.
+const INTERVALS: u64 = 12;
+/// The agent takes them no closer.
+const MIN_INTERVAL_MS: u64 = 100;
+
+/// How long to watch.
+#[derive(Debug, Clone)]
+pub struct LeaksOptions {
+    window: Duration,
+}
+
+impl Default for LeaksOptions {
+    fn default() -> LeaksOptions {
+        LeaksOptions { window: Duration::from_secs(60) }
+    }
+}
+
+impl LeaksOptions {
+    /// How long to watch, 60 s by default.
+    #[must_use]
+    pub fn window(mut self, window: Duration) -> LeaksOptions {
+        self.window = window;
+        self
+    }
+}
+
+/// The lines that keep more and more memory.
+#[derive(Debug)]
+pub struct Leaks {
+    hello: AgentHello,
+    heap: Heap,
+    growth: Growth,
+    end: Result<End, SessionError>,
+}
+
+impl Leaks {
+    /// What grew, and how sure that is.
+    pub fn growth(&self) -> &Growth {
+        &self.growth
+    }
+}
+
+impl Session {
+    /// Watches which lines of the program keep more and more memory.
+    ///
+    /// # Errors
+    /// [`SessionError`], when there is nothing to compare, or the samples do not tell the ages of blocks.
+    pub fn leaks(
+        &mut self,
+        options: &LeaksOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Leaks, SessionError> {
+        let duration_ms = milliseconds(options.window);
+        let interval_ms = duration_ms.div_ceil(INTERVALS).max(MIN_INTERVAL_MS);
+        let interval_ms = u32::try_from(interval_ms).unwrap_or(u32::MAX);
+        let asked = PprofHeapRequest { duration_ms, interval_ms, live: true };
+        let mut answer = self.ask(&Request::PprofHeap(asked.clone()), options.window)?;
+        let mut heap = Heap::new(self.process(answer.budget())).asked(&asked);
+        let gathered = Gathered::from_answer(&mut answer, progress, |part| {
+            heap.add(part);
+            if let Some(refused) = heap.refused() {
+                return Err(refused.into());
+            }
+            match heap.start().is_some_and(|start| start.source == HeapSource::Jemalloc) {
+                true => Err(SessionError::NoAges),
+                false => Ok(()),
+            }
+        });
+        self.stopper().reset();
+        let end = match gathered.end {
+            Err(SessionError::NoAges) => return Err(SessionError::NoAges),
+            Err(error) if heap.snapshots().len() < 2 => return Err(error),
+            end => end,
+        };
+        let growth = match growth(&heap) {
+            Ok(growth) => growth,
+            Err(NoGrowth::TooFewSnapshots) => return Err(SessionError::OneSnapshot),
+            // What broke off the answer is the older news.
+            Err(NoGrowth::Exhausted(exhausted)) => return Err(end.err().unwrap_or_else(|| exhausted.into())),
+        };
+        Ok(Leaks { hello: self.hello().clone(), heap, growth, end })
+    }
+}
+
+impl Answer for Leaks {
+    type View = ();
+    type Body<'a> = JsonLeaks<'a>;
+
+    fn text(&self, (): &()) -> Screen {
+        let Leaks { heap, growth, .. } = self;
+        (render(heap, growth) + &missing_names(heap.module_symbols())).into()
+    }
+
+    fn json<'a>(&'a self, (): &'a ()) -> Document<JsonLeaks<'a>> {
+        let end = self.end.as_ref().map_err(ToString::to_string);
+        let json = JsonLeaks::new(&self.hello, &self.heap, &self.growth, end);
+        let cut = json.cut();
+        Document::new(json, cut)
+    }
+
+    fn completeness(&self) -> Completeness<'_> {
+        let heap = &self.heap;
+        let lost = heap.counters().map_or(0, |counters| counters.lost).saturating_add(heap.not_kept());
+        let off = "sampling is off: nothing new was sampled; rgops heap-rate turns it on";
+        Completeness::of(self.end.as_ref())
+            .partial_if(lost > 0)
+            .with_note((heap.mean_bytes() == 0).then(|| off.to_owned()))
+    }
+}

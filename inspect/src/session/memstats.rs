@@ -1,0 +1,64 @@
+//! `memstats`: what resident memory consists of, and the numbers of the process, its cgroup and its allocators.
+
+use std::time::Duration;
+
+use rgops_protocol::reply::memstats::MemstatsReply;
+use rgops_protocol::request::{MemstatsRequest, Request};
+
+use super::answer::Answer;
+use super::completeness::Completeness;
+use super::connect::Session;
+use super::error::SessionError;
+use super::json::Document;
+use super::single::Single;
+use crate::report::memstats::{JsonMemstats, explain, render};
+use crate::report::screen::Screen;
+
+/// The memory of the process.
+#[derive(Debug)]
+pub struct Memstats(Single<MemstatsReply>);
+
+/// How much of it is shown.
+#[derive(Debug, Clone, Default)]
+pub struct MemstatsView {
+    sources: bool,
+}
+
+impl MemstatsView {
+    /// With the source of each number.
+    #[must_use]
+    pub fn sources(mut self, sources: bool) -> MemstatsView {
+        self.sources = sources;
+        self
+    }
+}
+
+impl Session {
+    /// Reads the memory of the process, its cgroup and its allocators.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn memstats(&mut self) -> Result<Memstats, SessionError> {
+        self.ask_single(&Request::Memstats(MemstatsRequest {}), Duration::ZERO).map(Memstats)
+    }
+}
+
+impl Answer for Memstats {
+    type View = MemstatsView;
+    type Body<'a> = JsonMemstats;
+
+    fn text(&self, view: &MemstatsView) -> Screen {
+        let Single { hello, reply, .. } = &self.0;
+        let explanation = explain(reply).map(|explanation| explanation.text(hello.pid) + "\n");
+        (explanation.unwrap_or_default() + &render(reply, view.sources)).into()
+    }
+
+    fn json(&self, _: &MemstatsView) -> Document<JsonMemstats> {
+        let Single { hello, reply, end } = &self.0;
+        Document::new(JsonMemstats::new(hello, reply, end), None)
+    }
+
+    fn completeness(&self) -> Completeness<'_> {
+        Completeness::of(Ok(&self.0.end))
+    }
+}

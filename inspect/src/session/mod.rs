@@ -1,0 +1,76 @@
+//! Asks one program everything there is to ask: [`Session::connect`], then a method a command.
+//!
+//! ```no_run
+//! use rgops_inspect::session::{Answer, Session, TasksOptions, TasksView};
+//!
+//! # fn main() -> Result<(), rgops_inspect::session::SessionError> {
+//! let mut session = Session::connect("4711")?;
+//! let tasks = session.tasks(&TasksOptions::default(), &mut |_| {})?;
+//! print!("{}", tasks.text(&TasksView::default()));
+//! for gap in tasks.completeness().sentences() {
+//!     eprintln!("note: {gap}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * Each method returns one typed answer. Every answer is an [`Answer`]: text for people, a JSON document with a
+//!   versioned schema, and what is missing in it.
+//! * When the connection breaks in the middle of an answer, what came until then is the answer, and its
+//!   [`Completeness`] has the error. A method fails only when nothing came.
+//! * A command has limits of memory and time, see [`SessionOptions`]. What does not fit is left out and counted.
+//! * A command that takes time tells its [`Progress`], and a [`Stopper`] ends it early from another thread: a Ctrl-C
+//!   handler keeps one. The answer then has what was gathered.
+//! * Nothing is printed and no file is written here. Profiles and traces go to what the caller writes to.
+
+mod answer;
+mod completeness;
+mod connect;
+mod cpu_profile;
+mod error;
+mod gathering;
+mod gc;
+mod heap_profile;
+mod heap_rate;
+mod json;
+mod leaks;
+mod memstats;
+mod options;
+mod profile_view;
+mod progress;
+mod schedtrace;
+mod single;
+mod stack;
+mod stats;
+mod tasks;
+mod trace;
+mod version;
+
+pub use answer::Answer;
+pub use completeness::Completeness;
+pub use connect::{Found, Session};
+pub use cpu_profile::{CpuProfile, CpuProfileOptions};
+pub use error::{ErrorKind, SessionError};
+pub use gc::Gc;
+pub use heap_profile::{HeapProfile, HeapProfileOptions};
+pub use heap_rate::{HeapRate, HeapRateOptions};
+pub use json::Document;
+pub use leaks::{Leaks, LeaksOptions};
+pub use memstats::{Memstats, MemstatsView};
+pub use options::SessionOptions;
+pub use profile_view::ProfileView;
+pub use progress::Progress;
+pub use schedtrace::{Moment, SchedtraceLine, SchedtraceOptions, SchedtraceStream};
+pub use stack::{Stack, StackOptions, StackView};
+pub use stats::{Stats, StatsOptions, StatsView};
+pub use tasks::{Tasks, TasksOptions, TasksView};
+pub use trace::{Trace, TraceOptions, TraceView};
+pub use version::{Version, VersionView};
+
+pub use crate::budget::Budget;
+pub use crate::client::Stopper;
+pub use crate::heap::HeapKind;
+pub use crate::report::screen::Screen;
+pub use crate::report::tasks::{Filter, WaitingOn};
+pub use crate::tasks::model::State;
+pub use rgops_protocol::auth::Token;

@@ -1,0 +1,45 @@
+//! What CPU and heap profiles share: the process they are of, and how they are shown.
+
+use super::connect::Session;
+use crate::budget::Budget;
+use crate::profile::Process;
+use crate::profile::top::Top;
+use crate::text::escape;
+
+/// What is told of a profile besides what is in it.
+#[derive(Debug, Clone, Default)]
+pub struct ProfileView {
+    file: Option<String>,
+}
+
+impl ProfileView {
+    /// The file it was saved in, for the JSON document.
+    #[must_use]
+    pub fn file(mut self, file: Option<String>) -> ProfileView {
+        self.file = file;
+        self
+    }
+
+    pub(super) fn saved_in(&self) -> Option<&str> {
+        self.file.as_deref()
+    }
+}
+
+impl Session {
+    /// Whose profile it is, and where its symbols are.
+    pub(super) fn process(&self, budget: &Budget) -> Process {
+        Process {
+            name: self.hello().name.clone(),
+            pid: self.hello().pid,
+            build_id: self.hello().build_id.clone(),
+            local_pid: self.local_pid(),
+            symbol_directories: self.options().symbols.clone(),
+            budget: budget.clone(),
+        }
+    }
+}
+
+/// The table of functions, escaped.
+pub(super) fn table(top: &Top) -> String {
+    top.text().lines().map(|line| escape(line).into_owned() + "\n").collect()
+}

@@ -1,0 +1,203 @@
+//! `schedtrace`: what the Tokio schedulers do, moment by moment.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::reply::End;
+
+use super::answer::Answer;
+use super::completeness::Completeness;
+use super::connect::{Session, end_by};
+use super::error::SessionError;
+use super::json::Document;
+use crate::budget::Budget;
+use crate::report::schedtrace::{JsonSchedtrace, missing, render};
+use crate::report::screen::Screen;
+use crate::schedtrace::{Next, Options, RuntimeLine, Tracer};
+
+/// Different notes that are told: an agent could make up another one each time.
+const MOST_NOTES: usize = 100;
+
+const NO_RUNTIME: &str = "the agent watches no Tokio runtime; call listen inside one, or Options::watch or Agent::watch with its handle";
+
+/// How often to look, and until when.
+#[derive(Debug, Clone)]
+pub struct SchedtraceOptions {
+    interval: Duration,
+    count: u32,
+    detail: bool,
+}
+
+impl Default for SchedtraceOptions {
+    fn default() -> SchedtraceOptions {
+        SchedtraceOptions { interval: Duration::from_secs(1), count: 0, detail: false }
+    }
+}
+
+impl SchedtraceOptions {
+    /// From one moment to the next: 1 s by default, from 10 ms to 1 h.
+    #[must_use]
+    pub fn interval(mut self, interval: Duration) -> SchedtraceOptions {
+        self.interval = interval;
+        self
+    }
+
+    /// Ends after this many moments; 0, as by default, goes on until it is stopped.
+    #[must_use]
+    pub fn count(mut self, moments: u32) -> SchedtraceOptions {
+        self.count = moments;
+        self
+    }
+
+    /// With each worker's thread and task, and the tasks that are not idle.
+    #[must_use]
+    pub fn detail(mut self, detail: bool) -> SchedtraceOptions {
+        self.detail = detail;
+        self
+    }
+
+    /// A trace without an end has one for each of its moments.
+    fn asked(&self) -> Duration {
+        self.interval.saturating_mul(self.count.max(1))
+    }
+}
+
+/// A running trace. [`Session::stopper`] ends it from another thread.
+pub struct SchedtraceStream<'s> {
+    tracer: Tracer<'s>,
+    hello: AgentHello,
+    /// Until when a moment has to come, in a trace without an end.
+    whole: Option<Duration>,
+    budget: Budget,
+    told: BTreeSet<String>,
+    is_partial: bool,
+    end: Option<End>,
+}
+
+/// A line for each runtime, all of the same moment.
+#[derive(Debug)]
+pub struct Moment {
+    /// What is missing in it, each reason once in a trace.
+    pub notes: Vec<String>,
+    /// The runtimes.
+    pub lines: Vec<SchedtraceLine>,
+}
+
+/// What the scheduler of one runtime did until one moment.
+#[derive(Debug)]
+pub struct SchedtraceLine {
+    pid: u32,
+    line: RuntimeLine,
+}
+
+impl Session {
+    /// Traces what the Tokio schedulers do.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn schedtrace(&mut self, options: &SchedtraceOptions) -> Result<SchedtraceStream<'_>, SessionError> {
+        let client = self.begin(options.asked())?;
+        let session = &*self;
+        let budget = client.budget().clone();
+        // The longest interval is an hour.
+        let interval_ms = u32::try_from(options.interval.as_millis()).unwrap_or(u32::MAX);
+        let what = Options {
+            interval_ms,
+            count: options.count,
+            detail: options.detail,
+            local_pid: session.local_pid(),
+            symbol_directories: session.options().symbols.clone(),
+            patience: session.options().timeout,
+        };
+        let (hello, whole) = (session.hello().clone(), session.options().whole(options.asked()));
+        let of_reconnect = budget.clone();
+        let reconnect = Box::new(move || session.connect_again(&of_reconnect));
+        let tracer = Tracer::start(client, reconnect, what, session.stopper())?;
+        Ok(SchedtraceStream {
+            tracer,
+            hello,
+            whole: (options.count == 0).then_some(whole),
+            budget,
+            told: BTreeSet::new(),
+            is_partial: false,
+            end: None,
+        })
+    }
+}
+
+impl SchedtraceStream<'_> {
+    /// Waits for the next moment; `None` when the trace is over.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn next_moment(&mut self) -> Result<Option<Moment>, SessionError> {
+        if let Some(whole) = self.whole {
+            end_by(&self.budget, Instant::now(), whole);
+        }
+        let lines = match self.tracer.next_lines()? {
+            Next::Lines(lines) => lines,
+            Next::End(end) => {
+                self.end = Some(end);
+                return Ok(None);
+            }
+        };
+        let (shown, left_out) = (lines.len(), self.tracer.runtimes_left_out());
+        let note = match lines.is_empty() {
+            true => Some(NO_RUNTIME.to_owned()),
+            false if left_out > 0 => {
+                let all = left_out.saturating_add(shown as u64);
+                Some(format!("of {all} runtimes {shown} are shown"))
+            }
+            false => None,
+        };
+        self.is_partial |= !lines.is_empty() && left_out > 0;
+        self.is_partial |= lines.iter().any(|line| line.workers_left_out > 0);
+        let pid = self.hello.pid;
+        let lines = lines.into_iter().map(|line| SchedtraceLine { pid, line }).collect();
+        Ok(Some(Moment { notes: self.untold(note), lines }))
+    }
+
+    /// Why numbers of a line are missing, each reason once in a trace. Its JSON document has the reasons itself.
+    pub fn notes(&mut self, line: &SchedtraceLine) -> Vec<String> {
+        self.untold(missing(&line.line))
+    }
+
+    /// What the trace lacked so far.
+    pub fn completeness(&self) -> Completeness<'_> {
+        let end = self.end.as_ref().map_or(&NO_NOTES, |end| end);
+        Completeness::of(Ok(end)).partial_if(self.is_partial)
+    }
+
+    fn untold(&mut self, notes: impl IntoIterator<Item = String>) -> Vec<String> {
+        let told = &mut self.told;
+        notes.into_iter().filter(|note| told.len() < MOST_NOTES && told.insert(note.clone())).collect()
+    }
+}
+
+/// The end of a trace that goes on.
+static NO_NOTES: End = End { notes: Vec::new() };
+
+impl SchedtraceLine {
+    /// Name of the runtime.
+    pub fn runtime(&self) -> &str {
+        &self.line.runtime
+    }
+}
+
+impl Answer for SchedtraceLine {
+    type View = ();
+    type Body<'a> = JsonSchedtrace;
+
+    fn text(&self, (): &()) -> Screen {
+        render(&self.line).into()
+    }
+
+    fn json(&self, (): &()) -> Document<JsonSchedtrace> {
+        Document::new(JsonSchedtrace::new(self.pid, &self.line), None)
+    }
+
+    fn completeness(&self) -> Completeness<'_> {
+        Completeness::of(Ok(&NO_NOTES)).partial_if(self.line.workers_left_out > 0)
+    }
+}

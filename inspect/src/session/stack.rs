@@ -1,0 +1,110 @@
+//! `stack`: every thread and where it is.
+
+use std::time::Duration;
+
+use rgops_protocol::reply::End;
+use rgops_protocol::reply::stack::StackPart;
+use rgops_protocol::request::{Request, StackRequest};
+
+use super::answer::Answer;
+use super::completeness::Completeness;
+use super::connect::Session;
+use super::error::SessionError;
+use super::json::Document;
+use crate::report::screen::Screen;
+use crate::report::stack::{JsonStack, StackReport, Thread};
+
+/// What to capture.
+#[derive(Debug, Clone)]
+pub struct StackOptions {
+    depth: u32,
+}
+
+impl Default for StackOptions {
+    fn default() -> StackOptions {
+        StackOptions { depth: 256 }
+    }
+}
+
+impl StackOptions {
+    /// Maximum frames per stack, innermost first; 256 by default.
+    #[must_use]
+    pub fn depth(mut self, frames: u32) -> StackOptions {
+        self.depth = frames;
+        self
+    }
+}
+
+/// Every thread and where it is.
+#[derive(Debug)]
+pub struct Stack {
+    report: StackReport,
+    end: Result<End, SessionError>,
+    /// Why the answer broke off, in words.
+    reason: Option<String>,
+}
+
+/// How much of it is shown.
+#[derive(Debug, Clone, Default)]
+pub struct StackView {
+    all: bool,
+}
+
+impl StackView {
+    /// With every thread by itself, also those at the same place.
+    #[must_use]
+    pub fn all(mut self, all: bool) -> StackView {
+        self.all = all;
+        self
+    }
+}
+
+impl Stack {
+    /// The threads.
+    pub fn threads(&self) -> &[Thread] {
+        &self.report.threads
+    }
+}
+
+impl Session {
+    /// Captures the stack of every thread.
+    ///
+    /// # Errors
+    /// [`SessionError`], when nothing was answered.
+    pub fn stack(&mut self, options: &StackOptions) -> Result<Stack, SessionError> {
+        let request = Request::Stack(StackRequest { max_depth: options.depth });
+        let mut answer = self.begin(Duration::ZERO)?.ask(&request)?;
+        let collected = answer.collect::<StackPart>(&mut |_| {});
+        let end = collected.end.map_err(SessionError::from);
+        match end {
+            Err(error) if collected.parts.is_empty() => return Err(error),
+            _ => {}
+        }
+        let (hello, symbols) = (self.hello(), &self.options().symbols);
+        let report = StackReport::within(answer.budget(), hello, self.local_pid(), symbols, collected.parts);
+        let reason = end.as_ref().err().map(ToString::to_string);
+        Ok(Stack { report, end, reason })
+    }
+}
+
+impl Answer for Stack {
+    type View = StackView;
+    type Body<'a> = JsonStack<'a>;
+
+    fn text(&self, view: &StackView) -> Screen {
+        self.report.screen(view.all)
+    }
+
+    fn json<'a>(&'a self, _: &'a StackView) -> Document<JsonStack<'a>> {
+        let end = self.end.as_ref().map_err(|_| self.reason.as_deref().unwrap_or_default());
+        let json = JsonStack::new(&self.report, end);
+        let cut = json.cut();
+        Document::new(json, cut)
+    }
+
+    fn completeness(&self) -> Completeness<'_> {
+        let left_out = self.report.left_out.as_ref();
+        Completeness::of(self.end.as_ref())
+            .with_left_out(left_out.map(|(count, why)| (*count, "threads", why as _)))
+    }
+}

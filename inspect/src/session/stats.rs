@@ -1,0 +1,93 @@
+//! `stats`: what the process, its threads and its Tokio runtimes do, and the agent's cost.
+
+use std::time::Duration;
+
+use rgops_protocol::reply::stats::StatsReply;
+use rgops_protocol::request::{Request, StatsRequest};
+
+use super::answer::Answer;
+use super::completeness::Completeness;
+use super::connect::Session;
+use super::error::SessionError;
+use super::json::Document;
+use super::single::Single;
+use crate::report::screen::Screen;
+use crate::report::stats::{JsonStats, render};
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub struct StatsOptions {
+    window: Duration,
+}
+
+impl Default for StatsOptions {
+    fn default() -> StatsOptions {
+        StatsOptions { window: Duration::from_millis(200) }
+    }
+}
+
+impl StatsOptions {
+    /// The time over which shares are measured: 200 ms by default, and from 20 ms to 2 s.
+    #[must_use]
+    pub fn window(mut self, window: Duration) -> StatsOptions {
+        self.window = window;
+        self
+    }
+}
+
+/// Threads, descriptors, CPU and runtimes.
+#[derive(Debug)]
+pub struct Stats(Single<StatsReply>);
+
+/// How much of it is shown.
+#[derive(Debug, Clone, Default)]
+pub struct StatsView {
+    target: String,
+    all: bool,
+}
+
+impl StatsView {
+    /// With every thread, not only the busiest.
+    #[must_use]
+    pub fn all(mut self, all: bool) -> StatsView {
+        self.all = all;
+        self
+    }
+
+    /// What people typed for the process, for the command to run next.
+    #[must_use]
+    pub fn target(mut self, target: impl Into<String>) -> StatsView {
+        self.target = target.into();
+        self
+    }
+}
+
+impl Session {
+    /// Measures what the process, its threads and its Tokio runtimes do, and what the agent costs.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn stats(&mut self, options: &StatsOptions) -> Result<Stats, SessionError> {
+        let window_ms = u32::try_from(options.window.as_millis()).unwrap_or(u32::MAX);
+        let asked = Duration::from_millis(window_ms.into());
+        self.ask_single(&Request::Stats(StatsRequest { window_ms }), asked).map(Stats)
+    }
+}
+
+impl Answer for Stats {
+    type View = StatsView;
+    type Body<'a> = JsonStats;
+
+    fn text(&self, view: &StatsView) -> Screen {
+        render(&self.0.reply, &view.target, view.all).into()
+    }
+
+    fn json(&self, _: &StatsView) -> Document<JsonStats> {
+        let Single { hello, reply, end } = &self.0;
+        Document::new(JsonStats::new(hello, reply, end), None)
+    }
+
+    fn completeness(&self) -> Completeness<'_> {
+        Completeness::of(Ok(&self.0.end))
+    }
+}

@@ -1,0 +1,175 @@
+//! `tasks`: every Tokio task, the `await` it is at, and who waits for whom.
+
+use std::mem::ManuallyDrop;
+use std::time::Duration;
+
+use rgops_protocol::reply::End;
+
+use super::answer::Answer;
+use super::completeness::Completeness;
+use super::connect::Session;
+use super::error::SessionError;
+use super::json::Document;
+use super::progress::Progress;
+use crate::report::screen::Screen;
+use crate::report::tasks::{Filter, JsonTasks, TasksReport, View};
+use crate::tasks::fetch::{self, Fetched, Step, fetch};
+use crate::tasks::graph::WaitGraph;
+use crate::tasks::model::Task;
+
+/// What to list.
+#[derive(Debug, Clone)]
+pub struct TasksOptions {
+    depth: u32,
+}
+
+impl Default for TasksOptions {
+    fn default() -> TasksOptions {
+        TasksOptions { depth: 128 }
+    }
+}
+
+impl TasksOptions {
+    /// Maximum frames per thread's stack, innermost first; 128 by default, 0 for no threads.
+    #[must_use]
+    pub fn depth(mut self, frames: u32) -> TasksOptions {
+        self.depth = frames;
+        self
+    }
+}
+
+/// Every task, and who waits for whom.
+#[derive(Debug)]
+pub struct Tasks {
+    report: TasksReport,
+    /// Threads that were captured.
+    captured: usize,
+    end: Result<End, SessionError>,
+    /// Why the answer broke off, in words.
+    reason: Option<String>,
+}
+
+/// How much of it is shown.
+#[derive(Debug, Clone, Default)]
+pub struct TasksView {
+    view: View,
+    dot: bool,
+}
+
+impl TasksView {
+    /// With every task by itself, also those at the same place.
+    #[must_use]
+    pub fn all(mut self, all: bool) -> TasksView {
+        self.view.all = all;
+        self
+    }
+
+    /// With types as the compiler names them, whole paths, and Tokio's own futures and frames.
+    #[must_use]
+    pub fn verbose(mut self, verbose: bool) -> TasksView {
+        self.view.verbose = verbose;
+        self
+    }
+
+    /// With these tasks alone.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> TasksView {
+        self.view.filter = filter;
+        self
+    }
+
+    /// What people typed for the process, for the command to run next.
+    #[must_use]
+    pub fn target(mut self, target: impl Into<String>) -> TasksView {
+        self.view.target = target.into();
+        self
+    }
+
+    /// As text: the graph of who waits for whom, for Graphviz.
+    #[must_use]
+    pub fn dot(mut self, dot: bool) -> TasksView {
+        self.dot = dot;
+        self
+    }
+}
+
+impl Tasks {
+    /// The tasks, by runtime and id.
+    pub fn tasks(&self) -> &[Task] {
+        &self.report.tasks.tasks
+    }
+
+    /// Who waits for whom, and deadlocks.
+    pub fn graph(&self) -> &WaitGraph {
+        &self.report.graph
+    }
+
+    /// Leaves its memory to the end of the process: to free a hundred thousand stacks one by one takes 100 ms.
+    pub fn leak(self) {
+        let _ = ManuallyDrop::new(self);
+    }
+}
+
+impl Session {
+    /// Lists every task of every watched runtime, and decodes at which `await` each one is.
+    ///
+    /// # Errors
+    /// [`SessionError`], when nothing was answered.
+    pub fn tasks(
+        &mut self,
+        options: &TasksOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Tasks, SessionError> {
+        let client = self.begin(Duration::ZERO)?;
+        let budget = client.budget().clone();
+        let files = fetch::Options {
+            local_pid: self.local_pid(),
+            symbol_directories: self.options().symbols.clone(),
+            max_depth: options.depth,
+        };
+        let mut reconnect = || self.connect_again(&budget);
+        let fetched = fetch(client, &mut reconnect, &files, &mut |step| progress(step.into()))?;
+        let Fetched { hello, tasks, end } = fetched;
+        progress(Progress::Naming);
+        let captured = tasks.threads.len();
+        let report = TasksReport::within(&budget, &hello, files.local_pid, &files.symbol_directories, tasks);
+        let end = end.map_err(SessionError::from);
+        let reason = end.as_ref().err().map(ToString::to_string);
+        Ok(Tasks { report, captured, end, reason })
+    }
+}
+
+impl From<Step> for Progress {
+    fn from(step: Step) -> Progress {
+        match step {
+            Step::Listing { tasks } => Progress::Listing { tasks },
+            Step::DebugInformation => Progress::DebugInformation,
+            Step::Decoding { done, total } => Progress::Decoding { done, total },
+        }
+    }
+}
+
+impl Answer for Tasks {
+    type View = TasksView;
+    type Body<'a> = JsonTasks<'a>;
+
+    fn text(&self, TasksView { view, dot }: &TasksView) -> Screen {
+        match dot {
+            true => self.report.dot(view),
+            false => self.report.screen(view),
+        }
+    }
+
+    fn json<'a>(&'a self, TasksView { view, .. }: &'a TasksView) -> Document<JsonTasks<'a>> {
+        let end = self.end.as_ref().map_err(|_| self.reason.as_deref().unwrap_or_default());
+        let json = JsonTasks::new(&self.report, &view.filter, end);
+        let cut = json.cut();
+        Document::new(json, cut)
+    }
+
+    fn completeness(&self) -> Completeness<'_> {
+        let missing = self.captured.saturating_sub(self.report.threads.len());
+        let left_out = self.report.exhausted.as_ref().map(|why| (missing, "threads", why as _));
+        Completeness::of(self.end.as_ref()).with_left_out(left_out).partial_if(self.report.is_partial())
+    }
+}

@@ -1,0 +1,160 @@
+//! `trace`: every thread's states over time as a Perfetto file, and a summary.
+
+use std::io::Write;
+use std::time::Duration;
+
+use rgops_protocol::hello::AgentHello;
+use rgops_protocol::reply::End;
+use rgops_protocol::request::{Request, TraceRequest};
+
+use super::answer::Answer;
+use super::completeness::Completeness;
+use super::connect::Session;
+use super::error::SessionError;
+use super::gathering::{Gathered, milliseconds};
+use super::json::Document;
+use super::progress::Progress;
+use crate::report::pprof_cpu::missing_names;
+use crate::report::screen::Screen;
+use crate::report::trace::{JsonTrace, screen};
+use crate::trace::{Process, Recorder};
+
+/// What to trace.
+#[derive(Debug, Clone)]
+pub struct TraceOptions {
+    duration: Duration,
+    interval: Duration,
+    hz: u32,
+}
+
+impl Default for TraceOptions {
+    fn default() -> TraceOptions {
+        TraceOptions { duration: Duration::from_secs(5), interval: Duration::from_millis(5), hz: 99 }
+    }
+}
+
+impl TraceOptions {
+    /// How long to trace, 5 s by default.
+    #[must_use]
+    pub fn duration(mut self, duration: Duration) -> TraceOptions {
+        self.duration = duration;
+        self
+    }
+
+    /// How often to look at the threads, every 5 ms by default; the agent looks less often if that costs too much.
+    #[must_use]
+    pub fn interval(mut self, interval: Duration) -> TraceOptions {
+        self.interval = interval;
+        self
+    }
+
+    /// Sampling rate in Hz of CPU time, 99 by default; 0 for no samples.
+    #[must_use]
+    pub fn hz(mut self, hz: u32) -> TraceOptions {
+        self.hz = hz;
+        self
+    }
+}
+
+/// A trace that was written, and its summary.
+#[derive(Debug)]
+pub struct Trace<W> {
+    hello: AgentHello,
+    recorder: Recorder<W>,
+    end: Result<End, SessionError>,
+}
+
+/// How much of the summary is shown.
+#[derive(Debug, Clone, Default)]
+pub struct TraceView {
+    all: bool,
+    file: Option<String>,
+}
+
+impl TraceView {
+    /// With every thread, not only the busiest.
+    #[must_use]
+    pub fn all(mut self, all: bool) -> TraceView {
+        self.all = all;
+        self
+    }
+
+    /// The file it was saved in, for the JSON document.
+    #[must_use]
+    pub fn file(mut self, file: Option<String>) -> TraceView {
+        self.file = file;
+        self
+    }
+}
+
+impl<W: Write> Trace<W> {
+    /// What it was written to.
+    pub fn output_mut(&mut self) -> &mut W {
+        self.recorder.output_mut()
+    }
+}
+
+impl Session {
+    /// Traces the states of every thread over time, and writes it to `out` as Perfetto reads it, while it arrives.
+    ///
+    /// An error of the writer ends nothing: it is the writer's to keep.
+    ///
+    /// # Errors
+    /// [`SessionError`], when nothing was answered.
+    pub fn trace<W: Write>(
+        &mut self,
+        options: &TraceOptions,
+        out: W,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Trace<W>, SessionError> {
+        let request = TraceRequest {
+            duration_ms: milliseconds(options.duration),
+            hz: options.hz,
+            interval_us: u32::try_from(options.interval.as_micros()).unwrap_or(u32::MAX),
+        };
+        let mut answer = self.ask(&Request::Trace(request), options.duration)?;
+        let process = Process {
+            name: self.hello().name.clone(),
+            local_pid: self.local_pid(),
+            symbol_directories: self.options().symbols.clone(),
+            budget: answer.budget().clone(),
+        };
+        let mut recorder = Recorder::new(out, process);
+        let gathered = Gathered::from_answer(&mut answer, progress, |part| {
+            let _ = recorder.add(part);
+            recorder.exhausted().map_or(Ok(()), |exhausted| Err(exhausted.into()))
+        });
+        self.stopper().reset();
+        let end = match gathered.end {
+            Err(error) if recorder.start().is_none() => return Err(error),
+            end => end,
+        };
+        let _ = recorder.finish();
+        Ok(Trace { hello: self.hello().clone(), recorder, end })
+    }
+}
+
+impl<W: Write> Answer for Trace<W> {
+    type View = TraceView;
+    type Body<'a>
+        = JsonTrace<'a>
+    where
+        W: 'a;
+
+    fn text(&self, view: &TraceView) -> Screen {
+        let mut text = screen(&self.recorder, view.all);
+        text.push_last(&missing_names(self.recorder.module_symbols()));
+        text
+    }
+
+    fn json<'a>(&'a self, view: &'a TraceView) -> Document<JsonTrace<'a>> {
+        let end = self.end.as_ref().map_err(ToString::to_string);
+        let json = JsonTrace::new(&self.hello, view.file.as_deref(), &self.recorder, end);
+        let cut = json.cut();
+        Document::new(json, cut)
+    }
+
+    fn completeness(&self) -> Completeness<'_> {
+        Completeness::of(self.end.as_ref())
+    }
+}

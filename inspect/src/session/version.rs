@@ -1,0 +1,62 @@
+//! `version`: how the program was built.
+
+use std::time::Duration;
+
+use rgops_protocol::reply::version::VersionReply;
+use rgops_protocol::request::{Request, VersionRequest};
+
+use super::answer::Answer;
+use super::completeness::Completeness;
+use super::connect::Session;
+use super::error::SessionError;
+use super::json::Document;
+use super::single::Single;
+use crate::report::screen::Screen;
+use crate::report::version::{JsonVersion, render};
+
+/// How the program was built.
+#[derive(Debug)]
+pub struct Version(Single<VersionReply>);
+
+/// How much of it is shown.
+#[derive(Debug, Clone, Default)]
+pub struct VersionView {
+    dependencies: bool,
+}
+
+impl VersionView {
+    /// With the crates in the program, one a line.
+    #[must_use]
+    pub fn dependencies(mut self, dependencies: bool) -> VersionView {
+        self.dependencies = dependencies;
+        self
+    }
+}
+
+impl Session {
+    /// How the program was built: compiler, profile, debug information, Tokio, allocator, crates.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn version(&mut self) -> Result<Version, SessionError> {
+        self.ask_single(&Request::Version(VersionRequest {}), Duration::ZERO).map(Version)
+    }
+}
+
+impl Answer for Version {
+    type View = VersionView;
+    type Body<'a> = JsonVersion;
+
+    fn text(&self, view: &VersionView) -> Screen {
+        render(&self.0.reply, view.dependencies).into()
+    }
+
+    fn json(&self, _: &VersionView) -> Document<JsonVersion> {
+        let Single { hello, reply, end } = &self.0;
+        Document::new(JsonVersion::new(hello, reply, end), None)
+    }
+
+    fn completeness(&self) -> Completeness<'_> {
+        Completeness::of(Ok(&self.0.end))
+    }
+}

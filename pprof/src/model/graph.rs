@@ -1,0 +1,115 @@
+//! Functions with their values and the calls between them: google/pprof's graph, as far as a table needs it.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
+use crate::measurement::scale;
+
+/// Nodes with their values and the calls to them.
+#[derive(Debug, Default)]
+pub struct Graph {
+    pub(super) nodes: HashMap<usize, Node>,
+}
+
+/// A function: what it used, and who called it.
+#[derive(Debug, Default)]
+pub struct Node {
+    /// Used by the function itself.
+    pub flat: i64,
+    /// Used by it and all it called.
+    pub cum: i64,
+    /// By caller: weight, and whether each call was inlined.
+    calls: HashMap<usize, (i64, bool)>,
+}
+
+impl Node {
+    /// Counts a call; whether it is the first of `caller`.
+    pub(super) fn add_call(&mut self, caller: usize, weight: i64, is_inlined: bool) -> bool {
+        let known = self.calls.len();
+        let call = self.calls.entry(caller).or_insert((0, true));
+        call.0 = call.0.saturating_add(weight);
+        call.1 &= is_inlined;
+        self.calls.len() > known
+    }
+}
+
+impl Graph {
+    pub(super) fn node(&mut self, node: usize) -> &mut Node {
+        self.nodes.entry(node).or_default()
+    }
+
+    /// The nodes by their numbers, in no order.
+    pub fn nodes(&self) -> &HashMap<usize, Node> {
+        &self.nodes
+    }
+
+    /// Sum of all flat values.
+    pub fn total(&self) -> i64 {
+        self.nodes.values().fold(0, |sum, node| sum.saturating_add(node.flat))
+    }
+
+    /// The nodes whose cum is at least `cutoff`, whatever its sign.
+    pub fn with_cum_from(&self, cutoff: i64) -> HashSet<usize> {
+        self.nodes
+            .iter()
+            .filter(|(_, node)| node.cum.saturating_abs() >= cutoff)
+            .map(|(node, _)| *node)
+            .collect()
+    }
+
+    /// The nodes by falling flat value, then by name: `names` are those of the stacks the graph was made of.
+    pub fn order(&self, names: &[String]) -> Vec<usize> {
+        let mut order: Vec<usize> = self.nodes.keys().copied().collect();
+        order.sort_by_key(|node| {
+            let found = &self.nodes[node];
+            (Reverse(found.flat.saturating_abs()), &names[*node], Reverse(found.cum.saturating_abs()), *node)
+        });
+        order
+    }
+
+    /// Forgets the calls whose weight is below `cutoff`.
+    pub fn drop_calls_below(&mut self, cutoff: i64) {
+        for node in self.nodes.values_mut() {
+            node.calls.retain(|_, (weight, _)| weight.saturating_abs() >= cutoff);
+        }
+    }
+
+    /// Whether all calls to a node, or some, were inlined; `None` when none was.
+    pub fn inlined(&self, node: usize) -> Option<Inlined> {
+        let calls = &self.nodes[&node].calls;
+        match (calls.values().any(|(_, inlined)| *inlined), calls.values().any(|(_, inlined)| !inlined)) {
+            (true, true) => Some(Inlined::Partly),
+            (true, false) => Some(Inlined::Always),
+            (false, _) => None,
+        }
+    }
+
+    /// One unit for the whole table: that of the smallest value, unless the total is in another
+    /// unit and more than a hundred times as large; then that of a hundred times the smallest.
+    pub fn output_unit(&self, total: i64, unit: &str) -> String {
+        let smallest = self
+            .nodes
+            .values()
+            .map(|node| if node.flat == 0 { node.cum.saturating_abs() } else { node.flat.saturating_abs() })
+            .filter(|value| *value > 0)
+            .min()
+            .unwrap_or(total);
+        if self.nodes.is_empty() {
+            return "minimum".to_owned();
+        }
+        let mut chosen = scale(smallest, unit, "minimum").1;
+        if chosen != scale(total, unit, "minimum").1 && smallest.saturating_mul(100) < total {
+            chosen = scale(smallest.saturating_mul(100), unit, "minimum").1;
+        }
+        if chosen.is_empty() { unit.to_owned() } else { chosen }
+    }
+}
+
+/// How much of a function was inlined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inlined {
+    /// Every call that was seen.
+    Always,
+    /// Some calls.
+    Partly,
+}

@@ -1,0 +1,82 @@
+//! The bytes of a file to a checked profile: gzip around the protobuf message. What is read may not grow without
+//! bound.
+
+use std::io::{self, Read as _};
+
+use flate2::read::MultiGzDecoder;
+use prost::Message as _;
+
+use crate::check::check;
+use crate::proto::Profile;
+
+/// A profile may not be larger than this when decompressed; a gzip file of a few kilobytes could
+/// otherwise fill the memory.
+const MAX_PROFILE_BYTES: u64 = 512 * 1024 * 1024;
+
+/// First bytes of a gzip file (RFC 1952, 2.3.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Why bytes are not a profile.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The gzip envelope is broken.
+    #[error("the profile cannot be decompressed: {0}")]
+    Decompress(#[source] io::Error),
+    /// It is larger than [`read`] takes.
+    #[error("the profile is larger than {} MB when decompressed", MAX_PROFILE_BYTES >> 20)]
+    TooLarge,
+    /// The bytes are not a `profile.proto` message.
+    #[error("not a pprof profile: {0}")]
+    Decode(#[from] prost::DecodeError),
+    /// It refers to something that is not in it.
+    #[error("not a valid pprof profile: {0}")]
+    Invalid(String),
+}
+
+/// Reads a profile, compressed or not, and checks that it refers to nothing it does not have.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn read(bytes: &[u8]) -> Result<Profile, ReadError> {
+    read_up_to(bytes, MAX_PROFILE_BYTES)
+}
+
+fn read_up_to(bytes: &[u8], limit: u64) -> Result<Profile, ReadError> {
+    let profile = if bytes.starts_with(&GZIP_MAGIC) {
+        let mut raw = Vec::new();
+        MultiGzDecoder::new(bytes).take(limit + 1).read_to_end(&mut raw).map_err(ReadError::Decompress)?;
+        if raw.len() as u64 > limit {
+            return Err(ReadError::TooLarge);
+        }
+        Profile::decode(raw.as_slice())?
+    } else {
+        Profile::decode(bytes)?
+    };
+    check(&profile).map_err(ReadError::Invalid)?;
+    Ok(profile)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+    use crate::proto::{Sample, ValueType};
+    use crate::write::encode;
+
+    #[test]
+    fn a_bomb_and_dangling_references_are_refused() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&vec![0u8; (1 << 20) + 1]).unwrap();
+        assert!(matches!(read_up_to(&encoder.finish().unwrap(), 1 << 20), Err(ReadError::TooLarge)));
+        assert!(matches!(read(b"\x1f\x8bgarbage"), Err(ReadError::Decompress(_))));
+        let mut profile = Profile { sample_type: vec![ValueType::default()], ..Default::default() };
+        profile.sample.push(Sample { location_id: vec![9], value: vec![1], label: vec![] });
+        assert!(matches!(read(&encode(&profile)), Err(ReadError::Invalid(_))));
+    }
+}

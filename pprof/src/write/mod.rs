@@ -1,0 +1,9 @@
+//! Profiles that are built: texts, functions, mappings and locations each once, then the bytes of a `.pb.gz` file.
+
+mod encode;
+mod strings;
+mod tables;
+
+pub use encode::encode;
+pub use strings::Strings;
+pub use tables::Tables;

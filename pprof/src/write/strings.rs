@@ -1,0 +1,41 @@
+//! The string table of a profile while it is built: every text once.
+
+use std::collections::HashMap;
+
+/// Texts and their indices; index 0 is the empty text, as the format demands.
+#[derive(Debug)]
+pub struct Strings {
+    indices: HashMap<String, i64>,
+    table: Vec<String>,
+}
+
+impl Strings {
+    /// Only the empty text.
+    pub fn new() -> Strings {
+        let mut strings = Strings { indices: HashMap::new(), table: Vec::new() };
+        strings.index("");
+        strings
+    }
+
+    /// The index of `text`, which is added if it is new.
+    pub fn index(&mut self, text: &str) -> i64 {
+        if let Some(index) = self.indices.get(text) {
+            return *index;
+        }
+        let index = self.table.len() as i64;
+        self.table.push(text.to_owned());
+        self.indices.insert(text.to_owned(), index);
+        index
+    }
+
+    /// The texts, by index.
+    pub fn into_table(self) -> Vec<String> {
+        self.table
+    }
+}
+
+impl Default for Strings {
+    fn default() -> Strings {
+        Strings::new()
+    }
+}

@@ -1,0 +1,52 @@
+//! Whose words a sentence is, and how those of another program are marked.
+
+/// What stands before the words of a program that is not the asker's own; they end with a quotation mark.
+const SAYS: &str = "the program says: \"";
+
+/// Whose sentences a reply has: reasons, refusals and fixes, which are read as advice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// A program of the user who asks: its sentences are as good as ours.
+    Own,
+    /// Another user's program, or one that is asked over TCP: its sentences are marked as its own words.
+    Another,
+}
+
+/// `the program says: "…"`. Nothing in `text` ends the quotation or begins a line.
+pub fn program_says(text: &str) -> String {
+    let mut said = String::with_capacity(SAYS.len() + text.len() + 1);
+    said.push_str(SAYS);
+    for (number, line) in text.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
+        said.push_str(if number == 0 { "" } else { "; " });
+        let mut was_blank = false;
+        for character in line.chars() {
+            let is_blank = is_blank(character);
+            match character {
+                _ if is_blank && was_blank => {}
+                _ if is_blank => said.push(' '),
+                _ if is_quotation_mark(character) => said.push('\''),
+                _ => said.push(character),
+            }
+            was_blank = is_blank;
+        }
+    }
+    said.push('"');
+    said
+}
+
+/// The words themselves, of a text that [`program_says`] made.
+pub fn program_said(text: &str) -> Option<&str> {
+    text.strip_prefix(SAYS)?.strip_suffix('"')
+}
+
+/// Shown as nothing but room: much of it would bring what follows to the beginning of a terminal's row.
+fn is_blank(character: char) -> bool {
+    character.is_whitespace()
+        || matches!(character, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
+}
+
+/// The marks that look like the one at the end.
+fn is_quotation_mark(character: char) -> bool {
+    matches!(character, '"' | '\u{2ba}' | '\u{2dd}' | '\u{2ee}' | '\u{201c}'..='\u{201f}' | '\u{2033}' | '\u{2036}'
+        | '\u{275d}' | '\u{275e}' | '\u{301d}'..='\u{301f}' | '\u{ff02}')
+}

@@ -1,0 +1,100 @@
+//! Fields that were added to a message after its first release.
+//!
+//! They stand at the end of the message, as [`Tail`]s: an older reader skips them, a newer one finds none
+//! in what an older writer sent. A peer of protocol 1 refuses bytes it does not know, so a `Tail` with a
+//! value cannot be made without saying who reads it.
+
+use bincode::de::read::Reader as _;
+use bincode::de::{BorrowDecode, BorrowDecoder, Decoder};
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
+
+use crate::codec::{Decode, Encode};
+
+/// The first protocol whose readers skip what they do not know.
+const FIRST_WITH_TAILS: u32 = 2;
+
+/// A field at the end of a message, which older writers do not send and older readers skip.
+///
+/// When one is absent, all after it are: a writer gives either all it knows, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tail<T>(Option<T>);
+
+impl<T> Tail<T> {
+    /// The field, for a reader of this `protocol`; absent when that would refuse it.
+    pub fn for_reader(protocol: u32, value: T) -> Tail<T> {
+        Tail((protocol >= FIRST_WITH_TAILS).then_some(value))
+    }
+
+    /// As an older writer sends it: not at all.
+    pub const fn absent() -> Tail<T> {
+        Tail(None)
+    }
+
+    /// The value, if it was sent.
+    pub fn value(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+
+    pub(crate) fn value_mut(&mut self) -> Option<&mut T> {
+        self.0.as_mut()
+    }
+}
+
+impl<T: Encode> Encode for Tail<T> {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.0.as_ref().map_or(Ok(()), |value| value.encode(encoder))
+    }
+}
+
+impl<C, T: Decode<C>> Decode<C> for Tail<T> {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Tail<T>, DecodeError> {
+        // The reader of a slice tells whether a byte is left; `codec` has no other.
+        match decoder.reader().peek_read(1) {
+            None => Ok(Tail(None)),
+            Some(_) => T::decode(decoder).map(|value| Tail(Some(value))),
+        }
+    }
+}
+
+impl<'de, C, T: Decode<C>> BorrowDecode<'de, C> for Tail<T> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Tail<T>, DecodeError> {
+        Tail::decode(decoder)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::Tail;
+    use crate::codec::{self, Decode, Encode};
+
+    #[derive(Debug, PartialEq, Encode, Decode)]
+    struct First {
+        number: u64,
+    }
+
+    #[derive(Debug, PartialEq, Encode, Decode)]
+    struct Second {
+        number: u64,
+        name: Tail<String>,
+    }
+
+    #[test]
+    fn an_older_reader_skips_it_and_a_newer_one_does_without() {
+        let new = codec::encode(&Second { number: 300, name: Tail::for_reader(2, "a".into()) }).unwrap();
+        assert_eq!(codec::decode_message::<First>(&new).unwrap(), First { number: 300 });
+        assert!(codec::decode::<First>(&new).is_err(), "as protocol 1 reads it");
+        let old = codec::encode(&First { number: 300 }).unwrap();
+        let read = codec::decode_message::<Second>(&old).unwrap();
+        assert_eq!(read, Second { number: 300, name: Tail::absent() });
+        assert!(codec::decode_message::<Second>(&new[..new.len() - 1]).is_err(), "cut short is not absent");
+    }
+
+    #[test]
+    fn a_reader_of_protocol_1_gets_none() {
+        let name = Tail::for_reader(1, "a".to_owned());
+        let bytes = codec::encode(&Second { number: 300, name }).unwrap();
+        assert_eq!(bytes, codec::encode(&First { number: 300 }).unwrap());
+    }
+}

@@ -1,0 +1,518 @@
+//! What types hold: which are futures, which lead to one, which are locks that are held.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rgops_dwarf::{Budget, Charge, Exhausted, Work};
+
+use crate::decode::names;
+use crate::decode::roles::{Role, base, element, is_guard, is_pin, member, role};
+use crate::model::TypeName;
+use crate::types::{Member, Shape, Type, TypeError, TypeId, TypeSource};
+
+/// Types looked at to answer one question, and members of them. Beyond it the answer is not known.
+const MOST_TYPES: usize = 50_000;
+const MOST_HELD: usize = 1 << 20;
+
+/// Questions that may end so. Then all others are given less room, in which most types fit.
+const MOST_GIVEN_UP: u32 = 16;
+const FEW_HELD: usize = 1 << 12;
+
+/// Steps of one walk of one task: values looked at, and a part of a step for each of their members. A task
+/// of a real program has some hundred; in damaged debug information a type may hold itself twice, and be as
+/// large as two to the depth of the walk.
+const MOST_STEPS: u32 = 400_000;
+
+/// Steps of all walks together. A million tasks may have thousands each.
+const MOST_STEPS_OF_ALL: u64 = 1 << 32;
+
+/// Steps between two looks at the clock.
+const STEPS_AT_ONCE: u64 = 1024;
+
+/// Members that are looked through in the time of a step, and bytes of a name.
+const MEMBERS_A_STEP: usize = 8;
+const NAME_BYTES_A_STEP: usize = 512;
+
+/// Reading a type takes as long as so many steps.
+const STEPS_OF_READING: u64 = 16;
+
+/// What an answer takes that is remembered, besides its text and its list.
+const KEPT_BYTES: u64 = 96;
+
+/// Types behind one vtable that are shown.
+const MOST_CANDIDATES: usize = 4;
+
+/// Pins and boxes around a future.
+const MOST_BOXES: usize = 8;
+
+/// The name of a future that only its vtable tells.
+pub(super) const DYN_FUTURE: &str = "dyn Future";
+
+/// Answers, remembered for all tasks.
+#[derive(Debug)]
+pub(super) struct Content {
+    work: Work,
+    exhausted: Option<Exhausted>,
+    /// Steps that are left for this walk.
+    steps_left: u32,
+    uncounted: u64,
+    /// Whether this walk met a question that was too large to answer.
+    gave_up: bool,
+    /// Questions of all walks that were.
+    given_up: u32,
+    /// Of what is dropped with this.
+    charge: Charge,
+    types: HashMap<TypeId, Option<Arc<Type>>>,
+    leads: HashMap<(TypeId, Goal), Leads>,
+    held_with: HashMap<(TypeId, Goal), Held>,
+    roles: HashMap<TypeId, Role>,
+    names: HashMap<TypeId, TypeName>,
+    vtables: HashMap<u64, Candidates>,
+    polls: HashMap<u64, Polled>,
+    poll_names: HashMap<u64, Option<TypeName>>,
+    closures: HashMap<u64, Option<Closure>>,
+}
+
+/// What is looked for in types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Goal {
+    /// A suspended future.
+    Future,
+    /// A guard of a lock.
+    Guard,
+}
+
+/// Whether a type leads to a goal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leads {
+    Yes,
+    No,
+    /// It holds more than is looked at.
+    Unknown,
+}
+
+/// Members of a struct that lead to a goal, by their numbers.
+#[derive(Debug, Clone)]
+struct Held {
+    members: Arc<[u32]>,
+    /// Whether some of the others may.
+    is_cut: bool,
+}
+
+/// The types behind a vtable. More than one where the linker merged identical vtables.
+#[derive(Debug, Clone)]
+pub(super) struct Candidates {
+    pub(super) types: Arc<[TypeId]>,
+    /// Whether there are more.
+    pub(super) is_cut: bool,
+}
+
+/// The futures that a poll function polls.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Polled {
+    first: TypeId,
+    /// More than one where the linker merged poll functions of identical code.
+    is_only: bool,
+}
+
+/// The name of a closure that `spawn_blocking` runs, where it is known.
+pub(super) type Closure = Option<Arc<str>>;
+
+impl Content {
+    pub(super) fn new(budget: &Budget) -> Content {
+        Content {
+            work: Work::limited(budget, MOST_STEPS_OF_ALL),
+            exhausted: None,
+            steps_left: MOST_STEPS,
+            uncounted: 0,
+            gave_up: false,
+            given_up: 0,
+            charge: Charge::none(budget),
+            types: HashMap::new(),
+            leads: HashMap::new(),
+            held_with: HashMap::new(),
+            roles: HashMap::new(),
+            names: HashMap::new(),
+            vtables: HashMap::new(),
+            polls: HashMap::new(),
+            poll_names: HashMap::new(),
+            closures: HashMap::new(),
+        }
+    }
+
+    /// Begins a walk, which may take so many steps.
+    pub(super) fn begin_walk(&mut self) {
+        self.steps_left = MOST_STEPS;
+        self.gave_up = false;
+    }
+
+    /// Whether the walk has looked at all it may, or nothing more may be looked at.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.steps_left == 0 || self.exhausted.is_some()
+    }
+
+    /// Whether the walk is not whole: it took all its steps, or met what holds more than is looked at.
+    pub(super) fn is_cut(&self) -> bool {
+        self.steps_left == 0 || self.gave_up
+    }
+
+    /// Why nothing more may be looked at; `None` while there are memory and time.
+    pub(super) fn exhausted(&self) -> Option<Exhausted> {
+        self.exhausted
+    }
+
+    /// Counts steps of this walk; `false` when it may take no more.
+    pub(super) fn spend(&mut self, steps: usize) -> bool {
+        let left = u32::try_from(steps).ok().and_then(|steps| self.steps_left.checked_sub(steps));
+        self.steps_left = left.unwrap_or(0);
+        self.count(steps as u64) && left.is_some()
+    }
+
+    /// Counts steps of all walks.
+    fn count(&mut self, steps: u64) -> bool {
+        self.uncounted += steps;
+        if self.uncounted >= STEPS_AT_ONCE {
+            let spent = self.work.spend(std::mem::take(&mut self.uncounted));
+            self.note(spent);
+        }
+        self.exhausted.is_none()
+    }
+
+    /// Charges what is remembered, before it is.
+    fn keep(&mut self, bytes: u64) -> bool {
+        let charged = self.charge.grow(bytes + KEPT_BYTES);
+        self.note(charged)
+    }
+
+    /// As [`Content::keep`], of what the tasks have when this is dropped.
+    fn keep_text(&mut self, bytes: usize) -> bool {
+        let charged = self.work.budget().charge(bytes as u64 + KEPT_BYTES);
+        self.note(charged)
+    }
+
+    fn note(&mut self, limit: Result<(), Exhausted>) -> bool {
+        if let Err(exhausted) = limit {
+            self.exhausted.get_or_insert(exhausted);
+        }
+        limit.is_ok()
+    }
+
+    /// A value's type; `None` when the source does not describe it, or the walk is exhausted.
+    pub(super) fn get(&mut self, source: &dyn TypeSource, id: TypeId) -> Option<Arc<Type>> {
+        if !self.spend(1) {
+            return None;
+        }
+        let found = self.described(source, id)?;
+        let members = match &found.shape {
+            Shape::Struct { members, .. } => members.len(),
+            Shape::Enum { variants, .. } => variants.len(),
+            _ => 0,
+        };
+        // Who gets a type looks through its members, and at its name.
+        let steps = members / MEMBERS_A_STEP + found.name.len() / NAME_BYTES_A_STEP;
+        self.spend(steps).then_some(found)
+    }
+
+    fn described(&mut self, source: &dyn TypeSource, id: TypeId) -> Option<Arc<Type>> {
+        if let Some(known) = self.types.get(&id) {
+            return known.clone();
+        }
+        if !self.count(STEPS_OF_READING) {
+            return None;
+        }
+        let found = match source.get(id) {
+            Err(TypeError::Exhausted(limit)) => {
+                self.note(Err(limit));
+                return None;
+            }
+            found => found.ok(),
+        };
+        if self.keep(0) {
+            self.types.insert(id, found.clone());
+        }
+        found
+    }
+
+    /// What a type is.
+    pub(super) fn role(&mut self, id: TypeId, found: &Type) -> Role {
+        if let Some(known) = self.roles.get(&id) {
+            return *known;
+        }
+        let role = role(found);
+        if self.keep(0) {
+            self.roles.insert(id, role);
+        }
+        role
+    }
+
+    /// A type's name as people write it.
+    pub(super) fn name(&mut self, source: &dyn TypeSource, id: TypeId, found: &Type) -> TypeName {
+        if let Some(known) = self.names.get(&id) {
+            return known.clone();
+        }
+        let name = names::of_type(found, source.owner(id).as_deref());
+        if self.keep_text(name.short.len() + name.raw.len()) {
+            self.names.insert(id, name.clone());
+        }
+        name
+    }
+
+    /// The name of the future of a poll function, by that function's own name.
+    pub(super) fn name_of_poll(&mut self, source: &dyn TypeSource, poll: u64) -> Option<TypeName> {
+        if let Some(known) = self.poll_names.get(&poll) {
+            return known.clone();
+        }
+        if !self.count(STEPS_OF_READING) {
+            return None;
+        }
+        let name = source.future_name(poll).map(|name| names::of_path(&name));
+        if !self.keep_text(name.as_ref().map_or(0, |name| name.short.len() + name.raw.len())) {
+            return None;
+        }
+        self.poll_names.insert(poll, name.clone());
+        name
+    }
+
+    /// The future that a poll function polls. Where it may be one of several nobody knows which it is: they
+    /// have the same layout, but not the same names.
+    pub(super) fn polled(&mut self, source: &dyn TypeSource, poll: u64) -> Option<TypeId> {
+        self.futures_of(source, poll).filter(|polled| polled.is_only).map(|polled| polled.first)
+    }
+
+    fn futures_of(&mut self, source: &dyn TypeSource, poll: u64) -> Option<Polled> {
+        if let Some(known) = self.polls.get(&poll) {
+            return Some(*known);
+        }
+        if !self.count(STEPS_OF_READING) {
+            return None;
+        }
+        let types = source.task_types(poll);
+        let polled = Polled { first: types.first()?.future, is_only: types.len() == 1 };
+        if self.keep(0) {
+            self.polls.insert(poll, polled);
+        }
+        Some(polled)
+    }
+
+    /// The closure of the poll function of a task of `spawn_blocking`; `None` when it is that of another.
+    pub(super) fn closure(&mut self, source: &dyn TypeSource, poll: u64) -> Option<Closure> {
+        if let Some(known) = self.closures.get(&poll) {
+            return known.clone();
+        }
+        let first = self.futures_of(source, poll)?.first;
+        let found = self.get(source, first)?;
+        let closure = (base(&found.name) == "BlockingTask").then(|| {
+            let closure = element(&found).and_then(|closure| self.get(source, closure));
+            closure.map(|closure| names::of_type(&closure, None).short)
+        });
+        if self.is_exhausted() || !self.keep_text(closure.iter().flatten().map(|name| name.len()).sum()) {
+            return None;
+        }
+        self.closures.insert(poll, closure.clone());
+        closure
+    }
+
+    /// The types whose vtable is at an address.
+    pub(super) fn behind_vtable(&mut self, source: &dyn TypeSource, vtable: u64) -> Candidates {
+        if let Some(known) = self.vtables.get(&vtable) {
+            return known.clone();
+        }
+        self.count(STEPS_OF_READING);
+        let types = source.vtable_types(vtable);
+        let shown = types.len().min(MOST_CANDIDATES);
+        let found = Candidates { types: types[..shown].into(), is_cut: types.len() > shown };
+        // Of what is no vtable nothing is remembered: memory has any number of other addresses.
+        if shown > 0 && self.keep(0) {
+            self.vtables.insert(vtable, found.clone());
+        }
+        found
+    }
+
+    /// The name of the future a task was spawned with: what is in a box, where that is told. Tokio itself
+    /// boxes large ones.
+    pub(super) fn future_name(&mut self, source: &dyn TypeSource, mut id: TypeId) -> Option<TypeName> {
+        for _ in 0..MOST_BOXES {
+            let found = self.get(source, id)?;
+            let inner = match (self.role(id, &found), &found.shape) {
+                (Role::DynFuture, _) => return Some(names::of_path(DYN_FUTURE)),
+                (Role::Owner, Shape::Pointer { target: Some(target) }) => Some(*target),
+                (_, Shape::Struct { members, .. }) if is_pin(&found) => {
+                    members.first().map(|member| member.type_id)
+                }
+                _ => None,
+            };
+            match inner {
+                Some(inner) => id = inner,
+                None => return Some(self.name(source, id, &found)),
+            }
+        }
+        None
+    }
+
+    /// Whether a value of this type may hold a suspended future.
+    pub(super) fn leads_to_future(&mut self, source: &dyn TypeSource, id: TypeId) -> bool {
+        self.leads_to(source, id, Goal::Future)
+    }
+
+    /// Whether a value of this type has a guard of a lock in it.
+    pub(super) fn leads_to_guard(&mut self, source: &dyn TypeSource, id: TypeId) -> bool {
+        self.leads_to(source, id, Goal::Guard)
+    }
+
+    fn leads_to(&mut self, source: &dyn TypeSource, id: TypeId, goal: Goal) -> bool {
+        let leads = self.leads(source, id, goal);
+        self.gave_up |= leads == Leads::Unknown;
+        leads == Leads::Yes
+    }
+
+    fn leads(&mut self, source: &dyn TypeSource, id: TypeId, goal: Goal) -> Leads {
+        if let Some(known) = self.leads.get(&(id, goal)) {
+            return *known;
+        }
+        let found = self.reach(source, id, goal);
+        if self.exhausted.is_some() || !self.keep(found.len() as u64 * KEPT_BYTES) {
+            return Leads::Unknown;
+        }
+        self.leads.extend(found.into_iter().map(|(id, leads)| ((id, goal), leads)));
+        self.leads.get(&(id, goal)).copied().unwrap_or(Leads::Unknown)
+    }
+
+    /// The members of a struct that lead to a goal, by their numbers.
+    pub(super) fn members_with(&mut self, source: &dyn TypeSource, id: TypeId, goal: Goal) -> Arc<[u32]> {
+        if let Some(known) = self.held_with.get(&(id, goal)) {
+            self.gave_up |= known.is_cut;
+            return known.members.clone();
+        }
+        let Some(found) = self.described(source, id) else { return Arc::default() };
+        let Shape::Struct { members, is_union: false } = &found.shape else { return Arc::default() };
+        let (mut leading, mut is_cut) = (Vec::new(), false);
+        for (number, member) in (0..).zip(members) {
+            if !self.count(1) {
+                break;
+            }
+            match self.leads(source, member.type_id, goal) {
+                Leads::Yes => leading.push(number),
+                Leads::No => {}
+                Leads::Unknown => is_cut = true,
+            }
+        }
+        let held = Held { members: leading.into(), is_cut };
+        self.gave_up |= is_cut;
+        if self.exhausted.is_none() && self.keep(size_of_val(&*held.members) as u64) {
+            self.held_with.insert((id, goal), held.clone());
+        }
+        held.members
+    }
+
+    /// Follows everything `id` holds, then goes back from the goals: right over cycles as well. What was
+    /// found out; of types that lead nowhere nothing, unless all that they hold was looked at.
+    fn reach(&mut self, source: &dyn TypeSource, id: TypeId, goal: Goal) -> Vec<(TypeId, Leads)> {
+        let mut places: HashMap<TypeId, usize> = HashMap::from([(id, 0)]);
+        let (mut order, mut holders, mut goals) = (vec![id], vec![Vec::new()], Vec::new());
+        let (mut at, mut held_count, mut is_whole) = (0, 0, true);
+        let mut charge = Charge::none(self.work.budget());
+        let mut is_too_large = false;
+        let most_held = if self.given_up < MOST_GIVEN_UP { MOST_HELD } else { FEW_HELD };
+        while at < order.len() {
+            let here = order[at];
+            match self.leads.get(&(here, goal)).copied() {
+                Some(Leads::Yes) => goals.push(at),
+                Some(Leads::No) => {}
+                Some(Leads::Unknown) => is_whole = false,
+                None => {
+                    if let Some(found) = self.described(source, here) {
+                        if goal.is(&found) {
+                            goals.push(at);
+                        } else {
+                            let held = self.held(source, &found, goal == Goal::Future);
+                            held_count += held.len();
+                            is_too_large = order.len() >= MOST_TYPES || held_count > most_held;
+                            if is_too_large || !self.count(1 + held.len() as u64) {
+                                is_whole = false;
+                                break;
+                            }
+                            let charged = charge.grow(held.len() as u64 * KEPT_BYTES);
+                            if !self.note(charged) {
+                                is_whole = false;
+                                break;
+                            }
+                            for held in held {
+                                let next = order.len();
+                                let place = *places.entry(held).or_insert(next);
+                                if place == next {
+                                    order.push(held);
+                                    holders.push(Vec::new());
+                                }
+                                holders[place].push(at);
+                            }
+                        }
+                    }
+                }
+            }
+            at += 1;
+        }
+        drop(charge);
+        // What merely meets another question without an answer costs little.
+        self.given_up += u32::from(is_too_large);
+        let mut leads = vec![false; order.len()];
+        while let Some(goal) = goals.pop() {
+            if !std::mem::replace(&mut leads[goal], true) {
+                goals.extend(&holders[goal]);
+            }
+        }
+        let answer = |(number, leads): (usize, bool)| match (leads, is_whole, number) {
+            (true, ..) => Some(Leads::Yes),
+            (false, true, _) => Some(Leads::No),
+            // The question itself; others may have an answer of their own.
+            (false, false, 0) => Some(Leads::Unknown),
+            (false, false, _) => None,
+        };
+        let answers = leads.into_iter().enumerate().map(answer);
+        order.into_iter().zip(answers).filter_map(|(id, leads)| Some((id, leads?))).collect()
+    }
+
+    /// What a value of this type holds, or points at and owns.
+    fn held(&mut self, source: &dyn TypeSource, found: &Type, through_pointers: bool) -> Vec<TypeId> {
+        let of = |members: &[Member]| members.iter().map(|member| member.type_id).collect();
+        match (role(found), &found.shape) {
+            (Role::Opaque, _) => Vec::new(),
+            (Role::Owner, Shape::Pointer { target }) if through_pointers => target.iter().copied().collect(),
+            (Role::Owner, _) => Vec::new(),
+            (Role::Slice, _) if through_pointers => self.slice_element(source, found).into_iter().collect(),
+            (Role::Vector, _) if through_pointers => element(found).into_iter().collect(),
+            (Role::Slice | Role::Vector, _) => Vec::new(),
+            (_, Shape::Struct { members, is_union: false }) => of(members),
+            (_, Shape::Enum { variants, .. }) => {
+                variants.iter().map(|variant| variant.content.type_id).collect()
+            }
+            (_, Shape::Array { element, length: 1.. }) => vec![*element],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The type of a slice's elements: what the data pointer of the fat pointer points at.
+    pub(super) fn slice_element(&mut self, source: &dyn TypeSource, found: &Type) -> Option<TypeId> {
+        let pointer = member(found, "data_ptr")?.type_id;
+        match self.described(source, pointer)?.shape {
+            Shape::Pointer { target } => target,
+            _ => None,
+        }
+    }
+}
+
+impl Goal {
+    fn is(self, found: &Type) -> bool {
+        match self {
+            Goal::Guard => is_guard(found),
+            Goal::Future => matches!(
+                role(found),
+                Role::Coroutine
+                    | Role::Leaf
+                    | Role::DynFuture
+                    | Role::FuturesUnordered
+                    | Role::JoinSet
+                    | Role::Shared
+            ),
+        }
+    }
+}

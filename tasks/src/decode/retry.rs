@@ -1,0 +1,100 @@
+//! Tasks that moved while they were read, read anew from their cells on.
+//!
+//! The cell comes by the same reads as everything else, once: what is compared at the end includes it.
+
+use std::iter::repeat;
+
+use rgops_dwarf::{Charge, Exhausted};
+use rgops_protocol::reply::tasks::{CellBytes, TaskCell};
+use rgops_protocol::request::{MAX_RANGE_BYTES, MemoryRange};
+
+use crate::decode::decoder::{self, Decoder, Phase};
+use crate::decode::decoding::{Decoding, Step};
+use crate::model::AsyncStack;
+
+/// Times a task is read anew. A task that is polled every 2 ms is caught between two polls in most of
+/// them: a round takes some 200 µs, and as many rounds as the task has boxes in boxes are needed.
+const MOST_RETRIES: u32 = 8;
+
+/// Tasks and bytes read anew in all: what moves in such a number will go on moving.
+const MOST_TASKS: usize = 20_000;
+const MOST_BYTES: u64 = decoder::MOST_BYTES / 2;
+
+/// Offset of the vtable in a task's header (`tokio/src/runtime/task/core.rs`, `Header`).
+const VTABLE: usize = 16;
+
+impl Decoder<'_> {
+    /// Asks for the cells of tasks that moved and are worth another try; with none, there is nothing
+    /// more to ask for.
+    pub(super) fn ask_again(&mut self) -> Result<(), Exhausted> {
+        self.phase = Phase::Again;
+        for number in 0..self.tasks.len() {
+            let decoding = &mut self.tasks[number];
+            if decoding.step != Step::Again {
+                continue;
+            }
+            let trailer = self.vtables.get(decoding.vtable as usize).map(|vtable| vtable.trailer_offset);
+            match trailer {
+                Some(length)
+                    if decoding.retries < MOST_RETRIES
+                        && self.asked.len() < MOST_TASKS
+                        && self.asked_bytes < MOST_BYTES =>
+                {
+                    decoding.retries += 1;
+                    let range = MemoryRange {
+                        avma: decoding.task.header_avma,
+                        length: length.clamp(1, MAX_RANGE_BYTES),
+                    };
+                    self.ask_for(number, &[range])?;
+                }
+                _ => decoding.step = Step::Done,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the cells. One that is no longer this task stays moved: the task has ended.
+    pub(super) fn begin_again(
+        &mut self,
+        asked: &[(usize, MemoryRange)],
+        bytes: impl Iterator<Item = Option<Vec<u8>>>,
+    ) -> Result<(), Exhausted> {
+        // All at once: what is charged from here on may be for debug information.
+        let cells: Vec<_> = bytes.take(asked.len()).collect();
+        let bytes = cells.iter().flatten().map(|bytes| bytes.len() as u64);
+        let mut charge = Charge::new(&self.budget, bytes.sum())?;
+        for ((number, _), bytes) in asked.iter().copied().zip(cells.into_iter().chain(repeat(None))) {
+            let own = charge.split(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64));
+            match bytes.and_then(|bytes| self.cell(number, bytes)) {
+                Some(cell) => {
+                    let retries = self.tasks[number].retries;
+                    self.tasks[number] = Decoding { retries, ..self.begin(cell, own) };
+                }
+                None => {
+                    self.tasks[number].task.stack = AsyncStack::Moved;
+                    self.tasks[number].step = Step::Done;
+                }
+            }
+        }
+        self.rounds = 0;
+        self.phase = Phase::Walk;
+        Ok(())
+    }
+
+    /// The cell of a task, if these bytes are one of it.
+    fn cell(&self, number: usize, bytes: Vec<u8>) -> Option<TaskCell> {
+        let decoding = &self.tasks[number];
+        let vtable = self.vtables.get(decoding.vtable as usize)?;
+        let word = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+        let is_it = word(VTABLE)? == vtable.avma && word(vtable.id_offset as usize)? == decoding.task.id;
+        let state = word(0)?;
+        is_it.then_some(TaskCell {
+            runtime: decoding.task.runtime as u32,
+            id: decoding.task.id,
+            header_avma: decoding.task.header_avma,
+            vtable: decoding.vtable,
+            state,
+            bytes: CellBytes::Read(bytes),
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! What types are to the decoder, by their names and shapes: futures and their leaves, guards of locks, lists,
+//! owners.
+
+use crate::model::ResourceKind;
+use crate::types::{Member, Shape, Type, TypeId};
+
+/// What a type is to a decoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// An async function, block or closure.
+    Coroutine,
+    /// A future whose wait can be named: see [`leaf_kind`].
+    Leaf,
+    /// A fat pointer to `dyn Future`.
+    DynFuture,
+    /// `FuturesUnordered`.
+    FuturesUnordered,
+    /// Tokio's list of the tasks of a `JoinSet`.
+    JoinSet,
+    /// A future that several share.
+    Shared,
+    /// A future, or what became of it.
+    MaybeDone,
+    /// A fat pointer to a slice.
+    Slice,
+    /// `Vec`.
+    Vector,
+    /// A thin pointer that owns, or mutably borrows, its target.
+    Owner,
+    /// Shared ownership, raw pointers, what is never looked into.
+    Opaque,
+    /// A struct or enum of other things.
+    Plain,
+}
+
+pub(super) fn is_pin(found: &Type) -> bool {
+    &*found.namespace == "core::pin" && base(&found.name) == "Pin"
+}
+
+/// `T` of `Vec<T>`.
+pub(super) fn element(found: &Type) -> Option<TypeId> {
+    found.parameters.iter().find(|(name, _)| &**name == "T").map(|(_, id)| *id)
+}
+
+/// A member by name.
+pub(super) fn member<'t>(found: &'t Type, name: &str) -> Option<&'t Member> {
+    match &found.shape {
+        Shape::Struct { members, .. } => members.iter().find(|member| &*member.name == name),
+        _ => None,
+    }
+}
+
+/// What a type is, by its name and shape.
+pub(super) fn role(found: &Type) -> Role {
+    let name = &*found.name;
+    if found.is_coroutine() {
+        return Role::Coroutine;
+    }
+    if let Shape::Struct { .. } = found.shape
+        && member(found, "vtable").is_some()
+        && (member(found, "pointer").is_some() || member(found, "data_ptr").is_some())
+    {
+        let is_future = name.contains("dyn ") && (name.contains("Future") || name.contains("Stream"));
+        return if is_future && !name.starts_with('&') { Role::DynFuture } else { Role::Opaque };
+    }
+    if let Shape::Pointer { .. } = found.shape {
+        let owns = name.contains("Box<") || name.starts_with("&mut ");
+        return if owns { Role::Owner } else { Role::Opaque };
+    }
+    if member(found, "data_ptr").is_some() && member(found, "length").is_some() {
+        return if name.contains("Box<[") || name.starts_with("&mut [") { Role::Slice } else { Role::Opaque };
+    }
+    if is_leaf(found) {
+        return Role::Leaf;
+    }
+    if name.starts_with("FuturesUnordered<") {
+        return Role::FuturesUnordered;
+    }
+    match (&*found.namespace, base(name)) {
+        ("tokio::util::idle_notified_set", "IdleNotifiedSet") => return Role::JoinSet,
+        ("futures_util::future::future::shared", "Shared") => return Role::Shared,
+        (
+            "tokio::future::maybe_done"
+            | "futures_util::future::maybe_done"
+            | "futures_util::future::try_maybe_done",
+            "MaybeDone" | "TryMaybeDone",
+        ) => return Role::MaybeDone,
+        _ => {}
+    }
+    if name.starts_with("Vec<") && &*found.namespace == "alloc::vec" {
+        return Role::Vector;
+    }
+    if ["Arc<", "Rc<", "Weak<", "NonNull<", "PhantomData<"].iter().any(|begin| name.starts_with(begin)) {
+        return Role::Opaque;
+    }
+    Role::Plain
+}
+
+/// Tokio's futures that wait by themselves.
+pub(super) fn is_leaf(found: &Type) -> bool {
+    leaf_kind(found).is_some()
+}
+
+/// What a leaf waits on, as far as its type tells.
+pub(super) fn leaf_kind(found: &Type) -> Option<ResourceKind> {
+    let base = base(&found.name);
+    Some(match (&*found.namespace, base) {
+        ("tokio::time::sleep", "Sleep") => ResourceKind::Timer,
+        ("tokio::sync::batch_semaphore", "Acquire") => ResourceKind::Semaphore,
+        ("tokio::sync::notify", "Notified" | "OwnedNotified") => ResourceKind::Notify,
+        ("tokio::runtime::task::join", "JoinHandle") => ResourceKind::Task,
+        ("tokio::runtime::io::scheduled_io", "Readiness") => ResourceKind::Io,
+        ("tokio::sync::oneshot", "Receiver") => ResourceKind::Channel,
+        ("tokio::sync::broadcast", "Recv") => ResourceKind::Channel,
+        _ => return None,
+    })
+}
+
+/// Guards of Tokio's locks.
+pub(super) fn is_guard(found: &Type) -> bool {
+    guard_kind(found).is_some()
+}
+
+pub(super) fn guard_kind(found: &Type) -> Option<ResourceKind> {
+    if !found.namespace.starts_with("tokio::sync::") {
+        return None;
+    }
+    Some(match base(&found.name) {
+        "MutexGuard" | "OwnedMutexGuard" | "MappedMutexGuard" | "OwnedMappedMutexGuard" => {
+            ResourceKind::Mutex
+        }
+        "RwLockReadGuard" | "OwnedRwLockReadGuard" => ResourceKind::RwLockRead,
+        "RwLockWriteGuard"
+        | "RwLockMappedWriteGuard"
+        | "OwnedRwLockWriteGuard"
+        | "OwnedRwLockMappedWriteGuard" => ResourceKind::RwLockWrite,
+        "SemaphorePermit" | "OwnedSemaphorePermit" => ResourceKind::Semaphore,
+        _ => return None,
+    })
+}
+
+/// A type's name without its parameters.
+pub(super) fn base(name: &str) -> &str {
+    name.split('<').next().unwrap_or(name)
+}

@@ -1,0 +1,294 @@
+//! What tasks wait on and hold: Tokio's leaf futures and the guards of its locks, by the addresses
+//! that tell whether two tasks mean the same one.
+//!
+//! A lock of Tokio is a semaphore with something around it (`tokio/src/sync/{mutex,rwlock}.rs`): who
+//! waits has the semaphore's address (`batch_semaphore::Acquire`), who holds it the lock's. Both are
+//! given by the semaphore's.
+
+use crate::decode::content::Content;
+use crate::decode::memory::{NoBytes, Snapshot};
+use crate::decode::roles::{Role, base, guard_kind, leaf_kind, member, role};
+use crate::decode::value::{Value, active};
+use crate::model::{Resource, ResourceKind};
+use crate::types::{Member, Shape, Type, TypeId, TypeSource};
+
+/// How deep in a value a pointer is looked for.
+const DEEPEST: usize = 10;
+
+/// How deep a channel or descriptor is: the socket of an axum connection is behind 26 types.
+pub(super) const DEEPEST_OTHER: usize = 40;
+
+/// What a wait inside one of Tokio's own functions is for.
+pub(super) fn kind_of_function(short_name: &str) -> Option<ResourceKind> {
+    let rest = short_name.strip_prefix("tokio::")?;
+    if ["net::", "io::", "process::", "signal::"].iter().any(|module| rest.starts_with(module)) {
+        return Some(ResourceKind::Io);
+    }
+    let rest = rest.strip_prefix("sync::")?;
+    // Without the types that methods are of: `mutex::Mutex::lock`.
+    let is_type = |part: &&str| part.starts_with(|first: char| first.is_uppercase() || first == '<');
+    Some(match rest.split("::").filter(|part| !is_type(part)).collect::<Vec<_>>()[..] {
+        ["mutex", ..] => ResourceKind::Mutex,
+        ["rwlock", "write" | "write_owned", ..] => ResourceKind::RwLockWrite,
+        ["rwlock", ..] => ResourceKind::RwLockRead,
+        ["semaphore", ..] => ResourceKind::Semaphore,
+        ["mpsc" | "watch" | "broadcast" | "oneshot", ..] => ResourceKind::Channel,
+        ["barrier", ..] => ResourceKind::Barrier,
+        ["once_cell", ..] => ResourceKind::OnceCell,
+        ["notify", ..] => ResourceKind::Notify,
+        _ => return None,
+    })
+}
+
+/// Whether the `self` of the function tells which one it is: the leaf has a part of it only.
+pub(super) fn is_told_by_self(kind: ResourceKind) -> bool {
+    matches!(kind, ResourceKind::Channel | ResourceKind::Barrier | ResourceKind::Io)
+}
+
+/// One of Tokio's functions that is waiting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Within {
+    /// What it is for.
+    pub(super) kind: ResourceKind,
+    /// The address of that; 0 if its `self` does not tell.
+    pub(super) avma: u64,
+    /// The file descriptor it is about.
+    pub(super) descriptor: Option<u32>,
+}
+
+impl Within {
+    /// What it waits on, as far as its `self` tells.
+    pub(super) fn resource(&self) -> Option<Resource> {
+        let is_known = self.avma != 0 || self.descriptor.is_some();
+        let detail = self.descriptor.map(|descriptor| format!("fd {descriptor}").into());
+        is_known.then_some(Resource { kind: self.kind, avma: self.avma, detail })
+    }
+}
+
+/// The number of `fd 7`.
+pub(super) fn descriptor(detail: &str) -> Option<u32> {
+    detail.strip_prefix("fd ")?.parse().ok()
+}
+
+/// Reads resources of one task.
+pub(super) struct Waits<'w> {
+    pub(super) source: &'w dyn TypeSource,
+    pub(super) content: &'w mut Content,
+    pub(super) snapshot: &'w Snapshot,
+}
+
+impl Waits<'_> {
+    /// What a leaf waits on.
+    pub(super) fn of_leaf(&mut self, leaf: Value<'_>, within: Option<Within>) -> Result<Resource, NoBytes> {
+        let own = leaf_kind(leaf.found).unwrap_or(ResourceKind::Other);
+        let refined = matches!(
+            own,
+            ResourceKind::Semaphore | ResourceKind::Notify | ResourceKind::Channel | ResourceKind::Io
+        );
+        let within = within.filter(|_| refined);
+        if let Some(resource) = within.and_then(|within| within.resource()) {
+            return Ok(resource);
+        }
+        let kind = within.map_or(own, |within| within.kind);
+        let avma = match own {
+            // Every sleep is its own.
+            ResourceKind::Timer => 0,
+            _ => self.first_pointer(leaf.found, leaf.avma, DEEPEST)?.map_or(0, |(avma, _)| avma),
+        };
+        Ok(Resource { kind, avma, detail: None })
+    }
+
+    /// A channel or descriptor that a future without a leaf refers to.
+    pub(super) fn of_other(&mut self, value: Value<'_>, depth: usize) -> Result<Option<Resource>, NoBytes> {
+        if depth == 0 {
+            return Ok(None);
+        }
+        let of = |kind, avma, detail: Option<String>| {
+            Ok(Some(Resource { kind, avma, detail: detail.map(Into::into) }))
+        };
+        let base = base(&value.found.name);
+        match (&*value.found.namespace, base) {
+            ("tokio::sync::mpsc::chan", "Rx" | "Tx")
+            | (
+                "tokio::sync::watch" | "tokio::sync::broadcast" | "tokio::sync::oneshot",
+                "Receiver" | "Sender",
+            ) => {
+                let pointer = self.first_pointer(value.found, value.avma, DEEPEST)?;
+                return of(ResourceKind::Channel, pointer.map_or(0, |(avma, _)| avma), None);
+            }
+            // The halves of a connection share it.
+            ("alloc::sync", "Arc") if value.found.name.starts_with("Arc<tokio::net::") => {
+                let pointer = self.first_pointer(value.found, value.avma, DEEPEST)?;
+                let Some((avma, Some(target))) = pointer else { return Ok(None) };
+                let Some(found) = self.content.get(self.source, target) else { return Ok(None) };
+                return self.of_other(Value { found: &found, avma }, depth - 1);
+            }
+            ("tokio::sync::barrier", "Barrier") => return of(ResourceKind::Barrier, value.avma, None),
+            (_, "OwnedFd" | "FileDesc") if value.found.size == 4 => {
+                let descriptor = self.snapshot.number(value.avma, 4)? as u32 as i32;
+                return of(ResourceKind::Io, 0, Some(format!("fd {descriptor}")));
+            }
+            _ => {}
+        }
+        match &value.found.shape {
+            Shape::Struct { members, is_union: false } if role(value.found) != Role::Opaque => {
+                for member in members {
+                    let Some(found) = self.content.get(self.source, member.type_id) else {
+                        if self.content.is_exhausted() {
+                            break;
+                        }
+                        continue;
+                    };
+                    let inner = Value { found: &found, avma: value.avma.wrapping_add(member.offset) };
+                    if let Some(resource) = self.of_other(inner, depth - 1)? {
+                        return Ok(Some(resource));
+                    }
+                }
+                Ok(None)
+            }
+            Shape::Pointer { target: Some(target) } if value.found.name.starts_with('&') => {
+                let Some(found) = self.content.get(self.source, *target) else { return Ok(None) };
+                if found.size == 0 || found.size > 4096 {
+                    return Ok(None);
+                }
+                let avma = self.snapshot.number(value.avma, 8)?;
+                self.of_other(Value { found: &found, avma }, depth - 1)
+            }
+            Shape::Enum { .. } => match active(self.snapshot, value)? {
+                Some(content) => {
+                    let Some(found) = self.content.get(self.source, content.type_id) else { return Ok(None) };
+                    let avma = value.avma.wrapping_add(content.offset);
+                    self.of_other(Value { found: &found, avma }, depth - 1)
+                }
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// The guards in a value, by the locks they hold.
+    pub(super) fn guards(
+        &mut self,
+        value: Value<'_>,
+        depth: usize,
+        held: &mut Vec<Resource>,
+    ) -> Result<(), NoBytes> {
+        if depth == 0 || held.len() >= 64 {
+            return Ok(());
+        }
+        if let Some(kind) = guard_kind(value.found) {
+            if let Some(avma) = self.semaphore_of(value)? {
+                let resource = Resource { kind, avma, detail: None };
+                // A guard that was moved is in two places of a function's memory.
+                if !held.contains(&resource) {
+                    held.push(resource);
+                }
+            }
+            return Ok(());
+        }
+        match &value.found.shape {
+            Shape::Struct { members, is_union: false } => {
+                for member in members {
+                    self.guards_of_member(value, member, depth, held)?;
+                }
+            }
+            Shape::Enum { .. } => {
+                if let Some(content) = active(self.snapshot, value)? {
+                    self.guards_of_member(value, content, depth, held)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn guards_of_member(
+        &mut self,
+        value: Value<'_>,
+        member: &Member,
+        depth: usize,
+        held: &mut Vec<Resource>,
+    ) -> Result<(), NoBytes> {
+        if !self.content.leads_to_guard(self.source, member.type_id) {
+            return Ok(());
+        }
+        let Some(found) = self.content.get(self.source, member.type_id) else { return Ok(()) };
+        let inner = Value { found: &found, avma: value.avma.wrapping_add(member.offset) };
+        self.guards(inner, depth - 1, held)
+    }
+
+    /// The semaphore behind a guard: its pointer's target, or within that.
+    fn semaphore_of(&mut self, guard: Value<'_>) -> Result<Option<u64>, NoBytes> {
+        let Shape::Struct { members, .. } = &guard.found.shape else { return Ok(None) };
+        for name in ["lock", "s", "sem"] {
+            let Some(member) = members.iter().find(|member| &*member.name == name) else { continue };
+            let Some(found) = self.content.get(self.source, member.type_id) else { continue };
+            let at = guard.avma.wrapping_add(member.offset);
+            let Some((avma, target)) = self.first_pointer(&found, at, DEEPEST)? else { continue };
+            let offset = target.and_then(|target| self.semaphore_in(target, DEEPEST)).unwrap_or(0);
+            return Ok(Some(avma.wrapping_add(offset)));
+        }
+        Ok(None)
+    }
+
+    /// From the beginning of a type to the batch semaphore in it.
+    fn semaphore_in(&mut self, id: TypeId, depth: usize) -> Option<u64> {
+        let found = self.content.get(self.source, id)?;
+        if &*found.namespace == "tokio::sync::batch_semaphore" && base(&found.name) == "Semaphore" {
+            return Some(0);
+        }
+        let Shape::Struct { members, is_union: false } = &found.shape else { return None };
+        if depth == 0 {
+            return None;
+        }
+        // The lock's own semaphore comes by name: what it protects may have another.
+        let wanted = ["s", "ll_sem", "data"];
+        let inner = members.iter().filter(|member| wanted.contains(&&*member.name));
+        inner.into_iter().find_map(|member| {
+            Some(member.offset.wrapping_add(self.semaphore_in(member.type_id, depth - 1)?))
+        })
+    }
+
+    /// The first pointer in a value, and what it points at.
+    pub(super) fn first_pointer(
+        &mut self,
+        found: &Type,
+        avma: u64,
+        depth: usize,
+    ) -> Result<Option<(u64, Option<TypeId>)>, NoBytes> {
+        match &found.shape {
+            Shape::Pointer { target } => {
+                let pointer = self.snapshot.number(avma, 8)?;
+                Ok((pointer != 0).then_some((pointer, *target)))
+            }
+            Shape::Struct { members, is_union: false } if depth > 0 => {
+                // By the name of what is waited on, where it has one; else in the order of memory.
+                let named =
+                    ["semaphore", "notify", "raw", "inner", "chan", "receiver", "scheduled_io", "shared"];
+                let first = named.iter().find_map(|name| member(found, name));
+                // They are sorted for each value.
+                if !self.content.spend(members.len()) {
+                    return Ok(None);
+                }
+                let mut members: Vec<&Member> = members.iter().collect();
+                members.sort_by_key(|member| member.offset);
+                for member in first.into_iter().chain(members) {
+                    let Some(inner) = self.content.get(self.source, member.type_id) else { continue };
+                    let at = avma.wrapping_add(member.offset);
+                    if let Some(pointer) = self.first_pointer(&inner, at, depth - 1)? {
+                        return Ok(Some(pointer));
+                    }
+                }
+                Ok(None)
+            }
+            Shape::Enum { .. } if depth > 0 => match active(self.snapshot, Value { found, avma })? {
+                Some(content) => {
+                    let Some(inner) = self.content.get(self.source, content.type_id) else { return Ok(None) };
+                    self.first_pointer(&inner, avma.wrapping_add(content.offset), depth - 1)
+                }
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! The walk from a task's future to what it waits on.
+//!
+//! A coroutine's discriminant says at which `await` it is suspended; the member `__awaitee` of that
+//! state is what it awaits. Other futures hold theirs as members, behind boxes and `dyn`; those that
+//! are awaited themselves become a node, the rest is passed through.
+
+use std::sync::Arc;
+
+use rgops_protocol::reply::tasks::TaskVtable;
+
+use crate::decode::content::{Content, Goal};
+use crate::decode::macros::{self, Macro};
+use crate::decode::memory::{NoBytes, Snapshot};
+use crate::decode::roles::{Role, base};
+use crate::decode::value::{Value, active};
+use crate::decode::waits::{self, Waits, Within};
+use crate::model::{Location, Node, NodeKind, Resource, ResourceKind, TypeName};
+use crate::types::{Declared, Member, Shape, Type, TypeId, TypeSource};
+
+/// Levels of futures in futures. Recursion by boxes may be deeper; then the stack is cut.
+const DEEPEST: usize = 96;
+/// Nodes of one task.
+const MOST_NODES: usize = 2048;
+/// Children that are listed of a future which polls many.
+pub(super) const MOST_CHILDREN: u64 = 16;
+/// Boxed futures larger than this are not read.
+pub(super) const LARGEST_FUTURE: u64 = 256 * 1024;
+
+/// What damaged memory or types must not lead to: it is said, and decoding ends there.
+pub(super) const TOO_MUCH: &str = "it is deeper, or wider, than is decoded";
+
+/// Decodes one task.
+pub(super) struct Walk<'w> {
+    pub(super) source: &'w dyn TypeSource,
+    pub(super) content: &'w mut Content,
+    pub(super) snapshot: &'w Snapshot,
+    /// Tasks' vtables, by address.
+    pub(super) vtables: &'w dyn Fn(u64) -> Option<TaskVtable>,
+    /// Whether a header is that of a listed task.
+    pub(super) is_listed: &'w dyn Fn(u64) -> bool,
+    pub(super) nodes: usize,
+    /// Why the stack is not whole; the first reason.
+    pub(super) cut: Option<&'static str>,
+    /// Memory that was asked for is not there yet: what was walked is thrown away.
+    pub(super) is_waiting: bool,
+    pub(super) holds: Vec<Resource>,
+    /// Elements of lists that were not looked at, in the future that is being walked.
+    pub(super) left_out: u64,
+    /// What is being walked, against structures that point at themselves.
+    way: Vec<(TypeId, u64)>,
+}
+
+/// Where in a stack a future is.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) depth: usize,
+    /// Whether it is what an `await` waits for, and gets a node of its own.
+    pub(super) is_awaited: bool,
+    /// Tokio's function around it, that of the author's call, and what that waits for.
+    pub(super) within: Option<Within>,
+    /// The macro that polls it.
+    pub(super) combines: Option<Macro>,
+    /// Whether a tuple in it is a macro's: its members are awaited each.
+    pub(super) has_branches: bool,
+}
+
+impl Place {
+    /// One level deeper.
+    pub(super) fn inner(self) -> Place {
+        Place { depth: self.depth + 1, ..self }
+    }
+}
+
+impl<'w> Walk<'w> {
+    pub(super) fn new(
+        source: &'w dyn TypeSource,
+        content: &'w mut Content,
+        snapshot: &'w Snapshot,
+        vtables: &'w dyn Fn(u64) -> Option<TaskVtable>,
+        is_listed: &'w dyn Fn(u64) -> bool,
+    ) -> Walk<'w> {
+        Walk {
+            source,
+            content,
+            snapshot,
+            vtables,
+            is_listed,
+            nodes: 0,
+            cut: None,
+            is_waiting: false,
+            holds: Vec::new(),
+            left_out: 0,
+            way: Vec::new(),
+        }
+    }
+
+    /// The stack of the future at an address.
+    pub(super) fn future(&mut self, id: TypeId, avma: u64) -> Option<Arc<Node>> {
+        let place = Place { depth: 0, is_awaited: true, within: None, combines: None, has_branches: false };
+        let mut nodes = self.value(id, avma, place);
+        if nodes.is_empty() { None } else { Some(nodes.swap_remove(0)) }
+    }
+
+    pub(super) fn cut(&mut self, why: &'static str) {
+        self.cut.get_or_insert(why);
+    }
+
+    /// Whether what comes next is not looked at: then the stack is not whole.
+    pub(super) fn is_full(&mut self) -> bool {
+        let is_full = self.nodes >= MOST_NODES || self.content.is_exhausted();
+        if is_full {
+            self.cut(TOO_MUCH);
+        }
+        is_full
+    }
+
+    /// Takes what was read, or notes what is missing.
+    pub(super) fn known<T>(&mut self, read: Result<T, NoBytes>) -> Option<T> {
+        match read {
+            Ok(value) => return Some(value),
+            Err(NoBytes::NotYet) => self.is_waiting = true,
+            Err(NoBytes::Never) => self.cut("memory it refers to cannot be read"),
+        }
+        None
+    }
+
+    /// The futures in a value, outermost first.
+    pub(super) fn value(&mut self, id: TypeId, avma: u64, place: Place) -> Vec<Arc<Node>> {
+        if place.depth >= DEEPEST || self.is_full() {
+            self.cut(TOO_MUCH);
+            return Vec::new();
+        }
+        if self.way.contains(&(id, avma)) {
+            return Vec::new();
+        }
+        let Some(found) = self.content.get(self.source, id) else {
+            self.cut("the debug information does not describe a type of it");
+            return Vec::new();
+        };
+        self.way.push((id, avma));
+        let nodes = self.described(id, Value { found: &found, avma }, place);
+        self.way.pop();
+        nodes
+    }
+
+    fn described(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
+        let found = value.found;
+        match self.content.role(id, found) {
+            Role::Coroutine => self.coroutine(id, value, place).into_iter().collect(),
+            Role::Leaf => vec![self.leaf(id, value, place)],
+            Role::DynFuture => self.dyn_future(value, place),
+            Role::FuturesUnordered => vec![self.futures_unordered(id, value, place)],
+            Role::JoinSet => self.join_set(value, place),
+            Role::Shared => vec![self.shared(id, value, place)],
+            Role::Slice => self.slice(value, place),
+            Role::Vector => self.vector(value, place),
+            Role::Owner => self.behind_pointer(found, value.avma, place),
+            Role::Opaque => Vec::new(),
+            Role::MaybeDone => self.maybe_done(value, place),
+            Role::Plain if is_transparent(found) => self.members(id, value, place),
+            Role::Plain if place.has_branches && found.name.starts_with('(') => self.branches(value, place),
+            Role::Plain if place.is_awaited => vec![self.future_by_hand(id, value, place)],
+            Role::Plain => self.members(id, value, place),
+        }
+    }
+
+    /// The futures in the members of a struct, or of an enum's variant.
+    fn members(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
+        let inner = place.inner();
+        match &value.found.shape {
+            Shape::Struct { members, is_union: false } => {
+                let mut nodes = Vec::new();
+                let leading = self.content.members_with(self.source, id, Goal::Future);
+                for member in leading.iter().filter_map(|number| members.get(*number as usize)) {
+                    if self.is_full() {
+                        break;
+                    }
+                    let avma = value.avma.wrapping_add(member.offset);
+                    nodes.extend(self.value(member.type_id, avma, inner));
+                }
+                nodes
+            }
+            Shape::Enum { .. } => {
+                let content = active(self.snapshot, value);
+                let Some(Some(content)) = self.known(content) else { return Vec::new() };
+                self.variant(content, value.avma, inner)
+            }
+            Shape::Array { element, length } => {
+                let size = self.content.get(self.source, *element).map_or(0, |found| found.size);
+                self.left_out = self.left_out.saturating_add(length.saturating_sub(MOST_CHILDREN));
+                self.elements(*element, size, value.avma, *length, inner)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The futures in a variant's content: a struct that nobody writes, whose members are awaited if the
+    /// enum is.
+    fn variant(&mut self, content: &Member, avma: u64, place: Place) -> Vec<Arc<Node>> {
+        if !self.content.leads_to_future(self.source, content.type_id) {
+            return Vec::new();
+        }
+        let Some(found) = self.content.get(self.source, content.type_id) else { return Vec::new() };
+        let value = Value { found: &found, avma: avma.wrapping_add(content.offset) };
+        self.members(content.type_id, value, place)
+    }
+
+    /// A branch of `join!` and `join_all`: a future as long as it is not done.
+    fn maybe_done(&mut self, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
+        let content = active(self.snapshot, value);
+        match self.known(content) {
+            Some(Some(content)) if &*content.name == "Future" => {
+                self.variant(content, value.avma, place.inner())
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The branches of a macro: futures each, whatever they are.
+    fn branches(&mut self, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
+        let Shape::Struct { members, .. } = &value.found.shape else { return Vec::new() };
+        let inner = Place { is_awaited: true, has_branches: false, ..place.inner() };
+        let mut nodes = Vec::new();
+        self.left_out = self.left_out.saturating_add((members.len() as u64).saturating_sub(MOST_CHILDREN));
+        for member in members.iter().take(MOST_CHILDREN as usize) {
+            nodes.extend(self.value(member.type_id, value.avma.wrapping_add(member.offset), inner));
+        }
+        nodes
+    }
+
+    fn coroutine(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Option<Arc<Node>> {
+        self.nodes += 1;
+        let name = self.name(id, value.found);
+        let state = active(self.snapshot, value);
+        let state = self.known(state)?;
+        let Some(state) = state else {
+            self.cut("a state is none the debug information knows");
+            return None;
+        };
+        let content = self.content.get(self.source, state.type_id);
+        let state_name = content.as_ref().map_or(&*state.name, |content| &*content.name).to_owned();
+        let kind =
+            if value.found.name.starts_with("{async_fn") { NodeKind::AsyncFn } else { NodeKind::AsyncBlock };
+        let (mut children, mut location) = (Vec::new(), state_without_await(&state_name));
+        if let (None, Some(content)) = (&location, &content) {
+            let at = value.avma.wrapping_add(state.offset);
+            let members = match &content.shape {
+                Shape::Struct { members, .. } => &members[..],
+                _ => &[],
+            };
+            let awaitee = members.iter().find(|member| &*member.name == "__awaitee");
+            location = self.await_of(id, value.found, state, awaitee);
+            let within = self.within(&name, members, at, place.within);
+            let guards = self.content.members_with(self.source, state.type_id, Goal::Guard);
+            let guards = guards.iter().filter_map(|number| members.get(*number as usize));
+            for member in guards.filter(|member| &*member.name != "__awaitee") {
+                if self.content.is_exhausted() {
+                    break;
+                }
+                self.guards(member, at.wrapping_add(member.offset));
+            }
+            if let Some(awaitee) = awaitee {
+                let combines = state.declared.as_ref().and_then(|declared| macros::of_file(&declared.file));
+                let inner = Place { is_awaited: true, within, combines, ..place.inner() };
+                children = self.value(awaitee.type_id, at.wrapping_add(awaitee.offset), inner);
+            }
+        }
+        Some(Arc::new(Node { name, kind, location, waits_on: None, children, children_left_out: 0 }))
+    }
+
+    /// What what is awaited in a function is for: that of the outermost of Tokio's functions, since it is
+    /// what the author called.
+    fn within(
+        &mut self,
+        name: &TypeName,
+        members: &[Member],
+        at: u64,
+        around: Option<Within>,
+    ) -> Option<Within> {
+        if !name.short.starts_with("tokio::") {
+            return None;
+        }
+        if around.is_some() {
+            return around;
+        }
+        let kind = waits::kind_of_function(&name.short)?;
+        let mut within = Within { kind, avma: 0, descriptor: None };
+        if waits::is_told_by_self(kind) {
+            for member in members.iter().filter(|member| is_self(&member.name)) {
+                let Some(found) = self.content.get(self.source, member.type_id) else { continue };
+                let value = Value { found: &found, avma: at.wrapping_add(member.offset) };
+                let read = self.waits().of_other(value, waits::DEEPEST_OTHER);
+                if let Some(Some(resource)) = self.known(read) {
+                    within.avma = resource.avma;
+                    within.descriptor = resource.detail.as_deref().and_then(waits::descriptor);
+                    break;
+                }
+            }
+        }
+        Some(within)
+    }
+
+    /// The name of a type that was found in memory.
+    pub(super) fn name(&mut self, id: TypeId, found: &Type) -> TypeName {
+        self.content.name(self.source, id, found)
+    }
+
+    /// Locks held by a local that lives across the await.
+    fn guards(&mut self, member: &Member, avma: u64) {
+        if !self.content.leads_to_guard(self.source, member.type_id) {
+            return;
+        }
+        let Some(found) = self.content.get(self.source, member.type_id) else { return };
+        let mut held = std::mem::take(&mut self.holds);
+        let read = self.waits().guards(Value { found: &found, avma }, 8, &mut held);
+        self.holds = held;
+        self.known(read);
+    }
+
+    pub(super) fn waits(&mut self) -> Waits<'_> {
+        Waits { source: self.source, content: self.content, snapshot: self.snapshot }
+    }
+
+    /// Where a coroutine is suspended, in the author's code: where its `await` is in a macro that is
+    /// declared elsewhere, where the macro is used; where that is not known, the function.
+    fn await_of(
+        &self,
+        id: TypeId,
+        coroutine: &Type,
+        state: &Member,
+        awaitee: Option<&Member>,
+    ) -> Option<Location> {
+        let at = |declared: &Declared| Location::Await { file: declared.file.clone(), line: declared.line };
+        let declared = state.declared.as_ref()?;
+        let first = match &coroutine.shape {
+            Shape::Enum { variants, .. } => variants.first()?.content.declared.as_ref(),
+            _ => None,
+        };
+        let Some(own) = first.filter(|own| own.file != declared.file) else { return Some(at(declared)) };
+        let used = awaitee.and_then(|awaitee| self.source.awaited_at(id, awaitee.type_id));
+        match used.as_ref().filter(|used| used.file == own.file) {
+            Some(used) => Some(at(used)),
+            // The body of a closure may be nothing but a macro: then what is not is the author's.
+            None if macros::of_file(&declared.file).is_none() && is_of_std(&own.file) => Some(at(declared)),
+            None => Some(at(own)),
+        }
+    }
+
+    fn leaf(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Arc<Node> {
+        self.nodes += 1;
+        let resource = self.waits().of_leaf(value, place.within);
+        let mut resource = self.known(resource);
+        if let Some(resource) = &mut resource
+            && resource.kind == ResourceKind::Task
+            && !(self.is_listed)(resource.avma)
+        {
+            self.blocking_task(resource);
+        }
+        let name = self.name(id, value.found);
+        Arc::new(Node {
+            name,
+            kind: NodeKind::Future,
+            location: None,
+            waits_on: resource,
+            children: Vec::new(),
+            children_left_out: 0,
+        })
+    }
+
+    /// A future that is awaited and is none of the above: it is shown, with what it polls below it.
+    fn future_by_hand(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Arc<Node> {
+        self.nodes += 1;
+        let mut name = self.name(id, value.found);
+        let base = base(&value.found.name);
+        let combines = place.combines.filter(|_| base == "PollFn");
+        let kind = match (combines, base) {
+            (Some(combines), _) => {
+                name.short = Arc::from(combines.name);
+                combines.kind
+            }
+            (_, "JoinAll" | "TryJoinAll" | "FuturesOrdered" | "Join" | "Join3") => NodeKind::Join,
+            (_, "Select" | "SelectAll" | "SelectOk") => NodeKind::Select,
+            _ => NodeKind::Future,
+        };
+        let has_branches = combines.is_some();
+        let inner = Place { is_awaited: false, combines: None, has_branches, ..place };
+        let left_out = std::mem::take(&mut self.left_out);
+        let mut children = self.members(id, value, inner);
+        let not_looked_at = std::mem::replace(&mut self.left_out, left_out);
+        let not_listed = (children.len() as u64).saturating_sub(MOST_CHILDREN);
+        let children_left_out = not_looked_at.saturating_add(not_listed);
+        children.truncate(MOST_CHILDREN as usize);
+        let mut waits_on = None;
+        if children.is_empty() && !self.is_waiting {
+            let resource = self.waits().of_other(value, waits::DEEPEST_OTHER);
+            let own = self.known(resource).flatten();
+            waits_on = place.within.map_or(own.clone(), |within| within.resource().or(own));
+        }
+        Arc::new(Node { name, kind, location: None, waits_on, children, children_left_out })
+    }
+}
+
+/// Wrappers that nobody wants to see: what is in them is awaited.
+fn is_transparent(found: &Type) -> bool {
+    matches!(
+        (&*found.namespace, base(&found.name)),
+        ("core::pin", "Pin") | ("core::mem::manually_drop", "ManuallyDrop") | ("tokio::task::coop", "Coop")
+    )
+}
+
+/// A state in which nothing is awaited.
+fn state_without_await(name: &str) -> Option<Location> {
+    match name {
+        "Unresumed" => Some(Location::Unresumed),
+        "Returned" => Some(Location::Returned),
+        "Panicked" => Some(Location::Panicked),
+        _ => None,
+    }
+}
+
+/// Whether a source file is the standard library's, by the paths it is built with.
+fn is_of_std(file: &str) -> bool {
+    file.starts_with("/rustc/") || file.starts_with("library/") || file.contains("/lib/rustlib/src/")
+}
+
+/// Whether a member of a coroutine is the `self` of its function.
+fn is_self(name: &str) -> bool {
+    matches!(name, "self" | "__self" | "me")
+}

@@ -1,0 +1,82 @@
+//! How much of what an agent says of its schedulers is looked at, and what that costs until the next moment.
+
+use rgops_protocol::reply::Known;
+use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment, SchedtraceRuntime};
+
+/// Runtimes that are shown; a program has a few.
+pub const MOST_RUNTIMES: usize = 1024;
+/// Workers of a runtime that are shown: more than any machine has threads.
+pub const MOST_WORKERS: usize = 4096;
+/// A `Handle` is a tag and a pointer.
+const MOST_HANDLE_WORDS: usize = 16;
+
+/// What a line costs in bytes, each of its workers, and what details add to a worker, with the reasons of ours
+/// for what is missing.
+const LINE_BYTES: u64 = 4096;
+const WORKER_BYTES: u64 = 1024;
+const DETAIL_BYTES: u64 = 2048;
+/// A reason of the agent's is kept as it came, in the line, and as JSON has it.
+const TEXT_COPIES: u64 = 3;
+
+/// The runtimes that are looked at, and how many more there are.
+pub fn shown(mut runtimes: Vec<SchedtraceRuntime>) -> (Vec<SchedtraceRuntime>, u64) {
+    let left_out = runtimes.len().saturating_sub(MOST_RUNTIMES) as u64;
+    runtimes.truncate(MOST_RUNTIMES);
+    for runtime in &mut runtimes {
+        runtime.handle_words = handle(std::mem::take(&mut runtime.handle_words));
+    }
+    (runtimes, left_out)
+}
+
+/// The words of a handle that are looked at.
+pub(super) fn handle(mut words: Vec<u64>) -> Vec<u64> {
+    words.truncate(MOST_HANDLE_WORDS);
+    words
+}
+
+/// What the lines of a moment cost, in bytes.
+pub fn cost(moment: &SchedtraceMoment, with_detail: bool) -> u64 {
+    let a_worker = WORKER_BYTES + if with_detail { DETAIL_BYTES } else { 0 };
+    let of_runtime = |runtime: &RuntimeMoment| {
+        let shared = text(&runtime.unstable);
+        let workers = runtime.workers.iter().take(MOST_WORKERS);
+        workers.fold(LINE_BYTES + shared, |sum, worker| {
+            sum.saturating_add(a_worker + TEXT_COPIES * (shared + text(&worker.busy_ns)))
+        })
+    };
+    let runtimes = moment.runtimes.iter().take(MOST_RUNTIMES);
+    runtimes.fold(0, |sum: u64, runtime| sum.saturating_add(of_runtime(runtime)))
+}
+
+/// Bytes of the reason why something is missing.
+fn text<T>(known: &Known<T>) -> u64 {
+    match known {
+        Known::Value(_) => 0,
+        Known::Unavailable(missing) => (missing.reason.len() + missing.fix.len()) as u64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedtrace::tests::made::{moment, runtime};
+
+    #[test]
+    fn more_runtimes_than_are_shown_are_counted() {
+        let mut all = vec![runtime("main"); 100_000];
+        all[0].handle_words = vec![7; 100_000];
+        let (few, left_out) = shown(all);
+        assert_eq!((few.len(), left_out, few[0].handle_words.len()), (1024, 98_976, 16));
+        assert_eq!(shown(vec![runtime("main")]), (vec![runtime("main")], 0));
+    }
+
+    #[test]
+    fn a_moment_costs_what_its_workers_and_their_reasons_do() {
+        let known = moment(2, 3, &Known::Value(0));
+        assert!(cost(&known, true) > cost(&known, false));
+        let long = Known::unavailable("x".repeat(1000), "");
+        assert!(cost(&moment(2, 3, &long), false) >= 2 * 3 * 3 * 1000);
+        let most = cost(&moment(1, MOST_WORKERS, &long), false);
+        assert_eq!(cost(&moment(1, MOST_WORKERS + 1000, &long), false), most, "what is not shown");
+    }
+}

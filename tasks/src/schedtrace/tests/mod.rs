@@ -1,0 +1,2 @@
+pub(super) mod made;
+mod plan;

@@ -1,0 +1,158 @@
+//! How much a module's debug information tells about its tasks, and the lines for Cargo.toml that
+//! would make it more.
+//!
+//! A poll function `poll<FUTURE, SCHEDULER>` is compiled with the crate that spawns the future, and
+//! with that crate's `debug = 2` everything inside the future is described, also futures of other
+//! crates that have `debug = 1` or none (measured with release, thin and fat LTO: the same await
+//! points as with `debug = 2` for all). So these crates alone need more.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use rgops_dwarf::{Fault, Remedy};
+
+use crate::model::DebugLevel;
+use crate::types::entry::LONGEST_CRATE;
+use crate::types::module::ModuleTypes;
+
+/// Crates named in one line; of more it is said that there are.
+const MOST_CRATES: usize = 8;
+
+/// Units of one poll function whose crate is looked at: a function is described once in each crate that
+/// has a copy of it.
+const MOST_LOOKED_AT: usize = 256;
+
+/// How much a module's debug information gives.
+#[derive(Debug)]
+pub(super) struct Explained {
+    pub(super) level: DebugLevel,
+    /// What is left out though nothing gives more; empty if nothing is.
+    pub(super) note: String,
+    /// What gives more; empty if nothing does.
+    pub(super) fix: String,
+}
+
+/// What was asked about a module's tasks, and what was found.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    described: Cell<u64>,
+    named: Cell<u64>,
+    nameless: Cell<u64>,
+    /// Crates that spawn futures whose types are not described.
+    crates: RefCell<BTreeSet<String>>,
+    /// Whether there are more than are named.
+    more_crates: Cell<bool>,
+}
+
+impl Asked {
+    /// Notes a poll function whose types were asked for, and the crates that made it.
+    pub(super) fn task(&self, is_described: bool, crates: impl Iterator<Item = String>) {
+        if is_described {
+            self.described.set(self.described.get() + 1);
+        } else {
+            let mut known = self.crates.borrow_mut();
+            for name in crates.take(MOST_LOOKED_AT) {
+                if known.len() < MOST_CRATES {
+                    known.insert(name);
+                } else if !known.contains(&name) {
+                    self.more_crates.set(true);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Notes a future whose name was asked for, because its types are not described.
+    pub(super) fn future(&self, name: Option<&str>) {
+        let count = if name.is_some() { &self.named } else { &self.nameless };
+        count.set(count.get() + 1);
+        let (Some(name), true) = (name, self.crates.borrow().is_empty()) else { return };
+        // Without debug information only the future's own path tells a crate: the first plain word.
+        let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let first = name.split(|character| !is_part(character)).find(|part| !part.is_empty());
+        let is_library = |name: &str| ["core", "alloc", "std", "tokio"].contains(&name);
+        let is_crate = |name: &&str| !is_library(name) && name.len() <= LONGEST_CRATE;
+        self.crates.borrow_mut().extend(first.filter(is_crate).map(str::to_owned));
+    }
+
+    pub(super) fn explain(&self, types: Option<&ModuleTypes>, unreadable: Option<&Fault>) -> Explained {
+        let level = if self.described.get() > 0 || types.is_some_and(ModuleTypes::describes_tasks) {
+            DebugLevel::AwaitPoints
+        } else if self.named.get() > 0 {
+            DebugLevel::FutureNames
+        } else {
+            DebugLevel::Nothing
+        };
+        let (mut notes, mut fixes) = (Vec::new(), Vec::new());
+        if let Some(left_out) = types.map(ModuleTypes::left_out).filter(|left_out| left_out.units() > 0) {
+            let (units, why) = (left_out.units(), left_out.reason());
+            let unread = format!("{units} parts of the debug information could not be read ({why})");
+            match left_out.remedy() {
+                Remedy::Nothing => notes.push(unread),
+                Remedy::Limit(limit) => fixes.push(format!("{unread}: {}", limit.fix())),
+                Remedy::SplitFiles => fixes.push(format!(
+                    "{unread}: pass --symbols DIR with the .dwo or .dwp files of the build that runs"
+                )),
+            }
+        }
+        if let Some(count) = types.map(ModuleTypes::cut_strings).filter(|count| *count > 0) {
+            notes.push(format!(
+                "names in the debug information do not end within 64 KiB and are cut (cuts: {count})"
+            ));
+        }
+        match unreadable {
+            Some(Fault::Exhausted(limit)) => fixes.push(format!("{limit}: {}", limit.fix())),
+            Some(why) => fixes.push(format!("{why}: build it with debug information, or pass --symbols DIR with the debug file of the build that runs")),
+            None => {}
+        }
+        if level < DebugLevel::AwaitPoints || self.named.get() + self.nameless.get() > 0 {
+            fixes.push(self.lines());
+        }
+        Explained { level, note: notes.join("; "), fix: fixes.join("; ") }
+    }
+
+    fn lines(&self) -> String {
+        let crates = self.crates.borrow();
+        let section = |name: &str| format!("[profile.release.package.{name}] debug = 2");
+        let sections: Vec<_> = crates.iter().map(|name| section(name)).collect();
+        let sections = if sections.is_empty() { section("NAME") } else { sections.join(" and ") };
+        let whose = match (crates.is_empty(), self.more_crates.get()) {
+            (true, _) => ", NAME being the package that spawns the tasks",
+            (false, true) => ", and likewise for the other packages that spawn tasks",
+            (false, false) => "",
+        };
+        format!("in the workspace's Cargo.toml: {sections}{whose}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rgops_dwarf::Exhausted;
+
+    use super::*;
+
+    #[test]
+    fn of_more_crates_than_are_named_it_is_said_that_there_are() {
+        let asked = Asked::default();
+        asked.task(false, (0..8).map(|number| format!("crate{number}")));
+        let fix = asked.explain(None, None).fix;
+        assert!(fix.ends_with("[profile.release.package.crate7] debug = 2"), "{fix}");
+        asked.task(false, (0..100_000).map(|number| format!("crate{number}")));
+        let fix = asked.explain(None, None).fix;
+        assert!(fix.ends_with("debug = 2, and likewise for the other packages that spawn tasks"), "{fix}");
+        assert_eq!(fix.matches("package.crate").count(), 8);
+        let unnamed = Asked::default();
+        unnamed.future(Some(&"x".repeat(100_000)));
+        assert!(unnamed.explain(None, None).fix.contains("package.NAME]"));
+    }
+
+    #[test]
+    fn a_file_that_a_limit_kept_from_being_read_needs_a_larger_limit() {
+        let fix = |why: Fault| Asked::default().explain(None, Some(&why)).fix;
+        let time = fix(Exhausted::Time.into());
+        assert!(time.starts_with("the time limit was reached: pass a larger --timeout; "), "{time}");
+        let memory = fix(Exhausted::Memory(64 << 20).into());
+        assert!(memory.contains("pass a larger --max-memory; ") && !memory.contains("--symbols"), "{memory}");
+        assert!(fix(Fault::refused("it is none")).contains("--symbols"));
+    }
+}

@@ -1,0 +1,130 @@
+//! What a type is: sizes, members, variants, and where each was declared.
+
+use std::sync::Arc;
+
+use rgops_dwarf::Exhausted;
+
+/// A type of one [`TypeSource`](super::TypeSource), which alone knows what the number means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TypeId(pub u64);
+
+/// A type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Type {
+    /// Its own name: `Sleep`, `Mutex<u64>`, `{async_fn_env#0}<u64>`.
+    pub name: Arc<str>,
+    /// What it is declared in: `tokio::time::sleep`; empty at the top.
+    pub namespace: Arc<str>,
+    /// Size in bytes.
+    pub size: u64,
+    /// Alignment in bytes, where debug information states it.
+    pub alignment: Option<u64>,
+    /// What it is made of.
+    pub shape: Shape,
+    /// Its type parameters, by name: `T`, `S`.
+    pub parameters: Vec<(Arc<str>, TypeId)>,
+}
+
+/// What a type is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// A struct, tuple or union: all members at once.
+    Struct {
+        /// Its members.
+        members: Vec<Member>,
+        /// Whether it is a union, whose members lie over each other.
+        is_union: bool,
+    },
+    /// An enum or a coroutine: one of the variants.
+    Enum {
+        /// Where the discriminant is; `None` when there is only one variant.
+        discriminant: Option<Discriminant>,
+        /// The variants.
+        variants: Vec<Variant>,
+    },
+    /// A thin pointer or reference.
+    Pointer {
+        /// To what; `None` for unknown.
+        target: Option<TypeId>,
+    },
+    /// An array.
+    Array {
+        /// Of what.
+        element: TypeId,
+        /// How many.
+        length: u64,
+    },
+    /// A number, a function pointer, and what else holds no future.
+    Scalar,
+}
+
+/// Where an enum keeps its discriminant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Discriminant {
+    /// From the beginning of the enum, in bytes.
+    pub offset: u64,
+    /// Its size in bytes, at most 16.
+    pub size: u64,
+}
+
+/// A variant of an enum, or a state of a coroutine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    /// Discriminants that mean this variant; `None` for every other value (a niche).
+    pub discriminant: Option<u128>,
+    /// Its name and content. For a state of a coroutine, declared at the line of its `await`.
+    pub content: Member,
+}
+
+/// A member of a type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name; `__0`, `__1` in tuples, `__awaitee` for what a coroutine awaits.
+    pub name: Arc<str>,
+    /// From the beginning of the type, in bytes.
+    pub offset: u64,
+    /// Its type.
+    pub type_id: TypeId,
+    /// Where it was declared.
+    pub declared: Option<Declared>,
+}
+
+/// A place in the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// Source file, as the compiler saw its path.
+    pub file: Arc<str>,
+    /// Line, from 1.
+    pub line: u32,
+}
+
+/// Why a type cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TypeError {
+    /// The debug information contradicts itself or is cut short.
+    #[error("the debug information is damaged at {offset:#x}: {why}")]
+    Damaged {
+        /// Offset in `.debug_info`.
+        offset: u64,
+        /// The reader's reason.
+        why: String,
+    },
+    /// It is only declared, or is in a part that was not found (`.dwo`).
+    #[error("the debug information does not describe {name}")]
+    NotDescribed {
+        /// The type's name, if that is known.
+        name: String,
+    },
+    /// The command has no memory, or time, left to read it.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+}
+
+impl Type {
+    /// Whether it is the state of an async function, block or closure.
+    pub fn is_coroutine(&self) -> bool {
+        self.name.starts_with("{async_")
+            || self.name.starts_with("{coroutine_")
+            || self.name.starts_with("{gen_")
+    }
+}

@@ -1,0 +1,123 @@
+//! Damaged files: less is found, or an error, but nothing panics, hangs or fills the memory.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use object::{Object as _, ObjectSection as _};
+use rgops_dwarf::Budget;
+
+use super::FIXTURE;
+use crate::types::{ProgramTypes, Shape, TypeSource};
+
+/// Types that are followed from what the addresses give.
+const MOST_TYPES: usize = 500;
+
+/// Asks everything there is to ask; the number of types that could be read.
+fn look_at_everything(file: &[u8]) -> usize {
+    let types = ProgramTypes::of_file(file, &Budget::new(1 << 30));
+    let mut next = VecDeque::new();
+    for address in (0..FIXTURE.len() as u64).step_by(8) {
+        for task in types.task_types(address) {
+            next.extend([task.future, task.scheduler]);
+        }
+        next.extend(types.vtable_types(address));
+        types.future_name(address);
+    }
+    next.extend(types.named("tokio::scheduler::Handle"));
+    types.information();
+    let mut seen = BTreeSet::new();
+    let mut read = 0;
+    while let Some(id) = next.pop_front() {
+        if seen.len() >= MOST_TYPES || !seen.insert(id) {
+            continue;
+        }
+        let Ok(found) = types.get(id) else { continue };
+        read += 1;
+        next.extend(found.parameters.iter().map(|(_, id)| *id));
+        match &found.shape {
+            Shape::Struct { members, .. } => next.extend(members.iter().map(|member| member.type_id)),
+            Shape::Enum { variants, .. } => {
+                next.extend(variants.iter().map(|variant| variant.content.type_id));
+            }
+            Shape::Pointer { target } => next.extend(target),
+            Shape::Array { element, .. } => next.push_back(*element),
+            Shape::Scalar => {}
+        }
+    }
+    read
+}
+
+/// Where the section is in the file.
+fn section(name: &str) -> std::ops::Range<usize> {
+    let elf = object::File::parse(FIXTURE).unwrap();
+    let (start, size) = elf.section_by_name(name).unwrap().file_range().unwrap();
+    start as usize..(start + size) as usize
+}
+
+#[test]
+fn the_fixture_itself_is_whole() {
+    assert_eq!(look_at_everything(FIXTURE), 60);
+}
+
+#[test]
+fn a_file_cut_short_anywhere() {
+    for length in (0..FIXTURE.len()).step_by(if long() { 1 } else { 397 }) {
+        assert!(look_at_everything(&FIXTURE[..length]) <= 60);
+    }
+}
+
+#[test]
+fn sections_cut_short_anywhere() {
+    // The header of the unit still claims all of it.
+    for name in [".debug_info", ".debug_abbrev", ".debug_str", ".debug_line"] {
+        let range = section(name);
+        for at in range.clone().step_by(if long() { 1 } else { 211 }) {
+            let mut file = FIXTURE.to_vec();
+            file[at..range.end].fill(0);
+            look_at_everything(&file);
+            file[at..range.end].fill(0xff);
+            look_at_everything(&file);
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_wrong() {
+    // Every byte of the abbreviations decides how all entries are read.
+    for (name, step) in
+        [(".debug_abbrev", 17), (".debug_info", 211), (".debug_line", 211), (".debug_str", 997)]
+    {
+        for at in section(name).step_by(if long() { 1 } else { step }) {
+            for wrong in [FIXTURE[at] ^ 1, FIXTURE[at] ^ 0x80, 0, 0xff] {
+                let mut file = FIXTURE.to_vec();
+                file[at] = wrong;
+                look_at_everything(&file);
+            }
+        }
+    }
+}
+
+#[test]
+fn random_damage() {
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    let mut random = |below: usize| {
+        // xorshift64: the same damage in every run.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let sections = [".debug_info", ".debug_abbrev", ".debug_line", ".debug_str", ".symtab"].map(section);
+    for _ in 0..if long() { 200_000 } else { 100 } {
+        let mut file = FIXTURE.to_vec();
+        for _ in 0..=random(8) {
+            let range = &sections[random(sections.len())];
+            let at = range.start + random(range.len());
+            file[at] = random(256) as u8;
+        }
+        look_at_everything(&file);
+    }
+}
+
+fn long() -> bool {
+    std::env::var_os("RGOPS_LONG").is_some()
+}

@@ -1,0 +1,139 @@
+//! Indexes that were stored: used, and believed only when they are whole and the build's own.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use gimli::{Reader as _, SectionId};
+use rgops_dwarf::{Budget, Sections, SplitFiles, SymbolTables, Unreadable, Work};
+use rgops_protocol::reply::Module;
+
+use super::FIXTURE;
+use crate::types::dwarf::EntryId;
+use crate::types::index::{Index, Scope};
+use crate::types::stored::{decode, encode};
+use crate::types::{IndexKey, IndexStore, ModuleFile, ProgramModule, ProgramTypes, TypeSource};
+
+/// The fixture, as a file that is read when it is needed.
+#[derive(Debug)]
+struct File;
+
+impl ModuleFile for File {
+    fn path(&self) -> String {
+        "types.so".to_owned()
+    }
+
+    fn has_debug_information(&self) -> bool {
+        true
+    }
+
+    fn sections(&self, wanted: &'static [SectionId], budget: &Budget) -> Result<Sections, Unreadable> {
+        Sections::read(FIXTURE, wanted, budget)
+    }
+
+    fn split_files(&self, _: &'static [SectionId]) -> SplitFiles {
+        SplitFiles::default()
+    }
+
+    fn symbol_tables(&self, work: &Work) -> Option<SymbolTables> {
+        SymbolTables::read(FIXTURE, work).ok()
+    }
+}
+
+/// What is stored for any key.
+#[derive(Debug, Clone, Default)]
+struct Store(Rc<RefCell<Stored>>);
+
+#[derive(Debug, Clone, Default)]
+struct Stored {
+    index: Option<Vec<u8>>,
+    /// Whether it was believed when it was last asked for.
+    believed: Option<bool>,
+}
+
+impl IndexStore for Store {
+    fn load(&self, _: &IndexKey<'_>, _: &Budget, is_believed: &mut dyn FnMut(&[u8]) -> bool) {
+        let Stored { index, believed } = &mut *self.0.borrow_mut();
+        *believed = index.as_deref().map(is_believed);
+    }
+
+    fn store(&self, _: &IndexKey<'_>, index: &[u8]) {
+        self.0.borrow_mut().index = Some(index.to_vec());
+    }
+}
+
+const BUILD_ID: &[u8] = &[1; 20];
+
+/// What the index is for, as text.
+fn everything(store: &Store) -> String {
+    let module = Module {
+        path: "/types.so".to_owned(),
+        build_id: BUILD_ID.to_vec(),
+        start_avma: 0,
+        end_avma: u64::MAX,
+        bias: 0,
+        has_unwind_data: true,
+    };
+    let module = ProgramModule { module, is_executable: true, file: Some(Box::new(File)) };
+    let types = ProgramTypes::new([module], &Budget::new(1 << 30), Some(Box::new(store.clone())), |_| {});
+    let polls = (0..FIXTURE.len() as u64).flat_map(|address| types.task_types(address));
+    let futures = polls.map(|task| types.get(task.future).unwrap()).collect::<Vec<_>>();
+    format!("{futures:?} {:?}", types.named("tokio::scheduler::Handle"))
+}
+
+/// What an index of the fixture belongs to.
+fn key(build_id: &[u8]) -> IndexKey<'_> {
+    let wanted = [SectionId::DebugInfo, SectionId::DebugAbbrev];
+    let sections = Sections::read(FIXTURE, &wanted, &Budget::new(1 << 30)).unwrap();
+    IndexKey { build_id, info_bytes: sections.get(SectionId::DebugInfo).len() as u64, units: 1 }
+}
+
+#[test]
+fn an_index_is_used_if_it_is_the_builds_own() {
+    let store = Store::default();
+    let right = everything(&store);
+    let made = store.0.borrow().clone();
+    assert_eq!(made.believed, None, "nothing was stored yet");
+    assert_eq!(everything(&store), right);
+    assert_eq!(store.0.borrow().believed, Some(true));
+
+    // One that knows nothing: what is in the file is not looked for again.
+    store.store(&key(BUILD_ID), &encode(&key(BUILD_ID), &Index::default()));
+    assert_eq!(everything(&store), "[] None");
+
+    let others = IndexKey { build_id: &[2; 20], ..key(BUILD_ID) };
+    store.store(&others, &encode(&others, &Index::default()));
+    assert_eq!(everything(&store), right);
+    assert_eq!(store.0.borrow().believed, Some(false));
+    assert_eq!(store.0.borrow().index, made.index, "it is made anew");
+}
+
+#[test]
+fn an_index_is_charged_before_there_is_memory_for_it() {
+    let key = IndexKey { build_id: &[7; 20], info_bytes: 1 << 30, units: 1 };
+    // Two bytes each as they are stored, sixteen in memory.
+    let polls = vec![(0, EntryId(0)); 500_000];
+    let stored = encode(&key, &Index { polls, ..Index::default() });
+    let budget = Budget::new(64 << 20);
+    let (index, charge) = decode(&stored, &key, &budget).unwrap();
+    assert_eq!((index.polls.len(), budget.charged()), (500_000, index.bytes()));
+    drop(charge);
+    let budget = Budget::new(8 << 20);
+    assert!(decode(&stored, &key, &budget).is_none());
+    assert_eq!(budget.charged(), 0);
+}
+
+#[test]
+fn an_index_holds_what_a_scan_could_have_found() {
+    let key = IndexKey { build_id: &[7; 20], info_bytes: 1 << 30, units: 1 };
+    let is_believed = |index: &Index| decode(&encode(&key, index), &key, &Budget::new(1 << 30)).is_some();
+    let nested = |depth: u32| {
+        let scope =
+            |at: u32| Scope { start: EntryId(u64::from(at)), end: 1 << 20, parent: at.checked_sub(1) };
+        Index { scopes: (0..depth).map(scope).collect(), ..Index::default() }
+    };
+    assert!(is_believed(&nested(512)));
+    assert!(!is_believed(&nested(513)), "a scan opens no more namespaces at once");
+    // Lists are sorted, or nothing is found in them.
+    let polls = vec![(2, EntryId(1)), (1, EntryId(1))];
+    assert!(!is_believed(&Index { polls, ..Index::default() }));
+}

@@ -1,0 +1,7 @@
+//! The examples in the READMEs compile: `cargo test --doc` builds them as they stand.
+
+#[doc = include_str!("../../README.md")]
+struct Main;
+
+#[doc = include_str!("../../agent/README.md")]
+struct Agent;
