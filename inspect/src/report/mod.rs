@@ -1,5 +1,6 @@
 //! Answers as people and programs read them: one module a question, text and the JSON contract.
 
+mod document;
 pub mod gc;
 pub mod heap_rate;
 pub mod info;
@@ -18,3 +19,5 @@ mod top;
 pub mod trace;
 pub mod tree;
 pub mod version;
+
+pub use document::Document;

@@ -5,15 +5,12 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::stats::{AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity};
 use serde::Serialize;
 
-use crate::report::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
+use crate::report::document::Document;
+use crate::report::known::JsonKnown;
 
 /// The answer in JSON, `rgops.stats/1`. Times are nanoseconds.
 #[derive(Debug, Clone, Serialize)]
 pub struct JsonStats {
-    /// `rgops.stats/1`.
-    pub schema: &'static str,
-    /// Who answered.
-    pub process: JsonProcess,
     /// Time since the process started.
     pub uptime_ns: JsonKnown<u64>,
     /// CPU time in user mode.
@@ -46,8 +43,6 @@ pub struct JsonStats {
     pub threads: Vec<JsonThread>,
     /// What the agent did and costs.
     pub agent: JsonAgent,
-    /// What is missing or not exact.
-    pub notes: Vec<JsonNote>,
 }
 
 /// A number of threads.
@@ -156,13 +151,11 @@ pub struct JsonAgent {
 
 impl JsonStats {
     /// The JSON form of an answer.
-    pub fn new(hello: &AgentHello, reply: &StatsReply, end: &End) -> JsonStats {
+    pub fn document(hello: &AgentHello, reply: &StatsReply, end: &End) -> Document<JsonStats> {
         let in_states = reply.threads.clone().map(|states| {
             states.iter().map(|s| JsonThreadsInState { state: s.state, count: s.count }).collect()
         });
-        JsonStats {
-            schema: "rgops.stats/1",
-            process: hello.into(),
+        let body = JsonStats {
             uptime_ns: reply.uptime_ns.clone().into(),
             user_cpu_ns: reply.user_cpu_ns.clone().into(),
             system_cpu_ns: reply.system_cpu_ns.clone().into(),
@@ -179,8 +172,8 @@ impl JsonStats {
             runtimes: reply.runtimes.iter().map(runtime).collect(),
             threads: reply.thread_activity.iter().map(thread).collect(),
             agent: agent(&reply.agent),
-            notes: json_notes(end),
-        }
+        };
+        Document::new("rgops.stats/1", hello.into(), Ok(end), body, None)
     }
 }
 

@@ -1,6 +1,5 @@
 //! The JSON contract `rgops.tasks/1`.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -8,14 +7,14 @@ use rgops_protocol::reply::tasks::RuntimeKind;
 use rgops_protocol::reply::{End, Known, Unavailable};
 use serde::Serialize;
 
-use super::super::known::{JsonKnown, JsonNote, json_notes};
+use super::super::document::Document;
+use super::super::known::{JsonKnown, JsonProcess};
 use super::super::screen::Room;
 use super::super::stack::{JsonFrame, Thread};
 use super::group::state;
 use super::shapes::Shapes;
 use super::stack::{nodes, root};
 use super::{Filter, TasksReport};
-use crate::budget::Exhausted;
 use crate::tasks::model::{
     AsyncStack, Counts, DebugInformation, DebugLevel, Location, Node, NodeKind, Resource, ResourceKind, Task,
 };
@@ -24,8 +23,6 @@ use crate::text::known::words;
 /// The whole report. Times are nanoseconds, addresses numbers, tasks named by their ids.
 #[derive(Debug, Serialize)]
 pub struct JsonTasks<'a> {
-    /// `rgops.tasks/1`.
-    schema: &'static str,
     /// The process, in its own pid namespace.
     pid: u32,
     name: &'a str,
@@ -48,12 +45,6 @@ pub struct JsonTasks<'a> {
     deadlocks: Vec<JsonDeadlock<'a>>,
     /// Threads that polled a task or were in `block_on`.
     threads: Vec<JsonThread<'a>>,
-    notes: Vec<JsonNote>,
-    /// Why the answer broke off; absent when it is complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    broken_off: Option<Cow<'a, str>>,
-    #[serde(skip)]
-    cut: Option<Exhausted>,
 }
 
 /// What became of the listed tasks; all but `listed` add up to it.
@@ -207,7 +198,11 @@ struct JsonThread<'a> {
 impl<'a> JsonTasks<'a> {
     /// The tasks `filter` leaves, with the answer's notes or the reason it broke off. Where there is no
     /// memory or time for the lists they are shorter, and that is the reason, if there is no other.
-    pub fn new(report: &'a TasksReport, filter: &Filter, end: Result<&End, &'a str>) -> JsonTasks<'a> {
+    pub fn document(
+        report: &'a TasksReport,
+        filter: &Filter,
+        end: Result<&End, String>,
+    ) -> Document<JsonTasks<'a>> {
         let mut stacks = Stacks::default();
         let selected = report.select(filter);
         let mut room = Room::new(&report.budget);
@@ -240,9 +235,7 @@ impl<'a> JsonTasks<'a> {
             behind: ids(&deadlock.behind),
         }));
         let threads = room.fill(report.json_threads());
-        let cut = room.cut();
-        JsonTasks {
-            schema: "rgops.tasks/1",
+        let body = JsonTasks {
             pid: report.pid,
             name: &report.process,
             unix_ns: report.tasks.unix_ns,
@@ -262,15 +255,9 @@ impl<'a> JsonTasks<'a> {
             resources,
             deadlocks,
             threads,
-            notes: end.map(json_notes).unwrap_or_default(),
-            broken_off: end.err().map(Cow::Borrowed).or_else(|| room.left_out().map(Cow::Owned)),
-            cut,
-        }
-    }
-
-    /// Why its lists are shorter than what they tell of; `None` when they are not.
-    pub fn cut(&self) -> Option<Exhausted> {
-        self.cut
+        };
+        let process = JsonProcess { pid: report.pid, name: report.process.clone() };
+        Document::new("rgops.tasks/1", process, end, body, room.cut())
     }
 }
 
