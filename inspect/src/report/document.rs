@@ -12,7 +12,7 @@ use crate::text::{Escaping, reason};
 
 /// An answer as one JSON document.
 #[derive(Debug, Serialize)]
-
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Document<T> {
     /// `rgops.COMMAND/VERSION`. A field that is added keeps the version; one that changes its meaning or goes away
     /// raises it.

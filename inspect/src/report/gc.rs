@@ -67,11 +67,13 @@ fn change(before: &Known<u64>, after: &Known<u64>, unit: Unit) -> String {
 
 /// The JSON contract `rgops.gc/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonGc {
     allocators: Vec<JsonReleased>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonReleased {
     allocator: String,
     /// The call, `malloc_trim(0)`.

@@ -31,6 +31,7 @@ fn rate(bytes: u64) -> String {
 
 /// The JSON contract `rgops.heap-rate/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonHeapRate {
     /// Mean bytes between two samples, 0 for off: before the request, now, and when the program began.
     before_bytes: u64,

@@ -148,6 +148,7 @@ fn confidence(confidence: f64) -> String {
 
 /// The JSON contract `rgops.leaks/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonLeaks<'a> {
     /// The first snapshot, since the Unix epoch.
     unix_ns: u64,
@@ -172,6 +173,7 @@ pub struct JsonLeaks<'a> {
 
 /// A line that grew.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonGrown<'a> {
     /// The line: its function, file and line, as far as they are known.
     function: Cow<'a, str>,
@@ -192,6 +194,7 @@ struct JsonGrown<'a> {
     growing_intervals: usize,
     /// Stacks by which it is reached, and the one that grew most, leaf first.
     stacks: usize,
+    #[cfg_attr(test, schemars(with = "Vec<JsonFrame<'static>>"))]
     stack: JsonFrames<'a>,
 }
 
@@ -214,6 +217,7 @@ impl Serialize for JsonFrames<'_> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonFrame<'a> {
     function: Cow<'a, str>,
     file: Option<&'a str>,

@@ -20,6 +20,7 @@ use crate::text::{bytes, escape, label};
 /// The answer in JSON. `rgops.memstats/1`: a field that is added keeps the number; one that changes
 /// its meaning or goes away raises it.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonMemstats {
     /// Of which parts resident memory consists; `null` when that is not known.
     pub explained: Option<JsonExplanation>,
@@ -29,6 +30,7 @@ pub struct JsonMemstats {
 
 /// Numbers of one origin.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonSection {
     /// `process`, `cgroup`, or the allocator's name.
     pub name: String,
@@ -38,6 +40,7 @@ pub struct JsonSection {
 
 /// One number.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonField {
     /// Its name, gops' where the meaning is the same.
     pub name: String,

@@ -11,6 +11,8 @@ pub mod memstats;
 pub mod pprof_cpu;
 pub mod pprof_heap;
 pub mod schedtrace;
+#[cfg(test)]
+mod schemas;
 pub mod screen;
 pub mod stack;
 pub mod stats;

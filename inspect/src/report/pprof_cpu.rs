@@ -18,6 +18,7 @@ use rgops_pprof::measurement::percentage;
 
 /// How the samples compare with the CPU clocks, times in nanoseconds.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reconciliation {
     /// The engine that took the samples; `null` when it was not said.
     engine: Option<String>,
@@ -117,6 +118,7 @@ pub fn missing_names<'a>(modules: impl Iterator<Item = &'a ModuleSymbols>) -> St
 
 /// The JSON contract `rgops.pprof-cpu/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonPprofCpu<'a> {
     /// Where the profile was saved; `null` when it could not be.
     file: Option<&'a str>,

@@ -104,6 +104,7 @@ pub(super) fn rounded(ns: u64) -> u64 {
 
 /// The JSON contract `rgops.pprof-heap/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonPprofHeap<'a> {
     /// Where the profile was saved; `null` when it could not be.
     file: Option<&'a str>,
@@ -135,6 +136,7 @@ pub struct JsonPprofHeap<'a> {
 
 /// An estimate made of samples.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonEstimate {
     /// Samples it is made of.
     pub samples: u64,
@@ -161,6 +163,7 @@ impl From<Estimate> for JsonEstimate {
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonExact {
     allocations: u64,
     frees: u64,

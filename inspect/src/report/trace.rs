@@ -141,6 +141,7 @@ fn readings_line<W: std::io::Write>(trace: &Recorder<W>) -> String {
 
 /// The JSON contract `rgops.trace/1`. Times are nanoseconds.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonTrace<'a> {
     /// Where the trace was saved; `null` when it could not be.
     file: Option<&'a str>,
@@ -170,6 +171,7 @@ pub struct JsonTrace<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonThread<'a> {
     tid: u32,
     name: &'a str,
@@ -191,6 +193,7 @@ struct JsonThread<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonRuntime {
     name: String,
     workers: u32,

@@ -21,6 +21,7 @@ const SIZELESS_SYMBOL_BYTES: u64 = 4096;
 
 /// How much is known about a module's code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Detail {
     /// No names.
@@ -35,6 +36,7 @@ pub enum Detail {
 
 /// What a module gave, and why not more.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ModuleSymbols {
     /// Path of the module as the process sees it.
     pub module: String,

@@ -12,6 +12,7 @@ use crate::symbols::{Frame, ModuleSymbols};
 
 /// The whole report. Times are nanoseconds; addresses and offsets are numbers.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonStack<'a> {
     /// The process, in its own pid namespace.
     pid: u32,
@@ -28,6 +29,7 @@ pub struct JsonStack<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonThread<'a> {
     tid: u32,
     name: &'a str,
@@ -55,6 +57,7 @@ struct JsonThread<'a> {
 
 /// Innermost first.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(in crate::report) struct JsonFrame<'a> {
     function: Option<&'a str>,
     file: Option<&'a str>,

@@ -10,6 +10,7 @@ use crate::report::known::JsonKnown;
 
 /// The answer in JSON, `rgops.stats/1`. Times are nanoseconds.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonStats {
     /// Time since the process started.
     pub uptime_ns: JsonKnown<u64>,
@@ -47,6 +48,7 @@ pub struct JsonStats {
 
 /// A number of threads.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonThreadsInState {
     /// State letter of proc(5).
     pub state: char,
@@ -56,6 +58,7 @@ pub struct JsonThreadsInState {
 
 /// A Tokio runtime.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonRuntime {
     /// Its name.
     pub name: String,
@@ -75,6 +78,7 @@ pub struct JsonRuntime {
 
 /// Tasks by state.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonTaskStates {
     /// Being polled.
     pub running: u64,
@@ -88,6 +92,7 @@ pub struct JsonTaskStates {
 
 /// A worker in the window.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonWorker {
     /// Whether it was parked at the end.
     pub parked: bool,
@@ -101,6 +106,7 @@ pub struct JsonWorker {
 
 /// A thread in the window.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonThread {
     /// Thread id.
     pub tid: u32,
@@ -118,6 +124,7 @@ pub struct JsonThread {
 
 /// What the agent did since `listen`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonAgent {
     /// Time since `listen`.
     pub uptime_ns: u64,

@@ -22,6 +22,7 @@ use crate::text::known::words;
 
 /// The whole report. Times are nanoseconds, addresses numbers, tasks named by their ids.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonTasks<'a> {
     /// The process, in its own pid namespace.
     pid: u32,
@@ -49,6 +50,7 @@ pub struct JsonTasks<'a> {
 
 /// What became of the listed tasks; all but `listed` add up to it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonCounts {
     listed: u64,
     decoded: u64,
@@ -60,6 +62,7 @@ struct JsonCounts {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonRuntime<'a> {
     name: &'a str,
     /// `current_thread`, `multi_thread` or `local_set`.
@@ -71,6 +74,7 @@ struct JsonRuntime<'a> {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonList {
     listed: u32,
     shards: u32,
@@ -79,6 +83,7 @@ struct JsonList {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonDebugInformation<'a> {
     module: &'a str,
     file: Option<&'a str>,
@@ -91,6 +96,7 @@ struct JsonDebugInformation<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonMissing<'a> {
     reason: &'a str,
     fix: &'a str,
@@ -100,6 +106,7 @@ struct JsonMissing<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonTask<'a> {
     id: u64,
     runtime: &'a str,
@@ -125,6 +132,7 @@ struct JsonTask<'a> {
 
 /// A future, and what it polls.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonNode<'a> {
     name: &'a str,
     #[serde(rename = "type")]
@@ -140,6 +148,7 @@ struct JsonNode<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonWait<'a> {
     node: usize,
     #[serde(flatten)]
@@ -147,6 +156,7 @@ struct JsonWait<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonResource<'a> {
     /// `task`, `blocking_task`, `mutex`, `rw_lock_read`, `rw_lock_write`, `semaphore`, `notify`,
     /// `channel`, `barrier`, `once_cell`, `timer`, `io` or `other`.
@@ -160,6 +170,7 @@ struct JsonResource<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonWaited<'a> {
     #[serde(flatten)]
     resource: JsonResource<'a>,
@@ -169,6 +180,7 @@ struct JsonWaited<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonDeadlock<'a> {
     /// In order: each waits on what the next one holds, the last one on what the first one holds.
     ring: Vec<JsonLink<'a>>,
@@ -179,12 +191,14 @@ struct JsonDeadlock<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonLink<'a> {
     task: u64,
     waits_on: JsonResource<'a>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonThread<'a> {
     tid: u32,
     name: &'a str,
