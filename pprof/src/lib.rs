@@ -17,7 +17,7 @@
 //! | --- | --- |
 //! | [`proto`] | the messages of `profile.proto` |
 //! | [`read()`] | bytes of a file to a checked profile |
-//! | [`write`] | tables of a profile while it is built, and the bytes of a file |
+//! | [`mod@write`] | tables of a profile while it is built, and the bytes of a file |
 //! | [`model`] | samples as stacks of functions, and their sums as a graph |
 //! | [`top`] | the table of `go tool pprof -top` |
 //! | [`measurement`], [`moment`] | values and moments in the tool's form |

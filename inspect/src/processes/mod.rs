@@ -1,6 +1,6 @@
 //! Finds processes: which are Rust, which have an agent, what a target name means.
 //!
-//! [`reader::ProcessReader`] is what a system is asked; `host` names the reader of this one. Linux has its own
+//! `reader::ProcessReader` is what a system is asked; `host` names the reader of this one. Linux has its own
 //! reader of `/proc`; other systems go through `sysinfo`. Agents run on Linux only, so on other systems nothing but
 //! TCP addresses can be asked.
 

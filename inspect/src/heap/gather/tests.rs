@@ -1,10 +1,13 @@
 //! Heaps of made-up answers: what must hold whatever the program.
 
-use rgops_protocol::reply::pprof_heap::{HeapSnapshot, HeapSource};
-use rgops_protocol::reply::{Module, NoteKind, Stack, StackEnd};
+use rgops_protocol::reply::pprof_heap::{
+    Estimate, HeapBucket, HeapCounters, HeapSnapshot, HeapSource, HeapStack, HeapStart, PprofHeapPart,
+};
+use rgops_protocol::reply::{End, Module, Note, NoteKind, Stack, StackEnd};
 
 use super::*;
-use crate::profile::{Incomplete, proto::Profile, top};
+use crate::heap::DumpError;
+use crate::profile::{Incomplete, Process, proto::Profile, top};
 
 fn started(source: HeapSource) -> Heap {
     let process = Process { name: "leaky".to_owned(), pid: 7, build_id: vec![2], ..Process::default() };

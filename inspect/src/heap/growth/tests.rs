@@ -1,15 +1,20 @@
 //! Programs that leak, cache and churn, made up block by block and sampled as the agent samples.
 
+use std::time::Instant;
+
 use rgops_protocol::reply::pprof_heap::{
     HeapCounters, HeapSnapshot, HeapSource, HeapStack, HeapStart, LiveBlock, PprofHeapPart,
 };
 use rgops_protocol::reply::{Stack, StackEnd};
-
 use rgops_protocol::request::PprofHeapRequest;
 
+use super::chance::at_least_heads;
+use super::compare::Line;
+use super::work::Work;
 use super::*;
+use crate::budget::{Budget, Exhausted};
 use crate::client::ClientError;
-use crate::heap::Refused;
+use crate::heap::{Heap, Refused};
 use crate::profile::Process;
 
 const MEAN: u64 = 524_288;

@@ -1,8 +1,6 @@
 //! A file's place on Unix: its directory, held open, and its name in there. Nothing is looked up by a path
 //! again after that, so nobody can have it lead elsewhere.
 
-mod walk;
-
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -13,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use self::walk::{Asking, End, walk};
+use super::walk::{Asking, End, walk};
 use crate::output::error::{NotAFile, OutputError, Reason};
 
 /// Readable and writable by its owner only.

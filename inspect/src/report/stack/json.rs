@@ -4,10 +4,11 @@ use rgops_protocol::reply::stack::Capture;
 use rgops_protocol::reply::{End, StackEnd};
 use serde::Serialize;
 
-use super::super::document::Document;
-use super::super::known::{JsonKnown, JsonProcess};
-use super::super::screen::Room;
-use super::{Activity, Polled, Role, StackReport, Thread};
+use super::report::StackReport;
+use super::thread::{Activity, Polled, Role, Thread};
+use crate::report::document::Document;
+use crate::report::known::{JsonKnown, JsonProcess};
+use crate::report::screen::Room;
 use crate::symbols::{Frame, ModuleSymbols};
 
 /// The whole report. Times are nanoseconds; addresses and offsets are numbers.

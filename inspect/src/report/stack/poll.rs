@@ -1,6 +1,5 @@
 //! Which task a thread polls, as its native stack tells: the frames inside Tokio's poll harness.
 
-use super::thread::is_in;
 use crate::symbols::Frame;
 
 /// The part of a native stack that belongs to a task.
@@ -38,6 +37,12 @@ fn is_harness(frame: &Frame) -> bool {
                 .any(|end| file.ends_with(end))
     });
     in_module || (in_file && (function.is_empty() || function.contains("poll")))
+}
+
+/// Whether a frame is in this function or file of Tokio's.
+pub(super) fn is_in(frame: &Frame, function: &str, file: &str) -> bool {
+    let named = frame.function.as_deref().is_some_and(|name| name.contains(function));
+    named || frame.file.as_deref().is_some_and(|path| path.ends_with(file) && path.contains("tokio"))
 }
 
 /// Whether a function says what a task is for; wrappers around every future do not.

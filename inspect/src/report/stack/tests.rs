@@ -1,10 +1,11 @@
 //! The first screen, from made-up threads.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use rgops_protocol::reply::stack::{SystemCall, ThreadStack};
-use rgops_protocol::reply::{End, Known, Stack};
+use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary, SystemCall, ThreadStack};
+use rgops_protocol::reply::{End, Known, Module, Stack, StackEnd};
 
 use super::*;
+use crate::budget::{Budget, Exhausted};
 use crate::made::hello;
 
 fn thread(tid: u32, name: &str, state: char, call: u32, frames: &[u64]) -> ThreadStack {

@@ -6,7 +6,7 @@ use rgops_protocol::reply::stack::{Capture, SystemCall, ThreadStack};
 use rgops_protocol::reply::{Known, StackEnd};
 use serde::Serialize;
 
-use super::poll::poll;
+use super::poll::{is_in, poll};
 use crate::budget::{Budget, Exhausted};
 use crate::symbols::{Frame, Symbolizer};
 use crate::text::system_call::{self, Architecture};
@@ -240,11 +240,6 @@ fn role(thread: &ThreadStack, pid: u32, frames: &[Frame]) -> Role {
         }
         None => Role::Other,
     }
-}
-
-pub(super) fn is_in(frame: &Frame, function: &str, file: &str) -> bool {
-    let named = frame.function.as_deref().is_some_and(|name| name.contains(function));
-    named || frame.file.as_deref().is_some_and(|path| path.ends_with(file) && path.contains("tokio"))
 }
 
 fn is_rust(frame: &Frame) -> bool {

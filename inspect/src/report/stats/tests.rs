@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use rgops_protocol::reply::stats::{AgentStats, TaskStates, ThreadsInState, WorkerStats};
+use rgops_protocol::reply::stats::{
+    AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity, ThreadsInState, WorkerStats,
+};
 use rgops_protocol::reply::{End, Known};
 
 use super::*;

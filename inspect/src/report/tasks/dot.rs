@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::super::screen::Screen;
 use super::names::{location, own_await};
-use super::{TasksReport, View};
+use super::report::TasksReport;
+use super::view::View;
+use crate::report::screen::Screen;
 use crate::tasks::model::ResourceKind;
 
 /// Tasks drawn that wait for a thing, and that hold it; of more, the number is drawn.

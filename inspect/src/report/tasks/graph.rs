@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::super::screen::Screen;
-use super::names::{location, own_await};
+use super::names::{SHOWN_TASK_IDS, location, own_await};
 use super::one::wait;
-use super::{TasksReport, View};
+use super::report::TasksReport;
+use super::view::View;
+use crate::report::screen::Screen;
 use crate::tasks::graph::Deadlock;
 use crate::tasks::model::ResourceKind;
 
@@ -88,7 +89,7 @@ impl TasksReport {
             }
             let ids = self.ids(&waited.waiters, view.all);
             let _ = write!(text, "  {}: {ids} {}", self.thing(&waited.resource), wait(waited.waiters.len()));
-            if waited.waiters.len() > super::SHOWN_TASK_IDS {
+            if waited.waiters.len() > SHOWN_TASK_IDS {
                 let _ = write!(text, " ({} in all)", waited.waiters.len());
             }
             if waited.resource.kind != ResourceKind::Task

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
-use super::super::screen::Screen;
+use super::names::SHOWN_TASK_IDS;
 use super::names::{has_address, kind, type_name};
+use super::report::TasksReport;
 use super::shapes::Shapes;
-use super::stack::{Tree, nodes, root};
 use super::thread::{own_frames, write_native};
-use super::{SHOWN_TASK_IDS, TasksReport, View};
+use super::tree::{Tree, nodes, root};
+use super::view::View;
+use super::words::{runtime_kind, state};
+use crate::report::screen::Screen;
 use crate::tasks::model::{AsyncStack, Node, Resource, ResourceKind, State, TypeName};
 use crate::text::known;
 use crate::text::{counted, escape};
@@ -22,37 +25,6 @@ fn sorted(mut tasks: Vec<usize>) -> Vec<usize> {
 /// `1 more thread is`, `2 more threads are`.
 fn are(count: usize) -> String {
     format!("{} {}", counted(count as u64, "more thread"), if count == 1 { "is" } else { "are" })
-}
-
-/// A state in a word.
-pub(super) fn state(state: State) -> &'static str {
-    match state {
-        State::Running => "running",
-        State::Scheduled => "scheduled",
-        State::Idle => "idle",
-        State::Complete => "complete",
-    }
-}
-
-/// A stack without the addresses it waits on: two futures with the same are shown once.
-pub(super) struct Shape<'t>(pub(super) &'t Node);
-
-impl PartialEq for Shape<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        let (one, two) = (self.0, other.0);
-        std::ptr::eq(one, two)
-            || (one.location == two.location
-                && one.kind == two.kind
-                && one.name == two.name
-                && one.children_left_out == two.children_left_out
-                && kind_of(one) == kind_of(two)
-                && one.children.len() == two.children.len()
-                && one.children.iter().zip(&two.children).all(|(one, two)| Shape(one) == Shape(two)))
-    }
-}
-
-fn kind_of(node: &Node) -> Option<ResourceKind> {
-    node.waits_on.as_ref().map(|resource| resource.kind)
 }
 
 /// Where a task is; stacks and names by their numbers.
@@ -154,7 +126,7 @@ impl TasksReport {
     /// `runtime main (multi_thread, 4 workers): 29 tasks`.
     pub(super) fn runtime_line(&self, number: usize) -> String {
         let runtime = &self.tasks.runtimes[number];
-        let kind = super::json::runtime_kind(runtime.kind);
+        let kind = runtime_kind(runtime.kind);
         let workers = match runtime.kind {
             rgops_protocol::reply::tasks::RuntimeKind::MultiThread => {
                 format!(", {}", counted(u64::from(runtime.workers), "worker"))

@@ -7,9 +7,11 @@ use std::fmt::Write as _;
 use rgops_protocol::received::program_said;
 use rgops_protocol::reply::Known;
 
-use super::super::screen::Screen;
-use super::group::state;
-use super::{TasksReport, View};
+use super::filter::Filter;
+use super::report::TasksReport;
+use super::view::View;
+use super::words::state;
+use crate::report::screen::Screen;
 use crate::symbols::file_name;
 use crate::tasks::model::{DebugLevel, State};
 use crate::text::known::sentence;
@@ -109,7 +111,7 @@ impl TasksReport {
     }
 
     /// When a filter leaves nothing: what there was.
-    pub(super) fn nothing(&self, text: &mut Screen, filter: &super::Filter) {
+    pub(super) fn nothing(&self, text: &mut Screen, filter: &Filter) {
         let _ = writeln!(text, "\nno task matches {}", escape(&filter.typed()));
         let listed = &self.tasks.tasks;
         if listed.is_empty() {

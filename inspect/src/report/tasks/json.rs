@@ -3,18 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rgops_protocol::reply::tasks::RuntimeKind;
 use rgops_protocol::reply::{End, Known, Unavailable};
 use serde::Serialize;
 
-use super::super::document::Document;
-use super::super::known::{JsonKnown, JsonProcess};
-use super::super::screen::Room;
-use super::super::stack::{JsonFrame, Thread};
-use super::group::state;
+use super::filter::Filter;
+use super::report::TasksReport;
 use super::shapes::Shapes;
-use super::stack::{nodes, root};
-use super::{Filter, TasksReport};
+use super::tree::{nodes, root};
+use super::words::runtime_kind;
+use super::words::state;
+use crate::report::document::Document;
+use crate::report::known::{JsonKnown, JsonProcess};
+use crate::report::screen::Room;
+use crate::report::stack::{JsonFrame, Thread};
 use crate::tasks::model::{
     AsyncStack, Counts, DebugInformation, DebugLevel, Location, Node, NodeKind, Resource, ResourceKind, Task,
 };
@@ -416,14 +417,6 @@ impl<'a> From<&'a Node> for JsonNode<'a> {
             children: node.children.iter().map(|child| JsonNode::from(&**child)).collect(),
             children_left_out: node.children_left_out,
         }
-    }
-}
-
-pub(super) fn runtime_kind(kind: RuntimeKind) -> &'static str {
-    match kind {
-        RuntimeKind::CurrentThread => "current_thread",
-        RuntimeKind::MultiThread => "multi_thread",
-        RuntimeKind::LocalSet => "local_set",
     }
 }
 

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::TasksReport;
+use super::report::TasksReport;
 use crate::tasks::model::{AsyncStack, Location, Node, Resource, ResourceKind, Task, TypeName};
 use crate::text::escape;
 
+/// Task ids written out in a group's line.
+pub(super) const SHOWN_TASK_IDS: usize = 8;
 /// Characters of a name that are shown; the type parameters in longer ones are cut in the middle.
 const SHOWN_NAME: usize = 120;
 
@@ -148,7 +150,7 @@ impl TasksReport {
 
     /// `task 7`, `tasks 7 8 9 …`.
     pub(super) fn ids<'t>(&'t self, tasks: &'t [usize], all: bool) -> Ids<'t> {
-        let most = if all { tasks.len() } else { super::SHOWN_TASK_IDS };
+        let most = if all { tasks.len() } else { SHOWN_TASK_IDS };
         Ids { report: self, tasks, most }
     }
 

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::super::screen::Screen;
-use super::group::state;
+use super::names::SHOWN_TASK_IDS;
 use super::names::type_name;
-use super::stack::Tree;
-use super::{SHOWN_TASK_IDS, TasksReport, View};
+use super::report::TasksReport;
+use super::tree::Tree;
+use super::view::View;
+use super::words::state;
+use crate::report::screen::Screen;
 use crate::tasks::model::{Node, Resource, ResourceKind, State};
 use crate::text::escape;
 

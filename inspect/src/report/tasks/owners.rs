@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::super::stack::Thread;
+use crate::report::stack::Thread;
 use crate::tasks::model::{State, Task};
 
 /// Threads and tasks by their indices.

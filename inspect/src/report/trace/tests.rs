@@ -1,17 +1,16 @@
 //! Reports of a made-up trace.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stack::SystemCall;
 use rgops_protocol::reply::trace::{
     RuntimePoint, ThreadPoint, TracePart, TraceStart, TraceThread, TraceTotals,
 };
+use rgops_protocol::reply::{End, Known};
 
 use super::*;
-use crate::budget::Exhausted;
-use crate::budget::{self, Budget};
+use crate::budget::{self, Budget, Exhausted};
 use crate::made::hello;
-use crate::trace::Process;
+use crate::trace::{Kind, Process, Recorder};
 
 const MS: u64 = 1_000_000;
 

@@ -4,6 +4,7 @@
 
 use std::io::Write as _;
 
+use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::reply::{End, Known};
 
 use super::*;

@@ -3,8 +3,11 @@
 
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stack::SystemCall;
+use rgops_protocol::reply::trace::ThreadPoint;
 
-use super::*;
+use super::Timeline;
+use crate::text::system_call::Architecture;
+use crate::trace::Kind;
 
 const MS: u64 = 1_000_000;
 

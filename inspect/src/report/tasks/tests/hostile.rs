@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::budget::{Budget, Exhausted};
 
 fn within(budget: &Budget, tasks: Tasks) -> TasksReport {
     TasksReport::within(budget, &hello(), None, &[], tasks)

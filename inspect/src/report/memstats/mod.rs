@@ -1,0 +1,11 @@
+//! `rgops memstats`: memory of the process, its cgroup and its allocators, in gops' layout, below what
+//! resident memory consists of.
+
+mod answer;
+mod explain;
+#[cfg(test)]
+mod tests;
+
+pub(super) use answer::json_field;
+pub use answer::{JsonField, JsonMemstats, JsonSection, render};
+pub use explain::{Explanation, JsonExplanation, JsonPart, Part, explain};

@@ -1,0 +1,27 @@
+//! A native frame as text.
+
+use std::fmt::Write as _;
+
+use crate::report::screen::Screen;
+use crate::symbols::Frame;
+use crate::text::escape;
+
+/// As in a Go traceback: the function, then where it is and the offset in it. `before` begins each line.
+pub(in crate::report) fn write_frame(text: &mut Screen, frame: &Frame, before: &str) {
+    let inlined = if frame.is_inlined { " (inlined)" } else { "" };
+    let _ = writeln!(text, "{before}{}{inlined}", escape(&frame.name()));
+    let offset = match frame.function_offset {
+        Some(offset) if !frame.is_inlined => format!(" +{offset:#x}"),
+        _ => String::new(),
+    };
+    match (&frame.file, &frame.module) {
+        (Some(file), _) => {
+            let line = frame.line.map(|line| format!(":{line}")).unwrap_or_default();
+            let _ = writeln!(text, "{before}\t{}{line}{offset}", escape(file));
+        }
+        (None, Some(module)) if frame.function.is_some() => {
+            let _ = writeln!(text, "{before}\t{}{offset}", escape(module));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,28 @@
+//! `rgops tasks`: every Tokio task and the `await` it is at, tasks at the same place together; who
+//! waits for whom, and deadlocks first of all.
+
+mod dot;
+mod filter;
+mod graph;
+mod group;
+mod header;
+mod json;
+mod named;
+mod names;
+mod one;
+mod owners;
+mod report;
+mod select;
+mod shapes;
+#[cfg(test)]
+mod tests;
+mod text;
+mod thread;
+mod tree;
+mod view;
+mod words;
+
+pub use filter::{Filter, WaitingOn};
+pub use json::JsonTasks;
+pub use report::TasksReport;
+pub use view::View;

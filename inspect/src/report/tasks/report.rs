@@ -1,0 +1,132 @@
+//! The tasks of an answer, with names for their threads and who waits for whom.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+
+use rgops_protocol::hello::AgentHello;
+
+use super::named::named;
+use super::owners::Owners;
+use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
+use crate::report::stack::Thread;
+use crate::symbols::{ModuleSymbols, Symbolizer};
+use crate::tasks::graph::WaitGraph;
+use crate::tasks::model::{Task, Tasks};
+
+/// The tasks of a process, named and ready to be shown.
+#[derive(Debug, Clone)]
+pub struct TasksReport {
+    /// Name of the process.
+    pub process: String,
+    /// Its process id in its own pid namespace.
+    pub pid: u32,
+    /// The tasks.
+    pub tasks: Tasks,
+    /// Who waits for whom.
+    pub graph: WaitGraph,
+    /// The threads that were captured with the list, the agent's own left out, by thread id.
+    pub threads: Vec<Thread>,
+    /// For each of these threads the task it polls; 0 for none or unknown.
+    pub polled: HashMap<u32, u64>,
+    /// What each module gave for the threads' names, and why not more.
+    pub modules: Vec<ModuleSymbols>,
+    /// Why threads are missing; `None` when they are all there.
+    pub exhausted: Option<Exhausted>,
+    /// Index of each task by its header's address, to name what a `JoinHandle` waits for.
+    pub(super) by_header: HashMap<u64, usize>,
+    pub(super) owners: Owners,
+    /// Indices of each runtime's tasks.
+    pub(super) by_runtime: Vec<Vec<usize>>,
+    /// What it is written with.
+    pub(super) budget: Budget,
+}
+
+impl TasksReport {
+    /// Names the threads' frames and finds who waits for whom. `local_pid` and `symbol_directories`
+    /// are those of [`Symbolizer::new`].
+    pub fn new(
+        hello: &AgentHello,
+        local_pid: Option<u32>,
+        symbol_directories: &[PathBuf],
+        tasks: Tasks,
+    ) -> TasksReport {
+        TasksReport::within(&budget::standard(), hello, local_pid, symbol_directories, tasks)
+    }
+
+    /// As [`TasksReport::new`], as far as the budget allows.
+    pub fn within(
+        budget: &Budget,
+        hello: &AgentHello,
+        local_pid: Option<u32>,
+        symbol_directories: &[PathBuf],
+        mut tasks: Tasks,
+    ) -> TasksReport {
+        tasks.modules.truncate(MOST_MODULES);
+        let mut symbolizer = Symbolizer::with_budget(&tasks.modules, local_pid, symbol_directories, budget);
+        let captured = std::mem::take(&mut tasks.threads);
+        let listed: HashSet<u64> = tasks.tasks.iter().map(|task| task.id).collect();
+        let is_listed = |task| listed.contains(&task);
+        let (threads, polled, exhausted) =
+            named(budget, captured, is_listed, hello.pid, &tasks.modules, &mut symbolizer);
+        let graph = WaitGraph::new(&tasks);
+        let by_header =
+            tasks.tasks.iter().enumerate().map(|(index, task)| (task.header_avma, index)).collect();
+        let mut by_runtime = vec![Vec::new(); tasks.runtimes.len()];
+        for (index, task) in tasks.tasks.iter().enumerate() {
+            if let Some(of) = by_runtime.get_mut(task.runtime) {
+                of.push(index);
+            }
+        }
+        TasksReport {
+            process: hello.name.clone(),
+            pid: hello.pid,
+            graph,
+            modules: symbolizer.module_symbols().cloned().collect(),
+            by_header,
+            owners: Owners::new(&threads, &polled, &tasks.tasks),
+            by_runtime,
+            budget: budget.clone(),
+            polled,
+            threads,
+            exhausted,
+            tasks,
+        }
+    }
+
+    /// Whether tasks are missing in it, or their stacks could not even be tried: an answer in part.
+    pub fn is_partial(&self) -> bool {
+        let is_whole = |list: &rgops_protocol::reply::Known<_>| {
+            list.value()
+                .is_some_and(|list: &rgops_protocol::reply::tasks::TaskList| list.incomplete_shards == 0)
+        };
+        self.exhausted.is_some()
+            || self.tasks.no_memory.is_some()
+            || !self.tasks.runtimes.iter().all(|runtime| is_whole(&runtime.list))
+    }
+
+    pub(super) fn task(&self, index: usize) -> &Task {
+        &self.tasks.tasks[index]
+    }
+
+    /// The task whose header is at an address.
+    pub(super) fn with_header(&self, avma: u64) -> Option<usize> {
+        self.by_header.get(&avma).copied()
+    }
+
+    /// The thread that polls a task.
+    pub(super) fn thread_of(&self, task: &Task) -> Option<&Thread> {
+        self.owners.of(task).map(|thread| &self.threads[thread])
+    }
+
+    /// The same, if its stack is shown with this task.
+    pub(super) fn own_thread(&self, index: usize) -> Option<&Thread> {
+        let thread = self.owners.of(self.task(index))?;
+        (self.owners.shown_at(thread) == Some(index)).then(|| &self.threads[thread])
+    }
+
+    /// The task with which its thread's stack is shown, where that is another one.
+    pub(super) fn shown_elsewhere(&self, index: usize) -> Option<&Task> {
+        let other = self.owners.shown_at(self.owners.of(self.task(index))?)?;
+        (other != index).then(|| self.task(other))
+    }
+}

@@ -1,0 +1,48 @@
+//! The report as text.
+
+use super::report::TasksReport;
+use super::view::View;
+use crate::report::screen::Screen;
+
+impl TasksReport {
+    /// The report as text: what was found and what not; deadlocks; what runs; the other tasks of each
+    /// runtime in groups, the largest first; what several wait for; and what to ask next.
+    pub fn render(&self, view: &View) -> String {
+        self.screen(view).into_text()
+    }
+
+    /// As [`TasksReport::render`]; what there was no memory or time for is left out, and said to be.
+    pub fn screen(&self, view: &View) -> Screen {
+        let mut text = Screen::new(&self.budget);
+        self.write(&mut text, view);
+        text.finish();
+        text
+    }
+
+    fn write(&self, text: &mut Screen, view: &View) {
+        self.header(text, view);
+        let selected = self.select(&view.filter);
+        // Without a filter there are runtimes to tell of, and why they have no list.
+        if selected.is_empty() && !view.filter.is_everything() {
+            return self.nothing(text, &view.filter);
+        }
+        if let Some(id) = view.filter.task {
+            for index in selected {
+                if text.is_cut() {
+                    return;
+                }
+                self.one(text, index, view);
+            }
+            self.missing_names(text);
+            return self.next_after_one(text, id, view);
+        }
+        self.deadlocks(text, &selected, view);
+        self.runtimes(text, &selected, view);
+        if view.filter.is_everything() {
+            self.block_on_threads(text, view);
+        }
+        self.waited_for(text, &selected, view);
+        self.missing_names(text);
+        self.next(text, &selected, view);
+    }
+}

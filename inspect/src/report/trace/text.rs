@@ -1,0 +1,135 @@
+//! The summary as text.
+
+use std::fmt::Write as _;
+
+use crate::report::screen::Screen;
+use crate::text::{counted, duration, escape, width};
+use crate::trace::{Kind, Recorder, RuntimeSummary, ThreadSummary};
+
+/// Threads listed unless all are asked for.
+const TOP_THREADS: usize = 20;
+/// And runtimes.
+const TOP_RUNTIMES: usize = 100;
+
+/// The summary as text: threads by falling running time, then the runtimes, then what the trace
+/// cost. With `all`, every thread is listed.
+pub fn render<W: std::io::Write>(trace: &Recorder<W>, all: bool) -> String {
+    screen(trace, all).into_text()
+}
+
+/// As [`render`]; what there was no memory or time for is left out, and said to be.
+pub fn screen<W: std::io::Write>(trace: &Recorder<W>, all: bool) -> Screen {
+    let mut text = Screen::new(trace.budget());
+    threads(&mut text, &trace.summary().threads(), all);
+    let runtimes = trace.runtimes();
+    let shown = if all { runtimes.len() } else { runtimes.len().min(TOP_RUNTIMES) };
+    for runtime in &runtimes[..shown] {
+        // What is not written is said at the end, here and below.
+        let _ = writeln!(text, "{}", runtime_line(runtime));
+    }
+    if shown < runtimes.len() {
+        let more = counted((runtimes.len() - shown) as u64, "more runtime");
+        let _ = writeln!(text, "and {more}: --all shows them");
+    }
+    let _ = writeln!(text, "{}", readings_line(trace));
+    text.finish();
+    text
+}
+
+fn threads(text: &mut Screen, threads: &[&ThreadSummary], all: bool) {
+    let shown = if all { threads.len() } else { threads.len().min(TOP_THREADS) };
+    let wide = threads[..shown].iter().map(|thread| width([name(thread).as_str()])).max();
+    let width = wide.unwrap_or(0).max("thread".len());
+    let _ = write!(text, "{:<width$} {:>8} {:>8}", "thread", "tid", "seen");
+    for kind in Kind::ALL {
+        let _ = write!(text, " {:>column$}", kind.name(), column = column(kind));
+    }
+    text.push('\n');
+    for thread in &threads[..shown] {
+        if text.is_cut() {
+            return;
+        }
+        let (name, life_ns) = (name(thread), thread.life_ns());
+        let _ = write!(text, "{name:<width$} {:>8} {:>8}", thread.tid, duration(rounded(life_ns)));
+        for kind in Kind::ALL {
+            let _ = write!(text, " {:>column$}", share(thread.time(kind), life_ns), column = column(kind));
+        }
+        text.push('\n');
+    }
+    if shown < threads.len() {
+        let more = counted((threads.len() - shown) as u64, "more thread");
+        let _ = writeln!(text, "and {more} that ran less: --all shows them");
+    }
+}
+
+fn name(thread: &ThreadSummary) -> String {
+    let mut name = escape(&thread.name).into_owned();
+    if thread.is_agent {
+        name.push_str(" (agent)");
+    }
+    if thread.ended {
+        name.push_str(" (ended)");
+    }
+    name
+}
+
+/// Wide enough for the name and for `100.0%`.
+fn column(kind: Kind) -> usize {
+    kind.name().len().max(6)
+}
+
+/// Three digits are enough in a column.
+fn rounded(ns: u64) -> u64 {
+    match ns {
+        10_000_000_000.. => ns / 100_000_000 * 100_000_000,
+        1_000_000.. => ns / 10_000 * 10_000,
+        _ => ns,
+    }
+}
+
+/// `12.3%`; `-` for nothing at all, so that small shares are told from none.
+fn share(ns: u64, of_ns: u64) -> String {
+    match (ns, of_ns) {
+        (0, _) | (_, 0) => "-".to_owned(),
+        _ => format!("{:.1}%", ns as f64 * 100.0 / of_ns as f64),
+    }
+}
+
+fn runtime_line(runtime: &RuntimeSummary) -> String {
+    let busy = match runtime.busy_share() {
+        Some(share) => format!("busy {:.1}%", share * 100.0),
+        None => "busy share not known".to_owned(),
+    };
+    format!(
+        "runtime {}: {}, {busy}, at most {} alive and {} in the global queue",
+        escape(&runtime.name),
+        counted(runtime.workers.into(), "worker"),
+        counted(runtime.max_alive_tasks, "task"),
+        runtime.max_global_queue
+    )
+}
+
+fn readings_line<W: std::io::Write>(trace: &Recorder<W>) -> String {
+    let (samples, weight, _) = trace.samples();
+    let samples = match trace.start().map(|start| start.no_samples.as_str()) {
+        Some(reason) if !reason.is_empty() => format!("no CPU samples: {}", escape(reason)),
+        _ => format!("{} of weight {weight}", counted(samples, "CPU sample")),
+    };
+    let window = duration(rounded(trace.duration_ns()));
+    match trace.totals() {
+        None => format!("window {window}; {samples}"),
+        Some(totals) => {
+            let share = share(totals.agent_cpu_ns, totals.duration_ns);
+            let cost = if share == "-" { "nothing".to_owned() } else { share };
+            // Threads that live shorter than a reading takes to come are not seen.
+            let seen = |sum: u64, thread: &&ThreadSummary| sum.saturating_add(thread.time(Kind::Running));
+            let seen_ns = trace.summary().threads().iter().fold(0, seen);
+            format!(
+                "window {window}, {}; {samples}; {} of the process's {} CPU seen; tracing cost {cost} of one CPU",
+                counted(totals.readings, "reading"),
+                duration(rounded(seen_ns)),
+                duration(rounded(totals.process_cpu_ns)),
+            )
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Threads over time.
+
+#[cfg(test)]
+mod tests;
+mod timeline;
+
+pub use timeline::{Segment, Timeline};

@@ -1,0 +1,171 @@
+//! One thread over time, from the points an agent sends.
+//!
+//! Between two points the kernel's clocks tell exactly how long the thread ran and how long it was
+//! ready; the rest of the time it was blocked. In which order is not known: an interval is shown as
+//! ready, then running, then blocked, and what it was blocked in is what the later point says, or
+//! the earlier one when the thread ran at the later.
+//!
+//! The clocks of a thread that is on a CPU, or waits for one, lag behind by a scheduler's tick or by
+//! the wait. So intervals at whose end the thread was seen running are held back, and what a later
+//! interval has too much of is moved into them. They are settled when the thread is seen asleep, where
+//! the clocks are exact, or when they span more than twice [`HELD_BACK_NS`].
+//!
+//! Whatever an agent sends, the segments of a thread follow each other without a gap, so their
+//! lengths add up to its life in the window exactly.
+
+use std::collections::VecDeque;
+
+use rgops_protocol::reply::trace::ThreadPoint;
+
+use crate::text::system_call::Architecture;
+use crate::trace::classify::{self, Kind};
+
+/// Clocks lag by less than this: a tick is 10 ms at most, a CPU cgroup's throttling 100 ms.
+const HELD_BACK_NS: u64 = 150_000_000;
+/// Intervals of no length must not fill our memory.
+const MAX_HELD_BACK: usize = 1000;
+
+/// A thread does one thing from a moment to another, in nanoseconds since the window began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Beginning.
+    pub start_ns: u64,
+    /// End.
+    pub end_ns: u64,
+    /// What it does.
+    pub kind: Kind,
+}
+
+/// The time between two points.
+#[derive(Debug, Clone, Copy)]
+struct Interval {
+    start_ns: u64,
+    end_ns: u64,
+    running_ns: u64,
+    runnable_ns: u64,
+    /// What the rest of it was.
+    blocked: Kind,
+}
+
+impl Interval {
+    fn length(&self) -> u64 {
+        self.end_ns - self.start_ns
+    }
+}
+
+/// A thread while its points arrive.
+#[derive(Debug)]
+pub struct Timeline {
+    is_agent: bool,
+    last: Option<Last>,
+    held_back: VecDeque<Interval>,
+    ended: bool,
+}
+
+/// What is kept of the last point.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    time_ns: u64,
+    running_ns: u64,
+    runnable_ns: u64,
+    waiting: Option<Kind>,
+}
+
+impl Timeline {
+    /// A thread nothing is known of. Of the agent's own thread every point says that it runs,
+    /// because it makes them; the rest of its time it waits for the next reading.
+    pub fn new(is_agent: bool) -> Timeline {
+        Timeline { is_agent, last: None, held_back: VecDeque::new(), ended: false }
+    }
+
+    /// Memory for what is held back.
+    pub(in crate::trace) fn held_bytes(&self) -> u64 {
+        (self.held_back.capacity() * size_of::<Interval>()) as u64
+    }
+
+    /// Takes the thread's next point; segments that are settled go to `segments`, in order.
+    pub fn add(&mut self, point: &ThreadPoint, architecture: Architecture, segments: &mut Vec<Segment>) {
+        if self.ended {
+            return;
+        }
+        let ended = point.state == 'X';
+        let waiting = if ended { None } else { classify::waiting(point, architecture) };
+        // An agent that sends times or clocks that fall back says nothing with them.
+        let time_ns = point.time_ns.max(self.last.map_or(0, |last| last.time_ns));
+        if let Some(last) = self.last {
+            let blocked = match waiting.or(last.waiting) {
+                Some(kind) => kind,
+                None if self.is_agent => Kind::Sleeping,
+                None => Kind::Unknown,
+            };
+            self.held_back.push_back(Interval {
+                start_ns: last.time_ns,
+                end_ns: time_ns,
+                running_ns: point.running_ns.saturating_sub(last.running_ns),
+                runnable_ns: point.runnable_ns.saturating_sub(last.runnable_ns),
+                blocked,
+            });
+            let is_exact = ended || waiting.is_some() || self.held_back.len() >= MAX_HELD_BACK;
+            self.settle(if is_exact { 0 } else { HELD_BACK_NS }, segments);
+        }
+        let (running_ns, runnable_ns) = (point.running_ns, point.runnable_ns);
+        self.last = Some(Last { time_ns, running_ns, runnable_ns, waiting });
+        self.ended = ended;
+    }
+
+    /// Ends the thread's life in the window: at its last point, or at `end_ns` if that is later; it
+    /// is taken to have slept on until then, but not to have run on.
+    pub fn finish(&mut self, end_ns: Option<u64>, segments: &mut Vec<Segment>) {
+        if let (Some(last), Some(end_ns)) = (self.last, end_ns)
+            && !self.ended
+            && end_ns > last.time_ns
+        {
+            let blocked = last.waiting.unwrap_or(Kind::Unknown);
+            let (start_ns, running_ns, runnable_ns) = (last.time_ns, 0, 0);
+            self.held_back.push_back(Interval { start_ns, end_ns, running_ns, runnable_ns, blocked });
+        }
+        self.settle(0, segments);
+        self.ended = true;
+    }
+
+    /// Moves what does not fit an interval into those before it, then gives out the intervals that
+    /// ended more than `keep_ns` before the last. What fits nowhere lies before the window.
+    fn settle(&mut self, keep_ns: u64, segments: &mut Vec<Segment>) {
+        let (Some(first), Some(last)) = (self.held_back.front(), self.held_back.back()) else { return };
+        let end_ns = last.end_ns;
+        if keep_ns > 0 && end_ns - first.start_ns < 2 * keep_ns {
+            return;
+        }
+        let (mut running_ns, mut runnable_ns) = (0_u64, 0_u64);
+        for interval in self.held_back.iter_mut().rev() {
+            running_ns = running_ns.saturating_add(interval.running_ns);
+            runnable_ns = runnable_ns.saturating_add(interval.runnable_ns);
+            interval.running_ns = running_ns.min(interval.length());
+            interval.runnable_ns = runnable_ns.min(interval.length() - interval.running_ns);
+            running_ns -= interval.running_ns;
+            runnable_ns -= interval.runnable_ns;
+        }
+        while let Some(interval) = self.held_back.front() {
+            if keep_ns > 0 && end_ns - interval.end_ns < keep_ns {
+                break;
+            }
+            cut(interval, segments);
+            self.held_back.pop_front();
+        }
+    }
+}
+
+/// An interval as segments: ready, running, blocked. Empty ones are left out.
+fn cut(interval: &Interval, segments: &mut Vec<Segment>) {
+    let running_ns = interval.start_ns + interval.runnable_ns;
+    let blocked_ns = running_ns + interval.running_ns;
+    for (start_ns, end_ns, kind) in [
+        (interval.start_ns, running_ns, Kind::Runnable),
+        (running_ns, blocked_ns, Kind::Running),
+        (blocked_ns, interval.end_ns, interval.blocked),
+    ] {
+        if end_ns > start_ns {
+            segments.push(Segment { start_ns, end_ns, kind });
+        }
+    }
+}
