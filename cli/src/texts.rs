@@ -11,8 +11,21 @@ use clap::CommandFactory;
 use crate::command_line::CommandLine;
 
 /// What may stand behind `rgops` in a sentence.
-const PROSE: [&str; 12] =
-    ["agent", "as", "does", "has", "lists", "of", "on", "or", "protocol", "reads", "recognizes", "where"];
+const PROSE: [&str; 13] = [
+    "agent",
+    "agents",
+    "as",
+    "does",
+    "has",
+    "lists",
+    "of",
+    "on",
+    "or",
+    "protocol",
+    "reads",
+    "recognizes",
+    "where",
+];
 
 /// Options of other programs that our texts name.
 const FOREIGN_OPTIONS: [&str; 7] = [
