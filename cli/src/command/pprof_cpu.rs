@@ -12,6 +12,10 @@ use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Profile the CPU, save a pprof file and show the top functions";
+pub(crate) const PLACE: usize = 90;
+
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\

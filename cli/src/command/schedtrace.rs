@@ -10,6 +10,10 @@ use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Print what the Tokio schedulers do, a line a runtime and interval";
+pub(crate) const PLACE: usize = 150;
+
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\

@@ -8,6 +8,10 @@ use super::print::print;
 use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Show threads, descriptors, CPU and the Tokio runtimes";
+pub(crate) const PLACE: usize = 70;
+
 const EXAMPLES: &str = "\
 Examples:
   rgops stats 4711              threads, descriptors, CPU, runtimes, over 200 ms

@@ -12,6 +12,10 @@ use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Trace every thread's states over time into a Perfetto file";
+pub(crate) const PLACE: usize = 140;
+
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
