@@ -12,6 +12,7 @@ mod referee_gdb;
 mod referee_perfetto;
 mod referee_pprof;
 mod screens;
+mod schemas;
 mod shop;
 mod split;
 mod stuck;
