@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates that are looked at, by their folders.
-const CRATES: [&str; 3] = ["capture", "agent", "cli"];
+const CRATES: [&str; 4] = ["capture", "agent", "cli", "inspect"];
 
 type Module = Vec<String>;
 
