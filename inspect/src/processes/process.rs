@@ -77,7 +77,6 @@ impl RustProcess {
 
 /// An agent, or the rest of one, that cannot be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct LostAgent {
     /// Its socket's path: ours where there is a file, else the process'.
     pub path: PathBuf,
