@@ -1,11 +1,7 @@
-//! Screens and JSON without what is another in each run: numbers with their units, addresses, hashes. A number at the
-//! edge of a column gives its width to the spaces beside it, so that what is not aligned still shows.
+//! Masks what differs in each run of a command: numbers with their units, addresses, hashes. A masked number in a column
+//! keeps its width as spaces, so a misaligned table still shows.
 
-use std::collections::BTreeSet;
-
-use serde_json::Value;
-
-/// What may stand right behind a number and belongs to it.
+/// Units that directly follow a number.
 const UNITS: [&str; 19] = [
     "", "B", "kB", "KB", "MB", "GB", "TB", "ns", "us", "µs", "ms", "s", "m", "h", "d", "k", "M", "KiB", "MiB",
 ];
@@ -19,7 +15,7 @@ fn line(line: &str) -> String {
     let characters: Vec<char> = line.chars().collect();
     let is_word = |at: usize| characters.get(at).is_some_and(|c| c.is_alphanumeric() || *c == '_');
     let is_digit = |at: usize| characters.get(at).is_some_and(char::is_ascii_digit);
-    // A point belongs to a number that goes on behind it.
+    // A point between two digits is part of the number.
     let is_point = |at: usize| characters[at] == '.' && at > 0 && is_digit(at - 1) && is_digit(at + 1);
     let (mut masked, mut at) = (String::new(), 0);
     while at < characters.len() {
@@ -38,7 +34,7 @@ fn line(line: &str) -> String {
             masked.push_str(&word);
             continue;
         }
-        // `<1%` is a number as well.
+        // The `<` of `<1%` is part of the number.
         let is_less = masked.ends_with('<');
         if is_less {
             masked.pop();
@@ -84,7 +80,7 @@ fn is_number(mut word: &str) -> bool {
     true
 }
 
-/// A text whose columns are as wide as what varies in them: runs of spaces, but for indents, as two.
+/// Shortens each run of spaces to two, except for the indent: for tables with columns as wide as their content.
 pub fn columns(text: &str) -> String {
     let mut collapsed = String::new();
     for line in text.split_inclusive('\n') {
@@ -101,35 +97,6 @@ pub fn columns(text: &str) -> String {
     collapsed
 }
 
-/// The form of JSON: a line a field, with the types it has; and of `schema` the value. Elements of an array are one.
-pub fn shape(json: &Value) -> String {
-    let mut lines = BTreeSet::new();
-    fields(json, "", &mut lines);
-    lines.into_iter().fold(String::new(), |text, line| text + &line + "\n")
-}
-
-fn fields(json: &Value, path: &str, lines: &mut BTreeSet<String>) {
-    let name = if path.is_empty() { "." } else { path };
-    match json {
-        Value::Object(object) => object.iter().for_each(|(key, value)| match value {
-            Value::String(schema) if key == "schema" => {
-                lines.insert(format!("{path}.{key}: \"{schema}\""));
-            }
-            _ => fields(value, &format!("{path}.{key}"), lines),
-        }),
-        Value::Array(array) => {
-            if array.is_empty() {
-                lines.insert(format!("{name}[]"));
-            }
-            array.iter().for_each(|value| fields(value, &format!("{path}[]"), lines));
-        }
-        Value::String(_) => drop(lines.insert(format!("{name}: string"))),
-        Value::Number(_) => drop(lines.insert(format!("{name}: number"))),
-        Value::Bool(_) => drop(lines.insert(format!("{name}: boolean"))),
-        Value::Null => drop(lines.insert(format!("{name}: null"))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,15 +107,5 @@ mod tests {
                      12345  main           100%    7%  b5eaaa03ca709059 1.54.1 main.rs:282 2m05s\n";
         let masked = "  N  rgops-agent     N%    N%  x86_64 at 0xN, N\nN      main              N%    N%  HASH N main.rs:N N\n";
         assert_eq!(numbers(lines), masked);
-    }
-
-    #[test]
-    fn json_has_a_shape() {
-        let json =
-            serde_json::json!({ "schema": "a/1", "rows": [{ "n": 1 }, { "n": null, "s": "" }], "none": [] });
-        assert_eq!(
-            shape(&json),
-            ".none[]\n.rows[].n: null\n.rows[].n: number\n.rows[].s: string\n.schema: \"a/1\"\n"
-        );
     }
 }

@@ -58,6 +58,14 @@ impl Running {
         !self.0.wait().success()
     }
 
+    /// Sends it a signal by its name, `INT`.
+    ///
+    /// # Panics
+    /// When none can be sent.
+    pub fn signal(&self, name: &str) {
+        self.0.signal(name);
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.0.pid()

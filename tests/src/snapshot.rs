@@ -32,34 +32,7 @@ impl Snapshots {
         settings.set_omit_expression(true);
         settings.bind(|| insta::assert_snapshot!(name, text));
     }
-
-    /// The same for a text that has several forms, of which the file has one: it is taken again until it is that one,
-    /// some times.
-    ///
-    /// # Panics
-    /// As [`Snapshots::compare`], with the last one.
-    pub fn compare_one_of(&mut self, name: &str, mut text: impl FnMut() -> String) {
-        let file = fs::read_to_string(self.folder.join(format!("{name}.snap"))).unwrap_or_default();
-        // Behind the header between two lines of dashes.
-        let expected = file.splitn(3, "---\n").nth(2).unwrap_or_default();
-        let is_updating = std::env::var_os("INSTA_UPDATE").is_some_and(|how| how == "always");
-        let mut found = text();
-        for _ in 1..TRIES {
-            if found.trim() == expected.trim() {
-                break;
-            }
-            let before = std::mem::replace(&mut found, text());
-            // What is written is a form that comes again.
-            if is_updating && before == found {
-                break;
-            }
-        }
-        self.compare(name, &found);
-    }
 }
-
-/// How often a text is taken that has several forms.
-const TRIES: u32 = 8;
 
 impl Drop for Snapshots {
     fn drop(&mut self) {

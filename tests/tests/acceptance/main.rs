@@ -11,8 +11,9 @@ mod quiet;
 mod referee_gdb;
 mod referee_perfetto;
 mod referee_pprof;
-mod screens;
 mod schemas;
+#[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
+mod screens;
 mod shop;
 mod split;
 mod stuck;

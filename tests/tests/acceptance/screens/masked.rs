@@ -1,0 +1,146 @@
+//! Masks for what differs between two machines or two moments, besides numbers: what the screen is about stays.
+
+use rgops_tests::masks;
+
+/// Nothing but numbers differs.
+pub(super) fn unmasked(text: &str) -> String {
+    text.to_owned()
+}
+
+/// A table whose columns are as wide as their content.
+pub(super) fn wide_as_content(text: &str) -> String {
+    masks::columns(&masks::numbers(text))
+}
+
+/// Stacks with the frames of the program itself; those of its Tokio and C library are `…`.
+pub(super) fn own_frames(text: &str) -> String {
+    let is_place = |line: &str| line.trim_start_matches(' ').starts_with('\t');
+    let is_own = |line: &str| OWN.iter().any(|program| line.trim_start().starts_with(program));
+    let mut short = String::new();
+    let mut lines = text.split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
+        let is_frame =
+            lines.peek().is_some_and(|next| is_place(next)) && !is_place(line) && !line.starts_with("thread");
+        if !is_frame {
+            // What the agent polls meanwhile is not the program's.
+            short.push_str(if line.contains("rgops_agent::") { "\t…\n" } else { line });
+            continue;
+        }
+        let place = lines.next().unwrap_or_default();
+        if is_own(line) {
+            short.push_str(line);
+            short.push_str(place);
+        } else if !short.ends_with("…\n") {
+            short.push_str("…\n");
+        }
+    }
+    short
+}
+
+/// How the functions of the programs begin.
+const OWN: [&str; 2] = ["stuck::", "leaky::"];
+
+/// The top table of a profile with the one function that does all the work. Chance decides which others were sampled,
+/// and how the sums are explained.
+pub(super) fn profile(text: &str) -> String {
+    let is_row = |line: &str| line.split_whitespace().filter(|word| word.ends_with('%')).count() == 3;
+    let mut short = String::new();
+    for line in without_notes(text).split_inclusive('\n').filter(|line| !line.starts_with("Dropped ")) {
+        if !is_row(line) || line.contains("flat%") {
+            let ends = ["; ticks that", "; without samples", "\n"];
+            let end = ends.iter().filter_map(|end| line.find(end)).min().unwrap_or(line.len());
+            short.push_str(&format!("{}\n", &line[..end]));
+        } else if line.contains("spin_forever") || line.contains("remember_request") {
+            short.push_str(&right_aligned(line));
+        } else if !short.ends_with("…\n") {
+            short.push_str("…\n");
+        }
+    }
+    short.replace("( ", "(")
+}
+
+/// A row whose first five cells are numbers, aligned to the right.
+fn right_aligned(row: &str) -> String {
+    let (mut aligned, mut rest) = (String::new(), row);
+    for _ in 0..5 {
+        let begin = rest.find(|c| c != ' ').unwrap_or(rest.len());
+        let end = rest[begin..].find(' ').map_or(rest.len(), |length| begin + length);
+        let mask = if rest[..end].ends_with('%') { "N%" } else { "N" };
+        aligned.push_str(&format!("{mask:>end$}"));
+        rest = &rest[end..];
+    }
+    aligned + rest
+}
+
+/// The table of threads by their names: the rows are ordered by CPU time, and a cell may be `-` in one run and a number
+/// in another.
+pub(super) fn threads_by_name(text: &str) -> String {
+    let is_cell = |word: &&str| *word == "-" || word.ends_with('%');
+    let is_row = |line: &str| line.split_whitespace().rev().take(8).filter(is_cell).count() == 8;
+    let name = |line: &str| line.find("  ").map_or(line, |end| &line[..end]).to_owned();
+    let mut rows: Vec<String> = text.lines().filter(|line| is_row(line)).map(name).collect();
+    rows.sort();
+    let mut short = String::new();
+    for line in without_notes(text).split_inclusive('\n').filter(|line| !is_row(line)) {
+        short.push_str(line);
+        if line.starts_with("thread ") {
+            rows.iter().for_each(|row| short.push_str(&format!("{row}  …\n")));
+        }
+    }
+    short
+}
+
+/// A text without notes: on a busy machine they say what was lost.
+fn without_notes(text: &str) -> String {
+    let is_note = |line: &&str| line.starts_with("note: ") || line.contains("note{/}: ");
+    text.split_inclusive('\n').filter(|line| !is_note(line)).collect()
+}
+
+/// Without what belongs to the machine: the values of the cgroup, the CPU quota, the user.
+pub(super) fn any_machine(text: &str) -> String {
+    let (mut masked, mut is_cgroup) = (String::new(), false);
+    for line in text.split_inclusive('\n') {
+        if line.starts_with('[') || line == "\n" {
+            is_cgroup = line.starts_with("[cgroup]");
+        }
+        let name = line.split(':').next().unwrap_or_default();
+        let is_masked = ["cpu quota", "username"].contains(&name) || is_cgroup && line.contains(':');
+        match is_masked {
+            true => masked.push_str(&format!("{name}: …\n")),
+            false => masked.push_str(line),
+        }
+    }
+    masked
+}
+
+/// The parts of memory on any machine. A size below one kilobyte has no second form.
+pub(super) fn memory(text: &str) -> String {
+    wide_as_content(&any_machine(text)).replace("N (N bytes)", "N bytes")
+}
+
+/// What `leaks` names, with the program's own frames, and without what else grew a little by chance.
+pub(super) fn growth(text: &str) -> String {
+    let mut short = String::new();
+    for line in wide_as_content(&own_frames(text)).split_inclusive('\n') {
+        let is_table = line.contains("  per minute  ") || line.contains("N of N  ");
+        if line.contains("what chance explains") {
+            short.truncate(short.trim_end_matches('\n').len() + 1);
+        } else {
+            short.push_str(if is_table { line.trim_start_matches(' ') } else { line });
+        }
+    }
+    short.replace("  > N%", "  N%")
+}
+
+/// What `gc` did, and the resident memory. Which counters of the allocator change, and which way, differs in each run.
+pub(super) fn given_back(text: &str) -> String {
+    let is_kept = |line: &&str| ["[", "rss:"].iter().any(|start| line.starts_with(start));
+    let kept = text.split_inclusive('\n').filter(is_kept).collect::<String>();
+    masks::numbers(&kept).replace("(-N", "(±N").replace("(+N", "(±N")
+}
+
+/// A row of a list of all processes: without the branches of a tree before it, and each column as wide as its content.
+pub(super) fn row(text: &str) -> String {
+    let row = text.trim_start_matches([' ', '│', '├', '└', '─']);
+    masks::numbers(row).split_whitespace().collect::<Vec<_>>().join(" ") + "\n"
+}

@@ -1,0 +1,129 @@
+//! What a command shows of a program, compared with its snapshot.
+
+use std::path::Path;
+use std::process::Command;
+
+use rgops_tests::directory::Directory;
+use rgops_tests::running::Running;
+use rgops_tests::snapshot::{Snapshots, replaced, with_visible_colours};
+use rgops_tests::{built, masks, program, terminal};
+
+/// Makes a screen of this machine and moment the same everywhere, before numbers are masked.
+pub(super) type Mask = fn(&str) -> String;
+
+/// A running program and the snapshots of what is shown of it.
+pub(super) struct Screens {
+    snapshots: Snapshots,
+    /// Words of a command with what they stand for.
+    words: Vec<(&'static str, String)>,
+    /// Where its socket is, and files go.
+    folder: Directory,
+    running: Running,
+}
+
+impl Screens {
+    /// Starts an example with these arguments; its snapshots are in the folder `name`.
+    pub(super) fn of(name: &str, program: &str, arguments: &[&str]) -> Screens {
+        let folder = Directory::private();
+        let mut command = Command::new(built::release(program));
+        let mut running = Running::run(command.args(arguments).env("RGOPS_DIR", folder.path()));
+        assert_eq!(running.line(), "ready");
+        let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/acceptance/snapshots").join(name);
+        let words = vec![
+            ("PID", running.pid().to_string()),
+            ("FILE", folder.path().join("file").to_str().unwrap().to_owned()),
+        ];
+        Screens { snapshots: Snapshots::of(snapshots), words, folder, running }
+    }
+
+    /// From now on `word` in a command stands for `value`.
+    pub(super) fn name(&mut self, word: &'static str, value: String) {
+        self.words.push((word, value));
+    }
+
+    /// Has `leaky` stand still, so that its memory stays as it is.
+    pub(super) fn stop_allocating(&mut self) {
+        self.running.signal("USR1");
+        assert!(self.running.line().starts_with("leak "));
+    }
+
+    /// What the command prints on a pipe.
+    pub(super) fn output(&self, command: &str) -> String {
+        let output = program::finished(&mut self.rgops(command));
+        assert!(output.status.success(), "{command}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Compares what a command shows, as `stack PID --all`. Places that show the same share one copy.
+    pub(super) fn show(&mut self, command: &str, mask: Mask) {
+        let output = program::finished(&mut self.rgops(command));
+        let text = [output.stdout, output.stderr].concat();
+        let text = self.masked(command, &String::from_utf8_lossy(&text), output.status.code().unwrap(), mask);
+        let mut forms = vec![("pipe".to_owned(), text)];
+        for columns in [80, 140] {
+            let screen = terminal::run(&mut self.rgops(command), columns);
+            let text = self.masked(command, &with_visible_colours(&screen.text), screen.code, mask);
+            match forms.iter_mut().find(|(_, form)| *form == text) {
+                Some((places, _)) => places.push_str(&format!(", {columns} columns")),
+                None => forms.push((format!("{columns} columns"), text)),
+            }
+        }
+        let forms = forms.iter().map(|(places, text)| format!("$ rgops {command} ({places})\n{text}"));
+        let words = command.replace(" PID", "").replace(" --force --output FILE", "");
+        let name = words.split([' ', '-']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
+        self.snapshots.compare(&name, &forms.collect::<Vec<_>>().join("\n"));
+    }
+
+    fn rgops(&self, command: &str) -> Command {
+        let value =
+            |word: &str| self.words.iter().find(|(name, _)| *name == word).map(|(_, value)| value.clone());
+        let mut rgops = Command::new(built::release("rgops"));
+        rgops.args(command.split(' ').map(|word| value(word).unwrap_or_else(|| word.to_owned())));
+        rgops.env("RGOPS_DIR", self.folder.path());
+        rgops.env_remove("RGOPS_TOKEN").env_remove("NO_COLOR").env_remove("COLUMNS");
+        rgops
+    }
+
+    fn masked(&self, command: &str, text: &str, code: i32, mask: Mask) -> String {
+        let pid = self.running.pid().to_string();
+        let text = if command.contains("PID") { text.to_owned() } else { lines_with(text, &pid) };
+        let text = text.replace(self.folder.path().to_str().unwrap(), "FOLDER");
+        let text = text.replace(built::release("rgops").parent().unwrap().to_str().unwrap(), "TARGET");
+        let text = sources(
+            &sources(&text, "/registry/src/", 1, "REGISTRY/"),
+            "/examples/src/",
+            0,
+            "WORKSPACE/examples/src/",
+        );
+        // At the beginning of a row the pid is a number of a column as any other.
+        let is_row = |line: &str| line.trim_start().starts_with(&pid);
+        let lines = text.split_inclusive('\n');
+        let text: String = lines
+            .map(|line| if is_row(line) { line.to_owned() } else { replaced(line, &pid, "PID") })
+            .collect();
+        // On a busy machine samples are lost.
+        let takes_samples = ["pprof-cpu", "trace"].iter().any(|name| command.starts_with(name));
+        let code = if takes_samples && code == 6 { 0 } else { code };
+        format!("{}exit {code}\n", masks::numbers(&mask(&text)))
+    }
+}
+
+/// The lines with this pid, of a list of all processes.
+fn lines_with(text: &str, pid: &str) -> String {
+    text.split_inclusive('\n').filter(|line| line.split_whitespace().any(|word| word == pid)).collect()
+}
+
+/// A text with each path of a source file until `within`, and so many folders more, replaced: programs may have been
+/// built in another checkout, and crates are where cargo's home is.
+fn sources(text: &str, within: &str, folders: usize, by: &str) -> String {
+    let (mut short, mut rest) = (String::new(), text);
+    while let Some((before, behind)) = rest.split_once(within) {
+        let begin = before.rfind(|c: char| c.is_whitespace() || "\"(".contains(c)).map_or(0, |at| at + 1);
+        // `\n` within a label of Graphviz is two characters.
+        let begin = before.rfind("at /").map_or(begin, |at| begin.max(at + 3));
+        short.push_str(&before[..begin]);
+        short.push_str(by);
+        rest = behind.splitn(folders + 1, '/').last().unwrap_or_default();
+    }
+    short + rest
+}
