@@ -6,12 +6,12 @@ use crate::fault::Fault;
 #[derive(Debug, Clone, Default)]
 pub struct LeftOut {
     count: u64,
-    /// Why the first of them is.
+    /// Why the first of them is left out.
     reason: String,
 }
 
 impl LeftOut {
-    /// Notes one more.
+    /// Adds one.
     pub fn add(&mut self, why: &Fault) {
         if self.count == 0 {
             self.reason = why.to_string();
@@ -19,7 +19,7 @@ impl LeftOut {
         self.count += 1;
     }
 
-    /// What is said of them; `None` when there are none.
+    /// A sentence about them; `None` when there are none.
     pub fn explain(&self) -> Option<String> {
         match self.count {
             0 => None,
@@ -27,7 +27,7 @@ impl LeftOut {
             count => {
                 let reason = &self.reason;
                 Some(format!(
-                    "{count} units of its debug information are left out, the first because: {reason}"
+                    "{count} units of its debug information are left out; reason for the first: {reason}"
                 ))
             }
         }

@@ -1,8 +1,8 @@
-//! Addresses to names: functions, inlined frames, files and lines, from the modules' own files.
+//! Resolves addresses to names: functions, inlined frames, files and lines, from the files of the modules.
 //!
-//! Files are opened when the [`Symbolizer`] is made, so names can still be had after the process
-//! has ended, and each is used only if its build-id is that of the build that runs. They are those of
-//! others: damaged or hostile ones cost names, and nothing else.
+//! Files are opened when the [`Symbolizer`] is made, so that names are available after the process has ended.
+//! A file is used only if its build-id is that of the running build. The files are not trusted: a damaged or
+//! hostile file costs names and nothing else.
 
 mod debug;
 pub(crate) mod files;
@@ -29,9 +29,9 @@ use crate::budget;
 pub struct Frame {
     /// Demangled name without its hash; `None` when there is no symbol.
     pub function: Option<Arc<str>>,
-    /// The name as the linker knows it; `None` when unknown, or when it is not mangled.
+    /// The linker's name; `None` when unknown, or when it is not mangled.
     pub mangled: Option<Arc<str>>,
-    /// Source file, as the compiler saw its path.
+    /// Source file, with the path that the compiler used.
     pub file: Option<Arc<str>>,
     /// Line in `file`, from 1.
     pub line: Option<u32>,
@@ -41,20 +41,20 @@ pub struct Frame {
     pub is_inlined: bool,
     /// Path of the module as the process sees it; `None` when no module has the address.
     pub module: Option<Arc<str>>,
-    /// Address as stated in the module's file (svma); the avma itself when no module has it.
+    /// Address in the module's file (svma); the avma itself when no module contains it.
     pub module_offset: u64,
-    /// Bytes from the beginning of the function that was really called; the same for all frames
-    /// inlined at the address. `None` without a symbol.
+    /// Bytes from the start of the function that was called; the same for all frames inlined at the address.
+    /// `None` without a symbol.
     pub function_offset: Option<u64>,
 }
 
 impl Frame {
-    /// The function's name, else `module+0xoffset`, else the bare address.
+    /// The function's name, otherwise `module+0xoffset`, otherwise the bare address.
     pub fn name(&self) -> String {
         self.shared_name().into_owned()
     }
 
-    /// As [`Frame::name`], without a copy of the function's name.
+    /// Like [`Frame::name`], without a copy of the function's name.
     pub(crate) fn shared_name(&self) -> Cow<'_, str> {
         match (&self.function, &self.module) {
             (Some(function), _) => Cow::Borrowed(function),
@@ -69,34 +69,34 @@ pub fn file_name(path: &str) -> &str {
     path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(path)
 }
 
-/// Names the addresses of one process.
+/// Resolves the addresses of one process to names.
 #[derive(Debug)]
 pub struct Symbolizer {
     local_pid: Option<u32>,
     symbol_directories: Vec<PathBuf>,
     budget: Budget,
-    /// Every module seen; an index stays valid when modules are unloaded.
+    /// All modules seen; an index stays valid when modules are unloaded.
     sources: Vec<Source>,
     /// Indexes into `sources` by the hash of the module.
     known: HashMap<u64, Vec<usize>>,
     hasher: RandomState,
     /// Modules that are loaded now: start avma to index into `sources`.
     loaded: BTreeMap<u64, usize>,
-    /// By source and svma looked up.
+    /// Results by source and requested svma.
     found: HashMap<(usize, u64), Arc<[Frame]>>,
-    /// Of what was found.
+    /// Charge of the results.
     charge: Charge,
 }
 
 impl Symbolizer {
-    /// Opens the files of `modules`. `local_pid` is the process on this host, whose `/proc/PID`
-    /// reaches files that were replaced, deleted or are in another mount namespace; without it
-    /// only files at the same paths are tried. `symbol_directories` are looked through as well.
+    /// Opens the files of `modules`. `local_pid` is the process on this host; its `/proc/PID` leads to files
+    /// that were replaced, deleted or are in another mount namespace. Without it only files at the same paths
+    /// are tried. `symbol_directories` are searched also.
     pub fn new(modules: &[Module], local_pid: Option<u32>, symbol_directories: &[PathBuf]) -> Symbolizer {
         Symbolizer::with_budget(modules, local_pid, symbol_directories, &budget::standard())
     }
 
-    /// As [`Symbolizer::new`], with the budget of the whole command.
+    /// Like [`Symbolizer::new`], with the budget of the whole command.
     pub fn with_budget(
         modules: &[Module],
         local_pid: Option<u32>,
@@ -118,8 +118,8 @@ impl Symbolizer {
         symbolizer
     }
 
-    /// Names by the addresses that a file states which is in memory: one that was sent, or made up. At most
-    /// `steps` entries, instructions and symbols of it are read, so it ends the same way everywhere.
+    /// Resolves the addresses of a file in memory, one that was sent or generated. Reads at most `steps` of
+    /// its entries, instructions and symbols, so that the result is the same on every machine.
     pub fn of_file(bytes: &[u8], budget: &Budget, steps: u64) -> Symbolizer {
         let module = module_in_memory();
         let mut symbolizer = Symbolizer::with_budget(&[], None, &[], budget);
@@ -139,7 +139,7 @@ impl Symbolizer {
             let alike = self.known.entry(hash(&self.hasher, module)).or_default();
             let known = alike.iter().find(|index| self.sources[**index].module() == module);
             let index = known.copied().unwrap_or_else(|| {
-                // When the command's time is over no more files are looked for.
+                // After the command's time limit no more files are searched for.
                 self.sources.push(match self.budget.check_time() {
                     Ok(()) => Source::open(module, &finder),
                     Err(limit) => Source::unopened(module, &finder, limit),
@@ -151,17 +151,17 @@ impl Symbolizer {
         }
     }
 
-    /// The functions at an address, innermost first: what is inlined there, then the function that
-    /// was really called. Never empty: an unknown address is one frame without a function.
+    /// The functions at an address, innermost first: the calls inlined there, then the function that was
+    /// called. Never empty: an unknown address is one frame without a function.
     ///
-    /// A return address belongs to the call before it, which may be another line, or even another
-    /// function: it is looked up one byte earlier.
+    /// A return address belongs to the call before it, which may be in another line or another function: it
+    /// is resolved one byte earlier.
     pub fn frames(&mut self, avma: u64, is_return_address: bool) -> Vec<Frame> {
         self.shared_frames(avma, is_return_address).to_vec()
     }
 
-    /// As [`Symbolizer::frames`], without a copy. When the command's time is over, what was not named before
-    /// stays an address, and its module says so.
+    /// Like [`Symbolizer::frames`], without a copy. After the command's time limit, addresses that were not
+    /// resolved before stay addresses, and their module reports that.
     pub fn shared_frames(&mut self, avma: u64, is_return_address: bool) -> Arc<[Frame]> {
         let Some(index) = self.module_index(avma) else {
             return Arc::new([Frame::unknown(avma)]);
@@ -172,14 +172,14 @@ impl Symbolizer {
         if let Some(frames) = self.found.get(&(index, lookup)) {
             return frames.clone();
         }
-        // Each address may be in another module, and each module's files take time to read.
+        // Each address may be in another module, and reading a module's files takes time.
         if let Err(limit) = self.budget.check_time() {
             source.lose_names(limit);
             return Arc::new([source.bare(svma)]);
         }
         let frames: Arc<[Frame]> = source.frames(svma, lookup).into();
         if self.charge.grow(size_of_found(&frames)).is_err() {
-            // What others are shown must not fill our memory with names.
+            // Names from untrusted files must not fill our memory.
             let source = &mut self.sources[index];
             source.lose_names(self.budget.charge(u64::MAX).err().unwrap_or(Exhausted::Time));
             return Arc::new([source.bare(svma)]);
@@ -202,12 +202,12 @@ impl Symbolizer {
         self.module_index(avma).map(|index| self.sources[index].module())
     }
 
-    /// What each module that was asked about gave, and why it did not give more.
+    /// The symbols found for each requested module, and why more are missing.
     pub fn module_symbols(&self) -> impl Iterator<Item = &ModuleSymbols> {
         self.sources.iter().filter(|source| source.was_asked()).map(Source::symbols)
     }
 
-    /// What the module at an address gave.
+    /// The symbols found for the module at an address.
     pub(crate) fn symbols_of(&self, avma: u64) -> Option<&ModuleSymbols> {
         self.module_index(avma).map(|index| self.sources[index].symbols())
     }
@@ -223,7 +223,7 @@ fn hash(hasher: &RandomState, module: &Module) -> u64 {
     hasher.hash_one((path, build_id, start_avma, end_avma, bias, has_unwind_data))
 }
 
-/// A module whose file is in memory, by the addresses that the file states.
+/// A module whose file is in memory, at the addresses stated in the file.
 fn module_in_memory() -> Module {
     Module {
         path: String::new(),
@@ -235,7 +235,7 @@ fn module_in_memory() -> Module {
     }
 }
 
-/// What frames take that are kept.
+/// The memory of frames that are kept.
 fn size_of_found(frames: &[Frame]) -> u64 {
     let text = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len() + 16);
     let bytes = |frame: &Frame| size_of::<Frame>() + text(&frame.function) + text(&frame.mangled);
