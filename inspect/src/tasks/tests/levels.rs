@@ -37,7 +37,7 @@ fn symbols_name_futures_in_the_v0_mangling_only() {
         if built.symbols().iter().all(|symbol| symbol.starts_with("_ZN")) {
             let (futures, level, fix) = names(&built);
             assert_eq!((futures, level), (Vec::new(), DebugLevel::Nothing));
-            assert!(fix.ends_with("debug = 2, NAME being the package that spawns the tasks"), "{fix}");
+            assert!(fix.ends_with("debug = 2, where NAME is the package that spawns the tasks"), "{fix}");
         }
     }
 }
