@@ -46,6 +46,8 @@ mod debug;
 #[cfg(target_os = "linux")]
 mod doorbell;
 mod error;
+#[cfg(all(test, target_os = "linux"))]
+mod error_texts;
 #[cfg(target_os = "linux")]
 mod executable;
 mod options;
@@ -54,11 +56,11 @@ mod policy;
 mod reactor;
 #[cfg(target_os = "linux")]
 mod releasing;
+mod runtimes;
 #[cfg(target_os = "linux")]
 mod server;
 #[cfg(native_engine)]
 mod tasks;
-mod watched;
 
 pub use cpu_engine::CpuEngine;
 pub use error::ListenError;

@@ -22,6 +22,7 @@ pub mod profiled;
 pub mod program;
 #[cfg(target_os = "linux")]
 pub mod running;
+pub mod schema;
 #[cfg(target_os = "linux")]
 pub mod seccomp;
 #[cfg(unix)]
@@ -40,5 +41,7 @@ pub mod waiting;
 
 #[cfg(test)]
 mod documents;
+#[cfg(test)]
+mod module_cycles;
 #[cfg(doctest)]
 mod readmes;

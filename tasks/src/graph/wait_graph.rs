@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::model::{Resource, ResourceKind};
 
-/// Tasks, the resources they wait on, and deadlocks. Tasks are identified by their index in [`Tasks::tasks`],
-/// resources by that in [`WaitGraph::resources`].
+/// Tasks, the things they wait on, and the deadlocks among them. Tasks are named by their index in
+/// [`Tasks::tasks`](crate::model::Tasks::tasks), resources by that in [`WaitGraph::resources`].
 #[derive(Debug, Clone, Default)]
 pub struct WaitGraph {
     /// Resources that are waited on or held, most waiters first.

@@ -26,7 +26,7 @@ const MOST_MEMBERS: usize = 1 << 16;
 const LONGEST_MEMBER: usize = 256;
 
 /// Maximum length of a crate's name in Cargo.
-const LONGEST_CRATE: usize = 64;
+pub(super) const LONGEST_CRATE: usize = 64;
 
 /// Memory of a member besides its name, and its index while it is read.
 const MEMBER_BYTES: u64 = 2 * size_of::<Variant>() as u64 + 16;

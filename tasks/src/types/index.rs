@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use rgops_dwarf::{Exhausted, Fault};
+use rgops_dwarf::LeftOut;
 
 use crate::types::dwarf::EntryId;
 
@@ -25,36 +25,11 @@ pub(super) struct Index {
     /// Coroutines whose states are described.
     pub(super) coroutines: u64,
     /// Units that could not be read completely, including missing split ones.
-    pub(super) unread: u64,
-    /// The reason for the first of them.
-    pub(super) unread_reason: String,
-    /// How to make them readable.
-    pub(super) remedy: Remedy,
+    pub(super) left_out: LeftOut,
     /// Poll functions that are only declared; used during the scan.
     pub(super) poll_declarations: Vec<EntryId>,
     /// Functions that are described elsewhere; used during the scan.
     pub(super) copies: Vec<FunctionCopy>,
-}
-
-/// How to make units readable that were left out.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Remedy {
-    #[default]
-    Nothing,
-    /// A larger limit for the command.
-    Limit(Exhausted),
-    /// The split debug files.
-    SplitFiles,
-}
-
-impl Remedy {
-    /// The remedy when no split debug file is missing.
-    pub(super) fn of(why: &Fault) -> Remedy {
-        match why {
-            Fault::Exhausted(limit) => Remedy::Limit(*limit),
-            Fault::Damaged(_) | Fault::Refused(_) => Remedy::Nothing,
-        }
-    }
 }
 
 /// A function whose name and parameters are in another entry: its declaration, or its abstract instance.
@@ -97,18 +72,7 @@ impl Index {
         self.poll_declarations.extend(part.poll_declarations);
         self.copies.extend(part.copies);
         self.coroutines += part.coroutines;
-        self.leave_out(part.unread, &part.unread_reason, part.remedy);
-    }
-
-    /// Counts units that are not read, or not completely. Keeps the first reason, or the first one with a
-    /// remedy.
-    pub(super) fn leave_out(&mut self, units: u64, reason: &str, remedy: Remedy) {
-        self.unread += units;
-        let is_better = self.remedy == Remedy::Nothing && remedy != Remedy::Nothing;
-        if (self.unread_reason.is_empty() || is_better) && units > 0 {
-            reason.clone_into(&mut self.unread_reason);
-            self.remedy = remedy;
-        }
+        self.left_out.append(&part.left_out);
     }
 
     /// Finds the poll functions among the copies: with LTO they are described in another unit.

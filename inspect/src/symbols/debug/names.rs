@@ -3,7 +3,7 @@
 use gimli::{AttributeValue, DebugInfoOffset, UnitOffset, constants};
 use rgops_dwarf::{Bytes, Fault, Part, name as text_of};
 
-use super::{DebugInformation, UnitKey};
+use crate::symbols::debug::information::{DebugInformation, UnitKey};
 
 /// Maximum steps from an entry to the one that it completes: real entries need two. Entries of a damaged file
 /// may refer to each other in a circle.
