@@ -1,4 +1,4 @@
-//! What is known of an address.
+//! A function at an address.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl Frame {
         }
     }
 
-    /// Of an address that no module has.
+    /// The frame of an address that no module contains.
     pub(super) fn unknown(avma: u64) -> Frame {
         Frame {
             function: None,

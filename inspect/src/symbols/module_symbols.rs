@@ -1,4 +1,4 @@
-//! What a module's file gave, and why not more.
+//! The symbols found in a module's file, and why more are missing.
 
 use std::path::PathBuf;
 

@@ -320,15 +320,13 @@ impl Source {
     }
 }
 
-/// What is said of units that are left out; `None` when there are none.
+/// A sentence about units that are left out; `None` when there are none.
 fn left_out(left_out: &LeftOut) -> Option<String> {
     let reason = left_out.reason();
     match left_out.units() {
         0 => None,
         1 => Some(format!("a unit of its debug information is left out: {reason}")),
-        count => {
-            Some(format!("{count} units of its debug information are left out, the first because: {reason}"))
-        }
+        count => Some(format!("{count} units of its debug information are left out; one reason: {reason}")),
     }
 }
 

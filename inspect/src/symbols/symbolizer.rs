@@ -1,4 +1,4 @@
-//! Names the addresses of one process, by its modules.
+//! Resolves the addresses of one process, through its modules.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};

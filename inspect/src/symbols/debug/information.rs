@@ -1,4 +1,4 @@
-//! Finds what is at an address: by units, and in them by functions, calls and lines.
+//! Finds the debug information of an address: its unit, and in it the function, calls and lines.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

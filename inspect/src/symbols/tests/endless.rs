@@ -127,7 +127,7 @@ fn units_that_share_a_list_of_ranges_are_left_out_and_counted() {
     let one = unit_of(&[1, 0, 0, 0, 0]);
     let sections = [(".debug_abbrev", 0, &abbreviations[..]), (".debug_ranges", 0, &ranges[..])];
     let (_, symbols) = look_at(&file(&one.repeat(100), &sections), u64::MAX);
-    let reason = "27 units of its debug information are left out; reason for the first: its lists of ranges";
+    let reason = "27 units of its debug information are left out; one reason: its lists of ranges";
     assert!(symbols.reason.starts_with(reason), "{symbols:?}");
 }
 
