@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use rgops_protocol::received::Speaker;
 
-use super::{ClientError, Endpoint};
+use super::endpoint::Endpoint;
+use super::error::ClientError;
 
 /// Longest single wait; after it the deadline is checked again, because Ctrl-C may have moved it closer.
 const SLICE: Duration = Duration::from_millis(250);

@@ -8,6 +8,7 @@ use rgops_protocol::reply::Known;
 
 /// The result of [`super::list`].
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Listing {
     /// Ascending by pid.
     pub processes: Vec<RustProcess>,
@@ -24,6 +25,7 @@ pub struct Listing {
 
 /// A Rust process.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RustProcess {
     /// Process id in our pid namespace.
     pub pid: u32,
@@ -170,6 +172,7 @@ impl LostAgent {
 
 /// The socket of an agent on this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AgentSocket {
     /// The path by which *we* reach it: the agent's own path, or one through `/proc/PID/root`.
     pub path: PathBuf,
@@ -179,6 +182,7 @@ pub struct AgentSocket {
 
 /// How an executable contains Rust.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RustCompiler {
     /// `1.95.0 (59807616e 2026-04-14)`: the output of `rustc -V` after its name.
     pub version: String,

@@ -9,6 +9,7 @@ use crate::client::{Client, ClientError, Endpoint, Timeouts};
 
 /// The meaning of a target text.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Target {
     /// Where the agent listens.
     pub endpoint: Endpoint,

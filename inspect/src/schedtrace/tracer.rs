@@ -28,6 +28,7 @@ const MOST_RECEIVED: usize = 256 * 1024 * 1024;
 
 /// Options of a trace.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Options {
     /// Interval between lines, in milliseconds.
     pub interval_ms: u32,
