@@ -64,6 +64,7 @@ pub use schedtrace::{Moment, SchedtraceLine, SchedtraceOptions, SchedtraceStream
 pub use stack::{Stack, StackOptions, StackView};
 pub use stats::{Stats, StatsOptions, StatsView};
 pub use tasks::{Tasks, TasksOptions, TasksView};
+pub(crate) use single::Single;
 pub use trace::{Trace, TraceOptions, TraceView};
 pub use version::{Version, VersionView};
 
