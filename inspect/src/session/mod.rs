@@ -61,10 +61,10 @@ pub use options::SessionOptions;
 pub use profile_view::ProfileView;
 pub use progress::Progress;
 pub use schedtrace::{Moment, SchedtraceLine, SchedtraceOptions, SchedtraceStream};
+pub(crate) use single::Single;
 pub use stack::{Stack, StackOptions, StackView};
 pub use stats::{Stats, StatsOptions, StatsView};
 pub use tasks::{Tasks, TasksOptions, TasksView};
-pub(crate) use single::Single;
 pub use trace::{Trace, TraceOptions, TraceView};
 pub use version::{Version, VersionView};
 
