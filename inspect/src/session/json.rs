@@ -17,7 +17,7 @@ pub struct Document<T> {
 }
 
 impl<T: Serialize> Document<T> {
-    pub(super) fn new(body: T, cut: Option<Exhausted>) -> Document<T> {
+    pub(crate) fn new(body: T, cut: Option<Exhausted>) -> Document<T> {
         Document { body, cut }
     }
 
