@@ -16,7 +16,7 @@ Examples:
   rgops tasks 4711             every Tokio task, its await, and who waits for whom
   rgops pprof-cpu shop         a CPU profile of the one process named shop
   rgops pprof-heap shop        what is in use, by the functions that allocated it
-  rgops leaks shop --for 60s   the lines that keep more and more memory
+  rgops leaks shop -d 60s      the lines that keep more and more memory
   rgops stats 10.0.0.7:7777    over TCP, with the token in $RGOPS_TOKEN or --token-file
   rgops memstats 4711 --json   for scripts
 

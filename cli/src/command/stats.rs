@@ -28,7 +28,14 @@ pub struct Stats {
     #[command(flatten)]
     agent: AgentArguments,
     /// Measure shares over so long, from 20ms to 2s
-    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = window)]
+    #[arg(
+        long,
+        visible_alias = "duration",
+        short = 'd',
+        value_name = "DURATION",
+        default_value = "200ms",
+        value_parser = window
+    )]
     window: Duration,
     /// List every thread, not only the busiest
     #[arg(long)]
