@@ -384,7 +384,7 @@ fn a_dash_is_standard_output_and_people_read_standard_error() {
 
         let output = scene.run(&[command, &["--json"]].concat(), Path::new("-"));
         assert_eq!(output.status.code(), Some(2), "{output:?}");
-        assert!(stderr(&output).contains("the JSON goes there"), "{output:?}");
+        assert!(stderr(&output).contains("JSON is written there"), "{output:?}");
 
         // A reader that goes away is no failure; a full disk is, and costs the file only.
         let mut gone = scene.command(command, Path::new("-")).spawn().unwrap();
