@@ -8,13 +8,14 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum ListenError {
     /// This process has an agent already.
-    #[error("an agent listens already at {0}; close it first")]
+    #[error("an agent is already listening at {0}; close it first")]
     AlreadyListening(String),
     /// Another thread is inside `listen` or `close`.
     #[error("another thread is starting or closing the agent")]
     Underway,
     /// The socket directory cannot be made or read.
-    #[error("cannot use {} for the agent's socket: {error}; have RGOPS_DIR, or Options::directory if the program calls it, name one this user can write", path.display())]
+    #[error("cannot use {} for the agent's socket: {error}; set RGOPS_DIR (or Options::directory, if the program \
+         calls it) to a directory this user can write", path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
@@ -78,7 +79,7 @@ pub enum ListenError {
     #[error("no address to listen on: Options::without_local_socket needs Options::tcp")]
     Nowhere,
     /// There is no agent for this system yet.
-    #[error("the agent is unsupported here: it works on Linux so far")]
+    #[error("the agent is not supported on this system: it works only on Linux so far")]
     Unsupported,
 }
 

@@ -32,7 +32,7 @@
 //! [`listen`] returns [`ListenError::Unsupported`].
 
 #![forbid(unsafe_code)]
-#![cfg_attr(not(native_engine), allow(dead_code, reason = "only there everything is answered so far"))]
+#![cfg_attr(not(native_engine), allow(dead_code, reason = "everything is answered only there so far"))]
 
 pub mod alloc;
 pub mod allocator;

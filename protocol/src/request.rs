@@ -69,7 +69,7 @@ pub enum RequestError {
     #[error("unknown command {0}")]
     UnknownCommand(u16),
     /// The command exists, its version does not.
-    #[error("version {version} of {}, {} to {} are known",
+    #[error("version {version} of {} is unknown, known are {} to {}",
         command.name(), command.versions().start(), command.versions().end())]
     UnknownVersion {
         /// The command asked for.

@@ -22,13 +22,13 @@ pub struct TokenFile {
 #[non_exhaustive]
 pub enum NoTokenFile {
     /// A pipe, a device, a directory; or it is too long.
-    #[error("it is no regular file of at most {MAX_TOKEN_FILE_BYTES} bytes")]
+    #[error("it is not a regular file of at most {MAX_TOKEN_FILE_BYTES} bytes")]
     NotAFile,
     /// Another user can read and change it.
     #[error("it belongs to uid {0}, who may read and change it")]
     ForeignOwner(u32),
     /// Its group or everybody may read or change it.
-    #[error("others than its owner may use it (mode {0:03o})")]
+    #[error("other users have access to it (mode {0:03o})")]
     Open(u32),
 }
 

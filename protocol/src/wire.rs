@@ -81,7 +81,7 @@ pub enum WireError {
     #[error("unknown packet kind {0}")]
     UnknownKind(u8),
     /// The payload is longer than allowed here.
-    #[error("a packet of {length} bytes, at most {limit} are allowed here")]
+    #[error("a packet has {length} bytes, the limit here is {limit}")]
     TooLong {
         /// The length the peer claimed.
         length: u64,
