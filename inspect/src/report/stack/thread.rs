@@ -46,6 +46,7 @@ pub struct Thread {
 
 /// The task a thread polls: of id and name at least one is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Polled {
     /// Tokio's id, as the runtime's own thread-local says; `None` when that could not be read.
     pub task: Option<u64>,
@@ -70,6 +71,7 @@ impl Polled {
 
 /// What a thread is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Worker of a multi-threaded Tokio runtime.
@@ -105,6 +107,7 @@ impl Role {
 
 /// What a thread does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Activity {
     /// On a CPU or waiting for one.
