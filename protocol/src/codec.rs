@@ -76,7 +76,7 @@ pub fn encode<T: Encode>(value: &T) -> Result<Vec<u8>, EncodeError> {
     Ok(bytes)
 }
 
-/// Decodes the whole of `bytes` as a `T`: of requests and proofs, where nothing may be ignored.
+/// Decodes all of `bytes` as a `T`: for requests and proofs, in which no byte may be ignored.
 ///
 /// Allocates at most [`DECODE_BUDGET_BYTES`], whatever lengths the bytes claim.
 ///

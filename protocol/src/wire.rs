@@ -106,7 +106,7 @@ impl Header {
     }
 }
 
-/// One packet as it goes on the wire: header and payload.
+/// One packet as sent on the wire: header and payload.
 ///
 /// # Panics
 /// When `payload` exceeds [`MAX_PACKET_BYTES`]; [`crate::codec::encode`] never returns one that does.
