@@ -163,6 +163,7 @@ pub enum Element<T> {
 /// The processes of which too little is known to show them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct MissingJson {
     /// `rgops.missing/1`. Fields may be added under this name; none changes its meaning.
     pub schema: &'static str,
@@ -186,6 +187,7 @@ pub(super) fn with_missing<T>(listing: &Listing, shown: impl Iterator<Item = T>)
 /// them when something is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ListJson {
     /// `rgops.list/1`. Fields may be added under this name; none changes its meaning.
     pub schema: &'static str,
@@ -197,6 +199,7 @@ pub struct ListJson {
 /// A process, as it is in the JSON of `list`, `info` and `tree`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ProcessJson {
     /// Process id in the inspector's pid namespace.
     pub pid: u32,

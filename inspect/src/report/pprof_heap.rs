@@ -137,6 +137,7 @@ pub struct JsonPprofHeap<'a> {
 /// An estimate made of samples.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonEstimate {
     /// Samples it is made of.
     pub samples: u64,

@@ -78,6 +78,7 @@ pub struct SchedtraceStream<'s> {
 
 /// A line for each runtime, all of the same moment.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Moment {
     /// What is missing in it, each reason once in a trace.
     pub notes: Vec<String>,

@@ -17,6 +17,7 @@ use crate::text::{bytes, escape, label};
 /// its meaning or goes away raises it.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonMemstats {
     /// Of which parts resident memory consists; `null` when that is not known.
     pub explained: Option<JsonExplanation>,
@@ -27,6 +28,7 @@ pub struct JsonMemstats {
 /// Numbers of one origin.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonSection {
     /// `process`, `cgroup`, or the allocator's name.
     pub name: String,
@@ -37,6 +39,7 @@ pub struct JsonSection {
 /// One number.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonField {
     /// Its name, gops' where the meaning is the same.
     pub name: String,
