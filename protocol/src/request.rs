@@ -69,7 +69,7 @@ pub enum RequestError {
     #[error("unknown command {0}")]
     UnknownCommand(u16),
     /// The command exists, but not in this version.
-    #[error("version {version} of {} is unknown, known are {} to {}",
+    #[error("version {version} of {} is not supported; supported versions: {} to {}",
         command.name(), command.versions().start(), command.versions().end())]
     UnknownVersion {
         /// The requested command.
