@@ -12,6 +12,25 @@ pub(super) fn wide_as_content(text: &str) -> String {
     masks::columns(&masks::numbers(text))
 }
 
+/// Threads and runtimes. The rows are ordered by CPU time, and if some are left out, all but the agent's: a thread may
+/// or may not have used a CPU meanwhile.
+pub(super) fn threads(text: &str) -> String {
+    let text = wide_as_content(&any_machine(text));
+    let is_short = text.contains(" more threads in ");
+    let is_row = |line: &&str| line.trim_start().starts_with("N  ");
+    let mut rows: Vec<&str> = text.split_inclusive('\n').filter(is_row).collect();
+    rows.retain(|row| !is_short || row.contains("rgops-agent"));
+    rows.sort_unstable();
+    let mut sorted = String::new();
+    for line in text.split_inclusive('\n').filter(|line| !is_row(line)) {
+        sorted.push_str(line);
+        if line.contains("tid  thread") {
+            sorted.push_str(&rows.concat());
+        }
+    }
+    sorted
+}
+
 /// Stacks with the frames of the program itself; those of its Tokio and C library are `…`.
 pub(super) fn own_frames(text: &str) -> String {
     let is_place = |line: &str| line.trim_start_matches(' ').starts_with('\t');
@@ -34,7 +53,10 @@ pub(super) fn own_frames(text: &str) -> String {
             short.push_str("…\n");
         }
     }
-    short
+    // Closures with the same code are one function, with the name of either.
+    let short = short.replace("stuck::mutex::{{closure}}", "stuck::all_workers::{{closure}}");
+    // Threads of the agent come and go.
+    masks::numbers(&short).replace("; N ended meanwhile", "")
 }
 
 /// How the functions of the programs begin.
@@ -51,9 +73,7 @@ pub(super) fn profile(text: &str) -> String {
             let end = ends.iter().filter_map(|end| line.find(end)).min().unwrap_or(line.len());
             short.push_str(&format!("{}\n", &line[..end]));
         } else if line.contains("spin_forever") || line.contains("remember_request") {
-            short.push_str(&right_aligned(line));
-        } else if !short.ends_with("…\n") {
-            short.push_str("…\n");
+            short.push_str(&(right_aligned(line) + "…\n"));
         }
     }
     short.replace("( ", "(")
@@ -70,6 +90,16 @@ fn right_aligned(row: &str) -> String {
         rest = &rest[end..];
     }
     aligned + rest
+}
+
+/// The lines of `schedtrace`: which ids tasks have depends on what the agent spawned before.
+pub(super) fn schedulers(text: &str) -> String {
+    let is_task = |name: &str| name.strip_prefix('T').is_some_and(|id| id.parse::<u64>().is_ok());
+    let lines = text.split_inclusive('\n').map(|line| match line.split_once(':') {
+        Some((name, rest)) if is_task(name) => format!("TN:{rest}"),
+        _ => line.to_owned(),
+    });
+    lines.collect()
 }
 
 /// The table of threads by their names: the rows are ordered by CPU time, and a cell may be `-` in one run and a number

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::masked::{
-    any_machine, given_back, growth, memory, own_frames, profile, row, threads_by_name, unmasked,
+    any_machine, given_back, growth, memory, own_frames, profile, row, schedulers, threads, threads_by_name,
+    unmasked,
 };
 use super::screen::Screens;
 
@@ -16,18 +17,18 @@ fn a_program_that_waits() {
         tasks[list].as_array().unwrap().iter().find(|one| is_it(one)).unwrap()[field].as_u64().unwrap()
     };
     let seller = found("tasks", |task| task["future"] == "stuck::sell", "id");
+    let counter = found("tasks", |task| task["future"] == "stuck::count_stock", "id");
+    let lock = found("resources", |resource| resource["kind"] == "mutex", "address");
     screens.name("SELLER", seller.to_string());
-    screens.name(
-        "LOCK",
-        format!("{:#x}", found("resources", |resource| resource["kind"] == "mutex", "address")),
-    );
+    screens.name("COUNTER", counter.to_string());
+    screens.name("LOCK", format!("{lock:#x}"));
     screens.show("tasks PID", unmasked);
     screens.show("tasks PID --all", unmasked);
     screens.show("tasks PID --state running", unmasked);
     screens.show("tasks PID --match sell", unmasked);
     screens.show("tasks PID --task SELLER", unmasked);
     screens.show("tasks PID --task 4294967296", unmasked);
-    screens.show("tasks PID --waiting-on SELLER", unmasked);
+    screens.show("tasks PID --waiting-on COUNTER", unmasked);
     screens.show("tasks PID --waiting-on LOCK", unmasked);
     screens.show("tasks PID --runtime main", unmasked);
     screens.show("tasks PID --runtime other", unmasked);
@@ -35,8 +36,8 @@ fn a_program_that_waits() {
     screens.show("tasks PID --verbose", own_frames);
     screens.show("stack PID", own_frames);
     screens.show("stack PID --all", own_frames);
-    screens.show("stats PID", any_machine);
-    screens.show("stats PID --all", any_machine);
+    screens.show("stats PID", threads);
+    screens.show("stats PID --all", threads);
     screens.show("version PID", unmasked);
     screens.show("version PID --deps", unmasked);
     screens.show("memstats PID", memory);
@@ -45,8 +46,8 @@ fn a_program_that_waits() {
     screens.show("PID 1s", any_machine);
     screens.show("list", row);
     screens.show("tree", row);
-    screens.show("schedtrace PID --count 1 --interval 50ms", unmasked);
-    screens.show("schedtrace PID --count 1 --interval 50ms --detail", unmasked);
+    screens.show("schedtrace PID --count 1 --interval 50ms", schedulers);
+    screens.show("schedtrace PID --count 1 --interval 50ms --detail", schedulers);
 }
 
 #[test]
@@ -55,9 +56,9 @@ fn a_program_whose_workers_are_blocked() {
     let mut screens = Screens::of("blocked", "stuck", &["--all-workers", "--lock", "--workers", "1"]);
     screens.show("stack PID", own_frames);
     screens.show("tasks PID", own_frames);
-    screens.show("stats PID", any_machine);
-    screens.show("schedtrace PID --count 1 --interval 50ms", unmasked);
-    screens.show("schedtrace PID --count 1 --interval 50ms --detail", unmasked);
+    screens.show("stats PID", threads);
+    screens.show("schedtrace PID --count 1 --interval 50ms", schedulers);
+    screens.show("schedtrace PID --count 1 --interval 50ms --detail", schedulers);
 }
 
 #[test]
