@@ -26,7 +26,7 @@ impl TokenFileError {
     pub fn fix(&self) -> &'static str {
         match self {
             TokenFileError::Refused(NoTokenFile::ForeignOwner(_) | NoTokenFile::Open(_)) => {
-                "make a copy for yourself alone, install -m 600 FILE COPY, and pass --token-file COPY"
+                "make a private copy (install -m 600 FILE COPY) and pass --token-file COPY"
             }
             TokenFileError::Refused(_) => "put the token into a file of its own, or set RGOPS_TOKEN",
             TokenFileError::System(_) => "pass --token-file with a file you can read, or set RGOPS_TOKEN",

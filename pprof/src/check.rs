@@ -14,11 +14,11 @@ pub(crate) fn check(profile: &Profile) -> Result<(), String> {
         return Err("it has no sample type".to_owned());
     }
     if profile.string_table.first().is_some_and(|first| !first.is_empty()) {
-        return Err("its first text is not empty".to_owned());
+        return Err("its first string is not empty".to_owned());
     }
     let texts = profile.string_table.len() as i64;
     let text = |index: i64| {
-        if (0..texts.max(1)).contains(&index) { Ok(()) } else { Err(format!("text {index} is missing")) }
+        if (0..texts.max(1)).contains(&index) { Ok(()) } else { Err(format!("string {index} is missing")) }
     };
     let functions: HashSet<u64> = profile.function.iter().map(|function| function.id).collect();
     let mappings: HashSet<u64> = profile.mapping.iter().map(|mapping| mapping.id).collect();

@@ -21,7 +21,7 @@ pub enum DumpError {
     #[error("jemalloc's dump begins with {0:?}, not heap_v2/RATE")]
     Header(String),
     /// A line that cannot be understood.
-    #[error("line {line} of jemalloc's dump cannot be understood: {text:?}")]
+    #[error("line {line} of jemalloc's dump cannot be parsed: {text:?}")]
     Line {
         /// Its number, from 1.
         line: usize,

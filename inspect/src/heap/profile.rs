@@ -145,12 +145,12 @@ impl Heap {
         let counters = self.counters().copied().unwrap_or_default();
         if counters.lost > 0 {
             comments.push(format!(
-                "Lost: {} sampled blocks that stand for {} bytes, of {} sampled",
+                "Lost: {} sampled blocks that represent {} bytes, of {} sampled",
                 counters.lost, counters.lost_bytes, counters.sampled
             ));
         }
         if self.not_kept() > 0 {
-            comments.push(format!("Lost: {} stacks and blocks, too many to be kept", self.not_kept()));
+            comments.push(format!("Lost: {} stacks and blocks beyond the limit", self.not_kept()));
         }
         let (pid, name) = (self.process.pid, &self.process.name);
         comments.push(format!("# rgops {}: pid {pid} {name}", env!("CARGO_PKG_VERSION")));
@@ -159,12 +159,12 @@ impl Heap {
             HeapSource::Wrapper => format!("rgops_agent::alloc::Sampling around {}", start.allocator),
             HeapSource::Jemalloc => "jemalloc's own profiler".to_owned(),
         };
-        comments.push(format!("# source: {source}, a sample every {} bytes on average", self.mean_bytes()));
+        comments.push(format!("# source: {source}, one sample per {} bytes on average", self.mean_bytes()));
         if let Some(since) = start.since_unix_ns {
-            comments.push(format!("# sampled since {}; what was allocated before is not in it", utc(since)));
+            comments.push(format!("# sampled since {}; earlier allocations are not included", utc(since)));
         }
         if is_window {
-            comments.push("# what changed from the first moment to the last".to_owned());
+            comments.push("# difference between the first and the last snapshot".to_owned());
         }
         if start.source == HeapSource::Wrapper {
             let live = counters.sampled.wrapping_sub(counters.sampled_freed);
@@ -176,7 +176,7 @@ impl Heap {
         }
         if let Some(exact) = &counters.exact {
             comments.push(format!(
-                "# exactly, since the program began: allocations {}, frees {}, reallocations {}, bytes allocated {}, freed {}",
+                "# exact counters since the program started: allocations {}, frees {}, reallocations {}, bytes allocated {}, freed {}",
                 exact.allocations, exact.frees, exact.reallocations, exact.allocated_bytes, exact.freed_bytes
             ));
         }

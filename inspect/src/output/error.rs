@@ -19,13 +19,13 @@ pub struct OutputError {
 #[non_exhaustive]
 pub enum Reason {
     /// It is there, and was not to be replaced.
-    #[error("the file exists")]
+    #[error("the file already exists")]
     Exists,
     /// What is there is no regular file; that is never replaced.
     #[error("{0}")]
     NotAFile(NotAFile),
     /// A link of another user, who decides where it leads.
-    #[error("{} a link of uid {uid}, who decides where it leads", link_is(link.as_deref()))]
+    #[error("{} a symbolic link of uid {uid}, who can change its target", link_is(link.as_deref()))]
     ForeignLink {
         /// The link, when it is not the file itself but a directory on the way.
         link: Option<PathBuf>,
@@ -35,7 +35,7 @@ pub enum Reason {
         leads_to: PathBuf,
     },
     /// A link that other users can replace: they decide where it leads.
-    #[error("{} a link in a directory in which other users can replace it", link_is(link.as_deref()))]
+    #[error("{} a symbolic link in a directory where other users can replace it", link_is(link.as_deref()))]
     ReplaceableLink {
         /// The link, when it is not the file itself but a directory on the way.
         link: Option<PathBuf>,
@@ -43,7 +43,7 @@ pub enum Reason {
         leads_to: PathBuf,
     },
     /// Something else took the place meanwhile.
-    #[error("something else is there since the command began; the file was kept as {}", kept.display())]
+    #[error("the path was taken after the command started; the file was saved as {}", kept.display())]
     KeptBeside {
         /// Where the file is.
         kept: PathBuf,
@@ -73,7 +73,7 @@ pub enum NotAFile {
     #[error("it is an open file of this process")]
     Descriptor,
     /// Anything else.
-    #[error("it is no regular file")]
+    #[error("it is not a regular file")]
     Other,
 }
 
@@ -84,26 +84,26 @@ impl OutputError {
             Reason::Exists => "pass --force to replace it, or another --output".to_owned(),
             Reason::NotAFile(NotAFile::Directory) => "pass --output with the name of a file in it".to_owned(),
             Reason::NotAFile(NotAFile::Device | NotAFile::Pipe) => {
-                format!("have the shell write there: --output - > {}", quoted(&self.path))
+                format!("redirect in the shell: --output - > {}", quoted(&self.path))
             }
             Reason::NotAFile(NotAFile::Descriptor) => "pass --output - for standard output".to_owned(),
             Reason::NotAFile(NotAFile::Socket | NotAFile::Other) => "pass another --output".to_owned(),
             Reason::ForeignLink { leads_to, .. } | Reason::ReplaceableLink { leads_to, .. } => {
-                format!("if you mean the file it leads to now, name that: --output {}", quoted(leads_to))
+                format!("if its current target is the file you want, name it: --output {}", quoted(leads_to))
             }
-            Reason::KeptBeside { .. } => "rename it, or choose another --output the next time".to_owned(),
+            Reason::KeptBeside { .. } => "rename it, or pass another --output next time".to_owned(),
             Reason::System(error) => match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                    "make the directory first, or pass --output with a place that exists"
+                    "create the directory first, or pass --output with an existing directory"
                 }
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                    "pass --output with a place this user can write"
+                    "pass --output with a path that this user can write"
                 }
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    "make room there, or pass --output with a place that has some"
+                    "free some space there, or pass --output on another file system"
                 }
                 io::ErrorKind::FileTooLarge => "raise the limit of the shell (ulimit -f)",
-                _ => "pass --output with another place",
+                _ => "pass another --output",
             }
             .to_owned(),
         }

@@ -19,7 +19,7 @@ pub fn render(reply: &GcReply) -> String {
         let gap = if number == 0 { "" } else { "\n" };
         let called = match &released.called {
             Known::Value(called) => format!("{} in {}", escape(called), duration(released.took_ns)),
-            missing => format!("not asked: {}", show(missing, String::clone)),
+            missing => format!("not called: {}", show(missing, String::clone)),
         };
         // A string takes every write, here and below.
         let _ = writeln!(text, "{gap}[{}] {called}", escape(&released.allocator));
@@ -28,7 +28,7 @@ pub fn render(reply: &GcReply) -> String {
         }
     }
     if reply.allocators.is_empty() {
-        text.push_str("no allocator of this program can give memory back on request\n");
+        text.push_str("no allocator in this program can release memory on request\n");
     }
     text
 }
@@ -148,7 +148,7 @@ mod tests {
 rss: 70.00MB -> 20.00MB (-50.00MB)
 heap-sys: 60.00MB -> 61.00MB (+1.00MB)
 
-[mimalloc] not asked: unavailable (its symbols are not linked)
+[mimalloc] not called: unavailable (its symbols are not linked)
 ";
         assert_eq!(render(&reply), expected);
     }

@@ -13,13 +13,13 @@ pub fn render(reply: &HeapRateReply, was_set: bool) -> String {
     let HeapRateReply { before_bytes, now_bytes, default_bytes } = *reply;
     let mut text = match now_bytes {
         0 => "heap-rate: off".to_owned(),
-        bytes => format!("heap-rate: a block every {} ({bytes} bytes) on average", bytes_short(bytes)),
+        bytes => format!("heap-rate: one sample per {} ({bytes} bytes) on average", bytes_short(bytes)),
     };
     if was_set {
-        text.push_str(&format!("; before {}", rate(before_bytes)));
+        text.push_str(&format!("; previously {}", rate(before_bytes)));
     }
     if default_bytes != now_bytes {
-        text.push_str(&format!("; the program began with {}", rate(default_bytes)));
+        text.push_str(&format!("; at program start {}", rate(default_bytes)));
     }
     text.push('\n');
     text
@@ -64,11 +64,8 @@ mod tests {
     #[test]
     fn the_rate_reads_as_a_sentence() {
         let reply = HeapRateReply { before_bytes: 524_288, now_bytes: 524_288, default_bytes: 524_288 };
-        assert_eq!(render(&reply, false), "heap-rate: a block every 512.00KB (524288 bytes) on average\n");
+        assert_eq!(render(&reply, false), "heap-rate: one sample per 512.00KB (524288 bytes) on average\n");
         let reply = HeapRateReply { now_bytes: 0, ..reply };
-        assert_eq!(
-            render(&reply, true),
-            "heap-rate: off; before 512.00KB; the program began with 512.00KB\n"
-        );
+        assert_eq!(render(&reply, true), "heap-rate: off; previously 512.00KB; at program start 512.00KB\n");
     }
 }

@@ -38,7 +38,7 @@ pub fn text(details: &ProcessDetails) -> String {
     lines.push(("executable".to_owned(), show(&process.path, String::clone)));
     let compiler = match (&process.compiler, &process.agent) {
         (Known::Unavailable(missing), _) => unavailable(missing),
-        (Known::Value(None), None) => "no rustc in the executable".to_owned(),
+        (Known::Value(None), None) => "not found in the executable".to_owned(),
         (Known::Value(found), _) => compiler(found.as_ref()),
     };
     lines.push(("compiler".to_owned(), compiler));
@@ -60,7 +60,7 @@ fn state(letter: &char) -> String {
         'R' => "running",
         'S' => "sleeping",
         'D' => "disk sleep",
-        'T' => "stopped; it answers after kill -CONT",
+        'T' => "stopped; resume it with kill -CONT",
         't' => "stopped by a debugger",
         'Z' => "zombie",
         'I' => "idle",

@@ -55,7 +55,7 @@ pub fn render(heap: &Heap, growth: &Growth) -> String {
     }
     if shown < growth.grown.len() {
         let more = counted((growth.grown.len() - shown) as u64, "more line");
-        let _ = writeln!(text, "\nand {more}: --json has them");
+        let _ = writeln!(text, "\nand {more}: --json lists all");
     }
     unsure(&mut text, heap, growth);
     text
@@ -63,17 +63,19 @@ pub fn render(heap: &Heap, growth: &Growth) -> String {
 
 fn headline(growth: &Growth) -> String {
     let window = duration(rounded(growth.window_ns));
-    let mut text = match growth.grown.len() {
-        0 => format!("In {window} no line of the program grew, of {} compared", growth.compared),
-        1 => format!("In {window} one line of the program grew, of {} compared", growth.compared),
-        several => {
-            format!("In {window} {several} lines of the program grew, of {} compared", growth.compared)
-        }
+    let grown = match growth.grown.len() {
+        0 => "none".to_owned(),
+        count => count.to_string(),
     };
+    let mut text = format!(
+        "In {window}, {grown} of {} compared {} grew ({} snapshots).\n",
+        growth.compared,
+        if growth.compared == 1 { "line" } else { "lines" },
+        growth.snapshots
+    );
     let _ = writeln!(
         text,
-        ", in {} snapshots.\n{} of {} in use are younger than {} and set apart.\n",
-        growth.snapshots,
+        "{} of {} in use is younger than {} and is not compared.\n",
         bytes_short(growth.young.bytes),
         bytes_short(growth.live.bytes),
         duration(rounded(growth.young_ns))
@@ -129,7 +131,7 @@ fn unsure(text: &mut String, heap: &Heap, growth: &Growth) {
     let (lines, most) = (counted(growth.unsure.len() as u64, "line"), place(heap, first));
     let _ = writeln!(
         text,
-        "{gap}{lines} grew by {} within what chance explains, or not in the second half; most: {most}",
+        "{gap}{lines} grew by {}, which may be chance or did not continue in the second half; largest: {most}",
         signed(bytes)
     );
 }
@@ -339,8 +341,8 @@ mod tests {
         let heap = watched();
         let growth = growth(&heap).unwrap_or_else(|_| unreachable!("there are snapshots"));
         let expected = "\
-In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
-1.00MB of 21.00MB in use are younger than 6s and set apart.
+In 1m00s, 1 of 1 compared line grew (13 snapshots).
+1.00MB of 21.00MB in use is younger than 6s and is not compared.
 
  growth  per minute  at least  confidence   in use  samples   grew in  line
 19.00MB     19.00MB   19.00MB     > 99.9%  20.00MB   +19 -0  11 of 12  0x11
@@ -349,7 +351,7 @@ In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
    0x11
    0x12
 
-1 line grew by 1.00MB within what chance explains, or not in the second half; most: 0x21
+1 line grew by 1.00MB, which may be chance or did not continue in the second half; largest: 0x21
 ";
         assert_eq!(render(&heap, &growth), expected);
         let hello = crate::made::hello();

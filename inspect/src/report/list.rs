@@ -72,10 +72,8 @@ const MOST_TOLD: usize = 8;
 pub fn missing(listing: &Listing) -> Vec<String> {
     let unreadable = match (listing.unreadable, listing.as_root) {
         (0, _) => None,
-        (1, true) => Some("1 process could not be read: the system denies it to root, too".to_owned()),
-        (count, true) => {
-            Some(format!("{count} processes could not be read: the system denies them to root, too"))
-        }
+        (1, true) => Some("1 process could not be read: access denied even to root".to_owned()),
+        (count, true) => Some(format!("{count} processes could not be read: access denied even to root")),
         (1, false) => Some("1 process of another user could not be read; run as root to see it".to_owned()),
         (count, false) => {
             Some(format!("{count} processes of other users could not be read; run as root to see them"))
@@ -85,23 +83,18 @@ pub fn missing(listing: &Listing) -> Vec<String> {
     let more = if listing.unanswered.len() > MOST_TOLD { ", …" } else { "" };
     let unanswered = match listing.unanswered.len() {
         0 => None,
-        1 => Some(format!("1 process did not let itself be looked at in time: {}", pids.join(", "))),
-        count => Some(format!(
-            "{count} processes did not let themselves be looked at in time: {}{more}",
-            pids.join(", ")
-        )),
+        1 => Some(format!("1 process could not be inspected in time: {}", pids.join(", "))),
+        count => Some(format!("{count} processes could not be inspected in time: {}{more}", pids.join(", "))),
     };
     let not_asked = match listing.not_asked {
         0 => None,
-        1 => Some("1 process was not looked at, because others took the time".to_owned()),
-        count => Some(format!("{count} processes were not looked at, because others took the time")),
+        1 => Some("1 process was not inspected: other processes took all the time".to_owned()),
+        count => Some(format!("{count} processes were not inspected: other processes took all the time")),
     };
     let crowded = match listing.processes.iter().filter(|process| process.may_have_agent()).count() {
         0 => None,
-        1 => Some("of 1 process it is not known whether it has an agent: too many sockets".to_owned()),
-        count => {
-            Some(format!("of {count} processes it is not known whether they have an agent: too many sockets"))
-        }
+        1 => Some("it is unknown whether 1 process has an agent: too many sockets".to_owned()),
+        count => Some(format!("it is unknown whether {count} processes have an agent: too many sockets")),
     };
     let sentences = [unreadable, unanswered, not_asked, crowded].into_iter().flatten();
     sentences.chain(unavailable_values(listing)).collect()
@@ -141,10 +134,10 @@ pub fn unseen(count: usize, name: &str) -> Option<String> {
     match count {
         0 => None,
         1 => Some(format!(
-            "1 process could not be looked at in time, and may be named {name}, too: give a pid to be sure"
+            "1 process could not be inspected in time and may also be named {name}: give a pid to be sure"
         )),
         count => Some(format!(
-            "{count} processes could not be looked at in time, and may be named {name}, too: give a pid to be sure"
+            "{count} processes could not be inspected in time and may also be named {name}: give a pid to be sure"
         )),
     }
 }
@@ -288,7 +281,7 @@ pub(super) mod tests {
         assert_eq!(text(&listing(vec![other])), "7 1 c   may contain Rust  /srv/c\n");
         assert_eq!(unseen(0, "shop"), None);
         assert!(unseen(1, "shop").is_some_and(|text| text.starts_with("1 process could not")));
-        assert!(unseen(3, "shop").is_some_and(|text| text.contains("may be named shop, too")));
+        assert!(unseen(3, "shop").is_some_and(|text| text.contains("may also be named shop")));
     }
 
     #[test]
@@ -334,11 +327,11 @@ pub(super) mod tests {
         listing.processes[0].lost_agent =
             Some(LostAgent { path: "/run/7-9.sock".into(), because: LostBecause::Crowded });
         let text = missing(&listing).join("\n");
+        assert!(text.contains("20 processes could not be inspected in time: 1, 2, 3,"), "{text}");
         assert!(
-            text.contains("20 processes did not let themselves be looked at in time: 1, 2, 3,"),
-            "{text}"
+            text.contains("8, …\n5 processes were not")
+                && text.contains("it is unknown whether 1 process has")
         );
-        assert!(text.contains("8, …\n5 processes were not") && text.contains("of 1 process it is not known"));
         let json = serde_json::to_value(json(&listing)).unwrap_or_default();
         assert_eq!((&json[0]["agent"], &json[0]["agent_unknown"]), (&serde_json::Value::Null, &true.into()));
         assert_eq!((&json[1]["schema"], &json[1]["not_asked"]), (&"rgops.missing/1".into(), &5.into()));

@@ -66,7 +66,7 @@ impl Reconciliation {
         let samples = format!("{} of weight {}", counted(self.samples, "sample"), self.weight);
         let Some(process) = self.process_cpu_ns else {
             return format!(
-                "{samples} stand for {}; the process's CPU clock is not known",
+                "{samples} account for {}; the process's CPU time is unknown",
                 duration(self.sampled_ns)
             );
         };
@@ -75,7 +75,7 @@ impl Reconciliation {
             i64::try_from(process).unwrap_or(i64::MAX),
         );
         let mut line = format!(
-            "{samples} stand for {} of the process's {} CPU ({})",
+            "{samples} account for {} of the process's {} CPU ({})",
             duration(self.sampled_ns),
             duration(process),
             share.trim()
@@ -88,7 +88,7 @@ impl Reconciliation {
         let rest = [
             (self.agent_cpu_ns, "the agent itself"),
             (self.unsampled_cpu_ns, unsampled),
-            (self.late_cpu_ns, "ticks that had not come at the end"),
+            (self.late_cpu_ns, "ticks still pending at the end"),
             (self.dropped_ns, "lost samples"),
         ];
         for (ns, what) in rest {

@@ -58,26 +58,26 @@ impl Reconciliation {
     pub fn text(&self) -> String {
         let live = &self.live;
         let mut text = format!(
-            "{} {} for {} in use, ± {} (1 σ)",
+            "{} {} {} in use, ± {} (1 σ)",
             counted(live.samples, "live sample"),
-            if live.samples == 1 { "stands" } else { "stand" },
+            if live.samples == 1 { "represents" } else { "represent" },
             bytes_short(live.bytes),
             bytes_short(live.bytes_deviation() as u64)
         );
         // A string takes every write, here and below.
         if let Some(exact) = &self.counters.exact {
             let in_use = exact.allocated_bytes.saturating_sub(exact.freed_bytes);
-            let _ = write!(text, "; exactly {} by the wrapper's counters", bytes_short(in_use));
+            let _ = write!(text, "; exact: {} (wrapper's counters)", bytes_short(in_use));
         }
         text.push('\n');
         if let Some(exact) = &self.exact {
             let when = match self.window_ns {
                 Some(ns) => format!("in {}", duration(rounded(ns))),
-                None => "since the program began".to_owned(),
+                None => "since the program started".to_owned(),
             };
             let _ = writeln!(
                 text,
-                "{when}: {} allocated in {}, {} freed in {}, exactly",
+                "{when}: {} allocated in {}, {} freed in {} (exact)",
                 bytes_short(exact.allocated_bytes),
                 counted(exact.allocations, "block"),
                 bytes_short(exact.freed_bytes),
@@ -89,8 +89,8 @@ impl Reconciliation {
             _ => "the wrapper",
         };
         let _ = match self.mean_bytes {
-            0 => writeln!(text, "sampling is off: this is what was sampled before"),
-            mean => writeln!(text, "sampled by {source}: a block every {} on average", bytes_short(mean)),
+            0 => writeln!(text, "sampling is off: the samples shown were taken before"),
+            mean => writeln!(text, "sampled by {source}: one sample per {} on average", bytes_short(mean)),
         };
         text
     }

@@ -272,10 +272,10 @@ pub fn missing(line: &RuntimeLine) -> Vec<String> {
     let shown = line.workers.len() as u64;
     let workers = (line.workers_left_out > 0).then(|| {
         let all = shown.saturating_add(line.workers_left_out);
-        format!("runtime {}: of {all} workers {shown} are shown", line.runtime)
+        format!("runtime {}: {shown} of {all} workers shown", line.runtime)
     });
-    let reasons = reasons
-        .into_iter()
-        .map(|(reason, names)| format!("runtime {}: no {}: {reason}", line.runtime, names.join(", ")));
+    let reasons = reasons.into_iter().map(|(reason, names)| {
+        format!("runtime {}: {} unavailable: {reason}", line.runtime, names.join(", "))
+    });
     workers.into_iter().chain(reasons).collect()
 }

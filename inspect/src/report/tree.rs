@@ -104,7 +104,7 @@ pub struct NodeJson {
 pub fn json(listing: &Listing) -> Vec<Element<BranchJson>> {
     let tree = Tree::new(listing);
     let branch = |parent: &Option<u32>| {
-        let unknown = || Known::unavailable("each process below says why", "");
+        let unknown = || Known::unavailable("each process below has the reason", "");
         let pid = JsonKnown(parent.map_or_else(unknown, Known::Value));
         BranchJson { schema: "rgops.tree/1", pid, children: nodes(&tree, *parent, DEEPEST) }
     };

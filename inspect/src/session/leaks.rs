@@ -122,7 +122,7 @@ impl Answer for Leaks {
     fn completeness(&self) -> Completeness<'_> {
         let heap = &self.heap;
         let lost = heap.counters().map_or(0, |counters| counters.lost).saturating_add(heap.not_kept());
-        let off = "sampling is off: nothing new was sampled; rgops heap-rate turns it on";
+        let off = "sampling is off: no new samples were taken (to turn it on: rgops heap-rate PID 512KiB)";
         Completeness::of(self.end.as_ref())
             .partial_if(lost > 0)
             .with_note((heap.mean_bytes() == 0).then(|| off.to_owned()))

@@ -19,7 +19,7 @@ use crate::schedtrace::{Next, Options, RuntimeLine, Tracer};
 /// Different notes that are told: an agent could make up another one each time.
 const MOST_NOTES: usize = 100;
 
-const NO_RUNTIME: &str = "the agent watches no Tokio runtime; call listen inside one, or Options::watch or Agent::watch with its handle";
+const NO_RUNTIME: &str = "no Tokio runtime is watched; call rgops_agent::listen inside a runtime, or pass its handle to Options::watch or Agent::watch";
 
 /// How often to look, and until when.
 #[derive(Debug, Clone)]
@@ -147,7 +147,7 @@ impl SchedtraceStream<'_> {
             true => Some(NO_RUNTIME.to_owned()),
             false if left_out > 0 => {
                 let all = left_out.saturating_add(shown as u64);
-                Some(format!("of {all} runtimes {shown} are shown"))
+                Some(format!("{shown} of {all} runtimes shown"))
             }
             false => None,
         };

@@ -34,7 +34,7 @@ pub fn note_text(note: &Note) -> String {
     let Note { kind, what, count, why } = note;
     let text = |why: &str| match kind {
         NoteKind::Dropped => format!("{count} {what} dropped: {why}"),
-        NoteKind::Truncated => format!("{count} {what} cut short: {why}"),
+        NoteKind::Truncated => format!("{count} {what} truncated: {why}"),
         NoteKind::Missing => format!("{count} {what} missing: {why}"),
         NoteKind::Approximate => format!("{count} {what} approximate: {why}"),
         NoteKind::EndedEarly => format!("ended early with {count} {what}: {why}"),

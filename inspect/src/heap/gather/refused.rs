@@ -22,7 +22,7 @@ impl From<Refused> for ClientError {
     fn from(refused: Refused) -> ClientError {
         match refused {
             Refused::Exhausted(exhausted) => exhausted.into(),
-            Refused::NotAsked(what) => ClientError::Protocol(format!("{what} that were not asked for")),
+            Refused::NotAsked(what) => ClientError::Protocol(format!("{what} that were not requested")),
         }
     }
 }

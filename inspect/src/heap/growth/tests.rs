@@ -166,7 +166,7 @@ fn snapshots_that_were_not_asked_for_are_refused() {
     assert_eq!(heap.refused(), Some(Refused::NotAsked("snapshots")));
     let error = ClientError::from(heap.refused().expect("it is refused"));
     assert!(matches!(error, ClientError::Protocol(_)), "{error:?}");
-    assert!(error.to_string().ends_with("snapshots that were not asked for"), "{error}");
+    assert!(error.to_string().ends_with("snapshots that were not requested"), "{error}");
     // Nor more than one can want that said nothing.
     let mut heap = Heap::new(Process::default());
     for time_ns in 0..100_000 {

@@ -373,12 +373,17 @@ mod tests {
         for path in ["foreign/deep/x", "to it/deep/x"] {
             let error = walk(&directory.at(path), Asking::now(), true).unwrap_err();
             let text = error.to_string();
-            assert!(text.contains(&format!("{} is a link of uid 65534", directory.at("foreign").display())));
+            assert!(
+                text.contains(&format!(
+                    "{} is a symbolic link of uid 65534",
+                    directory.at("foreign").display()
+                ))
+            );
             let fix = error.fix();
             assert!(fix.ends_with(&format!("--output {}", directory.at("there/deep/x").display())), "{fix}");
         }
         let error = walk(&directory.at("foreign"), Asking::now(), true).unwrap_err();
-        assert!(error.to_string().contains("it is a link of uid 65534"), "{error}");
+        assert!(error.to_string().contains("it is a symbolic link of uid 65534"), "{error}");
         // Nobody follows it when only its place is asked for.
         assert!(walk(&directory.at("foreign"), Asking::now(), false).unwrap().found.is_some());
         assert!(walk(&directory.at("foreign/x"), Asking::now(), false).is_err());

@@ -94,7 +94,7 @@ impl CpuProfile {
             comments.insert(usize::from(incomplete.is_some()), format!("Lost: weight {lost} of {of}"));
         }
         comments.push(format!(
-            "# cpu clock: process {} ns, of this agent {} ns, not sampled {} ns, ticks too late {} ns; samples {} ns",
+            "# cpu clock: process {} ns, including agent {} ns, not sampled {} ns, late ticks {} ns; samples {} ns",
             totals.process_cpu_ns,
             totals.agent_cpu_ns,
             totals.unsampled_cpu_ns,
@@ -106,11 +106,11 @@ impl CpuProfile {
             self.samples, self.weight, totals.dropped_ring, totals.dropped_cache, self.not_kept
         ));
         comments.push(format!(
-            "# walks: cut at the depth limit {}, lost before the root {}",
+            "# stack walks: cut at the depth limit {}, lost before the root {}",
             totals.truncated, totals.lost_walks
         ));
         comments.push(format!(
-            "# signals passed on {}; threads without a timer {}",
+            "# signals forwarded {}; threads without a timer {}",
             totals.foreign_signals, totals.timer_failures
         ));
         // Samples that were lost or cut are in the lines above.

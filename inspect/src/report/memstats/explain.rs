@@ -61,7 +61,7 @@ pub fn explain(reply: &MemstatsReply) -> Option<Explanation> {
     if let Known::Value(held @ 1..) = heap.slack
         && held > room
     {
-        slack_is = format!("at most; {} are {slack_is}, not all of it resident", bytes_short(held));
+        slack_is = format!("at most; {} is {slack_is}, not all of it resident", bytes_short(held));
     }
     let mut parts = vec![
         Part { name: "live-heap", bytes: signed(&heap.live), what: heap.live_is },
@@ -69,7 +69,7 @@ pub fn explain(reply: &MemstatsReply) -> Option<Explanation> {
         Part {
             name: "stacks",
             bytes: signed(&value(process, "stack-in-use")),
-            what: "of threads, as far as they were touched".to_owned(),
+            what: "thread stacks, touched pages only".to_owned(),
         },
         Part {
             name: "files",
@@ -87,13 +87,14 @@ pub fn explain(reply: &MemstatsReply) -> Option<Explanation> {
     let rest = rss.cast_signed().saturating_sub(told);
     let missing: Vec<&str> =
         parts.iter().filter(|part| part.bytes.value().is_none()).map(|part| part.name).collect();
-    let with = if missing.is_empty() { String::new() } else { format!(", with {}", missing.join(" and ")) };
+    let with =
+        if missing.is_empty() { String::new() } else { format!(", including {}", missing.join(" and ")) };
     parts.push(if rest >= 0 {
-        let what = format!("not explained: statics, the loader's and the program's own mappings{with}");
+        let what = format!("not explained: statics, mappings of the loader and of the program{with}");
         Part { name: "other", bytes: Known::Value(rest), what }
     } else {
         // By subtraction: which of the parts above it is taken from is not measured.
-        let what = "counted above and not resident: never touched, or swapped out".to_owned();
+        let what = "counted above but not resident: never touched, or swapped out".to_owned();
         Part { name: "not-resident", bytes: Known::Value(rest), what }
     });
     let releasable = if heap.untold.is_empty() { heap.releasable } else { heap.slack };
@@ -116,7 +117,7 @@ fn heap(reply: &MemstatsReply) -> Heap {
     let counted = section(reply, HEAP).map(|section| value(section, "alloc"));
     let (live, live_is) = match counted {
         Some(Known::Value(live)) => {
-            (Known::Value(live), "asked for and not freed, exactly, by the wrapper's counters".to_owned())
+            (Known::Value(live), "requested and not freed; exact, from the wrapper's counters".to_owned())
         }
         _ => (sum(&allocators, |section| value(section, "alloc")), in_use_is(&allocators)),
     };
@@ -128,8 +129,8 @@ fn heap(reply: &MemstatsReply) -> Heap {
         (Known::Unavailable(missing), _) => Known::Unavailable(missing.clone()),
     };
     let slack_is = match live {
-        Known::Value(_) => "free or cached by the allocator, rounding, its own tables",
-        Known::Unavailable(_) => "held by the allocator, live blocks included",
+        Known::Value(_) => "free or cached by the allocator, rounding, and its own tables",
+        Known::Unavailable(_) => "held by the allocator, including live blocks",
     };
     let releasable = sum(&allocators, releasable_of);
     let is_untold = |section: &&&Section| {
@@ -150,7 +151,7 @@ pub(super) fn held_by(section: &Section) -> Known<u64> {
 
 fn in_use_is(allocators: &[&Section]) -> String {
     let names = listed(allocators.iter().map(|section| section.name.as_str()), " and ");
-    format!("in use by the numbers of {names}; rgops_agent::alloc::Sampling counts exactly")
+    format!("in use as reported by {names}; rgops_agent::alloc::Sampling counts exactly")
 }
 
 /// Names of allocators as they are shown, the first of very many.
@@ -183,7 +184,7 @@ fn field<'s>(section: &'s Section, name: &str) -> Option<&'s Known<u64>> {
 }
 
 fn value(section: &Section, name: &str) -> Known<u64> {
-    let missing = || Known::unavailable(format!("{} does not tell {name}", label(&section.name)), "");
+    let missing = || Known::unavailable(format!("{} does not report {name}", label(&section.name)), "");
     field(section, name).cloned().unwrap_or_else(missing)
 }
 
@@ -200,7 +201,7 @@ fn sum(sections: &[&Section], of: impl Fn(&Section) -> Known<u64>) -> Known<u64>
     match (total, missing) {
         (Some(total), _) => Known::Value(total),
         (None, Some(missing)) => Known::Unavailable(missing),
-        (None, None) => Known::unavailable("no allocator tells its numbers", ""),
+        (None, None) => Known::unavailable("no allocator reports its numbers", ""),
     }
 }
 
@@ -211,7 +212,7 @@ fn signed(bytes: &Known<u64>) -> Known<i64> {
 impl Explanation {
     /// The parts as text, under what they add up to; `pid` is in the command that gives memory back.
     pub fn text(&self, pid: u32) -> String {
-        let mut text = format!("[of which rss consists]\nrss: {}\n", bytes(self.rss));
+        let mut text = format!("[rss breakdown]\nrss: {}\n", bytes(self.rss));
         let total = self.rss.cast_signed();
         for Part { name, bytes, what } in &self.parts {
             // A string takes every write, here and below.
@@ -232,20 +233,20 @@ impl Explanation {
             };
         }
         let _ = match &self.releasable {
-            Known::Value(0) => writeln!(text, "can be given back: nothing that the allocators know of"),
+            Known::Value(0) => writeln!(text, "reclaimable: none reported by the allocators"),
             Known::Value(bytes) => {
                 let size = bytes_short(*bytes);
                 let untold = match &*self.untold {
                     [] => String::new(),
                     untold => {
                         let names = listed(untold.iter().map(String::as_str), ", ");
-                        format!(" ({names} does not say how much is free)")
+                        format!("; free memory not reported by {names}")
                     }
                 };
-                writeln!(text, "can be given back: up to {size}{untold}, with: rgops gc {pid}")
+                writeln!(text, "reclaimable: up to {size} (run: rgops gc {pid}){untold}")
             }
             Known::Unavailable(missing) => {
-                writeln!(text, "can be given back: {}", crate::text::known::unavailable(missing))
+                writeln!(text, "reclaimable: {}", crate::text::known::unavailable(missing))
             }
         };
         text

@@ -48,7 +48,7 @@ fn why_the_heap_is_not_known_is_what_the_allocator_says() {
     glibc.fields.pop();
     assert_eq!(held_by(&glibc), Known::unavailable("no answer in 200 ms", ""));
     glibc.fields.pop();
-    assert_eq!(held_by(&glibc), Known::unavailable("glibc does not tell heap-resident", ""));
+    assert_eq!(held_by(&glibc), Known::unavailable("glibc does not report heap-resident", ""));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn names_of_allocators_are_no_lines_of_ours_and_not_all_are_listed() {
     assert!(!text.contains('\x1b') && !text.contains("\nfix"), "{text}");
     let named = "\"\\x1b[2J\\nfix: run 'evil'\"";
     assert!(text.contains(&format!("glibc and {named} and ")) && text.contains(" and 9991 more;"), "{text}");
-    assert!(text.contains(&format!("({named}, ")) && text.len() < 4096, "{} {text}", text.len());
+    assert!(text.contains(&format!("reported by {named}, ")) && text.len() < 4096, "{} {text}", text.len());
     let field = Field { name: name.to_owned(), ..made_up.sections[1].fields[0].clone() };
     made_up.sections = vec![Section { name: "process".to_owned(), fields: vec![field] }];
     assert_eq!(super::render(&made_up, false), format!("[process]\n{named}: 70.00MB (73400320 bytes)\n"));
@@ -83,8 +83,8 @@ fn the_parts_add_up_to_resident_memory() {
     assert_eq!(parts(&explanation), expected);
     assert_eq!(explanation.releasable, Known::Value(10 * MB));
     let text = explanation.text(4711);
-    assert!(text.contains("live-heap:          60.00MB  60.00%  asked for"), "{text}");
-    assert!(text.ends_with("can be given back: up to 10.00MB, with: rgops gc 4711\n"), "{text}");
+    assert!(text.contains("live-heap:          60.00MB  60.00%  requested"), "{text}");
+    assert!(text.ends_with("reclaimable: up to 10.00MB (run: rgops gc 4711)\n"), "{text}");
 }
 
 #[test]
@@ -94,8 +94,7 @@ fn an_allocator_that_does_not_say_what_is_free_may_give_all_its_slack_back() {
     reply.sections.push(section("mimalloc", &[("sys", 60)]));
     let explanation = explain(&reply).unwrap();
     assert_eq!(explanation.releasable, Known::Value(31 * MB));
-    let expected =
-        "can be given back: up to 31.00MB (mimalloc does not say how much is free), with: rgops gc 4711\n";
+    let expected = "reclaimable: up to 31.00MB (run: rgops gc 4711); free memory not reported by mimalloc\n";
     let text = explanation.text(4711);
     assert!(text.ends_with(expected), "{text}");
 }
@@ -105,7 +104,7 @@ fn what_is_not_resident_is_taken_off_again() {
     // The allocator holds a GiB that it gave back to the system already.
     let explanation = explain(&reply(None, 1080)).unwrap();
     assert_eq!(parts(&explanation)[..2], [("live-heap", 70), ("allocator-slack", 18)]);
-    assert!(explanation.parts[1].what.starts_with("at most; 1010.00MB are free"), "{explanation:?}");
+    assert!(explanation.parts[1].what.starts_with("at most; 1010.00MB is free"), "{explanation:?}");
     assert_eq!(parts(&explanation).last(), Some(&("other", 0)));
     // The program asked for more than it touched.
     let explanation = explain(&reply(Some(1000), 1080)).unwrap();
@@ -121,6 +120,6 @@ fn an_allocator_that_does_not_count_is_one_part() {
     let explanation = explain(&reply).unwrap();
     assert!(explanation.parts[0].bytes.value().is_none());
     assert_eq!(explanation.parts[1].bytes, Known::Value(80 * MB as i64));
-    assert!(explanation.parts.last().unwrap().what.ends_with(", with live-heap"), "{explanation:?}");
+    assert!(explanation.parts.last().unwrap().what.ends_with(", including live-heap"), "{explanation:?}");
     assert!(explain(&MemstatsReply { sections: vec![] }).is_none());
 }

@@ -82,7 +82,7 @@ impl StackReport {
         if let Some(summary) = &self.summary {
             let _ = write!(text, " in {} at {}", duration(summary.capture_ns), utc(summary.unix_ns));
             if summary.vanished > 0 {
-                let _ = write!(text, "; {} ended meanwhile", summary.vanished);
+                let _ = write!(text, "; {} ended during the dump", summary.vanished);
             }
         }
         text.push('\n');
@@ -219,7 +219,7 @@ fn write_group(text: &mut Screen, group: &[&Thread]) {
     }
     match first.end {
         StackEnd::Root | StackEnd::NotCaptured => {}
-        StackEnd::DepthLimit => text.push_str("...frames nearer the root are missing: depth limit...\n"),
+        StackEnd::DepthLimit => text.push_str("...outer frames omitted: depth limit...\n"),
         StackEnd::Lost => text.push_str("...callers unknown: no unwind data here...\n"),
     }
 }
@@ -232,8 +232,8 @@ fn write_polled(text: &mut Screen, group: &[&Thread]) {
         (Role::TokioBlocking, 1) => "runs",
         (Role::TokioBlocking, _) => "run",
         // A worker that polls nothing has the id of the task that runs it; only symbols tell.
-        (Role::Tokio, 1) => "polls, or is run by,",
-        (Role::Tokio, _) => "poll, or are run by,",
+        (Role::Tokio, 1) => "polls or is run by",
+        (Role::Tokio, _) => "poll or are run by",
         (_, 1) => "polls",
         _ => "poll",
     };

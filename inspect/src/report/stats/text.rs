@@ -112,7 +112,7 @@ fn runtimes(text: &mut String, reply: &StatsReply, target: &str) {
         if !stuck.is_empty() {
             let _ = writeln!(
                 text,
-                "  {} {} never parked in {}: see what runs there with: rgops stack {}",
+                "  {} {} never parked in {} (to see what runs there: rgops stack {})",
                 if stuck.len() == 1 { "worker" } else { "workers" },
                 stuck.join(", "),
                 duration(reply.window_ns),

@@ -98,7 +98,7 @@ impl TasksReport {
         }
         if shown.len() > DRAWN_RESOURCES {
             let more = shown.len() - DRAWN_RESOURCES;
-            let _ = writeln!(text, "  more [shape=plaintext, label=\"{more} more things are waited for\"];");
+            let _ = writeln!(text, "  more [shape=plaintext, label=\"{more} more resources with waiters\"];");
         }
     }
 }

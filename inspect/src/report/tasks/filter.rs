@@ -35,7 +35,7 @@ impl std::str::FromStr for WaitingOn {
             Some(digits) => u64::from_str_radix(digits, 16).map(WaitingOn::Address),
             None => text.parse().map(WaitingOn::Task),
         };
-        parsed.map_err(|_| "give a task's id, or an address as 0x7f…".to_owned())
+        parsed.map_err(|_| "give a task id, or an address such as 0x7f…".to_owned())
     }
 }
 

@@ -38,7 +38,7 @@ impl TasksReport {
         match deadlock.ring.len() {
             1 => text.push_str("deadlock: a task waits for itself\n"),
             count => {
-                let _ = writeln!(text, "deadlock: {count} tasks wait for each other in a ring");
+                let _ = writeln!(text, "deadlock: {count} tasks wait for each other in a cycle");
             }
         }
         let most = if view.all { deadlock.ring.len() } else { SHOWN };
@@ -61,7 +61,7 @@ impl TasksReport {
         if deadlock.ring.len() > most {
             let _ = writeln!(text, "  … and {} more: --all shows them", deadlock.ring.len() - most);
         }
-        for (tasks, what) in [(&deadlock.also, "in rings with these"), (&deadlock.behind, "behind them")] {
+        for (tasks, what) in [(&deadlock.also, "in cycles with these"), (&deadlock.behind, "behind them")] {
             if !tasks.is_empty() {
                 let verb = wait(tasks.len());
                 let _ = writeln!(text, "  {} {verb} {what}", self.ids(tasks, view.all));
@@ -101,7 +101,7 @@ impl TasksReport {
                 }
                 let chain = self.graph.chain(*holder, 16);
                 if !chain.is_empty() {
-                    let _ = write!(text, "; which waits: {}", self.chain_text(&chain));
+                    let _ = write!(text, "; chain: {}", self.chain_text(&chain));
                 }
             }
             text.push('\n');

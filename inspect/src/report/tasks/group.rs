@@ -138,9 +138,9 @@ impl TasksReport {
         match &runtime.list {
             rgops_protocol::reply::Known::Value(_) => line.push_str(&counted(self.listed(number), "task")),
             rgops_protocol::reply::Known::Unavailable(missing) => {
-                let _ = write!(line, "no list, {}", known::unavailable(missing));
+                let _ = write!(line, "list {}", known::unavailable(missing));
                 let alive = known::show(&runtime.alive_tasks, |alive| counted(*alive, "task"));
-                let _ = write!(line, "; tokio counts {alive}");
+                let _ = write!(line, "; Tokio counts {alive}");
             }
         }
         line
@@ -206,14 +206,14 @@ impl TasksReport {
         match (self.own_thread(index), self.thread_of(self.task(index)), self.shown_elsewhere(index)) {
             (Some(thread), ..) => write_native(text, thread, view.verbose),
             (None, Some(thread), Some(other)) => {
-                let _ = writeln!(text, "  thread {} is shown at task {}", thread.tid, other.id);
+                let _ = writeln!(text, "  thread {} is shown with task {}", thread.tid, other.id);
             }
             _ if self.threads.is_empty() => text.push_str("  its thread was not captured\n"),
-            _ => text.push_str("  no thread polled it any more when the threads were captured\n"),
+            _ => text.push_str("  no thread was polling it when the threads were captured\n"),
         }
         let further = self.owners.further(self.task(index));
         if further > 0 {
-            let _ = writeln!(text, "  {} said to poll it, too", are(further));
+            let _ = writeln!(text, "  {} also reported to poll it", are(further));
         }
     }
 

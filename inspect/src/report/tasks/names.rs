@@ -120,7 +120,7 @@ impl TasksReport {
         let mut text = match resource.kind {
             ResourceKind::Task => match self.by_header.get(&resource.avma) {
                 Some(index) => return format!("task {}", self.task(*index).id),
-                None => format!("a task that is in no list ({:#x})", resource.avma),
+                None => format!("a task not in any list ({:#x})", resource.avma),
             },
             ResourceKind::Other | ResourceKind::Io if detail.is_some() => {
                 return detail.unwrap_or_default().into_owned();

@@ -30,7 +30,7 @@ impl TasksReport {
             let _ =
                 writeln!(text, "thread: {} {} [{}]", thread.tid, escape(&thread.name), escape(&thread.state));
         }
-        text.push_str("\nwhere it is:\n");
+        text.push_str("\nstack:\n");
         let leaf = |_: &[usize], node: &Node| {
             let resource = node.waits_on.as_ref()?;
             Some(self.resource(resource) + &self.held_by(resource))
@@ -39,7 +39,7 @@ impl TasksReport {
         Tree { verbose: true, leaf: &leaf }.write(text, &task.stack);
         match task.state {
             State::Running => self.native(text, index, view),
-            State::Complete => text.push_str("  it has ended; its output waits to be taken\n"),
+            State::Complete => text.push_str("  it has ended; its output has not been taken\n"),
             State::Scheduled | State::Idle => {}
         }
         self.holds(text, index, view);
@@ -59,7 +59,7 @@ impl TasksReport {
         for resource in &task.holds {
             let waiters = self.graph.find(resource).map(|waited| waited.waiters.as_slice());
             let waiters = match waiters.unwrap_or_default() {
-                [] => "nobody waits for it".to_owned(),
+                [] => "no waiters".to_owned(),
                 waiters => format!("{} {} for it", self.ids(waiters, view.all), wait(waiters.len())),
             };
             let _ = writeln!(text, "  {}: {waiters}", self.resource(resource));
@@ -75,7 +75,7 @@ impl TasksReport {
         let waiters = waited.map(|waited| waited.waiters.as_slice());
         if let Some(waiters) = waiters.filter(|waiters| !waiters.is_empty()) {
             let ids = self.ids(waiters, view.all);
-            let _ = writeln!(text, "\n{ids} {} for its end", wait(waiters.len()));
+            let _ = writeln!(text, "\n{ids} {} for it to end", wait(waiters.len()));
         }
     }
 

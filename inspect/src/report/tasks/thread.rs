@@ -29,7 +29,7 @@ pub(super) fn write_native(text: &mut Screen, thread: &Thread, verbose: bool) {
         return;
     }
     let (frames, below) = own_frames(&thread.frames, verbose);
-    write_frames(text, frames, below, "tokio's worker");
+    write_frames(text, frames, below, "Tokio's worker");
 }
 
 fn write_frames(text: &mut Screen, frames: &[Frame], below: usize, whose: &str) {
@@ -61,7 +61,7 @@ impl TasksReport {
             }
             let _ = write!(text, "\nblock_on on thread {}", thread.tid);
             let _ = write!(text, " {} [{}]", escape(&thread.name), escape(&thread.state));
-            text.push_str(": its future is no task\n");
+            text.push_str(": its future is not a task\n");
             if let Some(caller) = caller(&thread.frames[begin..]) {
                 let _ = write!(text, "  called by {}", escape(&caller.name()));
                 if let (Some(file), Some(line)) = (&caller.file, caller.line) {
@@ -71,7 +71,7 @@ impl TasksReport {
             }
             let waits = thread.activity == Activity::Idle || thread.frames[..begin].iter().any(is_park);
             if waits && !view.verbose {
-                text.push_str("  it waits to be woken; for what is not known: only tasks are in memory that can be found\n");
+                text.push_str("  it waits to be woken; the reason is unknown: only the futures of tasks can be found in memory\n");
                 continue;
             }
             let shown = if view.verbose { thread.frames.len() } else { begin };

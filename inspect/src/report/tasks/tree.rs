@@ -28,7 +28,7 @@ impl Tree<'_> {
                 let _ = writeln!(text, "  … the rest is unknown: {}", escape(why));
             }
             AsyncStack::Running | AsyncStack::Complete => {}
-            AsyncStack::Moved => text.push_str("  changed while it was read: ask again\n"),
+            AsyncStack::Moved => text.push_str("  changed while it was read: run the command again\n"),
             AsyncStack::Unknown(why) => {
                 let _ = writeln!(text, "  no async stack: {}", escape(why));
             }

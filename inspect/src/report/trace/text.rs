@@ -98,7 +98,7 @@ fn share(ns: u64, of_ns: u64) -> String {
 fn runtime_line(runtime: &RuntimeSummary) -> String {
     let busy = match runtime.busy_share() {
         Some(share) => format!("busy {:.1}%", share * 100.0),
-        None => "busy share not known".to_owned(),
+        None => "busy share unknown".to_owned(),
     };
     format!(
         "runtime {}: {}, {busy}, at most {} alive and {} in the global queue",
@@ -120,7 +120,7 @@ fn readings_line<W: std::io::Write>(trace: &Recorder<W>) -> String {
         None => format!("window {window}; {samples}"),
         Some(totals) => {
             let share = share(totals.agent_cpu_ns, totals.duration_ns);
-            let cost = if share == "-" { "nothing".to_owned() } else { share };
+            let cost = if share == "-" { "0%".to_owned() } else { share };
             // Threads that live shorter than a reading takes to come are not seen.
             let seen = |sum: u64, thread: &&ThreadSummary| sum.saturating_add(thread.time(Kind::Running));
             let seen_ns = trace.summary().threads().iter().fold(0, seen);

@@ -66,13 +66,13 @@ pub fn dependencies(section: &[u8]) -> Known<Vec<Dependency>> {
     }
     let mut json = Vec::new();
     if let Err(error) = ZlibDecoder::new(section).take(MAX_BYTES + 1).read_to_end(&mut json) {
-        return Known::unavailable(format!("its dependency list does not decompress: {error}"), "");
+        return Known::unavailable(format!("its dependency list cannot be decompressed: {error}"), "");
     }
     if json.len() as u64 > MAX_BYTES {
         return Known::unavailable(format!("its dependency list is longer than {MAX_BYTES} bytes"), "");
     }
     match serde_json::from_slice::<List>(&json) {
         Ok(list) => Known::Value(list.packages),
-        Err(error) => Known::unavailable(format!("its dependency list is no valid JSON: {error}"), ""),
+        Err(error) => Known::unavailable(format!("its dependency list is not valid JSON: {error}"), ""),
     }
 }

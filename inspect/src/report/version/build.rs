@@ -27,11 +27,11 @@ impl DebugInfo {
             DebugInfo::Full => "full",
             DebugInfo::LineTables => "line tables: functions, files and lines",
             DebugInfo::StandardLibrary => {
-                "of the standard library only (fix: debug = \"line-tables-only\" in the Cargo profile names files and lines)"
+                "standard library only (fix: debug = \"line-tables-only\" in the Cargo profile adds files and lines)"
             }
             DebugInfo::SeparateFile => "in a separate file",
             DebugInfo::None => {
-                "none (fix: debug = \"line-tables-only\" in the Cargo profile names files and lines)"
+                "none (fix: debug = \"line-tables-only\" in the Cargo profile adds files and lines)"
             }
         }
     }

@@ -62,7 +62,7 @@ impl JsonVersion {
     /// The JSON form of an answer.
     pub fn new(hello: &AgentHello, reply: &VersionReply, end: &End) -> JsonVersion {
         let build_id = match reply.build_id.as_slice() {
-            [] => Known::unavailable("the linker made none", ""),
+            [] => Known::unavailable("the linker did not add one", ""),
             id => Known::Value(hex(id)),
         };
         JsonVersion {

@@ -57,7 +57,7 @@ pub fn render(reply: &VersionReply, list_dependencies: bool) -> String {
 }
 
 const NO_BUILD_ID: &str =
-    r#"unavailable (the linker made none; fix: RUSTFLAGS="-C link-arg=-Wl,--build-id" in the build)"#;
+    r#"unavailable (the linker did not add one; fix: RUSTFLAGS="-C link-arg=-Wl,--build-id" in the build)"#;
 
 /// The compiler, and the linker or C compilers that left their names, too.
 fn compiler(reply: &VersionReply) -> String {

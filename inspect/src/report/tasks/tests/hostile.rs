@@ -32,7 +32,7 @@ fn a_threads_stack_is_shown_with_one_task_only() {
         let screen = in_time("writing", || report.render(&View { all, ..view() }));
         assert_eq!(screen.matches("shop+0x1000\n").count(), 1);
         assert!(screen.contains("task 1 [running] on thread 4712 tokio-rt-worker (running)\n"), "{all}");
-        assert!(screen.contains("  thread 4712 is shown at task 1\n"));
+        assert!(screen.contains("  thread 4712 is shown with task 1\n"));
         assert!(screen.len() < 4_000_000, "{}", screen.len());
     }
     let screen = report.render(&view());
@@ -51,7 +51,7 @@ fn threads_with_one_id_and_threads_that_poll_one_task_are_no_more_than_themselve
     let report = report(tasks(all, threads));
     let screen = report.render(&view());
     assert_eq!(screen.matches("shop+0x1000\n").count(), 1);
-    assert!(screen.contains("  49 more threads are said to poll it, too\n"), "{screen}");
+    assert!(screen.contains("  49 more threads are also reported to poll it\n"), "{screen}");
 }
 
 #[test]
