@@ -54,11 +54,11 @@ mod policy;
 mod reactor;
 #[cfg(target_os = "linux")]
 mod releasing;
+mod runtimes;
 #[cfg(target_os = "linux")]
 mod server;
 #[cfg(native_engine)]
 mod tasks;
-mod watched;
 
 pub use cpu_engine::CpuEngine;
 pub use error::ListenError;

@@ -213,7 +213,7 @@ impl Options {
     }
 }
 
-/// Reads a file that [`TokenFile`] finds good. Checked on the open file, which is the one that is read;
+/// Reads a file that [`TokenFile`](rgops_protocol::token_file::TokenFile) finds good. Checked on the open file, which is the one that is read;
 /// opened so that a pipe does not make us wait.
 #[cfg(target_os = "linux")]
 fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {

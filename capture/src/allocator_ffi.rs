@@ -42,7 +42,7 @@ mod glibc {
     /// glibc's numbers over all arenas; `None` before glibc 2.33.
     ///
     /// Takes each arena's lock in turn and walks its free chunks; the first call takes the loader's
-    /// lock. So it is called on a thread of its own (`crate::beside`).
+    /// lock. So it is called on a thread of its own (`crate::offload_thread`).
     pub fn glibc_heap() -> Option<GlibcHeap> {
         static MALLINFO2: OnceLock<Option<Mallinfo2>> = OnceLock::new();
         let mallinfo2 = MALLINFO2.get_or_init(|| {

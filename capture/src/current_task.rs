@@ -17,7 +17,7 @@ use super::own_memory::{OwnMemory, Range};
 use super::system;
 use super::thread_locals::{own_block, own_tid, robust_list, thread_pointer};
 use crate::agent_threads;
-use crate::beside::Beside;
+use crate::offload_thread::OffloadThread;
 use crate::try_lock::try_lock;
 
 /// Tasks of our own in which the word is looked for.
@@ -30,9 +30,9 @@ const STACK_BYTES: usize = 128 * 1024;
 const TID_WITHIN: u64 = 256;
 
 /// Finding out takes some 100 µs. It may wait for a lock of the loader.
-static BESIDE: LazyLock<Beside> = LazyLock::new(|| {
+static BESIDE: LazyLock<OffloadThread> = LazyLock::new(|| {
     let stuck = "no answer in 200 ms: a lock of the loader or the allocator is held, a thread may be stopped inside it";
-    Beside::new(agent_threads::TASKS, Duration::from_millis(200), stuck)
+    OffloadThread::new(agent_threads::TASKS, Duration::from_millis(200), stuck)
 });
 
 static PLACES: Mutex<Option<Result<Places, Unavailable>>> = Mutex::new(None);

@@ -16,8 +16,8 @@ use rgops_protocol::reply::stack::{Capture, ThreadStack};
 
 use super::current_task::CurrentTasks;
 use super::modules::Modules;
+use super::operation::{Claim, Operation};
 use super::quiet::{Captured, NotQuiet, Quiet};
-use super::session::{Claim, Operation};
 use super::{EngineError, clock, ring};
 use crate::procfs;
 use crate::try_lock::try_lock;

@@ -12,7 +12,7 @@
 //!   └── session freed ◀── no handler inside ◀── session unpublished ◀── handler given back
 //! ```
 //!
-//! * **One operation at a time**: [`session::Claim`].
+//! * **One operation at a time**: [`operation::Claim`].
 //! * **Who touches what.** The agent's thread makes and frees sessions, swaps module lists, reads
 //!   the ring. Handlers, in any thread, read the session and the modules, take an unwind cache by an
 //!   atomic claim, and write ring records they reserved by compare-and-swap.
@@ -41,12 +41,12 @@ pub mod alloc;
 pub mod allocator_ffi;
 #[cfg(native_engine)]
 mod arch;
-#[cfg(target_os = "linux")]
-pub mod beside;
 #[cfg(any(target_os = "linux", pprof_engine))]
 pub mod clock;
 #[cfg(native_engine)]
 pub mod current_task;
+#[cfg(target_os = "linux")]
+pub mod descriptor_table;
 #[cfg(native_engine)]
 pub mod dump;
 #[cfg(native_engine)]
@@ -72,13 +72,13 @@ mod models;
 #[cfg(native_engine)]
 mod modules;
 #[cfg(target_os = "linux")]
-pub mod number;
+pub mod offload_thread;
+#[cfg(native_engine)]
+mod operation;
 #[cfg(native_engine)]
 pub mod own_memory;
 #[cfg(native_engine)]
 mod own_stacks;
-#[cfg(target_os = "linux")]
-pub mod own_table;
 #[cfg(native_engine)]
 mod place;
 #[cfg(pprof_engine)]
@@ -86,9 +86,11 @@ pub mod pprof;
 #[cfg(target_os = "linux")]
 pub mod procfs;
 #[cfg(target_os = "linux")]
-pub mod programs_side;
+pub mod program_threads;
 #[cfg(native_engine)]
 mod quiet;
+#[cfg(native_engine)]
+mod refreshed;
 #[cfg(native_engine)]
 mod ring;
 #[cfg(native_engine)]
@@ -97,6 +99,10 @@ pub mod sampler;
 mod session;
 #[cfg(native_engine)]
 mod signal;
+#[cfg(native_engine)]
+mod signal_info;
+#[cfg(target_os = "linux")]
+pub mod signal_number;
 #[cfg(target_os = "linux")]
 pub mod socket;
 #[cfg(native_engine)]
@@ -119,6 +125,8 @@ mod timers;
 pub mod try_lock;
 #[cfg(native_engine)]
 mod unwind;
+#[cfg(native_engine)]
+mod unwind_data;
 
 #[cfg(any(target_os = "linux", pprof_engine))]
 pub use error::EngineError;

@@ -5,7 +5,6 @@
 //! a copy is made, because dlclose may unmap it while a handler reads.
 
 use std::collections::HashMap;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use framehop::{ExplicitModuleSectionInfo, Unwinder as _};
@@ -13,6 +12,7 @@ use rgops_protocol::reply::Module;
 
 use super::elf::Object;
 use super::memory::Pages;
+use super::unwind_data::UnwindData;
 use super::{EngineError, arch, memory};
 use crate::procfs;
 
@@ -21,30 +21,6 @@ const MAX_COPY_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Modules looked at; more are left out (their frames are walked by frame pointers).
 const MAX_MODULES: usize = 4096;
-
-/// Bytes of an unwind section: borrowed from the executable, or copied.
-#[derive(Clone)]
-pub(super) enum UnwindData {
-    Mapped(&'static [u8]),
-    Copied(Arc<Pages>),
-}
-
-impl Default for UnwindData {
-    fn default() -> UnwindData {
-        UnwindData::Mapped(&[])
-    }
-}
-
-impl Deref for UnwindData {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            UnwindData::Mapped(bytes) => bytes,
-            UnwindData::Copied(bytes) => bytes,
-        }
-    }
-}
 
 /// What identifies an object in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

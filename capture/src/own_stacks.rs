@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::memory::Pages;
-use super::{arch, number, session, stack_bounds};
+use super::{arch, signal_number, stack_bounds, system};
 
 /// Of each stack. framehop and gimli use most of it: gimli copies a row of 192 register rules (6 KiB) by
 /// value, and without optimisation several times.
@@ -62,7 +62,7 @@ pub(super) fn prepare() -> io::Result<()> {
     if pool.is_some_and(|pool| pool.process == std::process::id()) {
         return Ok(());
     }
-    let count = (2 * session::cpus()).clamp(FEWEST, MOST).next_power_of_two();
+    let count = (2 * system::cpus()).clamp(FEWEST, MOST).next_power_of_two();
     let size = BYTES + GUARD_BYTES;
     let memory = Pages::zeroed(count * size)?;
     let table = Pages::zeroed(size_of::<Pool>() + count * size_of::<Stack>())?;
@@ -127,7 +127,7 @@ fn stacks(pool: NonNull<Pool>) -> NonNull<Stack> {
 pub(super) fn call<W: FnOnce() -> R, R>(work: W) -> Option<R> {
     let pool = NonNull::new(POOL.load(Ordering::Acquire))?;
     // Besides what the thread blocks already, synchronous ones too: one may be pending for its sigwait(3).
-    let mask = arch::block_signals(number::ALL_BUT_SYNCHRONOUS)?;
+    let mask = arch::block_signals(signal_number::ALL_BUT_SYNCHRONOUS)?;
     let mut data = (Some(work), None);
     if let Some(stack) = take(pool) {
         // SAFETY: the stack is ours until it is given back, unused, and large enough (the module's
@@ -137,7 +137,7 @@ pub(super) fn call<W: FnOnce() -> R, R>(work: W) -> Option<R> {
     }
     if arch::set_signal_mask(mask).is_none() {
         // A seccomp filter that denies this way of it.
-        arch::unblock_signals(number::ALL_BUT_SYNCHRONOUS & !mask);
+        arch::unblock_signals(signal_number::ALL_BUT_SYNCHRONOUS & !mask);
     }
     data.1
 }
@@ -278,7 +278,7 @@ mod tests {
         let inside = call(|| (arch::Registers::here().sp, signal_mask())).unwrap();
         assert!(inside.0.abs_diff(here) > 1 << 16, "{inside:x?} {here:x}");
         // What the kernel, or an emulator of it, makes of that mask.
-        let former = arch::set_signal_mask(number::ALL_BUT_SYNCHRONOUS).unwrap();
+        let former = arch::set_signal_mask(signal_number::ALL_BUT_SYNCHRONOUS).unwrap();
         let blocked = arch::set_signal_mask(former).unwrap();
         assert!(blocked & 1 << (libc::SIGPROF - 1) != 0);
         assert_eq!(inside.1, blocked);

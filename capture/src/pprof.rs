@@ -26,7 +26,7 @@ use rgops_protocol::reply::{Module, StackEnd};
 use tokio::sync::oneshot;
 
 #[cfg(native_engine)]
-use super::session::Claim;
+use super::operation::Claim;
 use super::{EngineError, Tick, clock};
 use disposition::Disposition;
 
@@ -254,7 +254,7 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 /// handler, on the program's threads, writes to a temporary file that was opened here.
 fn spawn(work: impl FnOnce(std::io::Result<()>) + Send + 'static) {
     #[cfg(target_os = "linux")]
-    crate::programs_side::run(crate::agent_threads::PPROF, STACK_BYTES, work);
+    crate::program_threads::run(crate::agent_threads::PPROF, STACK_BYTES, work);
     #[cfg(not(target_os = "linux"))]
     {
         let (tell, told) = mpsc::sync_channel::<std::io::Result<()>>(1);

@@ -33,7 +33,7 @@ pub(super) struct Record {
     pub(super) is_at_risk: bool,
 }
 
-/// Beside the end in its word.
+/// OffloadThread the end in its word.
 const AT_RISK: u64 = 1 << 32;
 
 /// Where the words are: pages of their own, or words that loom watches.

@@ -12,9 +12,9 @@ use std::sync::atomic::Ordering;
 
 pub use super::Tick;
 use super::modules::Modules;
-use super::session::{self, Claim, Operation};
+use super::operation::{Claim, Operation};
 use super::timers::CpuTimer;
-use super::{EngineError, clock, left_alone};
+use super::{EngineError, clock, left_alone, system};
 use crate::procfs;
 pub use silent::Silent;
 use thread::{Armed, Ear, Finished, Sampled, Timer, look_at};
@@ -93,7 +93,7 @@ impl CpuSampler {
         let proc = |error| EngineError::Proc { file: "task", error };
         let agent_tid = procfs::threads::own_id().map_err(proc)?;
         let claim = Claim::take()?;
-        let ring_words = RING_WORDS.max(session::cpus() * RING_WORDS_PER_CPU);
+        let ring_words = RING_WORDS.max(system::cpus() * RING_WORDS_PER_CPU);
         let operation = Operation::begin(claim, Modules::read(None)?, ring_words)?;
         let now = Instant::now();
         let mut sampler = CpuSampler {

@@ -13,6 +13,14 @@ pub fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// CPUs threads of this process may be on at the same time.
+#[cfg(native_engine)]
+pub(crate) fn cpus() -> usize {
+    // SAFETY: sysconf(3) takes any number and touches no memory of ours.
+    let processors = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    processors.max(1) as usize
+}
+
 /// Whether getrandom(2) is there.
 pub fn random_bytes_are_there() -> std::io::Result<()> {
     let mut bytes = [0_u8; 16];

@@ -6,7 +6,7 @@
 use std::io;
 
 use super::clock;
-use super::signal::Mark;
+use super::signal_info::Mark;
 
 /// The kernel's `struct sigevent` as timer_create(2) takes it: 64 bytes, the thread id behind `notify`.
 #[repr(C)]

@@ -55,7 +55,7 @@ pub use abbreviations::{MOST_ATTRIBUTES, Table};
 pub use budget::{Budget, Exhausted, OwnMemory};
 pub use charge::Charge;
 pub use fault::Fault;
-pub use left_out::LeftOut;
+pub use left_out::{LeftOut, Remedy};
 pub use lines::{LineTable, Row, file_path, header as line_header};
 pub use part::{Part, Span};
 pub use ranges::Ranges;

@@ -55,12 +55,18 @@ pub const FIRST_ENTRY: u32 = 11 + 1 + 4 + 8 + 8;
 
 /// A unit of DWARF 4 with lines at 0, of these entries.
 pub fn unit(entries: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![4, 0, 0, 0, 0, 0, 8, 1, 0, 0, 0, 0];
+    let mut bytes = vec![1, 0, 0, 0, 0];
     bytes.extend(CODE.to_le_bytes());
     bytes.extend(CODE_BYTES.to_le_bytes());
     bytes.extend(entries);
-    let length = bytes.len() as u32;
-    [&length.to_le_bytes()[..], &bytes].concat()
+    unit_of(&bytes)
+}
+
+/// A unit of DWARF 4 with the first table of abbreviations, of these entries, its own included.
+pub fn unit_of(entries: &[u8]) -> Vec<u8> {
+    let header = [4, 0, 0, 0, 0, 0, 8];
+    let length = (header.len() + entries.len()) as u32;
+    [&length.to_le_bytes()[..], &header, entries].concat()
 }
 
 /// An entry with these attributes.

@@ -42,7 +42,7 @@ pub enum MemoryUse {
     Only,
 }
 
-/// The arguments of one command, from the table ([`crate::commands`]).
+/// The arguments of one command, from the table ([`mod@crate::commands`]).
 pub trait Arguments: Encode + Decode<()> + Into<Request> {
     /// The command.
     const COMMAND: Command;

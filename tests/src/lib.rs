@@ -40,5 +40,7 @@ pub mod waiting;
 
 #[cfg(test)]
 mod documents;
+#[cfg(test)]
+mod module_cycles;
 #[cfg(doctest)]
 mod readmes;

@@ -6,7 +6,7 @@ use crate::CpuEngine;
 use crate::allocator::Allocators;
 use crate::counters::Counters;
 use crate::policy::Policy;
-use crate::watched::WatchedRuntimes;
+use crate::runtimes::WatchedRuntimes;
 
 /// What collectors know about the agent they work for.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Context {
     /// A context that no listener stands behind.
     pub(crate) fn for_tests() -> Context {
         #[cfg(target_os = "linux")]
-        rgops_capture::programs_side::begin().expect("a thread starts");
+        rgops_capture::program_threads::begin().expect("a thread starts");
         Context {
             started: Instant::now(),
             address: "test".to_owned(),

@@ -1,6 +1,6 @@
 //! `gc`: the allocators give free memory back to the system.
 //!
-//! They take their locks for it, so each is asked on a thread of its own (`rgops_capture::beside`), and may take
+//! They take their locks for it, so each is asked on a thread of its own (`rgops_capture::offload_thread`), and may take
 //! its time: glibc walks all free memory and asks the kernel to take pages back.
 
 #![cfg(target_os = "linux")]
@@ -8,7 +8,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use rgops_capture::beside::Beside;
+use rgops_capture::offload_thread::OffloadThread;
 use rgops_protocol::reply::gc::{GcReply, Released};
 use rgops_protocol::reply::memstats::Field;
 use rgops_protocol::reply::{End, Known, Progress};
@@ -23,9 +23,9 @@ use crate::releasing::{self, Releasing};
 const DEADLINE: Duration = Duration::from_secs(20);
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
-static RELEASES: LazyLock<Beside> = LazyLock::new(|| {
+static RELEASES: LazyLock<OffloadThread> = LazyLock::new(|| {
     let stuck = "no answer in 20 s: an allocator lock is held, a thread may be stopped inside malloc";
-    Beside::new(rgops_capture::agent_threads::RELEASE, DEADLINE, stuck)
+    OffloadThread::new(rgops_capture::agent_threads::RELEASE, DEADLINE, stuck)
 });
 
 pub(crate) async fn collect(

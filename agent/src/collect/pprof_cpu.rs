@@ -2,17 +2,14 @@
 
 #![cfg(any(native_engine, pprof_engine))]
 
+#[cfg(native_engine)]
+mod notes;
 mod sampling;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rgops_capture::Tick;
-#[cfg(native_engine)]
-use rgops_capture::{
-    left_alone, number,
-    sampler::{Cuts, Silent},
-};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuTotals, PprofCpuPart};
 use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
@@ -20,6 +17,8 @@ use rgops_protocol::request::PprofCpuRequest;
 
 use super::{Context, Finish, Sink, Stop};
 use crate::policy::Asker;
+#[cfg(native_engine)]
+pub(crate) use notes::notes;
 use sampling::{Ended, Sampling};
 
 /// The longest profile.
@@ -145,55 +144,4 @@ async fn send_totals(mut totals: CpuTotals, sink: &Sink) -> Result<(), Stop> {
     totals.threads.sort_unstable_by_key(|thread| std::cmp::Reverse((thread.cpu_ns, thread.weight)));
     totals.threads.truncate(MAX_THREADS);
     sink.data(&PprofCpuPart::Totals(totals)).await
-}
-
-/// What a profile by the native engine lacks, for the client.
-#[cfg(native_engine)]
-pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, silent: &Silent) -> Vec<Note> {
-    let (unknown_stacks, stacks_why) = super::unknown_stacks(cuts.unknown_stacks);
-    let left_alone = format!("of {} threads that get no signal: {}", cuts.left_alone, left_alone::REASON);
-    // Below one part in a hundred it is the edges of the window.
-    let small_ns = totals.process_cpu_ns / 100;
-    let told = |ns: u64| if ns > small_ns { ns / 1_000_000 } else { 0 };
-    let signal = number::chosen();
-    let blocked =
-        format!("of threads that block {signal}, which no sample can show: {}", silent.blocked_names());
-    let waiting = format!("of threads that wait for signals and would take {signal} for their own");
-    let heard_late =
-        format!("their threads had blocked {signal} meanwhile: they show where it was allowed again");
-    const CPU_TIME: &str = "ms of CPU time";
-    [
-        (NoteKind::Dropped, "sample weights", totals.dropped_ring, "the ring was full"),
-        (
-            NoteKind::Dropped,
-            "sample weights",
-            totals.dropped_cache,
-            "too many threads were unwinding at once",
-        ),
-        (NoteKind::Truncated, "samples", totals.truncated, "their stacks are deeper than the limit"),
-        (
-            NoteKind::Truncated,
-            "samples",
-            totals.lost_walks.saturating_sub(unknown_stacks),
-            super::callers_hidden(),
-        ),
-        (NoteKind::Truncated, "samples", unknown_stacks, stacks_why),
-        (NoteKind::Approximate, "sample weights", silent.heard_late, &*heard_late),
-        (NoteKind::Missing, CPU_TIME, silent.left_alone_ns.div_ceil(1_000_000), &*left_alone),
-        (NoteKind::Missing, "threads", totals.timer_failures, "no CPU timer could be made for them"),
-        (NoteKind::Missing, CPU_TIME, told(silent.blocked_ns), &*blocked),
-        (NoteKind::Missing, CPU_TIME, told(silent.waiting_ns), &*waiting),
-        (NoteKind::Missing, CPU_TIME, told(silent.untimed_ns), "of threads without a CPU timer"),
-        (NoteKind::Missing, CPU_TIME, told(silent.begun_ns), "of threads before they had a timer"),
-        (
-            NoteKind::Missing,
-            CPU_TIME,
-            told(silent.certainly_unattributed_ns()),
-            "not attributed to a thread: one that begins and ends between two looks leaves no clock to read",
-        ),
-    ]
-    .into_iter()
-    .filter(|(_, _, count, _)| *count > 0)
-    .map(|(kind, what, count, why)| Note { kind, what: what.to_owned(), count, why: why.to_owned() })
-    .collect()
 }

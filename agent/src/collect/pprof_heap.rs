@@ -5,6 +5,7 @@
 
 #[cfg(feature = "jemalloc")]
 mod jemalloc;
+mod source;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::PprofHeapRequest;
 
 use super::{Context, Finish, Sink, Stop};
+use source::Source;
 use crate::policy::Asker;
 
 /// The longest window.
@@ -78,19 +80,6 @@ fn missing(context: &Context) -> Error {
             "turn it on with: rgops heap-rate PID 524288 (the program must allow it: Options::allow(Command::HeapRate))",
         ),
     }
-}
-
-/// Where snapshots come from.
-trait Source {
-    /// What is said before the first.
-    fn start(&self, unix_ns: u64) -> HeapStart;
-
-    /// Sends what belongs between `Snapshot` and the end of `Counters`, that included; how many samples
-    /// there are.
-    async fn snapshot(&mut self, sink: &Sink, with_blocks: bool) -> Result<u64, Stop>;
-
-    /// What the answer lacks.
-    fn notes(&self) -> Vec<Note>;
 }
 
 /// A window of snapshots.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rgops_capture::current_task::CurrentTasks;
-use rgops_capture::{dump, number};
+use rgops_capture::{dump, signal_number};
 use rgops_protocol::codec::Encode;
 use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary, ThreadStack};
 use rgops_protocol::reply::{End, Module, Note, NoteKind, StackEnd};
@@ -101,7 +101,7 @@ async fn send_threads(threads: Vec<ThreadStack>, sink: &Sink) -> Result<(), Stop
 fn notes(dump: &dump::Dump) -> Vec<Note> {
     let count =
         |is: &dyn Fn(&ThreadStack) -> bool| dump.threads.iter().filter(|thread| is(thread)).count() as u64;
-    let stays = format!("the program installed a {} handler meanwhile; it stays", number::chosen());
+    let stays = format!("the program installed a {} handler meanwhile; it stays", signal_number::chosen());
     let ends = |end: StackEnd| count(&|thread| thread.stack.end == end);
     let (unknown, unknown_why) = super::unknown_stacks(dump.unknown_stacks);
     [

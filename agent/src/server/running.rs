@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
-use rgops_capture::own_table::Mark;
-use rgops_capture::programs_side;
-use rgops_capture::{number, system};
+use rgops_capture::descriptor_table::Mark;
+use rgops_capture::program_threads;
+use rgops_capture::{signal_number, system};
 use tokio::runtime::Handle;
 
 use super::shared::Shared;
@@ -55,8 +55,10 @@ pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result
         Some(other) => other.end(),
     }
     let signal = match options.signal {
-        Some(number) => number::Number::new(number).map_err(|why| ListenError::Signal { number, why })?,
-        None => number::Number::default(),
+        Some(number) => {
+            signal_number::Number::new(number).map_err(|why| ListenError::Signal { number, why })?
+        }
+        None => signal_number::Number::default(),
     };
     if let Some((name, why)) = options.cpu_engine.and_then(|engine| Some((engine.name(), engine.missing()?)))
     {
@@ -70,19 +72,19 @@ pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result
     random_bytes_can_be_had()?;
 
     // Before anybody can ask; this process has no other agent (above).
-    number::choose(signal);
+    signal_number::choose(signal);
     let needs_the_programs_side = current_runtime.is_some()
         || !options.watched.is_empty()
         || !options.allocators.0.is_empty()
         || options.cpu_engine == Some(CpuEngine::Pprof)
         || !cfg!(native_engine);
     if needs_the_programs_side {
-        programs_side::begin().map_err(ListenError::Thread)?;
+        program_threads::begin().map_err(ListenError::Thread)?;
     }
     let mark = Mark::make();
     let started = Starting { options, current_runtime, token, tcp }.start(mark.as_ref());
     let started = started.inspect_err(|_| {
-        programs_side::end();
+        program_threads::end();
         mark.iter().for_each(Mark::close);
     });
     let Started { shared, tcp_address, doorbell, thread } = started?;
@@ -133,7 +135,7 @@ impl Running {
         }
         // Without the thread its tasks are not listed, and the answer says why.
         if !self.0.doorbell.has_ended() {
-            let _ = programs_side::begin();
+            let _ = program_threads::begin();
         }
         self.0.shared.context.runtimes.add(handle, name);
     }
@@ -173,7 +175,7 @@ impl Running {
             // It is stuck and may free this later: then what is the program's must stay.
             std::mem::forget(self.0.clone());
         }
-        programs_side::end();
+        program_threads::end();
         self.0.mark.iter().for_each(Mark::close);
     }
 }

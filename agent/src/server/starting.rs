@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use rgops_capture::own_table::{self, Mark, ProgramsTable};
+use rgops_capture::descriptor_table::{self, Mark, ProgramsTable};
 use rgops_capture::procfs;
 use rgops_capture::system;
 use rgops_protocol::auth::Token;
@@ -26,7 +26,7 @@ use crate::executable::Executable;
 use crate::options::Options;
 use crate::policy::Policy;
 use crate::reactor::{Reactor, Waiting};
-use crate::watched::WatchedRuntimes;
+use crate::runtimes::WatchedRuntimes;
 use crate::{CpuEngine, ListenError};
 
 /// The agent's thread; the kernel keeps 15 bytes of a name.
@@ -110,7 +110,7 @@ impl Starting {
         tell_ready: &mpsc::SyncSender<Ready>,
     ) {
         // Before anything is opened.
-        let begun = own_table::begin(programs).and_then(|()| {
+        let begun = descriptor_table::begin(programs).and_then(|()| {
             enough_descriptors()?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
             Ok((runtime, Waiting::start()?))

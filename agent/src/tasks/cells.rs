@@ -7,9 +7,9 @@
 use rgops_capture::own_memory::{OwnMemory, Range};
 use rgops_protocol::reply::tasks::CellBytes;
 
-use super::layout::VTABLE;
+use super::state::{COMPLETE, RUNNING};
 use super::walk::{Found, Vtable};
-use super::{COMPLETE, RUNNING};
+use crate::runtimes::layout::VTABLE;
 
 /// Most bytes of one cell. Tokio puts a future of more than 16 KiB into a box (`BOX_FUTURE_THRESHOLD` in
 /// `runtime/mod.rs`), so only strangely aligned ones are longer.

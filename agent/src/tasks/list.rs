@@ -7,10 +7,10 @@ use rgops_capture::own_memory::OwnMemory;
 use rgops_protocol::reply::Unavailable;
 use rgops_protocol::reply::stats::TaskStates;
 
-use super::anchors::{self, Start};
+use super::state::{COMPLETE, NOTIFIED, RUNNING};
 use super::walk::{Found, MOST_TASKS, Pile, Step, Vtables, Walk};
-use super::{COMPLETE, NOTIFIED, RUNNING};
-use crate::watched::{Watched, WatchedLocalSet, WatchedRuntimes};
+use crate::runtimes::anchors::{self, Start};
+use crate::runtimes::{Watched, WatchedLocalSet, WatchedRuntimes};
 
 /// Tasks looked at before other connections get a turn: about half a millisecond.
 const TASKS_AT_ONCE: usize = 1000;

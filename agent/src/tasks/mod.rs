@@ -9,23 +9,15 @@
 //! cells     the bytes of the tasks' futures, read twice
 //! ```
 //!
-//! Only [`anchors`] touches the runtime, by `Handle::spawn` and `JoinHandle::abort`, and does so on a
-//! thread of its own ([`rgops_capture::beside`]): `spawn` takes a lock of the runtime for an instant, and a
+//! Only [`crate::runtimes::anchors`] touches the runtime, by `Handle::spawn` and `JoinHandle::abort`, and does so on a
+//! thread of its own ([`rgops_capture::offload_thread`]): `spawn` takes a lock of the runtime for an instant, and a
 //! stopped thread may hold it. Everything else reads memory by copies of the kernel
 //! ([`rgops_capture::own_memory`]), checks what it read against the list's own redundancy, and drops
 //! and counts what does not fit.
 
-pub(crate) mod anchors;
 pub(crate) mod cells;
-pub(crate) mod layout;
 pub(crate) mod list;
+mod state;
 #[cfg(test)]
 mod tests;
 pub(crate) mod walk;
-
-/// Bits of a task's state word (`runtime/task/state.rs` of Tokio): it is being polled.
-pub(crate) const RUNNING: u64 = 1;
-/// It has ended; its future is gone.
-pub(crate) const COMPLETE: u64 = 1 << 1;
-/// It is in a queue, to be polled.
-pub(crate) const NOTIFIED: u64 = 1 << 2;

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use rgops_protocol::reply::Unavailable;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::layout::number;
 use super::list::{Listed, Place, list};
 use super::walk::{MOST_TASKS, Vtables};
-use crate::watched::{Watched, WatchedRuntimes};
+use crate::runtimes::layout::number;
+use crate::runtimes::{Watched, WatchedRuntimes};
 
 /// Lists of one process are made one after the other, each within a deadline: these tests take turns, so
 /// that none waits for another's.
@@ -33,7 +33,7 @@ impl Drop for Stop {
 }
 
 fn watched(handle: &Handle) -> Watched {
-    rgops_capture::programs_side::begin().unwrap();
+    rgops_capture::program_threads::begin().unwrap();
     let runtimes = WatchedRuntimes::default();
     runtimes.add(handle, "test");
     runtimes.list().remove(0)

@@ -16,9 +16,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use rgops_capture::own_memory::{OwnMemory, Range};
 
-use super::COMPLETE;
-use super::anchors::Start;
-use super::layout::{CELL_ALIGNMENT, Layout, VTABLE};
+use super::state::COMPLETE;
+use crate::runtimes::anchors::Start;
+use crate::runtimes::layout::{CELL_ALIGNMENT, Layout, VTABLE};
 
 /// Tasks of one answer at most: about 32 MB while it is made. More are counted as not listed.
 pub(crate) const MOST_TASKS: usize = 1 << 20;

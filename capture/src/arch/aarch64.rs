@@ -3,9 +3,8 @@
 use framehop::MustNotAllocateDuringUnwind;
 use framehop::aarch64::{CacheAarch64, PtrAuthMask, UnwindRegsAarch64, UnwinderAarch64};
 
-use crate::modules::UnwindData;
-use crate::unwind::plausible;
-use crate::{own_stacks, session, signal};
+use super::plausible::plausible;
+use crate::unwind_data::UnwindData;
 
 pub(crate) type Unwinder = UnwinderAarch64<UnwindData, MustNotAllocateDuringUnwind>;
 pub(crate) type Cache = CacheAarch64<MustNotAllocateDuringUnwind>;
@@ -88,123 +87,6 @@ pub(crate) unsafe fn load(address: u64) -> u64 {
         std::arch::asm!("ldr {}, [{}]", out(reg) word, in(reg) address, options(nostack, readonly, preserves_flags));
     }
     word
-}
-
-/// The handler of number `ENTRY`: goes to a stack of ours, calls `signal::on_own_stack` there, and passes the
-/// signal on to whom that says.
-///
-/// It writes nothing to the stack it is called on, which may have no room at all: the kernel makes sure only that
-/// its own frame fits. Where the kernel calls it, all signals are blocked by the mask it was installed with, and
-/// the `siginfo_t` lies at the stack pointer (arch/arm64/kernel/signal.c, struct rt_sigframe). Another handler
-/// that calls it as a function has its own mask and stack: then everything is done there, and nothing captured
-/// (`signal::on_this_stack`). A signal of ours that finds no stack in the pool is counted and that is all.
-#[unsafe(naked)]
-pub(crate) extern "C" fn handler<const ENTRY: usize>(
-    signal: i32,
-    info: *mut libc::siginfo_t,
-    context: *mut libc::c_void,
-) {
-    std::arch::naked_asm!(
-        "hint #34",
-        "mov x9, sp",
-        "cmp x1, x9",
-        "b.ne 6f",
-        "adrp x9, :got:{pool}",
-        "ldr x9, [x9, #:got_lo12:{pool}]",
-        "ldr x9, [x9]",
-        "cbz x9, 4f",
-        // `Pool::last`, and the lower half of `Info::value`: the thread's id chooses where to begin.
-        "ldr x10, [x9]",
-        "ldr w11, [x1, #24]",
-        "mov x12, x10",
-        "2:",
-        "and x11, x11, x10",
-        "add x13, x9, x11, lsl #6",
-        "add x13, x13, #64",
-        "7:",
-        "ldaxr w14, [x13]",
-        "cbnz w14, 8f",
-        "mov w14, #1",
-        "stxr w15, w14, [x13]",
-        "cbnz w15, 7b",
-        "b 3f",
-        "8:",
-        "clrex",
-        "add x11, x11, #1",
-        "subs x12, x12, #1",
-        "b.pl 2b",
-        // None is free. Ours: `Info::code` and the upper half of `Info::value`; its weight is lost.
-        "4:",
-        "ldr w9, [x1, #8]",
-        "cmn w9, #{minus_timer}",
-        "b.ne 12f",
-        "adrp x9, :got:{magic}",
-        "ldr x9, [x9, #:got_lo12:{magic}]",
-        "ldr w9, [x9]",
-        "ldr w10, [x1, #28]",
-        "cmp w9, w10",
-        "b.ne 12f",
-        "ldr w10, [x1, #20]",
-        "add x10, x10, #1",
-        "adrp x9, :got:{lost}",
-        "ldr x9, [x9, #:got_lo12:{lost}]",
-        "9:",
-        "ldxr x11, [x9]",
-        "add x11, x11, x10",
-        "stxr w12, x11, [x9]",
-        "cbnz w12, 9b",
-        "ret",
-        // On the stack at `Stack::top`, where what is needed afterwards is kept.
-        "3:",
-        "ldr x14, [x13, #8]",
-        "mov x15, sp",
-        "stp x15, x13, [x14, #-16]",
-        "stp x0, x1, [x14, #-32]",
-        "stp x2, x30, [x14, #-48]",
-        "sub sp, x14, #48",
-        "mov x0, x1",
-        "mov x1, x2",
-        "mov x2, #{entry}",
-        "bl {on_own_stack}",
-        "ldp x11, x30, [sp]",
-        "ldp x9, x10, [sp, #16]",
-        "ldp x15, x13, [sp, #32]",
-        "mov sp, x15",
-        "stlr wzr, [x13]",
-        "cbz x0, 5f",
-        // Whom to pass it on to (x0), and the mask for that (x1). The word below the stack pointer is one the
-        // other handler writes first; until the mask is set no signal can take it.
-        "mov x16, x0",
-        "str x1, [sp, #-16]",
-        "mov x0, #{set_mask}",
-        "sub x1, sp, #16",
-        "mov x2, #0",
-        "mov x3, #8",
-        "mov x8, #{sigprocmask}",
-        "svc #0",
-        "mov x0, x9",
-        "mov x1, x10",
-        "mov x2, x11",
-        "br x16",
-        "5:",
-        "ret",
-        "6:",
-        "mov x3, #{entry}",
-        "b {on_this_stack}",
-        "12:",
-        "mov x3, #{entry_of_kernel}",
-        "b {on_this_stack}",
-        pool = sym own_stacks::POOL,
-        magic = sym session::LAST_MAGIC,
-        lost = sym own_stacks::LOST,
-        on_own_stack = sym signal::on_own_stack,
-        on_this_stack = sym signal::on_this_stack,
-        entry = const ENTRY,
-        entry_of_kernel = const ENTRY + signal::OF_KERNEL,
-        minus_timer = const -libc::SI_TIMER,
-        set_mask = const libc::SIG_SETMASK,
-        sigprocmask = const libc::SYS_rt_sigprocmask,
-    )
 }
 
 /// Calls `work` on another stack.

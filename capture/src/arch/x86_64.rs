@@ -3,9 +3,8 @@
 use framehop::MustNotAllocateDuringUnwind;
 use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
 
-use crate::modules::UnwindData;
-use crate::unwind::plausible;
-use crate::{own_stacks, session, signal};
+use super::plausible::plausible;
+use crate::unwind_data::UnwindData;
 
 pub(crate) type Unwinder = UnwinderX86_64<UnwindData, MustNotAllocateDuringUnwind>;
 pub(crate) type Cache = CacheX86_64<MustNotAllocateDuringUnwind>;
@@ -90,112 +89,6 @@ pub(crate) unsafe fn load(address: u64) -> u64 {
         std::arch::asm!("mov {}, [{}]", out(reg) word, in(reg) address, options(nostack, readonly, preserves_flags));
     }
     word
-}
-
-/// The handler of number `ENTRY`: goes to a stack of ours, calls `signal::on_own_stack` there, and passes the
-/// signal on to whom that says.
-///
-/// It writes nothing to the stack it is called on, which may have no room at all: the kernel makes sure only that
-/// its own frame fits. Where the kernel calls it, all signals are blocked by the mask it was installed with, and
-/// the `ucontext_t` lies right above the return address (arch/x86/include/asm/sigframe.h). Another handler that
-/// calls it as a function has its own mask and stack: then everything is done there, and nothing captured
-/// (`signal::on_this_stack`). A signal of ours that finds no stack in the pool is counted and that is all.
-#[unsafe(naked)]
-pub(crate) extern "C" fn handler<const ENTRY: usize>(
-    signal: i32,
-    info: *mut libc::siginfo_t,
-    context: *mut libc::c_void,
-) {
-    std::arch::naked_asm!(
-        "endbr64",
-        "lea rax, [rsp + 8]",
-        "cmp rax, rdx",
-        "jne 6f",
-        "mov r8, qword ptr [rip + {pool}@GOTPCREL]",
-        "mov r8, qword ptr [r8]",
-        "test r8, r8",
-        "jz 4f",
-        // `Pool::last`, and the lower half of `Info::value`: the thread's id chooses where to begin.
-        "mov rcx, qword ptr [r8]",
-        "mov r9d, dword ptr [rsi + 24]",
-        "mov r10, rcx",
-        "2:",
-        "and r9, rcx",
-        "mov r11, r9",
-        "shl r11, 6",
-        "lea r11, [r8 + r11 + 64]",
-        "mov eax, 1",
-        "xchg dword ptr [r11], eax",
-        "test eax, eax",
-        "jz 3f",
-        "inc r9",
-        "sub r10, 1",
-        "jns 2b",
-        // None is free. Ours: `Info::code` and the upper half of `Info::value`; its weight is lost.
-        "4:",
-        "cmp dword ptr [rsi + 8], {timer}",
-        "jne 7f",
-        "mov r8, qword ptr [rip + {magic}@GOTPCREL]",
-        "mov eax, dword ptr [r8]",
-        "cmp eax, dword ptr [rsi + 28]",
-        "jne 7f",
-        "mov eax, dword ptr [rsi + 20]",
-        "inc rax",
-        "mov r8, qword ptr [rip + {lost}@GOTPCREL]",
-        "lock add qword ptr [r8], rax",
-        "ret",
-        // On the stack at `Stack::top`, where what is needed afterwards is kept.
-        "3:",
-        "mov rax, qword ptr [r11 + 8]",
-        "mov qword ptr [rax - 8], rsp",
-        "mov qword ptr [rax - 16], r11",
-        "mov qword ptr [rax - 24], rdi",
-        "mov qword ptr [rax - 32], rsi",
-        "mov qword ptr [rax - 40], rdx",
-        "lea rsp, [rax - 48]",
-        "mov rdi, rsi",
-        "mov rsi, rdx",
-        "mov edx, {entry}",
-        "call {on_own_stack}",
-        "mov r11, qword ptr [rsp + 32]",
-        "mov r8, qword ptr [rsp + 16]",
-        "mov rsp, qword ptr [rsp + 40]",
-        "mov dword ptr [r11], 0",
-        "test rax, rax",
-        "jz 5f",
-        // Whom to pass it on to (rax), and the mask for that (rdx). The word below the stack pointer is the
-        // one the other handler writes first; until the mask is set no signal can take it.
-        "mov r9, rax",
-        "mov qword ptr [rsp - 8], rdx",
-        "mov edi, {set_mask}",
-        "lea rsi, [rsp - 8]",
-        "xor edx, edx",
-        "mov r10d, 8",
-        "mov eax, {sigprocmask}",
-        "syscall",
-        "mov edi, dword ptr [r8]",
-        "mov rsi, r8",
-        "lea rdx, [rsp + 8]",
-        "jmp r9",
-        "5:",
-        "ret",
-        "6:",
-        "mov ecx, {entry}",
-        "jmp {on_this_stack}",
-        "7:",
-        "mov ecx, {entry_of_kernel}",
-        "jmp {on_this_stack}",
-        pool = sym own_stacks::POOL,
-        magic = sym session::LAST_MAGIC,
-        lost = sym own_stacks::LOST,
-        on_own_stack = sym signal::on_own_stack,
-        on_this_stack = sym signal::on_this_stack,
-        entry = const ENTRY,
-        entry_of_kernel = const ENTRY + signal::OF_KERNEL,
-        timer = const libc::SI_TIMER,
-        set_mask = const libc::SIG_SETMASK,
-        sigprocmask = const libc::SYS_rt_sigprocmask,
-    )
 }
 
 /// Calls `work` on another stack.

@@ -9,9 +9,9 @@ use rgops_protocol::reply::Stack;
 use rgops_protocol::reply::stack::{Capture, ThreadStack};
 
 use super::describe::{ENDING, parse_stat, refusal};
+use crate::operation::Operation;
 use crate::procfs;
-use crate::session::Operation;
-use crate::{left_alone, number, signal};
+use crate::{left_alone, signal_info, signal_number};
 
 /// How long a thread may be silent while nobody else answers either. A runnable thread answers
 /// when it gets a CPU: on a loaded machine that takes a while.
@@ -32,7 +32,7 @@ pub(super) async fn ask(operation: &mut Operation, threads: &mut [ThreadStack]) 
         if !matches!(thread.capture, Capture::Signal { .. }) {
             continue;
         }
-        match signal::send(thread.tid, operation.signal_value(thread.tid)) {
+        match signal_info::send(thread.tid, operation.signal_value(thread.tid)) {
             Ok(()) => drop(waiting.insert(thread.tid, at)),
             // Too many are pending: asked again, when some are answered.
             Err(error) if error.kind() == ErrorKind::WouldBlock => drop(waiting.insert(thread.tid, at)),
@@ -96,12 +96,12 @@ async fn take_answers(
         // does not send at all.
         let foreign = operation.losses().foreign.load(std::sync::atomic::Ordering::Relaxed);
         let losses = operation.lost_weight() + foreign;
-        let is_lost = losses > asked_at_losses || number::chosen().is_real_time();
+        let is_lost = losses > asked_at_losses || signal_number::chosen().is_real_time();
         if is_lost && last_answer.max(asked).elapsed() > ASK_AGAIN {
             (asked, asked_at_losses) = (Instant::now(), losses);
             for tid in waiting.keys() {
                 // One that has ended is found out below.
-                let _ = signal::send(*tid, operation.signal_value(*tid));
+                let _ = signal_info::send(*tid, operation.signal_value(*tid));
             }
         }
         // The shortest sleep the runtime knows is a millisecond.
@@ -125,7 +125,7 @@ fn look_again(tid: u32, silent: Duration) -> Option<String> {
     let (_, state, blocked) = parse_stat(&stat)?;
     // One that runs and blocks it now did not when it was signalled: it is in our handler, and on a loaded
     // machine may wait there for a CPU.
-    let is_blocked = state != 'R' && number::is_blocked(tid, blocked);
+    let is_blocked = state != 'R' && signal_number::is_blocked(tid, blocked);
     refusal(state, is_blocked).filter(|_| state != 'D' || silent > UNINTERRUPTIBLE)
 }
 
@@ -139,8 +139,8 @@ mod tests {
     use super::*;
     use crate::live_tests::Coroutine;
     use crate::modules::Modules;
+    use crate::operation::Claim;
     use crate::quiet::NotQuiet;
-    use crate::session::Claim;
     use crate::testing::{alone, block_on, eventually};
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
         let mut operation = Operation::begin(Claim::take().unwrap(), modules, 4 * 1024).unwrap();
         let mut threads = [unless_quiet(coroutine.tid, &NotQuiet::Running).unwrap()];
         operation.fill_ring();
-        signal::send(coroutine.tid, operation.signal_value(coroutine.tid)).unwrap();
+        signal_info::send(coroutine.tid, operation.signal_value(coroutine.tid)).unwrap();
         eventually("its answer is lost", || operation.losses().ring.load(Ordering::Relaxed) > 0);
         block_on(take_answers(&mut operation, &mut threads, HashMap::from([(coroutine.tid, 0)])));
         assert_eq!(threads[0].capture, Capture::Failed { reason: left_alone::REASON.to_owned() });

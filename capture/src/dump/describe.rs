@@ -9,7 +9,7 @@ use crate::agent_threads::is_agent_thread;
 use crate::modules::Modules;
 use crate::procfs;
 use crate::quiet::{Captured, NotQuiet};
-use crate::{clock, left_alone, number, unwind};
+use crate::{clock, left_alone, signal_number, unwind};
 
 /// Whether a thread with this `syscall` line is in sigtimedwait(2). Meanwhile the kernel shows the
 /// signals it waits for as not blocked (kernel/signal.c, do_sigtimedwait): ours could be taken for its
@@ -25,7 +25,7 @@ pub(super) const ENDING: &str = "ending";
 pub(super) fn refusal(state: char, is_blocked: bool) -> Option<String> {
     let reason = match state {
         'Z' | 'X' | 'x' => ENDING,
-        _ if is_blocked => return Some(format!("the thread blocks {}", number::chosen())),
+        _ if is_blocked => return Some(format!("the thread blocks {}", signal_number::chosen())),
         'D' => "in uninterruptible sleep (state D): it takes no signal until the kernel is done",
         'T' | 't' => "stopped (state T), by a signal or a debugger",
         _ => return None,
@@ -45,7 +45,8 @@ pub(super) fn unless_quiet(tid: u32, why: &NotQuiet) -> Option<ThreadStack> {
     let is_waiting = line.as_deref().is_ok_and(waits_for_signals);
     let (mut thread, blocked) = describe(tid, line)?;
     // A disk may keep a thread in D for a moment only: it is asked.
-    let refusal = refusal(thread.state, number::is_blocked(tid, blocked)).filter(|_| thread.state != 'D');
+    let refusal =
+        refusal(thread.state, signal_number::is_blocked(tid, blocked)).filter(|_| thread.state != 'D');
     let refusal = refusal.or_else(|| {
         is_waiting.then(|| "it waits for signals (sigwait) and may take ours for its own".to_owned())
     });

@@ -13,15 +13,18 @@ use super::super::EngineError;
 use super::super::memory::Pages;
 use super::super::modules::Modules;
 use super::super::own_stacks;
-use super::super::place::Place;
 use super::super::session::places;
 use super::super::sync::{AtomicU8, AtomicU64 as TableWord};
-use super::super::unwind::Workspace;
 use super::live::{BUCKET_WORDS, Live};
-use super::{
-    BUCKETS, Extra, MEAN, MEANS, MODULES, NAME, RATE, Rate, SLOT_COUNT, STALE, Stacks, TABLES, TIME_UNIT_MS,
-    Tables, claim, coarse_ms, filter, mean_of, own_slot, shared, slots, tables, walks,
+use super::own_slot::{claim, own_slot};
+use super::slots::{SLOTS as SLOT_COUNT, Slot};
+use super::stacks::Stacks;
+use super::tables::{
+    BUCKETS, Extra, MEAN, MEANS, NAME, RATE, Rate, TABLES, TIME_UNIT_MS, Tables, coarse_ms, filter, mean_of,
+    shared, slots, tables,
 };
+use super::unwinding::{MODULES, STALE, Unwinding};
+use super::walks;
 
 /// The process that sampling was begun in; another one is a fork child.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
@@ -44,12 +47,6 @@ struct Retired(*mut Unwinding);
 
 // SAFETY: owned by the list, and freed by the agent's thread only.
 unsafe impl Send for Retired {}
-
-/// Unwind data, and places to use it in.
-pub(super) struct Unwinding {
-    pub(super) modules: Modules,
-    pub(super) places: Box<[Place<Workspace>]>,
-}
 
 /// Why sampling cannot begin, or its rate not be set.
 #[derive(Debug, thiserror::Error)]
@@ -302,7 +299,7 @@ impl Tables {
             began_unix_ns: unix,
             lost: AtomicU64::new(0),
             lost_bytes: AtomicU64::new(0),
-            own_bytes: own_bytes + (filter().len() + SLOT_COUNT * size_of::<super::Slot>()) as u64,
+            own_bytes: own_bytes + (filter().len() + SLOT_COUNT * size_of::<Slot>()) as u64,
         })
     }
 }

@@ -22,7 +22,7 @@ use super::super::unwind::{self, Frames, Step, Workspace};
 use super::own_stack::OwnStack;
 use super::slots::Slot;
 use super::stacks::Stacks;
-use super::{MODULES, STALE};
+use super::unwinding::{MODULES, STALE};
 
 /// Frames kept of a stack, the leaf's side.
 pub(super) const MAX_FRAMES: usize = 256;

@@ -6,7 +6,7 @@ use rgops_protocol::reply::StackEnd;
 
 use super::*;
 use crate::modules::Modules;
-use crate::{EngineError, left_alone, session};
+use crate::{EngineError, left_alone, operation, session};
 
 #[test]
 fn weights_agree_with_the_cpu_clock_of_each_thread() {
@@ -111,15 +111,18 @@ fn short_threads_are_counted_as_unsampled() {
 #[test]
 fn a_sampler_nobody_empties_counts_what_it_drops() {
     let _alone = alone();
-    let ring =
-        session::Operation::begin(session::Claim::take().unwrap(), Modules::read(None).unwrap(), 4 * 1024)
-            .unwrap();
+    let ring = operation::Operation::begin(
+        operation::Claim::take().unwrap(),
+        Modules::read(None).unwrap(),
+        4 * 1024,
+    )
+    .unwrap();
     let deep_worker = Worker::repeat(|| {
         deep(100, &mut spin);
     });
     let value = ring.signal_value(deep_worker.tid);
     eventually("a full ring", || {
-        crate::signal::send(deep_worker.tid, value).unwrap();
+        crate::signal_info::send(deep_worker.tid, value).unwrap();
         ring.losses().ring.load(Ordering::Relaxed) > 0
     });
     assert!(ring.lost_weight() > 0);
@@ -200,7 +203,7 @@ fn a_thread_on_a_stack_of_unknown_size_is_left_alone_when_the_ring_is_full() {
 #[test]
 fn a_thread_that_does_not_leave_the_handler_keeps_two_sessions_and_no_more() {
     let _alone = alone();
-    let begin = || session::Operation::begin(session::Claim::take()?, Modules::read(None)?, 4 * 1024);
+    let begin = || operation::Operation::begin(operation::Claim::take()?, Modules::read(None)?, 4 * 1024);
     // The handler is one of this process.
     drop(begin().unwrap());
     let (tell, told) = mpsc::channel();
@@ -212,7 +215,7 @@ fn a_thread_that_does_not_leave_the_handler_keeps_two_sessions_and_no_more() {
         });
     });
     told.recv().unwrap();
-    for _ in 0..session::MOST_LEFT {
+    for _ in 0..operation::MOST_LEFT {
         let began = Instant::now();
         drop(begin().unwrap());
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
@@ -221,9 +224,9 @@ fn a_thread_that_does_not_leave_the_handler_keeps_two_sessions_and_no_more() {
     assert!(matches!(refusal, EngineError::Inside));
     // One that was ended there never goes on.
     assert!(refusal.into_answer("no profile").fix.contains("restart the program"));
-    assert_eq!(session::left(), session::MOST_LEFT);
+    assert_eq!(operation::left(), operation::MOST_LEFT);
     drop(hold);
     handler.join().unwrap();
     drop(begin().unwrap());
-    assert_eq!(session::left(), 0);
+    assert_eq!(operation::left(), 0);
 }

@@ -7,7 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{SMALL_FILE_BYTES, number, unexpected};
+use super::file::{SMALL_FILE_BYTES, number, unexpected};
 
 /// Version 1 writes "no limit" as the largest multiple of a page below 2^63.
 const V1_NO_LIMIT: u64 = 1 << 62;
@@ -62,8 +62,8 @@ pub struct Cpu {
 impl Group {
     /// The group that has `controller` (`memory`, `cpu`) for this process.
     pub fn of(controller: &str) -> io::Result<Group> {
-        let cgroup = super::read("/proc/self/cgroup", SMALL_FILE_BYTES)?;
-        let mountinfo = super::read("/proc/self/mountinfo", 4 * 1024 * 1024)?;
+        let cgroup = super::file::read("/proc/self/cgroup", SMALL_FILE_BYTES)?;
+        let mountinfo = super::file::read("/proc/self/mountinfo", 4 * 1024 * 1024)?;
         locate(&cgroup, &mountinfo, controller).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::NotFound,
@@ -145,7 +145,7 @@ impl Group {
 
     fn read(&self, directory: &Path, file: &str) -> io::Result<String> {
         let path = directory.join(file);
-        super::read(&path.to_string_lossy(), SMALL_FILE_BYTES)
+        super::file::read(&path.to_string_lossy(), SMALL_FILE_BYTES)
     }
 
     fn read_number(&self, file: &str) -> io::Result<u64> {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{SMALL_FILE_BYTES, unexpected};
+use super::file::{SMALL_FILE_BYTES, unexpected};
 
 /// `/sys/devices/system/cpu/online`: a list of ranges.
 pub const ONLINE: &str = "/sys/devices/system/cpu/online";
@@ -11,13 +11,15 @@ pub const ALLOWED: &str = "/proc/self/status";
 
 /// CPUs of the machine that are online.
 pub fn online() -> io::Result<u32> {
-    count(&super::read(ONLINE, SMALL_FILE_BYTES)?).ok_or_else(|| unexpected("list of CPUs"))
+    count(&super::file::read(ONLINE, SMALL_FILE_BYTES)?).ok_or_else(|| unexpected("list of CPUs"))
 }
 
 /// CPUs the main thread may run on (`sched_getaffinity`).
 pub fn allowed() -> io::Result<u32> {
-    let text = super::read(ALLOWED, SMALL_FILE_BYTES)?;
-    super::line_value(&text, "Cpus_allowed_list").and_then(count).ok_or_else(|| unexpected("list of CPUs"))
+    let text = super::file::read(ALLOWED, SMALL_FILE_BYTES)?;
+    super::file::line_value(&text, "Cpus_allowed_list")
+        .and_then(count)
+        .ok_or_else(|| unexpected("list of CPUs"))
 }
 
 /// The length of a list such as `0-3,8,10-11`.

@@ -2,134 +2,17 @@
 //!
 //! Nothing here blocks on the program: the kernel answers from its own structures. Two files need
 //! care: `smaps_rollup` and `maps` take the address space's lock for reading (see
-//! [`crate::beside`]). Files of the memory map are read through `/proc/thread-self`, because
+//! [`crate::offload_thread`]). Files of the memory map are read through `/proc/thread-self`, because
 //! `/proc/self` is the main thread's and empty once that thread has ended (`pthread_exit` in `main`).
 
 pub mod cgroup;
 pub mod cpus;
+mod file;
 pub mod process;
+mod stat;
 pub mod threads;
 
-use std::fs::File;
-use std::io::{self, Read};
-
-use rgops_protocol::reply::{Known, Unavailable};
-
-/// Clock ticks a second in `/proc/PID/stat`: `USER_HZ`, which the kernel fixes at 100 for its
-/// interfaces on every architecture this crate supports (time(7)).
-pub const TICKS_PER_SECOND: u64 = 100;
-
-/// What one clock tick is in nanoseconds.
-pub const TICK_NS: u64 = 1_000_000_000 / TICKS_PER_SECOND;
-
-/// Longest file read when nothing else is said: `status`, `stat` and the like are below 4 KiB.
-pub const SMALL_FILE_BYTES: usize = 64 * 1024;
-
-/// Reads a whole text file of at most `limit` bytes. Bytes that are no UTF-8 (thread names) are
-/// replaced.
-pub fn read(path: &str, limit: usize) -> io::Result<String> {
-    let mut bytes = Vec::with_capacity(limit.min(4096));
-    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > limit {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("longer than {limit} bytes")));
-    }
-    Ok(match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-    })
-}
-
-/// Why something of `path` is missing, as people read it.
-pub fn missing(path: &str, error: &io::Error) -> Unavailable {
-    let fix =
-        if path.starts_with("/proc/self/") { fix(error) } else { full_table(error).unwrap_or_default() };
-    Unavailable { reason: format!("cannot read {path}: {error}"), fix: fix.to_owned() }
-}
-
-/// What mends that a file of `/proc/self` cannot be read.
-pub fn fix(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "start the program as its user: one that changes its user, or is not dumpable (prctl(2), PR_SET_DUMPABLE), may not read this of itself"
-        }
-        io::ErrorKind::NotFound => "run the program where /proc is mounted",
-        _ => full_table(error).unwrap_or_default(),
-    }
-}
-
-/// What mends that nothing can be opened any more.
-fn full_table(error: &io::Error) -> Option<&'static str> {
-    match error.raw_os_error()? {
-        libc::EMFILE => Some(
-            "the program's limit of open files is too low for the agent, which has a table of its own: raise it (ulimit -n)",
-        ),
-        libc::ENFILE => Some("the system has as many files open as it may: see sysctl fs.file-max"),
-        _ => None,
-    }
-}
-
-/// The value, or why `path` could not be read.
-pub fn known<T>(path: &str, result: io::Result<T>) -> Known<T> {
-    match result {
-        Ok(value) => Known::Value(value),
-        Err(error) => Known::Unavailable(missing(path, &error)),
-    }
-}
-
-/// The text behind `name` on its line: `VmRSS:     1024 kB` for `VmRSS`, `quota 5` for `quota`.
-pub fn line_value<'t>(text: &'t str, name: &str) -> Option<&'t str> {
-    text.lines().find_map(|line| {
-        let rest = line.strip_prefix(name)?;
-        let rest = rest.strip_prefix(':').or_else(|| rest.strip_prefix([' ', '\t']))?;
-        Some(rest.trim())
-    })
-}
-
-/// The number behind `name` on its line, without its unit.
-pub fn number(text: &str, name: &str) -> Option<u64> {
-    line_value(text, name)?.split_ascii_whitespace().next()?.parse().ok()
-}
-
-/// The number of kibibytes behind `name` on its line, in bytes.
-pub fn kibibytes(text: &str, name: &str) -> Option<u64> {
-    number(text, name)?.checked_mul(1024)
-}
-
-/// The error for a file that is there but reads differently from what proc(5) says.
-pub fn unexpected(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("no {what} in it"))
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn what_mends_it_depends_on_why_it_failed() {
-        let told = |number| fix(&io::Error::from_raw_os_error(number));
-        assert!(told(libc::EMFILE).contains("ulimit -n"));
-        assert!(told(libc::ENFILE).contains("fs.file-max"));
-        assert!(told(libc::EACCES).contains("start the program as its user"));
-        assert!(told(libc::ENOENT).contains("where /proc is mounted"));
-        assert_eq!(told(libc::EIO), "");
-        // Other files are not the program's own.
-        let cgroup = "/sys/fs/cgroup/memory.max";
-        assert_eq!(missing(cgroup, &io::Error::from_raw_os_error(libc::EACCES)).fix, "");
-        assert!(missing(cgroup, &io::Error::from_raw_os_error(libc::EMFILE)).fix.contains("ulimit -n"));
-    }
-
-    #[test]
-    fn a_file_longer_than_the_limit_is_an_error_not_a_part() {
-        assert!(read("/proc/self/status", 10).unwrap_err().to_string().contains("longer than 10"));
-        assert!(read("/proc/self/status", SMALL_FILE_BYTES).unwrap().contains("VmRSS"));
-    }
-
-    #[test]
-    fn lines_are_found_by_their_whole_name() {
-        let text = "VmRSSX: 7 kB\nVmRSS:\t     12 kB\nnr_throttled 3\n";
-        assert_eq!(kibibytes(text, "VmRSS"), Some(12 * 1024));
-        assert_eq!(number(text, "nr_throttled"), Some(3));
-        assert_eq!(number(text, "nr"), None);
-    }
-}
+pub use file::{
+    SMALL_FILE_BYTES, TICK_NS, TICKS_PER_SECOND, fix, kibibytes, known, line_value, missing, number, read,
+    unexpected,
+};

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::{SMALL_FILE_BYTES, TICK_NS, unexpected};
+use super::file::{SMALL_FILE_BYTES, TICK_NS, unexpected};
+pub use super::stat::Stat;
 
 /// `/proc/self/stat`: CPU time and page faults of all threads, ended ones included.
 pub const STAT: &str = "/proc/self/stat";
@@ -24,57 +25,9 @@ const MAX_DESCRIPTORS: usize = 1 << 20;
 /// Longest `maps` read. A program with 60,000 mappings (near the default limit) needs about 5 MiB.
 const MAX_MAPS_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a `stat` file says of a process or a thread.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stat {
-    /// Name (`comm`).
-    pub name: String,
-    /// State letter.
-    pub state: char,
-    /// Page faults served without reading from disk.
-    pub minor_faults: u64,
-    /// Page faults that read from disk.
-    pub major_faults: u64,
-    /// CPU time in user mode, in nanoseconds.
-    pub user_ns: u64,
-    /// CPU time in the kernel, in nanoseconds.
-    pub system_ns: u64,
-    /// Threads of the process.
-    pub threads: u64,
-    /// Start, in clock ticks since boot.
-    pub start_ticks: u64,
-}
-
-impl Stat {
-    /// Reads the text of a `stat` file. The name is between the first `(` and the *last* `)`,
-    /// because a name may have both, and blanks.
-    pub fn parse(text: &str) -> Option<Stat> {
-        let (_, rest) = text.split_once('(')?;
-        let (name, rest) = rest.rsplit_once(')')?;
-        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-        // proc(5) counts from 1 and the state is field 3.
-        let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
-        Some(Stat {
-            name: name.to_owned(),
-            state: fields.first()?.chars().next()?,
-            minor_faults: field(10)?,
-            major_faults: field(12)?,
-            user_ns: field(14)?.checked_mul(TICK_NS)?,
-            system_ns: field(15)?.checked_mul(TICK_NS)?,
-            threads: field(20)?,
-            start_ticks: field(22)?,
-        })
-    }
-
-    /// Reads the `stat` file at `path`.
-    pub fn read(path: &str) -> io::Result<Stat> {
-        Stat::parse(&super::read(path, SMALL_FILE_BYTES)?).ok_or_else(|| unexpected("stat line"))
-    }
-}
-
 /// Time since the process started, in nanoseconds.
 pub fn uptime_ns(stat: &Stat) -> io::Result<u64> {
-    let text = super::read(UPTIME, SMALL_FILE_BYTES)?;
+    let text = super::file::read(UPTIME, SMALL_FILE_BYTES)?;
     let boot_ns = text.split_ascii_whitespace().next().and_then(hundredths_ns);
     let boot_ns = boot_ns.ok_or_else(|| unexpected("number of seconds"))?;
     // A container runtime may show a shorter uptime (lxcfs) than the start time was taken from.
@@ -114,8 +67,8 @@ pub fn descriptors() -> io::Result<u64> {
 
 /// Soft limit of open descriptors; `None`: unlimited.
 pub fn descriptors_limit() -> io::Result<Option<u64>> {
-    let text = super::read(LIMITS, SMALL_FILE_BYTES)?;
-    let soft = super::line_value(&text, "Max open files")
+    let text = super::file::read(LIMITS, SMALL_FILE_BYTES)?;
+    let soft = super::file::line_value(&text, "Max open files")
         .and_then(|values| values.split_ascii_whitespace().next())
         .ok_or_else(|| unexpected("`Max open files`"))?;
     match soft {
@@ -129,7 +82,7 @@ pub type AddressRange = std::ops::Range<u64>;
 
 /// The ranges of all mappings, in ascending order.
 pub fn mappings() -> io::Result<Vec<AddressRange>> {
-    let text = super::read(MAPS, MAX_MAPS_BYTES)?;
+    let text = super::file::read(MAPS, MAX_MAPS_BYTES)?;
     Ok(text.lines().filter_map(mapping).collect())
 }
 

@@ -5,8 +5,8 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
-use super::process::Stat;
-use super::{SMALL_FILE_BYTES, unexpected};
+use super::file::{SMALL_FILE_BYTES, unexpected};
+use super::stat::Stat;
 
 /// Threads looked at in one answer; more are counted as truncated.
 pub const MAX_THREADS: usize = 8192;
@@ -69,11 +69,11 @@ pub struct Switches {
 
 /// A thread's context switches.
 pub fn switches(tid: u32) -> io::Result<Switches> {
-    let text = super::read(&format!("/proc/self/task/{tid}/status"), SMALL_FILE_BYTES)?;
+    let text = super::file::read(&format!("/proc/self/task/{tid}/status"), SMALL_FILE_BYTES)?;
     let counts = || {
         Some(Switches {
-            voluntary: super::number(&text, "voluntary_ctxt_switches")?,
-            involuntary: super::number(&text, "nonvoluntary_ctxt_switches")?,
+            voluntary: super::file::number(&text, "voluntary_ctxt_switches")?,
+            involuntary: super::file::number(&text, "nonvoluntary_ctxt_switches")?,
         })
     };
     counts().ok_or_else(|| unexpected("context switches"))
@@ -81,7 +81,7 @@ pub fn switches(tid: u32) -> io::Result<Switches> {
 
 /// A sleeping thread's stack pointer, the last but one number of `syscall`; `None` while it runs.
 pub fn stack_pointer(tid: u32) -> io::Result<Option<u64>> {
-    let text = super::read(&format!("/proc/self/task/{tid}/syscall"), SMALL_FILE_BYTES)?;
+    let text = super::file::read(&format!("/proc/self/task/{tid}/syscall"), SMALL_FILE_BYTES)?;
     Ok(parse_stack_pointer(&text))
 }
 

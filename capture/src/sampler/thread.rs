@@ -4,7 +4,7 @@ use rgops_protocol::reply::pprof_cpu::CpuThread;
 
 use crate::procfs;
 use crate::timers::CpuTimer;
-use crate::{dump, number};
+use crate::{dump, signal_number};
 
 /// Threads that ended in the window and are listed one by one; the others share an entry.
 const MAX_ENDED: usize = 4096;
@@ -113,7 +113,7 @@ pub(super) fn look_at(tid: u32) -> Option<(String, Ear)> {
     // Before and after: it may begin or end to wait in between.
     let was_waiting = is_waiting();
     let (name, _, blocked) = dump::parse_stat(&read("stat").ok()?)?;
-    let ear = match number::is_blocked(tid, blocked) {
+    let ear = match signal_number::is_blocked(tid, blocked) {
         _ if was_waiting || is_waiting() => Ear::Waiting,
         true => Ear::Blocked,
         false => Ear::Open,

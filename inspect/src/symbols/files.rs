@@ -9,6 +9,7 @@
 //! only what it maps is looked for.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,8 +19,8 @@ use rgops_dwarf::elf::Elf;
 use rgops_dwarf::{Budget, ReadAt, SplitFiles, Work};
 use rgops_protocol::reply::Module;
 
-use super::source::{Detail, shown_name};
 use crate::files::{Believed, Checked, Place, Process, Root, SplitPlaces, within};
+use crate::symbols::module_symbols::Detail;
 use crate::text::hex;
 
 /// Where distributions put separate debug information.
@@ -408,4 +409,9 @@ impl Found {
             ),
         }
     }
+}
+
+/// The file name of a path, for texts.
+fn shown_name(path: &str) -> &str {
+    Path::new(path).file_name().and_then(OsStr::to_str).unwrap_or(path)
 }

@@ -1,52 +1,22 @@
 //! One module and the file its names come from.
 
-use std::ffi::OsStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use rgops_dwarf::{Exhausted, Fault, Sections, Work};
+use rgops_dwarf::{Exhausted, Fault, LeftOut, Sections, Work};
 use rgops_dwarf::{Symbol, SymbolTables};
 use rgops_protocol::reply::Module;
 
-use super::Frame;
-use super::debug::{self, DebugInformation, Place};
-use super::files::{Content, Finder, Found, SymbolFile};
-use super::names;
 use crate::files::within;
+use crate::symbols::debug::{self, DebugInformation, Place};
+use crate::symbols::files::{Content, Finder, Found, SymbolFile};
+use crate::symbols::frame::Frame;
+use crate::symbols::module_symbols::{Detail, ModuleSymbols};
+use crate::symbols::names;
 
 /// A symbol without a size is believed for so many bytes: the next symbol bounds it, but code that
 /// has no symbol at all may lie between the two.
 const SIZELESS_SYMBOL_BYTES: u64 = 4096;
-
-/// How much is known about a module's code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Detail {
-    /// No names.
-    Nothing,
-    /// Names of exported functions only (`.dynsym`).
-    ExportedFunctions,
-    /// Names of functions, without inlined frames and lines (`.symtab`).
-    Functions,
-    /// Functions, inlined frames, files and lines (DWARF).
-    Lines,
-}
-
-/// What a module gave, and why not more.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct ModuleSymbols {
-    /// Path of the module as the process sees it.
-    pub module: String,
-    /// The file that was used; `None` when there was none.
-    pub file: Option<PathBuf>,
-    /// What it knows.
-    pub detail: Detail,
-    /// Why names are missing, or not whole, lower case; empty when they are all there.
-    pub reason: String,
-    /// What would give more; empty when nothing would.
-    pub fix: String,
-}
 
 /// A module with its file, if one was found.
 #[derive(Debug)]
@@ -292,7 +262,7 @@ impl Source {
     /// Notes which units are left out.
     fn note_left_out(&mut self) {
         let Some(Some(debug)) = &self.debug else { return };
-        if let Some(why) = debug.left_out().explain() {
+        if let Some(why) = left_out(debug.left_out()) {
             self.symbols.reason = why;
         }
     }
@@ -350,6 +320,18 @@ impl Source {
     }
 }
 
+/// What is said of units that are left out; `None` when there are none.
+fn left_out(left_out: &LeftOut) -> Option<String> {
+    let reason = left_out.reason();
+    match left_out.units() {
+        0 => None,
+        1 => Some(format!("a unit of its debug information is left out: {reason}")),
+        count => {
+            Some(format!("{count} units of its debug information are left out, the first because: {reason}"))
+        }
+    }
+}
+
 /// With line tables only, rustc writes `run` where full debug information has `shop::checkout::run`.
 fn short_names() -> (String, String) {
     (
@@ -360,9 +342,4 @@ fn short_names() -> (String, String) {
 
 fn is_rust_file(frame: &Frame) -> bool {
     frame.file.as_deref().is_some_and(|file| file.ends_with(".rs"))
-}
-
-/// The file name of a path, for texts.
-pub(super) fn shown_name(path: &str) -> &str {
-    std::path::Path::new(path).file_name().and_then(OsStr::to_str).unwrap_or(path)
 }

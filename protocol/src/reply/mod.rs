@@ -1,7 +1,7 @@
 //! What is asked and answered, one module a command, and the pieces all answers share.
 //!
 //! Replies carry what the agent saw: addresses, counters, bytes. Names, lines and shares are made
-//! by the inspector. The modules are those of the table ([`crate::commands`]).
+//! by the inspector. The modules are those of the table ([`mod@crate::commands`]).
 
 mod captured;
 mod end;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::model::{Resource, ResourceKind};
 
 /// Tasks, the things they wait on, and the deadlocks among them. Tasks are named by their index in
-/// [`Tasks::tasks`], resources by that in [`WaitGraph::resources`].
+/// [`Tasks::tasks`](crate::model::Tasks::tasks), resources by that in [`WaitGraph::resources`].
 #[derive(Debug, Clone, Default)]
 pub struct WaitGraph {
     /// What is waited on or held, most waiters first.

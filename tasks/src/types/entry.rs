@@ -26,7 +26,7 @@ const MOST_MEMBERS: usize = 1 << 16;
 const LONGEST_MEMBER: usize = 256;
 
 /// Cargo takes no longer names for crates.
-const LONGEST_CRATE: usize = 64;
+pub(super) const LONGEST_CRATE: usize = 64;
 
 /// What a member takes besides its name, and its number while it is read.
 const MEMBER_BYTES: u64 = 2 * size_of::<Variant>() as u64 + 16;

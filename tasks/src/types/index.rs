@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use rgops_dwarf::{Exhausted, Fault};
+use rgops_dwarf::LeftOut;
 
 use crate::types::dwarf::EntryId;
 
@@ -25,36 +25,11 @@ pub(super) struct Index {
     /// Coroutines whose states are described.
     pub(super) coroutines: u64,
     /// Units that could not be read to their end, split-off ones that are missing included.
-    pub(super) unread: u64,
-    /// Why the first of them could not.
-    pub(super) unread_reason: String,
-    /// What would make them readable.
-    pub(super) remedy: Remedy,
+    pub(super) left_out: LeftOut,
     /// Poll functions that are only declared, while scanning.
     pub(super) poll_declarations: Vec<EntryId>,
     /// Functions that are described elsewhere, while scanning.
     pub(super) copies: Vec<FunctionCopy>,
-}
-
-/// What would make units readable that were left out.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Remedy {
-    #[default]
-    Nothing,
-    /// More of what the command may take.
-    Limit(Exhausted),
-    /// The files that they were split into.
-    SplitFiles,
-}
-
-impl Remedy {
-    /// Where it is not a file of split debug information that is missing.
-    pub(super) fn of(why: &Fault) -> Remedy {
-        match why {
-            Fault::Exhausted(limit) => Remedy::Limit(*limit),
-            Fault::Damaged(_) | Fault::Refused(_) => Remedy::Nothing,
-        }
-    }
 }
 
 /// A function whose name and parameters another entry has: its declaration, or what it is an
@@ -98,18 +73,7 @@ impl Index {
         self.poll_declarations.extend(part.poll_declarations);
         self.copies.extend(part.copies);
         self.coroutines += part.coroutines;
-        self.leave_out(part.unread, &part.unread_reason, part.remedy);
-    }
-
-    /// Counts units that are not read, or not to their end. The reason of the first is kept, or of the first
-    /// for which there is a remedy.
-    pub(super) fn leave_out(&mut self, units: u64, reason: &str, remedy: Remedy) {
-        self.unread += units;
-        let is_better = self.remedy == Remedy::Nothing && remedy != Remedy::Nothing;
-        if (self.unread_reason.is_empty() || is_better) && units > 0 {
-            reason.clone_into(&mut self.unread_reason);
-            self.remedy = remedy;
-        }
+        self.left_out.append(&part.left_out);
     }
 
     /// Finds the poll functions among the copies: under LTO they are described in another unit.

@@ -9,10 +9,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
-use rgops_dwarf::Fault;
+use rgops_dwarf::{Fault, Remedy};
 
 use crate::model::DebugLevel;
-use crate::types::index::Remedy;
+use crate::types::entry::LONGEST_CRATE;
 use crate::types::module::ModuleTypes;
 
 /// Crates named in one line; of more it is said that there are.
@@ -21,9 +21,6 @@ const MOST_CRATES: usize = 8;
 /// Units of one poll function whose crate is looked at: a function is described once in each crate that
 /// has a copy of it.
 const MOST_LOOKED_AT: usize = 256;
-
-/// Cargo takes no longer names for crates.
-const LONGEST_CRATE: usize = 64;
 
 /// How much a module's debug information gives.
 #[derive(Debug)]
@@ -87,9 +84,10 @@ impl Asked {
             DebugLevel::Nothing
         };
         let (mut notes, mut fixes) = (Vec::new(), Vec::new());
-        if let Some((units, why, remedy)) = types.and_then(ModuleTypes::unread) {
+        if let Some(left_out) = types.map(ModuleTypes::left_out).filter(|left_out| left_out.units() > 0) {
+            let (units, why) = (left_out.units(), left_out.reason());
             let unread = format!("{units} parts of the debug information could not be read ({why})");
-            match remedy {
+            match left_out.remedy() {
                 Remedy::Nothing => notes.push(unread),
                 Remedy::Limit(limit) => fixes.push(format!("{unread}: {}", limit.fix())),
                 Remedy::SplitFiles => fixes.push(format!(

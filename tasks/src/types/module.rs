@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gimli::{Reader as _, SectionId};
-use rgops_dwarf::{Charge, Fault, Sections, SplitFiles, Work};
+use rgops_dwarf::{Charge, Fault, LeftOut, Sections, SplitFiles, Work};
 
 use crate::types::dwarf::{ENTRY_BITS, EntryId, ModuleDwarf};
-use crate::types::index::{Index, PathHash, Remedy, entries_of};
+use crate::types::index::{Index, PathHash, entries_of};
 use crate::types::lines::FileNames;
 use crate::types::scanning::{self, ScanProgress};
 use crate::types::shape::{Declared, Member, Shape, Type, TypeError, TypeId, Variant};
@@ -84,7 +84,7 @@ impl ModuleTypes {
         let mut charge = Charge::none(work.budget());
         let index = scanning::scan(dwarf.main(), dwarf.split(), &mut charge, progress);
         // What was missing may be there next time.
-        if let Some(store) = store.filter(|_| index.unread == 0) {
+        if let Some(store) = store.filter(|_| index.left_out.units() == 0) {
             store.store(&key, &stored::encode(&key, &index));
         }
         Ok(ModuleTypes::new(number, dwarf, index, charge))
@@ -152,10 +152,9 @@ impl ModuleTypes {
         self.index.coroutines > 0 && !self.index.polls.is_empty()
     }
 
-    /// How many units could not be read, why one of them could not, and what would make it readable.
-    pub(super) fn unread(&self) -> Option<(u64, &str, Remedy)> {
-        let Index { unread, unread_reason, remedy, .. } = &self.index;
-        (*unread > 0).then_some((*unread, &**unread_reason, *remedy))
+    /// Units that could not be read.
+    pub(super) fn left_out(&self) -> &LeftOut {
+        &self.index.left_out
     }
 
     /// How many strings were cut while it was read.

@@ -3,10 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gimli::{Abbreviation, AttributeValue, DwTag, Dwarf, EntriesRaw, Operation, Unit, UnitOffset, constants};
-use rgops_dwarf::{Charge, Counter, Exhausted, Fault, MOST_ATTRIBUTES, Part, Slice, SplitFiles, string};
+use rgops_dwarf::{
+    Charge, Counter, Exhausted, Fault, MOST_ATTRIBUTES, Part, Remedy, Slice, SplitFiles, string,
+};
 
 use crate::types::dwarf::{EntryId, adopt};
-use crate::types::index::{FunctionCopy, Index, PathHash, Remedy, Scope};
+use crate::types::index::{FunctionCopy, Index, PathHash, Scope};
 
 /// Where Tokio declares the poll functions of its tasks (tokio/src/runtime/task/raw.rs).
 const POLL_NAMESPACE: [&[u8]; 4] = [b"tokio", b"runtime", b"task", b"raw"];
@@ -47,15 +49,15 @@ pub(super) fn scan_unit(
         scan_part(main, &place, charge, stop, &mut index)
     };
     if let Err(why) = scanned {
-        index.unread = 1;
-        index.remedy = match &why {
+        let remedy = match &why {
             Fault::Refused(_) if !is_found => Remedy::SplitFiles,
             why => Remedy::of(why),
         };
-        index.unread_reason = match why {
+        let reason = match why {
             Fault::Damaged(_) => "the debug information of a unit is damaged".to_owned(),
             why => why.to_string(),
         };
+        index.left_out.add_units(1, &reason, remedy);
     }
     index
 }

@@ -6,9 +6,9 @@ use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rgops_dwarf::{Charge, Fault, Part, SplitFiles};
+use rgops_dwarf::{Charge, Fault, LeftOut, Part, Remedy, SplitFiles};
 
-use crate::types::index::{Index, Remedy};
+use crate::types::index::Index;
 use crate::types::scan::{TOO_LONG, scan_unit};
 
 /// How far a scan has come.
@@ -78,14 +78,14 @@ pub(super) fn scan(
         charge.absorb(scanned.charge);
     }
     let left_out = scan.left_out.into_inner().unwrap_or_else(PoisonError::into_inner);
-    whole.leave_out(left_out.units, &left_out.reason, left_out.remedy);
+    whole.left_out.append(&left_out);
     if let Some(why) = &main.unlisted {
-        whole.leave_out(1, &why.to_string(), Remedy::of(why));
+        whole.left_out.add(why);
     }
     // It is sorted without a look at the clock, and nobody uses it afterwards.
     if let Err(limit) = main.work.budget().check_time() {
         whole = Index::default();
-        whole.leave_out(main.units.len() as u64, &limit.to_string(), Remedy::Limit(limit));
+        whole.left_out.add_units(main.units.len() as u64, &limit.to_string(), Remedy::Limit(limit));
     }
     whole.resolve_copies();
     whole.sort();
@@ -111,14 +111,6 @@ struct Scanning<'a> {
     done: AtomicU64,
     stop: AtomicBool,
     left_out: Mutex<LeftOut>,
-}
-
-/// Units that nobody looked into, and why the first was left out.
-#[derive(Default)]
-struct LeftOut {
-    units: u64,
-    reason: String,
-    remedy: Remedy,
 }
 
 impl Scanning<'_> {
@@ -175,9 +167,7 @@ impl Scanning<'_> {
         let next = self.next.swap(all, Ordering::Relaxed).min(all);
         let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
         // What is between the two, other threads have taken.
-        left_out.units += 1 + (all - next.max(number + 1)) as u64;
-        if left_out.reason.is_empty() {
-            (left_out.reason, left_out.remedy) = (why.to_string(), Remedy::of(why));
-        }
+        let units = 1 + (all - next.max(number + 1)) as u64;
+        left_out.add_units(units, &why.to_string(), Remedy::of(why));
     }
 }

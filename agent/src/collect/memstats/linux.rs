@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rgops_capture::agent_threads;
-use rgops_capture::beside::Beside;
+use rgops_capture::offload_thread::OffloadThread;
 use rgops_capture::procfs::cgroup::{Group, Memory, Version};
 use rgops_capture::procfs::process::{self, AddressRange, MAPS, PAGEMAP, SMAPS_ROLLUP, STAT, STATUS, Stat};
 use rgops_capture::procfs::{SMALL_FILE_BYTES, kibibytes, known, missing, read, threads};
@@ -26,16 +26,16 @@ const MAPPINGS_DEADLINE: Duration = Duration::from_secs(2);
 
 const STUCK: &str = "no answer in 200 ms: an allocator lock is held, a thread may be stopped inside malloc";
 
-static ALLOCATORS: LazyLock<Beside> =
-    LazyLock::new(|| Beside::new(agent_threads::MALLOC, ALLOCATOR_DEADLINE, STUCK));
+static ALLOCATORS: LazyLock<OffloadThread> =
+    LazyLock::new(|| OffloadThread::new(agent_threads::MALLOC, ALLOCATOR_DEADLINE, STUCK));
 
 /// Those an author told of are code of the program's.
-static PROGRAMS_ALLOCATORS: LazyLock<Beside> =
-    LazyLock::new(|| Beside::programs(agent_threads::MALLOC, ALLOCATOR_DEADLINE, STUCK));
+static PROGRAMS_ALLOCATORS: LazyLock<OffloadThread> =
+    LazyLock::new(|| OffloadThread::programs(agent_threads::MALLOC, ALLOCATOR_DEADLINE, STUCK));
 
-static MAPPINGS: LazyLock<Beside> = LazyLock::new(|| {
+static MAPPINGS: LazyLock<OffloadThread> = LazyLock::new(|| {
     let stuck = "no answer in 2 s: the address space is very large, or its lock is held";
-    Beside::new(agent_threads::MAPS, MAPPINGS_DEADLINE, stuck)
+    OffloadThread::new(agent_threads::MAPS, MAPPINGS_DEADLINE, stuck)
 });
 
 /// All sections.
@@ -318,7 +318,7 @@ async fn c_library_section() -> Option<Section> {
     Some(Section { name: "libc".to_owned(), fields })
 }
 
-async fn allocator_section(source: Arc<dyn AllocatorStats>, beside: &Beside) -> Section {
+async fn allocator_section(source: Arc<dyn AllocatorStats>, beside: &OffloadThread) -> Section {
     let name = source.name().to_owned();
     let fields = match beside.ask(move || source.numbers()).await {
         Ok(numbers) => numbers.into_iter().take(MAX_FIELDS).map(as_field).collect(),
@@ -413,7 +413,7 @@ mod tests {
                 vec![Number::count("mallocs", 7, "mine"), Number::unavailable("alloc", "not counted", "")]
             }
         }
-        rgops_capture::programs_side::begin().unwrap();
+        rgops_capture::program_threads::begin().unwrap();
         let section = allocator_section(Arc::new(Mine), &PROGRAMS_ALLOCATORS).await;
         assert_eq!((section.name.as_str(), value(&section, "mallocs")), ("mine", 7));
         assert!(section.fields[1].value.value().is_none());

@@ -5,7 +5,7 @@ use rgops_capture::Tick;
 use rgops_capture::pprof::PprofSampler;
 #[cfg(native_engine)]
 use rgops_capture::{
-    number,
+    signal_number,
     sampler::{CpuSampler, Stopped},
 };
 use rgops_protocol::error::Error;
@@ -17,6 +17,9 @@ use rgops_protocol::reply::pprof_cpu::CpuTotals;
 use crate::CpuEngine;
 #[cfg(native_engine)]
 use crate::collect::frame_pointers::FramePointers;
+
+#[cfg(native_engine)]
+use super::notes::notes;
 
 /// A running sampler. Dropping it gives everything back.
 pub(super) enum Sampling {
@@ -65,7 +68,7 @@ impl Sampling {
     pub(super) fn taken_over(&self) -> Option<String> {
         let (is_undisturbed, signal) = match self {
             #[cfg(native_engine)]
-            Sampling::Native(sampler, _) => (sampler.is_undisturbed(), number::chosen().to_string()),
+            Sampling::Native(sampler, _) => (sampler.is_undisturbed(), signal_number::chosen().to_string()),
             #[cfg(pprof_engine)]
             Sampling::Pprof(sampler) => (sampler.is_undisturbed(), "SIGPROF".to_owned()),
         };
@@ -96,7 +99,7 @@ impl Sampling {
                 let Stopped { samples, totals, cuts, silent } = sampler.stop();
                 let rest = Tick { samples, modules: None, modules_after: None };
                 by_frame_pointer.look_at_tick(&rest);
-                let mut notes = super::notes(&totals, cuts, &silent);
+                let mut notes = notes(&totals, cuts, &silent);
                 notes.extend(by_frame_pointer.note("samples"));
                 Ok(Ended { rest, totals, notes })
             }

@@ -12,21 +12,22 @@ use std::time::Duration;
 
 use rgops_capture::agent_threads;
 use rgops_capture::allocator_ffi::{jemalloc_dump, jemalloc_is_profiling, jemalloc_mean_bytes};
-use rgops_capture::beside::Beside;
+use rgops_capture::offload_thread::OffloadThread;
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::Note;
 use rgops_protocol::reply::pprof_heap::{HeapCounters, HeapSource, HeapStart, PprofHeapPart};
 
-use super::{Sink, Source, Stop};
+use super::source::Source;
+use crate::collect::{Sink, Stop};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 /// A larger dump is not passed on: millions of stacks.
 const MAX_DUMP_BYTES: u64 = 256 * 1024 * 1024;
 const BYTES_PER_PACKET: usize = 512 * 1024;
 
-static DUMPS: LazyLock<Beside> = LazyLock::new(|| {
+static DUMPS: LazyLock<OffloadThread> = LazyLock::new(|| {
     let stuck = "no answer in 20 s: a lock of jemalloc's profiler is held";
-    Beside::new(agent_threads::RELEASE, DEADLINE, stuck)
+    OffloadThread::new(agent_threads::RELEASE, DEADLINE, stuck)
 });
 
 /// The running profiler.

@@ -12,7 +12,7 @@ use rgops_protocol::reply::tasks::RuntimeKind;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::busy::BusyMeter;
-use crate::watched::{Watched, WatchedRuntimes};
+use crate::runtimes::{Watched, WatchedRuntimes};
 
 /// Time between two readings of the counters, see [`crate::busy`]: so often that a poll that sticks
 /// in the middle of an interval shows in it, and so seldom that the wakeups do not matter.

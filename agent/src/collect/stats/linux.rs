@@ -19,7 +19,7 @@ use tokio::runtime::RuntimeFlavor;
 
 use super::super::{Context, Finish};
 use crate::busy::BusyMeter;
-use crate::watched::Watched;
+use crate::runtimes::Watched;
 
 /// Bounds of the window: below, schedstat's own resolution shows; above, people think it hangs.
 const WINDOW_MS: std::ops::RangeInclusive<u32> = 20..=2000;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rgops_capture::sampler::{CpuSampler, Stopped, Tick};
-use rgops_capture::{clock, number};
+use rgops_capture::{clock, signal_number};
 use rgops_capture::procfs;
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::pprof_cpu::CpuSample;
@@ -200,7 +200,7 @@ impl<'s> Trace<'s> {
             }
             if self.sampler.as_ref().is_some_and(|sampler| !sampler.is_undisturbed()) {
                 self.stop_sampling().await?;
-                let why = format!("the program installed a {} handler of its own", number::chosen());
+                let why = format!("the program installed a {} handler of its own", signal_number::chosen());
                 self.note(NoteKind::EndedEarly, "CPU samples", self.samples, why);
             }
             if let Some(tick) = self.sampler.as_mut().map(CpuSampler::tick) {

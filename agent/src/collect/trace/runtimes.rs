@@ -4,7 +4,7 @@ use rgops_protocol::reply::trace::RuntimePoint;
 use rgops_protocol::reply::{Known, Note, NoteKind};
 
 use crate::busy::BusyMeter;
-use crate::watched::Watched;
+use crate::runtimes::Watched;
 
 /// Follows the runtimes that were watched when the trace began.
 pub(super) struct Runtimes(Vec<Followed>);

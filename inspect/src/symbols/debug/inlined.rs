@@ -5,6 +5,9 @@ use rgops_dwarf::{Bytes, Charge, Fault, Part, Work};
 
 type Ranges = rgops_dwarf::Ranges<Bytes>;
 
+/// Calls inlined into each other at one address. Real code has some fifty.
+pub(in crate::symbols) const MOST_INLINED: usize = 256;
+
 /// A call that was inlined.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
@@ -42,7 +45,7 @@ impl Calls {
         let (mut at, mut end) = (0, self.calls.len());
         while at < end {
             counter.step()?;
-            if found.len() == super::MOST_INLINED {
+            if found.len() == MOST_INLINED {
                 work.cut_calls_at_an_address();
                 break;
             }

@@ -3,7 +3,7 @@
 use gimli::{AttributeValue, DebugInfoOffset, UnitOffset, constants};
 use rgops_dwarf::{Bytes, Fault, Part, name as text_of};
 
-use super::{DebugInformation, UnitKey};
+use crate::symbols::debug::information::{DebugInformation, UnitKey};
 
 /// From an entry to the one it completes: real ones need two steps. Entries of a damaged file may refer to
 /// each other in circles.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use gimli::{UnitOffset, constants};
 use rgops_dwarf::{Bytes, Charge, Fault, LineTable, Part, Root, SplitFiles, file_path, name};
 
-use super::Place;
-use super::inlined::{self, Call, Calls};
+use crate::symbols::debug::inlined::{self, Call, Calls};
+use crate::symbols::debug::place::Place;
 
 /// A unit that was read. Its parts are read when they are asked for, and kept.
 #[derive(Debug)]

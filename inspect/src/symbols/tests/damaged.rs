@@ -3,10 +3,11 @@
 
 use std::io::Write as _;
 
+use rgops_dwarf::Budget;
 use rgops_dwarf::made::{self, CODE, CODE_BYTES, all_code, entry, file, unit};
 
-use super::*;
 use crate::budget;
+use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer};
 
 const FIXTURES: [&[u8]; 2] =
     [include_bytes!("../../../fixtures/names.so"), include_bytes!("../../../../tasks/fixtures/types.so")];

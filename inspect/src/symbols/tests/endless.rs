@@ -1,12 +1,16 @@
 //! Files in which a small thing takes long: strings without an end, lists that everybody shares, indexes that
 //! are full. They cost names, and the time that was given.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rgops_dwarf::made::{self, CODE, CODE_BYTES, all_code, entry, file, unit};
+use rgops_dwarf::Budget;
+use rgops_dwarf::made::{self, CODE, CODE_BYTES, all_code, entry, file, unit, unit_of};
+use rgops_protocol::reply::Module;
 
-use super::*;
+use super::Program;
 use crate::budget;
+use crate::symbols::{Detail, ModuleSymbols, Symbolizer};
 
 const BUDGET_BYTES: u64 = 64 << 20;
 const STEPS: u64 = 50_000_000;
@@ -22,11 +26,7 @@ const ABBREVIATIONS: &[u8] = &[
 
 /// A unit of these abbreviations.
 fn named_unit(name: u32, entries: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![4, 0, 0, 0, 0, 0, 8, 1];
-    bytes.extend(name.to_le_bytes());
-    bytes.extend(all_code());
-    bytes.extend(entries);
-    [&(bytes.len() as u32).to_le_bytes()[..], &bytes].concat()
+    unit_of(&[&[1][..], &name.to_le_bytes(), &all_code(), entries].concat())
 }
 
 /// The name at the beginning of the code, and what is said of the module.
@@ -124,8 +124,7 @@ fn units_that_share_a_list_of_ranges_are_left_out_and_counted() {
     ranges.extend([0; 16]);
     // A unit with a list of ranges: the first 73 are read.
     let abbreviations = [1, 0x11, 0, 0x55, 0x17, 0, 0, 0];
-    let mut one = vec![4, 0, 0, 0, 0, 0, 8, 1, 0, 0, 0, 0];
-    one = [&(one.len() as u32).to_le_bytes()[..], &one].concat();
+    let one = unit_of(&[1, 0, 0, 0, 0]);
     let sections = [(".debug_abbrev", 0, &abbreviations[..]), (".debug_ranges", 0, &ranges[..])];
     let (_, symbols) = look_at(&file(&one.repeat(100), &sections), u64::MAX);
     let reason = "27 units of its debug information are left out, the first because: its lists of ranges";
@@ -201,9 +200,7 @@ fn a_table_of_lines_above_32_mib_is_not_used_and_that_is_said() {
 fn forms_that_only_entries_state_are_refused() {
     // DW_FORM_indirect, a million times: each says that the next says what it is.
     let abbreviations = [1, 0x11, 0, 0x03, 0x16, 0, 0, 0];
-    let mut one = vec![4, 0, 0, 0, 0, 0, 8, 1];
-    one.resize(1_000_000, 0x16);
-    let one = [&(one.len() as u32).to_le_bytes()[..], &one].concat();
+    let one = unit_of(&[&[1][..], &[0x16; 1_000_000]].concat());
     let (_, symbols) = look_at(&file(&one, &[(".debug_abbrev", 0, &abbreviations)]), STEPS);
     assert!(symbols.reason.contains("DW_FORM_indirect"), "{symbols:?}");
 }

@@ -29,9 +29,7 @@ fn long_name() -> Vec<u8> {
 }
 
 fn file(entries: &[u8]) -> Vec<u8> {
-    let mut unit = vec![4, 0, 0, 0, 0, 0, 8, 1];
-    unit.extend(entries);
-    let info = [&(unit.len() as u32).to_le_bytes()[..], &unit].concat();
+    let info = made::unit_of(&[&[1][..], entries].concat());
     let name = long_name();
     made::elf(&[(".debug_info", 0, &info), (".debug_abbrev", 0, ABBREVIATIONS), (".debug_str", 0, &name)])
 }

@@ -3,7 +3,7 @@
 //!
 //! `mallinfo2` takes every arena's lock and `smaps_rollup` the address space's. If a thread of the
 //! program is stopped while it holds one, the asking thread waits with it, and the agent goes on
-//! answering. At most one thread per [`Beside`] ever waits: while it does, the next question is
+//! answering. At most one thread per [`OffloadThread`] ever waits: while it does, the next question is
 //! refused after its own deadline. It holds no lock of its own meanwhile and ends as soon as it is let through.
 
 use std::io;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use rgops_protocol::reply::Unavailable;
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::programs_side;
+use crate::program_threads;
 
 /// Small: the questions are shallow calls into libc or the kernel.
 const STACK_BYTES: usize = 128 * 1024;
@@ -29,7 +29,7 @@ pub enum Side {
 
 /// A place for one question at a time.
 #[derive(Debug)]
-pub struct Beside {
+pub struct OffloadThread {
     name: &'static str,
     side: Side,
     deadline: Duration,
@@ -45,16 +45,16 @@ pub struct Hold(
     #[expect(dead_code, reason = "it acts by being dropped")] mpsc::Sender<std::convert::Infallible>,
 );
 
-impl Beside {
+impl OffloadThread {
     /// `name` is the thread's, at most 15 bytes; `stuck` says what a passed deadline means. For what opens
     /// descriptors or needs none.
-    pub fn new(name: &'static str, deadline: Duration, stuck: &'static str) -> Beside {
-        Beside { name, side: Side::Agent, deadline, stuck, place: Arc::new(Semaphore::new(1)) }
+    pub fn new(name: &'static str, deadline: Duration, stuck: &'static str) -> OffloadThread {
+        OffloadThread { name, side: Side::Agent, deadline, stuck, place: Arc::new(Semaphore::new(1)) }
     }
 
     /// The same on a thread that has the program's descriptors. What is asked there opens nothing.
-    pub fn programs(name: &'static str, deadline: Duration, stuck: &'static str) -> Beside {
-        Beside { side: Side::Program, ..Beside::new(name, deadline, stuck) }
+    pub fn programs(name: &'static str, deadline: Duration, stuck: &'static str) -> OffloadThread {
+        OffloadThread { side: Side::Program, ..OffloadThread::new(name, deadline, stuck) }
     }
 
     /// Asks `question` on a thread of its own; waits at most the deadline for the question before
@@ -97,8 +97,8 @@ impl Beside {
         };
         // Not joined: that would wait for the lock.
         match self.side {
-            Side::Agent => programs_side::start(self.name, STACK_BYTES, Box::new(work)),
-            Side::Program => programs_side::run(self.name, STACK_BYTES, work),
+            Side::Agent => program_threads::start(self.name, STACK_BYTES, Box::new(work)),
+            Side::Program => program_threads::run(self.name, STACK_BYTES, work),
         }
         match tokio::time::timeout(self.deadline, told).await {
             Ok(Ok(Ok(answer))) => Ok((answer, Hold(hold))),
@@ -119,9 +119,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_stuck_question_costs_one_thread_and_recovers_when_let_through() {
-        let patient = Beside::new("rgops-test", Duration::from_secs(60), "a lock is held");
+        let patient = OffloadThread::new("rgops-test", Duration::from_secs(60), "a lock is held");
         assert_eq!(patient.ask(|| 7).await.unwrap(), 7);
-        let beside = Beside::new("rgops-test", Duration::from_millis(20), "a lock is held");
+        let beside = OffloadThread::new("rgops-test", Duration::from_millis(20), "a lock is held");
         let (release, held) = mpsc::channel::<()>();
         let stuck = beside.ask(move || held.recv().is_ok()).await.unwrap_err();
         assert_eq!(stuck.reason, "a lock is held");
@@ -138,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panicking_question_frees_its_place() {
-        let beside = Beside::new("rgops-test", Duration::from_secs(60), "a lock is held");
+        let beside = OffloadThread::new("rgops-test", Duration::from_secs(60), "a lock is held");
         assert!(beside.ask(|| -> u8 { panic!("on purpose") }).await.unwrap_err().reason.contains("panicked"));
         assert_eq!(beside.ask(|| 7).await.unwrap(), 7);
     }

@@ -1,10 +1,12 @@
 //! Names of this very test program, and of builds of a small one: stripped, replaced, deleted.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::*;
+use rgops_protocol::reply::Module;
+
+use crate::symbols::{Detail, Symbolizer};
 
 mod damaged;
 mod endless;
@@ -56,7 +58,7 @@ fn our_own_function_has_its_name_file_and_line() {
     let frames = symbolizer.frames(avma, false);
     let outer = frames.last().unwrap();
     assert_eq!(outer.function.as_deref(), Some("rgops_inspect::symbols::tests::a_function_with_a_name"));
-    assert!(outer.file.as_deref().unwrap().ends_with("symbols/tests.rs"), "{outer:?}");
+    assert!(outer.file.as_deref().unwrap().ends_with("symbols/tests/mod.rs"), "{outer:?}");
     assert!(outer.line.is_some() && !outer.is_inlined && outer.function_offset == Some(0), "{outer:?}");
     // As a return address it belongs to what is before it.
     let before = symbolizer.frames(avma, true);

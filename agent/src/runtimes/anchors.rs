@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rgops_capture::agent_threads;
-use rgops_capture::beside::{Beside, Hold};
+use rgops_capture::offload_thread::{Hold, OffloadThread};
 use rgops_capture::own_memory::OwnMemory;
 use rgops_capture::try_lock::try_lock;
 use rgops_protocol::reply::Unavailable;
@@ -28,15 +28,15 @@ const DEADLINE: Duration = Duration::from_secs(2);
 
 /// What spawns on a watched runtime: it may wait for a lock of the runtime, or in a hook of the program. It has
 /// the program's descriptors, because a runtime wakes its workers by a write to one of its own.
-static SPAWNS: LazyLock<Beside> = LazyLock::new(|| {
+static SPAWNS: LazyLock<OffloadThread> = LazyLock::new(|| {
     let stuck = "no task could be spawned on it in 2 s: a lock of the runtime is held, a thread may be stopped inside it";
-    Beside::programs(agent_threads::TASKS, DEADLINE, stuck)
+    OffloadThread::programs(agent_threads::TASKS, DEADLINE, stuck)
 });
 
 /// What only looks.
-static BESIDE: LazyLock<Beside> = LazyLock::new(|| {
+static BESIDE: LazyLock<OffloadThread> = LazyLock::new(|| {
     let stuck = "no answer in 2 s: a lock of the allocator is held, a thread may be stopped inside it";
-    Beside::new(agent_threads::TASKS, DEADLINE, stuck)
+    OffloadThread::new(agent_threads::TASKS, DEADLINE, stuck)
 });
 
 /// The layout of all tasks of this process, or why it is not known: found out once.
@@ -75,7 +75,7 @@ pub(crate) async fn layout() -> Result<Layout, Unavailable> {
     if let Some(layout) = known {
         return layout;
     }
-    // Beside: a runtime may be neither made nor dropped on a thread that drives one.
+    // OffloadThread: a runtime may be neither made nor dropped on a thread that drives one.
     let found = BESIDE.ask(|| {
         let mut memory = OwnMemory::open()?;
         Layout::calibrate(&mut memory).map_err(|unknown| Unavailable {
@@ -154,7 +154,7 @@ impl Anchors {
         Ok(placed.start(quiet_runtime()?.fresh_id()))
     }
 
-    /// Beside the agent's thread: to abort a task schedules it, which takes a lock of the runtime.
+    /// OffloadThread the agent's thread: to abort a task schedules it, which takes a lock of the runtime.
     pub(crate) fn release(&self) {
         // Not under our lock, for which the agent's thread may wait.
         let all: Vec<AbortHandle> = self.lock().tasks.iter().map(JoinHandle::abort_handle).collect();

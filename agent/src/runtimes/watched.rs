@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::task::LocalSet;
 
 #[cfg(native_engine)]
-use crate::tasks::anchors::Anchors;
+use super::anchors::Anchors;
 
 /// A runtime and the name it is shown under.
 #[derive(Debug, Clone)]
