@@ -1,14 +1,14 @@
-//! Whether a profile refers to nothing it does not have.
+//! Checks that a profile has everything it refers to.
 
 use std::collections::HashSet;
 
 use crate::proto::Profile;
 
-/// Checks that ids are unique and not 0, that every id and text that is referred to is there, and that each sample has
-/// one value for each sample type.
+/// Checks that ids are unique and not 0, that every id and string that is referred to exists, and that each sample
+/// has one value per sample type.
 ///
 /// # Errors
-/// The first thing that is wrong, in words.
+/// The first violation, as text.
 pub(crate) fn check(profile: &Profile) -> Result<(), String> {
     if profile.sample_type.is_empty() {
         return Err("it has no sample type".to_owned());

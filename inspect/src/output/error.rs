@@ -7,57 +7,57 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}: {reason}", path.display())]
 pub struct OutputError {
-    /// The file, links followed as far as that got.
+    /// The file, with links followed as far as possible.
     pub path: PathBuf,
     /// Why.
     #[source]
     pub reason: Reason,
 }
 
-/// Why a file could not be written there.
+/// The reason.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It is there, and was not to be replaced.
+    /// The file exists and must not be replaced.
     #[error("the file already exists")]
     Exists,
-    /// What is there is no regular file; that is never replaced.
+    /// The path is not a regular file; that is never replaced.
     #[error("{0}")]
     NotAFile(NotAFile),
-    /// A link of another user, who decides where it leads.
+    /// A link of another user, who can change its target.
     #[error("{} a symbolic link of uid {uid}, who can change its target", link_is(link.as_deref()))]
     ForeignLink {
-        /// The link, when it is not the file itself but a directory on the way.
+        /// The link, if it is a directory in the path and not the file itself.
         link: Option<PathBuf>,
-        /// Whose link it is.
+        /// Owner of the link.
         uid: u32,
-        /// The path without the link, as it leads at this moment.
+        /// The path with the current target of the link.
         leads_to: PathBuf,
     },
-    /// A link that other users can replace: they decide where it leads.
+    /// A link that other users can replace, so they decide its target.
     #[error("{} a symbolic link in a directory where other users can replace it", link_is(link.as_deref()))]
     ReplaceableLink {
-        /// The link, when it is not the file itself but a directory on the way.
+        /// The link, if it is a directory in the path and not the file itself.
         link: Option<PathBuf>,
-        /// The path without the link, as it leads at this moment.
+        /// The path with the current target of the link.
         leads_to: PathBuf,
     },
-    /// Something else took the place meanwhile.
+    /// The path was taken in the meantime.
     #[error("the path was taken after the command started; the file was saved as {}", kept.display())]
     KeptBeside {
-        /// Where the file is.
+        /// Where the file was saved.
         kept: PathBuf,
     },
-    /// What the system said.
+    /// The error of the system.
     #[error("{0}")]
     System(io::Error),
 }
 
-/// What is no regular file.
+/// Kinds of paths that are not regular files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAFile {
-    /// A directory, or a name that can only be one.
+    /// A directory, or a name that can only be a directory.
     #[error("it is a directory")]
     Directory,
     /// A character or block device.
@@ -78,7 +78,7 @@ pub enum NotAFile {
 }
 
 impl OutputError {
-    /// What mends it.
+    /// The fix.
     pub fn fix(&self) -> String {
         match &self.reason {
             Reason::Exists => "pass --force to replace it, or another --output".to_owned(),
@@ -119,12 +119,12 @@ impl From<io::Error> for Reason {
     }
 }
 
-/// How a sentence about a link begins.
+/// The start of a sentence about a link.
 fn link_is(link: Option<&Path>) -> String {
     link.map_or_else(|| "it is".to_owned(), |link| format!("{} is", link.display()))
 }
 
-/// The path as a shell takes it for one word.
+/// The path, quoted for a shell.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |character: char| character.is_alphanumeric() || "/._-+=:,@%".contains(character);

@@ -1,4 +1,4 @@
-//! `rgops gc`: what giving free memory back to the system changed, allocator by allocator.
+//! `rgops gc`: what releasing free memory to the system changed, for each allocator.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use super::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
 use crate::text::known::show;
 use crate::text::{bytes_short, duration, escape, label};
 
-/// The answer as text: a heading an allocator, then each number before and after.
+/// The answer as text: a heading per allocator, then each number before and after.
 pub fn render(reply: &GcReply) -> String {
     let mut text = String::new();
     for (number, released) in reply.allocators.iter().enumerate() {
@@ -21,7 +21,7 @@ pub fn render(reply: &GcReply) -> String {
             Known::Value(called) => format!("{} in {}", escape(called), duration(released.took_ns)),
             missing => format!("not called: {}", show(missing, String::clone)),
         };
-        // A string takes every write, here and below.
+        // Writing to a string cannot fail, here and below.
         let _ = writeln!(text, "{gap}[{}] {called}", escape(&released.allocator));
         if released.called.value().is_some() {
             numbers(&mut text, released);
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn before_and_after_are_beside_each_other_and_what_stayed_is_left_out() {
+    fn before_and_after_are_side_by_side_and_unchanged_numbers_are_omitted() {
         let field = |name: &str, value| Field {
             name: name.to_owned(),
             unit: Unit::Bytes,

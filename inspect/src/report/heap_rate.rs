@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::known::{JsonNote, JsonProcess, json_notes};
 use crate::text::bytes_short;
 
-/// The answer as a line; with `was_set`, what it was before.
+/// The answer as one line; with `was_set`, also the previous rate.
 pub fn render(reply: &HeapRateReply, was_set: bool) -> String {
     let HeapRateReply { before_bytes, now_bytes, default_bytes } = *reply;
     let mut text = match now_bytes {
@@ -35,7 +35,7 @@ pub struct JsonHeapRate {
     /// `rgops.heap-rate/1`.
     schema: &'static str,
     process: JsonProcess,
-    /// Mean bytes between two samples, 0 for off: before the request, now, and when the program began.
+    /// Mean bytes between two samples, 0 for off: before the request, now, and when the program started.
     before_bytes: u64,
     now_bytes: u64,
     default_bytes: u64,
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_reads_as_a_sentence() {
+    fn the_rate_is_one_line() {
         let reply = HeapRateReply { before_bytes: 524_288, now_bytes: 524_288, default_bytes: 524_288 };
         assert_eq!(render(&reply, false), "heap-rate: one sample per 512.00KB (524288 bytes) on average\n");
         let reply = HeapRateReply { now_bytes: 0, ..reply };

@@ -1,4 +1,4 @@
-//! Answers as people and programs read them: one module a question, text and the JSON contract.
+//! Answers as text and as JSON, one module per question.
 
 pub mod gc;
 pub mod heap_rate;

@@ -1,5 +1,5 @@
-//! `rgops pprof-cpu`: what is printed below the saved file: the top functions, and whether the
-//! samples account for the CPU time that was used.
+//! `rgops pprof-cpu`: the summary after the file is saved: the top functions, and how much of the used CPU time the
+//! samples account for.
 
 use std::fmt::Write as _;
 
@@ -16,24 +16,24 @@ use crate::symbols::{ModuleSymbols, file_name};
 use crate::text::{counted, duration, escape};
 use rgops_pprof::measurement::percentage;
 
-/// How the samples compare with the CPU clocks, times in nanoseconds.
+/// The samples compared with the CPU clocks. Times are in nanoseconds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Reconciliation {
-    /// The engine that took the samples; `null` when it was not said.
+    /// The engine that took the samples; `null` if unknown.
     engine: Option<String>,
-    /// CPU time the samples stand for.
+    /// CPU time that the samples account for.
     sampled_ns: u64,
-    /// Samples, and the sum of their weights.
+    /// Number of samples.
     samples: u64,
-    /// Each weight is one period.
+    /// Sum of their weights; a weight of 1 is one period.
     weight: u64,
-    /// CPU time of the process; `null` when the answer broke off, as all that follow.
+    /// CPU time of the process; `null` if the answer ended early, as are all fields below.
     process_cpu_ns: Option<u64>,
-    /// Of this, the agent's own thread, which is not sampled.
+    /// The part of the agent's own thread, which is not sampled.
     agent_cpu_ns: Option<u64>,
-    /// Of this, time without samples; the notes have the reasons, as far as any were seen.
+    /// The part without samples; the notes have the reasons that were detected.
     unsampled_cpu_ns: Option<u64>,
-    /// Ticks due by the threads' clocks that had not come when the profile ended, times the period.
+    /// Ticks due by the threads' clocks that had not arrived when the profile ended, times the period.
     late_cpu_ns: Option<u64>,
     /// CPU time of samples that were lost.
     dropped_ns: Option<u64>,
@@ -61,7 +61,7 @@ impl Reconciliation {
         }
     }
 
-    /// `samples account for 4.92s of 5.01s CPU (98.20%); agent 2ms, …`
+    /// `497 samples of weight 497 account for 4.92s of the process's 5.01s CPU (98.20%); the agent itself 2ms; …`
     pub fn line(&self) -> String {
         let samples = format!("{} of weight {}", counted(self.samples, "sample"), self.weight);
         let Some(process) = self.process_cpu_ns else {
@@ -82,7 +82,7 @@ impl Reconciliation {
         );
         let unsampled = match self.engine.as_deref() {
             Some("pprof") => "missed by engine pprof",
-            // The notes say which threads and why, as far as that was seen.
+            // The notes have the threads and the reasons that were detected.
             _ => "without samples",
         };
         let rest = [
@@ -93,7 +93,7 @@ impl Reconciliation {
         ];
         for (ns, what) in rest {
             if let Some(ns @ 1..) = ns {
-                // A string takes every write, here and below.
+                // Writing to a string cannot fail, here and below.
                 let _ = write!(line, "; {what} {}", duration(ns));
             }
         }
@@ -101,8 +101,8 @@ impl Reconciliation {
     }
 }
 
-/// Why functions have no names or lines, and what to do about it: one line a module, the program's
-/// first. Empty when nothing is to be done.
+/// Why functions have no names or lines, and the fix: one entry per module, the program first. Empty if nothing
+/// needs to be done.
 pub fn missing_names<'a>(modules: impl Iterator<Item = &'a ModuleSymbols>) -> String {
     let mut text = String::new();
     for module in modules {
@@ -121,23 +121,23 @@ pub struct JsonPprofCpu<'a> {
     /// `rgops.pprof-cpu/1`.
     schema: &'static str,
     process: JsonProcess,
-    /// Where the profile was saved; `null` when it could not be.
+    /// Where the profile was saved; `null` if it could not be saved.
     file: Option<&'a str>,
-    /// Beginning of the window, since the Unix epoch.
+    /// Start of the window since the Unix epoch.
     unix_ns: i64,
     duration_ns: i64,
     period_ns: i64,
-    /// Functions by falling flat value; values in `unit`.
+    /// Functions by descending flat value; values in `unit`.
     top: JsonTop<'a>,
     reconciliation: Reconciliation,
     notes: Vec<JsonNote>,
-    /// Why the answer broke off; absent when it is complete.
+    /// Why the answer ended early; absent when it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     broken_off: Option<String>,
 }
 
 impl<'a> JsonPprofCpu<'a> {
-    /// The report with the answer's notes, or with the reason it broke off.
+    /// The report with the answer's notes, or with the reason why the answer ended early.
     pub fn new(
         hello: &AgentHello,
         file: Option<&'a str>,

@@ -58,7 +58,7 @@ fn names_of_allocators_are_no_lines_of_ours_and_not_all_are_listed() {
     made_up.sections.resize_with(10_000, || section(name, &[("alloc", 1), ("sys", 2)]));
     let mut explanation = explain(&made_up).unwrap();
     explanation.releasable = Known::Value(MB);
-    explanation.untold = vec![name.to_owned(); 10_000];
+    explanation.unreported = vec![name.to_owned(); 10_000];
     let text = explanation.text(7);
     assert!(!text.contains('\x1b') && !text.contains("\nfix"), "{text}");
     let named = "\"\\x1b[2J\\nfix: run 'evil'\"";

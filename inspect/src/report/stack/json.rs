@@ -21,17 +21,17 @@ pub struct JsonStack<'a> {
     /// The process, in its own pid namespace.
     pid: u32,
     name: &'a str,
-    /// When the dump began, since the Unix epoch; `null` when the answer broke off.
+    /// When the dump started, since the Unix epoch; `null` if the answer ended early.
     unix_ns: Option<u64>,
     /// From the first capture to the last.
     capture_ns: Option<u64>,
-    /// Threads that ended meanwhile and are not listed.
+    /// Threads that ended during the dump and are not listed.
     vanished: Option<u32>,
     threads: Vec<JsonThread<'a>>,
-    /// What each module gave for names, and why not more.
+    /// Which names each module provides, and why not more.
     modules: &'a [ModuleSymbols],
     notes: Vec<JsonNote>,
-    /// Why the answer broke off; absent when it is complete.
+    /// Why the answer ended early; absent when it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     broken_off: Option<Cow<'a, str>>,
     #[serde(skip)]
@@ -46,7 +46,7 @@ struct JsonThread<'a> {
     activity: Activity,
     state: &'a str,
     state_letter: char,
-    /// Empty when it is in none.
+    /// Empty if it is not in one.
     system_call: JsonKnown<String>,
     wchan: &'a str,
     cpu_ns: JsonKnown<u64>,
@@ -56,7 +56,7 @@ struct JsonThread<'a> {
     capture: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_captured_because: Option<&'a str>,
-    /// Why a sleeping thread was signalled all the same.
+    /// Why a sleeping thread was captured by signal.
     #[serde(skip_serializing_if = "Option::is_none")]
     by_signal_because: Option<&'a str>,
     /// `root`, `depth_limit`, `lost` or `not_captured`.
@@ -79,8 +79,8 @@ pub(in crate::report) struct JsonFrame<'a> {
 }
 
 impl<'a> JsonStack<'a> {
-    /// The report with the answer's notes, or with the reason it broke off. Where there is no memory or
-    /// time for all threads some are left out, and that is the reason, if there is no other.
+    /// The report with the answer's notes, or with the reason why the answer ended early. If memory or time does not
+    /// suffice for all threads, the rest is left out, and that is the reason unless there is another one.
     pub fn new(report: &'a StackReport, end: Result<&End, &'a str>) -> JsonStack<'a> {
         let summary = report.summary.as_ref();
         let mut room = Room::new(&report.budget);
@@ -101,7 +101,7 @@ impl<'a> JsonStack<'a> {
         }
     }
 
-    /// Why threads are left out in it; `None` when none are.
+    /// Why threads are left out; `None` if none are.
     pub fn cut(&self) -> Option<Exhausted> {
         self.cut
     }

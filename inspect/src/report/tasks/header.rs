@@ -1,5 +1,5 @@
-//! The first lines: how many tasks there are and what they do, what could not be shown and why, and
-//! at the end what to ask next.
+//! The first lines: the number of tasks by state, and what could not be shown and why. Also the last line: the
+//! command to run next.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use crate::tasks::model::{DebugLevel, State};
 use crate::text::known::sentence;
 use crate::text::{counted, duration, escape, utc};
 
-// Below, `let _ = write!`: what is not written is said at the end.
+// Below, `let _ = write!`: a note at the end states what is not written.
 
 impl TasksReport {
     pub(super) fn header(&self, text: &mut Screen, view: &View) {
@@ -59,7 +59,7 @@ impl TasksReport {
         }
     }
 
-    /// What became of the listed tasks, and how long it took.
+    /// The results for the listed tasks, and how long it took.
     fn stacks(&self, text: &mut Screen) {
         let counts = &self.tasks.counts;
         let shown = [
@@ -113,7 +113,7 @@ impl TasksReport {
         }
     }
 
-    /// When a filter leaves nothing: what there was.
+    /// Shown if a filter matches no task: what exists.
     pub(super) fn nothing(&self, text: &mut Screen, filter: &Filter) {
         let _ = writeln!(text, "\nno task matches {}", escape(&filter.typed()));
         let listed = &self.tasks.tasks;

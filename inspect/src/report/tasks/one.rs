@@ -1,4 +1,4 @@
-//! One task with everything known: what it is, where it is, what it holds, and who waits for it.
+//! All details of one task: its future, its stack, what it holds, and who waits for it.
 
 use std::fmt::Write as _;
 
@@ -35,7 +35,7 @@ impl TasksReport {
             let resource = node.waits_on.as_ref()?;
             Some(self.resource(resource) + &self.held_by(resource))
         };
-        // Everything: this is the place to look at Tokio's own futures, too.
+        // Verbose, because this screen is also for Tokio's own futures.
         Tree { verbose: true, leaf: &leaf }.write(text, &task.stack);
         match task.state {
             State::Running => self.native(text, index, view),
@@ -79,7 +79,7 @@ impl TasksReport {
         }
     }
 
-    /// `task 4 → Mutex 0x7f… → task 29 → timer`, at most so long.
+    /// `task 4 → Mutex 0x7f… → task 29`, at most [`SHOWN_TASK_IDS`] links.
     pub(super) fn chain_text(&self, chain: &[(usize, usize)]) -> String {
         let mut words = String::new();
         for (task, resource) in chain.iter().take(SHOWN_TASK_IDS) {
@@ -101,7 +101,7 @@ impl TasksReport {
     }
 }
 
-/// The verb for so many.
+/// The verb for this many tasks.
 pub(super) fn wait(count: usize) -> &'static str {
     if count == 1 { "waits" } else { "wait" }
 }

@@ -5,12 +5,12 @@ use super::filter::Filter;
 /// How much is shown.
 #[derive(Debug, Clone, Default)]
 pub struct View {
-    /// Every task by itself, also those at the same place.
+    /// Every task separately, without groups.
     pub all: bool,
     /// Types as the compiler names them, whole paths, and Tokio's own futures and frames.
     pub verbose: bool,
     /// Which tasks.
     pub filter: Filter,
-    /// What people typed for the process, for the command to run next.
+    /// The target as the user typed it, for the suggested next command.
     pub target: String,
 }

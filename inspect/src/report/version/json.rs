@@ -14,9 +14,9 @@ use crate::text::hex;
 pub struct JsonVersion {
     /// `rgops.version/1`.
     pub schema: &'static str,
-    /// Who answered.
+    /// The process that answered.
     pub process: JsonProcess,
-    /// `crate version` as the program's author gave it.
+    /// `crate version`, set by the program's author.
     pub program: JsonKnown<String>,
     /// File name of the executable.
     pub executable: JsonKnown<String>,
@@ -36,7 +36,7 @@ pub struct JsonVersion {
     pub panic: String,
     /// `full`, `line-tables`, `standard-library`, `separate-file` or `none`.
     pub debug_info: JsonKnown<DebugInfo>,
-    /// Whether there is no symbol table.
+    /// Whether the executable lacks a symbol table.
     pub stripped: JsonKnown<bool>,
     /// `v0` or `legacy`.
     pub mangling: JsonKnown<Mangling>,
@@ -54,7 +54,7 @@ pub struct JsonVersion {
     pub features: Vec<String>,
     /// The crates in the program, from cargo-auditable.
     pub dependencies: JsonKnown<Vec<Dependency>>,
-    /// What is missing or not exact.
+    /// What is missing or approximate.
     pub notes: Vec<JsonNote>,
 }
 
