@@ -5,6 +5,8 @@
 
 pub mod budget;
 pub mod client;
+#[cfg(test)]
+mod error_texts;
 mod files;
 pub mod heap;
 #[cfg(target_os = "linux")]

@@ -5,7 +5,7 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::heap_rate::HeapRateReply;
 use serde::Serialize;
 
-use super::known::{JsonNote, JsonProcess, json_notes};
+use super::document::Document;
 use crate::text::bytes_short;
 
 /// The answer as one line; with `was_set`, also the previous rate.
@@ -31,29 +31,20 @@ fn rate(bytes: u64) -> String {
 
 /// The JSON contract `rgops.heap-rate/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonHeapRate {
-    /// `rgops.heap-rate/1`.
-    schema: &'static str,
-    process: JsonProcess,
     /// Mean bytes between two samples, 0 for off: before the request, now, and when the program started.
     before_bytes: u64,
     now_bytes: u64,
     default_bytes: u64,
-    notes: Vec<JsonNote>,
 }
 
 impl JsonHeapRate {
     /// The JSON form of an answer.
-    pub fn new(hello: &AgentHello, reply: &HeapRateReply, end: &End) -> JsonHeapRate {
+    pub fn document(hello: &AgentHello, reply: &HeapRateReply, end: &End) -> Document<JsonHeapRate> {
         let HeapRateReply { before_bytes, now_bytes, default_bytes } = *reply;
-        JsonHeapRate {
-            schema: "rgops.heap-rate/1",
-            process: hello.into(),
-            before_bytes,
-            now_bytes,
-            default_bytes,
-            notes: json_notes(end),
-        }
+        let body = JsonHeapRate { before_bytes, now_bytes, default_bytes };
+        Document::new("rgops.heap-rate/1", hello.into(), Ok(end), body, None)
     }
 }
 
@@ -66,6 +57,9 @@ mod tests {
         let reply = HeapRateReply { before_bytes: 524_288, now_bytes: 524_288, default_bytes: 524_288 };
         assert_eq!(render(&reply, false), "heap-rate: one sample per 512.00KB (524288 bytes) on average\n");
         let reply = HeapRateReply { now_bytes: 0, ..reply };
-        assert_eq!(render(&reply, true), "heap-rate: off; previously 512.00KB; at program start 512.00KB\n");
+        assert_eq!(
+            render(&reply, true),
+            "heap-rate: off; previously 512.00KB; at program start 512.00KB\n"
+        );
     }
 }

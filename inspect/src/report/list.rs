@@ -144,6 +144,7 @@ pub fn unseen(count: usize, name: &str) -> Option<String> {
 
 /// An element of the array that `--json` prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Element<T> {
     /// A process.
@@ -154,6 +155,7 @@ pub enum Element<T> {
 
 /// The processes that could not be inspected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MissingJson {
     /// `rgops.missing/1`. Fields may be added under this name; existing fields keep their meaning.
     pub schema: &'static str,
@@ -176,6 +178,7 @@ pub(super) fn with_missing<T>(listing: &Listing, shown: impl Iterator<Item = T>)
 /// An entry of `rgops --json`, which prints an array of these in ascending order of pids, followed by a
 /// [`MissingJson`] if something is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ListJson {
     /// `rgops.list/1`. Fields may be added under this name; existing fields keep their meaning.
     pub schema: &'static str,
@@ -186,6 +189,7 @@ pub struct ListJson {
 
 /// A process in the JSON of `list`, `info` and `tree`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProcessJson {
     /// Process id in the inspector's pid namespace.
     pub pid: u32,

@@ -1,20 +1,24 @@
-//! Answers as text and as JSON, one module per question.
+//! Answers as text and as JSON, one module per question. The modules of agent commands come from the table of commands
+//! ([`rgops_protocol::commands`]).
 
-pub mod gc;
-pub mod heap_rate;
+mod document;
 pub mod info;
 pub mod known;
 pub mod leaks;
 pub mod list;
-pub mod memstats;
-pub mod pprof_cpu;
-pub mod pprof_heap;
-pub mod schedtrace;
+#[cfg(test)]
+mod schemas;
 pub mod screen;
-pub mod stack;
-pub mod stats;
-pub mod tasks;
 mod top;
-pub mod trace;
 pub mod tree;
-pub mod version;
+
+pub use document::Document;
+
+macro_rules! modules {
+    ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
+        $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
+        $(pub mod $module;)*
+    };
+}
+
+rgops_protocol::commands!(modules, people);

@@ -1,9 +1,9 @@
 //! The text of a report, charged to the command's budget while it is written.
 //!
 //! An answer of a few megabytes may be gigabytes as text: nested items are indented, and a shared name is written for
-//! each item that has it. So text is written to a [`Screen`], which charges its memory to the [`Budget`] and ends
-//! with a note when none is left. JSON is not kept as text; its lists end where they would exceed the memory limit
-//! of the command.
+//! each item that has it. So text is written to a [`Screen`], which charges its memory to the [`Budget`] and ends with
+//! a note when none is left. JSON is not kept as text; its lists end where they would exceed the memory limit of the
+//! command.
 
 use std::{fmt, io};
 
@@ -175,11 +175,6 @@ impl Room {
     /// Why entries are left out; `None` if none are.
     pub(super) fn cut(&self) -> Option<Exhausted> {
         self.cut
-    }
-
-    /// The reason as a sentence.
-    pub(super) fn left_out(&self) -> Option<String> {
-        self.cut.map(|why| format!("the rest is left out: {}", reason(why)))
     }
 
     fn charge(&mut self, entry: &impl Serialize) -> Result<(), Exhausted> {

@@ -7,6 +7,7 @@ use rgops_protocol::reply::schedtrace::{
 use rgops_protocol::reply::tasks::RuntimeKind;
 use rgops_tasks::schedtrace::{Hidden, RuntimeLine, Source};
 
+use crate::report::known::JsonProcess;
 use crate::report::schedtrace::{JsonSchedtrace, missing, render};
 
 /// A moment of one runtime with this many workers, all parked.
@@ -49,6 +50,7 @@ fn of_a_hundred_thousand_workers_some_are_shown_and_all_are_counted() {
     assert!(text.starts_with("SCHED 1ms: runtime=main workers=100000 idleworkers=100000 "), "{text:.80}");
     let said = "runtime main: 4096 of 100000 workers shown".to_owned();
     assert!(missing(line).contains(&said), "{:?}", missing(line));
-    let json = serde_json::to_value(JsonSchedtrace::new(1, line));
+    let json =
+        serde_json::to_value(JsonSchedtrace::document(JsonProcess { pid: 1, name: "shop".into() }, line));
     assert_eq!(json.unwrap_or_default()["workers_left_out"], 95_904);
 }

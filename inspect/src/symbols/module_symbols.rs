@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 /// How much is known about a module's code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Detail {
     /// No names.
@@ -18,6 +19,7 @@ pub enum Detail {
 
 /// What a module gave, and why not more.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ModuleSymbols {
     /// Path of the module as the process sees it.
     pub module: String,

@@ -260,6 +260,7 @@ impl Explanation {
 
 /// [`Explanation`] in the JSON of `memstats`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonExplanation {
     /// Resident memory.
     pub rss_bytes: u64,
@@ -271,6 +272,7 @@ pub struct JsonExplanation {
 
 /// A part of resident memory.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonPart {
     /// `live-heap`, `allocator-slack`, `stacks`, `files`, `shared-memory`, `other`, `not-resident`.
     pub name: &'static str,

@@ -103,7 +103,7 @@ fn the_json_has_its_schema_and_every_thread() {
     main.current_task = Some(7);
     let report = report(vec![main, thread(4712, "other", 'S', 202, &[0x2000])]);
     let end = rgops_protocol::reply::End::default();
-    let json = serde_json::to_value(JsonStack::new(&report, Ok(&end))).unwrap();
+    let json = serde_json::to_value(JsonStack::document(&report, Ok(&end))).unwrap();
     assert_eq!(json["schema"], "rgops.stack/1");
     assert_eq!(json["threads"][0]["frames"][0]["module_offset"], 0x1000);
     assert_eq!(json["threads"][0]["role"], "main");
@@ -122,7 +122,7 @@ fn text_and_json_end_at_the_budget_and_say_so() {
     assert_eq!(screen.cut(), Some(Exhausted::Memory(50_000)));
     assert!(screen.as_str().len() < 50_000 && screen.as_str().starts_with("shop (pid 4711): 2000 threads, "));
     assert!(screen.as_str().ends_with("--max-memory or --timeout\n"));
-    let json = JsonStack::new(&report, Ok(&End::default()));
+    let json = JsonStack::document(&report, Ok(&End::default()));
     assert_eq!(json.cut(), Some(Exhausted::Memory(50_000)));
     let json = serde_json::to_value(json).unwrap();
     assert!((20..200).contains(&json["threads"].as_array().unwrap().len()));

@@ -46,6 +46,7 @@ pub struct Thread {
 
 /// The task that a thread polls: the id, the name or both are known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Polled {
     /// Tokio's id, from the runtime's thread-local; `None` if that could not be read.
     pub task: Option<u64>,
@@ -70,6 +71,7 @@ impl Polled {
 
 /// The role of a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Worker of a multi-threaded Tokio runtime.
@@ -105,6 +107,7 @@ impl Role {
 
 /// What a thread is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Activity {
     /// On a CPU or waiting for one.
