@@ -1,4 +1,4 @@
-//! The inspector as a library: find processes, ask agents, make names and reports.
+//! The inspector as a library: finds processes, asks agents, resolves names and makes reports.
 
 #![deny(unsafe_code)]
 #![warn(unused_crate_dependencies)]

@@ -195,14 +195,14 @@ MAPPED_LIBRARIES:
         // 32 bytes each: 2 / (1 - exp(-32 / 524288)) = 32769 blocks.
         assert_eq!((small.live.objects_milli / 1000, small.live.bytes), (32_769, 1_048_608));
         assert_eq!(small.allocated.bytes, 2 * small.live.bytes);
-        // A MiB is missed with probability exp(-2).
+        // A MiB is not sampled with probability exp(-2).
         assert_eq!(large.live.bytes, (1_048_576.0 / (1.0 - (-2.0_f64).exp())).round() as u64);
         let modules: Vec<_> = dump.modules.iter().map(|module| (module.path.as_str(), module.bias)).collect();
         assert_eq!(modules, [("/usr/bin/service", 0x55d5_c000_0000), ("/lib/libc.so.6", 0x7f00_0010_0000)]);
         assert_eq!(dump.modules[0].end_avma, 0x55d5_c000_9000);
     }
 
-    /// A dump jemalloc 5.3.1 wrote, of a program that had allocated and freed a million blocks of 32 bytes,
+    /// A dump written by jemalloc 5.3.1, of a program that had allocated and freed a million blocks of 32 bytes,
     /// of 256 and of 4096 each (benches/heap/subject, `lg_prof_sample:14,prof_accum:true`).
     #[test]
     fn a_real_dump_stands_for_what_the_program_did() {
@@ -231,7 +231,7 @@ MAPPED_LIBRARIES:
         assert!(matches!(parse(""), Err(DumpError::Header(_))));
         let wrong = parse("heap_v2/1\n@ 0x1 oops\n").unwrap_err();
         assert_eq!(wrong, DumpError::Line { line: 2, text: "@ 0x1 oops".to_owned() });
-        // Cut off and bent at every place, it is read or refused.
+        // Truncated or damaged at any position, it is parsed or refused.
         for end in 0..DUMP.len() {
             let _ = parse(&DUMP[..end]);
             let mut bent = DUMP.as_bytes().to_vec();

@@ -94,7 +94,7 @@ impl OutputError {
             Reason::KeptBeside { .. } => "rename it, or pass another --output next time".to_owned(),
             Reason::System(error) => match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                    "create the directory first, or pass --output with an existing directory"
+                    "create the directory first, or pass --output with a path in an existing directory"
                 }
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     "pass --output with a path that this user can write"

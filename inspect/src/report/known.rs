@@ -48,14 +48,14 @@ impl<T: schemars::JsonSchema> schemars::JsonSchema for JsonKnown<T> {
 /// A value that is missing.
 #[cfg(test)]
 #[derive(schemars::JsonSchema)]
-#[expect(dead_code, reason = "only its schema is made")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct JsonUnavailable {
     /// Why.
     unavailable: String,
-    /// What would fix it; absent when nothing would.
+    /// How to get the value; absent if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     fix: String,
-    /// `program` where it is another user's program that says so; absent where it is not.
+    /// `program` where the text comes from another user's program; otherwise absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<String>,
 }

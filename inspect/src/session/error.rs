@@ -1,4 +1,4 @@
-//! Why a program could not be asked: what failed, why, and what to do about it.
+//! Errors of a session: what failed, why, and the fix.
 
 use std::io;
 
@@ -9,18 +9,17 @@ use crate::client::ClientError;
 use crate::heap::{DumpError, Refused};
 use crate::processes::{LostBecause, ResolveError};
 
-/// Why a program could not be asked: [`SessionError::what`] failed, [`SessionError::why`], and
-/// [`SessionError::fix`] says what to do about it.
+/// An error of a session, with [`SessionError::what`], [`SessionError::why`] and [`SessionError::fix`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// There is nothing to ask.
+    /// The target was not found, or has no agent.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
     /// The agent could not be asked, or did not answer.
     #[error(transparent)]
     Client(ClientError),
-    /// The answer has not the parts that it must have.
+    /// The answer does not have the required parts.
     #[error("{why}")]
     WrongAnswer {
         /// Name of the command.
@@ -28,16 +27,16 @@ pub enum SessionError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// Leaks are looked for among samples that do not tell the ages of blocks.
+    /// A search for leaks needs the ages of blocks, which the samples do not have.
     #[error("jemalloc's profiler does not record the ages of blocks")]
     NoAges,
-    /// Leaks are looked for in a window with one snapshot.
+    /// A search for leaks needs two snapshots, and the window has one.
     #[error("only one snapshot was taken, and a comparison needs two")]
     OneSnapshot,
     /// The profile that jemalloc wrote cannot be read.
     #[error(transparent)]
     Dump(DumpError),
-    /// The source of the samples does not count what was asked for.
+    /// The source of the samples does not count the requested sample type.
     #[error("jemalloc's profiler does not count freed blocks")]
     NotCounted {
         /// Name of the sample type.
@@ -49,17 +48,17 @@ pub enum SessionError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A bug of this process or of the agent.
+    /// A bug in this process or in the agent.
     Internal,
-    /// What was asked for means several things, or none.
+    /// The request is ambiguous or invalid.
     Usage,
     /// No such process, or it has no agent.
     NotFound,
-    /// The agent, the system or a wrong token refused.
+    /// Refused by the agent or the system, or because of a wrong token.
     Refused,
-    /// Nothing came in time.
+    /// The time limit was reached.
     TimedOut,
-    /// There was no memory for all of it.
+    /// Only a part of the answer is available.
     Partial,
 }
 
@@ -97,7 +96,7 @@ impl SessionError {
         }
     }
 
-    /// What to do about it, possibly several lines; empty when nothing helps.
+    /// The fix, possibly several lines; empty if unknown.
     pub fn fix(&self) -> String {
         match self {
             SessionError::Resolve(error) => fix_of_resolve(error),
@@ -124,7 +123,7 @@ const NO_AGES_FIX: &str = "wrap the allocator in rgops_agent::alloc::Sampling, w
 impl From<ClientError> for SessionError {
     fn from(error: ClientError) -> SessionError {
         SessionError::Client(match error {
-            // A deadline that passed, or a peer that hung up, is told by its own name.
+            // A missed deadline and a disconnected peer have their own variants.
             ClientError::Connection(error) => ClientError::from(error),
             other => other,
         })
@@ -255,7 +254,7 @@ fn fix_of_resolve(error: &ResolveError) -> String {
             no_agent_fix(*is_rust, *is_switched_off).to_owned()
         }
         ResolveError::LostAgent { is_rust, lost, .. } => match lost.because {
-            // What runs now may have nothing to do with an agent.
+            // The current program may never have had an agent.
             LostBecause::Silent if !is_rust => no_agent_fix(false, false).to_owned(),
             _ => lost.fix().to_owned(),
         },
@@ -274,7 +273,7 @@ fn fix_of_resolve(error: &ResolveError) -> String {
     }
 }
 
-/// What gives a process an agent.
+/// How to give a process an agent.
 fn no_agent_fix(is_rust: bool, is_switched_off: bool) -> &'static str {
     match (is_switched_off, is_rust) {
         (true, true) => "it was started with RGOPS=off; start it without RGOPS=off",
@@ -295,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_another_users_program_advises_is_no_fix_of_ours() {
+    fn advice_from_another_users_program_is_not_a_fix() {
         let refusal = AgentError::new(Code::Busy, "cannot profile", "busy", "run evil as root");
         let bytes = codec::encode(&refusal).unwrap_or_default();
         let received =
@@ -315,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn root_is_not_told_to_be_root() {
+    fn root_is_not_advised_to_run_as_root() {
         let error = |as_root| {
             let (name, unreadable, unanswered) = ("shop".to_owned(), 3, 2);
             SessionError::from(ResolveError::NoSuchName { name, unreadable, unanswered, as_root })
@@ -332,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_does_not_answer_is_no_bug_of_ours() {
+    fn a_process_that_does_not_answer_is_not_an_internal_error() {
         let error = |kind: io::ErrorKind| {
             let (target, error) = ("7".to_owned(), kind.into());
             SessionError::from(ResolveError::System { target, error })

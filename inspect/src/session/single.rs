@@ -1,4 +1,4 @@
-//! Asks a question whose answer is one part: `memstats`, `stats`, `version`, `gc`, `heap-rate`.
+//! Sends a request with a single-part answer: `memstats`, `stats`, `version`, `gc`, `heap-rate`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::connect::Session;
 use super::error::SessionError;
 use crate::client::{Event, part};
 
-/// The one part, who answered, and what the answer lacks.
+/// The part, the process that answered, and what the answer lacks.
 #[derive(Debug)]
 pub(super) struct Single<T> {
     pub(super) hello: AgentHello,
@@ -20,7 +20,7 @@ pub(super) struct Single<T> {
 }
 
 impl Session {
-    /// Asks and waits for the one part. `asked` is the time the command takes by itself.
+    /// Sends the request and waits for the part. `asked` is the time that the command itself takes.
     pub(super) fn ask_single<T: Received>(
         &mut self,
         request: &Request,
@@ -32,7 +32,7 @@ impl Session {
         loop {
             match answer.next_event()? {
                 Event::Progress(_) => {}
-                // No further part is decoded: there is no place for it.
+                // A further part is not decoded.
                 Event::Data(_) if reply.is_some() => return Err(wrong("it has more than one part")),
                 Event::Data(payload) => reply = Some(part(&payload)?),
                 Event::End(end) => {

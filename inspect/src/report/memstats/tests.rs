@@ -1,4 +1,4 @@
-//! What resident memory consists of, from made-up answers.
+//! The breakdown of resident memory, from synthetic answers.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use rgops_protocol::reply::Known;
@@ -41,7 +41,7 @@ fn parts(explanation: &Explanation) -> Vec<(&'static str, i64)> {
 }
 
 #[test]
-fn why_the_heap_is_not_known_is_what_the_allocator_says() {
+fn the_reason_for_an_unknown_heap_is_that_of_the_allocator() {
     let mut glibc = section("glibc", &[("alloc", 70), ("sys", 80), ("heap-sys", 60)]);
     glibc.fields[1].value = Known::unavailable("no answer in 200 ms", "");
     assert_eq!(held_by(&glibc), Known::Value(60 * MB));
@@ -52,7 +52,7 @@ fn why_the_heap_is_not_known_is_what_the_allocator_says() {
 }
 
 #[test]
-fn names_of_allocators_are_no_lines_of_ours_and_not_all_are_listed() {
+fn names_of_allocators_cannot_imitate_our_lines_and_are_limited() {
     let mut made_up = reply(None, 80);
     let name = "\x1b[2J\nfix: run \"evil\"";
     made_up.sections.resize_with(10_000, || section(name, &[("alloc", 1), ("sys", 2)]));
@@ -88,7 +88,7 @@ fn the_parts_add_up_to_resident_memory() {
 }
 
 #[test]
-fn an_allocator_that_does_not_say_what_is_free_may_give_all_its_slack_back() {
+fn without_a_report_of_free_memory_all_slack_may_be_reclaimable() {
     let mut reply = reply(Some(30), 1);
     reply.sections.last_mut().unwrap().fields[2].value = Known::Value(MB / 2);
     reply.sections.push(section("mimalloc", &[("sys", 60)]));
@@ -100,13 +100,13 @@ fn an_allocator_that_does_not_say_what_is_free_may_give_all_its_slack_back() {
 }
 
 #[test]
-fn what_is_not_resident_is_taken_off_again() {
-    // The allocator holds a GiB that it gave back to the system already.
+fn memory_that_is_not_resident_is_subtracted() {
+    // The allocator holds a GiB that it has already released to the system.
     let explanation = explain(&reply(None, 1080)).unwrap();
     assert_eq!(parts(&explanation)[..2], [("live-heap", 70), ("allocator-slack", 18)]);
     assert!(explanation.parts[1].what.starts_with("at most; 1010.00MB is free"), "{explanation:?}");
     assert_eq!(parts(&explanation).last(), Some(&("other", 0)));
-    // The program asked for more than it touched.
+    // The program allocated more than it touched.
     let explanation = explain(&reply(Some(1000), 1080)).unwrap();
     assert_eq!(parts(&explanation)[..2], [("live-heap", 1000), ("allocator-slack", 0)]);
     assert_eq!(parts(&explanation).last(), Some(&("not-resident", -912)));

@@ -137,7 +137,7 @@ agent refused: 1 other users, 0 tokens, 0 limits, 0 malformed, 0 busy; cancelled
 }
 
 #[test]
-fn all_threads_are_listed_when_asked_and_names_cannot_steer_the_terminal() {
+fn all_threads_are_listed_on_request_and_names_cannot_control_the_terminal() {
     let text = render(&reply(), "4711", true);
     assert!(text.contains("evil\\x1b[2J") && !text.contains('\x1b') && !text.contains("--all"), "{text}");
 }

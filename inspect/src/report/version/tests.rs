@@ -72,7 +72,7 @@ dependencies: 4 crates
 }
 
 #[test]
-fn a_stripped_build_says_what_is_gone_and_how_to_keep_it() {
+fn a_stripped_build_shows_what_is_missing_and_the_fix() {
     let stripped = VersionReply {
         sections: Known::Value(vec![".text".into(), ".debug_gdb_scripts".into()]),
         symbols: Known::Value(vec![]),
@@ -98,8 +98,8 @@ fn a_stripped_build_says_what_is_gone_and_how_to_keep_it() {
 }
 
 #[test]
-fn levels_of_debug_info_are_told_apart_by_rustcs_own_sections() {
-    // What rustc 1.95 left in executables built with debug = 0, 1, "line-tables-only" and 2.
+fn levels_of_debug_info_are_recognized_by_rustcs_sections() {
+    // The sections of executables that rustc 1.95 built with debug = 0, 1, "line-tables-only" and 2.
     let standard =
         [".debug_abbrev", ".debug_aranges", ".debug_info", ".debug_line", ".debug_ranges", ".debug_str"];
     let level = |more: &[&str]| {

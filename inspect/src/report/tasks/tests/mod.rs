@@ -1,4 +1,4 @@
-//! Screens from made-up tasks.
+//! Screens from synthetic tasks.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod hostile;
@@ -41,7 +41,7 @@ fn leaf(short: &str, kind: ResourceKind, avma: u64) -> Node {
     Node { waits_on, kind: NodeKind::Future, ..node(short, None, Vec::new()) }
 }
 
-/// As Tokio's lock is: three futures of its own.
+/// Like Tokio's lock: three futures of Tokio.
 fn lock(avma: u64) -> Node {
     let file = "/home/me/.cargo/registry/src/index.crates.io-1/tokio-1.54.1/src/sync/mutex.rs";
     let acquire = leaf("Acquire", ResourceKind::Mutex, avma);
@@ -195,7 +195,7 @@ next: rgops tasks 4711 --task 1   one deadlocked task: what it holds and waits f
     );
 }
 
-/// A service at work: sessions that sleep, a task that runs, one that selects, one that moved.
+/// A busy service: sleeping sessions, a running task, one in `select!`, and one that changed while being read.
 fn busy() -> Vec<Task> {
     let mut all: Vec<Task> = (10..20)
         .map(|id| {
@@ -217,7 +217,7 @@ fn busy() -> Vec<Task> {
 }
 
 #[test]
-fn what_runs_comes_first_then_the_largest_groups() {
+fn running_tasks_come_first_then_the_largest_groups() {
     let mut tasks = tasks(busy(), vec![thread(4712, 20), thread(4713, 0)]);
     tasks.runtimes[0].list = Known::Value(TaskList { shards: 8, incomplete_shards: 1, listed: 14 });
     tasks.debug_information[0].level = DebugLevel::FutureNames;
@@ -269,7 +269,7 @@ next: rgops stack 4711   all threads and the task each one polls
 }
 
 #[test]
-fn one_task_is_shown_with_everything() {
+fn one_task_is_shown_with_all_details() {
     let view = View { filter: Filter { task: Some(1), ..Filter::default() }, ..view() };
     let screen = report(tasks(deadlocked(), Vec::new())).render(&view);
     let (_, screen) = screen.split_once("\n\n").unwrap();
@@ -299,7 +299,7 @@ next: rgops tasks 4711 --waiting-on 1   the tasks that wait for this one to end
 }
 
 #[test]
-fn filters_leave_what_they_say() {
+fn filters_select_matching_tasks() {
     let report = report(tasks([busy(), deadlocked()].concat(), vec![thread(4712, 20)]));
     let ids = |filter: Filter| {
         let selected = report.select(&filter);
@@ -315,7 +315,7 @@ fn filters_leave_what_they_say() {
 }
 
 #[test]
-fn a_filter_that_matches_nothing_says_what_there_was() {
+fn a_filter_without_a_match_shows_what_exists() {
     let filter = Filter { matching: Some("checkout".into()), states: vec![State::Idle], ..Filter::default() };
     let screen = report(tasks(deadlocked(), Vec::new())).render(&View { filter, ..view() });
     let (_, screen) = screen.split_once("\n\n").unwrap();
@@ -329,7 +329,7 @@ fn a_filter_that_matches_nothing_says_what_there_was() {
 }
 
 #[test]
-fn a_runtime_without_a_list_has_its_reason_and_is_not_said_to_have_no_tasks() {
+fn a_runtime_without_a_list_has_a_reason_and_is_not_shown_as_empty() {
     let mut tasks = tasks(Vec::new(), Vec::new());
     tasks.runtimes[0].alive_tasks = Known::Value(7);
     tasks.runtimes[0].list = Known::unavailable("its memory is closed", "open it");
@@ -345,7 +345,7 @@ fn a_runtime_without_a_list_has_its_reason_and_is_not_said_to_have_no_tasks() {
 }
 
 #[test]
-fn a_program_whose_runtimes_are_not_watched_is_told_what_to_do() {
+fn a_program_without_watched_runtimes_gets_a_fix() {
     let mut tasks = tasks(Vec::new(), Vec::new());
     tasks.runtimes.clear();
     let screen = report(tasks).render(&view());
@@ -356,7 +356,7 @@ fn a_program_whose_runtimes_are_not_watched_is_told_what_to_do() {
 }
 
 #[test]
-fn why_there_is_no_memory_may_be_the_words_of_another_users_program() {
+fn the_reason_for_unread_memory_may_come_from_another_users_program() {
     let mut tasks = tasks(Vec::new(), Vec::new());
     let said = rgops_protocol::received::program_says;
     tasks.no_memory = Some(Unavailable { reason: said("none"), fix: said("run evil as root") });
