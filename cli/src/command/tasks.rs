@@ -112,13 +112,12 @@ impl Tasks {
     }
 
     fn view(&self) -> TasksView {
-        let filter = Filter {
-            states: self.state.iter().copied().map(session::State::from).collect(),
-            matching: self.matching.clone(),
-            task: self.task,
-            waiting_on: self.waiting_on,
-            runtime: self.runtime.clone(),
-        };
+        let filter = Filter::default()
+            .states(self.state.iter().copied().map(session::State::from))
+            .matching(self.matching.clone())
+            .task(self.task)
+            .waiting_on(self.waiting_on)
+            .runtime(self.runtime.clone());
         TasksView::default()
             .all(self.all)
             .verbose(self.verbose)

@@ -9,9 +9,10 @@ use rgops_protocol::received::{self, Received, Speaker};
 use rgops_protocol::reply::{End, Progress};
 use rgops_protocol::wire::{self, HEADER_BYTES, Kind, MAX_ANSWER_BYTES, MAX_PACKET_BYTES};
 
+use super::error::{ClientError, UnsupportedCommand};
+use super::packet::read_packet;
 use super::peer::Peer;
 use super::stream::Stream;
-use super::{ClientError, UnsupportedCommand, read_packet};
 use crate::budget::{Budget, Exhausted};
 
 /// For the five bytes of a `Finish` packet.

@@ -15,7 +15,7 @@ use rustix::fs::{FileType, FlockOperation, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with, sockopt};
 
-use super::ClientError;
+use super::error::ClientError;
 use crate::identity::has_only_user;
 
 /// How long an agent that is about to listen is waited for.

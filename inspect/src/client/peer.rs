@@ -2,7 +2,7 @@
 
 use rgops_protocol::received::Speaker;
 
-use super::ClientError;
+use super::error::ClientError;
 use super::stream::Listener;
 #[cfg(target_os = "linux")]
 use crate::identity::{Fate, Identity};

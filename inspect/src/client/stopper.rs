@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Finisher;
+use super::answer::Finisher;
 
 /// Ends a command early: the agent sends what it has gathered. Clones stop the same command; a Ctrl-C handler
 /// keeps one.

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use rgops_protocol::received::Speaker;
 
-use super::{ClientError, Endpoint};
+use super::endpoint::Endpoint;
+use super::error::ClientError;
 
 /// A wait is looked at again this often, because its end may come nearer meanwhile: Ctrl-C.
 const SLICE: Duration = Duration::from_millis(250);

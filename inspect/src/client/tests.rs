@@ -2,15 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use rgops_protocol::auth::{AgentProof, Challenge, ClientProof, NONCE_BYTES, Role, Token};
+use rgops_protocol::codec;
 use rgops_protocol::error::{Code, Error as AgentError};
+use rgops_protocol::hello::MAGIC;
 use rgops_protocol::reply::heap_rate::HeapRateReply;
 use rgops_protocol::reply::{End, Note, NoteKind};
-use rgops_protocol::request::HeapRateRequest;
+use rgops_protocol::request::{HeapRateRequest, Request};
+use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind};
 
 use super::*;
 

@@ -9,6 +9,7 @@ use super::process::RustProcess;
 
 /// What the system tells about a process.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ProcessDetails {
     /// Pid, parent, name, compiler and agent.
     pub process: RustProcess,
@@ -36,6 +37,7 @@ pub struct ProcessDetails {
 
 /// A TCP or UDP socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Connection {
     /// Where it is bound.
     pub local: SocketAddr,

@@ -8,6 +8,7 @@ use rgops_protocol::reply::Known;
 
 /// What [`super::list`] found.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Listing {
     /// Ascending by pid.
     pub processes: Vec<RustProcess>,
@@ -24,6 +25,7 @@ pub struct Listing {
 
 /// A Rust process.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct RustProcess {
     /// Process id in our pid namespace.
     pub pid: u32,
@@ -163,6 +165,7 @@ impl LostAgent {
 
 /// The socket of an agent on this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AgentSocket {
     /// A path by which *we* reach it: as the agent has it, or through `/proc/PID/root`.
     pub path: PathBuf,
@@ -172,6 +175,7 @@ pub struct AgentSocket {
 
 /// How Rust comes into an executable.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RustCompiler {
     /// `1.95.0 (59807616e 2026-04-14)`: what `rustc -V` says behind its name.
     pub version: String,

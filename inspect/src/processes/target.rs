@@ -9,6 +9,7 @@ use crate::client::{Client, ClientError, Endpoint, Timeouts};
 
 /// What a target text meant.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Target {
     /// Where to ask.
     pub endpoint: Endpoint,

@@ -85,6 +85,7 @@ fn elapsed_text(elapsed: Duration) -> String {
 /// The output of `rgops PID --json`. `{"unavailable": reason}` stands in the place of a missing value.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct InfoJson {
     /// `rgops.info/1`. Fields may be added under this name; existing fields keep their meaning.
     pub schema: &'static str,
@@ -116,6 +117,7 @@ pub struct InfoJson {
 /// A socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ConnectionJson {
     /// `address:port` it is bound to.
     pub local: String,

@@ -69,6 +69,7 @@ impl<T> From<Known<T>> for JsonKnown<T> {
 /// The process that answered.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonProcess {
     /// Process id in the agent's own pid namespace.
     pub pid: u32,
@@ -85,6 +86,7 @@ impl From<&AgentHello> for JsonProcess {
 /// Something that an answer lacks.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonNote {
     /// `dropped`, `truncated`, `missing`, `approximate` or `ended-early`.
     pub kind: &'static str,

@@ -156,6 +156,7 @@ pub enum Element<T> {
 /// The processes that could not be inspected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct MissingJson {
     /// `rgops.missing/1`. Fields may be added under this name; existing fields keep their meaning.
     pub schema: &'static str,
@@ -179,6 +180,7 @@ pub(super) fn with_missing<T>(listing: &Listing, shown: impl Iterator<Item = T>)
 /// [`MissingJson`] if something is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ListJson {
     /// `rgops.list/1`. Fields may be added under this name; existing fields keep their meaning.
     pub schema: &'static str,
@@ -190,6 +192,7 @@ pub struct ListJson {
 /// A process in the JSON of `list`, `info` and `tree`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ProcessJson {
     /// Process id in the inspector's pid namespace.
     pub pid: u32,

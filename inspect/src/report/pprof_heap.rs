@@ -137,6 +137,7 @@ pub struct JsonPprofHeap<'a> {
 /// An estimate from samples.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonEstimate {
     /// Number of samples.
     pub samples: u64,

@@ -82,6 +82,7 @@ fn worker_state(worker: &Worker, detail: &WorkerDetail) -> Option<&'static str> 
 /// A line in JSON, `rgops.schedtrace/1`.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonSchedtrace {
     /// Process id in the agent's own pid namespace.
     pub pid: u32,
@@ -129,6 +130,7 @@ pub struct JsonSchedtrace {
 /// A task that is not idle.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonBusyTask {
     /// Its id.
     pub id: u64,
@@ -143,6 +145,7 @@ pub struct JsonBusyTask {
 /// A worker.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonWorker {
     /// Whether it is parked.
     pub parked: bool,
@@ -162,6 +165,7 @@ pub struct JsonWorker {
 /// Fields that `--detail` adds to a worker.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonWorkerDetail {
     /// Its thread.
     pub tid: JsonKnown<u32>,

@@ -28,6 +28,7 @@ const MOST_RECEIVED: usize = 256 * 1024 * 1024;
 
 /// What to trace.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Options {
     /// From one line to the next, in milliseconds.
     pub interval_ms: u32,

@@ -105,7 +105,7 @@ impl SessionError {
                 "update rgops or the agent, so that both have the same version".to_owned()
             }
             SessionError::NoAges => NO_AGES_FIX.to_owned(),
-            SessionError::OneSnapshot => "watch longer and do not stop early: --for 10m".to_owned(),
+            SessionError::OneSnapshot => "watch longer and do not stop early: --duration 10m".to_owned(),
             SessionError::Dump(_) => "update rgops, or report this with the version of jemalloc".to_owned(),
             SessionError::NotCounted { .. } => {
                 "also set prof_accum:true in _RJEM_MALLOC_CONF or MALLOC_CONF, and restart the program"
@@ -118,7 +118,7 @@ impl SessionError {
 const NO_AGES_FIX: &str = "wrap the allocator in rgops_agent::alloc::Sampling, which also works with jemalloc:\n\
      #[global_allocator]\n\
      static ALLOCATOR: rgops_agent::alloc::Sampling<Jemalloc> = rgops_agent::alloc::Sampling::new(Jemalloc);\n\
-     or see what changed in a minute: rgops pprof-heap TARGET --seconds 60";
+     or see what changed in a minute: rgops pprof-heap TARGET --duration 60s";
 
 impl From<ClientError> for SessionError {
     fn from(error: ClientError) -> SessionError {

@@ -78,6 +78,7 @@ pub struct SchedtraceStream<'s> {
 
 /// One line per runtime, all of the same moment.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Moment {
     /// What is missing, each reason once per trace.
     pub notes: Vec<String>,

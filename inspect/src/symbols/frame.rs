@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 /// A function at an address: one call, or one of the calls inlined there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Frame {
     /// Demangled name without its hash; `None` when there is no symbol.
     pub function: Option<Arc<str>>,

@@ -20,6 +20,7 @@ pub enum Detail {
 /// What a module gave, and why not more.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ModuleSymbols {
     /// Path of the module as the process sees it.
     pub module: String,

@@ -26,6 +26,7 @@ const SLICE_END: i32 = 2;
 
 /// The process of a trace.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Process {
     /// Its name.
     pub name: String,

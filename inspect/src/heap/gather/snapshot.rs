@@ -4,6 +4,7 @@ use rgops_protocol::reply::pprof_heap::HeapCounters;
 
 /// The heap at one moment.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// Time since the start of the answer, in nanoseconds.
     pub time_ns: u64,

@@ -17,6 +17,7 @@ use crate::text::{bytes, escape, label};
 /// removing it increases the number.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonMemstats {
     /// The parts of resident memory; `null` if unknown.
     pub explained: Option<JsonExplanation>,
@@ -27,6 +28,7 @@ pub struct JsonMemstats {
 /// Numbers from one source.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonSection {
     /// `process`, `cgroup`, or the allocator's name.
     pub name: String,
@@ -37,6 +39,7 @@ pub struct JsonSection {
 /// One number.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonField {
     /// Its name; the name in gops where the meaning is the same.
     pub name: String,

@@ -4,6 +4,7 @@ use crate::symbols::Frame;
 
 /// The part of a native stack that belongs to a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Poll {
     /// Number of the task's own frames, from the innermost. Tokio's frames follow.
     pub frames: usize,

@@ -13,6 +13,7 @@ use crate::text::system_call::{self, Architecture};
 
 /// A thread with its named frames.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Thread {
     /// Kernel thread id in the agent's pid namespace.
     pub tid: u32,
@@ -47,6 +48,7 @@ pub struct Thread {
 /// The task that a thread polls: the id, the name or both are known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Polled {
     /// Tokio's id, from the runtime's thread-local; `None` if that could not be read.
     pub task: Option<u64>,

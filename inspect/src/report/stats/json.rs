@@ -11,6 +11,7 @@ use crate::report::known::JsonKnown;
 /// The answer in JSON, `rgops.stats/1`. Times are nanoseconds.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonStats {
     /// Time since the process started.
     pub uptime_ns: JsonKnown<u64>,
@@ -49,6 +50,7 @@ pub struct JsonStats {
 /// Threads in one state.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonThreadsInState {
     /// State letter of proc(5).
     pub state: char,
@@ -59,6 +61,7 @@ pub struct JsonThreadsInState {
 /// A Tokio runtime.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonRuntime {
     /// Its name.
     pub name: String,
@@ -79,6 +82,7 @@ pub struct JsonRuntime {
 /// Tasks by state.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonTaskStates {
     /// Being polled.
     pub running: u64,
@@ -93,6 +97,7 @@ pub struct JsonTaskStates {
 /// A worker in the window.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonWorker {
     /// Whether it was parked at the end.
     pub parked: bool,
@@ -107,6 +112,7 @@ pub struct JsonWorker {
 /// A thread in the window.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonThread {
     /// Thread id.
     pub tid: u32,
@@ -125,6 +131,7 @@ pub struct JsonThread {
 /// Activity of the agent since `listen`.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonAgent {
     /// Time since `listen`.
     pub uptime_ns: u64,

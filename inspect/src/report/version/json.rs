@@ -13,6 +13,7 @@ use crate::text::hex;
 /// The answer in JSON, `rgops.version/1`.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonVersion {
     /// `crate version`, set by the program's author.
     pub program: JsonKnown<String>,

@@ -27,6 +27,7 @@ const MAX_HELD_BACK: usize = 1000;
 
 /// A period in which a thread does one thing, in nanoseconds since the start of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Segment {
     /// Start.
     pub start_ns: u64,
