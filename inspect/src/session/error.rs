@@ -239,8 +239,8 @@ fn fix_of_resolve(error: &ResolveError) -> String {
         ResolveError::NoSuchName { unreadable, unanswered, as_root, .. } => {
             let mut fix = match (unreadable, as_root) {
                 (0, _) => list.to_owned(),
-                (count, false) => format!("{list} ({count} of other users are visible only to root)"),
-                (count, true) => format!("{list} ({count} are hidden even from root: give a pid)"),
+                (count, false) => format!("{list}; {count} of other users visible only to root"),
+                (count, true) => format!("{list}; {count} hidden even from root: give a pid"),
             };
             if *unanswered > 0 {
                 fix.push_str(&format!("; {unanswered} could not be inspected in time"));
@@ -260,7 +260,7 @@ fn fix_of_resolve(error: &ResolveError) -> String {
         },
         ResolveError::OtherUser { .. } => "run as that user or as root".to_owned(),
         ResolveError::Denied { .. } => {
-            "run rgops in the namespaces of the process, with nsenter(1)".to_owned()
+            "enter the namespaces of the process with nsenter(1), then run rgops".to_owned()
         }
         ResolveError::SocketDenied { as_root: true, .. } => "run rgops as the program's user".to_owned(),
         ResolveError::SocketDenied { .. } => "run rgops as the program's user, or as root".to_owned(),
@@ -320,8 +320,8 @@ mod tests {
             SessionError::from(ResolveError::NoSuchName { name, unreadable, unanswered, as_root })
         };
         assert!(error(true).fix().ends_with("; 2 could not be inspected in time"));
-        assert!(error(false).fix().contains("3 of other users are visible only to root"));
-        assert!(error(true).fix().contains("3 are hidden even from root"), "{}", error(true).fix());
+        assert!(error(false).fix().contains("3 of other users visible only to root"));
+        assert!(error(true).fix().contains("3 hidden even from root"), "{}", error(true).fix());
         let denied = |as_root| {
             let (path, error) = ("/run/shop.sock".into(), io::ErrorKind::PermissionDenied.into());
             SessionError::from(ResolveError::SocketDenied { path, error, as_root })
