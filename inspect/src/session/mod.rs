@@ -38,7 +38,7 @@ mod options;
 mod profile_view;
 mod progress;
 mod schedtrace;
-mod single;
+pub(crate) mod single;
 mod stack;
 mod stats;
 mod tasks;

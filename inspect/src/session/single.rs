@@ -1,4 +1,5 @@
-//! Sends a request with a single-part answer: `memstats`, `stats`, `version`, `gc`, `heap-rate`.
+//! Sends a request with a single-part answer: `memstats`, `stats`, `version`, `gc`, `heap-rate`. The answers of simple
+//! reports are next to the report.
 
 use std::time::Duration;
 
@@ -13,15 +14,15 @@ use crate::client::{Event, part};
 
 /// The part, the process that answered, and what the answer lacks.
 #[derive(Debug)]
-pub(super) struct Single<T> {
-    pub(super) hello: AgentHello,
-    pub(super) reply: T,
-    pub(super) end: End,
+pub(crate) struct Single<T> {
+    pub(crate) hello: AgentHello,
+    pub(crate) reply: T,
+    pub(crate) end: End,
 }
 
 impl Session {
     /// Sends the request and waits for the part. `asked` is the time that the command itself takes.
-    pub(super) fn ask_single<T: Received>(
+    pub(crate) fn ask_single<T: Received>(
         &mut self,
         request: &Request,
         asked: Duration,
