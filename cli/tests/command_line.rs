@@ -78,7 +78,7 @@ fn a_program_without_agent_is_told_the_two_lines() {
     other.kill().unwrap();
     other.wait().unwrap();
     assert_eq!(code(&output), 3);
-    assert!(stderr(&output).contains("(sleep): it is no Rust program"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("(sleep): it is not a Rust program"), "{}", stderr(&output));
 }
 
 #[test]
