@@ -46,6 +46,8 @@ mod debug;
 #[cfg(target_os = "linux")]
 mod doorbell;
 mod error;
+#[cfg(all(test, target_os = "linux"))]
+mod error_texts;
 #[cfg(target_os = "linux")]
 mod executable;
 mod options;

@@ -5,10 +5,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::arguments::duration;
-use crate::command::{
-    completions, gc, heap_rate, info, leaks, list, man, memstats, pprof_cpu, pprof_heap, schedtrace, stack,
-    stats, tasks, trace, tree, version,
-};
+use crate::command::{completions, info, leaks, list, man, tree};
 use crate::exit::{Exit, Failure};
 
 const EXAMPLES: &str = "\
@@ -19,7 +16,7 @@ Examples:
   rgops tasks 4711             every Tokio task, its await, and who waits for whom
   rgops pprof-cpu shop         a CPU profile of the one process named shop
   rgops pprof-heap shop        what is in use, by the functions that allocated it
-  rgops leaks shop --for 60s   the lines that keep more and more memory
+  rgops leaks shop -d 60s      the lines that keep more and more memory
   rgops stats 10.0.0.7:7777    over TCP, with the token in $RGOPS_TOKEN or --token-file
   rgops memstats 4711 --json   for scripts
 
@@ -76,74 +73,62 @@ impl CommandLine {
     }
 }
 
-/// What can be asked.
-#[derive(Debug, Clone, Subcommand)]
-pub enum Command {
-    /// List the Rust processes of this host; the same as no command
-    #[command(visible_alias = "ls")]
-    List(list::List),
-    /// Show one process in detail; the same as `rgops TARGET [DURATION]`
-    #[command(visible_aliases = ["process", "pid", "proc"])]
-    Info(info::Info),
-    /// Show the Rust processes of this host as a tree
-    Tree(tree::Tree),
-    /// Show every thread and its stack
-    Stack(stack::Stack),
-    /// Show every Tokio task, the await it is at, and who waits for whom
-    Tasks(tasks::Tasks),
-    /// Show memory: of what it consists, the process, its cgroup, its allocator
-    Memstats(memstats::Memstats),
-    /// Show threads, descriptors, CPU and the Tokio runtimes
-    Stats(stats::Stats),
-    /// Show how the program was built
-    Version(version::Version),
-    /// Profile the CPU, save a pprof file and show the top functions
-    PprofCpu(pprof_cpu::PprofCpu),
-    /// Profile the heap, save a pprof file and show the top functions
-    PprofHeap(pprof_heap::PprofHeap),
-    /// Find the lines that keep more and more memory
-    Leaks(leaks::Leaks),
-    /// Show or set how often the heap is sampled
-    HeapRate(heap_rate::HeapRate),
-    /// Have the allocators give free memory back to the system
-    Gc(gc::Gc),
-    /// Trace every thread's states over time into a Perfetto file
-    Trace(trace::Trace),
-    /// Print what the Tokio schedulers do, a line a runtime and interval
-    Schedtrace(schedtrace::Schedtrace),
-    /// Print a completion script for a shell
-    Completions(completions::Completions),
-    /// Print the manual page
-    Man(man::Man),
+macro_rules! commands {
+    ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
+        $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
+        /// What can be asked: of the table, of the host, and of this program.
+        #[derive(Debug, Clone, Subcommand)]
+        pub enum Command {
+            /// List the Rust processes of this host; the same as no command
+            #[command(visible_alias = "ls", display_order = 10)]
+            List(list::List),
+            /// Show one process in detail; the same as `rgops TARGET [DURATION]`
+            #[command(visible_aliases = ["process", "pid", "proc"], display_order = 20)]
+            Info(info::Info),
+            /// Show the Rust processes of this host as a tree
+            #[command(display_order = 30)]
+            Tree(tree::Tree),
+            /// Find the lines that keep more and more memory
+            #[command(display_order = 110)]
+            Leaks(leaks::Leaks),
+            /// Print a completion script for a shell
+            #[command(display_order = 160)]
+            Completions(completions::Completions),
+            /// Print the manual page
+            #[command(display_order = 170)]
+            Man(man::Man),
+            $(
+                #[doc = concat!("`rgops ", $name, "`.")]
+                #[command(
+                    name = $name,
+                    about = crate::command::$module::ABOUT,
+                    display_order = crate::command::$module::PLACE
+                )]
+                $variant(crate::command::$module::$variant),
+            )*
+        }
+
+        impl Command {
+            /// Runs the command.
+            ///
+            /// # Errors
+            /// Its failure.
+            pub fn run(&self) -> Result<Exit, Failure> {
+                match self {
+                    Command::List(list) => list.run(),
+                    Command::Info(info) => info.run(),
+                    Command::Tree(tree) => tree.run(),
+                    Command::Leaks(leaks) => leaks.run(),
+                    Command::Completions(completions) => completions.run(CommandLine::command()),
+                    Command::Man(man) => man.run(CommandLine::command()),
+                    $(Command::$variant($module) => $module.run(),)*
+                }
+            }
+        }
+    };
 }
 
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// Its failure.
-    pub fn run(&self) -> Result<Exit, Failure> {
-        match self {
-            Command::List(list) => list.run(),
-            Command::Info(info) => info.run(),
-            Command::Tree(tree) => tree.run(),
-            Command::Stack(stack) => stack.run(),
-            Command::Tasks(tasks) => tasks.run(),
-            Command::Memstats(memstats) => memstats.run(),
-            Command::Stats(stats) => stats.run(),
-            Command::Version(version) => version.run(),
-            Command::PprofCpu(pprof_cpu) => pprof_cpu.run(),
-            Command::PprofHeap(pprof_heap) => pprof_heap.run(),
-            Command::Leaks(leaks) => leaks.run(),
-            Command::HeapRate(heap_rate) => heap_rate.run(),
-            Command::Gc(gc) => gc.run(),
-            Command::Trace(trace) => trace.run(),
-            Command::Schedtrace(schedtrace) => schedtrace.run(),
-            Command::Completions(completions) => completions.run(CommandLine::command()),
-            Command::Man(man) => man.run(CommandLine::command()),
-        }
-    }
-}
+rgops_protocol::commands!(commands, people);
 
 #[cfg(test)]
 mod tests {

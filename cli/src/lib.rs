@@ -3,6 +3,8 @@
 pub mod arguments;
 pub mod command;
 pub mod command_line;
+#[cfg(test)]
+mod complete;
 pub mod exit;
 mod last_resort;
 pub mod terminal;

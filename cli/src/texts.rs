@@ -11,7 +11,21 @@ use clap::CommandFactory;
 use crate::command_line::CommandLine;
 
 /// What may stand behind `rgops` in a sentence.
-const PROSE: [&str; 10] = ["agent", "as", "does", "has", "lists", "of", "on", "or", "protocol", "where"];
+const PROSE: [&str; 13] = [
+    "agent",
+    "agents",
+    "as",
+    "does",
+    "has",
+    "lists",
+    "of",
+    "on",
+    "or",
+    "protocol",
+    "reads",
+    "recognizes",
+    "where",
+];
 
 /// Options of other programs that our texts name.
 const FOREIGN_OPTIONS: [&str; 7] = [
@@ -37,9 +51,10 @@ fn workspace() -> PathBuf {
 fn files(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        let is_test = ["tests", "tests.rs", "texts.rs", "golden.rs", "own_process.rs", "target"]
-            .iter()
-            .any(|name| path.ends_with(name));
+        let is_test =
+            ["tests", "tests.rs", "texts.rs", "schemas.rs", "golden.rs", "own_process.rs", "target"]
+                .iter()
+                .any(|name| path.ends_with(name));
         match path.is_dir() {
             _ if is_test => {}
             true => files(&path, ending, found),

@@ -23,7 +23,8 @@ fuzz_target!(|bytes: &[u8]| {
         _ => {
             if let Ok(envelope) = decode::<Envelope>(bytes) {
                 if let Ok(request) = Request::from_envelope(&envelope) {
-                    let again = request.to_envelope(envelope.version).expect("what was decoded can be encoded");
+                    let again =
+                        request.to_envelope(envelope.version).expect("what was decoded can be encoded");
                     assert_eq!(Request::from_envelope(&again), Ok(request));
                     encode(&again).expect("a request fits a packet");
                 }

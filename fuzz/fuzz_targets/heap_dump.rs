@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use rgops_inspect::heap::Heap;
 use rgops_inspect::profile::Process;
-use rgops_protocol::reply::pprof_heap::{HeapCounters, PprofHeapPart, HeapSnapshot, HeapSource, HeapStart};
+use rgops_protocol::reply::pprof_heap::{HeapCounters, HeapSnapshot, HeapSource, HeapStart, PprofHeapPart};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut heap = Heap::new(Process::default());

@@ -22,6 +22,8 @@ pub mod codec;
 pub mod commands;
 pub mod discovery;
 pub mod error;
+#[cfg(test)]
+mod error_texts;
 pub mod hello;
 pub mod received;
 pub mod reply;

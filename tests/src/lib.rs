@@ -22,6 +22,7 @@ pub mod profiled;
 pub mod program;
 #[cfg(target_os = "linux")]
 pub mod running;
+pub mod schema;
 #[cfg(target_os = "linux")]
 pub mod seccomp;
 #[cfg(unix)]

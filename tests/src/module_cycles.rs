@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates that are looked at, by their folders.
-const CRATES: [&str; 2] = ["capture", "agent"];
+const CRATES: [&str; 4] = ["capture", "agent", "cli", "inspect"];
 
 type Module = Vec<String>;
 

@@ -5,3 +5,6 @@ struct Main;
 
 #[doc = include_str!("../../agent/README.md")]
 struct Agent;
+
+#[doc = include_str!("../../inspect/README.md")]
+struct Inspect;

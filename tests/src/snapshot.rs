@@ -39,12 +39,27 @@ impl Drop for Snapshots {
         if std::thread::panicking() {
             return;
         }
-        let files = fs::read_dir(&self.folder).expect("the folder of snapshots");
+        // Without a folder nothing was compared.
+        let Ok(files) = fs::read_dir(&self.folder) else { return };
         let names = files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
         let unused: Vec<String> =
             names.filter(|name| name.ends_with(".snap") && !self.compared.contains(name)).collect();
         assert!(unused.is_empty(), "no test compares these files of {}: {unused:?}", self.folder.display());
     }
+}
+
+/// A text with each `word` replaced that is no part of a longer word or number.
+pub fn replaced(text: &str, word: &str, by: &str) -> String {
+    let is_inside = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
+    let (mut replaced, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find(word) {
+        let (before, behind) = (&rest[..at], &rest[at + word.len()..]);
+        let is_part = is_inside(before.chars().next_back()) || is_inside(behind.chars().next());
+        replaced.push_str(before);
+        replaced.push_str(if is_part { word } else { by });
+        rest = behind;
+    }
+    replaced + rest
 }
 
 /// A text with the escape sequences of colours readable: `{bold}{red}rgops{/}: …`.
@@ -83,6 +98,11 @@ pub fn without_colours(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_replaced_and_parts_of_words_are_not() {
+        assert_eq!(replaced("47 of 471, 147 (47), 47", "47", "PID"), "PID of 471, 147 (PID), PID");
+    }
 
     #[test]
     fn colours_are_shown_or_taken_out() {

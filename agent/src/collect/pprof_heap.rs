@@ -20,8 +20,8 @@ use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::PprofHeapRequest;
 
 use super::{Context, Finish, Sink, Stop};
-use source::Source;
 use crate::policy::Asker;
+use source::Source;
 
 /// The longest window.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);

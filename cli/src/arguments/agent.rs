@@ -9,7 +9,7 @@ use rgops_inspect::report::list;
 use rgops_inspect::session::{Session, SessionOptions, Token};
 use rgops_protocol::discovery::TOKEN_VARIABLE;
 
-use super::values::{memory, seconds};
+use super::values::{duration, memory};
 use crate::exit::{Exit, Failure};
 use crate::{last_resort, terminal};
 
@@ -22,7 +22,7 @@ pub struct AgentArguments {
     #[arg(long)]
     pub json: bool,
     /// Give up when the agent is silent for so many seconds, or needs so much longer than was asked for
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = duration)]
     pub timeout: Duration,
     /// Use no more memory than this, at least 128M: what came until then is shown
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = memory)]

@@ -9,7 +9,8 @@ use rgops_inspect::budget::LEAST_PROCESS_BYTES;
 /// # Errors
 /// A text that says what is allowed.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+    // A number alone, however it is written: `5`, `0.5`, `1e3`.
+    if text.parse::<f64>().is_ok() || text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return seconds(text);
     }
     let mut total = Duration::ZERO;
@@ -39,7 +40,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// A text that says what is allowed.
-pub fn seconds(text: &str) -> Result<Duration, String> {
+fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.parse::<f64>().map_err(|_| "not a number of seconds".to_owned())?;
     match Duration::try_from_secs_f64(number) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
@@ -100,6 +101,8 @@ mod tests {
         assert_eq!(duration("2"), Ok(Duration::from_secs(2)));
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("0.5s"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1e2"), Ok(Duration::from_secs(100)));
         for wrong in ["", "0", "0s", "-2s", "s", "2x", "2s3", "nan", "1e99s", "."] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }

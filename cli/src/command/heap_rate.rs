@@ -6,6 +6,10 @@ use super::print::print;
 use crate::arguments::{AgentArguments, size};
 use crate::exit::{Exit, Failure};
 
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Show or set how often the heap is sampled";
+pub(crate) const PLACE: usize = 120;
+
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\

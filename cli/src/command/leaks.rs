@@ -7,7 +7,7 @@ use rgops_inspect::session::LeaksOptions;
 
 use super::gathering::Gathering;
 use super::print::print;
-use crate::arguments::{AgentArguments, duration, seconds};
+use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
@@ -28,18 +28,22 @@ Exit code 6: samples were lost, or the program went away.
 
 Examples:
   rgops leaks 4711                    one minute
-  rgops leaks shop --for 10m          slow leaks need long windows
-  rgops leaks 4711 --for 60s --json | jq -r '.grown[] | \"\\(.file):\\(.line) \\(.growth_bytes_per_minute)\"'
+  rgops leaks shop -d 10m             slow leaks need long windows
+  rgops leaks 4711 -d 60s --json | jq -r '.grown[] | \"\\(.file):\\(.line) \\(.growth_bytes_per_minute)\"'
   rgops heap-rate 4711 64KiB          more samples, sooner sure; costs more")]
 pub struct Leaks {
     #[command(flatten)]
     agent: AgentArguments,
-    /// Watch for so long: 60s, 10m, or a number of seconds
-    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = duration)]
-    window: Duration,
-    /// Watch for so many seconds, as in the other commands
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "window")]
-    seconds: Option<Duration>,
+    /// Watch for this long: 60s, 10m, or a number of seconds
+    #[arg(
+        long,
+        short,
+        visible_aliases = ["for", "seconds"],
+        value_name = "TIME",
+        default_value = "60s",
+        value_parser = duration
+    )]
+    duration: Duration,
     /// Look for symbol files in this directory, too
     #[arg(long, value_name = "DIR")]
     symbols: Vec<PathBuf>,
@@ -52,12 +56,11 @@ impl Leaks {
     /// When the agent cannot be asked, its source of samples does not tell blocks' ages, or the answer
     /// broke off (what came is printed before).
     pub fn run(&self) -> Result<Exit, Failure> {
-        let window = self.seconds.unwrap_or(self.window);
         let mut session = self.agent.session(&self.symbols)?;
         let stopper = session.stopper();
         terminal::on_interrupt(move || stopper.stop())?;
-        let mut gathering = Gathering::new("Watching the heap", "snapshots", window);
-        let options = LeaksOptions::default().window(window);
+        let mut gathering = Gathering::new("Watching the heap", "snapshots", self.duration);
+        let options = LeaksOptions::default().window(self.duration);
         let leaks = session.leaks(&options, &mut |progress| gathering.show(progress))?;
         print(&leaks, &(), self.agent.json)
     }

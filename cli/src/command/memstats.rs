@@ -7,6 +7,10 @@ use super::print::print;
 use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Show memory: of what it consists, the process, its cgroup, its allocator";
+pub(crate) const PLACE: usize = 60;
+
 const EXAMPLES: &str = "\
 Examples:
   rgops memstats 4711            of what rss consists; the process, its cgroup, its allocator

@@ -1,22 +1,21 @@
-//! The commands, one file each: arguments, then `run`.
+//! The commands, one file each: arguments, then `run`. Those an agent answers are the table's
+//! ([`rgops_protocol::commands`]).
 
 pub mod completions;
 mod gathering;
-pub mod gc;
-pub mod heap_rate;
 pub mod info;
 pub mod leaks;
 pub mod list;
 pub mod man;
-pub mod memstats;
 mod output;
-pub mod pprof_cpu;
-pub mod pprof_heap;
 mod print;
-pub mod schedtrace;
-pub mod stack;
-pub mod stats;
-pub mod tasks;
-pub mod trace;
 pub mod tree;
-pub mod version;
+
+macro_rules! modules {
+    ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
+        $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
+        $(pub mod $module;)*
+    };
+}
+
+rgops_protocol::commands!(modules, people);

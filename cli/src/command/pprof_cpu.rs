@@ -8,9 +8,13 @@ use rgops_inspect::session::{CpuProfileOptions, ProfileView};
 
 use super::gathering::Gathering;
 use super::output::Output;
-use crate::arguments::{AgentArguments, seconds};
+use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
+
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Profile the CPU, save a pprof file and show the top functions";
+pub(crate) const PLACE: usize = 90;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
@@ -20,14 +24,14 @@ The file is only readable by you. Exit code 6: samples were lost, or the program
 
 Examples:
   rgops pprof-cpu 4711                      30 seconds at 99 Hz
-  rgops pprof-cpu shop --seconds 5 --hz 999 --output shop.pb.gz
+  rgops pprof-cpu shop -d 5s --hz 999 --output shop.pb.gz
   go tool pprof -http=: shop.pb.gz          the same file in pprof's browser view")]
 pub struct PprofCpu {
     #[command(flatten)]
     agent: AgentArguments,
-    /// Sample for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
-    seconds: Duration,
+    /// Sample for this long: 5s, 500ms, 1m30s, or a number of seconds
+    #[arg(long, short, visible_alias = "seconds", value_name = "TIME", default_value = "30s", value_parser = duration)]
+    duration: Duration,
     /// Take so many samples per second of CPU time
     #[arg(long, default_value_t = 99, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     hz: u32,
@@ -55,8 +59,8 @@ impl PprofCpu {
         let mut output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
         let stopper = session.stopper();
         terminal::on_interrupt(move || stopper.stop())?;
-        let options = CpuProfileOptions::default().duration(self.seconds).hz(self.hz);
-        let mut gathering = Gathering::new("Profiling CPU", "samples", self.seconds);
+        let options = CpuProfileOptions::default().duration(self.duration).hz(self.hz);
+        let mut gathering = Gathering::new("Profiling CPU", "samples", self.duration);
         let answer = session.cpu_profile(&options, &mut |progress| gathering.show(progress))?;
         // It never fails: what goes wrong is told at the end.
         let _ = answer.write_to(&mut output);

@@ -9,9 +9,13 @@ use rgops_inspect::session::{HeapKind, HeapProfileOptions, ProfileView};
 
 use super::gathering::Gathering;
 use super::output::Output;
-use crate::arguments::{AgentArguments, seconds};
+use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
+
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Profile the heap, save a pprof file and show the top functions";
+pub(crate) const PLACE: usize = 100;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
@@ -25,14 +29,14 @@ prof:true. The file is only readable by you. Exit code 6: samples were lost, or 
 Examples:
   rgops pprof-heap 4711                     what is in use, by function
   rgops pprof-heap 4711 -alloc_space        what was allocated since the program began
-  rgops pprof-heap shop --seconds 30        what changed in 30 seconds; less in use is negative
+  rgops pprof-heap shop -d 30s              what changed in 30 seconds; less in use is negative
   go tool pprof -http=: FILE                the same file in pprof's browser view")]
 pub struct PprofHeap {
     #[command(flatten)]
     agent: AgentArguments,
-    /// Show what changed in so many seconds; Ctrl-C ends it early
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    seconds: Option<Duration>,
+    /// Show what changed in this time: 30s, 5m, or a number of seconds; Ctrl-C ends it early
+    #[arg(long, short, visible_alias = "seconds", value_name = "TIME", value_parser = duration)]
+    duration: Option<Duration>,
     #[command(flatten)]
     kind: KindArguments,
     /// Write the profile to this file, or `-`: standard output [default: rgops.NAME.PID.alloc_objects.….NNN.pb.gz]
@@ -101,14 +105,14 @@ impl PprofHeap {
         // Before time is spent on a profile that has no place to go.
         let names = profile::heap_file_names(session.name(), session.pid());
         let mut output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
-        let options = HeapProfileOptions::default().window(self.seconds).kind(self.kind.kind());
+        let options = HeapProfileOptions::default().window(self.duration).kind(self.kind.kind());
         let mut gathering =
-            Gathering::new("Watching the heap", "snapshots", self.seconds.unwrap_or_default());
-        if self.seconds.is_some() {
+            Gathering::new("Watching the heap", "snapshots", self.duration.unwrap_or_default());
+        if self.duration.is_some() {
             let stopper = session.stopper();
             terminal::on_interrupt(move || stopper.stop())?;
         }
-        let is_window = self.seconds.is_some();
+        let is_window = self.duration.is_some();
         let answer = session.heap_profile(&options, &mut |progress| {
             if is_window {
                 gathering.show(progress);

@@ -6,9 +6,13 @@ use std::time::Duration;
 use rgops_inspect::session::{Answer as _, SchedtraceLine, SchedtraceOptions, SchedtraceStream};
 
 use super::print;
-use crate::arguments::{AgentArguments, duration, seconds};
+use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
+
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Print what the Tokio schedulers do, a line a runtime and interval";
+pub(crate) const PLACE: usize = 150;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,7 +43,7 @@ The program prints the same lines itself with RGOPS_DEBUG=schedtrace=1000 in its
 Examples:
   rgops schedtrace 4711
   rgops schedtrace shop --interval 100ms --count 10
-  rgops schedtrace shop --seconds 60 --json | jq '.global_queue'")]
+  rgops schedtrace shop -d 60s --json | jq '.global_queue'")]
 pub struct Schedtrace {
     #[command(flatten)]
     agent: AgentArguments,
@@ -50,11 +54,11 @@ pub struct Schedtrace {
     #[arg(long)]
     detail: bool,
     /// End after so many intervals
-    #[arg(long, value_name = "N", conflicts_with = "seconds", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
-    /// End after so many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    seconds: Option<Duration>,
+    /// End after this long: 60s, 5m, or a number of seconds
+    #[arg(long, short, visible_alias = "seconds", value_name = "TIME", value_parser = duration)]
+    duration: Option<Duration>,
     /// Look for debug files in this directory, too
     #[arg(long, value_name = "DIR")]
     symbols: Vec<PathBuf>,
@@ -93,10 +97,10 @@ impl Schedtrace {
     }
 
     fn count(&self) -> u32 {
-        match (self.count, self.seconds) {
+        match (self.count, self.duration) {
             (Some(count), _) => count,
-            (None, Some(seconds)) => {
-                let count = seconds.as_nanos().div_ceil(self.interval.as_nanos().max(1));
+            (None, Some(duration)) => {
+                let count = duration.as_nanos().div_ceil(self.interval.as_nanos().max(1));
                 u32::try_from(count).unwrap_or(u32::MAX)
             }
             (None, None) => 0,

@@ -8,6 +8,10 @@ use super::print::print;
 use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Show every thread and its stack";
+pub(crate) const PLACE: usize = 40;
+
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\

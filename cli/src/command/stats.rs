@@ -8,6 +8,10 @@ use super::print::print;
 use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Show threads, descriptors, CPU and the Tokio runtimes";
+pub(crate) const PLACE: usize = 70;
+
 const EXAMPLES: &str = "\
 Examples:
   rgops stats 4711              threads, descriptors, CPU, runtimes, over 200 ms
@@ -24,7 +28,14 @@ pub struct Stats {
     #[command(flatten)]
     agent: AgentArguments,
     /// Measure shares over so long, from 20ms to 2s
-    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = window)]
+    #[arg(
+        long,
+        visible_alias = "duration",
+        short = 'd',
+        value_name = "DURATION",
+        default_value = "200ms",
+        value_parser = window
+    )]
     window: Duration,
     /// List every thread, not only the busiest
     #[arg(long)]

@@ -9,6 +9,10 @@ use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 use crate::terminal::{self, Spinner};
 
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Show every Tokio task, the await it is at, and who waits for whom";
+pub(crate) const PLACE: usize = 50;
+
 const EXAMPLES: &str = "\
 Nothing of the program runs for this: no future is polled, no worker stopped. Tasks at the same place
 are shown once, running ones first, then the most frequent. A deadlock is named on top; as an answer
@@ -108,13 +112,12 @@ impl Tasks {
     }
 
     fn view(&self) -> TasksView {
-        let filter = Filter {
-            states: self.state.iter().copied().map(session::State::from).collect(),
-            matching: self.matching.clone(),
-            task: self.task,
-            waiting_on: self.waiting_on,
-            runtime: self.runtime.clone(),
-        };
+        let filter = Filter::default()
+            .states(self.state.iter().copied().map(session::State::from))
+            .matching(self.matching.clone())
+            .task(self.task)
+            .waiting_on(self.waiting_on)
+            .runtime(self.runtime.clone());
         TasksView::default()
             .all(self.all)
             .verbose(self.verbose)

@@ -8,9 +8,13 @@ use rgops_inspect::trace::file_names;
 
 use super::gathering::Gathering;
 use super::output::Output;
-use crate::arguments::{AgentArguments, duration, seconds};
+use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
+
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Trace every thread's states over time into a Perfetto file";
+pub(crate) const PLACE: usize = 140;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
@@ -26,14 +30,14 @@ Running and runnable are the kernel's own clocks; what a thread was blocked in i
 
 Examples:
   rgops trace 4711                          5 seconds
-  rgops trace shop --seconds 1 --interval 1ms --hz 999
+  rgops trace shop -d 1s --interval 1ms --hz 999
   rgops trace shop --hz 0 --json            states only, for a script")]
 pub struct Trace {
     #[command(flatten)]
     agent: AgentArguments,
-    /// Trace for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
-    seconds: Duration,
+    /// Trace for this long: 5s, 500ms, 1m, or a number of seconds
+    #[arg(long, short, visible_alias = "seconds", value_name = "TIME", default_value = "5s", value_parser = duration)]
+    duration: Duration,
     /// Look at the threads this often, 1ms to 1s; the agent looks less often if that costs too much
     #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = interval)]
     interval: Duration,
@@ -67,8 +71,8 @@ impl Trace {
         let output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
         let stopper = session.stopper();
         terminal::on_interrupt(move || stopper.stop())?;
-        let options = TraceOptions::default().duration(self.seconds).interval(self.interval).hz(self.hz);
-        let mut gathering = Gathering::new("Tracing", "changes", self.seconds);
+        let options = TraceOptions::default().duration(self.duration).interval(self.interval).hz(self.hz);
+        let mut gathering = Gathering::new("Tracing", "changes", self.duration);
         // Writing never fails: what goes wrong is told at the end.
         let mut trace = session.trace(&options, output, &mut |progress| gathering.show(progress))?;
         let saved = trace.output_mut().keep("Trace");

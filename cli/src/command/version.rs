@@ -6,6 +6,10 @@ use super::print::print;
 use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 
+/// What it does, in `rgops --help`, and its place there.
+pub(crate) const ABOUT: &str = "Show how the program was built";
+pub(crate) const PLACE: usize = 80;
+
 const EXAMPLES: &str = "\
 Examples:
   rgops version 4711          compiler, profile, debug info, Tokio, allocator

@@ -1,16 +1,22 @@
-//! Agents made up by hand, and what a client makes of their words.
+//! Hand-made agents, and how a client treats their texts.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use rgops_protocol::auth::{AgentProof, Challenge, ClientProof, NONCE_BYTES, Role, Token};
+use rgops_protocol::codec;
 use rgops_protocol::error::{Code, Error as AgentError};
+use rgops_protocol::hello::MAGIC;
 use rgops_protocol::reply::heap_rate::HeapRateReply;
 use rgops_protocol::reply::{End, Note, NoteKind};
-use rgops_protocol::request::HeapRateRequest;
+use rgops_protocol::request::{HeapRateRequest, Request};
+use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind};
 
 use super::*;
 
@@ -31,7 +37,7 @@ fn read(stream: &mut impl Read) -> (Kind, Vec<u8>) {
     (header.kind, payload)
 }
 
-/// Greets, with a token where one is asked for, and answers one request with these bytes.
+/// Greets, with a token where one is required, and answers one request with these bytes.
 fn answer(mut stream: impl Read + Write, with_token: bool, bytes: &[u8]) {
     let mut magic = [0; MAGIC.len()];
     stream.read_exact(&mut magic).unwrap();

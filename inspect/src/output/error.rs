@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}: {reason}", path.display())]
+#[non_exhaustive]
 pub struct OutputError {
     /// The file, links followed as far as that got.
     pub path: PathBuf,

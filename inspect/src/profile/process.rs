@@ -40,6 +40,7 @@ impl Default for Process {
 
 /// Why a profile lacks its end.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Incomplete {
     /// What happened, lower case.
     pub reason: String,

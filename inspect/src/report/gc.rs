@@ -8,7 +8,8 @@ use rgops_protocol::reply::memstats::{Field, Unit};
 use rgops_protocol::reply::{End, Known};
 use serde::Serialize;
 
-use super::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
+use super::document::Document;
+use super::known::JsonKnown;
 use crate::text::known::show;
 use crate::text::{bytes_short, duration, escape, label};
 
@@ -66,15 +67,13 @@ fn change(before: &Known<u64>, after: &Known<u64>, unit: Unit) -> String {
 
 /// The JSON contract `rgops.gc/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonGc {
-    /// `rgops.gc/1`.
-    schema: &'static str,
-    process: JsonProcess,
     allocators: Vec<JsonReleased>,
-    notes: Vec<JsonNote>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonReleased {
     allocator: String,
     /// The call, `malloc_trim(0)`.
@@ -89,7 +88,7 @@ struct JsonReleased {
 
 impl JsonGc {
     /// The JSON form of an answer.
-    pub fn new(hello: &AgentHello, reply: GcReply, end: &End) -> JsonGc {
+    pub fn document(hello: &AgentHello, reply: GcReply, end: &End) -> Document<JsonGc> {
         let fields = |fields: &[Field]| fields.iter().map(super::memstats::json_field).collect();
         let allocators = reply.allocators.into_iter().map(|released| JsonReleased {
             before: fields(&released.before),
@@ -100,12 +99,8 @@ impl JsonGc {
             rss_before_bytes: released.rss_before_bytes.into(),
             rss_after_bytes: released.rss_after_bytes.into(),
         });
-        JsonGc {
-            schema: "rgops.gc/1",
-            process: hello.into(),
-            allocators: allocators.collect(),
-            notes: json_notes(end),
-        }
+        let body = JsonGc { allocators: allocators.collect() };
+        Document::new("rgops.gc/1", hello.into(), Ok(end), body, None)
     }
 }
 

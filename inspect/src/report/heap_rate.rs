@@ -5,7 +5,7 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::heap_rate::HeapRateReply;
 use serde::Serialize;
 
-use super::known::{JsonNote, JsonProcess, json_notes};
+use super::document::Document;
 use crate::text::bytes_short;
 
 /// The answer as a line; with `was_set`, what it was before.
@@ -31,29 +31,20 @@ fn rate(bytes: u64) -> String {
 
 /// The JSON contract `rgops.heap-rate/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonHeapRate {
-    /// `rgops.heap-rate/1`.
-    schema: &'static str,
-    process: JsonProcess,
     /// Mean bytes between two samples, 0 for off: before the request, now, and when the program began.
     before_bytes: u64,
     now_bytes: u64,
     default_bytes: u64,
-    notes: Vec<JsonNote>,
 }
 
 impl JsonHeapRate {
     /// The JSON form of an answer.
-    pub fn new(hello: &AgentHello, reply: &HeapRateReply, end: &End) -> JsonHeapRate {
+    pub fn document(hello: &AgentHello, reply: &HeapRateReply, end: &End) -> Document<JsonHeapRate> {
         let HeapRateReply { before_bytes, now_bytes, default_bytes } = *reply;
-        JsonHeapRate {
-            schema: "rgops.heap-rate/1",
-            process: hello.into(),
-            before_bytes,
-            now_bytes,
-            default_bytes,
-            notes: json_notes(end),
-        }
+        let body = JsonHeapRate { before_bytes, now_bytes, default_bytes };
+        Document::new("rgops.heap-rate/1", hello.into(), Ok(end), body, None)
     }
 }
 

@@ -84,6 +84,8 @@ fn elapsed_text(elapsed: Duration) -> String {
 
 /// What `rgops PID --json` prints. A missing value is `{"unavailable": reason}` in its place.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct InfoJson {
     /// `rgops.info/1`. Fields may be added under this name; none changes its meaning.
     pub schema: &'static str,
@@ -114,6 +116,8 @@ pub struct InfoJson {
 
 /// A socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ConnectionJson {
     /// `address:port` it is bound to.
     pub local: String,

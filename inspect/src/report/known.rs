@@ -32,6 +32,34 @@ impl<T: Serialize> Serialize for JsonKnown<T> {
     }
 }
 
+#[cfg(test)]
+impl<T: schemars::JsonSchema> schemars::JsonSchema for JsonKnown<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Known_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "anyOf": [generator.subschema_for::<T>(), generator.subschema_for::<JsonUnavailable>()]
+        })
+    }
+}
+
+/// A value that is missing.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its schema is made")]
+struct JsonUnavailable {
+    /// Why.
+    unavailable: String,
+    /// What would fix it; absent when nothing would.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    fix: String,
+    /// `program` where it is another user's program that says so; absent where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+}
+
 impl<T> From<Known<T>> for JsonKnown<T> {
     fn from(known: Known<T>) -> JsonKnown<T> {
         JsonKnown(known)
@@ -40,6 +68,8 @@ impl<T> From<Known<T>> for JsonKnown<T> {
 
 /// The process that answered.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonProcess {
     /// Process id in the agent's own pid namespace.
     pub pid: u32,
@@ -55,6 +85,8 @@ impl From<&AgentHello> for JsonProcess {
 
 /// Something an answer lacks.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonNote {
     /// `dropped`, `truncated`, `missing`, `approximate` or `ended-early`.
     pub kind: &'static str,

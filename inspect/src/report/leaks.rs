@@ -8,10 +8,9 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use serde::{Serialize, Serializer};
 
-use super::known::{JsonNote, JsonProcess, json_notes};
+use super::document::Document;
 use super::pprof_heap::{JsonEstimate, rounded};
 use super::screen::Room;
-use crate::budget::Exhausted;
 use crate::heap::{Grown, Growth, Heap, own_frame};
 use crate::symbols::Frame;
 use crate::text::{self, bytes_short, counted, duration, escape};
@@ -149,10 +148,8 @@ fn confidence(confidence: f64) -> String {
 
 /// The JSON contract `rgops.leaks/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonLeaks<'a> {
-    /// `rgops.leaks/1`.
-    schema: &'static str,
-    process: JsonProcess,
     /// The first snapshot, since the Unix epoch.
     unix_ns: u64,
     /// From the first snapshot to the last.
@@ -172,16 +169,11 @@ pub struct JsonLeaks<'a> {
     grown: Vec<JsonGrown<'a>>,
     /// Lines that may have grown.
     unsure: Vec<JsonGrown<'a>>,
-    notes: Vec<JsonNote>,
-    /// Why the answer broke off; absent when it is complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    broken_off: Option<String>,
-    #[serde(skip)]
-    cut: Option<Exhausted>,
 }
 
 /// A line that grew.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonGrown<'a> {
     /// The line: its function, file and line, as far as they are known.
     function: Cow<'a, str>,
@@ -202,6 +194,7 @@ struct JsonGrown<'a> {
     growing_intervals: usize,
     /// Stacks by which it is reached, and the one that grew most, leaf first.
     stacks: usize,
+    #[cfg_attr(test, schemars(with = "Vec<JsonFrame<'static>>"))]
     stack: JsonFrames<'a>,
 }
 
@@ -224,6 +217,7 @@ impl Serialize for JsonFrames<'_> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonFrame<'a> {
     function: Cow<'a, str>,
     file: Option<&'a str>,
@@ -234,20 +228,17 @@ struct JsonFrame<'a> {
 impl<'a> JsonLeaks<'a> {
     /// The report with the answer's notes, or with the reason it broke off. Where there is no memory or
     /// time for all lines some are left out, and that is the reason, if there is no other.
-    pub fn new(
+    pub fn document(
         hello: &AgentHello,
         heap: &'a Heap,
         growth: &Growth,
         end: Result<&End, String>,
-    ) -> JsonLeaks<'a> {
+    ) -> Document<JsonLeaks<'a>> {
         let mut room = Room::new(heap.budget());
         let mut fill =
             |list: &[Grown]| room.fill(list.iter().map(|grown| JsonGrown::new(heap, growth, grown)));
         let (grown, unsure) = (fill(&growth.grown), fill(&growth.unsure));
-        let cut = room.cut();
-        JsonLeaks {
-            schema: "rgops.leaks/1",
-            process: hello.into(),
+        let body = JsonLeaks {
             unix_ns: heap.start().map_or(0, |start| start.unix_ns),
             window_ns: growth.window_ns,
             snapshots: growth.snapshots,
@@ -258,15 +249,8 @@ impl<'a> JsonLeaks<'a> {
             young: growth.young.into(),
             grown,
             unsure,
-            notes: end.as_ref().map(|end| json_notes(end)).unwrap_or_default(),
-            broken_off: end.err().or_else(|| room.left_out()),
-            cut,
-        }
-    }
-
-    /// Why lines are left out in it; `None` when none are.
-    pub fn cut(&self) -> Option<Exhausted> {
-        self.cut
+        };
+        Document::new("rgops.leaks/1", hello.into(), end, body, room.cut())
     }
 }
 
@@ -302,7 +286,7 @@ mod tests {
 
     use super::*;
     use crate::budget;
-    use crate::budget::Budget;
+    use crate::budget::{Budget, Exhausted};
     use crate::heap::growth;
     use crate::profile::Process;
 
@@ -353,7 +337,7 @@ In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
 ";
         assert_eq!(render(&heap, &growth), expected);
         let hello = crate::made::hello();
-        let json = serde_json::to_value(JsonLeaks::new(&hello, &heap, &growth, Ok(&End::default())));
+        let json = serde_json::to_value(JsonLeaks::document(&hello, &heap, &growth, Ok(&End::default())));
         let json = json.unwrap_or_default();
         assert_eq!(json["schema"], "rgops.leaks/1");
         assert_eq!(json["grown"][0]["growth_bytes"], 19 << 20);
@@ -367,7 +351,7 @@ In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
         let growth = growth(&heap).unwrap_or_else(|_| unreachable!("there are snapshots"));
         heap.process.budget = Budget::new(1_500);
         let hello = crate::made::hello();
-        let json = JsonLeaks::new(&hello, &heap, &growth, Ok(&End::default()));
+        let json = JsonLeaks::document(&hello, &heap, &growth, Ok(&End::default()));
         assert_eq!(json.cut(), Some(Exhausted::Memory(1_500)));
         let json = serde_json::to_value(json).unwrap_or_default();
         assert_eq!(

@@ -151,6 +151,7 @@ pub fn unseen(count: usize, name: &str) -> Option<String> {
 
 /// An element of the array that `--json` prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Element<T> {
     /// What is shown.
@@ -161,6 +162,8 @@ pub enum Element<T> {
 
 /// The processes of which too little is known to show them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct MissingJson {
     /// `rgops.missing/1`. Fields may be added under this name; none changes its meaning.
     pub schema: &'static str,
@@ -183,6 +186,8 @@ pub(super) fn with_missing<T>(listing: &Listing, shown: impl Iterator<Item = T>)
 /// An entry of `rgops --json`, which prints an array of these, ascending by pid, and a [`MissingJson`] behind
 /// them when something is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ListJson {
     /// `rgops.list/1`. Fields may be added under this name; none changes its meaning.
     pub schema: &'static str,
@@ -193,6 +198,8 @@ pub struct ListJson {
 
 /// A process, as it is in the JSON of `list`, `info` and `tree`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ProcessJson {
     /// Process id in the inspector's pid namespace.
     pub pid: u32,

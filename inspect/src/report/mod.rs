@@ -1,20 +1,24 @@
-//! Answers as people and programs read them: one module a question, text and the JSON contract.
+//! Answers as people and programs read them: one module a question, text and the JSON contract. Those of
+//! commands an agent answers are the table's ([`rgops_protocol::commands`]).
 
-pub mod gc;
-pub mod heap_rate;
+mod document;
 pub mod info;
 pub mod known;
 pub mod leaks;
 pub mod list;
-pub mod memstats;
-pub mod pprof_cpu;
-pub mod pprof_heap;
-pub mod schedtrace;
+#[cfg(test)]
+mod schemas;
 pub mod screen;
-pub mod stack;
-pub mod stats;
-pub mod tasks;
 mod top;
-pub mod trace;
 pub mod tree;
-pub mod version;
+
+pub use document::Document;
+
+macro_rules! modules {
+    ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
+        $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
+        $(pub mod $module;)*
+    };
+}
+
+rgops_protocol::commands!(modules, people);

@@ -8,7 +8,7 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::pprof_cpu::CpuTotals;
 use serde::Serialize;
 
-use super::known::{JsonNote, JsonProcess, json_notes};
+use super::document::Document;
 use super::top::JsonTop;
 use crate::profile::top::Top;
 use crate::profile::{CpuProfile, proto::Profile};
@@ -18,6 +18,7 @@ use rgops_pprof::measurement::percentage;
 
 /// How the samples compare with the CPU clocks, times in nanoseconds.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reconciliation {
     /// The engine that took the samples; `null` when it was not said.
     engine: Option<String>,
@@ -117,10 +118,8 @@ pub fn missing_names<'a>(modules: impl Iterator<Item = &'a ModuleSymbols>) -> St
 
 /// The JSON contract `rgops.pprof-cpu/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonPprofCpu<'a> {
-    /// `rgops.pprof-cpu/1`.
-    schema: &'static str,
-    process: JsonProcess,
     /// Where the profile was saved; `null` when it could not be.
     file: Option<&'a str>,
     /// Beginning of the window, since the Unix epoch.
@@ -130,33 +129,26 @@ pub struct JsonPprofCpu<'a> {
     /// Functions by falling flat value; values in `unit`.
     top: JsonTop<'a>,
     reconciliation: Reconciliation,
-    notes: Vec<JsonNote>,
-    /// Why the answer broke off; absent when it is complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    broken_off: Option<String>,
 }
 
 impl<'a> JsonPprofCpu<'a> {
     /// The report with the answer's notes, or with the reason it broke off.
-    pub fn new(
+    pub fn document(
         hello: &AgentHello,
         file: Option<&'a str>,
         profile: &Profile,
         top: &'a Top,
         reconciliation: Reconciliation,
         end: Result<&End, String>,
-    ) -> JsonPprofCpu<'a> {
-        JsonPprofCpu {
-            schema: "rgops.pprof-cpu/1",
-            process: hello.into(),
+    ) -> Document<JsonPprofCpu<'a>> {
+        let body = JsonPprofCpu {
             file,
             unix_ns: profile.time_nanos,
             duration_ns: profile.duration_nanos,
             period_ns: profile.period,
             top: top.into(),
             reconciliation,
-            notes: end.as_ref().map(|end| json_notes(end)).unwrap_or_default(),
-            broken_off: end.err(),
-        }
+        };
+        Document::new("rgops.pprof-cpu/1", hello.into(), end, body, None)
     }
 }

@@ -8,7 +8,7 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::pprof_heap::{Estimate, ExactCounters, HeapCounters, HeapSource};
 use serde::Serialize;
 
-use super::known::{JsonNote, JsonProcess, json_notes};
+use super::document::Document;
 use super::top::JsonTop;
 use crate::heap::Heap;
 use crate::profile::proto::Profile;
@@ -104,10 +104,8 @@ pub(super) fn rounded(ns: u64) -> u64 {
 
 /// The JSON contract `rgops.pprof-heap/1`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonPprofHeap<'a> {
-    /// `rgops.pprof-heap/1`.
-    schema: &'static str,
-    process: JsonProcess,
     /// Where the profile was saved; `null` when it could not be.
     file: Option<&'a str>,
     /// The first snapshot, since the Unix epoch.
@@ -134,14 +132,12 @@ pub struct JsonPprofHeap<'a> {
     /// Sampled blocks without a stack, and with a stack that was cut.
     without_stack: u64,
     truncated: u64,
-    notes: Vec<JsonNote>,
-    /// Why the answer broke off; absent when it is complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    broken_off: Option<String>,
 }
 
 /// An estimate made of samples.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonEstimate {
     /// Samples it is made of.
     pub samples: u64,
@@ -168,6 +164,7 @@ impl From<Estimate> for JsonEstimate {
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonExact {
     allocations: u64,
     frees: u64,
@@ -185,18 +182,16 @@ impl From<ExactCounters> for JsonExact {
 
 impl<'a> JsonPprofHeap<'a> {
     /// The report with the answer's notes, or with the reason it broke off.
-    pub fn new(
+    pub fn document(
         hello: &AgentHello,
         file: Option<&'a str>,
         profile: &Profile,
         top: &'a Top,
         reconciliation: &Reconciliation,
         end: Result<&End, String>,
-    ) -> JsonPprofHeap<'a> {
+    ) -> Document<JsonPprofHeap<'a>> {
         let counters = &reconciliation.counters;
-        JsonPprofHeap {
-            schema: "rgops.pprof-heap/1",
-            process: hello.into(),
+        let body = JsonPprofHeap {
             file,
             unix_ns: profile.time_nanos,
             duration_ns: profile.duration_nanos,
@@ -215,8 +210,7 @@ impl<'a> JsonPprofHeap<'a> {
             lost_bytes: counters.lost_bytes,
             without_stack: counters.without_stack,
             truncated: counters.truncated,
-            notes: end.as_ref().map(|end| json_notes(end)).unwrap_or_default(),
-            broken_off: end.err(),
-        }
+        };
+        Document::new("rgops.pprof-heap/1", hello.into(), end, body, None)
     }
 }

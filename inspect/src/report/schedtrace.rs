@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use rgops_protocol::reply::Known;
 use rgops_protocol::reply::tasks::RuntimeKind;
+use rgops_protocol::reply::{End, Known};
 use rgops_protocol::schedtrace_line::{SchedLine, TaskLine, WorkerLine};
 use serde::Serialize;
 
-use super::known::JsonKnown;
+use super::document::Document;
+use super::known::{JsonKnown, JsonProcess};
 use crate::schedtrace::{BusyTask, RuntimeLine, Source, Worker, WorkerDetail};
 use crate::text::escape;
 use crate::text::known::sentence;
@@ -80,9 +81,9 @@ fn worker_state(worker: &Worker, detail: &WorkerDetail) -> Option<&'static str> 
 
 /// A line in JSON, `rgops.schedtrace/1`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonSchedtrace {
-    /// `rgops.schedtrace/1`.
-    pub schema: &'static str,
     /// Process id in the agent's own pid namespace.
     pub pid: u32,
     /// Time since the trace began.
@@ -128,6 +129,8 @@ pub struct JsonSchedtrace {
 
 /// A task that is not idle.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonBusyTask {
     /// Its id.
     pub id: u64,
@@ -141,6 +144,8 @@ pub struct JsonBusyTask {
 
 /// A worker.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonWorker {
     /// Whether it is parked.
     pub parked: bool,
@@ -159,6 +164,8 @@ pub struct JsonWorker {
 
 /// What `--detail` adds to a worker.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonWorkerDetail {
     /// Its thread.
     pub tid: JsonKnown<u32>,
@@ -172,10 +179,9 @@ pub struct JsonWorkerDetail {
 
 impl JsonSchedtrace {
     /// The JSON form of a line.
-    pub fn new(pid: u32, line: &RuntimeLine) -> JsonSchedtrace {
-        JsonSchedtrace {
-            schema: "rgops.schedtrace/1",
-            pid,
+    pub fn document(process: JsonProcess, line: &RuntimeLine) -> Document<JsonSchedtrace> {
+        let body = JsonSchedtrace {
+            pid: process.pid,
             elapsed_ms: line.elapsed_ns / 1_000_000,
             interval_ns: line.interval_ns,
             runtime: line.runtime.clone(),
@@ -198,7 +204,8 @@ impl JsonSchedtrace {
             },
             tasks: line.detail.as_ref().map(|detail| detail.tasks.iter().map(busy_task).collect()),
             tasks_left_out: line.detail.as_ref().map(|detail| detail.tasks_left_out),
-        }
+        };
+        Document::new("rgops.schedtrace/1", process, Ok(&End::default()), body, None)
     }
 }
 

@@ -178,11 +178,6 @@ impl Room {
         self.cut
     }
 
-    /// The same, as a sentence.
-    pub(super) fn left_out(&self) -> Option<String> {
-        self.cut.map(|why| format!("the rest is left out: {}", reason(why)))
-    }
-
     fn charge(&mut self, entry: &impl Serialize) -> Result<(), Exhausted> {
         let mut length = Length(0);
         // It takes every write, and no entry of a report fails to become JSON.

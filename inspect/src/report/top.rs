@@ -6,6 +6,7 @@ use crate::profile::top::{Inlined, Row, Top};
 
 /// Functions by falling flat value; values in `unit`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct JsonTop<'a> {
     /// Name of the sample type.
     sample_type: &'a str,
@@ -25,6 +26,7 @@ pub(super) struct JsonTop<'a> {
 
 /// A function and what it used.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonRow<'a> {
     /// The function; `[file]` for code without names.
     function: &'a str,

@@ -81,6 +81,8 @@ fn label(process: &RustProcess) -> String {
 
 /// An entry of `rgops tree --json`, which prints an array of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct BranchJson {
     /// `rgops.tree/1`.
     pub schema: &'static str,
@@ -92,6 +94,8 @@ pub struct BranchJson {
 
 /// A Rust process of the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct NodeJson {
     /// The process, as in `rgops --json`.
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! What is told of more workers than are shown.
+//! Runtimes with more workers than are shown.
 
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::schedtrace::{
@@ -7,9 +7,10 @@ use rgops_protocol::reply::schedtrace::{
 use rgops_protocol::reply::tasks::RuntimeKind;
 use rgops_tasks::schedtrace::{Hidden, RuntimeLine, Source};
 
+use crate::report::known::JsonProcess;
 use crate::report::schedtrace::{JsonSchedtrace, missing, render};
 
-/// A moment of one runtime with this many workers, all parked.
+/// A sample of one runtime with this many workers, all parked.
 fn line(workers: usize) -> RuntimeLine {
     let runtime = SchedtraceRuntime {
         name: "main".to_owned(),
@@ -28,7 +29,7 @@ fn line(workers: usize) -> RuntimeLine {
         interval_ns: 1_000_000,
         threads: Known::Value(1),
         runtimes: vec![numbers],
-        memory: Known::unavailable("not asked for", ""),
+        memory: Known::unavailable("not requested", ""),
     };
     let not_read = || Known::unavailable("not read", "");
     let hidden = Hidden {
@@ -49,6 +50,7 @@ fn of_a_hundred_thousand_workers_some_are_shown_and_all_are_counted() {
     assert!(text.starts_with("SCHED 1ms: runtime=main workers=100000 idleworkers=100000 "), "{text:.80}");
     let said = "runtime main: of 100000 workers 4096 are shown".to_owned();
     assert!(missing(line).contains(&said), "{:?}", missing(line));
-    let json = serde_json::to_value(JsonSchedtrace::new(1, line));
+    let json =
+        serde_json::to_value(JsonSchedtrace::document(JsonProcess { pid: 1, name: "shop".into() }, line));
     assert_eq!(json.unwrap_or_default()["workers_left_out"], 95_904);
 }

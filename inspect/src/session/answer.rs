@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::completeness::Completeness;
-use super::json::Document;
+use crate::report::Document;
 use crate::report::screen::Screen;
 
 /// An answer, complete or in part.

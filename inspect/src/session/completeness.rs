@@ -20,7 +20,7 @@ pub struct Completeness<'a> {
 
 impl<'a> Completeness<'a> {
     /// What the end of the answer says.
-    pub(super) fn of(end: Result<&End, &'a SessionError>) -> Completeness<'a> {
+    pub(crate) fn of(end: Result<&End, &'a SessionError>) -> Completeness<'a> {
         let notes = end.map(|end| end.notes.as_slice()).unwrap_or_default();
         Completeness {
             is_partial: end.is_err() || notes.iter().any(is_lacking),

@@ -12,12 +12,12 @@ use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
 use super::gathering::{Gathered, milliseconds};
-use super::json::Document;
 use super::profile_view::{ProfileView, table};
 use super::progress::Progress;
 use crate::profile::proto::Profile;
 use crate::profile::top::Top;
 use crate::profile::{self, top};
+use crate::report::Document;
 use crate::report::pprof_cpu::{JsonPprofCpu, Reconciliation, missing_names};
 use crate::report::screen::Screen;
 
@@ -137,9 +137,7 @@ impl Answer for CpuProfile {
     fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofCpu<'a>> {
         let end = self.end.as_ref().map_err(ToString::to_string);
         let reconciliation = self.reconciliation.clone();
-        let json =
-            JsonPprofCpu::new(&self.hello, view.saved_in(), &self.profile, &self.top, reconciliation, end);
-        Document::new(json, None)
+        JsonPprofCpu::document(&self.hello, view.saved_in(), &self.profile, &self.top, reconciliation, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {

@@ -10,8 +10,8 @@ use super::answer::Answer;
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
-use super::json::Document;
 use super::single::Single;
+use crate::report::Document;
 use crate::report::gc::{JsonGc, render};
 use crate::report::screen::Screen;
 
@@ -46,7 +46,7 @@ impl Answer for Gc {
 
     fn json(&self, _: &()) -> Document<JsonGc> {
         let Single { hello, reply, end } = &self.0;
-        Document::new(JsonGc::new(hello, reply.clone(), end), None)
+        JsonGc::document(hello, reply.clone(), end)
     }
 
     fn completeness(&self) -> Completeness<'_> {

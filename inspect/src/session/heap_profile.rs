@@ -12,13 +12,13 @@ use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
 use super::gathering::{Gathered, milliseconds};
-use super::json::Document;
 use super::profile_view::{ProfileView, table};
 use super::progress::Progress;
 use crate::heap::{Heap, HeapKind};
 use crate::profile::proto::Profile;
 use crate::profile::top::Top;
 use crate::profile::{self, top};
+use crate::report::Document;
 use crate::report::pprof_cpu::missing_names;
 use crate::report::pprof_heap::{JsonPprofHeap, Reconciliation};
 use crate::report::screen::Screen;
@@ -166,10 +166,7 @@ impl Answer for HeapProfile {
     fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofHeap<'a>> {
         let end = self.end.as_ref().map_err(ToString::to_string);
         let (file, reconciliation) = (view.saved_in(), &self.reconciliation);
-        Document::new(
-            JsonPprofHeap::new(&self.hello, file, &self.profile, &self.top, reconciliation, end),
-            None,
-        )
+        JsonPprofHeap::document(&self.hello, file, &self.profile, &self.top, reconciliation, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {

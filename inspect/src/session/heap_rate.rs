@@ -9,8 +9,8 @@ use super::answer::Answer;
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
-use super::json::Document;
 use super::single::Single;
+use crate::report::Document;
 use crate::report::heap_rate::{JsonHeapRate, render};
 use crate::report::screen::Screen;
 
@@ -67,7 +67,7 @@ impl Answer for HeapRate {
 
     fn json(&self, _: &()) -> Document<JsonHeapRate> {
         let Single { hello, reply, end } = &self.answer;
-        Document::new(JsonHeapRate::new(hello, reply, end), None)
+        JsonHeapRate::document(hello, reply, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {

@@ -12,9 +12,9 @@ use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
 use super::gathering::{Gathered, milliseconds};
-use super::json::Document;
 use super::progress::Progress;
 use crate::heap::{Growth, Heap, NoGrowth, growth};
+use crate::report::Document;
 use crate::report::leaks::{JsonLeaks, render};
 use crate::report::pprof_cpu::missing_names;
 use crate::report::screen::Screen;
@@ -114,9 +114,7 @@ impl Answer for Leaks {
 
     fn json<'a>(&'a self, (): &'a ()) -> Document<JsonLeaks<'a>> {
         let end = self.end.as_ref().map_err(ToString::to_string);
-        let json = JsonLeaks::new(&self.hello, &self.heap, &self.growth, end);
-        let cut = json.cut();
-        Document::new(json, cut)
+        JsonLeaks::document(&self.hello, &self.heap, &self.growth, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {

@@ -9,8 +9,8 @@ use super::answer::Answer;
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
-use super::json::Document;
 use super::single::Single;
+use crate::report::Document;
 use crate::report::memstats::{JsonMemstats, explain, render};
 use crate::report::screen::Screen;
 
@@ -55,7 +55,7 @@ impl Answer for Memstats {
 
     fn json(&self, _: &MemstatsView) -> Document<JsonMemstats> {
         let Single { hello, reply, end } = &self.0;
-        Document::new(JsonMemstats::new(hello, reply, end), None)
+        JsonMemstats::document(hello, reply, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {

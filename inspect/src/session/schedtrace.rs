@@ -10,8 +10,9 @@ use super::answer::Answer;
 use super::completeness::Completeness;
 use super::connect::{Session, end_by};
 use super::error::SessionError;
-use super::json::Document;
 use crate::budget::Budget;
+use crate::report::Document;
+use crate::report::known::JsonProcess;
 use crate::report::schedtrace::{JsonSchedtrace, missing, render};
 use crate::report::screen::Screen;
 use crate::schedtrace::{Next, Options, RuntimeLine, Tracer};
@@ -77,6 +78,7 @@ pub struct SchedtraceStream<'s> {
 
 /// A line for each runtime, all of the same moment.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Moment {
     /// What is missing in it, each reason once in a trace.
     pub notes: Vec<String>,
@@ -87,7 +89,7 @@ pub struct Moment {
 /// What the scheduler of one runtime did until one moment.
 #[derive(Debug)]
 pub struct SchedtraceLine {
-    pid: u32,
+    process: JsonProcess,
     line: RuntimeLine,
 }
 
@@ -153,8 +155,8 @@ impl SchedtraceStream<'_> {
         };
         self.is_partial |= !lines.is_empty() && left_out > 0;
         self.is_partial |= lines.iter().any(|line| line.workers_left_out > 0);
-        let pid = self.hello.pid;
-        let lines = lines.into_iter().map(|line| SchedtraceLine { pid, line }).collect();
+        let process = JsonProcess::from(&self.hello);
+        let lines = lines.into_iter().map(|line| SchedtraceLine { process: process.clone(), line }).collect();
         Ok(Some(Moment { notes: self.untold(note), lines }))
     }
 
@@ -194,7 +196,7 @@ impl Answer for SchedtraceLine {
     }
 
     fn json(&self, (): &()) -> Document<JsonSchedtrace> {
-        Document::new(JsonSchedtrace::new(self.pid, &self.line), None)
+        JsonSchedtrace::document(self.process.clone(), &self.line)
     }
 
     fn completeness(&self) -> Completeness<'_> {

@@ -1,4 +1,5 @@
-//! Asks a question whose answer is one part: `memstats`, `stats`, `version`, `gc`, `heap-rate`.
+//! Asks a question whose answer is one part: `memstats`, `stats`, `version`, `gc`, `heap-rate`. A report that is as
+//! simple has its answer beside it.
 
 use std::time::Duration;
 
@@ -13,15 +14,15 @@ use crate::client::{Event, part};
 
 /// The one part, who answered, and what the answer lacks.
 #[derive(Debug)]
-pub(super) struct Single<T> {
-    pub(super) hello: AgentHello,
-    pub(super) reply: T,
-    pub(super) end: End,
+pub(crate) struct Single<T> {
+    pub(crate) hello: AgentHello,
+    pub(crate) reply: T,
+    pub(crate) end: End,
 }
 
 impl Session {
     /// Asks and waits for the one part. `asked` is the time the command takes by itself.
-    pub(super) fn ask_single<T: Received>(
+    pub(crate) fn ask_single<T: Received>(
         &mut self,
         request: &Request,
         asked: Duration,

@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
-use super::json::Document;
+use crate::report::Document;
 use crate::report::screen::Screen;
 use crate::report::stack::{JsonStack, StackReport, Thread};
 
@@ -40,8 +40,6 @@ impl StackOptions {
 pub struct Stack {
     report: StackReport,
     end: Result<End, SessionError>,
-    /// Why the answer broke off, in words.
-    reason: Option<String>,
 }
 
 /// How much of it is shown.
@@ -82,8 +80,7 @@ impl Session {
         }
         let (hello, symbols) = (self.hello(), &self.options().symbols);
         let report = StackReport::within(answer.budget(), hello, self.local_pid(), symbols, collected.parts);
-        let reason = end.as_ref().err().map(ToString::to_string);
-        Ok(Stack { report, end, reason })
+        Ok(Stack { report, end })
     }
 }
 
@@ -96,10 +93,8 @@ impl Answer for Stack {
     }
 
     fn json<'a>(&'a self, _: &'a StackView) -> Document<JsonStack<'a>> {
-        let end = self.end.as_ref().map_err(|_| self.reason.as_deref().unwrap_or_default());
-        let json = JsonStack::new(&self.report, end);
-        let cut = json.cut();
-        Document::new(json, cut)
+        let end = self.end.as_ref().map_err(ToString::to_string);
+        JsonStack::document(&self.report, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {

@@ -9,8 +9,8 @@ use super::answer::Answer;
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
-use super::json::Document;
 use super::single::Single;
+use crate::report::Document;
 use crate::report::screen::Screen;
 use crate::report::stats::{JsonStats, render};
 
@@ -84,7 +84,7 @@ impl Answer for Stats {
 
     fn json(&self, _: &StatsView) -> Document<JsonStats> {
         let Single { hello, reply, end } = &self.0;
-        Document::new(JsonStats::new(hello, reply, end), None)
+        JsonStats::document(hello, reply, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {

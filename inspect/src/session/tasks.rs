@@ -9,8 +9,8 @@ use super::answer::Answer;
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
-use super::json::Document;
 use super::progress::Progress;
+use crate::report::Document;
 use crate::report::screen::Screen;
 use crate::report::tasks::{Filter, JsonTasks, TasksReport, View};
 use crate::tasks::fetch::{self, Fetched, Step, fetch};
@@ -45,8 +45,6 @@ pub struct Tasks {
     /// Threads that were captured.
     captured: usize,
     end: Result<End, SessionError>,
-    /// Why the answer broke off, in words.
-    reason: Option<String>,
 }
 
 /// How much of it is shown.
@@ -134,8 +132,7 @@ impl Session {
         let captured = tasks.threads.len();
         let report = TasksReport::within(&budget, &hello, files.local_pid, &files.symbol_directories, tasks);
         let end = end.map_err(SessionError::from);
-        let reason = end.as_ref().err().map(ToString::to_string);
-        Ok(Tasks { report, captured, end, reason })
+        Ok(Tasks { report, captured, end })
     }
 }
 
@@ -161,10 +158,8 @@ impl Answer for Tasks {
     }
 
     fn json<'a>(&'a self, TasksView { view, .. }: &'a TasksView) -> Document<JsonTasks<'a>> {
-        let end = self.end.as_ref().map_err(|_| self.reason.as_deref().unwrap_or_default());
-        let json = JsonTasks::new(&self.report, &view.filter, end);
-        let cut = json.cut();
-        Document::new(json, cut)
+        let end = self.end.as_ref().map_err(ToString::to_string);
+        JsonTasks::document(&self.report, &view.filter, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {

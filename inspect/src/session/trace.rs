@@ -12,8 +12,8 @@ use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
 use super::gathering::{Gathered, milliseconds};
-use super::json::Document;
 use super::progress::Progress;
+use crate::report::Document;
 use crate::report::pprof_cpu::missing_names;
 use crate::report::screen::Screen;
 use crate::report::trace::{JsonTrace, screen};
@@ -149,9 +149,7 @@ impl<W: Write> Answer for Trace<W> {
 
     fn json<'a>(&'a self, view: &'a TraceView) -> Document<JsonTrace<'a>> {
         let end = self.end.as_ref().map_err(ToString::to_string);
-        let json = JsonTrace::new(&self.hello, view.file.as_deref(), &self.recorder, end);
-        let cut = json.cut();
-        Document::new(json, cut)
+        JsonTrace::document(&self.hello, view.file.as_deref(), &self.recorder, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {

@@ -9,8 +9,8 @@ use super::answer::Answer;
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
-use super::json::Document;
 use super::single::Single;
+use crate::report::Document;
 use crate::report::screen::Screen;
 use crate::report::version::{JsonVersion, render};
 
@@ -53,7 +53,7 @@ impl Answer for Version {
 
     fn json(&self, _: &VersionView) -> Document<JsonVersion> {
         let Single { hello, reply, end } = &self.0;
-        Document::new(JsonVersion::new(hello, reply, end), None)
+        JsonVersion::document(hello, reply, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {

@@ -5,6 +5,7 @@
 
 /// A trace file: packets one after the other.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct Trace {
     #[prost(message, repeated, tag = "1")]
     pub packet: Vec<TracePacket>,
@@ -12,6 +13,7 @@ pub struct Trace {
 
 /// One packet. Of `data`, one of the messages is set.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct TracePacket {
     #[prost(message, optional, tag = "6")]
     pub clock_snapshot: Option<ClockSnapshot>,
@@ -36,6 +38,7 @@ pub struct TracePacket {
 
 /// Clocks read at one moment.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct ClockSnapshot {
     #[prost(message, repeated, tag = "1")]
     pub clocks: Vec<Clock>,
@@ -46,6 +49,7 @@ pub struct ClockSnapshot {
 
 /// 1: real time, 3: monotonic, in nanoseconds.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+#[non_exhaustive]
 pub struct Clock {
     #[prost(uint32, optional, tag = "1")]
     pub clock_id: Option<u32>,
@@ -55,6 +59,7 @@ pub struct Clock {
 
 /// What holds for the packets of a sequence.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct TracePacketDefaults {
     #[prost(message, optional, tag = "12")]
     pub perf_sample_defaults: Option<PerfSampleDefaults>,
@@ -64,6 +69,7 @@ pub struct TracePacketDefaults {
 
 /// What is between two samples.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct PerfSampleDefaults {
     #[prost(message, optional, tag = "1")]
     pub timebase: Option<Timebase>,
@@ -71,6 +77,7 @@ pub struct PerfSampleDefaults {
 
 /// A counter and how much of it a sample stands for.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct Timebase {
     #[prost(uint64, optional, tag = "1")]
     pub period: Option<u64>,
@@ -83,6 +90,7 @@ pub struct Timebase {
 
 /// A track: of a process, a thread, or a counter.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct TrackDescriptor {
     #[prost(uint64, optional, tag = "1")]
     pub uuid: Option<u64>,
@@ -100,6 +108,7 @@ pub struct TrackDescriptor {
 
 /// A process.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct ProcessDescriptor {
     #[prost(int32, optional, tag = "1")]
     pub pid: Option<i32>,
@@ -109,6 +118,7 @@ pub struct ProcessDescriptor {
 
 /// A thread.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct ThreadDescriptor {
     #[prost(int32, optional, tag = "1")]
     pub pid: Option<i32>,
@@ -120,6 +130,7 @@ pub struct ThreadDescriptor {
 
 /// A counter.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct CounterDescriptor {
     /// 2: a count.
     #[prost(int32, optional, tag = "3")]
@@ -130,6 +141,7 @@ pub struct CounterDescriptor {
 
 /// Something on a track.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct TrackEvent {
     /// 1: a slice begins, 2: it ends, 4: a counter's value.
     #[prost(int32, optional, tag = "9")]
@@ -146,6 +158,7 @@ pub struct TrackEvent {
 
 /// Things with numbers, so that they are written once.
 #[derive(Clone, PartialEq, prost::Message)]
+#[non_exhaustive]
 pub struct InternedData {
     #[prost(message, repeated, tag = "2")]
     pub event_names: Vec<EventName>,
@@ -167,6 +180,7 @@ pub struct InternedData {
 
 /// Name of a slice.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
+#[non_exhaustive]
 pub struct EventName {
     #[prost(uint64, optional, tag = "1")]
     pub iid: Option<u64>,
@@ -176,6 +190,7 @@ pub struct EventName {
 
 /// A text.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
+#[non_exhaustive]
 pub struct InternedString {
     #[prost(uint64, optional, tag = "1")]
     pub iid: Option<u64>,
@@ -185,6 +200,7 @@ pub struct InternedString {
 
 /// A loaded object.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
+#[non_exhaustive]
 pub struct Mapping {
     #[prost(uint64, optional, tag = "1")]
     pub iid: Option<u64>,
@@ -201,6 +217,7 @@ pub struct Mapping {
 
 /// A function at an address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, prost::Message)]
+#[non_exhaustive]
 pub struct Frame {
     #[prost(uint64, optional, tag = "1")]
     pub iid: Option<u64>,
@@ -219,6 +236,7 @@ pub struct Frame {
 
 /// Frames, the root first.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
+#[non_exhaustive]
 pub struct Callstack {
     #[prost(uint64, optional, tag = "1")]
     pub iid: Option<u64>,
@@ -228,6 +246,7 @@ pub struct Callstack {
 
 /// A CPU sample.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+#[non_exhaustive]
 pub struct PerfSample {
     #[prost(uint32, optional, tag = "1")]
     pub cpu: Option<u32>,

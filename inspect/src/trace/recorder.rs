@@ -26,6 +26,7 @@ const SLICE_END: i32 = 2;
 
 /// Whose trace it is.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Process {
     /// Its name.
     pub name: String,

@@ -14,6 +14,7 @@ const TRACKS: u64 = 4;
 
 /// A runtime in the window.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct RuntimeSummary {
     /// Its name.
     pub name: String,

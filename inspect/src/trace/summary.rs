@@ -11,6 +11,7 @@ const MAX_THREADS: usize = 64 * 1024;
 
 /// One thread's time in the window.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ThreadSummary {
     /// Kernel thread id; 0 for the entry that others share.
     pub tid: u32,

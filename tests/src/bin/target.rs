@@ -228,6 +228,10 @@ fn hold_stdout() -> String {
     String::new()
 }
 
+fn command(name: &str) -> Command {
+    Command::ALL.into_iter().find(|command| command.name() == name).expect("a command")
+}
+
 /// `key=value` words as options.
 fn options(words: &str) -> Result<Options, ListenError> {
     let mut options = Options::default();
@@ -243,10 +247,8 @@ fn options(words: &str) -> Result<Options, ListenError> {
             "token-from-environment" => options.token_from_environment(),
             "token-file" => options.token_file(value),
             "name" => options.name(value),
-            "deny" => {
-                let denied = Command::ALL.into_iter().find(|command| command.name() == value);
-                options.deny(denied.expect("a command"))
-            }
+            "deny" => options.deny(command(value)),
+            "allow" => options.allow(command(value)),
             other => panic!("no option {other}"),
         };
     }

@@ -11,6 +11,7 @@ mod quiet;
 mod referee_gdb;
 mod referee_perfetto;
 mod referee_pprof;
+mod schemas;
 mod shop;
 mod split;
 mod stuck;

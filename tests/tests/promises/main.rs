@@ -43,5 +43,6 @@ mod p26_files;
 mod p26_hostile_process;
 mod p27_output_files;
 mod p28_advice;
+mod p29_old_and_new;
 
 use rgops_tests::turns::alone;

@@ -30,12 +30,7 @@ pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, silent: &Silent) -> Vec<Note
             "too many threads were unwinding at once",
         ),
         (NoteKind::Truncated, "samples", totals.truncated, "their stacks are deeper than the limit"),
-        (
-            NoteKind::Truncated,
-            "samples",
-            totals.lost_walks.saturating_sub(unknown_stacks),
-            callers_hidden(),
-        ),
+        (NoteKind::Truncated, "samples", totals.lost_walks.saturating_sub(unknown_stacks), callers_hidden()),
         (NoteKind::Truncated, "samples", unknown_stacks, stacks_why),
         (NoteKind::Approximate, "sample weights", silent.heard_late, &*heard_late),
         (NoteKind::Missing, CPU_TIME, silent.left_alone_ns.div_ceil(1_000_000), &*left_alone),

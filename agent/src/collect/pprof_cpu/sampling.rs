@@ -5,8 +5,8 @@ use rgops_capture::Tick;
 use rgops_capture::pprof::PprofSampler;
 #[cfg(native_engine)]
 use rgops_capture::{
-    signal_number,
     sampler::{CpuSampler, Stopped},
+    signal_number,
 };
 use rgops_protocol::error::Error;
 use rgops_protocol::reply::Note;

@@ -4,9 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rgops_capture::procfs;
 use rgops_capture::sampler::{CpuSampler, Stopped, Tick};
 use rgops_capture::{clock, signal_number};
-use rgops_capture::procfs;
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::pprof_cpu::CpuSample;
 use rgops_protocol::reply::trace::{RuntimePoint, TracePart, TraceStart, TraceTotals};

@@ -36,7 +36,10 @@ async fn place(Json(order): Json<Order>) -> Json<Order> {
 async fn main() {
     #[cfg(feature = "agent")]
     rgops_agent::listen(rgops_agent::Options::default()).expect("the agent listens");
-    tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .init();
     let (orders, mut asked) = mpsc::channel::<(u64, oneshot::Sender<Order>)>(16);
     tokio::spawn(async move {
         while let Some((id, answer)) = asked.recv().await {
@@ -47,9 +50,10 @@ async fn main() {
         Router::new().route("/order/{id}", get(show)).route("/order", post(place)).with_state(orders);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     println!("ready");
-    axum::serve(listener, router).with_graceful_shutdown(async {
-        let _ = tokio::signal::ctrl_c().await;
-    })
-    .await
-    .expect("serves");
+    axum::serve(listener, router)
+        .with_graceful_shutdown(async {
+            let _ = tokio::signal::ctrl_c().await;
+        })
+        .await
+        .expect("serves");
 }

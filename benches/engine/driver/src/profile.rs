@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rgops_inspect::client::{Client, Event, Finisher, Timeouts, part};
 use rgops_inspect::processes;
-use rgops_protocol::reply::pprof_cpu::{PprofCpuPart, CpuTotals};
+use rgops_protocol::reply::pprof_cpu::{CpuTotals, PprofCpuPart};
 use rgops_protocol::request::{PprofCpuRequest, Request};
 
 use crate::Outcome;

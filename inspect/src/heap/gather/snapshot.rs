@@ -4,6 +4,7 @@ use rgops_protocol::reply::pprof_heap::HeapCounters;
 
 /// A moment of the heap.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// Since the answer's beginning, in nanoseconds.
     pub time_ns: u64,

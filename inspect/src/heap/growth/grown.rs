@@ -9,6 +9,7 @@ const QUANTILE_95: f64 = 1.645;
 
 /// What grew in a window.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Growth {
     /// From the first snapshot to the last, in nanoseconds.
     pub window_ns: u64,
@@ -30,6 +31,7 @@ pub struct Growth {
 
 /// A line of the program and what it keeps.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Grown {
     /// Its stack that grew most, see [`Heap::frames`](crate::heap::Heap::frames).
     pub stack: u32,

@@ -8,28 +8,27 @@ use rgops_protocol::reply::memstats::{Field, MemstatsReply, Unit};
 use serde::Serialize;
 
 use super::explain::{JsonExplanation, explain};
-use crate::report::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
+use crate::report::document::Document;
+use crate::report::known::JsonKnown;
 use crate::text::known::show;
 use crate::text::{bytes, escape, label};
 
 /// The answer in JSON. `rgops.memstats/1`: a field that is added keeps the number; one that changes
 /// its meaning or goes away raises it.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonMemstats {
-    /// `rgops.memstats/1`.
-    pub schema: &'static str,
-    /// Who answered.
-    pub process: JsonProcess,
     /// Of which parts resident memory consists; `null` when that is not known.
     pub explained: Option<JsonExplanation>,
     /// `process`, `cgroup`, `heap` (the wrapper's counters), then each allocator.
     pub sections: Vec<JsonSection>,
-    /// What is missing or not exact.
-    pub notes: Vec<JsonNote>,
 }
 
 /// Numbers of one origin.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonSection {
     /// `process`, `cgroup`, or the allocator's name.
     pub name: String,
@@ -39,6 +38,8 @@ pub struct JsonSection {
 
 /// One number.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonField {
     /// Its name, gops' where the meaning is the same.
     pub name: String,
@@ -52,18 +53,16 @@ pub struct JsonField {
 
 impl JsonMemstats {
     /// The JSON form of an answer.
-    pub fn new(hello: &AgentHello, reply: &MemstatsReply, end: &End) -> JsonMemstats {
+    pub fn document(hello: &AgentHello, reply: &MemstatsReply, end: &End) -> Document<JsonMemstats> {
         let sections = reply.sections.iter().map(|section| JsonSection {
             name: section.name.clone(),
             fields: section.fields.iter().map(json_field).collect(),
         });
-        JsonMemstats {
-            schema: "rgops.memstats/1",
-            process: hello.into(),
+        let body = JsonMemstats {
             explained: explain(reply).map(JsonExplanation::from),
             sections: sections.collect(),
-            notes: json_notes(end),
-        }
+        };
+        Document::new("rgops.memstats/1", hello.into(), Ok(end), body, None)
     }
 }
 
@@ -165,7 +164,7 @@ page-faults-major: 12          # /proc/self/stat majflt
     #[test]
     fn the_json_has_numbers_units_and_reasons() {
         let hello = crate::made::hello();
-        let json = serde_json::to_value(JsonMemstats::new(&hello, &reply(), &End::default())).unwrap();
+        let json = serde_json::to_value(JsonMemstats::document(&hello, &reply(), &End::default())).unwrap();
         assert_eq!(json["schema"], "rgops.memstats/1");
         assert_eq!(json["process"]["pid"], 4711);
         assert_eq!(json["explained"]["rss_bytes"], 17_148_544);

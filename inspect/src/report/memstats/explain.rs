@@ -23,6 +23,7 @@ const HEAP: &str = "heap";
 
 /// Resident memory in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Explanation {
     /// Resident memory, in bytes.
     pub rss: u64,
@@ -39,6 +40,7 @@ const SHOWN_NAMES: usize = 8;
 
 /// A part of resident memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Part {
     /// `live-heap`, `allocator-slack`, `stacks`, `files`, `shared-memory`, `other`, `not-resident`.
     pub name: &'static str,
@@ -254,6 +256,8 @@ impl Explanation {
 
 /// [`Explanation`] in the JSON of `memstats`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonExplanation {
     /// Resident memory.
     pub rss_bytes: u64,
@@ -265,6 +269,8 @@ pub struct JsonExplanation {
 
 /// A part of resident memory.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonPart {
     /// `live-heap`, `allocator-slack`, `stacks`, `files`, `shared-memory`, `other`, `not-resident`.
     pub name: &'static str,

@@ -1,23 +1,20 @@
 //! The JSON contract `rgops.stack/1`.
 
-use std::borrow::Cow;
-
 use rgops_protocol::reply::stack::Capture;
 use rgops_protocol::reply::{End, StackEnd};
 use serde::Serialize;
 
 use super::report::StackReport;
 use super::thread::{Activity, Polled, Role, Thread};
-use crate::budget::Exhausted;
-use crate::report::known::{JsonKnown, JsonNote, json_notes};
+use crate::report::document::Document;
+use crate::report::known::{JsonKnown, JsonProcess};
 use crate::report::screen::Room;
 use crate::symbols::{Frame, ModuleSymbols};
 
 /// The whole report. Times are nanoseconds; addresses and offsets are numbers.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonStack<'a> {
-    /// `rgops.stack/1`.
-    schema: &'static str,
     /// The process, in its own pid namespace.
     pid: u32,
     name: &'a str,
@@ -30,15 +27,10 @@ pub struct JsonStack<'a> {
     threads: Vec<JsonThread<'a>>,
     /// What each module gave for names, and why not more.
     modules: &'a [ModuleSymbols],
-    notes: Vec<JsonNote>,
-    /// Why the answer broke off; absent when it is complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    broken_off: Option<Cow<'a, str>>,
-    #[serde(skip)]
-    cut: Option<Exhausted>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonThread<'a> {
     tid: u32,
     name: &'a str,
@@ -66,6 +58,7 @@ struct JsonThread<'a> {
 
 /// Innermost first.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(in crate::report) struct JsonFrame<'a> {
     function: Option<&'a str>,
     file: Option<&'a str>,
@@ -81,13 +74,11 @@ pub(in crate::report) struct JsonFrame<'a> {
 impl<'a> JsonStack<'a> {
     /// The report with the answer's notes, or with the reason it broke off. Where there is no memory or
     /// time for all threads some are left out, and that is the reason, if there is no other.
-    pub fn new(report: &'a StackReport, end: Result<&End, &'a str>) -> JsonStack<'a> {
+    pub fn document(report: &'a StackReport, end: Result<&End, String>) -> Document<JsonStack<'a>> {
         let summary = report.summary.as_ref();
         let mut room = Room::new(&report.budget);
         let threads = room.fill(report.threads.iter().map(JsonThread::from));
-        let cut = room.cut();
-        JsonStack {
-            schema: "rgops.stack/1",
+        let body = JsonStack {
             pid: report.pid,
             name: &report.process,
             unix_ns: summary.map(|summary| summary.unix_ns),
@@ -95,15 +86,9 @@ impl<'a> JsonStack<'a> {
             vanished: summary.map(|summary| summary.vanished),
             threads,
             modules: &report.modules,
-            notes: end.map(json_notes).unwrap_or_default(),
-            broken_off: end.err().map(Cow::Borrowed).or_else(|| room.left_out().map(Cow::Owned)),
-            cut,
-        }
-    }
-
-    /// Why threads are left out in it; `None` when none are.
-    pub fn cut(&self) -> Option<Exhausted> {
-        self.cut
+        };
+        let process = JsonProcess { pid: report.pid, name: report.process.clone() };
+        Document::new("rgops.stack/1", process, end, body, room.cut())
     }
 }
 

@@ -4,6 +4,7 @@ use crate::symbols::Frame;
 
 /// The part of a native stack that belongs to a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Poll {
     /// The task's own frames: so many, from the innermost. Behind them Tokio's begin.
     pub frames: usize,

@@ -13,6 +13,7 @@ use crate::text::system_call::Architecture;
 
 /// The threads of a process, named and ready to be shown.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct StackReport {
     /// Name of the process.
     pub process: String,

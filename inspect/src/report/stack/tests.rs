@@ -92,7 +92,7 @@ fn the_first_screen_groups_threads_and_shows_running_ones_first() {
          thread 4800 [epoll_wait]: rgops-agent (agent), cpu 1.5s\n\
          shop+0x4000\n\
          \n\
-         shop: its file is not on this host\n  fix: pass --symbols DIR with the file of the build that runs\n"
+         shop: its file is not on this host\n  fix: pass --symbols DIR with the file of the running build\n"
     );
     assert_eq!(report.render(true).matches("\nthread ").count(), 6);
 }
@@ -103,7 +103,7 @@ fn the_json_has_its_schema_and_every_thread() {
     main.current_task = Some(7);
     let report = report(vec![main, thread(4712, "other", 'S', 202, &[0x2000])]);
     let end = rgops_protocol::reply::End::default();
-    let json = serde_json::to_value(JsonStack::new(&report, Ok(&end))).unwrap();
+    let json = serde_json::to_value(JsonStack::document(&report, Ok(&end))).unwrap();
     assert_eq!(json["schema"], "rgops.stack/1");
     assert_eq!(json["threads"][0]["frames"][0]["module_offset"], 0x1000);
     assert_eq!(json["threads"][0]["role"], "main");
@@ -122,7 +122,7 @@ fn text_and_json_end_at_the_budget_and_say_so() {
     assert_eq!(screen.cut(), Some(Exhausted::Memory(50_000)));
     assert!(screen.as_str().len() < 50_000 && screen.as_str().starts_with("shop (pid 4711): 2000 threads, "));
     assert!(screen.as_str().ends_with("--max-memory or --timeout\n"));
-    let json = JsonStack::new(&report, Ok(&End::default()));
+    let json = JsonStack::document(&report, Ok(&End::default()));
     assert_eq!(json.cut(), Some(Exhausted::Memory(50_000)));
     let json = serde_json::to_value(json).unwrap();
     assert!((20..200).contains(&json["threads"].as_array().unwrap().len()));

@@ -13,6 +13,7 @@ use crate::text::system_call::{self, Architecture};
 
 /// A thread with its named frames.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Thread {
     /// Kernel thread id in the agent's pid namespace.
     pub tid: u32,
@@ -46,6 +47,8 @@ pub struct Thread {
 
 /// The task a thread polls: of id and name at least one is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Polled {
     /// Tokio's id, as the runtime's own thread-local says; `None` when that could not be read.
     pub task: Option<u64>,
@@ -70,6 +73,7 @@ impl Polled {
 
 /// What a thread is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Worker of a multi-threaded Tokio runtime.
@@ -105,6 +109,7 @@ impl Role {
 
 /// What a thread does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Activity {
     /// On a CPU or waiting for one.

@@ -5,15 +5,14 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::stats::{AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity};
 use serde::Serialize;
 
-use crate::report::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
+use crate::report::document::Document;
+use crate::report::known::JsonKnown;
 
 /// The answer in JSON, `rgops.stats/1`. Times are nanoseconds.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonStats {
-    /// `rgops.stats/1`.
-    pub schema: &'static str,
-    /// Who answered.
-    pub process: JsonProcess,
     /// Time since the process started.
     pub uptime_ns: JsonKnown<u64>,
     /// CPU time in user mode.
@@ -46,12 +45,12 @@ pub struct JsonStats {
     pub threads: Vec<JsonThread>,
     /// What the agent did and costs.
     pub agent: JsonAgent,
-    /// What is missing or not exact.
-    pub notes: Vec<JsonNote>,
 }
 
 /// A number of threads.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonThreadsInState {
     /// State letter of proc(5).
     pub state: char,
@@ -61,6 +60,8 @@ pub struct JsonThreadsInState {
 
 /// A Tokio runtime.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonRuntime {
     /// Its name.
     pub name: String,
@@ -80,6 +81,8 @@ pub struct JsonRuntime {
 
 /// Tasks by state.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonTaskStates {
     /// Being polled.
     pub running: u64,
@@ -93,6 +96,8 @@ pub struct JsonTaskStates {
 
 /// A worker in the window.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonWorker {
     /// Whether it was parked at the end.
     pub parked: bool,
@@ -106,6 +111,8 @@ pub struct JsonWorker {
 
 /// A thread in the window.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonThread {
     /// Thread id.
     pub tid: u32,
@@ -123,6 +130,8 @@ pub struct JsonThread {
 
 /// What the agent did since `listen`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonAgent {
     /// Time since `listen`.
     pub uptime_ns: u64,
@@ -156,13 +165,11 @@ pub struct JsonAgent {
 
 impl JsonStats {
     /// The JSON form of an answer.
-    pub fn new(hello: &AgentHello, reply: &StatsReply, end: &End) -> JsonStats {
+    pub fn document(hello: &AgentHello, reply: &StatsReply, end: &End) -> Document<JsonStats> {
         let in_states = reply.threads.clone().map(|states| {
             states.iter().map(|s| JsonThreadsInState { state: s.state, count: s.count }).collect()
         });
-        JsonStats {
-            schema: "rgops.stats/1",
-            process: hello.into(),
+        let body = JsonStats {
             uptime_ns: reply.uptime_ns.clone().into(),
             user_cpu_ns: reply.user_cpu_ns.clone().into(),
             system_cpu_ns: reply.system_cpu_ns.clone().into(),
@@ -179,8 +186,8 @@ impl JsonStats {
             runtimes: reply.runtimes.iter().map(runtime).collect(),
             threads: reply.thread_activity.iter().map(thread).collect(),
             agent: agent(&reply.agent),
-            notes: json_notes(end),
-        }
+        };
+        Document::new("rgops.stats/1", hello.into(), Ok(end), body, None)
     }
 }
 

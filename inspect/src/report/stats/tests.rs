@@ -144,7 +144,7 @@ fn all_threads_are_listed_when_asked_and_names_cannot_steer_the_terminal() {
 
 #[test]
 fn the_json_keeps_every_number_and_reason() {
-    let json = serde_json::to_value(JsonStats::new(&hello(), &reply(), &End::default())).unwrap();
+    let json = serde_json::to_value(JsonStats::document(&hello(), &reply(), &End::default())).unwrap();
     assert_eq!(json["schema"], "rgops.stats/1");
     assert_eq!(json["runtimes"][0]["workers"][0]["busy_ns"], WINDOW);
     assert_eq!(json["runtimes"][0]["tasks_by_state"]["scheduled"], 7);
@@ -155,6 +155,6 @@ fn the_json_keeps_every_number_and_reason() {
     assert_eq!(json["cpu_quota_milli"], 1500);
     let mut unlimited = reply();
     unlimited.cpu_quota_milli = Known::Value(None);
-    let json = serde_json::to_value(JsonStats::new(&hello(), &unlimited, &End::default())).unwrap();
+    let json = serde_json::to_value(JsonStats::document(&hello(), &unlimited, &End::default())).unwrap();
     assert!(json["cpu_quota_milli"].is_null());
 }

@@ -5,6 +5,7 @@ use crate::tasks::model::State;
 
 /// Which tasks are shown: those that every given part allows.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Filter {
     /// In one of these states; empty for any.
     pub states: Vec<State>,
@@ -40,6 +41,41 @@ impl std::str::FromStr for WaitingOn {
 }
 
 impl Filter {
+    /// Only tasks in one of these states; empty for any.
+    #[must_use]
+    pub fn states(mut self, states: impl IntoIterator<Item = State>) -> Filter {
+        self.states = states.into_iter().collect();
+        self
+    }
+
+    /// Only tasks with this text in a future's name, a place in the source or what it waits on.
+    #[must_use]
+    pub fn matching(mut self, text: Option<String>) -> Filter {
+        self.matching = text;
+        self
+    }
+
+    /// Only this task, by its id.
+    #[must_use]
+    pub fn task(mut self, id: Option<u64>) -> Filter {
+        self.task = id;
+        self
+    }
+
+    /// Only tasks that wait on this.
+    #[must_use]
+    pub fn waiting_on(mut self, resource: Option<WaitingOn>) -> Filter {
+        self.waiting_on = resource;
+        self
+    }
+
+    /// Only tasks of the runtime with this name.
+    #[must_use]
+    pub fn runtime(mut self, name: Option<String>) -> Filter {
+        self.runtime = name;
+        self
+    }
+
     /// Whether every task passes.
     pub fn is_everything(&self) -> bool {
         let Filter { states, matching, task, waiting_on, runtime } = self;

@@ -1,6 +1,5 @@
 //! The JSON contract `rgops.tasks/1`.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,8 +12,8 @@ use super::shapes::Shapes;
 use super::tree::{nodes, root};
 use super::words::runtime_kind;
 use super::words::state;
-use crate::budget::Exhausted;
-use crate::report::known::{JsonKnown, JsonNote, json_notes};
+use crate::report::document::Document;
+use crate::report::known::{JsonKnown, JsonProcess};
 use crate::report::screen::Room;
 use crate::report::stack::{JsonFrame, Thread};
 use crate::tasks::model::{
@@ -24,9 +23,8 @@ use crate::text::known::words;
 
 /// The whole report. Times are nanoseconds, addresses numbers, tasks named by their ids.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonTasks<'a> {
-    /// `rgops.tasks/1`.
-    schema: &'static str,
     /// The process, in its own pid namespace.
     pid: u32,
     name: &'a str,
@@ -49,16 +47,11 @@ pub struct JsonTasks<'a> {
     deadlocks: Vec<JsonDeadlock<'a>>,
     /// Threads that polled a task or were in `block_on`.
     threads: Vec<JsonThread<'a>>,
-    notes: Vec<JsonNote>,
-    /// Why the answer broke off; absent when it is complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    broken_off: Option<Cow<'a, str>>,
-    #[serde(skip)]
-    cut: Option<Exhausted>,
 }
 
 /// What became of the listed tasks; all but `listed` add up to it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonCounts {
     listed: u64,
     decoded: u64,
@@ -70,6 +63,7 @@ struct JsonCounts {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonRuntime<'a> {
     name: &'a str,
     /// `current_thread`, `multi_thread` or `local_set`.
@@ -81,6 +75,7 @@ struct JsonRuntime<'a> {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonList {
     listed: u32,
     shards: u32,
@@ -89,6 +84,7 @@ struct JsonList {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonDebugInformation<'a> {
     module: &'a str,
     file: Option<&'a str>,
@@ -101,6 +97,7 @@ struct JsonDebugInformation<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonMissing<'a> {
     reason: &'a str,
     fix: &'a str,
@@ -110,6 +107,7 @@ struct JsonMissing<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonTask<'a> {
     id: u64,
     runtime: &'a str,
@@ -135,6 +133,7 @@ struct JsonTask<'a> {
 
 /// A future, and what it polls.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonNode<'a> {
     name: &'a str,
     #[serde(rename = "type")]
@@ -150,6 +149,7 @@ struct JsonNode<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonWait<'a> {
     node: usize,
     #[serde(flatten)]
@@ -157,6 +157,7 @@ struct JsonWait<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonResource<'a> {
     /// `task`, `blocking_task`, `mutex`, `rw_lock_read`, `rw_lock_write`, `semaphore`, `notify`,
     /// `channel`, `barrier`, `once_cell`, `timer`, `io` or `other`.
@@ -170,6 +171,7 @@ struct JsonResource<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonWaited<'a> {
     #[serde(flatten)]
     resource: JsonResource<'a>,
@@ -179,6 +181,7 @@ struct JsonWaited<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonDeadlock<'a> {
     /// In order: each waits on what the next one holds, the last one on what the first one holds.
     ring: Vec<JsonLink<'a>>,
@@ -189,12 +192,14 @@ struct JsonDeadlock<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonLink<'a> {
     task: u64,
     waits_on: JsonResource<'a>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonThread<'a> {
     tid: u32,
     name: &'a str,
@@ -208,7 +213,11 @@ struct JsonThread<'a> {
 impl<'a> JsonTasks<'a> {
     /// The tasks `filter` leaves, with the answer's notes or the reason it broke off. Where there is no
     /// memory or time for the lists they are shorter, and that is the reason, if there is no other.
-    pub fn new(report: &'a TasksReport, filter: &Filter, end: Result<&End, &'a str>) -> JsonTasks<'a> {
+    pub fn document(
+        report: &'a TasksReport,
+        filter: &Filter,
+        end: Result<&End, String>,
+    ) -> Document<JsonTasks<'a>> {
         let mut stacks = Stacks::default();
         let selected = report.select(filter);
         let mut room = Room::new(&report.budget);
@@ -241,9 +250,7 @@ impl<'a> JsonTasks<'a> {
             behind: ids(&deadlock.behind),
         }));
         let threads = room.fill(report.json_threads());
-        let cut = room.cut();
-        JsonTasks {
-            schema: "rgops.tasks/1",
+        let body = JsonTasks {
             pid: report.pid,
             name: &report.process,
             unix_ns: report.tasks.unix_ns,
@@ -263,15 +270,9 @@ impl<'a> JsonTasks<'a> {
             resources,
             deadlocks,
             threads,
-            notes: end.map(json_notes).unwrap_or_default(),
-            broken_off: end.err().map(Cow::Borrowed).or_else(|| room.left_out().map(Cow::Owned)),
-            cut,
-        }
-    }
-
-    /// Why its lists are shorter than what they tell of; `None` when they are not.
-    pub fn cut(&self) -> Option<Exhausted> {
-        self.cut
+        };
+        let process = JsonProcess { pid: report.pid, name: report.process.clone() };
+        Document::new("rgops.tasks/1", process, end, body, room.cut())
     }
 }
 

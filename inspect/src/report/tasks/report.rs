@@ -15,6 +15,7 @@ use crate::tasks::model::{Task, Tasks};
 
 /// The tasks of a process, named and ready to be shown.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct TasksReport {
     /// Name of the process.
     pub process: String,

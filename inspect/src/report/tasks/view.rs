@@ -4,6 +4,7 @@ use super::filter::Filter;
 
 /// How much is shown.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct View {
     /// Every task by itself, also those at the same place.
     pub all: bool,

@@ -4,17 +4,14 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use serde::Serialize;
 
-use crate::budget::Exhausted;
-use crate::report::known::{JsonNote, JsonProcess, json_notes};
+use crate::report::document::Document;
 use crate::report::screen::Room;
 use crate::trace::{Kind, Recorder, RuntimeSummary, ThreadSummary};
 
 /// The JSON contract `rgops.trace/1`. Times are nanoseconds.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonTrace<'a> {
-    /// `rgops.trace/1`.
-    schema: &'static str,
-    process: JsonProcess,
     /// Where the trace was saved; `null` when it could not be.
     file: Option<&'a str>,
     /// Beginning of the window, since the Unix epoch.
@@ -40,15 +37,10 @@ pub struct JsonTrace<'a> {
     /// By falling running time.
     threads: Vec<JsonThread<'a>>,
     runtimes: Vec<JsonRuntime>,
-    notes: Vec<JsonNote>,
-    /// Why the answer broke off; absent when it is complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    broken_off: Option<String>,
-    #[serde(skip)]
-    cut: Option<Exhausted>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonThread<'a> {
     tid: u32,
     name: &'a str,
@@ -70,6 +62,7 @@ struct JsonThread<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonRuntime {
     name: String,
     workers: u32,
@@ -83,21 +76,18 @@ struct JsonRuntime {
 impl<'a> JsonTrace<'a> {
     /// The report with the answer's notes, or with the reason it broke off. Where there is no memory or
     /// time for all threads some are left out, and that is the reason, if there is no other.
-    pub fn new<W: std::io::Write>(
+    pub fn document<W: std::io::Write>(
         hello: &AgentHello,
         file: Option<&'a str>,
         trace: &'a Recorder<W>,
         end: Result<&End, String>,
-    ) -> JsonTrace<'a> {
+    ) -> Document<JsonTrace<'a>> {
         let (start, totals) = (trace.start(), trace.totals());
         let (samples, sample_weight, samples_without_stack) = trace.samples();
         let mut room = Room::new(trace.budget());
         let threads = room.fill(trace.summary().threads().into_iter().map(JsonThread::new));
         let runtimes = room.fill(trace.runtimes().into_iter().map(JsonRuntime::new));
-        let cut = room.cut();
-        JsonTrace {
-            schema: "rgops.trace/1",
-            process: hello.into(),
+        let body = JsonTrace {
             file,
             unix_ns: start.map_or(0, |start| start.unix_ns),
             duration_ns: trace.duration_ns(),
@@ -114,15 +104,8 @@ impl<'a> JsonTrace<'a> {
             no_samples: start.map_or("", |start| &start.no_samples),
             threads,
             runtimes,
-            notes: end.as_ref().map(|end| json_notes(end)).unwrap_or_default(),
-            broken_off: end.err().or_else(|| room.left_out()),
-            cut,
-        }
-    }
-
-    /// Why threads or runtimes are left out in it; `None` when none are.
-    pub fn cut(&self) -> Option<Exhausted> {
-        self.cut
+        };
+        Document::new("rgops.trace/1", hello.into(), end, body, room.cut())
     }
 }
 

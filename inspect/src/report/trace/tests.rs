@@ -100,7 +100,7 @@ fn many_threads_are_cut_short_unless_all_are_asked_for() {
 #[test]
 fn the_json_contract_sums_up() {
     let trace = trace(1);
-    let json = JsonTrace::new(&hello(), Some("a.perfetto-trace"), &trace, Ok(&End::default()));
+    let json = JsonTrace::document(&hello(), Some("a.perfetto-trace"), &trace, Ok(&End::default()));
     let json = serde_json::to_value(&json).unwrap();
     assert_eq!(json["schema"], "rgops.trace/1");
     assert_eq!(json["threads"][0]["running_ns"], 990 * MS);
@@ -126,7 +126,7 @@ fn the_summary_ends_at_the_budget_and_says_so() {
     let shown = screen(&other, true);
     assert_eq!(shown.cut(), Some(Exhausted::Memory(20_000)));
     assert!(shown.as_str().ends_with("or --timeout\n") && shown.as_str().len() < 20_000);
-    let json = JsonTrace::new(&hello(), None, &other, Ok(&End::default()));
+    let json = JsonTrace::document(&hello(), None, &other, Ok(&End::default()));
     assert_eq!(json.cut(), Some(Exhausted::Memory(20_000)));
     let json = serde_json::to_value(json).unwrap();
     assert!(json["threads"].as_array().unwrap().len() < 100);

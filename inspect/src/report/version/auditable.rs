@@ -16,6 +16,8 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A crate in the program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Dependency {
     /// Its name.
     pub name: String,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// How much debug information the executable has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum DebugInfo {
     /// Everything: types and variables (`debug = "full"`).
@@ -64,6 +65,7 @@ pub fn has_symbols(sections: &Known<Vec<String>>) -> Known<bool> {
 
 /// How rustc encoded names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Mangling {
     /// RFC 2603: names keep their generic arguments.

@@ -6,16 +6,15 @@ use rgops_protocol::reply::{End, Known};
 use serde::Serialize;
 
 use super::{DebugInfo, Dependency, Mangling, debug_info, dependencies, has_symbols, mangling};
-use crate::report::known::{JsonKnown, JsonNote, JsonProcess, json_notes};
+use crate::report::document::Document;
+use crate::report::known::JsonKnown;
 use crate::text::hex;
 
 /// The answer in JSON, `rgops.version/1`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JsonVersion {
-    /// `rgops.version/1`.
-    pub schema: &'static str,
-    /// Who answered.
-    pub process: JsonProcess,
     /// `crate version` as the program's author gave it.
     pub program: JsonKnown<String>,
     /// File name of the executable.
@@ -54,20 +53,16 @@ pub struct JsonVersion {
     pub features: Vec<String>,
     /// The crates in the program, from cargo-auditable.
     pub dependencies: JsonKnown<Vec<Dependency>>,
-    /// What is missing or not exact.
-    pub notes: Vec<JsonNote>,
 }
 
 impl JsonVersion {
     /// The JSON form of an answer.
-    pub fn new(hello: &AgentHello, reply: &VersionReply, end: &End) -> JsonVersion {
+    pub fn document(hello: &AgentHello, reply: &VersionReply, end: &End) -> Document<JsonVersion> {
         let build_id = match reply.build_id.as_slice() {
             [] => Known::unavailable("the linker made none", ""),
             id => Known::Value(hex(id)),
         };
-        JsonVersion {
-            schema: "rgops.version/1",
-            process: hello.into(),
+        let body = JsonVersion {
             program: reply.program.clone().into(),
             executable: reply.executable.clone().into(),
             build_id: build_id.into(),
@@ -87,7 +82,7 @@ impl JsonVersion {
             protocol: reply.protocol,
             features: reply.features.clone(),
             dependencies: dependencies(&reply.auditable).into(),
-            notes: json_notes(end),
-        }
+        };
+        Document::new("rgops.version/1", hello.into(), Ok(end), body, None)
     }
 }

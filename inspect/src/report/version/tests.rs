@@ -90,7 +90,7 @@ fn a_stripped_build_says_what_is_gone_and_how_to_keep_it() {
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
-    let json = serde_json::to_value(JsonVersion::new(&hello(), &stripped, &End::default())).unwrap();
+    let json = serde_json::to_value(JsonVersion::document(&hello(), &stripped, &End::default())).unwrap();
     assert_eq!(json["schema"], "rgops.version/1");
     assert_eq!(json["stripped"], true);
     assert_eq!(json["debug_info"], "none");

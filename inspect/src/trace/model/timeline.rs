@@ -27,6 +27,7 @@ const MAX_HELD_BACK: usize = 1000;
 
 /// A thread does one thing from a moment to another, in nanoseconds since the window began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Segment {
     /// Beginning.
     pub start_ns: u64,

@@ -1,13 +1,13 @@
-//! Files of very many units, or of damaged ones: what is left out is counted, and the reason is kept.
+//! Files with many units, or with damaged ones: units that are left out are counted, and the reason is kept.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use rgops_dwarf::{Budget, Charge, Exhausted, Sections, SplitFiles, Work, made};
+use rgops_dwarf::{Budget, Charge, Exhausted, Remedy, Sections, SplitFiles, Work, made};
 
 use crate::types::TypeError;
 use crate::types::dwarf::{EntryId, ModuleDwarf};
-use crate::types::index::{Index, Remedy};
+use crate::types::index::Index;
 use crate::types::lines::FileNames;
 use crate::types::program::{ProgramTypes, WANTED};
 use crate::types::scanning;
@@ -31,21 +31,21 @@ fn very_many_units_are_charged_and_those_without_room_are_counted() {
     let budget = Budget::new(48 << 20);
     let dwarf = dwarf(&bytes, &Work::new(&budget));
     let (index, charge, _) = scan(&dwarf, &budget);
-    assert!((1..UNITS).contains(&index.unread), "{}", index.unread);
-    assert_eq!(index.unread_reason, "the memory limit of 48 MiB was reached");
-    assert_eq!(index.remedy, Remedy::Limit(Exhausted::Memory(48 << 20)));
+    assert!((1..UNITS).contains(&index.left_out.units()), "{}", index.left_out.units());
+    assert_eq!(index.left_out.reason(), "the memory limit of 48 MiB was reached");
+    assert_eq!(index.left_out.remedy(), Remedy::Limit(Exhausted::Memory(48 << 20)));
     let information = &ProgramTypes::of_file(&bytes, &Budget::new(48 << 20)).information()[0];
     assert!(information.fix.contains("limit of 48 MiB was reached): pass a larger --max-memory; "));
     assert!(!information.fix.contains("--symbols") && information.note.is_empty(), "{information:?}");
     drop((charge, dwarf));
     assert_eq!(budget.charged(), 0, "everything is given back");
-    // What they are charged for while they are scanned is given back afterwards.
+    // Charges during the scan are released afterwards.
     let budget = Budget::new(1 << 30);
     let dwarf = self::dwarf(&bytes, &Work::new(&budget));
     let before = budget.charged();
     let (index, _charge, _) = scan(&dwarf, &budget);
-    assert_eq!(index.unread, 0);
-    // Their one table of abbreviations is kept.
+    assert_eq!(index.left_out.units(), 0);
+    // Their only table of abbreviations is kept.
     assert!(budget.charged() - before < 10_000, "{}", budget.charged() - before);
 }
 
@@ -57,8 +57,8 @@ fn when_the_time_is_over_the_rest_is_left_out_and_counted() {
     budget.end_by(Instant::now());
     let started = Instant::now();
     let (index, _charge, reports) = scan(&dwarf, &budget);
-    assert_eq!((index.unread, &*index.unread_reason), (50_000, "the time limit was reached"));
-    assert_eq!(index.remedy, Remedy::Limit(Exhausted::Time));
+    assert_eq!((index.left_out.units(), index.left_out.reason()), (50_000, "the time limit was reached"));
+    assert_eq!(index.left_out.remedy(), Remedy::Limit(Exhausted::Time));
     assert!(started.elapsed() < Duration::from_secs(1) && reports < 20, "{:?}", started.elapsed());
 }
 
@@ -68,9 +68,12 @@ fn a_damaged_header_ends_the_list_and_is_counted() {
     let budget = Budget::new(1 << 30);
     let dwarf = dwarf(&bytes, &Work::new(&budget));
     let (index, _charge, _) = scan(&dwarf, &budget);
-    assert_eq!(index.unread, 1);
-    assert!(index.unread_reason.starts_with("the last 40 bytes begin with a damaged header"), "{index:?}");
-    assert_eq!(index.remedy, Remedy::Nothing);
+    assert_eq!(index.left_out.units(), 1);
+    assert!(
+        index.left_out.reason().starts_with("the last 40 bytes begin with a damaged header"),
+        "{index:?}"
+    );
+    assert_eq!(index.left_out.remedy(), Remedy::Nothing);
     let information = &ProgramTypes::of_file(&bytes, &Budget::new(1 << 30)).information()[0];
     let note = "1 parts of the debug information could not be read (the last 40 bytes begin with";
     assert!(information.note.starts_with(note), "{information:?}");
@@ -104,7 +107,7 @@ fn names_of_files_that_are_kept_are_charged() {
     assert!(of_unit > before, "a unit that is kept");
     let files = FileNames::default();
     assert_eq!(files.name(&unit, 1).as_deref(), Some("a.rs"));
-    // Those that are not there are remembered, too.
+    // Missing files are cached also.
     (2..1000).for_each(|file| assert_eq!(files.name(&unit, file), None));
     assert!(budget.charged() - of_unit > 1000 * 100, "{}", budget.charged() - of_unit);
     budget.end_by(Instant::now());
@@ -115,11 +118,9 @@ fn names_of_files_that_are_kept_are_charged() {
 
 #[test]
 fn names_without_an_end_near_are_cut_and_counted() {
-    // A unit, and a thousand namespaces of one name of 8 MB.
+    // A unit, and a thousand namespaces with one name of 8 MB.
     let abbreviations = [1, 0x11, 1, 0, 0, 2, 0x39, 1, 0x03, 0x0e, 0, 0, 0];
-    let mut info = vec![4, 0, 0, 0, 0, 0, 8, 1];
-    info.extend([2, 0, 0, 0, 0, 0].repeat(1000));
-    let info = [&(info.len() as u32).to_le_bytes()[..], &info].concat();
+    let info = made::unit_of(&[&[1][..], &[2, 0, 0, 0, 0, 0].repeat(1000)].concat());
     let mut name = vec![b'x'; 8 << 20];
     name.push(0);
     let sections =
@@ -127,11 +128,11 @@ fn names_without_an_end_near_are_cut_and_counted() {
     let bytes = made::elf(&sections);
     let types = ProgramTypes::of_file(&bytes, &Budget::new(1 << 30));
     let information = types.information();
-    assert!(information[0].note.ends_with("are cut (cuts: 1000)"), "{information:?}");
+    assert!(information[0].note.ends_with("are cut (1000 times)"), "{information:?}");
     assert!(!information[0].fix.contains("are cut"), "{information:?}");
-    // Each look for its end counts as work.
+    // Each search for the end of the name counts as work.
     let budget = Budget::new(1 << 30);
     let dwarf = dwarf(&bytes, &Work::limited(&budget, 1_000_000));
     let (index, _charge, _) = scan(&dwarf, &budget);
-    assert_eq!((index.unread, &*index.unread_reason), (1, "the time limit was reached"));
+    assert_eq!((index.left_out.units(), index.left_out.reason()), (1, "the time limit was reached"));
 }

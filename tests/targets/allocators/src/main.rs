@@ -2,10 +2,10 @@
 //!
 //! Prints its name and pid, and then `ready`.
 
-#[cfg(feature = "jemalloc")]
-use tikv_jemallocator::Jemalloc as Allocator;
 #[cfg(feature = "mimalloc")]
 use mimalloc::MiMalloc as Allocator;
+#[cfg(feature = "jemalloc")]
+use tikv_jemallocator::Jemalloc as Allocator;
 
 use rgops_agent::{self as agent, Command, Options};
 

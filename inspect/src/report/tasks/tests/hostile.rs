@@ -39,7 +39,7 @@ fn a_threads_stack_is_shown_with_one_task_only() {
     assert!(screen.contains("19999 tasks [running]: 2 3 4 5 6 7 8 9 … on thread 4712 tokio-rt-worker"));
     let view = View { filter: Filter { matching: Some("shop".into()), ..Filter::default() }, ..view() };
     in_time("a filter", || report.render(&view));
-    let json = JsonTasks::new(&report, &Filter::default(), Ok(&End::default()));
+    let json = JsonTasks::document(&report, &Filter::default(), Ok(&End::default()));
     let json = in_time("JSON", || serde_json::to_value(json).unwrap());
     assert_eq!((json["threads"].as_array().unwrap().len(), &json["tasks"][9]["tid"]), (1, &4712.into()));
 }
@@ -77,7 +77,7 @@ fn text_and_json_end_at_the_budget_and_say_so() {
     let small = Budget::new(4 << 20);
     let all: Vec<Task> = (0..2_000).map(|id| idle(id, leaf(&long, ResourceKind::Notify, 0xe0))).collect();
     let report = within(&small, tasks(all, Vec::new()));
-    let json = JsonTasks::new(&report, &Filter::default(), Ok(&End::default()));
+    let json = JsonTasks::document(&report, &Filter::default(), Ok(&End::default()));
     assert_eq!(json.cut(), Some(Exhausted::Memory(4 << 20)));
     let json = serde_json::to_string(&json).unwrap();
     assert!(json.len() < 5 << 20, "{}", json.len());
@@ -87,8 +87,12 @@ fn text_and_json_end_at_the_budget_and_say_so() {
     assert!(shown.iter().all(|task| task["stack"] == 0));
     let why = json["broken_off"].as_str().unwrap();
     assert!(why.starts_with("the rest is left out: the memory limit of 4 MiB was reached"), "{why}");
-    let json =
-        serde_json::to_value(JsonTasks::new(&report, &Filter::default(), Err("it went away"))).unwrap();
+    let json = serde_json::to_value(JsonTasks::document(
+        &report,
+        &Filter::default(),
+        Err("it went away".to_owned()),
+    ))
+    .unwrap();
     assert_eq!(json["broken_off"], "it went away");
 }
 
@@ -109,7 +113,7 @@ fn a_hundred_thousand_different_places_of_one_kind_are_grouped_in_time() {
     let screen = in_time("groups", || report.render(&view()));
     assert!(screen.contains("shop::future_012345: waits for timer\n"));
     let json = in_time("JSON", || {
-        serde_json::to_value(JsonTasks::new(&report, &Filter::default(), Ok(&End::default()))).unwrap()
+        serde_json::to_value(JsonTasks::document(&report, &Filter::default(), Ok(&End::default()))).unwrap()
     });
     assert_eq!(json["stacks"].as_array().unwrap().len(), 100_000);
 }

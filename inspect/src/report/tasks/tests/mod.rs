@@ -261,7 +261,7 @@ task 23 [idle]
   no async stack: no debug information
 
 shop: its file is not on this host
-  fix: pass --symbols DIR with the file of the build that runs
+  fix: pass --symbols DIR with the file of the running build
 
 next: rgops stack 4711   all threads, with what each polls
 "
@@ -403,7 +403,7 @@ fn long_names_lose_their_middle_and_verbose_shows_them_whole() {
 fn the_json_has_its_schema_and_each_stack_once() {
     let report = report(tasks([busy(), deadlocked()].concat(), vec![thread(4712, 20)]));
     let end = End::default();
-    let json = serde_json::to_value(JsonTasks::new(&report, &Filter::default(), Ok(&end))).unwrap();
+    let json = serde_json::to_value(JsonTasks::document(&report, &Filter::default(), Ok(&end))).unwrap();
     assert_eq!(json["schema"], "rgops.tasks/1");
     assert_eq!(json["counts"]["listed"], 18);
     assert_eq!(json["stacks"].as_array().unwrap().len(), 5);

@@ -1,0 +1,65 @@
+//! A function at an address.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// A function at an address: one call, or one of the calls inlined there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Frame {
+    /// Demangled name without its hash; `None` when there is no symbol.
+    pub function: Option<Arc<str>>,
+    /// The linker's name; `None` when unknown, or when it is not mangled.
+    pub mangled: Option<Arc<str>>,
+    /// Source file, with the path that the compiler used.
+    pub file: Option<Arc<str>>,
+    /// Line in `file`, from 1.
+    pub line: Option<u32>,
+    /// Column in `line`, from 1.
+    pub column: Option<u16>,
+    /// Whether the compiler copied this function into the next frame's.
+    pub is_inlined: bool,
+    /// Path of the module as the process sees it; `None` when no module has the address.
+    pub module: Option<Arc<str>>,
+    /// Address in the module's file (svma); the avma itself when no module contains it.
+    pub module_offset: u64,
+    /// Bytes from the start of the function that was called; the same for all frames inlined at the address.
+    /// `None` without a symbol.
+    pub function_offset: Option<u64>,
+}
+
+impl Frame {
+    /// The function's name, otherwise `module+0xoffset`, otherwise the bare address.
+    pub fn name(&self) -> String {
+        self.shared_name().into_owned()
+    }
+
+    /// Like [`Frame::name`], without a copy of the function's name.
+    pub(crate) fn shared_name(&self) -> Cow<'_, str> {
+        match (&self.function, &self.module) {
+            (Some(function), _) => Cow::Borrowed(function),
+            (None, Some(module)) => format!("{}+{:#x}", file_name(module), self.module_offset).into(),
+            (None, None) => format!("{:#x}", self.module_offset).into(),
+        }
+    }
+
+    /// The frame of an address that no module contains.
+    pub(super) fn unknown(avma: u64) -> Frame {
+        Frame {
+            function: None,
+            mangled: None,
+            file: None,
+            line: None,
+            column: None,
+            is_inlined: false,
+            module: None,
+            module_offset: avma,
+            function_offset: None,
+        }
+    }
+}
+
+/// The last component of a module's path.
+pub fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(path)
+}

@@ -1,0 +1,188 @@
+//! Resolves the addresses of one process, through its modules.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rgops_dwarf::{Budget, Charge, Work};
+use rgops_protocol::reply::{Module, Stack};
+
+use crate::budget;
+use crate::symbols::files::Finder;
+use crate::symbols::frame::Frame;
+use crate::symbols::module_symbols::ModuleSymbols;
+use crate::symbols::source::Source;
+
+/// Resolves the addresses of one process to names.
+#[derive(Debug)]
+pub struct Symbolizer {
+    local_pid: Option<u32>,
+    symbol_directories: Vec<PathBuf>,
+    budget: Budget,
+    /// All modules seen; an index stays valid when modules are unloaded.
+    sources: Vec<Source>,
+    /// Indexes into `sources` by the hash of the module.
+    known: HashMap<u64, Vec<usize>>,
+    hasher: RandomState,
+    /// Modules that are loaded now: start avma to index into `sources`.
+    loaded: BTreeMap<u64, usize>,
+    /// Results by source and requested svma.
+    found: HashMap<(usize, u64), Arc<[Frame]>>,
+    /// Charge of the results.
+    charge: Charge,
+}
+
+impl Symbolizer {
+    /// Opens the files of `modules`. `local_pid` is the process on this host; its `/proc/PID` leads to files
+    /// that were replaced, deleted or are in another mount namespace. Without it only files at the same paths
+    /// are tried. `symbol_directories` are searched also.
+    pub fn new(modules: &[Module], local_pid: Option<u32>, symbol_directories: &[PathBuf]) -> Symbolizer {
+        Symbolizer::with_budget(modules, local_pid, symbol_directories, &budget::standard())
+    }
+
+    /// Like [`Symbolizer::new`], with the budget of the whole command.
+    pub fn with_budget(
+        modules: &[Module],
+        local_pid: Option<u32>,
+        symbol_directories: &[PathBuf],
+        budget: &Budget,
+    ) -> Symbolizer {
+        let mut symbolizer = Symbolizer {
+            local_pid,
+            symbol_directories: symbol_directories.to_vec(),
+            budget: budget.clone(),
+            sources: Vec::new(),
+            known: HashMap::new(),
+            hasher: RandomState::new(),
+            loaded: BTreeMap::new(),
+            found: HashMap::new(),
+            charge: Charge::none(budget),
+        };
+        symbolizer.set_modules(modules);
+        symbolizer
+    }
+
+    /// Resolves the addresses of a file in memory, one that was sent or generated. Reads at most `steps` of
+    /// its entries, instructions and symbols, so that the result is the same on every machine.
+    pub fn of_file(bytes: &[u8], budget: &Budget, steps: u64) -> Symbolizer {
+        let module = module_in_memory();
+        let mut symbolizer = Symbolizer::with_budget(&[], None, &[], budget);
+        symbolizer.sources.push(Source::of_bytes(&module, bytes, &Work::limited(budget, steps)));
+        symbolizer.loaded.insert(0, 0);
+        symbolizer
+    }
+
+    /// Replaces the list of loaded modules; files that are already open are kept.
+    pub fn set_modules(&mut self, modules: &[Module]) {
+        self.loaded.clear();
+        if modules.is_empty() {
+            return;
+        }
+        let finder = Finder::new(self.local_pid, &self.symbol_directories, &self.budget);
+        for module in modules {
+            let alike = self.known.entry(hash(&self.hasher, module)).or_default();
+            let known = alike.iter().find(|index| self.sources[**index].module() == module);
+            let index = known.copied().unwrap_or_else(|| {
+                // After the command's time limit no more files are searched for.
+                self.sources.push(match self.budget.check_time() {
+                    Ok(()) => Source::open(module, &finder),
+                    Err(limit) => Source::unopened(module, &finder, limit),
+                });
+                alike.push(self.sources.len() - 1);
+                self.sources.len() - 1
+            });
+            self.loaded.insert(module.start_avma, index);
+        }
+    }
+
+    /// The functions at an address, innermost first: the calls inlined there, then the function that was
+    /// called. Never empty: an unknown address is one frame without a function.
+    ///
+    /// A return address belongs to the call before it, which may be in another line or another function: it
+    /// is resolved one byte earlier.
+    pub fn frames(&mut self, avma: u64, is_return_address: bool) -> Vec<Frame> {
+        self.shared_frames(avma, is_return_address).to_vec()
+    }
+
+    /// Like [`Symbolizer::frames`], without a copy. After the command's time limit, addresses that were not
+    /// resolved before stay addresses, and their module reports that.
+    pub fn shared_frames(&mut self, avma: u64, is_return_address: bool) -> Arc<[Frame]> {
+        let Some(index) = self.module_index(avma) else {
+            return Arc::new([Frame::unknown(avma)]);
+        };
+        let source = &mut self.sources[index];
+        let svma = source.svma(avma);
+        let lookup = if is_return_address { svma.wrapping_sub(1) } else { svma };
+        if let Some(frames) = self.found.get(&(index, lookup)) {
+            return frames.clone();
+        }
+        // Each address may be in another module, and reading a module's files takes time.
+        if let Err(limit) = self.budget.check_time() {
+            source.lose_names(limit);
+            return Arc::new([source.bare(svma)]);
+        }
+        let frames: Arc<[Frame]> = source.frames(svma, lookup).into();
+        if self.charge.grow(size_of_found(&frames)).is_err() {
+            // Names from untrusted files must not fill our memory.
+            let source = &mut self.sources[index];
+            source.lose_names(self.budget.exhausted());
+            return Arc::new([source.bare(svma)]);
+        }
+        self.found.insert((index, lookup), frames.clone());
+        frames
+    }
+
+    /// All frames of a captured stack, innermost first.
+    pub fn stack(&mut self, stack: &Stack) -> Vec<Frame> {
+        let mut frames = Vec::with_capacity(stack.frames.len());
+        for (position, avma) in stack.frames.iter().enumerate() {
+            frames.extend(self.shared_frames(*avma, position > 0).iter().cloned());
+        }
+        frames
+    }
+
+    /// The module an address is in, as the agent described it.
+    pub fn module(&self, avma: u64) -> Option<&Module> {
+        self.module_index(avma).map(|index| self.sources[index].module())
+    }
+
+    /// The symbols found for each requested module, and why more are missing.
+    pub fn module_symbols(&self) -> impl Iterator<Item = &ModuleSymbols> {
+        self.sources.iter().filter(|source| source.was_asked()).map(Source::symbols)
+    }
+
+    /// The symbols found for the module at an address.
+    pub(crate) fn symbols_of(&self, avma: u64) -> Option<&ModuleSymbols> {
+        self.module_index(avma).map(|index| self.sources[index].symbols())
+    }
+
+    fn module_index(&self, avma: u64) -> Option<usize> {
+        let (_, index) = self.loaded.range(..=avma).next_back()?;
+        (avma < self.sources[*index].module().end_avma).then_some(*index)
+    }
+}
+
+fn hash(hasher: &RandomState, module: &Module) -> u64 {
+    let Module { path, build_id, start_avma, end_avma, bias, has_unwind_data } = module;
+    hasher.hash_one((path, build_id, start_avma, end_avma, bias, has_unwind_data))
+}
+
+/// A module whose file is in memory, at the addresses stated in the file.
+fn module_in_memory() -> Module {
+    Module {
+        path: String::new(),
+        build_id: Vec::new(),
+        start_avma: 0,
+        end_avma: u64::MAX,
+        bias: 0,
+        has_unwind_data: false,
+    }
+}
+
+/// The memory of frames that are kept.
+fn size_of_found(frames: &[Frame]) -> u64 {
+    let text = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len() + 16);
+    let bytes = |frame: &Frame| size_of::<Frame>() + text(&frame.function) + text(&frame.mangled);
+    (64 + frames.iter().map(bytes).sum::<usize>()) as u64
+}
