@@ -147,7 +147,7 @@ impl LostAgent {
     pub fn fix(&self) -> &'static str {
         match self.because {
             LostBecause::Deleted | LostBecause::Replaced => {
-                "a running agent recreates its socket within 2 s, and rgops waited for that. If the process is stopped \
+                "a running agent recreates its socket within 2 s, but this one did not. If the process is stopped \
                  (`rgops PID` shows its state), continue it; otherwise restart it, or have it close its agent and \
                  call rgops_agent::listen"
             }

@@ -64,7 +64,7 @@ fn a_directory_that_is_not_safe_is_refused_with_what_mends_it() {
         let open = place(&format!("open-{mode:o}"));
         fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, Permissions::from_mode(mode)).unwrap();
-        cases.push((open, "others may enter it (mode "));
+        cases.push((open, "other users have access to it (mode "));
     }
     fs::create_dir(place("real")).unwrap();
     fs::set_permissions(place("real"), Permissions::from_mode(0o700)).unwrap();
