@@ -1,15 +1,15 @@
 //! Numbers of the program's allocators in `rgops memstats`.
 //!
-//! glibc is asked without being told. jemalloc and mimalloc are with the cargo features of these
-//! names. Any other allocator joins by [`AllocatorStats`].
+//! Numbers of glibc are always included. Those of jemalloc and mimalloc need the cargo features of these names.
+//! Any other allocator can be added with [`AllocatorStats`].
 
 use std::fmt;
 use std::sync::Arc;
 
-/// An allocator that can tell its numbers.
+/// An allocator that reports its numbers.
 ///
-/// Asked on a thread of its own, once for each `rgops memstats`, with a deadline: it may take the
-/// allocator's locks, and should do little else.
+/// Called on a separate thread, once for each `rgops memstats`, with a deadline: it may take the allocator's
+/// locks, and should do little else.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -33,9 +33,9 @@ pub trait AllocatorStats: Send + Sync + 'static {
     /// Name of the section in the answer.
     fn name(&self) -> &str;
 
-    /// Its numbers, in the order they are shown. gops' names should be taken where the meaning is
-    /// the same: `alloc`, `total-alloc`, `sys`, `mallocs`, `frees`, `heap-sys`, `heap-idle`,
-    /// `heap-in-use`, `heap-released`, `heap-objects`.
+    /// Its numbers, in the order they are shown. Use the names of gops where the meaning is the same: `alloc`,
+    /// `total-alloc`, `sys`, `mallocs`, `frees`, `heap-sys`, `heap-idle`, `heap-in-use`, `heap-released`,
+    /// `heap-objects`.
     fn numbers(&self) -> Vec<Number>;
 }
 
@@ -60,14 +60,14 @@ impl Number {
         Number { name: name.to_owned(), is_bytes: false, value: Ok(count), source: source.to_owned() }
     }
 
-    /// A number the allocator cannot tell: why, and what would change that (may be empty).
+    /// A number that the allocator does not have: the reason, and the fix (may be empty).
     pub fn unavailable(name: &str, reason: &str, fix: &str) -> Number {
         let value = Err((reason.to_owned(), fix.to_owned()));
         Number { name: name.to_owned(), is_bytes: true, value, source: String::new() }
     }
 }
 
-/// The allocators an author told the agent of.
+/// The allocators that the program's author added.
 #[derive(Clone, Default)]
 pub(crate) struct Allocators(pub(crate) Vec<Arc<dyn AllocatorStats>>);
 

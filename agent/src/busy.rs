@@ -133,8 +133,8 @@ impl BusyMeter {
             && !window.is_zero();
         let busy_ns = if is_unknown {
             Known::unavailable(
-                "nothing moved: its poll is stuck, or no thread is in this runtime's block_on",
-                "rgops stack shows which",
+                "no progress: its poll is stuck, or no thread is in this runtime's block_on",
+                "run: rgops stack PID",
             )
         } else {
             Known::Value(nanoseconds(worker.busy.min(window)))

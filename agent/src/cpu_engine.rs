@@ -14,26 +14,27 @@ pub enum CpuEngine {
     /// and aarch64.
     Native,
     /// The [`pprof`](https://docs.rs/pprof) crate, version 0.15, behind the cargo feature
-    /// `engine-pprof`. Linux and macOS. Measured in docs/ENGINES.md. Only for where there is nothing better, and for comparisons:
+    /// `engine-pprof`. Linux and macOS. Measured in docs/ENGINES.md. Use it only where the native engine does
+    /// not work, and for comparisons:
     ///
     /// * **It can crash or stop the program.** Its handler unwinds with libgcc or libunwind, which are
     ///   not made for signal handlers ([pprof-rs #36], [#75], [#203]), and keeps several copies of a
-    ///   stack, 4 KB each, on the stack of the thread it interrupts. Bare, it ended 13 of 13 runs of a
-    ///   torture test within a minute. Here, code of the C library and libgcc is never unwound
-    ///   from: with that no run crashed so far. It cannot help a statically linked program.
-    /// * **It loses most of a busy program's CPU time**: there is one timer for the process, one
-    ///   lock for all samples, and whoever finds that taken drops its sample. In the torture test
-    ///   half of the CPU time had samples at 100 Hz, a tenth at 999 Hz and a hundredth at 10,000 Hz.
-    ///   What is lost is in the profile as CPU time without samples; weights are not scaled up.
+    ///   stack, 4 KB each, on the stack of the thread it interrupts. Used directly, it crashed 13 of 13 runs of
+    ///   a torture test within a minute. The agent never unwinds from code of the C library and libgcc; with
+    ///   that, no run has crashed so far. This does not protect a statically linked program.
+    /// * **It loses most of a busy program's CPU time**: the process has one timer and one lock for all
+    ///   samples, and a thread that finds the lock taken drops its sample. In the torture test half of the CPU
+    ///   time had samples at 100 Hz, a tenth at 999 Hz and a hundredth at 10,000 Hz. The lost part is in the
+    ///   profile as CPU time without samples; weights are not scaled up.
     /// * **Lines are approximate**: stacks through the same functions are merged, under the lines of
     ///   the first. Threads have names (on macOS: numbers), but not their kernel ids. Samples come
     ///   when the profile ends. Whether a stack reached its root is not known.
-    /// * **It keeps what it took**: the first profile leaves 130 MB of memory, a descriptor, and a
-    ///   file in `$TMPDIR` that stays behind when the program ends. Each profile begins with reading
-    ///   the program's debug data, which takes CPU time and the loader's lock.
-    /// * It always uses SIGPROF and ITIMER_PROF, whatever [`Options::signal`](crate::Options::signal)
-    ///   says. A program that has a use of its own for either, or profiles itself by this crate, is
-    ///   refused a profile. A program cannot have another version of the crate linked as well.
+    /// * **It does not release its resources**: the first profile leaves 130 MB of memory, a descriptor, and a
+    ///   file in `$TMPDIR` that remains after the program ends. Each profile begins with reading the program's
+    ///   debug data, which takes CPU time and the loader's lock.
+    /// * It always uses SIGPROF and ITIMER_PROF, regardless of [`Options::signal`](crate::Options::signal). A
+    ///   profile is refused if the program uses either, or profiles itself with this crate. A program cannot
+    ///   also link another version of the crate.
     ///
     /// [pprof-rs #36]: https://github.com/tikv/pprof-rs/issues/36
     /// [#75]: https://github.com/tikv/pprof-rs/issues/75
@@ -42,7 +43,7 @@ pub enum CpuEngine {
 }
 
 impl CpuEngine {
-    /// What is used when nothing was chosen.
+    /// The default engine.
     pub(crate) const DEFAULT: CpuEngine =
         if cfg!(all(pprof_engine, not(native_engine))) { CpuEngine::Pprof } else { CpuEngine::Native };
 
@@ -54,7 +55,7 @@ impl CpuEngine {
         }
     }
 
-    /// Why this build cannot use it, and what mends that.
+    /// Why this build cannot use it, and the fix.
     pub(crate) fn missing(self) -> Option<&'static str> {
         match self {
             CpuEngine::Native if cfg!(native_engine) => None,

@@ -1,20 +1,21 @@
-//! Why an agent does not listen. Each text says what mends it.
+//! Why an agent cannot listen. Each text states the fix.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why [`crate::listen`] failed. The program can go on without an agent.
+/// Why [`crate::listen`] failed. The program can continue without an agent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListenError {
     /// This process has an agent already.
-    #[error("an agent listens already at {0}; close it first")]
+    #[error("an agent is already listening at {0}; close it first")]
     AlreadyListening(String),
     /// Another thread is inside `listen` or `close`.
     #[error("another thread is starting or closing the agent")]
     Underway,
-    /// The socket directory cannot be made or read.
-    #[error("cannot use {} for the agent's socket: {error}; have RGOPS_DIR, or Options::directory if the program calls it, name one this user can write", path.display())]
+    /// The socket directory cannot be created or read.
+    #[error("cannot use {} for the agent's socket: {error}; set RGOPS_DIR (or Options::directory, if the program \
+         calls it) to a directory this user can write", path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
@@ -26,10 +27,10 @@ pub enum ListenError {
     UnsafeDirectory {
         /// The directory.
         path: PathBuf,
-        /// Why, with the command that mends it.
+        /// The reason and the fix.
         why: String,
     },
-    /// The socket cannot be made.
+    /// The socket cannot be created.
     #[error("cannot listen on {address}: {error}")]
     Socket {
         /// The path or address.
@@ -37,7 +38,7 @@ pub enum ListenError {
         /// The system's reason.
         error: io::Error,
     },
-    /// The TCP address is none, or not one that may be used.
+    /// The TCP address is invalid or not allowed.
     #[error("cannot listen on {address}: {why}")]
     Address {
         /// What was given.
@@ -45,15 +46,15 @@ pub enum ListenError {
         /// Why not.
         why: String,
     },
-    /// TCP was asked for without a token.
+    /// TCP was requested without a token.
     #[error(
         "cannot listen on {0} without a token; add Options::token_file or Options::token_from_environment"
     )]
     NoToken(String),
-    /// The token cannot be had. The text never contains it.
+    /// The token is not available. The text never contains the token.
     #[error("cannot use the token: {0}")]
     Token(String),
-    /// The signal of `Options::signal` cannot serve.
+    /// The signal of `Options::signal` cannot be used.
     #[error(
         "cannot capture with signal {number}: {why}; use SIGPROF, SIGVTALRM, SIGUSR1, SIGUSR2 or a real-time signal"
     )]
@@ -68,17 +69,17 @@ pub enum ListenError {
     Engine {
         /// As profiles name it.
         name: &'static str,
-        /// Why not, and what mends it.
+        /// The reason and the fix.
         why: &'static str,
     },
     /// The agent's thread or its runtime cannot be started.
     #[error("cannot start the agent's thread: {0}")]
     Thread(io::Error),
-    /// Neither a local socket nor TCP was asked for.
+    /// Neither a local socket nor TCP was requested.
     #[error("no address to listen on: Options::without_local_socket needs Options::tcp")]
     Nowhere,
-    /// There is no agent for this system yet.
-    #[error("the agent is unsupported here: it works on Linux so far")]
+    /// The agent does not support this system yet.
+    #[error("the agent is not supported on this system: it works only on Linux so far")]
     Unsupported,
 }
 

@@ -52,7 +52,7 @@ fn listen_errors_are_as_committed() {
         ListenError::Underway => [ListenError::Underway],
         ListenError::Directory { .. } => [ListenError::Directory { path: "/run/rgops".into(), error: denied() }],
         ListenError::UnsafeDirectory { .. } => [
-            ListenError::UnsafeDirectory { path: "/run/rgops".into(), why: "it is a link".to_owned() },
+            ListenError::UnsafeDirectory { path: "/run/rgops".into(), why: "it is a symbolic link".to_owned() },
         ],
         ListenError::Socket { .. } => [ListenError::Socket { address: address(), error: denied() }],
         ListenError::Address { .. } => [ListenError::Address { address: address(), why: "no reason".to_owned() }],

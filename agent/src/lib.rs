@@ -14,25 +14,25 @@
 //! Then, from a shell of the same user: `rgops` lists the process with a `*`, and `rgops stack PID`,
 //! `rgops pprof-cpu PID` and so on ask it.
 //!
-//! What it was designed under:
+//! Design constraints:
 //!
-//! * **It never harms the program.** Idle it does nothing at all: no wakeups, no CPU. It runs on
-//!   OS threads of its own, with all signals blocked, on a Tokio runtime of its own, and with
-//!   descriptors of its own: closing all of them, as daemons do, does not reach the agent. It never
-//!   exits, never panics into the program, and gives back every signal handler and timer.
+//! * **It never harms the program.** While idle it causes no wakeups and uses no CPU. It has its own OS
+//!   threads, with all signals blocked, its own Tokio runtime and its own descriptor table: a program that
+//!   closes all descriptors, as daemons do, does not close those of the agent. It never exits, never panics
+//!   into the program, and restores every signal handler and timer.
 //! * **Linking opens nothing**, nor does a cargo feature. Only [`listen`] listens, and `RGOPS=off` in
-//!   the environment wins over it.
-//! * **Nobody else gets in.** The local socket answers the same user and root; TCP is asked for and
+//!   the environment overrides it.
+//! * **No other user gets in.** The local socket answers only the same user and root; TCP is off by default and
 //!   needs a token.
 //!
-//! It is not a monitoring system: nothing is recorded before it is asked.
+//! It is not a monitoring system: it records nothing before it is asked.
 //!
-//! Capturing works on Linux (x86_64, aarch64). On other processors of Linux the agent answers what
-//! needs no capture, and CPU profiles by [`CpuEngine::Pprof`]. Elsewhere the crate compiles and
+//! Capturing works on Linux (x86_64, aarch64). On Linux on other processors the agent answers the commands that
+//! need no capture, and takes CPU profiles with [`CpuEngine::Pprof`]. Elsewhere the crate compiles and
 //! [`listen`] returns [`ListenError::Unsupported`].
 
 #![forbid(unsafe_code)]
-#![cfg_attr(not(native_engine), allow(dead_code, reason = "only there everything is answered so far"))]
+#![cfg_attr(not(native_engine), allow(dead_code, reason = "everything is answered only there so far"))]
 
 pub mod alloc;
 pub mod allocator;
@@ -67,7 +67,7 @@ pub use error::ListenError;
 pub use options::Options;
 pub use rgops_protocol::request::Command;
 
-// Both build scripts say which engines there are.
+// Both build scripts decide which engines exist; they must agree.
 const _: () = assert!(cfg!(native_engine) == rgops_capture::HAS_NATIVE_ENGINE);
 const _: () = assert!(cfg!(pprof_engine) == rgops_capture::HAS_PPROF_ENGINE);
 
@@ -80,18 +80,18 @@ use tokio::task::LocalSet;
 /// enough. Inside a Tokio runtime, that runtime is watched as `main`.
 ///
 /// With `RGOPS=off` in the environment it starts nothing and succeeds; [`Agent::address`] is then
-/// `off`. In a fork child the parent's agent does not count: the child may start its own. A program that has
-/// closed all its descriptors may call it again: then the former agent is replaced.
+/// `off`. The parent's agent does not exist in a fork child: the child may start its own. A program that has
+/// closed all its descriptors may call `listen` again: the new agent then replaces the old one.
 ///
-/// `RGOPS_DEBUG=schedtrace=1000[,scheddetail=1]` in the environment makes the agent print what the Tokio
-/// schedulers do to standard error, a line a runtime and so many milliseconds. A value that cannot be
-/// understood is told there in one line, and is no error.
+/// `RGOPS_DEBUG=schedtrace=1000[,scheddetail=1]` in the environment makes the agent print the state of the
+/// Tokio schedulers to standard error, one line per runtime every 1000 ms. An invalid value is reported there
+/// in one line and is not an error.
 ///
 /// Takes about a millisecond: it makes a directory, a socket and two threads, and a third when there is a
 /// runtime to watch.
 ///
 /// # Errors
-/// [`ListenError`] says what failed and what mends it. The program may well go on without an agent.
+/// [`ListenError`] states what failed and how to fix it. The program can continue without an agent.
 pub fn listen(options: Options) -> Result<Agent, ListenError> {
     if std::env::var_os(rgops_protocol::discovery::SWITCH_VARIABLE).is_some_and(|value| value == "off") {
         return Ok(Agent { inner: None });
@@ -106,7 +106,7 @@ pub fn listen(options: Options) -> Result<Agent, ListenError> {
     }
 }
 
-/// A running agent. Dropping it changes nothing; [`Agent::close`] ends it.
+/// A running agent. Dropping it does not stop the agent; [`Agent::close`] does.
 #[derive(Debug)]
 
 pub struct Agent {
@@ -137,10 +137,10 @@ impl Agent {
         }
     }
 
-    /// Watches a `LocalSet`, whose tasks no runtime knows, shown under `name` by `rgops tasks`. Called on
-    /// its own thread. Two tasks that do nothing stay in it until the agent is closed; a `LocalSet` that is
-    /// awaited to its end (`local_set.await`) ends only when they have. On systems where tasks cannot be
-    /// listed it does nothing.
+    /// Watches a `LocalSet`, shown under `name` by `rgops tasks`: its tasks are in no runtime's list. Call it
+    /// on the thread of the `LocalSet`. Two tasks that do nothing stay in it until the agent is closed; a
+    /// `LocalSet` that is awaited to its end (`local_set.await`) ends only after these two have ended. On
+    /// systems where tasks cannot be listed it does nothing.
     pub fn watch_local_set(&self, local_set: &LocalSet, name: &str) {
         #[cfg(native_engine)]
         if let Some(running) = &self.inner {
@@ -150,8 +150,8 @@ impl Agent {
         let _ = (local_set, name);
     }
 
-    /// Ends the agent: running commands are cancelled, the socket is gone, the thread ended. Waits
-    /// for the thread at most 2 s. In a fork child of the listening process it does nothing.
+    /// Ends the agent: cancels running commands, removes the socket and ends the threads. Waits at most 2 s for
+    /// them. In a fork child of the listening process it does nothing.
     pub fn close(self) {
         if let Some(running) = self.inner {
             running.close();

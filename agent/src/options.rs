@@ -58,38 +58,38 @@ pub(crate) enum TokenSource {
 
 impl Options {
     /// Puts the local socket into this directory instead of the one the environment names
-    /// (`$RGOPS_DIR`, `$XDG_RUNTIME_DIR/rgops`, `/tmp/rgops-UID`). It is made with mode 0700 when it
-    /// is missing, and refused when others may enter it.
+    /// (`$RGOPS_DIR`, `$XDG_RUNTIME_DIR/rgops`, `/tmp/rgops-UID`). It is created with mode 0700 if it does not
+    /// exist, and refused if other users have access to it.
     #[must_use]
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Options {
         self.directory = Some(directory.into());
         self
     }
 
-    /// Listens on no local socket: on TCP only.
+    /// Does not listen on a local socket, only on TCP.
     #[must_use]
     pub fn without_local_socket(mut self) -> Options {
         self.no_local = true;
         self
     }
 
-    /// Listens on this loopback address, `127.0.0.1:7777` or `[::1]:0`, as well. Needs a token.
+    /// Also listens on this loopback address, such as `127.0.0.1:7777` or `[::1]:0`. Needs a token.
     #[must_use]
     pub fn tcp(mut self, address: impl Into<String>) -> Options {
         self.tcp = Some(Tcp { address: address.into(), insecure: false });
         self
     }
 
-    /// Listens on this address, which others can reach, as well. Needs a token, which authenticates
-    /// but does not encrypt: whoever sits on the way can read the answers and change them. A tunnel
-    /// (`ssh -L`) to [`Options::tcp`] has neither flaw.
+    /// Also listens on this address, which other hosts can reach. Needs a token, which authenticates but does
+    /// not encrypt: anyone on the network path can read and change the answers. A tunnel (`ssh -L`) to
+    /// [`Options::tcp`] avoids both.
     #[must_use]
     pub fn tcp_insecure_remote(mut self, address: impl Into<String>) -> Options {
         self.tcp = Some(Tcp { address: address.into(), insecure: true });
         self
     }
 
-    /// The token clients on TCP must prove to know, at least 16 bytes.
+    /// The token that TCP clients must prove they know; at least 16 bytes.
     ///
     /// # Errors
     /// [`ListenError::Token`] when it is shorter.
@@ -114,8 +114,8 @@ impl Options {
     }
 
     /// Allows this command to change something in the program. Without it [`Command::Gc`] (`rgops gc`)
-    /// is refused, and [`Command::HeapRate`] only tells the rate and sets none. What changes nothing needs
-    /// no permission; a command that is denied as well stays so.
+    /// is refused, and [`Command::HeapRate`] only reports the rate. Commands that change nothing need no
+    /// permission. [`Options::deny`] overrides this.
     #[must_use]
     pub fn allow(mut self, command: Command) -> Options {
         self.allowed.push(command);
@@ -129,15 +129,15 @@ impl Options {
         self
     }
 
-    /// Watches this Tokio runtime, shown under `name`. The runtime `listen` is called in is watched
-    /// as `main` without being told.
+    /// Watches this Tokio runtime, shown under `name`. The runtime `listen` is called in is always watched, as
+    /// `main`.
     #[must_use]
     pub fn watch(mut self, handle: &Handle, name: impl Into<String>) -> Options {
         self.watched.push((handle.clone(), name.into()));
         self
     }
 
-    /// The name the program is shown under, instead of its executable's.
+    /// The name under which the program is shown, instead of its executable's name.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Options {
         self.name = Some(name.into());
@@ -159,9 +159,9 @@ impl Options {
         self
     }
 
-    /// Captures stacks with this signal instead of SIGPROF: for a program that has a use of its own for
-    /// that, or counts on it being blocked. SIGPROF, SIGVTALRM, SIGUSR1, SIGUSR2 or a real-time signal,
-    /// `libc::SIGRTMIN() + 3`; [`listen`](crate::listen) refuses others with [`ListenError::Signal`].
+    /// Captures stacks with this signal instead of SIGPROF: for a program that uses SIGPROF itself, or relies
+    /// on it being blocked. Allowed are SIGPROF, SIGVTALRM, SIGUSR1, SIGUSR2 and real-time signals, such as
+    /// `libc::SIGRTMIN() + 3`; [`listen`](crate::listen) refuses all others with [`ListenError::Signal`].
     ///
     /// Signals of this number that the program sends itself still reach its own handler, but those
     /// that are pending when a capture ends are discarded. Real-time signals are numbered as the C
@@ -180,19 +180,19 @@ impl Options {
         self
     }
 
-    /// Lets clients on TCP read the program's memory, all of it, with whatever secrets are in it: what
-    /// `rgops tasks` needs to tell where tasks wait. On the local socket that is always allowed, because
-    /// the same user could read it anyway; on TCP anyone who knows the token can, and the bytes travel in
-    /// the clear. Without this, `rgops tasks` over TCP lists the tasks with their states and types.
+    /// Lets clients on TCP read all of the program's memory, including any secrets in it. `rgops tasks` needs
+    /// this to show where tasks wait. On the local socket it is always allowed, because the same user could
+    /// read the memory anyway. On TCP anyone who knows the token can read it, and the bytes are not encrypted.
+    /// Without this, `rgops tasks` over TCP lists the tasks with their states and types.
     #[must_use]
     pub fn memory_over_tcp(mut self) -> Options {
         self.memory_over_tcp = true;
         self
     }
 
-    /// Samples one block in so many bytes on the average, where the program's allocator is wrapped
-    /// ([`Sampling`](crate::alloc::Sampling)); 0 samples none until `rgops heap-rate` says so. Without this
-    /// it is 512 KiB. Fewer bytes make estimates better and cost more: a sample costs 0.1 to 3 µs.
+    /// The mean number of bytes between two heap samples, where the program's allocator is wrapped
+    /// ([`Sampling`](crate::alloc::Sampling)). The default is 512 KiB; 0 turns sampling off until `rgops
+    /// heap-rate` sets a rate. Fewer bytes give better estimates and cost more: a sample costs 0.1 to 3 µs.
     #[must_use]
     pub fn heap_rate(mut self, mean_bytes: u64) -> Options {
         self.heap_rate = Some(mean_bytes);
@@ -213,8 +213,9 @@ impl Options {
     }
 }
 
-/// Reads a file that [`TokenFile`](rgops_protocol::token_file::TokenFile) finds good. Checked on the open file, which is the one that is read;
-/// opened so that a pipe does not make us wait.
+/// Reads a token file if [`TokenFile`](rgops_protocol::token_file::TokenFile) accepts it. The check is on the
+/// open file, which is the one that is read. It is opened with `O_NONBLOCK`, so that a pipe cannot block the
+/// agent.
 #[cfg(target_os = "linux")]
 fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
     use std::io::Read as _;
@@ -230,7 +231,7 @@ fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
     let found = open.metadata().map_err(failed)?;
     let is_regular = found.is_file();
     let found = TokenFile { is_regular, length: found.len(), uid: found.uid(), mode: found.mode() };
-    // No command with this name in it: whoever owns the directory could have it lead elsewhere by then.
+    // No command that contains this path: the directory's owner could make it point elsewhere by then.
     found.check(rgops_capture::system::effective_uid()).map_err(|why| {
         wrong(format!("{why}; make one that only this user can read: (umask 077; head -c 32 /dev/urandom | base64 > FILE)"))
     })?;
@@ -239,7 +240,7 @@ fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
     Ok(secret)
 }
 
-/// Nothing listens there.
+/// The agent does not listen on these systems.
 #[cfg(not(target_os = "linux"))]
 fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
     std::fs::read(file).map_err(|error| ListenError::Token(format!("{}: {error}", file.display())))

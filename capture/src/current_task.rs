@@ -31,7 +31,8 @@ const TID_WITHIN: u64 = 256;
 
 /// Finding out takes some 100 µs. It may wait for a lock of the loader.
 static BESIDE: LazyLock<OffloadThread> = LazyLock::new(|| {
-    let stuck = "no answer in 200 ms: a lock of the loader or the allocator is held, a thread may be stopped inside it";
+    let stuck =
+        "no answer in 200 ms: a lock of the loader or the allocator is held, perhaps by a stopped thread";
     OffloadThread::new(agent_threads::TASKS, Duration::from_millis(200), stuck)
 });
 
@@ -108,10 +109,10 @@ fn find() -> Result<Places, Unavailable> {
     match other {
         Some(Ok(other)) if other == here => Ok(here),
         Some(Ok(_)) => Err(unavailable(
-            "thread-locals lie elsewhere in each thread, as those of a library loaded later do",
+            "thread-locals are at a different offset in each thread, as in a library loaded later",
         )),
         Some(Err(why)) => Err(unavailable(why)),
-        None => Err(unavailable("a second thread cannot be started")),
+        None => Err(unavailable("cannot start a second thread")),
     }
 }
 
@@ -122,7 +123,7 @@ fn measure() -> Result<Places, &'static str> {
     if head == 0 {
         return Err("the C library registers no robust list for its threads (musl does not)");
     }
-    let block = own_block().ok_or("the block of thread-locals is not found")?;
+    let block = own_block().ok_or("the block of thread-locals was not found")?;
     // Not behind the thread pointer's neighbourhood: neither could be a part of the thread's structure.
     if head.abs_diff(thread_pointer()) > 64 * 1024 {
         return Err("the robust list is not where a C library has it");
@@ -138,7 +139,8 @@ fn measure() -> Result<Places, &'static str> {
     let tid_place = places.filter(is_tid).last().ok_or("the thread's id is not where glibc has it")?.0;
     let tid_place = (4 * tid_place).wrapping_sub(TID_WITHIN);
 
-    let runtime = Builder::new_current_thread().build().map_err(|_| "no runtime of our own can be made")?;
+    let runtime =
+        Builder::new_current_thread().build().map_err(|_| "cannot create the agent's reference runtime")?;
     let mut places: Option<Vec<u64>> = None;
     for _ in 0..ROUNDS {
         let task = async move {
@@ -146,7 +148,7 @@ fn measure() -> Result<Places, &'static str> {
             (id, OwnMemory::open().ok().and_then(|mut memory| words(block, &mut memory)))
         };
         let read = runtime.block_on(async { tokio::spawn(task).await });
-        let (id, Some(words)) = read.map_err(|_| "a task of our own ended early")? else {
+        let (id, Some(words)) = read.map_err(|_| "the agent's reference task ended early")? else {
             return Err(NO_MEMORY);
         };
         let holds = |place: &u64| words.get(*place as usize / 8) == Some(&id);

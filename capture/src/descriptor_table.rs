@@ -37,7 +37,9 @@ pub fn begin(programs: ProgramsTable) -> io::Result<()> {
 }
 
 fn still_shared() -> io::Error {
-    io::Error::other("the system says that it gave the agent's thread descriptors of its own, and did not")
+    io::Error::other(
+        "the system reported that it gave the agent's thread its own descriptor table, but did not",
+    )
 }
 
 /// Without a moment in which our table holds the program's files: only what is below the range is copied
@@ -58,7 +60,7 @@ fn unshare_and_close(programs: ProgramsTable) -> io::Result<()> {
         let error = io::Error::last_os_error();
         return Err(io::Error::new(
             error.kind(),
-            format!("it cannot have descriptors of its own: close_range and unshare are denied ({error})"),
+            format!("it cannot have its own descriptor table: close_range and unshare are denied ({error})"),
         ));
     }
     // Before anything is closed: is what we open now open in the program's table, too?

@@ -76,7 +76,7 @@ impl Object {
         let mut header = [0; 64];
         copy(header_avma, &mut header)?;
         if header[..4] != *b"\x7fELF" || header[4] != 2 {
-            return Err(invalid("no 64-bit ELF object"));
+            return Err(invalid("not a 64-bit ELF object"));
         }
         let entry_size = usize::from(word16(&header, 54));
         let count = usize::from(word16(&header, 56));

@@ -6,10 +6,10 @@ use rgops_protocol::error::{Code, Error};
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// Another operation runs.
-    #[error("another capture runs")]
+    #[error("another capture is running")]
     Busy,
     /// The kernel does not say what is asked there.
-    #[error("/proc/self/{file} cannot be read: {error}")]
+    #[error("cannot read /proc/self/{file}: {error}")]
     Proc {
         /// Below `/proc/self`.
         file: &'static str,
@@ -17,19 +17,19 @@ pub enum EngineError {
         error: std::io::Error,
     },
     /// sigaction(2) failed.
-    #[error("the signal handler cannot be installed: {0}")]
+    #[error("cannot install the signal handler: {0}")]
     Handler(std::io::Error),
     /// Without them our signals could be mistaken.
-    #[error("random bytes cannot be had: {0}")]
+    #[error("random bytes are not available: {0}")]
     Random(String),
     /// timer_create(2) failed.
-    #[error("no CPU timer can be made: {0}")]
+    #[error("cannot create a CPU timer: {0}")]
     Timer(std::io::Error),
     /// It may go on there at any time.
-    #[error("a thread was stopped inside the signal handler and keeps the memory of the captures before")]
+    #[error("a thread was stopped inside the signal handler and holds the memory of earlier captures")]
     Inside,
     /// mmap(2) failed.
-    #[error("no memory can be mapped for the capture: {0}")]
+    #[error("cannot map memory for the capture: {0}")]
     Memory(std::io::Error),
     /// The signal or the timer is in use.
     #[cfg(pprof_engine)]
@@ -45,7 +45,7 @@ pub enum EngineError {
     Stuck,
     /// The thread that calls it.
     #[cfg(pprof_engine)]
-    #[error("no thread can be started for it: {0}")]
+    #[error("cannot start a thread for it: {0}")]
     Thread(std::io::Error),
 }
 
@@ -68,8 +68,8 @@ impl EngineError {
             }
             EngineError::Inside => (
                 Code::Unsupported,
-                "let all threads go on (a debugger may have stopped one), then try again, or restart the program when \
-                 a seccomp filter ended a thread there",
+                "let all threads continue (a debugger may have stopped one), then try again; restart the program \
+                 if a seccomp filter ended a thread there",
             ),
             EngineError::Random(_) => (Code::Internal, ""),
             #[cfg(pprof_engine)]
@@ -81,7 +81,7 @@ impl EngineError {
                 (Code::Unsupported, "start the program with TMPDIR set to a directory it can write")
             }
             #[cfg(pprof_engine)]
-            EngineError::Stuck => (Code::Unsupported, "look at the stacks: rgops stack"),
+            EngineError::Stuck => (Code::Unsupported, "look at the stacks: rgops stack PID"),
             #[cfg(pprof_engine)]
             EngineError::Thread(_) => {
                 (Code::Unsupported, "raise the limit of threads (ulimit -u, or pids.max of its cgroup)")

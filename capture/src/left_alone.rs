@@ -14,9 +14,9 @@ use crate::procfs;
 use crate::try_lock::try_lock;
 
 /// Why such a thread is not captured.
-pub const REASON: &str = "on a stack of unknown size, as a coroutine's, and without an alternate stack \
-     (sigaltstack, which a handler of the program's for this signal asks for by SA_ONSTACK): a signal could overwrite \
-     what lies below";
+pub const REASON: &str = "on a stack of unknown size, such as a coroutine's, and without an alternate stack \
+     (sigaltstack, which the program's handler for this signal requests with SA_ONSTACK): a signal could \
+     overwrite the memory below";
 
 /// Threads of this process, by id, with when they were started: ids are given again.
 static THREADS: Mutex<BTreeMap<u32, u64>> = Mutex::new(BTreeMap::new());

@@ -31,8 +31,8 @@
 //! whose it is ([`stack_bounds`]), and after the kernel said that it can be ([`stack_memory`]). The one system call
 //! that changes something stops the timer of a thread that must not be signalled again ([`left_alone`]).
 
-#![allow(rustdoc::private_intra_doc_links, reason = "who reads this works on it")]
-#![cfg_attr(not(native_engine), allow(dead_code, reason = "only there everything is captured so far"))]
+#![allow(rustdoc::private_intra_doc_links, reason = "these pages are for maintainers")]
+#![cfg_attr(not(native_engine), allow(dead_code, reason = "everything is captured only there so far"))]
 
 #[cfg(any(target_os = "linux", pprof_engine))]
 pub mod agent_threads;

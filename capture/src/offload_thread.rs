@@ -76,7 +76,7 @@ impl OffloadThread {
         let unavailable = |reason: String| Unavailable { reason, fix: String::new() };
         let Ok(Ok(place)) = tokio::time::timeout(self.deadline, self.place.clone().acquire_owned()).await
         else {
-            return Err(unavailable(format!("{} (asked before, still waiting)", self.stuck)));
+            return Err(unavailable(format!("{} (requested before, still waiting)", self.stuck)));
         };
         let (tell, told) = oneshot::channel();
         let (hold, held) = mpsc::channel::<std::convert::Infallible>();
@@ -102,10 +102,8 @@ impl OffloadThread {
         }
         match tokio::time::timeout(self.deadline, told).await {
             Ok(Ok(Ok(answer))) => Ok((answer, Hold(hold))),
-            Ok(Ok(Err(error))) => {
-                Err(unavailable(format!("cannot start the thread that asks for it: {error}")))
-            }
-            Ok(Err(_)) => Err(unavailable("the question panicked".to_owned())),
+            Ok(Ok(Err(error))) => Err(unavailable(format!("cannot start a thread for the request: {error}"))),
+            Ok(Err(_)) => Err(unavailable("the request panicked".to_owned())),
             Err(_) => Err(unavailable(self.stuck.to_owned())),
         }
     }

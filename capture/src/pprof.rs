@@ -149,14 +149,14 @@ impl Capture {
             return Err(EngineError::Occupied("it has a SIGPROF handler"));
         }
         if disposition::is_timer_set().map_err(EngineError::Handler)? {
-            return Err(EngineError::Occupied("its ITIMER_PROF runs"));
+            return Err(EngineError::Occupied("its ITIMER_PROF is running"));
         }
         let builder = ProfilerGuardBuilder::default().frequency(hz as i32).blocklist(NEVER_UNWOUND);
         let guard = builder.build();
         // To initialise it, the crate symbolised a backtrace: this gives the debug data back.
         backtrace::clear_symbol_cache();
         let guard = guard.map_err(|error| match error {
-            pprof::Error::Running => EngineError::Occupied("its own use of the pprof crate runs"),
+            pprof::Error::Running => EngineError::Occupied("it is profiling with the pprof crate itself"),
             error => EngineError::Pprof(error.to_string()),
         })?;
         Ok(Capture {

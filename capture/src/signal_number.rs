@@ -60,11 +60,11 @@ impl Number {
             _ if NAMED.iter().any(|(named, _)| *named == number) => Ok(Number(number)),
             _ if (first..=libc::SIGRTMAX()).contains(&number) => Ok(Number(number)),
             libc::SIGKILL | libc::SIGSTOP => Err("no program can handle it"),
-            _ if SYNCHRONOUS.contains(&number) => Err("it tells of a faulty instruction or a denied call"),
+            _ if SYNCHRONOUS.contains(&number) => Err("it reports a faulty instruction or a denied call"),
             libc::SIGCHLD => Err("a process waits for its children with it"),
             // nptl(7): for cancelling threads and changing credentials; musl has a third one.
             _ if (32..first).contains(&number) => Err("the C library uses it itself"),
-            1..32 => Err("it has a meaning of its own, and giving it back would lose pending ones"),
+            1..32 => Err("it has its own meaning, and restoring its handler would lose pending signals"),
             _ => Err("there is no such signal"),
         }
     }

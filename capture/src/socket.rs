@@ -109,7 +109,10 @@ fn address(path: &Path) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> {
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;
     let path = path.as_os_str().as_bytes();
     if path.is_empty() || path.len() >= address.sun_path.len() || path.contains(&0) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is no address of a local socket"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the path is not a valid local socket address",
+        ));
     }
     for (place, byte) in address.sun_path.iter_mut().zip(path) {
         *place = *byte as libc::c_char;

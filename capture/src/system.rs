@@ -283,7 +283,7 @@ mod tests {
         for needed in [1, 16, 128, 512].map(|kib| kib * 1024) {
             let thread = std::thread::Builder::new().stack_size(stack_bytes(needed));
             let room = thread.spawn(room).unwrap().join().unwrap();
-            assert!(room >= needed, "{room} bytes, {needed} were asked for");
+            assert!(room >= needed, "{room} bytes, {needed} were requested");
         }
     }
 

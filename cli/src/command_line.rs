@@ -13,17 +13,17 @@ Examples:
   rgops                        every Rust process of this host; * marks an agent
   rgops 4711                   one process in detail; `rgops 4711 2s` measures its CPU for 2 s
   rgops stack 4711             every thread's stack
-  rgops tasks 4711             every Tokio task, its await, and who waits for whom
+  rgops tasks 4711             every Tokio task, its await, and which tasks wait for which
   rgops pprof-cpu shop         a CPU profile of the one process named shop
-  rgops pprof-heap shop        what is in use, by the functions that allocated it
-  rgops leaks shop -d 60s      the lines that keep more and more memory
+  rgops pprof-heap shop        memory in use, by allocating function
+  rgops leaks shop -d 60s      the lines with growing memory
   rgops stats 10.0.0.7:7777    over TCP, with the token in $RGOPS_TOKEN or --token-file
   rgops memstats 4711 --json   for scripts
 
 A TARGET is a pid, a unique process name, a socket path or host:port.
 
-Exit codes: 0 fine, 1 internal error, 2 usage, 3 no such process or no agent, 4 refused,
-5 timed out, 6 answered in part.";
+Exit codes: 0 success, 1 internal error, 2 usage, 3 no such process or no agent, 4 refused,
+5 timed out, 6 partial answer.";
 
 /// Ask a running Rust program: stacks, memory, runtime stats, CPU and heap profiles, traces.
 ///
@@ -41,7 +41,7 @@ pub struct CommandLine {
     command: Option<Command>,
     /// Show this process in detail: a pid or a unique process name
     target: Option<String>,
-    /// Measure its CPU usage for so long: 2s, 500ms, or 2 for seconds
+    /// Measure its CPU usage for DURATION: 2s, 500ms, or 2 for seconds
     #[arg(value_parser = duration)]
     duration: Option<Duration>,
     /// Print JSON instead of text
@@ -60,8 +60,8 @@ impl CommandLine {
             let fix = format!("rgops {word} … --json");
             return Err(Failure::new(
                 Exit::Usage,
-                "cannot tell what is asked",
-                "options go behind the command",
+                "the command is ambiguous",
+                "options must come after the command",
                 fix,
             ));
         }
@@ -88,7 +88,7 @@ macro_rules! commands {
             /// Show the Rust processes of this host as a tree
             #[command(display_order = 30)]
             Tree(tree::Tree),
-            /// Find the lines that keep more and more memory
+            /// Find the lines with growing memory
             #[command(display_order = 110)]
             Leaks(leaks::Leaks),
             /// Print a completion script for a shell

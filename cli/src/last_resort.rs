@@ -77,14 +77,14 @@ impl Watch {
         let used = cpu_time.filter(|_| now >= deadline)?;
         let late = used.saturating_sub(*self.late_since.get_or_insert(used));
         (late > GRACE).then(|| {
-            let why = format!("it computed for {} s behind its deadline", GRACE.as_secs());
+            let why = format!("it used {} s of CPU time after its deadline", GRACE.as_secs());
             Failure::new(Exit::TimedOut, WHAT, why, FIX)
         })
     }
 }
 
 const WHAT: &str = "the command ended itself before its output was complete";
-const FIX: &str = "this is a fault of rgops, please report it with the command and `rgops version TARGET`; until then ask for less, and give a larger --max-memory only for a program that you trust";
+const FIX: &str = "this is a bug in rgops: please report it with the command and `rgops version TARGET`; until then use a shorter time or a lower rate, and pass a larger --max-memory only for a program that you trust";
 
 /// What the process may have at a look, of so many bytes: what it gets until the next one is kept free.
 fn most(limit_bytes: u64) -> u64 {

@@ -51,10 +51,18 @@ fn workspace() -> PathBuf {
 fn files(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        let is_test =
-            ["tests", "tests.rs", "texts.rs", "schemas.rs", "golden.rs", "own_process.rs", "target"]
-                .iter()
-                .any(|name| path.ends_with(name));
+        let is_test = [
+            "tests",
+            "tests.rs",
+            "texts.rs",
+            "complete.rs",
+            "schemas.rs",
+            "golden.rs",
+            "own_process.rs",
+            "target",
+        ]
+        .iter()
+        .any(|name| path.ends_with(name));
         match path.is_dir() {
             _ if is_test => {}
             true => files(&path, ending, found),

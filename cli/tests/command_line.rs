@@ -54,7 +54,7 @@ fn exit_codes_and_errors_say_what_failed_and_what_to_do() {
         (&["heap-rate", "7", "1.5x"], 2, "write it as 524288, 512KiB, 1M"),
         (&["pprof-heap", "4194305", "-inuse_space"], 3, "cannot find process 4194305"),
         (&["pprof-heap", "7", "-inuse_space", "--alloc-space"], 2, "cannot be used with"),
-        (&["leaks", "7", "--for", "1m", "--seconds", "60"], 2, "cannot be used with"),
+        (&["leaks", "7", "--for", "1m", "--seconds", "60"], 2, "cannot be used multiple times"),
     ] {
         let output = rgops(arguments);
         assert_eq!(code(&output), exit, "{arguments:?}: {}", stderr(&output));
@@ -78,7 +78,7 @@ fn a_program_without_agent_is_told_the_two_lines() {
     other.kill().unwrap();
     other.wait().unwrap();
     assert_eq!(code(&output), 3);
-    assert!(stderr(&output).contains("(sleep): it is no Rust program"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("(sleep): it is not a Rust program"), "{}", stderr(&output));
 }
 
 #[test]

@@ -327,7 +327,7 @@ fn unseen_masked(text: &str) -> String {
     masked.collect()
 }
 
-/// `runs since 2 s` in any words: a number of seconds behind a space.
+/// `has been running for 2 s` in any words: a number of seconds behind a space.
 fn seconds_masked(text: &str) -> String {
     let words: Vec<&str> = text.split(' ').collect();
     let is_seconds = |at: usize| {

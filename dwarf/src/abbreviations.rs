@@ -1,5 +1,5 @@
-//! Tables of abbreviations: measured before they are read, because a byte of one becomes up to thirty in
-//! memory, and kept by their offset, because many units may have the same.
+//! Tables of abbreviations. They are measured before they are read, because one byte of a table may become up
+//! to thirty in memory, and kept by offset, because many units may share one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,32 +11,33 @@ use crate::fault::Fault;
 use crate::sections::{Bytes, Slice};
 use crate::work::Work;
 
-/// More attributes than any compiler gives an entry. Attributes may take no bytes, so that without
-/// a bound a small file could make every entry cost megabytes of work.
+/// Maximum attributes of an entry; compilers write fewer. Attributes may take no bytes, so without a bound a
+/// small file could make every entry cost megabytes of work.
 pub const MOST_ATTRIBUTES: usize = 256;
 
-/// What an abbreviation takes in a list that doubles, and each attribute that has no place in it.
+/// Memory of an abbreviation in a list that may have twice the capacity that it needs, and of each attribute
+/// without a place in it.
 const ABBREVIATION_BYTES: u64 = 2 * size_of::<gimli::Abbreviation>() as u64;
 const ATTRIBUTE_BYTES: u64 = 2 * size_of::<gimli::AttributeSpecification>() as u64;
 
-/// What is remembered of an offset.
+/// Bookkeeping of an offset.
 const KNOWN_BYTES: u64 = 96;
 
-/// The tables that were read, by their offsets.
+/// The tables that were read, by offset.
 #[derive(Debug)]
 pub(crate) struct Tables {
     known: Mutex<HashMap<usize, Known>>,
     charge: Mutex<Charge>,
 }
 
-/// Most units have a table of their own, which goes with them; one that is read twice is kept.
+/// Most units have their own table, which is dropped with them; a table that is read twice is kept.
 #[derive(Debug)]
 enum Known {
     Once,
     Kept(Arc<Table>),
 }
 
-/// A table, charged for as long as it is there.
+/// A table, charged while it exists.
 #[derive(Debug)]
 pub struct Table {
     pub(crate) abbreviations: Arc<Abbreviations>,
@@ -72,7 +73,7 @@ impl Tables {
     }
 }
 
-/// A table of the one abbreviation that a unit's first entry has: it is all that a list of units needs.
+/// A table with only the abbreviation of a unit's first entry: a list of units needs no more.
 pub(crate) fn only(
     section: &DebugAbbrev<Bytes>,
     offset: usize,
@@ -83,13 +84,13 @@ pub(crate) fn only(
     Ok(Arc::new(read(found.declarations, true)?))
 }
 
-/// Declarations, and the memory they need when they are read.
+/// Declarations, and the memory that they need when they are read.
 struct Measured<'a> {
     declarations: &'a [u8],
     memory: u64,
 }
 
-/// Measures a table to its end, or finds one of its declarations.
+/// Measures a table up to its end, or finds one of its declarations.
 fn measured<'a>(
     section: &'a DebugAbbrev<Bytes>,
     offset: usize,
@@ -97,8 +98,7 @@ fn measured<'a>(
     work: &Work,
 ) -> Result<Measured<'a>, Fault> {
     let bytes = section.reader().bytes();
-    let from =
-        bytes.get(offset..).ok_or_else(|| Fault::refused("its table of abbreviations is not there"))?;
+    let from = bytes.get(offset..).ok_or_else(|| Fault::refused("its table of abbreviations is missing"))?;
     let mut rest: Slice<'_> = EndianSlice::new(from, LittleEndian);
     let at = |rest: &Slice<'_>| from.len() - rest.len();
     let mut counter = work.counter();
@@ -124,17 +124,15 @@ fn measured<'a>(
                 break;
             }
             if form == u64::from(gimli::constants::DW_FORM_indirect.0) {
-                // A chain of them can be as long as the file, and is read without a look at the clock.
-                return Err(Fault::refused(
-                    "it states the forms of attributes in entries (DW_FORM_indirect)",
-                ));
+                // A chain of them can be as long as the file, and is read without checking the clock.
+                return Err(Fault::refused("it uses the form DW_FORM_indirect"));
             }
             if form == u64::from(gimli::constants::DW_FORM_implicit_const.0) {
                 rest.read_sleb128()?;
             }
             attributes += 1;
             if attributes > MOST_ATTRIBUTES {
-                return Err(Fault::refused("an entry has more attributes than any compiler gives"));
+                return Err(Fault::refused("an entry has more attributes than any compiler writes"));
             }
         }
         memory += ABBREVIATION_BYTES + attributes as u64 * ATTRIBUTE_BYTES;

@@ -1,18 +1,18 @@
-//! What one command may take, in memory and in time, whatever a file or another process shows it.
+//! Limits the memory and time of one command, whatever a file or another process sends.
 //!
-//! Everything that grows with what others say is charged here before it is allocated: packets of an answer,
-//! sections of files, decoded parts. One budget serves a whole command, so many small things count as one
-//! large thing does.
+//! Everything that grows with untrusted data is charged here before memory is allocated for it: packets of an
+//! answer, sections of files, decoded parts. One budget serves a whole command, so many small allocations
+//! count like one large one.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// Memory of the process is looked at each time this many bytes were charged or received.
+/// The memory of the process is measured each time this many bytes were charged or received.
 const WATCHED_BYTES: u64 = 1024 * 1024;
 
-/// What this process takes in memory, in bytes; `None` where that is not known.
+/// Memory of this process in bytes; `None` where it is unknown.
 pub type OwnMemory = fn() -> Option<u64>;
 
 /// The budget of one command. A clone is the same budget.
@@ -24,17 +24,17 @@ pub struct Budget {
 #[derive(Debug)]
 struct Shared {
     memory_bytes: u64,
-    /// The limit as it is told: the charges', or that of the process.
+    /// The limit stated in messages: that of the charges, or that of the process.
     told_bytes: u64,
-    /// Tells what the whole process takes, where that is looked at, too.
+    /// Measures the memory of the whole process, if that is limited also.
     own_memory: Option<OwnMemory>,
     charged_bytes: AtomicU64,
-    /// Bytes charged or received since the process' memory was looked at.
+    /// Bytes charged or received since the memory of the process was measured.
     unwatched_bytes: AtomicU64,
     deadline: Mutex<Option<Instant>>,
 }
 
-/// Why a command may not go on.
+/// The limit that a command reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exhausted {
     /// It would need more memory than this many bytes.
@@ -62,26 +62,26 @@ impl fmt::Display for Exhausted {
 impl std::error::Error for Exhausted {}
 
 impl Exhausted {
-    /// What raises the limit, as `rgops` calls it; empty where nothing that is read here does.
+    /// How to raise the limit with an option of `rgops`; empty where no option does.
     pub fn fix(self) -> &'static str {
         match self {
             Exhausted::Memory(_) => "pass a larger --max-memory",
             Exhausted::Time => "pass a larger --timeout",
-            // Nothing that is read is written to a file.
+            // Reading never writes a file.
             Exhausted::File(_) => "",
         }
     }
 }
 
 impl Budget {
-    /// A budget of `memory_bytes` that are charged, whatever else is in the process; without a deadline.
+    /// A budget of `memory_bytes` of charges, whatever else is in the process; without a deadline.
     pub fn new(memory_bytes: u64) -> Budget {
         Budget::telling(memory_bytes, memory_bytes, None)
     }
 
-    /// A budget of `memory_bytes` in a process that may take `process_bytes`, which is the limit that people
-    /// are told; without a deadline. `own_memory` is asked now and then, as a second line of defence: a
-    /// process that takes more than all that may be charged has something that was not charged.
+    /// A budget of `memory_bytes` of charges in a process that may use `process_bytes`, which is the limit
+    /// stated in messages; without a deadline. `own_memory` is called now and then as a second line of
+    /// defence: if the process uses more than all possible charges, some memory was not charged.
     pub fn of_process(memory_bytes: u64, process_bytes: u64, own_memory: OwnMemory) -> Budget {
         Budget::telling(memory_bytes, process_bytes, Some(own_memory))
     }
@@ -98,21 +98,21 @@ impl Budget {
         Budget { shared: Arc::new(shared) }
     }
 
-    /// Sets when all of it has to be over.
+    /// Sets the deadline of the whole command.
     pub fn end_by(&self, deadline: Instant) {
         *self.shared.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
     }
 
-    /// When all of it has to be over, if that is limited.
+    /// The deadline of the whole command, if it has one.
     pub fn deadline(&self) -> Option<Instant> {
         *self.shared.deadline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes `bytes` of the memory that is left, before they are allocated.
+    /// Charges `bytes` before they are allocated.
     ///
     /// # Errors
-    /// [`Exhausted::Memory`] when there are fewer left: then nothing is taken. Also when the process has
-    /// grown beyond all that may be charged: something costs more than it was charged for.
+    /// [`Exhausted::Memory`] when less memory is left: then nothing is charged. Also when the process has
+    /// grown beyond all possible charges: some allocation is larger than its charge.
     pub fn charge(&self, bytes: u64) -> Result<(), Exhausted> {
         self.watch(bytes)?;
         let taken =
@@ -123,11 +123,11 @@ impl Budget {
         }
     }
 
-    /// The second line of defence: looks at the memory of this process, now and then, while it goes
-    /// through `bytes` of what others say.
+    /// The second line of defence: measures the memory of this process now and then, while it reads `bytes`
+    /// of untrusted data.
     ///
     /// # Errors
-    /// [`Exhausted::Memory`] when the process has grown beyond all that may be charged.
+    /// [`Exhausted::Memory`] when the process has grown beyond all possible charges.
     pub fn watch(&self, bytes: u64) -> Result<(), Exhausted> {
         let Some(own_memory) = self.shared.own_memory else { return Ok(()) };
         let unwatched = self.shared.unwatched_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -141,28 +141,28 @@ impl Budget {
         }
     }
 
-    /// The limit as it is told to people, in bytes: of the whole process where it is one for a process.
+    /// The limit stated in messages, in bytes: that of the whole process, if there is one.
     pub fn limit_bytes(&self) -> u64 {
         self.shared.told_bytes
     }
 
-    /// What is said when there is no memory left.
+    /// The error when no memory is left.
     pub fn exhausted(&self) -> Exhausted {
         Exhausted::Memory(self.shared.told_bytes)
     }
 
-    /// What is charged now: what was charged since can be given back as the difference.
+    /// The bytes charged now. The difference to a later value can be released.
     pub fn charged(&self) -> u64 {
         self.shared.charged_bytes.load(Ordering::Relaxed)
     }
 
-    /// Gives back what was charged and is freed.
+    /// Releases the charge of freed memory.
     pub fn release(&self, bytes: u64) {
         let left = |charged: u64| Some(charged.saturating_sub(bytes));
         let _ = self.shared.charged_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
     }
 
-    /// Whether there is time left. Takes a few ten nanoseconds: meant for loops.
+    /// Whether time is left. Takes some tens of nanoseconds: meant for loops.
     ///
     /// # Errors
     /// [`Exhausted::Time`] when the deadline has passed.
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn memory_that_was_not_charged_is_seen_now_and_then() {
         let budget = Budget::of_process(64 << 20, 128 << 20, || Some(65 << 20));
-        assert_eq!(budget.watch(10), Ok(()), "it is not looked at each time");
+        assert_eq!(budget.watch(10), Ok(()), "memory is not measured at each call");
         assert_eq!(budget.watch(WATCHED_BYTES), Err(Exhausted::Memory(128 << 20)));
         assert_eq!(Budget::new(0).watch(WATCHED_BYTES), Ok(()), "of charges alone");
     }

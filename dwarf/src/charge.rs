@@ -1,8 +1,8 @@
-//! Memory that is charged to a budget for as long as something lives.
+//! Memory that is charged to a budget while a value exists.
 
 use crate::budget::{Budget, Exhausted};
 
-/// Bytes of a budget that are given back when this is dropped.
+/// Bytes of a budget that are released when this is dropped.
 #[derive(Debug)]
 pub struct Charge {
     budget: Budget,
@@ -10,7 +10,7 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// Takes `bytes`, before they are allocated.
+    /// Charges `bytes` before they are allocated.
     ///
     /// # Errors
     /// As [`Budget::charge`].
@@ -20,16 +20,16 @@ impl Charge {
         Ok(Charge { budget: budget.clone(), bytes })
     }
 
-    /// Takes nothing yet.
+    /// Charges nothing yet.
     #[inline]
     pub fn none(budget: &Budget) -> Charge {
         Charge { budget: budget.clone(), bytes: 0 }
     }
 
-    /// Takes more, before it is allocated.
+    /// Charges more before it is allocated.
     ///
     /// # Errors
-    /// As [`Budget::charge`]: then it is as it was.
+    /// As [`Budget::charge`]: then the charge is unchanged.
     #[inline]
     pub fn grow(&mut self, bytes: u64) -> Result<(), Exhausted> {
         self.budget.charge(bytes)?;
@@ -37,7 +37,7 @@ impl Charge {
         Ok(())
     }
 
-    /// Gives back what is not needed after all.
+    /// Releases what is not needed after all.
     #[inline]
     pub fn shrink_to(&mut self, bytes: u64) {
         if let Some(unused) = self.bytes.checked_sub(bytes) {
@@ -46,13 +46,13 @@ impl Charge {
         }
     }
 
-    /// Takes over what another has charged.
+    /// Takes over the charge of another.
     #[inline]
     pub fn absorb(&mut self, mut other: Charge) {
         self.bytes = self.bytes.saturating_add(std::mem::take(&mut other.bytes));
     }
 
-    /// Takes a part out of it, as far as it has so much.
+    /// Splits off a part, at most what it has.
     #[inline]
     pub fn split(&mut self, bytes: u64) -> Charge {
         let part = bytes.min(self.bytes);
@@ -60,7 +60,7 @@ impl Charge {
         Charge { budget: self.budget.clone(), bytes: part }
     }
 
-    /// Leaves the bytes charged: they are of what outlives this, for as long as the command goes on.
+    /// Keeps the bytes charged: they belong to a value that outlives this one, until the command ends.
     #[inline]
     pub fn leave(mut self) {
         self.bytes = 0;

@@ -1,17 +1,18 @@
-//! The headers of an ELF file (gABI, chapters 4 and 5), of both classes and byte orders, read by a few
-//! bounded `pread`s: whatever they claim, no more is allocated than a real file's have.
+//! Reads the headers of an ELF file (gABI, chapters 4 and 5), of both classes and byte orders, with a few
+//! bounded `pread`s. Whatever the headers claim, at most the memory that a real file needs is allocated.
 
 use crate::budget::Budget;
 use crate::charge::Charge;
 use crate::read_at::{ReadAt, Unreadable, read_range};
 
-/// Sections or segments and the bytes of their names: executables have some dozens, objects some thousands.
+/// Maximum length of the tables of sections, of segments and of their names: executables have dozens of
+/// entries, objects thousands.
 const LARGEST_TABLE: u64 = 8 << 20;
 
-/// Notes are a few hundred bytes.
+/// Maximum length of a note; real ones have a few hundred bytes.
 const LARGEST_NOTE: u64 = 64 << 10;
 
-/// The extended numbering's mark for a name table beyond 65279 sections (`SHN_XINDEX`).
+/// Marks extended numbering, for a name table beyond 65279 sections (`SHN_XINDEX`).
 const EXTENDED: u64 = 0xffff;
 
 /// Kinds of sections (`sh_type`) and of segments (`p_type`).
@@ -31,7 +32,7 @@ const BUILD_ID_NOTE: u64 = 3;
 pub struct Elf {
     /// Whether addresses have eight bytes.
     pub is_64: bool,
-    /// Whether the lowest byte of a number comes first.
+    /// Whether it is little-endian.
     pub is_little: bool,
     /// `e_machine`.
     pub machine: u64,
@@ -45,27 +46,27 @@ pub struct Elf {
     _charge: Charge,
 }
 
-/// Where a section is in the file.
+/// The position of a section in the file.
 #[derive(Debug, Clone, Copy)]
 pub struct Section {
     name: u64,
     kind: u64,
     flags: u64,
-    /// Where it is in the file.
+    /// Its offset in the file.
     pub offset: u64,
-    /// How many bytes it has there.
+    /// Its length in the file.
     pub size: u64,
-    /// Another section's number: a symbol table's names.
+    /// Number of a related section: for a symbol table, that of the names.
     pub link: u64,
 }
 
 impl Section {
-    /// Whether its bytes begin with a header of compression.
+    /// Whether its bytes begin with a compression header.
     pub fn is_compressed(&self) -> bool {
         self.flags & COMPRESSED != 0
     }
 
-    /// Whether the file has bytes of it: a debug file has none of the code's.
+    /// Whether the file contains its bytes: a debug file does not contain those of the code.
     pub fn has_bytes(&self) -> bool {
         self.kind != WITHOUT_BYTES && self.size > 0
     }
@@ -75,11 +76,11 @@ impl Section {
 #[derive(Debug, Clone, Copy)]
 pub struct Segment {
     kind: u64,
-    /// Where it is in the file.
+    /// Its offset in the file.
     pub offset: u64,
     /// svma.
     pub address: u64,
-    /// How many bytes of it the file has.
+    /// Its length in the file.
     pub file_size: u64,
 }
 
@@ -91,13 +92,13 @@ impl Segment {
 }
 
 impl Elf {
-    /// Reads the headers; an error for what is no ELF file.
+    /// Reads the headers; an error when the file is not an ELF file.
     pub fn read(file: &(impl ReadAt + ?Sized), budget: &Budget) -> Result<Elf, Unreadable> {
         let mut header = [0; 64];
         let length = file.length().min(header.len() as u64) as usize;
         file.read_exact_at(&mut header[..length], 0).map_err(|error| error.to_string())?;
         if !header.starts_with(b"\x7fELF") || length < 52 {
-            return Err("it is no ELF file".into());
+            return Err("it is not an ELF file".into());
         }
         let mut elf = Elf {
             is_64: header[4] == 2,
@@ -168,7 +169,7 @@ impl Elf {
         if size < smallest || offset == 0 {
             return Ok(());
         }
-        // More sections than 65279 are counted by the first one.
+        // More than 65279 sections are counted in the first section.
         let (first, _charge) = self.table(file, offset, size, budget)?;
         let first = self.section(&first);
         let count = if count == 0 { first.size } else { count };
@@ -220,7 +221,7 @@ impl Elf {
         read_range(file, offset, size, budget).map_err(|why| why.of("its headers cannot be read"))
     }
 
-    /// The section of a name, the first if there are several.
+    /// The section with a name; the first if there are several.
     pub fn find(&self, name: &str) -> Option<&Section> {
         self.sections.iter().find(|section| {
             let start = usize::try_from(section.name).unwrap_or(usize::MAX);
@@ -229,7 +230,7 @@ impl Elf {
         })
     }
 
-    /// A small section's bytes; `None` if it is not there.
+    /// The bytes of a small section; `None` if it is missing.
     pub fn small(
         &self,
         file: &(impl ReadAt + ?Sized),
@@ -254,7 +255,7 @@ impl Elf {
         found.find_map(|(bytes, _)| self.build_id_in(&bytes)).unwrap_or_default()
     }
 
-    /// Notes: lengths of name and content, a kind, then both, each filled up to four bytes.
+    /// Notes: lengths of name and content, a kind, then both, each padded to four bytes.
     fn build_id_in(&self, mut notes: &[u8]) -> Option<Vec<u8>> {
         while notes.len() >= 12 {
             let [name, content, kind] = [0, 4, 8].map(|at| self.number(notes, at, 4));
@@ -282,5 +283,5 @@ impl Elf {
     }
 }
 
-/// Notes that are looked through.
+/// Maximum notes that are searched.
 const MOST_NOTES: usize = 64;

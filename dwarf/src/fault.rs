@@ -8,16 +8,16 @@ use crate::read_at::Unreadable;
 /// Why debug information, or a part of it, cannot be read.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// It contradicts itself or is cut short.
+    /// It contradicts itself or is truncated.
     Damaged(gimli::Error),
-    /// It would take more than the command may.
+    /// Reading it would exceed a limit of the command.
     Exhausted(Exhausted),
-    /// It claims what no compiler writes, or what belongs to it is not there.
+    /// It contains data that no compiler writes, or a related file is missing.
     Refused(String),
 }
 
 impl Fault {
-    /// Says what no compiler writes.
+    /// The fault for data that no compiler writes.
     pub fn refused(why: &str) -> Fault {
         Fault::Refused(why.to_owned())
     }

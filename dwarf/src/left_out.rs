@@ -1,22 +1,22 @@
-//! Units whose debug information is not used, why, and what would change that.
+//! Units whose debug information is not used, why, and how to fix that.
 
 use crate::budget::Exhausted;
 use crate::fault::Fault;
 
-/// What would make units readable that were left out.
+/// How to make units readable that were left out.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// Nothing that is known.
+    /// No known way.
     #[default]
     Nothing,
-    /// More of what the command may take.
+    /// A larger limit for the command.
     Limit(Exhausted),
-    /// The files that they were split into.
+    /// The split debug files.
     SplitFiles,
 }
 
 impl Remedy {
-    /// Where it is not a file of split debug information that is missing.
+    /// The remedy when no split debug file is missing.
     pub fn of(why: &Fault) -> Remedy {
         match why {
             Fault::Exhausted(limit) => Remedy::Limit(*limit),
@@ -25,7 +25,7 @@ impl Remedy {
     }
 }
 
-/// Units that are left out, or not read to their end.
+/// Units that are left out, or not read completely.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOut {
     units: u64,
@@ -34,12 +34,12 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
-    /// Notes one more.
+    /// Adds one.
     pub fn add(&mut self, why: &Fault) {
         self.add_units(1, &why.to_string(), Remedy::of(why));
     }
 
-    /// Notes more. The reason of the first is kept, or of the first for which there is a remedy.
+    /// Adds several. Keeps the first reason, or the first one with a remedy.
     pub fn add_units(&mut self, units: u64, reason: &str, remedy: Remedy) {
         self.units += units;
         let is_better = self.remedy == Remedy::Nothing && remedy != Remedy::Nothing;
@@ -49,22 +49,22 @@ impl LeftOut {
         }
     }
 
-    /// Notes those of another part.
+    /// Adds those of another part.
     pub fn append(&mut self, other: &LeftOut) {
         self.add_units(other.units, &other.reason, other.remedy);
     }
 
-    /// How many.
+    /// Their number.
     pub fn units(&self) -> u64 {
         self.units
     }
 
-    /// Why, in lower case; empty where none is left out.
+    /// Why, in lower case; empty when none is left out.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// What would make those readable that are left out for this reason.
+    /// How to make those readable that are left out for this reason.
     pub fn remedy(&self) -> Remedy {
         self.remedy
     }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_with_a_remedy_is_told_before_the_first() {
+    fn a_reason_with_a_remedy_replaces_the_first() {
         let mut left_out = LeftOut::default();
         left_out.add_units(0, "nothing", Remedy::SplitFiles);
         assert_eq!(left_out, LeftOut::default());

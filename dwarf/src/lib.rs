@@ -1,17 +1,16 @@
-//! Reads debug information that nobody vouches for, within a budget: the headers and sections of ELF files,
-//! their symbol tables, and of DWARF the units, tables of abbreviations and of lines, ranges, strings, and the
-//! files it was split into.
+//! Reads untrusted debug information within a budget: the headers and sections of ELF files, their symbol
+//! tables, and the units, abbreviations, lines, ranges, strings and split files of DWARF.
 //!
 //! Constraints this crate was designed under:
 //!
-//! * **No I/O.** Bytes come from slices, or from who implements [`ReadAt`] and [`SplitSource`]: where files are,
-//!   how they are opened and how long that may take is theirs to decide.
-//! * **Nothing is allocated on the word of a file.** What grows is charged to a [`Budget`] before it is
-//!   allocated, and given back when its [`Charge`] is dropped.
-//! * **Nothing runs without an end.** Loops count their steps ([`Work`]), look at the deadline every thousand of
-//!   them, and nothing recurses: a few bytes can claim a table of millions, or send a reader in circles.
-//! * **A limit is not damage.** [`Fault`] tells what contradicts itself from what would cost more than the command
-//!   may take, and units that are not used are counted ([`LeftOut`]).
+//! * **No I/O.** Bytes come from slices, or from implementations of [`ReadAt`] and [`SplitSource`], which
+//!   decide where files are, how they are opened and how long that may take.
+//! * **No allocation because a file claims a size.** Everything that grows is charged to a [`Budget`] before
+//!   it is allocated, and released when its [`Charge`] is dropped.
+//! * **No work without an end.** Loops count their steps ([`Work`]) and check the deadline every thousand
+//!   steps, and nothing recurses: a few bytes can claim a table of millions, or form a circle.
+//! * **A limit is not damage.** [`Fault`] distinguishes data that contradicts itself from data that would
+//!   exceed the command's limits, and units that are not used are counted ([`LeftOut`]).
 //!
 //! ```
 //! use gimli::SectionId;

@@ -1,5 +1,5 @@
-//! A unit's table of lines: its files, and the sequences of its program. Rows are made for one sequence at
-//! a time, when an address in it is asked about.
+//! A unit's table of lines: its files, and the sequences of its program. Rows are generated for one sequence
+//! at a time, when an address in it is requested.
 
 use gimli::{
     CompleteLineProgram, DebugLineOffset, IncompleteLineProgram, LineInstruction, LineProgramHeader,
@@ -13,46 +13,46 @@ use crate::part::Part;
 use crate::sections::Bytes;
 use crate::strings::text;
 
-/// A file in a table of files, which may take one byte there.
+/// Memory of a file in a table of files, which may take one byte in the table.
 const FILE_BYTES: u64 = size_of::<gimli::FileEntry<Bytes>>() as u64;
 
-/// Files that are declared in the middle of a program, which no compiler does any more.
+/// Maximum files declared in the middle of a program; current compilers declare none there.
 const MOST_LATE_FILES: u64 = 1000;
 
-/// A table of lines that was run once.
+/// A table of lines that was executed once.
 #[derive(Debug)]
 pub struct LineTable {
     program: CompleteLineProgram<Bytes>,
-    /// By their first address.
+    /// Sorted by first address.
     sequences: Vec<LineSequence<Bytes>>,
     _charge: Charge,
 }
 
-/// What a sequence takes in a list that doubles.
+/// Memory of a sequence in a list that may have twice the capacity that it needs.
 const SEQUENCE_BYTES: u64 = 2 * size_of::<LineSequence<Bytes>>() as u64;
 
-/// What a byte of a program may become: the end of a sequence takes three, a file eight.
+/// Maximum memory per byte of a program: the end of a sequence takes three bytes, a file eight.
 const WORST_BYTES_A_BYTE: u64 = SEQUENCE_BYTES / 3 + FILE_BYTES / 4;
 
-/// A larger table, or list of its files, is not read: it is gone through without a look at the clock. That of
-/// a unit with 100,000 lines has some 2 MB.
+/// Maximum length of a table, or of its list of files: it is read without checking the clock. The table of a
+/// unit with 100,000 lines has about 2 MB.
 const LARGEST_PROGRAM: u64 = 32 << 20;
 
-/// A place in a table of files.
+/// A row of a table of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// Where the code is that is of this line (svma).
+    /// The address (svma) of the code of this line.
     pub address: u64,
     /// Number of the file in the table.
     pub file: u64,
-    /// From 1; 0 for none.
+    /// From 1; 0 for no line.
     pub line: u64,
     /// From 1; 0 for the left edge.
     pub column: u64,
 }
 
 impl LineTable {
-    /// Reads the table at an offset, of the unit that names it.
+    /// Reads the table at an offset, for the unit that names it.
     pub fn read(part: &Part, offset: DebugLineOffset, unit: &Unit<Bytes>) -> Result<LineTable, Fault> {
         let (program, mut charge) = header(part, offset, unit)?;
         let bytes = program.header().raw_program_buf().len() as u64;
@@ -60,7 +60,7 @@ impl LineTable {
             return Err(Fault::refused("a table of lines is larger than 32 MiB"));
         }
         part.work.spend(bytes)?;
-        // Most are so small that whatever they are made of fits. A larger one is looked through first.
+        // Most tables are so small that the worst case fits. A larger one is measured first.
         let worst = Charge::new(part.work.budget(), bytes.saturating_mul(WORST_BYTES_A_BYTE));
         if worst.is_err() {
             charge.grow(measured(part, program.header())?.saturating_mul(SEQUENCE_BYTES))?;
@@ -74,24 +74,24 @@ impl LineTable {
         Ok(LineTable { program, sequences, _charge: charge })
     }
 
-    /// What is before the program: the directories and the files.
+    /// The part before the program: the directories and the files.
     pub fn header(&self) -> &LineProgramHeader<Bytes> {
         self.program.header()
     }
 
-    /// Addresses of the sequences.
+    /// Address ranges of the sequences.
     pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.sequences.iter().map(|sequence| (sequence.start, sequence.end))
     }
 
-    /// The sequence an address is in.
+    /// The sequence that contains an address.
     pub fn sequence_of(&self, svma: u64) -> Option<usize> {
         let after = self.sequences.partition_point(|sequence| sequence.start <= svma);
         let at = after.checked_sub(1)?;
         (svma < self.sequences[at].end).then_some(at)
     }
 
-    /// The rows of a sequence by address, the last of those that have the same.
+    /// The rows of a sequence by address; of several rows with the same address, the last.
     pub fn rows(
         &self,
         part: &Part,
@@ -116,7 +116,7 @@ impl LineTable {
     }
 }
 
-/// Reads a table's header, of which each byte may stand for a file.
+/// Reads a table's header. Each byte of it may declare a file.
 pub fn header(
     part: &Part,
     offset: DebugLineOffset,
@@ -134,7 +134,7 @@ pub fn header(
         return Err(Fault::refused("a table of files is larger than 32 MiB"));
     }
     part.work.spend(bytes)?;
-    // In lists that double.
+    // In lists that may have twice the capacity that they need.
     let mut charge = Charge::new(part.work.budget(), bytes.saturating_mul(2 * FILE_BYTES))?;
     let (directory, name) = (unit.comp_dir.clone(), unit.name.clone());
     let program = part.dwarf.debug_line.program(offset, unit.header.address_size(), directory, name)?;
@@ -142,13 +142,13 @@ pub fn header(
     Ok((program, charge))
 }
 
-/// What the files of a table take, in lists that double.
+/// The memory of a table's files, in lists that may have twice the capacity that they need.
 fn files_bytes(header: &LineProgramHeader<Bytes>) -> u64 {
     let files = header.file_names().len() + header.include_directories().len();
     2 * files as u64 * FILE_BYTES
 }
 
-/// The number of sequences, if the program is one that a compiler writes.
+/// The number of sequences, if a compiler could have written the program.
 fn measured(part: &Part, header: &LineProgramHeader<Bytes>) -> Result<u64, Fault> {
     let mut counter = part.work.counter();
     let mut instructions = header.instructions();
@@ -161,13 +161,13 @@ fn measured(part: &Part, header: &LineProgramHeader<Bytes>) -> Result<u64, Fault
             _ => {}
         }
         if late_files > MOST_LATE_FILES {
-            return Err(Fault::refused("its table of lines declares files without end"));
+            return Err(Fault::refused("its table of lines declares too many files"));
         }
     }
     Ok(sequences)
 }
 
-/// The path of a file, as the compiler saw it. `string` finds the strings of the table.
+/// The path of a file, as the compiler saw it. `string` reads the strings of the table.
 pub fn file_path(
     header: &LineProgramHeader<Bytes>,
     directory: Option<&Bytes>,
@@ -176,12 +176,12 @@ pub fn file_path(
 ) -> Result<Option<String>, Exhausted> {
     let Some(file) = header.file(file) else { return Ok(None) };
     let Some(name) = string(file.path_name())? else { return Ok(None) };
-    // The first directory is the one it was compiled in.
+    // The first directory is the compilation directory.
     let within = Some(file).filter(|file| file.directory_index() != 0);
     let within = within.and_then(|file| file.directory(header));
     let within = within.map(&string).transpose()?.flatten().unwrap_or_default();
     let root = directory.and_then(|bytes| Some(text(&bytes.to_slice().ok()?)));
-    // A path that begins at the root replaces what is before it.
+    // An absolute path replaces the part before it.
     let path = [within, name].into_iter().fold(root.unwrap_or_default(), |path, part| {
         if part.is_empty() {
             path

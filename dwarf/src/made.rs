@@ -1,6 +1,6 @@
-//! Makes ELF files with debug information that no compiler writes.
+//! Generates ELF files with debug information that no compiler writes.
 
-/// An ELF file of 64 bits with these sections: their names, flags and bytes.
+/// A 64-bit ELF file with these sections: names, flags and bytes.
 pub fn elf(sections: &[(&str, u64, &[u8])]) -> Vec<u8> {
     let mut names = vec![0];
     let mut bytes = vec![0; 64];
@@ -33,8 +33,8 @@ pub fn elf(sections: &[(&str, u64, &[u8])]) -> Vec<u8> {
     bytes
 }
 
-/// Abbreviations, by their numbers: 1 a unit with lines, 2 a function with a name, 3 an inlined call, 4 a
-/// function that another completes, 5 a function with a list of ranges, 6 a function with a name only.
+/// Abbreviations by number: 1 a unit with lines, 2 a function with a name, 3 an inlined call, 4 a function
+/// that completes another, 5 a function with a list of ranges, 6 a function with only a name.
 pub const ABBREVIATIONS: &[u8] = &[
     1, 0x11, 1, 0x10, 0x17, 0x11, 0x01, 0x12, 0x07, 0, 0, //
     2, 0x2e, 1, 0x03, 0x08, 0x11, 0x01, 0x12, 0x07, 0, 0, //
@@ -45,15 +45,15 @@ pub const ABBREVIATIONS: &[u8] = &[
     0,
 ];
 
-/// Where the code is said to be, and how much.
+/// Start address of the code.
 pub const CODE: u64 = 0x1000;
-/// How much of it there is.
+/// Length of the code.
 pub const CODE_BYTES: u64 = 0x1000;
 
-/// Bytes of a unit before its entries, its own included.
+/// Bytes of a unit before its entries, including its own entry.
 pub const FIRST_ENTRY: u32 = 11 + 1 + 4 + 8 + 8;
 
-/// A unit of DWARF 4 with lines at 0, of these entries.
+/// A DWARF 4 unit with lines at 0 and these entries.
 pub fn unit(entries: &[u8]) -> Vec<u8> {
     let mut bytes = vec![1, 0, 0, 0, 0];
     bytes.extend(CODE.to_le_bytes());
@@ -74,12 +74,12 @@ pub fn entry(abbreviation: u8, attributes: &[&[u8]]) -> Vec<u8> {
     [&[abbreviation][..], &attributes.concat()].concat()
 }
 
-/// All of the code, as attributes state it.
+/// Attributes for the range of all the code.
 pub fn all_code() -> Vec<u8> {
     [CODE.to_le_bytes(), CODE_BYTES.to_le_bytes()].concat()
 }
 
-/// A table of lines of version 4: one file, `a.rs`, and one row for all of the code.
+/// A table of lines, version 4: one file, `a.rs`, and one row for all the code.
 pub fn lines() -> Vec<u8> {
     let mut header = vec![1, 1, 1, 0xfb, 14, 13, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1, 0];
     header.extend(b"a.rs\0\0\0\0\0");
@@ -92,7 +92,7 @@ pub fn lines() -> Vec<u8> {
     [&(rest.len() as u32).to_le_bytes()[..], &rest].concat()
 }
 
-/// A file with that unit, and other sections.
+/// A file with this unit and other sections.
 pub fn file(info: &[u8], more: &[(&str, u64, &[u8])]) -> Vec<u8> {
     let lines = lines();
     let own: [(&str, u64, &[u8]); 3] =

@@ -1,8 +1,8 @@
-//! A `.dwp`: the split-off parts of many units, and an index of which has which sections (DWARF 5,
+//! A `.dwp`: the split debug information of many units, and an index from units to their sections (DWARF 5,
 //! section 7.3.5).
 //!
-//! The index is looked through here: its table can be made so that each look-up goes through all of it, so
-//! the steps are counted.
+//! The index is searched here and the steps are counted, because its table can be made so that each lookup
+//! reads all of it.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::part::Part;
 use crate::sections::{Bytes, Sections};
 
-/// A larger index is not used. Each unit has some hundred bytes in it.
+/// Maximum length of an index. Each unit has about a hundred bytes in it.
 const LARGEST_INDEX: usize = 32 << 20;
 
 /// Before the table: version, and the numbers of columns, units and slots.
@@ -30,7 +30,7 @@ pub(crate) struct Package {
 impl Package {
     pub(crate) fn new(sections: &Sections) -> Result<Package, Fault> {
         if !sections.is_package() {
-            return Err(Fault::refused("it is no package of debug information"));
+            return Err(Fault::refused("it is not a package of debug information (.dwp)"));
         }
         let index = sections.get(SectionId::DebugCuIndex);
         let types = sections.get(SectionId::DebugTuIndex);
@@ -46,12 +46,12 @@ impl Package {
         &self.charge
     }
 
-    /// The sections of a unit that the main file has a skeleton of.
+    /// The sections of a unit whose skeleton is in the main file.
     pub(crate) fn find(&self, id: DwoId, main: &Part) -> Result<Option<Dwarf<Bytes>>, Fault> {
         let mut counter = main.work.counter();
         let slots = self.dwarf.cu_index.slot_count();
         let row = row_of(self.index.bytes(), slots, id, || counter.step().map_err(Fault::from))?;
-        // A row that is not there means that the package does not have the unit.
+        // A missing row means that the package does not have the unit.
         Ok(row.and_then(|row| self.dwarf.cu_sections(row, &main.dwarf).ok()))
     }
 }
@@ -89,7 +89,7 @@ mod tests {
     use crate::budget::{Budget, Exhausted};
     use crate::work::Work;
 
-    /// An index with these units in the first slots, each in the row of its number from 1 on.
+    /// An index with these units in the first slots, each in the row of its number, counted from 1.
     fn index(slots: u32, ids: &[u64]) -> Vec<u8> {
         let mut bytes = vec![0; HEADER_BYTES + 12 * slots as usize];
         for (at, id) in ids.iter().enumerate() {
@@ -102,11 +102,11 @@ mod tests {
 
     #[test]
     fn a_unit_is_found_in_its_slot_and_behind_others() {
-        // 4 wants the slot of 0x10_0000_0000, and has stride 1.
+        // 4 hashes to the slot of 0x10_0000_0000, and has stride 1.
         let bytes = index(4, &[0x10_0000_0000, 4]);
         let find = |id| row_of(&bytes, 4, DwoId(id), || Ok(())).ok().flatten();
         assert_eq!((find(0x10_0000_0000), find(4), find(8), find(3)), (Some(1), Some(2), None, None));
-        assert_eq!(row_of(&bytes[..20], 4, DwoId(4), || Ok(())).ok().flatten(), None, "it is cut short");
+        assert_eq!(row_of(&bytes[..20], 4, DwoId(4), || Ok(())).ok().flatten(), None, "it is truncated");
         assert_eq!(row_of(&bytes, 0, DwoId(4), || Ok(())).ok().flatten(), None);
     }
 

@@ -1,4 +1,4 @@
-//! One `.debug_info`, what belongs to it, and where its units are.
+//! One `.debug_info` with its related sections, and the positions of its units.
 
 use std::sync::Arc;
 
@@ -14,39 +14,39 @@ use crate::root::Root;
 use crate::sections::{Bytes, Sections, Slice};
 use crate::work::{Counter, Work};
 
-/// One `.debug_info` and what belongs to it.
+/// One `.debug_info` with its related sections.
 #[derive(Debug)]
 pub struct Part {
     /// Its sections.
     pub dwarf: Dwarf<Bytes>,
-    /// Its units by offset.
+    /// Its units, sorted by offset.
     pub units: Vec<Span>,
     /// Why units at its end are not listed.
     pub unlisted: Option<Fault>,
-    /// What may be done for it.
+    /// The work limit for it.
     pub work: Work,
     tables: Tables,
     /// Entries of lists of ranges that may still be read.
     ranges_left: RangesLeft,
-    /// Of the sections' bytes, and of the list of units.
+    /// Charges of the sections' bytes and of the list of units.
     _charges: (Arc<Charge>, Charge),
 }
 
-/// Where a unit is in its part, header included.
+/// The position of a unit in its part, including the header.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
     /// Offset of its header.
     pub start: u64,
-    /// Where the next begins.
+    /// Start of the next unit.
     pub end: u64,
-    /// Set for a unit whose entries are in another file.
+    /// Set for a unit with its entries in another file.
     pub skeleton: Option<DwoId>,
 }
 
-/// A unit whose entries are elsewhere has some fifty bytes.
+/// Maximum length of a skeleton unit; real ones have about fifty bytes.
 const LARGEST_SKELETON: u64 = 4096;
 
-/// What a unit takes in a list that doubles.
+/// Memory of a unit in a list that may have twice the capacity that it needs.
 const SPAN_BYTES: u64 = 2 * size_of::<Span>() as u64;
 
 impl Part {
@@ -55,13 +55,13 @@ impl Part {
         Part::new(Part::dwarf_of(sections)?, sections.charge(), work)
     }
 
-    /// The sections as gimli takes them.
+    /// The sections in the form that gimli takes.
     pub fn dwarf_of(sections: &Sections) -> Result<Dwarf<Bytes>, Fault> {
         Ok(Dwarf::load(|id| Ok::<_, gimli::Error>(sections.get(id)))?)
     }
 
-    /// Lists the units of a file. A damaged header ends the list: nothing after it can be found, which is
-    /// noted.
+    /// Lists the units of a file. A damaged header ends the list, because nothing after it can be found; this
+    /// is recorded.
     pub fn new(dwarf: Dwarf<Bytes>, charge_of_bytes: &Arc<Charge>, work: &Work) -> Result<Part, Fault> {
         let charge = Charge::none(work.budget());
         let ranges_left = RangesLeft::of(&dwarf);
@@ -94,7 +94,8 @@ impl Part {
             end_of_list = end;
             let skeleton = match header.type_() {
                 UnitType::Skeleton(id) => Some(id),
-                // Before DWARF 5 only the first entry tells (GCC's "DebugFission"), the only one there.
+                // Before DWARF 5 only the first entry shows it (GCC's "DebugFission"); it is the only entry
+                // there.
                 UnitType::Compilation if header.version() < 5 && end - start < LARGEST_SKELETON => {
                     match part.first_entry(header) {
                         Ok(root) => root.unit.dwo_id,
@@ -112,7 +113,7 @@ impl Part {
         Ok(part)
     }
 
-    /// What the bytes are that are no list of units; `None` for zeros, which fill a section up.
+    /// Why the bytes are not a list of units; `None` for zeros, which pad a section.
     fn rest_of_list(&self, from: u64, error: gimli::Error) -> Result<Option<Fault>, Fault> {
         let info = self.dwarf.debug_info.reader().bytes();
         let rest = info.get(from as usize..).unwrap_or_default();
@@ -122,7 +123,7 @@ impl Part {
         Ok((!is_filled).then(|| Fault::Refused(why())))
     }
 
-    /// The unit with an offset in it.
+    /// The unit that contains an offset.
     pub fn unit_at(&self, offset: u64) -> Option<usize> {
         let after = self.units.partition_point(|unit| unit.start <= offset);
         let index = after.checked_sub(1)?;
@@ -144,7 +145,7 @@ impl Part {
         })
     }
 
-    /// The same with borrowed sections, as [`Part::borrowed`] gives them.
+    /// The same with borrowed sections, as returned by [`Part::borrowed`].
     pub fn read_borrowed<'a>(
         &self,
         dwarf: &Dwarf<Slice<'a>>,
@@ -156,7 +157,7 @@ impl Part {
         Ok(Root { table: Some(table), ..root })
     }
 
-    /// A unit of which only the first entry can be read: needs not all of its abbreviations.
+    /// A unit of which only the first entry can be read: this does not need all its abbreviations.
     pub fn first_entry(&self, header: UnitHeader<Bytes>) -> Result<Root<Bytes>, Fault> {
         let start = header.debug_info_offset().map_or(0, |offset| offset.0);
         let info = self.dwarf.debug_info.reader().bytes();
@@ -171,10 +172,11 @@ impl Part {
         Root::read(&self.dwarf, header, table, &self.work)
     }
 
-    /// Calls `found` for each range that an entry states and that is not empty; whether there was one.
+    /// Calls `found` for each non-empty range of an entry; returns whether there was one.
     ///
     /// # Errors
-    /// What `found` returns, that there are more ranges than any compiler makes, or that they are damaged.
+    /// The error of `found`, or that there are more ranges than any compiler writes, or that they are
+    /// damaged.
     pub fn each_range(
         &self,
         ranges: &Ranges<Bytes>,
@@ -189,7 +191,7 @@ impl Part {
         self.tables.at(&self.dwarf.debug_abbrev, offset, &self.work)
     }
 
-    /// The same sections without reference counts: a name costs nothing to look at.
+    /// The same sections without reference counts, so that reading a name costs nothing.
     pub fn borrowed(&self) -> Dwarf<Slice<'_>> {
         fn slice(bytes: &Bytes) -> Slice<'_> {
             Slice::new(bytes.bytes(), LittleEndian)

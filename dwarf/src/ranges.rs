@@ -1,4 +1,4 @@
-//! Which addresses an entry is about.
+//! The addresses of an entry.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::sections::Bytes;
 use crate::work::Counter;
 
-/// Attributes that say which addresses an entry is about.
+/// The attributes that state the addresses of an entry.
 #[derive(Debug, Clone)]
 pub struct Ranges<R: Reader> {
     /// `DW_AT_low_pc`.
@@ -26,7 +26,7 @@ impl<R: Reader> Default for Ranges<R> {
 }
 
 impl<R: Reader> Ranges<R> {
-    /// Takes an attribute, if it is one of these.
+    /// Takes an attribute if it is one of these.
     pub fn take(&mut self, name: constants::DwAt, value: AttributeValue<R>) {
         match name {
             constants::DW_AT_low_pc => self.low = Some(value),
@@ -43,8 +43,8 @@ impl<R: Reader> Ranges<R> {
 }
 
 impl Ranges<Bytes> {
-    /// Calls `found` for each range that is not empty; whether there was one. All entries of a list are
-    /// counted, those that give no range included.
+    /// Calls `found` for each non-empty range; returns whether there was one. All entries of a list are
+    /// counted, including those without a range.
     pub(crate) fn each(
         &self,
         dwarf: &Dwarf<Bytes>,
@@ -55,7 +55,7 @@ impl Ranges<Bytes> {
     ) -> Result<bool, Fault> {
         let mut any = false;
         let mut add = |begin: u64, end: u64| {
-            // The linker gives functions that it left out an address at the very end, or 0.
+            // The linker sets the address of removed functions to the highest address or to 0.
             if begin < end && begin != 0 {
                 any = true;
                 return found(begin, end);
@@ -91,8 +91,8 @@ impl Ranges<Bytes> {
 #[derive(Debug)]
 pub(crate) struct RangesLeft(AtomicU64);
 
-/// Compilers give each entry a list of ranges of its own, and a list is read once or twice. A damaged file
-/// may have all its entries share one long list.
+/// Compilers write a separate list of ranges for each entry, and a list is read once or twice. In a damaged
+/// file all entries may share one long list.
 const MOST_RANGES: u64 = 1 << 22;
 const RANGES_A_BYTE: u64 = 2;
 
@@ -108,7 +108,7 @@ impl RangesLeft {
         let left = |left: u64| left.checked_sub(1);
         match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left) {
             Ok(_) => Ok(()),
-            Err(_) => Err(Fault::refused("its lists of ranges are longer than any compiler makes them")),
+            Err(_) => Err(Fault::refused("its lists of ranges are longer than any compiler writes")),
         }
     }
 }

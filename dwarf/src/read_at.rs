@@ -1,4 +1,4 @@
-//! Reads parts of a file into memory of ours, charged before it is allocated.
+//! Reads parts of a file into our own memory, charged before it is allocated.
 
 use std::sync::Arc;
 use std::{fmt, io};
@@ -6,12 +6,12 @@ use std::{fmt, io};
 use crate::budget::{Budget, Exhausted};
 use crate::charge::Charge;
 
-/// A file, or its bytes, to be read at any place.
+/// A file or its bytes, readable at any offset.
 pub trait ReadAt {
-    /// How long it was when it was opened.
+    /// Its length when it was opened.
     fn length(&self) -> u64;
 
-    /// Fills `bytes` from `offset` on; an error if the file ends before.
+    /// Fills `bytes` from `offset`; an error if the file ends before.
     fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
 }
 
@@ -40,7 +40,7 @@ impl Unreadable {
         self.limit
     }
 
-    /// With what could not be read before the reason.
+    /// The same with `what` in front: the part that could not be read.
     pub fn of(self, what: &str) -> Unreadable {
         Unreadable { why: format!("{what}: {}", self.why), ..self }
     }
@@ -76,7 +76,7 @@ impl From<Unreadable> for String {
     }
 }
 
-/// A copy of a part of a file. The file may become shorter meanwhile: then it is an error.
+/// A copy of a part of a file. It is an error if the file became shorter in the meantime.
 pub fn read_range(
     file: &(impl ReadAt + ?Sized),
     offset: u64,
@@ -84,13 +84,13 @@ pub fn read_range(
     budget: &Budget,
 ) -> Result<(Arc<[u8]>, Charge), Unreadable> {
     if offset.checked_add(size).is_none_or(|end| end > file.length()) {
-        return Err("the file is cut short".into());
+        return Err("the file is truncated".into());
     }
     let charge = Charge::new(budget, size)?;
     let mut bytes = zeroed(size)?;
-    // Nobody else has it yet, so there always is one.
+    // The buffer is not shared yet, so this always succeeds.
     let target = Arc::get_mut(&mut bytes).unwrap_or_default();
-    // In pieces, so that a slow file is given up when the time is over.
+    // In pieces, so that reading a slow file stops at the deadline.
     for (index, piece) in target.chunks_mut(PIECE).enumerate() {
         budget.check_time()?;
         file.read_exact_at(piece, offset + (index * PIECE) as u64).map_err(|error| match error.kind() {
@@ -104,8 +104,8 @@ pub fn read_range(
 /// Bytes read at once.
 const PIECE: usize = 8 << 20;
 
-/// Memory that was charged, to be filled.
+/// Memory that was already charged.
 pub(crate) fn zeroed(size: u64) -> Result<Arc<[u8]>, String> {
-    let size = usize::try_from(size).map_err(|_| "it is larger than memory".to_owned())?;
+    let size = usize::try_from(size).map_err(|_| "it is larger than the address space".to_owned())?;
     Ok(std::iter::repeat_n(0, size).collect())
 }

@@ -1,4 +1,4 @@
-//! A unit and its first entry, without the table of lines: that is read when a line is asked for.
+//! A unit and its first entry, without the table of lines, which is read when a line is requested.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use crate::ranges::Ranges;
 use crate::strings::string;
 use crate::work::Work;
 
-/// A unit, with what its first entry says about code and lines.
+/// A unit, with the attributes of its first entry for code and lines.
 #[derive(Debug)]
 pub struct Root<R: Reader> {
     /// Without a line program.
     pub unit: Unit<R>,
-    /// Where its table of lines is.
+    /// Offset of its table of lines.
     pub lines: Option<DebugLineOffset<R::Offset>>,
     /// Addresses of its code.
     pub ranges: Ranges<R>,
-    /// Kept for as long as the unit: its abbreviations are charged to it.
+    /// Kept as long as the unit: its abbreviations are charged to it.
     pub table: Option<Arc<Table>>,
 }
 
@@ -30,7 +30,7 @@ impl<R: Reader<Offset = usize>> Root<R> {
     /// Reads the first entry of a unit.
     ///
     /// # Errors
-    /// When it is damaged, or there is no time left for it.
+    /// When it is damaged, or no time is left.
     pub fn read(
         dwarf: &Dwarf<R>,
         header: UnitHeader<R>,
@@ -44,7 +44,7 @@ impl<R: Reader<Offset = usize>> Root<R> {
             comp_dir: None,
             low_pc: 0,
             str_offsets_base: DebugStrOffsetsBase::default_for_encoding_and_file(encoding, kind),
-            // `.debug_addr` is never split off, so it begins at 0 or where an attribute says.
+            // `.debug_addr` is never split, so it begins at 0 or where an attribute states.
             addr_base: DebugAddrBase(0),
             loclists_base: DebugLocListsBase::default_for_encoding_and_file(encoding, kind),
             rnglists_base: DebugRngListsBase::default_for_encoding_and_file(encoding, kind),

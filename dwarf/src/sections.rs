@@ -1,7 +1,7 @@
-//! Reads the sections of debug information out of an ELF file, whole and decompressed.
+//! Reads the debug information sections of an ELF file, complete and decompressed.
 //!
-//! They are copied, not mapped: a mapped file that is cut short by a rebuild kills the reader with SIGBUS.
-//! Sizes that a file claims are held against its length, and charged, before anything is allocated.
+//! They are copied, not mapped: a mapped file that a rebuild truncates kills the reader with SIGBUS. Claimed
+//! sizes are compared with the length of the file, and charged, before memory is allocated.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -13,33 +13,33 @@ use crate::charge::Charge;
 use crate::elf::{Elf, Section};
 use crate::read_at::{ReadAt, Unreadable, read_range, zeroed};
 
-/// Bytes of a section that entries and their names can hold on to.
+/// Bytes of a section that entries and their names can keep references to.
 pub type Bytes = EndianArcSlice<LittleEndian>;
 
-/// The same, borrowed: counts no references, for the scan over everything.
+/// The same, borrowed: without reference counts, for the scan over all entries.
 pub type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
-/// No section is larger: offsets in 32-bit DWARF, the only kind rustc writes, end here.
+/// Maximum length of a section: the limit of offsets in 32-bit DWARF, the only kind that rustc writes.
 const LARGEST_SECTION: u64 = 1 << 32;
 
-/// Deflate's best ratio is 1032 to 1 (zlib's technical notes): a larger claim is a lie.
+/// Deflate's best ratio is 1032 to 1 (zlib's technical notes): a larger claim is false.
 const LARGEST_DEFLATE_RATIO: u64 = 1033;
 
-/// Before a stream of an old compressed section: `ZLIB` and the size.
+/// Header of an old compressed section: `ZLIB` and the size.
 const OLD_HEADER_BYTES: u64 = 12;
 
 /// Sections of an ELF file.
 #[derive(Debug)]
 pub struct Sections {
     found: Vec<(SectionId, Arc<[u8]>)>,
-    /// For as long as the bytes are there: whoever keeps them keeps this too.
+    /// Kept as long as the bytes: every owner of the bytes keeps this also.
     charge: Arc<Charge>,
-    /// Of a `.dwp`: which unit has which part of the sections.
+    /// For a `.dwp`: the parts of the sections that belong to each unit.
     is_package: bool,
 }
 
 impl Sections {
-    /// Reads those that are wanted, with the names of a `.dwo` if that is what it is.
+    /// Reads the wanted sections, under the names of a `.dwo` if the file is one.
     pub fn read(
         file: &(impl ReadAt + ?Sized),
         wanted: &[SectionId],
@@ -47,7 +47,7 @@ impl Sections {
     ) -> Result<Sections, Unreadable> {
         let elf = Elf::read(file, budget)?;
         if !elf.is_little {
-            return Err("its byte order is not this machine's".into());
+            return Err("its byte order is not little-endian".into());
         }
         let mut places: Vec<(SectionId, String)> = Vec::new();
         for id in wanted {
@@ -72,7 +72,7 @@ impl Sections {
         Ok(Sections { found, charge: Arc::new(charge), is_package })
     }
 
-    /// Whether it is the package of many units' split debug information.
+    /// Whether it is a package with the split debug information of many units.
     pub fn is_package(&self) -> bool {
         self.is_package
     }
@@ -83,14 +83,14 @@ impl Sections {
         EndianArcSlice::new(bytes.unwrap_or_default(), LittleEndian)
     }
 
-    /// What the bytes are charged to.
+    /// The charge of the bytes.
     pub fn charge(&self) -> &Arc<Charge> {
         &self.charge
     }
 }
 
-/// A package's index says which parts of these are a unit's, and a part that is not there is an
-/// error: they are needed, though nothing in them is.
+/// A package's index states which parts of these sections belong to a unit, and a missing section is an
+/// error. So they are needed, although nothing in them is used.
 const OF_PACKAGES: [SectionId; 6] = [
     SectionId::DebugLoc,
     SectionId::DebugLocLists,
@@ -104,7 +104,7 @@ fn id_of(elf: &Elf, id: SectionId) -> Option<String> {
     id.dwo_name().and_then(|name| name_in(elf, name))
 }
 
-/// The name a section has in the file: `.zdebug_…` for an old compressed one.
+/// The section's name in the file: `.zdebug_…` for an old compressed one.
 fn name_in(elf: &Elf, name: &str) -> Option<String> {
     let old = || Some(format!(".zdebug_{}", name.strip_prefix(".debug_")?));
     [Some(name.to_owned()), old()].into_iter().flatten().find(|name| elf.find(name).is_some())
@@ -117,7 +117,7 @@ pub fn read_section(
     name: &str,
     budget: &Budget,
 ) -> Result<(Arc<[u8]>, Charge), Unreadable> {
-    let section = elf.find(name).ok_or("there is none")?;
+    let section = elf.find(name).ok_or("it is missing")?;
     if !section.has_bytes() {
         return Ok((Arc::default(), Charge::none(budget)));
     }
@@ -134,12 +134,12 @@ pub fn read_section(
     if claimed > LARGEST_SECTION {
         return Err("it is larger than 4 GiB".into());
     }
-    let offset = section.offset.checked_add(header_bytes).ok_or("the file is cut short")?;
+    let offset = section.offset.checked_add(header_bytes).ok_or("the file is truncated")?;
     let (stored, _charge) = read_range(file, offset, section.size - header_bytes, budget)?;
     inflate(&stored, claimed, budget)
 }
 
-/// The size that a compressed section says it has.
+/// The size that a compressed section claims.
 fn claimed_size(
     file: &(impl ReadAt + ?Sized),
     elf: &Elf,
@@ -149,24 +149,24 @@ fn claimed_size(
     let mut header = [0; 24];
     let header = &mut header[..header_bytes as usize];
     if section.size < header_bytes || file.read_exact_at(header, section.offset).is_err() {
-        return Err("it is cut short".into());
+        return Err("it is truncated".into());
     }
     if !section.is_compressed() {
-        // `ZLIB`, the size as eight big-endian bytes, then the stream: what linkers wrote before ELF had a
+        // `ZLIB`, the size as eight big-endian bytes, then the stream: the format of linkers before ELF had a
         // flag for compressed sections.
-        let size = header.strip_prefix(b"ZLIB").ok_or("it is compressed in no known way")?;
+        let size = header.strip_prefix(b"ZLIB").ok_or("its compression format is unknown")?;
         return Ok(size.iter().fold(0, |size, byte| size << 8 | u64::from(*byte)));
     }
     match elf.number(header, 0, 4) {
         1 => Ok(if elf.is_64 { elf.word(header, 8) } else { elf.word(header, 4) }),
         2 => Err("it is compressed with zstd: use objcopy --decompress-debug-sections".into()),
-        _ => Err("it is compressed in no known way".into()),
+        _ => Err("its compression format is unknown".into()),
     }
 }
 
 fn inflate(stored: &[u8], claimed: u64, budget: &Budget) -> Result<(Arc<[u8]>, Charge), Unreadable> {
     if claimed / LARGEST_DEFLATE_RATIO > stored.len() as u64 {
-        return Err("it claims to be larger than its bytes can be".into());
+        return Err("it claims a size that its compressed bytes cannot have".into());
     }
     let charge = Charge::new(budget, claimed)?;
     let mut bytes = zeroed(claimed)?;
@@ -175,7 +175,7 @@ fn inflate(stored: &[u8], claimed: u64, budget: &Budget) -> Result<(Arc<[u8]>, C
     for piece in target.chunks_mut(1 << 20) {
         budget.check_time()?;
         stream.read_exact(piece).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => "it is shorter than it claims to be".to_owned(),
+            std::io::ErrorKind::UnexpectedEof => "it is shorter than it claims".to_owned(),
             _ => format!("it cannot be decompressed: {error}"),
         })?;
     }

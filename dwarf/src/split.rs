@@ -1,6 +1,6 @@
-//! Split debug information: the `.dwo` file of a unit, or the `.dwp` package of all.
+//! Split debug information: the `.dwo` file of a unit, or the `.dwp` package of all units.
 //!
-//! A unit's hash is checked, so that a part of another build is never believed.
+//! A unit's hash is checked, so that the file of another build is never used.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,52 +17,52 @@ use crate::sections::Sections;
 use crate::strings::{name, text};
 use crate::work::Work;
 
-/// What it takes to look for a file and to open it.
+/// Steps for searching and opening a file.
 const STEPS_A_FILE: u64 = 10_000;
 
-/// Bytes of a file that are read in the time of a step.
+/// Bytes of a file that count as one step.
 const READ_BYTES_A_STEP: u64 = 64;
 
-/// Characters of a path in a message. A file may name one of any length.
+/// Maximum characters of a path in a message. A file may name a path of any length.
 const SHOWN_CHARACTERS: usize = 1024;
 
-/// Knows where the files may be that the debug information of a module was split into.
+/// Knows the possible places of a module's split debug information.
 pub trait SplitSource: fmt::Debug + Send + Sync {
-    /// Files that may be the module's package, in the order to try them.
+    /// Possible package files of the module, in the order to try them.
     fn packages(&self) -> Vec<Box<dyn SplitFile>>;
 
-    /// Files that may be the one of a unit, which names this path, in the order to try them.
+    /// Possible files of the unit that names this path, in the order to try them.
     fn units(&self, path: &Path) -> Vec<Box<dyn SplitFile>>;
 }
 
-/// A place where a file may be.
+/// A possible place of a file.
 pub trait SplitFile {
-    /// Where it is, for messages.
+    /// Its path, for messages.
     fn path(&self) -> PathBuf;
 
-    /// Its sections that are wanted; `None` where there is no such file.
+    /// Its wanted sections; `None` where there is no such file.
     fn read(&self, wanted: &'static [SectionId], budget: &Budget) -> Option<Result<Sections, Unreadable>>;
 }
 
-/// The split-off parts of a module.
+/// The split debug information of a module.
 #[derive(Debug, Default)]
 pub struct SplitFiles {
     /// `None` where there are no files.
     source: Option<Box<dyn SplitSource>>,
     /// Read when the first unit needs it.
     package: OnceLock<Option<Result<Package, Fault>>>,
-    /// Sections that are read of them.
+    /// Sections that are read from these files.
     wanted: &'static [SectionId],
 }
 
 impl SplitFiles {
-    /// Files that are found by `source` when they are needed. These of their sections are read.
+    /// Files that `source` finds on demand, with these of their sections.
     pub fn new(source: Box<dyn SplitSource>, wanted: &'static [SectionId]) -> SplitFiles {
         SplitFiles { source: Some(source), package: OnceLock::new(), wanted }
     }
 
-    /// The first package that can be read, whatever else is at the places before it. Where there is none: why
-    /// the first is not used; `None` where nothing is there.
+    /// The first package that can be read, whatever is at the places before it. If there is none: why the
+    /// first one is not used; `None` if no file is there.
     fn package(&self, work: &Work) -> Option<&Result<Package, Fault>> {
         let open = |file: &dyn SplitFile| {
             let opened = self.read(file, work)?.and_then(|read| Package::new(&read));
@@ -86,13 +86,13 @@ impl SplitFiles {
         self.package.get_or_init(first_that_opens).as_ref()
     }
 
-    /// The split-off part of the main file's unit `index`, and its unit.
+    /// The split debug information of the main file's unit `index`, and its unit.
     ///
     /// # Errors
     /// Why it cannot be read, or which file was not found.
     pub fn open(&self, main: &Part, index: usize) -> Result<(Part, usize), Fault> {
         let skeleton = main.read_unit(index)?.unit;
-        let id = main.units[index].skeleton.ok_or_else(|| Fault::refused("it is no skeleton"))?;
+        let id = main.units[index].skeleton.ok_or_else(|| Fault::refused("it is not a skeleton unit"))?;
         let mut unused_package = None;
         match self.package(&main.work) {
             Some(Ok(package)) => {
@@ -103,9 +103,9 @@ impl SplitFiles {
             Some(Err(why)) => unused_package = Some(why),
             None => {}
         }
-        let stated = skeleton.dwo_name()?.ok_or_else(|| Fault::refused("it names no .dwo file"))?;
+        let stated = skeleton.dwo_name()?.ok_or_else(|| Fault::refused("it does not name a .dwo file"))?;
         let name = name(&main.dwarf, &skeleton, stated, &mut main.work.counter())?
-            .ok_or_else(|| Fault::refused("it names no .dwo file"))?;
+            .ok_or_else(|| Fault::refused("it does not name a .dwo file"))?;
         let directory = skeleton
             .comp_dir
             .as_ref()
@@ -118,7 +118,7 @@ impl SplitFiles {
             None => Fault::Refused(format!("{} was not found", shown(&path))),
         };
         for candidate in self.source.iter().flat_map(|source| source.units(&path)) {
-            // A unit can name any file, and each may name another.
+            // A unit can name any file, and each unit another one.
             main.work.spend(STEPS_A_FILE)?;
             let found = self.open_part(&*candidate, main).map(|part| with_unit(part?, id));
             match found {
@@ -153,7 +153,7 @@ impl SplitFiles {
     }
 }
 
-/// A path of a message, cut where it is longer than anybody reads.
+/// A path in a message, cut after [`SHOWN_CHARACTERS`].
 fn shown(path: &Path) -> String {
     let path = path.to_string_lossy();
     let Some(_) = path.char_indices().nth(SHOWN_CHARACTERS) else { return path.into_owned() };
@@ -178,7 +178,7 @@ fn with_unit(part: Part, id: gimli::DwoId) -> Result<(Part, usize), Fault> {
     drop(counter);
     match found {
         Some(index) => Ok((part, index)),
-        None => Err(Fault::refused("it is of another build")),
+        None => Err(Fault::refused("it belongs to another build")),
     }
 }
 
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(package(vec![missing(), junk(), other(), right()]), Some(Ok(())));
         assert_eq!(package(vec![missing()]), None);
         let Some(Err(why)) = package(vec![missing(), junk(), other()]) else { panic!("a package of junk") };
-        assert!(why.contains("junk.dwp"), "the first is told: {why}");
+        assert!(why.contains("junk.dwp"), "the first is reported: {why}");
         let large = ("large.dwp", Some(made::elf(&[(".debug_info", 0, &[0; 1 << 16])])));
         let small = Work::new(&Budget::new(1 << 15));
         let files = files(vec![large]);

@@ -1,30 +1,30 @@
-//! Strings of debug information. A file may state one without an end near: in a section of many megabytes
-//! whose first NUL is its last byte, every name would take as long as a pass over it. So an end is looked
-//! for within a limit, and what is looked through is counted.
+//! Strings of debug information. The end of a string may be far away: in a section of many megabytes with its
+//! first NUL in its last byte, every name would cost a pass over the section. So the end is searched within a
+//! limit, and the searched bytes are counted.
 
 use gimli::{AttributeValue, Dwarf, Reader, Section as _, Unit};
 
 use crate::budget::Exhausted;
 use crate::work::Counter;
 
-/// A string without an end within so many bytes is cut there, and counted.
+/// Maximum length of a string; a longer one is cut there and counted.
 const LONGEST_STRING: usize = 64 << 10;
 
-/// Type names of deeply nested futures grow to many kilobytes; what is longer than this is cut, so
-/// that damaged debug information cannot fill the memory.
+/// Maximum length of a name. Type names of deeply nested futures grow to many kilobytes; longer names are
+/// cut, so that damaged debug information cannot fill the memory.
 const LONGEST_NAME: usize = 16 << 10;
 
-/// Bytes as text, cut where no name goes on.
+/// Bytes as text, cut at the maximum length of a name.
 pub fn text(bytes: &[u8]) -> String {
     let shown = &bytes[..bytes.len().min(LONGEST_NAME)];
     String::from_utf8_lossy(shown).into_owned()
 }
 
-/// The bytes of a string that an attribute of a unit states; `None` if it states none, or its place is not
-/// in the file.
+/// The bytes of the string of a unit's attribute; `None` if it is not a string, or its offset is outside the
+/// file.
 ///
 /// # Errors
-/// When there is no time left for it.
+/// When no time is left.
 pub fn string<R: Reader<Offset = usize>>(
     dwarf: &Dwarf<R>,
     unit: &Unit<R>,
@@ -37,7 +37,7 @@ pub fn string<R: Reader<Offset = usize>>(
         from.skip(offset).ok().map(|()| from)
     };
     let from = match value {
-        // Its end was looked for when the entry was read.
+        // Its end was found when the entry was read.
         AttributeValue::String(mut string) => {
             counter.bytes(string.len())?;
             if string.len() > LONGEST_STRING {
@@ -66,7 +66,7 @@ pub fn string<R: Reader<Offset = usize>>(
 /// As [`string`], as text.
 ///
 /// # Errors
-/// When there is no time left for it.
+/// When no time is left.
 pub fn name<R: Reader<Offset = usize>>(
     dwarf: &Dwarf<R>,
     unit: &Unit<R>,
@@ -93,7 +93,7 @@ fn up_to_its_end<R: Reader<Offset = usize>>(
             counter.work().cut_string();
             Ok(Some(from))
         }
-        // The section ends before it does.
+        // The section ends before the string.
         None => Ok(None),
     }
 }

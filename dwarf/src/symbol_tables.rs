@@ -1,4 +1,4 @@
-//! Symbol tables of an ELF file: the names of functions by their addresses.
+//! Symbol tables of an ELF file: the names of functions by address.
 
 use std::sync::Arc;
 
@@ -8,19 +8,20 @@ use crate::read_at::{ReadAt, Unreadable};
 use crate::sections::read_section;
 use crate::work::Work;
 
-/// Kinds of symbols that may be functions: none stated, data, function, and one chosen when it is loaded.
+/// Kinds of symbols that may be functions: not stated, data, function, and indirect function (chosen at load
+/// time).
 const KINDS: [u8; 4] = [0, 1, 2, 10];
 
-/// A name that is longer is cut.
+/// Maximum length of a name; a longer one is cut.
 const LONGEST_NAME: usize = 16 << 10;
 
-/// Names of the same code that are looked through.
+/// Maximum names of the same code that are searched.
 const MOST_ALIASES: usize = 16;
 
 /// A symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Symbol {
-    /// As the linker knows it, cut where it is longer than anybody reads.
+    /// The linker's name, cut at its maximum length.
     pub name: String,
     /// svma.
     pub start: u64,
@@ -36,7 +37,7 @@ pub struct SymbolTables {
 }
 
 impl SymbolTables {
-    /// Reads those that a file has.
+    /// Reads the tables that the file has.
     ///
     /// # Errors
     /// Why they cannot be read.
@@ -47,11 +48,11 @@ impl SymbolTables {
         Ok(SymbolTables { all, exported })
     }
 
-    /// Calls `each` with the address and the mangled name of everything that may be a function, until it
+    /// Calls `each` with the address and the mangled name of every symbol that may be a function, until it
     /// fails.
     ///
     /// # Errors
-    /// What `each` returns.
+    /// The error of `each`.
     pub fn each<E>(&self, mut each: impl FnMut(u64, &[u8]) -> Result<(), E>) -> Result<(), E> {
         for table in [&self.all, &self.exported].into_iter().flatten() {
             for entry in &table.entries {
@@ -61,9 +62,9 @@ impl SymbolTables {
         Ok(())
     }
 
-    /// The symbol that an address belongs to.
+    /// The symbol that contains an address.
     pub fn find(&self, svma: u64) -> Option<Symbol> {
-        // Few functions are exported: one without a size is believed at its own address only.
+        // Few functions are exported: a symbol without a size is trusted at its own address only.
         let in_all = self.all.as_ref().and_then(|table| table.find(svma, |_| true));
         in_all.or_else(|| self.exported.as_ref()?.find(svma, |start| start == svma))
     }
@@ -71,7 +72,7 @@ impl SymbolTables {
 
 #[derive(Debug)]
 struct Table {
-    /// By address, and the larger first of those with the same.
+    /// Sorted by address; the larger first at the same address.
     entries: Vec<Entry>,
     names: Arc<[u8]>,
     _charge: Charge,
@@ -84,7 +85,7 @@ struct Entry {
     name: u32,
 }
 
-/// In a list, and in half of another while it is sorted.
+/// Memory in a list, and in half of another one while it is sorted.
 const ENTRY_BYTES: u64 = size_of::<Entry>() as u64 * 3 / 2;
 
 impl Table {
@@ -107,7 +108,7 @@ impl Table {
         charge.grow(count * ENTRY_BYTES).map_err(|limit| shown(limit.into()))?;
         let mut entries = Vec::with_capacity(bytes.len() / each);
         entries.extend(bytes.chunks_exact(each).filter_map(|bytes| entry(elf, bytes)));
-        // Stable: of the same symbols the first in the file.
+        // Stable: of equal symbols the first in the file.
         entries.sort_by_key(|entry| (entry.address, std::cmp::Reverse(entry.size)));
         Ok(Some(Table { entries, names, _charge: charge }))
     }
@@ -122,7 +123,7 @@ impl Table {
             0 => is_in_sizeless(entry.address),
             size => svma - entry.address < size,
         };
-        // Where the largest does not reach, no other does.
+        // If the largest does not contain the address, no other symbol does.
         let at = [0, sizeless].into_iter().find(|at| same.get(*at).is_some_and(|entry| is_in(&entry)))?;
         let entry = &same[at];
         let name = self.plainest(&same[at..], entry)?;
@@ -133,8 +134,8 @@ impl Table {
         })
     }
 
-    /// The name of a symbol, or of another for the same code: of `__clone3` and `clone3` the one that is for
-    /// people.
+    /// The name of a symbol, or of another one for the same code: of `__clone3` and `clone3` the one without
+    /// underscores.
     fn plainest(&self, same: &[Entry], entry: &Entry) -> Option<&[u8]> {
         let aliases = same.iter().take_while(|other| other.size == entry.size).take(MOST_ALIASES);
         let mut names = aliases.filter_map(|alias| self.name(alias));

@@ -1,24 +1,24 @@
-//! How much may be done for one module: the command's budget, and a number of steps.
+//! The limit of work for one module: the command's budget, and a number of steps.
 //!
-//! Damaged debug information can make a small file cost days of work. Steps are counted, so that it ends
-//! the same way on every machine, and each few of them look at the command's deadline.
+//! With damaged debug information a small file can cost days of work. Steps are counted, so that reading ends
+//! in the same way on every machine, and the command's deadline is checked every few steps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::budget::{Budget, Exhausted};
 
-/// Entries, instructions and symbols of one module that are read: a module of 700 MB, the most that fits
-/// into a command's memory, has some 200 million.
+/// Maximum entries, instructions and symbols read of one module. A module of 700 MB, the largest that fits
+/// into a command's memory, has about 200 million.
 const MOST_STEPS: u64 = 1 << 31;
 
-/// Steps between two looks at the clock and at the number that is left.
+/// Steps between two checks of the clock and of the remaining steps.
 const AT_ONCE: u64 = 1024;
 
-/// Bytes that are looked through one by one in the time of a step.
+/// Bytes searched one by one that count as one step.
 const BYTES_A_STEP: u64 = 16;
 
-/// What may be done for one module. A clone is the same.
+/// The limit of work for one module. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Work {
     budget: Budget,
@@ -27,21 +27,21 @@ pub struct Work {
 
 #[derive(Debug)]
 struct Shared {
-    /// Steps that are left.
+    /// Remaining steps.
     left: AtomicU64,
-    /// Strings that were cut.
+    /// Number of strings that were cut.
     cut_strings: AtomicU64,
     /// Addresses at which not all inlined calls are listed.
     cut_calls: AtomicU64,
 }
 
 impl Work {
-    /// As much as the largest module needs.
+    /// A limit large enough for the largest module.
     pub fn new(budget: &Budget) -> Work {
         Work::limited(budget, MOST_STEPS)
     }
 
-    /// No more than `steps`.
+    /// A limit of `steps`.
     pub fn limited(budget: &Budget, steps: u64) -> Work {
         let (cut_strings, cut_calls) = (AtomicU64::new(0), AtomicU64::new(0));
         let shared = Shared { left: AtomicU64::new(steps), cut_strings, cut_calls };
@@ -54,10 +54,10 @@ impl Work {
         &self.budget
     }
 
-    /// Counts steps. Each takes some ten nanoseconds.
+    /// Counts steps. Each takes some tens of nanoseconds.
     ///
     /// # Errors
-    /// [`Exhausted::Time`] when there are fewer left, or when the deadline has passed.
+    /// [`Exhausted::Time`] when fewer steps are left, or when the deadline has passed.
     pub fn spend(&self, steps: u64) -> Result<(), Exhausted> {
         let left = |left: u64| left.checked_sub(steps);
         if self.shared.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_err() {
@@ -66,7 +66,7 @@ impl Work {
         self.budget.check_time()
     }
 
-    /// Counts steps that were taken. Whoever goes on hears that too many were.
+    /// Counts steps that were taken. The next call of [`Work::spend`] fails if there were too many.
     fn take(&self, steps: u64) {
         let left = |left: u64| Some(left.saturating_sub(steps));
         let _ = self.shared.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
@@ -78,35 +78,35 @@ impl Work {
         Counter { work: self, until_look: 1, taken: 0 }
     }
 
-    /// Notes that a string was cut.
+    /// Counts a string that was cut.
     pub fn cut_string(&self) {
         self.shared.cut_strings.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many strings were cut; one that is read twice counts twice.
+    /// Number of strings that were cut; a string that is read twice counts twice.
     pub fn cut_strings(&self) -> u64 {
         self.shared.cut_strings.load(Ordering::Relaxed)
     }
 
-    /// Notes an address at which not all inlined calls are listed.
+    /// Counts an address at which not all inlined calls are listed.
     pub fn cut_calls_at_an_address(&self) {
         self.shared.cut_calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// At how many addresses not all inlined calls are listed.
+    /// Number of addresses at which not all inlined calls are listed.
     pub fn cut_calls(&self) -> u64 {
         self.shared.cut_calls.load(Ordering::Relaxed)
     }
 }
 
-/// Counts steps, for loops. The first step looks at the clock and at what is left, then one in many: so many
-/// short loops end as one long does.
+/// Counts steps in loops. The first step checks the clock and the remaining steps, then one of many steps
+/// does. So many short loops are limited like one long loop.
 #[derive(Debug)]
 pub struct Counter<'a> {
     work: &'a Work,
-    /// Steps until the next look.
+    /// Steps until the next check.
     until_look: u64,
-    /// Steps since the last look.
+    /// Steps since the last check.
     taken: u64,
 }
 
@@ -134,7 +134,7 @@ impl<'a> Counter<'a> {
         self.work.spend(std::mem::take(&mut self.taken))
     }
 
-    /// Counts what it took to read this many bytes one by one.
+    /// Counts the steps for reading this many bytes one by one.
     ///
     /// # Errors
     /// As [`Work::spend`].
@@ -143,7 +143,7 @@ impl<'a> Counter<'a> {
         self.steps(bytes as u64 / BYTES_A_STEP)
     }
 
-    /// What it counts for.
+    /// Number of steps to count.
     #[inline]
     pub fn work(&self) -> &'a Work {
         self.work

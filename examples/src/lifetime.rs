@@ -8,8 +8,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// `--seconds N`, to be flattened into a program's arguments.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Lifetime {
-    /// Stop after so many seconds [default: run until Ctrl-C or SIGTERM]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Stop after SECONDS [default: run until Ctrl-C or SIGTERM]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     seconds: Option<u64>,
 }
 

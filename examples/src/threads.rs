@@ -37,7 +37,7 @@ pub fn wait_until_asleep(threads: &[u32], patience: Duration) -> io::Result<()> 
     for &thread in threads {
         while state(thread)? != 'S' {
             if Instant::now() > deadline {
-                return Err(io::Error::other(format!("thread {thread} does not come to rest")));
+                return Err(io::Error::other(format!("thread {thread} is still running")));
             }
             thread::sleep(Duration::from_millis(1));
         }

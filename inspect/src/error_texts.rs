@@ -80,7 +80,7 @@ fn client_errors_are_as_committed() {
             ClientError::AnotherListens { path: path(), pid: 4711, found: 0 },
         ],
         ClientError::Untrusted { .. } =>
-            [ClientError::Untrusted { path: path(), why: "it is a link".to_owned() }],
+            [ClientError::Untrusted { path: path(), why: "it is a symbolic link".to_owned() }],
         ClientError::AnotherAgent => [ClientError::AnotherAgent],
         ClientError::NotAnAgent => [ClientError::NotAnAgent],
         ClientError::TokenNeeded => [ClientError::TokenNeeded],

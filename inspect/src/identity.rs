@@ -1,8 +1,8 @@
-//! Which process it is, and which program runs in it: what became of one that stopped answering.
+//! Identifies a process and the program in it, and finds out why a process stopped answering.
 //!
-//! A pid is used again, and execve(2) puts another program into the same pid with the same start time.
-//! The kernel gives each program an auxiliary vector of its own (random bytes, random addresses), so two
-//! programs that ran in one process are told apart even when both are the same file.
+//! The kernel reuses pids, and execve(2) puts another program into the same pid with the same start time. The
+//! kernel gives each program its own auxiliary vector (random bytes, random addresses), so two programs that
+//! ran in one process can be distinguished even when both are the same file.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use crate::procfs::{Stat, Status};
 
-/// A vector has some twenty pairs of words.
+/// A vector has about twenty pairs of words.
 const MAX_AUXV_BYTES: u64 = 4096;
-/// Sockets close before a process that ends, or replaces itself, shows it.
+/// The sockets of a process close before the process shows that it ended or replaced itself.
 const SETTLE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct Identity {
     pid: u32,
     start_time: u64,
-    /// Missing where the system does not let us look.
+    /// `None` where the system denies access.
     program: Option<Program>,
 }
 
@@ -33,14 +33,14 @@ struct Program {
     auxv: Vec<u8>,
 }
 
-/// What became of a process.
+/// What happened to a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It ended.
     Ended,
-    /// It replaced itself by another program.
+    /// It replaced itself with another program.
     Replaced,
-    /// It runs, and is the same program as far as can be told.
+    /// It runs, and as far as known it is the same program.
     Lives,
 }
 
@@ -48,7 +48,7 @@ impl Identity {
     /// The process with this pid as it is now.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no such process.
     pub(crate) fn of(pid: u32) -> io::Result<Identity> {
         let start_time = Stat::read(pid)?.start_time;
         Ok(Identity { pid, start_time, program: program(pid) })
@@ -62,8 +62,8 @@ impl Identity {
         self.start_time
     }
 
-    /// What became of it, which seems to have ended or to be another program. Waits a moment: that shows
-    /// later than its sockets close.
+    /// What happened to a process that seems to have ended or to be another program. Waits a moment, because
+    /// this becomes visible later than its sockets close.
     pub(crate) fn fate(&self) -> Fate {
         let deadline = Instant::now() + SETTLE;
         loop {
@@ -74,7 +74,7 @@ impl Identity {
         }
     }
 
-    /// What became of it. Waits only while it is on its way to something else.
+    /// What happened to it. Waits only while it is ending or being replaced.
     pub(crate) fn fate_once_sure(&self) -> Fate {
         let deadline = Instant::now() + SETTLE;
         loop {
@@ -85,7 +85,7 @@ impl Identity {
         }
     }
 
-    /// `None` while its program cannot be seen any more.
+    /// `None` while its program is no longer visible.
     fn fate_now(&self) -> Option<Fate> {
         let has_program = match Stat::read(self.pid) {
             Ok(stat) if stat.start_time == self.start_time && !stat.is_over() => !stat.is_kernel_thread,
@@ -100,17 +100,18 @@ impl Identity {
     }
 }
 
-/// Whether a process has no other user than `uid` now: the socket has the one it had when it began to listen.
+/// Whether all users of a process are `uid` now. The socket keeps the user that the process had when it began
+/// to listen.
 pub(crate) fn has_only_user(pid: u32, uid: u32) -> bool {
     Status::read(pid).is_ok_and(|status| status.users == [uid; 4])
 }
 
-/// Whether nobody could see its program: it has none any more.
+/// Whether it has no program any more, so that even root cannot see one.
 fn is_without_program(pid: u32) -> bool {
     fs::metadata(format!("/proc/{pid}/exe")).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-/// `None` when it may not be looked at, and while a process ends.
+/// `None` when access is denied, and while a process ends.
 fn program(pid: u32) -> Option<Program> {
     let metadata = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
     let mut auxv = Vec::new();
@@ -152,7 +153,7 @@ mod tests {
         assert_eq!(before.fate(), Fate::Replaced);
         let after = Identity::of(child.id()).unwrap();
         child.kill().unwrap();
-        // A zombie until it is waited for.
+        // A zombie until the parent waits for it.
         assert_eq!(after.fate(), Fate::Ended);
         child.wait().unwrap();
         assert_eq!((before.fate(), after.fate()), (Fate::Ended, Fate::Ended));

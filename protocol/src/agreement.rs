@@ -1,4 +1,4 @@
-//! Which version of a command two sides speak: the highest that both know.
+//! Which version of a command two peers use: the highest that both know.
 
 use std::ops::RangeInclusive;
 

@@ -1,12 +1,12 @@
 //! The token handshake of TCP connections: HMAC-SHA256 challenge and response, both ways.
 //!
 //! After the client's hello the agent sends a [`Challenge`]; the client answers with a
-//! [`ClientProof`]; only then does the agent prove itself with an [`AgentProof`] and say who it is.
+//! [`ClientProof`]; only then does the agent prove itself with an [`AgentProof`] and send its identity.
 //! Each MAC covers a role label, the version of the handshake and both nonces (RFC 2104, FIPS 198-1), so a
 //! proof cannot be replayed, reflected or moved to the other role. The token itself never travels.
 //!
-//! This authenticates; it does not encrypt. A relay can read and change what follows, which is why
-//! a non-loopback address has to be asked for by a name that says `insecure`.
+//! This authenticates; it does not encrypt. A relay can read and change the packets that follow, so a
+//! non-loopback address needs an option that has `insecure` in its name.
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -48,7 +48,7 @@ pub struct ClientProof {
     pub mac: MacBytes,
 }
 
-/// The agent's own proof, sent only after the client's was good.
+/// The agent's own proof, sent only after the client's proof was verified.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct AgentProof {
@@ -56,7 +56,7 @@ pub struct AgentProof {
     pub mac: MacBytes,
 }
 
-/// Who makes a proof; part of what is authenticated.
+/// Which side makes a proof; the MAC covers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The inspecting side.
@@ -69,7 +69,7 @@ pub enum Role {
 #[derive(Clone)]
 pub struct Token(Vec<u8>);
 
-/// Why a text is no token.
+/// Why a text is not a valid token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a token needs at least {MIN_TOKEN_BYTES} bytes; make one with: head -c 32 /dev/urandom | base64")]
 pub struct TokenTooShort;

@@ -32,7 +32,7 @@ pub enum DecodeError {
         why: String,
     },
     /// A value was found, but bytes were left behind it.
-    #[error("{left} bytes left behind a {expected}")]
+    #[error("{left} bytes left after a {expected}")]
     TrailingBytes {
         /// The Rust name of the type that was expected.
         expected: &'static str,
@@ -45,7 +45,7 @@ pub enum DecodeError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
     /// The encoded value is longer than a packet may be.
-    #[error("a {of} of {bytes} bytes does not fit a packet of {MAX_PACKET_BYTES} bytes")]
+    #[error("a {of} of {bytes} bytes does not fit in a packet of {MAX_PACKET_BYTES} bytes")]
     TooLarge {
         /// The Rust name of the type.
         of: &'static str,
@@ -76,7 +76,7 @@ pub fn encode<T: Encode>(value: &T) -> Result<Vec<u8>, EncodeError> {
     Ok(bytes)
 }
 
-/// Decodes the whole of `bytes` as a `T`: of requests and proofs, where nothing may be ignored.
+/// Decodes all of `bytes` as a `T`: for requests and proofs, in which no byte may be ignored.
 ///
 /// Allocates at most [`DECODE_BUDGET_BYTES`], whatever lengths the bytes claim.
 ///

@@ -1,6 +1,6 @@
 //! The table of commands: the one place where all of them are listed.
 //!
-//! Whatever exists once for each command is made from this table: [`crate::request::Command`] and
+//! Everything that exists once per command is generated from this table: [`crate::request::Command`] and
 //! [`crate::request::Request`], the modules of [`crate::reply`], the agent's collectors, the reports, the
 //! subcommands of `rgops`, the tests of the format and the fuzz targets. `docs/CONTRIBUTING.md` says what a
 //! new command needs.
@@ -22,11 +22,11 @@
 ///
 /// | column | is |
 /// | --- | --- |
-/// | number | on the wire, for ever |
+/// | number | on the wire, permanent |
 /// | variant, module | the name in Rust, of types and of modules |
 /// | name | what people type |
 /// | versions | the oldest and the newest this crate speaks; a change of the layout is a new one |
-/// | load | `Exclusive`: one of these at a time in a program; `Light`: beside any other |
+/// | load | `Exclusive`: only one of these runs at a time in a program; `Light`: runs beside any other |
 /// | changes | whether it changes something in the program: `never`, `always`, or `(if f)`, a method of the request |
 /// | memory | whether it sends bytes of the program's memory: `Never`, `Partly` (the rest is answered where that is not allowed), `Only` |
 /// | request, part | its arguments, and what each `Data` packet of its answer is; both in `reply/MODULE.rs` |

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub const DIRECTORY_VARIABLE: &str = "RGOPS_DIR";
 /// Environment variable that switches the agent off when it is `off`.
 pub const SWITCH_VARIABLE: &str = "RGOPS";
-/// Environment variable by which the agent prints what it sees without being asked.
+/// Environment variable that makes the agent print scheduler traces without a request.
 pub const DEBUG_VARIABLE: &str = "RGOPS_DEBUG";
 /// Environment variable from which the CLI and the agent may take the token of TCP connections.
 pub const TOKEN_VARIABLE: &str = "RGOPS_TOKEN";
@@ -64,7 +64,7 @@ impl SocketName {
     pub fn parse(file_name: &str) -> Option<SocketName> {
         let (pid, start_time) = file_name.strip_suffix(".sock")?.split_once('-')?;
         let name = SocketName { pid: pid.parse().ok()?, start_time: start_time.parse().ok()? };
-        // Only the canonical spelling: "+7" and "007" parse as numbers, too.
+        // Only the canonical spelling: "+7" and "007" also parse as numbers.
         (name.file_name() == file_name).then_some(name)
     }
 }

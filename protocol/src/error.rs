@@ -14,7 +14,7 @@ pub struct Error {
     pub what: String,
     /// The reason.
     pub why: String,
-    /// The command or setting that mends it, empty when there is none.
+    /// The command or setting that fixes it; empty if there is none.
     pub fix: String,
 }
 
@@ -32,7 +32,7 @@ pub enum Code {
     UnknownCommand = 3,
     /// The agent knows the command, not in this version.
     UnknownVersion = 4,
-    /// The bytes were no valid packet or request.
+    /// The bytes were not a valid packet or request.
     Malformed = 5,
     /// Another expensive command runs.
     Busy = 6,

@@ -1,4 +1,4 @@
-//! Who speaks: the first bytes on a connection, both ways.
+//! The hello: the first bytes of a connection in each direction.
 
 use std::ops::RangeInclusive;
 
@@ -9,11 +9,11 @@ use crate::tail::Tail;
 
 /// The first eight bytes of a connection, sent by either side before its hello.
 ///
-/// The first byte is no letter, so an HTTP server or client that meets it fails at once, and a
+/// The first byte is not a letter, so an HTTP server or client that meets it fails at once, and a
 /// browser cannot produce it; the line ends detect a transport that rewrites them (as PNG does).
 pub const MAGIC: [u8; 8] = *b"\x89RGOPS\r\n";
 
-/// What a client says first.
+/// The client's first message.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct ClientHello {
@@ -23,7 +23,7 @@ pub struct ClientHello {
     pub client: String,
 }
 
-/// Who the agent is and what it speaks.
+/// The agent's identity and the commands it supports.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct AgentHello {
     /// [`crate::PROTOCOL_VERSION`] of the agent; 1 to a client of protocol 1.
@@ -33,7 +33,7 @@ pub struct AgentHello {
     /// Process id in the agent's own pid namespace.
     pub pid: u32,
     /// Start time of the process in clock ticks since boot (`/proc/PID/stat` field 22), 0 where the
-    /// system has no such number. With `pid` it names a process for good.
+    /// system has no such number. Together with `pid` it identifies a process uniquely.
     pub start_time: u64,
     /// Random bytes made by this `listen`; two connections to the same agent see the same cookie.
     pub cookie: [u8; 16],
@@ -81,7 +81,7 @@ impl AgentHello {
         self.oldest = Tail::for_reader(self.protocol, list(|versions| *versions.start()));
     }
 
-    /// The hello for a client of this protocol: one of protocol 1 gets the bytes it has always got.
+    /// The hello for a client of this protocol: a client of protocol 1 gets exactly the bytes of protocol 1.
     pub fn for_client(&self, protocol: u32) -> AgentHello {
         let mut hello = self.clone();
         if protocol < self.protocol {

@@ -4,7 +4,7 @@
 //!
 //! * **No I/O.** Every function takes bytes or values and returns bytes or values, so the agent can
 //!   drive it from its own Tokio runtime and the inspector from blocking sockets.
-//! * **Nothing is allocated on the word of the peer.** A length is checked against a limit before
+//! * **No allocation trusts a length from the peer.** A length is checked against a limit before
 //!   any buffer is made ([`wire`]), and the decoder refuses what would outgrow its budget ([`codec`]).
 //! * **No recursive types.** 400,000 nested levels overflow the stack of every decoder we measured.
 //! * **The format is the contract**, not the crate that writes it: `SPEC.md` beside this crate is

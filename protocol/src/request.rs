@@ -1,7 +1,7 @@
-//! What can be asked.
+//! Requests: the commands and their arguments.
 //!
 //! A request travels as an [`Envelope`], whose body is decoded only once command and version are
-//! known: so an unknown command is told apart from a malformed one and gets a typed answer.
+//! known, so that an unknown command is distinguished from a malformed one and gets a typed answer.
 
 use std::ops::RangeInclusive;
 
@@ -11,12 +11,12 @@ use crate::received::Received;
 pub use crate::reply::read::{MAX_RANGE_BYTES, MAX_READ_BYTES, MemoryRange};
 pub use crate::reply::schedtrace::MAX_MOMENT_BYTES;
 
-/// What runs beside a command.
+/// Which commands can run beside a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Load {
     /// It is expensive: at most one of these runs in a program at a time (`busy`).
     Exclusive,
-    /// It costs little, and runs beside any other.
+    /// It is cheap and runs beside any other.
     Light,
 }
 
@@ -25,9 +25,9 @@ pub enum Load {
 pub enum Effect {
     /// It only reads.
     Never,
-    /// Whatever is asked.
+    /// Always, for any request.
     Always,
-    /// When the request says so ([`Request::changes`]).
+    /// Depends on the request ([`Request::changes`]).
     Sometimes,
 }
 
@@ -36,9 +36,9 @@ pub enum Effect {
 pub enum MemoryUse {
     /// Never.
     Never,
-    /// A part of it has; where memory may not be read, the rest is answered.
+    /// Part of it has; if memory may not be read, the agent sends the rest.
     Partly,
-    /// It has nothing else; where memory may not be read, the command is refused.
+    /// It only has memory; if memory may not be read, the command is refused.
     Only,
 }
 
@@ -68,13 +68,13 @@ pub enum RequestError {
     /// No command has this number.
     #[error("unknown command {0}")]
     UnknownCommand(u16),
-    /// The command exists, its version does not.
-    #[error("version {version} of {}, {} to {} are known",
+    /// The command exists, but not in this version.
+    #[error("version {version} of {} is not supported; supported versions: {} to {}",
         command.name(), command.versions().start(), command.versions().end())]
     UnknownVersion {
-        /// The command asked for.
+        /// The requested command.
         command: Command,
-        /// The version asked for.
+        /// The requested version.
         version: u16,
     },
     /// The body is not a valid request.
@@ -83,7 +83,7 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    /// Which side is too old: what to do about it, empty when neither is.
+    /// Which side to update; empty if neither is too old.
     pub fn fix(&self) -> &'static str {
         match self {
             RequestError::UnknownVersion { command, version } => {
@@ -126,7 +126,7 @@ macro_rules! define {
         $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
         $(pub use crate::reply::$module::$request;)*
 
-        /// The commands, by their numbers on the wire.
+        /// The commands, with their numbers on the wire.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u16)]
         #[non_exhaustive]
@@ -260,11 +260,11 @@ impl Request {
         Ok(Envelope { command: self.command() as u16, version, body: self.encode_body()? })
     }
 
-    /// What an envelope asks. Nothing may be left behind the arguments: one that is ignored would be
-    /// an answer to another question.
+    /// The request in an envelope. No byte may follow the arguments: an ignored argument would lead to an
+    /// answer to another question.
     ///
     /// # Errors
-    /// [`RequestError`], which says whether command, version or body is at fault.
+    /// [`RequestError`], which states whether the command, the version or the body is invalid.
     pub fn from_envelope(envelope: &Envelope) -> Result<Request, RequestError> {
         let command =
             Command::from_u16(envelope.command).ok_or(RequestError::UnknownCommand(envelope.command))?;

@@ -1,5 +1,5 @@
 //! The text of `schedtrace`: the agent prints it by `RGOPS_DEBUG`, the inspector for
-//! `rgops schedtrace`, so it is written once, here. What is not known is `-`, never 0.
+//! `rgops schedtrace`, so the format is defined once, here. An unknown value is `-`, never 0.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -12,21 +12,21 @@ pub struct SchedLine<'l> {
     pub runtime: &'l str,
     /// Worker threads.
     pub workers: u64,
-    /// Of these, parked.
+    /// Parked workers.
     pub idle_workers: Option<u64>,
-    /// Of these, searching for work.
+    /// Workers that search for work.
     pub searching: Option<u64>,
     /// Threads of the process.
     pub threads: Option<u64>,
-    /// Threads of the blocking pool, the workers left out.
+    /// Threads of the blocking pool, without the workers.
     pub blocking: Option<u64>,
-    /// Of these, idle.
+    /// Idle threads of the blocking pool.
     pub idle_blocking: Option<u64>,
     /// Closures that wait for a blocking thread.
     pub blocking_queue: Option<u64>,
     /// Tasks in the global queue.
     pub run_queue: Option<u64>,
-    /// Tasks in each worker's own queue, the LIFO slot left out.
+    /// Tasks in each worker's own queue, without the LIFO slot.
     pub local_queues: Vec<Option<u64>>,
     /// Busy share of each worker in the interval, in percent.
     pub busy_percent: Vec<Option<u64>>,
@@ -116,7 +116,7 @@ impl Display for Or {
     }
 }
 
-/// A name as one word, so that a line stays one line and splits at its spaces.
+/// A name without spaces, so that a line stays one line and can be split at its spaces.
 struct Word<'w>(&'w str);
 
 impl Display for Word<'_> {

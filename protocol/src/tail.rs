@@ -1,8 +1,8 @@
 //! Fields that were added to a message after its first release.
 //!
-//! They stand at the end of the message, as [`Tail`]s: an older reader skips them, a newer one finds none
-//! in what an older writer sent. A peer of protocol 1 refuses bytes it does not know, so a `Tail` with a
-//! value cannot be made without saying who reads it.
+//! They are at the end of the message, as [`Tail`]s: an older reader skips them, a newer one finds none
+//! in what an older writer sent. A peer of protocol 1 refuses bytes it does not know, so a `Tail` with a value
+//! cannot be made without the protocol of its reader.
 
 use bincode::de::read::Reader as _;
 use bincode::de::{BorrowDecode, BorrowDecoder, Decoder};
@@ -16,7 +16,7 @@ const FIRST_WITH_TAILS: u32 = 2;
 
 /// A field at the end of a message, which older writers do not send and older readers skip.
 ///
-/// When one is absent, all after it are: a writer gives either all it knows, or none.
+/// If one is absent, all after it are absent: a writer sends either all the fields it knows, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tail<T>(Option<T>);
 
@@ -26,7 +26,7 @@ impl<T> Tail<T> {
         Tail((protocol >= FIRST_WITH_TAILS).then_some(value))
     }
 
-    /// As an older writer sends it: not at all.
+    /// Absent, as from an older writer.
     pub const fn absent() -> Tail<T> {
         Tail(None)
     }
@@ -49,7 +49,7 @@ impl<T: Encode> Encode for Tail<T> {
 
 impl<C, T: Decode<C>> Decode<C> for Tail<T> {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Tail<T>, DecodeError> {
-        // The reader of a slice tells whether a byte is left; `codec` has no other.
+        // The reader of a slice knows whether a byte is left; `codec` has no other reader.
         match decoder.reader().peek_read(1) {
             None => Ok(Tail(None)),
             Some(_) => T::decode(decoder).map(|value| Tail(Some(value))),

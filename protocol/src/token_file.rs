@@ -1,10 +1,10 @@
-//! What a token file has to be: one rule for the program and for whoever asks it. They do the reading; this
-//! judges what fstat(2) said of the open file, which is the one that is read.
+//! Requirements on a token file: one rule for the program and for the client. They read the file; this module
+//! checks the result of fstat(2) on the open file, which is the one that is read.
 
-/// The longest token file that is read, in bytes.
+/// Maximum size of a token file in bytes.
 pub const MAX_TOKEN_FILE_BYTES: u64 = 4096;
 
-/// What fstat(2) said.
+/// The result of fstat(2).
 #[derive(Debug, Clone, Copy)]
 pub struct TokenFile {
     /// Whether it is a regular file.
@@ -17,27 +17,27 @@ pub struct TokenFile {
     pub mode: u32,
 }
 
-/// Why a file is not believed to hold a secret.
+/// Why a file is rejected as a token file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoTokenFile {
     /// A pipe, a device, a directory; or it is too long.
-    #[error("it is no regular file of at most {MAX_TOKEN_FILE_BYTES} bytes")]
+    #[error("it is not a regular file of at most {MAX_TOKEN_FILE_BYTES} bytes")]
     NotAFile,
     /// Another user can read and change it.
     #[error("it belongs to uid {0}, who may read and change it")]
     ForeignOwner(u32),
-    /// Its group or everybody may read or change it.
-    #[error("others than its owner may use it (mode {0:03o})")]
+    /// Its group or all users may read or change it.
+    #[error("other users have access to it (mode {0:03o})")]
     Open(u32),
 }
 
 impl TokenFile {
     /// Whether a process of user `reader` may take a token from it: small, regular, owned by that user or by
-    /// root, and nobody else's to read or write.
+    /// root, and not accessible to other users.
     ///
     /// # Errors
-    /// [`NoTokenFile`] says why not.
+    /// [`NoTokenFile`] states why not.
     pub fn check(&self, reader: u32) -> Result<(), NoTokenFile> {
         if !self.is_regular || self.length > MAX_TOKEN_FILE_BYTES {
             return Err(NoTokenFile::NotAFile);

@@ -81,7 +81,7 @@ pub enum WireError {
     #[error("unknown packet kind {0}")]
     UnknownKind(u8),
     /// The payload is longer than allowed here.
-    #[error("a packet of {length} bytes, at most {limit} are allowed here")]
+    #[error("a packet has {length} bytes, the limit here is {limit}")]
     TooLong {
         /// The length the peer claimed.
         length: u64,
@@ -106,7 +106,7 @@ impl Header {
     }
 }
 
-/// One packet as it goes on the wire: header and payload.
+/// One packet as sent on the wire: header and payload.
 ///
 /// # Panics
 /// When `payload` exceeds [`MAX_PACKET_BYTES`]; [`crate::codec::encode`] never returns one that does.

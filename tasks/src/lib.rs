@@ -1,22 +1,23 @@
-//! Tokio tasks: from the bytes an agent sends and the debug information of the build that runs to async stacks,
-//! to who waits for whom, and to what schedulers keep.
+//! Tokio tasks: decodes the bytes that an agent sends, with the debug information of the running build, into
+//! async stacks, wait graphs and scheduler state.
 //!
-//! Nothing of the program is called or stopped. The agent lists tasks and copies their memory; here
-//! the debug information of the very build that runs says what the bytes mean: the task's poll
-//! function names the future's type, a coroutine's discriminant the `await` it is suspended at, its
-//! member `__awaitee` the future it waits for, and so on to the leaf.
+//! Nothing in the program is called or stopped. The agent lists tasks and copies their memory, and the debug
+//! information of the running build gives the bytes a meaning: the task's poll function names the type of the
+//! future, a coroutine's discriminant the `await` where it is suspended, its member `__awaitee` the future it
+//! waits for, and so on to the leaf.
 //!
 //! Constraints this crate was designed under:
 //!
-//! * **No I/O.** [`decode::Decoder`] and [`schedtrace::Plan`] say which ranges of memory they need and are given
-//!   them, so they run the same over a socket, a core file or a fuzzer's bytes. Files are opened by who implements
-//!   [`types::ModuleFile`], and what is remembered from one command to the next is kept by a
-//!   [`types::IndexStore`].
-//! * **Memory may change meanwhile.** What was used is read again at the end: a task whose bytes differ then was
-//!   polled in between, and is counted as moved, not shown.
-//! * **Memory and debug information may be wrong in any way.** Every walk is bounded in depth, steps and memory,
-//!   all of one budget ([`rgops_dwarf::Budget`]); what does not fit cuts a stack there, which is said and counted.
-//! * **A deadlock is called one only when it is one for certain**: see [`graph`].
+//! * **No I/O.** [`decode::Decoder`] and [`schedtrace::Plan`] name the ranges of memory that they need, and
+//!   the caller provides them. So they work the same over a socket, a core file or a fuzzer's bytes.
+//!   Implementations of [`types::ModuleFile`] open files, and a [`types::IndexStore`] keeps cached data from
+//!   one command to the next.
+//! * **Memory may change during decoding.** All used memory is read again at the end: a task whose bytes
+//!   differ was polled in between, and is counted as moved, not shown.
+//! * **Memory and debug information may be wrong in any way.** Every walk is bounded in depth, steps and
+//!   memory, all within one budget ([`rgops_dwarf::Budget`]). At data that does not fit the stack is cut,
+//!   which is reported and counted.
+//! * **A deadlock is reported only when it is certain**: see [`graph`].
 //!
 //! ```
 //! use rgops_dwarf::Budget;
@@ -26,7 +27,7 @@
 //! use rgops_tasks::model::Task;
 //! use rgops_tasks::types::ProgramTypes;
 //!
-//! /// The async stacks of these tasks, of the program that `file` is. `read` copies its memory.
+//! The async stacks of these tasks of the program in `file`. `read` copies its memory.
 //! fn stacks(
 //!     file: &[u8],
 //!     vtables: Vec<TaskVtable>,

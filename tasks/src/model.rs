@@ -1,5 +1,4 @@
-//! What is known of a program's tasks once decoded. Reports, filters and graphs read this and
-//! nothing else.
+//! A program's decoded tasks. Reports, filters and graphs read only this.
 
 use std::sync::Arc;
 
@@ -9,25 +8,25 @@ use rgops_protocol::reply::{Known, Module, Unavailable};
 /// Every task of a program at one moment.
 #[derive(Debug, Clone)]
 pub struct Tasks {
-    /// The runtimes, by their index.
+    /// The runtimes, by index.
     pub runtimes: Vec<Runtime>,
-    /// The tasks, by runtime and id.
+    /// The tasks, sorted by runtime and id.
     pub tasks: Vec<Task>,
-    /// The threads that were captured with the list; empty when none were asked for.
+    /// The threads that were captured with the list; empty when none were requested.
     pub threads: Vec<TaskThread>,
     /// Loaded objects, to name the threads' frames.
     pub modules: Vec<Module>,
-    /// What was decoded and what was not.
+    /// How many tasks were decoded, and what happened to the others.
     pub counts: Counts,
-    /// What debug information each module with a task's type in it gave.
+    /// The debug information found in each module that contains a task's type.
     pub debug_information: Vec<DebugInformation>,
-    /// Why no memory was read, so that there are names at most; `None` when it was.
+    /// Why no memory was read, so that at most names are known; `None` when it was read.
     pub no_memory: Option<Unavailable>,
     /// When the list was made, nanoseconds since the Unix epoch.
     pub unix_ns: u64,
-    /// Time the agent took for the list, in nanoseconds.
+    /// Time that the agent needed for the list, in nanoseconds.
     pub list_ns: u64,
-    /// Time the inspector took to decode it, memory it asked for included, in nanoseconds.
+    /// Time that the inspector needed to decode it, including memory requests, in nanoseconds.
     pub decode_ns: u64,
 }
 
@@ -36,51 +35,51 @@ pub struct Tasks {
 pub struct Runtime {
     /// The name it is watched under.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: RuntimeKind,
     /// Worker threads.
     pub workers: u32,
     /// Tasks that have not ended, as Tokio counts them.
     pub alive_tasks: Known<u64>,
-    /// How the list came about, or why there is none.
+    /// How the list was made, or why there is none.
     pub list: Known<TaskList>,
 }
 
-/// What became of the listed tasks; the numbers add up to `listed`.
+/// What happened to the listed tasks; the numbers add up to `listed`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Tasks in the answer.
     pub listed: u64,
-    /// With a whole async stack.
+    /// With a complete async stack.
     pub decoded: u64,
     /// With a stack that ends early: memory or types are missing below it.
     pub cut: u64,
-    /// Running when they were listed: their stack is their thread's.
+    /// Running when they were listed: their stack is that of their thread.
     pub running: u64,
     /// Complete, not yet dropped.
     pub complete: u64,
-    /// Changed while they were read: no stack is shown, since it might mix two moments.
+    /// Changed during reading: no stack is shown, because it might mix two moments.
     pub moved: u64,
-    /// No debug information about their future: only its name is known, or not even that.
+    /// Without debug information about their future: at most its name is known.
     pub unknown: u64,
 }
 
-/// What a module's debug information gives.
+/// The debug information of a module.
 #[derive(Debug, Clone)]
 pub struct DebugInformation {
     /// Path of the module as the process sees it.
     pub module: String,
     /// The file it was read from.
     pub file: Option<String>,
-    /// What it gives.
+    /// Its level of detail.
     pub level: DebugLevel,
-    /// What is left out of it, where nothing would give more: text for people, empty when nothing is.
+    /// What is left out of it and cannot be completed, as text for users; empty when nothing is left out.
     pub note: String,
-    /// What would give more: text for people, empty when nothing would.
+    /// How to get more, as text for users; empty when nothing helps.
     pub fix: String,
 }
 
-/// How much of a task debug information reveals, least first.
+/// How much debug information shows of a task, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DebugLevel {
     /// Nothing: ids and states only.
@@ -100,11 +99,11 @@ pub struct Task {
     pub id: u64,
     /// Address of its header: the same address in a `JoinHandle` is this task.
     pub header_avma: u64,
-    /// What it does.
+    /// Its state.
     pub state: State,
-    /// Whether it was cancelled and has not noticed yet.
+    /// Whether it was cancelled and was not polled since.
     pub is_cancelled: bool,
-    /// Handles, wakers and queues that hold it.
+    /// Number of references: handles, wakers and queues.
     pub references: u64,
     /// The thread that polls it.
     pub tid: Option<u32>,
@@ -125,11 +124,11 @@ pub enum State {
     Scheduled,
     /// Waiting to be woken.
     Idle,
-    /// Ended; its output waits to be taken.
+    /// Ended; its output was not taken yet.
     Complete,
 }
 
-/// A type's name as people write it, and as the compiler does.
+/// A type's name in readable form, and in the compiler's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TypeName {
     /// `shop::checkout::reserve`.
@@ -138,20 +137,20 @@ pub struct TypeName {
     pub raw: Arc<str>,
 }
 
-/// What is known of where a task waits.
+/// Where a task waits, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AsyncStack {
     /// The outermost future and what it awaits.
     Decoded(Arc<Node>),
-    /// Decoded as far as memory and types could be had, and why no further.
+    /// Decoded as far as memory and types are available, and the reason why not further.
     Cut(Arc<Node>, Arc<str>),
-    /// None, the task runs: see its thread.
+    /// The task runs: see its thread.
     Running,
-    /// None, the task has ended.
+    /// The task has ended.
     Complete,
-    /// None, it changed while it was read.
+    /// The task changed during reading.
     Moved,
-    /// None, and why.
+    /// Not decoded, and the reason.
     Unknown(Arc<str>),
 }
 
@@ -160,26 +159,26 @@ pub enum AsyncStack {
 pub struct Node {
     /// The future.
     pub name: TypeName,
-    /// What it is.
+    /// Its kind.
     pub kind: NodeKind,
     /// The `await` it is suspended at, in the author's code and not in a macro's.
     pub location: Option<Location>,
-    /// What it waits on itself, when it is a leaf.
+    /// The resource that it waits on itself, when it is a leaf.
     pub waits_on: Option<Resource>,
-    /// What it polls.
+    /// The futures that it polls.
     pub children: Vec<Arc<Node>>,
     /// Children that are not listed: a `FuturesUnordered` may have thousands.
     pub children_left_out: u64,
 }
 
-/// What kind of future a [`Node`] is.
+/// The kind of a [`Node`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NodeKind {
     /// An `async fn`.
     AsyncFn,
     /// An `async` block or closure.
     AsyncBlock,
-    /// A `select!`; its children are the branches that are still waited for.
+    /// A `select!`; its children are the branches that are still pending.
     Select,
     /// A `join!`, `join_all`, `FuturesUnordered` or `JoinSet`.
     Join,
@@ -189,7 +188,7 @@ pub enum NodeKind {
     Future,
 }
 
-/// Where an async function is.
+/// The state of an async function.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Location {
     /// Suspended at an `await`.
@@ -207,14 +206,14 @@ pub enum Location {
     Panicked,
 }
 
-/// Something to wait on or to hold, the same for all who do.
+/// A resource that tasks wait on or hold; equal for all tasks that refer to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Resource {
-    /// What it is.
+    /// Its kind.
     pub kind: ResourceKind,
-    /// Its address; for a lock that of its semaphore, so that waiters and holders agree. 0 for none.
+    /// Its address; for a lock that of its semaphore, so that waiters and holders agree. 0 if it has none.
     pub avma: u64,
-    /// What it is to people, if more is known: `sleeps 3.2 s more`, `127.0.0.1:80`, `fd 7`.
+    /// A readable detail, if known: `sleeps 3.2 s more`, `127.0.0.1:80`, `fd 7`.
     pub detail: Option<Arc<str>>,
 }
 
@@ -223,7 +222,7 @@ pub struct Resource {
 pub enum ResourceKind {
     /// Another task, by a `JoinHandle`: [`Resource::avma`] is its header.
     Task,
-    /// A closure of `spawn_blocking`: likewise, but in no list.
+    /// A closure of `spawn_blocking`: the same, but in no list.
     BlockingTask,
     /// `tokio::sync::Mutex`.
     Mutex,
@@ -231,7 +230,7 @@ pub enum ResourceKind {
     RwLockRead,
     /// `tokio::sync::RwLock`, to write.
     RwLockWrite,
-    /// `tokio::sync::Semaphore`, or a lock whose kind is not known.
+    /// `tokio::sync::Semaphore`, or a lock of unknown kind.
     Semaphore,
     /// `tokio::sync::Notify`.
     Notify,
@@ -245,6 +244,6 @@ pub enum ResourceKind {
     Timer,
     /// A socket, pipe or file descriptor.
     Io,
-    /// Nothing known by name.
+    /// An unknown kind.
     Other,
 }

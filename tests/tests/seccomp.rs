@@ -355,7 +355,7 @@ fn without_timers_there_is_no_profile_and_the_reason_is_said() {
             Err(ClientError::Agent(refused)) => {
                 assert_eq!(refused.code(), Code::Unsupported);
                 let text = format!("{refused:?}");
-                assert!(text.contains(&format!("no CPU timer can be made: {error}")), "{text}");
+                assert!(text.contains(&format!("cannot create a CPU timer: {error}")), "{text}");
                 assert!(
                     text.contains("allow rt_sigaction and timer_create in the seccomp profile"),
                     "{text}"

@@ -24,7 +24,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 static RELEASES: LazyLock<OffloadThread> = LazyLock::new(|| {
-    let stuck = "no answer in 20 s: an allocator lock is held, a thread may be stopped inside malloc";
+    let stuck = "no answer in 20 s: an allocator lock is held, perhaps by a thread stopped inside malloc";
     OffloadThread::new(rgops_capture::agent_threads::RELEASE, DEADLINE, stuck)
 });
 

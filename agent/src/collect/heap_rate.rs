@@ -20,7 +20,7 @@ pub(crate) async fn collect(
     sink: &Sink,
     _finish: &mut Finish,
 ) -> Result<End, Stop> {
-    let what = "cannot tell how often the heap is sampled";
+    let what = "cannot read the heap sampling rate";
     if heap::allocator().is_none() {
         let why = "the program's allocator is not sampled";
         return Err(Error::new(Code::Unsupported, what, why, profile::WRAP_IT).into());
@@ -30,10 +30,10 @@ pub(crate) async fn collect(
         heap::set_rate(mean_bytes).map_err(|refusal| {
             let why = context.heap_failure.clone().unwrap_or_else(|| refusal.to_string());
             let fix = match refusal {
-                Refusal::TooManyRates => "set one that was set before",
+                Refusal::TooManyRates => "set a rate that was set before",
                 _ => "",
             };
-            Error::new(Code::Unsupported, "cannot set how often the heap is sampled", why, fix)
+            Error::new(Code::Unsupported, "cannot set the heap sampling rate", why, fix)
         })?;
     }
     let (now_bytes, default_bytes) = (heap::rate(), heap::default_rate());

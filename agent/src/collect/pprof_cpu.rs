@@ -43,9 +43,9 @@ pub(crate) async fn collect(
     if !(1..=MAX_HZ).contains(&arguments.hz) || duration.is_zero() || duration > MAX_DURATION {
         return Err(Error::new(
             Code::Malformed,
-            "cannot profile like that",
+            "cannot profile with these options",
             format!(
-                "hz must be 1 to {MAX_HZ}, the time more than 0 and at most {} s",
+                "hz must be 1 to {MAX_HZ}, the duration greater than 0 and at most {} s",
                 MAX_DURATION.as_secs()
             ),
             "",
@@ -87,7 +87,7 @@ pub(crate) async fn collect(
         }
         let pause = TICK.min(duration.saturating_sub(started.elapsed()));
         if tokio::time::timeout(pause, finish.requested()).await.is_ok() {
-            ended_early = Some("asked to end".to_owned());
+            ended_early = Some("ended on request".to_owned());
             break;
         }
     }

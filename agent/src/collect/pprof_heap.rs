@@ -37,7 +37,7 @@ const BUCKETS_PER_PACKET: usize = 8_000;
 const BLOCKS_PER_PACKET: usize = 20_000;
 
 /// What the program has to say to be sampled.
-pub(super) const WRAP_IT: &str = "add two lines to the program, outside of functions, and start it again:\n\
+pub(super) const WRAP_IT: &str = "add two lines to the program, outside of functions, and restart it:\n\
      #[global_allocator]\n\
      static ALLOCATOR: rgops_agent::alloc::Sampling<std::alloc::System> = rgops_agent::alloc::Sampling::new(std::alloc::System);";
 
@@ -51,7 +51,7 @@ pub(crate) async fn collect(
     let duration = Duration::from_millis(arguments.duration_ms);
     if duration > MAX_DURATION {
         let why = format!("the window must be at most {} s", MAX_DURATION.as_secs());
-        return Err(Error::new(Code::Malformed, "cannot profile the heap like that", why, "").into());
+        return Err(Error::new(Code::Malformed, "cannot profile the heap with these options", why, "").into());
     }
     if heap::is_sampled() {
         return Window::new(&arguments, sink, Sampled::default()).run(finish).await;
@@ -76,7 +76,7 @@ fn missing(context: &Context) -> Error {
         None => Error::new(
             Code::Unsupported,
             what,
-            "sampling is off, and was from the beginning",
+            "sampling is off and has been off since the program started",
             "turn it on with: rgops heap-rate PID 524288 (the program must allow it: Options::allow(Command::HeapRate))",
         ),
     }
@@ -116,7 +116,7 @@ impl<'a, S: Source> Window<'a, S> {
         }
         let mut notes = self.source.notes();
         if is_asked_to_end {
-            let why = format!("asked to end after {} ms", self.began.elapsed().as_millis());
+            let why = format!("ended on request after {} ms", self.began.elapsed().as_millis());
             notes.push(Note { kind: NoteKind::EndedEarly, what: "window".to_owned(), count: 1, why });
         }
         Ok(End { notes })
@@ -211,12 +211,12 @@ impl Source for Sampled {
         let counters = &self.last.counters;
         let (unknown_stacks, unknown_why) = super::unknown_stacks(heap::samples_on_unknown_stacks());
         [
-            (NoteKind::Dropped, "sampled blocks", counters.lost, "the table of living blocks had no room"),
+            (NoteKind::Dropped, "sampled blocks", counters.lost, "the table of live blocks was full"),
             (
                 NoteKind::Missing,
                 "stacks of sampled blocks",
                 counters.without_stack,
-                "no room for another stack, or nothing to walk it with, as in a signal handler",
+                "the table of stacks was full, or the stack could not be walked, as in a signal handler",
             ),
             (NoteKind::Truncated, "stacks of sampled blocks", unknown_stacks, unknown_why),
             (

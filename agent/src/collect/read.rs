@@ -55,11 +55,11 @@ pub(crate) async fn collect(
 
 fn check(ranges: &[MemoryRange]) -> Result<(), String> {
     if let Some(long) = ranges.iter().find(|range| range.length > MAX_RANGE_BYTES) {
-        return Err(format!("a range has {} bytes, at most {MAX_RANGE_BYTES} are read", long.length));
+        return Err(format!("a range has {} bytes, the limit is {MAX_RANGE_BYTES}", long.length));
     }
     match ranges.iter().map(|range| u64::from(range.length)).sum() {
         ..=MAX_READ_BYTES => Ok(()),
-        bytes => Err(format!("{bytes} bytes are asked for, at most {MAX_READ_BYTES} are read")),
+        bytes => Err(format!("{bytes} bytes are requested, the limit is {MAX_READ_BYTES}")),
     }
 }
 

@@ -34,8 +34,8 @@ pub(crate) async fn collect(
 ) -> Result<End, Stop> {
     let bytes: u64 = arguments.ranges.iter().map(|range| u64::from(range.length)).sum();
     if bytes > MAX_MOMENT_BYTES {
-        let why = format!("{bytes} bytes a moment are asked for, at most {MAX_MOMENT_BYTES} are read");
-        return Err(Error::new(Code::Malformed, "cannot trace like that", why, "").into());
+        let why = format!("{bytes} bytes per reading are requested, the limit is {MAX_MOMENT_BYTES}");
+        return Err(Error::new(Code::Malformed, "cannot trace with these options", why, "").into());
     }
     let interval_ms = arguments.interval_ms.clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
     let interval = Duration::from_millis(interval_ms.into());

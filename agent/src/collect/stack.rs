@@ -101,7 +101,8 @@ async fn send_threads(threads: Vec<ThreadStack>, sink: &Sink) -> Result<(), Stop
 fn notes(dump: &dump::Dump) -> Vec<Note> {
     let count =
         |is: &dyn Fn(&ThreadStack) -> bool| dump.threads.iter().filter(|thread| is(thread)).count() as u64;
-    let stays = format!("the program installed a {} handler meanwhile; it stays", signal_number::chosen());
+    let signal = signal_number::chosen();
+    let stays = format!("the program installed its own {signal} handler meanwhile; that handler stays");
     let ends = |end: StackEnd| count(&|thread| thread.stack.end == end);
     let (unknown, unknown_why) = super::unknown_stacks(dump.unknown_stacks);
     [
@@ -109,7 +110,7 @@ fn notes(dump: &dump::Dump) -> Vec<Note> {
             NoteKind::Missing,
             "stacks",
             count(&|thread| matches!(thread.capture, Capture::Failed { .. })),
-            "these threads could not be captured; each says why",
+            "these threads could not be captured; each states the reason",
         ),
         (NoteKind::Truncated, "stacks", ends(StackEnd::DepthLimit), "they are deeper than the limit"),
         (

@@ -126,7 +126,7 @@ fn incomplete(runtime: &str, lists: usize) -> Option<Note> {
         kind: NoteKind::Dropped,
         what: format!("task lists of {runtime}"),
         count: lists as u64,
-        why: "they changed faster than they could be walked, or were too long: tasks of them may be missing"
+        why: "they changed faster than they could be walked, or were too long: some of their tasks may be missing"
             .to_owned(),
     })
 }
@@ -159,7 +159,7 @@ impl Bytes {
             kind: NoteKind::Truncated,
             what: "tasks".to_owned(),
             count: self.left_out,
-            why: format!("the bytes of {} MiB of others were sent before them", MOST_BYTES >> 20),
+            why: format!("their bytes were omitted: the limit of {} MiB was reached", MOST_BYTES >> 20),
         })
     }
 }
@@ -250,7 +250,7 @@ impl Threads {
             notes: Vec::new(),
         };
         if max_depth == 0 {
-            return Ok(none("no threads were asked for".to_owned(), None));
+            return Ok(none("no threads were requested".to_owned(), None));
         }
         let (mut current, unknown) = match CurrentTasks::new().await {
             Ok(current) => (Some(current), None),

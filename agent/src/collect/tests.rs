@@ -84,7 +84,7 @@ fn a_profile_asked_to_finish_keeps_what_it_has_and_says_so() {
     assert!(totals.samples > 0 && totals.duration_ns < 600_000_000_000);
     let notes = end.unwrap().notes;
     let early = notes.iter().find(|note| note.kind == NoteKind::EndedEarly).unwrap();
-    assert!(early.why.starts_with("asked to end after "), "{}", early.why);
+    assert!(early.why.starts_with("ended on request after "), "{}", early.why);
 }
 
 #[test]

@@ -3,9 +3,11 @@
 /// Why stacks end before the root, and what mends it.
 pub(super) fn callers_hidden() -> &'static str {
     if rgops_capture::stack_bounds::is_denied() {
-        "a seccomp filter denies rt_sigprocmask, with which stacks are looked at: only innermost frames are known; allow it"
+        "a seccomp filter denies rt_sigprocmask, which is needed to read stacks: only innermost frames are known; \
+         allow it"
     } else if cfg!(target_env = "musl") {
-        "a frame without unwind data or frame pointer hides its callers; Rust's musl comes without such data, a build for a gnu target has it"
+        "a frame without unwind data or frame pointer hides its callers; Rust's musl has no such data; build for \
+         a gnu target"
     } else {
         "a frame without unwind data or frame pointer hides its callers"
     }
@@ -17,6 +19,7 @@ pub(super) fn unknown_stacks(count: u64) -> (u64, &'static str) {
     let count = if rgops_capture::stack_bounds::is_denied() { 0 } else { count };
     (
         count,
-        "they are on a stack whose bounds are not known, as a coroutine's: of such a stack no more is read than what is sure to be there",
+        "they are on a stack whose bounds are unknown, such as a coroutine's: only the part that certainly exists \
+         is read",
     )
 }

@@ -49,7 +49,7 @@ impl Settings {
             }
             ("schedtrace", _) => {
                 let (least, most) = INTERVAL_MS.into_inner();
-                return Err(format!("{shown} is no time from {least} to {most} milliseconds"));
+                return Err(format!("{shown} is not a number of milliseconds from {least} to {most}"));
             }
             ("scheddetail", Ok(0 | 1)) => self.detail = value == "1",
             ("scheddetail", _) => return Err(format!("{shown} is neither 0 nor 1")),
@@ -83,10 +83,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_one_line_and_the_rest_holds() {
         for (wrong, says) in [
-            ("schedtrace=abc", "schedtrace=abc is no time from 10 to 3600000 milliseconds"),
-            ("schedtrace=9", "is no time"),
-            ("schedtrace", "schedtrace is no time"),
-            ("schedtrace=-5", "is no time"),
+            ("schedtrace=abc", "schedtrace=abc is not a number of milliseconds from 10 to 3600000"),
+            ("schedtrace=9", "is not a number of milliseconds"),
+            ("schedtrace", "schedtrace is not a number of milliseconds"),
+            ("schedtrace=-5", "is not a number of milliseconds"),
             ("scheddetail=2", "scheddetail=2 is neither 0 nor 1"),
             ("gctrace=1", "gctrace=1 is unknown"),
             ("x\ny\u{1b}[2J", "x\\ny\\u{1b}[2J is unknown"),

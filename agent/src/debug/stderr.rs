@@ -86,7 +86,9 @@ fn write_all(queue: &Receiver<String>, state: &State) {
         let dropped = state.dropped.swap(0, Ordering::Relaxed);
         let text = match dropped {
             0 => text,
-            _ => format!("rgops: {dropped} schedtrace outputs dropped: standard error took no more\n{text}"),
+            _ => format!(
+                "rgops: {dropped} schedtrace outputs dropped: standard error did not accept more\n{text}"
+            ),
         };
         match write(&text) {
             Ok(()) => {}

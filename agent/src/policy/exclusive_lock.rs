@@ -20,7 +20,7 @@ impl ExclusiveLock {
             return Err(Error::new(
                 Code::Busy,
                 format!("busy: cannot start {}", command.name()),
-                format!("{} runs since {} s", other.name(), since.elapsed().as_secs()),
+                format!("{} has been running for {} s", other.name(), since.elapsed().as_secs()),
                 format!("try again when it has ended; {}", one_at_a_time()),
             ));
         }

@@ -85,9 +85,9 @@ impl Policy {
             Asker::Local => None,
             Asker::Remote if self.memory_over_tcp => None,
             Asker::Remote => Some(Unavailable {
-                reason: "memory of the program is not read over TCP".to_owned(),
+                reason: "the agent does not read the program's memory over TCP".to_owned(),
                 fix:
-                    "ask on the program's host, as its user; or call Options::memory_over_tcp in the program"
+                    "run rgops on the program's host, as its user; or call Options::memory_over_tcp in the program"
                         .to_owned(),
             }),
         }

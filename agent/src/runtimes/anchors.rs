@@ -29,13 +29,14 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// What spawns on a watched runtime: it may wait for a lock of the runtime, or in a hook of the program. It has
 /// the program's descriptors, because a runtime wakes its workers by a write to one of its own.
 static SPAWNS: LazyLock<OffloadThread> = LazyLock::new(|| {
-    let stuck = "no task could be spawned on it in 2 s: a lock of the runtime is held, a thread may be stopped inside it";
+    let stuck =
+        "cannot spawn a task on it: timed out after 2 s; a runtime lock is held, perhaps by a stopped thread";
     OffloadThread::programs(agent_threads::TASKS, DEADLINE, stuck)
 });
 
 /// What only looks.
 static BESIDE: LazyLock<OffloadThread> = LazyLock::new(|| {
-    let stuck = "no answer in 2 s: a lock of the allocator is held, a thread may be stopped inside it";
+    let stuck = "no answer in 2 s: an allocator lock is held, perhaps by a stopped thread";
     OffloadThread::new(agent_threads::TASKS, DEADLINE, stuck)
 });
 
@@ -149,7 +150,7 @@ impl Anchors {
             placed.add(task).ok_or_else(|| unavailable(STRANGE))?;
         }
         if placed.ours.is_empty() {
-            return Err(unavailable("the LocalSet is gone"));
+            return Err(unavailable("the LocalSet was dropped"));
         }
         Ok(placed.start(quiet_runtime()?.fresh_id()))
     }
@@ -194,7 +195,7 @@ impl Anchors {
                 return Err(unavailable(HOOK));
             };
             if task.is_finished() {
-                return Err(unavailable("the runtime is shut down"));
+                return Err(unavailable("the runtime was shut down"));
             }
             last_id = layout::number(task.id());
             is_taken[list(last_id)] = true;
@@ -218,10 +219,11 @@ fn unavailable(reason: &str) -> Unavailable {
 }
 
 fn quiet_runtime() -> Result<QuietRuntime, Unavailable> {
-    QuietRuntime::new().map_err(|error| unavailable(&format!("no runtime of our own can be made: {error}")))
+    QuietRuntime::new()
+        .map_err(|error| unavailable(&format!("cannot create the agent's reference runtime: {error}")))
 }
 
-const STRANGE: &str = "a task of ours on this runtime is not laid out as those on our own";
+const STRANGE: &str = "the agent's task on this runtime does not have the layout of its reference tasks";
 const HOOK: &str = "a hook of the program (on_task_spawn) panicked when a task was spawned";
 
 /// The anchors found so far.

@@ -58,7 +58,7 @@ pub(crate) struct Unknown(&'static str);
 
 impl fmt::Display for Unknown {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "the tasks of this Tokio version are laid out in a way rgops does not know: {}", self.0)
+        write!(to, "rgops does not know the task layout of this Tokio version: {}", self.0)
     }
 }
 
@@ -73,7 +73,8 @@ struct Known {
 impl Layout {
     /// Finds it. Takes some 100 µs; not on a thread that drives a runtime.
     pub(crate) fn calibrate(memory: &mut OwnMemory) -> Result<Layout, Unknown> {
-        let quiet = QuietRuntime::new().map_err(|_| Unknown("no runtime of our own can be made"))?;
+        let quiet =
+            QuietRuntime::new().map_err(|_| Unknown("cannot create the agent's reference runtime"))?;
         let mut tasks = Vec::new();
         for _ in 0..ROUNDS {
             tasks.push(quiet.spawn(pending()));
@@ -105,7 +106,7 @@ impl Layout {
 
     /// The tasks of every list must form a chain in the order they were spawned, both ways.
     fn check_lists(&self, known: &[Known], memory: &mut OwnMemory) -> Result<(), Unknown> {
-        const BROKEN: Unknown = Unknown("our tasks do not point at each other as they should");
+        const BROKEN: Unknown = Unknown("the reference tasks are not linked as expected");
         for shard in 0..CURRENT_THREAD_SHARDS as u64 {
             let list: Vec<&Known> =
                 known.iter().filter(|task| task.id % CURRENT_THREAD_SHARDS as u64 == shard).collect();
@@ -136,7 +137,7 @@ fn find(known: &[Known], memory: &mut OwnMemory) -> Result<Layout, Unknown> {
                 && memory.word(task.header + offset) == Some(task.id)
         })
     });
-    let id_word = one(&mut id_words).ok_or(Unknown("the id cannot be located"))?;
+    let id_word = one(&mut id_words).ok_or(Unknown("the task id was not found"))?;
     drop(id_words);
 
     // Two neighbours of each list: a task and the one that was spawned before it.
@@ -147,7 +148,7 @@ fn find(known: &[Known], memory: &mut OwnMemory) -> Result<Layout, Unknown> {
         })
         .collect();
     if pairs.len() < known.len() / 2 {
-        return Err(Unknown("our tasks are in other lists than they should be"));
+        return Err(Unknown("the reference tasks are not in the expected lists"));
     }
     let mut readings = Vec::new();
     for trailer_word in (0..VTABLE_WORDS).filter(|word| *word != id_word) {
@@ -166,7 +167,7 @@ fn find(known: &[Known], memory: &mut OwnMemory) -> Result<Layout, Unknown> {
         let (Some(older), Some(newer)) = (pointer(true), pointer(false)) else { continue };
         readings.push(Layout { id_word, trailer_word, newer, older });
     }
-    one(&mut readings.into_iter()).ok_or(Unknown("the list's pointers cannot be located"))
+    one(&mut readings.into_iter()).ok_or(Unknown("the list's pointers were not found"))
 }
 
 /// The only item.
@@ -295,8 +296,8 @@ mod tests {
         let mut known: Vec<Known> =
             tasks.iter().map(|task| Known::look_at(task, &mut memory).unwrap()).collect();
         // One size of future alone does not tell the trailer's word from another constant.
-        assert_eq!(find(&known, &mut memory), Err(Unknown("the list's pointers cannot be located")));
+        assert_eq!(find(&known, &mut memory), Err(Unknown("the list's pointers were not found")));
         known[7].id += 1;
-        assert_eq!(find(&known, &mut memory), Err(Unknown("the id cannot be located")));
+        assert_eq!(find(&known, &mut memory), Err(Unknown("the task id was not found")));
     }
 }

@@ -55,7 +55,7 @@ impl Watched {
 
 /// `Handle::id` for Tokio before 1.49, where it is not stable. Later ones have a method of their own
 /// by that name, which Rust prefers to a trait's.
-#[allow(dead_code, reason = "used with old versions of Tokio alone")]
+#[allow(dead_code, reason = "used only with old versions of Tokio")]
 trait Identity {
     fn id(&self) -> HandleWords;
 }

@@ -70,8 +70,8 @@ pub(crate) fn no_room(connections: u64) -> Vec<u8> {
     let error = Error::new(
         Code::TooManyConnections,
         "refused",
-        format!("{connections} connections are open already"),
-        "try again when others have ended",
+        format!("{connections} connections are already open"),
+        "try again when another connection has closed",
     );
     let mut bytes = MAGIC.to_vec();
     if let Ok(payload) = codec::encode(&error) {
@@ -99,7 +99,7 @@ async fn converse(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<()
     let (kind, payload) =
         within(REQUEST_DEADLINE, "the request", read_packet(stream, MAX_REQUEST_BYTES)).await?;
     if kind != Kind::Request {
-        return Err(malformed(format!("a request was expected, not a {kind:?} packet")));
+        return Err(malformed(format!("expected a request, not a {kind:?} packet")));
     }
     let envelope: Envelope = codec::decode(&payload).map_err(|error| malformed(error.to_string()))?;
     drop(payload);
@@ -125,11 +125,11 @@ async fn greet(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), E
     let mut magic = [0; MAGIC.len()];
     stream.read_exact(&mut magic).await?;
     if magic != MAGIC {
-        return Err(malformed("the first eight bytes are not those of the rgops protocol".to_owned()));
+        return Err(malformed("the first eight bytes are not the rgops protocol's".to_owned()));
     }
     let (kind, payload) = read_packet(stream, MAX_HANDSHAKE_BYTES).await?;
     if kind != Kind::ClientHello {
-        return Err(malformed(format!("a hello was expected, not a {kind:?} packet")));
+        return Err(malformed(format!("expected a hello, not a {kind:?} packet")));
     }
     let client: ClientHello =
         codec::decode_message(&payload).map_err(|error| malformed(error.to_string()))?;
@@ -149,13 +149,13 @@ fn check_user(user: PeerUser) -> Result<(), Ended> {
         Some(uid) => Err(Ended::Tell(Error::new(
             Code::Refused,
             "refused",
-            format!("this program runs as uid {ours} and answers that user and root, not uid {uid}"),
+            format!("this program runs as uid {ours} and answers only that user and root, not uid {uid}"),
             format!("run rgops as the program's user: sudo -u '#{ours}' rgops …"),
         ))),
         None => Err(Ended::Tell(Error::new(
             Code::Refused,
             "refused",
-            "the system does not say which user is asking",
+            "the system does not report which user is connecting",
             "",
         ))),
     }
@@ -272,8 +272,8 @@ async fn within<T>(
     timeout(deadline, work).await.unwrap_or_else(|_| {
         Err(Ended::Tell(Error::new(
             Code::TimedOut,
-            "the connection was ended",
-            format!("{what} did not come within {} s", deadline.as_secs()),
+            "the connection was closed",
+            format!("{what} did not arrive within {} s", deadline.as_secs()),
             "",
         )))
     })

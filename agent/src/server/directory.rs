@@ -21,7 +21,8 @@ const LOCK_DEADLINE: Duration = Duration::from_secs(1);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// What mends a directory that is refused. A path in a shared one is made by us, with mode 0700.
-const ANOTHER_DIRECTORY: &str = "have RGOPS_DIR, or Options::directory if the program calls it, name one that is missing, or yours with mode 700";
+const ANOTHER_DIRECTORY: &str = "set RGOPS_DIR (or Options::directory, if the program calls it) to a directory \
+     that does not exist yet, or that you own with mode 700";
 
 /// The directory of a program that names none, absolute and without a slash at its end.
 pub(super) fn of_the_program(named: Option<&Path>) -> Result<PathBuf, ListenError> {
@@ -74,7 +75,12 @@ impl Open {
         match &self.file {
             // Not `/proc/self`: that is the main thread's table, and ours is another one.
             Ok(file) => Ok(PathBuf::from(format!("/proc/thread-self/fd/{}", file.as_raw_fd())).join(name)),
-            Err(error) => Err(io::Error::new(error.kind(), format!("the path is long, and {error}"))),
+            Err(error) => Err(io::Error::new(
+                error.kind(),
+                format!(
+                    "the path is too long for a socket address, and its directory cannot be opened: {error}"
+                ),
+            )),
         }
     }
 
@@ -124,13 +130,13 @@ fn prepare(directory: &Path) -> Result<(), ListenError> {
 /// Never advises to change what is there: it may be everybody's, as `/tmp`, or somebody's trap.
 fn unsafe_because(metadata: &Metadata, uid: u32) -> Option<String> {
     let why = if metadata.file_type().is_symlink() {
-        "it is a link".to_owned()
+        "it is a symbolic link".to_owned()
     } else if !metadata.is_dir() {
-        "it is no directory".to_owned()
+        "it is not a directory".to_owned()
     } else if metadata.uid() != uid {
         format!("it belongs to uid {}, not {uid}", metadata.uid())
     } else if metadata.mode() & 0o077 != 0 {
-        format!("others may enter it (mode {:o})", metadata.mode() & 0o7777)
+        format!("other users have access to it (mode {:o})", metadata.mode() & 0o7777)
     } else {
         return None;
     };

@@ -105,7 +105,7 @@ pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result
 /// threads, or theirs on the program's.
 fn random_bytes_can_be_had() -> Result<(), ListenError> {
     system::random_bytes_are_there().map_err(|error| {
-        let error = format!("getrandom(2) fails ({error}); allow it in the seccomp profile");
+        let error = format!("getrandom(2) failed ({error}); allow it in the seccomp profile");
         ListenError::Thread(std::io::Error::other(error))
     })
 }

@@ -25,7 +25,7 @@ pub(crate) fn checked(asked: &Tcp, has_token: bool) -> Result<SocketAddr, Listen
     }
     if !address.ip().is_loopback() && !asked.insecure {
         return Err(wrong(
-            "others can reach it and nothing is encrypted; use a loopback address and a tunnel \
+            "other hosts can reach it and nothing is encrypted; use a loopback address and a tunnel \
              (ssh -L), or Options::tcp_insecure_remote",
         ));
     }

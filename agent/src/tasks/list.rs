@@ -102,7 +102,7 @@ pub(crate) async fn states(runtime: &Watched) -> Result<TaskStates, Unavailable>
     let listed = list(&place, &mut Vtables::default(), MOST_TASKS).await?;
     if listed.incomplete > 0 {
         return Err(Unavailable {
-            reason: "they come and go faster than they can be walked through".to_owned(),
+            reason: "tasks are created and removed faster than the list can be walked".to_owned(),
             fix: String::new(),
         });
     }

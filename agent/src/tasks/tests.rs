@@ -178,7 +178,7 @@ fn a_runtime_that_is_shut_down_says_so() {
         runtime.spawn(pending::<()>());
         assert_eq!(listed(&watched).unwrap().tasks.len(), 1);
         drop(runtime);
-        assert_eq!(listed(&watched).err().unwrap().reason, "the runtime is shut down");
+        assert_eq!(listed(&watched).err().unwrap().reason, "the runtime was shut down");
         assert_eq!(watched.alive_tasks(), 0);
     }
 }
@@ -264,7 +264,7 @@ fn the_tasks_of_a_local_set_are_listed_from_another_thread_until_it_is_gone() {
     }
     go_on.send(()).unwrap();
     thread.join().unwrap();
-    assert_eq!(list_it(&runtimes).err().unwrap().reason, "the LocalSet is gone");
+    assert_eq!(list_it(&runtimes).err().unwrap().reason, "the LocalSet was dropped");
 }
 
 #[test]

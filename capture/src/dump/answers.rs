@@ -152,7 +152,7 @@ mod tests {
         let mut threads = [unless_quiet(coroutine.tid, &NotQuiet::Running).unwrap()];
         operation.fill_ring();
         signal_info::send(coroutine.tid, operation.signal_value(coroutine.tid)).unwrap();
-        eventually("its answer is lost", || operation.losses().ring.load(Ordering::Relaxed) > 0);
+        eventually("its answer was lost", || operation.losses().ring.load(Ordering::Relaxed) > 0);
         block_on(take_answers(&mut operation, &mut threads, HashMap::from([(coroutine.tid, 0)])));
         assert_eq!(threads[0].capture, Capture::Failed { reason: left_alone::REASON.to_owned() });
         assert!(left_alone::is_left(coroutine.tid));

@@ -48,7 +48,7 @@ pub(super) fn unless_quiet(tid: u32, why: &NotQuiet) -> Option<ThreadStack> {
     let refusal =
         refusal(thread.state, signal_number::is_blocked(tid, blocked)).filter(|_| thread.state != 'D');
     let refusal = refusal.or_else(|| {
-        is_waiting.then(|| "it waits for signals (sigwait) and may take ours for its own".to_owned())
+        is_waiting.then(|| "it waits for signals (sigwait) and may take the agent's for its own".to_owned())
     });
     let refusal = refusal.or_else(|| left_alone::is_left(tid).then(|| left_alone::REASON.to_owned()));
     thread.capture = match (refusal, why) {
@@ -77,7 +77,7 @@ fn describe(tid: u32, system_call: io::Result<String>) -> Option<(ThreadStack, u
     let (name, state, blocked) = parse_stat(&read(tid, "stat").ok()?)?;
     let system_call = match system_call {
         Ok(text) => parse_system_call(&text)
-            .map_or_else(|| Known::unavailable("the kernel's line is not understood", ""), Known::Value),
+            .map_or_else(|| Known::unavailable("cannot parse the kernel's line", ""), Known::Value),
         Err(error) => {
             Known::unavailable(format!("/proc/self/task/{tid}/syscall: {error}"), procfs::fix(&error))
         }

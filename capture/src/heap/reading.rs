@@ -58,7 +58,7 @@ pub enum Refusal {
     #[error("no agent listens in this process")]
     NotBegun,
     /// The table of rates is full.
-    #[error("the rate was set to {MEANS} different values already, and each is kept with its samples")]
+    #[error("the rate was already set to {MEANS} different values, which is the limit")]
     TooManyRates,
     /// What samples are walked with is missing.
     #[error(transparent)]

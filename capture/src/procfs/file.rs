@@ -40,7 +40,8 @@ pub fn missing(path: &str, error: &io::Error) -> Unavailable {
 pub fn fix(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            "start the program as its user: one that changes its user, or is not dumpable (prctl(2), PR_SET_DUMPABLE), may not read this of itself"
+            "start the program as its user: a program that changes its user, or is not dumpable (prctl(2), \
+             PR_SET_DUMPABLE), may not read this about itself"
         }
         io::ErrorKind::NotFound => "run the program where /proc is mounted",
         _ => full_table(error).unwrap_or_default(),
@@ -51,9 +52,10 @@ pub fn fix(error: &io::Error) -> &'static str {
 fn full_table(error: &io::Error) -> Option<&'static str> {
     match error.raw_os_error()? {
         libc::EMFILE => Some(
-            "the program's limit of open files is too low for the agent, which has a table of its own: raise it (ulimit -n)",
+            "the program's limit of open files is too low for the agent, which has its own descriptor table: \
+             raise it (ulimit -n)",
         ),
-        libc::ENFILE => Some("the system has as many files open as it may: see sysctl fs.file-max"),
+        libc::ENFILE => Some("the system reached its limit of open files: see sysctl fs.file-max"),
         _ => None,
     }
 }

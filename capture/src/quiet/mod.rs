@@ -53,7 +53,7 @@ pub(super) struct Captured {
 /// Why a thread was not captured quietly.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotQuiet {
-    #[error("it runs, or waits for a CPU")]
+    #[error("it is running or waiting for a CPU")]
     Running,
     #[error("it ran while its stack was read")]
     Ran,

@@ -1,4 +1,4 @@
-//! What every command that asks an agent takes.
+//! The arguments of every command that asks an agent.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::values::{duration, memory};
 use crate::exit::{Exit, Failure};
 use crate::{last_resort, terminal};
 
-/// What every command that asks an agent takes.
+/// The arguments of every command that asks an agent.
 #[derive(Debug, Clone, Args)]
 pub struct AgentArguments {
     /// A pid, a unique process name, a socket path or host:port
@@ -21,13 +21,13 @@ pub struct AgentArguments {
     /// Print JSON with a versioned schema instead of text
     #[arg(long)]
     pub json: bool,
-    /// Give up when the agent is silent for so many seconds, or needs so much longer than was asked for
+    /// Time out after SECONDS without data, or SECONDS after the requested duration
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = duration)]
     pub timeout: Duration,
-    /// Use no more memory than this, at least 128M: what came until then is shown
+    /// Memory limit, at least 128M; at the limit the results so far are shown
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = memory)]
     pub max_memory: u64,
-    /// Read the token for host:port from this file; else it is taken from $RGOPS_TOKEN
+    /// Read the token for host:port from this file instead of $RGOPS_TOKEN
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! Durations, sizes and limits as they are typed.
+//! Parses durations, sizes and limits.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rgops_inspect::budget::LEAST_PROCESS_BYTES;
 /// Reads a duration as gops does: `2s`, `500ms`, `1m30s`, or a bare number of seconds.
 ///
 /// # Errors
-/// A text that says what is allowed.
+/// A text with the allowed values.
 pub fn duration(text: &str) -> Result<Duration, String> {
     // A number alone, however it is written: `5`, `0.5`, `1e3`.
     if text.parse::<f64>().is_ok() || text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
@@ -29,17 +29,17 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         };
         let part =
             number.parse::<f64>().ok().and_then(|number| Duration::try_from_secs_f64(number * scale).ok());
-        let part = part.ok_or_else(|| format!("`{number}` is no number"))?;
+        let part = part.ok_or_else(|| format!("`{number}` is not a number"))?;
         total = total.checked_add(part).ok_or("too long")?;
         rest = tail;
     }
-    if total.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(total) }
+    if total.is_zero() { Err("must be greater than zero".to_owned()) } else { Ok(total) }
 }
 
 /// Reads a number of seconds, fractions allowed.
 ///
 /// # Errors
-/// A text that says what is allowed.
+/// A text with the allowed values.
 fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.parse::<f64>().map_err(|_| "not a number of seconds".to_owned())?;
     match Duration::try_from_secs_f64(number) {
@@ -52,7 +52,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// rgops.
 ///
 /// # Errors
-/// A text that says what is allowed.
+/// A text with the allowed values.
 pub fn size(text: &str) -> Result<u64, String> {
     let allowed = || "write it as 524288, 512KiB, 1M".to_owned();
     let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
@@ -73,7 +73,7 @@ pub fn size(text: &str) -> Result<u64, String> {
 /// Reads a limit of memory.
 ///
 /// # Errors
-/// A text that says what is allowed.
+/// A text with the allowed values.
 pub(super) fn memory(text: &str) -> Result<u64, String> {
     match size(text)? {
         LEAST_PROCESS_BYTES.. => size(text),

@@ -1,27 +1,26 @@
-//! `rgops gc`: the program's allocators give free memory back to the system.
+//! `rgops gc`: the program's allocators return free memory to the system.
 
 use super::print::print;
 use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 
 /// What it does, in `rgops --help`, and its place there.
-pub(crate) const ABOUT: &str = "Have the allocators give free memory back to the system";
+pub(crate) const ABOUT: &str = "Make the allocators return free memory to the system";
 pub(crate) const PLACE: usize = 130;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Calls malloc_trim(3) of glibc, and what jemalloc and mimalloc have in its place, and shows the memory
-before and after. Rust has no garbage collector: only memory that is free already is given back, which
-the allocator keeps because it will soon be needed again. The program's threads may wait for the
-allocator meanwhile.
+Calls malloc_trim(3) of glibc, or the equivalent of jemalloc and mimalloc, and shows the memory before
+and after. Rust has no garbage collector: this returns only free memory, which the allocator keeps for
+later allocations. The program's threads may wait for the allocator during the call.
 
-It changes something in the program, so the program's author has to allow it:
+This changes the program's state, so the program's author has to allow it:
   agent::listen(Options::default().allow(Command::Gc))?;
 
 Examples:
   rgops gc 4711
-  rgops memstats 4711                 what can be given back, before you do")]
+  rgops memstats 4711                 how much is reclaimable")]
 pub struct Gc {
     #[command(flatten)]
     agent: AgentArguments,

@@ -1,4 +1,4 @@
-//! `rgops heap-rate`: how often blocks are sampled, read or set.
+//! `rgops heap-rate`: shows or sets the sampling rate of the heap.
 
 use rgops_inspect::session::HeapRateOptions;
 
@@ -7,17 +7,17 @@ use crate::arguments::{AgentArguments, size};
 use crate::exit::{Exit, Failure};
 
 /// What it does, in `rgops --help`, and its place there.
-pub(crate) const ABOUT: &str = "Show or set how often the heap is sampled";
+pub(crate) const ABOUT: &str = "Show or set the sampling rate of the heap profiler";
 pub(crate) const PLACE: usize = 120;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-The rate is the mean number of bytes between two samples, as Go's MemProfileRate. What was sampled
-before keeps its weight: the estimates stay right when it is changed. `off` keeps what was sampled and
-samples nothing more.
+The rate is the mean number of bytes between two samples, like Go's MemProfileRate. Existing samples
+keep their weight, so estimates stay correct after a change. `off` keeps the existing samples and takes
+no more.
 
-Setting it changes something in the program, so the program's author has to allow it:
+Setting it changes the program's state, so the program's author has to allow it:
   agent::listen(Options::default().allow(Command::HeapRate))?;
 
 Examples:
@@ -27,7 +27,7 @@ Examples:
 pub struct HeapRate {
     #[command(flatten)]
     agent: AgentArguments,
-    /// Sample a block every so many bytes from now on: 524288, 512KiB, 1M, or off
+    /// New rate, in bytes between samples: 524288, 512KiB, 1M, or off
     #[arg(value_name = "BYTES|off", value_parser = rate)]
     rate: Option<u64>,
 }

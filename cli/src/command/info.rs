@@ -16,7 +16,7 @@ use crate::{last_resort, terminal};
 pub struct Info {
     /// A pid or a unique process name
     pub target: String,
-    /// Measure its CPU usage for so long: 2s, 500ms, or 2 for seconds
+    /// Measure its CPU usage for DURATION: 2s, 500ms, or 2 for seconds
     #[arg(value_parser = duration)]
     pub duration: Option<Duration>,
     /// Print JSON instead of text
@@ -25,7 +25,7 @@ pub struct Info {
 }
 
 impl Info {
-    /// Prints the details; a value that cannot be read is said to be missing.
+    /// Prints the details; a value that cannot be read is reported as missing.
     ///
     /// # Errors
     /// No such process, several of that name, or another user's.

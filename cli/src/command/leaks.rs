@@ -1,4 +1,4 @@
-//! `rgops leaks`: the lines of the program that keep more and more memory.
+//! `rgops leaks`: the lines of the program with growing memory.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,23 +14,24 @@ use crate::terminal;
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-  growth, per minute  by how much the blocks a line allocated and kept became more
-  at least            the same, with 95 % confidence
-  confidence          how unlikely so much growth is by chance alone
-  samples             sampled blocks it gained and lost; the more, the surer
-  grew in             in how many of the intervals between snapshots it grew
+  growth, per minute  growth of the blocks that a line allocated and kept
+  at least            lower bound of the growth, with 95 % confidence
+  confidence          100 % minus the probability of such growth by chance
+  samples             sampled blocks gained and lost; more samples are more certain
+  grew in             number of intervals between snapshots in which it grew
 
-A line is named only when chance explains its growth with less than 5 %, over all lines together, and
-the growth goes on in the second half of the window. Blocks younger than a tenth of the window are set
-apart: most are about to be freed. A program that still warms up grows everywhere: look again later.
-Ctrl-C ends the window early and keeps what was gathered; a second Ctrl-C gives up.
-Exit code 6: samples were lost, or the program went away.
+A line is reported only if the probability of such growth by chance is below 5 %, over all lines
+together, and the growth continues in the second half of the window. Blocks younger than a tenth of the
+window are counted separately: most will soon be freed. A program that still warms up grows everywhere:
+run the command again later.
+Ctrl-C ends the window early and keeps what was gathered; a second Ctrl-C aborts.
+Exit code 6: samples were lost, or the program ended.
 
 Examples:
   rgops leaks 4711                    one minute
   rgops leaks shop -d 10m             slow leaks need long windows
   rgops leaks 4711 -d 60s --json | jq -r '.grown[] | \"\\(.file):\\(.line) \\(.growth_bytes_per_minute)\"'
-  rgops heap-rate 4711 64KiB          more samples, sooner sure; costs more")]
+  rgops heap-rate 4711 64KiB          more samples: faster results, higher cost")]
 pub struct Leaks {
     #[command(flatten)]
     agent: AgentArguments,
@@ -44,7 +45,7 @@ pub struct Leaks {
         value_parser = duration
     )]
     duration: Duration,
-    /// Look for symbol files in this directory, too
+    /// Additional directory with symbol files
     #[arg(long, value_name = "DIR")]
     symbols: Vec<PathBuf>,
 }

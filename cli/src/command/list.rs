@@ -12,8 +12,8 @@ use crate::{last_resort, terminal};
 /// Arguments of `rgops list`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Columns: PID, parent's PID, name (* when it has an agent), compiler, path.
-`contains Rust` marks a C or C++ program with Rust in it.
+Columns: PID, parent PID, name (* means it has an agent), compiler, path.
+`contains Rust` marks a C or C++ program that contains Rust code.
 
 Examples:
   rgops
@@ -25,7 +25,7 @@ pub struct List {
 }
 
 impl List {
-    /// Prints the list; what could not be looked at is said on standard error.
+    /// Prints the list; unreadable processes are reported on standard error.
     ///
     /// # Errors
     /// When `/proc` cannot be read.
@@ -45,7 +45,7 @@ pub(super) fn listing() -> Result<Listing, Failure> {
     last_resort::watch(&budget::standard());
     processes::list().map_err(|error| {
         let fix = match error.kind() {
-            io::ErrorKind::Unsupported => "give a socket path or host:port to a command",
+            io::ErrorKind::Unsupported => "pass a socket path or host:port to a command",
             io::ErrorKind::NotFound => "run rgops where /proc is mounted",
             _ => "",
         };
@@ -53,7 +53,7 @@ pub(super) fn listing() -> Result<Listing, Failure> {
     })
 }
 
-/// Says how many processes could not be looked at.
+/// Reports how many processes could not be read.
 pub(super) fn say_missing(listing: &Listing) {
     for missing in list::missing(listing) {
         terminal::note(&missing);

@@ -1,4 +1,4 @@
-//! `rgops memstats`: of what resident memory consists, then the numbers of the process, its cgroup and
+//! `rgops memstats`: a breakdown of resident memory, then the numbers of the process, its cgroup and
 //! its allocators.
 
 use rgops_inspect::session::MemstatsView;
@@ -8,19 +8,19 @@ use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 
 /// What it does, in `rgops --help`, and its place there.
-pub(crate) const ABOUT: &str = "Show memory: of what it consists, the process, its cgroup, its allocator";
+pub(crate) const ABOUT: &str = "Show memory: breakdown of rss, process, cgroup, allocator";
 pub(crate) const PLACE: usize = 60;
 
 const EXAMPLES: &str = "\
 Examples:
-  rgops memstats 4711            of what rss consists; the process, its cgroup, its allocator
+  rgops memstats 4711            breakdown of rss; process, cgroup, allocator
   rgops memstats shop --verbose  with the source of each number
   rgops memstats 4711 --json | jq '.sections[].fields[] | select(.name == \"rss\").value'
 
-The parts on top add up to rss; `other` is what none of the numbers explains. [heap] counts exactly
-what the program asked its allocator for; it needs the wrapper rgops_agent::alloc::Sampling.
-`alloc`, `sys`, `heap-…` mean what they mean in gops. The numbers of glibc take its arenas' locks
-one after the other while their free chunks are counted, as malloc_stats does.";
+The parts at the top add up to rss; `other` is the unexplained rest. [heap] has exact counts of the
+program's allocations and needs the wrapper rgops_agent::alloc::Sampling. `alloc`, `sys`, `heap-…` have
+the same meaning as in gops. To count free chunks, the numbers of glibc lock its arenas one after the
+other, like malloc_stats.";
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,7 +28,7 @@ one after the other while their free chunks are counted, as malloc_stats does.";
 pub struct Memstats {
     #[command(flatten)]
     agent: AgentArguments,
-    /// Show where each number comes from
+    /// Show the source of each number
     #[arg(long, short)]
     verbose: bool,
 }

@@ -47,15 +47,15 @@ impl Output {
                 return Err(Failure::new(
                     Exit::Usage,
                     "cannot write to standard output",
-                    "the JSON goes there",
-                    "pass --output FILE, or leave out --json",
+                    "JSON is written there",
+                    "pass --output FILE, or omit --json",
                 ));
             }
             if io::stdout().is_terminal() && !force {
                 return Err(Failure::new(
                     Exit::Usage,
                     "cannot write to standard output",
-                    "it is a terminal, and this is no text",
+                    "it is a terminal, and the data is not text",
                     "send it to a file or a pipe: --output - > FILE",
                 ));
             }
@@ -176,7 +176,7 @@ fn refused(error: &OutputError) -> Failure {
 fn lost(error: &OutputError) -> Failure {
     let mut failure = failure(Exit::Internal, error);
     if !matches!(error.reason, Reason::KeptBeside { .. }) {
-        failure.why.push_str("; the file is lost, what was printed is all there is");
+        failure.why.push_str("; the file is lost, only the printed output remains");
     }
     failure
 }

@@ -19,20 +19,20 @@ pub(crate) const PLACE: usize = 90;
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Ctrl-C ends the profile early and keeps what was gathered; a second Ctrl-C gives up.
-The file is only readable by you. Exit code 6: samples were lost, or the program went away.
+Ctrl-C ends the profile early and keeps what was gathered; a second Ctrl-C aborts.
+Only you can read the file. Exit code 6: samples were lost, or the program ended.
 
 Examples:
   rgops pprof-cpu 4711                      30 seconds at 99 Hz
   rgops pprof-cpu shop -d 5s --hz 999 --output shop.pb.gz
-  go tool pprof -http=: shop.pb.gz          the same file in pprof's browser view")]
+  go tool pprof -http=: shop.pb.gz          open the file in pprof's web view")]
 pub struct PprofCpu {
     #[command(flatten)]
     agent: AgentArguments,
     /// Sample for this long: 5s, 500ms, 1m30s, or a number of seconds
     #[arg(long, short, visible_alias = "seconds", value_name = "TIME", default_value = "30s", value_parser = duration)]
     duration: Duration,
-    /// Take so many samples per second of CPU time
+    /// Sampling rate in Hz of CPU time
     #[arg(long, default_value_t = 99, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     hz: u32,
     /// Write the profile to this file, or `-`: standard output [default: rgops.NAME.PID.samples.cpu.NNN.pb.gz]
@@ -41,7 +41,7 @@ pub struct PprofCpu {
     /// Replace the output file if it exists and is a regular file
     #[arg(long)]
     force: bool,
-    /// Look for symbol files in this directory, too
+    /// Additional directory with symbol files
     #[arg(long, value_name = "DIR")]
     symbols: Vec<PathBuf>,
 }

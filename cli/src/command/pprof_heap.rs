@@ -21,20 +21,20 @@ pub(crate) const PLACE: usize = 100;
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 The file has the sample types of Go's heap profile: alloc_objects, alloc_space, inuse_objects and
-inuse_space. Numbers are estimates made of samples; the lines below the table say how sure they are.
-Left out at the leaf, as Go does: the allocator's frames, and what only makes a value (vec![], Box::new).
-The program needs the wrapper rgops_agent::alloc::Sampling around its allocator, or jemalloc with
-prof:true. The file is only readable by you. Exit code 6: samples were lost, or the program went away.
+inuse_space. Numbers are estimates from samples; the lines below the table show their accuracy.
+As in Go, leaf frames of the allocator and of constructors (vec![], Box::new) are omitted. The program
+needs the wrapper rgops_agent::alloc::Sampling around its allocator, or jemalloc with prof:true.
+Only you can read the file. Exit code 6: samples were lost, or the program ended.
 
 Examples:
-  rgops pprof-heap 4711                     what is in use, by function
-  rgops pprof-heap 4711 -alloc_space        what was allocated since the program began
-  rgops pprof-heap shop -d 30s              what changed in 30 seconds; less in use is negative
-  go tool pprof -http=: FILE                the same file in pprof's browser view")]
+  rgops pprof-heap 4711                     memory in use, by function
+  rgops pprof-heap 4711 -alloc_space        memory allocated since the program started
+  rgops pprof-heap shop -d 30s              changes in 30 seconds; a decrease is negative
+  go tool pprof -http=: FILE                open the file in pprof's web view")]
 pub struct PprofHeap {
     #[command(flatten)]
     agent: AgentArguments,
-    /// Show what changed in this time: 30s, 5m, or a number of seconds; Ctrl-C ends it early
+    /// Show the changes in this time: 30s, 5m, or a number of seconds; Ctrl-C ends it early
     #[arg(long, short, visible_alias = "seconds", value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub struct PprofHeap {
     /// Replace the output file if it exists and is a regular file
     #[arg(long)]
     force: bool,
-    /// Look for symbol files in this directory, too
+    /// Additional directory with symbol files
     #[arg(long, value_name = "DIR")]
     symbols: Vec<PathBuf>,
 }
@@ -55,16 +55,16 @@ pub struct PprofHeap {
 #[group(multiple = false)]
 #[expect(clippy::struct_excessive_bools, reason = "they are go tool pprof's options, one each")]
 struct KindArguments {
-    /// Show bytes in use: the default; also -inuse_space
+    /// Show bytes in use (default); also -inuse_space
     #[arg(long, alias = "inuse_space")]
     inuse_space: bool,
     /// Show blocks in use; also -inuse_objects
     #[arg(long, alias = "inuse_objects")]
     inuse_objects: bool,
-    /// Show bytes allocated, freed ones included; also -alloc_space
+    /// Show bytes allocated, including freed ones; also -alloc_space
     #[arg(long, alias = "alloc_space")]
     alloc_space: bool,
-    /// Show blocks allocated, freed ones included; also -alloc_objects
+    /// Show blocks allocated, including freed ones; also -alloc_objects
     #[arg(long, alias = "alloc_objects")]
     alloc_objects: bool,
 }

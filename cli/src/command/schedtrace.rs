@@ -11,34 +11,34 @@ use crate::exit::{Exit, Failure};
 use crate::terminal;
 
 /// What it does, in `rgops --help`, and its place there.
-pub(crate) const ABOUT: &str = "Print what the Tokio schedulers do, a line a runtime and interval";
+pub(crate) const ABOUT: &str = "Print the state of the Tokio schedulers, one line per runtime and interval";
 pub(crate) const PLACE: usize = 150;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-One line a runtime and interval, until Ctrl-C. `-` is a number that cannot be had; why is said once.
+One line per runtime and interval, until Ctrl-C. `-` is an unavailable number; the reason is printed once.
 
   SCHED 1004ms: runtime=main workers=4 idleworkers=2 searching=0 threads=9 blocking=3 idleblocking=1
                 blockingqueue=0 runqueue=0 [ 0 0 1 1 ] busy=[ 12% 0% 100% 3% ] alive=1041
 
-  workers, idleworkers    worker threads, and those that are parked
-  searching               workers that look for work to steal
+  workers, idleworkers    worker threads, and parked ones among them
+  searching               workers searching for work to steal
   threads                 threads of the whole process
-  blocking, idleblocking  threads of spawn_blocking, and those without a closure
-  blockingqueue           closures that wait for such a thread
-  runqueue [ … ]          tasks in the global queue, and in each worker's own (the LIFO slot left out)
-  busy=[ … ]              each worker's share of the interval, a poll that never ends included
+  blocking, idleblocking  threads of the blocking pool, and idle ones among them
+  blockingqueue           closures that wait for a blocking thread
+  runqueue [ … ]          tasks in the global queue, and in each worker's own (without the LIFO slot)
+  busy=[ … ]              each worker's share of the interval, including a poll that never ends
   alive                   tasks that have not ended
 
---detail adds a line a worker and a line a task that is not idle; the tasks are listed for it each time.
+--detail adds one line per worker and per task that is not idle; it lists all tasks each time.
 
   W0: tid=4711 state=polling task=1041 queue=2 lifo=1 polls=- parks=77
   T1041: state=running worker=0 name=shop::checkout
 
-Stable Tokio does not tell searching, the blocking pool and the workers' queues: they are read from the
-program's memory where its debug information says where they are.
-The program prints the same lines itself with RGOPS_DEBUG=schedtrace=1000 in its environment.
+Stable Tokio does not report searching, the blocking pool and the workers' queues: they are read from the
+program's memory if its debug information describes them.
+With RGOPS_DEBUG=schedtrace=1000 in its environment, the program prints the same lines itself.
 
 Examples:
   rgops schedtrace 4711
@@ -47,19 +47,19 @@ Examples:
 pub struct Schedtrace {
     #[command(flatten)]
     agent: AgentArguments,
-    /// Print a line this often, 10ms to 1h
+    /// Interval between lines, 10ms to 1h
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     interval: Duration,
-    /// Print a line for each worker, and for each task that is not idle
+    /// Print a line for each worker and each task that is not idle
     #[arg(long)]
     detail: bool,
-    /// End after so many intervals
+    /// End after N intervals
     #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
     /// End after this long: 60s, 5m, or a number of seconds
     #[arg(long, short, visible_alias = "seconds", value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
-    /// Look for debug files in this directory, too
+    /// Additional directory with debug files
     #[arg(long, value_name = "DIR")]
     symbols: Vec<PathBuf>,
 }

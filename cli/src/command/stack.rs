@@ -15,22 +15,22 @@ pub(crate) const PLACE: usize = 40;
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Threads at the same place are shown once. Exit code 6: a thread's stack is missing or cut.
+Threads with the same stack are shown once. Exit code 6: a thread's stack is missing or incomplete.
 
 Examples:
-  rgops stack 4711                          what a hung service waits for
-  rgops stack shop --all                    every thread by itself
+  rgops stack 4711                          see why a service hangs
+  rgops stack shop --all                    every thread separately
   rgops stack 4711 --symbols target/release names for a stripped program")]
 pub struct Stack {
     #[command(flatten)]
     agent: AgentArguments,
-    /// Show every thread by itself, also those at the same place
+    /// Show every thread separately, including those with the same stack
     #[arg(long)]
     all: bool,
-    /// Keep so many frames of each stack, the innermost
+    /// Maximum frames per stack, innermost first
     #[arg(long, value_name = "FRAMES", default_value_t = 256)]
     depth: u32,
-    /// Look for symbol files in this directory, too
+    /// Additional directory with symbol files
     #[arg(long, value_name = "DIR")]
     symbols: Vec<PathBuf>,
 }

@@ -18,8 +18,8 @@ Examples:
   rgops stats shop --window 2s  shares over a longer time
   rgops stats 4711 --json | jq '.runtimes[].alive_tasks'
 
-busy [ 100% 0% ] is each worker's share of the window, a poll that never ends included. runnable is
-the time a thread was ready but had no CPU.";
+busy [ 100% 0% ] is each worker's share of the window, including a poll that never ends. runnable is
+the time that a thread was ready to run but had no CPU.";
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
@@ -27,7 +27,7 @@ the time a thread was ready but had no CPU.";
 pub struct Stats {
     #[command(flatten)]
     agent: AgentArguments,
-    /// Measure shares over so long, from 20ms to 2s
+    /// Measurement window, 20ms to 2s
     #[arg(
         long,
         visible_alias = "duration",

@@ -10,24 +10,24 @@ use crate::exit::{Exit, Failure};
 use crate::terminal::{self, Spinner};
 
 /// What it does, in `rgops --help`, and its place there.
-pub(crate) const ABOUT: &str = "Show every Tokio task, the await it is at, and who waits for whom";
+pub(crate) const ABOUT: &str = "Show every Tokio task, its await, and which tasks wait for which";
 pub(crate) const PLACE: usize = 50;
 
 const EXAMPLES: &str = "\
-Nothing of the program runs for this: no future is polled, no worker stopped. Tasks at the same place
-are shown once, running ones first, then the most frequent. A deadlock is named on top; as an answer
-it is no failure, so the exit code stays 0 (a script asks for `.deadlocks` of --json).
+This does not poll futures or stop workers. Tasks at the same place are shown once, running ones first,
+then the most frequent. A deadlock is shown at the top. It does not change the exit code, which stays 0
+(in scripts, check `.deadlocks` of --json).
 
-`held by` is read from the guards that suspended functions have saved; who keeps a guard elsewhere is
-not known. The future of `block_on` and `#[tokio::main]` is no task: its thread is shown.
+`held by` is read from the guards saved in suspended functions; holders of guards in other places are
+unknown. The future of `block_on` and `#[tokio::main]` is not a task: its thread is shown.
 
-Exit code 6: tasks are missing in a list, or memory could not be read, so that there are no awaits.
+Exit code 6: tasks are missing from a list, or memory could not be read and awaits are missing.
 
 Examples:
-  rgops tasks 4711                          which await is it stuck on, and on whom?
-  rgops tasks shop --match checkout --all   every task with this in a name, a place or what it waits on
-  rgops tasks shop --task 29                one task: all its futures, what it holds, who waits for it
-  rgops tasks shop --waiting-on 0x7f3a10    who waits for this lock, channel, … (or for a task, by id)
+  rgops tasks 4711                          the await where each task waits, and the holder
+  rgops tasks shop --match checkout --all   tasks with this in a name, a file:line or a resource
+  rgops tasks shop --task 29                one task: its futures, held locks and waiters
+  rgops tasks shop --waiting-on 0x7f3a10    waiters of this lock, channel, … (or task, by id)
   rgops tasks shop --dot | dot -Tsvg > tasks.svg
   rgops tasks shop --json | jq '.tasks[] | select(.state == \"idle\") | .waits_on'";
 
@@ -37,16 +37,16 @@ Examples:
 pub struct Tasks {
     #[command(flatten)]
     agent: AgentArguments,
-    /// Show every task by itself, and every id
+    /// Show every task separately, with all ids
     #[arg(long)]
     all: bool,
     /// Show only tasks in this state; may be given several times
     #[arg(long, value_enum, value_name = "STATE")]
     state: Vec<State>,
-    /// Show only tasks with this text in a future's name, a file:line, or what they wait on
+    /// Show only tasks with this text in a future's name, a file:line, or the resource they wait on
     #[arg(long = "match", value_name = "TEXT")]
     matching: Option<String>,
-    /// Show this task alone, with everything known
+    /// Show only this task, in full detail
     #[arg(long, value_name = "ID")]
     task: Option<u64>,
     /// Show only tasks that wait on this: an address as 0x7f3a10, or a task's id
@@ -55,16 +55,16 @@ pub struct Tasks {
     /// Show only tasks of the runtime watched under this name
     #[arg(long, value_name = "NAME")]
     runtime: Option<String>,
-    /// Print the graph of who waits for whom, for Graphviz
+    /// Print the wait graph, for Graphviz
     #[arg(long, conflicts_with = "json")]
     dot: bool,
-    /// Show types as the compiler names them, whole paths, and Tokio's own futures and frames
+    /// Show compiler type names, full paths, and Tokio's own futures and frames
     #[arg(long)]
     verbose: bool,
-    /// Keep so many frames of each thread's stack, the innermost
+    /// Maximum frames per thread stack, innermost first
     #[arg(long, value_name = "FRAMES", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
     depth: u32,
-    /// Look for debug files in this directory, too
+    /// Additional directory with debug files
     #[arg(long, value_name = "DIR")]
     symbols: Vec<PathBuf>,
 }
@@ -78,7 +78,7 @@ enum State {
     Scheduled,
     /// Waiting to be woken
     Idle,
-    /// Ended, its output not yet taken
+    /// Ended; its output was not taken yet
     Complete,
 }
 
@@ -132,7 +132,7 @@ fn tell(spinner: &Spinner, progress: Progress) {
         Progress::Listing { tasks: 0 } => spinner.say("listing tasks"),
         Progress::Listing { tasks } => spinner.say(&format!("listing tasks: {tasks}")),
         Progress::DebugInformation => {
-            spinner.say("reading debug information; it is remembered for this build");
+            spinner.say("reading debug information; it is cached for this build");
         }
         Progress::Decoding { done, total } => spinner.say(&format!("decoding tasks: {done} of {total}")),
         Progress::Naming => spinner.say("naming the frames of threads"),

@@ -19,14 +19,14 @@ pub(crate) const PLACE: usize = 140;
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Ctrl-C ends the trace early and keeps what was gathered; a second Ctrl-C gives up.
-The file is only readable by you. Exit code 6: something was lost, or the program went away.
+Ctrl-C ends the trace early and keeps what was gathered; a second Ctrl-C aborts.
+Only you can read the file. Exit code 6: data was lost, or the program ended.
 
 The table has shares of each thread's time: running on a CPU, runnable (waiting for one), and blocked
-in a futex (locks, conditions, channels), the network (a call on a socket), poll (epoll and the like:
-any of several descriptors or a timer; an idle runtime rests there), a file, sleeping, something else.
-Running and runnable are the kernel's own clocks; what a thread was blocked in is looked at every
---interval, so shorter waits are counted as what comes next.
+in a futex (locks, condition variables, channels), the network (a call on a socket), poll (epoll and
+similar: several descriptors or a timer; an idle runtime waits there), a file, sleep, or another call.
+Running and runnable are measured by the kernel. The blocking call is sampled every --interval, so
+shorter waits are attributed to the call sampled next.
 
 Examples:
   rgops trace 4711                          5 seconds
@@ -38,10 +38,10 @@ pub struct Trace {
     /// Trace for this long: 5s, 500ms, 1m, or a number of seconds
     #[arg(long, short, visible_alias = "seconds", value_name = "TIME", default_value = "5s", value_parser = duration)]
     duration: Duration,
-    /// Look at the threads this often, 1ms to 1s; the agent looks less often if that costs too much
+    /// Sampling interval of thread states, 1ms to 1s; the agent uses a longer one if the cost is too high
     #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = interval)]
     interval: Duration,
-    /// Take so many CPU samples per second of CPU time; 0 takes none
+    /// CPU sampling rate in Hz of CPU time; 0 for none
     #[arg(long, default_value_t = 99, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     hz: u32,
     /// List every thread, not only the 20 busiest
@@ -53,7 +53,7 @@ pub struct Trace {
     /// Replace the output file if it exists and is a regular file
     #[arg(long)]
     force: bool,
-    /// Look for symbol files in this directory, too
+    /// Additional directory with symbol files
     #[arg(long, value_name = "DIR")]
     symbols: Vec<PathBuf>,
 }

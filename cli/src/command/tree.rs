@@ -9,7 +9,7 @@ use crate::terminal;
 /// Arguments of `rgops tree`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    after_help = "[*] marks processes that have an agent; a bare PID is a parent that is no Rust program."
+    after_help = "[*] marks processes that have an agent; a bare PID is a parent that is not a Rust program."
 )]
 pub struct Tree {
     /// Print JSON instead of text
@@ -18,7 +18,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Prints the tree; what could not be looked at is said on standard error.
+    /// Prints the tree; unreadable processes are reported on standard error.
     ///
     /// # Errors
     /// When `/proc` cannot be read.

@@ -13,7 +13,7 @@ pub(crate) const PLACE: usize = 80;
 const EXAMPLES: &str = "\
 Examples:
   rgops version 4711          compiler, profile, debug info, Tokio, allocator
-  rgops version shop --deps   and every crate, when built with cargo-auditable
+  rgops version shop --deps   with every crate, if built with cargo-auditable
   rgops version 4711 --json | jq -r .rustc";
 
 /// Arguments of the command.

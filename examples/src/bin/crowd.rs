@@ -24,7 +24,7 @@ use rgops_examples::{announce, threads};
     after_help = "Examples:\n  crowd 1000\n  crowd 1000 --json   also prints where each thread is\n  rgops stack crowd"
 )]
 struct Arguments {
-    /// How many threads
+    /// Number of threads
     #[arg(value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=9999))]
     threads: u32,
     #[command(flatten)]

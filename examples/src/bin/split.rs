@@ -15,8 +15,8 @@ use rgops_examples::{announce, threads};
 
 /// Runs four threads with known shares of CPU, and prints each one's CPU clock at the end.
 ///
-/// A profile must give each thread the share its clock shows: the second and third are too short
-/// for a sampler that looks once in a while at "the" running thread.
+/// A profile must give each thread the share that its clock shows. The second and third run too briefly
+/// for a sampler that only looks at one running thread from time to time.
 #[derive(Debug, Parser)]
 #[command(
     version,

@@ -15,9 +15,9 @@ use rgops_examples::lifetime::Lifetime;
 use rgops_examples::{announce, threads};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Hangs in the way you choose, and prints "ready" when it does.
+/// Hangs in the chosen way, and prints "ready" once it hangs.
 ///
-/// The agent is a thread of its own and answers all the same.
+/// The agent has its own thread and still answers.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -29,10 +29,10 @@ struct Arguments {
     /// With --all-workers: they spin in a poll (the default)
     #[arg(long, conflicts_with_all = ["lock", "mutex", "deadlock", "async_deadlock", "blocking_pool", "channel"])]
     spin: bool,
-    /// With --all-workers: they wait for a std Mutex that a thread never gives back
+    /// With --all-workers: they wait for a std Mutex that a thread never releases
     #[arg(long, conflicts_with_all = ["mutex", "deadlock", "async_deadlock", "blocking_pool", "channel"])]
     lock: bool,
-    /// Worker threads of the Tokio runtime [default: one a CPU]
+    /// Worker threads of the Tokio runtime [default: one per CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The answer to one request as it arrives: packets, and the limits within which they have to come.
+//! The answer to one request as it arrives: its packets, and their limits of time and size.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -15,13 +15,13 @@ use super::peer::Peer;
 use super::stream::Stream;
 use crate::budget::{Budget, Exhausted};
 
-/// For the five bytes of a `Finish` packet.
+/// Timeout for the five bytes of a `Finish` packet.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What an agent that was asked to finish has left to send what it gathered.
+/// Time that an agent has to send what it gathered after a `Finish` packet.
 const FINISH_GRACE: Duration = Duration::from_secs(5);
 
-/// What a packet costs at least, in bytes: a part, and what is made of it.
+/// Minimum cost of a packet in bytes: a part, and the values decoded from it.
 const SMALLEST_COST: u64 = 256;
 
 /// An answer as it arrives.
@@ -30,21 +30,21 @@ pub struct Answer {
     stream: Stream,
     peer: Peer,
     silence: Duration,
-    /// How long may be waited, over all packets, and how long was. Time that the receiver takes for a
-    /// packet is not the agent's. `None`: as long as packets come.
+    /// Limit of the time spent waiting over all packets, and the time spent so far. Time that the receiver
+    /// spends on a packet is not counted. `None`: no limit while packets arrive.
     allowed: Option<Duration>,
     waited: Duration,
     budget: Budget,
     received: u64,
     is_over: bool,
-    /// What an agent's error says that does not know the command.
+    /// The error when the agent reports that it does not know the command.
     unsupported: UnsupportedCommand,
 }
 
 /// A packet of an answer.
 #[derive(Debug)]
 pub enum Event {
-    /// How far the command is.
+    /// Progress of the command.
     Progress(Progress),
     /// A part, for [`part`].
     Data(Payload),
@@ -52,7 +52,7 @@ pub enum Event {
     End(End),
 }
 
-/// An undecoded part, and whose words are in it.
+/// An undecoded part, and the speaker of its texts.
 #[derive(Debug)]
 pub struct Payload {
     bytes: Vec<u8>,
@@ -64,7 +64,7 @@ impl Payload {
         Payload { bytes, speaker }
     }
 
-    /// Its bytes on the wire.
+    /// Its length on the wire.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
     }
@@ -74,7 +74,7 @@ impl Payload {
     }
 }
 
-/// What arrived: all parts up to the end, or up to an error (partial results are kept).
+/// All parts up to the end or up to an error; partial results are kept.
 #[derive(Debug)]
 pub struct Collected<T> {
     /// The decoded parts, in order.
@@ -83,11 +83,11 @@ pub struct Collected<T> {
     pub end: Result<End, ClientError>,
 }
 
-/// A part of an answer, as the command's part type, with texts no longer than a reader can use, and with
-/// the sentences of another user's program marked as its words.
+/// A part of an answer, as the command's part type. Texts are cut to the length a reader can use, and
+/// sentences of another user's program are marked as quoted from it.
 ///
 /// # Errors
-/// When the bytes are none.
+/// When the bytes are not a valid part.
 pub fn part<T: Received>(payload: &Payload) -> Result<T, ClientError> {
     Ok(payload.decode()?.0)
 }
@@ -105,13 +105,13 @@ impl Answer {
         Answer { stream, peer, silence, allowed, waited, budget, received: 0, is_over: false, unsupported }
     }
 
-    /// From now on it may be waited so long for what is still to come: of an answer without an end of its
-    /// own, for the next part.
+    /// Sets the time limit for the rest of the answer. For an answer without an end of its own, the limit is
+    /// for the next part.
     pub fn allow(&mut self, time: Duration) {
         (self.allowed, self.waited) = (Some(time), Duration::ZERO);
     }
 
-    /// What the whole command may take.
+    /// The limits of the whole command.
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
@@ -119,11 +119,11 @@ impl Answer {
     /// Waits for the next packet.
     ///
     /// # Errors
-    /// The agent's error, silence longer than the timeout, an answer that takes longer or is larger than
-    /// it may, a broken connection, or bytes that are no packet.
+    /// The agent's error, silence longer than the timeout, an answer over its limit of time or size, a failed
+    /// connection, or bytes that are not a packet.
     pub fn next_event(&mut self) -> Result<Event, ClientError> {
         if self.is_over {
-            return Err(ClientError::Protocol("the answer is over".to_owned()));
+            return Err(ClientError::Protocol("the answer has already ended".to_owned()));
         }
         let began = Instant::now();
         let whole = self.allowed.and_then(|allowed| began.checked_add(allowed.saturating_sub(self.waited)));
@@ -133,17 +133,17 @@ impl Answer {
         let packet = read_packet(&mut self.stream, MAX_PACKET_BYTES);
         self.waited += began.elapsed();
         let (kind, payload) = packet.map_err(|error| match error {
-            // Both are a read that did not end in time: which of the two limits it was is told apart here.
-            // An agent that never said anything was silent.
+            // Both are a read that did not end in time; this decides which of the two limits was reached. An
+            // agent that never sent anything counts as silent.
             ClientError::TimedOut if self.stream.is_past_end() => self.took_too_long(),
             error => self.peer.explain(error),
         })?;
         let bytes = (HEADER_BYTES + payload.len()) as u64;
         self.received += bytes;
-        // A small packet costs more than its bytes.
+        // A small packet costs more memory than its bytes.
         self.budget.watch(bytes + SMALLEST_COST)?;
         if self.received > MAX_ANSWER_BYTES {
-            return Err(ClientError::Protocol(format!("an answer of more than {MAX_ANSWER_BYTES} bytes")));
+            return Err(ClientError::Protocol(format!("the answer has more than {MAX_ANSWER_BYTES} bytes")));
         }
         let payload = Payload::new(payload, self.peer.speaker());
         match kind {
@@ -157,23 +157,24 @@ impl Answer {
                 self.is_over = true;
                 let error = part::<AgentError>(&payload)?;
                 Err(match error.code() {
-                    // It was asked all the same, see [`super::Client::ask`].
+                    // The request was sent although the agent does not list the command, see
+                    // [`super::Client::ask`].
                     Code::UnknownCommand | Code::UnknownVersion => self.unsupported.clone().into(),
                     _ => ClientError::Agent(error),
                 })
             }
-            other => Err(ClientError::Protocol(format!("a {other:?} packet in an answer"))),
+            other => Err(ClientError::Protocol(format!("unexpected {other:?} packet in an answer"))),
         }
     }
 
-    /// Reads all parts, telling `on_progress` of each progress packet.
+    /// Reads all parts and calls `on_progress` for each progress packet.
     pub fn collect<T: Received>(&mut self, on_progress: &mut dyn FnMut(&Progress)) -> Collected<T> {
         let mut parts = Vec::new();
         let end = loop {
             match self.next_event() {
                 Ok(Event::Progress(progress)) => on_progress(&progress),
                 Ok(Event::Data(payload)) => match payload.decode() {
-                    // The list of parts may have twice the room that it needs.
+                    // A vector may have twice the capacity that it needs.
                     Ok((part, memory)) => match self.budget.charge(memory + size_of::<T>() as u64) {
                         Ok(()) => parts.push(part),
                         Err(exhausted) => break Err(exhausted.into()),
@@ -187,8 +188,8 @@ impl Answer {
         Collected { parts, end }
     }
 
-    /// A handle by which another thread (the Ctrl-C handler) asks the agent to finish early and
-    /// send what it has.
+    /// A handle by which another thread (the Ctrl-C handler) asks the agent to finish early and send the data
+    /// it has.
     pub fn finisher(&self) -> Finisher {
         Finisher { stream: self.stream.try_clone().ok() }
     }
@@ -196,7 +197,7 @@ impl Answer {
     fn took_too_long(&self) -> ClientError {
         match self.received {
             _ if self.stream.was_finished() => ClientError::NotFinished { seconds: FINISH_GRACE.as_secs() },
-            // It was the receiver that needed all the time there was.
+            // The receiver used up all the time.
             _ if self.budget.check_time().is_err() => Exhausted::Time.into(),
             0 => ClientError::TimedOut,
             _ => ClientError::TookTooLong { waited: self.waited },
@@ -217,7 +218,7 @@ impl Clone for Finisher {
 }
 
 impl Finisher {
-    /// Sends the `Finish` packet; a broken connection shows up in the answer. From now on the answer has a
+    /// Sends the `Finish` packet; a failed connection shows up in the answer. From now on the answer has a
     /// few seconds to end.
     pub fn finish(&self) {
         if let Some(Ok(mut stream)) = self.stream.as_ref().map(Stream::try_clone) {

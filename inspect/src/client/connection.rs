@@ -22,7 +22,7 @@ use super::stream::{self, Stream};
 
 use crate::budget::{self, Budget};
 
-/// A connection to an agent, greeted and checked.
+/// A connection to an agent after the handshake.
 #[derive(Debug)]
 pub struct Client {
     stream: Stream,
@@ -33,16 +33,16 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects and shakes hands, with a budget of its own.
+    /// Connects and shakes hands, with its own budget.
     ///
     /// # Errors
-    /// [`ClientError`]: nobody listens there, someone else does, or the agent refused.
+    /// [`ClientError`]: the connection is refused, another process listens, or the agent refused.
     pub fn connect(endpoint: &Endpoint, timeouts: Timeouts) -> Result<Client, ClientError> {
         Client::connect_within(endpoint, timeouts, &budget::standard())
     }
 
-    /// Connects and shakes hands for a command that asks more than once, or has more to charge than
-    /// answers: all of it is of one `budget`.
+    /// Connects and shakes hands for a command that asks more than once, or that charges more than answers to
+    /// its budget: everything is charged to `budget`.
     ///
     /// # Errors
     /// As [`Client::connect`].
@@ -54,8 +54,8 @@ impl Client {
         Client::connect_to(endpoint, None, timeouts, budget)
     }
 
-    /// The same, when the process `pid` of this host is to answer at a local socket: the kernel says who
-    /// listens there, before anything is sent.
+    /// The same when the process `pid` of this host must answer at a local socket: the kernel reports which
+    /// process listens, before anything is sent.
     ///
     /// # Errors
     /// As [`Client::connect`], and [`ClientError::AnotherListens`].
@@ -66,7 +66,7 @@ impl Client {
         budget: &Budget,
     ) -> Result<Client, ClientError> {
         budget.check_time()?;
-        // Looked at before: afterwards it may be another program already.
+        // Read before the connection: afterwards the process may already run another program.
         let known = Peer::new(pid);
         let (mut stream, listener) = stream::open(endpoint, pid, timeouts.connect)?;
         stream.end_by(budget.deadline());
@@ -77,17 +77,17 @@ impl Client {
         }
     }
 
-    /// The process that listens at the local socket, in our pid namespace, where the kernel tells.
+    /// The process that listens at the local socket, in our pid namespace, where the kernel reports it.
     pub fn peer_pid(&self) -> Option<u32> {
         self.peer.pid()
     }
 
-    /// What the whole command may take.
+    /// The limits of the whole command.
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
 
-    /// Who answered.
+    /// The agent's hello.
     pub fn hello(&self) -> &AgentHello {
         &self.hello
     }
@@ -95,13 +95,15 @@ impl Client {
     /// Sends the one request of this connection.
     ///
     /// # Errors
-    /// [`ClientError::UnsupportedCommand`] when there is no version of the command that both know, else a broken connection.
+    /// [`ClientError::UnsupportedCommand`] when both sides have no common version of the command; otherwise a
+    /// failed connection.
     pub fn ask(mut self, request: &Request) -> Result<Answer, ClientError> {
         let command = request.command();
         let ours = command.versions();
         let version = match self.hello.versions(command) {
             Some(theirs) => agree(&ours, &theirs).map_err(|why| unsupported(command, &self.hello, why))?,
-            // A command the author denied is not listed: the agent itself says so, in better words.
+            // A command that the program's author denied is not listed: the agent itself reports that, with a
+            // better message.
             None => *ours.end(),
         };
         let payload = codec::encode(&request.to_envelope(version)?)?;
@@ -124,7 +126,7 @@ fn unsupported(command: Command, hello: &AgentHello, why: Disagreement) -> Unsup
     UnsupportedCommand { command: command.name(), agent, why }
 }
 
-/// How long a request asks the agent to take, `None` for one that goes on until it is ended.
+/// How long a request asks the agent to run; `None` for one that runs until it is stopped.
 fn duration(request: &Request) -> Option<Duration> {
     match request {
         Request::PprofCpu(asked) => Some(Duration::from_millis(asked.duration_ms)),
@@ -135,12 +137,12 @@ fn duration(request: &Request) -> Option<Duration> {
         Request::Schedtrace(asked) => {
             Some(Duration::from_millis(u64::from(asked.interval_ms).saturating_mul(asked.count.into())))
         }
-        // All others answer with what is there now.
+        // All others answer with the current state at once.
         _ => Some(Duration::ZERO),
     }
 }
 
-/// Shakes hands; who answers must be whom the endpoint names.
+/// Shakes hands; the process that answers must be the one that the endpoint names.
 fn greet(endpoint: &Endpoint, stream: &mut Stream, speaker: Speaker) -> Result<AgentHello, ClientError> {
     let hello = ClientHello {
         protocol: PROTOCOL_VERSION,
@@ -148,7 +150,7 @@ fn greet(endpoint: &Endpoint, stream: &mut Stream, speaker: Speaker) -> Result<A
     };
     let mut first = MAGIC.to_vec();
     first.extend(wire::packet(Kind::ClientHello, &codec::encode(&hello)?));
-    // A refusing agent may have closed already: what it said is then still there to be read.
+    // An agent that refuses may have closed the connection already; its message can still be read.
     let sent = stream.write_all(&first);
     let mut magic = [0; MAGIC.len()];
     match stream.read_exact(&mut magic) {
@@ -157,7 +159,7 @@ fn greet(endpoint: &Endpoint, stream: &mut Stream, speaker: Speaker) -> Result<A
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             return Err(ClientError::NotAnAgent);
         }
-        // A failed write is the older news; a deadline that passed is told by its own name.
+        // A write error is the earlier one; a passed deadline is reported as such.
         Err(error) => return Err(sent.err().unwrap_or(error).into()),
     }
     if let Endpoint::Tcp { token, .. } = endpoint {
@@ -199,5 +201,5 @@ fn expect<T: Received>(stream: &mut Stream, kind: Kind, speaker: Speaker) -> Res
     if found == Kind::Error {
         return Err(ClientError::Agent(part(&payload)?));
     }
-    Err(ClientError::Protocol(format!("a {kind:?} packet was expected, not {found:?}")))
+    Err(ClientError::Protocol(format!("expected a {kind:?} packet, got {found:?}")))
 }

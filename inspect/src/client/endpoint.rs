@@ -9,28 +9,28 @@ use rgops_protocol::discovery::SocketName;
 /// Where an agent listens.
 #[derive(Debug, Clone)]
 pub enum Endpoint {
-    /// A local socket. It is refused when its owner or peer is another user than us or root.
+    /// A local socket. It is refused when its owner or peer is a user other than the current user or root.
     Local {
         /// Path of the socket, possibly through `/proc/PID/root`.
         path: PathBuf,
-        /// Who must answer: the hello's pid and start time are held against it.
+        /// The process that must answer: it is compared with the hello's pid and start time.
         expected: Option<SocketName>,
     },
     /// A TCP address, `host:port`.
     Tcp {
         /// `host:port`.
         address: String,
-        /// The shared token; without one the agent refuses.
+        /// The shared token; without one the agent refuses the connection.
         token: Option<Token>,
     },
 }
 
-/// How long to wait.
+/// Timeouts of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// For the name's address, the connection and the handshake together.
+    /// For name resolution, connection and handshake together.
     pub connect: Duration,
-    /// For the next packet of an answer; agents send progress at least every two seconds. Over all packets
-    /// of an answer together it is waited so long, and as long as was asked for.
+    /// For the next packet of an answer; agents send progress at least every two seconds. The limit for all
+    /// packets of an answer together is this plus the requested duration.
     pub silence: Duration,
 }

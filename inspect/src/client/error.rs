@@ -1,4 +1,4 @@
-//! Why an agent could not be asked, or did not answer.
+//! Why an agent could not be reached or did not answer.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,22 +11,22 @@ use rgops_protocol::error::Error as AgentError;
 
 use crate::budget::Exhausted;
 
-/// Why an agent could not be asked, or did not answer.
+/// Why an agent could not be reached or did not answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
     /// The agent answered with an error.
     #[error(transparent)]
     Agent(#[from] AgentError),
-    /// Nobody listens there.
-    #[error("nobody listens at {address}: {error}")]
+    /// The connection was refused, or the address does not exist.
+    #[error("cannot connect to {address}: {error}")]
     ConnectionRefused {
         /// Path or `host:port`.
         address: String,
         /// The system's reason.
         error: io::Error,
     },
-    /// The socket or the process behind it belongs to a user that is neither us nor root.
+    /// The socket or the process behind it belongs to a user other than the current user and root.
     #[error("{} belongs to uid {uid}, not to this user or root", path.display())]
     ForeignOwner {
         /// The socket.
@@ -34,7 +34,7 @@ pub enum ClientError {
         /// Its owner, or its listener's.
         uid: u32,
     },
-    /// We may not open the socket.
+    /// The current user may not open the socket.
     #[error("cannot open {}: {error}", path.display())]
     NotAllowed {
         /// The socket.
@@ -42,92 +42,92 @@ pub enum ClientError {
         /// The system's reason.
         error: io::Error,
     },
-    /// Another process than the socket's name says answered.
+    /// A different process answered than the one in the socket's name.
     #[error("pid {} (started at {}) answered instead of pid {} (started at {})",
         found.pid, found.start_time, expected.pid, expected.start_time)]
     AnotherProcess {
-        /// Whom the name promised.
+        /// The process in the socket's name.
         expected: SocketName,
-        /// Who answered.
+        /// The process that answered.
         found: SocketName,
     },
-    /// The kernel says that another process listens there than the one that was meant.
+    /// According to the kernel, a different process listens at the socket than the expected one.
     #[error("{} listens at {}, not pid {pid}", listener(*found), path.display())]
     AnotherListens {
         /// The socket.
         path: PathBuf,
-        /// Who was meant.
+        /// The expected process.
         pid: u32,
-        /// Who listens; 0 when it is in no pid namespace we see.
+        /// The process that listens; 0 when it is outside the pid namespaces that this process sees.
         found: u32,
     },
-    /// What the path leads to cannot be a socket of an agent, or others could have put it there.
-    #[error("{} is not to be trusted: {why}", path.display())]
+    /// The file at this path cannot be an agent's socket, or another user could have put it there.
+    #[error("{} is not trusted: {why}", path.display())]
     Untrusted {
         /// The socket or its directory.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Why it is not trusted.
         why: String,
     },
-    /// Another agent answers than the one that was asked before.
-    #[error("another agent answers there now: the program called listen again, or replaced itself (execve)")]
+    /// A different agent answers than in the previous connection.
+    #[error("a different agent answers now: the program called listen again or replaced itself (execve)")]
     AnotherAgent,
-    /// What answered does not speak the protocol.
-    #[error("what listens there is no rgops agent")]
+    /// The peer does not speak the protocol.
+    #[error("the peer is not an rgops agent")]
     NotAnAgent,
-    /// The agent asks for a token and none was given.
-    #[error("this agent asks for a token")]
+    /// The agent requires a token and none was given.
+    #[error("this agent requires a token")]
     TokenNeeded,
     /// The agent could not prove that it knows the token.
-    #[error("what listens there does not know the token")]
+    #[error("the peer does not know the token")]
     AuthenticationFailed,
-    /// There is no version of the command that both sides know.
+    /// Both sides have no common version of the command.
     #[error(transparent)]
     UnsupportedCommand(#[from] UnsupportedCommand),
-    /// Nothing came in time.
+    /// The agent did not answer before the timeout.
     #[error("the agent did not answer in time")]
     TimedOut,
-    /// Packets came, but never the last one.
+    /// Packets arrived, but not the last one.
     #[error("the answer was not complete after {:.1} s", waited.as_secs_f64())]
     TookTooLong {
-        /// How long it was waited for packets.
+        /// Time spent waiting for packets.
         waited: Duration,
     },
-    /// The agent was asked to end early and did not.
-    #[error("the agent did not end within {seconds} s of being asked to")]
+    /// The agent was asked to stop early and did not.
+    #[error("the agent did not stop within {seconds} s of the request")]
     NotFinished {
-        /// How long it had.
+        /// Time that the agent had.
         seconds: u64,
     },
-    /// The command may not take more memory, or more time.
+    /// The command reached its limit of memory or time.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
-    /// The connection broke.
-    #[error("the connection to the agent broke: {0}")]
+    /// The connection failed.
+    #[error("the connection to the agent failed: {0}")]
     Connection(io::Error),
-    /// The agent ended the connection in the middle of the answer: its process has probably ended.
-    #[error("the agent hung up in the middle of the answer; its process may have ended")]
+    /// The agent closed the connection in the middle of the answer: its process has probably ended.
+    #[error("the agent closed the connection in the middle of the answer; its process may have ended")]
     Disconnected,
     /// The process ended.
-    #[error("the process ended before it had answered")]
+    #[error("the process ended before it answered")]
     Ended,
-    /// The process is another program now, which has not this agent.
-    #[error("the program replaced itself (execve) before it had answered")]
+    /// The process now runs another program, which does not have this agent.
+    #[error("the program replaced itself (execve) before it answered")]
     Replaced,
-    /// The agent ended the connection though its process lives.
-    #[error("the agent hung up before it had answered; its process lives")]
+    /// The agent closed the connection but its process still runs.
+    #[error("the agent closed the connection before it answered; its process still runs")]
     Closed,
-    /// The agent's bytes are against the protocol.
-    #[error("the agent sent what no agent sends: {0}")]
+    /// The agent sent bytes that violate the protocol.
+    #[error("the agent violated the protocol: {0}")]
     Protocol(String),
-    /// There are no local sockets of ours on this system.
-    #[error("local sockets are unsupported here; ask a host:port")]
+    /// rgops has no local sockets on this system.
+    #[error("local sockets are not supported on this system")]
     Unsupported,
 }
 
-/// There is no version of a command that both sides know.
+/// Both sides have no common version of a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the agent (version {agent}) does not answer this version of {command}")]
+#[error("the agent (version {agent}) does not support this version of {command}")]
 pub struct UnsupportedCommand {
     /// The command's name.
     pub command: &'static str,
@@ -139,13 +139,13 @@ pub struct UnsupportedCommand {
 
 fn listener(pid: u32) -> String {
     match pid {
-        0 => "a process that this pid namespace does not show".to_owned(),
+        0 => "a process outside this pid namespace".to_owned(),
         pid => format!("pid {pid}"),
     }
 }
 
 impl ClientError {
-    /// What mends it, empty when nothing does.
+    /// How to fix it; empty when there is no fix.
     pub fn fix(&self) -> &str {
         match self {
             ClientError::Agent(error) => &error.fix,
@@ -156,21 +156,23 @@ impl ClientError {
                 "run rgops as the program's user, or as root"
             }
             ClientError::AnotherProcess { .. } => {
-                "run `rgops` to see who lives: the process has ended, or another has taken its socket's place"
+                "run `rgops` to see which processes run: this one has ended, or another has taken its socket's place"
             }
             ClientError::AnotherListens { .. } => {
-                "nothing was asked; `rgops PID`, with the pid that listens, shows what it is"
+                "no request was sent; run `rgops PID` with the pid that listens to see what it is"
             }
             ClientError::Untrusted { .. } => {
-                "nothing was asked; start the program with RGOPS_DIR set to a directory that only its user can write"
+                "no request was sent; start the program with RGOPS_DIR set to a directory that only its user can write"
             }
-            ClientError::AnotherAgent => "ask again: the answer is then of the new agent",
-            ClientError::NotAnAgent => "check the address: it must be that of rgops_agent::listen",
+            ClientError::AnotherAgent => "run the command again: the new agent then answers",
+            ClientError::NotAnAgent => {
+                "check the address: it must be the one on which rgops_agent::listen listens"
+            }
             ClientError::TokenNeeded => {
                 "put the program's token into a file and pass --token-file FILE, or set RGOPS_TOKEN"
             }
             ClientError::AuthenticationFailed => {
-                "do not trust this address: check it, and that the token is the program's"
+                "do not trust this address: check that the address and the token are the program's"
             }
             ClientError::UnsupportedCommand(unsupported) => unsupported.why.fix(),
             ClientError::TimedOut => {
@@ -178,25 +180,25 @@ impl ClientError {
             }
             ClientError::Ended => "",
             ClientError::Replaced => {
-                "ask again if `rgops` marks the process with *: then the new program has an agent"
+                "run the command again if `rgops` marks the process with *: the new program then has an agent"
             }
             ClientError::Closed => {
-                "ask again; if `rgops` does not mark the process with * any more, it closed its agent: it has to call \
+                "run the command again; if `rgops` no longer marks the process with *, it closed its agent and has to call \
                  rgops_agent::listen again"
             }
             ClientError::TookTooLong { .. } | ClientError::Exhausted(Exhausted::Time) => {
                 "wait longer with --timeout"
             }
-            ClientError::Exhausted(Exhausted::File(_)) => "ask for a shorter time, or a lower --hz",
-            ClientError::NotFinished { .. } => "run `rgops` to see whether the process lives",
+            ClientError::Exhausted(Exhausted::File(_)) => "use a shorter time or a lower --hz",
+            ClientError::NotFinished { .. } => "run `rgops` to see whether the process still runs",
             ClientError::Exhausted(Exhausted::Memory(_)) => {
-                "ask for less (a shorter time, a lower --hz or --depth), or allow more with --max-memory"
+                "use a shorter time or a lower --hz or --depth, or raise the limit with --max-memory"
             }
             ClientError::Connection(_) | ClientError::Disconnected => {
-                "run `rgops` on its host to see whether the process lives"
+                "run `rgops` on its host to see whether the process still runs"
             }
             ClientError::Protocol(_) => "",
-            ClientError::Unsupported => "use a TCP address",
+            ClientError::Unsupported => "use a TCP address, HOST:PORT",
         }
     }
 }

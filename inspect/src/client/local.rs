@@ -1,8 +1,9 @@
-//! Local sockets: opened once, checked by what was opened, and connected to through that.
+//! Local sockets: opened once, checked through the open descriptor, and connected through it.
 //!
-//! A path may lead elsewhere the next moment. So the directory and the socket are opened (`O_PATH`, no
-//! links), their owners and modes are read from the descriptors, and connect(2) goes through the socket's
-//! descriptor: what was checked is what is asked. Afterwards the kernel says who listens.
+//! A path may lead to another file a moment later. So the directory and the socket are opened (`O_PATH`,
+//! symbolic links not followed), their owners and modes are read from the descriptors, and connect(2) uses
+//! the socket's descriptor: the socket that was checked is the socket that is asked. After connecting, the
+//! kernel reports which process listens.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -18,20 +19,20 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket
 use super::error::ClientError;
 use crate::identity::has_only_user;
 
-/// How long an agent that is about to listen is waited for.
+/// How long to wait for an agent that is about to listen.
 const BIND_PATIENCE: Duration = Duration::from_secs(1);
 const BIND_PAUSE: Duration = Duration::from_millis(10);
 
-/// A connection, and the process that listens, in our pid namespace; `None` when it is not in ours.
+/// A connection, and the process that listens, in our pid namespace; `None` when it is in another one.
 #[derive(Debug)]
 pub(super) struct Connected {
     pub(super) stream: UnixStream,
     pub(super) pid: Option<u32>,
-    /// Whose its sentences are: ours when all of the process' users are the one who asks.
+    /// The speaker of its texts: this user when all users of the process are the current user.
     pub(super) speaker: Speaker,
 }
 
-/// What a socket's path leads to.
+/// The file at a socket's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
     /// Device and inode.
@@ -40,23 +41,24 @@ pub(crate) struct Found {
     pub(crate) is_socket: bool,
 }
 
-/// Looks at the file a path names, without following a last link.
+/// Reads the metadata of the file at a path; a symbolic link in the last place is not followed.
 ///
 /// # Errors
-/// As the system says.
+/// The system's error.
 pub(crate) fn look_at(path: &Path) -> io::Result<Found> {
     let Opened { socket, .. } = open(path)?;
     let is_socket = FileType::from_raw_mode(socket.1.st_mode) == FileType::Socket;
     Ok(Found { file: (socket.1.st_dev, socket.1.st_ino), uid: socket.1.st_uid, is_socket })
 }
 
-/// Connects to the socket at `path` and checks whose it is. `pid` is the process that must listen.
+/// Connects to the socket at `path` and checks its owner. `pid` is the process that must listen.
 pub(super) fn connect(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<Connected, ClientError> {
     match connect_once(path, pid, timeout) {
         Err(ClientError::ConnectionRefused { error, .. })
             if error.kind() == io::ErrorKind::ConnectionRefused =>
         {
-            // It may be bound and not listen yet: an agent has its directory locked until it does.
+            // It may be bound and not listening yet: an agent holds the lock of its directory until it
+            // listens.
             wait_for_binding(path, timeout);
             connect_once(path, pid, timeout)
         }
@@ -64,13 +66,14 @@ pub(super) fn connect(path: &Path, pid: Option<u32>, timeout: Duration) -> Resul
     }
 }
 
-/// Waits until nobody binds a socket in the directory of `path`: an agent that does has it locked.
+/// Waits until no process binds a socket in the directory of `path`: an agent holds the directory's lock
+/// while it does.
 pub(crate) fn wait_for_binding(path: &Path, patience: Duration) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(directory) = open_directory(directory_of(path)) else { return };
     let Ok(directory) = rustix::fs::openat(&directory, ".", flags, Mode::empty()) else { return };
     let deadline = Instant::now() + patience.min(BIND_PATIENCE);
-    // Anyone who may open the directory may hold the lock for ever: it is not waited for in the kernel.
+    // Anyone who can open the directory can hold the lock forever, so this does not block in the kernel.
     while rustix::fs::flock(&directory, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
         && Instant::now() < deadline
     {
@@ -100,8 +103,8 @@ fn open(path: &Path) -> io::Result<Opened> {
     Ok(Opened { directory: (directory, of_directory), socket: (socket, of_socket) })
 }
 
-/// Opens a directory that is no link. One below `/proc/PID/root` is looked for as that process would:
-/// absolute links on the way begin at its root, not at ours.
+/// Opens a directory that is not a symbolic link. A path below `/proc/PID/root` is resolved as that process
+/// would: absolute links on the way start at its root, not at ours.
 fn open_directory(directory: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     if let Some((root, rest, resolve)) = of_another(directory) {
@@ -111,7 +114,7 @@ fn open_directory(directory: &Path) -> io::Result<OwnedFd> {
             return Ok(root);
         }
         return match rustix::fs::openat2(&root, &rest, flags, Mode::empty(), resolve) {
-            // Before Linux 5.6, or under a filter that does not know it.
+            // Linux before 5.6, or a seccomp filter that does not know openat2.
             Err(Errno::NOSYS | Errno::PERM) => Ok(rustix::fs::openat(&root, &rest, flags, Mode::empty())?),
             opened => Ok(opened?),
         };
@@ -145,7 +148,7 @@ fn connect_once(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<Conn
     let opened = open(path).map_err(|error| match Errno::from_io_error(&error) {
         Some(Errno::NOTDIR | Errno::LOOP) => ClientError::Untrusted {
             path: directory_of(path).to_owned(),
-            why: "it is a link, or no directory".to_owned(),
+            why: "it is a symbolic link or not a directory".to_owned(),
         },
         _ => failed(error),
     })?;
@@ -155,11 +158,12 @@ fn connect_once(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<Conn
     let stream = connect_through(&opened.socket.0, timeout).map_err(failed)?;
     let peer = sockopt::socket_peercred(&stream).map_err(|error| failed(error.into()))?;
     let uid = peer.uid.as_raw();
-    // Who listens must be who owns the file: root asking a user must not be answered by another.
+    // The listener must be the owner of the file: when root asks a user's agent, another user must not
+    // answer.
     if !is_trusted(uid, ours) || uid != owner && uid != 0 {
         return Err(ClientError::ForeignOwner { path: path.to_owned(), uid });
     }
-    // 0 when it is in no pid namespace we see.
+    // 0 when it is outside the pid namespaces that this process sees.
     let found = u32::try_from(peer.pid.as_raw_pid()).ok().filter(|pid| *pid != 0);
     match pid {
         Some(pid) if pids_are_ours() && found != Some(pid) => {
@@ -174,13 +178,13 @@ fn connect_once(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<Conn
     }
 }
 
-/// Root may ask everyone; anyone may ask root only through a socket root gave away.
+/// Root may ask any process. Other users may ask a root process only through a socket that root gave away.
 fn is_trusted(uid: u32, ours: u32) -> bool {
     uid == ours || uid == 0 || ours == 0
 }
 
-/// Whether what was opened is a socket of somebody we may ask, in a place where nobody else could have
-/// put it.
+/// Checks that the opened file is a socket of a user we may ask, in a directory where no other user could
+/// have put it.
 fn check_files(path: &Path, opened: &Opened, ours: u32) -> Result<(), ClientError> {
     let (socket, directory) = (&opened.socket.1, &opened.directory.1);
     let place = directory_of(path);
@@ -189,8 +193,8 @@ fn check_files(path: &Path, opened: &Opened, ours: u32) -> Result<(), ClientErro
     let owner = socket.st_uid;
     match FileType::from_raw_mode(socket.st_mode) {
         FileType::Socket => {}
-        FileType::Symlink => return untrusted(path, "it is a link"),
-        _ => return untrusted(path, "it is no socket"),
+        FileType::Symlink => return untrusted(path, "it is a symbolic link"),
+        _ => return untrusted(path, "it is not a socket"),
     }
     if !is_trusted(owner, ours) {
         return Err(ClientError::ForeignOwner { path: path.to_owned(), uid: owner });
@@ -198,30 +202,30 @@ fn check_files(path: &Path, opened: &Opened, ours: u32) -> Result<(), ClientErro
     if ![owner, ours, 0].contains(&directory.st_uid) {
         return Err(ClientError::ForeignOwner { path: place.to_owned(), uid: directory.st_uid });
     }
-    // In /tmp and its like nobody but we can replace what is ours.
+    // In a sticky directory such as /tmp only we can replace our own files.
     let is_kept = directory.st_mode & 0o1000 != 0 && owner == ours;
     if directory.st_mode & 0o022 != 0 && !is_kept {
-        let why = format!("others may write to it (mode {:o})", directory.st_mode & 0o7777);
+        let why = format!("other users can write to it (mode {:o})", directory.st_mode & 0o7777);
         return untrusted(place, &why);
     }
     Ok(())
 }
 
-/// Whether the pids the kernel tells us are those of our `/proc`, which may be of another namespace.
+/// Whether the pids that the kernel reports are those of our `/proc`, which may be of another namespace.
 fn pids_are_ours() -> bool {
     let own = std::fs::read_link("/proc/self");
     own.is_ok_and(|own| own.to_str() == Some(&std::process::id().to_string()))
 }
 
-/// Connects with a deadline: a full backlog blocks.
+/// Connects with a deadline: connect(2) blocks while the backlog is full.
 fn connect_through(file: &OwnedFd, timeout: Duration) -> io::Result<UnixStream> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    // connect(2) of a local socket waits for room in the backlog as long as a send may take.
+    // connect(2) of a local socket waits for room in the backlog as long as the send timeout.
     sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(timeout))?;
     let address = format!("/proc/self/fd/{}", file.as_raw_fd());
     match rustix::net::connect(&socket, &SocketAddrUnix::new(&address)?) {
         Err(Errno::NOENT) if !Path::new("/proc/self/fd").exists() => {
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, "it takes /proc, which is not mounted"))
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "this needs /proc, which is not mounted"))
         }
         result => Ok(result.map(|()| UnixStream::from(socket))?),
     }

@@ -1,8 +1,8 @@
-//! Asks an agent: connects, checks who answers, sends one request and reads the answer's packets.
+//! Asks an agent: connects, checks who answers, sends one request and reads the packets of the answer.
 //!
-//! The agent is not trusted: every length is checked before it is allocated, texts are cut where they are
-//! decoded, the whole answer has a budget of memory and a deadline, and an agent that falls silent, or
-//! never ends, ends the answer, not the client.
+//! The agent is not trusted: every length is checked before memory is allocated for it, texts are cut where
+//! they are decoded, and the whole answer has a memory budget and a deadline. An agent that falls silent or
+//! never ends costs the answer, not the client.
 
 mod answer;
 mod connection;

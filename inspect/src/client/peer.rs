@@ -1,4 +1,4 @@
-//! The process at the other end, and what became of it when it stopped answering.
+//! The process at the other end, and why it stopped answering.
 
 use rgops_protocol::received::Speaker;
 
@@ -7,7 +7,7 @@ use super::stream::Listener;
 #[cfg(target_os = "linux")]
 use crate::identity::{Fate, Identity};
 
-/// Who listens at a local socket; nothing is known of who answers over TCP.
+/// The process that listens at a local socket; over TCP the peer is unknown.
 #[derive(Debug)]
 pub(super) struct Peer {
     speaker: Speaker,
@@ -17,18 +17,18 @@ pub(super) struct Peer {
 
 #[cfg(target_os = "linux")]
 impl Peer {
-    /// Who is to listen, before it is known who does.
+    /// The process that is expected to listen, before the kernel has reported which one does.
     pub(super) fn new(pid: Option<u32>) -> Peer {
         Peer { speaker: Speaker::Another, identity: pid.and_then(|pid| Identity::of(pid).ok()) }
     }
 
-    /// The same, or whoever listens if nobody was named, now that the kernel has told who does.
+    /// The same after the kernel has reported the listener; without an expected process, the listener itself.
     pub(super) fn listening(self, named: Option<u32>, listener: Listener) -> Peer {
         let peer = if named.is_some() { self } else { Peer::new(listener.pid) };
         Peer { speaker: listener.speaker, ..peer }
     }
 
-    /// Whose its sentences are.
+    /// The speaker of its texts.
     pub(super) fn speaker(&self) -> Speaker {
         self.speaker
     }
@@ -37,7 +37,7 @@ impl Peer {
         self.identity.as_ref().map(Identity::pid)
     }
 
-    /// The same error, or what is known to have caused it.
+    /// The same error, or its known cause.
     pub(super) fn explain(&self, error: ClientError) -> ClientError {
         let Some(identity) = &self.identity else { return error };
         let is_end = matches!(error, ClientError::Disconnected | ClientError::NotAnAgent);
@@ -61,7 +61,7 @@ impl Peer {
 
     pub(super) fn listening(mut self, _: Option<u32>, listener: Listener) -> Peer {
         let Listener { pid, speaker } = listener;
-        debug_assert!(pid.is_none(), "there are no local sockets here");
+        debug_assert!(pid.is_none(), "local sockets are not supported on this system");
         self.speaker = speaker;
         self
     }

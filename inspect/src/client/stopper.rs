@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::answer::Finisher;
 
-/// Ends a command early: the agent sends what it has gathered. Clones stop the same command; a Ctrl-C handler
-/// keeps one.
+/// Stops a command early: the agent then sends the data it has gathered. Clones stop the same command; a
+/// Ctrl-C handler keeps one.
 #[derive(Debug, Clone, Default)]
 pub struct Stopper {
     is_asked: Arc<AtomicBool>,
@@ -14,7 +14,7 @@ pub struct Stopper {
 }
 
 impl Stopper {
-    /// Asks the agent to end the command that runs, or the next one if none does. Its answer then has a few
+    /// Asks the agent to end the running command, or the next one if none runs. Its answer then has a few
     /// seconds to end.
     pub fn stop(&self) {
         self.is_asked.store(true, Ordering::SeqCst);
@@ -24,7 +24,7 @@ impl Stopper {
         }
     }
 
-    /// Sets whom to ask; asks at once if it was stopped before.
+    /// Sets the agent to ask; asks at once if `stop` was called before.
     pub(crate) fn set(&self, finisher: Finisher) {
         *self.finisher() = Some(finisher.clone());
         if self.is_asked.load(Ordering::SeqCst) {
@@ -32,7 +32,7 @@ impl Stopper {
         }
     }
 
-    /// The command is over: what is stopped from now on is the next one.
+    /// The command has ended: from now on `stop` applies to the next one.
     pub(crate) fn reset(&self) {
         *self.finisher() = None;
         self.is_asked.store(false, Ordering::SeqCst);

@@ -12,18 +12,18 @@ use rgops_protocol::received::Speaker;
 use super::endpoint::Endpoint;
 use super::error::ClientError;
 
-/// A wait is looked at again this often, because its end may come nearer meanwhile: Ctrl-C.
+/// Longest single wait; after it the deadline is checked again, because Ctrl-C may have moved it closer.
 const SLICE: Duration = Duration::from_millis(250);
 
-/// A connected socket with a deadline: a peer that sends a byte now and then does not hold us.
+/// A connected socket with a deadline: a peer that sends one byte now and then cannot hold the client.
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: Socket,
-    /// For what is read or written next.
+    /// For the next read or write.
     deadline: Instant,
-    /// For all of it.
+    /// For the whole answer.
     end: Option<Instant>,
-    /// When the agent was asked to finish, until when it has to: shared by all clones.
+    /// After a finish request, the time at which the answer must end; shared by all clones.
     finish: Arc<OnceLock<Instant>>,
 }
 
@@ -34,17 +34,17 @@ enum Socket {
     Tcp(TcpStream),
 }
 
-/// Who listens.
+/// The process that listens.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Listener {
     /// The process in our pid namespace, where that is known.
     pub(super) pid: Option<u32>,
-    /// Whose its sentences are.
+    /// The speaker of its texts.
     pub(super) speaker: Speaker,
 }
 
-/// Connects, and checks that a local socket belongs to whom it may: to process `pid`, if one is given. The
-/// timeout is for what follows, too.
+/// Connects, and checks the owner of a local socket and that process `pid` listens, if one is given. The
+/// timeout applies also to what follows.
 pub(super) fn open(
     endpoint: &Endpoint,
     pid: Option<u32>,
@@ -55,7 +55,7 @@ pub(super) fn open(
     Ok((Stream { socket, deadline, end: None, finish: Arc::default() }, listener))
 }
 
-/// So long from now; a time longer than the clock can tell is a hundred years.
+/// The time after `timeout`; a timeout beyond the range of the clock becomes a hundred years.
 fn after(timeout: Duration) -> Instant {
     const LONG: Duration = Duration::from_secs(100 * 365 * 86_400);
     let now = Instant::now();
@@ -70,10 +70,10 @@ fn connect(
     match endpoint {
         Endpoint::Local { path, .. } => open_local(path, pid, timeout),
         Endpoint::Tcp { address, .. } => {
-            let nobody = |error| ClientError::ConnectionRefused { address: address.clone(), error };
+            let refused = |error| ClientError::ConnectionRefused { address: address.clone(), error };
             let deadline = after(timeout);
-            let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-            for resolved in addresses(address, timeout)?.map_err(nobody)? {
+            let mut last = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
+            for resolved in addresses(address, timeout)?.map_err(refused)? {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
                     return Err(ClientError::TimedOut);
@@ -87,19 +87,19 @@ fn connect(
             }
             match last.kind() {
                 io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Err(ClientError::TimedOut),
-                _ => Err(nobody(last)),
+                _ => Err(refused(last)),
             }
         }
     }
 }
 
-/// The addresses of `host:port`. The C library's resolver takes no deadline, so it has a thread of its own,
-/// which is left behind when it does not answer in time.
+/// The addresses of `host:port`. The C library's resolver takes no deadline, so it runs on its own thread,
+/// which is left behind when the resolver does not answer in time.
 fn addresses(address: &str, timeout: Duration) -> Result<io::Result<Vec<SocketAddr>>, ClientError> {
     let (sender, receiver) = mpsc::channel();
     let name = address.to_owned();
     thread::spawn(move || {
-        // Nobody listens any more when it took too long.
+        // The receiver is gone when it took too long.
         let _ = sender.send(name.to_socket_addrs().map(Iterator::collect));
     });
     receiver.recv_timeout(timeout).map_err(|_| ClientError::TimedOut)
@@ -118,17 +118,18 @@ fn open_local(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<(Socke
 }
 
 impl Stream {
-    /// Everything that is read and written from now on has to be done within `timeout`, together.
+    /// All reads and writes from now on must be complete within `timeout` together.
     pub(super) fn set_deadline(&mut self, timeout: Duration) {
         self.deadline = after(timeout);
     }
 
-    /// And before `end`, whatever [`Stream::set_deadline`] says.
+    /// They must also be complete before `end`, whatever [`Stream::set_deadline`] allows.
     pub(super) fn end_by(&mut self, end: Option<Instant>) {
         self.end = end;
     }
 
-    /// And within `grace` from now, on all clones: the agent was asked to finish. Only the first time counts.
+    /// They must also be complete within `grace` from now, on all clones: the agent was asked to finish. Only
+    /// the first call counts.
     pub(super) fn finish_within(&self, grace: Duration) {
         self.finish.get_or_init(|| after(grace));
     }
@@ -138,7 +139,7 @@ impl Stream {
         self.finish.get().is_some()
     }
 
-    /// Whether the time for all of it is over, and not only that for what is read next.
+    /// Whether the time for the whole answer is over, not only that for the next read.
     pub(super) fn is_past_end(&self) -> bool {
         let now = Instant::now();
         [self.end, self.finish.get().copied()].into_iter().flatten().any(|end| now >= end)
@@ -154,7 +155,7 @@ impl Stream {
         Ok(Stream { socket, deadline, end, finish })
     }
 
-    /// How long to wait before the time is looked at again; an error when nothing is left of it.
+    /// How long to wait before the deadline is checked again; an error when no time is left.
     fn slice(&self) -> io::Result<Option<Duration>> {
         let ends = [Some(self.deadline), self.end, self.finish.get().copied()];
         let end = ends.into_iter().flatten().min().unwrap_or(self.deadline);
@@ -165,7 +166,7 @@ impl Stream {
     }
 }
 
-/// Whether a slice of time is over (socket(7), SO_RCVTIMEO), and nothing else happened.
+/// Whether only a slice of time is over (socket(7), SO_RCVTIMEO).
 fn is_slice(result: &io::Result<usize>) -> bool {
     matches!(result, Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut))
 }

@@ -1,4 +1,4 @@
-//! Agents made up by hand, and what a client makes of their words.
+//! Hand-made agents, and how a client treats their texts.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -37,7 +37,7 @@ fn read(stream: &mut impl Read) -> (Kind, Vec<u8>) {
     (header.kind, payload)
 }
 
-/// Greets, with a token where one is asked for, and answers one request with these bytes.
+/// Greets, with a token where one is required, and answers one request with these bytes.
 fn answer(mut stream: impl Read + Write, with_token: bool, bytes: &[u8]) {
     let mut magic = [0; MAGIC.len()];
     stream.read_exact(&mut magic).unwrap();

@@ -1,4 +1,4 @@
-//! Opens regular files of ordinary file systems only, whatever a name leads to.
+//! Opens only regular files of ordinary file systems, whatever a name leads to.
 
 use std::fs::File;
 use std::io;
@@ -7,25 +7,25 @@ use std::sync::Arc;
 
 use rgops_dwarf::ReadAt;
 
-/// Where a file is said to be.
+/// The place of a file.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
-    /// In a directory of the operator's or of the system, where names may be symbolic links.
+    /// In a directory of the operator or of the system, where names may be symbolic links.
     Trusted(PathBuf),
-    /// A path that someone else named, on this host: it must not be a symbolic link itself.
+    /// A path on this host that another process named: it must not be a symbolic link itself.
     Named(PathBuf),
-    /// A path as a process sees it: links lead to where they lead for it.
+    /// A path as a process sees it: symbolic links are resolved as for that process.
     InRoot(Arc<Root>, PathBuf),
 }
 
 /// The root directory of a process.
 #[derive(Debug)]
 pub(crate) struct Root {
-    /// `/proc/PID/root`, for texts.
+    /// `/proc/PID/root`, for messages.
     shown: PathBuf,
     #[cfg_attr(
         not(target_os = "linux"),
-        expect(dead_code, reason = "processes are looked into on Linux only")
+        expect(dead_code, reason = "processes are inspected on Linux only")
     )]
     directory: File,
 }
@@ -38,7 +38,7 @@ impl Root {
 }
 
 impl Place {
-    /// As people are told.
+    /// The path for messages.
     pub(crate) fn shown(&self) -> PathBuf {
         match self {
             Place::Trusted(path) | Place::Named(path) => path.clone(),
@@ -60,28 +60,28 @@ impl Place {
         }
     }
 
-    /// The same place with an extension behind the whole name: `shop.dwp`.
+    /// The same place with an extension appended to the whole name: `shop.dwp`.
     pub(crate) fn with_behind(&self, extension: &str) -> Place {
         let mut name = self.path().as_os_str().to_owned();
         name.push(extension);
         self.with(name.into())
     }
 
-    /// A file of that name, relative to the place's directory or from the root.
+    /// A file with this name, relative to the place's directory or absolute.
     pub(crate) fn beside(&self, name: &Path) -> Place {
         self.with(self.path().parent().unwrap_or(Path::new("/")).join(name))
     }
 
-    /// Opens it, if it is a regular file.
+    /// Opens it if it is a regular file.
     ///
     /// # Errors
-    /// That there is none, or why it is not opened.
+    /// When it does not exist, or the reason why it is not opened.
     pub(crate) fn open(&self) -> io::Result<Checked> {
         system::open(self)
     }
 }
 
-/// An open regular file. It is read by `pread` alone.
+/// An open regular file. It is only read with `pread`.
 #[derive(Debug)]
 pub(crate) struct Checked {
     file: File,
@@ -89,7 +89,7 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
-    /// Takes a file that is open already, if it is a regular one.
+    /// Takes a file that is already open, if it is a regular one.
     pub(crate) fn new(file: File) -> io::Result<Checked> {
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -102,7 +102,8 @@ impl Checked {
     }
 }
 
-/// No program is larger. A file with a hole may claim anything; what is read of it is charged anyway.
+/// Maximum file length: larger than any program. A file with a hole may claim any length; reads are charged
+/// to the budget anyway.
 const LARGEST_FILE: u64 = 1 << 40;
 
 impl ReadAt for Checked {
@@ -133,8 +134,8 @@ pub(super) use system::open_running;
 
 #[cfg(target_os = "linux")]
 mod system {
-    //! O_PATH resolves a name without opening what it leads to (open(2)); reopened through
-    //! `/proc/self/fd` it is the very file that was looked at.
+    //! O_PATH resolves a name without opening the file (open(2)); reopening it through `/proc/self/fd` opens
+    //! exactly the file that was checked.
 
     use std::fs::File;
     use std::io;
@@ -146,11 +147,11 @@ mod system {
 
     use super::{Checked, Place, refuse};
 
-    /// Looks, opens nothing.
+    /// Resolves only, opens nothing.
     const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
-    /// File systems whose regular files are the kernel's own: reading one may act, block or never end
-    /// (statfs(2), linux/magic.h). `/proc/kmsg` is such a regular file.
+    /// File systems whose regular files the kernel makes: reading one may have side effects, block or never
+    /// end (statfs(2), linux/magic.h). `/proc/kmsg` is such a regular file.
     const OF_THE_KERNEL: [u32; 19] = [
         0x0000_9fa0, // proc
         0x6265_6572, // sysfs
@@ -182,8 +183,8 @@ mod system {
         reopen(&found)
     }
 
-    /// Opens what the kernel says a process runs or maps: `/proc/PID/exe`, `/proc/PID/map_files/…`. These
-    /// lead to the file itself, whatever its name is now.
+    /// Opens the file that a process runs or maps, as the kernel reports it: `/proc/PID/exe`,
+    /// `/proc/PID/map_files/…`. These lead to the file itself, whatever its name is now.
     pub(in crate::files) fn open_running(process: impl AsFd, name: &str) -> io::Result<Checked> {
         reopen(&openat(process, name, LOOK, Mode::empty())?)
     }
@@ -204,19 +205,19 @@ mod system {
         }
     }
 
-    /// Whether openat2(2) is not there: kernels before 5.6, or a filter that forbids it.
+    /// Whether openat2(2) is not available: kernels before 5.6, or a seccomp filter that denies it.
     fn is_missing(error: Errno) -> bool {
         matches!(error, Errno::NOSYS | Errno::PERM)
     }
 
-    /// Without openat2 no link is followed: one would lead out of the root.
+    /// Without openat2 no symbolic link is followed: one could lead out of the root.
     fn step_by_step(root: &File, path: &Path) -> io::Result<OwnedFd> {
         let mut at = root.as_fd().try_clone_to_owned()?;
         for component in path.components() {
             match component {
                 Component::RootDir | Component::CurDir => {}
                 Component::Normal(name) => at = openat(&at, name, LOOK | OFlags::NOFOLLOW, Mode::empty())?,
-                Component::ParentDir | Component::Prefix(_) => return Err(refuse("its path goes upwards")),
+                Component::ParentDir | Component::Prefix(_) => return Err(refuse("its path contains ..")),
             }
         }
         Ok(at)
@@ -227,10 +228,10 @@ mod system {
         if !is_regular {
             return Err(refuse("it is not a regular file"));
         }
-        // Other than in the table the kind's number is of the machine's word.
+        // The type of this field depends on the machine's word size, that of the table does not.
         let kind = fstatfs(found)?.f_type as u32;
         if OF_THE_KERNEL.contains(&kind) {
-            return Err(refuse("it is a file of the kernel, not a program's"));
+            return Err(refuse("it is a file of the kernel, not of a program"));
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let through = format!("/proc/self/fd/{}", found.as_raw_fd());
@@ -240,7 +241,7 @@ mod system {
 
 #[cfg(all(unix, not(target_os = "linux")))]
 mod system {
-    //! Without `/proc` a name is opened without waiting, and kept if it is a regular file.
+    //! Without `/proc` a file is opened without blocking, and kept if it is a regular file.
 
     use std::fs::{File, OpenOptions};
     use std::io;
@@ -252,7 +253,7 @@ mod system {
 
     pub(super) fn open(place: &Place) -> io::Result<Checked> {
         let path = place.path();
-        // Looked at before, because opening alone may act.
+        // Checked before it is opened, because opening alone may have side effects.
         let looked = match place {
             Place::Trusted(_) => std::fs::metadata(path)?,
             _ => std::fs::symlink_metadata(path)?,
@@ -269,7 +270,7 @@ mod system {
 
 #[cfg(not(unix))]
 mod system {
-    //! There are no processes to look into here; files are those of other hosts' programs.
+    //! Processes cannot be inspected on this system; files are those of programs on other hosts.
 
     use std::fs::File;
     use std::io;

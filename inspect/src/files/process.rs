@@ -1,7 +1,7 @@
-//! A process of this host as far as its files go: what it runs, what it maps, and its root directory.
+//! The files of a process of this host: its executable, its mappings and its root directory.
 //!
-//! All of it is read through one descriptor of `/proc/PID`, so that it is of the same process even if the
-//! number is used again.
+//! All are read through one descriptor of `/proc/PID`, so they belong to the same process even if the kernel
+//! reuses the pid.
 
 use std::io;
 use std::sync::Arc;
@@ -10,30 +10,30 @@ use rgops_protocol::reply::Module;
 
 use super::door::{Checked, Root};
 
-/// Whether the kernel says what an answer says: that the process maps a module.
+/// Whether the kernel confirms that the process maps a module as the answer says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Believed {
-    /// It does, from the start to the end address, as `/proc/PID/map_files` names them.
+    /// It does, from the start to the end address, in the form that `/proc/PID/map_files` uses.
     Mapped(String),
     /// It does not.
     NotMapped,
-    /// The kernel does not tell: the process has ended, is another user's, or on another host.
+    /// The kernel does not show it: the process has ended, belongs to another user, or is on another host.
     NotTold,
 }
 
-/// A process of this host, or none.
+/// A process of this host, or no process.
 #[derive(Debug, Default)]
 pub(crate) struct Process {
     #[cfg(target_os = "linux")]
     directory: Option<std::fs::File>,
-    /// `/proc/PID`, for texts.
+    /// `/proc/PID`, for messages.
     shown: std::path::PathBuf,
     executable: Option<String>,
     mappings: Vec<Mapping>,
     root: Option<Arc<Root>>,
 }
 
-/// A line of `/proc/PID/maps` that has a file.
+/// A line of `/proc/PID/maps` that names a file.
 #[derive(Debug, PartialEq, Eq)]
 struct Mapping {
     start: u64,
@@ -48,7 +48,7 @@ impl Process {
         self.executable.as_deref()
     }
 
-    /// As people are told of a file in `/proc/PID`.
+    /// The path of a file in `/proc/PID` for messages.
     pub(crate) fn shown(&self, name: &str) -> std::path::PathBuf {
         self.shown.join(name)
     }
@@ -57,13 +57,13 @@ impl Process {
         self.root.as_ref()
     }
 
-    /// Whether it maps a module where an answer says so.
+    /// Whether it maps a module at the place that an answer states.
     pub(crate) fn believes(&self, module: &Module) -> Believed {
         if self.mappings.is_empty() {
             return Believed::NotTold;
         }
         let is_there = |mapping: &&Mapping| (mapping.start..mapping.end).contains(&module.start_avma);
-        // A process in a chroot(2) names its files from there.
+        // A process in a chroot(2) names its files relative to its root.
         let is_it = |mapping: &&Mapping| mapping.path.ends_with(&module.path);
         match self.mappings.iter().find(is_there).filter(is_it) {
             Some(mapping) => Believed::Mapped(mapping.range.clone()),
@@ -72,7 +72,7 @@ impl Process {
     }
 }
 
-/// Opens what a process runs.
+/// Opens the executable of a process.
 #[cfg(target_os = "linux")]
 pub(crate) fn open_executable(pid: u32) -> io::Result<Checked> {
     super::door::open_running(std::fs::File::open(format!("/proc/{pid}"))?, "exe")
@@ -80,7 +80,7 @@ pub(crate) fn open_executable(pid: u32) -> io::Result<Checked> {
 
 #[cfg(target_os = "linux")]
 impl Process {
-    /// Looks at a process. What cannot be had of it is left out.
+    /// Reads the files of a process. Unavailable ones are left out.
     pub(crate) fn of(pid: Option<u32>) -> Process {
         use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
 
@@ -101,12 +101,12 @@ impl Process {
         Process { directory: Some(directory.into()), shown, executable, mappings, root }
     }
 
-    /// Opens what it runs, whatever has become of its name.
+    /// Opens its executable, whatever happened to the file's name.
     pub(crate) fn open_executable(&self) -> io::Result<Checked> {
         self.open("exe")
     }
 
-    /// Opens what it maps; needs CAP_CHECKPOINT_RESTORE (proc(5)).
+    /// Opens a file that it maps; needs CAP_CHECKPOINT_RESTORE (proc(5)).
     pub(crate) fn open_mapped(&self, range: &str) -> io::Result<Checked> {
         self.open(&format!("map_files/{range}"))
     }
@@ -132,7 +132,7 @@ impl Process {
     }
 }
 
-/// A process with more than some 300,000 mappings of files is believed as far as these go.
+/// Limit of bytes read: about 300,000 mappings of files. Later mappings are ignored.
 #[cfg(target_os = "linux")]
 const MOST_BYTES: u64 = 32 << 20;
 
@@ -156,7 +156,7 @@ fn read_maps(maps: std::fs::File) -> io::Result<Vec<Mapping>> {
 fn mapping(line: &str) -> Option<Mapping> {
     let range = line.split(' ').next()?;
     let (start, end) = range.split_once('-')?;
-    // Only a file has a path that begins at the root, and nothing before it has a slash.
+    // Only a file has a path that begins at the root, and no earlier column contains a slash.
     let path = line[line.find('/')?..].trim_end_matches('\n');
     Some(Mapping {
         start: u64::from_str_radix(start, 16).ok()?,

@@ -1,5 +1,5 @@
-//! Where the files may be that debug information was split into: the `.dwo` file of a unit, or the `.dwp`
-//! package of all.
+//! The possible places of split debug information: the `.dwo` file of a unit, or the `.dwp` package of all
+//! units.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use rgops_dwarf::{Budget, Sections, SplitFile, SplitSource, Unreadable};
 use crate::files::door::{Place, Root};
 use crate::files::patience::within;
 
-/// Where the split-off parts of a module may be.
+/// The possible places of a module's split debug information.
 #[derive(Debug)]
 pub(crate) struct SplitPlaces {
-    /// Files whose package may be beside them. It is named as they are, with `.dwp` behind.
+    /// Files that may have a package beside them, named like the file with `.dwp` appended.
     pub(crate) beside: Vec<Place>,
-    /// Where the process has its files, which may be a container.
+    /// The root of the process, which may be in a container.
     pub(crate) root: Option<Arc<Root>>,
-    /// Looked through by the files' bare names.
+    /// Directories searched for the files' bare names.
     pub(crate) directories: Vec<PathBuf>,
 }
 
@@ -28,7 +28,7 @@ impl SplitSource for SplitPlaces {
 
     fn units(&self, path: &Path) -> Vec<Box<dyn SplitFile>> {
         let mut places = Vec::new();
-        // A relative path means nothing here: it would be one of our own working directory.
+        // A relative path has no meaning here: it would be relative to our own working directory.
         if path.is_absolute() {
             places.extend(self.root.clone().map(|root| Place::InRoot(root, path.to_owned())));
             places.push(Place::Named(path.to_owned()));

@@ -1,4 +1,4 @@
-//! What is opened and what is not, and what is read of what lies.
+//! Which files are opened, and what is read of files with false contents.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 use std::fs::File;
@@ -56,7 +56,7 @@ fn what_is_read_later_than_it_was_measured_may_be_shorter() {
 #[test]
 fn a_file_with_a_hole_of_a_tebibyte_costs_what_is_read_of_it() {
     let directory = Directory::new("hole");
-    // Headers that claim sections of all of it.
+    // Headers that claim sections over the whole file.
     let mut header = [0; 64];
     header[..6].copy_from_slice(b"\x7fELF\x02\x01");
     header[0x28..0x30].copy_from_slice(&64u64.to_le_bytes());
@@ -80,7 +80,7 @@ fn nobody_waits_longer_than_the_command_may_take() {
     let budget = budget::standard();
     budget.end_by(Instant::now() + Duration::from_millis(50));
     let (_never, waits) = std::sync::mpsc::channel::<()>();
-    // As a read of a file system that does not answer.
+    // Like a read from a file system that does not answer.
     assert_eq!(within(&budget, move || waits.recv()), Err(Exhausted::Time.into()));
     assert_eq!(within(&budget::standard(), || 7), Ok(7));
 }
@@ -117,7 +117,7 @@ mod linux {
         let kinds: [PathBuf; 6] =
             [fifo, link, directory.0.clone(), "/dev/ptmx".into(), "/dev/null".into(), "/dev/tty".into()];
         for path in kinds {
-            // All of these, were they opened, would block, act, or end without an error.
+            // Opening any of these would block, have a side effect, or end without an error.
             for place in [Place::Named(path.clone()), Place::Trusted(path.clone())] {
                 assert_eq!(refused(&place), "it is not a regular file", "{place:?}");
             }
@@ -126,7 +126,7 @@ mod linux {
 
     #[test]
     fn files_of_the_kernel_are_not_opened() {
-        // A regular file, whose reader takes the kernel's messages away from others, and waits for more.
+        // A regular file: its reader takes the kernel's messages away from other readers, and blocks.
         let kernels = [
             "/proc/kmsg",
             "/proc/self/mem",
@@ -136,7 +136,7 @@ mod linux {
         ];
         for path in kernels.into_iter().filter(|path| std::path::Path::new(path).exists()) {
             let error = refused(&Place::Trusted(path.into()));
-            assert_eq!(error.to_string(), "it is a file of the kernel, not a program's", "{path}");
+            assert_eq!(error.to_string(), "it is a file of the kernel, not of a program", "{path}");
         }
     }
 
@@ -147,9 +147,9 @@ mod linux {
         let link = directory.0.join("link");
         symlink(&file, &link).unwrap();
         assert_eq!(refused(&Place::Named(link.clone())), "it is not a regular file");
-        // In a directory of the operator's it may be one: `.build-id` is made of them.
+        // In a directory of the operator it may be a symbolic link: `.build-id` consists of them.
         assert_eq!(Place::Trusted(link).open().unwrap().length(), 4);
-        // Nor does a name lead through a link of the kernel's.
+        // A name does not lead through a link of the kernel either.
         let through = PathBuf::from(format!("/proc/self/root{}", file.display()));
         assert!(Place::Named(through).open().is_err());
     }
@@ -192,7 +192,7 @@ mod linux {
         assert_eq!(own.believes(&module("/etc/shadow", start)), Believed::NotMapped);
         assert_eq!(own.believes(&module(path, 0x1000)), Believed::NotMapped);
         assert_eq!(Process::of(None).believes(&module(path, start)), Believed::NotTold);
-        // One that has ended has no mappings.
+        // A process that has ended has no mappings.
         assert_eq!(Process::of(Some(u32::MAX)).believes(&module(path, start)), Believed::NotTold);
     }
 }

@@ -1,6 +1,6 @@
 //! `host:port` texts.
 
-/// `host:port` with an empty host made local; `None` when the text is no address.
+/// `host:port`; an empty host becomes 127.0.0.1. `None` when the text is not an address.
 pub(super) fn tcp_address(target: &str) -> Option<String> {
     let (host, port) = target.rsplit_once(':')?;
     port.parse::<u16>().ok()?;

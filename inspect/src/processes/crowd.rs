@@ -1,10 +1,10 @@
-//! Asks the system about many processes, of which some may not let themselves be looked at: files of `/proc`
-//! wait for locks of the process (`mmap_lock`), and its executable and root may be on a file system that does
-//! not answer. Only the thread that asked can be left behind.
+//! Reads many processes when some of them may block the reader: files of `/proc` wait for locks of the
+//! process (`mmap_lock`), and its executable and root may be on a file system that does not answer. A blocked
+//! read cannot be cancelled, so its thread is left behind.
 //!
-//! One helper thread goes from process to process. When one takes long, another helper goes on with the rest
-//! meanwhile; when it takes too long it is silent, and its helper is left behind. So one silent process costs
-//! its own answer, many are waited for at the same time, and those of one user cost that user's answers only.
+//! One helper thread reads process after process. When a process is slow, another helper continues with the
+//! rest; when it exceeds its time it counts as silent and its helper is left behind. So a silent process
+//! costs only its own answer, waits overlap, and silent processes of one user cost only that user's answers.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,55 +13,56 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::vec;
 
-/// Helpers that wait at the same time, each for a process that takes long.
+/// Maximum helpers that wait at the same time, each for a slow process.
 const MOST_SLOW: usize = 16;
-/// Processes of one user that may be silent, until no other of this user is asked.
+/// Maximum silent processes of one user; after that no other process of this user is read.
 const MOST_OF_A_USER: usize = 8;
 
-/// Helpers of this program that were left behind and have not come back.
+/// Helpers of this program that were left behind and have not returned.
 static LEFT_BEHIND: AtomicUsize = AtomicUsize::new(0);
 
-/// How long answers are waited for.
+/// Time limits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
     /// For one process.
     pub(super) each: Duration,
     /// For all of them.
     pub(super) all: Duration,
-    /// For one process, until others are asked meanwhile.
+    /// For one process, before another helper continues with the others.
     pub(super) alone: Duration,
-    /// Helpers that this program may have left behind, until nobody else is asked.
+    /// Maximum helpers that this program may have left behind; after that no process is read.
     pub(super) most_left_behind: usize,
 }
 
-/// For one process that somebody asked for.
+/// For one process that the operator named.
 const OF_ONE: Duration = Duration::from_secs(10);
 
 impl Patience {
-    /// For one process. Who asks for it asks a few times: what the list left behind is no reason not to.
+    /// For one process that the operator named. Such requests are few, so helpers left behind by the list do
+    /// not prevent them.
     const fn of_one(time: Duration) -> Patience {
         Patience { each: time, all: time, alone: time, most_left_behind: usize::MAX }
     }
 
-    /// The same, but no longer than until the deadline of a command that has one.
+    /// The same, but at most until the deadline of the command, if it has one.
     pub(super) fn until(self, deadline: Option<Instant>) -> Patience {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         Patience { all: left.map_or(self.all, |left| left.min(self.all)), ..self }
     }
 }
 
-/// What came of asking about a process.
+/// The result for one process.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer<T> {
     /// It answered.
     Given(T),
     /// It did not answer in time.
     Silent,
-    /// It was not asked: there was no time, or too many of its user were silent.
+    /// It was not read: the time was over, or too many processes of its user were silent.
     NotAsked,
 }
 
-/// Does `work` with each of the items, which are about these pids; the answers in the same order.
+/// Runs `work` on each of the items, each of which belongs to a pid; the answers are in the same order.
 pub(super) fn ask_each<I: Send + 'static, T: Send + 'static>(
     items: Vec<(u32, I)>,
     patience: Patience,
@@ -82,8 +83,8 @@ pub(super) fn ask_each<I: Send + 'static, T: Send + 'static>(
     crowd.gather(patience)
 }
 
-/// Does `work`, which may wait for a process, on a helper thread; `None` when it takes too long, at most until
-/// the deadline of the command.
+/// Runs `work`, which may block on a process, on a helper thread; `None` when it takes too long, at most
+/// until the deadline of the command.
 pub(super) fn ask<T: Send + 'static>(
     deadline: Option<Instant>,
     work: impl FnOnce() -> T + Send + 'static,
@@ -91,8 +92,8 @@ pub(super) fn ask<T: Send + 'static>(
     ask_for(Patience::of_one(OF_ONE).until(deadline), work)
 }
 
-/// The same for work that may fail; an error of kind [`io::ErrorKind::TimedOut`] that says `silent` when it takes
-/// too long.
+/// The same for work that may fail; when it takes too long, an error of kind [`io::ErrorKind::TimedOut`] with
+/// the text `silent`.
 pub(super) fn ask_in_time<T: Send + 'static>(
     deadline: Option<Instant>,
     silent: &'static str,
@@ -119,15 +120,15 @@ struct Crowd<I, T, W> {
 struct State<I, T> {
     left: vec::IntoIter<(usize, (u32, I))>,
     answers: Vec<Answer<T>>,
-    /// Those that are being asked.
+    /// Items that are being worked on.
     asked: Vec<Asked>,
-    /// The helper that goes on to the next one.
+    /// The helper that takes the next item.
     leader: usize,
-    /// Whether that one was left behind.
+    /// Whether that helper was left behind.
     is_leader_lost: bool,
-    /// Whether nobody else will be asked.
+    /// Whether no further items are taken.
     is_drained: bool,
-    /// How many were silent, by user.
+    /// Number of silent processes by user.
     silent: HashMap<u32, usize>,
 }
 
@@ -140,7 +141,7 @@ struct Asked {
 }
 
 impl<I, T> State<I, T> {
-    /// The next one, when this helper is the one that goes on.
+    /// The next item, if this helper is the leader.
     fn next(&mut self, helper: usize) -> Option<(usize, u32, I)> {
         if helper != self.leader || self.is_drained {
             return None;
@@ -153,7 +154,7 @@ impl<I, T> State<I, T> {
         Some((index, pid, item))
     }
 
-    /// Takes an answer, or that there is none; `false` when nobody waits for it any more.
+    /// Records an answer, or that none came; `false` when the caller no longer waits for it.
     fn settle(&mut self, index: usize, answer: Answer<T>) -> bool {
         let Some(at) = self.asked.iter().position(|asked| asked.index == index) else { return false };
         self.asked.swap_remove(at);
@@ -218,13 +219,13 @@ where
         }
     }
 
-    /// Has a new helper go on with the rest.
+    /// Starts a new helper for the remaining items.
     fn lead(self: &Arc<Self>, state: &mut State<I, T>, helper: usize) {
         state.leader = helper;
         state.is_leader_lost = false;
         let crowd = Arc::clone(self);
         let thread = std::thread::Builder::new().name("rgops-look".to_owned());
-        // Without a thread nobody is asked: this one may not be held.
+        // Without a helper thread nothing is read: the calling thread must not block.
         state.is_drained |= thread.spawn(move || crowd.help(helper)).is_err();
     }
 
@@ -308,7 +309,7 @@ mod tests {
 
     #[test]
     fn the_silent_of_one_user_do_not_hide_those_of_another() {
-        // Pids below 1000 are of one user, and hang.
+        // Pids below 1000 belong to one user, and block.
         let items = (0..1010).map(|pid| (pid, pid)).collect();
         let answers =
             ask_each(items, PATIENCE, |pid| pid / 1000, |pid| if pid < 1000 { hang() } else { pid });

@@ -7,7 +7,7 @@ use rgops_protocol::reply::Known;
 
 use super::process::RustProcess;
 
-/// What the system tells about a process.
+/// The system's data about a process.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ProcessDetails {
@@ -21,7 +21,7 @@ pub struct ProcessDetails {
     pub memory_percent: Known<f64>,
     /// CPU usage since it started, in percent of one CPU.
     pub cpu_percent: Known<f64>,
-    /// CPU usage over a window, in percent of one CPU, and the window; only when asked for.
+    /// CPU usage over a window, in percent of one CPU, and the window; only when requested.
     pub cpu_window: Option<(Duration, Known<f64>)>,
     /// Name of the effective user.
     pub user: Known<String>,
@@ -31,7 +31,7 @@ pub struct ProcessDetails {
     pub elapsed: Known<Duration>,
     /// Its TCP and UDP sockets.
     pub connections: Known<Vec<Connection>>,
-    /// Processes that could not be looked at in time while its name was looked for: they may have it, too.
+    /// Processes that could not be read in time during the search by name: they may have the same name.
     pub unseen: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Finds processes: all of them, or the one that a pid or a unique name means, with or without an agent.
+//! Finds processes: all of them, or the one with a given pid or unique name, with or without an agent.
 
 use std::io;
 use std::path::Path;
@@ -13,17 +13,17 @@ use super::resolve_error::ResolveError;
 /// Lists the Rust processes that this process may see.
 ///
 /// # Errors
-/// When the system does not list processes. Processes that end meanwhile are left out.
+/// When the system does not list processes. Processes that end during the call are left out.
 pub fn list() -> io::Result<Listing> {
     Host::list(None)
 }
 
-/// Looks at the process that `target`, a pid or unique name, means. With a `window` it waits so
-/// long to measure CPU usage.
+/// Reads the process with the pid or unique name `target`. With a `window` it waits that long to measure CPU
+/// usage.
 ///
 /// # Errors
-/// [`ResolveError`] when there is no such process or it may not be looked at. What cannot be read
-/// of it is `Known::Unavailable`.
+/// [`ResolveError`] when there is no such process or access to it is denied. Values that cannot be read are
+/// `Known::Unavailable`.
 pub fn details(target: &str, window: Option<Duration>) -> Result<ProcessDetails, ResolveError> {
     let (process, unseen) = match target.parse() {
         Ok(pid) => (by_pid(pid, None)?, 0),
@@ -42,7 +42,7 @@ pub(super) fn by_pid(pid: u32, deadline: Option<Instant>) -> Result<RustProcess,
             uid => ResolveError::OtherUser { pid, uid },
         },
         _ if !Host::exists(pid) => ResolveError::NoSuchProcess { pid },
-        // A kernel thread, or a zombie: it has no executable, and no environment.
+        // A kernel thread or a zombie: it has no executable and no environment.
         io::ErrorKind::NotFound => {
             ResolveError::NoAgent { pid, name: String::new(), is_rust: false, is_switched_off: false }
         }
@@ -60,12 +60,12 @@ fn own_uid() -> Option<u32> {
     None
 }
 
-/// Whether we are root, who may look at everything that can be looked at.
+/// Whether the current user is root, who may read everything that can be read.
 pub(super) fn is_root() -> bool {
     own_uid() == Some(0)
 }
 
-/// The process with this name, and how many more may have it.
+/// The process with this name, and how many other processes may have it.
 pub(super) fn by_name(name: &str, deadline: Option<Instant>) -> Result<(RustProcess, usize), ResolveError> {
     let listing =
         Host::list(deadline).map_err(|error| ResolveError::System { target: name.to_owned(), error })?;
@@ -79,8 +79,8 @@ pub(super) fn by_name(name: &str, deadline: Option<Instant>) -> Result<(RustProc
     }
 }
 
-/// The one of those that have a name that is meant by it: the only one that has, or may have, an agent, or the
-/// only one. Those that are `stuck` have the name as well, and nobody knows what else.
+/// Selects the process that a name means: the only one that has or may have an agent, or the only one.
+/// Processes in `stuck` also have the name; nothing else about them is known.
 fn only(
     name: &str,
     mut named: Vec<RustProcess>,
@@ -97,7 +97,7 @@ fn only(
     Ok(named.pop())
 }
 
-/// A program may rename itself, so its executable's name counts, too.
+/// A program may rename itself, so the name of its executable also counts.
 fn has_name(process: &RustProcess, name: &str) -> bool {
     let path = process.path.value().map_or("", String::as_str);
     let path = path.strip_suffix(" (deleted)").unwrap_or(path);
@@ -105,7 +105,7 @@ fn has_name(process: &RustProcess, name: &str) -> bool {
     is_name(&process.name) || Path::new(path).file_name().and_then(|file| file.to_str()).is_some_and(is_name)
 }
 
-/// Windows does not distinguish cases in names, and people leave the `.exe` out.
+/// Windows ignores case in names, and users omit `.exe`.
 fn is_windows_name(text: &str, name: &str) -> bool {
     let (text, name) = (text.to_ascii_lowercase(), name.to_ascii_lowercase());
     text == name || text.strip_suffix(".exe") == Some(&*name)
@@ -129,7 +129,7 @@ mod tests {
         let name = std::env::current_exe().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
         match by_name(&name, None) {
             Ok((process, _)) => assert_eq!(process.pid, std::process::id()),
-            // Somebody else runs these tests at the same time.
+            // Someone else runs these tests at the same time.
             Err(ResolveError::Ambiguous { pids, .. }) => assert!(pids.contains(&std::process::id())),
             Err(error) => panic!("{error}"),
         }

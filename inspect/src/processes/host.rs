@@ -1,4 +1,4 @@
-//! The reader of the system that this is compiled for.
+//! The process reader of the system that this is compiled for.
 
 #[cfg(target_os = "linux")]
 pub(super) use super::linux::{Asked, Linux as Host, is_inside, local_pid, wait_for_binding};

@@ -1,8 +1,8 @@
-//! Finds processes: which are Rust, which have an agent, what a target name means.
+//! Finds processes: which are Rust, which have an agent, and which one a target name means.
 //!
-//! `reader::ProcessReader` is what a system is asked; `host` names the reader of this one. Linux has its own
-//! reader of `/proc`; other systems go through `sysinfo`. Agents run on Linux only, so on other systems nothing but
-//! TCP addresses can be asked.
+//! `reader::ProcessReader` defines the questions to the system; `host` names the reader of this one. Linux
+//! has its own reader of `/proc`; other systems use `sysinfo`. Agents run on Linux only, so on other systems
+//! only TCP addresses can be asked.
 
 mod address;
 mod crowd;

@@ -1,4 +1,4 @@
-//! A Rust process and its agent's socket, as the list shows them.
+//! A Rust process and its agent's socket, as shown in the list.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,20 +6,20 @@ use std::path::PathBuf;
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::reply::Known;
 
-/// What [`super::list`] found.
+/// The result of [`super::list`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Listing {
     /// Ascending by pid.
     pub processes: Vec<RustProcess>,
-    /// Processes whose executable we may not read, so whether they are Rust is unknown.
+    /// Processes with an unreadable executable, so that it is unknown whether they are Rust.
     pub unreadable: usize,
-    /// Processes that did not let themselves be looked at in time, ascending: whether they are Rust, or have
-    /// an agent, is not known.
+    /// Processes that could not be read in time, ascending: it is unknown whether they are Rust or have an
+    /// agent.
     pub unanswered: Vec<u32>,
-    /// Processes that were not looked at, because others took the time.
+    /// Processes that were not read because others took all the time.
     pub not_asked: usize,
-    /// Whether root looked: then the unreadable ones are not other users' but denied by the system.
+    /// Whether the list was made as root: then the system denies the unreadable ones to every user.
     pub as_root: bool,
 }
 
@@ -31,7 +31,7 @@ pub struct RustProcess {
     pub pid: u32,
     /// Its parent; 0 when it has none.
     pub parent: Known<u32>,
-    /// Its name: the kernel's, completed from the executable's where the kernel cut it to 15 bytes.
+    /// Its name from the kernel, completed from the executable's name where the kernel cut it to 15 bytes.
     /// The program can set it to anything.
     pub name: String,
     /// Effective user.
@@ -41,63 +41,65 @@ pub struct RustProcess {
     pub path: Known<String>,
     /// The compiler; `None` for a program of another language that has loaded an agent. Known on Linux only.
     pub compiler: Known<Option<RustCompiler>>,
-    /// Its agent, if it has one that listens and can be reached.
+    /// Its agent, if it listens and can be reached.
     pub agent: Option<AgentSocket>,
-    /// What is left of its agent, when that is neither there nor has it never been.
+    /// Traces of an agent that cannot be asked.
     pub lost_agent: Option<LostAgent>,
     /// Whether `RGOPS=off` in the environment of its start forbids an agent.
     pub(crate) is_switched_off: bool,
 }
 
 impl RustProcess {
-    /// The rustc that made the executable, as far as that is known.
+    /// The rustc that made the executable, if known.
     pub fn rustc(&self) -> Option<&RustCompiler> {
         self.compiler.value().and_then(Option::as_ref)
     }
 
-    /// Whether it is not known whether it has an agent.
+    /// Whether it is unknown if it has an agent.
     pub fn may_have_agent(&self) -> bool {
         self.agent.is_none()
             && self.lost_agent.as_ref().is_some_and(|lost| lost.because == LostBecause::Crowded)
     }
 
-    /// Whether an agent listens in it, or may, whatever became of its socket's file.
+    /// Whether an agent listens in it, or may listen, whatever happened to its socket's file.
     pub(super) fn listens_or_may(&self) -> bool {
         let listens = |lost: &LostAgent| lost.because != LostBecause::Silent;
         self.agent.is_some() || self.lost_agent.as_ref().is_some_and(listens)
     }
 
-    /// Whether it belongs in the list: another language's program has Rust in it when it has an agent. What left
-    /// one behind to be another program has not.
+    /// Whether it belongs in the list. A program of another language is listed when it has an agent, because
+    /// it then contains Rust. A program that only has a leftover agent, because the process replaced itself
+    /// (execve), is not listed.
     #[cfg(target_os = "linux")]
     pub(super) fn is_listed(&self) -> bool {
         self.rustc().is_some() || self.listens_or_may()
     }
 }
 
-/// An agent, or the rest of one, that cannot be asked.
+/// An agent that cannot be asked, or the traces of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LostAgent {
-    /// Its socket's path: ours where there is a file, else the process'.
+    /// The path of its socket: ours where there is a file, otherwise as the process names it.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// Why it cannot be asked.
     pub because: LostBecause,
 }
 
 /// Why an agent cannot be asked although there are traces of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LostBecause {
-    /// It listens, and its socket's file is gone.
+    /// It listens, but the file of its socket was deleted.
     Deleted,
-    /// Its socket's file is there, and nobody listens.
+    /// The file of its socket exists, but no process listens.
     Silent,
-    /// It listens, and what stands in its socket's place is no socket, or behind a link.
+    /// It listens, but the file at its socket's path is not a socket, or is behind a symbolic link.
     Replaced,
-    /// It listens, and its socket belongs to this user, who is neither the process' nor root.
+    /// It listens, but its socket belongs to this user, who is neither the process's user nor root.
     Foreign(u32),
-    /// It listens, and the system does not let us reach its socket.
+    /// It listens, but the system denies access to its socket.
     Denied,
-    /// Whether it listens is not known: others have too many sockets, or some with misleading names.
+    /// It is unknown whether it listens: other processes have too many sockets, or sockets with misleading
+    /// names.
     Crowded,
 }
 
@@ -113,52 +115,57 @@ impl fmt::Display for LostAgent {
             }
             LostBecause::Silent => write!(
                 formatter,
-                "nobody listens at its socket {path} any more: the program replaced itself (execve), or closed \
-                 the agent's descriptors, after it called listen"
+                "no process listens at its socket {path} any more: the program replaced itself (execve) or closed \
+                 the agent's descriptors after it called listen"
             ),
             LostBecause::Replaced => {
                 write!(
                     formatter,
-                    "the place of its socket, {path}, has something else in it, or is behind a link"
+                    "the path of its socket, {path}, is not a socket or leads through a symbolic link"
                 )
             }
             LostBecause::Foreign(uid) => {
-                write!(formatter, "its socket {path} belongs to uid {uid}, neither its own user nor root")
+                write!(
+                    formatter,
+                    "its socket {path} belongs to uid {uid}, which is neither the process's user nor root"
+                )
             }
             LostBecause::Denied => {
                 write!(formatter, "its socket {path} cannot be reached: Permission denied")
             }
             LostBecause::Crowded => write!(
                 formatter,
-                "whether it has an agent that listens at {path} is not known: this host has too many sockets to \
-                 look through, or some with misleading names"
+                "it is unknown whether an agent listens at {path}: this host has too many sockets to \
+                 search, or sockets with misleading names"
             ),
         }
     }
 }
 
 impl LostAgent {
-    /// What mends it.
+    /// How to fix it.
     pub fn fix(&self) -> &'static str {
         match self.because {
             LostBecause::Deleted | LostBecause::Replaced => {
-                "a running agent makes its socket anew within 2 s, and was waited for. If the process is stopped \
-                 (`rgops PID` shows its state), let it go on; else start it again, or have it close its agent and \
+                "a running agent recreates its socket within 2 s, but this one did not. If the process is stopped \
+                 (`rgops PID` shows its state), continue it; otherwise restart it, or have it close its agent and \
                  call rgops_agent::listen"
             }
             LostBecause::Silent => {
-                "the program that runs now has to call rgops_agent::listen itself; a daemon calls it after it \
+                "the program that runs now has to call rgops_agent::listen itself; a daemon must call it after it \
                  closed its descriptors"
             }
             LostBecause::Foreign(_) => {
-                "if the program changed its user after it called rgops_agent::listen, have it call that afterwards; \
-                 else do not trust this socket"
+                "if the program changed its user after it called rgops_agent::listen, call listen after that change; \
+                 otherwise do not trust this socket"
             }
             LostBecause::Crowded => {
-                "if the agent's socket is elsewhere, give its path in place of the process; ss -xlp shows who has \
-                 so many sockets"
+                "if the agent's socket is elsewhere, pass its path instead of the process; ss -xlp shows which processes have \
+                 many sockets"
             }
-            LostBecause::Denied => "run rgops as the user the program was when it called listen, or as root",
+            LostBecause::Denied => {
+                "run rgops as the user that the program had when it called listen, or as root"
+            }
         }
     }
 }
@@ -167,17 +174,17 @@ impl LostAgent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AgentSocket {
-    /// A path by which *we* reach it: as the agent has it, or through `/proc/PID/root`.
+    /// The path by which *we* reach it: the agent's own path, or one through `/proc/PID/root`.
     pub path: PathBuf,
-    /// Process id, in the agent's own pid namespace, and start time, which its hello must repeat.
+    /// Pid in the agent's own pid namespace, and start time; its hello must repeat both.
     pub name: SocketName,
 }
 
-/// How Rust comes into an executable.
+/// How an executable contains Rust.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RustCompiler {
-    /// `1.95.0 (59807616e 2026-04-14)`: what `rustc -V` says behind its name.
+    /// `1.95.0 (59807616e 2026-04-14)`: the output of `rustc -V` after its name.
     pub version: String,
     /// Whether `main` was not made by rustc: a C or C++ program that contains Rust.
     pub contains_only: bool,
@@ -194,7 +201,7 @@ impl RustCompiler {
 pub(super) mod tests {
     use super::*;
 
-    /// A process with an agent, or with what is left of it.
+    /// A process with an agent, or with the traces of one.
     pub(crate) fn process(pid: u32, agent: bool, lost: Option<LostBecause>) -> RustProcess {
         let path = PathBuf::from(format!("/run/rgops/{pid}-9.sock"));
         RustProcess {

@@ -1,4 +1,4 @@
-//! What every system is asked about its processes.
+//! The questions about processes that every system answers.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -6,29 +6,29 @@ use std::time::{Duration, Instant};
 use super::details::ProcessDetails;
 use super::process::{Listing, RustProcess};
 
-/// Reads the processes of this host. Linux has its own reader of `/proc`, other systems go through `sysinfo`.
+/// Reads the processes of this host. Linux has its own reader of `/proc`; other systems use `sysinfo`.
 pub(super) trait ProcessReader {
-    /// The processes that are listed, at most until the deadline of a command that has one.
+    /// The processes for the list, at most until the deadline of the command, if it has one.
     fn list(deadline: Option<Instant>) -> io::Result<Listing>;
 
-    /// One process, Rust or not, at most until the deadline of a command that has one.
+    /// One process, Rust or not, at most until the deadline of the command, if it has one.
     ///
     /// # Errors
-    /// When there is no such process, or it may not be looked at, or does not let itself be.
+    /// When there is no such process, access is denied, or reading it timed out.
     fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess>;
 
-    /// The numbers of a process. With a `window` it waits that long to measure CPU usage.
+    /// The measured values of a process. With a `window` it waits that long to measure CPU usage.
     ///
     /// # Errors
-    /// When it ended. What cannot be read is `Known::Unavailable`.
+    /// When it ended. Values that cannot be read are `Known::Unavailable`.
     fn details(process: RustProcess, window: Option<Duration>) -> io::Result<ProcessDetails>;
 
     /// Whether there is a process with this pid.
     fn exists(pid: u32) -> bool;
 
-    /// The effective user of a process, where that is known.
+    /// The effective user of a process, where it is known.
     fn owner(pid: u32) -> Option<u32>;
 
-    /// Whether a process that did not answer may have this name. Never waits.
+    /// Whether a process that did not answer may have this name. Never blocks.
     fn may_be_named(pid: u32, name: &str) -> bool;
 }

@@ -1,4 +1,4 @@
-//! What a target text means: a pid, a unique process name, a socket path or `host:port`.
+//! Resolves a target text: a pid, a unique process name, a socket path or `host:port`.
 
 use std::fs::Metadata;
 use std::io;
@@ -18,18 +18,18 @@ use super::target::Target;
 use crate::budget::Budget;
 use crate::client::{ClientError, Endpoint};
 
-/// How long an agent may take to listen, or to make its socket's file anew.
+/// Time that an agent may take to listen, or to recreate the file of its socket.
 const LOST_PATIENCE: Duration = Duration::from_secs(2);
 const LOST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Finds the agent a target names: a pid, a unique process name, a socket path or `host:port`.
 ///
-/// A text with a slash is a path; all digits, a pid; `HOST:PORT`, `[V6]:PORT` and `:PORT` (this
-/// host) are addresses; the rest is a name, matched against processes with an agent first. `token`
-/// is used for addresses only. Processes are waited for until the deadline of `budget`, but not for long.
+/// A text with a slash is a path; all digits, a pid; `HOST:PORT`, `[V6]:PORT` and `:PORT` (this host) are
+/// addresses; any other text is a name, matched against processes with an agent first. `token` is used for
+/// addresses only. Waits for processes at most until the deadline of `budget`, and not for long.
 ///
 /// # Errors
-/// [`ResolveError`], with everything needed to say what to do.
+/// [`ResolveError`], with everything needed to describe the fix.
 pub fn resolve(target: &str, token: Option<Token>, budget: &Budget) -> Result<Target, ResolveError> {
     let deadline = budget.deadline();
     if target.contains('/') {
@@ -47,7 +47,7 @@ pub fn resolve(target: &str, token: Option<Token>, budget: &Budget) -> Result<Ta
         Ok(pid) => (pid, 0),
         Err(_) => by_name(target, deadline).map(|(process, unseen)| (process.pid, unseen))?,
     };
-    // Before its socket is looked for: afterwards it may be another program.
+    // Before the search for its socket: afterwards it may be another program.
     let asked = Asked::of(pid, deadline);
     let mut process = by_pid(pid, deadline).map_err(|error| match asked.fate_once_sure(deadline) {
         Some(ClientError::Ended) => ResolveError::NoSuchProcess { pid },
@@ -56,7 +56,7 @@ pub fn resolve(target: &str, token: Option<Token>, budget: &Budget) -> Result<Ta
     if let Some(lost) = process.lost_agent.take()
         && process.agent.is_none()
     {
-        // An agent that is about to listen, or to make its socket's file anew, is waited for.
+        // Waits for an agent that is about to listen, or to recreate the file of its socket.
         process = found_again(process, lost, deadline)?;
     }
     if process.agent.is_none() {
@@ -65,14 +65,14 @@ pub fn resolve(target: &str, token: Option<Token>, budget: &Budget) -> Result<Ta
     agent_of(process, asked, deadline).map(|target| Target { unseen, ..target })
 }
 
-/// When what is lost is waited for no longer.
+/// The end of the wait for something that is missing.
 fn lost_until(deadline: Option<Instant>) -> Instant {
     let patient = Instant::now() + LOST_PATIENCE;
     deadline.map_or(patient, |deadline| deadline.min(patient))
 }
 
-/// A process without agent, unless that is because it ends, or becomes another program, this very moment:
-/// then its files in `/proc` are empty for a while.
+/// A process without an agent. If it is ending or being replaced at this moment, waits: its files in `/proc`
+/// are empty for a while.
 fn settled(
     process: RustProcess,
     asked: &Asked,
@@ -95,7 +95,7 @@ fn settled(
     }
 }
 
-/// The process, after what it lacks had a moment to come.
+/// The process, after its agent had a moment to appear.
 fn found_again(
     process: RustProcess,
     lost: LostAgent,
@@ -119,7 +119,7 @@ fn found_again(
 }
 
 fn agent_of(process: RustProcess, asked: Asked, deadline: Option<Instant>) -> Result<Target, ResolveError> {
-    // Whether it listens is seen by asking it; the kernel then says who does.
+    // Asking it shows whether it listens; the kernel then reports which process does.
     let crowded = process.lost_agent.as_ref().filter(|lost| lost.because == LostBecause::Crowded);
     let crowded = crowded.and_then(|lost| unknown_agent(lost.path.clone(), deadline));
     let is_rust = process.rustc().is_some();
@@ -143,14 +143,14 @@ fn agent_of(process: RustProcess, asked: Asked, deadline: Option<Instant>) -> Re
     }
 }
 
-/// The socket at which an agent may listen, when there is one.
+/// The socket at which an agent may listen, if it exists.
 fn unknown_agent(path: PathBuf, deadline: Option<Instant>) -> Option<AgentSocket> {
     let name = SocketName::parse(path.file_name()?.to_str()?)?;
     metadata(&path, deadline).ok().filter(is_socket)?;
     Some(AgentSocket { path, name })
 }
 
-/// What a path names, without following a last link; its file system may be one that does not answer.
+/// The metadata of a path, without following a symbolic link at its end; the file system may not answer.
 fn metadata(path: &Path, deadline: Option<Instant>) -> io::Result<Metadata> {
     let path = path.to_owned();
     let silent = "its file system did not answer in time";
@@ -167,7 +167,7 @@ fn socket(path: &Path, deadline: Option<Instant>) -> Result<Target, ResolveError
         _ => refuse(error.to_string()),
     })?;
     if !is_socket(&metadata) {
-        return Err(refuse("it is no socket".to_owned()));
+        return Err(refuse("it is not a socket".to_owned()));
     }
     let expected = path.file_name().and_then(|file| SocketName::parse(file.to_str()?));
     let local_pid = expected.and_then(local_pid);

@@ -5,38 +5,38 @@ use std::path::PathBuf;
 
 use super::process::LostAgent;
 
-/// Why a target text means nothing that can be asked.
+/// Why a target text does not lead to an agent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {
     /// There is no process with this pid.
     #[error("there is no such process")]
     NoSuchProcess {
-        /// The pid asked for.
+        /// The requested pid.
         pid: u32,
     },
     /// No Rust process has this name.
     #[error("no Rust process has this name")]
     NoSuchName {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// Processes that could not be looked at.
+        /// Processes that could not be read.
         unreadable: usize,
-        /// Processes that did not let themselves be looked at in time, or were not looked at because of those.
+        /// Processes that could not be read in time, or were not read because of those.
         unanswered: usize,
-        /// Whether we are root, so that nobody would see more.
+        /// Whether the current user is root, so that no other user would see more.
         as_root: bool,
     },
     /// Several processes have this name.
     #[error("{} processes have this name: {}", pids.len(), joined(pids))]
     Ambiguous {
-        /// The name asked for.
+        /// The requested name.
         name: String,
         /// All of them, ascending.
         pids: Vec<u32>,
     },
     /// The process has no agent.
-    #[error("{}", if *is_rust { "it has no agent" } else { "it is no Rust program and has no agent" })]
+    #[error("{}", if *is_rust { "it has no agent" } else { "it is not a Rust program and has no agent" })]
     NoAgent {
         /// The process.
         pid: u32,
@@ -47,7 +47,7 @@ pub enum ResolveError {
         /// Whether it was started with `RGOPS=off`.
         is_switched_off: bool,
     },
-    /// There are traces of an agent in the process, and it cannot be asked.
+    /// The process has traces of an agent that cannot be asked.
     #[error("{lost}")]
     LostAgent {
         /// The process.
@@ -56,35 +56,35 @@ pub enum ResolveError {
         name: String,
         /// Whether it is a Rust program.
         is_rust: bool,
-        /// What is left of the agent.
+        /// The traces of the agent.
         lost: LostAgent,
     },
-    /// The process is another user's.
+    /// The process belongs to another user.
     #[error("it belongs to another user{}", uid.map(|uid| format!(" (uid {uid})")).unwrap_or_default())]
     OtherUser {
         /// The process.
         pid: u32,
-        /// Whose, where that is known.
+        /// The other user, if known.
         uid: Option<u32>,
     },
-    /// The system does not let us look at the process although it is ours, or we are root: it runs
-    /// in another user namespace, or is hardened.
+    /// The system denies access to the process although it belongs to the current user, or this user is root:
+    /// it runs in another user namespace, or is hardened.
     #[error("the system denies access to it")]
     Denied {
         /// The process.
         pid: u32,
     },
-    /// A path that we may not look at.
+    /// A path that the current user may not read.
     #[error("{error}")]
     SocketDenied {
         /// The path.
         path: PathBuf,
         /// The system's reason.
         error: io::Error,
-        /// Whether we are root, who may not either.
+        /// Whether the current user is root, so that root is denied also.
         as_root: bool,
     },
-    /// A path that is no socket.
+    /// A path that is not a socket.
     #[error("{why}")]
     NotASocket {
         /// The path.
@@ -92,10 +92,10 @@ pub enum ResolveError {
         /// The system's reason, or that it is another kind of file.
         why: String,
     },
-    /// The system does not tell.
+    /// The system could not answer.
     #[error("{error}")]
     System {
-        /// What was asked for.
+        /// The requested target.
         target: String,
         /// The system's reason.
         error: io::Error,

@@ -1,4 +1,4 @@
-//! An agent that was found, to be connected to.
+//! A resolved target: an agent to connect to.
 
 use rgops_protocol::discovery::SocketName;
 
@@ -7,26 +7,26 @@ use super::host::{Asked, is_inside, local_pid};
 use crate::budget::Budget;
 use crate::client::{Client, ClientError, Endpoint, Timeouts};
 
-/// What a target text meant.
+/// The meaning of a target text.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Target {
-    /// Where to ask.
+    /// Where the agent listens.
     pub endpoint: Endpoint,
-    /// The process in our own pid namespace, when it is on this host: its `/proc/PID` has the
-    /// files that symbols come from.
+    /// The process in our own pid namespace, when it is on this host: symbols come from the
+    /// files in its `/proc/PID`.
     pub local_pid: Option<u32>,
-    /// Processes that could not be looked at in time while its name was looked for: they may have it, too.
+    /// Processes that could not be read in time during the search by name: they may have the same name.
     pub unseen: usize,
     pub(super) asked: Asked,
 }
 
 impl Target {
-    /// Connects to its agent. The process that was found must be the one that listens; learns the
-    /// process from who answers where the target did not name one.
+    /// Connects to its agent. The process that was found must be the one that listens. If the target did not
+    /// name a process, takes it from the peer.
     ///
     /// # Errors
-    /// As [`Client::connect`]; that it ended or replaced itself is told from an agent that is not there.
+    /// As [`Client::connect`]; a process that ended or replaced itself is distinguished from a missing agent.
     pub fn connect(&mut self, timeouts: Timeouts, budget: &Budget) -> Result<Client, ClientError> {
         let client = self.connect_again(timeouts, budget)?;
         self.identify(&client);
@@ -55,8 +55,8 @@ impl Target {
         }
     }
 
-    /// Learns the local process from who answered: the listener of a local socket, by the kernel's word,
-    /// or a process of this host behind a loopback address. What the agent says of itself must agree.
+    /// Takes the local process from the peer: the listener of a local socket as the kernel reports it, or a
+    /// process of this host at a loopback address. The agent's hello must agree.
     fn identify(&mut self, client: &Client) {
         let hello = client.hello();
         let name = SocketName { pid: hello.pid, start_time: hello.start_time };

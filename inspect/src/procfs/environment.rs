@@ -1,4 +1,4 @@
-//! What a process was started with: its arguments and environment.
+//! The arguments and environment that a process was started with.
 
 use std::ffi::OsString;
 use std::io;
@@ -9,10 +9,10 @@ use rgops_protocol::received::{PATH_CHARACTERS, text_of};
 
 use super::file::read;
 
-/// Characters kept of a command line: as many as of a path, more than a screen has.
+/// Characters kept of a command line: the same number as of a path, more than a screen shows.
 const COMMAND_CHARACTERS: usize = PATH_CHARACTERS;
 
-/// The variables that decide where a process has its agent's socket, as they were when it started.
+/// The variables that decide the directory of a process's agent socket, as they were when it started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StartEnvironment {
     pub(crate) discovery: Environment,
@@ -45,8 +45,8 @@ impl StartEnvironment {
     }
 }
 
-/// The arguments, NUL replaced by a space as `ps` does; empty for a zombie. Cut when they are longer than
-/// [`COMMAND_CHARACTERS`].
+/// The arguments, with NUL replaced by a space as `ps` does; empty for a zombie. Cut after
+/// [`COMMAND_CHARACTERS`] characters.
 pub(crate) fn command_line(pid: u32) -> io::Result<String> {
     let bytes = read(pid, "cmdline")?;
     let spaced: Vec<u8> = bytes.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();

@@ -1,10 +1,10 @@
-//! The files of one process, and the pids there are.
+//! Reads the files of one process, and lists pids.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read as _};
 
-/// Longest file of `/proc/PID` that is read whole; a longer one is cut, so a process cannot make us
-/// hold its gigabyte of arguments.
+/// Longest file of `/proc/PID` that is read whole. A longer one is cut, so a process cannot make rgops hold a
+/// gigabyte of arguments.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The pids of the host that our `/proc` shows, ascending.

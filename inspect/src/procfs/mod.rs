@@ -1,5 +1,5 @@
-//! Reads `/proc` (proc(5)); Linux only. Nothing of ours is below it: the list of processes and the client that
-//! checks who answers both use it.
+//! Reads `/proc` (proc(5)); Linux only. It uses no other module of this crate: the list of processes and the
+//! client's check of the peer both use it.
 
 mod environment;
 mod file;

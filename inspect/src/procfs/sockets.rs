@@ -5,11 +5,12 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// Descriptors of a process that are looked at.
+/// Maximum descriptors of a process that are read.
 pub(crate) const MAX_DESCRIPTORS: usize = 256 * 1024;
 
-/// Calls `take` with the inode and the link of each socket in a directory of descriptors (`/proc/PID/fd`) until
-/// it breaks; `false` when there are more than `left` descriptors, which is counted down.
+/// Calls `take` with the inode and the link of each socket in a directory of descriptors (`/proc/PID/fd`)
+/// until it breaks. Subtracts each descriptor from `left`; returns `false` when there are more descriptors
+/// than that.
 ///
 /// # Errors
 /// When the directory cannot be read.

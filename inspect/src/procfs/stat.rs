@@ -12,10 +12,10 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 /// Bytes of a name that the kernel keeps (`TASK_COMM_LEN` without the NUL).
 const COMM_BYTES: usize = 15;
 
-/// What `/proc/PID/stat` says.
+/// The values of `/proc/PID/stat`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stat {
-    /// Name as the kernel keeps it: cut to 15 bytes, and the program can change it.
+    /// Name as the kernel keeps it: cut to 15 bytes; the program can change it.
     pub(crate) comm: String,
     /// State letter.
     pub(crate) state: char,
@@ -41,12 +41,12 @@ impl Stat {
     }
 
     fn parse(text: &[u8]) -> Option<Stat> {
-        // The name stands in parentheses and may contain some itself: the last one closes it.
+        // The name is in parentheses and may contain parentheses: the last one closes it.
         let open = text.iter().position(|&byte| byte == b'(')?;
         let close = text.iter().rposition(|&byte| byte == b')')?;
         let comm = text_of(text.get(open + 1..close)?, NAME_CHARACTERS);
         let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
-        // proc(5) counts fields from 1; the first one behind the name is field 3.
+        // proc(5) counts fields from 1; the first one after the name is field 3.
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
         Some(Stat {
@@ -61,7 +61,7 @@ impl Stat {
     }
 }
 
-/// Whether `comm` may be what the kernel kept of `name`, which it cuts.
+/// Whether `comm` may be the kernel's shortened form of `name`.
 pub(crate) fn is_cut_from(comm: &str, name: &str) -> bool {
     comm.len() >= COMM_BYTES && name.starts_with(comm)
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use super::file::read;
 
-/// What `/proc/PID/status` says.
+/// The values of `/proc/PID/status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Status {
     /// Real, effective, saved and file system user, as our own user namespace sees them.

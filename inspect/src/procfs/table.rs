@@ -1,14 +1,15 @@
-//! The kernel's tables of sockets, line by line. Whoever may make sockets decides how long a table is.
+//! The kernel's tables of sockets, line by line. Any user that can create sockets controls the length of a
+//! table.
 
 use std::io::{self, BufRead, Read as _};
 use std::time::Instant;
 
-/// A line of a table is shorter: some columns of numbers, and a name of 108 bytes.
+/// Maximum length of a line. A table's lines are shorter: some columns of numbers, and a name of 108 bytes.
 const LONGEST_LINE: u64 = 1024;
-/// Lines read from one look at the clock to the next.
+/// Lines read between two checks of the clock.
 const LINES_A_LOOK: u64 = 1024;
 
-/// Calls `take` with each line, its end included; `false` when the deadline came first.
+/// Calls `take` with each line, including its end; returns `false` when the deadline passed first.
 ///
 /// # Errors
 /// When the table cannot be read.

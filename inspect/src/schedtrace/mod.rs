@@ -1,11 +1,11 @@
-//! What the schedulers of a program's Tokio runtimes do, a line an interval: as Go's `schedtrace`.
+//! Shows what the schedulers of a program's Tokio runtimes do, one line per interval, like Go's `schedtrace`.
 //!
-//! Stable Tokio tells how many workers and tasks there are, the length of the global queue and what
-//! each worker did. The rest (the workers' own queues, the blocking pool, who searches for work) it
-//! keeps in atomics of the scheduler's shared state, maintained in every build and only not told.
-//! With the program's debug information their places are known, and the agent reads them along with
-//! its own numbers. Without, or where a place does not look like what it should be, the number is
-//! missing and the reason is said; a Tokio built with `--cfg tokio_unstable` tells them itself.
+//! Stable Tokio reports the number of workers and tasks, the length of the global queue and the counters of
+//! each worker. The rest (the workers' own queues, the blocking pool, searching workers) is in atomics of the
+//! scheduler's shared state, which every build maintains but does not report. With the program's debug
+//! information their addresses are known, and the agent reads them together with its own numbers. Without it,
+//! or where the memory there does not look as expected, the number is missing and the reason is reported. A
+//! Tokio built with `--cfg tokio_unstable` reports them itself.
 
 mod tracer;
 

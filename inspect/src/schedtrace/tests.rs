@@ -1,4 +1,4 @@
-//! What is told of more workers than are shown.
+//! Runtimes with more workers than are shown.
 
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::schedtrace::{
@@ -10,7 +10,7 @@ use rgops_tasks::schedtrace::{Hidden, RuntimeLine, Source};
 use crate::report::known::JsonProcess;
 use crate::report::schedtrace::{JsonSchedtrace, missing, render};
 
-/// A moment of one runtime with this many workers, all parked.
+/// A sample of one runtime with this many workers, all parked.
 fn line(workers: usize) -> RuntimeLine {
     let runtime = SchedtraceRuntime {
         name: "main".to_owned(),
@@ -29,7 +29,7 @@ fn line(workers: usize) -> RuntimeLine {
         interval_ns: 1_000_000,
         threads: Known::Value(1),
         runtimes: vec![numbers],
-        memory: Known::unavailable("not asked for", ""),
+        memory: Known::unavailable("not requested", ""),
     };
     let not_read = || Known::unavailable("not read", "");
     let hidden = Hidden {

@@ -1,8 +1,8 @@
-//! Asks an agent for moments and makes lines of them.
+//! Asks an agent for samples and makes lines of them.
 //!
-//! The runtimes come first, by a short answer of their own; then the places in their memory are looked
-//! for; then moments stream, each with the memory at these places. A runtime that is watched meanwhile
-//! begins this anew.
+//! A first short answer lists the runtimes. Then the addresses in their memory are determined. Then samples
+//! stream, each with the memory at these addresses. When the program watches a new runtime, this starts
+//! again.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,31 +20,31 @@ use crate::budget::Budget;
 use crate::client::{Answer, Client, ClientError, Event, Payload, Stopper, part};
 use crate::tasks::{TypeFiles, program_types};
 
-/// The shortest interval of an agent.
+/// The shortest interval that an agent accepts.
 const AT_ONCE_MS: u32 = 1;
 
-/// Bytes of an answer after which it is asked anew: far below the limit of an answer.
+/// Bytes of an answer after which a new request is sent: far below the limit of an answer.
 const MOST_RECEIVED: usize = 256 * 1024 * 1024;
 
-/// What to trace.
+/// Options of a trace.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// From one line to the next, in milliseconds.
+    /// Interval between lines, in milliseconds.
     pub interval_ms: u32,
-    /// Lines of each runtime, 0 for all until it is stopped.
+    /// Lines of each runtime; 0 for no limit.
     pub count: u32,
-    /// With each worker's thread and task, and the tasks that are not idle.
+    /// Also show each worker's thread and task, and the tasks that are not idle.
     pub detail: bool,
-    /// The process on this host, whose `/proc/PID` has its executable.
+    /// The process on this host; its `/proc/PID` has the executable.
     pub local_pid: Option<u32>,
     /// Further directories with debug files.
     pub symbol_directories: Vec<PathBuf>,
-    /// How much later than its interval a moment may come, in a trace without an end.
+    /// Maximum delay of a sample beyond its interval, in a trace without an end.
     pub patience: Duration,
 }
 
-/// Makes a connection to the same agent. One serves one request.
+/// Opens a connection to the same agent. A connection serves one request.
 pub type Reconnect<'c> = Box<dyn FnMut() -> Result<Client, ClientError> + 'c>;
 
 /// A running trace.
@@ -53,43 +53,43 @@ pub struct Tracer<'c> {
     options: Options,
     budget: Budget,
     types: Option<ProgramTypes<'static>>,
-    /// Whether these are the types of the modules as they were loaded.
+    /// Whether the types are those of the modules as they were loaded.
     knows_modules: bool,
     runtimes: Vec<SchedtraceRuntime>,
     plans: Vec<Plan>,
     answer: Option<Answer>,
     stopper: Stopper,
-    /// Moments told, and when the last was, by the agent's clocks together.
-    told: u32,
+    /// Number of samples returned, and the time of the last one, continuous over several answers.
+    returned: u32,
     last_ns: u64,
-    /// When the running answer's time 0 was.
+    /// Time 0 of the current answer.
     base_ns: u64,
-    /// Bytes of the running answer.
+    /// Bytes received of the current answer.
     received: usize,
-    /// Runtimes that are not looked at.
+    /// Runtimes that are not shown.
     left_out: u64,
-    /// What the last lines were charged.
+    /// Charge of the last lines.
     lines: Option<Forgotten>,
 }
 
-/// What a trace tells next.
+/// The next event of a trace.
 #[derive(Debug)]
 pub enum Next {
     /// A line for each runtime.
     Lines(Vec<RuntimeLine>),
-    /// It is over.
+    /// The trace is over.
     End(End),
 }
 
-/// The agent, reached by one connection a request.
+/// The agent; each request uses one connection.
 struct Agent<'c> {
     reconnect: Reconnect<'c>,
     cookie: [u8; 16],
 }
 
 impl<'c> Tracer<'c> {
-    /// Asks which runtimes there are, with `client`, and looks for the places in their memory. `stopper` ends the
-    /// trace from another thread.
+    /// Asks with `client` which runtimes exist, and determines the addresses in their memory. `stopper` ends
+    /// the trace from another thread.
     ///
     /// # Errors
     /// When the agent does not answer.
@@ -104,7 +104,7 @@ impl<'c> Tracer<'c> {
         let runtimes = runtimes(client)?;
         let agent = Agent { reconnect, cookie: hello.cookie };
         let types = options.local_pid.map(|pid| {
-            // Names of types do not depend on where the executable was loaded.
+            // Names of types do not depend on the load address of the executable.
             let executable = Module {
                 path: std::fs::read_link(format!("/proc/{pid}/exe"))
                     .map(|path| path.to_string_lossy().into_owned())
@@ -126,7 +126,7 @@ impl<'c> Tracer<'c> {
             plans: Vec::new(),
             answer: None,
             stopper,
-            told: 0,
+            returned: 0,
             last_ns: 0,
             base_ns: 0,
             received: 0,
@@ -140,20 +140,21 @@ impl<'c> Tracer<'c> {
         Ok(tracer)
     }
 
-    /// Runtimes that are watched beyond those that are shown, see [`MOST_RUNTIMES`](super::MOST_RUNTIMES).
+    /// Number of watched runtimes beyond the limit [`MOST_RUNTIMES`](super::MOST_RUNTIMES), which are not
+    /// shown.
     pub fn runtimes_left_out(&self) -> u64 {
         self.left_out
     }
 
-    /// Waits for the next moment.
+    /// Waits for the next sample.
     ///
     /// # Errors
-    /// The agent's error, or a broken connection.
+    /// The agent's error, or a failed connection.
     pub fn next_lines(&mut self) -> Result<Next, ClientError> {
         self.allow_a_moment();
         self.lines = None;
         loop {
-            // An answer has a limit, a trace has none.
+            // An answer has a size limit, a trace has none.
             if self.answer.is_none() || self.received > MOST_RECEIVED {
                 self.ask()?;
                 self.allow_a_moment();
@@ -173,7 +174,7 @@ impl<'c> Tracer<'c> {
                     }
                     SchedtracePart::Moment(mut moment) => {
                         moment.time_ns = moment.time_ns.saturating_add(self.base_ns);
-                        (self.last_ns, self.told) = (moment.time_ns, self.told.saturating_add(1));
+                        (self.last_ns, self.returned) = (moment.time_ns, self.returned.saturating_add(1));
                         self.charge_lines(&moment)?;
                         let hidden = self.hidden(&moment.memory);
                         let mut lines = RuntimeLine::of_moment(&self.runtimes, &moment, hidden);
@@ -192,7 +193,7 @@ impl<'c> Tracer<'c> {
         part(payload)
     }
 
-    /// Charges the lines of a moment, until the next is asked for.
+    /// Charges the lines of a sample until the next one is requested.
     fn charge_lines(&mut self, moment: &SchedtraceMoment) -> Result<(), ClientError> {
         let forgotten = Forgotten::new(&self.budget);
         self.budget.charge(cost(moment, self.options.detail))?;
@@ -200,7 +201,7 @@ impl<'c> Tracer<'c> {
         Ok(())
     }
 
-    /// A trace without an end has none for its answer; but the next moment has to come in its time.
+    /// A trace without an end has no time limit for its answer, but the next sample must arrive in time.
     fn allow_a_moment(&mut self) {
         if let (Some(answer), 0) = (&mut self.answer, self.options.count) {
             let interval = Duration::from_millis(self.options.interval_ms.into());
@@ -220,13 +221,14 @@ impl<'c> Tracer<'c> {
     }
 
     fn details(&mut self, workers: &[usize]) -> Result<Vec<Detail>, ClientError> {
-        // The leaves of the stacks are not shown: one frame is the least that tells of threads at all.
+        // The frames of the stacks are not shown: one frame is the minimum with which threads are captured at
+        // all.
         let request = Request::Tasks(TasksRequest { max_cell_bytes: 0, max_depth: 1 });
         let client = self.agent.connect()?;
         let budget = client.budget().clone();
         let forgotten = Forgotten::new(&budget);
         let collected = client.ask(&request)?.collect::<TasksPart>(&mut |_| {});
-        // The listing is forgotten before the next line.
+        // The charge of the listing is released before the next line.
         let _forgotten = forgotten.until_now();
         collected.end?;
         let listing = Listing::new(collected.parts);
@@ -243,7 +245,7 @@ impl<'c> Tracer<'c> {
         }
     }
 
-    /// Finds the places of these runtimes.
+    /// Determines the addresses for these runtimes.
     fn plan(&mut self, runtimes: Vec<SchedtraceRuntime>) {
         let (mut bytes, mut plans) = (0, Vec::with_capacity(runtimes.len()));
         for runtime in &runtimes {
@@ -267,8 +269,8 @@ impl<'c> Tracer<'c> {
         self.base_ns = self.last_ns;
         let ranges = self.plans.iter().flat_map(|plan| plan.ranges.iter().copied()).collect();
         let Options { interval_ms, count, .. } = self.options;
-        // 0 is for ever; a count that was told already ended the answer.
-        let count = if count == 0 { 0 } else { count.saturating_sub(self.told).max(1) };
+        // 0 means no limit; when all lines of a count were returned, the answer has already ended.
+        let count = if count == 0 { 0 } else { count.saturating_sub(self.returned).max(1) };
         let request = Request::Schedtrace(SchedtraceRequest { interval_ms, count, ranges });
         let answer = self.agent.connect()?.ask(&request)?;
         self.stopper.set(answer.finisher());
@@ -299,7 +301,7 @@ fn types(pid: u32, modules: &[Module], options: &Options, budget: &Budget) -> Pr
     program_types(modules, &files, |_| {})
 }
 
-/// The runtimes that are watched, without a moment.
+/// The watched runtimes, without a sample.
 fn runtimes(client: Client) -> Result<Vec<SchedtraceRuntime>, ClientError> {
     let request = SchedtraceRequest { interval_ms: AT_ONCE_MS, count: 1, ranges: Vec::new() };
     let collected = client.ask(&Request::Schedtrace(request))?.collect::<SchedtracePart>(&mut |_| {});
@@ -331,7 +333,7 @@ impl Agent<'_> {
             SchedtracePart::Moment(moment) => Some(moment.memory),
             SchedtracePart::Runtimes(_) => None,
         });
-        memory.ok_or_else(|| ClientError::Protocol("no moment in an answer to schedtrace".to_owned()))
+        memory.ok_or_else(|| ClientError::Protocol("an answer to schedtrace without a sample".to_owned()))
     }
 }
 
@@ -345,7 +347,7 @@ impl Memory for Agent<'_> {
     }
 }
 
-/// Gives back, when it is dropped, what an answer was charged.
+/// Releases the charge of an answer when it is dropped.
 struct Forgotten {
     budget: Budget,
     before: u64,
@@ -353,12 +355,12 @@ struct Forgotten {
 }
 
 impl Forgotten {
-    /// What is charged from here on.
+    /// Covers charges from this point on.
     fn new(budget: &Budget) -> Forgotten {
         Forgotten { budget: budget.clone(), before: budget.charged(), bytes: 0 }
     }
 
-    /// And no more than up to here.
+    /// Ends the range of covered charges at this point.
     fn until_now(mut self) -> Forgotten {
         self.bytes = self.budget.charged().saturating_sub(self.before);
         self

@@ -1,12 +1,13 @@
-//! Which file has a module's names: candidates in order, each held against the build-id that runs.
+//! Finds the file with a module's names: checks candidates in order against the build-id of the running
+//! module.
 //!
-//! Names from another build would be wrong without looking wrong, so a file is used only when its
-//! build-id is the module's. A module without one (some static musl builds) is taken only from
-//! `/proc/PID/exe`, which the kernel itself ties to the running program, even when the file on disk
-//! was replaced or deleted (proc(5)).
+//! Names from another build would be wrong without looking wrong, so a file is used only when its build-id is
+//! the module's. For a module without a build-id (some static musl builds) only `/proc/PID/exe` is used,
+//! which the kernel ties to the running program, even when the file on disk was replaced or deleted
+//! (proc(5)).
 //!
-//! What an answer says is believed only as far as the kernel says it, too: of a process of this host
-//! only what it maps is looked for.
+//! An answer is trusted only as far as the kernel confirms it: for a process of this host, only modules that
+//! it maps are searched for.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -23,13 +24,13 @@ use crate::files::{Believed, Checked, Place, Process, Root, SplitPlaces, within}
 use crate::symbols::module_symbols::Detail;
 use crate::text::hex;
 
-/// Where distributions put separate debug information.
+/// Directories in which distributions put separate debug information.
 const SYSTEM_DEBUG_DIRECTORIES: [&str; 2] = ["/usr/lib/debug", "/lib/debug"];
 
-/// A link has a file name, and a checksum or a build-id.
+/// A link consists of a file name and a checksum or a build-id.
 const LARGEST_LINK: u64 = 4096;
 
-/// What a file knows about code, least first.
+/// What a file knows about code, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Content {
     Nothing,
@@ -42,31 +43,31 @@ pub(crate) enum Content {
 #[derive(Debug)]
 pub(crate) struct SymbolFile {
     pub(crate) content: Content,
-    /// Where it was found.
+    /// Where it was found; `None` for files opened through `/proc/PID`.
     place: Option<Place>,
     shown: PathBuf,
-    /// Held open: its descriptor still means this file when the process has ended.
+    /// Kept open: the descriptor still refers to this file after the process has ended.
     file: Arc<Checked>,
-    /// What it shares with other files (`.gnu_debugaltlink`).
+    /// The file it shares parts with (`.gnu_debugaltlink`).
     supplement: Option<Arc<Checked>>,
     root: Option<Arc<Root>>,
     directories: Vec<PathBuf>,
 }
 
-/// A module's best file, and what was wrong with the others.
+/// A module's best file, and the reasons why others were refused.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) file: Option<SymbolFile>,
-    /// Not a file at all: `[vdso]`.
+    /// The kernel maps it, without a file: `[vdso]`.
     is_kernels: bool,
     pub(crate) is_executable: bool,
     /// The process does not map it.
     is_not_mapped: bool,
-    /// Files of another build, or that cannot be read.
+    /// Files of another build, and files that cannot be read.
     refused: Vec<String>,
 }
 
-/// Looks for files of modules of one process.
+/// Searches for the files of one process's modules.
 #[derive(Debug)]
 pub(crate) struct Finder {
     looking: Arc<Looking>,
@@ -83,12 +84,12 @@ struct Looking {
 /// A file that may be the module's.
 #[derive(Debug)]
 enum Candidate {
-    /// `/proc/PID/exe`: the kernel vouches that this is the file the process runs.
+    /// `/proc/PID/exe`: the kernel guarantees that the process runs this file.
     Executable,
-    /// `/proc/PID/map_files/…`: the same, of what it maps from the start to the end address.
+    /// `/proc/PID/map_files/…`: the same for the mapping from the start to the end address.
     Mapped(String),
     Named(Place),
-    /// What a debug link names, and the checksum it states of it.
+    /// The file that a debug link names, and the checksum that the link states.
     Linked(Place, u32),
 }
 
@@ -100,12 +101,13 @@ impl Finder {
         Finder { looking: Arc::new(looking), budget: budget.clone() }
     }
 
-    /// What may be done for a module.
+    /// The work limit for a module.
     pub(crate) fn work(&self) -> Work {
         Work::new(&self.budget)
     }
 
-    /// The best file of the module: the first with debug information, else with a symbol table.
+    /// The best file of the module: the first with debug information, otherwise the first with a symbol
+    /// table.
     pub(crate) fn find(&self, module: &Module) -> Found {
         let (looking, wanted) = (self.looking.clone(), module.clone());
         within(&self.budget, move || looking.find(&wanted)).unwrap_or_else(|why| Found {
@@ -117,11 +119,12 @@ impl Finder {
 
 impl Looking {
     fn find(&self, module: &Module) -> Found {
-        // Of a process elsewhere the executable's name is not known: a program is what is no library.
+        // Without `/proc/PID` the executable's name is unknown: a module that is not a library counts as the
+        // program.
         let looks_so = self.process.executable().is_none() && !module.path.contains(".so");
         let is_executable = self.is_executable(module);
         let mut found = Found { is_executable: is_executable || looks_so, ..Found::default() };
-        // `[vdso]`, `[heap]`, anonymous memory: nothing to open. Relative paths mean nothing here.
+        // `[vdso]`, `[heap]`, anonymous memory: there is no file. Relative paths have no meaning here.
         if !module.path.starts_with('/') {
             found.is_kernels = true;
             return found;
@@ -174,7 +177,7 @@ impl Looking {
         let name = shown_name(path);
         let trusted = |path: PathBuf| Candidate::Named(Place::Trusted(path));
         for directory in &self.symbol_directories {
-            // Without what leads upwards, out of the directory.
+            // Without `..`, which would lead out of the directory.
             let is_plain = |part: &std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
             let below: PathBuf = Path::new(path).components().filter(is_plain).collect();
             candidates.push(trusted(directory.join(below)));
@@ -185,7 +188,7 @@ impl Looking {
         candidates
     }
 
-    /// `.build-id/ab/cdef….debug` in the directories for debug information.
+    /// `.build-id/ab/cdef….debug` in the directories with debug information.
     fn by_build_id(&self, id: &str) -> impl Iterator<Item = PathBuf> + use<'_> {
         let file = (id.len() > 2).then(|| format!(".build-id/{}/{}.debug", &id[..2], &id[2..]));
         let system = SYSTEM_DEBUG_DIRECTORIES.iter().map(Path::new);
@@ -193,8 +196,8 @@ impl Looking {
         file.into_iter().flat_map(move |file| directories.clone().map(move |directory| directory.join(&file)))
     }
 
-    /// Where a debug link's file may be: beside the program, in `.debug` there, or below the
-    /// directories for debug information (GDB's manual, "Debugging Information in Separate Files").
+    /// The possible places of a debug link's file: beside the program, in `.debug` there, or below the
+    /// directories with debug information (GDB's manual, "Debugging Information in Separate Files").
     fn linked_candidates(&self, module: &Module, name: &str, checksum: u32) -> Vec<Candidate> {
         let directory = Path::new(plain(&module.path)).parent().unwrap_or(Path::new("/"));
         let below = directory.strip_prefix("/").unwrap_or(directory);
@@ -209,7 +212,7 @@ impl Looking {
         beside.chain(trusted).map(|place| Candidate::Linked(place, checksum)).collect()
     }
 
-    /// Opens a candidate of the right build, and says what it links to; `None` when there is no such file.
+    /// Opens a candidate of the right build, and reads its debug link; `None` when there is no such file.
     #[expect(clippy::type_complexity, reason = "a file and the link in it")]
     fn open(
         &self,
@@ -233,7 +236,7 @@ impl Looking {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Ok(None);
             }
-            // Only a capability opens these; the same file has other names.
+            // Opening these needs a capability; the same file has other names.
             Err(_) if place.is_none() => return Ok(None),
             Err(error) => return Err(format!("{text} cannot be opened: {error}")),
         };
@@ -241,7 +244,7 @@ impl Looking {
         let build_id = elf.build_id(&file, &self.budget);
         let is_by_checksum = |checksum: u32| checksum_of(&file, &self.budget) == Some(checksum);
         match candidate {
-            // Without a build-id the link's checksum tells.
+            // Without a build-id the link's checksum decides.
             Candidate::Linked(_, checksum) if module.build_id.is_empty() && is_by_checksum(*checksum) => {}
             Candidate::Linked(..) if module.build_id.is_empty() => {
                 return Err(format!("{text} is another build (its checksum differs)"));
@@ -251,7 +254,7 @@ impl Looking {
             }
             Candidate::Named(_) if build_id.is_empty() => {
                 return Err(format!(
-                    "{text} has no build-id, so it cannot be told whether it is the build that runs"
+                    "{text} has no build-id, so it is unknown whether it is the running build"
                 ));
             }
             _ => {}
@@ -276,12 +279,12 @@ impl Looking {
         let length = bytes.iter().position(|byte| *byte == 0)?;
         let name = std::str::from_utf8(&bytes[..length]).ok()?;
         let checksum = elf.number(&bytes, (length + 1).next_multiple_of(4), 4) as u32;
-        // A plain name: a path would lead anywhere.
+        // Only a plain name: a path could lead anywhere.
         let is_plain = !name.is_empty() && !name.contains('/') && name != "..";
         is_plain.then(|| (name.to_owned(), checksum))
     }
 
-    /// The file with what several have in common, by its name and build-id (`.gnu_debugaltlink`).
+    /// The file with the parts shared by several files, by its name and build-id (`.gnu_debugaltlink`).
     fn supplement(
         &self,
         elf: &Elf,
@@ -304,7 +307,7 @@ impl Looking {
     }
 }
 
-/// The checksum of a whole file, as a debug link states it.
+/// The checksum of a whole file, as used by debug links.
 fn checksum_of(file: &Checked, budget: &Budget) -> Option<u32> {
     let mut checksum = flate2::Crc::new();
     let mut buffer = vec![0; 1 << 20];
@@ -320,7 +323,7 @@ fn checksum_of(file: &Checked, budget: &Budget) -> Option<u32> {
     Some(checksum.sum())
 }
 
-/// A path without the mark the kernel puts behind a file that is gone.
+/// A path without the mark that the kernel appends when the file is gone.
 pub(crate) fn plain(path: &str) -> &str {
     path.strip_suffix(" (deleted)").unwrap_or(path)
 }
@@ -339,12 +342,12 @@ fn content(elf: &Elf) -> Content {
 }
 
 impl SymbolFile {
-    /// Where it was found, for texts.
+    /// Where it was found, for messages.
     pub(crate) fn path(&self) -> PathBuf {
         self.shown.clone()
     }
 
-    /// The file that was opened, whatever has become of its name.
+    /// The opened file, whatever happened to its name.
     pub(crate) fn opened(&self) -> &Arc<Checked> {
         &self.file
     }
@@ -353,8 +356,8 @@ impl SymbolFile {
         self.supplement.as_ref()
     }
 
-    /// Where the split-off parts of its debug information may be. Their paths are those of the process's own
-    /// mount namespace, or of where it was built.
+    /// The possible places of its split debug information. The paths are those of the process's mount
+    /// namespace, or of the build machine.
     pub(crate) fn split_files(&self, module: &Module, wanted: &'static [SectionId]) -> SplitFiles {
         let path = Path::new(plain(&module.path));
         let in_root = self.root.clone().map(|root| Place::InRoot(root, path.to_owned()));
@@ -370,7 +373,7 @@ impl SymbolFile {
 }
 
 impl Found {
-    /// Why the names are not complete, and what would complete them.
+    /// Why names are incomplete, and how to complete them.
     pub(super) fn explain(&self, detail: Detail) -> (String, String) {
         let profile = "in the program's Cargo.toml, under [profile.release]:";
         let refused = self.refused.join("; ");
@@ -383,11 +386,11 @@ impl Found {
                 ("it is not mapped by the process, so its file is not opened".to_owned(), String::new())
             }
             Detail::Nothing if self.file.is_none() && !refused.is_empty() => {
-                (refused, "pass --symbols DIR with the file of the build that runs".to_owned())
+                (refused, "pass --symbols DIR with the file of the running build".to_owned())
             }
             Detail::Nothing if self.file.is_none() => (
                 "its file is not on this host".to_owned(),
-                "pass --symbols DIR with the file of the build that runs".to_owned(),
+                "pass --symbols DIR with the file of the running build".to_owned(),
             ),
             Detail::Nothing | Detail::ExportedFunctions if self.is_executable => (
                 "no symbols: the binary is stripped".to_owned(),
@@ -411,7 +414,7 @@ impl Found {
     }
 }
 
-/// The file name of a path, for texts.
+/// The file name of a path, for messages.
 fn shown_name(path: &str) -> &str {
     Path::new(path).file_name().and_then(OsStr::to_str).unwrap_or(path)
 }

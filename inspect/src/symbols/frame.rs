@@ -1,4 +1,4 @@
-//! What is known of an address.
+//! A function at an address.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use std::sync::Arc;
 pub struct Frame {
     /// Demangled name without its hash; `None` when there is no symbol.
     pub function: Option<Arc<str>>,
-    /// The name as the linker knows it; `None` when unknown, or when it is not mangled.
+    /// The linker's name; `None` when unknown, or when it is not mangled.
     pub mangled: Option<Arc<str>>,
-    /// Source file, as the compiler saw its path.
+    /// Source file, with the path that the compiler used.
     pub file: Option<Arc<str>>,
     /// Line in `file`, from 1.
     pub line: Option<u32>,
@@ -21,20 +21,20 @@ pub struct Frame {
     pub is_inlined: bool,
     /// Path of the module as the process sees it; `None` when no module has the address.
     pub module: Option<Arc<str>>,
-    /// Address as stated in the module's file (svma); the avma itself when no module has it.
+    /// Address in the module's file (svma); the avma itself when no module contains it.
     pub module_offset: u64,
-    /// Bytes from the beginning of the function that was really called; the same for all frames
-    /// inlined at the address. `None` without a symbol.
+    /// Bytes from the start of the function that was called; the same for all frames inlined at the address.
+    /// `None` without a symbol.
     pub function_offset: Option<u64>,
 }
 
 impl Frame {
-    /// The function's name, else `module+0xoffset`, else the bare address.
+    /// The function's name, otherwise `module+0xoffset`, otherwise the bare address.
     pub fn name(&self) -> String {
         self.shared_name().into_owned()
     }
 
-    /// As [`Frame::name`], without a copy of the function's name.
+    /// Like [`Frame::name`], without a copy of the function's name.
     pub(crate) fn shared_name(&self) -> Cow<'_, str> {
         match (&self.function, &self.module) {
             (Some(function), _) => Cow::Borrowed(function),
@@ -43,7 +43,7 @@ impl Frame {
         }
     }
 
-    /// Of an address that no module has.
+    /// The frame of an address that no module contains.
     pub(super) fn unknown(avma: u64) -> Frame {
         Frame {
             function: None,

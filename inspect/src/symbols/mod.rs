@@ -1,8 +1,8 @@
-//! Addresses to names: functions, inlined frames, files and lines, from the modules' own files.
+//! Resolves addresses to names: functions, inlined frames, files and lines, from the files of the modules.
 //!
-//! Files are opened when the [`Symbolizer`] is made, so names can still be had after the process
-//! has ended, and each is used only if its build-id is that of the build that runs. They are those of
-//! others: damaged or hostile ones cost names, and nothing else.
+//! Files are opened when the [`Symbolizer`] is made, so that names are available after the process has ended.
+//! A file is used only if its build-id is that of the running build. The files are not trusted: a damaged or
+//! hostile file costs names and nothing else.
 
 mod debug;
 pub(crate) mod files;

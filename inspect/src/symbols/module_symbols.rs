@@ -1,4 +1,4 @@
-//! What a module's file gave, and why not more.
+//! The symbols found in a module's file, and why more are missing.
 
 use std::path::PathBuf;
 
@@ -17,19 +17,19 @@ pub enum Detail {
     Lines,
 }
 
-/// What a module gave, and why not more.
+/// The symbols found for a module, and why more are missing.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ModuleSymbols {
     /// Path of the module as the process sees it.
     pub module: String,
-    /// The file that was used; `None` when there was none.
+    /// The file that was used; `None` when none was.
     pub file: Option<PathBuf>,
-    /// What it knows.
+    /// The detail that the file has.
     pub detail: Detail,
-    /// Why names are missing, or not whole, lower case; empty when they are all there.
+    /// Why names are missing or incomplete, lower case; empty when they are complete.
     pub reason: String,
-    /// What would give more; empty when nothing would.
+    /// How to get more; empty when nothing helps.
     pub fix: String,
 }

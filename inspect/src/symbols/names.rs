@@ -1,11 +1,11 @@
-//! Names as people read them: Rust symbols demangled without their hashes, all others as they are.
+//! Readable names: Rust symbols are demangled without their hashes, all others stay unchanged.
 
 use std::fmt::{self, Write};
 
 use rgops_protocol::received::{SYMBOL_CHARACTERS, cut};
 
-/// The readable form of a symbol. A C++ or C name is returned unchanged. Either is cut when it is longer
-/// than anybody reads: a few bytes of a v0 symbol can stand for a megabyte.
+/// The readable form of a symbol. A C++ or C name is returned unchanged. Every name is cut at a length that
+/// nobody would read: a few bytes of a v0 symbol can expand to a megabyte.
 pub(super) fn demangle(symbol: &str) -> String {
     let mut name = Name::default();
     let written = match rustc_demangle::try_demangle(symbol) {
@@ -20,7 +20,7 @@ pub(super) fn demangle(symbol: &str) -> String {
     name.text
 }
 
-/// Text that takes no more than can be shown.
+/// Text with a maximum length.
 #[derive(Default)]
 struct Name {
     text: String,
@@ -38,7 +38,7 @@ impl Write for Name {
     }
 }
 
-/// Whether `symbol` is a mangled Rust name, so has its full path in it.
+/// Whether `symbol` is a mangled Rust name, so that it contains its full path.
 pub(super) fn is_mangled_rust(symbol: &str) -> bool {
     rustc_demangle::try_demangle(symbol).is_ok()
 }
@@ -62,7 +62,7 @@ mod tests {
             let name = demangle(symbol);
             assert!(name.chars().count() <= SYMBOL_CHARACTERS && name.ends_with('…'), "{}", name.len());
         }
-        // Back references: each level is the one before, twice.
+        // Back references: each level is the previous one, twice.
         let mut doubling = "_RIC1a".to_owned();
         doubling.push_str(&"Tmm".repeat(1000));
         assert!(demangle(&doubling).chars().count() <= SYMBOL_CHARACTERS);

@@ -1,4 +1,4 @@
-//! One module and the file its names come from.
+//! One module and the file with its names.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::symbols::frame::Frame;
 use crate::symbols::module_symbols::{Detail, ModuleSymbols};
 use crate::symbols::names;
 
-/// A symbol without a size is believed for so many bytes: the next symbol bounds it, but code that
-/// has no symbol at all may lie between the two.
+/// Maximum length of a symbol without a size: the next symbol bounds it, but code without any symbol may be
+/// between the two.
 const SIZELESS_SYMBOL_BYTES: u64 = 4096;
 
 /// A module with its file, if one was found.
@@ -27,15 +27,15 @@ pub(super) struct Source {
     symbols: ModuleSymbols,
     asked: bool,
     work: Work,
-    /// Strings that were cut, and addresses at which calls were, as the reason says.
+    /// Number of strings that were cut, and of addresses at which calls were left out.
     cut: (u64, u64),
-    /// Read when the first address is asked about; `None` when it cannot be, or not any more.
+    /// Read for the first requested address; `None` when it cannot be read, or no longer.
     debug: Option<Option<DebugInformation>>,
-    /// Read when debug information does not have a function, or not its whole name.
+    /// Read when debug information lacks a function or its full name.
     tables: Option<Arc<SymbolTables>>,
 }
 
-/// What is known of an address, from debug information or the symbol table.
+/// The result for an address, from debug information or the symbol table.
 #[derive(Debug)]
 struct Known {
     name: String,
@@ -58,7 +58,7 @@ impl Source {
         Source::with(module, finder.find(module), finder)
     }
 
-    /// A module whose files were not looked for.
+    /// A module whose files were not searched for.
     pub(super) fn unopened(module: &Module, finder: &Finder, limit: Exhausted) -> Source {
         let mut source = Source::with(module, Found::default(), finder);
         source.note_lost_names(limit);
@@ -93,7 +93,7 @@ impl Source {
         }
     }
 
-    /// A module whose file is in memory, by the addresses that the file states.
+    /// A module whose file is in memory, at the addresses stated in the file.
     pub(super) fn of_bytes(module: &Module, bytes: &[u8], work: &Work) -> Source {
         let symbols = ModuleSymbols {
             module: String::new(),
@@ -138,16 +138,16 @@ impl Source {
         avma.wrapping_sub(self.module.bias)
     }
 
-    /// The one frame of an address whose function is not known.
+    /// The single frame of an address whose function is unknown.
     pub(super) fn bare(&self, svma: u64) -> Frame {
         Frame { module: Some(self.path.clone()), module_offset: svma, ..Frame::unknown(svma) }
     }
 
-    /// Frames at `svma`, innermost first, found by looking up `lookup`.
+    /// Frames at `svma`, innermost first, found by resolving `lookup`.
     pub(super) fn frames(&mut self, svma: u64, lookup: u64) -> Vec<Frame> {
         self.asked = true;
         let bare = self.bare(svma);
-        // The readers are ours or well kept, and fuzzed. Should one fail all the same, it costs names.
+        // The readers are ours or well maintained, and fuzzed. If one panics anyway, that costs names only.
         let known = catch_unwind(AssertUnwindSafe(|| self.known(lookup)));
         let known = known.unwrap_or_else(|_| {
             self.lose_lines(&Fault::refused("reading it failed"));
@@ -172,7 +172,7 @@ impl Source {
             ..bare.clone()
         };
         let mut frames = Vec::with_capacity(known.inlined.len() + 1);
-        // Each is at the place where the next inner one is called.
+        // The position of each frame is the call site of the next inner one.
         let mut place = known.place.as_ref();
         for inlined in known.inlined.iter().rev() {
             frames.push(frame(&inlined.name, place, true));
@@ -187,8 +187,8 @@ impl Source {
         frames
     }
 
-    /// The name of the function really called. `debug = "line-tables-only"` cuts names in the debug
-    /// information to their last part (`run<…>`); the symbol table still has the whole.
+    /// The name of the function that was called. `debug = "line-tables-only"` cuts names in the debug
+    /// information to their last part (`run<…>`); the symbol table still has the full name.
     fn full_name(&mut self, lookup: u64, known: &Known) -> String {
         if !names::is_mangled_rust(&known.name)
             && known.place.is_some()
@@ -213,7 +213,7 @@ impl Source {
         let found = found.unwrap_or_else(|fault| {
             self.lose_lines(&fault);
             if matches!(fault, Fault::Exhausted(_)) {
-                // What it takes is needed for others.
+                // Its memory is needed for others.
                 self.debug = Some(None);
             }
             None
@@ -227,12 +227,12 @@ impl Source {
                 place: found.place,
                 inlined: found.inlined,
             }),
-            // Written by hand in assembler, say: the symbol table has its name.
+            // For example hand-written assembly: the symbol table has its name.
             None => Some(Known { place: found.place, ..Known::from(self.symbol(lookup)?) }),
         }
     }
 
-    /// The debug information of its file; `None` if there is none that can be read.
+    /// The debug information of its file; `None` if there is none or it cannot be read.
     fn read_debug(&mut self) -> Option<DebugInformation> {
         let file = self.file.as_ref().filter(|file| file.content == Content::DebugInformation)?;
         let (opened, supplement) = (file.opened().clone(), file.supplement().cloned());
@@ -248,7 +248,7 @@ impl Source {
         read.map_err(|fault| self.lose_lines(&fault)).ok()
     }
 
-    /// Notes why lines and inlined functions are missing.
+    /// Records why lines and inlined functions are missing.
     fn lose_lines(&mut self, fault: &Fault) {
         self.symbols.detail = self.symbols.detail.min(Detail::Functions);
         self.cut = (0, 0);
@@ -259,7 +259,7 @@ impl Source {
         };
     }
 
-    /// Notes which units are left out.
+    /// Records which units are left out.
     fn note_left_out(&mut self) {
         let Some(Some(debug)) = &self.debug else { return };
         if let Some(why) = left_out(debug.left_out()) {
@@ -267,7 +267,7 @@ impl Source {
         }
     }
 
-    /// Notes how much was cut, if there is nothing worse to say.
+    /// Records how much was cut, unless there is a worse reason already.
     fn note_cuts(&mut self) {
         let cut = (self.work.cut_strings(), self.work.cut_calls());
         if cut == self.cut || (!self.symbols.reason.is_empty() && self.cut == (0, 0)) {
@@ -276,18 +276,18 @@ impl Source {
         self.cut = cut;
         let mut reasons = Vec::new();
         if let count @ 1.. = cut.0 {
-            let why = "names in its debug information do not end within 64 KiB and are cut";
-            reasons.push(format!("{why} (cuts: {count})"));
+            let why = "names in its debug information are longer than 64 KiB and are cut";
+            reasons.push(format!("{why} ({count} times)"));
         }
         if let count @ 1.. = cut.1 {
             let most = debug::MOST_INLINED;
-            let why = "calls are inlined into each other: the innermost are left out";
+            let why = "calls are inlined into each other; the innermost are left out";
             reasons.push(format!("more than {most} {why} (addresses: {count})"));
         }
         self.symbols.reason = reasons.join("; ");
     }
 
-    /// Notes that names are left out from now on, of an address that was asked about.
+    /// Records that names are left out from now on, after an address was requested.
     pub(super) fn lose_names(&mut self, limit: Exhausted) {
         self.asked = true;
         self.note_lost_names(limit);
@@ -320,15 +320,13 @@ impl Source {
     }
 }
 
-/// What is said of units that are left out; `None` when there are none.
+/// A sentence about units that are left out; `None` when there are none.
 fn left_out(left_out: &LeftOut) -> Option<String> {
     let reason = left_out.reason();
     match left_out.units() {
         0 => None,
         1 => Some(format!("a unit of its debug information is left out: {reason}")),
-        count => {
-            Some(format!("{count} units of its debug information are left out, the first because: {reason}"))
-        }
+        count => Some(format!("{count} units of its debug information are left out; one reason: {reason}")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Names the addresses of one process, by its modules.
+//! Resolves the addresses of one process, through its modules.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
@@ -14,34 +14,34 @@ use crate::symbols::frame::Frame;
 use crate::symbols::module_symbols::ModuleSymbols;
 use crate::symbols::source::Source;
 
-/// Names the addresses of one process.
+/// Resolves the addresses of one process to names.
 #[derive(Debug)]
 pub struct Symbolizer {
     local_pid: Option<u32>,
     symbol_directories: Vec<PathBuf>,
     budget: Budget,
-    /// Every module seen; an index stays valid when modules are unloaded.
+    /// All modules seen; an index stays valid when modules are unloaded.
     sources: Vec<Source>,
     /// Indexes into `sources` by the hash of the module.
     known: HashMap<u64, Vec<usize>>,
     hasher: RandomState,
     /// Modules that are loaded now: start avma to index into `sources`.
     loaded: BTreeMap<u64, usize>,
-    /// By source and svma looked up.
+    /// Results by source and requested svma.
     found: HashMap<(usize, u64), Arc<[Frame]>>,
-    /// Of what was found.
+    /// Charge of the results.
     charge: Charge,
 }
 
 impl Symbolizer {
-    /// Opens the files of `modules`. `local_pid` is the process on this host, whose `/proc/PID`
-    /// reaches files that were replaced, deleted or are in another mount namespace; without it
-    /// only files at the same paths are tried. `symbol_directories` are looked through as well.
+    /// Opens the files of `modules`. `local_pid` is the process on this host; its `/proc/PID` leads to files
+    /// that were replaced, deleted or are in another mount namespace. Without it only files at the same paths
+    /// are tried. `symbol_directories` are searched also.
     pub fn new(modules: &[Module], local_pid: Option<u32>, symbol_directories: &[PathBuf]) -> Symbolizer {
         Symbolizer::with_budget(modules, local_pid, symbol_directories, &budget::standard())
     }
 
-    /// As [`Symbolizer::new`], with the budget of the whole command.
+    /// Like [`Symbolizer::new`], with the budget of the whole command.
     pub fn with_budget(
         modules: &[Module],
         local_pid: Option<u32>,
@@ -63,8 +63,8 @@ impl Symbolizer {
         symbolizer
     }
 
-    /// Names by the addresses that a file states which is in memory: one that was sent, or made up. At most
-    /// `steps` entries, instructions and symbols of it are read, so it ends the same way everywhere.
+    /// Resolves the addresses of a file in memory, one that was sent or generated. Reads at most `steps` of
+    /// its entries, instructions and symbols, so that the result is the same on every machine.
     pub fn of_file(bytes: &[u8], budget: &Budget, steps: u64) -> Symbolizer {
         let module = module_in_memory();
         let mut symbolizer = Symbolizer::with_budget(&[], None, &[], budget);
@@ -84,7 +84,7 @@ impl Symbolizer {
             let alike = self.known.entry(hash(&self.hasher, module)).or_default();
             let known = alike.iter().find(|index| self.sources[**index].module() == module);
             let index = known.copied().unwrap_or_else(|| {
-                // When the command's time is over no more files are looked for.
+                // After the command's time limit no more files are searched for.
                 self.sources.push(match self.budget.check_time() {
                     Ok(()) => Source::open(module, &finder),
                     Err(limit) => Source::unopened(module, &finder, limit),
@@ -96,17 +96,17 @@ impl Symbolizer {
         }
     }
 
-    /// The functions at an address, innermost first: what is inlined there, then the function that
-    /// was really called. Never empty: an unknown address is one frame without a function.
+    /// The functions at an address, innermost first: the calls inlined there, then the function that was
+    /// called. Never empty: an unknown address is one frame without a function.
     ///
-    /// A return address belongs to the call before it, which may be another line, or even another
-    /// function: it is looked up one byte earlier.
+    /// A return address belongs to the call before it, which may be in another line or another function: it
+    /// is resolved one byte earlier.
     pub fn frames(&mut self, avma: u64, is_return_address: bool) -> Vec<Frame> {
         self.shared_frames(avma, is_return_address).to_vec()
     }
 
-    /// As [`Symbolizer::frames`], without a copy. When the command's time is over, what was not named before
-    /// stays an address, and its module says so.
+    /// Like [`Symbolizer::frames`], without a copy. After the command's time limit, addresses that were not
+    /// resolved before stay addresses, and their module reports that.
     pub fn shared_frames(&mut self, avma: u64, is_return_address: bool) -> Arc<[Frame]> {
         let Some(index) = self.module_index(avma) else {
             return Arc::new([Frame::unknown(avma)]);
@@ -117,14 +117,14 @@ impl Symbolizer {
         if let Some(frames) = self.found.get(&(index, lookup)) {
             return frames.clone();
         }
-        // Each address may be in another module, and each module's files take time to read.
+        // Each address may be in another module, and reading a module's files takes time.
         if let Err(limit) = self.budget.check_time() {
             source.lose_names(limit);
             return Arc::new([source.bare(svma)]);
         }
         let frames: Arc<[Frame]> = source.frames(svma, lookup).into();
         if self.charge.grow(size_of_found(&frames)).is_err() {
-            // What others are shown must not fill our memory with names.
+            // Names from untrusted files must not fill our memory.
             let source = &mut self.sources[index];
             source.lose_names(self.budget.exhausted());
             return Arc::new([source.bare(svma)]);
@@ -147,12 +147,12 @@ impl Symbolizer {
         self.module_index(avma).map(|index| self.sources[index].module())
     }
 
-    /// What each module that was asked about gave, and why it did not give more.
+    /// The symbols found for each requested module, and why more are missing.
     pub fn module_symbols(&self) -> impl Iterator<Item = &ModuleSymbols> {
         self.sources.iter().filter(|source| source.was_asked()).map(Source::symbols)
     }
 
-    /// What the module at an address gave.
+    /// The symbols found for the module at an address.
     pub(crate) fn symbols_of(&self, avma: u64) -> Option<&ModuleSymbols> {
         self.module_index(avma).map(|index| self.sources[index].symbols())
     }
@@ -168,7 +168,7 @@ fn hash(hasher: &RandomState, module: &Module) -> u64 {
     hasher.hash_one((path, build_id, start_avma, end_avma, bias, has_unwind_data))
 }
 
-/// A module whose file is in memory, by the addresses that the file states.
+/// A module whose file is in memory, at the addresses stated in the file.
 fn module_in_memory() -> Module {
     Module {
         path: String::new(),
@@ -180,7 +180,7 @@ fn module_in_memory() -> Module {
     }
 }
 
-/// What frames take that are kept.
+/// The memory of frames that are kept.
 fn size_of_found(frames: &[Frame]) -> u64 {
     let text = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len() + 16);
     let bytes = |frame: &Frame| size_of::<Frame>() + text(&frame.function) + text(&frame.mangled);

@@ -1,4 +1,4 @@
-//! Asks an agent for its tasks, and for the memory that decoding needs: what `rgops tasks` calls.
+//! Asks an agent for its tasks and for the memory that decoding needs; used by `rgops tasks`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -16,41 +16,41 @@ use rgops_tasks::model::{Counts, Runtime, Tasks};
 use crate::client::{Client, ClientError};
 use crate::tasks::files::{TypeFiles, program_types};
 
-/// Bytes of a cell that are asked for. Tokio boxes futures of more than 16 KiB.
+/// Requested bytes of a cell. Tokio boxes futures of more than 16 KiB.
 const MOST_CELL_BYTES: u32 = 64 * 1024;
 
-/// What a task costs in bytes until it is shown, besides its cell and its stack.
+/// Memory of a task in bytes until it is shown, besides its cell and its stack.
 const TASK_BYTES: u64 = 1024;
 
-/// Ranges of one request: at most 15 bytes each, a request may have 64 KiB.
+/// Ranges of one request: each has at most 15 bytes, and a request at most 64 KiB.
 const RANGES_PER_REQUEST: usize = 4000;
 
-/// Where debug files are, and how much is asked for.
+/// Places of debug files, and the amount of data to request.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The process on this host, whose `/proc/PID` has its files; as for `symbols::Symbolizer::new`.
+    /// The process on this host; its `/proc/PID` has its files. See `symbols::Symbolizer::new`.
     pub local_pid: Option<u32>,
     /// Further directories with debug files.
     pub symbol_directories: Vec<PathBuf>,
-    /// Frames kept of each thread's stack; 0 asks for no threads.
+    /// Frames kept of each thread's stack; 0 requests no threads.
     pub max_depth: u32,
 }
 
-/// What is being done, for a line on the terminal.
+/// The current step, for a progress line on the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The agent lists its tasks; so many came.
+    /// The agent lists its tasks.
     Listing {
-        /// Tasks so far.
+        /// Tasks received.
         tasks: u64,
     },
-    /// Debug information is read for the first time: it will be remembered by its build-id.
+    /// Debug information is read for the first time; the result is cached by build-id.
     DebugInformation,
     /// Async stacks are decoded.
     Decoding {
-        /// Tasks done.
+        /// Tasks decoded.
         done: u64,
-        /// Of so many.
+        /// All tasks to decode.
         total: u64,
     },
 }
@@ -58,21 +58,21 @@ pub enum Step {
 /// A program's tasks, and how the answer ended.
 #[derive(Debug)]
 pub struct Fetched {
-    /// Who answered.
+    /// The agent's hello.
     pub hello: AgentHello,
-    /// What was decoded.
+    /// The decoded tasks.
     pub tasks: Tasks,
-    /// What the list lacks, or why it broke off.
+    /// What the list lacks, or why it ended early.
     pub end: Result<End, ClientError>,
 }
 
-/// Lists and decodes.
+/// Lists and decodes the tasks.
 ///
-/// `client` is asked for the list. A connection answers one request: those for memory go over what
-/// `reconnect` makes, which must reach the same process (its cookie is compared).
+/// The list is requested from `client`. A connection answers one request, so requests for memory use
+/// connections from `reconnect`, which must lead to the same process (its cookie is compared).
 ///
 /// # Errors
-/// When nothing was answered at all.
+/// When the agent sent no answer.
 pub fn fetch(
     client: Client,
     reconnect: &mut dyn FnMut() -> Result<Client, ClientError>,
@@ -93,7 +93,7 @@ pub fn fetch(
     }
     let began = Instant::now();
     let (mut tasks, vtables, mut cells) = sorted(collected.parts);
-    // What has no room is left out: the others are shown.
+    // Cells that exceed the memory limit are left out; the other tasks are shown.
     let bytes_of_cells = cells.iter().map(bytes_of).sum();
     let fitting = cells.iter().take_while(|_| budget.charge(TASK_BYTES).is_ok()).count();
     let mut broken_off: Option<ClientError> = (fitting < cells.len()).then(|| budget.exhausted().into());
@@ -122,7 +122,7 @@ pub fn fetch(
         }
         let before = budget.charged();
         let read = memory.read(&needed);
-        // What was received is the decoder's to charge, where it keeps it.
+        // Releases the charge of received memory: the decoder charges what it keeps.
         budget.release(budget.charged().saturating_sub(before));
         match read {
             Ok(bytes) => decoder.provide(bytes),
@@ -154,7 +154,7 @@ pub fn fetch(
     Ok(Fetched { hello, tasks, end })
 }
 
-/// The parts of an answer by what they are.
+/// Separates the parts of an answer by kind.
 fn sorted(parts: Vec<TasksPart>) -> (Tasks, Vec<TaskVtable>, Vec<TaskCell>) {
     let mut tasks = Tasks {
         runtimes: Vec::new(),
@@ -192,7 +192,7 @@ fn sorted(parts: Vec<TasksPart>) -> (Tasks, Vec<TaskVtable>, Vec<TaskCell>) {
     (tasks, vtables, cells)
 }
 
-/// Reads the program's memory: a connection for every so many ranges.
+/// Reads the program's memory; one connection per [`RANGES_PER_REQUEST`] ranges.
 struct Memory<'r> {
     reconnect: &'r mut dyn FnMut() -> Result<Client, ClientError>,
     cookie: [u8; 16],

@@ -1,4 +1,4 @@
-//! The files that describe a program's types, found by its modules.
+//! Finds the files that describe a program's types, through its modules.
 
 use std::path::PathBuf;
 
@@ -12,15 +12,15 @@ use crate::files::within;
 use crate::symbols::files::{Content, Finder, SymbolFile};
 use crate::tasks::index_cache::IndexCache;
 
-/// Where a program's types are looked for.
+/// Places to search for a program's types.
 #[derive(Debug, Clone)]
 pub struct TypeFiles {
-    /// The process, if it runs on this host: its `/proc/PID` reaches files that were replaced or
-    /// are in another mount namespace.
+    /// The process, if it runs on this host: its `/proc/PID` leads to files that were replaced or are in
+    /// another mount namespace.
     pub local_pid: Option<u32>,
-    /// Directories with separate debug files, as `--symbols` names them.
+    /// Directories with separate debug files, as given by `--symbols`.
     pub symbol_directories: Vec<PathBuf>,
-    /// What reading them may take, of the whole command.
+    /// The limits of the whole command.
     pub budget: Budget,
 }
 
@@ -30,8 +30,8 @@ impl Default for TypeFiles {
     }
 }
 
-/// The types of a program. The files of its modules are opened at once, so that they can still be read when the
-/// process has ended. `progress` is called when reading one takes long.
+/// The types of a program. The files of its modules are opened at once, so that they can still be read after
+/// the process has ended. Calls `progress` when reading a file takes long.
 pub fn program_types<'a>(
     modules: &[Module],
     files: &TypeFiles,
@@ -40,7 +40,7 @@ pub fn program_types<'a>(
     types_with_cache(modules, files, IndexCache::from_environment(), progress)
 }
 
-/// As [`program_types`], with another cache than the user's.
+/// Like [`program_types`], with a cache other than the user's.
 pub(super) fn types_with_cache<'a>(
     modules: &[Module],
     files: &TypeFiles,
@@ -61,7 +61,7 @@ pub(super) fn types_with_cache<'a>(
     ProgramTypes::new(modules.iter().map(open), &files.budget, store, progress)
 }
 
-/// A module's file, held open.
+/// A module's file, kept open.
 #[derive(Debug)]
 struct OpenedFile {
     file: SymbolFile,

@@ -1,7 +1,6 @@
-//! Remembers indexes by build-id, so that the second look at a program is fast.
+//! Caches indexes by build-id, so that the next command on the same program is fast.
 //!
-//! A cached index is only a shortcut: whatever is wrong with a file (its owner, its length, what is in it) it is
-//! ignored and written anew.
+//! The cache is optional: a file with a wrong owner, length or content is ignored and written again.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -16,12 +15,12 @@ use crate::text::hex;
 const EXTENSION: &str = "types";
 const UNFINISHED: &str = "unfinished";
 
-/// No index is larger: the largest seen, of 400 MB of debug information, has 6 MB.
+/// Maximum length of an index: the largest seen, of 400 MB of debug information, has 6 MB.
 const LARGEST_FILE: u64 = 64 << 20;
 const MOST_FILES: usize = 64;
 const LARGEST_TOTAL: u64 = 256 << 20;
 
-/// A temporary file as old as this was left by a process that was killed.
+/// A temporary file of this age was left by a process that was killed.
 const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 
 /// A directory of indexes.
@@ -31,9 +30,8 @@ pub(super) struct IndexCache {
 }
 
 impl IndexCache {
-    /// `$XDG_CACHE_HOME/rgops`, else `~/.cache/rgops`; `None` if `RGOPS_CACHE=off`, or if neither
-    /// is a directory of ours: run with sudo, we would leave files there that their owner cannot
-    /// remove.
+    /// `$XDG_CACHE_HOME/rgops`, otherwise `~/.cache/rgops`; `None` if `RGOPS_CACHE=off`, or if neither is a
+    /// directory of this user: with sudo, rgops would leave files that their owner cannot remove.
     pub(super) fn from_environment() -> Option<IndexCache> {
         if std::env::var_os("RGOPS_CACHE").is_some_and(|value| value == "off") {
             return None;
@@ -49,7 +47,7 @@ impl IndexCache {
         IndexCache { directory }
     }
 
-    /// What is in the file of a key, and its charge.
+    /// The content of a key's file, and its charge.
     fn read(&self, key: &IndexKey<'_>, budget: &Budget) -> Option<(File, Vec<u8>, Charge)> {
         let mut file = open_own(&self.path(key)?).ok()?;
         let metadata = file.metadata().ok()?;
@@ -68,7 +66,7 @@ impl IndexCache {
         (!key.build_id.is_empty() && key.build_id.len() <= 64).then(|| self.directory.join(name))
     }
 
-    /// Written under another name and renamed: a reader sees all of it or none.
+    /// Written under another name and renamed: a reader sees the complete file or none.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         create_directory(&self.directory)?;
         let mut random = [0; 8];
@@ -94,7 +92,7 @@ impl IndexCache {
                 Some(UNFINISHED) if modified.elapsed().is_ok_and(|age| age > LEFT_BEHIND) => {
                     let _ = fs::remove_file(path);
                 }
-                // Not ours to remove.
+                // Another user's or another program's file: not removed.
                 _ => {}
             }
         }
@@ -115,7 +113,7 @@ impl IndexStore for IndexCache {
     fn load(&self, key: &IndexKey<'_>, budget: &Budget, is_believed: &mut dyn FnMut(&[u8]) -> bool) {
         let Some((file, bytes, _charge)) = self.read(key, budget) else { return };
         if is_believed(&bytes) {
-            // Files that are used are the last to be removed.
+            // Files in use are removed last.
             let _ = file.set_modified(SystemTime::now());
         }
     }
@@ -138,7 +136,7 @@ fn is_owned(_: &fs::Metadata) -> bool {
     true
 }
 
-/// Owned by us, and written by nobody else.
+/// Owned by this user, and not writable by others.
 fn is_ours(metadata: &fs::Metadata) -> bool {
     #[cfg(unix)]
     let is_shared = std::os::unix::fs::MetadataExt::mode(metadata) & 0o022 != 0;
@@ -157,10 +155,13 @@ fn create_directory(path: &Path) -> io::Result<()> {
     if metadata.is_dir() && is_ours(&metadata) {
         return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, "the cache directory is not ours alone"))
+    Err(io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        "the cache directory is not owned by this user, or is writable by others",
+    ))
 }
 
-/// Opens a file that we wrote, without waiting should it be something else by now.
+/// Opens a file that rgops wrote; does not block if it is another kind of file by now.
 fn open_own(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);

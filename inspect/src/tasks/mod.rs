@@ -1,5 +1,5 @@
-//! Tokio tasks: an agent is asked for them and for the memory that decoding needs, and files with debug
-//! information are found and opened. What the bytes mean is told by [`rgops_tasks`].
+//! Tokio tasks: asks an agent for them and for the memory that decoding needs, and finds and opens the files
+//! with debug information. [`rgops_tasks`] decodes the bytes.
 
 pub mod fetch;
 mod files;

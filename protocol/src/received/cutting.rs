@@ -1,4 +1,4 @@
-//! How long a text may be, and what is left of a longer one.
+//! The maximum length of a text, and how a longer one is cut.
 
 /// Characters kept of a name: of a process, a thread, a runtime, an allocator, a section.
 pub const NAME_CHARACTERS: usize = 256;
@@ -15,7 +15,7 @@ pub const SENTENCE_CHARACTERS: usize = 1024;
 /// Characters kept of a symbol's name. Names of generic functions have a thousand and more.
 pub const SYMBOL_CHARACTERS: usize = 4096;
 
-/// Cuts `text` to `characters`, the last of which is then `…`, and gives back the memory of the rest.
+/// Cuts `text` to `characters`, the last of which is then `…`, and frees the memory of the rest.
 pub fn cut(text: &mut String, characters: usize) {
     // No character is shorter than a byte.
     if text.len() <= characters || text.char_indices().nth(characters).is_none() {
@@ -27,7 +27,7 @@ pub fn cut(text: &mut String, characters: usize) {
     text.shrink_to_fit();
 }
 
-/// Text made of bytes that need be no UTF-8, cut to `characters` before anything is allocated for it.
+/// Text made of bytes that may not be UTF-8, cut to `characters` before anything is allocated for it.
 pub fn text_of(bytes: &[u8], characters: usize) -> String {
     // A character has at most four bytes; one more shows that it was longer.
     let looked_at = bytes.len().min(characters.saturating_add(1).saturating_mul(4));

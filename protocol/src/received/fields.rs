@@ -1,4 +1,4 @@
-//! How the types of messages list their fields: a new field does not compile until it says what it is.
+//! How the types of messages list their fields: a new field does not compile until its kind is stated.
 
 /// Types without texts and without memory of their own.
 macro_rules! plain {
@@ -11,8 +11,8 @@ macro_rules! plain {
     )*};
 }
 
-/// `Type { field, field: CHARACTERS, field: Sentence, field: Reason }`: every field of a type. One that is a text, or has
-/// texts of its own, does not compile without what it is.
+/// `Type { field, field: CHARACTERS, field: Sentence, field: Reason }`: every field of a type. A field that is
+/// a text, or contains texts, does not compile without its kind.
 macro_rules! fields {
     ($($type:ident { $($field:ident $(: $what:expr)?),* $(,)? })*) => {$(
         impl $crate::received::Received for $type {

@@ -1,4 +1,4 @@
-//! A decoded value and its texts: what is done with them before they are used.
+//! A decoded value and its texts: how they are cut and marked before they are used.
 
 use super::cutting::{SENTENCE_CHARACTERS, cut};
 use super::words::{Speaker, program_says};

@@ -1,14 +1,14 @@
-//! Whose words a sentence is, and how those of another program are marked.
+//! The author of a sentence, and how sentences of another program are marked.
 
 /// What stands before the words of a program that is not the asker's own; they end with a quotation mark.
 const SAYS: &str = "the program says: \"";
 
-/// Whose sentences a reply has: reasons, refusals and fixes, which are read as advice.
+/// The author of a reply's sentences: reasons, refusals and fixes, which are read as advice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Speaker {
-    /// A program of the user who asks: its sentences are as good as ours.
+    /// A program of the user who asks: its sentences are trusted like ours.
     Own,
-    /// Another user's program, or one that is asked over TCP: its sentences are marked as its own words.
+    /// Another user's program, or one that is reached over TCP: its sentences are marked as quotations.
     Another,
 }
 

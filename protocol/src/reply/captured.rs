@@ -27,7 +27,7 @@ pub struct Module {
 }
 
 /// A captured stack: leaf first. The first address is the program counter, the others are return
-/// addresses (look up `address - 1`). Empty when nothing was captured.
+/// addresses (symbolize `address - 1`). Empty if the stack was not captured.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct Stack {
@@ -48,7 +48,7 @@ pub enum StackEnd {
     /// At a frame whose caller cannot be found: no unwind data and no frame pointer, or stack
     /// memory that cannot be read.
     Lost,
-    /// Nothing was captured.
+    /// The stack was not captured.
     NotCaptured,
 }
 

@@ -1,4 +1,4 @@
-//! How an answer goes on and ends, and what it lacks.
+//! Progress and end of an answer, and what it lacks.
 
 use crate::codec::{Decode, Encode};
 use crate::received::{
@@ -96,7 +96,7 @@ impl Received for End {
             });
             notes.shrink_to_fit();
         }
-        // What is ours has not been said by the program; it is counted all the same.
+        // The inspector's own note is not a text of the program; it is counted all the same.
         let texts = notes.iter().map(|note| (note.what.capacity() + note.why.capacity()) as u64);
         texts.fold(notes.capacity().saturating_mul(size_of::<Note>()) as u64, u64::saturating_add)
     }

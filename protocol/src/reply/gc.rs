@@ -24,7 +24,7 @@ pub struct GcReply {
 pub struct Released {
     /// Its name: `glibc`, `jemalloc`, `mimalloc`.
     pub allocator: String,
-    /// What was called, `malloc_trim(0)`, or why it could not be.
+    /// The call that was made, such as `malloc_trim(0)`, or why it was not possible.
     pub called: Known<String>,
     /// How long the call took, in nanoseconds; 0 when there was none.
     pub took_ns: u64,

@@ -19,12 +19,12 @@ pub enum Known<T> {
 pub struct Unavailable {
     /// The reason, lower case, without a full stop.
     pub reason: String,
-    /// What would make it available; empty when nothing would.
+    /// What would make it available; empty if there is no fix.
     pub fix: String,
 }
 
 impl<T> Known<T> {
-    /// A missing value with its reason, and what would mend it.
+    /// A missing value with its reason and its fix.
     pub fn unavailable(reason: impl Into<String>, fix: impl Into<String>) -> Known<T> {
         Known::Unavailable(Unavailable { reason: reason.into(), fix: fix.into() })
     }

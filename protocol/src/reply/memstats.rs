@@ -33,7 +33,7 @@ pub struct Section {
 pub struct Field {
     /// gops' name where the meaning is the same (`heap-in-use`), else our own in the same style.
     pub name: String,
-    /// What it counts.
+    /// The unit of the value.
     pub unit: Unit,
     /// The number.
     pub value: Known<u64>,

@@ -1,4 +1,4 @@
-//! What is asked and answered, one module a command, and the pieces all answers share.
+//! Requests and replies, one module per command, and the parts that all replies share.
 //!
 //! Replies carry what the agent saw: addresses, counters, bytes. Names, lines and shares are made
 //! by the inspector. The modules are those of the table ([`mod@crate::commands`]).

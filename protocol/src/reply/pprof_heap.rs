@@ -1,9 +1,9 @@
 //! Answer of `pprof-heap`: `Data` packets, each one [`PprofHeapPart`], streamed while the window runs.
 //!
-//! Where the program's allocator is wrapped (`rgops_agent::alloc::Sampling`), the agent keeps two sums a
-//! stack: of the sampled allocations, and of those that were freed again. Their difference is what lives,
-//! exactly: the same [`Estimate`] that was added when a block was sampled is added to the other sum when
-//! it is freed. A window is the difference of two snapshots. Names and shares are the inspector's.
+//! Where the program's allocator is wrapped (`rgops_agent::alloc::Sampling`), the agent keeps two sums per
+//! stack: of the sampled allocations, and of those that were freed. Their difference is exactly the live
+//! memory: the same [`Estimate`] that was added when a block was sampled is added to the other sum when it is
+//! freed. A window is the difference of two snapshots. Names and shares are the inspector's.
 //!
 //! A block of `s` bytes is sampled with probability `p = 1 - exp(-s / m)`, `m` being the mean number of
 //! bytes between two samples at that moment, independently of every other block. So a sampled block
@@ -17,7 +17,7 @@ use crate::received::{NAME_CHARACTERS, fields, parts, plain};
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct PprofHeapRequest {
-    /// How long to go on after the first snapshot, in milliseconds; 0 is that one snapshot alone.
+    /// Time from the first snapshot to the last, in milliseconds; 0 for a single snapshot.
     pub duration_ms: u64,
     /// Time from one snapshot to the next, in milliseconds; 0 takes none between the first and the
     /// last. The agent takes them no closer than 100 ms.
@@ -28,10 +28,10 @@ pub struct PprofHeapRequest {
 
 /// One part of the answer.
 ///
-/// `Start` first. Then for each snapshot, of which there is at least one: `Snapshot`, what is new or
-/// changed since the snapshot before (`Modules`, `Stacks`, `Buckets`), `Live` where it was asked for, and
-/// `Counters`, which closes it. `Jemalloc` takes the place of all these between `Snapshot` and
-/// `Counters` where the source is jemalloc's own profiler.
+/// `Start` comes first, then at least one snapshot. A snapshot is `Snapshot`, then everything that is new or
+/// changed since the snapshot before (`Modules`, `Stacks`, `Buckets`), then `Live` if it was requested, and
+/// `Counters`, which ends it. `Jemalloc` takes the place of all these between `Snapshot` and `Counters` where
+/// the source is jemalloc's own profiler.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum PprofHeapPart {
@@ -59,18 +59,18 @@ pub enum PprofHeapPart {
 pub struct HeapStart {
     /// When the first snapshot is taken, nanoseconds since the Unix epoch.
     pub unix_ns: u64,
-    /// Who samples.
+    /// What samples.
     pub source: HeapSource,
     /// The allocator: of the wrapper the Rust type it wraps, `std::alloc::System`; else `jemalloc`.
     pub allocator: String,
-    /// Mean bytes between two samples now; 0: sampling is off, what was gathered before is told.
+    /// Mean bytes between two samples now; 0: sampling is off, and the answer has the samples gathered before.
     pub mean_bytes: u64,
     /// When the first block was sampled, nanoseconds since the Unix epoch: blocks allocated before are
-    /// in no sum. `None` when none was yet, or the source does not tell.
+    /// in no sum. `None` if no block was sampled yet, or the source does not report it.
     pub since_unix_ns: Option<u64>,
 }
 
-/// Who samples the heap.
+/// What samples the heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum HeapSource {
@@ -124,7 +124,7 @@ pub struct Estimate {
     pub samples: u64,
     /// Blocks, in thousandths.
     pub objects_milli: u64,
-    /// Bytes as they were asked for.
+    /// Requested bytes.
     pub bytes: u64,
     /// Variance of the number of blocks.
     pub objects_variance: u64,
@@ -157,13 +157,13 @@ pub struct HeapCounters {
     pub sampled: u64,
     /// Of these, freed again.
     pub sampled_freed: u64,
-    /// Sampled blocks the table of living ones has room for. `sampled - sampled_freed` live.
+    /// Capacity of the table of live sampled blocks. `sampled - sampled_freed` live.
     pub live_capacity: u64,
     /// Different stacks known.
     pub stacks: u64,
     /// Stacks there is room for.
     pub stack_capacity: u64,
-    /// Blocks that were to be sampled and are in no sum: the table of living ones had no room. What is
+    /// Blocks that were to be sampled and are in no sum, because the table of live blocks was full. What is
     /// missing is [`HeapCounters::lost_bytes`].
     pub lost: u64,
     /// What these stand for, in bytes: an estimate as [`Estimate::bytes`].
@@ -174,7 +174,7 @@ pub struct HeapCounters {
     pub without_stack: u64,
     /// Sampled blocks whose stack was cut at the depth limit.
     pub truncated: u64,
-    /// Memory that sampling itself uses, in bytes of address space; untouched parts of it cost nothing.
+    /// Memory that sampling itself uses, in bytes of address space; untouched pages are not resident.
     pub own_bytes: u64,
 }
 
@@ -215,7 +215,7 @@ impl Estimate {
         if mean_bytes <= 1 { 1.0 } else { 1.0 / hit_probability(ratio) }
     }
 
-    /// What one sampled block of `size_bytes` stands for, when that is so many `objects`
+    /// What one sampled block of `size_bytes` stands for, given its number of `objects`
     /// ([`Estimate::objects_of_block`]).
     pub fn of_objects(objects: f64, size_bytes: u64) -> Estimate {
         let size = size_bytes as f64;

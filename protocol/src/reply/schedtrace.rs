@@ -1,6 +1,6 @@
 //! Answer of `schedtrace`: `Data` packets, each one [`SchedtracePart`], streamed while it runs.
 //!
-//! What stable Tokio tells is in numbers. The rest is in the runtime's memory: the client says which
+//! The metrics of stable Tokio are sent as numbers. The rest is in the runtime's memory: the client requests
 //! ranges of it go with each moment ([`crate::request::SchedtraceRequest::ranges`]) and knows, by the
 //! program's debug information, what they mean. Numbers and memory are read one right after the other.
 
@@ -19,7 +19,7 @@ pub const MAX_MOMENT_BYTES: u64 = 256 * 1024;
 pub struct SchedtraceRequest {
     /// Time from one moment to the next, in milliseconds; the agent keeps it within its bounds.
     pub interval_ms: u32,
-    /// Moments to tell, at least 1; 0 goes on until `Finish` or the hang-up.
+    /// Number of moments to send; 0 for no limit: until `Finish` or until the client disconnects.
     pub count: u32,
     /// Memory to read at each moment; at most [`MAX_MOMENT_BYTES`] in all, allowed where
     /// [`crate::request::Command::Read`] is.
@@ -75,7 +75,7 @@ pub struct RuntimeMoment {
     pub alive_tasks: u64,
     /// Tasks in the global queue.
     pub global_queue: u64,
-    /// What only a Tokio built with `--cfg tokio_unstable` tells.
+    /// Metrics that only a Tokio built with `--cfg tokio_unstable` has.
     pub unstable: Known<UnstableMoment>,
 }
 

@@ -66,9 +66,9 @@ pub struct ThreadsInState {
 pub struct RuntimeStats {
     /// Name given to `watch`, or `main` for the one `listen` was called in.
     pub name: String,
-    /// `multi_thread`, `current_thread`, or what else Tokio calls it.
+    /// `multi_thread`, `current_thread`, or another name Tokio gives it.
     pub flavor: String,
-    /// Each worker, by its index; none when the runtime was shut down.
+    /// Each worker, by its index; empty if the runtime was shut down.
     pub workers: Vec<WorkerStats>,
     /// Tasks that are not complete.
     pub alive_tasks: u64,
@@ -105,7 +105,7 @@ pub struct WorkerStats {
     pub tokio_busy_ns: u64,
     /// Busy time with the stuck poll repaired: the whole window when the worker was not parked and
     /// did not park once, in nanoseconds. Not known for a `current_thread` runtime that did not
-    /// move at all: its poll is stuck, or nobody drives it, and Tokio's counters do not tell.
+    /// move at all: its poll is stuck, or no thread drives it, and Tokio's counters cannot distinguish the two.
     pub busy_ns: Known<u64>,
 }
 
@@ -147,9 +147,9 @@ pub struct AgentStats {
     pub refused_tokens: u64,
     /// Connections refused or ended because of a limit or a deadline.
     pub refused_limits: u64,
-    /// Bytes that were no valid packet or request.
+    /// Malformed packets and requests.
     pub malformed: u64,
-    /// Commands told `busy`.
+    /// Commands refused as `busy`.
     pub busy: u64,
     /// Commands cancelled because the client hung up.
     pub cancelled: u64,

@@ -1,7 +1,7 @@
 //! Answer of `tasks`: `Data` packets, each one [`TasksPart`].
 //!
-//! The agent tells what its Tokio runtimes hold, as words and bytes of this process; the inspector
-//! knows types and makes stacks of them. A task is its header's address; its vtable tells where in
+//! The agent sends the tasks of its Tokio runtimes as words and bytes of this process; the inspector knows
+//! types and makes stacks of them. A task is identified by its header's address; its vtable determines where in
 //! the *cell* (header, scheduler, id, future, trailer: one allocation) the other pieces are.
 
 use super::stack::ThreadStack;
@@ -97,7 +97,7 @@ pub struct TaskVtable {
     pub trailer_offset: u32,
 }
 
-/// A task as it lies in memory.
+/// A task as it is in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct TaskCell {
@@ -119,9 +119,9 @@ pub struct TaskCell {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum CellBytes {
-    /// Read twice, both times the same; at most as many as were asked for.
+    /// Read twice with the same result; at most the requested number of bytes.
     Read(Vec<u8>),
-    /// None: they were not asked for, or the task runs or is complete and they mean nothing.
+    /// Not read: they were not requested, or the task is running or complete, so that they have no meaning.
     NotRead,
     /// The task changed between the two readings.
     Moved,

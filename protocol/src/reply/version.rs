@@ -10,7 +10,7 @@ use crate::received::{NAME_CHARACTERS, SYMBOL_CHARACTERS, VERSION_CHARACTERS, fi
 pub struct VersionRequest {}
 
 /// How the program was built. Facts of the build come from the agent's own compilation and from
-/// the executable's ELF sections; what they mean is made by the inspector.
+/// the executable's ELF sections; the inspector interprets them.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct VersionReply {
@@ -24,7 +24,7 @@ pub struct VersionReply {
     pub rustc: String,
     /// Target triple.
     pub target: String,
-    /// Cargo profile: `debug` or `release` (cargo tells build scripts no more).
+    /// Cargo profile: `debug` or `release` (cargo gives build scripts no more than that).
     pub profile: String,
     /// `opt-level` of the agent crate.
     pub opt_level: String,
@@ -36,13 +36,13 @@ pub struct VersionReply {
     pub comment: Known<Vec<String>>,
     /// Names of the executable's ELF sections.
     pub sections: Known<Vec<String>>,
-    /// Up to a few mangled Rust symbol names, to tell the mangling; empty when stripped.
+    /// A few mangled Rust symbol names, which show the mangling scheme; empty if the executable is stripped.
     pub symbols: Known<Vec<String>>,
     /// Bytes of the section `.dep-v0` (cargo-auditable: zlib-compressed JSON), empty when absent.
     pub auditable: Vec<u8>,
     /// Tokio's version.
     pub tokio: Known<String>,
-    /// The global allocator, as far as the agent can tell.
+    /// The global allocator, as far as the agent can detect it.
     pub allocator: Known<String>,
     /// Version of the agent crate.
     pub agent: String,

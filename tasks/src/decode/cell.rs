@@ -1,4 +1,4 @@
-//! A task's cell: Tokio's state word, and where behind the header the future is.
+//! A task's cell: Tokio's state word, and the position of the future after the header.
 
 use rgops_protocol::reply::tasks::{CellBytes, TaskCell};
 
@@ -15,21 +15,21 @@ pub(super) const NOTIFIED: u64 = 4;
 pub(super) const CANCELLED: u64 = 32;
 pub(super) const REFERENCE_SHIFT: u32 = 6;
 
-/// State word and queue link, which change without a poll.
+/// State word and queue link, which change even without a poll.
 pub(super) const CHANGING_BYTES: usize = 16;
 
-/// What the cells of one vtable hold.
+/// The type of the cells of one vtable.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FutureType {
     pub(super) id: TypeId,
     pub(super) size: u64,
     pub(super) alignment: Option<u64>,
-    /// From the header to the future's id, behind which it lies.
+    /// Offset of the future's id from the header; the future is after it.
     pub(super) id_offset: u64,
     pub(super) trailer_offset: u64,
 }
 
-/// How many bytes of a cell were read.
+/// Number of bytes that were read of a cell.
 pub fn bytes_of(cell: &TaskCell) -> u64 {
     match &cell.bytes {
         CellBytes::Read(bytes) => bytes.len() as u64,
@@ -37,19 +37,20 @@ pub fn bytes_of(cell: &TaskCell) -> u64 {
     }
 }
 
-/// Whether a cell's `Stage` is past its future. Of a task whose state says otherwise that means that it was
-/// freed: the allocator writes over the state word, which comes first, and over nothing behind it.
+/// Whether a cell's `Stage` no longer contains the future. If the task's state contradicts that, the task was
+/// freed: the allocator overwrites the state word, which comes first, and nothing after it.
 pub(super) fn has_ended(snapshot: &Snapshot, header: u64, future: FutureType) -> bool {
     // Finished, consumed.
     matches!(snapshot.number(header.wrapping_add(future.id_offset + 8), 4), Ok(1 | 2))
 }
 
-/// Where in a cell the future is.
+/// The address of the future in a cell.
 ///
-/// Behind the id lies the `Stage` (`tokio/src/runtime/task/core.rs`), `repr(C)`: a tag of four bytes, 0
-/// while the future is there, then a union of it and its output: at the alignment of either, at least 8,
-/// which an output's `JoinError` has. Debug information states the future's; that of an output more
-/// aligned than its future (a `u128`) is found only where the smaller one gives no state of the future.
+/// The `Stage` (`tokio/src/runtime/task/core.rs`) follows the id. It is `repr(C)`: a tag of four bytes, 0
+/// while the future is there, then a union of the future and its output. The union has the larger alignment
+/// of the two, at least 8 because of the output's `JoinError`. Debug information states the alignment of the
+/// future. The alignment of an output that is larger than that (a `u128`) is tried only where the smaller one
+/// gives no valid state of the future.
 pub(super) fn place_of(
     snapshot: &Snapshot,
     header: u64,
@@ -67,7 +68,7 @@ pub(super) fn place_of(
     let is_possible = |alignment: &u64| future.alignment.is_none_or(|stated| *alignment >= stated);
     let candidates: Vec<u64> = [8, 16, 32, 64, 128].into_iter().filter(is_possible).filter(fits).collect();
     let place = |alignment: u64| header.wrapping_add(behind_id.next_multiple_of(alignment) + alignment);
-    // A coroutine's discriminant tells two places apart that both fit.
+    // If both positions fit, the discriminant of the coroutine decides.
     let is_valid = |alignment: &u64, content: &mut Content| {
         let Some(found) = content.get(source, future.id) else { return true };
         let Shape::Enum { .. } = found.shape else { return true };
@@ -75,12 +76,12 @@ pub(super) fn place_of(
         matches!(active(snapshot, value), Ok(Some(_)))
     };
     let chosen = candidates.iter().find(|alignment| is_valid(alignment, content)).or(candidates.first());
-    // A future smaller than its alignment of 8 lies there all the same.
+    // A future whose alignment is below 8 is still at this position.
     let small = || (snapshot.number(header.wrapping_add(behind_id), 4) == Ok(0)).then_some(8);
     chosen.copied().or_else(small).map(place)
 }
 
-/// A task of which only the list is known.
+/// A task of which only the list entry is known.
 pub(super) fn undecoded(cell: &TaskCell, future: Option<TypeName>) -> Task {
     let (state, stack) = match cell.state {
         word if word & COMPLETE != 0 => (State::Complete, AsyncStack::Complete),

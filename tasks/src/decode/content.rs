@@ -1,4 +1,4 @@
-//! What types hold: which are futures, which lead to one, which are locks that are held.
+//! What types contain: which types are futures, which lead to one, which are guards of locks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,57 +10,58 @@ use crate::decode::roles::{Role, base, element, is_guard, is_pin, member, role};
 use crate::model::TypeName;
 use crate::types::{Member, Shape, Type, TypeError, TypeId, TypeSource};
 
-/// Types looked at to answer one question, and members of them. Beyond it the answer is not known.
+/// Maximum types and members read to answer one question. Beyond this limit the answer is unknown.
 const MOST_TYPES: usize = 50_000;
 const MOST_HELD: usize = 1 << 20;
 
-/// Questions that may end so. Then all others are given less room, in which most types fit.
+/// Maximum questions that may reach this limit. After that every question gets a smaller limit, which is
+/// enough for most types.
 const MOST_GIVEN_UP: u32 = 16;
 const FEW_HELD: usize = 1 << 12;
 
-/// Steps of one walk of one task: values looked at, and a part of a step for each of their members. A task
-/// of a real program has some hundred; in damaged debug information a type may hold itself twice, and be as
-/// large as two to the depth of the walk.
+/// Maximum steps of one walk of one task: values visited, and part of a step for each of their members. A
+/// task of a real program needs some hundreds. In damaged debug information a type may contain itself twice,
+/// so that a walk would visit two to the power of its depth values.
 const MOST_STEPS: u32 = 400_000;
 
-/// Steps of all walks together. A million tasks may have thousands each.
+/// Maximum steps of all walks together. A million tasks may need thousands each.
 const MOST_STEPS_OF_ALL: u64 = 1 << 32;
 
-/// Steps between two looks at the clock.
+/// Steps between two checks of the clock.
 const STEPS_AT_ONCE: u64 = 1024;
 
-/// Members that are looked through in the time of a step, and bytes of a name.
+/// Members searched per step, and bytes of a name per step.
 const MEMBERS_A_STEP: usize = 8;
 const NAME_BYTES_A_STEP: usize = 512;
 
-/// Reading a type takes as long as so many steps.
+/// Reading a type counts as this many steps.
 const STEPS_OF_READING: u64 = 16;
 
-/// What an answer takes that is remembered, besides its text and its list.
+/// Memory of a cached answer, besides its text and its list.
 const KEPT_BYTES: u64 = 96;
 
-/// Types behind one vtable that are shown.
+/// Maximum types shown for one vtable.
 const MOST_CANDIDATES: usize = 4;
 
-/// Pins and boxes around a future.
+/// Maximum pins and boxes around a future.
 const MOST_BOXES: usize = 8;
 
-/// The name of a future that only its vtable tells.
+/// The name of a future that is known only by its vtable.
 pub(super) const DYN_FUTURE: &str = "dyn Future";
 
-/// Answers, remembered for all tasks.
+/// Cached answers for all tasks.
 #[derive(Debug)]
 pub(super) struct Content {
     work: Work,
     exhausted: Option<Exhausted>,
-    /// Steps that are left for this walk.
+    /// Remaining steps of this walk.
     steps_left: u32,
     uncounted: u64,
     /// Whether this walk met a question that was too large to answer.
     gave_up: bool,
-    /// Questions of all walks that were.
+    /// Number of such questions in all walks.
     given_up: u32,
-    /// Of what is dropped with this.
+    /// Charge of the values that are dropped with this.
     charge: Charge,
     types: HashMap<TypeId, Option<Arc<Type>>>,
     leads: HashMap<(TypeId, Goal), Leads>,
@@ -73,7 +74,7 @@ pub(super) struct Content {
     closures: HashMap<u64, Option<Closure>>,
 }
 
-/// What is looked for in types.
+/// What to search for in types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Goal {
     /// A suspended future.
@@ -87,35 +88,35 @@ pub(super) enum Goal {
 enum Leads {
     Yes,
     No,
-    /// It holds more than is looked at.
+    /// It contains more than the search limit.
     Unknown,
 }
 
-/// Members of a struct that lead to a goal, by their numbers.
+/// Members of a struct that lead to a goal, by index.
 #[derive(Debug, Clone)]
 struct Held {
     members: Arc<[u32]>,
-    /// Whether some of the others may.
+    /// Whether some of the other members may lead to it also.
     is_cut: bool,
 }
 
-/// The types behind a vtable. More than one where the linker merged identical vtables.
+/// The types of a vtable. There are several where the linker merged identical vtables.
 #[derive(Debug, Clone)]
 pub(super) struct Candidates {
     pub(super) types: Arc<[TypeId]>,
-    /// Whether there are more.
+    /// Whether there are more types.
     pub(super) is_cut: bool,
 }
 
-/// The futures that a poll function polls.
+/// The future types that a poll function polls.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Polled {
     first: TypeId,
-    /// More than one where the linker merged poll functions of identical code.
+    /// `false` where the linker merged poll functions with identical code.
     is_only: bool,
 }
 
-/// The name of a closure that `spawn_blocking` runs, where it is known.
+/// The name of the closure that `spawn_blocking` runs, if known.
 pub(super) type Closure = Option<Arc<str>>;
 
 impl Content {
@@ -140,28 +141,29 @@ impl Content {
         }
     }
 
-    /// Begins a walk, which may take so many steps.
+    /// Begins a walk with its own limit of steps.
     pub(super) fn begin_walk(&mut self) {
         self.steps_left = MOST_STEPS;
         self.gave_up = false;
     }
 
-    /// Whether the walk has looked at all it may, or nothing more may be looked at.
+    /// Whether the walk used all its steps, or the limits of the command are reached.
     pub(super) fn is_exhausted(&self) -> bool {
         self.steps_left == 0 || self.exhausted.is_some()
     }
 
-    /// Whether the walk is not whole: it took all its steps, or met what holds more than is looked at.
+    /// Whether the walk is incomplete: it used all its steps, or met a type that contains more than the
+    /// search limit.
     pub(super) fn is_cut(&self) -> bool {
         self.steps_left == 0 || self.gave_up
     }
 
-    /// Why nothing more may be looked at; `None` while there are memory and time.
+    /// The limit of the command that was reached; `None` while memory and time are left.
     pub(super) fn exhausted(&self) -> Option<Exhausted> {
         self.exhausted
     }
 
-    /// Counts steps of this walk; `false` when it may take no more.
+    /// Counts steps of this walk; `false` when none are left.
     pub(super) fn spend(&mut self, steps: usize) -> bool {
         let left = u32::try_from(steps).ok().and_then(|steps| self.steps_left.checked_sub(steps));
         self.steps_left = left.unwrap_or(0);
@@ -178,13 +180,13 @@ impl Content {
         self.exhausted.is_none()
     }
 
-    /// Charges what is remembered, before it is.
+    /// Charges a cached value before it is stored.
     fn keep(&mut self, bytes: u64) -> bool {
         let charged = self.charge.grow(bytes + KEPT_BYTES);
         self.note(charged)
     }
 
-    /// As [`Content::keep`], of what the tasks have when this is dropped.
+    /// Like [`Content::keep`], for text that the tasks keep after this is dropped.
     fn keep_text(&mut self, bytes: usize) -> bool {
         let charged = self.work.budget().charge(bytes as u64 + KEPT_BYTES);
         self.note(charged)
@@ -197,7 +199,7 @@ impl Content {
         limit.is_ok()
     }
 
-    /// A value's type; `None` when the source does not describe it, or the walk is exhausted.
+    /// The type of a value; `None` when the source does not describe it, or the walk is exhausted.
     pub(super) fn get(&mut self, source: &dyn TypeSource, id: TypeId) -> Option<Arc<Type>> {
         if !self.spend(1) {
             return None;
@@ -208,7 +210,7 @@ impl Content {
             Shape::Enum { variants, .. } => variants.len(),
             _ => 0,
         };
-        // Who gets a type looks through its members, and at its name.
+        // The caller reads all members of a type, and its name.
         let steps = members / MEMBERS_A_STEP + found.name.len() / NAME_BYTES_A_STEP;
         self.spend(steps).then_some(found)
     }
@@ -233,7 +235,7 @@ impl Content {
         found
     }
 
-    /// What a type is.
+    /// The role of a type.
     pub(super) fn role(&mut self, id: TypeId, found: &Type) -> Role {
         if let Some(known) = self.roles.get(&id) {
             return *known;
@@ -245,7 +247,7 @@ impl Content {
         role
     }
 
-    /// A type's name as people write it.
+    /// The readable name of a type.
     pub(super) fn name(&mut self, source: &dyn TypeSource, id: TypeId, found: &Type) -> TypeName {
         if let Some(known) = self.names.get(&id) {
             return known.clone();
@@ -257,7 +259,7 @@ impl Content {
         name
     }
 
-    /// The name of the future of a poll function, by that function's own name.
+    /// The name of the future of a poll function, taken from the name of that function.
     pub(super) fn name_of_poll(&mut self, source: &dyn TypeSource, poll: u64) -> Option<TypeName> {
         if let Some(known) = self.poll_names.get(&poll) {
             return known.clone();
@@ -273,8 +275,8 @@ impl Content {
         name
     }
 
-    /// The future that a poll function polls. Where it may be one of several nobody knows which it is: they
-    /// have the same layout, but not the same names.
+    /// The future that a poll function polls. `None` if it may be one of several: they have the same layout,
+    /// but different names.
     pub(super) fn polled(&mut self, source: &dyn TypeSource, poll: u64) -> Option<TypeId> {
         self.futures_of(source, poll).filter(|polled| polled.is_only).map(|polled| polled.first)
     }
@@ -294,7 +296,8 @@ impl Content {
         Some(polled)
     }
 
-    /// The closure of the poll function of a task of `spawn_blocking`; `None` when it is that of another.
+    /// The closure of the poll function of a `spawn_blocking` task; `None` for the poll function of another
+    /// task.
     pub(super) fn closure(&mut self, source: &dyn TypeSource, poll: u64) -> Option<Closure> {
         if let Some(known) = self.closures.get(&poll) {
             return known.clone();
@@ -312,7 +315,7 @@ impl Content {
         closure
     }
 
-    /// The types whose vtable is at an address.
+    /// The types with their vtable at an address.
     pub(super) fn behind_vtable(&mut self, source: &dyn TypeSource, vtable: u64) -> Candidates {
         if let Some(known) = self.vtables.get(&vtable) {
             return known.clone();
@@ -321,15 +324,15 @@ impl Content {
         let types = source.vtable_types(vtable);
         let shown = types.len().min(MOST_CANDIDATES);
         let found = Candidates { types: types[..shown].into(), is_cut: types.len() > shown };
-        // Of what is no vtable nothing is remembered: memory has any number of other addresses.
+        // Addresses that are not a vtable are not cached: memory contains any number of them.
         if shown > 0 && self.keep(0) {
             self.vtables.insert(vtable, found.clone());
         }
         found
     }
 
-    /// The name of the future a task was spawned with: what is in a box, where that is told. Tokio itself
-    /// boxes large ones.
+    /// The name of the future that a task was spawned with: the content of a box, if it is known. Tokio
+    /// itself boxes large futures.
     pub(super) fn future_name(&mut self, source: &dyn TypeSource, mut id: TypeId) -> Option<TypeName> {
         for _ in 0..MOST_BOXES {
             let found = self.get(source, id)?;
@@ -349,12 +352,12 @@ impl Content {
         None
     }
 
-    /// Whether a value of this type may hold a suspended future.
+    /// Whether a value of this type may contain a suspended future.
     pub(super) fn leads_to_future(&mut self, source: &dyn TypeSource, id: TypeId) -> bool {
         self.leads_to(source, id, Goal::Future)
     }
 
-    /// Whether a value of this type has a guard of a lock in it.
+    /// Whether a value of this type contains a guard of a lock.
     pub(super) fn leads_to_guard(&mut self, source: &dyn TypeSource, id: TypeId) -> bool {
         self.leads_to(source, id, Goal::Guard)
     }
@@ -377,7 +380,7 @@ impl Content {
         self.leads.get(&(id, goal)).copied().unwrap_or(Leads::Unknown)
     }
 
-    /// The members of a struct that lead to a goal, by their numbers.
+    /// The members of a struct that lead to a goal, by index.
     pub(super) fn members_with(&mut self, source: &dyn TypeSource, id: TypeId, goal: Goal) -> Arc<[u32]> {
         if let Some(known) = self.held_with.get(&(id, goal)) {
             self.gave_up |= known.is_cut;
@@ -404,8 +407,9 @@ impl Content {
         held.members
     }
 
-    /// Follows everything `id` holds, then goes back from the goals: right over cycles as well. What was
-    /// found out; of types that lead nowhere nothing, unless all that they hold was looked at.
+    /// Follows everything that `id` contains, then goes back from the goals; this is correct for cycles also.
+    /// Returns the results. For types that lead nowhere there is a result only if all their content was
+    /// searched.
     fn reach(&mut self, source: &dyn TypeSource, id: TypeId, goal: Goal) -> Vec<(TypeId, Leads)> {
         let mut places: HashMap<TypeId, usize> = HashMap::from([(id, 0)]);
         let (mut order, mut holders, mut goals) = (vec![id], vec![Vec::new()], Vec::new());
@@ -452,7 +456,7 @@ impl Content {
             at += 1;
         }
         drop(charge);
-        // What merely meets another question without an answer costs little.
+        // Meeting another question without an answer costs little.
         self.given_up += u32::from(is_too_large);
         let mut leads = vec![false; order.len()];
         while let Some(goal) = goals.pop() {
@@ -463,7 +467,7 @@ impl Content {
         let answer = |(number, leads): (usize, bool)| match (leads, is_whole, number) {
             (true, ..) => Some(Leads::Yes),
             (false, true, _) => Some(Leads::No),
-            // The question itself; others may have an answer of their own.
+            // The question itself; other types may have an answer of their own.
             (false, false, 0) => Some(Leads::Unknown),
             (false, false, _) => None,
         };
@@ -471,7 +475,7 @@ impl Content {
         order.into_iter().zip(answers).filter_map(|(id, leads)| Some((id, leads?))).collect()
     }
 
-    /// What a value of this type holds, or points at and owns.
+    /// The types that a value of this type contains, or points at and owns.
     fn held(&mut self, source: &dyn TypeSource, found: &Type, through_pointers: bool) -> Vec<TypeId> {
         let of = |members: &[Member]| members.iter().map(|member| member.type_id).collect();
         match (role(found), &found.shape) {
@@ -490,7 +494,7 @@ impl Content {
         }
     }
 
-    /// The type of a slice's elements: what the data pointer of the fat pointer points at.
+    /// The type of a slice's elements: the target of the fat pointer's data pointer.
     pub(super) fn slice_element(&mut self, source: &dyn TypeSource, found: &Type) -> Option<TypeId> {
         let pointer = member(found, "data_ptr")?.type_id;
         match self.described(source, pointer)?.shape {

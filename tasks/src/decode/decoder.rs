@@ -1,4 +1,4 @@
-//! Decodes the tasks of one answer, round by round.
+//! Decodes the tasks of one answer in rounds.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use crate::decode::walk::{TOO_MUCH, Walk};
 use crate::model::{AsyncStack, Counts, Node, NodeKind, Resource, State, Task, TypeName};
 use crate::types::TypeSource;
 
-/// Times a task may ask for more memory: one for each box in a box.
+/// Maximum rounds in which a task may request memory: one for each box in a box.
 const MOST_ROUNDS: usize = 48;
-/// Bytes of all tasks together.
+/// Maximum bytes of all tasks together.
 pub(super) const MOST_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// What a future of a stack costs in bytes until it is shown.
+/// Memory in bytes of a future of a stack, until it is shown.
 pub(super) const NODE_BYTES: u64 = 512;
 
-/// What a range of memory costs besides its bytes: while it is asked for, and as long as it is kept.
+/// Memory of a range besides its bytes: while it is requested, and while it is kept.
 const ASKED_BYTES: u64 = 96;
 const RANGE_BYTES: u64 = 96;
 
-/// Why the stack that was being decoded is not whole, when the command may not go on.
-pub(super) const NO_TIME: &str = "the time limit was reached while it was decoded";
-const NO_MEMORY: &str = "the memory limit was reached while it was decoded";
+/// Why a stack is incomplete, when a limit of the command was reached.
+pub(super) const NO_TIME: &str = "the time limit was reached during decoding";
+const NO_MEMORY: &str = "the memory limit was reached during decoding";
 
 /// Decodes the tasks of one answer.
 pub struct Decoder<'s> {
@@ -40,23 +40,23 @@ pub struct Decoder<'s> {
     pub(super) vtables: Vec<TaskVtable>,
     vtable_places: HashMap<u64, usize>,
     headers: HashSet<u64>,
-    /// Where in a cell the future of each poll function is; `None` where that is not known.
+    /// For each poll function the position of the future in a cell; `None` where it is unknown.
     futures: HashMap<u32, Option<FutureType>>,
     pub(super) tasks: Vec<Decoding>,
     pub(super) rounds: usize,
     pub(super) asked_bytes: u64,
     pub(super) asked: Vec<(usize, MemoryRange)>,
-    /// Of what is asked for.
+    /// Charge of the requested ranges.
     asked_charge: Charge,
     pub(super) phase: Phase,
 }
 
-/// What is being asked for.
+/// The current kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// What the walks lack.
+    /// Memory that the walks lack.
     Walk,
-    /// All that they used, once more.
+    /// All memory that they used, for comparison.
     Check,
     /// The cells of tasks that moved.
     Again,
@@ -65,8 +65,7 @@ pub(super) enum Phase {
 impl<'s> Decoder<'s> {
     /// Begins with the list. When the budget is exhausted no further stack is decoded.
     ///
-    /// The bytes of cells are charged here, and those that [`Decoder::provide`] takes there, for as long as
-    /// they are kept.
+    /// Charges the bytes of cells, and those that [`Decoder::provide`] takes, as long as they are kept.
     pub fn new(
         budget: &Budget,
         source: &'s dyn TypeSource,
@@ -97,7 +96,7 @@ impl<'s> Decoder<'s> {
         for mut cell in cells {
             let own = match &mut charge {
                 Some(charge) => charge.split(bytes_of(&cell)),
-                // There is no room for any.
+                // There is no memory left for it.
                 None => {
                     if let CellBytes::Read(bytes) = &mut cell.bytes {
                         *bytes = Vec::new();
@@ -111,7 +110,7 @@ impl<'s> Decoder<'s> {
         decoder
     }
 
-    /// Begins with a cell, whose bytes are charged: what of them is not kept is given back.
+    /// Begins with a cell whose bytes are charged; releases the charge of bytes that are not kept.
     pub(super) fn begin(&mut self, cell: TaskCell, charge: Charge) -> Decoding {
         self.content.begin_walk();
         let future = self.future_type(cell.vtable);
@@ -147,7 +146,7 @@ impl<'s> Decoder<'s> {
         Decoding { task, vtable, snapshot, snapshot_charge, stack_charge, step, retries: 0 }
     }
 
-    /// The future's type, by the poll function of a vtable.
+    /// The type of the future, from the poll function of a vtable.
     fn future_type(&mut self, vtable: u32) -> Option<FutureType> {
         if let Some(known) = self.futures.get(&vtable) {
             return *known;
@@ -163,7 +162,7 @@ impl<'s> Decoder<'s> {
         found
     }
 
-    /// What must be read next; empty when all is done. [`Decoder::provide`] takes the answer.
+    /// The ranges to read next; empty when decoding is complete. Pass the bytes to [`Decoder::provide`].
     pub fn needs(&mut self) -> Vec<MemoryRange> {
         self.forget_asked();
         let needed = self.ask();
@@ -206,7 +205,7 @@ impl<'s> Decoder<'s> {
         Ok(())
     }
 
-    /// Notes what a task needs.
+    /// Records the ranges that a task needs.
     pub(super) fn ask_for(&mut self, number: usize, ranges: &[MemoryRange]) -> Result<(), Exhausted> {
         self.asked_charge.grow(ASKED_BYTES * ranges.len() as u64)?;
         self.asked.extend(ranges.iter().map(|range| (number, *range)));
@@ -218,8 +217,8 @@ impl<'s> Decoder<'s> {
         self.asked_charge.shrink_to(0);
     }
 
-    /// Takes the bytes of the ranges that [`Decoder::needs`] named, in their order; `None`, and whatever is
-    /// missing at the end, for those that cannot be read.
+    /// Takes the bytes of the ranges returned by [`Decoder::needs`], in their order; `None` for ranges that
+    /// cannot be read. Missing elements at the end count as `None`.
     pub fn provide(&mut self, bytes: impl IntoIterator<Item = Option<Vec<u8>>>) {
         let bytes = bytes.into_iter();
         let asked = std::mem::take(&mut self.asked);
@@ -236,7 +235,7 @@ impl<'s> Decoder<'s> {
         }
     }
 
-    /// Takes what the walks lacked.
+    /// Takes the memory that the walks lacked.
     fn take_answers(
         &mut self,
         asked: &[(usize, MemoryRange)],
@@ -254,7 +253,7 @@ impl<'s> Decoder<'s> {
         Ok(())
     }
 
-    /// What was asked for is in the order of what was used.
+    /// The requested ranges are in the order of the used ones.
     fn compare(&mut self, mut bytes: impl Iterator<Item = Option<Vec<u8>>>) {
         for decoding in &mut self.tasks {
             if decoding.step != Step::Check {
@@ -274,23 +273,23 @@ impl<'s> Decoder<'s> {
         self.phase = Phase::Again;
     }
 
-    /// Why nothing more is decoded; `None` while there is room.
+    /// The limit that was reached; `None` while decoding continues.
     pub fn exhausted(&self) -> Option<Exhausted> {
         self.exhausted
     }
 
-    /// Tasks that are done, of all.
+    /// Number of tasks that are done, and of all tasks.
     pub fn progress(&self) -> (u64, u64) {
         let done = self.tasks.iter().filter(|decoding| decoding.step != Step::Walk).count();
         (done as u64, self.tasks.len() as u64)
     }
 
-    /// The tasks, and what became of them. What was never provided cuts a stack; what was never compared is
-    /// taken to have moved.
+    /// The tasks and their counts. A range that was never provided cuts a stack; a task that was never
+    /// compared counts as moved.
     pub fn finish(mut self) -> (Vec<Task>, Counts) {
         let given_up: Arc<str> = match self.exhausted {
-            Some(exhausted) => format!("decoding it was given up: {exhausted}").into(),
-            None => "decoding it was given up".into(),
+            Some(exhausted) => format!("not decoded: {exhausted}").into(),
+            None => "not decoded".into(),
         };
         self.forget_asked();
         for decoding in &mut self.tasks {
@@ -303,7 +302,7 @@ impl<'s> Decoder<'s> {
             decoding.lose_stack(stack);
         }
         let kept = self.tasks.into_iter().map(|decoding| {
-            // Charged for as long as the command goes on.
+            // Stays charged until the command ends.
             decoding.stack_charge.leave();
             decoding.task
         });
@@ -347,10 +346,10 @@ impl<'s> Decoder<'s> {
         Ok(())
     }
 
-    /// Takes a walk that is over.
+    /// Takes the result of a finished walk.
     fn take(&mut self, number: usize, walked: Walked) -> Result<(), Exhausted> {
         let decoding = &mut self.tasks[number];
-        // Read once only, when it was read anew.
+        // All of it comes from one read, unless the cell was read again.
         let is_one_moment = decoding.snapshot.is_single() && decoding.retries == 0;
         if let Some(exhausted) = walked.exhausted
             && (!is_one_moment || walked.node.is_none())
@@ -365,7 +364,7 @@ impl<'s> Decoder<'s> {
         let cut = match walked.exhausted {
             Some(Exhausted::Time) => Some(NO_TIME),
             Some(_) => Some(NO_MEMORY),
-            None if walked.is_waiting => Some("it needs more memory than is read"),
+            None if walked.is_waiting => Some("it needs more memory than the limit of a task"),
             None => walked.cut,
         };
         decoding.task.holds = walked.holds;
@@ -376,12 +375,12 @@ impl<'s> Decoder<'s> {
             (Some(node), None) => AsyncStack::Decoded(node),
             (Some(node), Some(why)) => AsyncStack::Cut(node, why.into()),
             (None, why) => {
-                AsyncStack::Unknown(why.unwrap_or("its state is none the debug information knows").into())
+                AsyncStack::Unknown(why.unwrap_or("its state is unknown to the debug information").into())
             }
         };
         decoding.step = if is_one_moment { Step::Done } else { Step::Check };
         if is_one_moment {
-            // Of a hundred thousand tasks they are a hundred megabytes.
+            // For a hundred thousand tasks this is a hundred megabytes.
             decoding.forget_snapshot();
         }
         walked.exhausted.map_or(Ok(()), Err)
@@ -399,10 +398,7 @@ impl<'s> Decoder<'s> {
             if has_ended(&decoding.snapshot, decoding.task.header_avma, future) {
                 return Ok(Walked { has_ended: true, ..Walked::default() });
             }
-            return Ok(Walked {
-                cut: Some("its cell is laid out in a way that is not known"),
-                ..Walked::default()
-            });
+            return Ok(Walked { cut: Some("the layout of its cell is unknown"), ..Walked::default() });
         };
         let mut walk = Walk::new(*source, content, &decoding.snapshot, &vtable, &is_listed);
         let node = walk.future(future.id, avma);
@@ -415,7 +411,7 @@ impl<'s> Decoder<'s> {
     }
 }
 
-/// The name of the future that a root which is only `dyn` turned out to be.
+/// The name of the concrete future, when the root is only known as `dyn`.
 fn behind_dyn(root: &Node) -> Option<&TypeName> {
     let mut node = root;
     while let (NodeKind::Dyn, [child]) = (node.kind, node.children.as_slice()) {
@@ -424,7 +420,7 @@ fn behind_dyn(root: &Node) -> Option<&TypeName> {
     (root.kind == NodeKind::Dyn && node.kind != NodeKind::Dyn).then_some(&node.name)
 }
 
-/// What a walk gave.
+/// The result of a walk.
 #[derive(Default)]
 struct Walked {
     node: Option<Arc<Node>>,
@@ -433,8 +429,8 @@ struct Walked {
     holds: Vec<Resource>,
     /// The task has ended since it was listed.
     has_ended: bool,
-    /// Nodes below `node`.
+    /// Number of nodes below `node`.
     nodes: usize,
-    /// Why nothing more may be looked at.
+    /// The limit that was reached.
     exhausted: Option<Exhausted>,
 }

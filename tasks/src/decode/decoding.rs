@@ -1,21 +1,21 @@
-//! A task on its way from its cell to its stack.
+//! A task between its cell and its decoded stack.
 
 use rgops_dwarf::Charge;
 
 use crate::decode::memory::Snapshot;
 use crate::model::{AsyncStack, Task};
 
-/// A task on its way.
+/// A task that is being decoded.
 pub(super) struct Decoding {
     pub(super) task: Task,
     pub(super) vtable: u32,
     pub(super) snapshot: Snapshot,
-    /// Of the snapshot: its bytes, and its ranges.
+    /// Charge of the snapshot: its bytes and its ranges.
     pub(super) snapshot_charge: Charge,
-    /// Of the task's stack and of what it holds.
+    /// Charge of the task's stack and of the locks it holds.
     pub(super) stack_charge: Charge,
     pub(super) step: Step,
-    /// Times it was read anew because it had moved.
+    /// Number of times it was read again because it had moved.
     pub(super) retries: u32,
 }
 
@@ -23,21 +23,21 @@ pub(super) struct Decoding {
 pub(super) enum Step {
     /// To be walked, again with more memory.
     Walk,
-    /// Walked; what it used is to be compared.
+    /// Walked; the memory that it used must be compared.
     Check,
-    /// It moved; its cell is to be read anew.
+    /// It moved; its cell must be read again.
     Again,
     Done,
 }
 
 impl Decoding {
-    /// Gives back the memory of what is not needed any more.
+    /// Drops the memory that is no longer needed, and releases its charge.
     pub(super) fn forget_snapshot(&mut self) {
         self.snapshot = Snapshot::default();
         self.snapshot_charge.shrink_to(0);
     }
 
-    /// Puts another stack in the place of the one that was decoded, and gives back the memory of that one.
+    /// Replaces the decoded stack with another one, and releases the charge of the decoded one.
     pub(super) fn lose_stack(&mut self, stack: AsyncStack) {
         self.task.stack = stack;
         self.task.holds = Vec::new();

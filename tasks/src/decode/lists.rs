@@ -1,5 +1,5 @@
-//! Futures in lists: slices and vectors, `FuturesUnordered`, the tasks of a `JoinSet`, and the future
-//! that all clones of a `Shared` have.
+//! Futures in lists: slices and vectors, `FuturesUnordered`, the tasks of a `JoinSet`, and the future shared
+//! by all clones of a `Shared`.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::model::{Node, NodeKind};
 use crate::types::{Shape, Type, TypeId};
 
 impl Walk<'_> {
-    /// `futures_util`'s list: every future is in an `Arc<Task>` that points at the next, and the first
-    /// knows how many there are (`futures-util/src/stream/futures_unordered/{mod,task}.rs`).
+    /// The list of `futures_util`: each future is in an `Arc<Task>` that points at the next one, and the
+    /// first has the number of all (`futures-util/src/stream/futures_unordered/{mod,task}.rs`).
     pub(super) fn futures_unordered(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Arc<Node> {
         self.nodes += 1;
         let mut children = Vec::new();
@@ -40,7 +40,7 @@ impl Walk<'_> {
             if at != 0 && listed == MOST_CHILDREN {
                 let length = length.map(|length| self.snapshot.number(length, 8));
                 let length = length.and_then(|length| self.known(length)).unwrap_or(0);
-                // One at least, since the list goes on.
+                // At least one, since the list continues.
                 left_out = length.saturating_sub(listed).max(1);
             }
         }
@@ -60,7 +60,7 @@ impl Walk<'_> {
         let head = member(value.found, "head_all")?.clone();
         let found = self.content.get(self.source, head.type_id)?;
         let pointer = self.waits().first_pointer(&found, value.avma.wrapping_add(head.offset), 6);
-        // An `AtomicPtr<Task<F>>`: its parameter is the task's type.
+        // An `AtomicPtr<Task<F>>`: its parameter is the type of the task.
         let (at, target) = self.known(pointer)??;
         let mut task = target.or_else(|| element(&found));
         if let Some(parameter) = element(&found) {
@@ -96,7 +96,7 @@ impl Walk<'_> {
         self.listed(element, at, length, place)
     }
 
-    /// Elements elsewhere in memory, the first of them.
+    /// The first elements of a list in other memory.
     fn listed(&mut self, element: TypeId, at: u64, length: u64, place: Place) -> Vec<Arc<Node>> {
         if length == 0 || !self.content.leads_to_future(self.source, element) {
             return Vec::new();
@@ -105,7 +105,7 @@ impl Walk<'_> {
         self.left_out = self.left_out.saturating_add(length.saturating_sub(MOST_CHILDREN));
         let length = length.min(MOST_CHILDREN);
         if size.saturating_mul(length) > LARGEST_FUTURE {
-            self.cut("a list of futures is larger than is read");
+            self.cut("a list of futures is larger than the read limit");
             return Vec::new();
         }
         let read = self.snapshot.read(at, (size * length).max(1)).map(|_| ());
@@ -133,8 +133,8 @@ impl Walk<'_> {
         nodes
     }
 
-    /// The tasks of a `JoinSet`: Tokio has their handles in two lists behind a lock, those that were woken
-    /// and the others (`tokio/src/util/idle_notified_set.rs`).
+    /// The tasks of a `JoinSet`: Tokio keeps their handles in two lists behind a lock, one for the woken
+    /// tasks and one for the others (`tokio/src/util/idle_notified_set.rs`).
     pub(super) fn join_set(&mut self, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
         let mut nodes = Vec::new();
         let Some(lists) = member(value.found, "lists").cloned() else { return nodes };
@@ -181,7 +181,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A member of that name, however deep in structs: its type and offset. The outermost.
+    /// A member with this name at any depth in structs: its type and offset. The outermost one.
     fn named_in(&mut self, id: TypeId, name: &str, depth: usize) -> Option<(TypeId, u64)> {
         let found = self.content.get(self.source, id)?;
         let Shape::Struct { members, .. } = &found.shape else { return None };
@@ -195,7 +195,7 @@ impl Walk<'_> {
         })
     }
 
-    /// A future in an `Arc` that all its clones poll (`futures-util/src/future/future/shared.rs`).
+    /// A future in an `Arc` that all clones poll (`futures-util/src/future/future/shared.rs`).
     pub(super) fn shared(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Arc<Node> {
         self.nodes += 1;
         let pointer = self.waits().first_pointer(value.found, value.avma, 8);

@@ -1,11 +1,11 @@
-//! The macros that poll several futures, by the files they are in.
+//! The macros that poll several futures, recognized by their source files.
 
 use crate::model::NodeKind;
 
 /// A macro that awaits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Macro {
-    /// As people write it.
+    /// The name in source code.
     pub(super) name: &'static str,
     pub(super) kind: NodeKind,
 }
@@ -19,7 +19,7 @@ const MACROS: [(&str, &str, NodeKind); 6] = [
     ("/async_await/stream_select_mod.rs", "futures::stream_select!", NodeKind::Select),
 ];
 
-/// The macro a source file is of: its path ends `tokio-1.54.1/src/macros/select.rs`.
+/// The macro of a source file: the path ends with `tokio-1.54.1/src/macros/select.rs`.
 pub(super) fn of_file(file: &str) -> Option<Macro> {
     let (_, name, kind) = MACROS.iter().find(|(end, name, _)| {
         let library = if name.starts_with("tokio") { "/tokio" } else { "/futures-util" };

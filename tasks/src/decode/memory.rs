@@ -1,23 +1,24 @@
-//! The memory a task's decoding has: the bytes of its cell and what was asked for since.
+//! The memory for decoding a task: the bytes of its cell and of the ranges requested later.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
 
 use rgops_protocol::request::{MAX_RANGE_BYTES, MemoryRange};
 
-/// Ranges one task may ask for, and their bytes together. A task of a real program asks for some ten.
+/// Maximum ranges that one task may request, and maximum bytes of all of them. A task of a real program
+/// requests about ten.
 const MOST_RANGES: usize = 4096;
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Bytes of the program, by where they were. A look takes no longer where there are many.
+/// Bytes of the program by address. A lookup stays fast when there are many ranges.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
-    /// In the order in which they came.
+    /// In the order of arrival.
     known: Vec<(u64, Vec<u8>)>,
-    /// By the beginning.
+    /// Sorted by start.
     order: Vec<Known>,
     unreadable: Vec<Gone>,
-    /// Asked for since the last answer.
+    /// Requested since the last answer.
     missing: RefCell<Missing>,
     asked_bytes: u64,
 }
@@ -26,7 +27,8 @@ pub(super) struct Snapshot {
 #[derive(Debug, Clone, Copy)]
 struct Known {
     start: u64,
-    /// Which of those that begin here or before ends last, and where: if one of them holds a range, it does.
+    /// Index of the range with the highest end among this one and those before: if any of them contains a
+    /// given range, that one does.
     last: usize,
     last_end: u64,
 }
@@ -35,7 +37,7 @@ struct Known {
 #[derive(Debug, Clone, Copy)]
 struct Gone {
     start: u64,
-    /// The first end of those that begin here or behind.
+    /// The lowest end among this range and those after it.
     first_end: u64,
 }
 
@@ -49,14 +51,14 @@ struct Missing {
 /// Why there are no bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoBytes {
-    /// They have been asked for.
+    /// They were requested.
     NotYet,
-    /// They cannot be read, or are more than a task may ask for.
+    /// They cannot be read, or exceed the limit of a task.
     Never,
 }
 
 impl Snapshot {
-    /// What is known from the beginning. What would be beyond the last address is not.
+    /// The bytes known from the start. Bytes beyond the last address are ignored.
     pub(super) fn new(avma: u64, mut bytes: Vec<u8>) -> Snapshot {
         bytes.truncate(usize::try_from(u64::MAX - avma).unwrap_or(usize::MAX));
         let mut snapshot = Snapshot::default();
@@ -85,13 +87,13 @@ impl Snapshot {
         (known.last_end >= end).then(|| &self.known[known.last])
     }
 
-    /// Whether a range in this one cannot be read.
+    /// Whether this range contains an unreadable one.
     fn is_gone(&self, avma: u64, end: u64) -> bool {
         let at = self.unreadable.partition_point(|gone| gone.start < avma);
         self.unreadable.get(at).is_some_and(|gone| gone.first_end <= end)
     }
 
-    /// Bytes of the range; asks for them where they are not known.
+    /// The bytes of a range; requests them if they are unknown.
     pub(super) fn read(&self, avma: u64, length: u64) -> Result<&[u8], NoBytes> {
         let end = avma.checked_add(length).ok_or(NoBytes::Never)?;
         if let Some((start, bytes)) = self.holding(avma, end) {
@@ -133,14 +135,14 @@ impl Snapshot {
         Ok(u128::from_le_bytes(word))
     }
 
-    /// What was asked for since the last answer.
+    /// The ranges requested since the last answer.
     pub(super) fn take_missing(&mut self) -> Vec<MemoryRange> {
         let missing = std::mem::take(&mut *self.missing.borrow_mut());
         self.asked_bytes += missing.bytes;
         missing.ranges
     }
 
-    /// Takes the answer for one range; whether its bytes are kept.
+    /// Takes the answer for one range; returns whether its bytes are kept.
     pub(super) fn answer(&mut self, range: MemoryRange, bytes: Option<Vec<u8>>) -> bool {
         match bytes {
             Some(bytes) if bytes.len() == range.length as usize => {
@@ -164,8 +166,8 @@ impl Snapshot {
         }
     }
 
-    /// Everything that was used, in pieces that can be asked for: what must still be the same at the end.
-    /// Without the first `skipped` bytes of the first range, which may change meanwhile.
+    /// All memory that was used, in ranges that can be requested: it must still be the same at the end.
+    /// Without the first `skipped` bytes of the first range, which may change.
     pub(super) fn used(&self, skipped: usize) -> impl Iterator<Item = (MemoryRange, &[u8])> {
         self.known.iter().enumerate().flat_map(move |(number, (avma, bytes))| {
             let skipped = if number == 0 { skipped.min(bytes.len()) } else { 0 };
@@ -176,7 +178,7 @@ impl Snapshot {
         })
     }
 
-    /// Whether it is one range: one moment by itself.
+    /// Whether it is one range, and therefore from one read.
     pub(super) fn is_single(&self) -> bool {
         self.known.len() <= 1
     }
@@ -186,7 +188,7 @@ impl Snapshot {
 mod tests {
     use super::*;
 
-    /// An agent may say that a cell is anywhere.
+    /// An agent may report any address for a cell.
     #[test]
     fn nothing_is_known_beyond_the_last_address() {
         let last = u64::MAX - 10;

@@ -1,14 +1,13 @@
-//! From a task's bytes to its async stack.
+//! Decodes a task's bytes into its async stack.
 //!
-//! [`Decoder::needs`] names the memory that is missing, [`Decoder::provide`] takes it, until nothing is
-//! missing; then everything that was used from outside of the task's own cell is asked for once more,
-//! with the cell: a task of which a byte differs was polled in between and is not shown. (The cell by
-//! itself was read twice by the agent.) Such a task is read anew from its cell on, a few times: the
-//! first pass may have read debug information in between, the next ones are quick. [`Decoder::finish`]
-//! gives what is known at any time.
+//! [`Decoder::needs`] returns the missing memory and [`Decoder::provide`] takes it, until nothing is missing.
+//! Then all used memory outside of the task's own cell is requested once more, with the cell. If any byte
+//! differs, the task was polled in between and is not shown. (The agent reads the cell itself twice.) Such a
+//! task is read again from its cell, up to a limit: the first pass may have read debug information in
+//! between, later passes are fast. [`Decoder::finish`] returns the current result at any time.
 //!
-//! Bytes and debug information may be wrong in any way. The walk is bounded in depth, nodes and memory;
-//! whatever does not fit cuts the stack there, which is counted.
+//! Bytes and debug information may be wrong in any way. The walk is bounded in depth, nodes and memory. At
+//! data that does not fit the stack is cut, and that is counted.
 
 mod cell;
 mod content;

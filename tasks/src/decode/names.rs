@@ -1,14 +1,14 @@
-//! Names as people write them: `shop::checkout::reserve`, not `reserve::{async_fn_env#0}<…>`.
+//! Readable names: `shop::checkout::reserve`, not `reserve::{async_fn_env#0}<…>`.
 
 use crate::model::TypeName;
 use crate::types::{Type, text};
 
-/// Bytes of a name as the compiler spells it. Those of nested futures have many thousands.
+/// Maximum bytes of a name in the compiler's spelling. Names of nested futures have many thousands.
 const LONGEST_RAW: usize = 24 << 10;
 
-/// The name of a type. `owner` is the type whose method it is in, where it is in one.
+/// The name of a type. `owner` is the type whose method contains it, if there is one.
 pub(super) fn of_type(found: &Type, owner: Option<&str>) -> TypeName {
-    // Both have bounds of their own.
+    // Both parts have their own limits.
     let raw = match &*found.namespace {
         "" => found.name.to_string(),
         namespace => format!("{namespace}::{}", found.name),
@@ -16,7 +16,7 @@ pub(super) fn of_type(found: &Type, owner: Option<&str>) -> TypeName {
     named(&raw, owner)
 }
 
-/// The name of a path as debug information or a symbol spells it.
+/// The name of a path in the spelling of debug information or a symbol.
 pub(super) fn of_path(raw: &str) -> TypeName {
     named(raw, None)
 }
@@ -40,19 +40,19 @@ fn named(raw: &str, owner: Option<&str>) -> TypeName {
     TypeName { short: short.into(), raw: text::cut(raw, LONGEST_RAW).into() }
 }
 
-/// What is shown of a path's segment; nothing of what is only the compiler's.
+/// The shown form of a path segment; `None` for a segment that only the compiler uses.
 fn shown(segment: &str) -> Option<String> {
     let Some(inner) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
         return (!segment.is_empty()).then(|| segment.to_owned());
     };
     let (kind, number) = inner.split_once('#').unwrap_or((inner, "0"));
-    // The first of its kind in a function has no number.
+    // The first of its kind in a function gets no number.
     let numbered = |what: &str| match number {
         "0" => format!("{{{what}}}"),
         number => format!("{{{what}#{number}}}"),
     };
     match kind {
-        // The function's own name is the segment before. An impl's type is not told.
+        // The function's own name is the segment before. The type of an impl is not in the path.
         "async_fn_env" | "async_fn" | "impl" | "gen_fn_env" => None,
         "async_block_env" | "async_block" => Some(numbered("async block")),
         "async_closure_env" | "async_closure" => Some(numbered("async closure")),
@@ -84,7 +84,7 @@ fn segments(path: &str) -> Vec<&str> {
     found
 }
 
-/// `Timeout` of `Timeout<F>`; a type that begins with a bracket is left as it is.
+/// `Timeout` for `Timeout<F>`; a type that begins with a bracket stays unchanged.
 fn without_generics(segment: &str) -> &str {
     match segment.find('<') {
         Some(at) if at > 0 => &segment[..at],

@@ -1,5 +1,5 @@
-//! Futures elsewhere in memory: behind boxes and mutable borrows, and behind `dyn`, whose vtable tells
-//! what they are; tasks that are in no list.
+//! Futures in other memory: behind boxes and mutable borrows, and behind `dyn`, where the vtable identifies
+//! the type; and tasks that are in no list.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::model::{Node, NodeKind, Resource, ResourceKind};
 use crate::types::{Shape, Type, TypeId};
 
 impl Walk<'_> {
-    /// Behind a box or a mutable borrow.
+    /// The futures behind a box or a mutable borrow.
     pub(super) fn behind_pointer(&mut self, found: &Type, at: u64, place: Place) -> Vec<Arc<Node>> {
         let Shape::Pointer { target: Some(target) } = found.shape else { return Vec::new() };
         if !self.content.leads_to_future(self.source, target) {
@@ -26,7 +26,7 @@ impl Walk<'_> {
         self.value(target, avma, place.inner())
     }
 
-    /// An awaited future behind a pointer that holds no other that is known.
+    /// An awaited future behind a pointer, when it contains no other known future.
     fn unknown_future(&mut self, id: TypeId, pointer: u64, place: Place) -> Vec<Arc<Node>> {
         let Some(found) = self.content.get(self.source, id) else { return Vec::new() };
         if found.size > 0 {
@@ -49,11 +49,11 @@ impl Walk<'_> {
         })]
     }
 
-    /// Whether all bytes of a value are there; asks for them otherwise.
+    /// Whether all bytes of a value are known; requests them otherwise.
     pub(super) fn has_read(&mut self, id: TypeId, avma: u64) -> bool {
         let size = self.content.get(self.source, id).map_or(0, |found| found.size);
         if size > LARGEST_FUTURE {
-            self.cut("a boxed future is larger than is read");
+            self.cut("a boxed future is larger than the read limit");
             return false;
         }
         let read = self.snapshot.read(avma, size.max(1)).map(|_| ());
@@ -72,10 +72,10 @@ impl Walk<'_> {
         let mut children = Vec::new();
         let candidates = self.content.behind_vtable(self.source, vtable);
         if candidates.types.is_empty() {
-            self.cut("the debug information does not know a vtable");
+            self.cut("a vtable is unknown to the debug information");
         }
         if candidates.is_cut {
-            self.cut("more types have one vtable than are shown");
+            self.cut("more types share a vtable than are shown");
         }
         for candidate in candidates.types.iter().copied() {
             if self.content.get(self.source, candidate).is_some_and(|found| found.size == 0) {
@@ -91,13 +91,13 @@ impl Walk<'_> {
             location: None,
             waits_on: None,
             children,
-            // They are alternatives: no further futures.
+            // They are alternatives and not additional futures.
             children_left_out: 0,
         })]
     }
 
-    /// A `JoinHandle` of a task in no list: of `spawn_blocking`, of a runtime that is not watched, or one
-    /// that has ended.
+    /// A `JoinHandle` of a task in no list: one of `spawn_blocking`, one of a runtime that is not watched, or
+    /// one that has ended.
     pub(super) fn blocking_task(&mut self, resource: &mut Resource) {
         let vtable = self.snapshot.number(resource.avma.wrapping_add(16), 8);
         let Some(vtable) = self.known(vtable) else { return };

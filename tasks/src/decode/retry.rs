@@ -1,6 +1,6 @@
-//! Tasks that moved while they were read, read anew from their cells on.
+//! Reads tasks that moved during reading again, starting with their cells.
 //!
-//! The cell comes by the same reads as everything else, once: what is compared at the end includes it.
+//! The cell is read once, like all other memory: the comparison at the end includes it.
 
 use std::iter::repeat;
 
@@ -12,11 +12,11 @@ use crate::decode::decoder::{self, Decoder, Phase};
 use crate::decode::decoding::{Decoding, Step};
 use crate::model::AsyncStack;
 
-/// Times a task is read anew. A task that is polled every 2 ms is caught between two polls in most of
-/// them: a round takes some 200 µs, and as many rounds as the task has boxes in boxes are needed.
+/// Maximum times that a task is read again. For a task that is polled every 2 ms most attempts fall between
+/// two polls: a round takes about 200 µs, and there is one round for each box in a box.
 const MOST_RETRIES: u32 = 8;
 
-/// Tasks and bytes read anew in all: what moves in such a number will go on moving.
+/// Maximum tasks and bytes read again: tasks that move in such a number will move again.
 const MOST_TASKS: usize = 20_000;
 const MOST_BYTES: u64 = decoder::MOST_BYTES / 2;
 
@@ -24,8 +24,8 @@ const MOST_BYTES: u64 = decoder::MOST_BYTES / 2;
 const VTABLE: usize = 16;
 
 impl Decoder<'_> {
-    /// Asks for the cells of tasks that moved and are worth another try; with none, there is nothing
-    /// more to ask for.
+    /// Requests the cells of tasks that moved and are worth another attempt; if there are none, nothing more
+    /// is requested.
     pub(super) fn ask_again(&mut self) -> Result<(), Exhausted> {
         self.phase = Phase::Again;
         for number in 0..self.tasks.len() {
@@ -53,13 +53,13 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    /// Takes the cells. One that is no longer this task stays moved: the task has ended.
+    /// Takes the cells. A task whose cell no longer belongs to it stays moved: it has ended.
     pub(super) fn begin_again(
         &mut self,
         asked: &[(usize, MemoryRange)],
         bytes: impl Iterator<Item = Option<Vec<u8>>>,
     ) -> Result<(), Exhausted> {
-        // All at once: what is charged from here on may be for debug information.
+        // All at once, because later charges may be for debug information.
         let cells: Vec<_> = bytes.take(asked.len()).collect();
         let bytes = cells.iter().flatten().map(|bytes| bytes.len() as u64);
         let mut charge = Charge::new(&self.budget, bytes.sum())?;
@@ -81,7 +81,7 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    /// The cell of a task, if these bytes are one of it.
+    /// The cell of a task, if these bytes belong to one.
     fn cell(&self, number: usize, bytes: Vec<u8>) -> Option<TaskCell> {
         let decoding = &self.tasks[number];
         let vtable = self.vtables.get(decoding.vtable as usize)?;

@@ -1,15 +1,15 @@
-//! What types are to the decoder, by their names and shapes: futures and their leaves, guards of locks, lists,
-//! owners.
+//! The role of a type in decoding, by its name and shape: future or leaf future, guard of a lock, list,
+//! owner.
 
 use crate::model::ResourceKind;
 use crate::types::{Member, Shape, Type, TypeId};
 
-/// What a type is to a decoder.
+/// The role of a type in decoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     /// An async function, block or closure.
     Coroutine,
-    /// A future whose wait can be named: see [`leaf_kind`].
+    /// A future whose wait can be named, see [`leaf_kind`].
     Leaf,
     /// A fat pointer to `dyn Future`.
     DynFuture,
@@ -17,19 +17,19 @@ pub(super) enum Role {
     FuturesUnordered,
     /// Tokio's list of the tasks of a `JoinSet`.
     JoinSet,
-    /// A future that several share.
+    /// A future shared by several owners.
     Shared,
-    /// A future, or what became of it.
+    /// A future or its output.
     MaybeDone,
     /// A fat pointer to a slice.
     Slice,
     /// `Vec`.
     Vector,
-    /// A thin pointer that owns, or mutably borrows, its target.
+    /// A thin pointer that owns or mutably borrows its target.
     Owner,
-    /// Shared ownership, raw pointers, what is never looked into.
+    /// Shared ownership and raw pointers, which are never followed.
     Opaque,
-    /// A struct or enum of other things.
+    /// A struct or enum of other values.
     Plain,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn member<'t>(found: &'t Type, name: &str) -> Option<&'t Member> {
     }
 }
 
-/// What a type is, by its name and shape.
+/// The role of a type, by its name and shape.
 pub(super) fn role(found: &Type) -> Role {
     let name = &*found.name;
     if found.is_coroutine() {
@@ -96,12 +96,12 @@ pub(super) fn role(found: &Type) -> Role {
     Role::Plain
 }
 
-/// Tokio's futures that wait by themselves.
+/// Tokio's leaf futures.
 pub(super) fn is_leaf(found: &Type) -> bool {
     leaf_kind(found).is_some()
 }
 
-/// What a leaf waits on, as far as its type tells.
+/// What a leaf waits on, as far as its type shows.
 pub(super) fn leaf_kind(found: &Type) -> Option<ResourceKind> {
     let base = base(&found.name);
     Some(match (&*found.namespace, base) {
@@ -116,7 +116,7 @@ pub(super) fn leaf_kind(found: &Type) -> Option<ResourceKind> {
     })
 }
 
-/// Guards of Tokio's locks.
+/// The lock kind of a guard of Tokio's locks.
 pub(super) fn is_guard(found: &Type) -> bool {
     guard_kind(found).is_some()
 }
@@ -139,7 +139,7 @@ pub(super) fn guard_kind(found: &Type) -> Option<ResourceKind> {
     })
 }
 
-/// A type's name without its parameters.
+/// The name of a type without its parameters.
 pub(super) fn base(name: &str) -> &str {
     name.split('<').next().unwrap_or(name)
 }

@@ -1,9 +1,9 @@
-//! What tasks wait on and hold: Tokio's leaf futures and the guards of its locks, by the addresses
-//! that tell whether two tasks mean the same one.
+//! What tasks wait on and hold: Tokio's leaf futures and the guards of its locks. Their addresses show
+//! whether two tasks mean the same resource.
 //!
-//! A lock of Tokio is a semaphore with something around it (`tokio/src/sync/{mutex,rwlock}.rs`): who
-//! waits has the semaphore's address (`batch_semaphore::Acquire`), who holds it the lock's. Both are
-//! given by the semaphore's.
+//! A lock of Tokio contains a semaphore (`tokio/src/sync/{mutex,rwlock}.rs`). A waiter has the address of the
+//! semaphore (`batch_semaphore::Acquire`), a holder that of the lock. Both are reported by the address of the
+//! semaphore.
 
 use crate::decode::content::Content;
 use crate::decode::memory::{NoBytes, Snapshot};
@@ -12,20 +12,21 @@ use crate::decode::value::{Value, active};
 use crate::model::{Resource, ResourceKind};
 use crate::types::{Member, Shape, Type, TypeId, TypeSource};
 
-/// How deep in a value a pointer is looked for.
+/// Maximum depth of the search for a pointer in a value.
 const DEEPEST: usize = 10;
 
-/// How deep a channel or descriptor is: the socket of an axum connection is behind 26 types.
+/// Maximum depth of the search for a channel or descriptor: the socket of an axum connection is behind 26
+/// types.
 pub(super) const DEEPEST_OTHER: usize = 40;
 
-/// What a wait inside one of Tokio's own functions is for.
+/// The kind of resource that a wait inside one of Tokio's own functions is for.
 pub(super) fn kind_of_function(short_name: &str) -> Option<ResourceKind> {
     let rest = short_name.strip_prefix("tokio::")?;
     if ["net::", "io::", "process::", "signal::"].iter().any(|module| rest.starts_with(module)) {
         return Some(ResourceKind::Io);
     }
     let rest = rest.strip_prefix("sync::")?;
-    // Without the types that methods are of: `mutex::Mutex::lock`.
+    // Without the types of methods: `mutex::Mutex::lock`.
     let is_type = |part: &&str| part.starts_with(|first: char| first.is_uppercase() || first == '<');
     Some(match rest.split("::").filter(|part| !is_type(part)).collect::<Vec<_>>()[..] {
         ["mutex", ..] => ResourceKind::Mutex,
@@ -40,7 +41,7 @@ pub(super) fn kind_of_function(short_name: &str) -> Option<ResourceKind> {
     })
 }
 
-/// Whether the `self` of the function tells which one it is: the leaf has a part of it only.
+/// Whether the `self` of the function identifies the resource: the leaf has only a part of it.
 pub(super) fn is_told_by_self(kind: ResourceKind) -> bool {
     matches!(kind, ResourceKind::Channel | ResourceKind::Barrier | ResourceKind::Io)
 }
@@ -48,16 +49,16 @@ pub(super) fn is_told_by_self(kind: ResourceKind) -> bool {
 /// One of Tokio's functions that is waiting.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Within {
-    /// What it is for.
+    /// The kind of resource it waits on.
     pub(super) kind: ResourceKind,
-    /// The address of that; 0 if its `self` does not tell.
+    /// The address of the resource; 0 if its `self` does not identify it.
     pub(super) avma: u64,
-    /// The file descriptor it is about.
+    /// The file descriptor of the resource.
     pub(super) descriptor: Option<u32>,
 }
 
 impl Within {
-    /// What it waits on, as far as its `self` tells.
+    /// The resource it waits on, as far as its `self` identifies it.
     pub(super) fn resource(&self) -> Option<Resource> {
         let is_known = self.avma != 0 || self.descriptor.is_some();
         let detail = self.descriptor.map(|descriptor| format!("fd {descriptor}").into());
@@ -65,12 +66,12 @@ impl Within {
     }
 }
 
-/// The number of `fd 7`.
+/// The number in `fd 7`.
 pub(super) fn descriptor(detail: &str) -> Option<u32> {
     detail.strip_prefix("fd ")?.parse().ok()
 }
 
-/// Reads resources of one task.
+/// Reads the resources of one task.
 pub(super) struct Waits<'w> {
     pub(super) source: &'w dyn TypeSource,
     pub(super) content: &'w mut Content,
@@ -78,7 +79,7 @@ pub(super) struct Waits<'w> {
 }
 
 impl Waits<'_> {
-    /// What a leaf waits on.
+    /// The resource that a leaf waits on.
     pub(super) fn of_leaf(&mut self, leaf: Value<'_>, within: Option<Within>) -> Result<Resource, NoBytes> {
         let own = leaf_kind(leaf.found).unwrap_or(ResourceKind::Other);
         let refined = matches!(
@@ -91,7 +92,7 @@ impl Waits<'_> {
         }
         let kind = within.map_or(own, |within| within.kind);
         let avma = match own {
-            // Every sleep is its own.
+            // Every sleep is a separate resource.
             ResourceKind::Timer => 0,
             _ => self.first_pointer(leaf.found, leaf.avma, DEEPEST)?.map_or(0, |(avma, _)| avma),
         };
@@ -116,7 +117,7 @@ impl Waits<'_> {
                 let pointer = self.first_pointer(value.found, value.avma, DEEPEST)?;
                 return of(ResourceKind::Channel, pointer.map_or(0, |(avma, _)| avma), None);
             }
-            // The halves of a connection share it.
+            // The two halves of a connection share it.
             ("alloc::sync", "Arc") if value.found.name.starts_with("Arc<tokio::net::") => {
                 let pointer = self.first_pointer(value.found, value.avma, DEEPEST)?;
                 let Some((avma, Some(target))) = pointer else { return Ok(None) };
@@ -217,7 +218,7 @@ impl Waits<'_> {
         self.guards(inner, depth - 1, held)
     }
 
-    /// The semaphore behind a guard: its pointer's target, or within that.
+    /// The semaphore of a guard: at the target of its pointer, or inside it.
     fn semaphore_of(&mut self, guard: Value<'_>) -> Result<Option<u64>, NoBytes> {
         let Shape::Struct { members, .. } = &guard.found.shape else { return Ok(None) };
         for name in ["lock", "s", "sem"] {
@@ -231,7 +232,7 @@ impl Waits<'_> {
         Ok(None)
     }
 
-    /// From the beginning of a type to the batch semaphore in it.
+    /// The offset of the batch semaphore in a type.
     fn semaphore_in(&mut self, id: TypeId, depth: usize) -> Option<u64> {
         let found = self.content.get(self.source, id)?;
         if &*found.namespace == "tokio::sync::batch_semaphore" && base(&found.name) == "Semaphore" {
@@ -241,7 +242,7 @@ impl Waits<'_> {
         if depth == 0 {
             return None;
         }
-        // The lock's own semaphore comes by name: what it protects may have another.
+        // The lock's own semaphore is found by name: the protected value may contain another one.
         let wanted = ["s", "ll_sem", "data"];
         let inner = members.iter().filter(|member| wanted.contains(&&*member.name));
         inner.into_iter().find_map(|member| {
@@ -249,7 +250,7 @@ impl Waits<'_> {
         })
     }
 
-    /// The first pointer in a value, and what it points at.
+    /// The first pointer in a value, and its target type.
     pub(super) fn first_pointer(
         &mut self,
         found: &Type,
@@ -262,7 +263,7 @@ impl Waits<'_> {
                 Ok((pointer != 0).then_some((pointer, *target)))
             }
             Shape::Struct { members, is_union: false } if depth > 0 => {
-                // By the name of what is waited on, where it has one; else in the order of memory.
+                // Members with a known name for the resource first; otherwise in the order of memory.
                 let named =
                     ["semaphore", "notify", "raw", "inner", "chan", "receiver", "scheduled_io", "shared"];
                 let first = named.iter().find_map(|name| member(found, name));

@@ -1,8 +1,8 @@
-//! The walk from a task's future to what it waits on.
+//! The walk from a task's future to the resource it waits on.
 //!
-//! A coroutine's discriminant says at which `await` it is suspended; the member `__awaitee` of that
-//! state is what it awaits. Other futures hold theirs as members, behind boxes and `dyn`; those that
-//! are awaited themselves become a node, the rest is passed through.
+//! A coroutine's discriminant shows the `await` where it is suspended; the member `__awaitee` of that state
+//! is the awaited future. Other futures contain theirs as members, behind boxes and `dyn`. An awaited future
+//! becomes a node; the others are passed through.
 
 use std::sync::Arc;
 
@@ -17,50 +17,50 @@ use crate::decode::waits::{self, Waits, Within};
 use crate::model::{Location, Node, NodeKind, Resource, ResourceKind, TypeName};
 use crate::types::{Declared, Member, Shape, Type, TypeId, TypeSource};
 
-/// Levels of futures in futures. Recursion by boxes may be deeper; then the stack is cut.
+/// Maximum levels of nested futures. Recursion through boxes may be deeper; then the stack is cut.
 const DEEPEST: usize = 96;
-/// Nodes of one task.
+/// Maximum nodes of one task.
 const MOST_NODES: usize = 2048;
-/// Children that are listed of a future which polls many.
+/// Maximum children listed for a future that polls many.
 pub(super) const MOST_CHILDREN: u64 = 16;
-/// Boxed futures larger than this are not read.
+/// Maximum size of a boxed future that is read.
 pub(super) const LARGEST_FUTURE: u64 = 256 * 1024;
 
-/// What damaged memory or types must not lead to: it is said, and decoding ends there.
-pub(super) const TOO_MUCH: &str = "it is deeper, or wider, than is decoded";
+/// Decoding ends here when damaged memory or types exceed a limit; the text is the reported reason.
+pub(super) const TOO_MUCH: &str = "it is deeper or wider than the decoding limit";
 
 /// Decodes one task.
 pub(super) struct Walk<'w> {
     pub(super) source: &'w dyn TypeSource,
     pub(super) content: &'w mut Content,
     pub(super) snapshot: &'w Snapshot,
-    /// Tasks' vtables, by address.
+    /// The vtables of tasks, by address.
     pub(super) vtables: &'w dyn Fn(u64) -> Option<TaskVtable>,
-    /// Whether a header is that of a listed task.
+    /// Whether an address is the header of a listed task.
     pub(super) is_listed: &'w dyn Fn(u64) -> bool,
     pub(super) nodes: usize,
-    /// Why the stack is not whole; the first reason.
+    /// Why the stack is incomplete; the first reason.
     pub(super) cut: Option<&'static str>,
-    /// Memory that was asked for is not there yet: what was walked is thrown away.
+    /// Requested memory is not there yet: the result of this walk is discarded.
     pub(super) is_waiting: bool,
     pub(super) holds: Vec<Resource>,
-    /// Elements of lists that were not looked at, in the future that is being walked.
+    /// Elements of lists that were not visited, in the current future.
     pub(super) left_out: u64,
-    /// What is being walked, against structures that point at themselves.
+    /// The values on the current path, to detect structures that point at themselves.
     way: Vec<(TypeId, u64)>,
 }
 
-/// Where in a stack a future is.
+/// The position of a future in a stack.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) depth: usize,
-    /// Whether it is what an `await` waits for, and gets a node of its own.
+    /// Whether an `await` waits for it, so that it gets its own node.
     pub(super) is_awaited: bool,
-    /// Tokio's function around it, that of the author's call, and what that waits for.
+    /// The Tokio function around it that the author called, and the resource it waits on.
     pub(super) within: Option<Within>,
     /// The macro that polls it.
     pub(super) combines: Option<Macro>,
-    /// Whether a tuple in it is a macro's: its members are awaited each.
+    /// Whether a tuple in it belongs to a macro: each of its members is awaited.
     pub(super) has_branches: bool,
 }
 
@@ -105,7 +105,7 @@ impl<'w> Walk<'w> {
         self.cut.get_or_insert(why);
     }
 
-    /// Whether what comes next is not looked at: then the stack is not whole.
+    /// Whether a limit is reached, so that the rest is not visited and the stack is incomplete.
     pub(super) fn is_full(&mut self) -> bool {
         let is_full = self.nodes >= MOST_NODES || self.content.is_exhausted();
         if is_full {
@@ -114,7 +114,7 @@ impl<'w> Walk<'w> {
         is_full
     }
 
-    /// Takes what was read, or notes what is missing.
+    /// Returns the value that was read, or records that it is missing.
     pub(super) fn known<T>(&mut self, read: Result<T, NoBytes>) -> Option<T> {
         match read {
             Ok(value) => return Some(value),
@@ -134,7 +134,7 @@ impl<'w> Walk<'w> {
             return Vec::new();
         }
         let Some(found) = self.content.get(self.source, id) else {
-            self.cut("the debug information does not describe a type of it");
+            self.cut("the debug information does not describe one of its types");
             return Vec::new();
         };
         self.way.push((id, avma));
@@ -194,7 +194,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// The futures in a variant's content: a struct that nobody writes, whose members are awaited if the
+    /// The futures in a variant's content. This struct is not in source code; its members are awaited if the
     /// enum is.
     fn variant(&mut self, content: &Member, avma: u64, place: Place) -> Vec<Arc<Node>> {
         if !self.content.leads_to_future(self.source, content.type_id) {
@@ -205,7 +205,7 @@ impl<'w> Walk<'w> {
         self.members(content.type_id, value, place)
     }
 
-    /// A branch of `join!` and `join_all`: a future as long as it is not done.
+    /// A branch of `join!` and `join_all`: a future while it is not done.
     fn maybe_done(&mut self, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
         let content = active(self.snapshot, value);
         match self.known(content) {
@@ -216,7 +216,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// The branches of a macro: futures each, whatever they are.
+    /// The branches of a macro: each is a future, of any type.
     fn branches(&mut self, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
         let Shape::Struct { members, .. } = &value.found.shape else { return Vec::new() };
         let inner = Place { is_awaited: true, has_branches: false, ..place.inner() };
@@ -234,7 +234,7 @@ impl<'w> Walk<'w> {
         let state = active(self.snapshot, value);
         let state = self.known(state)?;
         let Some(state) = state else {
-            self.cut("a state is none the debug information knows");
+            self.cut("a state is unknown to the debug information");
             return None;
         };
         let content = self.content.get(self.source, state.type_id);
@@ -268,8 +268,8 @@ impl<'w> Walk<'w> {
         Some(Arc::new(Node { name, kind, location, waits_on: None, children, children_left_out: 0 }))
     }
 
-    /// What what is awaited in a function is for: that of the outermost of Tokio's functions, since it is
-    /// what the author called.
+    /// The wait that an awaited future in a function belongs to: that of the outermost Tokio function,
+    /// because the author called that one.
     fn within(
         &mut self,
         name: &TypeName,
@@ -305,7 +305,7 @@ impl<'w> Walk<'w> {
         self.content.name(self.source, id, found)
     }
 
-    /// Locks held by a local that lives across the await.
+    /// Locks held by a local variable that lives across the await.
     fn guards(&mut self, member: &Member, avma: u64) {
         if !self.content.leads_to_guard(self.source, member.type_id) {
             return;
@@ -321,8 +321,8 @@ impl<'w> Walk<'w> {
         Waits { source: self.source, content: self.content, snapshot: self.snapshot }
     }
 
-    /// Where a coroutine is suspended, in the author's code: where its `await` is in a macro that is
-    /// declared elsewhere, where the macro is used; where that is not known, the function.
+    /// The position in the author's code where a coroutine is suspended. If its `await` is in a macro that is
+    /// declared elsewhere, the position where the macro is used; if that is unknown, the function.
     fn await_of(
         &self,
         id: TypeId,
@@ -340,7 +340,8 @@ impl<'w> Walk<'w> {
         let used = awaitee.and_then(|awaitee| self.source.awaited_at(id, awaitee.type_id));
         match used.as_ref().filter(|used| used.file == own.file) {
             Some(used) => Some(at(used)),
-            // The body of a closure may be nothing but a macro: then what is not is the author's.
+            // The body of a closure may consist of a macro only: then a position outside of macros is the
+            // author's.
             None if macros::of_file(&declared.file).is_none() && is_of_std(&own.file) => Some(at(declared)),
             None => Some(at(own)),
         }
@@ -367,7 +368,7 @@ impl<'w> Walk<'w> {
         })
     }
 
-    /// A future that is awaited and is none of the above: it is shown, with what it polls below it.
+    /// An awaited future of any other kind: it is shown, with the futures that it polls below it.
     fn future_by_hand(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Arc<Node> {
         self.nodes += 1;
         let mut name = self.name(id, value.found);
@@ -400,7 +401,7 @@ impl<'w> Walk<'w> {
     }
 }
 
-/// Wrappers that nobody wants to see: what is in them is awaited.
+/// Wrappers that are not shown: their content counts as awaited.
 fn is_transparent(found: &Type) -> bool {
     matches!(
         (&*found.namespace, base(&found.name)),
@@ -408,7 +409,7 @@ fn is_transparent(found: &Type) -> bool {
     )
 }
 
-/// A state in which nothing is awaited.
+/// A state without an await.
 fn state_without_await(name: &str) -> Option<Location> {
     match name {
         "Unresumed" => Some(Location::Unresumed),
@@ -418,7 +419,7 @@ fn state_without_await(name: &str) -> Option<Location> {
     }
 }
 
-/// Whether a source file is the standard library's, by the paths it is built with.
+/// Whether a source file belongs to the standard library, by the paths it is built with.
 fn is_of_std(file: &str) -> bool {
     file.starts_with("/rustc/") || file.starts_with("library/") || file.contains("/lib/rustlib/src/")
 }

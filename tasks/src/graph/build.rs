@@ -1,4 +1,4 @@
-//! Makes the graph out of the tasks' stacks and of the guards that suspended functions saved.
+//! Builds the graph from the tasks' stacks and from the guards saved in suspended functions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::graph::wait_graph::{Family, WaitGraph, Waited, key};
 use crate::model::{AsyncStack, Node, Resource, ResourceKind, State, Task, Tasks};
 
-/// Futures looked at in one task; a task with more is taken to be able to go on.
+/// Maximum futures visited in one task; a task with more counts as able to continue.
 const MAX_NODES: usize = 100_000;
 
 impl WaitGraph {
@@ -27,7 +27,7 @@ impl WaitGraph {
         graph
     }
 
-    /// Most waiters first; what is held before what is not.
+    /// Most waiters first; held resources before others.
     fn sort(&mut self) {
         let mut order: Vec<usize> = (0..self.resources.len()).collect();
         order.sort_by_key(|index| {
@@ -51,7 +51,7 @@ struct Builder {
     resources: Vec<Waited>,
     places: HashMap<(Family, u64), usize>,
     waits: Vec<Vec<usize>>,
-    /// Whether a task waits for known resources only.
+    /// Whether a task waits only for known resources.
     closed: Vec<bool>,
 }
 
@@ -83,7 +83,7 @@ impl Builder {
         }
     }
 
-    /// Gathers what the leaves wait on; false when one may be woken by something else.
+    /// Collects the resources that the leaves wait on; `false` when another event may wake one of them.
     fn node(&mut self, root: &Arc<Node>, waits: &mut Vec<usize>) -> bool {
         let mut closed = true;
         let mut looked_at = 0;
@@ -116,7 +116,7 @@ impl Builder {
             self.resources.push(Waited { resource: resource.clone(), waiters, holders });
         }
         let known = &mut self.resources[place].resource;
-        // `Semaphore` is what a lock is while nobody knows better.
+        // `Semaphore` is the kind of a lock until a better kind is known.
         if known.kind == ResourceKind::Semaphore {
             known.kind = resource.kind;
         }
@@ -126,7 +126,7 @@ impl Builder {
         Some(place)
     }
 
-    /// What a `JoinHandle` waits for is given back by the task itself, when it ends.
+    /// A task itself releases the `JoinHandle` resource, when it ends.
     fn join_handles(&mut self, tasks: &Tasks) {
         for (index, task) in tasks.tasks.iter().enumerate() {
             if let Some(place) = self.places.get(&(Family::Task, task.header_avma)) {

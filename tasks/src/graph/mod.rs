@@ -1,11 +1,11 @@
-//! Who waits for whom: tasks, what they wait on and who holds it. A ring in it that nothing outside
-//! can open is a deadlock.
+//! The wait graph: tasks, the resources they wait on, and their holders. A ring that nothing outside can open
+//! is a deadlock.
 //!
-//! A ring is called so only when it is one for certain, as far as memory tells: each of its tasks
-//! sleeps, was decoded whole, and *everything* it waits for (all branches of a `select!` or `join!`,
-//! a timeout among them) is held by tasks of which the same is true. So a lock that is tried with a
-//! timeout is no deadlock, nor is one whose holder runs or waits for a socket. Of semaphores and
-//! channels nobody can say who would have to act, so they are shown but never blamed.
+//! A ring is reported only when it is certain, as far as memory shows. Each of its tasks sleeps, was decoded
+//! completely, and *everything* it waits for (all branches of a `select!` or `join!`, including timeouts) is
+//! held by tasks for which the same is true. So a lock with a timeout is not a deadlock, and neither is one
+//! whose holder runs or waits for a socket. For semaphores and channels it is unknown who would have to act,
+//! so they are shown but never reported as a deadlock.
 
 mod build;
 mod rings;

@@ -1,15 +1,15 @@
-//! Rings among tasks that can never go on: components, a shortest ring in each, and who waits behind.
+//! Rings among tasks that can never continue: components, a shortest ring in each, and the tasks that wait
+//! behind them.
 //!
-//! A way goes from a task to a resource it waits on, and from that to a task which holds it. Resources
-//! are places of their own on it: a lock with many waiters and many holders has as many edges as these
-//! together, not one for each pair. So all of this takes time in proportion to what was waited on and
-//! held.
+//! An edge goes from a task to a resource it waits on, and from there to a task that holds it. Resources are
+//! nodes themselves: a lock with many waiters and many holders has the sum of both as edges, not one edge for
+//! each pair. So the time is proportional to the number of waits and holds.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::graph::wait_graph::{Deadlock, WaitGraph};
 
-/// A place that is in no component.
+/// A node that is in no component.
 const NOWHERE: usize = usize::MAX;
 
 /// The part of a [`WaitGraph`] that is stuck: tasks first, then resources.
@@ -18,11 +18,11 @@ struct Ways<'g> {
     stuck: &'g [bool],
 }
 
-/// Components that have a ring.
+/// Components that contain a ring.
 struct Components {
-    /// The tasks of each, ascending.
+    /// The tasks of each component, ascending.
     tasks: Vec<Vec<usize>>,
-    /// For each place the number of its component.
+    /// For each node the number of its component.
     of: Vec<usize>,
 }
 
@@ -51,7 +51,7 @@ impl<'g> Ways<'g> {
         self.stuck.len()
     }
 
-    /// The places a step away.
+    /// The next nodes.
     fn next(&self, place: usize) -> impl Iterator<Item = usize> + use<'g> {
         let (graph, stuck, tasks) = (self.graph, self.stuck, self.tasks());
         let (waits, holders): (&[usize], &[usize]) = match place.checked_sub(tasks) {
@@ -62,8 +62,8 @@ impl<'g> Ways<'g> {
         waits.chain(holders.iter().copied().filter(move |holder| stuck[*holder]))
     }
 
-    /// Strongly connected components that have a ring, by Tarjan's algorithm, without recursion: a
-    /// chain of a hundred thousand tasks must not end in a stack overflow.
+    /// Strongly connected components that contain a ring, by Tarjan's algorithm without recursion: a chain of
+    /// a hundred thousand tasks must not overflow the stack.
     fn components(&self) -> Components {
         const UNSEEN: usize = usize::MAX;
         let places = self.tasks() + self.graph.resources.len();
@@ -113,7 +113,7 @@ impl<'g> Ways<'g> {
         found
     }
 
-    /// A shortest way from the first member back to itself, within its component.
+    /// A shortest path from the first member back to itself, within its component.
     fn shortest_ring(&self, of: &[usize], number: usize, members: &[usize]) -> Vec<(usize, usize)> {
         let first = members[0];
         let mut come_from: HashMap<usize, usize> = HashMap::new();
@@ -129,7 +129,7 @@ impl<'g> Ways<'g> {
                 break;
             }
         }
-        // Every second place is a resource.
+        // Every second node is a resource.
         let mut ring = Vec::new();
         let mut task = first;
         while let Some(resource) = come_from.get(&task)
@@ -145,8 +145,8 @@ impl<'g> Ways<'g> {
         ring
     }
 
-    /// For each component the stuck tasks on no ring that wait for it, the nearest first. One that waits
-    /// for several is listed with the nearest of them.
+    /// For each component, the stuck tasks that are on no ring and wait for it, the nearest first. A task
+    /// that waits for several components is listed with the nearest.
     fn behind(&self, components: &Components) -> Vec<Vec<usize>> {
         let mut holds: Vec<Vec<usize>> = vec![Vec::new(); self.tasks()];
         for (index, waited) in self.graph.resources.iter().enumerate() {
@@ -178,7 +178,7 @@ impl<'g> Ways<'g> {
 }
 
 impl Components {
-    /// Takes a component, if it has a ring: no task holds itself, so a ring has two places at least.
+    /// Adds a component if it contains a ring: no task holds itself, so a ring has at least two nodes.
     fn add(&mut self, members: Vec<usize>, tasks: usize) {
         if members.len() < 2 {
             return;

@@ -1,4 +1,4 @@
-//! Which tasks can never go on.
+//! Finds the tasks that can never continue.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,8 +6,8 @@ use crate::graph::wait_graph::WaitGraph;
 use crate::model::ResourceKind;
 
 impl WaitGraph {
-    /// Which tasks can never go on: those of `closed` but for those that wait on something which a
-    /// task that can go on will give back. `closed` are the tasks with no way out of their own.
+    /// Tasks that can never continue: those of `closed`, except tasks waiting on a resource that another
+    /// task, which can continue, will release. `closed` are the tasks without a way out of their own.
     pub(super) fn stuck(&self, closed: Vec<bool>) -> Vec<bool> {
         let mut stuck = closed;
         let mut holds: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -22,11 +22,13 @@ impl WaitGraph {
         let open = |resource: usize, stuck_holders: &[usize]| {
             let waited = &self.resources[resource];
             match waited.resource.kind {
-                // All who seem to hold it must be stuck: a guard that was dropped may lie about still.
+                // All apparent holders must be stuck: the memory of a dropped guard may still look like a
+                // guard.
                 ResourceKind::Mutex | ResourceKind::Task => {
                     waited.holders.is_empty() || stuck_holders[resource] < waited.holders.len()
                 }
-                // A writer needs all readers gone; a reader, a writer or those a queued writer waits for.
+                // A writer needs all readers to finish; a reader needs a writer, or those that a queued
+                // writer waits for, to finish.
                 ResourceKind::RwLockRead | ResourceKind::RwLockWrite => stuck_holders[resource] == 0,
                 _ => true,
             }

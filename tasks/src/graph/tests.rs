@@ -1,4 +1,4 @@
-//! Rings are found, and nothing else is called one.
+//! Rings are found, and nothing else is reported as one.
 
 use std::sync::Arc;
 
@@ -108,7 +108,7 @@ fn a_way_out_is_no_deadlock() {
         vec![task(0, &[semaphore(0xb)], &[semaphore(0xa)]), task(1, &[semaphore(0xa)], &[semaphore(0xb)])];
     assert_eq!(graph(permits).deadlocks, []);
 
-    // Two seem to hold it: one of the guards is a remnant, and the other's owner can go on.
+    // Two tasks seem to hold it: one guard is a remnant, and the owner of the other one can continue.
     let remnant = vec![
         task(0, &[mutex(0xb)], &[mutex(0xa)]),
         task(1, &[mutex(0xa)], &[mutex(0xb)]),
@@ -139,7 +139,7 @@ fn a_hundred_thousand_tasks_in_one_ring_and_in_one_chain_are_no_matter() {
     assert_eq!(graph(chain).deadlocks, []);
 }
 
-/// Whatever a program says it must not cost more than its tasks do, and then some.
+/// A hostile program must not cost much more than the number of its tasks.
 fn in_time(what: &str, work: impl FnOnce()) {
     let began = std::time::Instant::now();
     work();

@@ -1,4 +1,4 @@
-//! The graph: tasks, what they wait on, and who holds that.
+//! The graph: tasks, the resources they wait on, and the holders.
 
 use std::collections::HashMap;
 
@@ -8,41 +8,41 @@ use crate::model::{Resource, ResourceKind};
 /// [`Tasks::tasks`](crate::model::Tasks::tasks), resources by that in [`WaitGraph::resources`].
 #[derive(Debug, Clone, Default)]
 pub struct WaitGraph {
-    /// What is waited on or held, most waiters first.
+    /// Resources that are waited on or held, most waiters first.
     pub resources: Vec<Waited>,
     /// For each task the resources it waits on, each once.
     pub waits: Vec<Vec<usize>>,
-    /// Deadlocks, those of most tasks first.
+    /// Deadlocks, those with most tasks first.
     pub deadlocks: Vec<Deadlock>,
     pub(super) places: HashMap<(Family, u64), usize>,
-    /// For each task the first resource it waits on that somebody is known to hold.
+    /// For each task the first resource it waits on that has a known holder.
     pub(super) held: Vec<Option<usize>>,
 }
 
-/// Something tasks wait on.
+/// A resource that tasks wait on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waited {
-    /// What it is, as the one that knows it best says.
+    /// The resource, in its most precise known kind.
     pub resource: Resource,
     /// Tasks that wait on it.
     pub waiters: Vec<usize>,
-    /// Tasks that hold it: saved guards say so. For a `JoinHandle` the task itself.
+    /// Tasks that hold it, according to saved guards. For a `JoinHandle` the task itself.
     pub holders: Vec<usize>,
 }
 
 /// Tasks that wait for each other, and for nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deadlock {
-    /// A shortest ring: each task waits on the resource beside it, which the next task holds; the
-    /// last one's is held by the first.
+    /// A shortest ring: each task waits on the resource beside it, which the next task holds; the first task
+    /// holds the resource of the last.
     pub ring: Vec<(usize, usize)>,
-    /// Further tasks that are on rings with these.
+    /// Other tasks that are on rings with these.
     pub also: Vec<usize>,
-    /// Tasks that wait for any of these, directly or through others, and cannot go on either.
+    /// Tasks that wait for any of these, directly or through others, and cannot continue either.
     pub behind: Vec<usize>,
 }
 
-/// What makes two resources the same: a lock's waiter and its guard may know it by different kinds.
+/// The kind by which two resources are compared: a lock's waiter and its guard may report different kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Family {
     Task,
@@ -53,12 +53,12 @@ pub(super) enum Family {
     Io,
 }
 
-/// The family of what several tasks can wait on; `None` for what each has for itself.
+/// The family of a resource that several tasks can wait on; `None` for one that each task has for itself.
 fn family(kind: ResourceKind) -> Option<Family> {
     use ResourceKind as Kind;
     match kind {
         Kind::Task | Kind::BlockingTask => Some(Family::Task),
-        // Who initializes a cell has the permit of a semaphore.
+        // The initializer of a cell holds the permit of a semaphore.
         Kind::Mutex | Kind::RwLockRead | Kind::RwLockWrite | Kind::Semaphore | Kind::OnceCell => {
             Some(Family::Lock)
         }
@@ -71,13 +71,13 @@ fn family(kind: ResourceKind) -> Option<Family> {
 }
 
 impl WaitGraph {
-    /// The first resource a task waits on that somebody is known to hold.
+    /// The first resource a task waits on that has a known holder.
     pub fn held(&self, task: usize) -> Option<usize> {
         self.held.get(task).copied().flatten()
     }
 
-    /// From a task to what it waits on, to who holds that, and on: until nobody is known to hold it,
-    /// or a task comes again.
+    /// From a task to the resource it waits on, to its holder, and so on: until a resource has no known
+    /// holder, or a task repeats.
     pub fn chain(&self, task: usize, longest: usize) -> Vec<(usize, usize)> {
         let mut chain: Vec<(usize, usize)> = Vec::new();
         let mut task = task;
@@ -89,13 +89,13 @@ impl WaitGraph {
         chain
     }
 
-    /// The resource a task's leaf waits on, by what the leaf says.
+    /// The entry of the resource that a task's leaf waits on.
     pub fn find(&self, resource: &Resource) -> Option<&Waited> {
         self.places.get(&key(resource)?).map(|place| &self.resources[*place])
     }
 }
 
-/// By what a resource is known; `None` for what each task has for itself.
+/// The key of a resource; `None` for one that each task has for itself.
 pub(super) fn key(resource: &Resource) -> Option<(Family, u64)> {
     family(resource.kind).filter(|_| resource.avma != 0).map(|family| (family, resource.avma))
 }

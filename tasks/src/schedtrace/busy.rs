@@ -1,4 +1,5 @@
-//! The tasks that are not idle, by runtime and by who polls them. Each task and each worker is looked at once.
+//! The tasks that are not idle, by runtime, and the workers that poll them. Each task and each worker is
+//! visited once.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,7 @@ use rgops_protocol::reply::tasks::TaskCell;
 pub(super) struct Polled(HashMap<u64, u64>);
 
 impl Polled {
-    /// Of several that say so the first polls a task. `tasks` has that of each worker.
+    /// If several workers report the same task, the first one polls it. `tasks` has the task of each worker.
     pub(super) fn new(tasks: impl Iterator<Item = Option<u64>>) -> Polled {
         let mut workers = HashMap::new();
         for (index, task) in (0..).zip(tasks) {
@@ -26,8 +27,8 @@ impl Polled {
     }
 }
 
-/// For each runtime its tasks in a state that has a name, by id. Runtimes are told apart by the words of their
-/// handles; where several have the same, the tasks are the first one's.
+/// For each runtime its tasks in a state with a name, sorted by id. Runtimes are distinguished by the words
+/// of their handles; if several have the same words, the first one gets the tasks.
 pub(super) fn by_runtime<'l>(
     runtimes: &[SchedtraceRuntime],
     handles: &HashMap<u32, Vec<u64>>,

@@ -1,11 +1,11 @@
-//! `--detail`: which thread is which worker, what it polls, and the tasks that are not idle.
+//! `--detail`: the thread of each worker, the task that it polls, and the tasks that are not idle.
 //!
-//! A list of the tasks and threads tells which task a thread polls and where its `CONTEXT` is, Tokio's
-//! own thread-local. A worker is itself run by a task of the pool for blocking work, whose id stands
-//! there between two polls: only ids of the list count. The context points at the scheduler's on the
-//! worker's stack, with the worker's number and its core. All of it is read a moment after the line it
-//! belongs to. A thread counts as a worker only when its context points at the very scheduler of the
-//! runtime.
+//! A list of the tasks and threads shows the task that a thread polls and the address of its `CONTEXT`,
+//! Tokio's own thread-local. A worker is itself run by a task of the blocking pool, whose id is in the
+//! thread-local between two polls: so only ids in the list count. The context points at the scheduler's
+//! context on the worker's stack, with the worker's index and its core. All of it is read a moment after the
+//! line that it belongs to. A thread counts as a worker only when its context points at the scheduler of the
+//! same runtime.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,34 +20,34 @@ use crate::schedtrace::memory::{Memory, unsigned, word};
 use crate::schedtrace::path::{self, Missing, Number, Pointer, Spot};
 use crate::types::{Shape, TypeId, TypeSource};
 
-/// Tokio's thread-local.
+/// Tokio's thread-local context.
 const CONTEXT: &str = "tokio::runtime::context::Context";
-/// What a worker keeps for itself.
+/// The private state of a worker.
 const CORE: &str = "tokio::runtime::scheduler::multi_thread::worker::Core";
-/// Tasks shown of one runtime; more are counted.
+/// Maximum tasks shown of one runtime; the others are counted.
 const MOST_TASKS: usize = 1000;
-/// Threads looked at.
+/// Maximum threads visited.
 const MOST_THREADS: usize = 8192;
-/// A context is some words; more is damaged debug information.
+/// Maximum size of a context: a real one has a few words, more is damaged debug information.
 const MOST_CONTEXT_BYTES: u64 = 4096;
 
-/// What `--detail` adds to a line.
+/// The additions of `--detail` to a line.
 #[derive(Debug, Clone)]
 pub struct Detail {
-    /// Each worker, by its index.
+    /// Each worker, by index.
     pub workers: Vec<WorkerDetail>,
     /// Tasks that are not idle, by id; at most 1,000.
     pub tasks: Vec<BusyTask>,
-    /// And so many more.
+    /// Number of tasks beyond that.
     pub tasks_left_out: u64,
 }
 
-/// What `--detail` tells of a worker.
+/// The details of a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerDetail {
     /// Its thread.
     pub tid: Known<u32>,
-    /// The task it polls, 0 for none.
+    /// The task that it polls; 0 for none.
     pub task: Known<u64>,
     /// Tasks in its LIFO slot: 0 or 1.
     pub lifo: Known<u64>,
@@ -77,7 +77,7 @@ pub struct Listing {
     vtables: Vec<TaskVtable>,
     tasks: Vec<TaskCell>,
     threads: Vec<TaskThread>,
-    /// Why it is not known which task a thread polls.
+    /// Why the task that a thread polls is unknown.
     no_current_tasks: Option<Unavailable>,
 }
 
@@ -103,12 +103,12 @@ impl Listing {
     }
 }
 
-/// Where things are, from the beginning of each type.
+/// Offsets from the start of each type.
 struct Layout {
-    /// In `CONTEXT`.
+    /// Offset in `CONTEXT`.
     current_task: u64,
     scheduler: Pointer,
-    /// In the scheduler's context.
+    /// Offset in the scheduler's context.
     bytes: u64,
     discriminant: Option<Number>,
     multi_thread: Option<u64>,
@@ -116,10 +116,10 @@ struct Layout {
     core: Number,
     current_thread: Option<u64>,
     current_handle: Number,
-    /// In an `ArcInner<Worker>`.
+    /// Offset in an `ArcInner<Worker>`.
     worker_handle: Number,
     worker_index: Number,
-    /// In a `Core`.
+    /// Offset in a `Core`.
     lifo: Number,
     is_searching: Number,
 }
@@ -130,7 +130,8 @@ struct Found {
     index: u64,
     tid: u32,
     task: Known<u64>,
-    /// Address of its core; 0 for none: it gave it away in `block_in_place`, or has none by its kind.
+    /// Address of its core; 0 for none: it gave the core away in `block_in_place`, or its scheduler kind has
+    /// none.
     core: u64,
     has_core: bool,
     lifo: Option<u64>,
@@ -198,7 +199,7 @@ fn detail(
     Detail { tasks: tasks.collect(), workers, tasks_left_out }
 }
 
-/// A task's state, unless it is idle: bits of Tokio's state word (runtime/task/state.rs).
+/// The name of a task's state; `None` if it is idle. Bits of Tokio's state word (runtime/task/state.rs).
 fn state(word: u64) -> Option<&'static str> {
     const RUNNING: u64 = 1;
     const COMPLETE: u64 = 2;
@@ -211,7 +212,7 @@ fn state(word: u64) -> Option<&'static str> {
     }
 }
 
-/// The future of a task as people write it.
+/// The readable name of a task's future.
 fn name(types: &dyn TypeSource, listing: &Listing, vtable: u32) -> Option<String> {
     let poll_avma = listing.vtables.get(usize::try_from(vtable).ok()?)?.poll_avma;
     match types.task_types(poll_avma).first() {
@@ -220,8 +221,8 @@ fn name(types: &dyn TypeSource, listing: &Listing, vtable: u32) -> Option<String
     }
 }
 
-/// `shop::checkout` for an `async fn`, `shop::checkout::{async block}` for a block in it, and any other
-/// future by its name: without the compiler's numbers for what has no name.
+/// `shop::checkout` for an `async fn`, `shop::checkout::{async block}` for a block in it, and the name of any
+/// other future; without the compiler's numbers for unnamed items.
 fn short_name(types: &dyn TypeSource, future: TypeId) -> Option<String> {
     let found = types.get(future).ok()?;
     let mut words: Vec<&str> =
@@ -234,9 +235,9 @@ fn short_name(types: &dyn TypeSource, future: TypeId) -> Option<String> {
     Some(words.join("::"))
 }
 
-/// The task a worker polls, by the id that stands in its thread-local; 0 for none. A worker that polls
-/// nothing has there the id of the task that runs it, which is in no list and older than what the
-/// worker polled since.
+/// The task that a worker polls, by the id in its thread-local; 0 for none. A worker that polls nothing has
+/// there the id of the task that runs it. That task is in no list, and older than all tasks that the worker
+/// has polled.
 fn polled(current: Option<u64>, listed: &HashSet<u64>, newest: Option<u64>) -> Known<u64> {
     match current {
         None => Known::Unavailable(no_thread()),
@@ -259,7 +260,7 @@ fn workers_of(
         return Err(why.clone());
     }
     let layout = Layout::find(types).map_err(|missing| Unavailable {
-        reason: format!("Tokio's context of a thread is not described or not as known: {missing}"),
+        reason: format!("Tokio's thread context is not described, or its layout is unknown: {missing}"),
         fix: String::new(),
     })?;
     let contexts: Vec<(&TaskThread, u64)> = listing
@@ -269,7 +270,7 @@ fn workers_of(
         .collect();
     let ranges = contexts.iter().map(|(_, context)| at(*context, layout.scheduler.offset, 8));
     let schedulers = memory.read(&ranges.collect::<Vec<_>>())?;
-    // A thread without a scheduler's context is no worker.
+    // A thread without a scheduler's context is not a worker.
     let mut entered = Vec::new();
     for (index, (thread, _)) in contexts.iter().enumerate() {
         if let Some(scheduler @ 1..) = word(&schedulers, index) {
@@ -390,7 +391,7 @@ impl WorkerDetail {
 }
 
 impl Detail {
-    /// Nothing, for one reason.
+    /// All details unavailable for the same reason.
     pub fn nothing(workers: usize, why: &Unavailable) -> Detail {
         Detail { workers: vec![WorkerDetail::unknown(why); workers], tasks: Vec::new(), tasks_left_out: 0 }
     }
@@ -405,7 +406,7 @@ fn range(avma: u64, number: Number) -> MemoryRange {
 }
 
 fn no_thread() -> Unavailable {
-    Unavailable { reason: "no thread was found to be this worker".to_owned(), fix: String::new() }
+    Unavailable { reason: "no thread was identified as this worker".to_owned(), fix: String::new() }
 }
 
 fn no_core() -> Unavailable {

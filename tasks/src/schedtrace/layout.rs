@@ -1,36 +1,36 @@
-//! Where a scheduler keeps what stable Tokio does not tell, found by the names of members.
+//! The places of a scheduler's state that stable Tokio does not report, found by the names of members.
 //!
-//! Read in Tokio 1.40 to 1.54: `scheduler/multi_thread/{handle,worker,idle,queue}.rs`,
-//! `scheduler/current_thread/mod.rs`, `blocking/pool.rs`. Every place is found for itself: one that is
-//! not where these versions have it is missing, and the others stay.
+//! Checked against Tokio 1.40 to 1.54: `scheduler/multi_thread/{handle,worker,idle,queue}.rs`,
+//! `scheduler/current_thread/mod.rs`, `blocking/pool.rs`. Each place is found independently: one that is
+//! elsewhere than in these versions is missing, and the others stay.
 
 use crate::schedtrace::path::{self, Missing, Number, Pointer, Slice, Spot};
 use crate::types::TypeSource;
 
-/// The path of the shared state of a multi-thread scheduler, as `Handle` points at it.
+/// The type of a multi-thread scheduler's shared state; `Handle` points at it.
 pub(super) const MULTI_THREAD: &str =
     "alloc::sync::ArcInner<tokio::runtime::scheduler::multi_thread::handle::Handle>";
-/// That of a current-thread scheduler.
+/// The same for a current-thread scheduler.
 pub(super) const CURRENT_THREAD: &str =
     "alloc::sync::ArcInner<tokio::runtime::scheduler::current_thread::Handle>";
 
-/// Places in the shared state of a multi-thread scheduler, from the beginning of its `ArcInner`.
+/// Places in the shared state of a multi-thread scheduler, from the start of its `ArcInner`.
 #[derive(Debug)]
 pub(super) struct MultiThread {
     /// `Idle::state`: unparked workers above bit 16, searching ones below.
     pub(super) idle: Result<Number, Missing>,
-    /// One `Remote` a worker.
+    /// One `Remote` for each worker.
     pub(super) remotes: Result<Remotes, Missing>,
     pub(super) blocking: Result<Blocking, Missing>,
 }
 
-/// The workers' queues, as others steal from them.
+/// The workers' queues, from which other workers steal.
 #[derive(Debug)]
 pub(super) struct Remotes {
     pub(super) slice: Slice,
-    /// In a `Remote`: the queue's `Arc`.
+    /// In a `Remote`: the `Arc` of the queue.
     pub(super) queue: Pointer,
-    /// In the queue: two positions of half its size, the stealer's above the head.
+    /// In the queue: two positions of half its size each; the stealer's is in the upper half.
     pub(super) head: Number,
     pub(super) tail: Number,
 }
@@ -38,13 +38,13 @@ pub(super) struct Remotes {
 /// The pool of blocking threads.
 #[derive(Debug)]
 pub(super) struct Blocking {
-    /// From the beginning of the shared state: the pool's `Arc`.
+    /// From the start of the shared state: the `Arc` of the pool.
     pub(super) pool: Pointer,
-    /// In the pool: threads, the workers among them.
+    /// In the pool: threads, including the workers.
     pub(super) threads: Number,
     pub(super) idle: Number,
     pub(super) queue: Number,
-    /// In the pool: how many of the threads are workers, where the version keeps it (1.53).
+    /// In the pool: number of workers among the threads, where the version has it (1.53).
     pub(super) workers: Option<Number>,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct CurrentThread {
 }
 
 impl MultiThread {
-    /// Looks for the places in the type named [`MULTI_THREAD`].
+    /// Finds the places in the type [`MULTI_THREAD`].
     pub(super) fn find(types: &dyn TypeSource, shared: Spot) -> MultiThread {
         MultiThread {
             idle: path::follow(types, shared, "data.shared.idle.state")
@@ -69,7 +69,7 @@ impl MultiThread {
 }
 
 impl CurrentThread {
-    /// Looks for the places in the type named [`CURRENT_THREAD`].
+    /// Finds the places in the type [`CURRENT_THREAD`].
     pub(super) fn find(types: &dyn TypeSource, shared: Spot) -> CurrentThread {
         CurrentThread {
             queue: path::follow(types, shared, "data.shared.worker_metrics.queue_depth")

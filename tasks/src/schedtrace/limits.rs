@@ -1,24 +1,24 @@
-//! How much of what an agent says of its schedulers is looked at, and what that costs until the next moment.
+//! Limits for an agent's report about its schedulers, and its memory cost until the next sample.
 
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment, SchedtraceRuntime};
 
-/// Runtimes that are shown; a program has a few.
+/// Maximum runtimes shown; a program has a few.
 pub const MOST_RUNTIMES: usize = 1024;
-/// Workers of a runtime that are shown: more than any machine has threads.
+/// Maximum workers shown of a runtime: more than any machine has hardware threads.
 pub const MOST_WORKERS: usize = 4096;
 /// A `Handle` is a tag and a pointer.
 const MOST_HANDLE_WORDS: usize = 16;
 
-/// What a line costs in bytes, each of its workers, and what details add to a worker, with the reasons of ours
-/// for what is missing.
+/// Memory of a line, of each of its workers, and of the details of a worker, including our own reasons for
+/// missing values.
 const LINE_BYTES: u64 = 4096;
 const WORKER_BYTES: u64 = 1024;
 const DETAIL_BYTES: u64 = 2048;
-/// A reason of the agent's is kept as it came, in the line, and as JSON has it.
+/// A reason from the agent is kept as received, in the line, and in JSON form.
 const TEXT_COPIES: u64 = 3;
 
-/// The runtimes that are looked at, and how many more there are.
+/// The runtimes that are shown, and the number of the others.
 pub fn shown(mut runtimes: Vec<SchedtraceRuntime>) -> (Vec<SchedtraceRuntime>, u64) {
     let left_out = runtimes.len().saturating_sub(MOST_RUNTIMES) as u64;
     runtimes.truncate(MOST_RUNTIMES);
@@ -28,13 +28,13 @@ pub fn shown(mut runtimes: Vec<SchedtraceRuntime>) -> (Vec<SchedtraceRuntime>, u
     (runtimes, left_out)
 }
 
-/// The words of a handle that are looked at.
+/// The words of a handle that are used.
 pub(super) fn handle(mut words: Vec<u64>) -> Vec<u64> {
     words.truncate(MOST_HANDLE_WORDS);
     words
 }
 
-/// What the lines of a moment cost, in bytes.
+/// The memory of the lines of a sample, in bytes.
 pub fn cost(moment: &SchedtraceMoment, with_detail: bool) -> u64 {
     let a_worker = WORKER_BYTES + if with_detail { DETAIL_BYTES } else { 0 };
     let of_runtime = |runtime: &RuntimeMoment| {
@@ -48,7 +48,7 @@ pub fn cost(moment: &SchedtraceMoment, with_detail: bool) -> u64 {
     runtimes.fold(0, |sum: u64, runtime| sum.saturating_add(of_runtime(runtime)))
 }
 
-/// Bytes of the reason why something is missing.
+/// The length of the reason why a value is missing.
 fn text<T>(known: &Known<T>) -> u64 {
     match known {
         Known::Value(_) => 0,

@@ -1,4 +1,4 @@
-//! One runtime at one moment, each number from where it could be had.
+//! One runtime at one moment, each number from the source where it is available.
 
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment, SchedtraceRuntime};
@@ -10,27 +10,27 @@ use crate::schedtrace::limits::MOST_WORKERS;
 /// One runtime at one moment.
 #[derive(Debug, Clone)]
 pub struct RuntimeLine {
-    /// Time since the trace began, in nanoseconds.
+    /// Time since the trace started, in nanoseconds.
     pub elapsed_ns: u64,
-    /// Time since the line before, in nanoseconds.
+    /// Time since the previous line, in nanoseconds.
     pub interval_ns: u64,
     /// The runtime's name.
     pub runtime: String,
-    /// What it is.
+    /// Its kind.
     pub kind: RuntimeKind,
-    /// Each worker, by its index; none when the runtime was shut down. At most [`MOST_WORKERS`].
+    /// Each worker, by index; none when the runtime was shut down. At most [`MOST_WORKERS`].
     pub workers: Vec<Worker>,
-    /// And so many more.
+    /// Number of workers beyond that.
     pub workers_left_out: u64,
-    /// Of all of them, parked.
+    /// Parked workers among all of them.
     parked: u64,
     /// Workers that search for work.
     pub searching: Known<u64>,
     /// Threads of the process.
     pub threads: Known<u64>,
-    /// Threads of the blocking pool, the workers left out.
+    /// Threads of the blocking pool, without the workers.
     pub blocking_threads: Known<u64>,
-    /// Of these, idle.
+    /// Idle threads among these.
     pub idle_blocking_threads: Known<u64>,
     /// Closures that wait for a blocking thread.
     pub blocking_queue: Known<u64>,
@@ -38,9 +38,9 @@ pub struct RuntimeLine {
     pub global_queue: u64,
     /// Tasks that have not ended.
     pub alive_tasks: u64,
-    /// Where the numbers come from that stable Tokio does not tell.
+    /// Source of the numbers that stable Tokio does not report.
     pub source: Source,
-    /// What was asked for in detail.
+    /// The details, if requested.
     pub detail: Option<Detail>,
 }
 
@@ -49,49 +49,49 @@ pub struct RuntimeLine {
 pub struct Worker {
     /// Whether it is parked.
     pub parked: bool,
-    /// Parks since the runtime began.
+    /// Parks since the runtime started.
     pub parks: u64,
-    /// Busy time of the interval, in nanoseconds, a poll that is stuck included.
+    /// Busy time in the interval, in nanoseconds, including a poll that is stuck.
     pub busy_ns: Known<u64>,
     /// The same as a share of the interval, in percent.
     pub busy_percent: Option<u64>,
-    /// Tasks in its own queue, the LIFO slot left out.
+    /// Tasks in its own queue, without the LIFO slot.
     pub queue: Known<u64>,
-    /// Polls since the runtime began.
+    /// Polls since the runtime started.
     pub polls: Known<u64>,
 }
 
-/// Where the numbers come from that stable Tokio does not tell.
+/// Source of the numbers that stable Tokio does not report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// The runtime's memory, by debug information.
+    /// The runtime's memory, with debug information.
     Memory,
     /// Tokio's own unstable metrics.
     Unstable,
-    /// Nowhere.
+    /// Not available.
     None,
 }
 
-/// What stable Tokio does not tell of a runtime.
+/// The numbers of a runtime that stable Tokio does not report.
 #[derive(Debug, Clone)]
 pub struct Hidden {
     /// Workers that search for work.
     pub searching: Known<u64>,
-    /// Threads of the blocking pool, the workers left out.
+    /// Threads of the blocking pool, without the workers.
     pub blocking_threads: Known<u64>,
-    /// Idle ones among these.
+    /// Idle threads among these.
     pub idle_blocking_threads: Known<u64>,
     /// Closures that wait for a blocking thread.
     pub blocking_queue: Known<u64>,
     /// Lengths of the workers' own queues.
     pub local_queues: Known<Vec<u64>>,
-    /// Where these come from.
+    /// Source of these numbers.
     pub source: Source,
 }
 
 impl RuntimeLine {
-    /// The lines of a moment, one a runtime. `hidden` is what was read of each from memory, in the
-    /// same order; what is missing there is taken from Tokio's unstable metrics.
+    /// The lines of a sample, one for each runtime. `hidden` has the numbers read from memory, in the same
+    /// order; values that are missing there are taken from Tokio's unstable metrics.
     pub fn of_moment(
         runtimes: &[SchedtraceRuntime],
         moment: &SchedtraceMoment,

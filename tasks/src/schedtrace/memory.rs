@@ -1,23 +1,23 @@
-//! Memory of the program, as it is asked for and as it comes.
+//! Requested and received memory of the program.
 
 use rgops_protocol::reply::Unavailable;
 use rgops_protocol::request::MemoryRange;
 
 use crate::schedtrace::path::Number;
 
-/// The bytes of ranges; `None` where one cannot be read.
+/// The bytes of ranges; `None` for an unreadable range.
 pub type Read = [Option<Vec<u8>>];
 
 /// Reads memory of the program.
 pub trait Memory {
-    /// The bytes of each range, `None` where one cannot be read.
+    /// The bytes of each range; `None` for an unreadable range.
     ///
     /// # Errors
-    /// Why nothing is read at all.
+    /// Why nothing can be read.
     fn read(&mut self, ranges: &[MemoryRange]) -> Result<Vec<Option<Vec<u8>>>, Unavailable>;
 }
 
-/// The bytes of each range; what is not exactly as long as its range is not taken.
+/// The bytes of each range; bytes with a length other than their range are dropped.
 pub fn whole(ranges: &[MemoryRange], mut bytes: Vec<Option<Vec<u8>>>) -> Vec<Option<Vec<u8>>> {
     bytes.resize(ranges.len(), None);
     for (bytes, range) in bytes.iter_mut().zip(ranges) {

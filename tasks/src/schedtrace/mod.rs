@@ -1,10 +1,10 @@
-//! What the schedulers of a program's Tokio runtimes keep and stable Tokio does not tell, found by the
-//! program's debug information.
+//! The state of Tokio's schedulers that stable Tokio does not report, found with the program's debug
+//! information.
 //!
-//! The workers' own queues, the blocking pool and who searches for work are in atomics of the scheduler's shared
-//! state, maintained in every build. A [`Plan`] says which memory to read of a runtime at each moment, and what
-//! the bytes mean; [`details`] looks for the workers' threads and tasks. Where a place does not look like what it
-//! should be, the number is missing and the reason is said.
+//! The workers' own queues, the blocking pool and the searching workers are in atomics of the scheduler's
+//! shared state, which every build maintains. A [`Plan`] states which memory of a runtime to read for each
+//! sample, and decodes the bytes; [`details`] finds the workers' threads and tasks. Where the memory at a
+//! place does not look as expected, the number is missing and the reason is reported.
 
 mod busy;
 mod detail;

@@ -1,17 +1,17 @@
-//! Follows member names through types to where a number, a pointer or a slice is.
+//! Follows member names through types to a number, a pointer or a slice.
 //!
-//! Tokio and std wrap what they keep: `CachePadded`, `UnsafeCell`, `NonNull`, and not the same in every
-//! version. So a path names only what a reader of Tokio's source would: a type without the member that
-//! is asked for, and with a single member of any size, is taken for a wrapper and looked into.
+//! Tokio and std wrap their values (`CachePadded`, `UnsafeCell`, `NonNull`), differently in each version. So
+//! a path has only the names that a reader of Tokio's source would use. A type without the requested member,
+//! and with a single member that is not empty, counts as a wrapper and is followed.
 
 use std::sync::Arc;
 
 use crate::types::{Member, Shape, Type, TypeError, TypeId, TypeSource};
 
-/// Wrappers within each other; more are a cycle in damaged debug information.
+/// Maximum nested wrappers; more are a cycle in damaged debug information.
 const MOST_WRAPPERS: usize = 32;
 
-/// A value within another: where it begins, and its type.
+/// A value inside another one: its offset and type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spot {
     pub(super) offset: u64,
@@ -25,7 +25,7 @@ pub(super) struct Number {
     pub(super) bytes: u64,
 }
 
-/// A pointer and what it points at.
+/// A pointer and its target type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pointer {
     pub(super) offset: u64,
@@ -40,14 +40,14 @@ pub(super) struct Slice {
     pub(super) stride: u64,
 }
 
-/// Why a path leads nowhere.
+/// Why a path cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Missing {
     /// The type has no such member: another version of Tokio.
     #[error("{type_name} has no {member}")]
     Member { type_name: String, member: String },
-    /// It is something else than expected.
-    #[error("{type_name} is no {expected}")]
+    /// It has another kind than expected.
+    #[error("{type_name} is not a {expected}")]
     Kind { type_name: String, expected: &'static str },
     /// The debug information does not describe it.
     #[error(transparent)]
@@ -55,13 +55,13 @@ pub(super) enum Missing {
 }
 
 impl Spot {
-    /// The whole of a type.
+    /// A complete type.
     pub(super) fn of(type_id: TypeId) -> Spot {
         Spot { offset: 0, type_id }
     }
 }
 
-/// Follows `path`, names of members and of enum variants with dots between.
+/// Follows `path`: names of members and of enum variants, separated by dots.
 pub(super) fn follow(types: &dyn TypeSource, from: Spot, path: &str) -> Result<Spot, Missing> {
     path.split('.').try_fold(from, |spot, name| member(types, spot, name))
 }
@@ -105,7 +105,7 @@ pub(super) fn pointer(types: &dyn TypeSource, from: Spot) -> Result<Pointer, Mis
     .ok_or_else(|| is_no(types, from, "pointer"))
 }
 
-/// The boxed slice at `from`: rustc calls the members of a fat pointer `data_ptr` and `length`.
+/// The boxed slice at `from`: rustc names the members of a fat pointer `data_ptr` and `length`.
 pub(super) fn slice(types: &dyn TypeSource, from: Spot) -> Result<Slice, Missing> {
     let elements = pointer(types, member(types, from, "data_ptr")?)?;
     let length = number(types, member(types, from, "length")?)?;
@@ -119,7 +119,7 @@ impl Spot {
     }
 }
 
-/// Asks the type at `from`, and then what it wraps, until there is an answer.
+/// Calls `answer` with the type at `from`, and then with the types it wraps, until there is an answer.
 fn unwrap<T>(
     types: &dyn TypeSource,
     from: Spot,
@@ -139,7 +139,7 @@ fn unwrap<T>(
     Ok(None)
 }
 
-/// The one member of a wrapper that takes any room.
+/// The single member of a wrapper that is not empty.
 fn only_member(types: &dyn TypeSource, found: &Type) -> Result<Option<Member>, Missing> {
     let Shape::Struct { members, is_union: false } = &found.shape else { return Ok(None) };
     let mut only = None;

@@ -1,8 +1,8 @@
-//! What to read of one runtime at each moment, and what the bytes mean.
+//! The memory of one runtime to read for each sample, and how to decode it.
 //!
-//! Found once: the shared state never moves, and neither do the boxes it points at. So all of a moment
-//! is read by one request with the agent's own numbers. Every value is held against what it can be;
-//! one that cannot be is missing, never shown.
+//! The addresses are determined once: the shared state never moves, and neither do the boxes it points at. So
+//! one request reads all memory of a sample together with the agent's own numbers. Every value is checked for
+//! plausibility; an implausible one is missing, never shown.
 
 use rgops_protocol::reply::schedtrace::SchedtraceRuntime;
 use rgops_protocol::reply::tasks::RuntimeKind;
@@ -18,19 +18,19 @@ use crate::schedtrace::memory::{Memory, Read, unsigned, whole, word};
 use crate::schedtrace::path::{Missing, Number, Pointer, Spot};
 use crate::types::TypeSource;
 
-/// As many as are shown.
+/// The number of workers that are shown.
 const MOST_WORKERS: u64 = limits::MOST_WORKERS as u64;
 /// `LOCAL_QUEUE_CAPACITY` (scheduler/multi_thread/queue.rs).
 pub(super) const QUEUE_CAPACITY: u64 = 256;
 /// The kernel's own limit of thread ids.
 const MOST_THREADS: u64 = 1 << 22;
-/// Head and tail of a queue are read together: they are this near to each other.
+/// Head and tail of a queue are read together: they are within this distance.
 const QUEUE_BYTES: u64 = 512;
 
-/// What to read of one runtime.
+/// The memory of one runtime to read.
 #[derive(Debug)]
 pub struct Plan {
-    /// Ranges of memory, read together at each moment.
+    /// Ranges of memory, read together for each sample.
     pub ranges: Vec<MemoryRange>,
     searching: Result<Searching, Unavailable>,
     queues: Result<Queues, Unavailable>,
@@ -39,17 +39,17 @@ pub struct Plan {
 
 #[derive(Debug)]
 enum Searching {
-    /// A current-thread scheduler never does.
+    /// A current-thread scheduler has no searching workers.
     Never,
-    /// The range of `Idle::state`, and how many workers there are at most.
+    /// The range of `Idle::state`, and the maximum number of workers.
     Idle { range: usize, workers: u64 },
 }
 
 #[derive(Debug)]
 enum Queues {
-    /// The range of the one queue's length.
+    /// The range with the length of the only queue.
     Length { range: usize },
-    /// The first of the workers' ranges, and where in each are head and tail.
+    /// The first of the workers' ranges, and the positions of head and tail in each.
     Ends { first: usize, workers: usize, head: Number, tail: Number },
 }
 
@@ -63,7 +63,7 @@ struct Pool {
 }
 
 impl Plan {
-    /// Nothing to read, for one reason.
+    /// Reads nothing; all numbers are missing for the same reason.
     pub fn nothing(why: &Unavailable) -> Plan {
         Plan {
             ranges: Vec::new(),
@@ -73,7 +73,7 @@ impl Plan {
         }
     }
 
-    /// Finds the places of a runtime.
+    /// Determines the addresses for a runtime.
     pub fn make(types: &dyn TypeSource, memory: &mut dyn Memory, runtime: &SchedtraceRuntime) -> Plan {
         let name = if runtime.kind == RuntimeKind::CurrentThread { CURRENT_THREAD } else { MULTI_THREAD };
         let Some(shared) = types.named(name).map(Spot::of) else {
@@ -121,7 +121,7 @@ impl Plan {
         Plan { ranges, searching: Ok(Searching::Never), queues, pool }
     }
 
-    /// What the bytes of [`Plan::ranges`] say.
+    /// Decodes the bytes of [`Plan::ranges`].
     pub fn decode(&self, bytes: &Read) -> Hidden {
         let bytes = &whole(&self.ranges, bytes.to_vec());
         let any = self.queues.is_ok() || self.pool.is_ok();
@@ -160,7 +160,7 @@ impl Queues {
     fn decode(&self, bytes: &Read) -> Option<Vec<u64>> {
         match *self {
             Queues::Length { range } => {
-                // A VecDeque, as long as it gets.
+                // A VecDeque; the limit is above any real length.
                 word(bytes, range).filter(|length| *length < 1 << 40).map(|length| vec![length])
             }
             Queues::Ends { first, workers, head, tail } => (first..first + workers)
@@ -171,13 +171,13 @@ impl Queues {
 }
 
 /// The length of a queue from its two ends (`Steal::len`): the lower half of `head` is the owner's end, the
-/// upper half where a stealer began.
+/// upper half the position where a steal started.
 fn length(bytes: &[u8], head: Number, tail: Number) -> Option<u64> {
     let half = head.bytes * 4;
     let mask = (1_u64 << half) - 1;
     let (head, tail) = (unsigned(bytes, head)? & mask, unsigned(bytes, tail)? & mask);
     let length = tail.wrapping_sub(head) & mask;
-    // Its owner may move both ends between the two loads of one copy: then it is about empty.
+    // The owner may move both ends between the two loads of one copy: then the queue is nearly empty.
     match length {
         ..=QUEUE_CAPACITY => Some(length),
         _ if length > mask - QUEUE_CAPACITY => Some(0),
@@ -187,7 +187,7 @@ fn length(bytes: &[u8], head: Number, tail: Number) -> Option<u64> {
 
 impl Pool {
     fn threads(&self, bytes: &Read) -> Option<u64> {
-        // As Tokio's `num_blocking_threads`: the workers run on threads of the pool.
+        // Like Tokio's `num_blocking_threads`: the workers run on threads of the pool.
         let threads = word(bytes, self.threads).filter(|threads| *threads <= MOST_THREADS)?;
         Some(threads.saturating_sub(self.workers))
     }
@@ -201,7 +201,7 @@ impl Pool {
     }
 }
 
-/// Which of the handle's words points at the shared state: an `Arc` has its counts there.
+/// Finds which of the handle's words points at the shared state: an `Arc` has its counts there.
 fn find_shared(memory: &mut dyn Memory, runtime: &SchedtraceRuntime) -> Result<u64, Unavailable> {
     let candidates: Vec<u64> =
         runtime.handle_words.iter().copied().filter(|word| *word > 4096 && word % 8 == 0).take(4).collect();
@@ -216,8 +216,7 @@ fn find_shared(memory: &mut dyn Memory, runtime: &SchedtraceRuntime) -> Result<u
     };
     let found = candidates.iter().zip(&read).find(|(_, bytes)| is_arc(bytes));
     found.map(|(word, _)| *word).ok_or_else(|| Unavailable {
-        reason: "the runtime's handle does not look like those of the Tokio versions that are known"
-            .to_owned(),
+        reason: "the runtime's handle does not match any known Tokio version".to_owned(),
         fix: String::new(),
     })
 }
@@ -231,7 +230,7 @@ fn read_queues<'l>(
     let slice = remotes.slice;
     let near = remotes.head.offset.abs_diff(remotes.tail.offset) <= QUEUE_BYTES;
     if remotes.head.bytes < 4 || remotes.tail.bytes * 2 != remotes.head.bytes || !near {
-        return Err(another_layout("a worker's queue has other ends"));
+        return Err(another_layout("the ends of a worker's queue have a different layout"));
     }
     let read = memory.read(&[word_at(shared, slice.elements.offset), range(shared, slice.length)])?;
     let (Some(elements), Some(count)) = (word(&read, 0), word(&read, 1)) else {
@@ -250,7 +249,7 @@ fn read_queues<'l>(
     Ok((avmas, remotes))
 }
 
-/// The places of the blocking pool's counters, whose ranges go to `ranges`.
+/// The addresses of the blocking pool's counters; adds their ranges to `ranges`.
 fn read_pool(
     memory: &mut dyn Memory,
     shared: u64,
@@ -287,7 +286,7 @@ fn known<T>(place: &Result<T, Missing>) -> Result<&T, Unavailable> {
 
 fn another_layout(what: &str) -> Unavailable {
     Unavailable {
-        reason: format!("Tokio's scheduler is not as in the versions that are known: {what}"),
+        reason: format!("Tokio's scheduler does not match the known versions: {what}"),
         fix: String::new(),
     }
 }
@@ -295,11 +294,10 @@ fn another_layout(what: &str) -> Unavailable {
 fn not_described() -> Unavailable {
     Unavailable {
         reason: "no debug information of the executable describes Tokio's scheduler".to_owned(),
-        fix: "build with [profile.release] debug = 2, or give --symbols the directory of its debug file"
-            .to_owned(),
+        fix: "build with [profile.release] debug = 2, or pass --symbols DIR with its debug file".to_owned(),
     }
 }
 
 fn implausible<T>() -> Known<T> {
-    Known::unavailable("what is there in memory does not look like it", "")
+    Known::unavailable("the value in memory is implausible", "")
 }

@@ -1,4 +1,4 @@
-//! The values of an enum's discriminant that mean a variant, in every form DWARF has for them.
+//! The discriminant values of an enum's variants, in every form that DWARF has.
 
 use gimli::{AttributeValue, Reader as _, constants};
 use rgops_dwarf::Bytes;
@@ -6,13 +6,13 @@ use rgops_dwarf::Bytes;
 use crate::types::dwarf::{Entry, EntryId};
 use crate::types::shape::TypeError;
 
-/// A list of discriminants has no more values.
+/// Maximum values in a list of discriminants.
 const MOST_DISCRIMINANTS: u64 = 256;
 
-/// The discriminants of a variant; one `None` for the variant that has all other values.
+/// The discriminants of a variant; a single `None` for the variant with all other values.
 pub(super) fn of_variant(entry: &Entry, id: EntryId) -> Result<Vec<Option<u128>>, TypeError> {
     if let Some(value) = entry.attr_value(constants::DW_AT_discr_value) {
-        let value = value_128(&value).ok_or_else(|| id.damaged("a discriminant of no known form"))?;
+        let value = value_128(&value).ok_or_else(|| id.damaged("a discriminant in an unknown form"))?;
         return Ok(vec![Some(value)]);
     }
     match entry.attr_value(constants::DW_AT_discr_list) {
@@ -21,7 +21,7 @@ pub(super) fn of_variant(entry: &Entry, id: EntryId) -> Result<Vec<Option<u128>>
     }
 }
 
-/// Values and ranges, as DWARF 5 states them in 7.10: labels, then LEB128 numbers.
+/// Values and ranges in the form of DWARF 5, section 7.10: labels, then LEB128 numbers.
 fn listed(mut list: Bytes) -> Result<Vec<Option<u128>>, String> {
     let mut values = Vec::new();
     let shown = |error: gimli::Error| error.to_string();
@@ -31,7 +31,7 @@ fn listed(mut list: Bytes) -> Result<Vec<Option<u128>>, String> {
         let high = match label {
             constants::DW_DSC_label => low,
             constants::DW_DSC_range => list.read_uleb128().map_err(shown)?,
-            _ => return Err("a list of discriminants of no known form".to_owned()),
+            _ => return Err("a list of discriminants in an unknown form".to_owned()),
         };
         let count = high.checked_sub(low).ok_or("a range of discriminants that ends before it begins")?;
         if count >= MOST_DISCRIMINANTS || values.len() as u64 + count >= MOST_DISCRIMINANTS {
@@ -49,7 +49,7 @@ fn value_128(value: &AttributeValue<Bytes>) -> Option<u128> {
         AttributeValue::Data4(value) => u128::from(*value),
         AttributeValue::Data8(value) | AttributeValue::Udata(value) => u128::from(*value),
         AttributeValue::Data16(value) => *value,
-        // Sign-extended here, cut to the discriminant's size later.
+        // Sign-extended here, and later cut to the size of the discriminant.
         AttributeValue::Sdata(value) => i128::from(*value) as u128,
         AttributeValue::Block(bytes) => {
             let bytes = bytes.to_slice().ok()?;

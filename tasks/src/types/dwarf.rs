@@ -1,7 +1,7 @@
-//! Finds entries: a number that stands for one, the unit it is in, and the unit's split-off part.
+//! Finds entries: the number of an entry, its unit, and the split part of that unit.
 //!
-//! An entry's number is its offset in `.debug_info`, plus the number of the part it is in: 0 for the
-//! module's own file, `n + 1` for what unit `n` keeps in a `.dwo` or `.dwp`.
+//! An entry's number is its offset in `.debug_info` and the number of its part: 0 for the module's own file,
+//! `n + 1` for the part of unit `n` in a `.dwo` or `.dwp`.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub(super) struct EntryId(pub(super) u64);
 const OFFSET_BITS: u32 = 40;
 const PART_BITS: u32 = 16;
 
-/// Bits of an [`EntryId`] in use; above them there is room for the module's number.
+/// Bits of an [`EntryId`] in use; the bits above hold the module's number.
 pub(super) const ENTRY_BITS: u32 = OFFSET_BITS + PART_BITS;
 
 impl EntryId {
@@ -53,24 +53,24 @@ impl EntryId {
 #[derive(Debug)]
 pub(super) struct LoadedUnit {
     pub(super) part: Arc<Part>,
-    /// Where its line table is: a split-off unit has its skeleton's.
+    /// Position of its line table: a split unit uses that of its skeleton.
     lines: (Arc<Part>, Option<DebugLineOffset>),
-    /// The files in that table, read when one is asked for.
+    /// The files in that table, read on demand.
     header: OnceCell<Option<(LineProgramHeader<Bytes>, Charge)>>,
     pub(super) number: usize,
     pub(super) unit: Unit<Bytes>,
-    /// What its abbreviations and the unit itself are charged to.
+    /// Charges of its abbreviations and of the unit itself.
     _charges: (Option<Arc<Table>>, Charge),
     /// Offset of the unit's header in its part.
     pub(super) start: u64,
-    /// Number of its first and only part, which makes it and its offset an [`EntryId`].
+    /// Number of the part that the unit is in; with an offset it makes an [`EntryId`].
     pub(super) part_number: usize,
 }
 
-/// What a unit takes that is kept, and its place among others.
+/// Memory of a unit that is kept, and of its entry in the list.
 const UNIT_BYTES: u64 = 2 * size_of::<LoadedUnit>() as u64;
 
-/// A module's debug information, to be looked up.
+/// The debug information of a module, for lookups.
 #[derive(Debug)]
 pub(super) struct ModuleDwarf {
     main: Arc<Part>,
@@ -93,11 +93,11 @@ impl ModuleDwarf {
         &self.split
     }
 
-    /// The unit an entry is in.
+    /// The unit that contains an entry.
     pub(super) fn unit_of(&self, id: EntryId) -> Result<Rc<LoadedUnit>, TypeError> {
         let part_number = id.part();
         let part = self.part(id)?;
-        let number = part.unit_at(id.offset()).ok_or_else(|| id.damaged("it is in no unit"))?;
+        let number = part.unit_at(id.offset()).ok_or_else(|| id.damaged("it is not in any unit"))?;
         if let Some(unit) = self.loaded.borrow().get(&(part_number, number)) {
             return Ok(unit.clone());
         }
@@ -122,7 +122,7 @@ impl ModuleDwarf {
     fn part(&self, id: EntryId) -> Result<Arc<Part>, TypeError> {
         let Some(skeleton) = id.part().checked_sub(1) else { return Ok(self.main.clone()) };
         if skeleton >= self.main.units.len() {
-            return Err(id.damaged("it is in no unit"));
+            return Err(id.damaged("it is not in any unit"));
         }
         let missing = || TypeError::NotDescribed { name: "a type in a .dwo file that is missing".to_owned() };
         if let Some(known) = self.parts.borrow().get(&id.part()) {
@@ -130,7 +130,7 @@ impl ModuleDwarf {
         }
         let opened = match self.split.open(&self.main, skeleton) {
             Ok((part, _)) => Some(Arc::new(part)),
-            // There may be more memory, or time, for others.
+            // Other units may have memory or time again later.
             Err(Fault::Exhausted(limit)) => return Err(limit.into()),
             Err(Fault::Damaged(_) | Fault::Refused(_)) => None,
         };
@@ -139,7 +139,7 @@ impl ModuleDwarf {
     }
 }
 
-/// Why an entry cannot be had, by what ended the reading of its unit.
+/// Why an entry is not available, from the error that ended the reading of its unit.
 fn of_fault(id: EntryId, fault: Fault) -> TypeError {
     match fault {
         Fault::Exhausted(limit) => limit.into(),
@@ -147,8 +147,8 @@ fn of_fault(id: EntryId, fault: Fault) -> TypeError {
     }
 }
 
-/// Gives a split-off unit what only its skeleton has: bases of addresses, and the line table, which
-/// names the files of its declarations too.
+/// Gives a split unit the attributes that only its skeleton has: bases of addresses, and the line table,
+/// which also names the files of its declarations.
 pub(super) fn adopt<R: gimli::Reader<Offset = usize>>(root: &mut Root<R>, skeleton: Root<R>) {
     root.unit.copy_relocated_attributes(&skeleton.unit);
     if root.lines.is_none() {
@@ -168,7 +168,7 @@ impl LoadedUnit {
         UnitOffset((id.offset() - self.start) as usize)
     }
 
-    /// The entry an attribute refers to, which may be in another unit of the same part (LTO).
+    /// The entry that an attribute refers to, which may be in another unit of the same part (LTO).
     pub(super) fn reference(&self, value: &AttributeValue<Bytes>) -> Option<EntryId> {
         match value {
             AttributeValue::UnitRef(offset) => self.id(*offset),
@@ -177,7 +177,7 @@ impl LoadedUnit {
         }
     }
 
-    /// A string, cut where no name goes on.
+    /// A string, cut at the maximum length of a name.
     pub(super) fn string(&self, value: AttributeValue<Bytes>) -> Option<String> {
         self.text_in(&self.part, value).ok().flatten()
     }

@@ -1,5 +1,5 @@
-//! Reads one entry and what is directly in it as a [`Type`]. Nothing is followed further than a
-//! few steps, and nothing recurses: entries of a hostile file may refer to each other in circles.
+//! Reads one entry and its direct content as a [`Type`]. References are followed for a few steps only, and
+//! nothing recurses: entries of a hostile file may refer to each other in a circle.
 
 use std::sync::Arc;
 
@@ -12,26 +12,26 @@ use crate::types::lines::FileNames;
 use crate::types::shape::{Declared, Discriminant, Member, Shape, Type, TypeError, TypeId, Variant};
 use crate::types::text;
 
-/// From an entry to the one it completes, or through names for types: rustc needs two steps.
+/// Maximum steps from an entry to the one it completes, or through aliases of types: rustc needs two.
 const MOST_STEPS: usize = 8;
 
-/// Entries below a type's own that are looked at: its members, and the types nested in it. The
-/// largest real one, a state machine of 800 awaits, has 20,000.
+/// Maximum entries read below a type's own: its members, and the types nested in it. The largest real one, a
+/// state machine of 800 awaits, has 20,000.
 const MOST_NESTED: usize = 1 << 18;
 
-/// A type has no more members and variants.
+/// Maximum members and variants of a type.
 const MOST_MEMBERS: usize = 1 << 16;
 
-/// Bytes of the name of a member, and of one that is not described. What is longer is cut.
+/// Maximum bytes of the name of a member, and of a type that is not described. A longer name is cut.
 const LONGEST_MEMBER: usize = 256;
 
-/// Cargo takes no longer names for crates.
+/// Maximum length of a crate's name in Cargo.
 pub(super) const LONGEST_CRATE: usize = 64;
 
-/// What a member takes besides its name, and its number while it is read.
+/// Memory of a member besides its name, and its index while it is read.
 const MEMBER_BYTES: u64 = 2 * size_of::<Variant>() as u64 + 16;
 
-/// Reads a type; the names it is declared in are the caller's to add.
+/// Reads a type; the caller adds the namespace.
 pub(super) fn read(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Result<Type, TypeError> {
     let (unit, id, entry) = resolve(dwarf, id)?;
     let name: Arc<str> = attribute_text(&unit, &entry, constants::DW_AT_name).unwrap_or_default().into();
@@ -63,14 +63,14 @@ pub(super) fn read(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Resul
         | constants::DW_TAG_enumeration_type
         | constants::DW_TAG_subroutine_type
         | constants::DW_TAG_unspecified_type => Shape::Scalar,
-        _ => return Err(id.damaged(format_args!("{tag} is no type"))),
+        _ => return Err(id.damaged(format_args!("{tag} is not a type"))),
     };
     let size = match (&shape, stated_size) {
         (_, Some(size)) => size,
         (Shape::Pointer { .. }, None) => address_size,
         (Shape::Array { element, length }, None) => size(dwarf, entry_of(*element))?
             .checked_mul(*length)
-            .ok_or_else(|| id.damaged("an array larger than memory"))?,
+            .ok_or_else(|| id.damaged("an array larger than the address space"))?,
         (_, None) if tag == constants::DW_TAG_subroutine_type => address_size,
         (_, None) => 0,
     };
@@ -78,7 +78,7 @@ pub(super) fn read(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Resul
     Ok(Type { name, namespace: Arc::from(""), size, alignment, shape, parameters: content.parameters })
 }
 
-/// The type parameters of a function, looked for where it is declared too.
+/// The type parameters of a function, searched in its declaration also.
 pub(super) fn parameters(
     dwarf: &ModuleDwarf,
     files: &FileNames,
@@ -101,10 +101,10 @@ pub(super) fn parameters(
             None => return Ok(Vec::new()),
         }
     }
-    Err(id.damaged("its origins do not end"))
+    Err(id.damaged("its chain of origins is too long"))
 }
 
-/// The name of an entry, or of what it completes.
+/// The name of an entry, or of the entry that it completes.
 pub(super) fn name(dwarf: &ModuleDwarf, id: EntryId) -> Result<String, TypeError> {
     let mut id = id;
     for _ in 0..MOST_STEPS {
@@ -119,7 +119,7 @@ pub(super) fn name(dwarf: &ModuleDwarf, id: EntryId) -> Result<String, TypeError
             None => return Ok(String::new()),
         }
     }
-    Err(id.damaged("its origins do not end"))
+    Err(id.damaged("its chain of origins is too long"))
 }
 
 /// The mangled name of a function.
@@ -129,14 +129,15 @@ pub(super) fn mangled_name(dwarf: &ModuleDwarf, id: EntryId) -> Option<String> {
     attribute_text(&unit, &entry(&unit, id).ok()?, constants::DW_AT_linkage_name)
 }
 
-/// A local of a function: its name, type and where it was declared.
+/// A local variable of a function: its name, type and declaration.
 pub(super) fn local(dwarf: &ModuleDwarf, files: &FileNames, id: EntryId) -> Option<Member> {
     dwarf.main().work.spend(1).ok()?;
     let unit = dwarf.unit_of(id).ok()?;
     member(files, &unit, &entry(&unit, id).ok()?)
 }
 
-/// The crate whose compilation made an entry. rustc names its units `src/main.rs/@/shop.1a2b-cgu.0`.
+/// The crate that was compiled when an entry was written. rustc names its units
+/// `src/main.rs/@/shop.1a2b-cgu.0`.
 pub(super) fn crate_of(dwarf: &ModuleDwarf, id: EntryId) -> Option<String> {
     use gimli::Reader as _;
     dwarf.main().work.spend(1).ok()?;
@@ -148,19 +149,19 @@ pub(super) fn crate_of(dwarf: &ModuleDwarf, id: EntryId) -> Option<String> {
     (is_plain && (1..=LONGEST_CRATE).contains(&name.len())).then(|| name.to_owned())
 }
 
-/// The concrete type of a vtable, by the entry of the vtable's own type.
+/// The concrete type of a vtable, from the entry of the vtable's own type.
 pub(super) fn containing_type(dwarf: &ModuleDwarf, id: EntryId) -> Result<Option<EntryId>, TypeError> {
     let (unit, _, entry) = resolve(dwarf, id)?;
     Ok(reference(&unit, &entry, constants::DW_AT_containing_type))
 }
 
-/// The entry this one gives more of: its declaration, or the function it is a copy of.
+/// The entry that this one completes: its declaration, or the function of which it is an instance.
 fn origin(unit: &LoadedUnit, entry: &Entry) -> Option<EntryId> {
     reference(unit, entry, constants::DW_AT_specification)
         .or_else(|| reference(unit, entry, constants::DW_AT_abstract_origin))
 }
 
-/// Follows names and qualifiers of a type to the type itself.
+/// Follows aliases and qualifiers of a type to the type itself.
 fn resolve(dwarf: &ModuleDwarf, id: EntryId) -> Result<(std::rc::Rc<LoadedUnit>, EntryId, Entry), TypeError> {
     let mut id = id;
     for _ in 0..MOST_STEPS {
@@ -175,12 +176,12 @@ fn resolve(dwarf: &ModuleDwarf, id: EntryId) -> Result<(std::rc::Rc<LoadedUnit>,
             | constants::DW_TAG_restrict_type => reference(&unit, &entry, constants::DW_AT_type),
             _ => return Ok((unit, id, entry)),
         };
-        id = target.ok_or_else(|| id.damaged("it names no type"))?;
+        id = target.ok_or_else(|| id.damaged("it does not name a type"))?;
     }
-    Err(id.damaged("its names do not end"))
+    Err(id.damaged("its chain of aliases is too long"))
 }
 
-/// The size of a type, without reading what is in it.
+/// The size of a type, without reading its content.
 fn size(dwarf: &ModuleDwarf, id: EntryId) -> Result<u64, TypeError> {
     let (unit, id, entry) = resolve(dwarf, id)?;
     let size = number(&entry, constants::DW_AT_byte_size);
@@ -199,7 +200,7 @@ fn has_content(tag: DwTag) -> bool {
     )
 }
 
-/// What is directly in an entry.
+/// The direct content of an entry.
 #[derive(Debug, Default)]
 struct Content {
     only_parameters: bool,
@@ -211,7 +212,7 @@ struct Content {
     array_length: Option<u64>,
 }
 
-/// What the entry at a depth is, as far as entries below it matter.
+/// The kind of the entry at a depth, as far as entries below it need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Inside {
     Other,
@@ -259,7 +260,7 @@ impl Content {
                     let length = length.unwrap_or(0);
                     let lengths = self.array_length.unwrap_or(1).checked_mul(length);
                     self.array_length =
-                        Some(lengths.ok_or_else(|| id.damaged("an array larger than memory"))?);
+                        Some(lengths.ok_or_else(|| id.damaged("an array larger than the address space"))?);
                 }
                 (1, constants::DW_TAG_variant_part) => {
                     self.has_variants = true;
@@ -299,14 +300,14 @@ impl Content {
             if count > MOST_MEMBERS {
                 break;
             }
-            // All of it is charged once more, exactly, by who keeps it.
+            // The owner charges the exact size again when it keeps the type.
             charge.grow((count - charged) as u64 * (MEMBER_BYTES + LONGEST_MEMBER as u64))?;
             charged = count;
         }
-        Err(id.damaged("it has more members than any type"))
+        Err(id.damaged("it has more members than the limit"))
     }
 
-    /// Cuts values to the discriminant's size: the compiler may state -1 for 255.
+    /// Cuts values to the size of the discriminant: the compiler may state -1 for 255.
     fn finish_discriminants(&mut self) {
         let Some(discriminant) = self.discriminant else { return };
         let mask = u128::MAX >> (128 - discriminant.size.clamp(1, 16) * 8);
@@ -368,7 +369,7 @@ fn entry(unit: &LoadedUnit, id: EntryId) -> Result<Entry, TypeError> {
 fn next(entries: &mut EntriesRaw<'_, Bytes>, entry: &mut Entry, id: EntryId) -> Result<bool, TypeError> {
     let read = entries.read_entry(entry).map_err(|error| id.damaged(error))?;
     if entry.attrs().len() > MOST_ATTRIBUTES {
-        return Err(id.damaged("it has more attributes than any entry"));
+        return Err(id.damaged("it has more attributes than the limit"));
     }
     Ok(read)
 }

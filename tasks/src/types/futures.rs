@@ -1,7 +1,7 @@
-//! The names of futures where their types are not described: from the poll functions' own names.
+//! The names of futures whose types are not described, taken from the names of their poll functions.
 //!
-//! With `debug = 1`, DWARF names the function `poll<FUTURE, SCHEDULER>`. Without debug information
-//! the symbol table does so in the v0 mangling; the legacy one leaves the parameters out.
+//! With `debug = 1`, DWARF names the function `poll<FUTURE, SCHEDULER>`. Without debug information the symbol
+//! table has the same name in the v0 mangling; the legacy mangling omits the parameters.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,25 +10,25 @@ use rgops_dwarf::{Charge, Exhausted, SymbolTables, Work};
 
 use crate::types::text::{self, LONGEST_PATH};
 
-/// How Tokio's poll functions are named in v0 symbols, demangled.
+/// The start of the names of Tokio's poll functions in v0 symbols, demangled.
 const POLL_SYMBOL: &str = "tokio::runtime::task::raw::poll::<";
 
-/// A symbol of so many bytes is nobody's to read.
+/// Maximum length of a symbol that is demangled.
 const LONGEST_SYMBOL: usize = 16 << 10;
 
-/// What a future that is remembered takes besides its name.
+/// Memory of a cached future besides its name.
 const FUTURE_BYTES: u64 = 128;
 
 /// Names of futures by the addresses of their poll functions.
 #[derive(Debug, Default)]
 pub(super) struct SymbolFutures {
     names: HashMap<u64, Arc<str>>,
-    /// Of the names.
+    /// Charge of the names.
     _charge: Option<Charge>,
 }
 
 impl SymbolFutures {
-    /// From a file's symbol tables. Where memory or time is over, what was found until then.
+    /// From a file's symbol tables. If a limit of memory or time is reached, keeps the futures found so far.
     pub(super) fn of_tables(tables: &SymbolTables, work: &Work) -> SymbolFutures {
         let mut found = SymbolFutures::default();
         let mut charge = Charge::none(work.budget());
@@ -55,9 +55,9 @@ impl SymbolFutures {
     }
 }
 
-/// The future of `poll::<FUTURE, SCHEDULER>`, by its mangled name.
+/// The future of `poll::<FUTURE, SCHEDULER>`, from its mangled name.
 fn of_symbol(symbol: &str) -> Option<String> {
-    // Looked at first, because most symbols are others: `4poll`, after the path's last parts.
+    // Checked first, because most symbols do not match: `4poll`, after the last parts of the path.
     if !symbol.starts_with("_R") || !symbol.contains("4task3raw4poll") || symbol.len() > LONGEST_SYMBOL {
         return None;
     }
@@ -70,19 +70,19 @@ fn of_symbol(symbol: &str) -> Option<String> {
     }
 }
 
-/// The future of `poll<FUTURE, SCHEDULER>`, as DWARF names the function.
+/// The future of `poll<FUTURE, SCHEDULER>`, in DWARF's name of the function.
 pub(super) fn of_function(name: &str) -> Option<&str> {
     first_parameter(name.strip_prefix("poll<")?)
 }
 
-/// Up to the comma or bracket that ends the first of the parameters in `text`.
+/// The text up to the comma or bracket that ends the first parameter.
 fn first_parameter(text: &str) -> Option<&str> {
     let mut depth = 0usize;
     let mut before = '\0';
     for (at, character) in text.char_indices() {
         match character {
             '<' | '(' | '[' | '{' => depth += 1,
-            // The arrow of `fn(u8) -> u8` closes nothing.
+            // The arrow of `fn(u8) -> u8` closes no bracket.
             '>' if before == '-' => {}
             ',' | '>' if depth == 0 => return Some(text[..at].trim()).filter(|name| !name.is_empty()),
             '>' | ')' | ']' | '}' => depth = depth.checked_sub(1)?,

@@ -1,5 +1,5 @@
-//! What one pass over all entries finds: poll functions, vtables, namespaces and Tokio's own types.
-//! Everything else is read when it is asked for.
+//! The results of one pass over all entries: poll functions, vtables, namespaces and Tokio's own types. All
+//! other entries are read on demand.
 
 use std::collections::HashSet;
 
@@ -7,33 +7,32 @@ use rgops_dwarf::LeftOut;
 
 use crate::types::dwarf::EntryId;
 
-/// Entries by what they are looked up by.
+/// Entries by their lookup keys.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Index {
-    /// Poll functions of Tokio's tasks by their address, sorted.
+    /// Poll functions of Tokio's tasks by address, sorted.
     pub(super) polls: Vec<(u64, EntryId)>,
-    /// Types of vtables by the vtables' addresses, sorted.
+    /// Types of vtables by the address of the vtable, sorted.
     pub(super) vtables: Vec<(u64, EntryId)>,
-    /// Namespaces by where they begin, sorted; they nest.
+    /// Namespaces by start, sorted; they are nested.
     pub(super) scopes: Vec<Scope>,
     /// Tokio's own types by the hash of their path, sorted.
     pub(super) named: Vec<(u64, EntryId)>,
     /// A function with a mangled name in each `{impl#N}`, by the hash of that path, sorted.
     pub(super) owners: Vec<(u64, EntryId)>,
-    /// What is awaited, as locals of async functions, by the hash of the function's path, sorted.
+    /// The awaited values, as local variables of async functions, by the hash of the function's path, sorted.
     pub(super) awaits: Vec<(u64, EntryId)>,
     /// Coroutines whose states are described.
     pub(super) coroutines: u64,
-    /// Units that could not be read to their end, split-off ones that are missing included.
+    /// Units that could not be read completely, including missing split ones.
     pub(super) left_out: LeftOut,
-    /// Poll functions that are only declared, while scanning.
+    /// Poll functions that are only declared; used during the scan.
     pub(super) poll_declarations: Vec<EntryId>,
-    /// Functions that are described elsewhere, while scanning.
+    /// Functions that are described elsewhere; used during the scan.
     pub(super) copies: Vec<FunctionCopy>,
 }
 
-/// A function whose name and parameters another entry has: its declaration, or what it is an
-/// instance of.
+/// A function whose name and parameters are in another entry: its declaration, or its abstract instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FunctionCopy {
     /// Its address, if it has code.
@@ -42,17 +41,17 @@ pub(super) struct FunctionCopy {
     pub(super) origin: EntryId,
 }
 
-/// A namespace: entries from `start` up to `end` are in it, and in its parent.
+/// A namespace: entries from `start` up to `end` are in it and in its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scope {
     pub(super) start: EntryId,
     pub(super) end: u64,
-    /// Index of the namespace it is in, always a smaller one.
+    /// Index of the enclosing namespace, always smaller than its own.
     pub(super) parent: Option<u32>,
 }
 
 impl Index {
-    /// What it takes in memory, and once more while its parts become one.
+    /// Its memory, and the same again while its parts are joined.
     pub(super) fn bytes(&self) -> u64 {
         let pairs = [&self.polls, &self.vtables, &self.named, &self.owners, &self.awaits];
         let pairs = pairs.iter().map(|list| list.len()).sum::<usize>() + self.poll_declarations.len();
@@ -76,11 +75,11 @@ impl Index {
         self.left_out.append(&part.left_out);
     }
 
-    /// Finds the poll functions among the copies: under LTO they are described in another unit.
+    /// Finds the poll functions among the copies: with LTO they are described in another unit.
     pub(super) fn resolve_copies(&mut self) {
         let mut known: HashSet<EntryId> = self.poll_declarations.drain(..).collect();
         let copies = std::mem::take(&mut self.copies);
-        // A copy of a declaration may be copied once more: declared, abstract, concrete.
+        // A copy of a declaration may be copied again: declared, abstract, concrete.
         for _ in 0..2 {
             let abstracts = copies.iter().filter(|copy| copy.address.is_none());
             let more: Vec<_> =
@@ -95,7 +94,7 @@ impl Index {
     }
 
     pub(super) fn sort(&mut self) {
-        // By address or hash first, so that what a key has is a range; then by place in the file.
+        // By address or hash first, so that the entries of a key are a range; then by position in the file.
         self.polls.sort_unstable();
         self.polls.dedup();
         self.vtables.sort_unstable();
@@ -105,7 +104,7 @@ impl Index {
         self.owners.sort_unstable();
         self.owners.dedup_by_key(|(hash, _)| *hash);
         self.awaits.sort_unstable();
-        // Parents are numbers of places in this list, and split-off parts are scanned in between.
+        // Parents are indexes into this list, and split parts are scanned in between.
         let mut order: Vec<u32> = (0..self.scopes.len() as u32).collect();
         order.sort_by_key(|at| self.scopes[*at as usize].start);
         let mut place = vec![0; order.len()];
@@ -119,7 +118,7 @@ impl Index {
         self.scopes = sorted.collect();
     }
 
-    /// The innermost namespace an entry is in.
+    /// The innermost namespace that contains an entry.
     pub(super) fn scope_of(&self, id: EntryId) -> Option<u32> {
         let after = self.scopes.partition_point(|scope| scope.start < id);
         let mut at = (after as u32).checked_sub(1)?;
@@ -128,23 +127,23 @@ impl Index {
             if id.0 < scope.end {
                 return Some(at);
             }
-            // Smaller every time, so this ends.
+            // Smaller every time, so this loop ends.
             at = scope.parent?;
         }
     }
 }
 
-/// Entries with the same key that are looked at: functions or vtables that the linker merged, awaits of one
-/// function.
+/// Maximum entries with the same key that are read: functions or vtables that the linker merged, awaits of
+/// one function.
 const MOST_WITH_A_KEY: usize = 4096;
 
-/// Entries with a key, in a list sorted by keys.
+/// The entries with a key, in a list sorted by key.
 pub(super) fn entries_of(list: &[(u64, EntryId)], key: u64) -> impl Iterator<Item = EntryId> + '_ {
     let from = list.partition_point(|(known, _)| *known < key);
     list[from..].iter().take_while(move |(known, _)| *known == key).map(|(_, id)| *id).take(MOST_WITH_A_KEY)
 }
 
-/// The hash of a path, the same in every run: FNV-1a.
+/// The hash of a path, equal in every run: FNV-1a.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PathHash(u64);
 

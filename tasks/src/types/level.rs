@@ -1,10 +1,10 @@
-//! How much a module's debug information tells about its tasks, and the lines for Cargo.toml that
-//! would make it more.
+//! The level of detail of a module's debug information about tasks, and the lines for Cargo.toml that raise
+//! it.
 //!
-//! A poll function `poll<FUTURE, SCHEDULER>` is compiled with the crate that spawns the future, and
-//! with that crate's `debug = 2` everything inside the future is described, also futures of other
-//! crates that have `debug = 1` or none (measured with release, thin and fat LTO: the same await
-//! points as with `debug = 2` for all). So these crates alone need more.
+//! A poll function `poll<FUTURE, SCHEDULER>` is compiled with the crate that spawns the future. With `debug =
+//! 2` for that crate everything inside the future is described, including futures of other crates that have
+//! `debug = 1` or none (measured with release, thin and fat LTO: the same await points as with `debug = 2`
+//! for all crates). So only these crates need more.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -15,24 +15,24 @@ use crate::model::DebugLevel;
 use crate::types::entry::LONGEST_CRATE;
 use crate::types::module::ModuleTypes;
 
-/// Crates named in one line; of more it is said that there are.
+/// Maximum crates named in one line; a note says that there are more.
 const MOST_CRATES: usize = 8;
 
-/// Units of one poll function whose crate is looked at: a function is described once in each crate that
+/// Maximum units of one poll function whose crates are read: a function is described once in each crate that
 /// has a copy of it.
 const MOST_LOOKED_AT: usize = 256;
 
-/// How much a module's debug information gives.
+/// The debug information of a module.
 #[derive(Debug)]
 pub(super) struct Explained {
     pub(super) level: DebugLevel,
-    /// What is left out though nothing gives more; empty if nothing is.
+    /// What is left out and cannot be completed; empty if nothing is left out.
     pub(super) note: String,
-    /// What gives more; empty if nothing does.
+    /// How to get more; empty if nothing helps.
     pub(super) fix: String,
 }
 
-/// What was asked about a module's tasks, and what was found.
+/// The lookups of a module's tasks, and their results.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     described: Cell<u64>,
@@ -40,12 +40,12 @@ pub(super) struct Asked {
     nameless: Cell<u64>,
     /// Crates that spawn futures whose types are not described.
     crates: RefCell<BTreeSet<String>>,
-    /// Whether there are more than are named.
+    /// Whether there are more crates than can be named.
     more_crates: Cell<bool>,
 }
 
 impl Asked {
-    /// Notes a poll function whose types were asked for, and the crates that made it.
+    /// Records a lookup of a poll function's types, and the crates that contain it.
     pub(super) fn task(&self, is_described: bool, crates: impl Iterator<Item = String>) {
         if is_described {
             self.described.set(self.described.get() + 1);
@@ -62,12 +62,12 @@ impl Asked {
         }
     }
 
-    /// Notes a future whose name was asked for, because its types are not described.
+    /// Records a lookup of a future's name, made because its types are not described.
     pub(super) fn future(&self, name: Option<&str>) {
         let count = if name.is_some() { &self.named } else { &self.nameless };
         count.set(count.get() + 1);
         let (Some(name), true) = (name, self.crates.borrow().is_empty()) else { return };
-        // Without debug information only the future's own path tells a crate: the first plain word.
+        // Without debug information only the future's own path names a crate: its first plain word.
         let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
         let first = name.split(|character| !is_part(character)).find(|part| !part.is_empty());
         let is_library = |name: &str| ["core", "alloc", "std", "tokio"].contains(&name);
@@ -91,18 +91,18 @@ impl Asked {
                 Remedy::Nothing => notes.push(unread),
                 Remedy::Limit(limit) => fixes.push(format!("{unread}: {}", limit.fix())),
                 Remedy::SplitFiles => fixes.push(format!(
-                    "{unread}: pass --symbols DIR with the .dwo or .dwp files of the build that runs"
+                    "{unread}: pass --symbols DIR with the .dwo or .dwp files of the running build"
                 )),
             }
         }
         if let Some(count) = types.map(ModuleTypes::cut_strings).filter(|count| *count > 0) {
             notes.push(format!(
-                "names in the debug information do not end within 64 KiB and are cut (cuts: {count})"
+                "names in the debug information are longer than 64 KiB and are cut ({count} times)"
             ));
         }
         match unreadable {
             Some(Fault::Exhausted(limit)) => fixes.push(format!("{limit}: {}", limit.fix())),
-            Some(why) => fixes.push(format!("{why}: build it with debug information, or pass --symbols DIR with the debug file of the build that runs")),
+            Some(why) => fixes.push(format!("{why}: build it with debug information, or pass --symbols DIR with the debug file of the running build")),
             None => {}
         }
         if level < DebugLevel::AwaitPoints || self.named.get() + self.nameless.get() > 0 {
@@ -117,8 +117,8 @@ impl Asked {
         let sections: Vec<_> = crates.iter().map(|name| section(name)).collect();
         let sections = if sections.is_empty() { section("NAME") } else { sections.join(" and ") };
         let whose = match (crates.is_empty(), self.more_crates.get()) {
-            (true, _) => ", NAME being the package that spawns the tasks",
-            (false, true) => ", and likewise for the other packages that spawn tasks",
+            (true, _) => ", where NAME is the package that spawns the tasks",
+            (false, true) => ", and the same for the other packages that spawn tasks",
             (false, false) => "",
         };
         format!("in the workspace's Cargo.toml: {sections}{whose}")
@@ -139,7 +139,7 @@ mod tests {
         assert!(fix.ends_with("[profile.release.package.crate7] debug = 2"), "{fix}");
         asked.task(false, (0..100_000).map(|number| format!("crate{number}")));
         let fix = asked.explain(None, None).fix;
-        assert!(fix.ends_with("debug = 2, and likewise for the other packages that spawn tasks"), "{fix}");
+        assert!(fix.ends_with("debug = 2, and the same for the other packages that spawn tasks"), "{fix}");
         assert_eq!(fix.matches("package.crate").count(), 8);
         let unnamed = Asked::default();
         unnamed.future(Some(&"x".repeat(100_000)));

@@ -1,4 +1,4 @@
-//! The files that declarations are in, by their number in the unit's line table.
+//! The files of declarations, by their number in the unit's line table.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -8,21 +8,21 @@ use rgops_dwarf::{Charge, Exhausted, file_path};
 
 use crate::types::dwarf::LoadedUnit;
 
-/// Names of files that were asked for.
+/// Cached names of files.
 #[derive(Debug, Default)]
 pub(super) struct FileNames {
     known: RefCell<HashMap<FileKey, Option<Arc<str>>>>,
     charge: RefCell<Option<Charge>>,
 }
 
-/// What a name takes that is kept, besides its text.
+/// Memory of a cached name, besides its text.
 const NAME_BYTES: u64 = 128;
 
-/// Part, unit in it, and file in that.
+/// Part, unit in the part, and file in the unit.
 type FileKey = (usize, usize, u64);
 
 impl FileNames {
-    /// The path of a unit's file, as the compiler saw it; `None` when there is no memory, or time, for it.
+    /// The path of a unit's file, as the compiler saw it; `None` when a limit of memory or time is reached.
     pub(super) fn name(&self, unit: &LoadedUnit, file: u64) -> Option<Arc<str>> {
         let key = (unit.part_number, unit.number, file);
         if let Some(known) = self.known.borrow().get(&key) {

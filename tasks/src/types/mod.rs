@@ -1,6 +1,6 @@
-//! Types as debug information states them: sizes, members, variants, and where each was declared.
+//! Types as described by debug information: sizes, members, variants, and declarations.
 //!
-//! A program's types come from the debug information of its modules: [`ProgramTypes`].
+//! The types of a program come from the debug information of its modules: [`ProgramTypes`].
 
 mod discriminants;
 mod dwarf;

@@ -1,4 +1,4 @@
-//! The types of one module, by addresses as its file states them.
+//! The types of one module, at the addresses stated in its file.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -17,22 +17,22 @@ use crate::types::stored::{self, IndexKey, IndexStore};
 use crate::types::text::{self, LONGEST_PATH};
 use crate::types::{entry, futures, owner};
 
-/// Types that were read are kept; more than this no program has, but a damaged file may seem to.
+/// Maximum cached types: more than any program has, but a damaged file may claim more.
 const MOST_TYPES: usize = 1 << 20;
 
-/// What an error takes that is kept in place of a type.
+/// Memory of an error that is cached in place of a type.
 const ERROR_BYTES: u64 = 512;
 
-/// What is remembered takes so much besides its text.
+/// Memory of a cached value besides its text.
 const KEPT_BYTES: u64 = 128;
 
-/// Awaits of one function that are looked at.
+/// Maximum awaits of one function that are read.
 const MOST_AWAITS: usize = 4096;
 
-/// Modules that have a number of their own.
+/// Maximum modules with a number of their own.
 pub const MOST_MODULES: usize = 1 << (u64::BITS - ENTRY_BITS);
 
-/// The module a type is of.
+/// The module that a type belongs to.
 pub(super) fn module_number(id: TypeId) -> usize {
     (id.0 >> ENTRY_BITS) as usize
 }
@@ -40,7 +40,7 @@ pub(super) fn module_number(id: TypeId) -> usize {
 /// Debug information of a module, with the index over it.
 #[derive(Debug)]
 pub(super) struct ModuleTypes {
-    /// In every [`TypeId`], above the bits of an [`EntryId`].
+    /// Part of every [`TypeId`], above the bits of an [`EntryId`].
     number: u64,
     dwarf: ModuleDwarf,
     index: Index,
@@ -48,17 +48,17 @@ pub(super) struct ModuleTypes {
     types: RefCell<HashMap<EntryId, Result<Arc<Type>, TypeError>>>,
     /// Paths of the index's scopes.
     paths: RefCell<HashMap<u32, Arc<str>>>,
-    /// Types by the paths of their impl blocks.
+    /// Owner types by the paths of their impl blocks.
     owners: RefCell<HashMap<Box<str>, Option<Arc<str>>>>,
-    /// Where coroutines await, by the coroutine and what it awaits.
+    /// Positions of awaits, by the coroutine and the awaited type.
     awaits: RefCell<HashMap<(TypeId, TypeId), Option<Declared>>>,
     empty_path: OnceCell<Arc<str>>,
-    /// Of the index and of what was read.
+    /// Charges of the index and of the cached values.
     charge: RefCell<Charge>,
 }
 
 impl ModuleTypes {
-    /// Takes the index of a module with a build-id from `store`, if it is there, or scans.
+    /// Loads the index of a module with a build-id from `store`, if it is there; otherwise scans.
     pub(super) fn open(
         number: usize,
         build_id: &[u8],
@@ -83,7 +83,7 @@ impl ModuleTypes {
         }
         let mut charge = Charge::none(work.budget());
         let index = scanning::scan(dwarf.main(), dwarf.split(), &mut charge, progress);
-        // What was missing may be there next time.
+        // A missing file may be available next time.
         if let Some(store) = store.filter(|_| index.left_out.units() == 0) {
             store.store(&key, &stored::encode(&key, &index));
         }
@@ -123,9 +123,10 @@ impl ModuleTypes {
         found
     }
 
-    /// The types of a poll function that are described elsewhere than it is: two crates may have the same,
-    /// of which the linker keeps one, and then only the other crate's debug information may be full. By
-    /// its name, which is that of the cell it polls: `poll<T, S>`, `Cell<T, S>`.
+    /// The types of a poll function that are described in another unit. Two crates may have the same
+    /// function, of which the linker keeps one, and then possibly only the other crate's debug information is
+    /// complete. They are found by the name of the function, which corresponds to the cell it polls: `poll<T,
+    /// S>`, `Cell<T, S>`.
     fn cell_types(&self, poll: EntryId) -> Option<TaskTypes> {
         let name = entry::name(&self.dwarf, poll).ok()?;
         let cell = format!("tokio::runtime::task::core::Cell{}", name.strip_prefix("poll")?);
@@ -134,7 +135,7 @@ impl ModuleTypes {
         Some(TaskTypes { future: parameter("T")?.1, scheduler: parameter("S")?.1 })
     }
 
-    /// The future's name, by the name of the poll function.
+    /// The future's name, from the name of the poll function.
     pub(super) fn future_name(&self, poll_svma: u64) -> Option<Arc<str>> {
         entries_of(&self.index.polls, poll_svma).find_map(|id| {
             let name = entry::name(&self.dwarf, id).ok()?;
@@ -142,7 +143,7 @@ impl ModuleTypes {
         })
     }
 
-    /// The crates whose compilation made a poll function.
+    /// The crates that contain a poll function.
     pub(super) fn crates_of(&self, poll_svma: u64) -> impl Iterator<Item = String> + '_ {
         entries_of(&self.index.polls, poll_svma).filter_map(|id| entry::crate_of(&self.dwarf, id))
     }
@@ -157,7 +158,7 @@ impl ModuleTypes {
         &self.index.left_out
     }
 
-    /// How many strings were cut while it was read.
+    /// Number of strings that were cut during reading.
     pub(super) fn cut_strings(&self) -> u64 {
         self.dwarf.main().work.cut_strings()
     }
@@ -192,7 +193,7 @@ impl ModuleTypes {
         });
         let bytes = match &read {
             Ok(found) => size_of_type(found),
-            // There may be more memory, or time, for others.
+            // Other types may have memory or time again later.
             Err(TypeError::Exhausted(limit)) => return Err((*limit).into()),
             Err(_) => ERROR_BYTES,
         };
@@ -201,7 +202,7 @@ impl ModuleTypes {
         read
     }
 
-    /// The type whose method a type is in.
+    /// The type whose method contains a type.
     pub(super) fn owner(&self, id: TypeId) -> Option<Arc<str>> {
         let found = self.get(id).ok()?;
         let start = found.namespace.rfind("{impl#")?;
@@ -219,7 +220,7 @@ impl ModuleTypes {
         owner
     }
 
-    /// Where a coroutine awaits a value of a type; `None` where that is not one place.
+    /// The position where a coroutine awaits a value of a type; `None` if there is not exactly one.
     pub(super) fn awaited_at(&self, coroutine: TypeId, awaitee: TypeId) -> Option<Declared> {
         let key = (coroutine, awaitee);
         if let Some(known) = self.awaits.borrow().get(&key) {
@@ -231,8 +232,9 @@ impl ModuleTypes {
         found
     }
 
-    /// By the locals `__awaitee` of the coroutine's function. In the debug information of another
-    /// instance of the function its types are others of the same name, up to their parameters.
+    /// Uses the local variables `__awaitee` of the coroutine's function. In the debug information of another
+    /// instance of the function, its types are different ones with the same name, except for their
+    /// parameters.
     fn find_await(&self, coroutine: TypeId, awaitee: TypeId) -> Option<Declared> {
         let found = self.get(coroutine).ok()?;
         let (kind, number) = found.name.split_once("_env#")?;
@@ -271,7 +273,7 @@ impl ModuleTypes {
             unknown.push(at);
             next = self.index.scopes[at as usize].parent;
         }
-        // From the outermost on: each is the one before, and a name.
+        // From the outermost: each path is the previous one and a name.
         for at in unknown.into_iter().rev() {
             let name = match entry::name(&self.dwarf, self.index.scopes[at as usize].start) {
                 Err(TypeError::Exhausted(limit)) => return Err(limit.into()),
@@ -285,7 +287,7 @@ impl ModuleTypes {
     }
 }
 
-/// What a type takes that is kept.
+/// Memory of a cached type.
 fn size_of_type(found: &Type) -> u64 {
     let members = match &found.shape {
         Shape::Struct { members, .. } => members.len() * size_of::<Member>(),
@@ -302,7 +304,8 @@ fn size_of_type(found: &Type) -> u64 {
     (size_of::<Type>() + members + names + parameters + found.name.len() + 64) as u64
 }
 
-/// `PollFn<shop::sell::{async_fn#0}::{closure_env#1}` of what goes on with the closure's parameters.
+/// `PollFn<shop::sell::{async_fn#0}::{closure_env#1}` for a name that continues with the closure's
+/// parameters.
 fn up_to_closure(name: &str) -> &str {
     let end = name.find("{closure_env#").and_then(|at| Some(at + name[at..].find('}')? + 1));
     &name[..end.unwrap_or(name.len())]

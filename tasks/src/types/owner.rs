@@ -1,10 +1,10 @@
-//! Whose method an async function is. Debug information puts methods in a namespace `{impl#10}`,
-//! which says nothing to people; a mangled name of any function in there has the type's name.
+//! The type whose method an async function is. Debug information puts methods into a namespace `{impl#10}`,
+//! which has no meaning for a reader; the mangled name of any function in it has the type's name.
 
 use crate::types::text::{self, LONGEST_PATH};
 
-/// The type of the impl block that a mangled function is in: `Mutex` of
-/// `tokio::sync::mutex::Mutex<T>::lock::{{closure}}`. `namespace` is what the block is declared in:
+/// The type of the impl block of a mangled function: `Mutex` for
+/// `tokio::sync::mutex::Mutex<T>::lock::{{closure}}`. `namespace` is the namespace of the block:
 /// `tokio::sync::mutex`.
 pub(super) fn of_function(mangled: &str, namespace: &str) -> Option<String> {
     of_path(&text::demangle(mangled)?.0, namespace)
@@ -16,7 +16,7 @@ fn of_path(path: &str, namespace: &str) -> Option<String> {
         Some(rest) => bracketed(rest)?,
         None => {
             let rest = path.strip_prefix(namespace)?.strip_prefix("::")?;
-            // `<impl Type>::method` and `<impl Trait for Type>::method`, of another module's type.
+            // `<impl Type>::method` and `<impl Trait for Type>::method`, for a type of another module.
             let Some(rest) = rest.strip_prefix('<') else { return named(component(rest)) };
             bracketed(rest)?
         }
@@ -26,7 +26,7 @@ fn of_path(path: &str, namespace: &str) -> Option<String> {
         return named(of);
     }
     match outside_brackets(inner, " as ") {
-        // A parameter is no name: `<F as Handler>`.
+        // A type parameter is not a name: `<F as Handler>`.
         Some((of, implemented)) if !of.contains("::") => {
             Some(format!("<{} as {}>", named(of)?, named(implemented)?))
         }
@@ -44,17 +44,17 @@ fn named(path: &str) -> Option<String> {
     (!name.is_empty() && name.chars().all(is_name)).then(|| text::cut(name, LONGEST_PATH).into_owned())
 }
 
-/// Where a path's parameters begin, or what is behind the path.
+/// Start of a path's parameters, or end of the path.
 fn component_end(path: &str) -> Option<usize> {
     path.find(|character: char| !(character.is_alphanumeric() || character == '_' || character == ':'))
 }
 
-/// `Mutex<T>` of `Mutex<T>::lock`.
+/// `Mutex<T>` for `Mutex<T>::lock`.
 fn component(path: &str) -> &str {
     outside_brackets(path, "::").map_or(path, |(first, _)| first)
 }
 
-/// Up to the bracket that closes one before `text`.
+/// The text up to the bracket that closes an opened one.
 fn bracketed(text: &str) -> Option<&str> {
     at_depth(text, |rest, depth| depth == 0 && rest.starts_with('>')).map(|at| &text[..at])
 }
@@ -64,12 +64,12 @@ fn outside_brackets<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a 
     Some((&text[..at], &text[at + separator.len()..]))
 }
 
-/// The first place that `is_it`, given what is from there on and how many brackets are open.
+/// The first position where `is_it` holds, given the text from there on and the number of open brackets.
 fn at_depth(text: &str, is_it: impl Fn(&str, usize) -> bool) -> Option<usize> {
     let mut depth = 0usize;
     let mut before = '\0';
     for (at, character) in text.char_indices() {
-        // The arrow of `fn() -> u8` closes nothing.
+        // The arrow of `fn() -> u8` closes no bracket.
         let is_arrow = character == '>' && before == '-';
         if !is_arrow && is_it(&text[at..], depth) {
             return Some(at);

@@ -1,4 +1,4 @@
-//! The types of a program: its modules' debug information, by addresses of the running process.
+//! The types of a program: the debug information of its modules, at addresses of the running process.
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -31,29 +31,29 @@ pub(super) const WANTED: [SectionId; 7] = [
 /// A module of a program, and the file that describes it.
 #[derive(Debug)]
 pub struct ProgramModule {
-    /// Where it is loaded.
+    /// The module with its load address.
     pub module: Module,
-    /// Whether it is the program itself, which has the runtime in almost every program.
+    /// Whether it is the executable, which contains the runtime in almost every program.
     pub is_executable: bool,
-    /// The file of the build that runs; `None` where there is none.
+    /// The file of the running build; `None` if there is none.
     pub file: Option<Box<dyn ModuleFile>>,
 }
 
-/// The open file of a module. How it is read, and how long that may take, is for who implements it.
+/// The open file of a module. The implementation decides how it is read and how long that may take.
 pub trait ModuleFile: fmt::Debug {
-    /// Where it was found, for texts.
+    /// Its path, for messages.
     fn path(&self) -> String;
 
     /// Whether it has debug information.
     fn has_debug_information(&self) -> bool;
 
-    /// Its sections that are wanted.
+    /// Its wanted sections.
     ///
     /// # Errors
     /// Why they cannot be read.
     fn sections(&self, wanted: &'static [SectionId], budget: &Budget) -> Result<Sections, Unreadable>;
 
-    /// What of its debug information is in other files, of which these sections are wanted.
+    /// Its split debug files, of which these sections are wanted.
     fn split_files(&self, wanted: &'static [SectionId]) -> SplitFiles;
 
     /// Its symbol tables; `None` where they cannot be read.
@@ -61,7 +61,7 @@ pub trait ModuleFile: fmt::Debug {
 }
 
 /// The types of the modules that have debug information. Each is read when one of its addresses is first
-/// asked about.
+/// looked up.
 pub struct ProgramTypes<'a> {
     budget: Budget,
     store: Option<Box<dyn IndexStore>>,
@@ -74,10 +74,9 @@ struct Opened {
     module: Module,
     is_executable: bool,
     file: Option<Box<dyn ModuleFile>>,
-    /// What may be done for it.
+    /// The limit of work for it.
     work: Work,
-    /// Set when one of its addresses was asked about; within, `None` where it has no debug
-    /// information that can be read, and why.
+    /// Set after the first lookup of one of its addresses; an error if it has no readable debug information.
     types: OnceCell<Result<ModuleTypes, Fault>>,
     /// From its symbols, read when a future has no type.
     futures: OnceCell<SymbolFutures>,
@@ -85,8 +84,8 @@ struct Opened {
 }
 
 impl<'a> ProgramTypes<'a> {
-    /// The types of these modules, of which the first [`MOST_MODULES`] are taken. Indexes are remembered in
-    /// `store`. `progress` is called when reading one takes long.
+    /// The types of these modules, at most the first [`MOST_MODULES`]. Indexes are cached in `store`. Calls
+    /// `progress` when reading a file takes long.
     pub fn new(
         modules: impl IntoIterator<Item = ProgramModule>,
         budget: &Budget,
@@ -106,8 +105,8 @@ impl<'a> ProgramTypes<'a> {
         ProgramTypes { budget: budget.clone(), store, modules, progress: Box::new(progress) }
     }
 
-    /// The types of one module whose file is in memory, by the addresses that the file states: a
-    /// file that was sent, or made up.
+    /// The types of one module whose file is in memory, at the addresses stated in the file; the file was
+    /// sent or generated.
     pub fn of_file(bytes: &[u8], budget: &Budget) -> ProgramTypes<'static> {
         let work = Work::new(budget);
         let sections = Sections::read(bytes, &WANTED, budget).map_err(Fault::from);
@@ -137,13 +136,13 @@ impl<'a> ProgramTypes<'a> {
         ProgramTypes { budget, store: None, modules, progress: Box::new(|_| {}) }
     }
 
-    /// What the debug information of each module gave that was asked about, and what would give more.
+    /// The debug information of each module that was looked up, and how to get more.
     pub fn information(&self) -> Vec<DebugInformation> {
         let asked = self.modules.iter().filter(|opened| opened.types.get().is_some());
         asked.map(Opened::information).collect()
     }
 
-    /// The module with an address, and the address as its file states it.
+    /// The module that contains an address, and the address in its file.
     fn at(&self, avma: u64) -> Option<(usize, u64)> {
         let is_in = |opened: &Opened| (opened.module.start_avma..opened.module.end_avma).contains(&avma);
         let number = self.modules.iter().position(is_in)?;
@@ -233,8 +232,8 @@ impl TypeSource for ProgramTypes<'_> {
     }
 
     fn named(&self, path: &str) -> Option<TypeId> {
-        // The executable has the runtime in almost every program; other modules only if they were
-        // needed anyway, since reading all of a desktop program's takes seconds.
+        // The executable contains the runtime in almost every program. Other modules are searched only if
+        // they were needed anyway, because reading all modules of a desktop program takes seconds.
         let read =
             |number: &usize| self.modules[*number].is_executable || self.modules[*number].types().is_some();
         let numbers = (0..self.modules.len()).filter(read);
@@ -244,7 +243,9 @@ impl TypeSource for ProgramTypes<'_> {
     fn get(&self, id: TypeId) -> Result<Arc<Type>, TypeError> {
         match self.types(module_number(id)) {
             Some(types) => types.get(id),
-            None => Err(TypeError::Damaged { offset: id.0, why: "it is of no module".to_owned() }),
+            None => {
+                Err(TypeError::Damaged { offset: id.0, why: "it does not belong to any module".to_owned() })
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The pass over one unit's entries. It reads each entry once and keeps only what the index needs.
+//! The pass over the entries of one unit. It reads each entry once and keeps only what the index needs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,24 +10,24 @@ use rgops_dwarf::{
 use crate::types::dwarf::{EntryId, adopt};
 use crate::types::index::{FunctionCopy, Index, PathHash, Scope};
 
-/// Where Tokio declares the poll functions of its tasks (tokio/src/runtime/task/raw.rs).
+/// The namespace in which Tokio declares the poll functions of its tasks (tokio/src/runtime/task/raw.rs).
 const POLL_NAMESPACE: [&[u8]; 4] = [b"tokio", b"runtime", b"task", b"raw"];
 
-/// What rustc calls that which an `await` waits for.
+/// rustc's name for the awaited value of an `await`.
 const AWAITEE: &[u8] = b"__awaitee";
 
-/// How many entries are read before it is looked whether to stop.
+/// Entries read between two checks whether to stop.
 const STOP_CHECK: u32 = 1 << 16;
 
-/// Why units are left out once the scan is given up.
+/// Why units are left out after the time limit of the scan.
 pub(super) const TOO_LONG: &str = "the scan took too long";
 
-/// Namespaces that are open at once. Real code has a dozen.
+/// Maximum namespaces open at once. Real code has about a dozen.
 pub(super) const DEEPEST: usize = 512;
 
-/// Scans a unit of the main file, or what of it was split off.
+/// Scans a unit of the main file, or its split part.
 ///
-/// The memory it takes is charged to `charge`, which the caller keeps for as long as the index.
+/// Its memory is charged to `charge`, which the caller keeps as long as the index.
 pub(super) fn scan_unit(
     main: &Part,
     split: &SplitFiles,
@@ -62,7 +62,7 @@ pub(super) fn scan_unit(
     index
 }
 
-/// Which unit of a part, and which part it is.
+/// A unit and its part.
 struct Place<'a> {
     number: usize,
     part_number: usize,
@@ -105,27 +105,27 @@ struct Scan<'a, 'b> {
     start: u64,
     index: &'b mut Index,
     charge: &'b mut Charge,
-    /// Bytes of the index that are charged.
+    /// Charged bytes of the index.
     charged: u64,
     open: Vec<Open>,
     /// The async function whose entry is open: its depth, and the hash of its path.
     function: Option<(isize, u64)>,
 }
 
-/// A namespace whose end has not been reached.
+/// A namespace that has not ended yet.
 struct Open {
     depth: isize,
     scope: u32,
-    /// How many components of [`POLL_NAMESPACE`] it and those around it are; `None` if they differ.
+    /// Number of components of [`POLL_NAMESPACE`] that match up to this namespace; `None` if one differs.
     poll_components: Option<usize>,
     path: PathHash,
-    /// The innermost `{impl#N}` around: its path and its place in the list of open ones.
+    /// The innermost enclosing `{impl#N}`: its path and its index in the list of open namespaces.
     owner: Option<(PathHash, usize)>,
     /// Whether a function was seen in this `{impl#N}`.
     has_owner: bool,
 }
 
-/// Attributes of an entry that matter to the index.
+/// The attributes of an entry that the index needs.
 #[derive(Default)]
 struct Found<'a> {
     name: Option<Slice<'a>>,
@@ -138,7 +138,7 @@ struct Found<'a> {
 }
 
 impl<'a> Scan<'a, '_> {
-    /// Whether it read everything: it did not if it was to stop.
+    /// Returns whether it read everything; `false` if it was stopped.
     fn run(&mut self, counter: &mut Counter<'_>, stop: &AtomicBool) -> Result<bool, Fault> {
         let mut entries = self.unit.entries_raw(None)?;
         let mut until_check = 0;
@@ -168,7 +168,7 @@ impl<'a> Scan<'a, '_> {
         Ok(entries.is_empty())
     }
 
-    /// Charges what the index has grown by: little, since it is looked at so often.
+    /// Charges the growth of the index. It must be cheap, because it is called often.
     fn charge_index(&mut self) -> Result<(), Exhausted> {
         let bytes = self.index.bytes();
         self.charge.grow(bytes.saturating_sub(self.charged))?;
@@ -180,7 +180,7 @@ impl<'a> Scan<'a, '_> {
         EntryId::new(self.part_number, self.start.checked_add(offset.0 as u64)?)
     }
 
-    /// Ends the namespaces that do not contain an entry of this depth.
+    /// Closes the namespaces that do not contain an entry of this depth.
     fn close(&mut self, depth: isize, offset: UnitOffset) {
         while let Some(open) = self.open.pop_if(|open| open.depth >= depth) {
             if let Some(end) = self.id(offset) {
@@ -264,7 +264,7 @@ impl<'a> Scan<'a, '_> {
         {
             self.index.owners.push((path.value(), id));
         }
-        // The linker gives functions that it left out the address 0, or one at the very end.
+        // The linker sets the address of removed functions to 0 or to the highest address.
         let is_tombstone = |address: &u64| self.unit.header.is_tombstone_address(*address) || *address == 0;
         let low_pc = found.low_pc.filter(|address| !is_tombstone(address));
         if let Some(origin) = found.origin.as_ref().and_then(|origin| self.reference(origin)) {
@@ -281,8 +281,8 @@ impl<'a> Scan<'a, '_> {
         }
     }
 
-    /// rustc describes each vtable as a variable `<T as Trait>::{vtable}`, and what an async function
-    /// awaits as a local.
+    /// rustc describes each vtable as a variable `<T as Trait>::{vtable}`, and the values that an async
+    /// function awaits as local variables.
     fn variable(&mut self, id: EntryId, found: &Found<'a>) {
         if let (Some((_, function)), Some(AWAITEE)) = (self.function, found.name.map(|name| name.slice())) {
             self.index.awaits.push((function, id));
@@ -336,7 +336,7 @@ fn is_indexed(tag: DwTag) -> bool {
     )
 }
 
-/// `{async_fn#0}` of `{async_fn#0}<u64>`: all instances of a function are the same code.
+/// `{async_fn#0}` for `{async_fn#0}<u64>`: all instances of a function have the same code.
 fn without_parameters(name: &[u8]) -> &[u8] {
     let end = name.iter().position(|byte| *byte == b'}').map_or(name.len(), |at| at + 1);
     &name[..end]

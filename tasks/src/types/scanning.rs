@@ -1,4 +1,4 @@
-//! The pass over all units of a module, by several threads, each unit by one of them.
+//! The pass over all units of a module on several threads; each unit is scanned by one of them.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,31 +11,31 @@ use rgops_dwarf::{Charge, Fault, LeftOut, Part, Remedy, SplitFiles};
 use crate::types::index::Index;
 use crate::types::scan::{TOO_LONG, scan_unit};
 
-/// How far a scan has come.
+/// Progress of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScanProgress {
     /// Bytes of debug information that were read.
     pub done_bytes: u64,
-    /// All bytes of it.
+    /// All bytes of the debug information.
     pub total_bytes: u64,
 }
 
-/// A scan says how far it is when it takes longer than this.
+/// A scan reports progress when it takes longer than this.
 const FIRST_REPORT: Duration = Duration::from_secs(1);
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 
-/// A scan is given up after this and so many bytes a second: ten times slower than a slow machine
-/// reads. What it found until then is used.
+/// Time limit of a scan, in addition to this many bytes per second: ten times slower than a slow machine. The
+/// results up to then are used.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
 const SLOWEST_BYTES_PER_SECOND: u64 = 2 << 20;
 
-/// More threads than this wait for memory, not for each other.
+/// With more threads the limit is memory bandwidth.
 const MOST_THREADS: usize = 8;
 
-/// So many are scanned in ten milliseconds, without threads.
+/// Below this size a scan takes at most ten milliseconds and uses no threads.
 const FEW_BYTES: u64 = 1 << 20;
 
-/// Scans all units, several at a time.
+/// Scans all units on several threads.
 pub(super) fn scan(
     main: &Part,
     split: &SplitFiles,
@@ -82,7 +82,7 @@ pub(super) fn scan(
     if let Some(why) = &main.unlisted {
         whole.left_out.add(why);
     }
-    // It is sorted without a look at the clock, and nobody uses it afterwards.
+    // Sorting does not check the clock, and after the deadline the index is not used.
     if let Err(limit) = main.work.budget().check_time() {
         whole = Index::default();
         whole.left_out.add_units(main.units.len() as u64, &limit.to_string(), Remedy::Limit(limit));
@@ -93,17 +93,18 @@ pub(super) fn scan(
     whole
 }
 
-/// What is kept of a unit while others are scanned, in a list that doubles and in a queue.
+/// Memory kept of a unit while others are scanned, in a queue and in a list that may have twice the capacity
+/// that it needs.
 const SCANNED_BYTES: u64 = 3 * size_of::<Scanned>() as u64;
 
-/// What was found in a unit.
+/// The results of a unit.
 struct Scanned {
     number: usize,
     found: Index,
     charge: Charge,
 }
 
-/// A scan that several threads do.
+/// A scan shared by several threads.
 struct Scanning<'a> {
     main: &'a Part,
     split: &'a SplitFiles,
@@ -134,7 +135,7 @@ impl Scanning<'_> {
         });
     }
 
-    /// Scans units that no other thread has taken, until there are none.
+    /// Scans units that no other thread has taken, until none are left.
     fn units(&self) -> impl Iterator<Item = Scanned> + '_ {
         std::iter::from_fn(|| {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -152,7 +153,7 @@ impl Scanning<'_> {
         })
     }
 
-    /// Whether another unit may be looked into; with what is charged for that.
+    /// Whether another unit may be scanned; returns its charge.
     fn admit(&self) -> Result<Charge, Fault> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(Fault::refused(TOO_LONG));
@@ -161,12 +162,12 @@ impl Scanning<'_> {
         Ok(Charge::new(self.main.work.budget(), SCANNED_BYTES)?)
     }
 
-    /// Leaves out a unit and all that no thread has taken.
+    /// Leaves out a unit and all units that no thread has taken.
     fn leave_out_from(&self, number: usize, why: &Fault) {
         let all = self.main.units.len();
         let next = self.next.swap(all, Ordering::Relaxed).min(all);
         let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is between the two, other threads have taken.
+        // Other threads have taken the units between the two.
         let units = 1 + (all - next.max(number + 1)) as u64;
         left_out.add_units(units, &why.to_string(), Remedy::of(why));
     }

@@ -1,4 +1,4 @@
-//! What a type is: sizes, members, variants, and where each was declared.
+//! The description of a type: sizes, members, variants, and declarations.
 
 use std::sync::Arc;
 
@@ -13,55 +13,55 @@ pub struct TypeId(pub u64);
 pub struct Type {
     /// Its own name: `Sleep`, `Mutex<u64>`, `{async_fn_env#0}<u64>`.
     pub name: Arc<str>,
-    /// What it is declared in: `tokio::time::sleep`; empty at the top.
+    /// The namespace of its declaration: `tokio::time::sleep`; empty at the top.
     pub namespace: Arc<str>,
     /// Size in bytes.
     pub size: u64,
     /// Alignment in bytes, where debug information states it.
     pub alignment: Option<u64>,
-    /// What it is made of.
+    /// Its structure.
     pub shape: Shape,
     /// Its type parameters, by name: `T`, `S`.
     pub parameters: Vec<(Arc<str>, TypeId)>,
 }
 
-/// What a type is made of.
+/// The structure of a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shape {
     /// A struct, tuple or union: all members at once.
     Struct {
         /// Its members.
         members: Vec<Member>,
-        /// Whether it is a union, whose members lie over each other.
+        /// Whether it is a union, whose members overlap.
         is_union: bool,
     },
     /// An enum or a coroutine: one of the variants.
     Enum {
-        /// Where the discriminant is; `None` when there is only one variant.
+        /// The position of the discriminant; `None` when there is only one variant.
         discriminant: Option<Discriminant>,
         /// The variants.
         variants: Vec<Variant>,
     },
     /// A thin pointer or reference.
     Pointer {
-        /// To what; `None` for unknown.
+        /// The target type; `None` if unknown.
         target: Option<TypeId>,
     },
     /// An array.
     Array {
-        /// Of what.
+        /// The type of the elements.
         element: TypeId,
-        /// How many.
+        /// The number of elements.
         length: u64,
     },
-    /// A number, a function pointer, and what else holds no future.
+    /// A number, a function pointer, or another type that contains no future.
     Scalar,
 }
 
-/// Where an enum keeps its discriminant.
+/// The position of an enum's discriminant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Discriminant {
-    /// From the beginning of the enum, in bytes.
+    /// Offset from the start of the enum, in bytes.
     pub offset: u64,
     /// Its size in bytes, at most 16.
     pub size: u64,
@@ -70,26 +70,26 @@ pub struct Discriminant {
 /// A variant of an enum, or a state of a coroutine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variant {
-    /// Discriminants that mean this variant; `None` for every other value (a niche).
+    /// The discriminant of this variant; `None` for all other values (a niche).
     pub discriminant: Option<u128>,
-    /// Its name and content. For a state of a coroutine, declared at the line of its `await`.
+    /// Its name and content. For a state of a coroutine, the declaration is the line of its `await`.
     pub content: Member,
 }
 
 /// A member of a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Its name; `__0`, `__1` in tuples, `__awaitee` for what a coroutine awaits.
+    /// Its name; `__0`, `__1` in tuples, `__awaitee` for the value that a coroutine awaits.
     pub name: Arc<str>,
-    /// From the beginning of the type, in bytes.
+    /// Offset from the start of the type, in bytes.
     pub offset: u64,
     /// Its type.
     pub type_id: TypeId,
-    /// Where it was declared.
+    /// Its declaration.
     pub declared: Option<Declared>,
 }
 
-/// A place in the source.
+/// A position in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declared {
     /// Source file, as the compiler saw its path.
@@ -98,10 +98,10 @@ pub struct Declared {
     pub line: u32,
 }
 
-/// Why a type cannot be had.
+/// Why a type is not available.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TypeError {
-    /// The debug information contradicts itself or is cut short.
+    /// The debug information contradicts itself or is truncated.
     #[error("the debug information is damaged at {offset:#x}: {why}")]
     Damaged {
         /// Offset in `.debug_info`.
@@ -109,13 +109,13 @@ pub enum TypeError {
         /// The reader's reason.
         why: String,
     },
-    /// It is only declared, or is in a part that was not found (`.dwo`).
+    /// It is only declared, or in a file that was not found (`.dwo`).
     #[error("the debug information does not describe {name}")]
     NotDescribed {
-        /// The type's name, if that is known.
+        /// The type's name, if known.
         name: String,
     },
-    /// The command has no memory, or time, left to read it.
+    /// A limit of the command, memory or time, was reached.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
 }

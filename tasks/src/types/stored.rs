@@ -1,7 +1,7 @@
-//! An index as bytes, so that it can be remembered by build-id and the second look at a program is fast.
+//! An index as bytes, so that it can be cached by build-id and the next command on the same program is fast.
 //!
-//! What was stored is only a shortcut: whatever is wrong with it (its length, its checksum, its version) it is
-//! ignored and made anew. Even a forged one could only name entries, which are checked when they are read.
+//! The cache is optional: an index with a wrong length, checksum or version is ignored and made again. Even a
+//! forged index could only name entries, which are checked when they are read.
 
 use rgops_dwarf::{Budget, Charge};
 
@@ -9,34 +9,34 @@ use crate::types::dwarf::EntryId;
 use crate::types::index::{Index, PathHash, Scope};
 use crate::types::scan::DEEPEST;
 
-/// Changes with what is stored, and with what the scan looks for.
+/// Changes with the content of an index, and with the entries that the scan searches for.
 const VERSION: u64 = 3;
 const MAGIC: &[u8; 8] = b"rgopsTIx";
 
-/// Remembers indexes from one command to the next.
+/// Caches indexes from one command to the next.
 pub trait IndexStore {
-    /// Calls `is_believed` with what was stored for a key, if there is something and there is memory for it.
-    /// What is believed was used: it is the last to be forgotten.
+    /// Calls `is_believed` with the stored index of a key, if there is one and memory for it. If it returns
+    /// `true`, the index was used and is removed last.
     fn load(&self, key: &IndexKey<'_>, budget: &Budget, is_believed: &mut dyn FnMut(&[u8]) -> bool);
 
-    /// Stores an index. That it cannot be stored costs the next command a scan, nothing else.
+    /// Stores an index. If that fails, the only cost is a scan by the next command.
     fn store(&self, key: &IndexKey<'_>, index: &[u8]);
 }
 
-/// What an index belongs to. All of it must match.
+/// The key of an index. All of it must match.
 #[derive(Debug, Clone, Copy)]
 pub struct IndexKey<'a> {
     /// The module's build-id.
     pub build_id: &'a [u8],
-    /// Bytes of the `.debug_info` that was scanned: a stripped file and its debug file have the
-    /// same build-id.
+    /// Bytes of the `.debug_info` that was scanned: a stripped file and its debug file have the same
+    /// build-id.
     pub info_bytes: u64,
     /// Units in it.
     pub units: u64,
 }
 
-/// Magic, version, key, lists; then a checksum of all before it. Numbers are LEB128, and those of
-/// sorted lists differences.
+/// Magic, version, key, lists; then a checksum of everything before it. Numbers are LEB128; those of sorted
+/// lists are differences.
 pub(super) fn encode(key: &IndexKey<'_>, index: &Index) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     number(&mut out, VERSION);
@@ -67,7 +67,7 @@ pub(super) fn encode(key: &IndexKey<'_>, index: &Index) -> Vec<u8> {
     out
 }
 
-/// The index in a file, and its charge. Every number in it is held to what a scan could have found.
+/// The index in a file, and its charge. Every number in it is checked against the limits of a scan.
 pub(super) fn decode(bytes: &[u8], key: &IndexKey<'_>, budget: &Budget) -> Option<(Index, Charge)> {
     let (content, checksum) = bytes.split_last_chunk::<8>()?;
     if u64::from_le_bytes(*checksum) != PathHash::new().add(content).value() {
@@ -96,14 +96,14 @@ pub(super) fn decode(bytes: &[u8], key: &IndexKey<'_>, budget: &Budget) -> Optio
     let count = count(&mut rest, 3)?;
     charge.grow(2 * (count * size_of::<Scope>()) as u64).ok()?;
     index.scopes.reserve_exact(count);
-    // How deep each scope is, until all are there.
+    // The depth of each scope, until all are read.
     let _depths = Charge::new(budget, (count * size_of::<u16>()) as u64).ok()?;
     let mut depths: Vec<u16> = Vec::with_capacity(count);
     let mut start = 0u64;
     for at in 0..u32::try_from(count).ok()? {
         start = start.checked_add(take(&mut rest)?)?;
         let end = start.checked_add(take(&mut rest)?)?;
-        // A parent is an earlier one, or following parents would not end.
+        // A parent must be an earlier one, otherwise following parents would not end.
         let parent = match take(&mut rest)? {
             0 => None,
             back => Some(at.checked_sub(u32::try_from(back).ok()?)?),
@@ -118,7 +118,7 @@ pub(super) fn decode(bytes: &[u8], key: &IndexKey<'_>, budget: &Budget) -> Optio
     rest.is_empty().then_some((index, charge))
 }
 
-/// How many follow, each of `least` bytes or more: no more than there are.
+/// The number of elements that follow, each of at least `least` bytes: never more than fit into the rest.
 fn count(rest: &mut &[u8], least: usize) -> Option<usize> {
     let count = usize::try_from(take(rest)?).ok()?;
     (count <= rest.len() / least).then_some(count)

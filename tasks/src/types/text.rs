@@ -1,15 +1,16 @@
-//! Names and paths that are no longer than anybody reads, whatever a file makes of them.
+//! Names and paths with a maximum length, whatever a file contains.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-/// Bytes of a path: of a namespace, of a future.
+/// Maximum bytes of a path: of a namespace, of a future.
 pub(crate) const LONGEST_PATH: usize = 4096;
 
-/// Bytes of a demangled name of which a part is wanted. A few bytes of a v0 symbol can stand for a megabyte.
+/// Maximum bytes of a demangled name of which a part is needed. A few bytes of a v0 symbol can expand to a
+/// megabyte.
 const LONGEST_DEMANGLED: usize = 16 << 10;
 
-/// Text that ends where it would be longer than it may be.
+/// Text that ends at its maximum length.
 #[derive(Debug)]
 struct Limited {
     text: String,
@@ -29,8 +30,8 @@ impl Write for Limited {
     }
 }
 
-/// `path::name`, cut to [`LONGEST_PATH`]: then it ends with `…`. A cut path is not continued, so that what
-/// is in a namespace deep within has the same.
+/// `path::name`, cut to [`LONGEST_PATH`]: then it ends with `…`. A cut path is not extended, so all types
+/// deep inside a namespace share the same one.
 pub(crate) fn join(path: &str, name: &str) -> String {
     if path.is_empty() {
         return cut(name, LONGEST_PATH).into_owned();
@@ -39,7 +40,7 @@ pub(crate) fn join(path: &str, name: &str) -> String {
         return path.to_owned();
     }
     let mut joined = format!("{path}::");
-    // A character more than fits shows that it was longer.
+    // One character more than fits shows that the name was longer.
     joined.push_str(&name[..name.floor_char_boundary(LONGEST_PATH + 4)]);
     match cut(&joined, LONGEST_PATH) {
         Cow::Borrowed(_) => joined,
@@ -47,7 +48,7 @@ pub(crate) fn join(path: &str, name: &str) -> String {
     }
 }
 
-/// Up to so many bytes of a text, of which the last are `…` where it is longer.
+/// At most `most` bytes of a text; a cut text ends with `…`.
 pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most {
         return text.into();
@@ -56,8 +57,8 @@ pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
     format!("{}…", &text[..kept]).into()
 }
 
-/// A demangled name without hashes and disambiguators, and whether it is whole; `None` if `mangled` is not a
-/// mangled name of Rust.
+/// A demangled name without hashes and disambiguators, and whether it is complete; `None` if `mangled` is not
+/// a mangled Rust name.
 pub(super) fn demangle(mangled: &str) -> Option<(String, bool)> {
     let demangled = rustc_demangle::try_demangle(mangled).ok()?;
     let mut name = Limited { text: String::new(), room: LONGEST_DEMANGLED };

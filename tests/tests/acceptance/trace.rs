@@ -46,7 +46,7 @@ fn threads_that_wait_for_a_mutex_are_in_futex_and_its_owner_sleeps() {
     assert!(share(traced.thread("lock-holder"), &["sleeping"]) > 0.99);
     assert_eq!(traced.json["schema"], "rgops.trace/1");
     assert_eq!(traced.json["runtimes"][0]["name"], "main");
-    assert_eq!(traced.json["no_samples"], "none were asked for");
+    assert_eq!(traced.json["no_samples"], "none were requested");
 }
 
 #[test]

@@ -352,7 +352,7 @@ fn a_window_ends_when_it_is_asked_to() {
     answer.finisher().finish();
     let collected = answer.collect::<PprofHeapPart>(&mut |_| {});
     let end = collected.end.unwrap();
-    assert!(end.notes.iter().any(|note| note.why.contains("asked to end")), "{end:?}");
+    assert!(end.notes.iter().any(|note| note.why.contains("ended on request")), "{end:?}");
     assert!(Profile::new(collected.parts).totals.len() >= 2);
 }
 

@@ -73,7 +73,7 @@ fn a_profile_whose_signal_is_taken_ends_and_says_so_everywhere() {
     let answer =
         rgops(&["pprof-cpu", &pid, "--seconds", "60", "--hz", "999", "--output", &file_name, "--json"]);
     assert!(answer.took.as_secs() < 50, "it ran on: {answer:?}");
-    let why = "the program installed a SIGPROF handler of its own after ";
+    let why = "the program installed its own SIGPROF handler after ";
     let json = answer.json();
     let notes = json["notes"].as_array().unwrap();
     let note = notes.iter().find(|note| note["kind"] == "ended-early").unwrap_or_else(|| panic!("{json}"));

@@ -64,14 +64,14 @@ fn a_directory_that_is_not_safe_is_refused_with_what_mends_it() {
         let open = place(&format!("open-{mode:o}"));
         fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, Permissions::from_mode(mode)).unwrap();
-        cases.push((open, "others may enter it (mode "));
+        cases.push((open, "other users have access to it (mode "));
     }
     fs::create_dir(place("real")).unwrap();
     fs::set_permissions(place("real"), Permissions::from_mode(0o700)).unwrap();
     symlink(place("real"), place("linked")).unwrap();
-    cases.push((place("linked"), "it is a link"));
+    cases.push((place("linked"), "it is a symbolic link"));
     symlink(place("nowhere"), place("dangling")).unwrap();
-    cases.push((place("dangling"), "it is a link"));
+    cases.push((place("dangling"), "it is a symbolic link"));
     if !skip_unless(is_root(), "root, to give a directory away") {
         fs::create_dir(place("foreign")).unwrap();
         fs::set_permissions(place("foreign"), Permissions::from_mode(0o700)).unwrap();

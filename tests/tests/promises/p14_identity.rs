@@ -152,7 +152,7 @@ fn what_is_not_the_processs_own_is_refused_with_a_reason() {
     // A directory that others can write.
     for mode in [0o777, 0o1777, 0o770, 0o720] {
         fs::set_permissions(home.sockets(), Permissions::from_mode(mode)).unwrap();
-        refused("an open directory", &["others may write"]);
+        refused("an open directory", &["other users can write"]);
     }
     fs::set_permissions(home.sockets(), Permissions::from_mode(0o700)).unwrap();
     // A link to the directory in its place.

@@ -39,7 +39,7 @@ fn the_second_is_told_busy_with_the_name_and_since_when() {
             Err(ClientError::Agent(error)) => {
                 assert_eq!(error.code(), Code::Busy, "{error}");
                 let text = error.to_string();
-                assert!(text.contains("pprof-cpu runs since "), "{text}");
+                assert!(text.contains("pprof-cpu has been running for "), "{text}");
                 assert!(text.contains(request.command().name()), "{text}");
                 for command in Command::ALL.into_iter().filter(|command| command.is_exclusive()) {
                     assert!(

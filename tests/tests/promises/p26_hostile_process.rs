@@ -182,7 +182,7 @@ fn ctrl_c_ends_an_answer_that_does_not_end() {
         assert_eq!(ended.code, Some(code), "{}", ended.errors);
         assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
         if interrupts == 1 {
-            assert!(ended.errors.contains("did not end within 5 s of being asked to"), "{}", ended.errors);
+            assert!(ended.errors.contains("did not stop within 5 s of the request"), "{}", ended.errors);
             assert!(Path::new(output).exists(), "what came is saved");
         }
     }

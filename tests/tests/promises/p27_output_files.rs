@@ -384,7 +384,7 @@ fn a_dash_is_standard_output_and_people_read_standard_error() {
 
         let output = scene.run(&[command, &["--json"]].concat(), Path::new("-"));
         assert_eq!(output.status.code(), Some(2), "{output:?}");
-        assert!(stderr(&output).contains("the JSON goes there"), "{output:?}");
+        assert!(stderr(&output).contains("JSON is written there"), "{output:?}");
 
         // A reader that goes away is no failure; a full disk is, and costs the file only.
         let mut gone = scene.command(command, Path::new("-")).spawn().unwrap();
@@ -456,12 +456,12 @@ fn a_token_file_is_judged_by_the_programs_own_rule_and_never_waited_for() {
     let address = target.listen_tcp(&format!("tcp=127.0.0.1:0 token={secret}"));
 
     for (name, why) in [
-        ("open", "others than its owner may use it (mode 640)"),
+        ("open", "other users have access to it (mode 640)"),
         ("foreign", "it belongs to uid 65534, who may read and change it"),
-        ("long", "it is no regular file of at most 4096 bytes"),
-        ("directory", "it is no regular file of at most 4096 bytes"),
-        ("pipe", "it is no regular file of at most 4096 bytes"),
-        ("zero", "it is no regular file of at most 4096 bytes"),
+        ("long", "it is not a regular file of at most 4096 bytes"),
+        ("directory", "it is not a regular file of at most 4096 bytes"),
+        ("pipe", "it is not a regular file of at most 4096 bytes"),
+        ("zero", "it is not a regular file of at most 4096 bytes"),
         ("missing", "No such file"),
         ("short", "a token needs at least 16 bytes"),
     ] {

@@ -76,7 +76,7 @@ fn nobody_is_told_to_change_a_directory_that_may_be_everybodys() {
     fs::set_permissions(&shared, Permissions::from_mode(0o1777)).unwrap();
     let mut target = Target::start(&directory);
     let answer = target.order(&format!("listen directory={}", shared.display()));
-    assert!(answer.contains("others may enter it (mode 1777)"), "{answer}");
-    assert!(answer.contains("have RGOPS_DIR, or Options::directory"), "{answer}");
+    assert!(answer.contains("other users have access to it (mode 1777)"), "{answer}");
+    assert!(answer.contains("set RGOPS_DIR (or Options::directory"), "{answer}");
     assert!(!answer.contains("chmod") && !answer.contains("remove"), "{answer}");
 }

@@ -112,7 +112,7 @@ fn nobody_reads_and_the_agent_answers_and_says_later_what_was_dropped() {
     let begin = std::time::Instant::now();
     until("lines were dropped", || (begin.elapsed().as_secs() >= 2).then_some(()));
     stats(&path);
-    let dropped = program.error_with("dropped: standard error took no more");
+    let dropped = program.error_with("dropped: standard error did not accept more");
     let count: u64 = dropped.split(' ').nth(1).unwrap().parse().unwrap();
     assert!(count > 0, "{dropped}");
     assert!(program.error().starts_with("SCHED "));
@@ -131,7 +131,7 @@ fn what_is_not_understood_is_one_line_and_no_failure() {
     program.order("runtime 2");
     let path = program.listen();
     // The program's own writes are unbuffered: the line may have fallen into the middle of its line.
-    let complaint = "rgops: RGOPS_DEBUG: schedtrace=soon is no time from 10 to 3600000 milliseconds; \
+    let complaint = "rgops: RGOPS_DEBUG: schedtrace=soon is not a number of milliseconds from 10 to 3600000; \
                      write RGOPS_DEBUG=schedtrace=1000[,scheddetail=1]";
     if !program.read.iter().any(|line| line.contains(complaint)) {
         program.error_with(complaint);

@@ -24,7 +24,7 @@ const ALLOCATOR_DEADLINE: Duration = Duration::from_millis(200);
 /// `smaps_rollup` walks the page tables: about 10 ms for each resident GiB of small pages.
 const MAPPINGS_DEADLINE: Duration = Duration::from_secs(2);
 
-const STUCK: &str = "no answer in 200 ms: an allocator lock is held, a thread may be stopped inside malloc";
+const STUCK: &str = "no answer in 200 ms: an allocator lock is held, perhaps by a thread stopped inside malloc";
 
 static ALLOCATORS: LazyLock<OffloadThread> =
     LazyLock::new(|| OffloadThread::new(agent_threads::MALLOC, ALLOCATOR_DEADLINE, STUCK));
@@ -67,12 +67,12 @@ fn sampled_section() -> Option<Section> {
     let live_bytes = counted.allocated_bytes.saturating_sub(counted.freed_bytes);
     let live = counted.allocations.saturating_sub(counted.frees);
     let fields = vec![
-        number("alloc", Unit::Bytes, live_bytes, "bytes asked for and not freed"),
-        number("total-alloc", Unit::Bytes, counted.allocated_bytes, "bytes asked for"),
-        number("mallocs", Unit::Count, counted.allocations, "calls of alloc and alloc_zeroed"),
-        number("frees", Unit::Count, counted.frees, "calls of dealloc"),
-        number("reallocs", Unit::Count, counted.reallocations, "calls of realloc"),
-        number("heap-alloc", Unit::Bytes, live_bytes, "bytes asked for and not freed"),
+        number("alloc", Unit::Bytes, live_bytes, "bytes requested and not freed"),
+        number("total-alloc", Unit::Bytes, counted.allocated_bytes, "bytes requested"),
+        number("mallocs", Unit::Count, counted.allocations, "calls to alloc and alloc_zeroed"),
+        number("frees", Unit::Count, counted.frees, "calls to dealloc"),
+        number("reallocs", Unit::Count, counted.reallocations, "calls to realloc"),
+        number("heap-alloc", Unit::Bytes, live_bytes, "bytes requested and not freed"),
         number("heap-objects", Unit::Count, live, "mallocs - frees"),
         number("heap-sample-rate", Unit::Bytes, heap::rate(), "mean bytes between two samples, 0 for off"),
     ];
@@ -246,8 +246,8 @@ fn cgroup_section() -> Section {
             let limit_file = file("memory.max", "memory.limit_in_bytes");
             vec![
                 bytes("current", current, file("memory.current", "memory.usage_in_bytes")),
-                limited("limit", limit, format!("{limit_file} and its ancestors, the least")),
-                limited("headroom", headroom, format!("{limit_file} - usage, the least of the ancestors")),
+                limited("limit", limit, format!("minimum of {limit_file} and those of its ancestors")),
+                limited("headroom", headroom, format!("minimum of {limit_file} - usage over it and its ancestors")),
                 bytes("peak", peak, file("memory.peak", "memory.max_usage_in_bytes")),
                 bytes("swap", swap, file("memory.swap.current", "memory.stat swap")),
                 bytes(

@@ -16,10 +16,10 @@ pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, silent: &Silent) -> Vec<Note
     let told = |ns: u64| if ns > small_ns { ns / 1_000_000 } else { 0 };
     let signal = signal_number::chosen();
     let blocked =
-        format!("of threads that block {signal}, which no sample can show: {}", silent.blocked_names());
+        format!("of threads that block {signal} and cannot be sampled: {}", silent.blocked_names());
     let waiting = format!("of threads that wait for signals and would take {signal} for their own");
     let heard_late =
-        format!("their threads had blocked {signal} meanwhile: they show where it was allowed again");
+        format!("their threads had blocked {signal}: the samples show where it was unblocked");
     const CPU_TIME: &str = "ms of CPU time";
     [
         (NoteKind::Dropped, "sample weights", totals.dropped_ring, "the ring was full"),
@@ -43,7 +43,7 @@ pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, silent: &Silent) -> Vec<Note
             NoteKind::Missing,
             CPU_TIME,
             told(silent.certainly_unattributed_ns()),
-            "not attributed to a thread: one that begins and ends between two looks leaves no clock to read",
+            "not attributed to a thread: a thread that starts and ends between two readings leaves no clock to read",
         ),
     ]
     .into_iter()

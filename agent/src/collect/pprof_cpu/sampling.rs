@@ -72,7 +72,7 @@ impl Sampling {
             #[cfg(pprof_engine)]
             Sampling::Pprof(sampler) => (sampler.is_undisturbed(), "SIGPROF".to_owned()),
         };
-        (!is_undisturbed).then(|| format!("the program installed a {signal} handler of its own"))
+        (!is_undisturbed).then(|| format!("the program installed its own {signal} handler"))
     }
 
     /// What came since the last call.
@@ -126,20 +126,22 @@ fn pprof_notes(totals: &CpuTotals) -> Vec<Note> {
             NoteKind::Missing,
             "ms of CPU time",
             unsampled_ms,
-            "engine pprof has no samples of it and does not tell why: ticks the kernel merged, code of the C library or libgcc, a sample being stored, threads that block SIGPROF",
+            "engine pprof has no samples of it and does not report why: ticks the kernel merged, code of the C \
+             library or libgcc, a sample being stored, threads that block SIGPROF",
         ),
         (NoteKind::Truncated, "samples", totals.truncated, "their stacks are deeper than the limit"),
         (
             NoteKind::Truncated,
             "samples",
             totals.lost_walks,
-            "the unwinder got no further than the signal handler, as always with musl",
+            "the unwinder did not get past the signal handler, as always with musl",
         ),
         (
             NoteKind::Approximate,
             "samples",
             totals.samples,
-            "engine pprof merges stacks through the same functions under the lines of the first, and does not tell whether they reach the root",
+            "engine pprof merges stacks through the same functions under the lines of the first, and does not \
+             report whether they reach the root",
         ),
     ]
     .into_iter()

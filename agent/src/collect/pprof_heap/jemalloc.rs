@@ -117,7 +117,7 @@ fn dump() -> Result<Vec<u8>, String> {
     jemalloc_dump(&path).map_err(|error| format!("jemalloc: {error}"))?;
     let length = std::fs::metadata(&file).map_err(in_directory)?.len();
     if length > MAX_DUMP_BYTES {
-        return Err(format!("the dump has {length} bytes, more than {MAX_DUMP_BYTES}"));
+        return Err(format!("the dump has {length} bytes, the limit is {MAX_DUMP_BYTES}"));
     }
     std::fs::read(&file).map_err(in_directory)
 }

@@ -140,7 +140,7 @@ fn unstable(metrics: &tokio::runtime::RuntimeMetrics) -> Known<UnstableMoment> {
 
 #[cfg(not(tokio_unstable))]
 fn unstable(_metrics: &tokio::runtime::RuntimeMetrics) -> Known<UnstableMoment> {
-    Known::unavailable("Tokio tells it only when built with --cfg tokio_unstable", "")
+    Known::unavailable("Tokio reports it only when built with --cfg tokio_unstable", "")
 }
 
 #[cfg(native_engine)]

@@ -143,8 +143,8 @@ async fn tasks(runtime: &Watched, context: &Context) -> Known<TaskStates> {
     }
     if runtime.alive_tasks() > MOST_TASKS {
         return Known::unavailable(
-            format!("more than {MOST_TASKS} tasks, too many to walk through here"),
-            "rgops tasks walks through them",
+            format!("more than {MOST_TASKS} tasks, too many for stats to walk"),
+            "run: rgops tasks PID",
         );
     }
     match crate::tasks::list::states(runtime).await {
@@ -155,7 +155,7 @@ async fn tasks(runtime: &Watched, context: &Context) -> Known<TaskStates> {
 
 #[cfg(not(native_engine))]
 async fn tasks(_runtime: &Watched, _context: &Context) -> Known<TaskStates> {
-    Known::unavailable("tasks are listed on x86_64 and aarch64", "")
+    Known::unavailable("tasks are listed only on x86_64 and aarch64", "")
 }
 
 fn flavor(flavor: &RuntimeFlavor) -> String {

@@ -198,7 +198,7 @@ fn point(tid: u32, time_ns: u64, clocks: Schedstat) -> io::Result<Option<(String
         true => Known::Value(SystemCall::Running),
         false => match read("syscall") {
             Ok(text) => parse_system_call(&text)
-                .map_or_else(|| Known::unavailable("the kernel's line is not understood", ""), Known::Value),
+                .map_or_else(|| Known::unavailable("cannot parse the kernel's line", ""), Known::Value),
             Err(error) => Known::unavailable(format!("syscall: {error}"), ""),
         },
     };

@@ -46,10 +46,10 @@ pub(crate) async fn collect(
     let duration = Duration::from_millis(arguments.duration_ms);
     if arguments.hz > MAX_HZ || duration.is_zero() || duration > MAX_DURATION {
         let why = format!(
-            "hz must be 0 to {MAX_HZ}, the time more than 0 and at most {} s",
+            "hz must be 0 to {MAX_HZ}, the duration greater than 0 and at most {} s",
             MAX_DURATION.as_secs()
         );
-        return Err(Error::new(Code::Malformed, "cannot trace like that", why, "").into());
+        return Err(Error::new(Code::Malformed, "cannot trace with these options", why, "").into());
     }
     let mut trace = Trace::start(&arguments, context, sink).await?;
     let ended_early = trace.run(duration, finish).await?;
@@ -88,7 +88,7 @@ impl<'s> Trace<'s> {
             Error::new(
                 Code::Unsupported,
                 "cannot trace",
-                format!("/proc/self/task/TID/schedstat cannot be read: {error}"),
+                format!("cannot read /proc/self/task/TID/schedstat: {error}"),
                 match error.kind() {
                     io::ErrorKind::NotFound => {
                         "run the program where /proc is mounted, on a kernel with CONFIG_SCHED_INFO"
@@ -98,7 +98,7 @@ impl<'s> Trace<'s> {
             )
         })?;
         let (sampler, no_samples) = match arguments.hz {
-            0 => (None, "none were asked for".to_owned()),
+            0 => (None, "none were requested".to_owned()),
             hz => match CpuSampler::start(hz) {
                 Ok(sampler) => (Some(sampler), String::new()),
                 Err(error) => (None, error.to_string()),
@@ -200,7 +200,7 @@ impl<'s> Trace<'s> {
             }
             if self.sampler.as_ref().is_some_and(|sampler| !sampler.is_undisturbed()) {
                 self.stop_sampling().await?;
-                let why = format!("the program installed a {} handler of its own", signal_number::chosen());
+                let why = format!("the program installed its own {} handler", signal_number::chosen());
                 self.note(NoteKind::EndedEarly, "CPU samples", self.samples, why);
             }
             if let Some(tick) = self.sampler.as_mut().map(CpuSampler::tick) {
@@ -224,7 +224,7 @@ impl<'s> Trace<'s> {
         self.stop_sampling().await?;
         context.counters.dropped.add(self.dropped_weight);
         if ended_early {
-            let why = format!("asked to end after {} ms", duration_ns / 1_000_000);
+            let why = format!("ended on request after {} ms", duration_ns / 1_000_000);
             self.note(NoteKind::EndedEarly, "trace", 1, why);
         }
         self.reading_notes();
@@ -266,15 +266,15 @@ impl<'s> Trace<'s> {
             self.note(NoteKind::Approximate, "readings", self.late_readings, why);
         }
         if self.activity.not_read() > 0 {
-            let why = "too many; those with the lowest ids are traced".to_owned();
+            let why = "too many threads; those with the lowest ids are traced".to_owned();
             self.note(NoteKind::Truncated, "threads", self.activity.not_read(), why);
         }
         if let Some((count, error)) = self.activity.failures() {
-            let why = format!("/proc/self/task cannot be read: {error}");
+            let why = format!("cannot read /proc/self/task: {error}");
             self.note(NoteKind::Missing, "readings of threads", count, why);
         }
         if self.modules_left_out > 0 {
-            let why = "they do not fit a packet; functions in them have no names".to_owned();
+            let why = "they do not fit in a packet; functions in them have no names".to_owned();
             self.note(NoteKind::Truncated, "modules", self.modules_left_out, why);
         }
     }

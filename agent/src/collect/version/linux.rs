@@ -29,7 +29,7 @@ pub(super) async fn reply(context: &Context) -> (VersionReply, End) {
         program: match &context.program {
             Some(program) => Known::Value(program.clone()),
             None => Known::unavailable(
-                "the program did not tell",
+                "the program did not set it",
                 r#"Options::default().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))"#,
             ),
         },

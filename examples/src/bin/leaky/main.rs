@@ -30,30 +30,30 @@ use crate::truth::Truth;
 #[global_allocator]
 static ALLOCATOR: Sampling<System> = Sampling::new(System);
 
-/// Leaks memory in one place, keeps a cache that fills to its bound in another, and allocates and frees
+/// Leaks memory in one place, keeps a cache that fills to its limit in another, and allocates and frees
 /// a lot in a third.
 ///
-/// SIGUSR1 makes it stand still and print exactly what lives, and go on at the next one; SIGUSR2 makes
-/// it drop everything first. It prints the same at its end.
+/// SIGUSR1 pauses it and makes it print its exact live memory; the next SIGUSR1 resumes it. SIGUSR2
+/// pauses it, drops everything and prints the same. It also prints this at its end.
 #[derive(Debug, Parser)]
 #[command(
     version,
     after_help = "Examples:\n  leaky\n  leaky --leak 8M --cache 64M --json\n  rgops leaks leaky --for 30s; rgops pprof-heap leaky; rgops memstats leaky; rgops gc leaky"
 )]
 struct Arguments {
-    /// Leak so many bytes a second: 500k, 1MiB; 0 leaks nothing
+    /// Leak rate in bytes per second: 500k, 1MiB; 0 for no leak
     #[arg(long, value_name = "BYTES", default_value = "1MiB", value_parser = size)]
     leak: u64,
-    /// Bound of the cache in bytes, reached after some seconds; then old entries make room for new ones
+    /// Limit of the cache in bytes, reached after some seconds; then new entries replace old ones
     #[arg(long, value_name = "BYTES", default_value = "32MiB", value_parser = size)]
     cache: u64,
-    /// Put so many bytes a second into the cache
+    /// Bytes per second put into the cache
     #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = size)]
     fill: u64,
-    /// Allocate and free so many bytes a second
+    /// Bytes per second allocated and freed
     #[arg(long, value_name = "BYTES", default_value = "32MiB", value_parser = size)]
     churn: u64,
-    /// Print what lives as JSON
+    /// Print live memory as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -221,7 +221,7 @@ async fn read_response(stream: &mut BufReader<TcpStream>) -> io::Result<u16> {
         if let Some((name, value)) = header.split_once(':')
             && name.eq_ignore_ascii_case("content-length")
         {
-            length = value.trim().parse().map_err(|_| bad("a content-length that is no number"))?;
+            length = value.trim().parse().map_err(|_| bad("the content-length is not a number"))?;
         }
     }
     let read = tokio::io::copy(&mut stream.take(length), &mut tokio::io::sink()).await?;
@@ -253,7 +253,7 @@ impl fmt::Display for Summary {
         let milliseconds = |latency: Duration| latency.as_secs_f64() * 1e3;
         write!(
             formatter,
-            "load: {answered} answers in {seconds:.1} s ({:.0}/s), {} refused, {} failed, {} given up; \
+            "load: {answered} answers in {seconds:.1} s ({:.0}/s), {} refused, {} failed, {} skipped; \
              latency ms: median {:.1}, 90 % {:.1}, 99 % {:.1}, longest {:.1}",
             answered as f64 / seconds.max(1e-9),
             self.refused,

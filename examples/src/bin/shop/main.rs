@@ -40,19 +40,19 @@ static ALLOCATOR: Sampling<std::alloc::System> = Sampling::new(std::alloc::Syste
         POST /checkout/SESSION, GET /recommendations/SESSION, GET /report"
 )]
 struct Arguments {
-    /// Port on 127.0.0.1; 0 takes a free one
+    /// Port on 127.0.0.1; 0 for any free port
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
-    /// Worker threads of the service's runtime [default: one a CPU]
+    /// Worker threads of the service's runtime [default: one per CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
-    /// Send so many requests a second to ourselves, from a thread named "load"
+    /// Requests per second the shop sends to itself, from a thread named "load"
     #[arg(long, value_name = "RPS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     load: Option<u32>,
     /// Connections of the load generator
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     connections: u16,
-    /// Connections of the (pretended) database
+    /// Connections of the simulated database
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
     database_connections: u16,
     /// Write the spans of requests to standard error

@@ -18,20 +18,20 @@ use rgops_examples::lifetime::Lifetime;
 
 /// Starts a web shop under load and walks through every command of rgops on it.
 ///
-/// Takes about one and a half minutes. Ctrl-C ends it, and the programs it started.
+/// Takes about 90 seconds. Ctrl-C ends it and the programs it started.
 #[derive(Debug, Parser)]
 #[command(
     version,
     after_help = "Examples:\n  cargo run --release -p rgops-examples\n  tour --keep --lines 200   whole answers; the profiles and the trace stay for you to open"
 )]
 struct Arguments {
-    /// Keep the profiles and the trace, and say where they are
+    /// Keep the profiles and the trace, and print where they are
     #[arg(long)]
     keep: bool,
-    /// Requests a second the shop gets
+    /// Requests per second sent to the shop
     #[arg(long, value_name = "RPS", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     load: u32,
-    /// Show so many lines of each answer at most
+    /// Maximum lines shown of each answer
     #[arg(long, value_name = "N", default_value_t = 34)]
     lines: usize,
     #[command(flatten)]

@@ -75,16 +75,16 @@ impl Program {
         };
         match timeout(Duration::from_secs(10), read).await {
             Ok(status) => status.map(|_| rest),
-            Err(_) => Err(io::Error::other(format!("{} does not end on SIGTERM", self.name))),
+            Err(_) => Err(io::Error::other(format!("{} did not end on SIGTERM", self.name))),
         }
     }
 
     async fn line(&mut self) -> io::Result<String> {
         match timeout(PATIENCE, self.output.next_line()).await {
             Ok(Ok(Some(line))) => Ok(line),
-            Ok(Ok(None)) => Err(io::Error::other(format!("{} ended before it was there", self.name))),
+            Ok(Ok(None)) => Err(io::Error::other(format!("{} ended before it was ready", self.name))),
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(io::Error::other(format!("{} is still not there", self.name))),
+            Err(_) => Err(io::Error::other(format!("{} is still not ready", self.name))),
         }
     }
 

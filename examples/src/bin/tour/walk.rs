@@ -29,7 +29,7 @@ pub(crate) async fn walk(arguments: &Arguments, files: &Path) -> io::Result<Exit
         println!("\nThat was all: every command answered.");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("\nThese did not do what they must:");
+    println!("\nThese commands did not behave as expected:");
     for command in failed {
         println!("  {command}");
     }
@@ -57,10 +57,10 @@ impl Guide {
             (&["tree"], "The same processes as a tree: shop is a child of this tour."),
             (&["version", &pid], "How it was built: what to know before reading a profile."),
             (&["stats", &pid], "The runtime's workers, its tasks, and what the agent itself cost."),
-            (&["memstats", &pid], "Of what resident memory consists; then all that is known about it."),
+            (&["memstats", &pid], "What resident memory consists of, then all memory statistics."),
             (
                 &["stack", &pid],
-                "Where every thread is, the workers named as such; a plain release build, no frame pointers.",
+                "Where every thread is, with workers labeled; a plain release build, no frame pointers.",
             ),
             (
                 &["tasks", &pid],
@@ -68,7 +68,7 @@ impl Guide {
             ),
             (
                 &["schedtrace", &pid, "--interval", "500ms", "--count", "3"],
-                "The schedulers at work, as GODEBUG=schedtrace shows Go's.",
+                "What the schedulers do, as GODEBUG=schedtrace shows it for Go.",
             ),
             (
                 &["pprof-cpu", &pid, "--seconds", "5", "--output", &profile],
@@ -76,20 +76,20 @@ impl Guide {
             ),
             (
                 &["pprof-heap", &pid, "-alloc_space", "--output", &heap],
-                "Who allocates: by the wrapper around the allocator, whose samples cost next to nothing.",
+                "Which code allocates, sampled by the wrapper around the allocator at almost no cost.",
             ),
             (
                 &["trace", &pid, "--seconds", "2", "--output", &trace],
                 "What each thread did over time; ui.perfetto.dev opens the file.",
             ),
-            (&["stats", &pid, "--json"], "Every command speaks JSON as well, with a versioned schema."),
+            (&["stats", &pid, "--json"], "Every command also prints JSON, with a versioned schema."),
         ];
         let mut failed = Vec::new();
         for (arguments, see) in screens {
             failed.extend(self.show(&Screen { arguments, exit: Exit::Success, see }).await?);
         }
         for line in shop.stop().await? {
-            println!("\nshop ends, and its load generator says:\n  {line}");
+            println!("\nshop ends; its load generator reports:\n  {line}");
         }
         Ok(failed)
     }
@@ -104,21 +104,21 @@ impl Guide {
         let screens: [(&[&str], &str); 4] = [
             (
                 &["leaks", &pid, "--for", "8s"],
-                "The line that leaks, and how sure that is; neither the full cache nor the churn.",
+                "The line that leaks, and how certain that is; not the full cache, not the churn.",
             ),
             (
                 &["pprof-heap", &pid, "--output", &heap],
-                "What is in use, by who allocated it: leak and cache.",
+                "Memory in use, by the code that allocated it: leak and cache.",
             ),
-            (&["memstats", &pid], "How much of resident memory that is, and what could be given back."),
-            (&["gc", &pid], "Free memory goes back to the system; leaky allows that, shop would refuse."),
+            (&["memstats", &pid], "How much of resident memory that is, and how much is reclaimable."),
+            (&["gc", &pid], "Free memory is returned to the system; leaky allows that, shop would refuse."),
         ];
         let mut failed = Vec::new();
         for (arguments, see) in screens {
             failed.extend(self.show(&Screen { arguments, exit: Exit::Success, see }).await?);
         }
         for line in leaky.stop().await? {
-            println!("\nleaky ends, and says what it really held:\n  {line}");
+            println!("\nleaky ends, and reports what it really held:\n  {line}");
         }
         Ok(failed)
     }
@@ -133,7 +133,7 @@ impl Guide {
             ),
             (
                 &["tasks", &pid],
-                "The tasks that hold the workers up come first; the others were woken, and wait for a worker.",
+                "The tasks that block the workers come first; the others were woken and wait for a worker.",
             ),
             (
                 &["stats", &pid],
@@ -154,7 +154,7 @@ impl Guide {
         let screen = Screen {
             arguments: &["tasks", &pid],
             exit: Exit::Success,
-            see: "All threads are idle, so rgops stack has nothing to say; this names the deadlock.",
+            see: "All threads are idle, so rgops stack shows no cause; rgops tasks names the deadlock.",
         };
         let failed = self.show(&screen).await?;
         stuck.stop().await?;
@@ -167,7 +167,7 @@ impl Guide {
         let no_agent = Screen {
             arguments: &["stack", &pid],
             exit: Exit::NotFound,
-            see: "A program without an agent: the error says what to do about it.",
+            see: "A program without an agent: the error states the fix.",
         };
         let no_process = Screen {
             arguments: &["stack", "no-such-program"],

@@ -1,10 +1,10 @@
-//! Where a process has its agent's socket: looked for in the directories the *process* would use,
-//! through its own root, so that containers and private temporary directories need no setting.
+//! Finds the socket of a process's agent: in the directories that the *process* would use, through its own
+//! root, so that containers and private temporary directories need no setting.
 //!
-//! A socket counts only when its name has the process' id (in its own pid namespace) *and* start
-//! time, its owner is the process' user or root, and the kernel says that the process listens: a stale file or
-//! a used-again pid never counts, and where the kernel's table is too long that is said. Nothing is connected
-//! to and no signal is sent.
+//! A socket counts only when its name contains the pid of the process (in its own pid namespace) *and* its
+//! start time, its owner is the user of the process or root, and the kernel reports that the process listens.
+//! So a stale file or a reused pid never counts; when the kernel's table is too long to read, that is
+//! reported. This module connects to nothing and sends no signal.
 
 use std::collections::HashSet;
 use std::fs;
@@ -18,10 +18,10 @@ use crate::client::local;
 use crate::processes::process::{AgentSocket, LostAgent, LostBecause};
 use crate::procfs::{self, StartEnvironment, Status};
 
-/// Files of the directory our own environment names that are looked at.
+/// Maximum files read in the directory that our own environment names.
 const MAX_HINTS: usize = 64 * 1024;
 
-/// What was found of a process' agent.
+/// The result of the search for a process's agent.
 #[derive(Debug)]
 pub(super) enum Agent {
     Listens(AgentSocket),
@@ -29,13 +29,13 @@ pub(super) enum Agent {
     None,
 }
 
-/// The name an agent of this process would have.
+/// The socket name of an agent in this process.
 pub(super) fn name_of(start_time: u64, status: &Status) -> SocketName {
     SocketName { pid: status.inner_pid, start_time }
 }
 
-/// The agent of a process, or what is left of it. `uid` is its user as itself sees it, `environment` that of its
-/// start where it can be read; `table` has the sockets of its network namespace.
+/// The agent of a process, or the traces of one. `uid` is its user in its own user namespace, `environment`
+/// is that of its start where it is readable; `table` has the sockets of its network namespace.
 pub(super) fn find(
     pid: u32,
     start_time: u64,
@@ -47,7 +47,7 @@ pub(super) fn find(
     let name = name_of(start_time, status);
     let claims = table.claims(pid, name);
     let mut directories = directories(uid, environment);
-    // Its author may have chosen the directory in code (`Options::directory`): the kernel knows.
+    // The program may have chosen the directory in code (`Options::directory`): the kernel knows it.
     directories.extend(claims.directories().map(Path::to_owned));
     let mut lost = Vec::new();
     for directory in &directories {
@@ -57,7 +57,7 @@ pub(super) fn find(
             Agent::None => {}
         }
     }
-    // A socket that listens tells more than a file that was left behind.
+    // A listening socket is better evidence than a file that was left behind.
     let of_listening =
         |lost: &&LostAgent| !matches!(lost.because, LostBecause::Silent | LostBecause::Crowded);
     let nowhere = |because| {
@@ -76,7 +76,7 @@ pub(super) fn find(
     }
 }
 
-/// What there is of the agent in one directory of the process.
+/// The agent's traces in one directory of the process.
 fn in_directory(pid: u32, directory: &Path, name: SocketName, euid: u32, claims: &Claims) -> Agent {
     let listens = claims.listens(directory);
     let (path, found) = match socket_in(pid, directory, name) {
@@ -93,7 +93,7 @@ fn in_directory(pid: u32, directory: &Path, name: SocketName, euid: u32, claims:
             Some(false) => LostBecause::Silent,
             None => LostBecause::Crowded,
         },
-        // Of somebody else, and nothing of this process.
+        // It belongs to another user and is not from this process.
         _ if !(claims.has() && listens == Some(true)) => return Agent::None,
         found if found.is_socket => LostBecause::Foreign(found.uid),
         _ => LostBecause::Replaced,
@@ -101,7 +101,7 @@ fn in_directory(pid: u32, directory: &Path, name: SocketName, euid: u32, claims:
     Agent::Lost(LostAgent { path, because })
 }
 
-/// The pids that have a socket in the directory our own environment names: a hint, to be checked.
+/// The pids with a socket in the directory that our own environment names: a hint that is checked later.
 pub(super) fn hinted_pids() -> HashSet<u32> {
     let Ok(entries) = fs::read_dir(own_environment().directory()) else { return HashSet::new() };
     let pid =
@@ -118,12 +118,13 @@ fn own_environment() -> Environment {
     }
 }
 
-/// Where the process may have put its socket, most likely first, as the process names them.
+/// The directories in which the process may have put its socket, most likely first, as the process names
+/// them.
 fn directories(uid: u32, environment: Option<&StartEnvironment>) -> Vec<PathBuf> {
     let mut directories = Vec::with_capacity(5);
     directories.extend(environment.map(|environment| environment.discovery.directory()));
-    // `environ` shows the variables of the start; the program may have changed them since, and
-    // another user's is not readable.
+    // `environ` has the variables of the start; the program may have changed them since, and another user's
+    // is not readable.
     directories.push(PathBuf::from(format!("/run/user/{uid}/rgops")));
     directories.push(Environment { uid, ..Environment::default() }.directory());
     directories.push(Environment { uid, ..own_environment() }.directory());
@@ -137,8 +138,8 @@ fn directories(uid: u32, environment: Option<&StartEnvironment>) -> Vec<PathBuf>
     directories
 }
 
-/// The path by which we reach what is called `name` in `directory` of the process, and what that is. An
-/// error has the path that cannot be looked at.
+/// The path by which we reach the file `name` in `directory` of the process, and the file's metadata. An
+/// error contains the path that cannot be read.
 fn socket_in(
     pid: u32,
     directory: &Path,
@@ -151,7 +152,7 @@ fn socket_in(
         Err(_) => process.join("cwd").join(&own),
     };
     let theirs = local::look_at(&through_root);
-    // Where we may not enter its root, it is mostly ours as well.
+    // Where we may not enter its root, the root is mostly the same as ours.
     let ours = if own.is_absolute() { local::look_at(&own) } else { Err(io::ErrorKind::NotFound.into()) };
     let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
     match (ours, theirs) {
@@ -164,7 +165,7 @@ fn socket_in(
     }
 }
 
-/// The number `outside` has in the process' user namespace (user_namespaces(7)): it is part of the
+/// The number of user `outside` in the process's user namespace (user_namespaces(7)): it is part of the
 /// directory's name there.
 pub(super) fn uid_inside(pid: u32, outside: u32) -> u32 {
     let Ok(map) = procfs::read(pid, "uid_map") else { return outside };

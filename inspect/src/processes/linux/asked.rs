@@ -1,4 +1,4 @@
-//! The process that was meant, so that a later one with its pid is not taken for it.
+//! Remembers the requested process, so that a later process with the same pid is not mistaken for it.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::identity::{Fate, Identity};
 use crate::processes::crowd::ask;
 use crate::procfs::{Stat, Status};
 
-/// The process that was meant, as it was before its agent was looked for.
+/// The requested process, as it was before the search for its agent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asked(Option<Identity>);
 
@@ -19,13 +19,13 @@ impl Asked {
         Asked(ask(deadline, move || Identity::of(pid)).and_then(Result::ok))
     }
 
-    /// What became of it, when it is not what it was.
+    /// What happened to it, if it is no longer the same.
     pub(crate) fn fate(&self, deadline: Option<Instant>) -> Option<ClientError> {
         let asked = self.0.clone()?;
         Asked::error(ask(deadline, move || asked.fate())?)
     }
 
-    /// The same, without waiting for something that is not under way.
+    /// The same, but waits only if the process is ending or being replaced.
     pub(crate) fn fate_once_sure(&self, deadline: Option<Instant>) -> Option<ClientError> {
         let asked = self.0.clone()?;
         Asked::error(ask(deadline, move || asked.fate_once_sure())?)
@@ -39,7 +39,7 @@ impl Asked {
         }
     }
 
-    /// Whether the pid is not a later process'.
+    /// Whether the pid still belongs to it and not to a later process.
     pub(crate) fn has_its_pid(&self) -> bool {
         let has =
             |asked: &Identity| Stat::read(asked.pid()).is_ok_and(|now| now.start_time == asked.start_time());
@@ -47,18 +47,18 @@ impl Asked {
     }
 }
 
-/// The process of our pid namespace that has this pid and start time.
+/// The process of our pid namespace with this pid and start time.
 pub(crate) fn local_pid(name: SocketName) -> Option<u32> {
     Stat::read(name.pid).is_ok_and(|stat| stat.start_time == name.start_time).then_some(name.pid)
 }
 
-/// Whether the process calls itself this, in its own pid namespace.
+/// Whether the process has this pid and start time in its own pid namespace.
 pub(crate) fn is_inside(pid: u32, name: SocketName) -> bool {
     Stat::read(pid).is_ok_and(|stat| stat.start_time == name.start_time)
         && Status::read(pid).is_ok_and(|status| status.inner_pid == name.pid)
 }
 
-/// Waits until no agent is about to listen at this socket, at most as long as `patience`.
+/// Waits until no agent is about to listen at this socket, at most for `patience`.
 pub(crate) fn wait_for_binding(socket: PathBuf, patience: Duration, deadline: Option<Instant>) {
     let _ = ask(deadline, move || crate::client::local::wait_for_binding(&socket, patience));
 }

@@ -1,12 +1,12 @@
-//! Which compilers made an executable, from a few preads of its ELF file; works on stripped files.
+//! Finds which compilers made an executable, with a few preads of its ELF file; works on stripped files.
 //!
 //! rustc writes "rustc version …" into `.comment`, which `strip` keeps. The section alone does not
-//! tell a Rust program from a C program with a Rust library in it: every Rust executable has GCC
-//! strings too, from the C runtime's start files, and linkers order the strings as they like. What
-//! tells is `main`. rustc makes it itself, and it widens `argc` to `isize` for `lang_start` before
-//! anything else (seen with debug, release and fat-LTO builds of Rust 1.95). So on x86-64 with glibc
-//! `_start` is followed to `main`; when `main` does not widen `argc` the program *contains* Rust.
-//! Where `main` cannot be found (musl, other machines) the program is taken for Rust.
+//! distinguish a Rust program from a C program that contains a Rust library: every Rust executable also has
+//! GCC strings from the C runtime's start files, and linkers order the strings freely. The difference is in
+//! `main`. rustc generates it, and that `main` first widens `argc` to `isize` for `lang_start` (seen with
+//! debug, release and fat-LTO builds of Rust 1.95). So on x86-64 with glibc the code of `_start` leads to
+//! `main`; when `main` does not widen `argc`, the program only *contains* Rust. Where `main` cannot be found
+//! (musl, other machines) the program counts as Rust.
 
 use std::io;
 
@@ -17,13 +17,13 @@ use rgops_protocol::received::{VERSION_CHARACTERS, text_of};
 use crate::budget;
 use crate::processes::process::RustCompiler;
 
-/// A section of strings that is longer is no compiler's.
+/// Maximum length of `.comment`; compilers write less.
 const LONGEST_COMMENT: u64 = 1024 * 1024;
 
 /// `e_machine` of x86-64.
 const X86_64: u64 = 62;
 
-/// The rustc that made the executable, `None` when no Rust is in it or it is no ELF file.
+/// The rustc that made the executable; `None` when it contains no Rust or is not an ELF file.
 pub(super) fn rust_compiler(executable: &impl ReadAt) -> io::Result<Option<RustCompiler>> {
     let budget = budget::standard();
     let Ok(elf) = Elf::read(executable, &budget) else { return Ok(None) };
@@ -34,7 +34,7 @@ pub(super) fn rust_compiler(executable: &impl ReadAt) -> io::Result<Option<RustC
     Ok(Some(RustCompiler { version: text_of(version, VERSION_CHARACTERS), contains_only }))
 }
 
-/// Whether rustc made `main`; `None` when `main` cannot be found.
+/// Whether rustc generated `main`; `None` when `main` cannot be found.
 fn main_is_rust(elf: &Elf, file: &impl ReadAt) -> Option<bool> {
     if !elf.is_64 || elf.machine != X86_64 {
         return None;
@@ -55,7 +55,7 @@ fn code_at<const N: usize>(elf: &Elf, file: &impl ReadAt, svma: u64) -> Option<[
     Some(code)
 }
 
-/// The svma of `main` that glibc's x86-64 `_start` puts into rdi (sysdeps/x86_64/start.S).
+/// The svma of `main` that glibc's x86-64 `_start` loads into rdi (sysdeps/x86_64/start.S).
 fn main_called_by(start: &[u8], entry: u64) -> Option<u64> {
     let at = |opcode: &[u8]| start.windows(opcode.len()).position(|window| window == opcode);
     let immediate = |at: usize| Some(i32::from_le_bytes(start.get(at..at + 4)?.try_into().ok()?));
@@ -67,7 +67,7 @@ fn main_called_by(start: &[u8], entry: u64) -> Option<u64> {
     u64::try_from(immediate(mov + 3)?).ok()
 }
 
-/// Whether the code holds `movslq %edi, %r64`: REX.W 63 /r with edi as the register operand.
+/// Whether the code contains `movslq %edi, %r64`: REX.W 63 /r with edi as the register operand.
 fn widens_argc(code: &[u8]) -> bool {
     code.windows(3).any(|bytes| matches!(bytes, [0x48 | 0x4c, 0x63, modrm] if modrm & 0xc7 == 0xc7))
 }
@@ -103,7 +103,7 @@ mod tests {
                 let mut bytes = real[..4096].to_vec();
                 bytes[at..at + 8.min(64 - at)].copy_from_slice(&lie[..8.min(64 - at)]);
                 std::fs::write(&path, &bytes).unwrap();
-                // Any answer will do, as long as there is one.
+                // Any answer is right, as long as the call returns.
                 let _ = rust_compiler(&open(path.to_str().unwrap()));
             }
         }

@@ -1,5 +1,5 @@
-//! The TCP and UDP sockets of a process: the inodes of its descriptors, looked up in the tables of
-//! its network namespace (proc_pid_net(5)).
+//! The TCP and UDP sockets of a process: the inodes of its descriptors, found in the tables of its network
+//! namespace (proc_pid_net(5)).
 
 use std::collections::HashSet;
 use std::io::{self, BufRead};
@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use crate::processes::details::Connection;
 use crate::procfs::{self, MAX_DESCRIPTORS, each_socket};
 
-/// For all tables: the kernel writes a line for each socket, of whomever it is.
+/// Time limit for all tables: the kernel writes a line for each socket of any process.
 const LONGEST_READ: Duration = Duration::from_secs(4);
 
-/// The sockets of a process: TCP, then UDP; listening ones first as the tables have them.
+/// The sockets of a process: TCP, then UDP, in the order of the tables, which have listening ones first.
 ///
 /// # Errors
-/// When they are not told, or there are too many to look through.
+/// When they are not readable, or too many to search.
 pub(super) fn connections(pid: u32) -> io::Result<Vec<Connection>> {
     let inodes = socket_inodes(pid)?;
     if inodes.is_empty() {
@@ -32,7 +32,7 @@ pub(super) fn connections(pid: u32) -> io::Result<Vec<Connection>> {
     Ok(connections)
 }
 
-/// Adds the sockets of a table that are the process'.
+/// Adds the sockets of a table that belong to the process.
 fn add(
     table: impl BufRead,
     is_tcp: bool,
@@ -47,7 +47,7 @@ fn add(
     if is_whole {
         return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::TimedOut, "this host has too many sockets to look through"))
+    Err(io::Error::new(io::ErrorKind::TimedOut, "this host has too many sockets to search"))
 }
 
 fn socket_inodes(pid: u32) -> io::Result<HashSet<u64>> {
@@ -58,7 +58,7 @@ fn socket_inodes(pid: u32) -> io::Result<HashSet<u64>> {
     })?;
     match is_whole {
         true => Ok(inodes),
-        false => Err(io::Error::other("the process has too many descriptors to look through")),
+        false => Err(io::Error::other("the process has too many descriptors to search")),
     }
 }
 
@@ -70,7 +70,7 @@ fn entry(line: &str, is_tcp: bool) -> Option<(u64, Connection)> {
     Some((fields.get(9)?.parse().ok()?, connection))
 }
 
-/// `0100007F:1F90`: words of network-order bytes, printed as numbers of this machine's byte order.
+/// `0100007F:1F90`: words in network byte order, printed as numbers of this machine's byte order.
 fn address(text: &str) -> Option<SocketAddr> {
     let (host, port) = text.split_once(':')?;
     let word = |at: usize| Some(u32::from_str_radix(host.get(at..at + 8)?, 16).ok()?.to_ne_bytes());
@@ -144,6 +144,6 @@ mod tests {
         let (deadline, mut found) = (Instant::now() + Duration::from_millis(50), Vec::new());
         let endless = io::BufReader::new(io::repeat(b'\n'));
         let error = add(endless, true, &[8].into(), deadline, &mut found).unwrap_err();
-        assert_eq!(error.to_string(), "this host has too many sockets to look through");
+        assert_eq!(error.to_string(), "this host has too many sockets to search");
     }
 }

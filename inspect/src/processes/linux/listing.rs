@@ -1,9 +1,9 @@
-//! Every Rust process of the host, with or without an agent, in about the time `ps` takes.
+//! Lists every Rust process of the host, with or without an agent, in about the time `ps` takes.
 //!
-//! One `stat` of `/proc/PID/exe` a process, on a helper thread that a process may hold
-//! ([`crate::processes::crowd`]); each executable is opened once, however many processes run it. Going through
-//! `/proc/PID/exe` instead of the path it names finds replaced and deleted executables and those of other mount
-//! namespaces.
+//! It calls `stat` once for each `/proc/PID/exe`, on a helper thread that a process may block
+//! ([`crate::processes::crowd`]). Each executable is opened once, however many processes run it.
+//! `/proc/PID/exe`, unlike the path it names, also leads to replaced and deleted executables and to those of
+//! other mount namespaces.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -26,10 +26,10 @@ use crate::processes::crowd::{self, Answer, Patience};
 use crate::processes::process::{Listing, RustCompiler, RustProcess};
 use crate::procfs::{self, StartEnvironment, Stat, Status, is_cut_from};
 
-/// Helpers that the list may leave behind in this program at a time.
+/// Maximum helpers that the list may have left behind in this program at a time.
 const MOST_LEFT_BEHIND: usize = 64;
 
-/// For the list.
+/// Limits for the list.
 const OF_THE_LIST: Patience = Patience {
     each: Duration::from_secs(2),
     all: Duration::from_secs(8),
@@ -37,7 +37,7 @@ const OF_THE_LIST: Patience = Patience {
     most_left_behind: MOST_LEFT_BEHIND,
 };
 
-/// For the tables of sockets, one a network namespace.
+/// Limits for the tables of sockets, one per network namespace.
 const OF_TABLES: Patience = Patience {
     each: LONGEST_READ.saturating_mul(2),
     all: LONGEST_READ.saturating_mul(2),
@@ -45,8 +45,8 @@ const OF_TABLES: Patience = Patience {
     most_left_behind: MOST_LEFT_BEHIND,
 };
 
-/// The Rust processes that this process may see, as far as they are seen before the deadline of a command that
-/// has one. Processes that end meanwhile are left out.
+/// The Rust processes that this process may see and that can be read before the deadline of the command, if
+/// it has one. Processes that end during the call are left out.
 pub(super) fn list(deadline: Option<Instant>) -> io::Result<Listing> {
     let hinted = crowd::ask(deadline, agents::hinted_pids).unwrap_or_default();
     let pids = procfs::pids()?;
@@ -64,12 +64,13 @@ pub(super) fn list(deadline: Option<Instant>) -> io::Result<Listing> {
     for (pid, answer) in pids.iter().zip(crowd::ask_each(items, OF_THE_LIST.until(deadline), user_of, look)) {
         match answer {
             Answer::Given(Ok(found)) => seen.extend(found),
-            // The kernel's threads have no executable, but who is not root is told "denied".
+            // Kernel threads have no executable, but a user other than root gets "permission denied" for
+            // them.
             Answer::Given(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let is_process = Stat::read(*pid).is_ok_and(|stat| !stat.is_kernel_thread);
                 listing.unreadable += usize::from(is_process);
             }
-            // It ended while we looked.
+            // It ended during the call.
             Answer::Given(Err(_)) => {}
             Answer::Silent => listing.unanswered.push(*pid),
             Answer::NotAsked => listing.not_asked += 1,
@@ -93,12 +94,12 @@ pub(super) fn list(deadline: Option<Instant>) -> io::Result<Listing> {
 /// One process, Rust or not.
 ///
 /// # Errors
-/// When there is no such process, or it may not be looked at, or does not let itself be, at most until the
-/// deadline of a command that has one.
+/// When there is no such process, access is denied, or reading it timed out, at most at the deadline of the
+/// command, if it has one.
 pub(super) fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
     let look = move || {
         let seen = Seen::look_at(pid, true, &Compilers::default())?;
-        // The kernel has no executable for what is about to end.
+        // A process that is about to end has no executable in the kernel.
         let seen = match seen {
             Some(seen) => seen,
             None => Seen::of(pid, None)?,
@@ -106,15 +107,15 @@ pub(super) fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustPro
         let tables = Tables::of_one(&seen);
         Ok(seen.with_agent(&tables))
     };
-    crowd::ask_in_time(deadline, "it did not let itself be looked at in time", look)
+    crowd::ask_in_time(deadline, "reading the process from /proc timed out", look)
 }
 
-/// Whose a process is, for counting those that are silent. This file of `/proc` never waits.
+/// The user of a process, to count silent processes by user. This file of `/proc` never blocks.
 fn user_of(pid: u32) -> u32 {
     Status::read(pid).map_or(u32::MAX, |status| status.euid())
 }
 
-/// The compilers of executables, by device and inode. An inode is not used again while a process runs it.
+/// The compilers of executables, by device and inode. An inode is not reused while a process runs it.
 #[derive(Debug, Default)]
 struct Compilers(Mutex<HashMap<(u64, u64), Option<RustCompiler>>>);
 
@@ -131,7 +132,7 @@ impl Compilers {
     }
 }
 
-/// A process before its agent was looked for.
+/// A process before the search for its agent.
 #[derive(Debug)]
 struct Seen {
     pid: u32,
@@ -143,7 +144,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// The process when it is Rust, or `hinted` to have an agent.
+    /// The process if it is Rust, or `is_hinted` to have an agent.
     fn look_at(pid: u32, is_hinted: bool, compilers: &Compilers) -> io::Result<Option<Seen>> {
         let compiler = compilers.of(pid)?;
         if compiler.is_none() && !is_hinted {
@@ -172,7 +173,7 @@ impl Seen {
     }
 }
 
-/// The sockets of the network namespaces that processes are in.
+/// The sockets of the network namespaces of the processes.
 #[derive(Debug)]
 struct Tables {
     tables: HashMap<u64, Table>,
@@ -232,7 +233,7 @@ fn describe(
     RustProcess { pid, parent, name, uid, path, compiler, agent, lost_agent, is_switched_off: false }
 }
 
-/// The kernel cuts names; the executable's name has the rest.
+/// The kernel cuts names; the name of the executable has the rest.
 fn name(comm: String, path: &str) -> String {
     let path = path.strip_suffix(" (deleted)").unwrap_or(path);
     match Path::new(path).file_name().and_then(|file| file.to_str()) {

@@ -1,5 +1,5 @@
-//! Processes as `/proc` shows them. A list takes a fraction of what `sysinfo` needs for it, and only
-//! `/proc/PID/{exe,root}` reach replaced executables and other namespaces.
+//! Processes as `/proc` shows them. A list takes a fraction of the time that `sysinfo` needs, and only
+//! `/proc/PID/{exe,root}` lead to replaced executables and other namespaces.
 
 mod agents;
 mod asked;

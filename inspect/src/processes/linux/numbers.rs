@@ -1,4 +1,4 @@
-//! The numbers of one process, from `/proc`.
+//! The measured values of one process, from `/proc`.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -35,26 +35,26 @@ pub(super) fn details(process: RustProcess, window: Option<Duration>) -> io::Res
     })
 }
 
-/// What the process may keep us waiting for.
+/// Runs work on which the process may block us.
 fn asked<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    crowd::ask_in_time(None, "the process did not let it be read in time", work)
+    crowd::ask_in_time(None, "reading it from /proc timed out", work)
 }
 
 fn cpu_over(pid: u32, before: &Stat, window: Duration) -> Known<f64> {
     let (start, first) = (Instant::now(), Stat::read(pid));
     std::thread::sleep(window);
     match (first, Stat::read(pid)) {
-        // The pid may be another process' by now.
+        // The pid may belong to another process by now.
         (Ok(first), Ok(last)) if last.start_time == before.start_time => {
             share(ticks(last.cpu_ticks.saturating_sub(first.cpu_ticks)), start.elapsed())
         }
-        _ => Known::unavailable("the process ended meanwhile", ""),
+        _ => Known::unavailable("the process ended during the measurement", ""),
     }
 }
 
 fn share(part: Duration, whole: Duration) -> Known<f64> {
     if whole.is_zero() {
-        return Known::unavailable("it has just started", "ask again");
+        return Known::unavailable("it has just started", "run the command again");
     }
     Known::Value(part.as_secs_f64() / whole.as_secs_f64() * 100.0)
 }
@@ -74,7 +74,8 @@ fn ticks(ticks: u64) -> Duration {
 }
 
 fn memory_percent(pid: u32) -> io::Result<f64> {
-    let resident = Status::read(pid)?.resident_bytes.ok_or_else(|| io::Error::other("it has no memory"))?;
+    let resident =
+        Status::read(pid)?.resident_bytes.ok_or_else(|| io::Error::other("the process has no memory"))?;
     let text = std::fs::read_to_string("/proc/meminfo")?;
     let total_kib = text
         .lines()

@@ -35,7 +35,7 @@ impl ProcessReader for Linux {
     }
 
     fn may_be_named(pid: u32, name: &str) -> bool {
-        // This file of `/proc` never waits.
+        // This file of `/proc` never blocks.
         Stat::read(pid).is_ok_and(|stat| stat.comm == name || is_cut_from(&stat.comm, name))
     }
 }

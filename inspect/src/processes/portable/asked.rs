@@ -1,4 +1,4 @@
-//! Agents run on Linux only, so no process of this host is one that answers.
+//! Agents run on Linux only, so no process of this host can be the one that answers.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use rgops_protocol::discovery::SocketName;
 
 use crate::client::ClientError;
 
-/// The process that was meant; there is none to compare with.
+/// The requested process; there is nothing to compare it with.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asked;
 

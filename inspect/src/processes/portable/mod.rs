@@ -1,5 +1,5 @@
-//! Processes of systems other than Linux, as `sysinfo` shows them. It is compiled for Linux in tests only, where it
-//! is compared with our own reader.
+//! Processes of systems other than Linux, as `sysinfo` shows them. On Linux it is compiled in tests only,
+//! which compare it with our own reader.
 
 #[cfg(not(target_os = "linux"))]
 mod asked;

@@ -1,4 +1,4 @@
-//! The numbers of one process, from `sysinfo`.
+//! The measured values of one process, from `sysinfo`.
 
 use std::ffi::OsString;
 use std::io;
@@ -13,11 +13,11 @@ use crate::processes::crowd;
 use crate::processes::details::ProcessDetails;
 use crate::processes::process::RustProcess;
 
-/// What is read of a process at one moment.
+/// The values of a process at one moment.
 #[derive(Debug, Clone)]
 struct Numbers {
     status: ProcessStatus,
-    /// In seconds since 1970, where the system tells it.
+    /// In seconds since 1970, where the system shows it.
     start_time: Option<u64>,
     cpu_time: Duration,
     resident_bytes: u64,
@@ -67,7 +67,7 @@ impl Numbers {
     }
 }
 
-/// The numbers of a process. With a `window` it waits that long to measure CPU usage.
+/// The measured values of a process. With a `window` it waits that long to measure CPU usage.
 pub(super) fn details(process: RustProcess, window: Option<Duration>) -> io::Result<ProcessDetails> {
     let pid = process.pid;
     let numbers = crowd::ask_in_time(None, SILENT, move || Numbers::of(pid))?;
@@ -107,25 +107,25 @@ fn cpu_over(pid: u32, started: Option<u64>, window: Duration) -> Known<f64> {
     std::thread::sleep(window);
     match (first, read()) {
         _ if started.is_none() => denied(),
-        // The pid may be another process' by now.
+        // The pid may belong to another process by now.
         (Ok(first), Ok(last)) if last.start_time == started => {
             share(last.cpu_time.saturating_sub(first.cpu_time), start.elapsed())
         }
-        _ => Known::unavailable("the process ended meanwhile", ""),
+        _ => Known::unavailable("the process ended during the measurement", ""),
     }
 }
 
 fn share(part: Duration, whole: Duration) -> Known<f64> {
     if whole.is_zero() {
-        return Known::unavailable("it has just started", "ask again");
+        return Known::unavailable("it has just started", "run the command again");
     }
     Known::Value(part.as_secs_f64() / whole.as_secs_f64() * 100.0)
 }
 
-/// The letter of proc(5). Windows has no such states, and `sysinfo` says there that every process runs.
+/// The letter of proc(5). Windows has no such states, and `sysinfo` reports every process there as running.
 fn state(status: ProcessStatus) -> Known<char> {
     if cfg!(windows) {
-        return Known::unavailable("processes have no state on this system, only their threads", "");
+        return Known::unavailable("on this system only threads have a state", "");
     }
     match status {
         ProcessStatus::Run => Known::Value('R'),
@@ -134,9 +134,9 @@ fn state(status: ProcessStatus) -> Known<char> {
         ProcessStatus::Tracing => Known::Value('t'),
         ProcessStatus::Zombie => Known::Value('Z'),
         ProcessStatus::UninterruptibleDiskSleep => Known::Value('D'),
-        // On macOS `sysinfo` calls threads in an uninterruptible wait dead.
+        // On macOS `sysinfo` reports threads in an uninterruptible wait as dead.
         ProcessStatus::Dead if cfg!(target_vendor = "apple") => Known::Value('D'),
-        other => Known::unavailable(format!("the system shows another state: {other:?}"), ""),
+        other => Known::unavailable(format!("the system reports an unknown state: {other:?}"), ""),
     }
 }
 
@@ -146,7 +146,7 @@ fn user(process: &Process) -> Known<String> {
     uid.map_or_else(denied, |uid| Known::Value(crate::processes::user::user_name(**uid)))
 }
 
-/// The security identifier: names are in a database that is asked over the network.
+/// The security identifier: names are in a database that may be on the network.
 #[cfg(not(unix))]
 fn user(process: &Process) -> Known<String> {
     process.user_id().map_or_else(denied, |user| Known::Value(user.to_string()))

@@ -1,5 +1,5 @@
-//! Who is whose parent. A pid is used again: a parent's may by now be that of a later process, even of a
-//! descendant, and then parents go in a ring.
+//! The parent of each process. The system reuses pids: a parent's pid may by now belong to a later process,
+//! even to a descendant, and then parents form a ring.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use rgops_protocol::reply::Known;
 
 use super::shown::Shown;
 
-/// Takes back parents that started later than their children, and every parent by which there is a ring.
+/// Removes parents that started later than their children, and one parent of each ring.
 pub(super) fn without_later_parents(shown: &mut [Shown]) {
     let started: HashMap<u32, Option<u64>> =
         shown.iter().map(|shown| (shown.process.pid, shown.start_time)).collect();
@@ -26,7 +26,7 @@ pub(super) fn without_later_parents(shown: &mut [Shown]) {
 }
 
 fn ended() -> Known<u32> {
-    Known::unavailable("its parent ended, and another process has the pid now", "")
+    Known::unavailable("its parent ended, and another process now has that pid", "")
 }
 
 /// One pid of each ring.
@@ -35,7 +35,7 @@ fn last_of_rings(pids: impl Iterator<Item = u32>, parents: &HashMap<u32, u32>) -
     for pid in pids {
         let mut walked = HashSet::new();
         let mut at = pid;
-        // Every pid is walked over once.
+        // Each pid is visited once.
         while seen.insert(at) {
             walked.insert(at);
             let Some(parent) = parents.get(&at).copied() else { break };
@@ -63,7 +63,7 @@ mod tests {
         };
         assert_eq!(rings(&[(1, 0), (2, 1), (3, 2), (4, 2)]), [0; 0]);
         assert_eq!(rings(&[(1, 1)]), [1]);
-        // A tail that leads into a ring, and another ring.
+        // A chain that leads into a ring, and another ring.
         assert_eq!(rings(&[(1, 2), (2, 3), (3, 2), (7, 8), (8, 9), (9, 7)]), [3, 9]);
         let chain: Vec<(u32, u32)> = (1..100_000).map(|pid| (pid, pid - 1)).collect();
         assert_eq!(rings(&chain), [0; 0]);

@@ -1,4 +1,4 @@
-//! The reader that goes through `sysinfo`.
+//! The reader that uses `sysinfo`.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -11,12 +11,12 @@ use crate::processes::details::ProcessDetails;
 use crate::processes::process::{Listing, RustProcess};
 use crate::processes::reader::ProcessReader;
 
-/// Asks `sysinfo`, on a helper thread: the system may keep us waiting.
+/// Reads through `sysinfo`, on a helper thread: the system may block us.
 #[derive(Debug)]
 pub(crate) struct Portable;
 
 impl ProcessReader for Portable {
-    /// All processes: which of them are Rust is not known.
+    /// All processes: which of them are Rust is unknown.
     fn list(deadline: Option<Instant>) -> io::Result<Listing> {
         let mut shown = crowd::ask_in_time(deadline, SILENT, all)?;
         without_later_parents(&mut shown);
@@ -49,12 +49,12 @@ impl ProcessReader for Portable {
     }
 
     fn owner(_: u32) -> Option<u32> {
-        // Only asked when the system denies a process; `sysinfo` shows such a process without its values.
+        // Only called when the system denies a process; `sysinfo` shows such a process without its values.
         None
     }
 
     fn may_be_named(_: u32, _: &str) -> bool {
-        // All processes are shown at once: none is left out.
+        // All processes are listed at once: none is left out.
         false
     }
 }

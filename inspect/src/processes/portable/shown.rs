@@ -9,14 +9,14 @@ use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System, Updat
 
 use crate::processes::process::{RustCompiler, RustProcess};
 
-/// What is said when the system takes too long.
-pub(super) const SILENT: &str = "the system did not show its processes in time";
+/// The error when the system takes too long.
+pub(super) const SILENT: &str = "the system did not list its processes in time";
 
 /// A process, and when it started.
 #[derive(Debug)]
 pub(super) struct Shown {
     pub(super) process: RustProcess,
-    /// In seconds since 1970, where the system tells it.
+    /// In seconds since 1970, where the system shows it.
     pub(super) start_time: Option<u64>,
 }
 
@@ -34,14 +34,14 @@ pub(super) fn all() -> io::Result<Vec<Shown>> {
 /// One process.
 ///
 /// # Errors
-/// [`io::ErrorKind::NotFound`] when there is none with this pid.
+/// [`io::ErrorKind::NotFound`] when no process has this pid.
 pub(super) fn one(pid: u32) -> io::Result<Shown> {
     let pid = Pid::from_u32(pid);
     let system = refreshed(ProcessesToUpdate::Some(&[pid]), kind())?;
     system.process(pid).map(Shown::of).ok_or_else(no_such_process)
 }
 
-/// What is needed for a list.
+/// The values that a list needs.
 fn kind() -> ProcessRefreshKind {
     let nothing = ProcessRefreshKind::nothing().without_tasks();
     nothing.with_exe(UpdateKind::Always).with_user(UpdateKind::Always)
@@ -58,7 +58,7 @@ pub(super) fn no_such_process() -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, "there is no such process")
 }
 
-/// When a process started, in seconds since 1970. `sysinfo` has 0 for one that it may not look at.
+/// When a process started, in seconds since 1970. `sysinfo` has 0 for a process that it may not read.
 pub(super) fn start_time(process: &Process) -> Option<u64> {
     Some(process.start_time()).filter(|time| *time != 0)
 }
@@ -87,7 +87,7 @@ impl Shown {
     }
 }
 
-/// Which rustc made an executable is in its `.comment` section; only ELF files have one.
+/// The rustc that made an executable is in its `.comment` section; only ELF files have one.
 fn compiler() -> Known<Option<RustCompiler>> {
     Known::unavailable(
         "rgops recognizes Rust executables on Linux only",
@@ -108,7 +108,7 @@ fn uid(process: &Process) -> Known<u32> {
 
 #[cfg(not(unix))]
 fn uid(_: &Process) -> Known<u32> {
-    Known::unavailable("users have no numbers on this system", "")
+    Known::unavailable("users have no numeric ids on this system", "")
 }
 
 /// A text from a process, cut.

@@ -12,7 +12,7 @@ use crate::processes::process::RustProcess;
 use crate::processes::reader::ProcessReader;
 use crate::procfs::{self, Stat, is_cut_from};
 
-/// A process that waits, killed at the end of the test.
+/// A waiting process, killed at the end of the test.
 struct Waiting(Child);
 
 impl Waiting {
@@ -37,7 +37,7 @@ impl Drop for Waiting {
     }
 }
 
-/// The processes that our own reader can look at, but for the kernel's threads.
+/// The processes that our own reader can read, without kernel threads.
 fn by_own_reader() -> BTreeMap<u32, RustProcess> {
     let pids = procfs::pids().unwrap().into_iter();
     let of_programs = pids.filter(|pid| Stat::read(*pid).is_ok_and(|stat| !stat.is_kernel_thread));
@@ -58,7 +58,7 @@ fn both_readers_show_the_same_processes() {
     assert!(listing.processes.is_sorted_by_key(|process| process.pid));
     let shown: BTreeMap<u32, &RustProcess> =
         listing.processes.iter().map(|process| (process.pid, process)).collect();
-    // Others come and go, and replace themselves.
+    // Other processes start, end and replace themselves during the test.
     let stayed = |pid: &u32| Some((before.get(pid)?, after.get(pid)?)).filter(|(a, b)| is_same(a, b));
     let mut compared = 0;
     for (pid, own) in before.iter().filter(|(pid, _)| stayed(pid).is_some()) {
@@ -80,7 +80,7 @@ fn both_readers_show_the_same_processes() {
         assert_eq!((listed.parent.value(), listed.name.as_str()), (Some(&own_pid), "sleep"));
         assert!(is_same(&Portable::look_at(pid, None).unwrap(), listed));
     }
-    // Nothing else is shown.
+    // No other processes are shown.
     for pid in shown.keys().filter(|pid| !before.contains_key(pid) && !after.contains_key(pid)) {
         assert!(Linux::look_at(*pid, None).is_err(), "{:?}", shown[pid]);
     }

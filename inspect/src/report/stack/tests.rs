@@ -92,7 +92,7 @@ fn the_first_screen_groups_threads_and_shows_running_ones_first() {
          thread 4800 [epoll_wait]: rgops-agent (agent), cpu 1.5s\n\
          shop+0x4000\n\
          \n\
-         shop: its file is not on this host\n  fix: pass --symbols DIR with the file of the build that runs\n"
+         shop: its file is not on this host\n  fix: pass --symbols DIR with the file of the running build\n"
     );
     assert_eq!(report.render(true).matches("\nthread ").count(), 6);
 }

@@ -76,7 +76,7 @@ fn reply() -> StatsReply {
                 workers: vec![],
                 alive_tasks: 0,
                 global_queue: 0,
-                tasks: Known::unavailable("the runtime is shut down", ""),
+                tasks: Known::unavailable("the runtime was shut down", ""),
             },
         ],
         thread_activity: vec![

@@ -48,7 +48,7 @@ fn trace_within(budget: Budget, blocked: u32) -> Recorder<Vec<u8>> {
             pid: 4711,
             interval_ns: 5 * MS,
             period_ns: 0,
-            no_samples: "none were asked for".into(),
+            no_samples: "none were requested".into(),
             runtimes: vec!["main".into()],
         }),
         TracePart::Threads(vec![thread(1, "spin\x1b[2Jner")]),
@@ -83,7 +83,7 @@ thread              tid     seen running runnable  futex network   poll   file s
 spin\\x1b[2Jner        1       1s   99.0%        -      -       -      -      -        -      -    1.0%
 waiter                2       1s       -        - 100.0%       -      -      -        -      -       -
 runtime main: 2 workers, busy 25.0%, at most 9 tasks alive and 2 in the global queue
-window 1s, 200 readings; no CPU samples: none were asked for; 990ms of the process's 990ms CPU seen; tracing cost 1.0% of one CPU
+window 1s, 200 readings; no CPU samples: none were requested; 990ms of the process's 990ms CPU seen; tracing cost 1.0% of one CPU
 ";
     assert_eq!(text, expected, "\n{text}");
 }
@@ -110,7 +110,7 @@ fn the_json_contract_sums_up() {
         assert_eq!(thread["life_ns"], Kind::ALL.iter().map(of_kind).sum::<u64>());
     }
     assert_eq!(json["runtimes"][0]["busy_ns"], 500 * MS);
-    assert_eq!(json["no_samples"], "none were asked for");
+    assert_eq!(json["no_samples"], "none were requested");
     assert!(json.get("broken_off").is_none());
 }
 

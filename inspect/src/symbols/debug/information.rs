@@ -1,4 +1,4 @@
-//! Finds what is at an address: by units, and in them by functions, calls and lines.
+//! Finds the debug information of an address: its unit, and in it the function, calls and lines.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,7 +11,7 @@ use crate::symbols::debug::inlined::MOST_INLINED;
 use crate::symbols::debug::place::Place;
 use crate::symbols::debug::unit::Unit;
 
-/// Sections that names are in.
+/// Sections with names.
 pub(crate) const WANTED: [SectionId; 9] = [
     SectionId::DebugAbbrev,
     SectionId::DebugAddr,
@@ -24,31 +24,31 @@ pub(crate) const WANTED: [SectionId; 9] = [
     SectionId::DebugStrOffsets,
 ];
 
-/// What is at an address.
+/// The debug information of an address.
 #[derive(Debug)]
 pub(in crate::symbols) struct Found {
-    /// The function that was really called; `None` if debug information does not describe it.
+    /// The function that was called; `None` if debug information does not describe it.
     pub(in crate::symbols) function: Option<Function>,
-    /// Where the address is, in the innermost function.
+    /// The source position of the address, in the innermost function.
     pub(in crate::symbols) place: Option<Place>,
-    /// What is inlined there, outermost first.
+    /// The calls inlined there, outermost first.
     pub(in crate::symbols) inlined: Vec<Inlined>,
 }
 
 /// A function with code of its own.
 #[derive(Debug)]
 pub(in crate::symbols) struct Function {
-    /// As the linker knows it, else as the source; empty if it has none.
+    /// The linker's name, otherwise the name in the source; empty if it has none.
     pub(in crate::symbols) name: String,
-    /// svma of its beginning.
+    /// svma of its first byte.
     pub(in crate::symbols) start: u64,
 }
 
-/// A call that was inlined.
+/// An inlined call.
 #[derive(Debug)]
 pub(in crate::symbols) struct Inlined {
     pub(in crate::symbols) name: String,
-    /// Where it is called.
+    /// The call site.
     pub(in crate::symbols) called_at: Option<Place>,
 }
 
@@ -56,10 +56,10 @@ pub(in crate::symbols) struct Inlined {
 #[derive(Debug)]
 pub(in crate::symbols) struct DebugInformation {
     pub(super) main: Arc<Part>,
-    /// What several files have in common (`.gnu_debugaltlink`).
+    /// Parts shared by several files (`.gnu_debugaltlink`).
     pub(super) supplement: Option<Arc<Part>>,
     split: SplitFiles,
-    /// By their beginning.
+    /// Sorted by begin.
     ranges: Vec<UnitRange>,
     units: HashMap<UnitKey, Result<Unit, Fault>>,
     left_out: LeftOut,
@@ -71,15 +71,15 @@ pub(in crate::symbols) struct DebugInformation {
 struct UnitRange {
     begin: u64,
     end: u64,
-    /// The highest end of this and all before.
+    /// The highest end of this range and all earlier ones.
     highest_end: u64,
     unit: usize,
 }
 
-/// A range in a list that doubles, and is sorted.
+/// A range in a sorted list that may have twice the capacity that it needs.
 const RANGE_BYTES: u64 = 2 * size_of::<UnitRange>() as u64;
 
-/// What is remembered of a unit, besides what it is charged for itself.
+/// Bookkeeping of a unit, besides the memory that the unit itself charges.
 const UNIT_BYTES: u64 = 2 * size_of::<(UnitKey, Result<Unit, Fault>)>() as u64;
 
 /// A unit by its number.
@@ -118,12 +118,12 @@ impl DebugInformation {
         Ok(DebugInformation { main, supplement, split, ranges, units, left_out, charge })
     }
 
-    /// Units that no address is looked for in.
+    /// Units that were not indexed.
     pub(in crate::symbols) fn left_out(&self) -> &LeftOut {
         &self.left_out
     }
 
-    /// What is at an address; `None` if no unit knows.
+    /// The debug information of an address; `None` if no unit contains it.
     pub(in crate::symbols) fn find(&mut self, svma: u64) -> Result<Option<Found>, Fault> {
         let units = self.units_with(svma)?;
         let mut function = None;
@@ -159,7 +159,7 @@ impl DebugInformation {
         Ok(Some(Found { function: Some(Function { name, start: range.start }), place, inlined }))
     }
 
-    /// Units that state the address, the last to begin first.
+    /// Units that contain the address, the last one to begin first.
     fn units_with(&self, svma: u64) -> Result<Vec<usize>, Fault> {
         let after = self.ranges.partition_point(|range| range.begin <= svma);
         let before = self.ranges[..after].iter().rev().take_while(|range| svma < range.highest_end);
@@ -177,7 +177,7 @@ impl DebugInformation {
         Ok(units)
     }
 
-    /// Does something with a unit, which is read if it was not before.
+    /// Calls `act` with a unit, which is read if it was not before.
     pub(super) fn with_unit<T>(
         &mut self,
         key: UnitKey,
@@ -187,14 +187,14 @@ impl DebugInformation {
             (UnitKey::Main(number), _) => (&self.main, number),
             (UnitKey::Supplement(number), Some(part)) => (part, number),
             (UnitKey::Supplement(_), None) => {
-                return Err(Fault::refused("its supplementary file is not there"));
+                return Err(Fault::refused("its supplementary file was not found"));
             }
         };
         let unit = match self.units.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
                 let read = Unit::read(part, number, &self.split);
-                // One that cannot be read is remembered, too.
+                // A unit that cannot be read is also remembered.
                 let why = read.as_ref().err().map_or(0, |fault| fault.to_string().len());
                 self.charge.grow(UNIT_BYTES + why as u64)?;
                 place.insert(read)
@@ -207,7 +207,7 @@ impl DebugInformation {
     }
 }
 
-/// Units that overlap at an address: the linker may keep one of several same functions.
+/// Maximum units that overlap at an address: the linker may keep one of several identical functions.
 const MOST_UNITS: usize = 64;
 
 fn unit_ranges(main: &Part, charge: &mut Charge, left_out: &mut LeftOut) -> Result<Vec<UnitRange>, Fault> {
@@ -230,12 +230,12 @@ fn unit_ranges(main: &Part, charge: &mut Charge, left_out: &mut LeftOut) -> Resu
             ranges.push(UnitRange { begin, end, highest_end: end, unit: number });
             Ok(())
         };
-        // A unit that is damaged costs the names in it, which is said.
+        // A damaged unit costs only its own names, and that is reported.
         let stated = main.first_entry(header).and_then(|root| {
             if main.each_range(&root.ranges, &root.unit, &mut counter, &mut add)? {
                 return Ok(());
             }
-            // One that states no addresses may still have lines.
+            // A unit that states no addresses may still have lines.
             let Some(offset) = root.lines else { return Ok(()) };
             let lines = LineTable::read(main, offset, &root.unit)?;
             lines
@@ -244,7 +244,7 @@ fn unit_ranges(main: &Part, charge: &mut Charge, left_out: &mut LeftOut) -> Resu
                 .try_for_each(|(begin, end)| add(begin, end))
         });
         match stated {
-            // One without any entry has nothing to leave out.
+            // A unit without entries has nothing to leave out.
             Ok(()) | Err(Fault::Damaged(gimli::Error::MissingUnitDie)) => {}
             Err(Fault::Exhausted(limit)) => return Err(limit.into()),
             Err(why) => left_out.add(&why),

@@ -1,28 +1,28 @@
-//! The calls that were inlined into a function.
+//! The calls that the compiler inlined into a function.
 
 use gimli::{Abbreviation, AttributeValue, EntriesRaw, UnitOffset, constants};
 use rgops_dwarf::{Bytes, Charge, Fault, Part, Work};
 
 type Ranges = rgops_dwarf::Ranges<Bytes>;
 
-/// Calls inlined into each other at one address. Real code has some fifty.
+/// Maximum calls inlined into each other at one address. Real code has about fifty.
 pub(in crate::symbols) const MOST_INLINED: usize = 256;
 
-/// A call that was inlined.
+/// An inlined call.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
     pub(super) offset: UnitOffset,
-    /// Where it is called.
+    /// The call site.
     pub(super) file: Option<u64>,
     pub(super) line: u32,
     pub(super) column: u64,
     /// Its part of the list of ranges.
     ranges: std::ops::Range<usize>,
-    /// The first call in the list that is not inside this one.
+    /// Index of the first call in the list that is not inside this one.
     end: usize,
 }
 
-/// All calls that were inlined into one function, each before what is inlined into it.
+/// All calls inlined into one function; each comes before the calls inlined into it.
 #[derive(Debug)]
 pub(super) struct Calls {
     calls: Vec<Call>,
@@ -30,15 +30,15 @@ pub(super) struct Calls {
     _charge: Charge,
 }
 
-/// In a list that doubles; and in the list of those that are open.
+/// The list of calls may have twice the capacity that it needs; the call is also in the list of open ones.
 const CALL_BYTES: u64 = 2 * size_of::<Call>() as u64 + 32;
 const RANGE_BYTES: u64 = 2 * size_of::<(u64, u64)>() as u64;
 
-/// Ranges that are looked through in the time of a step.
+/// Ranges searched per step of the work limit.
 const RANGES_A_STEP: u64 = 8;
 
 impl Calls {
-    /// Those that an address is in, outermost first.
+    /// The calls that contain an address, outermost first.
     pub(super) fn at(&self, svma: u64, work: &Work) -> Result<Vec<Call>, Fault> {
         let mut counter = work.counter();
         let mut found = Vec::new();
@@ -68,9 +68,9 @@ pub(super) fn list(part: &Part, unit: &gimli::Unit<Bytes>, function: UnitOffset)
     let mut charge = Charge::none(part.work.budget());
     let mut counter = part.work.counter();
     let (mut calls, mut ranges) = (Vec::<Call>::new(), Vec::new());
-    // Calls whose end was not reached: their depths and places in the list.
+    // Calls that contain the current entry: their depths and indexes in the list.
     let mut open: Vec<(isize, usize)> = Vec::new();
-    // Below a function that is only declared in this one.
+    // Depth of a function that is only declared inside this one; its entries are skipped.
     let mut skipped: Option<isize> = None;
     let mut entries = unit.entries_raw(Some(function))?;
     let outermost = entries.next_depth();
@@ -114,7 +114,7 @@ pub(super) fn list(part: &Part, unit: &gimli::Unit<Bytes>, function: UnitOffset)
     Ok(Calls { calls, ranges, _charge: charge })
 }
 
-/// The attributes of an entry that say which addresses it is about.
+/// The attributes of an entry that state its addresses.
 pub(super) fn ranges_of(
     entries: &mut EntriesRaw<'_, Bytes>,
     abbreviation: &Abbreviation,
@@ -150,7 +150,7 @@ fn read(
         }
         let attribute = entries.read_attribute(*specification)?;
         match (name, attribute.value()) {
-            // Before DWARF 5 the number 0 stood for no file.
+            // Before DWARF 5 the number 0 meant "no file".
             (constants::DW_AT_call_file, AttributeValue::FileIndex(file)) => {
                 call.file = Some(file).filter(|file| *file > 0 || version >= 5);
             }

@@ -1,8 +1,8 @@
-//! What debug information says about an address: the function, what is inlined there, files and lines.
+//! Reads debug information for an address: the function, the calls inlined there, files and lines.
 //!
-//! Units are indexed by the addresses that their first entries state; of a unit that has an asked-for
-//! address, functions are listed, then the calls inlined into the one function, then the rows of the one
-//! sequence of lines. Everything is kept, and charged to the command's budget.
+//! Units are indexed by the addresses in their first entries. For an address, its unit's functions are
+//! listed, then the calls inlined into the one function, then the rows of the one sequence of lines. All
+//! results are kept, and charged to the command's budget.
 
 mod information;
 mod inlined;

@@ -1,15 +1,15 @@
-//! The name of a function, which another entry may have: its declaration, or what it is an instance of.
+//! The name of a function, which may be in another entry: its declaration, or its abstract instance.
 
 use gimli::{AttributeValue, DebugInfoOffset, UnitOffset, constants};
 use rgops_dwarf::{Bytes, Fault, Part, name as text_of};
 
 use crate::symbols::debug::information::{DebugInformation, UnitKey};
 
-/// From an entry to the one it completes: real ones need two steps. Entries of a damaged file may refer to
-/// each other in circles.
+/// Maximum steps from an entry to the one that it completes: real entries need two. Entries of a damaged file
+/// may refer to each other in a circle.
 const MOST_STEPS: usize = 16;
 
-/// What an entry says about its name.
+/// What an entry states about its name.
 enum Name {
     Known(String),
     Elsewhere(AttributeValue<Bytes>),
@@ -17,7 +17,7 @@ enum Name {
 }
 
 impl DebugInformation {
-    /// The name as the linker knows it, else as the source; empty if there is none.
+    /// The linker's name, otherwise the name in the source; empty if it has none.
     pub(super) fn name(&mut self, key: UnitKey, offset: UnitOffset) -> Result<String, Fault> {
         let (mut key, mut offset) = (key, offset);
         for _ in 0..MOST_STEPS {
@@ -48,7 +48,7 @@ impl DebugInformation {
             AttributeValue::DebugInfoRefSup(offset) => (true, offset),
             _ => return Ok(None),
         };
-        // What was split off is a file of one unit.
+        // A split file belongs to one unit.
         let within = self.with_unit(key, |unit, part| {
             let (body, unit) = unit.body(part);
             let is_split = !std::ptr::eq(body, part);

@@ -1,8 +1,8 @@
-//! Places in the source.
+//! Positions in the source.
 
 use std::sync::Arc;
 
-/// A place in the source.
+/// A position in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::symbols) struct Place {
     pub(in crate::symbols) file: Arc<str>,

@@ -1,4 +1,4 @@
-//! One unit: its functions by address, what is inlined into them, and its lines.
+//! One unit: its functions by address, the calls inlined into them, and its lines.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use rgops_dwarf::{Bytes, Charge, Fault, LineTable, Part, Root, SplitFiles, file_
 use crate::symbols::debug::inlined::{self, Call, Calls};
 use crate::symbols::debug::place::Place;
 
-/// A unit that was read. Its parts are read when they are asked for, and kept.
+/// A unit that was read. Its parts are read on demand and kept.
 #[derive(Debug)]
 pub(super) struct Unit {
     root: Root<Bytes>,
-    /// What was split off.
+    /// The split part.
     body: Option<(Part, Root<Bytes>)>,
     functions: Option<Result<Vec<FunctionRange>, Fault>>,
     /// By the offset of the function.
@@ -30,12 +30,12 @@ pub(super) struct Unit {
 pub(super) struct FunctionRange {
     begin: u64,
     end: u64,
-    /// Where its first part begins.
+    /// Start of its first part.
     pub(super) start: u64,
     pub(super) offset: UnitOffset,
 }
 
-/// In a list that doubles.
+/// A range in a list that may have twice the capacity that it needs.
 const FUNCTION_BYTES: u64 = 2 * size_of::<FunctionRange>() as u64;
 
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +48,7 @@ struct Row {
 
 const ROW_BYTES: u64 = 2 * size_of::<Row>() as u64;
 
-/// Functions that may lie over each other: the linker may keep one of several same ones.
+/// Maximum functions that overlap: the linker may keep one of several identical ones.
 const MOST_OVERLAPPING: usize = 16;
 
 impl Unit {
@@ -74,7 +74,7 @@ impl Unit {
         })
     }
 
-    /// Where the unit's entries are.
+    /// The part that contains the unit's entries.
     pub(super) fn body<'a>(&'a self, part: &'a Part) -> (&'a Part, &'a gimli::Unit<Bytes>) {
         match &self.body {
             Some((part, root)) => (part, &root.unit),
@@ -82,7 +82,7 @@ impl Unit {
         }
     }
 
-    /// The function whose code an address is in.
+    /// The function that contains an address.
     pub(super) fn function_at(&mut self, svma: u64, part: &Part) -> Result<Option<FunctionRange>, Fault> {
         if self.functions.is_none() {
             let mut charge = Charge::none(part.work.budget());
@@ -101,7 +101,7 @@ impl Unit {
         Ok(before.copied().find(|function| svma < function.end))
     }
 
-    /// What is inlined at an address of a function, outermost first.
+    /// The calls inlined at an address of a function, outermost first.
     pub(super) fn inlined_at(
         &mut self,
         svma: u64,
@@ -120,13 +120,13 @@ impl Unit {
         }
     }
 
-    /// Where a function that is inlined is called.
+    /// The call site of an inlined function.
     pub(super) fn called_at(&mut self, call: &Call, part: &Part) -> Result<Option<Place>, Fault> {
         let Some(file) = call.file else { return Ok(None) };
         self.place(file, call.line, u16::try_from(call.column).unwrap_or(u16::MAX), part)
     }
 
-    /// The place of an address.
+    /// The source position of an address.
     pub(super) fn place_at(&mut self, svma: u64, part: &Part) -> Result<Option<Place>, Fault> {
         self.read_lines(part)?;
         let Some(Ok(Some(lines))) = &self.lines else { return Ok(None) };
@@ -180,7 +180,7 @@ impl Unit {
     }
 }
 
-/// All functions with code, by their addresses.
+/// All functions with code, sorted by address.
 fn list_functions(
     part: &Part,
     unit: &gimli::Unit<Bytes>,
@@ -208,7 +208,7 @@ fn list_functions(
             Ok(())
         })?;
     }
-    // Of several names for the same code the last, as gdb takes: `clone3`, before it `__clone3`.
+    // Of several names for the same code the last, as in gdb: `clone3`, not `__clone3` before it.
     functions.sort_by_key(|function| (function.begin, function.offset.0));
     Ok(functions)
 }

@@ -1,5 +1,5 @@
-//! Damaged and hostile files: names are missing, and why is said, but nothing panics, hangs or fills the
-//! memory.
+//! Damaged and hostile files: names are missing and the reason is reported, but nothing panics, hangs or
+//! fills the memory.
 
 use std::io::Write as _;
 
@@ -12,18 +12,18 @@ use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer};
 const FIXTURES: [&[u8]; 2] =
     [include_bytes!("../../../fixtures/names.so"), include_bytes!("../../../../tasks/fixtures/types.so")];
 
-/// Enough for any file of these tests that is not meant to be too much.
+/// Enough for every file of these tests that is not meant to exceed it.
 const BUDGET_BYTES: u64 = 64 << 20;
 const STEPS: u64 = 50_000_000;
 
-/// Names every address of a small file; the number of those that have one.
+/// Resolves every address of a small file; returns the number of those that have a name.
 fn look_at_everything(bytes: &[u8]) -> usize {
     let mut symbolizer = Symbolizer::of_file(bytes, &Budget::new(BUDGET_BYTES), STEPS);
     let addresses = (0x1000..0x1700).step_by(7);
     addresses.filter(|address| symbolizer.frames(*address, false)[0].function.is_some()).count()
 }
 
-/// The frames at an address, and what is said of the module.
+/// The frames at an address, and the report about the module.
 fn look_at(bytes: &[u8], svma: u64, budget_bytes: u64, steps: u64) -> (Vec<Frame>, ModuleSymbols) {
     let budget = Budget::new(budget_bytes);
     let mut symbolizer = Symbolizer::of_file(bytes, &budget, steps);
@@ -131,7 +131,7 @@ fn calls_inlined_a_hundred_thousand_deep_need_no_stack() {
     assert_eq!(frames.len(), 257);
     assert_eq!(
         symbols.reason,
-        "more than 256 calls are inlined into each other: the innermost are left out (addresses: 1)"
+        "more than 256 calls are inlined into each other; the innermost are left out (addresses: 1)"
     );
     assert_eq!(frames.last().unwrap().function.as_deref(), Some("outer"));
 }
@@ -167,14 +167,14 @@ fn a_list_of_ranges_that_all_functions_have_is_bounded() {
     assert_eq!(names(&frames), [""]);
     assert!(symbols.reason.contains("the memory limit of 64 MiB was reached"), "{symbols:?}");
     assert_eq!((symbols.detail, &*symbols.fix), (Detail::Functions, "pass a larger --max-memory"));
-    // With memory enough it is the work that is.
+    // With enough memory the limit of work is reached.
     let (_, symbols) = look_at(&bytes, CODE + 5, 8 << 30, 1_000_000);
     assert!(symbols.reason.contains("the time limit was reached"), "{symbols:?}");
 }
 
 #[test]
 fn units_that_begin_everywhere_in_one_table_of_abbreviations_are_bounded() {
-    // Each unit's first entry is the last of a table that is the longer the earlier it begins.
+    // The first entry of each unit is the last of a table; the earlier the table begins, the longer it is.
     let mut table = Vec::new();
     for _ in 0..200_000 {
         table.extend([2, 0x2e, 0, 0, 0]);
@@ -217,7 +217,7 @@ fn a_table_of_lines_that_declares_files_without_end_is_refused() {
     let entries = [entry(2, &[b"outer\0", &all_code()]), vec![0, 0]].concat();
     let bytes = file(&unit(&entries), &[(".debug_line", 0, &lines)]);
     let (_, symbols) = look_at(&bytes, CODE + 5, BUDGET_BYTES, STEPS);
-    assert!(symbols.reason.contains("declares files without end"), "{symbols:?}");
+    assert!(symbols.reason.contains("declares too many files"), "{symbols:?}");
 }
 
 /// A section as ELF compresses it: the kind, the claimed size, an alignment, then the stream.
@@ -240,18 +240,18 @@ fn compressed_sections_are_held_to_what_they_claim() {
     for (section, why) in [
         (compressed(1, 1 << 63, &stream), "larger than 4 GiB"),
         (compressed(1, u64::MAX, &stream), "larger than 4 GiB"),
-        (compressed(1, 1 << 31, &stream), "larger than its bytes can be"),
+        (compressed(1, 1 << 31, &stream), "claims a size that its compressed bytes cannot have"),
         (compressed(1, info.len() as u64 + 1, &stream), "shorter than it claims"),
         (compressed(1, info.len() as u64, &[0xff; 100]), "cannot be decompressed"),
         (compressed(2, info.len() as u64, &stream), "compressed with zstd"),
-        (compressed(9, info.len() as u64, &stream), "in no known way"),
-        (vec![1, 0, 0], "cut short"),
+        (compressed(9, info.len() as u64, &stream), "compression format is unknown"),
+        (vec![1, 0, 0], "truncated"),
     ] {
         let (frames, symbols) = read(section);
         assert_eq!(names(&frames), [""]);
         assert!(symbols.reason.contains(why), "{why}: {symbols:?}");
     }
-    // One that says the truth, but is too much: 200 MB of zeros in 200 kB.
+    // A correct header, but too much data: 200 MB of zeros in 200 kB.
     let mut bomb = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
     let zeros = vec![0; 1 << 20];
     (0..200).for_each(|_| bomb.write_all(&zeros).unwrap());
@@ -267,7 +267,7 @@ fn symbols_that_all_are_at_one_address() {
     };
     let mut symbols = symbol(1, 16).repeat(100_000);
     symbols.extend(symbol(5, 0).repeat(100_000));
-    // One whose name is not there.
+    // A symbol whose name is missing.
     symbols.extend(symbol(u32::MAX, 8));
     let bytes = made::elf(&[(".symtab", 0, &symbols), (".strtab", 0, b"\0big\0none\0")]);
     let name = |svma| look_at(&bytes, svma, BUDGET_BYTES, STEPS).0[0].function.clone();
@@ -284,7 +284,7 @@ fn names_are_cut_and_their_memory_is_charged() {
     let (frames, _) = look_at(&bytes, CODE, BUDGET_BYTES, STEPS);
     let length = frames[0].function.as_ref().unwrap().len();
     assert!((1000..20_000).contains(&length), "{length}");
-    // Every address of it has that name: they do not fill the memory.
+    // All its addresses have this name: they do not fill the memory.
     let budget = Budget::new(8 << 20);
     let mut symbolizer = Symbolizer::of_file(&bytes, &budget, STEPS);
     let named = (CODE..CODE + CODE_BYTES).filter(|at| symbolizer.frames(*at, false)[0].function.is_some());

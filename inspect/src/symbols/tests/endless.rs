@@ -1,5 +1,5 @@
-//! Files in which a small thing takes long: strings without an end, lists that everybody shares, indexes that
-//! are full. They cost names, and the time that was given.
+//! Files in which a small part takes long: strings without an end, lists shared by all entries, full indexes.
+//! They cost names, and the time that was allowed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use crate::symbols::{Detail, ModuleSymbols, Symbolizer};
 const BUDGET_BYTES: u64 = 64 << 20;
 const STEPS: u64 = 50_000_000;
 
-/// Abbreviations, by their numbers: 1 a unit with a name of another section and a beginning, 2 a function
-/// with such a name, 3 one with a list of ranges.
+/// Abbreviations by number: 1 a unit with a name in another section and a start address, 2 a function with
+/// such a name, 3 a function with a list of ranges.
 const ABBREVIATIONS: &[u8] = &[
     1, 0x11, 1, 0x03, 0x0e, 0x11, 0x01, 0x12, 0x07, 0, 0, //
     2, 0x2e, 0, 0x03, 0x0e, 0x11, 0x01, 0x12, 0x07, 0, 0, //
@@ -24,12 +24,12 @@ const ABBREVIATIONS: &[u8] = &[
     0,
 ];
 
-/// A unit of these abbreviations.
+/// A unit with these abbreviations.
 fn named_unit(name: u32, entries: &[u8]) -> Vec<u8> {
     unit_of(&[&[1][..], &name.to_le_bytes(), &all_code(), entries].concat())
 }
 
-/// The name at the beginning of the code, and what is said of the module.
+/// The name at the start of the code, and the report about the module.
 fn look_at(bytes: &[u8], steps: u64) -> (Option<Arc<str>>, ModuleSymbols) {
     let budget = Budget::new(BUDGET_BYTES);
     let mut symbolizer = Symbolizer::of_file(bytes, &budget, steps);
@@ -64,7 +64,7 @@ fn a_string_without_an_end_near_is_cut_and_that_is_said() {
     let sections = [(".debug_abbrev", 0, ABBREVIATIONS), (".debug_str", 0, &endless()[..])];
     let (name, symbols) = look_at(&file(&named_unit(0, &entries), &sections), STEPS);
     assert!(name.is_some_and(|name| name.starts_with("xxxx")), "{symbols:?}");
-    assert!(symbols.reason.contains("do not end within 64 KiB and are cut"), "{symbols:?}");
+    assert!(symbols.reason.contains("are longer than 64 KiB and are cut"), "{symbols:?}");
     assert_eq!(symbols.detail, Detail::Lines);
 }
 
@@ -83,7 +83,7 @@ fn strings_that_share_an_end_far_away_are_counted_as_work() {
 
 #[test]
 fn names_of_megabytes_in_the_entries_are_counted_each_time() {
-    // Every address asks for the name of the function anew.
+    // Each address reads the name of the function again.
     let long = [b"x".repeat(1 << 20), vec![0]].concat();
     let entries = [entry(2, &[&long, &all_code()]), vec![0, 0]].concat();
     let bytes = file(&unit(&entries), &[]);
@@ -95,7 +95,7 @@ fn names_of_megabytes_in_the_entries_are_counted_each_time() {
     assert!(symbols.reason.contains("the time limit was reached"), "{symbols:?}");
 }
 
-/// Functions that all have the same list, of ranges without any code.
+/// Functions that share one list of ranges without code.
 fn functions_with_one_list(range: [u64; 2]) -> Vec<u8> {
     let mut ranges = range.map(u64::to_le_bytes).concat().repeat(100_000);
     ranges.extend([0; 16]);
@@ -106,7 +106,7 @@ fn functions_with_one_list(range: [u64; 2]) -> Vec<u8> {
 
 #[test]
 fn ranges_that_are_empty_are_counted_too() {
-    // Empty ones, and ones that only say what the next are relative to.
+    // Empty ranges, and entries that only set the base of the next ones.
     for range in [[7, 7], [u64::MAX, CODE]] {
         let bytes = functions_with_one_list(range);
         let (_, symbols) = look_at(&bytes, 1_000_000);
@@ -127,13 +127,13 @@ fn units_that_share_a_list_of_ranges_are_left_out_and_counted() {
     let one = unit_of(&[1, 0, 0, 0, 0]);
     let sections = [(".debug_abbrev", 0, &abbreviations[..]), (".debug_ranges", 0, &ranges[..])];
     let (_, symbols) = look_at(&file(&one.repeat(100), &sections), u64::MAX);
-    let reason = "27 units of its debug information are left out, the first because: its lists of ranges";
+    let reason = "27 units of its debug information are left out; one reason: its lists of ranges";
     assert!(symbols.reason.starts_with(reason), "{symbols:?}");
 }
 
 #[test]
 fn calls_with_many_ranges_are_counted_at_each_address() {
-    // A call with 100,000 ranges, none of which has the address.
+    // A call with 100,000 ranges, none of which contains the address.
     let mut ranges = [CODE - 16, CODE].map(u64::to_le_bytes).concat().repeat(100_000);
     ranges.extend([0; 16]);
     let abbreviations = [
@@ -145,7 +145,7 @@ fn calls_with_many_ranges_are_counted_at_each_address() {
     let entries = [entry(2, &[b"outer\0", &all_code()]), call, vec![0, 0]].concat();
     let sections = [(".debug_abbrev", 0, &abbreviations[..]), (".debug_ranges", 0, &ranges[..])];
     let mut relative = unit(&entries);
-    // The list is relative to where the unit begins.
+    // The list is relative to the start of the unit.
     relative[16..24].copy_from_slice(&0u64.to_le_bytes());
     relative[24..32].copy_from_slice(&(2 * CODE_BYTES).to_le_bytes());
     let bytes = file(&relative, &sections);
@@ -162,7 +162,7 @@ fn calls_with_many_ranges_are_counted_at_each_address() {
 fn a_unit_that_is_left_out_is_said() {
     let entries = [entry(2, &[b"outer\0", &all_code()]), vec![0, 0]].concat();
     let whole = unit(&entries);
-    // The abbreviation of its first entry is not there.
+    // The abbreviation of its first entry is missing.
     let mut damaged = unit(&[]);
     damaged[11] = 99;
     let (name, symbols) = look_at(&file(&[&damaged[..], &whole].concat(), &[]), STEPS);
@@ -172,7 +172,7 @@ fn a_unit_that_is_left_out_is_said() {
     let (name, symbols) = look_at(&file(&three, &[]), STEPS);
     assert_eq!((name.as_deref(), symbols.detail), (Some("outer"), Detail::Lines));
     assert!(symbols.reason.starts_with("3 units of its debug information are left out"), "{symbols:?}");
-    // A header that is none ends the list; zeros fill a section up.
+    // An invalid header ends the list; zeros are padding.
     let (name, symbols) = look_at(&file(&[&whole[..], &[0; 3]].concat(), &[]), STEPS);
     assert_eq!((name.as_deref(), &*symbols.reason), (Some("outer"), ""));
     let (name, symbols) = look_at(&file(&[&whole[..], &[9; 40]].concat(), &[]), STEPS);
@@ -183,7 +183,7 @@ fn a_unit_that_is_left_out_is_said() {
 #[test]
 fn a_table_of_lines_above_32_mib_is_not_used_and_that_is_said() {
     let mut lines = made::lines();
-    // Advances of the address that make no row.
+    // Address advances that produce no row.
     lines.resize(lines.len() + (33 << 20), 8);
     let length = lines.len() as u32 - 4;
     lines[..4].copy_from_slice(&length.to_le_bytes());
@@ -198,7 +198,7 @@ fn a_table_of_lines_above_32_mib_is_not_used_and_that_is_said() {
 
 #[test]
 fn forms_that_only_entries_state_are_refused() {
-    // DW_FORM_indirect, a million times: each says that the next says what it is.
+    // DW_FORM_indirect, a million times: each states that the next one states the form.
     let abbreviations = [1, 0x11, 0, 0x03, 0x16, 0, 0, 0];
     let one = unit_of(&[&[1][..], &[0x16; 1_000_000]].concat());
     let (_, symbols) = look_at(&file(&one, &[(".debug_abbrev", 0, &abbreviations)]), STEPS);
@@ -264,7 +264,7 @@ fn when_the_time_is_over_no_more_files_are_looked_for() {
     for module in modules.iter().rev().take(10) {
         assert_eq!(symbolizer.frames(module.start_avma, false).len(), 1);
     }
-    // The same list again: nothing is compared with everything.
+    // The same list again: this does not compare every module with every other one.
     symbolizer.set_modules(&modules);
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     let mut reasons = symbolizer.module_symbols().map(|symbols| &*symbols.reason);

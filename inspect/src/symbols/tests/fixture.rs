@@ -1,8 +1,9 @@
-//! A library with functions that are inlined into each other, generic ones and ones in several pieces.
+//! A library with functions that are inlined into each other, generic functions and functions in several
+//! pieces.
 //!
-//! `inspect/fixtures/names.so` is this as rustc 1.95 compiled it for x86_64 (`--crate-type=cdylib
-//! -Cpanic=abort -Copt-level=2 -Cdebuginfo=1 -Cdwarf-version=5 -Ccodegen-units=2 -Clink-arg=-nostdlib`). It
-//! is there to be damaged, by a test and by the fuzzer.
+//! `inspect/fixtures/names.so` is this file as rustc 1.95 compiled it for x86_64 (`--crate-type=cdylib
+//! -Cpanic=abort -Copt-level=2 -Cdebuginfo=1 -Cdwarf-version=5 -Ccodegen-units=2 -Clink-arg=-nostdlib`). A
+//! test and the fuzzer damage it.
 #![no_std]
 
 pub mod shop {

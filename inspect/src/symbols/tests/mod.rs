@@ -1,4 +1,4 @@
-//! Names of this very test program, and of builds of a small one: stripped, replaced, deleted.
+//! Names of this test program, and of builds of a small one: stripped, replaced, deleted.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ fn our_own_function_has_its_name_file_and_line() {
     assert_eq!(outer.function.as_deref(), Some("rgops_inspect::symbols::tests::a_function_with_a_name"));
     assert!(outer.file.as_deref().unwrap().ends_with("symbols/tests/mod.rs"), "{outer:?}");
     assert!(outer.line.is_some() && !outer.is_inlined && outer.function_offset == Some(0), "{outer:?}");
-    // As a return address it belongs to what is before it.
+    // As a return address it belongs to the instruction before it.
     let before = symbolizer.frames(avma, true);
     assert_ne!(before.last().unwrap().function, outer.function);
 }
@@ -74,7 +74,7 @@ fn an_address_of_no_module_is_one_bare_frame() {
     assert_eq!(symbolizer.module_symbols().count(), 0);
 }
 
-/// A small program, compiled anew, and one of its functions' svma.
+/// A small program that was just compiled, and the svma of its functions.
 struct Program {
     directory: PathBuf,
     path: PathBuf,
@@ -100,7 +100,7 @@ impl Program {
             .arg("-o")
             .arg(&path)
             .arg(&source)
-            // Where split-off parts are looked for: their paths are relative to it.
+            // Split debug files are searched here: their paths are relative to it.
             .current_dir(&directory)
             .status()
             .unwrap();

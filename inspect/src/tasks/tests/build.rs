@@ -1,4 +1,4 @@
-//! Builds the fixture, and says where things are in it as the process that runs it would.
+//! Builds the fixture, and finds addresses in it as in a process that runs it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,10 +10,10 @@ use rgops_tasks::types::ProgramTypes;
 
 use crate::tasks::files::{TypeFiles, types_with_cache};
 
-/// Where the built module is said to be loaded.
+/// Load address of the built module.
 pub(super) const BIAS: u64 = 0x7000_0000_0000;
 
-/// A directory that is removed at the end, with the built fixture in it.
+/// A directory with the built fixture, removed at the end.
 pub(super) struct Built {
     pub(super) directory: PathBuf,
     pub(super) path: PathBuf,
@@ -25,7 +25,7 @@ impl Drop for Built {
     }
 }
 
-/// Builds the fixture with more options for rustc.
+/// Builds the fixture with additional options for rustc.
 pub(super) fn build(options: &[&str]) -> Built {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -41,7 +41,7 @@ pub(super) fn build(options: &[&str]) -> Built {
         .arg("-o")
         .arg(&built.path)
         .arg(source)
-        // Where split-off parts are looked for: their paths are relative to it.
+        // Split debug files are searched here: their paths are relative to it.
         .current_dir(&built.directory));
     built
 }

@@ -1,4 +1,4 @@
-//! The cache of indexes: used, believed only when it is whole, and kept small.
+//! The cache of indexes: used, trusted only when it is valid, and kept small.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-/// What the index is for, as text.
+/// The content of the index as text.
 fn everything(built: &Built, directory: &Path) -> String {
     let types = types(built, directory);
     let found = built.polls().iter().map(|poll| types.task_types(*poll)).collect::<Vec<_>>();
@@ -49,10 +49,10 @@ fn an_index_of_another_build_is_not_used() {
     let written = std::fs::read(&file).unwrap();
     everything(&other, &directory);
     let others = files(&directory).into_iter().find(|path| *path != file).unwrap();
-    // Under this one's name.
+    // Under the name of the first one.
     std::fs::rename(others, &file).unwrap();
     assert_eq!(everything(&built, &directory), right);
-    assert_eq!(std::fs::read(&file).unwrap(), written, "it was made anew");
+    assert_eq!(std::fs::read(&file).unwrap(), written, "it was written again");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_damaged_index_is_ignored_and_written_anew() {
         assert_eq!(everything(&built, &directory), right);
         assert_eq!(std::fs::read(&file).unwrap(), written);
     }
-    // Others may write to it.
+    // Other users may write to it.
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
     assert_eq!(everything(&built, &directory), right);
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);

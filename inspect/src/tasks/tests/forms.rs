@@ -137,7 +137,7 @@ fn a_debug_file_beside_the_program() {
     link.push(&debug);
     run(Command::new("objcopy").arg(link).arg(&built.path));
     expect_everything(&built, &built.types(), &polls);
-    // In `.debug`, as distributions do.
+    // In `.debug`, as in distributions.
     std::fs::create_dir(built.directory.join(".debug")).unwrap();
     std::fs::rename(&debug, built.directory.join(".debug/parted.debug")).unwrap();
     expect_everything(&built, &built.types(), &polls);
@@ -155,7 +155,7 @@ fn shapes_of_enums_unions_and_parameters() {
     let negative = get("negative");
     let Shape::Enum { discriminant, variants } = &negative.shape else { panic!("{negative:?}") };
     assert_eq!(*discriminant, Some(Discriminant { offset: 0, size: 1 }));
-    // -1 of an i8, as the bytes say it.
+    // -1 of an i8, in the form of its bytes.
     assert_eq!(variants.iter().map(|variant| variant.discriminant).collect::<Vec<_>>(), [Some(255), Some(1)]);
 
     let choice = get("choice");

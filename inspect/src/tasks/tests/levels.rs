@@ -1,9 +1,9 @@
-//! What is known of a task with less debug information, and the advice that follows.
+//! Tasks with less debug information, and the advice that is given.
 
 use super::build::{Built, build};
 use super::*;
 
-/// Names of the futures, and what is said of the module.
+/// Names of the futures, and the report about the module.
 fn names(built: &Built) -> (Vec<String>, DebugLevel, String) {
     let types = built.types();
     let mut names = Vec::new();
@@ -32,12 +32,12 @@ fn symbols_name_futures_in_the_v0_mangling_only() {
         assert_eq!((futures, level), (expected.map(str::to_owned).to_vec(), DebugLevel::FutureNames));
         assert!(fix.contains("debug = 2"), "{fix}");
 
-        // The mangling is legacy where it is not asked for, up to rustc 1.95 at least.
+        // The default mangling is legacy, up to rustc 1.95 at least.
         let built = build(&[debug]);
         if built.symbols().iter().all(|symbol| symbol.starts_with("_ZN")) {
             let (futures, level, fix) = names(&built);
             assert_eq!((futures, level), (Vec::new(), DebugLevel::Nothing));
-            assert!(fix.ends_with("debug = 2, NAME being the package that spawns the tasks"), "{fix}");
+            assert!(fix.ends_with("debug = 2, where NAME is the package that spawns the tasks"), "{fix}");
         }
     }
 }

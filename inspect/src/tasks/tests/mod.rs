@@ -1,4 +1,4 @@
-//! Types out of what rustc makes of a small crate, built in all the ways that matter.
+//! Types from the debug information of a small crate, built in all relevant ways.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 mod build;
@@ -21,7 +21,7 @@ fn await_line(name: &str) -> u32 {
     line.unwrap_or_else(|| panic!("no {mark}")) as u32 + 1
 }
 
-/// The future named so among those that the file's poll functions poll.
+/// The future with this name among those that the file's poll functions poll.
 fn future(types: &ProgramTypes<'_>, polls: &[u64], name: &str) -> Arc<Type> {
     let tasks = polls.iter().flat_map(|poll| types.task_types(*poll));
     let mut futures = tasks.map(|task| types.get(task.future).unwrap());
@@ -41,7 +41,7 @@ fn states(coroutine: &Type, types: &dyn TypeSource) -> Vec<String> {
     shown.collect()
 }
 
-/// What a coroutine awaits in a state.
+/// The awaited type in a state of a coroutine.
 fn awaitee(coroutine: &Type, state: &str, types: &dyn TypeSource) -> Arc<Type> {
     types.get(awaitee_id(coroutine, state, types)).unwrap()
 }

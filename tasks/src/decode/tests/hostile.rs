@@ -1,5 +1,5 @@
-//! Types and memory that are made to cost: decoding ends within the command's memory and time, keeps what
-//! it has, and says what it reached.
+//! Types and memory made to be expensive: decoding ends within the command's memory and time, keeps its
+//! results, and reports the limit it reached.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -19,17 +19,17 @@ use crate::model::Resource;
 use crate::types::{Member, TaskTypes, Type, TypeError, TypeId};
 
 const POLL: u64 = 0x5500_0000_3000;
-/// Where the future is in a cell: behind the id and the stage's tag.
+/// Offset of the future in a cell: after the id and the stage's tag.
 const FUTURE: usize = 56;
 
-/// Types by number, made up when they are asked for.
+/// Types by number, generated on request.
 struct Table<'t> {
     get: &'t dyn Fn(u64) -> Option<Type>,
     is_described: bool,
     name: Arc<str>,
-    /// Types behind each vtable.
+    /// Number of types for each vtable.
     alternatives: u64,
-    /// Calls that are to be made once for all tasks.
+    /// Number of calls that must happen once for all tasks.
     named: Cell<usize>,
     looked_up: Cell<usize>,
     got: RefCell<HashMap<TypeId, Arc<Type>>>,
@@ -109,7 +109,7 @@ fn scalar() -> Type {
     Type { shape: Shape::Scalar, ..structure("u64", 8, []) }
 }
 
-/// So many idle tasks, whose future has these bytes.
+/// This many idle tasks with these bytes as their future.
 fn cells(count: u64, future: &[u8]) -> Vec<TaskCell> {
     let mut bytes = vec![0; FUTURE];
     bytes.extend(future);
@@ -130,7 +130,7 @@ fn decoder<'s>(budget: &Budget, source: &'s Table<'_>, cells: Vec<TaskCell>) -> 
     Decoder::new(budget, source, vec![vtable], cells)
 }
 
-/// Answers with the cells as they are, and zeros everywhere else.
+/// Answers with the cells unchanged, and zeros everywhere else.
 fn run(decoder: &mut Decoder<'_>, future: &[u8]) {
     let CellBytes::Read(cell) = cells(1, future).remove(0).bytes else { unreachable!() };
     let answer = |range: &MemoryRange| {
@@ -153,7 +153,7 @@ fn run(decoder: &mut Decoder<'_>, future: &[u8]) {
 
 #[test]
 fn a_future_with_many_members_is_looked_through_once_for_all_tasks() {
-    // Looked through for each task it would be 300 million members.
+    // Searched for each task, this would be 300 million members.
     let members = || (0..60_000).map(|number| (8, 1 + u64::from(number == 7)));
     let get = |id| match id {
         0 => Some(structure("Fut", 16, members())),
@@ -172,7 +172,7 @@ fn a_future_with_many_members_is_looked_through_once_for_all_tasks() {
 #[test]
 fn a_walk_ends_at_the_deadline_and_what_it_found_is_kept() {
     let budget = Budget::new(64 << 20);
-    // Each holds the next twice: 2 to the power of 80 values.
+    // Each type contains the next one twice: 2 to the power of 80 values.
     let get = |id| match id {
         80 => {
             budget.end_by(Instant::now());
@@ -188,7 +188,7 @@ fn a_walk_ends_at_the_deadline_and_what_it_found_is_kept() {
     let (tasks, counts) = decoder.finish();
     let AsyncStack::Cut(_, why) = &tasks[0].stack else { panic!("{:?}", tasks[0].stack) };
     assert_eq!((&**why, counts.cut, counts.unknown), (NO_TIME, 1, 2));
-    let given_up = "decoding it was given up: the time limit was reached";
+    let given_up = "not decoded: the time limit was reached";
     assert_eq!(tasks[2].stack, AsyncStack::Unknown(given_up.into()));
 }
 
@@ -238,7 +238,7 @@ fn a_vtable_is_looked_up_once_for_all_tasks() {
 
 #[test]
 fn a_type_that_holds_more_than_is_looked_at_cuts_the_stack_and_is_charged() {
-    // 700 types of 2,000 members each: no answer, for each of them.
+    // 700 types of 2,000 members each: there is no answer for any of them.
     let members = |id: u64| (0..2000).map(move |number| (8, 1 + (id * 7 + number) % 700));
     let get = |id: u64| Some(structure("Fut", 16, members(id)));
     let source = table(&get);
@@ -270,7 +270,7 @@ fn what_is_asked_for_is_charged_before_it_is_listed() {
     assert_eq!(of_few.exhausted(), None);
     let (_, counts) = of_few.finish();
     assert_eq!(counts.decoded, 10, "{counts:?}");
-    // 100 tasks ask for 200,000 ranges.
+    // 100 tasks request 200,000 ranges.
     let mut of_many = decoder(&Budget::new(16 << 20), &source, cells(100, &pointers));
     assert_eq!(of_many.needs(), Vec::new());
     assert_eq!(of_many.exhausted(), Some(Exhausted::Memory(16 << 20)));
@@ -298,7 +298,7 @@ fn sizes_and_offsets_beyond_all_memory_are_no_fault() {
 
 #[test]
 fn a_stack_of_more_futures_than_are_listed_is_cut() {
-    // 512 ends of futures that hold two each, and 2,048.
+    // 512 leaf futures of futures that contain two each, and 2,048.
     for (levels, is_whole) in [(9, true), (11, false)] {
         let get = |id| match id {
             _ if id == levels => Some(sleep()),
@@ -312,7 +312,8 @@ fn a_stack_of_more_futures_than_are_listed_is_cut() {
     }
 }
 
-/// A future that is suspended where it has these guards and awaits a type; as many pointers in it.
+/// A future that is suspended in a state with these guards and an awaited type; it has the same number of
+/// pointers.
 fn with_guards(count: u64, guard: u64, awaitee: u64) -> impl Fn(u64) -> Option<Type> {
     move |id| {
         let mut found = structure("Suspend0", 8 * count + 16, []);
@@ -338,7 +339,7 @@ fn with_guards(count: u64, guard: u64, awaitee: u64) -> impl Fn(u64) -> Option<T
 
 #[test]
 fn what_is_not_kept_is_given_back() {
-    // Twenty boxes in each other behind fifty guards: twenty rounds, each with all of the guards.
+    // Twenty boxes inside each other after fifty guards: twenty rounds, each with all the guards.
     let outer = with_guards(50, 2, 10);
     let get = |id| match id {
         0 | 1 => outer(id),
@@ -375,7 +376,7 @@ fn what_is_not_kept_is_given_back() {
 
     let budget = Budget::new(256 << 20);
     let mut of_all = decoder(&budget, &source, cells(20, &future));
-    // Each box points at the next.
+    // Each box points at the next one.
     let answer = |range: &MemoryRange| {
         let mut bytes = vec![0; range.length as usize];
         bytes[..8].copy_from_slice(&(range.avma + 64).to_le_bytes());
@@ -390,7 +391,7 @@ fn what_is_not_kept_is_given_back() {
     assert_eq!((counts.unknown, held(&tasks)), (20, 0));
     assert!(budget.charged() < 4096, "{}", budget.charged());
 
-    // To the end: what is shown stays charged, once.
+    // To the end: the shown result stays charged, once.
     let mut of_all = decoder(&budget, &source, cells(20, &future));
     while of_all.phase == Phase::Walk {
         let needs = of_all.needs();
@@ -398,7 +399,7 @@ fn what_is_not_kept_is_given_back() {
             of_all.provide(needs.iter().map(answer).collect::<Vec<_>>());
         }
     }
-    // As they were: compared with themselves.
+    // Unchanged: compared with themselves.
     let used = of_all.tasks.iter().flat_map(|task| task.snapshot.used(CHANGING_BYTES));
     let used: Vec<_> = used.map(|(_, bytes)| Some(bytes.to_vec())).collect();
     of_all.provide(used);
@@ -411,7 +412,7 @@ fn what_is_not_kept_is_given_back() {
 
 #[test]
 fn what_meets_a_question_without_an_answer_is_no_other() {
-    // A type of more types than are looked at, twenty that hold it, and one of 5,000 members.
+    // A type that contains more types than the limit, twenty types that contain it, and one of 5,000 members.
     let get = |id| match id {
         0..60_000 => Some(structure("Deep", 8, [(0, id + 1)])),
         100_000..100_020 => Some(structure("Holder", 8, [(0, 0)])),
@@ -458,7 +459,7 @@ fn alternatives_behind_a_vtable_are_no_further_futures() {
             other => panic!("{other:?}"),
         };
         assert_eq!((node.children.len(), node.children_left_out), (4, 0));
-        assert_eq!(why, (!is_whole).then_some("more types have one vtable than are shown"));
+        assert_eq!(why, (!is_whole).then_some("more types share a vtable than are shown"));
     }
 }
 

@@ -1,5 +1,5 @@
-//! Tasks whose memory changes under the decoder, and memory that is anything at all. The types are
-//! real: those of `tasks/fixtures/types.so`.
+//! Tasks whose memory changes during decoding, and arbitrary memory. The types are real: those of
+//! `tasks/fixtures/types.so`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 mod hostile;
@@ -21,7 +21,7 @@ const VTABLE: u64 = 0x5500_0000_2000;
 const ID_OFFSET: u32 = 40;
 const IDLE: u64 = 2 << REFERENCE_SHIFT;
 
-/// The poll function of `shop::checkout` and of `shop::through_dyn`.
+/// The poll functions of `shop::checkout` and `shop::through_dyn`.
 fn polls(types: &ProgramTypes<'_>) -> Vec<u64> {
     let elf = object::File::parse(FIXTURE).unwrap();
     let symbols = elf.symbols().filter(|symbol| symbol.name().unwrap_or("").contains("4task3raw4poll"));
@@ -39,7 +39,7 @@ fn vtable(poll_avma: u64) -> TaskVtable {
     TaskVtable { avma: VTABLE, poll_avma, id_offset: ID_OFFSET, trailer_offset: 1024 }
 }
 
-/// A suspended `shop::checkout`, of this id and in this state of Tokio's, as it lies in memory.
+/// A suspended `shop::checkout` with this id and Tokio state, as in memory.
 fn checkout(types: &ProgramTypes<'_>, poll: u64, id: u64, state: u64) -> Vec<u8> {
     let future = types.get(types.task_types(poll)[0].future).unwrap();
     let Shape::Enum { discriminant: Some(discriminant), variants } = &future.shape else { panic!() };
@@ -51,17 +51,17 @@ fn checkout(types: &ProgramTypes<'_>, poll: u64, id: u64, state: u64) -> Vec<u8>
     cell[..8].copy_from_slice(&state.to_le_bytes());
     cell[16..24].copy_from_slice(&VTABLE.to_le_bytes());
     cell[40..48].copy_from_slice(&id.to_le_bytes());
-    // Behind the id the stage at the alignment of a `u128`, and in it the future.
+    // After the id the stage at the alignment of a `u128`, and in it the future.
     let at = 64 + discriminant.offset as usize;
     cell[at] = suspended.discriminant.unwrap() as u8;
     cell
 }
 
-/// The cell when it is asked for the n-th time.
+/// The cell for the n-th request.
 type Answers<'a> = &'a dyn Fn(&ProgramTypes<'_>, u64, usize) -> Option<Vec<u8>>;
 
-/// A checkout that the agent found moved, and what becomes of it when its cell is answered so, one
-/// answer for each time it is asked for; the number of times.
+/// The result for a checkout that the agent reported as moved, when its cell gets these answers, one for each
+/// request; and the number of requests.
 fn moved(answers: Answers<'_>) -> (Task, Counts, usize) {
     let types = ProgramTypes::of_file(FIXTURE, &Budget::new(1 << 30));
     let poll = polls(&types)[0];
@@ -154,7 +154,7 @@ impl Random {
         self.next() % end
     }
 
-    /// Bytes as they may lie in memory: small numbers, pointers, anything, or none at all.
+    /// Bytes as in real memory: small numbers, pointers, arbitrary bytes, or unreadable.
     fn memory(&mut self, length: usize, pointers: &[u64]) -> Option<Vec<u8>> {
         let kind = self.below(8);
         let mut bytes = vec![0; length];

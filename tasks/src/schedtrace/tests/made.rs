@@ -1,4 +1,4 @@
-//! Runtimes and moments as an agent tells them.
+//! Runtimes and samples in the form that an agent sends.
 
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::schedtrace::{
@@ -10,7 +10,7 @@ pub(crate) fn runtime(name: &str) -> SchedtraceRuntime {
     SchedtraceRuntime { name: name.to_owned(), kind: RuntimeKind::MultiThread, handle_words: vec![1, 2] }
 }
 
-/// A moment of runtimes with so many workers, all parked.
+/// A sample of runtimes with this many workers, all parked.
 pub(crate) fn moment(runtimes: usize, workers: usize, busy_ns: &Known<u64>) -> SchedtraceMoment {
     let worker = WorkerMoment { parked: true, parks: 1, busy_ns: busy_ns.clone() };
     let runtime = RuntimeMoment {
@@ -24,6 +24,6 @@ pub(crate) fn moment(runtimes: usize, workers: usize, busy_ns: &Known<u64>) -> S
         interval_ns: 1_000_000,
         threads: Known::Value(1),
         runtimes: vec![runtime; runtimes],
-        memory: Known::unavailable("not asked for", ""),
+        memory: Known::unavailable("not requested", ""),
     }
 }

@@ -67,7 +67,7 @@ impl Table {
         self.add(size, Shape::Struct { members, is_union: false })
     }
 
-    /// As rustc describes an atomic: three wrappers around a number, and nothing beside it.
+    /// An atomic in rustc's description: three wrappers around a number, without other members.
     fn atomic(&self, size: u64) -> TypeId {
         let nothing = self.structure(0, &[]);
         let value = self.structure(size, &[("value", 0, self.scalar(size))]);
@@ -75,7 +75,7 @@ impl Table {
     }
 }
 
-/// A scheduler of two workers as Tokio 1.54 has it, the offsets made up.
+/// A scheduler with two workers, in the layout of Tokio 1.54 with arbitrary offsets.
 fn tokio() -> Table {
     let mut table = Table::default();
     let (word, half) = (table.atomic(8), table.atomic(4));
@@ -104,7 +104,7 @@ const REMOTES: u64 = 0x20_0000;
 const QUEUES: u64 = 0x30_0000;
 const POOL: u64 = 0x40_0000;
 
-/// Words by address; what is not there cannot be read.
+/// Words by address; all other addresses are unreadable.
 struct Words(HashMap<u64, u64>);
 
 impl Memory for Words {
@@ -189,10 +189,10 @@ fn every_number_is_where_the_types_say() {
 #[test]
 fn what_cannot_be_is_missing_and_the_rest_stays() {
     let table = tokio();
-    // More unparked workers than there are.
+    // More unparked workers than workers.
     let hidden = Words::tokio().with(SHARED + 16, 3 << 16).hidden(&table);
     assert_eq!(numbers(&hidden), [None, Some(3), Some(1), Some(7)]);
-    // A queue longer than any.
+    // A queue longer than its capacity.
     let hidden = Words::tokio().with(QUEUES + 24, 4000).hidden(&table);
     assert_eq!((hidden.local_queues.value(), hidden.searching.value()), (None, Some(&1)));
     // Its owner moved the head between the two loads.
@@ -205,7 +205,7 @@ fn what_cannot_be_is_missing_and_the_rest_stays() {
     }
     let hidden = Words::tokio().without(POOL + 24).hidden(&table);
     assert_eq!(numbers(&hidden), [Some(1), None, Some(1), Some(7)]);
-    // Nothing of it is an Arc.
+    // None of its words points at an Arc.
     let hidden = Words::tokio().with(SHARED, 0).hidden(&table);
     assert_eq!((numbers(&hidden), hidden.source), ([None; 4], Source::None));
 }

@@ -1,4 +1,4 @@
-//! Damaged files: less is found, or an error, but nothing panics, hangs or fills the memory.
+//! Damaged files: fewer results or an error, but nothing panics, hangs or fills the memory.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -8,10 +8,10 @@ use rgops_dwarf::Budget;
 use super::FIXTURE;
 use crate::types::{ProgramTypes, Shape, TypeSource};
 
-/// Types that are followed from what the addresses give.
+/// Maximum types followed from the results of the addresses.
 const MOST_TYPES: usize = 500;
 
-/// Asks everything there is to ask; the number of types that could be read.
+/// Makes every possible lookup; returns the number of types that could be read.
 fn look_at_everything(file: &[u8]) -> usize {
     let types = ProgramTypes::of_file(file, &Budget::new(1 << 30));
     let mut next = VecDeque::new();
@@ -46,7 +46,7 @@ fn look_at_everything(file: &[u8]) -> usize {
     read
 }
 
-/// Where the section is in the file.
+/// The range of a section in the file.
 fn section(name: &str) -> std::ops::Range<usize> {
     let elf = object::File::parse(FIXTURE).unwrap();
     let (start, size) = elf.section_by_name(name).unwrap().file_range().unwrap();
@@ -67,7 +67,7 @@ fn a_file_cut_short_anywhere() {
 
 #[test]
 fn sections_cut_short_anywhere() {
-    // The header of the unit still claims all of it.
+    // The header of the unit still claims its full length.
     for name in [".debug_info", ".debug_abbrev", ".debug_str", ".debug_line"] {
         let range = section(name);
         for at in range.clone().step_by(if long() { 1 } else { 211 }) {
@@ -82,7 +82,7 @@ fn sections_cut_short_anywhere() {
 
 #[test]
 fn bytes_that_are_wrong() {
-    // Every byte of the abbreviations decides how all entries are read.
+    // Every byte of the abbreviations affects how all entries are read.
     for (name, step) in
         [(".debug_abbrev", 17), (".debug_info", 211), (".debug_line", 211), (".debug_str", 997)]
     {

@@ -1,4 +1,4 @@
-//! Debug information that no compiler writes: it is read within the command's memory and time, or not.
+//! Debug information that no compiler writes: it is read within the command's memory and time, or refused.
 
 use std::time::Instant;
 
@@ -7,8 +7,8 @@ use rgops_dwarf::{Budget, Exhausted, made};
 use crate::types::text::LONGEST_PATH;
 use crate::types::{ProgramTypes, Shape, TypeError, TypeId, TypeSource};
 
-/// Abbreviations, by their numbers: 1 a unit, 2 a namespace and 3 a struct with a name that others have too,
-/// 4 a struct with members, 5 a member of such a name.
+/// Abbreviations by number: 1 a unit, 2 a namespace and 3 a struct with a shared name, 4 a struct with
+/// members, 5 a member with such a name.
 const ABBREVIATIONS: &[u8] = &[
     1, 0x11, 1, 0, 0, //
     2, 0x39, 1, 0x03, 0x0e, 0, 0, //
@@ -18,10 +18,10 @@ const ABBREVIATIONS: &[u8] = &[
     0,
 ];
 
-/// Bytes of a unit before the entries in it, its own included.
+/// Bytes of a unit before the entries in it, including its own entry.
 const FIRST: u64 = 12;
 
-/// A name of 16 KiB, the longest that is read.
+/// A name of 16 KiB, the maximum that is read.
 fn long_name() -> Vec<u8> {
     let mut name = vec![b'x'; 16 << 10];
     name.push(0);
@@ -34,7 +34,7 @@ fn file(entries: &[u8]) -> Vec<u8> {
     made::elf(&[(".debug_info", 0, &info), (".debug_abbrev", 0, ABBREVIATIONS), (".debug_str", 0, &name)])
 }
 
-/// Namespaces in namespaces, each with a struct in it; where the structs are.
+/// Nested namespaces, each with a struct in it; and the positions of the structs.
 fn nested_namespaces(count: u64) -> (Vec<u8>, Vec<TypeId>) {
     let entry = [&[2, 0, 0, 0, 0][..], &[3, 0, 0, 0, 0, 8]].concat();
     let mut entries = entry.repeat(count as usize);
@@ -43,7 +43,7 @@ fn nested_namespaces(count: u64) -> (Vec<u8>, Vec<TypeId>) {
     (file(&entries), ids.collect())
 }
 
-/// A struct with so many members.
+/// A struct with this many members.
 fn wide(count: usize) -> Vec<u8> {
     let member = [&[5, 0, 0, 0, 0][..], &(FIRST as u32).to_le_bytes()].concat();
     file(&[&[4, 8][..], &member.repeat(count), &[0, 0]].concat())
@@ -109,7 +109,7 @@ fn names_are_not_read_beyond_the_deadline() {
     types.get(ids[0]).unwrap();
     budget.end_by(Instant::now());
     assert_eq!(types.get(ids[299]), Err(TypeError::Exhausted(Exhausted::Time)));
-    // With time again it is read: that it was not is not remembered.
+    // With time left it is read: the failure was not cached.
     budget.end_by(Instant::now() + std::time::Duration::from_secs(600));
     assert!(types.get(ids[299]).is_ok());
 }

@@ -1,4 +1,4 @@
-//! Types out of a small file that rustc made, of damaged ones, and of some that no compiler writes.
+//! Types from a small file compiled by rustc, from damaged files, and from files that no compiler writes.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 mod damaged;

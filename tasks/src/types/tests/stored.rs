@@ -1,4 +1,4 @@
-//! Indexes that were stored: used, and believed only when they are whole and the build's own.
+//! Cached indexes: used, and trusted only when they are valid and of the same build.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::types::index::{Index, Scope};
 use crate::types::stored::{decode, encode};
 use crate::types::{IndexKey, IndexStore, ModuleFile, ProgramModule, ProgramTypes, TypeSource};
 
-/// The fixture, as a file that is read when it is needed.
+/// The fixture, as a file that is read on demand.
 #[derive(Debug)]
 struct File;
 
@@ -39,14 +39,14 @@ impl ModuleFile for File {
     }
 }
 
-/// What is stored for any key.
+/// The stored index of any key.
 #[derive(Debug, Clone, Default)]
 struct Store(Rc<RefCell<Stored>>);
 
 #[derive(Debug, Clone, Default)]
 struct Stored {
     index: Option<Vec<u8>>,
-    /// Whether it was believed when it was last asked for.
+    /// Whether it was trusted at the last lookup.
     believed: Option<bool>,
 }
 
@@ -63,7 +63,7 @@ impl IndexStore for Store {
 
 const BUILD_ID: &[u8] = &[1; 20];
 
-/// What the index is for, as text.
+/// The content of the index as text.
 fn everything(store: &Store) -> String {
     let module = Module {
         path: "/types.so".to_owned(),
@@ -80,7 +80,7 @@ fn everything(store: &Store) -> String {
     format!("{futures:?} {:?}", types.named("tokio::scheduler::Handle"))
 }
 
-/// What an index of the fixture belongs to.
+/// The key of the fixture's index.
 fn key(build_id: &[u8]) -> IndexKey<'_> {
     let wanted = [SectionId::DebugInfo, SectionId::DebugAbbrev];
     let sections = Sections::read(FIXTURE, &wanted, &Budget::new(1 << 30)).unwrap();
@@ -96,7 +96,7 @@ fn an_index_is_used_if_it_is_the_builds_own() {
     assert_eq!(everything(&store), right);
     assert_eq!(store.0.borrow().believed, Some(true));
 
-    // One that knows nothing: what is in the file is not looked for again.
+    // An empty index: the file is not scanned again.
     store.store(&key(BUILD_ID), &encode(&key(BUILD_ID), &Index::default()));
     assert_eq!(everything(&store), "[] None");
 
@@ -104,13 +104,13 @@ fn an_index_is_used_if_it_is_the_builds_own() {
     store.store(&others, &encode(&others, &Index::default()));
     assert_eq!(everything(&store), right);
     assert_eq!(store.0.borrow().believed, Some(false));
-    assert_eq!(store.0.borrow().index, made.index, "it is made anew");
+    assert_eq!(store.0.borrow().index, made.index, "it is made again");
 }
 
 #[test]
 fn an_index_is_charged_before_there_is_memory_for_it() {
     let key = IndexKey { build_id: &[7; 20], info_bytes: 1 << 30, units: 1 };
-    // Two bytes each as they are stored, sixteen in memory.
+    // Two bytes each in stored form, sixteen in memory.
     let polls = vec![(0, EntryId(0)); 500_000];
     let stored = encode(&key, &Index { polls, ..Index::default() });
     let budget = Budget::new(64 << 20);
@@ -133,7 +133,7 @@ fn an_index_holds_what_a_scan_could_have_found() {
     };
     assert!(is_believed(&nested(512)));
     assert!(!is_believed(&nested(513)), "a scan opens no more namespaces at once");
-    // Lists are sorted, or nothing is found in them.
+    // Lists must be sorted, otherwise nothing is found in them.
     let polls = vec![(2, EntryId(1)), (1, EntryId(1))];
     assert!(!is_believed(&Index { polls, ..Index::default() }));
 }

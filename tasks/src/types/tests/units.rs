@@ -1,4 +1,4 @@
-//! Files of very many units, or of damaged ones: what is left out is counted, and the reason is kept.
+//! Files with many units, or with damaged ones: units that are left out are counted, and the reason is kept.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -39,13 +39,13 @@ fn very_many_units_are_charged_and_those_without_room_are_counted() {
     assert!(!information.fix.contains("--symbols") && information.note.is_empty(), "{information:?}");
     drop((charge, dwarf));
     assert_eq!(budget.charged(), 0, "everything is given back");
-    // What they are charged for while they are scanned is given back afterwards.
+    // Charges during the scan are released afterwards.
     let budget = Budget::new(1 << 30);
     let dwarf = self::dwarf(&bytes, &Work::new(&budget));
     let before = budget.charged();
     let (index, _charge, _) = scan(&dwarf, &budget);
     assert_eq!(index.left_out.units(), 0);
-    // Their one table of abbreviations is kept.
+    // Their only table of abbreviations is kept.
     assert!(budget.charged() - before < 10_000, "{}", budget.charged() - before);
 }
 
@@ -107,7 +107,7 @@ fn names_of_files_that_are_kept_are_charged() {
     assert!(of_unit > before, "a unit that is kept");
     let files = FileNames::default();
     assert_eq!(files.name(&unit, 1).as_deref(), Some("a.rs"));
-    // Those that are not there are remembered, too.
+    // Missing files are cached also.
     (2..1000).for_each(|file| assert_eq!(files.name(&unit, file), None));
     assert!(budget.charged() - of_unit > 1000 * 100, "{}", budget.charged() - of_unit);
     budget.end_by(Instant::now());
@@ -118,7 +118,7 @@ fn names_of_files_that_are_kept_are_charged() {
 
 #[test]
 fn names_without_an_end_near_are_cut_and_counted() {
-    // A unit, and a thousand namespaces of one name of 8 MB.
+    // A unit, and a thousand namespaces with one name of 8 MB.
     let abbreviations = [1, 0x11, 1, 0, 0, 2, 0x39, 1, 0x03, 0x0e, 0, 0, 0];
     let info = made::unit_of(&[&[1][..], &[2, 0, 0, 0, 0, 0].repeat(1000)].concat());
     let mut name = vec![b'x'; 8 << 20];
@@ -128,9 +128,9 @@ fn names_without_an_end_near_are_cut_and_counted() {
     let bytes = made::elf(&sections);
     let types = ProgramTypes::of_file(&bytes, &Budget::new(1 << 30));
     let information = types.information();
-    assert!(information[0].note.ends_with("are cut (cuts: 1000)"), "{information:?}");
+    assert!(information[0].note.ends_with("are cut (1000 times)"), "{information:?}");
     assert!(!information[0].fix.contains("are cut"), "{information:?}");
-    // Each look for its end counts as work.
+    // Each search for the end of the name counts as work.
     let budget = Budget::new(1 << 30);
     let dwarf = dwarf(&bytes, &Work::limited(&budget, 1_000_000));
     let (index, _charge, _) = scan(&dwarf, &budget);

@@ -1,5 +1,5 @@
-//! Which sockets a process has descriptors of. An agent has a table of its own, so its threads are looked at
-//! first.
+//! Finds which sockets a process has descriptors of. An agent has its own descriptor table, so its threads
+//! are read first.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,11 +9,11 @@ use std::path::Path;
 
 use crate::procfs::{self, MAX_DESCRIPTORS, each_socket};
 
-/// Sockets of a process that are kept.
+/// Maximum sockets of a process that are kept.
 const MAX_SOCKETS: usize = 64 * 1024;
 
-/// Which of these sockets a process has descriptors of, as far as the first table that has one, and whether all
-/// of its descriptors were looked at.
+/// Which of these sockets a process has descriptors of, up to the first table that has one, and whether all
+/// its descriptors were read.
 pub(super) fn held(pid: u32, wanted: &HashSet<u64>) -> io::Result<(HashSet<u64>, bool)> {
     let (mut found, mut left) = (HashSet::new(), MAX_DESCRIPTORS);
     for table in tables(pid)? {
@@ -36,7 +36,7 @@ pub(super) fn held(pid: u32, wanted: &HashSet<u64>) -> io::Result<(HashSet<u64>,
     Ok((found, true))
 }
 
-/// The sockets of a process, its agent's first; and whether that is all.
+/// The sockets of a process, its agent's first, and whether the list is complete.
 pub(super) fn sockets(pid: u32) -> io::Result<(HashSet<u64>, bool)> {
     let (mut found, mut left) = (HashSet::new(), MAX_DESCRIPTORS);
     for table in tables(pid)? {
@@ -54,8 +54,8 @@ pub(super) fn sockets(pid: u32) -> io::Result<(HashSet<u64>, bool)> {
     Ok((found, true))
 }
 
-/// The descriptor tables of a process: of the threads that are an agent's by their name, its own, and those of
-/// all other threads.
+/// The descriptor tables of a process: those of agent threads (by thread name), its own, and those of all
+/// other threads.
 fn tables(pid: u32) -> io::Result<Vec<String>> {
     let mut threads = Vec::new();
     for thread in fs::read_dir(format!("/proc/{pid}/task"))?.take(MAX_SOCKETS) {
@@ -73,7 +73,7 @@ fn tables(pid: u32) -> io::Result<Vec<String>> {
     Ok(ours.into_iter().map(of).chain([own]).chain(others.into_iter().map(of)).collect())
 }
 
-/// Whether a socket is no TCP socket or the like; believed where the kernel does not tell.
+/// Whether a socket is a Unix socket; assumed where the kernel does not show the protocol.
 fn is_local(link: &Path) -> bool {
     let mut protocol = [0; 64];
     match rustix::fs::getxattr(link, c"system.sockprotoname", &mut protocol) {

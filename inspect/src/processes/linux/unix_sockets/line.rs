@@ -1,4 +1,4 @@
-//! A line of the table of sockets, and what may be a part of a name that looks like one.
+//! Parses a line of the table of sockets, and detects a part of a name that looks like one.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -21,18 +21,18 @@ const LISTENS: u64 = 0x1_0000;
 pub(super) struct Found<'a> {
     pub(super) inode: u64,
     pub(super) listens: bool,
-    /// What the socket is bound to.
+    /// The path that the socket is bound to.
     pub(super) path: Option<&'a [u8]>,
 }
 
-/// Calls `take` with each line, and whether it may be a part of another one's name; `false` when the deadline
-/// came first.
+/// Calls `take` with each line and whether it may be part of another line's name; returns `false` when the
+/// deadline passed first.
 pub(super) fn each_line(
     table: impl BufRead,
     deadline: Instant,
     mut take: impl FnMut(Found<'_>, bool),
 ) -> io::Result<bool> {
-    // Where the paths begin that may go on in this line.
+    // Start offsets of the paths that may continue in this line.
     let mut paths: VecDeque<u64> = VecDeque::new();
     let mut at = 0;
     procfs::each_line(table, deadline, |line| {
@@ -48,8 +48,8 @@ pub(super) fn each_line(
     })
 }
 
-/// What stands in the seven columns of a line, and the path behind them, which may hold spaces; abstract names
-/// begin with `@`. The line of a socket without a name ends behind its inode.
+/// The seven columns of a line and the path after them, which may contain spaces; abstract names begin with
+/// `@`. The line of a socket without a name ends after its inode.
 fn parse_line(line: &[u8]) -> Option<Found<'_>> {
     let mut rest = line;
     let (mut flags, mut inode) = (None, None);
@@ -70,7 +70,7 @@ fn parse_line(line: &[u8]) -> Option<Found<'_>> {
     Some(Found { inode: inode?, listens: flags? & LISTENS != 0, path: rest.strip_prefix(b" ") })
 }
 
-/// Directory and name of an agent's socket that listens.
+/// Directory and name of a listening agent socket.
 pub(super) fn agent_path(found: Found<'_>) -> Option<(&Path, SocketName)> {
     let path = Path::new(OsStr::from_bytes(found.path?));
     if !found.listens || !path.is_absolute() {

@@ -1,11 +1,11 @@
-//! Which sockets listen, as the kernel's table of a network namespace says (proc_pid_net(5)): a socket's
-//! file outlives its listener, and a listener its file.
+//! Finds which sockets listen, from the kernel's table of a network namespace (proc_pid_net(5)): a socket's
+//! file may outlive its listener, and a listener its file.
 //!
-//! Whoever may make sockets fills this table, with what names they like. So it is read line by line until a
-//! deadline, only lines with names that are looked for are kept, and a line is believed only when the process
-//! has a descriptor of that very socket. A name may hold line ends, and so something that looks like a line:
-//! that is seen by its place, within the longest name behind the path of another socket, and then believed
-//! only when no other line is of the same socket.
+//! Any user that can create sockets fills this table, with any names. So it is read line by line until a
+//! deadline, only lines with wanted names are kept, and a line is trusted only when the process has a
+//! descriptor of that same socket. A name may contain line ends, and so a text that looks like a line. Such a
+//! text is detected by its position: it is within the longest name after the path of another socket. It is
+//! then trusted only when no other line belongs to the same socket.
 
 mod claims;
 mod descriptors;

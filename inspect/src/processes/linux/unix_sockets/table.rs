@@ -1,4 +1,4 @@
-//! The listening sockets of agents in a network namespace, and what is believed of them.
+//! The listening agent sockets of a network namespace, and which of them are trusted.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -14,11 +14,11 @@ use super::descriptors::{held, sockets};
 use super::line::{agent_path, each_line};
 use crate::procfs;
 
-/// For one table: the kernel writes a line for each socket, of whomever it is.
+/// Time limit for one table: the kernel writes a line for each socket of any process.
 pub(crate) const LONGEST_READ: Duration = Duration::from_secs(4);
-/// For the table once more, for one process.
+/// Time limit for a second read of the table, for one process.
 const SECOND_READ: Duration = Duration::from_secs(1);
-/// Lines kept for one name: an honest one has one.
+/// Maximum lines kept for one name: an honest name has one.
 pub(super) const MAX_LINES: usize = 64;
 
 /// Listening sockets of a network namespace.
@@ -32,9 +32,9 @@ pub(crate) struct Table {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
     All,
-    /// It was too long.
+    /// It was too long to read to the end.
     Cut,
-    /// The system does not tell.
+    /// The system does not show it.
     Nothing,
 }
 
@@ -42,28 +42,28 @@ pub(super) enum Told {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) lines: Vec<Line>,
-    /// Whether there are more.
+    /// Whether there are more lines than were kept.
     pub(super) is_cut: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) inode: u64,
-    /// Where the socket is, as its process named it.
+    /// The socket's directory, as its process named it.
     directory: PathBuf,
-    /// Whether it may be a part of the name of another socket.
+    /// Whether it may be part of another socket's name.
     pub(super) may_be_name: bool,
-    /// What another line of the same socket tells of one that may.
+    /// For a line that may be part of a name: whether another line of the same socket exists.
     other: Other,
 }
 
-/// Whether another line is of the same socket: the kernel writes one a socket.
+/// Whether another line belongs to the same socket: the kernel writes one line per socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Other {
     None,
-    /// It may be a name as well: one of the two is.
+    /// It may also be part of a name: one of the two is.
     Doubtful,
-    /// It is the kernel's, so this one is a name.
+    /// The kernel wrote it, so this line is part of a name.
     Real,
 }
 
@@ -78,12 +78,12 @@ impl Table {
         Table::read_lines(pid, LONGEST_READ, |name, _| wanted.contains(&name))
     }
 
-    /// One that nothing is known of because it could not be read to its end.
+    /// A table of which nothing is known because it could not be read to its end.
     pub(crate) fn unread() -> Table {
         Table { listening: HashMap::new(), told: Told::Cut }
     }
 
-    /// One that the system does not tell.
+    /// A table that the system does not show.
     pub(crate) fn untold() -> Table {
         Table { listening: HashMap::new(), told: Told::Nothing }
     }
@@ -127,7 +127,8 @@ impl Table {
         table
     }
 
-    /// Looks for other lines of the sockets whose lines may be names; `false` when that was cut.
+    /// Searches for other lines of the sockets whose lines may be parts of names; `false` when that was cut
+    /// short.
     pub(super) fn compare(&mut self, lines: impl BufRead, deadline: Instant) -> io::Result<bool> {
         let mut names: HashMap<u64, HashSet<SocketName>> = HashMap::new();
         for (name, lines) in &self.listening {
@@ -153,14 +154,14 @@ impl Table {
         self.listening.values().flat_map(|lines| &lines.lines)
     }
 
-    /// What is known of the agent of a process.
+    /// The known entries of a process's agent.
     pub(crate) fn claims(&self, pid: u32, name: SocketName) -> Claims {
         let nobody = Lines::default();
         let lines = self.listening.get(&name).unwrap_or(&nobody);
         if !lines.is_cut {
             return Table::believed(name, &lines.lines, self.told, |inodes| held(pid, inodes));
         }
-        // Others have many sockets of this name: only those of the process are looked for.
+        // Other users have many sockets of this name: only those of the process are searched.
         let Ok((own, is_whole)) = sockets(pid) else { return Table::untold().claims(pid, name) };
         let is_own = |found, inode| found == name && own.contains(&inode);
         let table = Table::read_lines(pid, SECOND_READ, is_own);
@@ -178,7 +179,7 @@ impl Table {
         let inodes: HashSet<u64> = lines.iter().map(|line| line.inode).collect();
         let (own, is_whole) = match inodes.is_empty() {
             true => (HashSet::new(), true),
-            // Where descriptors are not told, the table is all there is.
+            // Where descriptors are not readable, the table is the only evidence.
             false => held(&inodes).unwrap_or((inodes, true)),
         };
         let own: Vec<&Line> = lines.iter().filter(|line| own.contains(&line.inode)).collect();

@@ -134,7 +134,7 @@ fn sockets_of_others_say_nothing_of_a_process() {
 #[test]
 fn a_name_that_looks_like_a_line_is_not_believed() {
     let forged = line("00010000", "/run/7-9.sock");
-    // The process has another socket of this number, and its line cannot be a name.
+    // The process has another socket with this inode, and its line cannot be part of a name.
     let long = format!("/tmp/{}", "y".repeat(40));
     let name = line_of(5, "00000000", &format!("x\n{forged}"));
     let real = line("00010000", "/run/docker.sock");
@@ -142,19 +142,19 @@ fn a_name_that_looks_like_a_line_is_not_believed() {
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let found = claims(&lines);
     assert!(!found.has() && found.is_settled() && found.listens(Path::new("/run")) == Some(false));
-    // Nor can that of its agent.
+    // The line of its agent cannot be part of a name either.
     let agents = line("00010000", "/srv/7-9.sock");
     let found = claims(&[&line_of(5, "00000000", &long), &agents, &name]);
     assert_eq!(found.directories().collect::<Vec<_>>(), [Path::new("/srv")]);
     assert!(found.is_settled());
-    // Both can.
+    // Both lines can be part of a name.
     let found = claims(&[&line_of(5, "00000000", "@00001"), &real, &name]);
     assert!(!found.has() && !found.is_settled() && found.listens(Path::new("/run")).is_none());
-    // Behind a short name, but the only line of its socket: no other is hidden.
+    // After a short name, but it is the only line of its socket: no other line is hidden.
     let table = table(&[&line_of(5, "00000000", "@00001"), &forged]);
     assert!(table.lines().all(|line| line.may_be_name));
     assert_eq!(claims_of(&table, &[SOCKET]).listens(Path::new("/run")), Some(true));
-    // Behind a name that leaves no room for it.
+    // After a name that leaves no room for it.
     let table = super::tests::table(&[&line_of(5, "00000000", &long), &forged]);
     assert!(table.lines().all(|line| !line.may_be_name));
 }
@@ -177,7 +177,7 @@ fn a_name_with_the_inode_of_a_socket_without_one_is_not_believed() {
     let other = unnamed.replace(&SOCKET.to_string(), "5");
     assert!(table(&[&other, &forged]).lines().all(|line| !line.may_be_name));
 
-    // As the kernel writes it.
+    // In the form that the kernel writes.
     let (one, _other) = UnixStream::pair().unwrap();
     let link = fs::read_link(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&one))).unwrap();
     let inode = link.to_str().unwrap().strip_prefix("socket:[").unwrap().strip_suffix(']').unwrap();
@@ -240,11 +240,11 @@ fn what_a_process_holds_is_seen() {
     let claims = table.claims(pid, name);
     assert_eq!(claims.directories().collect::<Vec<_>>(), [directory.as_path()]);
     assert!(claims.is_settled());
-    // As when others have many of this name.
+    // As if other users had many sockets of this name.
     let mut flooded = Table { listening: HashMap::new(), told: Told::All };
     flooded.listening.entry(name).or_default().is_cut = true;
     assert_eq!(flooded.claims(pid, name).listens(&directory), Some(true));
-    // Of another process.
+    // A socket of another process.
     let mut child = std::process::Command::new("/bin/sleep").arg("60").spawn().unwrap();
     assert!(!table.claims(child.id(), name).has());
     child.kill().unwrap();

@@ -261,7 +261,7 @@ task 23 [idle]
   no async stack: no debug information
 
 shop: its file is not on this host
-  fix: pass --symbols DIR with the file of the build that runs
+  fix: pass --symbols DIR with the file of the running build
 
 next: rgops stack 4711   all threads, with what each polls
 "
