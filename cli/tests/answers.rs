@@ -108,7 +108,7 @@ fn memstats_agrees_with_proc() {
 
     let screen = text(&["memstats", "--verbose"], &target);
     assert!(
-        screen.starts_with("[of which rss consists]\nrss: ")
+        screen.starts_with("[rss breakdown]\nrss: ")
             && screen.contains("\n\n[process]\nrss: ")
             && screen.contains("[arena]\nheap-in-use: 4.00KB (4096 bytes)")
     );

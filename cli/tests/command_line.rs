@@ -46,7 +46,7 @@ fn exit_codes_and_errors_say_what_failed_and_what_to_do() {
         (&["version"], 2, "TARGET"),
         (&["4194305"], 3, "rgops: cannot find process 4194305: there is no such process\nfix: "),
         (&["stcak", "7"], 3, "rgops --help lists the commands"),
-        (&["version", "/no/such.sock"], 3, "rgops: cannot ask /no/such.sock: "),
+        (&["version", "/no/such.sock"], 3, "rgops: cannot connect to /no/such.sock: "),
         (&["version", "127.0.0.1:1"], 3, "fix: "),
         (&["1", "0"], 2, "positive"),
         (&["--json", "stack", "7"], 2, "fix: rgops stack"),

@@ -317,9 +317,9 @@ fn what_cannot_be_asked_is_told_as_committed() {
     kill("-CONT");
 }
 
-/// How many processes cannot be looked at is another number on every machine, and for root another sentence.
+/// The number of unreadable processes differs between machines, and the sentence differs for root.
 fn unseen_masked(text: &str) -> String {
-    const LISTED: &str = "fix: rgops lists the Rust processes; ";
+    const LISTED: &str = "fix: to list the Rust processes, run: rgops; ";
     let masked = text.split_inclusive('\n').map(|line| match line.strip_prefix(LISTED) {
         Some(more) => format!("{LISTED}{}", more.rsplit("; ").next().unwrap_or(more)),
         None => line.to_owned(),

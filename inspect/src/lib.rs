@@ -1,13 +1,14 @@
-//! The inspector as a library: find processes, ask the agents in them, make names, profiles and reports.
+//! The inspector as a library: finds processes, asks their agents, and makes names, profiles and reports.
 //!
-//! What holds for all of it:
+//! Rules of the whole crate:
 //!
-//! * Everything that another process says, and every file it names, is treated as hostile: a command has limits of
-//!   memory and time ([`budget`]), and what does not fit is left out and counted.
-//! * What is missing is said with its reason and what would fix it, and is never 0.
-//! * Nothing is printed. Files are written where the caller says.
+//! * All data from another process, and every file that it names, is treated as hostile: a command has limits of memory
+//!   and time ([`budget`]), and data beyond them is left out and counted.
+//! * A missing value is shown with a reason and a fix, and never as 0.
+//! * The crate does not print anything. Files are written where the caller requests.
 //!
-//! [`session`] is the way in: a [`Session`], and a method a command. Every Tokio task of a program:
+//! [`session`] is the entry point: a [`Session`] has one method per command. This example prints every Tokio task of a
+//! program:
 //!
 //! ```no_run
 //! use rgops_inspect::session::{Session, TasksOptions};
@@ -21,8 +22,8 @@
 //! # }
 //! ```
 //!
-//! Below it: [`processes`] finds what can be asked, [`client`] asks, [`symbols`] has names and lines, [`report`] has
-//! text and JSON. The schemas of the JSON documents are files of this crate, `schemas/COMMAND.json`.
+//! The layers below: [`processes`] finds processes with agents, [`client`] sends requests, [`symbols`] resolves names and
+//! lines, [`report`] makes text and JSON. The schemas of the JSON documents are files of this crate, `schemas/COMMAND.json`.
 
 #![deny(unsafe_code)]
 #![warn(unused_crate_dependencies)]

@@ -1,4 +1,4 @@
-//! Reads a token from a file, by the rule the program has for its own (`rgops_protocol::token_file`).
+//! Reads a token from a file, with the rules for token files of programs (`rgops_protocol::token_file`).
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -12,21 +12,20 @@ use rgops_protocol::token_file::{MAX_TOKEN_FILE_BYTES, NoTokenFile};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenFileError {
-    /// The system's reason.
+    /// The error of the system.
     #[error(transparent)]
     System(#[from] io::Error),
-    /// It is nothing to keep a secret in.
+    /// The file is not safe for a secret.
     #[error(transparent)]
     Refused(#[from] NoTokenFile),
 }
 
 impl TokenFileError {
-    /// What mends it. No command with the file's name in it: who owns its directory could have that lead
-    /// elsewhere by then.
+    /// The fix. Does not contain the file name: the owner of its directory could have replaced the file by then.
     pub fn fix(&self) -> &'static str {
         match self {
             TokenFileError::Refused(NoTokenFile::ForeignOwner(_) | NoTokenFile::Open(_)) => {
-                "make a copy for yourself alone, install -m 600 FILE COPY, and pass --token-file COPY"
+                "make a private copy (install -m 600 FILE COPY) and pass --token-file COPY"
             }
             TokenFileError::Refused(_) => "put the token into a file of its own, or set RGOPS_TOKEN",
             TokenFileError::System(_) => "pass --token-file with a file you can read, or set RGOPS_TOKEN",
@@ -34,10 +33,10 @@ impl TokenFileError {
     }
 }
 
-/// What is in the file.
+/// Reads the contents of the file.
 ///
 /// # Errors
-/// [`TokenFileError`]; a pipe or a device is refused, not waited for.
+/// [`TokenFileError`]. A pipe or a device is refused without waiting for it.
 pub fn read(path: &Path) -> Result<Vec<u8>, TokenFileError> {
     let mut secret = Vec::new();
     open(path)?.take(MAX_TOKEN_FILE_BYTES).read_to_end(&mut secret)?;
@@ -52,7 +51,7 @@ fn open(path: &Path) -> Result<File, TokenFileError> {
         TokenFile { is_regular: found.is_file(), length: found.len(), uid: found.uid(), mode: found.mode() }
             .check(rustix::process::geteuid().as_raw())
     };
-    // Opening a device may do something. This look decides nothing else: the open file is judged, too.
+    // Opening a device may have side effects. This check is only for that: the open file is also checked.
     if !std::fs::metadata(path)?.is_file() {
         return Err(NoTokenFile::NotAFile.into());
     }

@@ -1,24 +1,24 @@
-//! Whether a profile refers to nothing it does not have.
+//! Checks that a profile has everything it refers to.
 
 use std::collections::HashSet;
 
 use crate::proto::Profile;
 
-/// Checks that ids are unique and not 0, that every id and text that is referred to is there, and that each sample has
-/// one value for each sample type.
+/// Checks that ids are unique and not 0, that every id and string that is referred to exists, and that each sample
+/// has one value per sample type.
 ///
 /// # Errors
-/// The first thing that is wrong, in words.
+/// The first violation, as text.
 pub(crate) fn check(profile: &Profile) -> Result<(), String> {
     if profile.sample_type.is_empty() {
         return Err("it has no sample type".to_owned());
     }
     if profile.string_table.first().is_some_and(|first| !first.is_empty()) {
-        return Err("its first text is not empty".to_owned());
+        return Err("its first string is not empty".to_owned());
     }
     let texts = profile.string_table.len() as i64;
     let text = |index: i64| {
-        if (0..texts.max(1)).contains(&index) { Ok(()) } else { Err(format!("text {index} is missing")) }
+        if (0..texts.max(1)).contains(&index) { Ok(()) } else { Err(format!("string {index} is missing")) }
     };
     let functions: HashSet<u64> = profile.function.iter().map(|function| function.id).collect();
     let mappings: HashSet<u64> = profile.mapping.iter().map(|mapping| mapping.id).collect();

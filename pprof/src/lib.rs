@@ -1,26 +1,26 @@
-//! Profiles in [pprof]'s format as data: build one, write it, read it, count it as `go tool pprof` does.
+//! Profiles in [pprof]'s format as data: build one, write it, read it, and sum it up like `go tool pprof`.
 //!
-//! Constraints this crate was designed under:
+//! Design constraints:
 //!
 //! * **No I/O.** Every function takes bytes or values and returns bytes or values.
-//! * **Nothing is allocated on the word of a file.** [`read()`] takes 512 MB when decompressed at most, and a profile it
-//!   returns refers to nothing it does not have.
-//! * **Counting has limits of the caller's own.** A profile of a megabyte can take hours to count: [`top::within`]
-//!   asks the caller's [`model::Limits`] now and then, and gives all of a table or nothing, never half a sum.
-//! * **The same numbers as `go tool pprof`**, to the digit: which functions are dropped, what is inlined, the unit of a
-//!   column. The tests of rgops compare whole tables with the tool's.
+//! * **Sizes in a file are not trusted.** [`read()`] accepts at most 512 MB after decompression, and a profile that
+//!   it returns has everything it refers to.
+//! * **The caller sets the limits of counting.** A profile of a megabyte can take hours to count: [`top::within`]
+//!   checks the caller's [`model::Limits`] regularly, and returns a complete table or none, never partial sums.
+//! * **The same numbers as `go tool pprof`**, to the digit: which functions are dropped, what is inlined, the unit
+//!   of a column. The tests of rgops compare whole tables with the tool's.
 //! * **No `protoc`.** The messages are written by hand, by their field numbers.
 //!
-//! It does not take samples and does not look up names: whoever builds a profile brings both.
+//! This crate does not take samples and does not resolve names: the caller that builds a profile provides both.
 //!
-//! | module | has |
+//! | module | contents |
 //! | --- | --- |
 //! | [`proto`] | the messages of `profile.proto` |
-//! | [`read()`] | bytes of a file to a checked profile |
+//! | [`read()`] | from the bytes of a file to a checked profile |
 //! | [`mod@write`] | tables of a profile while it is built, and the bytes of a file |
 //! | [`model`] | samples as stacks of functions, and their sums as a graph |
 //! | [`top`] | the table of `go tool pprof -top` |
-//! | [`measurement`], [`moment`] | values and moments in the tool's form |
+//! | [`measurement`], [`moment`] | values and times in the format of the tool |
 //!
 //! ```
 //! use rgops_pprof::proto::{Function, Line, Location, Profile, Sample, ValueType};

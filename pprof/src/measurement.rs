@@ -1,4 +1,4 @@
-//! Values and percentages in exactly the form `go tool pprof` prints them.
+//! Values and percentages in exactly the format of `go tool pprof`.
 //!
 //! The behaviour is that of google/pprof's `internal/measurement`, checked against the tool itself
 //! in `tests/tests/acceptance/referee_pprof.rs`.
@@ -34,7 +34,7 @@ const KINDS: [Kind; 2] = [
 ];
 
 /// `value` of unit `from` in unit `to`, with the name to print; `minimum` and `auto` choose the
-/// largest unit in which it is at least 1. Units that are neither bytes nor time are not changed.
+/// largest unit in which it is at least 1. Units other than bytes and time are not converted.
 pub fn scale(value: i64, from: &str, to: &str) -> (f64, String) {
     if value < 0 && value != i64::MIN {
         let (scaled, unit) = scale(-value, from, to);

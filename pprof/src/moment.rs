@@ -1,6 +1,6 @@
-//! Moments as people read them.
+//! Times as text.
 
-/// A moment given in nanoseconds since the Unix epoch, in UTC: `2026-11-22 22:27:20 UTC`.
+/// A time given in nanoseconds since the Unix epoch, in UTC: `2026-11-22 22:27:20 UTC`.
 pub fn utc(unix_ns: u64) -> String {
     let seconds = unix_ns / 1_000_000_000;
     let (year, month, day) = civil_date((seconds / 86_400) as i64);

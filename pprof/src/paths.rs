@@ -1,4 +1,4 @@
-//! Paths of files as reports show them.
+//! Paths of files in reports.
 
 /// The last part of a path.
 pub(crate) fn file_name(path: &str) -> &str {

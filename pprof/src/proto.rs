@@ -1,7 +1,7 @@
 //! The messages of pprof's `profile.proto` (package `perftools.profiles`), by their field numbers.
 //!
-//! Texts are indices into the string table, whose first entry is empty. Written by hand so that
-//! building needs no `protoc`.
+//! Strings are indices into the string table, whose first entry is empty. Written by hand so that building does not
+//! need `protoc`.
 
 /// A set of samples and everything they refer to.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -21,34 +21,34 @@ pub struct Profile {
     /// Functions.
     #[prost(message, repeated, tag = "5")]
     pub function: Vec<Function>,
-    /// All texts; the first is empty.
+    /// All strings; the first is empty.
     #[prost(string, repeated, tag = "6")]
     pub string_table: Vec<String>,
-    /// Text: frames that match this regular expression are dropped, with their callees.
+    /// String: frames that match this regular expression are dropped, with their callees.
     #[prost(int64, tag = "7")]
     pub drop_frames: i64,
-    /// Text: frames that match this regular expression are kept all the same.
+    /// String: frames that match this regular expression are kept nevertheless.
     #[prost(int64, tag = "8")]
     pub keep_frames: i64,
-    /// When it began, nanoseconds since the Unix epoch.
+    /// When it started, in nanoseconds since the Unix epoch.
     #[prost(int64, tag = "9")]
     pub time_nanos: i64,
     /// How long it took, in nanoseconds.
     #[prost(int64, tag = "10")]
     pub duration_nanos: i64,
-    /// What is between two samples.
+    /// The type of the period between two samples.
     #[prost(message, optional, tag = "11")]
     pub period_type: Option<ValueType>,
-    /// How much of it.
+    /// The period.
     #[prost(int64, tag = "12")]
     pub period: i64,
-    /// Texts: remarks. pprof shows those that do not begin with `#` above every report.
+    /// Texts: comments. pprof shows those that do not start with `#` above every report.
     #[prost(int64, repeated, tag = "13")]
     pub comment: Vec<i64>,
-    /// Text: the sample type shown unless another is asked for.
+    /// String: the default sample type.
     #[prost(int64, tag = "14")]
     pub default_sample_type: i64,
-    /// Text: where this kind of profile is explained.
+    /// String: a URL of the documentation of this kind of profile.
     #[prost(int64, tag = "15")]
     pub doc_url: i64,
 }
@@ -56,10 +56,10 @@ pub struct Profile {
 /// What a number counts, and in which unit.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub struct ValueType {
-    /// Text: `cpu`, `samples`, …
+    /// String: `cpu`, `samples`, …
     #[prost(int64, tag = "1")]
     pub r#type: i64,
-    /// Text: `nanoseconds`, `count`, `bytes`.
+    /// String: `nanoseconds`, `count`, `bytes`.
     #[prost(int64, tag = "2")]
     pub unit: i64,
 }
@@ -73,24 +73,24 @@ pub struct Sample {
     /// One value for each sample type.
     #[prost(int64, repeated, tag = "2")]
     pub value: Vec<i64>,
-    /// More about it: thread name and id.
+    /// Additional data: thread name and id.
     #[prost(message, repeated, tag = "3")]
     pub label: Vec<Label>,
 }
 
-/// A key with a text or a number.
+/// A key with a string or a number.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub struct Label {
-    /// Text: the key.
+    /// String: the key.
     #[prost(int64, tag = "1")]
     pub key: i64,
-    /// Text: the value, or 0.
+    /// String: the value, or 0.
     #[prost(int64, tag = "2")]
     pub str: i64,
     /// The value, if it is a number.
     #[prost(int64, tag = "3")]
     pub num: i64,
-    /// Text: the unit of the number.
+    /// String: the unit of the number.
     #[prost(int64, tag = "4")]
     pub num_unit: i64,
 }
@@ -107,13 +107,13 @@ pub struct Mapping {
     /// End address.
     #[prost(uint64, tag = "3")]
     pub memory_limit: u64,
-    /// Where in the file `memory_start` is.
+    /// Offset of `memory_start` in the file.
     #[prost(uint64, tag = "4")]
     pub file_offset: u64,
-    /// Text: the file.
+    /// String: the file.
     #[prost(int64, tag = "5")]
     pub filename: i64,
-    /// Text: its build-id in hexadecimal digits.
+    /// String: its build-id in hexadecimal digits.
     #[prost(int64, tag = "6")]
     pub build_id: i64,
     /// Its locations have functions.
@@ -142,7 +142,7 @@ pub struct Location {
     /// The address.
     #[prost(uint64, tag = "3")]
     pub address: u64,
-    /// The functions there, innermost first: all but the last are inlined. Empty: not known.
+    /// The functions there, innermost first: all but the last are inlined. Empty if unknown.
     #[prost(message, repeated, tag = "4")]
     pub line: Vec<Line>,
     /// Several addresses were folded into this one.
@@ -156,10 +156,10 @@ pub struct Line {
     /// The function.
     #[prost(uint64, tag = "1")]
     pub function_id: u64,
-    /// Line, from 1; 0 when not known.
+    /// Line, from 1; 0 if unknown.
     #[prost(int64, tag = "2")]
     pub line: i64,
-    /// Column, from 1; 0 when not known.
+    /// Column, from 1; 0 if unknown.
     #[prost(int64, tag = "3")]
     pub column: i64,
 }
@@ -170,13 +170,13 @@ pub struct Function {
     /// From 1.
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    /// Text: the name for people.
+    /// String: the human-readable name.
     #[prost(int64, tag = "2")]
     pub name: i64,
-    /// Text: the name as the linker knows it.
+    /// String: the name used by the linker.
     #[prost(int64, tag = "3")]
     pub system_name: i64,
-    /// Text: its source file.
+    /// String: its source file.
     #[prost(int64, tag = "4")]
     pub filename: i64,
     /// Its first line.
@@ -185,7 +185,7 @@ pub struct Function {
 }
 
 impl Profile {
-    /// The text with this index; empty when there is none.
+    /// The string with this index; empty if there is none.
     pub fn text(&self, index: i64) -> &str {
         usize::try_from(index).ok().and_then(|index| self.string_table.get(index)).map_or("", String::as_str)
     }

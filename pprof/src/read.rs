@@ -1,5 +1,4 @@
-//! The bytes of a file to a checked profile: gzip around the protobuf message. What is read may not grow without
-//! bound.
+//! From the bytes of a file to a checked profile: gzip around the protobuf message. Sizes are limited.
 
 use std::io::{self, Read as _};
 
@@ -9,8 +8,7 @@ use prost::Message as _;
 use crate::check::check;
 use crate::proto::Profile;
 
-/// A profile may not be larger than this when decompressed; a gzip file of a few kilobytes could
-/// otherwise fill the memory.
+/// Maximum size of a profile after decompression. Otherwise a gzip file of a few kilobytes could fill the memory.
 const MAX_PROFILE_BYTES: u64 = 512 * 1024 * 1024;
 
 /// First bytes of a gzip file (RFC 1952, 2.3.1).
@@ -22,7 +20,7 @@ pub enum ReadError {
     /// The gzip envelope is broken.
     #[error("the profile cannot be decompressed: {0}")]
     Decompress(#[source] io::Error),
-    /// It is larger than [`read`] takes.
+    /// It is larger than the limit.
     #[error("the profile is larger than {} MB when decompressed", MAX_PROFILE_BYTES >> 20)]
     TooLarge,
     /// The bytes are not a `profile.proto` message.
@@ -33,7 +31,7 @@ pub enum ReadError {
     Invalid(String),
 }
 
-/// Reads a profile, compressed or not, and checks that it refers to nothing it does not have.
+/// Reads a profile, compressed or not, and checks that it has everything it refers to.
 ///
 /// # Errors
 /// [`ReadError`].

@@ -152,8 +152,8 @@ impl Build {
         let found = tasks::fetch(&address, running.pid());
         let screen = rgops(&["tasks", &address]);
         let says = screen.output.lines().map(str::trim);
-        let says = says.filter(|line| line.starts_with("no list") || line.contains(": no list"));
-        let missing = screen.output.lines().filter(|line| line.contains("without, their future"));
+        let says = says.filter(|line| line.contains(": list unavailable"));
+        let missing = screen.output.lines().filter(|line| line.contains("(future not described)"));
         let traced = rgops(&["schedtrace", &address, "--json", "--interval", "20ms", "--count", "1"]);
         Ok(Gives {
             list: found.runtimes.iter().all(|runtime| matches!(runtime.list, Known::Value(_)))

@@ -314,7 +314,7 @@ fn without_process_vm_readv_everything_works() {
         let screen = rgops(&["tasks", target.address()]);
         assert_eq!(screen.code, 0, "{screen:?}");
         assert!(screen.output.contains(&format!("\n{TASKS} tasks [scheduled]: ")), "{screen:?}");
-        assert!(screen.output.contains("\n20 with their async stack"), "{screen:?}");
+        assert!(screen.output.contains("\n20 with an async stack"), "{screen:?}");
         let profile = target.profile(300);
         let whole = profile.samples.iter().filter(|sample| sample.stack.end == StackEnd::Root).count();
         assert!(whole > 0 && whole * 10 >= profile.samples.len() * 9, "{whole} of {}", profile.samples.len());

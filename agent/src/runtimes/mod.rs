@@ -6,6 +6,8 @@ pub(crate) mod anchors;
 pub(crate) mod layout;
 mod watched;
 
+#[cfg(target_os = "linux")]
+pub(crate) use watched::Watched;
 #[cfg(native_engine)]
 pub(crate) use watched::WatchedLocalSet;
-pub(crate) use watched::{Watched, WatchedRuntimes};
+pub(crate) use watched::WatchedRuntimes;

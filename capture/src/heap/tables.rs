@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use rgops_protocol::reply::pprof_heap::Estimate;
 
 use super::live::{self, Block, Live};
-use super::slots::{SLOTS as SLOT_COUNT, Shared, Slot};
+#[cfg(not(rgops_loom))]
+use super::slots::SLOTS as SLOT_COUNT;
+use super::slots::{Shared, Slot};
 use super::stacks::Stacks;
 use super::walks::Walks;
 #[cfg(not(rgops_loom))]

@@ -1,27 +1,26 @@
-//! Which frames of an allocating stack are shown, and which line of it is the program's own.
+//! Which frames of an allocating stack are shown, and which of its lines is the program's own.
 //!
-//! Go's heap profile begins at the caller of the allocator: leading frames of `runtime` are left out
-//! (runtime/pprof, writeHeapProto), `makeslice` and `newobject` among them, so that flat falls on
-//! functions people know. Here are left out, as long as they lead: the allocator's functions; what is
-//! private to std (`RawVec`); and what only makes a new value (`vec![…]`, `Vec::with_capacity`,
-//! `Box::new`, `Arc::new`, `to_vec`). What makes a value grow stays, because it says something:
-//! `Vec::push`, `String::push_str`, `extend`, `collect`.
+//! Go's heap profile starts at the caller of the allocator: leading frames of `runtime`, such as `makeslice` and
+//! `newobject`, are omitted (runtime/pprof, writeHeapProto), so that flat values belong to functions of the program.
+//! Here, leading frames are omitted if they are functions of the allocator, private to std (`RawVec`), or only
+//! create a new value (`vec![…]`, `Vec::with_capacity`, `Box::new`, `Arc::new`, `to_vec`). Functions that grow a
+//! value are kept, because they are informative: `Vec::push`, `String::push_str`, `extend`, `collect`.
 
 use crate::symbols::Frame;
 
-/// Functions by which Rust reaches the allocator, by the part of the path that all of them share.
+/// Functions through which Rust calls the allocator, by their common path prefix.
 const ALLOCATOR_PATHS: [&str; 7] = [
     "alloc::alloc::",
     "alloc::raw_vec::",
     "core::alloc::global::",
-    // Where the wrapper was before rgops-capture.
+    // The location of the wrapper before rgops-capture.
     "rgops_agent::alloc::",
     "rgops_agent::engine::",
     "rgops_capture::",
     "__rustc::",
 ];
 
-/// The symbols rustc makes for the allocator, and jemalloc's and the C library's own.
+/// Symbols that rustc creates for the allocator, and those of jemalloc and the C library.
 const ALLOCATOR_SYMBOLS: [&str; 20] = [
     "__rust_alloc",
     "__rust_alloc_zeroed",
@@ -45,10 +44,10 @@ const ALLOCATOR_SYMBOLS: [&str; 20] = [
     "prof_backtrace",
 ];
 
-/// Prefixes of jemalloc's functions, which are on the stacks its own profiler takes.
+/// Prefixes of jemalloc's functions, which are on the stacks of its own profiler.
 const JEMALLOC_PREFIXES: [&str; 6] = ["_rjem_", "je_", "prof_", "_rjem_je_", "do_rallocx", "imalloc_"];
 
-/// Functions of std that only make a new value, by their last name.
+/// Functions of std that only create a new value, by the last part of their name.
 const CONSTRUCTORS: [&str; 20] = [
     "from_elem",
     "with_capacity",
@@ -72,7 +71,7 @@ const CONSTRUCTORS: [&str; 20] = [
     "allocate_for_ptr",
 ];
 
-/// Files of the allocator: what is inlined from them is left out where its name has no path.
+/// Files of the allocator: inlined functions from them are omitted if their name has no path.
 const ALLOCATOR_FILES: [&str; 6] = [
     "library/alloc/src/alloc.rs",
     "library/alloc/src/raw_vec.rs",
@@ -82,10 +81,10 @@ const ALLOCATOR_FILES: [&str; 6] = [
     "capture/src/alloc.rs",
 ];
 
-/// Crates of allocators, as their folders are called below that of the registry.
+/// Crates of allocators, by their folder names below that of the registry.
 const ALLOCATOR_CRATES: [&str; 4] = ["/rgops-agent-", "/rgops-capture-", "/tikv-jemallocator-", "/mimalloc-"];
 
-/// Whether a function belongs to the allocator, or to what of std is left out with it.
+/// Whether a function belongs to the allocator, or to the functions of std that are omitted with it.
 pub(crate) fn is_left_out(frame: &Frame) -> bool {
     let Some(name) = frame.function.as_deref() else { return false };
     is_allocator(name)
@@ -93,8 +92,8 @@ pub(crate) fn is_left_out(frame: &Frame) -> bool {
         || short(name).is_some_and(|name| is_left_out_by_file(name, frame))
 }
 
-/// The name without its generic arguments, if it has no path: with `debug = "line-tables-only"` that is all there
-/// is of an inlined function (`with_capacity_in<u8, alloc::alloc::Global>`).
+/// The name without its generic arguments, if it has no path: with `debug = "line-tables-only"`, inlined functions
+/// only have such a name (`with_capacity_in<u8, alloc::alloc::Global>`).
 fn short(name: &str) -> Option<&str> {
     let base = name.split('<').next().unwrap_or(name);
     (!base.is_empty() && !base.contains("::")).then_some(base)
@@ -133,8 +132,8 @@ fn is_allocator_path(name: &str) -> bool {
     ALLOCATOR_PATHS.iter().any(|path| name.starts_with(path)) || name.starts_with("tikv_jemallocator::")
 }
 
-/// The first frame, from the leaf, of the program's own code: none of std, nor of what cargo fetched.
-/// Files tell; where there are none, names.
+/// The first frame, from the leaf, of the program's own code: neither of std nor of a dependency that cargo fetched.
+/// Decided by the file, or by the name if there is no file.
 pub fn own_frame<'f>(frames: impl IntoIterator<Item = &'f Frame>) -> Option<&'f Frame> {
     frames.into_iter().find(|frame| frame.function.is_some() && !is_library(frame))
 }
@@ -145,7 +144,7 @@ fn is_library(frame: &Frame) -> bool {
         return !file.ends_with(".rs") || FETCHED.iter().any(|marker| file.contains(marker));
     }
     let name = frame.function.as_deref().unwrap_or("").trim_start_matches('<');
-    // Names without `::` are those of C: `malloc`, `main`, `__libc_start_main`.
+    // Names without `::` are C functions: `malloc`, `main`, `__libc_start_main`.
     ["std::", "core::", "alloc::", "__rustc::"].iter().any(|library| name.starts_with(library))
         || !name.contains("::")
 }

@@ -1,39 +1,38 @@
-//! The text jemalloc's own profiler writes (`heap_v2`, jemalloc(3) `prof.dump`), and its numbers made
-//! unbiased.
+//! Parses the dumps of jemalloc's own profiler (`heap_v2`, jemalloc(3) `prof.dump`) and makes their numbers unbiased.
 //!
-//! A block of `s` bytes is sampled with probability `1 - exp(-s / rate)`. Per stack only sums are
-//! written, so the rule (jeprof's `AdjustSamples`) takes the mean size for the size of all: exact where
-//! a stack allocates blocks of one size. Since 5.3 (`opt.prof_unbias`) jemalloc writes its sums such
-//! that this rule gives unbiased numbers for mixed sizes, too.
+//! A block of `s` bytes is sampled with probability `1 - exp(-s / rate)`. A dump has only sums per stack, so the rule
+//! (`AdjustSamples` of jeprof) uses the mean size for all blocks, which is exact if a stack allocates blocks of one
+//! size. Since 5.3 (`opt.prof_unbias`), jemalloc writes its sums so that this rule is also unbiased for mixed
+//! sizes.
 
 use rgops_protocol::reply::Module;
 use rgops_protocol::reply::pprof_heap::Estimate;
 
-/// A dump is cut beyond these: a program has some thousand stacks, and jemalloc keeps 128 frames.
+/// Limits of a dump: a program has a few thousand stacks, and jemalloc keeps 128 frames.
 const MAX_STACKS: usize = 1 << 20;
 const MAX_FRAMES: usize = 1024;
 const MAX_MODULES: usize = 4096;
 
-/// Why a text is no dump of jemalloc's.
+/// Why a text is not a dump of jemalloc.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DumpError {
     /// The first line names another format.
     #[error("jemalloc's dump begins with {0:?}, not heap_v2/RATE")]
     Header(String),
-    /// A line that cannot be understood.
-    #[error("line {line} of jemalloc's dump cannot be understood: {text:?}")]
+    /// A line that cannot be parsed.
+    #[error("line {line} of jemalloc's dump cannot be parsed: {text:?}")]
     Line {
-        /// Its number, from 1.
+        /// Number of the line, from 1.
         line: usize,
-        /// Its beginning.
+        /// Start of the line.
         text: String,
     },
-    /// More stacks than any program has.
+    /// More stacks than the limit.
     #[error("jemalloc's dump has more than {MAX_STACKS} stacks")]
     TooLarge,
 }
 
-/// A dump, its numbers unbiased.
+/// A dump with unbiased numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Dump {
     /// Mean bytes between two samples.
@@ -41,7 +40,7 @@ pub(super) struct Dump {
     pub(super) stacks: Vec<DumpStack>,
     /// The mappings with code, as modules without build-ids.
     pub(super) modules: Vec<Module>,
-    /// Whether allocations that were freed are counted as well (`opt.prof_accum`).
+    /// Whether freed allocations are also counted (`opt.prof_accum`).
     pub(super) has_allocated: bool,
 }
 
@@ -51,7 +50,7 @@ pub(super) struct DumpStack {
     /// Return addresses, leaf first.
     pub(super) frames: Vec<u64>,
     pub(super) live: Estimate,
-    /// Zero where jemalloc does not count it.
+    /// Zero if jemalloc does not count it.
     pub(super) allocated: Estimate,
 }
 
@@ -77,7 +76,7 @@ pub(super) fn parse(text: &str) -> Result<Dump, DumpError> {
             frames = Some(addresses_of(addresses).ok_or_else(wrong)?);
         } else if let Some(counts) = line.trim_start().strip_prefix("t*:") {
             let counts = counts_of(counts).ok_or_else(wrong)?;
-            // Before the first stack: the sums over all of them.
+            // Before the first stack: the sums over all stacks.
             if let Some(frames) = frames.take() {
                 let [live, allocated] = counts.map(|(count, bytes)| estimate(count, bytes, mean_bytes));
                 dump.has_allocated |= allocated.samples > 0;
@@ -115,7 +114,7 @@ fn counts_of(text: &str) -> Option<[(u64, u64); 2]> {
     Some([pair(live)?, pair(accumulated.trim_end().strip_suffix(']')?)?])
 }
 
-/// What so many sampled blocks with so many bytes in all stand for.
+/// The estimate for a number of sampled blocks and their total bytes.
 fn estimate(count: u64, bytes: u64, mean_bytes: u64) -> Estimate {
     if count == 0 {
         return Estimate::default();
@@ -150,8 +149,8 @@ fn add_mapping(modules: &mut Vec<Module>, line: &str) {
     {
         module.end_avma = end;
     } else if modules.len() < MAX_MODULES {
-        // Position-independent code is linked at 0; an executable that is not begins at 4 MiB on
-        // x86_64 and aarch64, far below where the kernel puts the others.
+        // Position-independent code is linked at 0. Other executables start at 4 MiB on x86_64 and aarch64, far
+        // below the addresses that the kernel chooses for position-independent code.
         let bias = if start < 1 << 32 { 0 } else { start.saturating_sub(offset) };
         modules.push(Module {
             path: path.to_owned(),
@@ -196,14 +195,14 @@ MAPPED_LIBRARIES:
         // 32 bytes each: 2 / (1 - exp(-32 / 524288)) = 32769 blocks.
         assert_eq!((small.live.objects_milli / 1000, small.live.bytes), (32_769, 1_048_608));
         assert_eq!(small.allocated.bytes, 2 * small.live.bytes);
-        // A MiB is missed with probability exp(-2).
+        // A MiB is not sampled with probability exp(-2).
         assert_eq!(large.live.bytes, (1_048_576.0 / (1.0 - (-2.0_f64).exp())).round() as u64);
         let modules: Vec<_> = dump.modules.iter().map(|module| (module.path.as_str(), module.bias)).collect();
         assert_eq!(modules, [("/usr/bin/service", 0x55d5_c000_0000), ("/lib/libc.so.6", 0x7f00_0010_0000)]);
         assert_eq!(dump.modules[0].end_avma, 0x55d5_c000_9000);
     }
 
-    /// A dump jemalloc 5.3.1 wrote, of a program that had allocated and freed a million blocks of 32 bytes,
+    /// A dump written by jemalloc 5.3.1, of a program that had allocated and freed a million blocks of 32 bytes,
     /// of 256 and of 4096 each (benches/heap/subject, `lg_prof_sample:14,prof_accum:true`).
     #[test]
     fn a_real_dump_stands_for_what_the_program_did() {
@@ -232,7 +231,7 @@ MAPPED_LIBRARIES:
         assert!(matches!(parse(""), Err(DumpError::Header(_))));
         let wrong = parse("heap_v2/1\n@ 0x1 oops\n").unwrap_err();
         assert_eq!(wrong, DumpError::Line { line: 2, text: "@ 0x1 oops".to_owned() });
-        // Cut off and bent at every place, it is read or refused.
+        // Truncated or damaged at any position, it is parsed or refused.
         for end in 0..DUMP.len() {
             let _ = parse(&DUMP[..end]);
             let mut bent = DUMP.as_bytes().to_vec();

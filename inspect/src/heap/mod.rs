@@ -1,7 +1,7 @@
-//! Heap profiles: what the answer of `pprof-heap` says, snapshot by snapshot, and which stacks grew.
+//! Heap profiles: the answer of `pprof-heap`, snapshot by snapshot, and which stacks grew.
 //!
-//! A stack's numbers are unbiased estimates made by the agent (or, with jemalloc's own profiler, by
-//! jemalloc's rule, see `jemalloc`). The pprof file is made of them in `profile`.
+//! The numbers of a stack are unbiased estimates from the agent or, with jemalloc's own profiler, from the rule in
+//! `jemalloc`. `profile` makes the pprof file from them.
 
 mod frames;
 mod gather;

@@ -1,4 +1,4 @@
-//! A gathered heap as a pprof file, with the sample types of Go's heap profile.
+//! A collected heap as a pprof file, with the sample types of Go's heap profile.
 
 use rgops_pprof::proto::{Function, Line, Location, Profile, Sample, ValueType};
 use rgops_protocol::reply::NoteKind;
@@ -9,14 +9,14 @@ use crate::profile::Incomplete;
 use crate::text::known::missing_text;
 use crate::text::{duration, escape, utc};
 
-/// A sample type of a heap profile, by the name Go gave it.
+/// A sample type of a heap profile, with its name in Go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HeapKind {
-    /// Blocks that were allocated, also those freed since.
+    /// Allocated blocks, including freed ones.
     AllocObjects,
     /// Their bytes.
     AllocSpace,
-    /// Blocks that live.
+    /// Live blocks.
     InuseObjects,
     /// Their bytes.
     #[default]
@@ -24,7 +24,7 @@ pub enum HeapKind {
 }
 
 impl HeapKind {
-    /// In the order they have in the file.
+    /// In the order of the file.
     pub const ALL: [HeapKind; 4] =
         [HeapKind::AllocObjects, HeapKind::AllocSpace, HeapKind::InuseObjects, HeapKind::InuseSpace];
 
@@ -45,7 +45,7 @@ impl HeapKind {
         }
     }
 
-    /// Whether it counts what was allocated, [`Heap::has_allocated`].
+    /// Whether it counts all allocations, see [`Heap::has_allocated`].
     pub fn is_allocated(self) -> bool {
         matches!(self, HeapKind::AllocObjects | HeapKind::AllocSpace)
     }
@@ -60,19 +60,19 @@ impl HeapKind {
     }
 }
 
-/// Whole blocks, rounded; negative where more were freed than allocated in a window.
+/// Whole blocks, rounded; negative if more were freed than allocated in a window.
 fn objects(estimate: Estimate) -> i64 {
     let milli = estimate.objects_milli.cast_signed();
     (milli as f64 / 1000.0).round() as i64
 }
 
 impl Heap {
-    /// The profile: of all that was sampled since the program began, or, `is_window`, of what changed
-    /// from the first snapshot to the last, where less memory in use is negative as in a difference made
-    /// by `go tool pprof -base`. `incomplete` says why the answer broke off.
+    /// The profile of everything sampled since the program started or, with `is_window`, of the changes from the
+    /// first to the last snapshot. Less memory in use is negative then, as in a difference by `go tool pprof
+    /// -base`. `incomplete` is the reason if the answer ended early.
     ///
-    /// Where allocations that were freed again are not counted ([`Heap::has_allocated`]), the file has
-    /// only `inuse_objects` and `inuse_space`.
+    /// If freed allocations are not counted ([`Heap::has_allocated`]), the file only has `inuse_objects` and
+    /// `inuse_space`.
     pub fn into_profile(mut self, is_window: bool, incomplete: Option<&Incomplete>) -> Profile {
         let comments = self.comments(is_window, incomplete);
         let kinds: Vec<HeapKind> =
@@ -87,7 +87,7 @@ impl Heap {
                 sample.push(Sample { location_id, value, label: Vec::new() });
             }
         }
-        // By falling size in use: neither the file nor a comparison of two depends on stack numbers.
+        // By descending size in use, so that neither the file nor a comparison of two files depends on stack numbers.
         sample.sort_by(|left, right| {
             right
                 .value
@@ -133,7 +133,7 @@ impl Heap {
         }
     }
 
-    /// What a reader of the file must know. pprof prints those without `#` above every report.
+    /// Remarks for readers of the file. pprof prints those without `#` above every report.
     fn comments(&self, is_window: bool, incomplete: Option<&Incomplete>) -> Vec<String> {
         let mut comments = Vec::new();
         if let Some(Incomplete { reason, duration_ns }) = incomplete {
@@ -145,12 +145,12 @@ impl Heap {
         let counters = self.counters().copied().unwrap_or_default();
         if counters.lost > 0 {
             comments.push(format!(
-                "Lost: {} sampled blocks that stand for {} bytes, of {} sampled",
+                "Lost: {} sampled blocks that represent {} bytes, of {} sampled",
                 counters.lost, counters.lost_bytes, counters.sampled
             ));
         }
         if self.not_kept() > 0 {
-            comments.push(format!("Lost: {} stacks and blocks, too many to be kept", self.not_kept()));
+            comments.push(format!("Lost: {} stacks and blocks beyond the limit", self.not_kept()));
         }
         let (pid, name) = (self.process.pid, &self.process.name);
         comments.push(format!("# rgops {}: pid {pid} {name}", env!("CARGO_PKG_VERSION")));
@@ -159,12 +159,12 @@ impl Heap {
             HeapSource::Wrapper => format!("rgops_agent::alloc::Sampling around {}", start.allocator),
             HeapSource::Jemalloc => "jemalloc's own profiler".to_owned(),
         };
-        comments.push(format!("# source: {source}, a sample every {} bytes on average", self.mean_bytes()));
+        comments.push(format!("# source: {source}, one sample per {} bytes on average", self.mean_bytes()));
         if let Some(since) = start.since_unix_ns {
-            comments.push(format!("# sampled since {}; what was allocated before is not in it", utc(since)));
+            comments.push(format!("# sampled since {}; earlier allocations are not included", utc(since)));
         }
         if is_window {
-            comments.push("# what changed from the first moment to the last".to_owned());
+            comments.push("# difference between the first and the last snapshot".to_owned());
         }
         if start.source == HeapSource::Wrapper {
             let live = counters.sampled.wrapping_sub(counters.sampled_freed);
@@ -176,11 +176,11 @@ impl Heap {
         }
         if let Some(exact) = &counters.exact {
             comments.push(format!(
-                "# exactly, since the program began: allocations {}, frees {}, reallocations {}, bytes allocated {}, freed {}",
+                "# exact counters since the program started: allocations {}, frees {}, reallocations {}, bytes allocated {}, freed {}",
                 exact.allocations, exact.frees, exact.reallocations, exact.allocated_bytes, exact.freed_bytes
             ));
         }
-        // Samples that were lost or cut are in the lines above.
+        // Lost and truncated samples are in the lines above.
         for note in self.notes.iter().filter(|note| note.kind == NoteKind::Missing) {
             comments.push(format!("# missing: {}", missing_text(note)));
         }
@@ -188,7 +188,7 @@ impl Heap {
     }
 }
 
-/// Gives samples without a stack a frame that says so: they would be in the total and in no row.
+/// Gives samples without a stack a frame that states so. Otherwise they would be in the total but in no row.
 fn name_what_has_no_stack(profile: &mut Profile, name: i64) {
     let function_id = profile.function.iter().map(|function| function.id).max().unwrap_or(0) + 1;
     let id = profile.location.iter().map(|location| location.id).max().unwrap_or(0) + 1;

@@ -8,57 +8,57 @@ use std::path::{Path, PathBuf};
 #[error("cannot write {}: {reason}", path.display())]
 #[non_exhaustive]
 pub struct OutputError {
-    /// The file, links followed as far as that got.
+    /// The file, with links followed as far as possible.
     pub path: PathBuf,
     /// Why.
     #[source]
     pub reason: Reason,
 }
 
-/// Why a file could not be written there.
+/// The reason.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// It is there, and was not to be replaced.
-    #[error("the file exists")]
+    /// The file exists and must not be replaced.
+    #[error("the file already exists")]
     Exists,
-    /// What is there is no regular file; that is never replaced.
+    /// The path is not a regular file; that is never replaced.
     #[error("{0}")]
     NotAFile(NotAFile),
-    /// A link of another user, who decides where it leads.
-    #[error("{} a link of uid {uid}, who decides where it leads", link_is(link.as_deref()))]
+    /// A link of another user, who can change its target.
+    #[error("{} a symbolic link of uid {uid}, who can change its target", link_is(link.as_deref()))]
     ForeignLink {
-        /// The link, when it is not the file itself but a directory on the way.
+        /// The link, if it is a directory in the path and not the file itself.
         link: Option<PathBuf>,
-        /// Whose link it is.
+        /// Owner of the link.
         uid: u32,
-        /// The path without the link, as it leads at this moment.
+        /// The path with the current target of the link.
         leads_to: PathBuf,
     },
-    /// A link that other users can replace: they decide where it leads.
-    #[error("{} a link in a directory in which other users can replace it", link_is(link.as_deref()))]
+    /// A link that other users can replace, so they decide its target.
+    #[error("{} a symbolic link in a directory where other users can replace it", link_is(link.as_deref()))]
     ReplaceableLink {
-        /// The link, when it is not the file itself but a directory on the way.
+        /// The link, if it is a directory in the path and not the file itself.
         link: Option<PathBuf>,
-        /// The path without the link, as it leads at this moment.
+        /// The path with the current target of the link.
         leads_to: PathBuf,
     },
-    /// Something else took the place meanwhile.
-    #[error("something else is there since the command began; the file was kept as {}", kept.display())]
+    /// The path was taken in the meantime.
+    #[error("the path was taken after the command started; the file was saved as {}", kept.display())]
     KeptBeside {
-        /// Where the file is.
+        /// Where the file was saved.
         kept: PathBuf,
     },
-    /// What the system said.
+    /// The error of the system.
     #[error("{0}")]
     System(io::Error),
 }
 
-/// What is no regular file.
+/// Kinds of paths that are not regular files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAFile {
-    /// A directory, or a name that can only be one.
+    /// A directory, or a name that can only be a directory.
     #[error("it is a directory")]
     Directory,
     /// A character or block device.
@@ -74,37 +74,37 @@ pub enum NotAFile {
     #[error("it is an open file of this process")]
     Descriptor,
     /// Anything else.
-    #[error("it is no regular file")]
+    #[error("it is not a regular file")]
     Other,
 }
 
 impl OutputError {
-    /// What mends it.
+    /// The fix.
     pub fn fix(&self) -> String {
         match &self.reason {
             Reason::Exists => "pass --force to replace it, or another --output".to_owned(),
             Reason::NotAFile(NotAFile::Directory) => "pass --output with the name of a file in it".to_owned(),
             Reason::NotAFile(NotAFile::Device | NotAFile::Pipe) => {
-                format!("have the shell write there: --output - > {}", quoted(&self.path))
+                format!("redirect in the shell: --output - > {}", quoted(&self.path))
             }
             Reason::NotAFile(NotAFile::Descriptor) => "pass --output - for standard output".to_owned(),
             Reason::NotAFile(NotAFile::Socket | NotAFile::Other) => "pass another --output".to_owned(),
             Reason::ForeignLink { leads_to, .. } | Reason::ReplaceableLink { leads_to, .. } => {
-                format!("if you mean the file it leads to now, name that: --output {}", quoted(leads_to))
+                format!("if its current target is the file you want, name it: --output {}", quoted(leads_to))
             }
-            Reason::KeptBeside { .. } => "rename it, or choose another --output the next time".to_owned(),
+            Reason::KeptBeside { .. } => "rename it, or pass another --output next time".to_owned(),
             Reason::System(error) => match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                    "make the directory first, or pass --output with a place that exists"
+                    "create the directory first, or pass --output with a path in an existing directory"
                 }
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                    "pass --output with a place this user can write"
+                    "pass --output with a path that this user can write"
                 }
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    "make room there, or pass --output with a place that has some"
+                    "free some space there, or pass --output on another file system"
                 }
                 io::ErrorKind::FileTooLarge => "raise the limit of the shell (ulimit -f)",
-                _ => "pass --output with another place",
+                _ => "pass another --output",
             }
             .to_owned(),
         }
@@ -120,12 +120,12 @@ impl From<io::Error> for Reason {
     }
 }
 
-/// How a sentence about a link begins.
+/// The start of a sentence about a link.
 fn link_is(link: Option<&Path>) -> String {
     link.map_or_else(|| "it is".to_owned(), |link| format!("{} is", link.display()))
 }
 
-/// The path as a shell takes it for one word.
+/// The path, quoted for a shell.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |character: char| character.is_alphanumeric() || "/._-+=:,@%".contains(character);

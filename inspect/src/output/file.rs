@@ -9,37 +9,37 @@ use super::error::{OutputError, Reason};
 use super::numbered::Numbered;
 use super::place::Place;
 
-/// So many names are tried for what may not have the one it was made for.
+/// Maximum other names to try if the intended name is taken.
 const MAX_OTHER_NAMES: u32 = 999;
 
 /// A file that is being written.
 #[derive(Debug)]
 pub struct OutputFile {
-    /// Where it is written to; nowhere any more once that failed.
+    /// The writer; `None` after an error.
     pub(super) out: Option<BufWriter<File>>,
-    /// Where it goes when it is whole.
+    /// The final location.
     pub(super) place: Place,
     name: Name,
-    /// Bytes a file of this process may have, and how many were written.
+    /// Maximum size of a file of this process, and the bytes written so far.
     pub(super) limit_bytes: u64,
     written_bytes: u64,
     failed: Option<io::Error>,
 }
 
-/// Which name it gets.
+/// The name of the file.
 #[derive(Debug)]
 enum Name {
-    /// The one that was asked for.
+    /// The requested name.
     Given { replace: bool },
-    /// The first that is free.
+    /// The first free name.
     Free(Numbered),
 }
 
 impl OutputFile {
-    /// Opens the place of the file `path` names. An existing file is refused unless `replace`.
+    /// Opens the location of `path`. An existing file is refused unless `replace`.
     ///
     /// # Errors
-    /// When nothing may or can be written there: see [`Reason`].
+    /// When the file must not or cannot be written there: see [`Reason`].
     pub fn create(path: &Path, replace: bool) -> Result<OutputFile, OutputError> {
         let (place, exists) = Place::find(path)?;
         if exists && !replace {
@@ -48,7 +48,7 @@ impl OutputFile {
         OutputFile::open(place, Name::Given { replace })
     }
 
-    /// Opens the place of a new file in `directory`, which gets the first of the names that is free.
+    /// Opens the location of a new file in `directory`, which gets the first free one of the names.
     ///
     /// # Errors
     /// As [`OutputFile::create`].
@@ -69,16 +69,16 @@ impl OutputFile {
         Ok(OutputFile { out, place, name, limit_bytes: file_size_limit(), written_bytes: 0, failed: None })
     }
 
-    /// Where the file will be, as far as is known before it is there.
+    /// The path that the file will have, as far as known before it exists.
     pub fn path(&self) -> PathBuf {
         self.place.path()
     }
 
-    /// Puts the file into its place; where it is.
+    /// Moves the file to its final path, and returns that path.
     ///
     /// # Errors
-    /// When it could not be written or put there: nothing is left of it then, unless the error says where it
-    /// was kept instead.
+    /// When it could not be written or moved there. No file is left then, unless the error states where it was saved
+    /// instead.
     pub fn keep(mut self) -> Result<PathBuf, OutputError> {
         if let Err(error) = self.finish() {
             return Err(OutputError { path: self.path(), reason: error.into() });
@@ -93,7 +93,7 @@ impl OutputFile {
             }
             Err(reason) => reason,
         };
-        // Something else took the place meanwhile. It stays, and so does what was gathered.
+        // The path was taken in the meantime. Keep that file, and also the collected data.
         let wanted = self.path();
         if let Reason::Exists | Reason::NotAFile(_) = error {
             let name = wanted.file_name().unwrap_or_default().to_owned();
@@ -109,7 +109,7 @@ impl OutputFile {
         Err(OutputError { path: wanted, reason: error })
     }
 
-    /// Writes what is left and has the system say what it may say only then (quotas, network file systems).
+    /// Writes the rest and syncs, to get errors that the system reports late (quotas, network file systems).
     fn finish(&mut self) -> io::Result<()> {
         if let Some(error) = self.failed.take() {
             return Err(error);
@@ -117,7 +117,7 @@ impl OutputFile {
         let Some(mut out) = self.out.take() else { return Ok(()) };
         out.flush()?;
         match out.get_ref().sync_all() {
-            // Not every file system knows fsync(2).
+            // Not every file system supports fsync(2).
             Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(error),
             _ => Ok(()),
         }
@@ -126,7 +126,7 @@ impl OutputFile {
     fn write_some(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.written_bytes = self.written_bytes.saturating_add(bytes.len() as u64);
         if self.written_bytes > self.limit_bytes {
-            // setrlimit(2): who writes beyond it is ended by SIGXFSZ.
+            // setrlimit(2): writing beyond it would end this process by SIGXFSZ.
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         self.out.as_mut().map_or(Ok(()), |out| out.write_all(bytes))
@@ -136,7 +136,7 @@ impl OutputFile {
         if let Err(error) = result {
             self.failed.get_or_insert(error);
             if let Some(out) = self.out.take() {
-                // Not dropped as it is, which would try to write once more. The space is free again.
+                // Not simply dropped, which would try to write again. This frees the space.
                 drop(out.into_parts());
                 self.place.forget();
             }
@@ -144,7 +144,7 @@ impl OutputFile {
     }
 }
 
-/// Never fails: [`OutputFile::keep`] tells what went wrong first.
+/// Never fails: [`OutputFile::keep`] returns the first error.
 impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let result = self.write_some(bytes);

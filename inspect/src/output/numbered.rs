@@ -1,4 +1,4 @@
-//! Names for files nobody named.
+//! Default names of files.
 
 /// Names that differ by a number: `BEFORE.001AFTER`, `BEFORE.002AFTER`, …
 #[derive(Debug, Clone)]
@@ -8,8 +8,8 @@ pub struct Numbered {
 }
 
 impl Numbered {
-    /// `rgops.PROGRAM.PID` + `kinds` + `.NNN` + `after`, as pprof numbers the profiles it fetches. The
-    /// program's name comes from the program: what does not belong into a file name becomes `_`.
+    /// `rgops.PROGRAM.PID` + `kinds` + `.NNN` + `after`, like the names of profiles that pprof fetches. The
+    /// program's name comes from the program: characters that are unsafe in a file name become `_`.
     pub fn new(program: &str, pid: u32, kinds: &str, after: &'static str) -> Numbered {
         let harmless = |character: char| match character {
             'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => character,

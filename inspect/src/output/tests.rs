@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
 
-/// One test has one at a time: `remove_unfinished` removes what all of this process have begun.
+/// Held by one test at a time: `remove_unfinished` removes the incomplete files of the whole process.
 struct Directory(PathBuf, #[expect(dead_code, reason = "held until it is dropped")] MutexGuard<'static, ()>);
 
 impl Directory {
@@ -40,7 +40,7 @@ fn names() -> Numbered {
     Numbered::new("../e\x1bvil", 7, ".samples.cpu", ".pb.gz")
 }
 
-/// A file the way file systems need it that have no files without names.
+/// A file as on file systems without nameless files.
 fn create_named(path: &Path, replace: bool) -> Result<OutputFile, OutputError> {
     let mut file = OutputFile::create(path, replace)?;
     file.place.forget();
@@ -53,7 +53,7 @@ type Create = fn(&Path, bool) -> Result<OutputFile, OutputError>;
 const WAYS: [Create; 2] = [OutputFile::create, create_named];
 
 #[test]
-fn it_is_ours_alone_never_replaced_unasked_and_gone_unless_kept() {
+fn a_file_is_private_and_replaced_only_on_request_and_removed_unless_kept() {
     for create in WAYS {
         let directory = Directory::new();
         let path = directory.0.join("profile");
@@ -82,7 +82,7 @@ fn it_is_ours_alone_never_replaced_unasked_and_gone_unless_kept() {
 }
 
 #[test]
-fn what_takes_its_place_meanwhile_stays_and_so_does_the_file() {
+fn if_the_path_is_taken_in_the_meantime_both_files_are_kept() {
     for create in WAYS {
         let directory = Directory::new();
         let path = directory.0.join("profile");
@@ -104,7 +104,7 @@ fn what_takes_its_place_meanwhile_stays_and_so_does_the_file() {
 }
 
 #[test]
-fn a_file_nobody_named_has_the_first_free_name_also_when_others_take_it_meanwhile() {
+fn a_default_name_is_the_first_free_one_even_if_others_take_it_in_the_meantime() {
     let directory = Directory::new();
     let file = OutputFile::create_free(&directory.0, names()).unwrap();
     let other = OutputFile::create_free(&directory.0, names()).unwrap();
@@ -116,7 +116,7 @@ fn a_file_nobody_named_has_the_first_free_name_also_when_others_take_it_meanwhil
 }
 
 #[test]
-fn ways_out_that_drop_nothing_leave_nothing() {
+fn exits_without_destructors_leave_no_file() {
     let directory = Directory::new();
     let file = create_named(&directory.0.join("profile"), false).unwrap();
     assert_eq!(directory.names().len(), 1);
@@ -126,7 +126,7 @@ fn ways_out_that_drop_nothing_leave_nothing() {
 }
 
 #[test]
-fn what_goes_wrong_while_writing_is_told_at_the_end_and_frees_the_space() {
+fn an_error_while_writing_is_returned_at_the_end_and_frees_the_space() {
     for create in WAYS {
         let directory = Directory::new();
         let mut file = create(&directory.0.join("profile"), false).unwrap();
@@ -144,7 +144,7 @@ fn what_goes_wrong_while_writing_is_told_at_the_end_and_frees_the_space() {
 
 #[test]
 #[cfg(unix)]
-fn links_lead_to_their_file_and_nothing_but_regular_files_is_replaced() {
+fn links_are_followed_and_only_regular_files_are_replaced() {
     use std::os::unix::fs::symlink;
 
     let directory = Directory::new();
@@ -189,7 +189,7 @@ fn links_lead_to_their_file_and_nothing_but_regular_files_is_replaced() {
 
 #[test]
 #[cfg(unix)]
-fn a_directory_on_the_way_that_is_another_users_link_is_refused() {
+fn a_directory_that_is_a_link_of_another_user_is_refused() {
     use std::os::unix::fs::{lchown, symlink};
 
     if !rustix::process::geteuid().is_root() {

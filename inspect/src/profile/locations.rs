@@ -1,7 +1,7 @@
 //! The tables of a profile while it is built: addresses become locations, with their functions and
 //! mappings, each once.
 //!
-//! They are looked up while an answer arrives, because the modules they are in may be unloaded later.
+//! They are added while an answer arrives, because their modules may be unloaded later.
 
 use std::collections::HashMap;
 
@@ -14,13 +14,12 @@ use crate::budget::{self, Budget, Exhausted};
 use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer};
 use crate::text::hex;
 
-/// What a location costs in bytes, with its place in all tables, the symbolizer's included, and in the
-/// tables that `top` makes; what each function at it costs; and what a function costs that is new, besides
-/// its texts. Measured with the shapes of `p26_hostile_process.rs`.
+/// Bytes charged for a location in all tables, including those of the symbolizer and of `top`; for each function at a
+/// location; and for each new function, besides its texts. Measured with the shapes of `p26_hostile_process.rs`.
 const LOCATION_BYTES: u64 = 512;
 const LINE_BYTES: u64 = 256;
 const FUNCTION_BYTES: u64 = 512;
-/// Times a text is held: here, in the symbolizer's frames, in `top`, and in the encoded file.
+/// Copies of a text: here, in the frames of the symbolizer, in `top`, and in the encoded file.
 const TEXT_COPIES: u64 = 6;
 
 /// Locations, functions, mappings and texts of one profile.
@@ -31,7 +30,7 @@ pub(crate) struct Locations {
     tables: Tables,
     /// The module of each mapping, and its id in the tables.
     mappings: Vec<(Module, u64)>,
-    /// By mapping, address, and how many of the innermost functions there are left out.
+    /// By mapping, address, and number of omitted innermost functions.
     ids: HashMap<(u64, u64, usize), u64>,
 }
 
@@ -54,19 +53,19 @@ impl Locations {
     /// Replaces the list of loaded modules.
     ///
     /// # Errors
-    /// When there is no memory, or time, for them.
+    /// When memory or time does not suffice for them.
     pub(crate) fn set_modules(&mut self, modules: &[Module]) -> Result<(), Exhausted> {
         let modules = budget::charge_modules(&self.budget, modules)?;
         self.symbolizer.set_modules(modules);
         Ok(())
     }
 
-    /// What each module with locations gave for names, and why not more.
+    /// Which names each module with locations provides, and why not more.
     pub(crate) fn module_symbols(&self) -> impl Iterator<Item = &ModuleSymbols> {
         self.symbolizer.module_symbols()
     }
 
-    /// The tables, for what else is in the profile.
+    /// The tables, to add other parts of the profile.
     pub(crate) fn tables(&mut self) -> &mut Tables {
         &mut self.tables
     }
@@ -76,17 +75,17 @@ impl Locations {
         self.symbolizer.shared_frames(avma, is_return_address)
     }
 
-    /// The location of an address. As profile.proto asks, the address of a caller lies within its
-    /// call instruction: one byte before the return address.
+    /// The location of an address. As profile.proto requires, the address of a caller is inside its call
+    /// instruction: one byte before the return address.
     ///
     /// # Errors
-    /// When there is no memory, or time, for another one.
+    /// When memory or time does not suffice for another one.
     pub(crate) fn of(&mut self, avma: u64, is_return_address: bool) -> Result<u64, Exhausted> {
         self.without_innermost(avma, is_return_address, 0)
     }
 
-    /// The same, of which so many of the functions inlined there are left out, innermost first; the
-    /// function that was really called always stays.
+    /// The same without a number of the innermost inlined functions. The function that was really called is always
+    /// kept.
     ///
     /// # Errors
     /// As [`Locations::of`].
@@ -125,7 +124,7 @@ impl Locations {
         Ok(id)
     }
 
-    /// The id of the mapping an address is in.
+    /// The id of the mapping that contains an address.
     fn mapping(&mut self, avma: u64) -> Option<u64> {
         let module = self.symbolizer.module(avma)?;
         if let Some((_, id)) = self.mappings.iter().find(|(known, _)| known == module) {
@@ -137,7 +136,7 @@ impl Locations {
             memory_limit: module.end_avma,
             filename: self.tables.text(path),
             build_id: self.tables.text(&hex(&module.build_id)),
-            // Taken back by the first location without a function: pprof then looks for the file.
+            // Cleared at the first location without a function: then pprof searches for the file.
             has_functions: true,
             ..Mapping::default()
         };
@@ -148,8 +147,8 @@ impl Locations {
 
     fn line(&mut self, frame: &Frame) -> Result<Line, Exhausted> {
         let name = self.tables.text(&frame.name());
-        // Where both names are the same pprof takes the name for one of C++ and cuts what is between
-        // `<` and `>`, which merges functions: without a mangled name the system name stays empty.
+        // If both names are equal, pprof treats the name as C++ and removes the text between `<` and `>`, which
+        // merges functions. So without a mangled name, the system name stays empty.
         let system_name = frame.mangled.as_deref().map_or(0, |mangled| self.tables.text(mangled));
         let filename = self.tables.text(frame.file.as_deref().unwrap_or(""));
         let function_id = match self.tables.function_id(name, system_name, filename) {
@@ -171,7 +170,7 @@ impl Locations {
         self.tables.into_profile(program)
     }
 
-    /// The mapping of the executable, which pprof wants first: by its build-id, else the first that
+    /// The mapping of the executable, which pprof expects first: found by its build-id, otherwise the first that
     /// looks like a program.
     fn program(&self, build_id: &[u8]) -> Option<u64> {
         let by_id = |(module, _): &&(Module, u64)| !module.build_id.is_empty() && module.build_id == build_id;

@@ -1,5 +1,5 @@
-//! Profiles of a program: from an agent's samples to pprof's format, saved, and counted as `go tool pprof` does.
-//! The format itself is the crate [`rgops_pprof`].
+//! Profiles of a program: from an agent's samples to pprof's format, saved, and summed up like `go tool pprof`. The
+//! format itself is in the crate [`rgops_pprof`].
 
 mod cpu;
 mod file;

@@ -1,27 +1,27 @@
-//! Whose profile it is, how it ended, and what stacks cost.
+//! The process of a profile, how the profile ended, and what stacks cost.
 
 use std::path::PathBuf;
 
 use crate::budget::{self, Budget};
 
-/// What a distinct stack costs in bytes until the file and the table are made, and each of its frames.
+/// Bytes charged for a distinct stack until the file and the table are written, and for each of its frames.
 pub(crate) const STACK_BYTES: u64 = 768;
 pub(crate) const FRAME_BYTES: u64 = 48;
 
-/// Whose profile it is.
+/// The process of a profile.
 #[derive(Debug, Clone)]
 pub struct Process {
     /// Its name, for the comments.
     pub name: String,
     /// Its process id in its own pid namespace.
     pub pid: u32,
-    /// Build-id of its executable, which tells the executable among the modules.
+    /// Build-id of its executable, to identify the executable among the modules.
     pub build_id: Vec<u8>,
     /// The process on this host, see [`Symbolizer::new`](crate::symbols::Symbolizer::new).
     pub local_pid: Option<u32>,
     /// Directories with symbol files, see [`Symbolizer::new`](crate::symbols::Symbolizer::new).
     pub symbol_directories: Vec<PathBuf>,
-    /// To what everything that is kept of it is charged.
+    /// The budget that is charged for everything kept.
     pub budget: Budget,
 }
 
@@ -38,7 +38,7 @@ impl Default for Process {
     }
 }
 
-/// Why a profile lacks its end.
+/// Why a profile has no end.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Incomplete {

@@ -1,5 +1,5 @@
-//! What all JSON documents have in common: the schema, who answered, what the answer lacks. Then comes what was asked
-//! for.
+//! The common part of all JSON documents: the schema, the process that answered, and what the answer lacks. The
+//! body of the command follows.
 
 use std::io::{self, Write};
 
@@ -14,14 +14,14 @@ use crate::text::{Escaping, reason};
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Document<T> {
-    /// `rgops.COMMAND/VERSION`. A field that is added keeps the version; one that changes its meaning or goes away
-    /// raises it.
+    /// `rgops.COMMAND/VERSION`. Adding a field keeps the version. Changing the meaning of a field or removing it
+    /// increases the version.
     schema: &'static str,
-    /// Who answered.
+    /// The process that answered.
     process: JsonProcess,
-    /// What is missing or not exact.
+    /// What is missing or approximate.
     notes: Vec<JsonNote>,
-    /// Why the answer broke off, or is cut; absent when it is complete.
+    /// Why the answer ended early or is cut; absent when it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     broken_off: Option<String>,
     #[serde(flatten)]
@@ -31,8 +31,8 @@ pub struct Document<T> {
 }
 
 impl<T: Serialize> Document<T> {
-    /// A document of an answer with its notes, or with the reason it broke off. Where lists in it are `cut`, because
-    /// there was no memory or time for the rest, that is the reason, if there is no other.
+    /// A document of an answer with its notes, or with the reason why the answer ended early. If lists are `cut`
+    /// because of a limit of memory or time, that is the reason unless there is another one.
     pub(crate) fn new(
         schema: &'static str,
         process: JsonProcess,
@@ -45,18 +45,18 @@ impl<T: Serialize> Document<T> {
         Document { schema, process, notes, broken_off: end.err().or_else(left_out), body, cut }
     }
 
-    /// Whether lists in it end early, because there was no memory or time for the rest.
+    /// Whether lists in it are cut because of a limit of memory or time.
     pub fn is_cut(&self) -> bool {
         self.cut.is_some()
     }
 
-    /// Why lists in it end early; `None` when they do not.
+    /// Which limit cut the lists in it; `None` if they are complete.
     pub fn cut(&self) -> Option<Exhausted> {
         self.cut
     }
 
-    /// Writes it with indentation and a line end, while it is made: as one text it would be as large again as all
-    /// that it tells of. What steers a terminal is escaped.
+    /// Writes it with indentation and a newline, without building the whole text in memory. Characters that control a
+    /// terminal are escaped.
     ///
     /// # Errors
     /// Those of the writer.
@@ -66,10 +66,10 @@ impl<T: Serialize> Document<T> {
         out.write_all(b"\n")
     }
 
-    /// The document on one line, with its line end.
+    /// The document on one line, with a newline.
     ///
     /// # Errors
-    /// No document of ours fails to become JSON.
+    /// Never: every document can be serialized.
     pub fn to_line(&self) -> io::Result<String> {
         let mut line = Escaping(Vec::new());
         serde_json::to_writer(&mut line, self)?;

@@ -1,4 +1,4 @@
-//! `rgops gc`: what giving free memory back to the system changed, allocator by allocator.
+//! `rgops gc`: what releasing free memory to the system changed, for each allocator.
 
 use std::fmt::Write as _;
 
@@ -13,23 +13,23 @@ use super::known::JsonKnown;
 use crate::text::known::show;
 use crate::text::{bytes_short, duration, escape, label};
 
-/// The answer as text: a heading an allocator, then each number before and after.
+/// The answer as text: a heading per allocator, then each number before and after.
 pub fn render(reply: &GcReply) -> String {
     let mut text = String::new();
     for (number, released) in reply.allocators.iter().enumerate() {
         let gap = if number == 0 { "" } else { "\n" };
         let called = match &released.called {
             Known::Value(called) => format!("{} in {}", escape(called), duration(released.took_ns)),
-            missing => format!("not asked: {}", show(missing, String::clone)),
+            missing => format!("not called: {}", show(missing, String::clone)),
         };
-        // A string takes every write, here and below.
+        // Writing to a string cannot fail, here and below.
         let _ = writeln!(text, "{gap}[{}] {called}", escape(&released.allocator));
         if released.called.value().is_some() {
             numbers(&mut text, released);
         }
     }
     if reply.allocators.is_empty() {
-        text.push_str("no allocator of this program can give memory back on request\n");
+        text.push_str("no allocator in this program can release memory on request\n");
     }
     text
 }
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn before_and_after_are_beside_each_other_and_what_stayed_is_left_out() {
+    fn before_and_after_are_side_by_side_and_unchanged_numbers_are_omitted() {
         let field = |name: &str, value| Field {
             name: name.to_owned(),
             unit: Unit::Bytes,
@@ -143,7 +143,7 @@ mod tests {
 rss: 70.00MB -> 20.00MB (-50.00MB)
 heap-sys: 60.00MB -> 61.00MB (+1.00MB)
 
-[mimalloc] not asked: unavailable (its symbols are not linked)
+[mimalloc] not called: unavailable (its symbols are not linked)
 ";
         assert_eq!(render(&reply), expected);
     }

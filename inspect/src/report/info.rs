@@ -1,4 +1,4 @@
-//! `rgops PID`: one process in detail, in the layout of `gops PID` with our own lines behind it.
+//! `rgops PID`: one process in detail, in the layout of `gops PID`, followed by lines of our own.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::processes::{Connection, LostBecause, ProcessDetails};
 use crate::text::escape;
 use crate::text::known::{show, unavailable};
 
-/// One `name:<TAB>value` a line; what is missing is said with its reason.
+/// One `name:<TAB>value` per line; a missing value is shown with its reason.
 pub fn text(details: &ProcessDetails) -> String {
     let process = &details.process;
     let percent = |percent: &f64| format!("{percent:.3}%");
@@ -38,7 +38,7 @@ pub fn text(details: &ProcessDetails) -> String {
     lines.push(("executable".to_owned(), show(&process.path, String::clone)));
     let compiler = match (&process.compiler, &process.agent) {
         (Known::Unavailable(missing), _) => unavailable(missing),
-        (Known::Value(None), None) => "no rustc in the executable".to_owned(),
+        (Known::Value(None), None) => "not found in the executable".to_owned(),
         (Known::Value(found), _) => compiler(found.as_ref()),
     };
     lines.push(("compiler".to_owned(), compiler));
@@ -54,13 +54,13 @@ pub fn text(details: &ProcessDetails) -> String {
     lines.iter().map(|(name, value)| format!("{name}:\t{}\n", escape(value))).collect()
 }
 
-/// The state letter with the word proc(5) has for it.
+/// The state letter with its name from proc(5).
 fn state(letter: &char) -> String {
     let word = match letter {
         'R' => "running",
         'S' => "sleeping",
         'D' => "disk sleep",
-        'T' => "stopped; it answers after kill -CONT",
+        'T' => "stopped; resume it with kill -CONT",
         't' => "stopped by a debugger",
         'Z' => "zombie",
         'I' => "idle",
@@ -70,7 +70,7 @@ fn state(letter: &char) -> String {
     format!("{letter} ({word})")
 }
 
-/// As ps does: `[[DD-]hh:]mm:ss`.
+/// The format of ps: `[[DD-]hh:]mm:ss`.
 fn elapsed_text(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
@@ -82,12 +82,12 @@ fn elapsed_text(elapsed: Duration) -> String {
     }
 }
 
-/// What `rgops PID --json` prints. A missing value is `{"unavailable": reason}` in its place.
+/// The output of `rgops PID --json`. `{"unavailable": reason}` stands in the place of a missing value.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct InfoJson {
-    /// `rgops.info/1`. Fields may be added under this name; none changes its meaning.
+    /// `rgops.info/1`. Fields may be added under this name; existing fields keep their meaning.
     pub schema: &'static str,
     /// The process, as in `rgops --json`.
     #[serde(flatten)]
@@ -96,13 +96,13 @@ pub struct InfoJson {
     pub state: JsonKnown<char>,
     /// Live threads.
     pub threads: JsonKnown<u64>,
-    /// Resident memory in percent of the machine's.
+    /// Resident memory in percent of the machine's memory.
     pub memory_percent: JsonKnown<f64>,
-    /// CPU usage since it started in percent of one CPU.
+    /// CPU usage since it started, in percent of one CPU.
     pub cpu_percent: JsonKnown<f64>,
-    /// Seconds over which `cpu_window_percent` was measured; both `null` when not asked for.
+    /// Seconds over which `cpu_window_percent` was measured; both are `null` when not requested.
     pub cpu_window_seconds: Option<f64>,
-    /// CPU usage over the window in percent of one CPU.
+    /// CPU usage over the window, in percent of one CPU.
     pub cpu_window_percent: Option<JsonKnown<f64>>,
     /// Name of the effective user.
     pub username: JsonKnown<String>,
@@ -121,7 +121,7 @@ pub struct InfoJson {
 pub struct ConnectionJson {
     /// `address:port` it is bound to.
     pub local: String,
-    /// `address:port` of its peer, all zero without one.
+    /// `address:port` of its peer; all zeros if it has none.
     pub remote: String,
     /// TCP state, or `UDP`.
     pub state: &'static str,
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_layout_is_that_of_gops_and_missing_is_said() {
+    fn the_layout_is_that_of_gops_and_missing_values_have_their_reason() {
         let details = ProcessDetails {
             process: process(14566, 14563, "shop", true),
             state: Known::Value('S'),
@@ -201,7 +201,7 @@ agent:\t/tmp/rgops-0/14566-1.sock
     }
 
     #[test]
-    fn elapsed_times_read_as_in_ps() {
+    fn elapsed_times_have_the_format_of_ps() {
         let text = |seconds| elapsed_text(Duration::from_secs(seconds));
         assert_eq!(text(4), "00:04");
         assert_eq!(text(3_661), "01:01:01");

@@ -1,5 +1,5 @@
-//! The parts of the JSON contract that all reports share: values that may be missing, who answered, and what the
-//! answer lacks.
+//! The parts of the JSON contract that all reports share: values that may be missing, the process that answered,
+//! and what the answer lacks.
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::{End, Known, Note, NoteKind};
@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 
 use crate::text::known::words;
 
-/// A value in JSON: itself, or `{"unavailable": reason, "fix": what would mend it}`, with
-/// `"source": "program"` where these are the words of another user's program.
+/// A value in JSON: itself, or `{"unavailable": reason, "fix": how to get it}`, with `"source": "program"` where
+/// the text comes from another user's program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonKnown<T>(pub Known<T>);
 
@@ -48,14 +48,14 @@ impl<T: schemars::JsonSchema> schemars::JsonSchema for JsonKnown<T> {
 /// A value that is missing.
 #[cfg(test)]
 #[derive(schemars::JsonSchema)]
-#[expect(dead_code, reason = "only its schema is made")]
+#[expect(dead_code, reason = "only its schema is used")]
 struct JsonUnavailable {
     /// Why.
     unavailable: String,
-    /// What would fix it; absent when nothing would.
+    /// How to get the value; absent if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     fix: String,
-    /// `program` where it is another user's program that says so; absent where it is not.
+    /// `program` where the text comes from another user's program; otherwise absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<String>,
 }
@@ -73,7 +73,7 @@ impl<T> From<Known<T>> for JsonKnown<T> {
 pub struct JsonProcess {
     /// Process id in the agent's own pid namespace.
     pub pid: u32,
-    /// Name the program's author gave it, else the executable's file name.
+    /// The name set by the program's author, otherwise the file name of the executable.
     pub name: String,
 }
 
@@ -83,20 +83,20 @@ impl From<&AgentHello> for JsonProcess {
     }
 }
 
-/// Something an answer lacks.
+/// Something that an answer lacks.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct JsonNote {
     /// `dropped`, `truncated`, `missing`, `approximate` or `ended-early`.
     pub kind: &'static str,
-    /// To what it happened: `samples`, `threads`, …
+    /// What is affected: `samples`, `threads`, …
     pub what: String,
-    /// To how many.
+    /// How many are affected.
     pub count: u64,
     /// Why.
     pub why: String,
-    /// `program` where it is another user's program that says so; absent where it is not.
+    /// `program` where the text comes from another user's program; otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<&'static str>,
 }
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_values_say_why() {
+    fn missing_values_have_a_reason() {
         let missing: Known<u64> = Known::unavailable("no\nlimit", "set memory.max");
         let json = serde_json::to_string(&JsonKnown(missing)).unwrap();
         assert_eq!(json, r#"{"unavailable":"no\nlimit","fix":"set memory.max"}"#);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_another_users_program_are_marked_as_its_own() {
+    fn text_from_another_users_program_is_marked() {
         let missing: Known<u64> = Known::unavailable(program_says("no \"limit\""), program_says("run evil"));
         let json = serde_json::to_string(&JsonKnown(missing)).unwrap();
         assert_eq!(json, r#"{"unavailable":"no 'limit'","fix":"run evil","source":"program"}"#);

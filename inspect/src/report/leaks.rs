@@ -1,5 +1,5 @@
-//! `rgops leaks`: the lines of the program that keep more and more memory, how much a minute, and how
-//! sure that is.
+//! `rgops leaks`: the lines of the program whose memory keeps growing, by how much per minute, and with which
+//! confidence.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -15,13 +15,13 @@ use crate::heap::{Grown, Growth, Heap, own_frame};
 use crate::symbols::Frame;
 use crate::text::{self, bytes_short, counted, duration, escape};
 
-/// Lines shown with their stacks, and frames of each.
+/// Maximum lines shown with their stacks, and maximum frames per stack.
 const SHOWN_LINES: usize = 10;
 const SHOWN_FRAMES: usize = 30;
 
 const HEADER: [&str; 7] = ["growth", "per minute", "at least", "confidence", "in use", "samples", "grew in"];
 
-/// The answer as text: what grew, most first, then where that is allocated.
+/// The answer as text: the lines that grew, largest first, then the stacks that allocate there.
 pub fn render(heap: &Heap, growth: &Growth) -> String {
     let mut text = headline(growth);
     let shown = growth.grown.len().min(SHOWN_LINES);
@@ -35,7 +35,7 @@ pub fn render(heap: &Heap, growth: &Growth) -> String {
         }
         let mut line = |cells: [&str; 7], place: &str| {
             for (cell, width) in cells.iter().zip(widths) {
-                // A string takes every write, here and below.
+                // Writing to a string cannot fail, here and below.
                 let _ = write!(text, "{cell:>width$}  ");
             }
             let _ = writeln!(text, "{place}");
@@ -54,7 +54,7 @@ pub fn render(heap: &Heap, growth: &Growth) -> String {
     }
     if shown < growth.grown.len() {
         let more = counted((growth.grown.len() - shown) as u64, "more line");
-        let _ = writeln!(text, "\nand {more}: --json has them");
+        let _ = writeln!(text, "\nand {more}: --json lists all");
     }
     unsure(&mut text, heap, growth);
     text
@@ -62,17 +62,19 @@ pub fn render(heap: &Heap, growth: &Growth) -> String {
 
 fn headline(growth: &Growth) -> String {
     let window = duration(rounded(growth.window_ns));
-    let mut text = match growth.grown.len() {
-        0 => format!("In {window} no line of the program grew, of {} compared", growth.compared),
-        1 => format!("In {window} one line of the program grew, of {} compared", growth.compared),
-        several => {
-            format!("In {window} {several} lines of the program grew, of {} compared", growth.compared)
-        }
+    let grown = match growth.grown.len() {
+        0 => "none".to_owned(),
+        count => count.to_string(),
     };
+    let mut text = format!(
+        "In {window}, {grown} of {} compared {} grew ({} snapshots).\n",
+        growth.compared,
+        if growth.compared == 1 { "line" } else { "lines" },
+        growth.snapshots
+    );
     let _ = writeln!(
         text,
-        ", in {} snapshots.\n{} of {} in use are younger than {} and set apart.\n",
-        growth.snapshots,
+        "{} of {} in use is younger than {} and is not compared.\n",
         bytes_short(growth.young.bytes),
         bytes_short(growth.live.bytes),
         duration(rounded(growth.young_ns))
@@ -93,7 +95,7 @@ fn row(growth: &Growth, grown: &Grown) -> [String; 7] {
     ]
 }
 
-/// The line's function and where it is; the stack's leaf where no line is the program's own.
+/// The function, file and line; the stack's leaf if no frame belongs to the program's own code.
 fn place(heap: &Heap, grown: &Grown) -> String {
     let own = own_frame(heap.frames(grown.stack)).or_else(|| heap.frames(grown.stack).next());
     let Some(frame) = own else { return "<stack not kept>".to_owned() };
@@ -128,7 +130,7 @@ fn unsure(text: &mut String, heap: &Heap, growth: &Growth) {
     let (lines, most) = (counted(growth.unsure.len() as u64, "line"), place(heap, first));
     let _ = writeln!(
         text,
-        "{gap}{lines} grew by {} within what chance explains, or not in the second half; most: {most}",
+        "{gap}{lines} grew by {}, which may be chance or did not continue in the second half; largest: {most}",
         signed(bytes)
     );
 }
@@ -150,22 +152,22 @@ fn confidence(confidence: f64) -> String {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonLeaks<'a> {
-    /// The first snapshot, since the Unix epoch.
+    /// Time of the first snapshot since the Unix epoch.
     unix_ns: u64,
     /// From the first snapshot to the last.
     window_ns: u64,
     snapshots: usize,
     /// Mean bytes between two samples.
     mean_bytes: u64,
-    /// Blocks younger than this are set apart: they count as neither gained nor lost.
+    /// Younger blocks are not compared: they count as neither gained nor lost.
     young_ns: u64,
-    /// Lines with enough samples to be found.
+    /// Lines with enough samples to be compared.
     compared: usize,
-    /// All that lives at the end.
+    /// All blocks that are live at the end.
     live: JsonEstimate,
-    /// Of this, what is young.
+    /// The young part of `live`.
     young: JsonEstimate,
-    /// Lines that grew, by falling growth.
+    /// Lines that grew, largest growth first.
     grown: Vec<JsonGrown<'a>>,
     /// Lines that may have grown.
     unsure: Vec<JsonGrown<'a>>,
@@ -175,7 +177,7 @@ pub struct JsonLeaks<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonGrown<'a> {
-    /// The line: its function, file and line, as far as they are known.
+    /// The function, file and line, as far as known.
     function: Cow<'a, str>,
     file: Option<&'a str>,
     line: Option<u32>,
@@ -184,21 +186,21 @@ struct JsonGrown<'a> {
     /// With 95 % confidence; may be negative.
     least_bytes_per_minute: f64,
     growth_objects: f64,
-    /// 1 minus the probability of so many gains by chance.
+    /// 1 minus the probability of this many gains by chance.
     confidence: f64,
     gained: JsonEstimate,
     lost: JsonEstimate,
     live: JsonEstimate,
     young: JsonEstimate,
-    /// Intervals between snapshots in which it grew.
+    /// Number of intervals between snapshots in which it grew.
     growing_intervals: usize,
-    /// Stacks by which it is reached, and the one that grew most, leaf first.
+    /// Number of stacks that reach the line, and the stack that grew most, leaf first.
     stacks: usize,
     #[cfg_attr(test, schemars(with = "Vec<JsonFrame<'static>>"))]
     stack: JsonFrames<'a>,
 }
 
-/// A stack's frames, made while they are written: one address may stand for hundreds of inlined functions.
+/// A stack's frames, created while they are written: one address may have hundreds of inlined functions.
 #[derive(Debug)]
 struct JsonFrames<'a> {
     heap: &'a Heap,
@@ -226,8 +228,8 @@ struct JsonFrame<'a> {
 }
 
 impl<'a> JsonLeaks<'a> {
-    /// The report with the answer's notes, or with the reason it broke off. Where there is no memory or
-    /// time for all lines some are left out, and that is the reason, if there is no other.
+    /// The report with the answer's notes, or with the reason why the answer ended early. If memory or time does not
+    /// suffice for all lines, the rest is left out, and that is the reason unless there is another one.
     pub fn document(
         hello: &AgentHello,
         heap: &'a Heap,
@@ -290,7 +292,7 @@ mod tests {
     use crate::heap::growth;
     use crate::profile::Process;
 
-    /// A minute in which a line gains a block every three seconds, and another one in all.
+    /// A minute in which one line gains a block every three seconds, and another line gains a single block.
     fn watched() -> Heap {
         watched_within(budget::standard())
     }
@@ -323,8 +325,8 @@ mod tests {
         let heap = watched();
         let growth = growth(&heap).unwrap_or_else(|_| unreachable!("there are snapshots"));
         let expected = "\
-In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
-1.00MB of 21.00MB in use are younger than 6s and set apart.
+In 1m00s, 1 of 1 compared line grew (13 snapshots).
+1.00MB of 21.00MB in use is younger than 6s and is not compared.
 
  growth  per minute  at least  confidence   in use  samples   grew in  line
 19.00MB     19.00MB   19.00MB     > 99.9%  20.00MB   +19 -0  11 of 12  0x11
@@ -333,7 +335,7 @@ In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
    0x11
    0x12
 
-1 line grew by 1.00MB within what chance explains, or not in the second half; most: 0x21
+1 line grew by 1.00MB, which may be chance or did not continue in the second half; largest: 0x21
 ";
         assert_eq!(render(&heap, &growth), expected);
         let hello = crate::made::hello();
@@ -346,7 +348,7 @@ In 1m00s one line of the program grew, of 1 compared, in 13 snapshots.
     }
 
     #[test]
-    fn lines_without_room_are_left_out_of_the_json_and_the_reason_is_said() {
+    fn lines_beyond_the_budget_are_left_out_of_the_json_with_the_reason() {
         let mut heap = watched_within(budget::standard());
         let growth = growth(&heap).unwrap_or_else(|_| unreachable!("there are snapshots"));
         heap.process.budget = Budget::new(1_500);

@@ -11,8 +11,8 @@ use crate::processes::{Listing, RustCompiler, RustProcess};
 use crate::text::known::sentence;
 use crate::text::{escape, width};
 
-/// The table: `PID PPID NAME*  rustc VERSION  PATH`, columns padded as gops does, one line a
-/// process, `*` where it has an agent. Empty when there is none.
+/// The table: `PID PPID NAME*  rustc VERSION  PATH`, one line per process, with the column padding of gops. `*`
+/// marks a process with an agent. Empty if there are no processes.
 pub fn text(listing: &Listing) -> String {
     let rows: Vec<[String; 4]> = listing.processes.iter().map(row).collect();
     let width = |column: usize| width(rows.iter().map(|row| row[column].as_str()));
@@ -20,7 +20,7 @@ pub fn text(listing: &Listing) -> String {
     let mut text = String::new();
     for (row, process) in rows.iter().zip(&listing.processes) {
         let mark = if process.agent.is_some() { '*' } else { ' ' };
-        // A string takes every write.
+        // Writing to a string cannot fail.
         let _ = writeln!(
             text,
             "{:pid$} {:parent$} {:name$}{mark}  {:compiler$}  {}",
@@ -38,12 +38,12 @@ fn row(process: &RustProcess) -> [String; 4] {
     [process.pid.to_string(), cell(&process.parent), escape(&process.name).into_owned(), rust_in(process)]
 }
 
-/// A value of a table; why it is missing is said below the table, see [`missing`].
+/// A value of the table. The reason for a missing one is below the table, see [`missing`].
 fn cell<T: ToString>(known: &Known<T>) -> String {
     known.value().map_or_else(|| UNAVAILABLE.to_owned(), |value| escape(&value.to_string()).into_owned())
 }
 
-/// As [`compiler`] says it; `may contain Rust` where it is not known whether it has loaded an agent.
+/// The text of [`compiler`]; `may contain Rust` if it is unknown whether the process has loaded an agent.
 pub(super) fn rust_in(process: &RustProcess) -> String {
     match &process.compiler {
         Known::Unavailable(_) => UNAVAILABLE.to_owned(),
@@ -52,8 +52,8 @@ pub(super) fn rust_in(process: &RustProcess) -> String {
     }
 }
 
-/// `rustc 1.95.0`; `contains Rust 1.95.0` for a C or C++ program with Rust in it, and
-/// `contains Rust` for one whose only Rust is a library it has loaded.
+/// `rustc 1.95.0`; `contains Rust 1.95.0` for a C or C++ program with Rust in it; `contains Rust` for a program
+/// that only loaded a Rust library.
 pub(super) fn compiler(compiler: Option<&RustCompiler>) -> String {
     match compiler {
         Some(rust) if rust.contains_only => format!("contains Rust {}", escape(rust.short_version())),
@@ -62,52 +62,45 @@ pub(super) fn compiler(compiler: Option<&RustCompiler>) -> String {
     }
 }
 
-/// A value that is missing, where there is no room for the reason.
+/// A missing value in a column, which has no space for the reason.
 const UNAVAILABLE: &str = "unavailable";
 
-/// Pids that are told of processes that did not answer.
-const MOST_TOLD: usize = 8;
+/// Maximum pids listed of processes that could not be inspected.
+const MAX_LISTED_PIDS: usize = 8;
 
-/// What was not shown, for standard error: a sentence each.
+/// What is not shown, one sentence each, for standard error.
 pub fn missing(listing: &Listing) -> Vec<String> {
     let unreadable = match (listing.unreadable, listing.as_root) {
         (0, _) => None,
-        (1, true) => Some("1 process could not be read: the system denies it to root, too".to_owned()),
-        (count, true) => {
-            Some(format!("{count} processes could not be read: the system denies them to root, too"))
-        }
+        (1, true) => Some("1 process could not be read: access denied even to root".to_owned()),
+        (count, true) => Some(format!("{count} processes could not be read: access denied even to root")),
         (1, false) => Some("1 process of another user could not be read; run as root to see it".to_owned()),
         (count, false) => {
             Some(format!("{count} processes of other users could not be read; run as root to see them"))
         }
     };
-    let pids: Vec<String> = listing.unanswered.iter().take(MOST_TOLD).map(u32::to_string).collect();
-    let more = if listing.unanswered.len() > MOST_TOLD { ", …" } else { "" };
+    let pids: Vec<String> = listing.unanswered.iter().take(MAX_LISTED_PIDS).map(u32::to_string).collect();
+    let more = if listing.unanswered.len() > MAX_LISTED_PIDS { ", …" } else { "" };
     let unanswered = match listing.unanswered.len() {
         0 => None,
-        1 => Some(format!("1 process did not let itself be looked at in time: {}", pids.join(", "))),
-        count => Some(format!(
-            "{count} processes did not let themselves be looked at in time: {}{more}",
-            pids.join(", ")
-        )),
+        1 => Some(format!("1 process could not be inspected in time: {}", pids.join(", "))),
+        count => Some(format!("{count} processes could not be inspected in time: {}{more}", pids.join(", "))),
     };
     let not_asked = match listing.not_asked {
         0 => None,
-        1 => Some("1 process was not looked at, because others took the time".to_owned()),
-        count => Some(format!("{count} processes were not looked at, because others took the time")),
+        1 => Some("1 process was not inspected: other processes took all the time".to_owned()),
+        count => Some(format!("{count} processes were not inspected: other processes took all the time")),
     };
     let crowded = match listing.processes.iter().filter(|process| process.may_have_agent()).count() {
         0 => None,
-        1 => Some("of 1 process it is not known whether it has an agent: too many sockets".to_owned()),
-        count => {
-            Some(format!("of {count} processes it is not known whether they have an agent: too many sockets"))
-        }
+        1 => Some("it is unknown whether 1 process has an agent: too many sockets".to_owned()),
+        count => Some(format!("it is unknown whether {count} processes have an agent: too many sockets")),
     };
     let sentences = [unreadable, unanswered, not_asked, crowded].into_iter().flatten();
     sentences.chain(unavailable_values(listing)).collect()
 }
 
-/// Which values of the processes are missing, and why: a sentence for each reason.
+/// Which values of the processes are missing, one sentence per reason.
 fn unavailable_values(listing: &Listing) -> impl Iterator<Item = String> {
     let mut counts: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for process in &listing.processes {
@@ -135,16 +128,16 @@ fn reason<T>(known: &Known<T>) -> Option<String> {
     }
 }
 
-/// That the name of what was asked for may be another's as well, for standard error; `None` when all processes
-/// were looked at.
+/// A warning for standard error that other processes may have the requested name; `None` if all processes were
+/// inspected.
 pub fn unseen(count: usize, name: &str) -> Option<String> {
     match count {
         0 => None,
         1 => Some(format!(
-            "1 process could not be looked at in time, and may be named {name}, too: give a pid to be sure"
+            "1 process could not be inspected in time and may also be named {name}: give a pid to be sure"
         )),
         count => Some(format!(
-            "{count} processes could not be looked at in time, and may be named {name}, too: give a pid to be sure"
+            "{count} processes could not be inspected in time and may also be named {name}: give a pid to be sure"
         )),
     }
 }
@@ -154,26 +147,26 @@ pub fn unseen(count: usize, name: &str) -> Option<String> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Element<T> {
-    /// What is shown.
+    /// A process.
     Shown(T),
-    /// What could not be shown, at the end, when there is any.
+    /// What could not be shown: the last element, if there is any.
     Missing(MissingJson),
 }
 
-/// The processes of which too little is known to show them.
+/// The processes that could not be inspected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MissingJson {
-    /// `rgops.missing/1`. Fields may be added under this name; none changes its meaning.
+    /// `rgops.missing/1`. Fields may be added under this name; existing fields keep their meaning.
     pub schema: &'static str,
-    /// The pids of processes that did not let themselves be looked at in time.
+    /// The pids of processes that could not be inspected in time.
     pub unanswered: Vec<u32>,
-    /// How many were not looked at, because others took the time.
+    /// Number of processes that were not inspected because others took all the time.
     pub not_asked: usize,
 }
 
-/// The elements, and the one of what is missing behind them.
+/// The elements, followed by the element for what is missing.
 pub(super) fn with_missing<T>(listing: &Listing, shown: impl Iterator<Item = T>) -> Vec<Element<T>> {
     let is_missing = !listing.unanswered.is_empty() || listing.not_asked > 0;
     let missing = is_missing.then(|| {
@@ -183,41 +176,41 @@ pub(super) fn with_missing<T>(listing: &Listing, shown: impl Iterator<Item = T>)
     shown.map(Element::Shown).chain(missing).collect()
 }
 
-/// An entry of `rgops --json`, which prints an array of these, ascending by pid, and a [`MissingJson`] behind
-/// them when something is missing.
+/// An entry of `rgops --json`, which prints an array of these in ascending order of pids, followed by a
+/// [`MissingJson`] if something is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ListJson {
-    /// `rgops.list/1`. Fields may be added under this name; none changes its meaning.
+    /// `rgops.list/1`. Fields may be added under this name; existing fields keep their meaning.
     pub schema: &'static str,
     /// The process.
     #[serde(flatten)]
     pub process: ProcessJson,
 }
 
-/// A process, as it is in the JSON of `list`, `info` and `tree`.
+/// A process in the JSON of `list`, `info` and `tree`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ProcessJson {
     /// Process id in the inspector's pid namespace.
     pub pid: u32,
-    /// Its parent's.
+    /// Process id of its parent.
     pub ppid: JsonKnown<u32>,
     /// Its name.
     pub name: String,
     /// Effective user id.
     pub uid: JsonKnown<u32>,
-    /// Version of rustc as `rustc -V` says it, `null` when the executable itself has no Rust in it.
+    /// Version of rustc as `rustc -V` prints it; `null` if the executable itself does not contain Rust.
     pub rustc: JsonKnown<Option<String>>,
     /// Whether it is a C or C++ program that contains Rust.
     pub contains_only: JsonKnown<bool>,
-    /// Path of the executable in its mount namespace, ` (deleted)` behind it when it was replaced.
+    /// Path of the executable in its mount namespace, with the suffix ` (deleted)` if it was replaced.
     pub path: JsonKnown<String>,
-    /// Path of its agent's socket as reached from here, `null` without agent.
+    /// Path of its agent's socket as seen from here; `null` if it has no agent.
     pub agent: Option<String>,
-    /// Whether it is not known that it has none, though `agent` is `null`.
+    /// Whether it may have an agent although `agent` is `null`.
     pub agent_unknown: bool,
 }
 
@@ -276,7 +269,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_table_is_padded_as_gops_does() {
+    fn the_table_has_the_padding_of_gops() {
         let mut mixed = process(14566, 1, "c", false);
         let version = "1.95.0 (5 2026)".to_owned();
         mixed.compiler = Known::Value(Some(RustCompiler { version, contains_only: true }));
@@ -288,18 +281,18 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_may_have_an_agent_is_listed_as_such() {
+    fn a_process_that_may_have_an_agent_is_listed_as_such() {
         let mut other = process(7, 1, "c", false);
         other.compiler = Known::Value(None);
         other.lost_agent = Some(LostAgent { path: "/run/7-9.sock".into(), because: LostBecause::Crowded });
         assert_eq!(text(&listing(vec![other])), "7 1 c   may contain Rust  /srv/c\n");
         assert_eq!(unseen(0, "shop"), None);
         assert!(unseen(1, "shop").is_some_and(|text| text.starts_with("1 process could not")));
-        assert!(unseen(3, "shop").is_some_and(|text| text.contains("may be named shop, too")));
+        assert!(unseen(3, "shop").is_some_and(|text| text.contains("may also be named shop")));
     }
 
     #[test]
-    fn values_that_are_not_known_are_said_to_be_missing() {
+    fn unknown_values_are_shown_as_unavailable() {
         let mut unknown = process(7, 1, "c", false);
         unknown.compiler =
             Known::unavailable("rgops recognizes Rust executables on Linux only", "run it there");
@@ -319,7 +312,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn names_and_paths_cannot_steer_the_terminal() {
+    fn names_and_paths_cannot_control_the_terminal() {
         let listing = listing(vec![process(1, 0, "\u{1b}[2Jx\ny", false)]);
         let text = text(&listing);
         assert_eq!(text.lines().count(), 1);
@@ -327,25 +320,25 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_could_not_be_read_is_said() {
+    fn unreadable_processes_are_counted() {
         let unreadable = |unreadable| Listing { unreadable, as_root: false, ..listing(Vec::new()) };
         assert_eq!(missing(&unreadable(0)), [""; 0]);
         assert!(missing(&unreadable(12))[0].starts_with("12 processes of other users"));
     }
 
     #[test]
-    fn who_did_not_answer_is_said_in_text_and_json() {
+    fn processes_that_did_not_answer_are_in_text_and_json() {
         let mut listing = listing(vec![process(9733, 3115, "shop", false)]);
         assert_eq!(json(&listing).len(), 1);
         (listing.unanswered, listing.not_asked) = ((1..=20).collect(), 5);
         listing.processes[0].lost_agent =
             Some(LostAgent { path: "/run/7-9.sock".into(), because: LostBecause::Crowded });
         let text = missing(&listing).join("\n");
+        assert!(text.contains("20 processes could not be inspected in time: 1, 2, 3,"), "{text}");
         assert!(
-            text.contains("20 processes did not let themselves be looked at in time: 1, 2, 3,"),
-            "{text}"
+            text.contains("8, …\n5 processes were not")
+                && text.contains("it is unknown whether 1 process has")
         );
-        assert!(text.contains("8, …\n5 processes were not") && text.contains("of 1 process it is not known"));
         let json = serde_json::to_value(json(&listing)).unwrap_or_default();
         assert_eq!((&json[0]["agent"], &json[0]["agent_unknown"]), (&serde_json::Value::Null, &true.into()));
         assert_eq!((&json[1]["schema"], &json[1]["not_asked"]), (&"rgops.missing/1".into(), &5.into()));

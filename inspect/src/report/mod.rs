@@ -1,5 +1,5 @@
-//! Answers as people and programs read them: one module a question, text and the JSON contract. Those of
-//! commands an agent answers are the table's ([`rgops_protocol::commands`]).
+//! Answers as text and as JSON, one module per question. The modules of agent commands come from the table of commands
+//! ([`rgops_protocol::commands`]).
 
 mod document;
 pub mod info;

@@ -1,5 +1,5 @@
-//! `rgops pprof-cpu`: what is printed below the saved file: the top functions, and whether the
-//! samples account for the CPU time that was used.
+//! `rgops pprof-cpu`: the summary after the file is saved: the top functions, and how much of the used CPU time the
+//! samples account for.
 
 use std::fmt::Write as _;
 
@@ -16,25 +16,25 @@ use crate::symbols::{ModuleSymbols, file_name};
 use crate::text::{counted, duration, escape};
 use rgops_pprof::measurement::percentage;
 
-/// How the samples compare with the CPU clocks, times in nanoseconds.
+/// The samples compared with the CPU clocks. Times are in nanoseconds.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reconciliation {
-    /// The engine that took the samples; `null` when it was not said.
+    /// The engine that took the samples; `null` if unknown.
     engine: Option<String>,
-    /// CPU time the samples stand for.
+    /// CPU time that the samples account for.
     sampled_ns: u64,
-    /// Samples, and the sum of their weights.
+    /// Number of samples.
     samples: u64,
-    /// Each weight is one period.
+    /// Sum of their weights; a weight of 1 is one period.
     weight: u64,
-    /// CPU time of the process; `null` when the answer broke off, as all that follow.
+    /// CPU time of the process; `null` if the answer ended early, as are all fields below.
     process_cpu_ns: Option<u64>,
-    /// Of this, the agent's own thread, which is not sampled.
+    /// The part of the agent's own thread, which is not sampled.
     agent_cpu_ns: Option<u64>,
-    /// Of this, time without samples; the notes have the reasons, as far as any were seen.
+    /// The part without samples; the notes have the reasons that were detected.
     unsampled_cpu_ns: Option<u64>,
-    /// Ticks due by the threads' clocks that had not come when the profile ended, times the period.
+    /// Ticks due by the threads' clocks that had not arrived when the profile ended, times the period.
     late_cpu_ns: Option<u64>,
     /// CPU time of samples that were lost.
     dropped_ns: Option<u64>,
@@ -62,12 +62,12 @@ impl Reconciliation {
         }
     }
 
-    /// `samples account for 4.92s of 5.01s CPU (98.20%); agent 2ms, …`
+    /// `497 samples of weight 497 account for 4.92s of the process's 5.01s CPU (98.20%); the agent itself 2ms; …`
     pub fn line(&self) -> String {
         let samples = format!("{} of weight {}", counted(self.samples, "sample"), self.weight);
         let Some(process) = self.process_cpu_ns else {
             return format!(
-                "{samples} stand for {}; the process's CPU clock is not known",
+                "{samples} account for {}; the process's CPU time is unknown",
                 duration(self.sampled_ns)
             );
         };
@@ -76,25 +76,25 @@ impl Reconciliation {
             i64::try_from(process).unwrap_or(i64::MAX),
         );
         let mut line = format!(
-            "{samples} stand for {} of the process's {} CPU ({})",
+            "{samples} account for {} of the process's {} CPU ({})",
             duration(self.sampled_ns),
             duration(process),
             share.trim()
         );
         let unsampled = match self.engine.as_deref() {
             Some("pprof") => "missed by engine pprof",
-            // The notes say which threads and why, as far as that was seen.
+            // The notes have the threads and the reasons that were detected.
             _ => "without samples",
         };
         let rest = [
             (self.agent_cpu_ns, "the agent itself"),
             (self.unsampled_cpu_ns, unsampled),
-            (self.late_cpu_ns, "ticks that had not come at the end"),
+            (self.late_cpu_ns, "ticks still pending at the end"),
             (self.dropped_ns, "lost samples"),
         ];
         for (ns, what) in rest {
             if let Some(ns @ 1..) = ns {
-                // A string takes every write, here and below.
+                // Writing to a string cannot fail, here and below.
                 let _ = write!(line, "; {what} {}", duration(ns));
             }
         }
@@ -102,8 +102,8 @@ impl Reconciliation {
     }
 }
 
-/// Why functions have no names or lines, and what to do about it: one line a module, the program's
-/// first. Empty when nothing is to be done.
+/// Why functions have no names or lines, and the fix: one entry per module, the program first. Empty if nothing
+/// needs to be done.
 pub fn missing_names<'a>(modules: impl Iterator<Item = &'a ModuleSymbols>) -> String {
     let mut text = String::new();
     for module in modules {
@@ -120,19 +120,19 @@ pub fn missing_names<'a>(modules: impl Iterator<Item = &'a ModuleSymbols>) -> St
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonPprofCpu<'a> {
-    /// Where the profile was saved; `null` when it could not be.
+    /// Where the profile was saved; `null` if it could not be saved.
     file: Option<&'a str>,
-    /// Beginning of the window, since the Unix epoch.
+    /// Start of the window since the Unix epoch.
     unix_ns: i64,
     duration_ns: i64,
     period_ns: i64,
-    /// Functions by falling flat value; values in `unit`.
+    /// Functions by descending flat value; values in `unit`.
     top: JsonTop<'a>,
     reconciliation: Reconciliation,
 }
 
 impl<'a> JsonPprofCpu<'a> {
-    /// The report with the answer's notes, or with the reason it broke off.
+    /// The report with the answer's notes, or with the reason why the answer ended early.
     pub fn document(
         hello: &AgentHello,
         file: Option<&'a str>,

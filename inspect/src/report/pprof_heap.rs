@@ -1,5 +1,5 @@
-//! `rgops pprof-heap`: what is printed below the saved file: the top functions, and how the estimate
-//! compares with the exact counters.
+//! `rgops pprof-heap`: the summary after the file is saved: the top functions, and the estimate compared with the
+//! exact counters.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use crate::profile::proto::Profile;
 use crate::profile::top::Top;
 use crate::text::{bytes_short, counted, duration};
 
-/// The estimate of what lives, beside the exact counters.
+/// The estimate of live memory, next to the exact counters.
 #[derive(Debug, Clone)]
 pub struct Reconciliation {
     source: Option<HeapSource>,
@@ -23,13 +23,13 @@ pub struct Reconciliation {
     mean_bytes: u64,
     live: Estimate,
     counters: HeapCounters,
-    /// Exact counters over the window; of a single snapshot those since the program began.
+    /// Exact counters over the window; for a single snapshot, since the program started.
     exact: Option<ExactCounters>,
     window_ns: Option<u64>,
 }
 
 impl Reconciliation {
-    /// Compares a gathered heap with its counters.
+    /// Compares a collected heap with its counters.
     pub fn new(heap: &Heap, is_window: bool) -> Reconciliation {
         let counters = heap.counters().copied().unwrap_or_default();
         let first = heap.snapshots().first().and_then(|snapshot| snapshot.counters.exact);
@@ -54,30 +54,30 @@ impl Reconciliation {
         }
     }
 
-    /// `412 live samples stand for 210.34MB ± 10.41MB in use; exactly 204.80MB …`
+    /// `412 live samples represent 210.34MB in use, ± 10.41MB (1 σ); exact: 204.80MB (wrapper's counters)`, …
     pub fn text(&self) -> String {
         let live = &self.live;
         let mut text = format!(
-            "{} {} for {} in use, ± {} (1 σ)",
+            "{} {} {} in use, ± {} (1 σ)",
             counted(live.samples, "live sample"),
-            if live.samples == 1 { "stands" } else { "stand" },
+            if live.samples == 1 { "represents" } else { "represent" },
             bytes_short(live.bytes),
             bytes_short(live.bytes_deviation() as u64)
         );
-        // A string takes every write, here and below.
+        // Writing to a string cannot fail, here and below.
         if let Some(exact) = &self.counters.exact {
             let in_use = exact.allocated_bytes.saturating_sub(exact.freed_bytes);
-            let _ = write!(text, "; exactly {} by the wrapper's counters", bytes_short(in_use));
+            let _ = write!(text, "; exact: {} (wrapper's counters)", bytes_short(in_use));
         }
         text.push('\n');
         if let Some(exact) = &self.exact {
             let when = match self.window_ns {
                 Some(ns) => format!("in {}", duration(rounded(ns))),
-                None => "since the program began".to_owned(),
+                None => "since the program started".to_owned(),
             };
             let _ = writeln!(
                 text,
-                "{when}: {} allocated in {}, {} freed in {}, exactly",
+                "{when}: {} allocated in {}, {} freed in {} (exact)",
                 bytes_short(exact.allocated_bytes),
                 counted(exact.allocations, "block"),
                 bytes_short(exact.freed_bytes),
@@ -89,14 +89,14 @@ impl Reconciliation {
             _ => "the wrapper",
         };
         let _ = match self.mean_bytes {
-            0 => writeln!(text, "sampling is off: this is what was sampled before"),
-            mean => writeln!(text, "sampled by {source}: a block every {} on average", bytes_short(mean)),
+            0 => writeln!(text, "sampling is off: the samples shown were taken before"),
+            mean => writeln!(text, "sampled by {source}: one sample per {} on average", bytes_short(mean)),
         };
         text
     }
 }
 
-/// Three digits or so: to a hundredth of a second from a second on, else to a millisecond.
+/// About three digits: rounded down to 10 ms from one second on, otherwise to 1 ms.
 pub(super) fn rounded(ns: u64) -> u64 {
     let step = if ns < 1_000_000_000 { 1_000_000 } else { 10_000_000 };
     ns / step * step
@@ -106,48 +106,48 @@ pub(super) fn rounded(ns: u64) -> u64 {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonPprofHeap<'a> {
-    /// Where the profile was saved; `null` when it could not be.
+    /// Where the profile was saved; `null` if it could not be saved.
     file: Option<&'a str>,
-    /// The first snapshot, since the Unix epoch.
+    /// Time of the first snapshot since the Unix epoch.
     unix_ns: i64,
-    /// From the first snapshot to the last; 0 of a single one.
+    /// From the first snapshot to the last; 0 for a single one.
     duration_ns: i64,
-    /// `wrapper` or `jemalloc`; `null` when it was not said.
+    /// `wrapper` or `jemalloc`; `null` if unknown.
     source: Option<&'static str>,
-    /// What the wrapper wraps, or `jemalloc`.
+    /// The wrapped allocator, or `jemalloc`.
     allocator: String,
-    /// Mean bytes between two samples; 0: sampling is off.
+    /// Mean bytes between two samples; 0 if sampling is off.
     mean_bytes: u64,
-    /// Functions by falling flat value; values in `unit`.
+    /// Functions by descending flat value; values in `unit`.
     top: JsonTop<'a>,
-    /// All that lives.
+    /// All live blocks.
     live: JsonEstimate,
-    /// Exact counters since the program began; `null` where the source has none.
+    /// Exact counters since the program started; `null` if the source has none.
     exact: Option<JsonExact>,
-    /// Blocks sampled, freed again, and lost, since sampling began.
+    /// Blocks sampled, sampled and freed, and lost, since sampling started.
     sampled: u64,
     sampled_freed: u64,
     lost: u64,
     lost_bytes: u64,
-    /// Sampled blocks without a stack, and with a stack that was cut.
+    /// Sampled blocks without a stack, and with a truncated stack.
     without_stack: u64,
     truncated: u64,
 }
 
-/// An estimate made of samples.
+/// An estimate from samples.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct JsonEstimate {
-    /// Samples it is made of.
+    /// Number of samples.
     pub samples: u64,
-    /// Bytes, and their standard deviation.
+    /// Estimated bytes.
     pub bytes: u64,
-    /// One standard deviation.
+    /// Standard deviation of `bytes`.
     pub bytes_deviation: u64,
-    /// Blocks, and their standard deviation.
+    /// Estimated blocks.
     pub objects: u64,
-    /// One standard deviation.
+    /// Standard deviation of `objects`.
     pub objects_deviation: u64,
 }
 
@@ -181,7 +181,7 @@ impl From<ExactCounters> for JsonExact {
 }
 
 impl<'a> JsonPprofHeap<'a> {
-    /// The report with the answer's notes, or with the reason it broke off.
+    /// The report with the answer's notes, or with the reason why the answer ended early.
     pub fn document(
         hello: &AgentHello,
         file: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! `rgops schedtrace` as text, one line a runtime and interval, and as JSON, one object a line.
+//! `rgops schedtrace` as text, one line per runtime and interval, and as JSON, one object per line.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::schedtrace::{BusyTask, RuntimeLine, Source, Worker, WorkerDetail};
 use crate::text::escape;
 use crate::text::known::sentence;
 
-/// The line of a runtime, with its line end.
+/// The line of a runtime, with a newline.
 pub fn render(line: &RuntimeLine) -> String {
     let runtime = escape(&line.runtime);
     let text = SchedLine {
@@ -65,8 +65,8 @@ fn worker_line(index: usize, worker: &Worker, detail: &WorkerDetail) -> WorkerLi
     }
 }
 
-/// `polling` a task, `parked`, `searching` for work, or `running`: between these, or not known which.
-/// Not known of a runtime that no thread may be driving.
+/// `polling` a task, `parked`, `searching` for work, or `running`: between these, or unknown. `None` for a runtime
+/// that may not be driven by any thread.
 fn worker_state(worker: &Worker, detail: &WorkerDetail) -> Option<&'static str> {
     if worker.busy_percent.is_none() && detail.tid.value().is_none() {
         return None;
@@ -86,43 +86,43 @@ fn worker_state(worker: &Worker, detail: &WorkerDetail) -> Option<&'static str> 
 pub struct JsonSchedtrace {
     /// Process id in the agent's own pid namespace.
     pub pid: u32,
-    /// Time since the trace began.
+    /// Time since the trace started.
     pub elapsed_ms: u64,
-    /// Time since the line before; what `busy_ns` is a part of.
+    /// Time since the previous line, of which `busy_ns` is a part.
     pub interval_ns: u64,
     /// The runtime's name.
     pub runtime: String,
     /// `current_thread` or `multi_thread`.
     pub kind: &'static str,
-    /// Whether it was shut down; it has no workers then.
+    /// Whether it was shut down; then it has no workers.
     pub shut_down: bool,
     /// Its workers, by index; at most 4,096.
     pub workers: Vec<JsonWorker>,
-    /// And so many more; absent when there are none.
+    /// Number of further workers; absent if 0.
     #[serde(skip_serializing_if = "is_zero")]
     pub workers_left_out: u64,
     /// Workers that are parked.
     pub idle_workers: u64,
-    /// Workers that search for work.
+    /// Workers that are searching for work.
     pub searching: JsonKnown<u64>,
     /// Threads of the process.
     pub threads: JsonKnown<u64>,
-    /// Threads of the blocking pool, the workers left out.
+    /// Threads of the blocking pool, without the workers.
     pub blocking_threads: JsonKnown<u64>,
-    /// Of these, idle.
+    /// Idle threads of the blocking pool.
     pub idle_blocking_threads: JsonKnown<u64>,
     /// Closures that wait for a blocking thread.
     pub blocking_queue: JsonKnown<u64>,
     /// Tasks in the global queue.
     pub global_queue: u64,
-    /// Tasks that have not ended.
+    /// Tasks that are not complete.
     pub alive_tasks: u64,
-    /// Where numbers come from that stable Tokio does not tell: `memory`, `tokio_unstable` or `none`.
+    /// Source of the numbers that stable Tokio does not report: `memory`, `tokio_unstable` or `none`.
     pub source: &'static str,
     /// With `--detail`: tasks that are not idle, at most 1,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tasks: Option<Vec<JsonBusyTask>>,
-    /// With `--detail`: how many more there are.
+    /// With `--detail`: number of further tasks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tasks_left_out: Option<u64>,
 }
@@ -138,7 +138,7 @@ pub struct JsonBusyTask {
     pub state: &'static str,
     /// Index of the worker that polls it.
     pub worker: Option<u64>,
-    /// The future it was spawned with, where that is known.
+    /// The future it was spawned with, if known.
     pub name: Option<String>,
 }
 
@@ -149,20 +149,20 @@ pub struct JsonBusyTask {
 pub struct JsonWorker {
     /// Whether it is parked.
     pub parked: bool,
-    /// Parks since the runtime began.
+    /// Parks since the runtime started.
     pub parks: u64,
-    /// Busy time of the interval, a stuck poll included.
+    /// Busy time in the interval, including a stuck poll.
     pub busy_ns: JsonKnown<u64>,
-    /// Tasks in its own queue, the LIFO slot left out.
+    /// Tasks in its local queue, without the LIFO slot.
     pub local_queue: JsonKnown<u64>,
-    /// Polls since the runtime began.
+    /// Polls since the runtime started.
     pub polls: JsonKnown<u64>,
-    /// What `--detail` adds.
+    /// Fields added by `--detail`.
     #[serde(flatten)]
     pub detail: Option<JsonWorkerDetail>,
 }
 
-/// What `--detail` adds to a worker.
+/// Fields that `--detail` adds to a worker.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -171,7 +171,7 @@ pub struct JsonWorkerDetail {
     pub tid: JsonKnown<u32>,
     /// `polling`, `parked`, `searching` or `running`.
     pub state: Option<&'static str>,
-    /// The task it polls, `null` for none.
+    /// The task it polls; `null` for none.
     pub task: JsonKnown<Option<u64>>,
     /// Tasks in its LIFO slot.
     pub lifo: JsonKnown<u64>,
@@ -246,7 +246,7 @@ fn worker(worker: &Worker, detail: Option<&WorkerDetail>) -> JsonWorker {
     }
 }
 
-/// Why numbers of a line are missing, each reason once, with the numbers' names; and workers that are not shown.
+/// Why numbers of a line are missing, each reason once with the names of the numbers; and how many workers are shown.
 pub fn missing(line: &RuntimeLine) -> Vec<String> {
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -279,10 +279,10 @@ pub fn missing(line: &RuntimeLine) -> Vec<String> {
     let shown = line.workers.len() as u64;
     let workers = (line.workers_left_out > 0).then(|| {
         let all = shown.saturating_add(line.workers_left_out);
-        format!("runtime {}: of {all} workers {shown} are shown", line.runtime)
+        format!("runtime {}: {shown} of {all} workers shown", line.runtime)
     });
-    let reasons = reasons
-        .into_iter()
-        .map(|(reason, names)| format!("runtime {}: no {}: {reason}", line.runtime, names.join(", ")));
+    let reasons = reasons.into_iter().map(|(reason, names)| {
+        format!("runtime {}: {} unavailable: {reason}", line.runtime, names.join(", "))
+    });
     workers.into_iter().chain(reasons).collect()
 }

@@ -1,4 +1,4 @@
-//! The committed schemas of the JSON documents, `inspect/schemas/COMMAND.json`, are those of the types.
+//! Checks that the committed schemas of the JSON documents, `inspect/schemas/COMMAND.json`, match the types.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 
 use super::Document;
 
-/// Set to write the schemas anew: `RGOPS_BLESS=1 cargo test -p rgops-inspect --lib schemas`.
+/// Set this to rewrite the schemas: `RGOPS_BLESS=1 cargo test -p rgops-inspect --lib schemas`.
 const BLESS: &str = "RGOPS_BLESS";
 
 fn schema<T: JsonSchema>() -> String {
@@ -16,8 +16,8 @@ fn schema<T: JsonSchema>() -> String {
     serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
 }
 
-/// Each command that has `--json`, and the schema of what it prints: a document, the elements of an array
-/// (`list`, `tree`), or each line (`schedtrace`).
+/// Each command with `--json`, and the schema of its output: a document, the elements of an array (`list`, `tree`),
+/// or each line (`schedtrace`).
 fn schemas() -> Vec<(&'static str, String)> {
     vec![
         ("gc", schema::<Document<super::gc::JsonGc>>()),
@@ -53,7 +53,7 @@ fn the_committed_schemas_are_those_of_the_types() {
     }
     assert!(
         differ.is_empty(),
-        "differ: {differ:?}; renew them and read the difference: \
+        "differ: {differ:?}; rewrite them and read the difference: \
          {BLESS}=1 cargo test -p rgops-inspect --lib schemas"
     );
 }

@@ -1,9 +1,9 @@
-//! The text of a report, charged to the command's budget as it is written.
+//! The text of a report, charged to the command's budget while it is written.
 //!
-//! An answer of some megabytes may be gigabytes as text: what is nested is indented, and a name that is
-//! there once is written for each that has it. So text is written to a [`Screen`], which takes the memory
-//! it needs from the [`Budget`], and where there is none left ends with a line that says so. JSON is not
-//! kept as text; its lists end where they would be longer than the memory that the command may take.
+//! An answer of a few megabytes may be gigabytes as text: nested items are indented, and a shared name is written for
+//! each item that has it. So text is written to a [`Screen`], which charges its memory to the [`Budget`] and ends with
+//! a note when none is left. JSON is not kept as text; its lists end where they would exceed the memory limit of the
+//! command.
 
 use std::{fmt, io};
 
@@ -12,17 +12,17 @@ use serde::Serialize;
 use crate::budget::{self, Budget, Exhausted};
 use crate::text::reason;
 
-/// Its room grows by no more than this at a time, so that the last of the memory is used, too.
+/// The buffer grows by at most this much at a time, so that the last of the memory is also used.
 const STEP_BYTES: usize = 4 * 1024 * 1024;
-/// And when there is no memory for that, by so much more than is needed.
+/// If there is no memory for that, the buffer grows to the needed size plus this.
 const LAST_STEP_BYTES: usize = 4096;
-/// While it grows there is the former one, too.
+/// While the buffer grows, the previous one also exists.
 const COPIES: u64 = 2;
-/// What an answer had room for is shown when that was the last room there was: so many bytes, or a part of the
-/// limit where that is low, are of the memory that is not charged.
+/// An answer that used up all memory is still shown: this many bytes, or this part of a low limit, are not
+/// charged.
 const SHOWN_ANYWAY_BYTES: u64 = 4 * 1024 * 1024;
 const SHOWN_ANYWAY_PART: u64 = 16;
-/// What comes after its time is shown all the same, up to so many bytes: less than a second's work.
+/// Up to this many bytes are shown even after the deadline: less than a second of work.
 const SHOWN_LATE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Text that is being written.
@@ -35,12 +35,12 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// An empty one.
+    /// An empty screen.
     pub fn new(budget: &Budget) -> Screen {
         Screen { budget: budget.clone(), text: String::new(), cut: None, is_finished: false }
     }
 
-    /// Writes `text`, or, when there is no memory or time left, nothing of it and of all that follows.
+    /// Writes `text`. When no memory or time is left, writes neither `text` nor anything after it.
     pub fn push_str(&mut self, text: &str) {
         if self.cut.is_none()
             && let Err(exhausted) = self.reserve(text.len())
@@ -57,45 +57,44 @@ impl Screen {
         self.push_str(character.encode_utf8(&mut [0; 4]));
     }
 
-    /// Writes a few lines that are shown in any case, also behind what was cut: they are in the part of the memory
-    /// that is not charged.
+    /// Writes a few lines that are always shown, even after a cut. Their memory is not charged.
     pub fn push_last(&mut self, text: &str) {
         self.text.push_str(text);
     }
 
-    /// Whether nothing more is written: for loops to end by.
+    /// Whether nothing more is written, so that loops can end.
     pub fn is_cut(&self) -> bool {
         self.cut.is_some()
     }
 
-    /// Why it is not whole; `None` when it is.
+    /// Why it is incomplete; `None` if it is complete.
     pub fn cut(&self) -> Option<Exhausted> {
         self.cut
     }
 
-    /// Ends what could not be written in full with a line that says so.
+    /// If the text is incomplete, ends it with a line that states so.
     pub fn finish(&mut self) {
         self.finish_with(|why| format!("… the rest is left out: {why}\n"));
     }
 
-    /// Ends what could not be written in full with what `last` makes of the reason.
+    /// If the text is incomplete, ends it with the result of `last` for the reason.
     pub fn finish_with(&mut self, last: impl FnOnce(&str) -> String) {
         let Some(why) = self.cut.filter(|_| !self.is_finished) else { return };
         self.is_finished = true;
         let whole_lines = self.text.rfind('\n').map_or(0, |end| end + 1);
         self.text.truncate(whole_lines);
-        // These few bytes are in the part of the memory that is not charged.
+        // The memory of these few bytes is not charged.
         let last = last(&reason(why));
         self.text.reserve_exact(last.len());
         self.text.push_str(&last);
     }
 
-    /// What was written.
+    /// The text so far.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// What was written, ended as by [`Screen::finish`].
+    /// The text, ended by [`Screen::finish`].
     pub fn into_text(mut self) -> String {
         self.finish();
         self.text
@@ -121,7 +120,7 @@ impl Screen {
 }
 
 impl From<String> for Screen {
-    /// Text whose length no other process decides.
+    /// Text whose length does not depend on another process.
     fn from(text: String) -> Screen {
         Screen { budget: budget::standard(), text, cut: None, is_finished: false }
     }
@@ -136,13 +135,13 @@ impl fmt::Display for Screen {
 impl fmt::Write for Screen {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push_str(text);
-        // Whoever formats need not go on.
+        // The formatter can stop.
         if self.is_cut() { Err(fmt::Error) } else { Ok(()) }
     }
 }
 
-/// The room there is for the lists of a report in JSON, by the length of their entries there. The memory of
-/// what they tell of is charged where that is kept.
+/// The limit on the lists of a JSON report, by the length of their entries in JSON. The memory of the underlying data
+/// is charged where that is kept.
 #[derive(Debug)]
 pub(super) struct Room {
     budget: Budget,
@@ -150,7 +149,7 @@ pub(super) struct Room {
     cut: Option<Exhausted>,
 }
 
-/// Counts what is written.
+/// Counts the bytes written.
 struct Length(u64);
 
 impl Room {
@@ -158,7 +157,7 @@ impl Room {
         Room { budget: budget.clone(), bytes: 0, cut: None }
     }
 
-    /// Whether there is room for an entry; after the first one without there is none for any.
+    /// Whether an entry fits; after the first that does not fit, none does.
     pub(super) fn takes(&mut self, entry: &impl Serialize) -> bool {
         if self.cut.is_none()
             && let Err(exhausted) = self.charge(entry)
@@ -168,19 +167,19 @@ impl Room {
         self.cut.is_none()
     }
 
-    /// The entries that have room.
+    /// The entries that fit.
     pub(super) fn fill<T: Serialize>(&mut self, entries: impl Iterator<Item = T>) -> Vec<T> {
         entries.take_while(|entry| self.takes(entry)).collect()
     }
 
-    /// Why entries are left out; `None` when none are.
+    /// Why entries are left out; `None` if none are.
     pub(super) fn cut(&self) -> Option<Exhausted> {
         self.cut
     }
 
     fn charge(&mut self, entry: &impl Serialize) -> Result<(), Exhausted> {
         let mut length = Length(0);
-        // It takes every write, and no entry of a report fails to become JSON.
+        // Writing to it cannot fail, and every entry of a report can be serialized.
         let _ = serde_json::to_writer_pretty(&mut length, entry);
         self.bytes = self.bytes.saturating_add(length.0);
         if self.bytes > SHOWN_LATE_BYTES as u64 {
@@ -212,13 +211,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_ends_at_the_budget_with_whole_lines_and_a_word_about_it() {
+    fn it_ends_at_the_budget_with_whole_lines_and_a_note() {
         let budget = Budget::new(100_000);
         let mut screen = Screen::new(&budget);
         let mut lines = 0;
         while !screen.is_cut() {
             lines += 1;
-            assert!(lines < 100_000, "without an end");
+            assert!(lines < 100_000, "it does not end");
             let _ = writeln!(screen, "line {lines} of a hostile program");
         }
         screen.push_str("and more\n");
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_answer_took_all_memory_for_is_shown_up_to_a_limit() {
+    fn an_answer_that_used_all_memory_is_shown_up_to_a_limit() {
         let budget = Budget::new(1 << 30);
         assert_eq!(budget.charge(1 << 30), Ok(()));
         let mut screen = Screen::new(&budget);
@@ -246,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_late_is_shown_up_to_a_limit() {
+    fn text_after_the_deadline_is_shown_up_to_a_limit() {
         let budget = Budget::new(1 << 30);
         budget.end_by(Instant::now());
         let mut screen = Screen::new(&budget);

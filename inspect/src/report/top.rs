@@ -1,10 +1,10 @@
-//! The table of functions in JSON, the part that CPU and heap profiles share.
+//! The table of functions in JSON, shared by CPU and heap profiles.
 
 use serde::Serialize;
 
 use crate::profile::top::{Inlined, Row, Top};
 
-/// Functions by falling flat value; values in `unit`.
+/// Functions by descending flat value; values in `unit`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct JsonTop<'a> {
@@ -14,17 +14,17 @@ pub(super) struct JsonTop<'a> {
     unit: &'a str,
     /// Sum of all samples.
     total: i64,
-    /// Functions dropped as too small.
+    /// Functions dropped because they are too small.
     dropped: usize,
-    /// Functions before the rows were cut to their number.
+    /// Functions before the rows were limited to the requested number.
     nodes: usize,
     rows: Vec<JsonRow<'a>>,
-    /// Why there are none, where there was no memory or time to count them.
+    /// Why there are no rows, if memory or time did not suffice to count them.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_out: Option<&'a str>,
 }
 
-/// A function and what it used.
+/// A function and its values.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonRow<'a> {
@@ -32,7 +32,7 @@ struct JsonRow<'a> {
     function: &'a str,
     /// Used by the function itself.
     flat: i64,
-    /// Used by it and all it called.
+    /// Used by the function and everything it called.
     cum: i64,
     /// `always` where every call to it was inlined, `partly` where some were, `null` where none was.
     inlined: Option<&'static str>,

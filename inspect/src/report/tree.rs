@@ -1,4 +1,4 @@
-//! `rgops tree`: the Rust processes below their parents, as gops draws them.
+//! `rgops tree`: the Rust processes below their parents, in the format of gops.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,15 +10,14 @@ use super::list::{Element, ProcessJson, rust_in, with_missing};
 use crate::processes::{Listing, RustProcess};
 use crate::text::escape;
 
-/// Levels that are drawn below each other. A process that forks on and on, each child from the one before,
-/// is told by pids as deep as this; what is deeper stands beside the last level.
+/// Maximum levels. In a longer chain of forks, deeper processes are shown at the last level.
 const DEEPEST: usize = 64;
 
 /// The processes by parent.
 struct Tree<'a> {
-    /// Those whose parent is not known are below `None`.
+    /// Processes with an unknown parent are below `None`.
     children: BTreeMap<Option<u32>, Vec<&'a RustProcess>>,
-    /// Parents that are no Rust processes, ascending: the first level.
+    /// Parents that are not Rust processes, in ascending order: the first level.
     strangers: Vec<Option<u32>>,
 }
 
@@ -39,7 +38,7 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// The tree under `...`: parents that are no Rust programs as bare pids, `[*]` where there is an agent.
+/// The tree under `...`: parents that are not Rust processes as bare pids, `[*]` for processes with an agent.
 pub fn text(listing: &Listing) -> String {
     let tree = Tree::new(listing);
     let mut text = "...\n".to_owned();
@@ -52,7 +51,7 @@ pub fn text(listing: &Listing) -> String {
     text
 }
 
-/// Draws what is below `pid`.
+/// Draws the processes below `pid`.
 fn draw(tree: &Tree<'_>, pid: Option<u32>, indent: &str, text: &mut String) {
     let mut open: Vec<(&[&RustProcess], String)> = vec![(tree.children(pid), indent.to_owned())];
     while let Some((siblings, indent)) = open.pop() {
@@ -86,9 +85,9 @@ fn label(process: &RustProcess) -> String {
 pub struct BranchJson {
     /// `rgops.tree/1`.
     pub schema: &'static str,
-    /// A parent that is no Rust process.
+    /// A parent that is not a Rust process.
     pub pid: JsonKnown<u32>,
-    /// The Rust processes below it, each with those below itself.
+    /// The Rust processes below it, each with its own children.
     pub children: Vec<NodeJson>,
 }
 
@@ -104,18 +103,18 @@ pub struct NodeJson {
     pub children: Vec<NodeJson>,
 }
 
-/// The JSON contract of the tree: one entry a parent that is no Rust process, and one of what is missing.
+/// The JSON contract of the tree: one entry per parent that is not a Rust process, and one for what is missing.
 pub fn json(listing: &Listing) -> Vec<Element<BranchJson>> {
     let tree = Tree::new(listing);
     let branch = |parent: &Option<u32>| {
-        let unknown = || Known::unavailable("each process below says why", "");
+        let unknown = || Known::unavailable("each process below has the reason", "");
         let pid = JsonKnown(parent.map_or_else(unknown, Known::Value));
         BranchJson { schema: "rgops.tree/1", pid, children: nodes(&tree, *parent, DEEPEST) }
     };
     with_missing(listing, tree.strangers.iter().map(branch))
 }
 
-/// The processes below `pid`, on so many levels; those that are deeper on the last of them.
+/// The processes below `pid`, with at most this many levels; deeper processes are at the last level.
 fn nodes(tree: &Tree<'_>, pid: Option<u32>, levels: usize) -> Vec<NodeJson> {
     if levels > 1 {
         let node = |process: &&RustProcess| NodeJson {
@@ -140,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tree_is_drawn_as_gops_does() {
+    fn the_tree_has_the_format_of_gops() {
         let processes = vec![
             process(20, 10, "shop", true),
             process(21, 20, "worker", false),

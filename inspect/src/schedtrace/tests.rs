@@ -48,7 +48,7 @@ fn of_a_hundred_thousand_workers_some_are_shown_and_all_are_counted() {
     let line = &line(100_000);
     let text = render(line);
     assert!(text.starts_with("SCHED 1ms: runtime=main workers=100000 idleworkers=100000 "), "{text:.80}");
-    let said = "runtime main: of 100000 workers 4096 are shown".to_owned();
+    let said = "runtime main: 4096 of 100000 workers shown".to_owned();
     assert!(missing(line).contains(&said), "{:?}", missing(line));
     let json =
         serde_json::to_value(JsonSchedtrace::document(JsonProcess { pid: 1, name: "shop".into() }, line));

@@ -7,9 +7,9 @@ use crate::text::known::note_text;
 
 /// Whether an answer is complete, and what is missing if it is not.
 ///
-/// An answer is in part when the agent lost, cut or could not capture something, when this process left something
-/// out at its limits of memory and time, or when the connection broke. Numbers that are approximate, and a command
-/// that was ended early on purpose, are told, and do not make it an answer in part.
+/// An answer is partial if the agent lost, truncated or could not capture something, if this process left something
+/// out at its limits of memory and time, or if the connection was lost. Approximate numbers and a command that was
+/// stopped early on purpose are reported, but do not make an answer partial.
 #[derive(Debug)]
 pub struct Completeness<'a> {
     is_partial: bool,
@@ -19,7 +19,7 @@ pub struct Completeness<'a> {
 }
 
 impl<'a> Completeness<'a> {
-    /// What the end of the answer says.
+    /// From the end of the answer.
     pub(crate) fn of(end: Result<&End, &'a SessionError>) -> Completeness<'a> {
         let notes = end.map(|end| end.notes.as_slice()).unwrap_or_default();
         Completeness {
@@ -30,7 +30,7 @@ impl<'a> Completeness<'a> {
         }
     }
 
-    /// Nothing is missing.
+    /// Whether nothing is missing.
     pub fn is_complete(&self) -> bool {
         !self.is_partial
     }
@@ -40,25 +40,24 @@ impl<'a> Completeness<'a> {
         &self.left_out
     }
 
-    /// Sentences about what the answer lacks or what is not exact in it. Its JSON document has these notes, too.
+    /// Sentences about what the answer lacks or what is approximate. Its JSON document also has these notes.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Why the answer broke off; `None` when its end came.
+    /// Why the answer ended early; `None` if it has an end.
     pub fn broken_off(&self) -> Option<&'a SessionError> {
         self.broken_off
     }
 
-    /// Everything there is to say about it, a sentence each. They are escaped where they are printed:
-    /// [`escape`](crate::text::escape).
+    /// All of the above, one sentence each. Escape them before printing: [`escape`](crate::text::escape).
     pub fn sentences(&self) -> Vec<String> {
         let broken_off = self.broken_off.map(ToString::to_string);
         self.left_out.iter().chain(&self.notes).cloned().chain(broken_off).collect()
     }
 }
 
-/// Whether a note makes an answer one in part.
+/// Whether a note makes an answer partial.
 fn is_lacking(note: &Note) -> bool {
     match note.kind {
         NoteKind::Dropped | NoteKind::Truncated | NoteKind::Missing => true,
@@ -67,13 +66,13 @@ fn is_lacking(note: &Note) -> bool {
 }
 
 impl Completeness<'_> {
-    /// The same, in part if `is_partial`.
+    /// The same, partial if `is_partial`.
     pub(super) fn partial_if(mut self, is_partial: bool) -> Self {
         self.is_partial |= is_partial;
         self
     }
 
-    /// The same, with `count` things left out because of `why`, if there are any.
+    /// The same, with `count` items left out because of `why`, if there are any.
     pub(super) fn with_left_out(mut self, left_out: Option<(usize, &str, &dyn std::fmt::Display)>) -> Self {
         if let Some((count, what, why)) = left_out {
             self.is_partial = true;
@@ -96,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_lost_makes_it_partial_and_what_is_approximate_does_not() {
+    fn losses_make_an_answer_partial_and_approximate_numbers_do_not() {
         let end = |kind| {
             let (what, why) = ("samples".to_owned(), "the ring was full".to_owned());
             End { notes: vec![Note { kind, what, count: 3, why }] }
@@ -107,8 +106,8 @@ mod tests {
         assert_eq!(lost.notes(), ["3 samples dropped: the ring was full"]);
         for kind in [NoteKind::Approximate, NoteKind::EndedEarly] {
             let end = end(kind);
-            let told = Completeness::of(Ok(&end));
-            assert!(told.is_complete() && told.notes().len() == 1, "{kind:?}");
+            let noted = Completeness::of(Ok(&end));
+            assert!(noted.is_complete() && noted.notes().len() == 1, "{kind:?}");
         }
         let end = End::default();
         let left_out = Completeness::of(Ok(&end)).with_left_out(Some((2, "threads", &"no time")));

@@ -1,4 +1,4 @@
-//! The session itself: finds the process, keeps its agent, and gives each command a connection of its own.
+//! The session itself: finds the process, keeps its agent, and opens one connection per command.
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +11,17 @@ use crate::budget::Budget;
 use crate::client::{Answer, Client, ClientError, Stopper};
 use crate::processes::{self, Target};
 
-/// An agent closes a connection without a request after 5 s; an older one is not used.
+/// Maximum age of an unused connection: an agent closes it after 5 s without a request.
 const STILL_OPEN: Duration = Duration::from_secs(3);
 
-/// A program that can be asked. A session serves one command at a time; each has a connection of its own, to the same
-/// agent.
+/// A connected program. A session runs one command at a time, each with its own connection to the same agent.
 #[derive(Debug)]
 pub struct Session {
     target: Target,
     options: SessionOptions,
     hello: AgentHello,
     stopper: Stopper,
-    /// The connection that found the agent, until the first command takes it.
+    /// The first connection to the agent, until the first command takes it.
     first: Option<First>,
 }
 
@@ -30,12 +29,12 @@ pub struct Session {
 struct First {
     client: Client,
     connected: Instant,
-    /// What it was connected with, and when that began.
+    /// The budget of the connection, and when it started.
     budget: Budget,
     began: Instant,
 }
 
-/// A process that was found and is not connected to yet.
+/// A process that was found but is not connected yet.
 #[derive(Debug)]
 pub struct Found {
     target: Target,
@@ -53,15 +52,15 @@ impl Session {
         Session::connect_with(target, SessionOptions::default())
     }
 
-    /// As [`Session::connect`], with limits, a token or symbol directories.
+    /// Like [`Session::connect`], with limits, a token or symbol directories.
     ///
     /// # Errors
-    /// As [`Session::connect`].
+    /// Those of [`Session::connect`].
     pub fn connect_with(target: &str, options: SessionOptions) -> Result<Session, SessionError> {
         Session::find(target, options)?.connect()
     }
 
-    /// The first half of [`Session::connect_with`]: finds the process, and connects to nothing.
+    /// The first half of [`Session::connect_with`]: finds the process without connecting to it.
     ///
     /// # Errors
     /// [`SessionError::Resolve`].
@@ -75,8 +74,7 @@ impl Session {
         Ok(Found { target, options, budget, began })
     }
 
-    /// Name of the process: the one its author gave it, else its executable's. It is to be escaped where it is
-    /// printed.
+    /// Name of the process: the one set by its author, otherwise that of its executable. Escape it before printing.
     pub fn name(&self) -> &str {
         &self.hello.name
     }
@@ -86,12 +84,12 @@ impl Session {
         self.hello.pid
     }
 
-    /// The process on this host, in our pid namespace; `None` when it runs elsewhere.
+    /// Pid of the process on this host, in our pid namespace; `None` if it runs elsewhere.
     pub fn local_pid(&self) -> Option<u32> {
         self.target.local_pid
     }
 
-    /// Ends the command that runs, or the next one, early and from any thread. What was gathered is the answer.
+    /// Stops the running command, or the next one, from any thread. The data collected so far is the answer.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
     }
@@ -104,7 +102,7 @@ impl Session {
         &self.options
     }
 
-    /// A connection for a command that takes `asked` by itself, and begins now.
+    /// A connection for a command that starts now and itself takes the time `asked`.
     pub(super) fn begin(&mut self, asked: Duration) -> Result<Client, SessionError> {
         let whole = self.options.whole(asked);
         if let Some(First { client, connected, budget, began }) = self.first.take()
@@ -118,7 +116,7 @@ impl Session {
         Ok(self.connect_again(&budget)?)
     }
 
-    /// A further connection to the same agent.
+    /// Another connection to the same agent.
     pub(super) fn connect_again(&self, budget: &Budget) -> Result<Client, ClientError> {
         let client = self.target.connect_again(self.options.timeouts(), budget)?;
         match client.hello().cookie == self.hello.cookie {
@@ -127,7 +125,7 @@ impl Session {
         }
     }
 
-    /// Asks for something that takes `asked` by itself and can be stopped.
+    /// Sends a request for a command that itself takes the time `asked` and can be stopped.
     pub(super) fn ask(&mut self, request: &Request, asked: Duration) -> Result<Answer, SessionError> {
         let answer = self.begin(asked)?.ask(request)?;
         self.stopper.set(answer.finisher());
@@ -136,7 +134,7 @@ impl Session {
 }
 
 impl Found {
-    /// Processes that could not be looked at in time while the name was looked for: they may have it, too.
+    /// Number of processes that could not be inspected in time during the search: they may have the same name.
     pub fn unseen(&self) -> usize {
         self.target.unseen
     }
@@ -154,7 +152,7 @@ impl Found {
     }
 }
 
-/// Sets the deadline of a budget. Longer than the clock can tell is as long as one likes.
+/// Sets the deadline of a budget. A time beyond the range of the clock means no deadline.
 pub(super) fn end_by(budget: &Budget, began: Instant, whole: Duration) {
     if let Some(deadline) = began.checked_add(whole) {
         budget.end_by(deadline);

@@ -65,7 +65,7 @@ pub struct CpuProfile {
     profile: Profile,
     top: Top,
     reconciliation: Reconciliation,
-    /// Why functions have no names, line by line.
+    /// Why functions have no names, as lines.
     nameless: String,
     end: Result<End, SessionError>,
 }
@@ -76,12 +76,12 @@ impl CpuProfile {
         &self.profile
     }
 
-    /// Functions by falling flat value.
+    /// Functions by descending flat value.
     pub fn top(&self) -> &Top {
         &self.top
     }
 
-    /// Writes the profile as `go tool pprof` reads it: gzipped protocol buffers.
+    /// Writes the profile in the format of `go tool pprof`: gzipped protocol buffers.
     ///
     /// # Errors
     /// Those of the writer.
@@ -91,10 +91,10 @@ impl CpuProfile {
 }
 
 impl Session {
-    /// Samples what the threads of the program do while they use the CPU.
+    /// Samples the stacks of the threads while they use the CPU.
     ///
     /// # Errors
-    /// [`SessionError`], when nothing was answered.
+    /// [`SessionError`], if nothing was received.
     pub fn cpu_profile(
         &mut self,
         options: &CpuProfileOptions,

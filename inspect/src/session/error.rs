@@ -1,4 +1,4 @@
-//! Why a program could not be asked: what failed, why, and what to do about it.
+//! Errors of a session: what failed, why, and the fix.
 
 use std::io;
 
@@ -9,18 +9,17 @@ use crate::client::ClientError;
 use crate::heap::{DumpError, Refused};
 use crate::processes::{LostBecause, ResolveError};
 
-/// Why a program could not be asked: [`SessionError::what`] failed, [`SessionError::why`], and
-/// [`SessionError::fix`] says what to do about it.
+/// An error of a session, with [`SessionError::what`], [`SessionError::why`] and [`SessionError::fix`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// There is nothing to ask.
+    /// The target was not found, or has no agent.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
     /// The agent could not be asked, or did not answer.
     #[error(transparent)]
     Client(ClientError),
-    /// The answer has not the parts that it must have.
+    /// The answer does not have the required parts.
     #[error("{why}")]
     WrongAnswer {
         /// Name of the command.
@@ -28,17 +27,17 @@ pub enum SessionError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// Leaks are looked for among samples that do not tell the ages of blocks.
-    #[error("jemalloc's profiler does not tell which blocks are new")]
+    /// A search for leaks needs the ages of blocks, which the samples do not have.
+    #[error("jemalloc's profiler does not record the ages of blocks")]
     NoAges,
-    /// Leaks are looked for in a window with one snapshot.
-    #[error("there is one snapshot only: nothing to compare it with")]
+    /// A search for leaks needs two snapshots, and the window has one.
+    #[error("only one snapshot was taken, and a comparison needs two")]
     OneSnapshot,
     /// The profile that jemalloc wrote cannot be read.
     #[error(transparent)]
     Dump(DumpError),
-    /// The source of the samples does not count what was asked for.
-    #[error("jemalloc's profiler does not count blocks that were freed")]
+    /// The source of the samples does not count the requested sample type.
+    #[error("jemalloc's profiler does not count freed blocks")]
     NotCounted {
         /// Name of the sample type.
         sample_type: &'static str,
@@ -49,17 +48,17 @@ pub enum SessionError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A bug of this process or of the agent.
+    /// A bug in this process or in the agent.
     Internal,
-    /// What was asked for means several things, or none.
+    /// The request is ambiguous or invalid.
     Usage,
     /// No such process, or it has no agent.
     NotFound,
-    /// The agent, the system or a wrong token refused.
+    /// Refused by the agent or the system, or because of a wrong token.
     Refused,
-    /// Nothing came in time.
+    /// The time limit was reached.
     TimedOut,
-    /// There was no memory for all of it.
+    /// Only a part of the answer is available.
     Partial,
 }
 
@@ -80,10 +79,10 @@ impl SessionError {
         match self {
             SessionError::Resolve(error) => what_of_resolve(error),
             SessionError::Client(ClientError::Agent(error)) => error.what.clone(),
-            SessionError::Client(_) => "cannot ask the agent".to_owned(),
+            SessionError::Client(_) => "cannot query the agent".to_owned(),
             SessionError::WrongAnswer { command, .. } => format!("cannot read the answer to {command}"),
             SessionError::NoAges => "cannot look for leaks".to_owned(),
-            SessionError::OneSnapshot => "cannot tell what grew".to_owned(),
+            SessionError::OneSnapshot => "cannot measure growth".to_owned(),
             SessionError::Dump(_) => "cannot read the profile".to_owned(),
             SessionError::NotCounted { sample_type } => format!("cannot show {sample_type}"),
         }
@@ -97,7 +96,7 @@ impl SessionError {
         }
     }
 
-    /// What to do about it, possibly several lines; empty when nothing helps.
+    /// The fix, possibly several lines; empty if unknown.
     pub fn fix(&self) -> String {
         match self {
             SessionError::Resolve(error) => fix_of_resolve(error),
@@ -106,25 +105,25 @@ impl SessionError {
                 "update rgops or the agent, so that both have the same version".to_owned()
             }
             SessionError::NoAges => NO_AGES_FIX.to_owned(),
-            SessionError::OneSnapshot => "watch for longer, to the end: --for 10m".to_owned(),
+            SessionError::OneSnapshot => "watch longer and do not stop early: --duration 10m".to_owned(),
             SessionError::Dump(_) => "update rgops, or report this with the version of jemalloc".to_owned(),
             SessionError::NotCounted { .. } => {
-                "start the program with prof_accum:true as well, in _RJEM_MALLOC_CONF or MALLOC_CONF"
+                "also set prof_accum:true in _RJEM_MALLOC_CONF or MALLOC_CONF, and restart the program"
                     .to_owned()
             }
         }
     }
 }
 
-const NO_AGES_FIX: &str = "wrap the allocator in rgops_agent::alloc::Sampling, which works over jemalloc as well:\n\
+const NO_AGES_FIX: &str = "wrap the allocator in rgops_agent::alloc::Sampling, which also works with jemalloc:\n\
      #[global_allocator]\n\
      static ALLOCATOR: rgops_agent::alloc::Sampling<Jemalloc> = rgops_agent::alloc::Sampling::new(Jemalloc);\n\
-     or see what changed in a minute: rgops pprof-heap TARGET --seconds 60";
+     or see what changed in a minute: rgops pprof-heap TARGET --duration 60s";
 
 impl From<ClientError> for SessionError {
     fn from(error: ClientError) -> SessionError {
         SessionError::Client(match error {
-            // A deadline that passed, or a peer that hung up, is told by its own name.
+            // A missed deadline and a disconnected peer have their own variants.
             ClientError::Connection(error) => ClientError::from(error),
             other => other,
         })
@@ -216,72 +215,74 @@ fn what_of_resolve(error: &ResolveError) -> String {
     match error {
         ResolveError::NoSuchProcess { pid } => format!("cannot find process {pid}"),
         ResolveError::NoSuchName { name, .. } => format!("cannot find a process named {name}"),
-        ResolveError::Ambiguous { name, .. } => format!("cannot tell which {name} is meant"),
+        ResolveError::Ambiguous { name, .. } => format!("cannot choose a process named {name}"),
         ResolveError::NoAgent { pid, name, .. } | ResolveError::LostAgent { pid, name, .. } => {
             match name.is_empty() {
-                true => format!("cannot ask process {pid}"),
-                false => format!("cannot ask process {pid} ({name})"),
+                true => format!("cannot inspect process {pid}"),
+                false => format!("cannot inspect process {pid} ({name})"),
             }
         }
         ResolveError::OtherUser { pid, .. } | ResolveError::Denied { pid } => {
-            format!("cannot ask process {pid}")
+            format!("cannot inspect process {pid}")
         }
         ResolveError::SocketDenied { path, .. } | ResolveError::NotASocket { path, .. } => {
-            format!("cannot ask {}", path.display())
+            format!("cannot connect to {}", path.display())
         }
-        ResolveError::System { target, .. } => format!("cannot look for {target}"),
+        ResolveError::System { target, .. } => format!("cannot search for {target}"),
     }
 }
 
 fn fix_of_resolve(error: &ResolveError) -> String {
-    let list = "rgops lists the Rust processes";
+    let list = "to list the Rust processes, run: rgops";
     match error {
         ResolveError::NoSuchProcess { .. } | ResolveError::NotASocket { .. } => list.to_owned(),
         ResolveError::NoSuchName { unreadable, unanswered, as_root, .. } => {
             let mut fix = match (unreadable, as_root) {
                 (0, _) => list.to_owned(),
-                (count, false) => format!("{list}; {count} of other users are visible to root only"),
-                (count, true) => format!("{list}; of {count} the system tells not even root: give a pid"),
+                (count, false) => format!("{list}; {count} of other users visible only to root"),
+                (count, true) => format!("{list}; {count} hidden even from root: give a pid"),
             };
             if *unanswered > 0 {
-                fix.push_str(&format!("; {unanswered} could not be looked at in time"));
+                fix.push_str(&format!("; {unanswered} could not be inspected in time"));
             }
             fix
         }
         ResolveError::Ambiguous { pids, .. } => {
-            format!("give a pid, as {}", pids.first().copied().unwrap_or_default())
+            format!("give a pid, such as {}", pids.first().copied().unwrap_or_default())
         }
         ResolveError::NoAgent { is_rust, is_switched_off, .. } => {
             no_agent_fix(*is_rust, *is_switched_off).to_owned()
         }
         ResolveError::LostAgent { is_rust, lost, .. } => match lost.because {
-            // What runs now may have nothing to do with an agent.
+            // The current program may never have had an agent.
             LostBecause::Silent if !is_rust => no_agent_fix(false, false).to_owned(),
             _ => lost.fix().to_owned(),
         },
         ResolveError::OtherUser { .. } => "run as that user or as root".to_owned(),
-        ResolveError::Denied { .. } => "run rgops where the process runs, as nsenter(1) does".to_owned(),
+        ResolveError::Denied { .. } => {
+            "enter the namespaces of the process with nsenter(1), then run rgops".to_owned()
+        }
         ResolveError::SocketDenied { as_root: true, .. } => "run rgops as the program's user".to_owned(),
         ResolveError::SocketDenied { .. } => "run rgops as the program's user, or as root".to_owned(),
         ResolveError::System { error, .. } => match error.kind() {
             io::ErrorKind::Unsupported => "give a socket path or host:port",
-            io::ErrorKind::TimedOut => "ask again; rgops lists what can be asked",
+            io::ErrorKind::TimedOut => "try again; to list the Rust processes, run: rgops",
             _ => "",
         }
         .to_owned(),
     }
 }
 
-/// What gives a process an agent.
+/// How to give a process an agent.
 fn no_agent_fix(is_rust: bool, is_switched_off: bool) -> &'static str {
     match (is_switched_off, is_rust) {
-        (true, true) => "it was started with RGOPS=off; start it without",
+        (true, true) => "it was started with RGOPS=off; start it without RGOPS=off",
         (false, true) => {
-            "add two lines to the program, and start it again:\n\
+            "add two lines to the program and restart it:\n\
              Cargo.toml:       rgops-agent = \"0.1\"\n\
              main.rs, in main: rgops_agent::listen(rgops_agent::Options::default())?;"
         }
-        (_, false) => "rgops lists the Rust processes",
+        (_, false) => "to list the Rust processes, run: rgops",
     }
 }
 
@@ -293,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_another_users_program_advises_is_no_fix_of_ours() {
+    fn advice_from_another_users_program_is_not_a_fix() {
         let refusal = AgentError::new(Code::Busy, "cannot profile", "busy", "run evil as root");
         let bytes = codec::encode(&refusal).unwrap_or_default();
         let received =
@@ -313,14 +314,14 @@ mod tests {
     }
 
     #[test]
-    fn root_is_not_told_to_be_root() {
+    fn root_is_not_advised_to_run_as_root() {
         let error = |as_root| {
             let (name, unreadable, unanswered) = ("shop".to_owned(), 3, 2);
             SessionError::from(ResolveError::NoSuchName { name, unreadable, unanswered, as_root })
         };
-        assert!(error(true).fix().ends_with("; 2 could not be looked at in time"));
-        assert!(error(false).fix().contains("3 of other users are visible to root only"));
-        assert!(error(true).fix().contains("3 the system tells not even root"), "{}", error(true).fix());
+        assert!(error(true).fix().ends_with("; 2 could not be inspected in time"));
+        assert!(error(false).fix().contains("3 of other users visible only to root"));
+        assert!(error(true).fix().contains("3 hidden even from root"), "{}", error(true).fix());
         let denied = |as_root| {
             let (path, error) = ("/run/shop.sock".into(), io::ErrorKind::PermissionDenied.into());
             SessionError::from(ResolveError::SocketDenied { path, error, as_root })
@@ -330,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_does_not_answer_is_no_bug_of_ours() {
+    fn a_process_that_does_not_answer_is_not_an_internal_error() {
         let error = |kind: io::ErrorKind| {
             let (target, error) = ("7".to_owned(), kind.into());
             SessionError::from(ResolveError::System { target, error })
@@ -338,7 +339,7 @@ mod tests {
         let silent = error(io::ErrorKind::TimedOut);
         assert_eq!(
             (silent.kind(), &*silent.fix()),
-            (ErrorKind::TimedOut, "ask again; rgops lists what can be asked")
+            (ErrorKind::TimedOut, "try again; to list the Rust processes, run: rgops")
         );
         assert_eq!(error(io::ErrorKind::InvalidData).kind(), ErrorKind::Internal);
     }

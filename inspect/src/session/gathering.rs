@@ -1,4 +1,4 @@
-//! Takes the parts of an answer that streams, until its end or until it breaks off.
+//! Takes the parts of a streamed answer until its end or an error.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::progress::Progress;
 use crate::client::{Answer, Event, part};
 use crate::profile::Incomplete;
 
-/// How the gathering of parts ended, and how long it took.
+/// How the collection of parts ended, and how long it took.
 #[derive(Debug)]
 pub(super) struct Gathered {
     pub(super) end: Result<End, SessionError>,
@@ -18,8 +18,7 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// Gives each part to `take`, until the end of the answer, until the connection breaks, or until `take` wants no
-    /// more.
+    /// Passes each part to `take`, until the end of the answer, an error of the connection, or an error of `take`.
     pub(super) fn from_answer<T: Received>(
         answer: &mut Answer,
         progress: &mut dyn FnMut(Progress),
@@ -39,7 +38,7 @@ impl Gathered {
         Gathered { end, elapsed: began.elapsed() }
     }
 
-    /// Why a profile of it lacks its end; `None` when it came.
+    /// Why a profile of it has no end; `None` if it has one.
     pub(super) fn incomplete(&self) -> Option<Incomplete> {
         self.end.as_ref().err().map(|error| Incomplete {
             reason: error.to_string(),
@@ -48,7 +47,7 @@ impl Gathered {
     }
 }
 
-/// As the protocol states a time: in milliseconds, at least one.
+/// A time in the unit of the protocol: milliseconds, at least one.
 pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
 }

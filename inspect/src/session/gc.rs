@@ -1,4 +1,4 @@
-//! `gc`: the program's allocators give free memory back to the system.
+//! `gc`: the program's allocators release free memory to the system.
 
 use std::time::Duration;
 
@@ -15,19 +15,19 @@ use crate::report::Document;
 use crate::report::gc::{JsonGc, render};
 use crate::report::screen::Screen;
 
-/// What each allocator gave back.
+/// The memory that each allocator released.
 #[derive(Debug)]
 pub struct Gc(Single<GcReply>);
 
 impl Gc {
-    /// Whether any allocator could be asked to give memory back.
+    /// Whether any allocator supports releasing memory on request.
     pub fn is_possible(&self) -> bool {
         self.0.reply.allocators.iter().any(|released| matches!(released.called, Known::Value(_)))
     }
 }
 
 impl Session {
-    /// Has the program's allocators give free memory back to the system. The program's author has to allow it.
+    /// Makes the program's allocators release free memory to the system. The program's author has to allow it.
     ///
     /// # Errors
     /// [`SessionError`].

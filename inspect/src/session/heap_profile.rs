@@ -38,7 +38,7 @@ impl Default for HeapProfileOptions {
 }
 
 impl HeapProfileOptions {
-    /// What changed in this time, instead of what is there now.
+    /// Profiles the changes in this time instead of the current state.
     #[must_use]
     pub fn window(mut self, window: Option<Duration>) -> HeapProfileOptions {
         self.window = window;
@@ -66,12 +66,12 @@ pub struct HeapProfile {
     hello: AgentHello,
     profile: Profile,
     top: Top,
-    /// What the table counts, where the source of the samples does not.
+    /// The requested sample type, if the source of the samples does not count it.
     not_counted: Option<HeapKind>,
     reconciliation: Reconciliation,
-    /// Why functions have no names, line by line.
+    /// Why functions have no names, as lines.
     nameless: String,
-    /// Samples that were lost.
+    /// Number of lost samples.
     lost: u64,
     end: Result<End, SessionError>,
 }
@@ -82,11 +82,11 @@ impl HeapProfile {
         &self.profile
     }
 
-    /// Functions by falling flat value.
+    /// Functions by descending flat value.
     ///
     /// # Errors
-    /// [`SessionError::NotCounted`], when the source of the samples does not count what was asked for. The profile has
-    /// what it counts.
+    /// [`SessionError::NotCounted`], if the source of the samples does not count the requested sample type. The
+    /// profile still has the types that it counts.
     pub fn top(&self) -> Result<&Top, SessionError> {
         match self.not_counted {
             Some(kind) => Err(SessionError::NotCounted { sample_type: kind.name() }),
@@ -94,7 +94,7 @@ impl HeapProfile {
         }
     }
 
-    /// Writes the profile as `go tool pprof` reads it: gzipped protocol buffers.
+    /// Writes the profile in the format of `go tool pprof`: gzipped protocol buffers.
     ///
     /// # Errors
     /// Those of the writer.
@@ -104,10 +104,10 @@ impl HeapProfile {
 }
 
 impl Session {
-    /// Reads what is in use by the functions that allocated it, or what changed in a window.
+    /// Reads the memory in use by the functions that allocated it, or its changes in a window.
     ///
     /// # Errors
-    /// [`SessionError`], when nothing was answered.
+    /// [`SessionError`], if nothing was received.
     pub fn heap_profile(
         &mut self,
         options: &HeapProfileOptions,

@@ -1,4 +1,4 @@
-//! `heap-rate`: how often blocks are sampled, read or set.
+//! `heap-rate`: reads or sets how often blocks are sampled.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use crate::report::Document;
 use crate::report::heap_rate::{JsonHeapRate, render};
 use crate::report::screen::Screen;
 
-/// Whether to set the rate.
+/// Whether to read or to set the rate.
 #[derive(Debug, Clone, Default)]
 pub struct HeapRateOptions {
     set_bytes: Option<u64>,
 }
 
 impl HeapRateOptions {
-    /// Sets the rate: a sample every so many bytes on average, 0 to sample nothing. The program's author has to allow
-    /// it. Without, the rate is only read.
+    /// Sets the rate: mean bytes between two samples, 0 to turn sampling off. The program's author has to allow it.
+    /// With `None`, the rate is only read.
     #[must_use]
     pub fn set_bytes(mut self, bytes: Option<u64>) -> HeapRateOptions {
         self.set_bytes = bytes;

@@ -1,4 +1,4 @@
-//! `leaks`: the lines of the program that keep more and more memory.
+//! `leaks`: the lines of the program whose memory keeps growing.
 
 use std::time::Duration;
 
@@ -19,9 +19,9 @@ use crate::report::leaks::{JsonLeaks, render};
 use crate::report::pprof_cpu::missing_names;
 use crate::report::screen::Screen;
 
-/// Snapshots of a window, the first not counted.
+/// Snapshots in a window, without the first.
 const INTERVALS: u64 = 12;
-/// The agent takes them no closer.
+/// Shortest time between two snapshots of the agent.
 const MIN_INTERVAL_MS: u64 = 100;
 
 /// How long to watch.
@@ -45,7 +45,7 @@ impl LeaksOptions {
     }
 }
 
-/// The lines that keep more and more memory.
+/// The lines whose memory keeps growing.
 #[derive(Debug)]
 pub struct Leaks {
     hello: AgentHello,
@@ -55,17 +55,17 @@ pub struct Leaks {
 }
 
 impl Leaks {
-    /// What grew, and how sure that is.
+    /// What grew, and with which confidence.
     pub fn growth(&self) -> &Growth {
         &self.growth
     }
 }
 
 impl Session {
-    /// Watches which lines of the program keep more and more memory.
+    /// Finds the lines of the program whose memory keeps growing.
     ///
     /// # Errors
-    /// [`SessionError`], when there is nothing to compare, or the samples do not tell the ages of blocks.
+    /// [`SessionError`], if there are not enough snapshots to compare, or the samples do not have the ages of blocks.
     pub fn leaks(
         &mut self,
         options: &LeaksOptions,
@@ -96,7 +96,7 @@ impl Session {
         let growth = match growth(&heap) {
             Ok(growth) => growth,
             Err(NoGrowth::TooFewSnapshots) => return Err(SessionError::OneSnapshot),
-            // What broke off the answer is the older news.
+            // The error that ended the answer came first.
             Err(NoGrowth::Exhausted(exhausted)) => return Err(end.err().unwrap_or_else(|| exhausted.into())),
         };
         Ok(Leaks { hello: self.hello().clone(), heap, growth, end })
@@ -120,7 +120,7 @@ impl Answer for Leaks {
     fn completeness(&self) -> Completeness<'_> {
         let heap = &self.heap;
         let lost = heap.counters().map_or(0, |counters| counters.lost).saturating_add(heap.not_kept());
-        let off = "sampling is off: nothing new was sampled; rgops heap-rate turns it on";
+        let off = "sampling is off: no new samples were taken (to turn it on: rgops heap-rate PID 512KiB)";
         Completeness::of(self.end.as_ref())
             .partial_if(lost > 0)
             .with_note((heap.mean_bytes() == 0).then(|| off.to_owned()))

@@ -1,4 +1,4 @@
-//! `memstats`: what resident memory consists of, and the numbers of the process, its cgroup and its allocators.
+//! `memstats`: the breakdown of resident memory, and the numbers of the process, its cgroup and its allocators.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use crate::report::screen::Screen;
 #[derive(Debug)]
 pub struct Memstats(Single<MemstatsReply>);
 
-/// How much of it is shown.
+/// What to show.
 #[derive(Debug, Clone, Default)]
 pub struct MemstatsView {
     sources: bool,
 }
 
 impl MemstatsView {
-    /// With the source of each number.
+    /// Also the source of each number.
     #[must_use]
     pub fn sources(mut self, sources: bool) -> MemstatsView {
         self.sources = sources;

@@ -1,4 +1,4 @@
-//! Asks one program everything there is to ask: [`Session::connect`], then a method a command.
+//! All commands for one program: [`Session::connect`], then one method per command.
 //!
 //! ```no_run
 //! use rgops_inspect::session::{Answer, Session, TasksOptions, TasksView};
@@ -14,14 +14,14 @@
 //! # }
 //! ```
 //!
-//! * Each method returns one typed answer. Every answer is an [`Answer`]: text for people, a JSON document with a
-//!   versioned schema, and what is missing in it.
-//! * When the connection breaks in the middle of an answer, what came until then is the answer, and its
-//!   [`Completeness`] has the error. A method fails only when nothing came.
-//! * A command has limits of memory and time, see [`SessionOptions`]. What does not fit is left out and counted.
-//! * A command that takes time tells its [`Progress`], and a [`Stopper`] ends it early from another thread: a Ctrl-C
-//!   handler keeps one. The answer then has what was gathered.
-//! * Nothing is printed and no file is written here. Profiles and traces go to what the caller writes to.
+//! * Each method returns one typed answer. Every answer is an [`Answer`]: text, a JSON document with a versioned
+//!   schema, and a list of what is missing.
+//! * If the connection is lost during an answer, the data received so far is the answer, and its [`Completeness`] has
+//!   the error. A method only fails if nothing was received.
+//! * A command has limits of memory and time, see [`SessionOptions`]. Data beyond the limits is left out and counted.
+//! * A long command reports its [`Progress`]. A [`Stopper`] stops it early from another thread, for example from a
+//!   Ctrl-C handler. The answer then has the data collected so far.
+//! * This module does not print anything and does not create files. Profiles and traces go to the caller's writer.
 
 mod answer;
 mod completeness;

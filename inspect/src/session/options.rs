@@ -8,7 +8,7 @@ use rgops_protocol::auth::Token;
 use crate::budget::{self, Budget, DEFAULT_PROCESS_BYTES};
 use crate::client::Timeouts;
 
-/// What is made of an answer, names and lines above all, may take this many timeouts besides the agent's one.
+/// Time for processing an answer, mainly for names and lines, in timeouts. The agent has one more.
 const OWN_TIMEOUTS: u32 = 6;
 
 /// Limits of a session, and where files and secrets are.
@@ -36,23 +36,23 @@ impl Default for SessionOptions {
 }
 
 impl SessionOptions {
-    /// How long an agent may be silent, 10 s by default. A whole command takes at most the time it was asked to take
-    /// and seven times as long as this.
+    /// Time out after this long without data from the agent, 10 s by default. A whole command takes at most its own
+    /// duration plus seven timeouts.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> SessionOptions {
         self.timeout = timeout;
         self
     }
 
-    /// How many bytes of memory this process may use while it makes an answer, 1 GiB by default and at least 128 MiB.
+    /// Memory limit of this process in bytes while it processes an answer, 1 GiB by default and at least 128 MiB.
     #[must_use]
     pub fn max_memory(mut self, bytes: u64) -> SessionOptions {
         self.max_memory = bytes;
         self
     }
 
-    /// The one budget of all commands of the session, instead of a new one for each. The session sets its deadline at
-    /// the begin of each command.
+    /// One budget for all commands of the session, instead of a new one for each. The session sets its deadline at
+    /// the start of each command.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> SessionOptions {
         self.budget = Some(budget);
@@ -66,15 +66,15 @@ impl SessionOptions {
         self
     }
 
-    /// Further directories with symbol and debug files.
+    /// Additional directories with symbol and debug files.
     #[must_use]
     pub fn symbols(mut self, directories: impl IntoIterator<Item = PathBuf>) -> SessionOptions {
         self.symbols.extend(directories);
         self
     }
 
-    /// The pid on this host whose `/proc/PID` has the program's files, where that cannot be found out: behind a port
-    /// that is forwarded from another network namespace.
+    /// The pid on this host whose `/proc/PID` has the program's files, if that cannot be detected: for example
+    /// behind a port that is forwarded from another network namespace.
     #[must_use]
     pub fn local_pid(mut self, pid: u32) -> SessionOptions {
         self.local_pid = Some(pid);
@@ -89,7 +89,7 @@ impl SessionOptions {
         self.budget.clone().unwrap_or_else(|| budget::for_process(self.max_memory))
     }
 
-    /// How long a command may take that takes `asked` by itself.
+    /// The time limit of a command that itself takes the time `asked`.
     pub(super) fn whole(&self, asked: Duration) -> Duration {
         asked.saturating_add(self.timeout.saturating_mul(1 + OWN_TIMEOUTS))
     }

@@ -1,4 +1,4 @@
-//! What CPU and heap profiles share: the process they are of, and how they are shown.
+//! Shared by CPU and heap profiles: the process, and how a profile is shown.
 
 use super::connect::Session;
 use crate::budget::Budget;
@@ -6,7 +6,7 @@ use crate::profile::Process;
 use crate::profile::top::Top;
 use crate::text::escape;
 
-/// What is told of a profile besides what is in it.
+/// Additional data to show with a profile.
 #[derive(Debug, Clone, Default)]
 pub struct ProfileView {
     file: Option<String>,
@@ -26,7 +26,7 @@ impl ProfileView {
 }
 
 impl Session {
-    /// Whose profile it is, and where its symbols are.
+    /// The process of the profile, and where its symbols are.
     pub(super) fn process(&self, budget: &Budget) -> Process {
         Process {
             name: self.hello().name.clone(),

@@ -1,39 +1,39 @@
-//! How far a command is.
+//! Progress of a command.
 
 use std::time::Duration;
 
 use rgops_protocol::reply;
 
-/// How far a command is.
+/// Progress of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
-    /// The agent was asked.
+    /// The request was sent.
     Started,
-    /// The agent gathers.
+    /// The agent is collecting.
     Gathering {
-        /// Time since it began.
+        /// Time since it started.
         elapsed: Duration,
-        /// When it will end, since it began; zero when that is not known.
+        /// Total time; zero if unknown.
         total: Duration,
         /// Samples, snapshots or changes of state so far.
         gathered: u64,
     },
-    /// The agent lists its tasks.
+    /// The agent is listing its tasks.
     Listing {
         /// Tasks so far.
         tasks: u64,
     },
-    /// Debug information is read for the first time: it will be remembered by its build-id.
+    /// Debug information is read for the first time. It will be cached by build-id.
     DebugInformation,
-    /// Async stacks are decoded.
+    /// Async stacks are being decoded.
     Decoding {
         /// Tasks done.
         done: u64,
-        /// Tasks to do, these included.
+        /// All tasks to decode.
         total: u64,
     },
-    /// Addresses get their names.
+    /// Addresses are being resolved to names.
     Naming,
 }
 

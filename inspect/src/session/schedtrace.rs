@@ -1,4 +1,4 @@
-//! `schedtrace`: what the Tokio schedulers do, moment by moment.
+//! `schedtrace`: the state of the Tokio schedulers at regular moments.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -17,12 +17,12 @@ use crate::report::schedtrace::{JsonSchedtrace, missing, render};
 use crate::report::screen::Screen;
 use crate::schedtrace::{Next, Options, RuntimeLine, Tracer};
 
-/// Different notes that are told: an agent could make up another one each time.
+/// Maximum distinct notes: a hostile agent could send a new one each time.
 const MOST_NOTES: usize = 100;
 
-const NO_RUNTIME: &str = "the agent watches no Tokio runtime; call listen inside one, or Options::watch or Agent::watch with its handle";
+const NO_RUNTIME: &str = "no Tokio runtime is watched; call rgops_agent::listen inside a runtime, or pass its handle to Options::watch or Agent::watch";
 
-/// How often to look, and until when.
+/// Interval and number of moments.
 #[derive(Debug, Clone)]
 pub struct SchedtraceOptions {
     interval: Duration,
@@ -37,28 +37,28 @@ impl Default for SchedtraceOptions {
 }
 
 impl SchedtraceOptions {
-    /// From one moment to the next: 1 s by default, from 10 ms to 1 h.
+    /// Time between two moments: 1 s by default, from 10 ms to 1 h.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> SchedtraceOptions {
         self.interval = interval;
         self
     }
 
-    /// Ends after this many moments; 0, as by default, goes on until it is stopped.
+    /// Number of moments; 0, the default, continues until it is stopped.
     #[must_use]
     pub fn count(mut self, moments: u32) -> SchedtraceOptions {
         self.count = moments;
         self
     }
 
-    /// With each worker's thread and task, and the tasks that are not idle.
+    /// Also the thread and task of each worker, and the tasks that are not idle.
     #[must_use]
     pub fn detail(mut self, detail: bool) -> SchedtraceOptions {
         self.detail = detail;
         self
     }
 
-    /// A trace without an end has one for each of its moments.
+    /// The time of the whole trace; for a trace without an end, the time of one moment.
     fn asked(&self) -> Duration {
         self.interval.saturating_mul(self.count.max(1))
     }
@@ -68,25 +68,25 @@ impl SchedtraceOptions {
 pub struct SchedtraceStream<'s> {
     tracer: Tracer<'s>,
     hello: AgentHello,
-    /// Until when a moment has to come, in a trace without an end.
+    /// Time limit of a moment, in a trace without an end.
     whole: Option<Duration>,
     budget: Budget,
-    told: BTreeSet<String>,
+    reported: BTreeSet<String>,
     is_partial: bool,
     end: Option<End>,
 }
 
-/// A line for each runtime, all of the same moment.
+/// One line per runtime, all of the same moment.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Moment {
-    /// What is missing in it, each reason once in a trace.
+    /// What is missing, each reason once per trace.
     pub notes: Vec<String>,
     /// The runtimes.
     pub lines: Vec<SchedtraceLine>,
 }
 
-/// What the scheduler of one runtime did until one moment.
+/// The state of the scheduler of one runtime at one moment.
 #[derive(Debug)]
 pub struct SchedtraceLine {
     process: JsonProcess,
@@ -94,7 +94,7 @@ pub struct SchedtraceLine {
 }
 
 impl Session {
-    /// Traces what the Tokio schedulers do.
+    /// Traces the Tokio schedulers.
     ///
     /// # Errors
     /// [`SessionError`].
@@ -121,7 +121,7 @@ impl Session {
             hello,
             whole: (options.count == 0).then_some(whole),
             budget,
-            told: BTreeSet::new(),
+            reported: BTreeSet::new(),
             is_partial: false,
             end: None,
         })
@@ -129,7 +129,7 @@ impl Session {
 }
 
 impl SchedtraceStream<'_> {
-    /// Waits for the next moment; `None` when the trace is over.
+    /// Waits for the next moment; `None` at the end of the trace.
     ///
     /// # Errors
     /// [`SessionError`].
@@ -149,7 +149,7 @@ impl SchedtraceStream<'_> {
             true => Some(NO_RUNTIME.to_owned()),
             false if left_out > 0 => {
                 let all = left_out.saturating_add(shown as u64);
-                Some(format!("of {all} runtimes {shown} are shown"))
+                Some(format!("{shown} of {all} runtimes shown"))
             }
             false => None,
         };
@@ -157,12 +157,12 @@ impl SchedtraceStream<'_> {
         self.is_partial |= lines.iter().any(|line| line.workers_left_out > 0);
         let process = JsonProcess::from(&self.hello);
         let lines = lines.into_iter().map(|line| SchedtraceLine { process: process.clone(), line }).collect();
-        Ok(Some(Moment { notes: self.untold(note), lines }))
+        Ok(Some(Moment { notes: self.unreported(note), lines }))
     }
 
-    /// Why numbers of a line are missing, each reason once in a trace. Its JSON document has the reasons itself.
+    /// Why numbers of a line are missing, each reason once per trace. The JSON document has the reasons itself.
     pub fn notes(&mut self, line: &SchedtraceLine) -> Vec<String> {
-        self.untold(missing(&line.line))
+        self.unreported(missing(&line.line))
     }
 
     /// What the trace lacked so far.
@@ -171,13 +171,16 @@ impl SchedtraceStream<'_> {
         Completeness::of(Ok(end)).partial_if(self.is_partial)
     }
 
-    fn untold(&mut self, notes: impl IntoIterator<Item = String>) -> Vec<String> {
-        let told = &mut self.told;
-        notes.into_iter().filter(|note| told.len() < MOST_NOTES && told.insert(note.clone())).collect()
+    fn unreported(&mut self, notes: impl IntoIterator<Item = String>) -> Vec<String> {
+        let reported = &mut self.reported;
+        notes
+            .into_iter()
+            .filter(|note| reported.len() < MOST_NOTES && reported.insert(note.clone()))
+            .collect()
     }
 }
 
-/// The end of a trace that goes on.
+/// The end of a trace that is still running.
 static NO_NOTES: End = End { notes: Vec::new() };
 
 impl SchedtraceLine {

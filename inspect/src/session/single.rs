@@ -1,5 +1,5 @@
-//! Asks a question whose answer is one part: `memstats`, `stats`, `version`, `gc`, `heap-rate`. A report that is as
-//! simple has its answer beside it.
+//! Sends a request with a single-part answer: `memstats`, `stats`, `version`, `gc`, `heap-rate`. The answers of simple
+//! reports are next to the report.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::connect::Session;
 use super::error::SessionError;
 use crate::client::{Event, part};
 
-/// The one part, who answered, and what the answer lacks.
+/// The part, the process that answered, and what the answer lacks.
 #[derive(Debug)]
 pub(crate) struct Single<T> {
     pub(crate) hello: AgentHello,
@@ -21,7 +21,7 @@ pub(crate) struct Single<T> {
 }
 
 impl Session {
-    /// Asks and waits for the one part. `asked` is the time the command takes by itself.
+    /// Sends the request and waits for the part. `asked` is the time that the command itself takes.
     pub(crate) fn ask_single<T: Received>(
         &mut self,
         request: &Request,
@@ -33,7 +33,7 @@ impl Session {
         loop {
             match answer.next_event()? {
                 Event::Progress(_) => {}
-                // No further part is decoded: there is no place for it.
+                // A further part is not decoded.
                 Event::Data(_) if reply.is_some() => return Err(wrong("it has more than one part")),
                 Event::Data(payload) => reply = Some(part(&payload)?),
                 Event::End(end) => {

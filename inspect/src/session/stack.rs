@@ -1,4 +1,4 @@
-//! `stack`: every thread and where it is.
+//! `stack`: every thread and its stack.
 
 use std::time::Duration;
 
@@ -35,21 +35,21 @@ impl StackOptions {
     }
 }
 
-/// Every thread and where it is.
+/// Every thread and its stack.
 #[derive(Debug)]
 pub struct Stack {
     report: StackReport,
     end: Result<End, SessionError>,
 }
 
-/// How much of it is shown.
+/// What to show.
 #[derive(Debug, Clone, Default)]
 pub struct StackView {
     all: bool,
 }
 
 impl StackView {
-    /// With every thread by itself, also those at the same place.
+    /// Every thread separately, without groups.
     #[must_use]
     pub fn all(mut self, all: bool) -> StackView {
         self.all = all;
@@ -68,7 +68,7 @@ impl Session {
     /// Captures the stack of every thread.
     ///
     /// # Errors
-    /// [`SessionError`], when nothing was answered.
+    /// [`SessionError`], if nothing was received.
     pub fn stack(&mut self, options: &StackOptions) -> Result<Stack, SessionError> {
         let request = Request::Stack(StackRequest { max_depth: options.depth });
         let mut answer = self.begin(Duration::ZERO)?.ask(&request)?;

@@ -1,4 +1,4 @@
-//! `stats`: what the process, its threads and its Tokio runtimes do, and the agent's cost.
+//! `stats`: activity of the process, its threads and its Tokio runtimes, and the cost of the agent.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl Default for StatsOptions {
 }
 
 impl StatsOptions {
-    /// The time over which shares are measured: 200 ms by default, and from 20 ms to 2 s.
+    /// Measurement window of shares: 200 ms by default, from 20 ms to 2 s.
     #[must_use]
     pub fn window(mut self, window: Duration) -> StatsOptions {
         self.window = window;
@@ -39,7 +39,7 @@ impl StatsOptions {
 #[derive(Debug)]
 pub struct Stats(Single<StatsReply>);
 
-/// How much of it is shown.
+/// What to show.
 #[derive(Debug, Clone, Default)]
 pub struct StatsView {
     target: String,
@@ -47,14 +47,14 @@ pub struct StatsView {
 }
 
 impl StatsView {
-    /// With every thread, not only the busiest.
+    /// Every thread, not only the busiest.
     #[must_use]
     pub fn all(mut self, all: bool) -> StatsView {
         self.all = all;
         self
     }
 
-    /// What people typed for the process, for the command to run next.
+    /// The target as the user typed it, for the suggested next command.
     #[must_use]
     pub fn target(mut self, target: impl Into<String>) -> StatsView {
         self.target = target.into();
@@ -63,7 +63,7 @@ impl StatsView {
 }
 
 impl Session {
-    /// Measures what the process, its threads and its Tokio runtimes do, and what the agent costs.
+    /// Measures the activity of the process, its threads and its Tokio runtimes, and the cost of the agent.
     ///
     /// # Errors
     /// [`SessionError`].

@@ -1,4 +1,4 @@
-//! `tasks`: every Tokio task, the `await` it is at, and who waits for whom.
+//! `tasks`: every Tokio task, its current `await`, and who waits for whom.
 
 use std::mem::ManuallyDrop;
 use std::time::Duration;
@@ -42,12 +42,12 @@ impl TasksOptions {
 #[derive(Debug)]
 pub struct Tasks {
     report: TasksReport,
-    /// Threads that were captured.
+    /// Number of captured threads.
     captured: usize,
     end: Result<End, SessionError>,
 }
 
-/// How much of it is shown.
+/// What to show.
 #[derive(Debug, Clone, Default)]
 pub struct TasksView {
     view: View,
@@ -55,35 +55,35 @@ pub struct TasksView {
 }
 
 impl TasksView {
-    /// With every task by itself, also those at the same place.
+    /// Every task separately, without groups.
     #[must_use]
     pub fn all(mut self, all: bool) -> TasksView {
         self.view.all = all;
         self
     }
 
-    /// With types as the compiler names them, whole paths, and Tokio's own futures and frames.
+    /// Also types as the compiler names them, whole paths, and Tokio's own futures and frames.
     #[must_use]
     pub fn verbose(mut self, verbose: bool) -> TasksView {
         self.view.verbose = verbose;
         self
     }
 
-    /// With these tasks alone.
+    /// Only these tasks.
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> TasksView {
         self.view.filter = filter;
         self
     }
 
-    /// What people typed for the process, for the command to run next.
+    /// The target as the user typed it, for the suggested next command.
     #[must_use]
     pub fn target(mut self, target: impl Into<String>) -> TasksView {
         self.view.target = target.into();
         self
     }
 
-    /// As text: the graph of who waits for whom, for Graphviz.
+    /// The text is the wait-for graph for Graphviz.
     #[must_use]
     pub fn dot(mut self, dot: bool) -> TasksView {
         self.dot = dot;
@@ -102,17 +102,17 @@ impl Tasks {
         &self.report.graph
     }
 
-    /// Leaves its memory to the end of the process: to free a hundred thousand stacks one by one takes 100 ms.
+    /// Leaks its memory until the process exits: freeing a hundred thousand stacks one by one takes 100 ms.
     pub fn leak(self) {
         let _ = ManuallyDrop::new(self);
     }
 }
 
 impl Session {
-    /// Lists every task of every watched runtime, and decodes at which `await` each one is.
+    /// Lists every task of every watched runtime, and decodes the current `await` of each.
     ///
     /// # Errors
-    /// [`SessionError`], when nothing was answered.
+    /// [`SessionError`], if nothing was received.
     pub fn tasks(
         &mut self,
         options: &TasksOptions,

@@ -1,4 +1,4 @@
-//! `trace`: every thread's states over time as a Perfetto file, and a summary.
+//! `trace`: the states of every thread over time as a Perfetto file, and a summary.
 
 use std::io::Write;
 use std::time::Duration;
@@ -41,7 +41,7 @@ impl TraceOptions {
         self
     }
 
-    /// How often to look at the threads, every 5 ms by default; the agent looks less often if that costs too much.
+    /// Time between two readings of the threads, 5 ms by default; the agent reads less often if that costs too much.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> TraceOptions {
         self.interval = interval;
@@ -56,7 +56,7 @@ impl TraceOptions {
     }
 }
 
-/// A trace that was written, and its summary.
+/// A written trace and its summary.
 #[derive(Debug)]
 pub struct Trace<W> {
     hello: AgentHello,
@@ -64,7 +64,7 @@ pub struct Trace<W> {
     end: Result<End, SessionError>,
 }
 
-/// How much of the summary is shown.
+/// What to show of the summary.
 #[derive(Debug, Clone, Default)]
 pub struct TraceView {
     all: bool,
@@ -72,7 +72,7 @@ pub struct TraceView {
 }
 
 impl TraceView {
-    /// With every thread, not only the busiest.
+    /// Every thread, not only the busiest.
     #[must_use]
     pub fn all(mut self, all: bool) -> TraceView {
         self.all = all;
@@ -88,19 +88,20 @@ impl TraceView {
 }
 
 impl<W: Write> Trace<W> {
-    /// What it was written to.
+    /// The writer.
     pub fn output_mut(&mut self) -> &mut W {
         self.recorder.output_mut()
     }
 }
 
 impl Session {
-    /// Traces the states of every thread over time, and writes it to `out` as Perfetto reads it, while it arrives.
+    /// Traces the states of every thread over time, and writes the trace to `out` in the format of Perfetto while
+    /// it arrives.
     ///
-    /// An error of the writer ends nothing: it is the writer's to keep.
+    /// An error of the writer does not stop the trace: the writer has to keep it.
     ///
     /// # Errors
-    /// [`SessionError`], when nothing was answered.
+    /// [`SessionError`], if nothing was received.
     pub fn trace<W: Write>(
         &mut self,
         options: &TraceOptions,

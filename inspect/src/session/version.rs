@@ -18,14 +18,14 @@ use crate::report::version::{JsonVersion, render};
 #[derive(Debug)]
 pub struct Version(Single<VersionReply>);
 
-/// How much of it is shown.
+/// What to show.
 #[derive(Debug, Clone, Default)]
 pub struct VersionView {
     dependencies: bool,
 }
 
 impl VersionView {
-    /// With the crates in the program, one a line.
+    /// Also the crates in the program, one per line.
     #[must_use]
     pub fn dependencies(mut self, dependencies: bool) -> VersionView {
         self.dependencies = dependencies;
@@ -34,7 +34,7 @@ impl VersionView {
 }
 
 impl Session {
-    /// How the program was built: compiler, profile, debug information, Tokio, allocator, crates.
+    /// Reads how the program was built: compiler, profile, debug information, Tokio, allocator, crates.
     ///
     /// # Errors
     /// [`SessionError`].

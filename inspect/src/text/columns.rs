@@ -1,12 +1,12 @@
 //! Widths of columns.
 
-/// No column is wider: a row whose text is longer moves what follows it in that row alone. (A width above
-/// 65,535 would be a panic of `format!`.)
+/// Maximum width of a column. A longer text shifts only the rest of its own row. (`format!` panics at a width above
+/// 65,535.)
 pub const WIDEST_COLUMN: usize = 64;
 
-/// The width of a column that holds these texts.
+/// The width of a column with these texts.
 pub fn width<'t>(texts: impl IntoIterator<Item = &'t str>) -> usize {
-    // No more than one above the limit is counted of a text.
+    // Stops counting a text at one above the limit.
     let characters = |text: &str| text.chars().take(WIDEST_COLUMN + 1).count();
     texts.into_iter().map(characters).max().unwrap_or(0).min(WIDEST_COLUMN)
 }

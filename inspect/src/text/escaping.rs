@@ -4,16 +4,16 @@ use std::io::{self, Write};
 
 use super::printable::is_unprintable;
 
-/// Writes JSON with every character escaped that a terminal does not show, or that reorders what it shows.
+/// Writes JSON with every character escaped that a terminal does not display or that reorders text.
 ///
-/// JSON itself escapes only those below U+0020 (RFC 8259, section 7). Beyond ASCII there is nothing in JSON but the
-/// content of strings, where `\uXXXX` means the same to whoever reads it.
+/// JSON itself escapes only characters below U+0020 (RFC 8259, section 7). In JSON, characters beyond ASCII occur
+/// only inside strings, where `\uXXXX` means the same to every reader.
 #[derive(Debug)]
 pub struct Escaping<W: Write>(pub W);
 
 impl<W: Write> Write for Escaping<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Whole characters: serde_json writes strings in pieces that end where a character does.
+        // Whole characters: serde_json writes strings in pieces that end at a character boundary.
         let Ok(text) = std::str::from_utf8(bytes) else { return self.0.write(bytes) };
         let must_be_escaped = |character: char| !character.is_ascii_control() && is_unprintable(character);
         let Some(at) = text.find(must_be_escaped) else {

@@ -1,11 +1,11 @@
-//! Values that may be missing, and what an answer lacks, as text.
+//! Values that may be missing, and notes about missing parts of an answer, as text.
 
 use rgops_protocol::received::{program_said, program_says};
 use rgops_protocol::reply::{Known, Note, NoteKind, Unavailable};
 
 use super::printable::escape;
 
-/// A value as text: as `show` writes it, or `unavailable (reason; fix: …)`.
+/// A value as text: the result of `show`, or `unavailable (reason; fix: …)`.
 pub fn show<T>(known: &Known<T>, show: impl FnOnce(&T) -> String) -> String {
     match known {
         Known::Value(value) => show(value),
@@ -18,7 +18,7 @@ pub fn unavailable(missing: &Unavailable) -> String {
     format!("unavailable ({})", escape(&sentence(missing)))
 }
 
-/// `reason; fix: …`, all of it as the program's words if it is another user's program that says so.
+/// `reason; fix: …`. If any part comes from another user's program, all of it is marked as such.
 pub fn sentence(missing: &Unavailable) -> String {
     let (reason, fix) = (&*missing.reason, &*missing.fix);
     match (program_said(reason), program_said(fix)) {
@@ -28,13 +28,12 @@ pub fn sentence(missing: &Unavailable) -> String {
     }
 }
 
-/// What an answer lacks, as one line; all of it as the program's words if it is another user's program that
-/// says so.
+/// What an answer lacks, as one line. If it comes from another user's program, the line is marked as such.
 pub fn note_text(note: &Note) -> String {
     let Note { kind, what, count, why } = note;
     let text = |why: &str| match kind {
         NoteKind::Dropped => format!("{count} {what} dropped: {why}"),
-        NoteKind::Truncated => format!("{count} {what} cut short: {why}"),
+        NoteKind::Truncated => format!("{count} {what} truncated: {why}"),
         NoteKind::Missing => format!("{count} {what} missing: {why}"),
         NoteKind::Approximate => format!("{count} {what} approximate: {why}"),
         NoteKind::EndedEarly => format!("ended early with {count} {what}: {why}"),
@@ -42,20 +41,20 @@ pub fn note_text(note: &Note) -> String {
     as_said(why, text)
 }
 
-/// What is missing, as a profile's comments say it: `3 threads: …`, all of it as the program's words if it is
-/// another user's program that says so.
+/// What is missing, for the comments of a profile: `3 threads: …`. If it comes from another user's program, the
+/// text is marked as such.
 pub(crate) fn missing_text(note: &Note) -> String {
     let Note { what, count, why, .. } = note;
     let text = |why: &str| format!("{count} {what}: {why}");
     as_said(why, text)
 }
 
-/// `text` of a sentence; where that is the words of another user's program, so is all of the text.
+/// `text` of a sentence. If the sentence comes from another user's program, the result is marked as such.
 fn as_said(sentence: &str, text: impl Fn(&str) -> String) -> String {
     program_said(sentence).map_or_else(|| text(sentence), |said| program_says(&text(said)))
 }
 
-/// A sentence for JSON: without the mark of the program's words, and `program` where it had one.
+/// A sentence for JSON: without the mark, and with `program` as its source if it had the mark.
 pub(crate) fn words(sentence: &str) -> (&str, Option<&'static str>) {
     match program_said(sentence) {
         Some(said) => (said, Some("program")),

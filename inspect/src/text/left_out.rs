@@ -1,8 +1,8 @@
-//! Why something is left out, where a command reached one of its limits.
+//! Why something is left out when a command reaches one of its limits.
 
 use crate::budget::Exhausted;
 
-/// The limit, and what would show more.
+/// The limit, and how to raise it.
 pub(crate) fn reason(why: Exhausted) -> String {
     format!("{why}; allow more with --max-memory or --timeout")
 }

@@ -1,5 +1,5 @@
-//! What every answer is written with: text that is safe on a terminal, numbers as people read them, values that may
-//! be missing, names of system calls. It lies below the modules that make answers and reports.
+//! Text formatting for all answers: text that is safe on a terminal, human-readable numbers, values that may be
+//! missing, names of system calls. It does not depend on the modules that make answers and reports.
 
 mod columns;
 mod escaping;

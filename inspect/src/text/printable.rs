@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// `text` with everything that could steer a terminal, or reorder what it shows, written out.
+/// `text` with every character escaped that could control a terminal or reorder its output.
 ///
-/// Thread names, paths and symbols come from the inspected program; an escape sequence in one of
-/// them could rewrite the screen, and a bidirectional override could make it lie. Control
-/// characters become `\n`, `\t`, `\x1b`, …, invisible and bidirectional ones `\u{202e}`, …; a
-/// backslash stays as it is, so ordinary text is not changed.
+/// Thread names, paths and symbols come from the inspected program. An escape sequence in one of them could rewrite
+/// the screen, and a bidirectional override could falsify it. Control characters become `\n`, `\t`, `\x1b`, …;
+/// invisible and bidirectional ones become `\u{202e}`, …. A backslash is not escaped, so ordinary text does not
+/// change.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unprintable) {
         return Cow::Borrowed(text);
@@ -20,7 +20,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
             '\r' => escaped.push_str("\\r"),
             '\t' => escaped.push_str("\\t"),
             character if !is_unprintable(character) => escaped.push(character),
-            // A string takes every write.
+            // Writing to a string cannot fail.
             character if (character as u32) < 0x100 => {
                 let _ = write!(escaped, "\\x{:02x}", character as u32);
             }
@@ -32,8 +32,8 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// The name of a number or its origin, where the report goes on with `: ` or a sentence of ours. One with a
-/// colon, which would read as a line of ours (`fix: …`), stands in quotation marks.
+/// The name of a number or of its source, which the report follows with `: ` or its own text. A name with a colon is
+/// quoted, because it could look like the report's own text (`fix: …`).
 pub fn label(name: &str) -> Cow<'_, str> {
     match name.contains(':') {
         true => Cow::Owned(format!("\"{}\"", escape(&name.replace('"', "'")))),
@@ -41,8 +41,8 @@ pub fn label(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a terminal shows nothing for it, or does something else than show it: general categories
-/// Cc, Cf, Zl and Zp of Unicode 16 (the format characters by their ranges), and variation selectors.
+/// Whether a terminal does not display it, or interprets it: general categories Cc, Cf, Zl and Zp of Unicode 16
+/// (format characters by their ranges), and variation selectors.
 pub(super) fn is_unprintable(character: char) -> bool {
     character.is_control()
         || matches!(character,

@@ -1,22 +1,22 @@
-//! Names of system calls by number, as strace writes them. Only those a thread can be found in for
-//! long; any other keeps its number.
+//! Names of system calls by number, with the names of strace. Only calls that can block for long; others keep their
+//! number.
 
 use rgops_protocol::reply::Module;
 
-/// Whose numbering counts.
+/// The architecture that defines the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Architecture {
     /// `arch/x86/entry/syscalls/syscall_64.tbl` of Linux.
     X86_64,
     /// `include/uapi/asm-generic/unistd.h` of Linux.
     Aarch64,
-    /// No table here: calls keep their numbers.
+    /// Without a table here: calls keep their numbers.
     Other,
 }
 
 impl Architecture {
-    /// The inspected process's, by the names of its loader and libraries; `rgops`' own where those
-    /// tell nothing, as in a static program.
+    /// That of the inspected process, from the names of its loader and libraries. If those do not show it, as in a
+    /// static program: that of `rgops`.
     pub fn of(modules: &[Module]) -> Architecture {
         let any = |mark: &str| modules.iter().any(|module| module.path.contains(mark));
         if any("aarch64") {
@@ -31,7 +31,7 @@ impl Architecture {
     }
 }
 
-/// The name of a system call: `futex`, `epoll_wait`; `system call 999` when it has none here.
+/// The name of a system call: `futex`, `epoll_wait`; `system call 999` if it is not in the tables.
 pub fn name(architecture: Architecture, number: u32) -> String {
     let table = match architecture {
         Architecture::X86_64 => X86_64,
@@ -45,7 +45,7 @@ pub fn name(architecture: Architecture, number: u32) -> String {
     }
 }
 
-/// Since Linux 5.1 new calls have the same number everywhere.
+/// Since Linux 5.1, new calls have the same number on all architectures.
 const SINCE_2019: &[(u32, &str)] = &[
     (425, "io_uring_setup"),
     (426, "io_uring_enter"),

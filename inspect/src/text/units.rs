@@ -1,7 +1,6 @@
-//! Bytes, durations and counts as people read them. Values that pprof prints have its own rules, see
-//! [`rgops_pprof::measurement`].
+//! Bytes, durations and counts as text. For values in the format of pprof, see [`rgops_pprof::measurement`].
 
-/// Bytes as gops prints them: `16.35MB (17148544 bytes)`, `512 bytes`. Units are powers of 1024.
+/// Bytes in the format of gops: `16.35MB (17148544 bytes)`, `512 bytes`. Units are powers of 1024.
 pub fn bytes(bytes: u64) -> String {
     match binary_unit(bytes) {
         Some((scaled, unit)) => format!("{scaled:.2}{unit} ({bytes} bytes)"),
@@ -9,7 +8,7 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// Bytes in one short word, for columns: `16.35MB`, `512B`. Units are powers of 1024.
+/// Bytes as one short word, for columns: `16.35MB`, `512B`. Units are powers of 1024.
 pub fn bytes_short(bytes: u64) -> String {
     match binary_unit(bytes) {
         Some((scaled, unit)) => format!("{scaled:.2}{unit}"),
@@ -31,8 +30,8 @@ fn binary_unit(bytes: u64) -> Option<(f64, &'static str)> {
     found
 }
 
-/// A duration given in nanoseconds, in its largest fitting unit: `0`, `250ns`, `1.5us`, `20ms`,
-/// `3.25s`; from a minute on `2m05s`, `3h07m`, `12d03h`.
+/// A duration given in nanoseconds, in the largest suitable unit: `0`, `250ns`, `1.5us`, `20ms`,
+/// `3.25s`; from one minute on `2m05s`, `3h07m`, `12d03h`.
 pub fn duration(ns: u64) -> String {
     let seconds = ns / 1_000_000_000;
     match seconds {
@@ -58,7 +57,7 @@ pub fn counted(count: u64, one: &str) -> String {
     format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Bytes as lower-case hexadecimal digits, as build-ids are written.
+/// Bytes as lower-case hexadecimal digits, the format of build-ids.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

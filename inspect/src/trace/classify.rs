@@ -1,40 +1,40 @@
-//! What a thread was doing, from its state, its system call and what the call's descriptor is.
+//! What a thread was doing, derived from its state, its system call and the kind of descriptor in the call.
 //!
-//! The number of the call says most; the kernel function it waits in (`wchan`) is asked when the
-//! number is hidden or says nothing. Waiting for many descriptors at once (epoll, poll, select) is a
-//! kind of its own: it is where an idle runtime rests, and also where it waits for the network or
-//! for a timer, so calling it either would be a guess.
+//! The number of the call is the best source; the kernel function that the thread waits in (`wchan`) is used if the
+//! number is hidden or inconclusive. Waiting for many descriptors at once (epoll, poll, select) is a separate kind:
+//! an idle runtime waits there, and also one that waits for the network or for a timer, so anything more specific
+//! would be a guess.
 
 use rgops_protocol::reply::stack::SystemCall;
 use rgops_protocol::reply::trace::ThreadPoint;
 
 use crate::text::system_call::{self, Architecture};
 
-/// What a thread does with its time.
+/// What a thread spends its time on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// On a CPU.
     Running,
-    /// Ready, waiting for a CPU.
+    /// Runnable, waiting for a CPU.
     Runnable,
-    /// Waiting for a lock, a condition, another thread: futex.
+    /// Waiting for a lock, a condition or another thread: futex.
     Futex,
     /// In a call on a socket.
     Network,
     /// Waiting for any of several descriptors or for a timeout: epoll, poll, select.
     Poll,
-    /// In a call on a file, or in a page fault that waits for one.
+    /// In a call on a file, or in a page fault that waits for a file.
     File,
-    /// Sleeping for a time.
+    /// Sleeping for a fixed time.
     Sleeping,
-    /// Waiting for something else: a pipe, a terminal, a child process, a signal, a lock of the kernel.
+    /// Waiting for something else: a pipe, a terminal, a child process, a signal, or a lock of the kernel.
     Other,
-    /// Not running, and nothing tells why.
+    /// Not running, for an unknown reason.
     Unknown,
 }
 
 impl Kind {
-    /// Every kind, in the order reports show them.
+    /// Every kind, in the order of reports.
     pub const ALL: [Kind; 9] = [
         Kind::Running,
         Kind::Runnable,
@@ -47,7 +47,7 @@ impl Kind {
         Kind::Unknown,
     ];
 
-    /// As reports and the trace file name it.
+    /// Its name in reports and in the trace file.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Running => "running",
@@ -63,7 +63,7 @@ impl Kind {
     }
 }
 
-/// What a point says its thread waits for; `None`: it runs or is ready to.
+/// What a thread waits for at a point; `None` if it is running or runnable.
 pub fn waiting(point: &ThreadPoint, architecture: Architecture) -> Option<Kind> {
     if point.state == 'R' {
         return None;
@@ -75,15 +75,15 @@ pub fn waiting(point: &ThreadPoint, architecture: Architecture) -> Option<Kind> 
                 .or_else(|| by_kernel_function(&point.wchan))
                 .unwrap_or(Kind::Other)
         }
-        // Stopped, or in a page fault, which waits for a disk unless the function says otherwise.
+        // Stopped, or in a page fault, which waits for a disk unless the function shows otherwise.
         (Some(SystemCall::NotInOne), 'D') => by_kernel_function(&point.wchan).unwrap_or(Kind::File),
         (Some(SystemCall::NotInOne), _) => by_kernel_function(&point.wchan).unwrap_or(Kind::Other),
-        // It fell asleep, or woke up, between two reads.
+        // It fell asleep or woke up between two reads.
         (Some(SystemCall::Running) | None, _) => by_kernel_function(&point.wchan).unwrap_or(Kind::Unknown),
     })
 }
 
-/// By the name of the system call, as strace writes it.
+/// By the name of the system call, in the spelling of strace.
 fn by_call(name: &str, descriptor: &str) -> Option<Kind> {
     let kind = match name {
         "futex" | "futex_wait" | "futex_waitv" | "futex_wake" => Kind::Futex,
@@ -115,7 +115,7 @@ fn by_descriptor(descriptor: &str) -> Option<Kind> {
     }
 }
 
-/// By the kernel function a thread waits in.
+/// By the kernel function that a thread waits in.
 fn by_kernel_function(function: &str) -> Option<Kind> {
     let has = |parts: &[&str]| parts.iter().any(|part| function.contains(part));
     if function.is_empty() {

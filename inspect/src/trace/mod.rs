@@ -1,4 +1,4 @@
-//! Traces: what threads did over time, from an agent's points to a Perfetto file and a summary.
+//! Traces of threads over time: from an agent's points to a Perfetto file and a summary.
 
 mod classify;
 mod model;

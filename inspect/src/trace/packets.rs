@@ -1,7 +1,7 @@
-//! Packets of a Perfetto trace, written one by one as they are made: nothing of the file is kept.
+//! Packets of a Perfetto trace, written one by one: the file is not kept in memory.
 //!
-//! A `Trace` message is its packets one after the other, each with its tag and length, so a file
-//! that ends after any packet is a whole trace.
+//! A `Trace` message is a sequence of packets, each with its tag and length, so a file that ends after any packet
+//! is a valid trace.
 
 use std::io::{self, Write};
 
@@ -18,12 +18,12 @@ const REALTIME: u32 = 1;
 const MONOTONIC: u32 = 3;
 /// Tag of `Trace.packet`: field 1, length-delimited.
 const PACKET_TAG: u8 = 0x0a;
-/// All packets are of one sequence, for which names and stacks are interned.
+/// All packets belong to one sequence, for which names and stacks are interned.
 const SEQUENCE: u32 = 1;
 const STATE_CLEARED: u32 = 1;
 const NEEDS_STATE: u32 = 2;
 
-/// The track of the process; threads and counters have the numbers that follow.
+/// The track of the process; threads and counters have the numbers after it.
 pub(super) const PROCESS_TRACK: u64 = 1;
 
 /// Writes packets.
@@ -32,7 +32,7 @@ pub(super) struct Packets<W> {
     out: W,
     buffer: Vec<u8>,
     written_bytes: u64,
-    /// What all timestamps are added to: the monotonic clock when the window began.
+    /// The monotonic clock at the start of the window, which is added to all timestamps.
     began_ns: u64,
 }
 
@@ -41,7 +41,7 @@ impl<W: Write> Packets<W> {
         Packets { out, buffer: Vec::new(), written_bytes: 0, began_ns: 0 }
     }
 
-    /// The first packets: clocks, what holds for all packets, the process.
+    /// The first packets: clocks, defaults of all packets, the process.
     pub(super) fn begin(&mut self, begin: &Begin<'_>) -> io::Result<()> {
         self.began_ns = begin.monotonic_ns;
         let clock = |clock_id, timestamp| Clock { clock_id: Some(clock_id), timestamp: Some(timestamp) };
@@ -73,7 +73,7 @@ impl<W: Write> Packets<W> {
         })
     }
 
-    /// A thread's track, or its new name.
+    /// The track of a thread, or its new name.
     pub(super) fn thread(&mut self, uuid: u64, pid: u32, tid: u32, name: &str) -> io::Result<()> {
         self.track(TrackDescriptor {
             uuid: Some(uuid),
@@ -87,7 +87,7 @@ impl<W: Write> Packets<W> {
         })
     }
 
-    /// A counter's track.
+    /// The track of a counter.
     pub(super) fn counter(&mut self, uuid: u64, name: String, unit_name: &str) -> io::Result<()> {
         self.track(TrackDescriptor {
             uuid: Some(uuid),
@@ -98,23 +98,23 @@ impl<W: Write> Packets<W> {
         })
     }
 
-    /// An event at a moment of the window.
+    /// An event at a time in the window.
     pub(super) fn event(&mut self, time_ns: u64, event: TrackEvent) -> io::Result<()> {
         self.at(time_ns, TracePacket { track_event: Some(event), ..TracePacket::default() })
     }
 
-    /// Any packet at a moment of the window.
+    /// Any packet at a time in the window.
     pub(super) fn at(&mut self, time_ns: u64, packet: TracePacket) -> io::Result<()> {
         let timestamp = Some(self.began_ns.saturating_add(time_ns));
         self.write(TracePacket { timestamp, sequence_flags: Some(NEEDS_STATE), ..packet })
     }
 
-    /// Any packet without a moment.
+    /// Any packet without a time.
     pub(super) fn data(&mut self, packet: TracePacket) -> io::Result<()> {
         self.write(TracePacket { sequence_flags: Some(NEEDS_STATE), ..packet })
     }
 
-    /// Bytes of all packets so far.
+    /// Total bytes of all packets so far.
     pub(super) fn written_bytes(&self) -> u64 {
         self.written_bytes
     }
@@ -135,14 +135,14 @@ impl<W: Write> Packets<W> {
         let packet = TracePacket { trusted_packet_sequence_id: Some(SEQUENCE), ..packet };
         self.buffer.clear();
         self.buffer.push(PACKET_TAG);
-        // A Vec takes every message, so it cannot fail.
+        // Writing to a Vec cannot fail.
         let _ = packet.encode_length_delimited(&mut self.buffer);
         self.written_bytes += self.buffer.len() as u64;
         self.out.write_all(&self.buffer)
     }
 }
 
-/// Why a part is not taken.
+/// Why a part is refused.
 #[derive(Debug)]
 pub(super) enum Stop {
     Exhausted(Exhausted),
@@ -161,13 +161,13 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// What the first packets say.
+/// The content of the first packets.
 #[derive(Debug)]
 pub(super) struct Begin<'a> {
     pub(super) unix_ns: u64,
     pub(super) monotonic_ns: u64,
     pub(super) pid: u32,
     pub(super) name: &'a str,
-    /// `None`: there are no samples.
+    /// `None` if there are no samples.
     pub(super) sample_period_ns: Option<u64>,
 }

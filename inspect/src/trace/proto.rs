@@ -1,9 +1,9 @@
 //! The messages of a Perfetto trace, by the field numbers of `perfetto_trace.proto` (package
-//! `perfetto.protos`, v0.59). Written by hand so that building needs no `protoc`; only the fields
-//! that are written here.
+//! `perfetto.protos`, v0.59). Written by hand so that building does not need `protoc`. Only the
+//! fields that are used here.
 #![allow(missing_docs, reason = "fields are documented in perfetto_trace.proto under the same names")]
 
-/// A trace file: packets one after the other.
+/// A trace file: a sequence of packets.
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct Trace {
@@ -11,7 +11,7 @@ pub struct Trace {
     pub packet: Vec<TracePacket>,
 }
 
-/// One packet. Of `data`, one of the messages is set.
+/// One packet. One of the messages of `data` is set.
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct TracePacket {
@@ -25,7 +25,7 @@ pub struct TracePacket {
     pub track_event: Option<TrackEvent>,
     #[prost(message, optional, tag = "12")]
     pub interned_data: Option<InternedData>,
-    /// 1: what was interned before is forgotten; 2: it is needed.
+    /// 1: the interned state is cleared; 2: it is needed.
     #[prost(uint32, optional, tag = "13")]
     pub sequence_flags: Option<u32>,
     #[prost(message, optional, tag = "59")]
@@ -57,7 +57,7 @@ pub struct Clock {
     pub timestamp: Option<u64>,
 }
 
-/// What holds for the packets of a sequence.
+/// Defaults for the packets of a sequence.
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct TracePacketDefaults {
@@ -67,7 +67,7 @@ pub struct TracePacketDefaults {
     pub timestamp_clock_id: Option<u32>,
 }
 
-/// What is between two samples.
+/// The period between two samples.
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct PerfSampleDefaults {
@@ -75,7 +75,7 @@ pub struct PerfSampleDefaults {
     pub timebase: Option<Timebase>,
 }
 
-/// A counter and how much of it a sample stands for.
+/// A counter and the amount of it that a sample represents.
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct Timebase {
@@ -88,7 +88,7 @@ pub struct Timebase {
     pub name: Option<String>,
 }
 
-/// A track: of a process, a thread, or a counter.
+/// A track of a process, a thread or a counter.
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct TrackDescriptor {
@@ -139,11 +139,11 @@ pub struct CounterDescriptor {
     pub unit_name: Option<String>,
 }
 
-/// Something on a track.
+/// An event on a track.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct TrackEvent {
-    /// 1: a slice begins, 2: it ends, 4: a counter's value.
+    /// 1: a slice begins, 2: it ends, 4: the value of a counter.
     #[prost(int32, optional, tag = "9")]
     pub r#type: Option<i32>,
     #[prost(uint64, optional, tag = "10")]
@@ -156,7 +156,7 @@ pub struct TrackEvent {
     pub double_counter_value: Option<f64>,
 }
 
-/// Things with numbers, so that they are written once.
+/// Interned data: each item is written once and referred to by number.
 #[derive(Clone, PartialEq, prost::Message)]
 #[non_exhaustive]
 pub struct InternedData {
@@ -234,7 +234,7 @@ pub struct Frame {
     pub line_number: Option<u32>,
 }
 
-/// Frames, the root first.
+/// Frames, root first.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 #[non_exhaustive]
 pub struct Callstack {
@@ -259,7 +259,7 @@ pub struct PerfSample {
     /// 2: user mode.
     #[prost(int32, optional, tag = "5")]
     pub cpu_mode: Option<i32>,
-    /// CPU clock of the samples so far.
+    /// CPU clock accumulated over the samples so far.
     #[prost(uint64, optional, tag = "6")]
     pub timebase_count: Option<u64>,
 }

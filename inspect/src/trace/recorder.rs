@@ -1,5 +1,5 @@
-//! From the parts of a `trace` answer to a Perfetto file and a summary, while they arrive. Memory
-//! grows with the number of threads and of distinct stacks, not with time.
+//! Makes a Perfetto file and a summary from the parts of a `trace` answer while they arrive. Memory grows with the
+//! number of threads and of distinct stacks, not with time.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -24,7 +24,7 @@ use crate::text::system_call::Architecture;
 const SLICE_BEGIN: i32 = 1;
 const SLICE_END: i32 = 2;
 
-/// Whose trace it is.
+/// The process of a trace.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Process {
@@ -34,7 +34,7 @@ pub struct Process {
     pub local_pid: Option<u32>,
     /// Directories with symbol files.
     pub symbol_directories: Vec<PathBuf>,
-    /// To what everything that is kept of it is charged.
+    /// The budget that is charged for everything kept.
     pub budget: Budget,
 }
 
@@ -49,12 +49,12 @@ impl Default for Process {
     }
 }
 
-/// What a thread costs in bytes until the summary is made.
+/// Bytes charged for a thread until the summary is written.
 const THREAD_BYTES: u64 = 2048;
 
-/// The longest trace file, in bytes. A minute of a hundred busy threads has some hundred million.
+/// Maximum size of a trace file in bytes. A minute of a hundred busy threads takes a few hundred million.
 const MOST_FILE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
-/// Names for a trace nobody named: `rgops.NAME.PID.NNN.perfetto-trace`.
+/// Default names for a trace: `rgops.NAME.PID.NNN.perfetto-trace`.
 pub fn file_names(program: &str, pid: u32) -> Numbered {
     Numbered::new(program, pid, "", ".perfetto-trace")
 }
@@ -73,7 +73,7 @@ pub struct Recorder<W> {
     samples: Samples,
     runtimes: Runtimes,
     next_uuid: u64,
-    /// The latest moment anything was said of.
+    /// The time of the latest data.
     latest_ns: u64,
     settled: Vec<Segment>,
 }
@@ -82,12 +82,12 @@ pub struct Recorder<W> {
 struct Thread {
     uuid: u64,
     timeline: Timeline,
-    /// Its last segment, which the next may continue.
+    /// Its last segment, which the next one may extend.
     open: Option<Segment>,
 }
 
 impl<W: Write> Recorder<W> {
-    /// A recorder that writes to `out`; nothing is written before the first part.
+    /// A recorder that writes to `out`. It does not write before the first part.
     pub fn new(out: W, process: Process) -> Recorder<W> {
         let samples = Samples::new(process.local_pid, &process.symbol_directories, &process.budget);
         Recorder {
@@ -107,7 +107,7 @@ impl<W: Write> Recorder<W> {
         }
     }
 
-    /// Takes the next part of the answer; nothing more once the budget is exhausted.
+    /// Takes the next part of the answer. Ignored after the budget is exhausted.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -125,7 +125,7 @@ impl<W: Write> Recorder<W> {
         }
     }
 
-    /// Why nothing more is taken.
+    /// Which limit was reached, if any.
     pub fn exhausted(&self) -> Option<Exhausted> {
         self.exhausted
     }
@@ -163,7 +163,7 @@ impl<W: Write> Recorder<W> {
         self.check_file()
     }
 
-    /// A sample of a few bytes can be a thousand packets in the file.
+    /// A sample of a few bytes can become a thousand packets in the file.
     fn check_file(&self) -> Result<(), Stop> {
         self.process.budget.check_time()?;
         match self.packets.written_bytes() {
@@ -172,8 +172,8 @@ impl<W: Write> Recorder<W> {
         }
     }
 
-    /// Ends the trace: what threads did last is written. Without totals the answer broke off, and
-    /// every thread is taken to do what it did until the last moment anything is known of.
+    /// Ends the trace: writes the last segments of all threads. Without totals, the answer ended early; then every
+    /// thread is assumed to continue its last activity until the time of the latest data.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -193,32 +193,32 @@ impl<W: Write> Recorder<W> {
         self.packets.flush()
     }
 
-    /// Where it is written to.
+    /// The writer.
     pub fn output_mut(&mut self) -> &mut W {
         self.packets.output_mut()
     }
 
-    /// How the trace was taken, once it was said.
+    /// How the trace is taken, once it has arrived.
     pub fn start(&self) -> Option<&TraceStart> {
         self.start.as_ref()
     }
 
-    /// Clocks and losses; missing while the trace is not complete.
+    /// Clocks and losses; `None` until the trace is complete.
     pub fn totals(&self) -> Option<&TraceTotals> {
         self.totals.as_ref()
     }
 
-    /// Every thread's times; they are complete after [`Recorder::finish`].
+    /// The times of every thread; complete after [`Recorder::finish`].
     pub fn summary(&self) -> &Summary {
         &self.summary
     }
 
-    /// To what everything that is kept of it is charged.
+    /// The budget that is charged for everything kept.
     pub fn budget(&self) -> &Budget {
         &self.process.budget
     }
 
-    /// Another budget for what is made of it.
+    /// Sets another budget for the report.
     #[cfg(test)]
     pub(crate) fn set_budget(&mut self, budget: Budget) {
         self.process.budget = budget;
@@ -229,18 +229,18 @@ impl<W: Write> Recorder<W> {
         self.runtimes.summary()
     }
 
-    /// Length of the window in nanoseconds, as far as it is known.
+    /// Length of the window in nanoseconds, as far as known.
     pub fn duration_ns(&self) -> u64 {
         self.totals.as_ref().map_or(self.latest_ns, |totals| totals.duration_ns)
     }
 
-    /// Samples written, the sum of their weights, and how many have no stack because there were too
-    /// many different ones.
+    /// Samples written, the sum of their weights, and the number of samples without a stack because there were too
+    /// many distinct stacks.
     pub fn samples(&self) -> (u64, u64, u64) {
         (self.samples.count(), self.samples.weight(), self.samples.without_stack())
     }
 
-    /// What each module with samples gave for names, and why not more.
+    /// Which names each module with samples provides, and why not more.
     pub fn module_symbols(&self) -> impl Iterator<Item = &ModuleSymbols> {
         self.samples.module_symbols()
     }
@@ -294,7 +294,7 @@ impl<W: Write> Recorder<W> {
 
     fn add_point(&mut self, point: &ThreadPoint) -> Result<(), Stop> {
         self.latest_ns = self.latest_ns.max(point.time_ns);
-        // A thread is told of before its first point; one that is not has ended already.
+        // A thread is announced before its first point; a thread that was not announced has already ended.
         let Some(mut thread) = self.threads.remove(&point.tid) else { return Ok(()) };
         let held_before = thread.timeline.held_bytes();
         thread.timeline.add(point, self.architecture, &mut self.settled);
@@ -311,7 +311,7 @@ impl<W: Write> Recorder<W> {
         Ok(())
     }
 
-    /// Writes the segments that were settled; the last stays open, as the next may continue it.
+    /// Writes the final segments; the last one stays open, because the next may extend it.
     fn write_settled(&mut self, tid: u32, thread: &mut Thread) -> io::Result<()> {
         let mut settled = std::mem::take(&mut self.settled);
         for segment in settled.drain(..) {

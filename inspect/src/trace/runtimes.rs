@@ -1,4 +1,4 @@
-//! Counters of Tokio runtimes over the window: as tracks, and summed up.
+//! Counters of Tokio runtimes over the window, as tracks and as sums.
 
 use std::io::{self, Write};
 
@@ -18,15 +18,15 @@ const TRACKS: u64 = 4;
 pub struct RuntimeSummary {
     /// Its name.
     pub name: String,
-    /// Its workers.
+    /// Number of workers.
     pub workers: u32,
     /// Busy time of all workers from the first point to the last, in nanoseconds.
     pub busy_ns: u64,
     /// Time from the first point to the last, in nanoseconds.
     pub window_ns: u64,
-    /// Most tasks alive at a time that was looked at.
+    /// Maximum alive tasks at any reading.
     pub max_alive_tasks: u64,
-    /// Longest global queue seen.
+    /// Maximum length of the global queue at any reading.
     pub max_global_queue: u64,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Runtimes {
 #[derive(Debug)]
 struct Runtime {
     name: String,
-    /// First of its tracks.
+    /// Number of its first track.
     uuid: u64,
     first: Option<RuntimePoint>,
     last: Option<RuntimePoint>,
@@ -89,7 +89,7 @@ impl Runtimes {
         Ok(())
     }
 
-    /// Writes what a runtime had counted at a moment.
+    /// Writes the counters of a runtime at one moment.
     pub(super) fn add<W: Write>(&mut self, point: &RuntimePoint, packets: &mut Packets<W>) -> io::Result<()> {
         let Some(runtime) = self.runtimes.get_mut(point.runtime as usize) else { return Ok(()) };
         let mut counter = |at: u64, time_ns, value| {
@@ -103,7 +103,7 @@ impl Runtimes {
                 },
             )
         };
-        // A counter holds until its next value, and the busy share is known at the end of its time.
+        // A counter value holds until the next one, and the busy share is only known at the end of its interval.
         if let Some(last) = &runtime.last
             && point.time_ns > last.time_ns
         {

@@ -1,5 +1,5 @@
-//! CPU samples of a trace: stacks are named when they arrive, because their modules may be unloaded
-//! later, and every function, frame and stack is written once and then referred to by its number.
+//! CPU samples of a trace. Stacks are named when they arrive, because their modules may be unloaded later. Every
+//! function, frame and stack is written once and then referred to by number.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -14,20 +14,21 @@ use crate::budget::{Budget, Exhausted};
 use crate::symbols::{self, ModuleSymbols, Symbolizer};
 use crate::text::hex;
 
-/// Frames kept over all distinct stacks, as for a profile: an agent that sends ever new stacks must
-/// not fill our memory. Samples beyond come without their stack.
+/// Maximum frames kept over all distinct stacks, as for a profile: an agent that keeps sending new stacks must not
+/// fill our memory. Samples beyond the limit have no stack.
 const MAX_KEPT_FRAMES: usize = 32 * 1024 * 1024;
-/// A sample that stands for several periods is written so many times, as the format has no weights.
+/// A sample that represents several periods is written repeatedly, because the format has no weights; at most this
+/// often.
 const MAX_REPEATS: u32 = 1000;
-/// What a distinct stack costs in bytes, and each of its addresses that is new; besides the texts of its
-/// functions, of which there are so many copies.
+/// Bytes charged for a distinct stack and for each of its new addresses, and the number of copies of the texts of its
+/// functions.
 const STACK_BYTES: u64 = 256;
 const ADDRESS_BYTES: u64 = 512;
 const TEXT_COPIES: u64 = 3;
 /// `CpuMode.MODE_USER`.
 const USER_MODE: i32 = 2;
 
-/// Numbers of what was written.
+/// Numbers of the items that were written.
 #[derive(Debug)]
 pub(super) struct Samples {
     budget: Budget,
@@ -43,7 +44,7 @@ pub(super) struct Samples {
     without_stack: u64,
 }
 
-/// The tables of texts, each with numbers of its own.
+/// The tables of texts, each with its own numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Table {
     Functions,
@@ -96,7 +97,7 @@ impl Samples {
         self.symbolizer.module_symbols()
     }
 
-    /// Writes a sample, and what it is the first to refer to.
+    /// Writes a sample, and first the items that it is the first to refer to.
     pub(super) fn write<W: Write>(
         &mut self,
         sample: &CpuSample,

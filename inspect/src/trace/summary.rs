@@ -1,25 +1,25 @@
-//! How long each thread did what, summed up from its segments.
+//! How each thread spent its time, summed up from its segments.
 
 use std::collections::BTreeMap;
 
 use super::classify::Kind;
 use super::model::Segment;
 
-/// Threads that ended and are listed one by one; those that end later share an entry. A program may
-/// start new threads for an hour.
+/// Maximum ended threads with an entry of their own; later ones share one entry. A program may keep starting
+/// threads for an hour.
 const MAX_THREADS: usize = 64 * 1024;
 
 /// One thread's time in the window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ThreadSummary {
-    /// Kernel thread id; 0 for the entry that others share.
+    /// Kernel thread id; 0 for the shared entry.
     pub tid: u32,
     /// Name.
     pub name: String,
     /// Whether it belongs to the agent.
     pub is_agent: bool,
-    /// When it was first seen, in nanoseconds since the window began.
+    /// When it was first seen, in nanoseconds since the start of the window.
     pub first_ns: u64,
     /// Whether it ended in the window.
     pub ended: bool,
@@ -28,7 +28,7 @@ pub struct ThreadSummary {
 }
 
 impl ThreadSummary {
-    /// A thread that did nothing yet.
+    /// A thread without any time.
     pub fn new(tid: u32, name: String, is_agent: bool, first_ns: u64) -> ThreadSummary {
         ThreadSummary { tid, name, is_agent, first_ns, ended: false, times: [0; Kind::ALL.len()] }
     }
@@ -44,7 +44,7 @@ impl ThreadSummary {
         self.times[kind as usize]
     }
 
-    /// Its life in the window, in nanoseconds: the sum of all kinds.
+    /// Its lifetime in the window, in nanoseconds: the sum of all kinds.
     pub fn life_ns(&self) -> u64 {
         self.times.iter().fold(0, |sum, time| sum.saturating_add(*time))
     }
@@ -58,12 +58,12 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The thread with this id, as it is alive now; added when it is new.
+    /// The live thread with this id; added if it is new.
     pub fn thread(&mut self, tid: u32) -> &mut ThreadSummary {
         self.live.entry(tid).or_insert_with(|| ThreadSummary::new(tid, String::new(), false, 0))
     }
 
-    /// The thread has ended: its id may come back as another's.
+    /// The thread has ended: its id may be reused by another thread.
     pub fn end(&mut self, tid: u32) {
         let Some(mut thread) = self.live.remove(&tid) else { return };
         thread.ended = true;
@@ -80,7 +80,7 @@ impl Summary {
         }
     }
 
-    /// Every thread, the one that ran longest first.
+    /// Every thread, by descending running time.
     pub fn threads(&self) -> Vec<&ThreadSummary> {
         let mut threads: Vec<&ThreadSummary> = self.live.values().chain(&self.ended).collect();
         let busy = |thread: &ThreadSummary| (thread.time(Kind::Running), thread.time(Kind::Runnable));

@@ -1,4 +1,4 @@
-//! Functions with their values and the calls between them: google/pprof's graph, as far as a table needs it.
+//! Functions with their values and the calls between them: the graph of google/pprof, as far as a table needs it.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -11,19 +11,19 @@ pub struct Graph {
     pub(super) nodes: HashMap<usize, Node>,
 }
 
-/// A function: what it used, and who called it.
+/// A function: its values and its callers.
 #[derive(Debug, Default)]
 pub struct Node {
     /// Used by the function itself.
     pub flat: i64,
-    /// Used by it and all it called.
+    /// Used by the function and everything it called.
     pub cum: i64,
     /// By caller: weight, and whether each call was inlined.
     calls: HashMap<usize, (i64, bool)>,
 }
 
 impl Node {
-    /// Counts a call; whether it is the first of `caller`.
+    /// Counts a call. Returns whether it is the first from `caller`.
     pub(super) fn add_call(&mut self, caller: usize, weight: i64, is_inlined: bool) -> bool {
         let known = self.calls.len();
         let call = self.calls.entry(caller).or_insert((0, true));
@@ -38,7 +38,7 @@ impl Graph {
         self.nodes.entry(node).or_default()
     }
 
-    /// The nodes by their numbers, in no order.
+    /// The nodes by number, unordered.
     pub fn nodes(&self) -> &HashMap<usize, Node> {
         &self.nodes
     }
@@ -48,7 +48,7 @@ impl Graph {
         self.nodes.values().fold(0, |sum, node| sum.saturating_add(node.flat))
     }
 
-    /// The nodes whose cum is at least `cutoff`, whatever its sign.
+    /// The nodes with an absolute cum of at least `cutoff`.
     pub fn with_cum_from(&self, cutoff: i64) -> HashSet<usize> {
         self.nodes
             .iter()
@@ -57,7 +57,7 @@ impl Graph {
             .collect()
     }
 
-    /// The nodes by falling flat value, then by name: `names` are those of the stacks the graph was made of.
+    /// The nodes by descending flat value, then by name. `names` are those of the stacks of the graph.
     pub fn order(&self, names: &[String]) -> Vec<usize> {
         let mut order: Vec<usize> = self.nodes.keys().copied().collect();
         order.sort_by_key(|node| {
@@ -67,14 +67,14 @@ impl Graph {
         order
     }
 
-    /// Forgets the calls whose weight is below `cutoff`.
+    /// Removes the calls with a weight below `cutoff`.
     pub fn drop_calls_below(&mut self, cutoff: i64) {
         for node in self.nodes.values_mut() {
             node.calls.retain(|_, (weight, _)| weight.saturating_abs() >= cutoff);
         }
     }
 
-    /// Whether all calls to a node, or some, were inlined; `None` when none was.
+    /// Whether all or some calls to a node were inlined; `None` if none were.
     pub fn inlined(&self, node: usize) -> Option<Inlined> {
         let calls = &self.nodes[&node].calls;
         match (calls.values().any(|(_, inlined)| *inlined), calls.values().any(|(_, inlined)| !inlined)) {
@@ -84,8 +84,8 @@ impl Graph {
         }
     }
 
-    /// One unit for the whole table: that of the smallest value, unless the total is in another
-    /// unit and more than a hundred times as large; then that of a hundred times the smallest.
+    /// One unit for the whole table: the unit of the smallest value. If the total is in another unit and more than a
+    /// hundred times as large: the unit of a hundred times the smallest value.
     pub fn output_unit(&self, total: i64, unit: &str) -> String {
         let smallest = self
             .nodes
@@ -108,7 +108,7 @@ impl Graph {
 /// How much of a function was inlined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inlined {
-    /// Every call that was seen.
+    /// All calls.
     Always,
     /// Some calls.
     Partly,

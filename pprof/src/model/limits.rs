@@ -1,27 +1,27 @@
-//! What counting may cost: a location may stand for hundreds of inlined functions, and be in every sample.
+//! Limits of counting: a location may have hundreds of inlined functions and be in every sample.
 
 use std::convert::Infallible;
 
-/// What a caller lets counting cost.
+/// The limits that a caller sets.
 pub trait Limits {
     /// Why counting has to stop.
     type Error;
 
-    /// Called now and then with the functions of samples that were looked at so far, some milliseconds' work apart.
+    /// Called every few milliseconds of work, with the number of functions of samples visited so far.
     ///
     /// # Errors
-    /// Whatever the caller stops counting by.
+    /// An error of the caller, which stops the counting.
     fn counted(&mut self, functions: usize) -> Result<(), Self::Error>;
 
-    /// Called before `bytes` more are allocated for calls between functions. As many calls as there are frames are
-    /// not told: they cost less than the profile itself.
+    /// Called before `bytes` more are allocated for calls between functions. The first calls, as many as there are
+    /// frames, are not reported: they cost less than the profile itself.
     ///
     /// # Errors
-    /// Whatever the caller stops counting by.
+    /// An error of the caller, which stops the counting.
     fn allocate(&mut self, bytes: u64) -> Result<(), Self::Error>;
 }
 
-/// No limits: for profiles of one's own.
+/// No limits: for trusted profiles.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unlimited;
 
@@ -37,29 +37,29 @@ impl Limits for Unlimited {
     }
 }
 
-/// What counting has cost so far.
+/// The cost of counting so far.
 #[derive(Debug)]
 pub struct Work<'l, L> {
     limits: &'l mut L,
-    /// Functions of samples that were looked at.
+    /// Functions of samples visited so far.
     steps: usize,
-    /// Calls that may still come before more are allocated.
+    /// Calls that are already paid for.
     pub(super) paid_calls: usize,
 }
 
-/// Functions of samples between two looks at the limits: some milliseconds' work.
+/// Functions of samples between two checks of the limits: a few milliseconds of work.
 const COUNTED_AT_A_TIME: usize = 1 << 16;
-/// What a call between two functions costs in bytes, and how many are allocated at a time.
+/// Bytes per call between two functions, and the number of calls that are allocated at a time.
 const CALL_BYTES: u64 = 64;
 const CALLS_AT_A_TIME: usize = 1 << 16;
 
 impl<'l, L: Limits> Work<'l, L> {
-    /// None so far.
+    /// No cost so far.
     pub fn new(limits: &'l mut L) -> Work<'l, L> {
         Work { limits, steps: 0, paid_calls: 0 }
     }
 
-    /// Functions of a sample were looked at.
+    /// Counts visited functions of a sample.
     pub(super) fn add_steps(&mut self, functions: usize) -> Result<(), L::Error> {
         let before = self.steps / COUNTED_AT_A_TIME;
         self.steps += functions;
@@ -69,7 +69,7 @@ impl<'l, L: Limits> Work<'l, L> {
         Ok(())
     }
 
-    /// There are new calls.
+    /// Counts new calls.
     pub(super) fn add_calls(&mut self, calls: usize) -> Result<(), L::Error> {
         if self.paid_calls < calls {
             self.limits.allocate(CALL_BYTES * CALLS_AT_A_TIME as u64)?;

@@ -1,4 +1,4 @@
-//! What a profile says: the value that is meant, its samples as stacks of functions, and their sums as a graph.
+//! The content of a profile: the selected value, the samples as stacks of functions, and their sums as a graph.
 
 mod graph;
 mod limits;

@@ -1,7 +1,7 @@
-//! Samples as stacks of functions, and how they are added up.
+//! Samples as stacks of functions, and their sums.
 //!
-//! A recursive function is counted once in a sample's cum; what a node that is not kept used itself
-//! is in nobody's flat.
+//! A recursive function is counted once in the cum of a sample. The own value of a node that is not kept is not in
+//! any flat value.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use crate::proto::Profile;
 
 /// The samples of a profile as stacks of nodes.
 ///
-/// Functions of one name are one node; code without names is one node an object file.
+/// Functions with the same name are one node; code without names is one node per object file.
 #[derive(Debug)]
 pub struct Stacks {
     /// Name of each node.
@@ -82,10 +82,10 @@ impl Stacks {
         self.samples.iter().map(|(_, value)| value.saturating_abs()).fold(0i64, i64::saturating_add)
     }
 
-    /// Adds all samples up, over the nodes in `kept` (all when `None`).
+    /// Sums up all samples over the nodes in `kept` (all if `None`).
     ///
     /// # Errors
-    /// What `work` was told to stop by.
+    /// The error of the limits of `work`.
     pub fn graph<L: Limits>(
         &self,
         work: &mut Work<'_, L>,
@@ -102,7 +102,7 @@ impl Stacks {
             seen.clear();
             seen_calls.clear();
             let mut caller: Option<usize> = None;
-            // Whether nodes that are not kept lie between `caller` and here.
+            // Whether there are omitted nodes between `caller` and this node.
             let mut gap = false;
             for location in locations.iter().rev() {
                 let nodes = self.locations.get(location).map_or(&[][..], Vec::as_slice);

@@ -1,9 +1,9 @@
-//! Which of the values of a sample is meant.
+//! The selected value of a sample.
 
 use crate::proto::{Profile, ValueType};
 
-/// The place of a sample type among the values of a sample: the one named `asked`; else the profile's default; else
-/// the last.
+/// The index of a sample type in the values of a sample: the one named `asked`, otherwise the profile's default,
+/// otherwise the last.
 pub fn value_index(profile: &Profile, asked: &str) -> usize {
     let named = |name: &str| {
         let mut types = profile.sample_type.iter();
@@ -14,7 +14,7 @@ pub fn value_index(profile: &Profile, asked: &str) -> usize {
         .unwrap_or(profile.sample_type.len().saturating_sub(1))
 }
 
-/// The sample type there; one without name and unit when there is none.
+/// The sample type at an index; one without name and unit if there is none.
 pub fn value_type(profile: &Profile, index: usize) -> ValueType {
     profile.sample_type.get(index).copied().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! From samples to rows: which functions there are and which of them are dropped.
+//! From samples to rows: which functions exist and which of them are dropped.
 
 use std::collections::HashSet;
 
@@ -6,16 +6,16 @@ use super::table::{EDGE_FRACTION, NODE_FRACTION, Options, Row, Top, fraction};
 use crate::model::{Limits, Node, Stacks, Unlimited, Work, value_index};
 use crate::proto::Profile;
 
-/// Counts a profile of one's own.
+/// Counts a trusted profile, without limits.
 pub fn top(profile: &Profile, options: Options<'_>) -> Top {
     let Ok(top) = within(&mut Unlimited, profile, options);
     top
 }
 
-/// Counts a profile as far as the limits allow: half a sum would be a false one, so it is all or nothing.
+/// Counts a profile within limits. The result is complete or an error, because partial sums would be wrong.
 ///
 /// # Errors
-/// What the limits stopped it by; [`Top::left_out`] is the table that says so.
+/// The error of the limits; [`Top::left_out`] makes a table that shows it.
 pub fn within<L: Limits>(limits: &mut L, profile: &Profile, options: Options<'_>) -> Result<Top, L::Error> {
     let mut work = Work::new(limits);
     let stacks = Stacks::new(profile, value_index(profile, options.sample_type));

@@ -7,12 +7,12 @@ use crate::paths::file_name;
 use crate::proto::Profile;
 
 impl Top {
-    /// A table without rows, because of `why`.
+    /// A table without rows, with the reason `why`.
     pub fn left_out(profile: &Profile, options: Options<'_>, why: String) -> Top {
         Top { left_out: Some(why), ..Top::empty(profile, options) }.with_header(profile)
     }
 
-    /// The same with its header, which tells of the total.
+    /// The same with its header, which includes the total.
     pub(super) fn with_header(mut self, profile: &Profile) -> Top {
         self.header = header(profile, &self);
         self

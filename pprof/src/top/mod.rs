@@ -1,8 +1,8 @@
-//! Flat and cumulative values by function, trimmed and printed exactly as `go tool pprof -top` does.
+//! Flat and cumulative values by function, trimmed and printed exactly like `go tool pprof -top`.
 //!
 //! The rules are those of google/pprof's `internal/report` and `internal/graph`: nodes below 0.5 %
-//! of the total are dropped, a recursive function is counted once in a sample's cum, what a dropped
-//! leaf used is in nobody's flat, and `(inline)` is said of functions all of whose calls were inlined.
+//! of the total are dropped, a recursive function is counted once in the cum of a sample, the own value of a
+//! dropped leaf is not in any flat value, and `(inline)` marks functions if every call to them was inlined.
 
 mod count;
 mod header;

@@ -1,33 +1,33 @@
-//! The table: its rows, its header lines, and the reason where there was no room to count.
+//! The table: its rows, its header lines, and the reason if the limits did not allow counting.
 
 use crate::measurement::label;
 use crate::model::{Inlined, value_index, value_type};
 use crate::proto::Profile;
 
-/// Nodes whose cum is below this share of the total are dropped.
+/// Nodes with a cum below this share of the total are dropped.
 pub(super) const NODE_FRACTION: f64 = 0.005;
-/// Calls whose weight is below this share of the total do not count for `(inline)`.
+/// Calls with a weight below this share of the total do not count for `(inline)`.
 pub(super) const EDGE_FRACTION: f64 = 0.001;
 
-/// What is counted and how much of it is shown.
+/// What to count and how many rows to show.
 #[derive(Debug, Clone, Copy)]
 pub struct Options<'a> {
-    /// Sample type by name; empty takes the profile's default, or its last.
+    /// Name of the sample type; if empty, the profile's default, otherwise the last one.
     pub sample_type: &'a str,
-    /// Rows shown, all when 0.
+    /// Maximum rows; 0 for all.
     pub rows: usize,
 }
 
-/// A row: a function and what it used.
+/// A row: a function and its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// The function; `[file]` for code without names.
     pub function: String,
     /// Used by the function itself.
     pub flat: i64,
-    /// Used by it and all it called.
+    /// Used by the function and everything it called.
     pub cum: i64,
-    /// Whether all calls to it, or some, were inlined; `None` when none was.
+    /// Whether all or some calls to it were inlined; `None` if none were.
     pub inlined: Option<Inlined>,
 }
 
@@ -40,22 +40,22 @@ pub struct Top {
     pub unit: String,
     /// Sum of all samples.
     pub total: i64,
-    /// Nodes dropped as too small.
+    /// Nodes dropped because they are too small.
     pub dropped: usize,
-    /// Nodes before the rows were cut to their number.
+    /// Nodes before the rows were limited to the requested number.
     pub nodes: usize,
-    /// The rows, by falling flat value.
+    /// The rows, by descending flat value.
     pub rows: Vec<Row>,
-    /// Why there are none, where there was no memory or time to count them.
+    /// Why there are no rows, if memory or time did not suffice to count them.
     pub left_out: Option<String>,
-    /// The unit all values are printed in.
+    /// The unit of all printed values.
     pub(super) output_unit: String,
     /// `File:` to `Duration:`.
     pub(super) header: Vec<String>,
 }
 
 impl Top {
-    /// A table of nothing, without a header.
+    /// An empty table without a header.
     pub(super) fn empty(profile: &Profile, options: Options<'_>) -> Top {
         let value_type = value_type(profile, value_index(profile, options.sample_type));
         let unit = profile.text(value_type.unit);

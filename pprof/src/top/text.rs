@@ -1,4 +1,4 @@
-//! The table as text, exactly as `go tool pprof -top` prints it.
+//! The table as text, in exactly the format of `go tool pprof -top`.
 
 use std::fmt::Write as _;
 
@@ -7,11 +7,11 @@ use crate::measurement::percentage;
 use crate::model::Inlined;
 
 impl Top {
-    /// The text `go tool pprof -top` prints, times in UTC.
+    /// The text in the format of `go tool pprof -top`, with times in UTC.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for line in &self.header {
-            // A string takes every write, here and below.
+            // Writing to a string cannot fail, here and below.
             let _ = writeln!(text, "{line}");
         }
         if let Some(why) = &self.left_out {

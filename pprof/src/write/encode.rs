@@ -1,4 +1,4 @@
-//! A profile to the bytes of a file.
+//! From a profile to the bytes of a file.
 
 use std::io::Write as _;
 
@@ -11,7 +11,7 @@ use crate::proto::Profile;
 /// A profile as the bytes of a `.pb.gz` file.
 pub fn encode(profile: &Profile) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    // A Vec takes every write, so neither of the two can fail.
+    // Writing to a Vec cannot fail, so neither of the two can.
     let _ = encoder.write_all(&profile.encode_to_vec());
     encoder.finish().unwrap_or_default()
 }

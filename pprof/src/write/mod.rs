@@ -1,4 +1,4 @@
-//! Profiles that are built: texts, functions, mappings and locations each once, then the bytes of a `.pb.gz` file.
+//! Builds profiles: strings, functions, mappings and locations once each, then the bytes of a `.pb.gz` file.
 
 mod encode;
 mod strings;

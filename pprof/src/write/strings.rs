@@ -1,8 +1,8 @@
-//! The string table of a profile while it is built: every text once.
+//! The string table of a profile while it is built: every string once.
 
 use std::collections::HashMap;
 
-/// Texts and their indices; index 0 is the empty text, as the format demands.
+/// Strings and their indices; index 0 is the empty string, as the format requires.
 #[derive(Debug)]
 pub struct Strings {
     indices: HashMap<String, i64>,
@@ -10,7 +10,7 @@ pub struct Strings {
 }
 
 impl Strings {
-    /// Only the empty text.
+    /// Only the empty string.
     pub fn new() -> Strings {
         let mut strings = Strings { indices: HashMap::new(), table: Vec::new() };
         strings.index("");
@@ -28,7 +28,7 @@ impl Strings {
         index
     }
 
-    /// The texts, by index.
+    /// The strings, by index.
     pub fn into_table(self) -> Vec<String> {
         self.table
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::proto::{Function, Location, Mapping, Profile};
 use crate::write::Strings;
 
-/// Texts, functions, mappings and locations of one profile. Ids are from 1, in the order of arrival.
+/// Strings, functions, mappings and locations of one profile. Ids start at 1, in the order of arrival.
 #[derive(Debug, Default)]
 pub struct Tables {
     strings: Strings,
@@ -17,7 +17,7 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Empty ones.
+    /// Empty tables.
     pub fn new() -> Tables {
         Tables::default()
     }
@@ -32,7 +32,7 @@ impl Tables {
         self.function_ids.get(&[name, system_name, filename]).copied()
     }
 
-    /// Adds a function, whose id is set here; that of a known one is returned.
+    /// Adds a function and sets its id, or finds the known one. Returns the id.
     pub fn add_function(&mut self, function: Function) -> u64 {
         let Function { name, system_name, filename, .. } = function;
         let id = self.functions.len() as u64 + 1;
@@ -43,26 +43,26 @@ impl Tables {
         known
     }
 
-    /// Adds a mapping, whose id is set here.
+    /// Adds a mapping and sets its id.
     pub fn add_mapping(&mut self, mapping: Mapping) -> u64 {
         let id = self.mappings.len() as u64 + 1;
         self.mappings.push(Mapping { id, ..mapping });
         id
     }
 
-    /// A mapping, to say more of it.
+    /// A mapping, to change it.
     pub fn mapping_mut(&mut self, id: u64) -> Option<&mut Mapping> {
         self.mappings.get_mut(usize::try_from(id.checked_sub(1)?).ok()?)
     }
 
-    /// Adds a location, whose id is set here.
+    /// Adds a location and sets its id.
     pub fn add_location(&mut self, location: Location) -> u64 {
         let id = self.locations.len() as u64 + 1;
         self.locations.push(Location { id, ..location });
         id
     }
 
-    /// A profile of these tables, without samples. The mapping `program` comes first, as pprof wants it.
+    /// A profile of these tables, without samples. The mapping `program` comes first, as pprof expects.
     pub fn into_profile(mut self, program: Option<u64>) -> Profile {
         if let Some(program) = self.mappings.iter().position(|mapping| Some(mapping.id) == program) {
             self.mappings[..=program].rotate_right(1);

@@ -74,7 +74,7 @@ fn gives_memory_back(leaky: &Running) {
     assert!(after + 16e6 < before, "resident {before} before and {after} after");
     let rate = rgops(&["heap-rate", &pid, "64KiB"]);
     assert_eq!(rate.code, 0, "{rate:?}");
-    let expected = "heap-rate: a block every 64.00KB (65536 bytes) on average; before 512.00KB";
+    let expected = "heap-rate: one sample per 64.00KB (65536 bytes) on average; previously 512.00KB";
     assert!(rate.output.starts_with(expected), "{rate:?}");
     assert_eq!(rgops(&["heap-rate", &pid, "off", "--json"]).json()["now_bytes"], 0);
 }
@@ -181,7 +181,7 @@ fn what_changes_the_program_is_refused_by_name_unless_allowed() {
     let rate = rgops(&["heap-rate", &pid]);
     assert_eq!(
         (rate.code, rate.output.as_str()),
-        (0, "heap-rate: a block every 512.00KB (524288 bytes) on average\n")
+        (0, "heap-rate: one sample per 512.00KB (524288 bytes) on average\n")
     );
     drop(shop);
 

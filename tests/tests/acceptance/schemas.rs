@@ -1,5 +1,6 @@
 //! What each command prints with `--json` is as its committed schema says, `inspect/schemas/COMMAND.json`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -38,6 +39,7 @@ fn json_is_as_the_committed_schemas_say() {
         Running::start(&built::release("leaky"), &[]),
         Running::start(&built::release("stuck"), &["--all-workers", "--workers", "2"]),
     ];
+    let mut answered = BTreeSet::new();
     for program in &programs {
         let pid = program.pid().to_string();
         for (number, words) in ASKED.iter().enumerate() {
@@ -51,10 +53,12 @@ fn json_is_as_the_committed_schemas_say() {
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             let answer = rgops(&arguments);
             if answer.output.is_empty() {
-                // What only the other program allows, or has.
-                assert_eq!(answer.code, 4, "{words:?}: {}", answer.errors);
+                // What only the other program allows, or has: a sampled heap, a runtime that is watched.
+                let is_none = answer.code == 4 || answer.errors.contains("watches no Tokio runtime");
+                assert!(is_none, "{words:?}: {answer:?}");
                 continue;
             }
+            answered.insert(words[0]);
             let file = schemas.join(words[0]).with_extension("json");
             let schema: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
             let documents = serde_json::Deserializer::from_str(&answer.output).into_iter::<Value>();
@@ -67,6 +71,6 @@ fn json_is_as_the_committed_schemas_say() {
     }
     for entry in fs::read_dir(&schemas).unwrap() {
         let command = entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
-        assert!(ASKED.iter().any(|words| words[0] == command), "{command} was not asked");
+        assert!(answered.contains(command.as_str()), "{command} answered nothing");
     }
 }

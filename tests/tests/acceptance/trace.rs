@@ -57,7 +57,10 @@ fn a_file_that_exists_is_left_alone() {
     let (pid, output) = (split.pid().to_string(), file.display().to_string());
     let answer = rgops(&["trace", &pid, "--seconds", "0.1", "--output", &output]);
     assert_eq!(answer.code, 2, "{answer:?}");
-    assert!(answer.errors.contains("the file exists") && answer.errors.contains("--force"), "{answer:?}");
+    assert!(
+        answer.errors.contains("the file already exists") && answer.errors.contains("--force"),
+        "{answer:?}"
+    );
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
     let answer = rgops(&["trace", &pid, "--seconds", "0.1", "--output", &output, "--force"]);
     // 6: a millisecond of it has no sample, say; it is there.

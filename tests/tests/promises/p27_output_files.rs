@@ -214,16 +214,19 @@ fn what_cannot_be_written_is_refused_before_anything_is_asked() {
         ("socket", 2, "it is a socket", "another --output"),
         ("directory", 2, "it is a directory", "a file in it"),
         ("file/", 2, "it is a directory", "a file in it"),
-        ("foreign", 2, "it is a link of uid 65534", "name that: --output "),
-        ("foreign-directory/x", 2, "foreign-directory is a link of uid 65534", "/directory/x"),
-        ("ring", 1, "Too many levels", "another place"),
-        ("dangling", 2, "No such file", "make the directory first"),
-        ("missing/file", 2, "No such file", "make the directory first"),
-        ("file/below", 2, "Not a directory", "make the directory first"),
+        ("foreign", 2, "it is a symbolic link of uid 65534", "name it: --output "),
+        ("foreign-directory/x", 2, "foreign-directory is a symbolic link of uid 65534", "/directory/x"),
+        ("ring", 1, "Too many levels", "another --output"),
+        ("dangling", 2, "No such file", "create the directory first"),
+        ("missing/file", 2, "No such file", "create the directory first"),
+        ("file/below", 2, "Not a directory", "create the directory first"),
         ("read-only/file", 4, "Read-only file system", "this user can write"),
         ("/dev/stdout", 2, "it is an open file of this process", "--output - for"),
     ];
-    let unforced = [("file", 2, "the file exists", "--force"), ("link", 2, "the file exists", "--force")];
+    let unforced = [
+        ("file", 2, "the file already exists", "--force"),
+        ("link", 2, "the file already exists", "--force"),
+    ];
     let before = scene.names();
     let asked = counters(&scene.path).requests;
     let mut runs = 0;
@@ -291,7 +294,7 @@ fn a_full_disk_costs_the_file_and_not_the_answer() {
         assert_eq!(output.status.code(), Some(1), "{errors}");
         assert!(has_table(&stdout(&output)), "{command:?}: {}\n{errors}", stdout(&output));
         assert!(errors.contains("No space left") && errors.contains("the file is lost"), "{errors}");
-        assert!(errors.contains("fix: make room") && !errors.contains("saved to"), "{errors}");
+        assert!(errors.contains("fix: free some space") && !errors.contains("saved to"), "{errors}");
         assert_eq!(names(&scene.at("disk")), ["filler"]);
 
         let output = scene.run(&[command, &["--json"]].concat(), &scene.at("disk/file"));

@@ -1,4 +1,4 @@
-//! The answer of `pprof-heap` as it arrives: stacks with names, sums, snapshots.
+//! The answer of `pprof-heap` while it arrives: stacks with names, sums, snapshots.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,29 +18,29 @@ use crate::heap::jemalloc::{self, DumpError};
 use crate::profile::{FRAME_BYTES, Locations, Process, STACK_BYTES};
 use crate::symbols::{Frame, ModuleSymbols};
 
-/// What an agent can make us keep. A real program has some thousand stacks and some ten thousand
-/// sampled blocks; one that sends ever more must not fill our memory.
+/// Limits on what is kept of an answer. A real program has a few thousand stacks and tens of thousands of sampled
+/// blocks; an agent that keeps sending more must not fill our memory.
 const MAX_KEPT_FRAMES: usize = 32 * 1024 * 1024;
 const MAX_KEPT_BLOCKS: usize = 8 * 1024 * 1024;
 const MAX_DUMP_BYTES: usize = 256 * 1024 * 1024;
 
-/// Snapshots of an answer of which it is not known what was asked for.
+/// Maximum snapshots of an answer to an unknown request.
 const MAX_SNAPSHOTS: u64 = 64;
-/// The agent takes them no closer, in milliseconds.
+/// Shortest time between two snapshots of the agent, in milliseconds.
 const MIN_INTERVAL_MS: u64 = 100;
 
-/// What a stack's sums cost in bytes, those of the first snapshot included; a living block; a snapshot; and a
-/// byte of a dump while it is read.
+/// Bytes charged for the sums of a stack, including those of the first snapshot; for a live block; for a snapshot;
+/// and for each byte of a dump while it is read.
 const SUMS_BYTES: u64 = 512;
 const BLOCK_BYTES: u64 = 96;
 const SNAPSHOT_BYTES: u64 = 512;
 const DUMP_FACTOR: u64 = 12;
 
-/// A heap profile being gathered.
+/// A heap profile that is being collected.
 #[derive(Debug)]
 pub struct Heap {
     refused: Option<Refused>,
-    /// Snapshots that may come, those that did not come included.
+    /// Maximum snapshots, including those that did not arrive.
     max_snapshots: u64,
     begun_snapshots: u64,
     with_blocks: bool,
@@ -49,7 +49,7 @@ pub struct Heap {
     pub(crate) locations: Locations,
     start: Option<HeapStart>,
     stacks: HashMap<u32, NamedStack>,
-    /// Sums since sampling began, as they are now, and as they were at the first snapshot.
+    /// Sums since sampling started: current ones, and those at the first snapshot.
     sums: HashMap<u32, Sums>,
     first_sums: Option<HashMap<u32, Sums>>,
     opened: Option<Opened>,
@@ -59,19 +59,19 @@ pub struct Heap {
     dump_error: Option<DumpError>,
     kept_frames: usize,
     kept_blocks: usize,
-    /// Stacks and blocks that were not kept: more than the limits above.
+    /// Number of stacks and blocks that were not kept because of the limits above.
     not_kept: u64,
 }
 
-/// A stack without the frames that are left out.
+/// A stack without the omitted frames.
 #[derive(Debug, Default)]
 struct NamedStack {
     locations: Box<[u64]>,
-    /// The functions at each address, and how many of the innermost are left out.
+    /// The functions at each address, and the number of innermost ones that are omitted.
     frames: Vec<(Arc<[Frame]>, usize)>,
 }
 
-/// A snapshot that is being told.
+/// A snapshot that is being received.
 #[derive(Debug, Default)]
 struct Opened {
     time_ns: u64,
@@ -81,7 +81,7 @@ struct Opened {
 }
 
 impl Heap {
-    /// Nothing gathered yet of a process. See [`Heap::asked`].
+    /// An empty profile of a process. See [`Heap::asked`].
     pub fn new(process: Process) -> Heap {
         Heap {
             refused: None,
@@ -106,7 +106,7 @@ impl Heap {
         }
     }
 
-    /// The same, for the answer to `request`: more than it asks for is refused.
+    /// The same, for the answer to `request`: unrequested parts are refused.
     #[must_use]
     pub fn asked(mut self, request: &PprofHeapRequest) -> Heap {
         let PprofHeapRequest { duration_ms, interval_ms, live } = *request;
@@ -119,13 +119,13 @@ impl Heap {
         self
     }
 
-    /// Takes the next part of the answer; nothing more once something of it was refused.
+    /// Takes the next part of the answer. Ignored after a part was refused.
     pub fn add(&mut self, part: PprofHeapPart) {
         if self.refused.is_some() {
             return;
         }
         self.refused = self.take(part).err();
-        // A snapshot that is not complete is of no use.
+        // An incomplete snapshot is not useful.
         if self.refused.is_some()
             && let Some(opened) = self.opened.take()
         {
@@ -133,12 +133,12 @@ impl Heap {
         }
     }
 
-    /// To what everything that is kept of it is charged.
+    /// The budget that is charged for everything kept.
     pub fn budget(&self) -> &Budget {
         &self.process.budget
     }
 
-    /// Why nothing more is taken.
+    /// Why a part was refused.
     pub fn refused(&self) -> Option<Refused> {
         self.refused
     }
@@ -164,17 +164,17 @@ impl Heap {
         Ok(())
     }
 
-    /// Takes the end of the answer: a reader of the file is told what it says is missing.
+    /// Takes the end of the answer, whose notes on missing parts go into the comments of the file.
     pub fn end(&mut self, end: &End) {
         self.notes.clone_from(&end.notes);
     }
 
-    /// Who samples and how, once it was said.
+    /// The source of the samples, once it has arrived.
     pub fn start(&self) -> Option<&HeapStart> {
         self.start.as_ref()
     }
 
-    /// The snapshots that are complete, in order.
+    /// The complete snapshots, in order.
     pub fn snapshots(&self) -> &[Snapshot] {
         &self.snapshots
     }
@@ -189,44 +189,43 @@ impl Heap {
         self.start.as_ref().map_or(0, |start| start.mean_bytes)
     }
 
-    /// Whether allocations that were freed again are counted: of jemalloc's profiler only with
-    /// `prof_accum:true`.
+    /// Whether freed allocations are counted; with jemalloc's profiler only if `prof_accum:true` is set.
     pub fn has_allocated(&self) -> bool {
         self.has_allocated
     }
 
-    /// What is wrong with jemalloc's dump.
+    /// Why jemalloc's dump could not be parsed.
     pub fn dump_error(&self) -> Option<&DumpError> {
         self.dump_error.as_ref()
     }
 
-    /// Stacks and blocks that were not kept because there are too many.
+    /// Number of stacks and blocks that were not kept because there are too many.
     pub fn not_kept(&self) -> u64 {
         self.not_kept
     }
 
-    /// The estimate of what lives now, over all stacks.
+    /// The estimate of live memory, over all stacks.
     pub fn live(&self) -> Estimate {
         self.sums.values().fold(Estimate::default(), |sum, stack| sum.plus(stack.live()))
     }
 
-    /// What each module with stacks gave for names, and why not more.
+    /// Which names each module on the stacks provides, and why not more.
     pub fn module_symbols(&self) -> impl Iterator<Item = &ModuleSymbols> {
         self.locations.module_symbols()
     }
 
-    /// The frames of a stack, leaf first, without the allocator's.
+    /// The frames of a stack, leaf first, without those of the allocator.
     pub fn frames(&self, stack: u32) -> impl Iterator<Item = &Frame> {
         let frames = self.stacks.get(&stack).map_or(&[][..], |stack| &stack.frames);
         frames.iter().flat_map(|(frames, left_out)| &frames[*left_out..])
     }
 
-    /// The sums of each stack: since sampling began, or over the window between the first snapshot and
-    /// the last. In the order of the stacks' numbers.
+    /// The sums of each stack: since sampling started, or over the window between the first and the last snapshot.
+    /// In the order of stack numbers.
     pub(crate) fn sums(&self, is_window: bool) -> Vec<(u32, Sums)> {
         let first = |stack: &u32| match (&self.first_sums, is_window) {
             (Some(first), true) => first.get(stack).copied().unwrap_or_default(),
-            // Of a window without a first snapshot nothing is known.
+            // Without a first snapshot, the window is unknown.
             (None, true) => self.sums.get(stack).copied().unwrap_or_default(),
             (_, false) => Sums::default(),
         };
@@ -256,7 +255,7 @@ impl Heap {
         self.process.budget.check_time()?;
         self.process.budget.charge(STACK_BYTES + FRAME_BYTES.saturating_mul(addresses.len() as u64))?;
         self.kept_frames += addresses.len() + 1;
-        // Every address is a return address: the leaf is where the allocator was called.
+        // Every address is a return address: the leaf is the caller of the allocator.
         let mut frames: Vec<(Arc<[Frame]>, usize)> =
             addresses.iter().map(|avma| (self.locations.frames(*avma, true), 0)).collect();
         let mut begin = 0;
@@ -267,7 +266,7 @@ impl Heap {
                 break;
             }
         }
-        // All of it would be left out: as Go does, all of it is shown then.
+        // All frames would be omitted: as in Go, all are shown then.
         if frames.get(begin).is_none_or(|(functions, left_out)| *left_out >= functions.len()) {
             begin = 0;
             frames.iter_mut().for_each(|(_, left_out)| *left_out = 0);
@@ -346,7 +345,7 @@ impl Heap {
 
     fn take_dump(&mut self, dump: jemalloc::Dump) -> Result<(), Exhausted> {
         let mut modules = dump.modules;
-        // jemalloc tells no build-ids; of the executable the agent's hello has it.
+        // jemalloc does not report build-ids; the agent's hello has that of the executable.
         let program = modules.iter().position(|module| !module.path.contains(".so"));
         if let Some(program) = program {
             modules[program].build_id.clone_from(&self.process.build_id);
@@ -356,7 +355,7 @@ impl Heap {
         if let Some(start) = &mut self.start {
             start.mean_bytes = dump.mean_bytes;
         }
-        // A stack without living blocks is in no dump any more.
+        // A stack without live blocks is no longer in a dump.
         if !dump.has_allocated {
             self.sums.clear();
         }

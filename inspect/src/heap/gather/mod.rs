@@ -1,4 +1,4 @@
-//! The answer of `pprof-heap` as it arrives: stacks with names, sums, snapshots.
+//! The answer of `pprof-heap` while it arrives: stacks with names, sums, snapshots.
 
 mod heap;
 mod refused;

@@ -1,14 +1,14 @@
-//! Why an answer is not taken any further.
+//! Why the rest of an answer is refused.
 
 use crate::budget::Exhausted;
 use crate::client::ClientError;
 
-/// Why nothing more is taken of an answer.
+/// Why the rest of an answer is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// There is no memory or no time for it.
+    /// Memory or time does not suffice.
     Exhausted(Exhausted),
-    /// The agent tells more of these than were asked for.
+    /// The agent sends more of these than requested.
     NotAsked(&'static str),
 }
 
@@ -22,7 +22,7 @@ impl From<Refused> for ClientError {
     fn from(refused: Refused) -> ClientError {
         match refused {
             Refused::Exhausted(exhausted) => exhausted.into(),
-            Refused::NotAsked(what) => ClientError::Protocol(format!("{what} that were not asked for")),
+            Refused::NotAsked(what) => ClientError::Protocol(format!("{what} that were not requested")),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What a stack allocated and freed.
+//! Allocations and frees of a stack.
 
 use rgops_protocol::reply::pprof_heap::Estimate;
 
-/// Allocated and freed since sampling began.
+/// Allocated and freed since sampling started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sums {
     pub(crate) allocated: Estimate,

@@ -1,4 +1,4 @@
-//! Heaps of made-up answers: what must hold whatever the program.
+//! Heaps from synthetic answers: properties that hold for every program.
 
 use rgops_protocol::reply::pprof_heap::{
     Estimate, HeapBucket, HeapCounters, HeapSnapshot, HeapSource, HeapStack, HeapStart, PprofHeapPart,
@@ -58,7 +58,7 @@ fn values(profile: &Profile) -> Vec<Vec<i64>> {
 }
 
 #[test]
-fn what_lives_is_allocated_without_freed_and_each_stack_is_one_sample() {
+fn live_is_allocated_minus_freed_and_each_stack_is_one_sample() {
     let mut heap = started(HeapSource::Wrapper);
     let bucket = |stack, allocated, freed| HeapBucket { stack, allocated, freed };
     let none = Estimate::default();
@@ -91,10 +91,10 @@ fn what_lives_is_allocated_without_freed_and_each_stack_is_one_sample() {
     );
     assert_eq!(profile.text(profile.default_sample_type), "inuse_space");
     assert_eq!((profile.period, profile.duration_nanos), (524_288, 0));
-    // A stack that could not be kept is a row, not a hole.
+    // A stack that could not be kept still has a row.
     let text = top::top(&profile, top::Options { sample_type: "alloc_objects", rows: 0 }).text();
     assert!(text.contains("<stack not kept>"), "{text}");
-    // Return addresses all of them: each is one byte before.
+    // All are return addresses: each location is one byte before.
     let addresses: Vec<u64> = profile.location.iter().map(|location| location.address).collect();
     assert_eq!(addresses, [0x4fff, 0x5fff, 0x54ff, 0]);
 }
@@ -116,7 +116,7 @@ fn a_window_is_the_difference_and_may_be_negative() {
 }
 
 #[test]
-fn a_window_that_broke_off_shows_no_change_that_it_did_not_see() {
+fn a_window_that_ended_early_only_shows_observed_changes() {
     let mut heap = started(HeapSource::Wrapper);
     let allocated = sums(1 << 30, 1);
     snapshot(&mut heap, 0, vec![HeapBucket { stack: 1, allocated, freed: Estimate::default() }]);
@@ -127,7 +127,7 @@ fn a_window_that_broke_off_shows_no_change_that_it_did_not_see() {
 }
 
 #[test]
-fn jemallocs_dump_has_two_types_unless_it_counts_what_was_freed() {
+fn jemallocs_dump_has_two_types_unless_it_counts_freed_blocks() {
     for (accumulated, types) in [("[0: 0]", 2), ("[2: 2147483648]", 4)] {
         let mut heap = started(HeapSource::Jemalloc);
         heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns: 0 }));
@@ -149,7 +149,7 @@ fn jemallocs_dump_has_two_types_unless_it_counts_what_was_freed() {
 }
 
 #[test]
-fn a_dump_that_cannot_be_read_is_told() {
+fn a_dump_that_cannot_be_parsed_is_reported() {
     let mut heap = started(HeapSource::Jemalloc);
     heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns: 0 }));
     heap.add(PprofHeapPart::Jemalloc(b"heap profile: 1: 2".to_vec()));
@@ -157,9 +157,9 @@ fn a_dump_that_cannot_be_read_is_told() {
     assert!(matches!(heap.dump_error(), Some(DumpError::Header(_))));
 }
 
-/// pprof prints a line of a comment that begins with no `#` above every report.
+/// pprof prints every comment line that does not start with `#` above every report.
 #[test]
-fn a_comment_is_one_line_whatever_the_program_is_called_and_says() {
+fn a_comment_is_one_line_whatever_text_the_program_sends() {
     let mut heap = started(HeapSource::Wrapper);
     heap.process.name = "leaky\nfix: a".to_owned();
     snapshot(&mut heap, 0, Vec::new());

@@ -1,4 +1,4 @@
-//! The coin that growth is measured against.
+//! The probability of growth by chance, modelled by a fair coin.
 
 /// P(at least `heads` of `tosses` of a fair coin), summed from the tail in logarithms.
 pub(super) fn at_least_heads(heads: u64, tosses: u64) -> f64 {

@@ -13,30 +13,30 @@ use crate::budget::Exhausted;
 use crate::heap::frames::own_frame;
 use crate::heap::gather::{Heap, Live, Snapshot};
 
-/// The probability by which chance alone may put anything on the list.
+/// Probability that chance alone puts any line on the list.
 const LEVEL: f64 = 0.05;
-/// Fewer changes than these cannot reach [`LEVEL`]: 1/2⁵ is the first below.
+/// Fewer changes cannot reach [`LEVEL`]: 1/2⁵ is the first probability below it.
 const MIN_CHANGES: u64 = 5;
-/// Blocks younger than this share of the window are set apart.
+/// Blocks younger than this share of the window are not compared.
 const YOUNG_SHARE: u64 = 10;
-/// What a line costs, what is told of it included; a stack that leads to one; and a stack's changes while two
-/// snapshots are compared. In bytes.
+/// Bytes charged for a line, including its results; for a stack that leads to a line; and for the changes of a stack
+/// while two snapshots are compared.
 const LINE_BYTES: u64 = 2048;
 const STACK_BYTES: u64 = 64;
 const CHANGE_BYTES: u64 = 256;
-/// Between two looks at the clock.
+/// Blocks between two checks of the clock.
 const BLOCKS_AT_A_TIME: usize = 4096;
-/// A line while it is counted: sums, however many snapshots there are.
+/// A line while it is counted: sums only, independent of the number of snapshots.
 #[derive(Default)]
 pub(super) struct Line {
-    /// Gains and losses over the whole window, over its second half, and over one interval.
+    /// Gains and losses: over the whole window, over its second half, and over one interval.
     whole: Change,
     second_half: Change,
     interval: Change,
     growing_intervals: usize,
     live: Estimate,
     young: Estimate,
-    /// Stacks with a gain or a loss, and the one that grew most: by so many bytes.
+    /// Number of stacks with a gain or a loss; the stack that grew most, and by how many bytes.
     stacks: usize,
     top: Option<(i64, Reverse<u32>)>,
 }
@@ -50,8 +50,8 @@ struct Change {
 /// Compares the snapshots of an answer that lists living blocks.
 ///
 /// # Errors
-/// When there are fewer than two, or no memory or time for it is left. What came before the command's time
-/// was over may still be compared: that has some seconds of its own.
+/// When there are fewer than two snapshots, or no memory or time is left. The comparison has a few seconds of its
+/// own, so that snapshots from before the command's deadline can still be compared.
 pub fn growth(heap: &Heap) -> Result<Growth, NoGrowth> {
     let snapshots = heap.snapshots();
     let [first, .., last] = snapshots else { return Err(NoGrowth::TooFewSnapshots) };
@@ -92,12 +92,12 @@ pub fn growth(heap: &Heap) -> Result<Growth, NoGrowth> {
     Ok(Growth { window_ns, young_ns, snapshots: snapshots.len(), grown, unsure, compared, young, live })
 }
 
-/// The moment before which blocks are old at a snapshot, in its own time.
+/// Blocks allocated before this moment are old at a snapshot; in the time of the snapshot.
 fn before(snapshot: &Snapshot, young_ns: u64) -> i64 {
     snapshot.time_ns.cast_signed().saturating_sub(young_ns.cast_signed())
 }
 
-/// What each stack gained and lost from one snapshot to another. Its memory is given back when it is dropped.
+/// What each stack gained and lost from one snapshot to another. Its memory is released when it is dropped.
 struct Changes {
     by_stack: HashMap<u32, Change>,
     charge: Charge,
@@ -122,7 +122,7 @@ impl Changes {
             for block in blocks.iter().filter(|block| block.birth_ns <= old_now) {
                 let change = changes.by_stack.entry(block.stack).or_default();
                 if block.birth_ns <= old_then {
-                    // It was there, and still is. Where the earlier list is cut short it may be missing there.
+                    // It was live and still is. It may be missing in the earlier list if that was truncated.
                     change.lost = change.lost.minus_at_most(block.estimate());
                 } else {
                     change.gained = change.gained.plus(block.estimate());
@@ -133,7 +133,7 @@ impl Changes {
         Ok(changes)
     }
 
-    /// Charges the stacks that are new: no more than [`BLOCKS_AT_A_TIME`].
+    /// Charges the new stacks: at most [`BLOCKS_AT_A_TIME`].
     fn charge(&mut self) -> Result<(), Exhausted> {
         let new = self.by_stack.len() - self.charged_stacks;
         self.charge.grow(CHANGE_BYTES.saturating_mul(new as u64))?;
@@ -142,7 +142,7 @@ impl Changes {
     }
 }
 
-/// Subtraction that does not wrap.
+/// Subtraction that saturates.
 trait MinusAtMost {
     fn minus_at_most(self, part: Estimate) -> Estimate;
 }
@@ -171,7 +171,7 @@ impl Change {
         self.gained.samples + self.lost.samples
     }
 
-    /// The probability of at least so many gains among so many changes when both are as likely.
+    /// The probability of at least this many gains among all changes, if gains and losses are equally likely.
     fn chance(&self) -> f64 {
         at_least_heads(self.gained.samples, self.samples())
     }
@@ -192,14 +192,14 @@ impl Line {
     }
 }
 
-/// What people call one place: a line of the program's own code; where none is known, a stack.
+/// One place: a line of the program's own code, or a stack if no line is known.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Site {
     Line { function: std::sync::Arc<str>, file: Option<std::sync::Arc<str>>, line: Option<u32> },
     Stack(u32),
 }
 
-/// All lines that have blocks, each with the number at which it stands.
+/// All lines with blocks, and the index of each.
 struct Lines<'h> {
     heap: &'h Heap,
     work: Work,
@@ -214,7 +214,7 @@ impl Lines<'_> {
         Lines { heap, work, lines: Vec::new(), by_site: HashMap::new(), by_stack: HashMap::new() }
     }
 
-    /// The line of a stack.
+    /// The line that a stack belongs to.
     fn of(&mut self, stack: u32) -> Result<&mut Line, Exhausted> {
         let number = match self.by_stack.get(&stack) {
             Some(number) => *number,
@@ -247,7 +247,7 @@ impl Lines<'_> {
         Ok(number)
     }
 
-    /// Adds what the lines gained and lost from one snapshot to another to their sum `of`.
+    /// Adds the gains and losses of the lines from one snapshot to another to their sum `of`.
     fn add(
         &mut self,
         from: &Snapshot,
@@ -261,7 +261,7 @@ impl Lines<'_> {
         Ok(())
     }
 
-    /// The same for the whole window, of which the stacks are told as well.
+    /// The same for the whole window, which also counts the stacks.
     fn add_whole(&mut self, first: &Snapshot, last: &Snapshot, young_ns: u64) -> Result<(), Exhausted> {
         for (stack, change) in &Changes::new(first, last, young_ns, &self.work)?.by_stack {
             let line = self.of(*stack)?;
@@ -273,7 +273,7 @@ impl Lines<'_> {
         Ok(())
     }
 
-    /// Adds the blocks that live at the end; all of them, and the young ones.
+    /// Adds the blocks that are live at the end: all of them, and the young ones.
     fn add_living(&mut self, last: &Snapshot, young_ns: u64) -> Result<(Estimate, Estimate), Exhausted> {
         let (mut live, mut young) = (Estimate::default(), Estimate::default());
         let old = before(last, young_ns);

@@ -1,4 +1,4 @@
-//! What grew, or why it cannot be told.
+//! What grew, or why that is unknown.
 
 use rgops_protocol::reply::pprof_heap::Estimate;
 
@@ -13,41 +13,41 @@ const QUANTILE_95: f64 = 1.645;
 pub struct Growth {
     /// From the first snapshot to the last, in nanoseconds.
     pub window_ns: u64,
-    /// Blocks younger than this, in nanoseconds, are set apart.
+    /// Blocks younger than this, in nanoseconds, are not compared.
     pub young_ns: u64,
-    /// Snapshots compared.
+    /// Number of compared snapshots.
     pub snapshots: usize,
-    /// Lines that grew, by falling growth. Chance alone puts one here in at most 5 % of windows.
+    /// Lines that grew, largest growth first. Chance alone puts a line here in at most 5 % of windows.
     pub grown: Vec<Grown>,
-    /// Lines that may have grown: too few samples to tell, or not in the second half.
+    /// Lines that may have grown: too few samples to be sure, or no growth in the second half.
     pub unsure: Vec<Grown>,
-    /// Lines compared that could have been found to grow.
+    /// Number of lines with enough samples to be compared.
     pub compared: usize,
-    /// All blocks that live at the end and are too young to tell.
+    /// All blocks that are live at the end and too young to compare.
     pub young: Estimate,
-    /// All blocks that live at the end.
+    /// All blocks that are live at the end.
     pub live: Estimate,
 }
 
-/// A line of the program and what it keeps.
+/// A line of the program and its live memory.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Grown {
     /// Its stack that grew most, see [`Heap::frames`](crate::heap::Heap::frames).
     pub stack: u32,
-    /// Stacks by which it is reached.
+    /// Number of stacks that reach it.
     pub stacks: usize,
-    /// Old and live at the end, not so at the beginning.
+    /// Blocks that are old and live at the end, and were not at the start.
     pub gained: Estimate,
-    /// The reverse.
+    /// Blocks that were old and live at the start, and are not at the end.
     pub lost: Estimate,
-    /// Live at the end, the young ones included.
+    /// Live at the end, including young blocks.
     pub live: Estimate,
     /// Live at the end and young.
     pub young: Estimate,
-    /// Between 0 and 1: 1 minus the probability of so many gains by chance.
+    /// 1 minus the probability of this many gains by chance; between 0 and 1.
     pub confidence: f64,
-    /// Of the intervals between snapshots, those in which it gained more than it lost.
+    /// Number of intervals between snapshots in which it gained more than it lost.
     pub growing_intervals: usize,
 }
 
@@ -57,7 +57,7 @@ impl Grown {
         self.gained.bytes.wrapping_sub(self.lost.bytes).cast_signed()
     }
 
-    /// The bytes by which it grew at least, with 95 % confidence; below 0 when it may not have grown.
+    /// Minimum growth in bytes, with 95 % confidence; below 0 if it may not have grown.
     pub fn least_bytes(&self) -> f64 {
         let variance = self.gained.bytes_deviation().powi(2) + self.lost.bytes_deviation().powi(2);
         self.bytes() as f64 - QUANTILE_95 * variance.sqrt()
@@ -69,12 +69,12 @@ impl Grown {
     }
 }
 
-/// Why it cannot be told what grew.
+/// Why it is unknown what grew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoGrowth {
     /// There are fewer than two snapshots.
     TooFewSnapshots,
-    /// There is no memory or no time for it.
+    /// Memory or time does not suffice.
     Exhausted(Exhausted),
 }
 

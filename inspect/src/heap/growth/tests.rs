@@ -1,4 +1,4 @@
-//! Programs that leak, cache and churn, made up block by block and sampled as the agent samples.
+//! Synthetic programs that leak, cache and churn, sampled like the agent samples.
 
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ use crate::profile::Process;
 const MEAN: u64 = 524_288;
 const SECOND: i64 = 1_000_000_000;
 
-/// A sampled block: its line, and its life in nanoseconds since the window began.
+/// A sampled block: its line, and its lifetime in nanoseconds since the start of the window.
 #[derive(Clone, Copy)]
 struct Block {
     stack: u32,
@@ -28,7 +28,7 @@ struct Block {
     death_ns: i64,
 }
 
-/// xorshift64: a test must see the same programs again.
+/// xorshift64: tests must be reproducible.
 struct Random(u64);
 
 impl Random {
@@ -45,8 +45,8 @@ const CACHE: u32 = 2;
 const CHURN: u32 = 3;
 const FILLED: u32 = 4;
 
-/// A minute of it: `leaked` samples, a full cache of 200 samples whose places are filled anew, 2000
-/// short lives, and a table that fills up in the first third.
+/// One minute of a program: `leaked` samples, a full cache of 200 samples with replaced entries, 2000 short-lived
+/// blocks, and a table that fills up in the first third.
 fn program(random: &mut Random, leaked: i64) -> Vec<Block> {
     let mut blocks = Vec::new();
     for _ in 0..leaked * 2 {
@@ -54,7 +54,7 @@ fn program(random: &mut Random, leaked: i64) -> Vec<Block> {
         blocks.push(Block { stack: LEAK, birth_ns, death_ns: i64::MAX });
     }
     for _ in 0..200 {
-        // A place of the cache: one block after the other.
+        // An entry of the cache: one block after another.
         let mut birth_ns = -(random.below(60 * SECOND));
         while birth_ns < 60 * SECOND {
             let death_ns = birth_ns + 1 + random.below(60 * SECOND);
@@ -100,7 +100,7 @@ fn observed(blocks: &[Block], snapshots: i64) -> Heap {
 }
 
 #[test]
-fn a_leak_is_named_and_nothing_else_in_a_hundred_programs() {
+fn only_the_leak_is_reported_in_a_hundred_programs() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut false_names = 0;
     for _ in 0..100 {
@@ -108,19 +108,19 @@ fn a_leak_is_named_and_nothing_else_in_a_hundred_programs() {
         let found = growth(&heap).expect("there are snapshots");
         assert_eq!(found.grown.first().map(|grown| grown.stack), Some(LEAK), "{found:?}");
         let leak = &found.grown[0];
-        // 60 samples a window, give or take: within four deviations.
+        // About 60 samples per window: within four standard deviations.
         assert!((29..=91).contains(&leak.gained.samples), "{leak:?}");
         assert!(leak.least_bytes() > 0.0 && leak.confidence > 0.99);
         assert_eq!(leak.lost.samples, 0);
         assert!(leak.growing_intervals >= 8, "{leak:?}");
         false_names += found.grown.len() - 1;
     }
-    // 5 % of windows are promised.
+    // The promised level is 5 % of windows.
     assert!(false_names <= 10, "{false_names} wrong names in 100 windows");
 }
 
 #[test]
-fn where_nothing_leaks_nothing_is_named() {
+fn without_a_leak_no_line_is_reported() {
     let mut random = Random(42);
     let mut false_names = 0;
     for _ in 0..100 {
@@ -131,7 +131,7 @@ fn where_nothing_leaks_nothing_is_named() {
 }
 
 #[test]
-fn the_youngest_are_set_apart_and_few_samples_prove_nothing() {
+fn young_blocks_are_not_compared_and_few_samples_are_not_enough() {
     let mut blocks = vec![Block { stack: CHURN, birth_ns: 59 * SECOND, death_ns: i64::MAX }; 50];
     blocks.extend([Block { stack: LEAK, birth_ns: 30 * SECOND, death_ns: i64::MAX }; 3]);
     let found = growth(&observed(&blocks, 6)).expect("there are snapshots");
@@ -141,14 +141,14 @@ fn the_youngest_are_set_apart_and_few_samples_prove_nothing() {
     assert!((found.unsure[0].confidence - 0.875).abs() < 1e-9);
 }
 
-/// A heap of `stacks` stacks with a block each, told `snapshots` times within a minute.
-fn told(budget: &Budget, stacks: u32, snapshots: u64) -> Heap {
+/// A heap of `stacks` stacks with one block each, in `snapshots` snapshots within a minute.
+fn with_snapshots(budget: &Budget, stacks: u32, snapshots: u64) -> Heap {
     let request = PprofHeapRequest { duration_ms: 60_000, interval_ms: 5_000, live: true };
     let mut heap = Heap::new(Process { budget: budget.clone(), ..Process::default() }).asked(&request);
     for number in 0..snapshots {
         let time_ns = number * 60 * SECOND as u64 / (snapshots - 1).max(1);
         heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns }));
-        // They are born in the middle of the window.
+        // The blocks are allocated in the middle of the window.
         let age_ns = time_ns.saturating_sub(30 * SECOND as u64);
         let block = |stack| LiveBlock { stack, size_bytes: 1000, mean_bytes: MEAN, age_ns };
         let is_born = time_ns >= 30 * SECOND as u64;
@@ -159,15 +159,15 @@ fn told(budget: &Budget, stacks: u32, snapshots: u64) -> Heap {
 }
 
 #[test]
-fn snapshots_that_were_not_asked_for_are_refused() {
+fn unrequested_snapshots_are_refused() {
     let budget = Budget::new(1 << 20);
-    let heap = told(&budget, 1, 100_000);
+    let heap = with_snapshots(&budget, 1, 100_000);
     assert_eq!(heap.snapshots().len(), 13);
     assert_eq!(heap.refused(), Some(Refused::NotAsked("snapshots")));
     let error = ClientError::from(heap.refused().expect("it is refused"));
     assert!(matches!(error, ClientError::Protocol(_)), "{error:?}");
-    assert!(error.to_string().ends_with("snapshots that were not asked for"), "{error}");
-    // Nor more than one can want that said nothing.
+    assert!(error.to_string().ends_with("snapshots that were not requested"), "{error}");
+    // Without a request, there is a fixed limit.
     let mut heap = Heap::new(Process::default());
     for time_ns in 0..100_000 {
         heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns }));
@@ -175,7 +175,7 @@ fn snapshots_that_were_not_asked_for_are_refused() {
     }
     assert!(heap.snapshots().len() < 100, "{}", heap.snapshots().len());
     assert!(heap.refused().is_some());
-    // As many as were asked for are no more than the agent's.
+    // As many as requested are accepted.
     for (duration_ms, interval_ms, snapshots) in
         [(0, 0, 1), (0, 7, 1), (1000, 0, 2), (1000, 7, 11), (1001, 100, 12), (1, 100, 2), (60_000, 5_000, 13)]
     {
@@ -193,10 +193,10 @@ fn snapshots_that_were_not_asked_for_are_refused() {
 }
 
 #[test]
-fn a_line_costs_the_same_however_many_snapshots_there_are() {
+fn the_cost_of_a_line_does_not_depend_on_the_number_of_snapshots() {
     let cost = |snapshots| {
         let budget = Budget::new(1 << 30);
-        let heap = told(&budget, 1000, snapshots);
+        let heap = with_snapshots(&budget, 1000, snapshots);
         let before = budget.charged();
         let found = growth(&heap).expect("there are snapshots");
         assert_eq!((found.unsure.len(), found.unsure[0].growing_intervals), (1000, 1));
@@ -207,15 +207,15 @@ fn a_line_costs_the_same_however_many_snapshots_there_are() {
 }
 
 #[test]
-fn comparing_has_a_limit_of_memory_and_of_time() {
+fn the_comparison_has_limits_of_memory_and_time() {
     let budget = Budget::new(1 << 30);
-    let heap = told(&budget, 1000, 13);
-    // The window took all the time: what came is compared all the same.
+    let heap = with_snapshots(&budget, 1000, 13);
+    // The window took all the time: the received snapshots are still compared.
     budget.end_by(Instant::now());
     assert!(growth(&heap).is_ok());
     assert_eq!(Work { budget, until: Some(Instant::now()) }.check(), Err(Exhausted::Time));
-    let blocks = told(&Budget::new(1 << 30), 1000, 13).process.budget.charged();
-    let heap = told(&Budget::new(blocks + 100_000), 1000, 13);
+    let blocks = with_snapshots(&Budget::new(1 << 30), 1000, 13).process.budget.charged();
+    let heap = with_snapshots(&Budget::new(blocks + 100_000), 1000, 13);
     assert_eq!(heap.refused(), None);
     let exhausted = Exhausted::Memory(blocks + 100_000);
     assert_eq!(growth(&heap).expect_err("it takes more"), NoGrowth::Exhausted(exhausted));
@@ -223,9 +223,9 @@ fn comparing_has_a_limit_of_memory_and_of_time() {
 }
 
 #[test]
-fn a_snapshot_that_is_not_complete_gives_back_its_memory() {
+fn an_incomplete_snapshot_releases_its_memory() {
     let budget = Budget::new(250_000);
-    let mut heap = told(&budget, 0, 2);
+    let mut heap = with_snapshots(&budget, 0, 2);
     let before = budget.charged();
     heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns: 70 * SECOND as u64 }));
     for _ in 0..3 {

@@ -1,13 +1,13 @@
-//! What comparing may take.
+//! Limits of the comparison.
 
 use std::time::{Duration, Instant};
 
 use crate::budget::{Budget, Exhausted};
 
-/// For comparing, where the window took all the command's time.
+/// Time for the comparison if the window took all the time of the command.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The memory and the time there is for comparing.
+/// The memory and time for the comparison.
 pub(super) struct Work {
     pub(super) budget: Budget,
     pub(super) until: Option<Instant>,

@@ -1,4 +1,4 @@
-//! Where a file goes, on this system.
+//! The location of a file, on this system.
 
 #[cfg(not(unix))]
 mod other;

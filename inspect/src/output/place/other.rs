@@ -1,4 +1,4 @@
-//! A file's place where there is no Unix: a path, and a private name beside it.
+//! The location of a file on systems other than Unix: a path, and a private name in the same directory.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -8,17 +8,17 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::output::error::{NotAFile, OutputError, Reason};
 
-/// Paths of files that are not whole.
+/// Paths of incomplete files.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Removes the files of this process that are not whole; for ways out on which nothing is dropped.
+/// Removes the incomplete files of this process. For exits that do not run destructors.
 pub fn remove_unfinished() {
     for path in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
         let _ = fs::remove_file(path);
     }
 }
 
-/// A path, and where it is written until it is whole.
+/// A path, and the path of the file until it is complete.
 #[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
@@ -26,7 +26,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Follows `path` to its end; also whether a regular file is there.
+    /// Follows `path` to its end. Also returns whether a regular file is there.
     pub(crate) fn find(path: &Path) -> Result<(Place, bool), OutputError> {
         let is_link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
         let path = match is_link {
@@ -39,18 +39,18 @@ impl Place {
         Ok((Place { path, unfinished: None }, exists))
     }
 
-    /// The place itself; also whether anything is there.
+    /// The location itself. Also returns whether anything is there.
     pub(crate) fn find_unfollowed(path: &Path) -> Result<(Place, bool), OutputError> {
         let exists = path.symlink_metadata().is_ok();
         Ok((Place { path: path.to_owned(), unfinished: None }, exists))
     }
 
-    /// Where the file goes.
+    /// The final path.
     pub(crate) fn path(&self) -> PathBuf {
         self.path.clone()
     }
 
-    /// Opens a new file that is not yet there under its name.
+    /// Opens a new file that does not yet have its final name.
     pub(crate) fn open(&mut self) -> io::Result<File> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
@@ -72,7 +72,7 @@ impl Place {
         self.rename(&path).map_err(Reason::from)
     }
 
-    /// Gives the file the first of these names that is free; where it is then.
+    /// Gives the file the first free one of these names, and returns its path.
     pub(crate) fn publish_beside(&mut self, mut names: impl Iterator<Item = OsString>) -> Option<PathBuf> {
         names.find_map(|name| {
             let path = self.path.with_file_name(name);
@@ -80,7 +80,7 @@ impl Place {
         })
     }
 
-    /// An empty file of ours takes the name, which only one can do, and is then replaced.
+    /// Reserves the name with an empty file, which only one process can create, and then replaces that.
     fn publish_new(&mut self, path: &Path) -> io::Result<()> {
         drop(File::options().write(true).create_new(true).open(path)?);
         self.rename(path).inspect_err(|_| {
@@ -95,7 +95,7 @@ impl Place {
         Ok(())
     }
 
-    /// Gives up what is not in its place.
+    /// Removes the incomplete file.
     pub(crate) fn forget(&mut self) {
         if let Some(path) = &self.unfinished {
             let _ = fs::remove_file(path);

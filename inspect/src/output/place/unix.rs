@@ -1,5 +1,5 @@
-//! A file's place on Unix: its directory, held open, and its name in there. Nothing is looked up by a path
-//! again after that, so nobody can have it lead elsewhere.
+//! The location of a file on Unix: its directory, which is held open, and its name there. No path is resolved again
+//! after that, so no other process can redirect it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -14,14 +14,13 @@ use rustix::io::Errno;
 use super::walk::{Asking, End, walk};
 use crate::output::error::{NotAFile, OutputError, Reason};
 
-/// Readable and writable by its owner only.
+/// Readable and writable only by its owner.
 const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// The directories and names of files that have a name but are not whole.
+/// The directories and names of incomplete files that have a name.
 static UNFINISHED: Mutex<Vec<(OwnedFd, OsString)>> = Mutex::new(Vec::new());
 
-/// Removes the files of this process that are not whole and have a name all the same; for ways out on which
-/// nothing is dropped.
+/// Removes the incomplete files of this process that have a name. For exits that do not run destructors.
 pub fn remove_unfinished() {
     for (directory, name) in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
         let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
@@ -33,15 +32,15 @@ pub fn remove_unfinished() {
 pub(crate) struct Place {
     directory: OwnedFd,
     name: OsString,
-    /// The directory as it is told to people.
+    /// Path of the directory, for messages.
     told: PathBuf,
     unfinished: Option<Unfinished>,
 }
 
-/// What was opened and is not in its place.
+/// An open file that does not have its final name.
 #[derive(Debug)]
 enum Unfinished {
-    /// It has no name; a descriptor of it to give it one.
+    /// It has no name; the descriptor is used to give it one.
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has files without a name"))]
     Nameless(OwnedFd),
     /// It has this name in the directory.
@@ -49,7 +48,7 @@ enum Unfinished {
 }
 
 impl Place {
-    /// Follows `path` to its end; also whether a regular file is there.
+    /// Follows `path` to its end. Also returns whether a regular file is there.
     pub(crate) fn find(path: &Path) -> Result<(Place, bool), OutputError> {
         let (place, found) = Place::at(walk(path, Asking::now(), true)?);
         match only_regular(found.as_ref()) {
@@ -58,7 +57,7 @@ impl Place {
         }
     }
 
-    /// The place itself; also whether anything is there, a link included.
+    /// The location itself. Also returns whether anything is there, including a link.
     pub(crate) fn find_unfollowed(path: &Path) -> Result<(Place, bool), OutputError> {
         let (place, found) = Place::at(walk(path, Asking::now(), false)?);
         Ok((place, found.is_some()))
@@ -69,7 +68,7 @@ impl Place {
         (Place { directory, name, told, unfinished: None }, found)
     }
 
-    /// What has this name.
+    /// The status of the file with this name.
     fn look(&self, name: &OsStr) -> io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(found) => Ok(Some(found)),
@@ -78,12 +77,12 @@ impl Place {
         }
     }
 
-    /// Where the file goes.
+    /// The final path.
     pub(crate) fn path(&self) -> PathBuf {
         self.told.join(&self.name)
     }
 
-    /// Opens a new file that is not yet there under its name.
+    /// Opens a new file that does not yet have its final name.
     pub(crate) fn open(&mut self) -> io::Result<File> {
         #[cfg(target_os = "linux")]
         if let Some(file) = self.open_nameless()? {
@@ -93,7 +92,7 @@ impl Place {
         self.open_named()
     }
 
-    /// `None` where the file system does not have files without names, or they could not get one later.
+    /// `None` if the file system does not support files without names, or they could not get one later.
     #[cfg(target_os = "linux")]
     fn open_nameless(&self) -> io::Result<Option<File>> {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
@@ -110,7 +109,7 @@ impl Place {
         }
     }
 
-    /// The same under a private name. Also for tests: the way of file systems that cannot do the other.
+    /// The same under a private name. Also for tests: this is used on file systems without nameless files.
     pub(crate) fn open_named(&mut self) -> io::Result<File> {
         let name = private_name()?;
         let directory = self.directory.try_clone()?;
@@ -130,7 +129,7 @@ impl Place {
         }
     }
 
-    /// Gives the file the first of these names that is free; where it is then.
+    /// Gives the file the first free one of these names, and returns its path.
     pub(crate) fn publish_beside(&mut self, names: impl Iterator<Item = OsString>) -> Option<PathBuf> {
         for name in names {
             match self.publish_new(&name) {
@@ -145,7 +144,7 @@ impl Place {
         None
     }
 
-    /// Only if nothing has that name.
+    /// Fails if the name is taken.
     fn publish_new(&mut self, name: &OsStr) -> io::Result<()> {
         match &self.unfinished {
             None => return Err(io::ErrorKind::NotFound.into()),
@@ -159,7 +158,7 @@ impl Place {
         Ok(())
     }
 
-    /// Also if a regular file has that name.
+    /// Replaces a regular file of that name.
     fn publish_over(&mut self, name: &OsStr) -> Result<(), Reason> {
         if let Some(Unfinished::Nameless(file)) = &self.unfinished {
             let own = private_name()?;
@@ -183,7 +182,8 @@ impl Place {
         Ok(rustix::fs::linkat(rustix::fs::CWD, from, &self.directory, name, flags)?)
     }
 
-    /// In a directory in which others may do as they like, the private name may be another file's by now.
+    /// Checks that the private name is still our file: in a directory that others can write, it may have been
+    /// replaced.
     fn is_still(&self, own: &OsStr, file: &OwnedFd) -> io::Result<()> {
         match is_same(&rustix::fs::fstat(file)?, self.look(own)?.as_ref()) {
             true => Ok(()),
@@ -196,12 +196,12 @@ impl Place {
         {
             let flags = rustix::fs::RenameFlags::NOREPLACE;
             match rustix::fs::renameat_with(&self.directory, own, &self.directory, name, flags) {
-                // Not every file system can.
+                // Not every file system supports it.
                 Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
                 result => return Ok(result?),
             }
         }
-        // An empty file of ours takes the name, which only one can do, and is then replaced.
+        // Reserve the name with an empty file, which only one process can create, and then replace that.
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
         rustix::fs::openat(&self.directory, name, flags, MODE)?;
         rustix::fs::renameat(&self.directory, own, &self.directory, name).inspect_err(|_| {
@@ -210,7 +210,7 @@ impl Place {
         Ok(())
     }
 
-    /// Gives up what is not in its place.
+    /// Removes the incomplete file.
     pub(crate) fn forget(&mut self) {
         if let Some(Unfinished::Named(own, file)) = &self.unfinished
             && self.is_still(own, file).is_ok()
@@ -220,7 +220,7 @@ impl Place {
         self.forget_name();
     }
 
-    /// It has no private name any more.
+    /// It no longer has a private name.
     fn forget_name(&mut self) {
         if let Some(Unfinished::Named(own, _)) = self.unfinished.take() {
             let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -240,7 +240,7 @@ fn set_unfinished(directory: OwnedFd, name: &OsStr) {
     unfinished.push((directory, name.to_owned()));
 }
 
-/// A name nobody can guess, and that no other file has.
+/// A unique name that cannot be guessed.
 fn private_name() -> io::Result<OsString> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;

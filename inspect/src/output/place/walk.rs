@@ -1,8 +1,8 @@
-//! The way to a file, walked one name at a time: no system call follows a link, so none is followed unseen.
+//! Resolves the path of a file one name at a time: no system call follows a link, so every link is checked.
 //!
-//! A link is followed when only the asking user or root decides where it leads: it is theirs, and stands in
-//! a directory of theirs in which others can replace nothing, as in `/tmp`, which is sticky (inode(7)). The
-//! kernel's rule (`fs.protected_symlinks`) concerns sticky directories that everybody can write only.
+//! A link is followed if only the calling user or root controls its target: they own the link and its directory, and
+//! others cannot replace files in that directory. The latter also holds in `/tmp`, which is sticky (inode(7)). The
+//! rule of the kernel (`fs.protected_symlinks`) only covers sticky directories that are writable by everyone.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -15,25 +15,25 @@ use rustix::io::Errno;
 
 use crate::output::error::{NotAFile, OutputError, Reason};
 
-/// As many links as the kernel follows (path_resolution(7)).
+/// The limit of the kernel (path_resolution(7)).
 const MAX_LINKS: u32 = 40;
 
-/// The sticky bit: only the owner of a file, or of the directory, removes or renames it.
+/// The sticky bit: only the owner of a file or of the directory can remove or rename the file.
 const STICKY: u32 = 0o1000;
 
-/// Such a descriptor needs no right to list the directory.
+/// Such a descriptor does not need permission to list the directory.
 #[cfg(target_os = "linux")]
 const WAY: OFlags = OFlags::PATH;
-/// `O_SEARCH` (open(2)), which rustix does not name: the right to go through is enough.
+/// `O_SEARCH` (open(2)), which rustix does not define: search permission is enough.
 #[cfg(target_vendor = "apple")]
 const WAY: OFlags = OFlags::from_bits_retain(0x4010_0000);
 #[cfg(target_os = "freebsd")]
 const WAY: OFlags = OFlags::from_bits_retain(0x0004_0000);
-/// Here it has to be readable.
+/// On other systems, the directory must be readable.
 #[cfg(not(any(target_os = "linux", target_vendor = "apple", target_os = "freebsd")))]
 const WAY: OFlags = OFlags::RDONLY;
 
-/// The user whose links are followed besides root's.
+/// The user whose links are followed, in addition to those of root.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asking {
     pub(super) uid: u32,
@@ -44,19 +44,19 @@ pub(super) struct Asking {
 #[derive(Debug)]
 pub(super) struct End {
     pub(super) directory: OwnedFd,
-    /// The directory as it is told to people: as it was given, or without links where the last name was one.
+    /// Path of the directory for messages: as given, or without links if the last name was a link.
     pub(super) told: PathBuf,
     pub(super) name: OsString,
-    /// What has this name.
+    /// The status of the file with this name.
     pub(super) found: Option<Stat>,
 }
 
 /// Why a link is not followed.
 #[derive(Debug, PartialEq, Eq)]
 enum Distrust {
-    /// It is of this user.
+    /// It belongs to this user.
     Foreign(u32),
-    /// Others can put another one there.
+    /// Other users can replace it.
     Replaceable,
 }
 
@@ -69,14 +69,14 @@ impl Asking {
         uid == 0 || uid == self.uid
     }
 
-    /// Whether nobody else decides where a link leads.
+    /// Whether no other user controls the target of a link.
     #[cfg_attr(target_os = "linux", expect(clippy::useless_conversion, reason = "a u16 elsewhere"))]
     fn may_follow(self, link: &Stat, directory: &Stat) -> Result<(), Distrust> {
         if !self.trusts(link.st_uid) {
             return Err(Distrust::Foreign(link.st_uid));
         }
         let mode = u32::from(directory.st_mode);
-        // A group of one's own is usual, and then its members may write.
+        // The user's primary group is usually private, so its members may write.
         let is_own_group = directory.st_gid == 0 || directory.st_gid == self.gid;
         let others = if is_own_group { 0o002 } else { 0o022 };
         match self.trusts(directory.st_uid) && (mode & others == 0 || mode & STICKY != 0) {
@@ -86,14 +86,14 @@ impl Asking {
     }
 }
 
-/// Walks to the end of `path`, and on where a link with the last name leads if `follows_last`.
+/// Walks to the end of `path`. If the last name is a link, follows it if `follows_last`.
 pub(super) fn walk(path: &Path, asking: Asking, follows_last: bool) -> Result<End, OutputError> {
     let failed = |reason| OutputError { path: path.to_owned(), reason };
     if path.as_os_str().is_empty() {
         return Err(failed(system(Errno::NOENT)));
     }
     if path.as_os_str().as_bytes().ends_with(b"/") {
-        // Only a directory can have such a name, whatever is there.
+        // Only a directory can have such a name.
         return Err(failed(Reason::NotAFile(NotAFile::Directory)));
     }
     let mut way = Way::begin(path).map_err(failed)?;
@@ -113,7 +113,7 @@ pub(super) fn walk(path: &Path, asking: Asking, follows_last: bool) -> Result<En
         if !is_last {
             match way.enter(&name) {
                 Ok(()) => continue,
-                // As it is when there is a link, or a file.
+                // It is a link or a file.
                 Err(Errno::NOTDIR | Errno::LOOP | Errno::MLINK) => {}
                 Err(error) => return Err(failed(system(error))),
             }
@@ -139,7 +139,7 @@ pub(super) fn walk(path: &Path, asking: Asking, follows_last: bool) -> Result<En
             return Err(failed(reason));
         }
     }
-    // Where a link leads that ends in "/".
+    // The target of the link ends in "/".
     Err(failed(Reason::NotAFile(NotAFile::Directory)))
 }
 
@@ -147,12 +147,12 @@ fn system(error: Errno) -> Reason {
     Reason::System(error.into())
 }
 
-/// How far the walk came.
+/// The state of the walk.
 struct Way {
     directory: OwnedFd,
     /// The path walked so far, without links.
     told: PathBuf,
-    /// The names to come.
+    /// The remaining names.
     names: VecDeque<OsString>,
 }
 
@@ -163,7 +163,7 @@ impl Way {
         Ok(Way { directory, told, names: names(path).collect() })
     }
 
-    /// Goes into a directory; never through a link.
+    /// Enters a directory; never through a link.
     fn enter(&mut self, name: &OsStr) -> Result<(), Errno> {
         let flags = WAY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         self.directory = rustix::fs::openat(&self.directory, name, flags, Mode::empty())?;
@@ -179,8 +179,7 @@ impl Way {
         }
     }
 
-    /// Goes where the link `name` leads, if that may be followed. Nobody can replace it then: it is what was
-    /// looked at.
+    /// Follows the link `name`, if that is allowed. Then no other user can replace it between the check and its use.
     fn follow(
         &mut self,
         name: &OsStr,
@@ -191,7 +190,7 @@ impl Way {
     ) -> Result<(), Reason> {
         let is_of_the_kernel = self.is_in_proc().map_err(system)?;
         if is_of_the_kernel && is_last {
-            // Its text does not say where it leads, and what it leads to is open already.
+            // Its text is not its real target, and the target is already open.
             return Err(Reason::NotAFile(NotAFile::Descriptor));
         }
         let text = rustix::fs::readlinkat(&self.directory, name, Vec::new()).map_err(system)?;
@@ -207,7 +206,7 @@ impl Way {
             });
         }
         if is_of_the_kernel {
-            // Only the kernel can follow it.
+            // Only the kernel can resolve it.
             let flags = WAY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             self.directory =
                 rustix::fs::openat(&self.directory, name, flags, Mode::empty()).map_err(system)?;
@@ -238,7 +237,7 @@ impl Way {
 
     fn end(self, path: &Path, name: OsString, found: Option<Stat>, was_link: bool) -> End {
         let told = match was_link {
-            // Not the path that was given: the one that everybody can check.
+            // The real path instead of the given one, so that the user can check it.
             true if self.told.is_absolute() => self.told,
             true => std::env::current_dir().unwrap_or_default().join(self.told),
             false => path.parent().unwrap_or(Path::new("")).to_owned(),
@@ -253,7 +252,7 @@ fn open_start(is_absolute: bool) -> Result<OwnedFd, Reason> {
     rustix::fs::openat(CWD, start, flags, Mode::empty()).map_err(system)
 }
 
-/// What stands between the slashes: the last one is empty when the path ends in one.
+/// The names between the slashes; the last one is empty if the path ends in a slash.
 fn names(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
     let bytes = path.as_os_str().as_bytes();
     bytes.split(|byte| *byte == b'/').map(|name| OsStr::from_bytes(name).to_owned())
@@ -287,7 +286,7 @@ mod tests {
             self.0.join(name)
         }
 
-        /// Where a path below ends, or why not.
+        /// The resolved path below the directory, or the reason of the error.
         fn walk(&self, path: &str) -> Result<PathBuf, Reason> {
             let end = walk(&self.at(path), Asking::now(), true).map_err(|error| error.reason)?;
             let place = fs::read_link(format!("/proc/self/fd/{}", fd(&end.directory))).unwrap();
@@ -307,7 +306,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn links_of_ours_are_followed_wherever_they_stand() {
+    fn own_links_are_followed_anywhere_in_the_path() {
         let directory = Directory::new("ours");
         fs::create_dir(directory.at("there/deep")).unwrap();
         symlink(directory.at("there/deep"), directory.at("there/absolute")).unwrap();
@@ -327,7 +326,7 @@ mod tests {
             let reason = directory.walk(path).unwrap_err();
             assert!(matches!(reason, Reason::NotAFile(NotAFile::Directory)), "{path}: {reason}");
         }
-        // `/proc/self/cwd` and its like are the kernel's.
+        // Links such as `/proc/self/cwd` belong to the kernel.
         let end = walk(Path::new("/proc/self/root/tmp/x"), Asking::now(), true).unwrap();
         assert_eq!(
             (end.told.as_path(), end.name.as_os_str()),
@@ -337,7 +336,7 @@ mod tests {
 
     #[test]
     #[cfg(any(target_os = "linux", target_vendor = "apple", target_os = "freebsd"))]
-    fn a_directory_that_may_not_be_listed_is_gone_through() {
+    fn a_directory_without_list_permission_can_be_passed() {
         let directory = Directory::new("unlisted");
         fs::set_permissions(directory.at("there"), fs::Permissions::from_mode(0o311)).unwrap();
         let end = walk(&directory.at("there/x"), Asking::now(), true).unwrap();
@@ -346,7 +345,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn links_are_followed_as_often_as_the_kernel_does() {
+    fn the_limit_on_links_is_that_of_the_kernel() {
         let directory = Directory::new("many");
         symlink("there/x", directory.at("0")).unwrap();
         for number in 1..=40 {
@@ -362,7 +361,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_link_of_another_user_is_refused_on_the_way_as_at_the_end() {
+    fn a_link_of_another_user_is_refused_anywhere_in_the_path() {
         if !rustix::process::geteuid().is_root() {
             return;
         }
@@ -373,20 +372,25 @@ mod tests {
         for path in ["foreign/deep/x", "to it/deep/x"] {
             let error = walk(&directory.at(path), Asking::now(), true).unwrap_err();
             let text = error.to_string();
-            assert!(text.contains(&format!("{} is a link of uid 65534", directory.at("foreign").display())));
+            assert!(
+                text.contains(&format!(
+                    "{} is a symbolic link of uid 65534",
+                    directory.at("foreign").display()
+                ))
+            );
             let fix = error.fix();
             assert!(fix.ends_with(&format!("--output {}", directory.at("there/deep/x").display())), "{fix}");
         }
         let error = walk(&directory.at("foreign"), Asking::now(), true).unwrap_err();
-        assert!(error.to_string().contains("it is a link of uid 65534"), "{error}");
-        // Nobody follows it when only its place is asked for.
+        assert!(error.to_string().contains("it is a symbolic link of uid 65534"), "{error}");
+        // It is not followed if only its own location is requested.
         assert!(walk(&directory.at("foreign"), Asking::now(), false).unwrap().found.is_some());
         assert!(walk(&directory.at("foreign/x"), Asking::now(), false).is_err());
     }
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_link_others_can_replace_is_refused() {
+    fn a_link_that_others_can_replace_is_refused() {
         let directory = Directory::new("loose");
         let mode = |mode| fs::set_permissions(&directory.0, fs::Permissions::from_mode(mode)).unwrap();
         mode(0o777);
@@ -421,7 +425,7 @@ mod tests {
             (link(1000), stat(1000, 1000, 0o777), Err(Distrust::Replaceable)),
             (link(1000), stat(0, 0, 0o1777), Ok(())),
             (link(7), stat(0, 0, 0o1777), Err(Distrust::Foreign(7))),
-            // The owner of a sticky directory renames what is in it.
+            // The owner of a sticky directory can rename its files.
             (link(1000), stat(7, 7, 0o1777), Err(Distrust::Replaceable)),
         ] {
             assert_eq!(user.may_follow(&link, &directory), expected);

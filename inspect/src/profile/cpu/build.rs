@@ -1,4 +1,4 @@
-//! From a gathered answer to a pprof file.
+//! Makes a pprof file from a collected answer.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::text::known::missing_text;
 use crate::text::{duration, escape};
 
 impl CpuProfile {
-    /// The finished profile; `incomplete` says why it ended without its totals.
+    /// The finished profile; `incomplete` is the reason if it ended without totals.
     pub fn build(mut self, incomplete: Option<&Incomplete>) -> Profile {
         let comments = self.comments(incomplete);
         let period = i64::try_from(self.period_ns()).unwrap_or(i64::MAX);
@@ -26,7 +26,7 @@ impl CpuProfile {
             .collect();
         let (thread, tid_key) = (tables.text("thread"), tables.text("tid"));
         let mut weights: Vec<_> = self.weights.drain().collect();
-        // Neither the file nor a comparison of two may depend on the order of a hash map.
+        // Neither the file nor a comparison of two files may depend on the order of a hash map.
         weights.sort_by(|(left, a), (right, b)| b.cmp(a).then_with(|| left.cmp(right)));
         let sample = weights
             .into_iter()
@@ -64,7 +64,7 @@ impl CpuProfile {
         }
     }
 
-    /// What a reader of the file must know. pprof prints those without `#` above every report.
+    /// Remarks for readers of the file. pprof prints those without `#` above every report.
     fn comments(&self, incomplete: Option<&Incomplete>) -> Vec<String> {
         let mut comments = Vec::new();
         if let Some(incomplete) = incomplete {
@@ -94,7 +94,7 @@ impl CpuProfile {
             comments.insert(usize::from(incomplete.is_some()), format!("Lost: weight {lost} of {of}"));
         }
         comments.push(format!(
-            "# cpu clock: process {} ns, of this agent {} ns, not sampled {} ns, ticks too late {} ns; samples {} ns",
+            "# cpu clock: process {} ns, including agent {} ns, not sampled {} ns, late ticks {} ns; samples {} ns",
             totals.process_cpu_ns,
             totals.agent_cpu_ns,
             totals.unsampled_cpu_ns,
@@ -106,14 +106,14 @@ impl CpuProfile {
             self.samples, self.weight, totals.dropped_ring, totals.dropped_cache, self.not_kept
         ));
         comments.push(format!(
-            "# walks: cut at the depth limit {}, lost before the root {}",
+            "# stack walks: cut at the depth limit {}, lost before the root {}",
             totals.truncated, totals.lost_walks
         ));
         comments.push(format!(
-            "# signals passed on {}; threads without a timer {}",
+            "# signals forwarded {}; threads without a timer {}",
             totals.foreign_signals, totals.timer_failures
         ));
-        // Samples that were lost or cut are in the lines above.
+        // Lost and truncated samples are in the lines above.
         for note in self.notes.iter().filter(|note| note.kind == NoteKind::Missing) {
             comments.push(format!("# missing: {}", missing_text(note)));
         }

@@ -1,5 +1,5 @@
-//! The parts of a `pprof-cpu` answer as they arrive: addresses become locations at once, because the modules they
-//! belong to may be unloaded later.
+//! The parts of a `pprof-cpu` answer while they arrive: addresses become locations at once, because their modules
+//! may be unloaded later.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,11 @@ use crate::profile::locations::Locations;
 use crate::profile::process::{FRAME_BYTES, Process, STACK_BYTES};
 use crate::symbols::ModuleSymbols;
 
-/// Frames kept over all distinct stacks. A real profile has some thousands; an agent that sends
-/// ever new stacks must not fill our memory.
+/// Maximum frames kept, over all distinct stacks. A real profile has a few thousand; an agent that keeps sending new
+/// stacks must not fill our memory.
 const MAX_KEPT_FRAMES: usize = 32 * 1024 * 1024;
 
-/// A CPU profile being gathered.
+/// A CPU profile that is being collected.
 #[derive(Debug)]
 pub struct CpuProfile {
     pub(super) process: Process,
@@ -24,7 +24,7 @@ pub struct CpuProfile {
     pub(super) totals: Option<CpuTotals>,
     pub(super) notes: Vec<Note>,
     pub(super) locations: Locations,
-    /// By thread and stack: the sum of weights.
+    /// Sum of weights by thread and stack.
     pub(super) weights: HashMap<(u32, Box<[u64]>), u64>,
     kept_frames: usize,
     pub(super) weight: u64,
@@ -51,19 +51,19 @@ impl CpuProfile {
         }
     }
 
-    /// Takes the next part of the answer; nothing more once the budget is exhausted.
+    /// Takes the next part of the answer. Ignored after the budget is exhausted.
     pub fn add(&mut self, part: PprofCpuPart) {
         if self.exhausted.is_none() {
             self.exhausted = self.take(part).err();
         }
     }
 
-    /// To what everything that is kept of it is charged.
+    /// The budget that is charged for everything kept.
     pub fn budget(&self) -> &Budget {
         &self.process.budget
     }
 
-    /// Why nothing more is taken.
+    /// Which limit was reached, if any.
     pub fn exhausted(&self) -> Option<Exhausted> {
         self.exhausted
     }
@@ -80,27 +80,27 @@ impl CpuProfile {
         Ok(())
     }
 
-    /// Takes the end of the answer: a reader of the file is told what it says is missing.
+    /// Takes the end of the answer, whose notes on missing parts go into the comments of the file.
     pub fn end(&mut self, end: &End) {
         self.notes.clone_from(&end.notes);
     }
 
-    /// How samples were taken, once it was said.
+    /// How samples are taken, once it has arrived.
     pub fn start(&self) -> Option<&CpuStart> {
         self.start.as_ref()
     }
 
-    /// Clocks and losses; missing while the profile is not complete.
+    /// Clocks and losses; `None` until the profile is complete.
     pub fn totals(&self) -> Option<&CpuTotals> {
         self.totals.as_ref()
     }
 
-    /// Sum of the weights of all samples so far.
+    /// Sum of the weights of all samples received so far.
     pub fn weight(&self) -> u64 {
         self.weight
     }
 
-    /// Samples so far.
+    /// Samples received so far.
     pub fn samples(&self) -> u64 {
         self.samples
     }
@@ -110,12 +110,12 @@ impl CpuProfile {
         self.not_kept
     }
 
-    /// CPU time all samples stand for, in nanoseconds.
+    /// CPU time that all samples account for, in nanoseconds.
     pub fn sampled_ns(&self) -> u64 {
         self.weight.saturating_mul(self.period_ns())
     }
 
-    /// What each module with samples gave for names, and why not more.
+    /// Which names each module with samples provides, and why not more.
     pub fn module_symbols(&self) -> impl Iterator<Item = &ModuleSymbols> {
         self.locations.module_symbols()
     }

@@ -1,4 +1,4 @@
-//! From the parts of a `pprof-cpu` answer to a profile.
+//! Makes a profile from the parts of a `pprof-cpu` answer.
 
 mod build;
 mod gather;

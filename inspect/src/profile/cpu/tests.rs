@@ -1,4 +1,4 @@
-//! Profiles of made-up samples: what must hold whatever the program.
+//! Profiles from synthetic samples: properties that hold for every program.
 
 use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuThread, CpuTotals, PprofCpuPart};
 use rgops_protocol::reply::{End, Module, Note, NoteKind, Stack, StackEnd};
@@ -65,10 +65,10 @@ fn equal_stacks_of_a_thread_are_one_sample_and_weights_add_up() {
         built.sample.iter().map(|sample| sample.value.clone()).collect::<Vec<_>>(),
         [[5, 5000], [1, 1000]]
     );
-    // A caller's address is in its call; a leaf's is its own.
+    // The address of a caller is inside its call; the address of a leaf is unchanged.
     let addresses: Vec<u64> = built.location.iter().map(|location| location.address).collect();
     assert_eq!(addresses, [0x1010, 0x401f, 0x4020]);
-    // pprof takes the first mapping for the program.
+    // pprof treats the first mapping as the program.
     assert_eq!(built.text(built.mapping[0].filename), "/bin/shop");
     assert_eq!(built.text(built.sample[0].label[1].str), "one");
     assert_eq!(built.sample[1].label.len(), 1);
@@ -76,7 +76,7 @@ fn equal_stacks_of_a_thread_are_one_sample_and_weights_add_up() {
 }
 
 #[test]
-fn an_address_means_the_module_that_was_loaded_when_it_was_sampled() {
+fn an_address_belongs_to_the_module_that_was_loaded_when_it_was_sampled() {
     let mut profile = started();
     for path in ["/lib/a.so", "/lib/b.so"] {
         profile.add(PprofCpuPart::Modules(vec![module(path, 0x1000, 1)]));
@@ -89,7 +89,7 @@ fn an_address_means_the_module_that_was_loaded_when_it_was_sampled() {
 }
 
 #[test]
-fn what_broke_off_or_was_lost_is_said_above_every_report() {
+fn an_early_end_and_losses_are_shown_above_every_report() {
     let mut profile = started();
     profile.add(PprofCpuPart::Samples(vec![sample(1, 1, &[0x10])]));
     let incomplete = Incomplete { reason: "the connection was lost".to_owned(), duration_ns: 2_000_000_000 };
@@ -105,7 +105,7 @@ fn what_broke_off_or_was_lost_is_said_above_every_report() {
 }
 
 #[test]
-fn what_the_agent_says_at_the_end_is_in_the_file() {
+fn the_final_notes_of_the_agent_are_in_the_file() {
     let mut profile = started();
     profile.add(PprofCpuPart::Samples(vec![sample(1, 1, &[0x10])]));
     profile.add(PprofCpuPart::Totals(totals(1)));

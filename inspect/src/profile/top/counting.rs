@@ -1,4 +1,4 @@
-//! Counting a profile within the budget of a command.
+//! Sums up a profile within the budget of a command.
 
 use rgops_pprof::model::Limits;
 use rgops_pprof::proto::Profile;
@@ -7,10 +7,10 @@ use rgops_pprof::top::{Options, Top};
 use crate::budget::{Budget, Exhausted};
 use crate::text::reason;
 
-/// Functions of samples that are counted however late it is: some seconds' work.
+/// Functions of samples that are counted even after the deadline: a few seconds of work.
 const COUNTED_LATE: usize = 1 << 24;
 
-/// Counts a profile, as far as the budget allows: half a sum would be a false one, so there are all rows or none.
+/// Sums up a profile within the budget. The result has all rows or none, because partial sums would be wrong.
 pub fn within(budget: &Budget, profile: &Profile, options: Options<'_>) -> Top {
     let charged = budget.charged();
     let counted = rgops_pprof::top::within(&mut Counting::new(budget), profile, options);
@@ -18,7 +18,7 @@ pub fn within(budget: &Budget, profile: &Profile, options: Options<'_>) -> Top {
     counted.unwrap_or_else(|why| Top::left_out(profile, options, reason(why)))
 }
 
-/// What counting may take.
+/// Limits of counting.
 pub(super) struct Counting<'b> {
     budget: &'b Budget,
     pub(super) counted_late: usize,

@@ -1,4 +1,4 @@
-//! The table of `go tool pprof -top`, counted within a budget.
+//! The table of `go tool pprof -top`, summed up within a budget.
 
 mod counting;
 #[cfg(test)]

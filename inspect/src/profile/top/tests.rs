@@ -1,4 +1,4 @@
-//! Profiles of programs that want the table to take for ever. What it shows of others is compared with that of
+//! Profiles of hostile programs that make the table slow. Tables of other programs are compared with those of
 //! `go tool pprof` in `tests/tests/acceptance/`.
 
 use std::time::Instant;
@@ -10,7 +10,7 @@ use super::*;
 use crate::budget::{Budget, Exhausted};
 use crate::profile::proto::Profile;
 
-/// So many samples of so many frames; at each of these a hundred functions are inlined.
+/// A profile with this many samples and frames per sample; each frame has a hundred inlined functions.
 fn profile(samples: u64, frames: u64) -> Profile {
     let texts = ["", "cpu", "nanoseconds"].map(str::to_owned).into_iter();
     let names = (0..frames * 100).map(|id| format!("function {id}"));
@@ -39,7 +39,7 @@ fn profile(samples: u64, frames: u64) -> Profile {
 const ALL: Options<'_> = Options { sample_type: "cpu", rows: 0 };
 
 #[test]
-fn what_would_take_longer_than_there_is_time_is_not_counted_and_that_is_said() {
+fn a_profile_beyond_the_time_limit_is_not_counted_and_the_table_states_that() {
     let profile = profile(200, 50);
     let budget = Budget::new(1 << 30);
     budget.end_by(Instant::now());
@@ -51,8 +51,8 @@ fn what_would_take_longer_than_there_is_time_is_not_counted_and_that_is_said() {
 }
 
 #[test]
-fn calls_without_room_are_not_counted_and_that_is_said() {
-    // Each function is called by another one in each sample.
+fn calls_beyond_the_memory_limit_are_not_counted_and_the_table_states_that() {
+    // Each function has a different caller in each sample.
     let mut profile = profile(100, 2);
     let one =
         |id| Location { id, line: vec![Line { function_id: id, ..Line::default() }], ..Location::default() };

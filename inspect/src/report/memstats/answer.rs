@@ -13,26 +13,26 @@ use crate::report::known::JsonKnown;
 use crate::text::known::show;
 use crate::text::{bytes, escape, label};
 
-/// The answer in JSON. `rgops.memstats/1`: a field that is added keeps the number; one that changes
-/// its meaning or goes away raises it.
+/// The answer in JSON, `rgops.memstats/1`. Adding a field keeps the number; changing the meaning of a field or
+/// removing it increases the number.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct JsonMemstats {
-    /// Of which parts resident memory consists; `null` when that is not known.
+    /// The parts of resident memory; `null` if unknown.
     pub explained: Option<JsonExplanation>,
     /// `process`, `cgroup`, `heap` (the wrapper's counters), then each allocator.
     pub sections: Vec<JsonSection>,
 }
 
-/// Numbers of one origin.
+/// Numbers from one source.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct JsonSection {
     /// `process`, `cgroup`, or the allocator's name.
     pub name: String,
-    /// In the order they are shown.
+    /// In display order.
     pub fields: Vec<JsonField>,
 }
 
@@ -41,13 +41,13 @@ pub struct JsonSection {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct JsonField {
-    /// Its name, gops' where the meaning is the same.
+    /// Its name; the name in gops where the meaning is the same.
     pub name: String,
     /// `bytes` or `count`.
     pub unit: &'static str,
     /// The number.
     pub value: JsonKnown<u64>,
-    /// Where the agent got it from.
+    /// Where the agent read it.
     pub source: String,
 }
 
@@ -78,13 +78,13 @@ pub(in crate::report) fn json_field(field: &Field) -> JsonField {
     }
 }
 
-/// The answer as text: a heading a section, then `name: value` lines as gops prints them. With
-/// `sources`, each line says where its number comes from.
+/// The answer as text: a heading per section, then `name: value` lines in the format of gops. With `sources`, each
+/// line shows the source of its number.
 pub fn render(reply: &MemstatsReply, sources: bool) -> String {
     let mut text = String::new();
     for (number, section) in reply.sections.iter().enumerate() {
         let gap = if number == 0 { "" } else { "\n" };
-        // A string takes every write.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "{gap}[{}]", escape(&section.name));
         let lines = section.fields.iter().map(|field| {
             let value = show(&field.value, |value| match field.unit {

@@ -1,10 +1,10 @@
-//! Of what resident memory consists, as far as the numbers of a `memstats` answer tell it: parts that
-//! add up to it exactly, what is left over included.
+//! The breakdown of resident memory, from the numbers of a `memstats` answer: parts that add up to it exactly,
+//! including an unexplained rest.
 //!
-//! The kernel says how much of it is files and shared memory; the rest is anonymous. Of that, the
-//! wrapper or the allocator says how much the program holds, the allocator how much more it holds
-//! itself, and the agent how much of the threads' stacks is resident. Allocators count addresses, not
-//! pages: what was allocated and never touched is not resident, and is taken off again.
+//! The kernel reports how much of it is files and shared memory; the rest is anonymous. For the anonymous part, the
+//! wrapper or the allocator reports how much the program holds, the allocator how much more it holds itself, and
+//! the agent how much of the threads' stacks is resident. Allocators count addresses, not pages: memory that was
+//! allocated and never touched is not resident and is subtracted.
 
 use std::fmt::Write as _;
 
@@ -16,8 +16,8 @@ use crate::report::known::JsonKnown;
 use crate::text::{bytes, bytes_short, label};
 use rgops_pprof::measurement::percentage;
 
-/// Sections that are no allocator's.
-const NO_ALLOCATORS: [&str; 3] = ["process", "cgroup", HEAP];
+/// Sections that do not belong to an allocator.
+const NOT_ALLOCATORS: [&str; 3] = ["process", "cgroup", HEAP];
 /// The wrapper's exact counters.
 const HEAP: &str = "heap";
 
@@ -27,15 +27,15 @@ const HEAP: &str = "heap";
 pub struct Explanation {
     /// Resident memory, in bytes.
     pub rss: u64,
-    /// They add up to `rss`; what is not known is in `other`.
+    /// They add up to `rss`; the unexplained rest is in `other`.
     pub parts: Vec<Part>,
-    /// Bytes that may be given back to the system, at most.
+    /// Upper limit of the bytes that can be released to the system.
     pub releasable: Known<u64>,
-    /// Allocators that do not say how much of theirs is free: then it is all of the slack, at most.
-    pub untold: Vec<String>,
+    /// Allocators that do not report their free memory: the limit is then all of the slack.
+    pub unreported: Vec<String>,
 }
 
-/// Allocators that are named. A program has one or two.
+/// Maximum allocators that are named. A program has one or two.
 const SHOWN_NAMES: usize = 8;
 
 /// A part of resident memory.
@@ -44,26 +44,26 @@ const SHOWN_NAMES: usize = 8;
 pub struct Part {
     /// `live-heap`, `allocator-slack`, `stacks`, `files`, `shared-memory`, `other`, `not-resident`.
     pub name: &'static str,
-    /// Negative for what is in another part and is not resident.
+    /// Negative for memory that is counted in another part and is not resident.
     pub bytes: Known<i64>,
-    /// What it is, and who says so.
+    /// What it is, and who reports it.
     pub what: String,
 }
 
-/// Explains an answer; `None` when it does not tell resident memory.
+/// Explains an answer; `None` if it does not have the resident memory.
 pub fn explain(reply: &MemstatsReply) -> Option<Explanation> {
     let process = section(reply, "process")?;
     let rss = *value(process, "rss").value()?;
     let heap = heap(reply);
     let known = |name: &str| value(process, name).value().copied().unwrap_or(0);
-    // What an allocator holds beyond that is not resident: never touched, or given back already.
+    // What an allocator holds beyond that is not resident: never touched, or already released.
     let live = heap.live.value().copied().unwrap_or(0);
     let room = known("rss-anonymous").saturating_sub(live).saturating_sub(known("stack-in-use"));
     let (slack, mut slack_is) = (heap.slack.clone().map(|bytes| bytes.min(room)), heap.slack_is.to_owned());
     if let Known::Value(held @ 1..) = heap.slack
         && held > room
     {
-        slack_is = format!("at most; {} are {slack_is}, not all of it resident", bytes_short(held));
+        slack_is = format!("at most; {} is {slack_is}, not all of it resident", bytes_short(held));
     }
     let mut parts = vec![
         Part { name: "live-heap", bytes: signed(&heap.live), what: heap.live_is },
@@ -71,7 +71,7 @@ pub fn explain(reply: &MemstatsReply) -> Option<Explanation> {
         Part {
             name: "stacks",
             bytes: signed(&value(process, "stack-in-use")),
-            what: "of threads, as far as they were touched".to_owned(),
+            what: "thread stacks, touched pages only".to_owned(),
         },
         Part {
             name: "files",
@@ -84,78 +84,84 @@ pub fn explain(reply: &MemstatsReply) -> Option<Explanation> {
             what: "tmpfs and shared mappings".to_owned(),
         },
     ];
-    let told =
+    let explained =
         parts.iter().filter_map(|part| part.bytes.value()).fold(0_i64, |sum, part| sum.saturating_add(*part));
-    let rest = rss.cast_signed().saturating_sub(told);
+    let rest = rss.cast_signed().saturating_sub(explained);
     let missing: Vec<&str> =
         parts.iter().filter(|part| part.bytes.value().is_none()).map(|part| part.name).collect();
-    let with = if missing.is_empty() { String::new() } else { format!(", with {}", missing.join(" and ")) };
+    let with =
+        if missing.is_empty() { String::new() } else { format!(", including {}", missing.join(" and ")) };
     parts.push(if rest >= 0 {
-        let what = format!("not explained: statics, the loader's and the program's own mappings{with}");
+        let what = format!("not explained: statics, mappings of the loader and of the program{with}");
         Part { name: "other", bytes: Known::Value(rest), what }
     } else {
-        // By subtraction: which of the parts above it is taken from is not measured.
-        let what = "counted above and not resident: never touched, or swapped out".to_owned();
+        // By subtraction: which of the parts above contains it is not measured.
+        let what = "counted above but not resident: never touched, or swapped out".to_owned();
         Part { name: "not-resident", bytes: Known::Value(rest), what }
     });
-    let releasable = if heap.untold.is_empty() { heap.releasable } else { heap.slack };
-    Some(Explanation { rss, parts, releasable: releasable.map(|bytes| bytes.min(room)), untold: heap.untold })
+    let releasable = if heap.unreported.is_empty() { heap.releasable } else { heap.slack };
+    Some(Explanation {
+        rss,
+        parts,
+        releasable: releasable.map(|bytes| bytes.min(room)),
+        unreported: heap.unreported,
+    })
 }
 
-/// What the program holds, and what its allocators hold besides.
+/// What the program holds, and what its allocators hold in addition.
 struct Heap {
     live: Known<u64>,
     live_is: String,
     slack: Known<u64>,
     slack_is: &'static str,
     releasable: Known<u64>,
-    untold: Vec<String>,
+    unreported: Vec<String>,
 }
 
 fn heap(reply: &MemstatsReply) -> Heap {
     let allocators: Vec<&Section> =
-        reply.sections.iter().filter(|section| !NO_ALLOCATORS.contains(&section.name.as_str())).collect();
+        reply.sections.iter().filter(|section| !NOT_ALLOCATORS.contains(&section.name.as_str())).collect();
     let counted = section(reply, HEAP).map(|section| value(section, "alloc"));
     let (live, live_is) = match counted {
         Some(Known::Value(live)) => {
-            (Known::Value(live), "asked for and not freed, exactly, by the wrapper's counters".to_owned())
+            (Known::Value(live), "requested and not freed; exact, from the wrapper's counters".to_owned())
         }
         _ => (sum(&allocators, |section| value(section, "alloc")), in_use_is(&allocators)),
     };
     let held = sum(&allocators, held_by);
     let slack = match (&held, &live) {
         (Known::Value(held), Known::Value(live)) => Known::Value(held.saturating_sub(*live)),
-        // Then it is all the allocators', live or not.
+        // Then it is everything that the allocators hold, live or not.
         (Known::Value(held), Known::Unavailable(_)) => Known::Value(*held),
         (Known::Unavailable(missing), _) => Known::Unavailable(missing.clone()),
     };
     let slack_is = match live {
-        Known::Value(_) => "free or cached by the allocator, rounding, its own tables",
-        Known::Unavailable(_) => "held by the allocator, live blocks included",
+        Known::Value(_) => "free or cached by the allocator, rounding, and its own tables",
+        Known::Unavailable(_) => "held by the allocator, including live blocks",
     };
     let releasable = sum(&allocators, releasable_of);
-    let is_untold = |section: &&&Section| {
+    let is_unreported = |section: &&&Section| {
         releasable_of(section).value().is_none() && held_by(section).value().is_some_and(|bytes| *bytes > 0)
     };
-    let untold = allocators.iter().filter(is_untold).map(|section| section.name.clone()).collect();
-    Heap { live, live_is, slack, slack_is, releasable, untold }
+    let unreported = allocators.iter().filter(is_unreported).map(|section| section.name.clone()).collect();
+    Heap { live, live_is, slack, slack_is, releasable, unreported }
 }
 
-/// What an allocator has from the system.
+/// Memory that an allocator got from the system.
 pub(super) fn held_by(section: &Section) -> Known<u64> {
     const NAMES: [&str; 3] = ["heap-resident", "sys", "heap-sys"];
-    let mut told = NAMES.iter().filter_map(|name| field(section, name));
-    let Some(first) = told.next() else { return value(section, NAMES[0]) };
-    // Where none is known, a field that is there says why.
-    std::iter::once(first).chain(told).find(|known| known.value().is_some()).unwrap_or(first).clone()
+    let mut reported = NAMES.iter().filter_map(|name| field(section, name));
+    let Some(first) = reported.next() else { return value(section, NAMES[0]) };
+    // If none is known, the first field that is present has the reason.
+    std::iter::once(first).chain(reported).find(|known| known.value().is_some()).unwrap_or(first).clone()
 }
 
 fn in_use_is(allocators: &[&Section]) -> String {
     let names = listed(allocators.iter().map(|section| section.name.as_str()), " and ");
-    format!("in use by the numbers of {names}; rgops_agent::alloc::Sampling counts exactly")
+    format!("in use as reported by {names}; rgops_agent::alloc::Sampling counts exactly")
 }
 
-/// Names of allocators as they are shown, the first of very many.
+/// Names of allocators as they are shown; only the first ones if there are many.
 fn listed<'n>(names: impl ExactSizeIterator<Item = &'n str>, between: &str) -> String {
     let more = names.len().saturating_sub(SHOWN_NAMES);
     let mut shown: Vec<_> = names.take(SHOWN_NAMES).map(label).collect();
@@ -165,7 +171,7 @@ fn listed<'n>(names: impl ExactSizeIterator<Item = &'n str>, between: &str) -> S
     shown.join(between)
 }
 
-/// Free memory an allocator can give back: glibc's free chunks, jemalloc's pages without blocks.
+/// Free memory that an allocator can release: glibc's free chunks, jemalloc's pages without blocks.
 fn releasable_of(section: &Section) -> Known<u64> {
     if let (Known::Value(resident), Known::Value(active)) =
         (value(section, "heap-resident"), value(section, "heap-in-use"))
@@ -185,11 +191,11 @@ fn field<'s>(section: &'s Section, name: &str) -> Option<&'s Known<u64>> {
 }
 
 fn value(section: &Section, name: &str) -> Known<u64> {
-    let missing = || Known::unavailable(format!("{} does not tell {name}", label(&section.name)), "");
+    let missing = || Known::unavailable(format!("{} does not report {name}", label(&section.name)), "");
     field(section, name).cloned().unwrap_or_else(missing)
 }
 
-/// The sum over those that tell it; why, when none does.
+/// The sum over the sections that report it; the reason if none does.
 fn sum(sections: &[&Section], of: impl Fn(&Section) -> Known<u64>) -> Known<u64> {
     let mut total: Option<u64> = None;
     let mut missing: Option<Unavailable> = None;
@@ -202,7 +208,7 @@ fn sum(sections: &[&Section], of: impl Fn(&Section) -> Known<u64>) -> Known<u64>
     match (total, missing) {
         (Some(total), _) => Known::Value(total),
         (None, Some(missing)) => Known::Unavailable(missing),
-        (None, None) => Known::unavailable("no allocator tells its numbers", ""),
+        (None, None) => Known::unavailable("no allocator reports its numbers", ""),
     }
 }
 
@@ -211,12 +217,12 @@ fn signed(bytes: &Known<u64>) -> Known<i64> {
 }
 
 impl Explanation {
-    /// The parts as text, under what they add up to; `pid` is in the command that gives memory back.
+    /// The parts as text, below their sum; `pid` is in the command that releases memory.
     pub fn text(&self, pid: u32) -> String {
-        let mut text = format!("[of which rss consists]\nrss: {}\n", bytes(self.rss));
+        let mut text = format!("[rss breakdown]\nrss: {}\n", bytes(self.rss));
         let total = self.rss.cast_signed();
         for Part { name, bytes, what } in &self.parts {
-            // A string takes every write, here and below.
+            // Writing to a string cannot fail, here and below.
             let _ = match bytes {
                 Known::Value(bytes) => {
                     let sign = if *bytes < 0 { "-" } else { "" };
@@ -234,20 +240,20 @@ impl Explanation {
             };
         }
         let _ = match &self.releasable {
-            Known::Value(0) => writeln!(text, "can be given back: nothing that the allocators know of"),
+            Known::Value(0) => writeln!(text, "reclaimable: none reported by the allocators"),
             Known::Value(bytes) => {
                 let size = bytes_short(*bytes);
-                let untold = match &*self.untold {
+                let unreported = match &*self.unreported {
                     [] => String::new(),
-                    untold => {
-                        let names = listed(untold.iter().map(String::as_str), ", ");
-                        format!(" ({names} does not say how much is free)")
+                    unreported => {
+                        let names = listed(unreported.iter().map(String::as_str), ", ");
+                        format!("; free memory not reported by {names}")
                     }
                 };
-                writeln!(text, "can be given back: up to {size}{untold}, with: rgops gc {pid}")
+                writeln!(text, "reclaimable: up to {size} (run: rgops gc {pid}){unreported}")
             }
             Known::Unavailable(missing) => {
-                writeln!(text, "can be given back: {}", crate::text::known::unavailable(missing))
+                writeln!(text, "reclaimable: {}", crate::text::known::unavailable(missing))
             }
         };
         text
@@ -261,9 +267,9 @@ impl Explanation {
 pub struct JsonExplanation {
     /// Resident memory.
     pub rss_bytes: u64,
-    /// They add up to it, those that are known.
+    /// The known ones add up to it.
     pub parts: Vec<JsonPart>,
-    /// What may be given back, at most; the command is `rgops gc`.
+    /// Upper limit of what `rgops gc` can release.
     pub releasable_bytes: JsonKnown<u64>,
 }
 
@@ -274,7 +280,7 @@ pub struct JsonExplanation {
 pub struct JsonPart {
     /// `live-heap`, `allocator-slack`, `stacks`, `files`, `shared-memory`, `other`, `not-resident`.
     pub name: &'static str,
-    /// Negative of `not-resident`.
+    /// Negative for `not-resident`.
     pub bytes: JsonKnown<i64>,
     /// What it is.
     pub what: String,

@@ -1,5 +1,5 @@
-//! `rgops memstats`: memory of the process, its cgroup and its allocators, in gops' layout, below what
-//! resident memory consists of.
+//! `rgops memstats`: the breakdown of resident memory, then the memory of the process, its cgroup and its
+//! allocators in the layout of gops.
 
 mod answer;
 mod explain;

@@ -6,7 +6,7 @@ use crate::report::screen::Screen;
 use crate::symbols::Frame;
 use crate::text::escape;
 
-/// As in a Go traceback: the function, then where it is and the offset in it. `before` begins each line.
+/// The format of a Go traceback: the function, then its file, line and offset. Each line starts with `before`.
 pub(in crate::report) fn write_frame(text: &mut Screen, frame: &Frame, before: &str) {
     let inlined = if frame.is_inlined { " (inlined)" } else { "" };
     let _ = writeln!(text, "{before}{}{inlined}", escape(&frame.name()));

@@ -18,14 +18,14 @@ pub struct JsonStack<'a> {
     /// The process, in its own pid namespace.
     pid: u32,
     name: &'a str,
-    /// When the dump began, since the Unix epoch; `null` when the answer broke off.
+    /// When the dump started, since the Unix epoch; `null` if the answer ended early.
     unix_ns: Option<u64>,
     /// From the first capture to the last.
     capture_ns: Option<u64>,
-    /// Threads that ended meanwhile and are not listed.
+    /// Threads that ended during the dump and are not listed.
     vanished: Option<u32>,
     threads: Vec<JsonThread<'a>>,
-    /// What each module gave for names, and why not more.
+    /// Which names each module provides, and why not more.
     modules: &'a [ModuleSymbols],
 }
 
@@ -38,7 +38,7 @@ struct JsonThread<'a> {
     activity: Activity,
     state: &'a str,
     state_letter: char,
-    /// Empty when it is in none.
+    /// Empty if it is not in one.
     system_call: JsonKnown<String>,
     wchan: &'a str,
     cpu_ns: JsonKnown<u64>,
@@ -48,7 +48,7 @@ struct JsonThread<'a> {
     capture: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_captured_because: Option<&'a str>,
-    /// Why a sleeping thread was signalled all the same.
+    /// Why a sleeping thread was captured by signal.
     #[serde(skip_serializing_if = "Option::is_none")]
     by_signal_because: Option<&'a str>,
     /// `root`, `depth_limit`, `lost` or `not_captured`.
@@ -72,8 +72,8 @@ pub(in crate::report) struct JsonFrame<'a> {
 }
 
 impl<'a> JsonStack<'a> {
-    /// The report with the answer's notes, or with the reason it broke off. Where there is no memory or
-    /// time for all threads some are left out, and that is the reason, if there is no other.
+    /// The report with the answer's notes, or with the reason why the answer ended early. If memory or time does not
+    /// suffice for all threads, the rest is left out, and that is the reason unless there is another one.
     pub fn document(report: &'a StackReport, end: Result<&End, String>) -> Document<JsonStack<'a>> {
         let summary = report.summary.as_ref();
         let mut room = Room::new(&report.budget);

@@ -1,4 +1,4 @@
-//! `rgops stack`: every thread and where it is, threads at the same place together.
+//! `rgops stack`: every thread and its stack, with identical stacks grouped.
 
 mod frame;
 mod json;

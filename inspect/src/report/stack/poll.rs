@@ -1,4 +1,4 @@
-//! Which task a thread polls, as its native stack tells: the frames inside Tokio's poll harness.
+//! Which task a thread polls, derived from its native stack: the frames inside Tokio's poll harness.
 
 use crate::symbols::Frame;
 
@@ -6,17 +6,17 @@ use crate::symbols::Frame;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Poll {
-    /// The task's own frames: so many, from the innermost. Behind them Tokio's begin.
+    /// Number of the task's own frames, from the innermost. Tokio's frames follow.
     pub frames: usize,
-    /// The task's outermost function that is no library's; `None` without symbols.
+    /// The task's outermost function that is not from a library; `None` without symbols.
     pub name: Option<String>,
 }
 
-/// The poll a thread is in; `None` when it polls no task, or no symbols tell.
+/// The poll that a thread is in; `None` if it does not poll a task, or without symbols.
 pub fn poll(frames: &[Frame]) -> Option<Poll> {
     let harness = frames.iter().position(is_harness)?;
     let inner = &frames[..harness];
-    // A worker is itself the output of a blocking task: what is outside of it is not what it polls.
+    // A worker itself runs as a blocking task: frames outside the worker do not belong to the task that it polls.
     let is_worker = |frame: &Frame| {
         is_in(frame, "runtime::scheduler::multi_thread::worker::", "scheduler/multi_thread/worker.rs")
     };
@@ -40,21 +40,21 @@ fn is_harness(frame: &Frame) -> bool {
     in_module || (in_file && (function.is_empty() || function.contains("poll")))
 }
 
-/// Whether a frame is in this function or file of Tokio's.
+/// Whether a frame is in this function or file of Tokio.
 pub(super) fn is_in(frame: &Frame, function: &str, file: &str) -> bool {
     let named = frame.function.as_deref().is_some_and(|name| name.contains(function));
     named || frame.file.as_deref().is_some_and(|path| path.ends_with(file) && path.contains("tokio"))
 }
 
-/// Whether a function says what a task is for; wrappers around every future do not.
+/// Whether a function identifies a task; wrappers around every future do not.
 fn is_own(function: &str) -> bool {
     let path = function.trim_start_matches(['<', '&']);
     let wrappers = ["core::", "std::", "alloc::", "tokio::", "tracing::", "__rust"];
-    // `{{closure}}`: all that is left of an inlined function's name with `line-tables-only`.
+    // `{{closure}}` is the whole name of an inlined function with `line-tables-only`.
     !wrappers.iter().any(|wrapper| path.starts_with(wrapper)) && !path.starts_with('{')
 }
 
-/// An `async fn` is polled as the closure in it.
+/// An `async fn` is polled as a closure inside it.
 fn without_closures(function: &str) -> &str {
     let mut name = function;
     while let Some(outer) = ["::{{closure}}", "::{closure#0}"].iter().find_map(|end| name.strip_suffix(end)) {
@@ -93,7 +93,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_worker_polls_what_is_inside_the_innermost_harness() {
+    fn a_worker_polls_the_task_inside_the_innermost_harness() {
         let inside = [
             "shop::spin",
             "shop::checkout::reserve::{{closure}}::{{closure}}",

@@ -19,21 +19,21 @@ pub struct StackReport {
     pub process: String,
     /// Its process id in its own pid namespace.
     pub pid: u32,
-    /// The threads, as they came.
+    /// The threads, in the order of arrival.
     pub threads: Vec<Thread>,
-    /// What the dump covered; missing when the answer broke off.
+    /// What the dump covered; `None` if the answer ended early.
     pub summary: Option<StackSummary>,
-    /// What each module gave for names, and why not more.
+    /// Which names each module provides, and why not more.
     pub modules: Vec<ModuleSymbols>,
-    /// Threads that are left out, and why: there was no memory or time to name their frames.
+    /// Number of threads that are left out, and which limit was reached while their frames were named.
     pub left_out: Option<(usize, Exhausted)>,
-    /// What it is written with.
+    /// The budget for writing it.
     pub(super) budget: Budget,
 }
 
 impl StackReport {
-    /// Names everything in the parts of an answer. `local_pid` and `symbol_directories` are
-    /// those of [`Symbolizer::new`].
+    /// Names all frames in the parts of an answer. For `local_pid` and `symbol_directories` see
+    /// [`Symbolizer::new`].
     pub fn new(
         hello: &AgentHello,
         local_pid: Option<u32>,
@@ -43,7 +43,7 @@ impl StackReport {
         StackReport::within(&budget::standard(), hello, local_pid, symbol_directories, parts)
     }
 
-    /// As [`StackReport::new`], as far as the budget allows.
+    /// Like [`StackReport::new`], within the budget.
     pub fn within(
         budget: &Budget,
         hello: &AgentHello,

@@ -1,4 +1,4 @@
-//! The first screen, from made-up threads.
+//! The first screen, from synthetic threads.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary, SystemCall, ThreadStack};
@@ -114,7 +114,7 @@ fn the_json_has_its_schema_and_every_thread() {
 }
 
 #[test]
-fn text_and_json_end_at_the_budget_and_say_so() {
+fn text_and_json_end_at_the_budget_with_a_note() {
     let threads = (0..2_000).map(|tid| thread(tid, "worker", 'R', 0, &[0x2000 + u64::from(tid)]));
     let mut report = report(threads.collect());
     report.budget = Budget::new(50_000);
@@ -130,7 +130,7 @@ fn text_and_json_end_at_the_budget_and_say_so() {
 }
 
 #[test]
-fn frames_without_names_are_looked_at_once_for_all_modules() {
+fn frames_without_names_are_visited_once_for_all_modules() {
     let began = std::time::Instant::now();
     let addresses: Vec<u64> = (0x2000..0x3000).collect();
     let threads = (0..100).map(|tid| thread(tid, "worker", 'R', 0, &addresses)).collect();

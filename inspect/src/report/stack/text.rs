@@ -13,17 +13,17 @@ use crate::report::screen::Screen;
 use crate::symbols::{Detail, file_name};
 use crate::text::{counted, duration, escape, utc};
 
-/// Thread ids written out in a group's line.
+/// Maximum thread ids in a group's line.
 const SHOWN_THREAD_IDS: usize = 8;
 
 impl StackReport {
-    /// The report as text: a summary, then what runs, then the other threads in groups, the largest
-    /// first, and the agent last. With `all`, every thread by itself, by thread id.
+    /// The report as text: a summary, then running threads, then the other threads in groups, the largest first, and
+    /// the agent last. With `all`, every thread separately, in the order of thread ids.
     pub fn render(&self, all: bool) -> String {
         self.screen(all).into_text()
     }
 
-    /// As [`StackReport::render`]; what there was no memory or time for is left out, and said to be.
+    /// Like [`StackReport::render`]. If memory or time does not suffice, a note states that the rest is left out.
     pub fn screen(&self, all: bool) -> Screen {
         let mut text = Screen::new(&self.budget);
         self.head(&mut text);
@@ -51,7 +51,7 @@ impl StackReport {
         text
     }
 
-    // Below, `let _ = write!`: what is not written is said at the end.
+    // Below, `let _ = write!`: a note at the end states what is not written.
 
     fn head(&self, text: &mut Screen) {
         let _ = write!(
@@ -82,14 +82,15 @@ impl StackReport {
         if let Some(summary) = &self.summary {
             let _ = write!(text, " in {} at {}", duration(summary.capture_ns), utc(summary.unix_ns));
             if summary.vanished > 0 {
-                let _ = write!(text, "; {} ended meanwhile", summary.vanished);
+                let _ = write!(text, "; {} ended during the dump", summary.vanished);
             }
         }
         text.push('\n');
         let _ = writeln!(text, "{}", self.roles());
     }
 
-    /// `4 tokio workers (1 running, 3 idle) · 2 tokio blocking threads (2 idle) · main (blocked: futex wait) · agent`.
+    /// `4 tokio workers (1 running, 3 idle) · 2 tokio blocking threads (2 idle) · main (blocked: futex wait) ·
+    /// agent`.
     fn roles(&self) -> String {
         let mut roles: BTreeMap<Role, Vec<&Thread>> = BTreeMap::new();
         for thread in &self.threads {
@@ -130,7 +131,7 @@ impl StackReport {
         shown.collect::<Vec<_>>().join(" · ")
     }
 
-    /// Threads of one kind at the same place in the same state, in the order of their first.
+    /// Threads with the same role, stack and state, in the order of their first thread.
     fn groups(&self, all: bool) -> Vec<Vec<&Thread>> {
         let mut places: HashMap<_, usize> = HashMap::new();
         let mut groups: Vec<Vec<&Thread>> = Vec::new();
@@ -151,8 +152,7 @@ impl StackReport {
         groups
     }
 
-    /// Why frames have no names or lines, and what to do about it. Silent about libraries whose
-    /// exported names did well enough.
+    /// Why frames have no names or lines, and the fix. Omits libraries whose exported names were sufficient.
     fn missing_names(&self, text: &mut Screen) {
         let frames = self.threads.iter().flat_map(|thread| &thread.frames);
         let nameless: HashSet<&str> = frames
@@ -219,7 +219,7 @@ fn write_group(text: &mut Screen, group: &[&Thread]) {
     }
     match first.end {
         StackEnd::Root | StackEnd::NotCaptured => {}
-        StackEnd::DepthLimit => text.push_str("...frames nearer the root are missing: depth limit...\n"),
+        StackEnd::DepthLimit => text.push_str("...outer frames omitted: depth limit...\n"),
         StackEnd::Lost => text.push_str("...callers unknown: no unwind data here...\n"),
     }
 }
@@ -231,9 +231,9 @@ fn write_polled(text: &mut Screen, group: &[&Thread]) {
     let verb = match (group[0].role, group.len()) {
         (Role::TokioBlocking, 1) => "runs",
         (Role::TokioBlocking, _) => "run",
-        // A worker that polls nothing has the id of the task that runs it; only symbols tell.
-        (Role::Tokio, 1) => "polls, or is run by,",
-        (Role::Tokio, _) => "poll, or are run by,",
+        // A worker that does not poll a task has the id of the task that runs it; only symbols show which.
+        (Role::Tokio, 1) => "polls or is run by",
+        (Role::Tokio, _) => "poll or are run by",
         (_, 1) => "polls",
         _ => "poll",
     };
@@ -249,14 +249,14 @@ fn write_polled(text: &mut Screen, group: &[&Thread]) {
         1 => write!(text, "\t{verb} task {}", ids[0]),
         _ => write!(text, "\t{verb} tasks {}{more}", ids.join(" ")),
     };
-    // The same addresses: the same functions.
+    // The same addresses mean the same functions.
     if let Some(name) = &first.name {
         let _ = write!(text, " {}", escape(name));
     }
     text.push('\n');
 }
 
-/// The names in a group: all the same, or the most frequent and how many others.
+/// The names in a group: the most frequent ones, and the number of others.
 fn names(group: &[&Thread]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for thread in group {

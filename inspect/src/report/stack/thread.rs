@@ -1,4 +1,4 @@
-//! One thread as a reader wants it: what it is, what it does, where it is.
+//! One thread as reports show it: its role, its activity and its stack.
 
 use std::sync::Arc;
 
@@ -19,25 +19,25 @@ pub struct Thread {
     pub tid: u32,
     /// Name (`comm`) as the thread set it.
     pub name: String,
-    /// What it is for.
+    /// Its role.
     pub role: Role,
-    /// What it does, as far as that can be told.
+    /// What it is doing, as far as known.
     pub activity: Activity,
-    /// In words: `running`, `futex wait`, `epoll_wait`, `sleep`, `uninterruptible`, …
+    /// As text: `running`, `futex wait`, `epoll_wait`, `sleep`, `uninterruptible`, …
     pub state: String,
     /// State letter of proc(5).
     pub state_letter: char,
-    /// Name of the system call it is in, empty when in none.
+    /// Name of the system call that it is in; empty if it is not in one.
     pub system_call: Known<String>,
-    /// Kernel function it waits in, empty when it runs or the kernel hides it.
+    /// Kernel function that it waits in; empty if it is running or the kernel hides it.
     pub wchan: String,
-    /// CPU time used since it began, in nanoseconds.
+    /// CPU time used since it started, in nanoseconds.
     pub cpu_ns: Known<u64>,
     /// The Tokio task it polls, or whose blocking function it runs.
     pub polls: Option<Polled>,
     /// How its stack was captured, or why not.
     pub capture: Capture,
-    /// Addresses, leaf first; two threads with the same are at the same place.
+    /// Addresses, leaf first. Threads with equal addresses are grouped.
     pub addresses: Vec<u64>,
     /// Frames, innermost first, inlined ones included.
     pub frames: Vec<Frame>,
@@ -45,14 +45,14 @@ pub struct Thread {
     pub end: StackEnd,
 }
 
-/// The task a thread polls: of id and name at least one is known.
+/// The task that a thread polls: the id, the name or both are known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Polled {
-    /// Tokio's id, as the runtime's own thread-local says; `None` when that could not be read.
+    /// Tokio's id, from the runtime's thread-local; `None` if that could not be read.
     pub task: Option<u64>,
-    /// The task's outermost function in the native stack that is no library's; `None` without symbols.
+    /// The task's outermost function in the native stack that is not from a library; `None` without symbols.
     pub name: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl Polled {
         let name = poll(frames).map(|poll| poll.name);
         match (current_task, name) {
             (Some(0), _) | (None, None) => None,
-            // A worker is itself run by a task of the pool, whose id stands there between two polls.
+            // A worker itself runs in a task of the blocking pool, whose id is there between two polls.
             (Some(_), None) if role == Role::TokioWorker => None,
             (task, name) => {
                 let name = name.flatten();
@@ -71,7 +71,7 @@ impl Polled {
     }
 }
 
-/// What a thread is for.
+/// The role of a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -82,18 +82,18 @@ pub enum Role {
     TokioBlocking,
     /// Runs a current-thread Tokio runtime.
     TokioCurrentThread,
-    /// Named as Tokio names its threads; which kind cannot be told without symbols.
+    /// Has a name from Tokio; the kind is unknown without symbols.
     Tokio,
     /// The program's first thread.
     Main,
     /// Any other thread of the program.
     Other,
-    /// The agent's own.
+    /// A thread of the agent.
     Agent,
 }
 
 impl Role {
-    /// In words, for one thread.
+    /// As text, for one thread.
     pub fn text(self) -> &'static str {
         match self {
             Role::TokioWorker => "tokio worker",
@@ -107,31 +107,31 @@ impl Role {
     }
 }
 
-/// What a thread does.
+/// What a thread is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Activity {
     /// On a CPU or waiting for one.
     Running,
-    /// Waits in code of the program or of its libraries.
+    /// Waiting in code of the program or its libraries.
     Blocked,
-    /// A Tokio thread that has nothing to do.
+    /// A Tokio thread without work.
     Idle,
 }
 
-/// What a thread costs in bytes until it is shown, and each of its frames: as it is, as JSON has it, and,
-/// with its texts, as it is printed.
+/// Bytes charged per thread until it is shown, and per frame: for the frame itself, its JSON form and its printed
+/// form, including texts.
 const THREAD_BYTES: u64 = 1024;
 const FRAME_BYTES: u64 = 3 * size_of::<Frame>() as u64;
-/// A character may be written out as a dozen (`\u{e0001}`), but no name of a function needs that.
+/// An escaped character may take a dozen bytes (`\u{e0001}`), but names of functions do not contain such ones.
 const TEXT_COPIES: u64 = 3;
 
 impl Thread {
-    /// A thread with its frames named, as far as the budget allows.
+    /// A thread with its frames named, within the budget.
     ///
     /// # Errors
-    /// When there is no memory, or time, for its frames.
+    /// When memory or time does not suffice for its frames.
     pub(in crate::report) fn within(
         budget: &Budget,
         thread: ThreadStack,
@@ -140,7 +140,7 @@ impl Thread {
         symbolizer: &mut Symbolizer,
     ) -> Result<Thread, Exhausted> {
         budget.check_time()?;
-        // Before it is allocated; inlined functions come on top.
+        // Charged before it is allocated; inlined functions are added below.
         budget.charge(THREAD_BYTES + FRAME_BYTES.saturating_mul(thread.stack.frames.len() as u64))?;
         let frames = symbolizer.stack(&thread.stack);
         let text = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
@@ -191,7 +191,7 @@ fn state(thread: &ThreadStack, is_running: bool, system_call: &Known<String>) ->
     let waiting = match system_call.value().map(String::as_str) {
         Some("futex" | "futex_wait" | "futex_waitv") => "futex wait".to_owned(),
         Some("nanosleep" | "clock_nanosleep") => "sleep".to_owned(),
-        // What epoll_wait(2) of the libraries becomes on one architecture or another.
+        // Libraries implement epoll_wait(2) with these on some architectures.
         Some("epoll_pwait" | "epoll_pwait2") => "epoll_wait".to_owned(),
         Some("") | None => String::new(),
         Some(call) => call.to_owned(),
@@ -209,8 +209,8 @@ fn state(thread: &ThreadStack, is_running: bool, system_call: &Known<String>) ->
     if waiting.is_empty() { letter.to_owned() } else { format!("{letter}, {waiting}") }
 }
 
-/// By its functions, or, where the compiler inlined those and kept only their last names, by the
-/// files of Tokio they are in.
+/// Derived from its functions, or from the files of Tokio that contain them if the compiler inlined them and kept
+/// only the last part of their names.
 fn role(thread: &ThreadStack, pid: u32, frames: &[Frame]) -> Role {
     if thread.is_agent {
         return Role::Agent;
@@ -226,17 +226,17 @@ fn role(thread: &ThreadStack, pid: u32, frames: &[Frame]) -> Role {
     });
     let is_main = thread.tid == pid;
     match found {
-        // A program's main thread is known as that, also while it blocks on a runtime.
+        // The main thread of a program is shown as such, also while it blocks on a runtime.
         _ if is_main => Role::Main,
         Some(role) => role,
-        // Tokio starts its workers on the same pool: what is no worker is there for blocking work.
+        // Tokio starts its workers in the same pool: the other threads are for blocking work.
         None if frames
             .iter()
             .any(|frame| is_in(frame, "runtime::blocking::pool::Inner::run", "runtime/blocking/pool.rs")) =>
         {
             Role::TokioBlocking
         }
-        // Tokio's default names; the kernel cuts them at 15 bytes.
+        // Tokio's default names; the kernel truncates them to 15 bytes.
         None if thread.name.starts_with("tokio-r") && frames.iter().all(|frame| !is_rust(frame)) => {
             Role::Tokio
         }
@@ -259,17 +259,17 @@ fn is_idle(role: Role, frames: &[Frame]) -> bool {
                 })
         })
     };
-    // A thread that polls a task or runs a blocking function is in Tokio's task module.
+    // A thread that polls a task or runs a blocking function has frames of Tokio's task module.
     let works = any(&["tokio::runtime::task::"], &["runtime/task/core.rs", "runtime/task/raw.rs"]);
     match role {
-        // The worker itself is the output of a blocking task of the pool, hence "park" decides.
+        // The worker itself runs as a task of the blocking pool, so only "park" is decisive.
         Role::TokioWorker => any(
             &["multi_thread::worker::Context::park", "multi_thread::park::"],
             &["scheduler/multi_thread/park.rs"],
         ),
         Role::TokioBlocking => !works,
         Role::TokioCurrentThread | Role::Main => {
-            // The future of `block_on` waits, and nothing else runs here.
+            // The future of `block_on` is waiting, and no task runs here.
             any(&["current_thread::Context::park", "tokio::runtime::park::"], &["runtime/park.rs"]) && !works
         }
         _ => false,
@@ -304,7 +304,7 @@ mod tests {
         let polls = ["shop::reserve", "tokio::runtime::task::raw::poll"];
         let polling = Polled::new(Some(9), Role::TokioWorker, &frames(&[&polls[..], &worker].concat()));
         assert_eq!(polling, Some(Polled { task: Some(9), name: Some("shop::reserve".to_owned()) }));
-        // A closure of spawn_blocking is a task, too; so may be what a thread does without symbols.
+        // A closure of spawn_blocking is also a task; without symbols, any Tokio thread may run one.
         for role in [Role::TokioBlocking, Role::Tokio] {
             assert_eq!(Polled::new(Some(9), role, &[]), Some(Polled { task: Some(9), name: None }));
         }

@@ -23,38 +23,38 @@ pub struct JsonStats {
     pub cpus_online: JsonKnown<u32>,
     /// CPUs the process may use.
     pub cpus_allowed: JsonKnown<u32>,
-    /// CPU quota in thousandths of a CPU; `null`: no limit.
+    /// CPU quota in thousandths of a CPU; `null` if there is no limit.
     pub cpu_quota_milli: JsonKnown<Option<u64>>,
-    /// Periods in which it was throttled.
+    /// Number of periods in which it was throttled.
     pub throttled_periods: JsonKnown<u64>,
     /// Threads by state letter of proc(5).
     pub threads_by_state: JsonKnown<Vec<JsonThreadsInState>>,
     /// Open descriptors.
     pub descriptors: JsonKnown<u64>,
-    /// Limit of open descriptors.
+    /// Maximum open descriptors.
     pub descriptors_limit: JsonKnown<u64>,
     /// Voluntary context switches of all live threads.
     pub voluntary_switches: JsonKnown<u64>,
     /// Involuntary context switches of all live threads.
     pub involuntary_switches: JsonKnown<u64>,
-    /// Window over which runtimes and threads were measured.
+    /// Measurement window of runtimes and threads.
     pub window_ns: u64,
     /// Watched Tokio runtimes.
     pub runtimes: Vec<JsonRuntime>,
     /// Every thread in the window.
     pub threads: Vec<JsonThread>,
-    /// What the agent did and costs.
+    /// Activity and cost of the agent.
     pub agent: JsonAgent,
 }
 
-/// A number of threads.
+/// Threads in one state.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct JsonThreadsInState {
     /// State letter of proc(5).
     pub state: char,
-    /// How many.
+    /// Number of threads.
     pub count: u32,
 }
 
@@ -67,7 +67,7 @@ pub struct JsonRuntime {
     pub name: String,
     /// `multi_thread` or `current_thread`.
     pub flavor: String,
-    /// Whether it was shut down; it has no workers then.
+    /// Whether it was shut down; then it has no workers.
     pub shut_down: bool,
     /// Tasks that are not complete.
     pub alive_tasks: u64,
@@ -86,11 +86,11 @@ pub struct JsonRuntime {
 pub struct JsonTaskStates {
     /// Being polled.
     pub running: u64,
-    /// In a queue, to be polled.
+    /// In a queue, waiting to be polled.
     pub scheduled: u64,
     /// Waiting for something.
     pub idle: u64,
-    /// Ended, and about to leave the list.
+    /// Ended, and not yet removed from the list.
     pub complete: u64,
 }
 
@@ -101,11 +101,11 @@ pub struct JsonTaskStates {
 pub struct JsonWorker {
     /// Whether it was parked at the end.
     pub parked: bool,
-    /// How often it parked.
+    /// Number of parks.
     pub parks: u64,
-    /// What Tokio counted as busy; it stands still while a poll is stuck.
+    /// Busy time counted by Tokio; it does not advance while a poll is stuck.
     pub tokio_busy_ns: u64,
-    /// Busy time, a stuck poll included.
+    /// Busy time, including a stuck poll.
     pub busy_ns: JsonKnown<u64>,
 }
 
@@ -124,18 +124,18 @@ pub struct JsonThread {
     pub running_ns: JsonKnown<u64>,
     /// Time waiting for a CPU.
     pub runnable_ns: JsonKnown<u64>,
-    /// Whether it is the agent's.
+    /// Whether it belongs to the agent.
     pub is_agent: bool,
 }
 
-/// What the agent did since `listen`.
+/// Activity of the agent since `listen`.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct JsonAgent {
     /// Time since `listen`.
     pub uptime_ns: u64,
-    /// Where it listens.
+    /// Listening address.
     pub address: String,
     /// Connections accepted.
     pub connections: u64,
@@ -143,17 +143,17 @@ pub struct JsonAgent {
     pub open_connections: u64,
     /// Requests answered.
     pub requests: u64,
-    /// Other users refused.
+    /// Connections of other users that were refused.
     pub refused_users: u64,
-    /// Missing or wrong tokens.
+    /// Connections refused because of a missing or wrong token.
     pub refused_tokens: u64,
-    /// Connections refused or ended by a limit or deadline.
+    /// Connections refused or closed because of a limit or deadline.
     pub refused_limits: u64,
     /// Malformed packets and requests.
     pub malformed: u64,
-    /// Commands told `busy`.
+    /// Commands refused as `busy`.
     pub busy: u64,
-    /// Commands cancelled because the client hung up.
+    /// Commands cancelled because the client disconnected.
     pub cancelled: u64,
     /// Samples and stacks dropped.
     pub dropped: u64,

@@ -118,7 +118,7 @@ context switches: 100 voluntary, 7 involuntary
 
 runtime main (multi_thread): 4 workers, 2 parked, 12 tasks, global queue 7, busy [ 100% 0% 3% 100% ]
   tasks: 2 running, 7 scheduled, 3 idle
-  workers 0, 3 never parked in 200ms: see what runs there with: rgops stack 4711
+  workers 0, 3 never parked in 200ms (to see what runs there: rgops stack 4711)
 runtime jobs (current_thread): 1 worker, 0 parked, 1 task, global queue 0, busy [ ? ]
   tasks: unavailable (process_vm_readv is denied; fix: allow it)
   busy ?: unavailable (nothing moved; fix: rgops stack shows why)
@@ -137,7 +137,7 @@ agent refused: 1 other users, 0 tokens, 0 limits, 0 malformed, 0 busy; cancelled
 }
 
 #[test]
-fn all_threads_are_listed_when_asked_and_names_cannot_steer_the_terminal() {
+fn all_threads_are_listed_on_request_and_names_cannot_control_the_terminal() {
     let text = render(&reply(), "4711", true);
     assert!(text.contains("evil\\x1b[2J") && !text.contains('\x1b') && !text.contains("--all"), "{text}");
 }

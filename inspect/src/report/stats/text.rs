@@ -8,12 +8,11 @@ use rgops_protocol::reply::stats::{RuntimeStats, StatsReply, ThreadActivity};
 use crate::text::known::{show, unavailable};
 use crate::text::{counted, duration, escape, width};
 
-/// Threads shown in the table unless all are asked for.
+/// Maximum threads in the table unless all are requested.
 const TOP_THREADS: usize = 10;
 
-/// The answer as text, the most important first: what is stuck, then the process, its runtimes, the
-/// busiest threads and what the agent costs. With `all`, every thread is listed. `target` is what
-/// the user typed, for the command to run next.
+/// The answer as text: the process, its runtimes with stuck workers, the busiest threads and the cost of the agent.
+/// With `all`, every thread is listed. `target` is the target as the user typed it, for the suggested next command.
 pub fn render(reply: &StatsReply, target: &str, all: bool) -> String {
     let mut text = String::new();
     process(&mut text, reply);
@@ -23,7 +22,7 @@ pub fn render(reply: &StatsReply, target: &str, all: bool) -> String {
     text
 }
 
-// Below, `let _ = writeln!`: a string takes every write.
+// Below, `let _ = writeln!`: writing to a string cannot fail.
 
 fn process(text: &mut String, reply: &StatsReply) {
     let _ = writeln!(text, "uptime: {}", show(&reply.uptime_ns, |ns| duration(*ns)));
@@ -112,7 +111,7 @@ fn runtimes(text: &mut String, reply: &StatsReply, target: &str) {
         if !stuck.is_empty() {
             let _ = writeln!(
                 text,
-                "  {} {} never parked in {}: see what runs there with: rgops stack {}",
+                "  {} {} never parked in {} (to see what runs there: rgops stack {})",
                 if stuck.len() == 1 { "worker" } else { "workers" },
                 stuck.join(", "),
                 duration(reply.window_ns),
@@ -128,7 +127,7 @@ fn runtimes(text: &mut String, reply: &StatsReply, target: &str) {
     }
 }
 
-/// Its tasks by state; nothing for a runtime without any.
+/// Its tasks by state; `None` for a runtime without tasks.
 fn tasks_by_state(runtime: &RuntimeStats) -> Option<String> {
     if runtime.workers.is_empty() {
         return None;
@@ -174,7 +173,7 @@ fn runtime_line(runtime: &RuntimeStats, window_ns: u64) -> String {
     )
 }
 
-/// Workers that were busy all the time without parking once.
+/// Workers that were busy for the whole window and never parked.
 fn stuck_workers(runtime: &RuntimeStats, window_ns: u64) -> impl Iterator<Item = usize> {
     runtime.workers.iter().enumerate().filter_map(move |(index, worker)| {
         let all_the_time = worker.busy_ns.value().is_some_and(|busy| *busy >= window_ns / 100 * 99);
@@ -182,7 +181,7 @@ fn stuck_workers(runtime: &RuntimeStats, window_ns: u64) -> impl Iterator<Item =
     })
 }
 
-/// A share without digits behind the point; `<1%` for what would round to nothing.
+/// A share as a whole percentage; `<1%` for a share that would round to 0.
 fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "-".to_owned();
@@ -194,7 +193,7 @@ fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-/// Time on a CPU and waiting for one.
+/// Time on a CPU plus time waiting for a CPU.
 fn demand(thread: &ThreadActivity) -> u64 {
     let time = |known: &Known<u64>| known.value().copied().unwrap_or(0);
     time(&thread.running_ns).saturating_add(time(&thread.runnable_ns))

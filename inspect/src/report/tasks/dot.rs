@@ -1,4 +1,4 @@
-//! The wait-for graph for Graphviz: tasks are boxes, what they wait on ellipses, deadlocks red.
+//! The wait-for graph for Graphviz: tasks are boxes, resources are ellipses, deadlocks are red.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,15 +9,15 @@ use super::view::View;
 use crate::report::screen::Screen;
 use crate::tasks::model::ResourceKind;
 
-/// Tasks drawn that wait for a thing, and that hold it; of more, the number is drawn.
+/// Maximum waiters and holders drawn per resource; only the number of the others is drawn.
 const DRAWN_WAITERS: usize = 30;
 const DRAWN_HOLDERS: usize = 30;
-/// Things drawn: Graphviz takes minutes for thousands.
+/// Maximum resources drawn: Graphviz takes minutes for thousands.
 const DRAWN_RESOURCES: usize = 200;
 
 impl TasksReport {
-    /// The graph in the DOT language, <https://graphviz.org/doc/info/lang.html>. What nobody else is
-    /// connected with is left out, and so is all that the filter leaves out.
+    /// The graph in the DOT language, <https://graphviz.org/doc/info/lang.html>, without unconnected tasks and
+    /// resources and without those that the filter excludes.
     pub fn dot(&self, view: &View) -> Screen {
         let mut text = Screen::new(&self.budget);
         self.draw(&mut text, view);
@@ -57,7 +57,7 @@ impl TasksReport {
                     format!("r{number}")
                 }
             };
-            // Those of a ring first, so that the limit never hides one.
+            // Tasks of a cycle first, so that the limit never hides one.
             let mut waiters = waited.waiters.clone();
             waiters.sort_by_key(|task| (!of_ring(*task), *task));
             for waiter in waiters.iter().take(DRAWN_WAITERS) {
@@ -71,7 +71,7 @@ impl TasksReport {
                 let _ = writeln!(text, "  m{number} [shape=plaintext, label=\"{more} more tasks\"];");
                 let _ = writeln!(text, "  m{number} -> {to};");
             }
-            // That of a ring first here, too.
+            // Here also, the task of a cycle first.
             let mut holders = waited.holders.clone();
             holders.sort_by_key(|task| (!in_ring.contains(task), *task));
             if holders.len() > DRAWN_HOLDERS {
@@ -98,13 +98,13 @@ impl TasksReport {
         }
         if shown.len() > DRAWN_RESOURCES {
             let more = shown.len() - DRAWN_RESOURCES;
-            let _ = writeln!(text, "  more [shape=plaintext, label=\"{more} more things are waited for\"];");
+            let _ = writeln!(text, "  more [shape=plaintext, label=\"{more} more resources with waiters\"];");
         }
     }
 }
 
-/// A string of the DOT language: quotes and backslashes are escaped, and so are control characters
-/// but for line ends, which become its own.
+/// A string of the DOT language: quotes, backslashes and control characters are escaped; line ends become DOT's
+/// own.
 fn quoted(text: &str) -> String {
     let lines: Vec<String> = text
         .split('\n')

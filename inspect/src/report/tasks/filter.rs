@@ -1,30 +1,30 @@
-//! Which tasks are shown.
+//! The filter on the tasks that are shown.
 
 use super::words::state;
 use crate::tasks::model::State;
 
-/// Which tasks are shown: those that every given part allows.
+/// The filter on the tasks that are shown: every given condition must hold.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Filter {
-    /// In one of these states; empty for any.
+    /// In one of these states; empty for any state.
     pub states: Vec<State>,
-    /// With this text in a future's name, a place in the source or what it waits on.
+    /// With this text in the name of a future, a source location or a resource that it waits on.
     pub matching: Option<String>,
-    /// This one.
+    /// The task with this id.
     pub task: Option<u64>,
-    /// Waiting on this.
+    /// Waiting on this task or address.
     pub waiting_on: Option<WaitingOn>,
     /// In the runtime with this name.
     pub runtime: Option<String>,
 }
 
-/// What `--waiting-on` means.
+/// The value of `--waiting-on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitingOn {
     /// The end of a task.
     Task(u64),
-    /// Whatever is at this address.
+    /// The resource at this address.
     Address(u64),
 }
 
@@ -36,7 +36,7 @@ impl std::str::FromStr for WaitingOn {
             Some(digits) => u64::from_str_radix(digits, 16).map(WaitingOn::Address),
             None => text.parse().map(WaitingOn::Task),
         };
-        parsed.map_err(|_| "give a task's id, or an address as 0x7f…".to_owned())
+        parsed.map_err(|_| "give a task id, or an address such as 0x7f…".to_owned())
     }
 }
 
@@ -82,7 +82,7 @@ impl Filter {
         states.is_empty() && matching.is_none() && task.is_none() && waiting_on.is_none() && runtime.is_none()
     }
 
-    /// As one would type it.
+    /// The command-line options for it.
     pub(super) fn typed(&self) -> String {
         let states = self.states.iter().map(|one| format!("--state {}", state(*one)));
         let matching = self.matching.iter().map(|text| format!("--match {text}"));

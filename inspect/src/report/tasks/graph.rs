@@ -1,4 +1,4 @@
-//! Who waits for whom, in words: deadlocks on top of the screen, what several wait for at its end.
+//! The wait-for graph as text: deadlocks at the top of the screen, contended resources at the end.
 
 use std::fmt::Write as _;
 
@@ -10,11 +10,11 @@ use crate::report::screen::Screen;
 use crate::tasks::graph::Deadlock;
 use crate::tasks::model::ResourceKind;
 
-/// Deadlocks and contended things written out; `--json` has them all.
+/// Maximum deadlocks and contended resources shown; `--json` has all.
 const SHOWN: usize = 10;
 
 impl TasksReport {
-    /// Each deadlock that has a selected task in it.
+    /// Each deadlock that contains a selected task.
     pub(super) fn deadlocks(&self, text: &mut Screen, selected: &[usize], view: &View) {
         let is_selected = |deadlock: &&Deadlock| {
             let ring = deadlock.ring.iter().map(|(task, _)| task);
@@ -38,7 +38,7 @@ impl TasksReport {
         match deadlock.ring.len() {
             1 => text.push_str("deadlock: a task waits for itself\n"),
             count => {
-                let _ = writeln!(text, "deadlock: {count} tasks wait for each other in a ring");
+                let _ = writeln!(text, "deadlock: {count} tasks wait for each other in a cycle");
             }
         }
         let most = if view.all { deadlock.ring.len() } else { SHOWN };
@@ -61,7 +61,7 @@ impl TasksReport {
         if deadlock.ring.len() > most {
             let _ = writeln!(text, "  … and {} more: --all shows them", deadlock.ring.len() - most);
         }
-        for (tasks, what) in [(&deadlock.also, "in rings with these"), (&deadlock.behind, "behind them")] {
+        for (tasks, what) in [(&deadlock.also, "in cycles with these"), (&deadlock.behind, "behind them")] {
             if !tasks.is_empty() {
                 let verb = wait(tasks.len());
                 let _ = writeln!(text, "  {} {verb} {what}", self.ids(tasks, view.all));
@@ -69,7 +69,7 @@ impl TasksReport {
         }
     }
 
-    /// Things that more than one task waits for, or that a task is known to hold.
+    /// Resources that more than one task waits for, or that a task is known to hold.
     pub(super) fn waited_for(&self, text: &mut Screen, selected: &[usize], view: &View) {
         let is_shown = |waited: &&crate::tasks::graph::Waited| {
             let is_selected = waited.waiters.iter().any(|task| selected.binary_search(task).is_ok());
@@ -101,7 +101,7 @@ impl TasksReport {
                 }
                 let chain = self.graph.chain(*holder, 16);
                 if !chain.is_empty() {
-                    let _ = write!(text, "; which waits: {}", self.chain_text(&chain));
+                    let _ = write!(text, "; chain: {}", self.chain_text(&chain));
                 }
             }
             text.push('\n');

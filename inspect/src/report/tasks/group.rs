@@ -1,4 +1,4 @@
-//! Tasks at the same place together: what runs first, then the largest groups.
+//! Tasks grouped by place: running tasks first, then the largest groups.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use crate::tasks::model::{AsyncStack, Node, Resource, ResourceKind, State, TypeN
 use crate::text::known;
 use crate::text::{counted, escape};
 
-/// Indices in the order of ids, in which the tasks are.
+/// Indices in ascending order, which is the order of task ids.
 fn sorted(mut tasks: Vec<usize>) -> Vec<usize> {
     tasks.sort_unstable();
     tasks
@@ -27,11 +27,11 @@ fn are(count: usize) -> String {
     format!("{} {}", counted(count as u64, "more thread"), if count == 1 { "is" } else { "are" })
 }
 
-/// Where a task is; stacks and names by their numbers.
+/// The place of a task, with numbers for stacks and names.
 #[derive(PartialEq, Eq, Hash)]
 enum Place<'t> {
     Await(usize),
-    /// No stack: the reason, and the future.
+    /// No stack: the reason and the future.
     None(&'t str, Option<(usize, usize)>),
     /// Functions of the native stack.
     Native(Vec<&'t str>, Option<(usize, usize)>),
@@ -40,7 +40,7 @@ enum Place<'t> {
 }
 
 impl TasksReport {
-    /// Tasks of a runtime at the same place in the same state, what runs first, then the largest.
+    /// Groups of tasks with the same place and state: running tasks first, then the largest groups.
     pub(super) fn groups(&self, tasks: &[usize], view: &View) -> Vec<Vec<usize>> {
         if view.all {
             return tasks.iter().map(|index| vec![*index]).collect();
@@ -138,9 +138,9 @@ impl TasksReport {
         match &runtime.list {
             rgops_protocol::reply::Known::Value(_) => line.push_str(&counted(self.listed(number), "task")),
             rgops_protocol::reply::Known::Unavailable(missing) => {
-                let _ = write!(line, "no list, {}", known::unavailable(missing));
+                let _ = write!(line, "list {}", known::unavailable(missing));
                 let alive = known::show(&runtime.alive_tasks, |alive| counted(*alive, "task"));
-                let _ = write!(line, "; tokio counts {alive}");
+                let _ = write!(line, "; Tokio counts {alive}");
             }
         }
         line
@@ -201,23 +201,23 @@ impl TasksReport {
         }
     }
 
-    /// Where a running task is: its thread's stack, from the same answer.
+    /// The stack of a running task: that of its thread, from the same answer.
     pub(super) fn native(&self, text: &mut Screen, index: usize, view: &View) {
         match (self.own_thread(index), self.thread_of(self.task(index)), self.shown_elsewhere(index)) {
             (Some(thread), ..) => write_native(text, thread, view.verbose),
             (None, Some(thread), Some(other)) => {
-                let _ = writeln!(text, "  thread {} is shown at task {}", thread.tid, other.id);
+                let _ = writeln!(text, "  thread {} is shown with task {}", thread.tid, other.id);
             }
             _ if self.threads.is_empty() => text.push_str("  its thread was not captured\n"),
-            _ => text.push_str("  no thread polled it any more when the threads were captured\n"),
+            _ => text.push_str("  no thread was polling it when the threads were captured\n"),
         }
         let further = self.owners.further(self.task(index));
         if further > 0 {
-            let _ = writeln!(text, "  {} said to poll it, too", are(further));
+            let _ = writeln!(text, "  {} also reported to poll it", are(further));
         }
     }
 
-    /// What the tasks of a group wait on, by place in the stack.
+    /// The resources that the tasks of a group wait on, by position in the stack.
     fn leaves<'t>(&'t self, group: &[usize]) -> BTreeMap<usize, Vec<&'t Resource>> {
         let mut leaves: BTreeMap<usize, Vec<&Resource>> = BTreeMap::new();
         for task in group {
@@ -267,7 +267,7 @@ impl TasksReport {
         }
     }
 
-    /// The largest group's future, for what there was when a filter matches nothing.
+    /// The most frequent futures, to show what exists when a filter matches no task.
     pub(super) fn most_frequent(&self) -> Vec<(String, usize)> {
         let mut shapes = Shapes::default();
         let mut counts: HashMap<(usize, usize), (&TypeName, usize)> = HashMap::new();

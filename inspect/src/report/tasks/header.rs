@@ -1,5 +1,5 @@
-//! The first lines: how many tasks there are and what they do, what could not be shown and why, and
-//! at the end what to ask next.
+//! The first lines: the number of tasks by state, and what could not be shown and why. Also the last line: the
+//! command to run next.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use crate::tasks::model::{DebugLevel, State};
 use crate::text::known::sentence;
 use crate::text::{counted, duration, escape, utc};
 
-// Below, `let _ = write!`: what is not written is said at the end.
+// Below, `let _ = write!`: a note at the end states what is not written.
 
 impl TasksReport {
     pub(super) fn header(&self, text: &mut Screen, view: &View) {
@@ -36,14 +36,17 @@ impl TasksReport {
         let _ = write!(text, " in {}", counted(self.tasks.runtimes.len() as u64, "runtime"));
         let without = self.tasks.runtimes.iter().filter(|runtime| runtime.list.value().is_none()).count();
         if without > 0 {
-            let _ = write!(text, ", {without} of them without a list,");
+            let _ = write!(text, " ({without} without a task list)");
         }
         let _ = writeln!(text, " at {}", utc(self.tasks.unix_ns));
         self.stacks(text);
         self.incomplete(text);
         if self.tasks.runtimes.is_empty() {
-            text.push_str("the agent watches no Tokio runtime\n");
-            fix(text, "call listen inside one, or Options::watch or Agent::watch with its handle");
+            text.push_str("no Tokio runtime is watched\n");
+            fix(
+                text,
+                "call rgops_agent::listen inside a runtime, or pass its handle to Options::watch or Agent::watch",
+            );
         }
         self.debug_information(text, view);
         if let Some(missing) = &self.tasks.no_memory {
@@ -56,15 +59,15 @@ impl TasksReport {
         }
     }
 
-    /// What became of the listed tasks, and how long it took.
+    /// The results for the listed tasks, and how long it took.
     fn stacks(&self, text: &mut Screen) {
         let counts = &self.tasks.counts;
         let shown = [
-            (counts.decoded, "with their async stack"),
-            (counts.running, "by their thread's stack"),
-            (counts.cut, "with a stack that ends early"),
-            (counts.moved, "without, they moved while they were read"),
-            (counts.unknown, "without, their future is not described"),
+            (counts.decoded, "with an async stack"),
+            (counts.running, "with their thread's stack"),
+            (counts.cut, "with an incomplete stack"),
+            (counts.moved, "without a stack (changed while being read)"),
+            (counts.unknown, "without a stack (future not described)"),
         ];
         let mut parts: Vec<String> = shown
             .iter()
@@ -85,12 +88,12 @@ impl TasksReport {
             {
                 let _ = writeln!(
                     text,
-                    "incomplete: {} of {} of runtime {} changed too fast to be walked to the end; tasks are missing",
+                    "incomplete: {} of {} of runtime {} changed too fast to be read completely; tasks are missing",
                     list.incomplete_shards,
                     counted(u64::from(list.shards), "list"),
                     escape(&runtime.name)
                 );
-                fix(text, "ask again");
+                fix(text, "run the command again");
             }
         }
     }
@@ -110,7 +113,7 @@ impl TasksReport {
         }
     }
 
-    /// When a filter leaves nothing: what there was.
+    /// Shown if a filter matches no task: what exists.
     pub(super) fn nothing(&self, text: &mut Screen, filter: &Filter) {
         let _ = writeln!(text, "\nno task matches {}", escape(&filter.typed()));
         let listed = &self.tasks.tasks;
@@ -118,7 +121,7 @@ impl TasksReport {
             let lists = self.tasks.runtimes.iter().enumerate();
             let mut without = lists.filter(|(_, runtime)| runtime.list.value().is_none()).peekable();
             if without.peek().is_none() {
-                text.push_str("  there is no task at all\n");
+                text.push_str("  no tasks in any runtime\n");
             }
             for (number, _) in without {
                 if text.is_cut() {
@@ -131,13 +134,13 @@ impl TasksReport {
         let names = self.most_frequent();
         if !names.is_empty() {
             let names: Vec<String> = names.iter().map(|(name, count)| format!("{count} {name}")).collect();
-            let _ = writeln!(text, "  there are: {}", names.join(", "));
+            let _ = writeln!(text, "  most frequent: {}", names.join(", "));
         }
         let ids = listed.iter().map(|task| task.id);
         if let (Some(first), Some(last)) = (ids.clone().min(), ids.max()) {
-            let _ = writeln!(text, "  with ids from {first} to {last}");
+            let _ = writeln!(text, "  ids: {first} to {last}");
         }
-        text.push_str("  in runtimes: ");
+        text.push_str("  runtimes: ");
         for (number, runtime) in self.tasks.runtimes.iter().enumerate() {
             let _ = write!(text, "{}{}", if number == 0 { "" } else { ", " }, escape(&runtime.name));
         }
@@ -157,14 +160,14 @@ impl TasksReport {
         };
         let runs = || selected.iter().map(|task| self.task(*task)).find(|task| task.state == State::Running);
         let (options, why) = if let Some((task, _)) = deadlocked {
-            (format!("--task {}", self.task(*task).id), "one of them with all it holds and waits for")
+            (format!("--task {}", self.task(*task).id), "one deadlocked task: what it holds and waits for")
         } else if let Some(id) = holder() {
-            (format!("--task {id}"), "what others wait for")
+            (format!("--task {id}"), "the task that others wait for")
         } else if runs().is_some() {
-            let _ = writeln!(text, "\nnext: rgops stack {target}   all threads, with what each polls");
+            let _ = writeln!(text, "\nnext: rgops stack {target}   all threads and the task each one polls");
             return;
         } else if let Some(first) = selected.first() {
-            (format!("--task {}", self.task(*first).id), "one task with everything known")
+            (format!("--task {}", self.task(*first).id), "all details of one task")
         } else {
             return;
         };
@@ -173,15 +176,17 @@ impl TasksReport {
 
     pub(super) fn next_after_one(&self, text: &mut Screen, id: u64, view: &View) {
         let target = escape(&view.target);
-        let _ =
-            writeln!(text, "\nnext: rgops tasks {target} --waiting-on {id}   who waits for this task's end");
+        let _ = writeln!(
+            text,
+            "\nnext: rgops tasks {target} --waiting-on {id}   the tasks that wait for this one to end"
+        );
     }
 }
 
 fn level_text(level: DebugLevel) -> &'static str {
     match level {
         DebugLevel::Nothing => "none: ids and states only",
-        DebugLevel::FutureNames => "names of futures, no await points",
+        DebugLevel::FutureNames => "future names only, no await points",
         DebugLevel::AwaitPoints => "await points",
     }
 }

@@ -21,35 +21,35 @@ use crate::tasks::model::{
 };
 use crate::text::known::words;
 
-/// The whole report. Times are nanoseconds, addresses numbers, tasks named by their ids.
+/// The whole report. Times are in nanoseconds, addresses are numbers, and tasks are referred to by id.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonTasks<'a> {
     /// The process, in its own pid namespace.
     pid: u32,
     name: &'a str,
-    /// When the list was made, since the Unix epoch.
+    /// When the tasks were listed, since the Unix epoch.
     unix_ns: u64,
     list_ns: u64,
     decode_ns: u64,
-    /// Of all tasks, also of those a filter leaves out.
+    /// For all tasks, including those that the filter excludes.
     counts: JsonCounts,
     runtimes: Vec<JsonRuntime<'a>>,
     debug_information: Vec<JsonDebugInformation<'a>>,
-    /// Why no memory was read; `null` when it was.
+    /// Why no memory was read; `null` if it was.
     no_memory: Option<JsonMissing<'a>>,
-    /// Each different async stack once: tasks refer to it by its index.
+    /// Each distinct async stack once: tasks refer to it by index.
     stacks: Vec<JsonNode<'a>>,
     tasks: Vec<JsonTask<'a>>,
-    /// What tasks wait on or hold, most waiters first.
+    /// Resources that tasks wait on or hold, most waiters first.
     resources: Vec<JsonWaited<'a>>,
-    /// Tasks that wait for each other and for nothing else; empty when there are none.
+    /// Tasks that wait for each other and for nothing else; empty if there are none.
     deadlocks: Vec<JsonDeadlock<'a>>,
     /// Threads that polled a task or were in `block_on`.
     threads: Vec<JsonThread<'a>>,
 }
 
-/// What became of the listed tasks; all but `listed` add up to it.
+/// The results for the listed tasks; the other fields add up to `listed`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonCounts {
@@ -69,7 +69,7 @@ struct JsonRuntime<'a> {
     /// `current_thread`, `multi_thread` or `local_set`.
     kind: &'static str,
     workers: u32,
-    /// As Tokio counts them.
+    /// Counted by Tokio.
     alive_tasks: JsonKnown<u64>,
     list: JsonKnown<JsonList>,
 }
@@ -79,7 +79,7 @@ struct JsonRuntime<'a> {
 struct JsonList {
     listed: u32,
     shards: u32,
-    /// Lists that changed too fast: tasks may be missing.
+    /// Number of lists that changed too fast: tasks may be missing.
     incomplete_shards: u32,
 }
 
@@ -90,9 +90,9 @@ struct JsonDebugInformation<'a> {
     file: Option<&'a str>,
     /// `nothing`, `future_names` or `await_points`.
     level: &'static str,
-    /// What is left out though nothing would give more; empty when nothing is.
+    /// What is left out and cannot be improved; empty if nothing is left out.
     note: &'a str,
-    /// What would give more; empty when nothing would.
+    /// What to do to get more; empty if nothing helps.
     fix: &'a str,
 }
 
@@ -101,7 +101,7 @@ struct JsonDebugInformation<'a> {
 struct JsonMissing<'a> {
     reason: &'a str,
     fix: &'a str,
-    /// `program` where these are the words of another user's program.
+    /// `program` where the text comes from another user's program.
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'static str>,
 }
@@ -117,21 +117,21 @@ struct JsonTask<'a> {
     references: u64,
     /// The thread that polls it.
     tid: Option<u32>,
-    /// As people write it; `null` without symbols.
+    /// Short name; `null` without symbols.
     future: Option<&'a str>,
-    /// As the compiler does.
+    /// Name from the compiler.
     future_type: Option<&'a str>,
     /// Index into `stacks`.
     stack: Option<usize>,
-    /// Why there is none, or why it ends early.
+    /// Why there is none, or why it is incomplete.
     #[serde(skip_serializing_if = "Option::is_none")]
     stack_lacks: Option<&'a str>,
-    /// What its leaves wait on; `node` counts the stack's futures, each before its children, from 0.
+    /// What its leaves wait on. `node` is the index of the future in its stack, in pre-order from 0.
     waits_on: Vec<JsonWait<'a>>,
     holds: Vec<JsonResource<'a>>,
 }
 
-/// A future, and what it polls.
+/// A future and its children, which it polls.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonNode<'a> {
@@ -140,7 +140,7 @@ struct JsonNode<'a> {
     raw: &'a str,
     /// `async_fn`, `async_block`, `select`, `join`, `dyn` or `future`.
     kind: &'static str,
-    /// `await`, `unresumed`, `returned` or `panicked`; `null` for a future written by hand.
+    /// `await`, `unresumed`, `returned` or `panicked`; `null` for a hand-written future.
     at: Option<&'static str>,
     file: Option<&'a str>,
     line: Option<u32>,
@@ -162,9 +162,9 @@ struct JsonResource<'a> {
     /// `task`, `blocking_task`, `mutex`, `rw_lock_read`, `rw_lock_write`, `semaphore`, `notify`,
     /// `channel`, `barrier`, `once_cell`, `timer`, `io` or `other`.
     kind: &'static str,
-    /// 0 for none.
+    /// 0 if unknown.
     address: u64,
-    /// The task, when it is one.
+    /// The id, if it is a task.
     #[serde(skip_serializing_if = "Option::is_none")]
     task: Option<u64>,
     detail: Option<&'a str>,
@@ -176,16 +176,16 @@ struct JsonWaited<'a> {
     #[serde(flatten)]
     resource: JsonResource<'a>,
     waiters: Vec<u64>,
-    /// Tasks whose saved guards say that they hold it.
+    /// Tasks that hold it according to their saved guards.
     holders: Vec<u64>,
 }
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonDeadlock<'a> {
-    /// In order: each waits on what the next one holds, the last one on what the first one holds.
+    /// In order: each task waits on a resource that the next one holds, the last on one that the first holds.
     ring: Vec<JsonLink<'a>>,
-    /// Further tasks on rings with these.
+    /// Further tasks in cycles with these.
     also: Vec<u64>,
     /// Tasks that wait for these, directly or through others.
     behind: Vec<u64>,
@@ -204,15 +204,15 @@ struct JsonThread<'a> {
     tid: u32,
     name: &'a str,
     state: &'a str,
-    /// The task it polls; `null` for a thread in `block_on` whose future is no task.
+    /// The task that it polls; `null` for a thread in `block_on`, whose future is not a task.
     task: Option<u64>,
     /// Its native stack, innermost first; frames as in `rgops.stack/1`.
     frames: Vec<JsonFrame<'a>>,
 }
 
 impl<'a> JsonTasks<'a> {
-    /// The tasks `filter` leaves, with the answer's notes or the reason it broke off. Where there is no
-    /// memory or time for the lists they are shorter, and that is the reason, if there is no other.
+    /// The tasks that pass `filter`, with the answer's notes or the reason why the answer ended early. If memory or
+    /// time does not suffice, lists are cut, and that is the reason unless there is another one.
     pub fn document(
         report: &'a TasksReport,
         filter: &Filter,
@@ -276,7 +276,7 @@ impl<'a> JsonTasks<'a> {
     }
 }
 
-/// Different stacks, each once.
+/// Distinct stacks, each once.
 #[derive(Default)]
 struct Stacks<'a> {
     nodes: Vec<JsonNode<'a>>,
@@ -291,7 +291,7 @@ impl<'a> Stacks<'a> {
             let nodes = &mut self.nodes;
             *self.by_shape.entry(self.shapes.of(root)).or_insert_with(|| {
                 let stack = JsonNode::from(root);
-                // Without room there is none for the task either.
+                // If the stack does not fit, the task does not fit either.
                 if room.takes(&stack) {
                     nodes.push(stack);
                 }

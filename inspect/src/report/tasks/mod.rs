@@ -1,5 +1,5 @@
-//! `rgops tasks`: every Tokio task and the `await` it is at, tasks at the same place together; who
-//! waits for whom, and deadlocks first of all.
+//! `rgops tasks`: every Tokio task and its current `await`, with identical tasks grouped; who waits for whom; and
+//! deadlocks, which come first.
 
 mod dot;
 mod filter;

@@ -1,4 +1,4 @@
-//! The threads that were captured with the list, with names for their frames.
+//! The threads that were captured with the list, with their frames named.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use crate::report::stack::Thread;
 use crate::symbols::Symbolizer;
 use crate::text::system_call::Architecture;
 
-/// Names the threads' frames; the agent's own threads are left out. The map has the task each polls,
-/// of the listed ones: a worker between two polls has the id of the task that runs it, a thread of the
-/// blocking pool that of its closure.
+/// Names the frames of the threads, without the agent's own threads. The map has the task that each thread polls, if
+/// that is a listed task: between two polls, a worker has the id of the task that runs it, and a thread of the
+/// blocking pool has the id of its closure.
 ///
-/// Of threads behind the budget's end there are none, and why.
+/// Stops at the limit of the budget and returns which limit that was.
 pub(super) fn named(
     budget: &Budget,
     captured: Vec<TaskThread>,

@@ -1,4 +1,4 @@
-//! Names of tasks, futures, resources and places as they are written on the screen.
+//! Names of tasks, futures, resources and source locations as shown on the screen.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,9 +7,9 @@ use super::report::TasksReport;
 use crate::tasks::model::{AsyncStack, Location, Node, Resource, ResourceKind, Task, TypeName};
 use crate::text::escape;
 
-/// Task ids written out in a group's line.
+/// Maximum task ids in a group's line.
 pub(super) const SHOWN_TASK_IDS: usize = 8;
-/// Characters of a name that are shown; the type parameters in longer ones are cut in the middle.
+/// Maximum characters of a name; longer names are cut in the middle.
 const SHOWN_NAME: usize = 120;
 
 /// A type's name, safe on a terminal.
@@ -17,7 +17,7 @@ pub(super) fn type_name(name: &TypeName, verbose: bool) -> String {
     if verbose { escape(&name.raw).into_owned() } else { cut(&escape(&name.short)) }
 }
 
-/// A name that is too long without its middle: what it is stands at the beginning and at the end.
+/// A long name without its middle: the start and the end identify it.
 pub(super) fn cut(name: &str) -> String {
     let length = name.chars().count();
     if length <= SHOWN_NAME {
@@ -29,7 +29,7 @@ pub(super) fn cut(name: &str) -> String {
     format!("{head}…{tail}")
 }
 
-/// A source path without the place of cargo's caches and of the compiler's own build.
+/// A source path without the directories of cargo's caches and of the compiler's build.
 pub(super) fn path(path: &str, verbose: bool) -> Cow<'_, str> {
     let behind = |marker: &str| {
         let (_, rest) = path.split_once(marker)?;
@@ -50,8 +50,8 @@ pub(super) fn location(location: Option<&Location>, verbose: bool) -> String {
     }
 }
 
-/// The innermost `await` of the program's own code on the way to what a task waits for; of a library
-/// if there is no other.
+/// The innermost `await` of the program's own code on the path to what a task waits for; otherwise that of a
+/// library.
 pub(super) fn own_await(task: &Task) -> Option<&Location> {
     let (AsyncStack::Decoded(root) | AsyncStack::Cut(root, _)) = &task.stack else { return None };
     let mut found: Option<&Location> = None;
@@ -73,7 +73,7 @@ pub(super) fn own_await(task: &Task) -> Option<&Location> {
     }
 }
 
-/// The kind of a resource in a word.
+/// The kind of a resource as text.
 pub(super) fn kind(kind: ResourceKind) -> &'static str {
     match kind {
         ResourceKind::Task => "task",
@@ -91,7 +91,7 @@ pub(super) fn kind(kind: ResourceKind) -> &'static str {
     }
 }
 
-/// Whether people tell such resources apart by their address.
+/// Whether resources of this kind are identified by their address.
 pub(super) fn has_address(kind: ResourceKind) -> bool {
     !matches!(
         kind,
@@ -114,13 +114,13 @@ impl TasksReport {
         }
     }
 
-    /// The same whatever one wants with it.
+    /// The same without the kind of access.
     pub(super) fn thing(&self, resource: &Resource) -> String {
         let detail = resource.detail.as_deref().map(escape);
         let mut text = match resource.kind {
             ResourceKind::Task => match self.by_header.get(&resource.avma) {
                 Some(index) => return format!("task {}", self.task(*index).id),
-                None => format!("a task that is in no list ({:#x})", resource.avma),
+                None => format!("a task not in any list ({:#x})", resource.avma),
             },
             ResourceKind::Other | ResourceKind::Io if detail.is_some() => {
                 return detail.unwrap_or_default().into_owned();
@@ -136,7 +136,7 @@ impl TasksReport {
         text
     }
 
-    /// `, held by task 29`, when a guard that a task saved says so and it is not the task itself.
+    /// `, held by task 29`, if a task has a saved guard of the resource.
     pub(super) fn held_by(&self, resource: &Resource) -> String {
         if matches!(resource.kind, ResourceKind::Task | ResourceKind::BlockingTask) {
             return String::new();
@@ -154,7 +154,7 @@ impl TasksReport {
         Ids { report: self, tasks, most }
     }
 
-    /// What a task is: its future's name, else what its thread is in.
+    /// The name of a task: that of its future, otherwise of the function that its thread polls.
     pub(super) fn task_name(&self, task: &Task, verbose: bool) -> Option<String> {
         match &task.future {
             Some(name) => Some(type_name(name, verbose)),
@@ -166,7 +166,7 @@ impl TasksReport {
     }
 }
 
-/// Tasks by their ids, as they are written.
+/// Ids of tasks as text.
 pub(super) struct Ids<'t> {
     report: &'t TasksReport,
     tasks: &'t [usize],

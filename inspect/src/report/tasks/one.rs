@@ -1,4 +1,4 @@
-//! One task with everything known: what it is, where it is, what it holds, and who waits for it.
+//! All details of one task: its future, its stack, what it holds, and who waits for it.
 
 use std::fmt::Write as _;
 
@@ -30,16 +30,16 @@ impl TasksReport {
             let _ =
                 writeln!(text, "thread: {} {} [{}]", thread.tid, escape(&thread.name), escape(&thread.state));
         }
-        text.push_str("\nwhere it is:\n");
+        text.push_str("\nstack:\n");
         let leaf = |_: &[usize], node: &Node| {
             let resource = node.waits_on.as_ref()?;
             Some(self.resource(resource) + &self.held_by(resource))
         };
-        // Everything: this is the place to look at Tokio's own futures, too.
+        // Verbose, because this screen is also for Tokio's own futures.
         Tree { verbose: true, leaf: &leaf }.write(text, &task.stack);
         match task.state {
             State::Running => self.native(text, index, view),
-            State::Complete => text.push_str("  it has ended; its output waits to be taken\n"),
+            State::Complete => text.push_str("  it has ended; its output has not been taken\n"),
             State::Scheduled | State::Idle => {}
         }
         self.holds(text, index, view);
@@ -59,7 +59,7 @@ impl TasksReport {
         for resource in &task.holds {
             let waiters = self.graph.find(resource).map(|waited| waited.waiters.as_slice());
             let waiters = match waiters.unwrap_or_default() {
-                [] => "nobody waits for it".to_owned(),
+                [] => "no waiters".to_owned(),
                 waiters => format!("{} {} for it", self.ids(waiters, view.all), wait(waiters.len())),
             };
             let _ = writeln!(text, "  {}: {waiters}", self.resource(resource));
@@ -75,11 +75,11 @@ impl TasksReport {
         let waiters = waited.map(|waited| waited.waiters.as_slice());
         if let Some(waiters) = waiters.filter(|waiters| !waiters.is_empty()) {
             let ids = self.ids(waiters, view.all);
-            let _ = writeln!(text, "\n{ids} {} for its end", wait(waiters.len()));
+            let _ = writeln!(text, "\n{ids} {} for it to end", wait(waiters.len()));
         }
     }
 
-    /// `task 4 → Mutex 0x7f… → task 29 → timer`, at most so long.
+    /// `task 4 → Mutex 0x7f… → task 29`, at most [`SHOWN_TASK_IDS`] links.
     pub(super) fn chain_text(&self, chain: &[(usize, usize)]) -> String {
         let mut words = String::new();
         for (task, resource) in chain.iter().take(SHOWN_TASK_IDS) {
@@ -101,7 +101,7 @@ impl TasksReport {
     }
 }
 
-/// The verb for so many.
+/// The verb for this many tasks.
 pub(super) fn wait(count: usize) -> &'static str {
     if count == 1 { "waits" } else { "wait" }
 }

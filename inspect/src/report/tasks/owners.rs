@@ -1,8 +1,8 @@
-//! Which thread goes with which task.
+//! Which thread belongs to which task.
 //!
-//! An answer may say of any number of tasks that one thread polls them, and of any number of threads that
-//! they poll one task. A thread's stack is shown with one task only, the first that runs, and a task has
-//! one thread: the others are named. So no stack is written twice.
+//! An answer may state that one thread polls any number of tasks, and that any number of threads poll one task. To
+//! show each stack only once, a thread's stack is shown with one task, the first running one, and a task has one
+//! thread. The others are only named.
 
 use std::collections::HashMap;
 
@@ -12,17 +12,17 @@ use crate::tasks::model::{State, Task};
 /// Threads and tasks by their indices.
 #[derive(Debug, Clone)]
 pub(super) struct Owners {
-    /// Each thread by its id, and by the task it polls: the first of several.
+    /// Threads by id, and by the task that they poll; the first of several.
     by_tid: HashMap<u32, usize>,
     by_polled: HashMap<u64, usize>,
-    /// How many threads say that they poll a task.
+    /// Number of threads that poll each task.
     pollers: HashMap<u64, usize>,
-    /// For each thread the task with which it is shown.
+    /// For each thread, the task that it is shown with.
     shown_at: HashMap<usize, usize>,
 }
 
 impl Owners {
-    /// `polled` has the task that each thread polls, by their ids; 0 for none.
+    /// `polled` maps thread ids to the id of the task that the thread polls; 0 for none.
     pub(super) fn new(threads: &[Thread], polled: &HashMap<u32, u64>, tasks: &[Task]) -> Owners {
         let mut owners = Owners {
             by_tid: HashMap::new(),
@@ -56,7 +56,7 @@ impl Owners {
         found.copied()
     }
 
-    /// The task with which a thread is shown.
+    /// The task that a thread is shown with.
     pub(super) fn shown_at(&self, thread: usize) -> Option<usize> {
         self.shown_at.get(&thread).copied()
     }
@@ -66,7 +66,7 @@ impl Owners {
         self.shown_at.keys().copied()
     }
 
-    /// How many more threads than one say that they poll a task.
+    /// Number of threads that poll a task, beyond the first.
     pub(super) fn further(&self, task: &Task) -> usize {
         self.pollers.get(&task.id).map_or(0, |count| count.saturating_sub(1))
     }

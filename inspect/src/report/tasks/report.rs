@@ -1,4 +1,4 @@
-//! The tasks of an answer, with names for their threads and who waits for whom.
+//! The tasks of an answer, their threads with named frames, and the wait-for graph.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -25,26 +25,26 @@ pub struct TasksReport {
     pub tasks: Tasks,
     /// Who waits for whom.
     pub graph: WaitGraph,
-    /// The threads that were captured with the list, the agent's own left out, by thread id.
+    /// The threads that were captured with the list, by thread id, without the agent's own.
     pub threads: Vec<Thread>,
-    /// For each of these threads the task it polls; 0 for none or unknown.
+    /// For each of these threads, the task that it polls; 0 for none or unknown.
     pub polled: HashMap<u32, u64>,
-    /// What each module gave for the threads' names, and why not more.
+    /// Which names each module provides for the threads, and why not more.
     pub modules: Vec<ModuleSymbols>,
-    /// Why threads are missing; `None` when they are all there.
+    /// Why threads are missing; `None` if none are.
     pub exhausted: Option<Exhausted>,
-    /// Index of each task by its header's address, to name what a `JoinHandle` waits for.
+    /// Index of each task by the address of its header, to name the task that a `JoinHandle` waits for.
     pub(super) by_header: HashMap<u64, usize>,
     pub(super) owners: Owners,
     /// Indices of each runtime's tasks.
     pub(super) by_runtime: Vec<Vec<usize>>,
-    /// What it is written with.
+    /// The budget for writing it.
     pub(super) budget: Budget,
 }
 
 impl TasksReport {
-    /// Names the threads' frames and finds who waits for whom. `local_pid` and `symbol_directories`
-    /// are those of [`Symbolizer::new`].
+    /// Names the frames of the threads and builds the wait-for graph. For `local_pid` and `symbol_directories`
+    /// see [`Symbolizer::new`].
     pub fn new(
         hello: &AgentHello,
         local_pid: Option<u32>,
@@ -54,7 +54,7 @@ impl TasksReport {
         TasksReport::within(&budget::standard(), hello, local_pid, symbol_directories, tasks)
     }
 
-    /// As [`TasksReport::new`], as far as the budget allows.
+    /// Like [`TasksReport::new`], within the budget.
     pub fn within(
         budget: &Budget,
         hello: &AgentHello,
@@ -94,7 +94,7 @@ impl TasksReport {
         }
     }
 
-    /// Whether tasks are missing in it, or their stacks could not even be tried: an answer in part.
+    /// Whether it is incomplete: tasks are missing, or no memory was read for their stacks.
     pub fn is_partial(&self) -> bool {
         let is_whole = |list: &rgops_protocol::reply::Known<_>| {
             list.value()
@@ -119,13 +119,13 @@ impl TasksReport {
         self.owners.of(task).map(|thread| &self.threads[thread])
     }
 
-    /// The same, if its stack is shown with this task.
+    /// The thread that polls a task, if its stack is shown with this task.
     pub(super) fn own_thread(&self, index: usize) -> Option<&Thread> {
         let thread = self.owners.of(self.task(index))?;
         (self.owners.shown_at(thread) == Some(index)).then(|| &self.threads[thread])
     }
 
-    /// The task with which its thread's stack is shown, where that is another one.
+    /// The task that its thread's stack is shown with, if that is another task.
     pub(super) fn shown_elsewhere(&self, index: usize) -> Option<&Task> {
         let other = self.owners.shown_at(self.owners.of(self.task(index))?)?;
         (other != index).then(|| self.task(other))

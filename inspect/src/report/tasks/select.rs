@@ -1,4 +1,4 @@
-//! The tasks that a filter leaves.
+//! The tasks that pass a filter.
 
 use super::filter::{Filter, WaitingOn};
 use super::report::TasksReport;
@@ -6,7 +6,7 @@ use super::tree::{nodes, root};
 use crate::tasks::model::{Location, Node, Resource, ResourceKind, State, Task};
 
 impl TasksReport {
-    /// The tasks a filter leaves, in their order.
+    /// The tasks that pass a filter, in order.
     pub(super) fn select(&self, filter: &Filter) -> Vec<usize> {
         (0..self.tasks.tasks.len()).filter(|index| self.passes(filter, *index)).collect()
     }

@@ -1,7 +1,7 @@
-//! Which stacks are the same but for what they wait on, told by a number for each.
+//! Numbers for stacks: two stacks with the same number differ at most in the resources that they wait on.
 //!
-//! Every future is looked at once, and hashed with all that makes it what it is: a hash of less than that
-//! would be the same for as many as a program likes, and each new one would be compared with all of them.
+//! Every future is visited once and hashed with all its fields. With a weaker hash, a hostile program could produce
+//! any number of collisions, and each new future would be compared with all of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ pub(super) struct Shapes<'t> {
     numbers: HashMap<Key, usize>,
 }
 
-/// Numbers for texts. Names are shared, so most are known by where they are, without being read again.
+/// Numbers for texts. Names are shared, so most are found by their address without reading them again.
 #[derive(Default)]
 pub(super) struct Texts<'t> {
     by_place: HashMap<usize, usize>,
     by_content: HashMap<&'t str, usize>,
 }
 
-/// A future: its texts and children by their numbers.
+/// A future, with numbers for its texts and children.
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
     name: (usize, usize),
@@ -43,7 +43,7 @@ enum At {
 }
 
 impl<'t> Shapes<'t> {
-    /// The number of a stack: two with the same one are at the same place.
+    /// The number of a stack. Stacks with the same number are at the same place.
     pub(super) fn of(&mut self, node: &'t Node) -> usize {
         let children = node.children.iter().map(|child| self.of(child)).collect();
         let location = match &node.location {
@@ -73,7 +73,7 @@ impl<'t> Shapes<'t> {
 
 impl<'t> Texts<'t> {
     pub(super) fn of(&mut self, text: &'t Arc<str>) -> usize {
-        // Of an empty text only its content tells.
+        // The address of an empty text does not identify it.
         let place = text.as_ptr() as usize;
         if !text.is_empty()
             && let Some(number) = self.by_place.get(&place)

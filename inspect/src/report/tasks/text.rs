@@ -5,13 +5,13 @@ use super::view::View;
 use crate::report::screen::Screen;
 
 impl TasksReport {
-    /// The report as text: what was found and what not; deadlocks; what runs; the other tasks of each
-    /// runtime in groups, the largest first; what several wait for; and what to ask next.
+    /// The report as text: what was found and what is missing; deadlocks; running tasks; the other tasks of each
+    /// runtime in groups, the largest first; contended resources; and the command to run next.
     pub fn render(&self, view: &View) -> String {
         self.screen(view).into_text()
     }
 
-    /// As [`TasksReport::render`]; what there was no memory or time for is left out, and said to be.
+    /// Like [`TasksReport::render`]. If memory or time does not suffice, a note states that the rest is left out.
     pub fn screen(&self, view: &View) -> Screen {
         let mut text = Screen::new(&self.budget);
         self.write(&mut text, view);
@@ -22,7 +22,7 @@ impl TasksReport {
     fn write(&self, text: &mut Screen, view: &View) {
         self.header(text, view);
         let selected = self.select(&view.filter);
-        // Without a filter there are runtimes to tell of, and why they have no list.
+        // Without a filter, the runtimes are shown, with the reason if one has no list.
         if selected.is_empty() && !view.filter.is_everything() {
             return self.nothing(text, &view.filter);
         }

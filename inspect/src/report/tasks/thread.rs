@@ -1,5 +1,4 @@
-//! The native stacks that go with tasks: of those that run, and of futures that are no task because
-//! `block_on` polls them.
+//! The native stacks of running tasks, and of futures that are not tasks because `block_on` polls them.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -14,7 +13,7 @@ use crate::report::stack::{Activity, Thread, poll, write_frame};
 use crate::symbols::{Frame, file_name};
 use crate::text::{counted, escape};
 
-/// The frames inside a task's poll, innermost first, and how many of Tokio's are left out below them.
+/// The frames inside a task's poll, innermost first, and the number of Tokio's outer frames that are omitted.
 pub(super) fn own_frames(frames: &[Frame], verbose: bool) -> (&[Frame], usize) {
     match poll(frames) {
         Some(poll) if !verbose => (&frames[..poll.frames], frames.len() - poll.frames),
@@ -22,27 +21,28 @@ pub(super) fn own_frames(frames: &[Frame], verbose: bool) -> (&[Frame], usize) {
     }
 }
 
-/// A native stack as `rgops stack` writes it, without what is Tokio's below the task.
+/// A native stack in the format of `rgops stack`, without Tokio's outer frames.
 pub(super) fn write_native(text: &mut Screen, thread: &Thread, verbose: bool) {
     if let Capture::Failed { reason } = &thread.capture {
         let _ = writeln!(text, "  its thread's stack was not captured: {}", escape(reason));
         return;
     }
     let (frames, below) = own_frames(&thread.frames, verbose);
-    write_frames(text, frames, below, "tokio's worker");
+    write_frames(text, frames, below, "Tokio's worker");
 }
 
-fn write_frames(text: &mut Screen, frames: &[Frame], below: usize, whose: &str) {
+fn write_frames(text: &mut Screen, frames: &[Frame], below: usize, owner: &str) {
     for frame in frames {
         write_frame(text, frame, "  ");
     }
     if below > 0 {
-        let _ = writeln!(text, "  … {} of {whose} below", counted(below as u64, "frame"));
+        let _ = writeln!(text, "  … {} of {owner} below", counted(below as u64, "frame"));
     }
 }
 
 impl TasksReport {
-    /// Threads inside `block_on` that poll no task: the root future is in no list, its thread has it.
+    /// Threads in `block_on` that do not poll a task. The root future is not in a task list, only on the thread's
+    /// stack.
     pub(super) fn block_on(&self) -> impl Iterator<Item = (&Thread, usize)> {
         self.threads
             .iter()
@@ -61,7 +61,7 @@ impl TasksReport {
             }
             let _ = write!(text, "\nblock_on on thread {}", thread.tid);
             let _ = write!(text, " {} [{}]", escape(&thread.name), escape(&thread.state));
-            text.push_str(": its future is no task\n");
+            text.push_str(": its future is not a task\n");
             if let Some(caller) = caller(&thread.frames[begin..]) {
                 let _ = write!(text, "  called by {}", escape(&caller.name()));
                 if let (Some(file), Some(line)) = (&caller.file, caller.line) {
@@ -71,7 +71,7 @@ impl TasksReport {
             }
             let waits = thread.activity == Activity::Idle || thread.frames[..begin].iter().any(is_park);
             if waits && !view.verbose {
-                text.push_str("  it waits to be woken; for what is not known: only tasks are in memory that can be found\n");
+                text.push_str("  it waits to be woken; the reason is unknown: only the futures of tasks can be found in memory\n");
                 continue;
             }
             let shown = if view.verbose { thread.frames.len() } else { begin };
@@ -79,7 +79,7 @@ impl TasksReport {
         }
     }
 
-    /// Why frames of running tasks have no names, and what to do about it.
+    /// Why frames of running tasks have no names, and the fix.
     pub(super) fn missing_names(&self, text: &mut Screen) {
         let nameless: HashSet<&str> = self
             .owners
@@ -102,7 +102,7 @@ fn is_block_on(frame: &Frame) -> bool {
     frame.function.as_deref().is_some_and(|name| name.contains("tokio::") && name.contains("block_on"))
 }
 
-/// Who called `block_on`: the first function that is not Tokio's.
+/// The caller of `block_on`: the first function outside Tokio and the standard library.
 fn caller(frames: &[Frame]) -> Option<&Frame> {
     let is_own = |frame: &&Frame| {
         let name = frame.function.as_deref().unwrap_or_default();
@@ -112,7 +112,7 @@ fn caller(frames: &[Frame]) -> Option<&Frame> {
     frames.iter().find(is_own)
 }
 
-/// `tokio/src/runtime/park.rs` and the drivers: the thread has nothing to poll.
+/// Functions of `tokio/src/runtime/park.rs` and of the drivers: the thread is parked.
 fn is_park(frame: &Frame) -> bool {
     let name = frame.function.as_deref().unwrap_or_default();
     name.contains("tokio::runtime::park::") || name.contains("current_thread::Context::park")

@@ -1,4 +1,4 @@
-//! An async stack as a tree: the outermost future first, below it what it awaits.
+//! An async stack as a tree: the outermost future first, the futures that it awaits below it.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -9,15 +9,15 @@ use crate::report::screen::Screen;
 use crate::tasks::model::{AsyncStack, Node, NodeKind};
 use crate::text::escape;
 
-/// Writes trees. `leaf` says what a future waits for, by its places in the tree (counted in the order
-/// of [`nodes`]): several where identical futures are shown once.
+/// Writes trees. `leaf` returns what a future waits for, given its positions in the order of [`nodes`]. There are
+/// several positions if identical futures are shown once.
 pub(super) struct Tree<'t> {
     pub(super) verbose: bool,
     pub(super) leaf: &'t dyn Fn(&[usize], &Node) -> Option<String>,
 }
 
 impl Tree<'_> {
-    /// The stack with everything known, or why there is none.
+    /// The stack, or why there is none.
     pub(super) fn write(&self, text: &mut Screen, stack: &AsyncStack) {
         match stack {
             AsyncStack::Decoded(root) => {
@@ -28,7 +28,7 @@ impl Tree<'_> {
                 let _ = writeln!(text, "  … the rest is unknown: {}", escape(why));
             }
             AsyncStack::Running | AsyncStack::Complete => {}
-            AsyncStack::Moved => text.push_str("  changed while it was read: ask again\n"),
+            AsyncStack::Moved => text.push_str("  changed while it was read: run the command again\n"),
             AsyncStack::Unknown(why) => {
                 let _ = writeln!(text, "  no async stack: {}", escape(why));
             }
@@ -59,7 +59,7 @@ impl Tree<'_> {
         self.children(text, shown, first, below);
     }
 
-    /// The futures below one, the first of them at `places`.
+    /// The children of a future; the first child is at `places`.
     fn children(&self, text: &mut Screen, node: &Node, mut places: Vec<usize>, below: &str) {
         let is_fork = node.children.len() > 1 || node.children_left_out > 0;
         let mut rest = node.children.as_slice();
@@ -89,7 +89,7 @@ impl Tree<'_> {
     }
 }
 
-/// How many of the first futures are the same but for what they wait on.
+/// Number of futures at the start of the list that differ at most in what they wait on.
 fn same<'t>(futures: &'t [Arc<Node>], shapes: &mut Shapes<'t>) -> usize {
     let [first, rest @ ..] = futures else { return 0 };
     if rest.is_empty() {
@@ -103,15 +103,15 @@ fn moved(places: &[usize], by: usize) -> Vec<usize> {
     places.iter().map(|place| place + by).collect()
 }
 
-/// How many futures Tokio has below one of its own that waits, when they lead to one leaf, and that
-/// leaf: how a lock works inside is for `--verbose`.
+/// If a future of Tokio has a single chain of Tokio futures below it that ends at a waiting leaf: the depth of the
+/// leaf, and the leaf. The internals of a lock are only shown with `--verbose`.
 fn inside_tokio(node: &Node) -> Option<(usize, &Node)> {
     if !is_tokios(node) {
         return None;
     }
     let (mut leaf, mut depth) = (node, 0);
     while let [child] = leaf.children.as_slice() {
-        // A leaf may be named by its last word only, as `Acquire` is.
+        // A leaf may have only the last part of its name, such as `Acquire`.
         if !is_tokios(child) && !is_glue(child) && !child.children.is_empty() {
             return None;
         }
@@ -122,17 +122,17 @@ fn inside_tokio(node: &Node) -> Option<(usize, &Node)> {
     (waits_inside && leaf.waits_on.is_some()).then_some((depth, leaf))
 }
 
-/// Tokio's own. What a macro polls is not: the macro is written by who uses it.
+/// Whether it is a future of Tokio. The futures of its macros are not: their code is in the program.
 fn is_tokios(node: &Node) -> bool {
     node.name.short.starts_with("tokio::") && !matches!(node.kind, NodeKind::Select | NodeKind::Join)
 }
 
-/// What libraries put around a closure that polls.
+/// The wrapper that libraries use around a closure that polls.
 fn is_glue(node: &Node) -> bool {
     &*node.name.short == "core::future::poll_fn::PollFn"
 }
 
-/// All futures of a tree, each before its children.
+/// All futures of a tree in pre-order.
 pub(super) fn nodes(root: &Node) -> impl Iterator<Item = &Node> {
     let mut pending = vec![root];
     std::iter::from_fn(move || {

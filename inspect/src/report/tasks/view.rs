@@ -6,12 +6,12 @@ use super::filter::Filter;
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct View {
-    /// Every task by itself, also those at the same place.
+    /// Every task separately, without groups.
     pub all: bool,
     /// Types as the compiler names them, whole paths, and Tokio's own futures and frames.
     pub verbose: bool,
     /// Which tasks.
     pub filter: Filter,
-    /// What people typed for the process, for the command to run next.
+    /// The target as the user typed it, for the suggested next command.
     pub target: String,
 }

@@ -1,10 +1,10 @@
-//! States and kinds in a word, as the screen, the JSON and the filters have them.
+//! States and kinds as text, for the screen, the JSON and the filters.
 
 use rgops_protocol::reply::tasks::RuntimeKind;
 
 use crate::tasks::model::State;
 
-/// A state in a word.
+/// A state as text.
 pub(super) fn state(state: State) -> &'static str {
     match state {
         State::Running => "running",
@@ -14,7 +14,7 @@ pub(super) fn state(state: State) -> &'static str {
     }
 }
 
-/// A kind of runtime in a word.
+/// A kind of runtime as text.
 pub(super) fn runtime_kind(kind: RuntimeKind) -> &'static str {
     match kind {
         RuntimeKind::CurrentThread => "current_thread",

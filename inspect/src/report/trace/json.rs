@@ -12,29 +12,29 @@ use crate::trace::{Kind, Recorder, RuntimeSummary, ThreadSummary};
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct JsonTrace<'a> {
-    /// Where the trace was saved; `null` when it could not be.
+    /// Where the trace was saved; `null` if it could not be saved.
     file: Option<&'a str>,
-    /// Beginning of the window, since the Unix epoch.
+    /// Start of the window since the Unix epoch.
     unix_ns: u64,
     duration_ns: u64,
-    /// Time between two readings as it was meant to be.
+    /// Intended time between two readings.
     interval_ns: u64,
-    /// Readings made, and those that came late; `null` when the answer broke off, as all CPU times.
+    /// Number of readings, and of late ones; `null` if the answer ended early, as are all CPU times.
     readings: Option<u64>,
     late_readings: Option<u64>,
     process_cpu_ns: Option<u64>,
     agent_cpu_ns: Option<u64>,
-    /// CPU time between two samples; 0: none were taken.
+    /// CPU time between two samples; 0 if none were taken.
     sample_period_ns: u64,
     samples: u64,
     sample_weight: u64,
     dropped_sample_weight: Option<u64>,
     /// Samples whose stack was not kept.
     samples_without_stack: u64,
-    /// Why there are no samples; absent when there are.
+    /// Why there are no samples; absent if there are any.
     #[serde(skip_serializing_if = "str::is_empty")]
     no_samples: &'a str,
-    /// By falling running time.
+    /// By descending running time.
     threads: Vec<JsonThread<'a>>,
     runtimes: Vec<JsonRuntime>,
 }
@@ -46,9 +46,9 @@ struct JsonThread<'a> {
     name: &'a str,
     is_agent: bool,
     ended: bool,
-    /// When it was first seen, since the window began.
+    /// When it was first seen, since the start of the window.
     first_ns: u64,
-    /// Its life in the window: the sum of the following.
+    /// Its lifetime in the window: the sum of the times below.
     life_ns: u64,
     running_ns: u64,
     runnable_ns: u64,
@@ -66,7 +66,7 @@ struct JsonThread<'a> {
 struct JsonRuntime {
     name: String,
     workers: u32,
-    /// Of all workers together, over `window_ns`.
+    /// Sum over all workers, within `window_ns`.
     busy_ns: u64,
     window_ns: u64,
     max_alive_tasks: u64,
@@ -74,8 +74,8 @@ struct JsonRuntime {
 }
 
 impl<'a> JsonTrace<'a> {
-    /// The report with the answer's notes, or with the reason it broke off. Where there is no memory or
-    /// time for all threads some are left out, and that is the reason, if there is no other.
+    /// The report with the answer's notes, or with the reason why the answer ended early. If memory or time does not
+    /// suffice for all threads, the rest is left out, and that is the reason unless there is another one.
     pub fn document<W: std::io::Write>(
         hello: &AgentHello,
         file: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! `rgops trace`: what every thread spent its time on, and the runtimes, below the saved file.
+//! `rgops trace`: the summary after the file is saved: how every thread spent its time, and the runtimes.
 
 mod json;
 #[cfg(test)]

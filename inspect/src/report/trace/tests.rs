@@ -1,4 +1,4 @@
-//! Reports of a made-up trace.
+//! Reports of a synthetic trace.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use rgops_protocol::reply::stack::SystemCall;
@@ -24,7 +24,7 @@ fn point(tid: u32, time_ns: u64, running_ns: u64, state: char) -> ThreadPoint {
     ThreadPoint { time_ns, tid, running_ns, runnable_ns, state, system_call, descriptor, wchan }
 }
 
-/// One thread that runs for a second, and `blocked` that wait for it.
+/// One thread that runs for a second, and `blocked` threads that wait for it.
 fn trace(blocked: u32) -> Recorder<Vec<u8>> {
     trace_within(budget::standard(), blocked)
 }
@@ -76,7 +76,7 @@ fn trace_within(budget: Budget, blocked: u32) -> Recorder<Vec<u8>> {
 }
 
 #[test]
-fn the_busiest_come_first_and_names_cannot_steer_the_terminal() {
+fn the_busiest_come_first_and_names_cannot_control_the_terminal() {
     let text = render(&trace(1), false);
     let expected = "\
 thread              tid     seen running runnable  futex network   poll   file sleeping  other unknown
@@ -89,7 +89,7 @@ window 1s, 200 readings; no CPU samples: none were requested; 990ms of the proce
 }
 
 #[test]
-fn many_threads_are_cut_short_unless_all_are_asked_for() {
+fn the_list_of_threads_is_limited_unless_all_are_requested() {
     let trace = trace(50);
     let short = render(&trace, false);
     assert_eq!(short.matches("waiter").count(), 19);
@@ -115,7 +115,7 @@ fn the_json_contract_sums_up() {
 }
 
 #[test]
-fn the_summary_ends_at_the_budget_and_says_so() {
+fn the_summary_ends_at_the_budget_with_a_note() {
     let budget = Budget::new(16 << 20);
     let trace = trace_within(budget.clone(), 2_000);
     assert!(trace.exhausted().is_none());

@@ -6,25 +6,25 @@ use crate::report::screen::Screen;
 use crate::text::{counted, duration, escape, width};
 use crate::trace::{Kind, Recorder, RuntimeSummary, ThreadSummary};
 
-/// Threads listed unless all are asked for.
+/// Maximum threads listed unless all are requested.
 const TOP_THREADS: usize = 20;
-/// And runtimes.
+/// Maximum runtimes listed unless all are requested.
 const TOP_RUNTIMES: usize = 100;
 
-/// The summary as text: threads by falling running time, then the runtimes, then what the trace
-/// cost. With `all`, every thread is listed.
+/// The summary as text: threads by descending running time, then the runtimes, then the cost of the trace. With
+/// `all`, every thread is listed.
 pub fn render<W: std::io::Write>(trace: &Recorder<W>, all: bool) -> String {
     screen(trace, all).into_text()
 }
 
-/// As [`render`]; what there was no memory or time for is left out, and said to be.
+/// Like [`render`]. If memory or time does not suffice, a note states that the rest is left out.
 pub fn screen<W: std::io::Write>(trace: &Recorder<W>, all: bool) -> Screen {
     let mut text = Screen::new(trace.budget());
     threads(&mut text, &trace.summary().threads(), all);
     let runtimes = trace.runtimes();
     let shown = if all { runtimes.len() } else { runtimes.len().min(TOP_RUNTIMES) };
     for runtime in &runtimes[..shown] {
-        // What is not written is said at the end, here and below.
+        // A note at the end states what is not written, here and below.
         let _ = writeln!(text, "{}", runtime_line(runtime));
     }
     if shown < runtimes.len() {
@@ -78,7 +78,7 @@ fn column(kind: Kind) -> usize {
     kind.name().len().max(6)
 }
 
-/// Three digits are enough in a column.
+/// Rounded down to about three digits, enough for a column.
 fn rounded(ns: u64) -> u64 {
     match ns {
         10_000_000_000.. => ns / 100_000_000 * 100_000_000,
@@ -87,7 +87,7 @@ fn rounded(ns: u64) -> u64 {
     }
 }
 
-/// `12.3%`; `-` for nothing at all, so that small shares are told from none.
+/// `12.3%`; `-` for exactly 0, to distinguish it from small shares.
 fn share(ns: u64, of_ns: u64) -> String {
     match (ns, of_ns) {
         (0, _) | (_, 0) => "-".to_owned(),
@@ -98,7 +98,7 @@ fn share(ns: u64, of_ns: u64) -> String {
 fn runtime_line(runtime: &RuntimeSummary) -> String {
     let busy = match runtime.busy_share() {
         Some(share) => format!("busy {:.1}%", share * 100.0),
-        None => "busy share not known".to_owned(),
+        None => "busy share unknown".to_owned(),
     };
     format!(
         "runtime {}: {}, {busy}, at most {} alive and {} in the global queue",
@@ -120,8 +120,8 @@ fn readings_line<W: std::io::Write>(trace: &Recorder<W>) -> String {
         None => format!("window {window}; {samples}"),
         Some(totals) => {
             let share = share(totals.agent_cpu_ns, totals.duration_ns);
-            let cost = if share == "-" { "nothing".to_owned() } else { share };
-            // Threads that live shorter than a reading takes to come are not seen.
+            let cost = if share == "-" { "0%".to_owned() } else { share };
+            // Threads that live for less than the time between two readings are not seen.
             let seen = |sum: u64, thread: &&ThreadSummary| sum.saturating_add(thread.time(Kind::Running));
             let seen_ns = trace.summary().threads().iter().fold(0, seen);
             format!(

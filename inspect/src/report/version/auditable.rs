@@ -1,7 +1,7 @@
 //! The dependency list that `cargo auditable build` puts into an executable: zlib-compressed JSON in
 //! the section `.dep-v0`.
 //!
-//! It comes from the inspected program, so decompression is capped and every field is optional.
+//! It comes from the inspected program, so its decompressed size is limited and most fields are optional.
 
 use std::io::Read;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::escape;
 
-/// Longest list taken, decompressed.
+/// Maximum size of the decompressed list.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A crate in the program.
@@ -26,7 +26,7 @@ pub struct Dependency {
     /// `crates.io`, `git`, `local`, `registry`.
     #[serde(default)]
     pub source: String,
-    /// `runtime`, or `build` when only build scripts use it.
+    /// `runtime`, or `build` if only build scripts use it.
     #[serde(default = "runtime")]
     pub kind: String,
     /// Whether this is the program itself.
@@ -39,7 +39,7 @@ fn runtime() -> String {
 }
 
 impl Dependency {
-    /// `name version`, with what is unusual about it.
+    /// `name version`, with remarks on anything unusual.
     pub fn describe(&self) -> String {
         let mut text = format!("{} {}", escape(&self.name), escape(&self.version));
         if self.root {
@@ -54,7 +54,7 @@ impl Dependency {
     }
 }
 
-/// The crates of a `.dep-v0` section, in its order.
+/// The crates of a `.dep-v0` section, in the order of the section.
 pub fn dependencies(section: &[u8]) -> Known<Vec<Dependency>> {
     #[derive(Deserialize)]
     struct List {
@@ -68,13 +68,13 @@ pub fn dependencies(section: &[u8]) -> Known<Vec<Dependency>> {
     }
     let mut json = Vec::new();
     if let Err(error) = ZlibDecoder::new(section).take(MAX_BYTES + 1).read_to_end(&mut json) {
-        return Known::unavailable(format!("its dependency list does not decompress: {error}"), "");
+        return Known::unavailable(format!("its dependency list cannot be decompressed: {error}"), "");
     }
     if json.len() as u64 > MAX_BYTES {
         return Known::unavailable(format!("its dependency list is longer than {MAX_BYTES} bytes"), "");
     }
     match serde_json::from_slice::<List>(&json) {
         Ok(list) => Known::Value(list.packages),
-        Err(error) => Known::unavailable(format!("its dependency list is no valid JSON: {error}"), ""),
+        Err(error) => Known::unavailable(format!("its dependency list is not valid JSON: {error}"), ""),
     }
 }

@@ -1,4 +1,4 @@
-//! What section and symbol names say about how a program was built.
+//! How a program was built, derived from section and symbol names.
 
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::version::VersionReply;
@@ -13,26 +13,26 @@ pub enum DebugInfo {
     Full,
     /// Functions, files and lines (`debug = "line-tables-only"` or `"limited"`).
     LineTables,
-    /// Only what the precompiled standard library brings.
+    /// Only that of the precompiled standard library.
     StandardLibrary,
-    /// In a file of its own, which the executable names (`.gnu_debuglink`).
+    /// In a separate file that the executable names (`.gnu_debuglink`).
     SeparateFile,
     /// None.
     None,
 }
 
 impl DebugInfo {
-    /// The level as people read it, with what to change for more.
+    /// The level as text, with the fix to get more.
     pub fn describe(self) -> &'static str {
         match self {
             DebugInfo::Full => "full",
             DebugInfo::LineTables => "line tables: functions, files and lines",
             DebugInfo::StandardLibrary => {
-                "of the standard library only (fix: debug = \"line-tables-only\" in the Cargo profile names files and lines)"
+                "standard library only (fix: debug = \"line-tables-only\" in the Cargo profile adds files and lines)"
             }
             DebugInfo::SeparateFile => "in a separate file",
             DebugInfo::None => {
-                "none (fix: debug = \"line-tables-only\" in the Cargo profile names files and lines)"
+                "none (fix: debug = \"line-tables-only\" in the Cargo profile adds files and lines)"
             }
         }
     }
@@ -40,9 +40,9 @@ impl DebugInfo {
 
 /// The level, from the names of the sections.
 ///
-/// By the output of rustc 1.95 for every level at opt-level 0 and 3: the precompiled standard
-/// library always brings `.debug_info` and `.debug_line` unless cargo strips it; `.debug_gdb_scripts`
-/// comes with any level above none, `.debug_loc` (`.debug_loclists` in DWARF 5) with full only.
+/// Based on the output of rustc 1.95 for every level at opt-level 0 and 3: the precompiled standard
+/// library always has `.debug_info` and `.debug_line` unless cargo strips it; `.debug_gdb_scripts`
+/// exists at any level above none, `.debug_loc` (`.debug_loclists` in DWARF 5) only at full.
 pub fn debug_info(sections: &Known<Vec<String>>) -> Known<DebugInfo> {
     sections.clone().map(|sections| {
         let has = |name: &str| sections.iter().any(|section| section == name);
@@ -68,9 +68,9 @@ pub fn has_symbols(sections: &Known<Vec<String>>) -> Known<bool> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Mangling {
-    /// RFC 2603: names keep their generic arguments.
+    /// RFC 2603: names include their generic arguments.
     V0,
-    /// As C++, with a hash instead of generic arguments.
+    /// Like C++, with a hash instead of generic arguments.
     Legacy,
 }
 
@@ -84,8 +84,8 @@ impl Mangling {
     }
 }
 
-/// The mangling, from the first symbol: the agent sends its own first, which were compiled with
-/// the program, unlike the standard library's.
+/// The mangling, derived from the first symbol. The agent sends its own symbols first: unlike those of the standard
+/// library, they were compiled with the program.
 pub fn mangling(reply: &VersionReply) -> Known<Mangling> {
     match &reply.symbols {
         Known::Unavailable(missing) => Known::Unavailable(missing.clone()),

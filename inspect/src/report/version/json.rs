@@ -15,7 +15,7 @@ use crate::text::hex;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct JsonVersion {
-    /// `crate version` as the program's author gave it.
+    /// `crate version`, set by the program's author.
     pub program: JsonKnown<String>,
     /// File name of the executable.
     pub executable: JsonKnown<String>,
@@ -35,7 +35,7 @@ pub struct JsonVersion {
     pub panic: String,
     /// `full`, `line-tables`, `standard-library`, `separate-file` or `none`.
     pub debug_info: JsonKnown<DebugInfo>,
-    /// Whether there is no symbol table.
+    /// Whether the symbol table was removed.
     pub stripped: JsonKnown<bool>,
     /// `v0` or `legacy`.
     pub mangling: JsonKnown<Mangling>,
@@ -59,7 +59,7 @@ impl JsonVersion {
     /// The JSON form of an answer.
     pub fn document(hello: &AgentHello, reply: &VersionReply, end: &End) -> Document<JsonVersion> {
         let build_id = match reply.build_id.as_slice() {
-            [] => Known::unavailable("the linker made none", ""),
+            [] => Known::unavailable("the linker did not add one", ""),
             id => Known::Value(hex(id)),
         };
         let body = JsonVersion {

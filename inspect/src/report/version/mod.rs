@@ -1,4 +1,4 @@
-//! `rgops version`: how the program was built, and what that means for the other commands.
+//! `rgops version`: how the program was built, and the effect on other commands.
 
 mod auditable;
 mod build;

@@ -72,7 +72,7 @@ dependencies: 4 crates
 }
 
 #[test]
-fn a_stripped_build_says_what_is_gone_and_how_to_keep_it() {
+fn a_stripped_build_shows_what_is_missing_and_the_fix() {
     let stripped = VersionReply {
         sections: Known::Value(vec![".text".into(), ".debug_gdb_scripts".into()]),
         symbols: Known::Value(vec![]),
@@ -82,7 +82,7 @@ fn a_stripped_build_says_what_is_gone_and_how_to_keep_it() {
     };
     let text = render(&stripped, false);
     for part in [
-        "build-id: unavailable (the linker made none; fix: ",
+        "build-id: unavailable (the linker did not add one; fix: ",
         "debug info: none (fix: debug = \"line-tables-only\"",
         "symbols: stripped",
         "mangling: unavailable (the executable has no Rust symbols",
@@ -94,12 +94,12 @@ fn a_stripped_build_says_what_is_gone_and_how_to_keep_it() {
     assert_eq!(json["schema"], "rgops.version/1");
     assert_eq!(json["stripped"], true);
     assert_eq!(json["debug_info"], "none");
-    assert_eq!(json["build_id"]["unavailable"], "the linker made none");
+    assert_eq!(json["build_id"]["unavailable"], "the linker did not add one");
 }
 
 #[test]
-fn levels_of_debug_info_are_told_apart_by_rustcs_own_sections() {
-    // What rustc 1.95 left in executables built with debug = 0, 1, "line-tables-only" and 2.
+fn levels_of_debug_info_are_recognized_by_rustcs_sections() {
+    // The sections of executables that rustc 1.95 built with debug = 0, 1, "line-tables-only" and 2.
     let standard =
         [".debug_abbrev", ".debug_aranges", ".debug_info", ".debug_line", ".debug_ranges", ".debug_str"];
     let level = |more: &[&str]| {
@@ -120,8 +120,8 @@ fn a_hostile_dependency_list_is_refused() {
     };
     let bomb = zlib(&vec![b' '; 17 << 20]);
     assert!(bomb.len() < 64 << 10 && reason(&bomb).contains("longer than"));
-    assert!(reason(b"junk").contains("does not decompress"));
-    assert!(reason(&zlib(b"[1")).contains("no valid JSON"));
+    assert!(reason(b"junk").contains("cannot be decompressed"));
+    assert!(reason(&zlib(b"[1")).contains("not valid JSON"));
     let nested = [vec![b'['; 1 << 20], vec![b']'; 1 << 20]].concat();
-    assert!(reason(&zlib(&nested)).contains("no valid JSON"));
+    assert!(reason(&zlib(&nested)).contains("not valid JSON"));
 }

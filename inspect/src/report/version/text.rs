@@ -10,12 +10,11 @@ use super::build::{debug_info, has_symbols, mangling};
 use crate::text::known::show;
 use crate::text::{counted, escape, hex};
 
-/// The answer as `name: value` lines; with `list_dependencies`, the dependencies one a line behind
-/// them.
+/// The answer as `name: value` lines; with `list_dependencies`, followed by one line per dependency.
 pub fn render(reply: &VersionReply, list_dependencies: bool) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
-        // A string takes every write.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "{name}: {value}");
     };
     let plain = |known: &Known<String>| show(known, |value| escape(value).into_owned());
@@ -57,9 +56,9 @@ pub fn render(reply: &VersionReply, list_dependencies: bool) -> String {
 }
 
 const NO_BUILD_ID: &str =
-    r#"unavailable (the linker made none; fix: RUSTFLAGS="-C link-arg=-Wl,--build-id" in the build)"#;
+    r#"unavailable (the linker did not add one; fix: RUSTFLAGS="-C link-arg=-Wl,--build-id" in the build)"#;
 
-/// The compiler, and the linker or C compilers that left their names, too.
+/// The compiler: `rustc -V`, otherwise the compiler strings of the executable that name rustc.
 fn compiler(reply: &VersionReply) -> String {
     if !reply.rustc.is_empty() {
         return escape(&reply.rustc).into_owned();

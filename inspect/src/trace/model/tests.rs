@@ -1,4 +1,4 @@
-//! Segments of made-up threads: they must cover a life exactly, whatever the points say.
+//! Segments of synthetic threads: they must cover the lifetime exactly, whatever points are sent.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use rgops_protocol::reply::Known;
@@ -43,7 +43,7 @@ fn segments(points: &[ThreadPoint]) -> Vec<(u64, u64, Kind)> {
 }
 
 #[test]
-fn an_interval_is_ready_running_blocked_and_a_still_thread_is_what_it_was() {
+fn an_interval_is_runnable_running_blocked_and_an_unchanged_thread_continues() {
     let found = segments(&[
         point(0, 100, 50, 'S', FUTEX),
         point(90, 100, 50, 'S', FUTEX),
@@ -63,14 +63,14 @@ fn an_interval_is_ready_running_blocked_and_a_still_thread_is_what_it_was() {
 }
 
 #[test]
-fn clocks_that_lag_are_made_up_for() {
-    // On a CPU all the time, its clock moves by ticks of 8 ms; read every 5 ms.
+fn lagging_clocks_are_compensated() {
+    // Always on a CPU; its clock advances in ticks of 8 ms and is read every 5 ms.
     let points: Vec<_> = (0..200).map(|n| point(n * 5, n * 5 / 8 * 8, 0, 'R', 0)).collect();
     let found = segments(&points);
     let unknown: u64 =
         found.iter().filter(|segment| segment.2 != Kind::Running).map(|segment| segment.1 - segment.0).sum();
     assert!(unknown <= 8, "{found:?}");
-    // It waits 40 ms for a CPU, which is told when it gets one.
+    // It waits 40 ms for a CPU, which is reported when it gets one.
     let found = segments(&[
         point(0, 0, 0, 'R', 0),
         point(10, 10, 0, 'R', 0),
@@ -81,8 +81,8 @@ fn clocks_that_lag_are_made_up_for() {
 }
 
 #[test]
-fn a_thread_that_wakes_up_and_runs_on_has_its_lag_made_up_for() {
-    // Asleep until 5, then it runs for 20 ms; its clock is 4 ms late until it sleeps again.
+fn the_lag_of_a_thread_that_wakes_up_and_keeps_running_is_compensated() {
+    // Asleep until 5 ms, then running for 20 ms; its clock is 4 ms late until it sleeps again.
     let found = segments(&[
         point(0, 0, 0, 'S', FUTEX),
         point(10, 1, 0, 'R', 0),
@@ -95,7 +95,7 @@ fn a_thread_that_wakes_up_and_runs_on_has_its_lag_made_up_for() {
 }
 
 #[test]
-fn a_thread_that_ends_is_over_and_one_that_runs_unseen_is_unknown() {
+fn an_ended_thread_stays_ended_and_an_unseen_running_thread_is_unknown() {
     let found = segments(&[point(5, 0, 0, 'S', FUTEX), point(15, 0, 0, 'X', 0), point(20, 0, 0, 'S', FUTEX)]);
     assert_eq!(found, [(5, 15, Kind::Futex)]);
     let found = segments(&[point(0, 0, 0, 'R', 0), point(10, 4, 1, 'R', 0)]);
@@ -115,7 +115,7 @@ impl Random {
 }
 
 #[test]
-fn whatever_is_sent_the_segments_cover_the_life_without_a_gap() {
+fn the_segments_cover_the_lifetime_without_gaps_for_any_points() {
     let mut random = Random(42);
     for _ in 0..2_000 {
         let mut points = Vec::new();
@@ -130,7 +130,7 @@ fn whatever_is_sent_the_segments_cover_the_life_without_a_gap() {
                 [FUTEX, SLEEP, 0, 999][random.below(4) as usize],
             ));
             time += random.below(30);
-            // Sometimes more than fits, sometimes backwards.
+            // Sometimes more time than the interval has, sometimes backwards.
             running = (running + random.below(40)).saturating_sub(random.below(10));
             runnable += random.below(15);
             if random.below(20) == 0 {

@@ -1,17 +1,17 @@
-//! One thread over time, from the points an agent sends.
+//! One thread over time, from the points that an agent sends.
 //!
-//! Between two points the kernel's clocks tell exactly how long the thread ran and how long it was
-//! ready; the rest of the time it was blocked. In which order is not known: an interval is shown as
-//! ready, then running, then blocked, and what it was blocked in is what the later point says, or
-//! the earlier one when the thread ran at the later.
+//! Between two points, the kernel's clocks show exactly how long the thread was running and how long it was
+//! runnable; the rest of the time it was blocked. The order is unknown: an interval is shown as runnable, then
+//! running, then blocked. The reason for blocking is taken from the later point, or from the earlier one if the
+//! thread was running at the later.
 //!
-//! The clocks of a thread that is on a CPU, or waits for one, lag behind by a scheduler's tick or by
-//! the wait. So intervals at whose end the thread was seen running are held back, and what a later
-//! interval has too much of is moved into them. They are settled when the thread is seen asleep, where
-//! the clocks are exact, or when they span more than twice [`HELD_BACK_NS`].
+//! The clocks of a thread that is on a CPU or waits for one lag behind by a scheduler tick or by the wait. So
+//! intervals that end with a running thread are held back, and excess time of a later interval is moved into them.
+//! They are final when the thread is seen asleep, because the clocks are exact then, or when they span more than
+//! twice [`HELD_BACK_NS`].
 //!
-//! Whatever an agent sends, the segments of a thread follow each other without a gap, so their
-//! lengths add up to its life in the window exactly.
+//! Whatever an agent sends, the segments of a thread have no gaps, so their lengths add up exactly to its lifetime
+//! in the window.
 
 use std::collections::VecDeque;
 
@@ -20,20 +20,20 @@ use rgops_protocol::reply::trace::ThreadPoint;
 use crate::text::system_call::Architecture;
 use crate::trace::classify::{self, Kind};
 
-/// Clocks lag by less than this: a tick is 10 ms at most, a CPU cgroup's throttling 100 ms.
+/// Clocks lag by less than this: a tick is at most 10 ms, throttling by a CPU cgroup at most 100 ms.
 const HELD_BACK_NS: u64 = 150_000_000;
-/// Intervals of no length must not fill our memory.
+/// Intervals of zero length must not fill our memory.
 const MAX_HELD_BACK: usize = 1000;
 
-/// A thread does one thing from a moment to another, in nanoseconds since the window began.
+/// A period in which a thread does one thing, in nanoseconds since the start of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Segment {
-    /// Beginning.
+    /// Start.
     pub start_ns: u64,
     /// End.
     pub end_ns: u64,
-    /// What it does.
+    /// What it is doing.
     pub kind: Kind,
 }
 
@@ -44,7 +44,7 @@ struct Interval {
     end_ns: u64,
     running_ns: u64,
     runnable_ns: u64,
-    /// What the rest of it was.
+    /// The kind of the remaining time.
     blocked: Kind,
 }
 
@@ -63,7 +63,7 @@ pub struct Timeline {
     ended: bool,
 }
 
-/// What is kept of the last point.
+/// The last point, as far as it is kept.
 #[derive(Debug, Clone, Copy)]
 struct Last {
     time_ns: u64,
@@ -73,25 +73,25 @@ struct Last {
 }
 
 impl Timeline {
-    /// A thread nothing is known of. Of the agent's own thread every point says that it runs,
-    /// because it makes them; the rest of its time it waits for the next reading.
+    /// A new thread. The agent's own thread is running at every point, because it takes the points; the rest of the
+    /// time it waits for the next reading.
     pub fn new(is_agent: bool) -> Timeline {
         Timeline { is_agent, last: None, held_back: VecDeque::new(), ended: false }
     }
 
-    /// Memory for what is held back.
+    /// Memory for the intervals that are held back.
     pub(in crate::trace) fn held_bytes(&self) -> u64 {
         (self.held_back.capacity() * size_of::<Interval>()) as u64
     }
 
-    /// Takes the thread's next point; segments that are settled go to `segments`, in order.
+    /// Takes the next point of the thread. Final segments go to `segments`, in order.
     pub fn add(&mut self, point: &ThreadPoint, architecture: Architecture, segments: &mut Vec<Segment>) {
         if self.ended {
             return;
         }
         let ended = point.state == 'X';
         let waiting = if ended { None } else { classify::waiting(point, architecture) };
-        // An agent that sends times or clocks that fall back says nothing with them.
+        // Times and clocks that go backwards are ignored.
         let time_ns = point.time_ns.max(self.last.map_or(0, |last| last.time_ns));
         if let Some(last) = self.last {
             let blocked = match waiting.or(last.waiting) {
@@ -114,8 +114,8 @@ impl Timeline {
         self.ended = ended;
     }
 
-    /// Ends the thread's life in the window: at its last point, or at `end_ns` if that is later; it
-    /// is taken to have slept on until then, but not to have run on.
+    /// Ends the thread in the window: at its last point, or at `end_ns` if that is later. Until then a sleeping
+    /// thread is assumed to keep sleeping, but a running thread is not assumed to keep running.
     pub fn finish(&mut self, end_ns: Option<u64>, segments: &mut Vec<Segment>) {
         if let (Some(last), Some(end_ns)) = (self.last, end_ns)
             && !self.ended
@@ -129,8 +129,8 @@ impl Timeline {
         self.ended = true;
     }
 
-    /// Moves what does not fit an interval into those before it, then gives out the intervals that
-    /// ended more than `keep_ns` before the last. What fits nowhere lies before the window.
+    /// Moves the excess time of an interval into earlier ones, then emits the intervals that ended more than
+    /// `keep_ns` before the last. Time that does not fit anywhere was before the window.
     fn settle(&mut self, keep_ns: u64, segments: &mut Vec<Segment>) {
         let (Some(first), Some(last)) = (self.held_back.front(), self.held_back.back()) else { return };
         let end_ns = last.end_ns;
@@ -156,7 +156,7 @@ impl Timeline {
     }
 }
 
-/// An interval as segments: ready, running, blocked. Empty ones are left out.
+/// An interval as segments: runnable, running, blocked. Empty ones are omitted.
 fn cut(interval: &Interval, segments: &mut Vec<Segment>) {
     let running_ns = interval.start_ns + interval.runnable_ns;
     let blocked_ns = running_ns + interval.running_ns;

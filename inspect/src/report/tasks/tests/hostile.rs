@@ -1,4 +1,4 @@
-//! Screens from what no program of ours says: it takes its share of memory and time, no more.
+//! Screens from hostile answers: memory and time stay within the limits.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ fn within(budget: &Budget, tasks: Tasks) -> TasksReport {
     TasksReport::within(budget, &hello(), None, &[], tasks)
 }
 
-/// Far longer than it takes, and far shorter than what grows with the square.
+/// Far longer than needed, and far shorter than a quadratic algorithm takes.
 fn in_time<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let began = Instant::now();
     let made = work();
@@ -32,7 +32,7 @@ fn a_threads_stack_is_shown_with_one_task_only() {
         let screen = in_time("writing", || report.render(&View { all, ..view() }));
         assert_eq!(screen.matches("shop+0x1000\n").count(), 1);
         assert!(screen.contains("task 1 [running] on thread 4712 tokio-rt-worker (running)\n"), "{all}");
-        assert!(screen.contains("  thread 4712 is shown at task 1\n"));
+        assert!(screen.contains("  thread 4712 is shown with task 1\n"));
         assert!(screen.len() < 4_000_000, "{}", screen.len());
     }
     let screen = report.render(&view());
@@ -45,17 +45,17 @@ fn a_threads_stack_is_shown_with_one_task_only() {
 }
 
 #[test]
-fn threads_with_one_id_and_threads_that_poll_one_task_are_no_more_than_themselves() {
+fn threads_with_equal_ids_and_threads_that_poll_one_task_are_shown_once() {
     let all = vec![task(1, State::Running, AsyncStack::Running)];
     let threads = (0..50).map(|number| deep(4712 + number / 25, 1)).collect();
     let report = report(tasks(all, threads));
     let screen = report.render(&view());
     assert_eq!(screen.matches("shop+0x1000\n").count(), 1);
-    assert!(screen.contains("  49 more threads are said to poll it, too\n"), "{screen}");
+    assert!(screen.contains("  49 more threads are also reported to poll it\n"), "{screen}");
 }
 
 #[test]
-fn text_and_json_end_at_the_budget_and_say_so() {
+fn text_and_json_end_at_the_budget_with_a_note() {
     let long = format!("shop::{}", "x".repeat(4000));
     let nested = (0..60).fold(leaf(&long, ResourceKind::Notify, 0xe0), |inner, line| {
         node(&long, at(&long, line), vec![inner])
@@ -97,7 +97,7 @@ fn text_and_json_end_at_the_budget_and_say_so() {
 }
 
 #[test]
-fn a_graph_that_is_cut_is_a_graph() {
+fn a_graph_that_is_cut_is_still_valid() {
     let all = (0..2_000).map(|id| holding(idle(id, lock(0xa0 + id % 300)), 0xa0 + (id + 1) % 300)).collect();
     let budget = Budget::new(20_000);
     let dot = within(&budget, tasks(all, Vec::new())).dot(&view()).into_text();
@@ -107,7 +107,7 @@ fn a_graph_that_is_cut_is_a_graph() {
 
 #[test]
 fn a_hundred_thousand_different_places_of_one_kind_are_grouped_in_time() {
-    // As long, and at the same line: all that was told apart by less than their names.
+    // Equal lengths and lines: the names are the only difference.
     let all = (0..100_000).map(|id| idle(id, leaf(&format!("shop::future_{id:06}"), ResourceKind::Timer, 1)));
     let report = within(&Budget::new(1 << 30), tasks(all.collect(), Vec::new()));
     let screen = in_time("groups", || report.render(&view()));
@@ -119,7 +119,7 @@ fn a_hundred_thousand_different_places_of_one_kind_are_grouped_in_time() {
 }
 
 #[test]
-fn many_runtimes_many_holders_and_one_id_for_all_take_no_longer() {
+fn many_runtimes_many_holders_and_equal_ids_do_not_take_longer() {
     const COUNT: u64 = 50_000;
     let lone = |id: u64| holding(idle(id, lock(0x10_0000 + id)), 0x20_0000 + id);
     let mut tasks = tasks((0..COUNT).map(lone).collect(), Vec::new());

@@ -1,4 +1,4 @@
-//! Screens from made-up tasks.
+//! Screens from synthetic tasks.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod hostile;
@@ -41,7 +41,7 @@ fn leaf(short: &str, kind: ResourceKind, avma: u64) -> Node {
     Node { waits_on, kind: NodeKind::Future, ..node(short, None, Vec::new()) }
 }
 
-/// As Tokio's lock is: three futures of its own.
+/// Like Tokio's lock: three futures of Tokio.
 fn lock(avma: u64) -> Node {
     let file = "/home/me/.cargo/registry/src/index.crates.io-1/tokio-1.54.1/src/sync/mutex.rs";
     let acquire = leaf("Acquire", ResourceKind::Mutex, avma);
@@ -160,10 +160,10 @@ fn a_deadlock_is_the_first_thing_on_the_screen() {
         report(tasks(deadlocked(), Vec::new())).render(&view()),
         "\
 shop (pid 4711): 4 tasks (4 idle) in 1 runtime at 2026-11-22 22:27:20 UTC
-4 with their async stack · listed in 2.5ms · decoded in 31ms
+4 with an async stack · listed in 2.5ms · decoded in 31ms
 debug info of shop: await points
 
-deadlock: 3 tasks wait for each other in a ring
+deadlock: 3 tasks wait for each other in a cycle
   task 1 shop::pay at src/pay.rs:10
     waits for Mutex 0xb0, held by task 2
   task 2 shop::ship at src/ship.rs:20
@@ -187,15 +187,15 @@ task 2 [idle]
     tokio::task::JoinHandle: waits for task 3
 
 who waits for whom
-  Mutex 0xa0: tasks 3 4 wait; held by task 1 shop::pay; which waits: task 1 → Mutex 0xb0 → task 2 → task 3 → Mutex 0xa0 → task 1
-  Mutex 0xb0: task 1 waits; held by task 2 shop::ship; which waits: task 2 → task 3 → Mutex 0xa0 → task 1 → Mutex 0xb0 → task 2
+  Mutex 0xa0: tasks 3 4 wait; held by task 1 shop::pay; chain: task 1 → Mutex 0xb0 → task 2 → task 3 → Mutex 0xa0 → task 1
+  Mutex 0xb0: task 1 waits; held by task 2 shop::ship; chain: task 2 → task 3 → Mutex 0xa0 → task 1 → Mutex 0xb0 → task 2
 
-next: rgops tasks 4711 --task 1   one of them with all it holds and waits for
+next: rgops tasks 4711 --task 1   one deadlocked task: what it holds and waits for
 "
     );
 }
 
-/// A service at work: sessions that sleep, a task that runs, one that selects, one that moved.
+/// A busy service: sleeping sessions, a running task, one in `select!`, and one that changed while being read.
 fn busy() -> Vec<Task> {
     let mut all: Vec<Task> = (10..20)
         .map(|id| {
@@ -217,7 +217,7 @@ fn busy() -> Vec<Task> {
 }
 
 #[test]
-fn what_runs_comes_first_then_the_largest_groups() {
+fn running_tasks_come_first_then_the_largest_groups() {
     let mut tasks = tasks(busy(), vec![thread(4712, 20), thread(4713, 0)]);
     tasks.runtimes[0].list = Known::Value(TaskList { shards: 8, incomplete_shards: 1, listed: 14 });
     tasks.debug_information[0].level = DebugLevel::FutureNames;
@@ -229,10 +229,10 @@ fn what_runs_comes_first_then_the_largest_groups() {
         report.render(&view()),
         "\
 shop (pid 4711): 14 tasks (1 running, 1 scheduled, 12 idle) in 1 runtime at 2026-11-22 22:27:20 UTC
-11 with their async stack · 1 by their thread's stack · 1 without, they moved while they were read · 1 without, their future is not described · listed in 2.5ms · decoded in 31ms
-incomplete: 1 of 8 lists of runtime main changed too fast to be walked to the end; tasks are missing
-  fix: ask again
-debug info of shop: names of futures, no await points
+11 with an async stack · 1 with their thread's stack · 1 without a stack (changed while being read) · 1 without a stack (future not described) · listed in 2.5ms · decoded in 31ms
+incomplete: 1 of 8 lists of runtime main changed too fast to be read completely; tasks are missing
+  fix: run the command again
+debug info of shop: future names only, no await points
   note: names are cut
   fix: in Cargo.toml:
        [profile.release]
@@ -255,7 +255,7 @@ task 21 [idle]
     └ tokio::time::sleep::Sleep: waits for timer
 
 task 22 [scheduled]
-  changed while it was read: ask again
+  changed while it was read: run the command again
 
 task 23 [idle]
   no async stack: no debug information
@@ -263,13 +263,13 @@ task 23 [idle]
 shop: its file is not on this host
   fix: pass --symbols DIR with the file of the running build
 
-next: rgops stack 4711   all threads, with what each polls
+next: rgops stack 4711   all threads and the task each one polls
 "
     );
 }
 
 #[test]
-fn one_task_is_shown_with_everything() {
+fn one_task_is_shown_with_all_details() {
     let view = View { filter: Filter { task: Some(1), ..Filter::default() }, ..view() };
     let screen = report(tasks(deadlocked(), Vec::new())).render(&view);
     let (_, screen) = screen.split_once("\n\n").unwrap();
@@ -282,7 +282,7 @@ future: shop::pay
 type: shop::pay::{async_fn_env#0}<u64>
 references: 2, header at 0x7080
 
-where it is:
+stack:
   shop::pay::{async_fn_env#0}<u64> at src/pay.rs:10
     tokio::sync::Mutex::lock::{async_fn_env#0}<u64> at /home/me/.cargo/registry/src/index.crates.io-1/tokio-1.54.1/src/sync/mutex.rs:455
       tokio::sync::Mutex::acquire::{async_fn_env#0}<u64> at /home/me/.cargo/registry/src/index.crates.io-1/tokio-1.54.1/src/sync/mutex.rs:658
@@ -293,13 +293,13 @@ holds:
 
 chain: task 1 → Mutex 0xb0 → task 2 → task 3 → Mutex 0xa0 → task 1
 
-next: rgops tasks 4711 --waiting-on 1   who waits for this task's end
+next: rgops tasks 4711 --waiting-on 1   the tasks that wait for this one to end
 "
     );
 }
 
 #[test]
-fn filters_leave_what_they_say() {
+fn filters_select_matching_tasks() {
     let report = report(tasks([busy(), deadlocked()].concat(), vec![thread(4712, 20)]));
     let ids = |filter: Filter| {
         let selected = report.select(&filter);
@@ -315,45 +315,48 @@ fn filters_leave_what_they_say() {
 }
 
 #[test]
-fn a_filter_that_matches_nothing_says_what_there_was() {
+fn a_filter_without_a_match_shows_what_exists() {
     let filter = Filter { matching: Some("checkout".into()), states: vec![State::Idle], ..Filter::default() };
     let screen = report(tasks(deadlocked(), Vec::new())).render(&View { filter, ..view() });
     let (_, screen) = screen.split_once("\n\n").unwrap();
     assert_eq!(
         screen,
         "no task matches --state idle --match checkout\n  \
-           there are: 2 shop::pack, 1 shop::pay, 1 shop::ship\n  \
-           with ids from 1 to 4\n  \
-           in runtimes: main\n"
+           most frequent: 2 shop::pack, 1 shop::pay, 1 shop::ship\n  \
+           ids: 1 to 4\n  \
+           runtimes: main\n"
     );
 }
 
 #[test]
-fn a_runtime_without_a_list_has_its_reason_and_is_not_said_to_have_no_tasks() {
+fn a_runtime_without_a_list_has_a_reason_and_is_not_shown_as_empty() {
     let mut tasks = tasks(Vec::new(), Vec::new());
     tasks.runtimes[0].alive_tasks = Known::Value(7);
     tasks.runtimes[0].list = Known::unavailable("its memory is closed", "open it");
     let report = report(tasks);
     assert!(report.is_partial());
-    let line = "runtime main (multi_thread, 2 workers): no list, unavailable (its memory is closed; fix: open it); \
-                tokio counts 7 tasks\n";
+    let line = "runtime main (multi_thread, 2 workers): list unavailable (its memory is closed; fix: open it); \
+                Tokio counts 7 tasks\n";
     for filter in [Filter::default(), Filter { task: Some(3), ..Filter::default() }] {
         let screen = report.render(&View { filter, ..view() });
-        assert!(screen.contains(": 0 tasks in 1 runtime, 1 of them without a list, at "), "{screen}");
-        assert!(screen.contains(line) && !screen.contains("no task at all"), "{screen}");
+        assert!(screen.contains(": 0 tasks in 1 runtime (1 without a task list) at "), "{screen}");
+        assert!(screen.contains(line) && !screen.contains("no tasks in any"), "{screen}");
     }
 }
 
 #[test]
-fn a_program_whose_runtimes_are_not_watched_is_told_what_to_do() {
+fn a_program_without_watched_runtimes_gets_a_fix() {
     let mut tasks = tasks(Vec::new(), Vec::new());
     tasks.runtimes.clear();
     let screen = report(tasks).render(&view());
-    assert!(screen.contains("the agent watches no Tokio runtime\n  fix: call listen inside one"), "{screen}");
+    assert!(
+        screen.contains("no Tokio runtime is watched\n  fix: call rgops_agent::listen inside a runtime"),
+        "{screen}"
+    );
 }
 
 #[test]
-fn why_there_is_no_memory_may_be_the_words_of_another_users_program() {
+fn the_reason_for_unread_memory_may_come_from_another_users_program() {
     let mut tasks = tasks(Vec::new(), Vec::new());
     let said = rgops_protocol::received::program_says;
     tasks.no_memory = Some(Unavailable { reason: said("none"), fix: said("run evil as root") });
