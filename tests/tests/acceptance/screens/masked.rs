@@ -1,4 +1,4 @@
-//! Masks for what differs between two machines or two moments, besides numbers: what the screen is about stays.
+//! Masks for what differs between machines or moments and is not a number. What the screen is about stays.
 
 use rgops_tests::masks;
 
@@ -12,8 +12,8 @@ pub(super) fn wide_as_content(text: &str) -> String {
     masks::columns(&masks::numbers(text))
 }
 
-/// Threads and runtimes. The rows are ordered by CPU time, and if some are left out, all but the agent's: a thread may
-/// or may not have used a CPU meanwhile.
+/// Threads and runtimes, with the threads sorted by name. Without `--all` only the thread that answers: any other may
+/// have used a CPU meanwhile or not.
 pub(super) fn threads(text: &str) -> String {
     let text = wide_as_content(&any_machine(text));
     let is_short = text.contains(" more threads in ");
@@ -55,8 +55,11 @@ pub(super) fn own_frames(text: &str) -> String {
     }
     // Closures with the same code are one function, with the name of either.
     let short = short.replace("stuck::mutex::{{closure}}", "stuck::all_workers::{{closure}}");
-    // Threads of the agent come and go.
-    masks::numbers(&short).replace("; N ended meanwhile", "")
+    // Threads of the agent come and go: the first line ends with how many did.
+    match short.split_once(" UTC; ") {
+        Some((first, rest)) => format!("{first} UTC\n{}", rest.split_once('\n').unwrap_or_default().1),
+        None => short,
+    }
 }
 
 /// How the functions of the programs begin.
@@ -69,9 +72,9 @@ pub(super) fn profile(text: &str) -> String {
     let mut short = String::new();
     for line in without_notes(text).split_inclusive('\n').filter(|line| !line.starts_with("Dropped ")) {
         if !is_row(line) || line.contains("flat%") {
-            let ends = ["; ticks that", "; without samples", "\n"];
-            let end = ends.iter().filter_map(|end| line.find(end)).min().unwrap_or(line.len());
-            short.push_str(&format!("{}\n", &line[..end]));
+            // Behind the second `;` is what this machine could not sample.
+            let parts: Vec<&str> = line.trim_end_matches('\n').split("; ").take(2).collect();
+            short.push_str(&(parts.join("; ") + "\n"));
         } else if line.contains("spin_forever") || line.contains("remember_request") {
             short.push_str(&(right_aligned(line) + "…\n"));
         }
@@ -92,7 +95,7 @@ fn right_aligned(row: &str) -> String {
     aligned + rest
 }
 
-/// The lines of `schedtrace`: which ids tasks have depends on what the agent spawned before.
+/// The lines of `schedtrace`. The ids of tasks depend on what the agent spawned before.
 pub(super) fn schedulers(text: &str) -> String {
     let is_task = |name: &str| name.strip_prefix('T').is_some_and(|id| id.parse::<u64>().is_ok());
     let lines = text.split_inclusive('\n').map(|line| match line.split_once(':') {
@@ -153,13 +156,13 @@ pub(super) fn growth(text: &str) -> String {
     let mut short = String::new();
     for line in wide_as_content(&own_frames(text)).split_inclusive('\n') {
         let is_table = line.contains("  per minute  ") || line.contains("N of N  ");
-        if line.contains("what chance explains") {
+        if line.contains("chance") {
             short.truncate(short.trim_end_matches('\n').len() + 1);
         } else {
             short.push_str(if is_table { line.trim_start_matches(' ') } else { line });
         }
     }
-    short.replace("  > N%", "  N%")
+    short.replace("  > N%", "  N%").replace("compared line grew", "compared lines grew")
 }
 
 /// What `gc` did, and the resident memory. Which counters of the allocator change, and which way, differs in each run.

@@ -1,4 +1,4 @@
-//! Programs whose state is fixed, and the commands that are asked of each.
+//! Programs in a fixed state, and the commands to ask each of them.
 
 use serde_json::Value;
 
@@ -19,9 +19,9 @@ fn a_program_that_waits() {
     let seller = found("tasks", |task| task["future"] == "stuck::sell", "id");
     let counter = found("tasks", |task| task["future"] == "stuck::count_stock", "id");
     let lock = found("resources", |resource| resource["kind"] == "mutex", "address");
-    screens.name("SELLER", seller.to_string());
-    screens.name("COUNTER", counter.to_string());
-    screens.name("LOCK", format!("{lock:#x}"));
+    screens.define("SELLER", seller.to_string());
+    screens.define("COUNTER", counter.to_string());
+    screens.define("LOCK", format!("{lock:#x}"));
     screens.show("tasks PID", unmasked);
     screens.show("tasks PID --all", unmasked);
     screens.show("tasks PID --state running", unmasked);
@@ -83,7 +83,7 @@ fn a_program_that_allocates() {
     let mut screens = Screens::of("leaky", "leaky", &["--leak", "4MiB", "--fill", "0", "--churn", "0"]);
     screens.show("heap-rate PID", unmasked);
     screens.show("heap-rate PID off", unmasked);
-    // So many samples that chance decides less.
+    // More samples, so that chance decides less.
     screens.show("heap-rate PID 64KiB", unmasked);
     screens.show("leaks PID --duration 3s", growth);
     screens.show("pprof-heap PID --duration 1s --force --output FILE", profile);

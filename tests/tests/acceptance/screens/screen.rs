@@ -8,7 +8,7 @@ use rgops_tests::running::Running;
 use rgops_tests::snapshot::{Snapshots, replaced, with_visible_colours};
 use rgops_tests::{built, masks, program, terminal};
 
-/// Makes a screen of this machine and moment the same everywhere, before numbers are masked.
+/// Removes from a screen what belongs to this machine or moment; numbers are masked afterwards.
 pub(super) type Mask = fn(&str) -> String;
 
 /// A running program and the snapshots of what is shown of it.
@@ -36,12 +36,12 @@ impl Screens {
         Screens { snapshots: Snapshots::of(snapshots), words, folder, running }
     }
 
-    /// From now on `word` in a command stands for `value`.
-    pub(super) fn name(&mut self, word: &'static str, value: String) {
+    /// Makes `word` in a command stand for `value`.
+    pub(super) fn define(&mut self, word: &'static str, value: String) {
         self.words.push((word, value));
     }
 
-    /// Has `leaky` stand still, so that its memory stays as it is.
+    /// Stops `leaky`, so that its memory stays as it is.
     pub(super) fn stop_allocating(&mut self) {
         self.running.signal("USR1");
         assert!(self.running.line().starts_with("leak "));
@@ -54,7 +54,7 @@ impl Screens {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Compares what a command shows, as `stack PID --all`. Places that show the same share one copy.
+    /// Compares what a command shows, such as `stack PID --all`. Places that show the same share one copy.
     pub(super) fn show(&mut self, command: &str, mask: Mask) {
         let output = program::finished(&mut self.rgops(command));
         let text = [output.stdout, output.stderr].concat();
@@ -89,19 +89,15 @@ impl Screens {
         let text = if command.contains("PID") { text.to_owned() } else { lines_with(text, &pid) };
         let text = text.replace(self.folder.path().to_str().unwrap(), "FOLDER");
         let text = text.replace(built::release("rgops").parent().unwrap().to_str().unwrap(), "TARGET");
-        let text = sources(
-            &sources(&text, "/registry/src/", 1, "REGISTRY/"),
-            "/examples/src/",
-            0,
-            "WORKSPACE/examples/src/",
-        );
-        // At the beginning of a row the pid is a number of a column as any other.
+        let text = sources(&text, "/registry/src/", 1, "REGISTRY/");
+        let text = sources(&text, "/examples/src/", 0, "WORKSPACE/examples/src/");
+        // At the start of a row the pid is masked as a number, which keeps the columns.
         let is_row = |line: &str| line.trim_start().starts_with(&pid);
         let lines = text.split_inclusive('\n');
         let text: String = lines
             .map(|line| if is_row(line) { line.to_owned() } else { replaced(line, &pid, "PID") })
             .collect();
-        // On a busy machine samples are lost.
+        // A busy machine loses samples.
         let takes_samples = ["pprof-cpu", "trace"].iter().any(|name| command.starts_with(name));
         let code = if takes_samples && code == 6 { 0 } else { code };
         format!("{}exit {code}\n", masks::numbers(&mask(&text)))
@@ -113,14 +109,12 @@ fn lines_with(text: &str, pid: &str) -> String {
     text.split_inclusive('\n').filter(|line| line.split_whitespace().any(|word| word == pid)).collect()
 }
 
-/// A text with each path of a source file until `within`, and so many folders more, replaced: programs may have been
-/// built in another checkout, and crates are where cargo's home is.
+/// A text in which `by` replaces each path up to `within` and the next `folders`: programs may have been built in
+/// another checkout, and crates are where cargo's home is.
 fn sources(text: &str, within: &str, folders: usize, by: &str) -> String {
     let (mut short, mut rest) = (String::new(), text);
     while let Some((before, behind)) = rest.split_once(within) {
         let begin = before.rfind(|c: char| c.is_whitespace() || "\"(".contains(c)).map_or(0, |at| at + 1);
-        // `\n` within a label of Graphviz is two characters.
-        let begin = before.rfind("at /").map_or(begin, |at| begin.max(at + 3));
         short.push_str(&before[..begin]);
         short.push_str(by);
         rest = behind.splitn(folders + 1, '/').last().unwrap_or_default();
