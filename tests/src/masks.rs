@@ -103,9 +103,10 @@ mod tests {
 
     #[test]
     fn numbers_are_masked_and_columns_keep_their_edges() {
-        let lines = "  9  rgops-agent    <1%   51%  x86_64 at 0x7f3a10, 1.5MB\n\
-                     12345  main           100%    7%  b5eaaa03ca709059 1.54.1 main.rs:282 2m05s\n";
-        let masked = "  N  rgops-agent     N%    N%  x86_64 at 0xN, N\nN      main              N%    N%  HASH N main.rs:N N\n";
+        let lines = "    9  rgops-agent   <1%   51%  x86_64 at 0x7f3a10, 1.5MB\n\
+                     12345  main         100%    7%  1.54.1 main.rs:282 2m05s, b5eaaa03ca709059\n";
+        let masked = "    N  rgops-agent    N%    N%  x86_64 at 0xN, N\n\
+                      N      main           N%    N%       N main.rs:N N, HASH\n";
         assert_eq!(numbers(lines), masked);
     }
 }
