@@ -151,15 +151,22 @@ pub(super) fn memory(text: &str) -> String {
     wide_as_content(&any_machine(text)).replace("N (N bytes)", "N bytes")
 }
 
-/// What `leaks` names, with the program's own frames, and without what else grew a little by chance.
+/// What `leaks` names first, with the program's own frames. The other line that allocates there, and any that grew a
+/// little, have too few samples to be named in each run.
 pub(super) fn growth(text: &str) -> String {
-    let mut short = String::new();
+    let (mut short, mut rows, mut stacks) = (String::new(), 0, 0);
     for line in wide_as_content(&own_frames(text)).split_inclusive('\n') {
-        let is_table = line.contains("  per minute  ") || line.contains("N of N  ");
-        if line.contains("chance") {
+        let is_row = line.contains("N of N  ");
+        rows += usize::from(is_row);
+        stacks += usize::from(line.starts_with("N. "));
+        let is_stack = ["N. ", "   ", "…", "\n"].iter().any(|start| line.starts_with(start));
+        if line.contains("chance") || is_stack && stacks > 1 {
+            // Without the empty line before it.
             short.truncate(short.trim_end_matches('\n').len() + 1);
+        } else if is_row || line.contains("  per minute  ") {
+            short.push_str(if rows > 1 { "" } else { line.trim_start_matches(' ') });
         } else {
-            short.push_str(if is_table { line.trim_start_matches(' ') } else { line });
+            short.push_str(line);
         }
     }
     short.replace("  > N%", "  N%").replace("compared line grew", "compared lines grew")
@@ -176,4 +183,16 @@ pub(super) fn given_back(text: &str) -> String {
 pub(super) fn row(text: &str) -> String {
     let row = text.trim_start_matches([' ', '│', '├', '└', '─']);
     masks::numbers(row).split_whitespace().collect::<Vec<_>>().join(" ") + "\n"
+}
+
+#[test]
+fn the_first_line_that_grew_is_kept_and_the_others_are_not() {
+    let (first, second) = ("N  N of N  leaky::a (leak.rs:N)\n", "N  N of N  leaky::b (leak.rs:N)\n");
+    let stacks =
+        ["\nN. leaky::a\n   leaky::a\n   \tleak.rs:N\n", "\nN. leaky::b\n   leaky::b\n   \tleak.rs:N\n"];
+    let with = |rows: &str, stacks: &str| format!("{rows}{stacks}Watching\n");
+    let one = with(first, stacks[0]);
+    assert_eq!(growth(&one), one);
+    assert_eq!(growth(&with(&[first, second].concat(), &stacks.concat())), one);
+    assert_eq!(growth(&with(first, &format!("{}\nN line grew, by chance\n", stacks[0]))), one);
 }
