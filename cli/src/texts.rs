@@ -56,6 +56,7 @@ fn files(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
             "tests.rs",
             "texts.rs",
             "complete.rs",
+            "testing.rs",
             "schemas.rs",
             "golden.rs",
             "own_process.rs",
@@ -227,7 +228,7 @@ fn command_line() -> clap::Command {
 #[test]
 fn commands_and_options_in_our_texts_exist_and_no_advice_does_harm() {
     let (command_line, mut wrong, mut sources, mut seen) = (command_line(), Vec::new(), Vec::new(), 0);
-    for part in ["protocol", "agent", "inspect", "cli"] {
+    for part in ["protocol", "capture", "agent", "dwarf", "tasks", "pprof", "inspect", "cli"] {
         files(&workspace().join(part).join("src"), "rs", &mut sources);
     }
     for source in sources {

@@ -125,7 +125,7 @@ async fn greet(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), E
     let mut magic = [0; MAGIC.len()];
     stream.read_exact(&mut magic).await?;
     if magic != MAGIC {
-        return Err(malformed("the first eight bytes are not the rgops protocol's".to_owned()));
+        return Err(malformed("the first eight bytes are not the magic of the rgops protocol".to_owned()));
     }
     let (kind, payload) = read_packet(stream, MAX_HANDSHAKE_BYTES).await?;
     if kind != Kind::ClientHello {
