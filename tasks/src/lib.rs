@@ -27,7 +27,7 @@
 //! use rgops_tasks::model::Task;
 //! use rgops_tasks::types::ProgramTypes;
 //!
-//! The async stacks of these tasks of the program in `file`. `read` copies its memory.
+//! // The async stacks of these tasks of the program in `file`. `read` copies its memory.
 //! fn stacks(
 //!     file: &[u8],
 //!     vtables: Vec<TaskVtable>,

@@ -256,8 +256,8 @@ fn a_table_of_its_own_is_had_by_another_call_or_listening_fails_with_the_reason(
     for (filter, says) in [
         ("close_range ENOSYS", "listened"),
         ("no own table", "close_range and unshare are denied"),
-        ("lies", "descriptors of its own, and did not"),
-        ("lies about unshare", "descriptors of its own, and did not"),
+        ("lies", "its own descriptor table, but did not"),
+        ("lies about unshare", "its own descriptor table, but did not"),
         ("getrandom", "getrandom(2) fails"),
     ] {
         let target = Itself::start_with("sandboxed_before_it_listens", &[("RGOPS_TEST_FILTER", filter)]);

@@ -57,9 +57,6 @@ mod tests {
         let reply = HeapRateReply { before_bytes: 524_288, now_bytes: 524_288, default_bytes: 524_288 };
         assert_eq!(render(&reply, false), "heap-rate: one sample per 512.00KB (524288 bytes) on average\n");
         let reply = HeapRateReply { now_bytes: 0, ..reply };
-        assert_eq!(
-            render(&reply, true),
-            "heap-rate: off; previously 512.00KB; at program start 512.00KB\n"
-        );
+        assert_eq!(render(&reply, true), "heap-rate: off; previously 512.00KB; at program start 512.00KB\n");
     }
 }

@@ -97,7 +97,7 @@ fn an_arena_lock_held_for_ever_costs_only_the_allocators_numbers() {
         refused = Some(reason);
         break;
     }
-    assert!(refused.unwrap().contains("a thread may be stopped inside malloc"));
+    assert!(refused.unwrap().contains("perhaps by a thread stopped inside malloc"));
 }
 
 /// The reason why the allocator has no numbers, once the signal has stopped the thread.

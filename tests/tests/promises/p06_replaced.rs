@@ -69,7 +69,7 @@ fn a_program_that_replaced_itself_has_no_agent_any_more() {
         for command in ["stack", "tasks", "stats", "memstats", "version"] {
             let answer = rgops_in(&directory, &[command, &pid]);
             assert_eq!(answer.code, 3, "{answer:?}");
-            let said = "the program replaced itself (execve), or closed the agent's descriptors";
+            let said = "the program replaced itself (execve) or closed the agent's descriptors";
             assert!(answer.errors.contains(said), "{}", answer.errors);
             assert!(!answer.errors.contains("run `rgops` again"), "{}", answer.errors);
         }

@@ -143,10 +143,10 @@ fn what_is_not_the_processs_own_is_refused_with_a_reason() {
     refused("a hard link", &[&impostor.pid().to_string()]);
     fs::remove_file(&own).unwrap();
     symlink(&other, &own).unwrap();
-    refused("a link", &["something else in it"]);
+    refused("a link", &["is not a socket or leads through a symbolic link"]);
     fs::remove_file(&own).unwrap();
     fs::write(&own, "").unwrap();
-    refused("a file", &["something else in it"]);
+    refused("a file", &["is not a socket or leads through a symbolic link"]);
     fs::remove_file(&own).unwrap();
     fs::rename(&kept, &own).unwrap();
     // A directory that others can write.

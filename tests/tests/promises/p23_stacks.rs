@@ -45,7 +45,7 @@ fn changed(report: &Report) -> Vec<String> {
 }
 
 /// What answers say of stacks on which nothing is known, and of threads that are left alone.
-const UNKNOWN: &str = "on a stack whose bounds are not known";
+const UNKNOWN: &str = "on a stack whose bounds are unknown";
 const LEFT_ALONE: &str = "without an alternate stack";
 
 /// Asks, and looks which of these are said.

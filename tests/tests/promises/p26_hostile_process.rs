@@ -210,7 +210,10 @@ fn an_answer_without_an_end_is_told_by_its_name_and_what_came_is_shown() {
         ["trace", &pid, "--seconds", "0.2", "--timeout", "0.5", "--output", output.to_str().unwrap()];
     let some_came = place.rgops(&arguments, HANGS);
     assert_eq!(some_came.code, Some(6), "{}", some_came.errors);
-    assert!(some_came.errors.contains("the answer was not complete after 0.7 s"), "{}", some_came.errors);
+    let waited = some_came.errors.split("the answer was not complete after ").nth(1);
+    let waited: f64 = waited.and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap_or_default();
+    // The duration and the timeout together; a busy machine adds to them.
+    assert!((0.7..10.0).contains(&waited), "{}", some_came.errors);
     assert!(fs::read_to_string(&some_came.output).unwrap().contains("window "), "the table is there");
     assert!(fs::metadata(&output).unwrap().len() > 0);
 }

@@ -363,7 +363,7 @@ fn a_file_that_appears_meanwhile_stays_and_the_new_one_is_kept_beside_it() {
         let errors = stderr(&output);
         assert_eq!(output.status.code(), Some(1), "{errors}");
         assert!(has_table(&stdout(&output)), "{}", stdout(&output));
-        assert!(errors.contains(&format!("kept as {}", scene.at("file.1").display())), "{errors}");
+        assert!(errors.contains(&format!("saved as {}", scene.at("file.1").display())), "{errors}");
         assert_eq!(fs::read(scene.at("file")).unwrap(), b"of somebody else");
         assert!(fs::metadata(scene.at("file.1")).unwrap().len() > 100);
         assert_eq!(scene.names(), ["file", "file.1"]);

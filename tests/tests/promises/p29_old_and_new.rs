@@ -143,6 +143,7 @@ fn a_client_of_protocol_1_reads_every_answer_of_an_agent_of_now() {
 
 /// Sends to everybody who connects what an agent sent once.
 fn replay(path: &Path, bytes: Vec<u8>) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
     let listener = UnixListener::bind(path).unwrap();
     fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
     std::thread::spawn(move || {

@@ -24,7 +24,8 @@ const ALLOCATOR_DEADLINE: Duration = Duration::from_millis(200);
 /// `smaps_rollup` walks the page tables: about 10 ms for each resident GiB of small pages.
 const MAPPINGS_DEADLINE: Duration = Duration::from_secs(2);
 
-const STUCK: &str = "no answer in 200 ms: an allocator lock is held, perhaps by a thread stopped inside malloc";
+const STUCK: &str =
+    "no answer in 200 ms: an allocator lock is held, perhaps by a thread stopped inside malloc";
 
 static ALLOCATORS: LazyLock<OffloadThread> =
     LazyLock::new(|| OffloadThread::new(agent_threads::MALLOC, ALLOCATOR_DEADLINE, STUCK));
@@ -247,7 +248,11 @@ fn cgroup_section() -> Section {
             vec![
                 bytes("current", current, file("memory.current", "memory.usage_in_bytes")),
                 limited("limit", limit, format!("minimum of {limit_file} and those of its ancestors")),
-                limited("headroom", headroom, format!("minimum of {limit_file} - usage over it and its ancestors")),
+                limited(
+                    "headroom",
+                    headroom,
+                    format!("minimum of {limit_file} - usage over it and its ancestors"),
+                ),
                 bytes("peak", peak, file("memory.peak", "memory.max_usage_in_bytes")),
                 bytes("swap", swap, file("memory.swap.current", "memory.stat swap")),
                 bytes(

@@ -15,11 +15,9 @@ pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, silent: &Silent) -> Vec<Note
     let small_ns = totals.process_cpu_ns / 100;
     let told = |ns: u64| if ns > small_ns { ns / 1_000_000 } else { 0 };
     let signal = signal_number::chosen();
-    let blocked =
-        format!("of threads that block {signal} and cannot be sampled: {}", silent.blocked_names());
+    let blocked = format!("of threads that block {signal} and cannot be sampled: {}", silent.blocked_names());
     let waiting = format!("of threads that wait for signals and would take {signal} for their own");
-    let heard_late =
-        format!("their threads had blocked {signal}: the samples show where it was unblocked");
+    let heard_late = format!("their threads had blocked {signal}: the samples show where it was unblocked");
     const CPU_TIME: &str = "ms of CPU time";
     [
         (NoteKind::Dropped, "sample weights", totals.dropped_ring, "the ring was full"),
