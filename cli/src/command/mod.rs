@@ -1,5 +1,5 @@
 //! The commands, one file each: arguments, then `run`. Those an agent answers are the table's
-//! ([`rgops_protocol::commands`]).
+//! ([`rgops_protocol::commands!`]).
 
 pub mod completions;
 mod gathering;

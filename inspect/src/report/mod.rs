@@ -1,5 +1,5 @@
 //! Answers as text and as JSON, one module per question. The modules of agent commands come from the table of commands
-//! ([`rgops_protocol::commands`]).
+//! ([`rgops_protocol::commands!`]).
 
 mod document;
 pub mod info;
