@@ -29,7 +29,9 @@ macro_rules! texts {
 
 use std::io;
 
+#[cfg(not(pprof_engine))]
 use rgops_capture::EngineError;
+#[cfg(not(pprof_engine))]
 use rgops_protocol::error::Error;
 
 use crate::ListenError;
@@ -39,6 +41,7 @@ fn denied() -> io::Error {
 }
 
 /// As the client is told.
+#[cfg(not(pprof_engine))]
 fn answer(error: Error) -> String {
     let fix = if error.fix.is_empty() { "none" } else { &error.fix };
     format!("{:?}: {error}\nfix: {fix}", error.code())
