@@ -258,7 +258,7 @@ fn a_table_of_its_own_is_had_by_another_call_or_listening_fails_with_the_reason(
         ("no own table", "close_range and unshare are denied"),
         ("lies", "its own descriptor table, but did not"),
         ("lies about unshare", "its own descriptor table, but did not"),
-        ("getrandom", "getrandom(2) fails"),
+        ("getrandom", "getrandom(2) failed"),
     ] {
         let target = Itself::start_with("sandboxed_before_it_listens", &[("RGOPS_TEST_FILTER", filter)]);
         let said = target.address().to_owned();

@@ -219,12 +219,16 @@ fn a_change_of_user_in_the_middle_of_a_request_changes_nothing_for_who_asked() {
     target.listen("");
     target.order("burn");
     let pid = target.pid().to_string();
-    let child = asking(&directory, &["pprof-cpu", &pid, "--seconds", "1", "--hz", "999"]);
+    let child = asking(&directory, &["pprof-cpu", &pid, "--seconds", "1", "--hz", "999", "--output", "file"]);
     // The handler of the capture is there: it samples.
     until("it samples", || target.handles(libc::SIGPROF).then_some(()));
     assert_eq!(target.order(&format!("setuid {NOBODY}")), "set");
     let answer = answer_of(child);
     assert!([0, 6].contains(&answer.code), "{answer:?}");
-    assert!(answer.output.contains("spin"), "{answer:?}");
+    let profile = rgops_inspect::profile::read(&fs::read(directory.path().join("file")).unwrap()).unwrap();
+    assert!(
+        profile.function.iter().any(|function| profile.text(function.name).contains("spin")),
+        "{answer:?}"
+    );
     assert_eq!(rgops_in(&directory, &["version", &pid]).code, 0);
 }
