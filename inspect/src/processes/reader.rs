@@ -23,7 +23,7 @@ pub(super) trait ProcessReader {
     /// When it ended. Values that cannot be read are `Known::Unavailable`.
     fn details(process: RustProcess, window: Option<Duration>) -> io::Result<ProcessDetails>;
 
-    /// Whether there is a process with this pid.
+    /// Whether there is a process with this pid that has not ended.
     fn exists(pid: u32) -> bool;
 
     /// The effective user of a process, where it is known.

@@ -27,7 +27,7 @@ impl ProcessReader for Linux {
     }
 
     fn exists(pid: u32) -> bool {
-        Stat::read(pid).is_ok()
+        Stat::read(pid).is_ok_and(|stat| !stat.is_over())
     }
 
     fn owner(pid: u32) -> Option<u32> {
