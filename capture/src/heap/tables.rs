@@ -39,9 +39,9 @@ pub(super) static TABLES: AtomicPtr<Tables> = AtomicPtr::new(std::ptr::null_mut(
 pub(super) static RATE: AtomicU64 = AtomicU64::new(0);
 /// Means by their numbers; number 0 is off.
 pub(super) static MEAN: [AtomicU64; MEANS] = [const { AtomicU64::new(0) }; MEANS];
-/// The wrapped allocator's name ([`allocator`]): a function that gives it. Null without a wrapper.
+/// The wrapped allocator's name (`allocator`): a function that gives it. Null without a wrapper.
 pub(super) static NAME: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
-/// What sampling needs beside the counters, made by [`begin`].
+/// What sampling needs beside the counters, made by `begin`.
 pub(super) struct Tables {
     pub(super) live: Live,
     pub(super) stacks: &'static Stacks,
