@@ -89,8 +89,8 @@ fn render(
         .map(|cases| cases.map(|case| [case.empty, case.full, case.engine].map(Values::new)))
         .collect();
     let mut text = format!(
-        "Nanoseconds of the thread's CPU time for one signal, which the thread raises at itself under \
-         so many calls, while a profile runs: the engine's real handler, over what the same signal \
+        "Nanoseconds of the thread's CPU time for one signal, which the thread raises at itself with \
+         that many frames on its stack, while a profile runs: the engine's real handler, over what the same signal \
          takes with an empty handler. Median [quartiles] of {rounds} interleaved rounds of \
          {WARM_SIGNALS} signals ({COLD_SIGNALS} when cold: 8 MiB of other memory are written between \
          two signals).\n\n\

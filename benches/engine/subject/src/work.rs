@@ -37,7 +37,7 @@ impl Workers {
         Ok(Workers { orders, done })
     }
 
-    /// CPU time of the whole process while each worker does so many units.
+    /// CPU time of the whole process while each worker does this many units.
     pub fn work(&self, units: u64) -> io::Result<u64> {
         let before = process_cpu_ns();
         for order in &self.orders {
@@ -83,7 +83,7 @@ pub fn add_sleepers(count: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Uses so many nanoseconds of CPU time.
+/// Uses this much CPU time.
 pub fn burn_ns(ns: u64) {
     let before = thread_cpu_ns();
     while thread_cpu_ns() - before < ns {
