@@ -5,5 +5,4 @@ mod strings;
 mod tables;
 
 pub use encode::encode;
-pub use strings::Strings;
 pub use tables::Tables;

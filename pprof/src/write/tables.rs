@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::proto::{Function, Location, Mapping, Profile};
-use crate::write::Strings;
+use crate::write::strings::Strings;
 
 /// Strings, functions, mappings and locations of one profile. Ids start at 1, in the order of arrival.
 #[derive(Debug, Default)]

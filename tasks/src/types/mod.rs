@@ -19,7 +19,6 @@ mod source;
 mod stored;
 pub(crate) mod text;
 
-pub use module::MOST_MODULES;
 pub use program::{ModuleFile, ProgramModule, ProgramTypes};
 pub use scanning::ScanProgress;
 pub use shape::{Declared, Discriminant, Member, Shape, Type, TypeError, TypeId, Variant};

@@ -30,7 +30,7 @@ const KEPT_BYTES: u64 = 128;
 const MOST_AWAITS: usize = 4096;
 
 /// Maximum modules with a number of their own.
-pub const MOST_MODULES: usize = 1 << (u64::BITS - ENTRY_BITS);
+pub(super) const MOST_MODULES: usize = 1 << (u64::BITS - ENTRY_BITS);
 
 /// The module that a type belongs to.
 pub(super) fn module_number(id: TypeId) -> usize {
@@ -71,6 +71,8 @@ impl ModuleTypes {
         let dwarf = ModuleDwarf::new(sections, split, work)?;
         let info_bytes = sections.get(SectionId::DebugInfo).len() as u64;
         let key = IndexKey { build_id, info_bytes, units: dwarf.main().units.len() as u64 };
+        // Nothing else tells one module from another.
+        let store = store.filter(|_| !build_id.is_empty());
         let mut known = None;
         if let Some(store) = store {
             store.load(&key, work.budget(), &mut |bytes| {

@@ -84,7 +84,7 @@ struct Opened {
 }
 
 impl<'a> ProgramTypes<'a> {
-    /// The types of these modules, at most the first [`MOST_MODULES`]. Indexes are cached in `store`. Calls
+    /// The types of these modules, at most the first 256. Indexes are cached in `store`. Calls
     /// `progress` when reading a file takes long.
     pub fn new(
         modules: impl IntoIterator<Item = ProgramModule>,

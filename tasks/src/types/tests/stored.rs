@@ -65,9 +65,13 @@ const BUILD_ID: &[u8] = &[1; 20];
 
 /// The content of the index as text.
 fn everything(store: &Store) -> String {
+    everything_of(BUILD_ID, store)
+}
+
+fn everything_of(build_id: &[u8], store: &Store) -> String {
     let module = Module {
         path: "/types.so".to_owned(),
-        build_id: BUILD_ID.to_vec(),
+        build_id: build_id.to_vec(),
         start_avma: 0,
         end_avma: u64::MAX,
         bias: 0,
@@ -105,6 +109,13 @@ fn an_index_is_used_if_it_is_the_builds_own() {
     assert_eq!(everything(&store), right);
     assert_eq!(store.0.borrow().believed, Some(false));
     assert_eq!(store.0.borrow().index, made.index, "it is made again");
+}
+
+#[test]
+fn an_index_of_a_module_without_a_build_id_is_not_stored() {
+    let store = Store::default();
+    assert_eq!(everything_of(&[], &store), everything(&Store::default()));
+    assert_eq!(store.0.borrow().index, None);
 }
 
 #[test]
