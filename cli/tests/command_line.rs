@@ -64,6 +64,23 @@ fn exit_codes_and_errors_say_what_failed_and_what_to_do() {
 }
 
 #[test]
+fn earlier_spellings_of_a_duration_still_work() {
+    for arguments in [
+        ["pprof-cpu", "4194305", "--seconds", "1"],
+        ["pprof-heap", "4194305", "--seconds", "1"],
+        ["trace", "4194305", "--seconds", "1"],
+        ["leaks", "4194305", "--seconds", "1"],
+        ["leaks", "4194305", "--for", "1m"],
+        ["schedtrace", "4194305", "--seconds", "1"],
+        ["stats", "4194305", "--window", "1s"],
+    ] {
+        let output = rgops(&arguments);
+        assert_eq!(code(&output), 3, "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("cannot find process 4194305"), "{arguments:?}");
+    }
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_program_without_agent_is_told_the_two_lines() {
     let output = rgops(&["version", &std::process::id().to_string()]);

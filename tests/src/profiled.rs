@@ -45,7 +45,7 @@ impl Profiled {
         let (pid, seconds, hz) = (target.pid().to_string(), seconds.to_string(), hz.to_string());
         let output = file.display().to_string();
         let answer =
-            rgops(&["pprof-cpu", &pid, "--seconds", &seconds, "--hz", &hz, "--output", &output, "--force"]);
+            rgops(&["pprof-cpu", &pid, "--duration", &seconds, "--hz", &hz, "--output", &output, "--force"]);
         assert!([0, 6].contains(&answer.code), "{answer:?}");
         let bytes = fs::read(&file).expect("the command wrote it");
         let _ = fs::remove_file(&file);

@@ -33,7 +33,7 @@ impl Traced {
             "trace",
             &pid,
             "--json",
-            "--seconds",
+            "--duration",
             &seconds,
             "--hz",
             &hz,

@@ -15,7 +15,7 @@ pub(crate) const PLACE: usize = 70;
 const EXAMPLES: &str = "\
 Examples:
   rgops stats 4711              threads, descriptors, CPU, runtimes, over 200 ms
-  rgops stats shop --window 2s  shares over a longer time
+  rgops stats shop -d 2s        shares over a longer time
   rgops stats 4711 --json | jq '.runtimes[].alive_tasks'
 
 busy [ 100% 0% ] is each worker's share of the window, including a poll that never ends. runnable is
@@ -30,13 +30,13 @@ pub struct Stats {
     /// Measurement window, 20ms to 2s
     #[arg(
         long,
-        visible_alias = "duration",
-        short = 'd',
-        value_name = "DURATION",
+        short,
+        visible_alias = "window",
+        value_name = "TIME",
         default_value = "200ms",
         value_parser = window
     )]
-    window: Duration,
+    duration: Duration,
     /// List every thread, not only the busiest
     #[arg(long)]
     all: bool,
@@ -57,7 +57,7 @@ impl Stats {
     /// # Errors
     /// When the agent cannot be asked.
     pub fn run(&self) -> Result<Exit, Failure> {
-        let stats = self.agent.session(&[])?.stats(&StatsOptions::default().window(self.window))?;
+        let stats = self.agent.session(&[])?.stats(&StatsOptions::default().window(self.duration))?;
         print(&stats, &StatsView::default().all(self.all).target(&self.agent.target), self.agent.json)
     }
 }

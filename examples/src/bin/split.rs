@@ -20,7 +20,7 @@ use rgops_examples::{announce, threads};
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  split\n  split --seconds 15 --json\n  rgops pprof-cpu split --seconds 15 --hz 999"
+    after_help = "Examples:\n  split\n  split --seconds 15 --json\n  rgops pprof-cpu split --duration 15s --hz 999"
 )]
 struct Arguments {
     #[command(flatten)]

@@ -101,7 +101,7 @@ fn go_tool_pprof_prints_our_numbers() {
     }
     let (leaky, directory) = start("leaky", &["--leak", "32M", "--fill", "32M"]);
     // A moment, and a window in which the cache may have less than before.
-    for window in [&[][..], &["--seconds", "1"]] {
+    for window in [&[][..], &["--duration", "1"]] {
         let taken = Taken::of(&leaky, &directory, window);
         assert_eq!(taken.profile.duration_nanos > 900_000_000, !window.is_empty());
         for kind in ["inuse_space", "alloc_objects", "inuse_objects", "alloc_space"] {
@@ -119,7 +119,7 @@ fn go_tool_pprof_prints_our_numbers() {
 
 /// What `leaks` names first in a window, which is the line that leaks, and the rest of its list.
 fn leaks_first(leaky: &Running) -> (Value, Vec<Value>) {
-    let answer = rgops(&["leaks", &leaky.pid().to_string(), "--for", "8s", "--json"]);
+    let answer = rgops(&["leaks", &leaky.pid().to_string(), "--duration", "8s", "--json"]);
     assert_eq!(answer.code, 0, "{answer:?}");
     let json = answer.json();
     let mut grown = json["grown"].as_array().unwrap().clone();
@@ -201,8 +201,8 @@ fn ctrl_c_ends_a_window_early_and_keeps_what_was_seen() {
     let (leaky, directory) = start("leaky", &["--leak", "12M"]);
     let (pid, output) = (leaky.pid().to_string(), directory.unused("heap").display().to_string());
     for command in [
-        &["leaks", &pid, "--for", "600s", "--json"][..],
-        &["pprof-heap", &pid, "--seconds", "600", "--json", "--output", &output],
+        &["leaks", &pid, "--duration", "600s", "--json"][..],
+        &["pprof-heap", &pid, "--duration", "600", "--json", "--output", &output],
     ] {
         let mut rgops = Command::new(built::release("rgops"));
         rgops.args(command).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -55,14 +55,14 @@ fn a_file_that_exists_is_left_alone() {
     let file = std::env::temp_dir().join(format!("rgops-trace-exists-{}", std::process::id()));
     std::fs::write(&file, "mine").unwrap();
     let (pid, output) = (split.pid().to_string(), file.display().to_string());
-    let answer = rgops(&["trace", &pid, "--seconds", "0.1", "--output", &output]);
+    let answer = rgops(&["trace", &pid, "--duration", "0.1", "--output", &output]);
     assert_eq!(answer.code, 2, "{answer:?}");
     assert!(
         answer.errors.contains("the file already exists") && answer.errors.contains("--force"),
         "{answer:?}"
     );
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
-    let answer = rgops(&["trace", &pid, "--seconds", "0.1", "--output", &output, "--force"]);
+    let answer = rgops(&["trace", &pid, "--duration", "0.1", "--output", &output, "--force"]);
     // 6: a millisecond of it has no sample, say; it is there.
     assert!([0, 6].contains(&answer.code), "{answer:?}");
     assert!(answer.output.contains("busy") && answer.errors.contains("ui.perfetto.dev"), "{answer:?}");

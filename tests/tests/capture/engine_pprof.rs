@@ -64,7 +64,7 @@ fn its_profile_has_names_and_says_who_took_it() {
     let target = Itself::start("engine_pprof::spins");
     let file = std::env::temp_dir().join(format!("rgops-engine-pprof-{}.pb.gz", std::process::id()));
     let (pid, path) = (target.pid().to_string(), file.display().to_string());
-    let answer = rgops(&["pprof-cpu", &pid, "--seconds", "2", "--hz", "99", "--output", &path, "--json"]);
+    let answer = rgops(&["pprof-cpu", &pid, "--duration", "2", "--hz", "99", "--output", &path, "--json"]);
     let bytes = std::fs::read(&file).unwrap_or_else(|error| panic!("{error}: {answer:?}"));
     std::fs::remove_file(&file).unwrap();
     let profile = profile::read(&bytes).unwrap();

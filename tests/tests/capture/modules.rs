@@ -170,7 +170,7 @@ fn a_library_in_the_place_of_another_has_its_own_names() {
     let output = file.to_str().unwrap();
     let (seconds, pid) = (seconds().to_string(), target.pid().to_string());
     let answer =
-        rgops(&["pprof-cpu", &pid, "--seconds", &seconds, "--hz", "999", "--output", output, "--json"]);
+        rgops(&["pprof-cpu", &pid, "--duration", &seconds, "--hz", "999", "--output", output, "--json"]);
     assert!([0, 6].contains(&answer.code), "{answer:?}");
     let profile = rgops_inspect::profile::read(&std::fs::read(&file).unwrap()).unwrap();
     let mut weights = [0; 2];

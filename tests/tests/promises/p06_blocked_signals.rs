@@ -107,7 +107,7 @@ fn the_time_of_a_thread_that_blocks_all_signals_is_said_to_be_its_own() {
     let pid = target.pid().to_string();
     let saved = directory.unused("cpu.pb.gz");
     let answer =
-        rgops_in(&directory, &["pprof-cpu", &pid, "--seconds", "0.5", "-o", saved.to_str().unwrap()]);
+        rgops_in(&directory, &["pprof-cpu", &pid, "--duration", "0.5", "-o", saved.to_str().unwrap()]);
     println!("{}{}", answer.output, answer.errors);
     let said = format!("{}{}", answer.output, answer.errors);
     assert!(said.contains(BLOCKED), "{said}");

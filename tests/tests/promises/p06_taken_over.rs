@@ -71,7 +71,7 @@ fn a_profile_whose_signal_is_taken_ends_and_says_so_everywhere() {
     let pid = target.pid().to_string();
     let file_name = file.display().to_string();
     let answer =
-        rgops(&["pprof-cpu", &pid, "--seconds", "60", "--hz", "999", "--output", &file_name, "--json"]);
+        rgops(&["pprof-cpu", &pid, "--duration", "60", "--hz", "999", "--output", &file_name, "--json"]);
     assert!(answer.took.as_secs() < 50, "it ran on: {answer:?}");
     let why = "the program installed its own SIGPROF handler after ";
     let json = answer.json();

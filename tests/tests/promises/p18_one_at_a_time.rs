@@ -87,7 +87,7 @@ fn killing_the_client_cancels() {
     target.order("burn");
     let path = target.listen("");
     let mut client = std::process::Command::new(rgops_tests::built::release("rgops"))
-        .args(["pprof-cpu", &path, "--seconds", "600", "--output"])
+        .args(["pprof-cpu", &path, "--duration", "600", "--output"])
         .arg(directory.path().join("profile.pb.gz"))
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())

@@ -99,8 +99,8 @@ const EVERYTHING: [&[&str]; 7] = [
     &["stack", "PID"],
     &["tasks", "PID"],
     &["version", "PID"],
-    &["pprof-cpu", "PID", "--seconds", "1", "--output", "-"],
-    &["trace", "PID", "--seconds", "1", "--output", "-"],
+    &["pprof-cpu", "PID", "--duration", "1", "--output", "-"],
+    &["trace", "PID", "--duration", "1", "--output", "-"],
 ];
 
 fn fifo(path: &Path) {

@@ -35,13 +35,13 @@ const HANGS: Duration = Duration::from_secs(90);
 const ASKING: [(&str, &[&str], bool); 11] = [
     ("stack", &[], false),
     ("tasks", &["--all"], false),
-    ("pprof-cpu", &["--seconds", "0.2"], true),
+    ("pprof-cpu", &["--duration", "0.2"], true),
     ("pprof-heap", &[], true),
-    ("pprof-heap", &["--seconds", "0.2"], true),
-    ("trace", &["--seconds", "0.2", "--all"], true),
-    ("leaks", &["--seconds", "0.2"], false),
+    ("pprof-heap", &["--duration", "0.2"], true),
+    ("trace", &["--duration", "0.2", "--all"], true),
+    ("leaks", &["--duration", "0.2"], false),
     ("schedtrace", &["--count", "3", "--interval", "20ms"], false),
-    ("stats", &["--window", "20ms", "--all"], false),
+    ("stats", &["--duration", "20ms", "--all"], false),
     ("memstats", &["--verbose"], false),
     ("version", &["--deps"], false),
 ];
@@ -152,7 +152,7 @@ fn snapshots_that_were_not_asked_for_are_refused() {
     let place = Place::new();
     let hostile = place.hostile("tiny");
     let pid = hostile.pid().to_string();
-    let ended = place.rgops(&["leaks", &pid, "--seconds", "0.2", "--timeout", "60"], HANGS);
+    let ended = place.rgops(&["leaks", &pid, "--duration", "0.2", "--timeout", "60"], HANGS);
     assert_eq!(ended.code, Some(6), "{}", ended.errors);
     assert!(ended.errors.contains("snapshots that were not requested"), "{}", ended.errors);
     ended.is_harmless("leaks", 192 << 10);
@@ -169,7 +169,7 @@ fn ctrl_c_ends_an_answer_that_does_not_end() {
     for (interrupts, code) in [(1, 6), (2, 130)] {
         let output = place.unused("cpu.pb.gz");
         let output = output.to_str().unwrap();
-        let arguments = ["pprof-cpu", &pid, "--seconds", "600", "--output", output];
+        let arguments = ["pprof-cpu", &pid, "--duration", "600", "--output", output];
         let started = place.start(&arguments);
         started.wait_for("Profiling CPU");
         let began = Instant::now();
@@ -207,13 +207,13 @@ fn an_answer_without_an_end_is_told_by_its_name_and_what_came_is_shown() {
 
     let output = place.unused("trace");
     let arguments =
-        ["trace", &pid, "--seconds", "0.2", "--timeout", "0.5", "--output", output.to_str().unwrap()];
+        ["trace", &pid, "--duration", "0.2", "--timeout", "0.5", "--output", output.to_str().unwrap()];
     let some_came = place.rgops(&arguments, HANGS);
     assert_eq!(some_came.code, Some(6), "{}", some_came.errors);
     let waited = some_came.errors.split("the answer was not complete after ").nth(1);
     let waited: f64 = waited.and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap_or_default();
-    // The duration and the timeout together; a busy machine adds to them.
-    assert!((0.7..10.0).contains(&waited), "{}", some_came.errors);
+    // The duration and the timeout together. A busy machine adds to them, but the default timeout is 10 s.
+    assert!((0.7..5.0).contains(&waited), "{}", some_came.errors);
     assert!(fs::read_to_string(&some_came.output).unwrap().contains("window "), "the table is there");
     assert!(fs::metadata(&output).unwrap().len() > 0);
 }

@@ -21,10 +21,10 @@ use rgops_tests::waiting::{is_root, skip_unless, until};
 
 /// The commands that write a file, with what makes them take ten minutes when they are not refused.
 const COMMANDS: [&[&str]; 3] =
-    [&["pprof-cpu", "--seconds", "600"], &["pprof-heap", "--seconds", "600"], &["trace", "--seconds", "600"]];
+    [&["pprof-cpu", "--duration", "600"], &["pprof-heap", "--duration", "600"], &["trace", "--duration", "600"]];
 
 /// Those that work with a program whose allocator is not wrapped, and are soon done.
-const SHORT: [&[&str]; 2] = [&["pprof-cpu", "--seconds", "0.2"], &["trace", "--seconds", "0.2"]];
+const SHORT: [&[&str]; 2] = [&["pprof-cpu", "--duration", "0.2"], &["trace", "--duration", "0.2"]];
 
 const CTRL_C: i32 = libc::SIGINT;
 

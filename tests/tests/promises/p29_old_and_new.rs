@@ -169,7 +169,7 @@ fn rgops_reads_every_answer_of_an_agent_of_protocol_1() {
         asked.env("RGOPS_CACHE", "off").args([&command, "--json"]).arg(&path);
         let file = directory.path().join(&name);
         match name.as_str() {
-            "pprof_cpu" | "trace" => asked.args(["--seconds", "1", "-o"]).arg(file),
+            "pprof_cpu" | "trace" => asked.args(["--duration", "1", "-o"]).arg(file),
             "pprof_heap" => asked.arg("-o").arg(file),
             "schedtrace" => asked.args(["--count", "1"]),
             _ => &mut asked,

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rgops_inspect::client::{Client, Event, Finisher, Timeouts, part};
-use rgops_inspect::processes;
+use rgops_inspect::{budget, processes};
 use rgops_protocol::reply::pprof_cpu::{CpuTotals, PprofCpuPart};
 use rgops_protocol::request::{PprofCpuRequest, Request};
 
@@ -35,7 +35,7 @@ impl Profile {
             subject.ask(&format!("start {hz}"))?;
             return Ok(Profile::Pprof);
         }
-        let target = processes::resolve(&subject.pid().to_string(), None)?;
+        let target = processes::resolve(&subject.pid().to_string(), None, &budget::standard())?;
         let timeouts = Timeouts { connect: Duration::from_secs(10), silence: Duration::from_secs(30) };
         let client = Client::connect(&target.endpoint, timeouts)?;
         let mut answer = client.ask(&Request::PprofCpu(PprofCpuRequest { duration_ms: DURATION_MS, hz }))?;

@@ -38,7 +38,7 @@ static ALLOCATOR: Sampling<System> = Sampling::new(System);
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  leaky\n  leaky --leak 8M --cache 64M --json\n  rgops leaks leaky --for 30s; rgops pprof-heap leaky; rgops memstats leaky; rgops gc leaky"
+    after_help = "Examples:\n  leaky\n  leaky --leak 8M --cache 64M --json\n  rgops leaks leaky --duration 30s; rgops pprof-heap leaky; rgops memstats leaky; rgops gc leaky"
 )]
 struct Arguments {
     /// Leak rate in bytes per second: 500k, 1MiB; 0 for no leak

@@ -35,7 +35,7 @@ static ALLOCATOR: Sampling<std::alloc::System> = Sampling::new(std::alloc::Syste
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  shop --load 500\n  shop --port 8080 --workers 2 --log\n  curl 'http://127.0.0.1:8080/search?q=green+lamp'\n  rgops stack shop; rgops pprof-cpu shop --seconds 10; rgops pprof-heap shop\n\n\
+    after_help = "Examples:\n  shop --load 500\n  shop --port 8080 --workers 2 --log\n  curl 'http://127.0.0.1:8080/search?q=green+lamp'\n  rgops stack shop; rgops pprof-cpu shop --duration 10s; rgops pprof-heap shop\n\n\
         Routes: GET /products/ID, GET /search?q=WORDS, GET and POST /cart/SESSION[/PRODUCT],\n\
         POST /checkout/SESSION, GET /recommendations/SESSION, GET /report"
 )]

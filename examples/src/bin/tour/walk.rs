@@ -71,7 +71,7 @@ impl Guide {
                 "What the schedulers do, as GODEBUG=schedtrace shows it for Go.",
             ),
             (
-                &["pprof-cpu", &pid, "--seconds", "5", "--output", &profile],
+                &["pprof-cpu", &pid, "--duration", "5s", "--output", &profile],
                 "Where the CPU goes: search, similarity and checksums; go tool pprof opens the file.",
             ),
             (
@@ -79,7 +79,7 @@ impl Guide {
                 "Which code allocates, sampled by the wrapper around the allocator at almost no cost.",
             ),
             (
-                &["trace", &pid, "--seconds", "2", "--output", &trace],
+                &["trace", &pid, "--duration", "2s", "--output", &trace],
                 "What each thread did over time; ui.perfetto.dev opens the file.",
             ),
             (&["stats", &pid, "--json"], "Every command also prints JSON, with a versioned schema."),
@@ -103,7 +103,7 @@ impl Guide {
         let heap = files.join("leaky.heap.pb.gz").display().to_string();
         let screens: [(&[&str], &str); 4] = [
             (
-                &["leaks", &pid, "--for", "8s"],
+                &["leaks", &pid, "--duration", "8s"],
                 "The line that leaks, and how certain that is; not the full cache, not the churn.",
             ),
             (
