@@ -8,7 +8,7 @@ use rgops_protocol::request::Request;
 use super::error::SessionError;
 use super::options::SessionOptions;
 use crate::budget::Budget;
-use crate::client::{Answer, Client, ClientError, Stopper};
+use crate::client::{Answer, Client, ClientError, Running, Stopper};
 use crate::processes::{self, Target};
 
 /// Maximum age of an unused connection: an agent closes it after 5 s without a request.
@@ -89,7 +89,9 @@ impl Session {
         self.target.local_pid
     }
 
-    /// Stops the running command, or the next one, from any thread. The data collected so far is the answer.
+    /// Stops the running command, or the next one if none runs, from any thread. The data collected so far is the
+    /// answer. Profiles, traces and [`Session::leaks`] can be stopped; other commands end by themselves, and a stop has
+    /// no effect on them. A stop never applies to more than one command.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
     }
@@ -102,18 +104,20 @@ impl Session {
         &self.options
     }
 
-    /// A connection for a command that starts now and itself takes the time `asked`.
-    pub(super) fn begin(&mut self, asked: Duration) -> Result<Client, SessionError> {
+    /// A connection for a command that starts now and itself takes the time `asked`. The command runs until the second
+    /// value is dropped.
+    pub(super) fn begin(&mut self, asked: Duration) -> Result<(Client, Running), SessionError> {
+        let running = self.stopper.running();
         let whole = self.options.whole(asked);
         if let Some(First { client, connected, budget, began }) = self.first.take()
             && connected.elapsed() < STILL_OPEN
         {
             end_by(&budget, began, whole);
-            return Ok(client);
+            return Ok((client, running));
         }
         let budget = self.options.new_budget();
         end_by(&budget, Instant::now(), whole);
-        Ok(self.connect_again(&budget)?)
+        Ok((self.connect_again(&budget)?, running))
     }
 
     /// Another connection to the same agent.
@@ -126,10 +130,15 @@ impl Session {
     }
 
     /// Sends a request for a command that itself takes the time `asked` and can be stopped.
-    pub(super) fn ask(&mut self, request: &Request, asked: Duration) -> Result<Answer, SessionError> {
-        let answer = self.begin(asked)?.ask(request)?;
-        self.stopper.set(answer.finisher());
-        Ok(answer)
+    pub(super) fn ask(
+        &mut self,
+        request: &Request,
+        asked: Duration,
+    ) -> Result<(Answer, Running), SessionError> {
+        let (client, running) = self.begin(asked)?;
+        let answer = client.ask(request)?;
+        running.set(answer.finisher());
+        Ok((answer, running))
     }
 }
 

@@ -102,13 +102,12 @@ impl Session {
     ) -> Result<CpuProfile, SessionError> {
         let duration_ms = milliseconds(options.duration);
         let request = Request::PprofCpu(PprofCpuRequest { duration_ms, hz: options.hz });
-        let mut answer = self.ask(&request, options.duration)?;
+        let (mut answer, _running) = self.ask(&request, options.duration)?;
         let mut gathering = profile::CpuProfile::new(self.process(answer.budget()));
         let gathered = Gathered::from_answer(&mut answer, progress, |part| {
             gathering.add(part);
             gathering.exhausted().map_or(Ok(()), |exhausted| Err(exhausted.into()))
         });
-        self.stopper().reset();
         let incomplete = gathered.incomplete();
         let end = match gathered.end {
             Err(error) if gathering.start().is_none() => return Err(error),

@@ -75,7 +75,7 @@ impl Session {
         let interval_ms = duration_ms.div_ceil(INTERVALS).max(MIN_INTERVAL_MS);
         let interval_ms = u32::try_from(interval_ms).unwrap_or(u32::MAX);
         let asked = PprofHeapRequest { duration_ms, interval_ms, live: true };
-        let mut answer = self.ask(&Request::PprofHeap(asked.clone()), options.window)?;
+        let (mut answer, _running) = self.ask(&Request::PprofHeap(asked.clone()), options.window)?;
         let mut heap = Heap::new(self.process(answer.budget())).asked(&asked);
         let gathered = Gathered::from_answer(&mut answer, progress, |part| {
             heap.add(part);
@@ -87,7 +87,6 @@ impl Session {
                 false => Ok(()),
             }
         });
-        self.stopper().reset();
         let end = match gathered.end {
             Err(SessionError::NoAges) => return Err(SessionError::NoAges),
             Err(error) if heap.snapshots().len() < 2 => return Err(error),

@@ -27,7 +27,8 @@ impl Session {
         request: &Request,
         asked: Duration,
     ) -> Result<Single<T>, SessionError> {
-        let mut answer = self.begin(asked)?.ask(request)?;
+        let (client, _running) = self.begin(asked)?;
+        let mut answer = client.ask(request)?;
         let wrong = |why| SessionError::WrongAnswer { command: request.command().name(), why };
         let mut reply = None;
         loop {

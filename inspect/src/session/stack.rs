@@ -71,7 +71,8 @@ impl Session {
     /// [`SessionError`], if nothing was received.
     pub fn stack(&mut self, options: &StackOptions) -> Result<Stack, SessionError> {
         let request = Request::Stack(StackRequest { max_depth: options.depth });
-        let mut answer = self.begin(Duration::ZERO)?.ask(&request)?;
+        let (client, _running) = self.begin(Duration::ZERO)?;
+        let mut answer = client.ask(&request)?;
         let collected = answer.collect::<StackPart>(&mut |_| {});
         let end = collected.end.map_err(SessionError::from);
         match end {

@@ -118,7 +118,7 @@ impl Session {
         options: &TasksOptions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Tasks, SessionError> {
-        let client = self.begin(Duration::ZERO)?;
+        let (client, _running) = self.begin(Duration::ZERO)?;
         let budget = client.budget().clone();
         let files = fetch::Options {
             local_pid: self.local_pid(),

@@ -113,7 +113,7 @@ impl Session {
             hz: options.hz,
             interval_us: u32::try_from(options.interval.as_micros()).unwrap_or(u32::MAX),
         };
-        let mut answer = self.ask(&Request::Trace(request), options.duration)?;
+        let (mut answer, _running) = self.ask(&Request::Trace(request), options.duration)?;
         let process = Process {
             name: self.hello().name.clone(),
             local_pid: self.local_pid(),
@@ -125,7 +125,6 @@ impl Session {
             let _ = recorder.add(part);
             recorder.exhausted().map_or(Ok(()), |exhausted| Err(exhausted.into()))
         });
-        self.stopper().reset();
         let end = match gathered.end {
             Err(error) if recorder.start().is_none() => return Err(error),
             end => end,
