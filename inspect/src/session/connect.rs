@@ -17,6 +17,8 @@ const STILL_OPEN: Duration = Duration::from_secs(3);
 /// A connected program. A session runs one command at a time, each with its own connection to the same agent.
 #[derive(Debug)]
 pub struct Session {
+    /// The target as the user typed it.
+    typed: String,
     target: Target,
     options: SessionOptions,
     hello: AgentHello,
@@ -37,6 +39,7 @@ struct First {
 /// A process that was found but is not connected yet.
 #[derive(Debug)]
 pub struct Found {
+    typed: String,
     target: Target,
     options: SessionOptions,
     budget: Budget,
@@ -67,11 +70,12 @@ impl Session {
     pub fn find(target: &str, options: SessionOptions) -> Result<Found, SessionError> {
         let (budget, began) = (options.new_budget(), Instant::now());
         end_by(&budget, began, options.whole(Duration::ZERO));
-        let mut target = processes::resolve(target, options.token.clone(), &budget)?;
+        let typed = target.to_owned();
+        let mut target = processes::resolve(&typed, options.token.clone(), &budget)?;
         if options.local_pid.is_some() {
             target.local_pid = options.local_pid;
         }
-        Ok(Found { target, options, budget, began })
+        Ok(Found { typed, target, options, budget, began })
     }
 
     /// Name of the process: the one set by its author, otherwise that of its executable. Escape it before printing.
@@ -94,6 +98,11 @@ impl Session {
     /// no effect on them. A stop never applies to more than one command.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
+    }
+
+    /// The target as the user typed it, for the suggested next command.
+    pub(super) fn typed(&self) -> &str {
+        &self.typed
     }
 
     pub(super) fn hello(&self) -> &AgentHello {
@@ -153,11 +162,11 @@ impl Found {
     /// # Errors
     /// [`SessionError::Client`].
     pub fn connect(self) -> Result<Session, SessionError> {
-        let Found { mut target, options, budget, began } = self;
+        let Found { typed, mut target, options, budget, began } = self;
         let client = target.connect(options.timeouts(), &budget)?;
         let hello = client.hello().clone();
         let first = Some(First { client, connected: Instant::now(), budget, began });
-        Ok(Session { target, options, hello, stopper: Stopper::default(), first })
+        Ok(Session { typed, target, options, hello, stopper: Stopper::default(), first })
     }
 }
 

@@ -76,13 +76,6 @@ impl TasksView {
         self
     }
 
-    /// The target as the user typed it, for the suggested next command.
-    #[must_use]
-    pub fn target(mut self, target: impl Into<String>) -> TasksView {
-        self.view.target = target.into();
-        self
-    }
-
     /// The text is the wait-for graph for Graphviz.
     #[must_use]
     pub fn dot(mut self, dot: bool) -> TasksView {
@@ -130,7 +123,9 @@ impl Session {
         let Fetched { hello, tasks, end } = fetched;
         progress(Progress::Naming);
         let captured = tasks.threads.len();
-        let report = TasksReport::within(&budget, &hello, files.local_pid, &files.symbol_directories, tasks);
+        let mut report =
+            TasksReport::within(&budget, &hello, files.local_pid, &files.symbol_directories, tasks);
+        report.target = self.typed().to_owned();
         let end = end.map_err(SessionError::from);
         Ok(Tasks { report, captured, end })
     }
