@@ -40,7 +40,8 @@ impl<'a> Completeness<'a> {
         &self.left_out
     }
 
-    /// Sentences about what the answer lacks or what is approximate. Its JSON document also has these notes.
+    /// Sentences about what the answer lacks or what is approximate. Its JSON document has those of the agent, too; that
+    /// sampling is off is there in `mean_bytes`.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
