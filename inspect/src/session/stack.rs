@@ -99,8 +99,6 @@ impl Answer for Stack {
     }
 
     fn completeness(&self) -> Completeness<'_> {
-        let left_out = self.report.left_out.as_ref();
-        Completeness::of(self.end.as_ref())
-            .with_left_out(left_out.map(|(count, why)| (*count, "threads", why as _)))
+        Completeness::of(self.end.as_ref()).with_threads_left_out(self.report.left_out)
     }
 }
