@@ -7,7 +7,7 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{PprofCpuRequest, Request};
 
-use super::answer::Answer;
+use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
@@ -134,7 +134,7 @@ impl Answer for CpuProfile {
     }
 
     fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofCpu<'a>> {
-        let end = self.end.as_ref().map_err(ToString::to_string);
+        let end = end_of(&self.end);
         let reconciliation = self.reconciliation.clone();
         JsonPprofCpu::document(&self.hello, view.saved_in(), &self.profile, &self.top, reconciliation, end)
     }

@@ -7,7 +7,7 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{PprofHeapRequest, Request};
 
-use super::answer::Answer;
+use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
@@ -134,7 +134,7 @@ impl Session {
             return Err(SessionError::Dump(error.clone()));
         }
         let is_counted = heap.has_allocated() || !options.kind.is_allocated();
-        let lost = heap.counters().map_or(0, |counters| counters.lost).saturating_add(heap.not_kept());
+        let lost = heap.lost();
         let reconciliation = Reconciliation::new(&heap, is_window);
         let nameless = missing_names(heap.module_symbols());
         let budget = heap.budget().clone();
@@ -163,7 +163,7 @@ impl Answer for HeapProfile {
     }
 
     fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofHeap<'a>> {
-        let end = self.end.as_ref().map_err(ToString::to_string);
+        let end = end_of(&self.end);
         let (file, reconciliation) = (view.saved_in(), &self.reconciliation);
         JsonPprofHeap::document(&self.hello, file, &self.profile, &self.top, reconciliation, end)
     }

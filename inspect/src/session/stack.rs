@@ -6,7 +6,7 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::stack::StackPart;
 use rgops_protocol::request::{Request, StackRequest};
 
-use super::answer::Answer;
+use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
@@ -94,7 +94,7 @@ impl Answer for Stack {
     }
 
     fn json<'a>(&'a self, _: &'a StackView) -> Document<JsonStack<'a>> {
-        let end = self.end.as_ref().map_err(ToString::to_string);
+        let end = end_of(&self.end);
         JsonStack::document(&self.report, end)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rgops_protocol::reply::End;
 
-use super::answer::Answer;
+use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
@@ -153,7 +153,7 @@ impl Answer for Tasks {
     }
 
     fn json<'a>(&'a self, TasksView { view, .. }: &'a TasksView) -> Document<JsonTasks<'a>> {
-        let end = self.end.as_ref().map_err(ToString::to_string);
+        let end = end_of(&self.end);
         JsonTasks::document(&self.report, &view.filter, end)
     }
 

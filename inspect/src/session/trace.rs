@@ -7,7 +7,7 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{Request, TraceRequest};
 
-use super::answer::Answer;
+use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
@@ -148,7 +148,7 @@ impl<W: Write> Answer for Trace<W> {
     }
 
     fn json<'a>(&'a self, view: &'a TraceView) -> Document<JsonTrace<'a>> {
-        let end = self.end.as_ref().map_err(ToString::to_string);
+        let end = end_of(&self.end);
         JsonTrace::document(&self.hello, view.file.as_deref(), &self.recorder, end)
     }
 
