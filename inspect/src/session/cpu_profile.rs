@@ -1,6 +1,7 @@
 //! `pprof-cpu`: a CPU profile in pprof's format, and its top functions.
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rgops_protocol::hello::AgentHello;
@@ -14,6 +15,7 @@ use super::error::SessionError;
 use super::gathering::{Gathered, milliseconds};
 use super::profile_view::{ProfileView, table};
 use super::progress::Progress;
+use crate::budget::Budget;
 use crate::profile::proto::Profile;
 use crate::profile::top::Top;
 use crate::profile::{self, top};
@@ -63,7 +65,9 @@ impl CpuProfileOptions {
 pub struct CpuProfile {
     hello: AgentHello,
     profile: Profile,
-    top: Top,
+    top: OnceLock<Top>,
+    rows: usize,
+    budget: Budget,
     reconciliation: Reconciliation,
     /// Why functions have no names, as lines.
     nameless: String,
@@ -76,9 +80,10 @@ impl CpuProfile {
         &self.profile
     }
 
-    /// Functions by descending flat value.
+    /// Functions by descending flat value. They are summed up at the first call, so that the profile can be saved before.
     pub fn top(&self) -> &Top {
-        &self.top
+        let options = top::Options { sample_type: "cpu", rows: self.rows };
+        self.top.get_or_init(|| top::within(&self.budget, &self.profile, options))
     }
 
     /// Writes the profile in the format of `go tool pprof`: gzipped protocol buffers.
@@ -86,7 +91,7 @@ impl CpuProfile {
     /// # Errors
     /// Those of the writer.
     pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(&profile::encode(&self.profile))
+        profile::write(&self.profile, out)
     }
 }
 
@@ -120,8 +125,16 @@ impl Session {
         let nameless = missing_names(gathering.module_symbols());
         let budget = gathering.budget().clone();
         let profile = gathering.build(incomplete.as_ref());
-        let top = top::within(&budget, &profile, top::Options { sample_type: "cpu", rows: options.rows });
-        Ok(CpuProfile { hello: self.hello().clone(), profile, top, reconciliation, nameless, end })
+        Ok(CpuProfile {
+            hello: self.hello().clone(),
+            profile,
+            top: OnceLock::new(),
+            rows: options.rows,
+            budget,
+            reconciliation,
+            nameless,
+            end,
+        })
     }
 }
 
@@ -130,16 +143,16 @@ impl Answer for CpuProfile {
     type Body<'a> = JsonPprofCpu<'a>;
 
     fn text(&self, _: &ProfileView) -> Screen {
-        format!("{}\n{}\n{}", table(&self.top), self.reconciliation.line(), self.nameless).into()
+        format!("{}\n{}\n{}", table(self.top()), self.reconciliation.line(), self.nameless).into()
     }
 
     fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofCpu<'a>> {
         let end = end_of(&self.end);
         let reconciliation = self.reconciliation.clone();
-        JsonPprofCpu::document(&self.hello, view.saved_in(), &self.profile, &self.top, reconciliation, end)
+        JsonPprofCpu::document(&self.hello, view.saved_in(), &self.profile, self.top(), reconciliation, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {
-        Completeness::of(self.end.as_ref()).partial_if(self.top.left_out.is_some())
+        Completeness::of(self.end.as_ref()).partial_if(self.top().left_out.is_some())
     }
 }
