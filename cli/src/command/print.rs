@@ -27,7 +27,7 @@ pub(super) fn print_by<A: Answer>(
     completeness.left_out().iter().for_each(|left_out| terminal::note(left_out));
     let is_cut = if json {
         let document = answer.json(view);
-        terminal::print_document(&document)?;
+        terminal::print_json(&document)?;
         document.is_cut()
     } else {
         let text = answer.text(view);
