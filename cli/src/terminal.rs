@@ -3,7 +3,7 @@
 //! Colours appear only on a terminal and never under `NO_COLOR` (anstream decides); a reader that
 //! went away (`rgops | head`) ends the output in silence.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rgops_inspect::session::Document;
-use rgops_inspect::text::Escaping;
-use rgops_inspect::text::escape;
+use rgops_inspect::text::{escape, write_json};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
@@ -20,11 +19,6 @@ use crate::exit::{Exit, Failure};
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const FIX: Style = AnsiColor::Green.on_default().bold();
 const NOTE: Style = AnsiColor::Yellow.on_default().bold();
-
-/// Whether standard output is a terminal.
-pub fn is_terminal() -> bool {
-    io::stdout().is_terminal()
-}
 
 /// Prints `text` as it is, with no line end added. Colours in it are kept on a terminal only.
 ///
@@ -40,16 +34,6 @@ pub fn print_aside(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Prints the JSON document of an answer.
-///
-/// # Errors
-/// As [`print()`].
-pub fn print_document(document: &Document<impl Serialize>) -> Result<(), Failure> {
-    // Not through anstream: everything that steers a terminal is escaped.
-    let mut stdout = io::BufWriter::with_capacity(64 * 1024, io::stdout().lock());
-    written(document.write_to(&mut stdout).and_then(|()| stdout.flush()))
-}
-
 /// Prints `value` as indented JSON and a line end.
 ///
 /// # Errors
@@ -57,12 +41,8 @@ pub fn print_document(document: &Document<impl Serialize>) -> Result<(), Failure
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     // Not through anstream: everything that steers a terminal is escaped. Written as it is made: as one text it
     // would be as large again as all that it tells of.
-    let mut stdout = Escaping(io::BufWriter::with_capacity(64 * 1024, io::stdout().lock()));
-    match serde_json::to_writer_pretty(&mut stdout, value) {
-        Ok(()) => written(stdout.write_all(b"\n").and_then(|()| stdout.flush())),
-        Err(error) if error.is_io() => written(Err(error.into())),
-        Err(error) => json(Err(error)).map(|_: String| ()),
-    }
+    let mut stdout = io::BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+    written(write_json(&mut stdout, value).and_then(|()| stdout.flush()))
 }
 
 /// Prints a piece of an output that has no end of its own; false when its reader went away.
@@ -81,15 +61,9 @@ pub fn print_on(text: &str) -> Result<bool, Failure> {
 /// # Errors
 /// A bug: no document of ours fails to become JSON.
 pub fn json_line(document: &Document<impl Serialize>) -> Result<String, Failure> {
-    document.to_line().map_err(|error| not_json(&error))
-}
-
-fn json(made: serde_json::Result<String>) -> Result<String, Failure> {
-    made.map_err(|error| not_json(&error))
-}
-
-fn not_json(error: &dyn std::error::Error) -> Failure {
-    Failure::new(Exit::Internal, "cannot make JSON", error.to_string(), "report this as a bug")
+    document.to_line().map_err(|error| {
+        Failure::new(Exit::Internal, "cannot make JSON", error.to_string(), "report this as a bug")
+    })
 }
 
 /// What became of a write to standard output; a reader that went away wants no more.

@@ -27,7 +27,7 @@ pub(super) fn print_by<A: Answer>(
     completeness.left_out().iter().for_each(|left_out| terminal::note(left_out));
     let is_cut = if json {
         let document = answer.json(view);
-        terminal::print_document(&document)?;
+        terminal::print_json(&document)?;
         document.is_cut()
     } else {
         let text = answer.text(view);
@@ -37,16 +37,16 @@ pub(super) fn print_by<A: Answer>(
     end(&completeness, is_cut, json)
 }
 
-/// Says what an answer lacks that was printed, and returns the exit code for it. JSON has the notes itself.
+/// Says what an answer lacks that was printed, and returns the exit code for it. JSON has the agent's notes itself.
 ///
 /// # Errors
 /// Why the answer broke off.
 pub(super) fn end(completeness: &Completeness<'_>, is_cut: bool, json: bool) -> Result<Exit, Failure> {
-    if let Some(error) = completeness.broken_off() {
-        return Err(Failure::from(error).with_exit(Exit::Partial));
-    }
     if !json {
         completeness.notes().iter().for_each(|lacking| terminal::note(lacking));
+    }
+    if let Some(error) = completeness.broken_off() {
+        return Err(Failure::from(error).with_exit(Exit::Partial));
     }
     Ok(if is_cut || !completeness.is_complete() { Exit::Partial } else { Exit::Success })
 }

@@ -58,7 +58,7 @@ impl Stats {
     /// When the agent cannot be asked.
     pub fn run(&self) -> Result<Exit, Failure> {
         let stats = self.agent.session(&[])?.stats(&StatsOptions::default().window(self.duration))?;
-        print(&stats, &StatsView::default().all(self.all).target(&self.agent.target), self.agent.json)
+        print(&stats, &StatsView::default().all(self.all), self.agent.json)
     }
 }
 

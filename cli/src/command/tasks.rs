@@ -123,7 +123,6 @@ impl Tasks {
             .verbose(self.verbose)
             .dot(self.dot)
             .filter(filter)
-            .target(&self.agent.target)
     }
 }
 

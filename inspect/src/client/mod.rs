@@ -19,7 +19,7 @@ pub use answer::{Answer, Collected, Event, Finisher, Payload, part};
 pub use connection::Client;
 pub use endpoint::{Endpoint, Timeouts};
 pub use error::{ClientError, UnsupportedCommand};
-pub use stopper::Stopper;
+pub use stopper::{Running, Stopper};
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests;

@@ -24,21 +24,33 @@ impl Stopper {
         }
     }
 
-    /// Sets the agent to ask; asks at once if `stop` was called before.
-    pub(crate) fn set(&self, finisher: Finisher) {
-        *self.finisher() = Some(finisher.clone());
-        if self.is_asked.load(Ordering::SeqCst) {
-            finisher.finish();
-        }
-    }
-
-    /// The command has ended: from now on `stop` applies to the next one.
-    pub(crate) fn reset(&self) {
-        *self.finisher() = None;
-        self.is_asked.store(false, Ordering::SeqCst);
+    /// A command that starts now.
+    pub fn running(&self) -> Running {
+        Running(self.clone())
     }
 
     fn finisher(&self) -> MutexGuard<'_, Option<Finisher>> {
         self.finisher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A command that runs until this is dropped: from then on `stop` applies to the next one.
+#[derive(Debug)]
+pub struct Running(Stopper);
+
+impl Running {
+    /// Sets the agent to ask; asks at once if `stop` was called before.
+    pub fn set(&self, finisher: Finisher) {
+        *self.0.finisher() = Some(finisher.clone());
+        if self.0.is_asked.load(Ordering::SeqCst) {
+            finisher.finish();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        *self.0.finisher() = None;
+        self.0.is_asked.store(false, Ordering::SeqCst);
     }
 }

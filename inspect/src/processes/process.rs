@@ -218,6 +218,7 @@ pub(super) mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn a_program_of_another_language_is_listed_when_an_agent_listens_or_may() {
         assert!(process(7, true, None).is_listed());
         let crowded = process(7, false, Some(LostBecause::Crowded));

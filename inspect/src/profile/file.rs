@@ -1,9 +1,20 @@
-//! Names of profile files, and how one is saved.
+//! Names of profile files, and how one is written and saved.
 
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use rgops_pprof::proto::Profile;
+use rgops_pprof::write::encode;
+
 use crate::output::{Numbered, OutputError, OutputFile};
+
+/// Writes a profile in the format of `go tool pprof`: gzipped protocol buffers.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(&encode(profile))
+}
 
 /// Writes `bytes` to the file at `path`, readable only by its owner (mode 0600). An existing file is an error unless
 /// `replace`. Returns the final path: links are followed.

@@ -8,7 +8,7 @@ mod process;
 pub mod top;
 
 pub use cpu::CpuProfile;
-pub use file::{cpu_file_names, heap_file_names, save};
+pub use file::{cpu_file_names, heap_file_names, save, write};
 pub(crate) use locations::Locations;
 pub(crate) use process::{FRAME_BYTES, STACK_BYTES};
 pub use process::{Incomplete, Process};

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::known::{JsonNote, JsonProcess, json_notes};
 use crate::budget::Exhausted;
-use crate::text::{Escaping, reason};
+use crate::text::{Escaping, reason, write_json};
 
 /// An answer as one JSON document.
 #[derive(Debug, Serialize)]
@@ -61,9 +61,7 @@ impl<T: Serialize> Document<T> {
     /// # Errors
     /// Those of the writer.
     pub fn write_to(&self, out: impl Write) -> io::Result<()> {
-        let mut out = Escaping(out);
-        serde_json::to_writer_pretty(&mut out, self)?;
-        out.write_all(b"\n")
+        write_json(out, self)
     }
 
     /// The document on one line, with a newline.

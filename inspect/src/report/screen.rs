@@ -120,7 +120,7 @@ impl Screen {
 }
 
 impl From<String> for Screen {
-    /// Text whose length does not depend on another process.
+    /// Text that is bounded by the limits of the answer; it is not charged.
     fn from(text: String) -> Screen {
         Screen { budget: budget::standard(), text, cut: None, is_finished: false }
     }

@@ -17,7 +17,7 @@ use rgops_tasks::schedtrace::{
 use rgops_tasks::types::ProgramTypes;
 
 use crate::budget::Budget;
-use crate::client::{Answer, Client, ClientError, Event, Payload, Stopper, part};
+use crate::client::{Answer, Client, ClientError, Event, Payload, Running, part};
 use crate::tasks::{TypeFiles, program_types};
 
 /// The shortest interval that an agent accepts.
@@ -58,7 +58,7 @@ pub struct Tracer<'c> {
     runtimes: Vec<SchedtraceRuntime>,
     plans: Vec<Plan>,
     answer: Option<Answer>,
-    stopper: Stopper,
+    running: Running,
     /// Number of samples returned, and the time of the last one, continuous over several answers.
     returned: u32,
     last_ns: u64,
@@ -88,8 +88,8 @@ struct Agent<'c> {
 }
 
 impl<'c> Tracer<'c> {
-    /// Asks with `client` which runtimes exist, and determines the addresses in their memory. `stopper` ends
-    /// the trace from another thread.
+    /// Asks with `client` which runtimes exist, and determines the addresses in their memory. The
+    /// stopper of `running` ends the trace from another thread.
     ///
     /// # Errors
     /// When the agent does not answer.
@@ -97,7 +97,7 @@ impl<'c> Tracer<'c> {
         client: Client,
         reconnect: Reconnect<'c>,
         options: Options,
-        stopper: Stopper,
+        running: Running,
     ) -> Result<Tracer<'c>, ClientError> {
         let hello = client.hello().clone();
         let budget = client.budget().clone();
@@ -125,7 +125,7 @@ impl<'c> Tracer<'c> {
             runtimes: Vec::new(),
             plans: Vec::new(),
             answer: None,
-            stopper,
+            running,
             returned: 0,
             last_ns: 0,
             base_ns: 0,
@@ -273,7 +273,7 @@ impl<'c> Tracer<'c> {
         let count = if count == 0 { 0 } else { count.saturating_sub(self.returned).max(1) };
         let request = Request::Schedtrace(SchedtraceRequest { interval_ms, count, ranges });
         let answer = self.agent.connect()?.ask(&request)?;
-        self.stopper.set(answer.finisher());
+        self.running.set(answer.finisher());
         (self.answer, self.received) = (Some(answer), 0);
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! The interface of every answer, so that one function can print any of them.
 
+use rgops_protocol::reply::End;
 use serde::Serialize;
 
 use super::completeness::Completeness;
+use super::error::SessionError;
 use crate::report::Document;
 use crate::report::screen::Screen;
 
@@ -23,4 +25,9 @@ pub trait Answer {
 
     /// Whether it is complete, and what is missing if it is not.
     fn completeness(&self) -> Completeness<'_>;
+}
+
+/// The end of an answer for its JSON document.
+pub(super) fn end_of(end: &Result<End, SessionError>) -> Result<&End, String> {
+    end.as_ref().map_err(ToString::to_string)
 }

@@ -3,7 +3,9 @@
 use rgops_protocol::reply::{End, Note, NoteKind};
 
 use super::error::SessionError;
+use crate::budget::Exhausted;
 use crate::text::known::note_text;
+use crate::text::reason;
 
 /// Whether an answer is complete, and what is missing if it is not.
 ///
@@ -40,7 +42,8 @@ impl<'a> Completeness<'a> {
         &self.left_out
     }
 
-    /// Sentences about what the answer lacks or what is approximate. Its JSON document also has these notes.
+    /// Sentences about what the answer lacks or what is approximate. Its JSON document has those of the agent, too; that
+    /// sampling is off is there in `mean_bytes`.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -72,13 +75,11 @@ impl Completeness<'_> {
         self
     }
 
-    /// The same, with `count` items left out because of `why`, if there are any.
-    pub(super) fn with_left_out(mut self, left_out: Option<(usize, &str, &dyn std::fmt::Display)>) -> Self {
-        if let Some((count, what, why)) = left_out {
+    /// The same, with this many threads left out because of a limit, if there are any.
+    pub(super) fn with_threads_left_out(mut self, left_out: Option<(usize, Exhausted)>) -> Self {
+        if let Some((count, why)) = left_out {
             self.is_partial = true;
-            let sentence =
-                format!("{count} {what} left out: {why}; allow more with --max-memory or --timeout");
-            self.left_out.push(sentence);
+            self.left_out.push(format!("{count} threads left out: {}", reason(why)));
         }
         self
     }
@@ -110,11 +111,11 @@ mod tests {
             assert!(noted.is_complete() && noted.notes().len() == 1, "{kind:?}");
         }
         let end = End::default();
-        let left_out = Completeness::of(Ok(&end)).with_left_out(Some((2, "threads", &"no time")));
+        let left_out = Completeness::of(Ok(&end)).with_threads_left_out(Some((2, Exhausted::Time)));
         assert!(!left_out.is_complete());
         assert_eq!(
             left_out.sentences(),
-            ["2 threads left out: no time; allow more with --max-memory or --timeout"]
+            ["2 threads left out: the time limit was reached; allow more with --max-memory or --timeout"]
         );
     }
 }

@@ -8,7 +8,7 @@ use rgops_protocol::request::Request;
 use super::error::SessionError;
 use super::options::SessionOptions;
 use crate::budget::Budget;
-use crate::client::{Answer, Client, ClientError, Stopper};
+use crate::client::{Answer, Client, ClientError, Running, Stopper};
 use crate::processes::{self, Target};
 
 /// Maximum age of an unused connection: an agent closes it after 5 s without a request.
@@ -17,6 +17,8 @@ const STILL_OPEN: Duration = Duration::from_secs(3);
 /// A connected program. A session runs one command at a time, each with its own connection to the same agent.
 #[derive(Debug)]
 pub struct Session {
+    /// The target as the user typed it.
+    typed: String,
     target: Target,
     options: SessionOptions,
     hello: AgentHello,
@@ -37,6 +39,7 @@ struct First {
 /// A process that was found but is not connected yet.
 #[derive(Debug)]
 pub struct Found {
+    typed: String,
     target: Target,
     options: SessionOptions,
     budget: Budget,
@@ -67,11 +70,12 @@ impl Session {
     pub fn find(target: &str, options: SessionOptions) -> Result<Found, SessionError> {
         let (budget, began) = (options.new_budget(), Instant::now());
         end_by(&budget, began, options.whole(Duration::ZERO));
-        let mut target = processes::resolve(target, options.token.clone(), &budget)?;
+        let typed = target.to_owned();
+        let mut target = processes::resolve(&typed, options.token.clone(), &budget)?;
         if options.local_pid.is_some() {
             target.local_pid = options.local_pid;
         }
-        Ok(Found { target, options, budget, began })
+        Ok(Found { typed, target, options, budget, began })
     }
 
     /// Name of the process: the one set by its author, otherwise that of its executable. Escape it before printing.
@@ -89,9 +93,16 @@ impl Session {
         self.target.local_pid
     }
 
-    /// Stops the running command, or the next one, from any thread. The data collected so far is the answer.
+    /// Stops the running command, or the next one if none runs, from any thread. The data collected so far is the
+    /// answer. Profiles, traces and [`Session::leaks`] can be stopped; other commands end by themselves, and a stop has
+    /// no effect on them. A stop never applies to more than one command.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
+    }
+
+    /// The target as the user typed it, for the suggested next command.
+    pub(super) fn typed(&self) -> &str {
+        &self.typed
     }
 
     pub(super) fn hello(&self) -> &AgentHello {
@@ -102,18 +113,20 @@ impl Session {
         &self.options
     }
 
-    /// A connection for a command that starts now and itself takes the time `asked`.
-    pub(super) fn begin(&mut self, asked: Duration) -> Result<Client, SessionError> {
+    /// A connection for a command that starts now and itself takes the time `asked`. The command runs until the second
+    /// value is dropped.
+    pub(super) fn begin(&mut self, asked: Duration) -> Result<(Client, Running), SessionError> {
+        let running = self.stopper.running();
         let whole = self.options.whole(asked);
         if let Some(First { client, connected, budget, began }) = self.first.take()
             && connected.elapsed() < STILL_OPEN
         {
             end_by(&budget, began, whole);
-            return Ok(client);
+            return Ok((client, running));
         }
         let budget = self.options.new_budget();
         end_by(&budget, Instant::now(), whole);
-        Ok(self.connect_again(&budget)?)
+        Ok((self.connect_again(&budget)?, running))
     }
 
     /// Another connection to the same agent.
@@ -126,10 +139,15 @@ impl Session {
     }
 
     /// Sends a request for a command that itself takes the time `asked` and can be stopped.
-    pub(super) fn ask(&mut self, request: &Request, asked: Duration) -> Result<Answer, SessionError> {
-        let answer = self.begin(asked)?.ask(request)?;
-        self.stopper.set(answer.finisher());
-        Ok(answer)
+    pub(super) fn ask(
+        &mut self,
+        request: &Request,
+        asked: Duration,
+    ) -> Result<(Answer, Running), SessionError> {
+        let (client, running) = self.begin(asked)?;
+        let answer = client.ask(request)?;
+        running.set(answer.finisher());
+        Ok((answer, running))
     }
 }
 
@@ -144,11 +162,11 @@ impl Found {
     /// # Errors
     /// [`SessionError::Client`].
     pub fn connect(self) -> Result<Session, SessionError> {
-        let Found { mut target, options, budget, began } = self;
+        let Found { typed, mut target, options, budget, began } = self;
         let client = target.connect(options.timeouts(), &budget)?;
         let hello = client.hello().clone();
         let first = Some(First { client, connected: Instant::now(), budget, began });
-        Ok(Session { target, options, hello, stopper: Stopper::default(), first })
+        Ok(Session { typed, target, options, hello, stopper: Stopper::default(), first })
     }
 }
 

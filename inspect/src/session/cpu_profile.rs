@@ -1,19 +1,21 @@
 //! `pprof-cpu`: a CPU profile in pprof's format, and its top functions.
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{PprofCpuRequest, Request};
 
-use super::answer::Answer;
+use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
 use super::gathering::{Gathered, milliseconds};
 use super::profile_view::{ProfileView, table};
 use super::progress::Progress;
+use crate::budget::Budget;
 use crate::profile::proto::Profile;
 use crate::profile::top::Top;
 use crate::profile::{self, top};
@@ -63,7 +65,9 @@ impl CpuProfileOptions {
 pub struct CpuProfile {
     hello: AgentHello,
     profile: Profile,
-    top: Top,
+    top: OnceLock<Top>,
+    rows: usize,
+    budget: Budget,
     reconciliation: Reconciliation,
     /// Why functions have no names, as lines.
     nameless: String,
@@ -76,9 +80,10 @@ impl CpuProfile {
         &self.profile
     }
 
-    /// Functions by descending flat value.
+    /// Functions by descending flat value. They are summed up at the first call, so that the profile can be saved before.
     pub fn top(&self) -> &Top {
-        &self.top
+        let options = top::Options { sample_type: "cpu", rows: self.rows };
+        self.top.get_or_init(|| top::within(&self.budget, &self.profile, options))
     }
 
     /// Writes the profile in the format of `go tool pprof`: gzipped protocol buffers.
@@ -86,7 +91,7 @@ impl CpuProfile {
     /// # Errors
     /// Those of the writer.
     pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(&profile::encode(&self.profile))
+        profile::write(&self.profile, out)
     }
 }
 
@@ -102,13 +107,12 @@ impl Session {
     ) -> Result<CpuProfile, SessionError> {
         let duration_ms = milliseconds(options.duration);
         let request = Request::PprofCpu(PprofCpuRequest { duration_ms, hz: options.hz });
-        let mut answer = self.ask(&request, options.duration)?;
+        let (mut answer, _running) = self.ask(&request, options.duration)?;
         let mut gathering = profile::CpuProfile::new(self.process(answer.budget()));
         let gathered = Gathered::from_answer(&mut answer, progress, |part| {
             gathering.add(part);
             gathering.exhausted().map_or(Ok(()), |exhausted| Err(exhausted.into()))
         });
-        self.stopper().reset();
         let incomplete = gathered.incomplete();
         let end = match gathered.end {
             Err(error) if gathering.start().is_none() => return Err(error),
@@ -121,8 +125,16 @@ impl Session {
         let nameless = missing_names(gathering.module_symbols());
         let budget = gathering.budget().clone();
         let profile = gathering.build(incomplete.as_ref());
-        let top = top::within(&budget, &profile, top::Options { sample_type: "cpu", rows: options.rows });
-        Ok(CpuProfile { hello: self.hello().clone(), profile, top, reconciliation, nameless, end })
+        Ok(CpuProfile {
+            hello: self.hello().clone(),
+            profile,
+            top: OnceLock::new(),
+            rows: options.rows,
+            budget,
+            reconciliation,
+            nameless,
+            end,
+        })
     }
 }
 
@@ -131,16 +143,16 @@ impl Answer for CpuProfile {
     type Body<'a> = JsonPprofCpu<'a>;
 
     fn text(&self, _: &ProfileView) -> Screen {
-        format!("{}\n{}\n{}", table(&self.top), self.reconciliation.line(), self.nameless).into()
+        format!("{}\n{}\n{}", table(self.top()), self.reconciliation.line(), self.nameless).into()
     }
 
     fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofCpu<'a>> {
-        let end = self.end.as_ref().map_err(ToString::to_string);
+        let end = end_of(&self.end);
         let reconciliation = self.reconciliation.clone();
-        JsonPprofCpu::document(&self.hello, view.saved_in(), &self.profile, &self.top, reconciliation, end)
+        JsonPprofCpu::document(&self.hello, view.saved_in(), &self.profile, self.top(), reconciliation, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {
-        Completeness::of(self.end.as_ref()).partial_if(self.top.left_out.is_some())
+        Completeness::of(self.end.as_ref()).partial_if(self.top().left_out.is_some())
     }
 }

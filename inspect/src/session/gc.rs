@@ -45,7 +45,7 @@ impl Answer for Gc {
     }
 
     fn json(&self, _: &()) -> Document<JsonGc> {
-        let Single { hello, reply, end } = &self.0;
+        let Single { hello, reply, end, .. } = &self.0;
         JsonGc::document(hello, reply.clone(), end)
     }
 

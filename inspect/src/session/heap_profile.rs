@@ -1,19 +1,21 @@
 //! `pprof-heap`: a heap profile in pprof's format, and its top functions.
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{PprofHeapRequest, Request};
 
-use super::answer::Answer;
+use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
 use super::gathering::{Gathered, milliseconds};
 use super::profile_view::{ProfileView, table};
 use super::progress::Progress;
+use crate::budget::Budget;
 use crate::heap::{Heap, HeapKind};
 use crate::profile::proto::Profile;
 use crate::profile::top::Top;
@@ -65,9 +67,12 @@ impl HeapProfileOptions {
 pub struct HeapProfile {
     hello: AgentHello,
     profile: Profile,
-    top: Top,
-    /// The requested sample type, if the source of the samples does not count it.
-    not_counted: Option<HeapKind>,
+    top: OnceLock<Top>,
+    kind: HeapKind,
+    /// Whether the source of the samples counts it.
+    is_counted: bool,
+    rows: usize,
+    budget: Budget,
     reconciliation: Reconciliation,
     /// Why functions have no names, as lines.
     nameless: String,
@@ -82,16 +87,21 @@ impl HeapProfile {
         &self.profile
     }
 
-    /// Functions by descending flat value.
+    /// Functions by descending flat value. They are summed up at the first call, so that the profile can be saved before.
     ///
     /// # Errors
     /// [`SessionError::NotCounted`], if the source of the samples does not count the requested sample type. The
     /// profile still has the types that it counts.
     pub fn top(&self) -> Result<&Top, SessionError> {
-        match self.not_counted {
-            Some(kind) => Err(SessionError::NotCounted { sample_type: kind.name() }),
-            None => Ok(&self.top),
+        match self.is_counted {
+            true => Ok(self.rows()),
+            false => Err(SessionError::NotCounted { sample_type: self.kind.name() }),
         }
+    }
+
+    fn rows(&self) -> &Top {
+        let options = top::Options { sample_type: self.kind.name(), rows: self.rows };
+        self.top.get_or_init(|| top::within(&self.budget, &self.profile, options))
     }
 
     /// Writes the profile in the format of `go tool pprof`: gzipped protocol buffers.
@@ -99,7 +109,7 @@ impl HeapProfile {
     /// # Errors
     /// Those of the writer.
     pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(&profile::encode(&self.profile))
+        profile::write(&self.profile, out)
     }
 }
 
@@ -116,13 +126,12 @@ impl Session {
         let is_window = options.window.is_some();
         let duration_ms = options.window.map_or(0, milliseconds);
         let asked = PprofHeapRequest { duration_ms, interval_ms: 0, live: false };
-        let mut answer = self.ask(&Request::PprofHeap(asked.clone()), options.window.unwrap_or_default())?;
+        let (mut answer, _running) = self.ask(&Request::PprofHeap(asked.clone()), options.window.unwrap_or_default())?;
         let mut heap = Heap::new(self.process(answer.budget())).asked(&asked);
         let gathered = Gathered::from_answer(&mut answer, progress, |part| {
             heap.add(part);
             heap.refused().map_or(Ok(()), |refused| Err(refused.into()))
         });
-        self.stopper().reset();
         let incomplete = gathered.incomplete();
         let end = match gathered.end {
             Err(error) if heap.snapshots().is_empty() => return Err(error),
@@ -135,18 +144,19 @@ impl Session {
             return Err(SessionError::Dump(error.clone()));
         }
         let is_counted = heap.has_allocated() || !options.kind.is_allocated();
-        let lost = heap.counters().map_or(0, |counters| counters.lost).saturating_add(heap.not_kept());
+        let lost = heap.lost();
         let reconciliation = Reconciliation::new(&heap, is_window);
         let nameless = missing_names(heap.module_symbols());
         let budget = heap.budget().clone();
         let profile = heap.into_profile(is_window, incomplete.as_ref());
-        let sample_type = options.kind.name();
-        let top = top::within(&budget, &profile, top::Options { sample_type, rows: options.rows });
         Ok(HeapProfile {
             hello: self.hello().clone(),
             profile,
-            top,
-            not_counted: (!is_counted).then_some(options.kind),
+            top: OnceLock::new(),
+            kind: options.kind,
+            is_counted,
+            rows: options.rows,
+            budget,
             reconciliation,
             nameless,
             lost,
@@ -160,16 +170,16 @@ impl Answer for HeapProfile {
     type Body<'a> = JsonPprofHeap<'a>;
 
     fn text(&self, _: &ProfileView) -> Screen {
-        format!("{}\n{}{}", table(&self.top), self.reconciliation.text(), self.nameless).into()
+        format!("{}\n{}{}", table(self.rows()), self.reconciliation.text(), self.nameless).into()
     }
 
     fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofHeap<'a>> {
-        let end = self.end.as_ref().map_err(ToString::to_string);
+        let end = end_of(&self.end);
         let (file, reconciliation) = (view.saved_in(), &self.reconciliation);
-        JsonPprofHeap::document(&self.hello, file, &self.profile, &self.top, reconciliation, end)
+        JsonPprofHeap::document(&self.hello, file, &self.profile, self.rows(), reconciliation, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {
-        Completeness::of(self.end.as_ref()).partial_if(self.top.left_out.is_some() || self.lost > 0)
+        Completeness::of(self.end.as_ref()).partial_if(self.lost > 0 || self.rows().left_out.is_some())
     }
 }

@@ -66,7 +66,7 @@ impl Answer for HeapRate {
     }
 
     fn json(&self, _: &()) -> Document<JsonHeapRate> {
-        let Single { hello, reply, end } = &self.answer;
+        let Single { hello, reply, end, .. } = &self.answer;
         JsonHeapRate::document(hello, reply, end)
     }
 

@@ -7,7 +7,7 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::pprof_heap::HeapSource;
 use rgops_protocol::request::{PprofHeapRequest, Request};
 
-use super::answer::Answer;
+use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
@@ -75,7 +75,7 @@ impl Session {
         let interval_ms = duration_ms.div_ceil(INTERVALS).max(MIN_INTERVAL_MS);
         let interval_ms = u32::try_from(interval_ms).unwrap_or(u32::MAX);
         let asked = PprofHeapRequest { duration_ms, interval_ms, live: true };
-        let mut answer = self.ask(&Request::PprofHeap(asked.clone()), options.window)?;
+        let (mut answer, _running) = self.ask(&Request::PprofHeap(asked.clone()), options.window)?;
         let mut heap = Heap::new(self.process(answer.budget())).asked(&asked);
         let gathered = Gathered::from_answer(&mut answer, progress, |part| {
             heap.add(part);
@@ -87,7 +87,6 @@ impl Session {
                 false => Ok(()),
             }
         });
-        self.stopper().reset();
         let end = match gathered.end {
             Err(SessionError::NoAges) => return Err(SessionError::NoAges),
             Err(error) if heap.snapshots().len() < 2 => return Err(error),
@@ -113,16 +112,15 @@ impl Answer for Leaks {
     }
 
     fn json<'a>(&'a self, (): &'a ()) -> Document<JsonLeaks<'a>> {
-        let end = self.end.as_ref().map_err(ToString::to_string);
+        let end = end_of(&self.end);
         JsonLeaks::document(&self.hello, &self.heap, &self.growth, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {
         let heap = &self.heap;
-        let lost = heap.counters().map_or(0, |counters| counters.lost).saturating_add(heap.not_kept());
         let off = "sampling is off: no new samples were taken (to turn it on: rgops heap-rate PID 512KiB)";
         Completeness::of(self.end.as_ref())
-            .partial_if(lost > 0)
+            .partial_if(heap.lost() > 0)
             .with_note((heap.mean_bytes() == 0).then(|| off.to_owned()))
     }
 }

@@ -48,13 +48,13 @@ impl Answer for Memstats {
     type Body<'a> = JsonMemstats;
 
     fn text(&self, view: &MemstatsView) -> Screen {
-        let Single { hello, reply, .. } = &self.0;
-        let explanation = explain(reply).map(|explanation| explanation.text(hello.pid) + "\n");
+        let Single { typed, reply, .. } = &self.0;
+        let explanation = explain(reply).map(|explanation| explanation.text(typed) + "\n");
         (explanation.unwrap_or_default() + &render(reply, view.sources)).into()
     }
 
     fn json(&self, _: &MemstatsView) -> Document<JsonMemstats> {
-        let Single { hello, reply, end } = &self.0;
+        let Single { hello, reply, end, .. } = &self.0;
         JsonMemstats::document(hello, reply, end)
     }
 

@@ -64,7 +64,7 @@ impl SchedtraceOptions {
     }
 }
 
-/// A running trace. [`Session::stopper`] ends it from another thread.
+/// A running trace, until it is dropped. [`Session::stopper`] ends it from another thread.
 pub struct SchedtraceStream<'s> {
     tracer: Tracer<'s>,
     hello: AgentHello,
@@ -99,7 +99,7 @@ impl Session {
     /// # Errors
     /// [`SessionError`].
     pub fn schedtrace(&mut self, options: &SchedtraceOptions) -> Result<SchedtraceStream<'_>, SessionError> {
-        let client = self.begin(options.asked())?;
+        let (client, running) = self.begin(options.asked())?;
         let session = &*self;
         let budget = client.budget().clone();
         // The longest interval is an hour.
@@ -115,7 +115,7 @@ impl Session {
         let (hello, whole) = (session.hello().clone(), session.options().whole(options.asked()));
         let of_reconnect = budget.clone();
         let reconnect = Box::new(move || session.connect_again(&of_reconnect));
-        let tracer = Tracer::start(client, reconnect, what, session.stopper())?;
+        let tracer = Tracer::start(client, reconnect, what, running)?;
         Ok(SchedtraceStream {
             tracer,
             hello,

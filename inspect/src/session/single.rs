@@ -16,6 +16,8 @@ use crate::client::{Event, part};
 #[derive(Debug)]
 pub(crate) struct Single<T> {
     pub(crate) hello: AgentHello,
+    /// The target as the user typed it, for the suggested next command.
+    pub(crate) typed: String,
     pub(crate) reply: T,
     pub(crate) end: End,
 }
@@ -27,7 +29,8 @@ impl Session {
         request: &Request,
         asked: Duration,
     ) -> Result<Single<T>, SessionError> {
-        let mut answer = self.begin(asked)?.ask(request)?;
+        let (client, _running) = self.begin(asked)?;
+        let mut answer = client.ask(request)?;
         let wrong = |why| SessionError::WrongAnswer { command: request.command().name(), why };
         let mut reply = None;
         loop {
@@ -38,7 +41,8 @@ impl Session {
                 Event::Data(payload) => reply = Some(part(&payload)?),
                 Event::End(end) => {
                     let reply = reply.ok_or_else(|| wrong("it is empty"))?;
-                    return Ok(Single { hello: self.hello().clone(), reply, end });
+                    let (hello, typed) = (self.hello().clone(), self.typed().to_owned());
+                    return Ok(Single { hello, typed, reply, end });
                 }
             }
         }

@@ -6,7 +6,7 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::stack::StackPart;
 use rgops_protocol::request::{Request, StackRequest};
 
-use super::answer::Answer;
+use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
@@ -71,7 +71,8 @@ impl Session {
     /// [`SessionError`], if nothing was received.
     pub fn stack(&mut self, options: &StackOptions) -> Result<Stack, SessionError> {
         let request = Request::Stack(StackRequest { max_depth: options.depth });
-        let mut answer = self.begin(Duration::ZERO)?.ask(&request)?;
+        let (client, _running) = self.begin(Duration::ZERO)?;
+        let mut answer = client.ask(&request)?;
         let collected = answer.collect::<StackPart>(&mut |_| {});
         let end = collected.end.map_err(SessionError::from);
         match end {
@@ -93,13 +94,11 @@ impl Answer for Stack {
     }
 
     fn json<'a>(&'a self, _: &'a StackView) -> Document<JsonStack<'a>> {
-        let end = self.end.as_ref().map_err(ToString::to_string);
+        let end = end_of(&self.end);
         JsonStack::document(&self.report, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {
-        let left_out = self.report.left_out.as_ref();
-        Completeness::of(self.end.as_ref())
-            .with_left_out(left_out.map(|(count, why)| (*count, "threads", why as _)))
+        Completeness::of(self.end.as_ref()).with_threads_left_out(self.report.left_out)
     }
 }

@@ -42,7 +42,6 @@ pub struct Stats(Single<StatsReply>);
 /// What to show.
 #[derive(Debug, Clone, Default)]
 pub struct StatsView {
-    target: String,
     all: bool,
 }
 
@@ -51,13 +50,6 @@ impl StatsView {
     #[must_use]
     pub fn all(mut self, all: bool) -> StatsView {
         self.all = all;
-        self
-    }
-
-    /// The target as the user typed it, for the suggested next command.
-    #[must_use]
-    pub fn target(mut self, target: impl Into<String>) -> StatsView {
-        self.target = target.into();
         self
     }
 }
@@ -79,11 +71,11 @@ impl Answer for Stats {
     type Body<'a> = JsonStats;
 
     fn text(&self, view: &StatsView) -> Screen {
-        render(&self.0.reply, &view.target, view.all).into()
+        render(&self.0.reply, &self.0.typed, view.all).into()
     }
 
     fn json(&self, _: &StatsView) -> Document<JsonStats> {
-        let Single { hello, reply, end } = &self.0;
+        let Single { hello, reply, end, .. } = &self.0;
         JsonStats::document(hello, reply, end)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rgops_protocol::reply::End;
 
-use super::answer::Answer;
+use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
@@ -76,13 +76,6 @@ impl TasksView {
         self
     }
 
-    /// The target as the user typed it, for the suggested next command.
-    #[must_use]
-    pub fn target(mut self, target: impl Into<String>) -> TasksView {
-        self.view.target = target.into();
-        self
-    }
-
     /// The text is the wait-for graph for Graphviz.
     #[must_use]
     pub fn dot(mut self, dot: bool) -> TasksView {
@@ -118,7 +111,7 @@ impl Session {
         options: &TasksOptions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Tasks, SessionError> {
-        let client = self.begin(Duration::ZERO)?;
+        let (client, _running) = self.begin(Duration::ZERO)?;
         let budget = client.budget().clone();
         let files = fetch::Options {
             local_pid: self.local_pid(),
@@ -130,7 +123,9 @@ impl Session {
         let Fetched { hello, tasks, end } = fetched;
         progress(Progress::Naming);
         let captured = tasks.threads.len();
-        let report = TasksReport::within(&budget, &hello, files.local_pid, &files.symbol_directories, tasks);
+        let mut report =
+            TasksReport::within(&budget, &hello, files.local_pid, &files.symbol_directories, tasks);
+        report.target = self.typed().to_owned();
         let end = end.map_err(SessionError::from);
         Ok(Tasks { report, captured, end })
     }
@@ -158,13 +153,13 @@ impl Answer for Tasks {
     }
 
     fn json<'a>(&'a self, TasksView { view, .. }: &'a TasksView) -> Document<JsonTasks<'a>> {
-        let end = self.end.as_ref().map_err(ToString::to_string);
+        let end = end_of(&self.end);
         JsonTasks::document(&self.report, &view.filter, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {
         let missing = self.captured.saturating_sub(self.report.threads.len());
-        let left_out = self.report.exhausted.as_ref().map(|why| (missing, "threads", why as _));
-        Completeness::of(self.end.as_ref()).with_left_out(left_out).partial_if(self.report.is_partial())
+        let left_out = self.report.exhausted.map(|why| (missing, why));
+        Completeness::of(self.end.as_ref()).with_threads_left_out(left_out).partial_if(self.report.is_partial())
     }
 }

@@ -7,7 +7,7 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
 use rgops_protocol::request::{Request, TraceRequest};
 
-use super::answer::Answer;
+use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
@@ -113,7 +113,7 @@ impl Session {
             hz: options.hz,
             interval_us: u32::try_from(options.interval.as_micros()).unwrap_or(u32::MAX),
         };
-        let mut answer = self.ask(&Request::Trace(request), options.duration)?;
+        let (mut answer, _running) = self.ask(&Request::Trace(request), options.duration)?;
         let process = Process {
             name: self.hello().name.clone(),
             local_pid: self.local_pid(),
@@ -125,7 +125,6 @@ impl Session {
             let _ = recorder.add(part);
             recorder.exhausted().map_or(Ok(()), |exhausted| Err(exhausted.into()))
         });
-        self.stopper().reset();
         let end = match gathered.end {
             Err(error) if recorder.start().is_none() => return Err(error),
             end => end,
@@ -149,7 +148,7 @@ impl<W: Write> Answer for Trace<W> {
     }
 
     fn json<'a>(&'a self, view: &'a TraceView) -> Document<JsonTrace<'a>> {
-        let end = self.end.as_ref().map_err(ToString::to_string);
+        let end = end_of(&self.end);
         JsonTrace::document(&self.hello, view.file.as_deref(), &self.recorder, end)
     }
 

@@ -52,7 +52,7 @@ impl Answer for Version {
     }
 
     fn json(&self, _: &VersionView) -> Document<JsonVersion> {
-        let Single { hello, reply, end } = &self.0;
+        let Single { hello, reply, end, .. } = &self.0;
         JsonVersion::document(hello, reply, end)
     }
 

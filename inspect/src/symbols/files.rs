@@ -174,15 +174,18 @@ impl Looking {
         candidates.extend(in_root.map(Candidate::Named));
         candidates.push(Candidate::Named(Place::Named(path.into())));
         let id = hex(&module.build_id);
-        let name = shown_name(path);
+        // None for `..` and `/`, which would lead out of the directory.
+        let name = Path::new(path).file_name().and_then(OsStr::to_str);
         let trusted = |path: PathBuf| Candidate::Named(Place::Trusted(path));
         for directory in &self.symbol_directories {
             // Without `..`, which would lead out of the directory.
             let is_plain = |part: &std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
             let below: PathBuf = Path::new(path).components().filter(is_plain).collect();
             candidates.push(trusted(directory.join(below)));
-            candidates.push(trusted(directory.join(name)));
-            candidates.push(trusted(directory.join(format!("{name}.debug"))));
+            if let Some(name) = name {
+                candidates.push(trusted(directory.join(name)));
+                candidates.push(trusted(directory.join(format!("{name}.debug"))));
+            }
         }
         candidates.extend(self.by_build_id(&id).map(trusted));
         candidates
@@ -412,9 +415,4 @@ impl Found {
             ),
         }
     }
-}
-
-/// The file name of a path, for messages.
-fn shown_name(path: &str) -> &str {
-    Path::new(path).file_name().and_then(OsStr::to_str).unwrap_or(path)
 }

@@ -2,7 +2,20 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
+
 use super::printable::is_unprintable;
+
+/// Writes `value` as indented JSON with a newline, without building the whole text in memory. Characters that control a
+/// terminal are escaped.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_json(out: impl Write, value: &impl Serialize) -> io::Result<()> {
+    let mut out = Escaping(out);
+    serde_json::to_writer_pretty(&mut out, value)?;
+    out.write_all(b"\n")
+}
 
 /// Writes JSON with every character escaped that a terminal does not display or that reorders text.
 ///

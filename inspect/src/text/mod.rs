@@ -10,7 +10,7 @@ pub mod system_call;
 mod units;
 
 pub use columns::{WIDEST_COLUMN, width};
-pub use escaping::Escaping;
+pub use escaping::{Escaping, write_json};
 pub(crate) use left_out::reason;
 pub use printable::{escape, label};
 pub use rgops_pprof::moment::utc;

@@ -204,6 +204,11 @@ impl Heap {
         self.not_kept
     }
 
+    /// Number of samples that the agent lost, and of stacks and blocks that were not kept.
+    pub fn lost(&self) -> u64 {
+        self.counters().map_or(0, |counters| counters.lost).saturating_add(self.not_kept)
+    }
+
     /// The estimate of live memory, over all stacks.
     pub fn live(&self) -> Estimate {
         self.sums.values().fold(Estimate::default(), |sum, stack| sum.plus(stack.live()))

@@ -13,7 +13,7 @@ use rgops_protocol::reply::{Known, Unavailable};
 use serde::Serialize;
 
 use crate::report::known::JsonKnown;
-use crate::text::{bytes, bytes_short, label};
+use crate::text::{bytes, bytes_short, escape, label};
 use rgops_pprof::measurement::percentage;
 
 /// Sections that do not belong to an allocator.
@@ -217,8 +217,8 @@ fn signed(bytes: &Known<u64>) -> Known<i64> {
 }
 
 impl Explanation {
-    /// The parts as text, below their sum; `pid` is in the command that releases memory.
-    pub fn text(&self, pid: u32) -> String {
+    /// The parts as text, below their sum; `target`, as the user typed it, is in the command that releases memory.
+    pub fn text(&self, target: &str) -> String {
         let mut text = format!("[rss breakdown]\nrss: {}\n", bytes(self.rss));
         let total = self.rss.cast_signed();
         for Part { name, bytes, what } in &self.parts {
@@ -242,7 +242,7 @@ impl Explanation {
         let _ = match &self.releasable {
             Known::Value(0) => writeln!(text, "reclaimable: none reported by the allocators"),
             Known::Value(bytes) => {
-                let size = bytes_short(*bytes);
+                let (size, target) = (bytes_short(*bytes), escape(target));
                 let unreported = match &*self.unreported {
                     [] => String::new(),
                     unreported => {
@@ -250,7 +250,7 @@ impl Explanation {
                         format!("; free memory not reported by {names}")
                     }
                 };
-                writeln!(text, "reclaimable: up to {size} (run: rgops gc {pid}){unreported}")
+                writeln!(text, "reclaimable: up to {size} (run: rgops gc {target}){unreported}")
             }
             Known::Unavailable(missing) => {
                 writeln!(text, "reclaimable: {}", crate::text::known::unavailable(missing))

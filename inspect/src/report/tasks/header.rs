@@ -148,8 +148,8 @@ impl TasksReport {
     }
 
     /// The command that most likely comes next.
-    pub(super) fn next(&self, text: &mut Screen, selected: &[usize], view: &View) {
-        let target = escape(&view.target);
+    pub(super) fn next(&self, text: &mut Screen, selected: &[usize]) {
+        let target = escape(&self.target);
         let deadlocked = self.graph.deadlocks.first().and_then(|deadlock| deadlock.ring.first());
         let holder = || {
             let held = self.graph.resources.iter().find(|waited| {
@@ -174,8 +174,8 @@ impl TasksReport {
         let _ = writeln!(text, "\nnext: rgops tasks {target} {options}   {why}");
     }
 
-    pub(super) fn next_after_one(&self, text: &mut Screen, id: u64, view: &View) {
-        let target = escape(&view.target);
+    pub(super) fn next_after_one(&self, text: &mut Screen, id: u64) {
+        let target = escape(&self.target);
         let _ = writeln!(
             text,
             "\nnext: rgops tasks {target} --waiting-on {id}   the tasks that wait for this one to end"

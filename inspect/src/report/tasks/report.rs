@@ -21,6 +21,8 @@ pub struct TasksReport {
     pub process: String,
     /// Its process id in its own pid namespace.
     pub pid: u32,
+    /// The target in the suggested next command; the pid unless it is set to what the user typed.
+    pub target: String,
     /// The tasks.
     pub tasks: Tasks,
     /// Who waits for whom.
@@ -81,6 +83,7 @@ impl TasksReport {
         TasksReport {
             process: hello.name.clone(),
             pid: hello.pid,
+            target: local_pid.unwrap_or(hello.pid).to_string(),
             graph,
             modules: symbolizer.module_symbols().cloned().collect(),
             by_header,

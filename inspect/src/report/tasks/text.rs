@@ -34,7 +34,7 @@ impl TasksReport {
                 self.one(text, index, view);
             }
             self.missing_names(text);
-            return self.next_after_one(text, id, view);
+            return self.next_after_one(text, id);
         }
         self.deadlocks(text, &selected, view);
         self.runtimes(text, &selected, view);
@@ -43,6 +43,6 @@ impl TasksReport {
         }
         self.waited_for(text, &selected, view);
         self.missing_names(text);
-        self.next(text, &selected, view);
+        self.next(text, &selected);
     }
 }

@@ -12,6 +12,4 @@ pub struct View {
     pub verbose: bool,
     /// Which tasks.
     pub filter: Filter,
-    /// The target as the user typed it, for the suggested next command.
-    pub target: String,
 }

@@ -141,7 +141,7 @@ fn report(tasks: Tasks) -> TasksReport {
 }
 
 fn view() -> View {
-    View { target: "4711".to_owned(), ..View::default() }
+    View::default()
 }
 
 fn deadlocked() -> Vec<Task> {
