@@ -19,6 +19,8 @@
 //! the program runs. Other blocks cost two additions each: all blocks are counted exactly.
 //!
 //! # Overhead
+//! It takes no lock, allocates nothing, and opens nothing.
+//!
 //! About 1 ns per pair of `malloc` and `free` while the program's memory is in the CPU caches, and 2 to 10 ns
 //! otherwise. A sample costs 0.2 to 2 µs, and at 512 KiB samples are rare (*Heap sampling* in
 //! `docs/OVERHEAD.md` has the measurements). Its tables are of fixed size: 24 MB of address space. Only touched
@@ -26,8 +28,7 @@
 //! sampling. Earlier allocations are only in the exact counters.
 //!
 //! # Limitations
-//! It takes no lock, allocates nothing, and opens nothing. Sizes are the requested ones, not those the
-//! allocator rounds them to.
+//! Sizes are the requested ones, not those the allocator rounds them to.
 //!
 //! A block is counted before it is requested from the allocator. Only a block that may be sampled, which
 //! includes every block above 8 MiB, is counted afterwards. So if the allocator refuses a small block and the

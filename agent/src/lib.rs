@@ -67,9 +67,10 @@ pub use error::ListenError;
 pub use options::Options;
 pub use rgops_protocol::request::Command;
 
-// Both build scripts decide which engines exist; they must agree.
+// Both build scripts decide which engines exist; they must agree. Another crate of the program may have enabled the
+// feature of `rgops-capture` alone: then the agent does not use that engine.
 const _: () = assert!(cfg!(native_engine) == rgops_capture::HAS_NATIVE_ENGINE);
-const _: () = assert!(cfg!(pprof_engine) == rgops_capture::HAS_PPROF_ENGINE);
+const _: () = assert!(!cfg!(pprof_engine) || rgops_capture::HAS_PPROF_ENGINE);
 
 use tokio::runtime::Handle;
 use tokio::task::LocalSet;
@@ -108,7 +109,6 @@ pub fn listen(options: Options) -> Result<Agent, ListenError> {
 
 /// A running agent. Dropping it does not stop the agent; [`Agent::close`] does.
 #[derive(Debug)]
-
 pub struct Agent {
     #[cfg(target_os = "linux")]
     inner: Option<server::Running>,

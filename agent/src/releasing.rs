@@ -23,8 +23,8 @@ pub(crate) fn all() -> Vec<Releasing> {
         #[cfg(feature = "mimalloc")]
         Releasing {
             name: "mimalloc",
-            call: "mi_collect(true), which reaches the heaps of ended threads and shared memory, not the heaps of \
-             other threads",
+            call: "mi_collect(true), which reaches the heaps of ended threads and memory that no heap owns, not the \
+             heaps of other threads",
             release: rgops_capture::allocator_ffi::mimalloc_collect,
         },
         #[cfg(target_env = "gnu")]

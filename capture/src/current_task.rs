@@ -30,7 +30,7 @@ const STACK_BYTES: usize = 128 * 1024;
 const TID_WITHIN: u64 = 256;
 
 /// Finding out takes some 100 µs. It may wait for a lock of the loader.
-static BESIDE: LazyLock<OffloadThread> = LazyLock::new(|| {
+static OFFLOAD_THREAD: LazyLock<OffloadThread> = LazyLock::new(|| {
     let stuck =
         "no answer in 200 ms: a lock of the loader or the allocator is held, perhaps by a stopped thread";
     OffloadThread::new(agent_threads::TASKS, Duration::from_millis(200), stuck)
@@ -69,7 +69,7 @@ impl CurrentTasks {
         let places = match known {
             Some(places) => places,
             None => {
-                let places = BESIDE.ask(find).await?;
+                let places = OFFLOAD_THREAD.ask(find).await?;
                 if let Some(mut known) = try_lock(&PLACES) {
                     *known = Some(places.clone());
                 }

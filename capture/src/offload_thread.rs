@@ -119,15 +119,15 @@ mod tests {
     async fn a_stuck_question_costs_one_thread_and_recovers_when_let_through() {
         let patient = OffloadThread::new("rgops-test", Duration::from_secs(60), "a lock is held");
         assert_eq!(patient.ask(|| 7).await.unwrap(), 7);
-        let beside = OffloadThread::new("rgops-test", Duration::from_millis(20), "a lock is held");
+        let thread = OffloadThread::new("rgops-test", Duration::from_millis(20), "a lock is held");
         let (release, held) = mpsc::channel::<()>();
-        let stuck = beside.ask(move || held.recv().is_ok()).await.unwrap_err();
+        let stuck = thread.ask(move || held.recv().is_ok()).await.unwrap_err();
         assert_eq!(stuck.reason, "a lock is held");
-        let again = beside.ask(|| 7).await.unwrap_err();
+        let again = thread.ask(|| 7).await.unwrap_err();
         assert!(again.reason.contains("still waiting"));
         release.send(()).unwrap();
         let recovered = async {
-            while beside.ask(|| 7).await.is_err() {
+            while thread.ask(|| 7).await.is_err() {
                 tokio::task::yield_now().await;
             }
         };
@@ -136,8 +136,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_panicking_question_frees_its_place() {
-        let beside = OffloadThread::new("rgops-test", Duration::from_secs(60), "a lock is held");
-        assert!(beside.ask(|| -> u8 { panic!("on purpose") }).await.unwrap_err().reason.contains("panicked"));
-        assert_eq!(beside.ask(|| 7).await.unwrap(), 7);
+        let thread = OffloadThread::new("rgops-test", Duration::from_secs(60), "a lock is held");
+        assert!(thread.ask(|| -> u8 { panic!("on purpose") }).await.unwrap_err().reason.contains("panicked"));
+        assert_eq!(thread.ask(|| 7).await.unwrap(), 7);
     }
 }

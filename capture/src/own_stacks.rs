@@ -4,7 +4,7 @@
 //! How much room there is below a stack pointer nobody can tell. Alternate stacks and those of coroutines come
 //! from malloc or a static, a guard page is where somebody put one, and a stack may be an array in the
 //! middle of another. So nothing is guessed: the handler switches to one of these stacks before it has
-//! written a single byte of its own (`arch::handler`), and walks are made on them ([`call`]). They have a
+//! written a single byte of its own (`signal::handler`), and walks are made on them ([`call`]). They have a
 //! guard page and room for twice what the longest work takes (the test `our_stacks_have_room_to_spare`).
 //!
 //! On them no signal may be handled: its handler expects the room of the thread's stack, looks for the stack
@@ -30,7 +30,7 @@ const GUARD_BYTES: usize = 4096;
 const FEWEST: usize = 16;
 const MOST: usize = 512;
 
-/// The pool; null before the first operation. `arch::handler` reads it, so its layout is the one below.
+/// The pool; null before the first operation. `signal::handler` reads it, so its layout is the one below.
 pub(super) static POOL: AtomicPtr<Pool> = AtomicPtr::new(ptr::null_mut());
 
 /// Weight of ticks that found no stack in the pool.
@@ -148,7 +148,7 @@ extern "C" fn run<W: FnOnce() -> R, R>(data: *mut libc::c_void) {
     *result = work.take().map(|work| work());
 }
 
-/// Takes a stack, as `arch::handler` does.
+/// Takes a stack, as `signal::handler` does.
 fn take(pool: NonNull<Pool>) -> Option<&'static Stack> {
     // SAFETY: made by `prepare`, with that many stacks behind it, and never freed.
     let last = unsafe { pool.as_ref() }.last as usize;

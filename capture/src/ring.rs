@@ -33,7 +33,7 @@ pub(super) struct Record {
     pub(super) is_at_risk: bool,
 }
 
-/// OffloadThread the end in its word.
+/// A bit above the end, in the same word.
 const AT_RISK: u64 = 1 << 32;
 
 /// Where the words are: pages of their own, or words that loom watches.

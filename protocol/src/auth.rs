@@ -13,7 +13,6 @@ use sha2::Sha256;
 
 use crate::codec::{Decode, Encode};
 use crate::hello::MAGIC;
-use crate::received::fields;
 
 /// The version of the handshake, which every MAC covers. It is not that of the hello.
 const HANDSHAKE_VERSION: u32 = 1;
@@ -118,11 +117,6 @@ impl std::fmt::Debug for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Token(secret)")
     }
-}
-
-fields! {
-    Challenge { nonce }
-    AgentProof { mac }
 }
 
 #[cfg(test)]

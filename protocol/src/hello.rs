@@ -84,12 +84,8 @@ impl AgentHello {
     /// The hello for a client of this protocol: a client of protocol 1 gets exactly the bytes of protocol 1.
     pub fn for_client(&self, protocol: u32) -> AgentHello {
         let mut hello = self.clone();
-        if protocol < self.protocol {
-            hello.protocol = protocol.max(1);
-        }
-        if let Some(oldest) = self.oldest.value() {
-            hello.oldest = Tail::for_reader(hello.protocol, oldest.clone());
-        }
+        hello.protocol = protocol.min(self.protocol).max(1);
+        hello.oldest.drop_for(hello.protocol);
         hello
     }
 }

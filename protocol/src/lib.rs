@@ -8,7 +8,7 @@
 //!   any buffer is made ([`wire`]), and the decoder refuses what would outgrow its budget ([`codec`]).
 //! * **No recursive types.** 400,000 nested levels overflow the stack of every decoder we measured.
 //! * **The format is the contract**, not the crate that writes it: `SPEC.md` beside this crate is
-//!   complete enough for a client in another language, and `tests/golden` freezes its bytes.
+//!   complete enough for a client in another language, and `golden/` freezes its bytes.
 //!
 //! The order on the wire is: [`hello::MAGIC`] and a [`hello::ClientHello`]; the agent's magic and
 //! [`hello::AgentHello`] (over TCP only after the handshake of [`auth`]); one [`request::Envelope`];

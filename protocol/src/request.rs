@@ -83,14 +83,14 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    /// Which side to update; empty if neither is too old.
+    /// Which side to update.
     pub fn fix(&self) -> &'static str {
         match self {
             RequestError::UnknownVersion { command, version } => {
                 disagreement(&command.versions(), *version).fix()
             }
             RequestError::UnknownCommand(_) => UPDATE_AGENT,
-            RequestError::Body(_) => "",
+            RequestError::Body(_) => "use an rgops of the agent's version, or update rgops-agent in the program",
         }
     }
 }
@@ -125,6 +125,16 @@ macro_rules! define {
     ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
         $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
         $(pub use crate::reply::$module::$request;)*
+
+        // Bodies are encoded and decoded in one layout (`encode_body`, `decode_body`), and so are the parts of
+        // answers. The first command with two versions needs both layouts, and the version where one is chosen: in
+        // these two, and where the agent and the client handle a part.
+        $(
+            const _: () = assert!(
+                Command::$variant.has_one_version(),
+                concat!($name, ": a second version needs a second layout, see the comment above"),
+            );
+        )*
 
         /// The commands, with their numbers on the wire.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -243,6 +253,10 @@ impl Command {
     /// The command with this number, if there is one.
     pub fn from_u16(number: u16) -> Option<Command> {
         Command::ALL.into_iter().find(|command| *command as u16 == number)
+    }
+
+    const fn has_one_version(self) -> bool {
+        *self.versions().start() == *self.versions().end()
     }
 
     /// Whether at most one of these runs in a program at a time (`busy`).

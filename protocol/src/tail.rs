@@ -36,6 +36,11 @@ impl<T> Tail<T> {
         self.0.as_ref()
     }
 
+    /// Makes the field absent when a reader of this `protocol` would refuse it.
+    pub(crate) fn drop_for(&mut self, protocol: u32) {
+        self.0 = self.0.take().filter(|_| protocol >= FIRST_WITH_TAILS);
+    }
+
     pub(crate) fn value_mut(&mut self) -> Option<&mut T> {
         self.0.as_mut()
     }

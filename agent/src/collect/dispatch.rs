@@ -3,25 +3,36 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use rgops_protocol::reply::End;
+use rgops_protocol::reply::{End, Unavailable};
 use rgops_protocol::request::Request;
 
 use super::{Context, Finish, Sink, Stop};
-use crate::policy::Asker;
 
 /// The answer of a collector.
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<End, Stop>> + Send + 'a>>;
 
+/// Calls a collector. Only one whose answer partly has memory is told whether it may have it: others have none, or
+/// are not admitted without it.
+macro_rules! collect {
+    (Partly $module:ident($arguments:ident, $memory:ident, $($rest:ident),*)) => {
+        super::$module::collect($arguments, $memory, $($rest),*)
+    };
+    ($never_or_only:ident $module:ident($arguments:ident, $memory:ident, $($rest:ident),*)) => {
+        super::$module::collect($arguments, $($rest),*)
+    };
+}
+
 macro_rules! dispatch {
     ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
         $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
-        /// Answers one request: parts go to `sink`, the returned [`End`] closes the answer.
+        /// Answers one request: parts go to `sink`, the returned [`End`] closes the answer. `memory` says whether it
+        /// may have bytes of the program's memory, or why not (`crate::policy`).
         ///
         /// Boxed, so that a connection is not as large as the largest collector, and what moves it is
         /// compiled once.
         pub(crate) fn answer<'a>(
             request: Request,
-            asker: Asker,
+            memory: Result<(), Unavailable>,
             context: &'a Arc<Context>,
             sink: &'a Sink,
             finish: &'a mut Finish,
@@ -29,7 +40,7 @@ macro_rules! dispatch {
             match request {
                 $(
                     Request::$variant(arguments) => {
-                        Box::pin(super::$module::collect(arguments, asker, context, sink, finish))
+                        Box::pin(collect!($memory $module(arguments, memory, context, sink, finish)))
                     }
                 )*
             }

@@ -1,6 +1,7 @@
 //! Collectors where their own cannot work: not on Linux, or on a processor the engine does not know.
 
 use rgops_protocol::error::{Code, Error};
+use rgops_protocol::reply::Unavailable;
 
 /// The error of a collector that needs what only Linux has, on a processor the engine knows.
 pub(super) fn unsupported_here(command: &str) -> Error {
@@ -13,9 +14,9 @@ pub(super) fn unsupported_here(command: &str) -> Error {
     )
 }
 
-/// A module with a `collect` that refuses.
+/// A module with a `collect` that refuses; what memory it may have is told to those that would send some.
 macro_rules! unsupported {
-    ($($(#[$where:meta])* $module:ident $request:ident;)*) => {$(
+    ($($(#[$where:meta])* $module:ident $request:ident $(, $memory:ty)?;)*) => {$(
         $(#[$where])*
         pub(super) mod $module {
             use std::sync::Arc;
@@ -24,11 +25,10 @@ macro_rules! unsupported {
             use rgops_protocol::request::{Arguments as _, $request};
 
             use crate::collect::{Context, Finish, Sink, Stop};
-            use crate::policy::Asker;
 
             pub(crate) async fn collect(
                 _arguments: $request,
-                _asker: Asker,
+                $(_memory: $memory,)?
                 _context: &Arc<Context>,
                 _sink: &Sink,
                 _finish: &mut Finish,
@@ -41,12 +41,12 @@ macro_rules! unsupported {
 
 unsupported! {
     stack StackRequest;
-    tasks TasksRequest;
+    tasks TasksRequest, Result<(), super::Unavailable>;
     read ReadRequest;
     pprof_heap PprofHeapRequest;
     heap_rate HeapRateRequest;
     #[cfg(not(target_os = "linux"))]
-    schedtrace SchedtraceRequest;
+    schedtrace SchedtraceRequest, Result<(), super::Unavailable>;
     #[cfg(not(target_os = "linux"))]
     gc GcRequest;
 }
@@ -59,11 +59,9 @@ pub(super) mod pprof_cpu {
     use rgops_protocol::request::PprofCpuRequest;
 
     use crate::collect::{Context, Finish, Sink, Stop};
-    use crate::policy::Asker;
 
     pub(crate) async fn collect(
         _arguments: PprofCpuRequest,
-        _asker: Asker,
         context: &Arc<Context>,
         _sink: &Sink,
         _finish: &mut Finish,

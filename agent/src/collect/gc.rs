@@ -16,7 +16,6 @@ use rgops_protocol::request::GcRequest;
 
 use super::memstats::{allocator_fields, resident_bytes};
 use super::{Context, Finish, Sink, Stop};
-use crate::policy::Asker;
 use crate::releasing::{self, Releasing};
 
 /// A GiB of free memory takes glibc some 100 ms.
@@ -30,7 +29,6 @@ static RELEASES: LazyLock<OffloadThread> = LazyLock::new(|| {
 
 pub(crate) async fn collect(
     _arguments: GcRequest,
-    _asker: Asker,
     _context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,

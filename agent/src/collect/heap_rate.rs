@@ -11,11 +11,9 @@ use rgops_protocol::reply::heap_rate::HeapRateReply;
 use rgops_protocol::request::HeapRateRequest;
 
 use super::{Context, Finish, Sink, Stop, pprof_heap as profile};
-use crate::policy::Asker;
 
 pub(crate) async fn collect(
     arguments: HeapRateRequest,
-    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,

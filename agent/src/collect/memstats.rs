@@ -12,12 +12,10 @@ use rgops_protocol::reply::End;
 use rgops_protocol::request::MemstatsRequest;
 
 use super::{Context, Finish, Sink, Stop};
-use crate::policy::Asker;
 
 #[cfg(target_os = "linux")]
 pub(crate) async fn collect(
     _arguments: MemstatsRequest,
-    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,
@@ -29,7 +27,6 @@ pub(crate) async fn collect(
 #[cfg(not(target_os = "linux"))]
 pub(crate) async fn collect(
     _arguments: MemstatsRequest,
-    _asker: Asker,
     _context: &Arc<Context>,
     _sink: &Sink,
     _finish: &mut Finish,

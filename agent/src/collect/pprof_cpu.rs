@@ -16,7 +16,6 @@ use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::PprofCpuRequest;
 
 use super::{Context, Finish, Sink, Stop};
-use crate::policy::Asker;
 #[cfg(native_engine)]
 pub(crate) use notes::notes;
 use sampling::{Ended, Sampling};
@@ -34,7 +33,6 @@ const MODULES_PER_PACKET: usize = 1000;
 
 pub(crate) async fn collect(
     arguments: PprofCpuRequest,
-    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,

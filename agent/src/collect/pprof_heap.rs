@@ -20,7 +20,6 @@ use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::PprofHeapRequest;
 
 use super::{Context, Finish, Sink, Stop};
-use crate::policy::Asker;
 use source::Source;
 
 /// The longest window.
@@ -43,7 +42,6 @@ pub(super) const WRAP_IT: &str = "add two lines to the program, outside of funct
 
 pub(crate) async fn collect(
     arguments: PprofHeapRequest,
-    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,

@@ -15,7 +15,6 @@ use rgops_protocol::reply::read::ReadPart;
 use rgops_protocol::request::{MAX_RANGE_BYTES, MAX_READ_BYTES, MemoryRange, ReadRequest};
 
 use super::{Context, Finish, Sink, Stop};
-use crate::policy::Asker;
 
 /// Bytes and ranges of one packet; with one range more still below 128 KiB, see [`crate::tasks::cells`].
 const BYTES_AT_ONCE: usize = 48 * 1024;
@@ -23,7 +22,6 @@ const RANGES_AT_ONCE: usize = 1000;
 
 pub(crate) async fn collect(
     arguments: ReadRequest,
-    _asker: Asker,
     _context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,

@@ -17,7 +17,6 @@ use rgops_protocol::reply::{End, Known, Progress, Unavailable};
 use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, SchedtraceRequest};
 
 use super::{Context, Finish, Sink, Stop};
-use crate::policy::Asker;
 use follow::Follower;
 
 /// From one moment to the next: below, the wakeups would show; above, nobody waits.
@@ -27,7 +26,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) async fn collect(
     arguments: SchedtraceRequest,
-    asker: Asker,
+    memory: Result<(), Unavailable>,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,
@@ -51,7 +50,7 @@ pub(crate) async fn collect(
             sink.data(&SchedtracePart::Runtimes(follower.runtimes())).await?;
         }
         let mut moment = follower.moment(began);
-        moment.memory = memory(&arguments, context.policy.memory_refused(asker));
+        moment.memory = ranges(&arguments, &memory);
         sink.data(&SchedtracePart::Moment(moment)).await?;
         told += 1;
         // A client that takes no packets holds us up: what it missed is not made up for.
@@ -87,10 +86,13 @@ async fn wait(
 }
 
 /// The ranges as they are now; the kernel copies, and what is not mapped is left out.
-fn memory(arguments: &SchedtraceRequest, refused: Option<Unavailable>) -> Known<Vec<Option<Vec<u8>>>> {
-    match refused {
-        Some(refused) => Known::Unavailable(refused),
-        None => Known::Value(arguments.ranges.iter().map(read).collect()),
+fn ranges(
+    arguments: &SchedtraceRequest,
+    memory: &Result<(), Unavailable>,
+) -> Known<Vec<Option<Vec<u8>>>> {
+    match memory {
+        Ok(()) => Known::Value(arguments.ranges.iter().map(read).collect()),
+        Err(refused) => Known::Unavailable(refused.clone()),
     }
 }
 

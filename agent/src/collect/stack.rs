@@ -14,7 +14,6 @@ use rgops_protocol::request::StackRequest;
 
 use super::frame_pointers::FramePointers;
 use super::{Context, Finish, Sink, Stop};
-use crate::policy::Asker;
 
 /// Frames and modules in one packet: both far below its limit.
 const FRAMES_PER_PACKET: usize = 16 * 1024;
@@ -22,7 +21,6 @@ const MODULES_PER_PACKET: usize = 128;
 
 pub(crate) async fn collect(
     arguments: StackRequest,
-    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,

@@ -10,12 +10,10 @@ use rgops_protocol::reply::End;
 use rgops_protocol::request::StatsRequest;
 
 use super::{Context, Finish, Sink, Stop};
-use crate::policy::Asker;
 
 #[cfg(target_os = "linux")]
 pub(crate) async fn collect(
     arguments: StatsRequest,
-    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,
@@ -28,7 +26,6 @@ pub(crate) async fn collect(
 #[cfg(not(target_os = "linux"))]
 pub(crate) async fn collect(
     _arguments: StatsRequest,
-    _asker: Asker,
     _context: &Arc<Context>,
     _sink: &Sink,
     _finish: &mut Finish,

@@ -16,7 +16,6 @@ use rgops_protocol::request::TasksRequest;
 use tokio::runtime::RuntimeFlavor;
 
 use super::{Context, Finish, Sink, Stop};
-use crate::policy::Asker;
 use crate::tasks::cells::{BYTES_AT_ONCE, Cells, Wanted};
 use crate::tasks::list::{Listed, Place, list};
 use crate::tasks::walk::{Found, MOST_TASKS, Pile, Vtables};
@@ -32,14 +31,14 @@ const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
 pub(crate) async fn collect(
     arguments: TasksRequest,
-    asker: Asker,
+    memory: Result<(), Unavailable>,
     context: &Arc<Context>,
     sink: &Sink,
     _finish: &mut Finish,
 ) -> Result<End, Stop> {
     let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
     let began = Instant::now();
-    let refused = context.policy.memory_refused(asker);
+    let refused = memory.err();
     let mut bytes = Bytes {
         of_each: if refused.is_some() { 0 } else { arguments.max_cell_bytes.into() },
         left: MOST_BYTES,

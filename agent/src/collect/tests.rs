@@ -16,7 +16,6 @@ use rgops_protocol::wire::{HEADER_BYTES, Kind, MAX_PACKET_BYTES};
 use tokio::sync::watch;
 
 use crate::collect::{self, Context, Finish, Sink, Stop};
-use crate::policy::Asker;
 
 /// Answers `request`, asking to finish after `finish_after` packets with data: the end, and all packets.
 fn answer(request: Request, finish_after: usize) -> (Result<End, Stop>, Vec<Vec<u8>>) {
@@ -37,7 +36,7 @@ fn answer(request: Request, finish_after: usize) -> (Result<End, Stop>, Vec<Vec<
         });
         let sink = Sink::new(packets);
         let context = Arc::new(Context::for_tests());
-        let end = collect::answer(request, Asker::Local, &context, &sink, &mut Finish::new(asked)).await;
+        let end = collect::answer(request, Ok(()), &context, &sink, &mut Finish::new(asked)).await;
         drop(sink);
         (end, reader.await.unwrap())
     })
@@ -109,7 +108,7 @@ fn a_profile_nobody_waits_for_gives_everything_back() {
         let (sink, context) = (Sink::new(packets), Arc::new(Context::for_tests()));
         let request = Request::PprofCpu(PprofCpuRequest { duration_ms: 60_000, hz: 999 });
         let mut finish = Finish::new(asked);
-        let answer = collect::answer(request, Asker::Local, &context, &sink, &mut finish);
+        let answer = collect::answer(request, Ok(()), &context, &sink, &mut finish);
         assert!(tokio::time::timeout(Duration::from_millis(100), answer).await.is_err());
     });
     assert_eq!(disposition(), before);

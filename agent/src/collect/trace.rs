@@ -16,7 +16,6 @@ pub(crate) use linux::collect;
 #[cfg(not(native_engine))]
 pub(crate) async fn collect(
     _arguments: rgops_protocol::request::TraceRequest,
-    _asker: crate::policy::Asker,
     _context: &std::sync::Arc<super::Context>,
     _sink: &super::Sink,
     _finish: &mut super::Finish,

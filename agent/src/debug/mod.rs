@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment};
+#[cfg(native_engine)]
+use rgops_protocol::request::Command;
 use rgops_protocol::schedtrace_line::{SchedLine, TaskLine, WorkerLine};
 
 pub(crate) use settings::Settings;
@@ -69,7 +71,7 @@ async fn busy_tasks(follower: &Follower, context: &Context) -> Vec<Vec<(u64, &'s
     const MOST_TASKS: u64 = 20_000;
     let mut tasks = Vec::new();
     for runtime in follower.watched() {
-        let is_listed = !context.policy.is_denied(rgops_protocol::request::Command::Tasks)
+        let is_listed = !context.policy.is_denied(Command::Tasks)
             && runtime.alive_tasks() <= MOST_TASKS;
         tasks.push(if is_listed { crate::tasks::list::busy(&runtime).await } else { Vec::new() });
     }

@@ -3,4 +3,4 @@
 mod exclusive_lock;
 mod rules;
 
-pub(crate) use rules::{Asker, Policy};
+pub(crate) use rules::{Admitted, Asker, Policy};

@@ -26,6 +26,14 @@ pub(crate) enum Asker {
     Remote,
 }
 
+/// An admitted request.
+pub(crate) struct Admitted<'p> {
+    /// Held until the answer is complete.
+    pub(crate) guard: Option<Guard<'p>>,
+    /// Whether the answer may have bytes of the program's memory; else why not.
+    pub(crate) memory: Result<(), Unavailable>,
+}
+
 impl Policy {
     pub(crate) fn new(denied: Vec<Command>, allowed: Vec<Command>, memory_over_tcp: bool) -> Policy {
         Policy { denied, allowed, memory_over_tcp, exclusive: ExclusiveLock::default() }
@@ -59,9 +67,11 @@ impl Policy {
         ))
     }
 
-    /// Admits a request; what it returns is held until the answer is complete.
-    pub(crate) fn admit(&self, request: &Request, asker: Asker) -> Result<Option<Guard<'_>>, Error> {
+    /// Admits a request, or refuses it.
+    pub(crate) fn admit(&self, request: &Request, asker: Asker) -> Result<Admitted<'_>, Error> {
         let command = request.command();
+        // A connection checks this before it reads the request, so that a denied command is refused as such in any
+        // version. Here it is checked again: what was admitted is allowed, whoever asked.
         self.check_command(command)?;
         if request.changes() && !self.allowed.contains(&command) {
             return Err(Error::new(
@@ -71,20 +81,26 @@ impl Policy {
                 format!("add Options::allow(Command::{command:?}) to the program's agent::listen"),
             ));
         }
-        if command.memory() == MemoryUse::Only
-            && let Some(refused) = self.memory_refused(asker)
-        {
-            return Err(Error::new(Code::NotAllowed, "cannot read memory", refused.reason, refused.fix));
-        }
-        command.is_exclusive().then(|| self.exclusive.enter(command)).transpose()
+        let memory = match command.memory() {
+            MemoryUse::Never => Err(Unavailable {
+                reason: format!("{} does not send the program's memory", command.name()),
+                fix: String::new(),
+            }),
+            MemoryUse::Partly => self.memory(asker),
+            MemoryUse::Only => Ok(self.memory(asker).map_err(|refused| {
+                Error::new(Code::NotAllowed, "cannot read memory", refused.reason, refused.fix)
+            })?),
+        };
+        let guard = command.is_exclusive().then(|| self.exclusive.enter(command)).transpose()?;
+        Ok(Admitted { guard, memory })
     }
 
-    /// Why the program's memory is not read for `asker`; `None` when it is.
-    pub(crate) fn memory_refused(&self, asker: Asker) -> Option<Unavailable> {
+    /// Whether `asker` may have bytes of the program's memory; else why not.
+    fn memory(&self, asker: Asker) -> Result<(), Unavailable> {
         match asker {
-            Asker::Local => None,
-            Asker::Remote if self.memory_over_tcp => None,
-            Asker::Remote => Some(Unavailable {
+            Asker::Local => Ok(()),
+            Asker::Remote if self.memory_over_tcp => Ok(()),
+            Asker::Remote => Err(Unavailable {
                 reason: "the agent does not read the program's memory over TCP".to_owned(),
                 fix:
                     "run rgops on the program's host, as its user; or call Options::memory_over_tcp in the program"
@@ -98,7 +114,7 @@ impl Policy {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use rgops_protocol::request::{
-        GcRequest, HeapRateRequest, ReadRequest, StackRequest, StatsRequest, TasksRequest,
+        Envelope, GcRequest, HeapRateRequest, ReadRequest, StackRequest, StatsRequest, TasksRequest,
     };
 
     use super::*;
@@ -139,6 +155,32 @@ mod tests {
         // The rest of it is answered.
         let tasks = TasksRequest { max_cell_bytes: 1, max_depth: 0 };
         assert_eq!(code(&Policy::default(), tasks, Asker::Remote), None);
+    }
+
+    /// A request of the command: zeros, as many as it has.
+    fn any_request(command: Command) -> Request {
+        let envelope = |length| Envelope {
+            command: command as u16,
+            version: *command.versions().end(),
+            body: vec![0; length],
+        };
+        (0..100).find_map(|length| Request::from_envelope(&envelope(length)).ok()).unwrap()
+    }
+
+    #[test]
+    fn no_command_has_memory_over_tcp_unless_the_author_allowed_it() {
+        for command in Command::ALL {
+            let memory_for = |memory_over_tcp, asker| {
+                let policy = Policy::new(vec![], vec![command], memory_over_tcp);
+                policy.admit(&any_request(command), asker).map(|admitted| admitted.memory.is_ok()).ok()
+            };
+            let has_memory = Some(command.memory() != MemoryUse::Never);
+            let remote = memory_for(false, Asker::Remote);
+            let expected = if command.memory() == MemoryUse::Only { None } else { Some(false) };
+            assert_eq!(remote, expected, "{command:?}");
+            assert_eq!(memory_for(true, Asker::Remote), has_memory, "{command:?}");
+            assert_eq!(memory_for(false, Asker::Local), has_memory, "{command:?}");
+        }
     }
 
     #[test]

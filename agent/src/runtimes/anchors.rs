@@ -35,7 +35,7 @@ static SPAWNS: LazyLock<OffloadThread> = LazyLock::new(|| {
 });
 
 /// What only looks.
-static BESIDE: LazyLock<OffloadThread> = LazyLock::new(|| {
+static LOOKS: LazyLock<OffloadThread> = LazyLock::new(|| {
     let stuck = "no answer in 2 s: an allocator lock is held, perhaps by a stopped thread";
     OffloadThread::new(agent_threads::TASKS, DEADLINE, stuck)
 });
@@ -76,8 +76,8 @@ pub(crate) async fn layout() -> Result<Layout, Unavailable> {
     if let Some(layout) = known {
         return layout;
     }
-    // OffloadThread: a runtime may be neither made nor dropped on a thread that drives one.
-    let found = BESIDE.ask(|| {
+    // On a separate thread: a runtime may be neither made nor dropped on a thread that drives one.
+    let found = LOOKS.ask(|| {
         let mut memory = OwnMemory::open()?;
         Layout::calibrate(&mut memory).map_err(|unknown| Unavailable {
             reason: unknown.to_string(),
@@ -117,7 +117,7 @@ impl Anchors {
             .ask_and_hold(move || here.spawn_here(&handle, shards), move || afterwards.release())
             .await?;
         let (here, end_id) = (self.clone(), end_id?);
-        let start = BESIDE.ask(move || here.find_here(layout, shards, end_id)).await?;
+        let start = LOOKS.ask(move || here.find_here(layout, shards, end_id)).await?;
         Ok((start?, hold))
     }
 
@@ -136,7 +136,7 @@ impl Anchors {
     /// Where a walk through the `LocalSet` begins.
     pub(crate) async fn start(self: &Arc<Self>, layout: Layout) -> Result<Start, Unavailable> {
         let here = self.clone();
-        BESIDE.ask(move || here.start_here(layout)).await?
+        LOOKS.ask(move || here.start_here(layout)).await?
     }
 
     fn start_here(&self, layout: Layout) -> Result<Start, Unavailable> {
@@ -155,7 +155,7 @@ impl Anchors {
         Ok(placed.start(quiet_runtime()?.fresh_id()))
     }
 
-    /// OffloadThread the agent's thread: to abort a task schedules it, which takes a lock of the runtime.
+    /// Not on the agent's thread: to abort a task schedules it, which takes a lock of the runtime.
     pub(crate) fn release(&self) {
         // Not under our lock, for which the agent's thread may wait.
         let all: Vec<AbortHandle> = self.lock().tasks.iter().map(JoinHandle::abort_handle).collect();

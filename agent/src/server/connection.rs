@@ -14,7 +14,7 @@ use rgops_capture::system;
 use rgops_protocol::codec;
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::hello::{ClientHello, MAGIC};
-use rgops_protocol::reply::End;
+use rgops_protocol::reply::{End, Unavailable};
 use rgops_protocol::request::{Command, Envelope, Request, RequestError};
 use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_HANDSHAKE_BYTES, MAX_REQUEST_BYTES};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf};
@@ -27,7 +27,7 @@ use super::packets::{Ended, WRITE_DEADLINE, malformed, read_packet, write_messag
 use super::shared::Shared;
 use super::socket::Socket;
 use crate::collect::{self, Finish, Sink, Stop};
-use crate::policy::Asker;
+use crate::policy::{Admitted, Asker};
 
 /// For magic, hello and proof together.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
@@ -112,8 +112,8 @@ async fn converse(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<()
         Peer::Local(_) => Asker::Local,
         Peer::Remote => Asker::Remote,
     };
-    let _guard = policy.admit(&request, asker).map_err(Ended::Tell)?;
-    run(stream, request, asker, shared).await
+    let Admitted { guard: _guard, memory } = policy.admit(&request, asker).map_err(Ended::Tell)?;
+    run(stream, request, memory, shared).await
 }
 
 /// Magic and hello both ways, in between the check of who this is.
@@ -169,7 +169,12 @@ enum Heard {
 
 /// Runs the command: the collector fills a queue, the writer empties it, the reader listens for
 /// `Finish` and the hang-up. Whichever ends first decides.
-async fn run(stream: &mut Socket, request: Request, asker: Asker, shared: &Shared) -> Result<(), Ended> {
+async fn run(
+    stream: &mut Socket,
+    request: Request,
+    memory: Result<(), Unavailable>,
+    shared: &Shared,
+) -> Result<(), Ended> {
     let counters = &shared.context.counters;
     counters.requests.add(1);
 
@@ -180,7 +185,7 @@ async fn run(stream: &mut Socket, request: Request, asker: Asker, shared: &Share
     let collect = async {
         let sink = Sink::new(packets);
         let mut finish = Finish::new(finish_asked);
-        collect::answer(request, asker, &shared.context, &sink, &mut finish).await
+        collect::answer(request, memory, &shared.context, &sink, &mut finish).await
         // The sink is dropped here: the writer sees the end of the queue.
     };
     let write = async {

@@ -1,4 +1,4 @@
-//! aarch64: registers of an interrupted thread, the way into the handler, and the raw system calls there.
+//! aarch64: registers of an interrupted thread, the way to another stack, and raw system calls.
 
 use framehop::MustNotAllocateDuringUnwind;
 use framehop::aarch64::{CacheAarch64, PtrAuthMask, UnwindRegsAarch64, UnwinderAarch64};

@@ -1,4 +1,4 @@
-//! x86_64: registers of an interrupted thread, the way into the handler, and the raw system calls there.
+//! x86_64: registers of an interrupted thread, the way to another stack, and raw system calls.
 
 use framehop::MustNotAllocateDuringUnwind;
 use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};

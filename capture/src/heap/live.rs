@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! A block's address chooses a **bucket** of [`WAYS`] entries; it is in one of these or nowhere. An entry is
-//! half a cache line. OffloadThread the entries each bucket has a byte that says which of them are **taken**, a bit
+//! half a cache line. Besides the entries, each bucket has a byte that says which of them are **taken**, a bit
 //! an entry, and [`GROUP`] buckets together a byte that says **how many** are. The latter are the filter that
 //! every `free` looks at: 32 cache lines, which stay in the first-level cache whatever the program does.
 //!

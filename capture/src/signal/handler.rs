@@ -21,7 +21,7 @@ impl Next {
     const NOBODY: Next = Next { handler: 0, mask: 0 };
 }
 
-/// What `arch::handler` calls on a stack of ours, with all signals blocked.
+/// What `handler` calls on a stack of ours, with all signals blocked.
 extern "C" fn on_own_stack(info: *const libc::siginfo_t, context: *mut libc::c_void, entry: usize) -> Next {
     // SAFETY: errno's address is valid in every thread and needs no initialisation.
     let errno = unsafe { *libc::__errno_location() };
@@ -38,10 +38,10 @@ extern "C" fn on_own_stack(info: *const libc::siginfo_t, context: *mut libc::c_v
     next
 }
 
-/// Added to the number of an entry by `arch::handler` where it is known that the kernel called it.
+/// Added to the number of an entry by `handler` where it is known that the kernel called it.
 const OF_KERNEL: usize = ENTRIES.len();
 
-/// What `arch::handler` does where it cannot go to a stack of ours: it captures nothing, and passes on. Another
+/// What `handler` does where it cannot go to a stack of ours: it captures nothing, and passes on. Another
 /// handler that called it as a function keeps the mask it has.
 extern "C" fn on_this_stack(
     signal: i32,

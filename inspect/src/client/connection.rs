@@ -177,13 +177,14 @@ fn greet(endpoint: &Endpoint, stream: &mut Stream, speaker: Speaker) -> Result<A
 
 /// The client's side of the token handshake.
 fn authenticate(stream: &mut Stream, token: Option<&Token>, speaker: Speaker) -> Result<(), ClientError> {
-    let challenge: Challenge = expect(stream, Kind::Challenge, speaker)?;
+    // No byte may follow the challenge and the proof: they have no tail (SPEC, section 10).
+    let challenge: Challenge = codec::decode(&expect_packet(stream, Kind::Challenge, speaker)?)?;
     let Some(token) = token else { return Err(ClientError::TokenNeeded) };
     let mut nonce = [0; NONCE_BYTES];
     getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
     let proof = ClientProof { nonce, mac: token.prove(Role::Client, &challenge.nonce, &nonce) };
     stream.write_all(&wire::packet(Kind::ClientProof, &codec::encode(&proof)?))?;
-    let answer: AgentProof = expect(stream, Kind::AgentProof, speaker)?;
+    let answer: AgentProof = codec::decode(&expect_packet(stream, Kind::AgentProof, speaker)?)?;
     if token.verify(Role::Agent, &challenge.nonce, &nonce, &answer.mac) {
         Ok(())
     } else {
@@ -191,15 +192,19 @@ fn authenticate(stream: &mut Stream, token: Option<&Token>, speaker: Speaker) ->
     }
 }
 
-/// Reads the one packet that may come now, or the agent's error in its place.
+/// Reads the one message that may come now, or the agent's error in its place.
 fn expect<T: Received>(stream: &mut Stream, kind: Kind, speaker: Speaker) -> Result<T, ClientError> {
+    part(&Payload::new(expect_packet(stream, kind, speaker)?, speaker))
+}
+
+/// The same, not yet decoded.
+fn expect_packet(stream: &mut Stream, kind: Kind, speaker: Speaker) -> Result<Vec<u8>, ClientError> {
     let (found, payload) = read_packet(stream, MAX_HANDSHAKE_BYTES)?;
-    let payload = Payload::new(payload, speaker);
     if found == kind {
-        return part(&payload);
+        return Ok(payload);
     }
     if found == Kind::Error {
-        return Err(ClientError::Agent(part(&payload)?));
+        return Err(ClientError::Agent(part(&Payload::new(payload, speaker))?));
     }
     Err(ClientError::Protocol(format!("expected a {kind:?} packet, got {found:?}")))
 }

@@ -63,6 +63,29 @@ fn over_tcp(bytes: Vec<u8>) -> (Endpoint, JoinHandle<()>) {
     (Endpoint::Tcp { address, token: Some(Token::new(TOKEN).unwrap()) }, agent)
 }
 
+/// An agent on TCP that sends a challenge and its proof, each with more bytes behind it, and is then gone.
+fn with_tails(of_challenge: &'static [u8], of_proof: &'static [u8]) -> (Endpoint, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let longer = |message: Vec<u8>, tail: &[u8]| [&message, tail].concat();
+    let agent = std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut magic = [0; MAGIC.len()];
+        stream.read_exact(&mut magic).unwrap();
+        read(&mut stream);
+        let nonce = [7; NONCE_BYTES];
+        let challenge = longer(codec::encode(&Challenge { nonce }).unwrap(), of_challenge);
+        stream.write_all(&[&MAGIC[..], &wire::packet(Kind::Challenge, &challenge)].concat()).unwrap();
+        if of_challenge.is_empty() {
+            let proof: ClientProof = codec::decode(&read(&mut stream).1).unwrap();
+            let mac = Token::new(TOKEN).unwrap().prove(Role::Agent, &nonce, &proof.nonce);
+            let proof = longer(codec::encode(&AgentProof { mac }).unwrap(), of_proof);
+            stream.write_all(&wire::packet(Kind::AgentProof, &proof)).unwrap();
+        }
+    });
+    (Endpoint::Tcp { address, token: Some(Token::new(TOKEN).unwrap()) }, agent)
+}
+
 fn ask(endpoint: &Endpoint) -> Collected<HeapRateReply> {
     let request = Request::HeapRate(HeapRateRequest { set_bytes: None });
     let mut answer = Client::connect(endpoint, TIMEOUTS).unwrap().ask(&request).unwrap();
@@ -71,6 +94,24 @@ fn ask(endpoint: &Endpoint) -> Collected<HeapRateReply> {
 
 fn refusal() -> AgentError {
     AgentError::new(Code::NotAllowed, "cannot set the rate", "it is not allowed", ADVICE)
+}
+
+#[test]
+fn a_byte_behind_a_proof_is_refused() {
+    for (of_challenge, of_proof, expected) in [
+        (&[][..], &[0][..], "1 bytes left after a rgops_protocol::auth::AgentProof"),
+        (&[0, 0], &[], "2 bytes left after a rgops_protocol::auth::Challenge"),
+    ] {
+        let (endpoint, agent) = with_tails(of_challenge, of_proof);
+        let error = Client::connect(&endpoint, TIMEOUTS).unwrap_err();
+        agent.join().unwrap();
+        assert_eq!(error.to_string(), format!("the agent violated the protocol: {expected}"));
+    }
+    // Without them it gets as far as the hello, which this agent does not send.
+    let (endpoint, agent) = with_tails(&[], &[]);
+    let error = Client::connect(&endpoint, TIMEOUTS).unwrap_err();
+    agent.join().unwrap();
+    assert!(!matches!(error, ClientError::Protocol(_) | ClientError::AuthenticationFailed), "{error}");
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub struct Stack {
 pub enum StackEnd {
     /// At the outermost frame.
     Root,
-    /// At the depth limit; frames nearer the root are missing.
+    /// At the depth limit: outer frames omitted.
     DepthLimit,
     /// At a frame whose caller cannot be found: no unwind data and no frame pointer, or stack
     /// memory that cannot be read.

@@ -4,6 +4,7 @@
 //! socket: `COMMAND.client` and `COMMAND.agent`. Here each side meets one of now.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,11 +12,12 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rgops_protocol::codec::{self, Decode, DecodeError, Encode};
+use rgops_protocol::codec::{self, Decode};
 use rgops_protocol::error::Error;
 use rgops_protocol::hello::{ClientHello, CommandVersion, MAGIC};
 use rgops_protocol::reply::{End, Progress};
 use rgops_protocol::request::{Envelope, Request};
+use rgops_protocol::tail::Tail;
 use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES};
 use rgops_tests::asking::{Raw, connect};
 use rgops_tests::built;
@@ -56,17 +58,38 @@ fn packets(mut bytes: &[u8]) -> Vec<(Kind, &[u8])> {
     packets
 }
 
-/// Reads a part of an answer as a client of protocol 1 does: in version 1, and nothing may be left. What is
-/// read has to be all that was sent, so no field of a later protocol was.
-fn part_of_version_1(request: &Request, payload: &[u8]) -> Result<(), DecodeError> {
-    fn read<T: Decode<()> + Encode>(payload: &[u8]) -> Result<(), DecodeError> {
-        codec::decode::<T>(payload).map(drop)
+/// Reads a message as a client of protocol 1 does: nothing may be left behind it. The types are those of now, which
+/// also read the fields that were added since: a [`Tail`], which protocol 1 has not, is refused by what it prints.
+fn without_tail<T: Decode<()> + Debug>(payload: &[u8]) -> Result<T, String> {
+    let message: T = codec::decode(payload).map_err(|error| error.to_string())?;
+    match format!("{message:?}").contains(PRESENT_TAIL) {
+        true => Err(format!("a field that protocol 1 has not: {message:?}")),
+        false => Ok(message),
     }
+}
+
+/// How a [`Tail`] with a value is printed.
+const PRESENT_TAIL: &str = "Tail(Some(";
+
+#[test]
+fn a_tail_is_refused_by_the_reader_of_version_1() {
+    let sent = codec::encode(&Tail::for_reader(2, 7_u8)).unwrap();
+    assert!(without_tail::<Tail<u8>>(&sent).is_err());
+    let not_sent = codec::encode(&Tail::for_reader(1, 7_u8)).unwrap();
+    assert_eq!(without_tail::<Tail<u8>>(&not_sent), Ok(Tail::absent()));
+}
+
+/// Reads a part of an answer as a client of protocol 1 does.
+fn part_of_version_1(request: &Request, payload: &[u8]) -> Result<(), String> {
     macro_rules! read {
         ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
             $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
             match request {
-                $(Request::$variant(_) => read::<rgops_protocol::reply::$module::$part>(payload),)*
+                $(
+                    Request::$variant(_) => {
+                        without_tail::<rgops_protocol::reply::$module::$part>(payload).map(drop)
+                    }
+                )*
             }
         };
     }
@@ -92,7 +115,7 @@ fn read_as_version_1(name: &str, request: &Request, answer: &[u8]) -> Result<End
     let ((last, payload), rest) = rest.split_last().expect("an end");
     for (kind, payload) in rest {
         match kind {
-            Kind::Progress => drop(codec::decode::<Progress>(payload).unwrap()),
+            Kind::Progress => drop(without_tail::<Progress>(payload).unwrap()),
             Kind::Data => {
                 part_of_version_1(request, payload).unwrap_or_else(|error| panic!("{name}: {error}"))
             }
@@ -100,8 +123,8 @@ fn read_as_version_1(name: &str, request: &Request, answer: &[u8]) -> Result<End
         }
     }
     match last {
-        Kind::End => Ok(codec::decode(payload).unwrap()),
-        Kind::Error => Err(codec::decode(payload).unwrap()),
+        Kind::End => Ok(without_tail(payload).unwrap()),
+        Kind::Error => Err(without_tail(payload).unwrap()),
         other => panic!("{name}: the last packet is {other:?}"),
     }
 }

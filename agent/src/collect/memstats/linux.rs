@@ -323,9 +323,9 @@ async fn c_library_section() -> Option<Section> {
     Some(Section { name: "libc".to_owned(), fields })
 }
 
-async fn allocator_section(source: Arc<dyn AllocatorStats>, beside: &OffloadThread) -> Section {
+async fn allocator_section(source: Arc<dyn AllocatorStats>, thread: &OffloadThread) -> Section {
     let name = source.name().to_owned();
-    let fields = match beside.ask(move || source.numbers()).await {
+    let fields = match thread.ask(move || source.numbers()).await {
         Ok(numbers) => numbers.into_iter().take(MAX_FIELDS).map(as_field).collect(),
         Err(stuck) => vec![field("alloc", Unit::Bytes, Known::Unavailable(stuck), name.clone())],
     };

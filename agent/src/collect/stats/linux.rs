@@ -14,6 +14,8 @@ use rgops_protocol::reply::stats::{
     AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity, ThreadsInState,
 };
 use rgops_protocol::reply::{End, Known, Note, NoteKind};
+#[cfg(native_engine)]
+use rgops_protocol::request::Command;
 use rgops_protocol::request::StatsRequest;
 use tokio::runtime::RuntimeFlavor;
 
@@ -138,7 +140,7 @@ impl Followed {
 async fn tasks(runtime: &Watched, context: &Context) -> Known<TaskStates> {
     /// As many are walked through in some 50 ms.
     const MOST_TASKS: u64 = 200_000;
-    if context.policy.is_denied(rgops_protocol::request::Command::Tasks) {
+    if context.policy.is_denied(Command::Tasks) {
         return Known::unavailable("the program's author denied tasks", "");
     }
     if runtime.alive_tasks() > MOST_TASKS {

@@ -18,7 +18,6 @@ use super::pace::Pace;
 use super::runtimes::Runtimes;
 use crate::collect::pprof_cpu::{self, MAX_DURATION, MAX_HZ};
 use crate::collect::{Context, Finish, Sink, Stop};
-use crate::policy::Asker;
 
 /// Bounds of the interval asked for, in microseconds; below, a reading takes longer than that.
 const INTERVAL_US: std::ops::RangeInclusive<u32> = 1_000..=1_000_000;
@@ -38,7 +37,6 @@ const MODULES_BYTES: usize = 512 * 1024;
 
 pub(crate) async fn collect(
     arguments: TraceRequest,
-    _asker: Asker,
     context: &Arc<Context>,
     sink: &Sink,
     finish: &mut Finish,

@@ -2,14 +2,14 @@
 
 macro_rules! entry {
     () => {
-        /// The handler of number `ENTRY`: goes to a stack of ours, calls `signal::on_own_stack` there, and passes the
+        /// The handler of number `ENTRY`: goes to a stack of ours, calls `on_own_stack` there, and passes the
         /// signal on to whom that says.
         ///
         /// It writes nothing to the stack it is called on, which may have no room at all: the kernel makes sure only that
         /// its own frame fits. Where the kernel calls it, all signals are blocked by the mask it was installed with, and
         /// the `ucontext_t` lies right above the return address (arch/x86/include/asm/sigframe.h). Another handler that
         /// calls it as a function has its own mask and stack: then everything is done there, and nothing captured
-        /// (`signal::on_this_stack`). A signal of ours that finds no stack in the pool is counted and that is all.
+        /// (`on_this_stack`). A signal of ours that finds no stack in the pool is counted and that is all.
         #[unsafe(naked)]
         pub(crate) extern "C" fn handler<const ENTRY: usize>(
             signal: i32,

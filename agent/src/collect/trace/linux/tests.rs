@@ -22,7 +22,7 @@ async fn trace(request: TraceRequest, finish: Finish) -> (Vec<TracePart>, End) {
     let sink = Sink::new(sender);
     let mut finish = finish;
     let answer = async {
-        let end = collect(request, Asker::Local, &context, &sink, &mut finish).await.unwrap();
+        let end = collect(request, &context, &sink, &mut finish).await.unwrap();
         drop(sink);
         end
     };
@@ -158,7 +158,6 @@ async fn what_cannot_be_done_is_refused() {
     ] {
         let answer = collect(
             request,
-            Asker::Local,
             &context,
             &Sink::new(sender.clone()),
             &mut Finish::new(finish.clone()),
