@@ -4,21 +4,21 @@ use std::collections::HashMap;
 
 /// Strings and their indices; index 0 is the empty string, as the format requires.
 #[derive(Debug)]
-pub struct Strings {
+pub(crate) struct Strings {
     indices: HashMap<String, i64>,
     table: Vec<String>,
 }
 
 impl Strings {
     /// Only the empty string.
-    pub fn new() -> Strings {
+    pub(crate) fn new() -> Strings {
         let mut strings = Strings { indices: HashMap::new(), table: Vec::new() };
         strings.index("");
         strings
     }
 
     /// The index of `text`, which is added if it is new.
-    pub fn index(&mut self, text: &str) -> i64 {
+    pub(crate) fn index(&mut self, text: &str) -> i64 {
         if let Some(index) = self.indices.get(text) {
             return *index;
         }
@@ -29,7 +29,7 @@ impl Strings {
     }
 
     /// The strings, by index.
-    pub fn into_table(self) -> Vec<String> {
+    pub(crate) fn into_table(self) -> Vec<String> {
         self.table
     }
 }
