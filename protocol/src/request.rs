@@ -90,7 +90,9 @@ impl RequestError {
                 disagreement(&command.versions(), *version).fix()
             }
             RequestError::UnknownCommand(_) => UPDATE_AGENT,
-            RequestError::Body(_) => "use an rgops of the agent's version, or update rgops-agent in the program",
+            RequestError::Body(_) => {
+                "use an rgops of the agent's version, or update rgops-agent in the program"
+            }
         }
     }
 }

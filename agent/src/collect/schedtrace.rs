@@ -86,10 +86,7 @@ async fn wait(
 }
 
 /// The ranges as they are now; the kernel copies, and what is not mapped is left out.
-fn ranges(
-    arguments: &SchedtraceRequest,
-    memory: &Result<(), Unavailable>,
-) -> Known<Vec<Option<Vec<u8>>>> {
+fn ranges(arguments: &SchedtraceRequest, memory: &Result<(), Unavailable>) -> Known<Vec<Option<Vec<u8>>>> {
     match memory {
         Ok(()) => Known::Value(arguments.ranges.iter().map(read).collect()),
         Err(refused) => Known::Unavailable(refused.clone()),

@@ -71,8 +71,7 @@ async fn busy_tasks(follower: &Follower, context: &Context) -> Vec<Vec<(u64, &'s
     const MOST_TASKS: u64 = 20_000;
     let mut tasks = Vec::new();
     for runtime in follower.watched() {
-        let is_listed = !context.policy.is_denied(Command::Tasks)
-            && runtime.alive_tasks() <= MOST_TASKS;
+        let is_listed = !context.policy.is_denied(Command::Tasks) && runtime.alive_tasks() <= MOST_TASKS;
         tasks.push(if is_listed { crate::tasks::list::busy(&runtime).await } else { Vec::new() });
     }
     tasks

@@ -118,11 +118,7 @@ impl Tasks {
             .task(self.task)
             .waiting_on(self.waiting_on)
             .runtime(self.runtime.clone());
-        TasksView::default()
-            .all(self.all)
-            .verbose(self.verbose)
-            .dot(self.dot)
-            .filter(filter)
+        TasksView::default().all(self.all).verbose(self.verbose).dot(self.dot).filter(filter)
     }
 }
 

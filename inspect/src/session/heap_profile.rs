@@ -126,7 +126,8 @@ impl Session {
         let is_window = options.window.is_some();
         let duration_ms = options.window.map_or(0, milliseconds);
         let asked = PprofHeapRequest { duration_ms, interval_ms: 0, live: false };
-        let (mut answer, _running) = self.ask(&Request::PprofHeap(asked.clone()), options.window.unwrap_or_default())?;
+        let (mut answer, _running) =
+            self.ask(&Request::PprofHeap(asked.clone()), options.window.unwrap_or_default())?;
         let mut heap = Heap::new(self.process(answer.budget())).asked(&asked);
         let gathered = Gathered::from_answer(&mut answer, progress, |part| {
             heap.add(part);

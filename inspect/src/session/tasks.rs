@@ -160,6 +160,8 @@ impl Answer for Tasks {
     fn completeness(&self) -> Completeness<'_> {
         let missing = self.captured.saturating_sub(self.report.threads.len());
         let left_out = self.report.exhausted.map(|why| (missing, why));
-        Completeness::of(self.end.as_ref()).with_threads_left_out(left_out).partial_if(self.report.is_partial())
+        Completeness::of(self.end.as_ref())
+            .with_threads_left_out(left_out)
+            .partial_if(self.report.is_partial())
     }
 }

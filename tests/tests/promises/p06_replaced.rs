@@ -230,7 +230,8 @@ fn a_change_of_user_in_the_middle_of_a_request_changes_nothing_for_who_asked() {
     target.listen("");
     target.order("burn");
     let pid = target.pid().to_string();
-    let child = asking(&directory, &["pprof-cpu", &pid, "--duration", "1", "--hz", "999", "--output", "file"]);
+    let child =
+        asking(&directory, &["pprof-cpu", &pid, "--duration", "1", "--hz", "999", "--output", "file"]);
     // The handler of the capture is there: it samples.
     until("it samples", || target.handles(libc::SIGPROF).then_some(()));
     assert_eq!(target.order(&format!("setuid {NOBODY}")), "set");

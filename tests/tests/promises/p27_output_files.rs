@@ -20,8 +20,11 @@ use rgops_tests::target::Target;
 use rgops_tests::waiting::{is_root, skip_unless, until};
 
 /// The commands that write a file, with what makes them take ten minutes when they are not refused.
-const COMMANDS: [&[&str]; 3] =
-    [&["pprof-cpu", "--duration", "600"], &["pprof-heap", "--duration", "600"], &["trace", "--duration", "600"]];
+const COMMANDS: [&[&str]; 3] = [
+    &["pprof-cpu", "--duration", "600"],
+    &["pprof-heap", "--duration", "600"],
+    &["trace", "--duration", "600"],
+];
 
 /// Those that work with a program whose allocator is not wrapped, and are soon done.
 const SHORT: [&[&str]; 2] = [&["pprof-cpu", "--duration", "0.2"], &["trace", "--duration", "0.2"]];

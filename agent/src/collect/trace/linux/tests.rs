@@ -156,13 +156,8 @@ async fn what_cannot_be_done_is_refused() {
         TraceRequest { duration_ms: 3_600_001, ..REQUEST },
         TraceRequest { hz: 10_001, ..REQUEST },
     ] {
-        let answer = collect(
-            request,
-            &context,
-            &Sink::new(sender.clone()),
-            &mut Finish::new(finish.clone()),
-        )
-        .await;
+        let answer =
+            collect(request, &context, &Sink::new(sender.clone()), &mut Finish::new(finish.clone())).await;
         assert!(matches!(answer, Err(Stop::Failed(error)) if error.code == Code::Malformed as u16));
     }
 }
