@@ -9,13 +9,10 @@
 //! when it was started (exec_mmap in fs/exec.c), and a test has a lot.
 
 #[cfg(target_os = "linux")]
-#[path = "hostile/answers.rs"]
 mod answers;
 #[cfg(target_os = "linux")]
-#[path = "hostile/measuring.rs"]
 mod measuring;
 #[cfg(target_os = "linux")]
-#[path = "hostile/serving.rs"]
 mod serving;
 
 #[cfg(target_os = "linux")]

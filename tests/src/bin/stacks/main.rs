@@ -4,10 +4,8 @@
 #![cfg_attr(not(target_os = "linux"), allow(unused, reason = "captures are of Linux"))]
 
 #[cfg(target_os = "linux")]
-#[path = "stacks/places.rs"]
 mod places;
 #[cfg(target_os = "linux")]
-#[path = "stacks/uses.rs"]
 mod uses;
 
 #[cfg(target_os = "linux")]

@@ -1,10 +1,4 @@
-//! `pprof-cpu`: samples of every thread's CPU time, streamed while they are taken.
-
-#![cfg(any(native_engine, pprof_engine))]
-
-#[cfg(native_engine)]
-mod notes;
-mod sampling;
+//! The answer: checks the options, and sends samples while they are taken.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,10 +9,8 @@ use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuTotals, PprofCpuP
 use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::PprofCpuRequest;
 
-use super::{Context, Finish, Sink, Stop};
-#[cfg(native_engine)]
-pub(crate) use notes::notes;
-use sampling::{Ended, Sampling};
+use super::sampling::{Ended, Sampling};
+use crate::collect::{Context, Finish, Sink, Stop};
 
 /// The longest profile.
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(3600);

@@ -10,7 +10,16 @@ use rgops_protocol::reply::trace::{ThreadPoint, TraceThread};
 use rgops_protocol::wire::{self, Kind};
 use tokio::sync::{mpsc, watch};
 
-use super::*;
+use std::sync::Arc;
+
+use rgops_capture::procfs;
+use rgops_protocol::error::Code;
+use rgops_protocol::reply::trace::TracePart;
+use rgops_protocol::reply::{End, NoteKind};
+use rgops_protocol::request::TraceRequest;
+
+use super::collector::collect;
+use crate::collect::{Context, Finish, Sink, Stop};
 
 const REQUEST: TraceRequest = TraceRequest { duration_ms: 400, hz: 0, interval_us: 2_000 };
 

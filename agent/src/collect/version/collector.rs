@@ -1,13 +1,15 @@
 //! What the executable says, where it is readable; each missing fact with its reason.
 
 use std::io;
+use std::sync::Arc;
 
 use rgops_protocol::PROTOCOL_VERSION;
 use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::reply::{End, Known, Note, NoteKind};
+use rgops_protocol::request::VersionRequest;
 
-use super::super::Context;
 use super::scan::{self, CUSTOM, Names, SYSTEM};
+use crate::collect::{Context, Finish, Sink, Stop};
 use crate::executable::Executable;
 
 /// Longest `.dep-v0` passed on: cargo-auditable needs some 5 KiB for 400 crates.
@@ -19,8 +21,19 @@ const MAX_COMMENTS: usize = 32;
 
 const EXE: &str = "/proc/self/exe";
 
+pub(crate) async fn collect(
+    _arguments: VersionRequest,
+    context: &Arc<Context>,
+    sink: &Sink,
+    _finish: &mut Finish,
+) -> Result<End, Stop> {
+    let (reply, end) = reply(context).await;
+    sink.data(&reply).await?;
+    Ok(end)
+}
+
 /// The answer, and what it lacks.
-pub(super) async fn reply(context: &Context) -> (VersionReply, End) {
+async fn reply(context: &Context) -> (VersionReply, End) {
     let executable = Executable::own();
     let names = names(&executable).await;
     let mut end = End::default();

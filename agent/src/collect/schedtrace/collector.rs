@@ -1,12 +1,4 @@
-//! `schedtrace`: what the watched runtimes' schedulers do, a moment an interval, streamed.
-//!
-//! Reading costs a few atomic loads a worker, so it runs beside other commands. With each moment goes
-//! the memory the client asked for: it knows by the program's debug information what stable Tokio
-//! keeps there and does not tell.
-
-#![cfg(target_os = "linux")]
-
-pub(crate) mod follow;
+//! The answer: waits for each moment, and sends it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,8 +8,8 @@ use rgops_protocol::reply::schedtrace::SchedtracePart;
 use rgops_protocol::reply::{End, Known, Progress, Unavailable};
 use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, SchedtraceRequest};
 
-use super::{Context, Finish, Sink, Stop};
-use follow::Follower;
+use super::follow::Follower;
+use crate::collect::{Context, Finish, Sink, Stop};
 
 /// From one moment to the next: below, the wakeups would show; above, nobody waits.
 pub(crate) const INTERVAL_MS: std::ops::RangeInclusive<u32> = 10..=3_600_000;

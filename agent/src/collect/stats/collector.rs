@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,8 @@ use rgops_protocol::request::Command;
 use rgops_protocol::request::StatsRequest;
 use tokio::runtime::RuntimeFlavor;
 
-use super::super::{Context, Finish};
 use crate::busy::BusyMeter;
+use crate::collect::{Context, Finish, Sink, Stop};
 use crate::runtimes::Watched;
 
 /// Bounds of the window: below, schedstat's own resolution shows; above, people think it hangs.
@@ -30,12 +31,19 @@ const LONGEST_INTERVAL: Duration = Duration::from_millis(20);
 /// Threads read before other connections get a turn: about a millisecond.
 const THREADS_AT_ONCE: usize = 64;
 
-/// The answer, and what it lacks.
-pub(super) async fn reply(
-    arguments: &StatsRequest,
-    context: &Context,
+pub(crate) async fn collect(
+    arguments: StatsRequest,
+    context: &Arc<Context>,
+    sink: &Sink,
     finish: &mut Finish,
-) -> (StatsReply, End) {
+) -> Result<End, Stop> {
+    let (reply, end) = reply(&arguments, context, finish).await;
+    sink.data(&reply).await?;
+    Ok(end)
+}
+
+/// The answer, and what it lacks.
+async fn reply(arguments: &StatsRequest, context: &Context, finish: &mut Finish) -> (StatsReply, End) {
     let window =
         Duration::from_millis(arguments.window_ms.clamp(*WINDOW_MS.start(), *WINDOW_MS.end()).into());
     let before = first_reading().await;

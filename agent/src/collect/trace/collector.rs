@@ -343,6 +343,3 @@ async fn send_pieces<T>(
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

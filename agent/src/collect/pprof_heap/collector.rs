@@ -1,11 +1,4 @@
-//! `pprof-heap`: snapshots of the sampled heap, from the wrapper around the program's allocator, or from
-//! jemalloc's own profiler.
-
-#![cfg(native_engine)]
-
-#[cfg(feature = "jemalloc")]
-mod jemalloc;
-mod source;
+//! The answer: one snapshot, or those of a window.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,8 +12,8 @@ use rgops_protocol::reply::pprof_heap::{
 use rgops_protocol::reply::{End, Module, Note, NoteKind, Progress};
 use rgops_protocol::request::PprofHeapRequest;
 
-use super::{Context, Finish, Sink, Stop};
-use source::Source;
+use super::source::Source;
+use crate::collect::{Context, Finish, Sink, Stop};
 
 /// The longest window.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
@@ -36,7 +29,7 @@ const BUCKETS_PER_PACKET: usize = 8_000;
 const BLOCKS_PER_PACKET: usize = 20_000;
 
 /// What the program has to say to be sampled.
-pub(super) const WRAP_IT: &str = "add two lines to the program, outside of functions, and restart it:\n\
+pub(in crate::collect) const WRAP_IT: &str = "add two lines to the program, outside of functions, and restart it:\n\
      #[global_allocator]\n\
      static ALLOCATOR: rgops_agent::alloc::Sampling<std::alloc::System> = rgops_agent::alloc::Sampling::new(std::alloc::System);";
 
@@ -56,7 +49,7 @@ pub(crate) async fn collect(
     }
     #[cfg(feature = "jemalloc")]
     if heap::allocator().is_none() {
-        let source = jemalloc::Profiler::active().await?;
+        let source = super::jemalloc::Profiler::active().await?;
         return Window::new(&arguments, sink, source).run(finish).await;
     }
     Err(missing(context).into())
@@ -207,7 +200,7 @@ impl Source for Sampled {
 
     fn notes(&self) -> Vec<Note> {
         let counters = &self.last.counters;
-        let (unknown_stacks, unknown_why) = super::unknown_stacks(heap::samples_on_unknown_stacks());
+        let (unknown_stacks, unknown_why) = crate::collect::unknown_stacks(heap::samples_on_unknown_stacks());
         [
             (NoteKind::Dropped, "sampled blocks", counters.lost, "the table of live blocks was full"),
             (
