@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use rgops_capture::agent_threads;
 use rgops_capture::offload_thread::OffloadThread;
-use rgops_protocol::reply::{Known, Unavailable};
+use rgops_protocol::reply::Known;
+#[cfg(target_env = "gnu")]
+use rgops_protocol::reply::Unavailable;
 use rgops_protocol::reply::memstats::{Field, Section, Unit};
 
 use super::field::field;

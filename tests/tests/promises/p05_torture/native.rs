@@ -1,11 +1,4 @@
-//! Promise 5: nothing a program does makes sampling unsafe. Threads panic, allocate, capture
-//! backtraces, recurse, begin and end, load and unload code they run, fork, run coroutines and handlers on
-//! stacks from malloc, make daemons and block signals, while every thread is sampled and dumped. 5 s at each
-//! rate, or `RGOPS_TORTURE_SECONDS`.
-
-#[cfg(feature = "engine-pprof")]
-mod engine_pprof;
-mod stacks;
+//! The torture itself, on the native engine.
 
 use std::ffi::CString;
 use std::hint::black_box;
@@ -21,9 +14,9 @@ use rgops_protocol::request::{PprofCpuRequest, Request, StackRequest};
 use rgops_tests::itself::{self, Itself};
 
 /// A thread's name, how many do this, and what they do, given the number of the round.
-type Work = (&'static str, usize, fn(u64));
+pub(super) type Work = (&'static str, usize, fn(u64));
 
-const WORKS: [Work; 9] = [
+pub(super) const WORKS: [Work; 9] = [
     ("unwinds", 2, unwind),
     ("panics", 1, panic_and_catch),
     ("allocates", 2, allocate),
@@ -50,7 +43,7 @@ fn no_rate_and_no_work_make_it_crash_hang_or_lose_time() {
 }
 
 fn torture_at(hz: u32, seconds: u64) {
-    let mut target = Itself::start("p05_torture::target");
+    let mut target = Itself::start("p05_torture::native::target");
     let totals = profile(&target, hz, seconds);
     let period_ns = 1_000_000_000 / u64::from(hz);
     let cpu_ns = (totals.process_cpu_ns - totals.agent_cpu_ns) as f64;
@@ -85,14 +78,14 @@ fn torture_at(hz: u32, seconds: u64) {
         .map(|(name, rounds)| (name, rounds.parse().unwrap()))
         .collect();
     println!("{hz} Hz: {done:?}");
-    assert_eq!(done.len(), WORKS.len() + stacks::WORKS.len());
+    assert_eq!(done.len(), WORKS.len() + super::stacks::WORKS.len());
     assert!(done.iter().all(|(_, rounds)| *rounds > 3), "a thread hung: {done:?}");
     let changed = text.lines().find_map(|line| line.strip_prefix("changed ")?.parse::<u64>().ok());
     assert_eq!(changed, Some(0), "bytes below stacks");
 }
 
 /// How long at each rate.
-fn seconds(usual: u64) -> u64 {
+pub(super) fn seconds(usual: u64) -> u64 {
     std::env::var("RGOPS_TORTURE_SECONDS").map_or(usual, |text| text.parse().unwrap())
 }
 
@@ -126,12 +119,12 @@ fn dump(target: &Itself) {
 #[ignore = "started by the other test"]
 fn target() {
     if itself::is_target() {
-        torture(Options::default(), &[&WORKS[..], &stacks::WORKS].concat());
+        torture(Options::default(), &[&WORKS[..], &super::stacks::WORKS].concat());
     }
 }
 
 /// The target's side: works until it is told to end.
-fn torture(options: Options, works: &[Work]) {
+pub(super) fn torture(options: Options, works: &[Work]) {
     std::panic::set_hook(Box::new(|_| {}));
     static DONE: [AtomicU64; 32] = [const { AtomicU64::new(0) }; 32];
     let mut threads = Vec::new();
@@ -154,7 +147,7 @@ fn torture(options: Options, works: &[Work]) {
     for ((name, ..), done) in works.iter().zip(&DONE) {
         println!("done {name} {}", done.load(Ordering::Relaxed));
     }
-    println!("changed {}", stacks::CHANGED.load(Ordering::Relaxed));
+    println!("changed {}", super::stacks::CHANGED.load(Ordering::Relaxed));
 }
 
 /// Calls `last` below `depth` frames.
@@ -209,7 +202,7 @@ fn churn_threads(_round: u64) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-fn count(_round: u64) {
+pub(super) fn count(_round: u64) {
     let mut number = 0u64;
     for step in 0..300_000u64 {
         number = number.wrapping_mul(33).wrapping_add(black_box(step));
@@ -254,7 +247,7 @@ fn load_and_unload(round: u64) {
 }
 
 /// Four libraries of the same code, made by rustc; removed when dropped. One test has them at a time.
-struct Plugins(#[expect(dead_code, reason = "held for its drop")] MutexGuard<'static, ()>);
+pub(super) struct Plugins(#[expect(dead_code, reason = "held for its drop")] MutexGuard<'static, ()>);
 
 impl Plugins {
     const SOURCE: &str = r#"
@@ -280,7 +273,7 @@ impl Plugins {
         Plugins::directory().join(format!("libplugin{number}.so"))
     }
 
-    fn build() -> Plugins {
+    pub(super) fn build() -> Plugins {
         let alone = crate::alone();
         std::fs::create_dir_all(Plugins::directory()).unwrap();
         let source = Plugins::directory().join("plugin.rs");
