@@ -44,7 +44,7 @@ mod cpu_engine;
 #[cfg(target_os = "linux")]
 mod debug;
 #[cfg(target_os = "linux")]
-mod doorbell;
+mod shutdown;
 mod error;
 #[cfg(all(test, target_os = "linux"))]
 mod error_texts;

@@ -5,7 +5,7 @@ use rgops_protocol::reply::StackEnd;
 
 use super::arch::{self, Cache, Registers};
 use super::modules::Modules;
-use super::stack_memory::StackMemory;
+use super::memory::StackMemory;
 
 /// Frames kept, the leaf's side.
 pub(super) const MAX_DEPTH: usize = 512;

@@ -96,7 +96,7 @@ pub(crate) async fn collect(
     Ok(End { notes })
 }
 
-/// Waits for an engine that takes its time, and tells the client so: it gives up a silent agent.
+/// Waits for an engine that takes its time, and tells the client so: it gives up an agent that sends nothing.
 async fn waited_for<T>(
     work: impl Future<Output = T>,
     sink: &Sink,

@@ -243,11 +243,11 @@ impl<'s> Trace<'s> {
     async fn stop_sampling(&mut self) -> Result<(), Stop> {
         let Some(sampler) = self.sampler.take() else { return Ok(()) };
         let sampler_ns = sampler.started_ns();
-        let Stopped { samples: rest, totals, cuts, silent } = sampler.stop();
+        let Stopped { samples: rest, totals, cuts, unsampled } = sampler.stop();
         self.send_samples_of(rest, sampler_ns).await?;
         self.samples = totals.samples;
         self.dropped_weight = totals.dropped_ring + totals.dropped_cache;
-        self.notes.extend(pprof_cpu::notes(&totals, cuts, &silent));
+        self.notes.extend(pprof_cpu::notes(&totals, cuts, &unsampled));
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Threads that are not signalled any more.
+//! Threads exempt from signals.
 //!
 //! The kernel writes a frame of some kilobytes for each signal, before any code of ours runs: to the thread's
 //! alternate stack, if it has one, else right below the stack pointer. A thread that runs coroutines and has no
@@ -21,8 +21,8 @@ pub const REASON: &str = "on a stack of unknown size, such as a coroutine's, and
 /// Threads of this process, by id, with when they were started: ids are given again.
 static THREADS: Mutex<BTreeMap<u32, u64>> = Mutex::new(BTreeMap::new());
 
-/// A thread is to be left alone. For the agent's thread.
-pub(super) fn leave(tid: u32) {
+/// Exempts a thread. For the agent's thread.
+pub(super) fn add(tid: u32) {
     if let Ok(stat) = procfs::threads::stat(tid)
         && let Some(mut threads) = try_lock(&THREADS)
     {
@@ -30,8 +30,8 @@ pub(super) fn leave(tid: u32) {
     }
 }
 
-/// Whether a thread is left alone.
-pub(super) fn is_left(tid: u32) -> bool {
+/// Whether a thread is exempt.
+pub(super) fn contains(tid: u32) -> bool {
     let Some(mut threads) = try_lock(&THREADS) else { return false };
     let Some(started) = threads.get(&tid).copied() else { return false };
     let is_same = procfs::threads::stat(tid).is_ok_and(|stat| stat.start_ticks == started);
@@ -41,13 +41,13 @@ pub(super) fn is_left(tid: u32) -> bool {
     is_same
 }
 
-/// So many threads are remembered between two looks at the ring.
+/// Exempt threads remembered between two reads of the ring.
 const SLOTS: usize = 64;
 
-/// Threads to be left alone whose record found no room in the ring. Handlers write, the agent's thread reads.
+/// Threads to be exempted whose record found no room in the ring. Handlers write, the agent's thread reads.
 #[derive(Debug)]
 pub(super) struct Unrecorded {
-    /// Their ids; 0 is nobody's.
+    /// Their ids; 0 is a free slot.
     slots: [AtomicU32; SLOTS],
     /// How often no slot was free.
     beyond: AtomicU64,

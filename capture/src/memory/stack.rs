@@ -10,17 +10,17 @@
 //! knows. Whoever unmaps that has taken the ground from under a running thread. A wrong unwind rule may ask
 //! for anything else; it gets nothing.
 
-use super::arch;
+use crate::arch;
 
 /// How far above the stack pointer frames are looked for, in bytes: twice the usual limit of a main
 /// thread (`ulimit -s`). It bounds the questions of a walk as well: 4096, 0.4 ms.
 const MAX_STACK_BYTES: u64 = 16 * 1024 * 1024;
 
 /// System pages are at least this large; a larger page only costs a question more.
-pub(super) const PAGE_BYTES: u64 = 4096;
+pub(crate) const PAGE_BYTES: u64 = 4096;
 
 /// The readable part of a stack.
-pub(super) struct StackMemory {
+pub(crate) struct StackMemory {
     lowest: u64,
     highest: u64,
     /// Pages found readable so far: from the stack pointer's up, without a gap.
@@ -29,7 +29,7 @@ pub(super) struct StackMemory {
 
 impl StackMemory {
     /// The stack of the calling thread from `sp` up to `highest`.
-    pub(super) fn between(sp: u64, highest: u64) -> StackMemory {
+    pub(crate) fn between(sp: u64, highest: u64) -> StackMemory {
         // The 128 bytes below are the red zone of the x86_64 ABI; leaf functions keep data there.
         let lowest = sp.saturating_sub(128).max(PAGE_BYTES);
         let highest = sp.saturating_add(MAX_STACK_BYTES).min(highest);
@@ -39,7 +39,7 @@ impl StackMemory {
 
     /// The word at `address`, or an error when it is not on the stack or cannot be read.
     #[inline]
-    pub(super) fn read(&mut self, address: u64) -> Result<u64, ()> {
+    pub(crate) fn read(&mut self, address: u64) -> Result<u64, ()> {
         if address & 7 != 0 || address < self.lowest || address >= self.highest {
             return Err(());
         }

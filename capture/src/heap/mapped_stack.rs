@@ -5,20 +5,20 @@
 //! the answer can be kept: pages are asked about once, from the end of the stack down to that of the stack
 //! pointer, without a gap. A coroutine's stack has no such end.
 
-use super::super::stack_memory::PAGE_BYTES;
+use super::super::memory::PAGE_BYTES;
 use super::super::sync::{AtomicU64, Ordering};
 use super::super::{arch, stack_bounds};
 
 /// The part of a thread's own stack that was found to be mapped; empty at first. Only that thread uses it, and
 /// signal handlers that interrupt it.
-pub(crate) struct OwnStack {
+pub(crate) struct MappedStack {
     pub(super) low: AtomicU64,
     pub(super) high: AtomicU64,
     /// Pages below the end down to the first that could not be read; 0 before one was met.
     pub(super) before_gap: AtomicU64,
 }
 
-impl OwnStack {
+impl MappedStack {
     /// Whether a walk from `sp` may read everything up to the end: known already.
     #[inline(always)]
     pub(super) fn contains(&self, sp: u64) -> bool {
@@ -87,7 +87,7 @@ impl OwnStack {
     ///
     /// # Safety
     /// `reaches` must be true for it, or for an address above it; and it must not be below a stack pointer
-    /// that [`OwnStack::contains`] or [`OwnStack::ask`] was true for.
+    /// that [`MappedStack::contains`] or [`MappedStack::ask`] was true for.
     #[inline]
     pub(super) unsafe fn word(&self, address: u64) -> u64 {
         // SAFETY: as in `read`: between two addresses of this thread's own stack.
@@ -100,8 +100,8 @@ mod tests {
     use super::*;
     use crate::arch::Registers;
 
-    fn unknown() -> OwnStack {
-        OwnStack { low: AtomicU64::new(0), high: AtomicU64::new(0), before_gap: AtomicU64::new(0) }
+    fn unknown() -> MappedStack {
+        MappedStack { low: AtomicU64::new(0), high: AtomicU64::new(0), before_gap: AtomicU64::new(0) }
     }
 
     #[test]

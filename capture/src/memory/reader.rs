@@ -33,7 +33,7 @@ impl Range {
 
 /// A way to read it.
 #[derive(Debug)]
-pub struct OwnMemory {
+pub struct Reader {
     way: Way,
     /// System calls made so far.
     calls: u64,
@@ -47,14 +47,14 @@ enum Way {
     File(File),
 }
 
-impl OwnMemory {
+impl Reader {
     /// Finds a way that works.
-    pub fn open() -> Result<OwnMemory, Unavailable> {
-        let call = match OwnMemory::proven(Way::Call) {
+    pub fn open() -> Result<Reader, Unavailable> {
+        let call = match Reader::proven(Way::Call) {
             Ok(memory) => return Ok(memory),
             Err(error) => error,
         };
-        let file = match File::open("/proc/self/mem").and_then(|file| OwnMemory::proven(Way::File(file))) {
+        let file = match File::open("/proc/self/mem").and_then(|file| Reader::proven(Way::File(file))) {
             Ok(memory) => return Ok(memory),
             Err(error) => error,
         };
@@ -67,9 +67,9 @@ impl OwnMemory {
     }
 
     /// This way, shown to give back what we know.
-    fn proven(way: Way) -> io::Result<OwnMemory> {
+    fn proven(way: Way) -> io::Result<Reader> {
         let known = [0x5a, 0xa5, 0x3c, 0xc3];
-        let (mut memory, mut read) = (OwnMemory { way, calls: 0 }, [0; 4]);
+        let (mut memory, mut read) = (Reader { way, calls: 0 }, [0; 4]);
         memory.try_read(std::ptr::from_ref(&known) as u64, &mut read)?;
         if read == known { Ok(memory) } else { Err(io::Error::other("it gave other bytes")) }
     }
@@ -192,9 +192,9 @@ mod tests {
     use super::*;
     use crate::memory::Pages;
 
-    fn by_both() -> [OwnMemory; 2] {
+    fn by_both() -> [Reader; 2] {
         let file = File::open("/proc/self/mem").unwrap();
-        [OwnMemory::open().unwrap(), OwnMemory { way: Way::File(file), calls: 0 }]
+        [Reader::open().unwrap(), Reader { way: Way::File(file), calls: 0 }]
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
         let page = PAGE as u64;
         let ranges =
             [Range::new(start, 8), Range::new(start + page - 8, 16), Range::new(start + 2 * page, 8)];
-        let mut memory = OwnMemory::open().unwrap();
+        let mut memory = Reader::open().unwrap();
         let (mut bytes, mut readable) = (Vec::new(), Vec::new());
         memory.gather(&ranges, &mut bytes, &mut readable);
         assert_eq!(readable, [true, false, true]);

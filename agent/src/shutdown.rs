@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 /// The bell, and what it is answered by. Dropping it rings nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Doorbell {
+pub(crate) struct Shutdown {
     is_rung: AtomicBool,
     waker: Mutex<Option<Waker>>,
     is_ended: Mutex<bool>,
     ended: Condvar,
 }
 
-impl Doorbell {
+impl Shutdown {
     /// The agent is to end.
     pub(crate) fn ring(&self) {
         self.is_rung.store(true, Ordering::SeqCst);
