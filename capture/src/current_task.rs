@@ -13,7 +13,7 @@ use std::time::Duration;
 use rgops_protocol::reply::Unavailable;
 use tokio::runtime::Builder;
 
-use super::memory::{Reader, Range};
+use super::memory::{Range, Reader};
 use super::system;
 use super::thread_locals::{own_block, own_tid, robust_list, thread_pointer};
 use crate::agent_threads;

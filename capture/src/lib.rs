@@ -56,13 +56,13 @@ pub mod epoll;
 #[cfg(any(target_os = "linux", pprof_engine))]
 mod error;
 #[cfg(native_engine)]
+pub mod exempt_threads;
+#[cfg(native_engine)]
 mod grace;
 #[cfg(native_engine)]
 pub mod handle;
 #[cfg(native_engine)]
 pub mod heap;
-#[cfg(native_engine)]
-pub mod exempt_threads;
 #[cfg(all(test, native_engine))]
 mod live_tests;
 #[cfg(native_engine)]
@@ -75,8 +75,6 @@ mod modules;
 pub mod offload_thread;
 #[cfg(native_engine)]
 mod operation;
-#[cfg(native_engine)]
-mod scratch_stacks;
 #[cfg(native_engine)]
 mod place;
 #[cfg(pprof_engine)]
@@ -93,6 +91,8 @@ mod refreshed;
 mod ring;
 #[cfg(native_engine)]
 pub mod sampler;
+#[cfg(native_engine)]
+mod scratch_stacks;
 #[cfg(native_engine)]
 mod session;
 #[cfg(native_engine)]

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use rgops_protocol::reply::StackEnd;
 
-use super::grace::Guarded;
 use super::exempt_threads::Unrecorded;
+use super::grace::Guarded;
 use super::modules::Modules;
 use super::place::Place;
 use super::ring::{Record, Ring};

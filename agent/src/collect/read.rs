@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use rgops_capture::memory::{Reader, Range};
+use rgops_capture::memory::{Range, Reader};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::End;
 use rgops_protocol::reply::read::ReadPart;

@@ -11,8 +11,8 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rgops_capture::agent_threads;
-use rgops_capture::offload_thread::{Hold, OffloadThread};
 use rgops_capture::memory::Reader;
+use rgops_capture::offload_thread::{Hold, OffloadThread};
 use rgops_capture::try_lock::try_lock;
 use rgops_protocol::reply::Unavailable;
 use tokio::runtime::{Handle, RuntimeFlavor};

@@ -11,8 +11,8 @@ use tokio::runtime::Handle;
 use super::shared::Shared;
 use super::starting::{CLOSE_DEADLINE, Started, Starting};
 use super::tcp;
-use crate::shutdown::Shutdown;
 use crate::options::Options;
+use crate::shutdown::Shutdown;
 use crate::{CpuEngine, ListenError};
 
 /// The agent of this process, if it has one.

@@ -21,12 +21,12 @@ use super::{sweep, tcp};
 use crate::collect::Context;
 use crate::counters::Counters;
 use crate::debug;
-use crate::shutdown::Shutdown;
 use crate::executable::Executable;
 use crate::options::Options;
 use crate::policy::Policy;
 use crate::reactor::{Reactor, Waiting};
 use crate::runtimes::WatchedRuntimes;
+use crate::shutdown::Shutdown;
 use crate::{CpuEngine, ListenError};
 
 /// The agent's thread; the kernel keeps 15 bytes of a name.

@@ -4,7 +4,7 @@
 //! a task that was polled meanwhile is told (moved) instead of decoded wrongly. The first two words of
 //! the header may differ: a task that is woken up, or whose handle is cloned, does not change.
 
-use rgops_capture::memory::{Reader, Range};
+use rgops_capture::memory::{Range, Reader};
 use rgops_protocol::reply::tasks::CellBytes;
 
 use super::state::{COMPLETE, RUNNING};

@@ -14,7 +14,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rgops_capture::memory::{Reader, Range};
+use rgops_capture::memory::{Range, Reader};
 
 use super::state::COMPLETE;
 use crate::runtimes::anchors::Start;

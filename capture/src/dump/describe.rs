@@ -50,7 +50,8 @@ pub(super) fn unless_quiet(tid: u32, why: &NotQuiet) -> Option<ThreadStack> {
     let refusal = refusal.or_else(|| {
         is_waiting.then(|| "it waits for signals (sigwait) and may take the agent's for its own".to_owned())
     });
-    let refusal = refusal.or_else(|| exempt_threads::contains(tid).then(|| exempt_threads::REASON.to_owned()));
+    let refusal =
+        refusal.or_else(|| exempt_threads::contains(tid).then(|| exempt_threads::REASON.to_owned()));
     thread.capture = match (refusal, why) {
         (Some(reason), NotQuiet::Running) => Capture::Failed { reason },
         (Some(reason), why) => Capture::Failed { reason: format!("{reason}; without a signal: {why}") },

@@ -28,8 +28,8 @@
 //! samples have no stack while the code it interrupted walks one). `errno` stays as it was.
 
 pub(crate) mod live;
-mod own_slot;
 mod mapped_stack;
+mod own_slot;
 mod reading;
 mod sampling;
 pub(crate) mod slots;

@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use rgops_protocol::reply::StackEnd;
 
 use super::super::arch::Registers;
+use super::super::memory::PAGE_BYTES;
 use super::super::modules::Modules;
 use super::super::scratch_stacks;
-use super::super::memory::PAGE_BYTES;
 use super::super::unwind::{self, Frames, Step, Workspace};
 use super::mapped_stack::MappedStack;
 use super::slots::Slot;

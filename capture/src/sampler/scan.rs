@@ -52,8 +52,8 @@ impl CpuSampler {
         let seen_unblocked = match thread.timer {
             Timer::Running(_) => {
                 // What was lost in the ring is missing, too; a thread that hears is not deaf.
-                thread.blocks_signal =
-                    thread.lacks_ticks(self.period_ns) && matches!(signal_state(tid), Some((_, SignalState::Blocked)));
+                thread.blocks_signal = thread.lacks_ticks(self.period_ns)
+                    && matches!(signal_state(tid), Some((_, SignalState::Blocked)));
                 return;
             }
             Timer::Waiting => return self.unsampled.waiting_ns += used_ns,
@@ -67,7 +67,9 @@ impl CpuSampler {
             ear
         });
         match ear {
-            Some(SignalState::Blocked) if !seen_unblocked => self.unsampled.add_blocked(&thread.name, used_ns),
+            Some(SignalState::Blocked) if !seen_unblocked => {
+                self.unsampled.add_blocked(&thread.name, used_ns)
+            }
             Some(SignalState::InSigwait) => self.unsampled.waiting_ns += used_ns,
             _ => self.unsampled.begun_ns += used_ns,
         }

@@ -10,14 +10,17 @@ use crate::collect::{callers_hidden, unknown_stacks};
 /// What a profile by the native engine lacks, for the client.
 pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, unsampled: &Unsampled) -> Vec<Note> {
     let (unknown_stacks, stacks_why) = unknown_stacks(cuts.unknown_stacks);
-    let exempt_threads = format!("of {} threads that get no signal: {}", cuts.exempt_threads, exempt_threads::REASON);
+    let exempt_threads =
+        format!("of {} threads that get no signal: {}", cuts.exempt_threads, exempt_threads::REASON);
     // Below one part in a hundred it is the edges of the window.
     let small_ns = totals.process_cpu_ns / 100;
     let told = |ns: u64| if ns > small_ns { ns / 1_000_000 } else { 0 };
     let signal = signal_number::chosen();
-    let blocked = format!("of threads that block {signal} and cannot be sampled: {}", unsampled.blocked_names());
+    let blocked =
+        format!("of threads that block {signal} and cannot be sampled: {}", unsampled.blocked_names());
     let waiting = format!("of threads that wait for signals and would take {signal} for their own");
-    let delivered_late = format!("their threads had blocked {signal}: the samples show where it was unblocked");
+    let delivered_late =
+        format!("their threads had blocked {signal}: the samples show where it was unblocked");
     const CPU_TIME: &str = "ms of CPU time";
     [
         (NoteKind::Dropped, "sample weights", totals.dropped_ring, "the ring was full"),

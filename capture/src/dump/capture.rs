@@ -1,11 +1,4 @@
-//! The thread dump: where every thread is, now.
-//!
-//! Sleeping threads are captured without a signal ([`super::quiet`]); the others, and those whose stacks cannot
-//! be walked that way, are signalled, all in one batch. A thread that cannot be captured is listed with
-//! what `/proc` knows of it, and why. If nobody needs a signal, no handler is installed.
-
-mod answers;
-mod describe;
+//! The capture of all threads: those that sleep first, then the others by signal.
 
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
@@ -14,16 +7,13 @@ use std::time::{Duration, Instant};
 use rgops_protocol::reply::Module;
 use rgops_protocol::reply::stack::{Capture, ThreadStack};
 
-use super::current_task::CurrentTasks;
-use super::modules::Modules;
-use super::operation::{Claim, Operation};
-use super::quiet::{Captured, NotQuiet, Quiet};
-use super::{EngineError, clock, ring};
-use crate::procfs;
+use super::{answers, describe};
+use crate::current_task::CurrentTasks;
+use crate::modules::Modules;
+use crate::operation::{Claim, Operation};
+use crate::quiet::{Captured, NotQuiet, Quiet};
 use crate::try_lock::try_lock;
-
-pub use describe::parse_system_call;
-pub(super) use describe::{parse_stat, waits_for_signals};
+use crate::{EngineError, clock, procfs, ring};
 
 /// When a dump last sent signals.
 static LAST_SIGNALS: Mutex<Option<Instant>> = Mutex::new(None);
@@ -61,7 +51,7 @@ const COMPANION_DEADLINE: Duration = Duration::from_millis(500);
 
 /// The same, with a signal to every thread: what the quiet way is measured against.
 #[cfg(test)]
-pub(super) async fn dump_by_signals() -> Result<Dump, EngineError> {
+pub(crate) async fn dump_by_signals() -> Result<Dump, EngineError> {
     capture(false, None).await
 }
 
