@@ -1,5 +1,5 @@
-//! What the agent counts about itself; shown by `rgops stats`, so that nothing is refused or
-//! dropped in silence.
+//! The agent's counters about itself. `rgops stats` shows them, so that nothing is refused or dropped
+//! silently.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,7 +1,7 @@
-//! Every error of this crate as people read it, in `snapshots/`.
+//! Snapshot tests of the texts of every error of this crate, in `snapshots/`.
 
-/// The texts of an enum, one paragraph a variant: its name, then each example as it is read. A variant that is not
-/// here does not compile.
+/// The texts of an enum, one paragraph for each variant: its name, then the text of each example. A missing variant
+/// is a compile error.
 macro_rules! texts {
     ($type:ty, $read:expr, { $($pattern:pat => [$($example:expr),+ $(,)?]),+ $(,)? }) => {{
         fn _all_variants(error: &$type) {
@@ -16,7 +16,7 @@ macro_rules! texts {
             text.push_str(&format!("{name}\n"));
             $(
                 let example: $type = $example;
-                assert!(matches!(&example, $pattern), "{example:?} is no {name}");
+                assert!(matches!(&example, $pattern), "{example:?} is not a {name}");
                 for line in read(example).lines() {
                     text.push_str(&format!("  {line}\n"));
                 }
@@ -40,7 +40,7 @@ fn denied() -> io::Error {
     io::ErrorKind::PermissionDenied.into()
 }
 
-/// As the client is told.
+/// The text of an error that is sent to the client.
 #[cfg(not(pprof_engine))]
 fn answer(error: Error) -> String {
     let fix = if error.fix.is_empty() { "none" } else { &error.fix };
@@ -70,7 +70,7 @@ fn listen_errors_are_as_committed() {
     insta::assert_snapshot!(text);
 }
 
-/// Of the native engine; with the other one there are more, which are its own.
+/// Errors of the native engine. The other engine adds variants of its own.
 #[test]
 #[cfg(not(pprof_engine))]
 fn engine_errors_are_as_committed() {
