@@ -30,7 +30,7 @@ impl Gc {
     /// Runs the command.
     ///
     /// # Errors
-    /// When the agent cannot be asked, or refuses.
+    /// If the agent cannot be reached, or refuses.
     pub fn run(&self) -> Result<Exit, Failure> {
         let gc = self.agent.session(&[])?.gc()?;
         let exit = print(&gc, &(), self.agent.json)?;

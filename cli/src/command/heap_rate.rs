@@ -36,7 +36,7 @@ impl HeapRate {
     /// Runs the command.
     ///
     /// # Errors
-    /// When the agent cannot be asked, or refuses.
+    /// If the agent cannot be reached, or refuses.
     pub fn run(&self) -> Result<Exit, Failure> {
         let options = HeapRateOptions::default().set_bytes(self.rate);
         let rate = self.agent.session(&[])?.heap_rate(&options)?;

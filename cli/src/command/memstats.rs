@@ -37,7 +37,7 @@ impl Memstats {
     /// Runs the command.
     ///
     /// # Errors
-    /// When the agent cannot be asked.
+    /// If the agent cannot be reached.
     pub fn run(&self) -> Result<Exit, Failure> {
         let memstats = self.agent.session(&[])?.memstats()?;
         print(&memstats, &MemstatsView::default().sources(self.verbose), self.agent.json)

@@ -1,4 +1,4 @@
-//! `rgops stack`: every thread and where it is.
+//! `rgops stack`: every thread and its stack.
 
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ impl Stack {
     /// Runs the command.
     ///
     /// # Errors
-    /// When nothing was answered, or the answer broke off (what came is printed before).
+    /// If there is no answer, or the answer ended early (the received part is printed first).
     pub fn run(&self) -> Result<Exit, Failure> {
         let options = StackOptions::default().depth(self.depth);
         let stack = self.agent.session(&self.symbols)?.stack(&options)?;

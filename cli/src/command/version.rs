@@ -31,7 +31,7 @@ impl Version {
     /// Runs the command.
     ///
     /// # Errors
-    /// When the agent cannot be asked.
+    /// If the agent cannot be reached.
     pub fn run(&self) -> Result<Exit, Failure> {
         let version = self.agent.session(&[])?.version()?;
         print(&version, &VersionView::default().dependencies(self.deps), self.agent.json)
