@@ -17,7 +17,8 @@ fn main() {
     set_engine_cfgs();
 }
 
-/// Sets `native_engine` and `pprof_engine` as the build script of `rgops-capture` does; `lib.rs` asserts that they agree.
+/// Sets `native_engine` and `pprof_engine`. The build script of `rgops-capture` does the same; `lib.rs` asserts that
+/// they agree.
 fn set_engine_cfgs() {
     let target = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
     let (system, processor) = (target("OS"), target("ARCH"));

@@ -249,7 +249,7 @@ mod tests {
             let mut shares: Vec<u64> =
                 workers.iter().map(|w| w.busy_ns.value().unwrap() / 1_000_000).collect();
             shares.sort_unstable();
-            // The third worker may still be looking for work when the first window begins.
+            // The third worker may still search for work when the first window begins.
             if shares[0] < 10 && shares[1] >= 99 && shares[2] >= 99 {
                 break;
             }

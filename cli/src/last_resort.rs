@@ -125,7 +125,7 @@ mod tests {
         let now = Instant::now();
         let hour = Duration::from_secs(3600);
         assert!(watch.check(now, Some(950 * MIB), Some(hour)).is_none(), "it has no deadline");
-        assert!(watch.check(now, None, None).is_none(), "not known is not too much");
+        assert!(watch.check(now, None, None).is_none(), "unknown values are not over the limit");
         assert_eq!(watch.check(now, Some(970 * MIB), None).unwrap().exit, Exit::Partial);
 
         budget.end_by(now + hour);

@@ -21,6 +21,7 @@ use crate::runtimes::layout::{CELL_ALIGNMENT, Layout, VTABLE};
 /// How often a cursor may go back, plus once more for every fourth task.
 const BACKTRACK_BUDGET: usize = 256;
 
+/// A walk through one list in one direction.
 #[derive(Debug)]
 pub(super) struct Cursor {
     pub(super) shard: usize,

@@ -6,7 +6,7 @@ use super::print::print;
 use crate::arguments::{AgentArguments, size};
 use crate::exit::{Exit, Failure};
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Show or set the sampling rate of the heap profiler";
 pub(crate) const PLACE: usize = 120;
 

@@ -13,7 +13,7 @@ use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Profile the heap, save a pprof file and show the top functions";
 pub(crate) const PLACE: usize = 100;
 

@@ -10,7 +10,7 @@ use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Print the state of the Tokio schedulers, one line per runtime and interval";
 pub(crate) const PLACE: usize = 150;
 

@@ -8,7 +8,7 @@ use super::print::print;
 use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Show every thread and its stack";
 pub(crate) const PLACE: usize = 40;
 

@@ -8,7 +8,7 @@ use super::print::print;
 use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Show threads, descriptors, CPU and the Tokio runtimes";
 pub(crate) const PLACE: usize = 70;
 

@@ -9,7 +9,7 @@ use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 use crate::terminal::{self, Spinner};
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Show every Tokio task, its await, and which tasks wait for which";
 pub(crate) const PLACE: usize = 50;
 

@@ -12,7 +12,7 @@ use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Trace every thread's states over time into a Perfetto file";
 pub(crate) const PLACE: usize = 140;
 
