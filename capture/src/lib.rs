@@ -55,6 +55,8 @@ mod elf;
 pub mod epoll;
 #[cfg(any(target_os = "linux", pprof_engine))]
 mod error;
+#[cfg(all(test, target_os = "linux"))]
+mod error_texts;
 #[cfg(native_engine)]
 mod grace;
 #[cfg(native_engine)]

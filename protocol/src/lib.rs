@@ -22,7 +22,6 @@ pub mod codec;
 pub mod commands;
 pub mod discovery;
 pub mod error;
-#[cfg(test)]
 mod error_texts;
 pub mod hello;
 pub mod received;
