@@ -31,6 +31,8 @@
 //! whose it is ([`stack_bounds`]), and after the kernel said that it can be ([`stack_memory`]). The one system call
 //! that changes something stops the timer of a thread that must not be signalled again ([`left_alone`]).
 
+// On macOS without engine pprof nothing is captured, and a dependency cannot depend on a feature and a system together.
+#![cfg_attr(any(not(target_os = "macos"), pprof_engine), warn(unused_crate_dependencies))]
 #![allow(rustdoc::private_intra_doc_links, reason = "these pages are for maintainers")]
 #![cfg_attr(not(native_engine), allow(dead_code, reason = "everything is captured only there so far"))]
 

@@ -3,4 +3,6 @@
 mod exclusive_lock;
 mod rules;
 
-pub(crate) use rules::{Admitted, Asker, Policy};
+pub(crate) use rules::Policy;
+#[cfg(target_os = "linux")]
+pub(crate) use rules::{Admitted, Asker};
