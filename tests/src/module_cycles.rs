@@ -5,10 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The crates that are looked at, by their folders.
-const CRATES: [&str; 4] = ["capture", "agent", "cli", "inspect"];
+use crate::workspace::{published, rust_files};
 
 type Module = Vec<String>;
 
@@ -23,7 +22,7 @@ struct Sources {
 impl Sources {
     fn read(folder: &Path) -> Sources {
         let mut files = Vec::new();
-        collect(folder, &mut files);
+        rust_files(folder, &mut files);
         let mut sources = Sources::default();
         for file in &files {
             sources
@@ -142,17 +141,6 @@ fn ring(from: &str, among: &BTreeMap<&str, BTreeMap<&str, String>>) -> Option<St
 
 fn child(module: &Module, name: &str) -> Module {
     module.iter().map(String::as_str).chain([name]).map(str::to_owned).collect()
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder of sources") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() && !path.ends_with("bin") {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
 }
 
 fn module_of(folder: &Path, file: &Path) -> Module {
@@ -337,8 +325,13 @@ fn paths(text: &str, module: &Module) -> Vec<Vec<String>> {
 
 #[test]
 fn no_two_modules_of_a_crate_need_each_other() {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
-    let wrong: Vec<String> =
-        CRATES.iter().flat_map(|name| cycles(&repository.join(name).join("src"))).collect();
+    let packages = published();
+    assert!(packages.len() > 1, "{} packages", packages.len());
+    let wrong: Vec<String> = packages
+        .iter()
+        .flat_map(|package| {
+            cycles(&package.folder.join("src")).into_iter().map(|wrong| format!("{}: {wrong}", package.name))
+        })
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
