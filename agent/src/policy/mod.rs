@@ -4,5 +4,5 @@ mod exclusive_lock;
 mod rules;
 
 pub(crate) use rules::Policy;
-#[cfg(target_os = "linux")]
+#[cfg_attr(not(target_os = "linux"), expect(unused_imports, reason = "nothing asks there"))]
 pub(crate) use rules::{Admitted, Asker};
