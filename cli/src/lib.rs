@@ -1,5 +1,8 @@
 //! The command line `rgops`: arguments, terminal, exit codes. Everything else is in `rgops-inspect`.
 
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
+
 pub mod arguments;
 pub mod command;
 pub mod command_line;

@@ -2,7 +2,6 @@
 //! the processor. They refuse every request.
 
 use rgops_protocol::error::{Code, Error};
-use rgops_protocol::reply::Unavailable;
 
 /// The error of a collector that needs Linux and a processor the native engine supports.
 fn unsupported_here(command: &str) -> Error {
@@ -42,12 +41,12 @@ macro_rules! unsupported {
 
 unsupported! {
     stack StackRequest;
-    tasks TasksRequest, Result<(), super::Unavailable>;
+    tasks TasksRequest, Result<(), rgops_protocol::reply::Unavailable>;
     read ReadRequest;
     pprof_heap PprofHeapRequest;
     heap_rate HeapRateRequest;
     #[cfg(not(target_os = "linux"))]
-    schedtrace SchedtraceRequest, Result<(), super::Unavailable>;
+    schedtrace SchedtraceRequest, Result<(), rgops_protocol::reply::Unavailable>;
     #[cfg(not(target_os = "linux"))]
     gc GcRequest;
     #[cfg(not(target_os = "linux"))]
