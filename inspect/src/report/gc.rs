@@ -72,6 +72,9 @@ pub struct JsonGc {
     allocators: Vec<JsonReleased>,
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonGc>;
+
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonReleased {

@@ -39,6 +39,9 @@ pub struct JsonHeapRate {
     default_bytes: u64,
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonHeapRate>;
+
 impl JsonHeapRate {
     /// The JSON form of an answer.
     pub fn document(hello: &AgentHello, reply: &HeapRateReply, end: &End) -> Document<JsonHeapRate> {

@@ -173,6 +173,9 @@ pub struct JsonLeaks<'a> {
     unsure: Vec<JsonGrown<'a>>,
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonLeaks<'static>>;
+
 /// A line that grew.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

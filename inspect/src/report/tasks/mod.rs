@@ -23,6 +23,8 @@ mod view;
 mod words;
 
 pub use filter::{Filter, WaitingOn};
+#[cfg(test)]
+pub(super) use json::Json;
 pub use json::JsonTasks;
 pub use report::TasksReport;
 pub use view::View;
