@@ -43,8 +43,6 @@ mod counters;
 mod cpu_engine;
 #[cfg(target_os = "linux")]
 mod debug;
-#[cfg(target_os = "linux")]
-mod doorbell;
 mod error;
 #[cfg(all(test, target_os = "linux"))]
 mod error_texts;
@@ -59,6 +57,8 @@ mod releasing;
 mod runtimes;
 #[cfg(target_os = "linux")]
 mod server;
+#[cfg(target_os = "linux")]
+mod shutdown;
 #[cfg(native_engine)]
 mod tasks;
 

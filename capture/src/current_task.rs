@@ -13,7 +13,7 @@ use std::time::Duration;
 use rgops_protocol::reply::Unavailable;
 use tokio::runtime::Builder;
 
-use super::own_memory::{OwnMemory, Range};
+use super::memory::{Range, Reader};
 use super::system;
 use super::thread_locals::{own_block, own_tid, robust_list, thread_pointer};
 use crate::agent_threads;
@@ -49,7 +49,7 @@ struct Places {
 #[derive(Debug)]
 pub struct CurrentTasks {
     places: Places,
-    memory: OwnMemory,
+    memory: Reader,
 }
 
 /// What a thread polls.
@@ -64,7 +64,7 @@ pub struct CurrentTask {
 impl CurrentTasks {
     /// Finds out where to look, the first time it is called.
     pub async fn new() -> Result<CurrentTasks, Unavailable> {
-        let memory = OwnMemory::open()?;
+        let memory = Reader::open()?;
         let known = try_lock(&PLACES).and_then(|places| places.clone());
         let places = match known {
             Some(places) => places,
@@ -128,7 +128,7 @@ fn measure() -> Result<Places, &'static str> {
     if head.abs_diff(thread_pointer()) > 64 * 1024 {
         return Err("the robust list is not where a C library has it");
     }
-    let mut memory = OwnMemory::open().map_err(|_| NO_MEMORY)?;
+    let mut memory = Reader::open().map_err(|_| NO_MEMORY)?;
     let mut before = [0; TID_WITHIN as usize];
     if !memory.read(head - TID_WITHIN, &mut before) {
         return Err(NO_MEMORY);
@@ -145,7 +145,7 @@ fn measure() -> Result<Places, &'static str> {
     for _ in 0..ROUNDS {
         let task = async move {
             let id = tokio::task::id().to_string().parse().unwrap_or(0_u64);
-            (id, OwnMemory::open().ok().and_then(|mut memory| words(block, &mut memory)))
+            (id, Reader::open().ok().and_then(|mut memory| words(block, &mut memory)))
         };
         let read = runtime.block_on(async { tokio::spawn(task).await });
         let (id, Some(words)) = read.map_err(|_| "the agent's reference task ended early")? else {
@@ -167,7 +167,7 @@ fn measure() -> Result<Places, &'static str> {
 }
 
 /// The thread-locals, in words.
-fn words(block: Range, memory: &mut OwnMemory) -> Option<Vec<u64>> {
+fn words(block: Range, memory: &mut Reader) -> Option<Vec<u64>> {
     /// More than that no object has in the static block.
     const MOST_BYTES: usize = 1 << 20;
     /// At once, so that no buffer is large.

@@ -27,9 +27,9 @@
 //!   step a late signal could meet `SIG_DFL` and end the program.
 //!
 //! In the handler: no allocation, no lock, no thread-local, no call into the loader or libgcc.
-//! `errno` is saved. It runs on a stack of ours ([`own_stacks`]). Stack memory is read only where it is known
-//! whose it is ([`stack_bounds`]), and after the kernel said that it can be ([`stack_memory`]). The one system call
-//! that changes something stops the timer of a thread that must not be signalled again ([`left_alone`]).
+//! `errno` is saved. It runs on a stack of ours ([`scratch_stacks`]). Stack memory is read only where it is known
+//! whose it is ([`stack_bounds`]), and after the kernel said that it can be ([`memory`]). The one system call
+//! that changes something stops the timer of a thread that must not be signalled again ([`exempt_threads`]).
 
 #![allow(rustdoc::private_intra_doc_links, reason = "these pages are for maintainers")]
 #![cfg_attr(not(native_engine), allow(dead_code, reason = "everything is captured only there so far"))]
@@ -56,17 +56,17 @@ pub mod epoll;
 #[cfg(any(target_os = "linux", pprof_engine))]
 mod error;
 #[cfg(native_engine)]
+pub mod exempt_threads;
+#[cfg(native_engine)]
 mod grace;
 #[cfg(native_engine)]
 pub mod handle;
 #[cfg(native_engine)]
 pub mod heap;
-#[cfg(native_engine)]
-pub mod left_alone;
 #[cfg(all(test, native_engine))]
 mod live_tests;
 #[cfg(native_engine)]
-mod memory;
+pub mod memory;
 #[cfg(all(test, native_engine, rgops_loom))]
 mod models;
 #[cfg(native_engine)]
@@ -75,10 +75,6 @@ mod modules;
 pub mod offload_thread;
 #[cfg(native_engine)]
 mod operation;
-#[cfg(native_engine)]
-pub mod own_memory;
-#[cfg(native_engine)]
-mod own_stacks;
 #[cfg(native_engine)]
 mod place;
 #[cfg(pprof_engine)]
@@ -96,6 +92,8 @@ mod ring;
 #[cfg(native_engine)]
 pub mod sampler;
 #[cfg(native_engine)]
+mod scratch_stacks;
+#[cfg(native_engine)]
 mod session;
 #[cfg(native_engine)]
 mod signal;
@@ -107,8 +105,6 @@ pub mod signal_number;
 pub mod socket;
 #[cfg(native_engine)]
 pub mod stack_bounds;
-#[cfg(native_engine)]
-mod stack_memory;
 #[cfg(native_engine)]
 mod sync;
 #[cfg(target_os = "linux")]

@@ -8,7 +8,7 @@ use rgops_protocol::reply::Module;
 #[cfg(test)]
 use rgops_protocol::reply::StackEnd;
 
-use super::left_alone::Unrecorded;
+use super::exempt_threads::Unrecorded;
 use super::modules::Modules;
 use super::refreshed::Refreshed;
 #[cfg(test)]
@@ -18,7 +18,7 @@ use super::session::{LAST_MAGIC, Losses, Published, SESSION, Session};
 use super::signal::Installed;
 use super::signal_info::Mark;
 use super::signal_number::{self, Number};
-use super::{EngineError, own_stacks};
+use super::{EngineError, scratch_stacks};
 use crate::try_lock::try_lock;
 
 /// How long to wait for a handler that does not come out before its session is kept for it.
@@ -78,8 +78,8 @@ impl Operation {
         if !free_left() {
             return Err(EngineError::Inside);
         }
-        own_stacks::prepare().map_err(EngineError::Memory)?;
-        own_stacks::LOST.store(0, Ordering::SeqCst);
+        scratch_stacks::prepare().map_err(EngineError::Memory)?;
+        scratch_stacks::LOST.store(0, Ordering::SeqCst);
         let mut magic = [0; 4];
         getrandom::fill(&mut magic).map_err(|error| EngineError::Random(error.to_string()))?;
         let session = Session {
@@ -130,7 +130,7 @@ impl Operation {
 
     /// Of this, what found no place or no stack: too many threads were at it.
     pub(crate) fn lost_for_places(&self) -> u64 {
-        self.losses().cache.load(Ordering::Relaxed) + own_stacks::LOST.load(Ordering::SeqCst)
+        self.losses().cache.load(Ordering::Relaxed) + scratch_stacks::LOST.load(Ordering::SeqCst)
     }
 
     /// Whether no object of the list was unloaded.

@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use rgops_protocol::reply::StackEnd;
 
+use super::exempt_threads::Unrecorded;
 use super::grace::Guarded;
-use super::left_alone::Unrecorded;
 use super::modules::Modules;
 use super::place::Place;
 use super::ring::{Record, Ring};
 use super::signal_info::{Interrupted, Tick, uses_alternate_stacks};
 use super::unwind::{self, Workspace};
-use super::{clock, own_stacks, stack_bounds, system, timers};
+use super::{clock, scratch_stacks, stack_bounds, system, timers};
 
 /// So many handlers can unwind at the same time, and two a CPU; one more finds no place and is counted.
 const PLACES: usize = 16;
@@ -102,7 +102,7 @@ pub(crate) fn handle(tick: Option<Tick>, interrupted: impl FnOnce() -> Interrupt
 /// The same where nothing can be captured.
 pub(crate) fn lose(tick: Option<Tick>) -> bool {
     let Some(tick) = tick.filter(|tick| is_marked(*tick)) else { return false };
-    own_stacks::LOST.fetch_add(tick.weight.into(), Ordering::SeqCst);
+    scratch_stacks::LOST.fetch_add(tick.weight.into(), Ordering::SeqCst);
     true
 }
 

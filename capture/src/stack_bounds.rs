@@ -15,13 +15,13 @@
 //!   may be unmapped at any time.
 //!
 //! Nothing here says how much room there is *below* a stack pointer. Nobody needs it: see
-//! [`super::own_stacks`].
+//! [`super::scratch_stacks`].
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::arch;
-use super::stack_memory::PAGE_BYTES;
+use super::memory::PAGE_BYTES;
 use crate::procfs;
 
 /// Deeper stacks than this many pages (256 MiB) are not asked about: it would take 6 ms.

@@ -7,7 +7,7 @@
 
 use std::io;
 
-use super::own_memory::Range;
+use super::memory::Range;
 
 /// The calling thread's pointer.
 pub(crate) fn thread_pointer() -> u64 {
@@ -41,7 +41,7 @@ pub(crate) fn own_block() -> Option<Range> {
         found: Option<Range>,
     }
 
-    unsafe extern "C" fn look_at(
+    unsafe extern "C" fn signal_state(
         object: *mut libc::dl_phdr_info,
         length: libc::size_t,
         search: *mut libc::c_void,
@@ -72,8 +72,8 @@ pub(crate) fn own_block() -> Option<Range> {
     }
 
     let mut search = Search { code: own_block as *const () as u64, found: None };
-    // SAFETY: `look_at` is called before this returns, with the pointer to `search`, and never unwinds.
-    unsafe { libc::dl_iterate_phdr(Some(look_at), (&raw mut search).cast()) };
+    // SAFETY: `signal_state` is called before this returns, with the pointer to `search`, and never unwinds.
+    unsafe { libc::dl_iterate_phdr(Some(signal_state), (&raw mut search).cast()) };
     search.found
 }
 

@@ -4,8 +4,8 @@ use framehop::{FrameAddress, Unwinder as _};
 use rgops_protocol::reply::StackEnd;
 
 use super::arch::{self, Cache, Registers};
+use super::memory::StackMemory;
 use super::modules::Modules;
-use super::stack_memory::StackMemory;
 
 /// Frames kept, the leaf's side.
 pub(super) const MAX_DEPTH: usize = 512;

@@ -4,7 +4,7 @@ use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::Unavailable;
 
 /// The error of a collector that needs what only Linux has, on a processor the engine knows.
-pub(super) fn unsupported_here(command: &str) -> Error {
+fn unsupported_here(command: &str) -> Error {
     let (system, processor) = (std::env::consts::OS, std::env::consts::ARCH);
     Error::new(
         Code::Unsupported,
@@ -49,6 +49,13 @@ unsupported! {
     schedtrace SchedtraceRequest, Result<(), super::Unavailable>;
     #[cfg(not(target_os = "linux"))]
     gc GcRequest;
+    #[cfg(not(target_os = "linux"))]
+    memstats MemstatsRequest;
+    #[cfg(not(target_os = "linux"))]
+    stats StatsRequest;
+    trace TraceRequest;
+    #[cfg(not(target_os = "linux"))]
+    version VersionRequest;
 }
 
 #[cfg(not(pprof_engine))]

@@ -26,14 +26,14 @@ impl FramePointers {
         if let Some(modules) = &tick.modules {
             self.set_modules(modules);
         }
-        tick.samples.iter().for_each(|sample| self.look_at(&sample.stack.frames));
+        tick.samples.iter().for_each(|sample| self.signal_state(&sample.stack.frames));
         if let Some(modules) = &tick.modules_after {
             self.set_modules(modules);
         }
     }
 
     /// Looks at a stack, leaf first. The outermost frame's caller was not found at all.
-    pub(super) fn look_at(&mut self, frames: &[u64]) {
+    pub(super) fn signal_state(&mut self, frames: &[u64]) {
         let has_callers = frames.split_last().map_or(&[][..], |(_, frames)| frames);
         self.stacks += u64::from(!has_callers.iter().all(|frame| self.has_unwind_data(*frame)));
     }
@@ -74,11 +74,11 @@ mod tests {
         let mut counted = FramePointers::default();
         counted.set_modules(&[module(1000, true), module(500, true), module(2000, false)]);
         for frames in [&[][..], &[7], &[1000, 599, 1099], &[1000, 7], &[1000, 2050]] {
-            counted.look_at(frames);
+            counted.signal_state(frames);
         }
         assert!(counted.note("samples").is_none(), "every frame with a caller has unwind data");
         for frames in [&[7, 1000][..], &[1000, 600, 1000], &[1000, 2050, 1000], &[499, 7, 1000]] {
-            counted.look_at(frames);
+            counted.signal_state(frames);
         }
         assert_eq!(counted.note("samples").map(|note| note.count), Some(4));
     }

@@ -10,7 +10,8 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::heap_rate::HeapRateReply;
 use rgops_protocol::request::HeapRateRequest;
 
-use super::{Context, Finish, Sink, Stop, pprof_heap as profile};
+use super::pprof_heap::WRAP_IT;
+use super::{Context, Finish, Sink, Stop};
 
 pub(crate) async fn collect(
     arguments: HeapRateRequest,
@@ -21,7 +22,7 @@ pub(crate) async fn collect(
     let what = "cannot read the heap sampling rate";
     if heap::allocator().is_none() {
         let why = "the program's allocator is not sampled";
-        return Err(Error::new(Code::Unsupported, what, why, profile::WRAP_IT).into());
+        return Err(Error::new(Code::Unsupported, what, why, WRAP_IT).into());
     }
     let before_bytes = heap::rate();
     if let Some(mean_bytes) = arguments.set_bytes {

@@ -32,9 +32,9 @@ pub(crate) use dispatch::answer;
 #[cfg(all(not(native_engine), not(pprof_engine)))]
 use elsewhere::pprof_cpu;
 #[cfg(not(target_os = "linux"))]
-use elsewhere::{gc, schedtrace};
+use elsewhere::{gc, memstats, schedtrace, stats, version};
 #[cfg(not(native_engine))]
-use elsewhere::{heap_rate, pprof_heap, read, stack, tasks, unsupported_here};
+use elsewhere::{heap_rate, pprof_heap, read, stack, tasks, trace};
 pub(crate) use finish::Finish;
 pub(crate) use sink::{Sink, Stop};
 #[cfg(native_engine)]

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use rgops_capture::own_memory::{OwnMemory, Range};
+use rgops_capture::memory::{Range, Reader};
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::End;
 use rgops_protocol::reply::read::ReadPart;
@@ -28,7 +28,7 @@ pub(crate) async fn collect(
 ) -> Result<End, Stop> {
     const WHAT: &str = "cannot read memory";
     check(&arguments.ranges).map_err(|why| Error::new(Code::Malformed, WHAT, why, ""))?;
-    let mut memory = OwnMemory::open()
+    let mut memory = Reader::open()
         .map_err(|unavailable| Error::new(Code::Unsupported, WHAT, unavailable.reason, unavailable.fix))?;
     let (mut bytes, mut readable) = (Vec::new(), Vec::new());
     let mut rest = &arguments.ranges[..];

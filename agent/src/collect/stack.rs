@@ -62,7 +62,7 @@ pub(super) fn tidy(dump: &mut dump::Dump, max_depth: u32, context: &Context) -> 
     let mut notes = notes(dump);
     let mut by_frame_pointer = FramePointers::default();
     by_frame_pointer.set_modules(&dump.modules);
-    dump.threads.iter().for_each(|thread| by_frame_pointer.look_at(&thread.stack.frames));
+    dump.threads.iter().for_each(|thread| by_frame_pointer.signal_state(&thread.stack.frames));
     notes.extend(by_frame_pointer.note("stacks"));
     notes
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rgops_capture::current_task::CurrentTasks;
-use rgops_capture::own_memory::OwnMemory;
+use rgops_capture::memory::Reader;
 use rgops_capture::{dump, handle};
 use rgops_protocol::reply::tasks::{
     CellBytes, RuntimeKind, TaskCell, TaskList, TaskRuntime, TaskThread, TaskVtable, TasksPart, TasksSummary,
@@ -179,7 +179,7 @@ async fn send_tasks(
         bytes,
     };
     // Where memory can be read: the list was.
-    let mut cells = OwnMemory::open().ok().filter(|_| bytes.of_each > 0).map(Cells::new);
+    let mut cells = Reader::open().ok().filter(|_| bytes.of_each > 0).map(Cells::new);
     let mut tasks = tasks.iter().peekable();
     let (mut wanted, mut piece) = (Vec::new(), Vec::new());
     while tasks.peek().is_some() {

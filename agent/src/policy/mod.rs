@@ -3,4 +3,6 @@
 mod exclusive_lock;
 mod rules;
 
-pub(crate) use rules::{Admitted, Asker, Policy};
+pub(crate) use rules::Policy;
+#[cfg_attr(not(target_os = "linux"), expect(unused_imports, reason = "nothing asks there"))]
+pub(crate) use rules::{Admitted, Asker};

@@ -11,8 +11,8 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rgops_capture::agent_threads;
+use rgops_capture::memory::Reader;
 use rgops_capture::offload_thread::{Hold, OffloadThread};
-use rgops_capture::own_memory::OwnMemory;
 use rgops_capture::try_lock::try_lock;
 use rgops_protocol::reply::Unavailable;
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -78,7 +78,7 @@ pub(crate) async fn layout() -> Result<Layout, Unavailable> {
     }
     // On a separate thread: a runtime may be neither made nor dropped on a thread that drives one.
     let found = LOOKS.ask(|| {
-        let mut memory = OwnMemory::open()?;
+        let mut memory = Reader::open()?;
         Layout::calibrate(&mut memory).map_err(|unknown| Unavailable {
             reason: unknown.to_string(),
             fix: "update rgops-agent in the program".to_owned(),
@@ -86,7 +86,7 @@ pub(crate) async fn layout() -> Result<Layout, Unavailable> {
     });
     let found = found.await?;
     // Memory that could not be read may be readable the next time; a layout does not change.
-    if (found.is_ok() || OwnMemory::open().is_ok())
+    if (found.is_ok() || Reader::open().is_ok())
         && let Some(mut layout) = try_lock(&LAYOUT)
     {
         *layout = Some(found.clone());
@@ -229,14 +229,14 @@ const HOOK: &str = "a hook of the program (on_task_spawn) panicked when a task w
 /// The anchors found so far.
 struct Placed {
     layout: Layout,
-    memory: OwnMemory,
+    memory: Reader,
     headers: Vec<u64>,
     ours: BTreeSet<u64>,
 }
 
 impl Placed {
     fn new(layout: Layout, shards: usize) -> Result<Placed, Unavailable> {
-        Ok(Placed { layout, memory: OwnMemory::open()?, headers: vec![0; shards], ours: BTreeSet::new() })
+        Ok(Placed { layout, memory: Reader::open()?, headers: vec![0; shards], ours: BTreeSet::new() })
     }
 
     fn start(self, end_id: u64) -> Start {

@@ -17,7 +17,7 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use rgops_capture::own_memory::OwnMemory;
+use rgops_capture::memory::Reader;
 use tokio::runtime::Builder;
 use tokio::task::{Id, JoinHandle};
 
@@ -72,7 +72,7 @@ struct Known {
 
 impl Layout {
     /// Finds it. Takes some 100 µs; not on a thread that drives a runtime.
-    pub(crate) fn calibrate(memory: &mut OwnMemory) -> Result<Layout, Unknown> {
+    pub(crate) fn calibrate(memory: &mut Reader) -> Result<Layout, Unknown> {
         let quiet =
             QuietRuntime::new().map_err(|_| Unknown("cannot create the agent's reference runtime"))?;
         let mut tasks = Vec::new();
@@ -81,7 +81,7 @@ impl Layout {
             tasks.push(quiet.spawn(Large::default()));
             tasks.push(quiet.spawn(Aligned::default()));
         }
-        let known: Option<Vec<Known>> = tasks.iter().map(|task| Known::look_at(task, memory)).collect();
+        let known: Option<Vec<Known>> = tasks.iter().map(|task| Known::signal_state(task, memory)).collect();
         let known = known.ok_or(Unknown("a task's header or vtable cannot be read"))?;
         let layout = find(&known, memory)?;
         layout.check_lists(&known, memory)?;
@@ -105,7 +105,7 @@ impl Layout {
     }
 
     /// The tasks of every list must form a chain in the order they were spawned, both ways.
-    fn check_lists(&self, known: &[Known], memory: &mut OwnMemory) -> Result<(), Unknown> {
+    fn check_lists(&self, known: &[Known], memory: &mut Reader) -> Result<(), Unknown> {
         const BROKEN: Unknown = Unknown("the reference tasks are not linked as expected");
         for shard in 0..CURRENT_THREAD_SHARDS as u64 {
             let list: Vec<&Known> =
@@ -128,7 +128,7 @@ impl Layout {
 }
 
 /// The one reading that explains all tasks.
-fn find(known: &[Known], memory: &mut OwnMemory) -> Result<Layout, Unknown> {
+fn find(known: &[Known], memory: &mut Reader) -> Result<Layout, Unknown> {
     let mut id_words = (0..VTABLE_WORDS).filter(|word| {
         known.iter().all(|task| {
             let offset = task.vtable[*word];
@@ -177,7 +177,7 @@ fn one<T>(items: &mut dyn Iterator<Item = T>) -> Option<T> {
 }
 
 impl Known {
-    fn look_at(task: &JoinHandle<()>, memory: &mut OwnMemory) -> Option<Known> {
+    fn signal_state(task: &JoinHandle<()>, memory: &mut Reader) -> Option<Known> {
         let header = header_avma(task, memory)?;
         let vtable = memory.word(header + VTABLE)?;
         let mut words = [0; VTABLE_WORDS];
@@ -190,7 +190,7 @@ impl Known {
 }
 
 /// The address of a task's header: a `JoinHandle` is a pointer to it and nothing else.
-pub(crate) fn header_avma(task: &JoinHandle<()>, memory: &mut OwnMemory) -> Option<u64> {
+pub(crate) fn header_avma(task: &JoinHandle<()>, memory: &mut Reader) -> Option<u64> {
     const { assert!(size_of::<JoinHandle<()>>() == size_of::<u64>()) };
     let header = memory.word(std::ptr::from_ref(task) as u64)?;
     (header != 0 && header.is_multiple_of(CELL_ALIGNMENT)).then_some(header)
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_layout_is_found_and_always_the_same() {
-        let mut memory = OwnMemory::open().unwrap();
+        let mut memory = Reader::open().unwrap();
         let first = Layout::calibrate(&mut memory).unwrap();
         assert_eq!(first.older.abs_diff(first.newer), 8, "{first:?}");
         for _ in 0..20 {
@@ -281,7 +281,7 @@ mod tests {
                 }
             })
         };
-        let mut memory = OwnMemory::open().unwrap();
+        let mut memory = Reader::open().unwrap();
         let layouts: Vec<_> = (0..20).map(|_| Layout::calibrate(&mut memory)).collect();
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         spawner.join().unwrap();
@@ -290,11 +290,11 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let mut memory = OwnMemory::open().unwrap();
+        let mut memory = Reader::open().unwrap();
         let quiet = QuietRuntime::new().unwrap();
         let tasks: Vec<_> = (0..24).map(|_| quiet.spawn(pending())).collect();
         let mut known: Vec<Known> =
-            tasks.iter().map(|task| Known::look_at(task, &mut memory).unwrap()).collect();
+            tasks.iter().map(|task| Known::signal_state(task, &mut memory).unwrap()).collect();
         // One size of future alone does not tell the trailer's word from another constant.
         assert_eq!(find(&known, &mut memory), Err(Unknown("the list's pointers were not found")));
         known[7].id += 1;

@@ -11,8 +11,8 @@ use tokio::runtime::Handle;
 use super::shared::Shared;
 use super::starting::{CLOSE_DEADLINE, Started, Starting};
 use super::tcp;
-use crate::doorbell::Doorbell;
 use crate::options::Options;
+use crate::shutdown::Shutdown;
 use crate::{CpuEngine, ListenError};
 
 /// The agent of this process, if it has one.
@@ -27,7 +27,7 @@ struct Agent {
     shared: Arc<Shared>,
     tcp_address: Option<SocketAddr>,
     process: u32,
-    doorbell: Arc<Doorbell>,
+    shutdown: Arc<Shutdown>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     mark: Option<Mark>,
 }
@@ -87,12 +87,12 @@ pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result
         program_threads::end();
         mark.iter().for_each(Mark::close);
     });
-    let Started { shared, tcp_address, doorbell, thread } = started?;
+    let Started { shared, tcp_address, shutdown, thread } = started?;
     let running = Running(Arc::new(Agent {
         shared,
         tcp_address,
         process,
-        doorbell,
+        shutdown,
         thread: Mutex::new(Some(thread)),
         mark,
     }));
@@ -134,7 +134,7 @@ impl Running {
             return;
         }
         // Without the thread its tasks are not listed, and the answer says why.
-        if !self.0.doorbell.has_ended() {
+        if !self.0.shutdown.has_ended() {
             let _ = program_threads::begin();
         }
         self.0.shared.context.runtimes.add(handle, name);
@@ -166,8 +166,8 @@ impl Running {
     fn end(self) {
         #[cfg(native_engine)]
         self.0.shared.context.runtimes.leave_local_sets();
-        self.0.doorbell.ring();
-        if self.0.doorbell.wait_for_the_end(CLOSE_DEADLINE) {
+        self.0.shutdown.ring();
+        if self.0.shutdown.wait_for_the_end(CLOSE_DEADLINE) {
             let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
             // Nothing of it is left to run but the end of the thread. An error is its panic.
             let _ = thread.map(std::thread::JoinHandle::join);

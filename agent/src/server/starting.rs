@@ -21,12 +21,12 @@ use super::{sweep, tcp};
 use crate::collect::Context;
 use crate::counters::Counters;
 use crate::debug;
-use crate::doorbell::Doorbell;
 use crate::executable::Executable;
 use crate::options::Options;
 use crate::policy::Policy;
 use crate::reactor::{Reactor, Waiting};
 use crate::runtimes::WatchedRuntimes;
+use crate::shutdown::Shutdown;
 use crate::{CpuEngine, ListenError};
 
 /// The agent's thread; the kernel keeps 15 bytes of a name.
@@ -50,7 +50,7 @@ pub(crate) struct Starting {
 pub(crate) struct Started {
     pub(crate) shared: Arc<Shared>,
     pub(crate) tcp_address: Option<SocketAddr>,
-    pub(crate) doorbell: Arc<Doorbell>,
+    pub(crate) shutdown: Arc<Shutdown>,
     pub(crate) thread: std::thread::JoinHandle<()>,
 }
 
@@ -65,13 +65,13 @@ impl Starting {
         let stderr = debug.asks_anything().then(debug::Stderr::new).and_then(Result::ok);
         let own = procfs::threads::own_id().unwrap_or_else(|_| std::process::id());
         let programs = ProgramsTable { thread: own, open: mark.map(Mark::number) };
-        let doorbell = Arc::new(Doorbell::default());
+        let shutdown = Arc::new(Shutdown::default());
         let (tell_ready, ready) = mpsc::sync_channel(1);
         let mask = system::block_all_signals();
         let thread = std::thread::Builder::new()
             .name(THREAD_NAME.to_owned())
             .stack_size(system::stack_bytes(STACK_BYTES));
-        let bell = doorbell.clone();
+        let bell = shutdown.clone();
         let spawned = thread.spawn(move || {
             // When this thread ends, however it does.
             let _ended = TellsEnd(bell.clone());
@@ -82,15 +82,15 @@ impl Starting {
         let lost = |_| ListenError::Thread(std::io::Error::other("it ended while starting"));
         let started = ready.recv().map_err(lost).and_then(|ready| ready);
         // What it had opened until then is closed when it has ended.
-        if started.is_err() && !doorbell.wait_for_the_end(CLOSE_DEADLINE) {
+        if started.is_err() && !shutdown.wait_for_the_end(CLOSE_DEADLINE) {
             std::mem::forget(kept);
         }
         let (shared, tcp_address) = started?;
-        Ok(Started { shared, tcp_address, doorbell, thread })
+        Ok(Started { shared, tcp_address, shutdown, thread })
     }
 }
 
-struct TellsEnd(Arc<Doorbell>);
+struct TellsEnd(Arc<Shutdown>);
 
 impl Drop for TellsEnd {
     fn drop(&mut self) {
@@ -105,7 +105,7 @@ impl Starting {
     fn run(
         self,
         programs: ProgramsTable,
-        doorbell: &Doorbell,
+        shutdown: &Shutdown,
         debug: debug::Printing,
         tell_ready: &mpsc::SyncSender<Ready>,
     ) {
@@ -144,7 +144,7 @@ impl Starting {
                 spawn(sweep::sweep(local.directory().to_owned()));
                 spawn(accept_local(local, shared));
             }
-            doorbell.rung().await;
+            shutdown.rung().await;
         });
         // Dropping the runtime drops every task: collectors give back what they took, listeners unlink.
         drop(runtime);

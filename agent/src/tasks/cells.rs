@@ -4,7 +4,7 @@
 //! a task that was polled meanwhile is told (moved) instead of decoded wrongly. The first two words of
 //! the header may differ: a task that is woken up, or whose handle is cloned, does not change.
 
-use rgops_capture::own_memory::{OwnMemory, Range};
+use rgops_capture::memory::{Range, Reader};
 use rgops_protocol::reply::tasks::CellBytes;
 
 use super::state::{COMPLETE, RUNNING};
@@ -36,7 +36,7 @@ impl Wanted {
 /// Copies cells; keeps its buffers from one batch to the next.
 #[derive(Debug)]
 pub(crate) struct Cells {
-    memory: OwnMemory,
+    memory: Reader,
     ranges: Vec<Range>,
     first: Vec<u8>,
     second: Vec<u8>,
@@ -45,7 +45,7 @@ pub(crate) struct Cells {
 }
 
 impl Cells {
-    pub(crate) fn new(memory: OwnMemory) -> Cells {
+    pub(crate) fn new(memory: Reader) -> Cells {
         let (first, second) = (Vec::new(), Vec::new());
         let (first_readable, second_readable) = (Vec::new(), Vec::new());
         Cells { memory, ranges: Vec::new(), first, second, first_readable, second_readable }
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn bytes_are_those_that_lie_there_and_no_more_than_asked_for() -> Result<(), String> {
         let lies = cell(0x84, 7, 9);
-        let mut cells = Cells::new(OwnMemory::open().map_err(|error| error.reason)?);
+        let mut cells = Cells::new(Reader::open().map_err(|error| error.reason)?);
         let tasks = [task(lies.as_ptr() as u64), task(8), task(lies.as_ptr() as u64)];
         let read = cells.read(&tasks, 1 << 20);
         assert_eq!(read[0], (0x84, CellBytes::Read(lies.clone())));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rgops_capture::own_memory::OwnMemory;
+use rgops_capture::memory::Reader;
 use rgops_protocol::reply::Unavailable;
 use rgops_protocol::reply::stats::TaskStates;
 
@@ -50,7 +50,7 @@ impl Place {
 /// Lists them, at most `room`.
 pub(crate) async fn list(place: &Place, vtables: &mut Vtables, room: usize) -> Result<Listed, Unavailable> {
     let layout = anchors::layout().await?;
-    let mut memory = OwnMemory::open()?;
+    let mut memory = Reader::open()?;
     let mut best: Option<Listed> = None;
     for _ in 0..ATTEMPTS {
         let (start, hold) = match place {
@@ -74,7 +74,7 @@ pub(crate) async fn list(place: &Place, vtables: &mut Vtables, room: usize) -> R
     best.ok_or_else(|| Unavailable { reason: "it was not walked".to_owned(), fix: String::new() })
 }
 
-async fn walk(start: &Start, memory: &mut OwnMemory, vtables: &mut Vtables, room: usize) -> Listed {
+async fn walk(start: &Start, memory: &mut Reader, vtables: &mut Vtables, room: usize) -> Listed {
     let mut walk = Walk::new(start, room);
     let (mut pause, mut stalls) = (TASKS_AT_ONCE, 0);
     loop {

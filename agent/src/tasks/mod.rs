@@ -12,7 +12,7 @@
 //! Only [`crate::runtimes::anchors`] touches the runtime, by `Handle::spawn` and `JoinHandle::abort`, and does so on a
 //! thread of its own ([`rgops_capture::offload_thread`]): `spawn` takes a lock of the runtime for an instant, and a
 //! stopped thread may hold it. Everything else reads memory by copies of the kernel
-//! ([`rgops_capture::own_memory`]), checks what it read against the list's own redundancy, and drops
+//! ([`rgops_capture::memory`]), checks what it read against the list's own redundancy, and drops
 //! and counts what does not fit.
 
 pub(crate) mod cells;

@@ -14,7 +14,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rgops_capture::own_memory::{OwnMemory, Range};
+use rgops_capture::memory::{Range, Reader};
 
 use super::state::COMPLETE;
 use crate::runtimes::anchors::Start;
@@ -166,7 +166,7 @@ impl<'s> Walk<'s> {
     }
 
     /// Takes the next step of every walk that has not ended.
-    pub(crate) fn step(&mut self, memory: &mut OwnMemory, vtables: &mut Vtables) -> Step {
+    pub(crate) fn step(&mut self, memory: &mut Reader, vtables: &mut Vtables) -> Step {
         let layout = &self.start.layout;
         self.ranges.clear();
         for cursor in &self.cursors {
@@ -248,7 +248,7 @@ impl Cursor {
         header: u64,
         bytes: &[u8],
         layout: &Layout,
-        memory: &mut OwnMemory,
+        memory: &mut Reader,
         vtables: &Vtables,
     ) -> Result<Node, NoNode> {
         let word = |at: u64| {
@@ -372,7 +372,7 @@ impl Cursor {
 
 impl Vtables {
     /// The vtable at `avma`; `None` when there can be none.
-    fn of(&self, avma: u64, layout: &Layout, memory: &mut OwnMemory) -> Option<Vtable> {
+    fn of(&self, avma: u64, layout: &Layout, memory: &mut Reader) -> Option<Vtable> {
         if let Some(place) = self.places.get(&avma) {
             return self.list.get(*place as usize).copied();
         }

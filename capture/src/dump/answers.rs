@@ -11,7 +11,7 @@ use rgops_protocol::reply::stack::{Capture, ThreadStack};
 use super::describe::{ENDING, parse_stat, refusal};
 use crate::operation::Operation;
 use crate::procfs;
-use crate::{left_alone, signal_info, signal_number};
+use crate::{exempt_threads, signal_info, signal_number};
 
 /// How long a thread may be silent while nobody else answers either. A runnable thread answers
 /// when it gets a CPU: on a loaded machine that takes a while.
@@ -57,7 +57,7 @@ async fn take_answers(
     loop {
         operation.drain(|record, frames| {
             if record.is_at_risk {
-                left_alone::leave(record.tid);
+                exempt_threads::add(record.tid);
             }
             if let Some(at) = waiting.remove(&record.tid) {
                 threads[at].stack = Stack { frames, end: record.end };
@@ -65,9 +65,9 @@ async fn take_answers(
             }
         });
         for tid in operation.take_unrecorded().0 {
-            left_alone::leave(tid);
+            exempt_threads::add(tid);
             if let Some(at) = waiting.remove(&tid) {
-                threads[at].capture = Capture::Failed { reason: left_alone::REASON.to_owned() };
+                threads[at].capture = Capture::Failed { reason: exempt_threads::REASON.to_owned() };
                 last_answer = Instant::now();
             }
         }
@@ -154,8 +154,8 @@ mod tests {
         signal_info::send(coroutine.tid, operation.signal_value(coroutine.tid)).unwrap();
         eventually("its answer was lost", || operation.losses().ring.load(Ordering::Relaxed) > 0);
         block_on(take_answers(&mut operation, &mut threads, HashMap::from([(coroutine.tid, 0)])));
-        assert_eq!(threads[0].capture, Capture::Failed { reason: left_alone::REASON.to_owned() });
-        assert!(left_alone::is_left(coroutine.tid));
+        assert_eq!(threads[0].capture, Capture::Failed { reason: exempt_threads::REASON.to_owned() });
+        assert!(exempt_threads::contains(coroutine.tid));
         let asked = operation.losses().unknown_stacks.load(Ordering::Relaxed);
         assert_eq!(asked, 1);
     }

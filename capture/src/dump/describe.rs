@@ -9,7 +9,7 @@ use crate::agent_threads::is_agent_thread;
 use crate::modules::Modules;
 use crate::procfs;
 use crate::quiet::{Captured, NotQuiet};
-use crate::{clock, left_alone, signal_number, unwind};
+use crate::{clock, exempt_threads, signal_number, unwind};
 
 /// Whether a thread with this `syscall` line is in sigtimedwait(2). Meanwhile the kernel shows the
 /// signals it waits for as not blocked (kernel/signal.c, do_sigtimedwait): ours could be taken for its
@@ -50,7 +50,8 @@ pub(super) fn unless_quiet(tid: u32, why: &NotQuiet) -> Option<ThreadStack> {
     let refusal = refusal.or_else(|| {
         is_waiting.then(|| "it waits for signals (sigwait) and may take the agent's for its own".to_owned())
     });
-    let refusal = refusal.or_else(|| left_alone::is_left(tid).then(|| left_alone::REASON.to_owned()));
+    let refusal =
+        refusal.or_else(|| exempt_threads::contains(tid).then(|| exempt_threads::REASON.to_owned()));
     thread.capture = match (refusal, why) {
         (Some(reason), NotQuiet::Running) => Capture::Failed { reason },
         (Some(reason), why) => Capture::Failed { reason: format!("{reason}; without a signal: {why}") },

@@ -8,7 +8,7 @@
 //! * **Every sample** (one in 512 KiB): the stack ([`walks`]), its sums ([`stacks`]), an entry in the table
 //!   of living blocks ([`live`]). No allocation, no lock, no call into the loader; system calls where a
 //!   thread's stack is looked at for the first time, and two where it is walked and not remembered: that is
-//!   done on a stack of ours ([`crate::own_stacks`]), because the program's may be a coroutine's and small.
+//!   done on a stack of ours ([`crate::scratch_stacks`]), because the program's may be a coroutine's and small.
 //!   What is left on the program's is measured by the test `a_sample_takes_little_stack`.
 //!
 //! # Why the estimates are unbiased
@@ -28,8 +28,8 @@
 //! samples have no stack while the code it interrupted walks one). `errno` stays as it was.
 
 pub(crate) mod live;
+mod mapped_stack;
 mod own_slot;
-mod own_stack;
 mod reading;
 mod sampling;
 pub(crate) mod slots;

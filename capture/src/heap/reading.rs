@@ -12,7 +12,7 @@ use rgops_protocol::reply::{Module, Stack, StackEnd};
 use super::super::EngineError;
 use super::super::memory::Pages;
 use super::super::modules::Modules;
-use super::super::own_stacks;
+use super::super::scratch_stacks;
 use super::super::session::places;
 use super::super::sync::{AtomicU8, AtomicU64 as TableWord};
 use super::live::{BUCKET_WORDS, Live};
@@ -103,7 +103,7 @@ pub fn begin(mean_bytes: u64) -> Result<(), Refusal> {
             lists.retired.clear();
         }
     }
-    own_stacks::prepare().map_err(EngineError::Memory)?;
+    scratch_stacks::prepare().map_err(EngineError::Memory)?;
     if tables().is_none() {
         TABLES.store(Box::into_raw(Box::new(Tables::map()?)), Ordering::SeqCst);
     }

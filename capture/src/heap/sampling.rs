@@ -7,7 +7,7 @@ use super::own_slot::{OWN, claim, own_slot};
 use super::slots::{MAX_RECENT_BYTES, Shared, Slot};
 use super::tables::{BUCKETS, Inner, NAME, Rate, TABLES, filter, gap, index_of, shared, tables};
 use crate::arch::Registers;
-use crate::own_stacks;
+use crate::scratch_stacks;
 
 /// The program is about to allocate. `false`: this was not counted, and [`allocated`] must be called with the
 /// block. What is counted here is counted whether the allocator has a block or not.
@@ -53,7 +53,7 @@ fn count_with_room(caller: Caller, blocks: u64, block: *mut u8, size: usize, nam
         None => OWN.with(|own| own.shares.get()),
     };
     let count = || count_block(caller, blocks, block, size, name);
-    if is_own || own_stacks::call(count).is_none() {
+    if is_own || scratch_stacks::call(count).is_none() {
         count();
     }
 }

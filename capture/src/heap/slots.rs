@@ -11,7 +11,7 @@
 //! cache pays for each store: it waits behind those that miss. Now and then the word is added to wide counters and begun anew.
 
 use super::super::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use super::own_stack::OwnStack;
+use super::mapped_stack::MappedStack;
 
 /// Threads that can have a slot at the same time; others share one that costs more.
 pub(crate) const SLOTS: usize = 2048;
@@ -42,7 +42,7 @@ pub(crate) struct Slot {
     /// The owner is inside [`Slot::enter`].
     is_entered: AtomicBool,
     /// Of the owner.
-    pub(crate) stack: OwnStack,
+    pub(crate) stack: MappedStack,
     pub(crate) allocated_before: Total,
     pub(crate) freed_before: Total,
 }
@@ -59,7 +59,7 @@ macro_rules! new_slot {
             change: AtomicU32::new(0),
             excluded: AtomicU32::new(0),
             is_entered: AtomicBool::new(false),
-            stack: OwnStack {
+            stack: MappedStack {
                 low: AtomicU64::new(0),
                 high: AtomicU64::new(0),
                 before_gap: AtomicU64::new(0),

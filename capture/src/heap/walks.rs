@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use rgops_protocol::reply::StackEnd;
 
 use super::super::arch::Registers;
+use super::super::memory::PAGE_BYTES;
 use super::super::modules::Modules;
-use super::super::own_stacks;
-use super::super::stack_memory::PAGE_BYTES;
+use super::super::scratch_stacks;
 use super::super::unwind::{self, Frames, Step, Workspace};
-use super::own_stack::OwnStack;
+use super::mapped_stack::MappedStack;
 use super::slots::Slot;
 use super::stacks::Stacks;
 use super::unwinding::{MODULES, STALE};
@@ -159,11 +159,11 @@ impl Walks {
 
     #[cold]
     #[inline(never)]
-    fn walk_anew(&mut self, registers: Registers, own: &OwnStack, list: u32, stacks: &Stacks) -> u32 {
-        own_stacks::call(|| self.walk(registers, own, list, stacks)).unwrap_or(0)
+    fn walk_anew(&mut self, registers: Registers, own: &MappedStack, list: u32, stacks: &Stacks) -> u32 {
+        scratch_stacks::call(|| self.walk(registers, own, list, stacks)).unwrap_or(0)
     }
 
-    fn walk(&mut self, registers: Registers, own: &OwnStack, list: u32, stacks: &Stacks) -> u32 {
+    fn walk(&mut self, registers: Registers, own: &MappedStack, list: u32, stacks: &Stacks) -> u32 {
         let Walks { words, .. } = self;
         let sp = registers.sp;
         words.begin(sp);
@@ -190,7 +190,7 @@ impl Walks {
             self.next = (self.next + 1) % REMEMBERED;
             let words = &self.words;
             for at in 0..words.count {
-                // Within the 2 MiB that `OwnStack` looks at, and not below `sp` (`keep`).
+                // Within the 2 MiB that `MappedStack` looks at, and not below `sp` (`keep`).
                 decisive.offsets[at] = (words.addresses[at] - sp) as u32;
                 decisive.values[at] = words.values[at];
             }
@@ -206,7 +206,7 @@ impl Walks {
 
 impl Remembered {
     #[inline]
-    fn is(&self, registers: Registers, list: u32, own: &OwnStack, decisive: &Decisive) -> bool {
+    fn is(&self, registers: Registers, list: u32, own: &MappedStack, decisive: &Decisive) -> bool {
         self.sp == registers.sp
             && self.list == list
             && self.pc == registers.pc
@@ -219,11 +219,11 @@ impl Remembered {
 impl Decisive {
     /// Whether the words are still what they were. Up to `highest`, they are on the thread's own stack.
     #[inline]
-    fn are_there(&self, count: usize, sp: u64, own: &OwnStack) -> bool {
+    fn are_there(&self, count: usize, sp: u64, own: &MappedStack) -> bool {
         // A plain loop: this is most of what a sample of a known stack costs.
         let (offsets, values) = (&self.offsets[..count.min(WORDS)], &self.values[..count.min(WORDS)]);
         for at in 0..offsets.len() {
-            // SAFETY: between `sp` and `highest`, of which the caller asked `OwnStack::reaches`.
+            // SAFETY: between `sp` and `highest`, of which the caller asked `MappedStack::reaches`.
             if unsafe { own.word(sp + u64::from(offsets[at])) } != values[at] {
                 return false;
             }
@@ -245,7 +245,7 @@ fn on_unknown_stack(registers: Registers, stacks: &Stacks) -> u32 {
     let walk = |modules: &Modules, workspace: &mut Workspace| {
         numbered(&unwind::walk(registers, end_of_page, modules, workspace), stacks).0
     };
-    own_stacks::call(|| with_unwinder(walk)).flatten().unwrap_or(0)
+    scratch_stacks::call(|| with_unwinder(walk)).flatten().unwrap_or(0)
 }
 
 /// The stack's number, and whether all of it was in known modules: then it stays as it is.

@@ -7,7 +7,7 @@ use rgops_protocol::reply::{Module, StackEnd};
 
 use super::*;
 use crate::memory::Pages;
-use crate::own_stacks;
+use crate::scratch_stacks;
 use crate::{EngineError, dump};
 
 /// Whether a sleeping thread was captured as it should be here.
@@ -264,9 +264,9 @@ fn our_stacks_have_room_to_spare() {
         block_on(dump::dump_by_signals()).unwrap();
     }
     drop(workers);
-    let used = own_stacks::most_used();
-    eprintln!("handlers, and walks for the heap, used {used} of {} bytes", own_stacks::BYTES);
-    assert!(used > 4096 && used * 2 < own_stacks::BYTES, "{used} bytes");
+    let used = scratch_stacks::most_used();
+    eprintln!("handlers, and walks for the heap, used {used} of {} bytes", scratch_stacks::BYTES);
+    assert!(used > 4096 && used * 2 < scratch_stacks::BYTES, "{used} bytes");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use rgops_protocol::reply::StackEnd;
 
 use super::*;
 use crate::modules::Modules;
-use crate::{EngineError, left_alone, operation, session};
+use crate::{EngineError, exempt_threads, operation, session};
 
 #[test]
 fn weights_agree_with_the_cpu_clock_of_each_thread() {
@@ -175,10 +175,10 @@ fn a_thread_on_a_stack_of_unknown_size_gets_one_signal_and_no_more() {
     coroutine.compute(Duration::from_millis(100));
     let samples = sampler.tick().samples.iter().filter(|sample| sample.tid == tid).count();
     assert_eq!(samples, 1);
-    assert!(left_alone::is_left(tid));
+    assert!(exempt_threads::contains(tid));
     let stopped = sampler.stop();
     assert!(stopped.samples.iter().all(|sample| sample.tid != tid));
-    assert_eq!(stopped.cuts.left_alone, 1);
+    assert_eq!(stopped.cuts.exempt_threads, 1);
 }
 
 #[test]
@@ -190,12 +190,12 @@ fn a_thread_on_a_stack_of_unknown_size_is_left_alone_when_the_ring_is_full() {
     sampler.fill_ring();
     coroutine.compute(Duration::from_millis(100));
     assert!(sampler.tick().samples.iter().all(|sample| sample.tid != tid));
-    assert!(left_alone::is_left(tid));
+    assert!(exempt_threads::contains(tid));
     coroutine.compute(Duration::from_millis(200));
     let stopped = sampler.stop();
-    assert_eq!(stopped.cuts.left_alone, 1);
+    assert_eq!(stopped.cuts.exempt_threads, 1);
     // What it used from then on has that reason.
-    assert!(stopped.silent.left_alone_ns >= 100_000_000, "{:?}", stopped.silent);
+    assert!(stopped.unsampled.exempt_ns >= 100_000_000, "{:?}", stopped.unsampled);
 }
 
 /// As when a debugger stops a thread inside the handler: captures end, take no memory without end, and go on once

@@ -60,7 +60,7 @@ impl Installed {
         let on_stack = if has_handler { former.sa_flags & libc::SA_ONSTACK } else { libc::SA_ONSTACK };
         ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | on_stack;
         use_alternate_stacks(on_stack != 0);
-        // Nothing may run on top of ours: it needs stack, of which ours has little (`own_stacks`), and may
+        // Nothing may run on top of ours: it needs stack, of which ours has little (`scratch_stacks`), and may
         // leave by longjmp and never return.
         // Signals of the instruction itself stay: blocked, they would end the program.
         ours.sa_mask = set_of(signal_number::ALL_BUT_SYNCHRONOUS);

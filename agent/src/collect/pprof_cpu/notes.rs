@@ -1,23 +1,26 @@
 //! What a profile by the native engine lacks, for the client.
 
-use rgops_capture::sampler::{Cuts, Silent};
-use rgops_capture::{left_alone, signal_number};
+use rgops_capture::sampler::{Cuts, Unsampled};
+use rgops_capture::{exempt_threads, signal_number};
 use rgops_protocol::reply::pprof_cpu::CpuTotals;
 use rgops_protocol::reply::{Note, NoteKind};
 
 use crate::collect::{callers_hidden, unknown_stacks};
 
 /// What a profile by the native engine lacks, for the client.
-pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, silent: &Silent) -> Vec<Note> {
+pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, unsampled: &Unsampled) -> Vec<Note> {
     let (unknown_stacks, stacks_why) = unknown_stacks(cuts.unknown_stacks);
-    let left_alone = format!("of {} threads that get no signal: {}", cuts.left_alone, left_alone::REASON);
+    let exempt_threads =
+        format!("of {} threads that get no signal: {}", cuts.exempt_threads, exempt_threads::REASON);
     // Below one part in a hundred it is the edges of the window.
     let small_ns = totals.process_cpu_ns / 100;
     let told = |ns: u64| if ns > small_ns { ns / 1_000_000 } else { 0 };
     let signal = signal_number::chosen();
-    let blocked = format!("of threads that block {signal} and cannot be sampled: {}", silent.blocked_names());
+    let blocked =
+        format!("of threads that block {signal} and cannot be sampled: {}", unsampled.blocked_names());
     let waiting = format!("of threads that wait for signals and would take {signal} for their own");
-    let heard_late = format!("their threads had blocked {signal}: the samples show where it was unblocked");
+    let delivered_late =
+        format!("their threads had blocked {signal}: the samples show where it was unblocked");
     const CPU_TIME: &str = "ms of CPU time";
     [
         (NoteKind::Dropped, "sample weights", totals.dropped_ring, "the ring was full"),
@@ -30,17 +33,17 @@ pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, silent: &Silent) -> Vec<Note
         (NoteKind::Truncated, "samples", totals.truncated, "their stacks are deeper than the limit"),
         (NoteKind::Truncated, "samples", totals.lost_walks.saturating_sub(unknown_stacks), callers_hidden()),
         (NoteKind::Truncated, "samples", unknown_stacks, stacks_why),
-        (NoteKind::Approximate, "sample weights", silent.heard_late, &*heard_late),
-        (NoteKind::Missing, CPU_TIME, silent.left_alone_ns.div_ceil(1_000_000), &*left_alone),
+        (NoteKind::Approximate, "sample weights", unsampled.delivered_late, &*delivered_late),
+        (NoteKind::Missing, CPU_TIME, unsampled.exempt_ns.div_ceil(1_000_000), &*exempt_threads),
         (NoteKind::Missing, "threads", totals.timer_failures, "no CPU timer could be made for them"),
-        (NoteKind::Missing, CPU_TIME, told(silent.blocked_ns), &*blocked),
-        (NoteKind::Missing, CPU_TIME, told(silent.waiting_ns), &*waiting),
-        (NoteKind::Missing, CPU_TIME, told(silent.untimed_ns), "of threads without a CPU timer"),
-        (NoteKind::Missing, CPU_TIME, told(silent.begun_ns), "of threads before they had a timer"),
+        (NoteKind::Missing, CPU_TIME, told(unsampled.blocked_ns), &*blocked),
+        (NoteKind::Missing, CPU_TIME, told(unsampled.waiting_ns), &*waiting),
+        (NoteKind::Missing, CPU_TIME, told(unsampled.untimed_ns), "of threads without a CPU timer"),
+        (NoteKind::Missing, CPU_TIME, told(unsampled.begun_ns), "of threads before they had a timer"),
         (
             NoteKind::Missing,
             CPU_TIME,
-            told(silent.certainly_unattributed_ns()),
+            told(unsampled.certainly_unattributed_ns()),
             "not attributed to a thread: a thread that starts and ends between two readings leaves no clock to read",
         ),
     ]

@@ -96,10 +96,10 @@ impl Sampling {
         match self {
             #[cfg(native_engine)]
             Sampling::Native(sampler, mut by_frame_pointer) => {
-                let Stopped { samples, totals, cuts, silent } = sampler.stop();
+                let Stopped { samples, totals, cuts, unsampled } = sampler.stop();
                 let rest = Tick { samples, modules: None, modules_after: None };
                 by_frame_pointer.look_at_tick(&rest);
-                let mut notes = notes(&totals, cuts, &silent);
+                let mut notes = notes(&totals, cuts, &unsampled);
                 notes.extend(by_frame_pointer.note("samples"));
                 Ok(Ended { rest, totals, notes })
             }

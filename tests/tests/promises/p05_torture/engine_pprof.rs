@@ -11,14 +11,14 @@ use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuTotals, PprofCpuPart};
 use rgops_protocol::request::{PprofCpuRequest, Request};
 use rgops_tests::itself::{self, Itself};
 
-use super::Plugins;
+use super::native::{self, Plugins};
 
 const ENGINES: [(&str, &str); 2] =
-    [("native", "p05_torture::target"), ("pprof", "p05_torture::engine_pprof::target")];
+    [("native", "p05_torture::native::target"), ("pprof", "p05_torture::engine_pprof::target")];
 
 #[test]
 fn its_numbers_beside_the_native_engines() {
-    let seconds = super::seconds(2);
+    let seconds = native::seconds(2);
     let _plugins = Plugins::build();
     println!("engine   Hz     CPU     captured  said to be lost  depth  samples  the process");
     for hz in [100, 999, 10_000] {
@@ -38,7 +38,7 @@ fn its_numbers_beside_the_native_engines() {
 #[ignore = "started by the other test"]
 fn target() {
     if itself::is_target() {
-        super::torture(Options::default().cpu_engine(CpuEngine::Pprof), &super::WORKS);
+        native::torture(Options::default().cpu_engine(CpuEngine::Pprof), &native::WORKS);
     }
 }
 

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Work, count};
+use super::native::{Work, count};
 
 /// Bytes below stacks that were changed.
 pub(super) static CHANGED: AtomicU64 = AtomicU64::new(0);

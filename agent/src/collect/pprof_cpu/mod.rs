@@ -1,0 +1,12 @@
+//! `pprof-cpu`: samples of every thread's CPU time, streamed while they are taken.
+
+#![cfg(any(native_engine, pprof_engine))]
+
+mod collector;
+#[cfg(native_engine)]
+mod notes;
+mod sampling;
+
+pub(crate) use collector::{MAX_DURATION, MAX_HZ, collect};
+#[cfg(native_engine)]
+pub(crate) use notes::notes;

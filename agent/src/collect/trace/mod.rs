@@ -1,0 +1,13 @@
+//! `trace`: what every thread does over time, CPU samples and the runtimes' counters, streamed while
+//! they are read.
+
+#![cfg(native_engine)]
+
+mod activity;
+mod collector;
+mod pace;
+mod runtimes;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use collector::collect;

@@ -1,0 +1,172 @@
+//! Traces of this test's own process.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rgops_protocol::codec;
+use rgops_protocol::reply::Known;
+use rgops_protocol::reply::stack::SystemCall;
+use rgops_protocol::reply::trace::{ThreadPoint, TraceThread};
+use rgops_protocol::wire::{self, Kind};
+use tokio::sync::{mpsc, watch};
+
+use std::sync::Arc;
+
+use rgops_capture::procfs;
+use rgops_protocol::error::Code;
+use rgops_protocol::reply::trace::TracePart;
+use rgops_protocol::reply::{End, NoteKind};
+use rgops_protocol::request::TraceRequest;
+
+use super::collector::collect;
+use crate::collect::{Context, Finish, Sink, Stop};
+
+const REQUEST: TraceRequest = TraceRequest { duration_ms: 400, hz: 0, interval_us: 2_000 };
+
+/// Everything a trace sends, and its end.
+async fn trace(request: TraceRequest, finish: Finish) -> (Vec<TracePart>, End) {
+    let context = Arc::new(Context::for_tests());
+    context.runtimes.add(&tokio::runtime::Handle::current(), "main");
+    let (sender, mut packets) = mpsc::channel(4);
+    let sink = Sink::new(sender);
+    let mut finish = finish;
+    let answer = async {
+        let end = collect(request, &context, &sink, &mut finish).await.unwrap();
+        drop(sink);
+        end
+    };
+    let parts = async {
+        let mut parts = Vec::new();
+        while let Some(packet) = packets.recv().await {
+            let header =
+                wire::Header::parse(packet[..wire::HEADER_BYTES].try_into().unwrap(), wire::MAX_PACKET_BYTES)
+                    .unwrap();
+            if header.kind == Kind::Data {
+                parts.push(codec::decode(&packet[wire::HEADER_BYTES..]).unwrap());
+            }
+        }
+        parts
+    };
+    let (end, parts) = tokio::join!(answer, parts);
+    (parts, end)
+}
+
+fn threads(parts: &[TracePart]) -> Vec<&TraceThread> {
+    parts
+        .iter()
+        .flat_map(|part| if let TracePart::Threads(threads) = part { &threads[..] } else { &[] })
+        .collect()
+}
+
+fn points_of(parts: &[TracePart], tid: u32) -> Vec<ThreadPoint> {
+    let points = |part: &'_ TracePart| {
+        if let TracePart::Activity(points) = part { points.clone() } else { Vec::new() }
+    };
+    parts.iter().flat_map(points).filter(|point| point.tid == tid).collect()
+}
+
+/// How long a thread ran and waited for a CPU, by the kernel.
+fn schedstat(tid: u32) -> (u64, u64) {
+    let text = std::fs::read_to_string(format!("/proc/self/task/{tid}/schedstat")).unwrap();
+    let mut numbers = text.split(' ').map(|number| number.parse::<u64>().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
+#[tokio::test]
+async fn a_spinner_runs_and_a_blocked_thread_says_where_and_nothing_more() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (tell, told) = std::sync::mpsc::channel();
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    // Names of this test's own: others run in this process at the same time.
+    let spinner = std::thread::Builder::new().name("traced-spins".into()).spawn({
+        let stop = stop.clone();
+        move || {
+            tell.send(procfs::threads::own_id().unwrap()).unwrap();
+            while !stop.load(Ordering::Relaxed) {}
+        }
+    });
+    let tid = told.recv().unwrap();
+    let blocked = std::thread::Builder::new().name("traced-blocked".into()).spawn(move || {
+        let _ = held.recv();
+    });
+    let (_tell, finish) = watch::channel(false);
+    let mut duration_ms = REQUEST.duration_ms;
+    // Longer where the machine has no CPU for us.
+    let (before, parts, end, after) = loop {
+        let before = schedstat(tid);
+        let (parts, end) = trace(TraceRequest { duration_ms, ..REQUEST }, Finish::new(finish.clone())).await;
+        let readings = match parts.last() {
+            Some(TracePart::Totals(totals)) => totals.readings,
+            _ => 0,
+        };
+        if readings > 10 && points_of(&parts, tid).len() > 10 {
+            break (before, parts, end, schedstat(tid));
+        }
+        duration_ms = (duration_ms * 2).min(60_000);
+    };
+    stop.store(true, Ordering::Relaxed);
+    drop(hold);
+    spinner.unwrap().join().unwrap();
+    blocked.unwrap().join().unwrap();
+
+    let Some(TracePart::Start(start)) = parts.first() else { panic!("{parts:?}") };
+    assert_eq!(
+        (start.interval_ns, start.period_ns, &start.runtimes[..]),
+        (2_000_000, 0, &["main".to_owned()][..])
+    );
+    assert!(!start.no_samples.is_empty());
+    let Some(TracePart::Totals(totals)) = parts.last() else { panic!("{parts:?}") };
+    assert!(totals.duration_ns >= 400_000_000 && totals.readings > 10, "{totals:?}");
+    assert!(totals.process_cpu_ns > totals.agent_cpu_ns, "{totals:?}");
+    assert!(parts.iter().any(|part| matches!(part, TracePart::Runtimes(points) if !points.is_empty())));
+    assert!(end.notes.iter().all(|note| note.kind == NoteKind::Approximate), "{end:?}");
+
+    let by_name = |name: &str| threads(&parts).iter().find(|thread| thread.name == name).unwrap().tid;
+    assert_eq!(by_name("traced-spins"), tid);
+    let spinner = points_of(&parts, tid);
+    let (first, last) = (&spinner[0], &spinner[spinner.len() - 1]);
+    // It runs or waits for a CPU and does nothing else, and its clocks are the kernel's.
+    assert!(spinner.iter().all(|point| point.state == 'R'), "{spinner:?}");
+    let clocks = |point: &ThreadPoint| (point.running_ns, point.runnable_ns);
+    let grow = |pair: &[ThreadPoint]| {
+        let ((ran, waited), (runs, waits)) = (clocks(&pair[0]), clocks(&pair[1]));
+        pair[0].time_ns <= pair[1].time_ns && ran <= runs && waited <= waits
+    };
+    assert!(spinner.windows(2).all(grow), "{spinner:?}");
+    assert!(before.0 <= first.running_ns && before.1 <= first.runnable_ns, "{before:?} {first:?}");
+    assert!(last.running_ns <= after.0 && last.runnable_ns <= after.1, "{after:?} {last:?}");
+    assert!(first.running_ns < last.running_ns, "{first:?} {last:?}");
+
+    let blocked = points_of(&parts, by_name("traced-blocked"));
+    let last = &blocked[blocked.len() - 1];
+    assert!(blocked.len() <= 4, "{blocked:?}");
+    assert_eq!(last.state, 'S');
+    let Known::Value(SystemCall::Number { number, .. }) = last.system_call else { panic!("{last:?}") };
+    assert_eq!(i64::from(number), libc::SYS_futex);
+}
+
+#[tokio::test]
+async fn it_ends_when_asked_and_says_so() {
+    let (tell, finish) = watch::channel(false);
+    tell.send(true).unwrap();
+    let request = TraceRequest { duration_ms: 60_000, ..REQUEST };
+    let (parts, end) = trace(request, Finish::new(finish)).await;
+    assert!(matches!(parts.last(), Some(TracePart::Totals(_))));
+    assert!(end.notes.iter().any(|note| note.kind == NoteKind::EndedEarly), "{end:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_refused() {
+    let context = Arc::new(Context::for_tests());
+    let (_tell, finish) = watch::channel(false);
+    let (sender, _packets) = mpsc::channel(4);
+    for request in [
+        TraceRequest { duration_ms: 0, ..REQUEST },
+        TraceRequest { duration_ms: 3_600_001, ..REQUEST },
+        TraceRequest { hz: 10_001, ..REQUEST },
+    ] {
+        let answer =
+            collect(request, &context, &Sink::new(sender.clone()), &mut Finish::new(finish.clone())).await;
+        assert!(matches!(answer, Err(Stop::Failed(error)) if error.code == Code::Malformed as u16));
+    }
+}

@@ -1,0 +1,148 @@
+//! The stack a thread was made with, as its samples need it.
+//!
+//! A walk in the signal handler asks the kernel about each page it reads. A sample is taken too often for
+//! that. But the stack a thread was made with ([`stack_bounds`]) stays mapped as long as the thread runs, so
+//! the answer can be kept: pages are asked about once, from the end of the stack down to that of the stack
+//! pointer, without a gap. A coroutine's stack has no such end.
+
+use super::super::memory::PAGE_BYTES;
+use super::super::sync::{AtomicU64, Ordering};
+use super::super::{arch, stack_bounds};
+
+/// The part of a thread's own stack that was found to be mapped; empty at first. Only that thread uses it, and
+/// signal handlers that interrupt it.
+pub(crate) struct MappedStack {
+    pub(super) low: AtomicU64,
+    pub(super) high: AtomicU64,
+    /// Pages below the end down to the first that could not be read; 0 before one was met.
+    pub(super) before_gap: AtomicU64,
+}
+
+impl MappedStack {
+    /// Whether a walk from `sp` may read everything up to the end: known already.
+    #[inline(always)]
+    pub(super) fn contains(&self, sp: u64) -> bool {
+        sp >= self.low.load(Ordering::Relaxed) && sp < self.high.load(Ordering::Relaxed)
+    }
+
+    /// The same, found out.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn ask(&self, sp: u64, is_main: bool) -> bool {
+        let end = stack_bounds::own_end(is_main);
+        let Some(wanted) = stack_bounds::pages(sp, end, is_main) else { return false };
+        let (low, high) = (self.low.load(Ordering::Relaxed), self.high.load(Ordering::Relaxed));
+        let before_gap = self.before_gap.load(Ordering::Relaxed);
+        let known = match high == end {
+            true if before_gap != 0 && wanted > before_gap => before_gap,
+            true if low < high => (end - 1) / PAGE_BYTES + 1 - low / PAGE_BYTES,
+            _ => 0,
+        };
+        let readable = stack_bounds::readable_pages(end, known.min(wanted), wanted);
+        if readable < wanted {
+            // A stack pointer below the gap is not on this stack. What is above was found to be there, but is read
+            // only once this thread was seen to use it.
+            if high != end {
+                self.low.store(end, Ordering::Relaxed);
+                self.high.store(end, Ordering::Relaxed);
+            }
+            self.before_gap.store(readable, Ordering::Relaxed);
+            return false;
+        }
+        if high != end {
+            self.before_gap.store(0, Ordering::Relaxed);
+        }
+        // In this order: a signal handler in between sees the former part, or none.
+        self.low.store(sp & !(PAGE_BYTES - 1), Ordering::Relaxed);
+        self.high.store(end, Ordering::Relaxed);
+        true
+    }
+
+    /// Another thread has this now.
+    pub(super) fn forget(&self) {
+        self.high.store(0, Ordering::Relaxed);
+        self.low.store(0, Ordering::Relaxed);
+        self.before_gap.store(0, Ordering::Relaxed);
+    }
+
+    /// The word at `address`, if it is on the stack, from the red zone below `sp` up.
+    #[inline]
+    pub(super) fn read(&self, sp: u64, address: u64) -> Result<u64, ()> {
+        let lowest = sp.saturating_sub(128).max(self.low.load(Ordering::Relaxed));
+        if address & 7 != 0 || address < lowest || address > self.high.load(Ordering::Relaxed) - 8 {
+            return Err(());
+        }
+        // SAFETY: every page from `low` to `high` was found readable (`ask`), and they are of the stack this
+        // thread was made with, which stays mapped as long as it runs.
+        Ok(unsafe { arch::load(address) })
+    }
+
+    /// Whether the word at `address`, which is not below a stack pointer on this stack, is on it, too.
+    #[inline]
+    pub(super) fn reaches(&self, address: u64) -> bool {
+        address < self.high.load(Ordering::Relaxed) && address & 7 == 0
+    }
+
+    /// The word at `address`.
+    ///
+    /// # Safety
+    /// `reaches` must be true for it, or for an address above it; and it must not be below a stack pointer
+    /// that [`MappedStack::contains`] or [`MappedStack::ask`] was true for.
+    #[inline]
+    pub(super) unsafe fn word(&self, address: u64) -> u64 {
+        // SAFETY: as in `read`: between two addresses of this thread's own stack.
+        unsafe { arch::load(address) }
+    }
+}
+
+#[cfg(all(test, not(rgops_loom)))]
+mod tests {
+    use super::*;
+    use crate::arch::Registers;
+
+    fn unknown() -> MappedStack {
+        MappedStack { low: AtomicU64::new(0), high: AtomicU64::new(0), before_gap: AtomicU64::new(0) }
+    }
+
+    #[test]
+    fn a_threads_own_stack_is_read_and_a_foreign_one_is_not() {
+        let own = unknown();
+        let sp = Registers::here().sp;
+        assert!(!own.contains(sp) && own.ask(sp, false) && own.contains(sp));
+        let value = 0x1234_5678u64;
+        let address = std::ptr::from_ref(&value) as u64;
+        assert_eq!(own.read(sp, address), Ok(value));
+        assert_eq!(own.read(sp, address + 1), Err(()));
+        assert_eq!(own.read(sp, own.high.load(Ordering::Relaxed)), Err(()), "the control block");
+        assert_eq!(own.read(sp, sp - 4096), Err(()), "below");
+        let boxed = vec![0u8; 64 * 1024];
+        assert!(!unknown().ask(boxed.as_ptr() as u64 + 60 * 1024, false), "the heap");
+        own.forget();
+        assert!(!own.contains(sp));
+    }
+
+    #[test]
+    fn after_a_foreign_stack_was_asked_about_the_own_one_is_read_as_before() {
+        let own = unknown();
+        let sp = Registers::here().sp;
+        let foreign = crate::memory::Pages::zeroed(16 << 20).map(|pages| pages.as_ptr() as u64);
+        let foreign = foreign.map_or(sp - (100 << 20), |foreign| foreign.min(sp - (100 << 20)));
+        for _ in 0..3 {
+            assert!(
+                !own.ask(foreign, false) && !own.contains(foreign) && !own.contains(sp - 64 * PAGE_BYTES)
+            );
+        }
+        assert!(own.ask(sp, false) && own.contains(sp) && !own.ask(foreign, false) && own.contains(sp));
+        assert!(!own.contains(foreign));
+        assert_eq!(own.read(sp, std::ptr::from_ref(&sp) as u64), Ok(sp));
+    }
+
+    #[test]
+    fn what_was_asked_once_is_known() {
+        let own = unknown();
+        let sp = Registers::here().sp;
+        assert!(own.ask(sp, false) && own.contains(sp + 64));
+        let deeper = sp - 3 * PAGE_BYTES;
+        assert!(!own.contains(deeper) && own.ask(deeper, false) && own.contains(deeper) && own.contains(sp));
+    }
+}

@@ -1,0 +1,164 @@
+//! One thread: its clock, its system call, a copy of its stack, its clock again.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::{AsRawFd as _, FromRawFd as _};
+
+use rgops_protocol::reply::{Stack, StackEnd};
+
+#[cfg(not(target_arch = "x86_64"))]
+use super::elsewhere::Walker;
+use super::stack_copy::{Incomplete, Place, StackCopy, Walked};
+#[cfg(target_arch = "x86_64")]
+use super::walk::Walker;
+use crate::modules::Modules;
+use crate::{clock, memory};
+
+/// How much of a stack is copied: first this, then more if the walk needs it.
+const COPIED_BYTES: [usize; 3] = [8 * 1024, 64 * 1024, 1024 * 1024];
+
+/// How often a thread that ran while it was read is read again.
+const RETRIES: u32 = 2;
+
+/// A captured thread.
+#[derive(Debug)]
+pub(crate) struct Captured {
+    pub(crate) stack: Stack,
+    /// The line of its `syscall` file.
+    pub(crate) system_call: String,
+}
+
+/// Why a thread was not captured quietly.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotQuiet {
+    #[error("it is running or waiting for a CPU")]
+    Running,
+    #[error("it ran while its stack was read")]
+    Ran,
+    #[error("{what} cannot be read: {error}")]
+    Unreadable { what: &'static str, error: io::Error },
+    #[error("its stack cannot be read: {0}")]
+    Stack(io::Error),
+    #[error("its stack cannot be walked without its registers{}", at(.0))]
+    Incomplete(Incomplete),
+}
+
+fn at(incomplete: &Incomplete) -> String {
+    match incomplete {
+        Incomplete::NoRule(address) => format!(": no usable unwind data at {address:#x}"),
+        Incomplete::FramePointer(address) => format!(": the frame pointer at {address:#x} is not known"),
+        Incomplete::Processor => " on this processor".to_owned(),
+        Incomplete::Short => ": it is too long".to_owned(),
+        Incomplete::Contradiction => String::new(),
+    }
+}
+
+/// Captures threads of one dump.
+pub(crate) struct Quiet<'m> {
+    walker: Walker<'m>,
+    buffer: Vec<u8>,
+    /// `/proc/self/task`: a file below it is opened in two thirds of the time its whole path takes,
+    /// which is a tenth of a capture.
+    tasks: io::Result<File>,
+}
+
+impl Quiet<'_> {
+    /// For threads whose code is in these modules.
+    pub(crate) fn new(modules: &Modules) -> Quiet<'_> {
+        Quiet { walker: Walker::new(modules), buffer: Vec::new(), tasks: File::open("/proc/self/task") }
+    }
+
+    /// Captures a thread if it sleeps. Must not be asked for the calling one.
+    pub(crate) fn capture(&mut self, tid: u32) -> Result<Captured, NotQuiet> {
+        let mut ran = 0;
+        loop {
+            match self.try_capture(tid) {
+                // It naps: another moment may do.
+                Err(NotQuiet::Ran) if ran < RETRIES => ran += 1,
+                result => return result,
+            }
+        }
+    }
+
+    fn try_capture(&mut self, tid: u32) -> Result<Captured, NotQuiet> {
+        let clock = |error| NotQuiet::Unreadable { what: "its CPU clock", error };
+        let before = clock::thread_cpu_ns(tid).map_err(clock)?;
+        let system_call = self.read_line(tid)?;
+        let place = place(&system_call).ok_or(NotQuiet::Running)?;
+        let walked = self.walk(place);
+        // Also of a failed walk: a stack that changed under it is no finding about the stack.
+        if clock::thread_cpu_ns(tid).map_err(clock)? != before {
+            return Err(NotQuiet::Ran);
+        }
+        let walked = walked?;
+        let end = if walked.is_cut { StackEnd::DepthLimit } else { StackEnd::Root };
+        Ok(Captured { stack: Stack { frames: walked.frames, end }, system_call })
+    }
+
+    /// A thread's `syscall` file: one line, which the kernel gives out whole.
+    fn read_line(&self, tid: u32) -> Result<String, NotQuiet> {
+        let mut line = [0; 256];
+        let mut read = || {
+            let tasks =
+                self.tasks.as_ref().map_err(|error| io::Error::new(error.kind(), error.to_string()))?;
+            open_below(tasks, format!("{tid}/syscall"))?.read(&mut line)
+        };
+        let length = read().map_err(|error| NotQuiet::Unreadable { what: "its system call", error })?;
+        Ok(String::from_utf8_lossy(&line[..length]).into_owned())
+    }
+
+    fn walk(&mut self, place: Place) -> Result<Walked, NotQuiet> {
+        let mut short = Incomplete::Short;
+        for length in COPIED_BYTES {
+            if self.buffer.len() < length {
+                self.buffer.resize(length, 0);
+            }
+            let copied = memory::copy_start(place.sp, &mut self.buffer[..length]).map_err(NotQuiet::Stack)?;
+            let stack =
+                StackCopy { start: place.sp, bytes: &self.buffer[..copied], is_whole: copied < length };
+            match self.walker.walk(place, &stack) {
+                Ok(walked) => return Ok(walked),
+                Err(Incomplete::Short) => short = Incomplete::Short,
+                Err(other) => return Err(NotQuiet::Incomplete(other)),
+            }
+        }
+        Err(NotQuiet::Incomplete(short))
+    }
+}
+
+/// Opens a file below a directory for reading.
+fn open_below(directory: &File, path: String) -> io::Result<File> {
+    let path = CString::new(path)?;
+    // SAFETY: openat(2) reads the path, which ends with its zero; the descriptor it returns is new and
+    // nobody else's.
+    unsafe {
+        match libc::openat(directory.as_raw_fd(), path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) {
+            -1 => Err(io::Error::last_os_error()),
+            descriptor => Ok(File::from_raw_fd(descriptor)),
+        }
+    }
+}
+
+/// Where a `syscall` line says that a thread sleeps; `None` while it runs.
+fn place(system_call: &str) -> Option<Place> {
+    let mut backwards = system_call.split_ascii_whitespace().rev();
+    let mut number = || u64::from_str_radix(backwards.next()?.strip_prefix("0x")?, 16).ok();
+    let (pc, sp) = (number()?, number()?);
+    Some(Place { pc, sp, in_system_call: !system_call.starts_with("-1 ") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_kernel_are_read() {
+        assert_eq!(place("running\n"), None);
+        let stopped = Place { pc: 0x55aa, sp: 0x7ffd10, in_system_call: false };
+        assert_eq!(place("-1 0x7ffd10 0x55aa\n"), Some(stopped));
+        let waiting = Place { pc: 0x7f20, sp: 0x7f10, in_system_call: true };
+        assert_eq!(place("202 0x1 0x80 0x0 0x0 0x0 0x0 0x7f10 0x7f20\n"), Some(waiting));
+        assert_eq!(place(""), None);
+    }
+}

@@ -1,0 +1,47 @@
+//! A program whose threads run on every kind of small stack, each with bytes below it that nobody may change.
+//!
+//! It does what its standard input says, one order a line: `listen`, `start`, `report`.
+#![cfg_attr(not(target_os = "linux"), allow(unused, reason = "captures are of Linux"))]
+
+#[cfg(target_os = "linux")]
+mod places;
+#[cfg(target_os = "linux")]
+mod uses;
+
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: rgops_agent::alloc::Sampling<std::alloc::System> =
+    rgops_agent::alloc::Sampling::new(std::alloc::System);
+
+#[cfg(target_os = "linux")]
+fn main() {
+    use std::io::{self, BufRead as _};
+
+    let mut agent = None;
+    uses::install_handlers();
+    uses::say("ready");
+    for order in io::stdin().lock().lines() {
+        let order = order.expect("standard input is a pipe");
+        match order.split_whitespace().next() {
+            Some("listen") => {
+                let options = rgops_agent::Options::default().heap_rate(4096);
+                let new = rgops_agent::listen(options).expect("it can listen");
+                uses::say(&format!("listening {}", new.address()));
+                agent = Some(new);
+            }
+            Some("start") => uses::say(&format!("started {}", uses::start())),
+            Some("report") => {
+                uses::report().iter().for_each(|line| uses::say(line));
+                uses::say("end");
+            }
+            _ => uses::say("what?"),
+        }
+    }
+    drop(agent);
+    // Its threads run for ever.
+    // SAFETY: ends the process at once.
+    unsafe { libc::_exit(0) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}
