@@ -70,7 +70,10 @@ fn every_command_is_complete() {
         if !people.contains(&name) {
             continue;
         }
-        need(!module("inspect/src/report", module_name).is_empty(), "a report in inspect/src/report");
+        need(
+            module("inspect/src/session", module_name).contains(" Answer for "),
+            "its answer in inspect/src/session",
+        );
         need(module("cli/src/command", module_name).contains("ABOUT"), "a command in cli/src/command");
         need(readme.contains(&format!("`rgops {name} ")), "a row in README.md");
         need(

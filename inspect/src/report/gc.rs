@@ -72,9 +72,6 @@ pub struct JsonGc {
     allocators: Vec<JsonReleased>,
 }
 
-#[cfg(test)]
-pub(super) type Json = Document<JsonGc>;
-
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonReleased {

@@ -114,9 +114,6 @@ pub struct InfoJson {
     pub connections: JsonKnown<Vec<ConnectionJson>>,
 }
 
-#[cfg(test)]
-pub(super) type Json = InfoJson;
-
 /// A socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

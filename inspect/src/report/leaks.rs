@@ -173,9 +173,6 @@ pub struct JsonLeaks<'a> {
     unsure: Vec<JsonGrown<'a>>,
 }
 
-#[cfg(test)]
-pub(super) type Json = Document<JsonLeaks<'static>>;
-
 /// A line that grew.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -189,9 +189,6 @@ pub struct ListJson {
     pub process: ProcessJson,
 }
 
-#[cfg(test)]
-pub(super) type Json = Vec<Element<ListJson>>;
-
 /// A process in the JSON of `list`, `info` and `tree`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -131,9 +131,6 @@ pub struct JsonPprofCpu<'a> {
     reconciliation: Reconciliation,
 }
 
-#[cfg(test)]
-pub(super) type Json = Document<JsonPprofCpu<'static>>;
-
 impl<'a> JsonPprofCpu<'a> {
     /// The report with the answer's notes, or with the reason why the answer ended early.
     pub fn document(

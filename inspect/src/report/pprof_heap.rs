@@ -134,9 +134,6 @@ pub struct JsonPprofHeap<'a> {
     truncated: u64,
 }
 
-#[cfg(test)]
-pub(super) type Json = Document<JsonPprofHeap<'static>>;
-
 /// An estimate from samples.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

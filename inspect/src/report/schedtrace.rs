@@ -127,9 +127,6 @@ pub struct JsonSchedtrace {
     pub tasks_left_out: Option<u64>,
 }
 
-#[cfg(test)]
-pub(super) type Json = Document<JsonSchedtrace>;
-
 /// A task that is not idle.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

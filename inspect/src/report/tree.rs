@@ -91,9 +91,6 @@ pub struct BranchJson {
     pub children: Vec<NodeJson>,
 }
 
-#[cfg(test)]
-pub(super) type Json = Vec<Element<BranchJson>>;
-
 /// A Rust process of the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

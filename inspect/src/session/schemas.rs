@@ -1,5 +1,5 @@
-//! Checks that the committed schemas of the JSON documents, `inspect/schemas/COMMAND.json`, match the types: each
-//! report module names its type `Json`.
+//! Checks that the committed schemas of the JSON documents, `inspect/schemas/COMMAND.json`, match the types: the
+//! file of a command names its type `Json`.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -8,6 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
+
+use crate::report::info::InfoJson;
+use crate::report::list::{Element, ListJson};
+use crate::report::tree::BranchJson;
 
 /// Set this to rewrite the schemas: `RGOPS_BLESS=1 cargo test -p rgops-inspect --lib schemas`.
 const BLESS: &str = "RGOPS_BLESS";
@@ -30,10 +34,10 @@ macro_rules! of_agents {
 fn schemas() -> BTreeMap<String, String> {
     // Those that rgops answers without a request of the same name.
     let others = [
-        ("info", schema::<super::info::Json>()),
+        ("info", schema::<InfoJson>()),
         ("leaks", schema::<super::leaks::Json>()),
-        ("list", schema::<super::list::Json>()),
-        ("tree", schema::<super::tree::Json>()),
+        ("list", schema::<Vec<Element<ListJson>>>()),
+        ("tree", schema::<Vec<Element<BranchJson>>>()),
     ];
     let all = rgops_protocol::commands!(of_agents, people).into_iter().chain(others);
     all.map(|(command, schema)| (format!("{command}.json"), schema)).collect()

@@ -25,9 +25,6 @@ pub struct JsonMemstats {
     pub sections: Vec<JsonSection>,
 }
 
-#[cfg(test)]
-pub(in crate::report) type Json = Document<JsonMemstats>;
-
 /// Numbers from one source.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

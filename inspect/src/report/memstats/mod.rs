@@ -6,8 +6,6 @@ mod explain;
 #[cfg(test)]
 mod tests;
 
-#[cfg(test)]
-pub(super) use answer::Json;
 pub(super) use answer::json_field;
 pub use answer::{JsonField, JsonMemstats, JsonSection, render};
 pub use explain::{Explanation, JsonExplanation, JsonPart, Part, explain};

@@ -29,9 +29,6 @@ pub struct JsonStack<'a> {
     modules: &'a [ModuleSymbols],
 }
 
-#[cfg(test)]
-pub(in crate::report) type Json = Document<JsonStack<'static>>;
-
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonThread<'a> {

@@ -10,8 +10,6 @@ mod text;
 mod thread;
 
 pub(super) use frame::write_frame;
-#[cfg(test)]
-pub(super) use json::Json;
 pub(super) use json::JsonFrame;
 pub use json::JsonStack;
 pub use poll::{Poll, poll};

@@ -47,9 +47,6 @@ pub struct JsonStats {
     pub agent: JsonAgent,
 }
 
-#[cfg(test)]
-pub(in crate::report) type Json = Document<JsonStats>;
-
 /// Threads in one state.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -5,7 +5,5 @@ mod json;
 mod tests;
 mod text;
 
-#[cfg(test)]
-pub(super) use json::Json;
 pub use json::JsonStats;
 pub use text::render;

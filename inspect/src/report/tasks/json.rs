@@ -49,9 +49,6 @@ pub struct JsonTasks<'a> {
     threads: Vec<JsonThread<'a>>,
 }
 
-#[cfg(test)]
-pub(in crate::report) type Json = Document<JsonTasks<'static>>;
-
 /// The results for the listed tasks; the other fields add up to `listed`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

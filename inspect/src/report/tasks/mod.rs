@@ -23,8 +23,6 @@ mod view;
 mod words;
 
 pub use filter::{Filter, WaitingOn};
-#[cfg(test)]
-pub(super) use json::Json;
 pub use json::JsonTasks;
 pub use report::TasksReport;
 pub use view::View;

@@ -39,9 +39,6 @@ pub struct JsonTrace<'a> {
     runtimes: Vec<JsonRuntime>,
 }
 
-#[cfg(test)]
-pub(in crate::report) type Json = Document<JsonTrace<'static>>;
-
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JsonThread<'a> {

@@ -5,7 +5,5 @@ mod json;
 mod tests;
 mod text;
 
-#[cfg(test)]
-pub(super) use json::Json;
 pub use json::JsonTrace;
 pub use text::{render, screen};

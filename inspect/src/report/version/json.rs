@@ -55,9 +55,6 @@ pub struct JsonVersion {
     pub dependencies: JsonKnown<Vec<Dependency>>,
 }
 
-#[cfg(test)]
-pub(in crate::report) type Json = Document<JsonVersion>;
-
 impl JsonVersion {
     /// The JSON form of an answer.
     pub fn document(hello: &AgentHello, reply: &VersionReply, end: &End) -> Document<JsonVersion> {

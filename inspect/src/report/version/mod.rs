@@ -9,7 +9,5 @@ mod text;
 
 pub use auditable::{Dependency, dependencies};
 pub use build::{DebugInfo, Mangling, debug_info, has_symbols, mangling};
-#[cfg(test)]
-pub(super) use json::Json;
 pub use json::JsonVersion;
 pub use text::render;
