@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rgops_protocol::request::{Command, Effect};
 
+const SNAPSHOTS: &str = "INSTA_UPDATE=always cargo test -p rgops --test help --test errors";
+
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -68,18 +70,26 @@ fn every_command_is_complete() {
         if !people.contains(&name) {
             continue;
         }
-        need(!module("inspect/src/report", module_name).is_empty(), "a report in inspect/src/report");
+        need(
+            module("inspect/src/session", module_name).contains(" Answer for "),
+            "its answer in inspect/src/session",
+        );
         need(module("cli/src/command", module_name).contains("ABOUT"), "a command in cli/src/command");
         need(readme.contains(&format!("`rgops {name} ")), "a row in README.md");
         need(
             changelog.contains(&format!("`rgops {name}`")) || changelog.contains(&format!("`{name}`")),
             "a line in CHANGELOG.md",
         );
-        let help = format!("cli/tests/snapshots/help/{name}.snap");
-        need(
-            workspace().join(&help).exists(),
-            &format!("{help} (INSTA_UPDATE=always cargo test -p rgops --test help)"),
-        );
+        for (file, command) in [
+            (
+                format!("inspect/schemas/{name}.json"),
+                "RGOPS_BLESS=1 cargo test -p rgops-inspect --lib schemas",
+            ),
+            (format!("cli/tests/snapshots/help/{name}.snap"), SNAPSHOTS),
+            (format!("cli/tests/snapshots/errors/usage/{name}.snap"), SNAPSHOTS),
+        ] {
+            need(workspace().join(&file).exists(), &format!("{file} ({command})"));
+        }
     }
     assert!(missing.is_empty(), "docs/CONTRIBUTING.md, \"Adding a command\":\n{}", missing.join("\n"));
 }
