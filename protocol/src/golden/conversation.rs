@@ -1,6 +1,6 @@
 //! What every command has: the envelope of a request, progress, the end, an error.
 
-use super::frozen::golden;
+use super::golden;
 use crate::error;
 use crate::reply::{End, Note, NoteKind, Progress};
 use crate::request::Envelope;
