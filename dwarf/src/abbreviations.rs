@@ -20,7 +20,7 @@ pub const MOST_ATTRIBUTES: usize = 256;
 const ABBREVIATION_BYTES: u64 = 2 * size_of::<gimli::Abbreviation>() as u64;
 const ATTRIBUTE_BYTES: u64 = 2 * size_of::<gimli::AttributeSpecification>() as u64;
 
-/// Bookkeeping of an offset.
+/// Memory of an offset in the list of known tables.
 const KNOWN_BYTES: u64 = 96;
 
 /// The tables that were read, by offset.

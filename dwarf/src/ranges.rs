@@ -26,7 +26,7 @@ impl<R: Reader> Default for Ranges<R> {
 }
 
 impl<R: Reader> Ranges<R> {
-    /// Takes an attribute if it is one of these.
+    /// Takes an attribute if it states addresses.
     pub fn take(&mut self, name: constants::DwAt, value: AttributeValue<R>) {
         match name {
             constants::DW_AT_low_pc => self.low = Some(value),
@@ -36,7 +36,7 @@ impl<R: Reader> Ranges<R> {
         }
     }
 
-    /// Whether an attribute is one of these.
+    /// Whether an attribute states addresses.
     pub fn is_one(name: constants::DwAt) -> bool {
         matches!(name, constants::DW_AT_low_pc | constants::DW_AT_high_pc | constants::DW_AT_ranges)
     }

@@ -89,8 +89,8 @@ impl Sections {
     }
 }
 
-/// A package's index states which parts of these sections belong to a unit, and a missing section is an
-/// error. So they are needed, although nothing in them is used.
+/// A package's index states which parts of these sections belong to a unit, and gimli reports a missing section
+/// as an error. So they are read, although their content is not used.
 const OF_PACKAGES: [SectionId; 6] = [
     SectionId::DebugLoc,
     SectionId::DebugLocLists,

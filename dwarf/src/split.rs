@@ -61,8 +61,8 @@ impl SplitFiles {
         SplitFiles { source: Some(source), package: OnceLock::new(), wanted }
     }
 
-    /// The first package that can be read, whatever is at the places before it. If there is none: why the
-    /// first one is not used; `None` if no file is there.
+    /// The first package that can be read, even if earlier places have unreadable files. If no package can be
+    /// read: why the first one is not used. `None` if there is no file at any place.
     fn package(&self, work: &Work) -> Option<&Result<Package, Fault>> {
         let open = |file: &dyn SplitFile| {
             let opened = self.read(file, work)?.and_then(|read| Package::new(&read));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_shown_as_far_as_anybody_reads() {
+    fn long_paths_are_cut() {
         assert_eq!(shown(Path::new("a/漢.dwo")), "a/漢.dwo");
         let fits = "漢".repeat(1024);
         assert_eq!(shown(Path::new(&fits)), fits);

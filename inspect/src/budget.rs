@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn memory_that_was_not_charged_is_seen() {
+    fn uncharged_memory_is_detected() {
         const WATCHED_BYTES: u64 = 1024 * 1024;
         let budget = for_process(0);
         assert_eq!(budget.watch(WATCHED_BYTES), Ok(()));

@@ -110,9 +110,9 @@ impl IndexCache {
 }
 
 impl IndexStore for IndexCache {
-    fn load(&self, key: &IndexKey<'_>, budget: &Budget, is_believed: &mut dyn FnMut(&[u8]) -> bool) {
+    fn load(&self, key: &IndexKey<'_>, budget: &Budget, is_valid: &mut dyn FnMut(&[u8]) -> bool) {
         let Some((file, bytes, _charge)) = self.read(key, budget) else { return };
-        if is_believed(&bytes) {
+        if is_valid(&bytes) {
             // Files in use are removed last.
             let _ = file.set_modified(SystemTime::now());
         }

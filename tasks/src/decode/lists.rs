@@ -181,7 +181,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A member with this name at any depth in structs: its type and offset. The outermost one.
+    /// Type and offset of the outermost member with this name at any depth in structs.
     fn named_in(&mut self, id: TypeId, name: &str, depth: usize) -> Option<(TypeId, u64)> {
         let found = self.content.get(self.source, id)?;
         let Shape::Struct { members, .. } = &found.shape else { return None };

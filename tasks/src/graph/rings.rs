@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::graph::wait_graph::{Deadlock, WaitGraph};
 
-/// A node that is in no component.
+/// Marks a node that is not in a component.
 const NOWHERE: usize = usize::MAX;
 
 /// The part of a [`WaitGraph`] that is stuck: tasks first, then resources.

@@ -62,7 +62,7 @@ mod tests {
     use crate::schedtrace::tests::made::{moment, runtime};
 
     #[test]
-    fn more_runtimes_than_are_shown_are_counted() {
+    fn runtimes_beyond_the_limit_are_counted() {
         let mut all = vec![runtime("main"); 100_000];
         all[0].handle_words = vec![7; 100_000];
         let (few, left_out) = shown(all);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_costs_what_its_workers_and_their_reasons_do() {
+    fn the_cost_of_a_sample_includes_its_workers_and_their_reasons() {
         let known = moment(2, 3, &Known::Value(0));
         assert!(cost(&known, true) > cost(&known, false));
         let long = Known::unavailable("x".repeat(1000), "");

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_hundred_thousand_workers_some_are_shown_and_all_are_counted() {
+    fn workers_beyond_the_limit_are_counted() {
         let moment = moment(1, 100_000, &Known::Value(0));
         let lines = RuntimeLine::of_moment(&[runtime("main")], &moment, vec![hidden()]);
         let [line] = lines.as_slice() else { unreachable!("a line a runtime") };

@@ -22,7 +22,7 @@ use crate::types::TypeSource;
 const MOST_WORKERS: u64 = limits::MOST_WORKERS as u64;
 /// `LOCAL_QUEUE_CAPACITY` (scheduler/multi_thread/queue.rs).
 pub(super) const QUEUE_CAPACITY: u64 = 256;
-/// The kernel's own limit of thread ids.
+/// The kernel's limit of thread ids.
 const MOST_THREADS: u64 = 1 << 22;
 /// Head and tail of a queue are read together: they are within this distance.
 const QUEUE_BYTES: u64 = 512;
@@ -39,7 +39,7 @@ pub struct Plan {
 
 #[derive(Debug)]
 enum Searching {
-    /// A current-thread scheduler has no searching workers.
+    /// Always zero: a current-thread scheduler does not have searching workers.
     Never,
     /// The range of `Idle::state`, and the maximum number of workers.
     Idle { range: usize, workers: u64 },
@@ -201,7 +201,7 @@ impl Pool {
     }
 }
 
-/// Finds which of the handle's words points at the shared state: an `Arc` has its counts there.
+/// The word of the handle that points at the shared state: an `Arc` has its counts there.
 fn find_shared(memory: &mut dyn Memory, runtime: &SchedtraceRuntime) -> Result<u64, Unavailable> {
     let candidates: Vec<u64> =
         runtime.handle_words.iter().copied().filter(|word| *word > 4096 && word % 8 == 0).take(4).collect();

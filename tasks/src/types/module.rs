@@ -71,7 +71,7 @@ impl ModuleTypes {
         let dwarf = ModuleDwarf::new(sections, split, work)?;
         let info_bytes = sections.get(SectionId::DebugInfo).len() as u64;
         let key = IndexKey { build_id, info_bytes, units: dwarf.main().units.len() as u64 };
-        // Nothing else tells one module from another.
+        // Without a build-id, an index of another module could be used.
         let store = store.filter(|_| !build_id.is_empty());
         let mut known = None;
         if let Some(store) = store {
@@ -125,10 +125,9 @@ impl ModuleTypes {
         found
     }
 
-    /// The types of a poll function that are described in another unit. Two crates may have the same
-    /// function, of which the linker keeps one, and then possibly only the other crate's debug information is
-    /// complete. They are found by the name of the function, which corresponds to the cell it polls: `poll<T,
-    /// S>`, `Cell<T, S>`.
+    /// The types of a poll function that are described in another unit. If two crates have the same function,
+    /// the linker keeps one, and possibly only the other crate's debug information is complete. The types are
+    /// found by the name of the function, which corresponds to the cell it polls: `poll<T, S>`, `Cell<T, S>`.
     fn cell_types(&self, poll: EntryId) -> Option<TaskTypes> {
         let name = entry::name(&self.dwarf, poll).ok()?;
         let cell = format!("tokio::runtime::task::core::Cell{}", name.strip_prefix("poll")?);
@@ -150,7 +149,7 @@ impl ModuleTypes {
         entries_of(&self.index.polls, poll_svma).filter_map(|id| entry::crate_of(&self.dwarf, id))
     }
 
-    /// Whether it has tasks' poll functions, and describes the states of coroutines.
+    /// Whether the module has poll functions of tasks, and describes the states of coroutines.
     pub(super) fn describes_tasks(&self) -> bool {
         self.index.coroutines > 0 && !self.index.polls.is_empty()
     }

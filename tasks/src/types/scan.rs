@@ -16,7 +16,7 @@ const POLL_NAMESPACE: [&[u8]; 4] = [b"tokio", b"runtime", b"task", b"raw"];
 /// rustc's name for the awaited value of an `await`.
 const AWAITEE: &[u8] = b"__awaitee";
 
-/// Entries read between two checks whether to stop.
+/// Entries read between two checks of the stop flag.
 const STOP_CHECK: u32 = 1 << 16;
 
 /// Why units are left out after the time limit of the scan.

@@ -17,7 +17,7 @@ const BUDGET_BYTES: u64 = 64 << 20;
 const STEPS: u64 = 50_000_000;
 
 /// Resolves every address of a small file; returns the number of those that have a name.
-fn look_at_everything(bytes: &[u8]) -> usize {
+fn look_up_everything(bytes: &[u8]) -> usize {
     let mut symbolizer = Symbolizer::of_file(bytes, &Budget::new(BUDGET_BYTES), STEPS);
     let addresses = (0x1000..0x1700).step_by(7);
     addresses.filter(|address| symbolizer.frames(*address, false)[0].function.is_some()).count()
@@ -47,8 +47,8 @@ fn section(bytes: &[u8], name: &str) -> std::ops::Range<usize> {
 }
 
 #[test]
-fn the_fixtures_themselves_are_whole() {
-    let found = FIXTURES.map(look_at_everything);
+fn the_fixtures_are_valid() {
+    let found = FIXTURES.map(look_up_everything);
     assert!(found.iter().all(|count| *count > 50), "{found:?}");
     let mut symbolizer = Symbolizer::of_file(FIXTURES[0], &budget::standard(), STEPS);
     let chains = (0x13c0..0x163e).map(|svma| symbolizer.frames(svma, false));
@@ -61,16 +61,16 @@ fn the_fixtures_themselves_are_whole() {
 }
 
 #[test]
-fn a_file_cut_short_anywhere() {
+fn a_file_truncated_anywhere_does_not_panic() {
     for fixture in FIXTURES {
         for length in (0..fixture.len()).step_by(if long() { 1 } else { 397 }) {
-            look_at_everything(&fixture[..length]);
+            look_up_everything(&fixture[..length]);
         }
     }
 }
 
 #[test]
-fn bytes_that_are_wrong() {
+fn wrong_bytes_do_not_panic() {
     let sections = [
         (".debug_abbrev", 17),
         (".debug_info", 67),
@@ -85,20 +85,20 @@ fn bytes_that_are_wrong() {
             for wrong in [FIXTURES[0][at] ^ 1, FIXTURES[0][at] ^ 0x80, 0, 0xff] {
                 let mut file = FIXTURES[0].to_vec();
                 file[at] = wrong;
-                look_at_everything(&file);
+                look_up_everything(&file);
             }
         }
     }
 }
 
 #[test]
-fn headers_that_are_wrong() {
+fn wrong_headers_do_not_panic() {
     let table = FIXTURES[0].len() - 25 * 64;
     for at in (0..64).chain(table..FIXTURES[0].len()).step_by(if long() { 1 } else { 37 }) {
         for wrong in [0, 1, 0x7f, 0x80, 0xff] {
             let mut file = FIXTURES[0].to_vec();
             file[at] = wrong;
-            look_at_everything(&file);
+            look_up_everything(&file);
         }
     }
 }
@@ -305,7 +305,7 @@ fn a_command_whose_time_is_over_reads_nothing_more() {
 }
 
 #[test]
-fn random_damage() {
+fn random_damage_does_not_panic() {
     let mut state = 0x2545_f491_4f6c_dd1du64;
     let mut random = |below: usize| {
         // xorshift64: the same damage in every run.
@@ -320,7 +320,7 @@ fn random_damage() {
             let at = random(file.len());
             file[at] = random(256) as u8;
         }
-        look_at_everything(&file);
+        look_up_everything(&file);
     }
 }
 

@@ -159,7 +159,7 @@ impl Table {
         let nobody = Lines::default();
         let lines = self.listening.get(&name).unwrap_or(&nobody);
         if !lines.is_cut {
-            return Table::believed(name, &lines.lines, self.told, |inodes| held(pid, inodes));
+            return Table::accepted(name, &lines.lines, self.told, |inodes| held(pid, inodes));
         }
         // Other users have many sockets of this name: only those of the process are searched.
         let Ok((own, is_whole)) = sockets(pid) else { return Table::untold().claims(pid, name) };
@@ -167,10 +167,10 @@ impl Table {
         let table = Table::read_lines(pid, SECOND_READ, is_own);
         let found = table.listening.get(&name).unwrap_or(&nobody);
         let told = if is_whole && !found.is_cut { table.told } else { Told::Cut };
-        Table::believed(name, &found.lines, told, |inodes| held(pid, inodes))
+        Table::accepted(name, &found.lines, told, |inodes| held(pid, inodes))
     }
 
-    pub(super) fn believed(
+    pub(super) fn accepted(
         name: SocketName,
         lines: &[Line],
         told: Told,
@@ -184,10 +184,10 @@ impl Table {
         };
         let own: Vec<&Line> = lines.iter().filter(|line| own.contains(&line.inode)).collect();
         let is_doubtful = own.iter().any(|line| line.other == Other::Doubtful);
-        let believed = own.into_iter().filter(|line| line.other == Other::None);
+        let accepted = own.into_iter().filter(|line| line.other == Other::None);
         Claims {
             name,
-            directories: believed.map(|line| line.directory.clone()).collect(),
+            directories: accepted.map(|line| line.directory.clone()).collect(),
             is_sure: told == Told::All && is_whole && !is_doubtful,
             is_told: told != Told::Nothing,
         }

@@ -39,7 +39,7 @@ fn claims_of(table: &Table, own: &[u64]) -> Claims {
     let lines = table.listening.get(&NAME).unwrap_or(&nobody);
     assert!(!lines.is_cut);
     let own: HashSet<u64> = own.iter().copied().collect();
-    Table::believed(NAME, &lines.lines, table.told, |_| Ok((own, true)))
+    Table::accepted(NAME, &lines.lines, table.told, |_| Ok((own, true)))
 }
 
 fn claims(lines: &[&str]) -> Claims {
