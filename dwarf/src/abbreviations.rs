@@ -13,7 +13,7 @@ use crate::work::Work;
 
 /// Maximum attributes of an entry; compilers write fewer. Attributes may take no bytes, so without a bound a
 /// small file could make every entry cost megabytes of work.
-pub const MOST_ATTRIBUTES: usize = 256;
+pub const MAX_ATTRIBUTES: usize = 256;
 
 /// Memory of an abbreviation in a list that may have twice the capacity that it needs, and of each attribute
 /// without a place in it.
@@ -131,7 +131,7 @@ fn measured<'a>(
                 rest.read_sleb128()?;
             }
             attributes += 1;
-            if attributes > MOST_ATTRIBUTES {
+            if attributes > MAX_ATTRIBUTES {
                 return Err(Fault::refused("an entry has more attributes than any compiler writes"));
             }
         }

@@ -50,7 +50,7 @@ mod strings;
 mod symbol_tables;
 mod work;
 
-pub use abbreviations::{MOST_ATTRIBUTES, Table};
+pub use abbreviations::{MAX_ATTRIBUTES, Table};
 pub use budget::{Budget, Exhausted, OwnMemory};
 pub use charge::Charge;
 pub use fault::Fault;

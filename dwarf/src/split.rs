@@ -18,10 +18,10 @@ use crate::strings::{name, text};
 use crate::work::Work;
 
 /// Steps for searching and opening a file.
-const STEPS_A_FILE: u64 = 10_000;
+const STEPS_PER_FILE: u64 = 10_000;
 
 /// Bytes of a file that count as one step.
-const READ_BYTES_A_STEP: u64 = 64;
+const READ_BYTES_PER_STEP: u64 = 64;
 
 /// Maximum characters of a path in a message. A file may name a path of any length.
 const SHOWN_CHARACTERS: usize = 1024;
@@ -119,7 +119,7 @@ impl SplitFiles {
         };
         for candidate in self.source.iter().flat_map(|source| source.units(&path)) {
             // A unit can name any file, and each unit another one.
-            main.work.spend(STEPS_A_FILE)?;
+            main.work.spend(STEPS_PER_FILE)?;
             let found = self.open_part(&*candidate, main).map(|part| with_unit(part?, id));
             match found {
                 Some(Ok(found)) => return Ok(found),
@@ -138,7 +138,7 @@ impl SplitFiles {
             Err(why) => return Some(Err(why)),
         };
         let bytes = sections.get(SectionId::DebugInfo).len() + sections.get(SectionId::DebugStr).len();
-        if let Err(limit) = main.work.spend(bytes as u64 / READ_BYTES_A_STEP) {
+        if let Err(limit) = main.work.spend(bytes as u64 / READ_BYTES_PER_STEP) {
             return Some(Err(limit.into()));
         }
         let part = Part::dwarf_of(&sections).and_then(|mut dwarf| {

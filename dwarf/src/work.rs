@@ -10,13 +10,13 @@ use crate::budget::{Budget, Exhausted};
 
 /// Maximum entries, instructions and symbols read of one module. A module of 700 MB, the largest that fits
 /// into a command's memory, has about 200 million.
-const MOST_STEPS: u64 = 1 << 31;
+const MAX_STEPS: u64 = 1 << 31;
 
 /// Steps between two checks of the clock and of the remaining steps.
 const AT_ONCE: u64 = 1024;
 
 /// Bytes searched one by one that count as one step.
-const BYTES_A_STEP: u64 = 16;
+const BYTES_PER_STEP: u64 = 16;
 
 /// The limit of work for one module. Clones share it.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ struct Shared {
 impl Work {
     /// A limit large enough for the largest module.
     pub fn new(budget: &Budget) -> Work {
-        Work::limited(budget, MOST_STEPS)
+        Work::limited(budget, MAX_STEPS)
     }
 
     /// A limit of `steps`.
@@ -140,7 +140,7 @@ impl<'a> Counter<'a> {
     /// As [`Work::spend`].
     #[inline]
     pub fn bytes(&mut self, bytes: usize) -> Result<(), Exhausted> {
-        self.steps(bytes as u64 / BYTES_A_STEP)
+        self.steps(bytes as u64 / BYTES_PER_STEP)
     }
 
     /// Number of steps to count.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use gimli::SectionId;
 use rgops_dwarf::{Budget, Sections, SplitFile, SplitSource, Unreadable};
 
-use crate::files::door::{Place, Root};
-use crate::files::patience::within;
+use crate::files::checked::{Place, Root};
+use crate::files::timeout::within;
 
 /// The possible places of a module's split debug information.
 #[derive(Debug)]

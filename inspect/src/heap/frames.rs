@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_allocator_is_left_out_and_what_programs_call_stays() {
+    fn frames_of_the_allocator_are_omitted_and_other_frames_stay() {
         for hidden in [
             "__rustc::__rust_alloc",
             "__rust_realloc",
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn short_names_are_known_by_their_files() {
+    fn short_names_are_recognized_by_their_files() {
         let std = |file: &str| format!("/rustc/59807616/library/{file}");
         let registry = |file: &str| format!("/root/.cargo/registry/src/index.crates.io-1949/{file}");
         for (hidden, file) in [
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_programs_own_line_is_neither_std_nor_a_dependency() {
+    fn the_programs_own_line_is_not_in_std_or_a_dependency() {
         let stack = [
             frame("alloc::vec::Vec<T,A>::push", Some("/rustc/0123/library/alloc/src/vec/mod.rs")),
             frame(

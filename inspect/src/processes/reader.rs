@@ -15,7 +15,7 @@ pub(super) trait ProcessReader {
     ///
     /// # Errors
     /// When there is no such process, access is denied, or reading it timed out.
-    fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess>;
+    fn read_one(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess>;
 
     /// The measured values of a process. With a `window` it waits that long to measure CPU usage.
     ///

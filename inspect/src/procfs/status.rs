@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn we_have_memory() {
+    fn the_test_process_has_resident_memory() {
         assert!(Status::read(std::process::id()).unwrap().resident_bytes.unwrap() > 0);
     }
 }

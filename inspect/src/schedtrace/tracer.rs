@@ -21,10 +21,10 @@ use crate::client::{Answer, Client, ClientError, Event, Payload, Running, part};
 use crate::tasks::{TypeFiles, program_types};
 
 /// The shortest interval that an agent accepts.
-const AT_ONCE_MS: u32 = 1;
+const MIN_INTERVAL_MS: u32 = 1;
 
 /// Bytes of an answer after which a new request is sent: far below the limit of an answer.
-const MOST_RECEIVED: usize = 256 * 1024 * 1024;
+const MAX_RECEIVED: usize = 256 * 1024 * 1024;
 
 /// Options of a trace.
 #[derive(Debug, Clone)]
@@ -140,7 +140,7 @@ impl<'c> Tracer<'c> {
         Ok(tracer)
     }
 
-    /// Number of watched runtimes beyond the limit [`MOST_RUNTIMES`](super::MOST_RUNTIMES), which are not
+    /// Number of watched runtimes beyond the limit [`MAX_RUNTIMES`](super::MAX_RUNTIMES), which are not
     /// shown.
     pub fn runtimes_left_out(&self) -> u64 {
         self.left_out
@@ -155,7 +155,7 @@ impl<'c> Tracer<'c> {
         self.lines = None;
         loop {
             // An answer has a size limit, a trace has none.
-            if self.answer.is_none() || self.received > MOST_RECEIVED {
+            if self.answer.is_none() || self.received > MAX_RECEIVED {
                 self.ask()?;
                 self.allow_a_moment();
             }
@@ -303,7 +303,7 @@ fn types(pid: u32, modules: &[Module], options: &Options, budget: &Budget) -> Pr
 
 /// The watched runtimes, without a sample.
 fn runtimes(client: Client) -> Result<Vec<SchedtraceRuntime>, ClientError> {
-    let request = SchedtraceRequest { interval_ms: AT_ONCE_MS, count: 1, ranges: Vec::new() };
+    let request = SchedtraceRequest { interval_ms: MIN_INTERVAL_MS, count: 1, ranges: Vec::new() };
     let collected = client.ask(&Request::Schedtrace(request))?.collect::<SchedtracePart>(&mut |_| {});
     collected.end?;
     let runtimes = collected.parts.into_iter().find_map(|part| match part {
@@ -323,7 +323,7 @@ impl Agent<'_> {
     }
 
     fn moment(&mut self, ranges: &[MemoryRange]) -> Result<Known<Vec<Option<Vec<u8>>>>, ClientError> {
-        let request = SchedtraceRequest { interval_ms: AT_ONCE_MS, count: 1, ranges: ranges.to_vec() };
+        let request = SchedtraceRequest { interval_ms: MIN_INTERVAL_MS, count: 1, ranges: ranges.to_vec() };
         let client = self.connect()?;
         let forgotten = Forgotten::new(client.budget());
         let collected = client.ask(&Request::Schedtrace(request))?.collect::<SchedtracePart>(&mut |_| {});

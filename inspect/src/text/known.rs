@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_values_say_why() {
+    fn missing_values_have_their_reason() {
         let missing: Known<u64> = Known::unavailable("no\nlimit", "set memory.max");
         assert_eq!(show(&missing, u64::to_string), "unavailable (no\\nlimit; fix: set memory.max)");
         assert_eq!(
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_another_users_program_are_shown_as_its_own() {
+    fn text_of_another_users_program_is_marked() {
         let missing: Known<u64> = Known::unavailable(program_says("no \"limit\""), program_says("run evil"));
         let shown = show(&missing, u64::to_string);
         assert_eq!(shown, "unavailable (the program says: \"no 'limit'; fix: run evil\")");

@@ -14,17 +14,17 @@ use crate::types::{Shape, Type, TypeError, TypeId, TypeSource};
 /// Maximum steps of one walk of one task: values visited, and part of a step for each of their members. A
 /// task of a real program needs some hundreds. In damaged debug information a type may contain itself twice,
 /// so that a walk would visit two to the power of its depth values.
-const MOST_STEPS: u32 = 400_000;
+const MAX_STEPS: u32 = 400_000;
 
 /// Maximum steps of all walks together. A million tasks may need thousands each.
-const MOST_STEPS_OF_ALL: u64 = 1 << 32;
+const MAX_STEPS_OF_ALL: u64 = 1 << 32;
 
 /// Steps between two checks of the clock.
-const STEPS_AT_ONCE: u64 = 1024;
+const STEPS_PER_CHECK: u64 = 1024;
 
 /// Members searched per step, and bytes of a name per step.
-const MEMBERS_A_STEP: usize = 8;
-const NAME_BYTES_A_STEP: usize = 512;
+const MEMBERS_PER_STEP: usize = 8;
+const NAME_BYTES_PER_STEP: usize = 512;
 
 /// Reading a type counts as this many steps.
 const STEPS_OF_READING: u64 = 16;
@@ -33,10 +33,10 @@ const STEPS_OF_READING: u64 = 16;
 pub(super) const KEPT_BYTES: u64 = 96;
 
 /// Maximum types shown for one vtable.
-const MOST_CANDIDATES: usize = 4;
+const MAX_CANDIDATES: usize = 4;
 
 /// Maximum pins and boxes around a future.
-const MOST_BOXES: usize = 8;
+const MAX_BOXES: usize = 8;
 
 /// The name of a future that is known only by its vtable.
 pub(super) const DYN_FUTURE: &str = "dyn Future";
@@ -88,9 +88,9 @@ pub(super) type Closure = Option<Arc<str>>;
 impl Content {
     pub(super) fn new(budget: &Budget) -> Content {
         Content {
-            work: Work::limited(budget, MOST_STEPS_OF_ALL),
+            work: Work::limited(budget, MAX_STEPS_OF_ALL),
             exhausted: None,
-            steps_left: MOST_STEPS,
+            steps_left: MAX_STEPS,
             uncounted: 0,
             search_was_cut: false,
             searches_cut: 0,
@@ -109,7 +109,7 @@ impl Content {
 
     /// Starts a walk with its own limit of steps.
     pub(super) fn begin_walk(&mut self) {
-        self.steps_left = MOST_STEPS;
+        self.steps_left = MAX_STEPS;
         self.search_was_cut = false;
     }
 
@@ -139,7 +139,7 @@ impl Content {
     /// Counts steps of all walks.
     pub(super) fn count(&mut self, steps: u64) -> bool {
         self.uncounted += steps;
-        if self.uncounted >= STEPS_AT_ONCE {
+        if self.uncounted >= STEPS_PER_CHECK {
             let spent = self.work.spend(std::mem::take(&mut self.uncounted));
             self.note(spent);
         }
@@ -177,7 +177,7 @@ impl Content {
             _ => 0,
         };
         // The caller reads all members of a type, and its name.
-        let steps = members / MEMBERS_A_STEP + found.name.len() / NAME_BYTES_A_STEP;
+        let steps = members / MEMBERS_PER_STEP + found.name.len() / NAME_BYTES_PER_STEP;
         self.spend(steps).then_some(found)
     }
 
@@ -288,7 +288,7 @@ impl Content {
         }
         self.count(STEPS_OF_READING);
         let types = source.vtable_types(vtable);
-        let shown = types.len().min(MOST_CANDIDATES);
+        let shown = types.len().min(MAX_CANDIDATES);
         let found = Candidates { types: types[..shown].into(), is_cut: types.len() > shown };
         // Addresses that are not a vtable are not cached: memory contains any number of them.
         if shown > 0 && self.keep(0) {
@@ -300,7 +300,7 @@ impl Content {
     /// The name of the future that a task was spawned with: the content of a box, if it is known. Tokio
     /// itself boxes large futures.
     pub(super) fn future_name(&mut self, source: &dyn TypeSource, mut id: TypeId) -> Option<TypeName> {
-        for _ in 0..MOST_BOXES {
+        for _ in 0..MAX_BOXES {
             let found = self.get(source, id)?;
             let inner = match (self.role(id, &found), &found.shape) {
                 (Role::DynFuture, _) => return Some(names::of_path(DYN_FUTURE)),

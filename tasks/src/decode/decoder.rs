@@ -15,7 +15,7 @@ use crate::model::{AsyncStack, Counts, State, Task};
 use crate::types::TypeSource;
 
 /// Maximum bytes of all tasks together.
-pub(super) const MOST_BYTES: u64 = 1024 * 1024 * 1024;
+pub(super) const MAX_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// Memory of a range besides its bytes, while it is requested.
 const REQUESTED_BYTES: u64 = 96;

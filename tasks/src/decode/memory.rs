@@ -7,8 +7,8 @@ use rgops_protocol::request::{MAX_RANGE_BYTES, MemoryRange};
 
 /// Maximum ranges that one task may request, and maximum bytes of all of them. A task of a real program
 /// requests about ten.
-const MOST_RANGES: usize = 4096;
-const MOST_BYTES: u64 = 4 * 1024 * 1024;
+const MAX_RANGES: usize = 4096;
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Bytes of the program by address. A lookup stays fast when there are many ranges.
 #[derive(Debug, Default)]
@@ -100,7 +100,7 @@ impl Snapshot {
             let at = (avma - start) as usize;
             return Ok(&bytes[at..at + length as usize]);
         }
-        if length > u64::from(MAX_RANGE_BYTES) || self.known.len() + self.unreadable.len() >= MOST_RANGES {
+        if length > u64::from(MAX_RANGE_BYTES) || self.known.len() + self.unreadable.len() >= MAX_RANGES {
             return Err(NoBytes::Never);
         }
         let range = MemoryRange { avma, length: length as u32 };
@@ -109,8 +109,7 @@ impl Snapshot {
         }
         let mut missing = self.missing.borrow_mut();
         if !missing.places.contains(&(avma, range.length)) {
-            if self.requested_bytes + missing.bytes + length > MOST_BYTES
-                || missing.ranges.len() >= MOST_RANGES
+            if self.requested_bytes + missing.bytes + length > MAX_BYTES || missing.ranges.len() >= MAX_RANGES
             {
                 return Err(NoBytes::Never);
             }

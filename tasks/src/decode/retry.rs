@@ -14,11 +14,11 @@ use crate::model::AsyncStack;
 
 /// Maximum times that a task is read again. For a task that is polled every 2 ms most attempts fall between
 /// two polls: a round takes about 200 µs, and there is one round for each box in a box.
-const MOST_RETRIES: u32 = 8;
+const MAX_RETRIES: u32 = 8;
 
-/// Maximum tasks read again: if more tasks move, they will move again.
-const MOST_TASKS: usize = 20_000;
-const MOST_BYTES: u64 = decoder::MOST_BYTES / 2;
+/// Maximum tasks and bytes read again: if more tasks move, they will move again.
+const MAX_TASKS: usize = 20_000;
+const MAX_BYTES: u64 = decoder::MAX_BYTES / 2;
 
 /// Offset of the vtable in a task's header (`tokio/src/runtime/task/core.rs`, `Header`).
 const VTABLE: usize = 16;
@@ -35,9 +35,9 @@ impl Decoder<'_> {
             let trailer = self.vtables.get(decoding.vtable as usize).map(|vtable| vtable.trailer_offset);
             match trailer {
                 Some(length)
-                    if decoding.retries < MOST_RETRIES
-                        && self.requested.len() < MOST_TASKS
-                        && self.requested_bytes < MOST_BYTES =>
+                    if decoding.retries < MAX_RETRIES
+                        && self.requested.len() < MAX_TASKS
+                        && self.requested_bytes < MAX_BYTES =>
                 {
                     decoding.retries += 1;
                     let range = MemoryRange {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use rgops_dwarf::Exhausted;
 
 use crate::decode::cell::{FutureType, has_ended, place_of};
-use crate::decode::decoder::{Decoder, MOST_BYTES};
+use crate::decode::decoder::{Decoder, MAX_BYTES};
 use crate::decode::decoding::Step;
 use crate::decode::walk::{TOO_MUCH, Walk};
 use crate::model::{AsyncStack, Node, NodeKind, Resource, TypeName};
 
 /// Maximum rounds in which a task may request memory: one for each box in a box.
-const MOST_ROUNDS: usize = 48;
+const MAX_ROUNDS: usize = 48;
 
 /// Memory in bytes of a future in a stack, until it is shown.
 pub(super) const NODE_BYTES: u64 = 512;
@@ -41,7 +41,7 @@ struct Walked {
 impl Decoder<'_> {
     /// Walks every task that has not been decoded yet; requests the memory that the walks lack.
     pub(super) fn walk_all(&mut self) -> Result<(), Exhausted> {
-        let is_last = self.rounds >= MOST_ROUNDS || self.requested_bytes > MOST_BYTES;
+        let is_last = self.rounds >= MAX_ROUNDS || self.requested_bytes > MAX_BYTES;
         for number in 0..self.tasks.len() {
             if self.tasks[number].step != Step::Walk {
                 continue;

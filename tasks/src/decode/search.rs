@@ -11,12 +11,12 @@ use crate::decode::roles::{Role, element, member, role};
 use crate::types::{Member, Shape, Type, TypeId, TypeSource};
 
 /// Maximum types and members read by one search. Beyond this limit the answer is unknown.
-const MOST_TYPES: usize = 50_000;
-const MOST_HELD: usize = 1 << 20;
+const MAX_TYPES: usize = 50_000;
+const MAX_HELD: usize = 1 << 20;
 
 /// Maximum searches that may reach this limit. After that, every search has a smaller limit, which is enough
 /// for most types.
-const MOST_CUT_SEARCHES: u32 = 16;
+const MAX_CUT_SEARCHES: u32 = 16;
 const FEW_HELD: usize = 1 << 12;
 
 impl Content {
@@ -83,7 +83,7 @@ impl Content {
         let (mut at, mut held_count, mut is_whole) = (0, 0, true);
         let mut charge = Charge::none(self.work.budget());
         let mut is_too_large = false;
-        let most_held = if self.searches_cut < MOST_CUT_SEARCHES { MOST_HELD } else { FEW_HELD };
+        let most_held = if self.searches_cut < MAX_CUT_SEARCHES { MAX_HELD } else { FEW_HELD };
         while at < order.len() {
             let here = order[at];
             match self.leads.get(&(here, goal)).copied() {
@@ -97,7 +97,7 @@ impl Content {
                         } else {
                             let held = self.held(source, &found, goal == Goal::Future);
                             held_count += held.len();
-                            is_too_large = order.len() >= MOST_TYPES || held_count > most_held;
+                            is_too_large = order.len() >= MAX_TYPES || held_count > most_held;
                             if is_too_large || !self.count(1 + held.len() as u64) {
                                 is_whole = false;
                                 break;

@@ -21,9 +21,9 @@ use crate::types::{Member, Shape, Type, TypeId, TypeSource};
 /// Maximum levels of nested futures. Recursion through boxes may be deeper: the stack is then cut.
 const DEEPEST: usize = 96;
 /// Maximum nodes of one task.
-const MOST_NODES: usize = 2048;
+const MAX_NODES: usize = 2048;
 /// Maximum children listed for a future that polls many.
-pub(super) const MOST_CHILDREN: u64 = 16;
+pub(super) const MAX_CHILDREN: u64 = 16;
 /// Maximum size of a boxed future that is read.
 pub(super) const LARGEST_FUTURE: u64 = 256 * 1024;
 
@@ -108,7 +108,7 @@ impl<'w> Walk<'w> {
 
     /// Whether a limit is reached, so that the rest is not visited and the stack is incomplete.
     pub(super) fn is_full(&mut self) -> bool {
-        let is_full = self.nodes >= MOST_NODES || self.content.is_exhausted();
+        let is_full = self.nodes >= MAX_NODES || self.content.is_exhausted();
         if is_full {
             self.cut(TOO_MUCH);
         }
@@ -188,7 +188,7 @@ impl<'w> Walk<'w> {
             }
             Shape::Array { element, length } => {
                 let size = self.content.get(self.source, *element).map_or(0, |found| found.size);
-                self.left_out = self.left_out.saturating_add(length.saturating_sub(MOST_CHILDREN));
+                self.left_out = self.left_out.saturating_add(length.saturating_sub(MAX_CHILDREN));
                 self.elements(*element, size, value.avma, *length, inner)
             }
             _ => Vec::new(),
@@ -222,8 +222,8 @@ impl<'w> Walk<'w> {
         let Shape::Struct { members, .. } = &value.found.shape else { return Vec::new() };
         let inner = Place { is_awaited: true, has_branches: false, ..place.inner() };
         let mut nodes = Vec::new();
-        self.left_out = self.left_out.saturating_add((members.len() as u64).saturating_sub(MOST_CHILDREN));
-        for member in members.iter().take(MOST_CHILDREN as usize) {
+        self.left_out = self.left_out.saturating_add((members.len() as u64).saturating_sub(MAX_CHILDREN));
+        for member in members.iter().take(MAX_CHILDREN as usize) {
             nodes.extend(self.value(member.type_id, value.avma.wrapping_add(member.offset), inner));
         }
         nodes
@@ -279,9 +279,9 @@ impl<'w> Walk<'w> {
         let left_out = std::mem::take(&mut self.left_out);
         let mut children = self.members(id, value, inner);
         let not_visited = std::mem::replace(&mut self.left_out, left_out);
-        let not_listed = (children.len() as u64).saturating_sub(MOST_CHILDREN);
+        let not_listed = (children.len() as u64).saturating_sub(MAX_CHILDREN);
         let children_left_out = not_visited.saturating_add(not_listed);
-        children.truncate(MOST_CHILDREN as usize);
+        children.truncate(MAX_CHILDREN as usize);
         let mut waits_on = None;
         if children.is_empty() && !self.is_waiting {
             let resource = self.waits().of_other(value, waits::DEEPEST_OTHER);

@@ -15,7 +15,7 @@ use crate::schedtrace::workers::{Found, no_thread, workers_of};
 use crate::types::{TypeId, TypeSource};
 
 /// Maximum tasks shown of one runtime; the others are counted.
-const MOST_TASKS: usize = 1000;
+const MAX_TASKS: usize = 1000;
 
 /// The additions of `--detail` to a line.
 #[derive(Debug, Clone)]
@@ -105,8 +105,8 @@ fn detail(
     };
     let workers: Vec<WorkerDetail> = (0..workers as u64).map(worker).collect();
     let polled = Polled::new(workers.iter().map(|worker| worker.task.value().copied()));
-    let tasks_left_out = busy.len().saturating_sub(MOST_TASKS) as u64;
-    let tasks = busy.into_iter().take(MOST_TASKS).map(|(task, state)| BusyTask {
+    let tasks_left_out = busy.len().saturating_sub(MAX_TASKS) as u64;
+    let tasks = busy.into_iter().take(MAX_TASKS).map(|(task, state)| BusyTask {
         id: task.id,
         state,
         worker: polled.worker(task.id),
@@ -176,12 +176,12 @@ fn no_core() -> Unavailable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedtrace::listing::MOST_THREADS;
+    use crate::schedtrace::listing::MAX_THREADS;
 
     #[test]
     fn workers_threads_and_tasks_are_each_visited_once() {
         let began = std::time::Instant::now();
-        let found: Vec<Found> = (0..MOST_THREADS as u64)
+        let found: Vec<Found> = (0..MAX_THREADS as u64)
             .map(|number| Found {
                 handle: 1,
                 index: number / 2,
@@ -206,7 +206,7 @@ mod tests {
         for _ in 0..20 {
             let busy = cells.iter().map(|cell| (cell, "running")).collect();
             let detail = detail(&runtime, 4096, busy, Ok(&found), &mut |_| None);
-            assert_eq!((detail.tasks.len(), detail.tasks_left_out), (MOST_TASKS, 199_000));
+            assert_eq!((detail.tasks.len(), detail.tasks_left_out), (MAX_TASKS, 199_000));
             assert_eq!(detail.workers[7].tid, Known::Value(15), "the one that has the core");
             assert_eq!((detail.tasks[15].worker, detail.tasks[14].worker), (Some(7), None));
         }

@@ -8,7 +8,7 @@ use rgops_protocol::reply::{Module, Unavailable};
 use crate::schedtrace::limits;
 
 /// Maximum threads visited.
-pub(super) const MOST_THREADS: usize = 8192;
+pub(super) const MAX_THREADS: usize = 8192;
 
 /// The agent's list of tasks and threads.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ impl Listing {
             }
         }
         listing.threads.retain(|thread| !thread.stack.is_agent);
-        listing.threads.truncate(MOST_THREADS);
+        listing.threads.truncate(MAX_THREADS);
         listing
     }
 }

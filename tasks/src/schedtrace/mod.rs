@@ -18,7 +18,7 @@ mod plan;
 mod workers;
 
 pub use detail::{BusyTask, Detail, WorkerDetail, details};
-pub use limits::{MOST_RUNTIMES, MOST_WORKERS, cost, shown};
+pub use limits::{MAX_RUNTIMES, MAX_WORKERS, cost, shown};
 pub use line::{Hidden, RuntimeLine, Source, Worker};
 pub use listing::Listing;
 pub use memory::{Memory, Read, whole};

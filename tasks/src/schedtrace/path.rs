@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::types::{Member, Shape, Type, TypeError, TypeId, TypeSource};
 
 /// Maximum nested wrappers; more are a cycle in damaged debug information.
-const MOST_WRAPPERS: usize = 32;
+const MAX_WRAPPERS: usize = 32;
 
 /// A value inside another one: its offset and type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +126,7 @@ fn unwrap<T>(
     mut answer: impl FnMut(Spot, &Arc<Type>) -> Option<T>,
 ) -> Result<Option<T>, Missing> {
     let mut spot = from;
-    for _ in 0..MOST_WRAPPERS {
+    for _ in 0..MAX_WRAPPERS {
         let found = types.get(spot.type_id)?;
         if let Some(answer) = answer(spot, &found) {
             return Ok(Some(answer));

@@ -23,7 +23,7 @@ const CONTEXT: &str = "tokio::runtime::context::Context";
 /// The private state of a worker.
 const CORE: &str = "tokio::runtime::scheduler::multi_thread::worker::Core";
 /// Maximum size of a context: a real one has a few words, more is damaged debug information.
-const MOST_CONTEXT_BYTES: u64 = 4096;
+const MAX_CONTEXT_BYTES: u64 = 4096;
 
 /// A thread that is a worker.
 pub(super) struct Found {
@@ -189,7 +189,7 @@ impl Layout {
         Ok(Layout {
             current_task: path::follow(types, context, "current_task_id")?.offset,
             scheduler,
-            bytes: kinds.size.min(MOST_CONTEXT_BYTES),
+            bytes: kinds.size.min(MAX_CONTEXT_BYTES),
             discriminant,
             multi_thread: variant_number[0],
             worker,

@@ -16,11 +16,11 @@ use crate::types::entry::LONGEST_CRATE;
 use crate::types::module::ModuleTypes;
 
 /// Maximum crates named in one line; a note says that there are more.
-const MOST_CRATES: usize = 8;
+const MAX_CRATES: usize = 8;
 
 /// Maximum units read to name the crates of one poll function: each crate that has a copy of the function
 /// describes it.
-const MOST_UNITS_READ: usize = 256;
+const MAX_UNITS_READ: usize = 256;
 
 /// The debug information of a module.
 #[derive(Debug)]
@@ -51,8 +51,8 @@ impl Lookups {
             self.described.set(self.described.get() + 1);
         } else {
             let mut known = self.crates.borrow_mut();
-            for name in crates.take(MOST_UNITS_READ) {
-                if known.len() < MOST_CRATES {
+            for name in crates.take(MAX_UNITS_READ) {
+                if known.len() < MAX_CRATES {
                     known.insert(name);
                 } else if !known.contains(&name) {
                     self.more_crates.set(true);

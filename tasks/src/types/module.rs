@@ -18,7 +18,7 @@ use crate::types::text::{self, LONGEST_PATH};
 use crate::types::{entry, futures, owner};
 
 /// Maximum cached types: more than any program has, but a damaged file may claim more.
-const MOST_TYPES: usize = 1 << 20;
+const MAX_TYPES: usize = 1 << 20;
 
 /// Memory of an error that is cached in place of a type.
 const ERROR_BYTES: u64 = 512;
@@ -27,10 +27,10 @@ const ERROR_BYTES: u64 = 512;
 const KEPT_BYTES: u64 = 128;
 
 /// Maximum awaits of one function that are read.
-const MOST_AWAITS: usize = 4096;
+const MAX_AWAITS: usize = 4096;
 
 /// Maximum modules with a number of their own.
-pub(super) const MOST_MODULES: usize = 1 << (u64::BITS - ENTRY_BITS);
+pub(super) const MAX_MODULES: usize = 1 << (u64::BITS - ENTRY_BITS);
 
 /// The module that a type belongs to.
 pub(super) fn module_number(id: TypeId) -> usize {
@@ -184,7 +184,7 @@ impl ModuleTypes {
         if let Some(known) = self.types.borrow().get(&id) {
             return known.clone();
         }
-        if self.types.borrow().len() >= MOST_TYPES {
+        if self.types.borrow().len() >= MAX_TYPES {
             return Err(id.damaged("it has more types than any program"));
         }
         let read = entry::read(&self.dwarf, &self.files, id).and_then(|mut found| {
@@ -243,7 +243,7 @@ impl ModuleTypes {
         let wanted = self.get(awaitee).ok()?;
         let mut place: Option<Declared> = None;
         let locals = entries_of(&self.index.awaits, PathHash::new().add(function.as_bytes()).value());
-        for id in locals.take(MOST_AWAITS) {
+        for id in locals.take(MAX_AWAITS) {
             let Some(local) = entry::local(&self.dwarf, &self.files, id) else { continue };
             let Ok(of) = self.get(self.global(local.type_id)) else { continue };
             if of.namespace != wanted.namespace || up_to_closure(&of.name) != up_to_closure(&wanted.name) {

@@ -11,7 +11,7 @@ use rgops_protocol::reply::Module;
 use crate::model::DebugInformation;
 use crate::types::futures::SymbolFutures;
 use crate::types::level::{Explained, Lookups};
-use crate::types::module::{MOST_MODULES, ModuleTypes, module_number};
+use crate::types::module::{MAX_MODULES, ModuleTypes, module_number};
 use crate::types::scanning::ScanProgress;
 use crate::types::shape::{Declared, Type, TypeError, TypeId};
 use crate::types::source::{TaskTypes, TypeSource};
@@ -101,7 +101,7 @@ impl<'a> ProgramTypes<'a> {
             futures: OnceCell::new(),
             lookups: Lookups::default(),
         };
-        let modules = modules.into_iter().take(MOST_MODULES).map(open).collect();
+        let modules = modules.into_iter().take(MAX_MODULES).map(open).collect();
         ProgramTypes { budget: budget.clone(), store, modules, progress: Box::new(progress) }
     }
 

@@ -30,7 +30,7 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
 const SLOWEST_BYTES_PER_SECOND: u64 = 2 << 20;
 
 /// More threads do not help: memory bandwidth is then the limit.
-const MOST_THREADS: usize = 8;
+const MAX_THREADS: usize = 8;
 
 /// Below this size a scan takes at most ten milliseconds and uses no threads.
 const FEW_BYTES: u64 = 1 << 20;
@@ -116,7 +116,7 @@ struct Scanning<'a> {
 
 impl Scanning<'_> {
     fn with_threads(&self, parts: &mut Vec<Scanned>, check_the_clock: impl Fn()) {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
         let (sender, finished) = mpsc::channel();
         std::thread::scope(|scope| {
             for _ in 0..threads.min(self.main.units.len()) {

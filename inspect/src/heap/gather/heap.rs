@@ -106,7 +106,7 @@ impl Heap {
         }
     }
 
-    /// The same, for the answer to `request`: unrequested parts are refused.
+    /// The same profile, for the answer to `request`: parts that were not requested are refused.
     #[must_use]
     pub fn asked(mut self, request: &PprofHeapRequest) -> Heap {
         let PprofHeapRequest { duration_ms, interval_ms, live } = *request;
@@ -271,7 +271,7 @@ impl Heap {
                 break;
             }
         }
-        // All frames would be omitted: as in Go, all are shown then.
+        // If all frames would be omitted, all are shown, as in Go.
         if frames.get(begin).is_none_or(|(functions, left_out)| *left_out >= functions.len()) {
             begin = 0;
             frames.iter_mut().for_each(|(_, left_out)| *left_out = 0);

@@ -240,7 +240,7 @@ fn an_incomplete_snapshot_releases_its_memory() {
 }
 
 #[test]
-fn coins() {
+fn the_probability_of_coin_tosses_is_correct() {
     assert!((at_least_heads(0, 0) - 1.0).abs() < 1e-12);
     assert!((at_least_heads(3, 3) - 0.125).abs() < 1e-12);
     assert!((at_least_heads(5, 10) - 638.0 / 1024.0).abs() < 1e-12);

@@ -11,7 +11,7 @@ use rgops_protocol::request::MemoryRange;
 
 use crate::schedtrace::layout::MULTI_THREAD;
 use crate::schedtrace::plan::QUEUE_CAPACITY;
-use crate::schedtrace::{Hidden, MOST_WORKERS, Memory, Plan, Source};
+use crate::schedtrace::{Hidden, MAX_WORKERS, Memory, Plan, Source};
 use crate::types::{Member, Shape, TaskTypes, Type, TypeError, TypeId, TypeSource};
 
 /// Types by number, and their names.
@@ -236,7 +236,7 @@ fn arbitrary_words_give_plausible_queues() {
                 let words = Words::tokio().with(*first, word).with(*second, word.wrapping_add(*first));
                 let hidden = words.without(first ^ second).hidden(&table);
                 let queues = hidden.local_queues.value().cloned().unwrap_or_default();
-                assert!(queues.len() <= MOST_WORKERS);
+                assert!(queues.len() <= MAX_WORKERS);
                 assert!(queues.iter().all(|length| *length <= QUEUE_CAPACITY));
             }
         }

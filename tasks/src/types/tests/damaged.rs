@@ -9,7 +9,7 @@ use super::FIXTURE;
 use crate::types::{ProgramTypes, Shape, TypeSource};
 
 /// Maximum types followed from the results of the addresses.
-const MOST_TYPES: usize = 500;
+const MAX_TYPES: usize = 500;
 
 /// Makes every possible lookup; returns the number of types that could be read.
 fn look_up_everything(file: &[u8]) -> usize {
@@ -27,7 +27,7 @@ fn look_up_everything(file: &[u8]) -> usize {
     let mut seen = BTreeSet::new();
     let mut read = 0;
     while let Some(id) = next.pop_front() {
-        if seen.len() >= MOST_TYPES || !seen.insert(id) {
+        if seen.len() >= MAX_TYPES || !seen.insert(id) {
             continue;
         }
         let Ok(found) = types.get(id) else { continue };
