@@ -50,7 +50,7 @@ fn a_file_that_shrinks_after_it_was_opened_is_an_error() {
     File::options().write(true).open(&path).unwrap().set_len(100).unwrap();
     let error = read_range(&file, 10, 9_000, &budget).unwrap_err();
     assert_eq!(error.to_string(), "the file became shorter while it was read");
-    assert_eq!(budget.charged(), 0, "everything is given back");
+    assert_eq!(budget.charged(), 0, "all charges are released");
 }
 
 #[test]

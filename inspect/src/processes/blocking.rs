@@ -178,7 +178,7 @@ where
     fn gather(self: Arc<Self>, limits: TimeLimits) -> Vec<Answer<T>> {
         let end = Instant::now() + limits.all;
         let mut state = self.lock();
-        self.lead(&mut state, 0);
+        self.start_helper(&mut state, 0);
         loop {
             let now = Instant::now();
             let is_over = now >= end;
@@ -203,7 +203,7 @@ where
             let has_room = state.running.len() < MAX_SLOW;
             if (state.is_leader_lost || is_slow) && has_room && !state.is_drained {
                 let helper = state.leader + 1;
-                self.lead(&mut state, helper);
+                self.start_helper(&mut state, helper);
                 continue;
             }
             let ends = state.running.iter().map(|item| item.since + limits.each);
@@ -220,7 +220,7 @@ where
     }
 
     /// Starts a new helper for the remaining items.
-    fn lead(self: &Arc<Self>, state: &mut State<I, T>, helper: usize) {
+    fn start_helper(self: &Arc<Self>, state: &mut State<I, T>, helper: usize) {
         state.leader = helper;
         state.is_leader_lost = false;
         let pool = Arc::clone(self);

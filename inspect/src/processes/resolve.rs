@@ -57,23 +57,23 @@ pub fn resolve(target: &str, token: Option<Token>, budget: &Budget) -> Result<Ta
         && process.agent.is_none()
     {
         // Waits for an agent that is about to listen, or to recreate the file of its socket.
-        process = found_again(process, lost, deadline)?;
+        process = wait_for_agent(process, lost, deadline)?;
     }
     if process.agent.is_none() {
-        process = settled(process, &requested, deadline)?;
+        process = wait_until_settled(process, &requested, deadline)?;
     }
     agent_of(process, requested, deadline).map(|target| Target { unseen, ..target })
 }
 
-/// The end of the wait for something that is missing.
-fn lost_until(deadline: Option<Instant>) -> Instant {
-    let patient = Instant::now() + LOST_TIMEOUT;
-    deadline.map_or(patient, |deadline| deadline.min(patient))
+/// The deadline for the wait for a missing agent.
+fn wait_deadline(deadline: Option<Instant>) -> Instant {
+    let limit = Instant::now() + LOST_TIMEOUT;
+    deadline.map_or(limit, |deadline| deadline.min(limit))
 }
 
 /// A process without an agent. If it is ending or being replaced at this moment, waits: its files in `/proc`
 /// are empty for a while.
-fn settled(
+fn wait_until_settled(
     process: RustProcess,
     requested: &Requested,
     deadline: Option<Instant>,
@@ -83,7 +83,7 @@ fn settled(
         None => Ok(process),
         Some(ClientError::Ended) => Err(ResolveError::NoSuchProcess { pid }),
         Some(_) => {
-            let end = lost_until(deadline);
+            let end = wait_deadline(deadline);
             loop {
                 let process = by_pid(pid, deadline)?;
                 if process.agent.is_some() || process.lost_agent.is_some() || Instant::now() > end {
@@ -95,23 +95,23 @@ fn settled(
     }
 }
 
-/// The process, after its agent had a moment to appear.
-fn found_again(
+/// The process, read again until its agent listens or recreated its socket, at most until the deadline.
+fn wait_for_agent(
     process: RustProcess,
     lost: LostAgent,
     deadline: Option<Instant>,
 ) -> Result<RustProcess, ResolveError> {
-    let end = lost_until(deadline);
+    let end = wait_deadline(deadline);
     if lost.because == LostBecause::Silent {
         wait_for_binding(lost.path, LOST_TIMEOUT, deadline);
         return by_pid(process.pid, deadline);
     }
     let mut process = RustProcess { lost_agent: Some(lost), ..process };
-    let may_come = |process: &RustProcess| {
+    let may_return = |process: &RustProcess| {
         let lost = process.lost_agent.as_ref().map(|lost| lost.because);
         matches!(lost, Some(LostBecause::Deleted | LostBecause::Replaced))
     };
-    while may_come(&process) && Instant::now() < end {
+    while may_return(&process) && Instant::now() < end {
         std::thread::sleep(LOST_PAUSE);
         process = by_pid(process.pid, deadline)?;
     }

@@ -38,7 +38,7 @@ pub fn note_text(note: &Note) -> String {
         NoteKind::Approximate => format!("{count} {what} approximate: {why}"),
         NoteKind::EndedEarly => format!("ended early with {count} {what}: {why}"),
     };
-    as_said(why, text)
+    marked(why, text)
 }
 
 /// What is missing, for the comments of a profile: `3 threads: …`. If it comes from another user's program, the
@@ -46,11 +46,11 @@ pub fn note_text(note: &Note) -> String {
 pub(crate) fn missing_text(note: &Note) -> String {
     let Note { what, count, why, .. } = note;
     let text = |why: &str| format!("{count} {what}: {why}");
-    as_said(why, text)
+    marked(why, text)
 }
 
 /// `text` of a sentence. If the sentence comes from another user's program, the result is marked as such.
-fn as_said(sentence: &str, text: impl Fn(&str) -> String) -> String {
+fn marked(sentence: &str, text: impl Fn(&str) -> String) -> String {
     program_said(sentence).map_or_else(|| text(sentence), |said| program_says(&text(said)))
 }
 

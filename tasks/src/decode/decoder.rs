@@ -48,7 +48,7 @@ pub(super) enum Phase {
     /// All memory that the walks used, to compare it.
     Check,
     /// The cells of tasks that moved.
-    Again,
+    Retry,
 }
 
 impl<'s> Decoder<'s> {
@@ -126,7 +126,7 @@ impl<'s> Decoder<'s> {
                 CellBytes::NotRead => task.stack = unknown("its memory was not read"),
                 CellBytes::Moved => {
                     task.stack = AsyncStack::Moved;
-                    step = if future.is_some() { Step::Again } else { Step::Done };
+                    step = if future.is_some() { Step::Retry } else { Step::Done };
                 }
                 CellBytes::Unreadable => task.stack = unknown("its memory cannot be read"),
             }
@@ -168,7 +168,7 @@ impl<'s> Decoder<'s> {
     fn next_requests(&mut self) -> Result<(), Exhausted> {
         self.exhausted.map_or(Ok(()), Err)?;
         self.budget.check_time()?;
-        if self.phase == Phase::Again {
+        if self.phase == Phase::Retry {
             self.request_cells()?;
         }
         if self.phase == Phase::Walk {
@@ -213,7 +213,7 @@ impl<'s> Decoder<'s> {
         let requested = std::mem::take(&mut self.requested);
         let taken = match self.phase {
             Phase::Walk => self.take_answers(&requested, bytes),
-            Phase::Again => self.begin_again(&requested, bytes),
+            Phase::Retry => self.restart(&requested, bytes),
             Phase::Check => {
                 self.compare(bytes);
                 Ok(())
@@ -255,11 +255,11 @@ impl<'s> Decoder<'s> {
             decoding.step = Step::Done;
             if !is_same {
                 decoding.lose_stack(AsyncStack::Moved);
-                decoding.step = Step::Again;
+                decoding.step = Step::Retry;
             }
             decoding.forget_snapshot();
         }
-        self.phase = Phase::Again;
+        self.phase = Phase::Retry;
     }
 
     /// The limit that was reached; `None` while decoding continues.
@@ -285,7 +285,7 @@ impl<'s> Decoder<'s> {
             decoding.forget_snapshot();
             let stack = match decoding.step {
                 Step::Walk => AsyncStack::Unknown(undecoded.clone()),
-                Step::Check | Step::Again => AsyncStack::Moved,
+                Step::Check | Step::Retry => AsyncStack::Moved,
                 Step::Done => continue,
             };
             decoding.lose_stack(stack);

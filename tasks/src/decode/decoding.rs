@@ -26,7 +26,7 @@ pub(super) enum Step {
     /// Walked. The memory that the walk used must be compared.
     Check,
     /// Moved. Its cell must be read again.
-    Again,
+    Retry,
     Done,
 }
 

@@ -26,10 +26,10 @@ const VTABLE: usize = 16;
 impl Decoder<'_> {
     /// Requests the cells of tasks that moved and may be retried. Without such tasks, decoding is complete.
     pub(super) fn request_cells(&mut self) -> Result<(), Exhausted> {
-        self.phase = Phase::Again;
+        self.phase = Phase::Retry;
         for number in 0..self.tasks.len() {
             let decoding = &mut self.tasks[number];
-            if decoding.step != Step::Again {
+            if decoding.step != Step::Retry {
                 continue;
             }
             let trailer = self.vtables.get(decoding.vtable as usize).map(|vtable| vtable.trailer_offset);
@@ -53,7 +53,7 @@ impl Decoder<'_> {
     }
 
     /// Takes the cells. A task whose cell no longer belongs to it stays moved: it has ended.
-    pub(super) fn begin_again(
+    pub(super) fn restart(
         &mut self,
         requested: &[(usize, MemoryRange)],
         bytes: impl Iterator<Item = Option<Vec<u8>>>,

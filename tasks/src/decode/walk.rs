@@ -48,7 +48,7 @@ pub(super) struct Walk<'w> {
     /// Elements of lists in the current future that were not visited.
     pub(super) left_out: u64,
     /// The values on the current path, to detect structures that point at themselves.
-    way: Vec<(TypeId, u64)>,
+    path: Vec<(TypeId, u64)>,
 }
 
 /// The position of a future in a stack.
@@ -91,7 +91,7 @@ impl<'w> Walk<'w> {
             is_waiting: false,
             holds: Vec::new(),
             left_out: 0,
-            way: Vec::new(),
+            path: Vec::new(),
         }
     }
 
@@ -131,16 +131,16 @@ impl<'w> Walk<'w> {
             self.cut(TOO_MUCH);
             return Vec::new();
         }
-        if self.way.contains(&(id, avma)) {
+        if self.path.contains(&(id, avma)) {
             return Vec::new();
         }
         let Some(found) = self.content.get(self.source, id) else {
             self.cut("the debug information does not describe one of its types");
             return Vec::new();
         };
-        self.way.push((id, avma));
+        self.path.push((id, avma));
         let nodes = self.described(id, Value { found: &found, avma }, place);
-        self.way.pop();
+        self.path.pop();
         nodes
     }
 

@@ -207,7 +207,7 @@ mod tests {
             let busy = cells.iter().map(|cell| (cell, "running")).collect();
             let detail = detail(&runtime, 4096, busy, Ok(&found), &mut |_| None);
             assert_eq!((detail.tasks.len(), detail.tasks_left_out), (MAX_TASKS, 199_000));
-            assert_eq!(detail.workers[7].tid, Known::Value(15), "the one that has the core");
+            assert_eq!(detail.workers[7].tid, Known::Value(15), "the thread with the core");
             assert_eq!((detail.tasks[15].worker, detail.tasks[14].worker), (Some(7), None));
         }
         assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());

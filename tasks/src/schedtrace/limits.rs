@@ -77,6 +77,10 @@ mod tests {
         let long = Known::unavailable("x".repeat(1000), "");
         assert!(cost(&moment(2, 3, &long), false) >= 2 * 3 * 3 * 1000);
         let most = cost(&moment(1, MAX_WORKERS, &long), false);
-        assert_eq!(cost(&moment(1, MAX_WORKERS + 1000, &long), false), most, "what is not shown");
+        assert_eq!(
+            cost(&moment(1, MAX_WORKERS + 1000, &long), false),
+            most,
+            "workers that are not shown cost nothing"
+        );
     }
 }

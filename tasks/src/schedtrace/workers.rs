@@ -226,7 +226,7 @@ mod tests {
         let polled = |current, listed: &HashSet<u64>| polled(current, listed, listed.iter().max().copied());
         assert_eq!(polled(Some(9), &listed), Known::Value(9));
         assert_eq!(polled(Some(0), &listed), Known::Value(0));
-        assert_eq!(polled(Some(1), &listed), Known::Value(0), "what runs the worker");
+        assert_eq!(polled(Some(1), &listed), Known::Value(0), "the task that runs the worker");
         assert_eq!(polled(Some(1), &HashSet::new()), Known::Value(0));
         assert!(matches!(polled(Some(10), &listed), Known::Unavailable(_)), "spawned since");
         assert!(matches!(polled(None, &listed), Known::Unavailable(_)));

@@ -219,7 +219,7 @@ fn the_comparison_has_limits_of_memory_and_time() {
     assert_eq!(heap.refused(), None);
     let exhausted = Exhausted::Memory(blocks + 100_000);
     assert_eq!(growth(&heap).expect_err("it takes more"), NoGrowth::Exhausted(exhausted));
-    assert_eq!(heap.process.budget.charged(), blocks, "what an interval takes is given back");
+    assert_eq!(heap.process.budget.charged(), blocks, "the charge of an interval is released");
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn look_up(bytes: &[u8], svma: u64, budget_bytes: u64, steps: u64) -> (Vec<Frame
     let frames = symbolizer.frames(svma, false);
     let symbols = symbolizer.module_symbols().next().unwrap().clone();
     drop(symbolizer);
-    assert_eq!(budget.charged(), 0, "everything is given back");
+    assert_eq!(budget.charged(), 0, "all charges are released");
     (frames, symbols)
 }
 

@@ -36,7 +36,7 @@ fn look_up(bytes: &[u8], steps: u64) -> (Option<Arc<str>>, ModuleSymbols) {
     let frames = symbolizer.frames(CODE + 5, false);
     let symbols = symbolizer.module_symbols().next().unwrap().clone();
     drop(symbolizer);
-    assert_eq!(budget.charged(), 0, "everything is given back");
+    assert_eq!(budget.charged(), 0, "all charges are released");
     (frames.last().unwrap().function.clone(), symbols)
 }
 

@@ -89,7 +89,7 @@ fn a_file_beyond_the_memory_limit_is_not_read() {
             read = Some((bytes.len(), budget.charged()));
             false
         });
-        assert_eq!(budget.charged(), 0, "everything is given back");
+        assert_eq!(budget.charged(), 0, "all charges are released");
         read
     };
     assert_eq!(read(100_000), Some((100_000, 100_000)));

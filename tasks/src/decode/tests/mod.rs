@@ -135,7 +135,7 @@ fn a_task_that_is_gone_at_the_retry_has_moved() {
         let (task, counts, times) =
             moved(&|types, poll, _| answer.map(|other| checkout(types, poll, other, IDLE)));
         assert_eq!(task.stack, AsyncStack::Moved);
-        assert_eq!((counts.moved, times), (1, 1), "asked for once");
+        assert_eq!((counts.moved, times), (1, 1), "requested once");
     }
 }
 

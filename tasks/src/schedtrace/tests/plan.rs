@@ -213,7 +213,7 @@ fn implausible_values_are_missing_and_the_others_stay() {
 #[test]
 fn without_types_the_reason_and_the_fix_are_reported() {
     let hidden = Words::tokio().hidden(&Table::default());
-    let Known::Unavailable(why) = hidden.searching else { panic!("known from nothing") };
+    let Known::Unavailable(why) = hidden.searching else { panic!("known without types") };
     assert!(why.reason.contains("no debug information") && why.fix.contains("debug = 2"), "{why:?}");
 }
 

@@ -96,7 +96,7 @@ fn an_index_of_the_same_build_is_used() {
     let store = Store::default();
     let right = everything(&store);
     let made = store.0.borrow().clone();
-    assert_eq!(made.accepted, None, "nothing was stored yet");
+    assert_eq!(made.accepted, None, "the store is empty");
     assert_eq!(everything(&store), right);
     assert_eq!(store.0.borrow().accepted, Some(true));
 

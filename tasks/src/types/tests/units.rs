@@ -38,7 +38,7 @@ fn units_are_charged_and_those_beyond_the_memory_limit_are_counted() {
     assert!(information.fix.contains("limit of 48 MiB was reached): pass a larger --max-memory; "));
     assert!(!information.fix.contains("--symbols") && information.note.is_empty(), "{information:?}");
     drop((charge, dwarf));
-    assert_eq!(budget.charged(), 0, "everything is given back");
+    assert_eq!(budget.charged(), 0, "all charges are released");
     // Charges during the scan are released afterwards.
     let budget = Budget::new(1 << 30);
     let dwarf = self::dwarf(&bytes, &Work::new(&budget));
