@@ -32,7 +32,7 @@ const OLD_HEADER_BYTES: u64 = 12;
 #[derive(Debug)]
 pub struct Sections {
     found: Vec<(SectionId, Arc<[u8]>)>,
-    /// Kept as long as the bytes: every owner of the bytes keeps this also.
+    /// Must live as long as the bytes: every owner of the bytes also keeps the charge.
     charge: Arc<Charge>,
     /// For a `.dwp`: the parts of the sections that belong to each unit.
     is_package: bool,

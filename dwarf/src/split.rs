@@ -40,14 +40,14 @@ pub trait SplitFile {
     /// Its path, for messages.
     fn path(&self) -> PathBuf;
 
-    /// Its wanted sections; `None` where there is no such file.
+    /// Its wanted sections; `None` if the file does not exist.
     fn read(&self, wanted: &'static [SectionId], budget: &Budget) -> Option<Result<Sections, Unreadable>>;
 }
 
 /// The split debug information of a module.
 #[derive(Debug, Default)]
 pub struct SplitFiles {
-    /// `None` where there are no files.
+    /// `None` without split files.
     source: Option<Box<dyn SplitSource>>,
     /// Read when the first unit needs it.
     package: OnceLock<Option<Result<Package, Fault>>>,
@@ -131,7 +131,7 @@ impl SplitFiles {
         Err(refused)
     }
 
-    /// `None` where there is no such file.
+    /// `None` if the file does not exist.
     fn open_part(&self, file: &dyn SplitFile, main: &Part) -> Option<Result<Part, Fault>> {
         let sections = match self.read(file, &main.work)? {
             Ok(sections) => sections,

@@ -177,7 +177,7 @@ fn greet(endpoint: &Endpoint, stream: &mut Stream, speaker: Speaker) -> Result<A
 
 /// The client's side of the token handshake.
 fn authenticate(stream: &mut Stream, token: Option<&Token>, speaker: Speaker) -> Result<(), ClientError> {
-    // No byte may follow the challenge and the proof: they have no tail (SPEC, section 10).
+    // No byte may follow the challenge and the proof: these messages do not have a tail (SPEC, section 10).
     let challenge: Challenge = codec::decode(&expect_packet(stream, Kind::Challenge, speaker)?)?;
     let Some(token) = token else { return Err(ClientError::TokenNeeded) };
     let mut nonce = [0; NONCE_BYTES];

@@ -1,4 +1,4 @@
-//! Which files are opened, and what is read of files with false contents.
+//! Tests which files are opened, and how files with false contents are read.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 use std::fs::File;
@@ -192,7 +192,7 @@ mod linux {
         assert_eq!(own.believes(&module("/etc/shadow", start)), Believed::NotMapped);
         assert_eq!(own.believes(&module(path, 0x1000)), Believed::NotMapped);
         assert_eq!(Process::of(None).believes(&module(path, start)), Believed::NotTold);
-        // A process that has ended has no mappings.
+        // An ended process does not have mappings.
         assert_eq!(Process::of(Some(u32::MAX)).believes(&module(path, start)), Believed::NotTold);
     }
 }

@@ -133,7 +133,7 @@ fn is_allocator_path(name: &str) -> bool {
 }
 
 /// The first frame, from the leaf, of the program's own code: neither of std nor of a dependency that cargo fetched.
-/// Decided by the file, or by the name if there is no file.
+/// The file decides, or the name if the file is unknown.
 pub fn own_frame<'f>(frames: impl IntoIterator<Item = &'f Frame>) -> Option<&'f Frame> {
     frames.into_iter().find(|frame| frame.function.is_some() && !is_library(frame))
 }

@@ -42,7 +42,7 @@ pub(super) fn by_pid(pid: u32, deadline: Option<Instant>) -> Result<RustProcess,
             uid => ResolveError::OtherUser { pid, uid },
         },
         _ if !Host::exists(pid) => ResolveError::NoSuchProcess { pid },
-        // A kernel thread, or a process whose main thread ended: it has no executable and no environment.
+        // A kernel thread, or a process with an ended main thread: both lack an executable and an environment.
         io::ErrorKind::NotFound => {
             ResolveError::NoAgent { pid, name: String::new(), is_rust: false, is_switched_off: false }
         }

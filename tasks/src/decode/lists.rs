@@ -133,7 +133,7 @@ impl Walk<'_> {
         nodes
     }
 
-    /// The tasks of a `JoinSet`: Tokio keeps their handles in two lists behind a lock, one for the woken
+    /// The tasks of a `JoinSet`: Tokio keeps their handles in two lists in a lock, one for the woken
     /// tasks and one for the others (`tokio/src/util/idle_notified_set.rs`).
     pub(super) fn join_set(&mut self, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
         let mut nodes = Vec::new();

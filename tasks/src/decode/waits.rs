@@ -15,8 +15,8 @@ use crate::types::{Member, Shape, Type, TypeId, TypeSource};
 /// Maximum depth of the search for a pointer in a value.
 const DEEPEST: usize = 10;
 
-/// Maximum depth of the search for a channel or descriptor: the socket of an axum connection is behind 26
-/// types.
+/// Maximum depth of the search for a channel or descriptor: the socket of an axum connection is inside 26
+/// nested types.
 pub(super) const DEEPEST_OTHER: usize = 40;
 
 /// The kind of resource that a wait inside one of Tokio's own functions is for.

@@ -1,5 +1,5 @@
 //! Reads one entry and its direct content as a [`Type`]. References are followed for a few steps only, and
-//! nothing recurses: entries of a hostile file may refer to each other in a circle.
+//! no function recurses: entries of a hostile file may refer to each other in a circle.
 
 use std::sync::Arc;
 
@@ -155,7 +155,7 @@ pub(super) fn containing_type(dwarf: &ModuleDwarf, id: EntryId) -> Result<Option
     Ok(reference(&unit, &entry, constants::DW_AT_containing_type))
 }
 
-/// The entry that this one completes: its declaration, or the function of which it is an instance.
+/// The entry that this one completes: its declaration, or the abstract instance of the function.
 fn origin(unit: &LoadedUnit, entry: &Entry) -> Option<EntryId> {
     reference(unit, entry, constants::DW_AT_specification)
         .or_else(|| reference(unit, entry, constants::DW_AT_abstract_origin))

@@ -15,7 +15,7 @@ use crate::model::DebugLevel;
 use crate::types::entry::LONGEST_CRATE;
 use crate::types::module::ModuleTypes;
 
-/// Maximum crates named in one line; a note says that there are more.
+/// Maximum crates named in one line; a note states that there are more.
 const MAX_CRATES: usize = 8;
 
 /// Maximum units read to name the crates of one poll function: each crate that has a copy of the function

@@ -1,5 +1,5 @@
-//! The type whose method an async function is. Debug information puts methods into a namespace `{impl#10}`,
-//! which has no meaning for a reader; the mangled name of any function in it has the type's name.
+//! The type that an async method belongs to. Debug information puts methods into a namespace `{impl#10}`, which
+//! does not mean anything to a reader; the mangled name of any function in it has the type's name.
 
 use crate::types::text::{self, LONGEST_PATH};
 

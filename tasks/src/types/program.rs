@@ -53,7 +53,7 @@ pub trait ModuleFile: fmt::Debug {
     /// Why they cannot be read.
     fn sections(&self, wanted: &'static [SectionId], budget: &Budget) -> Result<Sections, Unreadable>;
 
-    /// Its split debug files, of which these sections are wanted.
+    /// Its split debug files, to read these sections.
     fn split_files(&self, wanted: &'static [SectionId]) -> SplitFiles;
 
     /// Its symbol tables; `None` where they cannot be read.

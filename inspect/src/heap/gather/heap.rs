@@ -18,7 +18,7 @@ use crate::heap::jemalloc::{self, DumpError};
 use crate::profile::{FRAME_BYTES, Locations, Process, STACK_BYTES};
 use crate::symbols::{Frame, ModuleSymbols};
 
-/// Limits on what is kept of an answer. A real program has a few thousand stacks and tens of thousands of sampled
+/// Limits on the part of an answer that is kept. A real program has a few thousand stacks and tens of thousands of sampled
 /// blocks; an agent that keeps sending more must not fill our memory.
 const MAX_KEPT_FRAMES: usize = 32 * 1024 * 1024;
 const MAX_KEPT_BLOCKS: usize = 8 * 1024 * 1024;

@@ -4,7 +4,7 @@
 //! A socket counts only when its name contains the pid of the process (in its own pid namespace) *and* its
 //! start time, its owner is the user of the process or root, and the kernel reports that the process listens.
 //! So a stale file or a reused pid never counts; when the kernel's table is too long to read, that is
-//! reported. This module connects to nothing and sends no signal.
+//! reported. This module does not connect and does not send signals.
 
 use std::collections::HashSet;
 use std::fs;

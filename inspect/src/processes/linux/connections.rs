@@ -25,7 +25,7 @@ pub(super) fn connections(pid: u32) -> io::Result<Vec<Connection>> {
     let deadline = Instant::now() + LONGEST_READ;
     let mut connections = Vec::new();
     for (table, is_tcp) in [("net/tcp", true), ("net/tcp6", true), ("net/udp", false), ("net/udp6", false)] {
-        // A kernel without IPv6 has no tables for it.
+        // A kernel without IPv6 does not have its tables.
         let Ok(lines) = procfs::open(pid, table) else { continue };
         add(lines, is_tcp, &inodes, deadline, &mut connections)?;
     }

@@ -66,7 +66,7 @@ pub(super) fn list(deadline: Option<Instant>) -> io::Result<Listing> {
     {
         match answer {
             Answer::Done(Ok(found)) => seen.extend(found),
-            // Kernel threads have no executable, but a user other than root gets "permission denied" for
+            // Kernel threads do not have an executable, but a user other than root gets "permission denied" for
             // them.
             Answer::Done(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let is_process = Stat::read(*pid).is_ok_and(|stat| !stat.is_kernel_thread);
@@ -103,7 +103,7 @@ pub(super) fn list(deadline: Option<Instant>) -> io::Result<Listing> {
 pub(super) fn read_one(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
     let read = move || {
         let seen = Seen::read_one(pid, true, &Compilers::default())?;
-        // A process that is about to end has no executable in the kernel.
+        // A process that is about to end no longer has an executable.
         let seen = match seen {
             Some(seen) => seen,
             None => Seen::of(pid, None)?,

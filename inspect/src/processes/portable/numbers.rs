@@ -122,7 +122,7 @@ fn share(part: Duration, whole: Duration) -> Known<f64> {
     Known::Value(part.as_secs_f64() / whole.as_secs_f64() * 100.0)
 }
 
-/// The letter of proc(5). Windows has no such states, and `sysinfo` reports every process there as running.
+/// The letter of proc(5). Windows does not have these states, and `sysinfo` reports every process there as running.
 fn state(status: ProcessStatus) -> Known<char> {
     if cfg!(windows) {
         return Known::unavailable("on this system only threads have a state", "");

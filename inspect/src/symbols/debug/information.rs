@@ -244,7 +244,7 @@ fn unit_ranges(main: &Part, charge: &mut Charge, left_out: &mut LeftOut) -> Resu
                 .try_for_each(|(begin, end)| add(begin, end))
         });
         match stated {
-            // A unit without entries has nothing to leave out.
+            // A unit without entries does not lack anything.
             Ok(()) | Err(Fault::Damaged(gimli::Error::MissingUnitDie)) => {}
             Err(Fault::Exhausted(limit)) => return Err(limit.into()),
             Err(why) => left_out.add(&why),

@@ -208,7 +208,7 @@ fn list_functions(
             Ok(())
         })?;
     }
-    // Of several names for the same code the last, as in gdb: `clone3`, not `__clone3` before it.
+    // Several names for the same code: the last one wins, as in gdb: `clone3`, not `__clone3` before it.
     functions.sort_by_key(|function| (function.begin, function.offset.0));
     Ok(functions)
 }

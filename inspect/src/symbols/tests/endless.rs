@@ -1,5 +1,5 @@
-//! Files in which a small part takes long: strings without an end, lists shared by all entries, full indexes.
-//! They cost names, and the time that was allowed.
+//! Files with a small part that takes long to read: strings without an end, lists shared by all entries, full
+//! indexes. The only cost is missing names, within the time limit.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -133,7 +133,7 @@ fn units_that_share_a_list_of_ranges_are_left_out_and_counted() {
 
 #[test]
 fn calls_with_many_ranges_are_counted_at_each_address() {
-    // A call with 100,000 ranges, none of which contains the address.
+    // A call with 100,000 ranges that do not contain the address.
     let mut ranges = [CODE - 16, CODE].map(u64::to_le_bytes).concat().repeat(100_000);
     ranges.extend([0; 16]);
     let abbreviations = [

@@ -171,7 +171,7 @@ fn a_name_with_the_inode_of_an_unnamed_socket_is_not_trusted() {
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let found = claims(&lines);
     assert!(!found.has() && found.is_settled(), "{found:?}");
-    // A name may begin with a line end, and nothing continues a line that has none.
+    // A name may begin with a line end. The line of a socket without a name cannot continue in the next line.
     let forged = line("00010000", "/run/7-9.sock");
     assert!(table(&[&line_of(5, "00000000", ""), &forged]).lines().all(|line| line.may_be_name));
     let other = unnamed.replace(&SOCKET.to_string(), "5");
