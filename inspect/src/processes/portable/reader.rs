@@ -48,6 +48,11 @@ impl ProcessReader for Portable {
         blocking::try_run(None, SILENT, move || one(pid)).is_ok()
     }
 
+    fn is_ending(_: u32) -> bool {
+        // `sysinfo` does not report it.
+        false
+    }
+
     fn owner(_: u32) -> Option<u32> {
         // Only called when the system denies access to a process. `sysinfo` shows such a process
         // without its values, and does not deny it.
