@@ -10,7 +10,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod conversation;
-mod frozen;
+pub(crate) mod frozen;
 mod gc;
 mod handshake;
 mod heap_rate;
