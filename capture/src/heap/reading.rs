@@ -41,7 +41,7 @@ struct Lists {
 }
 
 /// So much unwind data is kept for threads that were stopped while they walk; then there is no newer.
-const MOST_RETIRED: usize = 8;
+const MAX_RETIRED: usize = 8;
 
 struct Retired(*mut Unwinding);
 
@@ -241,7 +241,7 @@ pub fn stack(number: u32) -> Stack {
 pub fn list_modules(anew: bool) -> Vec<Module> {
     let may_retire = || {
         let retired = LISTS.try_lock().map_or(0, |lists| lists.retired.len());
-        retired < MOST_RETIRED || MODULES.is_quiet()
+        retired < MAX_RETIRED || MODULES.is_quiet()
     };
     if (STALE.swap(false, Ordering::Relaxed) || anew) && may_retire() {
         let refreshed = MODULES.look(|unwinding| unwinding.map(|unwinding| unwinding.modules.refreshed()));

@@ -197,7 +197,7 @@ impl CpuSampler {
         finished.extend(self.threads.drain().map(|(tid, thread)| thread.finish(tid, false, period_ns)));
         self.ended = finished;
         // Timers are gone; signals still on their way are handled, or discarded, by now.
-        self.operation.give_back_handler();
+        self.operation.restore_handler();
         self.operation.settle();
         let samples = self.drain();
         let known_ns: u64 = self.ended.iter().map(|finished| finished.known_ns(period_ns)).sum();

@@ -89,7 +89,7 @@ impl Installed {
 
     /// Restores the former disposition. Returns `false` when another handler was installed over ours in the meantime:
     /// it stays, and may still call our handler, which then only passes signals on.
-    pub(crate) fn give_back(self) -> bool {
+    pub(crate) fn restore(self) -> bool {
         if !self.is_current() {
             self.entry.is_overridden.store(true, Ordering::SeqCst);
             return false;

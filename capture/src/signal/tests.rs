@@ -52,7 +52,7 @@ fn a_handler_installed_during_our_installation_is_not_lost() {
     // SAFETY: our handler is installed and passes the signal on to `second`, which is a valid handler.
     unsafe { libc::raise(number.get()) };
     assert_ne!(MASK.swap(0, Ordering::SeqCst), 0, "the program's handler was called");
-    assert!(installed.give_back());
+    assert!(installed.restore());
     assert!(is_there(number, second));
 }
 
@@ -83,7 +83,7 @@ fn our_handler_set_by_the_program_during_our_installation_passes_on_to_the_forme
     exchange(number, Some(&disposition(second))).unwrap();
     let installed = Installed::install(number).unwrap();
     let ours = exchange(number, None).unwrap();
-    assert!(installed.give_back());
+    assert!(installed.restore());
     let asked = exchange(number, None).unwrap();
     exchange(number, Some(&ours)).unwrap();
     assert!(Installed::install_over(number, &asked).unwrap().is_none());
@@ -94,7 +94,7 @@ fn our_handler_set_by_the_program_during_our_installation_passes_on_to_the_forme
     // SAFETY: our handler is installed and passes the signal on to `second`, which is a valid handler.
     unsafe { libc::raise(number.get()) };
     assert_ne!(MASK.swap(0, Ordering::SeqCst), 0, "the program's handler was called");
-    assert!(installed.give_back());
+    assert!(installed.restore());
     assert!(is_there(number, second));
 }
 
@@ -109,7 +109,7 @@ fn our_handler_set_for_another_signal_does_not_form_a_cycle() {
         let installed = Installed::install(number).unwrap();
         let ours = exchange(number, None).unwrap();
         assert!(passed_through(&ours) > 0);
-        assert!(installed.give_back());
+        assert!(installed.restore());
         exchange(other, Some(&ours)).unwrap();
     }
     MASK.store(0, Ordering::SeqCst);
@@ -131,7 +131,7 @@ fn a_handler_that_calls_ours_from_a_former_capture_is_not_called_by_that_one() {
     exchange(number, Some(&disposition(second))).unwrap();
     let installed = Installed::install(number).unwrap();
     let ours = exchange(number, None).unwrap().sa_sigaction;
-    assert!(installed.give_back());
+    assert!(installed.restore());
     BEFORE_THIRD.store(ours, Ordering::SeqCst);
     exchange(number, Some(&disposition(third))).unwrap();
     let installed = Installed::install(number).unwrap();
@@ -140,11 +140,11 @@ fn a_handler_that_calls_ours_from_a_former_capture_is_not_called_by_that_one() {
     // SAFETY: the handlers call each other in this order: another of ours, `third`, ours, `second`. All are valid.
     unsafe { libc::raise(number.get()) };
     assert_ne!(MASK.swap(0, Ordering::SeqCst), 0, "the program's handler was called");
-    assert!(installed.give_back());
+    assert!(installed.restore());
     assert!(is_there(number, third));
     exchange(number, Some(&disposition(second))).unwrap();
     let before = ENTRIES.each_ref().map(|entry| entry.former.load(Ordering::SeqCst));
-    assert!(Installed::install(number).unwrap().give_back());
+    assert!(Installed::install(number).unwrap().restore());
     let after = ENTRIES.each_ref().map(|entry| entry.former.load(Ordering::SeqCst));
     assert_eq!(after, before, "the entry formerly installed over `second` is used again");
 }
@@ -188,12 +188,12 @@ fn a_handler_that_calls_ours_as_a_function_keeps_its_mask() {
     unsafe { libc::raise(number.get()) };
     let mask = MASK.load(Ordering::SeqCst);
     assert!(mask & bit(libc::SIGUSR2) != 0, "{mask:#x}");
-    assert!(!installed.give_back());
+    assert!(!installed.restore());
     assert!(is_there(number, third));
     // After `third` is removed, the next capture can restore the former disposition.
     let mut ours = disposition(second);
     ours.sa_sigaction = BEFORE_THIRD.load(Ordering::SeqCst);
     exchange(number, Some(&ours)).unwrap();
-    assert!(Installed::install(number).unwrap().give_back());
+    assert!(Installed::install(number).unwrap().restore());
     assert!(is_there(number, second));
 }
