@@ -81,7 +81,7 @@ struct Session {
     modules: AtomicPtr<UnsafeCell<bool>>,
 }
 
-fn signal_state(session: &Session) {
+fn read_both(session: &Session) {
     // SAFETY: loom checks that no other thread writes at the same time.
     assert!(session.alive.with(|alive| unsafe { *alive }));
     // SAFETY: the pointer is never null, and its target is leaked, not freed, in this model.
@@ -110,7 +110,7 @@ fn loom_nothing_is_freed_while_a_handler_uses_it() {
         unsafe { guarded.replace(std::ptr::from_ref(session).cast_mut()) };
         let handlers = [(), ()].map(|()| {
             let guarded = guarded.clone();
-            thread::spawn(move || guarded.look(|session| session.map(signal_state)).is_some())
+            thread::spawn(move || guarded.look(|session| session.map(read_both)).is_some())
         });
         let guarded_by_agent = guarded.clone();
         let agent = thread::spawn(move || {
@@ -155,7 +155,7 @@ fn loom_a_fork_child_starts_a_new_count() {
         unsafe { guarded.replace(std::ptr::from_ref(parents).cast_mut()) };
         let handlers = [(), ()].map(|()| {
             let guarded = guarded.clone();
-            thread::spawn(move || guarded.look(|session| session.map(signal_state)).is_some())
+            thread::spawn(move || guarded.look(|session| session.map(read_both)).is_some())
         });
         let guarded_by_agent = guarded.clone();
         let agent = thread::spawn(move || {
