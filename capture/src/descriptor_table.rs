@@ -128,7 +128,7 @@ pub struct Mark {
 impl Mark {
     /// Created by a thread of the program; `None` when no descriptor is left or the kernel lacks memfd_create(2).
     pub fn make() -> Option<Mark> {
-    // SAFETY: memfd_create(2) reads a C string, which is a valid literal, and takes flags.
+        // SAFETY: memfd_create(2) reads a C string, which is a valid literal, and takes flags.
         let number =
             unsafe { libc::syscall(libc::SYS_memfd_create, c"rgops-agent".as_ptr(), libc::MFD_CLOEXEC) };
         let number = RawFd::try_from(number).ok().filter(|number| *number >= 0)?;

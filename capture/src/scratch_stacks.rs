@@ -27,8 +27,8 @@ use super::{arch, signal_number, stack_bounds, system};
 pub(super) const BYTES: usize = if cfg!(debug_assertions) { 128 } else { 64 } * 1024;
 const GUARD_BYTES: usize = 4096;
 /// The number of stacks, which is the number of threads that can work at the same time: two per CPU, within bounds.
-const FEWEST: usize = 16;
-const MOST: usize = 512;
+const MIN_STACKS: usize = 16;
+const MAX_STACKS: usize = 512;
 
 /// The pool; null before the first operation. `signal::handler` reads it and depends on the layout below.
 pub(super) static POOL: AtomicPtr<Pool> = AtomicPtr::new(ptr::null_mut());
@@ -62,7 +62,7 @@ pub(super) fn prepare() -> io::Result<()> {
     if pool.is_some_and(|pool| pool.process == std::process::id()) {
         return Ok(());
     }
-    let count = (2 * system::cpus()).clamp(FEWEST, MOST).next_power_of_two();
+    let count = (2 * system::cpus()).clamp(MIN_STACKS, MAX_STACKS).next_power_of_two();
     let size = BYTES + GUARD_BYTES;
     let memory = Pages::zeroed(count * size)?;
     let table = Pages::zeroed(size_of::<Pool>() + count * size_of::<Stack>())?;

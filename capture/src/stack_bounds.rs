@@ -191,7 +191,11 @@ mod tests {
             let first = questions();
             // The C library may reuse a larger stack from its cache.
             assert!((2..5000).contains(&first), "{first} questions for a stack of 256 pages");
-            assert_eq!((questions(), questions()), (2, 2), "the page where it stopped, and whether it is denied");
+            assert_eq!(
+                (questions(), questions()),
+                (2, 2),
+                "the page where it stopped, and whether it is denied"
+            );
             // The thread's own pages stay known.
             assert_eq!(end_of_stack(arch::Registers::here().sp, &(0..0), tid, process), Some(own));
         };

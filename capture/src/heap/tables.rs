@@ -223,15 +223,15 @@ impl Tables {
     }
 }
 
-/// Unit of [`Block::time`]: 32 bits of it are a year and four months.
+/// The unit of [`Block::time`]: 32 bits of it are a year and four months.
 pub(super) const TIME_UNIT_MS: u64 = 10;
 
-/// `CLOCK_MONOTONIC_COARSE` in milliseconds: a few nanoseconds, no system call.
+/// `CLOCK_MONOTONIC_COARSE` in milliseconds: takes a few nanoseconds, without a system call.
 #[inline]
 pub(super) fn coarse_ms() -> u64 {
     // SAFETY: `timespec` is plain data, valid when zeroed.
     let mut time: libc::timespec = unsafe { std::mem::zeroed() };
-    // SAFETY: clock_gettime(2) writes into the one `timespec` it is given. The clock exists since 2.6.32.
+    // SAFETY: clock_gettime(2) writes into the one `timespec` it is given. The clock exists since Linux 2.6.32.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut time) };
     time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000
 }

@@ -104,7 +104,8 @@ impl PprofSampler {
         // It is set: only `stop` and `drop` take it, and both consume the sampler.
         let capture = self.capture.take().ok_or(EngineError::Busy)?;
         let period_ns = self.period_ns;
-        let ended = on_own_thread(move || Ok((capture.end(period_ns, agent_cpu_ns)?, objects::list()))).await??;
+        let ended =
+            on_own_thread(move || Ok((capture.end(period_ns, agent_cpu_ns)?, objects::list()))).await??;
         let ((samples, totals), now) = ended;
         objects::add(&mut self.objects, now);
         Ok((Tick { samples, modules: Some(std::mem::take(&mut self.objects)), modules_after: None }, totals))
@@ -223,7 +224,9 @@ impl Drop for Capture {
 }
 
 /// Runs `work`, which may wait for a lock of the program, on a thread of its own.
-async fn on_own_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {
+async fn on_own_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, EngineError> {
     let (sender, receiver) = oneshot::channel();
     // If the receiver was dropped, the result is dropped here.
     spawn(move |started| drop(sender.send(started.map(|()| work()))));

@@ -140,8 +140,9 @@ impl Entry {
     /// handler may call them. So the entry that was over the same handler before is preferred, then an unused one.
     pub(super) fn free_for(current: &libc::sigaction) -> Option<&'static Entry> {
         let free = || {
-            let is_free =
-                |entry: &&Entry| !entry.is_overridden.load(Ordering::SeqCst) && !entry.is_reached_from(current);
+            let is_free = |entry: &&Entry| {
+                !entry.is_overridden.load(Ordering::SeqCst) && !entry.is_reached_from(current)
+            };
             ENTRIES.iter().filter(is_free)
         };
         let is_over_it = |entry: &&Entry| {
