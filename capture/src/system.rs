@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_has_the_requested_stack_besides_what_the_c_library_takes() {
+    fn a_thread_has_the_room_it_needs_besides_what_the_c_library_takes() {
         for needed in [1, 16, 128, 512].map(|kib| kib * 1024) {
             let thread = std::thread::Builder::new().stack_size(stack_bytes(needed));
             let room = thread.spawn(room).unwrap().join().unwrap();

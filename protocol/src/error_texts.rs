@@ -1,7 +1,7 @@
-//! Every error of this crate as people read it, in `snapshots/`.
+//! Snapshots of the text of every error in this crate, in `snapshots/`.
 
-/// The texts of an enum, one paragraph a variant: its name, then each example as it is read. A variant that is not
-/// here does not compile.
+/// The texts of an enum, one paragraph per variant: its name, then the text of each example. A missing variant
+/// does not compile.
 macro_rules! texts {
     ($type:ty, $read:expr, { $($pattern:pat => [$($example:expr),+ $(,)?]),+ $(,)? }) => {{
         fn _all_variants(error: &$type) {
@@ -16,7 +16,7 @@ macro_rules! texts {
             text.push_str(&format!("{name}\n"));
             $(
                 let example: $type = $example;
-                assert!(matches!(&example, $pattern), "{example:?} is no {name}");
+            assert!(matches!(&example, $pattern), "{example:?} is not a {name}");
                 for line in read(example).lines() {
                     text.push_str(&format!("  {line}\n"));
                 }

@@ -9,7 +9,7 @@
 //!   of live blocks ([`live`]). No allocation, no lock, no call into the loader. System calls only when a
 //!   thread's stack is examined for the first time, and two for a walk that is not cached. The walk
 //!   runs on a stack of the agent ([`crate::scratch_stacks`]), because the program's may be a coroutine's and small.
-//!   The use of the program's stack is measured by the test `a_sample_uses_little_stack`.
+//!   The use of the program's stack is measured by the test `a_sample_needs_little_stack`.
 //!
 //! # Why the estimates are unbiased
 //! The gaps between samples are exponentially distributed. So whether a block is sampled depends only on its size and

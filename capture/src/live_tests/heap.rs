@@ -115,7 +115,7 @@ fn freed_blocks_of_two_threads_leave_no_entries_in_the_tables() {
 /// 4 KiB has only one or two kilobytes left. Without optimisation, half of it is used by
 /// std and the allocator.
 #[test]
-fn a_sample_uses_little_stack() {
+fn a_sample_needs_little_stack() {
     const LIMIT: usize = if cfg!(debug_assertions) { 2560 } else { 1024 };
     const PAINT: u8 = 0xa5;
 
