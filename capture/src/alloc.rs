@@ -36,7 +36,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Sampling<A> {
             return unsafe { self.inner.alloc(layout) };
         }
         // SAFETY: as above.
-        unsafe { self.alloc_and_look(layout, A::alloc) }
+        unsafe { self.alloc_slow(layout, A::alloc) }
     }
 
     #[inline]
@@ -46,7 +46,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Sampling<A> {
             return unsafe { self.inner.alloc_zeroed(layout) };
         }
         // SAFETY: as in `alloc`.
-        unsafe { self.alloc_and_look(layout, A::alloc_zeroed) }
+        unsafe { self.alloc_slow(layout, A::alloc_zeroed) }
     }
 
     #[inline]
@@ -57,7 +57,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Sampling<A> {
             return unsafe { self.inner.dealloc(block, layout) };
         }
         // SAFETY: as in `alloc`.
-        unsafe { self.look_and_dealloc(block, layout) }
+        unsafe { self.dealloc_slow(block, layout) }
     }
 
     #[inline]
@@ -68,7 +68,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Sampling<A> {
         if heap::count_reallocation(taken, block, layout.size(), new, new_size) {
             return new;
         }
-        Self::look_at_reallocated(new, new_size)
+        Self::count_slow(new, new_size)
     }
 }
 
@@ -80,7 +80,7 @@ impl<A: GlobalAlloc> Sampling<A> {
     /// The contract of `alloc`, which is one of [`GlobalAlloc`]'s.
     #[cold]
     #[inline(never)]
-    unsafe fn alloc_and_look(&self, layout: Layout, alloc: unsafe fn(&A, Layout) -> *mut u8) -> *mut u8 {
+    unsafe fn alloc_slow(&self, layout: Layout, alloc: unsafe fn(&A, Layout) -> *mut u8) -> *mut u8 {
         // SAFETY: the caller upholds the contract of `alloc`, which is passed on.
         let block = unsafe { alloc(&self.inner, layout) };
         heap::allocated(heap::caller(), block, layout.size(), Self::name);
@@ -89,7 +89,7 @@ impl<A: GlobalAlloc> Sampling<A> {
 
     #[cold]
     #[inline(never)]
-    fn look_at_reallocated(new: *mut u8, new_size: usize) -> *mut u8 {
+    fn count_slow(new: *mut u8, new_size: usize) -> *mut u8 {
         heap::reallocated(heap::caller(), new, new_size, Self::name);
         new
     }
@@ -98,7 +98,7 @@ impl<A: GlobalAlloc> Sampling<A> {
     /// The contract of [`GlobalAlloc::dealloc`].
     #[cold]
     #[inline(never)]
-    unsafe fn look_and_dealloc(&self, block: *mut u8, layout: Layout) {
+    unsafe fn dealloc_slow(&self, block: *mut u8, layout: Layout) {
         heap::freeing(block, layout.size());
         // SAFETY: the caller upholds the contract of `dealloc`, which is passed on.
         unsafe { self.inner.dealloc(block, layout) }

@@ -177,14 +177,14 @@ mod tests {
 
     use super::*;
 
-    /// Runs `look` on a thread whose table was created by `unshare`, and returns the result.
+    /// Runs `check` on a thread whose table was created by `unshare`, and returns the result.
     fn on_a_thread<T: Send + 'static>(
         unshare: fn(ProgramsTable) -> io::Result<()>,
-        look: impl FnOnce(io::Result<()>) -> T + Send + 'static,
+        check: impl FnOnce(io::Result<()>) -> T + Send + 'static,
     ) -> T {
         let thread = crate::procfs::threads::own_id().unwrap();
         let programs = ProgramsTable { thread, open: None };
-        std::thread::spawn(move || look(unshare(programs))).join().unwrap()
+        std::thread::spawn(move || check(unshare(programs))).join().unwrap()
     }
 
     fn numbers() -> Vec<RawFd> {

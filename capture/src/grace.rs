@@ -37,9 +37,9 @@ impl<T> Guarded<T> {
         Guarded { pointer: AtomicPtr::new(std::ptr::null_mut()), inside: AtomicU64::new(0) }
     }
 
-    /// Calls `look` with the value, if there is one, and keeps the value alive during the call. Async-signal-safe if
-    /// `look` is.
-    pub(super) fn look<R>(&self, look: impl FnOnce(Option<&T>) -> R) -> R {
+    /// Calls `work` with the value, if there is one, and keeps the value alive during the call. Async-signal-safe if
+    /// `work` is.
+    pub(super) fn read<R>(&self, work: impl FnOnce(Option<&T>) -> R) -> R {
         let (pointer, own) = loop {
             let own = generation(self.inside.fetch_add(1, Ordering::SeqCst));
             fence(Ordering::SeqCst);
@@ -52,7 +52,7 @@ impl<T> Guarded<T> {
         // SAFETY: the owner frees the value only after it replaced the pointer and then saw a count of 0
         // (`replace`). This call raised the count before it loaded the pointer, in the generation that the pointer was
         // stored in. Values of an earlier generation are never freed.
-        let result = look(unsafe { pointer.as_ref() });
+        let result = work(unsafe { pointer.as_ref() });
         self.leave(own);
         result
     }
@@ -113,14 +113,14 @@ mod tests {
     #[test]
     fn a_handler_from_before_the_fork_does_not_decrement_the_childs_count() {
         let guarded: Guarded<u32> = Guarded::new();
-        guarded.look(|_| {
+        guarded.read(|_| {
             assert!(!guarded.is_quiet());
             guarded.forget();
             assert!(guarded.is_quiet());
-            guarded.look(|value| assert!(value.is_none() && !guarded.is_quiet()));
+            guarded.read(|value| assert!(value.is_none() && !guarded.is_quiet()));
         });
         assert!(guarded.is_quiet());
-        guarded.look(|_| assert!(!guarded.is_quiet(), "the handler is counted"));
+        guarded.read(|_| assert!(!guarded.is_quiet(), "the handler is counted"));
         assert!(guarded.is_quiet());
     }
 }

@@ -1,5 +1,5 @@
 //! Loom models of the lock-free parts. Loom explores every interleaving in the C11 memory model:
-//! `RUSTFLAGS="--cfg rgops_loom" LOOM_MAX_PREEMPTIONS=3 cargo test -p rgops-agent --lib --release loom`.
+//! `RUSTFLAGS="--cfg rgops_loom" LOOM_MAX_PREEMPTIONS=3 cargo test -p rgops-capture --lib --release loom`.
 //!
 //! Each participant of a model has its own thread: loom does not interleave the steps of a model's first thread
 //! with those of the others in all places.
@@ -110,7 +110,7 @@ fn loom_nothing_is_freed_while_a_handler_uses_it() {
         unsafe { guarded.replace(std::ptr::from_ref(session).cast_mut()) };
         let handlers = [(), ()].map(|()| {
             let guarded = guarded.clone();
-            thread::spawn(move || guarded.look(|session| session.map(read_both)).is_some())
+            thread::spawn(move || guarded.read(|session| session.map(read_both)).is_some())
         });
         let guarded_by_agent = guarded.clone();
         let agent = thread::spawn(move || {
@@ -155,7 +155,7 @@ fn loom_a_fork_child_starts_a_new_count() {
         unsafe { guarded.replace(std::ptr::from_ref(parents).cast_mut()) };
         let handlers = [(), ()].map(|()| {
             let guarded = guarded.clone();
-            thread::spawn(move || guarded.look(|session| session.map(read_both)).is_some())
+            thread::spawn(move || guarded.read(|session| session.map(read_both)).is_some())
         });
         let guarded_by_agent = guarded.clone();
         let agent = thread::spawn(move || {

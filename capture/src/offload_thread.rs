@@ -57,20 +57,20 @@ impl OffloadThread {
         OffloadThread { side: Side::Program, ..OffloadThread::new(name, deadline, stuck) }
     }
 
-    /// Runs `question` on a new thread. Waits at most one deadline for the previous request,
+    /// Runs `request` on a new thread. Waits at most one deadline for the previous request,
     /// and one more for this one.
     pub async fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce() -> T + Send + 'static,
+        request: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unavailable> {
-        Ok(self.ask_and_hold(question, || ()).await?.0)
+        Ok(self.ask_and_hold(request, || ()).await?.0)
     }
 
     /// Like [`OffloadThread::ask`]. When the returned [`Hold`] is dropped, or the caller stops waiting, the
     /// thread runs `afterwards` and ends. The next request waits for that.
     pub async fn ask_and_hold<T: Send + 'static>(
         &self,
-        question: impl FnOnce() -> T + Send + 'static,
+        request: impl FnOnce() -> T + Send + 'static,
         afterwards: impl FnOnce() + Send + 'static,
     ) -> Result<(T, Hold), Unavailable> {
         let unavailable = |reason: String| Unavailable { reason, fix: String::new() };
@@ -82,7 +82,7 @@ impl OffloadThread {
         let (hold, held) = mpsc::channel::<std::convert::Infallible>();
         let work = move |started: io::Result<()>| {
             let answer = match started {
-                Ok(()) => Ok(question()),
+                Ok(()) => Ok(request()),
                 Err(error) => {
                     let _ = sender.send(Err(error));
                     return;

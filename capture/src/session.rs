@@ -79,12 +79,12 @@ pub(crate) fn places() -> Box<[Place<Workspace>]> {
 /// Runs `work` as if inside a handler.
 #[cfg(test)]
 pub(crate) fn inside(work: impl FnOnce()) {
-    SESSION.look(|_| work());
+    SESSION.read(|_| work());
 }
 
 /// Handles a signal; `false` when it is not ours. Async-signal-safe.
 pub(crate) fn handle(tick: Option<Tick>, interrupted: impl FnOnce() -> Interrupted) -> bool {
-    let ours = SESSION.look(|session| match (session, tick) {
+    let ours = SESSION.read(|session| match (session, tick) {
         (Some(session), Some(tick)) if tick.magic() == session.magic => {
             session.capture(tick, &interrupted());
             true
@@ -100,7 +100,7 @@ pub(crate) fn handle(tick: Option<Tick>, interrupted: impl FnOnce() -> Interrupt
 }
 
 /// Like [`handle`] when nothing can be captured: counts the loss.
-pub(crate) fn lose(tick: Option<Tick>) -> bool {
+pub(crate) fn count_lost(tick: Option<Tick>) -> bool {
     let Some(tick) = tick.filter(|tick| is_marked(*tick)) else { return false };
     scratch_stacks::LOST.fetch_add(tick.weight.into(), Ordering::SeqCst);
     true
@@ -118,8 +118,8 @@ impl Session {
             self.losses.lost_walks.fetch_add(1, Ordering::Relaxed);
             self.losses.unknown_stacks.fetch_add(1, Ordering::Relaxed);
             // Without a usable alternate stack, the kernel had to write its frame to this stack.
-            let is_there = alternate.is_empty() || !uses_alternate_stacks();
-            let is_at_risk = is_there && !stack_bounds::is_denied();
+            let is_on_this_stack = alternate.is_empty() || !uses_alternate_stacks();
+            let is_at_risk = is_on_this_stack && !stack_bounds::is_denied();
             if is_at_risk && let Some(timer) = tick.timer() {
                 // Hundreds more could arrive before the agent's thread deletes the timer.
                 timers::disarm(timer);

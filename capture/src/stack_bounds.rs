@@ -80,10 +80,10 @@ pub(super) fn end_of_stack(sp: u64, alternate: &Range<u64>, tid: u32, process: u
     let known = &KNOWN[tid as usize % KNOWN.len()];
     let former = Known(known.load(Ordering::Relaxed));
     let wanted = pages(sp, end, is_main)?;
-    let asked = if former.is_of(tid, end) { former.pages() } else { 0 };
-    if wanted > asked {
-        let readable = readable_pages(end, asked, wanted);
-        if readable > asked {
+    let already_known = if former.is_of(tid, end) { former.pages() } else { 0 };
+    if wanted > already_known {
+        let readable = readable_pages(end, already_known, wanted);
+        if readable > already_known {
             known.store(Known::new(tid, end, readable).0, Ordering::Relaxed);
         }
         (readable == wanted).then_some(())?;
@@ -104,11 +104,11 @@ pub(super) fn pages(sp: u64, end: u64, is_main: bool) -> Option<u64> {
     (pages <= most).then_some(pages)
 }
 
-/// How many pages below `end` are readable without a gap, at most `wanted`. The first `asked` are known to be.
+/// How many pages below `end` are readable without a gap, at most `wanted`. The first `already_known` are known to be.
 #[cold]
-pub(super) fn readable_pages(end: u64, asked: u64, wanted: u64) -> u64 {
+pub(super) fn readable_pages(end: u64, already_known: u64, wanted: u64) -> u64 {
     let last = (end - 1) / PAGE_BYTES;
-    for page in asked..wanted {
+    for page in already_known..wanted {
         if !is_readable((last - page) * PAGE_BYTES) {
             // This thread runs on this page, so it is readable; any other answer means that the probe is denied.
             if !is_readable(arch::Registers::here().sp) {
@@ -123,7 +123,7 @@ pub(super) fn readable_pages(end: u64, asked: u64, wanted: u64) -> u64 {
 /// Probes one page. Tests count the probes.
 fn is_readable(address: u64) -> bool {
     #[cfg(test)]
-    tests::QUESTIONS.with(|questions| questions.set(questions.get() + 1));
+    tests::PROBES.with(|probes| probes.set(probes.get() + 1));
     arch::is_readable(address)
 }
 
@@ -169,37 +169,33 @@ mod tests {
     use crate::procfs::threads::own_id;
 
     thread_local! {
-        pub(super) static QUESTIONS: Cell<u64> = const { Cell::new(0) };
+        pub(super) static PROBES: Cell<u64> = const { Cell::new(0) };
     }
 
     /// Memory between a coroutine's stack and the thread's own stack is not touched: the guard page below the
     /// thread's own stack ends the probing, and it is found once.
     #[test]
     fn pages_below_the_threads_own_stack_are_not_probed() {
-        let ask = || {
+        let check = || {
             let (tid, process) = (own_id().unwrap(), std::process::id());
             let own = arch::thread_pointer();
             let pages = Pages::zeroed(20_000 * 4096).unwrap();
             // The kernel usually maps it below.
             let sp = Some(pages.as_ptr() as u64 + 4000);
             let sp = sp.filter(|sp| *sp < own && own - sp < MAX_PAGES * PAGE_BYTES);
-            let questions = || {
-                let before = QUESTIONS.get();
+            let probes = || {
+                let before = PROBES.get();
                 assert_eq!(end_of_stack(sp.unwrap_or(own - (200 << 20)), &(0..0), tid, process), None);
-                QUESTIONS.get() - before
+                PROBES.get() - before
             };
-            let first = questions();
+            let first = probes();
             // The C library may reuse a larger stack from its cache.
-            assert!((2..5000).contains(&first), "{first} questions for a stack of 256 pages");
-            assert_eq!(
-                (questions(), questions()),
-                (2, 2),
-                "the page where it stopped, and whether it is denied"
-            );
+            assert!((2..5000).contains(&first), "{first} probes for a stack of 256 pages");
+            assert_eq!((probes(), probes()), (2, 2), "the page where it stopped, and whether it is denied");
             // The thread's own pages stay known.
             assert_eq!(end_of_stack(arch::Registers::here().sp, &(0..0), tid, process), Some(own));
         };
-        std::thread::Builder::new().stack_size(1 << 20).spawn(ask).unwrap().join().unwrap();
+        std::thread::Builder::new().stack_size(1 << 20).spawn(check).unwrap().join().unwrap();
     }
 
     #[test]
@@ -241,14 +237,14 @@ mod tests {
         }
         prepare();
         let process = std::process::id();
-        let questions = || {
-            let before = QUESTIONS.get();
+        let probes = || {
+            let before = PROBES.get();
             assert_eq!(end_of_stack(own_end(true) - (64 << 20), &(0..0), process, process), None);
-            QUESTIONS.get() - before
+            PROBES.get() - before
         };
-        let first = questions();
-        assert!((2..=limit / PAGE_BYTES + 2).contains(&first), "{first} questions");
-        assert_eq!(questions(), 2, "the page where it stopped, and whether it is denied");
+        let first = probes();
+        assert!((2..=limit / PAGE_BYTES + 2).contains(&first), "{first} probes");
+        assert_eq!(probes(), 2, "the page where it stopped, and whether it is denied");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Atomics for the lock-free parts: std's, or loom's in their models
-//! (`RUSTFLAGS="--cfg rgops_loom" cargo test -p rgops-agent --lib --release loom`).
+//! (`RUSTFLAGS="--cfg rgops_loom" cargo test -p rgops-capture --lib --release loom`).
 //!
 //! The flag is not `--cfg loom`, because that would also enable Tokio's models and disable its sockets.
 
@@ -22,8 +22,8 @@ impl<T> UnsafeCell<T> {
         UnsafeCell(std::cell::UnsafeCell::new(value))
     }
 
-    /// Calls `look` with the pointer.
-    pub(super) fn with_mut<R>(&self, look: impl FnOnce(*mut T) -> R) -> R {
-        look(self.0.get())
+    /// Calls `work` with the pointer.
+    pub(super) fn with_mut<R>(&self, work: impl FnOnce(*mut T) -> R) -> R {
+        work(self.0.get())
     }
 }

@@ -89,22 +89,22 @@ impl Drop for SignalMask {
 /// The first call takes a lock of the loader, so a thread of the program must make it (`listen` does).
 pub fn stack_bytes(needed: usize) -> usize {
     /// 0 until it is known.
-    static TAKEN: AtomicUsize = AtomicUsize::new(0);
-    let taken = match TAKEN.load(Ordering::Relaxed) {
+    static OVERHEAD: AtomicUsize = AtomicUsize::new(0);
+    let overhead = match OVERHEAD.load(Ordering::Relaxed) {
         0 => {
-            let taken = taken_of_stacks().max(1);
-            TAKEN.store(taken, Ordering::Relaxed);
-            taken
+            let overhead = stack_overhead().max(1);
+            OVERHEAD.store(overhead, Ordering::Relaxed);
+            overhead
         }
-        taken => taken,
+        overhead => overhead,
     };
-    needed.saturating_add(taken)
+    needed.saturating_add(overhead)
 }
 
 /// glibc has an internal function for it, which std also calls. If that is missing, as in a
 /// statically linked program, the loaded objects' thread-locals are summed up; they are at the stack's upper end.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn taken_of_stacks() -> usize {
+fn stack_overhead() -> usize {
     /// From nptl/allocatestack.c: the thread descriptor, the surplus for objects loaded later (rtld.optional_static_tls
     /// and rtld.nns increase it), and one page for the guard in old versions.
     const REST: usize = 64 * 1024;
@@ -123,15 +123,15 @@ fn taken_of_stacks() -> usize {
     // SAFETY: the attributes are a local, and pthread_attr_init(3) initialises them before they are read.
     unsafe {
         libc::pthread_attr_init(&mut attributes);
-        let taken = least(&attributes);
+        let overhead = least(&attributes);
         libc::pthread_attr_destroy(&mut attributes);
-        taken
+        overhead
     }
 }
 
 /// Other C libraries allocate them elsewhere, or in addition to the requested stack (musl: src/thread/pthread_create.c).
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn taken_of_stacks() -> usize {
+fn stack_overhead() -> usize {
     0
 }
 
@@ -211,16 +211,16 @@ impl AtExit {
 /// is an error.
 #[cfg(target_os = "linux")]
 pub fn stderr_has_room(deadline: std::time::Duration) -> std::io::Result<bool> {
-    let mut asked = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
+    let mut stderr = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
     let milliseconds = libc::c_int::try_from(deadline.as_millis()).unwrap_or(libc::c_int::MAX);
     // SAFETY: poll(2) reads and writes one `pollfd`, a local; any number is a
     // valid descriptor to poll.
-    let ready = unsafe { libc::poll(&mut asked, 1, milliseconds) };
+    let ready = unsafe { libc::poll(&mut stderr, 1, milliseconds) };
     match ready {
         // EINTR should not happen, because all signals are blocked. If it does, the next text is tried.
         ..=-1 => Err(std::io::Error::last_os_error()),
         0 => Ok(false),
-        _ if asked.revents & libc::POLLNVAL != 0 => Err(std::io::Error::from_raw_os_error(libc::EBADF)),
+        _ if stderr.revents & libc::POLLNVAL != 0 => Err(std::io::Error::from_raw_os_error(libc::EBADF)),
         // The write reports the error (POLLERR: a pipe without a reader).
         _ => Ok(true),
     }
@@ -294,6 +294,6 @@ mod tests {
         }
         assert_eq!(PLANTED.get()[63], 1);
         assert!(static_thread_locals() >= 512);
-        assert!(taken_of_stacks() > static_thread_locals(), "glibc counts them, too");
+        assert!(stack_overhead() > static_thread_locals(), "glibc counts them, too");
     }
 }

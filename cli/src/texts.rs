@@ -58,7 +58,7 @@ fn files(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
             "complete.rs",
             "testing.rs",
             "schemas.rs",
-            "golden.rs",
+            "golden",
             "own_process.rs",
             "target",
         ]

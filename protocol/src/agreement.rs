@@ -30,7 +30,7 @@ impl Disagreement {
 /// The highest version that is in both ranges.
 ///
 /// # Errors
-    /// [`Disagreement`], when there is none.
+/// [`Disagreement`], when there is none.
 pub fn agree(client: &RangeInclusive<u16>, agent: &RangeInclusive<u16>) -> Result<u16, Disagreement> {
     let highest = *client.end().min(agent.end());
     if highest >= *client.start().max(agent.start()) {

@@ -17,7 +17,7 @@ use crate::{exempt_threads, signal_info, signal_number};
 /// when it gets a CPU, which takes a while on a loaded machine.
 const SILENCE: Duration = Duration::from_millis(500);
 /// A thread whose answer found no unwinding place is signalled again after this long without answers.
-const ASK_AGAIN: Duration = Duration::from_millis(20);
+const RESEND_AFTER: Duration = Duration::from_millis(20);
 /// How long to wait for a silent thread in uninterruptible sleep.
 const UNINTERRUPTIBLE: Duration = Duration::from_millis(100);
 /// How often silent threads are checked again: a few of them, and many.
@@ -26,7 +26,7 @@ const RECHECK_ALL: Duration = Duration::from_millis(100);
 const FEW: usize = 64;
 
 /// Signals every thread that was not refused, and collects the answers. Returns the time of the last one.
-pub(super) async fn ask(operation: &mut Operation, threads: &mut [ThreadStack]) -> Instant {
+pub(super) async fn signal_all(operation: &mut Operation, threads: &mut [ThreadStack]) -> Instant {
     let mut waiting = HashMap::with_capacity(threads.len());
     for (at, thread) in threads.iter_mut().enumerate() {
         if !matches!(thread.capture, Capture::Signal { .. }) {
@@ -52,8 +52,8 @@ async fn take_answers(
     mut waiting: HashMap<u32, usize>,
 ) -> Instant {
     let mut last_answer = Instant::now();
-    let (mut checked, mut asked) = (last_answer, last_answer);
-    let mut asked_at_losses = 0;
+    let (mut checked, mut sent) = (last_answer, last_answer);
+    let mut losses_when_sent = 0;
     loop {
         operation.drain(|record, frames| {
             if record.is_at_risk {
@@ -96,9 +96,9 @@ async fn take_answers(
         // not sent at all.
         let foreign = operation.losses().foreign.load(std::sync::atomic::Ordering::Relaxed);
         let losses = operation.lost_weight() + foreign;
-        let is_lost = losses > asked_at_losses || signal_number::chosen().is_real_time();
-        if is_lost && last_answer.max(asked).elapsed() > ASK_AGAIN {
-            (asked, asked_at_losses) = (Instant::now(), losses);
+        let is_lost = losses > losses_when_sent || signal_number::chosen().is_real_time();
+        if is_lost && last_answer.max(sent).elapsed() > RESEND_AFTER {
+            (sent, losses_when_sent) = (Instant::now(), losses);
             for tid in waiting.keys() {
                 // A thread that has ended is detected below.
                 let _ = signal_info::send(*tid, operation.signal_value(*tid));
@@ -156,7 +156,7 @@ mod tests {
         block_on(take_answers(&mut operation, &mut threads, HashMap::from([(coroutine.tid, 0)])));
         assert_eq!(threads[0].capture, Capture::Failed { reason: exempt_threads::REASON.to_owned() });
         assert!(exempt_threads::contains(coroutine.tid));
-        let asked = operation.losses().unknown_stacks.load(Ordering::Relaxed);
-        assert_eq!(asked, 1);
+        let sent = operation.losses().unknown_stacks.load(Ordering::Relaxed);
+        assert_eq!(sent, 1);
     }
 }

@@ -94,7 +94,7 @@ async fn capture(quietly: bool, current: Option<&mut CurrentTasks>) -> Result<Du
     if pending > 0 {
         // Room for every thread at the depth limit, and for some retries; untouched memory costs nothing.
         let mut operation = Operation::begin(claim, modules, (pending + 64) * ring::LONGEST_RECORD)?;
-        last_answer = last_answer.max(answers::ask(&mut operation, &mut signalled).await);
+        last_answer = last_answer.max(answers::signal_all(&mut operation, &mut signalled).await);
         for thread in &mut signalled {
             // If a thread switched tasks meanwhile, it is not known which task the stack belongs to.
             thread.current_task =

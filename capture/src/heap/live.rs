@@ -211,7 +211,7 @@ impl Live {
 
     /// Visits every block that is in the table throughout this call, and some of those added or removed
     /// meanwhile. For the agent's thread.
-    pub(crate) fn each(&self, mut look: impl FnMut(Block)) {
+    pub(crate) fn each(&self, mut visit: impl FnMut(Block)) {
         for entry in 0..self.capacity() {
             let (key, details) = place(entry);
             let key = &self.words[key];
@@ -223,7 +223,7 @@ impl Live {
             let (first, second) = (read(), read());
             // Another block, possibly with the same address, may have replaced it between the reads.
             if first == second && key.load(Ordering::Acquire) == address {
-                look(Block::unpack(first));
+                visit(Block::unpack(first));
             }
         }
     }

@@ -28,7 +28,7 @@ impl MappedStack {
     /// Like [`MappedStack::contains`], but probes pages that are not known.
     #[cold]
     #[inline(never)]
-    pub(super) fn ask(&self, sp: u64, is_main: bool) -> bool {
+    pub(super) fn probe(&self, sp: u64, is_main: bool) -> bool {
         let end = stack_bounds::own_end(is_main);
         let Some(wanted) = stack_bounds::pages(sp, end, is_main) else { return false };
         let (low, high) = (self.low.load(Ordering::Relaxed), self.high.load(Ordering::Relaxed));
@@ -72,7 +72,7 @@ impl MappedStack {
         if address & 7 != 0 || address < lowest || address > self.high.load(Ordering::Relaxed) - 8 {
             return Err(());
         }
-        // SAFETY: `ask` found every page from `low` to `high` readable, and they belong to this thread's own
+        // SAFETY: `probe` found every page from `low` to `high` readable, and they belong to this thread's own
         // stack, which stays mapped as long as the thread runs.
         Ok(unsafe { arch::load(address) })
     }
@@ -87,7 +87,7 @@ impl MappedStack {
     ///
     /// # Safety
     /// `reaches` must be true for `address` or an address above it, and `address` must not be below a stack pointer
-    /// for which [`MappedStack::contains`] or [`MappedStack::ask`] was true.
+    /// for which [`MappedStack::contains`] or [`MappedStack::probe`] was true.
     #[inline]
     pub(super) unsafe fn word(&self, address: u64) -> u64 {
         // SAFETY: as in `read`: the caller guarantees that it is between two addresses of this thread's own stack.
@@ -108,7 +108,7 @@ mod tests {
     fn a_threads_own_stack_is_read_and_a_foreign_stack_is_not() {
         let own = unknown();
         let sp = Registers::here().sp;
-        assert!(!own.contains(sp) && own.ask(sp, false) && own.contains(sp));
+        assert!(!own.contains(sp) && own.probe(sp, false) && own.contains(sp));
         let value = 0x1234_5678u64;
         let address = std::ptr::from_ref(&value) as u64;
         assert_eq!(own.read(sp, address), Ok(value));
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(own.read(sp, own.high.load(Ordering::Relaxed)), Err(()), "the control block");
         assert_eq!(own.read(sp, sp - 4096), Err(()), "below");
         let boxed = vec![0u8; 64 * 1024];
-        assert!(!unknown().ask(boxed.as_ptr() as u64 + 60 * 1024, false), "the heap");
+        assert!(!unknown().probe(boxed.as_ptr() as u64 + 60 * 1024, false), "the heap");
         own.forget();
         assert!(!own.contains(sp));
     }
@@ -129,10 +129,10 @@ mod tests {
         let foreign = foreign.map_or(sp - (100 << 20), |foreign| foreign.min(sp - (100 << 20)));
         for _ in 0..3 {
             assert!(
-                !own.ask(foreign, false) && !own.contains(foreign) && !own.contains(sp - 64 * PAGE_BYTES)
+                !own.probe(foreign, false) && !own.contains(foreign) && !own.contains(sp - 64 * PAGE_BYTES)
             );
         }
-        assert!(own.ask(sp, false) && own.contains(sp) && !own.ask(foreign, false) && own.contains(sp));
+        assert!(own.probe(sp, false) && own.contains(sp) && !own.probe(foreign, false) && own.contains(sp));
         assert!(!own.contains(foreign));
         assert_eq!(own.read(sp, std::ptr::from_ref(&sp) as u64), Ok(sp));
     }
@@ -141,8 +141,10 @@ mod tests {
     fn a_probed_part_of_the_stack_stays_known() {
         let own = unknown();
         let sp = Registers::here().sp;
-        assert!(own.ask(sp, false) && own.contains(sp + 64));
+        assert!(own.probe(sp, false) && own.contains(sp + 64));
         let deeper = sp - 3 * PAGE_BYTES;
-        assert!(!own.contains(deeper) && own.ask(deeper, false) && own.contains(deeper) && own.contains(sp));
+        assert!(
+            !own.contains(deeper) && own.probe(deeper, false) && own.contains(deeper) && own.contains(sp)
+        );
     }
 }

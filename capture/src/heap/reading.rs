@@ -244,7 +244,7 @@ pub fn list_modules(reread: bool) -> Vec<Module> {
         retired < MAX_RETIRED || MODULES.is_quiet()
     };
     if (STALE.swap(false, Ordering::Relaxed) || reread) && may_retire() {
-        let refreshed = MODULES.look(|unwinding| unwinding.map(|unwinding| unwinding.modules.refreshed()));
+        let refreshed = MODULES.read(|unwinding| unwinding.map(|unwinding| unwinding.modules.refreshed()));
         if let Some(Ok(Some(modules))) = refreshed {
             publish(modules);
         }

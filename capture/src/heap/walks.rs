@@ -27,7 +27,7 @@ use super::unwinding::{MODULES, STALE};
 /// The maximum number of frames kept, innermost first.
 pub(super) const MAX_FRAMES: usize = 256;
 /// The number of walks cached per thread.
-const REMEMBERED: usize = 4;
+const CACHED_WALKS: usize = 4;
 /// The maximum number of decisive words; longer walks are not cached.
 const WORDS: usize = 96;
 /// The distance from the frame pointer to the caller's stack pointer, in bytes: the saved
@@ -40,15 +40,15 @@ pub(super) static LIST: AtomicU32 = AtomicU32::new(1);
 /// A thread's cache. Zeroed memory is a valid empty cache.
 pub(super) struct Walks {
     /// The keys, separate from the words so that they take few cache lines.
-    remembered: [Remembered; REMEMBERED],
-    decisive: [Decisive; REMEMBERED],
+    cached: [CachedWalk; CACHED_WALKS],
+    decisive: [Decisive; CACHED_WALKS],
     /// The index of the entry to overwrite next.
     next: usize,
     /// The words of the current walk.
     words: Words,
 }
 
-struct Remembered {
+struct CachedWalk {
     sp: u64,
     pc: u64,
     /// The initial frame pointer, and whether it decided anything.
@@ -138,20 +138,20 @@ impl Words {
 impl Walks {
     /// Clears the cache for a new owner: nothing is known of its stack.
     pub(super) fn forget(&mut self) {
-        self.remembered.iter_mut().for_each(|remembered| remembered.sp = 0);
+        self.cached.iter_mut().for_each(|cached| cached.sp = 0);
     }
 
     /// The number of the stack that begins at `registers`, without its first frame, which is ours. 0 when
     /// it cannot be walked.
     #[inline]
     pub(super) fn stack(&mut self, registers: Registers, slot: &Slot, stacks: &Stacks) -> u32 {
-        if !slot.stack.contains(registers.sp) && !slot.stack.ask(registers.sp, slot.is_of_first_thread()) {
+        if !slot.stack.contains(registers.sp) && !slot.stack.probe(registers.sp, slot.is_of_first_thread()) {
             return on_unknown_stack(registers, stacks);
         }
         let list = LIST.load(Ordering::Acquire);
-        for (remembered, decisive) in self.remembered.iter().zip(&self.decisive) {
-            if remembered.is(registers, list, &slot.stack, decisive) {
-                return remembered.stack;
+        for (cached, decisive) in self.cached.iter().zip(&self.decisive) {
+            if cached.is(registers, list, &slot.stack, decisive) {
+                return cached.stack;
             }
         }
         self.walk_uncached(registers, &slot.stack, list, stacks)
@@ -185,26 +185,26 @@ impl Walks {
         });
         let Some((number, is_known)) = number else { return 0 };
         if is_known && !self.words.too_many {
-            let remembered = &mut self.remembered[self.next];
+            let cached = &mut self.cached[self.next];
             let decisive = &mut self.decisive[self.next];
-            self.next = (self.next + 1) % REMEMBERED;
+            self.next = (self.next + 1) % CACHED_WALKS;
             let words = &self.words;
             for at in 0..words.count {
                 // Below 2 MiB, the limit of `MappedStack`, and not below `sp` (`keep`).
                 decisive.offsets[at] = (words.addresses[at] - sp) as u32;
                 decisive.values[at] = words.values[at];
             }
-            remembered.highest = decisive.offsets[..words.count].iter().copied().max().unwrap_or_default();
-            remembered.count = words.count;
-            (remembered.fp, remembered.uses_fp) = (registers.fp, words.uses_first_fp);
-            (remembered.sp, remembered.pc, remembered.list) = (sp, registers.pc, list);
-            remembered.stack = number;
+            cached.highest = decisive.offsets[..words.count].iter().copied().max().unwrap_or_default();
+            cached.count = words.count;
+            (cached.fp, cached.uses_fp) = (registers.fp, words.uses_first_fp);
+            (cached.sp, cached.pc, cached.list) = (sp, registers.pc, list);
+            cached.stack = number;
         }
         number
     }
 }
 
-impl Remembered {
+impl CachedWalk {
     #[inline]
     fn is(&self, registers: Registers, list: u32, own: &MappedStack, decisive: &Decisive) -> bool {
         self.sp == registers.sp
@@ -267,7 +267,7 @@ fn numbered(frames: &Frames<'_>, stacks: &Stacks) -> (u32, bool) {
 
 /// Calls `walk` with the unwind data and a free workspace; `None` when there is none.
 fn with_unwinder<R>(walk: impl FnOnce(&Modules, &mut Workspace) -> R) -> Option<R> {
-    MODULES.look(|published| {
+    MODULES.read(|published| {
         let published = published?;
         let mut walk = Some(walk);
         published.places.iter().find_map(|place| {

@@ -140,18 +140,18 @@ fn sleepers() {
     }
     sleepers.iter().for_each(|(_, tid)| wait_asleep(*tid));
     let quiet = block_on(dump::dump(None)).unwrap();
-    let loud = block_on(dump::dump_by_signals()).unwrap();
+    let signalled = block_on(dump::dump_by_signals()).unwrap();
     let mut failed = Vec::new();
     for (kind, tid) in &sleepers {
-        let (quiet, loud) = (of(&quiet.threads, *tid), of(&loud.threads, *tid));
-        assert!(matches!(loud.capture, Capture::Signal { .. }), "{kind}: {loud:?}");
+        let (quiet, signalled) = (of(&quiet.threads, *tid), of(&signalled.threads, *tid));
+        assert!(matches!(signalled.capture, Capture::Signal { .. }), "{kind}: {signalled:?}");
         if quiet.capture != Capture::Quiet {
             failed.push((*kind, quiet.capture.clone()));
             continue;
         }
         // Without the leaf: for a system call that the kernel restarts, it may be before the instruction.
-        assert_eq!(quiet.stack.frames[1..], loud.stack.frames[1..], "{kind}");
-        assert_eq!((quiet.stack.end, loud.stack.end), (StackEnd::Root, StackEnd::Root), "{kind}");
+        assert_eq!(quiet.stack.frames[1..], signalled.stack.frames[1..], "{kind}");
+        assert_eq!((quiet.stack.end, signalled.stack.end), (StackEnd::Root, StackEnd::Root), "{kind}");
     }
     println!(
         "{} of {} quietly, in {:?}; {failed:?}",

@@ -51,7 +51,7 @@ extern "C" fn on_this_stack(
 ) {
     // SAFETY: `info` is the handler's second argument: a valid `siginfo_t`; `Info` is its prefix.
     let tick = unsafe { (*info.cast::<Info>()).tick() };
-    if session::lose(tick) {
+    if session::count_lost(tick) {
         return;
     }
     let former = &ENTRIES[entry % ENTRIES.len()];
@@ -113,14 +113,14 @@ impl Entry {
         disposition.sa_sigaction == self.handler as usize
     }
 
-    pub(super) fn remember(&self, number: Number, former: &libc::sigaction) {
+    pub(super) fn save_former(&self, number: Number, former: &libc::sigaction) {
         self.number.store(number.get(), Ordering::SeqCst);
         self.former.store(former.sa_sigaction, Ordering::SeqCst);
         self.former_flags.store(former.sa_flags, Ordering::SeqCst);
         self.former_mask.store(mask_of(&former.sa_mask), Ordering::SeqCst);
     }
 
-    pub(super) fn remembered(&self) -> libc::sigaction {
+    pub(super) fn saved_former(&self) -> libc::sigaction {
         let mut former = default_disposition();
         former.sa_sigaction = self.former.load(Ordering::SeqCst);
         former.sa_flags = self.former_flags.load(Ordering::SeqCst);

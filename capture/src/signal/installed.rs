@@ -33,18 +33,18 @@ impl Installed {
         number: Number,
         current: &libc::sigaction,
     ) -> Result<Option<Installed>, EngineError> {
-        let is_there =
+        let is_current =
             |entry: &&Entry| entry.is(current) && entry.number.load(Ordering::SeqCst) == number.get();
-        let left_behind = ENTRIES.iter().find(is_there);
-        let (entry, former, may_be_known) = match left_behind {
+        let existing = ENTRIES.iter().find(is_current);
+        let (entry, former, may_be_known) = match existing {
             // Left over from an earlier capture, when a foreign handler was above it. That one is gone now.
-            Some(entry) => (entry, entry.remembered(), true),
+            Some(entry) => (entry, entry.saved_former(), true),
             None => {
                 let entry = Entry::free_for(current).ok_or_else(|| {
                     EngineError::Handler(io::Error::other("others were installed over it too often"))
                 })?;
                 let may_be_known = entry.was_installed();
-                entry.remember(number, current);
+                entry.save_former(number, current);
                 (entry, *current, may_be_known)
             }
         };
@@ -70,10 +70,10 @@ impl Installed {
         }
         // The program installed this since `current` was read. It may be our own handler again, or a handler that
         // calls ours if ours was in place before. So our handler must never pass signals on to it.
-        match left_behind {
+        match existing {
             Some(_) => entry.is_overridden.store(true, Ordering::SeqCst),
             None if may_be_known => {}
-            None => entry.remember(number, &replaced),
+            None => entry.save_former(number, &replaced),
         }
         if put_back(number, &ours, replaced) {
             // It is above our handler, and may call it.

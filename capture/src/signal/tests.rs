@@ -34,7 +34,7 @@ fn disposition(handler: Handler) -> libc::sigaction {
     disposition
 }
 
-fn is_there(number: Number, handler: Handler) -> bool {
+fn is_installed(number: Number, handler: Handler) -> bool {
     exchange(number, None).unwrap().sa_sigaction == handler as usize
 }
 
@@ -43,17 +43,17 @@ fn a_handler_installed_during_our_installation_is_not_lost() {
     let _alone = alone();
     let number = Number::new(libc::SIGRTMIN() + 7).unwrap();
     exchange(number, Some(&disposition(first))).unwrap();
-    let asked = exchange(number, None).unwrap();
+    let read = exchange(number, None).unwrap();
     exchange(number, Some(&disposition(second))).unwrap();
-    assert!(Installed::install_over(number, &asked).unwrap().is_none());
-    assert!(is_there(number, second));
+    assert!(Installed::install_over(number, &read).unwrap().is_none());
+    assert!(is_installed(number, second));
     let installed = Installed::install(number).unwrap();
     assert!(installed.is_current());
     // SAFETY: our handler is installed and passes the signal on to `second`, which is a valid handler.
     unsafe { libc::raise(number.get()) };
     assert_ne!(MASK.swap(0, Ordering::SeqCst), 0, "the program's handler was called");
     assert!(installed.restore());
-    assert!(is_there(number, second));
+    assert!(is_installed(number, second));
 }
 
 /// Resets all entries that no foreign handler can call now, so that the result does not depend on other tests.
@@ -84,9 +84,9 @@ fn our_handler_set_by_the_program_during_our_installation_passes_on_to_the_forme
     let installed = Installed::install(number).unwrap();
     let ours = exchange(number, None).unwrap();
     assert!(installed.restore());
-    let asked = exchange(number, None).unwrap();
+    let read = exchange(number, None).unwrap();
     exchange(number, Some(&ours)).unwrap();
-    assert!(Installed::install_over(number, &asked).unwrap().is_none());
+    assert!(Installed::install_over(number, &read).unwrap().is_none());
     assert_eq!(passed_through(&exchange(number, None).unwrap()), 1);
     let installed = Installed::install(number).unwrap();
     assert_eq!(passed_through(&exchange(number, None).unwrap()), 1);
@@ -95,7 +95,7 @@ fn our_handler_set_by_the_program_during_our_installation_passes_on_to_the_forme
     unsafe { libc::raise(number.get()) };
     assert_ne!(MASK.swap(0, Ordering::SeqCst), 0, "the program's handler was called");
     assert!(installed.restore());
-    assert!(is_there(number, second));
+    assert!(is_installed(number, second));
 }
 
 /// The program reads the disposition of one signal and sets it for another, in turn.
@@ -141,7 +141,7 @@ fn a_handler_that_calls_ours_from_a_former_capture_is_not_called_by_that_one() {
     unsafe { libc::raise(number.get()) };
     assert_ne!(MASK.swap(0, Ordering::SeqCst), 0, "the program's handler was called");
     assert!(installed.restore());
-    assert!(is_there(number, third));
+    assert!(is_installed(number, third));
     exchange(number, Some(&disposition(second))).unwrap();
     let before = ENTRIES.each_ref().map(|entry| entry.former.load(Ordering::SeqCst));
     assert!(Installed::install(number).unwrap().restore());
@@ -167,10 +167,10 @@ fn a_handler_installed_while_the_former_is_being_restored_stays() {
     let mut ignore = default_disposition();
     ignore.sa_sigaction = libc::SIG_IGN;
     assert!(put_back(number, &ignore, disposition(first)));
-    assert!(is_there(number, second));
+    assert!(is_installed(number, second));
     exchange(number, Some(&ignore)).unwrap();
     assert!(!put_back(number, &ignore, disposition(first)));
-    assert!(is_there(number, first));
+    assert!(is_installed(number, first));
 }
 
 #[test]
@@ -189,11 +189,11 @@ fn a_handler_that_calls_ours_as_a_function_keeps_its_mask() {
     let mask = MASK.load(Ordering::SeqCst);
     assert!(mask & bit(libc::SIGUSR2) != 0, "{mask:#x}");
     assert!(!installed.restore());
-    assert!(is_there(number, third));
+    assert!(is_installed(number, third));
     // After `third` is removed, the next capture can restore the former disposition.
     let mut ours = disposition(second);
     ours.sa_sigaction = BEFORE_THIRD.load(Ordering::SeqCst);
     exchange(number, Some(&ours)).unwrap();
     assert!(Installed::install(number).unwrap().restore());
-    assert!(is_there(number, second));
+    assert!(is_installed(number, second));
 }
