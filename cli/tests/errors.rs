@@ -172,6 +172,7 @@ fn failures_are_told_as_committed() {
         no_agent(true, false),
         no_agent(true, true),
         no_agent(false, false),
+        ResolveError::Ending { pid: 4711 },
         lost(LostBecause::Deleted),
         lost(LostBecause::Silent),
         lost(LostBecause::Replaced),

@@ -122,6 +122,7 @@ fn resolve_errors_are_as_committed() {
             ResolveError::NoAgent { pid: 4711, name: name(), is_rust: true, is_switched_off: false },
             ResolveError::NoAgent { pid: 4711, name: name(), is_rust: false, is_switched_off: false },
         ],
+        ResolveError::Ending { .. } => [ResolveError::Ending { pid: 4711 }],
         ResolveError::LostAgent { .. } =>
             [ResolveError::LostAgent { pid: 4711, name: name(), is_rust: true, lost: lost() }],
         ResolveError::OtherUser { .. } => [

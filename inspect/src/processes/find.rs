@@ -42,7 +42,8 @@ pub(super) fn by_pid(pid: u32, deadline: Option<Instant>) -> Result<RustProcess,
             uid => ResolveError::OtherUser { pid, uid },
         },
         _ if !Host::exists(pid) => ResolveError::NoSuchProcess { pid },
-        // A kernel thread, or a process whose main thread ended: it has no executable and no environment.
+        io::ErrorKind::NotFound if Host::is_ending(pid) => ResolveError::Ending { pid },
+        // A kernel thread: it has no executable and no environment.
         io::ErrorKind::NotFound => {
             ResolveError::NoAgent { pid, name: String::new(), is_rust: false, is_switched_off: false }
         }

@@ -26,6 +26,9 @@ pub(super) trait ProcessReader {
     /// Whether there is a process with this pid that has not ended.
     fn exists(pid: u32) -> bool;
 
+    /// Whether the process had an executable and has none any more.
+    fn is_ending(pid: u32) -> bool;
+
     /// The effective user of a process, where it is known.
     fn owner(pid: u32) -> Option<u32>;
 

@@ -30,6 +30,12 @@ impl ProcessReader for Linux {
         Stat::read(pid).is_ok_and(|stat| !stat.is_over())
     }
 
+    fn is_ending(pid: u32) -> bool {
+        let has_no_executable = std::fs::metadata(format!("/proc/{pid}/exe"))
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        has_no_executable && Stat::read(pid).is_ok_and(|stat| !stat.is_kernel_thread)
+    }
+
     fn owner(pid: u32) -> Option<u32> {
         Status::read(pid).ok().map(|status| status.euid())
     }

@@ -48,6 +48,11 @@ impl ProcessReader for Portable {
         crowd::ask_in_time(None, SILENT, move || one(pid)).is_ok()
     }
 
+    fn is_ending(_: u32) -> bool {
+        // `sysinfo` does not tell it.
+        false
+    }
+
     fn owner(_: u32) -> Option<u32> {
         // Only called when the system denies a process; `sysinfo` shows such a process without its values.
         None
