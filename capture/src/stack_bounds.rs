@@ -49,8 +49,8 @@ static MAIN_PAGES: AtomicU64 = AtomicU64::new(0);
 /// at the current limit, or at the gap that the kernel keeps below a growing stack (`stack_guard_gap`).
 const LEAST_MAIN_PAGES: u64 = (100 << 20) / PAGE_BYTES;
 
-/// Reads what handlers cannot read. From a file, because an agent always may read files, while a sandbox may deny
-/// getrlimit(2).
+/// Reads the limit, which handlers cannot do. It is read from a file, because the system calls for that are allowed
+/// wherever an agent runs, while a sandbox may deny getrlimit(2).
 pub(super) fn prepare() {
     if MAIN_PAGES.load(Ordering::Relaxed) != 0 {
         return;
