@@ -32,6 +32,7 @@
 //! [`listen`] returns [`ListenError::Unsupported`].
 
 #![forbid(unsafe_code)]
+#![warn(unused_crate_dependencies)]
 #![cfg_attr(not(native_engine), allow(dead_code, reason = "everything is answered only there so far"))]
 
 pub mod alloc;

@@ -1,5 +1,8 @@
 //! The command line `rgops`, thin: arguments, terminal, exit codes. Meaning is made in `rgops-inspect`.
 
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
+
 pub mod arguments;
 pub mod command;
 pub mod command_line;

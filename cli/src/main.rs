@@ -1,5 +1,7 @@
 //! `rgops`: ask a running Rust program.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -1,7 +1,6 @@
 //! Collectors where their own cannot work: not on Linux, or on a processor the engine does not know.
 
 use rgops_protocol::error::{Code, Error};
-use rgops_protocol::reply::Unavailable;
 
 /// The error of a collector that needs what only Linux has, on a processor the engine knows.
 fn unsupported_here(command: &str) -> Error {
@@ -41,12 +40,12 @@ macro_rules! unsupported {
 
 unsupported! {
     stack StackRequest;
-    tasks TasksRequest, Result<(), super::Unavailable>;
+    tasks TasksRequest, Result<(), rgops_protocol::reply::Unavailable>;
     read ReadRequest;
     pprof_heap PprofHeapRequest;
     heap_rate HeapRateRequest;
     #[cfg(not(target_os = "linux"))]
-    schedtrace SchedtraceRequest, Result<(), super::Unavailable>;
+    schedtrace SchedtraceRequest, Result<(), rgops_protocol::reply::Unavailable>;
     #[cfg(not(target_os = "linux"))]
     gc GcRequest;
     #[cfg(not(target_os = "linux"))]

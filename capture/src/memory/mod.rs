@@ -1,6 +1,6 @@
 //! Memory of this process: reads that cannot fault, and anonymous mappings.
 //!
-//! * [`copy`], [`copy_start`]: a single copy by the kernel, for the agent's thread.
+//! * [`copy()`], [`copy_start`]: a single copy by the kernel, for the agent's thread.
 //! * [`Reader`]: many ranges, by a method that the sandbox allows.
 //! * [`StackMemory`]: the interrupted thread's stack, for the signal handler.
 //! * [`Pages`]: an anonymous mapping.

@@ -6,7 +6,7 @@
 //! start allows it. If one denies it (any other errno), the stack has only its leaf, and this is reported.
 //!
 //! Between probe and read another thread could unmap the page. So only the stack on which the thread runs
-//! is read: pages from the stack pointer up, without a gap, below the end from [`super::stack_bounds`].
+//! is read: pages from the stack pointer up, without a gap, below the end from [`crate::stack_bounds`].
 //! A program that unmaps these would crash its own running thread. If a wrong unwind rule requests
 //! any other address, the read fails.
 

@@ -4,17 +4,24 @@
 //! A change that makes a test here fail is a new version of that command. Only a message that was never
 //! released may be rewritten, with `RGOPS_BLESS=1 cargo test -p rgops-protocol golden`.
 //!
-//! A new command has its `golden!` lines in its own file, `reply/MODULE.rs`, with the bytes as another
-//! argument.
+//! A new command has its `golden!` lines (`crate::golden::frozen::golden`) in its own file, `reply/MODULE.rs`,
+//! with the bytes as a fourth argument.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-pub(crate) mod bytes;
-mod connection;
-mod heap;
-mod process;
-mod runtimes;
+mod conversation;
+pub(crate) mod frozen;
+mod gc;
+mod handshake;
+mod heap_rate;
+mod memstats;
+mod pprof_cpu;
+mod pprof_heap;
+mod read;
 mod samples;
-mod threads;
-
-pub(crate) use bytes::golden;
+mod schedtrace;
+mod stack;
+mod stats;
+mod tasks;
+mod trace;
+mod version;

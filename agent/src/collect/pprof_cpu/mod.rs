@@ -7,6 +7,8 @@ mod collector;
 mod notes;
 mod sampling;
 
-pub(crate) use collector::{MAX_DURATION, MAX_HZ, collect};
+pub(crate) use collector::collect;
+#[cfg(native_engine)]
+pub(crate) use collector::{MAX_DURATION, MAX_HZ};
 #[cfg(native_engine)]
 pub(crate) use notes::notes;

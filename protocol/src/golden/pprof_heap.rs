@@ -1,15 +1,9 @@
-//! Messages about the heap: `pprof-heap` and `heap-rate`.
+//! `pprof-heap`: its request and its parts.
 
-use super::golden;
+use super::frozen::golden;
 use super::samples::{sample_modules, sample_stack};
-use crate::reply::{Stack, StackEnd, heap_rate, pprof_heap};
+use crate::reply::{Stack, StackEnd, pprof_heap};
 use crate::request;
-
-golden!(
-    request_pprof_heap,
-    request::PprofHeapRequest,
-    request::PprofHeapRequest { duration_ms: 60_000, interval_ms: 1000, live: true }
-);
 
 fn sample_estimate(samples: u64) -> pprof_heap::Estimate {
     pprof_heap::Estimate {
@@ -21,6 +15,11 @@ fn sample_estimate(samples: u64) -> pprof_heap::Estimate {
     }
 }
 
+golden!(
+    request_pprof_heap,
+    request::PprofHeapRequest,
+    request::PprofHeapRequest { duration_ms: 60_000, interval_ms: 1000, live: true }
+);
 golden!(
     pprof_heap_start,
     pprof_heap::PprofHeapPart,
@@ -103,11 +102,4 @@ golden!(
     pprof_heap_jemalloc,
     pprof_heap::PprofHeapPart,
     pprof_heap::PprofHeapPart::Jemalloc(b"heap_v2/524288\n".to_vec())
-);
-golden!(request_heap_rate, request::HeapRateRequest, request::HeapRateRequest { set_bytes: Some(524_288) });
-golden!(request_heap_rate_asked, request::HeapRateRequest, request::HeapRateRequest { set_bytes: None });
-golden!(
-    heap_rate,
-    heap_rate::HeapRateReply,
-    heap_rate::HeapRateReply { before_bytes: 0, now_bytes: 65_536, default_bytes: 524_288 }
 );

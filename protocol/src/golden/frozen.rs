@@ -1,4 +1,4 @@
-//! Checks a value against its frozen bytes: in `golden/NAME.hex`, or as text in the test.
+//! The frozen bytes of a message, and the check of both decoders against them.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,6 @@ pub(crate) fn from_hex(text: &str) -> Vec<u8> {
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
 
-/// Writes a golden file, if `RGOPS_BLESS` is set.
 pub(crate) fn bless(name: &str, debug: &str, bytes: &[u8]) {
     if std::env::var_os("RGOPS_BLESS").is_none() {
         return;
@@ -61,20 +60,20 @@ macro_rules! golden {
         #[test]
         fn $test() {
             let (name, value): (&str, $type) = (stringify!($test), $value);
-            $crate::golden::bytes::bless(name, &format!("{value:?}"), &$crate::codec::encode(&value).unwrap());
-            let frozen = $crate::golden::bytes::frozen(name);
-            $crate::golden::golden!(@ value, frozen, $type);
+            $crate::golden::frozen::bless(name, &format!("{value:?}"), &$crate::codec::encode(&value).unwrap());
+            let frozen = $crate::golden::frozen::frozen(name);
+            $crate::golden::frozen::golden!(@ value, frozen, $type);
         }
     };
     ($test:ident, $type:ty, $value:expr, $bytes:literal $(,)?) => {
         #[test]
         fn $test() {
-            let (value, frozen): ($type, _) = ($value, $crate::golden::bytes::from_hex($bytes));
-            $crate::golden::golden!(@ value, frozen, $type);
+            let (value, frozen): ($type, _) = ($value, $crate::golden::frozen::from_hex($bytes));
+            $crate::golden::frozen::golden!(@ value, frozen, $type);
         }
     };
     (@ $value:ident, $frozen:ident, $type:ty) => {{
-        $crate::golden::bytes::check(&$value, &$frozen);
+        $crate::golden::frozen::check(&$value, &$frozen);
         let varint = wincode::config::Configuration::default().with_varint_encoding();
         let other: $type = wincode::config::deserialize_exact(&$frozen, varint).unwrap();
         assert_eq!(other, $value, "wincode reads it differently");

@@ -1,11 +1,9 @@
-//! Messages of every connection: hello, handshake, request envelope, progress, end and error.
+//! Hellos and proofs. Each version of the hello is checked as the readers of that version decode it.
 
-use super::bytes::{bless, frozen};
-use super::golden;
-use crate::reply::{End, Note, NoteKind, Progress};
-use crate::request::{self, Envelope};
+use super::frozen::{bless, frozen, golden};
+use crate::request;
 use crate::tail::Tail;
-use crate::{auth, codec, error, hello};
+use crate::{auth, codec, hello};
 
 golden!(client_hello, hello::ClientHello, hello::ClientHello { protocol: 1, client: "rgops 0.1.0".into() });
 
@@ -83,41 +81,3 @@ fn check_hello(value: &hello::AgentHello, frozen: &[u8]) {
 golden!(challenge, auth::Challenge, auth::Challenge { nonce: [1; 32] });
 golden!(client_proof, auth::ClientProof, auth::ClientProof { nonce: [2; 32], mac: [3; 32] });
 golden!(agent_proof, auth::AgentProof, auth::AgentProof { mac: [4; 32] });
-golden!(
-    error,
-    error::Error,
-    error::Error::new(error::Code::Busy, "cannot start pprof-cpu", "trace runs since 2 s", "try again")
-);
-golden!(request_envelope, Envelope, Envelope { command: 5, version: 1, body: vec![0xfb, 0x10, 0x27, 99] });
-golden!(progress, Progress, Progress { elapsed_ms: 1000, total_ms: 30_000, gathered: 99 });
-golden!(
-    end,
-    End,
-    End {
-        notes: [
-            NoteKind::Dropped,
-            NoteKind::Truncated,
-            NoteKind::Missing,
-            NoteKind::Approximate,
-            NoteKind::EndedEarly
-        ]
-        .into_iter()
-        .map(|kind| Note { kind, what: "samples".into(), count: 300, why: "the ring was full".into() })
-        .collect()
-    }
-);
-
-/// A request of another version is refused with the command and version at fault.
-#[test]
-fn unknown_commands_and_versions_are_distinguished() {
-    use crate::request::{Command, Request, RequestError};
-    let newer = Envelope { command: Command::PprofCpu as u16, version: 2, body: vec![1, 2, 3] };
-    assert_eq!(
-        Request::from_envelope(&newer),
-        Err(RequestError::UnknownVersion { command: Command::PprofCpu, version: 2 })
-    );
-    let unknown = Envelope { command: 77, version: 1, body: vec![] };
-    assert_eq!(Request::from_envelope(&unknown), Err(RequestError::UnknownCommand(77)));
-    let malformed = Envelope { command: Command::PprofCpu as u16, version: 1, body: vec![0xff] };
-    assert!(matches!(Request::from_envelope(&malformed), Err(RequestError::Body(_))));
-}
