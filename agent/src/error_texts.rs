@@ -1,4 +1,4 @@
-//! Every error of this crate as people read it, in `snapshots/`.
+//! Snapshot tests of the texts of every error of this crate, in `snapshots/`.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! `rgops`: ask a running Rust program.
+//! The program `rgops`.
 
 #![forbid(unsafe_code)]
 

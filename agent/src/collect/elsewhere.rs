@@ -1,8 +1,9 @@
-//! Collectors where their own cannot work: not on Linux, or on a processor the engine does not know.
+//! Stand-ins for collectors that this system cannot have: it is not Linux, or the native engine does not support
+//! the processor. They refuse every request.
 
 use rgops_protocol::error::{Code, Error};
 
-/// The error of a collector that needs what only Linux has, on a processor the engine knows.
+/// The error of a collector that needs Linux and a processor the native engine supports.
 fn unsupported_here(command: &str) -> Error {
     let (system, processor) = (std::env::consts::OS, std::env::consts::ARCH);
     Error::new(
@@ -13,7 +14,7 @@ fn unsupported_here(command: &str) -> Error {
     )
 }
 
-/// A module with a `collect` that refuses; what memory it may have is told to those that would send some.
+/// A module whose `collect` refuses. It takes `memory` if the real collector does.
 macro_rules! unsupported {
     ($($(#[$where:meta])* $module:ident $request:ident $(, $memory:ty)?;)*) => {$(
         $(#[$where])*

@@ -43,6 +43,7 @@ pub struct Answer {
 
 /// A packet of an answer.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Event {
     /// Progress of the command.
     Progress(Progress),
@@ -76,6 +77,7 @@ impl Payload {
 
 /// All parts up to the end or up to an error; partial results are kept.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Collected<T> {
     /// The decoded parts, in order.
     pub parts: Vec<T>,

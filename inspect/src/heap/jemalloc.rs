@@ -15,6 +15,7 @@ const MAX_MODULES: usize = 4096;
 
 /// Why a text is not a dump of jemalloc.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DumpError {
     /// The first line names another format.
     #[error("jemalloc's dump begins with {0:?}, not heap_v2/RATE")]

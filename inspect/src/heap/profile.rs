@@ -11,6 +11,7 @@ use crate::text::{duration, escape, utc};
 
 /// A sample type of a heap profile, with its name in Go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum HeapKind {
     /// Allocated blocks, including freed ones.
     AllocObjects,

@@ -87,6 +87,7 @@ pub struct LostAgent {
 
 /// Why an agent cannot be asked although there are traces of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LostBecause {
     /// It listens, but the file of its socket was deleted.
     Deleted,

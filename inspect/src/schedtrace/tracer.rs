@@ -74,6 +74,7 @@ pub struct Tracer<'c> {
 
 /// The next event of a trace.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Next {
     /// A line for each runtime.
     Lines(Vec<RuntimeLine>),

@@ -102,6 +102,9 @@ impl Session {
     }
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonLeaks<'static>>;
+
 impl Answer for Leaks {
     type View = ();
     type Body<'a> = JsonLeaks<'a>;

@@ -190,6 +190,9 @@ impl SchedtraceLine {
     }
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonSchedtrace>;
+
 impl Answer for SchedtraceLine {
     type View = ();
     type Body<'a> = JsonSchedtrace;

@@ -38,6 +38,7 @@ pub struct Options {
 
 /// The current step, for a progress line on the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Step {
     /// The agent lists its tasks.
     Listing {
@@ -57,6 +58,7 @@ pub enum Step {
 
 /// A program's tasks, and how the answer ended.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Fetched {
     /// The agent's hello.
     pub hello: AgentHello,

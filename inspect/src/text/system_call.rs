@@ -5,6 +5,7 @@ use rgops_protocol::reply::Module;
 
 /// The architecture that defines the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Architecture {
     /// `arch/x86/entry/syscalls/syscall_64.tbl` of Linux.
     X86_64,

@@ -12,6 +12,7 @@ use crate::text::system_call::{self, Architecture};
 
 /// What a thread spends its time on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Kind {
     /// On a CPU.
     Running,

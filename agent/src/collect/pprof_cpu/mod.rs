@@ -1,4 +1,4 @@
-//! `pprof-cpu`: samples of every thread's CPU time, streamed while they are taken.
+//! `pprof-cpu`: samples of the CPU time of every thread, streamed while they are taken.
 
 #![cfg(any(native_engine, pprof_engine))]
 

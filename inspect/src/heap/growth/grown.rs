@@ -71,6 +71,7 @@ impl Grown {
 
 /// Why it is unknown what grew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NoGrowth {
     /// There are fewer than two snapshots.
     TooFewSnapshots,
