@@ -18,7 +18,7 @@ use crate::budget::{Budget, Exhausted};
 /// Timeout for the five bytes of a `Finish` packet.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Time that an agent has to send what it gathered after a `Finish` packet.
+/// Time that an agent has to send the gathered data after a `Finish` packet.
 const FINISH_GRACE: Duration = Duration::from_secs(5);
 
 /// Minimum cost of a packet in bytes: a part, and the values decoded from it.
@@ -207,7 +207,7 @@ impl Answer {
     }
 }
 
-/// Asks the agent to end the running command and send what was gathered.
+/// Asks the agent to end the running command and to send the gathered data.
 #[derive(Debug)]
 pub struct Finisher {
     stream: Option<Stream>,

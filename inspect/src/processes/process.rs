@@ -68,7 +68,7 @@ impl RustProcess {
     }
 
     /// Whether it belongs in the list. A program of another language is listed when it has an agent, because
-    /// it then contains Rust. A program that only has a leftover agent, because the process replaced itself
+    /// it then contains Rust. A program that only has traces of an agent, because the process replaced itself
     /// (execve), is not listed.
     #[cfg(target_os = "linux")]
     pub(super) fn is_listed(&self) -> bool {

@@ -47,7 +47,7 @@ pub enum ResolveError {
         /// Whether it was started with `RGOPS=off`.
         is_switched_off: bool,
     },
-    /// The process has no executable any more.
+    /// The process no longer has an executable.
     #[error("it has no executable any more: it is ending, or its main thread has ended")]
     Ending {
         /// The process.

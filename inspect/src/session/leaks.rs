@@ -55,7 +55,7 @@ pub struct Leaks {
 }
 
 impl Leaks {
-    /// What grew, and with which confidence.
+    /// The lines that grew, and with which confidence.
     pub fn growth(&self) -> &Growth {
         &self.growth
     }

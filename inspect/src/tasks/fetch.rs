@@ -17,7 +17,7 @@ use crate::client::{Client, ClientError};
 use crate::tasks::files::{TypeFiles, program_types};
 
 /// Requested bytes of a cell. Tokio boxes futures of more than 16 KiB.
-const MOST_CELL_BYTES: u32 = 64 * 1024;
+const MAX_CELL_BYTES: u32 = 64 * 1024;
 
 /// Memory of a task in bytes until it is shown, besides its cell and its stack.
 const TASK_BYTES: u64 = 1024;
@@ -84,7 +84,7 @@ pub fn fetch(
     let hello = client.hello().clone();
     let budget = client.budget().clone();
     on_step(Step::Listing { tasks: 0 });
-    let request = TasksRequest { max_cell_bytes: MOST_CELL_BYTES, max_depth: options.max_depth };
+    let request = TasksRequest { max_cell_bytes: MAX_CELL_BYTES, max_depth: options.max_depth };
     let mut answer = client.ask(&Request::Tasks(request))?;
     let collected =
         answer.collect::<TasksPart>(&mut |progress| on_step(Step::Listing { tasks: progress.gathered }));

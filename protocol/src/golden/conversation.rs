@@ -1,6 +1,6 @@
 //! The messages that every command uses: the request envelope, progress, end and error.
 
-use super::frozen::golden;
+use super::golden;
 use crate::error;
 use crate::reply::{End, Note, NoteKind, Progress};
 use crate::request::Envelope;

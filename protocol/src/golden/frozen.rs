@@ -62,14 +62,14 @@ macro_rules! golden {
             let (name, value): (&str, $type) = (stringify!($test), $value);
             $crate::golden::frozen::bless(name, &format!("{value:?}"), &$crate::codec::encode(&value).unwrap());
             let frozen = $crate::golden::frozen::frozen(name);
-            $crate::golden::frozen::golden!(@ value, frozen, $type);
+            $crate::golden::golden!(@ value, frozen, $type);
         }
     };
     ($test:ident, $type:ty, $value:expr, $bytes:literal $(,)?) => {
         #[test]
         fn $test() {
             let (value, frozen): ($type, _) = ($value, $crate::golden::frozen::from_hex($bytes));
-            $crate::golden::frozen::golden!(@ value, frozen, $type);
+            $crate::golden::golden!(@ value, frozen, $type);
         }
     };
     (@ $value:ident, $frozen:ident, $type:ty) => {{

@@ -1,6 +1,6 @@
 //! `gc`: its request and its parts.
 
-use super::frozen::golden;
+use super::golden;
 use crate::reply::{Known, gc, memstats};
 use crate::request;
 

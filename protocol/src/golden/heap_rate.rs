@@ -1,6 +1,6 @@
 //! `heap-rate`: its request and its parts.
 
-use super::frozen::golden;
+use super::golden;
 use crate::reply::heap_rate;
 use crate::request;
 

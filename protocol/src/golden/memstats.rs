@@ -1,6 +1,6 @@
 //! `memstats`: its request and its parts.
 
-use super::frozen::golden;
+use super::golden;
 use crate::reply::{Known, memstats};
 use crate::request;
 

@@ -4,13 +4,13 @@
 //! A change that makes a test here fail is a new version of that command. Only a message that was never
 //! released may be rewritten, with `RGOPS_BLESS=1 cargo test -p rgops-protocol golden`.
 //!
-//! A new command has its `golden!` lines (`crate::golden::frozen::golden`) in its own file, `reply/MODULE.rs`,
+//! A new command has its `golden!` lines (`crate::golden::golden`) in its own file, `reply/MODULE.rs`,
 //! with the bytes as a fourth argument.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod conversation;
-pub(crate) mod frozen;
+mod frozen;
 mod gc;
 mod handshake;
 mod heap_rate;
@@ -25,3 +25,5 @@ mod stats;
 mod tasks;
 mod trace;
 mod version;
+
+pub(crate) use frozen::golden;

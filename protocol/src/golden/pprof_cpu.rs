@@ -1,6 +1,6 @@
 //! `pprof-cpu`: its request and its parts.
 
-use super::frozen::golden;
+use super::golden;
 use super::samples::{sample_cpu, sample_modules};
 use crate::reply::pprof_cpu;
 use crate::request;

@@ -1,6 +1,6 @@
 //! `pprof-heap`: its request and its parts.
 
-use super::frozen::golden;
+use super::golden;
 use super::samples::{sample_modules, sample_stack};
 use crate::reply::{Stack, StackEnd, pprof_heap};
 use crate::request;

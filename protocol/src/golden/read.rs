@@ -1,6 +1,6 @@
 //! `read`: its request and its parts.
 
-use super::frozen::golden;
+use super::golden;
 use crate::reply::read;
 use crate::request;
 

@@ -1,6 +1,6 @@
 //! `schedtrace`: its request and its parts.
 
-use super::frozen::golden;
+use super::golden;
 use crate::reply::{Known, schedtrace, tasks};
 use crate::request;
 

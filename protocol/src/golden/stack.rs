@@ -1,6 +1,6 @@
 //! `stack`: its request and its parts.
 
-use super::frozen::golden;
+use super::golden;
 use super::samples::{sample_missing, sample_modules, sample_stack};
 use crate::reply::{Known, Stack, StackEnd, stack};
 use crate::request;

@@ -1,6 +1,6 @@
 //! `stats`: its request and its parts.
 
-use super::frozen::golden;
+use super::golden;
 use crate::reply::{Known, stats};
 use crate::request;
 

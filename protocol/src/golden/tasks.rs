@@ -1,6 +1,6 @@
 //! `tasks`: its request and its parts.
 
-use super::frozen::golden;
+use super::golden;
 use super::samples::{sample_missing, sample_modules, sample_stack};
 use crate::reply::{Known, stack, tasks};
 use crate::request;

@@ -1,6 +1,6 @@
 //! `trace`: its request and its parts.
 
-use super::frozen::golden;
+use super::golden;
 use super::samples::sample_cpu;
 use crate::reply::{Known, stack, trace};
 use crate::request;

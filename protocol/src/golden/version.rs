@@ -1,6 +1,6 @@
 //! `version`: its request and its parts.
 
-use super::frozen::golden;
+use super::golden;
 use crate::reply::{Known, version};
 use crate::request;
 

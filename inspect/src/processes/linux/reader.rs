@@ -18,8 +18,8 @@ impl ProcessReader for Linux {
         listing::list(deadline)
     }
 
-    fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
-        listing::look_at(pid, deadline)
+    fn read_one(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
+        listing::read_one(pid, deadline)
     }
 
     fn details(process: RustProcess, window: Option<Duration>) -> io::Result<ProcessDetails> {
