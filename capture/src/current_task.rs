@@ -1,11 +1,11 @@
-//! Which Tokio task a thread polls, read where Tokio keeps it: `CONTEXT.current_task_id`, a thread-local
-//! that is set around every poll, on stable Tokio too (`runtime/context.rs`, `TaskIdGuard` in
+//! Reads which Tokio task a thread polls, from Tokio's thread-local `CONTEXT.current_task_id`. Tokio sets it
+//! around every poll, also on stable Tokio (`runtime/context.rs`, `TaskIdGuard` in
 //! `runtime/task/core.rs`).
 //!
-//! Where in the thread's memory that is, is found out once: in tasks of our own, whose ids we know, on two
-//! threads of our own, the one word of their thread-locals that is the id in each task and 0 outside. If
-//! there are several such words, none, or another distance in the second thread, then it is not known, of
-//! no thread. A thread's word counts only if the thread's own id stands where the C library keeps it.
+//! The position of that word is determined once, by running tasks with known ids on two threads of
+//! the agent: it is the one word of their thread-locals that equals the id in each task and is 0 outside. If
+//! there is none, or several, or if its distance differs in the second thread, the position is unknown, for
+//! all threads. A thread's word is used only if the thread's id is where the C library stores it.
 
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
@@ -20,16 +20,16 @@ use crate::agent_threads;
 use crate::offload_thread::OffloadThread;
 use crate::try_lock::try_lock;
 
-/// Tasks of our own in which the word is looked for.
+/// The number of reference tasks used for the search.
 const ROUNDS: usize = 6;
 
-/// Of the thread that looks: a small runtime polls small tasks.
+/// The stack of the searching thread, on which a small runtime polls small tasks.
 const STACK_BYTES: usize = 128 * 1024;
 
-/// How far before its robust list glibc keeps a thread's id, at most (`struct pthread`, nptl/descr.h).
+/// The maximum distance from a thread's id to its robust list, which follows it (glibc's `struct pthread`, nptl/descr.h).
 const TID_WITHIN: u64 = 256;
 
-/// Finding out takes some 100 µs. It may wait for a lock of the loader.
+/// For the search, which takes about 100 µs and may wait for a lock of the loader.
 static OFFLOAD_THREAD: LazyLock<OffloadThread> = LazyLock::new(|| {
     let stuck =
         "no answer in 200 ms: a lock of the loader or the allocator is held, perhaps by a stopped thread";
@@ -45,24 +45,24 @@ struct Places {
     tid: u64,
 }
 
-/// Tells of threads which task they poll.
+/// Reports the task that a thread polls.
 #[derive(Debug)]
 pub struct CurrentTasks {
     places: Places,
     memory: Reader,
 }
 
-/// What a thread polls.
+/// The task that a thread polls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CurrentTask {
-    /// 0 for no task.
+    /// The task's id; 0 for no task.
     pub id: u64,
-    /// Where that stands.
+    /// The address of the id.
     pub avma: u64,
 }
 
 impl CurrentTasks {
-    /// Finds out where to look, the first time it is called.
+    /// Determines the position of the id, on the first call.
     pub async fn new() -> Result<CurrentTasks, Unavailable> {
         let memory = Reader::open()?;
         let known = try_lock(&PLACES).and_then(|places| places.clone());
@@ -79,7 +79,7 @@ impl CurrentTasks {
         Ok(CurrentTasks { places: places?, memory })
     }
 
-    /// What this thread polls; `None` when it has ended or is none of the C library's.
+    /// The task that this thread polls; `None` when the thread has ended or was not created by the C library.
     pub fn of(&mut self, tid: u32) -> Option<CurrentTask> {
         let head = robust_list(tid).ok().filter(|head| *head != 0)?;
         let avma = head.wrapping_add(self.places.current_task);
@@ -92,8 +92,8 @@ impl CurrentTasks {
     }
 }
 
-/// On a thread of its own, and on a second one while the first still lives: memory that is given to
-/// threads by the allocator would lie elsewhere.
+/// Measures on this thread, and on a second one while this one still lives: thread-locals that are allocated
+/// on demand would be at different distances.
 fn find() -> Result<Places, Unavailable> {
     let unavailable = |why: &'static str| Unavailable {
         reason: format!("the task a thread polls is not known: {why}"),
@@ -124,7 +124,7 @@ fn measure() -> Result<Places, &'static str> {
         return Err("the C library registers no robust list for its threads (musl does not)");
     }
     let block = own_block().ok_or("the block of thread-locals was not found")?;
-    // Not behind the thread pointer's neighbourhood: neither could be a part of the thread's structure.
+    // The list must be near the thread pointer, as a part of the thread's structure.
     if head.abs_diff(thread_pointer()) > 64 * 1024 {
         return Err("the robust list is not where a C library has it");
     }
@@ -135,7 +135,7 @@ fn measure() -> Result<Places, &'static str> {
     }
     let places = (0_u64..).zip(before.as_chunks().0);
     let is_tid = |(_, word): &(u64, &[u8; 4])| u32::from_ne_bytes(**word) == tid;
-    // The nearest: the id stands right before the list.
+    // The nearest match: the id is directly before the list.
     let tid_place = places.filter(is_tid).last().ok_or("the thread's id is not where glibc has it")?.0;
     let tid_place = (4 * tid_place).wrapping_sub(TID_WITHIN);
 
@@ -153,7 +153,7 @@ fn measure() -> Result<Places, &'static str> {
         };
         let holds = |place: &u64| words.get(*place as usize / 8) == Some(&id);
         let places = places.get_or_insert_with(|| (0..words.len() as u64 * 8).step_by(8).collect());
-        // The first ids of a program are small, as are flags and counters: outside of tasks they are not 0.
+        // The first ids of a program are small, like flags and counters, but those are not 0 outside of tasks.
         places.retain(|place| holds(place) && memory.word(block.avma + place) == Some(0));
     }
     match places.as_deref() {
@@ -166,13 +166,13 @@ fn measure() -> Result<Places, &'static str> {
     }
 }
 
-/// The thread-locals, in words.
+/// The thread-locals as words.
 fn words(block: Range, memory: &mut Reader) -> Option<Vec<u64>> {
-    /// More than that no object has in the static block.
-    const MOST_BYTES: usize = 1 << 20;
-    /// At once, so that no buffer is large.
+    /// A limit that no object exceeds in the static block.
+    const MAX_BYTES: usize = 1 << 20;
+    /// The number of words read at once, to keep the buffer small.
     const WORDS: usize = 1024;
-    let count = block.length.min(MOST_BYTES) / 8;
+    let count = block.length.min(MAX_BYTES) / 8;
     let mut words = Vec::with_capacity(count);
     while words.len() < count {
         let at = block.avma + 8 * words.len() as u64;
@@ -200,11 +200,11 @@ mod tests {
     }
 
     #[test]
-    fn the_tasks_of_spinning_workers_are_those_they_poll() {
+    fn the_current_task_of_a_spinning_worker_is_reported() {
         const WORKERS: usize = 6;
         let runtime = Builder::new_multi_thread().worker_threads(WORKERS).build().unwrap();
         let (stop, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        // Dropped before the runtime, which waits for its workers, also when this fails.
+        // Dropped before the runtime, also on failure, because the runtime waits for its workers.
         let _stopped = Stopped(stop.clone());
         let expected = Arc::new(Mutex::new(HashMap::new()));
         while begun.load(Ordering::SeqCst) < WORKERS {
@@ -233,26 +233,26 @@ mod tests {
                 assert_eq!(found.id, *id);
                 assert_ne!(found.avma, 0);
             }
-            // This thread polls nothing.
+            // The calling thread polls no task.
             assert_eq!(current.of(own_tid()).unwrap().id, 0);
             let inside = own.block_on(async {
                 tokio::task::LocalSet::new();
                 current.of(own_tid()).unwrap().id
             });
-            assert_eq!(inside, 0, "the root future of block_on is no task");
+            assert_eq!(inside, 0, "the root future of block_on is not a task");
         }
     }
 
     #[test]
-    fn a_thread_that_is_none_has_none() {
-        crate::testing::run_alone("current_task::tests::none_has_none");
+    fn an_ended_or_foreign_thread_has_no_task() {
+        crate::testing::run_alone("current_task::tests::an_ended_or_foreign_thread_has_no_task_alone");
     }
 
-    /// Where nobody else starts threads, which could have the number of the one that ended, or tasks: the ids of ours
-    /// are the first, 1 to 6.
+    /// In a process of its own: other tests could start a thread with the id of the ended one, or tasks. The ids of
+    /// these tasks are the first, 1 to 6.
     #[test]
     #[ignore = "started by the other test"]
-    fn none_has_none() {
+    fn an_ended_or_foreign_thread_has_no_task_alone() {
         let own = Builder::new_current_thread().enable_time().build().unwrap();
         let mut current = own.block_on(CurrentTasks::new()).unwrap();
         let ended = std::thread::spawn(own_tid).join().unwrap();

@@ -1,4 +1,4 @@
-//! What the engine needs of a mapped ELF object: segments, unwind data, build-id. Bounded and
+//! Reads segments, unwind data and the build-id of a mapped ELF object. Bounded, and
 //! without `unsafe`: it reads through a function that may fail at any address.
 //!
 //! Layouts: elf(5); `.eh_frame_hdr`: LSB core, section 10.6.2.
@@ -22,10 +22,10 @@ pub(super) struct Object {
     pub(super) header_svma: u64,
     /// All code segments, from the first to the last.
     pub(super) code: Range<u64>,
-    /// `.eh_frame_hdr` and `.eh_frame`, the latter to the end of its segment.
+    /// `.eh_frame_hdr`, and `.eh_frame` up to the end of its segment.
     pub(super) unwind: Option<(Range<u64>, Range<u64>)>,
     pub(super) build_id: Vec<u8>,
-    /// Where the build-id is, if there is one.
+    /// The address of the build-id, if there is one.
     pub(super) build_id_svma: u64,
 }
 
@@ -127,7 +127,7 @@ impl Object {
     }
 }
 
-/// The ranges of `.eh_frame_hdr` and of the `.eh_frame` it points at, both inside one segment.
+/// The ranges of `.eh_frame_hdr` and of the `.eh_frame` it refers to, each inside one segment.
 fn unwind_ranges(
     bias: u64,
     header: &Segment,
@@ -147,7 +147,7 @@ fn unwind_ranges(
         let loads = segments.iter().filter(|segment| segment.kind == PT_LOAD && segment.readable);
         loads.map(Segment::file_range).find(|range| range.contains(&address))
     };
-    // A header that leaves its segment would be read beyond what is mapped.
+    // A range that leaves its segment would be read beyond the mapping.
     let header = header.file_range();
     if loaded(header.start)?.end < header.end {
         return None;
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_that_lies_is_an_error() {
+    fn a_malformed_object_is_an_error() {
         let memory = |bytes: Vec<u8>| {
             move |avma: u64, buffer: &mut [u8]| {
                 let from = avma as usize;
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_build_id_behind_another_note_is_found() {
+    fn a_build_id_after_another_note_is_found() {
         let mut notes = Vec::new();
         for (kind, name, description) in [(5u32, b"XYZ\0", &[1u8, 2][..]), (3, b"GNU\0", &[0xab, 0xcd, 0xef])]
         {

@@ -1,23 +1,23 @@
-//! epoll(7), which tells when sockets are ready.
+//! epoll(7): waits until sockets are ready.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
-/// Events taken at once.
+/// The maximum number of events per call.
 const AT_ONCE: usize = 64;
 
-/// Watches descriptors.
+/// An epoll instance.
 #[derive(Debug)]
 pub struct Epoll(OwnedFd);
 
-/// What happened to a descriptor since it was last said.
+/// The changes of a descriptor since its last event.
 #[derive(Debug, Clone, Copy)]
 pub struct Event {
-    /// As given to [`Epoll::add`].
+    /// The token given to [`Epoll::add`].
     pub token: u64,
-    /// It can be read, or is at its end.
+    /// It has data to read, or is at the end of file.
     pub is_readable: bool,
-    /// It takes bytes, or never will again.
+    /// It accepts data, or never will again.
     pub is_writable: bool,
 }
 
@@ -27,26 +27,26 @@ impl Epoll {
         // SAFETY: epoll_create1(2) takes flags.
         match unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) } {
             -1 => Err(io::Error::last_os_error()),
-            // SAFETY: it was opened right now, and nobody else has it.
+            // SAFETY: it was just opened, and no other code has it.
             number => Ok(Epoll(unsafe { OwnedFd::from_raw_fd(number) })),
         }
     }
 
-    /// Watches `descriptor` for becoming ready, either way. Each change is told once (`EPOLLET`).
+    /// Watches `descriptor` for reading and writing. Each change is reported once (`EPOLLET`).
     pub fn add(&self, descriptor: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         let events = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
         let mut event = libc::epoll_event { events: events as u32, u64: token };
-        // SAFETY: epoll_ctl(2) reads the one event; both descriptors are open as long as borrowed.
+        // SAFETY: epoll_ctl(2) reads one event, a local; both descriptors are open while borrowed.
         let result = unsafe {
             libc::epoll_ctl(self.0.as_raw_fd(), libc::EPOLL_CTL_ADD, descriptor.as_raw_fd(), &mut event)
         };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Watches it no more.
+    /// Stops watching a descriptor.
     pub fn remove(&self, descriptor: BorrowedFd<'_>) {
-        // SAFETY: epoll_ctl(2) reads no event to remove one; both descriptors are open as long as borrowed.
-        // It fails for what is not watched, which is what was wanted.
+        // SAFETY: to remove a descriptor, epoll_ctl(2) reads no event; both descriptors are open while borrowed.
+        // An error means that it was not watched, which is the wanted state.
         unsafe {
             libc::epoll_ctl(
                 self.0.as_raw_fd(),
@@ -57,7 +57,7 @@ impl Epoll {
         }
     }
 
-    /// Waits until something happens, without end.
+    /// Waits for an event, without a timeout.
     pub fn wait(&self) -> io::Result<Vec<Event>> {
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; AT_ONCE];
         // SAFETY: epoll_wait(2) writes at most `AT_ONCE` events into the array.

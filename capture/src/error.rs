@@ -1,31 +1,31 @@
-//! Why an engine cannot run.
+//! Errors of the capture engines.
 
 use rgops_protocol::error::{Code, Error};
 
 /// Why the engine cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// Another operation runs.
+    /// Another operation is running.
     #[error("another capture is running")]
     Busy,
-    /// The kernel does not say what is asked there.
+    /// A file of the kernel could not be read.
     #[error("cannot read /proc/self/{file}: {error}")]
     Proc {
-        /// Below `/proc/self`.
+        /// The file's path below `/proc/self`.
         file: &'static str,
-        /// Why.
+        /// The error.
         error: std::io::Error,
     },
     /// sigaction(2) failed.
     #[error("cannot install the signal handler: {0}")]
     Handler(std::io::Error),
-    /// Without them our signals could be mistaken.
+    /// Without random bytes, other signals could be mistaken for ours.
     #[error("random bytes are not available: {0}")]
     Random(String),
     /// timer_create(2) failed.
     #[error("cannot create a CPU timer: {0}")]
     Timer(std::io::Error),
-    /// It may go on there at any time.
+    /// The stopped thread may continue at any time, and uses that memory.
     #[error("a thread was stopped inside the signal handler and holds the memory of earlier captures")]
     Inside,
     /// mmap(2) failed.
@@ -35,7 +35,7 @@ pub enum EngineError {
     #[cfg(pprof_engine)]
     #[error("engine pprof would take what the program uses: {0}")]
     Occupied(&'static str),
-    /// What it says.
+    /// With the crate's message.
     #[cfg(pprof_engine)]
     #[error("the pprof crate failed: {0}")]
     Pprof(String),
@@ -43,19 +43,19 @@ pub enum EngineError {
     #[cfg(pprof_engine)]
     #[error("engine pprof waits for a lock that a thread of the program holds")]
     Stuck,
-    /// The thread that calls it.
+    /// The thread that calls the crate could not be started.
     #[cfg(pprof_engine)]
     #[error("cannot start a thread for it: {0}")]
     Thread(std::io::Error),
 }
 
 impl EngineError {
-    /// The error as the client is told.
+    /// The error to send to the client.
     pub fn into_answer(self, what: &str) -> Error {
         let (code, fix) = match &self {
             EngineError::Busy => (Code::Busy, "try again when it has ended"),
             EngineError::Proc { error, .. } => (Code::Unsupported, proc_fix(error)),
-            // timer_create(2): every timer takes a signal of the user's limit.
+            // timer_create(2): every timer counts against the user's limit of pending signals.
             EngineError::Timer(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                 (Code::Unsupported, "raise the limit of pending signals (ulimit -i)")
             }

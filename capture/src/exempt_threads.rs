@@ -1,10 +1,10 @@
-//! Threads exempt from signals.
+//! Threads that must not be signalled.
 //!
-//! The kernel writes a frame of some kilobytes for each signal, before any code of ours runs: to the thread's
-//! alternate stack, if it has one, else right below the stack pointer. A thread that runs coroutines and has no
-//! alternate stack is found out by the first signal that meets it in one: nothing tells it beforehand. From
-//! then on it gets none (the handler stops the thread's timer, the agent's thread deletes it); answers say so.
-//! (A thread of std's has an alternate stack.)
+//! For each signal the kernel writes a frame of several kilobytes before any code of ours runs: to the thread's
+//! alternate stack, if it has one, otherwise directly below the stack pointer. A thread that runs coroutines and has no
+//! alternate stack is detected by the first signal that interrupts it in one; nothing shows it beforehand. From
+//! then on it gets no signals: the handler stops the thread's timer, and the agent's thread deletes it. Answers
+//! report it. (Threads started by std have an alternate stack.)
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -13,15 +13,15 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::procfs;
 use crate::try_lock::try_lock;
 
-/// Why such a thread is not captured.
+/// Why an exempt thread is not captured.
 pub const REASON: &str = "on a stack of unknown size, such as a coroutine's, and without an alternate stack \
      (sigaltstack, which the program's handler for this signal requests with SA_ONSTACK): a signal could \
      overwrite the memory below";
 
-/// Threads of this process, by id, with when they were started: ids are given again.
+/// Exempt threads of this process by id, with their start times, because ids are reused.
 static THREADS: Mutex<BTreeMap<u32, u64>> = Mutex::new(BTreeMap::new());
 
-/// Exempts a thread. For the agent's thread.
+/// Exempts a thread. Called by the agent's thread.
 pub(super) fn add(tid: u32) {
     if let Ok(stat) = procfs::threads::stat(tid)
         && let Some(mut threads) = try_lock(&THREADS)
@@ -41,15 +41,15 @@ pub(super) fn contains(tid: u32) -> bool {
     is_same
 }
 
-/// Exempt threads remembered between two reads of the ring.
+/// The number of exempt threads that can be stored between two reads of the ring.
 const SLOTS: usize = 64;
 
-/// Threads to be exempted whose record found no room in the ring. Handlers write, the agent's thread reads.
+/// Threads to exempt whose record did not fit into the ring. Handlers write, the agent's thread reads.
 #[derive(Debug)]
 pub(super) struct Unrecorded {
     /// Their ids; 0 is a free slot.
     slots: [AtomicU32; SLOTS],
-    /// How often no slot was free.
+    /// The number of threads that found no free slot.
     beyond: AtomicU64,
 }
 
@@ -58,7 +58,7 @@ impl Unrecorded {
         Unrecorded { slots: [const { AtomicU32::new(0) }; SLOTS], beyond: AtomicU64::new(0) }
     }
 
-    /// For signal handlers.
+    /// Async-signal-safe.
     pub(super) fn add(&self, tid: u32) {
         for slot in &self.slots {
             match slot.compare_exchange(0, tid, Ordering::Relaxed, Ordering::Relaxed) {
@@ -70,7 +70,7 @@ impl Unrecorded {
         self.beyond.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Those that came since this was last asked, and how many more there were, whose ids are lost.
+    /// The threads added since the last call, and the number of further ones whose ids were lost.
     pub(super) fn take(&self) -> (Vec<u32>, u64) {
         let tids = self.slots.iter().map(|slot| slot.swap(0, Ordering::Relaxed)).filter(|tid| *tid != 0);
         (tids.collect(), self.beyond.swap(0, Ordering::Relaxed))
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_thread_takes_one_slot_and_what_finds_none_is_counted() {
+    fn each_thread_takes_one_slot_and_those_without_a_slot_are_counted() {
         let unrecorded = Unrecorded::new();
         let all: Vec<u32> = (1..=SLOTS as u32).collect();
         for tid in all.iter().chain(&all) {

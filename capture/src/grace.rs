@@ -1,25 +1,25 @@
-//! A value that signal handlers look at and the agent's thread takes away: the grace period.
+//! A value that signal handlers read and the agent's thread replaces, with a grace period before it is freed.
 //!
-//! A handler counts itself in, then loads the pointer; the agent's thread first replaces the pointer,
-//! then looks at the count. Between the two steps of each is a `SeqCst` fence, so either the handler gets
-//! the new pointer or the agent sees the count (C++20, [atomics.order] 4). What was replaced may be freed
-//! once the count was 0. `models.rs` shows it for every order of the steps.
+//! A handler increments the count, then loads the pointer. The agent's thread replaces the pointer,
+//! then reads the count. Between the two steps of each is a `SeqCst` fence, so either the handler loads
+//! the new pointer or the agent sees the count (C++20, [atomics.order] 4). A replaced value may be freed
+//! once the count was 0. `models.rs` proves it for every interleaving.
 //!
-//! In a fork child the count has handlers of threads that are not there, and perhaps one of the thread that is. So
-//! counts have a generation, of which the child begins a new one: who was counted in an earlier one is not counted
-//! out, and what the parent's pointer leads to is never freed there. A handler that was counted in before and loaded
-//! the pointer afterwards sees the new generation and begins again.
+//! In a fork child the count includes handlers of threads that do not exist there, and possibly one of the forking
+//! thread. So counts have a generation, and the child starts a new one. A handler of an earlier generation does not
+//! decrement the new count, and the value behind the parent's pointer is never freed in the child. A handler that was
+//! counted before and loads the pointer after sees the new generation and starts again.
 
 use super::sync::{AtomicPtr, AtomicU64, Ordering, fence};
 
-/// What handlers look at; null when there is nothing.
+/// A pointer that handlers may read; null when there is no value.
 pub(super) struct Guarded<T> {
     pointer: AtomicPtr<T>,
-    /// Handlers that may be looking, in the lower half; their generation in the upper one.
+    /// The number of running handlers in the lower half, and their generation in the upper half.
     inside: AtomicU64,
 }
 
-/// One generation more, or its number.
+/// The unit of the generation.
 const GENERATION: u64 = 1 << 32;
 
 fn generation(inside: u64) -> u64 {
@@ -37,27 +37,27 @@ impl<T> Guarded<T> {
         Guarded { pointer: AtomicPtr::new(std::ptr::null_mut()), inside: AtomicU64::new(0) }
     }
 
-    /// Calls `look` with the value, if there is one, and keeps it alive meanwhile. Async-signal-safe when
-    /// `look` is.
-    pub(super) fn look<R>(&self, look: impl FnOnce(Option<&T>) -> R) -> R {
+    /// Calls `work` with the value, if there is one, and keeps the value alive during the call. Async-signal-safe if
+    /// `work` is.
+    pub(super) fn read<R>(&self, work: impl FnOnce(Option<&T>) -> R) -> R {
         let (pointer, own) = loop {
             let own = generation(self.inside.fetch_add(1, Ordering::SeqCst));
             fence(Ordering::SeqCst);
             let pointer = self.pointer.load(Ordering::SeqCst);
-            // A pointer that was put there in a later generation shows that generation, too.
+            // If the pointer was stored in a later generation, this load sees that generation.
             if generation(self.inside.load(Ordering::SeqCst)) == own {
                 break (pointer, own);
             }
         };
-        // SAFETY: whoever set the pointer frees it only after it was replaced and the count was 0 after
-        // that (`replace`), and the count was raised before the load, in the generation that it was set in. One of
-        // an earlier generation is never freed.
-        let result = look(unsafe { pointer.as_ref() });
+        // SAFETY: the owner frees the value only after it replaced the pointer and then saw a count of 0
+        // (`replace`). This call raised the count before it loaded the pointer, in the generation that the pointer was
+        // stored in. Values of an earlier generation are never freed.
+        let result = work(unsafe { pointer.as_ref() });
         self.leave(own);
         result
     }
 
-    /// Counts a handler out, unless its generation is over.
+    /// Decrements the count, unless its generation is over.
     fn leave(&self, own: u64) {
         let mut inside = self.inside.load(Ordering::SeqCst);
         while generation(inside) == own {
@@ -68,31 +68,31 @@ impl<T> Guarded<T> {
         }
     }
 
-    /// Puts another pointer there: null, or one to a value that lives until it was replaced and
-    /// [`Guarded::is_quiet`] was true after that.
+    /// Replaces the pointer.
     ///
     /// # Safety
-    /// The new pointer must keep that promise.
+    /// `pointer` is null, or its value lives until the pointer was replaced and [`Guarded::is_quiet`] was true
+    /// after that.
     pub(super) unsafe fn replace(&self, pointer: *mut T) {
         self.pointer.store(pointer, Ordering::SeqCst);
     }
 
-    /// The same, and gives the former pointer back.
+    /// Like [`Guarded::replace`], and returns the former pointer.
     ///
     /// # Safety
-    /// As of [`Guarded::replace`].
+    /// The requirements of [`Guarded::replace`].
     pub(super) unsafe fn swap(&self, pointer: *mut T) -> *mut T {
         self.pointer.swap(pointer, Ordering::SeqCst)
     }
 
-    /// Whether no handler is looking: everything that was replaced before can be freed.
+    /// Whether no handler is running. Then every value that was replaced before can be freed.
     pub(super) fn is_quiet(&self) -> bool {
-        // Behind it is what the caller replaced, here or in the value.
+        // Orders the caller's replacement, of this pointer or inside the value, before the load of the count.
         fence(Ordering::SeqCst);
         self.inside.load(Ordering::SeqCst).is_multiple_of(GENERATION)
     }
 
-    /// In a fork child: the handlers of the parent's threads are not here, nor is the value its own.
+    /// For a fork child: starts a new generation, because neither the parent's handlers nor its value belong to it.
     pub(super) fn forget(&self) {
         self.pointer.store(std::ptr::null_mut(), Ordering::SeqCst);
         let mut inside = self.inside.load(Ordering::SeqCst);
@@ -111,16 +111,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_handler_of_before_the_fork_is_not_counted_out_of_the_childs() {
+    fn a_handler_from_before_the_fork_does_not_decrement_the_childs_count() {
         let guarded: Guarded<u32> = Guarded::new();
-        guarded.look(|_| {
+        guarded.read(|_| {
             assert!(!guarded.is_quiet());
             guarded.forget();
             assert!(guarded.is_quiet());
-            guarded.look(|value| assert!(value.is_none() && !guarded.is_quiet()));
+            guarded.read(|value| assert!(value.is_none() && !guarded.is_quiet()));
         });
         assert!(guarded.is_quiet());
-        guarded.look(|_| assert!(!guarded.is_quiet(), "it counts"));
+        guarded.read(|_| assert!(!guarded.is_quiet(), "the handler is counted"));
         assert!(guarded.is_quiet());
     }
 }

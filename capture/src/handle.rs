@@ -1,13 +1,13 @@
-//! The words of the program's `tokio::runtime::Handle`, by which its scheduler's shared state is found,
-//! and copies of that.
+//! Reads the words of the program's `tokio::runtime::Handle`, which leads to its scheduler's shared state,
+//! and copies memory of that state.
 
 use tokio::runtime::Handle;
 
 use super::memory;
 
-/// The handle as it lies in memory, in words: a tag and a pointer, whose order is the compiler's.
-/// Empty when our own memory cannot be read. Copied as any other memory is, so that bytes between
-/// its fields, which no Rust code may look at, are no matter.
+/// The handle's memory as words: a tag and a pointer, in the compiler's order.
+/// Empty when our own memory cannot be read. Copied by the kernel, so that padding between
+/// its fields, which Rust code must not read, does no harm.
 pub fn words(handle: &Handle) -> Vec<u64> {
     let mut bytes = [0; size_of::<Handle>()];
     if memory::copy(std::ptr::from_ref(handle) as u64, &mut bytes).is_err() {
@@ -16,7 +16,7 @@ pub fn words(handle: &Handle) -> Vec<u64> {
     bytes.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word)).collect()
 }
 
-/// Fills `bytes` from `avma`; false when one of them cannot be read.
+/// Fills `bytes` from `avma`; false when a byte cannot be read.
 pub fn copy(avma: u64, bytes: &mut [u8]) -> bool {
     memory::copy(avma, bytes).is_ok()
 }

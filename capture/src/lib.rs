@@ -1,35 +1,36 @@
-//! What the rgops agent captures inside a program: stacks, CPU time, the heap, bytes of memory; and all its `unsafe`
-//! code. For the crate `rgops-agent` alone: nothing here is a stable interface.
+//! Captures stacks, CPU time, heap allocations and memory of the process it runs in, and holds all `unsafe` code of
+//! the agent. For the crate `rgops-agent` alone: nothing here is a stable interface.
 //!
 //! # The operation
 //!
-//! A CPU profile or a thread dump is one **operation**. While one runs, [`session`] holds everything
-//! a signal handler needs, made beforehand: unwind data, caches, a ring. Idle, there is none of it.
+//! A CPU profile or a thread dump is one **operation**. While it runs, [`session`] holds everything a signal handler
+//! needs, allocated in advance: unwind data, caches, a ring buffer. When idle, none of it exists.
 //!
 //! ```text
 //! idle ──claim──▶ session published ──▶ handler installed ──▶ timers / dump signals … ring drained
 //!   ▲                                                                      │
-//!   └── session freed ◀── no handler inside ◀── session unpublished ◀── handler given back
+//!   └── session freed ◀── no handler running ◀── session unpublished ◀── former handler restored
 //! ```
 //!
 //! * **One operation at a time**: [`operation::Claim`].
-//! * **Who touches what.** The agent's thread makes and frees sessions, swaps module lists, reads
-//!   the ring. Handlers, in any thread, read the session and the modules, take an unwind cache by an
-//!   atomic claim, and write ring records they reserved by compare-and-swap.
-//! * **Grace** ([`grace`]): a handler counts itself in before it loads the session pointer; the agent's
-//!   thread replaces the pointer before it looks at the count. What it replaced is freed only after it
-//!   saw 0; for a handler that does not come out (its thread was stopped inside) the session is kept, of two
-//!   operations at most, until it does. Module lists are retired the same way.
-//! * **Proofs.** [`ring`], [`grace`] and [`place`] are run by loom in every order of their steps
-//!   (`models.rs`); the engine's tests run under AddressSanitizer. Both in `.ci/run`.
-//! * **Giving back** ([`signal`]): timers are deleted; then `SIG_IGN` makes the kernel discard all
-//!   of the signal still pending in any thread; then the former disposition returns. Without the middle
-//!   step a late signal could meet `SIG_DFL` and end the program.
+//! * **Ownership.** The agent's thread creates and frees sessions, replaces module lists and reads
+//!   the ring. Handlers, in any thread, read the session and the modules, claim an unwind cache
+//!   atomically, and write ring records that they reserve by compare-and-swap.
+//! * **Grace period** ([`grace`]): a handler increments a counter before it loads the session pointer. The agent's
+//!   thread replaces the pointer before it reads the counter, and frees the old session only after it
+//!   read 0. If a handler does not return (its thread was stopped inside), the session is kept until it
+//!   does, for at most two operations. Module lists are retired the same way.
+//! * **Proofs.** Loom runs [`ring`], [`grace`] and [`place`] in every interleaving
+//!   (`models.rs`). The engine's tests run under AddressSanitizer. Both are in `.ci/run`.
+//! * **Restoring the disposition** ([`signal`]): timers are deleted; then `SIG_IGN` makes the kernel discard
+//!   every pending instance of the signal, in all threads; then the former disposition is restored. Without the
+//!   second step, a late signal could meet `SIG_DFL` and terminate the program.
 //!
-//! In the handler: no allocation, no lock, no thread-local, no call into the loader or libgcc.
-//! `errno` is saved. It runs on a stack of ours ([`scratch_stacks`]). Stack memory is read only where it is known
-//! whose it is ([`stack_bounds`]), and after the kernel said that it can be ([`memory`]). The one system call
-//! that changes something stops the timer of a thread that must not be signalled again ([`exempt_threads`]).
+//! The handler does not allocate, lock, use thread-local storage, or call into the loader or libgcc.
+//! It preserves `errno`. It runs on a stack of its own ([`scratch_stacks`]). It reads stack memory only inside
+//! known bounds ([`stack_bounds`]), and only after the kernel confirmed that the memory is readable ([`memory`]).
+//! Only one of its system calls changes anything: it stops the timer of a thread that must not be signalled
+//! again ([`exempt_threads`]).
 
 // On macOS without engine pprof nothing is captured, and a dependency cannot depend on a feature and a system together.
 #![cfg_attr(any(not(target_os = "macos"), pprof_engine), warn(unused_crate_dependencies))]
@@ -133,7 +134,7 @@ pub use error::EngineError;
 #[cfg(any(target_os = "linux", pprof_engine))]
 pub use tick::Tick;
 
-/// Whether this build has the engine of ours, as its build script found.
+/// Whether this build has the native engine, as determined by the build script.
 pub const HAS_NATIVE_ENGINE: bool = cfg!(native_engine);
-/// Whether it has the `pprof` crate as an engine.
+/// Whether this build has the `pprof` crate as an engine.
 pub const HAS_PPROF_ENGINE: bool = cfg!(pprof_engine);

@@ -1,8 +1,8 @@
-//! The lock-free parts in every order their steps can take (loom, which explores the C11 memory model):
-//! `RUSTFLAGS="--cfg rgops_loom" LOOM_MAX_PREEMPTIONS=3 cargo test -p rgops-agent --lib --release loom`.
+//! Loom models of the lock-free parts. Loom explores every interleaving in the C11 memory model:
+//! `RUSTFLAGS="--cfg rgops_loom" LOOM_MAX_PREEMPTIONS=3 cargo test -p rgops-capture --lib --release loom`.
 //!
-//! Every part of a model is a thread of its own: what the model's first thread does, loom does not put between
-//! the steps of the others in all places.
+//! Each participant of a model has its own thread: loom does not interleave the steps of a model's first thread
+//! with those of the others in all places.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use loom::cell::UnsafeCell;
@@ -27,9 +27,9 @@ fn drained(ring: &Ring) -> Vec<(Record, Vec<u64>)> {
     taken
 }
 
-/// Two handlers write while the agent reads; a third record finds no room until it did.
+/// Two handlers write while the agent reads.
 #[test]
-fn loom_the_ring_loses_nothing_it_took_and_mixes_nothing_up() {
+fn loom_the_ring_keeps_every_accepted_record_intact() {
     loom::model(|| {
         let ring = Arc::new(Ring::with_words(16).unwrap());
         let writers = [1u32, 2].map(|tid| {
@@ -51,9 +51,9 @@ fn loom_the_ring_loses_nothing_it_took_and_mixes_nothing_up() {
     });
 }
 
-/// The ring goes round: words are written again as soon as the reader gave them back.
+/// The ring wraps around: words are reused as soon as the reader has released them.
 #[test]
-fn loom_words_are_reused_only_when_they_were_read() {
+fn loom_words_are_reused_only_after_they_were_read() {
     loom::model(|| {
         // Room for one record of six words at a time.
         let ring = Arc::new(Ring::with_words(8).unwrap());
@@ -75,59 +75,59 @@ fn loom_words_are_reused_only_when_they_were_read() {
     });
 }
 
-/// A value that must not be looked at once it was freed: loom fails the model if it is.
+/// A value that must not be read after it was freed: loom fails the model if it is.
 struct Session {
     alive: UnsafeCell<bool>,
     modules: AtomicPtr<UnsafeCell<bool>>,
 }
 
-fn signal_state(session: &Session) {
-    // SAFETY: loom checks that nobody writes meanwhile.
+fn read_both(session: &Session) {
+    // SAFETY: loom checks that no other thread writes at the same time.
     assert!(session.alive.with(|alive| unsafe { *alive }));
-    // SAFETY: the pointer is never null, and what it points at is leaked, not freed, in this model.
+    // SAFETY: the pointer is never null, and its target is leaked, not freed, in this model.
     let modules = unsafe { &*session.modules.load(Ordering::SeqCst) };
-    // SAFETY: as above.
+    // SAFETY: loom checks that no other thread writes at the same time.
     assert!(modules.with(|alive| unsafe { *alive }));
 }
 
-/// Stands for freeing: writes, which conflicts with every look that is not ordered before.
+/// Stands for freeing: a write conflicts with every read that is not ordered before it.
 fn free(alive: &UnsafeCell<bool>) {
-    // SAFETY: loom checks that nobody looks meanwhile.
+    // SAFETY: loom checks that no other thread reads at the same time.
     alive.with_mut(|alive| unsafe { *alive = false });
 }
 
-/// Handlers come at any time; module lists are swapped and the session taken away; nothing is freed
-/// under a handler.
+/// Handlers run at any time, while module lists are replaced and the session is unpublished. Nothing is freed
+/// that a handler still uses.
 #[test]
-fn loom_nothing_is_freed_while_a_handler_looks() {
+fn loom_nothing_is_freed_while_a_handler_uses_it() {
     loom::model(|| {
         let guarded: Arc<Guarded<Session>> = Arc::new(Guarded::new());
         let list = || Box::leak(Box::new(UnsafeCell::new(true)));
         let (first, second) = (list(), list());
         let session: &Session =
             Box::leak(Box::new(Session { alive: UnsafeCell::new(true), modules: AtomicPtr::new(first) }));
-        // SAFETY: it is leaked.
+        // SAFETY: the session is leaked, so it is valid forever.
         unsafe { guarded.replace(std::ptr::from_ref(session).cast_mut()) };
         let handlers = [(), ()].map(|()| {
             let guarded = guarded.clone();
-            thread::spawn(move || guarded.look(|session| session.map(signal_state)).is_some())
+            thread::spawn(move || guarded.read(|session| session.map(read_both)).is_some())
         });
         let guarded_by_agent = guarded.clone();
         let agent = thread::spawn(move || {
             let guarded = guarded_by_agent;
-            // A new list; the former is freed if nobody looks now, else with the session.
+            // Publishes a new list. The former list is freed now if no handler is running, otherwise with the session.
             let former = session.modules.swap(second, Ordering::SeqCst);
             let is_freed = guarded.is_quiet();
             if is_freed {
-                // SAFETY: it is leaked.
+                // SAFETY: the list is leaked, so it is valid forever.
                 free(unsafe { &*former });
             }
-            // SAFETY: nothing to keep.
+            // SAFETY: a null session is always valid.
             unsafe { guarded.replace(std::ptr::null_mut()) };
             if guarded.is_quiet() {
                 free(&session.alive);
                 if !is_freed {
-                    // SAFETY: as above.
+                    // SAFETY: the list is leaked, so it is valid forever.
                     free(unsafe { &*former });
                 }
             }
@@ -140,10 +140,10 @@ fn loom_nothing_is_freed_while_a_handler_looks() {
     });
 }
 
-/// In a fork child the agent forgets the parent's session while a handler is on its way in or out, and has a session
-/// of its own: that is not freed under the handler, and the count is right in the end.
+/// In a fork child the agent forgets the parent's session while a handler starts or ends, and publishes its
+/// own. That session is not freed while a handler uses it, and the count is correct in the end.
 #[test]
-fn loom_a_fork_child_counts_anew() {
+fn loom_a_fork_child_starts_a_new_count() {
     loom::model(|| {
         let guarded: Arc<Guarded<Session>> = Arc::new(Guarded::new());
         let session = || -> &'static Session {
@@ -151,19 +151,19 @@ fn loom_a_fork_child_counts_anew() {
             Box::leak(Box::new(Session { alive: UnsafeCell::new(true), modules }))
         };
         let (parents, own) = (session(), session());
-        // SAFETY: it is leaked.
+        // SAFETY: the session is leaked, so it is valid forever.
         unsafe { guarded.replace(std::ptr::from_ref(parents).cast_mut()) };
         let handlers = [(), ()].map(|()| {
             let guarded = guarded.clone();
-            thread::spawn(move || guarded.look(|session| session.map(signal_state)).is_some())
+            thread::spawn(move || guarded.read(|session| session.map(read_both)).is_some())
         });
         let guarded_by_agent = guarded.clone();
         let agent = thread::spawn(move || {
             let guarded = guarded_by_agent;
             guarded.forget();
-            // SAFETY: it is leaked.
+            // SAFETY: the session is leaked, so it is valid forever.
             unsafe { guarded.replace(std::ptr::from_ref(own).cast_mut()) };
-            // SAFETY: nothing to keep.
+            // SAFETY: a null session is always valid.
             unsafe { guarded.replace(std::ptr::null_mut()) };
             if guarded.is_quiet() {
                 free(&own.alive);
@@ -177,7 +177,7 @@ fn loom_a_fork_child_counts_anew() {
     });
 }
 
-/// Two handlers want the same place: one gets it, or each in turn.
+/// Two handlers claim the same place: one gets it, or each in turn.
 #[test]
 fn loom_a_place_is_used_by_one_at_a_time() {
     loom::model(|| {
@@ -192,7 +192,7 @@ fn loom_a_place_is_used_by_one_at_a_time() {
     });
 }
 
-/// A table of one bucket.
+/// A table with one bucket.
 fn live() -> Live {
     let byte = || -> &'static [AtomicU8] { Box::leak(Box::new([AtomicU8::new(0)])) };
     let words: Box<[AtomicU64]> = (0..BUCKET_WORDS).map(|_| AtomicU64::new(0)).collect();
@@ -203,10 +203,10 @@ fn block(stack: u32) -> Block {
     Block { size: u64::from(stack), mean: 1, stack, time: stack, objects: f64::from(stack) }
 }
 
-/// Two threads sample, free and sample again in one bucket: each finds its own block, as it was, and
+/// Two threads sample, free and sample again in one bucket. Each finds its own block unchanged, and
 /// the bucket is empty in the end.
 #[test]
-fn loom_a_sampled_block_is_found_by_who_frees_it() {
+fn loom_a_sampled_block_is_found_when_it_is_freed() {
     loom::model(|| {
         let live = live();
         let threads = [1u32, 2].map(|number| {
@@ -228,10 +228,10 @@ fn loom_a_sampled_block_is_found_by_who_frees_it() {
     });
 }
 
-/// A block goes from the thread that allocated it to one that frees it, while a third uses the same bucket:
-/// who frees it sees that it is sampled. Its address comes again before its entry is free.
+/// One thread allocates a block and another frees it, while a third uses the same bucket. The freeing thread
+/// finds that the block is sampled. The address is reused before the block's entry is free.
 #[test]
-fn loom_a_block_freed_elsewhere_is_not_missed() {
+fn loom_a_block_freed_by_another_thread_is_not_missed() {
     loom::model(|| {
         let live = live();
         let handed: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(0)));
@@ -240,7 +240,7 @@ fn loom_a_block_freed_elsewhere_is_not_missed() {
             live.forget(live.take(1 << 9).unwrap());
         });
         let frees = thread::spawn(move || {
-            // By whatever the program hands blocks over with.
+            // Stands for any way in which a program passes blocks between threads.
             let address = handed.load(Ordering::Acquire);
             if address == 0 {
                 return false;
@@ -248,7 +248,7 @@ fn loom_a_block_freed_elsewhere_is_not_missed() {
             assert_ne!(live.filter[0].load(Ordering::Relaxed), 0);
             let taken = live.take(address).unwrap();
             assert_eq!(taken.block, block(7));
-            // The allocator gives the address to somebody else at once.
+            // The allocator reuses the address at once.
             assert!(live.insert(address, block(8)));
             live.forget(taken);
             true
@@ -264,8 +264,8 @@ fn loom_a_block_freed_elsewhere_is_not_missed() {
     });
 }
 
-/// Two threads that begin want the slot of one that ended: one gets it, with its counts; the other takes
-/// another or shares.
+/// Two new threads claim the slot of a thread that ended. One gets it with its counts; the other gets
+/// another slot or shares one.
 #[test]
 fn loom_a_slot_has_one_owner() {
     loom::model(|| {
@@ -286,10 +286,10 @@ fn loom_a_slot_has_one_owner() {
     });
 }
 
-/// The agent reads a thread's counters while the thread begins its word anew, twice: the room that is read from
-/// is written again.
+/// The agent reads a thread's counters while the thread resets its counter word twice, so the word that
+/// is being read is written again.
 #[test]
-fn loom_counters_are_read_whole() {
+fn loom_counters_are_read_consistently() {
     loom::model(|| {
         let slot: &'static Slot = Box::leak(Box::new(Slot::new()));
         let counts = thread::spawn(move || {
@@ -308,12 +308,12 @@ fn loom_counters_are_read_whole() {
     });
 }
 
-/// A thread draws its threshold while the agent changes the rate (`next_threshold`, `set_rate`): afterwards the
-/// threshold is of the new rate, or 0, which makes the thread draw again. With fences, because loom takes
-/// `SeqCst` accesses for `AcqRel` ones; sequentially consistent accesses order the same pairs
+/// A thread draws its threshold while the agent changes the rate (`next_threshold`, `set_rate`). Afterwards the
+/// threshold belongs to the new rate, or is 0, which makes the thread draw again. The model uses fences, because loom
+/// treats `SeqCst` accesses as `AcqRel`; sequentially consistent accesses order the same pairs
 /// (C++20, [atomics.order] 4).
 #[test]
-fn loom_no_thread_keeps_the_old_rate() {
+fn loom_no_thread_keeps_the_former_rate() {
     loom::model(|| {
         let rate: &'static AtomicU32 = Box::leak(Box::new(AtomicU32::new(1)));
         let threshold: &'static AtomicU32 = Box::leak(Box::new(AtomicU32::new(0)));

@@ -1,8 +1,8 @@
-//! The loaded objects and their unwind data, from `/proc/self/maps`.
+//! The loaded modules and their unwind data, from `/proc/self/maps`.
 //!
-//! Not from `dl_iterate_phdr`: that takes the loader's lock, which a stuck thread may hold. The
-//! executable is never unloaded, so its unwind data is used where it is mapped; of everything else
-//! a copy is made, because dlclose may unmap it while a handler reads.
+//! Not from `dl_iterate_phdr`, because that takes the loader's lock, which a stuck thread may hold. The
+//! executable is never unloaded, so its unwind data is used in place. All other unwind data
+//! is copied, because dlclose may unmap it while a handler reads it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use super::unwind_data::UnwindData;
 use super::{EngineError, arch, memory};
 use crate::procfs;
 
-/// Larger unwind data is not copied; such a module is walked by frame pointers.
+/// The maximum size of copied unwind data. A module with more is walked by frame pointers.
 const MAX_COPY_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Modules looked at; more are left out (their frames are walked by frame pointers).
+/// The maximum number of modules. Frames in further ones are walked by frame pointers.
 const MAX_MODULES: usize = 4096;
 
-/// What identifies an object in memory.
+/// Identifies a mapped object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     start: u64,
@@ -31,7 +31,7 @@ struct Key {
     path: String,
 }
 
-/// One object's code and its unwind data, for walks that read the data themselves.
+/// A module's code range and its unwind data, for walks that read the data themselves.
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "the quiet walk is of x86_64"))]
 pub(super) struct UnwindSections {
     /// Addresses in memory (avma).
@@ -41,26 +41,26 @@ pub(super) struct UnwindSections {
     pub(super) frames: (u64, UnwindData),
 }
 
-/// A module list, ready to unwind with.
+/// A module list, with an unwinder for it.
 pub(super) struct Modules {
     pub(super) unwinder: arch::Unwinder<UnwindData>,
     pub(super) list: Vec<Module>,
     sections: Vec<UnwindSections>,
     keys: Vec<Key>,
-    /// Where objects that may be unloaded have the beginnings of their build-ids.
+    /// The first bytes of the build-ids of modules that may be unloaded, and their addresses.
     fingerprints: Vec<(u64, [u8; 8])>,
-    /// Copies, to be taken over by the next list.
+    /// Copied unwind data, which the next list reuses.
     copies: HashMap<Key, (UnwindData, UnwindData)>,
 }
 
 impl Modules {
-    /// Reads the modules now. Copies of `former` are taken over where the object is the same.
+    /// Reads the current modules. Reuses copies of `former` for the same objects.
     pub(super) fn read(former: Option<&Modules>) -> Result<Modules, EngineError> {
         let keys = mapped_objects()?;
         Ok(Modules::build(keys, former))
     }
 
-    /// A new list if objects were loaded or unloaded since this one was read.
+    /// A new list if modules were loaded or unloaded since this one was read.
     pub(super) fn refreshed(&self) -> Result<Option<Modules>, EngineError> {
         let keys = mapped_objects()?;
         Ok((keys != self.keys).then(|| Modules::build(keys, Some(self))))
@@ -84,7 +84,7 @@ impl Modules {
             let data = object.unwind.as_ref().and_then(|(header, frames)| {
                 if is_executable && is_mapped(header) && is_mapped(frames) {
                     // SAFETY: `Object::read` found both sections inside readable segments that begin
-                    // where the executable's mappings do, and they end before these do (above); the
+                    // at the start of the executable's mappings, and they end before these do (checked above). The
                     // executable stays mapped until the process ends.
                     let borrow = |range: &std::ops::Range<u64>| unsafe {
                         let address = bias.wrapping_add(range.start) as *const u8;
@@ -153,14 +153,14 @@ impl Modules {
         ));
     }
 
-    /// Unwind data of the object whose code holds `avma`.
+    /// The unwind data of the module whose code contains `avma`.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "the quiet walk is of x86_64"))]
     pub(super) fn sections_of(&self, avma: u64) -> Option<&UnwindSections> {
         self.sections.iter().find(|sections| sections.code.contains(&avma))
     }
 
-    /// Whether every object that may be unloaded is still where it was; one without a build-id is taken
-    /// to be. Much cheaper than to read the list again: 0.3 µs an object.
+    /// Whether every module that may be unloaded is still in place; one without a build-id is assumed
+    /// to be. Much cheaper than reading the list again: 0.3 µs per module.
     pub(super) fn are_in_place(&self) -> bool {
         let mut found = [0; 8];
         self.fingerprints
@@ -170,12 +170,12 @@ impl Modules {
 
     /// Whether an address is in none of the modules' code.
     pub(super) fn is_unknown(&self, avma: u64) -> bool {
-        // Few modules and a cold path's check: a scan is fine, and allocates nothing.
+        // A linear search, because there are few modules and it is off the hot path. It does not allocate.
         !self.list.iter().any(|module| (module.start_avma..module.end_avma).contains(&avma))
     }
 }
 
-/// The loaded objects alone, for an engine that does not unwind by them.
+/// The loaded modules without unwind data, for an engine that does not need it.
 #[cfg(pprof_engine)]
 pub(super) fn list() -> Result<Vec<Module>, EngineError> {
     let read = |key: Key| {
@@ -193,10 +193,10 @@ pub(super) fn list() -> Result<Vec<Module>, EngineError> {
     Ok(mapped_objects()?.into_iter().filter_map(read).collect())
 }
 
-/// An address in the executable: its program headers (getauxval(3)). By address and not by file,
+/// An address in the executable: that of its program headers (getauxval(3)). Compared by address and not by file,
 /// because one file may be mapped twice, and inode numbers repeat on other devices.
 fn in_executable() -> u64 {
-    // SAFETY: getauxval(3) takes any number and touches no memory of ours.
+    // SAFETY: getauxval(3) accepts any number and accesses no memory of ours.
     unsafe { libc::getauxval(libc::AT_PHDR) }
 }
 
@@ -207,7 +207,7 @@ fn copied(bias: u64, range: &std::ops::Range<u64>) -> Option<UnwindData> {
     Some(UnwindData::Copied(Arc::new(bytes)))
 }
 
-/// Objects with code: each run of mappings of one file that begins at its offset 0, and the vdso.
+/// The objects with code: each run of mappings of one file that begins at its offset 0, and the vdso.
 fn mapped_objects() -> Result<Vec<Key>, EngineError> {
     let maps = procfs::read(procfs::process::MAPS, 64 * 1024 * 1024)
         .map_err(|error| EngineError::Proc { file: "maps", error })?;
@@ -222,7 +222,7 @@ fn parse_maps(maps: &str) -> Vec<Key> {
             continue;
         }
         match objects.last_mut() {
-            // lld lays small files out so that their code is mapped from offset 0 once more.
+            // lld lays out small files so that their code is mapped from offset 0 again.
             Some((key, executable))
                 if key.inode == mapping.inode
                     && key.path == mapping.path

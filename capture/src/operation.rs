@@ -1,4 +1,4 @@
-//! The life of an operation: claimed, begun, and given back; see the crate's documentation.
+//! The life cycle of an operation: claim, begin, end. See the crate's documentation.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
@@ -21,14 +21,14 @@ use super::signal_number::{self, Number};
 use super::{EngineError, scratch_stacks};
 use crate::try_lock::try_lock;
 
-/// How long to wait for a handler that does not come out before its session is kept for it.
+/// How long to wait for a running handler before its session is retained for it.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// The process whose operation runs; 0 when idle. A fork child finds its parent's id here.
 static OWNER: AtomicU32 = AtomicU32::new(0);
 /// The process of the last operation; 0 before the first.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
-/// The right to be the one operation; given back when dropped.
+/// The right to run the only operation; released when dropped.
 pub(crate) struct Claim(());
 
 impl Claim {
@@ -41,10 +41,10 @@ impl Claim {
             return Err(EngineError::Busy);
         }
         if ![0, process].contains(&PROCESS.swap(process, Ordering::SeqCst)) {
-            // A fork child: the parent's operation, and the handlers it was inside, are not ours.
+            // This is a fork child: the parent's operation, and handlers that were running in it, do not exist here.
             SESSION.forget();
-            if let Some(mut left) = try_lock(&LEFT) {
-                left.clear();
+            if let Some(mut retained) = try_lock(&RETAINED) {
+                retained.clear();
             }
         }
         Ok(Claim(()))
@@ -57,8 +57,8 @@ impl Drop for Claim {
     }
 }
 
-/// A running operation: the handler is installed and the session published. Dropping it gives
-/// everything back; timers must be gone before.
+/// A running operation: the handler is installed and the session published. Dropping it restores
+/// everything; timers must be deleted before.
 pub(crate) struct Operation {
     session: *mut Session,
     number: Number,
@@ -68,14 +68,14 @@ pub(crate) struct Operation {
     _claim: Claim,
 }
 
-// SAFETY: the pointers are owned by this value; what they point at is `Sync` (see `Session`'s parts)
-// or, for retired lists, only freed by it.
+// SAFETY: this value owns the pointers. They point to sessions, which are `Sync` (see `Session`'s parts),
+// or to retired lists, which only this value frees.
 unsafe impl Send for Operation {}
 
 impl Operation {
-    /// Makes everything ready: afterwards ticks are captured.
+    /// Prepares everything; afterwards ticks are captured.
     pub(crate) fn begin(claim: Claim, modules: Modules, ring_words: usize) -> Result<Operation, EngineError> {
-        if !free_left() {
+        if !free_retained() {
             return Err(EngineError::Inside);
         }
         scratch_stacks::prepare().map_err(EngineError::Memory)?;
@@ -83,7 +83,7 @@ impl Operation {
         let mut magic = [0; 4];
         getrandom::fill(&mut magic).map_err(|error| EngineError::Random(error.to_string()))?;
         let session = Session {
-            // Never the upper half of a pointer somebody else's timer carries, nor 0.
+            // Never 0, and never the upper half of a pointer in the value of a foreign timer.
             magic: u32::from_ne_bytes(magic) | 0x8000_0001,
             process: std::process::id(),
             ring: Ring::with_words(ring_words).map_err(EngineError::Memory)?,
@@ -94,9 +94,9 @@ impl Operation {
         };
         LAST_MAGIC.store(session.magic, Ordering::SeqCst);
         let session = Box::into_raw(Box::new(session));
-        // SAFETY: `drop` frees it, after it was replaced and nobody looked any more.
+        // SAFETY: the session is valid. `drop` frees it only after it was replaced and no handler uses it.
         unsafe { SESSION.replace(session) };
-        // From here on dropping the operation cleans up, also when the handler cannot be installed.
+        // From here on, dropping the operation cleans up, even if the handler cannot be installed.
         let number = signal_number::chosen();
         let mut operation =
             Operation { session, number, installed: None, retired: Vec::new(), _claim: claim };
@@ -105,16 +105,16 @@ impl Operation {
     }
 
     fn session(&self) -> &Session {
-        // SAFETY: it was made by `begin` and is freed in `drop` only; handlers share it by `&` as well.
+        // SAFETY: `begin` created it and only `drop` frees it; handlers also share it by `&`.
         unsafe { &*self.session }
     }
 
     pub(crate) fn modules(&self) -> &Modules {
-        // SAFETY: never null after `begin`; replaced and freed by `&mut self` methods only.
+        // SAFETY: never null after `begin`; only methods with `&mut self` replace and free it.
         unsafe { &(*self.session().published.load(Ordering::SeqCst)).modules }
     }
 
-    /// What a signal for `tid` must be.
+    /// The signal number and value to send to thread `tid`.
     pub(crate) fn signal_value(&self, tid: u32) -> Mark {
         Mark { number: self.number, value: u64::from(self.session().magic) << 32 | u64::from(tid) }
     }
@@ -123,17 +123,17 @@ impl Operation {
         &self.session().losses
     }
 
-    /// Weight of what was captured in vain so far: no place to unwind in, or no room in the ring.
+    /// The weight of lost captures so far: no unwinding place, or no room in the ring.
     pub(crate) fn lost_weight(&self) -> u64 {
         self.losses().ring.load(Ordering::Relaxed) + self.lost_for_places()
     }
 
-    /// Of this, what found no place or no stack: too many threads were at it.
+    /// The part of it that found no unwinding place or no stack, because too many threads were captured at once.
     pub(crate) fn lost_for_places(&self) -> u64 {
         self.losses().cache.load(Ordering::Relaxed) + scratch_stacks::LOST.load(Ordering::SeqCst)
     }
 
-    /// Whether no object of the list was unloaded.
+    /// Whether no module of the list was unloaded.
     pub(crate) fn modules_are_in_place(&self) -> bool {
         self.modules().are_in_place()
     }
@@ -142,17 +142,17 @@ impl Operation {
         self.modules().list.clone()
     }
 
-    /// Whether a handler met an address in no known module since this was last asked.
+    /// Whether a handler found an address in no known module since the last call.
     pub(crate) fn take_stale(&self) -> bool {
         self.session().stale.swap(false, Ordering::Relaxed)
     }
 
-    /// Reads the modules again, and says what changed if objects were loaded or unloaded.
+    /// Reads the modules again, and returns the difference if modules were loaded or unloaded.
     pub(crate) fn refresh_modules(&mut self) -> Option<Refreshed> {
-        if self.retired.len() >= MOST_RETIRED && !SESSION.is_quiet() {
+        if self.retired.len() >= MAX_RETIRED && !SESSION.is_quiet() {
             return None;
         }
-        // Unreadable maps: the old list still serves.
+        // If the maps cannot be read, the old list stays in use.
         let new = self.modules().refreshed().ok().flatten();
         let list = new.map(|new| {
             let refreshed = Refreshed::new(&self.modules().list, &new.list);
@@ -166,44 +166,44 @@ impl Operation {
         list
     }
 
-    /// Frees retired lists. No handler may be inside, or have been since they were retired.
+    /// Frees retired lists. No handler may be running, or have been running since they were retired.
     fn free_retired(&mut self) {
         for published in self.retired.drain(..) {
-            // SAFETY: it came from `Box::into_raw`, was swapped out, and nobody was inside after that:
-            // every handler that could have loaded it has left (the crate's documentation).
+            // SAFETY: it came from `Box::into_raw` and was swapped out, and afterwards no handler was running:
+            // every handler that could have loaded it has returned (see the crate's documentation).
             drop(unsafe { Box::from_raw(published) });
         }
     }
 
-    /// Takes the captured stacks out. By `&mut`: the ring has one reader.
+    /// Removes the captured stacks. Takes `&mut self` because the ring has one reader.
     pub(crate) fn drain(&mut self, each: impl FnMut(super::ring::Record, Vec<u64>)) {
         self.session().ring.drain(each);
     }
 
-    /// Threads to be left alone whose record found no room in the ring, and how many more there were.
+    /// Threads to exempt whose record did not fit into the ring, and the number of further ones.
     pub(crate) fn take_unrecorded(&mut self) -> (Vec<u32>, u64) {
         self.session().unrecorded.take()
     }
 
-    /// Leaves no room in the ring.
+    /// Fills the ring completely.
     #[cfg(test)]
     pub(crate) fn fill_ring(&self) {
         let record = Record { tid: 0, weight: 0, time_ns: 0, end: StackEnd::Lost, is_at_risk: false };
         while self.session().ring.push(record, &[]) {}
     }
 
-    /// Whether signals still come to our handler, not to one installed over it.
+    /// Whether signals still reach our handler, not one installed over it.
     pub(crate) fn handler_is_ours(&self) -> bool {
         self.installed.as_ref().is_some_and(Installed::is_current)
     }
 
-    /// Gives the signal handler back early; `false` when another was installed over it and stays.
-    pub(crate) fn give_back_handler(&mut self) -> bool {
-        self.installed.take().is_none_or(Installed::give_back)
+    /// Restores the former signal handler early; `false` when another was installed over ours and stays.
+    pub(crate) fn restore_handler(&mut self) -> bool {
+        self.installed.take().is_none_or(Installed::restore)
     }
 
-    /// Waits for handlers that are at work, so that the next look at the ring finds what they wrote. One
-    /// that does not come out keeps its sample.
+    /// Waits for running handlers, so that the next read of the ring includes their records. One
+    /// that does not return in time keeps its sample.
     pub(crate) fn settle(&mut self) {
         wait_until_quiet();
     }
@@ -211,43 +211,45 @@ impl Operation {
 
 impl Drop for Operation {
     fn drop(&mut self) {
-        self.give_back_handler();
-        // SAFETY: there is nothing to keep.
+        self.restore_handler();
+        // SAFETY: a null session is always valid.
         unsafe { SESSION.replace(std::ptr::null_mut()) };
         if !wait_until_quiet() {
-            // A thread was stopped inside the handler. What it may still use is kept.
-            if let Some(mut left) = try_lock(&LEFT) {
-                left.push(Left { session: self.session, retired: std::mem::take(&mut self.retired) });
+            // A thread was stopped inside the handler. Retain what it may still use.
+            if let Some(mut retained) = try_lock(&RETAINED) {
+                retained.push(Retained { session: self.session, retired: std::mem::take(&mut self.retired) });
             }
             return;
         }
-        // SAFETY: unpublished, and no handler has been inside since (above).
-        unsafe { Left { session: self.session, retired: std::mem::take(&mut self.retired) }.free() };
+        // SAFETY: it is unpublished, and no handler has been running since (above).
+        unsafe { Retained { session: self.session, retired: std::mem::take(&mut self.retired) }.free() };
     }
 }
 
-/// What is left of an operation that has ended.
-struct Left {
+/// The session and lists of an ended operation that a handler may still use.
+struct Retained {
     session: *mut Session,
     retired: Vec<*mut Published>,
 }
 
-// SAFETY: nobody uses what the pointers lead to but handlers that are still inside.
-unsafe impl Send for Left {}
+// SAFETY: only handlers that are still running use what the pointers point to.
+unsafe impl Send for Retained {}
 
-/// Of operations that ended while a thread was inside a handler and did not come out. For the agent's thread.
-static LEFT: Mutex<Vec<Left>> = Mutex::new(Vec::new());
+/// Sessions of operations that ended while a handler did not return. For the agent's thread.
+static RETAINED: Mutex<Vec<Retained>> = Mutex::new(Vec::new());
 
-/// So many are kept; then there is no operation until the thread came out. One that was ended inside never does.
-pub(crate) const MOST_LEFT: usize = 2;
-/// And so many module lists of a running one; then the list is not read again.
-const MOST_RETIRED: usize = 8;
+/// The maximum number of retained sessions. At the limit there is no new operation until the handler returns. A thread
+/// that was terminated inside never does.
+pub(crate) const MAX_RETAINED: usize = 2;
+/// The maximum number of retired module lists of a running operation. At the limit the list is not read again.
+const MAX_RETIRED: usize = 8;
 
-impl Left {
-    /// # Safety
+impl Retained {
+    /// No handler may be running, or have been running since the session was unpublished.
     /// No handler may be inside, or have been since the session was unpublished.
     unsafe fn free(self) {
-        // SAFETY: all came from `Box::into_raw`, and are freed once, here; nobody looks (the caller).
+        // SAFETY: all pointers came from `Box::into_raw` and are freed once, here. The caller guarantees that no
+        // handler uses them.
         unsafe {
             for published in self.retired {
                 drop(Box::from_raw(published));
@@ -258,20 +260,20 @@ impl Left {
     }
 }
 
-/// Frees what is left of former operations, if nobody can use it any more; `false` when too much would be left.
-fn free_left() -> bool {
-    let Some(mut left) = try_lock(&LEFT) else { return true };
+/// Frees retained sessions that no handler can use any more; `false` when the limit is reached.
+fn free_retained() -> bool {
+    let Some(mut retained) = try_lock(&RETAINED) else { return true };
     if SESSION.is_quiet() {
-        for left in left.drain(..) {
-            // SAFETY: it was unpublished, and nobody was inside after that.
-            unsafe { left.free() };
+        for retained in retained.drain(..) {
+            // SAFETY: it was unpublished, and afterwards no handler was running.
+            unsafe { retained.free() };
         }
     }
-    left.len() < MOST_LEFT
+    retained.len() < MAX_RETAINED
 }
 
-/// Waits for handlers that are at work; `false` when one does not come out. What those wrote that did is
-/// seen from here on.
+/// Waits for running handlers; `false` when one does not return in time. Records of the others are
+/// visible afterwards.
 fn wait_until_quiet() -> bool {
     let deadline = Instant::now() + GRACE;
     while !SESSION.is_quiet() {
@@ -283,8 +285,8 @@ fn wait_until_quiet() -> bool {
     true
 }
 
-/// Operations of which something is left.
+/// The number of retained sessions.
 #[cfg(test)]
-pub(crate) fn left() -> usize {
-    try_lock(&LEFT).map_or(usize::MAX, |left| left.len())
+pub(crate) fn retained() -> usize {
+    try_lock(&RETAINED).map_or(usize::MAX, |retained| retained.len())
 }

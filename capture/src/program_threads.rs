@@ -1,10 +1,10 @@
-//! Threads that have the program's descriptors, for the agent, whose own threads do not have them.
+//! Starts threads that share the program's descriptor table, for the agent, whose own threads do not share it.
 //!
-//! Whatever is the program's must run where the program's numbers mean what the program means by them: a task
-//! that is spawned on a runtime of the program wakes a worker by a write to *its* descriptor, and a hook or an
-//! allocator of the program's may use files of theirs. A thread has the table of descriptors of the thread that starts it,
-//! so one is started by a thread of the program, when there is something to watch, and starts the others. Idle
-//! it sleeps on a futex. It and what it starts open nothing: what they had open the program could close.
+//! Code of the program must run with the program's descriptors: a task
+//! spawned on the program's runtime wakes a worker by a write to *its* descriptor, and the program's hooks and
+//! allocators may use its files. A new thread inherits the descriptor table of the thread that starts it.
+//! So a thread of the program starts one starter thread when there is something to watch, and that starts the others.
+//! When idle, it sleeps on a futex. None of these threads opens files, because the program could close them.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, mpsc};
@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use crate::agent_threads;
 use crate::system;
 
-/// Its stack: it only starts threads.
+/// The starter's stack size: it only starts threads.
 const STACK_BYTES: usize = 128 * 1024;
 
-/// What a thread is to do; it is told when there is none.
+/// Work for a new thread; it receives an error when the thread could not be started.
 type Work = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 #[derive(Debug)]
@@ -31,10 +31,10 @@ struct Job {
     work: Work,
 }
 
-/// Locked for moments, by the agent's thread as well; nothing of the program's runs under it.
+/// Held only briefly, also by the agent's thread; no code of the program runs while it is held.
 static STARTER: Mutex<Option<Starter>> = Mutex::new(None);
 
-/// Sees to it that there is a thread with the descriptors of the calling one, which is the program's.
+/// Ensures that a starter exists with the descriptors of the calling thread, which must be a thread of the program.
 pub fn begin() -> io::Result<()> {
     let mut starter = try_lock()?;
     let process = std::process::id();
@@ -54,14 +54,14 @@ pub fn begin() -> io::Result<()> {
         }
     });
     drop(mask);
-    // Detached: it ends when nobody can give it work any more.
+    // Detached: it ends when the last sender is dropped.
     started?;
-    // The one of a parent process is in this one's memory only: nothing of it may run.
+    // After a fork, the parent's starter exists only as a copy in memory: its destructor must not run.
     std::mem::forget(starter.replace(Starter { process, jobs }));
     Ok(())
 }
 
-/// The thread is not needed any more.
+/// Ends the starter: it is not needed any more.
 pub fn end() {
     if let Ok(mut starter) = try_lock()
         && starter.as_ref().is_some_and(|starter| starter.process == std::process::id())
@@ -70,8 +70,8 @@ pub fn end() {
     }
 }
 
-/// Does `work` on a thread of its own that has the program's descriptors; it is given the reason when there is no
-/// such thread. Without an agent, as in tests, the caller has them itself.
+/// Runs `work` on a new thread that has the program's descriptors. `work` receives the reason when there is no
+/// such thread. Without an agent, as in tests, the calling thread has the descriptors itself.
 pub fn run(name: &'static str, stack_bytes: usize, work: impl FnOnce(io::Result<()>) + Send + 'static) {
     let jobs = lock().as_ref().map(|starter| starter.jobs.clone());
     let job = Job { name, stack_bytes, work: Box::new(work) };
@@ -86,9 +86,9 @@ pub fn run(name: &'static str, stack_bytes: usize, work: impl FnOnce(io::Result<
     }
 }
 
-/// Does it on a thread of its own that has the calling thread's descriptors.
+/// Runs `work` on a new thread that has the calling thread's descriptors.
 pub fn start(name: &str, stack_bytes: usize, work: Work) {
-    // Kept here until the thread runs: without one, this thread says why.
+    // Shared until the thread takes it: if the thread cannot be started, this thread reports the error.
     let place = Arc::new(Mutex::new(Some(work)));
     let take = |place: &Mutex<Option<Work>>| place.lock().unwrap_or_else(PoisonError::into_inner).take();
     let theirs = place.clone();
@@ -108,7 +108,7 @@ pub fn start(name: &str, stack_bytes: usize, work: Work) {
     }
 }
 
-/// In a fork child the lock may be held for ever by a thread that does not exist there.
+/// With a deadline: in a fork child, a thread that does not exist there may hold the lock forever.
 fn try_lock() -> io::Result<MutexGuard<'static, Option<Starter>>> {
     let until = Instant::now() + Duration::from_millis(200);
     loop {
@@ -121,7 +121,7 @@ fn try_lock() -> io::Result<MutexGuard<'static, Option<Starter>>> {
     }
 }
 
-/// In the agent's own process: whoever holds it gives it back at once.
+/// For the agent's own process, where every holder releases the lock quickly.
 fn lock() -> MutexGuard<'static, Option<Starter>> {
     STARTER.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,15 +1,15 @@
-//! What a new reading of the modules brought.
+//! The difference between two module lists.
 
 use rgops_protocol::reply::Module;
 
-/// What a new reading of the modules brought.
+/// The difference between two module lists.
 pub(crate) struct Refreshed {
-    /// For the samples taken up to now: what is loaded, and what was. Without those of which one took
-    /// the place of the other: nobody knows when.
+    /// For the samples so far: loaded and unloaded modules. It excludes modules where one
+    /// replaced the other, because the time of the change is not known.
     pub(crate) until_now: Vec<Module>,
-    /// Where these are.
+    /// The address ranges of those excluded.
     pub(crate) replaced: Vec<std::ops::Range<u64>>,
-    /// For the samples taken from now on.
+    /// For the samples from now on.
     pub(crate) from_now: Vec<Module>,
 }
 
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_in_the_place_of_another_is_certain_from_now_on_only() {
+    fn a_module_that_replaces_another_is_certain_only_from_now_on() {
         let old = [module("stays", 10), module("goes", 20), module("former", 30)];
         let new = [module("stays", 10), module("latter", 35), module("comes", 50)];
         let refreshed = Refreshed::new(&old, &new);

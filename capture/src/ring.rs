@@ -1,10 +1,10 @@
-//! A ring of records: many handlers write, the agent's thread reads. Lock-free, made beforehand.
+//! A lock-free ring buffer of records: many handlers write, the agent's thread reads. Allocated in advance.
 //!
-//! A writer reserves room by moving `head`, fills its words, and commits by storing the record's
-//! first word, which was 0 until then. The reader stops at a first word of 0, zeroes what it read
-//! and then moves `tail`; only that lets writers reuse the words. A writer that is stopped between
-//! reserving and committing holds up the reader, not other writers, until the ring is full; what
-//! finds no room is counted by the caller.
+//! A writer reserves room by advancing `head`, fills its words, and commits by storing the record's
+//! first word, which was 0 until then. The reader stops at a first word of 0, zeroes the words it read
+//! and then advances `tail`; only then can writers reuse the words. A writer that is stopped between
+//! reserving and committing blocks the reader, but other writers only when the ring is full. The caller counts
+//! records that do not fit.
 
 use std::io;
 
@@ -21,7 +21,7 @@ const HEADER_WORDS: u64 = 4;
 /// Words of the longest record.
 pub(super) const LONGEST_RECORD: usize = HEADER_WORDS as usize + MAX_DEPTH;
 
-/// What a record holds besides the stack.
+/// A record's fields, except the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) tid: u32,
@@ -29,14 +29,14 @@ pub(super) struct Record {
     /// `CLOCK_MONOTONIC`, in nanoseconds.
     pub(super) time_ns: u64,
     pub(super) end: StackEnd,
-    /// It was interrupted on a stack that may have no room for the kernel's frame, which had to go there.
+    /// The thread was interrupted on a stack that may have no room for the kernel's signal frame.
     pub(super) is_at_risk: bool,
 }
 
-/// A bit above the end, in the same word.
+/// The bit for `is_at_risk`, in the same word as `end`.
 const AT_RISK: u64 = 1 << 32;
 
-/// Where the words are: pages of their own, or words that loom watches.
+/// The storage: mapped pages, or words that loom tracks.
 #[cfg(not(rgops_loom))]
 type Words = Pages;
 #[cfg(rgops_loom)]
@@ -44,14 +44,14 @@ type Words = Box<[AtomicU64]>;
 
 pub(super) struct Ring {
     words: Words,
-    /// Words in the ring, less one; they are a power of two.
+    /// The number of words minus one; the number is a power of two.
     mask: u64,
     head: AtomicU64,
     tail: AtomicU64,
 }
 
 impl Ring {
-    /// A ring of at least `words` words. Memory is taken from the system only as it is written to.
+    /// A ring of at least `words` words. The system commits memory only when it is written.
     pub(super) fn with_words(words: usize) -> io::Result<Ring> {
         let count = words.next_power_of_two();
         #[cfg(not(rgops_loom))]
@@ -69,17 +69,17 @@ impl Ring {
     #[cfg(not(rgops_loom))]
     fn word(&self, at: u64) -> &AtomicU64 {
         let words = self.words.start().cast::<AtomicU64>();
-        // SAFETY: the index is at most `mask`, so inside the mapping, which is page-aligned, lives as
-        // long as `self` and is only ever used through these atomics.
+        // SAFETY: the index is at most `mask`, so it is inside the mapping. The mapping is page-aligned, lives as
+        // long as `self`, and is accessed only through these atomics.
         unsafe { words.add((at & self.mask) as usize).as_ref() }
     }
 
-    /// Adds a record; `false` when there is no room. Called from signal handlers.
+    /// Adds a record; `false` when there is no room. Async-signal-safe.
     pub(super) fn push(&self, record: Record, frames: &[u64]) -> bool {
         let length = HEADER_WORDS + frames.len() as u64;
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
-            // Wrapping: writers and the reader may both have passed our `head` since it was loaded.
+            // Wrapping: the writers and the reader may both have advanced past our `head` since it was loaded.
             let taken = (head + length).wrapping_sub(self.tail.load(Ordering::Acquire));
             if taken > self.mask + 1 {
                 let moved = self.head.load(Ordering::Relaxed);
@@ -105,7 +105,7 @@ impl Ring {
         true
     }
 
-    /// Takes every committed record out. One reader only: the agent's thread.
+    /// Removes every committed record. Only the agent's thread may call it.
     pub(super) fn drain(&self, mut each: impl FnMut(Record, Vec<u64>)) {
         loop {
             let tail = self.tail.load(Ordering::Relaxed);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn records_come_out_as_they_went_in_and_a_full_ring_refuses() {
+    fn records_are_read_as_written_and_a_full_ring_refuses_more() {
         let ring = Ring::with_words(16).unwrap();
         assert!(ring.push(record(1), &[10, 11]));
         assert!(ring.push(record(2), &[20; 6]));
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn many_writers_lose_nothing_that_was_accepted() {
+    fn concurrent_writers_lose_no_accepted_record() {
         let ring = Ring::with_words(1 << 12).unwrap();
         let accepted = AtomicU64::new(0);
         let mut seen = 0u64;
@@ -183,7 +183,7 @@ mod tests {
             while writers.iter().any(|writer| !writer.is_finished()) {
                 ring.drain(&mut check);
             }
-            // What they wrote is certain to be seen only by who has joined them.
+            // Joining the writers makes all their writes visible here.
             writers.into_iter().for_each(|writer| writer.join().unwrap());
             ring.drain(&mut check);
         });

@@ -1,18 +1,18 @@
-//! Stacks of ours, for whatever has to work on a thread of the program: the signal handler, and the walk of a
-//! stack that allocates.
+//! A pool of stacks for work on the program's threads: for the signal handler, and for stack walks during an
+//! allocation.
 //!
-//! How much room there is below a stack pointer nobody can tell. Alternate stacks and those of coroutines come
-//! from malloc or a static, a guard page is where somebody put one, and a stack may be an array in the
-//! middle of another. So nothing is guessed: the handler switches to one of these stacks before it has
-//! written a single byte of its own (`signal::handler`), and walks are made on them ([`call`]). They have a
-//! guard page and room for twice what the longest work takes (the test `our_stacks_have_room_to_spare`).
+//! The room below a stack pointer cannot be determined. Alternate stacks and coroutine stacks come
+//! from malloc or a static, may or may not have a guard page, and a stack may be an array in the
+//! middle of another. So nothing is assumed: the handler switches to one of these stacks before it
+//! writes a single byte of its own (`signal::handler`), and walks run on them ([`call`]). They have a
+//! guard page and twice the room that the deepest work needs (the test `scratch_stacks_have_room_to_spare`).
 //!
-//! On them no signal may be handled: its handler expects the room of the thread's stack, looks for the stack
-//! pointer there, or leaves by longjmp and never gives the stack back. In our handler all signals are
+//! No signal may be handled on them: its handler may expect the room of the thread's stack, compare the stack
+//! pointer with that stack's bounds, or leave by longjmp and never release the stack. In our handler all signals are
 //! blocked (`signal::Installed`); [`call`] blocks them.
 //!
-//! The pool is made when the first operation begins or the heap is first sampled, and stays: a handler may
-//! have its address in a register for as long as its thread is not run. Idle it costs a few pages.
+//! The pool is created when the first operation begins or the heap is first sampled, and is never freed: a handler may
+//! hold its address in a register for as long as its thread is not scheduled. When idle it costs a few pages.
 
 use std::io;
 use std::ptr::{self, NonNull};
@@ -22,54 +22,54 @@ use std::time::Duration;
 use super::memory::Pages;
 use super::{arch, signal_number, stack_bounds, system};
 
-/// Of each stack. framehop and gimli use most of it: gimli copies a row of 192 register rules (6 KiB) by
-/// value, and without optimisation several times.
+/// The size of each stack. Most of it is for framehop and gimli: gimli copies a row of 192 register rules (6 KiB) by
+/// value, without optimisation several times.
 pub(super) const BYTES: usize = if cfg!(debug_assertions) { 128 } else { 64 } * 1024;
 const GUARD_BYTES: usize = 4096;
-/// So many threads can be at work at the same time, and two a CPU.
-const FEWEST: usize = 16;
-const MOST: usize = 512;
+/// The number of stacks, which is the number of threads that can work at the same time: two per CPU, within bounds.
+const MIN_STACKS: usize = 16;
+const MAX_STACKS: usize = 512;
 
-/// The pool; null before the first operation. `signal::handler` reads it, so its layout is the one below.
+/// The pool; null before the first operation. `signal::handler` reads it and depends on the layout below.
 pub(super) static POOL: AtomicPtr<Pool> = AtomicPtr::new(ptr::null_mut());
 
-/// Weight of ticks that found no stack in the pool.
+/// The weight of ticks that found no free stack.
 pub(super) static LOST: AtomicU64 = AtomicU64::new(0);
 
-/// Behind it in memory are as many [`Stack`]s.
+/// The head of the pool. The [`Stack`]s follow it in memory.
 #[repr(C, align(64))]
 pub(super) struct Pool {
-    /// Their number, a power of two, less one.
+    /// The number of stacks minus one; the number is a power of two.
     last: u64,
     process: u32,
 }
 
-/// A stack, and whether somebody has it. In a cache line of its own.
+/// A stack and whether it is in use. In a cache line of its own.
 #[repr(C, align(64))]
 pub(super) struct Stack {
     taken: AtomicU32,
-    /// Its end, a multiple of 64.
+    /// The address of its end, a multiple of 64.
     top: u64,
 }
 
-/// Makes the pool, if this process has none yet. In a fork child those of the parent's stacks that were in use
-/// stay so for ever: it gets a pool of its own.
+/// Creates the pool, unless this process has one. A fork child gets its own pool, because the parent's stacks that were
+/// in use at the fork are never released there.
 pub(super) fn prepare() -> io::Result<()> {
     stack_bounds::prepare();
     let _alone = Preparing::begin();
-    // SAFETY: null, or a pool that was leaked below.
+    // SAFETY: null, or a pool that was leaked below and is never freed.
     let pool = unsafe { POOL.load(Ordering::Acquire).as_ref() };
     if pool.is_some_and(|pool| pool.process == std::process::id()) {
         return Ok(());
     }
-    let count = (2 * system::cpus()).clamp(FEWEST, MOST).next_power_of_two();
+    let count = (2 * system::cpus()).clamp(MIN_STACKS, MAX_STACKS).next_power_of_two();
     let size = BYTES + GUARD_BYTES;
     let memory = Pages::zeroed(count * size)?;
     let table = Pages::zeroed(size_of::<Pool>() + count * size_of::<Stack>())?;
     let start = memory.start().as_ptr();
     let pool = table.start().cast::<Pool>();
     for at in 0..count {
-        // SAFETY: within `memory`, which nobody else knows yet; the lowest page of each stack stays unused.
+        // SAFETY: within `memory`, which no other code knows yet; the lowest page of each stack stays unused.
         let (guarded, top) = unsafe {
             let guard = start.add(at * size);
             (libc::mprotect(guard.cast(), GUARD_BYTES, libc::PROT_NONE), guard.add(size))
@@ -77,20 +77,21 @@ pub(super) fn prepare() -> io::Result<()> {
         if guarded != 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the table is zeroed, page-aligned and has room for the pool and all its stacks.
+        // SAFETY: the table is zeroed and page-aligned, and has room for the pool and all its stacks.
         unsafe { stacks(pool).add(at).write(Stack { taken: AtomicU32::new(0), top: top.addr() as u64 }) };
     }
-    // SAFETY: as above.
+    // SAFETY: as above: the table has room and alignment for the pool.
     unsafe { pool.write(Pool { last: count as u64 - 1, process: std::process::id() }) };
     std::mem::forget((memory, table));
     POOL.store(pool.as_ptr(), Ordering::Release);
     Ok(())
 }
 
-/// One thread at a time makes a pool. In a fork child it may be one that is not there, of the parent.
+/// Held by the thread that creates a pool. In a fork child it may be held by a thread of the parent, which does not
+/// exist there.
 struct Preparing;
 
-/// The process whose thread it is; 0 for none.
+/// The process of the holding thread; 0 for none.
 static PREPARING: AtomicU32 = AtomicU32::new(0);
 
 impl Preparing {
@@ -116,47 +117,47 @@ impl Drop for Preparing {
 }
 
 fn stacks(pool: NonNull<Pool>) -> NonNull<Stack> {
-    // SAFETY: the stacks follow the pool, in the same mapping; both are 64 bytes or a multiple of it.
+    // SAFETY: the stacks follow the pool in the same mapping; the size of both is a multiple of 64 bytes.
     unsafe { pool.add(1).cast() }
 }
 
-/// Calls `work` on a stack of ours with all signals blocked; `None` when there is none.
+/// Calls `work` on a scratch stack with all signals blocked; `None` when none is free.
 ///
-/// Of the caller's stack it needs what it takes to call this. `work` must not unwind.
+/// It uses the caller's stack only for this call. `work` must not unwind.
 #[inline(never)]
 pub(super) fn call<W: FnOnce() -> R, R>(work: W) -> Option<R> {
     let pool = NonNull::new(POOL.load(Ordering::Acquire))?;
-    // Besides what the thread blocks already, synchronous ones too: one may be pending for its sigwait(3).
+    // Synchronous signals are added to the mask only if the thread blocks them: one may be pending for its sigwait(3).
     let mask = arch::block_signals(signal_number::ALL_BUT_SYNCHRONOUS)?;
     let mut data = (Some(work), None);
     if let Some(stack) = take(pool) {
-        // SAFETY: the stack is ours until it is given back, unused, and large enough (the module's
-        // documentation); `run` gets the data it is for.
+        // SAFETY: we hold the stack until it is released below; it is unused and large enough (see the module's
+        // documentation). `run::<W, R>` gets a pointer to the data type it expects, and does not unwind.
         unsafe { arch::call_on(stack.top, run::<W, R>, (&raw mut data).cast()) };
         stack.taken.store(0, Ordering::Release);
     }
     if arch::set_signal_mask(mask).is_none() {
-        // A seccomp filter that denies this way of it.
+        // A seccomp filter denies setting the mask; unblocking may still be allowed.
         arch::unblock_signals(signal_number::ALL_BUT_SYNCHRONOUS & !mask);
     }
     data.1
 }
 
 extern "C" fn run<W: FnOnce() -> R, R>(data: *mut libc::c_void) {
-    // SAFETY: `call` passes a pointer to this, which nobody else uses meanwhile.
+    // SAFETY: `call` passes a pointer to this type; no other code uses the data during the call.
     let (work, result) = unsafe { &mut *data.cast::<(Option<W>, Option<R>)>() };
     *result = work.take().map(|work| work());
 }
 
-/// Takes a stack, as `signal::handler` does.
+/// Takes a free stack, like `signal::handler` does.
 fn take(pool: NonNull<Pool>) -> Option<&'static Stack> {
-    // SAFETY: made by `prepare`, with that many stacks behind it, and never freed.
+    // SAFETY: `prepare` created the pool, with that many stacks after it, and it is never freed.
     let last = unsafe { pool.as_ref() }.last as usize;
-    // Where a thread begins to look does not matter much: few work at the same time. A plain loop, because
-    // without optimisation an iterator takes much of the stack we are careful with.
+    // The start index does not matter much, because few threads work at the same time. A plain loop, because
+    // an unoptimised iterator takes much of the caller's stack.
     let mut at = 0;
     while at <= last {
-        // SAFETY: as above.
+        // SAFETY: `at` is at most `last`, so the stack exists.
         let stack = unsafe { stacks(pool).add(at).as_ref() };
         if stack.taken.swap(1, Ordering::Acquire) == 0 {
             return Some(stack);
@@ -166,17 +167,17 @@ fn take(pool: NonNull<Pool>) -> Option<&'static Stack> {
     None
 }
 
-/// Bytes that were ever used of the stack that was used most. Of pages that were never touched nothing is read.
+/// The maximum number of bytes used of any stack so far. Pages that were never touched read as 0.
 #[cfg(test)]
 pub(super) fn most_used() -> usize {
     let Some(pool) = NonNull::new(POOL.load(Ordering::Acquire)) else { return 0 };
-    // SAFETY: as in `take`.
+    // SAFETY: as in `take`: the pool has that many stacks.
     let stacks =
         unsafe { std::slice::from_raw_parts(stacks(pool).as_ptr(), pool.as_ref().last as usize + 1) };
     let used = |stack: &Stack| {
         let low = stack.top - BYTES as u64;
-        // SAFETY: between the guard page and the end of a stack of ours; others may be writing, so words are
-        // loaded one by one.
+        // SAFETY: the address is between the guard page and the end of a stack of the pool. Other threads may write
+        // there, so words are loaded one by one in assembly.
         let untouched = (low..stack.top).step_by(8).take_while(|at| unsafe { arch::load(*at) } == 0).count();
         BYTES - 8 * untouched
     };
@@ -194,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_thread_of_the_parent_was_making_at_the_fork_is_made_anew() {
-        // SAFETY: the child calls `prepare`, which maps memory, and ends.
+    fn a_fork_child_creates_its_own_pool_when_a_thread_of_the_parent_was_creating_one() {
+        // SAFETY: the child only calls `prepare`, which maps memory, and exits.
         let child = unsafe {
             let preparing = Preparing::begin();
             let child = libc::fork();
             if child == 0 {
-                // Its `PREPARING` has the parent's number.
+                // `PREPARING` contains the parent's id here.
                 let made = prepare().is_ok() && call(|| 7) == Some(7);
                 libc::_exit(if made { 7 } else { 1 });
             }
@@ -209,7 +210,7 @@ mod tests {
         };
         let mut status = 0;
         let deadline = std::time::Instant::now() + Duration::from_secs(20);
-        // SAFETY: waits for the child made above, and ends it if that does not end.
+        // SAFETY: waits for the child created above, and kills it after the deadline.
         unsafe {
             while libc::waitpid(child, &mut status, libc::WNOHANG) == 0 {
                 if std::time::Instant::now() > deadline {
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn signals_that_the_thread_blocks_stay_blocked_meanwhile() {
+    fn signals_blocked_by_the_thread_stay_blocked_during_a_call() {
         prepare().unwrap();
         let bit = |signal: i32| 1_u64 << (signal - 1);
         let theirs = bit(libc::SIGSEGV) | bit(libc::SIGSYS) | bit(libc::SIGUSR2);
@@ -231,16 +232,16 @@ mod tests {
         let after = arch::set_signal_mask(former).unwrap();
         assert_eq!(inside.unwrap() & theirs, theirs);
         assert!(inside.unwrap() & bit(libc::SIGPROF) != 0);
-        assert_eq!(after, theirs, "all is as before");
+        assert_eq!(after, theirs, "the mask is restored");
     }
 
-    /// Denied is rt_sigprocmask(2) with SIG_SETMASK, in the test's own thread: filters are a thread's.
+    /// The filter denies rt_sigprocmask(2) with SIG_SETMASK, only in the test's own thread.
     #[test]
-    fn signals_are_unblocked_where_a_filter_denies_the_mask_to_be_set() {
+    fn signals_are_unblocked_when_a_filter_denies_setting_the_mask() {
         const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
         const UNLESS_EQUAL_SKIP: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
         const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
-        /// Of `seccomp_data`: the call's number, and the lower half of its first argument.
+        /// Offsets in `seccomp_data`: the call's number, and the lower half of its first argument.
         const CALL: u32 = 0;
         const HOW: u32 = 16;
         prepare().unwrap();
@@ -256,7 +257,7 @@ mod tests {
             ];
             let before = signal_mask();
             let filter = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
-            // SAFETY: prctl(2) reads the filter, which lives on this stack.
+            // SAFETY: prctl(2) reads the filter, a local that outlives the call.
             unsafe {
                 assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
                 let mode = libc::SECCOMP_MODE_FILTER;
@@ -264,25 +265,25 @@ mod tests {
             }
             assert_eq!(arch::set_signal_mask(before), None, "denied");
             assert!(call(signal_mask).unwrap() & 1 << (libc::SIGPROF - 1) != 0);
-            assert_eq!(signal_mask(), before, "all is as before");
+            assert_eq!(signal_mask(), before, "the mask is restored");
         })
         .join()
         .unwrap();
     }
 
     #[test]
-    fn work_is_done_elsewhere_with_signals_blocked_and_all_is_as_before() {
+    fn work_runs_on_another_stack_with_signals_blocked_and_the_mask_is_restored() {
         prepare().unwrap();
         let before = signal_mask();
         let here = arch::Registers::here().sp;
         let inside = call(|| (arch::Registers::here().sp, signal_mask())).unwrap();
         assert!(inside.0.abs_diff(here) > 1 << 16, "{inside:x?} {here:x}");
-        // What the kernel, or an emulator of it, makes of that mask.
+        // The mask as the kernel, or an emulator of it, stores it.
         let former = arch::set_signal_mask(signal_number::ALL_BUT_SYNCHRONOUS).unwrap();
         let blocked = arch::set_signal_mask(former).unwrap();
         assert!(blocked & 1 << (libc::SIGPROF - 1) != 0);
         assert_eq!(inside.1, blocked);
         assert_eq!(signal_mask(), before);
-        assert_eq!(call(|| call(|| 7)), Some(Some(7)), "each has its own");
+        assert_eq!(call(|| call(|| 7)), Some(Some(7)), "each call has its own stack");
     }
 }

@@ -1,4 +1,4 @@
-//! What handlers need while an operation runs; see the crate's documentation.
+//! The data that handlers use while an operation runs; see the crate's documentation.
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
@@ -13,39 +13,39 @@ use super::signal_info::{Interrupted, Tick, uses_alternate_stacks};
 use super::unwind::{self, Workspace};
 use super::{clock, scratch_stacks, stack_bounds, system, timers};
 
-/// So many handlers can unwind at the same time, and two a CPU; one more finds no place and is counted.
+/// The minimum number of places, which is the number of handlers that can unwind at the same time: two per CPU.
 const PLACES: usize = 16;
-/// No more than these, for memory's sake: each takes 36 KiB.
+/// The maximum, to limit memory: each place takes 36 KiB.
 const MAX_PLACES: usize = 512;
 
-/// The session of the running operation; null when idle. Of it and of the module lists it points at,
-/// nothing is freed while a handler looks at it.
+/// The session of the running operation; null when idle. It and its module lists are not freed
+/// while a handler uses them.
 #[cfg(not(rgops_loom))]
 pub(crate) static SESSION: Guarded<Session> = Guarded::new();
 #[cfg(rgops_loom)]
 loom::lazy_static! { pub(crate) static ref SESSION: Guarded<Session> = Guarded::new(); }
-/// Marks the signals of the last operation, which may come late.
+/// The magic in signals of the last operation, which may arrive late.
 pub(crate) static LAST_MAGIC: AtomicU32 = AtomicU32::new(0);
 
-/// What was lost in handlers, in weights unless it says otherwise.
+/// Losses in handlers, as weights unless stated otherwise.
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
     pub(crate) ring: AtomicU64,
     pub(crate) cache: AtomicU64,
-    /// Samples cut at the depth limit.
+    /// The number of samples truncated at the depth limit.
     pub(crate) truncated: AtomicU64,
-    /// Samples whose walk was lost, or not begun.
+    /// The number of samples whose walk failed or was not started.
     pub(crate) lost_walks: AtomicU64,
-    /// Of these, on a stack whose bounds are not known.
+    /// The part of these that was on a stack with unknown bounds.
     pub(crate) unknown_stacks: AtomicU64,
-    /// Signals that were not ours.
+    /// The number of signals that were not ours.
     pub(crate) foreign: AtomicU64,
 }
 
 pub(crate) struct Session {
-    /// Marks our signals: random, so that nobody else's is taken for ours.
+    /// Marks our signals. It is random, so that a foreign signal is not mistaken for ours.
     pub(crate) magic: u32,
-    /// The process, whose first thread has another kind of stack.
+    /// The process id, which is also the id of the main thread, whose stack is of another kind.
     pub(crate) process: u32,
     pub(crate) ring: Ring,
     pub(crate) published: AtomicPtr<Published>,
@@ -54,11 +54,11 @@ pub(crate) struct Session {
     pub(crate) unrecorded: Unrecorded,
 }
 
-/// A module list, and the caches that are filled with its rules.
+/// A module list, and unwind caches for it.
 ///
-/// A cache serves one list only. framehop tells lists apart by a counter of 16 bits, which every
-/// module added moves on, in this operation or elsewhere in the program: after 65,536 of them rules of
-/// another list would be taken for this one's (the test `a_cache_is_wrong_after_65536_modules`).
+/// A cache is used for one list only. framehop distinguishes lists by a counter of 16 bits, which every
+/// added module increments, in this operation or elsewhere in the program. After 65,536 increments, rules of
+/// another list would be used (the test `a_framehop_cache_is_wrong_after_65536_modules`).
 pub(crate) struct Published {
     pub(crate) modules: Modules,
     places: Box<[Place<Workspace>]>,
@@ -70,21 +70,21 @@ impl Published {
     }
 }
 
-/// Places for as many threads as unwind at the same time.
+/// Places for the threads that unwind at the same time.
 pub(crate) fn places() -> Box<[Place<Workspace>]> {
     let places = (2 * system::cpus()).clamp(PLACES, MAX_PLACES);
     (0..places).map(|_| Place::new(Workspace::new())).collect()
 }
 
-/// Does something as if inside a handler.
+/// Runs `work` as if inside a handler.
 #[cfg(test)]
 pub(crate) fn inside(work: impl FnOnce()) {
-    SESSION.look(|_| work());
+    SESSION.read(|_| work());
 }
 
-/// What the handler does with a signal; `false` when it is not ours. Async-signal-safe.
+/// Handles a signal; `false` when it is not ours. Async-signal-safe.
 pub(crate) fn handle(tick: Option<Tick>, interrupted: impl FnOnce() -> Interrupted) -> bool {
-    let ours = SESSION.look(|session| match (session, tick) {
+    let ours = SESSION.read(|session| match (session, tick) {
         (Some(session), Some(tick)) if tick.magic() == session.magic => {
             session.capture(tick, &interrupted());
             true
@@ -95,12 +95,12 @@ pub(crate) fn handle(tick: Option<Tick>, interrupted: impl FnOnce() -> Interrupt
         }
         (None, _) => false,
     });
-    // One of ours that came after its operation: nobody else may see it.
+    // A signal of ours that arrives after its operation must not be passed on.
     ours || tick.is_some_and(is_marked)
 }
 
-/// The same where nothing can be captured.
-pub(crate) fn lose(tick: Option<Tick>) -> bool {
+/// Like [`handle`] when nothing can be captured: counts the loss.
+pub(crate) fn count_lost(tick: Option<Tick>) -> bool {
     let Some(tick) = tick.filter(|tick| is_marked(*tick)) else { return false };
     scratch_stacks::LOST.fetch_add(tick.weight.into(), Ordering::SeqCst);
     true
@@ -117,17 +117,17 @@ impl Session {
         let Some(stack_end) = end else {
             self.losses.lost_walks.fetch_add(1, Ordering::Relaxed);
             self.losses.unknown_stacks.fetch_add(1, Ordering::Relaxed);
-            // Without an alternate stack to be used the kernel had to write its frame there.
-            let is_there = alternate.is_empty() || !uses_alternate_stacks();
-            let is_at_risk = is_there && !stack_bounds::is_denied();
+            // Without a usable alternate stack, the kernel had to write its frame to this stack.
+            let is_on_this_stack = alternate.is_empty() || !uses_alternate_stacks();
+            let is_at_risk = is_on_this_stack && !stack_bounds::is_denied();
             if is_at_risk && let Some(timer) = tick.timer() {
-                // Until the agent's thread takes it away hundreds more could come.
+                // Hundreds more could arrive before the agent's thread deletes the timer.
                 timers::disarm(timer);
             }
             self.record(tick, &[registers.pc], StackEnd::Lost, is_at_risk);
             return;
         };
-        // SAFETY: never null while the session is published; not freed while a handler looks at it.
+        // SAFETY: never null while the session is published, and not freed while a handler uses it.
         let Published { modules, places } = unsafe { &*self.published.load(Ordering::SeqCst) };
         let first = tick.tid() as usize;
         let mut places = (0..places.len()).map(|at| &places[(first + at) % places.len()]);

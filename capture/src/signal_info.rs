@@ -1,4 +1,4 @@
-//! What a signal of ours carries, where it meets a thread, and how one is sent.
+//! The payload of our signals, the state they interrupt, and how to send one.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,25 +13,25 @@ pub(crate) struct Info {
     errno: i32,
     code: i32,
     padding: i32,
-    /// The kernel's number of it, from 0; [`NO_TIMER`] in ours that come from no timer.
+    /// The kernel's timer id, from 0; [`NO_TIMER`] in a signal of ours that does not come from a timer.
     timer: i32,
-    /// Ticks of the timer that were not signalled one by one.
+    /// Ticks of the timer that were merged into this signal.
     overrun: i32,
     value: u64,
 }
 
-/// What a dump's signal has for a timer.
+/// The timer id in a dump's signal.
 const NO_TIMER: i32 = -1;
 
 impl Info {
-    /// Of a timer, or of a dump.
+    /// The tick in a signal from a timer or a dump.
     pub(crate) fn tick(&self) -> Option<Tick> {
         let weight = 1 + self.overrun.max(0) as u32;
         (self.code == libc::SI_TIMER).then_some(Tick { value: self.value, weight, timer: self.timer })
     }
 }
 
-/// What a signal of ours is sent with.
+/// What to send a signal with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mark {
     pub(crate) number: Number,
@@ -39,11 +39,11 @@ pub(crate) struct Mark {
     pub(crate) value: u64,
 }
 
-/// A signal that may be ours: from a timer, or queued by a dump.
+/// A signal that may be ours: from a timer or a dump.
 #[derive(Clone, Copy)]
 pub(crate) struct Tick {
     value: u64,
-    /// 1 and the overruns; of a dump's signal 1.
+    /// 1 plus the overruns; always 1 for a dump.
     pub(crate) weight: u32,
     timer: i32,
 }
@@ -63,10 +63,10 @@ impl Tick {
     }
 }
 
-/// Where a thread was interrupted, and its alternate stack.
+/// The registers and the alternate stack of an interrupted thread.
 pub(crate) struct Interrupted {
     pub(crate) registers: Registers,
-    /// Empty when it has none.
+    /// Empty when the thread has none.
     pub(crate) alternate: std::ops::Range<u64>,
 }
 
@@ -74,34 +74,34 @@ impl Interrupted {
     /// # Safety
     /// `context` must be the pointer the kernel gave to an `SA_SIGINFO` handler, which still runs.
     pub(crate) unsafe fn of_context(context: *mut libc::c_void) -> Interrupted {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees that `context` is valid.
         let registers = unsafe { Registers::of_context(context) };
-        // SAFETY: sigaction(2): the third argument points to a `ucontext_t`, valid while the handler runs.
+        // SAFETY: per sigaction(2), the third argument points to a `ucontext_t`, which is valid while the handler runs.
         let stack = unsafe { (*context.cast::<libc::ucontext_t>()).uc_stack };
         let low = stack.ss_sp.addr() as u64;
-        // Without one the size is 0 (kernel/signal.c, __save_altstack).
+        // Without an alternate stack the size is 0 (kernel/signal.c, __save_altstack).
         Interrupted { registers, alternate: low..low.saturating_add(stack.ss_size as u64) }
     }
 }
 
-/// Whether the handler that is installed is called on a thread's alternate stack, if it has one.
+/// Whether the installed handler uses a thread's alternate stack, if it has one.
 static USES_ALTERNATE_STACKS: AtomicBool = AtomicBool::new(false);
 
-/// Whether the kernel's frame of our signals goes to a thread's alternate stack, if it has one.
+/// Whether the kernel writes the frame of our signals to a thread's alternate stack, if it has one.
 pub(crate) fn uses_alternate_stacks() -> bool {
     USES_ALTERNATE_STACKS.load(Ordering::SeqCst)
 }
 
-/// Our handler was installed; whether it is called there.
+/// Records whether the handler being installed uses alternate stacks.
 pub(crate) fn use_alternate_stacks(are_used: bool) {
     USES_ALTERNATE_STACKS.store(are_used, Ordering::SeqCst);
 }
 
-/// Queues our signal for one thread (rt_tgsigqueueinfo(2)); an error when it has ended.
+/// Queues our signal for one thread (rt_tgsigqueueinfo(2)); fails when the thread has ended.
 ///
-/// It pretends to be a timer's, because of execve(2): a signal that is pending in the thread that
-/// makes the call is still pending in the new image, which has no handler, and SIGPROF would end it.
-/// A timer's is discarded there (kernel/signal.c, flush_itimer_signals).
+/// The signal claims to come from a timer, because of execve(2): a signal that is pending in the thread that
+/// calls it stays pending in the new image, which has no handler, and SIGPROF would terminate it.
+/// The kernel discards pending timer signals there (kernel/signal.c, flush_itimer_signals).
 pub(crate) fn send(tid: u32, mark: Mark) -> io::Result<()> {
     let process = std::process::id();
     let info = Info {
@@ -115,8 +115,8 @@ pub(crate) fn send(tid: u32, mark: Mark) -> io::Result<()> {
     };
     // SAFETY: `siginfo_t` is plain data, valid when zeroed, and longer than `Info`.
     let mut full: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `Info` is the start of `siginfo_t` (above), which has room and alignment for it; the
-    // system call reads it.
+    // SAFETY: `Info` is a prefix of `siginfo_t`, which has the size and alignment for it. The
+    // system call only reads `full`.
     let sent = unsafe {
         (&raw mut full).cast::<Info>().write(info);
         libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, tid, mark.number.get(), &raw const full)

@@ -1,33 +1,33 @@
-//! Which signal captures use: SIGPROF, or what the program's author chose; which ones cannot serve,
-//! and why; who blocks it.
+//! The signal that captures use: SIGPROF, or the choice of the program's author. Validates the choice, and reads whether
+//! a thread blocks it.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::procfs;
 
-/// A signal captures can use.
+/// A signal that captures can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Number(i32);
 
-/// What the next operation uses. Of the process, as dispositions are; written by `listen` only.
+/// The signal of the next operation. Process-wide, like dispositions; written only by `listen`.
 static CHOSEN: AtomicI32 = AtomicI32::new(libc::SIGPROF);
 
-/// The signal captures use.
+/// The chosen signal.
 pub fn chosen() -> Number {
     Number(CHOSEN.load(Ordering::SeqCst))
 }
 
-/// Captures that begin from now on use this signal.
+/// Sets the signal for captures that start from now on.
 pub fn choose(number: Number) {
     CHOSEN.store(number.0, Ordering::SeqCst);
 }
 
-/// Signals an instruction raises (signal(7)), and those of a seccomp filter.
+/// Signals raised by an instruction (signal(7)) or a seccomp filter.
 pub(super) const SYNCHRONOUS: [i32; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
 
-/// The mask of all others: where a signal of an instruction is blocked, the kernel ends the program.
+/// The mask of all other signals. If a synchronous signal is raised while blocked, the kernel terminates the program.
 pub(super) const ALL_BUT_SYNCHRONOUS: u64 = {
     let (mut mask, mut at) = (!0, 0);
     while at < SYNCHRONOUS.len() {
@@ -37,8 +37,8 @@ pub(super) const ALL_BUT_SYNCHRONOUS: u64 = {
     mask
 };
 
-/// Besides the real-time signals: those that mean nothing but what the program makes of them. Giving
-/// the handler back discards what is pending, and of any other signal that would lose an event.
+/// Allowed besides the real-time signals: signals whose only meaning is the one the program gives them. Restoring
+/// the handler discards pending signals, and for any other signal that would lose an event.
 const NAMED: [(i32, &str); 4] = [
     (libc::SIGPROF, "SIGPROF"),
     (libc::SIGVTALRM, "SIGVTALRM"),
@@ -53,7 +53,7 @@ impl Default for Number {
 }
 
 impl Number {
-    /// The signal with this number, or why it cannot serve.
+    /// The signal with this number, or why captures cannot use it.
     pub fn new(number: i32) -> Result<Number, &'static str> {
         let first = libc::SIGRTMIN();
         match number {
@@ -62,7 +62,7 @@ impl Number {
             libc::SIGKILL | libc::SIGSTOP => Err("no program can handle it"),
             _ if SYNCHRONOUS.contains(&number) => Err("it reports a faulty instruction or a denied call"),
             libc::SIGCHLD => Err("a process waits for its children with it"),
-            // nptl(7): for cancelling threads and changing credentials; musl has a third one.
+            // nptl(7): for thread cancellation and changing credentials; musl uses a third one.
             _ if (32..first).contains(&number) => Err("the C library uses it itself"),
             1..32 => Err("it has its own meaning, and restoring its handler would lose pending signals"),
             _ => Err("there is no such signal"),
@@ -73,7 +73,7 @@ impl Number {
         self.0
     }
 
-    /// Whether every signal of this number that is sent stays pending, not only the first.
+    /// Whether several signals with this number can be pending, not only one.
     pub(super) fn is_real_time(self) -> bool {
         self.0 > 31
     }
@@ -84,7 +84,7 @@ impl Number {
 }
 
 impl fmt::Display for Number {
-    /// As kill(1) and signal(7) name it: `SIGPROF`, `SIGRTMIN+3`.
+    /// The name as in kill(1) and signal(7): `SIGPROF`, `SIGRTMIN+3`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match NAMED.iter().find(|(number, _)| *number == self.0) {
             Some((_, name)) => formatter.write_str(name),
@@ -93,8 +93,8 @@ impl fmt::Display for Number {
     }
 }
 
-/// Whether a thread blocks the chosen signal, given the mask its `stat` shows: that one has the first
-/// 31 signals only (fs/proc/array.c, do_task_stat), so for real-time signals its `status` is read.
+/// Whether a thread blocks the chosen signal. `first_31` is the mask from its `stat`, which has only the first
+/// 31 signals (fs/proc/array.c, do_task_stat), so for real-time signals its `status` is read.
 /// A thread that has ended blocks nothing.
 pub(super) fn is_blocked(tid: u32, first_31: u64) -> bool {
     let number = chosen();
@@ -105,7 +105,7 @@ pub(super) fn is_blocked(tid: u32, first_31: u64) -> bool {
     status.is_ok_and(|status| blocked_mask(&status).is_some_and(|mask| number.is_in(mask)))
 }
 
-/// `SigBlk` of a `status` file.
+/// The mask `SigBlk` of a `status` file.
 fn blocked_mask(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:"))?;
     u64::from_str_radix(line.trim(), 16).ok()
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_signals_that_can_serve_are_taken() {
+    fn only_usable_signals_are_accepted() {
         let name = |number| Number::new(number).map(|number| number.to_string());
         assert_eq!(name(libc::SIGPROF).as_deref(), Ok("SIGPROF"));
         assert_eq!(name(libc::SIGUSR2).as_deref(), Ok("SIGUSR2"));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn blocked_real_time_signals_are_read() {
+    fn blocked_real_time_signals_are_parsed() {
         assert_eq!(blocked_mask("Name:\ta\nSigBlk:\t0000000200000000\nSigIgn:\t0\n"), Some(1 << 33));
         assert_eq!(blocked_mask("Name:\ta\n"), None);
         assert!(!is_blocked(0, 0) && is_blocked(0, 1 << (libc::SIGPROF - 1)));

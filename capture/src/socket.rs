@@ -1,4 +1,4 @@
-//! The calls for local sockets and their directory that std has no name for.
+//! System calls for local sockets and their directory that std does not provide.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
@@ -6,51 +6,51 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-/// Connections that wait to be accepted; std's own number.
+/// The length of the queue of connections to accept; the same as std's.
 const BACKLOG: libc::c_int = 128;
 
-/// A local socket that does not wait, bound to nothing.
+/// A non-blocking local socket, not bound to an address.
 pub fn unbound() -> io::Result<OwnedFd> {
     let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: socket(2) takes numbers.
+    // SAFETY: socket(2) takes integers.
     match unsafe { libc::socket(libc::AF_UNIX, kind, 0) } {
         -1 => Err(io::Error::last_os_error()),
-        // SAFETY: it was opened right now, and nobody else has it.
+        // SAFETY: it was just opened, and no other code has it.
         number => Ok(unsafe { OwnedFd::from_raw_fd(number) }),
     }
 }
 
-/// bind(2): makes the file `path`.
+/// bind(2): creates the file `path`.
 pub fn bind(socket: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
     let (address, length) = address(path)?;
-    // SAFETY: bind(2) reads `length` bytes of the address, which is initialised and as long; the
-    // descriptor is open as long as it is borrowed.
+    // SAFETY: bind(2) reads `length` bytes of the address, which is initialised and at least that long. The
+    // descriptor is open while it is borrowed.
     let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// listen(2): from now on it can be connected to.
+/// listen(2): accepts connections from now on.
 pub fn listen(socket: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: listen(2) takes numbers; the descriptor is open as long as it is borrowed.
+    // SAFETY: listen(2) takes integers; the descriptor is open while it is borrowed.
     match unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// Connects without waiting: an error when nobody listens there, or nobody can be let in now.
+/// Connects without blocking; fails when no process listens there or the queue of connections is full.
 pub fn connect_now(path: &Path) -> io::Result<UnixStream> {
     let socket = unbound()?;
     let (address, length) = address(path)?;
-    // SAFETY: connect(2) reads `length` bytes of the address, which is initialised and as long.
+    // SAFETY: connect(2) reads `length` bytes of the address, which is initialised and at least that long.
     let result = unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), length) };
     if result == 0 { Ok(UnixStream::from(socket)) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The next connection of a listening socket that does not wait; the connection does not wait either.
+/// Accepts the next connection of a non-blocking listening socket. The connection is non-blocking too.
 pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let null = std::ptr::null_mut();
-    // SAFETY: accept4(2) may be given no place for the address; the descriptor is open while borrowed.
+    // SAFETY: accept4(2) accepts null pointers for the address; the descriptor is open while it is borrowed.
     let accepted = unsafe {
         libc::accept4(
             listener.as_raw_fd(),
@@ -61,30 +61,30 @@ pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     };
     match accepted {
         -1 => Err(io::Error::last_os_error()),
-        // SAFETY: it was opened right now, and nobody else has it.
+        // SAFETY: it was just opened, and no other code has it.
         number => Ok(unsafe { OwnedFd::from_raw_fd(number) }),
     }
 }
 
-/// Gives back what [`try_lock`] took.
+/// Releases the lock taken by [`try_lock`].
 pub fn unlock(file: BorrowedFd<'_>) {
-    // SAFETY: flock(2) takes numbers; the descriptor is open as long as it is borrowed.
+    // SAFETY: flock(2) takes integers; the descriptor is open while it is borrowed.
     unsafe {
         libc::flock(file.as_raw_fd(), libc::LOCK_UN);
     }
 }
 
-/// Takes the exclusive lock of an open file or directory (flock(2)), if nobody has one.
+/// Takes the exclusive lock of an open file or directory (flock(2)), unless another process holds one.
 pub fn try_lock(file: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: flock(2) takes numbers; the descriptor is open as long as it is borrowed.
+    // SAFETY: flock(2) takes integers; the descriptor is open while it is borrowed.
     match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// Tells when the file `path` may have lost its name, or got another: its links, its rights or its place
-/// change (inotify(7)). Connecting to a socket is no such event.
+/// A descriptor that becomes readable when the file `path` may have lost or changed its name: when its links,
+/// permissions or location change (inotify(7)). Connecting to a socket causes no such event.
 pub fn watch_name(path: &Path) -> io::Result<OwnedFd> {
     let path = std::ffi::CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: inotify_init1(2) takes flags.
@@ -92,17 +92,17 @@ pub fn watch_name(path: &Path) -> io::Result<OwnedFd> {
     if number == -1 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: it was opened right now, and nobody else has it.
+    // SAFETY: it was just opened, and no other code has it.
     let watch = unsafe { OwnedFd::from_raw_fd(number) };
     let events = libc::IN_ATTRIB | libc::IN_DELETE_SELF | libc::IN_MOVE_SELF | libc::IN_DONT_FOLLOW;
-    // SAFETY: inotify_add_watch(2) reads the C string.
+    // SAFETY: inotify_add_watch(2) reads a valid C string.
     match unsafe { libc::inotify_add_watch(watch.as_raw_fd(), path.as_ptr(), events) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(watch),
     }
 }
 
-/// The address of a path, with its terminating zero, and its length.
+/// The address of a path with its terminating zero, and the address' length.
 fn address(path: &Path) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> {
     // SAFETY: `sockaddr_un` is plain data, valid when zeroed.
     let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };

@@ -1,21 +1,21 @@
-//! Where the stack ends that a thread runs on: known, or nothing is read of it.
+//! Finds the end of the stack that a thread runs on. A stack with an unknown end is not read.
 //!
-//! * **An alternate stack** has the bounds it was set with; the kernel tells them to the handler (`uc_stack`).
-//! * **A thread's own stack** ends at what only that has: the thread's control block, which the C libraries put
-//!   above the stack in the same mapping; of the main thread, the strings the kernel put there. Every
-//!   page from that end down to the stack pointer must be readable, without a gap. Below every stack the C libraries
-//!   make is a guard page, so whatever lies under it is told from it by that gap. (Without one, `guardsize`
-//!   0, memory right below a stack is taken for a part of it: it is read page by page all the same.) It is asked
-//!   from the end downwards, so that nothing is touched that lies below the stack, and how far that went is kept: of
-//!   a coroutine's stack pointer below, the one page that cannot be read is asked about, whatever lies between.
-//!   Below the main thread's stack is no such page, but room for it to grow, and the kernel makes it grow, up to the
-//!   limit of the moment, when it is asked about a page there. So nothing is asked below the room that is kept for
-//!   it ([`LEAST_MAIN_PAGES`] or more), in which other mappings hardly ever lie.
-//! * **Anywhere else**, on a coroutine's stack, nothing is known: where it ends some other memory begins, which
-//!   may be unmapped at any time.
+//! * **Alternate stack**: its bounds were set by sigaltstack(2); the kernel passes them to the handler (`uc_stack`).
+//! * **The thread's own stack** ends at an address that only the thread's own stack has. For most threads it is the
+//!   thread control block, which the C libraries place above the stack in the same mapping. For the main thread it is
+//!   the strings that the kernel puts there. Every page from that end down to the stack pointer must be readable,
+//!   without a gap. The C libraries put a guard page below every stack, and this gap separates the stack from
+//!   whatever is mapped below it. (With a `guardsize` of 0 there is no gap, and memory directly below a stack is
+//!   taken for a part of it. It is still checked page by page before it is read.) Pages are probed from the end
+//!   downwards, so no page below the stack is touched. The depth reached is cached: for a stack pointer in a
+//!   coroutine's stack further down, only the one unreadable page is probed again.
+//!   The main thread's stack has no guard page but room to grow. A probe there makes the kernel grow it, up to the
+//!   current limit. So pages below the room reserved for it ([`LEAST_MAIN_PAGES`] or more), where other mappings are
+//!   rare, are never probed.
+//! * **Any other stack**, such as a coroutine's: its end is unknown. Other memory begins there, which may be unmapped
+//!   at any time.
 //!
-//! Nothing here says how much room there is *below* a stack pointer. Nobody needs it: see
-//! [`super::scratch_stacks`].
+//! The room *below* a stack pointer is not determined, because no code needs it: see [`super::scratch_stacks`].
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,33 +24,33 @@ use super::arch;
 use super::memory::PAGE_BYTES;
 use crate::procfs;
 
-/// Deeper stacks than this many pages (256 MiB) are not asked about: it would take 6 ms.
+/// The deepest stack that is probed, in pages (256 MiB). A deeper one would take more than 6 ms.
 const MAX_PAGES: u64 = 1 << 16;
 
-/// A seccomp filter denied the question to some thread. Filters are for life, so is this.
+/// A seccomp filter denied a probe in some thread. Filters cannot be removed, so this is never reset.
 static IS_DENIED: AtomicBool = AtomicBool::new(false);
 
-/// Whether some thread's stack could not be walked because a seccomp filter denies the question.
+/// Whether some thread's stack could not be walked because a seccomp filter denies the probe.
 pub fn is_denied() -> bool {
     IS_DENIED.load(Ordering::Relaxed)
 }
 
-/// What was found out about threads, by id: how many pages below its end a stack was seen to be readable. It stays
-/// mapped as long as the thread runs, so each page is asked about once. Threads that share an entry ask again.
+/// Cache by thread id: the number of pages below the stack's end that were readable. They stay mapped as long as the
+/// thread runs, so each page is probed once. Threads that share an entry probe again.
 static KNOWN: [AtomicU64; 4096] = [const { AtomicU64::new(0) }; 4096];
 
-/// How many pages the main thread's stack can have. The kernel keeps room for it when the program is executed: as
-/// much as the limit is then, for which the first that was seen stands, and [`LEAST_MAIN_PAGES`] at least.
+/// The maximum depth of the main thread's stack, in pages. The kernel reserves room for it at execve(2), according to
+/// the limit at that time. The first limit that was read stands for it, and [`LEAST_MAIN_PAGES`] is the minimum.
 static MAIN_PAGES: AtomicU64 = AtomicU64::new(0);
 
-/// Pages of 100 MiB. From the top of the address space down the kernel keeps 128 MiB for the stack and what lies above
+/// 100 MiB, in pages. The kernel reserves 128 MiB at the top of the address space for the stack and what is above
 /// it, whatever the limit (`mmap_base` in arch/x86/mm/mmap.c and mm/util.c), and the limit can be raised later.
-/// Where addresses are random it can be less, rarely: another mapping may lie there. The questions end before it, at
-/// the limit of the moment or at the gap the kernel leaves below a stack that grows (`stack_guard_gap`).
+/// With address randomization it can rarely be less, and another mapping may be there. Probing still stops before it:
+/// at the current limit, or at the gap that the kernel keeps below a growing stack (`stack_guard_gap`).
 const LEAST_MAIN_PAGES: u64 = (100 << 20) / PAGE_BYTES;
 
-/// Looks at what handlers cannot ask for. In a file: the calls for that are allowed wherever an agent is, and
-/// getrlimit(2) may not be.
+/// Reads the limit, which handlers cannot do. It is read from a file, because the system calls for that are allowed
+/// wherever an agent runs, while a sandbox may deny getrlimit(2).
 pub(super) fn prepare() {
     if MAIN_PAGES.load(Ordering::Relaxed) != 0 {
         return;
@@ -70,7 +70,7 @@ fn stack_limit(limits: &str) -> Option<u64> {
     }
 }
 
-/// The end of the stack that `sp` is on, for the calling thread, whose id is `tid`. For signal handlers.
+/// The end of the stack that contains `sp`, for the calling thread, whose id is `tid`. Async-signal-safe.
 pub(super) fn end_of_stack(sp: u64, alternate: &Range<u64>, tid: u32, process: u32) -> Option<u64> {
     if alternate.contains(&sp) {
         return Some(alternate.end);
@@ -80,10 +80,10 @@ pub(super) fn end_of_stack(sp: u64, alternate: &Range<u64>, tid: u32, process: u
     let known = &KNOWN[tid as usize % KNOWN.len()];
     let former = Known(known.load(Ordering::Relaxed));
     let wanted = pages(sp, end, is_main)?;
-    let asked = if former.is_of(tid, end) { former.pages() } else { 0 };
-    if wanted > asked {
-        let readable = readable_pages(end, asked, wanted);
-        if readable > asked {
+    let already_known = if former.is_of(tid, end) { former.pages() } else { 0 };
+    if wanted > already_known {
+        let readable = readable_pages(end, already_known, wanted);
+        if readable > already_known {
             known.store(Known::new(tid, end, readable).0, Ordering::Relaxed);
         }
         (readable == wanted).then_some(())?;
@@ -96,7 +96,7 @@ pub(super) fn own_end(is_main: bool) -> u64 {
     if is_main { initial_strings() } else { arch::thread_pointer() }
 }
 
-/// Pages from the one `sp` is in to the one before `end`; `None` when that cannot be a stack.
+/// The number of pages from the one with `sp` to the last before `end`; `None` when that cannot be a stack.
 pub(super) fn pages(sp: u64, end: u64, is_main: bool) -> Option<u64> {
     let last = end.checked_sub(1).filter(|last| *last >= sp)?;
     let pages = last / PAGE_BYTES - sp / PAGE_BYTES + 1;
@@ -104,13 +104,13 @@ pub(super) fn pages(sp: u64, end: u64, is_main: bool) -> Option<u64> {
     (pages <= most).then_some(pages)
 }
 
-/// How many pages below `end` can be read without a gap, at most `wanted`; of `asked` of them it is known.
+/// How many pages below `end` are readable without a gap, at most `wanted`. The first `already_known` are known to be.
 #[cold]
-pub(super) fn readable_pages(end: u64, asked: u64, wanted: u64) -> u64 {
+pub(super) fn readable_pages(end: u64, already_known: u64, wanted: u64) -> u64 {
     let last = (end - 1) / PAGE_BYTES;
-    for page in asked..wanted {
+    for page in already_known..wanted {
         if !is_readable((last - page) * PAGE_BYTES) {
-            // This thread runs here: the kernel must say yes.
+            // This thread runs on this page, so it is readable; any other answer means that the probe is denied.
             if !is_readable(arch::Registers::here().sp) {
                 IS_DENIED.store(true, Ordering::Relaxed);
             }
@@ -120,20 +120,20 @@ pub(super) fn readable_pages(end: u64, asked: u64, wanted: u64) -> u64 {
     wanted
 }
 
-/// The kernel's answer; tests count the questions.
+/// Probes one page. Tests count the probes.
 fn is_readable(address: u64) -> bool {
     #[cfg(test)]
-    tests::QUESTIONS.with(|questions| questions.set(questions.get() + 1));
+    tests::PROBES.with(|probes| probes.set(probes.get() + 1));
     arch::is_readable(address)
 }
 
 /// Where the kernel put the executable's name: at the top of the main thread's stack (getauxval(3)).
 fn initial_strings() -> u64 {
-    // SAFETY: getauxval(3) takes any number, looks into a table of the C library's and touches no memory of ours.
+    // SAFETY: getauxval(3) accepts any number, reads a table of the C library, and accesses no memory of ours.
     unsafe { libc::getauxval(libc::AT_EXECFN) & !7 }
 }
 
-/// A thread (22 bits: PID_MAX_LIMIT), its pages (20 bits), and some bits of where its stack ends.
+/// A cache entry: a thread id (22 bits: PID_MAX_LIMIT), its pages (20 bits), and some bits of its stack's end.
 #[derive(Clone, Copy)]
 struct Known(u64);
 
@@ -169,37 +169,37 @@ mod tests {
     use crate::procfs::threads::own_id;
 
     thread_local! {
-        pub(super) static QUESTIONS: Cell<u64> = const { Cell::new(0) };
+        pub(super) static PROBES: Cell<u64> = const { Cell::new(0) };
     }
 
-    /// What lies between a coroutine's stack and the thread's own is not touched: the guard page of the thread's
-    /// own stack, which is found once, ends the questions.
+    /// Memory between a coroutine's stack and the thread's own stack is not touched: the guard page below the
+    /// thread's own stack ends the probing, and it is found once.
     #[test]
-    fn nothing_below_a_threads_own_stack_is_asked_about() {
-        let ask = || {
+    fn pages_below_the_threads_own_stack_are_not_probed() {
+        let check = || {
             let (tid, process) = (own_id().unwrap(), std::process::id());
             let own = arch::thread_pointer();
             let pages = Pages::zeroed(20_000 * 4096).unwrap();
-            // The kernel maps it below, as a rule.
+            // The kernel usually maps it below.
             let sp = Some(pages.as_ptr() as u64 + 4000);
             let sp = sp.filter(|sp| *sp < own && own - sp < MAX_PAGES * PAGE_BYTES);
-            let questions = || {
-                let before = QUESTIONS.get();
+            let probes = || {
+                let before = PROBES.get();
                 assert_eq!(end_of_stack(sp.unwrap_or(own - (200 << 20)), &(0..0), tid, process), None);
-                QUESTIONS.get() - before
+                PROBES.get() - before
             };
-            let first = questions();
-            // The C library may take a larger stack that it kept.
-            assert!((2..5000).contains(&first), "{first} questions for a stack of 256 pages");
-            assert_eq!((questions(), questions()), (2, 2), "where it was left, and whether it is denied");
-            // What is the thread's own is known all the same.
+            let first = probes();
+            // The C library may reuse a larger stack from its cache.
+            assert!((2..5000).contains(&first), "{first} probes for a stack of 256 pages");
+            assert_eq!((probes(), probes()), (2, 2), "the page where it stopped, and whether it is denied");
+            // The thread's own pages stay known.
             assert_eq!(end_of_stack(arch::Registers::here().sp, &(0..0), tid, process), Some(own));
         };
-        std::thread::Builder::new().stack_size(1 << 20).spawn(ask).unwrap().join().unwrap();
+        std::thread::Builder::new().stack_size(1 << 20).spawn(check).unwrap().join().unwrap();
     }
 
     #[test]
-    fn the_limit_is_read() {
+    fn the_stack_limit_is_parsed() {
         let line = |soft: &str| {
             format!("Max cpu time  1 2 seconds\nMax stack size            {soft}     unlimited    bytes\n")
         };
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn far_below_the_main_threads_stack_nothing_is_asked() {
+    fn pages_far_below_the_main_threads_stack_are_not_probed() {
         prepare();
         let end = own_end(true);
         let limit = MAIN_PAGES.load(Ordering::Relaxed);
@@ -227,9 +227,9 @@ mod tests {
         assert!(pages(end - (64 << 20), end, true).is_some());
     }
 
-    /// The limit of the moment ends the questions, whatever lies below.
+    /// The current limit ends the probing, whatever is mapped below.
     #[test]
-    fn below_the_main_threads_stack_the_first_gap_ends_the_questions() {
+    fn the_first_gap_below_the_main_threads_stack_ends_the_probing() {
         let limits = procfs::read("/proc/self/limits", procfs::SMALL_FILE_BYTES).unwrap();
         let limit = stack_limit(&limits).unwrap();
         if limit > 32 << 20 {
@@ -237,27 +237,27 @@ mod tests {
         }
         prepare();
         let process = std::process::id();
-        let questions = || {
-            let before = QUESTIONS.get();
+        let probes = || {
+            let before = PROBES.get();
             assert_eq!(end_of_stack(own_end(true) - (64 << 20), &(0..0), process, process), None);
-            QUESTIONS.get() - before
+            PROBES.get() - before
         };
-        let first = questions();
-        assert!((2..=limit / PAGE_BYTES + 2).contains(&first), "{first} questions");
-        assert_eq!(questions(), 2, "where it was left, and whether it is denied");
+        let first = probes();
+        assert!((2..=limit / PAGE_BYTES + 2).contains(&first), "{first} probes");
+        assert_eq!(probes(), 2, "the page where it stopped, and whether it is denied");
     }
 
     #[test]
-    fn a_threads_own_stack_has_an_end_and_a_foreign_one_has_none() {
+    fn a_threads_own_stack_has_a_known_end_and_a_foreign_stack_does_not() {
         let (tid, process) = (own_id().unwrap(), std::process::id());
         assert_ne!(tid, process, "tests have threads of their own");
         let end = |sp, alternate| end_of_stack(sp, &alternate, tid, process);
         let sp = arch::Registers::here().sp;
         assert_eq!(end(sp, 0..0), Some(arch::thread_pointer()));
-        assert_eq!(end(sp, 0..0), Some(arch::thread_pointer()), "once more, without a question");
+        assert_eq!(end(sp, 0..0), Some(arch::thread_pointer()), "from the cache");
         let deeper = std::hint::black_box([0u8; 64 * 1024]);
         assert_eq!(end(deeper.as_ptr() as u64, 0..0), Some(arch::thread_pointer()));
-        // As a coroutine's: from the heap, and mapped where the kernel likes, with and without a guard page.
+        // Like coroutine stacks: from the heap, and in a mapping anywhere, with and without a guard page.
         let boxed = vec![0u8; 64 * 1024];
         assert_eq!(end(boxed.as_ptr() as u64 + 60 * 1024, 0..0), None);
         let pages = Pages::zeroed(64 * 4096).unwrap();
@@ -266,13 +266,13 @@ mod tests {
         assert_eq!(end(STATIC.as_ptr() as u64 + 4000, 0..0), None);
         let alternate = pages.as_ptr() as u64..pages.as_ptr() as u64 + 4096;
         assert_eq!(end(alternate.start + 100, alternate.clone()), Some(alternate.end));
-        assert_eq!(end(alternate.end, alternate.clone()), None, "right above it");
+        assert_eq!(end(alternate.end, alternate.clone()), None, "just past the end");
         assert_eq!(end(u64::MAX, 0..0), None);
         assert_eq!(end(0, 0..0), None);
     }
 
     #[test]
-    fn what_is_known_is_of_one_thread_and_one_stack() {
+    fn a_cache_entry_matches_only_its_thread_and_stack() {
         let known = Known::new(4_194_303, 0x7fff_1234_5640, 65_536);
         assert!(known.is_of(4_194_303, 0x7fff_1234_5640));
         assert_eq!(known.pages(), 65_536);

@@ -1,7 +1,7 @@
-//! What the lock-free parts are made of: std's atomics, or loom's in their models
-//! (`RUSTFLAGS="--cfg rgops_loom" cargo test -p rgops-agent --lib --release loom`).
+//! Atomics for the lock-free parts: std's, or loom's in their models
+//! (`RUSTFLAGS="--cfg rgops_loom" cargo test -p rgops-capture --lib --release loom`).
 //!
-//! Not `--cfg loom`, which would turn on the models of Tokio as well, and its sockets off.
+//! The flag is not `--cfg loom`, because that would also enable Tokio's models and disable its sockets.
 
 #[cfg(rgops_loom)]
 pub(super) use loom::{
@@ -11,7 +11,7 @@ pub(super) use loom::{
 #[cfg(not(rgops_loom))]
 pub(super) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 
-/// `std::cell::UnsafeCell`, asked for its pointer as loom's is.
+/// `std::cell::UnsafeCell` with loom's interface.
 #[cfg(not(rgops_loom))]
 #[derive(Debug)]
 pub(super) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
@@ -22,8 +22,8 @@ impl<T> UnsafeCell<T> {
         UnsafeCell(std::cell::UnsafeCell::new(value))
     }
 
-    /// Calls `look` with the pointer.
-    pub(super) fn with_mut<R>(&self, look: impl FnOnce(*mut T) -> R) -> R {
-        look(self.0.get())
+    /// Calls `work` with the pointer.
+    pub(super) fn with_mut<R>(&self, work: impl FnOnce(*mut T) -> R) -> R {
+        work(self.0.get())
     }
 }

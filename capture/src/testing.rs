@@ -1,4 +1,4 @@
-//! For tests, also those of the agent: threads with something to do, and the whole process to oneself.
+//! Test support, shared with the agent's tests: threads with work, and tests that need the process for themselves.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::hint::black_box;
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use crate::procfs;
 
-/// Runs the ignored test `name`, given with its module path, and returns what it printed.
+/// Runs the ignored test `name`, given with its module path, in a process of its own and returns its output.
 ///
 /// # Panics
-/// When it fails; with what it printed.
+/// When the test fails, with its output.
 pub fn run_alone(name: &str) -> String {
     let output = Command::new(std::env::current_exe().expect("Linux knows it"))
         .args(["--ignored", "--exact", name, "--nocapture", "--test-threads=1"])
@@ -24,41 +24,41 @@ pub fn run_alone(name: &str) -> String {
     text.into_owned()
 }
 
-/// The engine serves one capture at a time, and dispositions belong to the whole process.
+/// Serialises tests: the engine serves one capture at a time, and dispositions belong to the whole process.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// On a runtime of its own.
+/// Runs a future on a new runtime.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-/// A thread of the test; it ends, and is joined, when this is dropped.
+/// A thread of a test. It is stopped and joined when this is dropped.
 pub struct Worker {
-    /// Its id.
+    /// The thread's id.
     pub tid: u32,
     stop: Arc<AtomicBool>,
     pub(crate) thread: Option<JoinHandle<()>>,
 }
 
 impl Worker {
-    /// Runs `work` again and again.
+    /// Runs `work` repeatedly.
     pub fn repeat(mut work: impl FnMut() + Send + 'static) -> Worker {
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || {
-            tell.send(procfs::threads::own_id().unwrap()).unwrap();
+            sender.send(procfs::threads::own_id().unwrap()).unwrap();
             while !stopped.load(Ordering::Relaxed) {
                 work();
             }
         });
-        Worker { tid: told.recv().unwrap(), stop, thread: Some(thread) }
+        Worker { tid: receiver.recv().unwrap(), stop, thread: Some(thread) }
     }
 
-    /// It uses CPU time.
+    /// A thread that uses CPU time.
     pub fn spinning() -> Worker {
         Worker::repeat(spin)
     }
@@ -74,7 +74,7 @@ impl Drop for Worker {
     }
 }
 
-/// A few instructions, again and again.
+/// Runs a short arithmetic loop.
 #[inline(never)]
 pub fn spin() {
     let mut number = 1u64;
@@ -94,7 +94,7 @@ pub fn deep(depth: u32, last: &mut dyn FnMut()) -> u32 {
     black_box(deep(depth - 1, last)) + 1
 }
 
-/// Waits for `condition`, at most a minute.
+/// Waits for `condition`, for at most a minute.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !condition() {
@@ -108,11 +108,11 @@ pub fn wait_asleep(tid: u32) {
     eventually("sleep", || procfs::threads::stat(tid).unwrap().state == 'S');
 }
 
-/// Handler and flags of SIGPROF.
+/// The handler and flags of SIGPROF.
 pub fn disposition() -> (usize, i32) {
     // SAFETY: plain data, valid when zeroed.
     let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: asks only; `old` is ours.
+    // SAFETY: a null `new` sets nothing; `old` is a local.
     assert_eq!(unsafe { libc::sigaction(libc::SIGPROF, std::ptr::null(), &mut old) }, 0);
     (old.sa_sigaction, old.sa_flags)
 }

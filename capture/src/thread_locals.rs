@@ -1,60 +1,60 @@
-//! Where threads keep their thread-locals.
+//! Finds the thread-local storage of threads.
 //!
-//! A thread-local of an object that was loaded at the start lies at the same distance from the *thread
-//! pointer* in every thread (ELF Handling For Thread-Local Storage, static TLS). Of another thread the
-//! kernel does not tell that pointer, but the head of its robust list (get_robust_list(2)), which glibc
-//! keeps in the same structure: at a fixed distance, too.
+//! A thread-local of an object that was loaded at startup is at the same distance from the *thread
+//! pointer* in every thread (ELF Handling For Thread-Local Storage, static TLS). The kernel does not report another
+//! thread's thread pointer. It reports the head of its robust list (get_robust_list(2)), which glibc
+//! keeps in the same structure, so also at a fixed distance.
 
 use std::io;
 
 use super::memory::Range;
 
-/// The calling thread's pointer.
+/// The calling thread's thread pointer.
 pub(crate) fn thread_pointer() -> u64 {
     super::arch::thread_pointer()
 }
 
 /// The calling thread's id.
 pub(crate) fn own_tid() -> u32 {
-    // SAFETY: gettid(2) takes no argument, cannot fail and touches no memory.
+    // SAFETY: gettid(2) takes no arguments, cannot fail and accesses no memory.
     let tid = unsafe { libc::syscall(libc::SYS_gettid) };
     tid as u32
 }
 
-/// The head of a thread's list of robust futexes, as it told the kernel; 0 when it told none.
+/// The head of a thread's list of robust futexes, as registered with the kernel; 0 if it registered none.
 pub(crate) fn robust_list(tid: u32) -> io::Result<u64> {
     let (mut head, mut length) = (0_u64, 0_usize);
-    // SAFETY: get_robust_list(2) writes a pointer and a length to the two places, which live through the
-    // call; the pointer is taken for a number.
+    // SAFETY: get_robust_list(2) writes a pointer and a length to two locals; the pointer is only used
+    // as a number.
     let result = unsafe {
         libc::syscall(libc::SYS_get_robust_list, tid as libc::c_long, &raw mut head, &raw mut length)
     };
     if result == 0 { Ok(head) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The calling thread's thread-locals of the object that this code is in.
+/// The calling thread's thread-local block of the object that contains this code.
 ///
-/// Takes a lock of the loader for a moment.
+/// Takes a lock of the loader for a short time.
 pub(crate) fn own_block() -> Option<Range> {
     struct Search {
         code: u64,
         found: Option<Range>,
     }
 
-    unsafe extern "C" fn signal_state(
+    unsafe extern "C" fn visit(
         object: *mut libc::dl_phdr_info,
         length: libc::size_t,
         search: *mut libc::c_void,
     ) -> libc::c_int {
-        // An older loader gives a shorter structure, without thread-locals.
+        // An older loader passes a shorter structure without the thread-local fields.
         if length < size_of::<libc::dl_phdr_info>() {
             return 1;
         }
-        // SAFETY: dl_iterate_phdr(3) gives a valid structure of `length` bytes, and the pointer we gave it,
-        // which is that of a live `Search` nobody else uses.
+        // SAFETY: dl_iterate_phdr(3) passes a valid structure of `length` bytes, and the pointer given to it,
+        // which points to a live `Search` that no other code uses.
         let (object, search) = unsafe { (&*object, &mut *search.cast::<Search>()) };
-        // SAFETY: the loader's own program headers of a loaded object: an array of this length, which stays
-        // while the loader's lock is held, as it is during this call.
+        // SAFETY: these are the loader's program headers of a loaded object: an array of this length. It stays
+        // valid while the loader's lock is held, which is the case during this call.
         let headers = unsafe { std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()) };
         let is_in = |header: &libc::Elf64_Phdr| {
             let start = object.dlpi_addr.wrapping_add(header.p_vaddr);
@@ -64,7 +64,7 @@ pub(crate) fn own_block() -> Option<Range> {
             return 0;
         }
         let block = headers.iter().find(|header| header.p_type == libc::PT_TLS);
-        // Null before this thread used any of them, where they are allocated then.
+        // Null until this thread first uses one of them, if they are allocated lazily.
         search.found = block
             .filter(|_| !object.dlpi_tls_data.is_null())
             .map(|header| Range::new(object.dlpi_tls_data as u64, header.p_memsz as usize));
@@ -72,8 +72,8 @@ pub(crate) fn own_block() -> Option<Range> {
     }
 
     let mut search = Search { code: own_block as *const () as u64, found: None };
-    // SAFETY: `signal_state` is called before this returns, with the pointer to `search`, and never unwinds.
-    unsafe { libc::dl_iterate_phdr(Some(signal_state), (&raw mut search).cast()) };
+    // SAFETY: `visit` is only called before this returns, with the pointer to `search`, and does not unwind.
+    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
     search.found
 }
 
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_local_is_in_the_block_at_the_same_distance_in_every_thread() {
+    fn a_thread_local_is_at_the_same_distance_in_every_thread() {
         let distances = || {
             PLANTED.with(|planted| {
                 let (place, block) = (std::ptr::from_ref(planted) as u64, own_block().unwrap());

@@ -1,15 +1,15 @@
-//! What a CPU engine tells while it samples.
+//! The data that a CPU engine reports periodically while it samples.
 
 use rgops_protocol::reply::Module;
 use rgops_protocol::reply::pprof_cpu::CpuSample;
 
-/// What a CPU engine has to tell now and then.
+/// One periodic report of a CPU engine.
 #[derive(Debug, Default)]
 pub struct Tick {
     /// Samples since the last tick.
     pub samples: Vec<CpuSample>,
-    /// The modules, when they changed or this is the first tick; they hold for `samples`.
+    /// The modules, on the first tick and whenever they changed; they are valid for `samples`.
     pub modules: Option<Vec<Module>>,
-    /// And those that hold for the samples of the next ticks, when they are others.
+    /// The modules for the samples of the next ticks, if they differ.
     pub modules_after: Option<Vec<Module>>,
 }

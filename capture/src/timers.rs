@@ -1,14 +1,14 @@
-//! One CPU timer a thread: it ticks on the thread's own CPU clock and signals that thread.
+//! CPU timers: each signals one thread according to that thread's own CPU clock.
 //!
-//! `timer_create` by raw system call, because glibc's `timer_t` is not the kernel's id, and a fork
-//! child has no timers of its parent (timer_create(2)), so an id must never be deleted there.
+//! They use raw system calls, because glibc's `timer_t` is not the kernel's id, and a fork
+//! child does not inherit timers (timer_create(2)), so an id must never be deleted there.
 
 use std::io;
 
 use super::clock;
 use super::signal_info::Mark;
 
-/// The kernel's `struct sigevent` as timer_create(2) takes it: 64 bytes, the thread id behind `notify`.
+/// The kernel's `struct sigevent` for timer_create(2): 64 bytes, with the thread id after `notify`.
 #[repr(C)]
 struct SignalEvent {
     value: u64,
@@ -28,7 +28,7 @@ pub(super) struct CpuTimer {
 }
 
 impl CpuTimer {
-    /// Sends the signal of `mark` to thread `tid` each time it has used `period_ns` of CPU, the
+    /// Sends the signal of `mark` to thread `tid` after every `period_ns` of its CPU time, the
     /// first time after `first_ns` (at least 1).
     pub(super) fn start(tid: u32, mark: Mark, period_ns: u64, first_ns: u64) -> io::Result<CpuTimer> {
         let mut event = SignalEvent {
@@ -39,8 +39,8 @@ impl CpuTimer {
             padding: [0; 11],
         };
         let mut id = 0i32;
-        // SAFETY: timer_create(2) reads `event`, laid out as the kernel has it, and writes `id`;
-        // both live on this stack.
+        // SAFETY: timer_create(2) reads `event`, which has the kernel's layout, and writes `id`;
+        // both are locals.
         let made = unsafe {
             libc::syscall(libc::SYS_timer_create, clock::of_thread(tid), &raw mut event, &raw mut id)
         };
@@ -55,15 +55,15 @@ impl CpuTimer {
     }
 }
 
-/// timer_settime(2): 0 for `first_ns` is never.
+/// timer_settime(2); 0 for `first_ns` disarms the timer.
 fn set(id: i32, period_ns: u64, first_ns: u64) -> libc::c_long {
     let time = |ns: u64| libc::timespec {
-        // Named by its field: the C library's type for it has another width on musl some day.
+        // The cast's type is inferred: musl is about to change the width of the C library's type.
         tv_sec: (ns / 1_000_000_000) as _,
         tv_nsec: (ns % 1_000_000_000) as libc::c_long,
     };
     let setting = libc::itimerspec { it_interval: time(period_ns), it_value: time(first_ns) };
-    // SAFETY: timer_settime(2) reads `setting`; the null pointer asks for no old value.
+    // SAFETY: timer_settime(2) reads `setting`, a local; with the null pointer it returns no old value.
     unsafe {
         libc::syscall(
             libc::SYS_timer_settime,
@@ -75,8 +75,8 @@ fn set(id: i32, period_ns: u64, first_ns: u64) -> libc::c_long {
     }
 }
 
-/// Stops a timer of ours, from its own signal's handler: timer_settime(2) is async-signal-safe (POSIX.1-2017,
-/// 2.4.3). It is deleted as before. Numbers go round only after 2^31 timers, so a signal that came late stops no other.
+/// Stops a timer of ours, called in its signal's handler: timer_settime(2) is async-signal-safe (POSIX.1-2017,
+/// 2.4.3). The timer is deleted as usual. Ids repeat only after 2^31 timers, so a late signal does not stop another.
 #[cold]
 pub(super) fn disarm(id: i32) {
     set(id, 0, 0);
@@ -85,7 +85,7 @@ pub(super) fn disarm(id: i32) {
 impl Drop for CpuTimer {
     fn drop(&mut self) {
         if self.process == std::process::id() {
-            // SAFETY: the id came from timer_create(2) in this process and is deleted once.
+            // SAFETY: timer_create(2) returned the id in this process, and it is deleted once.
             unsafe {
                 libc::syscall(libc::SYS_timer_delete, self.id);
             }

@@ -1,4 +1,4 @@
-//! Walks a stack with framehop, from its own thread.
+//! Walks a stack with framehop, on the thread it belongs to.
 
 use framehop::{FrameAddress, Unwinder as _};
 use rgops_protocol::reply::StackEnd;
@@ -7,11 +7,11 @@ use super::arch::{self, Cache, Registers};
 use super::memory::StackMemory;
 use super::modules::Modules;
 
-/// Frames kept, the leaf's side.
+/// The maximum number of frames kept, innermost first.
 pub(super) const MAX_DEPTH: usize = 512;
 
-/// What a walk needs besides the stack, made beforehand and not on the stack of the handler: that
-/// may be small.
+/// The memory that a walk needs, allocated in advance and outside the handler's stack, which may
+/// be small.
 pub(super) struct Workspace {
     cache: Cache,
     addresses: [u64; MAX_DEPTH],
@@ -23,17 +23,17 @@ impl Workspace {
     }
 }
 
-/// A walked stack, in its workspace.
+/// The result of a walk, stored in its workspace.
 pub(super) struct Frames<'w> {
     /// Leaf first.
     pub(super) addresses: &'w [u64],
     pub(super) end: StackEnd,
-    /// A frame was in no known module: the list is out of date, or code was made at run time.
+    /// A frame was in no known module: the module list is outdated, or the code was generated at run time.
     pub(super) met_unknown: bool,
 }
 
-/// Walks from `registers` to the root, or to [`MAX_DEPTH`] frames. Allocates nothing (framehop's
-/// `MustNotAllocateDuringUnwind`), reads nothing but the stack, which ends at `stack_end`.
+/// Walks from `registers` to the root, or to [`MAX_DEPTH`] frames. Does not allocate (framehop's
+/// `MustNotAllocateDuringUnwind`), and reads only the stack, which ends at `stack_end`.
 pub(super) fn walk<'w>(
     registers: Registers,
     stack_end: u64,
@@ -44,10 +44,10 @@ pub(super) fn walk<'w>(
     walk_by(registers, modules, workspace, &mut memory, |memory, address| memory.read(address), |_, _| {})
 }
 
-/// A step of a walk, from one frame to its caller.
+/// One step of a walk: from a frame to its caller.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
-    /// The frame pointer before it.
+    /// The frame pointer before the step.
     pub(super) fp_before: u64,
     /// The stack pointer in the caller.
     pub(super) sp_after: u64,
@@ -55,7 +55,7 @@ pub(super) struct Step {
     pub(super) caller: u64,
 }
 
-/// The same, with `memory` read by `read`; `step` is told of each step.
+/// Like [`walk`], but reads memory with `read`, and calls `step` after each step.
 pub(super) fn walk_by<'w, M>(
     registers: Registers,
     modules: &Modules,
@@ -70,15 +70,15 @@ pub(super) fn walk_by<'w, M>(
     let (mut count, mut end) = (0, StackEnd::DepthLimit);
     while count < MAX_DEPTH {
         let Some(frame) = address else {
-            // A null return address, which no unwind data announced.
+            // A null return address that the unwind data did not mark as the root.
             end = StackEnd::Lost;
             break;
         };
         addresses[count] = frame.address();
         count += 1;
-        // By frames and not by framehop's iterator, for this: where arithmetic is checked (a debug
-        // build), framehop overflows on a frame pointer such as -16, and a panic would end the program.
-        arch::mend(&mut registers_now);
+        // We step frame by frame instead of using framehop's iterator, in order to sanitize the registers: in
+        // a debug build, framehop overflows on a frame pointer such as -16, and the panic would abort the program.
+        arch::sanitize(&mut registers_now);
         let fp_before = arch::frame_pointer(&registers_now);
         let mut read = |address| read(memory, address);
         match modules.unwinder.unwind_frame(frame, &mut registers_now, cache, &mut read) {
@@ -98,8 +98,8 @@ pub(super) fn walk_by<'w, M>(
     }
     let addresses = &addresses[..count];
     let is_unknown = |address: Option<&u64>| address.is_some_and(|address| modules.is_unknown(*address));
-    // Where a walk goes wrong: at its leaf, and at its end when that is not a known root. Code made
-    // at run time uses the frame pointer as it likes: a zero there is no root.
+    // A walk fails at its leaf, or at its end when that is not a known root. Code generated
+    // at run time may use the frame pointer for anything, so a zero there does not mark the root.
     let ends_unknown = count < MAX_DEPTH && is_unknown(addresses.last());
     if ends_unknown {
         end = StackEnd::Lost;
@@ -108,7 +108,7 @@ pub(super) fn walk_by<'w, M>(
     Frames { addresses, end, met_unknown }
 }
 
-/// The calling thread's own stack, which must not be the main thread's.
+/// Walks the calling thread's own stack. It must not be the main thread.
 pub(super) fn walk_here(modules: &Modules) -> (Vec<u64>, StackEnd) {
     let mut workspace = Box::new(Workspace::new());
     let frames = walk(Registers::here(), arch::thread_pointer(), modules, &mut workspace);
@@ -124,10 +124,10 @@ mod tests {
 
     type Unwinder = arch::Unwinder<UnwindData>;
 
-    /// A signal may come between any two instructions, and unwind data may be wrong: with whatever
-    /// registers, a walk ends, and no arithmetic in it overflows (a panic in a handler ends the program).
+    /// A signal may arrive between any two instructions, and unwind data may be wrong. For any
+    /// registers, the walk ends and its arithmetic does not overflow (a panic in a handler aborts the program).
     #[test]
-    fn walks_from_any_registers_end() {
+    fn a_walk_from_arbitrary_registers_ends() {
         let modules = Modules::read(None).unwrap();
         let mut workspace = Box::new(Workspace::new());
         let code: Vec<_> = modules.list.iter().map(|module| module.start_avma..module.end_avma).collect();
@@ -170,10 +170,10 @@ mod tests {
         assert!(frames.iter().sum::<u64>() == 50_000 && frames[StackEnd::Lost as usize] > 0);
     }
 
-    /// What framehop does by itself, and why every module list has caches of its own: the unwinder made
-    /// 65,536 generations later takes the rules of the former for its own.
+    /// The reason why every module list has its own caches: framehop confuses an unwinder with the one
+    /// created 65,536 generations earlier, and uses its cached rules.
     #[test]
-    fn a_cache_is_wrong_after_65536_modules() {
+    fn a_framehop_cache_is_wrong_after_65536_modules() {
         let hits = |unwinder: &Unwinder, cache: &mut Cache| {
             let here = Registers::here();
             let frame = FrameAddress::from_instruction_pointer(here.pc);
@@ -183,7 +183,7 @@ mod tests {
             let _ = unwinder.unwind_frame(frame, &mut here.for_unwinding(), cache, &mut read);
             cache.stats().hits() - before
         };
-        // Other tests of this process move the counter on as well: then another attempt is needed.
+        // Other tests of this process also advance the counter, so several attempts may be needed.
         let is_mixed_up = (0..50).any(|_| {
             let modules = Modules::read(None).unwrap();
             let mut cache = Cache::new_in();
@@ -191,9 +191,9 @@ mod tests {
             for _ in 0..65_535 {
                 Unwinder::new();
             }
-            // It has no modules, so it cannot have rules.
+            // This unwinder has no modules, so it cannot have rules.
             hits(&Unwinder::new(), &mut cache) > 0
         });
-        assert!(is_mixed_up, "framehop tells lists apart by more than 16 bits now");
+        assert!(is_mixed_up, "framehop now distinguishes lists by more than 16 bits");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::memory::Pages;
 
-/// Bytes of an unwind section: borrowed from the executable, or copied.
+/// Bytes of an unwind section: borrowed from the executable's mapping, or copied.
 #[derive(Clone)]
 pub(crate) enum UnwindData {
     Mapped(&'static [u8]),

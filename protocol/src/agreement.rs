@@ -1,19 +1,19 @@
-//! Which version of a command two peers use: the highest that both know.
+//! Selects the version of a command that two peers use: the highest that both support.
 
 use std::ops::RangeInclusive;
 
-/// What to do when the client is too old for the agent.
+/// The fix when the client is too old for the agent.
 pub const UPDATE_CLIENT: &str = "update rgops";
 
-/// What to do when the agent is too old for the client.
+/// The fix when the agent is too old for the client.
 pub const UPDATE_AGENT: &str = "update rgops-agent in the program and restart it";
 
-/// No version of a command is known to both sides.
+/// No version of a command is supported by both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Disagreement {
-    /// The client knows older versions only.
+    /// The client supports only older versions.
     ClientTooOld,
-    /// The agent knows older versions only.
+    /// The agent supports only older versions.
     AgentTooOld,
 }
 
@@ -42,7 +42,7 @@ pub fn agree(client: &RangeInclusive<u16>, agent: &RangeInclusive<u16>) -> Resul
     }
 }
 
-/// Which side is too old when a client asks for a `version` that an agent does not know.
+/// Which side is too old when a client requests a `version` that an agent does not support.
 pub fn disagreement(agent: &RangeInclusive<u16>, version: u16) -> Disagreement {
     if version < *agent.start() { Disagreement::ClientTooOld } else { Disagreement::AgentTooOld }
 }
@@ -52,7 +52,7 @@ mod tests {
     use super::{Disagreement, agree};
 
     #[test]
-    fn the_highest_version_both_know_is_spoken() {
+    fn the_highest_version_that_both_support_is_used() {
         assert_eq!(agree(&(1..=1), &(1..=1)), Ok(1));
         assert_eq!(agree(&(1..=3), &(1..=1)), Ok(1));
         assert_eq!(agree(&(1..=1), &(1..=3)), Ok(1));
@@ -61,12 +61,12 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_fits_it_is_known_which_side_is_too_old() {
+    fn without_a_common_version_the_older_side_is_reported() {
         assert_eq!(agree(&(2..=3), &(1..=1)), Err(Disagreement::AgentTooOld));
         assert_eq!(agree(&(1..=1), &(2..=3)), Err(Disagreement::ClientTooOld));
-        // What no agent says: a range that is empty.
+        // An empty range, which no agent sends.
         assert!(agree(&(1..=1), &(0..=0)).is_err());
-        #[expect(clippy::reversed_empty_ranges, reason = "what a peer may say")]
+        #[expect(clippy::reversed_empty_ranges, reason = "a peer may send it")]
         let empty = 9..=0;
         assert!(agree(&(1..=1), &empty).is_err());
     }

@@ -14,13 +14,13 @@ use sha2::Sha256;
 use crate::codec::{Decode, Encode};
 use crate::hello::MAGIC;
 
-/// The version of the handshake, which every MAC covers. It is not that of the hello.
+/// The version of the handshake, which every MAC covers. It is separate from the hello's version.
 const HANDSHAKE_VERSION: u32 = 1;
 
-/// Length of a nonce in bytes.
+/// The length of a nonce in bytes.
 pub const NONCE_BYTES: usize = 32;
 
-/// The shortest token that is accepted, in bytes: a shorter one can be guessed off-line from one proof.
+/// The minimum length of a token in bytes: a shorter one can be guessed offline from one proof.
 pub const MIN_TOKEN_BYTES: usize = 16;
 
 /// Random bytes used once.
@@ -55,7 +55,7 @@ pub struct AgentProof {
     pub mac: MacBytes,
 }
 
-/// Which side makes a proof; the MAC covers it.
+/// The side that makes a proof; the MAC covers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The inspecting side.
@@ -74,7 +74,7 @@ pub struct Token(Vec<u8>);
 pub struct TokenTooShort;
 
 impl Token {
-    /// Takes `secret` as a token; white space at its ends, as a file's last newline, is not part of it.
+    /// A token with this secret; white space at its ends, such as a file's last newline, is ignored.
     ///
     /// # Errors
     /// [`TokenTooShort`].
@@ -86,12 +86,12 @@ impl Token {
         Ok(Token(secret.to_vec()))
     }
 
-    /// The proof `role` sends for these nonces.
+    /// The proof that `role` sends for these nonces.
     pub fn prove(&self, role: Role, agent: &Nonce, client: &Nonce) -> MacBytes {
         self.mac(role, agent, client).finalize().into_bytes().into()
     }
 
-    /// Whether `proof` is what `role` must send for these nonces; compares in constant time.
+    /// Whether `proof` is the proof that `role` must send for these nonces; compares in constant time.
     #[must_use]
     pub fn verify(&self, role: Role, agent: &Nonce, client: &Nonce, proof: &MacBytes) -> bool {
         self.mac(role, agent, client).verify_slice(proof).is_ok()
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proof_holds_for_its_role_and_nonces_only() {
+    fn a_proof_is_valid_only_for_its_role_and_nonces() {
         let token = Token::new("0123456789abcdef").unwrap();
         let (agent, client) = ([1; NONCE_BYTES], [2; NONCE_BYTES]);
         let proof = token.prove(Role::Client, &agent, &client);

@@ -1,17 +1,17 @@
-//! Values to bytes and back: bincode 2, standard configuration (little-endian, varint).
+//! Encodes and decodes values with bincode 2, standard configuration (little-endian, varint).
 //!
-//! This is the only module that names the `bincode` crate (unmaintained, RUSTSEC-2025-0141; the
-//! reason was not a defect). A switch to another implementation of the same format is a change
-//! here and nowhere else; `wincode` decodes our golden bytes in the tests to prove it.
+//! This is the only module that uses the `bincode` crate (unmaintained, RUSTSEC-2025-0141; the
+//! reason was not a defect). A switch to another implementation of the same format changes only
+//! this module; the tests decode our golden bytes with `wincode` to prove it.
 
 pub use bincode::{Decode, Encode};
 
 use crate::wire::MAX_PACKET_BYTES;
 
-/// Memory, in bytes, that decoding one packet may claim for its collections.
+/// The maximum memory, in bytes, that decoding one packet may claim for its collections.
 ///
 /// A varint takes one byte on the wire and eight in memory, so this is larger than
-/// [`MAX_PACKET_BYTES`]; it still bounds what a lying length can make us allocate.
+/// [`MAX_PACKET_BYTES`]. It still bounds the allocation for a false length.
 pub const DECODE_BUDGET_BYTES: usize = 16 * 1024 * 1024;
 
 const CONFIGURATION: bincode::config::Configuration<
@@ -20,7 +20,7 @@ const CONFIGURATION: bincode::config::Configuration<
     bincode::config::Limit<DECODE_BUDGET_BYTES>,
 > = bincode::config::standard().with_limit::<DECODE_BUDGET_BYTES>();
 
-/// Why bytes are not the value they should be.
+/// Why bytes are not a value of the expected type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The bytes do not form a value of the expected type.
@@ -31,12 +31,12 @@ pub enum DecodeError {
         /// The decoder's reason.
         why: String,
     },
-    /// A value was found, but bytes were left behind it.
+    /// A value was decoded, but bytes were left after it.
     #[error("{left} bytes left after a {expected}")]
     TrailingBytes {
         /// The Rust name of the type that was expected.
         expected: &'static str,
-        /// How many bytes were left.
+        /// The number of bytes left.
         left: usize,
     },
 }
@@ -52,7 +52,7 @@ pub enum EncodeError {
         /// Its encoded length.
         bytes: usize,
     },
-    /// The encoder failed; no type of this crate makes it do so.
+    /// The encoder failed, which does not happen for the types of this crate.
     #[error("cannot encode a {of}: {why}")]
     Failed {
         /// The Rust name of the type.
@@ -90,9 +90,9 @@ pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, DecodeError> {
     }
 }
 
-/// Decodes the `T` that `bytes` begin with, and skips what follows: fields of a newer writer.
+/// Decodes the `T` at the start of `bytes`, and skips the rest: fields of a newer writer.
 ///
-/// Allocates as [`decode`] does; what is skipped is bounded by the packet.
+/// The limits of [`decode`] apply; the packet's length bounds the skipped bytes.
 ///
 /// # Errors
 /// [`DecodeError::Malformed`], naming the type.

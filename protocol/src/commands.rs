@@ -2,7 +2,7 @@
 //!
 //! Everything that exists once per command is generated from this table: [`crate::request::Command`] and
 //! [`crate::request::Request`], the modules of [`crate::reply`], the agent's collectors, the methods of a session, the
-//! subcommands of `rgops`, the tests of the format and the fuzz targets. `docs/CONTRIBUTING.md` says what a
+//! subcommands of `rgops`, the tests of the format and the fuzz targets. `docs/CONTRIBUTING.md` lists what a
 //! new command needs.
 //!
 //! A macro gets the rows as tokens:
@@ -18,18 +18,18 @@
 //! assert!(people_type.contains(&"stack") && !people_type.contains(&"read"));
 //! ```
 
-/// Calls the macro `$then` with the rows of the table: of `all` commands, or of those `people` type.
+/// Calls the macro `$then` with the rows of the table: of `all` commands, or of those that `people` type.
 ///
-/// | column | is |
+/// | column | meaning |
 /// | --- | --- |
 /// | number | on the wire, permanent |
 /// | variant, module | the name in Rust, of types and of modules |
 /// | name | what people type |
 /// | versions | the oldest and the newest this crate speaks; a change of the layout is a new one |
-/// | load | `Exclusive`: only one of these runs at a time in a program; `Light`: runs beside any other |
+/// | load | `Exclusive`: only one of these runs at a time in a program; `Light`: runs alongside any other |
 /// | changes | whether it changes something in the program: `never`, `always`, or `(if f)`, a method of the request |
-/// | memory | whether it sends bytes of the program's memory: `Never`, `Partly` (the rest is answered where that is not allowed), `Only` |
-/// | request, part | its arguments, and what each `Data` packet of its answer is; both in `reply/MODULE.rs` |
+/// | memory | whether it sends bytes of the program's memory: `Never`, `Partly` (the rest is answered if that is not allowed), `Only` |
+/// | request, part | its arguments, and the type of each `Data` packet in its answer; both in `reply/MODULE.rs` |
 #[macro_export]
 macro_rules! commands {
     ($then:ident, $which:ident) => {
@@ -48,7 +48,7 @@ macro_rules! commands {
                 11 Gc gc "gc" 1..=1 Light always Never GcRequest GcReply;
                 12 HeapRate heap_rate "heap-rate" 1..=1 Light (if sets) Never HeapRateRequest HeapRateReply;
             }
-            // What rgops asks to answer another command.
+            // Sent by rgops itself, in order to answer another command.
             inspector {
                 8 Read read "read" 1..=1 Light never Only ReadRequest ReadPart;
             }
@@ -56,7 +56,7 @@ macro_rules! commands {
     };
 }
 
-/// Hands the rows of one or both groups of [`commands!`] to a macro.
+/// Passes the rows of one or both groups of [`commands!`] to a macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! select_commands {

@@ -1,8 +1,8 @@
-//! Where an agent is found: directory and file names, as pure functions.
+//! Names of the directory and the socket files of agents, as pure functions.
 //!
 //! The directory is the first of `$RGOPS_DIR`, `$XDG_RUNTIME_DIR/rgops` and `rgops-UID` in the
 //! system's temporary directory. Both sides check it before they trust it: it must be a directory
-//! of ours, mode 0700, and no link.
+//! owned by their user, with mode 0700, and not a symbolic link.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -16,8 +16,8 @@ pub const DEBUG_VARIABLE: &str = "RGOPS_DEBUG";
 /// Environment variable from which the CLI and the agent may take the token of TCP connections.
 pub const TOKEN_VARIABLE: &str = "RGOPS_TOKEN";
 
-/// The environment that decides about the directory: the agent passes its own, the inspector the
-/// target's as well.
+/// The environment that determines the directory. The agent passes its own; the inspector also passes the
+/// target's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     /// `$RGOPS_DIR`.
@@ -31,7 +31,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The directory in which this environment's agents have their sockets.
+    /// The directory of the sockets of this environment's agents.
     pub fn directory(&self) -> PathBuf {
         let set =
             |value: &Option<OsString>| value.clone().filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -45,7 +45,7 @@ impl Environment {
     }
 }
 
-/// The process a socket belongs to, as its file name says.
+/// The process that a socket belongs to, according to the socket's file name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SocketName {
     /// Process id in the agent's own pid namespace.
@@ -60,11 +60,11 @@ impl SocketName {
         format!("{}-{}.sock", self.pid, self.start_time)
     }
 
-    /// Reads a file name; `None` when it is not one of ours.
+    /// Parses a file name; `None` when it is not a socket of an agent.
     pub fn parse(file_name: &str) -> Option<SocketName> {
         let (pid, start_time) = file_name.strip_suffix(".sock")?.split_once('-')?;
         let name = SocketName { pid: pid.parse().ok()?, start_time: start_time.parse().ok()? };
-        // Only the canonical spelling: "+7" and "007" also parse as numbers.
+        // Accepts only the canonical spelling: "+7" and "007" also parse as numbers.
         (name.file_name() == file_name).then_some(name)
     }
 }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_round_trip_and_strangers_are_ignored() {
+    fn names_round_trip_and_foreign_names_are_ignored() {
         let name = SocketName { pid: 4711, start_time: 99 };
         assert_eq!(SocketName::parse(&name.file_name()), Some(name));
         for stranger in

@@ -1,4 +1,4 @@
-//! What an agent says when it does not answer.
+//! The error that an agent sends instead of an answer.
 
 use crate::codec::{Decode, Encode};
 use crate::received::{Received, SENTENCE_CHARACTERS, Speaker, cut, program_says};
@@ -8,7 +8,7 @@ use crate::received::{Received, SENTENCE_CHARACTERS, Speaker, cut, program_says}
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 #[error("{what}: {why}")]
 pub struct Error {
-    /// [`Code`] as a number; a client treats one it does not know as [`Code::Internal`].
+    /// [`Code`] as a number; a client treats an unknown one as [`Code::Internal`].
     pub code: u16,
     /// What failed, lower case, without a full stop.
     pub what: String,
@@ -22,19 +22,19 @@ pub struct Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum Code {
-    /// The agent failed; a bug.
+    /// The agent failed because of a bug.
     Internal = 0,
-    /// The peer may not ask this agent (another user).
+    /// The peer may not use this agent, because it belongs to another user.
     Refused = 1,
     /// The token proof was missing or wrong.
     Unauthenticated = 2,
     /// The agent does not know this command.
     UnknownCommand = 3,
-    /// The agent knows the command, not in this version.
+    /// The agent knows the command, but not in this version.
     UnknownVersion = 4,
     /// The bytes were not a valid packet or request.
     Malformed = 5,
-    /// Another expensive command runs.
+    /// Another expensive command is running.
     Busy = 6,
     /// The program's author did not allow this command.
     NotAllowed = 7,
@@ -47,7 +47,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// The code with this number; [`Code::Internal`] for one this version does not know.
+    /// The code with this number; [`Code::Internal`] for an unknown number.
     pub fn from_u16(number: u16) -> Code {
         match number {
             1 => Code::Refused,

@@ -1,7 +1,7 @@
-//! Every error of a crate as people read it: the macro that writes these texts for a snapshot, and this crate's own.
+//! Snapshots of error texts: the macro that writes the text of every error of a crate, and this crate's own.
 
-/// The texts of an enum, one paragraph a variant: its name, then each example as it is read. A variant that is not
-/// here does not compile. For the tests of the crates of this workspace, which commit these texts in `snapshots/`.
+/// The texts of an enum, one paragraph per variant: its name, then the text of each example. A missing variant does
+/// not compile. For the tests of this workspace's crates, which commit these texts in `snapshots/`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! error_texts {

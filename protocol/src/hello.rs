@@ -9,8 +9,8 @@ use crate::tail::Tail;
 
 /// The first eight bytes of a connection, sent by either side before its hello.
 ///
-/// The first byte is not a letter, so an HTTP server or client that meets it fails at once, and a
-/// browser cannot produce it; the line ends detect a transport that rewrites them (as PNG does).
+/// The first byte is not a letter, so an HTTP server or client fails at once, and a
+/// browser cannot send it. The line ends detect a transport that rewrites them (as in PNG).
 pub const MAGIC: [u8; 8] = *b"\x89RGOPS\r\n";
 
 /// The client's first message.
@@ -19,7 +19,7 @@ pub const MAGIC: [u8; 8] = *b"\x89RGOPS\r\n";
 pub struct ClientHello {
     /// [`crate::PROTOCOL_VERSION`] of the client.
     pub protocol: u32,
-    /// Version of the client program, for the agent's operator; at most 64 bytes are kept.
+    /// The client program's version, for the agent's operator; at most 64 bytes are kept.
     pub client: String,
 }
 
@@ -32,18 +32,18 @@ pub struct AgentHello {
     pub agent: String,
     /// Process id in the agent's own pid namespace.
     pub pid: u32,
-    /// Start time of the process in clock ticks since boot (`/proc/PID/stat` field 22), 0 where the
+    /// Start time of the process in clock ticks since boot (`/proc/PID/stat` field 22), 0 if the
     /// system has no such number. Together with `pid` it identifies a process uniquely.
     pub start_time: u64,
-    /// Random bytes made by this `listen`; two connections to the same agent see the same cookie.
+    /// Random bytes created by this `listen`; two connections to the same agent get the same cookie.
     pub cookie: [u8; 16],
-    /// Build-id of the executable (ELF note `NT_GNU_BUILD_ID`), empty where it has none.
+    /// Build-id of the executable (ELF note `NT_GNU_BUILD_ID`), empty if it has none.
     pub build_id: Vec<u8>,
-    /// Name the program's author gave it, else the executable's file name.
+    /// The name from the program's author, otherwise the executable's file name.
     pub name: String,
-    /// What the agent answers: the newest version of each command.
+    /// The commands that the agent answers, each with its newest version.
     pub commands: Vec<CommandVersion>,
-    /// The oldest version of each. Since protocol 2; before that an agent speaks all from 1.
+    /// The oldest version of each. New in protocol 2; earlier agents support all versions from 1.
     pub oldest: Tail<Vec<CommandVersion>>,
 }
 
@@ -58,7 +58,7 @@ pub struct CommandVersion {
 }
 
 impl AgentHello {
-    /// The versions of `command` the agent speaks; `None` when it does not list it.
+    /// The versions of `command` that the agent supports; `None` when it does not list the command.
     pub fn versions(&self, command: Command) -> Option<RangeInclusive<u16>> {
         let find = |list: &[CommandVersion]| {
             list.iter().find(|one| one.command == command as u16).map(|one| one.version)
@@ -68,7 +68,7 @@ impl AgentHello {
         Some(oldest..=newest)
     }
 
-    /// States that the agent speaks these commands, in all versions this crate knows.
+    /// Lists these commands as supported, in all versions that this crate knows.
     pub fn speak(&mut self, commands: &[Command]) {
         let list = |version: fn(&RangeInclusive<u16>) -> u16| {
             let entry = |command: &Command| CommandVersion {
@@ -81,7 +81,7 @@ impl AgentHello {
         self.oldest = Tail::for_reader(self.protocol, list(|versions| *versions.start()));
     }
 
-    /// The hello for a client of this protocol: a client of protocol 1 gets exactly the bytes of protocol 1.
+    /// The hello for a client of this protocol. A client of protocol 1 gets exactly the bytes of protocol 1.
     pub fn for_client(&self, protocol: u32) -> AgentHello {
         let mut hello = self.clone();
         hello.protocol = protocol.min(self.protocol).max(1);

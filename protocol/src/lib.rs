@@ -1,16 +1,16 @@
-//! What travels between `rgops` and its agent, and where the agent is found.
+//! The messages between `rgops` and its agent, and the names under which an agent is found.
 //!
-//! Constraints this crate was designed under:
+//! Design constraints:
 //!
 //! * **No I/O.** Every function takes bytes or values and returns bytes or values, so the agent can
 //!   drive it from its own Tokio runtime and the inspector from blocking sockets.
 //! * **No allocation trusts a length from the peer.** A length is checked against a limit before
 //!   any buffer is made ([`wire`]), and the decoder refuses what would outgrow its budget ([`codec`]).
 //! * **No recursive types.** 400,000 nested levels overflow the stack of every decoder we measured.
-//! * **The format is the contract**, not the crate that writes it: `SPEC.md` beside this crate is
-//!   complete enough for a client in another language, and `golden/` freezes its bytes.
+//! * **The format is the contract**, not the crate that implements it: `SPEC.md` next to this crate is
+//!   complete enough for a client in another language, and `golden/` fixes its bytes.
 //!
-//! The order on the wire is: [`hello::MAGIC`] and a [`hello::ClientHello`]; the agent's magic and
+//! The order on the wire is: [`hello::MAGIC`] and a [`hello::ClientHello`]; the agent's magic and its
 //! [`hello::AgentHello`] (over TCP only after the handshake of [`auth`]); one [`request::Envelope`];
 //! then packets of the answer until `End` or `Error`.
 

@@ -11,12 +11,12 @@ use crate::received::Received;
 pub use crate::reply::read::{MAX_RANGE_BYTES, MAX_READ_BYTES, MemoryRange};
 pub use crate::reply::schedtrace::MAX_MOMENT_BYTES;
 
-/// Which commands can run beside a command.
+/// Which other commands can run at the same time as a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Load {
-    /// It is expensive: at most one of these runs in a program at a time (`busy`).
+    /// Expensive: at most one of these runs in a program at a time (`busy`).
     Exclusive,
-    /// It is cheap and runs beside any other.
+    /// Cheap: runs alongside any other command.
     Light,
 }
 
@@ -31,14 +31,14 @@ pub enum Effect {
     Sometimes,
 }
 
-/// Whether an answer has bytes of the program's memory.
+/// Whether an answer contains bytes of the program's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MemoryUse {
     /// Never.
     Never,
-    /// Part of it has; if memory may not be read, the agent sends the rest.
+    /// A part of it does. If memory may not be read, the agent sends the rest.
     Partly,
-    /// It only has memory; if memory may not be read, the command is refused.
+    /// It contains nothing else. If memory may not be read, the command is refused.
     Only,
 }
 
@@ -46,7 +46,7 @@ pub enum MemoryUse {
 pub trait Arguments: Encode + Decode<()> + Into<Request> {
     /// The command.
     const COMMAND: Command;
-    /// What each `Data` packet of the answer is.
+    /// The type of each `Data` packet in the answer.
     type Part: Received;
 }
 
@@ -56,7 +56,7 @@ pub trait Arguments: Encode + Decode<()> + Into<Request> {
 pub struct Envelope {
     /// [`Command`] as a number.
     pub command: u16,
-    /// Version of the command; it fixes the layout of `body` and of the answer.
+    /// The version of the command, which determines the layout of `body` and of the answer.
     pub version: u16,
     /// The command's own request, encoded: [`StackRequest`] and so on.
     pub body: Vec<u8>,
@@ -110,16 +110,16 @@ macro_rules! effect {
 }
 
 macro_rules! changes {
-    ($asked:ident never) => {{
-        let _ = $asked;
+    ($request:ident never) => {{
+        let _ = $request;
         false
     }};
-    ($asked:ident always) => {{
-        let _ = $asked;
+    ($request:ident always) => {{
+        let _ = $request;
         true
     }};
-    ($asked:ident (if $method:ident)) => {
-        $asked.$method()
+    ($request:ident (if $method:ident)) => {
+        $request.$method()
     };
 }
 
@@ -129,8 +129,8 @@ macro_rules! define {
         $(pub use crate::reply::$module::$request;)*
 
         // Bodies are encoded and decoded in one layout (`encode_body`, `decode_body`), and so are the parts of
-        // answers. The first command with two versions needs both layouts, and the version where one is chosen: in
-        // these two, and where the agent and the client handle a part.
+        // answers. The first command with two versions needs both layouts and must select one by the version: in
+        // these two methods, and where the agent and the client handle a part.
         $(
             const _: () = assert!(
                 Command::$variant.has_one_version(),
@@ -144,44 +144,44 @@ macro_rules! define {
         #[non_exhaustive]
         pub enum Command {
             $(
-                #[doc = concat!("`", $name, "`, asked with a [`", stringify!($request), "`].")]
+                #[doc = concat!("`", $name, "`, requested with a [`", stringify!($request), "`].")]
                 $variant = $number,
             )*
         }
 
         impl Command {
-            /// Every command this version knows.
+            /// Every command that this version knows.
             pub const ALL: [Command; [$($number),*].len()] = [$(Command::$variant),*];
 
-            /// The name people type: `pprof-cpu`, `memstats`, …
+            /// The name on the command line: `pprof-cpu`, `memstats`, …
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Command::$variant => $name,)*
                 }
             }
 
-            /// The name in Rust of what belongs to it: `pprof_cpu`.
+            /// The name of its Rust modules: `pprof_cpu`.
             pub const fn module(self) -> &'static str {
                 match self {
                     $(Command::$variant => stringify!($module),)*
                 }
             }
 
-            /// The versions of the command this crate encodes and decodes.
+            /// The versions of the command that this crate encodes and decodes.
             pub const fn versions(self) -> RangeInclusive<u16> {
                 match self {
                     $(Command::$variant => $oldest..=$newest,)*
                 }
             }
 
-            /// What runs beside it.
+            /// Which commands can run at the same time.
             pub const fn load(self) -> Load {
                 match self {
                     $(Command::$variant => Load::$load,)*
                 }
             }
 
-            /// Whether its answer has bytes of the program's memory.
+            /// Whether its answer contains bytes of the program's memory.
             pub const fn memory(self) -> MemoryUse {
                 match self {
                     $(Command::$variant => MemoryUse::$memory,)*
@@ -219,18 +219,18 @@ macro_rules! define {
         )*
 
         impl Request {
-            /// The command this asks.
+            /// The command of this request.
             pub fn command(&self) -> Command {
                 match self {
                     $(Request::$variant(_) => Command::$variant,)*
                 }
             }
 
-            /// Whether it changes something in the program: refused unless the program's author allowed the
-            /// command (`Options::allow`).
+            /// Whether it changes something in the program. Then it is refused unless the program's author allowed
+            /// the command (`Options::allow`).
             pub fn changes(&self) -> bool {
                 match self {
-                    $(Request::$variant(asked) => changes!(asked $changes),)*
+                    $(Request::$variant(request) => changes!(request $changes),)*
                 }
             }
 
@@ -268,7 +268,7 @@ impl Command {
 }
 
 impl Request {
-    /// The request as it travels, in one of the [`Command::versions`].
+    /// The request as it is sent, in one of the [`Command::versions`].
     ///
     /// # Errors
     /// [`EncodeError`], which no value of these types produces.
@@ -276,8 +276,8 @@ impl Request {
         Ok(Envelope { command: self.command() as u16, version, body: self.encode_body()? })
     }
 
-    /// The request in an envelope. No byte may follow the arguments: an ignored argument would lead to an
-    /// answer to another question.
+    /// Decodes the request in an envelope. No byte may follow the arguments: an ignored argument would lead to an
+    /// answer to a different request.
     ///
     /// # Errors
     /// [`RequestError`], which states whether the command, the version or the body is invalid.

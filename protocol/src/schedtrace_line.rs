@@ -1,12 +1,12 @@
-//! The text of `schedtrace`: the agent prints it by `RGOPS_DEBUG`, the inspector for
-//! `rgops schedtrace`, so the format is defined once, here. An unknown value is `-`, never 0.
+//! The text format of `schedtrace`. The agent prints it because of `RGOPS_DEBUG`, the inspector for
+//! `rgops schedtrace`, so both use this definition. An unknown value is `-`, never 0.
 
 use std::fmt::{self, Display, Formatter};
 
-/// A runtime at a moment: `SCHED 1004ms: runtime=main workers=4 …`.
+/// A runtime at one moment: `SCHED 1004ms: runtime=main workers=4 …`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SchedLine<'l> {
-    /// Time since tracing began, in milliseconds.
+    /// Time since tracing started, in milliseconds.
     pub elapsed_ms: u64,
     /// The runtime's name.
     pub runtime: &'l str,
@@ -34,14 +34,14 @@ pub struct SchedLine<'l> {
     pub alive: Option<u64>,
 }
 
-/// A worker at a moment: `W0: tid=4711 state=polling …`.
+/// A worker at one moment: `W0: tid=4711 state=polling …`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkerLine<'l> {
     /// Its index.
     pub index: usize,
     /// Its thread.
     pub tid: Option<u64>,
-    /// `parked`, `searching`, `polling`, or `running` when no more is known.
+    /// `parked`, `searching`, `polling`, or `running` if no more is known.
     pub state: Option<&'l str>,
     /// The task it polls.
     pub task: Option<u64>,
@@ -49,13 +49,13 @@ pub struct WorkerLine<'l> {
     pub queue: Option<u64>,
     /// Tasks in its LIFO slot: 0 or 1.
     pub lifo: Option<u64>,
-    /// Polls since the runtime began.
+    /// Polls since the runtime started.
     pub polls: Option<u64>,
-    /// Parks since the runtime began.
+    /// Parks since the runtime started.
     pub parks: Option<u64>,
 }
 
-/// A task at a moment: `T1041: state=running worker=0 name=shop::checkout`.
+/// A task at one moment: `T1041: state=running worker=0 name=shop::checkout`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskLine<'l> {
     /// Its id.
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_as_documented() {
+    fn a_line_has_the_documented_format() {
         let line = SchedLine {
             elapsed_ms: 1004,
             runtime: "main",
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_a_dash_and_a_name_one_word() {
+    fn an_unknown_value_is_a_dash_and_a_name_is_one_word() {
         let line = SchedLine {
             runtime: "my\npool \u{1b}x",
             workers: 1,

@@ -1,8 +1,8 @@
 //! Fields that were added to a message after its first release.
 //!
-//! They are at the end of the message, as [`Tail`]s: an older reader skips them, a newer one finds none
-//! in what an older writer sent. A peer of protocol 1 refuses bytes it does not know, so a `Tail` with a value
-//! cannot be made without the protocol of its reader.
+//! They are at the end of the message, as [`Tail`]s: an older reader skips them, and a newer reader finds none
+//! in a message from an older writer. A peer of protocol 1 refuses unknown bytes, so a `Tail` with a value
+//! can only be created with the protocol of its reader.
 
 use bincode::de::read::Reader as _;
 use bincode::de::{BorrowDecode, BorrowDecoder, Decoder};
@@ -11,7 +11,7 @@ use bincode::error::{DecodeError, EncodeError};
 
 use crate::codec::{Decode, Encode};
 
-/// The first protocol whose readers skip what they do not know.
+/// The first protocol whose readers skip unknown fields.
 const FIRST_WITH_TAILS: u32 = 2;
 
 /// A field at the end of a message, which older writers do not send and older readers skip.
@@ -21,7 +21,7 @@ const FIRST_WITH_TAILS: u32 = 2;
 pub struct Tail<T>(Option<T>);
 
 impl<T> Tail<T> {
-    /// The field, for a reader of this `protocol`; absent when that would refuse it.
+    /// The field, for a reader of this `protocol`; absent if that reader would refuse it.
     pub fn for_reader(protocol: u32, value: T) -> Tail<T> {
         Tail((protocol >= FIRST_WITH_TAILS).then_some(value))
     }
@@ -36,7 +36,7 @@ impl<T> Tail<T> {
         self.0.as_ref()
     }
 
-    /// Makes the field absent when a reader of this `protocol` would refuse it.
+    /// Makes the field absent if a reader of this `protocol` would refuse it.
     pub(crate) fn drop_for(&mut self, protocol: u32) {
         self.0 = self.0.take().filter(|_| protocol >= FIRST_WITH_TAILS);
     }
@@ -54,7 +54,7 @@ impl<T: Encode> Encode for Tail<T> {
 
 impl<C, T: Decode<C>> Decode<C> for Tail<T> {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Tail<T>, DecodeError> {
-        // The reader of a slice knows whether a byte is left; `codec` has no other reader.
+        // The reader of a slice knows whether a byte is left. `codec` uses no other reader.
         match decoder.reader().peek_read(1) {
             None => Ok(Tail(None)),
             Some(_) => T::decode(decoder).map(|value| Tail(Some(value))),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_reader_skips_it_and_a_newer_one_does_without() {
+    fn an_older_reader_skips_a_tail_and_a_newer_reader_accepts_its_absence() {
         let new = codec::encode(&Second { number: 300, name: Tail::for_reader(2, "a".into()) }).unwrap();
         assert_eq!(codec::decode_message::<First>(&new).unwrap(), First { number: 300 });
         assert!(codec::decode::<First>(&new).is_err(), "as protocol 1 reads it");
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_of_protocol_1_gets_none() {
+    fn a_reader_of_protocol_1_gets_no_tail() {
         let name = Tail::for_reader(1, "a".to_owned());
         let bytes = codec::encode(&Second { number: 300, name }).unwrap();
         assert_eq!(bytes, codec::encode(&First { number: 300 }).unwrap());

@@ -1,5 +1,5 @@
-//! Requirements on a token file: one rule for the program and for the client. They read the file; this module
-//! checks the result of fstat(2) on the open file, which is the one that is read.
+//! Requirements on a token file, the same for the program and the client. They open and read the file; this module
+//! checks the result of fstat(2) on the open file, so the file that is checked is the file that is read.
 
 /// Maximum size of a token file in bytes.
 pub const MAX_TOKEN_FILE_BYTES: u64 = 4096;
@@ -21,10 +21,10 @@ pub struct TokenFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoTokenFile {
-    /// A pipe, a device, a directory; or it is too long.
+    /// It is a pipe, a device or a directory, or too long.
     #[error("it is not a regular file of at most {MAX_TOKEN_FILE_BYTES} bytes")]
     NotAFile,
-    /// Another user can read and change it.
+    /// Another user owns it, so that user can read and change it.
     #[error("it belongs to uid {0}, who may read and change it")]
     ForeignOwner(u32),
     /// Its group or all users may read or change it.
@@ -37,7 +37,7 @@ impl TokenFile {
     /// root, and not accessible to other users.
     ///
     /// # Errors
-    /// [`NoTokenFile`] states why not.
+    /// [`NoTokenFile`] with the reason.
     pub fn check(&self, reader: u32) -> Result<(), NoTokenFile> {
         if !self.is_regular || self.length > MAX_TOKEN_FILE_BYTES {
             return Err(NoTokenFile::NotAFile);
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_small_private_files_of_ours_or_roots_are_taken() {
+    fn only_small_private_files_of_the_user_or_root_are_accepted() {
         let good = TokenFile { is_regular: true, length: 45, uid: 1000, mode: 0o100_600 };
         assert_eq!(good.check(1000), Ok(()));
         assert_eq!(TokenFile { uid: 0, mode: 0o400, ..good }.check(1000), Ok(()));

@@ -1,8 +1,8 @@
-//! Packets: `{ u32 length, u8 kind, payload }`, little-endian, `length` counting the payload alone.
+//! Packets: `{ u32 length, u8 kind, payload }`, little-endian. `length` is that of the payload alone.
 //!
 //! [`Header::parse`] refuses a length before anything is allocated for it.
 
-/// Bytes of a packet header.
+/// The length of a packet header in bytes.
 pub const HEADER_BYTES: usize = 5;
 
 /// The longest payload of any packet, in bytes.
@@ -17,7 +17,7 @@ pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// The longest answer a client should accept, in bytes over all packets.
 pub const MAX_ANSWER_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// What a packet carries.
+/// The kind of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Kind {
@@ -39,7 +39,7 @@ pub enum Kind {
     Progress = 8,
     /// A part of the answer; its type depends on the command, see [`crate::reply`].
     Data = 9,
-    /// [`crate::reply::End`], the last packet of a good answer.
+    /// [`crate::reply::End`], the last packet of a successful answer.
     End = 10,
     /// [`crate::error::Error`], the last packet of a refused or failed answer.
     Error = 11,
@@ -68,7 +68,7 @@ impl Kind {
 /// A checked packet header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// What the payload is.
+    /// The kind of the payload.
     pub kind: Kind,
     /// Length of the payload in bytes, at most the limit given to [`Header::parse`].
     pub length: usize,
@@ -91,10 +91,10 @@ pub enum WireError {
 }
 
 impl Header {
-    /// Reads a header and refuses payloads longer than `limit` bytes.
+    /// Parses a header and refuses payloads longer than `limit` bytes.
     ///
     /// # Errors
-    /// [`WireError`], without looking at the payload.
+    /// [`WireError`], without reading the payload.
     pub fn parse(bytes: [u8; HEADER_BYTES], limit: usize) -> Result<Header, WireError> {
         let [a, b, c, d, kind] = bytes;
         let kind = Kind::from_u8(kind).ok_or(WireError::UnknownKind(kind))?;

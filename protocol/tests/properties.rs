@@ -1,4 +1,4 @@
-//! Properties of the codec: what is encoded comes back; what is not valid is refused, never worse.
+//! Properties of the codec: encoded values are decoded to the same value, and invalid bytes are refused.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -82,7 +82,7 @@ fn threads() -> impl Strategy<Value = ThreadStack> {
     )
 }
 
-/// The message in `bytes`, if there is one, is read again with a tail, and comes back when it is encoded.
+/// If `bytes` are a message, it is also decoded with a tail, and its encoding is decoded to the same value.
 fn any_bytes<T: Decode<()> + Encode + PartialEq + Debug>(
     bytes: &[u8],
     tail: &[u8],
@@ -94,16 +94,16 @@ fn any_bytes<T: Decode<()> + Encode + PartialEq + Debug>(
     Ok(())
 }
 
-/// Of every command of the table: a part of its answer, and its request in an envelope.
+/// For every command of the table: a part of its answer, and its request in an envelope.
 macro_rules! any_parts_and_requests {
     ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
         $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
         |bytes: &[u8], tail: &[u8]| -> Result<(), TestCaseError> {
             $(
                 any_bytes::<rgops_protocol::reply::$module::$part>(bytes, tail)?;
-                if let Ok(asked) = codec::decode::<rgops_protocol::request::$request>(bytes) {
+                if let Ok(arguments) = codec::decode::<rgops_protocol::request::$request>(bytes) {
                     for version in $oldest..=$newest {
-                        let request = Request::from(asked.clone());
+                        let request = Request::from(arguments.clone());
                         let envelope = request.to_envelope(version).unwrap();
                         prop_assert_eq!(Request::from_envelope(&envelope).unwrap(), request);
                     }
@@ -116,19 +116,19 @@ macro_rules! any_parts_and_requests {
 
 proptest! {
     #[test]
-    fn threads_come_back(threads in prop::collection::vec(threads(), 0..8)) {
+    fn threads_round_trip(threads in prop::collection::vec(threads(), 0..8)) {
         let part = StackPart::Threads(threads);
         prop_assert_eq!(codec::decode::<StackPart>(&codec::encode(&part).unwrap()).unwrap(), part);
     }
 
     #[test]
-    fn samples_come_back(time_ns: u64, tid: u32, weight: u32, stack in stacks()) {
+    fn samples_round_trip(time_ns: u64, tid: u32, weight: u32, stack in stacks()) {
         let part = PprofCpuPart::Samples(vec![CpuSample { time_ns, tid, weight, stack }]);
         prop_assert_eq!(codec::decode::<PprofCpuPart>(&codec::encode(&part).unwrap()).unwrap(), part);
     }
 
     #[test]
-    fn buckets_and_their_stacks_come_back(
+    fn buckets_and_their_stacks_round_trip(
         id: u32, stack in stacks(), sums in prop::collection::vec(estimates(), 2..=2),
         size_bytes: u64, mean_bytes: u64, age_ns: u64,
     ) {
@@ -142,7 +142,7 @@ proptest! {
         prop_assert_eq!(sums[0].plus(sums[1]).minus(sums[1]), sums[0]);
     }
 
-    /// Whatever is asked, a block stands for one or more.
+    /// For any size and mean.
     #[test]
     fn a_block_stands_for_at_least_itself(size_bytes in 0..1u64 << 40, mean_bytes in 0..1u64 << 30) {
         let estimate = Estimate::of_block(size_bytes, mean_bytes);
@@ -152,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn requests_come_back(
+    fn requests_round_trip(
         duration_ms: u64, hz: u32, interval_us: u32, live: bool, set_bytes: Option<u64>,
     ) {
         for request in [
@@ -170,7 +170,7 @@ proptest! {
     }
 
     #[test]
-    fn hellos_come_back(
+    fn hellos_round_trip(
         pid: u32, start_time: u64, cookie: [u8; 16], build_id: Vec<u8>, name: String,
         protocol in 1..4u32,
         commands in prop::collection::vec(any::<(u16, u16)>(), 0..20),
@@ -187,8 +187,8 @@ proptest! {
         prop_assert_eq!(codec::decode_message::<AgentHello>(&bytes).unwrap(), hello);
     }
 
-    /// Whatever arrives is a value or an error: no panic, no abort, no endless loop. What is a value is
-    /// the same with the tail of a newer writer behind it.
+    /// Any bytes are a value or an error, without a panic, an abort or an endless loop. A value is also
+    /// decoded if the tail of a newer writer follows.
     #[test]
     fn any_bytes_are_a_value_or_an_error(
         bytes in prop::collection::vec(any::<u8>(), 0..512), tail in prop::collection::vec(any::<u8>(), 0..16),
@@ -205,7 +205,7 @@ proptest! {
     }
 
     #[test]
-    fn a_header_says_what_packet_wrote(payload in prop::collection::vec(any::<u8>(), 0..2048)) {
+    fn a_header_is_parsed_as_it_was_written(payload in prop::collection::vec(any::<u8>(), 0..2048)) {
         let bytes = packet(Kind::Data, &payload);
         let head = *bytes.first_chunk::<HEADER_BYTES>().unwrap();
         let header = Header::parse(head, MAX_PACKET_BYTES).unwrap();
@@ -217,15 +217,15 @@ proptest! {
     }
 
     #[test]
-    fn socket_names_come_back(pid: u32, start_time: u64) {
+    fn socket_names_round_trip(pid: u32, start_time: u64) {
         let name = SocketName { pid, start_time };
         prop_assert_eq!(SocketName::parse(&name.file_name()), Some(name));
     }
 }
 
-/// A length of 2^63 and one of 3 GiB, each with nothing behind it: refused without allocating.
+/// Lengths of 2^63, 3 GiB and 64 MiB without the bytes are refused without allocating.
 #[test]
-fn a_lying_length_is_refused_before_it_is_allocated() {
+fn a_false_length_is_refused_before_it_is_allocated() {
     for length in [i64::MAX as u64, 3 << 30, 64 << 20] {
         let mut bytes = vec![0xfd];
         bytes.extend_from_slice(&length.to_le_bytes());
@@ -237,7 +237,7 @@ fn a_lying_length_is_refused_before_it_is_allocated() {
 }
 
 #[test]
-fn bytes_left_behind_a_request_are_refused() {
+fn bytes_after_a_request_are_refused() {
     let with_more = Envelope { command: Command::Gc as u16, version: 1, body: vec![0] };
     assert!(matches!(Request::from_envelope(&with_more), Err(RequestError::Body(_))));
     let error = codec::decode::<u32>(&[1, 2, 3]).unwrap_err();
@@ -251,7 +251,7 @@ fn a_value_that_exceeds_a_packet_is_not_encoded() {
 }
 
 #[test]
-fn a_version_that_is_not_known_says_which_side_is_too_old() {
+fn an_unknown_version_reports_which_side_is_too_old() {
     let fix = |command, version| {
         Request::from_envelope(&Envelope { command, version, body: vec![] }).unwrap_err().fix()
     };

@@ -1,4 +1,4 @@
-//! aarch64: registers of an interrupted thread, the way to another stack, and raw system calls.
+//! aarch64: registers of an interrupted thread, switching stacks, and raw system calls.
 
 use framehop::MustNotAllocateDuringUnwind;
 use framehop::aarch64::{CacheAarch64, PtrAuthMask, UnwindRegsAarch64, UnwinderAarch64};
@@ -9,7 +9,7 @@ pub(crate) type Unwinder<Data> = UnwinderAarch64<Data, MustNotAllocateDuringUnwi
 pub(crate) type Cache = CacheAarch64<MustNotAllocateDuringUnwind>;
 pub(crate) type UnwindRegisters = UnwindRegsAarch64;
 
-/// Where a thread is.
+/// The program counter, stack pointer, frame pointer and link register of a thread.
 #[derive(Clone, Copy)]
 pub(crate) struct Registers {
     pub(crate) pc: u64,
@@ -24,12 +24,12 @@ impl Registers {
     /// # Safety
     /// `context` must be the pointer the kernel gave to an `SA_SIGINFO` handler, which still runs.
     pub(crate) unsafe fn of_context(context: *mut libc::c_void) -> Registers {
-        // SAFETY: sigaction(2): the third argument points to a `ucontext_t`, valid while the handler runs.
+        // SAFETY: per sigaction(2), the third argument points to a `ucontext_t`, which is valid while the handler runs.
         let machine = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
         Registers { pc: machine.pc, sp: machine.sp, fp: machine.regs[29], lr: machine.regs[30] }
     }
 
-    /// The calling thread's, here.
+    /// The registers of the calling thread at this point.
     #[inline(always)]
     pub(crate) fn here() -> Registers {
         let (pc, sp, fp, lr): (u64, u64, u64, u64);
@@ -51,8 +51,8 @@ impl Registers {
     }
 }
 
-/// Replaces what cannot be a stack address by one that is never mapped.
-pub(crate) fn mend(registers: &mut UnwindRegisters) {
+/// Replaces values that cannot be stack addresses by an address that is never mapped.
+pub(crate) fn sanitize(registers: &mut UnwindRegisters) {
     registers.set_fp(plausible(registers.fp()));
     registers.set_sp(plausible(registers.sp().max(1)));
 }
@@ -66,22 +66,22 @@ pub(crate) fn frame_pointer(registers: &UnwindRegisters) -> u64 {
 #[inline]
 pub(crate) fn thread_pointer() -> u64 {
     let pointer: u64;
-    // SAFETY: reads the register the ABI has the thread pointer in.
+    // SAFETY: reads the register in which the ABI keeps the thread pointer.
     unsafe {
         std::arch::asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nomem, nostack, preserves_flags));
     }
     pointer
 }
 
-/// The word at `address`: an instruction of its own, because it reads what belongs to other frames, of
-/// which the compiler, and a sanitizer, may think what they like.
+/// Loads the word at `address`. In assembly, because it reads memory of other frames, about which the compiler
+/// and a sanitizer may make other assumptions.
 ///
 /// # Safety
 /// The eight bytes must be mapped and readable.
 #[inline]
 pub(crate) unsafe fn load(address: u64) -> u64 {
     let word: u64;
-    // SAFETY: the caller says that it can be read; nothing else happens.
+    // SAFETY: the caller guarantees that the word is readable; the instruction has no other effect.
     unsafe {
         std::arch::asm!("ldr {}, [{}]", out(reg) word, in(reg) address, options(nostack, readonly, preserves_flags));
     }
@@ -91,12 +91,12 @@ pub(crate) unsafe fn load(address: u64) -> u64 {
 /// Calls `work` on another stack.
 ///
 /// # Safety
-/// Nobody may use that stack, which ends at `top`, a multiple of 16, and has room for `work`; that must
+/// The stack ends at `top`, a multiple of 16. It must be unused and have room for `work`. `work` must
 /// not unwind, and must be safe to call with `data`.
 #[inline(always)]
 pub(crate) unsafe fn call_on(top: u64, work: extern "C" fn(*mut libc::c_void), data: *mut libc::c_void) {
-    // SAFETY: functions keep x20, so the stack pointer is the former one again afterwards; whatever else
-    // they may change, x30 included, is declared.
+    // SAFETY: x20 is callee-saved, so the stack pointer is restored after the call. All other registers that a
+    // function may change, including x30, are declared as clobbered. The caller guarantees the rest.
     unsafe {
         std::arch::asm!(
             "mov x20, sp", "mov sp, {top}", "blr {work}", "mov sp, x20",
@@ -105,8 +105,8 @@ pub(crate) unsafe fn call_on(top: u64, work: extern "C" fn(*mut libc::c_void), d
     }
 }
 
-/// rt_sigprocmask(2): changes the calling thread's signal mask as `how` says and gives the former one back; `None`
-/// when the kernel refuses. Without the C library, which would spare its own signals and set `errno`.
+/// rt_sigprocmask(2): changes the calling thread's signal mask as `how` says and returns the former mask; `None`
+/// when the kernel refuses. It bypasses the C library, which would exclude its own signals and set `errno`.
 #[inline]
 pub(super) fn change_signal_mask(how: libc::c_int, mask: u64) -> Option<u64> {
     let mut former = 0u64;
@@ -125,9 +125,9 @@ pub(super) fn change_signal_mask(how: libc::c_int, mask: u64) -> Option<u64> {
     (result == 0).then_some(former)
 }
 
-/// Asks the kernel whether the eight bytes at `address` can be read: rt_sigprocmask(2) with an
-/// invalid `how` copies the set in first (EFAULT when it cannot) and then refuses (EINVAL). It
-/// changes nothing and is allowed by every seccomp profile that lets Rust programs run.
+/// Asks the kernel whether the eight bytes at `address` are readable. rt_sigprocmask(2) with an
+/// invalid `how` first copies the set (EFAULT when it cannot) and then refuses (EINVAL). It
+/// changes nothing, and every seccomp profile that lets Rust programs run allows it.
 #[inline]
 pub(crate) fn is_readable(address: u64) -> bool {
     let result: i64;

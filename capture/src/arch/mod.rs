@@ -1,4 +1,4 @@
-//! What differs between processors, in twin files with the same names.
+//! Architecture-specific code: one file per processor, with the same names in each.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;

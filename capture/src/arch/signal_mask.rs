@@ -1,23 +1,23 @@
-//! The calling thread's signal mask, past the C library.
+//! The calling thread's signal mask, accessed without the C library.
 
 #[cfg(target_arch = "aarch64")]
 use super::aarch64::change_signal_mask;
 #[cfg(target_arch = "x86_64")]
 use super::x86_64::change_signal_mask;
 
-/// Sets the calling thread's signal mask and gives the former one back; `None` when the kernel refuses.
+/// Sets the calling thread's signal mask and returns the former one; `None` when the kernel refuses.
 #[inline]
 pub(crate) fn set_signal_mask(mask: u64) -> Option<u64> {
     change_signal_mask(libc::SIG_SETMASK, mask)
 }
 
-/// Blocks these signals as well in the calling thread and gives the former mask back; `None` when the kernel refuses.
+/// Blocks these signals in the calling thread and returns the former mask; `None` when the kernel refuses.
 #[inline]
 pub(crate) fn block_signals(signals: u64) -> Option<u64> {
     change_signal_mask(libc::SIG_BLOCK, signals)
 }
 
-/// The opposite.
+/// Unblocks these signals in the calling thread and returns the former mask; `None` when the kernel refuses.
 #[cold]
 pub(crate) fn unblock_signals(signals: u64) -> Option<u64> {
     change_signal_mask(libc::SIG_UNBLOCK, signals)

@@ -1,5 +1,5 @@
-//! The signals of a dump: sent in one batch, answers taken as they come. A thread that cannot answer is
-//! not waited for.
+//! Sends the signals of a dump in one batch, and collects the answers as they arrive. It does not wait for threads
+//! that cannot answer.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -13,20 +13,20 @@ use crate::operation::Operation;
 use crate::procfs;
 use crate::{exempt_threads, signal_info, signal_number};
 
-/// How long a thread may be silent while nobody else answers either. A runnable thread answers
-/// when it gets a CPU: on a loaded machine that takes a while.
+/// How long to wait when no thread answers. A runnable thread answers
+/// when it gets a CPU, which takes a while on a loaded machine.
 const SILENCE: Duration = Duration::from_millis(500);
-/// An answer that found no unwinding place is asked for again after this long without news.
-const ASK_AGAIN: Duration = Duration::from_millis(20);
-/// A silent thread in uninterruptible sleep is waited for this long only.
+/// A thread whose answer found no unwinding place is signalled again after this long without answers.
+const RESEND_AFTER: Duration = Duration::from_millis(20);
+/// How long to wait for a silent thread in uninterruptible sleep.
 const UNINTERRUPTIBLE: Duration = Duration::from_millis(100);
-/// Silent threads are looked at again this often: a few of them, and many.
-const LOOK_AT_FEW: Duration = Duration::from_millis(10);
-const LOOK_AT_ALL: Duration = Duration::from_millis(100);
+/// How often silent threads are checked again: a few of them, and many.
+const RECHECK_FEW: Duration = Duration::from_millis(10);
+const RECHECK_ALL: Duration = Duration::from_millis(100);
 const FEW: usize = 64;
 
-/// Signals every thread that was not refused, and takes the answers. Says when the last one came.
-pub(super) async fn ask(operation: &mut Operation, threads: &mut [ThreadStack]) -> Instant {
+/// Signals every thread that was not refused, and collects the answers. Returns the time of the last one.
+pub(super) async fn signal_all(operation: &mut Operation, threads: &mut [ThreadStack]) -> Instant {
     let mut waiting = HashMap::with_capacity(threads.len());
     for (at, thread) in threads.iter_mut().enumerate() {
         if !matches!(thread.capture, Capture::Signal { .. }) {
@@ -34,7 +34,7 @@ pub(super) async fn ask(operation: &mut Operation, threads: &mut [ThreadStack]) 
         }
         match signal_info::send(thread.tid, operation.signal_value(thread.tid)) {
             Ok(()) => drop(waiting.insert(thread.tid, at)),
-            // Too many are pending: asked again, when some are answered.
+            // Too many signals are pending: sent again when some are answered.
             Err(error) if error.kind() == ErrorKind::WouldBlock => drop(waiting.insert(thread.tid, at)),
             Err(error) => {
                 thread.capture = Capture::Failed { reason: format!("cannot be signalled: {error}") };
@@ -44,16 +44,16 @@ pub(super) async fn ask(operation: &mut Operation, threads: &mut [ThreadStack]) 
     take_answers(operation, threads, waiting).await
 }
 
-/// Takes answers until all came or none did for [`SILENCE`]; says when the last one came. Many
-/// threads waking at once may find all places to unwind in taken: those are asked again.
+/// Collects answers until all have arrived or none arrived for [`SILENCE`]. Returns the time of the last one. When
+/// many threads wake at once, all unwinding places may be taken; the threads without one are signalled again.
 async fn take_answers(
     operation: &mut Operation,
     threads: &mut [ThreadStack],
     mut waiting: HashMap<u32, usize>,
 ) -> Instant {
     let mut last_answer = Instant::now();
-    let (mut looked, mut asked) = (last_answer, last_answer);
-    let mut asked_at_losses = 0;
+    let (mut checked, mut sent) = (last_answer, last_answer);
+    let mut losses_when_sent = 0;
     loop {
         operation.drain(|record, frames| {
             if record.is_at_risk {
@@ -77,12 +77,12 @@ async fn take_answers(
         if last_answer.elapsed() > SILENCE {
             break;
         }
-        let pause = if waiting.len() > FEW { LOOK_AT_ALL } else { LOOK_AT_FEW };
-        if last_answer.max(looked).elapsed() > pause {
-            looked = Instant::now();
+        let pause = if waiting.len() > FEW { RECHECK_ALL } else { RECHECK_FEW };
+        if last_answer.max(checked).elapsed() > pause {
+            checked = Instant::now();
             waiting.retain(|tid, at| {
                 let silent = last_answer.elapsed();
-                let refusal = look_again(*tid, silent);
+                let refusal = recheck(*tid, silent);
                 let is_waiting = refusal.is_none();
                 if let Some(reason) = refusal {
                     threads[*at].capture = Capture::Failed { reason };
@@ -91,20 +91,20 @@ async fn take_answers(
             });
             continue;
         }
-        // Beyond the user's limit of pending signals (RLIMIT_SIGPENDING) the kernel sends ours without
-        // its value (kernel/signal.c, __send_signal_locked): it looks foreign. A real-time signal it
-        // does not send at all.
+        // Beyond the user's limit of pending signals (RLIMIT_SIGPENDING) the kernel sends our signal without
+        // its value (kernel/signal.c, __send_signal_locked), so it looks foreign. A real-time signal is
+        // not sent at all.
         let foreign = operation.losses().foreign.load(std::sync::atomic::Ordering::Relaxed);
         let losses = operation.lost_weight() + foreign;
-        let is_lost = losses > asked_at_losses || signal_number::chosen().is_real_time();
-        if is_lost && last_answer.max(asked).elapsed() > ASK_AGAIN {
-            (asked, asked_at_losses) = (Instant::now(), losses);
+        let is_lost = losses > losses_when_sent || signal_number::chosen().is_real_time();
+        if is_lost && last_answer.max(sent).elapsed() > RESEND_AFTER {
+            (sent, losses_when_sent) = (Instant::now(), losses);
             for tid in waiting.keys() {
-                // One that has ended is found out below.
+                // A thread that has ended is detected below.
                 let _ = signal_info::send(*tid, operation.signal_value(*tid));
             }
         }
-        // The shortest sleep the runtime knows is a millisecond.
+        // A millisecond is the shortest sleep of the runtime.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     for at in waiting.into_values() {
@@ -116,15 +116,15 @@ async fn take_answers(
     last_answer
 }
 
-/// Why a thread that does not answer never will: it has ended, or what it did has changed since it
+/// Why a silent thread will never answer: it has ended, or its state has changed since it
 /// was described.
-fn look_again(tid: u32, silent: Duration) -> Option<String> {
+fn recheck(tid: u32, silent: Duration) -> Option<String> {
     let Ok(stat) = procfs::read(&format!("/proc/self/task/{tid}/stat"), procfs::SMALL_FILE_BYTES) else {
         return Some(ENDING.to_owned());
     };
     let (_, state, blocked) = parse_stat(&stat)?;
-    // One that runs and blocks it now did not when it was signalled: it is in our handler, and on a loaded
-    // machine may wait there for a CPU.
+    // A running thread that blocks the signal now did not block it when it was signalled: it is in our handler, and on
+    // a loaded machine it may wait there for a CPU.
     let is_blocked = state != 'R' && signal_number::is_blocked(tid, blocked);
     refusal(state, is_blocked).filter(|_| state != 'D' || silent > UNINTERRUPTIBLE)
 }
@@ -144,7 +144,7 @@ mod tests {
     use crate::testing::{alone, block_on, eventually};
 
     #[test]
-    fn a_thread_to_be_left_alone_is_not_asked_again_when_the_ring_was_full() {
+    fn an_exempt_thread_is_not_signalled_again_when_the_ring_was_full() {
         let _alone = alone();
         let coroutine = Coroutine::spinning();
         let modules = Modules::read(None).unwrap();
@@ -156,7 +156,7 @@ mod tests {
         block_on(take_answers(&mut operation, &mut threads, HashMap::from([(coroutine.tid, 0)])));
         assert_eq!(threads[0].capture, Capture::Failed { reason: exempt_threads::REASON.to_owned() });
         assert!(exempt_threads::contains(coroutine.tid));
-        let asked = operation.losses().unknown_stacks.load(Ordering::Relaxed);
-        assert_eq!(asked, 1);
+        let sent = operation.losses().unknown_stacks.load(Ordering::Relaxed);
+        assert_eq!(sent, 1);
     }
 }

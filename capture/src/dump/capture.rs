@@ -1,4 +1,4 @@
-//! The capture of all threads: those that sleep first, then the others by signal.
+//! Captures all threads: first the sleeping ones without a signal, then the others with one.
 
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
@@ -18,26 +18,26 @@ use crate::{EngineError, clock, procfs, ring};
 /// When a dump last sent signals.
 static LAST_SIGNALS: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// Threads that are looked at before other connections get their turn.
+/// How many threads are processed before other connections get a turn.
 const THREADS_PER_TURN: usize = 64;
 
 /// A finished dump.
 pub struct Dump {
-    /// The objects the stacks are in.
+    /// The modules that the stacks refer to.
     pub modules: Vec<Module>,
-    /// In the order of their ids.
+    /// Sorted by thread id.
     pub threads: Vec<ThreadStack>,
-    /// From the first look at a thread to the last answer.
+    /// The time from reading the first thread to the last answer.
     pub capture: Duration,
-    /// Threads that ended meanwhile.
+    /// The number of threads that ended during the dump.
     pub vanished: u32,
-    /// Threads there were more than can be listed.
+    /// The number of threads above the limit, which are not listed.
     pub unlisted: u32,
-    /// Answers that found no room.
+    /// The number of answers that found no room.
     pub dropped: u64,
-    /// A signal handler was installed over ours; it stays.
+    /// Another signal handler was installed over ours; it stays.
     pub handler_stays: bool,
-    /// Stacks that are cut because nothing was known of them.
+    /// The number of stacks that are truncated because their bounds are unknown.
     pub unknown_stacks: u64,
 }
 
@@ -46,10 +46,10 @@ pub async fn dump(current: Option<&mut CurrentTasks>) -> Result<Dump, EngineErro
     capture(true, current).await
 }
 
-/// How long the agent's other thread is given to go to sleep.
+/// How long to wait until the agent's other thread sleeps.
 const COMPANION_DEADLINE: Duration = Duration::from_millis(500);
 
-/// The same, with a signal to every thread: what the quiet way is measured against.
+/// Like [`dump`], but signals every thread: the reference for the quiet capture in tests.
 #[cfg(test)]
 pub(crate) async fn dump_by_signals() -> Result<Dump, EngineError> {
     capture(false, None).await
@@ -76,9 +76,9 @@ async fn capture(quietly: bool, current: Option<&mut CurrentTasks>) -> Result<Du
     for (at, (tid, why)) in others.iter().enumerate() {
         let thread = describe::unless_quiet(*tid, why);
         signalled.extend(thread.map(|thread| ThreadStack { current_task: current.of(*tid), ..thread }));
-        let_others_run(at).await;
+        yield_to_others(at).await;
     }
-    let_ours_end(&mut signalled).await;
+    wait_for_leaving_threads(&mut signalled).await;
     let mut dump = Dump {
         modules: modules.list.clone(),
         threads: Vec::new(),
@@ -92,18 +92,18 @@ async fn capture(quietly: bool, current: Option<&mut CurrentTasks>) -> Result<Du
     dump.threads.extend(describe::own_thread(own, &modules));
     let pending = signalled.iter().filter(|thread| matches!(thread.capture, Capture::Signal { .. })).count();
     if pending > 0 {
-        // Room for every thread at the depth limit, and some to ask again; untouched it costs nothing.
+        // Room for every thread at the depth limit, and for some retries; untouched memory costs nothing.
         let mut operation = Operation::begin(claim, modules, (pending + 64) * ring::LONGEST_RECORD)?;
-        last_answer = last_answer.max(answers::ask(&mut operation, &mut signalled).await);
+        last_answer = last_answer.max(answers::signal_all(&mut operation, &mut signalled).await);
         for thread in &mut signalled {
-            // Of one that went on to another task meanwhile it is not known which the stack belongs to.
+            // If a thread switched tasks meanwhile, it is not known which task the stack belongs to.
             thread.current_task =
                 thread.current_task.filter(|before| current.of(thread.tid) == Some(*before));
         }
         if let Some(mut last) = try_lock(&LAST_SIGNALS) {
             *last = Some(Instant::now());
         }
-        dump.handler_stays = !operation.give_back_handler();
+        dump.handler_stays = !operation.restore_handler();
         dump.dropped = operation.lost_weight();
         dump.unknown_stacks = operation.losses().unknown_stacks.load(Ordering::Relaxed);
     }
@@ -115,14 +115,14 @@ async fn capture(quietly: bool, current: Option<&mut CurrentTasks>) -> Result<Du
     for (at, (tid, captured, current_task)) in asleep.into_iter().enumerate() {
         let thread = describe::quiet(tid, captured);
         dump.threads.extend(thread.map(|thread| ThreadStack { current_task, ..thread }));
-        let_others_run(at).await;
+        yield_to_others(at).await;
     }
     dump.vanished = tids.len().saturating_sub(dump.threads.len()) as u32;
     dump.threads.sort_unstable_by_key(|thread| thread.tid);
     Ok(dump)
 }
 
-/// Tells which task a thread polls, where that is known.
+/// Reports which task a thread polls, if known.
 struct Current<'c>(Option<&'c mut CurrentTasks>);
 
 impl Current<'_> {
@@ -131,7 +131,7 @@ impl Current<'_> {
     }
 }
 
-/// Captures the threads that sleep, all but the agent's; and why the others were not.
+/// Captures all sleeping threads except the agent's, and returns the reasons for the others.
 async fn capture_asleep(
     modules: &Modules,
     tids: &[u32],
@@ -145,9 +145,9 @@ async fn capture_asleep(
             Ok(captured) => asleep.push((*tid, captured, current.of(*tid))),
             Err(why) => others.push((*tid, why)),
         }
-        let_others_run(at).await;
+        yield_to_others(at).await;
     }
-    // Some ran for a moment only. A signal to one that sleeps again by now would interrupt it.
+    // Some ran only for a moment. If such a thread sleeps again, a signal would interrupt it, so retry first.
     let mut again = |others: &mut Vec<(u32, NotQuiet)>, which: &dyn Fn(u32) -> bool| {
         others.retain_mut(|(tid, why)| match which(*tid).then(|| quiet.capture(*tid)) {
             Some(Ok(captured)) => {
@@ -162,8 +162,8 @@ async fn capture_asleep(
         });
     };
     again(&mut others, &|_| true);
-    // The thread that waits for the agent's sockets takes no signal, and has just told of this request: it
-    // goes to sleep as soon as it has a CPU.
+    // The thread that polls the agent's sockets blocks our signal, and has just reported this request: it
+    // sleeps as soon as it gets a CPU.
     let began = Instant::now();
     let companion = clock::companion();
     while began.elapsed() < COMPANION_DEADLINE && others.iter().any(|(tid, _)| Some(*tid) == companion) {
@@ -173,10 +173,10 @@ async fn capture_asleep(
     (asleep, others)
 }
 
-/// A running thread that blocks our signal may only be on its way out of our handler, where the dump before
-/// sent it, or be one of the agent's own that has answered and ends: on a loaded machine it waits there for
-/// a CPU. It is waited for, a little.
-async fn let_ours_end(threads: &mut [ThreadStack]) {
+/// Waits a little for running threads that block our signal only for a moment: a thread may still be leaving our
+/// handler after the previous dump, or be one of the agent's own that has answered and is ending. On a loaded machine
+/// it waits there for a CPU.
+async fn wait_for_leaving_threads(threads: &mut [ThreadStack]) {
     const RECENT: Duration = Duration::from_secs(2);
     const DEADLINE: Duration = Duration::from_millis(200);
     let last = try_lock(&LAST_SIGNALS).and_then(|last| *last);
@@ -185,14 +185,14 @@ async fn let_ours_end(threads: &mut [ThreadStack]) {
     while began.elapsed() < DEADLINE {
         let mut waits = false;
         for thread in threads.iter_mut() {
-            // A thread that sleeps with the signal blocked is in no handler of ours.
+            // A sleeping thread that blocks the signal is not in our handler.
             let is_refused = thread.state == 'R' && matches!(thread.capture, Capture::Failed { .. });
             if !is_refused || !(signalled || thread.is_agent) {
                 continue;
             }
             match describe::unless_quiet(thread.tid, &NotQuiet::Running) {
                 Some(again) => *thread = ThreadStack { current_task: thread.current_task, ..again },
-                // It is left out in the end.
+                // It has ended, and is removed from the list later.
                 None => thread.state = 'X',
             }
             waits |= thread.state == 'R';
@@ -204,8 +204,8 @@ async fn let_ours_end(threads: &mut [ThreadStack]) {
     }
 }
 
-/// Gives other connections their turn, after every so many threads.
-async fn let_others_run(at: usize) {
+/// Yields to other connections after every [`THREADS_PER_TURN`] threads.
+async fn yield_to_others(at: usize) {
     if at % THREADS_PER_TURN == THREADS_PER_TURN - 1 {
         tokio::task::yield_now().await;
     }

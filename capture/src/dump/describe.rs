@@ -1,4 +1,4 @@
-//! What `/proc` says of a thread, and whether it can be signalled.
+//! Describes a thread from its files in `/proc`, and decides whether it can be signalled.
 
 use std::io;
 
@@ -11,8 +11,8 @@ use crate::procfs;
 use crate::quiet::{Captured, NotQuiet};
 use crate::{clock, exempt_threads, signal_number, unwind};
 
-/// Whether a thread with this `syscall` line is in sigtimedwait(2). Meanwhile the kernel shows the
-/// signals it waits for as not blocked (kernel/signal.c, do_sigtimedwait): ours could be taken for its
+/// Whether a thread with this `syscall` line is in sigtimedwait(2). During that call the kernel shows the
+/// signals it waits for as not blocked (kernel/signal.c, do_sigtimedwait), so the thread could take ours for its
 /// own.
 pub(crate) fn waits_for_signals(system_call: &str) -> bool {
     let number = system_call.split_ascii_whitespace().next().and_then(|number| number.parse().ok());
@@ -21,7 +21,7 @@ pub(crate) fn waits_for_signals(system_call: &str) -> bool {
 
 pub(super) const ENDING: &str = "ending";
 
-/// Why a thread takes no signal.
+/// Why a thread cannot be signalled.
 pub(super) fn refusal(state: char, is_blocked: bool) -> Option<String> {
     let reason = match state {
         'Z' | 'X' | 'x' => ENDING,
@@ -33,18 +33,18 @@ pub(super) fn refusal(state: char, is_blocked: bool) -> Option<String> {
     Some(reason.to_owned())
 }
 
-/// A thread that was captured without a signal. `None` when it has ended since.
+/// Describes a thread that was captured without a signal. `None` when it has ended since.
 pub(super) fn quiet(tid: u32, captured: Captured) -> Option<ThreadStack> {
     let line = Ok(captured.system_call);
     Some(ThreadStack { capture: Capture::Quiet, stack: captured.stack, ..describe(tid, line)?.0 })
 }
 
-/// A thread that was not, and why: to be signalled (`Capture::Signal`) or not. `None` when it has ended.
+/// Describes a thread that was not, and whether to signal it (`Capture::Signal`). `None` when it has ended.
 pub(super) fn unless_quiet(tid: u32, why: &NotQuiet) -> Option<ThreadStack> {
     let line = read(tid, "syscall");
     let is_waiting = line.as_deref().is_ok_and(waits_for_signals);
     let (mut thread, blocked) = describe(tid, line)?;
-    // A disk may keep a thread in D for a moment only: it is asked.
+    // A disk access may keep a thread in state D only for a moment, so it is signalled.
     let refusal =
         refusal(thread.state, signal_number::is_blocked(tid, blocked)).filter(|_| thread.state != 'D');
     let refusal = refusal.or_else(|| {
@@ -61,7 +61,7 @@ pub(super) fn unless_quiet(tid: u32, why: &NotQuiet) -> Option<ThreadStack> {
     Some(thread)
 }
 
-/// The calling thread, which is the agent's.
+/// Describes and captures the calling thread, which is the agent's.
 pub(super) fn own_thread(tid: u32, modules: &Modules) -> Option<ThreadStack> {
     let (frames, end) = unwind::walk_here(modules);
     let (thread, _) = describe(tid, read(tid, "syscall"))?;
@@ -73,7 +73,7 @@ fn read(tid: u32, file: &str) -> io::Result<String> {
     procfs::read(&format!("/proc/self/task/{tid}/{file}"), procfs::SMALL_FILE_BYTES)
 }
 
-/// What `/proc` says of a thread, not captured yet, and its blocked signals. `None` when it has ended.
+/// A thread's data from `/proc`, without a stack, and its blocked signals. `None` when it has ended.
 fn describe(tid: u32, system_call: io::Result<String>) -> Option<(ThreadStack, u64)> {
     let (name, state, blocked) = parse_stat(&read(tid, "stat").ok()?)?;
     let system_call = match system_call {
@@ -83,7 +83,7 @@ fn describe(tid: u32, system_call: io::Result<String>) -> Option<(ThreadStack, u
             Known::unavailable(format!("/proc/self/task/{tid}/syscall: {error}"), procfs::fix(&error))
         }
     };
-    // "0" means that it waits nowhere, or that the kernel hides it.
+    // "0" means that it does not wait, or that the kernel hides the function.
     let wchan = read(tid, "wchan").ok().filter(|wchan| wchan != "0").unwrap_or_default();
     let thread = ThreadStack {
         tid,
@@ -100,7 +100,7 @@ fn describe(tid: u32, system_call: io::Result<String>) -> Option<(ThreadStack, u
     Some((thread, blocked))
 }
 
-/// Name, state and blocked signals (field 32 of proc(5), the first 31 signals) of a `stat` line.
+/// The name, state and blocked signals (field 32 of proc(5), the first 31 signals) of a `stat` line.
 pub(crate) fn parse_stat(text: &str) -> Option<(String, char, u64)> {
     let (head, rest) = text.rsplit_once(')')?;
     let (_, name) = head.split_once('(')?;
@@ -110,7 +110,7 @@ pub(crate) fn parse_stat(text: &str) -> Option<(String, char, u64)> {
     Some((name.to_owned(), state, blocked))
 }
 
-/// The line of `/proc/PID/task/TID/syscall`: `running`, `-1 SP PC`, or `NUMBER ARGUMENT …`.
+/// Parses the line of `/proc/PID/task/TID/syscall`: `running`, `-1 SP PC`, or `NUMBER ARGUMENT …`.
 pub fn parse_system_call(text: &str) -> Option<SystemCall> {
     let mut words = text.split_ascii_whitespace();
     match words.next()? {
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_proc_are_read() {
+    fn files_of_proc_are_parsed() {
         assert_eq!(parse_system_call("running\n"), Some(SystemCall::Running));
         assert_eq!(parse_system_call("-1 0x7ffd 0x55\n"), Some(SystemCall::NotInOne));
         assert_eq!(

@@ -1,8 +1,8 @@
-//! The thread dump: where every thread is, now.
+//! The thread dump: captures the stack of every thread.
 //!
-//! Sleeping threads are captured without a signal ([`super::quiet`]); the others, and those whose stacks cannot
-//! be walked that way, are signalled, all in one batch. A thread that cannot be captured is listed with
-//! what `/proc` knows of it, and why. If nobody needs a signal, no handler is installed.
+//! Sleeping threads are captured without a signal ([`super::quiet`]). The others, and those whose stacks cannot
+//! be walked that way, are signalled in one batch. A thread that cannot be captured is listed with
+//! its data from `/proc` and the reason. If no thread needs a signal, no handler is installed.
 
 mod answers;
 mod capture;

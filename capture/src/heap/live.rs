@@ -1,65 +1,65 @@
-//! The sampled blocks that live: a table of fixed size, changed by any thread without a lock.
+//! The table of live sampled blocks: fixed size, changed by any thread without a lock.
 //!
 //! # Layout
-//! A block's address chooses a **bucket** of [`WAYS`] entries; it is in one of these or nowhere. An entry is
-//! half a cache line. Besides the entries, each bucket has a byte that says which of them are **taken**, a bit
-//! an entry, and [`GROUP`] buckets together a byte that says **how many** are. The latter are the filter that
-//! every `free` looks at: 32 cache lines, which stay in the first-level cache whatever the program does.
+//! A block's address selects a **bucket** of [`WAYS`] entries; the block is in one of these or not in the table. An
+//! entry is half a cache line. Besides the entries, each bucket has a byte with one bit per entry for those **taken**,
+//! and each group of [`GROUP`] buckets has a byte with their **number**. These counts are the filter that
+//! every `free` reads: 32 cache lines, which stay in the first-level cache.
 //!
-//! # Why nothing degrades
-//! There is no probing past a bucket, so there are no tombstones: a freed entry is empty again, and a look
-//! costs at most [`WAYS`] words whatever happened before. The filter is exact: a bit is set, by
-//! compare-and-swap, and counted before its entry is written; the count is taken back after the entry was
-//! emptied and before the bit is cleared. So a count is never more than the bits there are, it cannot
+//! # Why it does not degrade
+//! There is no probing beyond a bucket, so there are no tombstones: a freed entry is empty again, and a lookup
+//! always reads at most [`WAYS`] words. The filter is exact. On insertion the bit is set by
+//! compare-and-swap and counted before the entry is written. On removal the entry is emptied, then the count is
+//! decremented, then the bit is cleared. So a count never exceeds the number of bits set, it cannot
 //! overflow or saturate, and 0 means that no block of these buckets is in the table. A bucket without a free
 //! bit refuses; the caller counts that as lost.
 //!
-//! # Life of an entry
+//! # States of an entry
 //! ```text
-//! free ──reserve: set the bit, count──▶ ours ──fill: details, then the address are written──▶ address
-//!   ▲                                                                                        │ take
-//!   └──────── forget: count back, clear the bit ── empty, still ours ◀────────────────────────┘──put_back─▶ address
+//! free ──reserve: set the bit, count──▶ ours ──fill: write the details, then the address──▶ address
+//!   ▲                                                                                       │ take
+//!   └──── forget: decrement, clear the bit ──── empty, still ours ◀─────────────────────────┘──put_back─▶ address
 //! ```
-//! Who set a bit owns its entry until it publishes the address; then whoever owns the *block* does, who is
-//! one thread at a time by the contract of `GlobalAlloc`. So entries need no read-modify-write of their
-//! own, and no step waits for another thread. The thread that frees got the block from the one that
-//! allocated it by some happens-before, so it sees the bit and the entry. An address is in the table at
-//! most once: its owner takes it out before it gives the block back.
+//! The thread that set a bit owns the entry until it publishes the address. Then the owner of the *block* owns it,
+//! which is one thread at a time by the contract of `GlobalAlloc`. So entries need no read-modify-write of their
+//! own, and no step waits for another thread. The freeing thread got the block from the
+//! allocating thread with a happens-before relation, so it sees the bit and the entry. An address is in the table at
+//! most once: its owner removes it before it frees the block.
 
 use super::super::sync::{AtomicU8, AtomicU64, Ordering};
 
-/// Entries of a bucket.
+/// The number of entries per bucket.
 pub(crate) const WAYS: usize = 8;
-/// Words of a bucket.
+/// The number of words per bucket.
 pub(crate) const BUCKET_WORDS: usize = ENTRY_WORDS * WAYS;
-/// Buckets that share a byte of the filter: together they have fewer entries than it can count.
+/// The number of buckets that share a byte of the filter. Together they have fewer entries than the byte can count.
 pub(crate) const GROUP: usize = 8;
-/// Words of an entry that say what the block is.
+/// The number of words that describe the block.
 const DETAILS: usize = 3;
-/// Words of an entry: the address first.
+/// The number of words per entry: the address first, then the details.
 const ENTRY_WORDS: usize = 1 + DETAILS;
-/// All entries of a bucket are taken.
+/// The mask of a bucket whose entries are all taken.
 const FULL: u8 = u8::MAX;
-/// No block is there.
+/// The address in an empty entry.
 const EMPTY: u64 = 0;
 
-/// What is known of a sampled block, packed into three words.
+/// A sampled block, packed into three words.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Block {
-    /// As it was asked for; sizes from 2^40 on are kept as 2^40 - 1.
+    /// The requested size; sizes from 2^40 on are stored as 2^40 - 1.
     pub(crate) size: u64,
-    /// Number of the mean in force when it was sampled (24 bits).
+    /// The number of the mean when it was sampled (24 bits).
     pub(crate) mean: u32,
-    /// Number of its stack.
+    /// The number of its stack.
     pub(crate) stack: u32,
-    /// When, in units of the caller.
+    /// The time of the sample, in a unit of the caller.
     pub(crate) time: u32,
-    /// Blocks it stands for: what was added up for it, to be taken back when it is freed.
+    /// The number of blocks it stands for, which is subtracted again when it is freed.
     pub(crate) objects: f64,
 }
 
 impl Block {
-    /// The largest size that is kept exactly.
+    /// The largest size that is stored exactly.
     pub(crate) const MAX_SIZE: u64 = (1 << 40) - 1;
 
     fn pack(self) -> [u64; DETAILS] {
@@ -81,55 +81,55 @@ impl Block {
 
 const _: () = assert!(GROUP * WAYS <= u8::MAX as usize);
 
-/// The parts of the table, each of its own memory: the filter is looked at by every `free`, the rest by few.
+/// The parts of the table, in separate memory: every `free` reads the filter, few read the rest.
 #[derive(Clone, Copy)]
 pub(crate) struct Live {
-    /// How many entries are taken, a byte for [`GROUP`] buckets, or for all where there are fewer.
+    /// The number of taken entries, a byte per [`GROUP`] buckets, or one for all in a smaller table.
     pub(crate) filter: &'static [AtomicU8],
-    /// Which entries are taken, a byte a bucket; their number is a power of two.
+    /// The taken entries, a byte per bucket. The number of buckets is a power of two.
     pub(crate) taken: &'static [AtomicU8],
-    /// [`BUCKET_WORDS`] a bucket.
+    /// The entries, [`BUCKET_WORDS`] words per bucket.
     pub(crate) words: &'static [AtomicU64],
 }
 
-/// An entry that is ours, and empty.
+/// An empty entry that the caller owns.
 pub(crate) struct Reserved {
     entry: usize,
 }
 
-/// A block's entry between the moment it was found and its end: the block is in the table no more, and
-/// its room is still kept for it.
+/// The entry of a block that was removed from the table; the entry is still reserved
+/// for it.
 pub(crate) struct Taken {
     entry: usize,
     pub(crate) block: Block,
 }
 
-/// The bucket of an address among `buckets`, a power of two: Fibonacci hashing.
+/// The bucket of an address among `buckets`, which is a power of two. Uses Fibonacci hashing.
 #[inline(always)]
 pub(crate) fn bucket_of(address: u64, buckets: usize) -> usize {
-    // Every bit of the address decides the upper bits of the product.
+    // Every bit of the address affects the upper bits of the product.
     (address.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1 >> (63 - buckets.trailing_zeros())) as usize
 }
 
-/// Where an entry is: its address, and its block.
+/// The word indexes of an entry's address and of its details.
 fn place(entry: usize) -> (usize, usize) {
     (entry * ENTRY_WORDS, entry * ENTRY_WORDS + 1)
 }
 
-/// Whether the filter says that this block may be in a table of so many buckets: what every `free` asks.
+/// Whether this block may be in a table with this number of buckets, according to the filter. Called by every `free`.
 #[inline(always)]
 pub(crate) fn may_be_in(filter: &[AtomicU8], buckets: usize, address: u64) -> bool {
-    // Relaxed: who frees a block got it from who allocated it (above).
+    // Relaxed is enough: the freeing thread got the block from the allocating one (see above).
     filter[bucket_of(address, buckets) / GROUP].load(Ordering::Relaxed) != 0
 }
 
 impl Live {
-    /// Entries in all.
+    /// The total number of entries.
     pub(crate) fn capacity(&self) -> usize {
         self.taken.len() * WAYS
     }
 
-    /// Takes room for a block at this address; `None` when its bucket has none. [`Live::fill`] must follow.
+    /// Reserves an entry for a block at this address; `None` when its bucket is full. [`Live::fill`] must follow.
     #[inline]
     pub(crate) fn reserve(&self, address: u64) -> Option<Reserved> {
         let bucket = bucket_of(address, self.taken.len());
@@ -137,7 +137,7 @@ impl Live {
         let mut before = taken.load(Ordering::Relaxed);
         while before != FULL {
             let way = before.trailing_ones() as usize;
-            // Acquire: the entry as its former owner left it.
+            // Acquire: makes the writes of the entry's former owner visible.
             let set = before | 1 << way;
             match taken.compare_exchange_weak(before, set, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => {
@@ -150,7 +150,7 @@ impl Live {
         None
     }
 
-    /// Adds a block that its owner did not get yet.
+    /// Adds a block that has not been handed to its owner yet.
     #[inline]
     pub(crate) fn fill(&self, reserved: Reserved, address: u64, block: Block) {
         let (key, details) = place(reserved.entry);
@@ -160,14 +160,14 @@ impl Live {
         self.words[key].store(address, Ordering::Release);
     }
 
-    /// Both in one; `false` when there is no room.
+    /// [`Live::reserve`] and [`Live::fill`]; `false` when there is no room.
     #[cfg(test)]
     pub(crate) fn insert(&self, address: u64, block: Block) -> bool {
         let reserved = self.reserve(address);
         reserved.map(|reserved| self.fill(reserved, address, block)).is_some()
     }
 
-    /// Takes a block out that its owner is about to give back; `None` when it was not sampled.
+    /// Removes a block that its owner is about to free; `None` when it was not sampled.
     #[inline]
     pub(crate) fn take(&self, address: u64) -> Option<Taken> {
         let bucket = bucket_of(address, self.taken.len());
@@ -180,12 +180,12 @@ impl Live {
             if self.words[place(entry).0].load(Ordering::Relaxed) == address {
                 break entry;
             }
-            // Without its lowest bit.
+            // Clears the lowest bit.
             taken &= taken - 1;
         };
         let (key, details) = place(entry);
         let block = self.details(details, Ordering::Relaxed);
-        // From here on the address may come again, in another entry.
+        // From here on the address may be added again, in another entry.
         self.words[key].store(EMPTY, Ordering::Relaxed);
         Some(Taken { entry, block: Block::unpack(block) })
     }
@@ -195,23 +195,23 @@ impl Live {
         std::array::from_fn(|detail| self.words[at + detail].load(ordering))
     }
 
-    /// The block was given back: its entry is free again.
+    /// Releases the entry of a block that was freed.
     #[inline]
     pub(crate) fn forget(&self, taken: Taken) {
         let (bucket, way) = (taken.entry / WAYS, taken.entry % WAYS);
         self.filter[bucket / GROUP].fetch_sub(1, Ordering::Relaxed);
-        // Release: after the entry was emptied, and the count taken back.
+        // Release: after the entry was emptied and the count decremented.
         self.taken[bucket].fetch_and(!(1 << way), Ordering::Release);
     }
 
-    /// The block was not given back after all (its reallocation failed): it lives on.
+    /// Adds the block again, because its reallocation failed.
     pub(crate) fn put_back(&self, taken: Taken, address: u64) {
         self.words[place(taken.entry).0].store(address, Ordering::Release);
     }
 
-    /// Every block that is in the table throughout this call, and of those that come or go meanwhile
-    /// some. By the agent's thread.
-    pub(crate) fn each(&self, mut look: impl FnMut(Block)) {
+    /// Visits every block that is in the table throughout this call, and some of those added or removed
+    /// meanwhile. For the agent's thread.
+    pub(crate) fn each(&self, mut visit: impl FnMut(Block)) {
         for entry in 0..self.capacity() {
             let (key, details) = place(entry);
             let key = &self.words[key];
@@ -221,9 +221,9 @@ impl Live {
             }
             let read = || self.details(details, Ordering::Acquire);
             let (first, second) = (read(), read());
-            // Another block may have taken its place while we read; one of the same address, even.
+            // Another block, possibly with the same address, may have replaced it between the reads.
             if first == second && key.load(Ordering::Acquire) == address {
-                look(Block::unpack(first));
+                visit(Block::unpack(first));
             }
         }
     }
@@ -237,7 +237,7 @@ mod tests {
     use super::*;
 
     fn live(buckets: usize) -> Live {
-        // SAFETY: atomic integers, for which zero is a value.
+        // SAFETY: atomic integers are valid when zeroed.
         unsafe {
             Live {
                 filter: zeroed(buckets.div_ceil(GROUP), &mut 0).unwrap(),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_filter_knows_every_block_and_no_other_group() {
+    fn the_filter_includes_every_block_and_no_other_group() {
         let live = live(64);
         let may_be_in = |address| may_be_in(live.filter, live.taken.len(), address);
         let addresses: Vec<u64> = (0..100).map(|at| 0x7f00_0000_1010 + 1040 * at).collect();
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_comes_back_as_it_was() {
+    fn a_block_is_read_back_as_it_was_written() {
         let live = live(4);
         let (mean, stack, time, objects) = ((1 << 24) - 1, u32::MAX, u32::MAX, 1.0 / 3.0);
         let whole = Block { size: Block::MAX_SIZE, mean, stack, time, objects };
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_bucket_refuses_and_has_room_again() {
+    fn a_full_bucket_refuses_until_an_entry_is_released() {
         let live = live(1);
         for address in 1..=WAYS as u64 {
             assert!(live.insert(16 * address, block(address as u32)));
@@ -307,9 +307,9 @@ mod tests {
         assert_eq!(live.take(16 * 99).unwrap().block.stack, 99);
     }
 
-    /// What the prototype of this table did not survive: it had tombstones.
+    /// A former design of this table had tombstones and failed this.
     #[test]
-    fn it_is_as_quick_after_a_million_blocks_as_at_first() {
+    fn the_table_is_empty_again_after_a_million_blocks() {
         let live = live(64);
         for address in 0..if cfg!(miri) { 1_000 } else { 1_000_000u64 } {
             assert!(live.insert(0x1000 + 16 * address, block(1)));
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_lose_nothing_that_was_accepted() {
+    fn threads_find_every_block_that_was_accepted() {
         let live = live(8);
         std::thread::scope(|scope| {
             for thread in 1..=4u32 {

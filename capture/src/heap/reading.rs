@@ -1,6 +1,6 @@
-//! The agent's side of heap sampling: it begins, changes the rate, and reads what was gathered.
+//! The agent's side of heap sampling: starts it, sets the rate, and reads the results.
 //!
-//! All of it is called by the agent's own thread, which is not sampled.
+//! All functions are called by the agent's own thread, which is not sampled.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -26,32 +26,32 @@ use super::tables::{
 use super::unwinding::{MODULES, STALE, Unwinding};
 use super::walks;
 
-/// The process that sampling was begun in; another one is a fork child.
+/// The process in which sampling was started; a different id means that this is a fork child.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
-/// The mean `begin` was called with.
+/// The mean that `begin` was called with.
 static DEFAULT: AtomicU64 = AtomicU64::new(0);
-/// Unwind data that a thread may still be walking with, and all modules there ever were. Only the agent's
-/// thread takes the lock, and only tries.
+/// Retired unwind data, and all modules ever loaded. Only the agent's
+/// thread takes the lock, and it never waits for it.
 static LISTS: Mutex<Lists> = Mutex::new(Lists { retired: Vec::new(), modules: Vec::new() });
 
 struct Lists {
     retired: Vec<Retired>,
-    /// What is loaded, and what was: stacks of samples are kept for ever.
+    /// Loaded and unloaded modules: stacks of samples are kept forever.
     modules: Vec<Module>,
 }
 
-/// So much unwind data is kept for threads that were stopped while they walk; then there is no newer.
-const MOST_RETIRED: usize = 8;
+/// How much unwind data is kept for threads that were stopped during a walk. At the limit no newer data is read.
+const MAX_RETIRED: usize = 8;
 
 struct Retired(*mut Unwinding);
 
-// SAFETY: owned by the list, and freed by the agent's thread only.
+// SAFETY: the list owns the pointer, and only the agent's thread frees it.
 unsafe impl Send for Retired {}
 
-/// Why sampling cannot begin, or its rate not be set.
+/// Why sampling cannot start, or its rate cannot be set.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// There is nothing to sample.
+    /// The allocator is not wrapped, so there are no samples.
     #[error("the program's allocator is not wrapped")]
     NoWrapper,
     /// `begin` was not called.
@@ -60,7 +60,7 @@ pub enum Refusal {
     /// The table of rates is full.
     #[error("the rate was already set to {MEANS} different values, which is the limit")]
     TooManyRates,
-    /// What samples are walked with is missing.
+    /// The unwind data cannot be prepared.
     #[error(transparent)]
     Engine(#[from] EngineError),
 }
@@ -71,12 +71,12 @@ pub fn allocator() -> Option<&'static str> {
     if name.is_null() {
         return None;
     }
-    // SAFETY: only ever set to a function of this type.
+    // SAFETY: a non-null value is always a function of this type.
     let name: fn() -> &'static str = unsafe { std::mem::transmute(name) };
     Some(name())
 }
 
-/// What the wrapped allocator was asked for, exactly; `None` without a wrapper.
+/// The exact counters of the wrapped allocator; `None` without a wrapper.
 pub fn exact() -> Option<ExactCounters> {
     allocator()?;
     let sums = super::slots::sums(slots().iter(), Some(shared()));
@@ -89,16 +89,16 @@ pub fn exact() -> Option<ExactCounters> {
     })
 }
 
-/// Begins to sample, one block in `mean_bytes` on the average; 0 makes everything ready and samples nothing.
+/// Starts sampling, with one sample per `mean_bytes` on average; 0 prepares everything and takes no samples.
 ///
-/// Reads the modules: some milliseconds.
+/// Reads the modules, which takes some milliseconds.
 pub fn begin(mean_bytes: u64) -> Result<(), Refusal> {
     exclude_this_thread();
     allocator().ok_or(Refusal::NoWrapper)?;
     if PROCESS.swap(std::process::id(), Ordering::SeqCst) != std::process::id() {
-        // A fork child: who was inside is not here.
+        // This is a fork child: handlers that were running in the parent do not exist here.
         MODULES.forget();
-        // One that is may be looking at these, which are not freed here.
+        // The forking thread may still use the retired data, so it is not freed here.
         if let Ok(mut lists) = LISTS.try_lock() {
             lists.retired.clear();
         }
@@ -112,15 +112,15 @@ pub fn begin(mean_bytes: u64) -> Result<(), Refusal> {
     set_rate(mean_bytes)
 }
 
-/// Ends sampling. What was gathered stays, and blocks that are freed are taken out of it.
+/// Stops taking samples. Samples so far stay, and their blocks are still removed when they are freed.
 pub fn end() {
-    // Off is always possible: it has a number of its own.
+    // Switching off cannot fail, because rate 0 has a number of its own.
     let _ = set_rate(0);
 }
 
-/// Blocks that the calling thread allocates are not sampled from here on.
+/// Blocks that the calling thread allocates from now on are not sampled.
 pub fn exclude_this_thread() {
-    // Without a wrapper nobody has a slot, and nobody needs one.
+    // Without a wrapper, threads have no slots and need none.
     if allocator().is_some()
         && let Some(slot) = own_slot().or_else(claim)
     {
@@ -129,17 +129,17 @@ pub fn exclude_this_thread() {
     }
 }
 
-/// Mean bytes between two samples; 0 is off.
+/// The mean number of bytes between two samples; 0 is off.
 pub fn rate() -> u64 {
     Rate::now().mean()
 }
 
-/// Mean bytes between two samples that sampling began with.
+/// The mean that sampling was started with.
 pub fn default_rate() -> u64 {
     DEFAULT.load(Ordering::Relaxed)
 }
 
-/// Sets the mean bytes between two samples, 0 for off. Every thread notices at its next allocation.
+/// Sets the mean number of bytes between two samples, 0 for off. Every thread notices it at its next allocation.
 pub fn set_rate(mean_bytes: u64) -> Result<(), Refusal> {
     tables().ok_or(if allocator().is_none() { Refusal::NoWrapper } else { Refusal::NotBegun })?;
     let number = match mean_bytes {
@@ -151,36 +151,36 @@ pub fn set_rate(mean_bytes: u64) -> Result<(), Refusal> {
     MEAN[number as usize].store(mean_bytes, Ordering::SeqCst);
     let change = Rate::now().change().wrapping_add(1).max(1);
     RATE.store(u64::from(change) << 32 | u64::from(number), Ordering::SeqCst);
-    // After the rate: see `next_threshold`. Slots nobody had are left untouched.
+    // After the rate was stored: see `next_threshold`. Slots that were never owned stay untouched.
     for slot in slots().iter().filter(|slot| slot.is_owned()) {
         slot.threshold.store(0, Ordering::SeqCst);
     }
     Ok(())
 }
 
-/// When sampling began, nanoseconds since the Unix epoch.
+/// The start of sampling, in nanoseconds since the Unix epoch.
 pub fn since_unix_ns() -> Option<u64> {
     tables().map(|tables| tables.began_unix_ns)
 }
 
-/// Whether there is anything to tell: sampling is on, or was.
+/// Whether there is data: sampling is on, or was.
 pub fn is_sampled() -> bool {
     tables().is_some_and(|tables| Rate::now().number() != 0 || tables.stacks.sums().next().is_some())
 }
 
-/// What was gathered up to a moment.
+/// The state of the samples at one moment.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// What was allocated on each stack.
+    /// The allocations of each stack.
     pub buckets: Vec<HeapBucket>,
-    /// The sampled blocks that live, if they were asked for.
+    /// The sampled blocks that are live, if requested.
     pub live: Vec<LiveBlock>,
-    /// Of all blocks.
+    /// Counters over all blocks.
     pub counters: HeapCounters,
 }
 
-/// Reads the sums of all stacks, and with `with_blocks` every block that lives. Looks at each entry of the
-/// tables: one or two milliseconds.
+/// Reads the sums of all stacks, and with `with_blocks` also every live block. It reads the whole
+/// tables, which takes one or two milliseconds.
 pub fn read(with_blocks: bool) -> Reading {
     let Some(tables) = tables() else {
         return Reading {
@@ -225,26 +225,26 @@ pub fn read(with_blocks: bool) -> Reading {
     Reading { buckets, live, counters }
 }
 
-/// Samples whose stacks are cut because nothing was known of them, since sampling began.
+/// The number of samples since the start whose stacks are truncated because their bounds are unknown.
 pub fn samples_on_unknown_stacks() -> u64 {
     walks::UNKNOWN.load(Ordering::Relaxed)
 }
 
-/// The stack with this number, from a bucket.
+/// The stack with this number, as in a bucket.
 pub fn stack(number: u32) -> Stack {
     let nothing = Stack { frames: Vec::new(), end: StackEnd::NotCaptured };
     tables().map_or(nothing, |tables| tables.stacks.stack(number))
 }
 
-/// The modules that stacks are in. Looks whether objects were loaded since the last time, if a sample
-/// was in none that is known, or `anew` says so.
-pub fn list_modules(anew: bool) -> Vec<Module> {
+/// The modules that stacks refer to. Reads the modules again if a sample
+/// was in no known one, or if `reread` is set.
+pub fn list_modules(reread: bool) -> Vec<Module> {
     let may_retire = || {
         let retired = LISTS.try_lock().map_or(0, |lists| lists.retired.len());
-        retired < MOST_RETIRED || MODULES.is_quiet()
+        retired < MAX_RETIRED || MODULES.is_quiet()
     };
-    if (STALE.swap(false, Ordering::Relaxed) || anew) && may_retire() {
-        let refreshed = MODULES.look(|unwinding| unwinding.map(|unwinding| unwinding.modules.refreshed()));
+    if (STALE.swap(false, Ordering::Relaxed) || reread) && may_retire() {
+        let refreshed = MODULES.read(|unwinding| unwinding.map(|unwinding| unwinding.modules.refreshed()));
         if let Some(Ok(Some(modules))) = refreshed {
             publish(modules);
         }
@@ -252,7 +252,7 @@ pub fn list_modules(anew: bool) -> Vec<Module> {
     LISTS.try_lock().map(|lists| lists.modules.clone()).unwrap_or_default()
 }
 
-/// Puts new unwind data in the place of the old, which is freed when nobody walks with it.
+/// Replaces the unwind data. The former data is freed when no thread walks with it.
 fn publish(modules: Modules) {
     let mut lists = LISTS.try_lock().ok();
     if let Some(lists) = &mut lists {
@@ -263,9 +263,9 @@ fn publish(modules: Modules) {
         lists.modules = modules.list.iter().cloned().chain(gone).collect();
     }
     let new = Box::into_raw(Box::new(Unwinding { modules, places: places() }));
-    // SAFETY: it lives until it was replaced and nobody was inside after that (below), or for ever.
+    // SAFETY: the value lives until it was replaced and no thread was using it after that (below), or forever.
     let old = unsafe { MODULES.swap(new) };
-    // Nothing that was remembered of the old list is used with the new.
+    // Invalidates all walks cached for the former list.
     walks::LIST.fetch_add(1, Ordering::SeqCst);
     let Some(lists) = &mut lists else { return };
     if !old.is_null() {
@@ -273,7 +273,7 @@ fn publish(modules: Modules) {
     }
     if MODULES.is_quiet() {
         for retired in lists.retired.drain(..) {
-            // SAFETY: it came from `Box::into_raw`, was swapped out, and nobody was inside after that.
+            // SAFETY: it came from `Box::into_raw` and was swapped out, and afterwards no thread was using it.
             drop(unsafe { Box::from_raw(retired.0) });
         }
     }
@@ -282,13 +282,13 @@ fn publish(modules: Modules) {
 impl Tables {
     fn map() -> Result<Tables, EngineError> {
         let mut own_bytes = 0;
-        // SAFETY: `Stacks` is made of atomic integers, for which zero is a value.
+        // SAFETY: `Stacks` consists of atomic integers, which are valid when zeroed.
         let stacks = &(unsafe { zeroed::<Stacks>(1, &mut own_bytes) }?)[0];
-        // SAFETY: `Extra` is made of integers, and of booleans that are false when zero.
+        // SAFETY: `Extra` consists of integers, and of booleans that are false when zeroed.
         let extras = unsafe { zeroed::<Extra>(SLOT_COUNT, &mut own_bytes) }?;
-        // SAFETY: as above.
+        // SAFETY: atomic integers are valid when zeroed.
         let taken = unsafe { zeroed::<AtomicU8>(BUCKETS, &mut own_bytes) }?;
-        // SAFETY: as above.
+        // SAFETY: atomic integers are valid when zeroed.
         let words = unsafe { zeroed::<TableWord>(BUCKETS * BUCKET_WORDS, &mut own_bytes) }?;
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
         Ok(Tables {
@@ -304,17 +304,17 @@ impl Tables {
     }
 }
 
-/// So many zeroed values in pages of their own, for ever. Pages become resident as they are touched.
+/// Maps pages for `count` zeroed values and never unmaps them. Pages become resident as they are touched.
 ///
 /// # Safety
-/// Zeroed memory must be a value of `T`.
+/// Zeroed memory must be a valid value of `T`.
 pub(super) unsafe fn zeroed<T>(count: usize, own_bytes: &mut u64) -> Result<&'static [T], EngineError> {
     let bytes = count * size_of::<T>();
     let pages = Pages::zeroed(bytes).map_err(EngineError::Memory)?;
     *own_bytes += bytes as u64;
     let start = pages.start().cast::<T>();
     std::mem::forget(pages);
-    // SAFETY: page-aligned, so aligned for `T`; `count` values of it fit, each valid when zeroed (the
-    // caller); never unmapped, because `pages` was forgotten.
+    // SAFETY: the mapping is page-aligned, so aligned for `T`, and has room for `count` values, each valid when zeroed
+    // (guaranteed by the caller). It is never unmapped, because `pages` was forgotten.
     Ok(unsafe { std::slice::from_raw_parts(start.as_ptr(), count) })
 }

@@ -1,4 +1,4 @@
-//! What the wrapper calls: every block is counted, and where a sample is due it is taken.
+//! The functions that the allocator wrapper calls: they count every block and take samples when due.
 
 use std::sync::atomic::Ordering;
 
@@ -9,31 +9,31 @@ use super::tables::{BUCKETS, Inner, NAME, Rate, TABLES, filter, gap, index_of, s
 use crate::arch::Registers;
 use crate::scratch_stacks;
 
-/// The program is about to allocate. `false`: this was not counted, and [`allocated`] must be called with the
-/// block. What is counted here is counted whether the allocator has a block or not.
+/// Called before an allocation. `false`: it was not counted, and [`allocated`] must be called with the
+/// block. An allocation counted here counts even if the allocator fails.
 #[inline(always)]
 pub fn count_allocation(size: usize) -> bool {
     own_slot().is_some_and(|slot| slot.allocated.add(1, size as u64, slot.threshold.load(Ordering::Relaxed)))
 }
 
-/// The program is about to give a block back. `false`: this was not counted, and [`freeing`] must be called.
+/// Called before a block is freed. `false`: it was not counted, and [`freeing`] must be called.
 #[inline(always)]
 pub fn count_free(block: *mut u8, size: usize) -> bool {
     !may_be_sampled(block) && own_slot().is_some_and(|slot| slot.freed.add(1, size as u64, MAX_RECENT_BYTES))
 }
 
-/// Where the calling function is in its thread's stack.
+/// The calling function's position in its thread's stack.
 #[derive(Clone, Copy)]
 pub struct Caller(Registers);
 
-/// The caller must not return, nor end in a call that takes its frame's place, before it has given this to
-/// [`allocated`]; and it must not be inlined: it is the one frame that is left out of the stack.
+/// The caller must not be inlined, and must not return or end in a tail call before it has passed this to
+/// [`allocated`]: its frame is the one that is omitted from the stack.
 #[inline(always)]
 pub fn caller() -> Caller {
     Caller(Registers::here())
 }
 
-/// The program got a block, or null, that [`count_allocation`] did not count. `name` gives the allocator's name.
+/// Called for a block, or null, that [`count_allocation`] did not count. `name` returns the allocator's name.
 #[cold]
 #[inline(never)]
 pub fn allocated(caller: Caller, block: *mut u8, size: usize, name: fn() -> &'static str) {
@@ -43,13 +43,13 @@ pub fn allocated(caller: Caller, block: *mut u8, size: usize, name: fn() -> &'st
     count_with_room(caller, 1, block, size, name);
 }
 
-/// Counts on the caller's stack if that is the thread's own, as nearly always. On any other there may be no room:
-/// there everything is done on a stack of ours.
+/// Counts on the current stack if it is the thread's own, which is the usual case. Any other stack may have no room,
+/// so the work moves to a scratch stack.
 #[inline]
 fn count_with_room(caller: Caller, blocks: u64, block: *mut u8, size: usize, name: fn() -> &'static str) {
     let is_own = match own_slot() {
         Some(slot) => slot.stack.contains(caller.0.sp),
-        // A thread that shares a slot comes here with every block.
+        // A thread that shares a slot gets here with every block.
         None => OWN.with(|own| own.shares.get()),
     };
     let count = || count_block(caller, blocks, block, size, name);
@@ -58,7 +58,7 @@ fn count_with_room(caller: Caller, blocks: u64, block: *mut u8, size: usize, nam
     }
 }
 
-/// The program is about to give back a block that [`count_free`] did not count.
+/// Called before a block is freed that [`count_free`] did not count.
 #[cold]
 #[inline(never)]
 pub fn freeing(block: *mut u8, size: usize) {
@@ -83,16 +83,16 @@ fn count_freed(blocks: u64, size: usize) {
     }
 }
 
-/// Whether the filter says that this block may be in the table.
+/// Whether this block may be in the table, according to the filter.
 #[inline(always)]
 fn may_be_sampled(block: *mut u8) -> bool {
     live::may_be_in(filter(), BUCKETS, block as u64)
 }
 
-/// A sampled block between the call of the allocator's `realloc` and its result.
+/// A sampled block while the allocator's `realloc` runs.
 pub struct Reallocating(Option<live::Taken>);
 
-/// The program is about to reallocate a block. From here on another thread may get its address.
+/// Called before a reallocation. From here on another thread may get the block's address.
 #[inline(always)]
 pub fn reallocating(block: *mut u8) -> Reallocating {
     Reallocating(if may_be_sampled(block) { take(block) } else { None })
@@ -104,8 +104,8 @@ fn take(block: *mut u8) -> Option<live::Taken> {
     tables()?.live.take(block as u64)
 }
 
-/// The allocator answered: `new` is the block now, null when it could not and the old one stays. `false`: the
-/// new block was not counted, and [`reallocated`] must be called.
+/// Called after a reallocation: `new` is the new block, or null when the allocator failed and the old one stays.
+/// `false`: the new block was not counted, and [`reallocated`] must be called.
 #[inline(always)]
 pub fn count_reallocation(
     taken: Reallocating,
@@ -131,7 +131,7 @@ pub fn count_reallocation(
     })
 }
 
-/// The program got a block, not null, by a reallocation that [`count_reallocation`] did not count.
+/// Called for a reallocated block, not null, that [`count_reallocation`] did not count.
 #[cold]
 #[inline(never)]
 pub fn reallocated(caller: Caller, new: *mut u8, new_size: usize, name: fn() -> &'static str) {
@@ -141,7 +141,7 @@ pub fn reallocated(caller: Caller, new: *mut u8, new_size: usize, name: fn() -> 
     count_with_room(caller, 0, new, new_size, name);
 }
 
-/// Counts a block (0 blocks: one that was reallocated) that came when a threshold was passed: it is sampled, the
+/// Counts a block that reached the threshold (`blocks` is 0 for a reallocation): a sample is due, the
 /// rate changed, the word is full, or the thread is new.
 #[inline]
 fn count_block(caller: Caller, blocks: u64, block: *mut u8, size: usize, name: fn() -> &'static str) {
@@ -158,8 +158,8 @@ fn count_block(caller: Caller, blocks: u64, block: *mut u8, size: usize, name: f
         })
     });
     if entered.is_none() {
-        // No slot, or in a signal handler that interrupted the above. This block is sampled if a coin says so that
-        // has its probability: a countdown of all these threads together would be less random than it has to be.
+        // There is no slot, or this is a signal handler that interrupted `enter`. The block is sampled by an independent
+        // random draw: a countdown shared by all such threads would not be random enough.
         Shared::add(&shared().allocated, blocks, size);
         if let Some(tables) = tables() {
             tables.record_by_chance(block, size);
@@ -167,12 +167,12 @@ fn count_block(caller: Caller, blocks: u64, block: *mut u8, size: usize, name: f
     }
 }
 
-/// Brings the owner of `slot` on its way to the next sample: by `passed` bytes, and then by a block, which is
-/// sampled if it goes beyond the gap.
+/// Advances the owner of `slot` towards the next sample: by `passed` bytes, and then by a block, which is
+/// sampled if it exceeds the gap.
 #[inline]
 fn advance(slot: &'static Slot, passed: u64, registers: Registers, block: *mut u8, size: u64) {
     let Some(tables) = tables() else {
-        // Not begun. `begin` sets thresholds to 0 after it has published the tables.
+        // Sampling has not started. `begin` sets thresholds to 0 after it has published the tables.
         slot.gap.store(u64::MAX, Ordering::Relaxed);
         slot.threshold.store(MAX_RECENT_BYTES, Ordering::SeqCst);
         if !TABLES.load(Ordering::SeqCst).is_null() {
@@ -180,7 +180,7 @@ fn advance(slot: &'static Slot, passed: u64, registers: Registers, block: *mut u
         }
         return;
     };
-    // SAFETY: only the owner's thread comes here, and only once at a time (`count_block`, `Slot::enter`).
+    // SAFETY: only the owner's thread gets here, and never twice at a time (`count_block`, `Slot::enter`).
     let own = unsafe { &mut *tables.extras[index_of(slot)].0.get() };
     let mut rate = Rate::now();
     let drawn_by = slot.change.load(Ordering::Relaxed);
@@ -188,7 +188,7 @@ fn advance(slot: &'static Slot, passed: u64, registers: Registers, block: *mut u
         let gap = slot.gap.load(Ordering::Relaxed);
         slot.gap.store(gap.saturating_sub(passed), Ordering::Relaxed);
     } else {
-        // The rate changed, or the thread is new: the gap is drawn anew from before this block.
+        // The rate changed, or the thread is new: draw a new gap, starting before this block.
         if drawn_by == 0 {
             own.walks.forget();
         }
@@ -210,7 +210,7 @@ fn advance(slot: &'static Slot, passed: u64, registers: Registers, block: *mut u
     tables.record(block, size, number, stack);
 }
 
-/// Draws the gap to the next sample; the rate it was drawn by.
+/// Draws the gap to the next sample, and returns the rate that was used.
 #[inline]
 fn draw_gap(slot: &'static Slot, own: &mut Inner) -> Rate {
     let rate = Rate::now();
@@ -224,13 +224,13 @@ fn draw_gap(slot: &'static Slot, own: &mut Inner) -> Rate {
     rate
 }
 
-/// Sets the threshold by the gap, which was drawn by this rate. [`Slot::allocated`] was just begun.
+/// Sets the threshold from the gap, which was drawn for this rate. [`Slot::allocated`] was just reset.
 #[inline]
 fn set_threshold(slot: &'static Slot, rate: Rate) {
     let threshold = slot.gap.load(Ordering::Relaxed).min(MAX_RECENT_BYTES);
     slot.threshold.store(threshold, Ordering::SeqCst);
-    // The agent sets the rate before it sets thresholds to 0. Either it did the latter after our store, or
-    // its rate is seen here.
+    // The agent sets the rate before it sets thresholds to 0. So either it writes the 0 after our store, or
+    // its new rate is visible here.
     if Rate::now() != rate {
         slot.threshold.store(0, Ordering::SeqCst);
     }

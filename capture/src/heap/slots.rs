@@ -1,47 +1,48 @@
-//! What each thread keeps for itself: counters and its way to the next sample, in a slot it claims.
+//! Per-thread slots: each has a thread's counters and its distance to the next sample.
 //!
-//! Counters must outlive their thread, and be readable while it runs, but may not cost an atomic
-//! read-modify-write: so every thread has a slot of its own in a fixed table, writes it alone (load, add,
+//! Counters must outlive their thread and be readable while it runs, but must not cost an atomic
+//! read-modify-write. So every thread has its own slot in a fixed table. It is the slot's only writer (load, add,
 //! store) and finds it by one thread-local pointer. That pointer is `const`-initialised and has no
-//! destructor: it can be used at any moment of a thread's life, its TLS destructors included, and nothing
-//! is registered anywhere. Instead of being told that a thread ended, whoever looks for a slot asks the
-//! kernel whether the thread that has one still lives. The counters stay: the next owner adds to them.
+//! destructor, so it can be used at any moment of a thread's life, including its TLS destructors, and nothing
+//! is registered. No code runs when a thread ends. Instead, a thread that claims a slot asks the
+//! kernel whether the slot's owner still lives. The counters stay: the next owner adds to them.
 //!
-//! Blocks and their bytes are counted in one word ([`Count`]), because a program whose memory is in no
-//! cache pays for each store: it waits behind those that miss. Now and then the word is added to wide counters and begun anew.
+//! Blocks and their bytes are counted in one word ([`Count`]), because every store is expensive in a program whose
+//! memory is not in the cache: it waits behind the stores that miss. From time to time the word is added to wide
+//! counters and reset.
 
 use super::super::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use super::mapped_stack::MappedStack;
 
-/// Threads that can have a slot at the same time; others share one that costs more.
+/// The maximum number of threads with a slot; other threads share one that is slower.
 pub(crate) const SLOTS: usize = 2048;
-/// Slots a claim looks at before it gives up.
+/// The maximum number of slots that a claim checks.
 const PROBES: usize = 128;
-/// A [`Count`] has to be added to its [`Total`] before it has this many bytes: half of what it could hold, so that
-/// its blocks, of one byte or more, have room as well.
+/// A [`Count`] must be added to its [`Total`] before it has this many bytes. This is half of its capacity, so that
+/// the number of blocks, of one byte or more, fits too.
 pub(crate) const MAX_RECENT_BYTES: u64 = 1 << 23;
 
-/// A thread's counters and its way to the next sample. What every allocation and free uses is in one cache
-/// line; the rest is used by samples.
+/// A thread's counters and its distance to the next sample. The fields used by every allocation and free are in one
+/// cache line; samples use the others.
 #[repr(align(64))]
 pub(crate) struct Slot {
     pub(crate) allocated: Count,
-    /// Bytes of `allocated` from which on a block is not counted at once, but looked at: a sample is due, the
-    /// word is full, or the rate changed. For the latter the agent writes 0.
+    /// The value of `allocated` in bytes from which a block takes the slow path: a sample is due, the
+    /// word is full, or the rate changed. For the last case the agent writes 0.
     pub(crate) threshold: AtomicU64,
     pub(crate) freed: Count,
     pub(crate) reallocations: AtomicU64,
-    /// Bytes to the next sample, when `allocated` was last begun.
+    /// The bytes to the next sample when `allocated` was last reset.
     pub(crate) gap: AtomicU64,
-    /// Process and kernel id of the owner ([`Owner`]); 0 when nobody had it yet.
+    /// Process id and kernel thread id of the owner ([`Owner`]); 0 if it never had one.
     owner: AtomicU64,
-    /// Number of the change of rate by which the gap was drawn.
+    /// The number of the rate change for which the gap was drawn.
     pub(crate) change: AtomicU32,
     /// Not 0: blocks of this thread are not sampled.
     pub(crate) excluded: AtomicU32,
     /// The owner is inside [`Slot::enter`].
     is_entered: AtomicBool,
-    /// Of the owner.
+    /// The owner's stack.
     pub(crate) stack: MappedStack,
     pub(crate) allocated_before: Total,
     pub(crate) freed_before: Total,
@@ -82,31 +83,31 @@ impl Slot {
         new_slot!()
     }
 
-    /// Loom's atomics cannot be made in constants.
+    /// Loom's atomics cannot be created in constants.
     #[cfg(rgops_loom)]
     pub(crate) fn new() -> Slot {
         new_slot!()
     }
 
-    /// Whether a thread has it, or had.
+    /// Whether a thread owns it, or owned it before.
     pub(crate) fn is_owned(&self) -> bool {
         self.owner.load(Ordering::Acquire) != 0
     }
 
-    /// Whether the owner is, or in the process it was made in was, the first thread: its stack is another kind.
+    /// Whether the owner is the main thread of its process, whose stack is of another kind.
     pub(crate) fn is_of_first_thread(&self) -> bool {
         let owner = self.owner.load(Ordering::Relaxed);
         (owner >> 32) as u32 == owner as u32
     }
 
-    /// Calls `work` on the owner's thread, unless it is inside already: then this is a signal handler.
+    /// Calls `work` on the owner's thread, unless it is already inside. Then this is a signal handler.
     #[inline]
     pub(crate) fn enter<R>(&self, work: impl FnOnce() -> R) -> Option<R> {
         if self.is_entered.load(Ordering::Relaxed) {
             return None;
         }
         self.is_entered.store(true, Ordering::Relaxed);
-        // A handler runs on the same thread: the compiler's order is enough.
+        // A signal handler runs on the same thread, so the compiler's order is enough.
         std::sync::atomic::compiler_fence(Ordering::SeqCst);
         let result = work();
         std::sync::atomic::compiler_fence(Ordering::SeqCst);
@@ -115,12 +116,12 @@ impl Slot {
     }
 }
 
-/// Blocks and their bytes since the word was last begun, and how often it was: 24, 24 and 16 bits, the bytes
-/// lowest. Written by the slot's owner alone.
+/// Blocks and bytes since the last reset, and the number of resets, in 24, 24 and 16 bits, bytes
+/// lowest. Only the slot's owner writes it.
 pub(crate) struct Count(AtomicU64);
 
-/// What was counted before a [`Count`] was last begun: blocks and bytes, for even and for odd numbers of times it
-/// was. The one not in use is written, and comes into use with the word, so it can be read at any time.
+/// Blocks and bytes from before the last reset of a [`Count`], in two copies: one for an even number of resets, one for
+/// an odd number. The owner writes the copy that is not in use. The reset switches to it, so readers never block.
 pub(crate) struct Total([[AtomicU64; 2]; 2]);
 
 const BLOCK_SHIFT: u32 = 24;
@@ -128,10 +129,10 @@ const TIMES_SHIFT: u32 = 48;
 const FIELD: u64 = (1 << BLOCK_SHIFT) - 1;
 
 impl Count {
-    /// Counts `blocks` (0 or 1) of `bytes`, if there are fewer than `limit` with them, which must not be
-    /// above [`MAX_RECENT_BYTES`]. A block of no bytes is not counted here either: nothing would limit them.
+    /// Counts `blocks` (0 or 1) of `bytes`, if the sum of bytes stays below `limit`, which must not exceed
+    /// [`MAX_RECENT_BYTES`]. A block of 0 bytes is not counted here either, because the limit would not bound their number.
     ///
-    /// `Release`, so that who sees a block counted as freed sees it counted as allocated.
+    /// `Release`, so that a reader which sees a block counted as freed also sees it counted as allocated.
     #[inline(always)]
     pub(crate) fn add(&self, blocks: u64, bytes: u64, limit: u64) -> bool {
         let word = self.0.load(Ordering::Relaxed);
@@ -142,12 +143,12 @@ impl Count {
         true
     }
 
-    /// Bytes since it was begun.
+    /// The bytes since the last reset.
     pub(crate) fn recent_bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed) & FIELD
     }
 
-    /// Adds what was counted, and this, to the total, and begins anew. Inside [`Slot::enter`] only.
+    /// Adds the word, and this block, to the total, and resets the word. Only inside [`Slot::enter`].
     #[inline]
     pub(crate) fn add_to(&self, total: &Total, blocks: u64, bytes: u64) {
         let word = self.0.load(Ordering::Relaxed);
@@ -155,14 +156,14 @@ impl Count {
         let [now, next] = [times, times + 1].map(|times| &total.0[times as usize % 2]);
         let counted = [(word >> BLOCK_SHIFT & FIELD) + blocks, (word & FIELD) + bytes];
         for ((next, now), counted) in next.iter().zip(now).zip(counted) {
-            // Release: who reads this for an older number sees that the number has changed.
+            // Release: a reader that reads this for an older number of resets sees that the number has changed.
             next.store(now.load(Ordering::Relaxed).wrapping_add(counted), Ordering::Release);
         }
         self.0.store((times + 1) << TIMES_SHIFT, Ordering::Release);
     }
 
-    /// Blocks and bytes in all. Reads again when the owner began anew meanwhile; a wait of 65,536 beginnings
-    /// between two loads would not be noticed.
+    /// The total of blocks and bytes. Retries when the owner reset the word in between; it would not notice exactly
+    /// 65,536 resets between two loads.
     pub(crate) fn with(&self, total: &Total) -> [u64; 2] {
         loop {
             let word = self.0.load(Ordering::Acquire);
@@ -175,8 +176,8 @@ impl Count {
     }
 }
 
-/// A thread of a process. Slots of another process are those of our parent, before the fork: one of them
-/// is still in use, by the thread that forked, and keeps the number that thread had; so all stay.
+/// A thread of a process. In a fork child, slots of another process belong to threads of the parent. One of them
+/// is still in use, by the thread that forked, under its old id. So none of them is reused.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub(crate) process: u32,
@@ -189,10 +190,10 @@ impl Owner {
     }
 }
 
-/// Claims a slot for a thread; `None` when none is free near the one its id chooses.
+/// Claims a slot for a thread; `None` when none is free near the index that its id selects.
 ///
-/// `is_alive` says whether another thread of this process lives. A slot whose owner has our own id is
-/// ours: ids are not given twice at a time, so its thread is gone.
+/// `is_alive` reports whether another thread of this process lives. A slot whose owner has the new thread's id can be
+/// reused: two threads never have the same id at the same time, so the former owner has ended.
 pub(crate) fn claim(
     slots: &'static [Slot],
     new: Owner,
@@ -207,13 +208,13 @@ pub(crate) fn claim(
             return true;
         }
         let (process, thread) = ((former >> 32) as u32, former as u32);
-        // Acquire: the counters as the former owner left them. It is gone, and what it did was done
-        // before the kernel said so.
+        // Acquire: makes the former owner's counters visible. It has ended, and its writes happened
+        // before the kernel reported that.
         (former == 0 || (process == new.process && !is_alive(thread)))
             && slot.owner.compare_exchange(former, new.pack(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     })?;
-    // What the former owner left of its way to the next sample is not ours; counters are kept. It is not
-    // inside, or will never come out.
+    // The former owner's distance to the next sample is reset; the counters stay. The former owner is not
+    // inside `enter`, or will never leave it.
     slot.is_entered.store(false, Ordering::Relaxed);
     slot.stack.forget();
     slot.excluded.store(0, Ordering::Relaxed);
@@ -222,7 +223,7 @@ pub(crate) fn claim(
     Some(slot)
 }
 
-/// The counters of all slots together.
+/// The sums of all slots' counters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sums {
     pub(crate) allocations: u64,
@@ -232,7 +233,7 @@ pub(crate) struct Sums {
     pub(crate) reallocations: u64,
 }
 
-/// What threads without a slot of their own, and signal handlers that interrupted [`Slot::enter`], count: by
+/// Counters for threads without a slot, and for signal handlers that interrupt [`Slot::enter`]. They use
 /// read-modify-write.
 pub(crate) struct Shared {
     pub(crate) allocated: [AtomicU64; 2],
@@ -250,15 +251,15 @@ impl Shared {
         }
     }
 
-    /// Counts blocks and bytes in `counters`, one of the above.
+    /// Adds blocks and bytes to `counters`, one of the fields above.
     pub(crate) fn add(counters: &[AtomicU64; 2], blocks: u64, bytes: u64) {
         counters[0].fetch_add(blocks, Ordering::Release);
         counters[1].fetch_add(bytes, Ordering::Release);
     }
 }
 
-/// Adds all slots up. Frees first: a block whose free is counted is counted as allocated too, since its
-/// allocation was counted before it was handed out; so there are never more frees than allocations.
+/// Sums up all slots. Frees are read first: an allocation is counted before its block is handed out, so a
+/// block whose free is visible is also visible as allocated, and there are never more frees than allocations.
 pub(crate) fn sums<'s>(slots: impl Iterator<Item = &'s Slot> + Clone, shared: Option<&Shared>) -> Sums {
     let sum = |of_slot: fn(&Slot) -> [u64; 2], of_shared: fn(&Shared) -> &[AtomicU64; 2]| {
         let of_shared =
@@ -283,7 +284,7 @@ mod tests {
     use super::*;
 
     fn slots(count: usize) -> &'static [Slot] {
-        // SAFETY: atomic integers, for which zero is a value.
+        // SAFETY: `Slot` consists of atomic integers, which are valid when zeroed.
         unsafe { zeroed(count, &mut 0) }.unwrap()
     }
 
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_lost_when_a_word_is_begun_anew() {
+    fn no_count_is_lost_when_a_word_is_reset() {
         let slot = &slots(1)[0];
         let total = || slot.allocated.with(&slot.allocated_before);
         let (mut blocks, mut bytes) = (0, 0);
@@ -320,7 +321,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for round in 0..rounds {
-                    // Blocks of 3 bytes; the word is begun anew at every fifth.
+                    // Blocks of 3 bytes; the word is reset at every fifth.
                     if round % 5 == 0 || !slot.allocated.add(1, 3, MAX_RECENT_BYTES) {
                         slot.allocated.add_to(&slot.allocated_before, 1, 3);
                     }
@@ -336,13 +337,13 @@ mod tests {
         });
     }
 
-    /// Which of them it is.
+    /// The index of a slot.
     fn index(slots: &'static [Slot], slot: Option<&'static Slot>) -> Option<usize> {
         slots.iter().position(|one| slot.is_some_and(|slot| std::ptr::eq(one, slot)))
     }
 
     #[test]
-    fn slots_of_ended_threads_are_used_again_with_their_counts() {
+    fn slots_of_ended_threads_are_reused_with_their_counts() {
         let slots = slots(4);
         let slot = claim(slots, thread(5), |_| true);
         count(slot, 3);
@@ -356,15 +357,15 @@ mod tests {
     }
 
     #[test]
-    fn when_all_are_taken_by_the_living_there_is_none() {
+    fn there_is_no_slot_when_all_owners_live() {
         let slots = slots(2);
         assert!(claim(slots, thread(1), |_| true).is_some() && claim(slots, thread(2), |_| true).is_some());
         assert!(claim(slots, thread(3), |_| true).is_none());
     }
 
-    /// The thread that forked goes on with its slot, under a number that is nobody's in the child.
+    /// The forking thread keeps using its slot, under an id that no thread of the child has.
     #[test]
-    fn a_fork_child_takes_no_slot_of_its_parents_threads() {
+    fn a_fork_child_does_not_reuse_slots_of_the_parents_threads() {
         let slots = slots(2);
         claim(slots, thread(1), |_| true).unwrap();
         let child = |thread| Owner { process: 2, thread };

@@ -1,35 +1,35 @@
-//! The stacks blocks were allocated on, each once, with the sums of its blocks: only ever added to.
+//! The set of stacks that blocks were allocated on, each with the sums of its blocks. Entries are only added.
 //!
-//! A stack is found by its hash in an open-addressed index that nothing is removed from. A new one is
-//! written into a record of its own first and then published by one compare-and-swap in the index; who
-//! loses that race against the same stack uses the other's record, and its own stays unused. So a stack
-//! has one number, nobody waits, and half-written records are seen by nobody.
+//! A stack is found by its hash in an open-addressed index without removal. A new stack is
+//! written to a record first, and then published by one compare-and-swap in the index. A thread that
+//! loses the race for the same stack uses the other thread's record, and its own stays unused. So a stack
+//! has one number, no thread waits, and no thread sees an incomplete record.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rgops_protocol::reply::pprof_heap::Estimate;
 use rgops_protocol::reply::{Stack, StackEnd};
 
-/// Stacks there is room for. Number 0 stands for blocks without one.
+/// The maximum number of stacks. Number 0 stands for blocks without one.
 pub(super) const STACKS: usize = 16 * 1024;
-/// Words of frames there is room for.
+/// The maximum number of frames of all stacks together.
 const WORDS: usize = 512 * 1024;
-/// The index is at most half full.
+/// The size of the index, so that it is at most half full.
 const INDEX: usize = 2 * STACKS;
-/// Index entries looked at; at half load a longer run is a poor hash, and counted as no room.
+/// The maximum number of index entries probed. At half load a longer run means a poor hash, and counts as no room.
 const PROBES: usize = 64;
 
-/// Sums of one stack's blocks, one atomic a field of [`Estimate`].
+/// The sums over one stack's blocks, one atomic for each field of [`Estimate`].
 #[derive(Default)]
 pub(super) struct Sum([AtomicU64; 5]);
 
 impl Sum {
-    /// Adds what one block stands for.
+    /// Adds the estimate of one block.
     pub(super) fn add(&self, estimate: &Estimate) {
         let Estimate { samples, objects_milli, bytes, objects_variance, bytes_variance } = *estimate;
         let fields = [samples, objects_milli, bytes, objects_variance, bytes_variance];
         for (sum, field) in self.0.iter().zip(fields) {
-            // Certain blocks have no variance: no need to fetch the line for writing.
+            // Certain blocks have no variance: skipping 0 avoids fetching the line for writing.
             if field != 0 {
                 sum.fetch_add(field, Ordering::Release);
             }
@@ -43,29 +43,29 @@ impl Sum {
     }
 }
 
-/// A stack: where its frames are, and its sums.
+/// A stack: the position of its frames, and its sums.
 #[repr(align(64))]
 struct Record {
     allocated: Sum,
     freed: Sum,
     hash: AtomicU64,
     first_word: AtomicU32,
-    /// Frames, and above them how the walk ended.
+    /// The number of frames; above 16 bits, the end of the walk.
     shape: AtomicU32,
 }
 
-/// All of it; zeroed memory is a valid value, of no stacks.
+/// The whole set; zeroed memory is a valid empty set.
 pub(super) struct Stacks {
     index: [AtomicU32; INDEX],
     records: [Record; STACKS],
     words: [AtomicU64; WORDS],
-    /// Records used, 0 not counted.
+    /// The number of records used, not counting 0.
     used: AtomicU32,
     words_used: AtomicU32,
 }
 
 impl Stacks {
-    /// The number of this stack; `None` when there is no room for another.
+    /// The number of this stack; adds it if it is new. `None` when there is no room.
     pub(super) fn number(&self, frames: &[u64], end: StackEnd) -> Option<u32> {
         let hash = hash(frames, end);
         let mut own = None;
@@ -89,7 +89,7 @@ impl Stacks {
         None
     }
 
-    /// Writes a record nobody knows yet.
+    /// Writes a record that is not published yet.
     fn write(&self, frames: &[u64], end: StackEnd, hash: u64) -> Option<u32> {
         let room = |used: &AtomicU32, more: usize, all: usize| {
             used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
@@ -121,23 +121,23 @@ impl Stacks {
         self.words[first..first + count].iter().map(|word| word.load(Ordering::Relaxed))
     }
 
-    /// Counts a sampled block.
+    /// Adds a sampled block.
     pub(super) fn allocated(&self, number: u32, estimate: &Estimate) {
         self.records[number as usize].allocated.add(estimate);
     }
 
-    /// Counts a sampled block that was freed: what was counted for it when it was allocated.
+    /// Adds a sampled block that was freed, with the same estimate as for its allocation.
     pub(super) fn freed(&self, number: u32, estimate: &Estimate) {
         self.records[number as usize].freed.add(estimate);
     }
 
-    /// Numbers given so far, 0 not counted.
+    /// The number of stacks so far, not counting 0.
     pub(super) fn count(&self) -> usize {
         self.used.load(Ordering::Acquire) as usize
     }
 
-    /// Sums of every stack that has any, by its number. Freed before allocated, so that no more is freed
-    /// than was allocated; a block that comes meanwhile may be in some fields and not in others.
+    /// The sums of every stack that has any, with its number. Reads freed before allocated, so that freed never
+    /// exceeds allocated. A concurrent block may be included in some fields and not in others.
     pub(super) fn sums(&self) -> impl Iterator<Item = (u32, Estimate, Estimate)> {
         (0..=self.count() as u32).filter_map(|number| {
             let record = &self.records[number as usize];
@@ -147,7 +147,7 @@ impl Stacks {
         })
     }
 
-    /// The stack with this number, which has sums.
+    /// The stack with this number, which must have sums.
     pub(super) fn stack(&self, number: u32) -> Stack {
         if number == 0 {
             return Stack { frames: Vec::new(), end: StackEnd::NotCaptured };
@@ -178,12 +178,12 @@ mod tests {
     use super::*;
 
     fn stacks() -> &'static Stacks {
-        // SAFETY: a `Stacks` is atomics only, for which zero is a value.
+        // SAFETY: `Stacks` consists of atomics, which are valid when zeroed.
         &unsafe { zeroed::<Stacks>(1, &mut 0) }.unwrap()[0]
     }
 
     #[test]
-    fn a_stack_has_one_number_and_comes_back() {
+    fn a_stack_has_one_number_and_can_be_read_back() {
         let stacks = stacks();
         let first = stacks.number(&[1, 2, 3], StackEnd::Root).unwrap();
         assert_eq!(stacks.number(&[1, 2, 3], StackEnd::Root), Some(first));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn when_there_is_no_room_old_stacks_are_still_found() {
+    fn known_stacks_are_still_found_when_there_is_no_room() {
         let stacks = stacks();
         let mut accepted = 0;
         for number in 0..2 * STACKS as u64 {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_find_the_same_stack_agree_on_its_number() {
+    fn threads_that_add_the_same_stack_agree_on_its_number() {
         let stacks = stacks();
         let found: Vec<Vec<u32>> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)

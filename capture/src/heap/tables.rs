@@ -1,4 +1,4 @@
-//! The tables of sampling, the rate, and what was drawn by it.
+//! The global state of heap sampling: tables, slots, the rate, and the random gaps.
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -14,55 +14,55 @@ use super::walks::Walks;
 #[cfg(not(rgops_loom))]
 use crate::sync::AtomicU8;
 
-/// Mean bytes between two samples, when nobody says otherwise: Go's.
+/// The default mean number of bytes between two samples; the same as Go's.
 pub const DEFAULT_MEAN_BYTES: u64 = 512 * 1024;
 
-/// Buckets of the table of living blocks. With 8 entries each, 32,000 living samples (16 GiB at 512 KiB) lose 2
-/// in 10,000 blocks, which are counted.
+/// The number of buckets in the table of live blocks. With 8 entries each, 32,000 live samples (16 GiB at 512 KiB)
+/// lose 2 in 10,000 blocks, which are counted.
 pub(super) const BUCKETS: usize = 1 << 14;
-/// Different means there can be in the life of a process.
+/// The maximum number of different means in the life of a process.
 pub(super) const MEANS: usize = 256;
 
 #[cfg(not(rgops_loom))]
 pub(super) static SLOTS: [Slot; SLOT_COUNT] = [const { Slot::new() }; SLOT_COUNT];
-/// Of threads that found no slot.
+/// Counters of threads that found no slot.
 #[cfg(not(rgops_loom))]
 pub(super) static SHARED: Shared = Shared::new();
-/// The filter of the table of living blocks. Untouched, it is the kernel's zero page.
+/// The filter of the table of live blocks. While untouched, it is the kernel's zero page.
 #[cfg(not(rgops_loom))]
 pub(super) static FILTER: [AtomicU8; BUCKETS / live::GROUP] =
     [const { AtomicU8::new(0) }; BUCKETS / live::GROUP];
 
-/// The tables, once sampling has begun. Never freed: a block may be freed at any time.
+/// The tables, after sampling has started. Never freed, because a block may be freed at any time.
 pub(super) static TABLES: AtomicPtr<Tables> = AtomicPtr::new(std::ptr::null_mut());
-/// The rate: number of its change in the upper half, of its mean in the lower. 0: off.
+/// The rate: the number of its change in the upper half, the number of its mean in the lower half. 0 is off.
 pub(super) static RATE: AtomicU64 = AtomicU64::new(0);
-/// Means by their numbers; number 0 is off.
+/// The means by number; number 0 is off.
 pub(super) static MEAN: [AtomicU64; MEANS] = [const { AtomicU64::new(0) }; MEANS];
-/// The wrapped allocator's name (`allocator`): a function that gives it. Null without a wrapper.
+/// A function that returns the wrapped allocator's name (`allocator`). Null without a wrapper.
 pub(super) static NAME: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
-/// What sampling needs beside the counters, made by `begin`.
+/// The state that sampling needs besides the counters, created by `begin`.
 pub(super) struct Tables {
     pub(super) live: Live,
     pub(super) stacks: &'static Stacks,
     pub(super) extras: &'static [Extra],
-    /// When it began: `CLOCK_MONOTONIC_COARSE` and the Unix time.
+    /// The start of sampling: `CLOCK_MONOTONIC_COARSE` and the Unix time.
     pub(super) began_ms: u64,
     pub(super) began_unix_ns: u64,
-    /// Samples whose bucket was full, and what they stood for.
+    /// Samples whose bucket was full, and the bytes they stood for.
     pub(super) lost: AtomicU64,
     pub(super) lost_bytes: AtomicU64,
-    /// Bytes of address space of all this.
+    /// The address space of all tables, in bytes.
     pub(super) own_bytes: u64,
 }
 
-/// What a thread with a slot needs when it samples: used inside [`Slot::enter`] of that slot only.
+/// A thread's state for taking samples; used only inside [`Slot::enter`] of its slot.
 pub(super) struct Extra(pub(super) UnsafeCell<Inner>);
 
-// SAFETY: touched only by the slot's owner, inside `Slot::enter` (`Extra::of`).
+// SAFETY: only the slot's owner accesses it, inside `Slot::enter` (`Extra::of`).
 unsafe impl Sync for Extra {}
 
-/// Zeroed memory is a valid value of it.
+/// Zeroed memory is a valid value.
 pub(super) struct Inner {
     pub(super) random: u64,
     pub(super) walks: Walks,
@@ -88,19 +88,19 @@ pub(super) fn random(state: &mut u64, seed: u64) -> u64 {
     state.wrapping_mul(0x2545_F491_4F6C_DD1D)
 }
 
-/// Bytes to the next sample: exponential, rounded up to more than itself, so that a block of `s` bytes is hit
-/// (the gap is at most `s`) with probability 1 - exp(-s / mean).
+/// The number of bytes to the next sample: exponentially distributed and rounded up, at least 1. So a block of `s` bytes
+/// is sampled (the gap is at most `s`) with probability 1 - exp(-s / mean).
 #[inline]
 pub(super) fn gap(random: u64, mean: u64) -> u64 {
     if mean <= 1 {
         return 1;
     }
-    // In (0, 1]: 53 bits, the lowest value above 0.
+    // In (0, 1]: 53 bits, and never 0.
     let uniform = ((random >> 11) + 1) as f64 / (1u64 << 53) as f64;
     (-uniform.ln() * mean as f64) as i64 as u64 + 1
 }
 
-/// A rate as [`RATE`] has it.
+/// The value of [`RATE`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rate(u64);
 
@@ -133,7 +133,7 @@ pub(super) fn mean_of(number: u32) -> u64 {
 
 #[inline]
 pub(super) fn tables() -> Option<&'static Tables> {
-    // SAFETY: null, or leaked by `begin`.
+    // SAFETY: null, or a pointer that `begin` leaked.
     unsafe { TABLES.load(Ordering::Acquire).as_ref() }
 }
 
@@ -155,7 +155,7 @@ pub(super) fn filter() -> &'static [AtomicU8] {
     &FILTER
 }
 
-/// The models have tables of their own; nothing of this is called in them.
+/// The models have their own tables and never use these.
 #[cfg(rgops_loom)]
 #[inline]
 pub(super) fn slots() -> &'static [Slot] {
@@ -173,7 +173,7 @@ pub(super) fn filter() -> &'static [crate::sync::AtomicU8] {
     &[]
 }
 
-/// The index of one of [`SLOTS`].
+/// The index of a slot in [`SLOTS`].
 #[inline]
 pub(super) fn index_of(slot: &'static Slot) -> usize {
     (std::ptr::from_ref(slot) as usize - slots().as_ptr() as usize) / size_of::<Slot>()
@@ -185,8 +185,8 @@ impl Tables {
         let objects = Estimate::objects_of_block(size, mean_of(mean));
         let estimate = Estimate::of_objects(objects, size);
         let time = (coarse_ms().saturating_sub(self.began_ms) / TIME_UNIT_MS) as u32;
-        // All before anybody can free it: the program gets the block after this. The entry is written last:
-        // it is in no cache, and an atomic read-modify-write behind that store would wait for it.
+        // All of this happens before the program gets the block and can free it. The entry is written last: it is
+        // not in the cache, and an atomic read-modify-write after that store would wait for it.
         if let Some(reserved) = self.live.reserve(block as u64) {
             self.stacks.allocated(stack, &estimate);
             self.live.fill(reserved, block as u64, Block { size, mean, stack, time, objects });
@@ -196,7 +196,7 @@ impl Tables {
         }
     }
 
-    /// Samples a block with its probability, by a coin instead of the countdown, and without a stack.
+    /// Samples a block with its probability, by a random draw instead of the countdown, and without a stack.
     #[cold]
     pub(super) fn record_by_chance(&self, block: *mut u8, size: u64) {
         static STATE: AtomicU64 = AtomicU64::new(0);
@@ -223,15 +223,15 @@ impl Tables {
     }
 }
 
-/// Unit of [`Block::time`]: 32 bits of it are a year and four months.
+/// The unit of [`Block::time`]: 32 bits of it are a year and four months.
 pub(super) const TIME_UNIT_MS: u64 = 10;
 
-/// `CLOCK_MONOTONIC_COARSE` in milliseconds: a few nanoseconds, no system call.
+/// `CLOCK_MONOTONIC_COARSE` in milliseconds: takes a few nanoseconds, without a system call.
 #[inline]
 pub(super) fn coarse_ms() -> u64 {
     // SAFETY: `timespec` is plain data, valid when zeroed.
     let mut time: libc::timespec = unsafe { std::mem::zeroed() };
-    // SAFETY: clock_gettime(2) writes into the one `timespec` it is given. The clock exists since 2.6.32.
+    // SAFETY: clock_gettime(2) writes into the one `timespec` it is given. The clock exists since Linux 2.6.32.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut time) };
     time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000
 }

@@ -1,14 +1,14 @@
-//! Stacks of samples: walked by the engine's unwinder, and remembered while they stay the same.
+//! Walks the stacks of samples with the engine's unwinder, and caches the results.
 //!
-//! A program allocates from the same stacks again and again, and a walk costs 20 to 50 ns a frame. A walk
-//! is a function of the registers it begins with, the unwind data, and the words it reads. So each
-//! thread keeps its last few walks: where they began, and the words that decided them. When a sample
-//! comes with the same program counter and stack pointer and all these words are the same, the stack is
-//! the same, for a load and a comparison a frame.
+//! A program allocates from the same stacks again and again, and a walk costs 20 to 50 ns per frame. The result
+//! is a function of the initial registers, the unwind data, and the words that the walk reads. So each
+//! thread caches its last few walks: their initial registers, and the words that decided them. If a sample
+//! has the same program counter and stack pointer and all these words are unchanged, the stack is
+//! the same, at the cost of a load and a comparison per frame.
 //!
-//! The words that decide are the return addresses, and saved frame pointers that were used. A saved frame
-//! pointer that no frame used as such is some value of the program's, different every time; whether it was
-//! used is seen by the step it was used in (the caller's stack pointer is right above it).
+//! The decisive words are the return addresses, and the saved frame pointers that were used. A saved frame
+//! pointer that no frame used as such is an arbitrary value, different every time. Whether it was
+//! used is visible in the step that used it (the caller's stack pointer is directly above it).
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -24,34 +24,34 @@ use super::slots::Slot;
 use super::stacks::Stacks;
 use super::unwinding::{MODULES, STALE};
 
-/// Frames kept of a stack, the leaf's side.
+/// The maximum number of frames kept, innermost first.
 pub(super) const MAX_FRAMES: usize = 256;
-/// Walks a thread remembers.
-const REMEMBERED: usize = 4;
-/// Words that decide one; a longer walk is not remembered.
+/// The number of walks cached per thread.
+const CACHED_WALKS: usize = 4;
+/// The maximum number of decisive words; longer walks are not cached.
 const WORDS: usize = 96;
-/// Bytes above the frame pointer at which its function's caller has its stack pointer: behind the saved
+/// The distance from the frame pointer to the caller's stack pointer, in bytes: the saved
 /// frame pointer and the return address.
 const FRAME_BYTES: u64 = 16;
 
-/// Number of the module list in use; moved on with every new one, so that nothing is remembered of it.
+/// The version of the module list; incremented with every new list, which invalidates all cached walks.
 pub(super) static LIST: AtomicU32 = AtomicU32::new(1);
 
-/// What a thread knows of its stacks. Zeroed memory is a valid value.
+/// A thread's cache. Zeroed memory is a valid empty cache.
 pub(super) struct Walks {
-    /// Beginnings apart from the words: in few cache lines.
-    remembered: [Remembered; REMEMBERED],
-    decisive: [Decisive; REMEMBERED],
-    /// The one to be written next.
+    /// The keys, separate from the words so that they take few cache lines.
+    cached: [CachedWalk; CACHED_WALKS],
+    decisive: [Decisive; CACHED_WALKS],
+    /// The index of the entry to overwrite next.
     next: usize,
-    /// Words of the walk under way.
+    /// The words of the current walk.
     words: Words,
 }
 
-struct Remembered {
+struct CachedWalk {
     sp: u64,
     pc: u64,
-    /// The frame pointer it began with, and whether that decided anything.
+    /// The initial frame pointer, and whether it decided anything.
     fp: u64,
     uses_fp: bool,
     list: u32,
@@ -63,23 +63,23 @@ struct Remembered {
 
 /// The words that decided a walk.
 struct Decisive {
-    /// Where they are, above the stack pointer.
+    /// Their positions, relative to the stack pointer.
     offsets: [u32; WORDS],
     values: [u64; WORDS],
 }
 
-/// Words a walk read that decided it.
+/// The decisive words of the walk in progress.
 struct Words {
-    /// The stack pointer the walk began with.
+    /// The initial stack pointer.
     sp: u64,
     count: usize,
-    /// Whether there were more than fit, or a return address that was in none of them.
+    /// Whether there were too many words, or a return address that was in none of them.
     too_many: bool,
     uses_first_fp: bool,
-    /// The saved frame pointer that is in use now, until it is known whether it decides anything.
+    /// The saved frame pointer in use now, until it is known whether it decides anything.
     saved_fp: (u64, u64),
     has_saved_fp: bool,
-    /// Words read in the step under way.
+    /// The words read in the current step.
     in_step: [(u64, u64); 4],
     in_step_count: usize,
     addresses: [u64; WORDS],
@@ -136,30 +136,30 @@ impl Words {
 }
 
 impl Walks {
-    /// Another thread has this now: nothing is known of its stack.
+    /// Clears the cache for a new owner: nothing is known of its stack.
     pub(super) fn forget(&mut self) {
-        self.remembered.iter_mut().for_each(|remembered| remembered.sp = 0);
+        self.cached.iter_mut().for_each(|cached| cached.sp = 0);
     }
 
     /// The number of the stack that begins at `registers`, without its first frame, which is ours. 0 when
-    /// it cannot be had.
+    /// it cannot be walked.
     #[inline]
     pub(super) fn stack(&mut self, registers: Registers, slot: &Slot, stacks: &Stacks) -> u32 {
-        if !slot.stack.contains(registers.sp) && !slot.stack.ask(registers.sp, slot.is_of_first_thread()) {
+        if !slot.stack.contains(registers.sp) && !slot.stack.probe(registers.sp, slot.is_of_first_thread()) {
             return on_unknown_stack(registers, stacks);
         }
         let list = LIST.load(Ordering::Acquire);
-        for (remembered, decisive) in self.remembered.iter().zip(&self.decisive) {
-            if remembered.is(registers, list, &slot.stack, decisive) {
-                return remembered.stack;
+        for (cached, decisive) in self.cached.iter().zip(&self.decisive) {
+            if cached.is(registers, list, &slot.stack, decisive) {
+                return cached.stack;
             }
         }
-        self.walk_anew(registers, &slot.stack, list, stacks)
+        self.walk_uncached(registers, &slot.stack, list, stacks)
     }
 
     #[cold]
     #[inline(never)]
-    fn walk_anew(&mut self, registers: Registers, own: &MappedStack, list: u32, stacks: &Stacks) -> u32 {
+    fn walk_uncached(&mut self, registers: Registers, own: &MappedStack, list: u32, stacks: &Stacks) -> u32 {
         scratch_stacks::call(|| self.walk(registers, own, list, stacks)).unwrap_or(0)
     }
 
@@ -185,26 +185,26 @@ impl Walks {
         });
         let Some((number, is_known)) = number else { return 0 };
         if is_known && !self.words.too_many {
-            let remembered = &mut self.remembered[self.next];
+            let cached = &mut self.cached[self.next];
             let decisive = &mut self.decisive[self.next];
-            self.next = (self.next + 1) % REMEMBERED;
+            self.next = (self.next + 1) % CACHED_WALKS;
             let words = &self.words;
             for at in 0..words.count {
-                // Within the 2 MiB that `MappedStack` looks at, and not below `sp` (`keep`).
+                // Below 2 MiB, the limit of `MappedStack`, and not below `sp` (`keep`).
                 decisive.offsets[at] = (words.addresses[at] - sp) as u32;
                 decisive.values[at] = words.values[at];
             }
-            remembered.highest = decisive.offsets[..words.count].iter().copied().max().unwrap_or_default();
-            remembered.count = words.count;
-            (remembered.fp, remembered.uses_fp) = (registers.fp, words.uses_first_fp);
-            (remembered.sp, remembered.pc, remembered.list) = (sp, registers.pc, list);
-            remembered.stack = number;
+            cached.highest = decisive.offsets[..words.count].iter().copied().max().unwrap_or_default();
+            cached.count = words.count;
+            (cached.fp, cached.uses_fp) = (registers.fp, words.uses_first_fp);
+            (cached.sp, cached.pc, cached.list) = (sp, registers.pc, list);
+            cached.stack = number;
         }
         number
     }
 }
 
-impl Remembered {
+impl CachedWalk {
     #[inline]
     fn is(&self, registers: Registers, list: u32, own: &MappedStack, decisive: &Decisive) -> bool {
         self.sp == registers.sp
@@ -217,13 +217,13 @@ impl Remembered {
 }
 
 impl Decisive {
-    /// Whether the words are still what they were. Up to `highest`, they are on the thread's own stack.
+    /// Whether the words are unchanged. The caller checked that the thread's own stack reaches up to `highest`.
     #[inline]
     fn are_there(&self, count: usize, sp: u64, own: &MappedStack) -> bool {
-        // A plain loop: this is most of what a sample of a known stack costs.
+        // A plain loop, because this is most of the cost of a sample with a cached stack.
         let (offsets, values) = (&self.offsets[..count.min(WORDS)], &self.values[..count.min(WORDS)]);
         for at in 0..offsets.len() {
-            // SAFETY: between `sp` and `highest`, of which the caller asked `MappedStack::reaches`.
+            // SAFETY: the word is between `sp` and `highest`, for which the caller checked `MappedStack::reaches`.
             if unsafe { own.word(sp + u64::from(offsets[at])) } != values[at] {
                 return false;
             }
@@ -232,11 +232,11 @@ impl Decisive {
     }
 }
 
-/// Samples whose stack was cut at the end of a page, because nothing was known of the stack they were on.
+/// The number of samples whose stack was truncated at the end of a page, because its bounds are unknown.
 pub(super) static UNKNOWN: AtomicU64 = AtomicU64::new(0);
 
-/// On a stack of which nothing is known: a coroutine's, or an alternate one. What is sure to be there is the rest of
-/// the page that the stack pointer is in, because the thread runs there; this is often the callers that matter.
+/// Walks a stack with unknown bounds: a coroutine's, or an alternate one. Only the rest of the page of the stack
+/// pointer is certain to exist, because the thread runs there. This often includes the callers that matter.
 #[cold]
 #[inline(never)]
 fn on_unknown_stack(registers: Registers, stacks: &Stacks) -> u32 {
@@ -248,7 +248,7 @@ fn on_unknown_stack(registers: Registers, stacks: &Stacks) -> u32 {
     scratch_stacks::call(|| with_unwinder(walk)).flatten().unwrap_or(0)
 }
 
-/// The stack's number, and whether all of it was in known modules: then it stays as it is.
+/// The stack's number, and whether all of it was in known modules. Only then can it be cached.
 fn numbered(frames: &Frames<'_>, stacks: &Stacks) -> (u32, bool) {
     if frames.met_unknown {
         STALE.store(true, Ordering::Relaxed);
@@ -265,9 +265,9 @@ fn numbered(frames: &Frames<'_>, stacks: &Stacks) -> (u32, bool) {
     }
 }
 
-/// Calls `walk` with the unwind data and a place to work in; `None` when there is none.
+/// Calls `walk` with the unwind data and a free workspace; `None` when there is none.
 fn with_unwinder<R>(walk: impl FnOnce(&Modules, &mut Workspace) -> R) -> Option<R> {
-    MODULES.look(|published| {
+    MODULES.read(|published| {
         let published = published?;
         let mut walk = Some(walk);
         published.places.iter().find_map(|place| {

@@ -1,4 +1,4 @@
-//! Dumps of threads whose place is known.
+//! Tests of thread dumps with threads at known positions.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use crate::memory::Pages;
 use crate::scratch_stacks;
 use crate::{EngineError, dump};
 
-/// Whether a sleeping thread was captured as it should be here.
+/// Whether a sleeping thread was captured in the way expected on this platform.
 fn is_as_asleep(capture: &Capture) -> bool {
     match cfg!(all(target_arch = "x86_64", target_env = "gnu")) {
         true => *capture == Capture::Quiet,
@@ -22,32 +22,32 @@ fn find(threads: &[ThreadStack], tid: u32) -> &ThreadStack {
     threads.iter().find(|thread| thread.tid == tid).unwrap()
 }
 
-/// The calling thread's return addresses by the C library's unwinder, itself left out.
+/// The calling thread's return addresses according to the C library's unwinder, without this function's.
 #[cfg(target_env = "gnu")]
 #[inline(never)]
 fn return_addresses() -> Vec<u64> {
     let mut addresses = [std::ptr::null_mut(); 256];
-    // SAFETY: backtrace(3) writes at most as many addresses as it is told.
+    // SAFETY: backtrace(3) writes at most 256 addresses, which the array has room for.
     let count = unsafe { libc::backtrace(addresses.as_mut_ptr(), 256) };
     addresses[1..count as usize].iter().map(|address| *address as u64).collect()
 }
 
-/// The referee is libgcc's unwinder, which the engine does not use.
+/// The reference is libgcc's unwinder, which the engine does not use.
 #[cfg(target_env = "gnu")]
 #[test]
 fn every_frame_of_a_parked_thread_is_found() {
     let _alone = alone();
     for depth in [0, 20, 90] {
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let worker = Worker::repeat(move || {
             deep(depth, &mut || {
-                let _ = tell.send(return_addresses());
+                let _ = sender.send(return_addresses());
                 std::thread::park();
             });
         });
-        let expected = told.recv().unwrap();
+        let expected = receiver.recv().unwrap();
         wait_asleep(worker.tid);
-        // The first addresses are the two calls made by one closure; from its caller on they agree.
+        // The first addresses are two different calls in one closure; from its caller on, the stacks agree.
         let expected = &expected[1..];
         assert!(expected.len() > depth as usize);
         for quietly in [true, false] {
@@ -60,7 +60,7 @@ fn every_frame_of_a_parked_thread_is_found() {
             assert_eq!(thread.stack.end, StackEnd::Root);
             assert_eq!(thread.state, 'S');
             assert!(thread.cpu_ns.value().is_some_and(|cpu_ns| *cpu_ns > 0));
-            // A signal makes park(3) look whether it was woken, and sleep on.
+            // The signal interrupts park(3), which checks whether it was woken and sleeps again.
             wait_asleep(worker.tid);
         }
     }
@@ -79,10 +79,10 @@ fn a_thread_deeper_than_the_limit_keeps_its_leaf() {
 }
 
 #[test]
-fn a_running_thread_that_blocks_the_signal_is_listed_not_waited_for() {
+fn a_running_thread_that_blocks_the_signal_is_listed_without_waiting_for_it() {
     let _alone = alone();
     let worker = Worker::repeat(|| {
-        // SAFETY: changes the calling thread's mask only; the set is plain data.
+        // SAFETY: changes only the calling thread's mask; the set is plain data and filled by sigfillset(3).
         unsafe {
             let mut set: libc::sigset_t = std::mem::zeroed();
             libc::sigfillset(&mut set);
@@ -97,8 +97,8 @@ fn a_running_thread_that_blocks_the_signal_is_listed_not_waited_for() {
     let Capture::Failed { reason } = &thread.capture else { panic!("{thread:?}") };
     assert!(reason.contains("blocks SIGPROF"), "{reason}");
     assert!(thread.stack.frames.is_empty());
-    // Nothing was sent to it, so nothing was waited for, and nothing is left for it to find when it
-    // unblocks the signal.
+    // No signal was sent to it. So the dump did not wait for it, and no signal is pending when it
+    // unblocks it.
     assert!(status().contains("SigPnd:\t0000000000000000"), "{}", status());
 }
 
@@ -124,7 +124,7 @@ fn a_thousand_deep_threads_are_captured_in_less_than_a_second_of_cpu_time() {
     });
     assert_eq!(complete.count(), THREADS);
     eprintln!("{THREADS} threads of {DEPTH} frames: {used:?}, captured in {:?}", dump.capture);
-    // By the clock of the thread that captures: how much of the machine it gets is not ours to say. An
+    // Measured by the capturing thread's CPU clock, because the machine's load is unknown. An
     // unoptimised engine is slower; the promise is for release builds.
     let limit = if cfg!(debug_assertions) { 4 } else { 1 };
     assert!(used < Duration::from_secs(limit), "{used:?}");
@@ -169,7 +169,7 @@ fn modules_do_not_overlap_and_have_their_build_ids() {
     assert!(modules.iter().any(|module| !module.build_id.is_empty()));
 }
 
-/// A thread on a stack of ours, asleep.
+/// A sleeping thread on a stack that the test provides.
 struct OnStack {
     stack: Pages,
     tid: u32,
@@ -181,10 +181,10 @@ struct OnStack {
 const PAINT: u8 = 0xa5;
 
 impl OnStack {
-    /// `bytes` of stack above as many that cannot be touched.
+    /// Creates one with `bytes` of stack, above the same number of inaccessible bytes.
     fn asleep(bytes: usize) -> OnStack {
         extern "C" fn sleep(done: *mut libc::c_void) -> *mut libc::c_void {
-            // SAFETY: the creator keeps the flag until this thread was joined.
+            // SAFETY: the creator keeps the flag until this thread is joined.
             let done = unsafe { &*done.cast::<AtomicBool>() };
             while !done.load(Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(300));
@@ -194,11 +194,11 @@ impl OnStack {
         let mut stack = Pages::zeroed(2 * bytes).unwrap();
         stack.fill(PAINT);
         let done = Box::new(AtomicBool::new(false));
-        // SAFETY: both are plain data which the calls below fill in.
+        // SAFETY: both are plain data, and the calls below initialise them.
         let (mut attributes, mut thread): (libc::pthread_attr_t, libc::pthread_t) =
             unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
         let before: HashSet<u32> = procfs::threads::ids().unwrap().0.into_iter().collect();
-        // SAFETY: the stack is ours, page-aligned and outlives the thread, which is joined in `drop`.
+        // SAFETY: the stack belongs to this value, is page-aligned and outlives the thread, which `drop` joins.
         unsafe {
             assert_eq!(libc::mprotect(stack.as_mut_ptr().cast(), bytes, libc::PROT_NONE), 0);
             libc::pthread_attr_init(&mut attributes);
@@ -221,10 +221,10 @@ impl OnStack {
         OnStack { stack, tid, sp, done, thread }
     }
 
-    /// How far below its stack pointer the stack was written to.
+    /// The number of bytes written below its stack pointer.
     fn written_below(&self) -> u64 {
         let half = self.stack.len() / 2;
-        // SAFETY: volatile looks at bytes another thread may write; any value is fine.
+        // SAFETY: a volatile read of bytes that another thread may write; any value is valid.
         let is_written = |byte: &u8| unsafe { std::ptr::from_ref(byte).read_volatile() } != PAINT;
         let lowest = half + self.stack[half..].iter().position(is_written).unwrap();
         self.sp - (self.stack.as_ptr() as u64 + lowest as u64)
@@ -239,25 +239,25 @@ impl Drop for OnStack {
     }
 }
 
-/// The kernel's frame, of which AT_MINSIGSTKSZ says the most it can be (with states a program has to ask for),
-/// and nothing of ours. What the handler takes it takes of a stack of ours.
+/// Only the kernel's frame is written there, whose maximum size is AT_MINSIGSTKSZ (with states that a program must
+/// request). Our handler uses a scratch stack.
 #[test]
-fn the_handler_takes_nothing_of_the_threads_stack() {
+fn the_handler_does_not_use_the_threads_stack() {
     let _alone = alone();
     let thread = OnStack::asleep(256 * 1024);
     let before = thread.written_below();
     let dump = block_on(dump::dump_by_signals()).unwrap();
     assert_eq!(find(&dump.threads, thread.tid).stack.end, StackEnd::Root);
     let used = thread.written_below();
-    // SAFETY: getauxval(3) takes any number and touches no memory of ours.
+    // SAFETY: getauxval(3) accepts any number and accesses no memory of ours.
     let frame = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) }.max(2048);
     eprintln!("signal frame: {used} of {frame} bytes (the thread itself had used {before})");
-    // And the red zone. The dump interrupted sleep, which goes on: that takes what it took.
+    // Plus the red zone. The dump interrupts sleep(3), which continues and uses as much as before.
     assert!(used <= (frame + 128).max(before + 512), "{used} bytes");
 }
 
 #[test]
-fn our_stacks_have_room_to_spare() {
+fn scratch_stacks_have_room_to_spare() {
     let _alone = alone();
     let workers = [Worker::spinning(), Worker::repeat(|| assert_eq!(deep(400, &mut spin), 400))];
     for _ in 0..20 {

@@ -1,5 +1,5 @@
-//! The sampling wrapper used directly, in this process: also under AddressSanitizer, which the tests of a
-//! program with the wrapper as its global allocator are not.
+//! Tests that call the sampling wrapper directly, in this process. So they also run under AddressSanitizer, unlike the
+//! tests of a program that has the wrapper as its global allocator.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::alloc::{GlobalAlloc as _, Layout, System};
@@ -11,16 +11,16 @@ use crate::{arch, heap};
 
 static ALLOCATOR: Sampling<System> = Sampling::new(System);
 
-/// A block and its layout, freed by whoever has it.
+/// A block and its layout, freed by its owner.
 struct Block(*mut u8, Layout);
 
-// SAFETY: it owns the block.
+// SAFETY: it owns the block, and the allocator accepts frees from any thread.
 unsafe impl Send for Block {}
 
 impl Block {
     fn new(size: usize, align: usize, is_zeroed: bool) -> Block {
         let layout = Layout::from_size_align(size, align).unwrap();
-        // SAFETY: the layout is not empty; the block is written within its size.
+        // SAFETY: the layout is not empty; only bytes within its size are accessed.
         unsafe {
             let block = if is_zeroed { ALLOCATOR.alloc_zeroed(layout) } else { ALLOCATOR.alloc(layout) };
             assert!(!block.is_null());
@@ -34,13 +34,13 @@ impl Block {
 
     fn check(&self) {
         let (last, byte) = (self.1.size() - 1, self.1.size() as u8);
-        // SAFETY: within the block, which `new` and `resize` have written.
+        // SAFETY: both are within the block, which `new` and `resize` initialised.
         assert_eq!(unsafe { (*self.0, *self.0.add(last)) }, (byte, byte));
     }
 
     fn resize(&mut self, size: usize) {
         self.check();
-        // SAFETY: the block has this layout; it is written within its new size.
+        // SAFETY: the block was allocated with this layout; only bytes within its new size are written.
         unsafe {
             self.0 = ALLOCATOR.realloc(self.0, self.1, size);
             assert!(!self.0.is_null());
@@ -53,15 +53,15 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         self.check();
-        // SAFETY: the block has this layout, and is not used any more.
+        // SAFETY: the block was allocated with this layout, and is not used any more.
         unsafe { ALLOCATOR.dealloc(self.0, self.1) };
     }
 }
 
-/// Two threads allocate, reallocate and free at random, their own blocks and each other's.
+/// Two threads allocate, reallocate and free at random: their own blocks and each other's.
 #[test]
-fn blocks_of_two_threads_come_and_go_and_none_is_left_in_the_tables() {
-    drop(Block::new(1, 1, false)); // Now the wrapper is known.
+fn freed_blocks_of_two_threads_leave_no_entries_in_the_tables() {
+    drop(Block::new(1, 1, false)); // Registers the wrapper.
     heap::begin(4096).unwrap();
     let common = Mutex::new(Vec::<Block>::new());
     std::thread::scope(|scope| {
@@ -111,11 +111,11 @@ fn blocks_of_two_threads_come_and_go_and_none_is_left_in_the_tables() {
     heap::end();
 }
 
-/// What a sample takes of the stack of the thread that allocates, the allocator's own part included: on the stack
-/// of a coroutine of 4 KiB there is not more than a kilobyte or two. Half of it without optimisation is
-/// std's and the allocator's.
+/// The stack that a sample takes from the allocating thread, including the allocator's part. A coroutine's stack of
+/// 4 KiB has only one or two kilobytes left. Without optimisation, half of it is used by
+/// std and the allocator.
 #[test]
-fn a_sample_takes_little_stack() {
+fn a_sample_needs_little_stack() {
     const LIMIT: usize = if cfg!(debug_assertions) { 2560 } else { 1024 };
     const PAINT: u8 = 0xa5;
 
@@ -129,7 +129,7 @@ fn a_sample_takes_little_stack() {
     extern "C" fn without_samples(_: *mut libc::c_void) {
         for round in 0..40 {
             let layout = Layout::from_size_align(64 + round, 8).unwrap();
-            // SAFETY: the layout is not empty; the block is given back as it came.
+            // SAFETY: the layout is not empty; the block is freed with the same layout.
             unsafe { System.dealloc(System.alloc(layout), layout) };
         }
     }
@@ -137,14 +137,14 @@ fn a_sample_takes_little_stack() {
         let mut stack = Pages::zeroed(64 * 1024).unwrap();
         stack.fill(PAINT);
         let top = stack.as_ptr() as u64 + stack.len() as u64;
-        // SAFETY: the stack is large, and nobody else's; the work does not unwind and takes no data.
+        // SAFETY: the stack is large and used by no other code; the work does not unwind and ignores its argument.
         unsafe { arch::call_on(top, work, std::ptr::null_mut()) };
         stack.len() - stack.iter().take_while(|byte| **byte == PAINT).count()
     };
     drop(Block::new(1, 1, false));
     heap::begin(1).unwrap();
     let before = heap::read(false).counters;
-    // A thread's first allocation is another path than its later ones.
+    // A thread's first allocation takes another path than later ones.
     let sampled =
         std::thread::scope(|scope| scope.spawn(|| [used(allocate), used(allocate)]).join().unwrap());
     let after = heap::read(false).counters;

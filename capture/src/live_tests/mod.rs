@@ -1,12 +1,13 @@
-//! The engine on this test process itself: one capture at a time, real threads, real signals.
+//! Tests of the engine on this test process itself, with real threads and signals; one capture at a time.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod dump;
-mod give_back;
+
 mod heap;
 mod profile;
 #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
 mod quiet;
+mod restoring;
 mod torture;
 
 use std::collections::HashMap;
@@ -25,7 +26,7 @@ use super::{arch, clock};
 use crate::procfs;
 use crate::testing::*;
 
-/// What a finished profile brought.
+/// The result of a profile.
 struct Profile {
     samples: Vec<CpuSample>,
     modules: Vec<Module>,
@@ -42,7 +43,7 @@ impl Profile {
     }
 }
 
-/// Profiles this process until `until` says so, from the calling thread.
+/// Profiles this process from the calling thread until `until` returns true.
 fn profile(hz: u32, mut until: impl FnMut(&CpuSampler) -> bool) -> Profile {
     let mut sampler = CpuSampler::start(hz).unwrap();
     let (mut samples, mut modules) = (Vec::new(), HashMap::new());
@@ -64,14 +65,14 @@ fn for_time(time: Duration) -> impl FnMut(&CpuSampler) -> bool {
     move |_| Instant::now() >= deadline
 }
 
-/// Until the thread used so much CPU time, however long the machine takes to give it that.
+/// Until the thread has used this CPU time, however long that takes on a loaded machine.
 fn for_cpu_time(tid: u32, time: Duration) -> impl FnMut(&CpuSampler) -> bool {
     let used_ns = move || clock::thread_cpu_ns(tid).unwrap();
     let end_ns = used_ns() + time.as_nanos() as u64;
     move |_| used_ns() >= end_ns
 }
 
-/// A thread without an alternate stack, on a stack that is not its own.
+/// A thread without an alternate stack that runs on a stack which is not its own.
 pub(super) struct Coroutine {
     pub(super) tid: u32,
     phase: Arc<AtomicU32>,
@@ -83,10 +84,10 @@ impl Coroutine {
     const COMPUTES: u32 = 1;
     const ENDS: u32 = 2;
 
-    /// It uses no CPU time until it is told to.
+    /// It uses no CPU time before `compute`.
     pub(super) fn waiting() -> Coroutine {
         extern "C" fn work(phase: *mut libc::c_void) {
-            // SAFETY: the thread below passes its own, and waits for this.
+            // SAFETY: the thread below passes a pointer to its own value, and outlives this call.
             let phase = unsafe { &*phase.cast::<AtomicU32>() };
             while phase.load(Ordering::SeqCst) == Coroutine::WAITS {
                 std::thread::park();
@@ -95,26 +96,26 @@ impl Coroutine {
                 spin();
             }
         }
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let phase = Arc::new(AtomicU32::new(Coroutine::WAITS));
         let own = phase.clone();
         let thread = std::thread::spawn(move || {
             // SAFETY: plain data, valid when zeroed.
             let (mut none, mut former): (libc::stack_t, libc::stack_t) = unsafe { std::mem::zeroed() };
             none.ss_flags = libc::SS_DISABLE;
-            // SAFETY: the thread has no alternate stack until it gets std's back.
+            // SAFETY: both structures are valid; no handler runs on the disabled stack, which is restored below.
             assert_eq!(unsafe { libc::sigaltstack(&none, &mut former) }, 0);
             let mut pages = Pages::zeroed(256 * 1024).unwrap();
-            // What lies below the coroutine's stack is not the thread's own.
+            // The pages below the coroutine's stack do not belong to the thread's own stack.
             let top = pages.as_mut_ptr() as u64 + 256 * 1024;
-            tell.send(procfs::threads::own_id().unwrap()).unwrap();
+            sender.send(procfs::threads::own_id().unwrap()).unwrap();
             let phase = std::ptr::from_ref::<AtomicU32>(&own).cast_mut().cast();
-            // SAFETY: the pages are nobody else's, have room, and end at a multiple of 16.
+            // SAFETY: no other code uses the pages, which are large enough and end at a multiple of 16.
             unsafe { arch::call_on(top, work, phase) };
-            // SAFETY: as it was.
+            // SAFETY: restores the stack that was set before.
             assert_eq!(unsafe { libc::sigaltstack(&former, std::ptr::null_mut()) }, 0);
         });
-        let tid = told.recv().unwrap();
+        let tid = receiver.recv().unwrap();
         wait_asleep(tid);
         Coroutine { tid, phase, thread: Some(thread) }
     }
@@ -125,7 +126,7 @@ impl Coroutine {
         coroutine
     }
 
-    /// Lets it use so much CPU time, and go on.
+    /// Lets it use this CPU time, and continue.
     pub(super) fn compute(&self, time: Duration) {
         let end_ns = clock::thread_cpu_ns(self.tid).unwrap() + time.as_nanos() as u64;
         self.enter(Coroutine::COMPUTES);
@@ -154,6 +155,6 @@ fn set_disposition(handler: usize, flags: i32) {
     let mut new: libc::sigaction = unsafe { std::mem::zeroed() };
     new.sa_sigaction = handler;
     new.sa_flags = flags;
-    // SAFETY: `handler` is SIG_DFL, SIG_IGN or a handler of this test that only counts.
+    // SAFETY: `handler` is SIG_DFL, SIG_IGN or a handler of these tests that only counts.
     assert_eq!(unsafe { libc::sigaction(libc::SIGPROF, &new, std::ptr::null_mut()) }, 0);
 }

@@ -1,4 +1,4 @@
-//! CPU profiles against the clocks of the threads.
+//! Tests of CPU profiles against the CPU clocks of the threads.
 
 use std::ffi::CStr;
 
@@ -12,8 +12,8 @@ use crate::{EngineError, exempt_threads, operation, session};
 fn weights_agree_with_the_cpu_clock_of_each_thread() {
     let _alone = alone();
     let busy = Worker::spinning();
-    // Its naps vary: the kernel looks at CPU timers at its ticks, and a thread in step with them
-    // could run between ticks only, and never be seen.
+    // The naps vary: the kernel checks CPU timers at its own ticks, and a thread in step with them
+    // could run only between ticks and never be sampled.
     let mut nap_us = 200;
     let resting = Worker::repeat(move || {
         spin();
@@ -23,7 +23,7 @@ fn weights_agree_with_the_cpu_clock_of_each_thread() {
     for hz in [99, 999] {
         let profile = profile(hz, for_cpu_time(busy.tid, Duration::from_millis(1000)));
         let period_ns = 1_000_000_000 / u64::from(hz);
-        // Ticks the kernel had not delivered at the end, of all threads: more on a busy machine.
+        // Ticks of all threads that the kernel had not delivered at the end: more on a busy machine.
         let late = (profile.totals.late_cpu_ns / period_ns) as f64;
         for tid in [busy.tid, resting.tid] {
             let expected = profile.cpu_ns_of(tid) as f64 / period_ns as f64;
@@ -59,7 +59,7 @@ fn samples_reach_the_root_and_name_the_spinning_function() {
     let roots = own().filter(|sample| sample.stack.end == StackEnd::Root).count();
     assert!(roots * 20 >= own().count() * 19, "{roots} of {}", own().count());
     let spin = spin as *const () as u64;
-    // Not optimised, it calls functions of its own.
+    // Without optimisation, it calls other functions.
     let leaf = |sample: &CpuSample| {
         sample.stack.frames.iter().take(4).any(|frame| (spin..spin + 1024).contains(frame))
     };
@@ -69,7 +69,7 @@ fn samples_reach_the_root_and_name_the_spinning_function() {
 }
 
 #[test]
-fn the_profiling_thread_is_not_sampled_but_accounted_for() {
+fn the_profiling_thread_is_not_sampled_but_its_time_is_reported() {
     let _alone = alone();
     let own = procfs::threads::own_id().unwrap();
     let mut looks = 0;
@@ -92,7 +92,7 @@ fn short_threads_are_counted_as_unsampled() {
         std::thread::spawn(|| (0..4).for_each(|_| spin())).join().unwrap();
         end.fetch_add(1, Ordering::Relaxed);
     });
-    // Enough of them that some are found and some are not.
+    // Enough threads that some are sampled and some are not.
     let profile = profile(999, |_| ended.load(Ordering::Relaxed) > 200);
     drop(worker);
     let totals = &profile.totals;
@@ -102,14 +102,14 @@ fn short_threads_are_counted_as_unsampled() {
     let period_ns = 1_000_000_000 / 999;
     let captured_ns = totals.weight * period_ns;
     let explained = captured_ns + totals.late_cpu_ns + totals.unsampled_cpu_ns + totals.agent_cpu_ns;
-    // First ticks are random: a part of a tick for each thread that had a timer.
+    // First ticks are random: the error is a part of a tick for each thread that had a timer.
     let chance_ns = (3.0 * (totals.threads.len() as f64 / 4.0).sqrt() * period_ns as f64) as u64;
     let allowed = totals.process_cpu_ns / 50 + chance_ns;
     assert!(explained.abs_diff(totals.process_cpu_ns) < allowed, "{explained} +- {allowed}: {totals:?}");
 }
 
 #[test]
-fn a_sampler_nobody_empties_counts_what_it_drops() {
+fn a_full_ring_counts_dropped_samples() {
     let _alone = alone();
     let ring = operation::Operation::begin(
         operation::Claim::take().unwrap(),
@@ -128,16 +128,16 @@ fn a_sampler_nobody_empties_counts_what_it_drops() {
     assert!(ring.lost_weight() > 0);
 }
 
-/// Code of a library loaded while the profile runs.
+/// Samples in a library that is loaded during the profile are attributed to it.
 #[cfg(target_env = "gnu")]
 #[test]
-fn a_library_loaded_in_the_profile_is_seen() {
+fn a_library_loaded_during_the_profile_is_listed() {
     type Bessel = extern "C" fn(i32, f64) -> f64;
     const LIBRARY: &CStr = c"libm.so.6";
     let _alone = alone();
     let worker = Worker::repeat(move || {
         std::thread::sleep(Duration::from_millis(60));
-        // SAFETY: loads the C library's own mathematics, which has no constructors of note; `jn` has
+        // SAFETY: loads the C library's mathematics library, whose constructors have no relevant effect. `jn` has
         // this type (jn(3)) and is not called after dlclose.
         unsafe {
             let library = libc::dlopen(LIBRARY.as_ptr(), libc::RTLD_NOW);
@@ -171,7 +171,7 @@ fn a_thread_on_a_stack_of_unknown_size_gets_one_signal_and_no_more() {
     let coroutine = Coroutine::spinning();
     let tid = coroutine.tid;
     let mut sampler = CpuSampler::start(10_000).unwrap();
-    // 1000 ticks without a look at them.
+    // 1000 ticks without reading the ring.
     coroutine.compute(Duration::from_millis(100));
     let samples = sampler.tick().samples.iter().filter(|sample| sample.tid == tid).count();
     assert_eq!(samples, 1);
@@ -182,7 +182,7 @@ fn a_thread_on_a_stack_of_unknown_size_gets_one_signal_and_no_more() {
 }
 
 #[test]
-fn a_thread_on_a_stack_of_unknown_size_is_left_alone_when_the_ring_is_full() {
+fn a_thread_on_a_stack_of_unknown_size_is_exempted_when_the_ring_is_full() {
     let _alone = alone();
     let coroutine = Coroutine::waiting();
     let tid = coroutine.tid;
@@ -194,39 +194,39 @@ fn a_thread_on_a_stack_of_unknown_size_is_left_alone_when_the_ring_is_full() {
     coroutine.compute(Duration::from_millis(200));
     let stopped = sampler.stop();
     assert_eq!(stopped.cuts.exempt_threads, 1);
-    // What it used from then on has that reason.
+    // The CPU time that it used from then on has that reason.
     assert!(stopped.unsampled.exempt_ns >= 100_000_000, "{:?}", stopped.unsampled);
 }
 
-/// As when a debugger stops a thread inside the handler: captures end, take no memory without end, and go on once
-/// the thread does.
+/// As when a debugger stops a thread inside the handler: captures end, the memory that they keep is limited, and they
+/// work again when the thread continues.
 #[test]
-fn a_thread_that_does_not_leave_the_handler_keeps_two_sessions_and_no_more() {
+fn a_thread_that_does_not_leave_the_handler_retains_at_most_two_sessions() {
     let _alone = alone();
     let begin = || operation::Operation::begin(operation::Claim::take()?, Modules::read(None)?, 4 * 1024);
-    // The handler is one of this process.
+    // A first operation, so that the handler below belongs to this process.
     drop(begin().unwrap());
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let (hold, held) = mpsc::channel::<()>();
     let handler = std::thread::spawn(move || {
         session::inside(|| {
-            tell.send(()).unwrap();
+            sender.send(()).unwrap();
             let _ = held.recv();
         });
     });
-    told.recv().unwrap();
-    for _ in 0..operation::MOST_LEFT {
+    receiver.recv().unwrap();
+    for _ in 0..operation::MAX_RETAINED {
         let began = Instant::now();
         drop(begin().unwrap());
         assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
     let refusal = begin().err().unwrap();
     assert!(matches!(refusal, EngineError::Inside));
-    // One that was ended there never goes on.
+    // A thread that was terminated in the handler never continues.
     assert!(refusal.into_answer("no profile").fix.contains("restart the program"));
-    assert_eq!(operation::left(), operation::MOST_LEFT);
+    assert_eq!(operation::retained(), operation::MAX_RETAINED);
     drop(hold);
     handler.join().unwrap();
     drop(begin().unwrap());
-    assert_eq!(operation::left(), 0);
+    assert_eq!(operation::retained(), 0);
 }

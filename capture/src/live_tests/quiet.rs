@@ -1,4 +1,4 @@
-//! Quiet captures of threads that sleep in many ways, against signal captures of the same threads.
+//! Compares quiet captures with signal captures, for threads that sleep in many ways.
 
 use std::io::Read as _;
 use std::net::{TcpListener, UdpSocket};
@@ -11,7 +11,7 @@ use super::*;
 use crate::dump;
 use crate::testing::run_alone;
 
-/// Threads of each kind, at as many depths.
+/// The number of threads of each kind, each at a different depth.
 const OF_EACH_KIND: u32 = 12;
 
 const LONG: Duration = Duration::from_secs(1000);
@@ -19,11 +19,11 @@ const LONG: Duration = Duration::from_secs(1000);
 type Sleep = Box<dyn FnMut() + Send>;
 type MakeSleep = fn() -> Sleep;
 
-/// Aligned as the queues of channels are: what holds one has a realigned stack.
+/// Aligned like the queues of channels: a function with such a local has a realigned stack.
 #[repr(align(128))]
 struct Padded(u64);
 
-/// Ways ordinary code sleeps. None of them ends.
+/// Ways in which ordinary code sleeps. None of them returns.
 fn kinds() -> Vec<(&'static str, MakeSleep)> {
     static MUTEX: Mutex<()> = Mutex::new(());
     static RW_LOCK: RwLock<()> = RwLock::new(());
@@ -79,12 +79,12 @@ fn kinds() -> Vec<(&'static str, MakeSleep)> {
             Box::new(move || drop(black_box(reader.read(&mut [0; 8]))))
         }),
         ("poll", || {
-            // SAFETY: poll(2) of no descriptors takes a null pointer.
+            // SAFETY: poll(2) with zero descriptors accepts a null pointer.
             Box::new(|| _ = black_box(unsafe { libc::poll(std::ptr::null_mut(), 0, 1_000_000) }))
         }),
         ("epoll_wait", || {
             Box::new(|| {
-                // SAFETY: a new descriptor, and room for one event.
+                // SAFETY: the descriptor is new, and the array has room for one event.
                 unsafe {
                     let epoll = libc::epoll_create1(0);
                     let mut events: [libc::epoll_event; 1] = std::mem::zeroed();
@@ -94,7 +94,7 @@ fn kinds() -> Vec<(&'static str, MakeSleep)> {
         }),
         ("sem_timedwait", || {
             Box::new(|| {
-                // SAFETY: a semaphore of this thread, initialised before it waits.
+                // SAFETY: the semaphore is a local, initialised before the wait.
                 unsafe {
                     let mut semaphore: libc::sem_t = std::mem::zeroed();
                     libc::sem_init(&mut semaphore, 0, 0);
@@ -112,24 +112,24 @@ fn kinds() -> Vec<(&'static str, MakeSleep)> {
     ]
 }
 
-/// Starts a thread of a kind that never ends; its id.
+/// Starts a thread that sleeps forever, and returns its id.
 fn sleeper(sleep: MakeSleep, depth: u32) -> u32 {
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut sleep = sleep();
-        tell.send(procfs::threads::own_id().unwrap()).unwrap();
+        sender.send(procfs::threads::own_id().unwrap()).unwrap();
         loop {
             deep(depth, &mut *sleep);
         }
     });
-    told.recv().unwrap()
+    receiver.recv().unwrap()
 }
 
 fn of(threads: &[ThreadStack], tid: u32) -> &ThreadStack {
     threads.iter().find(|thread| thread.tid == tid).unwrap()
 }
 
-/// In a process of its own: the sleepers stay.
+/// Runs in a process of its own, because the sleepers never end.
 #[test]
 #[ignore = "started by quiet_captures_equal_signal_captures"]
 fn sleepers() {
@@ -140,18 +140,18 @@ fn sleepers() {
     }
     sleepers.iter().for_each(|(_, tid)| wait_asleep(*tid));
     let quiet = block_on(dump::dump(None)).unwrap();
-    let loud = block_on(dump::dump_by_signals()).unwrap();
+    let signalled = block_on(dump::dump_by_signals()).unwrap();
     let mut failed = Vec::new();
     for (kind, tid) in &sleepers {
-        let (quiet, loud) = (of(&quiet.threads, *tid), of(&loud.threads, *tid));
-        assert!(matches!(loud.capture, Capture::Signal { .. }), "{kind}: {loud:?}");
+        let (quiet, signalled) = (of(&quiet.threads, *tid), of(&signalled.threads, *tid));
+        assert!(matches!(signalled.capture, Capture::Signal { .. }), "{kind}: {signalled:?}");
         if quiet.capture != Capture::Quiet {
             failed.push((*kind, quiet.capture.clone()));
             continue;
         }
-        // Not the leaf: a system call that the kernel will begin anew is shown before its instruction.
-        assert_eq!(quiet.stack.frames[1..], loud.stack.frames[1..], "{kind}");
-        assert_eq!((quiet.stack.end, loud.stack.end), (StackEnd::Root, StackEnd::Root), "{kind}");
+        // Without the leaf: for a system call that the kernel restarts, it may be before the instruction.
+        assert_eq!(quiet.stack.frames[1..], signalled.stack.frames[1..], "{kind}");
+        assert_eq!((quiet.stack.end, signalled.stack.end), (StackEnd::Root, StackEnd::Root), "{kind}");
     }
     println!(
         "{} of {} quietly, in {:?}; {failed:?}",
@@ -160,7 +160,7 @@ fn sleepers() {
         quiet.capture
     );
     assert!(failed.is_empty(), "{failed:#?}");
-    // SAFETY: ends the process without waiting for its threads.
+    // SAFETY: _exit(2) ends the process without waiting for its threads.
     unsafe { libc::_exit(0) };
 }
 

@@ -1,5 +1,5 @@
-//! Everything a signal handler may meet at once: panics, thread churn, allocation, backtraces,
-//! deep recursion, dlopen and dlclose, fork. 3 s, or `RGOPS_ENGINE_TORTURE_SECONDS`.
+//! Stress test: profiles and dumps of threads that panic, start and end, allocate, capture backtraces, recurse deeply,
+//! call dlopen and dlclose, and fork. Takes 3 s, or `RGOPS_ENGINE_TORTURE_SECONDS`.
 
 use super::*;
 use crate::dump;
@@ -37,8 +37,8 @@ fn churn_threads() {
 
 fn load_and_unload() {
     for library in [c"libm.so.6", c"libz.so.1", c"libutil.so.1", c"libresolv.so.2"] {
-        // SAFETY: libraries of the system without constructors of note; those that are missing
-        // give null, and nothing of them is used.
+        // SAFETY: system libraries whose constructors have no relevant effect. A missing one
+        // gives null, and none of their symbols is used.
         unsafe {
             let library = libc::dlopen(library.as_ptr(), libc::RTLD_NOW);
             if !library.is_null() {
@@ -49,7 +49,7 @@ fn load_and_unload() {
 }
 
 fn fork_and_wait() {
-    // SAFETY: the child exits at once; the parent waits for it.
+    // SAFETY: the child exits at once, and the parent waits for it.
     unsafe {
         let child = libc::fork();
         if child == 0 {
@@ -108,8 +108,8 @@ fn torture() {
         unsampled * 100.0,
         late * 100.0,
     );
-    // Against the clock, however much of the machine they got: 2 %, and 3 σ of the threads' first ticks,
-    // which come at random (of each, the ticks differ from its CPU time by a part of one).
+    // Compared with the CPU clock, whatever the load: 2 %, plus 3 σ of the threads' first ticks,
+    // which are random (each thread's ticks differ from its CPU time by a part of one).
     let allowed = 0.02 + 3.0 * share((threads as f64 / 4.0).sqrt() * period_ns);
     let explained = captured + unsampled + late;
     assert!((explained - 1.0).abs() < allowed, "{explained}, allowed 1 +- {allowed}");

@@ -1,7 +1,7 @@
 //! Single copies of memory that cannot fault.
 //!
-//! They are made by process_vm_readv(2) on ourselves; where a seccomp profile denies that, by
-//! `/proc/self/mem`. An address that is not mapped is an error.
+//! They use process_vm_readv(2) on our own process, or `/proc/self/mem` where a seccomp profile denies
+//! that. An unmapped address is an error.
 
 use std::fs::File;
 use std::io;
@@ -11,24 +11,24 @@ use std::os::unix::fs::FileExt;
 pub(crate) fn copy(address: u64, buffer: &mut [u8]) -> io::Result<()> {
     let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: buffer.len() };
-    // SAFETY: the local vector is `buffer`, which we borrow mutably; the remote one is only an
-    // address for the kernel, which checks it and fails with EFAULT instead of a signal.
+    // SAFETY: the local vector is `buffer`, which is borrowed mutably. The remote one is only an
+    // address for the kernel, which checks it and fails with EFAULT instead of a fault.
     let copied = unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, &remote, 1, 0) };
     if copied == buffer.len() as isize {
         return Ok(());
     }
     let error = io::Error::last_os_error();
-    // Whatever a filter answers; only EFAULT is about the address.
+    // A filter may return any other errno; only EFAULT concerns the address.
     if copied < 0 && error.raw_os_error() != Some(libc::EFAULT) {
         return File::open("/proc/self/mem")?.read_exact_at(buffer, address);
     }
     Err(if copied < 0 { error } else { io::ErrorKind::UnexpectedEof.into() })
 }
 
-/// Fills as much of `buffer` from `address` on as is mapped without a gap; says how much.
+/// Fills `buffer` from `address` up to the first unmapped page, and returns the number of bytes.
 pub(crate) fn copy_start(address: u64, buffer: &mut [u8]) -> io::Result<usize> {
     const PAGE_BYTES: u64 = 4096;
-    // A page an element: a transfer that meets an unmapped page is cut between elements
+    // One element per page: a transfer that reaches an unmapped page ends between elements
     // (process_vm_readv(2)). IOV_MAX is 1024.
     let mut remote = Vec::with_capacity(buffer.len() / PAGE_BYTES as usize + 2);
     let (mut from, end) = (address, address.saturating_add(buffer.len() as u64));
@@ -38,8 +38,8 @@ pub(crate) fn copy_start(address: u64, buffer: &mut [u8]) -> io::Result<usize> {
         from = to;
     }
     let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: (from - address) as usize };
-    // SAFETY: the local vector is within `buffer`, which we borrow mutably, because the remote ones sum
-    // up to at most its length; these are only addresses for the kernel, which checks them.
+    // SAFETY: the local vector is within `buffer`, which is borrowed mutably, because the remote ones add
+    // up to at most its length. The remote addresses are only used by the kernel, which checks them.
     let copied = unsafe {
         libc::process_vm_readv(libc::getpid(), &local, 1, remote.as_ptr(), remote.len() as libc::c_ulong, 0)
     };
@@ -70,11 +70,11 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_ends_where_the_mapping_does() {
+    fn a_copy_ends_at_the_end_of_the_mapping() {
         let mut pages = Pages::zeroed(3 * 4096).unwrap();
         pages.fill(7);
         let start = pages.as_ptr() as u64;
-        // SAFETY: the last page of a mapping of ours; nothing reads it after.
+        // SAFETY: the last page of a mapping of this test, which no code reads afterwards.
         let result = unsafe { libc::mprotect((start + 2 * 4096) as *mut _, 4096, libc::PROT_NONE) };
         assert_eq!(result, 0);
         let mut buffer = vec![0; 64 * 1024];

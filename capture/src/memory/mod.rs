@@ -1,7 +1,7 @@
-//! Memory of this process: read so that nothing can fault, and pages of our own.
+//! Memory of this process: reads that cannot fault, and anonymous mappings.
 //!
-//! * [`copy()`], [`copy_start`]: one copy by the kernel, for the agent's thread.
-//! * [`Reader`]: many ranges, by the method that the sandbox allows.
+//! * [`copy()`], [`copy_start`]: a single copy by the kernel, for the agent's thread.
+//! * [`Reader`]: many ranges, by a method that the sandbox allows.
 //! * [`StackMemory`]: the interrupted thread's stack, for the signal handler.
 //! * [`Pages`]: an anonymous mapping.
 

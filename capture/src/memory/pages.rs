@@ -1,13 +1,13 @@
-//! Pages straight from the kernel.
+//! Anonymous mappings, directly from the kernel.
 
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-/// Zeroed bytes of an anonymous mapping, private to the process and given back when dropped.
+/// A private anonymous mapping of zeroed bytes, unmapped when dropped.
 ///
 /// Not from the program's allocator: glibc raises its mmap and trim thresholds for the whole
-/// program when a large block is freed (mallopt(3), M_MMAP_THRESHOLD), so a large block of ours
+/// program when a large block is freed (mallopt(3), M_MMAP_THRESHOLD). So a large block of ours
 /// would change how the program's own memory returns to the system.
 #[derive(Debug)]
 pub(crate) struct Pages {
@@ -17,16 +17,16 @@ pub(crate) struct Pages {
 
 // SAFETY: it owns the mapping; access goes through `&` and `&mut` as for a `Box<[u8]>`.
 unsafe impl Send for Pages {}
-// SAFETY: as above.
+// SAFETY: it owns the mapping; shared access through `&` only reads.
 unsafe impl Sync for Pages {}
 
 impl Pages {
-    /// At least one byte. Pages are taken from the system only as they are touched.
+    /// A mapping of `length` bytes, at least one. Pages become resident only as they are touched.
     pub(crate) fn zeroed(length: usize) -> io::Result<Pages> {
         let length = length.max(1);
-        // Miri knows no MAP_NORESERVE.
+        // Miri does not support MAP_NORESERVE.
         let no_reserve = if cfg!(miri) { 0 } else { libc::MAP_NORESERVE };
-        // SAFETY: an anonymous mapping at an address the kernel chooses touches no other memory.
+        // SAFETY: an anonymous mapping at an address chosen by the kernel affects no other memory.
         let start = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
@@ -46,7 +46,7 @@ impl Pages {
 }
 
 impl Pages {
-    /// Where they begin. Not by way of a slice, whose bytes nobody may change while it is there.
+    /// The start, for access through atomics. A slice would promise that its bytes do not change while it exists.
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
     }
@@ -56,21 +56,21 @@ impl Deref for Pages {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the mapping is `length` readable, initialised bytes until `drop`.
+        // SAFETY: the mapping has `length` readable, initialised bytes until `drop`.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
     }
 }
 
 impl DerefMut for Pages {
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above, writable, and borrowed mutably.
+        // SAFETY: the mapping has `length` writable, initialised bytes until `drop`, and `self` is borrowed mutably.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.length) }
     }
 }
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // SAFETY: the mapping is ours, and no reference outlives `self`.
+        // SAFETY: this value owns the mapping, and no reference outlives it.
         unsafe {
             libc::munmap(self.start.as_ptr().cast(), self.length);
         }

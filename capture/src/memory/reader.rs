@@ -1,9 +1,9 @@
-//! Reads of this process's own memory that cannot fault: the kernel copies, and an address that cannot
-//! be read is an error code. What they copy may be changing meanwhile; readers must check it.
+//! Reads this process's own memory without faults: the kernel copies it, and an unreadable
+//! address is an error. The memory may change during the copy, so callers must validate what they read.
 //!
-//! process_vm_readv(2) on ourselves needs no privilege and no `PR_SET_DUMPABLE`: a thread may always
-//! look at its own thread group (kernel/ptrace.c, `__ptrace_may_access`). Where a seccomp filter
-//! denies it, `/proc/self/mem` is read instead, which needs both of `/proc` and of being dumpable.
+//! process_vm_readv(2) on our own process needs no privilege and no `PR_SET_DUMPABLE`: a thread may always
+//! access its own thread group (kernel/ptrace.c, `__ptrace_may_access`). If a seccomp filter
+//! denies it, `/proc/self/mem` is read instead, which requires that `/proc` is mounted and the process dumpable.
 
 use std::fs::File;
 use std::io;
@@ -11,31 +11,31 @@ use std::os::unix::fs::FileExt as _;
 
 use rgops_protocol::reply::Unavailable;
 
-/// Most ranges the kernel takes in one call (`UIO_MAXIOV`, include/uapi/linux/uio.h; POSIX calls it
+/// The maximum number of ranges per call (`UIO_MAXIOV`, include/uapi/linux/uio.h; POSIX calls it
 /// `IOV_MAX`).
-const MOST_RANGES: usize = 1024;
+const MAX_RANGES: usize = 1024;
 
-/// Some bytes of this process.
+/// A range of this process's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
-    /// Where they begin.
+    /// The start address.
     pub avma: u64,
-    /// How many.
+    /// The number of bytes.
     pub length: usize,
 }
 
 impl Range {
-    /// So many from there on.
+    /// The range of `length` bytes from `avma`.
     pub fn new(avma: u64, length: usize) -> Range {
         Range { avma, length }
     }
 }
 
-/// A way to read it.
+/// Reads memory by a method that works here.
 #[derive(Debug)]
 pub struct Reader {
     way: Way,
-    /// System calls made so far.
+    /// The number of system calls so far.
     calls: u64,
 }
 
@@ -43,12 +43,12 @@ pub struct Reader {
 enum Way {
     /// process_vm_readv(2).
     Call,
-    /// `/proc/self/mem`: one system call a range.
+    /// `/proc/self/mem`: one system call per range.
     File(File),
 }
 
 impl Reader {
-    /// Finds a way that works.
+    /// Selects a method that works.
     pub fn open() -> Result<Reader, Unavailable> {
         let call = match Reader::proven(Way::Call) {
             Ok(memory) => return Ok(memory),
@@ -66,7 +66,7 @@ impl Reader {
         })
     }
 
-    /// This way, shown to give back what we know.
+    /// A reader with this method, if it reads a known value correctly.
     fn proven(way: Way) -> io::Result<Reader> {
         let known = [0x5a, 0xa5, 0x3c, 0xc3];
         let (mut memory, mut read) = (Reader { way, calls: 0 }, [0; 4]);
@@ -74,7 +74,7 @@ impl Reader {
         if read == known { Ok(memory) } else { Err(io::Error::other("it gave other bytes")) }
     }
 
-    /// System calls made so far.
+    /// The number of system calls so far.
     #[cfg(test)]
     pub fn calls(&self) -> u64 {
         self.calls
@@ -91,7 +91,7 @@ impl Reader {
         self.read(avma, &mut bytes).then(|| u64::from_ne_bytes(bytes))
     }
 
-    /// `count` words from `avma` on.
+    /// `count` words from `avma`.
     pub fn words(&mut self, avma: u64, count: usize) -> Option<Vec<u64>> {
         let mut bytes = vec![0; 8 * count];
         let words = |bytes: &[u8]| bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
@@ -105,21 +105,21 @@ impl Reader {
         }
     }
 
-    /// Reads `ranges` into `into`, one behind the other; says of each whether all of it could be read.
-    /// Bytes of one that could not are zero or a part of it.
+    /// Reads `ranges` into `into`, one after another, and reports for each whether all of it could be read.
+    /// Bytes of a range that could not are zero or partly read.
     ///
-    /// One system call for about a thousand ranges, and one more for each that cannot be read.
+    /// One system call per about a thousand ranges, and one more for each unreadable range.
     pub fn gather(&mut self, ranges: &[Range], into: &mut Vec<u8>, readable: &mut Vec<bool>) {
         into.clear();
         readable.clear();
         into.resize(ranges.iter().map(|range| range.length).sum(), 0);
         let (mut rest, mut place) = (ranges, into.as_mut_slice());
         while !rest.is_empty() {
-            let batch = &rest[..rest.len().min(MOST_RANGES)];
+            let batch = &rest[..rest.len().min(MAX_RANGES)];
             let length: usize = batch.iter().map(|range| range.length).sum();
             let copied = self.transfer(batch, &mut place[..length]).unwrap_or(0);
-            // The kernel stops at the first page it cannot read (mm/process_vm_access.c): the range
-            // it stopped in is bad, the next may be good.
+            // The kernel stops at the first unreadable page (mm/process_vm_access.c): the range
+            // it stopped in is unreadable, the next may be readable.
             let (mut end, mut done) = (0, 0);
             for range in batch {
                 end += range.length;
@@ -134,7 +134,7 @@ impl Reader {
         }
     }
 
-    /// Copies as much of `ranges`, one behind the other, as can be read without a gap.
+    /// Copies `ranges`, one after another, up to the first unreadable byte.
     fn transfer(&mut self, ranges: &[Range], into: &mut [u8]) -> io::Result<usize> {
         match &self.way {
             Way::Call => {
@@ -157,21 +157,21 @@ impl Reader {
     }
 }
 
-/// process_vm_readv(2) on this process: how many bytes were copied to the front of `into`.
+/// process_vm_readv(2) on this process: the number of bytes copied to the start of `into`.
 fn read_by_call(ranges: &[Range], into: &mut [u8]) -> io::Result<usize> {
-    let mut remote = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; MOST_RANGES];
-    let count = ranges.len().min(MOST_RANGES);
+    let mut remote = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; MAX_RANGES];
+    let count = ranges.len().min(MAX_RANGES);
     for (vector, range) in remote.iter_mut().zip(ranges) {
         vector.iov_base = range.avma as *mut libc::c_void;
-        // One that goes round the end of the address space: the kernel takes the null page for a fault.
+        // A range that wraps around the address space: the kernel reports a fault for the null page.
         let wraps = range.avma.checked_add(range.length as u64).is_none();
         vector.iov_base = if wraps { std::ptr::null_mut() } else { vector.iov_base };
         vector.iov_len = range.length;
     }
     let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
-    // SAFETY: the kernel writes at most `into.len()` bytes to `into`, which is borrowed mutably; it reads
-    // `count` initialised vectors. The addresses they name are not dereferenced by us: the kernel
-    // copies what is mapped there and reports what is not (process_vm_readv(2)).
+    // SAFETY: the kernel writes at most `into.len()` bytes to `into`, which is borrowed mutably, and reads
+    // `count` initialised vectors. We do not dereference the addresses in them: the kernel
+    // copies mapped memory and reports unmapped memory (process_vm_readv(2)).
     let copied = unsafe {
         libc::process_vm_readv(
             std::process::id() as libc::pid_t,
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_mapped_is_read_and_what_is_not_is_told() {
+    fn mapped_memory_is_read_and_unmapped_memory_is_reported() {
         for mut memory in by_both() {
             let word = 0x0123_4567_89ab_cdefu64;
             assert_eq!(memory.word(std::ptr::from_ref(&word) as u64), Some(word));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_ranges_between_good_ones_cost_only_themselves() {
+    fn unreadable_ranges_do_not_affect_readable_ones() {
         let words: Vec<u64> = (0..5000).collect();
         let bad = |at: usize| at % 700 == 3 || at == 0 || at == words.len() - 1;
         let ranges: Vec<Range> = (words.iter().enumerate())
@@ -228,12 +228,12 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_ends_in_unmapped_memory_is_bad_and_the_next_is_good() {
+    fn a_range_that_ends_in_unmapped_memory_is_unreadable_and_the_next_is_read() {
         const PAGE: usize = 4096;
         let mut pages = Pages::zeroed(3 * PAGE).unwrap();
         pages.fill(7);
         let start = pages.as_mut_ptr();
-        // SAFETY: the middle page of our own mapping; nobody touches it.
+        // SAFETY: the middle page of a mapping of this test, which no code accesses afterwards.
         assert_eq!(unsafe { libc::mprotect(start.add(PAGE).cast(), PAGE, libc::PROT_NONE) }, 0);
         let start = start as u64;
         let page = PAGE as u64;

@@ -1,36 +1,36 @@
-//! Reads of the own thread's stack, from a signal handler: each page is asked about first.
+//! Reads the calling thread's stack in a signal handler, after probing each page.
 //!
-//! The question is a rt_sigprocmask(2) that can only fail: with an invalid `how` the kernel first
-//! copies the new set in (EFAULT when the page cannot be read), then looks at `how` (EINVAL; kernel/
-//! signal.c). It changes nothing, takes no lock, needs no descriptor, and no sandbox denies it that
-//! lets threads begin. One that does (whatever other errno) leaves the leaf alone and is reported.
+//! The probe is a rt_sigprocmask(2) that always fails: with an invalid `how` the kernel first
+//! copies the new set (EFAULT when the page is unreadable), then checks `how` (EINVAL; kernel/
+//! signal.c). It changes nothing, takes no lock, needs no descriptor, and every sandbox that lets threads
+//! start allows it. If one denies it (any other errno), the stack has only its leaf, and this is reported.
 //!
-//! Between question and read another thread could unmap the page, so only the stack the thread runs
-//! on is read: pages from the stack pointer up, without a gap, below the end that [`crate::stack_bounds`]
-//! knows. Whoever unmaps that has taken the ground from under a running thread. A wrong unwind rule may ask
-//! for anything else; it gets nothing.
+//! Between probe and read another thread could unmap the page. So only the stack on which the thread runs
+//! is read: pages from the stack pointer up, without a gap, below the end from [`crate::stack_bounds`].
+//! A program that unmaps these would crash its own running thread. If a wrong unwind rule requests
+//! any other address, the read fails.
 
 use crate::arch;
 
-/// How far above the stack pointer frames are looked for, in bytes: twice the usual limit of a main
-/// thread (`ulimit -s`). It bounds the questions of a walk as well: 4096, 0.4 ms.
+/// The maximum distance of frames from the stack pointer in bytes: twice the usual limit of a main
+/// thread's stack (`ulimit -s`). It also bounds the probes of a walk: 4096, 0.4 ms.
 const MAX_STACK_BYTES: u64 = 16 * 1024 * 1024;
 
-/// System pages are at least this large; a larger page only costs a question more.
+/// System pages are at least this large; larger pages only cost additional probes.
 pub(crate) const PAGE_BYTES: u64 = 4096;
 
 /// The readable part of a stack.
 pub(crate) struct StackMemory {
     lowest: u64,
     highest: u64,
-    /// Pages found readable so far: from the stack pointer's up, without a gap.
+    /// The pages found readable so far: from the stack pointer's page up, without a gap.
     readable: std::ops::Range<u64>,
 }
 
 impl StackMemory {
-    /// The stack of the calling thread from `sp` up to `highest`.
+    /// The calling thread's stack from `sp` up to `highest`.
     pub(crate) fn between(sp: u64, highest: u64) -> StackMemory {
-        // The 128 bytes below are the red zone of the x86_64 ABI; leaf functions keep data there.
+        // The 128 bytes below `sp` are the red zone of the x86_64 ABI, in which leaf functions keep data.
         let lowest = sp.saturating_sub(128).max(PAGE_BYTES);
         let highest = sp.saturating_add(MAX_STACK_BYTES).min(highest);
         let first = sp.max(PAGE_BYTES) / PAGE_BYTES;
@@ -44,7 +44,7 @@ impl StackMemory {
             return Err(());
         }
         let page = address / PAGE_BYTES;
-        // Of the page before, only the red zone.
+        // In the page before, only the red zone is read.
         if page < self.readable.start && !arch::is_readable(address) {
             return Err(());
         }
@@ -54,8 +54,8 @@ impl StackMemory {
             }
             self.readable.end += 1;
         }
-        // SAFETY: the address is aligned and its page was just shown to be readable, as were all
-        // between it and the stack pointer: it belongs to the stack this thread runs on, which stays
+        // SAFETY: the address is aligned, and its page and all pages between it and the stack pointer were
+        // just found readable. So it belongs to the stack that this thread runs on, which stays
         // mapped while it does.
         Ok(unsafe { arch::load(address) })
     }
@@ -69,7 +69,7 @@ mod tests {
     use crate::memory::Pages;
 
     #[test]
-    fn own_stack_is_read_and_strangers_are_refused() {
+    fn the_own_stack_is_read_and_foreign_memory_is_refused() {
         let local = 0x1234_5678_9abc_def0u64;
         let address = std::ptr::from_ref(&local) as u64;
         let mut memory = StackMemory::between(address, u64::MAX);
@@ -82,20 +82,20 @@ mod tests {
     }
 
     #[test]
-    fn nothing_behind_a_gap_is_read() {
+    fn memory_after_a_gap_is_not_read() {
         let page = PAGE_BYTES as usize;
         let mut pages = Pages::zeroed(4 * page).unwrap();
         pages.fill(1);
         let start = pages.as_mut_ptr();
-        // SAFETY: within our own mapping; nobody touches that page.
+        // SAFETY: a page inside a mapping of this test, which no code accesses afterwards.
         assert_eq!(unsafe { libc::mprotect(start.add(2 * page).cast(), page, libc::PROT_NONE) }, 0);
         let sp = start as u64 + 256;
         let mut memory = StackMemory::between(sp, u64::MAX);
         let word = 0x0101_0101_0101_0101;
-        assert_eq!(memory.read(sp + 3 * PAGE_BYTES), Err(()), "the neighbour's");
+        assert_eq!(memory.read(sp + 3 * PAGE_BYTES), Err(()), "after the gap");
         assert_eq!(memory.read(sp + 2 * PAGE_BYTES), Err(()), "the guard page");
         assert_eq!(memory.read(sp + PAGE_BYTES), Ok(word));
-        assert_eq!(memory.read(sp + 3 * PAGE_BYTES), Err(()), "the neighbour's");
+        assert_eq!(memory.read(sp + 3 * PAGE_BYTES), Err(()), "after the gap");
         assert_eq!(StackMemory::between(sp, sp + 64).read(sp + 64), Err(()), "the control block");
     }
 

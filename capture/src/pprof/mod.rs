@@ -1,16 +1,16 @@
-//! The `pprof` crate as the engine of CPU profiles: where there is no native one, or by choice. Its
-//! limits are told in [`CpuEngine::Pprof`](crate::CpuEngine::Pprof).
+//! The `pprof` crate as the engine of CPU profiles: where there is no native engine, or by choice. Its
+//! limitations are listed in [`CpuEngine::Pprof`](crate::CpuEngine::Pprof).
 //!
-//! What this module adds to the crate:
-//! * **Only `build_unresolved`**: `report().build()` symbolises in the program under the lock its
+//! This module adds to the crate:
+//! * **Only `build_unresolved`**: `report().build()` symbolises inside the program, under the lock that the crate's
 //!   handlers try to take, and loses all samples meanwhile: for up to 36 s as measured.
-//! * **Its handler never unwinds from the C library, libgcc or the vdso** ([`NEVER_UNWOUND`]): what
-//!   the crate's own documentation recommends, and 13 of 13 torture runs crashed without.
-//! * **Nothing of the program's is taken**: a program that has a SIGPROF handler or an ITIMER_PROF
-//!   of its own is refused, and the disposition returns afterwards (the crate leaves SIG_IGN).
-//! * **A thread of its own** for everything that may wait for a lock: starting takes the loader's
-//!   lock and that of std's backtraces, ending spins on the crate's. The agent goes on meanwhile.
-//! * **CPU time without samples is told**, by subtraction: weights are samples, never scaled up.
+//! * **The handler never unwinds from the C library, libgcc or the vdso** ([`NEVER_UNWOUND`]), as the
+//!   crate's own documentation recommends. Without it, 13 of 13 torture runs crashed.
+//! * **Nothing is taken from the program**: a program with a SIGPROF handler or an ITIMER_PROF
+//!   of its own is refused, and the disposition is restored afterwards (the crate leaves SIG_IGN).
+//! * **A separate thread** for everything that may wait for a lock: starting takes the loader's
+//!   lock and that of std's backtraces, ending spins on the crate's lock. The agent continues meanwhile.
+//! * **CPU time without samples is reported**, by subtraction: weights are samples and are never scaled up.
 
 mod disposition;
 mod frames;

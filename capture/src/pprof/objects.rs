@@ -1,9 +1,9 @@
-//! The loaded objects, for the addresses of samples: from `/proc/self/maps` where the native engine
-//! reads that too, else from the loader.
+//! The loaded objects that samples are attributed to: from `/proc/self/maps` where the native engine
+//! also reads it, otherwise from the loader.
 
 use rgops_protocol::reply::Module;
 
-/// Adds objects that are new; those known before stay unless something is in their place.
+/// Adds new objects. Known ones stay, unless a new object overlaps them.
 pub(super) fn add(known: &mut Vec<Module>, now: Vec<Module>) {
     let overlaps =
         |one: &Module, other: &Module| one.start_avma < other.end_avma && other.start_avma < one.end_avma;
@@ -11,13 +11,13 @@ pub(super) fn add(known: &mut Vec<Module>, now: Vec<Module>) {
     known.extend(now);
 }
 
-/// The objects now; none when they cannot be read: samples then keep their addresses.
+/// The current objects. If they cannot be read the list is empty, and samples keep their bare addresses.
 #[cfg(native_engine)]
 pub(super) fn list() -> Vec<Module> {
     crate::modules::list().unwrap_or_default()
 }
 
-/// The objects now. Takes the loader's lock.
+/// The current objects. Takes the loader's lock.
 #[cfg(not(native_engine))]
 pub(super) fn list() -> Vec<Module> {
     use findshlibs::{Segment as _, SharedLibrary as _, TargetSharedLibrary};
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_stay_known_until_others_are_in_their_place() {
+    fn objects_stay_known_until_others_replace_them() {
         let mut known = vec![module(0, "program"), module(20, "a.so"), module(40, "b.so")];
         add(&mut known, vec![module(0, "program"), module(45, "c.so")]);
         let paths: Vec<&str> = known.iter().map(|module| &*module.path).collect();

@@ -1,4 +1,4 @@
-//! A running profile.
+//! A running profile of the `pprof` engine.
 
 use std::collections::HashMap;
 use std::sync::mpsc;
@@ -15,12 +15,12 @@ use super::{frames, objects};
 use crate::operation::Claim;
 use crate::{EngineError, Tick, clock};
 
-/// Objects whose code is never unwound from, by parts of their paths. A signal may have come where
-/// libgcc switches stacks, or while a thread has the loader's or the allocator's lock.
+/// Objects that the unwinder must not start in, by parts of their paths. A signal may interrupt libgcc while it
+/// switches stacks, or a thread that holds the loader's or the allocator's lock.
 const NEVER_UNWOUND: &[&str] = if cfg!(target_os = "macos") {
     &["/usr/lib/system/", "/usr/lib/dyld"]
 } else {
-    // By the names the loader gives; the last ones are of glibc before 2.34, of musl and of the vdso.
+    // Names as the loader reports them; the last ones are from glibc before 2.34, musl and the vdso.
     &[
         "/libc.so",
         "/libgcc_s.so",
@@ -33,17 +33,17 @@ const NEVER_UNWOUND: &[&str] = if cfg!(target_os = "macos") {
     ]
 };
 
-/// Objects are looked for this often, where that takes no lock.
+/// How often the list of objects is refreshed, where that takes no lock.
 const OBJECTS_INTERVAL: Duration = Duration::from_secs(1);
-/// How long starting and ending may take: the crate reads the program's debug data, which without
-/// optimisation and on a busy machine took 20 s.
+/// The deadline for starting and stopping: the crate reads the program's debug data, which took 20 s
+/// without optimisation on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// How long the agent's thread waits when a profile is given up.
+/// How long the agent's thread waits for a profile that is dropped.
 const DROP_DEADLINE: Duration = Duration::from_secs(2);
-/// The crate walks its 4096 buckets by as many nested iterators.
+/// The crate walks its 4096 buckets with that many nested iterators.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
 
-/// A running profile. Dropping it gives back what can be.
+/// A running profile. Dropping it restores as much as possible.
 pub struct PprofSampler {
     capture: Option<Capture>,
     period_ns: u64,
@@ -52,9 +52,9 @@ pub struct PprofSampler {
     objects_read: Instant,
 }
 
-/// The crate's profiler runs.
+/// The crate's running profiler.
 struct Capture {
-    /// Taken before the disposition is put back.
+    /// Dropped before the disposition is restored.
     guard: Option<ProfilerGuard<'static>>,
     former: Disposition,
     started: Instant,
@@ -65,11 +65,11 @@ struct Capture {
 }
 
 impl PprofSampler {
-    /// Begins to sample `hz` times per second of the process' CPU time.
+    /// Starts sampling at `hz` times per second of the process' CPU time.
     pub async fn start(hz: u32) -> Result<PprofSampler, EngineError> {
-        // Whole microseconds, as the crate sets its timer.
+        // In whole microseconds, like the crate's timer.
         let interval_us = 1_000_000 / hz.clamp(1, 1_000_000);
-        let (capture, objects) = aside(move || Ok((Capture::begin(hz)?, objects::list()))).await??;
+        let (capture, objects) = on_own_thread(move || Ok((Capture::begin(hz)?, objects::list()))).await??;
         Ok(PprofSampler {
             capture: Some(capture),
             period_ns: u64::from(interval_us) * 1000,
@@ -79,7 +79,7 @@ impl PprofSampler {
         })
     }
 
-    /// CPU time one weight stands for, in nanoseconds.
+    /// The CPU time that a weight of 1 stands for, in nanoseconds.
     pub fn period_ns(&self) -> u64 {
         self.period_ns
     }
@@ -89,7 +89,7 @@ impl PprofSampler {
         Disposition::current().is_ok_and(|current| current.is_the_crates())
     }
 
-    /// Looks for loaded objects when that is due; samples come at the end.
+    /// Refreshes the list of objects when that is due; samples come at the end.
     pub fn tick(&mut self) {
         if cfg!(native_engine) && self.objects_read.elapsed() >= OBJECTS_INTERVAL {
             let now = objects::list();
@@ -98,13 +98,14 @@ impl PprofSampler {
         }
     }
 
-    /// Ends sampling: all samples with the objects they are in, and the clocks.
+    /// Ends sampling and returns all samples, the objects they are in, and the clocks.
     pub async fn stop(mut self) -> Result<(Tick, CpuTotals), EngineError> {
         let agent_cpu_ns = clock::own_cpu_ns().saturating_sub(self.agent_cpu_ns);
-        // Never taken before: `stop` takes the sampler.
+        // It is set: only `stop` and `drop` take it, and both consume the sampler.
         let capture = self.capture.take().ok_or(EngineError::Busy)?;
         let period_ns = self.period_ns;
-        let ended = aside(move || Ok((capture.end(period_ns, agent_cpu_ns)?, objects::list()))).await??;
+        let ended =
+            on_own_thread(move || Ok((capture.end(period_ns, agent_cpu_ns)?, objects::list()))).await??;
         let ((samples, totals), now) = ended;
         objects::add(&mut self.objects, now);
         Ok((Tick { samples, modules: Some(std::mem::take(&mut self.objects)), modules_after: None }, totals))
@@ -114,13 +115,13 @@ impl PprofSampler {
 impl Drop for PprofSampler {
     fn drop(&mut self) {
         let Some(capture) = self.capture.take() else { return };
-        let (tell, ended) = mpsc::sync_channel(1);
-        // When no thread can be had, the capture ends where that was noticed.
+        let (sender, ended) = mpsc::sync_channel(1);
+        // If no thread can be started, the closure and the capture in it are dropped there.
         spawn(move |_| {
             drop(capture);
-            let _ = tell.send(());
+            let _ = sender.send(());
         });
-        // A thread stopped inside the crate's handler has its lock: then it ends when that goes on.
+        // A thread that is stopped inside the crate's handler holds its lock: the capture ends when it continues.
         let _ = ended.recv_timeout(DROP_DEADLINE);
     }
 }
@@ -138,7 +139,7 @@ impl Capture {
         }
         let builder = ProfilerGuardBuilder::default().frequency(hz as i32).blocklist(NEVER_UNWOUND);
         let guard = builder.build();
-        // To initialise it, the crate symbolised a backtrace: this gives the debug data back.
+        // To initialise itself, the crate symbolised a backtrace: this frees the debug data.
         backtrace::clear_symbol_cache();
         let guard = guard.map_err(|error| match error {
             pprof::Error::Running => EngineError::Occupied("it is profiling with the pprof crate itself"),
@@ -155,7 +156,7 @@ impl Capture {
         })
     }
 
-    /// All samples and the clocks; then everything is given back.
+    /// All samples and the clocks; afterwards everything is restored.
     fn end(self, period_ns: u64, agent_cpu_ns: u64) -> Result<(Vec<CpuSample>, CpuTotals), EngineError> {
         let duration_ns = self.started.elapsed().as_nanos() as u64;
         let process_cpu_ns = clock::process_cpu_ns().saturating_sub(self.process_cpu_ns);
@@ -193,7 +194,7 @@ impl Capture {
             unsampled_cpu_ns: process_cpu_ns
                 .saturating_sub(agent_cpu_ns)
                 .saturating_sub(period_ns.saturating_mul(weight)),
-            // As the crate has it, a tick that comes late is missed.
+            // The crate does not count late ticks: they are missed.
             late_cpu_ns: 0,
             threads: threads.into_values().collect(),
             samples: samples.len() as u64,
@@ -212,22 +213,24 @@ impl Capture {
 impl Drop for Capture {
     fn drop(&mut self) {
         let current = Disposition::current().ok();
-        // Deletes the timer and sets SIG_IGN, which discards what is pending.
+        // Deletes the timer and sets SIG_IGN, which discards pending signals.
         drop(self.guard.take());
         match current {
-            // Installed over the crate's meanwhile: it stays.
+            // Installed over the crate's handler in the meantime: it stays.
             Some(theirs) if !theirs.is_the_crates() => theirs.restore(),
             _ => self.former.restore(),
         }
     }
 }
 
-/// Does something that may wait for a lock of the program on a thread of its own.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EngineError> {
-    let (tell, told) = oneshot::channel();
-    // When nobody listens any more the result is dropped there.
-    spawn(move |started| drop(tell.send(started.map(|()| work()))));
-    match tokio::time::timeout(DEADLINE, told).await {
+/// Runs `work`, which may wait for a lock of the program, on a thread of its own.
+async fn on_own_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, EngineError> {
+    let (sender, receiver) = oneshot::channel();
+    // If the receiver was dropped, the result is dropped here.
+    spawn(move |started| drop(sender.send(started.map(|()| work()))));
+    match tokio::time::timeout(DEADLINE, receiver).await {
         Ok(Ok(Ok(result))) => Ok(result),
         Ok(Ok(Err(error))) => Err(EngineError::Thread(error)),
         Ok(Err(_)) => Err(EngineError::Pprof("it panicked".to_owned())),
@@ -235,20 +238,20 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     }
 }
 
-/// Not joined: it may wait for ever. It takes no signal. It has the program's descriptors: the crate's signal
-/// handler, on the program's threads, writes to a temporary file that was opened here.
+/// The thread is not joined, because it may wait forever. It blocks all signals. It has the program's descriptors: the
+/// crate's handler, on the program's threads, writes to a temporary file that is opened here.
 fn spawn(work: impl FnOnce(std::io::Result<()>) + Send + 'static) {
     #[cfg(target_os = "linux")]
     crate::program_threads::run(crate::agent_threads::PPROF, STACK_BYTES, work);
     #[cfg(not(target_os = "linux"))]
     {
-        let (tell, told) = mpsc::sync_channel::<std::io::Result<()>>(1);
+        let (sender, receiver) = mpsc::sync_channel::<std::io::Result<()>>(1);
         let thread =
             std::thread::Builder::new().name(crate::agent_threads::PPROF.to_owned()).stack_size(STACK_BYTES);
-        let started = thread.spawn(move || work(told.recv().unwrap_or(Ok(()))));
-        // Without a thread the work is dropped, and whoever waits for it notices.
+        let started = thread.spawn(move || work(receiver.recv().unwrap_or(Ok(()))));
+        // Without a thread the work is dropped, and its receiver notices.
         if started.is_ok() {
-            let _ = tell.send(Ok(()));
+            let _ = sender.send(Ok(()));
         }
     }
 }

@@ -1,17 +1,17 @@
-//! The cgroup of the process, version 2 and 1: memory and CPU limits with what is used of them.
+//! The cgroup of the process, version 2 or 1: memory and CPU limits, and current usage.
 //!
 //! The files are found through `/proc/self/cgroup` (which group) and `/proc/self/mountinfo` (where
-//! it is mounted), see cgroups(7). Limits hold for a group and everything below it, so the ancestors
-//! are asked as well, up to the mount point, and the tightest wins.
+//! it is mounted), see cgroups(7). A limit applies to a group and all groups below it. So the ancestors
+//! are read too, up to the mount point, and the lowest limit counts.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::{SMALL_FILE_BYTES, number, unexpected};
 
-/// Version 1 writes "no limit" as the largest multiple of a page below 2^63.
+/// Version 1 writes "no limit" as the largest multiple of the page size below 2^63.
 const V1_NO_LIMIT: u64 = 1 << 62;
-/// Ancestors asked at most; systemd and Kubernetes nest fewer than ten groups.
+/// The maximum number of levels read; systemd and Kubernetes nest fewer than ten groups.
 const MAX_DEPTH: usize = 32;
 
 /// A controller's directory for this process.
@@ -22,45 +22,45 @@ pub struct Group {
     version: Version,
 }
 
-/// Which hierarchy a group is in.
+/// The cgroup version of a group's hierarchy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
-    /// One hierarchy a controller.
+    /// One hierarchy per controller.
     V1,
     /// The unified hierarchy.
     V2,
 }
 
-/// Memory of a group, in bytes.
+/// Memory usage and limits of a group, in bytes.
 #[derive(Debug)]
 pub struct Memory {
-    /// Of the hierarchy.
+    /// The version of the hierarchy.
     pub version: Version,
-    /// Used now, page cache included.
+    /// Current usage, including the page cache.
     pub current: io::Result<u64>,
-    /// Most that was used.
+    /// Highest usage.
     pub peak: io::Result<u64>,
-    /// Tightest limit; `None`: no limit.
+    /// The lowest limit; `None`: no limit.
     pub limit: io::Result<Option<u64>>,
-    /// What is left under the tightest limit; `None`: no limit.
+    /// The memory left under the lowest limit; `None`: no limit.
     pub headroom: io::Result<Option<u64>>,
-    /// Swap used.
+    /// Swap usage.
     pub swap: io::Result<u64>,
-    /// Page cache that can be dropped under pressure.
+    /// Page cache that can be reclaimed.
     pub inactive_file: io::Result<u64>,
 }
 
-/// CPU limit of a group.
+/// CPU limit and throttling of a group.
 #[derive(Debug)]
 pub struct Cpu {
-    /// Thousandths of a CPU; `None`: no limit.
+    /// The quota in thousandths of a CPU; `None`: no limit.
     pub quota_milli: io::Result<Option<u64>>,
-    /// Periods in which the group was throttled.
+    /// The number of periods in which the group was throttled.
     pub throttled_periods: io::Result<u64>,
 }
 
 impl Group {
-    /// The group that has `controller` (`memory`, `cpu`) for this process.
+    /// The group of this process for `controller` (`memory`, `cpu`).
     pub fn of(controller: &str) -> io::Result<Group> {
         let cgroup = super::file::read("/proc/self/cgroup", SMALL_FILE_BYTES)?;
         let mountinfo = super::file::read("/proc/self/mountinfo", 4 * 1024 * 1024)?;
@@ -72,12 +72,12 @@ impl Group {
         })
     }
 
-    /// The directory its files are in.
+    /// The directory with the group's files.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Memory used and allowed.
+    /// Memory usage and limits.
     pub fn memory(&self) -> Memory {
         let (current, peak, limit) = match self.version {
             Version::V2 => ("memory.current", "memory.peak", "memory.max"),
@@ -93,7 +93,7 @@ impl Group {
             Some((limit, self.read(directory, current).ok()?.trim().parse::<u64>().ok()?))
         });
         let levels: Vec<(u64, u64)> = levels.collect();
-        // The root group has no limit file at all: then nothing limits it.
+        // The root group has no limit file, so it has no limit.
         let is_limited = |minimum: Option<u64>| match self.read(&self.directory, current) {
             Ok(_) => Ok(minimum),
             Err(error) => Err(error),
@@ -115,7 +115,7 @@ impl Group {
         }
     }
 
-    /// CPU allowed, and how often that was too little.
+    /// CPU quota and throttling.
     pub fn cpu(&self) -> Cpu {
         let quotas = self.levels().filter_map(|directory| match self.version {
             Version::V2 => quota_of_cpu_max(&self.read(directory, "cpu.max").ok()?),
@@ -129,7 +129,7 @@ impl Group {
         Cpu {
             quota_milli: Ok(quota),
             throttled_periods: stat.and_then(|text| {
-                // The root group has a cpu.stat without this line: it cannot be throttled.
+                // The root group's cpu.stat does not have this line: it cannot be throttled.
                 number(&text, "nr_throttled")
                     .ok_or_else(|| unexpected("nr_throttled (the root cgroup has none)"))
             }),
@@ -154,7 +154,7 @@ impl Group {
     }
 }
 
-/// A memory limit, `None` when there is none.
+/// Parses a memory limit; `None` when there is no limit.
 fn limit_value(text: &str) -> Option<u64> {
     text.trim().parse().ok().filter(|limit| *limit < V1_NO_LIMIT)
 }
@@ -164,14 +164,14 @@ fn quota_of_cpu_max(text: &str) -> Option<u64> {
     quota_milli(quota, period)
 }
 
-/// `max` and `-1` mean no quota.
+/// The quota in thousandths of a CPU; `max` and `-1` mean no quota.
 fn quota_milli(quota: &str, period: &str) -> Option<u64> {
     let quota: u64 = quota.trim().parse().ok()?;
     quota.checked_mul(1000)?.checked_div(period.trim().parse().ok()?)
 }
 
 fn locate(cgroup: &str, mountinfo: &str, controller: &str) -> Option<Group> {
-    // `hierarchy:controllers:path`; the unified hierarchy has no controllers in its line.
+    // `hierarchy:controllers:path`; the unified hierarchy's line lists no controllers.
     let lines = cgroup.lines().filter_map(|line| {
         let mut parts = line.splitn(3, ':');
         Some((parts.next()?, parts.next()?, parts.next()?))
@@ -190,7 +190,7 @@ fn locate(cgroup: &str, mountinfo: &str, controller: &str) -> Option<Group> {
     Some(group(unified?, &root, mount_point, Version::V2))
 }
 
-/// Root and mount point of the hierarchy, from proc(5)'s `mountinfo`:
+/// The root and the mount point of the hierarchy, from proc(5)'s `mountinfo`:
 /// `36 35 98:0 ROOT MOUNTPOINT options - TYPE source superoptions`.
 fn mount(mountinfo: &str, kind: &str, controller: Option<&str>) -> Option<(String, PathBuf)> {
     mountinfo.lines().find_map(|line| {
@@ -208,14 +208,14 @@ fn mount(mountinfo: &str, kind: &str, controller: Option<&str>) -> Option<(Strin
     })
 }
 
-/// `mountinfo` writes blanks as `\040`.
+/// Decodes spaces, tabs and backslashes, which `mountinfo` writes as octal escapes (`\040`).
 fn unescape(path: &str) -> String {
     path.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
 }
 
 fn group(path: &str, root: &str, mount_point: PathBuf, version: Version) -> Group {
-    // In a container without a cgroup namespace the path is the host's and the mount shows only the
-    // part below `root`; a path outside the mount means its top is all we can see.
+    // In a container without a cgroup namespace, the path is the host's and the mount shows only the
+    // part below `root`. For a path outside the mount, only the top of the mount is visible.
     let below = Path::new(path).strip_prefix(root).unwrap_or(Path::new(""));
     let is_plain = below.components().all(|part| matches!(part, std::path::Component::Normal(_)));
     let directory = if is_plain { mount_point.join(below) } else { mount_point.clone() };
@@ -250,13 +250,13 @@ mod tests {
     }
 
     #[test]
-    fn a_path_outside_the_mount_falls_back_to_its_top() {
+    fn a_path_outside_the_mount_falls_back_to_its_root() {
         let group = locate("0::/../other\n", HYBRID, "memory").unwrap();
         assert_eq!(group.directory, Path::new("/sys/fs/cgroup/unified"));
     }
 
     #[test]
-    fn the_tightest_limit_of_the_ancestors_counts() {
+    fn the_lowest_limit_of_the_ancestors_counts() {
         let top = std::env::temp_dir().join(format!("rgops-cgroup-{}", std::process::id()));
         let leaf = top.join("slice/leaf");
         std::fs::create_dir_all(&leaf).unwrap();
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_is_told_apart_from_a_limit() {
+    fn no_limit_is_distinguished_from_a_limit() {
         assert_eq!(limit_value("9223372036854771712\n"), None);
         assert_eq!(limit_value("max\n"), None);
         assert_eq!(limit_value("4096\n"), Some(4096));

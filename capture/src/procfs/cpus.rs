@@ -1,4 +1,4 @@
-//! CPUs: those of the machine that are online and those the process may use.
+//! The number of online CPUs, and of CPUs that the process may use.
 
 use std::io;
 
@@ -9,12 +9,12 @@ pub const ONLINE: &str = "/sys/devices/system/cpu/online";
 /// `/proc/self/status`, for the main thread's `Cpus_allowed_list`.
 pub const ALLOWED: &str = "/proc/self/status";
 
-/// CPUs of the machine that are online.
+/// The number of online CPUs of the machine.
 pub fn online() -> io::Result<u32> {
     count(&super::file::read(ONLINE, SMALL_FILE_BYTES)?).ok_or_else(|| unexpected("list of CPUs"))
 }
 
-/// CPUs the main thread may run on (`sched_getaffinity`).
+/// The number of CPUs the main thread may run on (`sched_getaffinity`).
 pub fn allowed() -> io::Result<u32> {
     let text = super::file::read(ALLOWED, SMALL_FILE_BYTES)?;
     super::file::line_value(&text, "Cpus_allowed_list")
@@ -22,7 +22,7 @@ pub fn allowed() -> io::Result<u32> {
         .ok_or_else(|| unexpected("list of CPUs"))
 }
 
-/// The length of a list such as `0-3,8,10-11`.
+/// The number of CPUs in a list such as `0-3,8,10-11`.
 fn count(list: &str) -> Option<u32> {
     list.trim().split(',').try_fold(0_u32, |sum, range| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));

@@ -1,21 +1,21 @@
-//! Files of `/proc`, read whole and with a limit; what is said when one cannot be read.
+//! Reads whole files of `/proc` with a size limit, and explains why one cannot be read.
 
 use std::fs::File;
 use std::io::{self, Read};
 
 use rgops_protocol::reply::{Known, Unavailable};
 
-/// Clock ticks a second in `/proc/PID/stat`: `USER_HZ`, which the kernel fixes at 100 for its
+/// Clock ticks per second in `/proc/PID/stat`: `USER_HZ`, which the kernel fixes at 100 for its
 /// interfaces on every architecture this crate supports (time(7)).
 pub const TICKS_PER_SECOND: u64 = 100;
 
-/// What one clock tick is in nanoseconds.
+/// The duration of a clock tick in nanoseconds.
 pub const TICK_NS: u64 = 1_000_000_000 / TICKS_PER_SECOND;
 
-/// Longest file read when nothing else is said: `status`, `stat` and the like are below 4 KiB.
+/// The default size limit: `status`, `stat` and similar files are smaller than 4 KiB.
 pub const SMALL_FILE_BYTES: usize = 64 * 1024;
 
-/// Reads a whole text file of at most `limit` bytes. Bytes that are no UTF-8 (thread names) are
+/// Reads a whole text file of at most `limit` bytes. Invalid UTF-8 (in thread names) is
 /// replaced.
 pub fn read(path: &str, limit: usize) -> io::Result<String> {
     let mut bytes = Vec::with_capacity(limit.min(4096));
@@ -29,14 +29,14 @@ pub fn read(path: &str, limit: usize) -> io::Result<String> {
     })
 }
 
-/// Why something of `path` is missing, as people read it.
+/// Why data of `path` is missing, for the reader of a report.
 pub fn missing(path: &str, error: &io::Error) -> Unavailable {
     let fix =
         if path.starts_with("/proc/self/") { fix(error) } else { full_table(error).unwrap_or_default() };
     Unavailable { reason: format!("cannot read {path}: {error}"), fix: fix.to_owned() }
 }
 
-/// What mends that a file of `/proc/self` cannot be read.
+/// How to fix that a file of `/proc/self` cannot be read.
 pub fn fix(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
@@ -48,7 +48,7 @@ pub fn fix(error: &io::Error) -> &'static str {
     }
 }
 
-/// What mends that nothing can be opened any more.
+/// How to fix that no more files can be opened.
 fn full_table(error: &io::Error) -> Option<&'static str> {
     match error.raw_os_error()? {
         libc::EMFILE => Some(
@@ -68,7 +68,7 @@ pub fn known<T>(path: &str, result: io::Result<T>) -> Known<T> {
     }
 }
 
-/// The text behind `name` on its line: `VmRSS:     1024 kB` for `VmRSS`, `quota 5` for `quota`.
+/// The text after `name` on its line: `VmRSS:     1024 kB` for `VmRSS`, `quota 5` for `quota`.
 pub fn line_value<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     text.lines().find_map(|line| {
         let rest = line.strip_prefix(name)?;
@@ -77,17 +77,17 @@ pub fn line_value<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     })
 }
 
-/// The number behind `name` on its line, without its unit.
+/// The number after `name` on its line, without its unit.
 pub fn number(text: &str, name: &str) -> Option<u64> {
     line_value(text, name)?.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// The number of kibibytes behind `name` on its line, in bytes.
+/// The number of kibibytes after `name` on its line, in bytes.
 pub fn kibibytes(text: &str, name: &str) -> Option<u64> {
     number(text, name)?.checked_mul(1024)
 }
 
-/// The error for a file that is there but reads differently from what proc(5) says.
+/// The error for a file whose content differs from proc(5).
 pub fn unexpected(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("no {what} in it"))
 }
@@ -98,21 +98,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_mends_it_depends_on_why_it_failed() {
-        let told = |number| fix(&io::Error::from_raw_os_error(number));
-        assert!(told(libc::EMFILE).contains("ulimit -n"));
-        assert!(told(libc::ENFILE).contains("fs.file-max"));
-        assert!(told(libc::EACCES).contains("start the program as its user"));
-        assert!(told(libc::ENOENT).contains("where /proc is mounted"));
-        assert_eq!(told(libc::EIO), "");
-        // Other files are not the program's own.
+    fn the_fix_depends_on_the_error() {
+        let fix_of = |number| fix(&io::Error::from_raw_os_error(number));
+        assert!(fix_of(libc::EMFILE).contains("ulimit -n"));
+        assert!(fix_of(libc::ENFILE).contains("fs.file-max"));
+        assert!(fix_of(libc::EACCES).contains("start the program as its user"));
+        assert!(fix_of(libc::ENOENT).contains("where /proc is mounted"));
+        assert_eq!(fix_of(libc::EIO), "");
+        // Files outside /proc/self do not belong to the program.
         let cgroup = "/sys/fs/cgroup/memory.max";
         assert_eq!(missing(cgroup, &io::Error::from_raw_os_error(libc::EACCES)).fix, "");
         assert!(missing(cgroup, &io::Error::from_raw_os_error(libc::EMFILE)).fix.contains("ulimit -n"));
     }
 
     #[test]
-    fn a_file_longer_than_the_limit_is_an_error_not_a_part() {
+    fn a_file_longer_than_the_limit_is_an_error() {
         assert!(read("/proc/self/status", 10).unwrap_err().to_string().contains("longer than 10"));
         assert!(read("/proc/self/status", SMALL_FILE_BYTES).unwrap().contains("VmRSS"));
     }

@@ -1,9 +1,9 @@
-//! Bounded readers of `/proc` and of the cgroup files: what the kernel says about this process.
+//! Bounded readers of `/proc` and of the cgroup files of this process.
 //!
-//! Nothing here blocks on the program: the kernel answers from its own structures. Two files need
+//! No read blocks on the program: the kernel answers from its own data. Two files need
 //! care: `smaps_rollup` and `maps` take the address space's lock for reading (see
-//! [`crate::offload_thread`]). Files of the memory map are read through `/proc/thread-self`, because
-//! `/proc/self` is the main thread's and empty once that thread has ended (`pthread_exit` in `main`).
+//! [`crate::offload_thread`]). Files about the address space are read through `/proc/thread-self`, because
+//! `/proc/self` refers to the main thread and is empty after that has ended (`pthread_exit` in `main`).
 
 pub mod cgroup;
 pub mod cpus;

@@ -1,10 +1,10 @@
-//! `stat`, of a process or a thread.
+//! Parser of `stat`, of a process or a thread.
 
 use std::io;
 
 use super::file::{SMALL_FILE_BYTES, TICK_NS, unexpected};
 
-/// What a `stat` file says of a process or a thread.
+/// The fields of a `stat` file that are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
     /// Name (`comm`).
@@ -19,15 +19,15 @@ pub struct Stat {
     pub user_ns: u64,
     /// CPU time in the kernel, in nanoseconds.
     pub system_ns: u64,
-    /// Threads of the process.
+    /// The number of threads of the process.
     pub threads: u64,
-    /// Start, in clock ticks since boot.
+    /// The start time, in clock ticks since boot.
     pub start_ticks: u64,
 }
 
 impl Stat {
-    /// Reads the text of a `stat` file. The name is between the first `(` and the *last* `)`,
-    /// because a name may have both, and blanks.
+    /// Parses a `stat` file. The name is between the first `(` and the *last* `)`,
+    /// because a name may contain both, and spaces.
     pub fn parse(text: &str) -> Option<Stat> {
         let (_, rest) = text.split_once('(')?;
         let (name, rest) = rest.rsplit_once(')')?;

@@ -1,6 +1,6 @@
 //! The threads of the process: `/proc/self/task/TID/{stat,status,schedstat,syscall}`.
 //!
-//! A thread may end between two reads; every reader says so with an error, never with zeros.
+//! A thread may end between two reads. Every reader then returns an error, never zeros.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -8,10 +8,10 @@ use std::io::{self, Read as _};
 use super::file::{SMALL_FILE_BYTES, unexpected};
 use super::stat::Stat;
 
-/// Threads looked at in one answer; more are counted as truncated.
+/// The maximum number of threads in one answer; the others are counted as truncated.
 pub const MAX_THREADS: usize = 8192;
 
-/// Ids of all threads in ascending order: at most [`MAX_THREADS`], and how many there were.
+/// The ids of all threads in ascending order, at most [`MAX_THREADS`], and the total number.
 pub fn ids() -> io::Result<(Vec<u32>, usize)> {
     let mut ids: Vec<u32> = std::fs::read_dir("/proc/self/task")?
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
@@ -22,7 +22,7 @@ pub fn ids() -> io::Result<(Vec<u32>, usize)> {
     Ok((ids, found))
 }
 
-/// Id of the calling thread in this pid namespace.
+/// The id of the calling thread in this pid namespace.
 pub fn own_id() -> io::Result<u32> {
     let link = std::fs::read_link("/proc/thread-self")?;
     let id = link.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
@@ -34,7 +34,7 @@ pub fn stat(tid: u32) -> io::Result<Stat> {
     Stat::read(&format!("/proc/self/task/{tid}/stat"))
 }
 
-/// Time on a CPU and time waiting for one, since the thread began.
+/// The time on a CPU and the time waiting for one, since the thread started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedstat {
     /// On a CPU, in nanoseconds.
@@ -43,10 +43,10 @@ pub struct Schedstat {
     pub runnable_ns: u64,
 }
 
-/// A thread's `schedstat`. Needs `CONFIG_SCHED_INFO`, which every distribution sets.
+/// A thread's `schedstat`. Requires `CONFIG_SCHED_INFO`, which every distribution sets.
 pub fn schedstat(tid: u32) -> io::Result<Schedstat> {
-    // Three numbers; a trace reads this file of every thread 200 times a second, so one read(2) into
-    // the stack must do. The kernel makes the line at once and gives it out whole.
+    // A trace reads this file of every thread 200 times a second, so it is a single read(2) into
+    // a buffer on the stack. The kernel returns the whole line in one read.
     let mut line = [0; 64];
     let length = File::open(format!("/proc/self/task/{tid}/schedstat"))?.read(&mut line)?;
     let line = line.get(..length).and_then(|line| std::str::from_utf8(line).ok());
@@ -58,12 +58,12 @@ fn parse_schedstat(text: &str) -> Option<Schedstat> {
     Some(Schedstat { running_ns: numbers.next()?.ok()?, runnable_ns: numbers.next()?.ok()? })
 }
 
-/// Context switches of a thread since it began.
+/// The number of context switches of a thread since it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Switches {
     /// It gave up the CPU itself: it slept.
     pub voluntary: u64,
-    /// The CPU was taken away.
+    /// It was preempted.
     pub involuntary: u64,
 }
 
@@ -79,7 +79,7 @@ pub fn switches(tid: u32) -> io::Result<Switches> {
     counts().ok_or_else(|| unexpected("context switches"))
 }
 
-/// A sleeping thread's stack pointer, the last but one number of `syscall`; `None` while it runs.
+/// A sleeping thread's stack pointer, the second-to-last number of `syscall`; `None` while it runs.
 pub fn stack_pointer(tid: u32) -> io::Result<Option<u64>> {
     let text = super::file::read(&format!("/proc/self/task/{tid}/syscall"), SMALL_FILE_BYTES)?;
     Ok(parse_stack_pointer(&text))
@@ -98,20 +98,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sleeping_thread_is_found_with_its_name_and_stack() {
+    fn a_sleeping_thread_is_found_by_its_name_and_stack() {
         let (stop, wait) = std::sync::mpsc::channel::<()>();
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("a sleeper".into())
             .spawn(move || {
                 let local = 0_u8;
-                tell.send((own_id().unwrap(), &raw const local as u64)).unwrap();
+                sender.send((own_id().unwrap(), &raw const local as u64)).unwrap();
                 let _ = wait.recv();
             })
             .unwrap();
-        let (tid, local) = told.recv().unwrap();
+        let (tid, local) = receiver.recv().unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-        // A capture by another test wakes it now and then.
+        // A capture by another test may wake it.
         let found = loop {
             match (stat(tid).unwrap().state, stack_pointer(tid).unwrap()) {
                 ('S', Some(found)) => break found,
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_the_kernel_are_read() {
+    fn files_of_the_kernel_are_parsed() {
         assert_eq!(parse_schedstat("12 34 5\n"), Some(Schedstat { running_ns: 12, runnable_ns: 34 }));
         assert_eq!(parse_schedstat(""), None);
         assert_eq!(parse_stack_pointer("running\n"), None);

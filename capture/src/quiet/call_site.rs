@@ -1,26 +1,26 @@
-//! What stands before a return address: a call, and where it goes.
+//! Decodes the call instruction before a return address, and its target.
 //!
 //! Encodings: Intel SDM volume 2, CALL (E8, FF /2) and JMP (E9, FF /4).
 
-/// Longest call instruction, in bytes.
+/// The longest call instruction, in bytes.
 const LONGEST_CALL: u64 = 7;
 
-/// Jumps followed from a call's target: a stub of the linkage table, and one more.
+/// The maximum number of jumps followed from a call's target: a stub of the linkage table, and one more.
 const MAX_JUMPS: usize = 2;
 
-/// The call before an address.
+/// The call before a return address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CallSite {
-    /// There is none: this is no return address.
+    /// No call: the address is not a return address.
     None,
-    /// It calls this address, and what that jumps to.
+    /// A call of `target`; `behind_stub` is where its jumps lead.
     Calls { target: u64, behind_stub: u64 },
-    /// It calls what a register or memory says.
+    /// A call through a register or memory.
     Indirect,
 }
 
 impl CallSite {
-    /// Looks before `return_address`; `read` fills a buffer from an address, or fails.
+    /// Decodes the code before `return_address`; `read` fills a buffer from an address, or fails.
     pub(super) fn before(return_address: u64, read: &mut impl FnMut(u64, &mut [u8]) -> bool) -> CallSite {
         let mut code = [0; LONGEST_CALL as usize];
         if return_address < LONGEST_CALL || !read(return_address - LONGEST_CALL, &mut code) {
@@ -40,7 +40,7 @@ impl CallSite {
                 return CallSite::to(u64::from_le_bytes(slot), read);
             }
         }
-        // FF /2 with nothing, a SIB byte, a displacement of 1 or 4 bytes, or a SIB byte and one of those.
+        // FF /2 without operands, with a SIB byte, with a displacement of 1 or 4 bytes, or with both.
         let is_indirect = [2, 3, 4, 6, 7].into_iter().any(|length| {
             let at = LONGEST_CALL as usize - length;
             code[at] == 0xff && code[at + 1] & 0x38 == 0x10
@@ -59,19 +59,19 @@ impl CallSite {
         CallSite::Calls { target, behind_stub }
     }
 
-    /// Whether the call is known to enter `function`.
+    /// Whether the call certainly enters `function`.
     pub(super) fn enters(self, function: u64) -> bool {
         matches!(self, CallSite::Calls { target, behind_stub } if target == function || behind_stub == function)
     }
 }
 
-/// Where the instruction at `address` jumps to, if it is a jump that says so.
+/// The target of the jump instruction at `address`, if it is one with a fixed target.
 fn jump(address: u64, read: &mut impl FnMut(u64, &mut [u8]) -> bool) -> Option<u64> {
     let mut code = [0; 11];
     if !read(address, &mut code) {
         return None;
     }
-    // endbr64 and the bnd prefix may come first.
+    // endbr64 and the bnd prefix may precede it.
     let skipped = if code.starts_with(&[0xf3, 0x0f, 0x1e, 0xfa]) { 4 } else { 0 };
     let skipped = skipped + usize::from(code[skipped] == 0xf2);
     let rest = &code[skipped..];
@@ -93,7 +93,7 @@ fn jump(address: u64, read: &mut impl FnMut(u64, &mut [u8]) -> bool) -> Option<u
 mod tests {
     use super::*;
 
-    /// The call site before the end of `code`, which is at 0x1000, with a slot at 0x2000.
+    /// The call site before the end of `code`, which is placed at 0x1000, with a slot at 0x2000.
     fn before_the_end(code: &[u8]) -> CallSite {
         let mut memory = vec![0x90; 0x2008];
         memory[0x1000..0x1000 + code.len()].copy_from_slice(code);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_known_by_their_bytes() {
+    fn calls_are_recognised_by_their_encoding() {
         // call +0x10
         let direct = before_the_end(&[0xe8, 0x10, 0, 0, 0]);
         assert!(direct.enters(0x1015) && !direct.enters(0x1000));
@@ -126,8 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn stubs_are_looked_through() {
-        // jmp [rip + 0xffa - 5] stands at 0x1005: call +0; the stub; the return address is before it.
+    fn jump_stubs_are_followed() {
+        // At 0x1000: call +0, so the return address is 0x1005. There: the stub, jmp [rip + 0xffa - 5].
         let mut memory = vec![0x90; 0x2008];
         memory[0x1000..0x1005].copy_from_slice(&[0xe8, 0, 0, 0, 0]);
         memory[0x1005..0x100b].copy_from_slice(&[0xff, 0x25, 0xf5, 0x0f, 0, 0]);

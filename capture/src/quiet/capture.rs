@@ -1,4 +1,4 @@
-//! One thread: its clock, its system call, a copy of its stack, its clock again.
+//! Captures one sleeping thread: its CPU clock, its system call, a copy of its stack, and its clock again.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -15,21 +15,21 @@ use super::walk::Walker;
 use crate::modules::Modules;
 use crate::{clock, memory};
 
-/// How much of a stack is copied: first this, then more if the walk needs it.
+/// The bytes of a stack to copy: the first size, then larger ones if the walk needs more.
 const COPIED_BYTES: [usize; 3] = [8 * 1024, 64 * 1024, 1024 * 1024];
 
-/// How often a thread that ran while it was read is read again.
+/// How often a thread that ran during the capture is captured again.
 const RETRIES: u32 = 2;
 
 /// A captured thread.
 #[derive(Debug)]
 pub(crate) struct Captured {
     pub(crate) stack: Stack,
-    /// The line of its `syscall` file.
+    /// The content of its `syscall` file.
     pub(crate) system_call: String,
 }
 
-/// Why a thread was not captured quietly.
+/// Why a thread was not captured without a signal.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotQuiet {
     #[error("it is running or waiting for a CPU")]
@@ -58,8 +58,8 @@ fn at(incomplete: &Incomplete) -> String {
 pub(crate) struct Quiet<'m> {
     walker: Walker<'m>,
     buffer: Vec<u8>,
-    /// `/proc/self/task`: a file below it is opened in two thirds of the time its whole path takes,
-    /// which is a tenth of a capture.
+    /// `/proc/self/task`: opening a file relative to it takes two thirds of the time of a full path,
+    /// which saves a tenth of a capture.
     tasks: io::Result<File>,
 }
 
@@ -69,12 +69,12 @@ impl Quiet<'_> {
         Quiet { walker: Walker::new(modules), buffer: Vec::new(), tasks: File::open("/proc/self/task") }
     }
 
-    /// Captures a thread if it sleeps. Must not be asked for the calling one.
+    /// Captures a thread if it sleeps. Must not be called for the calling thread.
     pub(crate) fn capture(&mut self, tid: u32) -> Result<Captured, NotQuiet> {
         let mut ran = 0;
         loop {
             match self.try_capture(tid) {
-                // It naps: another moment may do.
+                // It runs for short moments: a retry may succeed.
                 Err(NotQuiet::Ran) if ran < RETRIES => ran += 1,
                 result => return result,
             }
@@ -87,7 +87,7 @@ impl Quiet<'_> {
         let system_call = self.read_line(tid)?;
         let place = place(&system_call).ok_or(NotQuiet::Running)?;
         let walked = self.walk(place);
-        // Also of a failed walk: a stack that changed under it is no finding about the stack.
+        // Also checked after a failed walk: if the stack changed during the walk, the error says nothing about it.
         if clock::thread_cpu_ns(tid).map_err(clock)? != before {
             return Err(NotQuiet::Ran);
         }
@@ -96,7 +96,7 @@ impl Quiet<'_> {
         Ok(Captured { stack: Stack { frames: walked.frames, end }, system_call })
     }
 
-    /// A thread's `syscall` file: one line, which the kernel gives out whole.
+    /// A thread's `syscall` file: one line, which the kernel returns in a single read.
     fn read_line(&self, tid: u32) -> Result<String, NotQuiet> {
         let mut line = [0; 256];
         let mut read = || {
@@ -127,11 +127,11 @@ impl Quiet<'_> {
     }
 }
 
-/// Opens a file below a directory for reading.
+/// Opens a file relative to a directory for reading.
 fn open_below(directory: &File, path: String) -> io::Result<File> {
     let path = CString::new(path)?;
-    // SAFETY: openat(2) reads the path, which ends with its zero; the descriptor it returns is new and
-    // nobody else's.
+    // SAFETY: openat(2) reads the path, a valid C string. The returned descriptor is new, and no other
+    // code has it.
     unsafe {
         match libc::openat(directory.as_raw_fd(), path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) {
             -1 => Err(io::Error::last_os_error()),
@@ -140,7 +140,7 @@ fn open_below(directory: &File, path: String) -> io::Result<File> {
     }
 }
 
-/// Where a `syscall` line says that a thread sleeps; `None` while it runs.
+/// The position of a sleeping thread according to its `syscall` line; `None` while it runs.
 fn place(system_call: &str) -> Option<Place> {
     let mut backwards = system_call.split_ascii_whitespace().rev();
     let mut number = || u64::from_str_radix(backwards.next()?.strip_prefix("0x")?, 16).ok();
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_the_kernel_are_read() {
+    fn syscall_lines_of_the_kernel_are_parsed() {
         assert_eq!(place("running\n"), None);
         let stopped = Place { pc: 0x55aa, sp: 0x7ffd10, in_system_call: false };
         assert_eq!(place("-1 0x7ffd10 0x55aa\n"), Some(stopped));

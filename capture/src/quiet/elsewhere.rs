@@ -1,10 +1,10 @@
-//! Processors whose sleeping threads are not walked. On aarch64 a thread sleeps in a function that keeps
-//! its return address in a register (`syscall` of the C library), which the kernel does not tell.
+//! Stub for processors on which sleeping threads are not walked. On aarch64 a thread sleeps in a function that keeps
+//! its return address in a register (`syscall` of the C library), which the kernel does not report.
 
 use super::stack_copy::{Incomplete, Place, StackCopy, Walked};
 use crate::modules::Modules;
 
-/// Walks nothing.
+/// Always fails.
 pub(super) struct Walker<'m>(std::marker::PhantomData<&'m Modules>);
 
 impl Walker<'_> {

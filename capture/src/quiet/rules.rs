@@ -1,5 +1,5 @@
-//! How to get from a frame to its caller, by DWARF call frame information (DWARF 5, section 6.4; LSB
-//! core, section 10.6), read once for each address of a dump.
+//! Rules to get from a frame to its caller, from DWARF call frame information (DWARF 5, section 6.4; LSB
+//! core, section 10.6), parsed once per address in a dump.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -14,29 +14,29 @@ use super::prologue::{self, Prologue};
 use crate::memory;
 use crate::modules::{Modules, UnwindSections};
 
-/// Code looked at behind `mov rbp, rsp`.
+/// The number of code bytes parsed after `mov rbp, rsp`.
 const PROLOGUE_BYTES: usize = 64;
 
-/// Where the canonical frame address is: the stack pointer before the call.
+/// The canonical frame address: the value of the stack pointer before the call.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum FrameAddress {
     AboveStackPointer(u64),
-    /// The function keeps a frame pointer. Its own is known by the prologue, if that is understood.
+    /// The function keeps a frame pointer. Its value follows from the prologue, if that could be parsed.
     AboveFramePointer(u64, Option<Prologue>),
 }
 
-/// A frame's rule.
+/// The unwind rule of a frame.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rule {
     pub(super) function: u64,
     pub(super) frame_address: FrameAddress,
-    /// Where the caller's `rbp` is, from the frame address; `None`: in `rbp`.
+    /// The caller's saved `rbp`, relative to the frame address; `None`: it is still in `rbp`.
     pub(super) frame_pointer: Option<i64>,
-    /// Where the return address is, from the frame address; `None`: this is the root.
+    /// The return address, relative to the frame address; `None`: this is the root.
     pub(super) return_address: Option<i64>,
 }
 
-/// Rules and call sites met so far. Valid for one module list.
+/// A cache of rules and call sites. Valid for one module list.
 pub(super) struct Rules<'m> {
     modules: &'m Modules,
     context: UnwindContext<usize>,
@@ -45,7 +45,7 @@ pub(super) struct Rules<'m> {
 }
 
 /// Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4). The keys are addresses of the
-/// program's own code, so nobody chooses them to collide; two look-ups a frame are most of a walk.
+/// program's own code, so no attacker chooses them to collide. Two lookups per frame are most of a walk's cost.
 #[derive(Default)]
 struct AddressHasher(u64);
 
@@ -72,8 +72,8 @@ impl<'m> Rules<'m> {
         Rules { modules, context: UnwindContext::new(), rules, call_sites }
     }
 
-    /// The rule at an instruction; `None` when there is no unwind data, or none that a walk without
-    /// registers can use.
+    /// The rule at an instruction; `None` without unwind data, or when the data needs
+    /// registers that are not known.
     pub(super) fn at(&mut self, address: u64) -> Option<Rule> {
         if let Some(rule) = self.rules.get(&address) {
             return *rule;
@@ -104,7 +104,7 @@ impl<'m> Rules<'m> {
             header.table()?.fde_for_address(&frames, &bases, address, EhFrame::cie_from_offset).ok()?;
         let function = description.initial_address();
         let mut table = description.rows(&frames, &bases, &mut self.context).ok()?;
-        // The first row by frame pointer begins behind `mov rbp, rsp`, wherever in the function that is.
+        // The first row relative to the frame pointer begins after `mov rbp, rsp`, wherever in the function that is.
         let mut keeps_from = None;
         let row = loop {
             let row = table.next_row().ok()??;
@@ -123,7 +123,7 @@ impl<'m> Rules<'m> {
         let frame_pointer = match row.register(X86_64::RBP) {
             None | Some(RegisterRule::SameValue) => None,
             Some(RegisterRule::Offset(offset)) => Some(offset),
-            // The root has no caller whose registers matter.
+            // At the root, the caller's registers do not matter.
             _ if return_address.is_none() => None,
             _ => return None,
         };
@@ -144,12 +144,12 @@ impl<'m> Rules<'m> {
     }
 }
 
-/// Code, or a slot of the global offset table. Checked: a library may be unloaded meanwhile.
+/// Reads code or a slot of the global offset table. Checked, because a library may be unloaded meanwhile.
 fn read(address: u64, buffer: &mut [u8]) -> bool {
     memory::copy(address, buffer).is_ok()
 }
 
-/// The prologue whose last instructions begin at `from`, when `address` is behind it and it saves as many
+/// The prologue whose remaining instructions begin at `from`, if `address` is after it and it saves as many
 /// registers as the row says.
 fn prologue_of(from: u64, address: u64, saved: u64) -> Option<Prologue> {
     let mut before = [0; 3];
@@ -157,13 +157,13 @@ fn prologue_of(from: u64, address: u64, saved: u64) -> Option<Prologue> {
     if !read(from.checked_sub(3)?, &mut before) || !prologue::sets_frame_pointer(&before) {
         return None;
     }
-    // A function may be shorter, and end where the mapping does.
+    // A short function may end where the mapping ends.
     let readable = [PROLOGUE_BYTES, 16].into_iter().find(|length| read(from, &mut code[..*length]))?;
     let prologue = Prologue::parse(&code[..readable])?;
     (prologue.saved == saved && address >= from + prologue.length).then_some(prologue)
 }
 
-/// Bytes from the frame pointer up to the frame address, where a row counts from it.
+/// The distance from the frame pointer up to the frame address in bytes, if the rule is relative to it.
 fn by_frame_pointer(rule: &CfaRule<usize>) -> Option<u64> {
     match rule {
         CfaRule::RegisterAndOffset { register: X86_64::RBP, offset } => u64::try_from(*offset).ok(),

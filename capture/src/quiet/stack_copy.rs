@@ -1,10 +1,10 @@
-//! A copied stack, and what a walk of it gives.
+//! A copy of a stack, and the result of walking it.
 
-/// Bytes of a stack, copied.
+/// Copied bytes of a stack.
 pub(super) struct StackCopy<'b> {
     pub(super) start: u64,
     pub(super) bytes: &'b [u8],
-    /// Nothing readable follows, or no more will be copied.
+    /// No further bytes are readable, or no more will be copied.
     pub(super) is_whole: bool,
 }
 
@@ -23,35 +23,35 @@ impl StackCopy<'_> {
 pub(super) struct Walked {
     /// Leaf first, at most `MAX_DEPTH`.
     pub(super) frames: Vec<u64>,
-    /// Whether there were more.
+    /// Whether frames were omitted.
     pub(super) is_cut: bool,
 }
 
-/// Why a walk did not get to the root.
+/// Why a walk did not reach the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Incomplete {
     /// More of the stack is needed.
     Short,
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "nothing is walked"))]
-    /// No unwind data at this address, or of a kind that needs registers.
+    /// No unwind data at this address, or only such that needs registers.
     NoRule(u64),
-    /// Nothing is walked on this processor.
+    /// Walking is not supported on this processor.
     #[cfg_attr(target_arch = "x86_64", expect(dead_code, reason = "it is walked"))]
     Processor,
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "nothing is walked"))]
-    /// A frame pointer is needed at this address, and cannot be told.
+    /// A frame pointer is needed at this address and cannot be determined.
     FramePointer(u64),
-    /// What was read cannot be a stack: it does not get shorter, has no end, leaves its mapping, or a
-    /// return address is behind no call.
+    /// The bytes cannot be a stack: a step does not go up, there is no end, it leaves its mapping, or a
+    /// return address does not follow a call.
     Contradiction,
 }
 
-/// Where a sleeping thread is.
+/// The position of a sleeping thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) pc: u64,
     pub(super) sp: u64,
-    /// It is in a system call, so in the body of its function; otherwise it was stopped or took a page
-    /// fault anywhere, also between the instructions that give the stack back.
+    /// It is in a system call, and so in its function's body. Otherwise it was stopped or took a page
+    /// fault anywhere, possibly between the instructions of an epilogue.
     pub(super) in_system_call: bool,
 }

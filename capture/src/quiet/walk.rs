@@ -1,8 +1,8 @@
-//! The walk of a copied stack, from the stack pointer and program counter alone.
+//! Walks a copied stack, from the stack pointer and program counter alone.
 //!
-//! It fails rather than guess: a frame pointer is taken from a prologue only when the return address it
-//! leads to stands behind a call that can have entered the function, and a stack counts only when the
-//! unwind data itself says that its last frame is the root (an undefined return address), never because
+//! It fails rather than guesses. A frame pointer is derived from a prologue only if the return address that it
+//! leads to follows a call that can have entered the function. A stack is accepted only if the
+//! unwind data marks its last frame as the root (an undefined return address), never because
 //! a word was 0.
 
 use super::call_site::CallSite;
@@ -11,19 +11,19 @@ use super::stack_copy::{Incomplete, Place, StackCopy, Walked};
 use crate::modules::Modules;
 use crate::unwind::MAX_DEPTH;
 
-/// Frames followed, of which the first [`MAX_DEPTH`] are kept.
+/// The maximum number of frames walked; the first [`MAX_DEPTH`] are kept.
 const MAX_FRAMES: usize = 16 * 1024;
 
-/// Frames with several possible frame pointers, each followed to the root.
+/// The maximum number of frames with several possible frame pointers. Each alternative is followed to the root.
 const MAX_FORKS: usize = 4;
 
-/// Where a walk is.
+/// The current frame of a walk.
 #[derive(Debug, Clone, Copy)]
 struct Frame {
-    /// As the leaf's program counter, or a return address.
+    /// The program counter of the leaf; otherwise a return address.
     address: u64,
     is_leaf: bool,
-    /// Neither in a prologue nor in an epilogue.
+    /// It is neither in a prologue nor in an epilogue.
     is_in_body: bool,
     sp: u64,
     fp: Option<u64>,
@@ -59,7 +59,7 @@ struct Walk<'w, 'm, 'b> {
     stack: &'w StackCopy<'b>,
     frames: Vec<u64>,
     count: usize,
-    /// Forks that may still be taken.
+    /// The number of forks still allowed.
     forks: usize,
 }
 
@@ -73,7 +73,7 @@ impl Walk<'_, '_, '_> {
             if self.count > MAX_FRAMES {
                 return Err(Incomplete::Contradiction);
             }
-            // A return address may be behind its function's last instruction.
+            // A return address may be past its function's last instruction.
             let looked_up = if frame.is_leaf { frame.address } else { frame.address.wrapping_sub(1) };
             let rule = self.rules.at(looked_up).ok_or(Incomplete::NoRule(frame.address))?;
             let Some(return_at) = rule.return_address else { return Ok(()) };
@@ -99,7 +99,7 @@ impl Walk<'_, '_, '_> {
         }
     }
 
-    /// The frame that called `frame`.
+    /// The caller of `frame`.
     fn caller(
         &mut self,
         frame: Frame,
@@ -121,7 +121,7 @@ impl Walk<'_, '_, '_> {
         Ok(Frame { address, is_leaf: false, is_in_body: true, sp: frame_address, fp })
     }
 
-    /// Which of the possible frame pointers have a return address that can be the function's.
+    /// Selects the possible frame pointers whose return address can be the function's.
     fn choose(
         &mut self,
         possible: impl Iterator<Item = u64>,
@@ -129,7 +129,7 @@ impl Walk<'_, '_, '_> {
         return_at: i64,
         rule: &Rule,
     ) -> Result<Choice, Incomplete> {
-        let (mut entering, mut other, mut has_stranger) = (Vec::new(), Vec::new(), false);
+        let (mut entering, mut other, mut has_other_call) = (Vec::new(), Vec::new(), false);
         for pointer in possible {
             let at = pointer.wrapping_add(offset).wrapping_add_signed(return_at);
             let return_address = match self.stack.word(at) {
@@ -140,20 +140,20 @@ impl Walk<'_, '_, '_> {
                 CallSite::None => {}
                 site if site.enters(rule.function) => entering.push(pointer),
                 CallSite::Indirect => other.push(pointer),
-                // Of another function: left over from an earlier call, or that one jumped here.
-                CallSite::Calls { .. } => has_stranger = true,
+                // A call of another function: a stale word of an earlier call, or that function jumped here.
+                CallSite::Calls { .. } => has_other_call = true,
             }
         }
         match (&*entering, &*other) {
             ([one], _) => Ok(Choice::One(*one)),
-            ([], [one]) if !has_stranger => Ok(Choice::One(*one)),
-            ([], [_, _, ..]) if !has_stranger => Ok(Choice::Several(other)),
+            ([], [one]) if !has_other_call => Ok(Choice::One(*one)),
+            ([], [_, _, ..]) if !has_other_call => Ok(Choice::Several(other)),
             ([_, _, ..], _) => Ok(Choice::Several(entering)),
             _ => Err(Incomplete::FramePointer(rule.function)),
         }
     }
 
-    /// Follows each possible frame pointer: one must lead to the root, and every other to a contradiction.
+    /// Follows each possible frame pointer: one must lead to the root, and all others to a contradiction.
     fn fork(
         &mut self,
         frame: Frame,
@@ -173,7 +173,7 @@ impl Walk<'_, '_, '_> {
                 Ok(()) if found.is_some() => return Err(Incomplete::FramePointer(frame.address)),
                 Ok(()) => found = Some((self.frames.clone(), self.count)),
                 Err(Incomplete::Contradiction) => {}
-                // It may be the right one.
+                // Its outcome is unknown, so it may be the right one.
                 Err(unknown) => return Err(unknown),
             }
         }

@@ -1,4 +1,4 @@
-//! The sampler: starts, takes samples out of the ring, and accounts for the clocks at the end.
+//! The sampler: starts, collects samples from the ring, and reconciles them with the clocks at the end.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -13,42 +13,42 @@ use crate::modules::Modules;
 use crate::operation::{Claim, Operation};
 use crate::{EngineError, Tick, clock, exempt_threads, procfs, system};
 
-/// Threads that begin are found after at most this long.
+/// New threads are found after at most this time.
 pub(super) const SCAN_INTERVAL: Duration = Duration::from_millis(50);
-/// A scan may take one part in so many of the time: with 8000 threads it takes 10 ms.
+/// A scan may take at most this fraction of the time, as a divisor: with 8000 threads it takes 10 ms.
 pub(super) const SCAN_SHARE: u32 = 20;
-/// Loaded and unloaded objects are looked for this often, and at once when an address is unknown or
-/// one of them is not in its place any more.
+/// How often the modules are read again. They are also read when an address is unknown or
+/// a module was unloaded.
 const MODULES_INTERVAL: Duration = Duration::from_secs(1);
-/// Words of the ring: 2 MiB, of which only what is used is taken from the system.
+/// The size of the ring in words: 2 MiB, committed by the system only as it is used.
 const RING_WORDS: usize = 1 << 18;
-/// And at least so many for each CPU: 50 signals (a tick at 1000 a second) of 100 frames.
+/// The minimum per CPU: 50 signals (a tick at 1000 a second) with 100 frames each.
 const RING_WORDS_PER_CPU: usize = 1 << 13;
 
-/// What a profile lacks because of the stacks threads run on.
+/// What a profile lacks because of the threads' stacks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cuts {
-    /// Samples without callers: nothing was known of their stack.
+    /// The number of samples without callers, because the bounds of the stack are unknown.
     pub unknown_stacks: u64,
-    /// Threads that were left alone.
+    /// The number of threads exempt from signals.
     pub exempt_threads: u64,
 }
 
-/// What a sampler leaves.
+/// The result of a stopped sampler.
 pub struct Stopped {
     /// The last samples.
     pub samples: Vec<CpuSample>,
-    /// Clocks, and how much was sampled.
+    /// CPU clocks and sample counts.
     pub totals: CpuTotals,
-    /// Samples that are not whole.
+    /// Incomplete samples and threads without samples.
     pub cuts: Cuts,
     /// Why some CPU time has no samples.
     pub unsampled: Unsampled,
 }
 
-/// A running sampler. Dropping it gives everything back.
+/// A running sampler. Dropping it restores everything.
 pub struct CpuSampler {
-    // Timers are dropped before the operation: no signal may come after the handler.
+    // Timers are dropped before the operation: no signal may arrive after the handler is removed.
     pub(super) threads: HashMap<u32, Sampled>,
     pub(super) ended: Vec<Finished>,
     pub(super) operation: Operation,
@@ -60,29 +60,29 @@ pub struct CpuSampler {
     pub(super) agent_tid: u32,
     pub(super) scan_due: Instant,
     pub(super) modules_read: Instant,
-    /// How long unknown addresses do not make us read the modules again.
+    /// After the modules were read, unknown addresses do not trigger another reading for this time.
     pub(super) modules_pause: Duration,
-    /// Samples in code that was replaced by other code before it could be told which was which.
+    /// The number of samples in code that was replaced by other code, when the order is unknown.
     pub(super) replaced: u64,
     pub(super) modules_sent: bool,
     pub(super) samples: u64,
     pub(super) weight: u64,
     pub(super) timer_failures: u64,
     pub(super) cuts: Cuts,
-    /// CPU time of threads while they had no timer, and of those that did not hear it.
+    /// CPU time of threads without a timer, and of those that blocked the signal.
     pub(super) unsampled: Unsampled,
-    /// Samples that were taken out of the ring before a scan, which needs to know which have come.
+    /// Samples read from the ring before a scan, which needs to know the samples so far.
     pub(super) drained: Vec<CpuSample>,
     pub(super) scanned: Instant,
-    /// What threads had used when they were found.
+    /// The CPU time that new threads had used when they were found.
     pub(super) found_ns: u64,
     pub(super) timer_error: Option<std::io::Error>,
     pub(super) random: u64,
 }
 
 impl CpuSampler {
-    /// Begins to sample every thread but the calling one, `hz` times per second of its CPU time.
-    /// Must be called on the agent's thread, as all other methods.
+    /// Starts sampling every thread except the calling one, at `hz` times per second of its CPU time.
+    /// This and all other methods must be called on the agent's thread.
     pub fn start(hz: u32) -> Result<CpuSampler, EngineError> {
         let proc = |error| EngineError::Proc { file: "task", error };
         let agent_tid = procfs::threads::own_id().map_err(proc)?;
@@ -125,27 +125,27 @@ impl CpuSampler {
         }
     }
 
-    /// Whether samples still come. `false` when the program installed a handler of its own:
-    /// that one now gets the ticks, so the profile should end.
+    /// Whether samples still arrive. `false` when the program installed a handler of its own:
+    /// that handler now gets the ticks, so the profile should end.
     pub fn is_undisturbed(&self) -> bool {
         self.operation.handler_is_ours()
     }
 
-    /// CPU time one weight stands for, in nanoseconds.
+    /// The CPU time that a weight of 1 stands for, in nanoseconds.
     pub fn period_ns(&self) -> u64 {
         self.period_ns
     }
 
-    /// The moment samples' times count from, by `CLOCK_MONOTONIC`.
+    /// The origin of the samples' times, on `CLOCK_MONOTONIC`.
     pub fn started_ns(&self) -> u64 {
         self.started_ns
     }
 
-    /// Takes samples out, arms new threads and looks for loaded objects when these are due. To be
-    /// called every 50 ms or so.
+    /// Returns new samples, arms new threads and refreshes the modules when these are due. To be
+    /// called about every 50 ms.
     pub fn tick(&mut self) -> Tick {
         if Instant::now() >= self.scan_due {
-            // Unreadable for a moment: the next scan makes up for it.
+            // If it fails, the next scan makes up for it.
             let _ = self.scan();
         }
         let modules = (!self.modules_sent).then(|| self.operation.module_list());
@@ -158,7 +158,7 @@ impl CpuSampler {
         let began = Instant::now();
         let new = self.operation.refresh_modules();
         self.modules_read = Instant::now();
-        // Code made at run time stays unknown: then the list is read less and less often.
+        // Code generated at run time stays unknown, so the list is read less and less often.
         self.modules_pause = match new {
             Some(_) => began.elapsed() * SCAN_SHARE,
             None => (2 * self.modules_pause).max(SCAN_INTERVAL).min(MODULES_INTERVAL),
@@ -167,7 +167,7 @@ impl CpuSampler {
         let Some(new) = new else { return Tick { samples, modules, modules_after: None } };
         for sample in &mut samples {
             let is_replaced = |frame: &u64| new.replaced.iter().any(|range| range.contains(frame));
-            // Neither its module nor its callers are certain.
+            // Neither this frame's module nor its callers are certain.
             if let Some(at) = sample.stack.frames.iter().position(is_replaced) {
                 sample.stack.frames.truncate(at + 1);
                 self.replaced += u64::from(sample.stack.end != StackEnd::Lost);
@@ -177,7 +177,7 @@ impl CpuSampler {
         Tick { samples, modules: Some(new.until_now), modules_after: Some(new.from_now) }
     }
 
-    /// Ends sampling. The last samples come with the totals.
+    /// Ends sampling, and returns the last samples and the totals.
     pub fn stop(mut self) -> Stopped {
         self.collect();
         let duration_ns = self.started.elapsed().as_nanos() as u64;
@@ -196,19 +196,19 @@ impl CpuSampler {
         let mut finished = std::mem::take(&mut self.ended);
         finished.extend(self.threads.drain().map(|(tid, thread)| thread.finish(tid, false, period_ns)));
         self.ended = finished;
-        // Timers are gone; signals still on their way are handled, or discarded, by now.
-        self.operation.give_back_handler();
+        // The timers are deleted; pending signals are handled or discarded by now.
+        self.operation.restore_handler();
         self.operation.settle();
         let samples = self.drain();
         let known_ns: u64 = self.ended.iter().map(|finished| finished.known_ns(period_ns)).sum();
-        // Found when they had run already: none of that is in `known_ns`.
+        // Threads that were found after they had run: this time is not in `known_ns`.
         let found_ns = self.found_ns;
         let unarmed_ns = self.unsampled.attributed_ns().saturating_sub(found_ns);
-        let (mut missing, mut deaf) = (0, 0);
+        let (mut missing, mut blocked) = (0, 0);
         for finished in &self.ended {
             match finished.blocks_signal {
                 true => {
-                    deaf += finished.missing();
+                    blocked += finished.missing();
                     self.unsampled.add_blocked(&finished.thread.name, finished.missing() * period_ns);
                 }
                 false => missing += finished.missing(),
@@ -216,7 +216,7 @@ impl CpuSampler {
         }
         let unsampled_cpu_ns = process_cpu_ns
             .saturating_sub(agent_cpu_ns)
-            .saturating_sub(known_ns.saturating_sub(unarmed_ns + deaf * period_ns));
+            .saturating_sub(known_ns.saturating_sub(unarmed_ns + blocked * period_ns));
         let mut unsampled = std::mem::take(&mut self.unsampled);
         unsampled.complete(unsampled_cpu_ns);
         let losses = self.operation.losses();
@@ -241,19 +241,19 @@ impl CpuSampler {
         Stopped { samples, totals, cuts, unsampled }
     }
 
-    /// Leaves no room in the ring.
+    /// Fills the ring completely.
     #[cfg(test)]
     pub(crate) fn fill_ring(&self) {
         self.operation.fill_ring();
     }
 
-    /// All samples that have come since this was last asked.
+    /// All samples since the last call.
     fn drain(&mut self) -> Vec<CpuSample> {
         self.collect();
         std::mem::take(&mut self.drained)
     }
 
-    /// Takes the samples out of the ring.
+    /// Moves the samples from the ring to `drained`.
     pub(super) fn collect(&mut self) {
         let mut samples = Vec::new();
         let started_ns = self.started_ns;
@@ -271,7 +271,7 @@ impl CpuSampler {
         });
         let (unrecorded, beyond) = self.operation.take_unrecorded();
         at_risk.extend(unrecorded);
-        // Their timers are stopped as well; which they are is not known.
+        // Their timers are stopped too, but their ids are unknown.
         self.cuts.exempt_threads += beyond;
         for tid in at_risk {
             exempt_threads::add(tid);
@@ -286,7 +286,7 @@ impl CpuSampler {
             self.weight += u64::from(sample.weight);
             if let Some(thread) = self.threads.get_mut(&sample.tid) {
                 thread.weight += u64::from(sample.weight);
-                // The ticks of a while came as one.
+                // Several ticks arrived as one signal.
                 if thread.blocks_signal && sample.weight > 1 {
                     thread.blocks_signal = false;
                     self.unsampled.delivered_late += u64::from(sample.weight);

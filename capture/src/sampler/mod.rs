@@ -1,4 +1,4 @@
-//! The CPU sampler: a timer for every thread, samples taken out of the ring, and CPU time accounted for by the clocks.
+//! The CPU sampler: a timer per thread, samples read from the ring, and CPU time reconciled with the clocks.
 
 mod cpu_sampler;
 mod scan;

@@ -1,4 +1,4 @@
-//! The scan: finds threads that began or ended, reads the clocks of the others, and arms timers.
+//! The scan: finds new and ended threads, reads the clocks of the others, and arms timers.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::timers::CpuTimer;
 use crate::{EngineError, clock, exempt_threads, procfs};
 
 impl CpuSampler {
-    /// Arms threads that are new, retires those that ended, reads the clocks of the others.
+    /// Arms new threads, retires ended ones, and reads the clocks of the others.
     pub(super) fn scan(&mut self) -> Result<(), EngineError> {
         let proc = |error| EngineError::Proc { file: "task", error };
         let (tids, _) = procfs::threads::ids().map_err(proc)?;
@@ -18,7 +18,7 @@ impl CpuSampler {
         let known: Vec<u32> = self.threads.keys().copied().collect();
         for tid in known {
             match clock::thread_cpu_ns(tid) {
-                // A clock that went back is another thread's, with the same id.
+                // If the clock went back, this is another thread with the same id.
                 Ok(cpu_ns) if self.threads.get(&tid).is_some_and(|thread| cpu_ns >= thread.last_ns) => {
                     self.advance(tid, cpu_ns);
                 }
@@ -40,8 +40,8 @@ impl CpuSampler {
         Ok(())
     }
 
-    /// Takes a new reading of a thread's clock: says why what it used has no samples, and gives it a timer
-    /// once it hears.
+    /// Takes a new reading of a thread's clock: attributes its CPU time without samples to a reason, and arms a timer
+    /// once the thread no longer blocks the signal.
     pub(super) fn advance(&mut self, tid: u32, cpu_ns: u64) {
         let Some(thread) = self.threads.get_mut(&tid) else { return };
         let used_ns = cpu_ns.saturating_sub(thread.last_ns);
@@ -51,7 +51,7 @@ impl CpuSampler {
         }
         let seen_unblocked = match thread.timer {
             Timer::Running(_) => {
-                // What was lost in the ring is missing, too; a thread that hears is not deaf.
+                // Samples lost in the ring are also missing, so the signal mask decides.
                 thread.blocks_signal = thread.lacks_ticks(self.period_ns)
                     && matches!(signal_state(tid), Some((_, SignalState::Blocked)));
                 return;
@@ -61,19 +61,19 @@ impl CpuSampler {
             Timer::Failed => return self.unsampled.untimed_ns += used_ns,
             Timer::Blocked { seen_unblocked } => seen_unblocked,
         };
-        let ear = signal_state(tid).map(|(name, ear)| {
-            // A thread names itself once it runs.
+        let state = signal_state(tid).map(|(name, state)| {
+            // A thread sets its own name after it starts.
             thread.name = name;
-            ear
+            state
         });
-        match ear {
+        match state {
             Some(SignalState::Blocked) if !seen_unblocked => {
                 self.unsampled.add_blocked(&thread.name, used_ns)
             }
             Some(SignalState::InSigwait) => self.unsampled.waiting_ns += used_ns,
             _ => self.unsampled.begun_ns += used_ns,
         }
-        let timer = match ear {
+        let timer = match state {
             Some(SignalState::Unblocked) if seen_unblocked => self.timer(tid),
             Some(SignalState::Unblocked) => Timer::Blocked { seen_unblocked: true },
             Some(SignalState::InSigwait) => Timer::Waiting,
@@ -85,7 +85,7 @@ impl CpuSampler {
         }
     }
 
-    /// Threads that began since the last scan have clocks that can be read.
+    /// Counts threads that started since the last scan, while their clocks can still be read.
     pub(super) fn find_begun(&mut self) {
         let Ok((tids, _)) = procfs::threads::ids() else { return };
         for tid in tids {
@@ -98,7 +98,7 @@ impl CpuSampler {
         }
     }
 
-    /// A thread was found that had used so much: since the last scan, or it was there before.
+    /// Counts the CPU time of a new thread if it started after the last scan; otherwise it existed before.
     fn found(&mut self, cpu_ns: u64) {
         let at_most = self.scanned.elapsed().as_nanos() as u64;
         if self.scanned > self.started && cpu_ns <= at_most {
@@ -107,11 +107,11 @@ impl CpuSampler {
         }
     }
 
-    /// Begins to sample a thread that was not known.
+    /// Starts sampling a new thread.
     fn begin(&mut self, tid: u32) {
         let Ok(first_ns) = clock::thread_cpu_ns(tid) else { return };
-        let Some((name, ear)) = signal_state(tid) else { return };
-        let timer = match ear {
+        let Some((name, state)) = signal_state(tid) else { return };
+        let timer = match state {
             _ if exempt_threads::contains(tid) => {
                 self.cuts.exempt_threads += 1;
                 Timer::Exempt { due: 0 }
@@ -121,7 +121,7 @@ impl CpuSampler {
             SignalState::InSigwait => Timer::Waiting,
         };
         if matches!(timer, Timer::Failed) {
-            // It may just have ended; only a thread that lives is one we fail to sample.
+            // It may just have ended; only a living thread counts as a failure.
             if clock::thread_cpu_ns(tid).is_err() {
                 return;
             }
@@ -145,7 +145,7 @@ impl CpuSampler {
         }
     }
 
-    /// xorshift64 (Marsaglia 2003): spreads first ticks, nothing more.
+    /// xorshift64 (Marsaglia 2003); only used to spread first ticks.
     fn next_random(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;

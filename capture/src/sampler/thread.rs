@@ -1,4 +1,4 @@
-//! What the sampler knows of a thread: its timer, its clock, and the weight of its samples.
+//! The sampler's state of a thread: its timer, its clock, and the weight of its samples.
 
 use rgops_protocol::reply::pprof_cpu::CpuThread;
 
@@ -6,10 +6,10 @@ use crate::procfs;
 use crate::timers::CpuTimer;
 use crate::{dump, signal_number};
 
-/// Threads that ended in the window and are listed one by one; the others share an entry.
+/// The maximum number of ended threads listed one by one; further ones share an entry.
 const MAX_ENDED: usize = 4096;
 
-/// A thread that is sampled, or should be.
+/// A thread that the sampler knows, with or without a timer.
 pub(super) struct Sampled {
     pub(super) timer: Timer,
     pub(super) name: String,
@@ -33,14 +33,14 @@ pub(super) enum Timer {
     Waiting,
     /// Its timer was deleted: the thread is [exempt](crate::exempt_threads).
     Exempt {
-        /// Weight that was due by the end of its timer.
+        /// The weight that was due when its timer was deleted.
         due: u64,
     },
     /// timer_create(2) failed.
     Failed,
 }
 
-/// A timer, and when it first fires by the thread's clock.
+/// A running timer.
 pub(super) struct Armed {
     #[expect(dead_code, reason = "held for its drop")]
     pub(super) timer: CpuTimer,
@@ -49,7 +49,7 @@ pub(super) struct Armed {
 }
 
 impl Armed {
-    /// Weight of all ticks that are due when the thread's clock shows `cpu_ns`.
+    /// The weight of all ticks that are due when the thread's clock shows `cpu_ns`.
     fn weight_due(&self, cpu_ns: u64, period_ns: u64) -> u64 {
         let since_first = cpu_ns.checked_sub(self.first_tick_ns);
         since_first.map_or(0, |ns| 1 + ns / period_ns)
@@ -59,19 +59,19 @@ impl Armed {
 /// A thread that is no longer sampled.
 pub(super) struct Finished {
     pub(super) thread: CpuThread,
-    /// Weight of the ticks that were due by its clock.
+    /// The weight of the ticks that were due according to its clock.
     due: u64,
-    /// Whether the thread blocked the signal at the end, ticks being missing.
+    /// Whether the thread blocked the signal at the end and ticks were missing.
     pub(super) blocks_signal: bool,
 }
 
 impl Finished {
-    /// Weight that was due and did not arrive, lost samples included.
+    /// The weight that was due and did not arrive, including lost samples.
     pub(super) fn missing(&self) -> u64 {
         self.due.saturating_sub(self.thread.weight)
     }
 
-    /// CPU time known by its clock or its samples. A thread that ended ran on after the last reading of its clock.
+    /// Its CPU time according to its clock or samples. A thread that has ended may have run after its last reading.
     pub(super) fn known_ns(&self, period_ns: u64) -> u64 {
         match self.thread.ended {
             true => self.thread.cpu_ns.max(self.thread.weight * period_ns),
@@ -97,7 +97,7 @@ pub(super) fn retire(ended: &mut Vec<Finished>, finished: Finished) {
     }
 }
 
-/// What a thread does with the signal.
+/// How a thread would receive the signal.
 pub(super) enum SignalState {
     Unblocked,
     Blocked,
@@ -105,11 +105,11 @@ pub(super) enum SignalState {
     InSigwait,
 }
 
-/// A thread's name, and what it does with the signal. `None` if it has ended.
+/// A thread's name and signal state. `None` if it has ended.
 pub(super) fn signal_state(tid: u32) -> Option<(String, SignalState)> {
     let read = |file: &str| procfs::read(&format!("/proc/self/task/{tid}/{file}"), procfs::SMALL_FILE_BYTES);
     let is_waiting = || read("syscall").is_ok_and(|line| dump::waits_for_signals(&line));
-    // Before and after: it may begin or end to wait in between.
+    // Checked before and after, because it may start or stop waiting in between.
     let was_waiting = is_waiting();
     let (name, _, blocked) = dump::parse_stat(&read("stat").ok()?)?;
     let state = match signal_number::is_blocked(tid, blocked) {
@@ -120,8 +120,8 @@ pub(super) fn signal_state(tid: u32) -> Option<(String, SignalState)> {
     Some((name, state))
 }
 
-/// CPU time without a tick after which the signal mask of a thread is read: the kernel checks CPU timers at its own
-/// ticks, every 10 ms at most.
+/// A thread's signal mask is read after this CPU time without a tick: the kernel checks CPU timers at its own
+/// ticks, which are at most 10 ms apart.
 const BLOCKED_AFTER_NS: u64 = 20_000_000;
 
 impl Sampled {
@@ -132,7 +132,7 @@ impl Sampled {
         missing > 1 && missing.saturating_mul(period_ns) >= BLOCKED_AFTER_NS
     }
 
-    /// Deletes its timer, if it has one, and never arms another.
+    /// Deletes its timer, if it has one, for the rest of the profile.
     pub(super) fn exempt(&mut self, period_ns: u64) -> bool {
         let Timer::Running(armed) = &self.timer else { return false };
         let due = armed.weight_due(self.last_ns, period_ns);

@@ -1,10 +1,10 @@
-//! CPU time without samples, by observed reason. The rest is unattributed.
+//! CPU time without samples, by observed reason. The rest is reported as unattributed.
 
 use std::collections::HashMap;
 
-/// Thread names kept.
+/// The maximum number of thread names kept.
 const MAX_NAMES: usize = 64;
-/// Thread names shown.
+/// The maximum number of thread names shown.
 const SHOWN_NAMES: usize = 3;
 
 /// CPU time without samples, in nanoseconds.
@@ -42,12 +42,12 @@ impl Unsampled {
         }
     }
 
-    /// The sum of all that has a reason.
+    /// The sum of all time with a reason.
     pub(super) fn attributed_ns(&self) -> u64 {
         self.blocked_ns + self.waiting_ns + self.untimed_ns + self.exempt_ns + self.begun_ns
     }
 
-    /// Computes the rest: `unsampled_ns` is the total without samples.
+    /// Computes the rest from `unsampled_ns`, the total without samples.
     pub(super) fn complete(&mut self, unsampled_ns: u64) {
         // A thread's first reading may include time before the window.
         let excess = self.attributed_ns().saturating_sub(unsampled_ns);
@@ -55,7 +55,7 @@ impl Unsampled {
         self.unattributed_ns = unsampled_ns.saturating_sub(self.attributed_ns());
     }
 
-    /// The rest, less the time between readings of clocks.
+    /// The rest, minus the uncertainty from reading the clocks.
     pub fn certainly_unattributed_ns(&self) -> u64 {
         self.unattributed_ns.saturating_sub(self.edges_ns)
     }
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_with_the_most_time_are_named_first_and_few() {
+    fn a_few_threads_with_the_most_time_are_named_in_order() {
         let mut unsampled = Unsampled::default();
         for (name, ns) in [("c", 1), ("a", 3), ("b", 2), ("a", 1)] {
             unsampled.add_blocked(name, ns);

@@ -1,4 +1,4 @@
-//! The handler, from the first instruction to whom a signal that is not ours is passed on to.
+//! The signal handler: captures for our own signals, and passes all others on to the former handler.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
@@ -10,7 +10,7 @@ use crate::signal_number::Number;
 
 entry!();
 
-/// What to do with a signal that is not ours: call this with that mask. Nothing at all when `handler` is 0.
+/// The handler to call next, and the signal mask to call it with. With a `handler` of 0, none is called.
 #[repr(C)]
 struct Next {
     handler: usize,
@@ -18,40 +18,40 @@ struct Next {
 }
 
 impl Next {
-    const NOBODY: Next = Next { handler: 0, mask: 0 };
+    const NONE: Next = Next { handler: 0, mask: 0 };
 }
 
-/// What `handler` calls on a stack of ours, with all signals blocked.
+/// Called by `handler` on a scratch stack, with all signals blocked.
 extern "C" fn on_own_stack(info: *const libc::siginfo_t, context: *mut libc::c_void, entry: usize) -> Next {
-    // SAFETY: errno's address is valid in every thread and needs no initialisation.
+    // SAFETY: __errno_location returns a valid pointer in every thread, without initialisation.
     let errno = unsafe { *libc::__errno_location() };
-    // SAFETY: the kernel passes a `siginfo_t`, of which `Info` is the start on 64-bit Linux.
+    // SAFETY: the kernel passes a valid `siginfo_t`; `Info` is its prefix on 64-bit Linux.
     let info = unsafe { &*info.cast::<Info>() };
-    // SAFETY: this is an SA_SIGINFO handler and `context` its third argument.
+    // SAFETY: this runs in an SA_SIGINFO handler, and `context` is its third argument.
     let is_ours = session::handle(info.tick(), || unsafe { Interrupted::of_context(context) });
     let next = match is_ours {
-        true => Next::NOBODY,
+        true => Next::NONE,
         false => ENTRIES[entry % ENTRIES.len()].next(info.signal, context),
     };
-    // SAFETY: as above.
+    // SAFETY: as for the load above.
     unsafe { *libc::__errno_location() = errno };
     next
 }
 
-/// Added to the number of an entry by `handler` where it is known that the kernel called it.
+/// Added to the index of an entry by `handler` when it is known that the kernel called it.
 const OF_KERNEL: usize = ENTRIES.len();
 
-/// What `handler` does where it cannot go to a stack of ours: it captures nothing, and passes on. Another
-/// handler that called it as a function keeps the mask it has.
+/// Called by `handler` when it cannot switch to a scratch stack: captures nothing, and only passes the signal on.
+/// When another handler called ours as a function, its signal mask stays.
 extern "C" fn on_this_stack(
     signal: i32,
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
     entry: usize,
 ) {
-    // SAFETY: as in `on_own_stack`.
+    // SAFETY: `info` is the handler's second argument: a valid `siginfo_t`; `Info` is its prefix.
     let tick = unsafe { (*info.cast::<Info>()).tick() };
-    if session::lose(tick) {
+    if session::count_lost(tick) {
         return;
     }
     let former = &ENTRIES[entry % ENTRIES.len()];
@@ -61,11 +61,11 @@ extern "C" fn on_this_stack(
     };
     if next.handler != 0 {
         if entry >= OF_KERNEL {
-            // Returning from the handler that the kernel called restores the mask of the interrupted code.
+            // Returning from the handler that the kernel called restores the interrupted code's mask.
             crate::arch::set_signal_mask(next.mask);
         }
-        // SAFETY: sigaction(2) had it registered as a handler. A plain one does not look at the other arguments,
-        // which are in registers.
+        // SAFETY: `next.handler` was registered with sigaction(2) as a handler. One without SA_SIGINFO ignores the
+        // other arguments, which are passed in registers.
         let handler: Handler = unsafe { std::mem::transmute(next.handler) };
         handler(signal, info, context);
     }
@@ -76,16 +76,16 @@ pub(super) type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_
 /// One of our handlers and the disposition it was installed over, written before it is installed.
 pub(super) struct Entry {
     pub(super) handler: Handler,
-    /// The signal it was last installed for; another agent of this process may have used another.
+    /// The signal it was last installed for. A later agent in this process may use another signal.
     pub(super) number: AtomicI32,
     pub(super) former: AtomicUsize,
     former_flags: AtomicI32,
     former_mask: AtomicU64,
-    /// Another handler was installed over it, and may call it at any time.
-    pub(super) is_buried: AtomicBool,
+    /// Another handler was installed over this one, and may call it at any time.
+    pub(super) is_overridden: AtomicBool,
 }
 
-/// So many times others may install a handler over ours while we run; then we refuse.
+/// Limits how often other handlers may be installed over ours while the program runs; beyond that we refuse.
 pub(super) static ENTRIES: [Entry; 8] = [
     Entry::new(handler::<0>),
     Entry::new(handler::<1>),
@@ -105,7 +105,7 @@ impl Entry {
             former: AtomicUsize::new(libc::SIG_DFL),
             former_flags: AtomicI32::new(0),
             former_mask: AtomicU64::new(0),
-            is_buried: AtomicBool::new(false),
+            is_overridden: AtomicBool::new(false),
         }
     }
 
@@ -113,14 +113,14 @@ impl Entry {
         disposition.sa_sigaction == self.handler as usize
     }
 
-    pub(super) fn remember(&self, number: Number, former: &libc::sigaction) {
+    pub(super) fn save_former(&self, number: Number, former: &libc::sigaction) {
         self.number.store(number.get(), Ordering::SeqCst);
         self.former.store(former.sa_sigaction, Ordering::SeqCst);
         self.former_flags.store(former.sa_flags, Ordering::SeqCst);
         self.former_mask.store(mask_of(&former.sa_mask), Ordering::SeqCst);
     }
 
-    pub(super) fn remembered(&self) -> libc::sigaction {
+    pub(super) fn saved_former(&self) -> libc::sigaction {
         let mut former = default_disposition();
         former.sa_sigaction = self.former.load(Ordering::SeqCst);
         former.sa_flags = self.former_flags.load(Ordering::SeqCst);
@@ -128,20 +128,21 @@ impl Entry {
         former
     }
 
-    /// The handler that was there before ours; 0 for a default or ignored disposition. Never itself.
+    /// The former handler; 0 for a default or ignored disposition. Never this entry itself.
     pub(super) fn handler_before(&self) -> usize {
         let former = self.former.load(Ordering::SeqCst);
-        let is_nobody = [libc::SIG_DFL, libc::SIG_IGN, self.handler as usize].contains(&former);
-        if is_nobody { 0 } else { former }
+        let has_none = [libc::SIG_DFL, libc::SIG_IGN, self.handler as usize].contains(&former);
+        if has_none { 0 } else { former }
     }
 
-    /// The one to be installed over `current`, which is none of ours for this signal. The program may know ours: it
-    /// asked for the disposition during a capture, or has ours for another signal. A handler of its own may call one
-    /// of those: so the one that was over the same handler before comes first, then one that was never installed.
+    /// The entry to install over `current`, which is not one of our handlers for this signal. The program may know
+    /// some of our handlers: it may have read the disposition during a capture, or use one for another signal. Its own
+    /// handler may call them. So the entry that was over the same handler before is preferred, then an unused one.
     pub(super) fn free_for(current: &libc::sigaction) -> Option<&'static Entry> {
         let free = || {
-            let is_free =
-                |entry: &&Entry| !entry.is_buried.load(Ordering::SeqCst) && !entry.is_reached_from(current);
+            let is_free = |entry: &&Entry| {
+                !entry.is_overridden.load(Ordering::SeqCst) && !entry.is_reached_from(current)
+            };
             ENTRIES.iter().filter(is_free)
         };
         let is_over_it = |entry: &&Entry| {
@@ -151,16 +152,16 @@ impl Entry {
         former.or_else(|| free().find(|entry| !entry.was_installed())).or_else(|| free().next())
     }
 
-    /// Whether the program can know it.
+    /// Whether it was ever installed, so that the program can know it.
     pub(super) fn was_installed(&self) -> bool {
         self.number.load(Ordering::SeqCst) != 0
     }
 
-    /// Whether a signal for `disposition` comes to this entry, directly or passed on by others. If it remembered
-    /// that, the signal would be passed on for ever.
+    /// Whether a signal for `disposition` reaches this entry, directly or through other entries. If this entry passed
+    /// signals on to such a disposition, they would be passed on forever.
     fn is_reached_from(&self, disposition: &libc::sigaction) -> bool {
         let mut handler = disposition.sa_sigaction;
-        // As many as there are, were they in a ring.
+        // The number of entries bounds the search, also in a cycle.
         for _ in &ENTRIES {
             if handler == self.handler as usize {
                 return true;
@@ -173,17 +174,17 @@ impl Entry {
         true
     }
 
-    /// The handler that was there before ours, and the signal mask it asked for; nobody for a default or
-    /// ignored disposition.
+    /// The former handler and the signal mask for it; none for a default or ignored
+    /// disposition.
     fn next(&self, signal: i32, context: *mut libc::c_void) -> Next {
         let former = self.handler_before();
         if former == 0 {
-            return Next::NOBODY;
+            return Next::NONE;
         }
         let flags = self.former_flags.load(Ordering::SeqCst);
         let own = if flags & libc::SA_NODEFER != 0 { 0 } else { bit(signal) };
-        // SAFETY: `context` is the `ucontext_t` the kernel passed to the handler; of its mask the
-        // kernel fills the first 64 bits, which are read here.
+        // SAFETY: `context` is the `ucontext_t` that the kernel passed to the handler. The kernel fills the first
+        // 64 bits of its mask, and only those are read.
         let interrupted = unsafe { mask_of(&(*context.cast::<libc::ucontext_t>()).uc_sigmask) };
         Next { handler: former, mask: interrupted | own | self.former_mask.load(Ordering::SeqCst) }
     }

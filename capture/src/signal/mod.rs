@@ -1,5 +1,5 @@
-//! The capture signal: its handler while an operation runs, whose it was before, and how it is given
-//! back. SIGPROF, or what `Options::signal` says.
+//! The capture signal: SIGPROF, or the one in `Options::signal`. Installs the handler for the duration of an
+//! operation and restores the former disposition.
 
 mod disposition;
 mod entry;

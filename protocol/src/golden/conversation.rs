@@ -1,4 +1,4 @@
-//! What every command has: the envelope of a request, progress, the end, an error.
+//! The messages that every command uses: the request envelope, progress, end and error.
 
 use super::golden;
 use crate::error;
@@ -29,9 +29,9 @@ golden!(
     }
 );
 
-/// What an agent of another age may send is refused with the command and version at fault.
+/// A request of another version is refused with the command and version at fault.
 #[test]
-fn unknown_commands_and_versions_are_told_apart() {
+fn unknown_commands_and_versions_are_distinguished() {
     use crate::request::{Command, Request, RequestError};
     let newer = Envelope { command: Command::PprofCpu as u16, version: 2, body: vec![1, 2, 3] };
     assert_eq!(

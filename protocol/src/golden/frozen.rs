@@ -1,4 +1,4 @@
-//! The frozen bytes of a message, and the check that both decoders read them.
+//! The frozen bytes of a message, and the check of both decoders against them.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ pub(crate) fn frozen(name: &str) -> Vec<u8> {
     from_hex(&text)
 }
 
-/// Hexadecimal digits, white space and `#` comments ignored.
+/// The bytes of hexadecimal digits; white space and `#` comments are ignored.
 pub(crate) fn from_hex(text: &str) -> Vec<u8> {
     let digits: String = text
         .lines()
@@ -37,15 +37,15 @@ pub(crate) fn bless(name: &str, debug: &str, bytes: &[u8]) {
     std::fs::write(file(name), format!("# {debug}\n{}\n", lines.join("\n"))).unwrap();
 }
 
-/// `value` is `frozen`, by both decoders.
+/// Checks that `value` is encoded as `frozen`, and decoded from it.
 pub(crate) fn check<T>(value: &T, frozen: &[u8])
 where
     T: codec::Encode + codec::Decode<()> + PartialEq + std::fmt::Debug,
 {
     assert_eq!(codec::encode(value).unwrap(), frozen, "the bytes of {value:?} changed");
     assert_eq!(&codec::decode::<T>(frozen).unwrap(), value);
-    // As a message it may have a tail. Where nothing may be ignored, one byte more is refused; one byte
-    // less always is.
+    // As a message it may have a tail. `decode`, which ignores no byte, refuses an additional byte. A missing byte is
+    // always refused.
     let longer = [frozen, &[0]].concat();
     assert_eq!(&codec::decode_message::<T>(&longer).unwrap(), value);
     assert!(codec::decode::<T>(&longer).is_err());
@@ -54,7 +54,7 @@ where
     }
 }
 
-/// `golden!(name, Type, value)`, with the bytes in `golden/NAME.hex`, or as a fourth argument.
+/// A test: `golden!(name, Type, value)`, with the bytes in `golden/NAME.hex`, or as a fourth argument.
 macro_rules! golden {
     ($test:ident, $type:ty, $value:expr $(,)?) => {
         #[test]

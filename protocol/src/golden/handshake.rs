@@ -1,4 +1,4 @@
-//! Hellos and proofs. A hello of each version of the protocol, as readers of either read it.
+//! Hellos and proofs. Each version of the hello is checked as the readers of that version decode it.
 
 use super::frozen::{bless, frozen, golden};
 use crate::request;
@@ -23,7 +23,7 @@ fn sample_hello(protocol: u32) -> hello::AgentHello {
     }
 }
 
-/// The hello as protocol 1 has it: this is how its clients still read it, to the last byte.
+/// The hello of protocol 1, whose clients still expect exactly these bytes.
 #[derive(Debug, PartialEq, wincode::SchemaRead, wincode::SchemaWrite)]
 struct FirstHello {
     protocol: u32,
@@ -48,7 +48,7 @@ fn first_of(hello: hello::AgentHello) -> FirstHello {
     FirstHello { protocol, agent, pid, start_time, cookie, build_id, name, commands }
 }
 
-/// Both hellos by `wincode`, which skips nothing.
+/// Checks both hellos also with `wincode`, which skips no bytes.
 #[test]
 fn agent_hello() {
     let varint = wincode::config::Configuration::default().with_varint_encoding();
@@ -64,7 +64,7 @@ fn agent_hello() {
     let strict: SecondHello = wincode::config::deserialize_exact(&bytes, varint).unwrap();
     assert_eq!(strict.oldest, *second.oldest.value().unwrap());
     assert_eq!(strict.first, first_of(second.clone()));
-    // Its reader of protocol 1 would refuse it, so it is not sent to one.
+    // A reader of protocol 1 would refuse this hello, so it gets the first one.
     assert!(wincode::config::deserialize_exact::<FirstHello, _>(&bytes, varint).is_err());
     assert_eq!(codec::encode(&second.for_client(1)).unwrap(), first);
     assert_eq!(codec::encode(&second.for_client(0)).unwrap(), first);

@@ -1,7 +1,7 @@
-//! The bytes of version 1, frozen: every message type, from `golden/*.hex` or beside the test, decoded by
-//! `codec` and by `wincode`, an independent implementation of the same format.
+//! The frozen bytes of version 1: every message type is checked with `codec` and with `wincode`, an independent
+//! implementation of the same format. The bytes are in `golden/*.hex` or in the test.
 //!
-//! A change that makes this fail is a new version of that command. Only a message that was never
+//! A change that makes a test here fail is a new version of that command. Only a message that was never
 //! released may be rewritten, with `RGOPS_BLESS=1 cargo test -p rgops-protocol golden`.
 //!
 //! A new command has its `golden!` lines (`crate::golden::golden`) in its own file, `reply/MODULE.rs`,

@@ -1,4 +1,4 @@
-//! What several messages have.
+//! Values that several messages contain.
 
 use crate::reply::{Module, Stack, StackEnd, Unavailable, pprof_cpu};
 

@@ -1,23 +1,23 @@
-//! The maximum length of a text, and how a longer one is cut.
+//! Maximum lengths of texts, and truncation of longer ones.
 
-/// Characters kept of a name: of a process, a thread, a runtime, an allocator, a section.
+/// The maximum length of a name in characters: of a process, a thread, a runtime, an allocator, a section.
 pub const NAME_CHARACTERS: usize = 256;
 
-/// Characters kept of a version, as `1.95.0 (59807616e 2026-04-14)`.
+/// The maximum length of a version in characters, such as `1.95.0 (59807616e 2026-04-14)`.
 pub const VERSION_CHARACTERS: usize = 64;
 
-/// Characters kept of a path: `PATH_MAX` of Linux.
+/// The maximum length of a path in characters: `PATH_MAX` of Linux.
 pub const PATH_CHARACTERS: usize = 4096;
 
-/// Characters kept of a sentence: a reason, a fix.
+/// The maximum length of a sentence in characters: a reason or a fix.
 pub const SENTENCE_CHARACTERS: usize = 1024;
 
-/// Characters kept of a symbol's name. Names of generic functions have a thousand and more.
+/// The maximum length of a symbol name in characters. Names of generic functions exceed a thousand.
 pub const SYMBOL_CHARACTERS: usize = 4096;
 
-/// Cuts `text` to `characters`, the last of which is then `…`, and frees the memory of the rest.
+/// Truncates `text` to `characters`, the last of which is then `…`, and frees the memory of the rest.
 pub fn cut(text: &mut String, characters: usize) {
-    // No character is shorter than a byte.
+    // A character has at least one byte.
     if text.len() <= characters || text.char_indices().nth(characters).is_none() {
         return;
     }
@@ -27,11 +27,11 @@ pub fn cut(text: &mut String, characters: usize) {
     text.shrink_to_fit();
 }
 
-/// Text made of bytes that may not be UTF-8, cut to `characters` before anything is allocated for it.
+/// The text of bytes that may not be UTF-8, truncated to `characters` before anything is allocated for it.
 pub fn text_of(bytes: &[u8], characters: usize) -> String {
-    // A character has at most four bytes; one more shows that it was longer.
-    let looked_at = bytes.len().min(characters.saturating_add(1).saturating_mul(4));
-    let mut text = String::from_utf8_lossy(&bytes[..looked_at]).into_owned();
+    // A character has at most four bytes. One more character shows that the text was longer.
+    let prefix_bytes = bytes.len().min(characters.saturating_add(1).saturating_mul(4));
+    let mut text = String::from_utf8_lossy(&bytes[..prefix_bytes]).into_owned();
     cut(&mut text, characters);
     text
 }

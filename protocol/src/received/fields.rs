@@ -1,6 +1,6 @@
-//! How the types of messages list their fields: a new field does not compile until its kind is stated.
+//! Macros that list the fields of message types: a new field does not compile until its kind is stated.
 
-/// Types without texts and without memory of their own.
+/// For types without texts that own no memory.
 macro_rules! plain {
     ($($type:ty),* $(,)?) => {$(
         impl $crate::received::Received for $type {
@@ -11,7 +11,7 @@ macro_rules! plain {
     )*};
 }
 
-/// `Type { field, field: CHARACTERS, field: Sentence, field: Reason }`: every field of a type. A field that is
+/// `Type { field, field: CHARACTERS, field: Sentence, field: Reason }`: all fields of a type. A field that is
 /// a text, or contains texts, does not compile without its kind.
 macro_rules! fields {
     ($($type:ident { $($field:ident $(: $what:expr)?),* $(,)? })*) => {$(
@@ -26,7 +26,7 @@ macro_rules! fields {
     (@ $field:ident, $speaker:ident, $what:expr) => { $crate::received::Text::receive_as($field, $what, $speaker) };
 }
 
-/// Enums whose every variant holds one value.
+/// For enums in which every variant has one value.
 macro_rules! parts {
     ($($type:ident { $($variant:ident),* $(,)? })*) => {$(
         impl $crate::received::Received for $type {

@@ -1,15 +1,15 @@
-//! What a client does with everything it decodes, before it looks at it: texts are cut to what a reader
-//! can use, and what the value holds is counted.
+//! Processing of every decoded value before a client uses it: texts are truncated to a useful length,
+//! and the memory that the value owns is counted.
 //!
-//! An agent may be any program that has the socket. Its packets are bounded in bytes ([`crate::wire`]),
-//! but a packet's one text may be a million characters long, and a packet of a megabyte may decode to many
-//! times as much. So every reply says, field by field, how long its texts may be, and which of them are
-//! sentences; the impls below take each type apart by name, so that a new field does not compile until it
+//! Any program that owns the socket may pose as an agent. Its packets are bounded in bytes ([`crate::wire`]),
+//! but a single text in a packet may have a million characters, and a packet of a megabyte may decode to many
+//! times as much. So every reply states, field by field, the maximum length of its texts, and which of them are
+//! sentences. The impls below destructure each type by name, so that a new field does not compile until it
 //! is listed here.
 //!
-//! Sentences of another user's program, or of one on the network, are not shown as ours: what root reads as
-//! `fix: …` must be written by us. They are marked here, `the program says: "…"`, so whoever shows them
-//! cannot forget it.
+//! Sentences from another user's program, or from one on the network, must not look like ours: root may follow a
+//! `fix: …`, so it must have been written by us. Such sentences are marked here, `the program says: "…"`, so that
+//! no later code can omit the mark.
 
 mod cutting;
 mod fields;

@@ -1,3 +1,4 @@
+//! Tests of how received texts are cut and marked.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
@@ -9,7 +10,7 @@ use crate::reply::stack::Capture;
 use crate::reply::{End, Known, MAX_FRAMES, MAX_NOTES, Note, NoteKind, Stack, StackEnd, Unavailable};
 
 #[test]
-fn texts_are_cut_between_characters_and_short_ones_stay() {
+fn long_texts_are_cut_between_characters_and_short_texts_stay() {
     let mut text = "漢".repeat(1000);
     cut(&mut text, 256);
     assert_eq!((text.chars().count(), text.chars().last()), (256, Some('…')));
@@ -22,7 +23,7 @@ fn texts_are_cut_between_characters_and_short_ones_stay() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_cut_before_they_become_one() {
+fn invalid_utf8_is_cut_before_it_is_converted() {
     let text = text_of(&[0xff; 1 << 20], 64);
     assert_eq!(text.chars().count(), 64);
     assert!(text.capacity() < 4096, "{}", text.capacity());
@@ -31,7 +32,7 @@ fn bytes_that_are_no_text_are_cut_before_they_become_one() {
 }
 
 #[test]
-fn what_a_value_holds_is_counted() {
+fn the_memory_of_a_value_is_counted() {
     let sample = CpuSample {
         time_ns: 1,
         tid: 2,
@@ -46,7 +47,7 @@ fn what_a_value_holds_is_counted() {
 }
 
 #[test]
-fn a_stack_is_cut_at_its_root() {
+fn a_long_stack_loses_its_outer_frames() {
     let stack = Stack { frames: (0..100_000).collect(), end: StackEnd::Root };
     let (stack, memory) = decode::<Stack>(&codec::encode(&stack).unwrap(), Speaker::Own).unwrap();
     assert_eq!((stack.frames.len(), stack.frames[7], stack.end), (MAX_FRAMES, 7, StackEnd::DepthLimit));
@@ -54,7 +55,7 @@ fn a_stack_is_cut_at_its_root() {
 }
 
 #[test]
-fn an_end_of_many_notes_is_cut_and_says_so() {
+fn an_end_with_too_many_notes_is_cut_and_reports_it() {
     let note = Note { kind: NoteKind::Missing, what: String::new(), count: 1, why: String::new() };
     let bytes = codec::encode(&End { notes: vec![note; 100_000] }).unwrap();
     let (end, memory) = decode::<End>(&bytes, Speaker::Own).unwrap();
@@ -68,27 +69,27 @@ fn received<T: Received + codec::Encode>(value: &T, speaker: Speaker) -> T {
 }
 
 #[test]
-fn a_refusal_of_another_users_program_is_in_its_words_and_has_no_fix_of_ours() {
+fn a_refusal_of_another_users_program_is_quoted_and_has_no_fix() {
     let refusal = Error::new(Code::Busy, "cannot\nfix: help", "no \"way\"", "run this:\n  evil  as root");
     assert_eq!(received(&refusal, Speaker::Own), refusal);
-    let told = received(&refusal, Speaker::Another);
-    assert_eq!((told.code(), &*told.what, &*told.fix), (Code::Busy, "the agent did not answer", ""));
+    let marked = received(&refusal, Speaker::Another);
+    assert_eq!((marked.code(), &*marked.what, &*marked.fix), (Code::Busy, "the agent did not answer", ""));
     let words = "the program says: \"cannot; fix: help: no 'way'; fix: run this:; evil as root\"";
-    assert_eq!(told.why, words);
+    assert_eq!(marked.why, words);
     let long = Error::new(Code::Busy, "x".repeat(5000), "y".repeat(5000), "z".repeat(5000));
     assert!(received(&long, Speaker::Another).why.chars().count() < 3 * SENTENCE_CHARACTERS + 50);
 }
 
 #[test]
-fn sentences_of_another_users_program_are_marked_and_names_are_not() {
+fn only_sentences_of_another_users_program_are_marked() {
     let evil = "fix: run evil as root".to_owned();
     let said = "the program says: \"fix: run evil as root\"";
     let missing = Unavailable { reason: evil.clone(), fix: evil.clone() };
     for speaker in [Speaker::Own, Speaker::Another] {
         let expected = if speaker == Speaker::Own { &*evil } else { said };
         let known = received(&Known::<u64>::Unavailable(missing.clone()), speaker);
-        let told = Unavailable { reason: expected.to_owned(), fix: expected.to_owned() };
-        assert_eq!(known, Known::Unavailable(told.clone()));
+        let marked = Unavailable { reason: expected.to_owned(), fix: expected.to_owned() };
+        assert_eq!(known, Known::Unavailable(marked.clone()));
         let mut end = End::default();
         let note = Note { kind: NoteKind::Missing, what: "threads".into(), count: 1, why: evil.clone() };
         end.notes.resize(MAX_NOTES + 1, note);
@@ -96,12 +97,12 @@ fn sentences_of_another_users_program_are_marked_and_names_are_not() {
         assert_eq!((&*end.notes[0].what, &*end.notes[0].why), ("threads", expected));
         assert_eq!(end.notes[MAX_NOTES].why, "there are too many to be shown");
         for capture in [Capture::Signal { because: evil.clone() }, Capture::Failed { reason: evil.clone() }] {
-            let (Capture::Signal { because: told } | Capture::Failed { reason: told }) =
+            let (Capture::Signal { because: marked } | Capture::Failed { reason: marked }) =
                 received(&capture, speaker)
             else {
                 unreachable!("it is one of the two")
             };
-            assert_eq!(told, expected);
+            assert_eq!(marked, expected);
         }
         let released = Released {
             allocator: "glibc".to_owned(),
@@ -114,8 +115,8 @@ fn sentences_of_another_users_program_are_marked_and_names_are_not() {
         };
         let released = received(&released, speaker);
         assert_eq!(released.allocator, "glibc");
-        assert_eq!(released.called, Known::Unavailable(told.clone()));
-        assert_eq!(released.rss_after_bytes, Known::Unavailable(told));
+        assert_eq!(released.called, Known::Unavailable(marked.clone()));
+        assert_eq!(released.rss_after_bytes, Known::Unavailable(marked));
         let start = CpuStart { unix_ns: 1, period_ns: 1, engine: "native".into(), fallback: evil.clone() };
         assert_eq!(received(&start, speaker).fallback, expected);
         let none = CpuStart { fallback: String::new(), ..start };
@@ -124,54 +125,54 @@ fn sentences_of_another_users_program_are_marked_and_names_are_not() {
 }
 
 #[test]
-fn an_empty_reason_of_another_users_program_is_marked_all_the_same() {
+fn an_empty_reason_of_another_users_program_is_still_marked() {
     let missing = Unavailable { reason: String::new(), fix: "run evil".to_owned() };
-    let told = received(&missing, Speaker::Another);
-    assert_eq!(program_said(&told.reason), Some(""));
-    assert_eq!(program_said(&told.fix), Some("run evil"));
+    let marked = received(&missing, Speaker::Another);
+    assert_eq!(program_said(&marked.reason), Some(""));
+    assert_eq!(program_said(&marked.fix), Some("run evil"));
     assert_eq!(received(&missing, Speaker::Own), missing);
     let nothing = Unavailable { fix: String::new(), ..missing.clone() };
     assert_eq!(received(&nothing, Speaker::Another).fix, "");
-    let Known::Unavailable(told) = received(&Known::<u64>::Unavailable(missing.clone()), Speaker::Another)
+    let Known::Unavailable(marked) = received(&Known::<u64>::Unavailable(missing.clone()), Speaker::Another)
     else {
         unreachable!("it is not there")
     };
-    assert_eq!(program_said(&told.reason), Some(""));
+    assert_eq!(program_said(&marked.reason), Some(""));
     let failed = Capture::Failed { reason: String::new() };
     let Capture::Failed { reason } = received(&failed, Speaker::Another) else { unreachable!("it failed") };
     assert_eq!(program_said(&reason), Some(""));
-    // Here nothing means that there is nothing to say.
+    // Here an empty text means that there is no reason.
     let signal = Capture::Signal { because: String::new() };
     assert_eq!(received(&signal, Speaker::Another), signal);
 }
 
 #[test]
-fn what_a_note_counts_is_no_sentence_of_ours() {
+fn the_kind_of_a_note_is_not_shown_as_our_sentence() {
     let note = |what: &str, why: &str| Note {
         kind: NoteKind::Missing,
         what: what.to_owned(),
         count: 3,
         why: why.to_owned(),
     };
-    let told = received(&note("threads", ""), Speaker::Another);
-    assert_eq!((&*told.what, program_said(&told.why)), ("threads", Some("")));
+    let marked = received(&note("threads", ""), Speaker::Another);
+    assert_eq!((&*marked.what, program_said(&marked.why)), ("threads", Some("")));
     let evil = note("sockets; run evil as root", "");
-    let told = received(&evil, Speaker::Another);
-    assert_eq!((&*told.what, program_said(&told.why)), ("things", Some("sockets; run evil as root:")));
+    let marked = received(&evil, Speaker::Another);
+    assert_eq!((&*marked.what, program_said(&marked.why)), ("things", Some("sockets; run evil as root:")));
     assert_eq!(received(&evil, Speaker::Own), evil);
     for what in ["runtime's busy time", "task lists of shop_1/a-b"] {
         assert_eq!(received(&note(what, "x"), Speaker::Another).what, what);
     }
     for what in ["a: b", "a\nb", "a.", "a\u{201d}", "\u{202e}a", "a=b", "a`b`"] {
-        let told = received(&note(what, "x"), Speaker::Another);
-        assert!(told.what == "things" && program_said(&told.why).is_some(), "{told:?}");
+        let marked = received(&note(what, "x"), Speaker::Another);
+        assert!(marked.what == "things" && program_said(&marked.why).is_some(), "{marked:?}");
     }
     let long = received(&note(&";".repeat(5000), &"y".repeat(5000)), Speaker::Another);
     assert!(long.why.chars().count() < SENTENCE_CHARACTERS + NAME_CHARACTERS + 50);
 }
 
 #[test]
-fn words_stay_between_their_marks() {
+fn quoted_words_do_not_contain_quotation_marks_or_line_ends() {
     for text in ["", "a", "a\" b", "\n\n", "a\u{201d} b\u{2028}c", "\"", "   ", "a\r\nfix: b\n"] {
         let said = program_says(text);
         let words = program_said(&said).unwrap();

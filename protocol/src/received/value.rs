@@ -1,37 +1,37 @@
-//! A decoded value and its texts: how they are cut and marked before they are used.
+//! Processing of a decoded value: its texts are truncated and marked before they are used.
 
 use super::cutting::{SENTENCE_CHARACTERS, cut};
 use super::words::{Speaker, program_says};
 use crate::codec::{self, Decode, DecodeError};
 
-/// A decoded value that is about to be used.
+/// A decoded value before its first use.
 pub trait Received: Decode<()> {
-    /// Cuts the texts in it, and marks sentences with their `speaker`. Returns the bytes it holds beyond
-    /// its own size.
+    /// Truncates its texts, and marks sentences according to their `speaker`. Returns the number of bytes that it
+    /// owns beyond its own size.
     fn receive(&mut self, speaker: Speaker) -> u64;
 }
 
-/// A text, or a container of texts. A text does not say what it is, so it is received only together with
-/// that: the number of characters kept of a name, [`Sentence`] or [`Reason`].
+/// A text, or a container of texts. Its type does not show its kind, so the kind is passed as an
+/// argument: the maximum number of characters of a name, [`Sentence`] or [`Reason`].
 pub(crate) trait Text<As> {
-    /// As [`Received::receive`].
+    /// Like [`Received::receive`].
     fn receive_as(&mut self, what: As, speaker: Speaker) -> u64;
 }
 
-/// A text that is read as advice: cut to [`SENTENCE_CHARACTERS`], and marked as the program's words. An empty one
-/// says nothing and stays empty.
+/// A text that users read as advice: truncated to [`SENTENCE_CHARACTERS`], and marked if it comes from another
+/// program. An empty one stays empty.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sentence;
 
-/// The same of a text whose mark tells whose what stands beside it is: an empty one is marked as well.
+/// Like [`Sentence`], but an empty one is also marked, because the mark also shows who wrote the text next to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reason;
 
-/// Decodes the message `bytes`, which `speaker` sent, as a `T` whose texts are cut and whose sentences are
-/// marked; with it the bytes of memory it takes.
+/// Decodes the message `bytes` from `speaker`. The texts of the result are truncated and its sentences
+/// are marked. Also returns the memory that it takes, in bytes.
 ///
 /// # Errors
-/// As [`codec::decode_message`].
+/// The errors of [`codec::decode_message`].
 pub fn decode<T: Received>(bytes: &[u8], speaker: Speaker) -> Result<(T, u64), DecodeError> {
     let mut value: T = codec::decode_message(bytes)?;
     let beyond = value.receive(speaker);

@@ -1,9 +1,9 @@
-//! Stacks, and the objects their addresses are in.
+//! Stacks, and the modules that their addresses refer to.
 
 use crate::codec::{Decode, Encode};
 use crate::received::{PATH_CHARACTERS, Received, Speaker, fields, plain};
 
-/// Frames kept of a stack. Agents send at most 512.
+/// The maximum number of frames kept of a stack. Agents send at most 512.
 pub const MAX_FRAMES: usize = 4096;
 
 /// A loaded ELF object.
@@ -12,9 +12,9 @@ pub const MAX_FRAMES: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct Module {
-    /// Path as `/proc/self/maps` shows it, `[vdso]` included.
+    /// Path as in `/proc/self/maps`, also `[vdso]`.
     pub path: String,
-    /// Build-id, empty where the object has none.
+    /// Build-id, empty if the object has none.
     pub build_id: Vec<u8>,
     /// First mapped address.
     pub start_avma: u64,
@@ -22,7 +22,7 @@ pub struct Module {
     pub end_avma: u64,
     /// Load bias: avma minus svma.
     pub bias: u64,
-    /// Whether it has unwind data (`.eh_frame`); without, stacks through it follow frame pointers.
+    /// Whether it has unwind data (`.eh_frame`). Otherwise stacks through it follow frame pointers.
     pub has_unwind_data: bool,
 }
 
@@ -31,7 +31,7 @@ pub struct Module {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct Stack {
-    /// Addresses as they are in the running process (avma).
+    /// Addresses in the running process (avma).
     pub frames: Vec<u64>,
     /// How the walk ended.
     pub end: StackEnd,
@@ -45,8 +45,8 @@ pub enum StackEnd {
     Root,
     /// At the depth limit: outer frames omitted.
     DepthLimit,
-    /// At a frame whose caller cannot be found: no unwind data and no frame pointer, or stack
-    /// memory that cannot be read.
+    /// At a frame whose caller cannot be found: it has neither unwind data nor a frame pointer, or stack
+    /// memory cannot be read.
     Lost,
     /// The stack was not captured.
     NotCaptured,

@@ -1,60 +1,60 @@
-//! Progress and end of an answer, and what it lacks.
+//! Progress of an answer, and its end with notes about what is missing.
 
 use crate::codec::{Decode, Encode};
 use crate::received::{
     NAME_CHARACTERS, Reason, Received, SENTENCE_CHARACTERS, Speaker, Text, cut, plain, program_says,
 };
 
-/// Notes kept of an answer's end. Ours have less than ten.
+/// The maximum number of notes kept of an answer's end. Our agents send fewer than ten.
 pub const MAX_NOTES: usize = 256;
 
-/// How far a running command is.
+/// The progress of a running command.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct Progress {
-    /// Time since the command began, in milliseconds.
+    /// Time since the command started, in milliseconds.
     pub elapsed_ms: u64,
-    /// When it will end, in milliseconds since it began; 0 when not known.
+    /// The total time of the command, in milliseconds; 0 if not known.
     pub total_ms: u64,
-    /// Things gathered so far (samples, threads).
+    /// The number of items gathered so far (samples, threads).
     pub gathered: u64,
 }
 
-/// The last packet of a good answer.
+/// The last packet of a successful answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct End {
-    /// Everything that is missing or approximate in this answer. Empty: it is complete.
+    /// Everything that is missing or approximate in this answer. Empty if it is complete.
     pub notes: Vec<Note>,
 }
 
-/// Something an answer lacks, counted.
+/// Something that an answer lacks, with its count.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct Note {
     /// What happened.
     pub kind: NoteKind,
-    /// To what: `samples`, `threads`, `stacks`, …
+    /// The kind of items: `samples`, `threads`, `stacks`, …
     pub what: String,
-    /// How many.
+    /// The number of items.
     pub count: u64,
-    /// Why, lower case, without a full stop.
+    /// The reason, lower case, without a full stop.
     pub why: String,
 }
 
-/// What happened to the things a [`Note`] counts.
+/// What happened to the items that a [`Note`] counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum NoteKind {
-    /// Lost: they are in no number of the answer.
+    /// Lost: not included in any number of the answer.
     Dropped,
-    /// Cut short.
+    /// Truncated.
     Truncated,
-    /// Could not be captured; listed without their content.
+    /// Not captured; listed without their content.
     Missing,
     /// Present, but not exact.
     Approximate,
-    /// The command ended before its time.
+    /// The command ended before its requested duration.
     EndedEarly,
 }
 
@@ -75,7 +75,7 @@ impl Received for Note {
     }
 }
 
-/// Whether a name of things, as `samples`, needs no quotation marks.
+/// Whether the name of items, such as `samples`, needs no quotation marks.
 fn is_plain(what: &str) -> bool {
     what.chars()
         .all(|character| character.is_alphanumeric() || matches!(character, ' ' | '-' | '_' | '/' | '\''))
@@ -96,7 +96,7 @@ impl Received for End {
             });
             notes.shrink_to_fit();
         }
-        // The inspector's own note is not a text of the program; it is counted all the same.
+        // The inspector's own note is not a text of the program, but is counted too.
         let texts = notes.iter().map(|note| (note.what.capacity() + note.why.capacity()) as u64);
         texts.fold(notes.capacity().saturating_mul(size_of::<Note>()) as u64, u64::saturating_add)
     }

@@ -10,15 +10,15 @@ use crate::received::{NAME_CHARACTERS, fields};
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct GcRequest {}
 
-/// What giving free memory back to the system did, allocator by allocator, one after the other.
+/// The result of releasing free memory to the system, one allocator after another.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct GcReply {
-    /// The allocators of the process that can be asked.
+    /// The allocators of the process that support it.
     pub allocators: Vec<Released>,
 }
 
-/// What one allocator did.
+/// The result of one allocator.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct Released {
@@ -26,15 +26,15 @@ pub struct Released {
     pub allocator: String,
     /// The call that was made, such as `malloc_trim(0)`, or why it was not possible.
     pub called: Known<String>,
-    /// How long the call took, in nanoseconds; 0 when there was none.
+    /// The duration of the call in nanoseconds; 0 if there was none.
     pub took_ns: u64,
     /// Resident memory of the process before, in bytes.
     pub rss_before_bytes: Known<u64>,
-    /// And after.
+    /// Resident memory of the process after, in bytes.
     pub rss_after_bytes: Known<u64>,
-    /// The allocator's own numbers before, as in `memstats`.
+    /// The allocator's own statistics before, as in `memstats`.
     pub before: Vec<Field>,
-    /// And after.
+    /// The allocator's own statistics after.
     pub after: Vec<Field>,
 }
 

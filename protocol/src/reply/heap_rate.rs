@@ -7,19 +7,19 @@ use crate::received::plain;
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct HeapRateRequest {
-    /// The mean number of bytes between two samples from now on, 0 for off; absent to ask for it only.
+    /// The new mean number of bytes between two samples, 0 for off; absent to only read it.
     pub set_bytes: Option<u64>,
 }
 
-/// How often blocks are sampled: the mean number of bytes between two samples, 0 for off.
+/// The sampling rate of the heap: the mean number of bytes between two samples, 0 for off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct HeapRateReply {
-    /// Before the request, in bytes.
+    /// The rate before the request, in bytes.
     pub before_bytes: u64,
-    /// From now on, in bytes; the same when the request set none.
+    /// The rate now, in bytes; the same if the request did not set one.
     pub now_bytes: u64,
-    /// What the program began with, in bytes.
+    /// The rate at the start of the program, in bytes.
     pub default_bytes: u64,
 }
 

@@ -1,15 +1,15 @@
-//! A value, or why there is none.
+//! A value, or why it is missing.
 
 use crate::codec::{Decode, Encode};
 use crate::received::{Reason, Received, Sentence, Speaker, Text, fields};
 
-/// A value, or why it cannot be had and what would change that. Never a zero in its place.
+/// A value, or why it is not available and how to fix that. A missing value is never a zero.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum Known<T> {
     /// The value.
     Value(T),
-    /// Why there is none.
+    /// Why it is missing.
     Unavailable(Unavailable),
 }
 
@@ -37,7 +37,7 @@ impl<T> Known<T> {
         }
     }
 
-    /// The same with the value changed by `f`.
+    /// Applies `f` to the value.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Known<U> {
         match self {
             Known::Value(value) => Known::Value(f(value)),

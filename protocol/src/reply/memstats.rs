@@ -13,17 +13,17 @@ pub struct MemstatsRequest {}
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct MemstatsReply {
-    /// In the order they are shown.
+    /// The sections, in the order they are shown.
     pub sections: Vec<Section>,
 }
 
-/// Numbers of one origin.
+/// Numbers from one source.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct Section {
     /// `process`, `cgroup`, or the allocator's name.
     pub name: String,
-    /// In the order they are shown.
+    /// The numbers, in the order they are shown.
     pub fields: Vec<Field>,
 }
 
@@ -31,23 +31,23 @@ pub struct Section {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct Field {
-    /// gops' name where the meaning is the same (`heap-in-use`), else our own in the same style.
+    /// gops' name if the meaning is the same (`heap-in-use`), otherwise our own in the same style.
     pub name: String,
     /// The unit of the value.
     pub unit: Unit,
     /// The number.
     pub value: Known<u64>,
-    /// Where it comes from: `/proc/self/smaps_rollup Pss`, `mallinfo2().uordblks`, …
+    /// Where it was read: `/proc/self/smaps_rollup Pss`, `mallinfo2().uordblks`, …
     pub source: String,
 }
 
-/// What a [`Field`] counts.
+/// The unit of a [`Field`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum Unit {
     /// Bytes.
     Bytes,
-    /// A number of things.
+    /// A number of items.
     Count,
 }
 

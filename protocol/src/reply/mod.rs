@@ -1,7 +1,7 @@
 //! Requests and replies, one module per command, and the parts that all replies share.
 //!
-//! Replies carry what the agent saw: addresses, counters, bytes. Names, lines and shares are made
-//! by the inspector. The modules are those of the table ([`mod@crate::commands`]).
+//! Replies contain the agent's raw data: addresses, counters, bytes. The inspector computes names, lines and
+//! shares from them. The modules are those of the table ([`mod@crate::commands`]).
 
 mod captured;
 mod end;

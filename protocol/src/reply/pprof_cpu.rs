@@ -8,7 +8,7 @@ use crate::received::{NAME_CHARACTERS, Sentence, fields, parts};
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct PprofCpuRequest {
-    /// How long to sample, in milliseconds.
+    /// The duration of sampling in milliseconds.
     pub duration_ms: u64,
     /// Samples per second of a thread's CPU time.
     pub hz: u32,
@@ -20,11 +20,11 @@ pub struct PprofCpuRequest {
 pub enum PprofCpuPart {
     /// How samples are taken.
     Start(CpuStart),
-    /// The loaded objects; they hold for the samples that follow.
+    /// The loaded modules, valid for the samples that follow.
     Modules(Vec<Module>),
     /// Samples in no particular order.
     Samples(Vec<CpuSample>),
-    /// Clocks and losses.
+    /// CPU clocks and losses.
     Totals(CpuTotals),
 }
 
@@ -32,9 +32,9 @@ pub enum PprofCpuPart {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct CpuStart {
-    /// Beginning of the window, nanoseconds since the Unix epoch.
+    /// Start of the window, in nanoseconds since the Unix epoch.
     pub unix_ns: u64,
-    /// CPU time one weight stands for, in nanoseconds: `1e9 / hz`.
+    /// CPU time that a weight of 1 stands for, in nanoseconds: `1e9 / hz`.
     pub period_ns: u64,
     /// The engine: `native` (a timer per thread, framehop) or `pprof` (the crate of that name).
     pub engine: String,
@@ -42,25 +42,25 @@ pub struct CpuStart {
     pub fallback: String,
 }
 
-/// Threads whose kernel id the engine does not know have numbers from this one on. No kernel id is so
+/// Threads whose kernel id the engine does not know are numbered from here on. No kernel id is as
 /// high: `PID_MAX_LIMIT` is 2^22 (include/linux/threads.h).
 pub const FIRST_NUMBERED_THREAD: u32 = 1 << 31;
 
-/// A thread was seen on a CPU.
+/// A sample of a thread on a CPU.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct CpuSample {
-    /// Since the beginning of the window, in nanoseconds.
+    /// Time since the start of the window, in nanoseconds.
     pub time_ns: u64,
     /// Kernel thread id, or a number from [`FIRST_NUMBERED_THREAD`] on.
     pub tid: u32,
     /// Periods of CPU time this sample stands for: 1 + timer overruns.
     pub weight: u32,
-    /// Where it was.
+    /// The thread's stack.
     pub stack: Stack,
 }
 
-/// Clocks and losses of a profile: weights × period plus losses account for the CPU clocks.
+/// CPU clocks and losses of a profile: weights × period plus losses add up to the CPU clocks.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct CpuTotals {
@@ -68,36 +68,36 @@ pub struct CpuTotals {
     pub duration_ns: u64,
     /// CPU time of the whole process in the window (`CLOCK_PROCESS_CPUTIME_ID`), in nanoseconds.
     pub process_cpu_ns: u64,
-    /// Of this, the agent's own thread, which is not sampled.
+    /// The part of this used by the agent's own thread, which is not sampled.
     pub agent_cpu_ns: u64,
-    /// Of this, what has no samples because threads had no timer or did not take its signal, and what no
-    /// thread that was looked at used, by subtraction; notes have the reasons that were seen. Of engine
-    /// `pprof`: all that has no samples.
+    /// The part of this without samples: of threads that had no timer or did not take its signal, and,
+    /// by subtraction, the part used by no known thread. Notes state the observed reasons. For engine
+    /// `pprof`: all CPU time without samples.
     pub unsampled_cpu_ns: u64,
-    /// Ticks that were due by the threads' clocks but had not come when the window ended, times the
-    /// period, in nanoseconds: the kernel looks at CPU timers at its own ticks, while a thread runs.
+    /// Ticks that were due by the threads' clocks but had not been delivered at the end of the window, times the
+    /// period, in nanoseconds: the kernel checks CPU timers at its own ticks, while a thread runs.
     pub late_cpu_ns: u64,
     /// Every thread that had a timer.
     pub threads: Vec<CpuThread>,
-    /// Samples sent.
+    /// The number of samples sent.
     pub samples: u64,
-    /// Sum of their weights.
+    /// The sum of their weights.
     pub weight: u64,
     /// Weight lost because the ring was full.
     pub dropped_ring: u64,
     /// Weight lost because no unwind cache was free.
     pub dropped_cache: u64,
-    /// Samples cut at the depth limit.
+    /// Samples truncated at the depth limit.
     pub truncated: u64,
-    /// Samples whose walk was lost before the root.
+    /// Samples whose walk did not reach the root.
     pub lost_walks: u64,
-    /// Signals of the same number that came from elsewhere, passed on.
+    /// Signals with the same number from other senders, which were passed on.
     pub foreign_signals: u64,
-    /// Threads for which no timer could be made.
+    /// Threads for which no timer could be created.
     pub timer_failures: u64,
 }
 
-/// A sampled thread's clock, the truth its weights are held against.
+/// A sampled thread's CPU clock, the reference for its weights.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct CpuThread {
@@ -105,7 +105,7 @@ pub struct CpuThread {
     pub tid: u32,
     /// Name (`comm`).
     pub name: String,
-    /// Not known, and 0, of a thread without its kernel id. CPU time from its timer's start to the window's end or the last look before its own, in nanoseconds.
+    /// CPU time from the start of its timer to the end of the window, or to the last reading before the thread ended, in nanoseconds. Unknown, and 0, for a thread without its kernel id.
     pub cpu_ns: u64,
     /// Sum of the weights of its samples.
     pub weight: u64,

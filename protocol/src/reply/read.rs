@@ -1,12 +1,12 @@
-//! Answer of `read`: `Data` packets, each one [`ReadPart`], together as many ranges as were asked, in order.
+//! Answer of `read`: `Data` packets, each one [`ReadPart`], together all requested ranges, in order.
 
 use crate::codec::{Decode, Encode};
 use crate::received::fields;
 
-/// Bytes one `read` may ask for, over all its ranges.
+/// The maximum number of bytes that one `read` may request, over all its ranges.
 pub const MAX_READ_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Bytes one range of a `read` may ask for: so that what the agent allocates for it stays small.
+/// The maximum length of one range of a `read` in bytes, which limits the agent's allocation.
 pub const MAX_RANGE_BYTES: u32 = 64 * 1024;
 
 /// A range of addresses.
@@ -15,7 +15,7 @@ pub const MAX_RANGE_BYTES: u32 = 64 * 1024;
 pub struct MemoryRange {
     /// First address.
     pub avma: u64,
-    /// Bytes, at most [`MAX_RANGE_BYTES`].
+    /// The number of bytes, at most [`MAX_RANGE_BYTES`].
     pub length: u32,
 }
 
@@ -23,7 +23,7 @@ pub struct MemoryRange {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct ReadRequest {
-    /// What to read; at most [`MAX_READ_BYTES`] in all.
+    /// The ranges to read; at most [`MAX_READ_BYTES`] in total.
     pub ranges: Vec<MemoryRange>,
 }
 
@@ -31,7 +31,7 @@ pub struct ReadRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct ReadPart {
-    /// The bytes of each range; `None` where a byte of it cannot be read.
+    /// The bytes of each range; `None` if a byte of it cannot be read.
     pub ranges: Vec<Option<Vec<u8>>>,
 }
 

@@ -1,8 +1,8 @@
 //! Answer of `schedtrace`: `Data` packets, each one [`SchedtracePart`], streamed while it runs.
 //!
-//! The metrics of stable Tokio are sent as numbers. The rest is in the runtime's memory: the client requests
-//! ranges of it go with each moment ([`crate::request::SchedtraceRequest::ranges`]) and knows, by the
-//! program's debug information, what they mean. Numbers and memory are read one right after the other.
+//! The metrics of stable Tokio are sent as numbers. Everything else is in the runtime's memory: the client requests
+//! that ranges of it are sent with each moment ([`crate::request::SchedtraceRequest::ranges`]), and interprets them
+//! by the program's debug information. Numbers and memory are read directly after each other.
 
 use super::read::MemoryRange;
 use super::{Known, tasks::RuntimeKind};
@@ -10,7 +10,7 @@ use crate::codec::{Decode, Encode};
 
 use crate::received::{NAME_CHARACTERS, fields, parts};
 
-/// Bytes one moment of `schedtrace` may ask for, over all its ranges: so that it fits a packet.
+/// The maximum number of bytes in one moment of `schedtrace`, over all its ranges, so that it fits into a packet.
 pub const MAX_MOMENT_BYTES: u64 = 256 * 1024;
 
 /// Arguments of `schedtrace`.
@@ -19,20 +19,20 @@ pub const MAX_MOMENT_BYTES: u64 = 256 * 1024;
 pub struct SchedtraceRequest {
     /// Time from one moment to the next, in milliseconds; the agent keeps it within its bounds.
     pub interval_ms: u32,
-    /// Number of moments to send; 0 for no limit: until `Finish` or until the client disconnects.
+    /// The number of moments to send; 0 for no limit: until `Finish` or until the client disconnects.
     pub count: u32,
-    /// Memory to read at each moment; at most [`MAX_MOMENT_BYTES`] in all, allowed where
-    /// [`crate::request::Command::Read`] is.
+    /// Memory to read at each moment; at most [`MAX_MOMENT_BYTES`] in total, and only if
+    /// [`crate::request::Command::Read`] is allowed.
     pub ranges: Vec<MemoryRange>,
 }
 
-/// One part of the answer: `Runtimes` first, and again when one is watched meanwhile.
+/// One part of the answer: `Runtimes` first, and again whenever a new one is watched.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum SchedtracePart {
-    /// The watched runtimes, all of them; an index into it is a runtime's number.
+    /// All watched runtimes; an index into the list is a runtime's number.
     Runtimes(Vec<SchedtraceRuntime>),
-    /// What they did in the interval that ends now.
+    /// The state of all runtimes at the end of an interval.
     Moment(SchedtraceMoment),
 }
 
@@ -42,10 +42,10 @@ pub enum SchedtracePart {
 pub struct SchedtraceRuntime {
     /// The name it is watched under.
     pub name: String,
-    /// What it is.
+    /// The kind of its scheduler.
     pub kind: RuntimeKind,
     /// The words of the program's `tokio::runtime::Handle`: a tag and a pointer to the scheduler's
-    /// shared state, which lives as long as the agent watches it. Empty when they cannot be read.
+    /// shared state, which lives as long as the agent watches the runtime. Empty if they cannot be read.
     pub handle_words: Vec<u64>,
 }
 
@@ -53,15 +53,15 @@ pub struct SchedtraceRuntime {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct SchedtraceMoment {
-    /// Time since the command began, in nanoseconds.
+    /// Time since the command started, in nanoseconds.
     pub time_ns: u64,
-    /// Time since the moment before, in nanoseconds; what `busy_ns` is a part of.
+    /// Time since the previous moment, in nanoseconds, which `busy_ns` is a part of.
     pub interval_ns: u64,
     /// Threads of the process.
     pub threads: Known<u64>,
     /// Each runtime, in the order of [`SchedtracePart::Runtimes`].
     pub runtimes: Vec<RuntimeMoment>,
-    /// The bytes of each range that was asked for, in order; `None` where a byte cannot be read.
+    /// The bytes of each requested range, in order; `None` if a byte of it cannot be read.
     pub memory: Known<Vec<Option<Vec<u8>>>>,
 }
 
@@ -69,13 +69,13 @@ pub struct SchedtraceMoment {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct RuntimeMoment {
-    /// Each worker, by its index; none when the runtime was shut down.
+    /// The workers by index; empty if the runtime was shut down.
     pub workers: Vec<WorkerMoment>,
     /// Tasks that are not complete.
     pub alive_tasks: u64,
     /// Tasks in the global queue.
     pub global_queue: u64,
-    /// Metrics that only a Tokio built with `--cfg tokio_unstable` has.
+    /// Metrics that are only available in a Tokio built with `--cfg tokio_unstable`.
     pub unstable: Known<UnstableMoment>,
 }
 
@@ -85,9 +85,9 @@ pub struct RuntimeMoment {
 pub struct WorkerMoment {
     /// Whether it is parked (odd park-unpark count).
     pub parked: bool,
-    /// Parks since the runtime began.
+    /// Parks since the runtime started.
     pub parks: u64,
-    /// Busy time of the interval with the stuck poll repaired, as in
+    /// Busy time of the interval, corrected for a stuck poll, as in
     /// [`super::stats::WorkerStats::busy_ns`].
     pub busy_ns: Known<u64>,
 }
@@ -105,13 +105,13 @@ impl WorkerMoment {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct UnstableMoment {
-    /// `num_blocking_threads`: threads of the blocking pool, the workers left out.
+    /// `num_blocking_threads`: threads of the blocking pool, without the workers.
     pub blocking_threads: u64,
     /// `num_idle_blocking_threads`.
     pub idle_blocking_threads: u64,
     /// `blocking_queue_depth`.
     pub blocking_queue: u64,
-    /// `worker_local_queue_depth` of each worker. The LIFO slot is in none of them.
+    /// `worker_local_queue_depth` of each worker, without the LIFO slots.
     pub local_queues: Vec<u64>,
     /// `worker_poll_count` of each worker.
     pub polls: Vec<u64>,

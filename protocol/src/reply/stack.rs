@@ -8,7 +8,7 @@ use crate::received::{NAME_CHARACTERS, Reason, Received, Sentence, Speaker, Text
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct StackRequest {
-    /// Frames kept of each stack, leaf first; the agent may keep fewer.
+    /// Maximum frames per stack, innermost first; the agent may keep fewer.
     pub max_depth: u32,
 }
 
@@ -16,7 +16,7 @@ pub struct StackRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum StackPart {
-    /// Loaded objects.
+    /// Loaded modules.
     Modules(Vec<Module>),
     /// Some of the threads.
     Threads(Vec<ThreadStack>),
@@ -30,20 +30,20 @@ pub enum StackPart {
 pub struct ThreadStack {
     /// Kernel thread id in the agent's pid namespace.
     pub tid: u32,
-    /// Name (`comm`), at most 15 bytes on Linux; control characters as the thread set them.
+    /// Name (`comm`), at most 15 bytes on Linux, including any control characters.
     pub name: String,
     /// State letter of proc(5): `R` running, `S` sleeping, `D` uninterruptible, `T` stopped, …; `?` unknown.
     pub state: char,
-    /// CPU time used since the thread began, in nanoseconds.
+    /// CPU time since the thread started, in nanoseconds.
     pub cpu_ns: Known<u64>,
-    /// Kernel function it waits in (`wchan`), empty when it runs or the kernel hides it.
+    /// The kernel function it waits in (`wchan`); empty when it runs or the kernel hides it.
     pub wchan: String,
-    /// System call it is in.
+    /// The system call it is in.
     pub system_call: Known<SystemCall>,
     /// Whether it belongs to the agent.
     pub is_agent: bool,
-    /// Id of the Tokio task it polls; 0 for none. `None` when that is not known:
-    /// [`StackSummary::current_tasks`] says why, or this thread's memory could not be read.
+    /// Id of the Tokio task it polls; 0 for none. `None` if that is not known: because of
+    /// [`StackSummary::current_tasks`], or because this thread's memory could not be read.
     pub current_task: Option<u64>,
     /// How the stack was captured, or why not.
     pub capture: Capture,
@@ -51,11 +51,11 @@ pub struct ThreadStack {
     pub stack: Stack,
 }
 
-/// What a thread does in the kernel (`/proc/PID/task/TID/syscall`).
+/// A thread's system call (`/proc/PID/task/TID/syscall`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum SystemCall {
-    /// The thread runs, or waits for a CPU.
+    /// The thread is running or waiting for a CPU.
     Running,
     /// In a system call.
     Number {
@@ -68,41 +68,41 @@ pub enum SystemCall {
     NotInOne,
 }
 
-/// How a stack came about.
+/// How a stack was captured.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum Capture {
     /// By a signal: the thread unwound itself in the handler.
     Signal {
-        /// Why the quiet way did not do, though the thread slept; empty when it ran, or waited for a CPU.
+        /// Why the quiet capture failed although the thread slept; empty when it ran or waited for a CPU.
         because: String,
     },
     /// Without a signal: a verified copy of the sleeping thread's stack was unwound.
     Quiet,
     /// By a walk of the agent's own stack.
     OwnThread,
-    /// Not at all.
+    /// Not captured.
     Failed {
-        /// Why, lower case: `the thread blocks SIGPROF`, `no answer in 500 ms (state D)`, …
+        /// The reason, lower case: `the thread blocks SIGPROF`, `no answer in 500 ms (state D)`, …
         reason: String,
     },
 }
 
-/// What the dump cost and covered.
+/// Cost and coverage of the dump.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct StackSummary {
-    /// When the dump began, nanoseconds since the Unix epoch.
+    /// Start of the dump, in nanoseconds since the Unix epoch.
     pub unix_ns: u64,
-    /// From the first capture to the last, in nanoseconds.
+    /// Time from the first capture to the last, in nanoseconds.
     pub capture_ns: u64,
-    /// Threads seen.
+    /// The number of threads found.
     pub threads: u32,
-    /// Of these, captured.
+    /// The number of threads captured.
     pub captured: u32,
-    /// Threads that ended while the dump ran; they are not listed.
+    /// The number of threads that ended during the dump; they are not listed.
     pub vanished: u32,
-    /// Why it is known of no thread which task it polls; `None` when it is.
+    /// Why no thread's current task is known; `None` when they are known.
     pub current_tasks: Option<Unavailable>,
 }
 

@@ -12,7 +12,7 @@ pub struct StatsRequest {
     pub window_ms: u32,
 }
 
-/// What the process and its runtimes do.
+/// Statistics of the process and its runtimes.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct StatsReply {
@@ -44,19 +44,19 @@ pub struct StatsReply {
     pub window_ns: u64,
     /// Watched Tokio runtimes.
     pub runtimes: Vec<RuntimeStats>,
-    /// What every thread did in the window.
+    /// The activity of every thread in the window.
     pub thread_activity: Vec<ThreadActivity>,
-    /// What the agent costs.
+    /// The agent's own statistics.
     pub agent: AgentStats,
 }
 
-/// A number of threads.
+/// The number of threads in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct ThreadsInState {
     /// State letter of proc(5).
     pub state: char,
-    /// How many.
+    /// The number of threads.
     pub count: u32,
 }
 
@@ -64,31 +64,31 @@ pub struct ThreadsInState {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct RuntimeStats {
-    /// Name given to `watch`, or `main` for the one `listen` was called in.
+    /// The name given to `watch`, or `main` for the one that `listen` was called in.
     pub name: String,
-    /// `multi_thread`, `current_thread`, or another name Tokio gives it.
+    /// `multi_thread`, `current_thread`, or another name used by Tokio.
     pub flavor: String,
-    /// Each worker, by its index; empty if the runtime was shut down.
+    /// The workers by index; empty if the runtime was shut down.
     pub workers: Vec<WorkerStats>,
     /// Tasks that are not complete.
     pub alive_tasks: u64,
     /// Tasks in the global queue.
     pub global_queue: u64,
-    /// Its tasks by their state, as a walk through them found it at the end of the window.
+    /// Its tasks by state, counted by a walk at the end of the window.
     pub tasks: Known<TaskStates>,
 }
 
-/// Tasks by state. Together they need not be `alive_tasks`: the two are of different moments.
+/// Tasks by state. Their sum may differ from `alive_tasks`, because the two are read at different moments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct TaskStates {
     /// Being polled.
     pub running: u64,
-    /// In a queue, to be polled.
+    /// Queued to be polled.
     pub scheduled: u64,
     /// Waiting for something.
     pub idle: u64,
-    /// Ended, and about to leave the list.
+    /// Complete, and about to be removed from the list.
     pub complete: u64,
 }
 
@@ -100,16 +100,16 @@ pub struct WorkerStats {
     pub parked: bool,
     /// Parks in the window.
     pub parks: u64,
-    /// Time Tokio counted as busy in the window, in nanoseconds. Tokio publishes it when a worker
-    /// parks, so it stands still while a poll is stuck.
+    /// Time that Tokio counted as busy in the window, in nanoseconds. Tokio publishes it when a worker
+    /// parks, so it does not advance while a poll is stuck.
     pub tokio_busy_ns: u64,
-    /// Busy time with the stuck poll repaired: the whole window when the worker was not parked and
-    /// did not park once, in nanoseconds. Not known for a `current_thread` runtime that did not
-    /// move at all: its poll is stuck, or no thread drives it, and Tokio's counters cannot distinguish the two.
+    /// Busy time corrected for a stuck poll, in nanoseconds: the whole window if the worker was not parked and
+    /// did not park once. Not known for a `current_thread` runtime without any
+    /// activity: its poll is stuck, or no thread drives it, and Tokio's counters cannot distinguish the two.
     pub busy_ns: Known<u64>,
 }
 
-/// What a thread did in the window (`/proc/self/task/TID/schedstat`).
+/// A thread's activity in the window (`/proc/self/task/TID/schedstat`).
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct ThreadActivity {
@@ -127,23 +127,23 @@ pub struct ThreadActivity {
     pub is_agent: bool,
 }
 
-/// What the agent did and cost since `listen`.
+/// The agent's activity and cost since `listen`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct AgentStats {
     /// Time since `listen`, in nanoseconds.
     pub uptime_ns: u64,
-    /// Where it listens.
+    /// The address it listens on.
     pub address: String,
     /// Connections accepted.
     pub connections: u64,
-    /// Connections open now, this one included.
+    /// Connections open now, including this one.
     pub open_connections: u64,
-    /// Requests answered, this one included.
+    /// Requests answered, including this one.
     pub requests: u64,
-    /// Peers refused: other users.
+    /// Peers refused because they belong to other users.
     pub refused_users: u64,
-    /// Peers refused: no token, or a wrong one.
+    /// Peers refused because of a missing or wrong token.
     pub refused_tokens: u64,
     /// Connections refused or ended because of a limit or a deadline.
     pub refused_limits: u64,
@@ -151,7 +151,7 @@ pub struct AgentStats {
     pub malformed: u64,
     /// Commands refused as `busy`.
     pub busy: u64,
-    /// Commands cancelled because the client hung up.
+    /// Commands cancelled because the client disconnected.
     pub cancelled: u64,
     /// Samples and stacks dropped since `listen`.
     pub dropped: u64,

@@ -1,8 +1,8 @@
 //! Answer of `tasks`: `Data` packets, each one [`TasksPart`].
 //!
-//! The agent sends the tasks of its Tokio runtimes as words and bytes of this process; the inspector knows
-//! types and makes stacks of them. A task is identified by its header's address; its vtable determines where in
-//! the *cell* (header, scheduler, id, future, trailer: one allocation) the other pieces are.
+//! The agent sends the tasks of its Tokio runtimes as words and bytes of this process; the inspector knows the
+//! types and decodes stacks from them. A task is identified by its header's address. Its vtable determines the
+//! positions of the other parts in the *cell* (header, scheduler, id, future, trailer: one allocation).
 
 use super::stack::ThreadStack;
 use super::{Known, Module, Unavailable};
@@ -13,9 +13,9 @@ use crate::received::{NAME_CHARACTERS, Received, Speaker, fields, parts, plain};
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct TasksRequest {
-    /// Bytes of each task's cell that are wanted; 0 lists the tasks without.
+    /// Maximum number of bytes of each task's cell to send; 0 lists the tasks without them.
     pub max_cell_bytes: u32,
-    /// Frames kept of each thread's stack, leaf first; 0 lists no threads.
+    /// Maximum frames per thread's stack, innermost first; 0 lists no threads.
     pub max_depth: u32,
 }
 
@@ -24,42 +24,42 @@ pub struct TasksRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum TasksPart {
-    /// Loaded objects.
+    /// Loaded modules.
     Modules(Vec<Module>),
     /// A watched runtime or `LocalSet`.
     Runtime(TaskRuntime),
-    /// Vtables, numbered through the whole answer in the order they are sent.
+    /// Vtables, numbered across the whole answer in the order they are sent.
     Vtables(Vec<TaskVtable>),
     /// Some of the tasks.
     Tasks(Vec<TaskCell>),
-    /// Some of the threads, captured right after the list.
+    /// Some of the threads, captured directly after the list.
     Threads(Vec<TaskThread>),
     /// Last part.
     Summary(TasksSummary),
 }
 
-/// A place tasks are spawned on.
+/// A runtime or `LocalSet` that tasks are spawned on.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct TaskRuntime {
-    /// Its number, to which [`TaskCell::runtime`] refers.
+    /// Its number, which [`TaskCell::runtime`] refers to.
     pub index: u32,
     /// The name it is watched under.
     pub name: String,
-    /// What it is.
+    /// The kind of its scheduler.
     pub kind: RuntimeKind,
-    /// Worker threads; 1 for those that have none of their own.
+    /// The number of worker threads; 1 for a scheduler without its own.
     pub workers: u32,
     /// The words of the program's `tokio::runtime::Handle`: a tag and a pointer to the scheduler's
     /// shared state. Empty for a `LocalSet`.
     pub handle_words: Vec<u64>,
-    /// Tasks that have not ended, as Tokio counts them, the agent's own left out.
+    /// Tasks that are not complete, as counted by Tokio, without the agent's own.
     pub alive_tasks: Known<u64>,
-    /// How the list came about, or why there is none.
+    /// How complete the list is, or why there is none.
     pub list: Known<TaskList>,
 }
 
-/// What kind of scheduler a task belongs to.
+/// The kind of a scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum RuntimeKind {
@@ -71,33 +71,33 @@ pub enum RuntimeKind {
     LocalSet,
 }
 
-/// How completely a runtime's tasks were listed.
+/// The completeness of a runtime's task list.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct TaskList {
-    /// Lists the runtime keeps its tasks in (shards).
+    /// The number of lists that the runtime keeps its tasks in (shards).
     pub shards: u32,
-    /// Of these, lists that changed so fast that the walk was given up: tasks may be missing.
+    /// The number of shards that changed too fast to be walked completely: tasks may be missing.
     pub incomplete_shards: u32,
-    /// Tasks found, the agent's own left out.
+    /// The number of tasks found, without the agent's own.
     pub listed: u32,
 }
 
-/// A task vtable: one for each type of future and scheduler.
+/// A task vtable. There is one for each type of future and scheduler.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct TaskVtable {
     /// Address of the vtable.
     pub avma: u64,
-    /// Its poll function: `tokio::runtime::task::raw::poll::<T, S>`, which names the future.
+    /// Its poll function: `tokio::runtime::task::raw::poll::<T, S>`, whose name contains the future.
     pub poll_avma: u64,
-    /// From the header to the task's id, in bytes.
+    /// Distance from the header to the task's id, in bytes.
     pub id_offset: u32,
-    /// From the header to the trailer, in bytes: where the future's bytes end.
+    /// Distance from the header to the trailer, in bytes, which is the end of the future's bytes.
     pub trailer_offset: u32,
 }
 
-/// A task as it is in memory.
+/// A task in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct TaskCell {
@@ -107,7 +107,7 @@ pub struct TaskCell {
     pub id: u64,
     /// Address of the header.
     pub header_avma: u64,
-    /// Number of its [`TaskVtable`].
+    /// The number of its [`TaskVtable`].
     pub vtable: u32,
     /// The state word: flags in the low six bits, the reference count above.
     pub state: u64,
@@ -115,13 +115,13 @@ pub struct TaskCell {
     pub bytes: CellBytes,
 }
 
-/// The bytes of a cell from its header to its trailer.
+/// The bytes of a cell, from its header to its trailer.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum CellBytes {
     /// Read twice with the same result; at most the requested number of bytes.
     Read(Vec<u8>),
-    /// Not read: they were not requested, or the task is running or complete, so that they have no meaning.
+    /// Not read: they were not requested, or they have no meaning because the task is running or complete.
     NotRead,
     /// The task changed between the two readings.
     Moved,
@@ -133,28 +133,28 @@ pub enum CellBytes {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct TaskThread {
-    /// The thread, the task it polls, and its stack.
+    /// The thread with its stack and its current task.
     pub stack: ThreadStack,
-    /// Address of the thread-local that says which task it polls, a `Cell<Option<Id>>` within Tokio's
-    /// `CONTEXT`; `None` when it is not known.
+    /// Address of the thread-local with its current task, a `Cell<Option<Id>>` within Tokio's
+    /// `CONTEXT`; `None` if it is not known.
     pub current_task_avma: Option<u64>,
 }
 
-/// What the answer cost and covers.
+/// Cost and coverage of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct TasksSummary {
-    /// When the listing began, nanoseconds since the Unix epoch.
+    /// Start of the listing, in nanoseconds since the Unix epoch.
     pub unix_ns: u64,
-    /// Time the listing took, in nanoseconds.
+    /// Duration of the listing, in nanoseconds.
     pub list_ns: u64,
-    /// Time the capture of the threads' stacks took, in nanoseconds, or why there is none.
+    /// Duration of the capture of the threads' stacks, in nanoseconds, or why there is none.
     pub capture_ns: Known<u64>,
-    /// Why it is known of no thread which task it polls; `None` when it is.
+    /// Why no thread's current task is known; `None` when they are known.
     pub current_tasks: Option<Unavailable>,
-    /// Tasks the agent spawned to find the others. They are in no list and no count.
+    /// The number of tasks that the agent spawned to find the others. They are in no list and no count.
     pub anchors: u32,
-    /// Whether [`crate::request::Command::Read`] is answered on this connection's transport, and what would allow it.
+    /// Why [`crate::request::Command::Read`] is refused on this connection, and how to allow it; `None` when it is answered.
     pub memory: Option<Unavailable>,
 }
 

@@ -1,6 +1,6 @@
 //! Answer of `trace`: `Data` packets, each one [`TracePart`], streamed while the trace runs.
 //!
-//! Times are nanoseconds since the beginning of the window.
+//! Times are nanoseconds since the start of the window.
 
 use super::pprof_cpu::CpuSample;
 use super::stack::SystemCall;
@@ -12,9 +12,9 @@ use crate::received::{NAME_CHARACTERS, Sentence, fields, parts, plain};
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct TraceRequest {
-    /// How long to trace, in milliseconds.
+    /// The duration of the trace in milliseconds.
     pub duration_ms: u64,
-    /// CPU samples per second of a thread's CPU time; 0 takes none.
+    /// CPU samples per second of a thread's CPU time; 0 for none.
     pub hz: u32,
     /// How often the states of threads are read, in microseconds; the agent may read less often.
     pub interval_us: u32,
@@ -24,19 +24,19 @@ pub struct TraceRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub enum TracePart {
-    /// The window.
+    /// The window and its resolution.
     Start(TraceStart),
     /// Threads seen for the first time, or renamed.
     Threads(Vec<TraceThread>),
-    /// The loaded objects; they hold for the samples that follow.
+    /// The loaded modules, valid for the samples that follow.
     Modules(Vec<Module>),
-    /// What threads did up to a moment.
+    /// Counters and states of threads.
     Activity(Vec<ThreadPoint>),
     /// CPU samples.
     Samples(Vec<CpuSample>),
-    /// What runtimes had counted at a moment.
+    /// Counters of runtimes.
     Runtimes(Vec<RuntimePoint>),
-    /// Clocks and losses.
+    /// CPU clocks and losses.
     Totals(TraceTotals),
 }
 
@@ -44,15 +44,15 @@ pub enum TracePart {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct TraceStart {
-    /// Beginning of the window, nanoseconds since the Unix epoch.
+    /// Start of the window, in nanoseconds since the Unix epoch.
     pub unix_ns: u64,
-    /// Beginning of the window by `CLOCK_MONOTONIC`, in nanoseconds.
+    /// Start of the window by `CLOCK_MONOTONIC`, in nanoseconds.
     pub monotonic_ns: u64,
     /// Process id in the agent's pid namespace.
     pub pid: u32,
-    /// Time between two readings, in nanoseconds; the agent stretches it to bound its own cost.
+    /// Time between two readings, in nanoseconds; the agent increases it to limit its own cost.
     pub interval_ns: u64,
-    /// CPU time one weight of a sample stands for, in nanoseconds; 0 when no samples are taken.
+    /// CPU time that a weight of 1 stands for, in nanoseconds; 0 when no samples are taken.
     pub period_ns: u64,
     /// Why there are no samples; empty otherwise.
     pub no_samples: String,
@@ -70,39 +70,39 @@ pub struct TraceThread {
     pub name: String,
     /// Whether it belongs to the agent.
     pub is_agent: bool,
-    /// When it was first seen.
+    /// The time of the first reading.
     pub first_ns: u64,
 }
 
-/// A thread's counters and state at a moment. A thread that has not run since its last point is
-/// in the state it was in then, and sends no new one.
+/// A thread's counters and state at one moment. No new point is sent for a thread that has not run since its last
+/// point: its state is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct ThreadPoint {
-    /// When it was read.
+    /// The time of the reading.
     pub time_ns: u64,
     /// Kernel thread id.
     pub tid: u32,
-    /// Time on a CPU since the thread began (`schedstat`), in nanoseconds.
+    /// Time on a CPU since the thread started (`schedstat`), in nanoseconds.
     pub running_ns: u64,
-    /// Time waiting for a CPU since the thread began (`schedstat`), in nanoseconds.
+    /// Time waiting for a CPU since the thread started (`schedstat`), in nanoseconds.
     pub runnable_ns: u64,
-    /// State letter of proc(5) now; `X` when the thread has ended.
+    /// Current state letter of proc(5); `X` when the thread has ended.
     pub state: char,
-    /// System call it is in now.
+    /// Current system call.
     pub system_call: Known<SystemCall>,
-    /// What the system call's descriptor is, when it takes one: `socket`, `pipe`, `eventpoll`, or a
-    /// path's kind `file`; empty otherwise.
+    /// The kind of the system call's descriptor, if it has one: `socket`, `pipe`, `eventpoll`, or `file`
+    /// for a path; empty otherwise.
     pub descriptor: String,
-    /// Kernel function it waits in, empty when it runs or the kernel hides it.
+    /// The kernel function it waits in; empty when it runs or the kernel hides it.
     pub wchan: String,
 }
 
-/// A runtime's counters at a moment.
+/// A runtime's counters at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct RuntimePoint {
-    /// When it was read.
+    /// The time of the reading.
     pub time_ns: u64,
     /// Index into [`TraceStart::runtimes`].
     pub runtime: u32,
@@ -110,32 +110,32 @@ pub struct RuntimePoint {
     pub alive_tasks: u64,
     /// Tasks in the global queue.
     pub global_queue: u64,
-    /// Parked workers.
+    /// The number of parked workers.
     pub parked: u32,
-    /// Workers.
+    /// The number of workers.
     pub workers: u32,
-    /// Busy time of all workers since the runtime began, in nanoseconds, a stuck poll repaired as
+    /// Busy time of all workers since the runtime started, in nanoseconds, corrected for a stuck poll as
     /// in [`super::stats::WorkerStats::busy_ns`].
     pub busy_ns: u64,
 }
 
-/// Clocks and losses of a trace.
+/// CPU clocks and losses of a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct TraceTotals {
     /// Length of the window by the monotonic clock, in nanoseconds.
     pub duration_ns: u64,
-    /// Readings made.
+    /// The number of readings.
     pub readings: u64,
-    /// Readings that came later than one interval after they were due.
+    /// The number of readings that were more than one interval late.
     pub late_readings: u64,
     /// CPU time of the whole process in the window, in nanoseconds.
     pub process_cpu_ns: u64,
-    /// Of this, the agent's own thread.
+    /// The part of this used by the agent's own thread.
     pub agent_cpu_ns: u64,
-    /// Samples sent.
+    /// The number of samples sent.
     pub samples: u64,
-    /// Weight of samples lost.
+    /// The weight of lost samples.
     pub dropped_weight: u64,
 }
 

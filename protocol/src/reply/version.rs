@@ -9,22 +9,22 @@ use crate::received::{NAME_CHARACTERS, SYMBOL_CHARACTERS, VERSION_CHARACTERS, fi
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct VersionRequest {}
 
-/// How the program was built. Facts of the build come from the agent's own compilation and from
-/// the executable's ELF sections; the inspector interprets them.
+/// How the program was built. The data comes from the agent's own compilation and from
+/// the executable's ELF sections; the inspector interprets it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(test, derive(wincode::SchemaRead, wincode::SchemaWrite))]
 pub struct VersionReply {
-    /// `crate version` of the program, when its author gave it to `Options::program`.
+    /// `crate version` of the program, if its author passed it to `Options::program`.
     pub program: Known<String>,
-    /// File name of the executable.
+    /// The executable's file name.
     pub executable: Known<String>,
-    /// Build-id of the executable, empty where it has none.
+    /// Build-id of the executable, empty if it has none.
     pub build_id: Vec<u8>,
-    /// `rustc -V` of the compiler that built the agent, so the program.
+    /// `rustc -V` of the compiler that built the agent, and therefore the program.
     pub rustc: String,
     /// Target triple.
     pub target: String,
-    /// Cargo profile: `debug` or `release` (cargo gives build scripts no more than that).
+    /// Cargo profile: `debug` or `release` (cargo passes only these two to build scripts).
     pub profile: String,
     /// `opt-level` of the agent crate.
     pub opt_level: String,
@@ -32,13 +32,13 @@ pub struct VersionReply {
     pub debug_assertions: bool,
     /// `unwind` or `abort`.
     pub panic: String,
-    /// Compiler strings of the executable's `.comment`, one each.
+    /// The compiler strings in the executable's `.comment`.
     pub comment: Known<Vec<String>>,
     /// Names of the executable's ELF sections.
     pub sections: Known<Vec<String>>,
     /// A few mangled Rust symbol names, which show the mangling scheme; empty if the executable is stripped.
     pub symbols: Known<Vec<String>>,
-    /// Bytes of the section `.dep-v0` (cargo-auditable: zlib-compressed JSON), empty when absent.
+    /// The bytes of section `.dep-v0` (cargo-auditable: zlib-compressed JSON), empty if absent.
     pub auditable: Vec<u8>,
     /// Tokio's version.
     pub tokio: Known<String>,
@@ -48,11 +48,11 @@ pub struct VersionReply {
     pub agent: String,
     /// Version of the packet layer.
     pub protocol: u32,
-    /// Cargo features of the agent that are on.
+    /// Enabled Cargo features of the agent.
     pub features: Vec<String>,
 }
 
-/// What `rustc -V` says: a version and, from distributions, where it was built.
+/// The maximum length of `rustc -V`: a version and, from distributions, where it was built.
 const COMPILER_CHARACTERS: usize = 128;
 
 fields! {

@@ -1,15 +1,15 @@
-//! aarch64: the way into the handler. A macro, because what it jumps to is where it is used.
+//! Entry code of the signal handler on aarch64. A macro, because its jump targets are defined where it is used.
 
 macro_rules! entry {
     () => {
-        /// The handler of number `ENTRY`: goes to a stack of ours, calls `on_own_stack` there, and passes the
-        /// signal on to whom that says.
+        /// The handler with index `ENTRY`: switches to a scratch stack, calls `on_own_stack` there, and then calls the
+        /// handler that `on_own_stack` returned, if any.
         ///
-        /// It writes nothing to the stack it is called on, which may have no room at all: the kernel makes sure only that
-        /// its own frame fits. Where the kernel calls it, all signals are blocked by the mask it was installed with, and
-        /// the `siginfo_t` lies at the stack pointer (arch/arm64/kernel/signal.c, struct rt_sigframe). Another handler
-        /// that calls it as a function has its own mask and stack: then everything is done there, and nothing captured
-        /// (`on_this_stack`). A signal of ours that finds no stack in the pool is counted and that is all.
+        /// It writes nothing to the stack it is called on, which may be full: the kernel guarantees only room for its own
+        /// frame. When the kernel calls it, all signals are blocked by the mask it was installed with, and the `siginfo_t`
+        /// is at the stack pointer (arch/arm64/kernel/signal.c, struct rt_sigframe). When another handler calls it
+        /// as a function, it has that handler's mask and stack; then it stays on that stack and captures nothing
+        /// (`on_this_stack`). If no scratch stack is free, a signal of ours is only counted.
         #[unsafe(naked)]
         pub(crate) extern "C" fn handler<const ENTRY: usize>(
             signal: i32,
@@ -25,7 +25,7 @@ macro_rules! entry {
                 "ldr x9, [x9, #:got_lo12:{pool}]",
                 "ldr x9, [x9]",
                 "cbz x9, 4f",
-                // `Pool::last`, and the lower half of `Info::value`: the thread's id chooses where to begin.
+                // `Pool::last`, and the lower half of `Info::value`: the search starts at an index from the thread id.
                 "ldr x10, [x9]",
                 "ldr w11, [x1, #24]",
                 "mov x12, x10",
@@ -45,7 +45,7 @@ macro_rules! entry {
                 "add x11, x11, #1",
                 "subs x12, x12, #1",
                 "b.pl 2b",
-                // None is free. Ours: `Info::code` and the upper half of `Info::value`; its weight is lost.
+                // No stack is free. If it is ours (`Info::code`, upper half of `Info::value`), count its weight as lost.
                 "4:",
                 "ldr w9, [x1, #8]",
                 "cmn w9, #{minus_timer}",
@@ -66,7 +66,7 @@ macro_rules! entry {
                 "stxr w12, x11, [x9]",
                 "cbnz w12, 9b",
                 "ret",
-                // On the stack at `Stack::top`, where what is needed afterwards is kept.
+                // On the scratch stack at `Stack::top`: save what is needed after the call.
                 "3:",
                 "ldr x14, [x13, #8]",
                 "mov x15, sp",
@@ -84,8 +84,8 @@ macro_rules! entry {
                 "mov sp, x15",
                 "stlr wzr, [x13]",
                 "cbz x0, 5f",
-                // Whom to pass it on to (x0), and the mask for that (x1). The word below the stack pointer is one the
-                // other handler writes first; until the mask is set no signal can take it.
+                // The next handler (x0) and its mask (x1). The word below the stack pointer is one that the
+                // next handler writes first; no signal can use it before the mask is set.
                 "mov x16, x0",
                 "str x1, [sp, #-16]",
                 "mov x0, #{set_mask}",

@@ -1,4 +1,4 @@
-//! The first instructions of the handler, in twin files.
+//! The first instructions of the handler, in one file per architecture.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;

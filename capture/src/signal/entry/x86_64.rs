@@ -1,15 +1,15 @@
-//! x86_64: the way into the handler. A macro, because what it jumps to is where it is used.
+//! Entry code of the signal handler on x86_64. A macro, because its jump targets are defined where it is used.
 
 macro_rules! entry {
     () => {
-        /// The handler of number `ENTRY`: goes to a stack of ours, calls `on_own_stack` there, and passes the
-        /// signal on to whom that says.
+        /// The handler with index `ENTRY`: switches to a scratch stack, calls `on_own_stack` there, and then calls the
+        /// handler that `on_own_stack` returned, if any.
         ///
-        /// It writes nothing to the stack it is called on, which may have no room at all: the kernel makes sure only that
-        /// its own frame fits. Where the kernel calls it, all signals are blocked by the mask it was installed with, and
-        /// the `ucontext_t` lies right above the return address (arch/x86/include/asm/sigframe.h). Another handler that
-        /// calls it as a function has its own mask and stack: then everything is done there, and nothing captured
-        /// (`on_this_stack`). A signal of ours that finds no stack in the pool is counted and that is all.
+        /// It writes nothing to the stack it is called on, which may be full: the kernel guarantees only room for its own
+        /// frame. When the kernel calls it, all signals are blocked by the mask it was installed with, and the `ucontext_t`
+        /// is directly above the return address (arch/x86/include/asm/sigframe.h). When another handler calls it
+        /// as a function, it has that handler's mask and stack; then it stays on that stack and captures nothing
+        /// (`on_this_stack`). If no scratch stack is free, a signal of ours is only counted.
         #[unsafe(naked)]
         pub(crate) extern "C" fn handler<const ENTRY: usize>(
             signal: i32,
@@ -25,7 +25,7 @@ macro_rules! entry {
                 "mov r8, qword ptr [r8]",
                 "test r8, r8",
                 "jz 4f",
-                // `Pool::last`, and the lower half of `Info::value`: the thread's id chooses where to begin.
+                // `Pool::last`, and the lower half of `Info::value`: the search starts at an index from the thread id.
                 "mov rcx, qword ptr [r8]",
                 "mov r9d, dword ptr [rsi + 24]",
                 "mov r10, rcx",
@@ -41,7 +41,7 @@ macro_rules! entry {
                 "inc r9",
                 "sub r10, 1",
                 "jns 2b",
-                // None is free. Ours: `Info::code` and the upper half of `Info::value`; its weight is lost.
+                // No stack is free. If it is ours (`Info::code`, upper half of `Info::value`), count its weight as lost.
                 "4:",
                 "cmp dword ptr [rsi + 8], {timer}",
                 "jne 7f",
@@ -54,7 +54,7 @@ macro_rules! entry {
                 "mov r8, qword ptr [rip + {lost}@GOTPCREL]",
                 "lock add qword ptr [r8], rax",
                 "ret",
-                // On the stack at `Stack::top`, where what is needed afterwards is kept.
+                // On the scratch stack at `Stack::top`: save what is needed after the call.
                 "3:",
                 "mov rax, qword ptr [r11 + 8]",
                 "mov qword ptr [rax - 8], rsp",
@@ -73,8 +73,8 @@ macro_rules! entry {
                 "mov dword ptr [r11], 0",
                 "test rax, rax",
                 "jz 5f",
-                // Whom to pass it on to (rax), and the mask for that (rdx). The word below the stack pointer is the
-                // one the other handler writes first; until the mask is set no signal can take it.
+                // The next handler (rax) and its mask (rdx). The word below the stack pointer is the first that
+                // the next handler writes; no signal can use it before the mask is set.
                 "mov r9, rax",
                 "mov qword ptr [rsp - 8], rdx",
                 "mov edi, {set_mask}",

@@ -1,4 +1,4 @@
-//! What a capture changes in the process it must give back.
+//! Tests that a capture restores everything it changed in the process.
 
 use std::sync::atomic::AtomicU32;
 
@@ -11,14 +11,14 @@ extern "C" fn foreign_handler(_: i32) {
     FOREIGN.fetch_add(1, Ordering::SeqCst);
 }
 
-/// Its address, taken in this one place: a function may have one in each codegen unit.
+/// The handler's address, taken in one place: a function may have one address per codegen unit.
 #[inline(never)]
 fn foreign() -> usize {
     foreign_handler as *const () as usize
 }
 
 fn raise() {
-    // SAFETY: a handler, or SIG_IGN, is installed whenever the tests call this.
+    // SAFETY: a handler or SIG_IGN is installed whenever the tests call this.
     unsafe { libc::raise(libc::SIGPROF) };
 }
 
@@ -27,7 +27,7 @@ fn open_descriptors() -> usize {
 }
 
 fn timers() -> String {
-    // Absent without CONFIG_CHECKPOINT_RESTORE; then this says nothing.
+    // The file is absent without CONFIG_CHECKPOINT_RESTORE; then this compares nothing.
     procfs::read("/proc/self/timers", 1 << 20).unwrap_or_default()
 }
 
@@ -36,14 +36,14 @@ fn resident_kib() -> u64 {
 }
 
 #[test]
-fn a_hundred_captures_leave_the_process_as_it_was() {
+fn a_hundred_captures_leave_the_process_unchanged() {
     let _alone = alone();
     let _spinning = Worker::spinning();
     let capture = || {
         profile(999, for_time(Duration::from_millis(5)));
         block_on(dump::dump(None)).unwrap();
     };
-    // What is made once and kept (thread-locals, allocator arenas) is made now.
+    // Warm up, so that what is created once and kept (thread-locals, allocator arenas) exists.
     for _ in 0..5 {
         capture();
     }
@@ -53,7 +53,7 @@ fn a_hundred_captures_leave_the_process_as_it_was() {
         capture();
     }
     assert_eq!((disposition(), timers()), before);
-    // Other tests of this process open files at the same time.
+    // Waits, because other tests of this process open files at the same time.
     eventually("as many descriptors as before", || open_descriptors() <= descriptors);
     let grown = resident_kib().saturating_sub(resident);
     eprintln!("100 captures: RSS grew by {grown} KiB");
@@ -61,8 +61,8 @@ fn a_hundred_captures_leave_the_process_as_it_was() {
 }
 
 #[test]
-fn a_default_disposition_is_restored_while_signals_fly() {
-    // The default would end this process if one came late.
+fn a_default_disposition_is_restored_while_signals_arrive() {
+    // With the default disposition, a late signal would terminate this process.
     let _alone = alone();
     set_disposition(libc::SIG_DFL, 0);
     let _spinning: Vec<_> = (0..8).map(|_| Worker::spinning()).collect();
@@ -73,7 +73,7 @@ fn a_default_disposition_is_restored_while_signals_fly() {
 }
 
 #[test]
-fn foreign_signals_reach_the_handler_that_was_there() {
+fn foreign_signals_reach_the_former_handler() {
     let _alone = alone();
     set_disposition(foreign(), libc::SA_RESTART);
     let before = disposition();
@@ -112,7 +112,7 @@ fn a_handler_installed_over_ours_stays_and_ends_the_profile() {
     let worker = Worker::spinning();
     let (mut has_run, mut looks) = (for_cpu_time(worker.tid, Duration::from_millis(50)), 0);
     let profile = profile(999, |sampler| {
-        // There are samples by then, however long that takes.
+        // Waits until there are samples, however long that takes.
         if looks == 0 && !has_run(sampler) {
             return false;
         }
@@ -127,16 +127,16 @@ fn a_handler_installed_over_ours_stays_and_ends_the_profile() {
     assert!(!profile.samples.is_empty());
     assert_eq!(disposition().0, foreign());
     set_disposition(libc::SIG_DFL, 0);
-    // The next capture works as the first.
+    // The next capture works as usual.
     block_on(dump::dump(None)).unwrap();
     assert_eq!(disposition().0, libc::SIG_DFL);
 }
 
 #[test]
-fn errno_survives() {
+fn the_handler_preserves_errno() {
     let _alone = alone();
     let worker = Worker::repeat(|| {
-        // SAFETY: errno's address is valid in every thread.
+        // SAFETY: __errno_location returns a valid pointer in every thread.
         unsafe { *libc::__errno_location() = 4711 };
         spin();
         // SAFETY: as above.
@@ -148,23 +148,23 @@ fn errno_survives() {
 }
 
 #[test]
-fn a_child_forked_in_a_profile_is_not_harmed() {
+fn a_child_forked_during_a_profile_is_not_disturbed() {
     let _alone = alone();
     let _spinning = Worker::spinning();
     let mut exits = Vec::new();
     profile(999, |_| {
-        // SAFETY: the child only computes, signals itself and exits: all async-signal-safe.
+        // SAFETY: the child only computes, signals itself and exits; all of this is async-signal-safe.
         let child = unsafe { libc::fork() };
         if child == 0 {
             for _ in 0..200 {
                 spin();
             }
             raise();
-            // SAFETY: ends the child without running anything of the parent's.
+            // SAFETY: _exit(2) ends the child without running code of the parent.
             unsafe { libc::_exit(7) };
         }
         let mut status = 0;
-        // SAFETY: waits for the child made above.
+        // SAFETY: waits for the child created above.
         assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
         exits.push(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7);
         exits.len() == 10
