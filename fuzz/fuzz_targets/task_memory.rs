@@ -1,9 +1,8 @@
-//! Async stacks from memory that is anything at all: real types of a small file, made-up cells, vtables
-//! and answers to every reading. Whatever lies there, decoding ends, asks for no more than it may, and
-//! its numbers add up.
+//! Async stacks from arbitrary memory: real types of a small file; arbitrary cells, vtables and answers to every
+//! read. Decoding always ends, requests no more than it may, and its numbers add up.
 //!
-//! The types are those of `tasks/fixtures/types.so`, or of the program that `RGOPS_FUZZ_PROGRAM`
-//! names: one with all of Tokio in it reaches more of the decoder. On a stable compiler:
+//! The types are those of `tasks/fixtures/types.so`, or of the program that `RGOPS_FUZZ_PROGRAM` names. A program
+//! that contains all of Tokio reaches more of the decoder. On a stable compiler:
 //!
 //! ```text
 //! RUSTC_BOOTSTRAP=1 cargo fuzz run task_memory -- -max_total_time=600 -rss_limit_mb=1024 -timeout=20
@@ -24,13 +23,13 @@ use rgops_tasks::types::{ProgramTypes, TypeSource};
 
 const FIXTURE: &[u8] = include_bytes!("../../tasks/fixtures/types.so");
 
-/// Tasks of one input, and bytes of one of their cells.
+/// Maximum number of tasks in one input, and the bytes of one cell.
 const MOST_TASKS: usize = 6;
 const CELL_BYTES: usize = 2048;
-/// Readings of one input: as many as eight retries of a task with boxes in boxes may take.
+/// Maximum number of reads for one input: eight retries of a task with nested boxes.
 const MOST_ROUNDS: usize = 1000;
 
-/// What the types and the decoder may each take.
+/// The budget of the types and that of the decoder.
 const BUDGET_BYTES: u64 = 768 << 20;
 
 thread_local! {
@@ -45,7 +44,7 @@ fn program() -> &'static [u8] {
     })
 }
 
-/// Addresses that mean something.
+/// Addresses of real functions and types.
 struct Addresses {
     polls: Vec<u64>,
     vtables: Vec<u64>,
@@ -55,7 +54,7 @@ fn addresses(types: &ProgramTypes<'_>) -> &'static Addresses {
     static ADDRESSES: OnceLock<Addresses> = OnceLock::new();
     ADDRESSES.get_or_init(|| {
         let all = |step| (0..program().len() as u64).step_by(step);
-        // Large ones have their functions aligned.
+        // Functions of large programs are aligned.
         let step = if program().len() > 1 << 20 { 16 } else { 1 };
         let is_poll = |address: &u64| !types.task_types(*address).is_empty();
         let is_vtable = |address: &u64| !types.vtable_types(*address).is_empty();
@@ -69,7 +68,7 @@ fn addresses(types: &ProgramTypes<'_>) -> &'static Addresses {
     })
 }
 
-/// The input, read to its end; zeros behind it.
+/// The input, read to its end; then zeros.
 struct Input<'i>(&'i [u8]);
 
 impl Input<'_> {
@@ -87,13 +86,13 @@ impl Input<'_> {
         u64::from_le_bytes(std::array::from_fn(|_| self.byte()))
     }
 
-    /// One of them.
+    /// One of the words.
     fn one_of(&mut self, words: &[u64]) -> u64 {
         let number = usize::from(self.byte()) | usize::from(self.byte()) << 8;
         if words.is_empty() { 0 } else { words[number % words.len()] }
     }
 
-    /// A word as it may lie in memory.
+    /// A word that could be in memory.
     fn value(&mut self, addresses: &Addresses) -> u64 {
         match self.byte() % 8 {
             0 => self.word(),

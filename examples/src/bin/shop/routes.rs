@@ -1,4 +1,4 @@
-//! The routes: what each request does, under a span of its own.
+//! The routes: what each request does, in a span of its own.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::recommendations::Recommender;
 use crate::report;
 use crate::sessions::Sessions;
 
-/// All the shop has, cheap to clone: axum gives each request one.
+/// The state of the shop, cheap to clone: axum clones it for each request.
 #[derive(Debug, Clone)]
 pub(crate) struct Shop {
     catalogue: Arc<Catalogue>,
@@ -27,7 +27,7 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// Opens the shop; to be called inside the runtime.
+    /// Opens the shop; must be called inside the runtime.
     pub(crate) fn open(database_connections: usize) -> Shop {
         let catalogue = Arc::new(Catalogue::new());
         Shop {
@@ -44,7 +44,7 @@ impl Shop {
     }
 }
 
-/// Which function answers what.
+/// The handler of each route.
 pub(crate) fn router(shop: Shop) -> Router {
     Router::new()
         .route("/products/{id}", get(product_page))
