@@ -104,7 +104,7 @@ impl Input<'_> {
         }
     }
 
-    /// Some bytes, fewer than were asked for, or none.
+    /// Some bytes, fewer than requested, or none.
     fn memory(&mut self, length: usize, addresses: &Addresses) -> Option<Vec<u8>> {
         if self.is_empty() {
             return None;
@@ -115,7 +115,7 @@ impl Input<'_> {
             1 => bytes.truncate(usize::from(self.byte())),
             2 => bytes.fill(self.byte()),
             _ => {
-                // The rest is zeros: no input fills 64 KiB.
+                // The rest stays zero: no input fills 64 KiB.
                 for word in bytes.chunks_mut(8).take(64) {
                     let value = self.value(addresses).to_le_bytes();
                     word.copy_from_slice(&value[..word.len()]);
@@ -131,7 +131,7 @@ fn header(number: usize) -> u64 {
 }
 
 fuzz_target!(
-    // Reading the debug information of a large program takes longer than an input may.
+    // Reading the debug information of a large program takes longer than one input may take.
     init: TYPES.with(|types| {
         addresses(types);
     }),
@@ -188,7 +188,7 @@ fn decode(types: &ProgramTypes<'_>, bytes: &[u8]) {
     WaitGraph::new(&tasks);
 }
 
-/// The vtable of a future, with the trailer where Tokio would put it, or anywhere.
+/// The vtable of a future. Its trailer is at Tokio's offset, or anywhere.
 fn vtable(
     types: &ProgramTypes<'_>,
     number: usize,
@@ -218,7 +218,7 @@ fn cell(number: usize, vtables: &[TaskVtable], input: &mut Input<'_>, addresses:
         1 => CellBytes::Unreadable,
         2 => CellBytes::NotRead,
         _ => input.memory(length.min(CELL_BYTES), addresses).map_or(CellBytes::Moved, |mut bytes| {
-            // The tag of a future that is there still, more often than chance has it.
+            // Set the tag of a live future more often than by chance.
             if input.byte() % 8 != 0 && bytes.len() > 56 {
                 bytes[48..56].fill(0);
             }

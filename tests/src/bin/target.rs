@@ -1,5 +1,5 @@
-//! A program with an agent that does what its standard input says, one order a line, and answers
-//! each with one line: so a test decides when it listens, forks, gets stuck or ends.
+//! A program with an agent that obeys orders: it reads one per line from standard input, and answers each with one
+//! line. So a test decides when it listens, forks, gets stuck or ends.
 #![cfg_attr(not(target_os = "linux"), allow(unused, reason = "the promises are tested on Linux"))]
 
 use std::io::{self, BufRead as _, Write as _};
@@ -14,15 +14,15 @@ use tokio::runtime::Runtime;
 #[path = "../orders/descriptors.rs"]
 mod descriptors;
 
-/// Polls of the tasks of `spawn`.
+/// Number of polls of the tasks of `spawn`.
 static POLLS: AtomicU64 = AtomicU64::new(0);
-/// Wakes of the task of `beat`.
+/// Number of wakeups of the task of `beat`.
 static BEATS: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) fn main() {
     let mut program = Program::default();
     say("ready");
-    // Ends with the test that started it: the pipe closes.
+    // The loop ends with the test that started the program: the pipe closes.
     for order in io::stdin().lock().lines() {
         let order = order.expect("standard input is a pipe");
         let (verb, rest) = order.split_once(' ').unwrap_or((&order, ""));
@@ -77,8 +77,8 @@ impl Program {
                 "made".to_owned()
             }
             "tokio" => {
-                // Where Tokio's feature `signal` is on, its first runtime makes a socket pair that
-                // stays for the life of the process, whoever's runtime it is.
+                // If Tokio's feature `signal` is enabled, the first runtime in the process creates a socket pair that
+                // stays for the life of the process.
                 drop(tokio::runtime::Builder::new_current_thread().enable_all().build());
                 "made".to_owned()
             }
@@ -118,7 +118,7 @@ impl Program {
     fn listen(&mut self, rest: &str) -> String {
         let inside = self.runtime.as_ref().map(Runtime::enter);
         let agent = options(rest).and_then(|options| {
-            // A test searches what is printed for the token.
+            // A test searches this output for the token.
             eprintln!("{options:?}");
             rgops_agent::listen(options)
         });
@@ -143,7 +143,7 @@ impl Program {
         self.runtime.as_ref().expect("a runtime")
     }
 
-    /// Tasks that wait for ever and count how often they are polled.
+    /// Spawns tasks that wait for ever and count their polls.
     fn spawn(&self, count: usize) -> String {
         for _ in 0..count {
             self.runtime().spawn(std::future::poll_fn(|_| {
@@ -154,7 +154,7 @@ impl Program {
         "spawned".to_owned()
     }
 
-    /// A task that keeps a text in its future.
+    /// Spawns a task that keeps a text in its future.
     fn keep(&self, text: &str) -> String {
         let mut kept = [0_u8; 64];
         kept[..text.len()].copy_from_slice(text.as_bytes());
@@ -165,7 +165,7 @@ impl Program {
         "kept".to_owned()
     }
 
-    /// A task that is woken every millisecond and counts it.
+    /// Spawns a task that is woken every millisecond and counts it.
     fn beat(&self) -> String {
         let wake = Arc::new(tokio::sync::Notify::new());
         let woken = wake.clone();
@@ -184,7 +184,7 @@ impl Program {
         "beating".to_owned()
     }
 
-    /// Every worker of the runtime is stuck in a poll for ever.
+    /// Makes every worker of the runtime stuck in a poll for ever.
     fn stick(&self, how: &str) -> String {
         let runtime = self.runtime.as_ref().expect("a runtime");
         let never_given_back = Arc::new(Mutex::new(()));
@@ -194,7 +194,7 @@ impl Program {
         let mut count = 0;
         while count < workers {
             let (report, mutex, spins) = (report.clone(), never_given_back.clone(), how == "spin");
-            // A worker may have taken two of them and be stuck in the first: then another is sent.
+            // A worker may have taken two of them and be stuck in the first one: spawn another.
             runtime.spawn(async move {
                 let _ = report.send(());
                 if spins { spin() } else { drop(mutex.lock()) }
@@ -213,7 +213,8 @@ fn spin() {
     }
 }
 
-/// A thread keeps the lock of standard output for ever, and says so; nobody else can say anything.
+/// A thread holds the lock of standard output for ever. It prints the answer itself, because no other thread can
+/// print.
 fn hold_stdout() -> String {
     let (report, held) = mpsc::channel();
     std::thread::spawn(move || {
@@ -232,7 +233,7 @@ fn command(name: &str) -> Command {
     Command::ALL.into_iter().find(|command| command.name() == name).expect("a command")
 }
 
-/// `key=value` words as options.
+/// Parses `key=value` words into options.
 fn options(words: &str) -> Result<Options, ListenError> {
     let mut options = Options::default();
     for word in words.split_whitespace() {
@@ -275,7 +276,7 @@ mod linux {
         "undumpable".to_owned()
     }
 
-    /// `nofile N` or `nproc N`, soft and hard. `nofile` counts from the next free descriptor.
+    /// `nofile N` or `nproc N`, soft and hard limit. `nofile` counts from the next free descriptor.
     pub(crate) fn limit(rest: &str) -> String {
         let (what, number) = rest.split_once(' ').expect("a limit and a number");
         let number: u64 = number.parse().expect("a number");
@@ -288,7 +289,7 @@ mod linux {
             other => panic!("no limit {other}"),
         };
         let limit = libc::rlimit { rlim_cur: number, rlim_max: number };
-        // SAFETY: setrlimit(2) reads the value, which lives on this stack.
+        // SAFETY: setrlimit(2) only reads the value, which lives on this stack.
         match unsafe { libc::setrlimit(resource, &limit) } {
             0 => "set".to_owned(),
             _ => format!("failed {}", std::io::Error::last_os_error()),
@@ -300,7 +301,7 @@ mod linux {
         let words: Vec<&str> = rest.split(' ').collect();
         let [path, pid, start_time] = words[..] else { panic!("no path, pid and time in {rest}") };
         let (pid, start_time) = (pid.parse().expect("a pid"), start_time.parse().expect("a time"));
-        // The form with `panic = "abort"` is built without our library.
+        // The variant with `panic = "abort"` is built without the library of the tests.
         #[cfg(panic = "unwind")]
         rgops_tests::impostor::listen(path, pid, start_time).expect("it can listen");
         #[cfg(not(panic = "unwind"))]
@@ -308,7 +309,7 @@ mod linux {
         "listening".to_owned()
     }
 
-    /// Becomes the program that is named, with its arguments, or this one from its start.
+    /// Replaces the process by the named program and its arguments, or by this program.
     pub(crate) fn exec(rest: &str) -> String {
         let mut words = rest.split_whitespace();
         let program = words.next().unwrap_or("/proc/self/exe");
@@ -318,22 +319,22 @@ mod linux {
 
     pub(crate) fn setuid(rest: &str) -> String {
         let uid: libc::uid_t = rest.parse().expect("a user");
-        // SAFETY: these calls take numbers only.
+        // SAFETY: these calls only take numbers.
         match unsafe { (libc::setgid(uid), libc::setuid(uid)) } {
             (0, 0) => "set".to_owned(),
             _ => format!("failed {}", std::io::Error::last_os_error()),
         }
     }
 
-    /// A thread that computes for ever and blocks all signals: from its start, or after so many
-    /// milliseconds (`after N`), or a while each time (`in-turns`), or it ends after N (`until N`).
+    /// Starts a thread that computes for ever and blocks all signals: from its start, after N milliseconds (`after
+    /// N`), a while each time (`in-turns`), or until it ends after N (`until N`).
     pub(crate) fn deaf(rest: &str) -> String {
         let (how, milliseconds) = rest.split_once(' ').unwrap_or((rest, "0"));
         let time = std::time::Duration::from_millis(milliseconds.parse().expect("a time"));
         let how = how.to_owned();
         let run = move || {
             let mask = |how| {
-                // SAFETY: the sets live on this stack and are made by sigfillset(3) before they are read.
+                // SAFETY: the sets live on this stack and are initialised by sigfillset(3) before they are read.
                 unsafe {
                     let mut all = std::mem::zeroed();
                     libc::sigfillset(&mut all);
@@ -359,10 +360,10 @@ mod linux {
         "deaf".to_owned()
     }
 
-    /// Uses so much CPU time.
+    /// Uses this amount of CPU time.
     fn spin_for(time: std::time::Duration) {
         let used = || {
-            // SAFETY: a `timespec` is plain numbers, and clock_gettime(2) writes the one it is given.
+            // SAFETY: a `timespec` is plain data, valid when zeroed; clock_gettime(2) writes nothing else.
             unsafe {
                 let mut now: libc::timespec = std::mem::zeroed();
                 libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now);
@@ -375,16 +376,16 @@ mod linux {
         }
     }
 
-    /// A child that exits as programs do (`exit`), stays until its parent ends (`stay`), or listens
-    /// and stays (`listen OPTIONS`): then it says a line of its own before its parent's.
+    /// Forks a child that exits like a program (`exit`), stays until its parent ends (`stay`), or listens and stays
+    /// (`listen OPTIONS`): then it prints a line before its parent's.
     pub(crate) fn fork(rest: &str) -> String {
         let (ready, tell) = std::io::pipe().expect("a pipe");
-        // SAFETY: the child goes on with what is sound after a fork: glibc makes its allocator and
-        // standard streams usable there, and the one other thread, the agent's, holds no lock of ours.
+        // SAFETY: the child only does what is sound after a fork. glibc makes its allocator and standard streams
+        // usable there, and the one other thread, the agent's, holds no lock that the child needs.
         match unsafe { libc::fork() } {
             -1 => format!("failed {}", std::io::Error::last_os_error()),
             0 => {
-                // SAFETY: prctl(PR_SET_PDEATHSIG) takes a number; the child must not outlive the test.
+                // SAFETY: prctl(PR_SET_PDEATHSIG) takes a number. It ends the child with the test.
                 unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
                 if rest == "exit" {
                     std::process::exit(0);
@@ -402,10 +403,10 @@ mod linux {
             }
             child => {
                 drop(tell);
-                // Ends when the child closes its end: it has spoken, or ended.
+                // Returns when the child closes its end: it has printed its line, or has ended.
                 let _ = std::io::Read::read(&mut &ready, &mut [0]);
                 if rest == "exit" {
-                    // SAFETY: waitpid(2) may be given no place for the status.
+                    // SAFETY: waitpid(2) accepts a null pointer for the status.
                     unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
                 }
                 format!("forked {child}")

@@ -1,4 +1,4 @@
-//! What the parts of its answers hold, command by command.
+//! The content of the hostile answers, command by command.
 
 use rgops_protocol::codec::{self, Encode};
 use rgops_protocol::reply::gc::GcReply;
@@ -27,7 +27,7 @@ use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::reply::{Known, Module, Stack, StackEnd, Unavailable};
 use rgops_protocol::request::Request;
 
-/// A text of about so many bytes: colours, lines, directions, marks without letters, no spaces.
+/// A hostile text of about `bytes` bytes: colours, line breaks, text direction, marks without letters, no spaces.
 pub(super) fn nasty(bytes: usize) -> String {
     const PIECE: &str =
         "\x1b[2J\x1b]0;x\x07\n\r\t\u{202e}\u{200b}\u{feff}\u{e0001}e\u{301}\u{301}漢\u{0}\\%s";
@@ -38,7 +38,7 @@ pub(super) fn nasty(bytes: usize) -> String {
 
 type Text<'t> = &'t dyn Fn() -> String;
 
-/// What comes first in an answer of many parts, so that there is something to show.
+/// The first parts of an answer of many parts, so that the client has something to show.
 pub(super) fn beginning(request: &Request, text: Text<'_>) -> Vec<Vec<u8>> {
     match request {
         Request::PprofCpu(_) => parts([cpu_start(text), PprofCpuPart::Modules(vec![everything(text)])]),
@@ -69,7 +69,7 @@ pub(super) fn beginning(request: &Request, text: Text<'_>) -> Vec<Vec<u8>> {
     }
 }
 
-/// A whole answer, with `number` wherever there is one.
+/// A whole answer, with `number` in every numeric field.
 pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u8>> {
     let small = u32::try_from(number).unwrap_or(u32::MAX);
     match request {
@@ -105,7 +105,7 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
                     HeapBucket { stack: 3, allocated: estimate(1 << 63), freed: estimate(0) },
                 ]),
             ];
-            // More than was asked for would be refused, and not looked at.
+            // A part that was not requested would be refused and never read.
             if asked.live {
                 heap.push(PprofHeapPart::Live(vec![block(number); 20]));
             }
@@ -166,7 +166,7 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
     }
 }
 
-/// A part of one element.
+/// A part with one element.
 pub(super) fn tiny(request: &Request, round: u64) -> Vec<Vec<u8>> {
     let tid = round as u32;
     let none = &String::new;
@@ -187,7 +187,7 @@ pub(super) fn tiny(request: &Request, round: u64) -> Vec<Vec<u8>> {
     }
 }
 
-/// As many of the smallest elements as a packet's decoder takes.
+/// The maximum number of the smallest elements that the decoder accepts in one packet.
 pub(super) fn amplified(request: &Request, round: u64) -> Vec<Vec<u8>> {
     let none = &String::new;
     match request {
@@ -195,7 +195,7 @@ pub(super) fn amplified(request: &Request, round: u64) -> Vec<Vec<u8>> {
             parts([PprofCpuPart::Samples(vec![sample(0, round as u32, vec![]); 150_000])])
         }
         Request::Trace(_) => parts([TracePart::Activity(vec![point(none, 0); 90_000])]),
-        // All of them of one snapshot: a snapshot too many would be refused.
+        // All of them in one snapshot: too many snapshots would be refused.
         Request::PprofHeap(asked) => {
             let first = (round == 1).then_some(PprofHeapPart::Snapshot(HeapSnapshot { time_ns: round }));
             let more = match asked.live {
@@ -225,7 +225,7 @@ pub(super) fn amplified(request: &Request, round: u64) -> Vec<Vec<u8>> {
     }
 }
 
-/// Addresses, threads and tasks that were never told before.
+/// Addresses, threads and tasks that have not been sent before.
 pub(super) fn distinct(request: &Request, round: u64) -> Vec<Vec<u8>> {
     let none = &String::new;
     let addresses =
@@ -280,7 +280,7 @@ pub(super) fn distinct(request: &Request, round: u64) -> Vec<Vec<u8>> {
     }
 }
 
-/// Modules without end that are no files to be opened.
+/// Endless module lists, with paths that must not be opened.
 pub(super) fn modules(request: &Request, round: u64) -> Vec<Vec<u8>> {
     let path = |number: u64| match number % 6 {
         0 => "/proc/kmsg".to_owned(),
@@ -327,12 +327,12 @@ pub(super) fn modules(request: &Request, round: u64) -> Vec<Vec<u8>> {
     }
 }
 
-/// Those that fit a packet.
+/// The parts that fit into a packet.
 fn parts<T: Encode>(parts: impl IntoIterator<Item = T>) -> Vec<Vec<u8>> {
     parts.into_iter().filter_map(|part| codec::encode(&part).ok()).collect()
 }
 
-/// A module that has all addresses.
+/// A module that covers all addresses.
 fn everything(text: Text<'_>) -> Module {
     Module {
         path: format!("/{}", text()),

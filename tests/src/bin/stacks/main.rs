@@ -1,6 +1,6 @@
-//! A program whose threads run on every kind of small stack, each with bytes below it that nobody may change.
+//! A program whose threads run on every kind of small stack, each with a canary below it that must not change.
 //!
-//! It does what its standard input says, one order a line: `listen`, `start`, `report`.
+//! Orders on standard input, one per line: `listen`, `start`, `report`.
 #![cfg_attr(not(target_os = "linux"), allow(unused, reason = "captures are of Linux"))]
 
 #[cfg(target_os = "linux")]
