@@ -1,4 +1,4 @@
-//! Heap profiles: what the wrapper counts and estimates, against what the program is known to do.
+//! Heap profiles: compares the counts and estimates of the wrapper with the program's known allocations.
 
 use rgops_inspect::client::ClientError;
 use rgops_protocol::error::Code;
@@ -20,14 +20,14 @@ fn start(directory: &Directory) -> Target {
     Target::run(directory, std::process::Command::new(env!("CARGO_BIN_EXE_sampled")), |_| {})
 }
 
-/// The last snapshot of an answer, put together.
+/// The last snapshot of an answer, assembled.
 #[derive(Debug, Default)]
 struct Profile {
     start: Option<HeapStart>,
     modules: Vec<Module>,
     stacks: HashMap<u32, Stack>,
     sums: HashMap<u32, (Estimate, Estimate)>,
-    /// Of each snapshot.
+    /// The totals of each snapshot.
     totals: Vec<(Estimate, Estimate)>,
     live: Vec<LiveBlock>,
     counters: HeapCounters,
@@ -64,7 +64,7 @@ impl Profile {
         profile
     }
 
-    /// What was allocated, and freed.
+    /// Totals of what was allocated and what was freed.
     fn total(&self) -> (Estimate, Estimate) {
         self.sums.values().fold(Default::default(), |(allocated, freed), (more, less)| {
             (allocated.plus(*more), freed.plus(*less))
@@ -80,7 +80,7 @@ impl Profile {
         self.counters.exact.expect("counted")
     }
 
-    /// Everything that must hold of a program that stands still.
+    /// Invariants of a snapshot of a program that does not allocate meanwhile.
     fn check(&self) {
         let living = self.living();
         let counters = &self.counters;
@@ -103,8 +103,8 @@ fn profile(path: &str, duration_ms: u64, interval_ms: u32) -> Profile {
     Profile::new(collected.parts)
 }
 
-/// A snapshot of a program that stands still: two that say the same. (It has said its line before it frees
-/// it and waits for the next.)
+/// A snapshot of a program that does not allocate: two equal snapshots. (The program prints its answer before it
+/// frees that line's buffer and waits for the next order.)
 fn snapshot(path: &str) -> Profile {
     let mut last = profile(path, 0, 0);
     until("it stands still", || {
@@ -133,14 +133,14 @@ fn estimates_are_as_near_to_the_truth_as_they_say() {
         target.order(&format!("keep {count} {size}"));
         let full = snapshot(&path);
         full.check();
-        // The blocks and the vector they are in, twice: it is moved to where it stays.
+        // The blocks, and twice the vector that contains them: it is moved to its final place.
         let truth = (count * size) as f64;
         let new = full.living().minus(begin.living());
         let vectors: f64 = full.live.iter().filter(|block| block.size_bytes == count * 24).map(|_| 1.0).sum();
         let estimate = new.bytes as f64 - vectors * Estimate::of_block(count * 24, 65536).bytes as f64;
         let deviations = (estimate - truth) / new.bytes_deviation();
         println!("{count} of {size}: {estimate:.0}, {deviations:+.2} σ ({} samples)", new.samples);
-        // One in 150,000 is as far off by chance; the acceptance test of 3 σ is for people to run.
+        // By chance, one in 150,000 is this far off. The acceptance test of 3 σ is run by hand.
         assert!(deviations.abs() < 4.5, "round {round}");
         squares += deviations * deviations;
         target.order("drop");
@@ -148,8 +148,8 @@ fn estimates_are_as_near_to_the_truth_as_they_say() {
         empty.check();
         assert_eq!(empty.living(), begin.living(), "everything was dropped");
     }
-    // And they are not nearer than they say, either: the sum of 20 squares has the chi-square distribution
-    // (0.01 %: 4.2 to 52).
+    // The estimates are not better than claimed either: the sum of 20 squares has the chi-square distribution (0.01
+    // %: 4.2 to 52).
     assert!((4.2..52.0).contains(&squares), "{squares}");
 }
 
@@ -159,7 +159,7 @@ fn counters_are_exact() {
     let mut target = start(&directory);
     let path = target.listen("0");
     let before = snapshot_off(&path);
-    // What an answer itself allocates, and the order's line, come on top.
+    // The answer itself and the order's line also allocate.
     let answer = snapshot_off(&path).allocations - before.allocations;
     let before = snapshot_off(&path);
     target.order("churn 1000000 40");
@@ -167,18 +167,18 @@ fn counters_are_exact() {
     let more = |pick: fn(&ExactCounters) -> u64| pick(&after) - pick(&before);
     let other = more(|exact| exact.allocations) - 1_000_000;
     assert!(other > answer / 2 && other < 2 * answer + 50, "{before:?} {after:?}, {answer} an answer");
-    // Nothing is kept, but the thread that asked an allocator for its numbers may not have ended yet.
+    // Nothing is kept, but the thread that reads the allocator's numbers may not have ended yet.
     let live = |exact: &ExactCounters| exact.allocated_bytes - exact.freed_bytes;
     assert!(more(|exact| exact.frees).abs_diff(more(|exact| exact.allocations)) < 50, "{before:?} {after:?}");
     assert!(live(&after).abs_diff(live(&before)) < 10_000, "{before:?} {after:?}");
-    // Layouts of every kind, blocks that are refused, and none that stays.
+    // Layouts of every kind and failed allocations; no block stays.
     target.order("odd");
     let odd = snapshot_off(&path);
     assert!(live(&odd).abs_diff(live(&after)) < 10_000, "{after:?} {odd:?}");
     assert!(odd.reallocations - after.reallocations >= 6 * 4 * 2);
 }
 
-/// The counters when nothing is sampled: by way of `memstats`.
+/// The exact counters when sampling is off, from `memstats`.
 fn snapshot_off(path: &str) -> ExactCounters {
     let collected = ask::<MemstatsReply>(path, &Request::Memstats(MemstatsRequest {})).unwrap();
     let section = collected.parts[0].sections.iter().find(|section| section.name == "heap").unwrap();
@@ -207,20 +207,20 @@ fn every_block_is_sampled_at_a_rate_of_one_byte_wherever_it_is_allocated() {
         target.order(order);
         let after = snapshot(&path);
         after.check();
-        // The agent's own blocks are counted and not sampled.
+        // The agent's own blocks are counted but not sampled.
         let exact = after.exact().allocations - before.exact().allocations
             + (after.exact().reallocations - before.exact().reallocations);
         let sampled = after.counters.sampled - before.counters.sampled;
         assert!(sampled > 0 && sampled <= exact, "{order}: {sampled} of {exact}");
         let without_stack = after.counters.without_stack - before.counters.without_stack;
-        // Not even on a thread's stack of the smallest size: walks are made on a stack of the agent's.
+        // Not even on the smallest stack of a thread: stacks are walked on a stack of the agent's.
         assert!(without_stack < 5, "{order}: {without_stack}");
     }
     let end = snapshot(&path);
-    // `odd` leaves nothing behind, nor do threads; what their first use of std keeps is small.
+    // `odd` and threads keep nothing, except a little that std allocates on first use.
     assert!(end.living().samples - begin.living().samples < 20, "{begin:?} {end:?}");
     assert!(end.counters.truncated > 0, "recurse 5000 is deeper than the limit");
-    // A stack that has an end, in modules that are known.
+    // All frames are in known modules.
     let known = |stack: &Stack| {
         stack.frames.iter().all(|frame| {
             end.modules.iter().any(|module| (module.start_avma..module.end_avma).contains(frame))
@@ -246,7 +246,7 @@ fn a_soak_over_two_threads_loses_nothing_and_grows_nothing() {
     let mut own = Vec::new();
     for _ in 0..rounds {
         target.send(&format!("soak {seconds} 2"));
-        // While it runs, snapshots are taken, and the sums never run backwards.
+        // Snapshots are taken while it runs, and the sums never decrease.
         let during = profile(&path, seconds * 500, 200);
         for pair in during.totals.windows(2) {
             assert!(pair[0].0.samples <= pair[1].0.samples && pair[0].1.samples <= pair[1].1.samples);
@@ -300,7 +300,7 @@ fn the_rate_can_be_changed_while_the_program_runs() {
         three.live.iter().filter(|block| (block.mean_bytes, block.size_bytes) == (mean, 300)).count()
     };
     assert_eq!(of(1), 1000);
-    // 1000 × (1 - exp(-300 / 4096)) = 70.6, σ 8.1.
+    // The expected number is 1000 × (1 - exp(-300 / 4096)) = 70.6, σ 8.1.
     assert!((30..120).contains(&of(4096)), "{}", of(4096));
     target.order("drop");
     let empty = snapshot(&path);
@@ -321,7 +321,7 @@ fn a_fork_child_has_its_own_heap_and_its_own_agent() {
     parents.check();
     childs.check();
     let samples = |profile: &Profile| profile.live.iter().filter(|block| block.size_bytes == 10_000).count();
-    // 632 of 1000, and twice that many; σ 15.
+    // The expected numbers are 632 of 1000, and twice that; σ 15.
     assert!((540..730).contains(&samples(&parents)), "{}", samples(&parents));
     assert!((1120..1410).contains(&samples(&childs)), "{}", samples(&childs));
 }
@@ -361,7 +361,7 @@ fn free_memory_is_given_back_and_both_numbers_are_told() {
     let directory = Directory::new();
     let mut target = start(&directory);
     let path = target.listen("524288");
-    // 80 MB, of which every 64th block stays: glibc cannot shrink its arena, but give back pages inside.
+    // 80 MB, of which every 64th block stays: glibc cannot shrink its arena, but it can release pages inside it.
     target.order("fill 200000 400");
     target.order("thin 64");
     let collected = ask::<GcReply>(&path, &Request::Gc(GcRequest {})).unwrap();
@@ -398,7 +398,7 @@ fn without_the_wrapper_the_lines_to_add_are_told() {
     }
 }
 
-/// Linking the wrapper opens nothing (promise 1): no thread, no descriptor, no mapping of its own.
+/// Linking the wrapper opens nothing (promise 1): no thread, no descriptor, no mapping.
 #[test]
 fn the_wrapper_alone_opens_nothing() {
     let directory = Directory::new();
@@ -407,7 +407,7 @@ fn the_wrapper_alone_opens_nothing() {
     until("it stands still", || (of("task") == 1).then_some(()));
     assert_eq!(of("fd"), 3);
     let maps = std::fs::read_to_string(format!("/proc/{}/maps", target.pid())).unwrap();
-    // The tables are mapped by `listen`: anonymous and larger than anything a small program has.
+    // `listen` maps the tables: anonymous memory, larger than any other mapping of a small program.
     let largest = maps
         .lines()
         .filter(|line| line.split_whitespace().count() == 5)
