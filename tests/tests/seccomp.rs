@@ -1,6 +1,5 @@
-//! Programs in sandboxes: what the agent does when a seccomp filter denies what it needs, as
-//! `docs/SECURITY.md` states it ("Sandboxes"). Filters of the program itself, set before or after it
-//! listens, on all its threads.
+//! Programs in sandboxes: what the agent does if a seccomp filter denies the calls it needs, as `docs/SECURITY.md`
+//! states ("Sandboxes"). The program sets the filters itself, before or after it listens, on all its threads.
 #![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -30,7 +29,7 @@ use rgops_tests::listing::Listing;
 use rgops_tests::running::rgops;
 use rgops_tests::seccomp::{Filter, Verdict, Whom};
 
-/// What it needs of the system is in the lists, too ([`WRAPPER`]).
+/// The lists also contain the calls that it needs ([`WRAPPER`]).
 #[global_allocator]
 static ALLOCATOR: rgops_agent::alloc::Sampling<std::alloc::System> =
     rgops_agent::alloc::Sampling::new(std::alloc::System);
@@ -56,7 +55,7 @@ fn spin() {
     black_box(number);
 }
 
-/// Threads that come and go and allocate: each takes a slot of the wrapper, and a stack to look at.
+/// Starts short-lived threads that allocate: each takes a slot of the wrapper, and has a stack to walk.
 fn allocate() {
     let blocks = || drop(black_box((0..64).map(|_| vec![1u8; 1000]).collect::<Vec<_>>()));
     let thread = std::thread::Builder::new().name("allocates".into());
@@ -64,7 +63,7 @@ fn allocate() {
     std::thread::sleep(Duration::from_millis(1));
 }
 
-/// The filter a test wants.
+/// Installs the filter with this name.
 fn enforce(name: &str) {
     let deny =
         |call, errno| Filter::new().call(call, Verdict::Fail(errno)).enforce(Whom::Everyone, Verdict::Allow);
@@ -87,7 +86,7 @@ fn enforce(name: &str) {
                 .call(libc::SYS_unshare, Verdict::Fail(libc::EPERM))
                 .enforce(Whom::Everyone, Verdict::Allow);
         }
-        // Says that the call was made, which it was not.
+        // Reports success without making the call.
         "lies" => {
             let filter = Filter::new().call(libc::SYS_close_range, Verdict::Fail(0));
             filter.call(libc::SYS_unshare, Verdict::Fail(0)).enforce(Whom::Everyone, Verdict::Allow);
@@ -119,12 +118,12 @@ macro_rules! calls {
     ($($name:ident $number:ident),* $(,)?) => { &[$((stringify!($name), libc::$number)),*] };
 }
 
-/// What the target itself needs, whose threads sleep and compute.
+/// The calls of the target itself, whose threads sleep and compute.
 const PROGRAM: &[(&str, libc::c_long)] = calls![
     exit_group SYS_exit_group, clock_nanosleep SYS_clock_nanosleep, restart_syscall SYS_restart_syscall,
 ];
 
-/// What an agent that listens already needs for commands that capture no stack.
+/// The calls of a listening agent for commands that capture no stack.
 #[rustfmt::skip]
 const AGENT: &[(&str, libc::c_long)] = calls![
     read SYS_read, pread64 SYS_pread64, write SYS_write, close SYS_close, openat SYS_openat,
@@ -140,14 +139,14 @@ const AGENT: &[(&str, libc::c_long)] = calls![
     clock_gettime SYS_clock_gettime, getrandom SYS_getrandom, rt_sigprocmask SYS_rt_sigprocmask,
 ];
 
-/// What it needs to make its socket anew when somebody removed that.
+/// The additional calls to recreate a removed socket.
 const RESTORES: &[(&str, libc::c_long)] = calls![
     socket SYS_socket, bind SYS_bind, listen SYS_listen, connect SYS_connect, fchmod SYS_fchmod,
     chmod SYS_chmod, mkdir SYS_mkdir, unlink SYS_unlink, flock SYS_flock,
     inotify_init1 SYS_inotify_init1, inotify_add_watch SYS_inotify_add_watch,
 ];
 
-/// What captures need besides.
+/// The additional calls of captures.
 const CAPTURES: &[(&str, libc::c_long)] = calls![
     rt_sigaction SYS_rt_sigaction, rt_sigreturn SYS_rt_sigreturn, timer_create SYS_timer_create,
     timer_settime SYS_timer_settime, timer_delete SYS_timer_delete,
@@ -155,7 +154,7 @@ const CAPTURES: &[(&str, libc::c_long)] = calls![
     get_robust_list SYS_get_robust_list,
 ];
 
-/// What the wrapper around the allocator needs on the program's threads, beside what is in `AGENT`.
+/// The additional calls of the allocator wrapper on the program's threads, besides those in `AGENT`.
 const WRAPPER: &[(&str, libc::c_long)] = calls![tgkill SYS_tgkill];
 
 #[test]
@@ -190,7 +189,7 @@ fn sandboxed() {
         };
         std::thread::Builder::new().name(name.into()).spawn(work).unwrap();
     }
-    // They have their names, and what they need of the system.
+    // From here on, all have their names, and have made their initial system calls.
     begun.wait();
     let is_before = std::env::var_os("RGOPS_TEST_BEFORE").is_some();
     if is_before {
@@ -222,7 +221,7 @@ fn start(filter: &str, is_before: bool) -> Itself {
     Itself::start_with("sandboxed", &variables)
 }
 
-/// What `listen` says under a filter; the program's descriptors are as they were.
+/// Prints the result of `listen` under a filter; the program's descriptors must not change.
 #[test]
 #[ignore = "started by other tests"]
 fn sandboxed_before_it_listens() {
@@ -231,7 +230,7 @@ fn sandboxed_before_it_listens() {
     }
     let descriptors = || {
         let entries = std::fs::read_dir("/proc/self/fd").unwrap();
-        // The last is the one that reads this.
+        // The last descriptor belongs to this iterator.
         let mut open: Vec<_> =
             entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok()).collect();
         open.pop();
@@ -268,7 +267,7 @@ fn a_table_of_its_own_is_had_by_another_call_or_listening_fails_with_the_reason(
     }
 }
 
-/// With a table made by the other call it answers as with one made by the first.
+/// The agent also works with a descriptor table from the other call.
 #[test]
 fn on_an_older_kernel_everything_works() {
     let target = start("close_range ENOSYS", true);
@@ -380,7 +379,7 @@ fn without_directed_signals_running_threads_are_listed_with_the_reason() {
     }
 }
 
-/// Asks every command that captures no stack.
+/// Runs every command that captures no stack.
 fn ask_the_others(target: &Itself) {
     let stats = target.ask::<StatsReply>(&Request::Stats(StatsRequest { window_ms: 50 })).unwrap();
     stats.end.unwrap();
@@ -388,7 +387,7 @@ fn ask_the_others(target: &Itself) {
     target.ask::<VersionReply>(&Request::Version(VersionRequest {})).unwrap().end.unwrap();
 }
 
-/// Blocks that were sampled, and those of them whose whole stack is known.
+/// Number of sampled blocks, and of those with a complete stack.
 fn heap_samples(target: &Itself) -> (u64, u64) {
     let request = Request::PprofHeap(PprofHeapRequest { duration_ms: 0, interval_ms: 0, live: false });
     let answer = target.ask::<PprofHeapPart>(&request).unwrap();
@@ -454,7 +453,7 @@ fn denied_captures_make_none_of_their_calls() {
     target.end();
 }
 
-/// As stated: the first capture is the end.
+/// As stated, the first capture ends the program.
 #[test]
 fn a_list_that_kills_for_the_calls_of_a_capture_kills() {
     let target = start("strict, no timers", false);

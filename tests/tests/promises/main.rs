@@ -1,6 +1,6 @@
-//! What `docs/SECURITY.md` promises, one module a promise, named after its number: real processes,
-//! real sockets, other users. `RGOPS_LONG=1` takes longer looks, `RGOPS_NO_SKIP=1` fails where a
-//! machine cannot run a test (some need root).
+//! The promises of `docs/SECURITY.md`, one module per promise, named after its number, with real processes, real
+//! sockets and other users. `RGOPS_LONG=1` measures longer. `RGOPS_NO_SKIP=1` fails if a machine cannot run a test
+//! (some need root).
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 

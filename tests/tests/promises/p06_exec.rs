@@ -1,6 +1,5 @@
-//! Promise 6: a program that replaces itself by execve(2) while it is captured is not harmed. Its
-//! timers go with the old image, and so do signals of ours that are pending: the new image, where
-//! they would meet the default disposition, is not ended by one.
+//! Promise 6: a program that replaces itself with execve(2) during a capture is not harmed. Its timers end with the
+//! old image, and so do pending signals of ours. In the new image they would meet the default disposition and end it.
 
 use std::hint::black_box;
 use std::os::unix::process::CommandExt as _;
@@ -44,8 +43,8 @@ fn replaces_itself() {
         println!("\nready {}", agent.address());
     }
     (0..10).for_each(|_| spin());
-    // A long environment takes the kernel a while to copy, on this thread's CPU clock, before it ends
-    // the others: a capture goes on meanwhile.
+    // A long environment takes the kernel a while to copy, on this thread's CPU clock, before it ends the other
+    // threads: a capture continues meanwhile.
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(std::env::args_os().skip(1)).env(ROUND, (round + 1).to_string());
     let long = "x".repeat(120 * 1024);
@@ -62,7 +61,7 @@ fn no_signal_of_a_capture_ends_the_next_image() {
     loop {
         assert!(target.is_running(), "ended after {dumps} dumps and {profiles} profiles");
         turn += 1;
-        // Each may be cut off by an exec.
+        // An exec may cut off any of them.
         if turn % 4 == 0 {
             profiles += u32::from(target.try_profile(10_000, 20).is_ok());
         } else {
@@ -75,7 +74,7 @@ fn no_signal_of_a_capture_ends_the_next_image() {
     }
     println!("{dumps} dumps and {profiles} profiles of {} images", rounds());
     assert!(dumps > 0);
-    // Nothing of the former images is left: no timer, no handler but the ordinary ones.
+    // Nothing of the former images remains: no timer, and only the program's usual handlers.
     let timers = std::fs::read_to_string(format!("/proc/{}/timers", target.pid())).unwrap();
     assert_eq!(timers, "");
     assert!(target.profile(100).totals().timer_failures == 0 && !target.dump().is_empty());

@@ -1,5 +1,5 @@
-//! Promise 8: tasks are looked at, never touched. No future is polled for it, no worker stopped, and a
-//! thousand listings leave the program as it was.
+//! Promise 8: tasks are read, never changed. No future is polled for a listing, no worker is stopped, and a thousand
+//! listings leave the program unchanged.
 
 use rgops_inspect::client::{Client, ClientError, Endpoint};
 use rgops_protocol::auth::Token;
@@ -86,7 +86,7 @@ fn on_a_stuck_runtime_the_same_tasks_of_ours_are_used_again() {
             let listing = Listing::of(&path, 16);
             let running = listing.running();
             assert_eq!(running.len(), 2, "{how}: {:?}", listing.runtimes);
-            // Each is polled by the thread that says so.
+            // Each is polled by the thread that reports it as its current task.
             for task in &running {
                 let thread = listing.threads.iter().find(|thread| thread.stack.current_task == Some(*task));
                 let has_stack = |thread: &TaskThread| !thread.stack.stack.frames.is_empty();
@@ -115,12 +115,12 @@ fn a_program_that_is_not_dumpable_and_a_forked_one_are_listed_too() {
     let answer = target.order("fork listen");
     let child = answer.split_once("listening ").unwrap().1.trim().to_owned();
     target.line();
-    // The child watches nothing: its parent's runtime has no thread in it.
+    // The child watches nothing: the parent's runtime has no threads in it.
     assert_eq!(Listing::of(&child, 16).runtimes.len(), 0);
     assert_eq!(Listing::of(&path, 16).tasks.len(), 50);
 }
 
-/// Memory is read for those who could read it anyway, and for nobody on TCP unless the author says so.
+/// Memory is sent to users who could read it anyway, and over TCP only if the author allows it.
 #[test]
 fn memory_goes_over_tcp_only_when_the_author_says_so() {
     let token = "swordfish-swordfish-swordfish";

@@ -1,5 +1,5 @@
-//! Promise 9: memory has a ceiling. A flood of connections and requests grows the program by a
-//! bounded amount, and what was refused is counted and shown.
+//! Promise 9: memory is bounded. A flood of connections and requests grows the program by a bounded amount, and
+//! refused ones are counted and shown.
 
 use rgops_inspect::client::ClientError;
 use rgops_protocol::error::Code;
@@ -11,7 +11,7 @@ use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
 
-/// Resident kilobytes.
+/// Resident memory in kilobytes.
 fn resident(target: &Target) -> u64 {
     target.status(None, "VmRSS").trim_end_matches(" kB").trim().parse().unwrap()
 }
@@ -24,7 +24,7 @@ fn more_connections_than_allowed_are_told_so_and_counted() {
     let path = target.listen("");
     let before = counters(&path);
     until("the first is gone", || is_alone(&path).then_some(()));
-    // Silent ones that fill every place.
+    // Silent connections that use all places.
     let silent: Vec<Raw> = (0..64).map(|_| Raw::greeted(&path)).collect();
     let mut refused = Raw::connect(&path).unwrap();
     refused.magic();
@@ -52,7 +52,8 @@ fn a_flood_leaves_the_memory_as_it_was() {
             match number % 3 {
                 0 => {}
                 1 => raw.send(&hello()),
-                // The most a client may make the agent allocate before it is known: claimed, not sent.
+                // The largest allocation that a client can cause before the handshake: the length is claimed, the
+                // data not sent.
                 _ => raw.send(&[&hello()[..], &[0xff, 0xff, 0, 0, 6]].concat()),
             }
         }

@@ -1,4 +1,4 @@
-//! Promise 11: the operator's word wins: `RGOPS=off`, and `close()` leaves nothing.
+//! Promise 11: the operator decides: `RGOPS=off` opens nothing, and `close()` leaves nothing behind.
 
 use rgops_tests::asking::{self, Raw, connect};
 use rgops_tests::directory::Directory;
@@ -12,7 +12,7 @@ fn switched_off_it_opens_nothing_and_succeeds() {
         command.env("RGOPS", "off");
     });
     let (descriptors, threads) = (target.descriptors(), target.threads());
-    // Not even the token is read: the operator may have taken the file away.
+    // Not even the token file is read: the operator may have removed it.
     assert_eq!(target.order("listen tcp=127.0.0.1:0 token-file=/nonexistent"), "listening off");
     assert_eq!((target.descriptors(), target.threads()), (descriptors, threads));
     assert!(!directory.sockets().exists());
@@ -28,7 +28,7 @@ fn close_leaves_nothing() {
     let before = (target.descriptors(), target.threads());
     for turn in 0..20 {
         let path = target.listen("tcp=127.0.0.1:0 token=0123456789abcdef");
-        // Also with connections in every state: silent, greeted, and one that was answered.
+        // Also with connections in every state: silent, after the handshake, and answered.
         let silent = Raw::connect(&path).unwrap();
         let greeted = Raw::greeted(&path);
         asking::stats(&path);
@@ -36,7 +36,7 @@ fn close_leaves_nothing() {
         drop((silent, greeted));
         assert_eq!(directory.socket_names(), [""; 0], "turn {turn}");
         assert!(connect(&path).is_err());
-        // The thread has left; the kernel may need a moment to take it off its list.
+        // The thread has ended; the kernel may need a moment to remove it from its list.
         until("no thread is left", || (target.threads() == before.1).then_some(()));
         assert_eq!(target.descriptors(), before.0, "turn {turn}");
     }

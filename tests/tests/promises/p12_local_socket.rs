@@ -1,5 +1,6 @@
-//! Promise 12: the default transport is a socket 0600 in a directory 0700 of ours, whatever the
-//! umask is, which is never touched; a foreign, linked or open directory is refused.
+//! Promise 12: the default transport is a socket of mode 0600 in a directory of mode 0700 that belongs to us,
+//! whatever the umask is. The umask is never changed. A directory that is foreign, a link or accessible to others is
+//! refused.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown, symlink};
@@ -13,7 +14,7 @@ use rgops_tests::waiting::{is_root, skip_unless};
 fn modes_do_not_depend_on_the_umask() {
     for umask in ["0000", "0022", "0177", "0777"] {
         let directory = Directory::new();
-        // A umask without our own bits would make a directory we cannot enter; it is there already.
+        // With a umask that masks the owner's bits, we could not enter a new directory. Here it exists already.
         if umask == "0777" || umask == "0177" {
             fs::create_dir(directory.sockets()).unwrap();
             fs::set_permissions(directory.sockets(), Permissions::from_mode(0o700)).unwrap();
@@ -34,7 +35,7 @@ fn modes_do_not_depend_on_the_umask() {
     }
 }
 
-/// The umask is the process's: a change, be it for a microsecond, would be seen by other threads.
+/// The umask belongs to the process: other threads would see a change, even for a microsecond.
 #[test]
 fn the_umask_is_not_even_touched_for_a_moment() {
     let directory = Directory::new();

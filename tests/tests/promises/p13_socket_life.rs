@@ -1,5 +1,5 @@
-//! Promise 13: who sees a socket can connect to it (by the rule of `protocol/SPEC.md`, section 9), it is gone at
-//! exit, and harmless when stale.
+//! Promise 13: a client that finds a socket can connect to it (by the rule in section 9 of `protocol/SPEC.md`). The
+//! socket is removed at exit, and harmless when it is stale.
 
 use std::fs;
 use std::io;
@@ -30,7 +30,7 @@ fn whoever_sees_it_can_connect() {
                     }
                     match connect_by_the_rule(&directory, &name) {
                         Ok(_) => connects += 1,
-                        // It ended between the look and the connect: its name must be gone as well.
+                        // The target ended between the listing and the connect: then its name must be gone too.
                         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                         Err(error) => panic!("{name} was visible: {error}"),
                     }
@@ -42,7 +42,7 @@ fn whoever_sees_it_can_connect() {
             let mut target = Target::start(&directory);
             let path = target.listen("");
             until("the prober connects", || UnixStream::connect(&path).ok());
-            // Not closed and not ended by itself in the prober's sight: the end has its own test.
+            // It is stopped first, so the prober sees neither a close nor an exit: the end has its own test.
             target.kill_unseen(&path);
         }
         is_over.store(true, Ordering::Relaxed);
@@ -50,7 +50,7 @@ fn whoever_sees_it_can_connect() {
     });
 }
 
-/// Refused, one waits for the directory's lock and connects once more.
+/// If the connection is refused, waits for the directory's lock and connects once more.
 fn connect_by_the_rule(directory: &Directory, name: &str) -> io::Result<UnixStream> {
     let path = directory.sockets().join(name);
     let connected = UnixStream::connect(&path);
@@ -111,19 +111,19 @@ fn sweeping_leaves_alone_what_is_not_stale_or_not_ours() {
     let directory = Directory::new();
     let mut first = Target::start(&directory);
     let first_path = first.listen("");
-    // As an agent of another pid namespace would look: the name fits no process here, but it answers.
+    // As an agent in another pid namespace appears: the name matches no process here, but it answers.
     let elsewhere = directory.sockets().join("4000000-1.sock");
     // Renamed into place: `first` is still sweeping, and a socket that is bound but does not listen yet refuses
-    // like a stale one. An agent holds the directory's lock meanwhile.
+    // connections like a stale one. An agent holds the directory's lock meanwhile.
     let unpublished = directory.sockets().join("unpublished");
     let _listener = UnixListener::bind(&unpublished).unwrap();
     fs::rename(&unpublished, &elsewhere).unwrap();
-    // Stale, but no socket; and no name of ours.
+    // A stale file that is not a socket, and a socket whose name is not an agent's.
     let file = directory.sockets().join("4000001-1.sock");
     fs::write(&file, "").unwrap();
     let stranger = directory.sockets().join("stranger");
     fs::write(&stranger, "").unwrap();
-    // Stale, and to be swept: so we know when it is over.
+    // A stale socket that is swept: so the test knows when the sweep has ended.
     let stale = directory.sockets().join("4000002-1.sock");
     drop(UnixListener::bind(&stale).unwrap());
 
@@ -140,7 +140,7 @@ fn sweeping_leaves_alone_what_is_not_stale_or_not_ours() {
     assert!(connect(&first_path).is_ok());
 }
 
-/// A socket left behind whose pid another program has now: the start time in its name tells.
+/// A stale socket whose pid now belongs to another program: the start time in its name differs.
 #[test]
 fn a_pid_used_again_is_not_taken_for_the_old_program() {
     let directory = Directory::new();
@@ -149,7 +149,7 @@ fn a_pid_used_again_is_not_taken_for_the_old_program() {
     let current = SocketName::parse(path.rsplit('/').next().unwrap()).unwrap();
     let former = SocketName { pid: current.pid, start_time: current.start_time - 100 };
     let stale = directory.sockets().join(former.file_name());
-    // Even when something answers there.
+    // Even if an agent answers there.
     fs::hard_link(&path, &stale).unwrap();
     let endpoint = Endpoint::Local { path: stale.clone(), expected: Some(former) };
     let timeouts = Timeouts { connect: Duration::from_secs(5), silence: Duration::from_secs(5) };
@@ -159,7 +159,7 @@ fn a_pid_used_again_is_not_taken_for_the_old_program() {
         }
         other => panic!("{other:?}"),
     }
-    // Once the live one is gone as well, the process is listed, but without an agent.
+    // After the working socket is removed too, the process is listed, but without an agent.
     assert_eq!(target.order("close"), "closed");
     assert!(stale.exists() && fs::symlink_metadata(&path).is_err());
     let mut rgops = std::process::Command::new(built::release("rgops"));

@@ -1,4 +1,4 @@
-//! Promise 13: the socket of a living agent stays, or comes back, whoever tidies up.
+//! Promise 13: the socket of a running agent stays, or is recreated, whatever removes it.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
@@ -15,7 +15,7 @@ fn inode(path: &str) -> Option<u64> {
     fs::symlink_metadata(path).ok().map(|metadata| metadata.ino())
 }
 
-/// It is there again, as it was made first.
+/// The socket exists again, with the same properties.
 fn comes_back(target: &Target, path: &str, former: u64) {
     until("the socket is made anew", || {
         (inode(path).is_some_and(|inode| inode != former) && connect(path).is_ok()).then_some(())
@@ -28,7 +28,7 @@ fn comes_back(target: &Target, path: &str, former: u64) {
     assert_eq!(connect(path).unwrap().hello().pid, target.pid());
 }
 
-/// As a distribution runs it every day, with the shortest age: what nobody uses is removed at once.
+/// As distributions run it every day, but with the shortest age: unused files are removed at once.
 #[test]
 fn systemd_tmpfiles_leaves_it_alone() {
     let has = Command::new("systemd-tmpfiles").arg("--version").output().is_ok();
@@ -48,7 +48,7 @@ fn systemd_tmpfiles_leaves_it_alone() {
     assert!(!stale.exists(), "it does remove what nobody listens on: {tidied:?}");
     assert_eq!(inode(&path), before, "{tidied:?}");
     assert!(connect(&path).is_ok());
-    // Asked or not, the kernel's list has it by its name.
+    // With or without requests, the kernel lists the socket by its name.
     let listed = fs::read_to_string(format!("/proc/{}/net/unix", target.pid())).unwrap();
     assert!(listed.lines().any(|line| line.ends_with(&format!(" {path}"))), "{listed}");
 }
@@ -99,7 +99,7 @@ fn connections_of_the_removed_socket_go_on() {
     assert!(stats(&path).uptime_ns.value().is_some());
 }
 
-/// Whose it is now is somebody else's business.
+/// The agent does not touch a name that belongs to another socket.
 #[test]
 fn a_name_that_another_socket_took_is_left_to_it() {
     let directory = Directory::new();
@@ -109,7 +109,7 @@ fn a_name_that_another_socket_took_is_left_to_it() {
     let listener = UnixListener::bind(&theirs).unwrap();
     fs::rename(&theirs, &path).unwrap();
     let taken = inode(&path);
-    // It had its chance to do something: this comes over another way.
+    // The agent has had time to react: this order arrives another way.
     let tcp = target.order("panics");
     assert_eq!(tcp, "0");
     let connected = std::os::unix::net::UnixStream::connect(&path).unwrap();
@@ -132,7 +132,7 @@ fn a_path_longer_than_an_address_comes_back_as_well() {
     });
 }
 
-/// A foreign holder of the directory's lock delays, and does not prevent.
+/// A foreign process that holds the directory's lock delays the agent, but does not stop it.
 #[test]
 fn a_locked_directory_delays_listening_for_a_second() {
     let directory = Directory::new();

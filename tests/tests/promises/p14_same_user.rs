@@ -1,5 +1,5 @@
-//! Promise 14: only the same user and root, both ways: the agent refuses and counts strangers, and
-//! the client refuses what it did not mean to ask.
+//! Promise 14: only the same user and root, in both directions. The agent refuses and counts other users, and the
+//! client refuses a process that it did not ask for.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -18,8 +18,8 @@ use rgops_tests::waiting::{is_root, skip_unless};
 
 use crate::p02_listen_fails::{NOBODY, as_nobody};
 
-/// Opens the directory and the socket to all, as an operator might by accident: the kernel lets
-/// strangers in then, the agent does not.
+/// Makes the directory and the socket accessible to all users, like an operator by mistake: the kernel then lets
+/// other users in, but the agent does not.
 fn give_away(directory: &Directory, path: &str) {
     fs::set_permissions(directory.sockets(), Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(path, Permissions::from_mode(0o666)).unwrap();
@@ -75,8 +75,7 @@ fn the_client_refuses_another_process_than_it_meant() {
     }
 }
 
-/// Root asks about a user's process, and a third user has put a socket of theirs in its place, or
-/// listens behind the user's own file.
+/// Root runs rgops on a user's process. A third user has replaced its socket, or listens behind the user's own file.
 #[test]
 fn the_client_refuses_a_socket_of_another_owner() {
     if skip_unless(is_root(), "root, to be another user") {
@@ -85,7 +84,7 @@ fn the_client_refuses_a_socket_of_another_owner() {
     let directory = Directory::new();
     let path = directory.path().join("squatted.sock");
     let _listener = UnixListener::bind(&path).unwrap();
-    // The file is nobody's, who listens is root: as good as it gets, but not an agent.
+    // The file belongs to nobody and root listens: allowed, but the listener is not an agent.
     chown(&path, Some(NOBODY), None).unwrap();
     let mut impatient = PATIENCE;
     impatient.connect = std::time::Duration::from_millis(100);
@@ -93,7 +92,7 @@ fn the_client_refuses_a_socket_of_another_owner() {
     let error = Client::connect(&endpoint, impatient).unwrap_err();
     assert!(matches!(error, ClientError::TimedOut), "{error:?}");
 
-    // A user's program, whose file is a third user's.
+    // A user's program, with a file of a third user.
     let mut target = as_nobody(&directory);
     let path = target.listen("");
     chown(&path, Some(NOBODY - 1), None).unwrap();

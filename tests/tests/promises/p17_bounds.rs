@@ -1,5 +1,5 @@
-//! Promise 17: every length is bounded before it is allocated; what is not known gets a typed error,
-//! and the connection ends cleanly. The decoders are fuzzed in `fuzz/` and `protocol/tests`.
+//! Promise 17: every length is checked before memory is allocated for it. Unknown input gets a typed error, and the
+//! connection ends cleanly. The decoders are fuzzed in `fuzz/` and `protocol/tests`.
 
 use rgops_protocol::codec;
 use rgops_protocol::error::Code;
@@ -86,7 +86,7 @@ fn a_handshake_against_the_protocol_is_told_why() {
         let error = raw.error_and_end();
         assert_eq!(error.code(), Code::Malformed, "{what}: {error}");
     }
-    // A client of a later protocol version is greeted: the hello says what is spoken here.
+    // A client with a later protocol version gets a hello: it states which version the agent speaks.
     let later = ClientHello { protocol: 99, client: "rgops 9".to_owned() };
     let mut raw = Raw::connect(&path).unwrap();
     raw.send(&with_magic(wire::packet(Kind::ClientHello, &codec::encode(&later).unwrap())));

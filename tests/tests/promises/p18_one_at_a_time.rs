@@ -1,5 +1,5 @@
-//! Promise 18: one expensive command at a time. The second is told which one runs and since when;
-//! hanging up cancels and gives everything back.
+//! Promise 18: one expensive command at a time. The second one gets an error that names the running one and its
+//! start. Closing the connection cancels the command and restores everything.
 
 use rgops_inspect::client::{Client, ClientError, Event};
 use rgops_protocol::error::Code;
@@ -11,7 +11,7 @@ use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
 
-/// The program's POSIX timers.
+/// The program's POSIX timers, as the kernel lists them.
 fn timers(target: &Target) -> String {
     std::fs::read_to_string(format!("/proc/{}/timers", target.pid())).unwrap()
 }
@@ -20,7 +20,7 @@ fn profile(duration_ms: u64) -> Request {
     Request::PprofCpu(PprofCpuRequest { duration_ms, hz: 99 })
 }
 
-/// A profile that runs: some progress was heard.
+/// Starts a profile; returns when its first progress has arrived.
 fn begin(client: Client, request: &Request) -> rgops_inspect::client::Answer {
     let mut answer = client.ask(request).unwrap();
     while !matches!(answer.next_event().unwrap(), Event::Progress(_)) {}
@@ -79,7 +79,7 @@ fn hanging_up_in_mid_profile_gives_everything_back() {
     assert!(!target.handles(libc::SIGPROF) && timers(&target).is_empty());
 }
 
-/// The same when the client is a process that is killed, so that nobody says goodbye.
+/// The same if the client is a process that is killed, which sends no goodbye.
 #[test]
 fn killing_the_client_cancels() {
     let directory = Directory::new();
@@ -101,7 +101,7 @@ fn killing_the_client_cancels() {
     assert!(ask::<PprofCpuPart>(&path, &profile(50)).unwrap().end.is_ok());
 }
 
-/// Closing the agent in mid-profile is no different.
+/// The same if the agent is closed during the profile.
 #[test]
 fn close_cancels() {
     let directory = Directory::new();
@@ -116,6 +116,6 @@ fn close_cancels() {
             break error;
         }
     };
-    // The process lives: what ended is its agent.
+    // The process lives; only its agent has ended.
     assert!(matches!(end, ClientError::Closed), "{end:?}");
 }

@@ -1,12 +1,11 @@
-//! Promise 26: root's rgops opens, follows and believes nothing that a foreign process names without
-//! checking it first; every answer has a budget and a deadline.
+//! Promise 26: root's rgops opens, follows and trusts nothing that a foreign process names without checking it first.
+//! Every answer has a memory budget and a deadline.
 //!
-//! The process (`tests/src/bin/hostile.rs`) runs as another user. Its executable has a name, a compiler's
-//! version, arguments and variables that are as long and as harmful as the system lets them be, and what
-//! listens at its agent's socket answers in one of many shapes of attack. Each command has to end in its
-//! time, below its memory, with an exit code of the table, without a panic, and without touching any file
-//! but the one it was asked for. By default a part of all combinations is tried, with a low limit of
-//! memory; `RGOPS_LONG=1` tries all of them with rgops' own limit.
+//! The process (`tests/src/bin/hostile`) runs as another user. Its executable has a name, a compiler's version,
+//! arguments and variables that are as long and as harmful as the system allows, and its socket answers with one of
+//! many shapes of attack. Each command must end in time, within its memory limit, with an exit code of the table,
+//! without a panic, and without touching any file except its output. By default only some combinations run, with a
+//! low memory limit; `RGOPS_LONG=1` runs all of them with rgops' own limit.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -27,11 +26,11 @@ use rgops_tests::waiting::{is_root, skip_unless, until};
 
 const NOBODY: u32 = 65_534;
 
-/// What a command that hangs is given before that is called so.
+/// A command that takes longer is considered stuck.
 const HANGS: Duration = Duration::from_secs(90);
 
-/// Those that ask an agent, as they are typed, and whether they write a file. `leaks` and the like are
-/// asked for a moment only.
+/// The commands that connect to an agent, with their arguments, and whether they write a file. `leaks` and similar
+/// commands run only for a moment.
 const ASKING: [(&str, &[&str], bool); 11] = [
     ("stack", &[], false),
     ("tasks", &["--all"], false),
@@ -46,12 +45,12 @@ const ASKING: [(&str, &[&str], bool); 11] = [
     ("version", &["--deps"], false),
 ];
 
-/// Shapes that end by themselves.
+/// Shapes whose answers end.
 const ENDING: [&str; 8] =
     ["texts", "long-error", "half", "counts", "another-pid", "after-end", "notes", "extremes"];
-/// Shapes that never do, and cost only time.
+/// Shapes whose answers never end, and cost only time.
 const WAITING: [&str; 4] = ["progress", "silence", "no-hello", "drip"];
-/// Shapes that never do, and cost memory.
+/// Shapes whose answers never end, and cost memory.
 const FLOODING: [&str; 4] = ["tiny", "amplified", "distinct", "modules"];
 
 #[test]
@@ -175,7 +174,7 @@ fn ctrl_c_ends_an_answer_that_does_not_end() {
         let began = Instant::now();
         for _ in 0..interrupts {
             started.interrupt();
-            // The second is another one only when the first is not pending any more.
+            // Signals do not queue: the second one counts only if the first is no longer pending.
             until("it takes the signal", || (!started.is_interrupted()).then_some(()));
         }
         let ended = started.end(HANGS);
@@ -261,14 +260,14 @@ impl Run {
         Run { shape, command, arguments: [own, more].concat(), writes }
     }
 
-    /// The limit of its memory, in KiB.
+    /// The memory limit in KiB.
     fn limit_kib(&self) -> u64 {
         let limited = self.arguments.contains(&"--max-memory");
         if limited { 192 << 10 } else { 1 << 20 }
     }
 }
 
-/// A folder with what may not be touched, the hostile executable, and a place to run commands in.
+/// A folder with canaries, the hostile executable, and a place to run commands in.
 struct Place {
     directory: Directory,
     executable: PathBuf,
@@ -302,7 +301,7 @@ impl Place {
         self.path("outputs").join(unused.file_name().unwrap())
     }
 
-    /// The files that may not be touched, as they are now.
+    /// The files that must not be touched, with their current properties.
     fn canaries(&self) -> BTreeMap<PathBuf, (u64, u64, i64, i64, u32)> {
         let entries = fs::read_dir(self.path("canaries")).unwrap().flatten();
         let described = |path: PathBuf| {
@@ -318,7 +317,7 @@ impl Place {
         assert!(strangers.is_empty(), "{strangers:?}");
     }
 
-    /// The process, listening.
+    /// Starts the process, which listens.
     fn hostile(&self, shape: &str) -> Running {
         let sockets = self.directory.unused(shape);
         fs::create_dir(&sockets).unwrap();
@@ -329,7 +328,7 @@ impl Place {
         command.env("RGOPS_DIR", sockets).env_remove("RGOPS");
         command.env("HOSTILE_FIFO", self.path("canaries/fifo"));
         command.env("HOSTILE_LINK", self.path("canaries/link"));
-        // Nearly as long as the kernel lets one argument be (MAX_ARG_STRLEN, 128 KiB), several times.
+        // Nearly as long as the kernel allows for one argument (MAX_ARG_STRLEN, 128 KiB), several times.
         let long = OsString::from_vec([b"\x1b[2J\n\xff\xfe\xe2\x80\xae", &[b'x'; 100_000][..]].concat());
         command.args([&long, &long, &long, &long]);
         for number in 0..4 {
@@ -340,7 +339,7 @@ impl Place {
         running
     }
 
-    /// Runs every combination, several at once, and tells of all that failed.
+    /// Runs all combinations, several at the same time, and reports all that failed.
     fn run_all(&self, runs: Vec<Run>) {
         let mut shapes: BTreeMap<&str, Running> = BTreeMap::new();
         for run in &runs {
@@ -417,19 +416,19 @@ impl Place {
     }
 }
 
-/// A running command, which is killed when it is dropped.
+/// A running command; killed when dropped.
 struct Started {
     child: Option<Child>,
     began: Instant,
     output: PathBuf,
     errors: PathBuf,
-    /// Where its status and memory are told.
+    /// The file with its status and memory.
     measured: Option<PathBuf>,
 }
 
 /// How a command ended.
 struct Ended {
-    /// `None`: by a signal.
+    /// `None` if a signal ended it.
     code: Option<i32>,
     peak_kib: u64,
     took: Duration,
@@ -443,18 +442,18 @@ impl Started {
     }
 
     fn interrupt(&self) {
-        // SAFETY: it is our child, which is not waited for yet.
+        // SAFETY: kill(2) takes numbers. The child was not waited for, so the pid is still its own.
         assert_eq!(unsafe { libc::kill(self.pid(), libc::SIGINT) }, 0);
     }
 
-    /// Whether SIGINT is pending. One that has ended has none.
+    /// Whether SIGINT is pending. False if the command has ended.
     fn is_interrupted(&self) -> bool {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).unwrap();
         u64::from_str_radix(pending.trim(), 16).unwrap() & 1 << (libc::SIGINT - 1) != 0
     }
 
-    /// Until it says this on standard error.
+    /// Waits until it prints this on standard error.
     fn wait_for(&self, text: &str) {
         while !fs::read_to_string(&self.errors).unwrap().contains(text) {
             assert!(self.began.elapsed() < HANGS);
@@ -462,7 +461,7 @@ impl Started {
         }
     }
 
-    /// Waits for its end, and takes what it used at most.
+    /// Waits for its end, and returns its peak memory.
     fn end(mut self, hangs: Duration) -> Ended {
         let child = self.child.as_mut().unwrap();
         let status = loop {
@@ -511,7 +510,7 @@ impl Ended {
     }
 }
 
-/// The program with a name as long as a file may have, and a compiler's version of 70,000 digits.
+/// The program with a name of the maximum length, and a compiler's version of 70,000 digits.
 fn hostile_executable(directory: &Directory) -> PathBuf {
     let comment = directory.path().join("comment");
     let version = [b"rustc version \x1b[31m".as_slice(), &[b'9'; 70_000], b"\0"].concat();

@@ -1,6 +1,6 @@
-//! Promise 27: a command writes the one file it was told to, whole or not at all. It replaces regular files
-//! only, and only when asked to; what cannot be written is refused before anything is asked of the program;
-//! and what was learned is printed whatever happens to the file.
+//! Promise 27: a command writes only its output file, complete or not at all. It replaces only regular files, and
+//! only with --force. A file that cannot be written is refused before the request is sent. The result is printed
+//! whatever happens to the file.
 
 use std::ffi::CString;
 use std::fs::{self, File, Permissions};
@@ -19,19 +19,19 @@ use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::{is_root, skip_unless, until};
 
-/// The commands that write a file, with what makes them take ten minutes when they are not refused.
+/// The commands that write a file. They run for ten minutes unless they are refused.
 const COMMANDS: [&[&str]; 3] = [
     &["pprof-cpu", "--duration", "600"],
     &["pprof-heap", "--duration", "600"],
     &["trace", "--duration", "600"],
 ];
 
-/// Those that work with a program whose allocator is not wrapped, and are soon done.
+/// The commands that also work without a wrapped allocator, with a short duration.
 const SHORT: [&[&str]; 2] = [&["pprof-cpu", "--duration", "0.2"], &["trace", "--duration", "0.2"]];
 
 const CTRL_C: i32 = libc::SIGINT;
 
-/// It answered: whole, or without a millisecond of CPU time of which a busy machine had no sample (exit code 6).
+/// A complete answer, or one without a millisecond of CPU time that a busy machine did not sample (exit code 6).
 fn is_fine(code: Option<i32>) -> bool {
     [Some(0), Some(6)].contains(&code)
 }
@@ -64,9 +64,9 @@ impl Scene {
         command.args(arguments).arg(&self.path).arg("--output").arg(output);
         command.current_dir(&self.files).env_remove("RGOPS_TOKEN");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Under nohup(1) these tests have it ignored, and what they start would, too.
+        // Under nohup(1) SIGHUP is ignored in the tests, and would be in their children.
         let hear_hangup = || {
-            // SAFETY: signal(2) is async-signal-safe, and sets what the new program begins with.
+            // SAFETY: signal(2) is async-signal-safe. It sets the disposition that the new program starts with.
             unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
             Ok(())
         };
@@ -119,9 +119,9 @@ impl Drop for Running {
     }
 }
 
-/// To a child of ours that nobody waited for.
+/// Sends a signal to a child that was not waited for.
 fn send(pid: u32, signal: i32) {
-    // SAFETY: kill(2) touches no memory.
+    // SAFETY: kill(2) takes numbers and touches no memory.
     assert_eq!(unsafe { libc::kill(pid as i32, signal) }, 0);
 }
 
@@ -141,7 +141,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Whether the table of the command is in `text`.
+/// Whether `text` contains the table of a command.
 fn has_table(text: &str) -> bool {
     text.contains("flat%") || text.contains("runnable")
 }
@@ -150,19 +150,19 @@ fn c_path(path: &Path) -> CString {
     CString::new(path.as_os_str().as_bytes()).unwrap()
 }
 
-/// A copy of a device of the machine, which the tests do not touch.
+/// Creates a second node for a device, so the tests do not touch the machine's own.
 fn make_device(path: &Path, minor: u32) {
-    // SAFETY: mknod(2) reads the text, which ends in a zero and lives through the call.
+    // SAFETY: mknod(2) reads the path, which ends with NUL and lives until the call returns.
     let made = unsafe { libc::mknod(c_path(path).as_ptr(), libc::S_IFCHR | 0o666, libc::makedev(1, minor)) };
     assert_eq!(made, 0, "{}", std::io::Error::last_os_error());
 }
 
 fn make_pipe(path: &Path) {
-    // SAFETY: mkfifo(3) reads the text, which ends in a zero and lives through the call.
+    // SAFETY: mkfifo(3) reads the path, which ends with NUL and lives until the call returns.
     assert_eq!(unsafe { libc::mkfifo(c_path(path).as_ptr(), 0o666) }, 0);
 }
 
-/// A file system of its own, unmounted when dropped; `None` where that is not allowed.
+/// A tmpfs, unmounted when dropped; `None` if mounting is not allowed.
 struct Mounted(PathBuf);
 
 impl Mounted {
@@ -180,7 +180,7 @@ impl Drop for Mounted {
     }
 }
 
-/// What is at a path, so that a change is seen.
+/// The identity of the file at a path, to detect changes.
 fn identity(path: &Path) -> Option<(u64, u64, u64, u32, u64)> {
     let found = path.symlink_metadata().ok()?;
     Some((found.dev(), found.ino(), found.rdev(), found.mode(), found.len()))
@@ -205,7 +205,7 @@ fn what_cannot_be_written_is_refused_before_anything_is_asked() {
     symlink("file", at("foreign")).unwrap();
     symlink("directory", at("foreign-directory")).unwrap();
     for link in ["foreign", "foreign-directory"] {
-        // SAFETY: lchown(2) reads the text, which ends in a zero and lives through the call.
+        // SAFETY: lchown(2) reads the path, which ends with NUL and lives until the call returns.
         assert_eq!(unsafe { libc::lchown(c_path(&at(link)).as_ptr(), 65534, 65534) }, 0);
     }
     let Some(read_only) = Mounted::new(at("read-only"), "size=64k,ro") else { return };
@@ -307,7 +307,7 @@ fn a_full_disk_costs_the_file_and_not_the_answer() {
     }
 }
 
-/// The kernel would end us by SIGXFSZ.
+/// By default SIGXFSZ would end the command.
 #[test]
 fn a_limit_of_the_files_size_is_no_different() {
     let scene = Scene::new();
@@ -336,7 +336,7 @@ fn whatever_ends_it_in_the_middle_leaves_nothing_half_written() {
                 let mut running = Running::start(command);
                 until("it captures", || scene.is_captured().then_some(()));
                 assert_eq!(scene.names(), ["old"]);
-                // So that the first Ctrl-C, which asks for what there is, is not answered.
+                // Stopped, so that the first Ctrl-C, which requests an early end, is not answered.
                 send(scene.target.pid(), libc::SIGSTOP);
                 until("it ended", || {
                     running.signal(signal);
@@ -392,7 +392,7 @@ fn a_dash_is_standard_output_and_people_read_standard_error() {
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert!(stderr(&output).contains("JSON is written there"), "{output:?}");
 
-        // A reader that goes away is no failure; a full disk is, and costs the file only.
+        // A reader that closes the pipe is not a failure. A full disk is, and only the file is lost.
         let mut gone = scene.command(command, Path::new("-")).spawn().unwrap();
         drop(gone.stdout.take());
         let output = gone.wait_with_output().unwrap();
@@ -413,13 +413,13 @@ fn a_dash_is_standard_output_and_people_read_standard_error() {
         let output = refused.stdout(terminal.try_clone().unwrap()).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert!(stderr(&output).contains("it is a terminal"), "{output:?}");
-        // Both commands hold the terminal open.
+        // Both commands keep the terminal open.
         drop(refused);
         let mut forced = scene.command(command, Path::new("-"));
         let mut child = forced.arg("--force").stdout(terminal).spawn().unwrap();
         drop(forced);
         let mut shown = Vec::new();
-        // Ends with an error when nobody has the terminal any more (EIO).
+        // Ends with EIO when the other side of the terminal is closed.
         let _ = File::from(ours).read_to_end(&mut shown);
         assert!(is_fine(child.wait().unwrap().code()));
         assert!(shown.len() > 100);
@@ -427,13 +427,13 @@ fn a_dash_is_standard_output_and_people_read_standard_error() {
     assert_eq!(scene.names(), [""; 0]);
 }
 
-/// Both ends of a terminal.
+/// Both sides of a terminal.
 fn terminal() -> (OwnedFd, OwnedFd) {
     let (mut ours, mut theirs) = (-1, -1);
     let none = std::ptr::null_mut();
-    // SAFETY: openpty(3) writes the two descriptors, which live through the call; the rest may be null.
+    // SAFETY: openpty(3) writes the two descriptors, which are valid; the other pointers may be null.
     assert_eq!(unsafe { libc::openpty(&mut ours, &mut theirs, none, none.cast(), none.cast()) }, 0);
-    // SAFETY: both were just opened, and nobody else knows them.
+    // SAFETY: both descriptors were just opened and are not shared.
     unsafe { (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) }
 }
 

@@ -1,6 +1,6 @@
-//! Promise 28: what people are told to do is true, and safe to obey as root. That every command and option
-//! in our texts exists is tested beside the command line (`cli/src/texts.rs`); here are moments that told
-//! the wrong reason.
+//! Promise 28: advice is true, and safe to follow as root. That every command and option in our texts exists is
+//! tested in the crate of the command line (`cli/src/texts.rs`). These are situations for which a wrong reason was
+//! once reported.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -23,23 +23,23 @@ fn a_program_without_descriptors_is_not_told_to_mount_anything() {
     let path = target.listen("");
     let pid = target.pid() as i32;
     for command in ["trace", "pprof-cpu", "stack"] {
-        // A limit with one free number below it, in the agent's own table: for the connection.
+        // A limit that leaves one free number in the agent's own table, for the connection.
         let _ = target.settled_descriptors();
         let taken: Vec<u64> =
             target.agents_descriptors().iter().map(|(number, _)| number.parse().unwrap()).collect();
         let second_free = (0..).filter(|number| !taken.contains(number)).nth(1).unwrap();
         let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: prlimit(2) writes one limit to `before`, which lives through the call.
+        // SAFETY: prlimit(2) writes one limit to `before`, which is valid.
         assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &mut before) }, 0);
         let limit = libc::rlimit { rlim_cur: second_free, rlim_max: before.rlim_max };
-        // SAFETY: prlimit(2) reads one limit, which lives through the call.
+        // SAFETY: prlimit(2) only reads one limit, which is valid.
         assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &limit, std::ptr::null_mut()) }, 0);
         let output = Command::new(built::release("rgops"))
             .args([command, &path])
             .current_dir(directory.path())
             .output()
             .unwrap();
-        // SAFETY: as above.
+        // SAFETY: prlimit(2) only reads one limit, which is valid.
         assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &before, std::ptr::null_mut()) }, 0);
         let errors = stderr(&output);
         assert_eq!(output.status.code(), Some(4), "{command}: {errors}");

@@ -1,9 +1,9 @@
-//! The support table of docs/SUPPORT.md: what rgops has of a program's tasks, by the version of Tokio,
-//! the compiler and the profile it is built with. Some twenty builds of Tokio: only with `RGOPS_MATRIX=1`
-//! (half an hour on two cores), which writes the table.
+//! The support table of docs/SUPPORT.md: what rgops reads from a program's tasks, by the version of Tokio, the
+//! compiler and the profile. It needs some twenty builds of Tokio, so it runs only with `RGOPS_MATRIX=1` (half an
+//! hour on two cores), which writes the table.
 //!
-//! One axis is varied at a time around a base, plus the corners: the oldest Tokio and the newest with
-//! the most and the least that a build can bring.
+//! One dimension at a time varies around a base. The corners are also included: the oldest and the newest Tokio, with
+//! the most and the least information that a build can have.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,15 +12,15 @@ use std::{env, fs};
 
 use rgops_tests::matrix::{BASE, Build, Gives, Patch};
 
-/// The oldest Tokio the agent builds with (`Cargo.toml`).
+/// The oldest Tokio that the agent builds with (`Cargo.toml`).
 const OLDEST: &str = "1.45.1";
 
-/// Between the oldest and the newest.
+/// Versions between the oldest and the newest.
 const VERSIONS: [&str; 7] = ["1.52.0", "1.50.0", "1.49.0", "1.48.0", "1.47.1", "1.46.1", OLDEST];
 
 const DEBUG: [&str; 4] = ["2", "1", "line-tables-only", "0"];
 
-/// A task's header has its fields in another order: nothing that is known of tasks holds.
+/// The fields of a task's header are in another order: nothing that is known about tasks holds.
 const OTHER_LAYOUT: Patch = Patch {
     what: "another layout of tasks",
     file: "src/runtime/task/core.rs",
@@ -33,7 +33,7 @@ const OTHER_LAYOUT: Patch = Patch {
     )],
 };
 
-/// The function that polls tasks has another name: the list is as ever, but no future is found by it.
+/// The function that polls tasks has another name: the list works, but no future is found through it.
 const OTHER_NAMES: Patch = Patch {
     what: "other names within",
     file: "src/runtime/task/raw.rs",
@@ -61,7 +61,7 @@ fn rows() -> Vec<Build> {
             true
         }
     });
-    // Compilers that are only on some machines: a path to a rustc each.
+    // Compilers that only some machines have: a path to a rustc each.
     for rustc in env::var("RGOPS_MATRIX_RUSTC").unwrap_or_default().split(':').filter(|path| !path.is_empty())
     {
         let rustc = Some(&*rustc.to_owned().leak());
@@ -150,7 +150,7 @@ fn line(table: &mut String, build: &Build, gives: &Result<Gives, String>) {
     table.push('\n');
 }
 
-/// `1.95.0` of a compiler.
+/// The version of a compiler, such as `1.95.0`.
 fn version(rustc: &str) -> String {
     let output = Command::new(rustc).arg("--version").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
