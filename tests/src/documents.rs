@@ -136,7 +136,7 @@ fn is_path(word: &str) -> bool {
 }
 
 #[test]
-fn every_path_that_a_document_names_is_there() {
+fn every_path_in_a_document_exists() {
     let mut missing = Vec::new();
     let mut count = 0;
     for document in documents() {

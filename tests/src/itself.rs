@@ -27,7 +27,7 @@ pub fn is_target() -> bool {
 ///
 /// # Panics
 /// When the agent cannot listen.
-pub fn listen_until_told() {
+pub fn listen_until_input() {
     listen_with(rgops_agent::Options::default());
 }
 
@@ -36,11 +36,11 @@ pub fn listen_until_told() {
 /// # Panics
 /// When the agent cannot listen.
 pub fn listen_with(options: rgops_agent::Options) {
-    wait_until_told(&rgops_agent::listen(options).expect("the target listens"));
+    wait_for_input(&rgops_agent::listen(options).expect("the target listens"));
 }
 
 /// For the target: reports that it is ready, then waits for a line from the test.
-pub fn wait_until_told(agent: &rgops_agent::Agent) {
+pub fn wait_for_input(agent: &rgops_agent::Agent) {
     println!("\nready {}", agent.address());
     let _ = std::io::stdin().read_line(&mut String::new());
 }

@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hangs_is_killed_and_named() {
+    fn a_program_that_hangs_is_killed_and_named() {
         let hanging = || output(&mut shell("echo begun; exec sleep 1000"), Duration::from_millis(50));
         let panic = std::panic::catch_unwind(hanging).expect_err("it hangs");
         let text = panic.downcast_ref::<String>().expect("a text");

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_schema_does_not_say_is_wrong() {
+    fn fields_outside_the_schema_are_wrong() {
         let schema = json!({
             "type": "object",
             "properties": {

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_shown_or_taken_out() {
+    fn colours_are_shown_or_removed() {
         let text = "\u{1b}[1m\u{1b}[31mrgops\u{1b}[0m: no\n";
         assert_eq!(with_visible_colours(text), "{bold}{red}rgops{/}: no\n");
         assert_eq!(without_colours(text), "rgops: no\n");

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_sees_a_terminal_of_the_width_and_what_it_erased_is_gone() {
+    fn a_command_sees_the_width_of_the_terminal_and_erased_text_is_removed() {
         let script = "test -t 0 && test -t 1 && stty size; \
             printf 'old\\r\\033[2Knew\\n' >&2; printf 'bar\\r\\033[2K'; exit 3";
         for columns in [80, 140] {

@@ -158,7 +158,7 @@ const CAPTURES: &[(&str, libc::c_long)] = calls![
 const WRAPPER: &[(&str, libc::c_long)] = calls![tgkill SYS_tgkill];
 
 #[test]
-fn the_stated_calls_are_these() {
+fn the_documented_calls_are_these() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/SECURITY.md")).unwrap();
     for (name, _) in AGENT.iter().chain(RESTORES).chain(CAPTURES).chain(WRAPPER) {
         assert!(text.contains(&format!("`{name}`")), "{name} is not stated");
@@ -208,7 +208,7 @@ fn sandboxed() {
     if !is_before {
         enforce(&name);
     }
-    itself::wait_until_told(&agent);
+    itself::wait_for_input(&agent);
     // SAFETY: ends the process without waiting for its threads.
     unsafe { libc::_exit(0) };
 }
@@ -251,7 +251,7 @@ fn sandboxed_before_it_listens() {
 }
 
 #[test]
-fn a_table_of_its_own_is_had_by_another_call_or_listening_fails_with_the_reason() {
+fn listen_gets_its_own_table_by_another_call_or_fails_with_the_reason() {
     for (filter, says) in [
         ("close_range ENOSYS", "listened"),
         ("no own table", "close_range and unshare are denied"),
@@ -278,7 +278,7 @@ fn on_an_older_kernel_everything_works() {
 }
 
 #[test]
-fn a_socket_that_was_removed_is_made_anew_under_the_stated_calls() {
+fn a_removed_socket_is_recreated_with_the_stated_calls() {
     let mut target = start("strict", false);
     let inode = |path: &str| {
         std::fs::symlink_metadata(path).ok().map(|file| std::os::unix::fs::MetadataExt::ino(&file))
@@ -322,7 +322,7 @@ fn without_process_vm_readv_everything_works() {
 }
 
 #[test]
-fn without_the_look_at_the_stack_only_leaves_are_known_and_the_reason_is_said() {
+fn without_the_stack_check_only_leaves_are_known_and_the_reason_is_reported() {
     for (filter, is_before) in [("probe EPERM", true), ("probe EPERM", false), ("probe ENOSYS", false)] {
         let target = start(filter, is_before);
         let profile = target.profile(300);
@@ -343,7 +343,7 @@ fn without_the_look_at_the_stack_only_leaves_are_known_and_the_reason_is_said() 
 }
 
 #[test]
-fn without_timers_there_is_no_profile_and_the_reason_is_said() {
+fn without_timers_there_is_no_profile_and_the_reason_is_reported() {
     for (filter, is_before, error) in [
         ("timer EPERM", true, "Operation not permitted"),
         ("timer EPERM", false, "Operation not permitted"),

@@ -47,7 +47,7 @@ fn every_command_answers_in_under_two_minutes() {
 }
 
 #[test]
-fn cut_short_it_leaves_nothing_running() {
+fn an_interrupted_tour_leaves_no_process_running() {
     let mut running = Running::run(tour().args(["--lines", "3"]));
     running.line(); // The empty line before the shop.
     let started = running.line();

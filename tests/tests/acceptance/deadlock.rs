@@ -35,7 +35,7 @@ fn an_async_deadlock_is_named_before_everything_else() {
 }
 
 #[test]
-fn tasks_of_a_channel_that_nobody_can_judge_are_no_deadlock() {
+fn tasks_that_wait_for_channels_are_not_reported_as_a_deadlock() {
     let stuck = Running::start_and_wait(&built::release("stuck"), &["--channel"]);
     let answer = rgops(&["tasks", &stuck.pid().to_string()]);
     assert!(!answer.output.contains("deadlock"), "{}", answer.output);

@@ -167,7 +167,7 @@ fn leaks_names_the_leaking_line_first_and_not_the_full_cache() {
 }
 
 #[test]
-fn what_changes_the_program_is_refused_by_name_unless_allowed() {
+fn commands_that_change_the_program_are_refused_by_name_unless_allowed() {
     let (shop, _directory) = start("shop", &[]);
     let pid = shop.pid().to_string();
     let refused = |answer: Answer, command: &str, allow: &str| {
@@ -197,7 +197,7 @@ fn what_changes_the_program_is_refused_by_name_unless_allowed() {
 }
 
 #[test]
-fn ctrl_c_ends_a_window_early_and_keeps_what_was_seen() {
+fn ctrl_c_ends_a_window_early_and_keeps_its_data() {
     let (leaky, directory) = start("leaky", &["--leak", "12M"]);
     let (pid, output) = (leaky.pid().to_string(), directory.unused("heap").display().to_string());
     for command in [

@@ -20,7 +20,7 @@ use rgops_tests::running::Running;
 const THREADS: usize = 1000;
 
 #[test]
-fn a_crowd_of_1000_threads_is_where_gdb_sees_it() {
+fn gdb_shows_the_same_stacks_for_1000_threads() {
     let _alone = crate::alone();
     if !gdb_is_there() {
         return;

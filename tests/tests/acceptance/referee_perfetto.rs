@@ -15,7 +15,7 @@ const KINDS: [&str; 9] =
     ["running", "runnable", "futex", "network", "poll", "file", "sleeping", "other", "unknown"];
 
 #[test]
-fn perfetto_reads_our_file_and_sees_our_numbers() {
+fn perfetto_reads_our_file_and_shows_the_same_numbers() {
     if !perfetto_is_there() {
         return;
     }

@@ -28,7 +28,7 @@ enum Spread {
 }
 
 #[test]
-fn top_is_line_by_line_that_of_go_tool_pprof() {
+fn top_is_the_same_line_by_line_as_go_tool_pprof() {
     if !go_is_there() {
         return;
     }
@@ -66,7 +66,7 @@ fn top_is_line_by_line_that_of_go_tool_pprof() {
 }
 
 #[test]
-fn top_of_a_heap_is_line_by_line_that_of_go_tool_pprof() {
+fn top_of_a_heap_is_the_same_line_by_line_as_go_tool_pprof() {
     if !go_is_there() {
         return;
     }

@@ -31,7 +31,7 @@ const ASKED: [&[&str]; 17] = [
 ];
 
 #[test]
-fn json_is_as_the_committed_schemas_say() {
+fn json_matches_the_committed_schemas() {
     let _alone = crate::alone();
     let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("inspect/schemas");
     let directory = rgops_tests::directory::Directory::new();

@@ -9,7 +9,7 @@ use rgops_tests::profiled::Profiled;
 use rgops_tests::running::{Running, rgops};
 
 #[test]
-fn a_profile_accounts_for_the_processs_cpu_clock() {
+fn a_profile_accounts_for_the_cpu_clock_of_the_process() {
     let _alone = crate::alone();
     let shop = Running::start(&built::release("shop"), &["--load", "500"]);
     // Of the program's threads; the agent's are not in the profile.

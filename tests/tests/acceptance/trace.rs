@@ -50,7 +50,7 @@ fn threads_that_wait_for_a_mutex_are_in_futex_and_its_owner_sleeps() {
 }
 
 #[test]
-fn a_file_that_exists_is_left_alone() {
+fn an_existing_file_is_not_overwritten() {
     let split = Running::start_and_wait(&built::release("split"), &[]);
     let file = std::env::temp_dir().join(format!("rgops-trace-exists-{}", std::process::id()));
     std::fs::write(&file, "mine").unwrap();

@@ -39,7 +39,7 @@ fn jemallocs_own_profile() {
 }
 
 #[test]
-fn jemalloc_without_its_profiler_says_how_to_have_one() {
+fn jemalloc_without_its_profiler_reports_how_to_enable_it() {
     let Some(target) = start("jemalloc", None) else { return };
     let answer = rgops(&["pprof-heap", &target.pid().to_string()]);
     assert!(answer.code != 0 && answer.errors.contains("MALLOC_CONF=prof:true"), "{answer:?}");

@@ -90,7 +90,7 @@ fn gives_up_root() {
     start_threads();
     let agent = rgops_agent::listen(watched_tasks()).unwrap();
     become_nobody();
-    itself::wait_until_told(&agent);
+    itself::wait_for_input(&agent);
     // SAFETY: ends the process without waiting for its threads.
     unsafe { libc::_exit(0) };
 }
@@ -116,7 +116,7 @@ fn is_not_dumpable() {
     if std::env::var_os(DENIED).is_some() {
         deny_process_vm_readv();
     }
-    itself::wait_until_told(&agent);
+    itself::wait_for_input(&agent);
     // SAFETY: ends the process without waiting for its threads.
     unsafe { libc::_exit(0) };
 }
@@ -204,7 +204,7 @@ fn a_program_that_is_not_dumpable_is_still_captured() {
 /// The reason and the fix are reported.
 #[cfg(all(target_env = "gnu", target_arch = "x86_64"))]
 #[test]
-fn a_program_that_may_not_read_its_own_memory_has_no_list_and_says_why() {
+fn a_program_that_may_not_read_its_own_memory_has_no_list_and_reports_why() {
     let target = Itself::start_with("credentials::is_not_dumpable", &[(DENIED, "1")]);
     let screen = rgops(&["tasks", target.address()]);
     println!("{}{}", screen.output, screen.errors);

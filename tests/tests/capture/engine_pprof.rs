@@ -60,7 +60,7 @@ fn spins() {
 }
 
 #[test]
-fn its_profile_has_names_and_says_who_took_it() {
+fn its_profile_has_names_and_states_its_engine() {
     let target = Itself::start("engine_pprof::spins");
     let file = std::env::temp_dir().join(format!("rgops-engine-pprof-{}.pb.gz", std::process::id()));
     let (pid, path) = (target.pid().to_string(), file.display().to_string());
@@ -112,7 +112,7 @@ fn its_profile_has_names_and_says_who_took_it() {
 }
 
 #[test]
-fn its_answer_accounts_for_the_clock_and_leaves_the_native_engine_to_others() {
+fn its_answer_accounts_for_the_clock_and_other_commands_use_the_native_engine() {
     let target = Itself::start("engine_pprof::spins");
     let profile = target.profile(1000);
     let totals = profile.totals();
@@ -210,7 +210,7 @@ fn a_handler_installed_meanwhile_ends_the_profile_and_stays() {
 }
 
 #[test]
-fn a_profile_nobody_waits_for_gives_the_signal_back() {
+fn an_abandoned_profile_restores_the_signal() {
     let target = Itself::start("engine_pprof::spins");
     let endpoint = Endpoint::Local { path: target.address().into(), expected: None };
     let timeouts = Timeouts { connect: Duration::from_secs(10), silence: Duration::from_secs(30) };
@@ -227,7 +227,7 @@ fn a_profile_nobody_waits_for_gives_the_signal_back() {
 #[ignore = "started by another test"]
 fn chooses_nothing() {
     if itself::is_target() {
-        itself::listen_until_told();
+        itself::listen_until_input();
     }
 }
 

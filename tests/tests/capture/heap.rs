@@ -115,7 +115,7 @@ fn snapshot(path: &str) -> Profile {
 }
 
 #[test]
-fn estimates_are_as_near_to_the_truth_as_they_say() {
+fn estimates_are_within_their_stated_error() {
     let directory = Directory::new();
     let mut target = start(&directory);
     let path = target.listen("65536");
@@ -233,7 +233,7 @@ fn every_block_is_sampled_at_a_rate_of_one_byte_wherever_it_is_allocated() {
 }
 
 #[test]
-fn a_soak_over_two_threads_loses_nothing_and_grows_nothing() {
+fn a_soak_on_two_threads_loses_no_block_and_does_not_grow() {
     let _alone = crate::alone();
     // Half an hour: RGOPS_SOAK_SECONDS=1800.
     let whole: u64 = std::env::var("RGOPS_SOAK_SECONDS").map_or(6, |seconds| seconds.parse().unwrap());
@@ -327,7 +327,7 @@ fn a_fork_child_has_its_own_heap_and_its_own_agent() {
 }
 
 #[test]
-fn a_closed_agent_samples_no_more_and_the_next_goes_on() {
+fn a_closed_agent_stops_sampling_and_the_next_one_continues() {
     let directory = Directory::new();
     let mut target = start(&directory);
     let path = target.listen("1");
@@ -343,7 +343,7 @@ fn a_closed_agent_samples_no_more_and_the_next_goes_on() {
 }
 
 #[test]
-fn a_window_ends_when_it_is_asked_to() {
+fn a_window_ends_early_on_request() {
     let directory = Directory::new();
     let mut target = start(&directory);
     let path = target.listen("1000");
@@ -357,7 +357,7 @@ fn a_window_ends_when_it_is_asked_to() {
 }
 
 #[test]
-fn free_memory_is_given_back_and_both_numbers_are_told() {
+fn gc_releases_free_memory_and_reports_it_before_and_after() {
     let directory = Directory::new();
     let mut target = start(&directory);
     let path = target.listen("524288");
@@ -380,7 +380,7 @@ fn free_memory_is_given_back_and_both_numbers_are_told() {
 }
 
 #[test]
-fn without_the_wrapper_the_lines_to_add_are_told() {
+fn without_the_wrapper_the_lines_to_add_are_shown() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");

@@ -139,7 +139,7 @@ fn loads_and_unloads() {
         calls_alpha(Duration::from_secs(1));
         calls_beta(Duration::from_secs(1));
     });
-    itself::listen_until_told();
+    itself::listen_until_input();
     // SAFETY: ends the process without waiting for its threads.
     unsafe { libc::_exit(0) };
 }
@@ -162,7 +162,7 @@ fn stacks(profile: &Pprof) -> Vec<(Vec<String>, u64)> {
 }
 
 #[test]
-fn a_library_in_the_place_of_another_has_its_own_names() {
+fn a_library_loaded_in_place_of_another_has_its_own_names() {
     let _alone = crate::alone();
     let libraries = Libraries::make(&[("alpha", 16, &[]), ("beta", 3000, &[])]);
     let target = libraries.start("modules::loads_and_unloads");
@@ -212,14 +212,14 @@ fn loads_without_pause() {
             LOADS.fetch_add(1, Ordering::Relaxed);
         });
     }
-    itself::listen_until_told();
+    itself::listen_until_input();
     println!("\nloads {}", LOADS.load(Ordering::Relaxed));
     // SAFETY: ends the process without waiting for its threads.
     unsafe { libc::_exit(0) };
 }
 
 #[test]
-fn loading_and_unloading_without_pause_harms_nobody() {
+fn loading_and_unloading_without_pause_is_harmless() {
     let libraries = Libraries::make(&[("alpha", 16, &[]), ("beta", 3000, &[])]);
     let target = libraries.start("modules::loads_without_pause");
     let profile = target.profile(1000 * seconds());
@@ -271,7 +271,7 @@ fn runs_odd_code() {
             black_box(unsafe { made(black_box(1_000_000)) });
         });
     }
-    itself::listen_until_told();
+    itself::listen_until_input();
     // SAFETY: ends the process without waiting for its threads.
     unsafe { libc::_exit(0) };
 }
@@ -293,7 +293,7 @@ fn made_at_run_time() -> Outer {
 }
 
 #[test]
-fn stripped_libraries_the_vdso_and_code_made_at_run_time_are_walked_through() {
+fn stripped_libraries_the_vdso_and_generated_code_are_walked_through() {
     let _alone = crate::alone();
     let libraries = Libraries::make(&[("stripped", 100, &["-s"])]);
     let target = libraries.start("modules::runs_odd_code");

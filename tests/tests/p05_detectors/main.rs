@@ -294,7 +294,7 @@ fn clock_needs_the_kernel() -> bool {
 }
 
 #[test]
-fn the_handler_makes_no_system_call_but_its_look_at_the_stack() {
+fn the_handler_makes_no_system_call_except_its_check_of_the_stack() {
     let target = Itself::start("computes");
     for hz in [999, 10_000] {
         let (mut all, mut whole) = (0, 0);
@@ -359,7 +359,7 @@ fn disposition() -> usize {
 }
 
 #[test]
-fn the_detectors_detect() {
+fn the_detectors_detect_each_violation() {
     let ends = [
         ("1", libc::SIGABRT, "malloc inside the handler"),
         ("2", libc::SIGABRT, "pthread_mutex_lock inside the handler"),

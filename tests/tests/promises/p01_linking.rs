@@ -6,7 +6,7 @@ use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
 
 #[test]
-fn linked_but_not_listening_it_has_opened_nothing() {
+fn linking_without_listening_opens_nothing() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let numbers = |target: &Target| -> Vec<String> {

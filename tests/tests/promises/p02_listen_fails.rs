@@ -19,7 +19,7 @@ fn still_fine(target: &mut Target, directory: &Directory) {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_or_is_none() {
+fn a_directory_that_cannot_be_created_or_is_not_a_directory() {
     let directory = Directory::new();
     fs::write(directory.path().join("file"), "").unwrap();
     let long = "x".repeat(300);

@@ -39,7 +39,7 @@ fn target() {
     while ALLOCATING.load(Ordering::SeqCst) == 0 {
         std::thread::yield_now();
     }
-    itself::wait_until_told(&agent);
+    itself::wait_for_input(&agent);
     // SAFETY: the thread runs as long as the process, so its id is still its own.
     unsafe {
         libc::syscall(libc::SYS_tgkill, libc::getpid(), ALLOCATING.load(Ordering::SeqCst), libc::SIGUSR1)
@@ -73,7 +73,7 @@ fn allocated(address: &str) -> Known<u64> {
 }
 
 #[test]
-fn an_arena_lock_held_for_ever_costs_only_the_allocators_numbers() {
+fn an_arena_lock_held_for_ever_hides_only_the_allocators_numbers() {
     let _alone = crate::alone();
     let mut refused = None;
     // The signal may arrive while the lock is free: then start the program again.

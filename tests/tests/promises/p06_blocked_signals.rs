@@ -90,7 +90,7 @@ fn target(directory: &Directory) -> (Target, String) {
 }
 
 #[test]
-fn the_time_of_a_thread_that_blocks_all_signals_is_said_to_be_its_own() {
+fn cpu_time_of_a_thread_that_blocks_all_signals_is_reported_as_blocked() {
     let _alone = alone();
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
@@ -115,7 +115,7 @@ fn the_time_of_a_thread_that_blocks_all_signals_is_said_to_be_its_own() {
 }
 
 #[test]
-fn a_thread_that_begins_to_block_in_mid_profile_is_no_thread_whose_ticks_came_late() {
+fn a_thread_that_begins_to_block_during_a_profile_is_not_counted_as_late_ticks() {
     let _alone = alone();
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
@@ -157,7 +157,7 @@ fn a_thread_that_blocked_and_ended_meanwhile_is_counted_with_the_others() {
 
 /// The CPU time while it blocked is not lost, and the answer reports that its place is uncertain.
 #[test]
-fn a_thread_that_blocks_in_turns_is_sampled_where_it_hears_again() {
+fn a_thread_that_blocks_in_turns_is_sampled_when_it_unblocks() {
     let _alone = alone();
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
@@ -170,7 +170,7 @@ fn a_thread_that_blocks_in_turns_is_sampled_where_it_hears_again() {
 }
 
 #[test]
-fn a_trace_says_the_same() {
+fn a_trace_reports_the_same() {
     let _alone = alone();
     let directory = Directory::new();
     let (mut target, path) = target(&directory);

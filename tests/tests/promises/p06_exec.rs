@@ -35,7 +35,7 @@ fn replaces_itself() {
     let round: u64 = std::env::var(ROUND).map_or(0, |text| text.parse().unwrap());
     if round == rounds() {
         let agent = rgops_agent::listen(Options::default().name("last")).unwrap();
-        itself::wait_until_told(&agent);
+        itself::wait_for_input(&agent);
         return;
     }
     let agent = rgops_agent::listen(Options::default()).unwrap();

@@ -60,7 +60,7 @@ impl Change {
 const CHANGES: [Change; 3] = [Change::Exec, Change::Other, Change::Ends];
 
 #[test]
-fn a_program_that_replaced_itself_has_no_agent_any_more() {
+fn a_program_that_replaced_itself_no_longer_has_an_agent() {
     for other in ["", "/bin/sleep 1000"] {
         let directory = Directory::new();
         let mut target = Target::start(&directory);
@@ -92,7 +92,7 @@ fn a_program_that_replaced_itself_has_no_agent_any_more() {
 
 /// After the handshake, before and after the request was sent.
 #[test]
-fn between_hello_and_request_it_is_said_what_happened() {
+fn a_change_between_hello_and_request_is_reported() {
     for change in CHANGES {
         let directory = Directory::new();
         let mut target = Target::start(&directory);
@@ -129,7 +129,7 @@ fn answer_of(child: Child) -> Answer {
 
 /// Long commands are interrupted by the change in the middle of the answer.
 #[test]
-fn in_the_middle_of_an_answer_it_is_said_what_happened() {
+fn a_change_during_an_answer_is_reported() {
     for change in CHANGES {
         for command in [
             &["pprof-cpu", "--duration", "60"][..],
@@ -169,7 +169,7 @@ fn in_the_middle_of_an_answer_it_is_said_what_happened() {
 /// Short commands are interrupted anywhere: while they search for the process, connect, receive the answer, or
 /// symbolise it.
 #[test]
-fn in_every_moment_the_exit_code_and_the_text_are_true() {
+fn at_every_moment_the_exit_code_and_the_text_are_correct() {
     let delays: u64 = if std::env::var_os("RGOPS_LONG").is_some() { 60 } else { 4 };
     for change in CHANGES {
         for command in ["stack", "tasks", "version"] {
@@ -201,7 +201,7 @@ fn in_every_moment_the_exit_code_and_the_text_are_true() {
 
 /// A child keeps nothing of the parent's connections, and the parent's answers continue.
 #[test]
-fn forks_in_the_middle_of_a_request_change_nothing() {
+fn forks_during_a_request_change_nothing() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.listen("");
@@ -222,7 +222,7 @@ fn forks_in_the_middle_of_a_request_change_nothing() {
 }
 
 #[test]
-fn a_change_of_user_in_the_middle_of_a_request_changes_nothing_for_who_asked() {
+fn a_change_of_user_during_a_request_does_not_affect_the_client() {
     if skip_unless(is_root(), "root, to give it up") {
         return;
     }

@@ -184,7 +184,7 @@ fn may_have_few_pending() {
 }
 
 #[test]
-fn real_time_signals_that_the_kernel_does_not_take_are_sent_again() {
+fn real_time_signals_that_the_kernel_rejects_are_sent_again() {
     if skip_unless(is_root(), "root, to be a user of its own") {
         return;
     }
@@ -204,7 +204,7 @@ fn real_time_signals_that_the_kernel_does_not_take_are_sent_again() {
 }
 
 #[test]
-fn signals_that_cannot_serve_are_refused() {
+fn unsuitable_signals_are_refused() {
     let refusal = |number| match rgops_agent::listen(Options::default().signal(number)) {
         Err(error @ ListenError::Signal { .. }) => error.to_string(),
         other => panic!("signal {number}: {other:?}"),

@@ -120,7 +120,7 @@ fn other_profiler() {
             spin(1);
         }
     });
-    itself::listen_until_told();
+    itself::listen_until_input();
     STOP.store(true, Ordering::Relaxed);
     spinning.join().unwrap();
     let is_back = install(libc::SIG_IGN, 0) == hungry as *const () as usize;
@@ -174,7 +174,7 @@ fn chains_to_ours() {
             spin(400);
         }
     });
-    itself::listen_until_told();
+    itself::listen_until_input();
     chain.join().unwrap();
     raise();
     println!("\nreceived {}", RECEIVED.load(Ordering::SeqCst));
@@ -186,7 +186,7 @@ fn unsafe_zeroed() -> libc::sigaction {
 }
 
 #[test]
-fn a_handler_that_calls_ours_makes_no_loop() {
+fn a_handler_that_calls_ours_causes_no_loop() {
     let mut target = Itself::start("p06_signals::chains_to_ours");
     for _ in 0..3 {
         // The profile may end early; the program must survive either way.
@@ -262,7 +262,7 @@ fn blocks() {
             }),
         ),
     ];
-    itself::listen_until_told();
+    itself::listen_until_input();
     STOP.store(true, Ordering::Relaxed);
     let [_waiting, deaf, hearing] = threads;
     [deaf, hearing].into_iter().for_each(|thread| thread.join().unwrap());
@@ -270,7 +270,7 @@ fn blocks() {
 }
 
 #[test]
-fn threads_that_block_the_signal_are_left_alone_and_late_signals_end_nobody() {
+fn threads_that_block_the_signal_are_not_sampled_and_late_signals_are_harmless() {
     let _alone = crate::alone();
     let mut target = Itself::start("p06_signals::blocks");
     for _ in 0..6 {
@@ -311,13 +311,13 @@ fn idle() {
             }
         })
         .unwrap();
-    itself::listen_until_told();
+    itself::listen_until_input();
     // SAFETY: ends the process without waiting for the thread.
     unsafe { libc::_exit(0) };
 }
 
 #[test]
-fn starts_and_stops_leave_timers_dispositions_descriptors_and_memory() {
+fn starts_and_stops_leave_timers_dispositions_descriptors_and_memory_unchanged() {
     let rounds = if std::env::var_os("RGOPS_LONG").is_some() { 500 } else { 40 };
     let mut target = Itself::start("p06_signals::idle");
     let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", target.pid())).unwrap();

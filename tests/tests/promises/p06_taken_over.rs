@@ -54,7 +54,7 @@ fn takes_the_signal() {
             spin();
         }
     });
-    itself::listen_until_told();
+    itself::listen_until_input();
     STOP.store(true, Ordering::Relaxed);
     spinning.join().unwrap();
     assert_eq!(exchange(None), own, "the program's handler was replaced");
@@ -65,7 +65,7 @@ fn takes_the_signal() {
 }
 
 #[test]
-fn a_profile_whose_signal_is_taken_ends_and_says_so_everywhere() {
+fn a_profile_whose_signal_is_taken_ends_and_reports_it_everywhere() {
     let target = Itself::start("p06_taken_over::takes_the_signal");
     let file = std::env::temp_dir().join(format!("rgops-taken-{}.pb.gz", std::process::id()));
     let pid = target.pid().to_string();

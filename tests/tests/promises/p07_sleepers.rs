@@ -106,7 +106,7 @@ fn sleepers() {
             thread.spawn(move || below(7 * depth, kind)).unwrap();
         }
     }
-    itself::listen_until_told();
+    itself::listen_until_input();
     let load = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
     println!("\ninterrupted {} woken {}", load(&INTERRUPTED), load(&WOKEN));
     // SAFETY: ends the process without waiting for its threads.
@@ -114,7 +114,7 @@ fn sleepers() {
 }
 
 #[test]
-fn a_thousand_dumps_interrupt_nobody() {
+fn a_thousand_dumps_interrupt_no_sleeping_thread() {
     let target = Itself::start("p07_sleepers::sleepers");
     let count = KINDS.len() * OF_EACH_KIND as usize;
     until("all sleep", || {

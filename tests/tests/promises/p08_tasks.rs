@@ -20,7 +20,7 @@ fn number(target: &mut Target, order: &str) -> u64 {
 }
 
 #[test]
-fn no_future_is_polled_and_the_runtime_goes_on() {
+fn no_future_is_polled_and_the_runtime_continues() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("runtime 2");
@@ -72,7 +72,7 @@ fn a_thousand_listings_leave_nothing_behind() {
 }
 
 #[test]
-fn on_a_stuck_runtime_the_same_tasks_of_ours_are_used_again() {
+fn a_stuck_runtime_reuses_our_tasks() {
     let _alone = crate::alone();
     for how in ["spin", "mutex"] {
         let directory = Directory::new();
@@ -103,7 +103,7 @@ fn on_a_stuck_runtime_the_same_tasks_of_ours_are_used_again() {
 }
 
 #[test]
-fn a_program_that_is_not_dumpable_and_a_forked_one_are_listed_too() {
+fn a_program_that_is_not_dumpable_and_a_forked_one_are_also_listed() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("runtime 2");
@@ -122,7 +122,7 @@ fn a_program_that_is_not_dumpable_and_a_forked_one_are_listed_too() {
 
 /// Memory is sent to users who could read it anyway, and over TCP only if the author allows it.
 #[test]
-fn memory_goes_over_tcp_only_when_the_author_says_so() {
+fn memory_is_sent_over_tcp_only_if_the_author_allows_it() {
     let token = "swordfish-swordfish-swordfish";
     for allowed in [false, true] {
         let directory = Directory::new();
@@ -163,7 +163,7 @@ fn memory_goes_over_tcp_only_when_the_author_says_so() {
 }
 
 #[test]
-fn what_is_not_mapped_is_missing_and_what_is_too_much_is_refused() {
+fn unmapped_memory_is_missing_and_too_large_requests_are_refused() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("runtime 1");

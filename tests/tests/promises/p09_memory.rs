@@ -17,7 +17,7 @@ fn resident(target: &Target) -> u64 {
 }
 
 #[test]
-fn more_connections_than_allowed_are_told_so_and_counted() {
+fn connections_over_the_limit_are_refused_and_counted() {
     let _alone = crate::alone();
     let directory = Directory::new();
     let mut target = Target::start(&directory);
@@ -41,7 +41,7 @@ fn more_connections_than_allowed_are_told_so_and_counted() {
 }
 
 #[test]
-fn a_flood_leaves_the_memory_as_it_was() {
+fn a_flood_does_not_grow_the_memory() {
     let _alone = crate::alone();
     let directory = Directory::new();
     let mut target = Target::start(&directory);

@@ -46,7 +46,7 @@ fn a_child_may_listen_itself_and_close_touches_only_its_own() {
 /// A child of a listening program must not keep the parent's sockets open. After the parent ends, a client is refused
 /// and does not wait.
 #[test]
-fn a_child_without_an_agent_answers_for_nobody() {
+fn a_child_without_an_agent_does_not_answer_for_its_parent() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");

@@ -6,7 +6,7 @@ use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
 
 #[test]
-fn switched_off_it_opens_nothing_and_succeeds() {
+fn a_switched_off_listen_opens_nothing_and_succeeds() {
     let directory = Directory::new();
     let mut target = Target::start_with(&directory, |command| {
         command.env("RGOPS", "off");
@@ -21,7 +21,7 @@ fn switched_off_it_opens_nothing_and_succeeds() {
 }
 
 #[test]
-fn close_leaves_nothing() {
+fn close_leaves_nothing_behind() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("tokio");
@@ -44,7 +44,7 @@ fn close_leaves_nothing() {
 }
 
 #[test]
-fn a_second_listen_is_told_where_the_first_listens() {
+fn a_second_listen_reports_the_address_of_the_first() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");

@@ -37,7 +37,7 @@ fn modes_do_not_depend_on_the_umask() {
 
 /// The umask belongs to the process: other threads would see a change, even for a microsecond.
 #[test]
-fn the_umask_is_not_even_touched_for_a_moment() {
+fn the_umask_is_never_changed() {
     let directory = Directory::new();
     let traced = directory.path().join("calls");
     let has = std::process::Command::new("strace").arg("-V").output().is_ok();
@@ -57,7 +57,7 @@ fn the_umask_is_not_even_touched_for_a_moment() {
 }
 
 #[test]
-fn a_directory_that_is_not_safe_is_refused_with_what_mends_it() {
+fn an_unsafe_directory_is_refused_with_a_fix() {
     let directory = Directory::new();
     let place = |name: &str| directory.path().join(name);
     let mut cases = Vec::new();

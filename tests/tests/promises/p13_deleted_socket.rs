@@ -35,7 +35,7 @@ pub(crate) fn is_marked(directory: &Directory, pid: u32) -> bool {
 }
 
 #[test]
-fn a_socket_file_that_was_deleted_under_a_living_agent_is_said_to_be() {
+fn a_deleted_socket_file_of_a_running_agent_is_reported() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -60,7 +60,7 @@ fn a_socket_file_that_was_deleted_under_a_living_agent_is_said_to_be() {
 
 /// The real systemd-tmpfiles, with age 0, on a running agent's directory and on a stale one.
 #[test]
-fn what_systemd_tmpfiles_leaves_of_a_living_agent_is_told_truly() {
+fn the_state_after_systemd_tmpfiles_is_reported_correctly() {
     let tmpfiles = "/usr/bin/systemd-tmpfiles";
     if skip_unless(is_root() && fs::exists(tmpfiles).unwrap(), "root, and systemd-tmpfiles") {
         return;
@@ -84,7 +84,7 @@ fn what_systemd_tmpfiles_leaves_of_a_living_agent_is_told_truly() {
 }
 
 #[test]
-fn a_file_behind_which_nobody_listens_marks_nobody() {
+fn a_socket_file_without_a_listener_marks_no_process() {
     let directory = Directory::new();
     let target = Target::start(&directory);
     fs::create_dir(directory.sockets()).unwrap();
@@ -107,7 +107,7 @@ fn a_file_behind_which_nobody_listens_marks_nobody() {
 }
 
 #[test]
-fn a_socket_with_a_long_path_is_believed_by_its_file() {
+fn a_socket_with_a_long_path_is_recognised_by_its_file() {
     let directory = Directory::new();
     let long = directory.path().join("x".repeat(120));
     let mut target = Target::start(&directory);
@@ -125,7 +125,7 @@ fn a_socket_with_a_long_path_is_believed_by_its_file() {
 
 /// After the program changed its user, rgops reports that the former user's socket is not reachable.
 #[test]
-fn after_a_change_of_user_the_socket_is_told_from_a_deleted_one() {
+fn after_a_change_of_user_the_socket_is_distinguished_from_a_deleted_one() {
     if skip_unless(is_root(), "root, to be other users") {
         return;
     }

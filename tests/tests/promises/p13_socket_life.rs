@@ -17,7 +17,7 @@ use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
 
 #[test]
-fn whoever_sees_it_can_connect() {
+fn a_client_that_finds_a_socket_can_connect() {
     let directory = Directory::new();
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -64,7 +64,7 @@ fn connect_by_the_rule(directory: &Directory, name: &str) -> io::Result<UnixStre
 }
 
 #[test]
-fn it_is_gone_at_exit_however_main_ends() {
+fn the_socket_is_removed_however_main_ends() {
     for (order, code) in [(None, 0), (Some("exit 0"), 0), (Some("exit 3"), 3)] {
         let directory = Directory::new();
         let mut target = Target::start(&directory);
@@ -107,7 +107,7 @@ fn after_kill_9_the_list_is_clean_and_the_next_start_sweeps() {
 }
 
 #[test]
-fn sweeping_leaves_alone_what_is_not_stale_or_not_ours() {
+fn sweeping_keeps_files_that_are_not_stale_or_not_ours() {
     let directory = Directory::new();
     let mut first = Target::start(&directory);
     let first_path = first.listen("");
@@ -142,7 +142,7 @@ fn sweeping_leaves_alone_what_is_not_stale_or_not_ours() {
 
 /// A stale socket whose pid now belongs to another program: the start time in its name differs.
 #[test]
-fn a_pid_used_again_is_not_taken_for_the_old_program() {
+fn a_reused_pid_is_not_mistaken_for_the_old_program() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");

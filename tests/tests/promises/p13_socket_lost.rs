@@ -30,7 +30,7 @@ fn comes_back(target: &Target, path: &str, former: u64) {
 
 /// As distributions run it every day, but with the shortest age: unused files are removed at once.
 #[test]
-fn systemd_tmpfiles_leaves_it_alone() {
+fn systemd_tmpfiles_keeps_the_socket() {
     let has = Command::new("systemd-tmpfiles").arg("--version").output().is_ok();
     if skip_unless(has, "systemd-tmpfiles") {
         return;
@@ -54,7 +54,7 @@ fn systemd_tmpfiles_leaves_it_alone() {
 }
 
 #[test]
-fn removed_it_is_made_anew_and_still_gone_at_the_end() {
+fn a_removed_socket_is_recreated_and_removed_at_exit() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -84,7 +84,7 @@ fn removed_it_is_made_anew_and_still_gone_at_the_end() {
 }
 
 #[test]
-fn connections_of_the_removed_socket_go_on() {
+fn connections_of_the_removed_socket_continue() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -101,7 +101,7 @@ fn connections_of_the_removed_socket_go_on() {
 
 /// The agent does not touch a name that belongs to another socket.
 #[test]
-fn a_name_that_another_socket_took_is_left_to_it() {
+fn a_name_taken_by_another_socket_is_not_reclaimed() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -120,7 +120,7 @@ fn a_name_that_another_socket_took_is_left_to_it() {
 }
 
 #[test]
-fn a_path_longer_than_an_address_comes_back_as_well() {
+fn a_socket_with_a_long_path_is_also_recreated() {
     let directory = Directory::new();
     let deep = directory.path().join("d".repeat(120));
     let mut target = Target::start(&directory);

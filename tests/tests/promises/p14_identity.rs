@@ -87,7 +87,7 @@ fn victim_and_impostor(same_name: bool) -> (Directory, Target, String, Directory
 }
 
 #[test]
-fn a_socket_that_is_swapped_is_never_taken_for_the_one_that_was_checked() {
+fn a_swapped_socket_is_never_mistaken_for_the_checked_one() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -101,7 +101,7 @@ fn a_socket_that_is_swapped_is_never_taken_for_the_one_that_was_checked() {
 }
 
 #[test]
-fn a_directory_that_is_swapped_is_never_taken_for_the_one_that_was_checked() {
+fn a_swapped_directory_is_never_mistaken_for_the_checked_one() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -121,7 +121,7 @@ fn a_directory_that_is_swapped_is_never_taken_for_the_one_that_was_checked() {
 
 /// Without a race: each attack by itself, and the reported reason.
 #[test]
-fn what_is_not_the_processs_own_is_refused_with_a_reason() {
+fn a_socket_that_is_not_the_processs_own_is_refused_with_a_reason() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -173,7 +173,7 @@ fn what_is_not_the_processs_own_is_refused_with_a_reason() {
 
 /// A fork child that listens on a socket with its parent's name is not its parent.
 #[test]
-fn a_child_is_not_taken_for_its_parent() {
+fn a_child_is_not_mistaken_for_its_parent() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -190,7 +190,7 @@ fn a_child_is_not_taken_for_its_parent() {
 
 /// Other users cannot replace our socket in a sticky directory; they could replace anyone else's.
 #[test]
-fn a_forwarded_socket_in_tmp_is_asked_when_it_is_our_own() {
+fn a_forwarded_socket_in_tmp_is_accepted_if_it_is_our_own() {
     let path = std::env::temp_dir().join(format!("rgops-forwarded-{}.sock", std::process::id()));
     let _listener = UnixListener::bind(&path).unwrap();
     let mut patience = rgops_tests::asking::PATIENCE;

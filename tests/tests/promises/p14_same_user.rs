@@ -26,7 +26,7 @@ fn give_away(directory: &Directory, path: &str) {
 }
 
 #[test]
-fn a_stranger_is_refused_and_counted() {
+fn another_user_is_refused_and_counted() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -48,7 +48,7 @@ fn a_stranger_is_refused_and_counted() {
 }
 
 #[test]
-fn root_may_ask_a_users_program() {
+fn root_may_inspect_a_users_program() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -60,7 +60,7 @@ fn root_may_ask_a_users_program() {
 }
 
 #[test]
-fn the_client_refuses_another_process_than_it_meant() {
+fn the_client_refuses_a_process_it_did_not_ask_for() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");

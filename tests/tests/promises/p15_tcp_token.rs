@@ -57,7 +57,7 @@ fn every_address_with_and_without_a_token() {
 }
 
 #[test]
-fn nothing_listens_on_tcp_unasked() {
+fn nothing_listens_on_tcp_by_default() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("tokio");

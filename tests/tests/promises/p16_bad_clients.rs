@@ -18,7 +18,7 @@ fn ask_version(path: &str) {
 }
 
 #[test]
-fn no_other_client_waits_for_them() {
+fn bad_clients_delay_no_other_client() {
     let _alone = crate::alone();
     let directory = Directory::new();
     let mut target = Target::start(&directory);
@@ -59,7 +59,7 @@ fn no_other_client_waits_for_them() {
 }
 
 #[test]
-fn silent_and_slow_ones_are_ended_by_a_deadline() {
+fn silent_and_slow_clients_are_closed_at_a_deadline() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -75,7 +75,7 @@ fn silent_and_slow_ones_are_ended_by_a_deadline() {
 }
 
 #[test]
-fn ten_thousand_of_them_leave_no_descriptor_and_no_thread() {
+fn ten_thousand_bad_clients_leave_no_descriptor_and_no_thread() {
     let _alone = crate::alone();
     let directory = Directory::new();
     let mut target = Target::start(&directory);

@@ -21,7 +21,7 @@ fn envelope(command: u16, version: u16, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn whatever_cannot_be_answered_is_told_why() {
+fn a_request_that_cannot_be_answered_gets_a_reason() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -63,7 +63,7 @@ fn whatever_cannot_be_answered_is_told_why() {
 }
 
 #[test]
-fn a_handshake_against_the_protocol_is_told_why() {
+fn an_invalid_handshake_gets_a_reason() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");

@@ -28,7 +28,7 @@ fn begin(client: Client, request: &Request) -> rgops_inspect::client::Answer {
 }
 
 #[test]
-fn the_second_is_told_busy_with_the_name_and_since_when() {
+fn the_second_command_is_refused_with_the_name_and_start_of_the_first() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("burn");
@@ -59,7 +59,7 @@ fn the_second_is_told_busy_with_the_name_and_since_when() {
 }
 
 #[test]
-fn hanging_up_in_mid_profile_gives_everything_back() {
+fn closing_the_connection_during_a_profile_restores_everything() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("burn");

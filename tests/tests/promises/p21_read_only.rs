@@ -45,7 +45,7 @@ fn a_denied_command_is_refused_by_name() {
 
 /// A command that changes the program is refused, with the line that allows it, unless the author allowed it.
 #[test]
-fn what_changes_the_program_has_to_be_allowed() {
+fn commands_that_change_the_program_must_be_allowed() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");

@@ -50,7 +50,7 @@ fn answers(path: &str) {
 }
 
 #[test]
-fn the_agents_descriptors_are_not_in_the_programs_table_nor_the_other_way_round() {
+fn the_agent_and_the_program_share_no_descriptor() {
     let directory = Directory::new();
     let mut target = start(&directory);
     let before = target.descriptors();
@@ -95,7 +95,7 @@ fn closing_dropping_and_watching_after_the_program_has_closed_everything() {
 
 /// The orders in which a program becomes a daemon and starts its agent.
 #[test]
-fn a_daemon_in_four_orders_has_its_files_as_they_were() {
+fn a_daemon_that_listens_at_any_step_keeps_its_files() {
     let orders: [&[&str]; 4] = [
         &["listen", "daemonize", "close-all", "own"],
         &["daemonize", "close-all", "listen", "own"],
@@ -187,7 +187,7 @@ fn complete(name: &str, mut answer: Answer) {
 }
 
 #[test]
-fn what_is_asked_while_the_program_closes_everything_is_answered() {
+fn requests_are_answered_while_the_program_closes_everything() {
     let directory = Directory::new();
     let mut target = start(&directory);
     target.order("burn");
@@ -220,7 +220,7 @@ fn what_is_asked_while_the_program_closes_everything_is_answered() {
 }
 
 #[test]
-fn with_panic_abort_it_lives_through_the_same() {
+fn a_program_with_panic_abort_survives_the_same() {
     let directory = Directory::new();
     let mut target = start_built(&directory, built::daemon());
     target.order("burn");
@@ -239,7 +239,7 @@ fn with_panic_abort_it_lives_through_the_same() {
 }
 
 #[test]
-fn a_program_without_a_descriptor_left_is_answered_for() {
+fn an_agent_answers_in_a_program_without_free_descriptors() {
     for is_before in [true, false] {
         let directory = Directory::new();
         let mut target = start(&directory);
@@ -266,7 +266,7 @@ fn a_program_without_a_descriptor_left_is_answered_for() {
 /// Tokio's feature `signal` keeps one socket pair for all runtimes of a process, by number. The agent's runtime must
 /// not use it, whichever runtime is created first.
 #[test]
-fn signals_that_tokio_waits_for_come_to_the_program() {
+fn signals_that_tokio_waits_for_reach_the_program() {
     for is_first in [true, false] {
         let directory = Directory::new();
         let mut target = start(&directory);
@@ -302,7 +302,7 @@ fn workers_of_the_program_are_woken_by_the_programs_descriptors() {
 
 /// The parent's agent ends at once with the parent: a child has none of its descriptors.
 #[test]
-fn a_fork_child_keeps_nothing_of_the_agent_open() {
+fn a_fork_child_keeps_no_descriptor_of_the_agent() {
     let directory = Directory::new();
     let mut target = start(&directory);
     let path = target.listen("");

@@ -201,7 +201,7 @@ fn pipes_devices_and_files_of_the_kernel_are_not_opened() {
 }
 
 #[test]
-fn a_debug_file_that_is_cut_short_and_rewritten_meanwhile() {
+fn a_debug_file_that_is_truncated_and_rewritten_costs_only_names() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }

@@ -54,7 +54,7 @@ const WAITING: [&str; 4] = ["progress", "silence", "no-hello", "drip"];
 const FLOODING: [&str; 4] = ["tiny", "amplified", "distinct", "modules"];
 
 #[test]
-fn roots_commands_survive_whatever_answers_them() {
+fn roots_commands_survive_every_hostile_answer() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -87,7 +87,7 @@ fn roots_commands_survive_whatever_answers_them() {
 }
 
 #[test]
-fn roots_lists_survive_whatever_they_list() {
+fn roots_lists_survive_a_hostile_process() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -119,7 +119,7 @@ fn roots_lists_survive_whatever_they_list() {
 }
 
 #[test]
-fn what_it_advises_is_shown_as_its_words_and_not_as_a_fix() {
+fn advice_from_the_process_is_quoted_and_not_shown_as_a_fix() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -144,7 +144,7 @@ fn what_it_advises_is_shown_as_its_words_and_not_as_a_fix() {
 }
 
 #[test]
-fn snapshots_that_were_not_asked_for_are_refused() {
+fn unrequested_snapshots_are_refused() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -158,7 +158,7 @@ fn snapshots_that_were_not_asked_for_are_refused() {
 }
 
 #[test]
-fn ctrl_c_ends_an_answer_that_does_not_end() {
+fn ctrl_c_ends_an_endless_answer() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -188,7 +188,7 @@ fn ctrl_c_ends_an_answer_that_does_not_end() {
 }
 
 #[test]
-fn an_answer_without_an_end_is_told_by_its_name_and_what_came_is_shown() {
+fn an_incomplete_answer_is_reported_and_its_data_is_shown() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -218,7 +218,7 @@ fn an_answer_without_an_end_is_told_by_its_name_and_what_came_is_shown() {
 }
 
 #[test]
-fn the_limit_of_memory_is_told_and_what_came_is_shown() {
+fn the_memory_limit_is_reported_and_the_data_until_then_is_shown() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }

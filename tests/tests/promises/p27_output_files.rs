@@ -187,7 +187,7 @@ fn identity(path: &Path) -> Option<(u64, u64, u64, u32, u64)> {
 }
 
 #[test]
-fn what_cannot_be_written_is_refused_before_anything_is_asked() {
+fn an_unwritable_file_is_refused_before_the_request() {
     let scene = Scene::new();
     let at = |name: &str| scene.at(name);
     if skip_unless(is_root(), "root") {
@@ -257,7 +257,7 @@ fn what_cannot_be_written_is_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn links_are_followed_and_the_files_own_path_is_told() {
+fn links_are_followed_and_the_real_path_is_reported() {
     let scene = Scene::new();
     let real = scene.files.canonicalize().unwrap();
     fs::create_dir(scene.at("there")).unwrap();
@@ -283,7 +283,7 @@ fn links_are_followed_and_the_files_own_path_is_told() {
 }
 
 #[test]
-fn a_full_disk_costs_the_file_and_not_the_answer() {
+fn a_full_disk_loses_the_file_but_not_the_answer() {
     let scene = Scene::new();
     if skip_unless(is_root(), "root") {
         return;
@@ -309,7 +309,7 @@ fn a_full_disk_costs_the_file_and_not_the_answer() {
 
 /// By default SIGXFSZ would end the command.
 #[test]
-fn a_limit_of_the_files_size_is_no_different() {
+fn a_file_size_limit_loses_the_file_but_not_the_answer() {
     let scene = Scene::new();
     for arguments in SHORT {
         let rgops = scene.command(arguments, &scene.at("file"));
@@ -326,7 +326,7 @@ fn a_limit_of_the_files_size_is_no_different() {
 }
 
 #[test]
-fn whatever_ends_it_in_the_middle_leaves_nothing_half_written() {
+fn a_signal_during_the_capture_leaves_no_partial_file() {
     let scene = Scene::new();
     fs::write(scene.at("old"), "old").unwrap();
     for (name, force) in [("new", &[][..]), ("old", &["--force"])] {
@@ -355,7 +355,7 @@ fn whatever_ends_it_in_the_middle_leaves_nothing_half_written() {
 }
 
 #[test]
-fn a_file_that_appears_meanwhile_stays_and_the_new_one_is_kept_beside_it() {
+fn a_file_that_appears_meanwhile_is_kept_and_the_new_one_gets_another_name() {
     let scene = Scene::new();
     for command in [COMMANDS[0], COMMANDS[2]] {
         let running = Running::start(scene.command(command, &scene.at("file")));
@@ -376,7 +376,7 @@ fn a_file_that_appears_meanwhile_stays_and_the_new_one_is_kept_beside_it() {
 }
 
 #[test]
-fn a_dash_is_standard_output_and_people_read_standard_error() {
+fn a_dash_writes_the_file_to_standard_output_and_the_table_to_standard_error() {
     let scene = Scene::new();
     for command in SHORT {
         let output = scene.run(command, Path::new("-"));
@@ -438,7 +438,7 @@ fn terminal() -> (OwnedFd, OwnedFd) {
 }
 
 #[test]
-fn a_token_file_is_judged_by_the_programs_own_rule_and_never_waited_for() {
+fn a_token_file_is_checked_by_the_agents_rule_and_never_blocks() {
     if skip_unless(is_root(), "root") {
         return;
     }

@@ -17,7 +17,7 @@ fn stderr(output: &Output) -> String {
 }
 
 #[test]
-fn a_program_without_descriptors_is_not_told_to_mount_anything() {
+fn a_program_without_descriptors_gets_no_advice_to_mount() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -52,7 +52,7 @@ fn a_program_without_descriptors_is_not_told_to_mount_anything() {
 }
 
 #[test]
-fn a_socket_we_may_not_look_at_is_a_refusal_and_not_a_missing_agent() {
+fn an_inaccessible_socket_is_a_refusal_and_not_a_missing_agent() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -69,7 +69,7 @@ fn a_socket_we_may_not_look_at_is_a_refusal_and_not_a_missing_agent() {
 }
 
 #[test]
-fn nobody_is_told_to_change_a_directory_that_may_be_everybodys() {
+fn no_advice_changes_a_directory_that_may_be_shared() {
     let directory = Directory::new();
     let shared = directory.path().join("shared");
     fs::create_dir(&shared).unwrap();

@@ -132,7 +132,7 @@ fn read_as_version_1(name: &str, request: &Request, answer: &[u8]) -> Result<End
 
 /// The reader must accept what an agent of that time sent, or its result for a current agent means nothing.
 #[test]
-fn the_reader_of_version_1_reads_what_was_recorded() {
+fn the_reader_of_version_1_reads_the_recordings() {
     let answers = recorded("agent");
     for (name, client) in recorded("client") {
         let end = read_as_version_1(&name, &request_of(&client), &answers[&name]);
@@ -141,7 +141,7 @@ fn the_reader_of_version_1_reads_what_was_recorded() {
 }
 
 #[test]
-fn a_client_of_protocol_1_reads_every_answer_of_an_agent_of_now() {
+fn a_client_of_protocol_1_reads_every_answer_of_the_current_agent() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("runtime 2");
@@ -232,7 +232,7 @@ fn speaking(path: &Path, protocol: u32, oldest: u16, newest: u16) {
 }
 
 #[test]
-fn where_no_version_fits_rgops_says_which_side_to_update() {
+fn if_no_version_fits_rgops_reports_which_side_to_update() {
     let directory = Directory::new();
     let rgops = built::release("rgops");
     for (protocol, oldest, newest, fix) in [

@@ -42,7 +42,7 @@ struct Seen {
 }
 
 #[test]
-fn no_stack_is_put_together_of_two_tasks() {
+fn no_stack_is_mixed_from_two_tasks() {
     let _alone = crate::alone();
     let is_long = std::env::var_os("RGOPS_LONG").is_some();
     let seconds = if is_long { 60 } else { 6 };

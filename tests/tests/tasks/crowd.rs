@@ -37,7 +37,7 @@ fn goes_on(crowd: &mut Target) {
 }
 
 #[test]
-fn the_list_takes_less_than_a_second_and_the_heartbeat_goes_on() {
+fn the_list_takes_less_than_a_second_and_the_heartbeat_continues() {
     if std::env::var_os("RGOPS_LONG").is_none() {
         println!("SKIPPED: takes times on a machine that does nothing else; run with RGOPS_LONG=1");
         return;

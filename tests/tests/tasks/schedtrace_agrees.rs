@@ -131,6 +131,6 @@ fn it_agrees_with_tokios_unstable_metrics() {
 }
 
 #[test]
-fn it_says_the_same_of_a_stable_tokio() {
+fn it_reports_the_same_for_a_stable_tokio() {
     check(&target::executable().with_file_name("schedules"), false);
 }

@@ -100,7 +100,7 @@ fn a_stuck_program_prints_its_lines_until_it_is_closed() {
 }
 
 #[test]
-fn nobody_reads_and_the_agent_answers_and_says_later_what_was_dropped() {
+fn without_a_reader_the_agent_answers_and_later_reports_dropped_lines() {
     let directory = Directory::new();
     let mut program = Program::start(&directory, "schedtrace=10");
     program.order("runtime 2");
@@ -125,7 +125,7 @@ fn nobody_reads_and_the_agent_answers_and_says_later_what_was_dropped() {
 }
 
 #[test]
-fn what_is_not_understood_is_one_line_and_no_failure() {
+fn an_invalid_value_prints_one_line_and_is_not_a_failure() {
     let directory = Directory::new();
     let mut program = Program::start(&directory, "schedtrace=soon");
     program.order("runtime 2");

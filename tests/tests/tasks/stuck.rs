@@ -23,7 +23,7 @@ const WINDOWS: usize = 60;
 
 // One test instead of two: at the same time they would compete for CPUs.
 #[test]
-fn all_workers_stuck_are_listed_in_a_tenth_of_a_second_and_unharmed() {
+fn a_runtime_with_stuck_workers_is_listed_in_a_tenth_of_a_second_and_unharmed() {
     let _alone = crate::alone();
     check("spin", "crowded::culprit_spins", "crowded::stuck_spinning");
     check("lock", "crowded::culprit_locks", "crowded::stuck_locking");

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_latency_lies_in_its_bucket_and_close_to_its_edge() {
+    fn every_latency_is_in_its_bucket_and_close_to_its_edge() {
         for micros in (0..5_000).chain([1 << 20, (1 << 31) + 12_345]) {
             let edge = upper_edge(bucket(micros));
             assert!(edge >= micros, "{micros} {edge}");
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_of_a_ramp_are_where_they_belong() {
+    fn quantiles_of_a_ramp_are_correct() {
         let mut histogram = Histogram::default();
         for micros in 1..=1000 {
             histogram.add(Duration::from_micros(micros));

@@ -17,7 +17,7 @@ const ENGINES: [(&str, &str); 2] =
     [("native", "p05_torture::native::target"), ("pprof", "p05_torture::engine_pprof::target")];
 
 #[test]
-fn its_numbers_beside_the_native_engines() {
+fn its_numbers_are_reported_beside_the_native_engines() {
     let seconds = native::seconds(2);
     let _plugins = Plugins::build();
     println!("engine   Hz     CPU     captured  said to be lost  depth  samples  the process");
