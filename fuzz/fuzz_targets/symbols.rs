@@ -36,10 +36,10 @@ fuzz_target!(|bytes: &[u8]| {
             }
         }
     }
-    look_at_everything(&file);
+    read_everything(&file);
 });
 
-fn look_at_everything(file: &[u8]) {
+fn read_everything(file: &[u8]) {
     let budget = Budget::new(BUDGET_BYTES);
     let mut symbolizer = Symbolizer::of_file(file, &budget, STEPS);
     let addresses = (0x1000..0x1700).step_by(3).chain([0, 1, u64::MAX / 2, u64::MAX - 1]);

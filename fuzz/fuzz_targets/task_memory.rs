@@ -24,10 +24,10 @@ use rgops_tasks::types::{ProgramTypes, TypeSource};
 const FIXTURE: &[u8] = include_bytes!("../../tasks/fixtures/types.so");
 
 /// Maximum number of tasks in one input, and the bytes of one cell.
-const MOST_TASKS: usize = 6;
+const MAX_TASKS: usize = 6;
 const CELL_BYTES: usize = 2048;
 /// Maximum number of reads for one input: eight retries of a task with nested boxes.
-const MOST_ROUNDS: usize = 1000;
+const MAX_ROUNDS: usize = 1000;
 
 /// The budget of the types and that of the decoder.
 const BUDGET_BYTES: u64 = 768 << 20;
@@ -97,7 +97,7 @@ impl Input<'_> {
         match self.byte() % 8 {
             0 => self.word(),
             1 => self.one_of(&addresses.vtables),
-            2 => header(usize::from(self.byte()) % MOST_TASKS) + u64::from(self.byte() % 64) * 8,
+            2 => header(usize::from(self.byte()) % MAX_TASKS) + u64::from(self.byte() % 64) * 8,
             3 => 0x7e00_0000_0000 + u64::from(self.byte()) * 64,
             4 => u64::MAX - u64::from(self.byte() % 16),
             _ => u64::from(self.byte() % 8),
@@ -142,8 +142,8 @@ fn decode(types: &ProgramTypes<'_>, bytes: &[u8]) {
     let addresses = addresses(types);
     let input = &mut Input(bytes);
     let vtables: Vec<TaskVtable> =
-        (0..MOST_TASKS).map(|number| vtable(types, number, input, addresses)).collect();
-    let count = usize::from(input.byte()) % (MOST_TASKS + 1);
+        (0..MAX_TASKS).map(|number| vtable(types, number, input, addresses)).collect();
+    let count = usize::from(input.byte()) % (MAX_TASKS + 1);
     let cells: Vec<TaskCell> = (0..count).map(|number| cell(number, &vtables, input, addresses)).collect();
 
     let mut decoder = Decoder::new(&Budget::new(BUDGET_BYTES), types, vtables, cells);
@@ -155,7 +155,7 @@ fn decode(types: &ProgramTypes<'_>, bytes: &[u8]) {
             break;
         }
         rounds += 1;
-        assert!(rounds < MOST_ROUNDS, "it does not end");
+        assert!(rounds < MAX_ROUNDS, "it does not end");
         let mut answer = |range: &MemoryRange| {
             assert!(range.length <= MAX_RANGE_BYTES, "{range:?}");
             let changes = input.byte() % 8 == 7;
@@ -209,7 +209,7 @@ fn vtable(
 }
 
 fn cell(number: usize, vtables: &[TaskVtable], input: &mut Input<'_>, addresses: &Addresses) -> TaskCell {
-    let vtable = input.byte() % (MOST_TASKS as u8 + 1);
+    let vtable = input.byte() % (MAX_TASKS as u8 + 1);
     let state = if input.byte() % 8 == 0 { input.word() } else { 2 << 6 };
     let header_avma = if input.byte() % 16 == 0 { input.word() } else { header(number) };
     let length = vtables.get(usize::from(vtable)).map_or(64, |vtable| vtable.trailer_offset as usize);

@@ -11,7 +11,7 @@ use rgops_tasks::types::{ProgramTypes, Shape, TypeSource};
 const FIXTURE: &[u8] = include_bytes!("../../tasks/fixtures/types.so");
 
 /// Maximum number of types that are followed from the addresses.
-const MOST_TYPES: usize = 500;
+const MAX_TYPES: usize = 500;
 
 /// The memory budget of one file.
 const BUDGET_BYTES: u64 = 768 << 20;
@@ -40,10 +40,10 @@ fuzz_target!(|bytes: &[u8]| {
         }
         None => {}
     }
-    look_at_everything(&file);
+    read_everything(&file);
 });
 
-fn look_at_everything(file: &[u8]) {
+fn read_everything(file: &[u8]) {
     let types = ProgramTypes::of_file(file, &Budget::new(BUDGET_BYTES));
     let mut next = VecDeque::new();
     for address in (0..FIXTURE.len() as u64).step_by(8) {
@@ -57,7 +57,7 @@ fn look_at_everything(file: &[u8]) {
     types.information();
     let mut seen = BTreeSet::new();
     while let Some(id) = next.pop_front() {
-        if seen.len() >= MOST_TYPES || !seen.insert(id) {
+        if seen.len() >= MAX_TYPES || !seen.insert(id) {
             continue;
         }
         let Ok(found) = types.get(id) else { continue };

@@ -16,15 +16,14 @@ use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES};
 use crate::waiting::until;
 
 /// Long enough for a loaded machine.
-pub const PATIENCE: Timeouts =
-    Timeouts { connect: Duration::from_secs(60), silence: Duration::from_secs(60) };
+pub const TIMEOUT: Timeouts = Timeouts { connect: Duration::from_secs(60), silence: Duration::from_secs(60) };
 
 /// Connects to a local socket through the client library.
 ///
 /// # Errors
 /// See [`ClientError`].
 pub fn connect(path: &str) -> Result<Client, ClientError> {
-    Client::connect(&Endpoint::Local { path: path.into(), expected: None }, PATIENCE)
+    Client::connect(&Endpoint::Local { path: path.into(), expected: None }, TIMEOUT)
 }
 
 /// The whole answer to a request.
@@ -101,7 +100,7 @@ impl Raw {
     /// # Panics
     /// When the handshake fails.
     pub fn greeted(path: &str) -> Raw {
-        let mut raw = Raw::connect(path).expect("somebody listens");
+        let mut raw = Raw::connect(path).expect("an agent listens");
         raw.send(&hello());
         raw.magic();
         let (kind, payload) = raw.packet().expect("a hello");

@@ -189,7 +189,7 @@ impl Itself {
     ///
     /// # Panics
     /// When it ended.
-    pub fn tell(&mut self) {
+    pub fn resume(&mut self) {
         self.program.send("");
     }
 

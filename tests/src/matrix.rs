@@ -47,7 +47,7 @@ pub const BASE: Build =
 
 /// What rgops reads from a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gives {
+pub struct Findings {
     /// All tasks are listed.
     pub list: bool,
     /// Every task's future is named.
@@ -59,7 +59,7 @@ pub struct Gives {
     /// `rgops schedtrace` reads what stable Tokio does not expose.
     pub schedtrace: bool,
     /// What the screen reports as unavailable, and why.
-    pub says: Vec<String>,
+    pub messages: Vec<String>,
 }
 
 impl Build {
@@ -141,7 +141,7 @@ impl Build {
     ///
     /// # Panics
     /// When the program does not run, or its agent does not answer.
-    pub fn gives(&self) -> Result<Gives, String> {
+    pub fn findings(&self) -> Result<Findings, String> {
         let program = self.program()?;
         let directory = Directory::new();
         let mut command = Command::new(&program);
@@ -151,11 +151,11 @@ impl Build {
         assert_eq!(running.line(), "ready");
         let found = tasks::fetch(&address, running.pid());
         let screen = rgops(&["tasks", &address]);
-        let says = screen.output.lines().map(str::trim);
-        let says = says.filter(|line| line.contains(": list unavailable"));
+        let lines = screen.output.lines().map(str::trim);
+        let lines = lines.filter(|line| line.contains(": list unavailable"));
         let missing = screen.output.lines().filter(|line| line.contains("(future not described)"));
         let traced = rgops(&["schedtrace", &address, "--json", "--interval", "20ms", "--count", "1"]);
-        Ok(Gives {
+        Ok(Findings {
             list: found.runtimes.iter().all(|runtime| matches!(runtime.list, Known::Value(_)))
                 && found.tasks.len() == TASKS.len(),
             names: TASKS.iter().all(|(name, ..)| named(&found, name).count() == 1),
@@ -165,7 +165,7 @@ impl Build {
             }),
             schedtrace: traced.output.contains("\"source\":\"memory\""),
             // Without the measured times.
-            says: says
+            messages: lines
                 .chain(missing.filter_map(|line| line.trim().split(" · listed").next()))
                 .map(str::to_owned)
                 .collect(),

@@ -65,9 +65,11 @@ impl Profiled {
         let duration_ns = profile.duration_nanos.unsigned_abs();
         let mut comments = profile.comment.iter().map(|comment| profile.text(*comment));
         let clocks = comments.find_map(|comment| comment.strip_prefix("# cpu clock: process "));
-        let mut clocks =
-            clocks.expect("the file tells the clocks").split(' ').filter_map(|word| word.parse::<u64>().ok());
-        let mut next = |of: &str| clocks.next().unwrap_or_else(|| panic!("the file tells no {of}"));
+        let mut clocks = clocks
+            .expect("the file states the clocks")
+            .split(' ')
+            .filter_map(|word| word.parse::<u64>().ok());
+        let mut next = |of: &str| clocks.next().unwrap_or_else(|| panic!("the file does not state {of}"));
         let clock_ns = next("clock of the process") - next("clock of the agent");
         let silent_ns = next("time not sampled") + next("late ticks");
         Profiled { answer, cpu_ns, weights, functions, clock_ns, silent_ns, begin_ns, duration_ns }

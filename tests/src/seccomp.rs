@@ -23,11 +23,11 @@ impl Verdict {
 
 /// The scope of a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whom {
+pub enum Scope {
     /// The calling thread, and threads it starts.
     ThisThread,
     /// All threads of the process.
-    Everyone,
+    AllThreads,
 }
 
 /// Rules in order; the first match decides.
@@ -80,10 +80,10 @@ impl Filter {
     ///
     /// # Panics
     /// When the kernel rejects it.
-    pub fn enforce(mut self, whom: Whom, otherwise: Verdict) {
+    pub fn enforce(mut self, scope: Scope, otherwise: Verdict) {
         self.add(RETURN, 0, otherwise.code());
         let program = libc::sock_fprog { len: self.program.len() as u16, filter: self.program.as_mut_ptr() };
-        let flags = if whom == Whom::Everyone { libc::SECCOMP_FILTER_FLAG_TSYNC } else { 0 };
+        let flags = if scope == Scope::AllThreads { libc::SECCOMP_FILTER_FLAG_TSYNC } else { 0 };
         // SAFETY: prctl(2) only takes numbers here; seccomp(2) reads the program, which lives until it returns.
         let refused = unsafe {
             assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);

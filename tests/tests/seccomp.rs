@@ -27,7 +27,7 @@ use rgops_tests::asking::ask;
 use rgops_tests::itself::{self, Itself};
 use rgops_tests::listing::Listing;
 use rgops_tests::running::rgops;
-use rgops_tests::seccomp::{Filter, Verdict, Whom};
+use rgops_tests::seccomp::{Filter, Scope, Verdict};
 
 /// The lists also contain the calls that it needs ([`WRAPPER`]).
 #[global_allocator]
@@ -65,11 +65,12 @@ fn allocate() {
 
 /// Installs the filter with this name.
 fn enforce(name: &str) {
-    let deny =
-        |call, errno| Filter::new().call(call, Verdict::Fail(errno)).enforce(Whom::Everyone, Verdict::Allow);
+    let deny = |call, errno| {
+        Filter::new().call(call, Verdict::Fail(errno)).enforce(Scope::AllThreads, Verdict::Allow)
+    };
     let deny_probe = |errno| {
         let filter = Filter::new().call_with(libc::SYS_rt_sigprocmask, u32::MAX, Verdict::Fail(errno));
-        filter.enforce(Whom::Everyone, Verdict::Allow);
+        filter.enforce(Scope::AllThreads, Verdict::Allow);
     };
     match name {
         "no process_vm_readv" => deny(libc::SYS_process_vm_readv, libc::EPERM),
@@ -84,16 +85,16 @@ fn enforce(name: &str) {
             let filter = Filter::new().call(libc::SYS_close_range, Verdict::Fail(libc::EPERM));
             filter
                 .call(libc::SYS_unshare, Verdict::Fail(libc::EPERM))
-                .enforce(Whom::Everyone, Verdict::Allow);
+                .enforce(Scope::AllThreads, Verdict::Allow);
         }
         // Reports success without making the call.
         "lies" => {
             let filter = Filter::new().call(libc::SYS_close_range, Verdict::Fail(0));
-            filter.call(libc::SYS_unshare, Verdict::Fail(0)).enforce(Whom::Everyone, Verdict::Allow);
+            filter.call(libc::SYS_unshare, Verdict::Fail(0)).enforce(Scope::AllThreads, Verdict::Allow);
         }
         "lies about unshare" => {
             let filter = Filter::new().call(libc::SYS_close_range, Verdict::Fail(libc::ENOSYS));
-            filter.call(libc::SYS_unshare, Verdict::Fail(0)).enforce(Whom::Everyone, Verdict::Allow);
+            filter.call(libc::SYS_unshare, Verdict::Fail(0)).enforce(Scope::AllThreads, Verdict::Allow);
         }
         "getrandom" => deny(libc::SYS_getrandom, libc::EPERM),
         "strict, no captures" => allow_only(&[PROGRAM, AGENT, WRAPPER]),
@@ -110,7 +111,7 @@ fn enforce(name: &str) {
 fn allow_only(lists: &[&[(&str, libc::c_long)]]) {
     let calls = lists.iter().copied().flatten();
     let filter = calls.fold(Filter::new(), |filter, (_, number)| filter.call(*number, Verdict::Allow));
-    filter.enforce(Whom::Everyone, Verdict::Kill);
+    filter.enforce(Scope::AllThreads, Verdict::Kill);
 }
 
 /// System calls by name and number.
@@ -238,7 +239,7 @@ fn sandboxed_before_it_listens() {
     };
     enforce(&std::env::var("RGOPS_TEST_FILTER").unwrap());
     let before = descriptors();
-    let said = match rgops_agent::listen(Options::default()) {
+    let result = match rgops_agent::listen(Options::default()) {
         Ok(agent) => {
             agent.close();
             "listened".to_owned()
@@ -246,13 +247,13 @@ fn sandboxed_before_it_listens() {
         Err(error) => format!("{error:?}: {error}"),
     };
     assert_eq!(descriptors(), before);
-    println!("\nready {}", said.replace('\n', " "));
+    println!("\nready {}", result.replace('\n', " "));
     let _ = std::io::stdin().read_line(&mut String::new());
 }
 
 #[test]
 fn listen_gets_its_own_table_by_another_call_or_fails_with_the_reason() {
-    for (filter, says) in [
+    for (filter, expected) in [
         ("close_range ENOSYS", "listened"),
         ("no own table", "close_range and unshare are denied"),
         ("lies", "its own descriptor table, but did not"),
@@ -260,9 +261,9 @@ fn listen_gets_its_own_table_by_another_call_or_fails_with_the_reason() {
         ("getrandom", "getrandom(2) failed"),
     ] {
         let target = Itself::start_with("sandboxed_before_it_listens", &[("RGOPS_TEST_FILTER", filter)]);
-        let said = target.address().to_owned();
-        assert!(said.contains(says), "{filter}: {said}");
-        assert!(says == "listened" || said.starts_with("Thread("), "{filter}: {said}");
+        let result = target.address().to_owned();
+        assert!(result.contains(expected), "{filter}: {result}");
+        assert!(expected == "listened" || result.starts_with("Thread("), "{filter}: {result}");
         target.end();
     }
 }
@@ -285,7 +286,7 @@ fn a_removed_socket_is_recreated_with_the_stated_calls() {
     };
     let former = inode(target.address());
     std::fs::remove_dir_all(std::path::Path::new(target.address()).parent().unwrap()).unwrap();
-    rgops_tests::waiting::until("the socket is made anew", || {
+    rgops_tests::waiting::until("the socket is recreated", || {
         let now = inode(target.address());
         (now.is_some() && now != former && rgops_tests::asking::connect(target.address()).is_ok())
             .then_some(())
@@ -380,7 +381,7 @@ fn without_directed_signals_running_threads_are_listed_with_the_reason() {
 }
 
 /// Runs every command that captures no stack.
-fn ask_the_others(target: &Itself) {
+fn run_other_commands(target: &Itself) {
     let stats = target.ask::<StatsReply>(&Request::Stats(StatsRequest { window_ms: 50 })).unwrap();
     stats.end.unwrap();
     target.ask::<MemstatsReply>(&Request::Memstats(MemstatsRequest {})).unwrap().end.unwrap();
@@ -425,7 +426,7 @@ fn a_strict_list_with_the_stated_calls_is_enough_for_every_command() {
         let listing = Listing::of(target.address(), 16);
         assert_eq!((listing.tasks.len(), listing.read()), (TASKS, TASKS));
         assert!(listing.summary.current_tasks.is_none(), "{:?}", listing.summary);
-        ask_the_others(&target);
+        run_other_commands(&target);
         let (samples, whole) = heap_samples(&target);
         assert!(samples > 0 && whole * 10 >= samples * 9, "{whole} of {samples}");
     }
@@ -437,7 +438,7 @@ fn a_strict_list_with_the_stated_calls_is_enough_for_every_command() {
 fn denied_captures_make_none_of_their_calls() {
     let mut target = start("strict, no captures", false);
     for _ in 0..3 {
-        ask_the_others(&target);
+        run_other_commands(&target);
         let refused = ask::<TasksPart>(
             target.address(),
             &Request::Tasks(TasksRequest { max_cell_bytes: 1, max_depth: 1 }),
@@ -457,7 +458,7 @@ fn denied_captures_make_none_of_their_calls() {
 #[test]
 fn a_list_that_kills_for_the_calls_of_a_capture_kills() {
     let target = start("strict, no timers", false);
-    ask_the_others(&target);
+    run_other_commands(&target);
     assert!(target.try_profile(99, 100).is_err());
     let (status, _) = target.death();
     assert_eq!(status.signal(), Some(libc::SIGSYS));

@@ -36,7 +36,7 @@ struct Arguments {
 
 const FOREVER: Duration = Duration::from_secs(1_000_000);
 /// The maximum depth of a thread.
-const DEEPEST: u32 = 40;
+const MAX_DEPTH: u32 = 40;
 /// A thousand threads with the default 2 MiB would reserve 2 GB.
 const STACK_BYTES: usize = 64 * 1024;
 /// Places where a thread may be parked: the name of the function at the bottom of its stack.
@@ -97,7 +97,7 @@ fn place_of(number: u32) -> usize {
 }
 
 fn depth_of(number: u32) -> u32 {
-    number % (DEEPEST + 1)
+    number % (MAX_DEPTH + 1)
 }
 
 fn print_places(crowd: &[(u32, u32)]) {

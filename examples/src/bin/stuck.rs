@@ -63,7 +63,7 @@ struct Hang {
 }
 
 /// A program that does not hang by then never will.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 const FOREVER: Duration = Duration::from_secs(1_000_000);
 /// The size of the blocking pool; small, so it fills quickly.
 const BLOCKING_THREADS: usize = 4;
@@ -108,7 +108,7 @@ fn report(to: &Report) {
 
 /// The thread ids of the first `count` reports.
 fn gather(from: &Receiver<io::Result<u32>>, count: usize) -> io::Result<Vec<u32>> {
-    (0..count).map(|_| from.recv_timeout(PATIENCE).map_err(io::Error::other)?).collect()
+    (0..count).map(|_| from.recv_timeout(TIMEOUT).map_err(io::Error::other)?).collect()
 }
 
 // ---- --all-workers
@@ -125,7 +125,7 @@ fn all_workers(runtime: &Runtime, lock: bool) -> io::Result<()> {
     let ticks = Arc::new(AtomicU64::new(0));
     runtime.spawn(heartbeat(Arc::clone(&ticks)));
     let (reporter, stuck) = mpsc::channel();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let mut ids = Vec::new();
     // A worker may take more than one task off the queue before it gets stuck in the first. So spawn one after
     // another until every worker has its own.
@@ -144,7 +144,7 @@ fn all_workers(runtime: &Runtime, lock: bool) -> io::Result<()> {
     for request in 0..3 {
         runtime.spawn(innocent_request(request));
     }
-    if lock { threads::wait_until_asleep(&ids, PATIENCE) } else { Ok(()) }
+    if lock { threads::wait_until_asleep(&ids, TIMEOUT) } else { Ok(()) }
 }
 
 #[inline(never)]
@@ -202,7 +202,7 @@ fn mutex() -> io::Result<()> {
         })?;
     }
     ids.extend(gather(&stuck, 4)?);
-    threads::wait_until_asleep(&ids, PATIENCE)
+    threads::wait_until_asleep(&ids, TIMEOUT)
 }
 
 /// Two accounts, which each transfer locks in its own order: the classical mistake.
@@ -228,7 +228,7 @@ fn deadlock() -> io::Result<()> {
         spawn(name, move || transfer(&accounts, &reporter))?;
     }
     let ids = gather(&stuck, 2)?;
-    threads::wait_until_asleep(&ids, PATIENCE)
+    threads::wait_until_asleep(&ids, TIMEOUT)
 }
 
 #[inline(never)]
@@ -271,7 +271,7 @@ fn async_deadlock(runtime: &Runtime) -> io::Result<()> {
     runtime.spawn(sell(Arc::clone(&books), reporter.clone()));
     runtime.spawn(close_day(books, reporter));
     let ids = gather(&stuck, 3)?;
-    threads::wait_until_asleep(&ids, PATIENCE)
+    threads::wait_until_asleep(&ids, TIMEOUT)
 }
 
 /// Holds the stock, waits for the ledger.
@@ -313,7 +313,7 @@ fn blocking_pool(runtime: &Runtime) -> io::Result<()> {
     for number in 0..20 {
         runtime.spawn(wait_for_blocking_pool(number));
     }
-    threads::wait_until_asleep(&ids, PATIENCE)
+    threads::wait_until_asleep(&ids, TIMEOUT)
 }
 
 /// Like a call to a service that never answers.
@@ -352,7 +352,7 @@ fn channel(runtime: &Runtime) -> io::Result<()> {
     let (answers, answer_queue) = tokio::sync::mpsc::channel(1);
     runtime.spawn(produce(orders, answers));
     runtime.spawn(consume(order_queue, answer_queue));
-    threads::wait_until_asleep(&ids, PATIENCE)
+    threads::wait_until_asleep(&ids, TIMEOUT)
 }
 
 /// Reads the answers only after all orders are sent, but sends one more order than the channel holds.

@@ -34,14 +34,14 @@ static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 fn main() {
     let mut agent = None;
-    say("ready");
+    print_line("ready");
     for order in io::stdin().lock().lines() {
         let order = order.expect("standard input is a pipe");
-        say(&obey(&order, &mut agent));
+        print_line(&obey(&order, &mut agent));
     }
 }
 
-fn say(line: &str) {
+fn print_line(line: &str) {
     let mut output = io::stdout().lock();
     writeln!(output, "{line}").and_then(|()| output.flush()).expect("standard output is a pipe");
 }
@@ -284,7 +284,7 @@ fn odd() -> String {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use super::{Duration, black_box, churn, keep, listen, mpsc, say, threads};
+    use super::{Duration, black_box, churn, keep, listen, mpsc, print_line, threads};
 
     /// A handler that allocates. The signal is raised outside the allocator, so `malloc` is not reentered, and only
     /// the wrapper is tested.
@@ -304,7 +304,7 @@ mod linux {
 
     /// The child uses its heap from several threads, starts its own agent with `listen`, keeps a block and stays.
     pub(super) fn fork(words: &[&str]) -> String {
-        let (ready, tell) = std::io::pipe().expect("a pipe");
+        let (ready, signal_ready) = std::io::pipe().expect("a pipe");
         // SAFETY: the child only does what is sound after a fork, as in `target`.
         match unsafe { libc::fork() } {
             -1 => format!("failed {}", std::io::Error::last_os_error()),
@@ -315,15 +315,15 @@ mod linux {
                 let mut agent = None;
                 let address = listen(words, &mut agent);
                 let kept = keep(1000, 10_000);
-                say(&address);
-                drop(tell);
+                print_line(&address);
+                drop(signal_ready);
                 loop {
                     black_box(&kept);
                     std::thread::sleep(Duration::from_secs(1000));
                 }
             }
             child => {
-                drop(tell);
+                drop(signal_ready);
                 let _ = std::io::Read::read(&mut &ready, &mut [0]);
                 format!("forked {child}")
             }
@@ -332,12 +332,12 @@ mod linux {
 
     /// Allocates on a stack without room for an unwinder, like the stack of a coroutine.
     pub(super) fn small_stack() -> String {
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let thread = std::thread::Builder::new().stack_size(16 * 1024).spawn(move || {
             churn(1000, 4096);
-            tell.send(()).expect("somebody waits");
+            sender.send(()).expect("the receiver waits");
         });
-        told.recv().expect("it ran");
+        receiver.recv().expect("it ran");
         thread.expect("a thread").join().expect("no panic");
         "ran".to_owned()
     }

@@ -37,7 +37,7 @@ fn main() {
     let program = Program { main, side_handle, side: Mutex::new(Some(side)) };
     for order in io::stdin().lock().lines() {
         let order = order.expect("standard input is a pipe");
-        let said = match order.as_str() {
+        let answer = match order.as_str() {
             "idle" => program.idle(),
             "pool" => program.pool(),
             "blocking" => program.blocking(),
@@ -46,7 +46,7 @@ fn main() {
             "side-metrics" => metrics(&program.side_handle),
             other => panic!("no order {other}"),
         };
-        writeln!(io::stdout().lock(), "{said}").expect("standard output is a pipe");
+        writeln!(io::stdout().lock(), "{answer}").expect("standard output is a pipe");
     }
     std::process::exit(0);
 }
@@ -99,13 +99,13 @@ impl Program {
         let mut go = Vec::new();
         let mut tasks = 0;
         while go.len() < WORKERS {
-            let (tell_go, wait_go) = mpsc::channel::<()>();
+            let (send_go, wait_go) = mpsc::channel::<()>();
             let (started, spawned) = (started.clone(), spawned.clone());
             self.main.spawn(async move {
                 let _ = started.send(());
                 // Not before every worker is stuck: an idle worker would steal the tasks.
                 let _ = wait_go.recv();
-                let count = spawned.lock().expect("nobody panics").pop().unwrap_or_default();
+                let count = spawned.lock().expect("no holder panics").pop().unwrap_or_default();
                 (0..count).for_each(|_| drop(tokio::spawn(async {})));
                 let _ = started.send(());
                 stay();
@@ -113,9 +113,9 @@ impl Program {
             tasks += 1;
             // A task in the queue of a stuck worker is never polled: spawn another one.
             if wait.recv_timeout(Duration::from_secs(1)).is_ok() {
-                go.push(tell_go);
+                go.push(send_go);
             } else {
-                std::mem::forget(tell_go);
+                std::mem::forget(send_go);
             }
         }
         for go in &go {
@@ -130,7 +130,7 @@ impl Program {
 
     /// The same for the current-thread runtime.
     fn stuck_side(&self) -> String {
-        let runtime = self.side.lock().expect("nobody panics").take().expect("not stuck yet");
+        let runtime = self.side.lock().expect("no holder panics").take().expect("not stuck yet");
         let (started, wait) = mpsc::channel();
         std::thread::spawn(move || {
             runtime.block_on(async {

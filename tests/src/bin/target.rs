@@ -21,19 +21,19 @@ static BEATS: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) fn main() {
     let mut program = Program::default();
-    say("ready");
+    print_line("ready");
     // The loop ends with the test that started the program: the pipe closes.
     for order in io::stdin().lock().lines() {
         let order = order.expect("standard input is a pipe");
         let (verb, rest) = order.split_once(' ').unwrap_or((&order, ""));
         let answer = program.obey(verb, rest);
         if !answer.is_empty() {
-            say(&answer);
+            print_line(&answer);
         }
     }
 }
 
-fn say(line: &str) {
+fn print_line(line: &str) {
     let mut output = io::stdout().lock();
     writeln!(output, "{line}").and_then(|()| output.flush()).expect("standard output is a pipe");
 }
@@ -109,7 +109,7 @@ impl Program {
             #[cfg(target_os = "linux")]
             "setuid" => linux::setuid(rest),
             #[cfg(target_os = "linux")]
-            "deaf" => linux::deaf(rest),
+            "block-signals" => linux::block_signals(rest),
             "exit" => std::process::exit(rest.parse().expect("an exit code")),
             other => panic!("no order {other}"),
         }
@@ -261,7 +261,7 @@ mod linux {
     use std::os::fd::AsRawFd as _;
     use std::os::unix::process::CommandExt as _;
 
-    use super::{Program, say};
+    use super::{Program, print_line};
 
     pub(crate) fn umask(octal: &str) -> String {
         let mask = u32::from_str_radix(octal, 8).expect("an octal number");
@@ -328,7 +328,7 @@ mod linux {
 
     /// Starts a thread that computes for ever and blocks all signals: from its start, after N milliseconds (`after
     /// N`), a while each time (`in-turns`), or until it ends after N (`until N`).
-    pub(crate) fn deaf(rest: &str) -> String {
+    pub(crate) fn block_signals(rest: &str) -> String {
         let (how, milliseconds) = rest.split_once(' ').unwrap_or((rest, "0"));
         let time = std::time::Duration::from_millis(milliseconds.parse().expect("a time"));
         let how = how.to_owned();
@@ -356,8 +356,8 @@ mod linux {
                 _ => super::spin(),
             }
         };
-        std::thread::Builder::new().name("deaf".to_owned()).spawn(run).expect("a thread");
-        "deaf".to_owned()
+        std::thread::Builder::new().name("blocks-signals".to_owned()).spawn(run).expect("a thread");
+        "blocks-signals".to_owned()
     }
 
     /// Uses this amount of CPU time.
@@ -379,7 +379,7 @@ mod linux {
     /// Forks a child that exits like a program (`exit`), stays until its parent ends (`stay`), or listens and stays
     /// (`listen OPTIONS`): then it prints a line before its parent's.
     pub(crate) fn fork(rest: &str) -> String {
-        let (ready, tell) = std::io::pipe().expect("a pipe");
+        let (ready, signal_ready) = std::io::pipe().expect("a pipe");
         // SAFETY: the child only does what is sound after a fork. glibc makes its allocator and standard streams
         // usable there, and the one other thread, the agent's, holds no lock that the child needs.
         match unsafe { libc::fork() } {
@@ -393,16 +393,16 @@ mod linux {
                 let mut program = Program::default();
                 if let Some(options) = rest.strip_prefix("listen") {
                     let answer = program.listen(options);
-                    say(&format!("{} {answer}", std::process::id()));
+                    print_line(&format!("{} {answer}", std::process::id()));
                 }
-                drop(tell);
+                drop(signal_ready);
                 loop {
                     // SAFETY: pause(2) has no preconditions.
                     unsafe { libc::pause() };
                 }
             }
             child => {
-                drop(tell);
+                drop(signal_ready);
                 // Returns when the child closes its end: it has printed its line, or has ended.
                 let _ = std::io::Read::read(&mut &ready, &mut [0]);
                 if rest == "exit" {

@@ -36,9 +36,9 @@ fn estimates_are_within_three_deviations_of_the_truth_and_zero_when_all_is_dropp
         let taken = Taken::of(&leaky, &directory, &[]);
         let total: f64 = KINDS.iter().map(|kind| bytes(&truth, kind)).sum();
         for kind in KINDS {
-            told(run, kind, bytes(&truth, kind), taken.in_use(&[kind]));
+            deviation(run, kind, bytes(&truth, kind), taken.in_use(&[kind]));
         }
-        let z = told(run, "all", total, taken.in_use(&KINDS));
+        let z = deviation(run, "all", total, taken.in_use(&KINDS));
         assert!(z.abs() <= 5.0, "{z} deviations from the truth");
         above_three.extend((z.abs() > 3.0).then_some(z));
 
@@ -262,7 +262,7 @@ fn bytes(truth: &Value, kind: &str) -> f64 {
 }
 
 /// Prints an estimate beside the truth; returns the deviation in σ.
-fn told(run: u32, kind: &str, truth: f64, estimate: f64) -> f64 {
+fn deviation(run: u32, kind: &str, truth: f64, estimate: f64) -> f64 {
     let sigma = (MEAN * truth).sqrt();
     let z = (estimate - truth) / sigma;
     println!(

@@ -95,7 +95,7 @@ fn gives_back(target: &Running, called: &str) {
     let resident = || explained("rss_bytes");
     let before = resident();
     let releasable = explained("releasable_bytes");
-    assert!(releasable > 3.0 * KEPT, "memstats says before that 128 MiB can be given back: {releasable}");
+    assert!(releasable > 3.0 * KEPT, "memstats shows before that 128 MiB are reclaimable: {releasable}");
     let given = rgops(&["gc", &pid]);
     assert_eq!(given.code, 0, "{given:?}");
     assert!(given.output.starts_with(called), "{given:?}");

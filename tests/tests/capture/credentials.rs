@@ -123,9 +123,9 @@ fn is_not_dumpable() {
 
 #[cfg(all(target_env = "gnu", target_arch = "x86_64"))]
 fn deny_process_vm_readv() {
-    use rgops_tests::seccomp::{Filter, Verdict, Whom};
+    use rgops_tests::seccomp::{Filter, Scope, Verdict};
     let filter = Filter::new().call(libc::SYS_process_vm_readv, Verdict::Fail(libc::EPERM));
-    filter.enforce(Whom::Everyone, Verdict::Allow);
+    filter.enforce(Scope::AllThreads, Verdict::Allow);
 }
 
 #[cfg(not(all(target_env = "gnu", target_arch = "x86_64")))]

@@ -115,7 +115,7 @@ fn ask(arguments: &[&str]) -> Answer {
             assert!(!answer.output.trim().is_empty());
             assert!(!answer.errors.trim().is_empty() || answer.output.contains("note"), "no reason is given");
         }
-        _ => assert!(answer.errors.contains("fix:"), "nothing says what to do"),
+        _ => assert!(answer.errors.contains("fix:"), "no fix is shown"),
     }
     answer
 }

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
 use rgops_tests::itself::{self, Itself};
-use rgops_tests::seccomp::{Filter, Verdict, Whom};
+use rgops_tests::seccomp::{Filter, Scope, Verdict};
 use rgops_tests::waiting::until;
 
 /// The heap is also sampled, far more often than usual, so the handler interrupts that too.
@@ -28,7 +28,7 @@ static ALLOCATOR: rgops_agent::alloc::Sampling<std::alloc::System> =
     rgops_agent::alloc::Sampling::new(std::alloc::System);
 
 /// Room for a whole walk, even in a build without optimisation.
-const ROOMY: usize = 128 * 1024;
+const LARGE: usize = 128 * 1024;
 /// A typical small alternate stack.
 const SMALL: usize = 16 * 1024;
 
@@ -116,12 +116,12 @@ type Work = (&'static str, usize, fn(u64));
 
 /// Work that can be interrupted while it holds a lock, or inside the allocator.
 const WORKS: [Work; 7] = [
-    ("allocates", ROOMY, allocate),
-    ("panics", ROOMY, panic_and_catch),
-    ("backtraces", ROOMY, capture_backtraces),
-    ("loads", ROOMY, load_and_unload),
-    ("locks", ROOMY, lock),
-    ("deep", ROOMY, |_| assert_eq!(deep(400, &mut || compute(100_000)), 400)),
+    ("allocates", LARGE, allocate),
+    ("panics", LARGE, panic_and_catch),
+    ("backtraces", LARGE, capture_backtraces),
+    ("loads", LARGE, load_and_unload),
+    ("locks", LARGE, lock),
+    ("deep", LARGE, |_| assert_eq!(deep(400, &mut || compute(100_000)), 400)),
     ("small", SMALL, |_| compute(100_000)),
 ];
 
@@ -252,7 +252,7 @@ fn computes() {
     let is_kernels_clock = clock_needs_the_kernel();
     println!("\nclock_gettime needs the kernel: {is_kernels_clock}");
     let run = move || {
-        STACK.store(alternate_stack(ROOMY), Ordering::SeqCst);
+        STACK.store(alternate_stack(LARGE), Ordering::SeqCst);
         let mut filter = Filter::new()
             .call(libc::SYS_rt_sigreturn, Verdict::Allow)
             // `how` is -1, so the call changes nothing.
@@ -260,7 +260,7 @@ fn computes() {
         if is_kernels_clock {
             filter = filter.call(libc::SYS_clock_gettime, Verdict::Allow);
         }
-        filter.enforce(Whom::ThisThread, Verdict::Kill);
+        filter.enforce(Scope::ThisThread, Verdict::Kill);
         deep(50, &mut || {
             loop {
                 compute(1_000_000);
@@ -270,7 +270,7 @@ fn computes() {
     std::thread::Builder::new().name("computes".into()).spawn(run).unwrap();
     until("it computes", || (!STACK.load(Ordering::SeqCst).is_null()).then_some(()));
     itself::listen_with(rgops_agent::Options::default().heap_rate(8192));
-    println!("\nstack {}", used(STACK.load(Ordering::SeqCst), ROOMY));
+    println!("\nstack {}", used(STACK.load(Ordering::SeqCst), LARGE));
     // SAFETY: ends the process without waiting for its thread, which could not even exit.
     unsafe { libc::_exit(0) };
 }
@@ -284,7 +284,7 @@ fn clock_needs_the_kernel() -> bool {
         let child = libc::fork();
         if child == 0 {
             let filter = Filter::new().call(libc::SYS_clock_gettime, Verdict::Kill);
-            filter.enforce(Whom::ThisThread, Verdict::Allow);
+            filter.enforce(Scope::ThisThread, Verdict::Allow);
             let mut time = std::mem::zeroed();
             libc::_exit(libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time));
         }
@@ -330,10 +330,10 @@ fn misbehaves() {
     let own = disposition();
     let how: usize = std::env::var("RGOPS_TEST_HOW").unwrap().parse().unwrap();
     let run = move || {
-        alternate_stack(ROOMY);
+        alternate_stack(LARGE);
         if how == 3 {
             let filter = Filter::new().call(libc::SYS_getppid, Verdict::Kill);
-            filter.enforce(Whom::ThisThread, Verdict::Allow);
+            filter.enforce(Scope::ThisThread, Verdict::Allow);
         }
         loop {
             compute(100_000);

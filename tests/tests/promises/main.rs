@@ -24,7 +24,7 @@ mod p07_sleepers;
 mod p08_tasks;
 mod p09_memory;
 mod p10_fork;
-mod p11_the_operators_word;
+mod p11_operator_overrides;
 mod p12_local_socket;
 mod p13_deleted_socket;
 mod p13_socket_life;

@@ -35,7 +35,7 @@ fn a_directory_that_cannot_be_created_or_is_not_a_directory() {
         let path = directory.path().join(path);
         let answer = target.order(&format!("listen directory={}", path.display()));
         assert!(answer.starts_with(&format!("failed {variant}: ")), "{answer}");
-        assert!(answer.contains("RGOPS_DIR"), "says what to set: {answer}");
+        assert!(answer.contains("RGOPS_DIR"), "it names the variable to set: {answer}");
         assert_eq!(target.descriptors(), before);
         still_fine(&mut target, &directory);
     }

@@ -20,7 +20,7 @@ fn an_idle_agent_is_never_woken() {
     let inode = |path: &str| std::fs::symlink_metadata(path).ok().map(|metadata| metadata.ino());
     let former = inode(&path);
     std::fs::remove_file(&path).unwrap();
-    until("the socket is made anew", || inode(&path).filter(|_| inode(&path) != former));
+    until("the socket is recreated", || inode(&path).filter(|_| inode(&path) != former));
     stats(&path);
     // The agent's thread, the one that waits for its sockets, and the one that starts others. Threads for an answer,
     // such as the search for Tokio's thread-local, end by themselves.

@@ -80,7 +80,7 @@ fn an_arena_lock_held_for_ever_hides_only_the_allocators_numbers() {
     for _ in 0..10 {
         let mut target = Itself::start("p04_stopped_in_malloc::target");
         let address = target.address().to_owned();
-        target.tell();
+        target.resume();
         let Some(reason) = stuck(&address) else { continue };
 
         let stats: StatsReply = ask(&address, Request::Stats(StatsRequest { window_ms: 50 }));

@@ -95,12 +95,14 @@ fn cpu_time_of_a_thread_that_blocks_all_signals_is_reported_as_blocked() {
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
     target.order("burn");
-    target.order("deaf always");
+    target.order("block-signals always");
     let profile = profile(&path, 1000);
     profile.reconciles();
-    let (deaf, missing) = (profile.clock_of("deaf"), profile.missing(BLOCKED));
-    assert!(deaf > 0 && missing.abs_diff(deaf) < deaf / 10 + 60_000_000, "{missing} of {deaf}");
-    assert!(profile.totals.threads.iter().all(|thread| thread.name != "deaf" || thread.weight == 0));
+    let (blocked, missing) = (profile.clock_of("blocks-signals"), profile.missing(BLOCKED));
+    assert!(blocked > 0 && missing.abs_diff(blocked) < blocked / 10 + 60_000_000, "{missing} of {blocked}");
+    assert!(
+        profile.totals.threads.iter().all(|thread| thread.name != "blocks-signals" || thread.weight == 0)
+    );
     let unattributed = profile.missing("not attributed");
     assert!(unattributed < profile.totals.process_cpu_ns / 20 + 20_000_000, "{unattributed}");
     // The screen also reports it.
@@ -109,9 +111,9 @@ fn cpu_time_of_a_thread_that_blocks_all_signals_is_reported_as_blocked() {
     let answer =
         rgops_in(&directory, &["pprof-cpu", &pid, "--duration", "0.5", "-o", saved.to_str().unwrap()]);
     println!("{}{}", answer.output, answer.errors);
-    let said = format!("{}{}", answer.output, answer.errors);
-    assert!(said.contains(BLOCKED), "{said}");
-    assert!(!said.contains("too short"), "{said}");
+    let shown = format!("{}{}", answer.output, answer.errors);
+    assert!(shown.contains(BLOCKED), "{shown}");
+    assert!(!shown.contains("too short"), "{shown}");
 }
 
 #[test]
@@ -119,12 +121,12 @@ fn a_thread_that_begins_to_block_during_a_profile_is_not_counted_as_late_ticks()
     let _alone = alone();
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
-    target.order("deaf after 300");
+    target.order("block-signals after 300");
     let pid = target.pid();
-    let profile = profile_until(&path, || used(pid, "deaf").is_some_and(|used| used > 900_000_000));
+    let profile = profile_until(&path, || used(pid, "blocks-signals").is_some_and(|used| used > 900_000_000));
     profile.reconciles();
-    let heard = profile.totals.threads.iter().find(|thread| thread.name == "deaf").unwrap();
-    let silent = heard.cpu_ns.saturating_sub(heard.weight * PERIOD_NS);
+    let thread = profile.totals.threads.iter().find(|thread| thread.name == "blocks-signals").unwrap();
+    let silent = thread.cpu_ns.saturating_sub(thread.weight * PERIOD_NS);
     let missing = profile.missing(BLOCKED);
     assert!(missing.abs_diff(silent) < silent / 5 + 60_000_000, "{missing} of {silent}");
     assert!(profile.totals.late_cpu_ns < silent / 5 + 30_000_000, "{}", profile.totals.late_cpu_ns);
@@ -135,10 +137,10 @@ fn a_thread_that_blocked_and_ended_meanwhile_is_counted_with_the_others() {
     let _alone = alone();
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
-    target.order("deaf until 500");
+    target.order("block-signals until 500");
     let (pid, mut was_there, mut gone) = (target.pid(), false, None);
     let profile = profile_until(&path, || {
-        let is_there = used(pid, "deaf").is_some();
+        let is_there = used(pid, "blocks-signals").is_some();
         was_there |= is_there;
         if was_there && !is_there {
             gone.get_or_insert_with(Instant::now);
@@ -147,7 +149,8 @@ fn a_thread_that_blocked_and_ended_meanwhile_is_counted_with_the_others() {
         gone.is_some_and(|gone: Instant| gone.elapsed() > Duration::from_secs(2))
     });
     profile.reconciles();
-    let ended: Vec<_> = profile.totals.threads.iter().filter(|thread| thread.name == "deaf").collect();
+    let ended: Vec<_> =
+        profile.totals.threads.iter().filter(|thread| thread.name == "blocks-signals").collect();
     if let [thread] = ended[..] {
         assert!(thread.ended, "{thread:?}");
         let missing = profile.missing(BLOCKED);
@@ -161,9 +164,9 @@ fn a_thread_that_blocks_in_turns_is_sampled_when_it_unblocks() {
     let _alone = alone();
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
-    target.order("deaf in-turns 200");
+    target.order("block-signals in-turns 200");
     let pid = target.pid();
-    let profile = profile_until(&path, || used(pid, "deaf").is_some_and(|used| used > 900_000_000));
+    let profile = profile_until(&path, || used(pid, "blocks-signals").is_some_and(|used| used > 900_000_000));
     profile.reconciles();
     let of_blocked = |note: &Note| note.why.contains(BLOCKED) || note.why.contains("blocked SIGPROF");
     assert!(profile.notes.iter().any(of_blocked), "{:?}", profile.notes);
@@ -174,7 +177,7 @@ fn a_trace_reports_the_same() {
     let _alone = alone();
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
-    target.order("deaf always");
+    target.order("block-signals always");
     let request = Request::Trace(TraceRequest { duration_ms: 700, hz: HZ, interval_us: 5000 });
     let end = ask::<TracePart>(&path, &request).unwrap().end.unwrap();
     let note = end.notes.iter().find(|note| note.why.contains(BLOCKED));

@@ -10,7 +10,7 @@ use rgops_inspect::client::Client;
 use rgops_inspect::client::Endpoint;
 use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::request::{Request, StatsRequest};
-use rgops_tests::asking::PATIENCE;
+use rgops_tests::asking::TIMEOUT;
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
 use rgops_tests::running::Answer;
@@ -79,8 +79,8 @@ fn a_program_that_replaced_itself_no_longer_has_an_agent() {
         for command in ["stack", "tasks", "stats", "memstats", "version"] {
             let answer = rgops_in(&directory, &[command, &pid]);
             assert_eq!(answer.code, 3, "{answer:?}");
-            let said = "the program replaced itself (execve) or closed the agent's descriptors";
-            assert!(answer.errors.contains(said), "{}", answer.errors);
+            let reason = "the program replaced itself (execve) or closed the agent's descriptors";
+            assert!(answer.errors.contains(reason), "{}", answer.errors);
             let fix = "fix: the program that runs now has to call rgops_agent::listen itself";
             assert!(answer.errors.contains(fix), "{}", answer.errors);
         }
@@ -98,7 +98,7 @@ fn a_change_between_hello_and_request_is_reported() {
         let mut target = Target::start(&directory);
         let path = target.listen("");
         let endpoint = Endpoint::Local { path: path.into(), expected: None };
-        let client = Client::connect(&endpoint, PATIENCE).unwrap();
+        let client = Client::connect(&endpoint, TIMEOUT).unwrap();
         change.happen(&mut target);
         let request = Request::Stats(StatsRequest { window_ms: 10 });
         let error = match client.ask(&request) {
@@ -186,8 +186,8 @@ fn at_every_moment_the_exit_code_and_the_text_are_correct() {
                 let answer = answer_of(child);
                 assert!([0, 3, 6].contains(&answer.code), "{change:?} {command}: {answer:?}");
                 if answer.code == 3 {
-                    let says = ["replaced itself (execve)", "ended", "no such process"];
-                    assert!(says.iter().any(|word| answer.errors.contains(word)), "{answer:?}");
+                    let reasons = ["replaced itself (execve)", "ended", "no such process"];
+                    assert!(reasons.iter().any(|reason| answer.errors.contains(reason)), "{answer:?}");
                     assert_ne!(
                         change == Change::Ends,
                         answer.errors.contains("replaced itself"),

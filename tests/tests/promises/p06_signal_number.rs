@@ -149,7 +149,7 @@ fn a_program_keeps_sigprof_for_itself_when_the_agent_has_another_signal() {
 }
 
 /// A user id without other processes, so no other process adds to its pending signals.
-const SOMEBODY: u32 = 64_321;
+const OTHER_USER: u32 = 64_321;
 const SPINNING: usize = 20;
 
 #[test]
@@ -161,12 +161,12 @@ fn may_have_few_pending() {
     let directory = std::env::var_os("RGOPS_DIR").unwrap();
     std::fs::create_dir(&directory).unwrap();
     std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700)).unwrap();
-    std::os::unix::fs::chown(&directory, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
+    std::os::unix::fs::chown(&directory, Some(OTHER_USER), Some(OTHER_USER)).unwrap();
     let limit = libc::rlimit { rlim_cur: 4, rlim_max: 4 };
     // SAFETY: setrlimit(2) only reads the limit; the other calls only take numbers.
     unsafe {
         assert_eq!(libc::setrlimit(libc::RLIMIT_SIGPENDING, &limit), 0);
-        assert_eq!((libc::setgid(SOMEBODY), libc::setuid(SOMEBODY)), (0, 0));
+        assert_eq!((libc::setgid(OTHER_USER), libc::setuid(OTHER_USER)), (0, 0));
     }
     for _ in 0..SPINNING {
         std::thread::Builder::new()

@@ -239,7 +239,7 @@ fn blocks() {
             }),
         ),
         named(
-            "deaf",
+            "blocks",
             Box::new(move || {
                 mask(libc::SIG_BLOCK);
                 while !STOP.load(Ordering::Relaxed) {
@@ -248,7 +248,7 @@ fn blocks() {
             }),
         ),
         named(
-            "hearing",
+            "unblocking",
             Box::new(move || {
                 // Late signals arrive here, also after the profile. With the default disposition they would end the
                 // process.
@@ -264,8 +264,8 @@ fn blocks() {
     ];
     itself::listen_until_input();
     STOP.store(true, Ordering::Relaxed);
-    let [_waiting, deaf, hearing] = threads;
-    [deaf, hearing].into_iter().for_each(|thread| thread.join().unwrap());
+    let [_waiting, blocked, unblocking] = threads;
+    [blocked, unblocking].into_iter().for_each(|thread| thread.join().unwrap());
     println!("\ntaken {}", TAKEN.load(Ordering::SeqCst));
 }
 
@@ -276,19 +276,19 @@ fn threads_that_block_the_signal_are_not_sampled_and_late_signals_are_harmless()
     for _ in 0..6 {
         let totals = profile(&target, 200);
         let of = |name: &str| totals.threads.iter().find(|thread| thread.name == name).unwrap().clone();
-        assert_eq!((of("deaf").weight, of("waiting").weight), (0, 0));
-        let silent_ns = of("deaf").cpu_ns + of("waiting").cpu_ns;
+        assert_eq!((of("blocks").weight, of("waiting").weight), (0, 0));
+        let silent_ns = of("blocks").cpu_ns + of("waiting").cpu_ns;
         // Time that could not be sampled is reported as missing.
         assert!(totals.unsampled_cpu_ns + 20_000_000 > silent_ns, "{totals:?}");
         assert!(target.is_running());
     }
     for _ in 0..3 {
         let threads = dump(&target);
-        let deaf = threads.iter().find(|thread| thread.name == "deaf").unwrap();
+        let blocked = threads.iter().find(|thread| thread.name == "blocks").unwrap();
         assert!(
             // Its mask was read; no signal was sent to it.
-            matches!(&deaf.capture, Capture::Failed { reason } if reason.contains("blocks SIGPROF")),
-            "{deaf:?}"
+            matches!(&blocked.capture, Capture::Failed { reason } if reason.contains("blocks SIGPROF")),
+            "{blocked:?}"
         );
     }
     let text = target.end();

@@ -7,7 +7,7 @@ use rgops_protocol::error::Code;
 use rgops_protocol::reply::read::ReadPart;
 use rgops_protocol::reply::tasks::{TaskThread, TasksPart};
 use rgops_protocol::request::{MemoryRange, ReadRequest, Request, TasksRequest};
-use rgops_tests::asking::{PATIENCE, ask, stats};
+use rgops_tests::asking::{TIMEOUT, ask, stats};
 use rgops_tests::directory::Directory;
 use rgops_tests::listing::Listing;
 use rgops_tests::target::Target;
@@ -38,8 +38,8 @@ fn no_future_is_polled_and_the_runtime_continues() {
         assert!(listing.read() >= 2000, "{} of 2001", listing.read());
         assert_eq!(listing.runtimes[0].alive_tasks.value(), Some(&2001));
     }
-    assert_eq!(number(&mut target, "polls"), 2000, "nobody polled them again");
-    until("the runtime goes on", || (number(&mut target, "beats") > before + 20).then_some(()));
+    assert_eq!(number(&mut target, "polls"), 2000, "they were not polled again");
+    until("the runtime continues", || (number(&mut target, "beats") > before + 20).then_some(()));
     until("ours are gone", || (number(&mut target, "alive") == 2001).then_some(()));
     let runtime = stats(&path).runtimes.remove(0);
     let states = runtime.tasks.value().copied().unwrap();
@@ -133,7 +133,7 @@ fn memory_is_sent_over_tcp_only_if_the_author_allows_it() {
         let tcp = target.listen_tcp(&format!("tcp=127.0.0.1:0 token={token} {option}"));
         let connect = || {
             let token = Some(Token::new(token).unwrap());
-            Client::connect(&Endpoint::Tcp { address: tcp.clone(), token }, PATIENCE).unwrap()
+            Client::connect(&Endpoint::Tcp { address: tcp.clone(), token }, TIMEOUT).unwrap()
         };
         let request = Request::Tasks(TasksRequest { max_cell_bytes: 65_536, max_depth: 16 });
         let collected = connect().ask(&request).unwrap().collect::<TasksPart>(&mut |_| {});

@@ -31,7 +31,7 @@ fn connections_over_the_limit_are_refused_and_counted() {
     let error = refused.error_and_end();
     assert_eq!(error.code(), Code::TooManyConnections, "{error}");
     let error = connect(&path).unwrap_err();
-    assert!(matches!(&error, ClientError::Agent(_)), "the client says so as well: {error:?}");
+    assert!(matches!(&error, ClientError::Agent(_)), "the client reports it too: {error:?}");
     drop(silent);
     let after = until("places are free", || {
         let request = Request::Stats(StatsRequest { window_ms: 1 });

@@ -40,7 +40,7 @@ fn a_child_may_listen_itself_and_close_touches_only_its_own() {
 
     assert_eq!(target.order("close"), "closed");
     assert!(connect(&parents).is_err());
-    assert_eq!(connect(childs).unwrap().hello().pid.to_string(), pid, "the child goes on");
+    assert_eq!(connect(childs).unwrap().hello().pid.to_string(), pid, "the child continues");
 }
 
 /// A child of a listening program must not keep the parent's sockets open. After the parent ends, a client is refused

@@ -79,11 +79,11 @@ fn an_unsafe_directory_is_refused_with_a_fix() {
         chown(place("foreign"), Some(65534), None).unwrap();
         cases.push((place("foreign"), "belongs to uid 65534"));
     }
-    for (path, says) in cases {
+    for (path, reason) in cases {
         let mut target = Target::start(&directory);
         let answer = target.order(&format!("listen directory={}", path.display()));
         assert!(answer.starts_with("failed UnsafeDirectory: "), "{}: {answer}", path.display());
-        assert!(answer.contains(says), "{answer}");
+        assert!(answer.contains(reason), "{answer}");
         let left = fs::read_dir(&path).map(|entries| entries.count()).unwrap_or_default();
         assert_eq!(left, 0, "nothing was made in {}", path.display());
         assert!(target.end().success());

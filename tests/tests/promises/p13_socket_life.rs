@@ -58,7 +58,7 @@ fn connect_by_the_rule(directory: &Directory, name: &str) -> io::Result<UnixStre
         return connected;
     }
     let open = fs::File::open(directory.sockets())?;
-    until("the lock is given back", || open.try_lock_shared().ok());
+    until("the lock is released", || open.try_lock_shared().ok());
     open.unlock()?;
     UnixStream::connect(&path)
 }
@@ -96,7 +96,7 @@ fn after_kill_9_the_list_is_clean_and_the_next_start_sweeps() {
         "{shown}"
     );
     killed.kill();
-    assert_eq!(directory.socket_names().len(), 1, "nobody was left to remove it");
+    assert_eq!(directory.socket_names().len(), 1, "no process was left to remove it");
     let shown = list();
     assert!(!shown.contains(&pid.to_string()), "{shown}");
 

@@ -17,7 +17,7 @@ fn inode(path: &str) -> Option<u64> {
 
 /// The socket exists again, with the same properties.
 fn comes_back(target: &Target, path: &str, former: u64) {
-    until("the socket is made anew", || {
+    until("the socket is recreated", || {
         (inode(path).is_some_and(|inode| inode != former) && connect(path).is_ok()).then_some(())
     });
     let metadata = fs::symlink_metadata(path).unwrap();
@@ -45,7 +45,7 @@ fn systemd_tmpfiles_keeps_the_socket() {
     let before = inode(&path);
     let tidied = Command::new("systemd-tmpfiles").arg("--clean").arg(&settings).output().unwrap();
     assert!(tidied.status.success(), "{tidied:?}");
-    assert!(!stale.exists(), "it does remove what nobody listens on: {tidied:?}");
+    assert!(!stale.exists(), "it removes sockets without a listener: {tidied:?}");
     assert_eq!(inode(&path), before, "{tidied:?}");
     assert!(connect(&path).is_ok());
     // With or without requests, the kernel lists the socket by its name.
@@ -127,7 +127,7 @@ fn a_socket_with_a_long_path_is_also_recreated() {
     let path = target.listen(&format!("directory={}", deep.display()));
     let former = inode(&path).unwrap();
     fs::remove_file(&path).unwrap();
-    until("the socket is made anew", || {
+    until("the socket is recreated", || {
         (inode(&path).is_some_and(|inode| inode != former) && connect(&path).is_ok()).then_some(())
     });
 }

@@ -21,7 +21,7 @@ use crate::p02_listen_fails::{NOBODY, as_nobody};
 use crate::p13_deleted_socket::rgops_in;
 
 /// Number of concurrent clients. A refused one waits up to a second until the socket is the victim's again.
-const ASKERS: u32 = 6;
+const CLIENTS: u32 = 6;
 
 /// Number of requests of each client.
 fn rounds() -> u32 {
@@ -64,7 +64,7 @@ fn ask_under_attack(directory: &Directory, victim: &Target, script: &str) {
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..ASKERS {
+        for _ in 0..CLIENTS {
             scope.spawn(|| (0..rounds()).for_each(|_| ask()));
         }
     });
@@ -193,7 +193,7 @@ fn a_child_is_not_mistaken_for_its_parent() {
 fn a_forwarded_socket_in_tmp_is_accepted_if_it_is_our_own() {
     let path = std::env::temp_dir().join(format!("rgops-forwarded-{}.sock", std::process::id()));
     let _listener = UnixListener::bind(&path).unwrap();
-    let mut patience = rgops_tests::asking::PATIENCE;
+    let mut patience = rgops_tests::asking::TIMEOUT;
     patience.connect = std::time::Duration::from_millis(200);
     let endpoint = rgops_inspect::client::Endpoint::Local { path: path.clone(), expected: None };
     let error = rgops_inspect::client::Client::connect(&endpoint, patience).unwrap_err();

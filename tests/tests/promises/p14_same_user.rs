@@ -9,7 +9,7 @@ use std::process::Command;
 
 use rgops_inspect::client::{Client, ClientError, Endpoint};
 use rgops_protocol::discovery::SocketName;
-use rgops_tests::asking::{PATIENCE, connect, counters};
+use rgops_tests::asking::{TIMEOUT, connect, counters};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
 use rgops_tests::program::finished;
@@ -65,7 +65,7 @@ fn the_client_refuses_a_process_it_did_not_ask_for() {
     let mut target = Target::start(&directory);
     let path = target.listen("");
     let real = SocketName::parse(path.rsplit('/').next().unwrap()).unwrap();
-    let ask = |expected| Client::connect(&Endpoint::Local { path: path.clone().into(), expected }, PATIENCE);
+    let ask = |expected| Client::connect(&Endpoint::Local { path: path.clone().into(), expected }, TIMEOUT);
     assert!(ask(Some(real)).is_ok());
     for wrong in
         [SocketName { pid: real.pid + 1, ..real }, SocketName { start_time: real.start_time + 1, ..real }]
@@ -86,7 +86,7 @@ fn the_client_refuses_a_socket_of_another_owner() {
     let _listener = UnixListener::bind(&path).unwrap();
     // The file belongs to nobody and root listens: allowed, but the listener is not an agent.
     chown(&path, Some(NOBODY), None).unwrap();
-    let mut impatient = PATIENCE;
+    let mut impatient = TIMEOUT;
     impatient.connect = std::time::Duration::from_millis(100);
     let endpoint = Endpoint::Local { path: path.clone(), expected: None };
     let error = Client::connect(&endpoint, impatient).unwrap_err();

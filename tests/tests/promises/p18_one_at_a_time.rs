@@ -70,7 +70,7 @@ fn closing_the_connection_during_a_profile_restores_everything() {
         assert!(target.handles(libc::SIGPROF), "it samples");
         assert!(!timers(&target).is_empty(), "it samples");
         drop(running);
-        until("the signal is given back", || (!target.handles(libc::SIGPROF)).then_some(()));
+        until("the signal is restored", || (!target.handles(libc::SIGPROF)).then_some(()));
         until("the timers are gone", || timers(&target).is_empty().then_some(()));
         until("it is counted", || (counters(&path).cancelled == turn).then_some(()));
         let next = ask::<PprofCpuPart>(&path, &profile(50)).unwrap();
@@ -96,7 +96,7 @@ fn killing_the_client_cancels() {
     until("it samples", || target.handles(libc::SIGPROF).then_some(()));
     client.kill().unwrap();
     client.wait().unwrap();
-    until("the signal is given back", || (!target.handles(libc::SIGPROF)).then_some(()));
+    until("the signal is restored", || (!target.handles(libc::SIGPROF)).then_some(()));
     until("the timers are gone", || timers(&target).is_empty().then_some(()));
     assert!(ask::<PprofCpuPart>(&path, &profile(50)).unwrap().end.is_ok());
 }

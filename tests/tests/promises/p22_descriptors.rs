@@ -294,7 +294,7 @@ fn workers_of_the_program_are_woken_by_the_programs_descriptors() {
         let request = Request::Tasks(TasksRequest { max_cell_bytes: 0, max_depth: 0 });
         complete("tasks", connect(&path).unwrap().ask(&request).unwrap());
         let before = beats(&mut target);
-        until("its tasks go on", || (beats(&mut target) > before).then_some(()));
+        until("its tasks continue", || (beats(&mut target) > before).then_some(()));
         // Our tasks were polled, and so have ended.
         until("none of ours is left", || (target.order("alive") == "1").then_some(()));
     }
@@ -315,5 +315,5 @@ fn a_fork_child_keeps_no_descriptor_of_the_agent() {
     // Killed, not closed, so nothing can clean up.
     target.kill();
     let refused = std::os::unix::net::UnixStream::connect(&path).unwrap_err();
-    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused, "nobody is left who could accept");
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused, "no listener is left");
 }

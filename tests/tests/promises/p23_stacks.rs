@@ -45,13 +45,13 @@ fn changed(report: &Report) -> Vec<String> {
 }
 
 /// The notes about unknown stacks, and about threads that are not captured.
-const UNKNOWN: &str = "on a stack whose bounds are unknown";
-const LEFT_ALONE: &str = "without an alternate stack";
+const UNKNOWN_BOUNDS: &str = "on a stack whose bounds are unknown";
+const NOT_CAPTURED: &str = "without an alternate stack";
 
 /// Sends a request; returns which of these notes the answer contains.
-fn said<T: Received>(path: &str, request: &Request) -> [bool; 2] {
+fn notes_in<T: Received>(path: &str, request: &Request) -> [bool; 2] {
     let notes = ask::<T>(path, request).unwrap().end.unwrap().notes;
-    [UNKNOWN, LEFT_ALONE].map(|text| notes.iter().any(|note| note.why.contains(text)))
+    [UNKNOWN_BOUNDS, NOT_CAPTURED].map(|text| notes.iter().any(|note| note.why.contains(text)))
 }
 
 /// Repeats `capture` until every stack was used for this number of further rounds, and the `wanted` notes were seen.
@@ -65,8 +65,8 @@ fn during(
     let deadline = Instant::now() + Duration::from_secs(120 + 3 * rounds);
     let mut missing = wanted;
     loop {
-        for (missing, said) in missing.iter_mut().zip(capture()) {
-            *missing &= !said;
+        for (missing, seen) in missing.iter_mut().zip(capture()) {
+            *missing &= !seen;
         }
         let now = report(target);
         let fewest = now.iter().map(|(name, (all, _))| all - before[name].0).min().unwrap();
@@ -75,7 +75,7 @@ fn during(
             println!("{what}: {} stacks, {fewest} rounds each at least, 0 bytes changed", now.len());
             return;
         }
-        assert!(Instant::now() < deadline, "{what}: {fewest} rounds, not said: {missing:?}");
+        assert!(Instant::now() < deadline, "{what}: {fewest} rounds, not seen: {missing:?}");
     }
 }
 
@@ -96,11 +96,11 @@ fn nothing_below_a_stack_without_a_guard_page_is_changed() {
     // The agent meets a thread of the C library in a coroutine once, and never again: only the first capture has both
     // notes.
     let both = [true, cfg!(target_arch = "x86_64")];
-    during(&mut target, "pprof-cpu", (rounds, both), || said::<PprofCpuPart>(&path, &cpu));
+    during(&mut target, "pprof-cpu", (rounds, both), || notes_in::<PprofCpuPart>(&path, &cpu));
     let stack = Request::Stack(StackRequest { max_depth: 64 });
-    during(&mut target, "stack", (rounds, [true, false]), || said::<StackPart>(&path, &stack));
+    during(&mut target, "stack", (rounds, [true, false]), || notes_in::<StackPart>(&path, &stack));
     let trace = Request::Trace(TraceRequest { duration_ms: 1000, hz: 10_000, interval_us: 10_000 });
-    during(&mut target, "trace", (rounds, [true, false]), || said::<TracePart>(&path, &trace));
+    during(&mut target, "trace", (rounds, [true, false]), || notes_in::<TracePart>(&path, &trace));
     let heap = Request::PprofHeap(PprofHeapRequest { duration_ms: 1000, interval_ms: 0, live: false });
-    during(&mut target, "pprof-heap", (rounds, [true, false]), || said::<PprofHeapPart>(&path, &heap));
+    during(&mut target, "pprof-heap", (rounds, [true, false]), || notes_in::<PprofHeapPart>(&path, &heap));
 }

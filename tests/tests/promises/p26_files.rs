@@ -21,10 +21,10 @@ use rgops_tests::waiting::{is_root, skip_unless};
 use crate::p02_listen_fails::NOBODY;
 
 /// A command that takes longer is considered stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Maximum memory of a command.
-const MOST_KIB: u64 = 1 << 20;
+const MAX_KIB: u64 = 1 << 20;
 
 /// How a command ended.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ fn ask(arguments: &[&str], directory: &Directory) -> Ended {
     command.stdin(Stdio::null());
     command.stdout(File::create(&output).unwrap()).stderr(File::create(&errors).unwrap());
     let mut child = Killed(command.spawn().unwrap());
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     let mut peak_kib = 0;
     let status = loop {
         peak_kib = peak_kib.max(peak(child.0.id()));
@@ -87,7 +87,7 @@ fn ask_everything(pid: u32, directory: &Directory, commands: &[&[&str]]) -> Vec<
         let status = ended.status.unwrap_or_else(|| panic!("{arguments:?} hangs: {ended:?}"));
         assert_eq!(status.signal(), None, "{arguments:?}: {ended:?}");
         assert!([0, 6].contains(&status.code().unwrap()), "{arguments:?}: {ended:?}");
-        assert!(ended.peak_kib < MOST_KIB, "{arguments:?}: {ended:?}");
+        assert!(ended.peak_kib < MAX_KIB, "{arguments:?}: {ended:?}");
         ended
     });
     each.collect()

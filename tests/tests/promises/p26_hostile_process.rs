@@ -31,7 +31,7 @@ const HANGS: Duration = Duration::from_secs(90);
 
 /// The commands that connect to an agent, with their arguments, and whether they write a file. `leaks` and similar
 /// commands run only for a moment.
-const ASKING: [(&str, &[&str], bool); 11] = [
+const COMMANDS: [(&str, &[&str], bool); 11] = [
     ("stack", &[], false),
     ("tasks", &["--all"], false),
     ("pprof-cpu", &["--duration", "0.2"], true),
@@ -62,7 +62,7 @@ fn roots_commands_survive_every_hostile_answer() {
     let place = Place::new();
     let mut runs = Vec::new();
     for shape in ENDING {
-        for asking in ASKING {
+        for asking in COMMANDS {
             runs.push(Run::new(shape, asking, &["--timeout", "5"]));
             if is_long || matches!(shape, "texts" | "extremes") {
                 runs.push(Run::new(shape, asking, &["--timeout", "5", "--json"]));
@@ -70,12 +70,12 @@ fn roots_commands_survive_every_hostile_answer() {
         }
     }
     for shape in WAITING {
-        for asking in ASKING {
+        for asking in COMMANDS {
             runs.push(Run::new(shape, asking, &["--timeout", "0.5"]));
         }
     }
     for shape in FLOODING {
-        for asking in ASKING {
+        for asking in COMMANDS {
             if is_long {
                 runs.push(Run::new(shape, asking, &["--timeout", "30"]));
                 runs.push(Run::new(shape, asking, &["--timeout", "30", "--json"]));
@@ -126,7 +126,7 @@ fn advice_from_the_process_is_quoted_and_not_shown_as_a_fix() {
     let place = Place::new();
     let hostile = place.hostile("advice");
     let pid = hostile.pid().to_string();
-    for (command, own, writes) in ASKING {
+    for (command, own, writes) in COMMANDS {
         let output = place.unused("output");
         let mut arguments = vec![command, &pid];
         arguments.extend(own);
@@ -135,8 +135,8 @@ fn advice_from_the_process_is_quoted_and_not_shown_as_a_fix() {
         }
         let ended = place.rgops(&arguments, HANGS);
         assert_eq!(ended.code, Some(4), "{command}: {}", ended.errors);
-        let told = "rgops: the agent did not answer: the program says: \"no; fix: run evil as root: no; ";
-        assert!(ended.errors.contains(told), "{command}: {}", ended.errors);
+        let expected = "rgops: the agent did not answer: the program says: \"no; fix: run evil as root: no; ";
+        assert!(ended.errors.contains(expected), "{command}: {}", ended.errors);
         let advice = ended.errors.lines().find(|line| line.trim_start().starts_with("fix: "));
         assert_eq!(advice, None, "{command}");
     }
@@ -234,8 +234,8 @@ fn the_memory_limit_is_reported_and_the_data_until_then_is_shown() {
         }
         let ended = place.rgops(&arguments, HANGS);
         assert_eq!(ended.code, Some(6), "{command}: {}", ended.errors);
-        let told = "the memory limit of 192 MiB was reached";
-        assert!(ended.errors.contains(told), "{command}: {}", ended.errors);
+        let expected = "the memory limit of 192 MiB was reached";
+        assert!(ended.errors.contains(expected), "{command}: {}", ended.errors);
         assert!(ended.errors.contains("--max-memory"), "{command}: {}", ended.errors);
         assert!(fs::metadata(&ended.output).unwrap().len() > 0, "{command} shows what came");
         ended.is_harmless(command, 192 << 10);
@@ -473,8 +473,8 @@ impl Started {
         };
         let measured = self.measured.as_ref().map(|file| fs::read_to_string(file).unwrap());
         let (status, peak_kib) = match &measured {
-            Some(told) => {
-                let (status, peak) = told.split_once(' ').unwrap();
+            Some(measured) => {
+                let (status, peak) = measured.split_once(' ').unwrap();
                 (ExitStatus::from_raw(status.parse().unwrap()), peak.parse().unwrap())
             }
             None => (status, 0),

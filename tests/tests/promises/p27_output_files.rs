@@ -32,7 +32,7 @@ const SHORT: [&[&str]; 2] = [&["pprof-cpu", "--duration", "0.2"], &["trace", "--
 const CTRL_C: i32 = libc::SIGINT;
 
 /// A complete answer, or one without a millisecond of CPU time that a busy machine did not sample (exit code 6).
-fn is_fine(code: Option<i32>) -> bool {
+fn is_answer(code: Option<i32>) -> bool {
     [Some(0), Some(6)].contains(&code)
 }
 
@@ -65,13 +65,13 @@ impl Scene {
         command.current_dir(&self.files).env_remove("RGOPS_TOKEN");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Under nohup(1) SIGHUP is ignored in the tests, and would be in their children.
-        let hear_hangup = || {
+        let restore_sighup = || {
             // SAFETY: signal(2) is async-signal-safe. It sets the disposition that the new program starts with.
             unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
             Ok(())
         };
         // SAFETY: between fork and exec the closure makes one system call and touches no memory.
-        unsafe { command.pre_exec(hear_hangup) };
+        unsafe { command.pre_exec(restore_sighup) };
         command
     }
 
@@ -269,13 +269,13 @@ fn links_are_followed_and_the_real_path_is_reported() {
         {
             symlink(leads_to, scene.at(link)).unwrap();
             let output = scene.run(&[command, force].concat(), &scene.at(link));
-            assert!(is_fine(output.status.code()), "{}", stderr(&output));
-            let told = format!(" saved to: {}\n", real.join(leads_to).display());
-            assert!(stderr(&output).contains(&told), "{}", stderr(&output));
+            assert!(is_answer(output.status.code()), "{}", stderr(&output));
+            let expected = format!(" saved to: {}\n", real.join(leads_to).display());
+            assert!(stderr(&output).contains(&expected), "{}", stderr(&output));
             assert_eq!(fs::read_link(scene.at(link)).unwrap(), Path::new(leads_to));
             let written = fs::metadata(scene.at(leads_to)).unwrap();
             assert!(written.len() > 100);
-            assert_eq!(written.mode() & 0o777, 0o600, "nobody else may read it, whoever could before");
+            assert_eq!(written.mode() & 0o777, 0o600, "no other user may read it, even if they could before");
             fs::remove_file(scene.at(link)).unwrap();
             fs::remove_file(scene.at(leads_to)).unwrap();
         }
@@ -380,7 +380,7 @@ fn a_dash_writes_the_file_to_standard_output_and_the_table_to_standard_error() {
     let scene = Scene::new();
     for command in SHORT {
         let output = scene.run(command, Path::new("-"));
-        assert!(is_fine(output.status.code()), "{}", stderr(&output));
+        assert!(is_answer(output.status.code()), "{}", stderr(&output));
         assert!(has_table(&stderr(&output)) && !stderr(&output).contains("saved to"), "{}", stderr(&output));
         match command[0] {
             "pprof-cpu" => assert!(!rgops_inspect::profile::read(&output.stdout).unwrap().sample.is_empty()),
@@ -396,7 +396,7 @@ fn a_dash_writes_the_file_to_standard_output_and_the_table_to_standard_error() {
         let mut gone = scene.command(command, Path::new("-")).spawn().unwrap();
         drop(gone.stdout.take());
         let output = gone.wait_with_output().unwrap();
-        assert!(is_fine(output.status.code()), "{output:?}");
+        assert!(is_answer(output.status.code()), "{output:?}");
         assert!(has_table(&stderr(&output)), "{output:?}");
         if !skip_unless(is_root(), "root") {
             make_device(&scene.at("full"), 7);
@@ -421,7 +421,7 @@ fn a_dash_writes_the_file_to_standard_output_and_the_table_to_standard_error() {
         let mut shown = Vec::new();
         // Ends with EIO when the other side of the terminal is closed.
         let _ = File::from(ours).read_to_end(&mut shown);
-        assert!(is_fine(child.wait().unwrap().code()));
+        assert!(is_answer(child.wait().unwrap().code()));
         assert!(shown.len() > 100);
     }
     assert_eq!(scene.names(), [""; 0]);
@@ -483,5 +483,5 @@ fn a_token_file_is_checked_by_the_agents_rule_and_never_blocks() {
     }
     let mut ask = Command::new(built::release("rgops"));
     let output = ask.args(["version", &address, "--token-file"]).arg(at("good")).output().unwrap();
-    assert!(is_fine(output.status.code()), "{}", stderr(&output));
+    assert!(is_answer(output.status.code()), "{}", stderr(&output));
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
-use rgops_tests::matrix::{BASE, Build, Gives, Patch};
+use rgops_tests::matrix::{BASE, Build, Findings, Patch};
 
 /// The oldest Tokio that the agent builds with (`Cargo.toml`).
 const OLDEST: &str = "1.45.1";
@@ -74,7 +74,7 @@ fn rows() -> Vec<Build> {
 }
 
 #[test]
-fn every_supported_build_gives_what_the_table_says() {
+fn every_supported_build_gives_the_results_in_the_table() {
     if env::var_os("RGOPS_MATRIX").is_none() {
         println!("SKIPPED: RGOPS_MATRIX=1 builds and asks programs with other versions of Tokio");
         return;
@@ -86,22 +86,23 @@ fn every_supported_build_gives_what_the_table_says() {
     );
     let _ = writeln!(table, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let mut failures = Vec::new();
-    let mut says = Vec::new();
+    let mut messages = Vec::new();
     for build in rows() {
-        let gives = build.gives();
-        println!("{build:?}\n  {gives:?}");
-        match &gives {
-            Ok(gives) => {
-                failures.extend(expected(&build, gives).map(|why| format!("{build:?}: {why}: {gives:?}")));
+        let findings = build.findings();
+        println!("{build:?}\n  {findings:?}");
+        match &findings {
+            Ok(findings) => {
+                failures
+                    .extend(expected(&build, findings).map(|why| format!("{build:?}: {why}: {findings:?}")));
                 if let Some(patch) = build.patch {
-                    says.push((patch.what, gives.says.clone()));
+                    messages.push((patch.what, findings.messages.clone()));
                 }
             }
             Err(why) => failures.push(format!("{build:?}: {why}")),
         }
-        line(&mut table, &build, &gives);
+        line(&mut table, &build, &findings);
     }
-    for (what, words) in says {
+    for (what, words) in messages {
         let words = words.join("\n    ");
         let _ = write!(table, "\nOf {what}, `rgops tasks` says:\n\n    {words}\n");
     }
@@ -110,28 +111,29 @@ fn every_supported_build_gives_what_the_table_says() {
 }
 
 /// Why a build must give more than it does.
-fn expected(build: &Build, gives: &Gives) -> Option<&'static str> {
+fn expected(build: &Build, findings: &Findings) -> Option<&'static str> {
     match build.patch {
         Some(patch) if patch == OTHER_LAYOUT => {
-            let is_said = gives.says.iter().any(|line| line.contains("does not know the task layout"));
-            return (gives.list || !is_said).then_some("it must say that it has no list, and why");
+            let is_reported =
+                findings.messages.iter().any(|line| line.contains("does not know the task layout"));
+            return (findings.list || !is_reported).then_some("it must say that it has no list, and why");
         }
         Some(_) => {
-            let is_said = gives.says.iter().any(|line| line.contains("future not described"));
-            return (!gives.list || gives.names || !is_said)
+            let is_reported = findings.messages.iter().any(|line| line.contains("future not described"));
+            return (!findings.list || findings.names || !is_reported)
                 .then_some("it must have the list, and say that it has no more");
         }
         None => {}
     }
-    let all = gives.list && gives.names && gives.awaits && gives.waits && gives.schedtrace;
+    let all = findings.list && findings.names && findings.awaits && findings.waits && findings.schedtrace;
     match build.debug {
         "2" => (!all).then_some("everything is there with debug = 2"),
-        _ if build.is_v0 => (!gives.list || !gives.names).then_some("the v0 mangling names futures"),
-        _ => (!gives.list).then_some("the list needs no debug information"),
+        _ if build.is_v0 => (!findings.list || !findings.names).then_some("the v0 mangling names futures"),
+        _ => (!findings.list).then_some("the list needs no debug information"),
     }
 }
 
-fn line(table: &mut String, build: &Build, gives: &Result<Gives, String>) {
+fn line(table: &mut String, build: &Build, findings: &Result<Findings, String>) {
     let tokio = match build.patch {
         Some(patch) => format!("{} with {}", build.tokio, patch.what),
         None => build.tokio.to_owned(),
@@ -139,9 +141,9 @@ fn line(table: &mut String, build: &Build, gives: &Result<Gives, String>) {
     let mangling = if build.is_v0 { "v0" } else { "default" };
     let rustc = version(build.rustc.unwrap_or("rustc"));
     let _ = write!(table, "| {tokio} | {rustc} | {} | {} | {mangling} |", build.lto, build.debug);
-    match gives {
-        Ok(gives) => {
-            for has in [gives.list, gives.names, gives.awaits, gives.waits, gives.schedtrace] {
+    match findings {
+        Ok(findings) => {
+            for has in [findings.list, findings.names, findings.awaits, findings.waits, findings.schedtrace] {
                 let _ = write!(table, " {} |", if has { "yes" } else { "-" });
             }
         }

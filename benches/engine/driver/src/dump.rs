@@ -11,7 +11,7 @@ use crate::statistics::Values;
 use crate::{Outcome, Plan};
 
 /// The time limit for one of the tools, in seconds. gdb stops the program during this time.
-const PATIENCE_S: u32 = 60;
+const TIMEOUT_S: u32 = 60;
 
 #[derive(Clone, Copy)]
 enum Tool {
@@ -123,7 +123,7 @@ fn run(tool: Tool, programs: &Path, pid: u32) -> Result<(f64, Vec<u8>), String> 
     };
     let began = Instant::now();
     let output = Command::new("timeout")
-        .args(["--kill-after=5", &PATIENCE_S.to_string()])
+        .args(["--kill-after=5", &TIMEOUT_S.to_string()])
         .args(&arguments)
         .stdin(Stdio::null())
         .stderr(Stdio::null())
@@ -133,7 +133,7 @@ fn run(tool: Tool, programs: &Path, pid: u32) -> Result<(f64, Vec<u8>), String> 
     match output.status.code() {
         // eu-stack: 1 means "an error in some thread". rgops: 6 means "a stack is missing or cut".
         Some(0 | 1 | 6) if !output.stdout.is_empty() => Ok((seconds, output.stdout)),
-        Some(124 | 137) => Err(format!("more than {PATIENCE_S} s")),
+        Some(124 | 137) => Err(format!("more than {TIMEOUT_S} s")),
         Some(127) => Err("missing".to_owned()),
         _ => Err(format!("failed: {}", output.status)),
     }
@@ -158,7 +158,7 @@ fn render(all: &[Found]) -> (Section, Vec<Verdict>) {
             // A tool that timed out takes longer than this.
             let (sign, seconds) = match theirs {
                 Ok(theirs) => ("", theirs.median()),
-                Err(error) if error.starts_with("more") => ("> ", f64::from(PATIENCE_S)),
+                Err(error) if error.starts_with("more") => ("> ", f64::from(TIMEOUT_S)),
                 Err(_) => return "–".to_owned(),
             };
             format!("{sign}{:.0}", seconds / ours.median())
@@ -195,7 +195,7 @@ fn render(all: &[Found]) -> (Section, Vec<Verdict>) {
                     measured: ratio(theirs, &capture),
                     is_met: match theirs {
                         Ok(theirs) => theirs.median() / capture.median() >= wanted,
-                        Err(_) => f64::from(PATIENCE_S) / capture.median() >= wanted,
+                        Err(_) => f64::from(TIMEOUT_S) / capture.median() >= wanted,
                     },
                 });
             }

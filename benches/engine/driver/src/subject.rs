@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::Outcome;
 
 /// A command that takes longer is considered stuck.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The engine that a subject is built with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Subject {
     }
 
     fn answer(&mut self, command: &str) -> Outcome<String> {
-        match self.lines.recv_timeout(PATIENCE) {
+        match self.lines.recv_timeout(TIMEOUT) {
             Ok(answer) => match answer.strip_prefix("error: ") {
                 Some(error) => Err(error.into()),
                 None => Ok(answer),

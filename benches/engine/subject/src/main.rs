@@ -27,7 +27,7 @@ fn main() -> io::Result<()> {
     let workers = Workers::start()?;
     let mut split = None;
     let mut mark = 0;
-    say("ready")?;
+    print_line("ready")?;
     for line in io::stdin().lock().lines() {
         let line = line?;
         let words: Vec<&str> = line.split(' ').collect();
@@ -54,8 +54,8 @@ fn main() -> io::Result<()> {
             _ => Err(io::Error::other(format!("unknown command: {line}"))),
         };
         match answer {
-            Ok(answer) => say(&answer)?,
-            Err(error) => say(&format!("error: {error}"))?,
+            Ok(answer) => print_line(&answer)?,
+            Err(error) => print_line(&format!("error: {error}"))?,
         }
     }
     // The threads of `split` never end.
@@ -66,7 +66,7 @@ fn number(word: &str) -> io::Result<u64> {
     word.parse().map_err(|_| io::Error::other(format!("not a number: {word}")))
 }
 
-fn say(line: &str) -> io::Result<()> {
+fn print_line(line: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(output, "{line}")?;
     output.flush()

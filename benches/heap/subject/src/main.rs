@@ -226,7 +226,7 @@ fn main() {
         let sums = bare_sums.into_iter();
         let words: Vec<String> =
             sums.map(|sum| format!("{:.3}", sum as f64 / f64::from(PAIRS * TURNS))).collect();
-        writeln!(answers, "{}", words.join(" ")).and_then(|()| answers.flush()).expect("somebody reads");
+        writeln!(answers, "{}", words.join(" ")).and_then(|()| answers.flush()).expect("the driver reads");
     }
 }
 

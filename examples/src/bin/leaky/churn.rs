@@ -7,7 +7,7 @@ use crate::touched;
 use crate::truth::Truth;
 
 /// Number of answers in flight.
-const ON_THEIR_WAY: usize = 512;
+const IN_FLIGHT: usize = 512;
 
 /// The answers in flight.
 #[derive(Debug)]
@@ -26,11 +26,11 @@ impl Churn {
     pub(crate) fn turn(&mut self, bytes: u64) -> u64 {
         let before = self.truth.allocated_bytes;
         if self.answers.capacity() == 0 {
-            self.answers = VecDeque::with_capacity(ON_THEIR_WAY);
+            self.answers = VecDeque::with_capacity(IN_FLIGHT);
             self.truth.allocated(self.queue_bytes());
         }
         while self.truth.allocated_bytes - before < bytes {
-            if self.answers.len() == ON_THEIR_WAY
+            if self.answers.len() == IN_FLIGHT
                 && let Some(sent) = self.answers.pop_front()
             {
                 self.truth.freed(sent.len());

@@ -135,7 +135,7 @@ async fn live(arguments: &Arguments, memory: &Memory) -> io::Result<()> {
             ended = &mut ended => {
                 ended?;
                 let held = standing.take().unwrap_or_else(|| memory.stand_still());
-                return tell(&held, arguments.json);
+                return print(&held, arguments.json);
             }
             _ = toggle.recv() => {
                 standing = match standing.take() {
@@ -152,14 +152,14 @@ async fn live(arguments: &Arguments, memory: &Memory) -> io::Result<()> {
             }
         }
         match &standing {
-            Some(held) => tell(held, arguments.json)?,
+            Some(held) => print(held, arguments.json)?,
             None => announce::ready()?,
         }
     }
 }
 
-fn tell((leak, cache, churn): &Standing<'_>, json: bool) -> io::Result<()> {
-    truth::tell(&[("leak", leak.truth), ("cache", cache.truth), ("churn", churn.truth)], json)
+fn print((leak, cache, churn): &Standing<'_>, json: bool) -> io::Result<()> {
+    truth::print(&[("leak", leak.truth), ("cache", cache.truth), ("churn", churn.truth)], json)
 }
 
 /// Writes to a block so that its pages are resident, and counts it.

@@ -30,7 +30,7 @@ impl Truth {
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub(crate) fn tell(kinds: &[(&str, Truth)], json: bool) -> io::Result<()> {
+pub(crate) fn print(kinds: &[(&str, Truth)], json: bool) -> io::Result<()> {
     let line = if json { as_json(kinds) } else { as_text(kinds) };
     let mut output = io::stdout().lock();
     writeln!(output, "{line}")?;

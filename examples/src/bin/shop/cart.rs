@@ -20,13 +20,13 @@ pub(crate) struct CartPage {
 }
 
 /// The maximum size of a cart: requests come from outside.
-const FULL: usize = 50;
+const MAX_PRODUCTS: usize = 50;
 
 impl Carts {
     pub(crate) async fn add(&self, session: u64, product: usize) {
         let mut carts = self.0.write().await;
         let cart = carts.entry(session).or_default();
-        if cart.len() < FULL {
+        if cart.len() < MAX_PRODUCTS {
             cart.push(product);
         }
     }

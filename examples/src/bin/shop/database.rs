@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use crate::catalogue::{checksum, mix};
 
 /// Orders kept for the report. Older ones are dropped.
-const ORDERS_KEPT: usize = 20_000;
+const MAX_ORDERS: usize = 20_000;
 
 /// An order.
 #[derive(Debug, Clone, Serialize)]
@@ -82,7 +82,7 @@ impl Database {
         let number = orders.back().map_or(1, |last| last.number + 1);
         let order = Order { number, session, products, total_cents, signature };
         orders.push_back(order.clone());
-        if orders.len() > ORDERS_KEPT {
+        if orders.len() > MAX_ORDERS {
             orders.pop_front();
         }
         order

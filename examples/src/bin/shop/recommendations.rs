@@ -22,7 +22,7 @@ struct Question {
 /// Maximum number of queued questions. When the queue is full, the requests wait.
 const QUEUE: usize = 64;
 /// Maximum number of sessions in the model.
-const REMEMBERED: usize = 10_000;
+const MAX_REMEMBERED: usize = 10_000;
 
 impl Recommender {
     /// Starts the task; it ends when the last `Recommender` is dropped.
@@ -43,7 +43,7 @@ impl Recommender {
 async fn answer_questions(catalogue: Arc<Catalogue>, mut queue: mpsc::Receiver<Question>) {
     let mut seen: HashMap<u64, u64> = HashMap::new();
     while let Some(Question { session, answer }) = queue.recv().await {
-        if seen.len() > REMEMBERED {
+        if seen.len() > MAX_REMEMBERED {
             seen.clear();
         }
         let visits = seen.entry(session).or_default();

@@ -39,8 +39,8 @@ impl Shop {
         }
     }
 
-    fn heard_of(&self, session: u64) {
-        self.sessions.heard_of(session, &self.carts);
+    fn record_request(&self, session: u64) {
+        self.sessions.record_request(session, &self.carts);
     }
 }
 
@@ -77,7 +77,7 @@ async fn search(State(shop): State<Shop>, Query(search): Query<Search>) -> Respo
 
 #[tracing::instrument(level = "info", skip(shop))]
 async fn show_cart(State(shop): State<Shop>, Path(session): Path<u64>) -> Json<CartPage> {
-    shop.heard_of(session);
+    shop.record_request(session);
     Json(shop.carts.page(&shop.catalogue, session).await)
 }
 
@@ -86,14 +86,14 @@ async fn add_to_cart(State(shop): State<Shop>, Path((session, product)): Path<(u
     if shop.catalogue.product(product).is_none() {
         return StatusCode::NOT_FOUND;
     }
-    shop.heard_of(session);
+    shop.record_request(session);
     shop.carts.add(session, product).await;
     StatusCode::NO_CONTENT
 }
 
 #[tracing::instrument(level = "info", skip(shop))]
 async fn checkout(State(shop): State<Shop>, Path(session): Path<u64>) -> Response {
-    shop.heard_of(session);
+    shop.record_request(session);
     let products = shop.carts.take(session).await;
     let total_cents = cart::total_cents(&shop.catalogue, &products);
     match shop.database.check_out(session, products, total_cents).await {
@@ -104,7 +104,7 @@ async fn checkout(State(shop): State<Shop>, Path(session): Path<u64>) -> Respons
 
 #[tracing::instrument(level = "info", skip(shop))]
 async fn recommendations(State(shop): State<Shop>, Path(session): Path<u64>) -> Response {
-    shop.heard_of(session);
+    shop.record_request(session);
     match shop.recommender.ask(session).await {
         Some(titles) => Json(titles).into_response(),
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),

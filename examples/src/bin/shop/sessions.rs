@@ -10,9 +10,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::cart::Carts;
 
 /// A session ends after this time without requests.
-const QUIET: Duration = Duration::from_secs(20);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Maximum number of sessions with a timer.
-const MOST: usize = 50_000;
+const MAX_SESSIONS: usize = 50_000;
 
 /// All sessions, with the time of their last request.
 #[derive(Debug, Default)]
@@ -20,9 +20,9 @@ pub(crate) struct Sessions(RwLock<HashMap<u64, Instant>>);
 
 impl Sessions {
     /// Records a request of a session. A new session gets a task that waits for its end.
-    pub(crate) fn heard_of(self: &Arc<Self>, session: u64, carts: &Arc<Carts>) {
+    pub(crate) fn record_request(self: &Arc<Self>, session: u64, carts: &Arc<Carts>) {
         let mut sessions = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if sessions.len() >= MOST {
+        if sessions.len() >= MAX_SESSIONS {
             return;
         }
         if sessions.insert(session, Instant::now()).is_none() {
@@ -38,7 +38,7 @@ impl Sessions {
     /// When the session ends if there are no more requests. Removes it if that time has passed.
     fn end(&self, session: u64) -> Option<Instant> {
         let mut sessions = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let end = *sessions.get(&session)? + QUIET;
+        let end = *sessions.get(&session)? + IDLE_TIMEOUT;
         if end <= Instant::now() {
             sessions.remove(&session);
             return None;

@@ -19,7 +19,7 @@ pub(crate) struct Program {
 }
 
 /// The time limit for an example to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Program {
     /// Starts it and prints the line that it announces itself with. Also waits for a line "ready" if it promises one.
@@ -79,7 +79,7 @@ impl Program {
     }
 
     async fn line(&mut self) -> io::Result<String> {
-        match timeout(PATIENCE, self.output.next_line()).await {
+        match timeout(TIMEOUT, self.output.next_line()).await {
             Ok(Ok(Some(line))) => Ok(line),
             Ok(Ok(None)) => Err(io::Error::other(format!("{} ended before it was ready", self.name))),
             Ok(Err(error)) => Err(error),

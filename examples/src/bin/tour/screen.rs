@@ -10,7 +10,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 /// A command that takes longer is considered stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The expected end of a command, and the sentence that explains it.
 pub(crate) struct Screen<'a> {
@@ -35,8 +35,8 @@ impl Screen<'_> {
         let begin = Instant::now();
         let mut command = Command::new(rgops);
         command.args(self.arguments).stdin(Stdio::null()).kill_on_drop(true);
-        let Ok(output) = timeout(PATIENCE, command.output()).await else {
-            println!("*** no answer in {} s", PATIENCE.as_secs());
+        let Ok(output) = timeout(TIMEOUT, command.output()).await else {
+            println!("*** no answer in {} s", TIMEOUT.as_secs());
             return Ok(false);
         };
         let (output, seconds) = (output?, begin.elapsed().as_secs_f64());

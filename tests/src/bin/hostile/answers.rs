@@ -28,7 +28,7 @@ use rgops_protocol::reply::{Known, Module, Stack, StackEnd, Unavailable};
 use rgops_protocol::request::Request;
 
 /// A hostile text of about `bytes` bytes: colours, line breaks, text direction, marks without letters, no spaces.
-pub(super) fn nasty(bytes: usize) -> String {
+pub(super) fn hostile_text(bytes: usize) -> String {
     const PIECE: &str =
         "\x1b[2J\x1b]0;x\x07\n\r\t\u{202e}\u{200b}\u{feff}\u{e0001}e\u{301}\u{301}漢\u{0}\\%s";
     let mut text = PIECE.repeat(bytes / PIECE.len() / 2);
@@ -148,12 +148,12 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
             let field = |name: String, value| Field { name, unit: Unit::Bytes, value, source: text() };
             let fields = ["rss", "rss-anonymous", "stack-in-use", "rss-file", "live"]
                 .map(|name| field(name.to_owned(), Known::Value(number)));
-            let nasty = vec![field(text(), missing(text)), field(text(), Known::Value(number))];
+            let hostile_text = vec![field(text(), missing(text)), field(text(), Known::Value(number))];
             parts([MemstatsReply {
                 sections: vec![
                     Section { name: "process".to_owned(), fields: fields.to_vec() },
                     Section { name: "heap".to_owned(), fields: fields.to_vec() },
-                    Section { name: text(), fields: nasty },
+                    Section { name: text(), fields: hostile_text },
                 ],
             }])
         }

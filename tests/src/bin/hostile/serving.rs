@@ -122,7 +122,7 @@ fn answer(mut stream: UnixStream, shape: Shape) -> io::Result<()> {
 
 fn hello(shape: Shape) -> AgentHello {
     let SocketName { pid, start_time } = own_name();
-    let text = || if shape == Shape::Texts { answers::nasty(800) } else { "hostile".to_owned() };
+    let text = || if shape == Shape::Texts { answers::hostile_text(800) } else { "hostile".to_owned() };
     AgentHello {
         protocol: 1,
         agent: text(),
@@ -154,7 +154,7 @@ fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Resu
             let texts = count.get();
             // Some texts occur several times in a part.
             let length = 330_000 / texts.max(1);
-            for part in answers::whole(request, &|| answers::nasty(length), 1) {
+            for part in answers::whole(request, &|| answers::hostile_text(length), 1) {
                 send(stream, Kind::Data, &part)?;
             }
             // A second part of an answer that has one part would be refused.
@@ -163,19 +163,19 @@ fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Resu
                 count.set(0);
                 let one = || {
                     count.set(count.get() + 1);
-                    if count.get() == long + 1 { answers::nasty(1_000_000) } else { "x".to_owned() }
+                    if count.get() == long + 1 { answers::hostile_text(1_000_000) } else { "x".to_owned() }
                 };
-                for part in answers::beginning(request, &|| answers::nasty(200_000)) {
+                for part in answers::beginning(request, &|| answers::hostile_text(200_000)) {
                     send(stream, Kind::Data, &part)?;
                 }
                 for part in answers::whole(request, &one, 1) {
                     send(stream, Kind::Data, &part)?;
                 }
             }
-            send(stream, Kind::End, &encoded(&notes(3, &|| answers::nasty(100_000))))
+            send(stream, Kind::End, &encoded(&notes(3, &|| answers::hostile_text(100_000))))
         }
         Shape::LongError => {
-            let text = || answers::nasty(300_000);
+            let text = || answers::hostile_text(300_000);
             let error = Error::new(Code::Busy, text(), text(), text());
             send(stream, Kind::Error, &encoded(&error))
         }

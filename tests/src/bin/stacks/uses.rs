@@ -35,7 +35,7 @@ struct Watched {
 
 static WATCHED: Mutex<Vec<&'static Watched>> = Mutex::new(Vec::new());
 
-pub(super) fn say(line: &str) {
+pub(super) fn print_line(line: &str) {
     let mut output = io::stdout().lock();
     writeln!(output, "{line}").and_then(|()| output.flush()).expect("standard output is a pipe");
 }

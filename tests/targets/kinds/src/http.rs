@@ -41,7 +41,7 @@ pub(crate) async fn start(kept: &mut Kept) {
     let address = listener.local_addr().expect("it listens");
     let until = shop.arrived.clone();
     tokio::spawn(serves(listener, routes, until));
-    kept.push(Box::new(shop.stock.clone().try_lock_owned().expect("nobody else has it yet")));
+    kept.push(Box::new(shop.stock.clone().try_lock_owned().expect("it is not locked yet")));
 
     for path in ["/checkout", "/logged", "/limited"] {
         let mut client = TcpStream::connect(address).await.expect("it listens");

@@ -40,7 +40,7 @@ pub(crate) async fn start(kept: &mut Kept) {
 async fn accepted(listener: &TcpListener, kept: &mut Kept) -> TcpStream {
     let address = listener.local_addr().expect("it listens");
     kept.push(Box::new(TcpStream::connect(address).await.expect("it listens")));
-    listener.accept().await.expect("somebody connected").0
+    listener.accept().await.expect("a client connected").0
 }
 
 async fn accepts(listener: TcpListener) {

@@ -93,7 +93,7 @@ fn what_happened(mut target: Itself) -> String {
     let begin = Instant::now();
     while target.is_running() {
         if begin.elapsed() > Duration::from_secs(10) {
-            return "it goes on, or hangs".to_owned();
+            return "it continues, or hangs".to_owned();
         }
         std::thread::sleep(Duration::from_millis(10));
     }

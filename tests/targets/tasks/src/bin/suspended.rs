@@ -60,7 +60,7 @@ fn main() {
     let inside = runtime.enter();
     let agent = rgops_agent::listen(Options::default()).expect("the agent listens");
     let lock = Arc::new(Mutex::new(0));
-    let held = lock.try_lock().expect("nobody else has it yet");
+    let held = lock.try_lock().expect("it is not locked yet");
     let (sender, receiver) = oneshot::channel();
     runtime.spawn(nested(lock.clone()));
     let other = runtime.spawn(boxed());

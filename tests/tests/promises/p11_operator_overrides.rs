@@ -50,5 +50,5 @@ fn a_second_listen_reports_the_address_of_the_first() {
     let path = target.listen("");
     let answer = target.order("listen");
     assert!(answer.starts_with("failed AlreadyListening: ") && answer.contains(&path), "{answer}");
-    assert!(connect(&path).is_ok(), "the first goes on");
+    assert!(connect(&path).is_ok(), "the first continues");
 }
