@@ -11,6 +11,8 @@
 #[cfg(target_os = "linux")]
 mod answers;
 #[cfg(target_os = "linux")]
+mod elements;
+#[cfg(target_os = "linux")]
 mod measuring;
 #[cfg(target_os = "linux")]
 mod serving;
