@@ -1,4 +1,4 @@
-//! A hostile process: it listens like an agent, and its answers have one shape of attack. `p26_hostile_process.rs`
+//! A hostile process: it listens like an agent, and its answers have one shape of attack. `p26_hostile_process`
 //! starts it as another user.
 //!
 //! `hostile SHAPE`: listens in `$RGOPS_DIR` under the socket name of an agent of this process, prints "ready", and
