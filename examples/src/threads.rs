@@ -32,8 +32,8 @@ pub fn cpu_ns(thread: u32) -> io::Result<u64> {
 ///
 /// # Errors
 /// When one still runs at the deadline, or has ended.
-pub fn wait_until_asleep(threads: &[u32], patience: Duration) -> io::Result<()> {
-    let deadline = Instant::now() + patience;
+pub fn wait_until_asleep(threads: &[u32], timeout: Duration) -> io::Result<()> {
+    let deadline = Instant::now() + timeout;
     for &thread in threads {
         while state(thread)? != 'S' {
             if Instant::now() > deadline {

@@ -16,14 +16,15 @@ use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES};
 use crate::waiting::until;
 
 /// Long enough for a loaded machine.
-pub const TIMEOUT: Timeouts = Timeouts { connect: Duration::from_secs(60), silence: Duration::from_secs(60) };
+pub const TIMEOUTS: Timeouts =
+    Timeouts { connect: Duration::from_secs(60), silence: Duration::from_secs(60) };
 
 /// Connects to a local socket through the client library.
 ///
 /// # Errors
 /// See [`ClientError`].
 pub fn connect(path: &str) -> Result<Client, ClientError> {
-    Client::connect(&Endpoint::Local { path: path.into(), expected: None }, TIMEOUT)
+    Client::connect(&Endpoint::Local { path: path.into(), expected: None }, TIMEOUTS)
 }
 
 /// The whole answer to a request.

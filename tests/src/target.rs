@@ -146,7 +146,7 @@ impl Target {
     ///
     /// # Panics
     /// When it cannot be killed.
-    pub fn kill_unseen(&mut self, socket: &str) {
+    pub fn stop_and_kill(&mut self, socket: &str) {
         // SAFETY: kill(2) takes numbers. The child was not waited for, so the pid is still its own.
         unsafe { libc::kill(self.pid() as libc::pid_t, libc::SIGSTOP) };
         fs::remove_file(socket).expect("it was there");

@@ -185,13 +185,13 @@ impl Program {
     /// Makes every worker of the runtime stuck in a poll for ever.
     fn stick(&self, how: &str) -> String {
         let runtime = self.runtime.as_ref().expect("a runtime");
-        let never_given_back = Arc::new(Mutex::new(()));
-        std::mem::forget(never_given_back.lock());
+        let never_unlocked = Arc::new(Mutex::new(()));
+        std::mem::forget(never_unlocked.lock());
         let (report, stuck) = mpsc::channel();
         let workers = runtime.metrics().num_workers();
         let mut count = 0;
         while count < workers {
-            let (report, mutex, spins) = (report.clone(), never_given_back.clone(), how == "spin");
+            let (report, mutex, spins) = (report.clone(), never_unlocked.clone(), how == "spin");
             // A worker may have taken two of them and be stuck in the first one: spawn another.
             runtime.spawn(async move {
                 let _ = report.send(());

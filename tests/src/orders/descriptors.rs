@@ -111,8 +111,8 @@ fn signals(count: u32) -> String {
         for number in 0..count {
             // SAFETY: raise(3) takes a number, and the signal has a handler, Tokio's.
             unsafe { libc::raise(libc::SIGUSR2) };
-            let patience = std::time::Duration::from_secs(30);
-            let came = tokio::time::timeout(patience, signals.recv()).await;
+            let timeout = std::time::Duration::from_secs(30);
+            let came = tokio::time::timeout(timeout, signals.recv()).await;
             came.map_err(|_| format!("signal {number} did not come"))?.ok_or("no more signals")?;
         }
         Ok::<_, String>(format!("got {count}"))

@@ -56,14 +56,14 @@ fn estimates_are_within_three_deviations_of_the_truth_and_zero_when_all_is_dropp
         assert!(taken.value(&KINDS, "alloc_space") > total / 2.0, "what was allocated stays");
         taken.adds_up();
         if run == 1 {
-            gives_memory_back(&leaky);
+            releases_memory(&leaky);
         }
     }
     assert!(above_three.len() <= 1, "{above_three:?} deviations from the truth, in {runs} runs");
 }
 
 /// `leaky` allows the commands that change it.
-fn gives_memory_back(leaky: &Running) {
+fn releases_memory(leaky: &Running) {
     let pid = leaky.pid().to_string();
     let before = memstats_add_up(leaky);
     let given = rgops(&["gc", &pid]);
@@ -100,7 +100,7 @@ fn go_tool_pprof_prints_our_numbers() {
         return;
     }
     let (leaky, directory) = start("leaky", &["--leak", "32M", "--fill", "32M"]);
-    // A single snapshot, and a window at whose end the cache may hold less than at its begin.
+    // A single snapshot, and a window at whose end the cache may hold less than at its start.
     for window in [&[][..], &["--duration", "1"]] {
         let taken = Taken::of(&leaky, &directory, window);
         assert_eq!(taken.profile.duration_nanos > 900_000_000, !window.is_empty());

@@ -45,7 +45,7 @@ fn jemalloc_without_its_profiler_reports_how_to_enable_it() {
     assert!(answer.code != 0 && answer.errors.contains("MALLOC_CONF=prof:true"), "{answer:?}");
     let memory = rgops(&["memstats", &target.pid().to_string()]).output;
     assert!(memory.contains("[jemalloc]"), "{memory}");
-    gives_back(&target, "[jemalloc] mallctl arena.4096.purge (all arenas) in ");
+    releases_memory(&target, "[jemalloc] mallctl arena.4096.purge (all arenas) in ");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn the_wrapper_around_jemalloc() {
     assert_eq!(taken.json["source"], "wrapper", "{}", taken.json);
     taken.names_what_is_kept();
     assert_eq!(taken.value("burst", "inuse_space"), 0.0);
-    gives_back(&target, "[jemalloc] mallctl arena.4096.purge (all arenas) in ");
+    releases_memory(&target, "[jemalloc] mallctl arena.4096.purge (all arenas) in ");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn the_wrapper_around_mimalloc() {
     assert_eq!(taken.value("burst", "inuse_space"), 0.0);
     let memory = rgops(&["memstats", &target.pid().to_string()]).output;
     assert!(memory.contains("[mimalloc]"), "{memory}");
-    gives_back(&target, "[mimalloc] mi_collect(true)");
+    releases_memory(&target, "[mimalloc] mi_collect(true)");
 }
 
 /// The program on an allocator; `None`, with a notice, without `RGOPS_LONG=1`.
@@ -86,7 +86,7 @@ fn start(features: &str, malloc_conf: Option<&str>) -> Option<Running> {
 }
 
 /// `gc` names the call, and less memory is resident than before.
-fn gives_back(target: &Running, called: &str) {
+fn releases_memory(target: &Running, called: &str) {
     let pid = target.pid().to_string();
     let explained = |name: &str| {
         let json = rgops(&["memstats", &pid, "--json"]).json();

@@ -139,7 +139,7 @@ fn install_nothing() {
     unsafe { libc::signal(libc::SIGPROF, nothing as *const () as usize) };
 }
 
-fn listen_and_tell_whether_nothing_is_kept() {
+fn listen_and_print_whether_the_empty_handler_is_kept() {
     itself::listen_with(Options::default().cpu_engine(CpuEngine::Pprof));
     println!("\nkept {}", handler_of_sigprof() == nothing as *const () as usize);
 }
@@ -149,7 +149,7 @@ fn listen_and_tell_whether_nothing_is_kept() {
 fn has_a_handler() {
     if itself::is_target() {
         install_nothing();
-        listen_and_tell_whether_nothing_is_kept();
+        listen_and_print_whether_the_empty_handler_is_kept();
     }
 }
 
@@ -170,7 +170,7 @@ fn has_a_timer() {
 }
 
 #[test]
-fn a_program_with_a_use_of_its_own_for_sigprof_is_left_alone() {
+fn a_program_that_uses_sigprof_itself_is_refused_and_keeps_it() {
     for (name, why) in
         [("engine_pprof::has_a_handler", "SIGPROF handler"), ("engine_pprof::has_a_timer", "ITIMER_PROF")]
     {
@@ -194,7 +194,7 @@ fn takes_the_signal() {
             }
             install_nothing();
         });
-        listen_and_tell_whether_nothing_is_kept();
+        listen_and_print_whether_the_empty_handler_is_kept();
         STOP.store(true, Ordering::Relaxed);
         thread.join().unwrap();
     }

@@ -61,14 +61,14 @@ fn a_path_longer_than_a_socket_address_still_works() {
 }
 
 #[test]
-fn no_descriptors_are_left() {
+fn listen_fails_without_free_descriptors() {
     // In a program that has used Tokio, and in one that has not: the first runtime needs more descriptors.
     for had_a_runtime in [true, false] {
-        no_descriptors_are_left_in(had_a_runtime);
+        listen_fails_without_free_descriptors_in(had_a_runtime);
     }
 }
 
-fn no_descriptors_are_left_in(had_a_runtime: bool) {
+fn listen_fails_without_free_descriptors_in(had_a_runtime: bool) {
     let directory = Directory::new();
     for spare in 0..12 {
         let mut target = Target::start(&directory);
@@ -96,7 +96,7 @@ fn no_descriptors_are_left_in(had_a_runtime: bool) {
 }
 
 #[test]
-fn no_thread_may_be_started() {
+fn listen_fails_if_no_thread_may_be_started() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }

@@ -9,7 +9,7 @@ use rgops_agent::Options;
 use rgops_inspect::client::{Client, Endpoint};
 use rgops_protocol::reply::stack::StackPart;
 use rgops_protocol::request::{Request, StackRequest};
-use rgops_tests::asking::{TIMEOUT, ask};
+use rgops_tests::asking::{TIMEOUTS, ask};
 use rgops_tests::itself::{self, Itself};
 
 const ROUND: &str = "RGOPS_TEST_ROUND";
@@ -68,7 +68,7 @@ fn no_signal_of_a_capture_ends_the_next_image() {
             let request = Request::Stack(StackRequest { max_depth: 8 });
             dumps += u32::from(ask::<StackPart>(&address, &request).is_ok_and(|dump| dump.end.is_ok()));
         }
-        if Client::connect(&endpoint, TIMEOUT).is_ok_and(|client| client.hello().name == "last") {
+        if Client::connect(&endpoint, TIMEOUTS).is_ok_and(|client| client.hello().name == "last") {
             break;
         }
     }

@@ -10,7 +10,7 @@ use rgops_inspect::client::Client;
 use rgops_inspect::client::Endpoint;
 use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::request::{Request, StatsRequest};
-use rgops_tests::asking::TIMEOUT;
+use rgops_tests::asking::TIMEOUTS;
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
 use rgops_tests::running::Answer;
@@ -98,7 +98,7 @@ fn a_change_between_hello_and_request_is_reported() {
         let mut target = Target::start(&directory);
         let path = target.listen("");
         let endpoint = Endpoint::Local { path: path.into(), expected: None };
-        let client = Client::connect(&endpoint, TIMEOUT).unwrap();
+        let client = Client::connect(&endpoint, TIMEOUTS).unwrap();
         change.happen(&mut target);
         let request = Request::Stats(StatsRequest { window_ms: 10 });
         let error = match client.ask(&request) {

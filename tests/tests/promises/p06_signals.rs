@@ -57,7 +57,7 @@ extern "C" fn counting(_signal: i32) {
 
 /// Like the handler of a profiler that walks the stack: it was not installed for the alternate stack, and does not
 /// fit there (std's has 8 KiB, or a little more than a signal frame).
-extern "C" fn hungry(signal: i32) {
+extern "C" fn uses_much_stack(signal: i32) {
     black_box([signal as u8; 64 * 1024]);
     counting(signal);
 }
@@ -112,7 +112,7 @@ fn other_profiler() {
     if !itself::is_target() {
         return;
     }
-    install(hungry as *const () as usize, 0);
+    install(uses_much_stack as *const () as usize, 0);
     every_10_ms_of_cpu();
     static STOP: AtomicBool = AtomicBool::new(false);
     let spinning = std::thread::spawn(|| {
@@ -123,7 +123,7 @@ fn other_profiler() {
     itself::listen_until_input();
     STOP.store(true, Ordering::Relaxed);
     spinning.join().unwrap();
-    let is_back = install(libc::SIG_IGN, 0) == hungry as *const () as usize;
+    let is_back = install(libc::SIG_IGN, 0) == uses_much_stack as *const () as usize;
     println!("\nreceived {}\nback {}", RECEIVED.load(Ordering::SeqCst), u64::from(is_back));
 }
 
@@ -154,7 +154,7 @@ fn chains_to_ours() {
         for round in 0..3 {
             // Waits until the agent's handler is installed, then replaces it.
             loop {
-                let mut now: libc::sigaction = unsafe_zeroed();
+                let mut now: libc::sigaction = zeroed_disposition();
                 // SAFETY: sigaction(2) only writes the old disposition to `now`, which is valid.
                 unsafe { libc::sigaction(libc::SIGPROF, std::ptr::null(), &mut now) };
                 let own = [counting as *const () as usize, chaining as *const () as usize];
@@ -180,7 +180,7 @@ fn chains_to_ours() {
     println!("\nreceived {}", RECEIVED.load(Ordering::SeqCst));
 }
 
-fn unsafe_zeroed() -> libc::sigaction {
+fn zeroed_disposition() -> libc::sigaction {
     // SAFETY: plain data, valid when zeroed.
     unsafe { std::mem::zeroed() }
 }

@@ -83,8 +83,8 @@ fn a_profile_whose_signal_is_taken_ends_and_reports_it_everywhere() {
 
     let profile = rgops_inspect::profile::read(&std::fs::read(&file).unwrap()).unwrap();
     std::fs::remove_file(&file).unwrap();
-    let is_told = |comment: &i64| profile.text(*comment).starts_with(&format!("Ended early: {why}"));
-    assert!(profile.comment.iter().any(is_told));
+    let is_reported = |comment: &i64| profile.text(*comment).starts_with(&format!("Ended early: {why}"));
+    assert!(profile.comment.iter().any(is_reported));
 
     // The next captures install over the program's handler and restore it afterwards.
     let profile = target.profile(200);

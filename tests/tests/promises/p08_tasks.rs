@@ -7,7 +7,7 @@ use rgops_protocol::error::Code;
 use rgops_protocol::reply::read::ReadPart;
 use rgops_protocol::reply::tasks::{TaskThread, TasksPart};
 use rgops_protocol::request::{MemoryRange, ReadRequest, Request, TasksRequest};
-use rgops_tests::asking::{TIMEOUT, ask, stats};
+use rgops_tests::asking::{TIMEOUTS, ask, stats};
 use rgops_tests::directory::Directory;
 use rgops_tests::listing::Listing;
 use rgops_tests::target::Target;
@@ -133,7 +133,7 @@ fn memory_is_sent_over_tcp_only_if_the_author_allows_it() {
         let tcp = target.listen_tcp(&format!("tcp=127.0.0.1:0 token={token} {option}"));
         let connect = || {
             let token = Some(Token::new(token).unwrap());
-            Client::connect(&Endpoint::Tcp { address: tcp.clone(), token }, TIMEOUT).unwrap()
+            Client::connect(&Endpoint::Tcp { address: tcp.clone(), token }, TIMEOUTS).unwrap()
         };
         let request = Request::Tasks(TasksRequest { max_cell_bytes: 65_536, max_depth: 16 });
         let collected = connect().ask(&request).unwrap().collect::<TasksPart>(&mut |_| {});

@@ -27,7 +27,7 @@ fn modes_do_not_depend_on_the_umask() {
         let socket = mode(&path);
         assert_eq!(socket & !0o600, 0, "{socket:o} under umask {umask}");
         assert!(fs::symlink_metadata(&path).unwrap().file_type().is_socket());
-        assert_eq!(target.status(None, "Umask"), umask, "the umask is as it was");
+        assert_eq!(target.status(None, "Umask"), umask, "the umask is unchanged");
         if umask == "0000" || umask == "0022" {
             assert_eq!(socket, 0o600);
         }

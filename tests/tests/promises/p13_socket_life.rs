@@ -43,7 +43,7 @@ fn a_client_that_finds_a_socket_can_connect() {
             let path = target.listen("");
             until("the prober connects", || UnixStream::connect(&path).ok());
             // It is stopped first, so the prober sees neither a close nor an exit: the end has its own test.
-            target.kill_unseen(&path);
+            target.stop_and_kill(&path);
         }
         is_over.store(true, Ordering::Relaxed);
         assert!(prober.join().unwrap() > 0, "the prober never met a socket");

@@ -193,10 +193,10 @@ fn a_child_is_not_mistaken_for_its_parent() {
 fn a_forwarded_socket_in_tmp_is_accepted_if_it_is_our_own() {
     let path = std::env::temp_dir().join(format!("rgops-forwarded-{}.sock", std::process::id()));
     let _listener = UnixListener::bind(&path).unwrap();
-    let mut patience = rgops_tests::asking::TIMEOUT;
-    patience.connect = std::time::Duration::from_millis(200);
+    let mut timeouts = rgops_tests::asking::TIMEOUTS;
+    timeouts.connect = std::time::Duration::from_millis(200);
     let endpoint = rgops_inspect::client::Endpoint::Local { path: path.clone(), expected: None };
-    let error = rgops_inspect::client::Client::connect(&endpoint, patience).unwrap_err();
+    let error = rgops_inspect::client::Client::connect(&endpoint, timeouts).unwrap_err();
     assert!(matches!(error, ClientError::TimedOut), "{error:?}");
     fs::remove_file(&path).unwrap();
     assert!(connect(path.to_str().unwrap()).is_err());

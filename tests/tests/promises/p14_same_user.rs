@@ -9,7 +9,7 @@ use std::process::Command;
 
 use rgops_inspect::client::{Client, ClientError, Endpoint};
 use rgops_protocol::discovery::SocketName;
-use rgops_tests::asking::{TIMEOUT, connect, counters};
+use rgops_tests::asking::{TIMEOUTS, connect, counters};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
 use rgops_tests::program::finished;
@@ -20,7 +20,7 @@ use crate::p02_listen_fails::{NOBODY, as_nobody};
 
 /// Makes the directory and the socket accessible to all users, like an operator by mistake: the kernel then lets
 /// other users in, but the agent does not.
-fn give_away(directory: &Directory, path: &str) {
+fn open_to_all_users(directory: &Directory, path: &str) {
     fs::set_permissions(directory.sockets(), Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(path, Permissions::from_mode(0o666)).unwrap();
 }
@@ -33,7 +33,7 @@ fn another_user_is_refused_and_counted() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
-    give_away(&directory, &path);
+    open_to_all_users(&directory, &path);
     let rgops = directory.path().join("rgops");
     built::copy(&built::release("rgops"), &rgops);
     for times in 1..=3 {
@@ -65,7 +65,7 @@ fn the_client_refuses_a_process_it_did_not_ask_for() {
     let mut target = Target::start(&directory);
     let path = target.listen("");
     let real = SocketName::parse(path.rsplit('/').next().unwrap()).unwrap();
-    let ask = |expected| Client::connect(&Endpoint::Local { path: path.clone().into(), expected }, TIMEOUT);
+    let ask = |expected| Client::connect(&Endpoint::Local { path: path.clone().into(), expected }, TIMEOUTS);
     assert!(ask(Some(real)).is_ok());
     for wrong in
         [SocketName { pid: real.pid + 1, ..real }, SocketName { start_time: real.start_time + 1, ..real }]
@@ -86,7 +86,7 @@ fn the_client_refuses_a_socket_of_another_owner() {
     let _listener = UnixListener::bind(&path).unwrap();
     // The file belongs to nobody and root listens: allowed, but the listener is not an agent.
     chown(&path, Some(NOBODY), None).unwrap();
-    let mut impatient = TIMEOUT;
+    let mut impatient = TIMEOUTS;
     impatient.connect = std::time::Duration::from_millis(100);
     let endpoint = Endpoint::Local { path: path.clone(), expected: None };
     let error = Client::connect(&endpoint, impatient).unwrap_err();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rgops_inspect::client::{Client, ClientError, Endpoint};
 use rgops_protocol::auth::Token;
 use rgops_protocol::error::Code;
-use rgops_tests::asking::{TIMEOUT, counters};
+use rgops_tests::asking::{TIMEOUTS, counters};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
 use rgops_tests::program::finished;
@@ -124,7 +124,7 @@ fn a_wrong_or_missing_token_is_refused_and_no_token_is_ever_shown() {
 
     let ask = |token: Option<&str>| {
         let token = token.map(|token| Token::new(token).unwrap());
-        Client::connect(&Endpoint::Tcp { address: address.clone(), token }, TIMEOUT)
+        Client::connect(&Endpoint::Tcp { address: address.clone(), token }, TIMEOUTS)
     };
     match ask(Some(WRONG)) {
         Err(ClientError::Agent(error)) => {
@@ -171,12 +171,12 @@ fn a_browser_or_a_curious_peer_learns_nothing() {
     let mut other = Target::start(&false_agent);
     let address = other.listen_tcp(&format!("tcp=127.0.0.1:0 token={WRONG}"));
     let token = Some(Token::new(SECRET).unwrap());
-    assert!(Client::connect(&Endpoint::Tcp { address, token }, TIMEOUT).is_err());
+    assert!(Client::connect(&Endpoint::Tcp { address, token }, TIMEOUTS).is_err());
 }
 
 /// A program in another network namespace, reached over a pair of virtual interfaces.
 #[test]
-fn from_another_host() {
+fn a_client_on_another_host_needs_the_token() {
     if skip_unless(is_root() && Command::new("ip").arg("-V").output().is_ok(), "root and ip(8)") {
         return;
     }

@@ -31,14 +31,14 @@ fn a_runtime_with_stuck_workers_is_listed_in_a_tenth_of_a_second_and_unharmed() 
 
 fn check(how: &str, culprit: &str, future: &str) {
     let (directory, other) = (Directory::new(), Directory::new());
-    let (mut looked_at, _) = crowded(&directory, TASKS, WORKERS);
+    let (mut inspected, _) = crowded(&directory, TASKS, WORKERS);
     let (mut control, _) = crowded(&other, TASKS, WORKERS);
-    let before = beats_per_second([&mut looked_at, &mut control]);
-    for target in [&mut looked_at, &mut control] {
+    let before = beats_per_second([&mut inspected, &mut control]);
+    for target in [&mut inspected, &mut control] {
         assert_eq!(target.order(how), "stuck");
     }
 
-    let pid = looked_at.pid().to_string();
+    let pid = inspected.pid().to_string();
     let mut best = Duration::MAX;
     for _ in 0..TRIES {
         let answer = asked(&["tasks", &pid, "--json"]);
@@ -68,12 +68,12 @@ fn check(how: &str, culprit: &str, future: &str) {
     let first = screen.split("\n\n").nth(2).unwrap_or_default();
     assert_eq!(first.trim(), group.trim(), "what runs comes first");
 
-    for target in [&mut looked_at, &mut control] {
+    for target in [&mut inspected, &mut control] {
         assert_eq!(target.order("free"), "free");
         assert_eq!(target.order("work"), "worked 499500", "every task that was spawned ends");
     }
     // Both at the same time, so other work on the machine affects both.
-    let after = beats_per_second([&mut looked_at, &mut control]);
+    let after = beats_per_second([&mut inspected, &mut control]);
     println!("{how}: heartbeats a second: {before:?} before, {after:?} afterwards (looked at, control)");
 }
 

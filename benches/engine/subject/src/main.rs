@@ -32,7 +32,7 @@ fn main() -> io::Result<()> {
         let line = line?;
         let words: Vec<&str> = line.split(' ').collect();
         let answer = match words[..] {
-            ["empty"] => signals::take_and_ignore().map(|()| "ok".to_owned()),
+            ["empty"] => signals::install_empty_handler().map(|()| "ok".to_owned()),
             ["start", hz] => engine.start(number(hz)?).map(|()| "ok".to_owned()),
             ["stop"] => engine.stop(),
             ["learn"] => signals::learn().map(|found| {

@@ -46,7 +46,7 @@ pub fn own_tid() -> u32 {
 }
 
 /// Installs a handler that does nothing, with the flags that all engines use.
-pub fn take_and_ignore() -> io::Result<()> {
+pub fn install_empty_handler() -> io::Result<()> {
     extern "C" fn nothing(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {}
     // SAFETY: `sigaction` is plain data, valid when zeroed.
     let mut disposition: libc::sigaction = unsafe { std::mem::zeroed() };

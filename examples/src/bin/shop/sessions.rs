@@ -35,7 +35,7 @@ impl Sessions {
         self.0.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// When the session ends if there are no more requests. Removes it if that time has passed.
+    /// The end of the session if there are no more requests. Removes the session if that time has passed.
     fn end(&self, session: u64) -> Option<Instant> {
         let mut sessions = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let end = *sessions.get(&session)? + IDLE_TIMEOUT;

@@ -56,12 +56,12 @@ pub(super) fn start() -> usize {
         for source in SOURCES {
             for bytes in SIZES {
                 // The kernel's signal frame does not fit there: any signal would end the program.
-                let is_hopeless = match how {
+                let is_too_small = match how {
                     Use::Inside => bytes < 12 * KIB,
                     Use::HandInC => bytes < 8 * KIB,
                     _ => false,
                 };
-                if is_hopeless
+                if is_too_small
                     || (cfg!(not(target_arch = "x86_64")) && matches!(how, Use::Hand | Use::HandInC))
                 {
                     continue;

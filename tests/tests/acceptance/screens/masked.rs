@@ -174,7 +174,7 @@ pub(super) fn growth(text: &str) -> String {
 
 /// The result of `gc`, and the resident memory. It differs in each run which counters of the allocator change, and in
 /// which direction.
-pub(super) fn given_back(text: &str) -> String {
+pub(super) fn released(text: &str) -> String {
     let is_kept = |line: &&str| ["[", "rss:"].iter().any(|start| line.starts_with(start));
     let kept = text.split_inclusive('\n').filter(is_kept).collect::<String>();
     masks::numbers(&kept).replace("(-N", "(±N").replace("(+N", "(±N")

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::masked::{
-    any_machine, given_back, growth, memory, own_frames, profile, row, schedulers, threads, threads_by_name,
+    any_machine, growth, memory, own_frames, profile, released, row, schedulers, threads, threads_by_name,
     unmasked,
 };
 use super::screen::Screens;
@@ -92,5 +92,5 @@ fn a_program_that_allocates() {
     screens.show("pprof-heap PID --inuse-objects --force --output FILE", profile);
     screens.show("pprof-heap PID --alloc-space --force --output FILE", profile);
     screens.show("memstats PID", memory);
-    screens.show("gc PID", given_back);
+    screens.show("gc PID", released);
 }

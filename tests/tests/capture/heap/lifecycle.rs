@@ -65,7 +65,7 @@ fn gc_releases_free_memory_and_reports_it_before_and_after() {
     let directory = Directory::new();
     let mut target = start(&directory);
     let path = target.listen("524288");
-    // 80 MB, of which every 64th block stays: glibc cannot shrink its arena, but it can release pages inside it.
+    // 80 MB; every 64th block stays. glibc cannot shrink its arena, but it can release pages inside it.
     target.order("fill 200000 400");
     target.order("thin 64");
     let collected = ask::<GcReply>(&path, &Request::Gc(GcRequest {})).unwrap();
@@ -78,8 +78,8 @@ fn gc_releases_free_memory_and_reports_it_before_and_after() {
         );
         assert!(released.after.iter().any(|field| field.name == "heap-idle"), "{released:?}");
         let rss = |value: &rgops_protocol::reply::Known<u64>| *value.value().unwrap();
-        let given_back = rss(&released.rss_before_bytes).saturating_sub(rss(&released.rss_after_bytes));
-        assert!(given_back > 40_000_000, "{released:?}");
+        let difference = rss(&released.rss_before_bytes).saturating_sub(rss(&released.rss_after_bytes));
+        assert!(difference > 40_000_000, "{released:?}");
     }
 }
 
@@ -108,7 +108,7 @@ fn the_wrapper_alone_opens_nothing() {
     let directory = Directory::new();
     let target = start(&directory);
     let of = |what: &str| std::fs::read_dir(format!("/proc/{}/{what}", target.pid())).unwrap().count();
-    until("it stands still", || (of("task") == 1).then_some(()));
+    until("it is idle", || (of("task") == 1).then_some(()));
     assert_eq!(of("fd"), 3);
     let maps = std::fs::read_to_string(format!("/proc/{}/maps", target.pid())).unwrap();
     // `listen` maps the tables: anonymous memory, larger than any other mapping of a small program.

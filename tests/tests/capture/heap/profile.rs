@@ -81,7 +81,7 @@ impl Profile {
         let living = self.living();
         let counters = &self.counters;
         assert_eq!(living.samples, counters.sampled - counters.sampled_freed);
-        assert_eq!(self.live.len() as u64, living.samples, "the table has what the sums say");
+        assert_eq!(self.live.len() as u64, living.samples, "the table matches the sums");
         let listed = self.live.iter().fold(Estimate::default(), |sum, block| {
             sum.plus(Estimate::of_block(block.size_bytes, block.mean_bytes))
         });
@@ -103,7 +103,7 @@ pub(super) fn profile(path: &str, duration_ms: u64, interval_ms: u32) -> Profile
 /// frees that line's buffer and waits for the next order.)
 pub(super) fn snapshot(path: &str) -> Profile {
     let mut last = profile(path, 0, 0);
-    until("it stands still", || {
+    until("it is idle", || {
         let former = std::mem::replace(&mut last, profile(path, 0, 0));
         (former.total() == last.total() && former.live.len() == last.live.len()).then_some(())
     });

@@ -176,25 +176,21 @@ fn an_incomplete_answer_is_reported_and_its_data_is_shown() {
     let place = Place::new();
     let hostile = place.hostile("progress");
     let pid = hostile.pid().to_string();
-    let nothing_came = place.rgops(&["memstats", &pid, "--timeout", "0.5"], HANGS);
-    assert_eq!(nothing_came.code, Some(5), "{}", nothing_came.errors);
-    assert!(
-        nothing_came.errors.contains("the answer was not complete after 0.5 s"),
-        "{}",
-        nothing_came.errors
-    );
-    assert!(nothing_came.errors.contains("fix: wait longer with --timeout"), "{}", nothing_came.errors);
+    let empty = place.rgops(&["memstats", &pid, "--timeout", "0.5"], HANGS);
+    assert_eq!(empty.code, Some(5), "{}", empty.errors);
+    assert!(empty.errors.contains("the answer was not complete after 0.5 s"), "{}", empty.errors);
+    assert!(empty.errors.contains("fix: wait longer with --timeout"), "{}", empty.errors);
 
     let output = place.unused("trace");
     let arguments =
         ["trace", &pid, "--duration", "0.2", "--timeout", "0.5", "--output", output.to_str().unwrap()];
-    let some_came = place.rgops(&arguments, HANGS);
-    assert_eq!(some_came.code, Some(6), "{}", some_came.errors);
-    let waited = some_came.errors.split("the answer was not complete after ").nth(1);
+    let partial = place.rgops(&arguments, HANGS);
+    assert_eq!(partial.code, Some(6), "{}", partial.errors);
+    let waited = partial.errors.split("the answer was not complete after ").nth(1);
     let waited: f64 = waited.and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap_or_default();
     // The duration and the timeout together. A busy machine adds to them, but the default timeout is 10 s.
-    assert!((0.7..5.0).contains(&waited), "{}", some_came.errors);
-    assert!(fs::read_to_string(&some_came.output).unwrap().contains("window "), "the table is there");
+    assert!((0.7..5.0).contains(&waited), "{}", partial.errors);
+    assert!(fs::read_to_string(&partial.output).unwrap().contains("window "), "the table is there");
     assert!(fs::metadata(&output).unwrap().len() > 0);
 }
 
