@@ -119,7 +119,7 @@ fn a_wrong_or_missing_token_is_refused_and_no_token_is_ever_shown() {
         seen.push(rgops(&[command, &address, "--token-file", file.to_str().unwrap()], None));
         assert!([0, 6].contains(&seen.last().unwrap().status.code().unwrap()), "{command}: {seen:?}");
     }
-    // The client refuses it before it connects, so only the wrong token was tried.
+    // The client refuses it before it sends anything, so only the wrong token was tried.
     assert_eq!(counters(&local).refused_tokens, 1);
 
     let ask = |token: Option<&str>| {
