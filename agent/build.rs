@@ -1,5 +1,5 @@
-//! Hands facts of the build to the agent: the compiler, the settings cargo tells build scripts, and
-//! which engines there can be.
+//! Passes facts about the build to the agent: the compiler, the settings that cargo passes to build
+//! scripts, and the engines this target supports.
 
 use std::env;
 use std::process::Command;
@@ -14,11 +14,12 @@ fn main() {
     for name in ["TARGET", "PROFILE", "OPT_LEVEL"] {
         println!("cargo:rustc-env=RGOPS_BUILD_{name}={}", env::var(name).unwrap_or_default());
     }
-    say_engines();
+    set_engine_cfgs();
 }
 
-/// Sets `native_engine` and `pprof_engine` as the build script of `rgops-capture` does; `lib.rs` asserts that they agree.
-fn say_engines() {
+/// Sets `native_engine` and `pprof_engine`. The build script of `rgops-capture` does the same; `lib.rs` asserts that
+/// they agree.
+fn set_engine_cfgs() {
     let target = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
     let (system, processor) = (target("OS"), target("ARCH"));
     let (system, processor) = (system.as_str(), processor.as_str());
@@ -26,8 +27,8 @@ fn say_engines() {
     if system == "linux" && ["x86_64", "aarch64"].contains(&processor) {
         println!("cargo:rustc-cfg=native_engine");
     }
-    // The crate's version 0.15 does not compile on FreeBSD, and has its list of code never to unwind
-    // from on these processors only.
+    // Version 0.15 of the crate does not compile on FreeBSD. Its list of code that must never be unwound
+    // from exists only on these processors.
     let has_list = ["x86_64", "aarch64", "riscv64", "loongarch64"].contains(&processor);
     if env::var_os("CARGO_FEATURE_ENGINE_PPROF").is_some() && ["linux", "macos"].contains(&system) && has_list
     {

@@ -89,7 +89,7 @@ pub(crate) fn by_feature() -> Vec<Arc<dyn AllocatorStats>> {
 
 #[cfg(feature = "jemalloc")]
 mod jemalloc {
-    //! jemalloc's `stats.*`, of which an epoch makes a fresh and consistent set (jemalloc(3)).
+    //! jemalloc's `stats.*`. Advancing the epoch makes them fresh and consistent (jemalloc(3)).
 
     use tikv_jemalloc_ctl::{epoch, stats};
 
@@ -128,7 +128,7 @@ mod jemalloc {
 
 #[cfg(all(feature = "mimalloc", target_os = "linux"))]
 mod mimalloc {
-    //! mimalloc's process numbers. It counts single allocations only in debug builds (`MI_STAT`).
+    //! mimalloc's numbers of the process. mimalloc counts single allocations only in debug builds (`MI_STAT`).
 
     use super::{AllocatorStats, Number};
     use rgops_capture::allocator_ffi::mimalloc_commit;

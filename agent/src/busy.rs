@@ -1,17 +1,17 @@
-//! How busy the workers of a Tokio runtime are, with stuck polls repaired.
+//! How busy the workers of a Tokio runtime are, including workers that are inside a stuck poll.
 //!
 //! Tokio publishes a worker's busy time when the worker parks or does its maintenance between
-//! polls, so it stands still while a poll is stuck: a worker that spins for an hour reports 0 %.
-//! Two other counters tell the truth meanwhile, `worker_park_unpark_count` (odd: parked) and
-//! `worker_park_count`. Between two readings a worker that did not park and is not parked was busy
-//! all the time; one that stayed parked was idle; otherwise Tokio's own difference counts.
+//! polls. While a poll is stuck, the published time does not change: a worker that spins for an hour
+//! reports 0 %. Two other counters show the difference: `worker_park_unpark_count` (odd: parked) and
+//! `worker_park_count`. If a worker did not park between two readings and is not parked, it was busy
+//! all the time. If it stayed parked, it was idle. Otherwise Tokio's own difference is used.
 //!
-//! So each reading adds an error of at most the interval to the one before, and only when the worker
-//! went to sleep or woke up in between. Readings are atomic loads: no lock, nothing of the program waits.
+//! Each reading therefore adds an error of at most one interval, and only if the worker parked or
+//! unparked in that interval. Readings are atomic loads: they take no lock and never make the program wait.
 //!
-//! A `current_thread` runtime looks the same when its one poll is stuck and when nobody drives it
-//! (both from Tokio 1.54's `scheduler/current_thread`: the count is even outside `block_on`), so
-//! its busy time is unknown while nothing moves.
+//! A `current_thread` runtime looks the same when its one poll is stuck and when no thread drives it
+//! (source: `scheduler/current_thread` of Tokio 1.54; the count is even outside `block_on`). So its
+//! busy time is unknown while no counter changes.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stats::WorkerStats;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// What Tokio says of a worker at one moment.
+/// Tokio's counters of a worker at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Reading {
     busy: Duration,
@@ -38,11 +38,11 @@ impl Reading {
 struct Worker {
     first: Reading,
     last: Reading,
-    /// Busy time found so far.
+    /// Busy time counted so far.
     busy: Duration,
-    /// Busy time we counted that Tokio has yet to publish.
+    /// Busy time counted here that Tokio has not published yet.
     unpublished: Duration,
-    /// Time in which nothing moved, the worker unparked.
+    /// Time in which the worker was not parked and no counter changed.
     still: Duration,
 }
 
@@ -54,17 +54,17 @@ impl Worker {
 
     fn read(&mut self, now: Reading, interval: Duration) {
         let published = now.busy.saturating_sub(self.last.busy);
-        let unmoved = now.parks_and_unparks == self.last.parks_and_unparks;
-        if unmoved && now.is_parked() {
+        let is_unchanged = now.parks_and_unparks == self.last.parks_and_unparks;
+        if is_unchanged && now.is_parked() {
             self.unpublished = Duration::ZERO;
-        } else if unmoved {
+        } else if is_unchanged {
             self.busy += interval;
             self.unpublished = (self.unpublished + interval).saturating_sub(published);
             if published.is_zero() {
                 self.still += interval;
             }
         } else {
-            // What was published for earlier intervals has been counted when they passed.
+            // Time published now for earlier intervals was already counted in those intervals.
             self.busy += published.saturating_sub(self.unpublished).min(interval);
             self.unpublished = Duration::ZERO;
         }
@@ -82,23 +82,23 @@ pub(crate) struct BusyMeter {
 }
 
 impl BusyMeter {
-    /// Begins to follow a runtime.
+    /// Starts to follow a runtime.
     pub(crate) fn new(handle: &Handle) -> BusyMeter {
         BusyMeter::new_at(Instant::now(), handle)
     }
 
-    /// Begins now, which the caller has from the clock: so that several have one window.
+    /// Starts at a time the caller read from the clock, so that several meters share one window.
     pub(crate) fn new_at(now: Instant, handle: &Handle) -> BusyMeter {
         let workers = (0..handle.metrics().num_workers()).map(|index| Worker::new(reading(handle, index)));
         BusyMeter { handle: handle.clone(), workers: workers.collect(), began: now, last: now }
     }
 
-    /// Reads the counters; what it finds holds for the time since the last call.
+    /// Reads the counters. The difference is for the time since the last call.
     pub(crate) fn read(&mut self) {
         self.read_at(Instant::now());
     }
 
-    /// The same, now, which the caller has from the clock.
+    /// Reads the counters at a time the caller read from the clock.
     pub(crate) fn read_at(&mut self, now: Instant) {
         let interval = now - self.last;
         for (index, worker) in self.workers.iter_mut().enumerate() {
@@ -107,8 +107,8 @@ impl BusyMeter {
         self.last = now;
     }
 
-    /// Begins a new window here. What was counted and not yet published stays known, so that no
-    /// busy time is in two windows.
+    /// Starts a new window at the last reading. Busy time that Tokio has not published yet is kept, so that
+    /// no busy time is counted in two windows.
     pub(crate) fn begin_window(&mut self) {
         for worker in &mut self.workers {
             *worker = Worker { unpublished: worker.unpublished, ..Worker::new(worker.last) };
@@ -116,13 +116,13 @@ impl BusyMeter {
         self.began = self.last;
     }
 
-    /// What the workers did since the window began.
+    /// The workers' activity since the window started.
     pub(crate) fn workers(&self) -> Vec<WorkerStats> {
         let window = self.last - self.began;
         self.workers.iter().map(|worker| self.worker(worker, window)).collect()
     }
 
-    /// Busy time Tokio had published for all workers when the meter began, in nanoseconds.
+    /// Busy time that Tokio had published for all workers when the meter started, in nanoseconds.
     pub(crate) fn published_before_ns(&self) -> u64 {
         self.workers.iter().map(|worker| nanoseconds(worker.first.busy)).fold(0, u64::saturating_add)
     }
@@ -147,8 +147,8 @@ impl BusyMeter {
         }
     }
 
-    /// Whether the runtime was shut down: its workers stand still, unparked and without a task.
-    /// A live worker that has no task parks. (One in `block_in_place` has a task.)
+    /// Whether the runtime was shut down: no counter of its workers changes, none is parked, and there are no
+    /// tasks. A live worker without a task parks. (A worker in `block_in_place` has a task.)
     pub(crate) fn is_shut_down(&self) -> bool {
         let window = self.last - self.began;
         let metrics = self.handle.metrics();
@@ -188,11 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_worker_is_busy_though_tokio_says_nothing() {
+    fn a_stuck_worker_is_busy_before_tokio_publishes_its_busy_time() {
         let mut worker = Worker::new(at(5, 1, 2));
         (0..10).for_each(|_| worker.read(at(5, 1, 2), 20 * MS));
         assert_eq!(worker.busy, 200 * MS);
-        // The poll ends and Tokio publishes all of it at once, from before the window, too.
+        // The poll ends. Tokio publishes all its busy time at once, including the part before the window.
         worker.read(at(5 + 900, 2, 3), 20 * MS);
         assert_eq!(worker.busy, 220 * MS);
         worker.read(at(5 + 900, 2, 3), 20 * MS);
@@ -202,14 +202,14 @@ mod tests {
     #[test]
     fn published_time_is_not_counted_twice() {
         let mut worker = Worker::new(at(0, 1, 1));
-        worker.read(at(0, 1, 2), 20 * MS); // woke up in here: nothing published yet
-        worker.read(at(0, 1, 2), 20 * MS); // stuck: 20
-        worker.read(at(25, 2, 3), 20 * MS); // ended 5 ms into this one
+        worker.read(at(0, 1, 2), 20 * MS); // unparked in this interval: nothing is published yet
+        worker.read(at(0, 1, 2), 20 * MS); // stuck: 20 ms
+        worker.read(at(25, 2, 3), 20 * MS); // the poll ended 5 ms into this interval
         assert_eq!(worker.busy, 25 * MS);
     }
 
     #[test]
-    fn short_polls_are_tokios_own_number() {
+    fn the_busy_time_of_short_polls_is_the_one_tokio_publishes() {
         let mut worker = Worker::new(at(0, 1, 1));
         (1..=10).for_each(|n| worker.read(at(n * 3, u64::from(n) * 9, u64::from(n) * 18 + 1), 20 * MS));
         assert_eq!(worker.busy, 30 * MS);
@@ -240,7 +240,7 @@ mod tests {
         });
         runtime.spawn(async move {
             started.send(()).unwrap();
-            let _ = held.recv(); // as a std Mutex would: asleep inside a poll
+            let _ = held.recv(); // asleep inside a poll, as with a std Mutex
         });
         (0..2).for_each(|_| wait.recv().unwrap());
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -249,7 +249,7 @@ mod tests {
             let mut shares: Vec<u64> =
                 workers.iter().map(|w| w.busy_ns.value().unwrap() / 1_000_000).collect();
             shares.sort_unstable();
-            // The third worker may still be looking for work when the first window begins.
+            // The third worker may still search for work when the first window begins.
             if shares[0] < 10 && shares[1] >= 99 && shares[2] >= 99 {
                 break;
             }
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_that_is_shut_down_is_told_apart() {
+    fn a_runtime_that_is_shut_down_is_recognized() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
         let handle = runtime.handle().clone();
         assert!(!meter(&handle).is_shut_down());
@@ -272,12 +272,12 @@ mod tests {
     }
 
     #[test]
-    fn a_current_thread_runtime_nobody_drives_is_unknown_and_a_driven_one_is_not() {
+    fn the_busy_time_of_a_current_thread_runtime_is_unknown_only_while_no_thread_drives_it() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         assert!(meter(runtime.handle()).workers()[0].busy_ns.value().is_none());
         let handle = runtime.handle().clone();
-        // Who drives it waits for a CPU in the middle of a poll as long as the machine likes: in some window
-        // it did not.
+        // On a loaded machine the driving thread may wait for a CPU in the middle of a poll. Measure until
+        // there is a window in which it did not.
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let handle = handle.clone();

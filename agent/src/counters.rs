@@ -1,9 +1,9 @@
-//! What the agent counts about itself; shown by `rgops stats`, so that nothing is refused or
-//! dropped in silence.
+//! The agent's counters about itself. `rgops stats` shows them, so that nothing is refused or dropped
+//! silently.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that only grows.
+/// A number that only increases.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 

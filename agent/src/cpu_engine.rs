@@ -1,12 +1,12 @@
-//! Which engine takes the CPU profiles: what the program's author may choose, and what this build has.
+//! The engines that take CPU profiles: which one the program's author chose, and which ones this build has.
 
 #[cfg(not(all(native_engine, pprof_engine)))]
 use rgops_protocol::error::{Code, Error};
 
 /// An engine of `rgops pprof-cpu`; see [`Options::cpu_engine`](crate::Options::cpu_engine).
 ///
-/// The default is [`CpuEngine::Native`] where it exists. A profile says which engine took it. Stacks
-/// (`rgops stack`) and traces (`rgops trace`) always come from the native one.
+/// The default is [`CpuEngine::Native`] where it exists. A profile states which engine took it. Stacks
+/// (`rgops stack`) and traces (`rgops trace`) always come from the native engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CpuEngine {
@@ -47,7 +47,7 @@ impl CpuEngine {
     pub(crate) const DEFAULT: CpuEngine =
         if cfg!(all(pprof_engine, not(native_engine))) { CpuEngine::Pprof } else { CpuEngine::Native };
 
-    /// As profiles name it.
+    /// Its name in profiles.
     pub(crate) fn name(self) -> &'static str {
         match self {
             CpuEngine::Native => "native",
@@ -72,14 +72,14 @@ impl CpuEngine {
         }
     }
 
-    /// The answer where it is not in this build.
+    /// The error if the engine is not in this build.
     #[cfg(not(all(native_engine, pprof_engine)))]
     pub(crate) fn unsupported(self) -> Error {
         let why = self.missing().unwrap_or_default();
         Error::new(Code::Unsupported, "cannot profile the CPU", format!("engine {}: {why}", self.name()), "")
     }
 
-    /// Why a profile by this engine is not one of the native; empty when it is.
+    /// Why a profile was taken by this engine and not by the native one; empty for the native engine.
     pub(crate) fn fallback(self) -> &'static str {
         match self {
             CpuEngine::Native => "",
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_is_native_whatever_features_are_on() {
+    fn the_default_is_native_with_all_features() {
         assert_eq!(CpuEngine::DEFAULT, CpuEngine::Native);
         assert_eq!(CpuEngine::Native.missing(), None);
         assert_eq!(CpuEngine::Pprof.missing().is_some(), !cfg!(feature = "engine-pprof"));

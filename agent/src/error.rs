@@ -1,4 +1,4 @@
-//! Why an agent cannot listen. Each text states the fix.
+//! The errors of `listen`. Each text states the fix.
 
 use std::io;
 use std::path::PathBuf;
@@ -67,7 +67,7 @@ pub enum ListenError {
     /// The engine of `Options::cpu_engine` is not in this build.
     #[error("cannot take CPU profiles with engine {name}: {why}")]
     Engine {
-        /// As profiles name it.
+        /// Its name in profiles.
         name: &'static str,
         /// The reason and the fix.
         why: &'static str,

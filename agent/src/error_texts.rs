@@ -1,38 +1,8 @@
-//! Every error of this crate as people read it, in `snapshots/`.
-
-/// The texts of an enum, one paragraph a variant: its name, then each example as it is read. A variant that is not
-/// here does not compile.
-macro_rules! texts {
-    ($type:ty, $read:expr, { $($pattern:pat => [$($example:expr),+ $(,)?]),+ $(,)? }) => {{
-        fn _all_variants(error: &$type) {
-            match error {
-                $($pattern => {})+
-            }
-        }
-        let read: fn($type) -> String = $read;
-        let mut text = String::new();
-        $(
-            let name = stringify!($pattern).split([' ', '(']).next().unwrap_or_default();
-            text.push_str(&format!("{name}\n"));
-            $(
-                let example: $type = $example;
-                assert!(matches!(&example, $pattern), "{example:?} is no {name}");
-                for line in read(example).lines() {
-                    text.push_str(&format!("  {line}\n"));
-                }
-            )+
-            text.push('\n');
-        )+
-        text
-    }};
-}
+//! Snapshot tests of the texts of every error of this crate, in `snapshots/`.
 
 use std::io;
 
-#[cfg(not(pprof_engine))]
-use rgops_capture::EngineError;
-#[cfg(not(pprof_engine))]
-use rgops_protocol::error::Error;
+use rgops_protocol::error_texts;
 
 use crate::ListenError;
 
@@ -40,17 +10,10 @@ fn denied() -> io::Error {
     io::ErrorKind::PermissionDenied.into()
 }
 
-/// As the client is told.
-#[cfg(not(pprof_engine))]
-fn answer(error: Error) -> String {
-    let fix = if error.fix.is_empty() { "none" } else { &error.fix };
-    format!("{:?}: {error}\nfix: {fix}", error.code())
-}
-
 #[test]
 fn listen_errors_are_as_committed() {
     let address = || "0.0.0.0:7777".to_owned();
-    let text = texts!(ListenError, |error| error.to_string(), {
+    let text = error_texts!(ListenError, |error| error.to_string(), {
         ListenError::AlreadyListening(_) => [ListenError::AlreadyListening("/run/rgops/4711-99.sock".to_owned())],
         ListenError::Underway => [ListenError::Underway],
         ListenError::Directory { .. } => [ListenError::Directory { path: "/run/rgops".into(), error: denied() }],
@@ -66,29 +29,6 @@ fn listen_errors_are_as_committed() {
         ListenError::Thread(_) => [ListenError::Thread(denied())],
         ListenError::Nowhere => [ListenError::Nowhere],
         ListenError::Unsupported => [ListenError::Unsupported],
-    });
-    insta::assert_snapshot!(text);
-}
-
-/// Of the native engine; with the other one there are more, which are its own.
-#[test]
-#[cfg(not(pprof_engine))]
-fn engine_errors_are_as_committed() {
-    let read = |error: EngineError| answer(error.into_answer("cannot capture stacks"));
-    let refused_by_the_system = || io::Error::from_raw_os_error(libc::EPERM);
-    let text = texts!(EngineError, read, {
-        EngineError::Busy => [EngineError::Busy],
-        EngineError::Proc { .. } => [EngineError::Proc { file: "maps", error: denied() }],
-        EngineError::Handler(_) =>
-            [EngineError::Handler(refused_by_the_system()), EngineError::Handler(denied())],
-        EngineError::Random(_) => [EngineError::Random("no reason".to_owned())],
-        EngineError::Timer(_) => [
-            EngineError::Timer(refused_by_the_system()),
-            EngineError::Timer(io::ErrorKind::WouldBlock.into()),
-            EngineError::Timer(denied()),
-        ],
-        EngineError::Inside => [EngineError::Inside],
-        EngineError::Memory(_) => [EngineError::Memory(denied())],
     });
     insta::assert_snapshot!(text);
 }

@@ -1,17 +1,16 @@
-//! The program's own executable, read through `/proc/self/exe`: its ELF sections, build-id, compiler
-//! strings and a few names.
+//! The program's own executable, read through `/proc/self/exe`: its ELF sections and its build-id.
 //!
-//! `/proc/self/exe` opens the inode that runs, so it works when the file was replaced or deleted.
-//! Only what the headers point at is read, in bounded pieces. Nothing is mapped: a file that is cut
-//! while it is read gives an error, not a SIGBUS.
+//! `/proc/self/exe` opens the inode that runs, so it works even if the file was replaced or deleted.
+//! Only the sections that the headers list are read, in bounded pieces. Nothing is mapped: a file that is
+//! truncated while it is read gives an error, not a SIGBUS.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// Longest section header table read: 1,000 sections are many.
+/// Maximum section headers read: even 1,000 sections are unusual.
 const MAX_SECTIONS: u64 = 4096;
-/// Longest table of section names.
+/// Maximum bytes of the table of section names.
 const MAX_NAMES_BYTES: u64 = 1 << 20;
 /// Size of a piece of a long section.
 pub(crate) const PIECE_BYTES: usize = 128 * 1024;
@@ -37,7 +36,7 @@ pub(crate) struct Section {
 }
 
 impl Executable {
-    /// The program that runs.
+    /// The executable of this process.
     pub(crate) fn own() -> io::Result<Executable> {
         Executable::open(File::open("/proc/self/exe")?)
     }
@@ -45,7 +44,7 @@ impl Executable {
     fn open(file: File) -> io::Result<Executable> {
         let mut header = [0; 64];
         file.read_exact_at(&mut header, 0)?;
-        // ELF64 in this machine's byte order, as the kernel runs it.
+        // ELF64 in this machine's byte order: the kernel runs no other.
         if header[..5] != *b"\x7fELF\x02" {
             return Err(invalid("not a 64-bit ELF file"));
         }
@@ -73,12 +72,12 @@ impl Executable {
         Ok(Executable { sections: sections.filter(|section| !section.name.is_empty()).collect(), file })
     }
 
-    /// Names of its sections.
+    /// The names of all sections.
     pub(crate) fn section_names(&self) -> Vec<String> {
         self.sections.iter().map(|section| section.name.clone()).collect()
     }
 
-    /// The section of this name.
+    /// The section with this name.
     pub(crate) fn section(&self, name: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.name == name)
     }
@@ -86,7 +85,7 @@ impl Executable {
     /// The bytes of a section, `None` when there is no such section.
     ///
     /// # Errors
-    /// When it is longer than `limit`, or cannot be read.
+    /// If it is longer than `limit`, or cannot be read.
     pub(crate) fn bytes(&self, name: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
         let Some(section) = self.section(name) else { return Ok(None) };
         if section.size > limit {
@@ -100,7 +99,7 @@ impl Executable {
         Ok(Some(bytes))
     }
 
-    /// Reads the piece of a section at `at`, at most [`PIECE_BYTES`]; empty at its end.
+    /// Reads the piece of a section at `at`, at most [`PIECE_BYTES`]; empty at the end of the section.
     pub(crate) fn piece(&self, section: &Section, at: u64) -> io::Result<Vec<u8>> {
         let left = section.size.saturating_sub(at).min(PIECE_BYTES as u64);
         let mut bytes = vec![0; left as usize];
@@ -160,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_test_program_has_sections_and_a_comment() {
+    fn the_test_program_has_sections_and_a_comment() {
         let own = Executable::own().unwrap();
         assert!(own.section_names().contains(&".text".to_owned()));
         let comment = own.bytes(".comment", 1 << 16).unwrap().unwrap();
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_no_programs_are_errors_not_panics() {
+    fn files_that_are_not_programs_are_errors_not_panics() {
         let directory = std::env::temp_dir().join(format!("rgops-executable-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let path = directory.join("broken");
@@ -179,7 +178,7 @@ mod tests {
         let attempts: [(usize, &[u8]); 5] = [
             (0, b"#!/bin/sh"),
             (40, &[0; 8]),       // no section headers
-            (40, &[0xff; 8]),    // section headers far behind the end
+            (40, &[0xff; 8]),    // section headers far beyond the end
             (60, &[0xff, 0xff]), // too many
             (62, &[0xfe, 0xff]), // no names
         ];

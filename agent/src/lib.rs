@@ -1,5 +1,5 @@
-//! The rgops agent. One line in `main`, and the program answers for its threads' stacks, its CPU
-//! time, memory and runtime, also while it is stuck:
+//! The rgops agent. With one line in `main` the program reports its threads' stacks, its CPU time, memory and
+//! runtime, even while it is stuck:
 //!
 //! ```no_run
 //! use rgops_agent::{self as agent, Options};
@@ -11,8 +11,8 @@
 //! }
 //! ```
 //!
-//! Then, from a shell of the same user: `rgops` lists the process with a `*`, and `rgops stack PID`,
-//! `rgops pprof-cpu PID` and so on ask it.
+//! Then, in a shell of the same user: `rgops` lists the process with a `*`. `rgops stack PID`,
+//! `rgops pprof-cpu PID` and the other commands connect to it.
 //!
 //! Design constraints:
 //!
@@ -25,14 +25,15 @@
 //! * **No other user gets in.** The local socket answers only the same user and root; TCP is off by default and
 //!   needs a token.
 //!
-//! It is not a monitoring system: it records nothing before it is asked.
+//! It is not a monitoring system: it records nothing without a request.
 //!
 //! Capturing works on Linux (x86_64, aarch64). On Linux on other processors the agent answers the commands that
 //! need no capture, and takes CPU profiles with [`CpuEngine::Pprof`]. Elsewhere the crate compiles and
 //! [`listen`] returns [`ListenError::Unsupported`].
 
 #![forbid(unsafe_code)]
-#![cfg_attr(not(native_engine), allow(dead_code, reason = "everything is answered only there so far"))]
+#![warn(unused_crate_dependencies)]
+#![cfg_attr(not(native_engine), allow(dead_code, reason = "used only by the native engine"))]
 
 pub mod alloc;
 pub mod allocator;
@@ -118,8 +119,8 @@ pub struct Agent {
 
 #[cfg(target_os = "linux")]
 impl Agent {
-    /// Where it listens, as people write it: the path of the local socket, else `host:port`; `off`
-    /// when the environment switched it off.
+    /// The address it listens on: the path of the local socket, else `host:port`; `off` when the environment
+    /// switched it off.
     pub fn address(&self) -> &str {
         self.inner.as_ref().map_or("off", |running| running.address())
     }

@@ -1,4 +1,4 @@
-//! What the program's author decides about the agent.
+//! The options that the program's author passes to `listen`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -199,7 +199,7 @@ impl Options {
         self
     }
 
-    /// The token, read from where it is.
+    /// Reads the token from its source.
     pub(crate) fn read_token(&self) -> Result<Option<Token>, ListenError> {
         let secret = match &self.token {
             None => return Ok(None),
@@ -231,7 +231,8 @@ fn read_token_file(file: &PathBuf) -> Result<Vec<u8>, ListenError> {
     let found = open.metadata().map_err(failed)?;
     let is_regular = found.is_file();
     let found = TokenFile { is_regular, length: found.len(), uid: found.uid(), mode: found.mode() };
-    // No command that contains this path: the directory's owner could make it point elsewhere by then.
+    // The fix does not contain this path: until the user runs it, the directory's owner could make the path point
+    // elsewhere.
     found.check(rgops_capture::system::effective_uid()).map_err(|why| {
         wrong(format!("{why}; make one that only this user can read: (umask 077; head -c 32 /dev/urandom | base64 > FILE)"))
     })?;

@@ -1,14 +1,13 @@
-//! Sockets that are waited for without waiting: a thread of its own sleeps in epoll_wait(2) and wakes
-//! the agent's thread when one is ready.
+//! Readiness of sockets: a separate thread sleeps in epoll_wait(2) and wakes the agent's thread when a socket is
+//! ready.
 //!
-//! The agent's runtime is one of Tokio's without its I/O driver, for two reasons. That driver is woken by
-//! a write to a descriptor, by number, in the table of whoever wakes: in the program's table this number
-//! is the program's file. And with Tokio's feature `signal`, which another part of the program may have
-//! turned on, every runtime with the driver shares one socket pair of the process, by number as well.
-//! Without the driver a runtime sleeps on a futex, which has no number and cannot be closed: everything
-//! may wake it, from any thread.
+//! The agent's Tokio runtime has no I/O driver, for two reasons. A thread wakes that driver by a write to a
+//! descriptor number, in the descriptor table of the waking thread: in the program's table this number is a file
+//! of the program. And with Tokio's feature `signal`, which another part of the program may enable, all runtimes
+//! with the driver share one socket pair of the process, also by number. Without the driver a runtime sleeps on a
+//! futex, which has no number and cannot be closed: any thread can wake it.
 //!
-//! Idle, both threads sleep.
+//! When idle, both threads sleep.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -21,54 +20,54 @@ use rgops_capture::agent_threads;
 use rgops_capture::epoll::{Epoll, Event};
 use rgops_capture::{clock, system};
 
-/// Its stack: shallow calls.
+/// Stack of the thread: its calls are shallow.
 const STACK_BYTES: usize = 128 * 1024;
 /// The token of the pipe that ends the thread.
 const END: u64 = 0;
 
-/// Which way something is waited for.
+/// The operation to wait for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Way {
-    Reading,
-    Writing,
+pub(crate) enum Direction {
+    Read,
+    Write,
 }
 
-/// What a descriptor was last said to be, one way.
+/// Readiness of a descriptor for one direction.
 #[derive(Debug)]
-struct Side {
+struct Readiness {
     is_ready: bool,
-    /// Events so far: one that comes while an operation fails must not be forgotten.
+    /// Events so far: an event that comes while an operation fails must not be lost.
     events: u64,
     waker: Option<Waker>,
 }
 
 #[derive(Debug)]
 struct Source {
-    reading: Mutex<Side>,
-    writing: Mutex<Side>,
+    read: Mutex<Readiness>,
+    write: Mutex<Readiness>,
 }
 
 impl Source {
-    /// Not asked yet: the first operation tells.
+    /// Assumes readiness: the first operation shows whether it is true.
     fn new() -> Source {
-        let side = || Mutex::new(Side { is_ready: true, events: 0, waker: None });
-        Source { reading: side(), writing: side() }
+        let ready = || Mutex::new(Readiness { is_ready: true, events: 0, waker: None });
+        Source { read: ready(), write: ready() }
     }
 
-    fn side(&self, way: Way) -> MutexGuard<'_, Side> {
-        let side = match way {
-            Way::Reading => &self.reading,
-            Way::Writing => &self.writing,
+    fn readiness(&self, direction: Direction) -> MutexGuard<'_, Readiness> {
+        let readiness = match direction {
+            Direction::Read => &self.read,
+            Direction::Write => &self.write,
         };
-        lock(side)
+        lock(readiness)
     }
 
-    fn happened(&self, way: Way) {
+    fn set_ready(&self, direction: Direction) {
         let waker = {
-            let mut side = self.side(way);
-            side.is_ready = true;
-            side.events += 1;
-            side.waker.take()
+            let mut readiness = self.readiness(direction);
+            readiness.is_ready = true;
+            readiness.events += 1;
+            readiness.waker.take()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -76,7 +75,7 @@ impl Source {
     }
 }
 
-/// All descriptors that are waited for.
+/// All registered descriptors.
 #[derive(Debug)]
 pub(crate) struct Reactor {
     epoll: Epoll,
@@ -89,34 +88,34 @@ struct Sources {
     by_token: BTreeMap<u64, Arc<Source>>,
 }
 
-/// The thread that waits. Dropping it ends the thread.
+/// The thread that waits for events. Dropping it ends the thread.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct ReactorThread {
     reactor: Arc<Reactor>,
     end: Option<PipeWriter>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-impl Waiting {
-    /// Starts it; it has the table of descriptors of the calling thread.
-    pub(crate) fn start() -> io::Result<Waiting> {
+impl ReactorThread {
+    /// Starts the thread; it shares the descriptor table of the calling thread.
+    pub(crate) fn start() -> io::Result<ReactorThread> {
         let sources = Sources { next: END + 1, by_token: BTreeMap::new() };
         let reactor = Arc::new(Reactor { epoll: Epoll::new()?, sources: Mutex::new(sources) });
         let (ended, end) = io::pipe()?;
-        // Told when the other end is closed.
+        // Readable when the other end is closed.
         reactor.epoll.add(ended.as_fd(), END)?;
         let thread = std::thread::Builder::new()
             .name(agent_threads::EPOLL.to_owned())
             .stack_size(system::stack_bytes(STACK_BYTES));
-        let waits = reactor.clone();
+        let waiting = reactor.clone();
         let thread = thread.spawn(move || {
             #[cfg(native_engine)]
             rgops_capture::heap::exclude_this_thread();
             let _counted = clock::count_for_the_agent();
-            waits.wait();
+            waiting.run();
             drop(ended);
         })?;
-        Ok(Waiting { reactor, end: Some(end), thread: Some(thread) })
+        Ok(ReactorThread { reactor, end: Some(end), thread: Some(thread) })
     }
 
     pub(crate) fn reactor(&self) -> &Arc<Reactor> {
@@ -124,24 +123,24 @@ impl Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for ReactorThread {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
-            // An error is its panic, of which there is nothing to say.
+            // An error means that it panicked; there is nothing to report.
             let _ = thread.join();
         }
     }
 }
 
 impl Reactor {
-    /// Until the pipe's other end is closed.
-    fn wait(&self) {
+    /// Handles events until the other end of the pipe is closed.
+    fn run(&self) {
         loop {
             let events = match self.epoll.wait() {
                 Ok(events) => events,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                // Cannot be: the descriptor is in a table that nobody else touches.
+                // Impossible: only the agent uses the table that the descriptor is in.
                 Err(_) => return,
             };
             for Event { token, is_readable, is_writable } in events {
@@ -149,20 +148,20 @@ impl Reactor {
                     return;
                 }
                 let source = lock(&self.sources).by_token.get(&token).cloned();
-                // One that was removed meanwhile.
+                // The descriptor was removed meanwhile.
                 let Some(source) = source else { continue };
                 if is_readable {
-                    source.happened(Way::Reading);
+                    source.set_ready(Direction::Read);
                 }
                 if is_writable {
-                    source.happened(Way::Writing);
+                    source.set_ready(Direction::Write);
                 }
             }
         }
     }
 }
 
-/// Something with a descriptor that does not wait, to be waited for here.
+/// A non-blocking descriptor that is registered with a reactor.
 #[derive(Debug)]
 pub(crate) struct Registered<T: AsFd> {
     inner: T,
@@ -194,35 +193,35 @@ impl<T: AsFd> Registered<T> {
         &self.reactor
     }
 
-    /// Does `operation` when it need not wait. Cancel-safe.
+    /// Runs `operation` as soon as it does not block. Cancel-safe.
     pub(crate) async fn when_ready<R>(
         &self,
-        way: Way,
+        direction: Direction,
         mut operation: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        poll_fn(|context| self.poll(way, context, &mut operation)).await
+        poll_fn(|context| self.poll(direction, context, &mut operation)).await
     }
 
-    /// The same as a poll function: one task a way waits.
+    /// The same as a poll function. Only one task may wait for each direction.
     pub(crate) fn poll<R>(
         &self,
-        way: Way,
+        direction: Direction,
         context: &mut Context<'_>,
         mut operation: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         loop {
             let events = {
-                let mut side = self.source.side(way);
-                if !side.is_ready {
-                    side.waker = Some(context.waker().clone());
+                let mut readiness = self.source.readiness(direction);
+                if !readiness.is_ready {
+                    readiness.waker = Some(context.waker().clone());
                     return Poll::Pending;
                 }
-                side.events
+                readiness.events
             };
             match operation(&self.inner) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let mut side = self.source.side(way);
-                    side.is_ready = side.events != events;
+                    let mut readiness = self.source.readiness(direction);
+                    readiness.is_ready = readiness.events != events;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => return Poll::Ready(result),
@@ -238,7 +237,7 @@ impl<T: AsFd> Drop for Registered<T> {
     }
 }
 
-/// Nothing of the program's runs under these locks, and no thread of the program takes them.
+/// No code of the program runs under these locks, and no thread of the program takes them.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -260,9 +259,9 @@ mod tests {
     }
 
     #[test]
-    fn bytes_and_the_end_are_noticed_by_a_runtime_that_has_no_descriptor() {
-        let waiting = Waiting::start().unwrap();
-        let (ours, mut theirs) = pair(waiting.reactor());
+    fn bytes_and_the_end_of_a_stream_wake_a_runtime_without_an_io_driver() {
+        let thread = ReactorThread::start().unwrap();
+        let (ours, mut theirs) = pair(thread.reactor());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let writer = std::thread::spawn(move || {
             for _ in 0..1000 {
@@ -273,7 +272,7 @@ mod tests {
         let read = runtime.block_on(async {
             let (mut all, mut buffer) = (0, [0; 7]);
             loop {
-                let read = ours.when_ready(Way::Reading, |mut stream| stream.read(&mut buffer));
+                let read = ours.when_ready(Direction::Read, |mut stream| stream.read(&mut buffer));
                 match tokio::time::timeout(Duration::from_secs(30), read).await.unwrap().unwrap() {
                     0 => return all,
                     count => all += count,
@@ -285,9 +284,9 @@ mod tests {
     }
 
     #[test]
-    fn a_full_buffer_is_waited_for_and_what_is_dropped_is_forgotten() {
-        let waiting = Waiting::start().unwrap();
-        let (ours, mut theirs) = pair(waiting.reactor());
+    fn a_writer_waits_for_a_full_buffer_and_a_dropped_socket_is_removed() {
+        let thread = ReactorThread::start().unwrap();
+        let (ours, mut theirs) = pair(thread.reactor());
         let reader = std::thread::spawn(move || {
             let mut all = Vec::new();
             theirs.read_to_end(&mut all).unwrap();
@@ -298,11 +297,11 @@ mod tests {
             let mut rest = 4 << 20;
             while rest > 0 {
                 let block = vec![7; rest.min(1 << 16)];
-                rest -= ours.when_ready(Way::Writing, |mut stream| stream.write(&block)).await.unwrap();
+                rest -= ours.when_ready(Direction::Write, |mut stream| stream.write(&block)).await.unwrap();
             }
         });
         drop(ours);
         assert_eq!(reader.join().unwrap(), 4 << 20);
-        assert!(lock(&waiting.reactor().sources).by_token.is_empty());
+        assert!(lock(&thread.reactor().sources).by_token.is_empty());
     }
 }

@@ -1,17 +1,17 @@
-//! How each allocator is told to give free memory back to the system.
+//! The calls that make each allocator release free memory to the system.
 
-/// One allocator and its call.
+/// An allocator and its call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Releasing {
-    /// As its section in `memstats`.
+    /// The name of its section in `memstats`.
     pub(crate) name: &'static str,
-    /// The call, as people write it.
+    /// The call, as shown to users.
     pub(crate) call: &'static str,
-    /// Makes it. It takes the allocator's locks.
+    /// Makes the call, which takes the allocator's locks.
     pub(crate) release: fn() -> Result<(), String>,
 }
 
-/// The allocators of this build: those of cargo features first, the C library's last.
+/// The allocators of this build: first those of cargo features, last the C library's.
 pub(crate) fn all() -> Vec<Releasing> {
     vec![
         #[cfg(feature = "jemalloc")]

@@ -1,5 +1,5 @@
-//! Tells the agent's thread to end. Rung by threads of the program, so it wakes by a futex alone: the agent's
-//! runtime has no descriptor (see `crate::reactor`).
+//! Requests the end of the agent's thread, and waits for it. Threads of the program make the request, so it must wake
+//! the agent's thread without a descriptor: the agent's runtime sleeps on a futex (see `crate::reactor`).
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,31 +7,31 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// The bell, and what it is answered by. Dropping it rings nothing.
+/// The request to end, and whether the thread has ended. Dropping it requests nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Shutdown {
-    is_rung: AtomicBool,
+    is_requested: AtomicBool,
     waker: Mutex<Option<Waker>>,
     is_ended: Mutex<bool>,
     ended: Condvar,
 }
 
 impl Shutdown {
-    /// The agent is to end.
-    pub(crate) fn ring(&self) {
-        self.is_rung.store(true, Ordering::SeqCst);
+    /// Requests the end of the agent.
+    pub(crate) fn request(&self) {
+        self.is_requested.store(true, Ordering::SeqCst);
         let waker = lock(&self.waker).take();
         if let Some(waker) = waker {
             waker.wake();
         }
     }
 
-    /// Completes when it is rung.
-    pub(crate) async fn rung(&self) {
+    /// Completes when the end is requested.
+    pub(crate) async fn requested(&self) {
         poll_fn(|context| {
             *lock(&self.waker) = Some(context.waker().clone());
-            // Behind the store: whoever rings afterwards finds the waker.
-            match self.is_rung.load(Ordering::SeqCst) {
+            // After the waker is stored: a later request finds it.
+            match self.is_requested.load(Ordering::SeqCst) {
                 true => Poll::Ready(()),
                 false => Poll::Pending,
             }
@@ -39,8 +39,8 @@ impl Shutdown {
         .await;
     }
 
-    /// The agent's thread has ended, but for its last steps.
-    pub(crate) fn tell_ended(&self) {
+    /// Reports that the agent's thread has ended, except for its last steps.
+    pub(crate) fn set_ended(&self) {
         *lock(&self.is_ended) = true;
         self.ended.notify_all();
     }
@@ -49,8 +49,8 @@ impl Shutdown {
         *lock(&self.is_ended)
     }
 
-    /// Waits for that; whether it came in time.
-    pub(crate) fn wait_for_the_end(&self, deadline: Duration) -> bool {
+    /// Waits for the end of the thread; returns whether it came within the deadline.
+    pub(crate) fn wait_until_ended(&self, deadline: Duration) -> bool {
         let until = Instant::now() + deadline;
         let mut is_ended = lock(&self.is_ended);
         while !*is_ended {

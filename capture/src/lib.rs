@@ -31,6 +31,8 @@
 //! whose it is ([`stack_bounds`]), and after the kernel said that it can be ([`memory`]). The one system call
 //! that changes something stops the timer of a thread that must not be signalled again ([`exempt_threads`]).
 
+// On macOS without engine pprof nothing is captured, and a dependency cannot depend on a feature and a system together.
+#![cfg_attr(any(not(target_os = "macos"), pprof_engine), warn(unused_crate_dependencies))]
 #![allow(rustdoc::private_intra_doc_links, reason = "these pages are for maintainers")]
 #![cfg_attr(not(native_engine), allow(dead_code, reason = "everything is captured only there so far"))]
 
@@ -55,6 +57,8 @@ mod elf;
 pub mod epoll;
 #[cfg(any(target_os = "linux", pprof_engine))]
 mod error;
+#[cfg(all(test, target_os = "linux"))]
+mod error_texts;
 #[cfg(native_engine)]
 pub mod exempt_threads;
 #[cfg(native_engine)]

@@ -43,7 +43,7 @@ pub(super) struct UnwindSections {
 
 /// A module list, ready to unwind with.
 pub(super) struct Modules {
-    pub(super) unwinder: arch::Unwinder,
+    pub(super) unwinder: arch::Unwinder<UnwindData>,
     pub(super) list: Vec<Module>,
     sections: Vec<UnwindSections>,
     keys: Vec<Key>,

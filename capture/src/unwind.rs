@@ -120,6 +120,9 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::unwind_data::UnwindData;
+
+    type Unwinder = arch::Unwinder<UnwindData>;
 
     /// A signal may come between any two instructions, and unwind data may be wrong: with whatever
     /// registers, a walk ends, and no arithmetic in it overflows (a panic in a handler ends the program).
@@ -171,7 +174,7 @@ mod tests {
     /// 65,536 generations later takes the rules of the former for its own.
     #[test]
     fn a_cache_is_wrong_after_65536_modules() {
-        let hits = |unwinder: &arch::Unwinder, cache: &mut Cache| {
+        let hits = |unwinder: &Unwinder, cache: &mut Cache| {
             let here = Registers::here();
             let frame = FrameAddress::from_instruction_pointer(here.pc);
             let mut memory = StackMemory::between(here.sp, u64::MAX);
@@ -186,10 +189,10 @@ mod tests {
             let mut cache = Cache::new_in();
             assert_eq!(hits(&modules.unwinder, &mut cache), 0);
             for _ in 0..65_535 {
-                arch::Unwinder::new();
+                Unwinder::new();
             }
             // It has no modules, so it cannot have rules.
-            hits(&arch::Unwinder::new(), &mut cache) > 0
+            hits(&Unwinder::new(), &mut cache) > 0
         });
         assert!(is_mixed_up, "framehop tells lists apart by more than 16 bits now");
     }

@@ -50,10 +50,10 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// Runs what was asked.
+    /// Runs the requested command.
     ///
     /// # Errors
-    /// The command's failure.
+    /// The failure of the command.
     pub fn run(self) -> Result<Exit, Failure> {
         if let Some(word) = self.target.as_deref().filter(|word| Command::has_subcommand(word)) {
             // An option before the command makes clap take the command for a target.
@@ -76,7 +76,7 @@ impl CommandLine {
 macro_rules! commands {
     ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
         $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
-        /// What can be asked: of the table, of the host, and of this program.
+        /// All commands: those of the table, those about the host, and those about this program.
         #[derive(Debug, Clone, Subcommand)]
         pub enum Command {
             /// List the Rust processes of this host; the same as no command
@@ -112,7 +112,7 @@ macro_rules! commands {
             /// Runs the command.
             ///
             /// # Errors
-            /// Its failure.
+            /// The failure of the command.
             pub fn run(&self) -> Result<Exit, Failure> {
                 match self {
                     Command::List(list) => list.run(),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_word_that_is_no_command_is_a_target() {
+    fn a_first_word_that_is_not_a_command_is_a_target() {
         let line = CommandLine::try_parse_from(["rgops", "4711", "500ms"]);
         let Ok(CommandLine { command: None, target: Some(target), duration: Some(duration), .. }) = line
         else {
@@ -159,7 +159,7 @@ mod tests {
             assert!(bash.contains(&format!(r"|2\ {command}")), "{command}");
             assert!(fish.contains(&format!("__fish_rgops_using_subcommand {command}\" -f")), "{command}");
         }
-        // Aliases have entries of their own: `info` has three.
+        // Aliases have their own entries: `info` has three.
         let zsh = completions::zsh(CommandLine::command());
         assert!(zsh.matches(":_rgops_targets'").count() > commands.len());
     }

@@ -1,4 +1,4 @@
-//! Each command of the table has all that `docs/CONTRIBUTING.md` asks for: this fails when a place was forgotten.
+//! Tests that each command of the table has everything that `docs/CONTRIBUTING.md` requires.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rgops_protocol::request::{Command, Effect};
+
+const SNAPSHOTS: &str = "INSTA_UPDATE=always cargo test -p rgops --test help --test errors";
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -15,14 +17,14 @@ fn text(file: &str) -> String {
     fs::read_to_string(workspace().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// The text of a module, a file or a folder's face; empty where there is none.
+/// The text of a module, from its file or the `mod.rs` of its folder; empty if there is none.
 fn module(folder: &str, name: &str) -> String {
     let folder = workspace().join(folder);
     let files = [folder.join(format!("{name}.rs")), folder.join(name).join("mod.rs")];
     files.iter().find_map(|file| fs::read_to_string(file).ok()).unwrap_or_default()
 }
 
-/// Whether the bytes of `name` are frozen: in a file of their own, or beside the type.
+/// Whether the bytes of `name` are committed, in a separate file or next to the type.
 fn has_golden_bytes(name: &str, reply: &str) -> bool {
     let files = fs::read_dir(workspace().join("protocol/golden")).unwrap();
     let mut names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
@@ -49,8 +51,8 @@ fn every_command_is_complete() {
     let mut missing = Vec::new();
     for command in Command::ALL {
         let (name, module_name) = (command.name(), command.module());
-        let mut need = |is_there: bool, what: &str| {
-            if !is_there {
+        let mut need = |exists: bool, what: &str| {
+            if !exists {
                 missing.push(format!("{name}: {what}"));
             }
         };
@@ -64,22 +66,30 @@ fn every_command_is_complete() {
             module("agent/src/collect", module_name).contains("collect"),
             "a collector in agent/src/collect",
         );
-        // The others answer what rgops asks for a command of people's.
+        // Users cannot call the others: rgops requests them for another command.
         if !people.contains(&name) {
             continue;
         }
-        need(!module("inspect/src/report", module_name).is_empty(), "a report in inspect/src/report");
+        need(
+            module("inspect/src/session", module_name).contains(" Answer for "),
+            "its answer in inspect/src/session",
+        );
         need(module("cli/src/command", module_name).contains("ABOUT"), "a command in cli/src/command");
         need(readme.contains(&format!("`rgops {name} ")), "a row in README.md");
         need(
             changelog.contains(&format!("`rgops {name}`")) || changelog.contains(&format!("`{name}`")),
             "a line in CHANGELOG.md",
         );
-        let help = format!("cli/tests/snapshots/help/{name}.snap");
-        need(
-            workspace().join(&help).exists(),
-            &format!("{help} (INSTA_UPDATE=always cargo test -p rgops --test help)"),
-        );
+        for (file, command) in [
+            (
+                format!("inspect/schemas/{name}.json"),
+                "RGOPS_BLESS=1 cargo test -p rgops-inspect --lib schemas",
+            ),
+            (format!("cli/tests/snapshots/help/{name}.snap"), SNAPSHOTS),
+            (format!("cli/tests/snapshots/errors/usage/{name}.snap"), SNAPSHOTS),
+        ] {
+            need(workspace().join(&file).exists(), &format!("{file} ({command})"));
+        }
     }
     assert!(missing.is_empty(), "docs/CONTRIBUTING.md, \"Adding a command\":\n{}", missing.join("\n"));
 }
@@ -89,9 +99,9 @@ fn versions(command: Command) -> String {
     if oldest == newest { newest.to_string() } else { format!("{oldest} to {newest}") }
 }
 
-/// The sentences of SPEC that list commands list those of the table.
+/// The sentences of SPEC.md that list commands must agree with the table.
 #[test]
-fn the_lists_of_the_specification_are_those_of_the_table() {
+fn the_lists_of_commands_in_the_specification_agree_with_the_table() {
     let spec = text("protocol/SPEC.md");
     let line = |part: &str| spec.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}"));
     let (exclusive, changing) = (line(" are exclusive:"), line(" change something in the program."));

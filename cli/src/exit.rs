@@ -1,4 +1,4 @@
-//! Exit codes, and failures as people read them.
+//! Exit codes, and failures as they are printed.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use rgops_inspect::session::{ErrorKind, SessionError};
 pub enum Exit {
     /// Answered in full.
     Success = 0,
-    /// A bug, ours or the agent's.
+    /// A bug in rgops or in the agent.
     Internal = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -19,9 +19,9 @@ pub enum Exit {
     NotFound = 3,
     /// The agent, the system or a wrong token refused.
     Refused = 4,
-    /// Nothing came in time.
+    /// No data came in time.
     TimedOut = 5,
-    /// Answered in part; what is missing was said.
+    /// Answered in part; the missing parts were reported.
     Partial = 6,
 }
 
@@ -46,21 +46,21 @@ impl From<ErrorKind> for Exit {
 
 /// A failure: what, why, and the command or setting that fixes it.
 ///
-/// Printed as `rgops: WHAT: WHY` and, when there is one, `fix: FIX`.
+/// Printed as `rgops: WHAT: WHY` and, if there is a fix, `fix: FIX`.
 #[derive(Debug)]
 pub struct Failure {
-    /// The exit code it leads to.
+    /// The exit code.
     pub exit: Exit,
     /// What failed, lower case.
     pub what: String,
     /// Why.
     pub why: String,
-    /// What to do, possibly several lines; empty when nothing helps.
+    /// The fix, possibly several lines; empty if there is none.
     pub fix: String,
 }
 
 impl Failure {
-    /// A failure with all its texts; `fix` is empty when nothing helps.
+    /// A failure with all its texts; `fix` is empty if there is none.
     pub fn new(
         exit: Exit,
         what: impl Into<String>,
@@ -70,7 +70,7 @@ impl Failure {
         Failure { exit, what: what.into(), why: why.into(), fix: fix.into() }
     }
 
-    /// The same failure with another exit code, as when part of an answer was printed before it.
+    /// The same failure with another exit code, for example after a part of the answer was printed.
     #[must_use]
     pub fn with_exit(mut self, exit: Exit) -> Failure {
         self.exit = exit;

@@ -1,11 +1,10 @@
-//! The last line of defence: memory and CPU time of `rgops` itself that nobody counted.
+//! The last line of defence: a limit on the memory and CPU time of the whole `rgops` process.
 //!
-//! All that grows, or takes time, with what another process shows is counted where it is made
-//! (`rgops_inspect::budget`), and then the answer is shown as far as it got. Where that was forgotten, or counted
-//! for less than it takes, a thread that looks at the whole process ends it here: an answer is lost, the machine of
-//! the one who asked is not.
+//! Everything that grows or takes time with the data of another process is charged to a budget
+//! (`rgops_inspect::budget`). If the budget is used up, the results so far are shown. Where charging was forgotten, or
+//! was too low, a watching thread ends the process here: an answer is lost, but the user's machine keeps working.
 //!
-//! Time is CPU time behind the deadline, not the clock's: output that waits for its reader (`rgops … | less`) may
+//! Time is CPU time after the deadline, not wall-clock time: output that waits for its reader (`rgops … | less`) may
 //! wait for hours.
 
 use std::io::Write as _;
@@ -19,27 +18,27 @@ use rgops_inspect::{output, own_use};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// Time from one look to the next. In it a process gets no more than some 10 MiB of new pages.
+/// Time between two checks. In this time a process gets at most about 10 MiB of new pages.
 const INTERVAL: Duration = Duration::from_millis(5);
 
-/// CPU time a command has behind its deadline, to print what it has: 100,000 tasks take less than a second.
+/// CPU time a command may use after its deadline to print its results: 100,000 tasks take less than a second.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long standard error may take for the last words.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+/// How long to wait until the failure is written to standard error.
+const MESSAGE_DEADLINE: Duration = Duration::from_millis(200);
 
-/// Begins to look at this process, for the rest of its life; the first budget is the one that holds.
+/// Starts to watch this process until it ends. Only the first call has an effect.
 pub(crate) fn watch(budget: &Budget) {
-    static BEGUN: Once = Once::new();
-    BEGUN.call_once(|| {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
         let mut watch = Watch::new(budget.clone());
-        // Without it the command is as safe as its counting is.
+        // If the thread cannot start, only the budget protects the machine.
         let _ = std::thread::Builder::new().name("rgops-watch".to_owned()).stack_size(128 * 1024).spawn(
             move || {
                 loop {
                     std::thread::sleep(INTERVAL);
                     if let Some(failure) =
-                        watch.look(Instant::now(), own_use::memory_bytes(), own_use::cpu_time())
+                        watch.check(Instant::now(), own_use::memory_bytes(), own_use::cpu_time())
                     {
                         end(failure);
                     }
@@ -49,10 +48,10 @@ pub(crate) fn watch(budget: &Budget) {
     });
 }
 
-/// What is looked at, and since when.
+/// The limits, and the CPU time at the deadline.
 struct Watch {
     budget: Budget,
-    /// CPU time that was used when the deadline passed.
+    /// CPU time used before the deadline.
     late_since: Option<Duration>,
 }
 
@@ -61,8 +60,8 @@ impl Watch {
         Watch { budget, late_since: None }
     }
 
-    /// What to say when the process has to end.
-    fn look(
+    /// The failure to print if the process must end.
+    fn check(
         &mut self,
         now: Instant,
         memory_bytes: Option<u64>,
@@ -86,22 +85,22 @@ impl Watch {
 const WHAT: &str = "the command ended itself before its output was complete";
 const FIX: &str = "this is a bug in rgops: please report it with the command and `rgops version TARGET`; until then use a shorter time or a lower rate, and pass a larger --max-memory only for a program that you trust";
 
-/// What the process may have at a look, of so many bytes: what it gets until the next one is kept free.
+/// The memory a process may have at a check. The rest of the limit is for the time until the next check.
 fn most(limit_bytes: u64) -> u64 {
     limit_bytes - limit_bytes / 16
 }
 
-/// Ends the process; nothing that is not whole is left behind, and nobody is waited for.
+/// Prints the failure and ends the process. Removes incomplete files, and never blocks for long.
 fn end(failure: Failure) -> ! {
     let code = failure.exit as i32;
-    let (sender, said) = mpsc::sync_channel(1);
-    // Standard error may be a pipe that nobody reads.
+    let (sender, printed) = mpsc::sync_channel(1);
+    // On a thread, because standard error may be a full pipe without a reader.
     let _ = std::thread::Builder::new().spawn(move || {
         terminal::print_failure(&failure);
         let _ = std::io::stderr().flush();
         let _ = sender.send(());
     });
-    let _ = said.recv_timeout(LAST_WORDS);
+    let _ = printed.recv_timeout(MESSAGE_DEADLINE);
     output::remove_unfinished();
     std::process::exit(code);
 }
@@ -120,28 +119,28 @@ mod tests {
     const MIB: u64 = 1024 * 1024;
 
     #[test]
-    fn memory_below_the_limit_and_time_before_the_deadline_are_the_commands_own() {
+    fn memory_below_the_limit_and_time_before_the_deadline_are_allowed() {
         let budget = budget::for_process(1024 * MIB);
         let mut watch = Watch::new(budget.clone());
         let now = Instant::now();
         let hour = Duration::from_secs(3600);
-        assert!(watch.look(now, Some(950 * MIB), Some(hour)).is_none(), "it has no deadline");
-        assert!(watch.look(now, None, None).is_none(), "not known is not too much");
-        assert_eq!(watch.look(now, Some(970 * MIB), None).unwrap().exit, Exit::Partial);
+        assert!(watch.check(now, Some(950 * MIB), Some(hour)).is_none(), "it has no deadline");
+        assert!(watch.check(now, None, None).is_none(), "unknown values are not over the limit");
+        assert_eq!(watch.check(now, Some(970 * MIB), None).unwrap().exit, Exit::Partial);
 
         budget.end_by(now + hour);
-        assert!(watch.look(now, None, Some(hour)).is_none());
-        // What was used before the deadline is not held against it.
-        assert!(watch.look(now + hour, None, Some(hour)).is_none());
-        assert!(watch.look(now + 2 * hour, None, Some(hour + GRACE)).is_none(), "it waits for its reader");
+        assert!(watch.check(now, None, Some(hour)).is_none());
+        // CPU time used before the deadline does not count.
+        assert!(watch.check(now + hour, None, Some(hour)).is_none());
+        assert!(watch.check(now + 2 * hour, None, Some(hour + GRACE)).is_none(), "it waits for its reader");
         let over = hour + GRACE + Duration::from_millis(1);
-        assert_eq!(watch.look(now + hour, None, Some(over)).unwrap().exit, Exit::TimedOut);
+        assert_eq!(watch.check(now + hour, None, Some(over)).unwrap().exit, Exit::TimedOut);
     }
 
-    /// Set where [`grows`] does so.
+    /// Set in the process in which [`grows`] takes memory.
     const VARIABLE: &str = "RGOPS_TEST_GROWS";
 
-    /// Started again by the test below: takes memory that nobody counts.
+    /// Started by the test below in another process: takes memory that is not charged to a budget.
     #[test]
     fn grows() {
         if std::env::var_os(VARIABLE).is_none() {
@@ -157,11 +156,11 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_process_that_takes_uncounted_memory_ends_and_says_why() {
+    fn a_process_that_takes_uncharged_memory_ends_and_prints_the_reason() {
         let mut command = Command::new(std::env::current_exe().unwrap());
         let ended = finished(command.arg("last_resort::tests::grows").env(VARIABLE, "1"));
-        let said = String::from_utf8_lossy(&ended.stderr);
-        assert_eq!(ended.status.code(), Some(6), "{said}");
-        assert!(said.contains("it was about to use more than 128 MiB of memory\nfix: "), "{said}");
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(6), "{stderr}");
+        assert!(stderr.contains("it was about to use more than 128 MiB of memory\nfix: "), "{stderr}");
     }
 }

@@ -1,4 +1,7 @@
-//! The command line `rgops`, thin: arguments, terminal, exit codes. Meaning is made in `rgops-inspect`.
+//! The command line `rgops`: arguments, terminal, exit codes. Everything else is in `rgops-inspect`.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
 pub mod arguments;
 pub mod command;
@@ -15,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Reads the command line, runs the command, prints its failure; the whole of `main`.
+/// Parses the command line, runs the command and prints its failure. `main` only calls this.
 ///
 /// A wrong command line ends the process here with exit code 2, `--help` and `--version` with 0.
 pub fn run() -> ExitCode {

@@ -1,4 +1,6 @@
-//! `rgops`: ask a running Rust program.
+//! The program `rgops`.
+
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
-//! What people see: text and JSON on standard output, everything else on standard error.
+//! Output: text and JSON on standard output, everything else on standard error.
 //!
-//! Colours appear only on a terminal and never under `NO_COLOR` (anstream decides); a reader that
-//! went away (`rgops | head`) ends the output in silence.
+//! Colours appear only on a terminal and never with `NO_COLOR` (anstream decides). If the reader closed the pipe
+//! (`rgops | head`), the output ends silently.
 
 use std::io::{self, Write};
 use std::sync::Mutex;
@@ -20,16 +20,16 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const FIX: Style = AnsiColor::Green.on_default().bold();
 const NOTE: Style = AnsiColor::Yellow.on_default().bold();
 
-/// Prints `text` as it is, with no line end added. Colours in it are kept on a terminal only.
+/// Prints `text` without adding a line end. Its colours are kept only on a terminal.
 ///
 /// # Errors
-/// When standard output cannot be written (a full disk); a closed pipe is no error.
+/// If standard output cannot be written (a full disk). A closed pipe is not an error.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
     written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
-/// Prints `text` to standard error instead, where standard output takes something else.
+/// Prints `text` to standard error, because standard output has the data.
 pub fn print_aside(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
@@ -39,13 +39,13 @@ pub fn print_aside(text: &str) {
 /// # Errors
 /// As [`print()`].
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    // Not through anstream: everything that steers a terminal is escaped. Written as it is made: as one text it
-    // would be as large again as all that it tells of.
+    // Not through anstream: JSON escapes all control characters. It is written as a stream: as one text it would
+    // need as much memory as the data again.
     let mut stdout = io::BufWriter::with_capacity(64 * 1024, io::stdout().lock());
     written(write_json(&mut stdout, value).and_then(|()| stdout.flush()))
 }
 
-/// Prints a piece of an output that has no end of its own; false when its reader went away.
+/// Prints a piece of an endless output; returns false if the reader closed the pipe.
 ///
 /// # Errors
 /// As [`print()`].
@@ -59,14 +59,14 @@ pub fn print_on(text: &str) -> Result<bool, Failure> {
 /// A document as JSON on one line, with its line end.
 ///
 /// # Errors
-/// A bug: no document of ours fails to become JSON.
+/// Only a bug: every document can be converted to JSON.
 pub fn json_line(document: &Document<impl Serialize>) -> Result<String, Failure> {
     document.to_line().map_err(|error| {
         Failure::new(Exit::Internal, "cannot make JSON", error.to_string(), "report this as a bug")
     })
 }
 
-/// What became of a write to standard output; a reader that went away wants no more.
+/// Converts the result of a write to standard output. A closed pipe is not a failure.
 pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -76,13 +76,13 @@ pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
     }
 }
 
-/// Prints one line about what is going on to standard error: `Profile saved to …`.
+/// Prints one line of status to standard error: `Profile saved to …`.
 pub fn say(text: &str) {
-    // Nobody is left to tell when standard error is closed.
+    // If standard error is closed, the line is lost.
     let _ = writeln!(anstream::stderr().lock(), "{}", escape(text));
 }
 
-/// Prints one line about what the output lacks to standard error: `note: …`.
+/// Prints one note to standard error about what the output lacks: `note: …`.
 pub fn note(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{NOTE}note{NOTE:#}: {}", escape(text));
 }
@@ -99,17 +99,17 @@ pub fn print_failure(failure: &Failure) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// A bar on standard error that shows how far a command is; nothing when that is no terminal.
+/// A progress bar on standard error; invisible if that is not a terminal.
 #[derive(Debug)]
 pub struct Bar(ProgressBar);
 
-/// A progress bar for a command that will take about `total`; `label` is what it does, as
-/// `Profiling CPU`. It disappears when it is dropped.
+/// A progress bar for a command that takes about `total`; `label` is its activity, such as `Profiling CPU`. It
+/// disappears when it is dropped.
 pub fn bar(label: &str, total: Duration) -> Bar {
-    // indicatif draws nothing when standard error is no terminal.
+    // indicatif draws nothing if standard error is not a terminal.
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     bar.set_length(u64::try_from(total.as_millis()).unwrap_or(u64::MAX));
-    // The template is constant, so it parses; the default style would do as well.
+    // The template is constant and valid. If it were not, the default style would be used.
     if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:30}] {msg}") {
         bar.set_style(style.progress_chars("=> "));
     }
@@ -118,7 +118,7 @@ pub fn bar(label: &str, total: Duration) -> Bar {
 }
 
 impl Bar {
-    /// Moves the bar to what the agent said; `gathered` is what it counts, as `512 samples`.
+    /// Moves the bar to the agent's progress; `gathered` is the count with its unit, such as `512 samples`.
     pub fn update(&self, elapsed: Duration, total: Duration, gathered: &str) {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let (elapsed_ms, total_ms) = (milliseconds(elapsed), milliseconds(total));
@@ -133,7 +133,7 @@ impl Bar {
         ));
     }
 
-    /// Takes the bar off the screen.
+    /// Removes the bar from the screen.
     pub fn clear(&self) {
         self.0.finish_and_clear();
     }
@@ -145,8 +145,8 @@ impl Drop for Bar {
     }
 }
 
-/// One line on standard error about a command that takes over a second; nothing when that is no
-/// terminal, and nothing while it is quick.
+/// One line on standard error about a command that takes over a second; invisible before that, and if standard error
+/// is not a terminal.
 #[derive(Debug)]
 pub struct Spinner {
     line: ProgressBar,
@@ -159,10 +159,10 @@ pub fn spinner() -> Spinner {
 }
 
 impl Spinner {
-    /// Says what is being done now.
+    /// Shows the current activity.
     pub fn say(&self, what: &str) {
         if self.begin.elapsed() >= Duration::from_secs(1) && self.line.is_hidden() {
-            // indicatif draws nothing when standard error is no terminal.
+            // indicatif draws nothing if standard error is not a terminal.
             self.line.set_draw_target(ProgressDrawTarget::stderr());
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
                 self.line.set_style(style);
@@ -172,7 +172,7 @@ impl Spinner {
         self.line.tick();
     }
 
-    /// Takes the line off the screen.
+    /// Removes the line from the screen.
     pub fn clear(&self) {
         self.line.finish_and_clear();
     }
@@ -184,13 +184,13 @@ impl Drop for Spinner {
     }
 }
 
-/// Prints a report with what matters most in colour: deadlocks, what runs, and the command to run next. The
-/// text itself holds no escape sequence, so a line can begin with no other than ours.
+/// Prints a report with the most important lines in colour: deadlocks, running tasks, and the command to run next. The
+/// text itself contains no escape sequences, so all of them come from here.
 ///
 /// # Errors
 /// As [`print()`].
 pub fn print_highlighted(text: &str) -> Result<(), Failure> {
-    // Without a copy of all of it, which may be large.
+    // Written line by line: the text may be large, so it is not copied.
     let mut stdout = io::BufWriter::with_capacity(64 * 1024, anstream::stdout().lock());
     written(highlight(text, &mut stdout).and_then(|()| stdout.flush()))
 }
@@ -217,11 +217,11 @@ type Hook = Box<dyn FnMut() + Send>;
 
 static HOOK: Mutex<Option<Hook>> = Mutex::new(None);
 
-/// Runs `hook`, on another thread, at the first Ctrl-C; the second one ends `rgops` with code 130.
+/// Runs `hook` on another thread at the first Ctrl-C. The second Ctrl-C ends `rgops` with code 130.
 /// A later call replaces the hook.
 ///
 /// # Errors
-/// When the system refuses the signal handler.
+/// If the system refuses the signal handler.
 pub fn on_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> {
     static INSTALLED: AtomicBool = AtomicBool::new(false);
     *HOOK.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(Box::new(hook));
@@ -233,7 +233,7 @@ pub fn on_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> 
         if std::mem::replace(&mut interrupted, true) {
             give_up();
         }
-        // On a thread of its own: the second Ctrl-C does not wait for it.
+        // On a separate thread, so that the second Ctrl-C does not wait for it.
         std::thread::spawn(|| {
             if let Some(hook) = HOOK.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut() {
                 hook();
@@ -243,7 +243,7 @@ pub fn on_interrupt(hook: impl FnMut() + Send + 'static) -> Result<(), Failure> 
     .map_err(|error| Failure::new(Exit::Internal, "cannot catch Ctrl-C", error.to_string(), ""))
 }
 
-/// Ends the process as Ctrl-C does; nothing that is not whole is left behind.
+/// Ends the process like Ctrl-C, and removes incomplete files.
 pub fn give_up() -> ! {
     rgops_inspect::output::remove_unfinished();
     std::process::exit(130);

@@ -1,5 +1,5 @@
-//! Holds what people are told to do against what there is: every `rgops …` in a text of ours must be a
-//! command with options that exist, and no text may advise what hurts whoever obeys it as root.
+//! Tests the advice in all texts: every `rgops …` must be a command with options that exist, and no text may
+//! advise something that does harm when root runs it.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -10,7 +10,7 @@ use clap::CommandFactory;
 
 use crate::command_line::CommandLine;
 
-/// What may stand behind `rgops` in a sentence.
+/// Words that may follow `rgops` in a sentence.
 const PROSE: [&str; 13] = [
     "agent",
     "agents",
@@ -27,7 +27,7 @@ const PROSE: [&str; 13] = [
     "where",
 ];
 
-/// Options of other programs that our texts name.
+/// Options of other programs that the texts contain.
 const FOREIGN_OPTIONS: [&str; 7] = [
     "--build-id",
     "--cfg",
@@ -38,8 +38,8 @@ const FOREIGN_OPTIONS: [&str; 7] = [
     "--release",
 ];
 
-/// What no text may advise: obeyed by root on a path that somebody else named, or that is everybody's, each
-/// of them does harm.
+/// Commands that no text may advise: run by root on a path that another user chose, or on a shared path, each does
+/// harm.
 const HARMFUL: [&str; 8] =
     ["chmod ", "chown ", "rm -", "run rm ", "mount /", "mount -", "kill -9", "setenforce"];
 
@@ -47,7 +47,7 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Files below `directory` with this ending, tests left out.
+/// Files below `directory` with this extension, without tests.
 fn files(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -58,7 +58,7 @@ fn files(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
             "complete.rs",
             "testing.rs",
             "schemas.rs",
-            "golden.rs",
+            "golden",
             "own_process.rs",
             "target",
         ]
@@ -73,22 +73,22 @@ fn files(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The string literals of a source file up to its tests, each with its line. Escapes of line ends are undone.
+/// The string literals of a source file before its tests, each with its line. Escaped line ends are removed.
 fn literals(source: &str) -> Vec<(usize, String)> {
     let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let characters: Vec<char> = source.chars().collect();
     let (mut found, mut line, mut at) = (Vec::new(), 1, 0);
-    let behind = |at: usize| characters.get(at + 1).copied().unwrap_or(' ');
+    let after = |at: usize| characters.get(at + 1).copied().unwrap_or(' ');
     while at < characters.len() {
         match characters[at] {
             '\n' => line += 1,
-            '/' if behind(at) == '/' => {
+            '/' if after(at) == '/' => {
                 while at + 1 < characters.len() && characters[at + 1] != '\n' {
                     at += 1;
                 }
             }
-            // A character, not a lifetime.
-            '\'' if behind(at) == '\\' => {
+            // A character literal, not a lifetime.
+            '\'' if after(at) == '\\' => {
                 at += 2;
                 while characters[at] != '\'' {
                     at += 1;
@@ -134,7 +134,7 @@ fn literals(source: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// What is marked as code in a text for people: spans and fenced lines, each with its line.
+/// The code in a Markdown text: spans and lines of fenced blocks, each with its line.
 fn code(text: &str) -> Vec<(usize, String)> {
     let (mut found, mut is_fenced) = (Vec::new(), false);
     for (number, line) in text.lines().enumerate() {
@@ -149,7 +149,7 @@ fn code(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// What is wrong with the `rgops …` in `text`.
+/// The errors in the `rgops …` commands of `text`.
 fn wrong_commands(text: &str, command_line: &clap::Command) -> Vec<String> {
     let mut wrong = Vec::new();
     for (start, _) in text.match_indices("rgops ") {
@@ -159,7 +159,7 @@ fn wrong_commands(text: &str, command_line: &clap::Command) -> Vec<String> {
         }
         let end = |character: char| "\n`;|)>".contains(character);
         let rest = text[start + "rgops ".len()..].split(end).next().unwrap();
-        // Two spaces set off what is said of the bare command.
+        // Two spaces separate a command from its description.
         let rest = rest.split("  ").next().unwrap();
         let mut words = rest.split_whitespace();
         let Some(first) = words.next() else { continue };
@@ -183,7 +183,7 @@ fn wrong_commands(text: &str, command_line: &clap::Command) -> Vec<String> {
                         || long == "help"
                         || argument.get_all_aliases().is_some_and(|aliases| aliases.contains(&long))
                 }),
-                // pprof's own spelling, which is made ours.
+                // Go's spelling, which rgops also accepts.
                 (None, Some(short)) if short.len() > 1 => command
                     .get_arguments()
                     .any(|argument| argument.get_all_aliases().is_some_and(|all| all.contains(&short))),
@@ -201,7 +201,7 @@ fn wrong_commands(text: &str, command_line: &clap::Command) -> Vec<String> {
     wrong
 }
 
-/// Options named in `text` that no command has.
+/// The options in `text` that no command has.
 fn wrong_options(text: &str, command_line: &clap::Command) -> Vec<String> {
     let is_option = |option: &str| {
         FOREIGN_OPTIONS.contains(&option)
@@ -226,7 +226,7 @@ fn command_line() -> clap::Command {
 }
 
 #[test]
-fn commands_and_options_in_our_texts_exist_and_no_advice_does_harm() {
+fn commands_and_options_in_texts_exist_and_no_advice_does_harm() {
     let (command_line, mut wrong, mut sources, mut seen) = (command_line(), Vec::new(), Vec::new(), 0);
     for part in ["protocol", "capture", "agent", "dwarf", "tasks", "pprof", "inspect", "cli"] {
         files(&workspace().join(part).join("src"), "rs", &mut sources);
@@ -247,7 +247,7 @@ fn commands_and_options_in_our_texts_exist_and_no_advice_does_harm() {
             );
         }
     }
-    assert!(seen > 60, "the texts were looked at: {seen}");
+    assert!(seen > 60, "texts checked: {seen}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -263,13 +263,13 @@ fn commands_in_the_documents_exist() {
             wrong.extend(found.map(|what| format!("{}:{line}: {what}: {text:?}", document.display())));
         }
     }
-    assert!(seen > 40, "the documents were looked at: {seen}");
+    assert!(seen > 40, "texts checked: {seen}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What the two above rest on.
+/// Tests the checks of the two tests above.
 #[test]
-fn what_is_wrong_is_found() {
+fn wrong_commands_and_options_are_found() {
     let command_line = command_line();
     let wrong = |text: &str| wrong_commands(text, &command_line);
     assert_eq!(wrong("use rgops stcak 7"), [r#"no command "stcak""#]);

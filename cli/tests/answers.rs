@@ -1,4 +1,4 @@
-//! `memstats`, `stats` and `version` asked of real programs, idle and stuck ones.
+//! Tests of `memstats`, `stats` and `version` with real programs, idle and stuck.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![cfg(target_os = "linux")]
@@ -13,7 +13,7 @@ use program::{Directory, TARGET_VARIABLE, Target, code, rgops, stderr, stdout};
 use rgops_agent::allocator::{AllocatorStats, Number};
 use serde_json::Value;
 
-/// A program with a runtime of two workers that hang, or wait for work.
+/// A program with a runtime of two workers that are stuck or idle.
 #[test]
 #[ignore = "started by the other tests"]
 fn target() {
@@ -30,7 +30,7 @@ fn target() {
         match what.as_str() {
             "spin" => drop(runtime.spawn(async move {
                 started.send(()).unwrap();
-                spin_for_ever()
+                spin_forever()
             })),
             "mutex" => drop(runtime.spawn(async move {
                 started.send(()).unwrap();
@@ -41,12 +41,12 @@ fn target() {
     }
     (0..2).for_each(|_| wait.recv().unwrap());
     println!("\nready true");
-    // Ends with the test that started it: the pipe closes.
+    // Ends when the test that started it closes the pipe.
     let _ = std::io::stdin().read_line(&mut String::new());
     std::process::exit(0);
 }
 
-fn spin_for_ever() {
+fn spin_forever() {
     loop {
         std::hint::spin_loop();
     }
@@ -84,7 +84,7 @@ fn text(arguments: &[&str], target: &Target) -> String {
 }
 
 #[test]
-fn memstats_agrees_with_proc() {
+fn memstats_agrees_with_proc_and_the_parts_add_up_to_rss() {
     let (target, _directory) = start("idle");
     let memory = json("memstats", &target);
     assert_eq!(memory["schema"], "rgops.memstats/1");
@@ -156,7 +156,7 @@ fn workers_that_are_all_stuck_are_shown_busy() {
 }
 
 #[test]
-fn version_describes_a_program_whose_file_is_gone() {
+fn version_describes_a_program_with_a_replaced_executable() {
     let directory = Directory::new();
     let copy = directory.path().join("replaced");
     program::copy_of_this(&copy);

@@ -1,4 +1,4 @@
-//! The command line as people and scripts meet it: help, exit codes, errors, pipes, completions.
+//! Tests of the command line as users and scripts see it: help, exit codes, errors, pipes, completions.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -40,8 +40,8 @@ fn help_names_every_command_and_shows_examples() {
 }
 
 #[test]
-fn exit_codes_and_errors_say_what_failed_and_what_to_do() {
-    for (arguments, exit, says) in [
+fn failures_have_an_exit_code_a_reason_and_a_fix() {
+    for (arguments, exit, text) in [
         (&["--no-such-option"][..], 2, "--no-such-option"),
         (&["version"], 2, "TARGET"),
         (&["4194305"], 3, "rgops: cannot find process 4194305: there is no such process\nfix: "),
@@ -58,7 +58,7 @@ fn exit_codes_and_errors_say_what_failed_and_what_to_do() {
     ] {
         let output = rgops(arguments);
         assert_eq!(code(&output), exit, "{arguments:?}: {}", stderr(&output));
-        assert!(stderr(&output).contains(says), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(text), "{arguments:?}: {}", stderr(&output));
         assert_eq!(stdout(&output), "", "{arguments:?}");
     }
 }
@@ -82,7 +82,7 @@ fn earlier_spellings_of_a_duration_still_work() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_program_without_agent_is_told_the_two_lines() {
+fn for_a_program_without_an_agent_the_two_lines_to_add_are_shown() {
     let output = rgops(&["version", &std::process::id().to_string()]);
     assert_eq!(code(&output), 3);
     let text = stderr(&output);
@@ -99,7 +99,7 @@ fn a_program_without_agent_is_told_the_two_lines() {
 }
 
 #[test]
-fn names_given_to_us_do_not_steer_the_terminal() {
+fn control_characters_in_arguments_do_not_reach_the_terminal() {
     let output = rgops(&["no\u{1b}[2Jname"]);
     assert!(!stderr(&output).contains('\u{1b}'), "{:?}", stderr(&output));
     assert!(stderr(&output).contains("no\\x1b[2Jname"), "{:?}", stderr(&output));
@@ -121,7 +121,7 @@ fn a_short_token_and_a_missing_token_file_are_refused_without_showing_the_token(
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_reader_that_goes_away_ends_the_output_in_silence() {
+fn a_closed_pipe_ends_the_output_silently_and_a_full_disk_is_a_failure() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_rgops"))
         .arg("man")
         .stdout(Stdio::piped())

@@ -1,5 +1,5 @@
-//! Every way to fail is told as in `snapshots/errors`: wrong command lines, failures with their exit codes, and the
-//! common ones as a user meets them.
+//! Snapshot tests of every failure, in `snapshots/errors`: wrong command lines, failures with their exit codes, and
+//! the common ones as a user sees them.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![cfg(target_os = "linux")]
@@ -31,16 +31,16 @@ use rgops_tests::waiting::until;
 #[test]
 #[ignore = "started by the other tests"]
 fn target() {
-    program::be_a_target();
+    program::run_target();
 }
 
 fn snapshots(name: &str) -> Snapshots {
     Snapshots::of(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/errors").join(name))
 }
 
-/// Each option of each command with values that it may refuse, and what goes wrong without a value.
+/// Tries each option of each command with values that it may refuse.
 #[test]
-fn wrong_command_lines_are_told_as_committed() {
+fn errors_of_wrong_command_lines_are_as_committed() {
     let mut snapshots = snapshots("usage");
     let whole = CommandLine::command();
     for command in whole.get_subcommands() {
@@ -85,8 +85,8 @@ fn wrong_command_lines_are_told_as_committed() {
     snapshots.compare("rgops", &text);
 }
 
-/// As it is printed, with its exit code.
-fn told(error: impl Into<SessionError>) -> String {
+/// The printed text of a failure, with its exit code.
+fn printed(error: impl Into<SessionError>) -> String {
     let failure = Failure::from(error.into());
     let fix = if failure.fix.is_empty() { "none".to_owned() } else { failure.fix.replace('\n', "\n     ") };
     format!("exit {}: {}: {}\nfix: {fix}\n\n", failure.exit as u8, failure.what, failure.why)
@@ -101,12 +101,12 @@ fn path() -> PathBuf {
 }
 
 #[test]
-fn failures_are_told_as_committed() {
+fn texts_of_failures_are_as_committed() {
     let mut snapshots = snapshots("failures");
     let mut text = String::new();
     let refusal = |code| ClientError::from(AgentError::new(code, "cannot answer", "a reason", "a fix"));
     for code in (0..).map_while(|number| Some(Code::from_u16(number)).filter(|code| *code as u16 == number)) {
-        let _ = write!(text, "{code:?}\n{}", told(refusal(code)));
+        let _ = write!(text, "{code:?}\n{}", printed(refusal(code)));
     }
     snapshots.compare("of-agents", &text);
 
@@ -141,7 +141,7 @@ fn failures_are_told_as_committed() {
         ClientError::Protocol("unknown packet kind 99".to_owned()),
         ClientError::Unsupported,
     ];
-    snapshots.compare("of-asking", &client.into_iter().map(told).collect::<String>());
+    snapshots.compare("of-asking", &client.into_iter().map(printed).collect::<String>());
 
     let name = || "shop".to_owned();
     let no_name = |unreadable, unanswered, as_root| ResolveError::NoSuchName {
@@ -172,6 +172,7 @@ fn failures_are_told_as_committed() {
         no_agent(true, false),
         no_agent(true, true),
         no_agent(false, false),
+        ResolveError::Ending { pid: 4711 },
         lost(LostBecause::Deleted),
         lost(LostBecause::Silent),
         lost(LostBecause::Replaced),
@@ -188,7 +189,7 @@ fn failures_are_told_as_committed() {
         system(io::ErrorKind::TimedOut),
         system(io::ErrorKind::InvalidData),
     ];
-    snapshots.compare("of-finding", &resolve.into_iter().map(told).collect::<String>());
+    snapshots.compare("of-finding", &resolve.into_iter().map(printed).collect::<String>());
 
     let session = [
         SessionError::WrongAnswer { command: "stats", why: "it is empty" },
@@ -197,10 +198,10 @@ fn failures_are_told_as_committed() {
         SessionError::Dump(DumpError::TooLarge),
         SessionError::NotCounted { sample_type: "alloc_space" },
     ];
-    snapshots.compare("of-sessions", &session.into_iter().map(told).collect::<String>());
+    snapshots.compare("of-sessions", &session.into_iter().map(printed).collect::<String>());
 }
 
-/// What a user sees, its exit code, and what is in another run another masked.
+/// The output of commands as a user sees it, with exit codes. Texts that differ between runs are masked.
 struct Seen {
     text: String,
     masks: Vec<(String, &'static str)>,
@@ -226,7 +227,7 @@ impl Seen {
 }
 
 #[test]
-fn what_cannot_be_asked_is_told_as_committed() {
+fn screens_of_refused_commands_are_as_committed() {
     let mut snapshots = snapshots("screens");
     let directory = Directory::new();
     let folder = directory.path().to_str().unwrap().to_owned();
@@ -245,7 +246,7 @@ fn what_cannot_be_asked_is_told_as_committed() {
     let pids = [agent.pid(), plain.pid(), off.pid(), other.pid()].map(|pid| pid.to_string());
     let own = std::env::current_exe().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
     let mut seen = Seen { text: String::new(), masks: vec![(folder.clone(), "DIR"), (own, "TEST")] };
-    // The kernel cuts a name to 15 bytes.
+    // The kernel truncates a name to 15 bytes.
     let comm = std::fs::read_to_string(format!("/proc/{}/comm", plain.pid())).unwrap().trim().to_owned();
     seen.masks.push((comm, "TEST"));
     for (pid, name) in pids.iter().zip(["AGENT", "PLAIN", "OFF", "SLEEP"]) {
@@ -288,7 +289,7 @@ fn what_cannot_be_asked_is_told_as_committed() {
     snapshots.compare("refused", &seen.text);
     seen.text.clear();
 
-    // Another command runs that only one of may.
+    // `stack` and `trace` exclude each other.
     let trace = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rgops"));
         command.args(["trace", agent_pid, "--seconds", "600", "--output", "-"]).stderr(Stdio::null());
@@ -296,7 +297,7 @@ fn what_cannot_be_asked_is_told_as_committed() {
     };
     let mut tracing = trace();
     until("the trace runs", || {
-        // It has ended when it met one of these questions.
+        // The trace was refused if it started during one of these requests.
         if !tracing.is_running() {
             tracing = trace();
         }
@@ -327,7 +328,7 @@ fn unseen_masked(text: &str) -> String {
     masked.collect()
 }
 
-/// `has been running for 2 s` in any words: a number of seconds behind a space.
+/// Masks numbers of seconds, as in `has been running for 2 s`.
 fn seconds_masked(text: &str) -> String {
     let words: Vec<&str> = text.split(' ').collect();
     let is_seconds = |at: usize| {

@@ -1,4 +1,4 @@
-//! Programs are found: in the list, by pid and by name, with the agent wherever its socket is.
+//! Tests that programs are found: in the list, by pid and by name, with the agent's socket in any directory.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![cfg(target_os = "linux")]
@@ -12,10 +12,10 @@ use program::{Directory, Target, code, rgops, stderr, stdout};
 #[test]
 #[ignore = "started by the other tests"]
 fn target() {
-    program::be_a_target();
+    program::run_target();
 }
 
-/// The lines of the list, tree or JSON that have this pid as their first word.
+/// The first line with this pid as its first word.
 fn row(text: &str, pid: u32) -> Option<&str> {
     text.lines().find(|line| line.split_ascii_whitespace().next() == Some(&pid.to_string()))
 }
@@ -60,7 +60,7 @@ fn the_tree_has_the_program_below_its_parent() {
 }
 
 #[test]
-fn a_killed_program_leaves_the_list_clean_and_its_stale_socket_marks_nobody() {
+fn a_killed_program_is_not_listed_and_its_stale_socket_marks_no_process() {
     let directory = Directory::new();
     let mut target = Target::start("agent", directory.path());
     let socket = listed(target.pid())["agent"].as_str().unwrap().to_owned();
@@ -70,7 +70,7 @@ fn a_killed_program_leaves_the_list_clean_and_its_stale_socket_marks_nobody() {
     let output = rgops(&["version", &target.pid().to_string()]);
     assert_eq!(code(&output), 3, "{}", stderr(&output));
 
-    // The file of another start time does not make an agent of a program with that pid.
+    // A socket file with this pid and another start time does not mark the program.
     let plain = Target::start("plain", directory.path());
     std::fs::rename(&socket, directory.path().join(format!("{}-1.sock", plain.pid()))).unwrap();
     assert!(listed(plain.pid())["agent"].is_null());
@@ -85,7 +85,7 @@ fn an_agent_in_a_directory_chosen_in_code_is_found() {
 }
 
 #[test]
-fn a_replaced_executable_is_still_found_and_said_to_be() {
+fn a_program_with_a_deleted_executable_is_found_and_marked_as_deleted() {
     let directory = Directory::new();
     let copy = directory.path().join("a-program-with-a-long-name");
     program::copy_of_this(&copy);
@@ -100,7 +100,7 @@ fn a_replaced_executable_is_still_found_and_said_to_be() {
 }
 
 #[test]
-fn a_stopped_program_times_out_and_its_details_say_why() {
+fn a_stopped_program_times_out_and_its_details_show_that_it_is_stopped() {
     let directory = Directory::new();
     let target = Target::start("agent", directory.path());
     let pid = target.pid().to_string();
@@ -114,7 +114,7 @@ fn a_stopped_program_times_out_and_its_details_say_why() {
 }
 
 #[test]
-fn a_program_started_with_its_agent_switched_off_is_said_to_be() {
+fn a_program_started_with_rgops_off_is_reported() {
     let directory = Directory::new();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.env("RGOPS_DIR", directory.path()).env("RGOPS", "off");
@@ -125,7 +125,7 @@ fn a_program_started_with_its_agent_switched_off_is_said_to_be() {
 }
 
 #[test]
-fn details_have_the_lines_of_gops_and_ours() {
+fn details_have_the_lines_of_gops_and_more() {
     let directory = Directory::new();
     let target = Target::start("agent", directory.path());
     let output = rgops(&[&target.pid().to_string(), "50ms"]);
@@ -164,7 +164,7 @@ fn details_show_listening_sockets() {
 }
 
 #[test]
-fn a_name_finds_the_one_program_that_has_it() {
+fn a_name_finds_the_only_program_with_it() {
     let directory = Directory::new();
     let copy = directory.path().join(format!("named{}", std::process::id()));
     program::copy_of_this(&copy);
@@ -177,7 +177,7 @@ fn a_name_finds_the_one_program_that_has_it() {
     let first = start("plain");
     assert_eq!(code(&rgops(&[name])), 0);
     let with_agent = start("agent");
-    // The one with an agent is meant, as nothing else could be asked.
+    // The program with the agent is chosen: only it can answer.
     let output = rgops(&["info", name, "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["pid"], with_agent.pid());
@@ -220,15 +220,15 @@ fn a_c_program_with_a_rust_library_in_it_contains_rust() {
     assert_eq!(entry["contains_only"], true);
 }
 
-/// Starts a program with its own pids and its own /tmp, as in a container, and says its pid here;
-/// `None` where we may not.
+/// Starts a program in its own pid and mount namespaces, as in a container. Returns it with its pid in this
+/// namespace; `None` if that is not permitted.
 fn in_namespaces() -> Option<(Target, u32, Directory)> {
     let mut probe = Command::new("unshare");
     if !probe.args(["-mp", "--fork", "true"]).status().is_ok_and(|status| status.success()) {
         eprintln!("skipped: this system does not let us make namespaces (run as root)");
         return None;
     }
-    // A directory of this test: seen from outside it stays empty.
+    // The mount is visible only inside: outside, the directory stays empty.
     let mount = Directory::new();
     let script = "mount -t tmpfs tmpfs \"$MOUNT\" && mkdir -m 700 \"$MOUNT/inner\" \\
         && RGOPS_DIR=\"$MOUNT/inner\" exec \"$0\" \"$@\"";

@@ -1,5 +1,6 @@
-//! Every `--help` and the manual page are those in `snapshots/help`, on a pipe and on terminals of 80 and 140
-//! columns. The commands are those of the command line itself, so a new one fails here until its file is there.
+//! Snapshot tests of every `--help` and the manual page, on a pipe and on terminals of 80 and 140 columns, in
+//! `snapshots/help`. The commands are taken from the command line itself, so a new command fails here until it has a
+//! snapshot.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![cfg(target_os = "linux")]
@@ -21,18 +22,18 @@ fn help_is_as_committed() {
     snapshots.compare("rgops", &help(None));
     for command in CommandLine::command().get_subcommands() {
         let name = command.get_name();
-        assert!(!command.has_subcommands(), "{name}: its subcommands have help, too");
+        assert!(!command.has_subcommands(), "{name}: its subcommands also have help");
         snapshots.compare(name, &help(Some(name)));
     }
-    // All pages are made from the texts of --help; these two show how.
+    // All pages are generated from the texts of --help, so two pages are enough.
     snapshots.compare("page-rgops", &page(&["man"]));
     snapshots.compare("page-rgops-stack", &page(&["man", "stack"]));
-    // And clap colours all helps alike.
+    // clap colours all help texts alike, so one is enough.
     let coloured = on_terminal(&["stack", "--help"], 80);
     snapshots.compare("colours", &with_visible_colours(&coloured));
 }
 
-/// The help of a command in all its forms; those that are the same as the one before are not repeated.
+/// The help of a command in all its forms. If `--help` is the same as `-h`, it is not repeated.
 fn help(command: Option<&str>) -> String {
     let mut text = String::new();
     for option in ["-h", "--help"] {

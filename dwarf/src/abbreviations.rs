@@ -13,14 +13,14 @@ use crate::work::Work;
 
 /// Maximum attributes of an entry; compilers write fewer. Attributes may take no bytes, so without a bound a
 /// small file could make every entry cost megabytes of work.
-pub const MOST_ATTRIBUTES: usize = 256;
+pub const MAX_ATTRIBUTES: usize = 256;
 
 /// Memory of an abbreviation in a list that may have twice the capacity that it needs, and of each attribute
 /// without a place in it.
 const ABBREVIATION_BYTES: u64 = 2 * size_of::<gimli::Abbreviation>() as u64;
 const ATTRIBUTE_BYTES: u64 = 2 * size_of::<gimli::AttributeSpecification>() as u64;
 
-/// Bookkeeping of an offset.
+/// Memory of an offset in the list of known tables.
 const KNOWN_BYTES: u64 = 96;
 
 /// The tables that were read, by offset.
@@ -131,7 +131,7 @@ fn measured<'a>(
                 rest.read_sleb128()?;
             }
             attributes += 1;
-            if attributes > MOST_ATTRIBUTES {
+            if attributes > MAX_ATTRIBUTES {
                 return Err(Fault::refused("an entry has more attributes than any compiler writes"));
             }
         }

@@ -25,7 +25,7 @@ pub struct Budget {
 struct Shared {
     memory_bytes: u64,
     /// The limit stated in messages: that of the charges, or that of the process.
-    told_bytes: u64,
+    limit_bytes: u64,
     /// Measures the memory of the whole process, if that is limited also.
     own_memory: Option<OwnMemory>,
     charged_bytes: AtomicU64,
@@ -74,22 +74,22 @@ impl Exhausted {
 }
 
 impl Budget {
-    /// A budget of `memory_bytes` of charges, whatever else is in the process; without a deadline.
+    /// A budget of `memory_bytes` of charges, without a deadline and without a limit on the process.
     pub fn new(memory_bytes: u64) -> Budget {
-        Budget::telling(memory_bytes, memory_bytes, None)
+        Budget::with_stated_limit(memory_bytes, memory_bytes, None)
     }
 
     /// A budget of `memory_bytes` of charges in a process that may use `process_bytes`, which is the limit
-    /// stated in messages; without a deadline. `own_memory` is called now and then as a second line of
-    /// defence: if the process uses more than all possible charges, some memory was not charged.
+    /// stated in messages; without a deadline. `own_memory` is called regularly as a second line of defence: if
+    /// the process uses more than all possible charges, some memory was not charged.
     pub fn of_process(memory_bytes: u64, process_bytes: u64, own_memory: OwnMemory) -> Budget {
-        Budget::telling(memory_bytes, process_bytes, Some(own_memory))
+        Budget::with_stated_limit(memory_bytes, process_bytes, Some(own_memory))
     }
 
-    fn telling(memory_bytes: u64, told_bytes: u64, own_memory: Option<OwnMemory>) -> Budget {
+    fn with_stated_limit(memory_bytes: u64, limit_bytes: u64, own_memory: Option<OwnMemory>) -> Budget {
         let shared = Shared {
             memory_bytes,
-            told_bytes,
+            limit_bytes,
             own_memory,
             charged_bytes: AtomicU64::new(0),
             unwatched_bytes: AtomicU64::new(0),
@@ -123,8 +123,8 @@ impl Budget {
         }
     }
 
-    /// The second line of defence: measures the memory of this process now and then, while it reads `bytes`
-    /// of untrusted data.
+    /// The second line of defence: measures the memory of this process regularly, while it reads `bytes` of
+    /// untrusted data.
     ///
     /// # Errors
     /// [`Exhausted::Memory`] when the process has grown beyond all possible charges.
@@ -143,12 +143,12 @@ impl Budget {
 
     /// The limit stated in messages, in bytes: that of the whole process, if there is one.
     pub fn limit_bytes(&self) -> u64 {
-        self.shared.told_bytes
+        self.shared.limit_bytes
     }
 
     /// The error when no memory is left.
     pub fn exhausted(&self) -> Exhausted {
-        Exhausted::Memory(self.shared.told_bytes)
+        Exhausted::Memory(self.shared.limit_bytes)
     }
 
     /// The bytes charged now. The difference to a later value can be released.
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_small_charges_count_as_one_large() {
+    fn many_small_charges_count_like_one_large_charge() {
         let budget = Budget::new(100);
         assert_eq!(budget.charge(60), Ok(()));
         assert_eq!(budget.clone().charge(41), Err(Exhausted::Memory(100)));
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_of_the_process_is_the_one_that_is_told() {
+    fn messages_state_the_limit_of_the_process() {
         let budget = Budget::of_process(768 << 20, 1 << 30, || None);
         assert_eq!(budget.charge(768 << 20), Ok(()));
         let exhausted = budget.charge(1).unwrap_err();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_was_not_charged_is_seen_now_and_then() {
+    fn uncharged_memory_is_detected() {
         let budget = Budget::of_process(64 << 20, 128 << 20, || Some(65 << 20));
         assert_eq!(budget.watch(10), Ok(()), "memory is not measured at each call");
         assert_eq!(budget.watch(WATCHED_BYTES), Err(Exhausted::Memory(128 << 20)));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_is_kept_by_all_clones() {
+    fn clones_share_the_deadline() {
         let budget = Budget::new(0);
         assert_eq!(budget.check_time(), Ok(()));
         budget.clone().end_by(Instant::now());

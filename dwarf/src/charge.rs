@@ -20,7 +20,7 @@ impl Charge {
         Ok(Charge { budget: budget.clone(), bytes })
     }
 
-    /// Charges nothing yet.
+    /// An empty charge.
     #[inline]
     pub fn none(budget: &Budget) -> Charge {
         Charge { budget: budget.clone(), bytes: 0 }
@@ -37,7 +37,7 @@ impl Charge {
         Ok(())
     }
 
-    /// Releases what is not needed after all.
+    /// Releases the part of the charge above this size.
     #[inline]
     pub fn shrink_to(&mut self, bytes: u64) {
         if let Some(unused) = self.bytes.checked_sub(bytes) {
@@ -46,13 +46,13 @@ impl Charge {
         }
     }
 
-    /// Takes over the charge of another.
+    /// Takes over another charge.
     #[inline]
     pub fn absorb(&mut self, mut other: Charge) {
         self.bytes = self.bytes.saturating_add(std::mem::take(&mut other.bytes));
     }
 
-    /// Splits off a part, at most what it has.
+    /// Splits off a part, at most the whole charge.
     #[inline]
     pub fn split(&mut self, bytes: u64) -> Charge {
         let part = bytes.min(self.bytes);

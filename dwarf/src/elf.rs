@@ -250,7 +250,7 @@ impl Elf {
             let segments = self.segments.iter().filter(|segment| segment.kind == NOTE_SEGMENT);
             places.extend(segments.map(|segment| (segment.offset, segment.file_size)));
         }
-        let notes = places.into_iter().filter(|(_, size)| *size <= LARGEST_NOTE).take(MOST_NOTES);
+        let notes = places.into_iter().filter(|(_, size)| *size <= LARGEST_NOTE).take(MAX_NOTES);
         let mut found = notes.filter_map(|(offset, size)| read_range(file, offset, size, budget).ok());
         found.find_map(|(bytes, _)| self.build_id_in(&bytes)).unwrap_or_default()
     }
@@ -284,4 +284,4 @@ impl Elf {
 }
 
 /// Maximum notes that are searched.
-const MOST_NOTES: usize = 64;
+const MAX_NOTES: usize = 64;

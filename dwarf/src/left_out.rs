@@ -6,7 +6,7 @@ use crate::fault::Fault;
 /// How to make units readable that were left out.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// No known way.
+    /// Unknown.
     #[default]
     Nothing,
     /// A larger limit for the command.
@@ -34,12 +34,12 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
-    /// Adds one.
+    /// Adds a unit.
     pub fn add(&mut self, why: &Fault) {
         self.add_units(1, &why.to_string(), Remedy::of(why));
     }
 
-    /// Adds several. Keeps the first reason, or the first one with a remedy.
+    /// Adds units. Keeps the first reason, or the first one with a remedy.
     pub fn add_units(&mut self, units: u64, reason: &str, remedy: Remedy) {
         self.units += units;
         let is_better = self.remedy == Remedy::Nothing && remedy != Remedy::Nothing;
@@ -49,12 +49,12 @@ impl LeftOut {
         }
     }
 
-    /// Adds those of another part.
+    /// Adds the units of another part.
     pub fn append(&mut self, other: &LeftOut) {
         self.add_units(other.units, &other.reason, other.remedy);
     }
 
-    /// Their number.
+    /// Number of units.
     pub fn units(&self) -> u64 {
         self.units
     }
@@ -64,7 +64,7 @@ impl LeftOut {
         &self.reason
     }
 
-    /// How to make those readable that are left out for this reason.
+    /// How to make the units readable that are left out for this reason.
     pub fn remedy(&self) -> Remedy {
         self.remedy
     }

@@ -8,7 +8,7 @@
 //! * **No allocation because a file claims a size.** Everything that grows is charged to a [`Budget`] before
 //!   it is allocated, and released when its [`Charge`] is dropped.
 //! * **No work without an end.** Loops count their steps ([`Work`]) and check the deadline every thousand
-//!   steps, and nothing recurses: a few bytes can claim a table of millions, or form a circle.
+//!   steps, and no function recurses: a few bytes can claim a table of millions, or form a circle.
 //! * **A limit is not damage.** [`Fault`] distinguishes data that contradicts itself from data that would
 //!   exceed the command's limits, and units that are not used are counted ([`LeftOut`]).
 //!
@@ -50,7 +50,7 @@ mod strings;
 mod symbol_tables;
 mod work;
 
-pub use abbreviations::{MOST_ATTRIBUTES, Table};
+pub use abbreviations::{MAX_ATTRIBUTES, Table};
 pub use budget::{Budget, Exhausted, OwnMemory};
 pub use charge::Charge;
 pub use fault::Fault;

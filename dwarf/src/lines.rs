@@ -17,7 +17,7 @@ use crate::strings::text;
 const FILE_BYTES: u64 = size_of::<gimli::FileEntry<Bytes>>() as u64;
 
 /// Maximum files declared in the middle of a program; current compilers declare none there.
-const MOST_LATE_FILES: u64 = 1000;
+const MAX_LATE_FILES: u64 = 1000;
 
 /// A table of lines that was executed once.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct LineTable {
 const SEQUENCE_BYTES: u64 = 2 * size_of::<LineSequence<Bytes>>() as u64;
 
 /// Maximum memory per byte of a program: the end of a sequence takes three bytes, a file eight.
-const WORST_BYTES_A_BYTE: u64 = SEQUENCE_BYTES / 3 + FILE_BYTES / 4;
+const MAX_BYTES_PER_BYTE: u64 = SEQUENCE_BYTES / 3 + FILE_BYTES / 4;
 
 /// Maximum length of a table, or of its list of files: it is read without checking the clock. The table of a
 /// unit with 100,000 lines has about 2 MB.
@@ -61,7 +61,7 @@ impl LineTable {
         }
         part.work.spend(bytes)?;
         // Most tables are so small that the worst case fits. A larger one is measured first.
-        let worst = Charge::new(part.work.budget(), bytes.saturating_mul(WORST_BYTES_A_BYTE));
+        let worst = Charge::new(part.work.budget(), bytes.saturating_mul(MAX_BYTES_PER_BYTE));
         if worst.is_err() {
             charge.grow(measured(part, program.header())?.saturating_mul(SEQUENCE_BYTES))?;
         }
@@ -160,7 +160,7 @@ fn measured(part: &Part, header: &LineProgramHeader<Bytes>) -> Result<u64, Fault
             LineInstruction::DefineFile(_) => late_files += 1,
             _ => {}
         }
-        if late_files > MOST_LATE_FILES {
+        if late_files > MAX_LATE_FILES {
             return Err(Fault::refused("its table of lines declares too many files"));
         }
     }

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_is_found_in_its_slot_and_behind_others() {
+    fn a_unit_is_found_in_its_slot_and_after_a_collision() {
         // 4 hashes to the slot of 0x10_0000_0000, and has stride 1.
         let bytes = index(4, &[0x10_0000_0000, 4]);
         let find = |id| row_of(&bytes, 4, DwoId(id), || Ok(())).ok().flatten();
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_a_free_slot_is_counted_at_each_look_up() {
+    fn each_lookup_in_a_full_table_is_counted() {
         let slots = 1 << 16;
         let bytes = index(slots, &vec![u64::MAX; slots as usize]);
         let work = Work::limited(&Budget::new(0), 1_000_000);

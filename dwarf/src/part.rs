@@ -157,7 +157,7 @@ impl Part {
         Ok(Root { table: Some(table), ..root })
     }
 
-    /// A unit of which only the first entry can be read: this does not need all its abbreviations.
+    /// A unit with only its first entry readable: this does not need all its abbreviations.
     pub fn first_entry(&self, header: UnitHeader<Bytes>) -> Result<Root<Bytes>, Fault> {
         let start = header.debug_info_offset().map_or(0, |offset| offset.0);
         let info = self.dwarf.debug_info.reader().bytes();

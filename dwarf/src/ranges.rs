@@ -26,7 +26,7 @@ impl<R: Reader> Default for Ranges<R> {
 }
 
 impl<R: Reader> Ranges<R> {
-    /// Takes an attribute if it is one of these.
+    /// Takes an attribute if it states addresses.
     pub fn take(&mut self, name: constants::DwAt, value: AttributeValue<R>) {
         match name {
             constants::DW_AT_low_pc => self.low = Some(value),
@@ -36,7 +36,7 @@ impl<R: Reader> Ranges<R> {
         }
     }
 
-    /// Whether an attribute is one of these.
+    /// Whether an attribute states addresses.
     pub fn is_one(name: constants::DwAt) -> bool {
         matches!(name, constants::DW_AT_low_pc | constants::DW_AT_high_pc | constants::DW_AT_ranges)
     }
@@ -93,14 +93,14 @@ pub(crate) struct RangesLeft(AtomicU64);
 
 /// Compilers write a separate list of ranges for each entry, and a list is read once or twice. In a damaged
 /// file all entries may share one long list.
-const MOST_RANGES: u64 = 1 << 22;
-const RANGES_A_BYTE: u64 = 2;
+const MAX_RANGES: u64 = 1 << 22;
+const RANGES_PER_BYTE: u64 = 2;
 
 impl RangesLeft {
     pub(crate) fn of(dwarf: &Dwarf<Bytes>) -> RangesLeft {
         let lists = &dwarf.ranges;
         let bytes_of_lists = lists.debug_ranges().reader().len() + lists.debug_rnglists().reader().len();
-        RangesLeft(AtomicU64::new(MOST_RANGES + RANGES_A_BYTE * bytes_of_lists as u64))
+        RangesLeft(AtomicU64::new(MAX_RANGES + RANGES_PER_BYTE * bytes_of_lists as u64))
     }
 
     /// Counts an entry of a list.

@@ -32,7 +32,7 @@ const OLD_HEADER_BYTES: u64 = 12;
 #[derive(Debug)]
 pub struct Sections {
     found: Vec<(SectionId, Arc<[u8]>)>,
-    /// Kept as long as the bytes: every owner of the bytes keeps this also.
+    /// Must live as long as the bytes: every owner of the bytes also keeps the charge.
     charge: Arc<Charge>,
     /// For a `.dwp`: the parts of the sections that belong to each unit.
     is_package: bool,
@@ -89,8 +89,8 @@ impl Sections {
     }
 }
 
-/// A package's index states which parts of these sections belong to a unit, and a missing section is an
-/// error. So they are needed, although nothing in them is used.
+/// A package's index states which parts of these sections belong to a unit, and gimli reports a missing section
+/// as an error. So they are read, although their content is not used.
 const OF_PACKAGES: [SectionId; 6] = [
     SectionId::DebugLoc,
     SectionId::DebugLocLists,

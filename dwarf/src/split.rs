@@ -18,10 +18,10 @@ use crate::strings::{name, text};
 use crate::work::Work;
 
 /// Steps for searching and opening a file.
-const STEPS_A_FILE: u64 = 10_000;
+const STEPS_PER_FILE: u64 = 10_000;
 
 /// Bytes of a file that count as one step.
-const READ_BYTES_A_STEP: u64 = 64;
+const READ_BYTES_PER_STEP: u64 = 64;
 
 /// Maximum characters of a path in a message. A file may name a path of any length.
 const SHOWN_CHARACTERS: usize = 1024;
@@ -40,14 +40,14 @@ pub trait SplitFile {
     /// Its path, for messages.
     fn path(&self) -> PathBuf;
 
-    /// Its wanted sections; `None` where there is no such file.
+    /// Its wanted sections; `None` if the file does not exist.
     fn read(&self, wanted: &'static [SectionId], budget: &Budget) -> Option<Result<Sections, Unreadable>>;
 }
 
 /// The split debug information of a module.
 #[derive(Debug, Default)]
 pub struct SplitFiles {
-    /// `None` where there are no files.
+    /// `None` without split files.
     source: Option<Box<dyn SplitSource>>,
     /// Read when the first unit needs it.
     package: OnceLock<Option<Result<Package, Fault>>>,
@@ -61,8 +61,8 @@ impl SplitFiles {
         SplitFiles { source: Some(source), package: OnceLock::new(), wanted }
     }
 
-    /// The first package that can be read, whatever is at the places before it. If there is none: why the
-    /// first one is not used; `None` if no file is there.
+    /// The first package that can be read, even if earlier places have unreadable files. If no package can be
+    /// read: why the first one is not used. `None` if there is no file at any place.
     fn package(&self, work: &Work) -> Option<&Result<Package, Fault>> {
         let open = |file: &dyn SplitFile| {
             let opened = self.read(file, work)?.and_then(|read| Package::new(&read));
@@ -119,7 +119,7 @@ impl SplitFiles {
         };
         for candidate in self.source.iter().flat_map(|source| source.units(&path)) {
             // A unit can name any file, and each unit another one.
-            main.work.spend(STEPS_A_FILE)?;
+            main.work.spend(STEPS_PER_FILE)?;
             let found = self.open_part(&*candidate, main).map(|part| with_unit(part?, id));
             match found {
                 Some(Ok(found)) => return Ok(found),
@@ -131,14 +131,14 @@ impl SplitFiles {
         Err(refused)
     }
 
-    /// `None` where there is no such file.
+    /// `None` if the file does not exist.
     fn open_part(&self, file: &dyn SplitFile, main: &Part) -> Option<Result<Part, Fault>> {
         let sections = match self.read(file, &main.work)? {
             Ok(sections) => sections,
             Err(why) => return Some(Err(why)),
         };
         let bytes = sections.get(SectionId::DebugInfo).len() + sections.get(SectionId::DebugStr).len();
-        if let Err(limit) = main.work.spend(bytes as u64 / READ_BYTES_A_STEP) {
+        if let Err(limit) = main.work.spend(bytes as u64 / READ_BYTES_PER_STEP) {
             return Some(Err(limit.into()));
         }
         let part = Part::dwarf_of(&sections).and_then(|mut dwarf| {
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_shown_as_far_as_anybody_reads() {
+    fn long_paths_are_cut() {
         assert_eq!(shown(Path::new("a/漢.dwo")), "a/漢.dwo");
         let fits = "漢".repeat(1024);
         assert_eq!(shown(Path::new(&fits)), fits);

@@ -16,7 +16,7 @@ const KINDS: [u8; 4] = [0, 1, 2, 10];
 const LONGEST_NAME: usize = 16 << 10;
 
 /// Maximum names of the same code that are searched.
-const MOST_ALIASES: usize = 16;
+const MAX_ALIASES: usize = 16;
 
 /// A symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl Table {
     /// The name of a symbol, or of another one for the same code: of `__clone3` and `clone3` the one without
     /// underscores.
     fn plainest(&self, same: &[Entry], entry: &Entry) -> Option<&[u8]> {
-        let aliases = same.iter().take_while(|other| other.size == entry.size).take(MOST_ALIASES);
+        let aliases = same.iter().take_while(|other| other.size == entry.size).take(MAX_ALIASES);
         let mut names = aliases.filter_map(|alias| self.name(alias));
         names.find(|name| !name.starts_with(b"__")).or_else(|| self.name(entry))
     }

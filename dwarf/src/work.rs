@@ -10,13 +10,13 @@ use crate::budget::{Budget, Exhausted};
 
 /// Maximum entries, instructions and symbols read of one module. A module of 700 MB, the largest that fits
 /// into a command's memory, has about 200 million.
-const MOST_STEPS: u64 = 1 << 31;
+const MAX_STEPS: u64 = 1 << 31;
 
 /// Steps between two checks of the clock and of the remaining steps.
 const AT_ONCE: u64 = 1024;
 
 /// Bytes searched one by one that count as one step.
-const BYTES_A_STEP: u64 = 16;
+const BYTES_PER_STEP: u64 = 16;
 
 /// The limit of work for one module. Clones share it.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ struct Shared {
 impl Work {
     /// A limit large enough for the largest module.
     pub fn new(budget: &Budget) -> Work {
-        Work::limited(budget, MOST_STEPS)
+        Work::limited(budget, MAX_STEPS)
     }
 
     /// A limit of `steps`.
@@ -75,7 +75,7 @@ impl Work {
     /// Counts steps of a loop.
     #[inline]
     pub fn counter(&self) -> Counter<'_> {
-        Counter { work: self, until_look: 1, taken: 0 }
+        Counter { work: self, until_check: 1, taken: 0 }
     }
 
     /// Counts a string that was cut.
@@ -99,13 +99,13 @@ impl Work {
     }
 }
 
-/// Counts steps in loops. The first step checks the clock and the remaining steps, then one of many steps
-/// does. So many short loops are limited like one long loop.
+/// Counts steps in loops. The first step checks the clock and the remaining steps; after that, only one of many
+/// steps does. Many short loops are therefore limited like one long loop.
 #[derive(Debug)]
 pub struct Counter<'a> {
     work: &'a Work,
     /// Steps until the next check.
-    until_look: u64,
+    until_check: u64,
     /// Steps since the last check.
     taken: u64,
 }
@@ -127,10 +127,10 @@ impl<'a> Counter<'a> {
     #[inline]
     pub fn steps(&mut self, steps: u64) -> Result<(), Exhausted> {
         self.taken = self.taken.saturating_add(steps);
-        if self.taken < self.until_look {
+        if self.taken < self.until_check {
             return Ok(());
         }
-        self.until_look = AT_ONCE;
+        self.until_check = AT_ONCE;
         self.work.spend(std::mem::take(&mut self.taken))
     }
 
@@ -140,7 +140,7 @@ impl<'a> Counter<'a> {
     /// As [`Work::spend`].
     #[inline]
     pub fn bytes(&mut self, bytes: usize) -> Result<(), Exhausted> {
-        self.steps(bytes as u64 / BYTES_A_STEP)
+        self.steps(bytes as u64 / BYTES_PER_STEP)
     }
 
     /// Number of steps to count.
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_short_loops_end_as_one_long_does() {
+    fn many_short_loops_are_limited_like_one_long_loop() {
         let work = Work::limited(&Budget::new(0), 1000);
         let short_loop = || {
             (0..10).try_for_each({
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_loop_looks_at_the_clock() {
+    fn a_short_loop_checks_the_clock() {
         let budget = Budget::new(0);
         let work = Work::new(&budget);
         assert_eq!(work.counter().step(), Ok(()));

@@ -1,7 +1,7 @@
-//! What one command may take, in memory and in time, whatever other processes show it.
+//! The limits of memory and time for one command, whatever other processes send.
 //!
-//! A [`Budget`] counts what is charged to it. Here it is told what the whole process of the command may take, and
-//! how that is measured.
+//! A [`Budget`] counts what is charged to it. This module sets the limit on the memory of the whole process, and
+//! how that memory is measured.
 
 use rgops_protocol::reply::Module;
 
@@ -9,22 +9,23 @@ pub use rgops_dwarf::{Budget, Exhausted};
 
 use crate::own_use;
 
-/// What the whole process of a command may take unless it is told otherwise, in bytes.
+/// Default limit on the memory of the whole process, in bytes.
 pub const DEFAULT_PROCESS_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// The part of it that may be charged; see [`for_process`].
+/// The part of [`DEFAULT_PROCESS_BYTES`] that may be charged; see [`for_process`].
 pub const DEFAULT_MEMORY_BYTES: u64 = chargeable(DEFAULT_PROCESS_BYTES);
 
-/// The least a process can be limited to: below there is no room for one packet and its report.
+/// Minimum limit on the memory of a process: with less, one packet and its report do not fit.
 pub const LEAST_PROCESS_BYTES: u64 = 128 * 1024 * 1024;
 
-/// The process itself, a packet that is being decoded, and what the allocator keeps without use.
+/// Minimum memory that is not charged: the process itself, a packet that is being decoded, and memory that the
+/// allocator keeps unused.
 const UNCHARGED_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Loaded modules that are looked into at a time. Browsers have some hundreds.
+/// Maximum loaded modules of an answer that are searched for names. Browsers have some hundreds.
 pub const MOST_MODULES: usize = 4096;
 
-/// What a module costs besides its sections: its description, its open file, its names.
+/// Memory of a module besides its sections: its description, its open file, its names.
 const MODULE_BYTES: u64 = 2048;
 
 const fn chargeable(process_bytes: u64) -> u64 {
@@ -33,22 +34,23 @@ const fn chargeable(process_bytes: u64) -> u64 {
     process_bytes.saturating_sub(uncharged)
 }
 
-/// The budget that keeps this process below `process_bytes`, but at least [`LEAST_PROCESS_BYTES`], without
-/// a deadline: a quarter of it is for what is not charged.
+/// The budget that keeps this process below `process_bytes`, but at least [`LEAST_PROCESS_BYTES`], without a
+/// deadline. A quarter of it is for memory that is not charged.
 pub fn for_process(process_bytes: u64) -> Budget {
     let process_bytes = process_bytes.max(LEAST_PROCESS_BYTES);
     Budget::of_process(chargeable(process_bytes), process_bytes, own_use::memory_bytes)
 }
 
-/// The budget of a command that is told no other: of [`DEFAULT_PROCESS_BYTES`].
+/// The budget with the default limit, [`DEFAULT_PROCESS_BYTES`].
 pub fn standard() -> Budget {
     for_process(DEFAULT_PROCESS_BYTES)
 }
 
-/// The loaded modules of an answer that may be looked into: no more than [`MOST_MODULES`] at a time.
+/// The loaded modules of an answer that are searched for names, at most [`MOST_MODULES`]. Their memory is
+/// charged.
 ///
 /// # Errors
-/// When there is no memory, or time, for them.
+/// When no memory or time is left for them.
 pub fn charge_modules<'m>(budget: &Budget, modules: &'m [Module]) -> Result<&'m [Module], Exhausted> {
     let modules = &modules[..modules.len().min(MOST_MODULES)];
     budget.check_time()?;
@@ -62,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_keeps_room_for_what_is_not_charged() {
+    fn a_process_has_memory_that_cannot_be_charged() {
         let budget = for_process(1024 * 1024 * 1024);
         assert_eq!(budget.charge(768 * 1024 * 1024), Ok(()));
         let exhausted = budget.charge(1).unwrap_err();
@@ -72,12 +74,12 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn memory_that_was_not_charged_is_seen() {
+    fn uncharged_memory_is_detected() {
         const WATCHED_BYTES: u64 = 1024 * 1024;
         let budget = for_process(0);
         assert_eq!(budget.watch(WATCHED_BYTES), Ok(()));
         let hidden = vec![1_u8; 200 * 1024 * 1024];
-        assert_eq!(budget.watch(10), Ok(()), "it is not looked at each time");
+        assert_eq!(budget.watch(10), Ok(()), "it is not measured each time");
         assert_eq!(budget.watch(WATCHED_BYTES), Err(Exhausted::Memory(LEAST_PROCESS_BYTES)));
         assert_eq!(Budget::new(0).watch(WATCHED_BYTES), Ok(()), "of charges alone");
         drop(hidden);

@@ -1,32 +1,5 @@
 //! Every error of this crate as people read it, in `snapshots/`.
 
-/// The texts of an enum, one paragraph a variant: its name, then each example as it is read. A variant that is not
-/// here does not compile.
-macro_rules! texts {
-    ($type:ty, $read:expr, { $($pattern:pat => [$($example:expr),+ $(,)?]),+ $(,)? }) => {{
-        fn _all_variants(error: &$type) {
-            match error {
-                $($pattern => {})+
-            }
-        }
-        let read: fn($type) -> String = $read;
-        let mut text = String::new();
-        $(
-            let name = stringify!($pattern).split([' ', '(']).next().unwrap_or_default();
-            text.push_str(&format!("{name}\n"));
-            $(
-                let example: $type = $example;
-                assert!(matches!(&example, $pattern), "{example:?} is no {name}");
-                for line in read(example).lines() {
-                    text.push_str(&format!("  {line}\n"));
-                }
-            )+
-            text.push('\n');
-        )+
-        text
-    }};
-}
-
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,6 +9,7 @@ use rgops_pprof::ReadError;
 use rgops_protocol::agreement::Disagreement;
 use rgops_protocol::discovery::SocketName;
 use rgops_protocol::error::{Code, Error as AgentError};
+use rgops_protocol::error_texts;
 use rgops_protocol::token_file::NoTokenFile;
 use rgops_tasks::types::TypeError;
 
@@ -66,7 +40,7 @@ fn with_fix(text: &dyn std::fmt::Display, fix: &str) -> String {
 #[test]
 fn client_errors_are_as_committed() {
     let name = |pid| SocketName { pid, start_time: 99 };
-    let text = texts!(ClientError, |error| with_fix(&error, error.fix()), {
+    let text = error_texts!(ClientError, |error| with_fix(&error, error.fix()), {
         ClientError::Agent(_) =>
             [AgentError::new(Code::Busy, "cannot start stack", "trace runs", "try again").into()],
         ClientError::ConnectionRefused { .. } =>
@@ -113,7 +87,7 @@ fn client_errors_are_as_committed() {
 fn resolve_errors_are_as_committed() {
     let lost = || LostAgent { path: path(), because: LostBecause::Deleted };
     let name = || "shop".to_owned();
-    let mut text = texts!(ResolveError, |error| error.to_string(), {
+    let mut text = error_texts!(ResolveError, |error| error.to_string(), {
         ResolveError::NoSuchProcess { .. } => [ResolveError::NoSuchProcess { pid: 4711 }],
         ResolveError::NoSuchName { .. } =>
             [ResolveError::NoSuchName { name: name(), unreadable: 1, unanswered: 1, as_root: false }],
@@ -122,6 +96,7 @@ fn resolve_errors_are_as_committed() {
             ResolveError::NoAgent { pid: 4711, name: name(), is_rust: true, is_switched_off: false },
             ResolveError::NoAgent { pid: 4711, name: name(), is_rust: false, is_switched_off: false },
         ],
+        ResolveError::Ending { .. } => [ResolveError::Ending { pid: 4711 }],
         ResolveError::LostAgent { .. } =>
             [ResolveError::LostAgent { pid: 4711, name: name(), is_rust: true, lost: lost() }],
         ResolveError::OtherUser { .. } => [
@@ -139,7 +114,7 @@ fn resolve_errors_are_as_committed() {
         let lost = LostAgent { path: path(), because };
         with_fix(&lost, lost.fix())
     };
-    text += &texts!(LostBecause, read, {
+    text += &error_texts!(LostBecause, read, {
         LostBecause::Deleted => [LostBecause::Deleted],
         LostBecause::Silent => [LostBecause::Silent],
         LostBecause::Replaced => [LostBecause::Replaced],
@@ -157,7 +132,7 @@ fn errors_of_files_are_as_committed() {
         with_fix(&error, &error.fix())
     };
     let leads_to = || PathBuf::from("/home/other/cpu.pb.gz");
-    let mut text = texts!(Reason, of_reason, {
+    let mut text = error_texts!(Reason, of_reason, {
         Reason::Exists => [Reason::Exists],
         Reason::NotAFile(_) => [Reason::NotAFile(NotAFile::Directory)],
         Reason::ForeignLink { .. } => [
@@ -178,7 +153,7 @@ fn errors_of_files_are_as_committed() {
         let error = OutputError { path: "/dev/fd/7".into(), reason: Reason::NotAFile(what) };
         with_fix(&error, &error.fix())
     };
-    text += &texts!(NotAFile, of_kind, {
+    text += &error_texts!(NotAFile, of_kind, {
         NotAFile::Directory => [NotAFile::Directory],
         NotAFile::Device => [NotAFile::Device],
         NotAFile::Pipe => [NotAFile::Pipe],
@@ -186,7 +161,7 @@ fn errors_of_files_are_as_committed() {
         NotAFile::Descriptor => [NotAFile::Descriptor],
         NotAFile::Other => [NotAFile::Other],
     });
-    text += &texts!(TokenFileError, |error| with_fix(&error, error.fix()), {
+    text += &error_texts!(TokenFileError, |error| with_fix(&error, error.fix()), {
         TokenFileError::System(_) => [TokenFileError::System(denied())],
         TokenFileError::Refused(_) => [
             NoTokenFile::NotAFile.into(),
@@ -199,23 +174,23 @@ fn errors_of_files_are_as_committed() {
 
 #[test]
 fn errors_of_what_is_read_are_as_committed() {
-    let mut text = texts!(ReadError, |error| error.to_string(), {
+    let mut text = error_texts!(ReadError, |error| error.to_string(), {
         ReadError::Decompress(_) => [ReadError::Decompress(io::ErrorKind::UnexpectedEof.into())],
         ReadError::TooLarge => [ReadError::TooLarge],
         ReadError::Decode(_) => [rgops_pprof::read(&[0x0a, 9]).expect_err("cut short")],
         ReadError::Invalid(_) => [ReadError::Invalid("it has no sample type".to_owned())],
     });
-    text += &texts!(DumpError, |error| error.to_string(), {
+    text += &error_texts!(DumpError, |error| error.to_string(), {
         DumpError::Header(_) => [DumpError::Header("heap_v3".to_owned())],
         DumpError::Line { .. } => [DumpError::Line { line: 7, text: "@ what".to_owned() }],
         DumpError::TooLarge => [DumpError::TooLarge],
     });
-    text += &texts!(TypeError, |error| error.to_string(), {
+    text += &error_texts!(TypeError, |error| error.to_string(), {
         TypeError::Damaged { .. } => [TypeError::Damaged { offset: 0x1f, why: "no such form".to_owned() }],
         TypeError::NotDescribed { .. } => [TypeError::NotDescribed { name: "Cell".to_owned() }],
         TypeError::Exhausted(_) => [TypeError::Exhausted(Exhausted::Time)],
     });
-    text += &texts!(Fault, |fault| fault.to_string(), {
+    text += &error_texts!(Fault, |fault| fault.to_string(), {
         Fault::Damaged(_) => [Fault::Damaged(gimli::Error::TypeMismatch)],
         Fault::Exhausted(_) => [Fault::Exhausted(Exhausted::Time)],
         Fault::Refused(_) => [Fault::refused("its package is not there")],

@@ -1,4 +1,4 @@
-//! Identifies a process and the program in it, and finds out why a process stopped answering.
+//! Identifies a process and the program in it, and determines why a process stopped answering.
 //!
 //! The kernel reuses pids, and execve(2) puts another program into the same pid with the same start time. The
 //! kernel gives each program its own auxiliary vector (random bytes, random addresses), so two programs that
@@ -40,7 +40,7 @@ pub(crate) enum Fate {
     Ended,
     /// It replaced itself with another program.
     Replaced,
-    /// It runs, and as far as known it is the same program.
+    /// It runs, and probably still the same program.
     Lives,
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn has_only_user(pid: u32, uid: u32) -> bool {
     Status::read(pid).is_ok_and(|status| status.users == [uid; 4])
 }
 
-/// Whether it has no program any more, so that even root cannot see one.
+/// Whether the process no longer has a program, so that even root cannot see one.
 fn is_without_program(pid: u32) -> bool {
     fs::metadata(format!("/proc/{pid}/exe")).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
@@ -128,13 +128,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_with_our_users_is_told_from_others() {
+    fn a_process_with_only_our_user_is_recognized() {
         let (pid, uid) = (std::process::id(), rustix::process::geteuid().as_raw());
         assert!(has_only_user(pid, uid) && !has_only_user(pid, uid + 1) && !has_only_user(0, uid));
     }
 
     #[test]
-    fn we_live() {
+    fn the_running_test_process_lives() {
         let own = Identity::of(std::process::id()).unwrap();
         assert_eq!((own.fate_now(), own.fate_once_sure()), (Some(Fate::Lives), Fate::Lives));
         assert!(own.program.is_some() && own.start_time() > 0);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_file_again_is_another_program() {
+    fn executing_the_same_file_again_is_another_program() {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", "read line; exec /bin/sh -c 'read line'"]).stdin(Stdio::piped());
         let mut child = shell.arg0("sh").spawn().unwrap();

@@ -25,7 +25,7 @@
 //! The layers below: [`processes`] finds processes with agents, [`client`] sends requests, [`symbols`] resolves names and
 //! lines, [`report`] makes text and JSON. The schemas of the JSON documents are files of this crate, `schemas/COMMAND.json`.
 
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 #![warn(unused_crate_dependencies)]
 
 pub mod budget;

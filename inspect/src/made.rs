@@ -1,8 +1,8 @@
-//! Made-up values that tests of several modules need.
+//! Values for tests of several modules.
 
 use rgops_protocol::hello::AgentHello;
 
-/// The greeting of an agent.
+/// The hello of an agent.
 pub(crate) fn hello() -> AgentHello {
     AgentHello {
         protocol: 1,

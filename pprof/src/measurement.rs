@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_read_as_in_pprof() {
+    fn values_have_the_format_of_pprof() {
         assert_eq!(label(4_920_000_000, "nanoseconds", "s"), "4.92s");
         assert_eq!(label(5_000_000_000, "nanoseconds", "auto"), "5s");
         assert_eq!(label(20_202_020, "nanoseconds", "minimum"), "20.20ms");
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn percentages_read_as_in_pprof() {
+    fn percentages_have_the_format_of_pprof() {
         let shown: Vec<String> = [8171, 9996, 10_004, 20, 2, 0, 7_000, 99]
             .into_iter()
             .map(|value| percentage(value, 10_000))

@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_civil() {
+    fn dates_are_correct() {
         assert_eq!(utc(1_795_386_440_000_000_000), "2026-11-22 22:27:20 UTC");
         assert_eq!(utc(951_782_400_000_000_000), "2000-02-29 00:00:00 UTC");
         assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");

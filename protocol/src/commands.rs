@@ -1,7 +1,7 @@
 //! The table of commands: the one place where all of them are listed.
 //!
 //! Everything that exists once per command is generated from this table: [`crate::request::Command`] and
-//! [`crate::request::Request`], the modules of [`crate::reply`], the agent's collectors, the reports, the
+//! [`crate::request::Request`], the modules of [`crate::reply`], the agent's collectors, the methods of a session, the
 //! subcommands of `rgops`, the tests of the format and the fuzz targets. `docs/CONTRIBUTING.md` says what a
 //! new command needs.
 //!

@@ -15,6 +15,7 @@
 //! then packets of the answer until `End` or `Error`.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
 pub mod agreement;
 pub mod auth;
@@ -22,7 +23,6 @@ pub mod codec;
 pub mod commands;
 pub mod discovery;
 pub mod error;
-#[cfg(test)]
 mod error_texts;
 pub mod hello;
 pub mod received;

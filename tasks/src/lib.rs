@@ -1,4 +1,4 @@
-//! Tokio tasks: decodes the bytes that an agent sends, with the debug information of the running build, into
+//! Decodes Tokio tasks: from the bytes that an agent sends and the debug information of the running build to
 //! async stacks, wait graphs and scheduler state.
 //!
 //! Nothing in the program is called or stopped. The agent lists tasks and copies their memory, and the debug

@@ -4,9 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace")
-}
+use crate::workspace::repository;
 
 /// All documents: Markdown files outside of build folders.
 fn documents() -> Vec<PathBuf> {

@@ -46,3 +46,7 @@ mod documents;
 mod module_cycles;
 #[cfg(doctest)]
 mod readmes;
+#[cfg(test)]
+mod unsafe_code;
+#[cfg(test)]
+mod workspace;

@@ -1,14 +1,14 @@
 //! No two modules of a crate need each other, directly or in a ring, and no module needs the one it is in.
 //!
 //! Read from the sources: a module is a file, and needs those that its `use` lines and its paths lead to, through
-//! what faces (`mod.rs`, `lib.rs`) pass on. Test modules may need what they like.
+//! what faces (`mod.rs`, `lib.rs`) pass on. Test modules may need what they like. A path with `$module` in a macro that
+//! gets the table of commands is read once for each row.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The crates that are looked at, by their folders.
-const CRATES: [&str; 4] = ["capture", "agent", "cli", "inspect"];
+use crate::workspace::{published, rust_files};
 
 type Module = Vec<String>;
 
@@ -23,7 +23,7 @@ struct Sources {
 impl Sources {
     fn read(folder: &Path) -> Sources {
         let mut files = Vec::new();
-        collect(folder, &mut files);
+        rust_files(folder, &mut files);
         let mut sources = Sources::default();
         for file in &files {
             sources
@@ -144,17 +144,6 @@ fn child(module: &Module, name: &str) -> Module {
     module.iter().map(String::as_str).chain([name]).map(str::to_owned).collect()
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder of sources") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() && !path.ends_with("bin") {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-}
-
 fn module_of(folder: &Path, file: &Path) -> Module {
     let inside = file.strip_prefix(folder).expect("it was found there").with_extension("");
     let mut module: Module = inside.iter().map(|part| part.to_str().expect("UTF-8").to_owned()).collect();
@@ -162,6 +151,32 @@ fn module_of(folder: &Path, file: &Path) -> Module {
         module.pop();
     }
     module
+}
+
+/// What the macros call the columns of a row of the table, and what stands there.
+type Row = [(&'static str, &'static str); 4];
+
+macro_rules! rows {
+    ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
+        $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
+        &[$([
+            ("$module", stringify!($module)),
+            ("$variant", stringify!($variant)),
+            ("$request", stringify!($request)),
+            ("$part", stringify!($part)),
+        ]),*]
+    };
+}
+
+const ROWS: &[Row] = rgops_protocol::commands!(rows, all);
+
+/// A line as a macro makes it: with a path to `$module` once for each row of the table.
+fn expanded(line: &str) -> String {
+    if !line.contains("::$module") {
+        return line.to_owned();
+    }
+    let of_row = |row: &Row| row.iter().fold(line.to_owned(), |line, (column, is)| line.replace(column, is));
+    ROWS.iter().map(of_row).collect::<Vec<_>>().join("\n")
 }
 
 /// Without comments, and without the inline test modules, which end a file or at a brace in the first column.
@@ -174,7 +189,7 @@ fn code(text: &str) -> String {
             is_test = true;
         }
         if !is_test {
-            code.push_str(line);
+            code.push_str(&expanded(line));
             code.push('\n');
         }
         if is_test && line == "}" {
@@ -246,19 +261,20 @@ fn seen_from_file(path: Vec<String>, is_local: bool) -> Option<Vec<String>> {
 /// The file's own text, and that of each of its inline modules.
 fn parts(text: &str, module: &Module) -> Vec<(Module, String)> {
     let mut parts = vec![(module.clone(), String::new())];
-    let mut is_inline = false;
+    // The line with which the inline module ends. That of a macro is indented.
+    let mut end: Option<String> = None;
     for line in text.lines() {
-        if line.ends_with('{') && !line.starts_with(' ') && line.split_whitespace().any(|word| word == "mod")
-        {
-            is_inline = true;
+        if end.is_none() && line.ends_with('{') && line.split_whitespace().any(|word| word == "mod") {
+            let indentation = &line[..line.len() - line.trim_start().len()];
+            end = Some(format!("{indentation}}}"));
             parts.push((child(module, "inline"), String::new()));
             continue;
         }
-        if is_inline && line == "}" {
-            is_inline = false;
+        if end.as_deref() == Some(line) {
+            end = None;
             continue;
         }
-        let at = if is_inline { parts.len() - 1 } else { 0 };
+        let at = if end.is_some() { parts.len() - 1 } else { 0 };
         parts[at].1.push_str(line);
         parts[at].1.push('\n');
     }
@@ -337,8 +353,13 @@ fn paths(text: &str, module: &Module) -> Vec<Vec<String>> {
 
 #[test]
 fn no_two_modules_of_a_crate_need_each_other() {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace");
-    let wrong: Vec<String> =
-        CRATES.iter().flat_map(|name| cycles(&repository.join(name).join("src"))).collect();
+    let packages = published();
+    assert!(packages.len() > 1, "{} packages", packages.len());
+    let wrong: Vec<String> = packages
+        .iter()
+        .flat_map(|package| {
+            cycles(&package.folder.join("src")).into_iter().map(|wrong| format!("{}: {wrong}", package.name))
+        })
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -1,4 +1,4 @@
-//! What collectors know about the agent they work for.
+//! The state of the agent that collectors share.
 
 use std::time::Instant;
 
@@ -8,29 +8,29 @@ use crate::counters::Counters;
 use crate::policy::Policy;
 use crate::runtimes::WatchedRuntimes;
 
-/// What collectors know about the agent they work for.
+/// The state of the agent that collectors share.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) started: Instant,
-    /// As shown to people: a socket path or `host:port`.
+    /// As shown to users: a socket path or `host:port`.
     pub(crate) address: String,
     /// `crate version` as the program's author gave it to `Options::program`.
     pub(crate) program: Option<String>,
     pub(crate) counters: Counters,
     pub(crate) runtimes: WatchedRuntimes,
-    /// Allocators the author told of, for `memstats`.
+    /// Allocators that the program's author added, for `memstats`.
     pub(crate) allocators: Allocators,
-    /// What takes CPU profiles.
+    /// The engine that takes CPU profiles.
     pub(crate) cpu_engine: CpuEngine,
-    /// What is answered to whom.
+    /// Decides which requests are answered.
     pub(crate) policy: Policy,
-    /// Why the heap is not sampled though the allocator is wrapped.
+    /// Why the heap is not sampled although the allocator is wrapped.
     pub(crate) heap_failure: Option<String>,
 }
 
 #[cfg(test)]
 impl Context {
-    /// A context that no listener stands behind.
+    /// A context without a listener.
     pub(crate) fn for_tests() -> Context {
         #[cfg(target_os = "linux")]
         rgops_capture::program_threads::begin().expect("a thread starts");

@@ -1,4 +1,4 @@
-//! From a request to its collector.
+//! Dispatches a request to its collector.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use super::{Context, Finish, Sink, Stop};
 /// The answer of a collector.
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<End, Stop>> + Send + 'a>>;
 
-/// Calls a collector. Only one whose answer partly has memory is told whether it may have it: others have none, or
-/// are not admitted without it.
+/// Calls a collector. Only collectors with `Partly` in their row get the decision about memory: the others send
+/// no memory, or are not admitted without the permission.
 macro_rules! collect {
     (Partly $module:ident($arguments:ident, $memory:ident, $($rest:ident),*)) => {
         super::$module::collect($arguments, $memory, $($rest),*)
@@ -25,11 +25,11 @@ macro_rules! collect {
 macro_rules! dispatch {
     ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
         $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
-        /// Answers one request: parts go to `sink`, the returned [`End`] closes the answer. `memory` says whether it
-        /// may have bytes of the program's memory, or why not (`crate::policy`).
+        /// Answers one request: parts go to `sink`, the returned [`End`] closes the answer. `memory` states whether
+        /// the answer may have bytes of the program's memory, or why not (`crate::policy`).
         ///
-        /// Boxed, so that a connection is not as large as the largest collector, and what moves it is
-        /// compiled once.
+        /// The future is boxed, so that a connection is not as large as the largest collector, and the code
+        /// that moves the future is compiled once.
         pub(crate) fn answer<'a>(
             request: Request,
             memory: Result<(), Unavailable>,

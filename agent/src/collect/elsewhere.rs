@@ -1,9 +1,9 @@
-//! Collectors where their own cannot work: not on Linux, or on a processor the engine does not know.
+//! Stand-ins for collectors that this system cannot have: it is not Linux, or the native engine does not support
+//! the processor. They refuse every request.
 
 use rgops_protocol::error::{Code, Error};
-use rgops_protocol::reply::Unavailable;
 
-/// The error of a collector that needs what only Linux has, on a processor the engine knows.
+/// The error of a collector that needs Linux and a processor the native engine supports.
 fn unsupported_here(command: &str) -> Error {
     let (system, processor) = (std::env::consts::OS, std::env::consts::ARCH);
     Error::new(
@@ -14,7 +14,7 @@ fn unsupported_here(command: &str) -> Error {
     )
 }
 
-/// A module with a `collect` that refuses; what memory it may have is told to those that would send some.
+/// A module whose `collect` refuses. It takes `memory` if the real collector does.
 macro_rules! unsupported {
     ($($(#[$where:meta])* $module:ident $request:ident $(, $memory:ty)?;)*) => {$(
         $(#[$where])*
@@ -41,12 +41,12 @@ macro_rules! unsupported {
 
 unsupported! {
     stack StackRequest;
-    tasks TasksRequest, Result<(), super::Unavailable>;
+    tasks TasksRequest, Result<(), rgops_protocol::reply::Unavailable>;
     read ReadRequest;
     pprof_heap PprofHeapRequest;
     heap_rate HeapRateRequest;
     #[cfg(not(target_os = "linux"))]
-    schedtrace SchedtraceRequest, Result<(), super::Unavailable>;
+    schedtrace SchedtraceRequest, Result<(), rgops_protocol::reply::Unavailable>;
     #[cfg(not(target_os = "linux"))]
     gc GcRequest;
     #[cfg(not(target_os = "linux"))]

@@ -1,8 +1,8 @@
-//! Whether the client wants what was gathered so far.
+//! The client's request to end a command early and send the results gathered so far.
 
 use tokio::sync::watch;
 
-/// Tells a collector that the client wants what was gathered so far (`Finish` packet, Ctrl-C).
+/// Signals a collector that the client requests the results gathered so far (`Finish` packet, Ctrl-C).
 #[derive(Debug, Clone)]
 pub(crate) struct Finish(watch::Receiver<bool>);
 
@@ -11,7 +11,7 @@ impl Finish {
         Finish(receiver)
     }
 
-    /// Completes when the client asks to finish; never completes otherwise. Cancel-safe.
+    /// Completes when the client requests to finish; never completes otherwise. Cancel-safe.
     pub(crate) async fn requested(&mut self) {
         if self.0.wait_for(|finish| *finish).await.is_err() {
             std::future::pending().await

@@ -1,39 +1,39 @@
-//! Counts the stacks whose callers were found by frame pointers, because code on the way has no unwind
-//! data: made at run time, assembly without directives. They are right when that code keeps frame
-//! pointers, as JIT compilers are asked to.
+//! Counts the stacks that were walked by frame pointers, because code on the stack has no unwind data: it was
+//! generated at run time, or is assembly without directives. Such stacks are correct if that code keeps frame
+//! pointers, which JIT compilers can be told to do.
 
 use rgops_capture::Tick;
 use rgops_protocol::reply::{Module, Note, NoteKind};
 
-/// What was counted so far.
+/// The counts so far.
 #[derive(Debug, Default)]
 pub(super) struct FramePointers {
-    /// Where code has unwind data, sorted.
+    /// Ranges of code that has unwind data, sorted.
     with_unwind_data: Vec<(u64, u64)>,
     stacks: u64,
 }
 
 impl FramePointers {
-    /// The modules that hold for the stacks that follow.
+    /// Sets the modules for the stacks that are counted next.
     pub(super) fn set_modules(&mut self, modules: &[Module]) {
         let with_data = modules.iter().filter(|module| module.has_unwind_data);
         self.with_unwind_data = with_data.map(|module| (module.start_avma, module.end_avma)).collect();
         self.with_unwind_data.sort_unstable();
     }
 
-    /// Looks at what a sampler brought.
-    pub(super) fn look_at_tick(&mut self, tick: &Tick) {
+    /// Counts the samples of a tick.
+    pub(super) fn count_tick(&mut self, tick: &Tick) {
         if let Some(modules) = &tick.modules {
             self.set_modules(modules);
         }
-        tick.samples.iter().for_each(|sample| self.signal_state(&sample.stack.frames));
+        tick.samples.iter().for_each(|sample| self.count_stack(&sample.stack.frames));
         if let Some(modules) = &tick.modules_after {
             self.set_modules(modules);
         }
     }
 
-    /// Looks at a stack, leaf first. The outermost frame's caller was not found at all.
-    pub(super) fn signal_state(&mut self, frames: &[u64]) {
+    /// Counts a stack, leaf first. The outermost frame does not matter: no caller of it was found.
+    pub(super) fn count_stack(&mut self, frames: &[u64]) {
         let has_callers = frames.split_last().map_or(&[][..], |(_, frames)| frames);
         self.stacks += u64::from(!has_callers.iter().all(|frame| self.has_unwind_data(*frame)));
     }
@@ -43,7 +43,7 @@ impl FramePointers {
         behind.checked_sub(1).is_some_and(|at| avma < self.with_unwind_data[at].1)
     }
 
-    /// Says how many of `what` it were, if any.
+    /// The note with the number of such `what`, if there are any.
     pub(super) fn note(&self, what: &str) -> Option<Note> {
         (self.stacks > 0).then(|| Note {
             kind: NoteKind::Approximate,
@@ -74,11 +74,11 @@ mod tests {
         let mut counted = FramePointers::default();
         counted.set_modules(&[module(1000, true), module(500, true), module(2000, false)]);
         for frames in [&[][..], &[7], &[1000, 599, 1099], &[1000, 7], &[1000, 2050]] {
-            counted.signal_state(frames);
+            counted.count_stack(frames);
         }
         assert!(counted.note("samples").is_none(), "every frame with a caller has unwind data");
         for frames in [&[7, 1000][..], &[1000, 600, 1000], &[1000, 2050, 1000], &[499, 7, 1000]] {
-            counted.signal_state(frames);
+            counted.count_stack(frames);
         }
         assert_eq!(counted.note("samples").map(|note| note.count), Some(4));
     }

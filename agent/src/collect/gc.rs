@@ -1,7 +1,8 @@
-//! `gc`: the allocators give free memory back to the system.
+//! `gc`: makes the allocators release free memory to the system.
 //!
-//! They take their locks for it, so each is asked on a thread of its own (`rgops_capture::offload_thread`), and may take
-//! its time: glibc walks all free memory and asks the kernel to take pages back.
+//! The allocators take their locks to do so. Each call therefore runs on an offload thread
+//! (`rgops_capture::offload_thread`), with a long deadline: glibc walks all free memory and calls the kernel to
+//! release its pages.
 
 #![cfg(target_os = "linux")]
 
@@ -18,7 +19,7 @@ use super::memstats::{allocator_fields, resident_bytes};
 use super::{Context, Finish, Sink, Stop};
 use crate::releasing::{self, Releasing};
 
-/// A GiB of free memory takes glibc some 100 ms.
+/// glibc needs about 100 ms for 1 GiB of free memory.
 const DEADLINE: Duration = Duration::from_secs(20);
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 

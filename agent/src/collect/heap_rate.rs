@@ -1,4 +1,4 @@
-//! `heap-rate`: how often the heap is sampled, and from now on.
+//! `heap-rate`: reports the sampling rate of the heap, and changes it.
 
 #![cfg(native_engine)]
 

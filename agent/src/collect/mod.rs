@@ -1,8 +1,8 @@
-//! Collectors: one module a command of the table. Each is an `async fn` on the agent's own runtime that sends
-//! parts into a [`Sink`] and is cancelled by being dropped, so whatever it changes in the process
-//! (signal handlers, timers) it must give back in `Drop`.
+//! Collectors: one module for each command of the table. Each is an `async fn` on the agent's own runtime that
+//! sends parts into a [`Sink`]. It is cancelled by being dropped, so it must restore in `Drop` everything it
+//! changes in the process (signal handlers, timers).
 //!
-//! A module that cannot work everywhere begins with `#![cfg(…)]` and has a stand-in in `elsewhere`.
+//! A module that some systems cannot have begins with `#![cfg(…)]` and has a stand-in in `elsewhere`.
 
 mod context;
 mod dispatch;
@@ -27,7 +27,10 @@ macro_rules! modules {
 rgops_protocol::commands!(modules, all);
 
 pub(crate) use context::Context;
-#[cfg_attr(not(target_os = "linux"), expect(unused_imports, reason = "nothing asks there"))]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(unused_imports, reason = "there is no server on other systems")
+)]
 pub(crate) use dispatch::answer;
 #[cfg(all(not(native_engine), not(pprof_engine)))]
 use elsewhere::pprof_cpu;

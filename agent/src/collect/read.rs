@@ -1,8 +1,8 @@
-//! `read`: bytes of the program's memory that the inspector asks for to decode tasks.
+//! `read`: bytes of the program's memory that the inspector requests to decode tasks.
 //!
 //! The kernel copies them: an address that is not mapped is a missing range, never a fault. Only the
-//! program's user and root are answered, who could read all of it by ptrace(2) anyway; over TCP nobody
-//! is, unless the program's author said so.
+//! program's user and root get an answer. They could read the memory with ptrace(2) anyway. Requests over TCP
+//! are refused unless the program's author allowed them.
 
 #![cfg(native_engine)]
 
@@ -16,7 +16,7 @@ use rgops_protocol::request::{MAX_RANGE_BYTES, MAX_READ_BYTES, MemoryRange, Read
 
 use super::{Context, Finish, Sink, Stop};
 
-/// Bytes and ranges of one packet; with one range more still below 128 KiB, see [`crate::tasks::cells`].
+/// Bytes and ranges of one packet. One more range still stays below 128 KiB, see [`crate::tasks::cells`].
 const BYTES_AT_ONCE: usize = 48 * 1024;
 const RANGES_AT_ONCE: usize = 1000;
 
@@ -45,7 +45,7 @@ pub(crate) async fn collect(
             readable.then(|| piece.to_vec())
         });
         sink.data(&ReadPart { ranges: ranges.collect() }).await?;
-        // Other connections get their turn.
+        // Let other connections run.
         tokio::task::yield_now().await;
     }
     Ok(End::default())
@@ -61,7 +61,7 @@ fn check(ranges: &[MemoryRange]) -> Result<(), String> {
     }
 }
 
-/// How many of the first ranges go into one packet: one at least.
+/// How many of the first ranges fit into one packet: at least one.
 fn fitting(ranges: &[MemoryRange]) -> usize {
     let mut bytes = 0;
     let fits = |range: &&MemoryRange| {

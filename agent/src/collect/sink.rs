@@ -1,4 +1,4 @@
-//! Where a collector's answer goes, and why it stops without one.
+//! The queue into which a collector sends its answer, and the reasons to stop without an answer.
 
 use rgops_protocol::codec::{self, Encode};
 use rgops_protocol::error::{Code, Error};
@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 /// Why a collector stopped without an answer.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// The client hung up; nobody is left to tell.
+    /// The client closed the connection, so nothing is sent.
     Gone,
-    /// It failed; the client is told.
+    /// The command failed; the error is sent to the client.
     Failed(Error),
 }
 
@@ -21,7 +21,7 @@ impl From<Error> for Stop {
     }
 }
 
-/// Where a collector sends its answer. Bounded: a slow client slows the collector, not the program.
+/// The queue into which a collector sends its answer. Bounded: a slow client slows the collector, not the program.
 #[derive(Debug, Clone)]
 pub(crate) struct Sink {
     packets: mpsc::Sender<Vec<u8>>,
@@ -32,8 +32,8 @@ impl Sink {
         Sink { packets }
     }
 
-    /// Sends one part of the answer as a `Data` packet. A part that exceeds a packet is a bug of
-    /// the collector: it must send its lists in pieces.
+    /// Sends one part of the answer as a `Data` packet. A part that exceeds a packet is a bug in the
+    /// collector, which must send its lists in pieces.
     pub(crate) async fn data<T: Encode>(&self, part: &T) -> Result<(), Stop> {
         self.send(Kind::Data, part).await
     }

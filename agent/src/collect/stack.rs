@@ -15,7 +15,7 @@ use rgops_protocol::request::StackRequest;
 use super::frame_pointers::FramePointers;
 use super::{Context, Finish, Sink, Stop};
 
-/// Frames and modules in one packet: both far below its limit.
+/// Maximum frames and modules in one packet: both are far below the limit of a packet.
 const FRAMES_PER_PACKET: usize = 16 * 1024;
 const MODULES_PER_PACKET: usize = 128;
 
@@ -49,7 +49,7 @@ pub(crate) async fn collect(
     Ok(End { notes })
 }
 
-/// Cuts the stacks to what was asked for; says what the dump lacks.
+/// Truncates the stacks to the requested depth; returns the notes.
 pub(super) fn tidy(dump: &mut dump::Dump, max_depth: u32, context: &Context) -> Vec<Note> {
     context.counters.dropped.add(dump.dropped);
     for thread in &mut dump.threads {
@@ -62,12 +62,12 @@ pub(super) fn tidy(dump: &mut dump::Dump, max_depth: u32, context: &Context) -> 
     let mut notes = notes(dump);
     let mut by_frame_pointer = FramePointers::default();
     by_frame_pointer.set_modules(&dump.modules);
-    dump.threads.iter().for_each(|thread| by_frame_pointer.signal_state(&thread.stack.frames));
+    dump.threads.iter().for_each(|thread| by_frame_pointer.count_stack(&thread.stack.frames));
     notes.extend(by_frame_pointer.note("stacks"));
     notes
 }
 
-/// The modules, in packets that `part` makes.
+/// Sends the modules in packets; `part` makes each one.
 pub(super) async fn send_modules<T: Encode>(
     modules: &[Module],
     part: impl Fn(Vec<Module>) -> T,
@@ -82,7 +82,7 @@ pub(super) async fn send_modules<T: Encode>(
 async fn send_threads(threads: Vec<ThreadStack>, sink: &Sink) -> Result<(), Stop> {
     let (mut piece, mut frames) = (Vec::new(), 0);
     for thread in threads {
-        // The texts of a thread weigh about as much as 64 frames.
+        // The texts of a thread take about as many bytes as 64 frames.
         frames += thread.stack.frames.len() + 64;
         piece.push(thread);
         if frames >= FRAMES_PER_PACKET {

@@ -1,4 +1,4 @@
-//! `tasks`: every task of the watched runtimes, and right after them every thread.
+//! `tasks`: every task of the watched runtimes, and the stack of every thread, captured right after.
 
 #![cfg(native_engine)]
 
@@ -17,17 +17,18 @@ use tokio::runtime::RuntimeFlavor;
 
 use super::{Context, Finish, Sink, Stop};
 use crate::tasks::cells::{BYTES_AT_ONCE, Cells, Wanted};
-use crate::tasks::list::{Listed, Place, list};
-use crate::tasks::walk::{Found, MOST_TASKS, Pile, Vtables};
+use crate::tasks::found::{Found, FoundTasks, MAX_TASKS};
+use crate::tasks::list::{Listed, Owner, list};
+use crate::tasks::vtables::Vtables;
 
-/// Tasks in one packet, vtables too: far below its limit.
+/// Maximum tasks, and vtables, in one packet: far below the limit of a packet.
 const TASKS_PER_PACKET: usize = 1000;
 
-/// Frames in one packet.
+/// Maximum frames in one packet.
 const FRAMES_PER_PACKET: usize = 16 * 1024;
 
-/// Bytes of cells in one answer; more are counted as left out.
-const MOST_BYTES: u64 = 256 * 1024 * 1024;
+/// Maximum bytes of cells in one answer; tasks above the limit are counted as left out.
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
 pub(crate) async fn collect(
     arguments: TasksRequest,
@@ -41,29 +42,29 @@ pub(crate) async fn collect(
     let refused = memory.err();
     let mut bytes = Bytes {
         of_each: if refused.is_some() { 0 } else { arguments.max_cell_bytes.into() },
-        left: MOST_BYTES,
+        left: MAX_BYTES,
         left_out: 0,
     };
     let mut vtables = Vtables::default();
     let mut listed = Vec::new();
-    let (mut anchors, mut room) = (0, MOST_TASKS);
-    for place in Place::all(&context.runtimes) {
-        let alive_tasks = alive_tasks(&place);
-        let list = list(&place, &mut vtables, room).await;
+    let (mut anchors, mut remaining) = (0, MAX_TASKS);
+    for owner in Owner::all(&context.runtimes) {
+        let alive_tasks = alive_tasks(&owner);
+        let list = list(&owner, &mut vtables, remaining).await;
         if let Ok(list) = &list {
             anchors += list.anchors;
-            room = room.saturating_sub(list.tasks.len());
+            remaining = remaining.saturating_sub(list.tasks.len());
         }
-        listed.push((place, alive_tasks, list));
+        listed.push((owner, alive_tasks, list));
     }
     let list_ns = nanoseconds(began.elapsed());
 
     let threads = Threads::capture(arguments.max_depth, context, sink).await?;
     let mut notes = threads.notes;
     send_vtables(&vtables, sink).await?;
-    for (index, (place, alive_tasks, list)) in listed.into_iter().enumerate() {
+    for (index, (owner, alive_tasks, list)) in listed.into_iter().enumerate() {
         let index = index as u32;
-        let part = describe(index, &place, alive_tasks, &list);
+        let part = describe(index, &owner, alive_tasks, &list);
         let name = part.name.clone();
         sink.data(&TasksPart::Runtime(part)).await?;
         if let Ok(list) = list {
@@ -85,21 +86,21 @@ pub(crate) async fn collect(
     Ok(End { notes })
 }
 
-fn alive_tasks(place: &Place) -> Known<u64> {
-    match place {
-        Place::Runtime(runtime) => Known::Value(runtime.alive_tasks()),
-        Place::LocalSet(_) => Known::unavailable("Tokio does not count the tasks of a LocalSet", ""),
+fn alive_tasks(owner: &Owner) -> Known<u64> {
+    match owner {
+        Owner::Runtime(runtime) => Known::Value(runtime.alive_tasks()),
+        Owner::LocalSet(_) => Known::unavailable("Tokio does not count the tasks of a LocalSet", ""),
     }
 }
 
 fn describe(
     index: u32,
-    place: &Place,
+    owner: &Owner,
     alive_tasks: Known<u64>,
     list: &Result<Listed, Unavailable>,
 ) -> TaskRuntime {
-    let (name, kind, workers, handle_words) = match place {
-        Place::Runtime(runtime) => {
+    let (name, kind, workers, handle_words) = match owner {
+        Owner::Runtime(runtime) => {
             let kind = match runtime.handle.runtime_flavor() {
                 RuntimeFlavor::CurrentThread => RuntimeKind::CurrentThread,
                 _ => RuntimeKind::MultiThread,
@@ -107,7 +108,7 @@ fn describe(
             let workers = runtime.handle.metrics().num_workers() as u32;
             (&runtime.name, kind, workers, handle::words(&runtime.handle))
         }
-        Place::LocalSet(set) => (&set.name, RuntimeKind::LocalSet, 1, Vec::new()),
+        Owner::LocalSet(set) => (&set.name, RuntimeKind::LocalSet, 1, Vec::new()),
     };
     let list = match list {
         Ok(list) => Known::Value(TaskList {
@@ -143,12 +144,12 @@ async fn send_vtables(vtables: &Vtables, sink: &Sink) -> Result<(), Stop> {
     Ok(())
 }
 
-/// How many bytes of cells are still to be sent.
+/// The budget of cell bytes.
 struct Bytes {
-    /// As many as are wanted of each task; 0 for none.
+    /// Maximum bytes of each task; 0 for none.
     of_each: u64,
     left: u64,
-    /// Tasks whose bytes were left out because the answer has enough.
+    /// Tasks whose bytes were left out because the budget was used up.
     left_out: u64,
 }
 
@@ -158,14 +159,14 @@ impl Bytes {
             kind: NoteKind::Truncated,
             what: "tasks".to_owned(),
             count: self.left_out,
-            why: format!("their bytes were omitted: the limit of {} MiB was reached", MOST_BYTES >> 20),
+            why: format!("their bytes were omitted: the limit of {} MiB was reached", MAX_BYTES >> 20),
         })
     }
 }
 
 async fn send_tasks(
     runtime: u32,
-    tasks: &Pile,
+    tasks: &FoundTasks,
     vtables: &Vtables,
     bytes: &mut Bytes,
     sink: &Sink,
@@ -178,7 +179,7 @@ async fn send_tasks(
         state,
         bytes,
     };
-    // Where memory can be read: the list was.
+    // Opening succeeded when the tasks were listed.
     let mut cells = Reader::open().ok().filter(|_| bytes.of_each > 0).map(Cells::new);
     let mut tasks = tasks.iter().peekable();
     let (mut wanted, mut piece) = (Vec::new(), Vec::new());
@@ -216,13 +217,13 @@ async fn send_tasks(
     Ok(())
 }
 
-/// Threads, in packets below their limit.
+/// Sends the threads in packets that stay below the limit.
 async fn send_threads(threads: Vec<TaskThread>, sink: &Sink) -> Result<(), Stop> {
     let mut threads = threads.into_iter().peekable();
     while threads.peek().is_some() {
         let (mut piece, mut frames) = (Vec::new(), 0);
         while let Some(thread) = threads.next_if(|_| frames < FRAMES_PER_PACKET) {
-            // The texts of a thread weigh about as much as 64 frames.
+            // The texts of a thread take about as many bytes as 64 frames.
             frames += thread.stack.stack.frames.len() + 64;
             piece.push(thread);
         }
@@ -231,7 +232,7 @@ async fn send_threads(threads: Vec<TaskThread>, sink: &Sink) -> Result<(), Stop>
     Ok(())
 }
 
-/// Every thread, as `stack` captures it.
+/// All threads, captured as for `stack`.
 struct Threads {
     list: Vec<TaskThread>,
     capture_ns: Known<u64>,
@@ -240,7 +241,7 @@ struct Threads {
 }
 
 impl Threads {
-    /// Captures them; without any when that cannot be, which says why.
+    /// Captures all threads. If that fails, the list is empty and `capture_ns` has the reason.
     async fn capture(max_depth: u32, context: &Context, sink: &Sink) -> Result<Threads, Stop> {
         let none = |why: String, unknown| Threads {
             list: Vec::new(),

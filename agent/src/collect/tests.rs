@@ -1,4 +1,5 @@
-//! `stack` and `pprof-cpu` as the connection drives them: parts in order, typed refusals, notes.
+//! Tests of `stack` and `pprof-cpu` through `answer`, as a connection calls it: the order of parts, typed errors,
+//! notes.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
@@ -17,26 +18,26 @@ use tokio::sync::watch;
 
 use crate::collect::{self, Context, Finish, Sink, Stop};
 
-/// Answers `request`, asking to finish after `finish_after` packets with data: the end, and all packets.
+/// Answers `request` and requests to finish after `finish_after` data packets. Returns the end and all packets.
 fn answer(request: Request, finish_after: usize) -> (Result<End, Stop>, Vec<Vec<u8>>) {
     block_on(async {
         let (packets, mut received) = tokio::sync::mpsc::channel::<Vec<u8>>(4);
-        let (ask, asked) = watch::channel(false);
+        let (request_finish, finish) = watch::channel(false);
         let reader = tokio::spawn(async move {
             let (mut all, mut with_data) = (Vec::new(), 0);
             while let Some(packet) = received.recv().await {
                 with_data += usize::from(packet[4] == Kind::Data as u8);
                 all.push(packet);
                 if with_data == finish_after {
-                    let _ = ask.send(true);
+                    let _ = request_finish.send(true);
                 }
             }
-            drop(ask);
+            drop(request_finish);
             all
         });
         let sink = Sink::new(packets);
         let context = Arc::new(Context::for_tests());
-        let end = collect::answer(request, Ok(()), &context, &sink, &mut Finish::new(asked)).await;
+        let end = collect::answer(request, Ok(()), &context, &sink, &mut Finish::new(finish)).await;
         drop(sink);
         (end, reader.await.unwrap())
     })
@@ -69,12 +70,12 @@ fn a_profile_begins_with_its_period_and_ends_with_its_clocks() {
         .sum();
     assert_eq!(sent, totals.samples);
     assert!(sent > 0 && totals.duration_ns >= 400_000_000);
-    let told: Vec<Progress> = of_kind(&packets, Kind::Progress);
-    assert!(told.iter().all(|progress| progress.total_ms == 400) && !told.is_empty());
+    let progress: Vec<Progress> = of_kind(&packets, Kind::Progress);
+    assert!(progress.iter().all(|progress| progress.total_ms == 400) && !progress.is_empty());
 }
 
 #[test]
-fn a_profile_asked_to_finish_keeps_what_it_has_and_says_so() {
+fn a_profile_that_is_finished_early_keeps_its_samples_and_has_a_note() {
     let _alone = alone();
     let _spinning = Worker::spinning();
     let (end, packets) = answer(Request::PprofCpu(PprofCpuRequest { duration_ms: 600_000, hz: 999 }), 4);
@@ -98,16 +99,18 @@ fn rates_and_times_out_of_range_are_refused_with_the_range() {
 }
 
 #[test]
-fn a_profile_nobody_waits_for_gives_everything_back() {
+fn a_cancelled_profile_restores_the_signal_handler() {
     let _alone = alone();
+    // glibc sets SA_RESTORER in every disposition it installs, so it stays set after the first profile of a process.
+    CpuSampler::start(99).unwrap().stop();
     let before = disposition();
     let _spinning = Worker::spinning();
     block_on(async {
         let (packets, _received) = tokio::sync::mpsc::channel(1);
-        let (_ask, asked) = watch::channel(false);
+        let (_request_finish, finish) = watch::channel(false);
         let (sink, context) = (Sink::new(packets), Arc::new(Context::for_tests()));
         let request = Request::PprofCpu(PprofCpuRequest { duration_ms: 60_000, hz: 999 });
-        let mut finish = Finish::new(asked);
+        let mut finish = Finish::new(finish);
         let answer = collect::answer(request, Ok(()), &context, &sink, &mut finish);
         assert!(tokio::time::timeout(Duration::from_millis(100), answer).await.is_err());
     });
@@ -116,7 +119,7 @@ fn a_profile_nobody_waits_for_gives_everything_back() {
 }
 
 #[test]
-fn stacks_come_after_their_modules_cut_to_the_depth_asked_for() {
+fn stacks_come_after_their_modules_and_are_cut_to_the_requested_depth() {
     let _alone = alone();
     let worker = Worker::repeat(|| {
         deep(50, &mut std::thread::park);

@@ -1,6 +1,6 @@
-//! What is said of stacks that end early.
+//! The texts of notes about stacks that end early.
 
-/// Why stacks end before the root, and what mends it.
+/// Why stacks end before the root, and the fix.
 pub(super) fn callers_hidden() -> &'static str {
     if rgops_capture::stack_bounds::is_denied() {
         "a seccomp filter denies rt_sigprocmask, which is needed to read stacks: only innermost frames are known; \
@@ -13,8 +13,8 @@ pub(super) fn callers_hidden() -> &'static str {
     }
 }
 
-/// Of how many stacks it has to be said that nothing was known of them, and what. Where a filter denies the question
-/// nothing is known of any, and [`callers_hidden`] says that.
+/// The number of stacks with unknown bounds to report, and the reason. If a seccomp filter denies the system call,
+/// all bounds are unknown; [`callers_hidden`] then reports the filter instead.
 pub(super) fn unknown_stacks(count: u64) -> (u64, &'static str) {
     let count = if rgops_capture::stack_bounds::is_denied() { 0 } else { count };
     (

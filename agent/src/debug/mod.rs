@@ -1,10 +1,9 @@
-//! `RGOPS_DEBUG=schedtrace=1000[,scheddetail=1]` in the program's environment: the agent prints what the
-//! Tokio schedulers do to standard error, as Go does by `GODEBUG`, without anybody asking.
+//! `RGOPS_DEBUG=schedtrace=1000[,scheddetail=1]` in the program's environment: the agent prints the activity of
+//! the Tokio schedulers to standard error, without a request, as Go does with `GODEBUG`.
 //!
-//! There is no debug information to be read here, so what stable Tokio does not tell is `-`, and tasks have
-//! no names; in a program built with `--cfg tokio_unstable` Tokio tells some more. `rgops schedtrace` has
-//! the rest.
-//! When the variable is not set there is no timer, no thread and no descriptor.
+//! The agent reads no debug information. So values that stable Tokio does not report are printed as `-`, and
+//! tasks have no names. A program built with `--cfg tokio_unstable` reports more values; `rgops schedtrace`
+//! reports all of them. When the variable is not set there is no timer, no thread and no descriptor.
 
 mod printing;
 mod settings;

@@ -1,4 +1,4 @@
-//! The printing itself: a moment an interval, until nobody reads.
+//! The printing itself: one moment for each interval, until standard error is closed.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,23 +13,23 @@ use super::stderr::Stderr;
 use crate::collect::Context;
 use crate::collect::schedtrace::follow::Follower;
 
-/// What is to be printed, and where: nothing, if nobody asked or it cannot be.
+/// The settings, and standard error; `None` if nothing was requested or there is no writer.
 #[derive(Debug)]
 pub(crate) struct Printing(Option<(Settings, Stderr)>);
 
 impl Settings {
-    /// To be printed there.
+    /// Prints to this writer.
     pub(crate) fn with(self, stderr: Option<Stderr>) -> Printing {
         Printing(stderr.map(|stderr| (self, stderr)))
     }
 }
 
 impl Printing {
-    /// Prints until the agent ends, or nobody can ever read it again.
+    /// Prints until the agent ends or standard error is closed.
     pub(crate) async fn print(self, context: Arc<Context>) {
         let Some((settings, mut stderr)) = self.0 else { return };
-        if let Some(complaint) = settings.complaint {
-            stderr.write(format!("{complaint}\n"));
+        if let Some(error) = settings.error {
+            stderr.write(format!("{error}\n"));
         }
         let Some(interval) = settings.schedtrace else { return };
         let mut follower = Follower::new(&context.runtimes);
@@ -37,7 +37,7 @@ impl Printing {
         let mut due = began + interval;
         while !stderr.is_closed() {
             wait(&mut follower, due).await;
-            follower.take_new(&context.runtimes);
+            follower.follow_new(&context.runtimes);
             let moment = follower.moment(began);
             let tasks = if settings.detail { busy_tasks(&follower, &context).await } else { Vec::new() };
             stderr.write(text(&follower.names(), &moment, settings.detail, &tasks));
@@ -54,14 +54,14 @@ async fn wait(follower: &mut Follower, due: Instant) {
     }
 }
 
-/// Ids and states of the tasks of each runtime that are not idle; of very many tasks none are looked at.
+/// Ids and states of the tasks of each runtime that are not idle; none for a runtime with too many tasks.
 #[cfg(native_engine)]
 async fn busy_tasks(follower: &Follower, context: &Context) -> Vec<Vec<(u64, &'static str)>> {
-    /// As many are walked through in a few milliseconds, each time.
-    const MOST_TASKS: u64 = 20_000;
+    /// Walking this many tasks takes a few milliseconds, each time.
+    const MAX_TASKS: u64 = 20_000;
     let mut tasks = Vec::new();
     for runtime in follower.watched() {
-        let is_listed = !context.policy.is_denied(Command::Tasks) && runtime.alive_tasks() <= MOST_TASKS;
+        let is_listed = !context.policy.is_denied(Command::Tasks) && runtime.alive_tasks() <= MAX_TASKS;
         tasks.push(if is_listed { crate::tasks::list::busy(&runtime).await } else { Vec::new() });
     }
     tasks
@@ -79,8 +79,8 @@ fn text(
     detail: bool,
     tasks: &[Vec<(u64, &'static str)>],
 ) -> String {
-    /// Of each runtime; a line that says how many there are more follows.
-    const MOST_LINES: usize = 100;
+    /// Maximum tasks printed for each runtime. One more line states how many were left out.
+    const MAX_LINES: usize = 100;
     let mut text = String::new();
     for (at, (name, runtime)) in names.iter().zip(&moment.runtimes).enumerate() {
         text.push_str(&format!("{}\n", line(name, moment, runtime)));
@@ -90,11 +90,11 @@ fn text(
             }
         }
         let tasks = tasks.get(at).map_or(&[][..], Vec::as_slice);
-        for (id, state) in tasks.iter().copied().take(MOST_LINES) {
+        for (id, state) in tasks.iter().copied().take(MAX_LINES) {
             text.push_str(&format!("{}\n", TaskLine { id, state, ..TaskLine::default() }));
         }
-        if tasks.len() > MOST_LINES {
-            text.push_str(&format!("T…: and {} more tasks that are not idle\n", tasks.len() - MOST_LINES));
+        if tasks.len() > MAX_LINES {
+            text.push_str(&format!("T…: and {} more tasks that are not idle\n", tasks.len() - MAX_LINES));
         }
     }
     text
@@ -107,7 +107,7 @@ fn line<'l>(name: &'l str, moment: &SchedtraceMoment, runtime: &RuntimeMoment) -
         runtime: name,
         workers: runtime.workers.len() as u64,
         idle_workers: Some(runtime.workers.iter().filter(|worker| worker.parked).count() as u64),
-        // Not even the unstable metrics tell it.
+        // The unstable metrics do not report it either.
         searching: None,
         threads: moment.threads.value().copied(),
         blocking: own.map(|own| own.blocking_threads),
@@ -126,7 +126,7 @@ fn worker(index: usize, runtime: &RuntimeMoment, interval_ns: u64) -> WorkerLine
         index,
         state: worker.map(|worker| match (worker.parked, worker.busy_percent(interval_ns)) {
             (true, _) => "parked",
-            // Nothing moved in the whole interval.
+            // No counter changed in the whole interval.
             (false, Some(100)) => "polling",
             (false, _) => "running",
         }),

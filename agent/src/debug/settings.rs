@@ -1,4 +1,4 @@
-//! What `RGOPS_DEBUG` says.
+//! The settings in `RGOPS_DEBUG`.
 
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -7,25 +7,25 @@ use rgops_protocol::discovery::DEBUG_VARIABLE;
 
 use crate::collect::schedtrace::INTERVAL_MS;
 
-/// What to print, and what could not be understood.
+/// What to print, and the error if a part is invalid.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// A line this often; `None` prints none.
+    /// Time between two lines; `None` prints none.
     pub(super) schedtrace: Option<Duration>,
-    /// A line for each worker, too.
+    /// Also prints a line for each worker.
     pub(super) detail: bool,
-    /// One line for people about what was not understood; that part has no effect.
-    pub(super) complaint: Option<String>,
+    /// One line that reports an invalid part. That part has no effect.
+    pub(super) error: Option<String>,
 }
 
 impl Settings {
-    /// Reads the variable's value; unset or empty asks for nothing.
+    /// Parses the variable's value; unset or empty requests nothing.
     pub(crate) fn parse(value: Option<&OsStr>) -> Settings {
         let mut settings = Settings::default();
         let Some(value) = value else { return settings };
         for word in value.to_string_lossy().split(',').map(str::trim).filter(|word| !word.is_empty()) {
             if let Err(why) = settings.take(word) {
-                settings.complaint = Some(format!(
+                settings.error = Some(format!(
                     "rgops: {DEBUG_VARIABLE}: {why}; write {DEBUG_VARIABLE}=schedtrace=1000[,scheddetail=1]"
                 ));
             }
@@ -34,12 +34,12 @@ impl Settings {
     }
 
     /// Whether there is anything to print.
-    pub(crate) fn asks_anything(&self) -> bool {
-        self.schedtrace.is_some() || self.complaint.is_some()
+    pub(crate) fn has_output(&self) -> bool {
+        self.schedtrace.is_some() || self.error.is_some()
     }
 
     fn take(&mut self, word: &str) -> Result<(), String> {
-        // Of a wrong value only so much is repeated as people need to find it.
+        // The message repeats only the first 40 characters of a wrong value, escaped.
         let shown: String = word.chars().take(40).flat_map(char::escape_default).collect();
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
         match (name, value.parse::<u32>()) {
@@ -70,18 +70,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_is_understood() {
+    fn valid_settings_are_parsed() {
         assert_eq!(Settings::parse(None), Settings::default());
         assert_eq!(parse(""), Settings::default());
         let second = Some(Duration::from_secs(1));
         assert_eq!(parse("schedtrace=1000"), Settings { schedtrace: second, ..Settings::default() });
-        let both = Settings { schedtrace: second, detail: true, complaint: None };
+        let both = Settings { schedtrace: second, detail: true, error: None };
         assert_eq!(parse(" scheddetail=1 ,schedtrace=1000,"), both);
         assert_eq!(parse("schedtrace=0,scheddetail=0"), Settings::default());
     }
 
     #[test]
-    fn what_is_wrong_is_one_line_and_the_rest_holds() {
+    fn an_invalid_part_is_reported_in_one_line_and_the_rest_is_applied() {
         for (wrong, says) in [
             ("schedtrace=abc", "schedtrace=abc is not a number of milliseconds from 10 to 3600000"),
             ("schedtrace=9", "is not a number of milliseconds"),
@@ -92,13 +92,13 @@ mod tests {
             ("x\ny\u{1b}[2J", "x\\ny\\u{1b}[2J is unknown"),
         ] {
             let settings = parse(wrong);
-            let complaint = settings.complaint.unwrap();
-            assert!(complaint.contains(says) && complaint.lines().count() == 1, "{complaint}");
-            assert!(complaint.starts_with("rgops: RGOPS_DEBUG: ") && complaint.len() < 200, "{complaint}");
+            let error = settings.error.unwrap();
+            assert!(error.contains(says) && error.lines().count() == 1, "{error}");
+            assert!(error.starts_with("rgops: RGOPS_DEBUG: ") && error.len() < 200, "{error}");
             assert_eq!(settings.schedtrace, None);
         }
         let half = parse("schedtrace=500,nonsense");
         assert_eq!(half.schedtrace, Some(Duration::from_millis(500)));
-        assert!(half.complaint.is_some());
+        assert!(half.error.is_some());
     }
 }

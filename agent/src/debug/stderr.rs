@@ -1,14 +1,14 @@
-//! Standard error, which belongs to the program: written to without ever waiting in the agent's thread.
+//! Writes to standard error, which belongs to the program. The agent's thread never blocks on it.
 //!
-//! It may be a pipe whose reader stopped, a terminal that was halted (Ctrl-S), a file on a disk that
-//! hangs, or closed. `O_NONBLOCK` is no way out: it is a flag of the open file, which the program and
-//! its parent share. So a thread of its own writes, given lines through a short queue: what does
-//! not fit is dropped and counted. Before each write it asks poll(2) whether there is room, so that it
-//! practically never waits in write(2), where it could not be ended; a pipe that has room takes
-//! `PIPE_BUF` bytes at once (pipe(7)), which is the most that is written at a time.
+//! It may be a pipe with a stopped reader, a terminal stopped with Ctrl-S, a file on a disk that hangs, or closed.
+//! `O_NONBLOCK` cannot be used: it is a flag of the open file, which the program and its parent share. So a
+//! separate writer thread gets the text through a short queue. Text that does not fit is dropped and counted.
+//! Before each write the writer checks with poll(2) that there is room. So it practically never blocks in
+//! write(2), where it could not be ended. A pipe with room accepts `PIPE_BUF` bytes at once (pipe(7)), and the
+//! writer never writes more at a time.
 //!
-//! All signals are blocked in it, SIGPIPE too: a closed pipe is EPIPE, and ends the printing. It has the
-//! program's descriptors, of which it uses number 2 and no other, and opens none.
+//! All signals are blocked in the writer, including SIGPIPE: a closed pipe gives EPIPE, which ends the printing.
+//! The writer has the program's descriptor table. It uses only descriptor 2 and opens none.
 
 use std::io;
 use std::sync::Arc;
@@ -19,16 +19,16 @@ use std::time::Duration;
 use rgops_capture::agent_threads;
 use rgops_capture::system;
 
-/// Texts that wait for the writer.
+/// Length of the queue, in texts.
 const QUEUED: usize = 4;
-/// `PIPE_BUF`: what a pipe takes at once or not at all.
+/// `PIPE_BUF`: a pipe accepts this many bytes at once or none.
 const AT_ONCE: usize = 4096;
-/// How long there may be no room before a text is dropped. Also the longest the end waits for it.
+/// How long the writer waits for room before it drops a text. Also the longest time until the writer ends.
 const ROOM_DEADLINE: Duration = Duration::from_millis(100);
-/// Its stack: shallow calls.
+/// Stack of the writer: its calls are shallow.
 const STACK_BYTES: usize = 128 * 1024;
 
-/// The writer's end that the agent's thread holds. Dropping it ends the writer.
+/// The agent's end of the queue to the writer. Dropping it ends the writer.
 #[derive(Debug)]
 pub(crate) struct Stderr {
     texts: SyncSender<String>,
@@ -37,26 +37,26 @@ pub(crate) struct Stderr {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Texts that nobody had room for.
+    /// Texts that were dropped because the queue or standard error had no room.
     dropped: AtomicU64,
     is_closed: AtomicBool,
 }
 
 impl Stderr {
-    /// Starts the writer: by a thread of the program, whose standard error it has then. The agent's own
-    /// threads have none.
+    /// Starts the writer. Call it on a thread of the program: the writer then inherits the program's standard
+    /// error, which the agent's own threads do not have.
     pub(crate) fn new() -> io::Result<Stderr> {
         let (texts, queue) = mpsc::sync_channel(QUEUED);
         let state = Arc::new(State::default());
         let thread = std::thread::Builder::new()
             .name(agent_threads::STDERR.to_owned())
             .stack_size(system::stack_bytes(STACK_BYTES));
-        let writers = state.clone();
+        let writer_state = state.clone();
         let mask = system::block_all_signals();
         let started = thread.spawn(move || {
             #[cfg(native_engine)]
             rgops_capture::heap::exclude_this_thread();
-            write_all(&queue, &writers);
+            write_all(&queue, &writer_state);
         });
         drop(mask);
         // Detached: it ends with the queue, within the deadline.
@@ -64,7 +64,7 @@ impl Stderr {
         Ok(Stderr { texts, state })
     }
 
-    /// Hands over a text of whole lines; it is dropped when the writer is behind.
+    /// Queues a text of whole lines; the text is dropped if the queue is full.
     pub(super) fn write(&mut self, text: String) {
         match self.texts.try_send(text) {
             Ok(()) => {}
@@ -75,7 +75,7 @@ impl Stderr {
         }
     }
 
-    /// Whether nobody will ever read it again.
+    /// Whether standard error is closed for good.
     pub(super) fn is_closed(&self) -> bool {
         self.state.is_closed.load(Ordering::Relaxed)
     }
@@ -103,8 +103,8 @@ fn write_all(queue: &Receiver<String>, state: &State) {
     }
 }
 
-/// Writes whole lines, as many at once as a pipe takes at once: so other writers' lines do not fall
-/// between. The rest of a text for which there is no room is left out.
+/// Writes whole lines, at most `PIPE_BUF` bytes at once, so that lines of other writers do not get in between. If
+/// there is no room, the rest of the text is left out.
 fn write(text: &str) -> io::Result<()> {
     let mut rest = text.as_bytes();
     while !rest.is_empty() {

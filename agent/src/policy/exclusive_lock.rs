@@ -1,4 +1,4 @@
-//! Lets one expensive command run at a time.
+//! A lock that lets only one expensive command run at a time.
 
 use std::sync::Mutex;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use rgops_protocol::request::Command;
 #[derive(Debug, Default)]
 pub(super) struct ExclusiveLock(Mutex<Option<(Command, Instant)>>);
 
-/// The right to run one; given back when dropped.
+/// The right to run an expensive command; released when dropped.
 pub(crate) struct Guard<'l>(&'l ExclusiveLock);
 
 impl ExclusiveLock {

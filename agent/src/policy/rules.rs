@@ -1,4 +1,4 @@
-//! The rules: what the program's author denied and allowed, what runs alone, who may read memory.
+//! The rules: which commands the program's author denied and allowed, which run alone, and who may read memory.
 
 use rgops_protocol::error::{Code, Error};
 use rgops_protocol::reply::Unavailable;
@@ -6,23 +6,24 @@ use rgops_protocol::request::{Command, Effect, MemoryUse, Request};
 
 use super::exclusive_lock::{ExclusiveLock, Guard};
 
-/// What is answered to whom. By default all that changes nothing, and memory on the local socket only.
+/// Decides which requests are answered. By default: every command that changes nothing, and memory only on the local
+/// socket.
 #[derive(Debug, Default)]
 pub(crate) struct Policy {
     denied: Vec<Command>,
     /// Commands that may change something in the program.
     allowed: Vec<Command>,
-    /// Whether those on TCP may read the program's memory.
+    /// Whether clients on TCP may read the program's memory.
     memory_over_tcp: bool,
     exclusive: ExclusiveLock,
 }
 
-/// Who asks, as far as it decides what is answered.
+/// How a client connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asker {
-    /// Over the local socket: the same user, or root, who could read the program's memory anyway.
+pub(crate) enum Origin {
+    /// Over the local socket: the same user, or root. Both could read the program's memory anyway.
     Local,
-    /// Over TCP: whoever knows the token.
+    /// Over TCP: any client that knows the token.
     Remote,
 }
 
@@ -39,7 +40,7 @@ impl Policy {
         Policy { denied, allowed, memory_over_tcp, exclusive: ExclusiveLock::default() }
     }
 
-    /// The commands some request of which is answered, as the hello lists them, by number.
+    /// The commands with at least one request that is answered, sorted by number. The hello lists them.
     pub(crate) fn answered(&self) -> Vec<Command> {
         let may_change =
             |command: &Command| command.effect() != Effect::Always || self.allowed.contains(command);
@@ -49,12 +50,12 @@ impl Policy {
         commands
     }
 
-    /// Whether the program's author denied the command: then nothing does its work for another one either.
+    /// Whether the program's author denied the command. Then other commands must not do its work either.
     pub(crate) fn is_denied(&self, command: Command) -> bool {
         self.denied.contains(&command)
     }
 
-    /// Refuses a denied command, whatever is asked of it.
+    /// Refuses a denied command, regardless of the request.
     pub(crate) fn check_command(&self, command: Command) -> Result<(), Error> {
         if !self.is_denied(command) {
             return Ok(());
@@ -68,10 +69,10 @@ impl Policy {
     }
 
     /// Admits a request, or refuses it.
-    pub(crate) fn admit(&self, request: &Request, asker: Asker) -> Result<Admitted<'_>, Error> {
+    pub(crate) fn admit(&self, request: &Request, origin: Origin) -> Result<Admitted<'_>, Error> {
         let command = request.command();
-        // A connection checks this before it reads the request, so that a denied command is refused as such in any
-        // version. Here it is checked again: what was admitted is allowed, whoever asked.
+        // A connection checks this before it decodes the request, so that a denied command is refused with this
+        // error in any version. It is checked here again, so that `admit` is safe for every caller.
         self.check_command(command)?;
         if request.changes() && !self.allowed.contains(&command) {
             return Err(Error::new(
@@ -86,8 +87,8 @@ impl Policy {
                 reason: format!("{} does not send the program's memory", command.name()),
                 fix: String::new(),
             }),
-            MemoryUse::Partly => self.memory(asker),
-            MemoryUse::Only => Ok(self.memory(asker).map_err(|refused| {
+            MemoryUse::Partly => self.memory(origin),
+            MemoryUse::Only => Ok(self.memory(origin).map_err(|refused| {
                 Error::new(Code::NotAllowed, "cannot read memory", refused.reason, refused.fix)
             })?),
         };
@@ -95,12 +96,12 @@ impl Policy {
         Ok(Admitted { guard, memory })
     }
 
-    /// Whether `asker` may have bytes of the program's memory; else why not.
-    fn memory(&self, asker: Asker) -> Result<(), Unavailable> {
-        match asker {
-            Asker::Local => Ok(()),
-            Asker::Remote if self.memory_over_tcp => Ok(()),
-            Asker::Remote => Err(Unavailable {
+    /// Whether `origin` may have bytes of the program's memory; else why not.
+    fn memory(&self, origin: Origin) -> Result<(), Unavailable> {
+        match origin {
+            Origin::Local => Ok(()),
+            Origin::Remote if self.memory_over_tcp => Ok(()),
+            Origin::Remote => Err(Unavailable {
                 reason: "the agent does not read the program's memory over TCP".to_owned(),
                 fix:
                     "run rgops on the program's host, as its user; or call Options::memory_over_tcp in the program"
@@ -119,45 +120,45 @@ mod tests {
 
     use super::*;
 
-    fn code(policy: &Policy, request: impl Into<Request>, asker: Asker) -> Option<Code> {
-        policy.admit(&request.into(), asker).err().map(|error| error.code())
+    fn code(policy: &Policy, request: impl Into<Request>, origin: Origin) -> Option<Code> {
+        policy.admit(&request.into(), origin).err().map(|error| error.code())
     }
 
     #[test]
-    fn what_changes_something_needs_permission() {
+    fn requests_that_change_something_need_permission() {
         let policy = Policy::default();
-        assert_eq!(code(&policy, GcRequest {}, Asker::Local), Some(Code::NotAllowed));
+        assert_eq!(code(&policy, GcRequest {}, Origin::Local), Some(Code::NotAllowed));
         assert_eq!(
-            code(&policy, HeapRateRequest { set_bytes: Some(1) }, Asker::Local),
+            code(&policy, HeapRateRequest { set_bytes: Some(1) }, Origin::Local),
             Some(Code::NotAllowed)
         );
-        assert_eq!(code(&policy, HeapRateRequest { set_bytes: None }, Asker::Local), None);
+        assert_eq!(code(&policy, HeapRateRequest { set_bytes: None }, Origin::Local), None);
         assert!(!policy.answered().contains(&Command::Gc) && policy.answered().contains(&Command::HeapRate));
         let policy = Policy::new(vec![], vec![Command::Gc], false);
-        assert_eq!(code(&policy, GcRequest {}, Asker::Remote), None);
+        assert_eq!(code(&policy, GcRequest {}, Origin::Remote), None);
         assert!(policy.answered().contains(&Command::Gc));
     }
 
     #[test]
-    fn what_is_denied_stays_so_though_it_is_allowed() {
+    fn deny_overrides_allow() {
         let policy = Policy::new(vec![Command::Gc, Command::Stats], vec![Command::Gc], false);
-        assert_eq!(code(&policy, GcRequest {}, Asker::Local), Some(Code::NotAllowed));
-        assert_eq!(code(&policy, StatsRequest { window_ms: 1 }, Asker::Local), Some(Code::NotAllowed));
+        assert_eq!(code(&policy, GcRequest {}, Origin::Local), Some(Code::NotAllowed));
+        assert_eq!(code(&policy, StatsRequest { window_ms: 1 }, Origin::Local), Some(Code::NotAllowed));
         assert!(!policy.answered().contains(&Command::Stats));
     }
 
     #[test]
-    fn memory_is_for_the_local_socket() {
+    fn memory_is_readable_only_on_the_local_socket_by_default() {
         let read = ReadRequest { ranges: vec![] };
-        assert_eq!(code(&Policy::default(), read.clone(), Asker::Local), None);
-        assert_eq!(code(&Policy::default(), read.clone(), Asker::Remote), Some(Code::NotAllowed));
-        assert_eq!(code(&Policy::new(vec![], vec![], true), read, Asker::Remote), None);
-        // The rest of it is answered.
+        assert_eq!(code(&Policy::default(), read.clone(), Origin::Local), None);
+        assert_eq!(code(&Policy::default(), read.clone(), Origin::Remote), Some(Code::NotAllowed));
+        assert_eq!(code(&Policy::new(vec![], vec![], true), read, Origin::Remote), None);
+        // The part without memory is answered.
         let tasks = TasksRequest { max_cell_bytes: 1, max_depth: 0 };
-        assert_eq!(code(&Policy::default(), tasks, Asker::Remote), None);
+        assert_eq!(code(&Policy::default(), tasks, Origin::Remote), None);
     }
 
-    /// A request of the command: zeros, as many as it has.
+    /// A request of the command, all zeros.
     fn any_request(command: Command) -> Request {
         let envelope = |length| Envelope {
             command: command as u16,
@@ -170,32 +171,32 @@ mod tests {
     #[test]
     fn no_command_has_memory_over_tcp_unless_the_author_allowed_it() {
         for command in Command::ALL {
-            let memory_for = |memory_over_tcp, asker| {
+            let memory_for = |memory_over_tcp, origin| {
                 let policy = Policy::new(vec![], vec![command], memory_over_tcp);
-                policy.admit(&any_request(command), asker).map(|admitted| admitted.memory.is_ok()).ok()
+                policy.admit(&any_request(command), origin).map(|admitted| admitted.memory.is_ok()).ok()
             };
             let has_memory = Some(command.memory() != MemoryUse::Never);
-            let remote = memory_for(false, Asker::Remote);
+            let remote = memory_for(false, Origin::Remote);
             let expected = if command.memory() == MemoryUse::Only { None } else { Some(false) };
             assert_eq!(remote, expected, "{command:?}");
-            assert_eq!(memory_for(true, Asker::Remote), has_memory, "{command:?}");
-            assert_eq!(memory_for(false, Asker::Local), has_memory, "{command:?}");
+            assert_eq!(memory_for(true, Origin::Remote), has_memory, "{command:?}");
+            assert_eq!(memory_for(false, Origin::Local), has_memory, "{command:?}");
         }
     }
 
     #[test]
-    fn one_exclusive_command_at_a_time() {
+    fn only_one_exclusive_command_runs_at_a_time() {
         let policy = Policy::default();
         let stack: Request = StackRequest { max_depth: 1 }.into();
-        let guard = policy.admit(&stack, Asker::Local).unwrap();
-        assert_eq!(code(&policy, stack.clone(), Asker::Local), Some(Code::Busy));
-        assert_eq!(code(&policy, StatsRequest { window_ms: 1 }, Asker::Local), None);
+        let guard = policy.admit(&stack, Origin::Local).unwrap();
+        assert_eq!(code(&policy, stack.clone(), Origin::Local), Some(Code::Busy));
+        assert_eq!(code(&policy, StatsRequest { window_ms: 1 }, Origin::Local), None);
         drop(guard);
-        assert_eq!(code(&policy, stack, Asker::Local), None);
+        assert_eq!(code(&policy, stack, Origin::Local), None);
     }
 
     #[test]
-    fn commands_are_listed_by_their_numbers() {
+    fn commands_are_sorted_by_number() {
         assert!(Policy::default().answered().is_sorted_by_key(|command| *command as u16));
     }
 }

@@ -1,8 +1,8 @@
-//! Tasks of ours on a watched runtime, one in each of the lists it keeps its tasks in.
+//! Anchors: the agent's own tasks on a watched runtime, one in each list of tasks of that runtime.
 //!
-//! They never do anything: a worker polls each once, and again to cancel it. A runtime whose workers
-//! are all stuck does neither, so they stay in its lists; the next listing uses those again instead of
-//! adding to them. [`Anchors`] knows every one that still lives: they are in no list and no count.
+//! They never do anything: a worker polls each one once, and again to cancel it. If all workers of a runtime are
+//! stuck, the anchors stay in its lists, and the next listing reuses them instead of adding more. [`Anchors`]
+//! knows every anchor that is still alive, so that they are left out of all lists and counts.
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -21,29 +21,29 @@ use tokio::task::{AbortHandle, JoinHandle, LocalSet};
 use super::layout::{self, Layout, QuietRuntime};
 
 /// Tokio's own limit of lists: `gen_sharded_list_size` in `runtime/task/list.rs`.
-const MOST_SHARDS: usize = 1 << 16;
+const MAX_SHARDS: usize = 1 << 16;
 
-/// To spawn a task takes about a microsecond, 65,536 of them a fraction of a second.
+/// Spawning a task takes about 1 µs, spawning 65,536 tasks a fraction of a second.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// What spawns on a watched runtime: it may wait for a lock of the runtime, or in a hook of the program. It has
-/// the program's descriptors, because a runtime wakes its workers by a write to one of its own.
+/// The thread that spawns on a watched runtime. It may wait for a lock of the runtime, or run a hook of the program.
+/// It has the program's descriptors, because a runtime wakes its workers by a write to one of its own.
 static SPAWNS: LazyLock<OffloadThread> = LazyLock::new(|| {
     let stuck =
         "cannot spawn a task on it: timed out after 2 s; a runtime lock is held, perhaps by a stopped thread";
     OffloadThread::programs(agent_threads::TASKS, DEADLINE, stuck)
 });
 
-/// What only looks.
-static LOOKS: LazyLock<OffloadThread> = LazyLock::new(|| {
+/// The thread that only reads memory.
+static READS: LazyLock<OffloadThread> = LazyLock::new(|| {
     let stuck = "no answer in 2 s: an allocator lock is held, perhaps by a stopped thread";
     OffloadThread::new(agent_threads::TASKS, DEADLINE, stuck)
 });
 
-/// The layout of all tasks of this process, or why it is not known: found out once.
+/// The layout of all tasks of this process, or why it is not known; calibrated once.
 static LAYOUT: LazyLock<Mutex<Option<Result<Layout, Unavailable>>>> = LazyLock::new(Mutex::default);
 
-/// Our tasks on one runtime that have not ended.
+/// The agent's tasks on one runtime that have not ended.
 #[derive(Debug, Default)]
 pub(crate) struct Anchors {
     state: Mutex<State>,
@@ -52,32 +52,32 @@ pub(crate) struct Anchors {
 #[derive(Debug, Default)]
 struct State {
     tasks: Vec<JoinHandle<()>>,
-    /// A hook of the program panicked when a task was spawned: none is ever spawned again.
+    /// A hook of the program panicked when a task was spawned. Then no task is spawned again.
     poisoned: bool,
 }
 
-/// Where a walk begins.
+/// The starting points of a walk.
 #[derive(Debug)]
 pub(crate) struct Start {
     pub(crate) layout: Layout,
-    /// Lists of the runtime.
+    /// Number of lists of the runtime.
     pub(crate) shards: usize,
-    /// One task of ours in each list, by list; 0 where none could be had.
+    /// The header of one anchor for each list; 0 if the list has none.
     pub(crate) headers: Vec<u64>,
-    /// Ids of all our tasks in these lists.
+    /// Ids of all anchors in these lists.
     pub(crate) ours: BTreeSet<u64>,
-    /// Tasks with this id and larger ones were spawned after the listing began.
+    /// Tasks with this id or a larger one were spawned after the listing started.
     pub(crate) end_id: u64,
 }
 
-/// The layout, found out if it is not known yet.
+/// The layout; calibrates it if it is not known yet.
 pub(crate) async fn layout() -> Result<Layout, Unavailable> {
     let known = try_lock(&LAYOUT).and_then(|layout| layout.clone());
     if let Some(layout) = known {
         return layout;
     }
-    // On a separate thread: a runtime may be neither made nor dropped on a thread that drives one.
-    let found = LOOKS.ask(|| {
+    // On a separate thread: a thread that drives a runtime must not create or drop another one.
+    let found = READS.ask(|| {
         let mut memory = Reader::open()?;
         Layout::calibrate(&mut memory).map_err(|unknown| Unavailable {
             reason: unknown.to_string(),
@@ -85,7 +85,8 @@ pub(crate) async fn layout() -> Result<Layout, Unavailable> {
         })
     });
     let found = found.await?;
-    // Memory that could not be read may be readable the next time; a layout does not change.
+    // The layout does not change, so it is kept. A failure is kept only if memory can be read: otherwise the next
+    // attempt may succeed.
     if (found.is_ok() || Reader::open().is_ok())
         && let Some(mut layout) = try_lock(&LAYOUT)
     {
@@ -99,29 +100,30 @@ impl Anchors {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many of them Tokio still counts as alive.
+    /// The number of anchors that have not ended.
     pub(crate) fn alive(&self) -> usize {
         self.lock().tasks.iter().filter(|task| !task.is_finished()).count()
     }
 
-    /// Sees to it that there is one in every list, until the returned hold is dropped: then they are
-    /// told to end. Those a stuck runtime does not let end are kept for the next time.
+    /// Ensures that there is an anchor in every list until the returned hold is dropped. Then they are aborted.
+    /// Anchors that cannot end because the runtime is stuck are kept for the next listing.
     pub(crate) async fn place(
         self: &Arc<Self>,
         handle: &Handle,
         layout: Layout,
     ) -> Result<(Start, Hold), Unavailable> {
-        let (here, handle, afterwards) = (self.clone(), handle.clone(), self.clone());
+        let (anchors, handle, afterwards) = (self.clone(), handle.clone(), self.clone());
         let shards = shards(&handle);
         let (end_id, hold) = SPAWNS
-            .ask_and_hold(move || here.spawn_here(&handle, shards), move || afterwards.release())
+            .ask_and_hold(move || anchors.spawn_missing(&handle, shards), move || afterwards.release())
             .await?;
-        let (here, end_id) = (self.clone(), end_id?);
-        let start = LOOKS.ask(move || here.find_here(layout, shards, end_id)).await?;
+        let (anchors, end_id) = (self.clone(), end_id?);
+        let start = READS.ask(move || anchors.find(layout, shards, end_id)).await?;
         Ok((start?, hold))
     }
 
-    /// Two tasks of ours in a `LocalSet`, whose thread this is; they stay until [`Anchors::release`].
+    /// Spawns two anchors in a `LocalSet`; they stay until [`Anchors::release`]. Call it on the thread of the
+    /// `LocalSet`.
     pub(crate) fn in_local_set(local_set: &LocalSet) -> Anchors {
         let anchors = Anchors::default();
         for _ in 0..2 {
@@ -133,21 +135,21 @@ impl Anchors {
         anchors
     }
 
-    /// Where a walk through the `LocalSet` begins.
+    /// The starting point of a walk through the `LocalSet`.
     pub(crate) async fn start(self: &Arc<Self>, layout: Layout) -> Result<Start, Unavailable> {
-        let here = self.clone();
-        LOOKS.ask(move || here.start_here(layout)).await?
+        let anchors = self.clone();
+        READS.ask(move || anchors.find_in_local_set(layout)).await?
     }
 
-    fn start_here(&self, layout: Layout) -> Result<Start, Unavailable> {
+    fn find_in_local_set(&self, layout: Layout) -> Result<Start, Unavailable> {
         // `LocalOwnedTasks` in `runtime/task/list.rs`: one list.
         let mut placed = Placed::new(layout, 1)?;
         let state = self.lock();
         if state.poisoned {
-            return Err(unavailable(HOOK));
+            return Err(unavailable(HOOK_PANICKED));
         }
         for task in state.tasks.iter().filter(|task| !task.is_finished()) {
-            placed.add(task).ok_or_else(|| unavailable(STRANGE))?;
+            placed.add(task).ok_or_else(|| unavailable(UNEXPECTED_LAYOUT))?;
         }
         if placed.ours.is_empty() {
             return Err(unavailable("the LocalSet was dropped"));
@@ -155,23 +157,25 @@ impl Anchors {
         Ok(placed.start(quiet_runtime()?.fresh_id()))
     }
 
-    /// Not on the agent's thread: to abort a task schedules it, which takes a lock of the runtime.
+    /// Aborts all anchors. Not for the agent's thread: aborting a task schedules it, which takes a lock of the
+    /// runtime.
     pub(crate) fn release(&self) {
-        // Not under our lock, for which the agent's thread may wait.
+        // Abort without holding our lock: the agent's thread may wait for that lock.
         let all: Vec<AbortHandle> = self.lock().tasks.iter().map(JoinHandle::abort_handle).collect();
         all.iter().for_each(AbortHandle::abort);
         self.lock().tasks.retain(|task| !task.is_finished());
     }
 
-    /// Spawns until there is one in each list, by their ids. The id of a task that would be spawned next.
-    fn spawn_here(&self, handle: &Handle, shards: usize) -> Result<u64, Unavailable> {
+    /// Spawns until every list has an anchor; the id of a task determines its list. Returns an id that is larger
+    /// than those of all tasks spawned before.
+    fn spawn_missing(&self, handle: &Handle, shards: usize) -> Result<u64, Unavailable> {
         let quiet = quiet_runtime()?;
         let list = |id: u64| id as usize & (shards - 1);
         let mut is_taken = vec![false; shards];
         {
             let mut state = self.lock();
             if state.poisoned {
-                return Err(unavailable(HOOK));
+                return Err(unavailable(HOOK_PANICKED));
             }
             state.tasks.retain(|task| !task.is_finished());
             for task in &state.tasks {
@@ -179,7 +183,7 @@ impl Anchors {
             }
         }
         let mut last_id = quiet.fresh_id();
-        // Others spawn meanwhile and take ids: then ours falls into a list by chance.
+        // Other threads may spawn meanwhile and take ids. Then the list of the next anchor is random.
         let (mut ids_left, mut spawns_left) = (64 * shards + 1024, 8 * shards + 64);
         while is_taken.contains(&false) && ids_left > 0 && spawns_left > 0 {
             ids_left -= 1;
@@ -192,7 +196,7 @@ impl Anchors {
             let mut state = self.lock();
             let Ok(task) = spawned else {
                 state.poisoned = true;
-                return Err(unavailable(HOOK));
+                return Err(unavailable(HOOK_PANICKED));
             };
             if task.is_finished() {
                 return Err(unavailable("the runtime was shut down"));
@@ -204,11 +208,11 @@ impl Anchors {
         Ok(quiet.fresh_id())
     }
 
-    /// Finds those that were spawned in memory.
-    fn find_here(&self, layout: Layout, shards: usize, end_id: u64) -> Result<Start, Unavailable> {
+    /// Finds the spawned anchors in memory.
+    fn find(&self, layout: Layout, shards: usize, end_id: u64) -> Result<Start, Unavailable> {
         let mut placed = Placed::new(layout, shards)?;
         for task in self.lock().tasks.iter().filter(|task| !task.is_finished()) {
-            placed.add(task).ok_or_else(|| unavailable(STRANGE))?;
+            placed.add(task).ok_or_else(|| unavailable(UNEXPECTED_LAYOUT))?;
         }
         Ok(placed.start(end_id))
     }
@@ -223,10 +227,11 @@ fn quiet_runtime() -> Result<QuietRuntime, Unavailable> {
         .map_err(|error| unavailable(&format!("cannot create the agent's reference runtime: {error}")))
 }
 
-const STRANGE: &str = "the agent's task on this runtime does not have the layout of its reference tasks";
-const HOOK: &str = "a hook of the program (on_task_spawn) panicked when a task was spawned";
+const UNEXPECTED_LAYOUT: &str =
+    "the agent's task on this runtime does not have the layout of its reference tasks";
+const HOOK_PANICKED: &str = "a hook of the program (on_task_spawn) panicked when a task was spawned";
 
-/// The anchors found so far.
+/// The anchors found in memory so far.
 struct Placed {
     layout: Layout,
     memory: Reader,
@@ -244,7 +249,7 @@ impl Placed {
         Start { layout, shards, headers: self.headers, ours: self.ours, end_id }
     }
 
-    /// Takes note of one, if it carries its id where the layout says; its id.
+    /// Adds an anchor, if its id is at the offset of the layout; returns the id.
     fn add(&mut self, task: &JoinHandle<()>) -> Option<u64> {
         let id = layout::number(task.id());
         let memory = &mut self.memory;
@@ -260,10 +265,10 @@ impl Placed {
     }
 }
 
-/// The lists of a runtime: `gen_sharded_list_size` in `runtime/task/list.rs` of Tokio.
+/// The number of lists of a runtime: `gen_sharded_list_size` in `runtime/task/list.rs` of Tokio.
 fn shards(handle: &Handle) -> usize {
     match handle.runtime_flavor() {
         RuntimeFlavor::CurrentThread => layout::CURRENT_THREAD_SHARDS,
-        _ => (handle.metrics().num_workers().next_power_of_two() * 4).min(MOST_SHARDS),
+        _ => (handle.metrics().num_workers().next_power_of_two() * 4).min(MAX_SHARDS),
     }
 }

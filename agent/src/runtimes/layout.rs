@@ -1,16 +1,16 @@
-//! Where the fields of a Tokio task lie, found out instead of assumed.
+//! The memory layout of a Tokio task, calibrated instead of assumed.
 //!
-//! A task is one allocation, `Cell { header, core: { scheduler, id, future }, trailer }`, and its
-//! header names a vtable that tells, for this type of future, how far id and trailer are from the
-//! header (`runtime/task/{core,raw}.rs` of Tokio). Which words of the vtable tell that, and where in the
-//! trailer the list's pointers are, is the compiler's choice. It is the same for all tasks of one
-//! `tokio` crate, so it is found on tasks of our own: on a runtime nobody drives, of futures of
-//! different sizes and alignments, whose ids and whose order in the lists we know. Exactly one reading
-//! must explain all of them; otherwise no task is ever looked at.
+//! A task is one allocation, `Cell { header, core: { scheduler, id, future }, trailer }`. Its header points to a
+//! vtable, which has the offsets of id and trailer from the header for this type of future
+//! (`runtime/task/{core,raw}.rs` of Tokio). The compiler chooses which words of the vtable these are, and where
+//! in the trailer the list's pointers are. The choice is the same for all tasks of one `tokio` crate. So it is
+//! calibrated on reference tasks of the agent, on a runtime that no thread drives. Their futures have different
+//! sizes and alignments, and their ids and their order in the lists are known. Exactly one layout must fit all of
+//! them; otherwise no task is ever read.
 //!
-//! Taken from Tokio's source, and checked here: the header is `repr(C)` and begins with state, queue
-//! link and vtable; a cell is aligned to 128 bytes on the processors we know; a task is pushed to the
-//! front of the list `id mod shards`, of which a current-thread runtime has four.
+//! Three facts are taken from Tokio's source and checked here: the header is `repr(C)` and begins with state, queue
+//! link and vtable; a cell is aligned to 128 bytes on the supported processors; a task is pushed to the front of
+//! the list `id mod shards`, and a current-thread runtime has four lists.
 
 use std::fmt;
 use std::future::{Future, pending};
@@ -21,38 +21,38 @@ use rgops_capture::memory::Reader;
 use tokio::runtime::Builder;
 use tokio::task::{Id, JoinHandle};
 
-/// From the header to the pointer to its vtable.
+/// Offset of the vtable pointer from the header.
 pub(crate) const VTABLE: u64 = 16;
 
 /// Alignment of a cell (`Cell` in `runtime/task/core.rs`) on x86_64 and aarch64.
 pub(crate) const CELL_ALIGNMENT: u64 = 128;
 
-/// Lists of a current-thread runtime: `OwnedTasks::new(1)`, `gen_sharded_list_size`.
+/// Number of lists of a current-thread runtime: `OwnedTasks::new(1)`, `gen_sharded_list_size`.
 pub(crate) const CURRENT_THREAD_SHARDS: usize = 4;
 
-/// Words of a vtable that are looked at: seven functions and three or four offsets today.
+/// Words of a vtable that are read: currently seven functions and three or four offsets.
 const VTABLE_WORDS: usize = 11;
 
-/// Nothing of a header lies farther away than this, nor is a trailer longer.
-const LONGEST_PIECE: u64 = 1024;
+/// The maximum offset of the id from the header, and of a list pointer from the trailer.
+const MAX_OFFSET: u64 = 1024;
 
-/// Rounds of tasks, each of one task of every kind: in a round of its own ids, all lists get some.
+/// Rounds of reference tasks, each with one task of every kind: enough for tasks in every list.
 const ROUNDS: usize = 12;
 
-/// Where things are.
+/// The layout of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// Word of the vtable: from the header to the id.
+    /// Index of the vtable word with the offset of the id from the header.
     pub(crate) id_word: usize,
-    /// Word of the vtable: from the header to the trailer.
+    /// Index of the vtable word with the offset of the trailer from the header.
     pub(crate) trailer_word: usize,
-    /// From the trailer to the pointer to the task that came into the list next.
+    /// Offset from the trailer of the pointer to the next newer task of the list.
     pub(crate) newer: u64,
-    /// From the trailer to the pointer to the task that came into the list before.
+    /// Offset from the trailer of the pointer to the next older task of the list.
     pub(crate) older: u64,
 }
 
-/// Why there is no layout.
+/// Why the layout is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unknown(&'static str);
 
@@ -62,7 +62,7 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// A task of ours.
+/// A reference task.
 #[derive(Debug, Clone, Copy)]
 struct Known {
     id: u64,
@@ -71,7 +71,7 @@ struct Known {
 }
 
 impl Layout {
-    /// Finds it. Takes some 100 µs; not on a thread that drives a runtime.
+    /// Calibrates the layout. Takes about 100 µs. Not for a thread that drives a runtime.
     pub(crate) fn calibrate(memory: &mut Reader) -> Result<Layout, Unknown> {
         let quiet =
             QuietRuntime::new().map_err(|_| Unknown("cannot create the agent's reference runtime"))?;
@@ -81,30 +81,30 @@ impl Layout {
             tasks.push(quiet.spawn(Large::default()));
             tasks.push(quiet.spawn(Aligned::default()));
         }
-        let known: Option<Vec<Known>> = tasks.iter().map(|task| Known::signal_state(task, memory)).collect();
+        let known: Option<Vec<Known>> = tasks.iter().map(|task| Known::read(task, memory)).collect();
         let known = known.ok_or(Unknown("a task's header or vtable cannot be read"))?;
         let layout = find(&known, memory)?;
         layout.check_lists(&known, memory)?;
         Ok(layout)
     }
 
-    /// Offsets of the id and the trailer from a header, by the words of its vtable; `None` for what
-    /// cannot be.
+    /// Offsets of the id and the trailer from a header, from the words of its vtable; `None` if they are
+    /// implausible.
     pub(crate) fn offsets(&self, vtable: &[u64]) -> Option<(u64, u64)> {
         let (id, trailer) = (*vtable.get(self.id_word)?, *vtable.get(self.trailer_word)?);
-        // A future is limited by Tokio (it boxes larger ones: `BOX_FUTURE_THRESHOLD`), not its alignment.
-        const LONGEST_CELL: u64 = 1 << 24;
+        // Tokio limits the size of a future (it boxes larger ones: `BOX_FUTURE_THRESHOLD`), not its alignment.
+        const MAX_CELL_BYTES: u64 = 1 << 24;
         let plausible =
-            id < trailer && trailer < LONGEST_CELL && id.is_multiple_of(8) && trailer.is_multiple_of(8);
+            id < trailer && trailer < MAX_CELL_BYTES && id.is_multiple_of(8) && trailer.is_multiple_of(8);
         plausible.then_some((id, trailer))
     }
 
-    /// Words of a vtable that must be read.
+    /// How many words of a vtable must be read.
     pub(crate) fn vtable_words(&self) -> usize {
         self.id_word.max(self.trailer_word) + 1
     }
 
-    /// The tasks of every list must form a chain in the order they were spawned, both ways.
+    /// Checks that the tasks of every list are linked in the order in which they were spawned, in both directions.
     fn check_lists(&self, known: &[Known], memory: &mut Reader) -> Result<(), Unknown> {
         const BROKEN: Unknown = Unknown("the reference tasks are not linked as expected");
         for shard in 0..CURRENT_THREAD_SHARDS as u64 {
@@ -127,12 +127,12 @@ impl Layout {
     }
 }
 
-/// The one reading that explains all tasks.
+/// The only layout that fits all reference tasks.
 fn find(known: &[Known], memory: &mut Reader) -> Result<Layout, Unknown> {
     let mut id_words = (0..VTABLE_WORDS).filter(|word| {
         known.iter().all(|task| {
             let offset = task.vtable[*word];
-            offset < LONGEST_PIECE
+            offset < MAX_OFFSET
                 && offset.is_multiple_of(8)
                 && memory.word(task.header + offset) == Some(task.id)
         })
@@ -140,7 +140,7 @@ fn find(known: &[Known], memory: &mut Reader) -> Result<Layout, Unknown> {
     let id_word = one(&mut id_words).ok_or(Unknown("the task id was not found"))?;
     drop(id_words);
 
-    // Two neighbours of each list: a task and the one that was spawned before it.
+    // Pairs of neighbours in a list: a task and the task spawned before it.
     let pairs: Vec<(&Known, &Known)> = (known.iter().enumerate())
         .filter_map(|(at, task)| {
             let shard = |task: &Known| task.id % CURRENT_THREAD_SHARDS as u64;
@@ -150,11 +150,11 @@ fn find(known: &[Known], memory: &mut Reader) -> Result<Layout, Unknown> {
     if pairs.len() < known.len() / 2 {
         return Err(Unknown("the reference tasks are not in the expected lists"));
     }
-    let mut readings = Vec::new();
+    let mut layouts = Vec::new();
     for trailer_word in (0..VTABLE_WORDS).filter(|word| *word != id_word) {
-        // Where all trailers have a pointer to the neighbour.
+        // The offset at which all trailers have a pointer to the neighbour.
         let mut pointer = |is_to_older: bool| {
-            let mut offsets = (0..LONGEST_PIECE).step_by(8).filter(|offset| {
+            let mut offsets = (0..MAX_OFFSET).step_by(8).filter(|offset| {
                 pairs.iter().all(|(newer, older)| {
                     let (task, target) =
                         if is_to_older { (newer, older.header) } else { (older, newer.header) };
@@ -165,48 +165,48 @@ fn find(known: &[Known], memory: &mut Reader) -> Result<Layout, Unknown> {
             one(&mut offsets)
         };
         let (Some(older), Some(newer)) = (pointer(true), pointer(false)) else { continue };
-        readings.push(Layout { id_word, trailer_word, newer, older });
+        layouts.push(Layout { id_word, trailer_word, newer, older });
     }
-    one(&mut readings.into_iter()).ok_or(Unknown("the list's pointers were not found"))
+    one(&mut layouts.into_iter()).ok_or(Unknown("the list's pointers were not found"))
 }
 
-/// The only item.
+/// The item, if there is exactly one.
 fn one<T>(items: &mut dyn Iterator<Item = T>) -> Option<T> {
     let first = items.next()?;
     items.next().is_none().then_some(first)
 }
 
 impl Known {
-    fn signal_state(task: &JoinHandle<()>, memory: &mut Reader) -> Option<Known> {
+    fn read(task: &JoinHandle<()>, memory: &mut Reader) -> Option<Known> {
         let header = header_avma(task, memory)?;
         let vtable = memory.word(header + VTABLE)?;
         let mut words = [0; VTABLE_WORDS];
         for (at, word) in words.iter_mut().enumerate() {
-            // The vtable may be the last thing of its mapping: what is behind it is no offset.
+            // The vtable may be at the end of its mapping. `u64::MAX` is not a valid offset.
             *word = memory.word(vtable + 8 * at as u64).unwrap_or(u64::MAX);
         }
         Some(Known { id: number(task.id()), header, vtable: words })
     }
 }
 
-/// The address of a task's header: a `JoinHandle` is a pointer to it and nothing else.
+/// The address of a task's header: a `JoinHandle` is only a pointer to it.
 pub(crate) fn header_avma(task: &JoinHandle<()>, memory: &mut Reader) -> Option<u64> {
     const { assert!(size_of::<JoinHandle<()>>() == size_of::<u64>()) };
     let header = memory.word(std::ptr::from_ref(task) as u64)?;
     (header != 0 && header.is_multiple_of(CELL_ALIGNMENT)).then_some(header)
 }
 
-/// A task id as a number: Tokio gives it as text only.
+/// A task id as a number. Tokio returns it only as text.
 pub(crate) fn number(id: Id) -> u64 {
     id.to_string().parse().unwrap_or(0)
 }
 
-/// A runtime of our own that nobody drives: its tasks stay where they are, unpolled.
+/// A runtime of the agent that no thread drives: its tasks are never polled.
 #[derive(Debug)]
 pub(crate) struct QuietRuntime(tokio::runtime::Runtime);
 
 impl QuietRuntime {
-    /// Without drivers: no descriptor, no thread.
+    /// Creates the runtime without drivers, so without descriptors and threads.
     pub(crate) fn new() -> std::io::Result<QuietRuntime> {
         Builder::new_current_thread().build().map(QuietRuntime)
     }
@@ -215,13 +215,13 @@ impl QuietRuntime {
         self.0.spawn(future)
     }
 
-    /// An id that no task had: larger than those before, smaller than those to come.
+    /// An unused task id: larger than all earlier ids, smaller than all later ones.
     pub(crate) fn fresh_id(&self) -> u64 {
         number(self.0.spawn(pending::<()>()).id())
     }
 }
 
-/// A future of another size than [`pending`].
+/// A future with a size other than that of [`pending`].
 struct Large {
     _words: [u64; 40],
 }
@@ -232,7 +232,7 @@ impl Default for Large {
     }
 }
 
-/// A future of another alignment: its id and trailer lie farther away.
+/// A future with a larger alignment: its id and trailer are farther from the header.
 #[derive(Default)]
 #[repr(align(128))]
 struct Aligned {
@@ -260,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_layout_is_found_and_always_the_same() {
+    fn every_calibration_finds_the_same_layout() {
         let mut memory = Reader::open().unwrap();
         let first = Layout::calibrate(&mut memory).unwrap();
         assert_eq!(first.older.abs_diff(first.newer), 8, "{first:?}");
@@ -289,13 +289,13 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn tasks_that_no_layout_fits_are_refused() {
         let mut memory = Reader::open().unwrap();
         let quiet = QuietRuntime::new().unwrap();
         let tasks: Vec<_> = (0..24).map(|_| quiet.spawn(pending())).collect();
         let mut known: Vec<Known> =
-            tasks.iter().map(|task| Known::signal_state(task, &mut memory).unwrap()).collect();
-        // One size of future alone does not tell the trailer's word from another constant.
+            tasks.iter().map(|task| Known::read(task, &mut memory).unwrap()).collect();
+        // With only one size of future, the trailer's word cannot be distinguished from another constant.
         assert_eq!(find(&known, &mut memory), Err(Unknown("the list's pointers were not found")));
         known[7].id += 1;
         assert_eq!(find(&known, &mut memory), Err(Unknown("the task id was not found")));

@@ -1,4 +1,4 @@
-//! The Tokio runtimes the agent looks at, its own tasks on them, and where the fields of a task lie.
+//! The watched Tokio runtimes, the agent's own tasks on them, and the memory layout of a task.
 
 #[cfg(native_engine)]
 pub(crate) mod anchors;

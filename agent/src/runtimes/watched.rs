@@ -1,4 +1,4 @@
-//! The Tokio runtimes the agent reads counters of.
+//! The Tokio runtimes and `LocalSet`s that the agent watches.
 
 #[cfg(native_engine)]
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use tokio::task::LocalSet;
 #[cfg(native_engine)]
 use super::anchors::Anchors;
 
-/// A runtime and the name it is shown under.
+/// A runtime and the name under which it is shown.
 #[derive(Debug, Clone)]
 pub(crate) struct Watched {
     pub(crate) name: String,
     pub(crate) handle: Handle,
-    /// Our own tasks on it.
+    /// The agent's own tasks on it.
     #[cfg(native_engine)]
     pub(crate) anchors: Arc<Anchors>,
 }
@@ -31,10 +31,10 @@ impl Watched {
         }
     }
 
-    /// Tasks that have not ended, as Tokio counts them, our own left out. One of ours that is just ending may be
-    /// among them: Tokio says that a task is finished a moment before it stops to count it.
+    /// Tasks that have not ended, as Tokio counts them, without the anchors. The count may include an anchor that
+    /// is just ending: Tokio reports a task as finished a moment before it stops to count it.
     pub(crate) fn alive_tasks(&self) -> u64 {
-        // Ours first: one that ends in between is then not taken for the program's.
+        // The anchors are counted first. So an anchor that ends in between is not counted as a task of the program.
         #[cfg(native_engine)]
         let ours = self.anchors.alive();
         #[cfg(not(native_engine))]
@@ -42,8 +42,8 @@ impl Watched {
         (self.handle.metrics().num_alive_tasks() as u64).saturating_sub(ours as u64)
     }
 
-    /// Tasks in the global queue, our own left out. Ours are spawned from outside and end when they are
-    /// polled, so those that live wait there: the workers of the runtime are stuck.
+    /// Tasks in the global queue, without the anchors. Anchors are spawned from outside the runtime and end when
+    /// they are polled. So anchors that are alive are in this queue, because all workers are stuck.
     pub(crate) fn global_queue(&self) -> u64 {
         #[cfg(native_engine)]
         let ours = self.anchors.alive();
@@ -53,8 +53,8 @@ impl Watched {
     }
 }
 
-/// `Handle::id` for Tokio before 1.49, where it is not stable. Later ones have a method of their own
-/// by that name, which Rust prefers to a trait's.
+/// `Handle::id` for Tokio before 1.49, where it is not stable. Later versions have an inherent method with this
+/// name, which Rust prefers to the trait's method.
 #[allow(dead_code, reason = "used only with old versions of Tokio")]
 trait Identity {
     fn id(&self) -> HandleWords;
@@ -70,7 +70,7 @@ impl Identity for Handle {
     }
 }
 
-/// What a handle is made of: a pointer to the runtime and its kind. None are equal to nothing.
+/// The words of a handle: a pointer to the runtime, and its kind. A handle without words equals no other handle.
 struct HandleWords(Vec<u64>);
 
 impl PartialEq for HandleWords {
@@ -79,8 +79,8 @@ impl PartialEq for HandleWords {
     }
 }
 
-/// A `LocalSet` and the name it is shown under. It is reached by tasks of ours in it alone: it belongs to
-/// its thread.
+/// A `LocalSet` and the name under which it is shown. It belongs to its thread, so the agent reaches it only through
+/// the anchors in it.
 #[cfg(native_engine)]
 #[derive(Debug, Clone)]
 pub(crate) struct WatchedLocalSet {
@@ -88,8 +88,8 @@ pub(crate) struct WatchedLocalSet {
     pub(crate) anchors: Arc<Anchors>,
 }
 
-/// The runtimes of one agent. The locks are held only to copy or extend the lists, by the agent's
-/// thread and by `watch`; nothing of the program runs under them.
+/// The runtimes of one agent. The locks are held only to copy or extend the lists, by the agent's thread and by
+/// `watch`. No code of the program runs under them.
 #[derive(Debug, Default)]
 pub(crate) struct WatchedRuntimes {
     runtimes: Mutex<Vec<Watched>>,
@@ -98,7 +98,7 @@ pub(crate) struct WatchedRuntimes {
 }
 
 impl WatchedRuntimes {
-    /// Adds a runtime; one that is watched already keeps its first name.
+    /// Adds a runtime. A runtime that is already watched keeps its first name.
     pub(crate) fn add(&self, handle: &Handle, name: &str) {
         let mut list = self.runtimes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if !list.iter().any(|watched| watched.handle.id() == handle.id()) {
@@ -110,13 +110,13 @@ impl WatchedRuntimes {
         self.runtimes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    /// Adds a `LocalSet`, whose thread this is.
+    /// Adds a `LocalSet`. Call it on the thread of the `LocalSet`.
     #[cfg(native_engine)]
     pub(crate) fn add_local_set(&self, local_set: &LocalSet, name: &str) {
-        // Its tasks are spawned before the lock is taken: a hook of the program runs meanwhile.
+        // The anchors are spawned before the lock is taken, because spawning may run a hook of the program.
         let anchors = Arc::new(Anchors::in_local_set(local_set));
         let mut list = self.local_sets.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        // Those that ended with their thread are replaced by the next, and none piles up.
+        // Sets that were dropped are removed, so that they do not pile up.
         list.retain(|watched| watched.anchors.alive() > 0);
         list.push(WatchedLocalSet { name: name.to_owned(), anchors });
     }
@@ -126,7 +126,7 @@ impl WatchedRuntimes {
         self.local_sets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    /// Has our tasks in `LocalSet`s end. It may wait for a lock of theirs: not for the agent's thread.
+    /// Aborts the anchors in all `LocalSet`s. Not for the agent's thread: it may wait for a lock of a `LocalSet`.
     #[cfg(native_engine)]
     pub(crate) fn leave_local_sets(&self) {
         self.local_sets().iter().for_each(|watched| watched.anchors.release());
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn old_versions_of_tokio_tell_runtimes_apart_by_the_words_of_their_handles() {
+    fn with_old_versions_of_tokio_runtimes_are_distinguished_by_the_words_of_their_handles() {
         let make = || tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (one, other) = (make(), make());
         assert!(Identity::id(one.handle()) == Identity::id(&one.handle().clone()));

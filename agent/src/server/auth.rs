@@ -10,14 +10,14 @@ use rgops_protocol::wire::{Kind, MAX_HANDSHAKE_BYTES};
 use super::packets::{Ended, read_packet, write_message};
 use super::socket::Socket;
 
-/// Before a wrong proof is answered; delays only its own connection.
+/// Pause before a wrong proof is answered. It delays only its own connection.
 const WRONG_PROOF_PAUSE: Duration = Duration::from_millis(200);
 
-/// Challenges the client and checks its proof, then proves us. Says nothing else about the process.
+/// Challenges the client, checks its proof, and then sends the agent's proof. Sends nothing else about the process.
 pub(crate) async fn authenticate(stream: &mut Socket, token: &Token) -> Result<(), Ended> {
     let mut nonce = [0; NONCE_BYTES];
     getrandom::fill(&mut nonce).map_err(|error| {
-        Ended::Tell(Error::new(Code::Internal, "cannot make a challenge", error.to_string(), ""))
+        Ended::Report(Error::new(Code::Internal, "cannot make a challenge", error.to_string(), ""))
     })?;
     write_message(stream, Kind::Challenge, &Challenge { nonce }).await?;
     let (kind, payload) = read_packet(stream, MAX_HANDSHAKE_BYTES).await?;
@@ -32,7 +32,7 @@ pub(crate) async fn authenticate(stream: &mut Socket, token: &Token) -> Result<(
         }
         _ => {
             tokio::time::sleep(WRONG_PROOF_PAUSE).await;
-            Err(Ended::Tell(unauthenticated()))
+            Err(Ended::Report(unauthenticated()))
         }
     }
 }

@@ -1,8 +1,7 @@
-//! One connection: hello, one request, its answer. Every wait has a deadline, every length a limit.
+//! Serves one connection: hello, one request, its answer. Every wait has a deadline, every length a limit.
 //!
-//! A connection is a task of the agent's runtime: a silent peer waits alone. What the peer does
-//! while its command runs decides: `Finish` ends it early, anything else cancels it by dropping the
-//! collector.
+//! A connection is a task of the agent's runtime, so a silent peer delays no other. While the command runs, a
+//! `Finish` packet of the peer ends it early; anything else cancels it by dropping the collector.
 
 use std::future::Future;
 use std::io;
@@ -27,18 +26,18 @@ use super::packets::{Ended, WRITE_DEADLINE, malformed, read_packet, write_messag
 use super::shared::Shared;
 use super::socket::Socket;
 use crate::collect::{self, Finish, Sink, Stop};
-use crate::policy::{Admitted, Asker};
+use crate::policy::{Admitted, Origin};
 
-/// For magic, hello and proof together.
+/// Deadline for magic, hello and proof together.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
-/// For the request, after the hello.
+/// Deadline for the request, after the hello.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
-/// For the peer to read our last packet before the connection is torn down.
+/// How long the peer may take to read the last packet before the connection is closed.
 const LINGER: Duration = Duration::from_millis(500);
-/// Packets that wait for the peer; with the longest packet this bounds a connection's memory.
+/// Maximum packets that wait for the peer. With the longest packet this bounds the memory of a connection.
 const QUEUED_PACKETS: usize = 8;
 
-/// Who connected.
+/// The other end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Peer {
     /// Over the local socket.
@@ -50,7 +49,7 @@ pub(crate) enum Peer {
 /// Serves one connection to its end.
 pub(crate) async fn serve(mut stream: Socket, peer: Peer, shared: &Shared) {
     let counters = &shared.context.counters;
-    if let Err(Ended::Tell(error)) = converse(&mut stream, peer, shared).await {
+    if let Err(Ended::Report(error)) = handle(&mut stream, peer, shared).await {
         match error.code() {
             Code::Refused => counters.refused_users.add(1),
             Code::Unauthenticated => counters.refused_tokens.add(1),
@@ -59,14 +58,14 @@ pub(crate) async fn serve(mut stream: Socket, peer: Peer, shared: &Shared) {
             Code::Busy => counters.busy.add(1),
             Code::Internal | Code::Unsupported => {}
         }
-        // The peer may be gone; there is nobody else to tell.
+        // A failure means that the peer is gone; there is nothing else to do.
         let _ = write_message(&mut stream, Kind::Error, &error).await;
     }
     let _ = timeout(LINGER, linger(&mut stream)).await;
 }
 
-/// What a connection is told for which there is no room: our magic and an error packet.
-pub(crate) fn no_room(connections: u64) -> Vec<u8> {
+/// The bytes for a connection above the limit: the magic and an error packet.
+pub(crate) fn over_limit(connections: u64) -> Vec<u8> {
     let error = Error::new(
         Code::TooManyConnections,
         "refused",
@@ -80,7 +79,7 @@ pub(crate) fn no_room(connections: u64) -> Vec<u8> {
     bytes
 }
 
-/// Ends our side and reads what the peer still sends, so that our last packet is not lost to a reset.
+/// Shuts down the write side and reads what the peer still sends, so that a reset does not lose the last packet.
 async fn linger(stream: &mut Socket) -> io::Result<()> {
     const MAX_DISCARDED: usize = 256 * 1024;
     stream.shutdown().await?;
@@ -94,8 +93,8 @@ async fn linger(stream: &mut Socket) -> io::Result<()> {
     Ok(())
 }
 
-async fn converse(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), Ended> {
-    within(HANDSHAKE_DEADLINE, "the hello", greet(stream, peer, shared)).await?;
+async fn handle(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), Ended> {
+    within(HANDSHAKE_DEADLINE, "the hello", handshake(stream, peer, shared)).await?;
     let (kind, payload) =
         within(REQUEST_DEADLINE, "the request", read_packet(stream, MAX_REQUEST_BYTES)).await?;
     if kind != Kind::Request {
@@ -105,19 +104,19 @@ async fn converse(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<()
     drop(payload);
     let policy = &shared.context.policy;
     if let Some(command) = Command::from_u16(envelope.command) {
-        policy.check_command(command).map_err(Ended::Tell)?;
+        policy.check_command(command).map_err(Ended::Report)?;
     }
     let request = Request::from_envelope(&envelope).map_err(refuse_request)?;
-    let asker = match peer {
-        Peer::Local(_) => Asker::Local,
-        Peer::Remote => Asker::Remote,
+    let origin = match peer {
+        Peer::Local(_) => Origin::Local,
+        Peer::Remote => Origin::Remote,
     };
-    let Admitted { guard: _guard, memory } = policy.admit(&request, asker).map_err(Ended::Tell)?;
+    let Admitted { guard: _guard, memory } = policy.admit(&request, origin).map_err(Ended::Report)?;
     run(stream, request, memory, shared).await
 }
 
-/// Magic and hello both ways, in between the check of who this is.
-async fn greet(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), Ended> {
+/// Exchanges magic and hello, and checks in between who the client is.
+async fn handshake(stream: &mut Socket, peer: Peer, shared: &Shared) -> Result<(), Ended> {
     stream.write_all(&MAGIC).await?;
     if let Peer::Local(user) = peer {
         check_user(user)?;
@@ -146,13 +145,13 @@ fn check_user(user: PeerUser) -> Result<(), Ended> {
     let ours = system::effective_uid();
     match user.uid {
         Some(uid) if uid == ours || uid == 0 => Ok(()),
-        Some(uid) => Err(Ended::Tell(Error::new(
+        Some(uid) => Err(Ended::Report(Error::new(
             Code::Refused,
             "refused",
             format!("this program runs as uid {ours} and answers only that user and root, not uid {uid}"),
             format!("run rgops as the program's user: sudo -u '#{ours}' rgops …"),
         ))),
-        None => Err(Ended::Tell(Error::new(
+        None => Err(Ended::Report(Error::new(
             Code::Refused,
             "refused",
             "the system does not report which user is connecting",
@@ -162,13 +161,13 @@ fn check_user(user: PeerUser) -> Result<(), Ended> {
 }
 
 /// What the peer did while its command ran.
-enum Heard {
+enum PeerAction {
     Finish,
     HangUp,
 }
 
-/// Runs the command: the collector fills a queue, the writer empties it, the reader listens for
-/// `Finish` and the hang-up. Whichever ends first decides.
+/// Runs the command: the collector fills a queue, the writer empties it, and the reader waits for `Finish` and for
+/// the end of the connection. Whichever ends first determines the result.
 async fn run(
     stream: &mut Socket,
     request: Request,
@@ -180,13 +179,13 @@ async fn run(
 
     let (mut reader, mut writer) = tokio::io::split(stream);
     let (packets, mut queue) = mpsc::channel::<Vec<u8>>(QUEUED_PACKETS);
-    let (finish, finish_asked) = watch::channel(false);
+    let (request_finish, finish) = watch::channel(false);
 
     let collect = async {
         let sink = Sink::new(packets);
-        let mut finish = Finish::new(finish_asked);
+        let mut finish = Finish::new(finish);
         collect::answer(request, memory, &shared.context, &sink, &mut finish).await
-        // The sink is dropped here: the writer sees the end of the queue.
+        // The sink is dropped here, so the writer gets to the end of the queue.
     };
     let write = async {
         while let Some(packet) = queue.recv().await {
@@ -199,12 +198,12 @@ async fn run(
     };
     let listen = async {
         loop {
-            match hear(&mut reader).await {
-                Heard::Finish => {
-                    // Nobody waits for it any more when the collector is done.
-                    let _ = finish.send(true);
+            match next_action(&mut reader).await {
+                PeerAction::Finish => {
+                    // Fails if the collector is done; then it does not matter.
+                    let _ = request_finish.send(true);
                 }
-                Heard::HangUp => return,
+                PeerAction::HangUp => return,
             }
         }
     };
@@ -220,7 +219,7 @@ async fn run(
             }
             Ok(())
         }
-        Some((Err(Stop::Failed(error)), Ok(()))) => Err(Ended::Tell(error)),
+        Some((Err(Stop::Failed(error)), Ok(()))) => Err(Ended::Report(error)),
         Some(_) | None => {
             counters.cancelled.add(1);
             Err(Ended::Gone)
@@ -228,7 +227,7 @@ async fn run(
     }
 }
 
-/// Drives the three; `None` when the peer hung up first, or stopped taking packets.
+/// Polls the three futures; `None` if the peer hung up first, or stopped reading packets.
 async fn work_until_hang_up<T>(
     collect: impl Future<Output = T>,
     write: impl Future<Output = Result<(), Ended>>,
@@ -261,11 +260,13 @@ async fn work_until_hang_up<T>(
     .await
 }
 
-async fn hear(reader: &mut ReadHalf<&mut Socket>) -> Heard {
+async fn next_action(reader: &mut ReadHalf<&mut Socket>) -> PeerAction {
     let mut header = [0; HEADER_BYTES];
     match reader.read_exact(&mut header).await {
-        Ok(_) if matches!(Header::parse(header, 0), Ok(Header { kind: Kind::Finish, .. })) => Heard::Finish,
-        _ => Heard::HangUp,
+        Ok(_) if matches!(Header::parse(header, 0), Ok(Header { kind: Kind::Finish, .. })) => {
+            PeerAction::Finish
+        }
+        _ => PeerAction::HangUp,
     }
 }
 
@@ -275,7 +276,7 @@ async fn within<T>(
     work: impl Future<Output = Result<T, Ended>>,
 ) -> Result<T, Ended> {
     timeout(deadline, work).await.unwrap_or_else(|_| {
-        Err(Ended::Tell(Error::new(
+        Err(Ended::Report(Error::new(
             Code::TimedOut,
             "the connection was closed",
             format!("{what} did not arrive within {} s", deadline.as_secs()),
@@ -290,5 +291,5 @@ fn refuse_request(error: RequestError) -> Ended {
         RequestError::UnknownVersion { .. } => Code::UnknownVersion,
         RequestError::Body(_) => Code::Malformed,
     };
-    Ended::Tell(Error::new(code, "cannot answer", error.to_string(), error.fix()))
+    Ended::Report(Error::new(code, "cannot answer", error.to_string(), error.fix()))
 }

@@ -1,4 +1,4 @@
-//! The directory the sockets are in: 0700 and ours, and locked while a socket is made or removed.
+//! The directory of the sockets: mode 0700 and owned by this user, and locked while a socket is created or removed.
 
 use std::fs::{self, DirBuilder, File, Metadata, Permissions};
 use std::io;
@@ -12,39 +12,39 @@ use rgops_protocol::discovery::{DIRECTORY_VARIABLE, Environment};
 
 use crate::ListenError;
 
-/// The longest path bind(2) takes (`sun_path` of unix(7)), its terminating zero not counted.
+/// The longest path that bind(2) accepts (`sun_path` of unix(7)), without the terminating zero.
 const MAX_SOCKET_PATH: usize = 107;
 
-/// How long the lock is tried for. Whoever holds it longer (systemd-tmpfiles holds that of directories it
-/// cleans) is not waited for: a client that looks in that very moment may miss the agent.
+/// How long to try to get the lock. If another process holds it longer (systemd-tmpfiles locks the directories it
+/// cleans), the agent continues without it: a client that searches at that very moment may miss the agent.
 const LOCK_DEADLINE: Duration = Duration::from_secs(1);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
-/// What mends a directory that is refused. A path in a shared one is made by us, with mode 0700.
+/// The fix for a directory that is refused. If the new directory does not exist, the agent creates it with mode 0700.
 const ANOTHER_DIRECTORY: &str = "set RGOPS_DIR (or Options::directory, if the program calls it) to a directory \
      that does not exist yet, or that you own with mode 700";
 
-/// The directory of a program that names none, absolute and without a slash at its end.
+/// The directory that the program named, else the one from the environment; absolute and without a trailing slash.
 pub(super) fn of_the_program(named: Option<&Path>) -> Result<PathBuf, ListenError> {
     let directory = match named {
         Some(directory) => directory.to_owned(),
         None => environment().directory(),
     };
-    // A program may change its directory later. Rebuilt from its parts: with a slash behind it a
-    // link would be looked through.
+    // The path is absolute because a program may change its directory later. It is rebuilt from its components
+    // because with a trailing slash the system would follow a symbolic link.
     let absolute = std::path::absolute(&directory)
         .map_err(|error| ListenError::Directory { path: directory.clone(), error })?;
     Ok(absolute.components().collect())
 }
 
-/// A directory that is open.
+/// An open directory.
 pub(super) struct Open {
     path: PathBuf,
-    /// None where it may not be read: then it cannot be locked.
+    /// An error if the directory cannot be read. Then it cannot be locked.
     file: io::Result<File>,
 }
 
-/// The exclusive lock of a directory; given back when dropped.
+/// The exclusive lock of a directory; released when dropped.
 pub(super) struct Locked<'o>(&'o File);
 
 impl Drop for Locked<'_> {
@@ -54,26 +54,26 @@ impl Drop for Locked<'_> {
 }
 
 impl Open {
-    /// Makes it if it is missing, and refuses it when anyone else could be in it.
+    /// Creates the directory if it is missing, and refuses it if other users have access to it.
     pub(super) fn prepare(path: &Path) -> Result<Open, ListenError> {
         prepare(path)?;
         Ok(Open::existing(path))
     }
 
-    /// One that is there, whatever it is.
+    /// Opens an existing directory without any check.
     pub(super) fn existing(path: &Path) -> Open {
         Open { path: path.to_owned(), file: File::open(path) }
     }
 
-    /// Where a socket `name` is bound: its absolute path, if that is short enough for an address, else one
-    /// through our descriptor. The kernel's list of sockets (`/proc/net/unix`) shows what this says.
+    /// The address to bind the socket `name` to: its absolute path if that is short enough for an address, else a
+    /// path through the directory's descriptor. The kernel's list of sockets (`/proc/net/unix`) shows this address.
     pub(super) fn address(&self, name: &str) -> io::Result<PathBuf> {
         let path = self.path.join(name);
         if path.as_os_str().len() <= MAX_SOCKET_PATH {
             return Ok(path);
         }
         match &self.file {
-            // Not `/proc/self`: that is the main thread's table, and ours is another one.
+            // Not `/proc/self`: that is the main thread's descriptor table, and the agent has its own.
             Ok(file) => Ok(PathBuf::from(format!("/proc/thread-self/fd/{}", file.as_raw_fd())).join(name)),
             Err(error) => Err(io::Error::new(
                 error.kind(),
@@ -84,7 +84,7 @@ impl Open {
         }
     }
 
-    /// Locks it, if it can be had within the deadline.
+    /// Locks the directory; `None` if that is not possible within the deadline.
     pub(super) async fn lock(&self) -> Option<Locked<'_>> {
         let file = self.file.as_ref().ok()?;
         let tries = LOCK_DEADLINE.as_millis() / LOCK_PAUSE.as_millis();
@@ -94,7 +94,7 @@ impl Open {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     tokio::time::sleep(LOCK_PAUSE).await;
                 }
-                // A file system without locks.
+                // The file system has no locks.
                 Err(_) => return None,
             }
         }
@@ -111,10 +111,10 @@ fn environment() -> Environment {
     }
 }
 
-/// Makes the directory if it is missing, and refuses it when anyone else could be in it.
+/// Creates the directory if it is missing, and refuses it if other users have access to it.
 fn prepare(directory: &Path) -> Result<(), ListenError> {
     let failed = |error| ListenError::Directory { path: directory.to_owned(), error };
-    // The umask can only take bits away from 0700: they are given back to a directory we made.
+    // The umask may have removed bits of 0700. They are restored if the agent created the directory.
     match DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
         Err(_) => {}
@@ -127,7 +127,8 @@ fn prepare(directory: &Path) -> Result<(), ListenError> {
     }
 }
 
-/// Never advises to change what is there: it may be everybody's, as `/tmp`, or somebody's trap.
+/// Why the directory is unsafe. The fix never advises to change an existing directory: it may be shared, as `/tmp`, or
+/// a trap set by another user.
 fn unsafe_because(metadata: &Metadata, uid: u32) -> Option<String> {
     let why = if metadata.file_type().is_symlink() {
         "it is a symbolic link".to_owned()

@@ -1,10 +1,10 @@
-//! The local socket: mode 0600 in a directory of mode 0700 that is ours.
+//! The local socket: mode 0600 in a directory of mode 0700 that this user owns.
 //!
-//! It is bound under its final name, because the kernel's list of sockets keeps the name it was bound
-//! under, and systemd-tmpfiles removes what is not in that list. So it can be seen for a moment before it
-//! listens; whoever is refused waits for the directory's lock, which is held as long (`protocol/SPEC.md`, section 9).
-//! Names are reclaimed by device and inode, never by path alone. When the name is taken away from a living
-//! agent, it makes its socket anew: the kernel tells it, so nothing is done as long as nothing happens.
+//! It is bound under its final name. The kernel's list of sockets keeps the name of the bind, and systemd-tmpfiles
+//! removes sockets that are not in that list. So the socket is visible for a moment before it listens. A client that
+//! is refused waits for the directory's lock, which is held until the socket listens (`protocol/SPEC.md`, section 9).
+//! Names are removed by device and inode, never by path alone. If the name of a running agent is removed, the agent
+//! recreates its socket. The kernel reports the removal, so the agent does not poll.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read as _};
@@ -24,12 +24,12 @@ use super::directory::{self, Open};
 use super::socket::Socket;
 use super::sweep;
 use crate::ListenError;
-use crate::reactor::{Reactor, Registered, Way};
+use crate::reactor::{Direction, Reactor, Registered};
 
-/// Before a lost name is taken again: whoever removes a directory is let do it.
+/// Pause before a removed name is bound again, so that a process that removes the directory can complete that.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// Tries to make a socket anew, each after twice the pause of the one before: a minute and a half.
-const TRIES: u32 = 10;
+/// Attempts to recreate a socket. The pause doubles after each; together they take a minute and a half.
+const ATTEMPTS: u32 = 10;
 
 /// A listening socket and the file that is its name.
 #[derive(Debug)]
@@ -40,12 +40,12 @@ pub(crate) struct LocalListener {
     reactor: Arc<Reactor>,
 }
 
-/// What is made anew when the name is lost.
+/// The part that is recreated when the name is removed.
 #[derive(Debug)]
 struct Bound {
     listener: Registered<UnixListener>,
     identity: Identity,
-    /// `None` where the kernel has no more of these.
+    /// `None` if the limit of inotify instances or watches is reached.
     watch: Option<Registered<File>>,
     at_exit: Option<system::AtExit>,
 }
@@ -55,28 +55,28 @@ struct Bound {
 struct Identity(u64, u64);
 
 impl Identity {
-    /// Of what has this name now.
+    /// The file that has this name now.
     fn at(path: &Path) -> io::Result<Identity> {
         fs::symlink_metadata(path).map(|metadata| Identity(metadata.dev(), metadata.ino()))
     }
 }
 
-/// Who is at the other end, as the kernel says.
+/// The user at the other end, as the kernel reports it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PeerUser {
-    /// Effective user id; `None` when the kernel does not tell.
+    /// Effective user id; `None` if the kernel does not report it.
     pub(crate) uid: Option<u32>,
 }
 
-/// What a listener has to say.
-enum Happened {
+/// An event of a listener.
+enum ListenerEvent {
     Accepted(io::Result<OwnedFd>),
-    /// Something about its name.
+    /// The file with its name changed.
     NameChanged,
 }
 
 impl LocalListener {
-    /// Makes and checks the directory, and listens in it.
+    /// Creates and checks the directory, and listens in it.
     pub(crate) async fn bind(
         reactor: &Arc<Reactor>,
         directory: Option<&Path>,
@@ -97,18 +97,18 @@ impl LocalListener {
         &self.directory
     }
 
-    /// The next connection and who made it. Meanwhile it sees to it that the socket has its name.
+    /// The next connection and its user. Meanwhile it recreates the socket if its name is removed.
     pub(crate) async fn accept(&mut self) -> io::Result<(Socket, PeerUser)> {
         loop {
             match self.next().await {
-                Happened::Accepted(connection) => {
+                ListenerEvent::Accepted(connection) => {
                     let stream = Socket::local(&self.reactor, connection?)?;
-                    // A peer whose credentials cannot be had is nobody we know; it will be refused.
+                    // A peer without known credentials is refused later.
                     let uid = system::peer_uid(stream.as_fd()).ok();
                     return Ok((stream, PeerUser { uid }));
                 }
-                // Boxed: a rare case that would make every wait as large.
-                Happened::NameChanged => {
+                // Boxed: this rare case would make the future of every wait larger.
+                ListenerEvent::NameChanged => {
                     let restored: Pin<Box<dyn Future<Output = ()> + Send + '_>> = Box::pin(self.restore());
                     restored.await;
                 }
@@ -116,40 +116,40 @@ impl LocalListener {
         }
     }
 
-    /// Connections come first: those that were made to a socket without a name are served, too.
-    async fn next(&self) -> Happened {
+    /// The next event. Connections come first, so that those to a socket without a name are also served.
+    async fn next(&self) -> ListenerEvent {
         std::future::poll_fn(|context| {
             let accept = |listener: &UnixListener| socket::accept(listener.as_fd());
-            if let Poll::Ready(accepted) = self.bound.listener.poll(Way::Reading, context, accept) {
-                return Poll::Ready(Happened::Accepted(accepted));
+            if let Poll::Ready(accepted) = self.bound.listener.poll(Direction::Read, context, accept) {
+                return Poll::Ready(ListenerEvent::Accepted(accepted));
             }
             let Some(watch) = &self.bound.watch else { return Poll::Pending };
-            // Which events they are is of no interest: where the name leads is looked at.
+            // The events themselves do not matter: `restore` checks what the name refers to.
             let read = |mut watch: &File| watch.read(&mut [0; 4096]);
-            watch.poll(Way::Reading, context, read).map(|_| Happened::NameChanged)
+            watch.poll(Direction::Read, context, read).map(|_| ListenerEvent::NameChanged)
         })
         .await
     }
 
-    /// Makes the socket anew when its name is gone. A name that leads to something else stays as it is.
+    /// Recreates the socket if its name was removed. A name that refers to another file is not changed.
     async fn restore(&mut self) {
         let mut pause = FIRST_PAUSE;
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS {
             match Identity::at(&self.path()) {
                 Ok(_) => return,
                 Err(error) if is_missing(&error) => {}
-                // The directory is closed to us.
+                // The directory is not accessible.
                 Err(_) => break,
             }
             tokio::time::sleep(pause).await;
             if let Ok(bound) = Bound::make(&self.reactor, &self.directory, &self.name).await {
-                // The former one has no name any more, so nothing of it is removed.
+                // The old socket has no name, so there is nothing to remove.
                 self.bound = bound;
                 return;
             }
             pause *= 2;
         }
-        // Nothing will ever be told of a file that nobody can find.
+        // No more events come for a file without a name.
         self.bound.watch = None;
     }
 }
@@ -165,13 +165,12 @@ impl Bound {
         let failed = |error| ListenError::Socket { address: path.display().to_string(), error };
         let address = open.address(name).map_err(failed)?;
         let lock = open.lock().await;
-        // A file of mode 0600 from its first moment; the umask can only take bits away from that, and they are
-        // given back below.
+        // The file has mode 0600 from the start. The umask can only remove bits, which are restored below.
         let socket = File::from(socket::unbound().map_err(failed)?);
         socket.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
         let socket = OwnedFd::from(socket);
         match socket::bind(socket.as_fd(), &address) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_over(directory, name) => {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(directory, name) => {
                 fs::remove_file(&path).map_err(failed)?;
                 socket::bind(socket.as_fd(), &address).map_err(failed)?;
             }
@@ -189,7 +188,7 @@ impl Bound {
         let listening = listening();
         drop(lock);
         let (listener, identity, watch) = listening.map_err(|error| {
-            // It is ours: bind(2) made it.
+            // The file is ours: bind(2) created it.
             let _ = fs::remove_file(&path);
             failed(error)
         })?;
@@ -198,8 +197,8 @@ impl Bound {
     }
 }
 
-/// Whether the name is taken by a socket of this user that nobody listens on.
-fn is_left_over(directory: &Path, name: &str) -> bool {
+/// Whether the name belongs to a stale socket of this user: no process listens on it.
+fn is_stale(directory: &Path, name: &str) -> bool {
     let ours = system::effective_uid();
     let is_ours = |metadata: fs::Metadata| metadata.file_type().is_socket() && metadata.uid() == ours;
     fs::symlink_metadata(directory.join(name)).is_ok_and(is_ours) && sweep::is_refused(directory, name)

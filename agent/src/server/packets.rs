@@ -1,4 +1,4 @@
-//! Reads and writes the packets of a connection; why a connection ends.
+//! Reads and writes the packets of a connection, and the reasons why a connection ends early.
 
 use std::io;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use tokio::time::timeout;
 
 use super::socket::Socket;
 
-/// For one packet to be taken by the peer.
+/// Deadline for the peer to accept one packet.
 pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Why a connection is over before its answer was.
+/// Why a connection ends before its answer is complete.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// The peer is gone, or too slow to be told anything.
+    /// The peer is gone or too slow; nothing is sent.
     Gone,
-    /// The peer is told why.
-    Tell(Error),
+    /// The error is sent to the peer.
+    Report(Error),
 }
 
 impl From<io::Error> for Ended {
@@ -57,5 +57,5 @@ async fn write_packet(stream: &mut Socket, packet: Vec<u8>) -> Result<(), Ended>
 }
 
 pub(crate) fn malformed(why: String) -> Ended {
-    Ended::Tell(Error::new(Code::Malformed, "cannot read the request", why, ""))
+    Ended::Report(Error::new(Code::Malformed, "cannot read the request", why, ""))
 }

@@ -1,4 +1,4 @@
-//! The agent of this process: started once, watched with, and ended by threads of the program.
+//! The agent of this process, as the program's threads use it: they start it, pass runtimes to it, and close it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
@@ -18,7 +18,7 @@ use crate::{CpuEngine, ListenError};
 /// The agent of this process, if it has one.
 static CURRENT: Mutex<Option<Running>> = Mutex::new(None);
 
-/// A started agent. What is dropped here by the program's threads is kept by [`CURRENT`], until it is closed.
+/// A handle of a started agent. [`CURRENT`] keeps the agent until it is closed, even if the program drops all handles.
 #[derive(Debug, Clone)]
 pub(crate) struct Running(Arc<Agent>);
 
@@ -34,7 +34,7 @@ struct Agent {
 
 /// Starts the agent.
 ///
-/// The lock is only tried: in a fork child it may be held for ever by a thread that does not exist.
+/// The lock is only tried: in a fork child it may be held forever by a thread that does not exist there.
 pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result<Running, ListenError> {
     let mut current = match CURRENT.try_lock() {
         Ok(current) => current,
@@ -44,14 +44,14 @@ pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result
     let process = std::process::id();
     match current.take() {
         None => {}
-        // The parent's is in this process's memory only: it is neither ended nor freed.
+        // In a fork child the parent's agent exists only as memory: it is neither ended nor freed.
         Some(parents) if parents.0.process != process => std::mem::forget(parents),
         Some(other) if other.has_its_mark() => {
             let address = other.address().to_owned();
             *current = Some(other);
             return Err(ListenError::AlreadyListening(address));
         }
-        // The program closed its descriptors, as daemons do, and listens anew.
+        // The program closed its descriptors, as daemons do, and calls `listen` again.
         Some(other) => other.end(),
     }
     let signal = match options.signal {
@@ -69,16 +69,16 @@ pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result
     if options.no_local && tcp.is_none() {
         return Err(ListenError::Nowhere);
     }
-    random_bytes_can_be_had()?;
+    check_random_bytes()?;
 
-    // Before anybody can ask; this process has no other agent (above).
+    // Before the agent accepts requests. This process has no other agent, as checked above.
     signal_number::choose(signal);
-    let needs_the_programs_side = current_runtime.is_some()
+    let needs_program_threads = current_runtime.is_some()
         || !options.watched.is_empty()
         || !options.allocators.0.is_empty()
         || options.cpu_engine == Some(CpuEngine::Pprof)
         || !cfg!(native_engine);
-    if needs_the_programs_side {
+    if needs_program_threads {
         program_threads::begin().map_err(ListenError::Thread)?;
     }
     let mark = Mark::make();
@@ -100,10 +100,10 @@ pub(crate) fn start(options: Options, current_runtime: Option<Handle>) -> Result
     Ok(running)
 }
 
-/// Everybody who needs random bytes without getrandom(2) keeps /dev/urandom open, under one number for all
-/// threads: std for its hash maps, and the crate for ours. That number would be another file on the agent's
-/// threads, or theirs on the program's.
-fn random_bytes_can_be_had() -> Result<(), ListenError> {
+/// Checks that getrandom(2) works. Without it, std (for its hash maps) and the `getrandom` crate each keep
+/// /dev/urandom open under one descriptor number for all threads. But the agent's threads and the program's threads
+/// have different descriptor tables, in which that number is a different file.
+fn check_random_bytes() -> Result<(), ListenError> {
     system::random_bytes_are_there().map_err(|error| {
         let error = format!("getrandom(2) failed ({error}); allow it in the seccomp profile");
         ListenError::Thread(std::io::Error::other(error))
@@ -123,17 +123,18 @@ impl Running {
         self.0.process == std::process::id()
     }
 
-    /// Whether the program left our descriptor alone; without one, it did.
+    /// Whether the program did not close the agent's mark descriptor; true if there is none.
     fn has_its_mark(&self) -> bool {
         self.0.mark.as_ref().is_none_or(Mark::is_there)
     }
 
     pub(crate) fn watch(&self, handle: &Handle, name: &str) {
-        // The parent's agent does not ask here, and a thread of the parent's may hold the lock for ever.
+        // In a fork child the parent's agent does not read the list, and a thread of the parent may hold the lock
+        // forever.
         if !self.is_this_process() {
             return;
         }
-        // Without the thread its tasks are not listed, and the answer says why.
+        // Without the thread the tasks are not listed, and the answer states the reason.
         if !self.0.shutdown.has_ended() {
             let _ = program_threads::begin();
         }
@@ -142,7 +143,7 @@ impl Running {
 
     #[cfg(native_engine)]
     pub(crate) fn watch_local_set(&self, local_set: &tokio::task::LocalSet, name: &str) {
-        // Nobody but the parent's agent would ever end our tasks in it.
+        // In a fork child no agent would ever end the anchors in the `LocalSet`.
         if self.is_this_process() {
             self.0.shared.context.runtimes.add_local_set(local_set, name);
         }
@@ -152,9 +153,9 @@ impl Running {
         if !self.is_this_process() {
             return;
         }
-        // Not a fork child, so whoever holds the lock lives and gives it back.
+        // This is not a fork child, so the thread that holds the lock exists and releases it.
         let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that was replaced has ended already.
+        // An agent that was replaced has already ended.
         let is_current = current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.0, &self.0));
         if is_current {
             *current = None;
@@ -162,17 +163,18 @@ impl Running {
         }
     }
 
-    /// Ends it; by a thread of the program, which frees what is the program's.
+    /// Ends the agent. Runs on a thread of the program, which must free the program's objects.
     fn end(self) {
         #[cfg(native_engine)]
         self.0.shared.context.runtimes.leave_local_sets();
-        self.0.shutdown.ring();
-        if self.0.shutdown.wait_for_the_end(CLOSE_DEADLINE) {
+        self.0.shutdown.request();
+        if self.0.shutdown.wait_until_ended(CLOSE_DEADLINE) {
             let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-            // Nothing of it is left to run but the end of the thread. An error is its panic.
+            // Only the last steps of the thread are left, so `join` does not block. An error means that it panicked.
             let _ = thread.map(std::thread::JoinHandle::join);
         } else {
-            // It is stuck and may free this later: then what is the program's must stay.
+            // The thread is stuck and may drop its references later. The leaked one ensures that it never frees the
+            // program's objects.
             std::mem::forget(self.0.clone());
         }
         program_threads::end();

@@ -1,4 +1,4 @@
-//! A connection's socket, local or TCP, as one type: the code that serves it is compiled once.
+//! The socket of a connection, local or TCP, as one type, so that the code that serves it is compiled once.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::reactor::{Reactor, Registered, Way};
+use crate::reactor::{Direction, Reactor, Registered};
 
 /// A connected socket.
 #[derive(Debug)]
@@ -48,23 +48,23 @@ impl Stream {
 }
 
 impl Socket {
-    /// A connection of a local socket, which does not wait.
+    /// A non-blocking connection of a local socket.
     pub(crate) fn local(reactor: &Arc<Reactor>, connection: OwnedFd) -> io::Result<Socket> {
         Registered::new(reactor, Stream::Local(connection.into())).map(Socket)
     }
 
-    /// The same of a TCP socket.
+    /// A non-blocking connection of a TCP socket.
     pub(crate) fn tcp(reactor: &Arc<Reactor>, connection: OwnedFd) -> io::Result<Socket> {
         let stream = TcpStream::from(connection);
-        // Without it a small last packet may wait; a failure costs latency only.
+        // Without it a small last packet may be delayed. A failure costs only latency.
         let _ = stream.set_nodelay(true);
         Registered::new(reactor, Stream::Tcp(stream)).map(Socket)
     }
 
-    /// Writes what fits into the system's buffer now, without waiting. What does not fit is lost.
+    /// Writes what fits into the socket's buffer now, without waiting. The rest is lost.
     pub(crate) fn write_now(&mut self, bytes: &[u8]) {
-        let mut nobody = Context::from_waker(Waker::noop());
-        let _ = Pin::new(self).poll_write(&mut nobody, bytes);
+        let mut context = Context::from_waker(Waker::noop());
+        let _ = Pin::new(self).poll_write(&mut context, bytes);
     }
 }
 
@@ -81,17 +81,17 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = |stream: &Stream| stream.read(buffer.initialize_unfilled());
-        self.0.poll(Way::Reading, context, read).map_ok(|count| buffer.advance(count))
+        self.0.poll(Direction::Read, context, read).map_ok(|count| buffer.advance(count))
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.poll(Way::Writing, context, |stream| stream.write(bytes))
+        self.0.poll(Direction::Write, context, |stream| stream.write(bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Neither socket buffers in user space.
+        // Neither kind of socket buffers in user space.
         Poll::Ready(Ok(()))
     }
 
@@ -100,7 +100,7 @@ impl AsyncWrite for Socket {
             Stream::Local(stream) => stream.shutdown(Shutdown::Write),
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
         };
-        // An error means that it is no longer connected: what was wanted.
+        // An error means that it is no longer connected, which is the aim.
         drop(shut_down);
         Poll::Ready(Ok(()))
     }

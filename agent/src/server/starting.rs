@@ -1,4 +1,4 @@
-//! The agent's thread: one OS thread, its runtime, its sockets.
+//! Starts the agent's thread, which runs the agent's Tokio runtime and its sockets.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
@@ -14,8 +14,8 @@ use rgops_protocol::tail::Tail;
 use tokio::runtime::Handle;
 
 use super::accept::{accept_local, accept_tcp, spawn};
+use super::connection_limit::ConnectionLimit;
 use super::local::LocalListener;
-use super::room::Room;
 use super::shared::Shared;
 use super::{sweep, tcp};
 use crate::collect::Context;
@@ -24,21 +24,21 @@ use crate::debug;
 use crate::executable::Executable;
 use crate::options::Options;
 use crate::policy::Policy;
-use crate::reactor::{Reactor, Waiting};
+use crate::reactor::{Reactor, ReactorThread};
 use crate::runtimes::WatchedRuntimes;
 use crate::shutdown::Shutdown;
 use crate::{CpuEngine, ListenError};
 
-/// The agent's thread; the kernel keeps 15 bytes of a name.
+/// Name of the agent's thread; the kernel keeps 15 bytes of a name.
 const THREAD_NAME: &str = rgops_capture::agent_threads::AGENT;
 
-/// Its stack: collectors are shallow, decoding is not recursive.
+/// Stack of the thread: the calls of collectors are shallow, decoding is not recursive.
 const STACK_BYTES: usize = 512 * 1024;
 
 /// How long `close` waits for the thread.
 pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// What the agent's thread is made of.
+/// The inputs of the agent's thread.
 pub(crate) struct Starting {
     pub(crate) options: Options,
     pub(crate) current_runtime: Option<Handle>,
@@ -46,7 +46,7 @@ pub(crate) struct Starting {
     pub(crate) tcp: Option<SocketAddr>,
 }
 
-/// What it has become.
+/// A started agent's thread.
 pub(crate) struct Started {
     pub(crate) shared: Arc<Shared>,
     pub(crate) tcp_address: Option<SocketAddr>,
@@ -56,33 +56,33 @@ pub(crate) struct Started {
 
 impl Starting {
     pub(crate) fn start(self, mark: Option<&Mark>) -> Result<Started, ListenError> {
-        // What is the program's must be freed by a thread of the program: a runtime's last handle closes
-        // descriptors. So the agent's thread never has the last one.
+        // A thread of the program must free the program's objects: dropping the last handle of a runtime closes
+        // descriptors. So this thread keeps clones until the agent's thread has started or ended.
         let options = &self.options;
         let kept = (options.watched.clone(), options.allocators.clone(), self.current_runtime.clone());
         let debug = debug::Settings::parse(std::env::var_os(DEBUG_VARIABLE).as_deref());
-        // Without a thread for it nothing is printed: no reason to fail the program's start.
-        let stderr = debug.asks_anything().then(debug::Stderr::new).and_then(Result::ok);
+        // If the writer cannot start, nothing is printed. That must not make `listen` fail.
+        let stderr = debug.has_output().then(debug::Stderr::new).and_then(Result::ok);
         let own = procfs::threads::own_id().unwrap_or_else(|_| std::process::id());
         let programs = ProgramsTable { thread: own, open: mark.map(Mark::number) };
         let shutdown = Arc::new(Shutdown::default());
-        let (tell_ready, ready) = mpsc::sync_channel(1);
+        let (send_ready, ready) = mpsc::sync_channel(1);
         let mask = system::block_all_signals();
         let thread = std::thread::Builder::new()
             .name(THREAD_NAME.to_owned())
             .stack_size(system::stack_bytes(STACK_BYTES));
-        let bell = shutdown.clone();
+        let threads_shutdown = shutdown.clone();
         let spawned = thread.spawn(move || {
-            // When this thread ends, however it does.
-            let _ended = TellsEnd(bell.clone());
-            self.run(programs, &bell, debug.with(stderr), &tell_ready);
+            // Dropped at the end of this thread, also after a panic.
+            let _ended = ReportsEnd(threads_shutdown.clone());
+            self.run(programs, &threads_shutdown, debug.with(stderr), &send_ready);
         });
         drop(mask);
         let thread = spawned.map_err(ListenError::Thread)?;
         let lost = |_| ListenError::Thread(std::io::Error::other("it ended while starting"));
         let started = ready.recv().map_err(lost).and_then(|ready| ready);
-        // What it had opened until then is closed when it has ended.
-        if started.is_err() && !shutdown.wait_for_the_end(CLOSE_DEADLINE) {
+        // When the thread has ended, everything it opened is closed.
+        if started.is_err() && !shutdown.wait_until_ended(CLOSE_DEADLINE) {
             std::mem::forget(kept);
         }
         let (shared, tcp_address) = started?;
@@ -90,50 +90,50 @@ impl Starting {
     }
 }
 
-struct TellsEnd(Arc<Shutdown>);
+struct ReportsEnd(Arc<Shutdown>);
 
-impl Drop for TellsEnd {
+impl Drop for ReportsEnd {
     fn drop(&mut self) {
-        self.0.tell_ended();
+        self.0.set_ended();
     }
 }
 
 type Ready = Result<(Arc<Shared>, Option<SocketAddr>), ListenError>;
 
 impl Starting {
-    /// The agent's thread: sets up, says so, serves until it is told to stop.
+    /// The body of the agent's thread: sets up, reports that to `send_ready`, serves until a shutdown is requested.
     fn run(
         self,
         programs: ProgramsTable,
         shutdown: &Shutdown,
         debug: debug::Printing,
-        tell_ready: &mpsc::SyncSender<Ready>,
+        send_ready: &mpsc::SyncSender<Ready>,
     ) {
-        // Before anything is opened.
+        // The thread gets its own descriptor table before it opens anything.
         let begun = descriptor_table::begin(programs).and_then(|()| {
             enough_descriptors()?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-            Ok((runtime, Waiting::start()?))
+            Ok((runtime, ReactorThread::start()?))
         });
-        let (runtime, waiting) = match begun {
+        let (runtime, reactor_thread) = match begun {
             Ok(begun) => begun,
             Err(error) => {
-                let _ = tell_ready.send(Err(ListenError::Thread(error)));
+                let _ = send_ready.send(Err(ListenError::Thread(error)));
                 return;
             }
         };
         let heap_failure = begin_heap_sampling(&self.options);
         runtime.block_on(async {
-            let prepared = self.prepare(waiting.reactor(), heap_failure).await;
+            let prepared = self.prepare(reactor_thread.reactor(), heap_failure).await;
             let Prepared { shared, local, tcp } = match prepared {
                 Ok(prepared) => prepared,
                 Err(error) => {
-                    let _ = tell_ready.send(Err(error));
+                    let _ = send_ready.send(Err(error));
                     return;
                 }
             };
             let tcp_address = tcp.as_ref().map(tcp::Listener::address);
-            if tell_ready.send(Ok((shared.clone(), tcp_address))).is_err() {
+            if send_ready.send(Ok((shared.clone(), tcp_address))).is_err() {
                 return;
             }
             spawn(debug.print(shared.context.clone()));
@@ -144,20 +144,20 @@ impl Starting {
                 spawn(sweep::sweep(local.directory().to_owned()));
                 spawn(accept_local(local, shared));
             }
-            shutdown.rung().await;
+            shutdown.requested().await;
         });
-        // Dropping the runtime drops every task: collectors give back what they took, listeners unlink.
+        // Dropping the runtime drops every task: collectors restore what they changed, listeners remove their sockets.
         drop(runtime);
-        drop(waiting);
-        // Nobody is left to ask.
+        drop(reactor_thread);
+        // After that no collector reads the samples.
         #[cfg(native_engine)]
         rgops_capture::heap::end();
     }
 }
 
-/// Begins to sample the heap, if the allocator is wrapped; why it could not.
+/// Starts heap sampling if the allocator is wrapped; returns the reason if that fails.
 ///
-/// Before `listen` returns: what the program allocates after that is in the profile.
+/// It runs before `listen` returns, so that everything the program allocates after that is in the profile.
 #[cfg(native_engine)]
 fn begin_heap_sampling(options: &Options) -> Option<String> {
     use rgops_capture::heap::{self, Refusal};
@@ -172,15 +172,15 @@ fn begin_heap_sampling(_options: &Options) -> Option<String> {
     None
 }
 
-/// Fails at once where an agent could listen, but not answer: a connection takes one, and what is read for
-/// the answer one or two.
+/// Fails at once if the agent could listen but not answer for lack of descriptors: a connection takes one, and the
+/// files read for an answer take one or two.
 fn enough_descriptors() -> std::io::Result<()> {
     let _ten = [std::io::pipe()?, std::io::pipe()?, std::io::pipe()?, std::io::pipe()?, std::io::pipe()?];
     Ok(())
 }
 
-/// Connections served at a time; the next ones are told so and closed. Those on TCP are counted apart,
-/// because whoever reaches the port can open them before any proof.
+/// Maximum connections at a time; more are refused with an error. TCP has its own limit, because anyone who can reach
+/// the port can open connections before any proof.
 const MAX_LOCAL_CONNECTIONS: u64 = 64;
 const MAX_TCP_CONNECTIONS: u64 = 32;
 
@@ -200,7 +200,7 @@ impl Starting {
         let mut cookie = [0; 16];
         getrandom::fill(&mut cookie)
             .map_err(|error| ListenError::Thread(std::io::Error::other(error.to_string())))?;
-        // Part of the socket's name: without it nobody would find the agent.
+        // It is part of the socket's name: without it no client could find the agent.
         let start_time =
             procfs::process::Stat::read(procfs::process::STAT).map_err(ListenError::Thread)?.start_ticks;
         let pid = std::process::id();
@@ -257,14 +257,14 @@ impl Starting {
             context: Arc::new(context),
             hello,
             token,
-            local: Room::for_connections(MAX_LOCAL_CONNECTIONS),
-            tcp: Room::for_connections(MAX_TCP_CONNECTIONS),
+            local: ConnectionLimit::new(MAX_LOCAL_CONNECTIONS),
+            tcp: ConnectionLimit::new(MAX_TCP_CONNECTIONS),
         };
         Ok(Prepared { shared: Arc::new(shared), local, tcp })
     }
 }
 
-/// A name's first bytes: a hello has a limit, and a list has columns.
+/// The first bytes of a name: the hello has a limit, and `rgops list` has columns.
 fn shortened(mut name: String) -> String {
     const MAX_NAME_BYTES: usize = 64;
     let end = (0..=MAX_NAME_BYTES.min(name.len())).rev().find(|end| name.is_char_boundary(*end));

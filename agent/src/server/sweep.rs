@@ -1,5 +1,5 @@
-//! Removes sockets of ours whose process is gone. Best effort: nothing depends on it, because a stale socket
-//! is harmless (its name has a pid and a start time that fit no process).
+//! Removes stale sockets of this user: their process has ended. Best effort: nothing depends on it, because a stale
+//! socket is harmless (its name has a pid and a start time that match no process).
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -12,10 +12,10 @@ use rgops_protocol::discovery::SocketName;
 
 use super::directory::Open;
 
-/// Files looked at.
+/// Maximum files checked.
 const MAX_FILES: usize = 1000;
 
-/// Sweeps this directory.
+/// Removes the stale sockets of this directory.
 pub(crate) async fn sweep(directory: PathBuf) {
     let Ok(entries) = fs::read_dir(&directory) else { return };
     let uid = system::effective_uid();
@@ -31,10 +31,10 @@ pub(crate) async fn sweep(directory: PathBuf) {
         if stat.is_ok_and(|stat| stat.start_ticks == name.start_time) {
             continue;
         }
-        // It may be the live agent of another pid namespace that shares this directory: only a
-        // refused connection proves that nobody listens.
+        // It may be a live agent in another pid namespace that shares this directory. Only a refused connection
+        // proves that no process listens.
         if is_refused(&directory, &file_name.to_string_lossy()) {
-            // Or it was bound and does not listen yet: whoever makes one holds the lock until it does.
+            // The socket may be bound and not listen yet. Its creator holds the lock until it listens.
             let open = Open::existing(&directory);
             let Some(_lock) = open.lock().await else { return };
             if is_refused(&directory, &file_name.to_string_lossy()) {
@@ -45,7 +45,7 @@ pub(crate) async fn sweep(directory: PathBuf) {
     }
 }
 
-/// Whether nobody listens there, for sure.
+/// Whether a connection is refused, so that certainly no process listens.
 pub(super) fn is_refused(directory: &Path, name: &str) -> bool {
     let address = Open::existing(directory).address(name);
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;

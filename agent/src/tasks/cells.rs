@@ -1,25 +1,26 @@
-//! The bytes of tasks' cells: header, scheduler, id and future.
+//! Reads the bytes of tasks' cells: header, scheduler, id and future.
 //!
-//! Each is copied twice, some microseconds apart, and counts only when both copies are the same, so that
-//! a task that was polled meanwhile is told (moved) instead of decoded wrongly. The first two words of
-//! the header may differ: a task that is woken up, or whose handle is cloned, does not change.
+//! Each cell is copied twice, a few microseconds apart, and is used only if both copies are equal. So a task that
+//! was polled meanwhile is reported as moved and not decoded wrongly. The first two words of the header may differ:
+//! they change when a task is woken or its handle is cloned, which does not change the future.
 
 use rgops_capture::memory::{Range, Reader};
 use rgops_protocol::reply::tasks::CellBytes;
 
+use super::found::Found;
 use super::state::{COMPLETE, RUNNING};
-use super::walk::{Found, Vtable};
+use super::vtables::Vtable;
 use crate::runtimes::layout::VTABLE;
 
-/// Most bytes of one cell. Tokio puts a future of more than 16 KiB into a box (`BOX_FUTURE_THRESHOLD` in
-/// `runtime/mod.rs`), so only strangely aligned ones are longer.
-pub(crate) const MOST_BYTES: u64 = 64 * 1024;
+/// Maximum bytes of one cell. Tokio boxes futures of more than 16 KiB (`BOX_FUTURE_THRESHOLD` in `runtime/mod.rs`),
+/// so only cells with an unusual alignment are larger.
+pub(crate) const MAX_BYTES: u64 = 64 * 1024;
 
-/// Bytes copied at once; with the longest cell still below 128 KiB, from where glibc would map and
-/// unmap our buffers and change its treatment of the program's (mallopt(3), `M_MMAP_THRESHOLD`).
+/// Bytes copied at once. With the largest cell this stays below 128 KiB. At that size glibc would map and unmap our
+/// buffers, which changes how it treats the program's own (mallopt(3), `M_MMAP_THRESHOLD`).
 pub(crate) const BYTES_AT_ONCE: u64 = 48 * 1024;
 
-/// A task whose bytes are wanted.
+/// A task whose bytes are requested.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     pub(crate) found: Found,
@@ -27,13 +28,13 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// Bytes to copy when `most` are asked for: at least up to the id, by which it is known again.
+    /// Bytes to copy if at most `most` are requested: always at least up to the id, which identifies the task.
     pub(crate) fn length(&self, most: u64) -> u64 {
-        self.vtable.trailer.min(most.clamp(self.vtable.id + 8, MOST_BYTES.max(self.vtable.id + 8)))
+        self.vtable.trailer.min(most.clamp(self.vtable.id + 8, MAX_BYTES.max(self.vtable.id + 8)))
     }
 }
 
-/// Copies cells; keeps its buffers from one batch to the next.
+/// Copies cells; reuses its buffers from one batch to the next.
 #[derive(Debug)]
 pub(crate) struct Cells {
     memory: Reader,
@@ -51,7 +52,7 @@ impl Cells {
         Cells { memory, ranges: Vec::new(), first, second, first_readable, second_readable }
     }
 
-    /// The state and the bytes of each task, at most `most` of them.
+    /// Reads the state and the bytes of each task, at most `most` bytes each.
     pub(crate) fn read(&mut self, tasks: &[Wanted], most: u64) -> Vec<(u64, CellBytes)> {
         self.ranges.clear();
         let range = |task: &Wanted| Range::new(task.found.header, task.length(most) as usize);
@@ -79,10 +80,10 @@ fn compare(task: &Wanted, first: &[u8], second: &[u8]) -> (u64, CellBytes) {
         let bytes = bytes.get(at as usize..).and_then(|bytes| bytes.first_chunk());
         bytes.map(|bytes| u64::from_ne_bytes(*bytes))
     };
-    let is_it = |bytes| {
+    let is_same_task = |bytes| {
         word(bytes, VTABLE) == Some(task.vtable.avma) && word(bytes, task.vtable.id) == Some(task.found.id)
     };
-    if !is_it(first) || !is_it(second) {
+    if !is_same_task(first) || !is_same_task(second) {
         return (task.found.state, CellBytes::Moved);
     }
     let states = [word(first, 0).unwrap_or(0), word(second, 0).unwrap_or(0)];
@@ -100,7 +101,7 @@ fn compare(task: &Wanted, first: &[u8], second: &[u8]) -> (u64, CellBytes) {
 mod tests {
     use super::*;
 
-    const VTABLE_OF_IT: Vtable = Vtable { avma: 0x1000, poll: 0x2000, id: 40, trailer: 64 };
+    const TEST_VTABLE: Vtable = Vtable { avma: 0x1000, poll: 0x2000, id: 40, trailer: 64 };
 
     fn cell(state: u64, id: u64, future: u64) -> Vec<u8> {
         [state, 0, 0x1000, 1, 0x3000, id, future, 0].into_iter().flat_map(u64::to_ne_bytes).collect()
@@ -108,11 +109,11 @@ mod tests {
 
     fn task(header: u64) -> Wanted {
         let found = Found { header, id: 7, state: 0xcc, vtable: 0 };
-        Wanted { found, vtable: VTABLE_OF_IT }
+        Wanted { found, vtable: TEST_VTABLE }
     }
 
     #[test]
-    fn two_copies_must_be_the_same_but_for_the_state() {
+    fn two_copies_must_be_equal_except_for_the_state() {
         let before = cell(0x84, 7, 1);
         let same = compare(&task(0), &before, &cell(0xcc, 7, 1));
         assert_eq!(same, (0xcc, CellBytes::Read(before.clone())), "woken up meanwhile");
@@ -129,18 +130,18 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_those_that_lie_there_and_no_more_than_asked_for() -> Result<(), String> {
-        let lies = cell(0x84, 7, 9);
+    fn the_bytes_in_memory_are_read_up_to_the_requested_length() -> Result<(), String> {
+        let in_memory = cell(0x84, 7, 9);
         let mut cells = Cells::new(Reader::open().map_err(|error| error.reason)?);
-        let tasks = [task(lies.as_ptr() as u64), task(8), task(lies.as_ptr() as u64)];
+        let tasks = [task(in_memory.as_ptr() as u64), task(8), task(in_memory.as_ptr() as u64)];
         let read = cells.read(&tasks, 1 << 20);
-        assert_eq!(read[0], (0x84, CellBytes::Read(lies.clone())));
+        assert_eq!(read[0], (0x84, CellBytes::Read(in_memory.clone())));
         assert_eq!(read[1], (0xcc, CellBytes::Unreadable));
         assert_eq!(read[2], read[0]);
         let short = cells.read(&tasks[..1], 56);
-        assert_eq!(short[0].1, CellBytes::Read(lies[..56].to_vec()));
-        // The id is always among them.
-        assert_eq!(cells.read(&tasks[..1], 1)[0].1, CellBytes::Read(lies[..48].to_vec()));
+        assert_eq!(short[0].1, CellBytes::Read(in_memory[..56].to_vec()));
+        // The bytes always include the id.
+        assert_eq!(cells.read(&tasks[..1], 1)[0].1, CellBytes::Read(in_memory[..48].to_vec()));
         Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! Lists the tasks of a watched runtime: places anchors, walks, and tries again where lists changed too
-//! fast. Runs on the agent's runtime and gives its other connections their turn.
+//! Lists the tasks of a watched runtime: places anchors, walks the lists, and retries if lists changed too fast. Runs
+//! on the agent's runtime and lets its other connections run.
 
 use std::time::Duration;
 
@@ -7,80 +7,82 @@ use rgops_capture::memory::Reader;
 use rgops_protocol::reply::Unavailable;
 use rgops_protocol::reply::stats::TaskStates;
 
+use super::found::{Found, FoundTasks, MAX_TASKS};
 use super::state::{COMPLETE, NOTIFIED, RUNNING};
-use super::walk::{Found, MOST_TASKS, Pile, Step, Vtables, Walk};
+use super::vtables::Vtables;
+use super::walk::{Step, Walk};
 use crate::runtimes::anchors::{self, Start};
 use crate::runtimes::{Watched, WatchedLocalSet, WatchedRuntimes};
 
-/// Tasks looked at before other connections get a turn: about half a millisecond.
+/// Tasks visited before other connections may run: about half a millisecond.
 const TASKS_AT_ONCE: usize = 1000;
 
-/// Steps of a list that changes under our hands that are worth waiting for, a millisecond each.
-const MOST_STALLS: u32 = 50;
+/// Maximum waits of 1 ms while the lists change too fast.
+const MAX_STALLS: u32 = 50;
 
-/// Times anchors are placed and the lists walked, when some could not be walked to the end.
+/// How often anchors are placed and the lists walked if some could not be walked to the end.
 const ATTEMPTS: u32 = 3;
 
 /// The tasks of one runtime.
 pub(crate) struct Listed {
-    pub(crate) tasks: Pile,
-    /// Lists the runtime keeps them in.
+    pub(crate) tasks: FoundTasks,
+    /// Number of lists of the runtime.
     pub(crate) shards: usize,
-    /// Of these, such as could not be walked to both ends.
+    /// Lists that could not be walked to both ends.
     pub(crate) incomplete: usize,
-    /// Tasks of ours among them, left out.
+    /// Anchors in the lists; they are not in `tasks`.
     pub(crate) anchors: usize,
 }
 
-/// What has tasks.
+/// A watched runtime or `LocalSet`, which owns tasks.
 #[derive(Debug, Clone)]
-pub(crate) enum Place {
+pub(crate) enum Owner {
     Runtime(Watched),
     LocalSet(WatchedLocalSet),
 }
 
-impl Place {
-    /// Everything that is watched.
-    pub(crate) fn all(watched: &WatchedRuntimes) -> Vec<Place> {
-        let runtimes = watched.list().into_iter().map(Place::Runtime);
-        runtimes.chain(watched.local_sets().into_iter().map(Place::LocalSet)).collect()
+impl Owner {
+    /// All watched runtimes and `LocalSet`s.
+    pub(crate) fn all(watched: &WatchedRuntimes) -> Vec<Owner> {
+        let runtimes = watched.list().into_iter().map(Owner::Runtime);
+        runtimes.chain(watched.local_sets().into_iter().map(Owner::LocalSet)).collect()
     }
 }
 
-/// Lists them, at most `room`.
-pub(crate) async fn list(place: &Place, vtables: &mut Vtables, room: usize) -> Result<Listed, Unavailable> {
+/// Lists the tasks, at most `most`.
+pub(crate) async fn list(owner: &Owner, vtables: &mut Vtables, most: usize) -> Result<Listed, Unavailable> {
     let layout = anchors::layout().await?;
     let mut memory = Reader::open()?;
     let mut best: Option<Listed> = None;
     for _ in 0..ATTEMPTS {
-        let (start, hold) = match place {
-            Place::Runtime(runtime) => {
+        let (start, hold) = match owner {
+            Owner::Runtime(runtime) => {
                 let (start, hold) = runtime.anchors.place(&runtime.handle, layout).await?;
                 (start, Some(hold))
             }
-            // They stay: a LocalSet is out of reach for us.
-            Place::LocalSet(set) => (set.anchors.start(layout).await?, None),
+            // Its anchors stay: the agent cannot spawn in a LocalSet from its own threads.
+            Owner::LocalSet(set) => (set.anchors.start(layout).await?, None),
         };
-        let listed = walk(&start, &mut memory, vtables, room).await;
+        let listed = walk(&start, &mut memory, vtables, most).await;
         drop(hold);
         let incomplete = listed.incomplete;
         if best.as_ref().is_none_or(|best| incomplete < best.incomplete) {
             best = Some(listed);
         }
-        if incomplete == 0 || room == 0 {
+        if incomplete == 0 || most == 0 {
             break;
         }
     }
     best.ok_or_else(|| Unavailable { reason: "it was not walked".to_owned(), fix: String::new() })
 }
 
-async fn walk(start: &Start, memory: &mut Reader, vtables: &mut Vtables, room: usize) -> Listed {
-    let mut walk = Walk::new(start, room);
+async fn walk(start: &Start, memory: &mut Reader, vtables: &mut Vtables, most: usize) -> Listed {
+    let mut walk = Walk::new(start, most);
     let (mut pause, mut stalls) = (TASKS_AT_ONCE, 0);
     loop {
         match walk.step(memory, vtables) {
             Step::Done => break,
-            Step::Stalled if stalls == MOST_STALLS => break,
+            Step::Stalled if stalls == MAX_STALLS => break,
             Step::Stalled => {
                 stalls += 1;
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -96,10 +98,10 @@ async fn walk(start: &Start, memory: &mut Reader, vtables: &mut Vtables, room: u
     Listed { tasks, shards: start.shards, incomplete, anchors: start.ours.len() }
 }
 
-/// How many of its tasks are in which state.
+/// The number of the runtime's tasks in each state.
 pub(crate) async fn states(runtime: &Watched) -> Result<TaskStates, Unavailable> {
-    let place = Place::Runtime(runtime.clone());
-    let listed = list(&place, &mut Vtables::default(), MOST_TASKS).await?;
+    let owner = Owner::Runtime(runtime.clone());
+    let listed = list(&owner, &mut Vtables::default(), MAX_TASKS).await?;
     if listed.incomplete > 0 {
         return Err(Unavailable {
             reason: "tasks are created and removed faster than the list can be walked".to_owned(),
@@ -119,10 +121,10 @@ pub(crate) async fn states(runtime: &Watched) -> Result<TaskStates, Unavailable>
     Ok(states)
 }
 
-/// Ids and states of its tasks that are not idle, by id; none where there is no list.
+/// Ids and states of the runtime's tasks that are not idle, sorted by id; none if they cannot be listed.
 pub(crate) async fn busy(runtime: &Watched) -> Vec<(u64, &'static str)> {
-    let place = Place::Runtime(runtime.clone());
-    let Ok(listed) = list(&place, &mut Vtables::default(), MOST_TASKS).await else { return Vec::new() };
+    let owner = Owner::Runtime(runtime.clone());
+    let Ok(listed) = list(&owner, &mut Vtables::default(), MAX_TASKS).await else { return Vec::new() };
     let named = |task: &Found| match state(task) {
         State::Running => Some((task.id, "running")),
         State::Scheduled => Some((task.id, "scheduled")),
@@ -134,7 +136,7 @@ pub(crate) async fn busy(runtime: &Watched) -> Vec<(u64, &'static str)> {
     busy
 }
 
-/// What a task does.
+/// The state of a task.
 enum State {
     Running,
     Scheduled,

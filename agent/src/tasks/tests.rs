@@ -1,4 +1,4 @@
-//! Lists of real runtimes: idle, busy, stuck and shut down.
+//! Tests that list the tasks of real runtimes: idle, busy, stuck and shut down.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -11,19 +11,20 @@ use std::time::{Duration, Instant};
 use rgops_protocol::reply::Unavailable;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::list::{Listed, Place, list};
-use super::walk::{MOST_TASKS, Vtables};
+use super::found::MAX_TASKS;
+use super::list::{Listed, Owner, list};
+use super::vtables::Vtables;
 use crate::runtimes::layout::number;
 use crate::runtimes::{Watched, WatchedRuntimes};
 
-/// Lists of one process are made one after the other, each within a deadline: these tests take turns, so
-/// that none waits for another's.
+/// One process makes its lists one after the other, each within a deadline. These tests take turns, so that none
+/// misses its deadline because of another.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Set when dropped, so that workers that spin are let go before their runtime waits for them.
+/// Ends spinning workers when dropped, so that their runtime can be dropped.
 struct Stop(Arc<AtomicBool>);
 
 impl Drop for Stop {
@@ -39,10 +40,10 @@ fn watched(handle: &Handle) -> Watched {
     runtimes.list().remove(0)
 }
 
-/// Lists as the agent does: on a runtime of its own.
+/// Lists the tasks on a separate runtime, as the agent does.
 fn listed(runtime: &Watched) -> Result<Listed, Unavailable> {
     let own = Builder::new_current_thread().enable_time().build().unwrap();
-    own.block_on(list(&Place::Runtime(runtime.clone()), &mut Vtables::default(), MOST_TASKS))
+    own.block_on(list(&Owner::Runtime(runtime.clone()), &mut Vtables::default(), MAX_TASKS))
 }
 
 fn ids(listed: &Listed) -> BTreeSet<u64> {
@@ -51,9 +52,9 @@ fn ids(listed: &Listed) -> BTreeSet<u64> {
     ids
 }
 
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !is_so() {
+    while !is_true() {
         assert!(Instant::now() < deadline, "{what}");
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -64,7 +65,7 @@ fn multi_thread(workers: usize) -> Runtime {
 }
 
 #[test]
-fn every_task_of_a_multi_thread_runtime_is_listed_and_none_of_ours() {
+fn every_task_of_a_multi_thread_runtime_is_listed_without_the_anchors() {
     let _turn = turn();
     for workers in [1, 2, 3, 8] {
         let runtime = multi_thread(workers);
@@ -84,28 +85,27 @@ fn every_task_of_a_multi_thread_runtime_is_listed_and_none_of_ours() {
                 spawned.insert(number(task.id()));
             }
         }
-        until("short tasks end", || runtime.metrics().num_alive_tasks() == spawned.len());
+        wait_until("short tasks end", || runtime.metrics().num_alive_tasks() == spawned.len());
         for _ in 0..3 {
             let listed = listed(&watched).unwrap();
             assert_eq!((listed.incomplete, listed.shards), (0, workers.next_power_of_two() * 4));
             assert_eq!(ids(&listed), spawned, "{workers} workers");
-            // At once but for those of ours that are just ending.
-            until("none of ours is counted", || watched.alive_tasks() == spawned.len() as u64);
+            // Usually at once: only anchors that are just ending may be counted for a moment.
+            wait_until("no anchor is counted", || watched.alive_tasks() == spawned.len() as u64);
         }
-        until("ours end", || runtime.metrics().num_alive_tasks() == spawned.len());
+        wait_until("the anchors end", || runtime.metrics().num_alive_tasks() == spawned.len());
     }
 }
 
-/// In a process of its own: where others spawn meanwhile, a task of ours falls into a list by chance, and more are
-/// spawned.
+/// In its own process: if other tests spawn meanwhile, the list of an anchor is random, and more anchors are spawned.
 #[test]
-fn a_current_thread_runtime_nobody_drives_is_listed_and_ours_do_not_pile_up() {
-    rgops_capture::testing::run_alone("tasks::tests::nobody_drives_it");
+fn a_current_thread_runtime_that_no_thread_drives_is_listed_and_anchors_do_not_pile_up() {
+    rgops_capture::testing::run_alone("tasks::tests::no_thread_drives_it");
 }
 
 #[test]
 #[ignore = "started by the test above"]
-fn nobody_drives_it() {
+fn no_thread_drives_it() {
     let runtime = Builder::new_current_thread().build().unwrap();
     let watched = watched(runtime.handle());
     let spawned: BTreeSet<u64> = (0..100).map(|_| number(runtime.spawn(pending::<()>()).id())).collect();
@@ -116,7 +116,7 @@ fn nobody_drives_it() {
         assert_eq!(watched.alive_tasks(), 100);
         assert!(runtime.metrics().num_alive_tasks() <= 104, "{}", runtime.metrics().num_alive_tasks());
     }
-    // Spawned after anchors that are still there.
+    // A task that was spawned after anchors that still exist.
     let later = number(runtime.spawn(pending::<()>()).id());
     assert!(ids(&listed(&watched).unwrap()).contains(&later));
     runtime.block_on(async {
@@ -139,7 +139,7 @@ fn all_its_workers_are_stuck() {
     let runtime = multi_thread(2);
     let watched = watched(runtime.handle());
     let stop = Arc::new(AtomicBool::new(false));
-    let let_go = Stop(stop.clone());
+    let stop_on_drop = Stop(stop.clone());
     let running = Arc::new(AtomicU64::new(0));
     let spinning: Vec<_> = (0..2)
         .map(|_| {
@@ -152,7 +152,7 @@ fn all_its_workers_are_stuck() {
             })
         })
         .collect();
-    until("both workers spin", || running.load(Ordering::SeqCst) == 2);
+    wait_until("both workers spin", || running.load(Ordering::SeqCst) == 2);
     let waiting: BTreeSet<u64> = (0..50).map(|_| number(runtime.spawn(async {}).id())).collect();
     let mut all = waiting.clone();
     all.extend(spinning.iter().map(|task| number(task.id())));
@@ -164,14 +164,14 @@ fn all_its_workers_are_stuck() {
         assert_eq!(running, spinning.iter().map(|task| number(task.id())).collect());
         assert!(runtime.metrics().num_alive_tasks() <= 52 + 16);
     }
-    drop(let_go);
-    until("all end", || runtime.metrics().num_alive_tasks() == 0);
+    drop(stop_on_drop);
+    wait_until("all end", || runtime.metrics().num_alive_tasks() == 0);
     assert_eq!(watched.alive_tasks(), 0);
     assert_eq!(listed(&watched).unwrap().tasks.len(), 0);
 }
 
 #[test]
-fn a_runtime_that_is_shut_down_says_so() {
+fn a_runtime_that_is_shut_down_is_reported() {
     let _turn = turn();
     for runtime in [multi_thread(2), Builder::new_current_thread().build().unwrap()] {
         let watched = watched(runtime.handle());
@@ -192,7 +192,7 @@ fn long_lived_tasks_are_all_found_while_others_come_and_go() {
     let completed = Arc::new(AtomicU64::new(0));
     let mut lasting = BTreeSet::new();
     for at in 0..64 {
-        // Some between the others, so that they are everywhere in the lists.
+        // Lasting tasks between the others, so that they are everywhere in the lists.
         lasting.extend((0..20).map(|_| number(runtime.spawn(pending::<()>()).id())));
         let (stop, completed) = (stop.clone(), completed.clone());
         lasting.insert(number(
@@ -211,10 +211,10 @@ fn long_lived_tasks_are_all_found_while_others_come_and_go() {
                 .id(),
         ));
     }
-    until("tasks come and go", || completed.load(Ordering::Relaxed) > 10_000);
+    wait_until("tasks come and go", || completed.load(Ordering::Relaxed) > 10_000);
     let (mut complete, mut all) = (0, 0);
-    // How many of them can be followed to the end depends on what else the machine does; none that can
-    // may miss a task.
+    // How many lists can be walked to the end depends on the load of the machine. A complete list must not miss a
+    // task.
     let deadline = Instant::now() + Duration::from_secs(60);
     while complete < 50 {
         assert!(Instant::now() < deadline, "{complete} of {all} lists were complete");
@@ -229,52 +229,52 @@ fn long_lived_tasks_are_all_found_while_others_come_and_go() {
     }
     stop.store(true, Ordering::Relaxed);
     println!("{complete} of {all} lists complete, {} tasks ended", completed.load(Ordering::Relaxed));
-    until("they end", || runtime.metrics().num_alive_tasks() == 64 * 20);
+    wait_until("they end", || runtime.metrics().num_alive_tasks() == 64 * 20);
 }
 
 #[test]
-fn the_tasks_of_a_local_set_are_listed_from_another_thread_until_it_is_gone() {
+fn the_tasks_of_a_local_set_are_listed_from_another_thread_until_it_is_dropped() {
     let _turn = turn();
     let runtimes = Arc::new(WatchedRuntimes::default());
     let list_it = |runtimes: &WatchedRuntimes| {
         let own = Builder::new_current_thread().enable_time().build().unwrap();
-        let place = Place::all(runtimes).remove(0);
-        own.block_on(list(&place, &mut Vtables::default(), MOST_TASKS))
+        let owner = Owner::all(runtimes).remove(0);
+        own.block_on(list(&owner, &mut Vtables::default(), MAX_TASKS))
     };
-    let (tell, told) = std::sync::mpsc::channel();
-    let (go_on, wait) = tokio::sync::oneshot::channel::<()>();
-    let here = runtimes.clone();
+    let (send_ids, ids_received) = std::sync::mpsc::channel();
+    let (finish, wait) = tokio::sync::oneshot::channel::<()>();
+    let threads_runtimes = runtimes.clone();
     let thread = std::thread::spawn(move || {
         let runtime = Builder::new_current_thread().build().unwrap();
         let set = tokio::task::LocalSet::new();
         let mut ids = BTreeSet::new();
         let spawn = |_| number(set.spawn_local(pending::<()>()).id());
         ids.extend((0..10).map(spawn));
-        here.add_local_set(&set, "local");
+        threads_runtimes.add_local_set(&set, "local");
         ids.extend((0..10).map(spawn));
         set.block_on(&runtime, async {
-            tell.send(ids).unwrap();
+            send_ids.send(ids).unwrap();
             wait.await.unwrap();
         });
     });
-    let expected = told.recv().unwrap();
+    let expected = ids_received.recv().unwrap();
     for _ in 0..10 {
         let listed = list_it(&runtimes).unwrap();
         assert_eq!((ids(&listed), listed.shards, listed.incomplete), (expected.clone(), 1, 0));
     }
-    go_on.send(()).unwrap();
+    finish.send(()).unwrap();
     thread.join().unwrap();
     assert_eq!(list_it(&runtimes).err().unwrap().reason, "the LocalSet was dropped");
 }
 
 #[test]
-fn closing_ends_our_tasks_in_a_local_set() {
+fn closing_ends_the_anchors_in_a_local_set() {
     let _turn = turn();
     let runtimes = WatchedRuntimes::default();
     let runtime = Builder::new_current_thread().build().unwrap();
     let set = tokio::task::LocalSet::new();
     runtimes.add_local_set(&set, "local");
     runtimes.leave_local_sets();
-    // Ends when all its tasks have.
+    // Completes when all its tasks have ended.
     runtime.block_on(set);
 }

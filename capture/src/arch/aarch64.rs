@@ -4,9 +4,8 @@ use framehop::MustNotAllocateDuringUnwind;
 use framehop::aarch64::{CacheAarch64, PtrAuthMask, UnwindRegsAarch64, UnwinderAarch64};
 
 use super::plausible::plausible;
-use crate::unwind_data::UnwindData;
 
-pub(crate) type Unwinder = UnwinderAarch64<UnwindData, MustNotAllocateDuringUnwind>;
+pub(crate) type Unwinder<Data> = UnwinderAarch64<Data, MustNotAllocateDuringUnwind>;
 pub(crate) type Cache = CacheAarch64<MustNotAllocateDuringUnwind>;
 pub(crate) type UnwindRegisters = UnwindRegsAarch64;
 

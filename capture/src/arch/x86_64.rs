@@ -4,9 +4,8 @@ use framehop::MustNotAllocateDuringUnwind;
 use framehop::x86_64::{CacheX86_64, UnwindRegsX86_64, UnwinderX86_64};
 
 use super::plausible::plausible;
-use crate::unwind_data::UnwindData;
 
-pub(crate) type Unwinder = UnwinderX86_64<UnwindData, MustNotAllocateDuringUnwind>;
+pub(crate) type Unwinder<Data> = UnwinderX86_64<Data, MustNotAllocateDuringUnwind>;
 pub(crate) type Cache = CacheX86_64<MustNotAllocateDuringUnwind>;
 pub(crate) type UnwindRegisters = UnwindRegsX86_64;
 

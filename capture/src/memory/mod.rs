@@ -1,6 +1,6 @@
 //! Memory of this process: read so that nothing can fault, and pages of our own.
 //!
-//! * [`copy`], [`copy_start`]: one copy by the kernel, for the agent's thread.
+//! * [`copy()`], [`copy_start`]: one copy by the kernel, for the agent's thread.
 //! * [`Reader`]: many ranges, by the method that the sandbox allows.
 //! * [`StackMemory`]: the interrupted thread's stack, for the signal handler.
 //! * [`Pages`]: an anonymous mapping.

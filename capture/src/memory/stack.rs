@@ -6,7 +6,7 @@
 //! lets threads begin. One that does (whatever other errno) leaves the leaf alone and is reported.
 //!
 //! Between question and read another thread could unmap the page, so only the stack the thread runs
-//! on is read: pages from the stack pointer up, without a gap, below the end that [`super::stack_bounds`]
+//! on is read: pages from the stack pointer up, without a gap, below the end that [`crate::stack_bounds`]
 //! knows. Whoever unmaps that has taken the ground from under a running thread. A wrong unwind rule may ask
 //! for anything else; it gets nothing.
 

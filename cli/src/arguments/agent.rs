@@ -1,4 +1,4 @@
-//! The arguments of every command that asks an agent.
+//! The arguments shared by all commands that connect to an agent.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl AgentArguments {
     /// Finds the target and connects to its agent. `symbols` are further directories with symbol files.
     ///
     /// # Errors
-    /// No such process, no agent, refused, timed out: each with its exit code and what to do.
+    /// No such process, no agent, refused, timed out: each with its exit code and a fix.
     pub fn session(&self, symbols: &[PathBuf]) -> Result<Session, Failure> {
         let budget = budget::for_process(self.max_memory);
         let options = SessionOptions::default()
@@ -52,7 +52,7 @@ impl AgentArguments {
         Ok(found.connect()?)
     }
 
-    /// The token is never an argument: those are seen by everyone who can run `ps`.
+    /// The token. It is never an argument, because every user can read arguments with `ps`.
     fn token(&self) -> Result<Option<Token>, Failure> {
         let (origin, secret) = match &self.token_file {
             Some(file) => {

@@ -1,4 +1,4 @@
-//! What is typed: the arguments all commands share, and values with units.
+//! Arguments that several commands share, and parsers of values with units.
 
 mod agent;
 mod values;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use rgops_inspect::budget::LEAST_PROCESS_BYTES;
 
-/// Reads a duration as gops does: `2s`, `500ms`, `1m30s`, or a bare number of seconds.
+/// Parses a duration like gops: `2s`, `500ms`, `1m30s`, or a bare number of seconds.
 ///
 /// # Errors
 /// A text with the allowed values.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    // A number alone, however it is written: `5`, `0.5`, `1e3`.
+    // A bare number in any notation: `5`, `0.5`, `1e3`.
     if text.parse::<f64>().is_ok() || text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return seconds(text);
     }
@@ -36,7 +36,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     if total.is_zero() { Err("must be greater than zero".to_owned()) } else { Ok(total) }
 }
 
-/// Reads a number of seconds, fractions allowed.
+/// Parses a number of seconds; fractions are allowed.
 ///
 /// # Errors
 /// A text with the allowed values.
@@ -48,7 +48,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a number of bytes: `524288`, `512KiB`, `512k`, `1M`. Units are powers of 1024, as everywhere in
+/// Parses a number of bytes: `524288`, `512KiB`, `512k`, `1M`. Units are powers of 1024, as everywhere in
 /// rgops.
 ///
 /// # Errors
@@ -70,7 +70,7 @@ pub fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
 }
 
-/// Reads a limit of memory.
+/// Parses a memory limit.
 ///
 /// # Errors
 /// A text with the allowed values.
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_of_memory_leaves_room_for_the_program_itself() {
+    fn a_memory_limit_below_128_mib_is_refused() {
         assert_eq!(memory("128M"), Ok(128 << 20));
         assert_eq!(memory("2GiB"), Ok(2 << 30));
         for wrong in ["127M", "0", "much"] {
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_read_as_gops_reads_them() {
+    fn durations_are_parsed_like_gops() {
         assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2"), Ok(Duration::from_secs(2)));

@@ -1,9 +1,9 @@
 //! `rgops completions SHELL`: a script that completes commands, options, and the pids of programs
-//! that have an agent.
+//! with an agent.
 //!
-//! clap makes the script; the pids come from `rgops completions targets`, which the script calls. A
-//! process can name itself anything and shells expand what they complete (`compgen -W`), so only
-//! digits are ever offered as words; names are descriptions.
+//! clap generates the script. The pids come from `rgops completions targets`, which the script calls. A
+//! process can have any name, and shells expand the words they complete (`compgen -W`). So only digits are
+//! offered as words; names are only descriptions.
 
 use std::fmt::Write as _;
 
@@ -77,7 +77,7 @@ impl Completions {
 fn targets() -> Result<String, Failure> {
     let mut text = String::new();
     for process in listing()?.processes.iter().filter(|process| process.agent.is_some()) {
-        // A string takes every write.
+        // Writing to a string never fails.
         let _ = writeln!(text, "{}\t{}", process.pid, escape(&process.name));
     }
     Ok(text)
@@ -89,7 +89,7 @@ pub(crate) fn bash(line: Command) -> String {
 }
 
 pub(crate) fn zsh(line: Command) -> String {
-    // clap completes a target as a file name; the first line must stay the `#compdef` one.
+    // clap completes a target as a file name. The `#compdef` line must stay the first line.
     let script = script(Generator::Zsh, line);
     let (head, rest) = script.split_once('\n').unwrap_or((&script, ""));
     let mut text = format!("{head}\n{ZSH_TARGETS}");
@@ -115,10 +115,11 @@ pub(crate) fn fish(line: Command) -> String {
     text
 }
 
-/// Names of the commands that ask one process.
+/// Names of the commands with a target.
 pub(crate) fn with_target(line: &Command) -> Vec<String> {
-    let asks_one = |command: &&Command| command.get_arguments().any(|argument| argument.get_id() == "target");
-    line.get_subcommands().filter(asks_one).map(|command| command.get_name().to_owned()).collect()
+    let has_target =
+        |command: &&Command| command.get_arguments().any(|argument| argument.get_id() == "target");
+    line.get_subcommands().filter(has_target).map(|command| command.get_name().to_owned()).collect()
 }
 
 fn script(generator: Generator, mut line: Command) -> String {

@@ -1,4 +1,4 @@
-//! Shows on standard error how far a command is that takes a while.
+//! Shows the progress of a long command on standard error.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -7,23 +7,23 @@ use rgops_inspect::session::Progress;
 
 use crate::terminal::{self, Bar};
 
-/// A bar on a terminal, and one line where standard error is none.
+/// A progress bar on a terminal; one line if standard error is not a terminal.
 pub(super) struct Gathering {
-    /// What is done, as `Profiling CPU`.
+    /// The activity, such as `Profiling CPU`.
     label: &'static str,
-    /// What is counted, as `samples`.
+    /// The unit of the count, such as `samples`.
     counted: &'static str,
     takes: Duration,
     bar: Option<Bar>,
 }
 
 impl Gathering {
-    /// For a command that takes about so long.
+    /// The progress of a command that takes about `takes`.
     pub(super) fn new(label: &'static str, counted: &'static str, takes: Duration) -> Gathering {
         Gathering { label, counted, takes, bar: None }
     }
 
-    /// Shows how far it is.
+    /// Shows the progress.
     pub(super) fn show(&mut self, progress: Progress) {
         match progress {
             Progress::Started => {

@@ -4,7 +4,7 @@ use super::print::print;
 use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Make the allocators return free memory to the system";
 pub(crate) const PLACE: usize = 130;
 
@@ -30,7 +30,7 @@ impl Gc {
     /// Runs the command.
     ///
     /// # Errors
-    /// When the agent cannot be asked, or refuses.
+    /// If the agent cannot be reached, or refuses.
     pub fn run(&self) -> Result<Exit, Failure> {
         let gc = self.agent.session(&[])?.gc()?;
         let exit = print(&gc, &(), self.agent.json)?;

@@ -6,7 +6,7 @@ use super::print::print;
 use crate::arguments::{AgentArguments, size};
 use crate::exit::{Exit, Failure};
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Show or set the sampling rate of the heap profiler";
 pub(crate) const PLACE: usize = 120;
 
@@ -36,7 +36,7 @@ impl HeapRate {
     /// Runs the command.
     ///
     /// # Errors
-    /// When the agent cannot be asked, or refuses.
+    /// If the agent cannot be reached, or refuses.
     pub fn run(&self) -> Result<Exit, Failure> {
         let options = HeapRateOptions::default().set_bytes(self.rate);
         let rate = self.agent.session(&[])?.heap_rate(&options)?;

@@ -1,4 +1,4 @@
-//! `rgops PID [DURATION]`: one process in detail, agent or not.
+//! `rgops PID [DURATION]`: one process in detail, with or without an agent.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl Info {
     /// Prints the details; a value that cannot be read is reported as missing.
     ///
     /// # Errors
-    /// No such process, several of that name, or another user's.
+    /// No such process, several with this name, or a process of another user.
     pub fn run(&self) -> Result<Exit, Failure> {
         last_resort::watch(&budget::standard());
         let details = processes::details(&self.target, self.duration).map_err(|error| {

@@ -54,8 +54,8 @@ impl Leaks {
     /// Runs the command.
     ///
     /// # Errors
-    /// When the agent cannot be asked, its source of samples does not tell blocks' ages, or the answer
-    /// broke off (what came is printed before).
+    /// If the agent cannot be reached, its source of samples does not report the ages of blocks, or the answer
+    /// ended early (the received part is printed first).
     pub fn run(&self) -> Result<Exit, Failure> {
         let mut session = self.agent.session(&self.symbols)?;
         let stopper = session.stopper();

@@ -28,19 +28,19 @@ impl List {
     /// Prints the list; unreadable processes are reported on standard error.
     ///
     /// # Errors
-    /// When `/proc` cannot be read.
+    /// If `/proc` cannot be read.
     pub fn run(&self) -> Result<Exit, Failure> {
         let listing = listing()?;
         match self.json {
             true => terminal::print_json(&list::json(&listing))?,
             false => terminal::print(&list::text(&listing))?,
         }
-        say_missing(&listing);
+        report_missing(&listing);
         Ok(Exit::Success)
     }
 }
 
-/// The processes, or the failure to list them.
+/// Lists the processes.
 pub(super) fn listing() -> Result<Listing, Failure> {
     last_resort::watch(&budget::standard());
     processes::list().map_err(|error| {
@@ -54,7 +54,7 @@ pub(super) fn listing() -> Result<Listing, Failure> {
 }
 
 /// Reports how many processes could not be read.
-pub(super) fn say_missing(listing: &Listing) {
+pub(super) fn report_missing(listing: &Listing) {
     for missing in list::missing(listing) {
         terminal::note(&missing);
     }

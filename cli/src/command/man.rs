@@ -1,4 +1,4 @@
-//! `rgops man`: the manual page, made from the same definitions as `--help`.
+//! `rgops man`: the manual page, generated from the same definitions as `--help`.
 
 use clap_mangen::Man as Page;
 
@@ -16,10 +16,10 @@ pub struct Man {
 }
 
 impl Man {
-    /// Prints the page of the whole command line, or of one command of it, as roff.
+    /// Prints the page of the whole command line, or of one command, as roff.
     ///
     /// # Errors
-    /// When there is no such command, or standard output cannot be written.
+    /// If there is no such command, or standard output cannot be written.
     pub fn run(&self, mut command: clap::Command) -> Result<Exit, Failure> {
         command.build();
         let command = match &self.command {
@@ -44,8 +44,8 @@ impl Man {
     }
 }
 
-/// The page, with the text behind the options (examples, exit codes) kept line by line: clap_mangen
-/// would fill it as one paragraph.
+/// The page. The lines of the text after the options (examples, exit codes) are kept: clap_mangen would join
+/// them to one paragraph.
 fn page(command: clap::Command) -> Result<String, Failure> {
     let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let mut page = Vec::new();
@@ -53,7 +53,7 @@ fn page(command: clap::Command) -> Result<String, Failure> {
         Failure::new(Exit::Internal, "cannot make the manual page", error.to_string(), "report this as a bug")
     })?;
     let mut page = String::from_utf8_lossy(&page).into_owned();
-    // The empty text leaves its heading.
+    // clap_mangen writes the heading even for the empty text.
     if let Some(end) = page.find(".SH EXTRA\n") {
         page.truncate(end);
     }

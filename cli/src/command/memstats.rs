@@ -7,7 +7,7 @@ use super::print::print;
 use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Show memory: breakdown of rss, process, cgroup, allocator";
 pub(crate) const PLACE: usize = 60;
 
@@ -37,7 +37,7 @@ impl Memstats {
     /// Runs the command.
     ///
     /// # Errors
-    /// When the agent cannot be asked.
+    /// If the agent cannot be reached.
     pub fn run(&self) -> Result<Exit, Failure> {
         let memstats = self.agent.session(&[])?.memstats()?;
         print(&memstats, &MemstatsView::default().sources(self.verbose), self.agent.json)

@@ -1,4 +1,4 @@
-//! The commands, one file each: arguments, then `run`. Those an agent answers are the table's
+//! The commands, one file each: arguments, then `run`. The commands that an agent answers come from the table
 //! ([`rgops_protocol::commands!`]).
 
 pub mod completions;

@@ -1,5 +1,5 @@
-//! Where a command's file goes: opened before the agent is asked, and told about at the end, whatever
-//! became of it. `-o -` is standard output, and then what people read goes to standard error.
+//! The output file of a command. It is opened before the request, and its result is always reported at the end.
+//! `-o -` is standard output; the text for the user then goes to standard error.
 
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 use std::path::Path;
@@ -11,9 +11,9 @@ use super::print::print_by;
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// Where the bytes go. Writing never fails: [`Output::keep`] tells what went wrong.
+/// The output file. Writing never fails: [`Output::keep`] reports errors.
 pub(super) struct Output {
-    /// Until it is kept.
+    /// `None` after [`Output::keep`].
     sink: Option<Sink>,
 }
 
@@ -22,20 +22,20 @@ enum Sink {
     Stdout { out: BufWriter<Stdout>, failed: Option<io::Error> },
 }
 
-/// What became of the file.
+/// The result of writing the file.
 pub(super) struct Saved {
-    /// Where it is, if it is anywhere it was wanted.
+    /// The path, if a file was written.
     pub(super) file: Option<String>,
-    /// Whether people read standard error, because the file went to standard output.
+    /// Whether the data went to standard output, and the text therefore goes to standard error.
     is_stdout: bool,
     failure: Option<Failure>,
 }
 
 impl Output {
-    /// Opens the file, or one with the first free of `names` when none was named.
+    /// Opens the file, or one with the first free name of `names` if no file was given.
     ///
     /// # Errors
-    /// When nothing may or can be written there.
+    /// If it cannot or must not be written there.
     pub(super) fn open(
         file: Option<&Path>,
         force: bool,
@@ -62,7 +62,7 @@ impl Output {
             let out = BufWriter::with_capacity(256 * 1024, io::stdout());
             return Ok(Output { sink: Some(Sink::Stdout { out, failed: None }) });
         }
-        // Where a file has a private name until it is whole, Ctrl-C must not leave it there.
+        // An incomplete file has a temporary name. Ctrl-C must remove it.
         terminal::on_interrupt(|| terminal::give_up())?;
         let opened = match file {
             Some(file) => OutputFile::create(file, force),
@@ -71,7 +71,7 @@ impl Output {
         Ok(Output { sink: Some(Sink::File(opened.map_err(|error| refused(&error))?)) })
     }
 
-    /// Puts the file into its place and says where that is: `Profile saved to: …`.
+    /// Moves the file to its path and prints that: `Profile saved to: …`.
     pub(super) fn keep(&mut self, what: &str) -> Saved {
         match self.sink.take() {
             None => Saved { file: None, is_stdout: false, failure: None },
@@ -112,11 +112,10 @@ impl Write for Output {
 }
 
 impl Saved {
-    /// Prints the answer that was saved, with `next`, what to do with the file, behind its text. That is the command's
-    /// end.
+    /// Prints the saved answer, then `next`: what to do with the file. This ends the command.
     ///
     /// # Errors
-    /// The file's failure, or that of the answer; if there are both, both are told.
+    /// The failure of the file, else that of the answer. If there are both, both are printed.
     pub(super) fn print<A: Answer>(
         self,
         answer: &A,
@@ -144,10 +143,11 @@ impl Saved {
         }
     }
 
-    /// The command's end: `answered`, unless the file failed. Then both are told.
+    /// Ends the command with `answered`, or with the failure of the file. If there are two failures, both are
+    /// printed.
     ///
     /// # Errors
-    /// The file's failure, or that of the answer.
+    /// The failure of the file, else that of the answer.
     pub(super) fn end(self, answered: Result<Exit, Failure>) -> Result<Exit, Failure> {
         let Some(failure) = self.failure else { return answered };
         if let Err(answered) = answered {
@@ -157,7 +157,7 @@ impl Saved {
     }
 }
 
-/// What is said before anything was asked.
+/// The failure to open the file, before the request.
 fn refused(error: &OutputError) -> Failure {
     let exit = match &error.reason {
         Reason::System(system) => match system.kind() {
@@ -172,7 +172,7 @@ fn refused(error: &OutputError) -> Failure {
     failure(exit, error)
 }
 
-/// What is said of a file that could not be written after all.
+/// The failure to write or save the file, after the request.
 fn lost(error: &OutputError) -> Failure {
     let mut failure = failure(Exit::Internal, error);
     if !matches!(error.reason, Reason::KeptBeside { .. }) {

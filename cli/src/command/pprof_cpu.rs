@@ -12,7 +12,7 @@ use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Profile the CPU, save a pprof file and show the top functions";
 pub(crate) const PLACE: usize = 90;
 
@@ -50,11 +50,11 @@ impl PprofCpu {
     /// Runs the command.
     ///
     /// # Errors
-    /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
-    /// printed before).
+    /// If there is no answer, the file cannot be written, or the answer ended early (the received part is
+    /// printed first).
     pub fn run(&self) -> Result<Exit, Failure> {
         let mut session = self.agent.session(&self.symbols)?;
-        // Before half a minute is spent on a profile that has no place to go.
+        // Opened first, so that half a minute is not spent on a profile that cannot be saved.
         let names = profile::cpu_file_names(session.name(), session.pid());
         let mut output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
         let stopper = session.stopper();
@@ -62,7 +62,7 @@ impl PprofCpu {
         let options = CpuProfileOptions::default().duration(self.duration).hz(self.hz);
         let mut gathering = Gathering::new("Profiling CPU", "samples", self.duration);
         let answer = session.cpu_profile(&options, &mut |progress| gathering.show(progress))?;
-        // It never fails: what goes wrong is told at the end.
+        // Writing never fails: `keep` reports errors.
         let _ = answer.write_to(&mut output);
         let saved = output.keep("Profile");
         let view = ProfileView::default().file(saved.file.clone());

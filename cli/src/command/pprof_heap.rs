@@ -13,7 +13,7 @@ use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Profile the heap, save a pprof file and show the top functions";
 pub(crate) const PLACE: usize = 100;
 
@@ -50,7 +50,7 @@ pub struct PprofHeap {
     symbols: Vec<PathBuf>,
 }
 
-/// What the table counts, by the options of `go tool pprof`.
+/// The value that the table shows, chosen by options of `go tool pprof`.
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[group(multiple = false)]
 #[expect(clippy::struct_excessive_bools, reason = "they are go tool pprof's options, one each")]
@@ -80,14 +80,14 @@ impl KindArguments {
     }
 }
 
-/// The command line with Go's spelling of these options made ours: `-inuse_space` would be read as
-/// `-i -n -u …`. Only behind `pprof-heap`, and only these words.
+/// Replaces Go's spelling of these options by ours, because clap would parse `-inuse_space` as `-i -n -u …`. It
+/// changes only these words, and only after `pprof-heap`.
 pub fn accept_spelling_of_go(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let mut is_ours = false;
+    let mut is_pprof_heap = false;
     let mut accepted = Vec::new();
     for (position, argument) in arguments.enumerate() {
-        is_ours |= position == 1 && argument == "pprof-heap";
-        let word = argument.to_str().and_then(|word| word.strip_prefix('-')).filter(|_| is_ours);
+        is_pprof_heap |= position == 1 && argument == "pprof-heap";
+        let word = argument.to_str().and_then(|word| word.strip_prefix('-')).filter(|_| is_pprof_heap);
         let kind = HeapKind::ALL.into_iter().find(|kind| word == Some(kind.name()));
         accepted.push(kind.map_or(argument, |kind| format!("--{}", kind.name()).into()));
     }
@@ -98,11 +98,11 @@ impl PprofHeap {
     /// Runs the command.
     ///
     /// # Errors
-    /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
-    /// printed before).
+    /// If there is no answer, the file cannot be written, or the answer ended early (the received part is
+    /// printed first).
     pub fn run(&self) -> Result<Exit, Failure> {
         let mut session = self.agent.session(&self.symbols)?;
-        // Before time is spent on a profile that has no place to go.
+        // Opened first, so that no time is spent on a profile that cannot be saved.
         let names = profile::heap_file_names(session.name(), session.pid());
         let mut output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
         let options = HeapProfileOptions::default().window(self.duration).kind(self.kind.kind());
@@ -118,7 +118,7 @@ impl PprofHeap {
                 gathering.show(progress);
             }
         })?;
-        // It never fails: what goes wrong is told at the end.
+        // Writing never fails: `keep` reports errors.
         let _ = answer.write_to(&mut output);
         let saved = output.keep("Profile");
         if let Err(error) = answer.top() {
@@ -138,12 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn options_are_understood_as_go_spells_them() {
+    fn options_in_gos_spelling_are_accepted() {
         assert_eq!(
             accepted(&["rgops", "pprof-heap", "-inuse_space", "4711"]),
             ["rgops", "pprof-heap", "--inuse_space", "4711"]
         );
-        // Nowhere else, and no other words.
+        // Other commands and other words are not changed.
         for other in [["rgops", "stack", "-inuse_space"], ["rgops", "pprof-heap", "-o"]] {
             assert_eq!(accepted(&other), other);
         }

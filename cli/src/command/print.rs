@@ -1,19 +1,19 @@
-//! Prints an answer: text or JSON on standard output, what it lacks on standard error, and the exit code for it.
+//! Prints an answer: text or JSON on standard output, notes on standard error; determines the exit code.
 
 use rgops_inspect::session::{Answer, Completeness};
 
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// Prints an answer, and what it lacks.
+/// Prints an answer and its notes.
 ///
 /// # Errors
-/// Why the answer broke off (what came is printed before), or that standard output cannot be written.
+/// If the answer ended early (the received part is printed first), or standard output cannot be written.
 pub(super) fn print<A: Answer>(answer: &A, view: &A::View, json: bool) -> Result<Exit, Failure> {
     print_by(answer, view, json, terminal::print)
 }
 
-/// The same, with text written by `write`.
+/// Prints an answer and its notes; `write` writes the text.
 ///
 /// # Errors
 /// As [`print()`].
@@ -37,10 +37,10 @@ pub(super) fn print_by<A: Answer>(
     end(&completeness, is_cut, json)
 }
 
-/// Says what an answer lacks that was printed, and returns the exit code for it. JSON has the agent's notes itself.
+/// Prints the notes of an answer that was printed, and returns the exit code. JSON contains the agent's notes.
 ///
 /// # Errors
-/// Why the answer broke off.
+/// If the answer ended early.
 pub(super) fn end(completeness: &Completeness<'_>, is_cut: bool, json: bool) -> Result<Exit, Failure> {
     if !json {
         completeness.notes().iter().for_each(|lacking| terminal::note(lacking));

@@ -1,4 +1,4 @@
-//! `rgops schedtrace`: what the Tokio schedulers do, a line a runtime and interval, as it happens.
+//! `rgops schedtrace`: the activity of the Tokio schedulers, printed live, one line per runtime and interval.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Print the state of the Tokio schedulers, one line per runtime and interval";
 pub(crate) const PLACE: usize = 150;
 
@@ -68,7 +68,7 @@ impl Schedtrace {
     /// Runs the command.
     ///
     /// # Errors
-    /// When the agent cannot be asked, or the connection breaks.
+    /// If the agent cannot be reached, or the connection breaks.
     pub fn run(&self) -> Result<Exit, Failure> {
         let mut session = self.agent.session(&self.symbols)?;
         let stopper = session.stopper();
@@ -87,7 +87,7 @@ impl Schedtrace {
         print::end(&trace.completeness(), false, self.agent.json)
     }
 
-    /// Prints a line, and before it what it lacks and was not said yet; false when nobody reads on.
+    /// Prints the new notes of a line, then the line; returns false if standard output was closed.
     fn print(&self, trace: &mut SchedtraceStream<'_>, line: &SchedtraceLine) -> Result<bool, Failure> {
         if self.agent.json {
             return terminal::print_on(&terminal::json_line(&line.json(&()))?);

@@ -1,4 +1,4 @@
-//! `rgops stack`: every thread and where it is.
+//! `rgops stack`: every thread and its stack.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use super::print::print;
 use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Show every thread and its stack";
 pub(crate) const PLACE: usize = 40;
 
@@ -39,7 +39,7 @@ impl Stack {
     /// Runs the command.
     ///
     /// # Errors
-    /// When nothing was answered, or the answer broke off (what came is printed before).
+    /// If there is no answer, or the answer ended early (the received part is printed first).
     pub fn run(&self) -> Result<Exit, Failure> {
         let options = StackOptions::default().depth(self.depth);
         let stack = self.agent.session(&self.symbols)?.stack(&options)?;

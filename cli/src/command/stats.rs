@@ -1,4 +1,4 @@
-//! `rgops stats`: what the process, its threads and its Tokio runtimes do, and the agent's cost.
+//! `rgops stats`: the activity of the process, its threads and its Tokio runtimes, and the agent's cost.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::print::print;
 use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Show threads, descriptors, CPU and the Tokio runtimes";
 pub(crate) const PLACE: usize = 70;
 
@@ -55,7 +55,7 @@ impl Stats {
     /// Runs the command.
     ///
     /// # Errors
-    /// When the agent cannot be asked.
+    /// If the agent cannot be reached.
     pub fn run(&self) -> Result<Exit, Failure> {
         let stats = self.agent.session(&[])?.stats(&StatsOptions::default().window(self.duration))?;
         print(&stats, &StatsView::default().all(self.all), self.agent.json)

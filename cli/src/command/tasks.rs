@@ -1,4 +1,4 @@
-//! `rgops tasks`: every Tokio task, the `await` it is at, and who waits for whom.
+//! `rgops tasks`: every Tokio task, its current `await`, and which tasks wait for which.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 use crate::terminal::{self, Spinner};
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Show every Tokio task, its await, and which tasks wait for which";
 pub(crate) const PLACE: usize = 50;
 
@@ -69,7 +69,7 @@ pub struct Tasks {
     symbols: Vec<PathBuf>,
 }
 
-/// A task's state, as it is typed.
+/// A task's state on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum State {
     /// Polled by a thread now
@@ -97,16 +97,16 @@ impl Tasks {
     /// Runs the command.
     ///
     /// # Errors
-    /// When nothing was answered, or the answer broke off (what came is printed before).
+    /// If there is no answer, or the answer ended early (the received part is printed first).
     pub fn run(&self) -> Result<Exit, Failure> {
         let mut session = self.agent.session(&self.symbols)?;
         let spinner = terminal::spinner();
         let options = TasksOptions::default().depth(self.depth);
-        let tasks = session.tasks(&options, &mut |progress| tell(&spinner, progress))?;
+        let tasks = session.tasks(&options, &mut |progress| show(&spinner, progress))?;
         spinner.clear();
         let write = if self.dot { terminal::print } else { terminal::print_highlighted };
         let printed = print_by(&tasks, &self.view(), self.agent.json, write);
-        // The process ends here.
+        // The process ends now, so freeing the answer would only take time.
         tasks.leak();
         printed
     }
@@ -122,7 +122,7 @@ impl Tasks {
     }
 }
 
-fn tell(spinner: &Spinner, progress: Progress) {
+fn show(spinner: &Spinner, progress: Progress) {
     match progress {
         Progress::Listing { tasks: 0 } => spinner.say("listing tasks"),
         Progress::Listing { tasks } => spinner.say(&format!("listing tasks: {tasks}")),
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_waited_on_is_an_address_or_an_id() {
+    fn waiting_on_takes_an_address_or_an_id() {
         assert_eq!("0x7f3a10".parse(), Ok(WaitingOn::Address(0x7f_3a10)));
         assert_eq!("29".parse(), Ok(WaitingOn::Task(29)));
         assert!("mutex".parse::<WaitingOn>().is_err());

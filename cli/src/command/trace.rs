@@ -12,7 +12,7 @@ use crate::arguments::{AgentArguments, duration};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Trace every thread's states over time into a Perfetto file";
 pub(crate) const PLACE: usize = 140;
 
@@ -62,18 +62,18 @@ impl Trace {
     /// Runs the command.
     ///
     /// # Errors
-    /// When nothing was answered, the file cannot be written, or the answer broke off (what came is
-    /// printed before).
+    /// If there is no answer, the file cannot be written, or the answer ended early (the received part is
+    /// printed first).
     pub fn run(&self) -> Result<Exit, Failure> {
         let mut session = self.agent.session(&self.symbols)?;
         let names = file_names(session.name(), session.pid());
-        // Before time is spent on a trace that has no place to go.
+        // Opened first, so that no time is spent on a trace that cannot be saved.
         let output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
         let stopper = session.stopper();
         terminal::on_interrupt(move || stopper.stop())?;
         let options = TraceOptions::default().duration(self.duration).interval(self.interval).hz(self.hz);
         let mut gathering = Gathering::new("Tracing", "changes", self.duration);
-        // Writing never fails: what goes wrong is told at the end.
+        // Writing never fails: `keep` reports errors.
         let mut trace = session.trace(&options, output, &mut |progress| gathering.show(progress))?;
         let saved = trace.output_mut().keep("Trace");
         let view = TraceView::default().all(self.all).file(saved.file.clone());

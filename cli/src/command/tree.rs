@@ -1,8 +1,8 @@
-//! `rgops tree`: the Rust processes of this host below their parents.
+//! `rgops tree`: the Rust processes of this host as a tree.
 
 use rgops_inspect::report::tree;
 
-use super::list::{listing, say_missing};
+use super::list::{listing, report_missing};
 use crate::exit::{Exit, Failure};
 use crate::terminal;
 
@@ -21,14 +21,14 @@ impl Tree {
     /// Prints the tree; unreadable processes are reported on standard error.
     ///
     /// # Errors
-    /// When `/proc` cannot be read.
+    /// If `/proc` cannot be read.
     pub fn run(&self) -> Result<Exit, Failure> {
         let listing = listing()?;
         match self.json {
             true => terminal::print_json(&tree::json(&listing))?,
             false => terminal::print(&tree::text(&listing))?,
         }
-        say_missing(&listing);
+        report_missing(&listing);
         Ok(Exit::Success)
     }
 }

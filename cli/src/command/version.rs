@@ -6,7 +6,7 @@ use super::print::print;
 use crate::arguments::AgentArguments;
 use crate::exit::{Exit, Failure};
 
-/// What it does, in `rgops --help`, and its place there.
+/// Its description and its position in `rgops --help`.
 pub(crate) const ABOUT: &str = "Show how the program was built";
 pub(crate) const PLACE: usize = 80;
 
@@ -31,7 +31,7 @@ impl Version {
     /// Runs the command.
     ///
     /// # Errors
-    /// When the agent cannot be asked.
+    /// If the agent cannot be reached.
     pub fn run(&self) -> Result<Exit, Failure> {
         let version = self.agent.session(&[])?.version()?;
         print(&version, &VersionView::default().dependencies(self.deps), self.agent.json)

@@ -1,5 +1,5 @@
-//! Runs the real `rgops`, and programs with an agent for it to find: this test's own executable,
-//! started again with [`TARGET_VARIABLE`] set.
+//! Runs the real `rgops`, and target programs for it: the test's own executable, started again with
+//! [`TARGET_VARIABLE`] set.
 
 #![allow(dead_code, reason = "not every test uses every part")]
 
@@ -8,11 +8,11 @@ use std::process::{Command, Output};
 
 use rgops_tests::program::{Program, finished};
 
-/// Set in a started program: what it shall do. `agent`, `plain`, or `directory:PATH`.
+/// Set in a target program, to its behaviour: `agent`, `plain`, or `directory:PATH`.
 pub(crate) const TARGET_VARIABLE: &str = "RGOPS_TEST_TARGET";
 
-/// The whole of a started program; each test file has an ignored test that calls it.
-pub(crate) fn be_a_target() {
+/// Runs as a target program. Each test file has an ignored test that calls it.
+pub(crate) fn run_target() {
     let Ok(what) = std::env::var(TARGET_VARIABLE) else { return };
     let options = match what.split_once(':') {
         Some(("directory", path)) => Some(rgops_agent::Options::default().directory(path)),
@@ -22,16 +22,16 @@ pub(crate) fn be_a_target() {
     let agent = options.map(|options| rgops_agent::listen(options).unwrap());
     println!("\nready {}", agent.is_some());
     let mut line = String::new();
-    // Ends with the test that started it: the pipe closes.
+    // Ends when the test that started it closes the pipe.
     let _ = std::io::stdin().read_line(&mut line);
     std::process::exit(0);
 }
 
-/// A started program, killed when dropped.
+/// A target program, killed when dropped.
 pub(crate) struct Target(Program);
 
 impl Target {
-    /// Starts this executable as a target that does `what`, by `command` (which may wrap it).
+    /// Starts a target that does `what`; `command` runs this executable, maybe through a wrapper.
     pub(crate) fn start_by(mut command: Command, what: &str) -> Target {
         command
             .args(["--ignored", "--exact", "target", "--nocapture", "--test-threads=1"])
@@ -41,7 +41,7 @@ impl Target {
         Target(program)
     }
 
-    /// Starts this executable with its sockets in `directory`.
+    /// Starts a target that does `what`, with its socket in `directory`.
     pub(crate) fn start(what: &str, directory: &Path) -> Target {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.env("RGOPS_DIR", directory);
@@ -52,13 +52,13 @@ impl Target {
         self.0.pid()
     }
 
-    /// Ends it as `kill -9` does and waits for that.
+    /// Kills it with SIGKILL and waits for its end.
     pub(crate) fn kill(&mut self) {
         self.0.kill();
     }
 }
 
-/// A directory of mode 0700 of this test, removed when dropped.
+/// A private directory of mode 0700, removed when dropped.
 pub(crate) struct Directory(rgops_tests::directory::Directory);
 
 impl Directory {
@@ -71,7 +71,7 @@ impl Directory {
     }
 }
 
-/// Runs `rgops` with `arguments` and no variables that change what it does.
+/// Runs `rgops` with `arguments`, without environment variables that change its behaviour.
 pub(crate) fn rgops(arguments: &[&str]) -> Output {
     let mut rgops = Command::new(env!("CARGO_BIN_EXE_rgops"));
     rgops.args(arguments);

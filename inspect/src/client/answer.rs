@@ -18,7 +18,7 @@ use crate::budget::{Budget, Exhausted};
 /// Timeout for the five bytes of a `Finish` packet.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Time that an agent has to send what it gathered after a `Finish` packet.
+/// Time that an agent has to send the gathered data after a `Finish` packet.
 const FINISH_GRACE: Duration = Duration::from_secs(5);
 
 /// Minimum cost of a packet in bytes: a part, and the values decoded from it.
@@ -43,6 +43,7 @@ pub struct Answer {
 
 /// A packet of an answer.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Event {
     /// Progress of the command.
     Progress(Progress),
@@ -76,6 +77,7 @@ impl Payload {
 
 /// All parts up to the end or up to an error; partial results are kept.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Collected<T> {
     /// The decoded parts, in order.
     pub parts: Vec<T>,
@@ -205,7 +207,7 @@ impl Answer {
     }
 }
 
-/// Asks the agent to end the running command and send what was gathered.
+/// Asks the agent to end the running command and to send the gathered data.
 #[derive(Debug)]
 pub struct Finisher {
     stream: Option<Stream>,

@@ -1,4 +1,4 @@
-//! A connection to an agent: greeted, checked, and asked once.
+//! A connection to an agent: the handshake, the check of the peer, and one request.
 
 use std::io::{self, Read, Write};
 use std::time::Duration;
@@ -108,7 +108,7 @@ impl Client {
         };
         let payload = codec::encode(&request.to_envelope(version)?)?;
         let silence = self.timeouts.silence;
-        let allowed = duration(request).map(|asked| asked.saturating_add(silence));
+        let allowed = duration(request).map(|duration| duration.saturating_add(silence));
         self.stream.set_deadline(silence);
         let sent = self.stream.write_all(&wire::packet(Kind::Request, &payload));
         sent.map_err(|error| self.peer.explain(error.into()))?;
@@ -129,13 +129,13 @@ fn unsupported(command: Command, hello: &AgentHello, why: Disagreement) -> Unsup
 /// How long a request asks the agent to run; `None` for one that runs until it is stopped.
 fn duration(request: &Request) -> Option<Duration> {
     match request {
-        Request::PprofCpu(asked) => Some(Duration::from_millis(asked.duration_ms)),
-        Request::Trace(asked) => Some(Duration::from_millis(asked.duration_ms)),
-        Request::PprofHeap(asked) => Some(Duration::from_millis(asked.duration_ms)),
-        Request::Stats(asked) => Some(Duration::from_millis(asked.window_ms.into())),
-        Request::Schedtrace(asked) if asked.count == 0 => None,
-        Request::Schedtrace(asked) => {
-            Some(Duration::from_millis(u64::from(asked.interval_ms).saturating_mul(asked.count.into())))
+        Request::PprofCpu(request) => Some(Duration::from_millis(request.duration_ms)),
+        Request::Trace(request) => Some(Duration::from_millis(request.duration_ms)),
+        Request::PprofHeap(request) => Some(Duration::from_millis(request.duration_ms)),
+        Request::Stats(request) => Some(Duration::from_millis(request.window_ms.into())),
+        Request::Schedtrace(request) if request.count == 0 => None,
+        Request::Schedtrace(request) => {
+            Some(Duration::from_millis(u64::from(request.interval_ms).saturating_mul(request.count.into())))
         }
         // All others answer with the current state at once.
         _ => Some(Duration::ZERO),
@@ -177,7 +177,7 @@ fn greet(endpoint: &Endpoint, stream: &mut Stream, speaker: Speaker) -> Result<A
 
 /// The client's side of the token handshake.
 fn authenticate(stream: &mut Stream, token: Option<&Token>, speaker: Speaker) -> Result<(), ClientError> {
-    // No byte may follow the challenge and the proof: they have no tail (SPEC, section 10).
+    // No byte may follow the challenge and the proof: these messages do not have a tail (SPEC, section 10).
     let challenge: Challenge = codec::decode(&expect_packet(stream, Kind::Challenge, speaker)?)?;
     let Some(token) = token else { return Err(ClientError::TokenNeeded) };
     let mut nonce = [0; NONCE_BYTES];

@@ -1,4 +1,4 @@
-//! Where an agent listens, and how long it is waited for.
+//! Where an agent listens, and the timeouts of a connection.
 
 use std::path::PathBuf;
 use std::time::Duration;

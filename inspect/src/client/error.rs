@@ -120,7 +120,7 @@ pub enum ClientError {
     /// The agent sent bytes that violate the protocol.
     #[error("the agent violated the protocol: {0}")]
     Protocol(String),
-    /// rgops has no local sockets on this system.
+    /// rgops does not support local sockets on this system.
     #[error("local sockets are not supported on this system")]
     Unsupported,
 }

@@ -2,7 +2,7 @@
 //!
 //! A path may lead to another file a moment later. So the directory and the socket are opened (`O_PATH`,
 //! symbolic links not followed), their owners and modes are read from the descriptors, and connect(2) uses
-//! the socket's descriptor: the socket that was checked is the socket that is asked. After connecting, the
+//! the socket's descriptor: the socket that was checked is the socket that gets the request. After connecting, the
 //! kernel reports which process listens.
 
 use std::io;
@@ -20,7 +20,7 @@ use super::error::ClientError;
 use crate::identity::has_only_user;
 
 /// How long to wait for an agent that is about to listen.
-const BIND_PATIENCE: Duration = Duration::from_secs(1);
+const BIND_TIMEOUT: Duration = Duration::from_secs(1);
 const BIND_PAUSE: Duration = Duration::from_millis(10);
 
 /// A connection, and the process that listens, in our pid namespace; `None` when it is in another one.
@@ -45,7 +45,7 @@ pub(crate) struct Found {
 ///
 /// # Errors
 /// The system's error.
-pub(crate) fn look_at(path: &Path) -> io::Result<Found> {
+pub(crate) fn metadata(path: &Path) -> io::Result<Found> {
     let Opened { socket, .. } = open(path)?;
     let is_socket = FileType::from_raw_mode(socket.1.st_mode) == FileType::Socket;
     Ok(Found { file: (socket.1.st_dev, socket.1.st_ino), uid: socket.1.st_uid, is_socket })
@@ -68,11 +68,11 @@ pub(super) fn connect(path: &Path, pid: Option<u32>, timeout: Duration) -> Resul
 
 /// Waits until no process binds a socket in the directory of `path`: an agent holds the directory's lock
 /// while it does.
-pub(crate) fn wait_for_binding(path: &Path, patience: Duration) {
+pub(crate) fn wait_for_binding(path: &Path, timeout: Duration) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(directory) = open_directory(directory_of(path)) else { return };
     let Ok(directory) = rustix::fs::openat(&directory, ".", flags, Mode::empty()) else { return };
-    let deadline = Instant::now() + patience.min(BIND_PATIENCE);
+    let deadline = Instant::now() + timeout.min(BIND_TIMEOUT);
     // Anyone who can open the directory can hold the lock forever, so this does not block in the kernel.
     while rustix::fs::flock(&directory, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
         && Instant::now() < deadline

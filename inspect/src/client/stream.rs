@@ -15,7 +15,7 @@ use super::error::ClientError;
 /// Longest single wait; after it the deadline is checked again, because Ctrl-C may have moved it closer.
 const SLICE: Duration = Duration::from_millis(250);
 
-/// A connected socket with a deadline: a peer that sends one byte now and then cannot hold the client.
+/// A connected socket with a deadline: a peer that sends single bytes slowly cannot block the client.
 #[derive(Debug)]
 pub(super) struct Stream {
     socket: Socket,
@@ -94,7 +94,7 @@ fn connect(
 }
 
 /// The addresses of `host:port`. The C library's resolver takes no deadline, so it runs on its own thread,
-/// which is left behind when the resolver does not answer in time.
+/// which is abandoned when the resolver does not answer in time.
 fn addresses(address: &str, timeout: Duration) -> Result<io::Result<Vec<SocketAddr>>, ClientError> {
     let (sender, receiver) = mpsc::channel();
     let name = address.to_owned();

@@ -63,7 +63,8 @@ fn over_tcp(bytes: Vec<u8>) -> (Endpoint, JoinHandle<()>) {
     (Endpoint::Tcp { address, token: Some(Token::new(TOKEN).unwrap()) }, agent)
 }
 
-/// An agent on TCP that sends a challenge and its proof, each with more bytes behind it, and is then gone.
+/// An agent on TCP that sends a challenge and its proof, each followed by more bytes, and then closes the
+/// connection.
 fn with_tails(of_challenge: &'static [u8], of_proof: &'static [u8]) -> (Endpoint, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -97,7 +98,7 @@ fn refusal() -> AgentError {
 }
 
 #[test]
-fn a_byte_behind_a_proof_is_refused() {
+fn a_byte_after_a_proof_is_refused() {
     for (of_challenge, of_proof, expected) in [
         (&[][..], &[0][..], "1 bytes left after a rgops_protocol::auth::AgentProof"),
         (&[0, 0], &[], "2 bytes left after a rgops_protocol::auth::Challenge"),
@@ -107,7 +108,7 @@ fn a_byte_behind_a_proof_is_refused() {
         agent.join().unwrap();
         assert_eq!(error.to_string(), format!("the agent violated the protocol: {expected}"));
     }
-    // Without them it gets as far as the hello, which this agent does not send.
+    // Without these bytes, the client waits for the hello, which this agent does not send.
     let (endpoint, agent) = with_tails(&[], &[]);
     let error = Client::connect(&endpoint, TIMEOUTS).unwrap_err();
     agent.join().unwrap();
@@ -115,7 +116,7 @@ fn a_byte_behind_a_proof_is_refused() {
 }
 
 #[test]
-fn advice_over_tcp_is_in_the_programs_words() {
+fn advice_over_tcp_is_quoted_from_the_program() {
     let (endpoint, agent) = over_tcp(packet(Kind::Error, &refusal()));
     let error = ask(&endpoint).end.unwrap_err();
     agent.join().unwrap();
@@ -133,7 +134,7 @@ fn advice_over_tcp_is_in_the_programs_words() {
 }
 
 #[test]
-fn advice_of_ones_own_program_is_as_it_was_said() {
+fn advice_of_the_users_own_program_is_unchanged() {
     let directory = std::env::temp_dir().join(format!("rgops-client-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700)).unwrap();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rgops_protocol::reply::Module;
 
-use super::door::{Checked, Root};
+use super::checked::{Checked, Root};
 
 /// Whether the kernel confirms that the process maps a module as the answer says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Process {
 /// Opens the executable of a process.
 #[cfg(target_os = "linux")]
 pub(crate) fn open_executable(pid: u32) -> io::Result<Checked> {
-    super::door::open_running(std::fs::File::open(format!("/proc/{pid}"))?, "exe")
+    super::checked::open_running(std::fs::File::open(format!("/proc/{pid}"))?, "exe")
 }
 
 #[cfg(target_os = "linux")]
@@ -113,7 +113,7 @@ impl Process {
 
     fn open(&self, name: &str) -> io::Result<Checked> {
         let directory = self.directory.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        super::door::open_running(directory, name)
+        super::checked::open_running(directory, name)
     }
 }
 
@@ -134,13 +134,13 @@ impl Process {
 
 /// Limit of bytes read: about 300,000 mappings of files. Later mappings are ignored.
 #[cfg(target_os = "linux")]
-const MOST_BYTES: u64 = 32 << 20;
+const MAX_BYTES: u64 = 32 << 20;
 
 #[cfg(target_os = "linux")]
 fn read_maps(maps: std::fs::File) -> io::Result<Vec<Mapping>> {
     use std::io::{BufRead as _, Read as _};
 
-    let mut lines = io::BufReader::new(maps.take(MOST_BYTES));
+    let mut lines = io::BufReader::new(maps.take(MAX_BYTES));
     let mut mappings = Vec::new();
     let mut line = Vec::new();
     loop {

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use gimli::SectionId;
 use rgops_dwarf::{Budget, Sections, SplitFile, SplitSource, Unreadable};
 
-use crate::files::door::{Place, Root};
-use crate::files::patience::within;
+use crate::files::checked::{Place, Root};
+use crate::files::timeout::within;
 
 /// The possible places of a module's split debug information.
 #[derive(Debug)]
 pub(crate) struct SplitPlaces {
-    /// Files that may have a package beside them, named like the file with `.dwp` appended.
+    /// Files that may have a package in the same directory, with `.dwp` appended to the name.
     pub(crate) beside: Vec<Place>,
     /// The root of the process, which may be in a container.
     pub(crate) root: Option<Arc<Root>>,
@@ -28,7 +28,7 @@ impl SplitSource for SplitPlaces {
 
     fn units(&self, path: &Path) -> Vec<Box<dyn SplitFile>> {
         let mut places = Vec::new();
-        // A relative path has no meaning here: it would be relative to our own working directory.
+        // A relative path would be relative to our own working directory, so it is not used.
         if path.is_absolute() {
             places.extend(self.root.clone().map(|root| Place::InRoot(root, path.to_owned())));
             places.push(Place::Named(path.to_owned()));

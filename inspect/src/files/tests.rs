@@ -1,4 +1,4 @@
-//! Which files are opened, and what is read of files with false contents.
+//! Tests which files are opened, and how files with false contents are read.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 use std::fs::File;
@@ -39,7 +39,7 @@ fn refused(place: &Place) -> String {
 }
 
 #[test]
-fn what_is_read_later_than_it_was_measured_may_be_shorter() {
+fn a_file_that_shrinks_after_it_was_opened_is_an_error() {
     let directory = Directory::new("shorter");
     let path = directory.file("file", &[7; 10_000]);
     let file = Place::Named(path.clone()).open().unwrap();
@@ -50,11 +50,11 @@ fn what_is_read_later_than_it_was_measured_may_be_shorter() {
     File::options().write(true).open(&path).unwrap().set_len(100).unwrap();
     let error = read_range(&file, 10, 9_000, &budget).unwrap_err();
     assert_eq!(error.to_string(), "the file became shorter while it was read");
-    assert_eq!(budget.charged(), 0, "everything is given back");
+    assert_eq!(budget.charged(), 0, "all charges are released");
 }
 
 #[test]
-fn a_file_with_a_hole_of_a_tebibyte_costs_what_is_read_of_it() {
+fn a_sparse_file_of_a_tebibyte_costs_only_the_bytes_read() {
     let directory = Directory::new("hole");
     // Headers that claim sections over the whole file.
     let mut header = [0; 64];
@@ -76,7 +76,7 @@ fn a_file_with_a_hole_of_a_tebibyte_costs_what_is_read_of_it() {
 }
 
 #[test]
-fn nobody_waits_longer_than_the_command_may_take() {
+fn a_blocked_read_ends_at_the_deadline() {
     let budget = budget::standard();
     budget.end_by(Instant::now() + Duration::from_millis(50));
     let (_never, waits) = std::sync::mpsc::channel::<()>();
@@ -141,7 +141,7 @@ mod linux {
     }
 
     #[test]
-    fn a_name_that_someone_else_gave_is_no_link() {
+    fn a_name_from_another_process_must_not_be_a_link() {
         let directory = Directory::new("links");
         let file = directory.file("file", b"text");
         let link = directory.0.join("link");
@@ -155,7 +155,7 @@ mod linux {
     }
 
     #[test]
-    fn links_in_the_root_of_a_process_stay_in_it() {
+    fn links_in_the_root_of_a_process_cannot_leave_it() {
         let directory = Directory::new("root");
         directory.file("file", b"inside");
         symlink("/file", directory.0.join("absolute")).unwrap();
@@ -174,7 +174,7 @@ mod linux {
     }
 
     #[test]
-    fn modules_are_believed_where_the_kernel_has_them() {
+    fn modules_are_confirmed_where_the_kernel_maps_them() {
         let own = Process::of(Some(std::process::id()));
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let line = maps.lines().find(|line| line.contains("/libc.so")).unwrap();
@@ -192,7 +192,7 @@ mod linux {
         assert_eq!(own.believes(&module("/etc/shadow", start)), Believed::NotMapped);
         assert_eq!(own.believes(&module(path, 0x1000)), Believed::NotMapped);
         assert_eq!(Process::of(None).believes(&module(path, start)), Believed::NotTold);
-        // A process that has ended has no mappings.
+        // An ended process does not have mappings.
         assert_eq!(Process::of(Some(u32::MAX)).believes(&module(path, start)), Believed::NotTold);
     }
 }

@@ -133,7 +133,7 @@ fn is_allocator_path(name: &str) -> bool {
 }
 
 /// The first frame, from the leaf, of the program's own code: neither of std nor of a dependency that cargo fetched.
-/// Decided by the file, or by the name if there is no file.
+/// The file decides, or the name if the file is unknown.
 pub fn own_frame<'f>(frames: impl IntoIterator<Item = &'f Frame>) -> Option<&'f Frame> {
     frames.into_iter().find(|frame| frame.function.is_some() && !is_library(frame))
 }
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_allocator_is_left_out_and_what_programs_call_stays() {
+    fn frames_of_the_allocator_are_omitted_and_other_frames_stay() {
         for hidden in [
             "__rustc::__rust_alloc",
             "__rust_realloc",
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn short_names_are_known_by_their_files() {
+    fn short_names_are_recognized_by_their_files() {
         let std = |file: &str| format!("/rustc/59807616/library/{file}");
         let registry = |file: &str| format!("/root/.cargo/registry/src/index.crates.io-1949/{file}");
         for (hidden, file) in [
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_programs_own_line_is_neither_std_nor_a_dependency() {
+    fn the_programs_own_line_is_not_in_std_or_a_dependency() {
         let stack = [
             frame("alloc::vec::Vec<T,A>::push", Some("/rustc/0123/library/alloc/src/vec/mod.rs")),
             frame(

@@ -15,6 +15,7 @@ const MAX_MODULES: usize = 4096;
 
 /// Why a text is not a dump of jemalloc.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DumpError {
     /// The first line names another format.
     #[error("jemalloc's dump begins with {0:?}, not heap_v2/RATE")]
@@ -187,7 +188,7 @@ MAPPED_LIBRARIES:
 ";
 
     #[test]
-    fn a_dump_reads_as_jeprof_reads_it() {
+    fn a_dump_has_the_numbers_of_jeprof() {
         let dump = parse(DUMP).unwrap();
         assert_eq!((dump.mean_bytes, dump.has_allocated), (524_288, true));
         let [small, large] = &dump.stacks[..] else { panic!("{dump:?}") };
@@ -205,7 +206,7 @@ MAPPED_LIBRARIES:
     /// A dump written by jemalloc 5.3.1, of a program that had allocated and freed a million blocks of 32 bytes,
     /// of 256 and of 4096 each (benches/heap/subject, `lg_prof_sample:14,prof_accum:true`).
     #[test]
-    fn a_real_dump_stands_for_what_the_program_did() {
+    fn a_real_dump_has_the_allocations_of_the_program() {
         let dump = parse(include_str!("../../fixtures/jemalloc.heap")).unwrap();
         assert_eq!((dump.mean_bytes, dump.has_allocated, dump.stacks.len()), (16_384, true, 6));
         for size in [32.0, 256.0, 4096.0] {
@@ -226,7 +227,7 @@ MAPPED_LIBRARIES:
     }
 
     #[test]
-    fn damage_is_told_by_its_line_or_ignored_and_never_a_panic() {
+    fn a_damaged_dump_is_ignored_or_refused_with_its_line() {
         assert!(matches!(parse("heap profile: 1: 2"), Err(DumpError::Header(_))));
         assert!(matches!(parse(""), Err(DumpError::Header(_))));
         let wrong = parse("heap_v2/1\n@ 0x1 oops\n").unwrap_err();

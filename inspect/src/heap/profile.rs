@@ -11,6 +11,7 @@ use crate::text::{duration, escape, utc};
 
 /// A sample type of a heap profile, with its name in Go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum HeapKind {
     /// Allocated blocks, including freed ones.
     AllocObjects,
@@ -120,7 +121,7 @@ impl Heap {
             ..self.locations.into_profile(&build_id)
         };
         if nameless {
-            name_what_has_no_stack(&mut profile, no_stack);
+            name_samples_without_stack(&mut profile, no_stack);
         }
         profile
     }
@@ -189,7 +190,7 @@ impl Heap {
 }
 
 /// Gives samples without a stack a frame that states so. Otherwise they would be in the total but in no row.
-fn name_what_has_no_stack(profile: &mut Profile, name: i64) {
+fn name_samples_without_stack(profile: &mut Profile, name: i64) {
     let function_id = profile.function.iter().map(|function| function.id).max().unwrap_or(0) + 1;
     let id = profile.location.iter().map(|location| location.id).max().unwrap_or(0) + 1;
     profile.function.push(Function { id: function_id, name, system_name: 0, filename: 0, start_line: 0 });

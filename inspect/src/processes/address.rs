@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_told_from_names() {
+    fn addresses_are_distinguished_from_names() {
         assert_eq!(tcp_address("10.0.0.7:7777").unwrap(), "10.0.0.7:7777");
         assert_eq!(tcp_address("[::1]:7777").unwrap(), "[::1]:7777");
         assert_eq!(tcp_address(":7777").unwrap(), "127.0.0.1:7777");

@@ -36,13 +36,14 @@ pub fn details(target: &str, window: Option<Duration>) -> Result<ProcessDetails,
 
 /// The process with this pid.
 pub(super) fn by_pid(pid: u32, deadline: Option<Instant>) -> Result<RustProcess, ResolveError> {
-    Host::look_at(pid, deadline).map_err(|error| match error.kind() {
+    Host::read_one(pid, deadline).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => match Host::owner(pid) {
             uid if is_root() || uid.is_some() && uid == own_uid() => ResolveError::Denied { pid },
             uid => ResolveError::OtherUser { pid, uid },
         },
         _ if !Host::exists(pid) => ResolveError::NoSuchProcess { pid },
-        // A kernel thread, or a process whose main thread ended: it has no executable and no environment.
+        io::ErrorKind::NotFound if Host::is_ending(pid) => ResolveError::Ending { pid },
+        // A kernel thread has neither an executable nor an environment.
         io::ErrorKind::NotFound => {
             ResolveError::NoAgent { pid, name: String::new(), is_rust: false, is_switched_off: false }
         }
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_windows_may_be_given_without_their_ending() {
+    fn windows_names_may_omit_the_extension() {
         assert!(is_windows_name("Shop.exe", "shop") && is_windows_name("shop.EXE", "Shop.exe"));
         assert!(!is_windows_name("shopper.exe", "shop") && !is_windows_name(".exe", "shop"));
     }
@@ -125,7 +126,7 @@ mod tests {
     use crate::processes::process::tests::process;
 
     #[test]
-    fn we_find_ourselves_by_name() {
+    fn the_test_process_is_found_by_name() {
         let name = std::env::current_exe().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
         match by_name(&name, None) {
             Ok((process, _)) => assert_eq!(process.pid, std::process::id()),
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_namesake_whose_agent_is_not_known_is_not_passed_over() {
+    fn a_namesake_with_an_unknown_agent_makes_the_name_ambiguous() {
         let agent = |pid| process(pid, true, None);
         let lost = |pid, because| process(pid, false, Some(because));
         let pid = |named, stuck| only("shop", named, stuck).map(|found| found.map(|process| process.pid));

@@ -5,7 +5,7 @@
 //! only TCP addresses can be asked.
 
 mod address;
-mod crowd;
+mod blocking;
 mod details;
 mod find;
 mod host;

@@ -68,7 +68,7 @@ impl RustProcess {
     }
 
     /// Whether it belongs in the list. A program of another language is listed when it has an agent, because
-    /// it then contains Rust. A program that only has a leftover agent, because the process replaced itself
+    /// it then contains Rust. A program that only has traces of an agent, because the process replaced itself
     /// (execve), is not listed.
     #[cfg(target_os = "linux")]
     pub(super) fn is_listed(&self) -> bool {
@@ -87,6 +87,7 @@ pub struct LostAgent {
 
 /// Why an agent cannot be asked although there are traces of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LostBecause {
     /// It listens, but the file of its socket was deleted.
     Deleted,

@@ -15,7 +15,7 @@ pub(super) trait ProcessReader {
     ///
     /// # Errors
     /// When there is no such process, access is denied, or reading it timed out.
-    fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess>;
+    fn read_one(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess>;
 
     /// The measured values of a process. With a `window` it waits that long to measure CPU usage.
     ///
@@ -25,6 +25,9 @@ pub(super) trait ProcessReader {
 
     /// Whether there is a process with this pid that has not ended.
     fn exists(pid: u32) -> bool;
+
+    /// Whether the process had an executable and no longer has it.
+    fn is_ending(pid: u32) -> bool;
 
     /// The effective user of a process, where it is known.
     fn owner(pid: u32) -> Option<u32>;

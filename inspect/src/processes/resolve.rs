@@ -9,9 +9,9 @@ use rgops_protocol::auth::Token;
 use rgops_protocol::discovery::SocketName;
 
 use super::address::tcp_address;
-use super::crowd;
+use super::blocking;
 use super::find::{by_name, by_pid, is_root};
-use super::host::{Asked, local_pid, wait_for_binding};
+use super::host::{Requested, local_pid, wait_for_binding};
 use super::process::{AgentSocket, LostAgent, LostBecause, RustProcess};
 use super::resolve_error::ResolveError;
 use super::target::Target;
@@ -19,7 +19,7 @@ use crate::budget::Budget;
 use crate::client::{ClientError, Endpoint};
 
 /// Time that an agent may take to listen, or to recreate the file of its socket.
-const LOST_PATIENCE: Duration = Duration::from_secs(2);
+const LOST_TIMEOUT: Duration = Duration::from_secs(2);
 const LOST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Finds the agent a target names: a pid, a unique process name, a socket path or `host:port`.
@@ -40,16 +40,16 @@ pub fn resolve(target: &str, token: Option<Token>, budget: &Budget) -> Result<Ta
             endpoint: Endpoint::Tcp { address, token },
             local_pid: None,
             unseen: 0,
-            asked: Asked::default(),
+            requested: Requested::default(),
         });
     }
     let (pid, unseen) = match target.parse() {
         Ok(pid) => (pid, 0),
         Err(_) => by_name(target, deadline).map(|(process, unseen)| (process.pid, unseen))?,
     };
-    // Before the search for its socket: afterwards it may be another program.
-    let asked = Asked::of(pid, deadline);
-    let mut process = by_pid(pid, deadline).map_err(|error| match asked.fate_once_sure(deadline) {
+    // Read before the search for its socket: afterwards the process may run another program.
+    let requested = Requested::of(pid, deadline);
+    let mut process = by_pid(pid, deadline).map_err(|error| match requested.fate_once_sure(deadline) {
         Some(ClientError::Ended) => ResolveError::NoSuchProcess { pid },
         _ => error,
     })?;
@@ -57,33 +57,33 @@ pub fn resolve(target: &str, token: Option<Token>, budget: &Budget) -> Result<Ta
         && process.agent.is_none()
     {
         // Waits for an agent that is about to listen, or to recreate the file of its socket.
-        process = found_again(process, lost, deadline)?;
+        process = wait_for_agent(process, lost, deadline)?;
     }
     if process.agent.is_none() {
-        process = settled(process, &asked, deadline)?;
+        process = wait_until_settled(process, &requested, deadline)?;
     }
-    agent_of(process, asked, deadline).map(|target| Target { unseen, ..target })
+    agent_of(process, requested, deadline).map(|target| Target { unseen, ..target })
 }
 
-/// The end of the wait for something that is missing.
-fn lost_until(deadline: Option<Instant>) -> Instant {
-    let patient = Instant::now() + LOST_PATIENCE;
-    deadline.map_or(patient, |deadline| deadline.min(patient))
+/// The deadline for the wait for a missing agent.
+fn wait_deadline(deadline: Option<Instant>) -> Instant {
+    let limit = Instant::now() + LOST_TIMEOUT;
+    deadline.map_or(limit, |deadline| deadline.min(limit))
 }
 
 /// A process without an agent. If it is ending or being replaced at this moment, waits: its files in `/proc`
 /// are empty for a while.
-fn settled(
+fn wait_until_settled(
     process: RustProcess,
-    asked: &Asked,
+    requested: &Requested,
     deadline: Option<Instant>,
 ) -> Result<RustProcess, ResolveError> {
     let pid = process.pid;
-    match asked.fate_once_sure(deadline) {
+    match requested.fate_once_sure(deadline) {
         None => Ok(process),
         Some(ClientError::Ended) => Err(ResolveError::NoSuchProcess { pid }),
         Some(_) => {
-            let end = lost_until(deadline);
+            let end = wait_deadline(deadline);
             loop {
                 let process = by_pid(pid, deadline)?;
                 if process.agent.is_some() || process.lost_agent.is_some() || Instant::now() > end {
@@ -95,30 +95,34 @@ fn settled(
     }
 }
 
-/// The process, after its agent had a moment to appear.
-fn found_again(
+/// The process, read again until its agent listens or recreated its socket, at most until the deadline.
+fn wait_for_agent(
     process: RustProcess,
     lost: LostAgent,
     deadline: Option<Instant>,
 ) -> Result<RustProcess, ResolveError> {
-    let end = lost_until(deadline);
+    let end = wait_deadline(deadline);
     if lost.because == LostBecause::Silent {
-        wait_for_binding(lost.path, LOST_PATIENCE, deadline);
+        wait_for_binding(lost.path, LOST_TIMEOUT, deadline);
         return by_pid(process.pid, deadline);
     }
     let mut process = RustProcess { lost_agent: Some(lost), ..process };
-    let may_come = |process: &RustProcess| {
+    let may_return = |process: &RustProcess| {
         let lost = process.lost_agent.as_ref().map(|lost| lost.because);
         matches!(lost, Some(LostBecause::Deleted | LostBecause::Replaced))
     };
-    while may_come(&process) && Instant::now() < end {
+    while may_return(&process) && Instant::now() < end {
         std::thread::sleep(LOST_PAUSE);
         process = by_pid(process.pid, deadline)?;
     }
     Ok(process)
 }
 
-fn agent_of(process: RustProcess, asked: Asked, deadline: Option<Instant>) -> Result<Target, ResolveError> {
+fn agent_of(
+    process: RustProcess,
+    requested: Requested,
+    deadline: Option<Instant>,
+) -> Result<Target, ResolveError> {
     // Asking it shows whether it listens; the kernel then reports which process does.
     let crowded = process.lost_agent.as_ref().filter(|lost| lost.because == LostBecause::Crowded);
     let crowded = crowded.and_then(|lost| unknown_agent(lost.path.clone(), deadline));
@@ -126,7 +130,7 @@ fn agent_of(process: RustProcess, asked: Asked, deadline: Option<Instant>) -> Re
     match process.agent.or(crowded) {
         Some(agent) => {
             let endpoint = Endpoint::Local { path: agent.path, expected: Some(agent.name) };
-            Ok(Target { endpoint, local_pid: Some(process.pid), unseen: 0, asked })
+            Ok(Target { endpoint, local_pid: Some(process.pid), unseen: 0, requested })
         }
         None if cfg!(not(target_os = "linux")) => {
             let why = "rgops agents run on Linux only";
@@ -154,7 +158,7 @@ fn unknown_agent(path: PathBuf, deadline: Option<Instant>) -> Option<AgentSocket
 fn metadata(path: &Path, deadline: Option<Instant>) -> io::Result<Metadata> {
     let path = path.to_owned();
     let silent = "its file system did not answer in time";
-    crowd::ask_in_time(deadline, silent, move || std::fs::symlink_metadata(path))
+    blocking::try_run(deadline, silent, move || std::fs::symlink_metadata(path))
 }
 
 fn socket(path: &Path, deadline: Option<Instant>) -> Result<Target, ResolveError> {
@@ -172,8 +176,8 @@ fn socket(path: &Path, deadline: Option<Instant>) -> Result<Target, ResolveError
     let expected = path.file_name().and_then(|file| SocketName::parse(file.to_str()?));
     let local_pid = expected.and_then(local_pid);
     let endpoint = Endpoint::Local { path: path.to_owned(), expected };
-    let asked = local_pid.map(|pid| Asked::of(pid, deadline)).unwrap_or_default();
-    Ok(Target { endpoint, local_pid, unseen: 0, asked })
+    let requested = local_pid.map(|pid| Requested::of(pid, deadline)).unwrap_or_default();
+    Ok(Target { endpoint, local_pid, unseen: 0, requested })
 }
 
 #[cfg(unix)]
@@ -193,7 +197,7 @@ mod tests {
     use crate::budget;
 
     #[test]
-    fn a_process_without_agent_is_told_from_none() {
+    fn a_process_without_agent_is_distinguished_from_no_process() {
         let (own, budget) = (std::process::id(), budget::standard());
         let error = resolve(&own.to_string(), None, &budget).unwrap_err();
         assert!(matches!(error, ResolveError::NoAgent { pid, is_rust: true, .. } if pid == own), "{error:?}");
@@ -207,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_waited_for_behind_the_deadline_of_the_command() {
+    fn resolving_ends_at_the_deadline_of_the_command() {
         let budget = budget::standard();
         budget.end_by(Instant::now());
         for target in [std::process::id().to_string(), "/etc/passwd".to_owned()] {

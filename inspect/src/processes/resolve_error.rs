@@ -47,6 +47,12 @@ pub enum ResolveError {
         /// Whether it was started with `RGOPS=off`.
         is_switched_off: bool,
     },
+    /// The process no longer has an executable.
+    #[error("it has no executable any more: it is ending, or its main thread has ended")]
+    Ending {
+        /// The process.
+        pid: u32,
+    },
     /// The process has traces of an agent that cannot be asked.
     #[error("{lost}")]
     LostAgent {

@@ -3,7 +3,7 @@
 use rgops_protocol::discovery::SocketName;
 
 use super::address::is_loopback;
-use super::host::{Asked, is_inside, local_pid};
+use super::host::{Requested, is_inside, local_pid};
 use crate::budget::Budget;
 use crate::client::{Client, ClientError, Endpoint, Timeouts};
 
@@ -18,7 +18,7 @@ pub struct Target {
     pub local_pid: Option<u32>,
     /// Processes that could not be read in time during the search by name: they may have the same name.
     pub unseen: usize,
-    pub(super) asked: Asked,
+    pub(super) requested: Requested,
 }
 
 impl Target {
@@ -46,10 +46,10 @@ impl Target {
                 | ClientError::Closed
                 | ClientError::NotAnAgent,
                 Endpoint::Local { .. },
-            ) => self.asked.fate(budget.deadline()).unwrap_or(error),
+            ) => self.requested.fate(budget.deadline()).unwrap_or(error),
             _ => error,
         })?;
-        match self.asked.has_its_pid() {
+        match self.requested.has_its_pid() {
             true => Ok(client),
             false => Err(ClientError::Ended),
         }

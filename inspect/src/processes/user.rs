@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn root_has_a_name_and_a_stranger_a_number() {
+    fn root_has_a_name_and_an_unknown_user_a_number() {
         assert_eq!(user_name(0), "root");
         assert_eq!(user_name(u32::MAX - 7), "uid 4294967288");
     }

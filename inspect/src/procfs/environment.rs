@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_is_read_by_whole_names() {
+    fn variables_are_found_by_their_whole_names() {
         let environment = StartEnvironment::parse(b"XRGOPS_DIR=/no\0RGOPS_DIR=/a=b\0TMPDIR=\0RGOPS=off\0", 7);
         assert_eq!(environment.discovery.rgops_dir, Some("/a=b".into()));
         assert_eq!(environment.discovery.xdg_runtime_dir, None);
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn we_have_a_command_line() {
+    fn the_test_process_has_a_command_line() {
         assert!(!command_line(std::process::id()).unwrap().is_empty());
     }
 }

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn we_see_our_own_pid() {
+    fn our_own_pid_is_listed() {
         assert!(pids().unwrap().contains(&std::process::id()));
     }
 }

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_sockets_are_seen_until_enough_are_found_or_too_many_are_there() {
+    fn sockets_are_listed_until_the_caller_stops_or_the_limit_is_reached() {
         let _sockets = std::os::unix::net::UnixStream::pair().unwrap();
         let look = |mut left: usize, most: usize| {
             let mut found = 0;

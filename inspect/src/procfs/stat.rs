@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_be_anything_but_not_of_any_length() {
+    fn names_may_have_any_characters_up_to_a_limited_length() {
         let name = [
             b"7 (".as_slice(),
             &[0xff; 1 << 20],
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn we_have_a_thread() {
+    fn the_test_process_has_threads() {
         assert!(Stat::read(std::process::id()).unwrap().threads >= 1);
     }
 }

@@ -35,7 +35,7 @@ impl Status {
         };
         Some(Status {
             users: field("Uid:")?.map_while(|user| user.parse().ok()).collect::<Vec<_>>().try_into().ok()?,
-            // Kernels before 4.1 have no NSpid.
+            // Kernels before 4.1 do not have NSpid.
             inner_pid: match field("NSpid:").and_then(|pids| pids.last()) {
                 Some(inner) => inner.parse().ok()?,
                 None => pid,
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn we_have_memory() {
+    fn the_test_process_has_resident_memory() {
         assert!(Status::read(std::process::id()).unwrap().resident_bytes.unwrap() > 0);
     }
 }

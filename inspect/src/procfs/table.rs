@@ -4,10 +4,11 @@
 use std::io::{self, BufRead, Read as _};
 use std::time::Instant;
 
-/// Maximum length of a line. A table's lines are shorter: some columns of numbers, and a name of 108 bytes.
+/// Maximum length of a line. Lines of the tables are shorter: a few columns of numbers and a name of at most 108
+/// bytes.
 const LONGEST_LINE: u64 = 1024;
 /// Lines read between two checks of the clock.
-const LINES_A_LOOK: u64 = 1024;
+const LINES_PER_CHECK: u64 = 1024;
 
 /// Calls `take` with each line, including its end; returns `false` when the deadline passed first.
 ///
@@ -20,7 +21,7 @@ pub(crate) fn each_line(
 ) -> io::Result<bool> {
     let mut line = Vec::new();
     for number in 0_u64.. {
-        if number % LINES_A_LOOK == 0 && Instant::now() >= deadline {
+        if number % LINES_PER_CHECK == 0 && Instant::now() >= deadline {
             return Ok(false);
         }
         line.clear();
@@ -40,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_come_whole_and_a_long_one_in_parts() {
+    fn lines_are_complete_and_a_long_line_comes_in_parts() {
         let long = "x".repeat(1500);
         let (mut lengths, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(60));
         let table = format!("a\n{long}\nb");

@@ -38,7 +38,7 @@ impl Default for Process {
     }
 }
 
-/// Why a profile has no end.
+/// Why a profile ended early.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Incomplete {

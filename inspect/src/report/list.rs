@@ -146,6 +146,7 @@ pub fn unseen(count: usize, name: &str) -> Option<String> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum Element<T> {
     /// A process.
     Shown(T),

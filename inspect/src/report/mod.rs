@@ -1,24 +1,23 @@
-//! Answers as text and as JSON, one module per question. The modules of agent commands come from the table of commands
-//! ([`rgops_protocol::commands!`]).
+//! Answers as text and as JSON, one module per question. Answers of a few lines are in the command's file in
+//! [`session`](crate::session).
 
 mod document;
+pub mod gc;
 pub mod info;
 pub mod known;
 pub mod leaks;
 pub mod list;
-#[cfg(test)]
-mod schemas;
+pub mod memstats;
+pub mod pprof_cpu;
+pub mod pprof_heap;
+pub mod schedtrace;
 pub mod screen;
+pub mod stack;
+pub mod stats;
+pub mod tasks;
 mod top;
+pub mod trace;
 pub mod tree;
+pub mod version;
 
 pub use document::Document;
-
-macro_rules! modules {
-    ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
-        $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
-        $(pub mod $module;)*
-    };
-}
-
-rgops_protocol::commands!(modules, people);

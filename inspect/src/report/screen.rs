@@ -236,12 +236,12 @@ mod tests {
         assert_eq!(budget.charge(1 << 30), Ok(()));
         let mut screen = Screen::new(&budget);
         while !screen.is_cut() {
-            screen.push_str("what there was room for\n");
+            screen.push_str("an entry that fits\n");
         }
         let shown = screen.as_str().len() as u64;
         assert!((SHOWN_ANYWAY_BYTES / 2..=SHOWN_ANYWAY_BYTES).contains(&shown), "{shown}");
         let mut room = Room::new(&budget);
-        assert!(room.takes(&"what there was room for"));
+        assert!(room.takes(&"an entry that fits"));
     }
 
     #[test]

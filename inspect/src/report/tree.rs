@@ -18,7 +18,7 @@ struct Tree<'a> {
     /// Processes with an unknown parent are below `None`.
     children: BTreeMap<Option<u32>, Vec<&'a RustProcess>>,
     /// Parents that are not Rust processes, in ascending order: the first level.
-    strangers: Vec<Option<u32>>,
+    other_parents: Vec<Option<u32>>,
 }
 
 impl<'a> Tree<'a> {
@@ -29,8 +29,8 @@ impl<'a> Tree<'a> {
         }
         let rust: BTreeSet<u32> = listing.processes.iter().map(|process| process.pid).collect();
         let is_rust = |parent: &Option<u32>| parent.is_some_and(|parent| rust.contains(&parent));
-        let strangers = children.keys().copied().filter(|parent| !is_rust(parent)).collect();
-        Tree { children, strangers }
+        let other_parents = children.keys().copied().filter(|parent| !is_rust(parent)).collect();
+        Tree { children, other_parents }
     }
 
     fn children(&self, pid: Option<u32>) -> &[&'a RustProcess] {
@@ -42,8 +42,8 @@ impl<'a> Tree<'a> {
 pub fn text(listing: &Listing) -> String {
     let tree = Tree::new(listing);
     let mut text = "...\n".to_owned();
-    for (index, parent) in tree.strangers.iter().enumerate() {
-        let is_last = index + 1 == tree.strangers.len();
+    for (index, parent) in tree.other_parents.iter().enumerate() {
+        let is_last = index + 1 == tree.other_parents.len();
         let name = parent.map_or_else(|| "parent unavailable".to_owned(), |parent| parent.to_string());
         text.push_str(&format!("{}{name}\n", edge(is_last)));
         draw(&tree, *parent, stem(is_last), &mut text);
@@ -111,7 +111,7 @@ pub fn json(listing: &Listing) -> Vec<Element<BranchJson>> {
         let pid = JsonKnown(parent.map_or_else(unknown, Known::Value));
         BranchJson { schema: "rgops.tree/1", pid, children: nodes(&tree, *parent, DEEPEST) }
     };
-    with_missing(listing, tree.strangers.iter().map(branch))
+    with_missing(listing, tree.other_parents.iter().map(branch))
 }
 
 /// The processes below `pid`, with at most this many levels; deeper processes are at the last level.

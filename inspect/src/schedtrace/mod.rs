@@ -10,7 +10,7 @@
 mod tracer;
 
 pub use rgops_tasks::schedtrace::{
-    BusyTask, Detail, MOST_RUNTIMES, MOST_WORKERS, RuntimeLine, Source, Worker, WorkerDetail,
+    BusyTask, Detail, MAX_RUNTIMES, MAX_WORKERS, RuntimeLine, Source, Worker, WorkerDetail,
 };
 pub use tracer::{Next, Options, Reconnect, Tracer};
 

@@ -44,7 +44,7 @@ fn line(workers: usize) -> RuntimeLine {
 }
 
 #[test]
-fn of_a_hundred_thousand_workers_some_are_shown_and_all_are_counted() {
+fn workers_beyond_the_limit_are_counted() {
     let line = &line(100_000);
     let text = render(line);
     assert!(text.starts_with("SCHED 1ms: runtime=main workers=100000 idleworkers=100000 "), "{text:.80}");

@@ -21,10 +21,10 @@ use crate::client::{Answer, Client, ClientError, Event, Payload, Running, part};
 use crate::tasks::{TypeFiles, program_types};
 
 /// The shortest interval that an agent accepts.
-const AT_ONCE_MS: u32 = 1;
+const MIN_INTERVAL_MS: u32 = 1;
 
 /// Bytes of an answer after which a new request is sent: far below the limit of an answer.
-const MOST_RECEIVED: usize = 256 * 1024 * 1024;
+const MAX_RECEIVED: usize = 256 * 1024 * 1024;
 
 /// Options of a trace.
 #[derive(Debug, Clone)]
@@ -69,11 +69,12 @@ pub struct Tracer<'c> {
     /// Runtimes that are not shown.
     left_out: u64,
     /// Charge of the last lines.
-    lines: Option<Forgotten>,
+    lines: Option<TemporaryCharge>,
 }
 
 /// The next event of a trace.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Next {
     /// A line for each runtime.
     Lines(Vec<RuntimeLine>),
@@ -140,7 +141,7 @@ impl<'c> Tracer<'c> {
         Ok(tracer)
     }
 
-    /// Number of watched runtimes beyond the limit [`MOST_RUNTIMES`](super::MOST_RUNTIMES), which are not
+    /// Number of watched runtimes beyond the limit [`MAX_RUNTIMES`](super::MAX_RUNTIMES), which are not
     /// shown.
     pub fn runtimes_left_out(&self) -> u64 {
         self.left_out
@@ -151,13 +152,13 @@ impl<'c> Tracer<'c> {
     /// # Errors
     /// The agent's error, or a failed connection.
     pub fn next_lines(&mut self) -> Result<Next, ClientError> {
-        self.allow_a_moment();
+        self.allow_next_sample();
         self.lines = None;
         loop {
             // An answer has a size limit, a trace has none.
-            if self.answer.is_none() || self.received > MOST_RECEIVED {
+            if self.answer.is_none() || self.received > MAX_RECEIVED {
                 self.ask()?;
-                self.allow_a_moment();
+                self.allow_next_sample();
             }
             let Some(answer) = &mut self.answer else { continue };
             match answer.next_event()? {
@@ -195,14 +196,14 @@ impl<'c> Tracer<'c> {
 
     /// Charges the lines of a sample until the next one is requested.
     fn charge_lines(&mut self, moment: &SchedtraceMoment) -> Result<(), ClientError> {
-        let forgotten = Forgotten::new(&self.budget);
+        let forgotten = TemporaryCharge::new(&self.budget);
         self.budget.charge(cost(moment, self.options.detail))?;
-        self.lines = Some(forgotten.until_now());
+        self.lines = Some(forgotten.end_here());
         Ok(())
     }
 
     /// A trace without an end has no time limit for its answer, but the next sample must arrive in time.
-    fn allow_a_moment(&mut self) {
+    fn allow_next_sample(&mut self) {
         if let (Some(answer), 0) = (&mut self.answer, self.options.count) {
             let interval = Duration::from_millis(self.options.interval_ms.into());
             answer.allow(interval.saturating_add(self.options.patience));
@@ -226,10 +227,10 @@ impl<'c> Tracer<'c> {
         let request = Request::Tasks(TasksRequest { max_cell_bytes: 0, max_depth: 1 });
         let client = self.agent.connect()?;
         let budget = client.budget().clone();
-        let forgotten = Forgotten::new(&budget);
+        let forgotten = TemporaryCharge::new(&budget);
         let collected = client.ask(&request)?.collect::<TasksPart>(&mut |_| {});
         // The charge of the listing is released before the next line.
-        let _forgotten = forgotten.until_now();
+        let _forgotten = forgotten.end_here();
         collected.end?;
         let listing = Listing::new(collected.parts);
         let Some(pid) = self.options.local_pid else {
@@ -303,7 +304,7 @@ fn types(pid: u32, modules: &[Module], options: &Options, budget: &Budget) -> Pr
 
 /// The watched runtimes, without a sample.
 fn runtimes(client: Client) -> Result<Vec<SchedtraceRuntime>, ClientError> {
-    let request = SchedtraceRequest { interval_ms: AT_ONCE_MS, count: 1, ranges: Vec::new() };
+    let request = SchedtraceRequest { interval_ms: MIN_INTERVAL_MS, count: 1, ranges: Vec::new() };
     let collected = client.ask(&Request::Schedtrace(request))?.collect::<SchedtracePart>(&mut |_| {});
     collected.end?;
     let runtimes = collected.parts.into_iter().find_map(|part| match part {
@@ -323,11 +324,11 @@ impl Agent<'_> {
     }
 
     fn moment(&mut self, ranges: &[MemoryRange]) -> Result<Known<Vec<Option<Vec<u8>>>>, ClientError> {
-        let request = SchedtraceRequest { interval_ms: AT_ONCE_MS, count: 1, ranges: ranges.to_vec() };
+        let request = SchedtraceRequest { interval_ms: MIN_INTERVAL_MS, count: 1, ranges: ranges.to_vec() };
         let client = self.connect()?;
-        let forgotten = Forgotten::new(client.budget());
+        let forgotten = TemporaryCharge::new(client.budget());
         let collected = client.ask(&Request::Schedtrace(request))?.collect::<SchedtracePart>(&mut |_| {});
-        let _forgotten = forgotten.until_now();
+        let _forgotten = forgotten.end_here();
         collected.end?;
         let memory = collected.parts.into_iter().find_map(|part| match part {
             SchedtracePart::Moment(moment) => Some(moment.memory),
@@ -348,26 +349,26 @@ impl Memory for Agent<'_> {
 }
 
 /// Releases the charge of an answer when it is dropped.
-struct Forgotten {
+struct TemporaryCharge {
     budget: Budget,
     before: u64,
     bytes: u64,
 }
 
-impl Forgotten {
+impl TemporaryCharge {
     /// Covers charges from this point on.
-    fn new(budget: &Budget) -> Forgotten {
-        Forgotten { budget: budget.clone(), before: budget.charged(), bytes: 0 }
+    fn new(budget: &Budget) -> TemporaryCharge {
+        TemporaryCharge { budget: budget.clone(), before: budget.charged(), bytes: 0 }
     }
 
     /// Ends the range of covered charges at this point.
-    fn until_now(mut self) -> Forgotten {
+    fn end_here(mut self) -> TemporaryCharge {
         self.bytes = self.budget.charged().saturating_sub(self.before);
         self
     }
 }
 
-impl Drop for Forgotten {
+impl Drop for TemporaryCharge {
     fn drop(&mut self) {
         self.budget.release(self.bytes);
     }

@@ -42,8 +42,8 @@ impl<'a> Completeness<'a> {
         &self.left_out
     }
 
-    /// Sentences about what the answer lacks or what is approximate. Its JSON document has those of the agent, too; that
-    /// sampling is off is there in `mean_bytes`.
+    /// Sentences about what the answer lacks or what is approximate. Its JSON document also has the notes of the agent;
+    /// there, `mean_bytes` is 0 if sampling is off.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }

@@ -198,6 +198,7 @@ fn kind_of_resolve(error: &ResolveError) -> ErrorKind {
         ResolveError::NoSuchProcess { .. }
         | ResolveError::NoSuchName { .. }
         | ResolveError::NoAgent { .. }
+        | ResolveError::Ending { .. }
         | ResolveError::NotASocket { .. } => ErrorKind::NotFound,
         ResolveError::LostAgent { lost, .. } => match lost.because {
             LostBecause::Foreign(_) | LostBecause::Denied => ErrorKind::Refused,
@@ -222,7 +223,7 @@ fn what_of_resolve(error: &ResolveError) -> String {
                 false => format!("cannot inspect process {pid} ({name})"),
             }
         }
-        ResolveError::OtherUser { pid, .. } | ResolveError::Denied { pid } => {
+        ResolveError::OtherUser { pid, .. } | ResolveError::Denied { pid } | ResolveError::Ending { pid } => {
             format!("cannot inspect process {pid}")
         }
         ResolveError::SocketDenied { path, .. } | ResolveError::NotASocket { path, .. } => {
@@ -235,7 +236,9 @@ fn what_of_resolve(error: &ResolveError) -> String {
 fn fix_of_resolve(error: &ResolveError) -> String {
     let list = "to list the Rust processes, run: rgops";
     match error {
-        ResolveError::NoSuchProcess { .. } | ResolveError::NotASocket { .. } => list.to_owned(),
+        ResolveError::NoSuchProcess { .. }
+        | ResolveError::NotASocket { .. }
+        | ResolveError::Ending { .. } => list.to_owned(),
         ResolveError::NoSuchName { unreadable, unanswered, as_root, .. } => {
             let mut fix = match (unreadable, as_root) {
                 (0, _) => list.to_owned(),

@@ -38,7 +38,7 @@ impl Gathered {
         Gathered { end, elapsed: began.elapsed() }
     }
 
-    /// Why a profile of it has no end; `None` if it has one.
+    /// Why a profile of it ended early; `None` if it is complete.
     pub(super) fn incomplete(&self) -> Option<Incomplete> {
         self.end.as_ref().err().map(|error| Incomplete {
             reason: error.to_string(),

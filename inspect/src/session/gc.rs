@@ -36,6 +36,9 @@ impl Session {
     }
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonGc>;
+
 impl Answer for Gc {
     type View = ();
     type Body<'a> = JsonGc;

@@ -55,7 +55,7 @@ pub struct Leaks {
 }
 
 impl Leaks {
-    /// What grew, and with which confidence.
+    /// The lines that grew, and with which confidence.
     pub fn growth(&self) -> &Growth {
         &self.growth
     }
@@ -101,6 +101,9 @@ impl Session {
         Ok(Leaks { hello: self.hello().clone(), heap, growth, end })
     }
 }
+
+#[cfg(test)]
+pub(super) type Json = Document<JsonLeaks<'static>>;
 
 impl Answer for Leaks {
     type View = ();

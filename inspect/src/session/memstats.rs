@@ -43,6 +43,9 @@ impl Session {
     }
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonMemstats>;
+
 impl Answer for Memstats {
     type View = MemstatsView;
     type Body<'a> = JsonMemstats;

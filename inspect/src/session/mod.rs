@@ -26,44 +26,24 @@
 mod answer;
 mod completeness;
 mod connect;
-mod cpu_profile;
 mod error;
 mod gathering;
-mod gc;
-mod heap_profile;
-mod heap_rate;
 mod leaks;
-mod memstats;
 mod options;
 mod profile_view;
 mod progress;
-mod schedtrace;
-pub(crate) mod single;
-mod stack;
-mod stats;
-mod tasks;
-mod trace;
-mod version;
+#[cfg(test)]
+mod schemas;
+mod single;
 
 pub use answer::Answer;
 pub use completeness::Completeness;
 pub use connect::{Found, Session};
-pub use cpu_profile::{CpuProfile, CpuProfileOptions};
 pub use error::{ErrorKind, SessionError};
-pub use gc::Gc;
-pub use heap_profile::{HeapProfile, HeapProfileOptions};
-pub use heap_rate::{HeapRate, HeapRateOptions};
 pub use leaks::{Leaks, LeaksOptions};
-pub use memstats::{Memstats, MemstatsView};
 pub use options::SessionOptions;
 pub use profile_view::ProfileView;
 pub use progress::Progress;
-pub use schedtrace::{Moment, SchedtraceLine, SchedtraceOptions, SchedtraceStream};
-pub use stack::{Stack, StackOptions, StackView};
-pub use stats::{Stats, StatsOptions, StatsView};
-pub use tasks::{Tasks, TasksOptions, TasksView};
-pub use trace::{Trace, TraceOptions, TraceView};
-pub use version::{Version, VersionView};
 
 pub use crate::budget::Budget;
 pub use crate::client::Stopper;
@@ -73,3 +53,16 @@ pub use crate::report::screen::Screen;
 pub use crate::report::tasks::{Filter, WaitingOn};
 pub use crate::tasks::model::State;
 pub use rgops_protocol::auth::Token;
+
+/// The file of each command in the table: its method of [`Session`], its options, its answer and its view.
+macro_rules! commands {
+    ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
+        $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {
+        $(
+            mod $module;
+            pub use $module::*;
+        )*
+    };
+}
+
+rgops_protocol::commands!(commands, people);

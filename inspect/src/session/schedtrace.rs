@@ -18,7 +18,7 @@ use crate::report::screen::Screen;
 use crate::schedtrace::{Next, Options, RuntimeLine, Tracer};
 
 /// Maximum distinct notes: a hostile agent could send a new one each time.
-const MOST_NOTES: usize = 100;
+const MAX_NOTES: usize = 100;
 
 const NO_RUNTIME: &str = "no Tokio runtime is watched; call rgops_agent::listen inside a runtime, or pass its handle to Options::watch or Agent::watch";
 
@@ -173,10 +173,7 @@ impl SchedtraceStream<'_> {
 
     fn unreported(&mut self, notes: impl IntoIterator<Item = String>) -> Vec<String> {
         let reported = &mut self.reported;
-        notes
-            .into_iter()
-            .filter(|note| reported.len() < MOST_NOTES && reported.insert(note.clone()))
-            .collect()
+        notes.into_iter().filter(|note| reported.len() < MAX_NOTES && reported.insert(note.clone())).collect()
     }
 }
 
@@ -189,6 +186,9 @@ impl SchedtraceLine {
         &self.line.runtime
     }
 }
+
+#[cfg(test)]
+pub(super) type Json = Document<JsonSchedtrace>;
 
 impl Answer for SchedtraceLine {
     type View = ();

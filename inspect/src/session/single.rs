@@ -1,5 +1,4 @@
-//! Sends a request with a single-part answer: `memstats`, `stats`, `version`, `gc`, `heap-rate`. The answers of simple
-//! reports are next to the report.
+//! Sends a request with a single-part answer: `memstats`, `stats`, `version`, `gc`, `heap-rate`.
 
 use std::time::Duration;
 
@@ -14,17 +13,17 @@ use crate::client::{Event, part};
 
 /// The part, the process that answered, and what the answer lacks.
 #[derive(Debug)]
-pub(crate) struct Single<T> {
-    pub(crate) hello: AgentHello,
+pub(super) struct Single<T> {
+    pub(super) hello: AgentHello,
     /// The target as the user typed it, for the suggested next command.
-    pub(crate) typed: String,
-    pub(crate) reply: T,
-    pub(crate) end: End,
+    pub(super) typed: String,
+    pub(super) reply: T,
+    pub(super) end: End,
 }
 
 impl Session {
     /// Sends the request and waits for the part. `asked` is the time that the command itself takes.
-    pub(crate) fn ask_single<T: Received>(
+    pub(super) fn ask_single<T: Received>(
         &mut self,
         request: &Request,
         asked: Duration,

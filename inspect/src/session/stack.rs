@@ -85,6 +85,9 @@ impl Session {
     }
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonStack<'static>>;
+
 impl Answer for Stack {
     type View = StackView;
     type Body<'a> = JsonStack<'a>;

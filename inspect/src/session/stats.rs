@@ -66,6 +66,9 @@ impl Session {
     }
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonStats>;
+
 impl Answer for Stats {
     type View = StatsView;
     type Body<'a> = JsonStats;

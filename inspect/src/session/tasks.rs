@@ -141,6 +141,9 @@ impl From<Step> for Progress {
     }
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonTasks<'static>>;
+
 impl Answer for Tasks {
     type View = TasksView;
     type Body<'a> = JsonTasks<'a>;

@@ -134,6 +134,9 @@ impl Session {
     }
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonTrace<'static>>;
+
 impl<W: Write> Answer for Trace<W> {
     type View = TraceView;
     type Body<'a>

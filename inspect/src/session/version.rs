@@ -43,6 +43,9 @@ impl Session {
     }
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonVersion>;
+
 impl Answer for Version {
     type View = VersionView;
     type Body<'a> = JsonVersion;

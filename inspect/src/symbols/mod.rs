@@ -1,8 +1,8 @@
 //! Resolves addresses to names: functions, inlined frames, files and lines, from the files of the modules.
 //!
 //! Files are opened when the [`Symbolizer`] is made, so that names are available after the process has ended.
-//! A file is used only if its build-id is that of the running build. The files are not trusted: a damaged or
-//! hostile file costs names and nothing else.
+//! A file is used only if its build-id is that of the running build. The files are not trusted: the only cost
+//! of a damaged or hostile file is missing names.
 
 mod debug;
 pub(crate) mod files;

@@ -4,8 +4,8 @@ use std::fmt::{self, Write};
 
 use rgops_protocol::received::{SYMBOL_CHARACTERS, cut};
 
-/// The readable form of a symbol. A C++ or C name is returned unchanged. Every name is cut at a length that
-/// nobody would read: a few bytes of a v0 symbol can expand to a megabyte.
+/// The readable form of a symbol. A C++ or C name is returned unchanged. Every name is cut at a maximum
+/// length: a few bytes of a v0 symbol can expand to a megabyte.
 pub(super) fn demangle(symbol: &str) -> String {
     let mut name = Name::default();
     let written = match rustc_demangle::try_demangle(symbol) {
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rust_names_are_readable_and_others_untouched() {
+    fn rust_names_are_demangled_and_others_unchanged() {
         assert_eq!(demangle("_ZN1a4deep5inner17hf70ae09c743e3a94E"), "a::deep::inner");
         assert_eq!(demangle("_RNvNtCs1234_7mycrate3foo3bar"), "mycrate::foo::bar");
         assert_eq!(demangle("_ZNSt6vectorIiSaIiEE9push_backEOi"), "_ZNSt6vectorIiSaIiEE9push_backEOi");
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_is_longer_than_anybody_reads() {
+    fn long_names_are_cut() {
         let long = format!("_ZN{0}{1}17hf70ae09c743e3a94E", 100_000, "x".repeat(100_000));
         for symbol in [&long, &"漢".repeat(1 << 20)] {
             let name = demangle(symbol);

@@ -25,11 +25,11 @@ pub(super) struct Source {
     path: Arc<str>,
     file: Option<SymbolFile>,
     symbols: ModuleSymbols,
-    asked: bool,
+    was_requested: bool,
     work: Work,
     /// Number of strings that were cut, and of addresses at which calls were left out.
     cut: (u64, u64),
-    /// Read for the first requested address; `None` when it cannot be read, or no longer.
+    /// Read for the first requested address; `Some(None)` when it cannot be read, or was dropped to free memory.
     debug: Option<Option<DebugInformation>>,
     /// Read when debug information lacks a function or its full name.
     tables: Option<Arc<SymbolTables>>,
@@ -85,7 +85,7 @@ impl Source {
             path: Arc::from(module.path.as_str()),
             file: found.file,
             symbols,
-            asked: false,
+            was_requested: false,
             work: finder.work(),
             cut: (0, 0),
             debug: None,
@@ -107,7 +107,7 @@ impl Source {
             path: Arc::from(""),
             file: None,
             symbols,
-            asked: false,
+            was_requested: false,
             work: work.clone(),
             cut: (0, 0),
             debug: None,
@@ -131,7 +131,7 @@ impl Source {
     }
 
     pub(super) fn was_asked(&self) -> bool {
-        self.asked
+        self.was_requested
     }
 
     pub(super) fn svma(&self, avma: u64) -> u64 {
@@ -145,9 +145,9 @@ impl Source {
 
     /// Frames at `svma`, innermost first, found by resolving `lookup`.
     pub(super) fn frames(&mut self, svma: u64, lookup: u64) -> Vec<Frame> {
-        self.asked = true;
+        self.was_requested = true;
         let bare = self.bare(svma);
-        // The readers are ours or well maintained, and fuzzed. If one panics anyway, that costs names only.
+        // The readers are fuzzed. If one panics anyway, the only cost is missing names.
         let known = catch_unwind(AssertUnwindSafe(|| self.known(lookup)));
         let known = known.unwrap_or_else(|_| {
             self.lose_lines(&Fault::refused("reading it failed"));
@@ -213,7 +213,7 @@ impl Source {
         let found = found.unwrap_or_else(|fault| {
             self.lose_lines(&fault);
             if matches!(fault, Fault::Exhausted(_)) {
-                // Its memory is needed for others.
+                // The memory is needed for other modules.
                 self.debug = Some(None);
             }
             None
@@ -280,7 +280,7 @@ impl Source {
             reasons.push(format!("{why} ({count} times)"));
         }
         if let count @ 1.. = cut.1 {
-            let most = debug::MOST_INLINED;
+            let most = debug::MAX_INLINED;
             let why = "calls are inlined into each other; the innermost are left out";
             reasons.push(format!("more than {most} {why} (addresses: {count})"));
         }
@@ -289,7 +289,7 @@ impl Source {
 
     /// Records that names are left out from now on, after an address was requested.
     pub(super) fn lose_names(&mut self, limit: Exhausted) {
-        self.asked = true;
+        self.was_requested = true;
         self.note_lost_names(limit);
     }
 

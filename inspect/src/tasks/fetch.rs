@@ -17,7 +17,7 @@ use crate::client::{Client, ClientError};
 use crate::tasks::files::{TypeFiles, program_types};
 
 /// Requested bytes of a cell. Tokio boxes futures of more than 16 KiB.
-const MOST_CELL_BYTES: u32 = 64 * 1024;
+const MAX_CELL_BYTES: u32 = 64 * 1024;
 
 /// Memory of a task in bytes until it is shown, besides its cell and its stack.
 const TASK_BYTES: u64 = 1024;
@@ -38,6 +38,7 @@ pub struct Options {
 
 /// The current step, for a progress line on the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Step {
     /// The agent lists its tasks.
     Listing {
@@ -57,6 +58,7 @@ pub enum Step {
 
 /// A program's tasks, and how the answer ended.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Fetched {
     /// The agent's hello.
     pub hello: AgentHello,
@@ -82,7 +84,7 @@ pub fn fetch(
     let hello = client.hello().clone();
     let budget = client.budget().clone();
     on_step(Step::Listing { tasks: 0 });
-    let request = TasksRequest { max_cell_bytes: MOST_CELL_BYTES, max_depth: options.max_depth };
+    let request = TasksRequest { max_cell_bytes: MAX_CELL_BYTES, max_depth: options.max_depth };
     let mut answer = client.ask(&Request::Tasks(request))?;
     let collected =
         answer.collect::<TasksPart>(&mut |progress| on_step(Step::Listing { tasks: progress.gathered }));

@@ -14,6 +14,7 @@ use crate::tasks::index_cache::IndexCache;
 
 /// Places to search for a program's types.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct TypeFiles {
     /// The process, if it runs on this host: its `/proc/PID` leads to files that were replaced or are in
     /// another mount namespace.

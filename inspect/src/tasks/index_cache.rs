@@ -17,11 +17,11 @@ const UNFINISHED: &str = "unfinished";
 
 /// Maximum length of an index: the largest seen, of 400 MB of debug information, has 6 MB.
 const LARGEST_FILE: u64 = 64 << 20;
-const MOST_FILES: usize = 64;
+const MAX_FILES: usize = 64;
 const LARGEST_TOTAL: u64 = 256 << 20;
 
-/// A temporary file of this age was left by a process that was killed.
-const LEFT_BEHIND: Duration = Duration::from_secs(3600);
+/// A temporary file of this age is stale: it was left by a process that was killed.
+const STALE_AFTER: Duration = Duration::from_secs(3600);
 
 /// A directory of indexes.
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ impl IndexCache {
             let modified = metadata.modified()?;
             match path.extension().and_then(|extension| extension.to_str()) {
                 Some(EXTENSION) => kept.push((modified, metadata.len(), path)),
-                Some(UNFINISHED) if modified.elapsed().is_ok_and(|age| age > LEFT_BEHIND) => {
+                Some(UNFINISHED) if modified.elapsed().is_ok_and(|age| age > STALE_AFTER) => {
                     let _ = fs::remove_file(path);
                 }
                 // Another user's or another program's file: not removed.
@@ -101,7 +101,7 @@ impl IndexCache {
         let mut total = 0;
         for (position, (_, bytes, path)) in kept.iter().enumerate() {
             total += bytes;
-            if position >= MOST_FILES || total > LARGEST_TOTAL {
+            if position >= MAX_FILES || total > LARGEST_TOTAL {
                 let _ = fs::remove_file(path);
             }
         }
@@ -110,9 +110,9 @@ impl IndexCache {
 }
 
 impl IndexStore for IndexCache {
-    fn load(&self, key: &IndexKey<'_>, budget: &Budget, is_believed: &mut dyn FnMut(&[u8]) -> bool) {
+    fn load(&self, key: &IndexKey<'_>, budget: &Budget, is_valid: &mut dyn FnMut(&[u8]) -> bool) {
         let Some((file, bytes, _charge)) = self.read(key, budget) else { return };
-        if is_believed(&bytes) {
+        if is_valid(&bytes) {
             // Files in use are removed last.
             let _ = file.set_modified(SystemTime::now());
         }

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_steers_a_terminal_is_escaped_and_means_the_same() {
+    fn terminal_control_characters_are_escaped_and_keep_their_meaning() {
         let text = "a\u{1b}[31m\n\u{202e}b\u{9b}2J\u{e0001}«漢»";
         let mut written = Escaping(Vec::new());
         serde_json::to_writer_pretty(&mut written, &[text]).unwrap();

@@ -38,7 +38,7 @@ pub fn note_text(note: &Note) -> String {
         NoteKind::Approximate => format!("{count} {what} approximate: {why}"),
         NoteKind::EndedEarly => format!("ended early with {count} {what}: {why}"),
     };
-    as_said(why, text)
+    marked(why, text)
 }
 
 /// What is missing, for the comments of a profile: `3 threads: …`. If it comes from another user's program, the
@@ -46,11 +46,11 @@ pub fn note_text(note: &Note) -> String {
 pub(crate) fn missing_text(note: &Note) -> String {
     let Note { what, count, why, .. } = note;
     let text = |why: &str| format!("{count} {what}: {why}");
-    as_said(why, text)
+    marked(why, text)
 }
 
 /// `text` of a sentence. If the sentence comes from another user's program, the result is marked as such.
-fn as_said(sentence: &str, text: impl Fn(&str) -> String) -> String {
+fn marked(sentence: &str, text: impl Fn(&str) -> String) -> String {
     program_said(sentence).map_or_else(|| text(sentence), |said| program_says(&text(said)))
 }
 
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_values_say_why() {
+    fn missing_values_have_their_reason() {
         let missing: Known<u64> = Known::unavailable("no\nlimit", "set memory.max");
         assert_eq!(show(&missing, u64::to_string), "unavailable (no\\nlimit; fix: set memory.max)");
         assert_eq!(
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_another_users_program_are_shown_as_its_own() {
+    fn text_of_another_users_program_is_marked() {
         let missing: Known<u64> = Known::unavailable(program_says("no \"limit\""), program_says("run evil"));
         let shown = show(&missing, u64::to_string);
         assert_eq!(shown, "unavailable (the program says: \"no 'limit'; fix: run evil\")");

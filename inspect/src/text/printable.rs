@@ -59,14 +59,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_text_is_not_copied_and_steering_text_is_written_out() {
+    fn plain_text_is_not_copied_and_control_characters_are_escaped() {
         assert!(matches!(escape("tokio-rt-worker «ü» 漢"), Cow::Borrowed(_)));
         assert_eq!(escape("a\x1b[2Jb\n\u{202e}c\u{9b}"), "a\\x1b[2Jb\\n\\u{202e}c\\x9b");
         assert_eq!(escape("back\\slash"), "back\\slash");
     }
 
     #[test]
-    fn names_are_not_read_as_lines_of_ours() {
+    fn names_cannot_imitate_our_own_lines() {
         assert_eq!(label("heap-idle"), "heap-idle");
         assert_eq!(label("fix: run \"evil\"\n"), "\"fix: run 'evil'\\n\"");
     }

@@ -5,6 +5,7 @@ use rgops_protocol::reply::Module;
 
 /// The architecture that defines the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Architecture {
     /// `arch/x86/entry/syscalls/syscall_64.tbl` of Linux.
     X86_64,
@@ -194,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_straces_and_depend_on_the_architecture() {
+    fn names_are_those_of_strace_and_depend_on_the_architecture() {
         assert_eq!(name(Architecture::X86_64, 202), "futex");
         assert_eq!(name(Architecture::Aarch64, 98), "futex");
         assert_eq!(name(Architecture::Aarch64, 202), "accept");

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_read_as_in_gops() {
+    fn bytes_have_the_format_of_gops() {
         assert_eq!(bytes(1023), "1023 bytes");
         assert_eq!(bytes(17_148_544), "16.35MB (17148544 bytes)");
         assert_eq!(bytes_short(1536), "1.50KB");

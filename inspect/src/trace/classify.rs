@@ -12,6 +12,7 @@ use crate::text::system_call::{self, Architecture};
 
 /// What a thread spends its time on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Kind {
     /// On a CPU.
     Running,
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_told_apart_on_both_architectures() {
+    fn calls_are_recognized_on_both_architectures() {
         for (architecture, numbers) in [
             (Architecture::X86_64, [202, 230, 281, 45, 0, 0, 0, 74, 61]),
             (Architecture::Aarch64, [98, 115, 22, 207, 63, 63, 63, 82, 260]),
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_call_is_told_by_the_kernel_function_and_else_is_unknown() {
+    fn a_hidden_call_is_derived_from_the_kernel_function_or_unknown() {
         let kind = |state, wchan| waiting(&point(state, None, "", wchan), Architecture::X86_64);
         assert_eq!(kind('S', "futex_do_wait"), Some(Kind::Futex));
         assert_eq!(kind('S', "futex_wait_queue"), Some(Kind::Futex));
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn an_uninterruptible_wait_is_a_file_only_in_a_page_fault_or_a_files_function() {
+    fn an_uninterruptible_wait_is_for_a_file_only_in_a_page_fault_or_file_function() {
         let kind = |number, wchan| waiting(&point('D', Some(number), "", wchan), Architecture::X86_64);
         assert_eq!(kind(435, "kernel_clone"), Some(Kind::Other)); // posix_spawn's parent
         assert_eq!(kind(9, "rwsem_down_write_slowpath"), Some(Kind::Other)); // mmap

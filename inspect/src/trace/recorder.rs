@@ -53,7 +53,7 @@ impl Default for Process {
 const THREAD_BYTES: u64 = 2048;
 
 /// Maximum size of a trace file in bytes. A minute of a hundred busy threads takes a few hundred million.
-const MOST_FILE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// Default names for a trace: `rgops.NAME.PID.NNN.perfetto-trace`.
 pub fn file_names(program: &str, pid: u32) -> Numbered {
     Numbered::new(program, pid, "", ".perfetto-trace")
@@ -167,8 +167,8 @@ impl<W: Write> Recorder<W> {
     fn check_file(&self) -> Result<(), Stop> {
         self.process.budget.check_time()?;
         match self.packets.written_bytes() {
-            ..=MOST_FILE_BYTES => Ok(()),
-            _ => Err(Exhausted::File(MOST_FILE_BYTES).into()),
+            ..=MAX_FILE_BYTES => Ok(()),
+            _ => Err(Exhausted::File(MAX_FILE_BYTES).into()),
         }
     }
 

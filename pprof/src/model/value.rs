@@ -2,14 +2,14 @@
 
 use crate::proto::{Profile, ValueType};
 
-/// The index of a sample type in the values of a sample: the one named `asked`, otherwise the profile's default,
+/// The index of a sample type in the values of a sample: the one named `requested`, otherwise the profile's default,
 /// otherwise the last.
-pub fn value_index(profile: &Profile, asked: &str) -> usize {
+pub fn value_index(profile: &Profile, requested: &str) -> usize {
     let named = |name: &str| {
         let mut types = profile.sample_type.iter();
         types.position(|found| !name.is_empty() && profile.text(found.r#type) == name)
     };
-    named(asked)
+    named(requested)
         .or_else(|| named(profile.text(profile.default_sample_type)))
         .unwrap_or(profile.sample_type.len().saturating_sub(1))
 }

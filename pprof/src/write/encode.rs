@@ -11,7 +11,7 @@ use crate::proto::Profile;
 /// A profile as the bytes of a `.pb.gz` file.
 pub fn encode(profile: &Profile) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    // Writing to a Vec cannot fail, so neither of the two can.
+    // Writing to a Vec cannot fail, and neither can finishing it.
     let _ = encoder.write_all(&profile.encode_to_vec());
     encoder.finish().unwrap_or_default()
 }

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_is_there_once_and_the_program_is_the_first_mapping() {
+    fn functions_are_unique_and_the_program_is_the_first_mapping() {
         let mut tables = Tables::new();
         let (name, filename) = (tables.text("main"), tables.text("main.rs"));
         assert_eq!((name, tables.text("main"), tables.text("")), (1, 1, 0));

@@ -29,7 +29,7 @@ pub(super) struct FutureType {
     pub(super) trailer_offset: u64,
 }
 
-/// Number of bytes that were read of a cell.
+/// Number of bytes of a cell that were read.
 pub fn bytes_of(cell: &TaskCell) -> u64 {
     match &cell.bytes {
         CellBytes::Read(bytes) => bytes.len() as u64,
@@ -38,7 +38,7 @@ pub fn bytes_of(cell: &TaskCell) -> u64 {
 }
 
 /// Whether a cell's `Stage` no longer contains the future. If the task's state contradicts that, the task was
-/// freed: the allocator overwrites the state word, which comes first, and nothing after it.
+/// freed: the allocator overwrites the state word, which comes first, but not the bytes after it.
 pub(super) fn has_ended(snapshot: &Snapshot, header: u64, future: FutureType) -> bool {
     // Finished, consumed.
     matches!(snapshot.number(header.wrapping_add(future.id_offset + 8), 4), Ok(1 | 2))
@@ -81,7 +81,7 @@ pub(super) fn place_of(
     chosen.copied().or_else(small).map(place)
 }
 
-/// A task of which only the list entry is known.
+/// A task with a known list entry only.
 pub(super) fn undecoded(cell: &TaskCell, future: Option<TypeName>) -> Task {
     let (state, stack) = match cell.state {
         word if word & COMPLETE != 0 => (State::Complete, AsyncStack::Complete),

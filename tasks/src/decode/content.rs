@@ -1,50 +1,42 @@
-//! What types contain: which types are futures, which lead to one, which are guards of locks.
+//! Types, roles and names, read once for all tasks of an answer, within its limits of steps and memory.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use rgops_dwarf::{Budget, Charge, Exhausted, Work};
 
+use crate::decode::goal::{Goal, Held, Leads};
 use crate::decode::names;
-use crate::decode::roles::{Role, base, element, is_guard, is_pin, member, role};
+use crate::decode::roles::{Role, base, element, is_pin, role};
 use crate::model::TypeName;
-use crate::types::{Member, Shape, Type, TypeError, TypeId, TypeSource};
-
-/// Maximum types and members read to answer one question. Beyond this limit the answer is unknown.
-const MOST_TYPES: usize = 50_000;
-const MOST_HELD: usize = 1 << 20;
-
-/// Maximum questions that may reach this limit. After that every question gets a smaller limit, which is
-/// enough for most types.
-const MOST_GIVEN_UP: u32 = 16;
-const FEW_HELD: usize = 1 << 12;
+use crate::types::{Shape, Type, TypeError, TypeId, TypeSource};
 
 /// Maximum steps of one walk of one task: values visited, and part of a step for each of their members. A
 /// task of a real program needs some hundreds. In damaged debug information a type may contain itself twice,
 /// so that a walk would visit two to the power of its depth values.
-const MOST_STEPS: u32 = 400_000;
+const MAX_STEPS: u32 = 400_000;
 
 /// Maximum steps of all walks together. A million tasks may need thousands each.
-const MOST_STEPS_OF_ALL: u64 = 1 << 32;
+const MAX_STEPS_OF_ALL: u64 = 1 << 32;
 
 /// Steps between two checks of the clock.
-const STEPS_AT_ONCE: u64 = 1024;
+const STEPS_PER_CHECK: u64 = 1024;
 
 /// Members searched per step, and bytes of a name per step.
-const MEMBERS_A_STEP: usize = 8;
-const NAME_BYTES_A_STEP: usize = 512;
+const MEMBERS_PER_STEP: usize = 8;
+const NAME_BYTES_PER_STEP: usize = 512;
 
 /// Reading a type counts as this many steps.
 const STEPS_OF_READING: u64 = 16;
 
 /// Memory of a cached answer, besides its text and its list.
-const KEPT_BYTES: u64 = 96;
+pub(super) const KEPT_BYTES: u64 = 96;
 
 /// Maximum types shown for one vtable.
-const MOST_CANDIDATES: usize = 4;
+const MAX_CANDIDATES: usize = 4;
 
 /// Maximum pins and boxes around a future.
-const MOST_BOXES: usize = 8;
+const MAX_BOXES: usize = 8;
 
 /// The name of a future that is known only by its vtable.
 pub(super) const DYN_FUTURE: &str = "dyn Future";
@@ -52,52 +44,26 @@ pub(super) const DYN_FUTURE: &str = "dyn Future";
 /// Cached answers for all tasks.
 #[derive(Debug)]
 pub(super) struct Content {
-    work: Work,
-    exhausted: Option<Exhausted>,
+    pub(super) work: Work,
+    pub(super) exhausted: Option<Exhausted>,
     /// Remaining steps of this walk.
     steps_left: u32,
     uncounted: u64,
-    /// Whether this walk met a question that was too large to answer.
-    gave_up: bool,
-    /// Number of such questions in all walks.
-    given_up: u32,
-    /// Charge of the values that are dropped with this.
+    /// Whether a search of this walk reached its limit.
+    pub(super) search_was_cut: bool,
+    /// Number of such searches in all walks.
+    pub(super) searches_cut: u32,
+    /// Charge of the cached values, which are dropped with this.
     charge: Charge,
     types: HashMap<TypeId, Option<Arc<Type>>>,
-    leads: HashMap<(TypeId, Goal), Leads>,
-    held_with: HashMap<(TypeId, Goal), Held>,
+    pub(super) leads: HashMap<(TypeId, Goal), Leads>,
+    pub(super) held_with: HashMap<(TypeId, Goal), Held>,
     roles: HashMap<TypeId, Role>,
     names: HashMap<TypeId, TypeName>,
     vtables: HashMap<u64, Candidates>,
     polls: HashMap<u64, Polled>,
     poll_names: HashMap<u64, Option<TypeName>>,
     closures: HashMap<u64, Option<Closure>>,
-}
-
-/// What to search for in types.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Goal {
-    /// A suspended future.
-    Future,
-    /// A guard of a lock.
-    Guard,
-}
-
-/// Whether a type leads to a goal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Leads {
-    Yes,
-    No,
-    /// It contains more than the search limit.
-    Unknown,
-}
-
-/// Members of a struct that lead to a goal, by index.
-#[derive(Debug, Clone)]
-struct Held {
-    members: Arc<[u32]>,
-    /// Whether some of the other members may lead to it also.
-    is_cut: bool,
 }
 
 /// The types of a vtable. There are several where the linker merged identical vtables.
@@ -122,12 +88,12 @@ pub(super) type Closure = Option<Arc<str>>;
 impl Content {
     pub(super) fn new(budget: &Budget) -> Content {
         Content {
-            work: Work::limited(budget, MOST_STEPS_OF_ALL),
+            work: Work::limited(budget, MAX_STEPS_OF_ALL),
             exhausted: None,
-            steps_left: MOST_STEPS,
+            steps_left: MAX_STEPS,
             uncounted: 0,
-            gave_up: false,
-            given_up: 0,
+            search_was_cut: false,
+            searches_cut: 0,
             charge: Charge::none(budget),
             types: HashMap::new(),
             leads: HashMap::new(),
@@ -141,10 +107,10 @@ impl Content {
         }
     }
 
-    /// Begins a walk with its own limit of steps.
+    /// Starts a walk with its own limit of steps.
     pub(super) fn begin_walk(&mut self) {
-        self.steps_left = MOST_STEPS;
-        self.gave_up = false;
+        self.steps_left = MAX_STEPS;
+        self.search_was_cut = false;
     }
 
     /// Whether the walk used all its steps, or the limits of the command are reached.
@@ -155,7 +121,7 @@ impl Content {
     /// Whether the walk is incomplete: it used all its steps, or met a type that contains more than the
     /// search limit.
     pub(super) fn is_cut(&self) -> bool {
-        self.steps_left == 0 || self.gave_up
+        self.steps_left == 0 || self.search_was_cut
     }
 
     /// The limit of the command that was reached; `None` while memory and time are left.
@@ -171,9 +137,9 @@ impl Content {
     }
 
     /// Counts steps of all walks.
-    fn count(&mut self, steps: u64) -> bool {
+    pub(super) fn count(&mut self, steps: u64) -> bool {
         self.uncounted += steps;
-        if self.uncounted >= STEPS_AT_ONCE {
+        if self.uncounted >= STEPS_PER_CHECK {
             let spent = self.work.spend(std::mem::take(&mut self.uncounted));
             self.note(spent);
         }
@@ -181,7 +147,7 @@ impl Content {
     }
 
     /// Charges a cached value before it is stored.
-    fn keep(&mut self, bytes: u64) -> bool {
+    pub(super) fn keep(&mut self, bytes: u64) -> bool {
         let charged = self.charge.grow(bytes + KEPT_BYTES);
         self.note(charged)
     }
@@ -192,7 +158,7 @@ impl Content {
         self.note(charged)
     }
 
-    fn note(&mut self, limit: Result<(), Exhausted>) -> bool {
+    pub(super) fn note(&mut self, limit: Result<(), Exhausted>) -> bool {
         if let Err(exhausted) = limit {
             self.exhausted.get_or_insert(exhausted);
         }
@@ -211,11 +177,11 @@ impl Content {
             _ => 0,
         };
         // The caller reads all members of a type, and its name.
-        let steps = members / MEMBERS_A_STEP + found.name.len() / NAME_BYTES_A_STEP;
+        let steps = members / MEMBERS_PER_STEP + found.name.len() / NAME_BYTES_PER_STEP;
         self.spend(steps).then_some(found)
     }
 
-    fn described(&mut self, source: &dyn TypeSource, id: TypeId) -> Option<Arc<Type>> {
+    pub(super) fn described(&mut self, source: &dyn TypeSource, id: TypeId) -> Option<Arc<Type>> {
         if let Some(known) = self.types.get(&id) {
             return known.clone();
         }
@@ -322,7 +288,7 @@ impl Content {
         }
         self.count(STEPS_OF_READING);
         let types = source.vtable_types(vtable);
-        let shown = types.len().min(MOST_CANDIDATES);
+        let shown = types.len().min(MAX_CANDIDATES);
         let found = Candidates { types: types[..shown].into(), is_cut: types.len() > shown };
         // Addresses that are not a vtable are not cached: memory contains any number of them.
         if shown > 0 && self.keep(0) {
@@ -334,7 +300,7 @@ impl Content {
     /// The name of the future that a task was spawned with: the content of a box, if it is known. Tokio
     /// itself boxes large futures.
     pub(super) fn future_name(&mut self, source: &dyn TypeSource, mut id: TypeId) -> Option<TypeName> {
-        for _ in 0..MOST_BOXES {
+        for _ in 0..MAX_BOXES {
             let found = self.get(source, id)?;
             let inner = match (self.role(id, &found), &found.shape) {
                 (Role::DynFuture, _) => return Some(names::of_path(DYN_FUTURE)),
@@ -350,173 +316,5 @@ impl Content {
             }
         }
         None
-    }
-
-    /// Whether a value of this type may contain a suspended future.
-    pub(super) fn leads_to_future(&mut self, source: &dyn TypeSource, id: TypeId) -> bool {
-        self.leads_to(source, id, Goal::Future)
-    }
-
-    /// Whether a value of this type contains a guard of a lock.
-    pub(super) fn leads_to_guard(&mut self, source: &dyn TypeSource, id: TypeId) -> bool {
-        self.leads_to(source, id, Goal::Guard)
-    }
-
-    fn leads_to(&mut self, source: &dyn TypeSource, id: TypeId, goal: Goal) -> bool {
-        let leads = self.leads(source, id, goal);
-        self.gave_up |= leads == Leads::Unknown;
-        leads == Leads::Yes
-    }
-
-    fn leads(&mut self, source: &dyn TypeSource, id: TypeId, goal: Goal) -> Leads {
-        if let Some(known) = self.leads.get(&(id, goal)) {
-            return *known;
-        }
-        let found = self.reach(source, id, goal);
-        if self.exhausted.is_some() || !self.keep(found.len() as u64 * KEPT_BYTES) {
-            return Leads::Unknown;
-        }
-        self.leads.extend(found.into_iter().map(|(id, leads)| ((id, goal), leads)));
-        self.leads.get(&(id, goal)).copied().unwrap_or(Leads::Unknown)
-    }
-
-    /// The members of a struct that lead to a goal, by index.
-    pub(super) fn members_with(&mut self, source: &dyn TypeSource, id: TypeId, goal: Goal) -> Arc<[u32]> {
-        if let Some(known) = self.held_with.get(&(id, goal)) {
-            self.gave_up |= known.is_cut;
-            return known.members.clone();
-        }
-        let Some(found) = self.described(source, id) else { return Arc::default() };
-        let Shape::Struct { members, is_union: false } = &found.shape else { return Arc::default() };
-        let (mut leading, mut is_cut) = (Vec::new(), false);
-        for (number, member) in (0..).zip(members) {
-            if !self.count(1) {
-                break;
-            }
-            match self.leads(source, member.type_id, goal) {
-                Leads::Yes => leading.push(number),
-                Leads::No => {}
-                Leads::Unknown => is_cut = true,
-            }
-        }
-        let held = Held { members: leading.into(), is_cut };
-        self.gave_up |= is_cut;
-        if self.exhausted.is_none() && self.keep(size_of_val(&*held.members) as u64) {
-            self.held_with.insert((id, goal), held.clone());
-        }
-        held.members
-    }
-
-    /// Follows everything that `id` contains, then goes back from the goals; this is correct for cycles also.
-    /// Returns the results. For types that lead nowhere there is a result only if all their content was
-    /// searched.
-    fn reach(&mut self, source: &dyn TypeSource, id: TypeId, goal: Goal) -> Vec<(TypeId, Leads)> {
-        let mut places: HashMap<TypeId, usize> = HashMap::from([(id, 0)]);
-        let (mut order, mut holders, mut goals) = (vec![id], vec![Vec::new()], Vec::new());
-        let (mut at, mut held_count, mut is_whole) = (0, 0, true);
-        let mut charge = Charge::none(self.work.budget());
-        let mut is_too_large = false;
-        let most_held = if self.given_up < MOST_GIVEN_UP { MOST_HELD } else { FEW_HELD };
-        while at < order.len() {
-            let here = order[at];
-            match self.leads.get(&(here, goal)).copied() {
-                Some(Leads::Yes) => goals.push(at),
-                Some(Leads::No) => {}
-                Some(Leads::Unknown) => is_whole = false,
-                None => {
-                    if let Some(found) = self.described(source, here) {
-                        if goal.is(&found) {
-                            goals.push(at);
-                        } else {
-                            let held = self.held(source, &found, goal == Goal::Future);
-                            held_count += held.len();
-                            is_too_large = order.len() >= MOST_TYPES || held_count > most_held;
-                            if is_too_large || !self.count(1 + held.len() as u64) {
-                                is_whole = false;
-                                break;
-                            }
-                            let charged = charge.grow(held.len() as u64 * KEPT_BYTES);
-                            if !self.note(charged) {
-                                is_whole = false;
-                                break;
-                            }
-                            for held in held {
-                                let next = order.len();
-                                let place = *places.entry(held).or_insert(next);
-                                if place == next {
-                                    order.push(held);
-                                    holders.push(Vec::new());
-                                }
-                                holders[place].push(at);
-                            }
-                        }
-                    }
-                }
-            }
-            at += 1;
-        }
-        drop(charge);
-        // Meeting another question without an answer costs little.
-        self.given_up += u32::from(is_too_large);
-        let mut leads = vec![false; order.len()];
-        while let Some(goal) = goals.pop() {
-            if !std::mem::replace(&mut leads[goal], true) {
-                goals.extend(&holders[goal]);
-            }
-        }
-        let answer = |(number, leads): (usize, bool)| match (leads, is_whole, number) {
-            (true, ..) => Some(Leads::Yes),
-            (false, true, _) => Some(Leads::No),
-            // The question itself; other types may have an answer of their own.
-            (false, false, 0) => Some(Leads::Unknown),
-            (false, false, _) => None,
-        };
-        let answers = leads.into_iter().enumerate().map(answer);
-        order.into_iter().zip(answers).filter_map(|(id, leads)| Some((id, leads?))).collect()
-    }
-
-    /// The types that a value of this type contains, or points at and owns.
-    fn held(&mut self, source: &dyn TypeSource, found: &Type, through_pointers: bool) -> Vec<TypeId> {
-        let of = |members: &[Member]| members.iter().map(|member| member.type_id).collect();
-        match (role(found), &found.shape) {
-            (Role::Opaque, _) => Vec::new(),
-            (Role::Owner, Shape::Pointer { target }) if through_pointers => target.iter().copied().collect(),
-            (Role::Owner, _) => Vec::new(),
-            (Role::Slice, _) if through_pointers => self.slice_element(source, found).into_iter().collect(),
-            (Role::Vector, _) if through_pointers => element(found).into_iter().collect(),
-            (Role::Slice | Role::Vector, _) => Vec::new(),
-            (_, Shape::Struct { members, is_union: false }) => of(members),
-            (_, Shape::Enum { variants, .. }) => {
-                variants.iter().map(|variant| variant.content.type_id).collect()
-            }
-            (_, Shape::Array { element, length: 1.. }) => vec![*element],
-            _ => Vec::new(),
-        }
-    }
-
-    /// The type of a slice's elements: the target of the fat pointer's data pointer.
-    pub(super) fn slice_element(&mut self, source: &dyn TypeSource, found: &Type) -> Option<TypeId> {
-        let pointer = member(found, "data_ptr")?.type_id;
-        match self.described(source, pointer)?.shape {
-            Shape::Pointer { target } => target,
-            _ => None,
-        }
-    }
-}
-
-impl Goal {
-    fn is(self, found: &Type) -> bool {
-        match self {
-            Goal::Guard => is_guard(found),
-            Goal::Future => matches!(
-                role(found),
-                Role::Coroutine
-                    | Role::Leaf
-                    | Role::DynFuture
-                    | Role::FuturesUnordered
-                    | Role::JoinSet
-                    | Role::Shared
-            ),
-        }
     }
 }

@@ -21,12 +21,12 @@ pub(super) struct Decoding {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// To be walked, again with more memory.
+    /// Must be walked, or walked again with more memory.
     Walk,
-    /// Walked; the memory that it used must be compared.
+    /// Walked. The memory that the walk used must be compared.
     Check,
-    /// It moved; its cell must be read again.
-    Again,
+    /// Moved. Its cell must be read again.
+    Retry,
     Done,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::decode::roles::{element, member};
 use crate::decode::value::Value;
-use crate::decode::walk::{LARGEST_FUTURE, MOST_CHILDREN, Place, Walk};
+use crate::decode::walk::{LARGEST_FUTURE, MAX_CHILDREN, Place, Walk};
 use crate::model::{Node, NodeKind};
 use crate::types::{Shape, Type, TypeId};
 
@@ -22,7 +22,7 @@ impl Walk<'_> {
             let inner = Place { is_awaited: false, ..place.inner() };
             let mut listed = 0;
             while at != 0
-                && listed < MOST_CHILDREN
+                && listed < MAX_CHILDREN
                 && !self.is_full()
                 && let (Some(next), Some(future)) = (&next, &future)
             {
@@ -37,7 +37,7 @@ impl Walk<'_> {
                     None => break,
                 }
             }
-            if at != 0 && listed == MOST_CHILDREN {
+            if at != 0 && listed == MAX_CHILDREN {
                 let length = length.map(|length| self.snapshot.number(length, 8));
                 let length = length.and_then(|length| self.known(length)).unwrap_or(0);
                 // At least one, since the list continues.
@@ -102,8 +102,8 @@ impl Walk<'_> {
             return Vec::new();
         }
         let size = self.content.get(self.source, element).map_or(0, |found| found.size);
-        self.left_out = self.left_out.saturating_add(length.saturating_sub(MOST_CHILDREN));
-        let length = length.min(MOST_CHILDREN);
+        self.left_out = self.left_out.saturating_add(length.saturating_sub(MAX_CHILDREN));
+        let length = length.min(MAX_CHILDREN);
         if size.saturating_mul(length) > LARGEST_FUTURE {
             self.cut("a list of futures is larger than the read limit");
             return Vec::new();
@@ -124,7 +124,7 @@ impl Walk<'_> {
         place: Place,
     ) -> Vec<Arc<Node>> {
         let mut nodes = Vec::new();
-        for number in 0..length.min(MOST_CHILDREN) {
+        for number in 0..length.min(MAX_CHILDREN) {
             if self.is_full() {
                 break;
             }
@@ -133,7 +133,7 @@ impl Walk<'_> {
         nodes
     }
 
-    /// The tasks of a `JoinSet`: Tokio keeps their handles in two lists behind a lock, one for the woken
+    /// The tasks of a `JoinSet`: Tokio keeps their handles in two lists in a lock, one for the woken
     /// tasks and one for the others (`tokio/src/util/idle_notified_set.rs`).
     pub(super) fn join_set(&mut self, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
         let mut nodes = Vec::new();
@@ -168,7 +168,7 @@ impl Walk<'_> {
         let Some(next) = self.content.get(self.source, next) else { return };
         let inner = Place { is_awaited: false, ..place.inner() };
         let mut at = first;
-        for _ in nodes.len() as u64..MOST_CHILDREN {
+        for _ in nodes.len() as u64..MAX_CHILDREN {
             if at == 0 || self.is_full() || !self.has_read(entry, at) {
                 return;
             }
@@ -181,7 +181,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A member with this name at any depth in structs: its type and offset. The outermost one.
+    /// Type and offset of the outermost member with this name at any depth in structs.
     fn named_in(&mut self, id: TypeId, name: &str, depth: usize) -> Option<(TypeId, u64)> {
         let found = self.content.get(self.source, id)?;
         let Shape::Struct { members, .. } = &found.shape else { return None };

@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn macros_are_known_by_their_files() {
+    fn macros_are_recognized_by_their_source_files() {
         let name = |file| of_file(file).map(|found| found.name);
         assert_eq!(name("/c/registry/src/i/tokio-1.54.1/src/macros/try_join.rs"), Some("tokio::try_join!"));
         assert_eq!(name("/c/registry/src/i/tokio-1.54.1/src/macros/join.rs"), Some("tokio::join!"));

@@ -7,8 +7,8 @@ use rgops_protocol::request::{MAX_RANGE_BYTES, MemoryRange};
 
 /// Maximum ranges that one task may request, and maximum bytes of all of them. A task of a real program
 /// requests about ten.
-const MOST_RANGES: usize = 4096;
-const MOST_BYTES: u64 = 4 * 1024 * 1024;
+const MAX_RANGES: usize = 4096;
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Bytes of the program by address. A lookup stays fast when there are many ranges.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(super) struct Snapshot {
     unreadable: Vec<Gone>,
     /// Requested since the last answer.
     missing: RefCell<Missing>,
-    asked_bytes: u64,
+    requested_bytes: u64,
 }
 
 /// A known range in the order of memory.
@@ -51,7 +51,7 @@ struct Missing {
 /// Why there are no bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoBytes {
-    /// They were requested.
+    /// They were requested and have not arrived.
     NotYet,
     /// They cannot be read, or exceed the limit of a task.
     Never,
@@ -100,7 +100,7 @@ impl Snapshot {
             let at = (avma - start) as usize;
             return Ok(&bytes[at..at + length as usize]);
         }
-        if length > u64::from(MAX_RANGE_BYTES) || self.known.len() + self.unreadable.len() >= MOST_RANGES {
+        if length > u64::from(MAX_RANGE_BYTES) || self.known.len() + self.unreadable.len() >= MAX_RANGES {
             return Err(NoBytes::Never);
         }
         let range = MemoryRange { avma, length: length as u32 };
@@ -109,7 +109,8 @@ impl Snapshot {
         }
         let mut missing = self.missing.borrow_mut();
         if !missing.places.contains(&(avma, range.length)) {
-            if self.asked_bytes + missing.bytes + length > MOST_BYTES || missing.ranges.len() >= MOST_RANGES {
+            if self.requested_bytes + missing.bytes + length > MAX_BYTES || missing.ranges.len() >= MAX_RANGES
+            {
                 return Err(NoBytes::Never);
             }
             missing.places.insert((avma, range.length));
@@ -138,7 +139,7 @@ impl Snapshot {
     /// The ranges requested since the last answer.
     pub(super) fn take_missing(&mut self) -> Vec<MemoryRange> {
         let missing = std::mem::take(&mut *self.missing.borrow_mut());
-        self.asked_bytes += missing.bytes;
+        self.requested_bytes += missing.bytes;
         missing.ranges
     }
 
@@ -190,7 +191,7 @@ mod tests {
 
     /// An agent may report any address for a cell.
     #[test]
-    fn nothing_is_known_beyond_the_last_address() {
+    fn bytes_beyond_the_last_address_are_ignored() {
         let last = u64::MAX - 10;
         let snapshot = Snapshot::new(last, vec![7; 100]);
         assert_eq!(snapshot.number(last, 8), Ok(0x0707_0707_0707_0707));
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_range_that_holds_another_is_found_among_many() {
+    fn a_range_that_contains_another_is_found_among_many() {
         let mut snapshot = Snapshot::new(0x1000, vec![1; 16]);
         let (mut ranges, mut seed) = (Vec::new(), 7u64);
         for number in 0..300u64 {
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn many_ranges_take_no_longer_to_look_at() {
+    fn lookups_stay_fast_with_many_ranges() {
         let mut snapshot = Snapshot::new(0x1000, vec![0; 16]);
         for number in 0..4000u64 {
             snapshot.answer(MemoryRange { avma: 0x10_0000 + number * 16, length: 8 }, Some(vec![0; 8]));
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_that_cannot_be_read_are_counted_with_the_others() {
+    fn unreadable_ranges_count_toward_the_limit() {
         let mut snapshot = Snapshot::new(0x1000, vec![0; 16]);
         for number in 0..4096u64 {
             let avma = 0x10_0000 + number * 16;

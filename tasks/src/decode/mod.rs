@@ -11,8 +11,10 @@
 
 mod cell;
 mod content;
+mod coroutine;
 mod decoder;
 mod decoding;
+mod goal;
 mod lists;
 mod macros;
 mod memory;
@@ -20,6 +22,8 @@ mod names;
 mod pointers;
 mod retry;
 mod roles;
+mod round;
+mod search;
 mod value;
 mod waits;
 mod walk;

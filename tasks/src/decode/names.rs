@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_as_people_write_them() {
+    fn names_have_the_form_of_source_code() {
         let short = |raw: &str| of_path(raw).short.to_string();
         assert_eq!(short("shop::checkout::reserve::{async_fn_env#0}<u64>"), "shop::checkout::reserve");
         assert_eq!(
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_is_longer_than_anybody_reads() {
+    fn long_names_are_cut() {
         for raw in ["x".repeat(1 << 20), "x::".repeat(100_000), format!("a::{}<b>::c", "x".repeat(1 << 20))] {
             let name = of_path(&raw);
             assert!(

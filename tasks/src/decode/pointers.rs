@@ -1,5 +1,5 @@
 //! Futures in other memory: behind boxes and mutable borrows, and behind `dyn`, where the vtable identifies
-//! the type; and tasks that are in no list.
+//! the type; and tasks that are not in a list.
 
 use std::sync::Arc;
 
@@ -96,8 +96,8 @@ impl Walk<'_> {
         })]
     }
 
-    /// A `JoinHandle` of a task in no list: one of `spawn_blocking`, one of a runtime that is not watched, or
-    /// one that has ended.
+    /// A `JoinHandle` of a task that is not listed: a task of `spawn_blocking` or of a runtime that is not
+    /// watched, or a task that has ended.
     pub(super) fn blocking_task(&mut self, resource: &mut Resource) {
         let vtable = self.snapshot.number(resource.avma.wrapping_add(16), 8);
         let Some(vtable) = self.known(vtable) else { return };

@@ -14,38 +14,37 @@ use crate::model::AsyncStack;
 
 /// Maximum times that a task is read again. For a task that is polled every 2 ms most attempts fall between
 /// two polls: a round takes about 200 µs, and there is one round for each box in a box.
-const MOST_RETRIES: u32 = 8;
+const MAX_RETRIES: u32 = 8;
 
-/// Maximum tasks and bytes read again: tasks that move in such a number will move again.
-const MOST_TASKS: usize = 20_000;
-const MOST_BYTES: u64 = decoder::MOST_BYTES / 2;
+/// Maximum tasks and bytes read again: if more tasks move, they will move again.
+const MAX_TASKS: usize = 20_000;
+const MAX_BYTES: u64 = decoder::MAX_BYTES / 2;
 
 /// Offset of the vtable in a task's header (`tokio/src/runtime/task/core.rs`, `Header`).
 const VTABLE: usize = 16;
 
 impl Decoder<'_> {
-    /// Requests the cells of tasks that moved and are worth another attempt; if there are none, nothing more
-    /// is requested.
-    pub(super) fn ask_again(&mut self) -> Result<(), Exhausted> {
-        self.phase = Phase::Again;
+    /// Requests the cells of tasks that moved and may be retried. Without such tasks, decoding is complete.
+    pub(super) fn request_cells(&mut self) -> Result<(), Exhausted> {
+        self.phase = Phase::Retry;
         for number in 0..self.tasks.len() {
             let decoding = &mut self.tasks[number];
-            if decoding.step != Step::Again {
+            if decoding.step != Step::Retry {
                 continue;
             }
             let trailer = self.vtables.get(decoding.vtable as usize).map(|vtable| vtable.trailer_offset);
             match trailer {
                 Some(length)
-                    if decoding.retries < MOST_RETRIES
-                        && self.asked.len() < MOST_TASKS
-                        && self.asked_bytes < MOST_BYTES =>
+                    if decoding.retries < MAX_RETRIES
+                        && self.requested.len() < MAX_TASKS
+                        && self.requested_bytes < MAX_BYTES =>
                 {
                     decoding.retries += 1;
                     let range = MemoryRange {
                         avma: decoding.task.header_avma,
                         length: length.clamp(1, MAX_RANGE_BYTES),
                     };
-                    self.ask_for(number, &[range])?;
+                    self.request(number, &[range])?;
                 }
                 _ => decoding.step = Step::Done,
             }
@@ -54,16 +53,16 @@ impl Decoder<'_> {
     }
 
     /// Takes the cells. A task whose cell no longer belongs to it stays moved: it has ended.
-    pub(super) fn begin_again(
+    pub(super) fn restart(
         &mut self,
-        asked: &[(usize, MemoryRange)],
+        requested: &[(usize, MemoryRange)],
         bytes: impl Iterator<Item = Option<Vec<u8>>>,
     ) -> Result<(), Exhausted> {
         // All at once, because later charges may be for debug information.
-        let cells: Vec<_> = bytes.take(asked.len()).collect();
+        let cells: Vec<_> = bytes.take(requested.len()).collect();
         let bytes = cells.iter().flatten().map(|bytes| bytes.len() as u64);
         let mut charge = Charge::new(&self.budget, bytes.sum())?;
-        for ((number, _), bytes) in asked.iter().copied().zip(cells.into_iter().chain(repeat(None))) {
+        for ((number, _), bytes) in requested.iter().copied().zip(cells.into_iter().chain(repeat(None))) {
             let own = charge.split(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64));
             match bytes.and_then(|bytes| self.cell(number, bytes)) {
                 Some(cell) => {

@@ -15,8 +15,8 @@ use crate::types::{Member, Shape, Type, TypeId, TypeSource};
 /// Maximum depth of the search for a pointer in a value.
 const DEEPEST: usize = 10;
 
-/// Maximum depth of the search for a channel or descriptor: the socket of an axum connection is behind 26
-/// types.
+/// Maximum depth of the search for a channel or descriptor: the socket of an axum connection is inside 26
+/// nested types.
 pub(super) const DEEPEST_OTHER: usize = 40;
 
 /// The kind of resource that a wait inside one of Tokio's own functions is for.
@@ -41,8 +41,8 @@ pub(super) fn kind_of_function(short_name: &str) -> Option<ResourceKind> {
     })
 }
 
-/// Whether the `self` of the function identifies the resource: the leaf has only a part of it.
-pub(super) fn is_told_by_self(kind: ResourceKind) -> bool {
+/// Whether the resource must be read from the `self` of the function: the leaf has only a part of it.
+pub(super) fn is_identified_by_self(kind: ResourceKind) -> bool {
     matches!(kind, ResourceKind::Channel | ResourceKind::Barrier | ResourceKind::Io)
 }
 
@@ -267,7 +267,7 @@ impl Waits<'_> {
                 let named =
                     ["semaphore", "notify", "raw", "inner", "chan", "receiver", "scheduled_io", "shared"];
                 let first = named.iter().find_map(|name| member(found, name));
-                // They are sorted for each value.
+                // Sorting is repeated for each value.
                 if !self.content.spend(members.len()) {
                     return Ok(None);
                 }

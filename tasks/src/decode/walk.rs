@@ -8,25 +8,26 @@ use std::sync::Arc;
 
 use rgops_protocol::reply::tasks::TaskVtable;
 
-use crate::decode::content::{Content, Goal};
-use crate::decode::macros::{self, Macro};
+use crate::decode::content::Content;
+use crate::decode::goal::Goal;
+use crate::decode::macros::Macro;
 use crate::decode::memory::{NoBytes, Snapshot};
 use crate::decode::roles::{Role, base};
 use crate::decode::value::{Value, active};
 use crate::decode::waits::{self, Waits, Within};
-use crate::model::{Location, Node, NodeKind, Resource, ResourceKind, TypeName};
-use crate::types::{Declared, Member, Shape, Type, TypeId, TypeSource};
+use crate::model::{Node, NodeKind, Resource, ResourceKind, TypeName};
+use crate::types::{Member, Shape, Type, TypeId, TypeSource};
 
-/// Maximum levels of nested futures. Recursion through boxes may be deeper; then the stack is cut.
+/// Maximum levels of nested futures. Recursion through boxes may be deeper: the stack is then cut.
 const DEEPEST: usize = 96;
 /// Maximum nodes of one task.
-const MOST_NODES: usize = 2048;
+const MAX_NODES: usize = 2048;
 /// Maximum children listed for a future that polls many.
-pub(super) const MOST_CHILDREN: u64 = 16;
+pub(super) const MAX_CHILDREN: u64 = 16;
 /// Maximum size of a boxed future that is read.
 pub(super) const LARGEST_FUTURE: u64 = 256 * 1024;
 
-/// Decoding ends here when damaged memory or types exceed a limit; the text is the reported reason.
+/// The reported reason if decoding ends because damaged memory or types exceed a limit.
 pub(super) const TOO_MUCH: &str = "it is deeper or wider than the decoding limit";
 
 /// Decodes one task.
@@ -41,13 +42,13 @@ pub(super) struct Walk<'w> {
     pub(super) nodes: usize,
     /// Why the stack is incomplete; the first reason.
     pub(super) cut: Option<&'static str>,
-    /// Requested memory is not there yet: the result of this walk is discarded.
+    /// Whether requested memory has not arrived yet: the result of this walk is then discarded.
     pub(super) is_waiting: bool,
     pub(super) holds: Vec<Resource>,
-    /// Elements of lists that were not visited, in the current future.
+    /// Elements of lists in the current future that were not visited.
     pub(super) left_out: u64,
     /// The values on the current path, to detect structures that point at themselves.
-    way: Vec<(TypeId, u64)>,
+    path: Vec<(TypeId, u64)>,
 }
 
 /// The position of a future in a stack.
@@ -90,7 +91,7 @@ impl<'w> Walk<'w> {
             is_waiting: false,
             holds: Vec::new(),
             left_out: 0,
-            way: Vec::new(),
+            path: Vec::new(),
         }
     }
 
@@ -107,7 +108,7 @@ impl<'w> Walk<'w> {
 
     /// Whether a limit is reached, so that the rest is not visited and the stack is incomplete.
     pub(super) fn is_full(&mut self) -> bool {
-        let is_full = self.nodes >= MOST_NODES || self.content.is_exhausted();
+        let is_full = self.nodes >= MAX_NODES || self.content.is_exhausted();
         if is_full {
             self.cut(TOO_MUCH);
         }
@@ -130,16 +131,16 @@ impl<'w> Walk<'w> {
             self.cut(TOO_MUCH);
             return Vec::new();
         }
-        if self.way.contains(&(id, avma)) {
+        if self.path.contains(&(id, avma)) {
             return Vec::new();
         }
         let Some(found) = self.content.get(self.source, id) else {
             self.cut("the debug information does not describe one of its types");
             return Vec::new();
         };
-        self.way.push((id, avma));
+        self.path.push((id, avma));
         let nodes = self.described(id, Value { found: &found, avma }, place);
-        self.way.pop();
+        self.path.pop();
         nodes
     }
 
@@ -187,7 +188,7 @@ impl<'w> Walk<'w> {
             }
             Shape::Array { element, length } => {
                 let size = self.content.get(self.source, *element).map_or(0, |found| found.size);
-                self.left_out = self.left_out.saturating_add(length.saturating_sub(MOST_CHILDREN));
+                self.left_out = self.left_out.saturating_add(length.saturating_sub(MAX_CHILDREN));
                 self.elements(*element, size, value.avma, *length, inner)
             }
             _ => Vec::new(),
@@ -205,7 +206,7 @@ impl<'w> Walk<'w> {
         self.members(content.type_id, value, place)
     }
 
-    /// A branch of `join!` and `join_all`: a future while it is not done.
+    /// A branch of `join!` and `join_all`: a future until it is done.
     fn maybe_done(&mut self, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
         let content = active(self.snapshot, value);
         match self.known(content) {
@@ -221,83 +222,11 @@ impl<'w> Walk<'w> {
         let Shape::Struct { members, .. } = &value.found.shape else { return Vec::new() };
         let inner = Place { is_awaited: true, has_branches: false, ..place.inner() };
         let mut nodes = Vec::new();
-        self.left_out = self.left_out.saturating_add((members.len() as u64).saturating_sub(MOST_CHILDREN));
-        for member in members.iter().take(MOST_CHILDREN as usize) {
+        self.left_out = self.left_out.saturating_add((members.len() as u64).saturating_sub(MAX_CHILDREN));
+        for member in members.iter().take(MAX_CHILDREN as usize) {
             nodes.extend(self.value(member.type_id, value.avma.wrapping_add(member.offset), inner));
         }
         nodes
-    }
-
-    fn coroutine(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Option<Arc<Node>> {
-        self.nodes += 1;
-        let name = self.name(id, value.found);
-        let state = active(self.snapshot, value);
-        let state = self.known(state)?;
-        let Some(state) = state else {
-            self.cut("a state is unknown to the debug information");
-            return None;
-        };
-        let content = self.content.get(self.source, state.type_id);
-        let state_name = content.as_ref().map_or(&*state.name, |content| &*content.name).to_owned();
-        let kind =
-            if value.found.name.starts_with("{async_fn") { NodeKind::AsyncFn } else { NodeKind::AsyncBlock };
-        let (mut children, mut location) = (Vec::new(), state_without_await(&state_name));
-        if let (None, Some(content)) = (&location, &content) {
-            let at = value.avma.wrapping_add(state.offset);
-            let members = match &content.shape {
-                Shape::Struct { members, .. } => &members[..],
-                _ => &[],
-            };
-            let awaitee = members.iter().find(|member| &*member.name == "__awaitee");
-            location = self.await_of(id, value.found, state, awaitee);
-            let within = self.within(&name, members, at, place.within);
-            let guards = self.content.members_with(self.source, state.type_id, Goal::Guard);
-            let guards = guards.iter().filter_map(|number| members.get(*number as usize));
-            for member in guards.filter(|member| &*member.name != "__awaitee") {
-                if self.content.is_exhausted() {
-                    break;
-                }
-                self.guards(member, at.wrapping_add(member.offset));
-            }
-            if let Some(awaitee) = awaitee {
-                let combines = state.declared.as_ref().and_then(|declared| macros::of_file(&declared.file));
-                let inner = Place { is_awaited: true, within, combines, ..place.inner() };
-                children = self.value(awaitee.type_id, at.wrapping_add(awaitee.offset), inner);
-            }
-        }
-        Some(Arc::new(Node { name, kind, location, waits_on: None, children, children_left_out: 0 }))
-    }
-
-    /// The wait that an awaited future in a function belongs to: that of the outermost Tokio function,
-    /// because the author called that one.
-    fn within(
-        &mut self,
-        name: &TypeName,
-        members: &[Member],
-        at: u64,
-        around: Option<Within>,
-    ) -> Option<Within> {
-        if !name.short.starts_with("tokio::") {
-            return None;
-        }
-        if around.is_some() {
-            return around;
-        }
-        let kind = waits::kind_of_function(&name.short)?;
-        let mut within = Within { kind, avma: 0, descriptor: None };
-        if waits::is_told_by_self(kind) {
-            for member in members.iter().filter(|member| is_self(&member.name)) {
-                let Some(found) = self.content.get(self.source, member.type_id) else { continue };
-                let value = Value { found: &found, avma: at.wrapping_add(member.offset) };
-                let read = self.waits().of_other(value, waits::DEEPEST_OTHER);
-                if let Some(Some(resource)) = self.known(read) {
-                    within.avma = resource.avma;
-                    within.descriptor = resource.detail.as_deref().and_then(waits::descriptor);
-                    break;
-                }
-            }
-        }
-        Some(within)
     }
 
     /// The name of a type that was found in memory.
@@ -305,46 +234,8 @@ impl<'w> Walk<'w> {
         self.content.name(self.source, id, found)
     }
 
-    /// Locks held by a local variable that lives across the await.
-    fn guards(&mut self, member: &Member, avma: u64) {
-        if !self.content.leads_to_guard(self.source, member.type_id) {
-            return;
-        }
-        let Some(found) = self.content.get(self.source, member.type_id) else { return };
-        let mut held = std::mem::take(&mut self.holds);
-        let read = self.waits().guards(Value { found: &found, avma }, 8, &mut held);
-        self.holds = held;
-        self.known(read);
-    }
-
     pub(super) fn waits(&mut self) -> Waits<'_> {
         Waits { source: self.source, content: self.content, snapshot: self.snapshot }
-    }
-
-    /// The position in the author's code where a coroutine is suspended. If its `await` is in a macro that is
-    /// declared elsewhere, the position where the macro is used; if that is unknown, the function.
-    fn await_of(
-        &self,
-        id: TypeId,
-        coroutine: &Type,
-        state: &Member,
-        awaitee: Option<&Member>,
-    ) -> Option<Location> {
-        let at = |declared: &Declared| Location::Await { file: declared.file.clone(), line: declared.line };
-        let declared = state.declared.as_ref()?;
-        let first = match &coroutine.shape {
-            Shape::Enum { variants, .. } => variants.first()?.content.declared.as_ref(),
-            _ => None,
-        };
-        let Some(own) = first.filter(|own| own.file != declared.file) else { return Some(at(declared)) };
-        let used = awaitee.and_then(|awaitee| self.source.awaited_at(id, awaitee.type_id));
-        match used.as_ref().filter(|used| used.file == own.file) {
-            Some(used) => Some(at(used)),
-            // The body of a closure may consist of a macro only: then a position outside of macros is the
-            // author's.
-            None if macros::of_file(&declared.file).is_none() && is_of_std(&own.file) => Some(at(declared)),
-            None => Some(at(own)),
-        }
     }
 
     fn leaf(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Arc<Node> {
@@ -387,10 +278,10 @@ impl<'w> Walk<'w> {
         let inner = Place { is_awaited: false, combines: None, has_branches, ..place };
         let left_out = std::mem::take(&mut self.left_out);
         let mut children = self.members(id, value, inner);
-        let not_looked_at = std::mem::replace(&mut self.left_out, left_out);
-        let not_listed = (children.len() as u64).saturating_sub(MOST_CHILDREN);
-        let children_left_out = not_looked_at.saturating_add(not_listed);
-        children.truncate(MOST_CHILDREN as usize);
+        let not_visited = std::mem::replace(&mut self.left_out, left_out);
+        let not_listed = (children.len() as u64).saturating_sub(MAX_CHILDREN);
+        let children_left_out = not_visited.saturating_add(not_listed);
+        children.truncate(MAX_CHILDREN as usize);
         let mut waits_on = None;
         if children.is_empty() && !self.is_waiting {
             let resource = self.waits().of_other(value, waits::DEEPEST_OTHER);
@@ -407,24 +298,4 @@ fn is_transparent(found: &Type) -> bool {
         (&*found.namespace, base(&found.name)),
         ("core::pin", "Pin") | ("core::mem::manually_drop", "ManuallyDrop") | ("tokio::task::coop", "Coop")
     )
-}
-
-/// A state without an await.
-fn state_without_await(name: &str) -> Option<Location> {
-    match name {
-        "Unresumed" => Some(Location::Unresumed),
-        "Returned" => Some(Location::Returned),
-        "Panicked" => Some(Location::Panicked),
-        _ => None,
-    }
-}
-
-/// Whether a source file belongs to the standard library, by the paths it is built with.
-fn is_of_std(file: &str) -> bool {
-    file.starts_with("/rustc/") || file.starts_with("library/") || file.contains("/lib/rustlib/src/")
-}
-
-/// Whether a member of a coroutine is the `self` of its function.
-fn is_self(name: &str) -> bool {
-    matches!(name, "self" | "__self" | "me")
 }

@@ -86,11 +86,11 @@ impl Builder {
     /// Collects the resources that the leaves wait on; `false` when another event may wake one of them.
     fn node(&mut self, root: &Arc<Node>, waits: &mut Vec<usize>) -> bool {
         let mut closed = true;
-        let mut looked_at = 0;
+        let mut visited = 0;
         let mut pending = vec![root];
         while let Some(node) = pending.pop() {
-            looked_at += 1;
-            if looked_at > MAX_NODES {
+            visited += 1;
+            if visited > MAX_NODES {
                 return false;
             }
             match &node.waits_on {

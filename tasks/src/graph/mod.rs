@@ -1,5 +1,5 @@
-//! The wait graph: tasks, the resources they wait on, and their holders. A ring that nothing outside can open
-//! is a deadlock.
+//! The wait graph: tasks, the resources they wait on, and their holders. A ring that no task outside of it can
+//! resolve is a deadlock.
 //!
 //! A ring is reported only when it is certain, as far as memory shows. Each of its tasks sleeps, was decoded
 //! completely, and *everything* it waits for (all branches of a `select!` or `join!`, including timeouts) is

@@ -9,11 +9,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::graph::wait_graph::{Deadlock, WaitGraph};
 
-/// A node that is in no component.
-const NOWHERE: usize = usize::MAX;
+/// Marks a node that is not in a component.
+const NO_COMPONENT: usize = usize::MAX;
 
 /// The part of a [`WaitGraph`] that is stuck: tasks first, then resources.
-struct Ways<'g> {
+struct StuckGraph<'g> {
     graph: &'g WaitGraph,
     stuck: &'g [bool],
 }
@@ -29,7 +29,7 @@ struct Components {
 impl WaitGraph {
     /// The rings among tasks that are stuck.
     pub(super) fn rings(&self, stuck: &[bool]) -> Vec<Deadlock> {
-        let ways = Ways { graph: self, stuck };
+        let ways = StuckGraph { graph: self, stuck };
         let components = ways.components();
         let mut behind = ways.behind(&components);
         let deadlock = |(number, members): (usize, &Vec<usize>)| {
@@ -46,7 +46,7 @@ impl WaitGraph {
     }
 }
 
-impl<'g> Ways<'g> {
+impl<'g> StuckGraph<'g> {
     fn tasks(&self) -> usize {
         self.stuck.len()
     }
@@ -70,7 +70,7 @@ impl<'g> Ways<'g> {
         let mut order = vec![UNSEEN; places];
         let mut low = vec![UNSEEN; places];
         let mut on_stack = vec![false; places];
-        let mut found = Components { tasks: Vec::new(), of: vec![NOWHERE; places] };
+        let mut found = Components { tasks: Vec::new(), of: vec![NO_COMPONENT; places] };
         let (mut stack, mut count) = (Vec::new(), 0);
         for root in (0..self.tasks()).filter(|task| self.stuck[*task]) {
             if order[root] != UNSEEN {
@@ -155,7 +155,7 @@ impl<'g> Ways<'g> {
             }
         }
         let mut behind = vec![Vec::new(); components.tasks.len()];
-        let mut seen: Vec<bool> = components.of.iter().map(|number| *number != NOWHERE).collect();
+        let mut seen: Vec<bool> = components.of.iter().map(|number| *number != NO_COMPONENT).collect();
         let mut seen_resources = vec![false; self.graph.resources.len()];
         let members = components.tasks.iter().enumerate();
         let mut queue: VecDeque<(usize, usize)> =

@@ -6,8 +6,8 @@ use crate::graph::wait_graph::WaitGraph;
 use crate::model::ResourceKind;
 
 impl WaitGraph {
-    /// Tasks that can never continue: those of `closed`, except tasks waiting on a resource that another
-    /// task, which can continue, will release. `closed` are the tasks without a way out of their own.
+    /// Tasks that can never continue. `closed` marks tasks that wait only for known resources. Of these, a task
+    /// can continue if it waits on a resource that a task which can continue will release.
     pub(super) fn stuck(&self, closed: Vec<bool>) -> Vec<bool> {
         let mut stuck = closed;
         let mut holds: HashMap<usize, Vec<usize>> = HashMap::new();

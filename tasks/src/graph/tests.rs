@@ -1,4 +1,4 @@
-//! Rings are found, and nothing else is reported as one.
+//! Deadlocks are found, and tasks that can continue are not reported.
 
 use std::sync::Arc;
 
@@ -82,13 +82,13 @@ fn three_tasks_two_mutexes_and_a_join_handle_are_a_ring_with_others_behind() {
 }
 
 #[test]
-fn whoever_waits_for_its_own_lock_is_alone_in_a_ring() {
+fn a_task_that_waits_for_its_own_lock_is_a_ring_of_one() {
     let graph = graph(vec![task(7, &[mutex(0xa)], &[mutex(0xa)])]);
     assert_eq!(tasks_of(&graph.deadlocks[0].ring), [0]);
 }
 
 #[test]
-fn a_way_out_is_no_deadlock() {
+fn tasks_with_a_way_out_are_not_deadlocked() {
     let timer = resource(ResourceKind::Timer, 0);
     let with_timeout =
         vec![task(0, &[mutex(0xb), timer], &[mutex(0xa)]), task(1, &[mutex(0xa)], &[mutex(0xb)])];
@@ -118,7 +118,7 @@ fn a_way_out_is_no_deadlock() {
 }
 
 #[test]
-fn a_reader_that_never_ends_holds_up_writers_and_whoever_comes_behind_them() {
+fn a_stuck_reader_blocks_writers_and_the_tasks_queued_behind_them() {
     let read = resource(ResourceKind::RwLockRead, 0xa);
     let write = resource(ResourceKind::RwLockWrite, 0xa);
     let graph = graph(vec![
@@ -131,7 +131,7 @@ fn a_reader_that_never_ends_holds_up_writers_and_whoever_comes_behind_them() {
 }
 
 #[test]
-fn a_hundred_thousand_tasks_in_one_ring_and_in_one_chain_are_no_matter() {
+fn a_ring_and_a_chain_of_a_hundred_thousand_tasks_are_found_in_time() {
     const COUNT: u64 = 100_000;
     let ring = (0..COUNT).map(|id| task(id, &[mutex((id + 1) % COUNT + 1)], &[mutex(id + 1)])).collect();
     assert_eq!(graph(ring).deadlocks[0].ring.len(), COUNT as usize);
@@ -139,7 +139,7 @@ fn a_hundred_thousand_tasks_in_one_ring_and_in_one_chain_are_no_matter() {
     assert_eq!(graph(chain).deadlocks, []);
 }
 
-/// A hostile program must not cost much more than the number of its tasks.
+/// The time for a hostile program must be about proportional to the number of its tasks.
 fn in_time(what: &str, work: impl FnOnce()) {
     let began = std::time::Instant::now();
     work();
@@ -147,7 +147,7 @@ fn in_time(what: &str, work: impl FnOnce()) {
 }
 
 #[test]
-fn fifty_thousand_rings_with_a_chain_behind_each_take_their_share_of_the_time() {
+fn fifty_thousand_rings_with_a_chain_behind_each_take_linear_time() {
     const RINGS: u64 = 50_000;
     let ring = |ring: u64| {
         let (first, second) = (mutex(ring * 4 + 1), mutex(ring * 4 + 2));
@@ -169,7 +169,7 @@ fn fifty_thousand_rings_with_a_chain_behind_each_take_their_share_of_the_time() 
 }
 
 #[test]
-fn a_lock_that_everybody_holds_and_everybody_waits_for_is_looked_at_once() {
+fn a_lock_that_all_tasks_hold_and_wait_for_is_visited_once() {
     const COUNT: u64 = 200_000;
     let (read, write) = (resource(ResourceKind::RwLockRead, 0xa), resource(ResourceKind::RwLockWrite, 0xa));
     in_time("one lock", || {
@@ -182,7 +182,7 @@ fn a_lock_that_everybody_holds_and_everybody_waits_for_is_looked_at_once() {
 }
 
 #[test]
-fn who_waits_behind_several_deadlocks_is_told_behind_the_nearest() {
+fn a_task_behind_several_deadlocks_is_listed_behind_the_nearest() {
     let graph = graph(vec![
         task(0, &[mutex(0xa)], &[mutex(0xa)]),
         task(1, &[mutex(0xb)], &[mutex(0xb), mutex(0xc)]),

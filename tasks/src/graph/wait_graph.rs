@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::model::{Resource, ResourceKind};
 
-/// Tasks, the things they wait on, and the deadlocks among them. Tasks are named by their index in
+/// Tasks, the resources they wait on, and the deadlocks among them. Tasks are named by their index in
 /// [`Tasks::tasks`](crate::model::Tasks::tasks), resources by that in [`WaitGraph::resources`].
 #[derive(Debug, Clone, Default)]
 pub struct WaitGraph {
@@ -30,11 +30,11 @@ pub struct Waited {
     pub holders: Vec<usize>,
 }
 
-/// Tasks that wait for each other, and for nothing else.
+/// Tasks that wait only for each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deadlock {
-    /// A shortest ring: each task waits on the resource beside it, which the next task holds; the first task
-    /// holds the resource of the last.
+    /// A shortest ring. Each pair is a task and the resource it waits on. The next task holds that resource; the
+    /// first task holds the resource of the last one.
     pub ring: Vec<(usize, usize)>,
     /// Other tasks that are on rings with these.
     pub also: Vec<usize>,

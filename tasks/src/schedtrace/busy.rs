@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_of_many_runtimes_are_looked_at_once() {
+    fn tasks_of_many_runtimes_are_visited_once() {
         let began = Instant::now();
         let mut runtimes = vec![runtime("main"); 1024];
         for (number, runtime) in runtimes.iter_mut().enumerate().skip(512) {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_worker_that_says_so_polls_a_task() {
+    fn the_first_worker_that_reports_a_task_polls_it() {
         let polled = Polled::new([None, Some(7), Some(9), Some(7)].into_iter());
         assert_eq!((polled.worker(7), polled.worker(9), polled.worker(8)), (Some(1), Some(2), None));
     }

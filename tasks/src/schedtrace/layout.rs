@@ -1,8 +1,8 @@
-//! The places of a scheduler's state that stable Tokio does not report, found by the names of members.
+//! The places of scheduler state that stable Tokio does not report, found by the names of members.
 //!
 //! Checked against Tokio 1.40 to 1.54: `scheduler/multi_thread/{handle,worker,idle,queue}.rs`,
-//! `scheduler/current_thread/mod.rs`, `blocking/pool.rs`. Each place is found independently: one that is
-//! elsewhere than in these versions is missing, and the others stay.
+//! `scheduler/current_thread/mod.rs`, `blocking/pool.rs`. Each place is found independently: if another version
+//! of Tokio moved one, only that one is missing.
 
 use crate::schedtrace::path::{self, Missing, Number, Pointer, Slice, Spot};
 use crate::types::TypeSource;

@@ -4,11 +4,11 @@ use rgops_protocol::reply::Known;
 use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment, SchedtraceRuntime};
 
 /// Maximum runtimes shown; a program has a few.
-pub const MOST_RUNTIMES: usize = 1024;
+pub const MAX_RUNTIMES: usize = 1024;
 /// Maximum workers shown of a runtime: more than any machine has hardware threads.
-pub const MOST_WORKERS: usize = 4096;
+pub const MAX_WORKERS: usize = 4096;
 /// A `Handle` is a tag and a pointer.
-const MOST_HANDLE_WORDS: usize = 16;
+const MAX_HANDLE_WORDS: usize = 16;
 
 /// Memory of a line, of each of its workers, and of the details of a worker, including our own reasons for
 /// missing values.
@@ -20,8 +20,8 @@ const TEXT_COPIES: u64 = 3;
 
 /// The runtimes that are shown, and the number of the others.
 pub fn shown(mut runtimes: Vec<SchedtraceRuntime>) -> (Vec<SchedtraceRuntime>, u64) {
-    let left_out = runtimes.len().saturating_sub(MOST_RUNTIMES) as u64;
-    runtimes.truncate(MOST_RUNTIMES);
+    let left_out = runtimes.len().saturating_sub(MAX_RUNTIMES) as u64;
+    runtimes.truncate(MAX_RUNTIMES);
     for runtime in &mut runtimes {
         runtime.handle_words = handle(std::mem::take(&mut runtime.handle_words));
     }
@@ -30,7 +30,7 @@ pub fn shown(mut runtimes: Vec<SchedtraceRuntime>) -> (Vec<SchedtraceRuntime>, u
 
 /// The words of a handle that are used.
 pub(super) fn handle(mut words: Vec<u64>) -> Vec<u64> {
-    words.truncate(MOST_HANDLE_WORDS);
+    words.truncate(MAX_HANDLE_WORDS);
     words
 }
 
@@ -39,12 +39,12 @@ pub fn cost(moment: &SchedtraceMoment, with_detail: bool) -> u64 {
     let a_worker = WORKER_BYTES + if with_detail { DETAIL_BYTES } else { 0 };
     let of_runtime = |runtime: &RuntimeMoment| {
         let shared = text(&runtime.unstable);
-        let workers = runtime.workers.iter().take(MOST_WORKERS);
+        let workers = runtime.workers.iter().take(MAX_WORKERS);
         workers.fold(LINE_BYTES + shared, |sum, worker| {
             sum.saturating_add(a_worker + TEXT_COPIES * (shared + text(&worker.busy_ns)))
         })
     };
-    let runtimes = moment.runtimes.iter().take(MOST_RUNTIMES);
+    let runtimes = moment.runtimes.iter().take(MAX_RUNTIMES);
     runtimes.fold(0, |sum: u64, runtime| sum.saturating_add(of_runtime(runtime)))
 }
 
@@ -62,7 +62,7 @@ mod tests {
     use crate::schedtrace::tests::made::{moment, runtime};
 
     #[test]
-    fn more_runtimes_than_are_shown_are_counted() {
+    fn runtimes_beyond_the_limit_are_counted() {
         let mut all = vec![runtime("main"); 100_000];
         all[0].handle_words = vec![7; 100_000];
         let (few, left_out) = shown(all);
@@ -71,12 +71,16 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_costs_what_its_workers_and_their_reasons_do() {
+    fn the_cost_of_a_sample_includes_its_workers_and_their_reasons() {
         let known = moment(2, 3, &Known::Value(0));
         assert!(cost(&known, true) > cost(&known, false));
         let long = Known::unavailable("x".repeat(1000), "");
         assert!(cost(&moment(2, 3, &long), false) >= 2 * 3 * 3 * 1000);
-        let most = cost(&moment(1, MOST_WORKERS, &long), false);
-        assert_eq!(cost(&moment(1, MOST_WORKERS + 1000, &long), false), most, "what is not shown");
+        let most = cost(&moment(1, MAX_WORKERS, &long), false);
+        assert_eq!(
+            cost(&moment(1, MAX_WORKERS + 1000, &long), false),
+            most,
+            "workers that are not shown cost nothing"
+        );
     }
 }

@@ -5,7 +5,7 @@ use rgops_protocol::reply::schedtrace::{RuntimeMoment, SchedtraceMoment, Schedtr
 use rgops_protocol::reply::tasks::RuntimeKind;
 
 use crate::schedtrace::detail::Detail;
-use crate::schedtrace::limits::MOST_WORKERS;
+use crate::schedtrace::limits::MAX_WORKERS;
 
 /// One runtime at one moment.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct RuntimeLine {
     pub runtime: String,
     /// Its kind.
     pub kind: RuntimeKind,
-    /// Each worker, by index; none when the runtime was shut down. At most [`MOST_WORKERS`].
+    /// Each worker, by index; none when the runtime was shut down. At most [`MAX_WORKERS`].
     pub workers: Vec<Worker>,
     /// Number of workers beyond that.
     pub workers_left_out: u64,
@@ -140,7 +140,7 @@ fn line(
         },
         Known::Unavailable(missing) => Known::Unavailable(missing.clone()),
     };
-    let workers = numbers.workers.iter().take(MOST_WORKERS).enumerate().map(|(index, worker)| Worker {
+    let workers = numbers.workers.iter().take(MAX_WORKERS).enumerate().map(|(index, worker)| Worker {
         parked: worker.parked,
         parks: worker.parks,
         busy_ns: worker.busy_ns.clone(),
@@ -154,7 +154,7 @@ fn line(
         runtime: runtime.name.clone(),
         kind: runtime.kind,
         workers: workers.collect(),
-        workers_left_out: numbers.workers.len().saturating_sub(MOST_WORKERS) as u64,
+        workers_left_out: numbers.workers.len().saturating_sub(MAX_WORKERS) as u64,
         parked: numbers.workers.iter().filter(|worker| worker.parked).count() as u64,
         searching: hidden.searching,
         threads: moment.threads.clone(),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_hundred_thousand_workers_some_are_shown_and_all_are_counted() {
+    fn workers_beyond_the_limit_are_counted() {
         let moment = moment(1, 100_000, &Known::Value(0));
         let lines = RuntimeLine::of_moment(&[runtime("main")], &moment, vec![hidden()]);
         let [line] = lines.as_slice() else { unreachable!("a line a runtime") };

@@ -32,7 +32,7 @@ pub(super) fn word(read: &Read, range: usize) -> Option<u64> {
     unsigned(bytes, Number { offset: 0, bytes: bytes.len() as u64 })
 }
 
-/// A little-endian number: x86_64 and aarch64 have no others.
+/// A little-endian number: x86_64 and aarch64 store numbers in this order.
 pub(super) fn unsigned(bytes: &[u8], number: Number) -> Option<u64> {
     let start = usize::try_from(number.offset).ok()?;
     let piece = bytes.get(start..start.checked_add(usize::try_from(number.bytes).ok()?)?)?;

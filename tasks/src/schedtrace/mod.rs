@@ -11,13 +11,16 @@ mod detail;
 mod layout;
 mod limits;
 mod line;
+mod listing;
 mod memory;
 mod path;
 mod plan;
+mod workers;
 
-pub use detail::{BusyTask, Detail, Listing, WorkerDetail, details};
-pub use limits::{MOST_RUNTIMES, MOST_WORKERS, cost, shown};
+pub use detail::{BusyTask, Detail, WorkerDetail, details};
+pub use limits::{MAX_RUNTIMES, MAX_WORKERS, cost, shown};
 pub use line::{Hidden, RuntimeLine, Source, Worker};
+pub use listing::Listing;
 pub use memory::{Memory, Read, whole};
 pub use plan::Plan;
 

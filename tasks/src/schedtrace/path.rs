@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::types::{Member, Shape, Type, TypeError, TypeId, TypeSource};
 
 /// Maximum nested wrappers; more are a cycle in damaged debug information.
-const MOST_WRAPPERS: usize = 32;
+const MAX_WRAPPERS: usize = 32;
 
 /// A value inside another one: its offset and type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +43,13 @@ pub(super) struct Slice {
 /// Why a path cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Missing {
-    /// The type has no such member: another version of Tokio.
+    /// The type does not have the member: another version of Tokio.
     #[error("{type_name} has no {member}")]
     Member { type_name: String, member: String },
-    /// It has another kind than expected.
+    /// The type is of another kind than expected.
     #[error("{type_name} is not a {expected}")]
     Kind { type_name: String, expected: &'static str },
-    /// The debug information does not describe it.
+    /// The debug information does not describe the type.
     #[error(transparent)]
     Type(#[from] TypeError),
 }
@@ -91,7 +91,7 @@ pub(super) fn number(types: &dyn TypeSource, from: Spot) -> Result<Number, Missi
         }
         _ => None,
     })?
-    .ok_or_else(|| is_no(types, from, "number"))
+    .ok_or_else(|| wrong_kind(types, from, "number"))
 }
 
 /// The thin pointer at `from`.
@@ -102,7 +102,7 @@ pub(super) fn pointer(types: &dyn TypeSource, from: Spot) -> Result<Pointer, Mis
         }
         _ => None,
     })?
-    .ok_or_else(|| is_no(types, from, "pointer"))
+    .ok_or_else(|| wrong_kind(types, from, "pointer"))
 }
 
 /// The boxed slice at `from`: rustc names the members of a fat pointer `data_ptr` and `length`.
@@ -126,7 +126,7 @@ fn unwrap<T>(
     mut answer: impl FnMut(Spot, &Arc<Type>) -> Option<T>,
 ) -> Result<Option<T>, Missing> {
     let mut spot = from;
-    for _ in 0..MOST_WRAPPERS {
+    for _ in 0..MAX_WRAPPERS {
         let found = types.get(spot.type_id)?;
         if let Some(answer) = answer(spot, &found) {
             return Ok(Some(answer));
@@ -151,7 +151,7 @@ fn only_member(types: &dyn TypeSource, found: &Type) -> Result<Option<Member>, M
     Ok(only.cloned())
 }
 
-fn is_no(types: &dyn TypeSource, from: Spot, expected: &'static str) -> Missing {
+fn wrong_kind(types: &dyn TypeSource, from: Spot, expected: &'static str) -> Missing {
     let type_name = types.get(from.type_id).map(|found| found.name.to_string()).unwrap_or_default();
     Missing::Kind { type_name, expected }
 }

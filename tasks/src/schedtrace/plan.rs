@@ -19,11 +19,11 @@ use crate::schedtrace::path::{Missing, Number, Pointer, Spot};
 use crate::types::TypeSource;
 
 /// The number of workers that are shown.
-const MOST_WORKERS: u64 = limits::MOST_WORKERS as u64;
+const MAX_WORKERS: u64 = limits::MAX_WORKERS as u64;
 /// `LOCAL_QUEUE_CAPACITY` (scheduler/multi_thread/queue.rs).
 pub(super) const QUEUE_CAPACITY: u64 = 256;
-/// The kernel's own limit of thread ids.
-const MOST_THREADS: u64 = 1 << 22;
+/// The kernel's limit of thread ids.
+const MAX_THREADS: u64 = 1 << 22;
 /// Head and tail of a queue are read together: they are within this distance.
 const QUEUE_BYTES: u64 = 512;
 
@@ -39,7 +39,7 @@ pub struct Plan {
 
 #[derive(Debug)]
 enum Searching {
-    /// A current-thread scheduler has no searching workers.
+    /// Always zero: a current-thread scheduler does not have searching workers.
     Never,
     /// The range of `Idle::state`, and the maximum number of workers.
     Idle { range: usize, workers: u64 },
@@ -91,7 +91,7 @@ impl Plan {
     fn multi_thread(memory: &mut dyn Memory, shared: u64, layout: &MultiThread) -> Plan {
         let mut ranges = Vec::new();
         let mut queues = known(&layout.remotes).and_then(|remotes| read_queues(memory, shared, remotes));
-        let workers = queues.as_ref().map_or(MOST_WORKERS, |(avmas, _)| avmas.len() as u64);
+        let workers = queues.as_ref().map_or(MAX_WORKERS, |(avmas, _)| avmas.len() as u64);
         let searching = known(&layout.idle).map(|idle| {
             ranges.push(range(shared, *idle));
             Searching::Idle { range: ranges.len() - 1, workers }
@@ -188,12 +188,12 @@ fn length(bytes: &[u8], head: Number, tail: Number) -> Option<u64> {
 impl Pool {
     fn threads(&self, bytes: &Read) -> Option<u64> {
         // Like Tokio's `num_blocking_threads`: the workers run on threads of the pool.
-        let threads = word(bytes, self.threads).filter(|threads| *threads <= MOST_THREADS)?;
+        let threads = word(bytes, self.threads).filter(|threads| *threads <= MAX_THREADS)?;
         Some(threads.saturating_sub(self.workers))
     }
 
     fn idle(&self, bytes: &Read) -> Option<u64> {
-        word(bytes, self.idle).filter(|idle| *idle <= MOST_THREADS)
+        word(bytes, self.idle).filter(|idle| *idle <= MAX_THREADS)
     }
 
     fn queue(&self, bytes: &Read) -> Option<u64> {
@@ -201,7 +201,7 @@ impl Pool {
     }
 }
 
-/// Finds which of the handle's words points at the shared state: an `Arc` has its counts there.
+/// The word of the handle that points at the shared state: an `Arc` has its counts there.
 fn find_shared(memory: &mut dyn Memory, runtime: &SchedtraceRuntime) -> Result<u64, Unavailable> {
     let candidates: Vec<u64> =
         runtime.handle_words.iter().copied().filter(|word| *word > 4096 && word % 8 == 0).take(4).collect();
@@ -236,7 +236,7 @@ fn read_queues<'l>(
     let (Some(elements), Some(count)) = (word(&read, 0), word(&read, 1)) else {
         return Err(another_layout("the list of workers cannot be read"));
     };
-    if !(1..=MOST_WORKERS).contains(&count) {
+    if !(1..=MAX_WORKERS).contains(&count) {
         return Err(another_layout("the list of workers has an impossible length"));
     }
     let queue = |index: u64| {
@@ -260,13 +260,12 @@ fn read_pool(
     let Pointer { offset, .. } = blocking.pool;
     let avma = word(&memory.read(&[word_at(shared, offset)])?, 0);
     let avma = avma.ok_or_else(|| another_layout("the blocking pool cannot be read"))?;
-    let workers =
-        match blocking.workers {
-            Some(place) => word(&memory.read(&[range(avma, place)])?, 0)
-                .filter(|count| *count <= MOST_WORKERS)
-                .ok_or_else(|| another_layout("the blocking pool has an impossible number of workers"))?,
-            None => workers,
-        };
+    let workers = match blocking.workers {
+        Some(place) => word(&memory.read(&[range(avma, place)])?, 0)
+            .filter(|count| *count <= MAX_WORKERS)
+            .ok_or_else(|| another_layout("the blocking pool has an impossible number of workers"))?,
+        None => workers,
+    };
     let first = ranges.len();
     ranges.extend([blocking.threads, blocking.idle, blocking.queue].map(|number| range(avma, number)));
     Ok(Pool { threads: first, idle: first + 1, queue: first + 2, workers })

@@ -7,7 +7,7 @@ use crate::types::dwarf::{Entry, EntryId};
 use crate::types::shape::TypeError;
 
 /// Maximum values in a list of discriminants.
-const MOST_DISCRIMINANTS: u64 = 256;
+const MAX_DISCRIMINANTS: u64 = 256;
 
 /// The discriminants of a variant; a single `None` for the variant with all other values.
 pub(super) fn of_variant(entry: &Entry, id: EntryId) -> Result<Vec<Option<u128>>, TypeError> {
@@ -34,7 +34,7 @@ fn listed(mut list: Bytes) -> Result<Vec<Option<u128>>, String> {
             _ => return Err("a list of discriminants in an unknown form".to_owned()),
         };
         let count = high.checked_sub(low).ok_or("a range of discriminants that ends before it begins")?;
-        if count >= MOST_DISCRIMINANTS || values.len() as u64 + count >= MOST_DISCRIMINANTS {
+        if count >= MAX_DISCRIMINANTS || values.len() as u64 + count >= MAX_DISCRIMINANTS {
             return Err("a list of too many discriminants".to_owned());
         }
         values.extend((low..=high).map(|value| Some(u128::from(value))));
@@ -69,7 +69,7 @@ mod tests {
     fn each_range_of_a_list_has_a_value() {
         let listed = |bytes: &[u8]| listed(Bytes::new(bytes.to_vec().into(), gimli::LittleEndian));
         assert_eq!(listed(&[0, 7, 1, 2, 3]), Ok(vec![Some(7), Some(2), Some(3)]));
-        assert!(listed(&[1, 3, 2].repeat(1000)).is_err(), "a list of any length that gives nothing");
+        assert!(listed(&[1, 3, 2].repeat(1000)).is_err(), "a long list of empty ranges");
         assert!(listed(&[0, 7].repeat(1000)).is_err());
     }
 }

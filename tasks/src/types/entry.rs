@@ -1,10 +1,10 @@
 //! Reads one entry and its direct content as a [`Type`]. References are followed for a few steps only, and
-//! nothing recurses: entries of a hostile file may refer to each other in a circle.
+//! no function recurses: entries of a hostile file may refer to each other in a circle.
 
 use std::sync::Arc;
 
 use gimli::{DwAt, DwTag, EntriesRaw, constants};
-use rgops_dwarf::{Bytes, Charge, MOST_ATTRIBUTES};
+use rgops_dwarf::{Bytes, Charge, MAX_ATTRIBUTES};
 
 use crate::types::discriminants;
 use crate::types::dwarf::{Entry, EntryId, LoadedUnit, ModuleDwarf};
@@ -13,14 +13,14 @@ use crate::types::shape::{Declared, Discriminant, Member, Shape, Type, TypeError
 use crate::types::text;
 
 /// Maximum steps from an entry to the one it completes, or through aliases of types: rustc needs two.
-const MOST_STEPS: usize = 8;
+const MAX_STEPS: usize = 8;
 
 /// Maximum entries read below a type's own: its members, and the types nested in it. The largest real one, a
 /// state machine of 800 awaits, has 20,000.
-const MOST_NESTED: usize = 1 << 18;
+const MAX_NESTED: usize = 1 << 18;
 
 /// Maximum members and variants of a type.
-const MOST_MEMBERS: usize = 1 << 16;
+const MAX_MEMBERS: usize = 1 << 16;
 
 /// Maximum bytes of the name of a member, and of a type that is not described. A longer name is cut.
 const LONGEST_MEMBER: usize = 256;
@@ -85,7 +85,7 @@ pub(super) fn parameters(
     id: EntryId,
 ) -> Result<Vec<(Arc<str>, TypeId)>, TypeError> {
     let mut id = id;
-    for _ in 0..MOST_STEPS {
+    for _ in 0..MAX_STEPS {
         dwarf.main().work.spend(1)?;
         let unit = dwarf.unit_of(id)?;
         let entry = entry(&unit, id)?;
@@ -107,7 +107,7 @@ pub(super) fn parameters(
 /// The name of an entry, or of the entry that it completes.
 pub(super) fn name(dwarf: &ModuleDwarf, id: EntryId) -> Result<String, TypeError> {
     let mut id = id;
-    for _ in 0..MOST_STEPS {
+    for _ in 0..MAX_STEPS {
         dwarf.main().work.spend(1)?;
         let unit = dwarf.unit_of(id)?;
         let entry = entry(&unit, id)?;
@@ -155,7 +155,7 @@ pub(super) fn containing_type(dwarf: &ModuleDwarf, id: EntryId) -> Result<Option
     Ok(reference(&unit, &entry, constants::DW_AT_containing_type))
 }
 
-/// The entry that this one completes: its declaration, or the function of which it is an instance.
+/// The entry that this one completes: its declaration, or the abstract instance of the function.
 fn origin(unit: &LoadedUnit, entry: &Entry) -> Option<EntryId> {
     reference(unit, entry, constants::DW_AT_specification)
         .or_else(|| reference(unit, entry, constants::DW_AT_abstract_origin))
@@ -164,7 +164,7 @@ fn origin(unit: &LoadedUnit, entry: &Entry) -> Option<EntryId> {
 /// Follows aliases and qualifiers of a type to the type itself.
 fn resolve(dwarf: &ModuleDwarf, id: EntryId) -> Result<(std::rc::Rc<LoadedUnit>, EntryId, Entry), TypeError> {
     let mut id = id;
-    for _ in 0..MOST_STEPS {
+    for _ in 0..MAX_STEPS {
         dwarf.main().work.spend(1)?;
         let unit = dwarf.unit_of(id)?;
         let entry = entry(&unit, id)?;
@@ -236,7 +236,7 @@ impl Content {
         let mut discriminants: Vec<Option<u128>> = Vec::new();
         let work = &dwarf.main().work;
         let (mut counter, mut charge, mut charged) = (work.counter(), Charge::none(work.budget()), 0);
-        for _ in 0..MOST_NESTED {
+        for _ in 0..MAX_NESTED {
             counter.step()?;
             let depth = entries.next_depth();
             if depth <= 0 || entries.is_empty() {
@@ -297,7 +297,7 @@ impl Content {
                 _ => {}
             }
             let count = self.members.len() + self.variants.len() + self.parameters.len();
-            if count > MOST_MEMBERS {
+            if count > MAX_MEMBERS {
                 break;
             }
             // The owner charges the exact size again when it keeps the type.
@@ -368,7 +368,7 @@ fn entry(unit: &LoadedUnit, id: EntryId) -> Result<Entry, TypeError> {
 /// Reads an entry into `entry`; `false` for the mark that ends a list.
 fn next(entries: &mut EntriesRaw<'_, Bytes>, entry: &mut Entry, id: EntryId) -> Result<bool, TypeError> {
     let read = entries.read_entry(entry).map_err(|error| id.damaged(error))?;
-    if entry.attrs().len() > MOST_ATTRIBUTES {
+    if entry.attrs().len() > MAX_ATTRIBUTES {
         return Err(id.damaged("it has more attributes than the limit"));
     }
     Ok(read)

@@ -82,7 +82,7 @@ fn first_parameter(text: &str) -> Option<&str> {
     for (at, character) in text.char_indices() {
         match character {
             '<' | '(' | '[' | '{' => depth += 1,
-            // The arrow of `fn(u8) -> u8` closes no bracket.
+            // The `>` of the arrow in `fn(u8) -> u8` does not close a bracket.
             '>' if before == '-' => {}
             ',' | '>' if depth == 0 => return Some(text[..at].trim()).filter(|name| !name.is_empty()),
             '>' | ')' | ']' | '}' => depth = depth.checked_sub(1)?,
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn only_v0_symbols_tell() {
+    fn only_v0_symbols_name_a_future() {
         let v0 = "_RINvNtNtNtCs1234_5tokio7runtime4task3raw4pollNCNvCs5678_4shop7reserve0INtNtCs9_5alloc4sync3ArcmEECs5678_4shop";
         assert_eq!(of_symbol(v0).as_deref(), Some("shop::reserve::{closure#0}"));
         assert_eq!(of_symbol("_ZN5tokio7runtime4task3raw4poll17h86b3f700f055387bE"), None);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_future_that_stands_for_a_megabyte_is_cut_and_charged() {
+    fn a_future_name_that_expands_to_a_megabyte_is_cut_and_charged() {
         let symbol = text::poll_symbol(40);
         let future = of_symbol(&symbol).unwrap_or_default();
         assert!(future.len() <= LONGEST_PATH && future.ends_with('…'), "{}", future.len());

@@ -135,12 +135,12 @@ impl Index {
 
 /// Maximum entries with the same key that are read: functions or vtables that the linker merged, awaits of
 /// one function.
-const MOST_WITH_A_KEY: usize = 4096;
+const MAX_WITH_A_KEY: usize = 4096;
 
 /// The entries with a key, in a list sorted by key.
 pub(super) fn entries_of(list: &[(u64, EntryId)], key: u64) -> impl Iterator<Item = EntryId> + '_ {
     let from = list.partition_point(|(known, _)| *known < key);
-    list[from..].iter().take_while(move |(known, _)| *known == key).map(|(_, id)| *id).take(MOST_WITH_A_KEY)
+    list[from..].iter().take_while(move |(known, _)| *known == key).map(|(_, id)| *id).take(MAX_WITH_A_KEY)
 }
 
 /// The hash of a path, equal in every run: FNV-1a.

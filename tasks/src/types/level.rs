@@ -15,12 +15,12 @@ use crate::model::DebugLevel;
 use crate::types::entry::LONGEST_CRATE;
 use crate::types::module::ModuleTypes;
 
-/// Maximum crates named in one line; a note says that there are more.
-const MOST_CRATES: usize = 8;
+/// Maximum crates named in one line; a note states that there are more.
+const MAX_CRATES: usize = 8;
 
-/// Maximum units of one poll function whose crates are read: a function is described once in each crate that
-/// has a copy of it.
-const MOST_LOOKED_AT: usize = 256;
+/// Maximum units read to name the crates of one poll function: each crate that has a copy of the function
+/// describes it.
+const MAX_UNITS_READ: usize = 256;
 
 /// The debug information of a module.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(super) struct Explained {
 
 /// The lookups of a module's tasks, and their results.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct Lookups {
     described: Cell<u64>,
     named: Cell<u64>,
     nameless: Cell<u64>,
@@ -44,15 +44,15 @@ pub(super) struct Asked {
     more_crates: Cell<bool>,
 }
 
-impl Asked {
+impl Lookups {
     /// Records a lookup of a poll function's types, and the crates that contain it.
     pub(super) fn task(&self, is_described: bool, crates: impl Iterator<Item = String>) {
         if is_described {
             self.described.set(self.described.get() + 1);
         } else {
             let mut known = self.crates.borrow_mut();
-            for name in crates.take(MOST_LOOKED_AT) {
-                if known.len() < MOST_CRATES {
+            for name in crates.take(MAX_UNITS_READ) {
+                if known.len() < MAX_CRATES {
                     known.insert(name);
                 } else if !known.contains(&name) {
                     self.more_crates.set(true);
@@ -132,23 +132,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_more_crates_than_are_named_it_is_said_that_there_are() {
-        let asked = Asked::default();
-        asked.task(false, (0..8).map(|number| format!("crate{number}")));
-        let fix = asked.explain(None, None).fix;
+    fn crates_beyond_the_limit_are_mentioned() {
+        let lookups = Lookups::default();
+        lookups.task(false, (0..8).map(|number| format!("crate{number}")));
+        let fix = lookups.explain(None, None).fix;
         assert!(fix.ends_with("[profile.release.package.crate7] debug = 2"), "{fix}");
-        asked.task(false, (0..100_000).map(|number| format!("crate{number}")));
-        let fix = asked.explain(None, None).fix;
+        lookups.task(false, (0..100_000).map(|number| format!("crate{number}")));
+        let fix = lookups.explain(None, None).fix;
         assert!(fix.ends_with("debug = 2, and the same for the other packages that spawn tasks"), "{fix}");
         assert_eq!(fix.matches("package.crate").count(), 8);
-        let unnamed = Asked::default();
+        let unnamed = Lookups::default();
         unnamed.future(Some(&"x".repeat(100_000)));
         assert!(unnamed.explain(None, None).fix.contains("package.NAME]"));
     }
 
     #[test]
-    fn a_file_that_a_limit_kept_from_being_read_needs_a_larger_limit() {
-        let fix = |why: Fault| Asked::default().explain(None, Some(&why)).fix;
+    fn a_file_not_read_because_of_a_limit_needs_a_larger_limit() {
+        let fix = |why: Fault| Lookups::default().explain(None, Some(&why)).fix;
         let time = fix(Exhausted::Time.into());
         assert!(time.starts_with("the time limit was reached: pass a larger --timeout; "), "{time}");
         let memory = fix(Exhausted::Memory(64 << 20).into());

@@ -18,7 +18,7 @@ use crate::types::text::{self, LONGEST_PATH};
 use crate::types::{entry, futures, owner};
 
 /// Maximum cached types: more than any program has, but a damaged file may claim more.
-const MOST_TYPES: usize = 1 << 20;
+const MAX_TYPES: usize = 1 << 20;
 
 /// Memory of an error that is cached in place of a type.
 const ERROR_BYTES: u64 = 512;
@@ -27,10 +27,10 @@ const ERROR_BYTES: u64 = 512;
 const KEPT_BYTES: u64 = 128;
 
 /// Maximum awaits of one function that are read.
-const MOST_AWAITS: usize = 4096;
+const MAX_AWAITS: usize = 4096;
 
 /// Maximum modules with a number of their own.
-pub(super) const MOST_MODULES: usize = 1 << (u64::BITS - ENTRY_BITS);
+pub(super) const MAX_MODULES: usize = 1 << (u64::BITS - ENTRY_BITS);
 
 /// The module that a type belongs to.
 pub(super) fn module_number(id: TypeId) -> usize {
@@ -71,7 +71,7 @@ impl ModuleTypes {
         let dwarf = ModuleDwarf::new(sections, split, work)?;
         let info_bytes = sections.get(SectionId::DebugInfo).len() as u64;
         let key = IndexKey { build_id, info_bytes, units: dwarf.main().units.len() as u64 };
-        // Nothing else tells one module from another.
+        // Without a build-id, an index of another module could be used.
         let store = store.filter(|_| !build_id.is_empty());
         let mut known = None;
         if let Some(store) = store {
@@ -125,10 +125,9 @@ impl ModuleTypes {
         found
     }
 
-    /// The types of a poll function that are described in another unit. Two crates may have the same
-    /// function, of which the linker keeps one, and then possibly only the other crate's debug information is
-    /// complete. They are found by the name of the function, which corresponds to the cell it polls: `poll<T,
-    /// S>`, `Cell<T, S>`.
+    /// The types of a poll function that are described in another unit. If two crates have the same function,
+    /// the linker keeps one, and possibly only the other crate's debug information is complete. The types are
+    /// found by the name of the function, which corresponds to the cell it polls: `poll<T, S>`, `Cell<T, S>`.
     fn cell_types(&self, poll: EntryId) -> Option<TaskTypes> {
         let name = entry::name(&self.dwarf, poll).ok()?;
         let cell = format!("tokio::runtime::task::core::Cell{}", name.strip_prefix("poll")?);
@@ -150,7 +149,7 @@ impl ModuleTypes {
         entries_of(&self.index.polls, poll_svma).filter_map(|id| entry::crate_of(&self.dwarf, id))
     }
 
-    /// Whether it has tasks' poll functions, and describes the states of coroutines.
+    /// Whether the module has poll functions of tasks, and describes the states of coroutines.
     pub(super) fn describes_tasks(&self) -> bool {
         self.index.coroutines > 0 && !self.index.polls.is_empty()
     }
@@ -185,7 +184,7 @@ impl ModuleTypes {
         if let Some(known) = self.types.borrow().get(&id) {
             return known.clone();
         }
-        if self.types.borrow().len() >= MOST_TYPES {
+        if self.types.borrow().len() >= MAX_TYPES {
             return Err(id.damaged("it has more types than any program"));
         }
         let read = entry::read(&self.dwarf, &self.files, id).and_then(|mut found| {
@@ -244,7 +243,7 @@ impl ModuleTypes {
         let wanted = self.get(awaitee).ok()?;
         let mut place: Option<Declared> = None;
         let locals = entries_of(&self.index.awaits, PathHash::new().add(function.as_bytes()).value());
-        for id in locals.take(MOST_AWAITS) {
+        for id in locals.take(MAX_AWAITS) {
             let Some(local) = entry::local(&self.dwarf, &self.files, id) else { continue };
             let Ok(of) = self.get(self.global(local.type_id)) else { continue };
             if of.namespace != wanted.namespace || up_to_closure(&of.name) != up_to_closure(&wanted.name) {

@@ -1,5 +1,5 @@
-//! The type whose method an async function is. Debug information puts methods into a namespace `{impl#10}`,
-//! which has no meaning for a reader; the mangled name of any function in it has the type's name.
+//! The type that an async method belongs to. Debug information puts methods into a namespace `{impl#10}`, which
+//! does not mean anything to a reader; the mangled name of any function in it has the type's name.
 
 use crate::types::text::{self, LONGEST_PATH};
 
@@ -69,7 +69,7 @@ fn at_depth(text: &str, is_it: impl Fn(&str, usize) -> bool) -> Option<usize> {
     let mut depth = 0usize;
     let mut before = '\0';
     for (at, character) in text.char_indices() {
-        // The arrow of `fn() -> u8` closes no bracket.
+        // The `>` of the arrow in `fn() -> u8` does not close a bracket.
         let is_arrow = character == '>' && before == '-';
         if !is_arrow && is_it(&text[at..], depth) {
             return Some(at);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_no_longer_than_anybody_reads() {
+    fn long_names_are_cut() {
         let long = format!("_RNvNtC1a{}{}1f", 50_000, "x".repeat(50_000));
         let named = of_function(&long, "a").unwrap_or_default();
         assert!(named.len() <= LONGEST_PATH && named.ends_with('…'), "{}", named.len());

@@ -10,8 +10,8 @@ use rgops_protocol::reply::Module;
 
 use crate::model::DebugInformation;
 use crate::types::futures::SymbolFutures;
-use crate::types::level::{Asked, Explained};
-use crate::types::module::{MOST_MODULES, ModuleTypes, module_number};
+use crate::types::level::{Explained, Lookups};
+use crate::types::module::{MAX_MODULES, ModuleTypes, module_number};
 use crate::types::scanning::ScanProgress;
 use crate::types::shape::{Declared, Type, TypeError, TypeId};
 use crate::types::source::{TaskTypes, TypeSource};
@@ -53,7 +53,7 @@ pub trait ModuleFile: fmt::Debug {
     /// Why they cannot be read.
     fn sections(&self, wanted: &'static [SectionId], budget: &Budget) -> Result<Sections, Unreadable>;
 
-    /// Its split debug files, of which these sections are wanted.
+    /// Its split debug files, to read these sections.
     fn split_files(&self, wanted: &'static [SectionId]) -> SplitFiles;
 
     /// Its symbol tables; `None` where they cannot be read.
@@ -80,7 +80,7 @@ struct Opened {
     types: OnceCell<Result<ModuleTypes, Fault>>,
     /// From its symbols, read when a future has no type.
     futures: OnceCell<SymbolFutures>,
-    asked: Asked,
+    lookups: Lookups,
 }
 
 impl<'a> ProgramTypes<'a> {
@@ -99,9 +99,9 @@ impl<'a> ProgramTypes<'a> {
             work: Work::new(budget),
             types: OnceCell::new(),
             futures: OnceCell::new(),
-            asked: Asked::default(),
+            lookups: Lookups::default(),
         };
-        let modules = modules.into_iter().take(MOST_MODULES).map(open).collect();
+        let modules = modules.into_iter().take(MAX_MODULES).map(open).collect();
         ProgramTypes { budget: budget.clone(), store, modules, progress: Box::new(progress) }
     }
 
@@ -130,7 +130,7 @@ impl<'a> ProgramTypes<'a> {
             work,
             types: OnceCell::from(types),
             futures: OnceCell::from(futures),
-            asked: Asked::default(),
+            lookups: Lookups::default(),
         };
         let (budget, modules) = (budget.clone(), vec![opened]);
         ProgramTypes { budget, store: None, modules, progress: Box::new(|_| {}) }
@@ -138,8 +138,8 @@ impl<'a> ProgramTypes<'a> {
 
     /// The debug information of each module that was looked up, and how to get more.
     pub fn information(&self) -> Vec<DebugInformation> {
-        let asked = self.modules.iter().filter(|opened| opened.types.get().is_some());
-        asked.map(Opened::information).collect()
+        let read = self.modules.iter().filter(|opened| opened.types.get().is_some());
+        read.map(Opened::information).collect()
     }
 
     /// The module that contains an address, and the address in its file.
@@ -189,7 +189,7 @@ impl Opened {
 
     fn information(&self) -> DebugInformation {
         let unreadable = self.types.get().and_then(|types| types.as_ref().err());
-        let Explained { level, note, fix } = self.asked.explain(self.types(), unreadable);
+        let Explained { level, note, fix } = self.lookups.explain(self.types(), unreadable);
         DebugInformation {
             module: self.module.path.clone(),
             file: self.file.as_ref().map(|file| file.path()),
@@ -206,7 +206,7 @@ impl TypeSource for ProgramTypes<'_> {
         let types = self.types(number);
         let found = types.map(|types| types.task_types(svma)).unwrap_or_default();
         let crates = types.into_iter().flat_map(|types| types.crates_of(svma));
-        self.modules[number].asked.task(!found.is_empty(), crates);
+        self.modules[number].lookups.task(!found.is_empty(), crates);
         found
     }
 
@@ -227,7 +227,7 @@ impl TypeSource for ProgramTypes<'_> {
         let (number, svma) = self.at(poll_avma)?;
         let of_function = self.types(number).and_then(|types| types.future_name(svma));
         let name = of_function.or_else(|| self.modules[number].future_of_symbol(svma));
-        self.modules[number].asked.future(name.as_deref());
+        self.modules[number].lookups.future(name.as_deref());
         name
     }
 

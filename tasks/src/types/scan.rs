@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gimli::{Abbreviation, AttributeValue, DwTag, Dwarf, EntriesRaw, Operation, Unit, UnitOffset, constants};
 use rgops_dwarf::{
-    Charge, Counter, Exhausted, Fault, MOST_ATTRIBUTES, Part, Remedy, Slice, SplitFiles, string,
+    Charge, Counter, Exhausted, Fault, MAX_ATTRIBUTES, Part, Remedy, Slice, SplitFiles, string,
 };
 
 use crate::types::dwarf::{EntryId, adopt};
@@ -16,7 +16,7 @@ const POLL_NAMESPACE: [&[u8]; 4] = [b"tokio", b"runtime", b"task", b"raw"];
 /// rustc's name for the awaited value of an `await`.
 const AWAITEE: &[u8] = b"__awaitee";
 
-/// Entries read between two checks whether to stop.
+/// Entries read between two checks of the stop flag.
 const STOP_CHECK: u32 = 1 << 16;
 
 /// Why units are left out after the time limit of the scan.
@@ -154,7 +154,7 @@ impl<'a> Scan<'a, '_> {
             until_check -= 1;
             let (offset, depth) = (entries.next_offset(), entries.next_depth());
             let Some(abbreviation) = entries.read_abbreviation()? else { continue };
-            if abbreviation.attributes().len() > MOST_ATTRIBUTES {
+            if abbreviation.attributes().len() > MAX_ATTRIBUTES {
                 return Err(gimli::Error::InvalidAbbreviationCode(abbreviation.code()).into());
             }
             self.close(depth, offset);

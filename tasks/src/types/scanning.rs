@@ -29,8 +29,8 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
 const SLOWEST_BYTES_PER_SECOND: u64 = 2 << 20;
 
-/// With more threads the limit is memory bandwidth.
-const MOST_THREADS: usize = 8;
+/// More threads do not help: memory bandwidth is then the limit.
+const MAX_THREADS: usize = 8;
 
 /// Below this size a scan takes at most ten milliseconds and uses no threads.
 const FEW_BYTES: u64 = 1 << 20;
@@ -54,7 +54,7 @@ pub(super) fn scan(
     let started = Instant::now();
     let give_up = GIVE_UP_AFTER + Duration::from_secs(total_bytes / SLOWEST_BYTES_PER_SECOND);
     let next_report = Cell::new(FIRST_REPORT);
-    let look_at_the_clock = || {
+    let check_the_clock = || {
         let elapsed = started.elapsed();
         if elapsed > next_report.get() {
             progress(ScanProgress { done_bytes: scan.done.load(Ordering::Relaxed), total_bytes });
@@ -66,9 +66,9 @@ pub(super) fn scan(
     };
     let mut parts: Vec<Scanned> = Vec::new();
     if total_bytes < FEW_BYTES {
-        parts.extend(scan.units().inspect(|_| look_at_the_clock()));
+        parts.extend(scan.units().inspect(|_| check_the_clock()));
     } else {
-        scan.with_threads(&mut parts, look_at_the_clock);
+        scan.with_threads(&mut parts, check_the_clock);
     }
     // In the order of units, so that the same file always gives the same index.
     parts.sort_unstable_by_key(|scanned| scanned.number);
@@ -115,8 +115,8 @@ struct Scanning<'a> {
 }
 
 impl Scanning<'_> {
-    fn with_threads(&self, parts: &mut Vec<Scanned>, look_at_the_clock: impl Fn()) {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    fn with_threads(&self, parts: &mut Vec<Scanned>, check_the_clock: impl Fn()) {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
         let (sender, finished) = mpsc::channel();
         std::thread::scope(|scope| {
             for _ in 0..threads.min(self.main.units.len()) {
@@ -130,7 +130,7 @@ impl Scanning<'_> {
                     Err(mpsc::RecvTimeoutError::Disconnected) => break,
                     Err(mpsc::RecvTimeoutError::Timeout) => {}
                 }
-                look_at_the_clock();
+                check_the_clock();
             }
         });
     }

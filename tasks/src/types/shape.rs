@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rgops_dwarf::Exhausted;
 
-/// A type of one [`TypeSource`](super::TypeSource), which alone knows what the number means.
+/// A type of one [`TypeSource`](super::TypeSource); the number is meaningful only to that source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TypeId(pub u64);
 

@@ -8,8 +8,8 @@ use crate::types::shape::{Declared, Type, TypeError, TypeId};
 ///
 /// Addresses are those of the running process, as in its memory and in the agent's answers.
 pub trait TypeSource {
-    /// The future `T` and scheduler `S` of the task poll function `poll::<T, S>` at an address. Several where
-    /// the linker merged identical functions; empty when unknown.
+    /// The future `T` and scheduler `S` of the task poll function `poll::<T, S>` at an address. There are
+    /// several if the linker merged identical functions; empty when unknown.
     fn task_types(&self, poll_avma: u64) -> Vec<TaskTypes>;
 
     /// The concrete types with their vtable at an address.

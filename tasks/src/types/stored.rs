@@ -1,7 +1,7 @@
 //! An index as bytes, so that it can be cached by build-id and the next command on the same program is fast.
 //!
-//! The cache is optional: an index with a wrong length, checksum or version is ignored and made again. Even a
-//! forged index could only name entries, which are checked when they are read.
+//! The cache is optional: an index with a wrong length, checksum or version is ignored and built again. A
+//! forged index can only name entries, which are checked when they are read.
 
 use rgops_dwarf::{Budget, Charge};
 
@@ -15,9 +15,9 @@ const MAGIC: &[u8; 8] = b"rgopsTIx";
 
 /// Caches indexes from one command to the next.
 pub trait IndexStore {
-    /// Calls `is_believed` with the stored index of a key, if there is one and memory for it. If it returns
-    /// `true`, the index was used and is removed last.
-    fn load(&self, key: &IndexKey<'_>, budget: &Budget, is_believed: &mut dyn FnMut(&[u8]) -> bool);
+    /// Calls `is_valid` with the stored index of a key, if there is one and memory for it. If `is_valid`
+    /// returns `true`, the index was used, and should be evicted later than others.
+    fn load(&self, key: &IndexKey<'_>, budget: &Budget, is_valid: &mut dyn FnMut(&[u8]) -> bool);
 
     /// Stores an index. If that fails, the only cost is a scan by the next command.
     fn store(&self, key: &IndexKey<'_>, index: &[u8]);

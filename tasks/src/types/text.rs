@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 /// Maximum bytes of a path: of a namespace, of a future.
 pub(crate) const LONGEST_PATH: usize = 4096;
 
-/// Maximum bytes of a demangled name of which a part is needed. A few bytes of a v0 symbol can expand to a
+/// Maximum bytes of a demangled name if only a part of it is used. A few bytes of a v0 symbol can expand to a
 /// megabyte.
 const LONGEST_DEMANGLED: usize = 16 << 10;
 
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_symbol_that_stands_for_a_megabyte_is_cut() {
+    fn a_symbol_that_expands_to_a_megabyte_is_cut() {
         assert_eq!(demangle("main"), None);
         let (name, is_whole) = demangle(&poll_symbol(2)).unwrap();
         assert!(is_whole && name.ends_with("::poll::<((u32, u32), ((u32, u32), (u32, u32))), u8>"), "{name}");

@@ -14,6 +14,7 @@ mod referee_pprof;
 mod schemas;
 #[cfg(all(target_arch = "x86_64", target_env = "gnu"))]
 mod screens;
+mod session;
 mod shop;
 mod split;
 mod stuck;

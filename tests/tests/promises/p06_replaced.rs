@@ -61,7 +61,10 @@ const CHANGES: [Change; 3] = [Change::Exec, Change::Other, Change::Ends];
 
 #[test]
 fn a_program_that_replaced_itself_no_longer_has_an_agent() {
-    for other in ["", "/bin/sleep 1000"] {
+    for (other, fix) in [
+        ("", "fix: the program that runs now has to call rgops_agent::listen itself"),
+        ("/bin/sleep 1000", "fix: to list the Rust processes, run: rgops\n"),
+    ] {
         let directory = Directory::new();
         let mut target = Target::start(&directory);
         target.listen("");
@@ -81,7 +84,6 @@ fn a_program_that_replaced_itself_no_longer_has_an_agent() {
             assert_eq!(answer.code, 3, "{answer:?}");
             let reason = "the program replaced itself (execve) or closed the agent's descriptors";
             assert!(answer.errors.contains(reason), "{}", answer.errors);
-            let fix = "fix: the program that runs now has to call rgops_agent::listen itself";
             assert!(answer.errors.contains(fix), "{}", answer.errors);
         }
         let info = rgops_in(&directory, &[&pid]);

@@ -1,5 +1,5 @@
-//! The sections of allocators: the wrapper's exact counts, those of the cargo features, the program's own, and the C
-//! library's.
+//! The sections of allocators: the wrapper's exact counts, the allocators of the cargo features, the allocators the
+//! program's author added, and the C library.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use super::field::field;
 use crate::allocator::{self, AllocatorStats, Number};
 use crate::collect::Context;
 
-/// Fields of one allocator that are passed on at most.
+/// Maximum fields of one allocator; more are left out.
 const MAX_FIELDS: usize = 64;
 
-/// Deadline for allocators: counting the free chunks of a large heap takes some ten milliseconds.
+/// Deadline for allocators. Counting the free chunks of a large heap takes about 10 ms.
 const ALLOCATOR_DEADLINE: Duration = Duration::from_millis(200);
 
 const STUCK: &str =
@@ -27,7 +27,7 @@ const STUCK: &str =
 static ALLOCATORS: LazyLock<OffloadThread> =
     LazyLock::new(|| OffloadThread::new(agent_threads::MALLOC, ALLOCATOR_DEADLINE, STUCK));
 
-/// Those an author told of are code of the program's.
+/// Thread for allocators that the program's author added: their code belongs to the program.
 static PROGRAMS_ALLOCATORS: LazyLock<OffloadThread> =
     LazyLock::new(|| OffloadThread::programs(agent_threads::MALLOC, ALLOCATOR_DEADLINE, STUCK));
 
@@ -36,7 +36,7 @@ pub(super) async fn sections(context: &Context) -> Vec<Section> {
     let mut sections = Vec::new();
     #[cfg(native_engine)]
     sections.extend(sampled_section());
-    // The program's own allocator first; the C library's heap is small beside it then.
+    // The program's own allocator comes first. The C library's heap is then small in comparison.
     for source in allocator::by_feature() {
         sections.push(allocator_section(source, &ALLOCATORS).await);
     }
@@ -47,7 +47,7 @@ pub(super) async fn sections(context: &Context) -> Vec<Section> {
     sections
 }
 
-/// The numbers of the allocator with this name, as `memstats` has them.
+/// The numbers of the allocator with this name, as in `memstats`.
 pub(in crate::collect) async fn allocator_fields(name: &str) -> Vec<Field> {
     let source = allocator::by_feature().into_iter().find(|source| source.name() == name);
     let section = match source {
@@ -57,7 +57,7 @@ pub(in crate::collect) async fn allocator_fields(name: &str) -> Vec<Field> {
     section.map(|section| section.fields).unwrap_or_default()
 }
 
-/// What the program asked its allocator for, counted by the wrapper; `None` without one.
+/// What the program requested from its allocator, counted by the wrapper; `None` without a wrapper.
 #[cfg(native_engine)]
 fn sampled_section() -> Option<Section> {
     use rgops_capture::heap;
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_foreign_allocator_is_a_section() {
+    async fn an_allocator_that_the_author_added_has_a_section() {
         struct Mine;
         impl AllocatorStats for Mine {
             fn name(&self) -> &str {

@@ -1,4 +1,5 @@
-//! Where Linux and the allocators tell their numbers.
+//! The answer: the numbers of the process and its cgroup from `/proc` and the cgroup file system, then the
+//! allocators' sections.
 
 use std::io;
 use std::sync::{Arc, LazyLock};
@@ -42,7 +43,7 @@ pub(in crate::collect) fn resident_bytes() -> Known<u64> {
     Source::new(STATUS, read(STATUS, SMALL_FILE_BYTES)).bytes("rss", "VmRSS").value
 }
 
-/// A file that is read once and gives several fields.
+/// A file that is read once for several fields.
 struct Source {
     path: &'static str,
     text: Result<String, Unavailable>,
@@ -53,7 +54,7 @@ impl Source {
         Source { path, text: text.map_err(|error| missing(path, &error)) }
     }
 
-    /// The field behind `key`, which the file gives in kibibytes.
+    /// The field of `key`, which the file has in kibibytes.
     fn bytes(&self, name: &str, key: &str) -> Field {
         let value = match &self.text {
             Ok(text) => match kibibytes(text, key) {
@@ -107,11 +108,11 @@ async fn process_section() -> Section {
     Section { name: "process".to_owned(), fields }
 }
 
-/// The threads' stacks: the mappings that hold a sleeping thread's stack pointer.
+/// The threads' stacks: the mappings that contain the stack pointer of a sleeping thread.
 ///
-/// The kernel does not mark stacks any more (since 4.5), and a running thread's pointer is not told, so
-/// the source says how many threads are in the sum. Before Linux 6.7 the kernel may join a stack with
-/// what is mapped right above it.
+/// Since Linux 4.5 the kernel does not mark stacks, and it does not report the stack pointer of a running
+/// thread. So the source states how many threads are in the sum. Before Linux 6.7 the kernel may merge a stack
+/// with the mapping directly above it.
 struct Stacks {
     reserved: Known<u64>,
     resident: Known<u64>,
@@ -125,7 +126,7 @@ impl Stacks {
             let (ids, found) = threads::ids()?;
             let pointers: Vec<u64> =
                 ids.iter().filter_map(|tid| threads::stack_pointer(*tid).ok().flatten()).collect();
-            Ok((holders(&mappings, &pointers), pointers.len(), found))
+            Ok((containing(&mappings, &pointers), pointers.len(), found))
         });
         let (stacks, asleep, found) = match found {
             Ok(found) => found,
@@ -153,18 +154,18 @@ impl Stacks {
     }
 }
 
-/// The mappings that hold one of the addresses, each once.
-fn holders(mappings: &[AddressRange], addresses: &[u64]) -> Vec<AddressRange> {
-    let mut holders: Vec<usize> = addresses
+/// The mappings that contain one of the addresses, each once.
+fn containing(mappings: &[AddressRange], addresses: &[u64]) -> Vec<AddressRange> {
+    let mut indices: Vec<usize> = addresses
         .iter()
         .filter_map(|address| {
             let at = mappings.partition_point(|mapping| mapping.end <= *address);
             mappings.get(at).filter(|mapping| mapping.contains(address)).map(|_| at)
         })
         .collect();
-    holders.sort_unstable();
-    holders.dedup();
-    holders.into_iter().map(|at| mappings[at].clone()).collect()
+    indices.sort_unstable();
+    indices.dedup();
+    indices.into_iter().map(|at| mappings[at].clone()).collect()
 }
 
 fn cgroup_section() -> Section {
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    #[ignore = "started by the test above: others free what they had meanwhile"]
+    #[ignore = "started by the test above in its own process: other tests free memory meanwhile"]
     async fn touched_memory() {
         let before = process_section().await;
         let block = vec![1_u8; 64 << 20];
@@ -248,7 +249,7 @@ mod tests {
         loop {
             let section = process_section().await;
             if value(&section, "stack-sys") >= 32 << 20 {
-                // Of it, this thread touched little.
+                // The thread has touched little of its stack.
                 let resident = value(&section, "stack-in-use");
                 assert!((4096..16 << 20).contains(&resident), "{section:?}");
                 break;
@@ -261,6 +262,6 @@ mod tests {
 
     #[test]
     fn stacks_in_one_mapping_are_counted_once() {
-        assert_eq!(holders(&[10..20, 30..45], &[12, 19, 20, 30, 44, 45]), [10..20, 30..45]);
+        assert_eq!(containing(&[10..20, 30..45], &[12, 19, 20, 30, 44, 45]), [10..20, 30..45]);
     }
 }

@@ -1,4 +1,4 @@
-//! `memstats`: the process, its cgroup and each allocator, every number with its source.
+//! `memstats`: the memory of the process, its cgroup and each allocator, every number with its source.
 
 #![cfg(target_os = "linux")]
 

@@ -1,4 +1,4 @@
-//! The answer: checks the options, and sends samples while they are taken.
+//! The answer: checks the arguments, and sends samples while they are taken.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,12 +14,12 @@ use crate::collect::{Context, Finish, Sink, Stop};
 
 /// The longest profile.
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(3600);
-/// The highest rate; the kernel's tick bounds what is really signalled, weights make up for it.
+/// The highest rate. The kernel's tick limits how often a signal really comes; weights compensate for it.
 pub(crate) const MAX_HZ: u32 = 10_000;
 
 const TICK: Duration = Duration::from_millis(50);
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
-/// Samples in one packet at most: 512 frames of 9 bytes each keep it below its limit.
+/// Maximum samples in one packet: with 512 frames of 9 bytes each it stays below the limit of a packet.
 const SAMPLES_PER_PACKET: usize = 200;
 const MODULES_PER_PACKET: usize = 1000;
 
@@ -50,7 +50,7 @@ pub(crate) async fn collect(
         gathered,
     };
     let mut sampling =
-        waited_for(Sampling::start(engine, arguments.hz), sink, || progress(None, 0)).await??;
+        with_progress(Sampling::start(engine, arguments.hz), sink, || progress(None, 0)).await??;
     let started = Instant::now();
     let start = CpuStart {
         unix_ns,
@@ -61,7 +61,7 @@ pub(crate) async fn collect(
     sink.data(&PprofCpuPart::Start(start)).await?;
 
     let mut gathered = 0;
-    let mut told: Option<Instant> = None;
+    let mut last_progress: Option<Instant> = None;
     let mut ended_early = None;
     while started.elapsed() < duration {
         ended_early = sampling.taken_over();
@@ -71,8 +71,8 @@ pub(crate) async fn collect(
         let tick = sampling.tick();
         gathered += tick.samples.len() as u64;
         send(tick, sink).await?;
-        if told.is_none_or(|told| told.elapsed() >= PROGRESS_INTERVAL) {
-            told = Some(Instant::now());
+        if last_progress.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL) {
+            last_progress = Some(Instant::now());
             sink.progress(&progress(Some(started), gathered)).await?;
         }
         let pause = TICK.min(duration.saturating_sub(started.elapsed()));
@@ -81,10 +81,10 @@ pub(crate) async fn collect(
             break;
         }
     }
-    // Objects loaded since the last tick must be known to the last samples.
+    // The last samples need the modules that were loaded since the last tick.
     send(sampling.tick(), sink).await?;
     let ended_early = ended_early.or_else(|| sampling.taken_over());
-    let ended = waited_for(sampling.stop(), sink, || progress(Some(started), gathered)).await??;
+    let ended = with_progress(sampling.stop(), sink, || progress(Some(started), gathered)).await??;
     let Ended { rest, totals, mut notes } = ended;
     send(rest, sink).await?;
     context.counters.dropped.add(totals.dropped_ring + totals.dropped_cache);
@@ -96,8 +96,8 @@ pub(crate) async fn collect(
     Ok(End { notes })
 }
 
-/// Waits for an engine that takes its time, and tells the client so: it gives up an agent that sends nothing.
-async fn waited_for<T>(
+/// Waits for a slow engine and sends progress meanwhile. Without it the client would time out.
+async fn with_progress<T>(
     work: impl Future<Output = T>,
     sink: &Sink,
     progress: impl Fn() -> Progress,
@@ -128,7 +128,8 @@ async fn send_modules(modules: Option<Vec<Module>>, sink: &Sink) -> Result<(), S
     sink.data(&PprofCpuPart::Modules(modules)).await
 }
 
-/// Threads are listed with the totals; a program with very many has those with the least CPU summed.
+/// Sends the totals, which list the threads. If there are too many threads, those with the least CPU time are
+/// left out.
 async fn send_totals(mut totals: CpuTotals, sink: &Sink) -> Result<(), Stop> {
     const MAX_THREADS: usize = 16 * 1024;
     totals.threads.sort_unstable_by_key(|thread| std::cmp::Reverse((thread.cpu_ns, thread.weight)));

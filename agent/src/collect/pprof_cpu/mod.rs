@@ -1,4 +1,4 @@
-//! `pprof-cpu`: samples of every thread's CPU time, streamed while they are taken.
+//! `pprof-cpu`: samples of the CPU time of every thread, streamed while they are taken.
 
 #![cfg(any(native_engine, pprof_engine))]
 
@@ -7,6 +7,8 @@ mod collector;
 mod notes;
 mod sampling;
 
-pub(crate) use collector::{MAX_DURATION, MAX_HZ, collect};
+pub(crate) use collector::collect;
+#[cfg(native_engine)]
+pub(crate) use collector::{MAX_DURATION, MAX_HZ};
 #[cfg(native_engine)]
 pub(crate) use notes::notes;

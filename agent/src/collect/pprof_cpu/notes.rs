@@ -1,4 +1,4 @@
-//! What a profile by the native engine lacks, for the client.
+//! The notes that report what a profile by the native engine lacks.
 
 use rgops_capture::sampler::{Cuts, Unsampled};
 use rgops_capture::{exempt_threads, signal_number};
@@ -7,14 +7,14 @@ use rgops_protocol::reply::{Note, NoteKind};
 
 use crate::collect::{callers_hidden, unknown_stacks};
 
-/// What a profile by the native engine lacks, for the client.
+/// The notes of a profile by the native engine.
 pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, unsampled: &Unsampled) -> Vec<Note> {
     let (unknown_stacks, stacks_why) = unknown_stacks(cuts.unknown_stacks);
     let exempt_threads =
         format!("of {} threads that get no signal: {}", cuts.exempt_threads, exempt_threads::REASON);
-    // Below one part in a hundred it is the edges of the window.
+    // Less than 1 % comes from the edges of the window and is not reported.
     let small_ns = totals.process_cpu_ns / 100;
-    let told = |ns: u64| if ns > small_ns { ns / 1_000_000 } else { 0 };
+    let reported_ms = |ns: u64| if ns > small_ns { ns / 1_000_000 } else { 0 };
     let signal = signal_number::chosen();
     let blocked =
         format!("of threads that block {signal} and cannot be sampled: {}", unsampled.blocked_names());
@@ -36,14 +36,14 @@ pub(crate) fn notes(totals: &CpuTotals, cuts: Cuts, unsampled: &Unsampled) -> Ve
         (NoteKind::Approximate, "sample weights", unsampled.delivered_late, &*delivered_late),
         (NoteKind::Missing, CPU_TIME, unsampled.exempt_ns.div_ceil(1_000_000), &*exempt_threads),
         (NoteKind::Missing, "threads", totals.timer_failures, "no CPU timer could be made for them"),
-        (NoteKind::Missing, CPU_TIME, told(unsampled.blocked_ns), &*blocked),
-        (NoteKind::Missing, CPU_TIME, told(unsampled.waiting_ns), &*waiting),
-        (NoteKind::Missing, CPU_TIME, told(unsampled.untimed_ns), "of threads without a CPU timer"),
-        (NoteKind::Missing, CPU_TIME, told(unsampled.begun_ns), "of threads before they had a timer"),
+        (NoteKind::Missing, CPU_TIME, reported_ms(unsampled.blocked_ns), &*blocked),
+        (NoteKind::Missing, CPU_TIME, reported_ms(unsampled.waiting_ns), &*waiting),
+        (NoteKind::Missing, CPU_TIME, reported_ms(unsampled.untimed_ns), "of threads without a CPU timer"),
+        (NoteKind::Missing, CPU_TIME, reported_ms(unsampled.begun_ns), "of threads before they had a timer"),
         (
             NoteKind::Missing,
             CPU_TIME,
-            told(unsampled.certainly_unattributed_ns()),
+            reported_ms(unsampled.certainly_unattributed_ns()),
             "not attributed to a thread: a thread that starts and ends between two readings leaves no clock to read",
         ),
     ]

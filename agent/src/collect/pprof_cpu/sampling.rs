@@ -1,4 +1,4 @@
-//! A CPU profile being taken, by whichever engine.
+//! A CPU profile in progress, by either engine.
 
 use rgops_capture::Tick;
 #[cfg(pprof_engine)]
@@ -21,7 +21,7 @@ use crate::collect::frame_pointers::FramePointers;
 #[cfg(native_engine)]
 use super::notes::notes;
 
-/// A running sampler. Dropping it gives everything back.
+/// A running sampler. Dropping it restores everything it changed.
 pub(super) enum Sampling {
     #[cfg(native_engine)]
     Native(Box<CpuSampler>, FramePointers),
@@ -29,12 +29,12 @@ pub(super) enum Sampling {
     Pprof(Box<PprofSampler>),
 }
 
-/// What a profile's end brings.
+/// The end of a profile.
 pub(super) struct Ended {
-    /// The samples not yet told, and the modules they are in.
+    /// The samples that were not returned yet, and their modules.
     pub(super) rest: Tick,
     pub(super) totals: CpuTotals,
-    /// What the profile lacks.
+    /// Reports what the profile lacks.
     pub(super) notes: Vec<Note>,
 }
 
@@ -54,7 +54,7 @@ impl Sampling {
         started.map_err(|error| error.into_answer("cannot profile the CPU"))
     }
 
-    /// CPU time one weight stands for, in nanoseconds.
+    /// CPU time of a weight of 1, in nanoseconds.
     pub(super) fn period_ns(&self) -> u64 {
         match self {
             #[cfg(native_engine)]
@@ -64,7 +64,7 @@ impl Sampling {
         }
     }
 
-    /// Why no more samples come: the program has taken the signal.
+    /// The reason if no more samples come because the program replaced the signal handler.
     pub(super) fn taken_over(&self) -> Option<String> {
         let (is_undisturbed, signal) = match self {
             #[cfg(native_engine)]
@@ -75,13 +75,13 @@ impl Sampling {
         (!is_undisturbed).then(|| format!("the program installed its own {signal} handler"))
     }
 
-    /// What came since the last call.
+    /// The samples since the last call.
     pub(super) fn tick(&mut self) -> Tick {
         match self {
             #[cfg(native_engine)]
             Sampling::Native(sampler, by_frame_pointer) => {
                 let tick = sampler.tick();
-                by_frame_pointer.look_at_tick(&tick);
+                by_frame_pointer.count_tick(&tick);
                 tick
             }
             #[cfg(pprof_engine)]
@@ -98,7 +98,7 @@ impl Sampling {
             Sampling::Native(sampler, mut by_frame_pointer) => {
                 let Stopped { samples, totals, cuts, unsampled } = sampler.stop();
                 let rest = Tick { samples, modules: None, modules_after: None };
-                by_frame_pointer.look_at_tick(&rest);
+                by_frame_pointer.count_tick(&rest);
                 let mut notes = notes(&totals, cuts, &unsampled);
                 notes.extend(by_frame_pointer.note("samples"));
                 Ok(Ended { rest, totals, notes })
@@ -115,12 +115,12 @@ impl Sampling {
     }
 }
 
-/// What a profile by engine `pprof` lacks.
+/// The notes of a profile by engine `pprof`.
 #[cfg(pprof_engine)]
 fn pprof_notes(totals: &CpuTotals) -> Vec<Note> {
-    // Below one part in a hundred it is the edges of the window.
-    let is_much = totals.unsampled_cpu_ns > totals.process_cpu_ns / 100;
-    let unsampled_ms = if is_much { totals.unsampled_cpu_ns / 1_000_000 } else { 0 };
+    // Less than 1 % comes from the edges of the window and is not reported.
+    let is_reported = totals.unsampled_cpu_ns > totals.process_cpu_ns / 100;
+    let unsampled_ms = if is_reported { totals.unsampled_cpu_ns / 1_000_000 } else { 0 };
     [
         (
             NoteKind::Missing,

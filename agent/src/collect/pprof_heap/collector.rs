@@ -1,4 +1,4 @@
-//! The answer: one snapshot, or those of a window.
+//! The answer: one snapshot, or the snapshots of a window.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use crate::collect::{Context, Finish, Sink, Stop};
 
 /// The longest window.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
-/// Snapshots come no closer: each looks at every entry of the tables.
+/// Minimum time between snapshots: each reads every entry of the tables.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
-/// How often a client is told that the window goes on.
+/// Time between two progress packets in a window.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
-// So many in a packet stay below its limit of 1 MiB: a number takes 9 bytes at most.
+// These counts stay below a packet's limit of 1 MiB: a number takes at most 9 bytes.
 const MODULES_PER_PACKET: usize = 1000;
 const STACKS_PER_PACKET: usize = 400;
 const BUCKETS_PER_PACKET: usize = 8_000;
 const BLOCKS_PER_PACKET: usize = 20_000;
 
-/// What the program has to say to be sampled.
+/// The fix for a program whose allocator is not wrapped.
 pub(in crate::collect) const WRAP_IT: &str = "add two lines to the program, outside of functions, and restart it:\n\
      #[global_allocator]\n\
      static ALLOCATOR: rgops_agent::alloc::Sampling<std::alloc::System> = rgops_agent::alloc::Sampling::new(std::alloc::System);";
@@ -55,7 +55,7 @@ pub(crate) async fn collect(
     Err(missing(context).into())
 }
 
-/// Why there is nothing to tell, and what changes that.
+/// The error with the reason why there are no samples, and the fix.
 fn missing(context: &Context) -> Error {
     let what = "cannot profile the heap";
     if heap::allocator().is_none() {
@@ -98,15 +98,15 @@ impl<'a, S: Source> Window<'a, S> {
         };
         self.snapshot().await?;
         let mut due = interval;
-        let mut is_asked_to_end = false;
-        while !is_asked_to_end && self.began.elapsed() < duration {
-            is_asked_to_end = self.wait_until(due.min(duration), finish).await?;
+        let mut is_finish_requested = false;
+        while !is_finish_requested && self.began.elapsed() < duration {
+            is_finish_requested = self.wait_until(due.min(duration), finish).await?;
             self.snapshot().await?;
-            // A slow client makes snapshots rarer, not a crowd of them.
+            // With a slow client, snapshots are skipped. They do not pile up.
             due = (due + interval).max(self.began.elapsed());
         }
         let mut notes = self.source.notes();
-        if is_asked_to_end {
+        if is_finish_requested {
             let why = format!("ended on request after {} ms", self.began.elapsed().as_millis());
             notes.push(Note { kind: NoteKind::EndedEarly, what: "window".to_owned(), count: 1, why });
         }
@@ -120,7 +120,7 @@ impl<'a, S: Source> Window<'a, S> {
         Ok(())
     }
 
-    /// Waits, and tells the client so; whether it wants to end.
+    /// Waits and sends progress; returns whether the client requested to finish.
     async fn wait_until(&self, due: Duration, finish: &mut Finish) -> Result<bool, Stop> {
         loop {
             let elapsed = self.began.elapsed();
@@ -142,7 +142,7 @@ impl<'a, S: Source> Window<'a, S> {
     }
 }
 
-/// The wrapper's samples, and what of them the client knows.
+/// The wrapper's samples, and what was already sent to the client.
 #[derive(Default)]
 struct Sampled {
     sent: HashMap<u32, (Estimate, Estimate)>,
@@ -162,7 +162,7 @@ impl Source for Sampled {
     }
 
     async fn snapshot(&mut self, sink: &Sink, with_blocks: bool) -> Result<u64, Stop> {
-        // Before the modules, so that they are those of every stack.
+        // Read before the modules, so that every stack's modules are in their list.
         let mut reading = heap::read(with_blocks);
         let mut modules = heap::list_modules(self.modules.is_empty());
         modules.truncate(MODULES_PER_PACKET);
@@ -174,7 +174,7 @@ impl Source for Sampled {
             .buckets
             .retain(|bucket| self.sent.get(&bucket.stack) != Some(&(bucket.allocated, bucket.freed)));
         let is_new = |stack: &u32| !self.sent.contains_key(stack);
-        // A block may live whose sums came after they were read.
+        // A live block may have a stack whose sums were not there yet when the sums were read.
         let mut new: Vec<u32> = reading.buckets.iter().map(|bucket| bucket.stack).filter(is_new).collect();
         new.extend(reading.live.iter().map(|block| block.stack).filter(is_new));
         new.sort_unstable();

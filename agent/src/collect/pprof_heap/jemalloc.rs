@@ -1,7 +1,7 @@
-//! jemalloc's own profiler, when it runs (`prof:true`): its dumps are passed on as they are.
+//! jemalloc's own profiler, if it runs (`prof:true`): its dumps are sent unchanged.
 //!
-//! It writes to a file only. That is made in the temporary directory, with mode 0600 and a random name in a
-//! directory of mode 0700, read back and removed.
+//! It writes only to a file. The file is created in the temporary directory, with mode 0600 and in a directory of
+//! mode 0700 with a random name. It is read and removed.
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt as _;
@@ -21,7 +21,7 @@ use super::source::Source;
 use crate::collect::{Sink, Stop};
 
 const DEADLINE: Duration = Duration::from_secs(20);
-/// A larger dump is not passed on: millions of stacks.
+/// A larger dump, with millions of stacks, is not sent.
 const MAX_DUMP_BYTES: u64 = 256 * 1024 * 1024;
 const BYTES_PER_PACKET: usize = 512 * 1024;
 
@@ -39,9 +39,9 @@ impl Profiler {
     /// The profiler, if it runs.
     pub(super) async fn active() -> Result<Profiler, Error> {
         let what = "cannot profile the heap";
-        let asked = DUMPS.ask(|| (jemalloc_is_profiling(), jemalloc_mean_bytes())).await;
+        let answer = DUMPS.ask(|| (jemalloc_is_profiling(), jemalloc_mean_bytes())).await;
         let failed = |why: String, fix: &str| Error::new(Code::Unsupported, what, why, fix);
-        match asked {
+        match answer {
             Ok((Ok(true), mean)) => Ok(Profiler { mean_bytes: mean.unwrap_or_default() }),
             Ok((Ok(false), _)) => Err(failed(
                 "jemalloc's profiler is not active".to_owned(),
@@ -90,17 +90,17 @@ impl Source for Profiler {
     }
 }
 
-/// Removes the directory and the dump in it, whatever happens.
+/// Removes the directory and the dump in it when dropped.
 struct Private(PathBuf);
 
 impl Drop for Private {
     fn drop(&mut self) {
-        // Nothing better can be done about what cannot be removed.
+        // If the removal fails, nothing more can be done.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// A dump, by way of a file of our own.
+/// Takes a dump through a private file.
 fn dump() -> Result<Vec<u8>, String> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|error| error.to_string())?;
@@ -110,7 +110,7 @@ fn dump() -> Result<Vec<u8>, String> {
     std::fs::DirBuilder::new().mode(0o700).create(&directory).map_err(in_directory)?;
     let private = Private(directory.clone());
     let file = private.0.join("heap");
-    // jemalloc opens it with O_CREAT and mode 0644; it keeps the mode of one that exists.
+    // jemalloc opens it with O_CREAT and mode 0644. An existing file keeps its mode.
     let create = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
     drop(create.map_err(in_directory)?);
     let path = CString::new(file.as_os_str().as_bytes()).map_err(|error| error.to_string())?;

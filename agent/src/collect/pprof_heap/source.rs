@@ -1,19 +1,18 @@
-//! Where snapshots come from.
+//! The interface of the two sources of snapshots: the wrapper, and jemalloc's profiler.
 
 use rgops_protocol::reply::Note;
 use rgops_protocol::reply::pprof_heap::HeapStart;
 
 use crate::collect::{Sink, Stop};
 
-/// Where snapshots come from.
+/// A source of snapshots.
 pub(super) trait Source {
-    /// What is said before the first.
+    /// The part that precedes the first snapshot.
     fn start(&self, unix_ns: u64) -> HeapStart;
 
-    /// Sends what belongs between `Snapshot` and the end of `Counters`, that included; how many samples
-    /// there are.
+    /// Sends the parts after `Snapshot`, up to and including `Counters`. Returns the number of samples.
     async fn snapshot(&mut self, sink: &Sink, with_blocks: bool) -> Result<u64, Stop>;
 
-    /// What the answer lacks.
+    /// The notes that report what the answer lacks.
     fn notes(&self) -> Vec<Note>;
 }

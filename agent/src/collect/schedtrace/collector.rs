@@ -11,9 +11,9 @@ use rgops_protocol::request::{MAX_MOMENT_BYTES, MemoryRange, SchedtraceRequest};
 use super::follow::Follower;
 use crate::collect::{Context, Finish, Sink, Stop};
 
-/// From one moment to the next: below, the wakeups would show; above, nobody waits.
+/// Bounds of the time between two moments. Below, the wakeups would be noticeable; above, no user waits.
 pub(crate) const INTERVAL_MS: std::ops::RangeInclusive<u32> = 10..=3_600_000;
-/// A client must hear something every two seconds.
+/// The client times out after 2 s without a packet.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) async fn collect(
@@ -33,25 +33,26 @@ pub(crate) async fn collect(
     let mut follower = Follower::new(&context.runtimes);
     sink.data(&SchedtracePart::Runtimes(follower.runtimes())).await?;
     let began = Instant::now();
-    let (mut due, mut told) = (began + interval, 0);
-    while arguments.count == 0 || told < arguments.count {
+    let (mut due, mut sent) = (began + interval, 0);
+    while arguments.count == 0 || sent < arguments.count {
         if wait(&mut follower, due, began, sink, finish).await? {
             break;
         }
-        if follower.take_new(&context.runtimes) {
+        if follower.follow_new(&context.runtimes) {
             sink.data(&SchedtracePart::Runtimes(follower.runtimes())).await?;
         }
         let mut moment = follower.moment(began);
         moment.memory = ranges(&arguments, &memory);
         sink.data(&SchedtracePart::Moment(moment)).await?;
-        told += 1;
-        // A client that takes no packets holds us up: what it missed is not made up for.
+        sent += 1;
+        // A slow client delays this loop. The moments it missed are not made up for.
         due = (due + interval).max(Instant::now() + interval / 2);
     }
     Ok(End::default())
 }
 
-/// Waits until `due`, reads the runtimes' counters and tells that we live; whether it was asked to end.
+/// Waits until `due`, reads the runtimes' counters and sends progress; returns whether the client requested to
+/// finish.
 async fn wait(
     follower: &mut Follower,
     due: Instant,
@@ -59,7 +60,7 @@ async fn wait(
     sink: &Sink,
     finish: &mut Finish,
 ) -> Result<bool, Stop> {
-    let mut told = Instant::now();
+    let mut last_progress = Instant::now();
     loop {
         let until = due.min(Instant::now() + follower.reading_interval(due));
         if tokio::time::timeout_at(until.into(), finish.requested()).await.is_ok() {
@@ -69,15 +70,15 @@ async fn wait(
         if Instant::now() >= due {
             return Ok(false);
         }
-        if told.elapsed() >= PROGRESS_INTERVAL {
-            told = Instant::now();
+        if last_progress.elapsed() >= PROGRESS_INTERVAL {
+            last_progress = Instant::now();
             let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
             sink.progress(&Progress { elapsed_ms, total_ms: 0, gathered: 0 }).await?;
         }
     }
 }
 
-/// The ranges as they are now; the kernel copies, and what is not mapped is left out.
+/// The current bytes of the ranges. The kernel copies them; a range that is not mapped is left out.
 fn ranges(arguments: &SchedtraceRequest, memory: &Result<(), Unavailable>) -> Known<Vec<Option<Vec<u8>>>> {
     match memory {
         Ok(()) => Known::Value(arguments.ranges.iter().map(read).collect()),

@@ -14,8 +14,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use crate::busy::BusyMeter;
 use crate::runtimes::{Watched, WatchedRuntimes};
 
-/// Time between two readings of the counters, see [`crate::busy`]: so often that a poll that sticks
-/// in the middle of an interval shows in it, and so seldom that the wakeups do not matter.
+/// Time between two readings of the counters, see [`crate::busy`]. Short enough that a poll that gets stuck
+/// in the middle of an interval is visible in it, and long enough that the wakeups do not matter.
 const READING_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The runtimes, each with its meter.
@@ -35,15 +35,15 @@ impl Follower {
         Follower { followed, last: Instant::now() }
     }
 
-    /// Follows what is watched since; whether there was any.
-    pub(crate) fn take_new(&mut self, watched: &WatchedRuntimes) -> bool {
+    /// Follows runtimes that were watched since the last call; returns whether there are any.
+    pub(crate) fn follow_new(&mut self, watched: &WatchedRuntimes) -> bool {
         let known = self.followed.len();
         // The list only grows, at its end.
         self.followed.extend(watched.list().into_iter().skip(known).map(Followed::new));
         self.followed.len() > known
     }
 
-    /// What is followed.
+    /// Descriptions of the followed runtimes.
     pub(crate) fn runtimes(&self) -> Vec<SchedtraceRuntime> {
         let describe = |followed: &Followed| SchedtraceRuntime {
             name: followed.runtime.name.clone(),
@@ -56,7 +56,7 @@ impl Follower {
         self.followed.iter().map(describe).collect()
     }
 
-    /// The same, to be asked themselves.
+    /// The followed runtimes themselves.
     #[cfg(native_engine)]
     pub(crate) fn watched(&self) -> Vec<Watched> {
         self.followed.iter().map(|followed| followed.runtime.clone()).collect()
@@ -67,7 +67,7 @@ impl Follower {
         self.followed.iter().map(|followed| followed.runtime.name.clone()).collect()
     }
 
-    /// How long to wait for the next reading, when the next moment is `due`.
+    /// How long to wait until the next reading, if the next moment is at `due`.
     pub(crate) fn reading_interval(&self, due: Instant) -> Duration {
         match self.followed.is_empty() {
             true => due.saturating_duration_since(Instant::now()).min(Duration::from_secs(1)),
@@ -80,7 +80,7 @@ impl Follower {
         self.followed.iter_mut().for_each(|followed| followed.meter.read());
     }
 
-    /// What happened since the last moment; reads once more. `began` is when time 0 was.
+    /// Reads the counters once more and returns the changes since the last moment. `began` is time 0.
     pub(crate) fn moment(&mut self, began: Instant) -> SchedtraceMoment {
         let now = Instant::now();
         let runtimes = self.followed.iter_mut().map(Followed::moment).collect();
@@ -124,8 +124,8 @@ impl Followed {
     }
 }
 
-/// What a Tokio built with `--cfg tokio_unstable` tells: the program's flag is ours, because there is
-/// one Tokio in it.
+/// The metrics of a Tokio built with `--cfg tokio_unstable`. The agent and the program share one Tokio, so the
+/// flag is the same for both.
 #[cfg(tokio_unstable)]
 fn unstable(metrics: &tokio::runtime::RuntimeMetrics) -> Known<UnstableMoment> {
     let workers = 0..metrics.num_workers();
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stuck_worker_is_busy_in_every_moment_and_a_new_runtime_is_taken() {
+    fn a_stuck_worker_is_busy_in_every_moment_and_a_new_runtime_is_followed() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
         let (release, held) = std::sync::mpsc::channel::<()>();
         let (started, wait) = std::sync::mpsc::channel();
@@ -178,25 +178,25 @@ mod tests {
         let before = Instant::now();
         let mut follower = Follower::new(&watched);
         let began = Instant::now();
-        let (mut intervals, mut told_ns) = (0, 0);
+        let (mut intervals, mut busy_ns) = (0, 0);
         for _ in 0..3 {
             std::thread::park_timeout(Duration::from_millis(30));
-            let asked = Instant::now();
+            let requested = Instant::now();
             let moment = follower.moment(began);
             assert!(*moment.threads.value().unwrap() >= 3);
             let busiest = moment.runtimes[0].workers.iter().map(|w| *w.busy_ns.value().unwrap()).max();
-            // It is busy at every moment from the first reading to the last, which lie between our clocks.
-            told_ns += busiest.unwrap();
+            // It is busy at every moment from the first reading to the last. Both are between our clocks.
+            busy_ns += busiest.unwrap();
             intervals += moment.interval_ns;
-            let (least, most) = (nanoseconds(asked - began), nanoseconds(before.elapsed()));
-            assert!((least..=most).contains(&told_ns), "{least} to {most} ns: {told_ns}, {moment:?}");
+            let (least, most) = (nanoseconds(requested - began), nanoseconds(before.elapsed()));
+            assert!((least..=most).contains(&busy_ns), "{least} to {most} ns: {busy_ns}, {moment:?}");
             assert!((least..=most).contains(&intervals), "{least} to {most} ns: {intervals}, {moment:?}");
             assert_eq!(moment.runtimes[0].alive_tasks, 1);
         }
-        assert!(!follower.take_new(&watched));
+        assert!(!follower.follow_new(&watched));
         let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
         watched.add(other.handle(), "other");
-        assert!(follower.take_new(&watched));
+        assert!(follower.follow_new(&watched));
         let runtimes = follower.runtimes();
         assert_eq!(runtimes[1].kind, RuntimeKind::CurrentThread);
         if cfg!(native_engine) {

@@ -1,8 +1,8 @@
-//! `schedtrace`: what the watched runtimes' schedulers do, a moment an interval, streamed.
+//! `schedtrace`: the activity of the watched runtimes' schedulers, one moment for each interval, streamed.
 //!
-//! Reading costs a few atomic loads a worker, so it runs beside other commands. Each moment has the memory that
-//! the client asked for: by the program's debug information it knows what stable Tokio keeps there and has no
-//! method for.
+//! Reading costs a few atomic loads per worker, so it runs concurrently with other commands. Each moment has the
+//! memory that the client requested. The client knows from the program's debug information where Tokio keeps the
+//! values that its stable API does not report.
 
 #![cfg(target_os = "linux")]
 

@@ -1,4 +1,4 @@
-//! Two readings of every thread with a window between, in which the runtimes' counters are followed.
+//! Two readings of every thread with a window in between, in which the runtimes' counters are followed.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,11 +24,11 @@ use crate::busy::BusyMeter;
 use crate::collect::{Context, Finish, Sink, Stop};
 use crate::runtimes::Watched;
 
-/// Bounds of the window: below, schedstat's own resolution shows; above, people think it hangs.
+/// Bounds of the window. Below, the resolution of schedstat is visible; above, the command seems to hang.
 const WINDOW_MS: std::ops::RangeInclusive<u32> = 20..=2000;
 /// Time between two readings of the runtimes' counters, see [`crate::busy`].
-const LONGEST_INTERVAL: Duration = Duration::from_millis(20);
-/// Threads read before other connections get a turn: about a millisecond.
+const MAX_INTERVAL: Duration = Duration::from_millis(20);
+/// Threads read before other connections may run: about 1 ms.
 const THREADS_AT_ONCE: usize = 64;
 
 pub(crate) async fn collect(
@@ -50,7 +50,7 @@ async fn reply(arguments: &StatsRequest, context: &Context, finish: &mut Finish)
     let followed = Followed::follow(context, window, finish).await;
     let census = census(&before).await;
     let window = followed.window;
-    // Listing tasks takes its time: it comes when the window is over and all of it was read.
+    // Listing tasks may be slow, so it comes last: the window has ended and everything in it was read.
     let runtimes = followed.runtimes(context).await;
 
     let stat = Stat::read(STAT);
@@ -87,7 +87,7 @@ async fn reply(arguments: &StatsRequest, context: &Context, finish: &mut Finish)
     (reply, End { notes: census.notes })
 }
 
-/// What every thread had used when the window began.
+/// The CPU times of every thread at the start of the window.
 async fn first_reading() -> BTreeMap<u32, Schedstat> {
     let (ids, _) = threads::ids().unwrap_or_default();
     let mut readings = BTreeMap::new();
@@ -98,17 +98,17 @@ async fn first_reading() -> BTreeMap<u32, Schedstat> {
     readings
 }
 
-/// The watched runtimes' counters over the window.
+/// The watched runtimes and their counters over the window.
 struct Followed {
     runtimes: Vec<(Watched, BusyMeter)>,
-    /// From the first reading of the counters to the last: busy times are shares of it.
+    /// From the first reading of the counters to the last. Busy times are shares of this time.
     window: Duration,
 }
 
 impl Followed {
     async fn follow(context: &Context, window: Duration, finish: &mut Finish) -> Followed {
         let (began, end) = (Instant::now(), tokio::time::Instant::now() + window);
-        let interval = LONGEST_INTERVAL.min(window / 4);
+        let interval = MAX_INTERVAL.min(window / 4);
         let with_meter = |runtime: Watched| {
             let meter = BusyMeter::new_at(began, &runtime.handle);
             (runtime, meter)
@@ -118,7 +118,7 @@ impl Followed {
         while tokio::time::Instant::now() < end && !finish.is_requested() {
             let next =
                 if runtimes.is_empty() { end } else { end.min(tokio::time::Instant::now() + interval) };
-            // Whichever comes first.
+            // The deadline or the request to finish, whichever is first.
             let _ = tokio::time::timeout_at(next, finish.requested()).await;
             last = Instant::now();
             runtimes.iter_mut().for_each(|(_, meter)| meter.read_at(last));
@@ -130,7 +130,7 @@ impl Followed {
         let mut runtimes = Vec::with_capacity(self.runtimes.len());
         for (runtime, meter) in self.runtimes {
             runtimes.push(RuntimeStats {
-                // Before ours are among them.
+                // Before the agent's own tasks are spawned on it.
                 alive_tasks: runtime.alive_tasks(),
                 global_queue: runtime.global_queue(),
                 tasks: tasks(&runtime, context).await,
@@ -143,17 +143,17 @@ impl Followed {
     }
 }
 
-/// Its tasks by state.
+/// The runtime's tasks by state.
 #[cfg(native_engine)]
 async fn tasks(runtime: &Watched, context: &Context) -> Known<TaskStates> {
-    /// As many are walked through in some 50 ms.
-    const MOST_TASKS: u64 = 200_000;
+    /// Walking this many tasks takes about 50 ms.
+    const MAX_TASKS: u64 = 200_000;
     if context.policy.is_denied(Command::Tasks) {
         return Known::unavailable("the program's author denied tasks", "");
     }
-    if runtime.alive_tasks() > MOST_TASKS {
+    if runtime.alive_tasks() > MAX_TASKS {
         return Known::unavailable(
-            format!("more than {MOST_TASKS} tasks, too many for stats to walk"),
+            format!("more than {MAX_TASKS} tasks, too many for stats to walk"),
             "run: rgops tasks PID",
         );
     }
@@ -199,7 +199,7 @@ async fn census(before: &BTreeMap<u32, Schedstat>) -> Census {
     let mut switches_error = None;
     for chunk in ids.chunks(THREADS_AT_ONCE) {
         for tid in chunk {
-            // A thread that ended meanwhile is simply no thread any more.
+            // A thread that ended meanwhile is not counted.
             let Ok(stat) = threads::stat(*tid) else { continue };
             *states.entry(stat.state).or_default() += 1;
             match threads::switches(*tid) {
@@ -244,14 +244,14 @@ fn ended(error: &io::Error) -> bool {
 fn thread_activity(tid: u32, stat: Stat, before: Option<&Schedstat>) -> ThreadActivity {
     let (running_ns, runnable_ns) = match threads::schedstat(tid) {
         Ok(now) => {
-            // A thread that began in the window had used nothing before.
+            // A thread that started in the window had no CPU time before.
             let before = before.copied().unwrap_or(Schedstat { running_ns: 0, runnable_ns: 0 });
             (
                 Known::Value(now.running_ns.saturating_sub(before.running_ns)),
                 Known::Value(now.runnable_ns.saturating_sub(before.runnable_ns)),
             )
         }
-        // Short, because it may be repeated for thousands of threads.
+        // The text is short because it may be repeated for thousands of threads.
         Err(_) => (Known::unavailable("no schedstat", ""), Known::unavailable("no schedstat", "")),
     };
     let is_agent = is_agent_thread(&stat.name);
@@ -309,26 +309,26 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     #[tokio::test]
-    async fn a_spinning_thread_is_told_by_its_own_clock_and_the_states_add_up() {
+    async fn the_running_time_of_a_spinning_thread_is_that_of_its_clock_and_the_states_add_up() {
         let stop = Arc::new(AtomicBool::new(false));
-        let (tell, told) = std::sync::mpsc::channel();
+        let (send_tid, tid) = std::sync::mpsc::channel();
         let spinner = std::thread::Builder::new().name("spinner".into()).spawn({
             let stop = stop.clone();
             move || {
-                tell.send(rgops_capture::procfs::threads::own_id().unwrap()).unwrap();
+                send_tid.send(rgops_capture::procfs::threads::own_id().unwrap()).unwrap();
                 while !stop.load(Ordering::Relaxed) {}
             }
         });
-        let tid = told.recv().unwrap();
+        let tid = tid.recv().unwrap();
         let ran_ns = || {
             let text = std::fs::read_to_string(format!("/proc/self/task/{tid}/schedstat")).unwrap();
             text.split(' ').next().unwrap().parse::<u64>().unwrap()
         };
         let context = Context::for_tests();
         context.runtimes.add(&tokio::runtime::Handle::current(), "main");
-        let (_tell, finish) = tokio::sync::watch::channel(false);
+        let (_request, finish) = tokio::sync::watch::channel(false);
         let mut window_ms = 200;
-        // Longer where the machine has no CPU for it.
+        // The window grows until the machine has given the thread 100 ms of CPU time in it.
         let (stats, end, most_ns) = loop {
             let before = ran_ns();
             let request = StatsRequest { window_ms };
@@ -356,13 +356,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_window_is_bounded_and_ends_early_when_asked() {
+    async fn the_window_is_bounded_and_ends_early_on_request() {
         let context = Context::for_tests();
-        let (tell, finish) = tokio::sync::watch::channel(false);
+        let (request, finish) = tokio::sync::watch::channel(false);
         let mut finish = Finish::new(finish);
         let (stats, _) = reply(&StatsRequest { window_ms: 0 }, &context, &mut finish).await;
         assert!(stats.window_ns >= 20_000_000);
-        tell.send(true).unwrap();
+        request.send(true).unwrap();
         let (stats, _) = reply(&StatsRequest { window_ms: u32::MAX }, &context, &mut finish).await;
         assert!(stats.window_ns < 60_000_000_000, "{} ns of 49 days", stats.window_ns);
     }

@@ -1,5 +1,5 @@
-//! `stats`: what the process, its threads and its Tokio runtimes do, measured over a short window,
-//! and what the agent itself costs.
+//! `stats`: the activity of the process, its threads and its Tokio runtimes, measured over a short window,
+//! and the costs of the agent itself.
 
 #![cfg(target_os = "linux")]
 

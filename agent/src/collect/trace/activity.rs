@@ -1,10 +1,10 @@
-//! Readings of all threads: who ran since the last one, and what each does now.
+//! Readings of all threads: which ones ran since the last reading, and what each does now.
 //!
-//! `schedstat` is the cheapest file that tells whether a thread ran, and its two clocks are exact: a
-//! thread that sleeps has them still. Only of a thread whose clocks moved are the other files read. The
-//! clocks of a thread that is on a CPU follow with the scheduler's tick (1 to 10 ms), and its
-//! waiting time appears when it gets a CPU (even if it was asleep before); so a thread that runs or
-//! waits may look as if it stood still for a while, and the next difference tells what it did.
+//! `schedstat` is the cheapest file that shows whether a thread ran. Its two clocks are exact: they do not
+//! change while the thread sleeps. The other files are read only if the clocks changed. The kernel updates the
+//! clocks of a thread on a CPU with the scheduler's tick (1 to 10 ms), and its waiting time when it gets a CPU
+//! (even if it was asleep before). So a thread that runs or waits may seem idle for a while, and the next
+//! difference shows what it did.
 
 use std::collections::HashMap;
 use std::io;
@@ -17,12 +17,12 @@ use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stack::SystemCall;
 use rgops_protocol::reply::trace::{ThreadPoint, TraceThread};
 
-/// Threads read before other connections get a turn: less than a millisecond.
+/// Threads read before other connections may run: less than 1 ms.
 const THREADS_AT_ONCE: usize = 64;
-/// State of a thread that is gone.
+/// State of a thread that has ended.
 const ENDED: char = 'X';
 
-/// What a reading found.
+/// The results of a reading.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) threads: Vec<TraceThread>,
@@ -36,7 +36,7 @@ pub(super) struct Activity {
     agent_tid: u32,
     /// Threads above the limit of one answer.
     not_read: u64,
-    /// Readings of a thread that failed though it lives, and the last reason.
+    /// Failed readings of threads that have not ended, and the last reason.
     failures: u64,
     failure: Option<io::Error>,
 }
@@ -46,32 +46,32 @@ struct Thread {
     thread: TraceThread,
     /// The last point sent.
     last: ThreadPoint,
-    /// When it was last seen to have the clocks of `last`.
+    /// When a reading last found the clocks of `last` unchanged.
     still_ns: u64,
 }
 
 impl Activity {
-    /// No thread is known yet. Fails where the kernel keeps no `schedstat`.
+    /// Starts without known threads. Fails if the kernel has no `schedstat`.
     pub(super) fn new() -> io::Result<Activity> {
         let agent_tid = threads::own_id()?;
         threads::schedstat(agent_tid)?;
         Ok(Activity { known: HashMap::new(), agent_tid, not_read: 0, failures: 0, failure: None })
     }
 
-    /// Looks for threads that began, and reads them. What ended is found by [`Activity::read`].
+    /// Finds new threads and reads them. [`Activity::read`] finds threads that have ended.
     pub(super) async fn scan(&mut self, clock: &impl Fn() -> u64, found: &mut Found) -> io::Result<()> {
         let (ids, all) = threads::ids()?;
         self.not_read = self.not_read.max((all - ids.len()) as u64);
         let new: Vec<u32> = ids.into_iter().filter(|tid| !self.known.contains_key(tid)).collect();
         for piece in new.chunks(THREADS_AT_ONCE) {
-            piece.iter().for_each(|tid| self.meet(*tid, clock(), found));
+            piece.iter().for_each(|tid| self.add(*tid, clock(), found));
             tokio::task::yield_now().await;
         }
         Ok(())
     }
 
-    /// Reads every known thread and adds a point for each that ran since its last one; with `all`,
-    /// for each.
+    /// Reads every known thread and adds a point for each thread that ran since its last point; with `all`,
+    /// for every thread.
     pub(super) async fn read(&mut self, clock: &impl Fn() -> u64, all: bool, found: &mut Found) {
         let tids: Vec<u32> = self.known.keys().copied().collect();
         for piece in tids.chunks(THREADS_AT_ONCE) {
@@ -80,12 +80,12 @@ impl Activity {
         }
     }
 
-    /// Threads that are in no reading because there are too many.
+    /// Threads that are not read because there are too many.
     pub(super) fn not_read(&self) -> u64 {
         self.not_read
     }
 
-    /// Readings of threads that failed though they live, and why.
+    /// The number of failed readings of threads that have not ended, and the last reason.
     pub(super) fn failures(&self) -> Option<(u64, &io::Error)> {
         self.failure.as_ref().map(|error| (self.failures, error))
     }
@@ -93,9 +93,9 @@ impl Activity {
     fn read_one(&mut self, tid: u32, now_ns: u64, all: bool, found: &mut Found) {
         let Some(thread) = self.known.get_mut(&tid) else { return };
         let read = match threads::schedstat(tid) {
-            // Clocks that fall are another thread's, which got the same id.
+            // Clocks that went back belong to a new thread with the same id.
             Ok(clocks) if is_behind(&clocks, &thread.last) => None,
-            // It does what it did: at the end that is said once more.
+            // It still does the same. At the end of the trace its last point is repeated.
             Ok(clocks) if clocks == clocks_of(&thread.last) && !(all && thread.last.state == 'R') => {
                 thread.still_ns = now_ns;
                 if all {
@@ -143,11 +143,11 @@ impl Activity {
         self.failure = Some(error);
     }
 
-    fn meet(&mut self, tid: u32, now_ns: u64, found: &mut Found) {
+    fn add(&mut self, tid: u32, now_ns: u64, found: &mut Found) {
         let read = threads::schedstat(tid).and_then(|clocks| point(tid, now_ns, clocks));
         let (name, last) = match read {
             Ok(Some(read)) => read,
-            // One that has ended already was never seen.
+            // It has already ended, so it is not in the trace.
             Ok(None) => return,
             Err(error) if is_gone(&error) => return,
             Err(error) => return self.failed(error),
@@ -161,9 +161,9 @@ impl Activity {
 }
 
 impl Thread {
-    /// The moment until which it was asleep as its last point says, when that is later than the
-    /// point: it was seen still then, and what it ran and waited since fits behind. It may have been
-    /// ready, and waiting for a CPU, while its clocks stood still.
+    /// The moment until which it was asleep in the state of its last point, if that is later than the point.
+    /// At that moment a reading found its clocks unchanged, and the time it ran and waited since then fits after
+    /// it. It may have been runnable, waiting for a CPU, while its clocks did not change.
     fn asleep_until(&self, now: &ThreadPoint) -> Option<u64> {
         let used_ns = (now.running_ns - self.last.running_ns) + (now.runnable_ns - self.last.runnable_ns);
         let asleep_ns = self.still_ns.min(now.time_ns.saturating_sub(used_ns));
@@ -175,7 +175,7 @@ fn is_behind(clocks: &Schedstat, last: &ThreadPoint) -> bool {
     clocks.running_ns < last.running_ns || clocks.runnable_ns < last.runnable_ns
 }
 
-/// The thread has ended. Any other error (no descriptors left) says nothing of the thread.
+/// Whether the thread has ended. Other errors (no free descriptors) do not mean that.
 fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
 }
@@ -213,7 +213,8 @@ fn point(tid: u32, time_ns: u64, clocks: Schedstat) -> io::Result<Option<(String
     Ok(Some((stat.name, point)))
 }
 
-/// What the descriptor of a thread's system call is, when it takes one: by the table of that thread.
+/// The kind of file behind the descriptor of a thread's system call, if the call takes one. It is looked up in the
+/// descriptor table of that thread.
 fn descriptor(tid: u32, system_call: &SystemCall) -> &'static str {
     let SystemCall::Number { number, first_argument } = system_call else { return "" };
     if !takes_descriptor(*number) {
@@ -226,13 +227,13 @@ fn descriptor(tid: u32, system_call: &SystemCall) -> &'static str {
         link if link.starts_with("socket:") => "socket",
         link if link.starts_with("pipe:") => "pipe",
         link if link == "anon_inode:[eventpoll]" => "eventpoll",
-        // A terminal or another device is no file to wait for a disk for.
+        // Terminals and other devices are left out: a thread that waits for one does not wait for a disk.
         link if link.starts_with('/') && !link.starts_with("/dev/") => "file",
         _ => "",
     }
 }
 
-/// Whether the first argument of a system call is a descriptor it may wait for.
+/// Whether the first argument of a system call is a descriptor that the call may wait for.
 fn takes_descriptor(number: u32) -> bool {
     #[cfg(target_arch = "x86_64")]
     if i64::from(number) == libc::SYS_epoll_wait {

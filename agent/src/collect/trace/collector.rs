@@ -1,4 +1,4 @@
-//! The trace itself: reads at its pace, sends what it read every 200 ms, ends on time.
+//! The trace itself: reads at its pace, sends the readings every 200 ms, ends on time.
 
 use std::io;
 use std::sync::Arc;
@@ -19,20 +19,20 @@ use super::runtimes::Runtimes;
 use crate::collect::pprof_cpu::{self, MAX_DURATION, MAX_HZ};
 use crate::collect::{Context, Finish, Sink, Stop};
 
-/// Bounds of the interval asked for, in microseconds; below, a reading takes longer than that.
+/// Bounds of the requested interval, in microseconds. Below, a reading takes longer than the interval.
 const INTERVAL_US: std::ops::RangeInclusive<u32> = 1_000..=1_000_000;
 const SEND_INTERVAL: Duration = Duration::from_millis(200);
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
-/// The sampler wants its ring emptied this often; new threads are looked for as often.
+/// How often the sampler's ring must be emptied. New threads are searched for as often.
 const SAMPLER_INTERVAL: Duration = Duration::from_millis(50);
 /// Tokio's counters change slowly, see `crate::busy`.
 const RUNTIMES_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Points kept before they are sent, however soon that is; and elements of one packet: a point is
-/// below 200 bytes, a sample of 512 frames below 5 KB.
+/// Points are sent when there are this many, even before the interval is over. Also the maximum of one packet: a
+/// point is below 200 bytes, a sample of 512 frames below 5 KB.
 const POINTS_PER_PACKET: usize = 2000;
 const SAMPLES_PER_PACKET: usize = 200;
-/// Bytes of all modules, which go into one packet: half of what it holds.
+/// Maximum bytes of all modules, which are sent in one packet: half of its limit.
 const MODULES_BYTES: usize = 512 * 1024;
 
 pub(crate) async fn collect(
@@ -75,7 +75,7 @@ struct Trace<'s> {
     sampled: Option<Instant>,
     runtimes_read: Option<Instant>,
     sent: Instant,
-    told: Option<Instant>,
+    last_progress: Option<Instant>,
 }
 
 impl<'s> Trace<'s> {
@@ -124,7 +124,7 @@ impl<'s> Trace<'s> {
             sampled: None,
             runtimes_read: None,
             sent: now,
-            told: None,
+            last_progress: None,
             sampler,
         };
         let start = TraceStart {
@@ -140,25 +140,25 @@ impl<'s> Trace<'s> {
         Ok(trace)
     }
 
-    /// Reads until the time is over; whether it was asked to end before.
+    /// Reads until the duration is over; returns whether the client requested to finish before that.
     async fn run(&mut self, duration: Duration, finish: &mut Finish) -> Result<bool, Stop> {
         let total_ms = duration.as_millis() as u64;
         let mut due = self.began;
         let mut cpu_ns = clock::own_cpu_ns();
         while self.began.elapsed() < duration {
-            // A reading that comes an interval late leaves a gap that was not meant.
+            // A reading that is more than an interval late leaves an unintended gap.
             self.late_readings += u64::from(due.elapsed() > self.pace.interval());
             self.read(false).await?;
             if self.sent.elapsed() >= SEND_INTERVAL || self.found.points.len() >= POINTS_PER_PACKET {
                 self.send_all().await?;
             }
-            // Never at once, though it took long: then somebody else needs the CPU.
+            // After a slow reading there is still a pause: another thread needs the CPU.
             let interval = self.pace.interval();
             due = (Instant::now() + interval / 2).max(due + interval).min(self.began + duration);
             if self.wait(due, total_ms, finish).await? {
                 return Ok(true);
             }
-            // With what was sent meanwhile, and all else the agent's thread did.
+            // Includes sending and everything else the agent's thread did.
             let now_ns = clock::own_cpu_ns();
             self.pace.reading_cost(Duration::from_nanos(now_ns.saturating_sub(cpu_ns)));
             cpu_ns = now_ns;
@@ -166,11 +166,11 @@ impl<'s> Trace<'s> {
         Ok(false)
     }
 
-    /// Waits for the next reading, and tells meanwhile how far it is; whether it was asked to end.
+    /// Waits for the next reading and sends progress; returns whether the client requested to finish.
     async fn wait(&mut self, due: Instant, total_ms: u64, finish: &mut Finish) -> Result<bool, Stop> {
         loop {
-            if self.told.is_none_or(|told| told.elapsed() >= PROGRESS_INTERVAL) {
-                self.told = Some(Instant::now());
+            if self.last_progress.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL) {
+                self.last_progress = Some(Instant::now());
                 let elapsed_ms = self.began.elapsed().as_millis() as u64;
                 let progress = Progress { elapsed_ms, total_ms, gathered: self.gathered };
                 self.sink.progress(&progress).await?;
@@ -185,7 +185,7 @@ impl<'s> Trace<'s> {
         }
     }
 
-    /// One reading; `last` reads every thread whether it ran or not.
+    /// One reading; `last` adds a point for every thread, whether it ran or not.
     async fn read(&mut self, last: bool) -> Result<(), Stop> {
         let start_ns = self.start_ns;
         let clock = move || clock::monotonic_ns().saturating_sub(start_ns);
@@ -193,7 +193,7 @@ impl<'s> Trace<'s> {
         if is_due(self.sampled, SAMPLER_INTERVAL) {
             self.sampled = Some(Instant::now());
             if !last {
-                // Unreadable for a moment: the next scan makes up for it.
+                // If it fails, the next scan finds the new threads.
                 let _ = self.activity.scan(&clock, &mut self.found).await;
             }
             if self.sampler.as_ref().is_some_and(|sampler| !sampler.is_undisturbed()) {
@@ -239,7 +239,7 @@ impl<'s> Trace<'s> {
         Ok(End { notes: self.notes })
     }
 
-    /// Sends the last samples and keeps what is to be said of them.
+    /// Stops the sampler, sends the last samples and keeps their totals and notes.
     async fn stop_sampling(&mut self) -> Result<(), Stop> {
         let Some(sampler) = self.sampler.take() else { return Ok(()) };
         let sampler_ns = sampler.started_ns();
@@ -281,12 +281,12 @@ impl<'s> Trace<'s> {
         self.notes.push(Note { kind, what: what.to_owned(), count, why });
     }
 
-    /// Sends what was read since the last time.
+    /// Sends everything read since the last call.
     async fn send_all(&mut self) -> Result<(), Stop> {
         self.sent = Instant::now();
         let Found { threads, mut points } = std::mem::take(&mut self.found);
         self.gathered += points.len() as u64;
-        // Threads are read one after the other, and a point may tell of an earlier moment.
+        // Threads are read one after the other, and a point may be for an earlier moment.
         points.sort_by_key(|point| point.time_ns);
         send_pieces(self.sink, threads, POINTS_PER_PACKET, TracePart::Threads).await?;
         send_pieces(self.sink, points, POINTS_PER_PACKET, TracePart::Activity).await?;
@@ -309,7 +309,7 @@ impl<'s> Trace<'s> {
         self.sink.data(&TracePart::Modules(modules)).await
     }
 
-    /// Samples count from the sampler's start, which is a little before the trace's.
+    /// Sends samples. Their times count from the sampler's start, which is a little before the start of the trace.
     async fn send_samples_of(&mut self, mut samples: Vec<CpuSample>, sampler_ns: u64) -> Result<(), Stop> {
         for sample in &mut samples {
             sample.time_ns = (sampler_ns + sample.time_ns).saturating_sub(self.start_ns);
@@ -318,7 +318,7 @@ impl<'s> Trace<'s> {
     }
 }
 
-/// How many modules fit a packet.
+/// How many modules fit into a packet.
 fn fitting(modules: &[Module]) -> usize {
     let mut bytes = 0;
     modules

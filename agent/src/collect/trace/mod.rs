@@ -1,5 +1,5 @@
-//! `trace`: what every thread does over time, CPU samples and the runtimes' counters, streamed while
-//! they are read.
+//! `trace`: the activity of every thread over time, CPU samples and the runtimes' counters, streamed while they
+//! are read.
 
 #![cfg(native_engine)]
 

@@ -1,21 +1,21 @@
-//! How often to read: as asked, unless that would cost more than its share of a CPU.
+//! How often to read: at the requested interval, unless that would cost more than the budget of CPU time.
 //!
-//! A reading of one thread costs about 10 µs (one `schedstat`; more for a thread that ran), so what
-//! a reading costs depends on the program. The pace follows the collector's own CPU clock.
+//! A reading of one thread costs about 10 µs (one `schedstat`; more for a thread that ran), so the cost of a
+//! reading depends on the program. The pace follows the collector's own CPU clock.
 
 use std::time::Duration;
 
 /// The largest share of one CPU that tracing may take: 3 %.
 const COST_SHARE: u32 = 3;
-/// Never less often than this. The most threads that are read at all (8192) cost about 80 ms a
-/// reading, and so come every 2.7 s.
-const SLOWEST: Duration = Duration::from_secs(5);
+/// The longest interval. With the maximum number of threads (8192) a reading costs about 80 ms, so the interval
+/// is 2.7 s.
+const MAX_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The time between two readings.
 #[derive(Debug)]
 pub(super) struct Pace {
-    asked: Duration,
-    /// Moving average of what one reading costs.
+    requested: Duration,
+    /// Moving average of the cost of a reading.
     cost: Duration,
     readings: u64,
     stretched: u64,
@@ -23,13 +23,13 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(asked: Duration) -> Pace {
-        Pace { asked, cost: Duration::ZERO, readings: 0, stretched: 0, longest: asked }
+    pub(super) fn new(requested: Duration) -> Pace {
+        Pace { requested, cost: Duration::ZERO, readings: 0, stretched: 0, longest: requested }
     }
 
-    /// Tells what the last reading, with everything sent since, cost in CPU time.
+    /// Records the CPU time of the last reading, including everything sent since.
     pub(super) fn reading_cost(&mut self, cost: Duration) {
-        // The first reading meets every thread and is no measure of the others.
+        // In the first reading every thread is new, so its cost says nothing about later readings.
         self.cost = match self.readings {
             0 => Duration::ZERO,
             1 => cost,
@@ -37,13 +37,13 @@ impl Pace {
         };
         self.readings += 1;
         let interval = self.interval();
-        self.stretched += u64::from(interval > self.asked);
+        self.stretched += u64::from(interval > self.requested);
         self.longest = self.longest.max(interval);
     }
 
-    /// From the beginning of one reading to the beginning of the next.
+    /// From the start of one reading to the start of the next.
     pub(super) fn interval(&self) -> Duration {
-        (self.cost * (100 / COST_SHARE)).clamp(self.asked, SLOWEST.max(self.asked))
+        (self.cost * (100 / COST_SHARE)).clamp(self.requested, MAX_INTERVAL.max(self.requested))
     }
 
     /// Readings so far.
@@ -51,12 +51,12 @@ impl Pace {
         self.readings
     }
 
-    /// Readings after which the pause was longer than asked for.
+    /// Readings that were followed by a longer interval than requested.
     pub(super) fn stretched(&self) -> u64 {
         self.stretched
     }
 
-    /// The longest pause.
+    /// The longest interval so far.
     pub(super) fn longest(&self) -> Duration {
         self.longest
     }
@@ -69,7 +69,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn cheap_readings_keep_the_pace_that_was_asked_for() {
+    fn cheap_readings_keep_the_requested_interval() {
         let mut pace = Pace::new(5 * MS);
         pace.reading_cost(20 * MS); // the first
         (0..100).for_each(|_| pace.reading_cost(MS / 10));
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn dear_readings_are_made_less_often_but_not_given_up() {
+    fn expensive_readings_are_less_frequent_but_do_not_stop() {
         let mut pace = Pace::new(5 * MS);
         (0..100).for_each(|_| pace.reading_cost(MS));
         assert_eq!(pace.interval(), 33 * MS);

@@ -1,4 +1,4 @@
-//! Counters of the watched Tokio runtimes at moments of a trace.
+//! The counters of the watched Tokio runtimes in a trace.
 
 use rgops_protocol::reply::trace::RuntimePoint;
 use rgops_protocol::reply::{Known, Note, NoteKind};
@@ -6,13 +6,13 @@ use rgops_protocol::reply::{Known, Note, NoteKind};
 use crate::busy::BusyMeter;
 use crate::runtimes::Watched;
 
-/// Follows the runtimes that were watched when the trace began.
+/// Follows the runtimes that were watched when the trace started.
 pub(super) struct Runtimes(Vec<Followed>);
 
 struct Followed {
     runtime: Watched,
     meter: BusyMeter,
-    /// Largest busy time said so far: it never falls.
+    /// The largest busy time sent so far: it never decreases.
     busy_ns: u64,
     /// Why the busy time of a worker is not known.
     unknown: Option<String>,
@@ -31,14 +31,14 @@ impl Runtimes {
         self.0.iter().map(|followed| followed.runtime.name.clone()).collect()
     }
 
-    /// Reads all of them.
+    /// Adds a point for each runtime.
     pub(super) fn read(&mut self, time_ns: u64, points: &mut Vec<RuntimePoint>) {
         for (runtime, followed) in (0_u32..).zip(&mut self.0) {
             points.push(followed.read(time_ns, runtime));
         }
     }
 
-    /// What cannot be said of them.
+    /// The notes that report what is unknown.
     pub(super) fn notes(&self) -> Vec<Note> {
         let unknown = |followed: &Followed| {
             let why = followed.unknown.as_ref()?;

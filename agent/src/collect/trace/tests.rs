@@ -1,4 +1,4 @@
-//! Traces of this test's own process.
+//! Tests that trace their own process.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ use crate::collect::{Context, Finish, Sink, Stop};
 
 const REQUEST: TraceRequest = TraceRequest { duration_ms: 400, hz: 0, interval_us: 2_000 };
 
-/// Everything a trace sends, and its end.
+/// All parts of a trace, and its end.
 async fn trace(request: TraceRequest, finish: Finish) -> (Vec<TracePart>, End) {
     let context = Arc::new(Context::for_tests());
     context.runtimes.add(&tokio::runtime::Handle::current(), "main");
@@ -65,7 +65,7 @@ fn points_of(parts: &[TracePart], tid: u32) -> Vec<ThreadPoint> {
     parts.iter().flat_map(points).filter(|point| point.tid == tid).collect()
 }
 
-/// How long a thread ran and waited for a CPU, by the kernel.
+/// How long a thread ran and waited for a CPU, as the kernel reports it.
 fn schedstat(tid: u32) -> (u64, u64) {
     let text = std::fs::read_to_string(format!("/proc/self/task/{tid}/schedstat")).unwrap();
     let mut numbers = text.split(' ').map(|number| number.parse::<u64>().unwrap());
@@ -73,25 +73,25 @@ fn schedstat(tid: u32) -> (u64, u64) {
 }
 
 #[tokio::test]
-async fn a_spinner_runs_and_a_blocked_thread_says_where_and_nothing_more() {
+async fn a_spinning_thread_runs_and_a_blocked_thread_has_few_points_and_its_system_call() {
     let stop = Arc::new(AtomicBool::new(false));
-    let (tell, told) = std::sync::mpsc::channel();
+    let (send_tid, tid) = std::sync::mpsc::channel();
     let (hold, held) = std::sync::mpsc::channel::<()>();
-    // Names of this test's own: others run in this process at the same time.
+    // The names are unique: other tests run in this process at the same time.
     let spinner = std::thread::Builder::new().name("traced-spins".into()).spawn({
         let stop = stop.clone();
         move || {
-            tell.send(procfs::threads::own_id().unwrap()).unwrap();
+            send_tid.send(procfs::threads::own_id().unwrap()).unwrap();
             while !stop.load(Ordering::Relaxed) {}
         }
     });
-    let tid = told.recv().unwrap();
+    let tid = tid.recv().unwrap();
     let blocked = std::thread::Builder::new().name("traced-blocked".into()).spawn(move || {
         let _ = held.recv();
     });
-    let (_tell, finish) = watch::channel(false);
+    let (_request, finish) = watch::channel(false);
     let mut duration_ms = REQUEST.duration_ms;
-    // Longer where the machine has no CPU for us.
+    // The trace grows until the machine gives it enough CPU time for 10 readings.
     let (before, parts, end, after) = loop {
         let before = schedstat(tid);
         let (parts, end) = trace(TraceRequest { duration_ms, ..REQUEST }, Finish::new(finish.clone())).await;
@@ -125,7 +125,7 @@ async fn a_spinner_runs_and_a_blocked_thread_says_where_and_nothing_more() {
     assert_eq!(by_name("traced-spins"), tid);
     let spinner = points_of(&parts, tid);
     let (first, last) = (&spinner[0], &spinner[spinner.len() - 1]);
-    // It runs or waits for a CPU and does nothing else, and its clocks are the kernel's.
+    // It only runs or waits for a CPU, and its clocks are those of the kernel.
     assert!(spinner.iter().all(|point| point.state == 'R'), "{spinner:?}");
     let clocks = |point: &ThreadPoint| (point.running_ns, point.runnable_ns);
     let grow = |pair: &[ThreadPoint]| {
@@ -146,9 +146,9 @@ async fn a_spinner_runs_and_a_blocked_thread_says_where_and_nothing_more() {
 }
 
 #[tokio::test]
-async fn it_ends_when_asked_and_says_so() {
-    let (tell, finish) = watch::channel(false);
-    tell.send(true).unwrap();
+async fn a_trace_ends_on_request_and_has_a_note() {
+    let (request_finish, finish) = watch::channel(false);
+    request_finish.send(true).unwrap();
     let request = TraceRequest { duration_ms: 60_000, ..REQUEST };
     let (parts, end) = trace(request, Finish::new(finish)).await;
     assert!(matches!(parts.last(), Some(TracePart::Totals(_))));
@@ -156,9 +156,9 @@ async fn it_ends_when_asked_and_says_so() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_is_refused() {
+async fn durations_and_rates_out_of_range_are_refused() {
     let context = Arc::new(Context::for_tests());
-    let (_tell, finish) = watch::channel(false);
+    let (_request_finish, finish) = watch::channel(false);
     let (sender, _packets) = mpsc::channel(4);
     for request in [
         TraceRequest { duration_ms: 0, ..REQUEST },

@@ -1,4 +1,4 @@
-//! What the executable says, where it is readable; each missing fact with its reason.
+//! The answer: facts from the agent's compilation and from the executable, each missing one with its reason.
 
 use std::io;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use super::scan::{self, CUSTOM, Names, SYSTEM};
 use crate::collect::{Context, Finish, Sink, Stop};
 use crate::executable::Executable;
 
-/// Longest `.dep-v0` passed on: cargo-auditable needs some 5 KiB for 400 crates.
+/// Longest `.dep-v0` sent: cargo-auditable needs about 5 KiB for 400 crates.
 const MAX_AUDITABLE_BYTES: u64 = 512 * 1024;
 /// Longest `.comment` read.
 const MAX_COMMENT_BYTES: u64 = 64 * 1024;
-/// Compiler strings passed on.
+/// Maximum compiler strings sent.
 const MAX_COMMENTS: usize = 32;
 
 const EXE: &str = "/proc/self/exe";
@@ -78,7 +78,7 @@ fn file_name() -> Known<String> {
     match std::fs::read_link(EXE) {
         Ok(path) => {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            // The kernel adds this when the file was deleted or replaced; what runs is still itself.
+            // The kernel adds this when the file was deleted or replaced. The program that runs has not changed.
             Known::Value(name.strip_suffix(" (deleted)").map(str::to_owned).unwrap_or(name))
         }
         Err(error) => unreadable(&error),
@@ -136,7 +136,7 @@ async fn tokio_version(executable: &io::Result<Executable>) -> Known<String> {
     }
 }
 
-/// Which allocator the program uses, by the symbols that only that allocator has.
+/// Which allocator the program uses, found by symbols that only one allocator has.
 fn allocator(names: &io::Result<Option<Names>>) -> Known<String> {
     let c_library = if cfg!(target_env = "musl") { "system (musl malloc)" } else { "system (glibc malloc)" };
     let names = match names {
@@ -163,7 +163,7 @@ fn allocator(names: &io::Result<Option<Names>>) -> Known<String> {
     Known::unavailable("no symbol of rustc's allocator shims is in the executable (inlined by LTO)", "")
 }
 
-/// cargo-auditable's section as it is. Too long: the answer says so.
+/// cargo-auditable's section, unchanged. If it is too long, a note reports that.
 fn auditable(executable: &io::Result<Executable>, end: &mut End) -> Vec<u8> {
     let bytes = match executable {
         Ok(executable) => executable.bytes(".dep-v0", MAX_AUDITABLE_BYTES),
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn this_test_program_is_described() {
+    async fn the_test_program_is_described() {
         let (version, end) = reply(&Context::for_tests()).await;
         assert!(end.notes.is_empty());
         assert!(version.rustc.starts_with("rustc 1."), "{}", version.rustc);

@@ -1,31 +1,31 @@
-//! Finds names in long sections, piece by piece, giving other connections a turn after each.
+//! Finds names in long sections, piece by piece, and lets other connections run after each piece.
 
 use std::collections::BTreeSet;
 use std::io;
 
 use crate::executable::{Executable, Section};
 
-/// Bytes of one section looked through at most.
+/// Maximum bytes of one section that are scanned.
 const MAX_SCANNED_BYTES: u64 = 256 * 1024 * 1024;
-/// Names kept of each kind.
+/// Maximum names kept of each kind.
 const KEPT: usize = 4;
 /// Longest name kept; mangled names of nested generics reach kilobytes.
 const MAX_NAME_BYTES: usize = 512;
-/// What pieces overlap by, so that a path on a border is found.
+/// Bytes by which pieces overlap, so that a path on a border is found.
 const OVERLAP: usize = 64;
 
-/// What the symbol names say.
+/// What was found in the symbol names.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
     /// Names of the agent itself: it was compiled with the program, so they show its mangling.
     own: Vec<String>,
     /// Other Rust names.
     other: Vec<String>,
-    /// The allocators whose names are there.
+    /// The allocators whose symbols were found.
     pub(super) allocators: BTreeSet<&'static str>,
 }
 
-/// Names only an allocator defines, and whose they are.
+/// Symbols that only one allocator defines, and that allocator.
 const ALLOCATORS: [(&str, &str); 7] = [
     ("_rjem_mallocx", "jemalloc"),
     ("_rjem_malloc", "jemalloc"),
@@ -37,7 +37,7 @@ const ALLOCATORS: [(&str, &str); 7] = [
 ];
 
 impl Names {
-    /// A few mangled names, those of the agent first.
+    /// A few mangled names, the agent's first.
     pub(super) fn into_samples(self) -> Vec<String> {
         self.own.into_iter().chain(self.other).take(2 * KEPT).collect()
     }
@@ -69,8 +69,8 @@ pub(super) const SYSTEM: &str = "system";
 /// Some `#[global_allocator]`.
 pub(super) const CUSTOM: &str = "custom";
 
-/// v0 names begin with `_R` (RFC 2603), legacy ones are `_ZN…17h<16 hex digits>E`, by which they
-/// differ from C++.
+/// v0 names begin with `_R` (RFC 2603). Legacy names are `_ZN…17h<16 hex digits>E`; the hash distinguishes them
+/// from C++ names.
 fn is_rust(name: &str) -> bool {
     let legacy = || {
         let hash = name.strip_prefix("_ZN")?.strip_suffix('E')?.rsplit_once("17h")?.1;
@@ -79,13 +79,13 @@ fn is_rust(name: &str) -> bool {
     name.starts_with("_R") || legacy().unwrap_or(false)
 }
 
-/// Looks through a table of NUL-terminated names.
+/// Scans a table of NUL-terminated names.
 pub(super) async fn names(executable: &Executable, table: &Section) -> io::Result<Names> {
     let mut names = Names::default();
     let mut at = 0;
     while at < table.size.min(MAX_SCANNED_BYTES) {
         let piece = executable.piece(table, at)?;
-        // A name that is cut by the end of the piece is read with the next one, from its start.
+        // A name that the end of the piece cuts is read again, from its start, with the next piece.
         let whole = match piece.iter().rposition(|byte| *byte == 0) {
             Some(last) => last + 1,
             None => piece.len(),
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_told_from_other_crates_and_prose() {
+    fn only_versions_of_the_crate_itself_are_found() {
         let text = b"x/src/index/tokio-1.54.1/src/a.rs /tokio-util-0.7.1/src /tokio-stream/ /tokio-1.x/ /tokio-1.40.0";
         let mut found = BTreeSet::new();
         versions_in(text, b"/tokio-", &mut found);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn rust_names_are_told_from_others() {
+    fn rust_names_are_distinguished_from_others() {
         assert!(is_rust("_RNvCs1234_7mycrate4main"));
         assert!(is_rust("_ZN7mycrate4main17h0123456789abcdefE"));
         assert!(!is_rust("_ZNSt6vectorIiSaIiEE9push_backEOi"));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_agents_names_come_first_and_allocators_are_seen() {
+    fn the_agents_names_come_first_and_allocators_are_recognized() {
         let mut names = Names::default();
         for name in ["_RNvC1a1b", "_RNvCs_7___rustc11___rdl_alloc", "_RNvC11rgops_agent6listen", "mi_malloc"]
         {

@@ -18,7 +18,7 @@ use crate::heap::jemalloc::{self, DumpError};
 use crate::profile::{FRAME_BYTES, Locations, Process, STACK_BYTES};
 use crate::symbols::{Frame, ModuleSymbols};
 
-/// Limits on what is kept of an answer. A real program has a few thousand stacks and tens of thousands of sampled
+/// Limits on the part of an answer that is kept. A real program has a few thousand stacks and tens of thousands of sampled
 /// blocks; an agent that keeps sending more must not fill our memory.
 const MAX_KEPT_FRAMES: usize = 32 * 1024 * 1024;
 const MAX_KEPT_BLOCKS: usize = 8 * 1024 * 1024;
@@ -106,7 +106,7 @@ impl Heap {
         }
     }
 
-    /// The same, for the answer to `request`: unrequested parts are refused.
+    /// The same profile, for the answer to `request`: parts that were not requested are refused.
     #[must_use]
     pub fn asked(mut self, request: &PprofHeapRequest) -> Heap {
         let PprofHeapRequest { duration_ms, interval_ms, live } = *request;
@@ -271,7 +271,7 @@ impl Heap {
                 break;
             }
         }
-        // All frames would be omitted: as in Go, all are shown then.
+        // If all frames would be omitted, all are shown, as in Go.
         if frames.get(begin).is_none_or(|(functions, left_out)| *left_out >= functions.len()) {
             begin = 0;
             frames.iter_mut().for_each(|(_, left_out)| *left_out = 0);

@@ -5,6 +5,7 @@ use crate::client::ClientError;
 
 /// Why the rest of an answer is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refused {
     /// Memory or time does not suffice.
     Exhausted(Exhausted),

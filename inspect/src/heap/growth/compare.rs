@@ -13,7 +13,7 @@ use crate::budget::Exhausted;
 use crate::heap::frames::own_frame;
 use crate::heap::gather::{Heap, Live, Snapshot};
 
-/// Probability that chance alone puts any line on the list.
+/// Maximum probability that chance alone puts any line on the list.
 const LEVEL: f64 = 0.05;
 /// Fewer changes cannot reach [`LEVEL`]: 1/2⁵ is the first probability below it.
 const MIN_CHANGES: u64 = 5;

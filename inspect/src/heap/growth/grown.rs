@@ -1,4 +1,4 @@
-//! What grew, or why that is unknown.
+//! The growth of memory in a window, or why it is unknown.
 
 use rgops_protocol::reply::pprof_heap::Estimate;
 
@@ -7,7 +7,7 @@ use crate::budget::Exhausted;
 /// One-sided 95 % quantile of the normal distribution.
 const QUANTILE_95: f64 = 1.645;
 
-/// What grew in a window.
+/// The growth of memory in a window.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Growth {
@@ -69,8 +69,9 @@ impl Grown {
     }
 }
 
-/// Why it is unknown what grew.
+/// Why the growth is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NoGrowth {
     /// There are fewer than two snapshots.
     TooFewSnapshots,

@@ -219,7 +219,7 @@ fn the_comparison_has_limits_of_memory_and_time() {
     assert_eq!(heap.refused(), None);
     let exhausted = Exhausted::Memory(blocks + 100_000);
     assert_eq!(growth(&heap).expect_err("it takes more"), NoGrowth::Exhausted(exhausted));
-    assert_eq!(heap.process.budget.charged(), blocks, "what an interval takes is given back");
+    assert_eq!(heap.process.budget.charged(), blocks, "the charge of an interval is released");
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn an_incomplete_snapshot_releases_its_memory() {
 }
 
 #[test]
-fn coins() {
+fn the_probability_of_coin_tosses_is_correct() {
     assert!((at_least_heads(0, 0) - 1.0).abs() < 1e-12);
     assert!((at_least_heads(3, 3) - 0.125).abs() < 1e-12);
     assert!((at_least_heads(5, 10) - 638.0 / 1024.0).abs() < 1e-12);

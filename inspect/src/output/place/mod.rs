@@ -3,6 +3,8 @@
 #[cfg(not(unix))]
 mod other;
 #[cfg(unix)]
+mod trust;
+#[cfg(unix)]
 mod unix;
 #[cfg(unix)]
 mod walk;

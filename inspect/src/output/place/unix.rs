@@ -11,7 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::walk::{Asking, End, walk};
+use super::trust::Asking;
+use super::walk::{End, walk};
 use crate::output::error::{NotAFile, OutputError, Reason};
 
 /// Readable and writable only by its owner.

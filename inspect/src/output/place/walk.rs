@@ -1,8 +1,5 @@
-//! Resolves the path of a file one name at a time: no system call follows a link, so every link is checked.
-//!
-//! A link is followed if only the calling user or root controls its target: they own the link and its directory, and
-//! others cannot replace files in that directory. The latter also holds in `/tmp`, which is sticky (inode(7)). The
-//! rule of the kernel (`fs.protected_symlinks`) only covers sticky directories that are writable by everyone.
+//! Resolves the path of a file one name at a time: no system call follows a link, so every link is checked
+//! ([`Asking::may_follow`]).
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -13,13 +10,11 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::trust::{Asking, Distrust};
 use crate::output::error::{NotAFile, OutputError, Reason};
 
 /// The limit of the kernel (path_resolution(7)).
 const MAX_LINKS: u32 = 40;
-
-/// The sticky bit: only the owner of a file or of the directory can remove or rename the file.
-const STICKY: u32 = 0o1000;
 
 /// Such a descriptor does not need permission to list the directory.
 #[cfg(target_os = "linux")]
@@ -33,13 +28,6 @@ const WAY: OFlags = OFlags::from_bits_retain(0x0004_0000);
 #[cfg(not(any(target_os = "linux", target_vendor = "apple", target_os = "freebsd")))]
 const WAY: OFlags = OFlags::RDONLY;
 
-/// The user whose links are followed, in addition to those of root.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asking {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-}
-
 /// Where a path ends.
 #[derive(Debug)]
 pub(super) struct End {
@@ -49,41 +37,6 @@ pub(super) struct End {
     pub(super) name: OsString,
     /// The status of the file with this name.
     pub(super) found: Option<Stat>,
-}
-
-/// Why a link is not followed.
-#[derive(Debug, PartialEq, Eq)]
-enum Distrust {
-    /// It belongs to this user.
-    Foreign(u32),
-    /// Other users can replace it.
-    Replaceable,
-}
-
-impl Asking {
-    pub(super) fn now() -> Asking {
-        Asking { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() }
-    }
-
-    fn trusts(self, uid: u32) -> bool {
-        uid == 0 || uid == self.uid
-    }
-
-    /// Whether no other user controls the target of a link.
-    #[cfg_attr(target_os = "linux", expect(clippy::useless_conversion, reason = "a u16 elsewhere"))]
-    fn may_follow(self, link: &Stat, directory: &Stat) -> Result<(), Distrust> {
-        if !self.trusts(link.st_uid) {
-            return Err(Distrust::Foreign(link.st_uid));
-        }
-        let mode = u32::from(directory.st_mode);
-        // The user's primary group is usually private, so its members may write.
-        let is_own_group = directory.st_gid == 0 || directory.st_gid == self.gid;
-        let others = if is_own_group { 0o002 } else { 0o022 };
-        match self.trusts(directory.st_uid) && (mode & others == 0 || mode & STICKY != 0) {
-            true => Ok(()),
-            false => Err(Distrust::Replaceable),
-        }
-    }
 }
 
 /// Walks to the end of `path`. If the last name is a link, follows it if `follows_last`.
@@ -405,30 +358,6 @@ mod tests {
             lchown(&directory.0, Some(NOBODY), None).unwrap();
             let reason = directory.walk("link/x").unwrap_err();
             assert!(matches!(reason, Reason::ReplaceableLink { .. }), "{reason}");
-        }
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn whose_links_are_followed() {
-        let stat = |uid: u32, gid: u32, mode: u32| {
-            let mut stat = rustix::fs::stat("/").unwrap();
-            (stat.st_uid, stat.st_gid, stat.st_mode) = (uid, gid, mode);
-            stat
-        };
-        let user = Asking { uid: 1000, gid: 1000 };
-        let link = |uid| stat(uid, 7, 0o777);
-        for (link, directory, expected) in [
-            (link(1000), stat(1000, 1000, 0o775), Ok(())),
-            (link(0), stat(0, 0, 0o775), Ok(())),
-            (link(1000), stat(1000, 7, 0o775), Err(Distrust::Replaceable)),
-            (link(1000), stat(1000, 1000, 0o777), Err(Distrust::Replaceable)),
-            (link(1000), stat(0, 0, 0o1777), Ok(())),
-            (link(7), stat(0, 0, 0o1777), Err(Distrust::Foreign(7))),
-            // The owner of a sticky directory can rename its files.
-            (link(1000), stat(7, 7, 0o1777), Err(Distrust::Replaceable)),
-        ] {
-            assert_eq!(user.may_follow(&link, &directory), expected);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! A socket counts only when its name contains the pid of the process (in its own pid namespace) *and* its
 //! start time, its owner is the user of the process or root, and the kernel reports that the process listens.
 //! So a stale file or a reused pid never counts; when the kernel's table is too long to read, that is
-//! reported. This module connects to nothing and sends no signal.
+//! reported. This module does not connect and does not send signals.
 
 use std::collections::HashSet;
 use std::fs;
@@ -57,7 +57,7 @@ pub(super) fn find(
             Agent::None => {}
         }
     }
-    // A listening socket is better evidence than a file that was left behind.
+    // A listening socket is better evidence than a stale file.
     let of_listening =
         |lost: &&LostAgent| !matches!(lost.because, LostBecause::Silent | LostBecause::Crowded);
     let nowhere = |because| {
@@ -151,9 +151,9 @@ fn socket_in(
         Ok(relative) => process.join("root").join(relative),
         Err(_) => process.join("cwd").join(&own),
     };
-    let theirs = local::look_at(&through_root);
+    let theirs = local::metadata(&through_root);
     // Where we may not enter its root, the root is mostly the same as ours.
-    let ours = if own.is_absolute() { local::look_at(&own) } else { Err(io::ErrorKind::NotFound.into()) };
+    let ours = if own.is_absolute() { local::metadata(&own) } else { Err(io::ErrorKind::NotFound.into()) };
     let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
     match (ours, theirs) {
         (Ok(ours), Ok(theirs)) if ours.file == theirs.file => Ok(Some((own, ours))),
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_are_mapped_as_user_namespaces_do() {
+    fn users_are_mapped_like_in_user_namespaces() {
         let map = "         0     100000      65536\n";
         assert_eq!(uid_mapped(map, 100_000), Some(0));
         assert_eq!(uid_mapped(map, 101_000), Some(1000));

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn this_test_is_rust_and_the_shell_is_not() {
+    fn the_test_program_is_rust_and_the_shell_is_not() {
         let own = rust_compiler(&open("/proc/self/exe")).unwrap().unwrap();
         assert!(own.version.starts_with(own.short_version()));
         assert!(own.short_version().split('.').count() == 3, "{own:?}");
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_in_the_headers_are_bounded() {
+    fn false_headers_are_bounded() {
         let path = std::env::temp_dir().join(format!("rgops-elf-{}", std::process::id()));
         let real = std::fs::read("/proc/self/exe").unwrap();
         for lie in [[0xff; 8], [0x7f; 8], [0; 8]] {

@@ -25,7 +25,7 @@ pub(super) fn connections(pid: u32) -> io::Result<Vec<Connection>> {
     let deadline = Instant::now() + LONGEST_READ;
     let mut connections = Vec::new();
     for (table, is_tcp) in [("net/tcp", true), ("net/tcp6", true), ("net/udp", false), ("net/udp6", false)] {
-        // A kernel without IPv6 has no tables for it.
+        // A kernel without IPv6 does not have its tables.
         let Ok(lines) = procfs::open(pid, table) else { continue };
         add(lines, is_tcp, &inodes, deadline, &mut connections)?;
     }
@@ -130,7 +130,7 @@ mod tests {
         "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 ";
 
     #[test]
-    fn a_line_behind_many_others_is_found() {
+    fn a_line_after_many_others_is_found() {
         let mut table = format!("{LINE}7 1\n").repeat(50_000);
         assert!(table.len() > 4 * 1024 * 1024);
         table.push_str(&format!("{LINE}8 1\n"));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_end_is_told_as_such() {
+    fn an_endless_table_is_an_error() {
         let (deadline, mut found) = (Instant::now() + Duration::from_millis(50), Vec::new());
         let endless = io::BufReader::new(io::repeat(b'\n'));
         let error = add(endless, true, &[8].into(), deadline, &mut found).unwrap_err();

@@ -1,7 +1,7 @@
 //! Lists every Rust process of the host, with or without an agent, in about the time `ps` takes.
 //!
 //! It calls `stat` once for each `/proc/PID/exe`, on a helper thread that a process may block
-//! ([`crate::processes::crowd`]). Each executable is opened once, however many processes run it.
+//! ([`crate::processes::blocking`]). Each executable is opened once, however many processes run it.
 //! `/proc/PID/exe`, unlike the path it names, also leads to replaced and deleted executables and to those of
 //! other mount namespaces.
 
@@ -22,33 +22,33 @@ use super::agents::{self, Agent};
 use super::compiler::rust_compiler;
 use super::unix_sockets::{LONGEST_READ, Table, namespace};
 use crate::files::open_executable;
-use crate::processes::crowd::{self, Answer, Patience};
+use crate::processes::blocking::{self, Answer, TimeLimits};
 use crate::processes::process::{Listing, RustCompiler, RustProcess};
 use crate::procfs::{self, StartEnvironment, Stat, Status, is_cut_from};
 
-/// Maximum helpers that the list may have left behind in this program at a time.
-const MOST_LEFT_BEHIND: usize = 64;
+/// Maximum abandoned helpers in this program at which the list still reads processes.
+const MAX_ABANDONED: usize = 64;
 
 /// Limits for the list.
-const OF_THE_LIST: Patience = Patience {
+const OF_THE_LIST: TimeLimits = TimeLimits {
     each: Duration::from_secs(2),
     all: Duration::from_secs(8),
     alone: Duration::from_millis(50),
-    most_left_behind: MOST_LEFT_BEHIND,
+    max_abandoned: MAX_ABANDONED,
 };
 
 /// Limits for the tables of sockets, one per network namespace.
-const OF_TABLES: Patience = Patience {
+const OF_TABLES: TimeLimits = TimeLimits {
     each: LONGEST_READ.saturating_mul(2),
     all: LONGEST_READ.saturating_mul(2),
     alone: Duration::from_millis(200),
-    most_left_behind: MOST_LEFT_BEHIND,
+    max_abandoned: MAX_ABANDONED,
 };
 
 /// The Rust processes that this process may see and that can be read before the deadline of the command, if
 /// it has one. Processes that end during the call are left out.
 pub(super) fn list(deadline: Option<Instant>) -> io::Result<Listing> {
-    let hinted = crowd::ask(deadline, agents::hinted_pids).unwrap_or_default();
+    let hinted = blocking::run(deadline, agents::hinted_pids).unwrap_or_default();
     let pids = procfs::pids()?;
     let mut listing = Listing {
         processes: Vec::new(),
@@ -59,32 +59,36 @@ pub(super) fn list(deadline: Option<Instant>) -> io::Result<Listing> {
     };
     let compilers = Compilers::default();
     let items = pids.iter().map(|pid| (*pid, (*pid, hinted.contains(pid)))).collect();
-    let look = move |(pid, is_hinted)| Seen::look_at(pid, is_hinted, &compilers);
+    let read = move |(pid, is_hinted)| Seen::read_one(pid, is_hinted, &compilers);
     let mut seen = Vec::new();
-    for (pid, answer) in pids.iter().zip(crowd::ask_each(items, OF_THE_LIST.until(deadline), user_of, look)) {
+    for (pid, answer) in
+        pids.iter().zip(blocking::run_each(items, OF_THE_LIST.until(deadline), user_of, read))
+    {
         match answer {
-            Answer::Given(Ok(found)) => seen.extend(found),
-            // Kernel threads have no executable, but a user other than root gets "permission denied" for
+            Answer::Done(Ok(found)) => seen.extend(found),
+            // Kernel threads do not have an executable, but a user other than root gets "permission denied" for
             // them.
-            Answer::Given(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Answer::Done(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let is_process = Stat::read(*pid).is_ok_and(|stat| !stat.is_kernel_thread);
                 listing.unreadable += usize::from(is_process);
             }
             // It ended during the call.
-            Answer::Given(Err(_)) => {}
-            Answer::Silent => listing.unanswered.push(*pid),
-            Answer::NotAsked => listing.not_asked += 1,
+            Answer::Done(Err(_)) => {}
+            Answer::TimedOut => listing.unanswered.push(*pid),
+            Answer::Skipped => listing.not_asked += 1,
         }
     }
     let tables = Arc::new(Tables::of(&seen, deadline));
     let pids: Vec<u32> = seen.iter().map(|seen| seen.pid).collect();
     let items = seen.into_iter().map(|seen| (seen.pid, seen)).collect();
     let find = move |seen: Seen| seen.with_agent(&tables);
-    for (pid, answer) in pids.iter().zip(crowd::ask_each(items, OF_THE_LIST.until(deadline), user_of, find)) {
+    for (pid, answer) in
+        pids.iter().zip(blocking::run_each(items, OF_THE_LIST.until(deadline), user_of, find))
+    {
         match answer {
-            Answer::Given(process) => listing.processes.extend(Some(process).filter(RustProcess::is_listed)),
-            Answer::Silent => listing.unanswered.push(*pid),
-            Answer::NotAsked => listing.not_asked += 1,
+            Answer::Done(process) => listing.processes.extend(Some(process).filter(RustProcess::is_listed)),
+            Answer::TimedOut => listing.unanswered.push(*pid),
+            Answer::Skipped => listing.not_asked += 1,
         }
     }
     listing.unanswered.sort_unstable();
@@ -96,10 +100,10 @@ pub(super) fn list(deadline: Option<Instant>) -> io::Result<Listing> {
 /// # Errors
 /// When there is no such process, access is denied, or reading it timed out, at most at the deadline of the
 /// command, if it has one.
-pub(super) fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
-    let look = move || {
-        let seen = Seen::look_at(pid, true, &Compilers::default())?;
-        // A process that is about to end has no executable in the kernel.
+pub(super) fn read_one(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
+    let read = move || {
+        let seen = Seen::read_one(pid, true, &Compilers::default())?;
+        // A process that is about to end no longer has an executable.
         let seen = match seen {
             Some(seen) => seen,
             None => Seen::of(pid, None)?,
@@ -107,10 +111,10 @@ pub(super) fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustPro
         let tables = Tables::of_one(&seen);
         Ok(seen.with_agent(&tables))
     };
-    crowd::ask_in_time(deadline, "reading the process from /proc timed out", look)
+    blocking::try_run(deadline, "reading the process from /proc timed out", read)
 }
 
-/// The user of a process, to count silent processes by user. This file of `/proc` never blocks.
+/// The user of a process, to count timeouts by user. This file of `/proc` never blocks.
 fn user_of(pid: u32) -> u32 {
     Status::read(pid).map_or(u32::MAX, |status| status.euid())
 }
@@ -145,7 +149,7 @@ struct Seen {
 
 impl Seen {
     /// The process if it is Rust, or `is_hinted` to have an agent.
-    fn look_at(pid: u32, is_hinted: bool, compilers: &Compilers) -> io::Result<Option<Seen>> {
+    fn read_one(pid: u32, is_hinted: bool, compilers: &Compilers) -> io::Result<Option<Seen>> {
         let compiler = compilers.of(pid)?;
         if compiler.is_none() && !is_hinted {
             return Ok(None);
@@ -177,7 +181,7 @@ impl Seen {
 #[derive(Debug)]
 struct Tables {
     tables: HashMap<u64, Table>,
-    untold: Table,
+    hidden: Table,
 }
 
 impl Tables {
@@ -191,22 +195,22 @@ impl Tables {
         let items = wanted.into_values().map(|(pid, names)| (pid, (pid, names))).collect();
         let read = |(pid, names): (u32, HashSet<SocketName>)| Table::read(pid, &names);
         let answers =
-            crowd::ask_each(items, OF_TABLES.until(deadline), user_of, read).into_iter().map(|answer| {
+            blocking::run_each(items, OF_TABLES.until(deadline), user_of, read).into_iter().map(|answer| {
                 match answer {
-                    Answer::Given(table) => table,
-                    Answer::Silent | Answer::NotAsked => Table::unread(),
+                    Answer::Done(table) => table,
+                    Answer::TimedOut | Answer::Skipped => Table::unread(),
                 }
             });
-        Tables { tables: namespaces.into_iter().zip(answers).collect(), untold: Table::untold() }
+        Tables { tables: namespaces.into_iter().zip(answers).collect(), hidden: Table::hidden() }
     }
 
     fn of_one(seen: &Seen) -> Tables {
         let table = seen.namespace.map(|namespace| (namespace, Table::read(seen.pid, &[seen.name()].into())));
-        Tables { tables: table.into_iter().collect(), untold: Table::untold() }
+        Tables { tables: table.into_iter().collect(), hidden: Table::hidden() }
     }
 
     fn get(&self, namespace: Option<u64>) -> &Table {
-        namespace.and_then(|namespace| self.tables.get(&namespace)).unwrap_or(&self.untold)
+        namespace.and_then(|namespace| self.tables.get(&namespace)).unwrap_or(&self.hidden)
     }
 }
 
@@ -257,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn we_are_in_the_list_once_and_the_list_is_sorted() {
+    fn the_test_process_is_listed_once_and_the_list_is_sorted() {
         let listing = list(None).unwrap();
         let own = listing.processes.iter().filter(|process| process.pid == std::process::id());
         assert_eq!(own.map(|own| own.agent.is_some()).collect::<Vec<_>>(), [false]);

@@ -2,13 +2,13 @@
 //! `/proc/PID/{exe,root}` lead to replaced executables and other namespaces.
 
 mod agents;
-mod asked;
 mod compiler;
 mod connections;
 mod listing;
 mod numbers;
 mod reader;
+mod requested;
 mod unix_sockets;
 
-pub(super) use asked::{Asked, is_inside, local_pid, wait_for_binding};
 pub(super) use reader::Linux;
+pub(super) use requested::{Requested, is_inside, local_pid, wait_for_binding};

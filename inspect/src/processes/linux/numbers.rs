@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rgops_protocol::reply::Known;
 
 use super::connections::connections;
-use crate::processes::crowd;
+use crate::processes::blocking;
 use crate::processes::details::ProcessDetails;
 use crate::processes::process::RustProcess;
 use crate::processes::user::user_name;
@@ -27,17 +27,17 @@ pub(super) fn details(process: RustProcess, window: Option<Duration>) -> io::Res
         cpu_percent,
         cpu_window: window.map(|window| (window, cpu_over(pid, &stat, window))),
         user: process.uid.clone().map(user_name),
-        command: Known::from(asked(move || procfs::command_line(pid))),
+        command: Known::from(in_time(move || procfs::command_line(pid))),
         elapsed: Known::from(elapsed),
-        connections: Known::from(asked(move || connections(pid))),
+        connections: Known::from(in_time(move || connections(pid))),
         process,
         unseen: 0,
     })
 }
 
-/// Runs work on which the process may block us.
-fn asked<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    crowd::ask_in_time(None, "reading it from /proc timed out", work)
+/// Runs `work` with a time limit, because the process may block it.
+fn in_time<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    blocking::try_run(None, "reading it from /proc timed out", work)
 }
 
 fn cpu_over(pid: u32, before: &Stat, window: Duration) -> Known<f64> {

@@ -18,8 +18,8 @@ impl ProcessReader for Linux {
         listing::list(deadline)
     }
 
-    fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
-        listing::look_at(pid, deadline)
+    fn read_one(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
+        listing::read_one(pid, deadline)
     }
 
     fn details(process: RustProcess, window: Option<Duration>) -> io::Result<ProcessDetails> {
@@ -28,6 +28,12 @@ impl ProcessReader for Linux {
 
     fn exists(pid: u32) -> bool {
         Stat::read(pid).is_ok_and(|stat| !stat.is_over())
+    }
+
+    fn is_ending(pid: u32) -> bool {
+        let has_no_executable = std::fs::metadata(format!("/proc/{pid}/exe"))
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        has_no_executable && Stat::read(pid).is_ok_and(|stat| !stat.is_kernel_thread)
     }
 
     fn owner(pid: u32) -> Option<u32> {

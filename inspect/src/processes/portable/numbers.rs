@@ -9,7 +9,7 @@ use rgops_protocol::reply::Known;
 use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, UpdateKind};
 
 use super::shown::{SILENT, denied, no_such_process, refreshed, start_time, text};
-use crate::processes::crowd;
+use crate::processes::blocking;
 use crate::processes::details::ProcessDetails;
 use crate::processes::process::RustProcess;
 
@@ -70,7 +70,7 @@ impl Numbers {
 /// The measured values of a process. With a `window` it waits that long to measure CPU usage.
 pub(super) fn details(process: RustProcess, window: Option<Duration>) -> io::Result<ProcessDetails> {
     let pid = process.pid;
-    let numbers = crowd::ask_in_time(None, SILENT, move || Numbers::of(pid))?;
+    let numbers = blocking::try_run(None, SILENT, move || Numbers::of(pid))?;
     let elapsed = numbers.elapsed();
     let cpu_percent = match &elapsed {
         Known::Value(elapsed) => share(numbers.cpu_time, *elapsed),
@@ -102,7 +102,7 @@ fn sockets_by_hand(pid: u32) -> String {
 }
 
 fn cpu_over(pid: u32, started: Option<u64>, window: Duration) -> Known<f64> {
-    let read = || crowd::ask_in_time(None, SILENT, move || Numbers::of(pid));
+    let read = || blocking::try_run(None, SILENT, move || Numbers::of(pid));
     let (start, first) = (Instant::now(), read());
     std::thread::sleep(window);
     match (first, read()) {
@@ -122,7 +122,7 @@ fn share(part: Duration, whole: Duration) -> Known<f64> {
     Known::Value(part.as_secs_f64() / whole.as_secs_f64() * 100.0)
 }
 
-/// The letter of proc(5). Windows has no such states, and `sysinfo` reports every process there as running.
+/// The letter of proc(5). Windows does not have these states, and `sysinfo` reports every process there as running.
 fn state(status: ProcessStatus) -> Known<char> {
     if cfg!(windows) {
         return Known::unavailable("on this system only threads have a state", "");

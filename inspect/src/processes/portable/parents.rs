@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ring_is_opened_at_one_place_and_a_chain_is_not() {
+    fn one_parent_of_a_ring_is_removed_and_chains_are_unchanged() {
         let rings = |parents: &[(u32, u32)]| {
             let map = parents.iter().copied().collect();
             let last = last_of_rings(parents.iter().map(|(pid, _)| *pid), &map);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::numbers;
 use super::parents::without_later_parents;
 use super::shown::{SILENT, Shown, all, one};
-use crate::processes::crowd;
+use crate::processes::blocking;
 use crate::processes::details::ProcessDetails;
 use crate::processes::process::{Listing, RustProcess};
 use crate::processes::reader::ProcessReader;
@@ -18,7 +18,7 @@ pub(crate) struct Portable;
 impl ProcessReader for Portable {
     /// All processes: which of them are Rust is unknown.
     fn list(deadline: Option<Instant>) -> io::Result<Listing> {
-        let mut shown = crowd::ask_in_time(deadline, SILENT, all)?;
+        let mut shown = blocking::try_run(deadline, SILENT, all)?;
         without_later_parents(&mut shown);
         Ok(Listing {
             processes: shown.into_iter().map(|shown| shown.process).collect(),
@@ -29,7 +29,7 @@ impl ProcessReader for Portable {
         })
     }
 
-    fn look_at(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
+    fn read_one(pid: u32, deadline: Option<Instant>) -> io::Result<RustProcess> {
         let look = move || {
             let shown = one(pid)?;
             let parent = shown.process.parent.value().and_then(|parent| one(*parent).ok());
@@ -37,7 +37,7 @@ impl ProcessReader for Portable {
             without_later_parents(&mut family);
             Ok(family.swap_remove(0).process)
         };
-        crowd::ask_in_time(deadline, SILENT, look)
+        blocking::try_run(deadline, SILENT, look)
     }
 
     fn details(process: RustProcess, window: Option<Duration>) -> io::Result<ProcessDetails> {
@@ -45,16 +45,22 @@ impl ProcessReader for Portable {
     }
 
     fn exists(pid: u32) -> bool {
-        crowd::ask_in_time(None, SILENT, move || one(pid)).is_ok()
+        blocking::try_run(None, SILENT, move || one(pid)).is_ok()
+    }
+
+    fn is_ending(_: u32) -> bool {
+        // `sysinfo` does not report it.
+        false
     }
 
     fn owner(_: u32) -> Option<u32> {
-        // Only called when the system denies a process; `sysinfo` shows such a process without its values.
+        // Only called when the system denies access to a process. `sysinfo` shows such a process
+        // without its values, and does not deny it.
         None
     }
 
     fn may_be_named(_: u32, _: &str) -> bool {
-        // All processes are listed at once: none is left out.
+        // All processes are listed at once, so no process is left out.
         false
     }
 }

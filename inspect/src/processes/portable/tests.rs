@@ -41,7 +41,7 @@ impl Drop for Waiting {
 fn by_own_reader() -> BTreeMap<u32, RustProcess> {
     let pids = procfs::pids().unwrap().into_iter();
     let of_programs = pids.filter(|pid| Stat::read(*pid).is_ok_and(|stat| !stat.is_kernel_thread));
-    of_programs.filter_map(|pid| Some((pid, Linux::look_at(pid, None).ok()?))).collect()
+    of_programs.filter_map(|pid| Some((pid, Linux::read_one(pid, None).ok()?))).collect()
 }
 
 fn is_same(one: &RustProcess, other: &RustProcess) -> bool {
@@ -78,21 +78,21 @@ fn both_readers_show_the_same_processes() {
     for child in &children {
         let (pid, listed) = (child.0.id(), shown[&child.0.id()]);
         assert_eq!((listed.parent.value(), listed.name.as_str()), (Some(&own_pid), "sleep"));
-        assert!(is_same(&Portable::look_at(pid, None).unwrap(), listed));
+        assert!(is_same(&Portable::read_one(pid, None).unwrap(), listed));
     }
     // No other processes are shown.
     for pid in shown.keys().filter(|pid| !before.contains_key(pid) && !after.contains_key(pid)) {
-        assert!(Linux::look_at(*pid, None).is_err(), "{:?}", shown[pid]);
+        assert!(Linux::read_one(*pid, None).is_err(), "{:?}", shown[pid]);
     }
 }
 
 #[test]
-fn numbers_are_known_or_said_to_be_missing() {
+fn numbers_are_known_or_have_a_reason() {
     let child = Waiting::start();
     let pid = child.0.id();
-    let own = Linux::details(Linux::look_at(pid, None).unwrap(), None).unwrap();
+    let own = Linux::details(Linux::read_one(pid, None).unwrap(), None).unwrap();
     let window = Some(Duration::from_millis(50));
-    let other = Portable::details(Portable::look_at(pid, None).unwrap(), window).unwrap();
+    let other = Portable::details(Portable::read_one(pid, None).unwrap(), window).unwrap();
     assert_eq!((&other.user, &other.command), (&own.user, &own.command));
     assert_eq!(other.state.value(), Some(&'S'));
     assert!(other.memory_percent.value().is_some_and(|percent| *percent > 0.0));
@@ -101,5 +101,5 @@ fn numbers_are_known_or_said_to_be_missing() {
     assert!(other.threads.value().is_none() && other.connections.value().is_none());
     drop(child);
     assert!(!Portable::exists(pid) && Portable::exists(std::process::id()));
-    assert_eq!(Portable::look_at(pid, None).unwrap_err().kind(), std::io::ErrorKind::NotFound);
+    assert_eq!(Portable::read_one(pid, None).unwrap_err().kind(), std::io::ErrorKind::NotFound);
 }

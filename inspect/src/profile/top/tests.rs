@@ -47,7 +47,7 @@ fn a_profile_beyond_the_time_limit_is_not_counted_and_the_table_states_that() {
     counting.counted_late = 200_000;
     assert_eq!(rgops_pprof::top::within(&mut counting, &profile, ALL).err(), Some(Exhausted::Time));
     let few = within(&budget, &profile, ALL);
-    assert_eq!((few.total, few.left_out), (200, None), "what takes no time is counted when it is late, too");
+    assert_eq!((few.total, few.left_out), (200, None), "a small profile is counted even after the deadline");
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn heap(reply: &MemstatsReply) -> Heap {
     let held = sum(&allocators, held_by);
     let slack = match (&held, &live) {
         (Known::Value(held), Known::Value(live)) => Known::Value(held.saturating_sub(*live)),
-        // Then it is everything that the allocators hold, live or not.
+        // Without the live part: all memory that the allocators hold, live or not.
         (Known::Value(held), Known::Unavailable(_)) => Known::Value(*held),
         (Known::Unavailable(missing), _) => Known::Unavailable(missing.clone()),
     };

@@ -27,7 +27,7 @@ pub fn poll(frames: &[Frame]) -> Option<Poll> {
     Some(Poll { frames: harness, name: name.map(|name| without_closures(name).to_owned()) })
 }
 
-/// Functions of `tokio/src/runtime/task/{core,harness,raw}.rs` on the way from a worker to a future.
+/// Functions of `tokio/src/runtime/task/{core,harness,raw}.rs` between a worker and a future.
 fn is_harness(frame: &Frame) -> bool {
     let function = frame.function.as_deref().unwrap_or_default();
     let in_module = function.contains("tokio::runtime::task::") && function.contains("poll");

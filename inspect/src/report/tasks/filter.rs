@@ -21,6 +21,7 @@ pub struct Filter {
 
 /// The value of `--waiting-on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WaitingOn {
     /// The end of a task.
     Task(u64),

@@ -53,7 +53,7 @@ impl Tree<'_> {
         let at = location(node.location.as_ref(), self.verbose);
         let _ = writeln!(text, "{before}{name}{at}{}", self.waits(places, node));
         let (shown, first) = match node.children.as_slice() {
-            [glue] if !self.verbose && is_tokios(node) && is_glue(glue) => (&**glue, moved(places, 2)),
+            [glue] if !self.verbose && is_of_tokio(node) && is_glue(glue) => (&**glue, moved(places, 2)),
             _ => (node, moved(places, 1)),
         };
         self.children(text, shown, first, below);
@@ -106,13 +106,13 @@ fn moved(places: &[usize], by: usize) -> Vec<usize> {
 /// If a future of Tokio has a single chain of Tokio futures below it that ends at a waiting leaf: the depth of the
 /// leaf, and the leaf. The internals of a lock are only shown with `--verbose`.
 fn inside_tokio(node: &Node) -> Option<(usize, &Node)> {
-    if !is_tokios(node) {
+    if !is_of_tokio(node) {
         return None;
     }
     let (mut leaf, mut depth) = (node, 0);
     while let [child] = leaf.children.as_slice() {
         // A leaf may have only the last part of its name, such as `Acquire`.
-        if !is_tokios(child) && !is_glue(child) && !child.children.is_empty() {
+        if !is_of_tokio(child) && !is_glue(child) && !child.children.is_empty() {
             return None;
         }
         leaf = child;
@@ -123,7 +123,7 @@ fn inside_tokio(node: &Node) -> Option<(usize, &Node)> {
 }
 
 /// Whether it is a future of Tokio. The futures of its macros are not: their code is in the program.
-fn is_tokios(node: &Node) -> bool {
+fn is_of_tokio(node: &Node) -> bool {
     node.name.short.starts_with("tokio::") && !matches!(node.kind, NodeKind::Select | NodeKind::Join)
 }
 

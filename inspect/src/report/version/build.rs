@@ -8,6 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum DebugInfo {
     /// Everything: types and variables (`debug = "full"`).
     Full,
@@ -67,6 +68,7 @@ pub fn has_symbols(sections: &Known<Vec<String>>) -> Known<bool> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Mangling {
     /// RFC 2603: names include their generic arguments.
     V0,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gimli::{SectionId, UnitType};
 use rgops_dwarf::{Charge, Fault, LeftOut, LineTable, Part, Sections, SplitFiles, Work};
 
-use crate::symbols::debug::inlined::MOST_INLINED;
+use crate::symbols::debug::inlined::MAX_INLINED;
 use crate::symbols::debug::place::Place;
 use crate::symbols::debug::unit::Unit;
 
@@ -148,7 +148,7 @@ impl DebugInformation {
         if place.is_some() {
             let calls = self
                 .with_unit(UnitKey::Main(number), |unit, main| unit.inlined_at(svma, range.offset, main))?;
-            for call in calls.iter().take(MOST_INLINED) {
+            for call in calls.iter().take(MAX_INLINED) {
                 let name = self.name(UnitKey::Main(number), call.offset)?;
                 let called_at =
                     self.with_unit(UnitKey::Main(number), |unit, main| unit.called_at(call, main))?;
@@ -170,7 +170,7 @@ impl DebugInformation {
             if svma < range.end && !units.contains(&range.unit) {
                 units.push(range.unit);
             }
-            if units.len() == MOST_UNITS {
+            if units.len() == MAX_UNITS {
                 break;
             }
         }
@@ -208,7 +208,7 @@ impl DebugInformation {
 }
 
 /// Maximum units that overlap at an address: the linker may keep one of several identical functions.
-const MOST_UNITS: usize = 64;
+const MAX_UNITS: usize = 64;
 
 fn unit_ranges(main: &Part, charge: &mut Charge, left_out: &mut LeftOut) -> Result<Vec<UnitRange>, Fault> {
     let mut ranges = Vec::new();
@@ -244,7 +244,7 @@ fn unit_ranges(main: &Part, charge: &mut Charge, left_out: &mut LeftOut) -> Resu
                 .try_for_each(|(begin, end)| add(begin, end))
         });
         match stated {
-            // A unit without entries has nothing to leave out.
+            // A unit without entries does not lack anything.
             Ok(()) | Err(Fault::Damaged(gimli::Error::MissingUnitDie)) => {}
             Err(Fault::Exhausted(limit)) => return Err(limit.into()),
             Err(why) => left_out.add(&why),

@@ -6,7 +6,7 @@ use rgops_dwarf::{Bytes, Charge, Fault, Part, Work};
 type Ranges = rgops_dwarf::Ranges<Bytes>;
 
 /// Maximum calls inlined into each other at one address. Real code has about fifty.
-pub(in crate::symbols) const MOST_INLINED: usize = 256;
+pub(in crate::symbols) const MAX_INLINED: usize = 256;
 
 /// An inlined call.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ const CALL_BYTES: u64 = 2 * size_of::<Call>() as u64 + 32;
 const RANGE_BYTES: u64 = 2 * size_of::<(u64, u64)>() as u64;
 
 /// Ranges searched per step of the work limit.
-const RANGES_A_STEP: u64 = 8;
+const RANGES_PER_STEP: u64 = 8;
 
 impl Calls {
     /// The calls that contain an address, outermost first.
@@ -45,12 +45,12 @@ impl Calls {
         let (mut at, mut end) = (0, self.calls.len());
         while at < end {
             counter.step()?;
-            if found.len() == MOST_INLINED {
+            if found.len() == MAX_INLINED {
                 work.cut_calls_at_an_address();
                 break;
             }
             let call = &self.calls[at];
-            counter.steps(call.ranges.len() as u64 / RANGES_A_STEP)?;
+            counter.steps(call.ranges.len() as u64 / RANGES_PER_STEP)?;
             if self.ranges[call.ranges.clone()].iter().any(|(begin, end)| (*begin..*end).contains(&svma)) {
                 found.push(call.clone());
                 end = call.end;

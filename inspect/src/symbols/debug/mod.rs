@@ -11,5 +11,5 @@ mod place;
 mod unit;
 
 pub(super) use information::{DebugInformation, Inlined, WANTED};
-pub(super) use inlined::MOST_INLINED;
+pub(super) use inlined::MAX_INLINED;
 pub(super) use place::Place;

@@ -7,7 +7,7 @@ use crate::symbols::debug::information::{DebugInformation, UnitKey};
 
 /// Maximum steps from an entry to the one that it completes: real entries need two. Entries of a damaged file
 /// may refer to each other in a circle.
-const MOST_STEPS: usize = 16;
+const MAX_STEPS: usize = 16;
 
 /// What an entry states about its name.
 enum Name {
@@ -20,7 +20,7 @@ impl DebugInformation {
     /// The linker's name, otherwise the name in the source; empty if it has none.
     pub(super) fn name(&mut self, key: UnitKey, offset: UnitOffset) -> Result<String, Fault> {
         let (mut key, mut offset) = (key, offset);
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             let read = self.with_unit(key, |unit, part| {
                 let (part, unit) = unit.body(part);
                 read(part, unit, offset)

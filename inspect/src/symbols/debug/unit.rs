@@ -49,7 +49,7 @@ struct Row {
 const ROW_BYTES: u64 = 2 * size_of::<Row>() as u64;
 
 /// Maximum functions that overlap: the linker may keep one of several identical ones.
-const MOST_OVERLAPPING: usize = 16;
+const MAX_OVERLAPPING: usize = 16;
 
 impl Unit {
     pub(super) fn read(part: &Part, number: usize, split: &SplitFiles) -> Result<Unit, Fault> {
@@ -97,7 +97,7 @@ impl Unit {
             None => return Ok(None),
         };
         let after = functions.partition_point(|function| function.begin <= svma);
-        let before = functions[..after].iter().rev().take(MOST_OVERLAPPING);
+        let before = functions[..after].iter().rev().take(MAX_OVERLAPPING);
         Ok(before.copied().find(|function| svma < function.end))
     }
 
@@ -208,7 +208,7 @@ fn list_functions(
             Ok(())
         })?;
     }
-    // Of several names for the same code the last, as in gdb: `clone3`, not `__clone3` before it.
+    // Several names for the same code: the last one wins, as in gdb: `clone3`, not `__clone3` before it.
     functions.sort_by_key(|function| (function.begin, function.offset.0));
     Ok(functions)
 }

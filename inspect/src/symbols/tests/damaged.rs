@@ -17,20 +17,20 @@ const BUDGET_BYTES: u64 = 64 << 20;
 const STEPS: u64 = 50_000_000;
 
 /// Resolves every address of a small file; returns the number of those that have a name.
-fn look_at_everything(bytes: &[u8]) -> usize {
+fn look_up_everything(bytes: &[u8]) -> usize {
     let mut symbolizer = Symbolizer::of_file(bytes, &Budget::new(BUDGET_BYTES), STEPS);
     let addresses = (0x1000..0x1700).step_by(7);
     addresses.filter(|address| symbolizer.frames(*address, false)[0].function.is_some()).count()
 }
 
 /// The frames at an address, and the report about the module.
-fn look_at(bytes: &[u8], svma: u64, budget_bytes: u64, steps: u64) -> (Vec<Frame>, ModuleSymbols) {
+fn look_up(bytes: &[u8], svma: u64, budget_bytes: u64, steps: u64) -> (Vec<Frame>, ModuleSymbols) {
     let budget = Budget::new(budget_bytes);
     let mut symbolizer = Symbolizer::of_file(bytes, &budget, steps);
     let frames = symbolizer.frames(svma, false);
     let symbols = symbolizer.module_symbols().next().unwrap().clone();
     drop(symbolizer);
-    assert_eq!(budget.charged(), 0, "everything is given back");
+    assert_eq!(budget.charged(), 0, "all charges are released");
     (frames, symbols)
 }
 
@@ -47,8 +47,8 @@ fn section(bytes: &[u8], name: &str) -> std::ops::Range<usize> {
 }
 
 #[test]
-fn the_fixtures_themselves_are_whole() {
-    let found = FIXTURES.map(look_at_everything);
+fn the_fixtures_are_valid() {
+    let found = FIXTURES.map(look_up_everything);
     assert!(found.iter().all(|count| *count > 50), "{found:?}");
     let mut symbolizer = Symbolizer::of_file(FIXTURES[0], &budget::standard(), STEPS);
     let chains = (0x13c0..0x163e).map(|svma| symbolizer.frames(svma, false));
@@ -61,16 +61,16 @@ fn the_fixtures_themselves_are_whole() {
 }
 
 #[test]
-fn a_file_cut_short_anywhere() {
+fn a_file_truncated_anywhere_does_not_panic() {
     for fixture in FIXTURES {
         for length in (0..fixture.len()).step_by(if long() { 1 } else { 397 }) {
-            look_at_everything(&fixture[..length]);
+            look_up_everything(&fixture[..length]);
         }
     }
 }
 
 #[test]
-fn bytes_that_are_wrong() {
+fn wrong_bytes_do_not_panic() {
     let sections = [
         (".debug_abbrev", 17),
         (".debug_info", 67),
@@ -85,30 +85,30 @@ fn bytes_that_are_wrong() {
             for wrong in [FIXTURES[0][at] ^ 1, FIXTURES[0][at] ^ 0x80, 0, 0xff] {
                 let mut file = FIXTURES[0].to_vec();
                 file[at] = wrong;
-                look_at_everything(&file);
+                look_up_everything(&file);
             }
         }
     }
 }
 
 #[test]
-fn headers_that_are_wrong() {
+fn wrong_headers_do_not_panic() {
     let table = FIXTURES[0].len() - 25 * 64;
     for at in (0..64).chain(table..FIXTURES[0].len()).step_by(if long() { 1 } else { 37 }) {
         for wrong in [0, 1, 0x7f, 0x80, 0xff] {
             let mut file = FIXTURES[0].to_vec();
             file[at] = wrong;
-            look_at_everything(&file);
+            look_up_everything(&file);
         }
     }
 }
 
 #[test]
-fn what_is_made_up_for_these_tests_is_read() {
+fn generated_files_are_read() {
     let inlined = entry(3, &[&made::FIRST_ENTRY.to_le_bytes(), &all_code(), &[1, 7]]);
     let function = entry(2, &[b"outer\0", &all_code()]);
     let entries = [entry(6, &[b"inner\0"]), function, inlined, vec![0, 0, 0]].concat();
-    let (frames, symbols) = look_at(&file(&unit(&entries), &[]), CODE + 5, BUDGET_BYTES, STEPS);
+    let (frames, symbols) = look_up(&file(&unit(&entries), &[]), CODE + 5, BUDGET_BYTES, STEPS);
     assert_eq!(names(&frames), ["inner", "outer"], "{symbols:?}");
     assert_eq!((frames[0].line, frames[1].line), (Some(1), Some(7)));
     assert_eq!(
@@ -126,7 +126,7 @@ fn calls_inlined_a_hundred_thousand_deep_need_no_stack() {
     }
     let bytes = file(&unit(&entries), &[]);
     let thread = std::thread::Builder::new().stack_size(256 << 10);
-    let read = thread.spawn(move || look_at(&bytes, CODE + 5, BUDGET_BYTES, STEPS)).unwrap();
+    let read = thread.spawn(move || look_up(&bytes, CODE + 5, BUDGET_BYTES, STEPS)).unwrap();
     let (frames, symbols) = read.join().unwrap();
     assert_eq!(frames.len(), 257);
     assert_eq!(
@@ -145,7 +145,7 @@ fn origins_in_a_circle_end() {
         entry(4, &[&first.to_le_bytes(), &all_code()]),
         vec![0],
     ];
-    let (frames, symbols) = look_at(&file(&unit(&entries.concat()), &[]), CODE + 5, BUDGET_BYTES, STEPS);
+    let (frames, symbols) = look_up(&file(&unit(&entries.concat()), &[]), CODE + 5, BUDGET_BYTES, STEPS);
     assert_eq!(
         (frames.len(), frames[0].function.as_deref(), frames[0].line),
         (1, None, Some(1)),
@@ -154,7 +154,7 @@ fn origins_in_a_circle_end() {
 }
 
 #[test]
-fn a_list_of_ranges_that_all_functions_have_is_bounded() {
+fn a_list_of_ranges_shared_by_all_functions_is_bounded() {
     // 10,000 functions, each with the same 10,000 ranges: 1.6 GB in memory.
     let mut ranges = Vec::new();
     for _ in 0..10_000u64 {
@@ -163,12 +163,12 @@ fn a_list_of_ranges_that_all_functions_have_is_bounded() {
     ranges.extend([0; 16]);
     let entries = entry(5, &[&[0; 4]]).repeat(10_000);
     let bytes = file(&unit(&entries), &[(".debug_ranges", 0, &ranges)]);
-    let (frames, symbols) = look_at(&bytes, CODE + 5, BUDGET_BYTES, STEPS * 10);
+    let (frames, symbols) = look_up(&bytes, CODE + 5, BUDGET_BYTES, STEPS * 10);
     assert_eq!(names(&frames), [""]);
     assert!(symbols.reason.contains("the memory limit of 64 MiB was reached"), "{symbols:?}");
     assert_eq!((symbols.detail, &*symbols.fix), (Detail::Functions, "pass a larger --max-memory"));
     // With enough memory the limit of work is reached.
-    let (_, symbols) = look_at(&bytes, CODE + 5, 8 << 30, 1_000_000);
+    let (_, symbols) = look_up(&bytes, CODE + 5, 8 << 30, 1_000_000);
     assert!(symbols.reason.contains("the time limit was reached"), "{symbols:?}");
 }
 
@@ -186,7 +186,7 @@ fn units_that_begin_everywhere_in_one_table_of_abbreviations_are_bounded() {
         unit[6..10].copy_from_slice(&(number * 5).to_le_bytes());
         info.extend(unit);
     }
-    let (frames, symbols) = look_at(&file(&info, &[(".debug_abbrev", 0, &table)]), CODE, BUDGET_BYTES, STEPS);
+    let (frames, symbols) = look_up(&file(&info, &[(".debug_abbrev", 0, &table)]), CODE, BUDGET_BYTES, STEPS);
     assert_eq!(names(&frames), [""]);
     assert!(symbols.reason.contains("the time limit was reached"), "{symbols:?}");
 }
@@ -202,7 +202,7 @@ fn a_table_of_lines_that_claims_millions_of_files_is_bounded() {
     let lines = [&(rest.len() as u32).to_le_bytes()[..], &rest].concat();
     let entries = [entry(2, &[b"outer\0", &all_code()]), vec![0, 0]].concat();
     let bytes = file(&unit(&entries), &[(".debug_line", 0, &lines)]);
-    let (frames, symbols) = look_at(&bytes, CODE + 5, BUDGET_BYTES, STEPS);
+    let (frames, symbols) = look_up(&bytes, CODE + 5, BUDGET_BYTES, STEPS);
     assert_eq!(names(&frames), [""]);
     assert!(symbols.reason.contains("the memory limit"), "{symbols:?}");
 }
@@ -216,7 +216,7 @@ fn a_table_of_lines_that_declares_files_without_end_is_refused() {
     lines[..4].copy_from_slice(&length.to_le_bytes());
     let entries = [entry(2, &[b"outer\0", &all_code()]), vec![0, 0]].concat();
     let bytes = file(&unit(&entries), &[(".debug_line", 0, &lines)]);
-    let (_, symbols) = look_at(&bytes, CODE + 5, BUDGET_BYTES, STEPS);
+    let (_, symbols) = look_up(&bytes, CODE + 5, BUDGET_BYTES, STEPS);
     assert!(symbols.reason.contains("declares too many files"), "{symbols:?}");
 }
 
@@ -226,14 +226,14 @@ fn compressed(kind: u32, claimed: u64, stream: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn compressed_sections_are_held_to_what_they_claim() {
+fn compressed_sections_must_have_the_claimed_size() {
     let mut stream = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
     let entries = [entry(2, &[b"outer\0", &all_code()]), vec![0, 0]].concat();
     let info = unit(&entries);
     stream.write_all(&info).unwrap();
     let stream = stream.finish().unwrap();
     let read = |section: Vec<u8>| {
-        look_at(&file(&[], &[(".debug_info", 1 << 11, &section)]), CODE, BUDGET_BYTES, STEPS)
+        look_up(&file(&[], &[(".debug_info", 1 << 11, &section)]), CODE, BUDGET_BYTES, STEPS)
     };
     let (frames, _) = read(compressed(1, info.len() as u64, &stream));
     assert_eq!(names(&frames), ["outer"]);
@@ -260,7 +260,7 @@ fn compressed_sections_are_held_to_what_they_claim() {
 }
 
 #[test]
-fn symbols_that_all_are_at_one_address() {
+fn many_symbols_at_one_address_are_bounded() {
     let symbol = |name: u32, size: u64| {
         let head = [&name.to_le_bytes()[..], &[2, 0, 1, 0]].concat();
         [head, CODE.to_le_bytes().to_vec(), size.to_le_bytes().to_vec()].concat()
@@ -270,7 +270,7 @@ fn symbols_that_all_are_at_one_address() {
     // A symbol whose name is missing.
     symbols.extend(symbol(u32::MAX, 8));
     let bytes = made::elf(&[(".symtab", 0, &symbols), (".strtab", 0, b"\0big\0none\0")]);
-    let name = |svma| look_at(&bytes, svma, BUDGET_BYTES, STEPS).0[0].function.clone();
+    let name = |svma| look_up(&bytes, svma, BUDGET_BYTES, STEPS).0[0].function.clone();
     assert_eq!(name(CODE + 15).as_deref(), Some("big"));
     assert_eq!(name(CODE + 16).as_deref(), Some("none"));
     assert_eq!(name(CODE - 1), None);
@@ -281,7 +281,7 @@ fn names_are_cut_and_their_memory_is_charged() {
     let long = [b"x".repeat(20 << 10), vec![0]].concat();
     let entries = [entry(2, &[&long, &all_code()]), vec![0, 0]].concat();
     let bytes = file(&unit(&entries), &[]);
-    let (frames, _) = look_at(&bytes, CODE, BUDGET_BYTES, STEPS);
+    let (frames, _) = look_up(&bytes, CODE, BUDGET_BYTES, STEPS);
     let length = frames[0].function.as_ref().unwrap().len();
     assert!((1000..20_000).contains(&length), "{length}");
     // All its addresses have this name: they do not fill the memory.
@@ -295,7 +295,7 @@ fn names_are_cut_and_their_memory_is_charged() {
 }
 
 #[test]
-fn a_command_whose_time_is_over_reads_nothing_more() {
+fn nothing_is_read_after_the_deadline() {
     let budget = budget::standard();
     budget.end_by(std::time::Instant::now());
     let mut symbolizer = Symbolizer::of_file(FIXTURES[0], &budget, STEPS);
@@ -305,7 +305,7 @@ fn a_command_whose_time_is_over_reads_nothing_more() {
 }
 
 #[test]
-fn random_damage() {
+fn random_damage_does_not_panic() {
     let mut state = 0x2545_f491_4f6c_dd1du64;
     let mut random = |below: usize| {
         // xorshift64: the same damage in every run.
@@ -320,7 +320,7 @@ fn random_damage() {
             let at = random(file.len());
             file[at] = random(256) as u8;
         }
-        look_at_everything(&file);
+        look_up_everything(&file);
     }
 }
 

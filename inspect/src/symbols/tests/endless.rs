@@ -1,5 +1,5 @@
-//! Files in which a small part takes long: strings without an end, lists shared by all entries, full indexes.
-//! They cost names, and the time that was allowed.
+//! Files with a small part that takes long to read: strings without an end, lists shared by all entries, full
+//! indexes. The only cost is missing names, within the time limit.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,18 +30,18 @@ fn named_unit(name: u32, entries: &[u8]) -> Vec<u8> {
 }
 
 /// The name at the start of the code, and the report about the module.
-fn look_at(bytes: &[u8], steps: u64) -> (Option<Arc<str>>, ModuleSymbols) {
+fn look_up(bytes: &[u8], steps: u64) -> (Option<Arc<str>>, ModuleSymbols) {
     let budget = Budget::new(BUDGET_BYTES);
     let mut symbolizer = Symbolizer::of_file(bytes, &budget, steps);
     let frames = symbolizer.frames(CODE + 5, false);
     let symbols = symbolizer.module_symbols().next().unwrap().clone();
     drop(symbolizer);
-    assert_eq!(budget.charged(), 0, "everything is given back");
+    assert_eq!(budget.charged(), 0, "all charges are released");
     (frames.last().unwrap().function.clone(), symbols)
 }
 
 /// The same, with a deadline instead of a number of steps.
-fn look_for(bytes: &[u8], time: Duration) -> ModuleSymbols {
+fn look_up_within(bytes: &[u8], time: Duration) -> ModuleSymbols {
     let budget = Budget::new(BUDGET_BYTES);
     let started = Instant::now();
     budget.end_by(started + time);
@@ -59,30 +59,30 @@ fn endless() -> Vec<u8> {
 }
 
 #[test]
-fn a_string_without_an_end_near_is_cut_and_that_is_said() {
+fn a_string_with_a_distant_end_is_cut_and_reported() {
     let entries = [entry(2, &[&[0; 4], &all_code()]), vec![0]].concat();
     let sections = [(".debug_abbrev", 0, ABBREVIATIONS), (".debug_str", 0, &endless()[..])];
-    let (name, symbols) = look_at(&file(&named_unit(0, &entries), &sections), STEPS);
+    let (name, symbols) = look_up(&file(&named_unit(0, &entries), &sections), STEPS);
     assert!(name.is_some_and(|name| name.starts_with("xxxx")), "{symbols:?}");
     assert!(symbols.reason.contains("are longer than 64 KiB and are cut"), "{symbols:?}");
     assert_eq!(symbols.detail, Detail::Lines);
 }
 
 #[test]
-fn strings_that_share_an_end_far_away_are_counted_as_work() {
+fn strings_that_share_a_distant_end_are_counted_as_work() {
     // 50,000 units, each with a name of 8 MB.
     let units = named_unit(0, &[0]).repeat(50_000);
     let endless = endless();
     let sections = [(".debug_abbrev", 0, ABBREVIATIONS), (".debug_str", 0, &endless[..])];
     let bytes = file(&units, &sections);
-    let (_, symbols) = look_at(&bytes, 1_000_000);
+    let (_, symbols) = look_up(&bytes, 1_000_000);
     assert!(symbols.reason.contains("the time limit was reached"), "{symbols:?}");
-    let symbols = look_for(&bytes, Duration::from_millis(50));
+    let symbols = look_up_within(&bytes, Duration::from_millis(50));
     assert!(symbols.reason.contains("the time limit was reached"), "{symbols:?}");
 }
 
 #[test]
-fn names_of_megabytes_in_the_entries_are_counted_each_time() {
+fn names_of_megabytes_are_counted_at_each_read() {
     // Each address reads the name of the function again.
     let long = [b"x".repeat(1 << 20), vec![0]].concat();
     let entries = [entry(2, &[&long, &all_code()]), vec![0, 0]].concat();
@@ -105,16 +105,16 @@ fn functions_with_one_list(range: [u64; 2]) -> Vec<u8> {
 }
 
 #[test]
-fn ranges_that_are_empty_are_counted_too() {
+fn empty_ranges_are_counted_also() {
     // Empty ranges, and entries that only set the base of the next ones.
     for range in [[7, 7], [u64::MAX, CODE]] {
         let bytes = functions_with_one_list(range);
-        let (_, symbols) = look_at(&bytes, 1_000_000);
+        let (_, symbols) = look_up(&bytes, 1_000_000);
         assert!(symbols.reason.contains("the time limit was reached"), "{symbols:?}");
-        let symbols = look_for(&bytes, Duration::from_millis(20));
+        let symbols = look_up_within(&bytes, Duration::from_millis(20));
         assert!(symbols.reason.contains("the time limit was reached"), "{symbols:?}");
     }
-    let (_, symbols) = look_at(&functions_with_one_list([7, 7]), u64::MAX);
+    let (_, symbols) = look_up(&functions_with_one_list([7, 7]), u64::MAX);
     assert!(symbols.reason.contains("lists of ranges are longer"), "{symbols:?}");
 }
 
@@ -126,14 +126,14 @@ fn units_that_share_a_list_of_ranges_are_left_out_and_counted() {
     let abbreviations = [1, 0x11, 0, 0x55, 0x17, 0, 0, 0];
     let one = unit_of(&[1, 0, 0, 0, 0]);
     let sections = [(".debug_abbrev", 0, &abbreviations[..]), (".debug_ranges", 0, &ranges[..])];
-    let (_, symbols) = look_at(&file(&one.repeat(100), &sections), u64::MAX);
+    let (_, symbols) = look_up(&file(&one.repeat(100), &sections), u64::MAX);
     let reason = "27 units of its debug information are left out; one reason: its lists of ranges";
     assert!(symbols.reason.starts_with(reason), "{symbols:?}");
 }
 
 #[test]
 fn calls_with_many_ranges_are_counted_at_each_address() {
-    // A call with 100,000 ranges, none of which contains the address.
+    // A call with 100,000 ranges that do not contain the address.
     let mut ranges = [CODE - 16, CODE].map(u64::to_le_bytes).concat().repeat(100_000);
     ranges.extend([0; 16]);
     let abbreviations = [
@@ -159,29 +159,29 @@ fn calls_with_many_ranges_are_counted_at_each_address() {
 }
 
 #[test]
-fn a_unit_that_is_left_out_is_said() {
+fn units_that_are_left_out_are_reported() {
     let entries = [entry(2, &[b"outer\0", &all_code()]), vec![0, 0]].concat();
     let whole = unit(&entries);
     // The abbreviation of its first entry is missing.
     let mut damaged = unit(&[]);
     damaged[11] = 99;
-    let (name, symbols) = look_at(&file(&[&damaged[..], &whole].concat(), &[]), STEPS);
+    let (name, symbols) = look_up(&file(&[&damaged[..], &whole].concat(), &[]), STEPS);
     assert_eq!(name.as_deref(), Some("outer"));
     assert!(symbols.reason.starts_with("a unit of its debug information is left out: "), "{symbols:?}");
     let three = [&damaged[..], &whole, &damaged, &damaged].concat();
-    let (name, symbols) = look_at(&file(&three, &[]), STEPS);
+    let (name, symbols) = look_up(&file(&three, &[]), STEPS);
     assert_eq!((name.as_deref(), symbols.detail), (Some("outer"), Detail::Lines));
     assert!(symbols.reason.starts_with("3 units of its debug information are left out"), "{symbols:?}");
     // An invalid header ends the list; zeros are padding.
-    let (name, symbols) = look_at(&file(&[&whole[..], &[0; 3]].concat(), &[]), STEPS);
+    let (name, symbols) = look_up(&file(&[&whole[..], &[0; 3]].concat(), &[]), STEPS);
     assert_eq!((name.as_deref(), &*symbols.reason), (Some("outer"), ""));
-    let (name, symbols) = look_at(&file(&[&whole[..], &[9; 40]].concat(), &[]), STEPS);
+    let (name, symbols) = look_up(&file(&[&whole[..], &[9; 40]].concat(), &[]), STEPS);
     assert_eq!(name.as_deref(), Some("outer"));
     assert!(symbols.reason.contains("the last 40 bytes begin with a damaged header"), "{symbols:?}");
 }
 
 #[test]
-fn a_table_of_lines_above_32_mib_is_not_used_and_that_is_said() {
+fn a_table_of_lines_above_32_mib_is_not_used_and_reported() {
     let mut lines = made::lines();
     // Address advances that produce no row.
     lines.resize(lines.len() + (33 << 20), 8);
@@ -197,16 +197,16 @@ fn a_table_of_lines_above_32_mib_is_not_used_and_that_is_said() {
 }
 
 #[test]
-fn forms_that_only_entries_state_are_refused() {
+fn indirect_forms_are_refused() {
     // DW_FORM_indirect, a million times: each states that the next one states the form.
     let abbreviations = [1, 0x11, 0, 0x03, 0x16, 0, 0, 0];
     let one = unit_of(&[&[1][..], &[0x16; 1_000_000]].concat());
-    let (_, symbols) = look_at(&file(&one, &[(".debug_abbrev", 0, &abbreviations)]), STEPS);
+    let (_, symbols) = look_up(&file(&one, &[(".debug_abbrev", 0, &abbreviations)]), STEPS);
     assert!(symbols.reason.contains("DW_FORM_indirect"), "{symbols:?}");
 }
 
 #[test]
-fn a_package_with_an_index_above_32_mib_is_not_used_and_that_is_said() {
+fn a_package_with_an_index_above_32_mib_is_not_used_and_reported() {
     let program = Program::build("package", &["-Cdebuginfo=2", "-Csplit-debuginfo=unpacked"]);
     let index = vec![0; 33 << 20];
     let package = made::elf(&[(".debug_cu_index", 0, &index)]);
@@ -231,7 +231,7 @@ fn a_package_with_an_index_above_32_mib_is_not_used_and_that_is_said() {
 }
 
 #[test]
-fn when_the_time_is_over_addresses_stay_addresses_and_what_has_a_name_keeps_it() {
+fn after_the_deadline_new_addresses_have_no_names_and_known_names_stay() {
     let program = Program::build("time", &["-Cdebuginfo=1"]);
     let svma = program.svma_of("4deep4park");
     let budget = budget::standard();
@@ -248,7 +248,7 @@ fn when_the_time_is_over_addresses_stay_addresses_and_what_has_a_name_keeps_it()
 }
 
 #[test]
-fn when_the_time_is_over_no_more_files_are_looked_for() {
+fn after_the_deadline_no_files_are_searched() {
     let program = Program::build("modules", &["-Cdebuginfo=1"]);
     let module = program.module();
     let modules: Vec<Module> = (0..20_000u64)

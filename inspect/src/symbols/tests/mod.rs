@@ -66,7 +66,7 @@ fn our_own_function_has_its_name_file_and_line() {
 }
 
 #[test]
-fn an_address_of_no_module_is_one_bare_frame() {
+fn an_address_outside_all_modules_is_one_bare_frame() {
     let mut symbolizer = Symbolizer::new(&own_modules(), None, &[]);
     let frames = symbolizer.frames(0x10, false);
     assert_eq!(frames.len(), 1);
@@ -134,7 +134,7 @@ impl Drop for Program {
 }
 
 #[test]
-fn line_tables_only_still_give_the_whole_path_of_the_outer_function() {
+fn line_tables_only_give_the_full_path_of_the_outer_function() {
     let program = Program::build("lines", &["-Cdebuginfo=line-tables-only"]);
     let mut symbolizer = Symbolizer::new(&[program.module()], None, &[]);
     let frames = symbolizer.frames(0x10_0000 + program.svma_of("4deep4park"), false);
@@ -156,7 +156,7 @@ fn without_debug_information_there_are_functions_and_a_reason() {
 }
 
 #[test]
-fn a_stripped_program_gives_offsets_and_its_unstripped_twin_the_names() {
+fn a_stripped_program_gives_offsets_and_its_debug_file_the_names() {
     let program = Program::build("stripped", &["-Cdebuginfo=1"]);
     let svma = program.svma_of("4deep4park");
     let module = program.module();
@@ -178,7 +178,7 @@ fn a_stripped_program_gives_offsets_and_its_unstripped_twin_the_names() {
 }
 
 #[test]
-fn a_replaced_file_is_refused_by_name_and_found_through_proc_even_after_the_end() {
+fn a_replaced_file_is_found_through_proc_even_after_the_process_ended() {
     let program = Program::build("replaced", &["-Cdebuginfo=1"]);
     let svma = program.svma_of("4deep4park");
     let mut module = program.module();
@@ -201,7 +201,7 @@ fn a_replaced_file_is_refused_by_name_and_found_through_proc_even_after_the_end(
 }
 
 #[test]
-fn split_off_parts_are_found_and_not_opened_when_they_are_pipes() {
+fn split_debug_files_are_found_and_pipes_are_not_opened() {
     let program = Program::build("split", &["-Cdebuginfo=2", "-Csplit-debuginfo=unpacked"]);
     let svma = program.svma_of("4deep4park");
     let look = || {

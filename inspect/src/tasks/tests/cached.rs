@@ -28,7 +28,7 @@ fn everything(built: &Built, directory: &Path) -> String {
 }
 
 #[test]
-fn an_index_is_remembered_privately_and_gives_the_same_types() {
+fn a_cached_index_is_private_and_gives_the_same_types() {
     let built = build(&["-Cdebuginfo=2"]);
     let directory = built.directory.join("cache");
     let first = everything(&built, &directory);
@@ -56,7 +56,7 @@ fn an_index_of_another_build_is_not_used() {
 }
 
 #[test]
-fn a_damaged_index_is_ignored_and_written_anew() {
+fn a_damaged_index_is_ignored_and_written_again() {
     let built = build(&["-Cdebuginfo=2"]);
     let directory = built.directory.join("cache");
     let right = everything(&built, &directory);
@@ -77,7 +77,7 @@ fn a_damaged_index_is_ignored_and_written_anew() {
 }
 
 #[test]
-fn a_file_without_room_is_not_read() {
+fn a_file_beyond_the_memory_limit_is_not_read() {
     let directory = std::env::temp_dir().join(format!("rgops-types-charged-{}", std::process::id()));
     let cache = IndexCache::new(directory.clone());
     let key = IndexKey { build_id: &[7; 20], info_bytes: 1 << 30, units: 1 };
@@ -89,7 +89,7 @@ fn a_file_without_room_is_not_read() {
             read = Some((bytes.len(), budget.charged()));
             false
         });
-        assert_eq!(budget.charged(), 0, "everything is given back");
+        assert_eq!(budget.charged(), 0, "all charges are released");
         read
     };
     assert_eq!(read(100_000), Some((100_000, 100_000)));
@@ -98,7 +98,7 @@ fn a_file_without_room_is_not_read() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_used_costs_nothing_but_time() {
+fn an_unusable_directory_only_costs_time() {
     let built = build(&["-Cdebuginfo=2"]);
     let file = built.directory.join("a file");
     std::fs::write(&file, "").unwrap();
@@ -113,7 +113,7 @@ fn a_directory_that_cannot_be_used_costs_nothing_but_time() {
 }
 
 #[test]
-fn the_oldest_go_first_and_only_our_own() {
+fn the_oldest_of_our_own_files_are_evicted_first() {
     let built = build(&["-Cdebuginfo=2"]);
     let directory = built.directory.join("cache");
     everything(&built, &directory);

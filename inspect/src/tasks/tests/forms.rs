@@ -50,13 +50,13 @@ fn dwarf_4_and_5() {
 }
 
 #[test]
-fn link_time_optimization_refers_across_units() {
+fn references_between_units_of_lto_are_followed() {
     check(&["-Cdebuginfo=2", "-Clto=fat", "-Ccodegen-units=1"]);
     check(&["-Cdebuginfo=2", "-Clto=thin", "-Ccodegen-units=4"]);
 }
 
 #[test]
-fn split_into_files_and_into_a_package() {
+fn split_debug_information_in_files_and_in_a_package() {
     for version in ["-Cdwarf-version=4", "-Cdwarf-version=5"] {
         check(&["-Cdebuginfo=2", "-Csplit-debuginfo=unpacked", version]);
         check(&["-Cdebuginfo=2", "-Csplit-debuginfo=packed", version]);
@@ -85,7 +85,7 @@ fn a_missing_split_file_is_named_and_found_elsewhere() {
 }
 
 #[test]
-fn a_split_file_that_a_limit_kept_from_being_read_is_not_missing() {
+fn a_split_file_not_read_because_of_a_limit_is_not_missing() {
     let built = build(&["-Cdebuginfo=2", "-Csplit-debuginfo=unpacked"]);
     let first = built.types();
     let future = first.task_types(built.polls()[0])[0].future;

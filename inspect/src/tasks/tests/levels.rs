@@ -43,7 +43,7 @@ fn symbols_name_futures_in_the_v0_mangling_only() {
 }
 
 #[test]
-fn a_file_that_is_gone_or_of_another_build_is_said_to_be() {
+fn a_missing_file_and_a_file_of_another_build_are_reported() {
     let built = build(&["-Cdebuginfo=2"]);
     let (module, polls) = (built.module(), built.polls());
     std::fs::remove_file(&built.path).unwrap();

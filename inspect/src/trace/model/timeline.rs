@@ -33,7 +33,7 @@ pub struct Segment {
     pub start_ns: u64,
     /// End.
     pub end_ns: u64,
-    /// What it is doing.
+    /// The kind of activity.
     pub kind: Kind,
 }
 

@@ -13,7 +13,8 @@ use rgops_protocol::request::MemoryRange;
 use super::*;
 use crate::decode::cell::CHANGING_BYTES;
 use crate::decode::content::Content;
-use crate::decode::decoder::{NO_TIME, NODE_BYTES, Phase};
+use crate::decode::decoder::Phase;
+use crate::decode::round::{NO_TIME, NODE_BYTES};
 use crate::decode::walk::TOO_MUCH;
 use crate::model::Resource;
 use crate::types::{Member, TaskTypes, Type, TypeError, TypeId};
@@ -29,7 +30,7 @@ struct Table<'t> {
     name: Arc<str>,
     /// Number of types for each vtable.
     alternatives: u64,
-    /// Number of calls that must happen once for all tasks.
+    /// Number of calls that should happen once for all tasks.
     named: Cell<usize>,
     looked_up: Cell<usize>,
     got: RefCell<HashMap<TypeId, Arc<Type>>>,
@@ -152,7 +153,7 @@ fn run(decoder: &mut Decoder<'_>, future: &[u8]) {
 }
 
 #[test]
-fn a_future_with_many_members_is_looked_through_once_for_all_tasks() {
+fn members_of_a_large_future_are_searched_once_for_all_tasks() {
     // Searched for each task, this would be 300 million members.
     let members = || (0..60_000).map(|number| (8, 1 + u64::from(number == 7)));
     let get = |id| match id {
@@ -170,7 +171,7 @@ fn a_future_with_many_members_is_looked_through_once_for_all_tasks() {
 }
 
 #[test]
-fn a_walk_ends_at_the_deadline_and_what_it_found_is_kept() {
+fn a_walk_ends_at_the_deadline_and_keeps_its_results() {
     let budget = Budget::new(64 << 20);
     // Each type contains the next one twice: 2 to the power of 80 values.
     let get = |id| match id {
@@ -188,12 +189,12 @@ fn a_walk_ends_at_the_deadline_and_what_it_found_is_kept() {
     let (tasks, counts) = decoder.finish();
     let AsyncStack::Cut(_, why) = &tasks[0].stack else { panic!("{:?}", tasks[0].stack) };
     assert_eq!((&**why, counts.cut, counts.unknown), (NO_TIME, 1, 2));
-    let given_up = "not decoded: the time limit was reached";
-    assert_eq!(tasks[2].stack, AsyncStack::Unknown(given_up.into()));
+    let undecoded = "not decoded: the time limit was reached";
+    assert_eq!(tasks[2].stack, AsyncStack::Unknown(undecoded.into()));
 }
 
 #[test]
-fn nothing_is_asked_for_beyond_the_deadline() {
+fn no_memory_is_requested_after_the_deadline() {
     let get = |id| Some(if id == 0 { structure("Fut", 8, [(0, 1)]) } else { boxed(0) });
     let source = table(&get);
     let budget = Budget::new(64 << 20);
@@ -204,7 +205,7 @@ fn nothing_is_asked_for_beyond_the_deadline() {
 }
 
 #[test]
-fn the_name_of_a_poll_function_is_one_for_all_tasks() {
+fn tasks_share_the_name_of_a_poll_function() {
     let get = |_| None;
     let mut source = table(&get);
     (source.is_described, source.name) = (false, "x".repeat(16 << 10).into());
@@ -237,7 +238,7 @@ fn a_vtable_is_looked_up_once_for_all_tasks() {
 }
 
 #[test]
-fn a_type_that_holds_more_than_is_looked_at_cuts_the_stack_and_is_charged() {
+fn a_type_with_too_much_content_cuts_the_stack_and_is_charged() {
     // 700 types of 2,000 members each: there is no answer for any of them.
     let members = |id: u64| (0..2000).map(move |number| (8, 1 + (id * 7 + number) % 700));
     let get = |id: u64| Some(structure("Fut", 16, members(id)));
@@ -255,7 +256,7 @@ fn a_type_that_holds_more_than_is_looked_at_cuts_the_stack_and_is_charged() {
 }
 
 #[test]
-fn what_is_asked_for_is_charged_before_it_is_listed() {
+fn requested_ranges_are_charged_before_they_are_listed() {
     let members = || (0..2000).map(|number| (8 * number, 1));
     let get = |id| match id {
         0 => Some(structure("Fut", 16_000, members())),
@@ -277,7 +278,7 @@ fn what_is_asked_for_is_charged_before_it_is_listed() {
 }
 
 #[test]
-fn sizes_and_offsets_beyond_all_memory_are_no_fault() {
+fn sizes_and_offsets_beyond_the_address_space_do_not_panic() {
     let array = |element| Type {
         shape: Shape::Array { element: TypeId(element), length: u64::MAX },
         ..structure("[Fut]", u64::MAX, [])
@@ -297,7 +298,7 @@ fn sizes_and_offsets_beyond_all_memory_are_no_fault() {
 }
 
 #[test]
-fn a_stack_of_more_futures_than_are_listed_is_cut() {
+fn a_stack_with_too_many_futures_is_cut() {
     // 512 leaf futures of futures that contain two each, and 2,048.
     for (levels, is_whole) in [(9, true), (11, false)] {
         let get = |id| match id {
@@ -338,7 +339,7 @@ fn with_guards(count: u64, guard: u64, awaitee: u64) -> impl Fn(u64) -> Option<T
 }
 
 #[test]
-fn what_is_not_kept_is_given_back() {
+fn the_charge_of_dropped_memory_is_released() {
     // Twenty boxes inside each other after fifty guards: twenty rounds, each with all the guards.
     let outer = with_guards(50, 2, 10);
     let get = |id| match id {
@@ -411,7 +412,7 @@ fn what_is_not_kept_is_given_back() {
 }
 
 #[test]
-fn what_meets_a_question_without_an_answer_is_no_other() {
+fn a_type_that_contains_one_without_an_answer_does_not_use_up_another_attempt() {
     // A type that contains more types than the limit, twenty types that contain it, and one of 5,000 members.
     let get = |id| match id {
         0..60_000 => Some(structure("Deep", 8, [(0, id + 1)])),
@@ -441,7 +442,7 @@ fn fat(id: u64) -> Type {
 }
 
 #[test]
-fn alternatives_behind_a_vtable_are_no_further_futures() {
+fn alternative_types_of_a_vtable_are_not_additional_futures() {
     let get = |id| match id {
         0 => Some(fat(1)),
         1 => Some(scalar()),
@@ -464,7 +465,7 @@ fn alternatives_behind_a_vtable_are_no_further_futures() {
 }
 
 #[test]
-fn more_futures_than_a_number_can_say_are_counted_as_that() {
+fn the_count_of_futures_saturates() {
     let members = [(0, 1)].into_iter().chain((0..40).map(|_| (0, 2)));
     let get = |id| match id {
         0 => Some(structure("Fut", 8, members.clone())),

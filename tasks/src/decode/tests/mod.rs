@@ -89,7 +89,7 @@ fn moved(answers: Answers<'_>) -> (Task, Counts, usize) {
 }
 
 #[test]
-fn a_task_that_moved_and_holds_still_now_is_decoded() {
+fn a_moved_task_is_decoded_once_it_holds_still() {
     // Its cell once, and once more to compare; its state may change in between.
     let (task, counts, times) = moved(&|types, poll, time| {
         Some(checkout(types, poll, 7, if time == 0 { IDLE } else { IDLE | NOTIFIED }))
@@ -101,7 +101,7 @@ fn a_task_that_moved_and_holds_still_now_is_decoded() {
 }
 
 #[test]
-fn a_task_that_never_holds_still_is_given_up_and_counted() {
+fn a_task_that_never_holds_still_is_counted_as_moved() {
     let (task, counts, times) = moved(&|types, poll, time| {
         let mut cell = checkout(types, poll, 7, IDLE);
         cell[900] = time as u8;
@@ -112,7 +112,7 @@ fn a_task_that_never_holds_still_is_given_up_and_counted() {
 }
 
 #[test]
-fn a_task_that_runs_when_it_is_read_anew_is_running() {
+fn a_task_that_runs_at_the_retry_is_running() {
     let (task, counts, _) = moved(&|types, poll, _| Some(checkout(types, poll, 7, IDLE | RUNNING)));
     assert_eq!((task.state, &task.stack), (State::Running, &AsyncStack::Running));
     assert_eq!((counts.running, counts.moved), (1, 0));
@@ -130,12 +130,12 @@ fn a_task_whose_cell_was_freed_has_moved() {
 }
 
 #[test]
-fn a_task_that_is_gone_when_it_is_read_anew_has_moved() {
+fn a_task_that_is_gone_at_the_retry_has_moved() {
     for answer in [Some(8), None] {
         let (task, counts, times) =
             moved(&|types, poll, _| answer.map(|other| checkout(types, poll, other, IDLE)));
         assert_eq!(task.stack, AsyncStack::Moved);
-        assert_eq!((counts.moved, times), (1, 1), "asked for once");
+        assert_eq!((counts.moved, times), (1, 1), "requested once");
     }
 }
 
@@ -178,7 +178,7 @@ impl Random {
 }
 
 #[test]
-fn corrupt_memory_is_an_answer_and_never_a_fault_or_a_hang() {
+fn decoding_of_corrupt_memory_ends_without_a_panic() {
     let types = ProgramTypes::of_file(FIXTURE, &Budget::new(1 << 30));
     let polls = polls(&types);
     let mut vtables: Vec<u64> = (0..FIXTURE.len() as u64).step_by(8).collect();
@@ -224,8 +224,8 @@ fn corrupt_memory_is_an_answer_and_never_a_fault_or_a_hang() {
             let answers: Vec<_> =
                 needs.iter().map(|range| random.memory(range.length as usize, &pointers)).collect();
             // Some are missing at the end.
-            let told = random.below(needs.len() as u64 + 2) as usize;
-            decoder.provide(answers.into_iter().take(told.max(1)));
+            let provided = random.below(needs.len() as u64 + 2) as usize;
+            decoder.provide(answers.into_iter().take(provided.max(1)));
         }
         let (tasks, counts) = decoder.finish();
         let Counts { listed, decoded: whole, cut, running, complete, moved, unknown } = counts;

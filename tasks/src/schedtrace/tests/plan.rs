@@ -11,7 +11,7 @@ use rgops_protocol::request::MemoryRange;
 
 use crate::schedtrace::layout::MULTI_THREAD;
 use crate::schedtrace::plan::QUEUE_CAPACITY;
-use crate::schedtrace::{Hidden, MOST_WORKERS, Memory, Plan, Source};
+use crate::schedtrace::{Hidden, MAX_WORKERS, Memory, Plan, Source};
 use crate::types::{Member, Shape, TaskTypes, Type, TypeError, TypeId, TypeSource};
 
 /// Types by number, and their names.
@@ -179,7 +179,7 @@ fn numbers(hidden: &Hidden) -> [Option<u64>; 4] {
 }
 
 #[test]
-fn every_number_is_where_the_types_say() {
+fn every_number_is_read_at_the_offset_of_its_type() {
     let hidden = Words::tokio().hidden(&tokio());
     assert_eq!(numbers(&hidden), [Some(1), Some(3), Some(1), Some(7)]);
     assert_eq!(hidden.local_queues.value(), Some(&vec![3, 0]));
@@ -187,7 +187,7 @@ fn every_number_is_where_the_types_say() {
 }
 
 #[test]
-fn what_cannot_be_is_missing_and_the_rest_stays() {
+fn implausible_values_are_missing_and_the_others_stay() {
     let table = tokio();
     // More unparked workers than workers.
     let hidden = Words::tokio().with(SHARED + 16, 3 << 16).hidden(&table);
@@ -211,9 +211,9 @@ fn what_cannot_be_is_missing_and_the_rest_stays() {
 }
 
 #[test]
-fn without_types_the_reason_and_the_fix_are_said() {
+fn without_types_the_reason_and_the_fix_are_reported() {
     let hidden = Words::tokio().hidden(&Table::default());
-    let Known::Unavailable(why) = hidden.searching else { panic!("known from nothing") };
+    let Known::Unavailable(why) = hidden.searching else { panic!("known without types") };
     assert!(why.reason.contains("no debug information") && why.fix.contains("debug = 2"), "{why:?}");
 }
 
@@ -226,7 +226,7 @@ fn a_cycle_of_wrappers_ends() {
 }
 
 #[test]
-fn no_word_is_too_strange() {
+fn arbitrary_words_give_plausible_queues() {
     let table = tokio();
     let places: Vec<u64> = Words::tokio().0.keys().copied().collect();
     let strange = [0, 1, 7, 255, 257, 0xffff, 1 << 16, SHARED, REMOTES + 1, 1 << 63, u64::MAX - 7, u64::MAX];
@@ -236,7 +236,7 @@ fn no_word_is_too_strange() {
                 let words = Words::tokio().with(*first, word).with(*second, word.wrapping_add(*first));
                 let hidden = words.without(first ^ second).hidden(&table);
                 let queues = hidden.local_queues.value().cloned().unwrap_or_default();
-                assert!(queues.len() <= MOST_WORKERS);
+                assert!(queues.len() <= MAX_WORKERS);
                 assert!(queues.iter().all(|length| *length <= QUEUE_CAPACITY));
             }
         }
@@ -244,7 +244,7 @@ fn no_word_is_too_strange() {
 }
 
 #[test]
-fn no_bytes_are_too_few() {
+fn short_reads_give_no_numbers() {
     let runtime = SchedtraceRuntime {
         name: "main".into(),
         kind: RuntimeKind::MultiThread,

@@ -9,10 +9,10 @@ use super::FIXTURE;
 use crate::types::{ProgramTypes, Shape, TypeSource};
 
 /// Maximum types followed from the results of the addresses.
-const MOST_TYPES: usize = 500;
+const MAX_TYPES: usize = 500;
 
 /// Makes every possible lookup; returns the number of types that could be read.
-fn look_at_everything(file: &[u8]) -> usize {
+fn look_up_everything(file: &[u8]) -> usize {
     let types = ProgramTypes::of_file(file, &Budget::new(1 << 30));
     let mut next = VecDeque::new();
     for address in (0..FIXTURE.len() as u64).step_by(8) {
@@ -27,7 +27,7 @@ fn look_at_everything(file: &[u8]) -> usize {
     let mut seen = BTreeSet::new();
     let mut read = 0;
     while let Some(id) = next.pop_front() {
-        if seen.len() >= MOST_TYPES || !seen.insert(id) {
+        if seen.len() >= MAX_TYPES || !seen.insert(id) {
             continue;
         }
         let Ok(found) = types.get(id) else { continue };
@@ -54,34 +54,34 @@ fn section(name: &str) -> std::ops::Range<usize> {
 }
 
 #[test]
-fn the_fixture_itself_is_whole() {
-    assert_eq!(look_at_everything(FIXTURE), 60);
+fn the_fixture_is_valid() {
+    assert_eq!(look_up_everything(FIXTURE), 60);
 }
 
 #[test]
-fn a_file_cut_short_anywhere() {
+fn a_file_truncated_anywhere_does_not_panic() {
     for length in (0..FIXTURE.len()).step_by(if long() { 1 } else { 397 }) {
-        assert!(look_at_everything(&FIXTURE[..length]) <= 60);
+        assert!(look_up_everything(&FIXTURE[..length]) <= 60);
     }
 }
 
 #[test]
-fn sections_cut_short_anywhere() {
+fn sections_truncated_anywhere_do_not_panic() {
     // The header of the unit still claims its full length.
     for name in [".debug_info", ".debug_abbrev", ".debug_str", ".debug_line"] {
         let range = section(name);
         for at in range.clone().step_by(if long() { 1 } else { 211 }) {
             let mut file = FIXTURE.to_vec();
             file[at..range.end].fill(0);
-            look_at_everything(&file);
+            look_up_everything(&file);
             file[at..range.end].fill(0xff);
-            look_at_everything(&file);
+            look_up_everything(&file);
         }
     }
 }
 
 #[test]
-fn bytes_that_are_wrong() {
+fn wrong_bytes_do_not_panic() {
     // Every byte of the abbreviations affects how all entries are read.
     for (name, step) in
         [(".debug_abbrev", 17), (".debug_info", 211), (".debug_line", 211), (".debug_str", 997)]
@@ -90,14 +90,14 @@ fn bytes_that_are_wrong() {
             for wrong in [FIXTURE[at] ^ 1, FIXTURE[at] ^ 0x80, 0, 0xff] {
                 let mut file = FIXTURE.to_vec();
                 file[at] = wrong;
-                look_at_everything(&file);
+                look_up_everything(&file);
             }
         }
     }
 }
 
 #[test]
-fn random_damage() {
+fn random_damage_does_not_panic() {
     let mut state = 0x2545_f491_4f6c_dd1du64;
     let mut random = |below: usize| {
         // xorshift64: the same damage in every run.
@@ -114,7 +114,7 @@ fn random_damage() {
             let at = range.start + random(range.len());
             file[at] = random(256) as u8;
         }
-        look_at_everything(&file);
+        look_up_everything(&file);
     }
 }
 

@@ -63,7 +63,7 @@ fn paths_of_long_namespaces_are_cut() {
 }
 
 #[test]
-fn paths_that_have_no_room_are_an_error_that_says_so() {
+fn paths_beyond_the_memory_limit_are_an_error() {
     let (bytes, ids) = nested_namespaces(300);
     let budget = Budget::new(u64::MAX);
     let types = ProgramTypes::of_file(&bytes, &budget);

@@ -46,14 +46,14 @@ struct Store(Rc<RefCell<Stored>>);
 #[derive(Debug, Clone, Default)]
 struct Stored {
     index: Option<Vec<u8>>,
-    /// Whether it was trusted at the last lookup.
-    believed: Option<bool>,
+    /// Whether the index was valid at the last lookup.
+    accepted: Option<bool>,
 }
 
 impl IndexStore for Store {
-    fn load(&self, _: &IndexKey<'_>, _: &Budget, is_believed: &mut dyn FnMut(&[u8]) -> bool) {
-        let Stored { index, believed } = &mut *self.0.borrow_mut();
-        *believed = index.as_deref().map(is_believed);
+    fn load(&self, _: &IndexKey<'_>, _: &Budget, is_valid: &mut dyn FnMut(&[u8]) -> bool) {
+        let Stored { index, accepted } = &mut *self.0.borrow_mut();
+        *accepted = index.as_deref().map(is_valid);
     }
 
     fn store(&self, _: &IndexKey<'_>, index: &[u8]) {
@@ -92,13 +92,13 @@ fn key(build_id: &[u8]) -> IndexKey<'_> {
 }
 
 #[test]
-fn an_index_is_used_if_it_is_the_builds_own() {
+fn an_index_of_the_same_build_is_used() {
     let store = Store::default();
     let right = everything(&store);
     let made = store.0.borrow().clone();
-    assert_eq!(made.believed, None, "nothing was stored yet");
+    assert_eq!(made.accepted, None, "the store is empty");
     assert_eq!(everything(&store), right);
-    assert_eq!(store.0.borrow().believed, Some(true));
+    assert_eq!(store.0.borrow().accepted, Some(true));
 
     // An empty index: the file is not scanned again.
     store.store(&key(BUILD_ID), &encode(&key(BUILD_ID), &Index::default()));
@@ -107,7 +107,7 @@ fn an_index_is_used_if_it_is_the_builds_own() {
     let others = IndexKey { build_id: &[2; 20], ..key(BUILD_ID) };
     store.store(&others, &encode(&others, &Index::default()));
     assert_eq!(everything(&store), right);
-    assert_eq!(store.0.borrow().believed, Some(false));
+    assert_eq!(store.0.borrow().accepted, Some(false));
     assert_eq!(store.0.borrow().index, made.index, "it is made again");
 }
 
@@ -119,7 +119,7 @@ fn an_index_of_a_module_without_a_build_id_is_not_stored() {
 }
 
 #[test]
-fn an_index_is_charged_before_there_is_memory_for_it() {
+fn an_index_is_charged_before_it_is_allocated() {
     let key = IndexKey { build_id: &[7; 20], info_bytes: 1 << 30, units: 1 };
     // Two bytes each in stored form, sixteen in memory.
     let polls = vec![(0, EntryId(0)); 500_000];
@@ -134,17 +134,17 @@ fn an_index_is_charged_before_there_is_memory_for_it() {
 }
 
 #[test]
-fn an_index_holds_what_a_scan_could_have_found() {
+fn an_index_that_no_scan_could_produce_is_rejected() {
     let key = IndexKey { build_id: &[7; 20], info_bytes: 1 << 30, units: 1 };
-    let is_believed = |index: &Index| decode(&encode(&key, index), &key, &Budget::new(1 << 30)).is_some();
+    let is_valid = |index: &Index| decode(&encode(&key, index), &key, &Budget::new(1 << 30)).is_some();
     let nested = |depth: u32| {
         let scope =
             |at: u32| Scope { start: EntryId(u64::from(at)), end: 1 << 20, parent: at.checked_sub(1) };
         Index { scopes: (0..depth).map(scope).collect(), ..Index::default() }
     };
-    assert!(is_believed(&nested(512)));
-    assert!(!is_believed(&nested(513)), "a scan opens no more namespaces at once");
+    assert!(is_valid(&nested(512)));
+    assert!(!is_valid(&nested(513)), "a scan opens no more namespaces at once");
     // Lists must be sorted, otherwise nothing is found in them.
     let polls = vec![(2, EntryId(1)), (1, EntryId(1))];
-    assert!(!is_believed(&Index { polls, ..Index::default() }));
+    assert!(!is_valid(&Index { polls, ..Index::default() }));
 }

@@ -25,7 +25,7 @@ fn scan(dwarf: &ModuleDwarf, budget: &Budget) -> (Index, Charge, u32) {
 }
 
 #[test]
-fn very_many_units_are_charged_and_those_without_room_are_counted() {
+fn units_are_charged_and_those_beyond_the_memory_limit_are_counted() {
     const UNITS: u64 = 100_000;
     let bytes = made::file(&made::unit(&[0]).repeat(UNITS as usize), &[]);
     let budget = Budget::new(48 << 20);
@@ -38,7 +38,7 @@ fn very_many_units_are_charged_and_those_without_room_are_counted() {
     assert!(information.fix.contains("limit of 48 MiB was reached): pass a larger --max-memory; "));
     assert!(!information.fix.contains("--symbols") && information.note.is_empty(), "{information:?}");
     drop((charge, dwarf));
-    assert_eq!(budget.charged(), 0, "everything is given back");
+    assert_eq!(budget.charged(), 0, "all charges are released");
     // Charges during the scan are released afterwards.
     let budget = Budget::new(1 << 30);
     let dwarf = self::dwarf(&bytes, &Work::new(&budget));
@@ -50,7 +50,7 @@ fn very_many_units_are_charged_and_those_without_room_are_counted() {
 }
 
 #[test]
-fn when_the_time_is_over_the_rest_is_left_out_and_counted() {
+fn units_after_the_deadline_are_left_out_and_counted() {
     let bytes = made::file(&made::unit(&[0]).repeat(50_000), &[]);
     let budget = Budget::new(1 << 30);
     let dwarf = dwarf(&bytes, &Work::new(&budget));
@@ -81,7 +81,7 @@ fn a_damaged_header_ends_the_list_and_is_counted() {
 }
 
 #[test]
-fn a_limit_that_is_reached_is_no_damage() {
+fn a_reached_limit_is_not_damage() {
     let bytes = made::file(&made::unit(&[0]), &[]);
     let budget = Budget::new(8 << 20);
     let dwarf = dwarf(&bytes, &Work::new(&budget));
@@ -98,7 +98,7 @@ fn a_limit_that_is_reached_is_no_damage() {
 }
 
 #[test]
-fn names_of_files_that_are_kept_are_charged() {
+fn cached_file_names_are_charged() {
     let budget = Budget::new(1 << 30);
     let dwarf = dwarf(&made::file(&made::unit(&[0]), &[]), &Work::new(&budget));
     let before = budget.charged();
@@ -117,7 +117,7 @@ fn names_of_files_that_are_kept_are_charged() {
 }
 
 #[test]
-fn names_without_an_end_near_are_cut_and_counted() {
+fn names_with_a_distant_end_are_cut_and_counted() {
     // A unit, and a thousand namespaces with one name of 8 MB.
     let abbreviations = [1, 0x11, 1, 0, 0, 2, 0x39, 1, 0x03, 0x0e, 0, 0, 0];
     let info = made::unit_of(&[&[1][..], &[2, 0, 0, 0, 0, 0].repeat(1000)].concat());

@@ -16,13 +16,13 @@ pub(crate) struct Claims {
     /// Whether there are no other entries.
     pub(super) is_sure: bool,
     /// Whether the system showed a table.
-    pub(super) is_told: bool,
+    pub(super) is_visible: bool,
 }
 
 impl Claims {
     /// The directories in which the process put its socket, if it listens, as far as they can be opened.
     pub(crate) fn directories(&self) -> impl Iterator<Item = &Path> {
-        self.directories.iter().map(PathBuf::as_path).filter(|directory| !is_short_cut(directory))
+        self.directories.iter().map(PathBuf::as_path).filter(|directory| !is_through_descriptor(directory))
     }
 
     /// Whether it listens in any directory.
@@ -30,14 +30,14 @@ impl Claims {
         !self.directories.is_empty()
     }
 
-    /// Whether all its listening sockets are known, or none can be known.
+    /// Whether all its listening sockets are known, or the system hides them.
     pub(crate) fn is_settled(&self) -> bool {
-        self.is_sure || !self.is_told
+        self.is_sure || !self.is_visible
     }
 
     /// Whether the socket in `directory`, as the process names it, listens; `None` when that is unknown.
     pub(crate) fn listens(&self, directory: &Path) -> Option<bool> {
-        if !self.is_told {
+        if !self.is_visible {
             // The file is the only evidence.
             return Some(true);
         }
@@ -46,7 +46,7 @@ impl Claims {
         let is_here = |known: &PathBuf| {
             directory.is_relative()
                 || known.components().eq(directory.components())
-                || is_long && is_short_cut(known)
+                || is_long && is_through_descriptor(known)
         };
         match self.directories.iter().any(is_here) {
             true => Some(true),
@@ -56,6 +56,6 @@ impl Claims {
 }
 
 /// Whether a directory is named through a descriptor of the process, because its path is long.
-fn is_short_cut(directory: &Path) -> bool {
+fn is_through_descriptor(directory: &Path) -> bool {
     directory.starts_with("/proc/self/fd") || directory.starts_with("/proc/thread-self/fd")
 }

@@ -1,4 +1,4 @@
-//! Finds which sockets a process has descriptors of. An agent has its own descriptor table, so its threads
+//! Finds the sockets that a process has descriptors of. An agent has its own descriptor table, so its threads
 //! are read first.
 
 use std::collections::HashSet;
@@ -12,24 +12,24 @@ use crate::procfs::{self, MAX_DESCRIPTORS, each_socket};
 /// Maximum sockets of a process that are kept.
 const MAX_SOCKETS: usize = 64 * 1024;
 
-/// Which of these sockets a process has descriptors of, up to the first table that has one, and whether all
+/// The inodes in `wanted` that a process has descriptors of, up to the first table that has one; and whether all
 /// its descriptors were read.
 pub(super) fn held(pid: u32, wanted: &HashSet<u64>) -> io::Result<(HashSet<u64>, bool)> {
     let (mut found, mut left) = (HashSet::new(), MAX_DESCRIPTORS);
     for table in tables(pid)? {
-        let looked = each_socket(&table, &mut left, |inode, link| {
+        let read = each_socket(&table, &mut left, |inode, link| {
             if wanted.contains(&inode) && is_local(link) {
                 found.insert(inode);
             }
             if found.len() < wanted.len() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        match looked {
+        match read {
             _ if !found.is_empty() => return Ok((found, true)),
             // The thread ended.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Ok(false) => return Ok((found, false)),
-            looked => {
-                looked?;
+            read => {
+                read?;
             }
         }
     }
@@ -40,11 +40,11 @@ pub(super) fn held(pid: u32, wanted: &HashSet<u64>) -> io::Result<(HashSet<u64>,
 pub(super) fn sockets(pid: u32) -> io::Result<(HashSet<u64>, bool)> {
     let (mut found, mut left) = (HashSet::new(), MAX_DESCRIPTORS);
     for table in tables(pid)? {
-        let looked = each_socket(&table, &mut left, |inode, _| {
+        let read = each_socket(&table, &mut left, |inode, _| {
             found.insert(inode);
             if found.len() < MAX_SOCKETS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        match looked {
+        match read {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Ok(true) if found.len() < MAX_SOCKETS => {}
             Ok(_) => return Ok((found, false)),

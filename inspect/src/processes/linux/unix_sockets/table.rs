@@ -25,17 +25,18 @@ pub(super) const MAX_LINES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(super) listening: HashMap<SocketName, Lines>,
-    pub(super) told: Told,
+    pub(super) coverage: Coverage,
 }
 
 /// How much of a table is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Coverage {
+    /// All of it.
     All,
-    /// It was too long to read to the end.
+    /// A part of it: it was too long to read to the end.
     Cut,
     /// The system does not show it.
-    Nothing,
+    Hidden,
 }
 
 /// The sockets of one name.
@@ -61,9 +62,9 @@ pub(super) struct Line {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Other {
     None,
-    /// It may also be part of a name: one of the two is.
+    /// Another line that may also be part of a name: one of the two lines is.
     Doubtful,
-    /// The kernel wrote it, so this line is part of a name.
+    /// A line that the kernel wrote, so this line is part of a name.
     Real,
 }
 
@@ -78,25 +79,25 @@ impl Table {
         Table::read_lines(pid, LONGEST_READ, |name, _| wanted.contains(&name))
     }
 
-    /// A table of which nothing is known because it could not be read to its end.
+    /// A table that could not be read, or not to its end: other sockets may exist.
     pub(crate) fn unread() -> Table {
-        Table { listening: HashMap::new(), told: Told::Cut }
+        Table { listening: HashMap::new(), coverage: Coverage::Cut }
     }
 
     /// A table that the system does not show.
-    pub(crate) fn untold() -> Table {
-        Table { listening: HashMap::new(), told: Told::Nothing }
+    pub(crate) fn hidden() -> Table {
+        Table { listening: HashMap::new(), coverage: Coverage::Hidden }
     }
 
     fn read_lines(pid: u32, time: Duration, is_wanted: impl Fn(SocketName, u64) -> bool) -> Table {
         let open = || procfs::open(pid, "net/unix");
         let deadline = Instant::now() + time;
-        let Ok(lines) = open() else { return Table::untold() };
+        let Ok(lines) = open() else { return Table::hidden() };
         let mut table = Table::parse(lines, is_wanted, deadline);
         if table.lines().any(|line| line.may_be_name) {
-            table.told = match open().and_then(|lines| table.compare(lines, deadline)) {
-                Ok(true) => table.told,
-                _ => Told::Cut,
+            table.coverage = match open().and_then(|lines| table.compare(lines, deadline)) {
+                Ok(true) => table.coverage,
+                _ => Coverage::Cut,
             };
         }
         table
@@ -107,7 +108,7 @@ impl Table {
         is_wanted: impl Fn(SocketName, u64) -> bool,
         deadline: Instant,
     ) -> Table {
-        let mut table = Table { listening: HashMap::new(), told: Told::All };
+        let mut table = Table { listening: HashMap::new(), coverage: Coverage::All };
         let is_whole = each_line(lines, deadline, |line, may_be_name| {
             let Some((directory, name)) = agent_path(line) else { return };
             if !is_wanted(name, line.inode) {
@@ -122,13 +123,13 @@ impl Table {
             lines.lines.push(Line { inode: line.inode, directory, may_be_name, other: Other::None });
         });
         if !is_whole.is_ok_and(|is_whole| is_whole) {
-            table.told = Told::Cut;
+            table.coverage = Coverage::Cut;
         }
         table
     }
 
-    /// Searches for other lines of the sockets whose lines may be parts of names; `false` when that was cut
-    /// short.
+    /// Searches for other lines of the sockets with a line that may be part of a name; `false` if the deadline
+    /// passed first.
     pub(super) fn compare(&mut self, lines: impl BufRead, deadline: Instant) -> io::Result<bool> {
         let mut names: HashMap<u64, HashSet<SocketName>> = HashMap::new();
         for (name, lines) in &self.listening {
@@ -156,24 +157,26 @@ impl Table {
 
     /// The known entries of a process's agent.
     pub(crate) fn claims(&self, pid: u32, name: SocketName) -> Claims {
-        let nobody = Lines::default();
-        let lines = self.listening.get(&name).unwrap_or(&nobody);
+        let none = Lines::default();
+        let lines = self.listening.get(&name).unwrap_or(&none);
         if !lines.is_cut {
-            return Table::believed(name, &lines.lines, self.told, |inodes| held(pid, inodes));
+            return Table::claims_in(name, &lines.lines, self.coverage, |inodes| held(pid, inodes));
         }
         // Other users have many sockets of this name: only those of the process are searched.
-        let Ok((own, is_whole)) = sockets(pid) else { return Table::untold().claims(pid, name) };
+        let Ok((own, is_whole)) = sockets(pid) else { return Table::hidden().claims(pid, name) };
         let is_own = |found, inode| found == name && own.contains(&inode);
         let table = Table::read_lines(pid, SECOND_READ, is_own);
-        let found = table.listening.get(&name).unwrap_or(&nobody);
-        let told = if is_whole && !found.is_cut { table.told } else { Told::Cut };
-        Table::believed(name, &found.lines, told, |inodes| held(pid, inodes))
+        let found = table.listening.get(&name).unwrap_or(&none);
+        let coverage = if is_whole && !found.is_cut { table.coverage } else { Coverage::Cut };
+        Table::claims_in(name, &found.lines, coverage, |inodes| held(pid, inodes))
     }
 
-    pub(super) fn believed(
+    /// The entries among `lines` that the process has descriptors of. `held` returns the inodes of these, and
+    /// whether all descriptors were read.
+    pub(super) fn claims_in(
         name: SocketName,
         lines: &[Line],
-        told: Told,
+        coverage: Coverage,
         held: impl FnOnce(&HashSet<u64>) -> io::Result<(HashSet<u64>, bool)>,
     ) -> Claims {
         let inodes: HashSet<u64> = lines.iter().map(|line| line.inode).collect();
@@ -184,12 +187,12 @@ impl Table {
         };
         let own: Vec<&Line> = lines.iter().filter(|line| own.contains(&line.inode)).collect();
         let is_doubtful = own.iter().any(|line| line.other == Other::Doubtful);
-        let believed = own.into_iter().filter(|line| line.other == Other::None);
+        let accepted = own.into_iter().filter(|line| line.other == Other::None);
         Claims {
             name,
-            directories: believed.map(|line| line.directory.clone()).collect(),
-            is_sure: told == Told::All && is_whole && !is_doubtful,
-            is_told: told != Told::Nothing,
+            directories: accepted.map(|line| line.directory.clone()).collect(),
+            is_sure: coverage == Coverage::All && is_whole && !is_doubtful,
+            is_visible: coverage != Coverage::Hidden,
         }
     }
 }

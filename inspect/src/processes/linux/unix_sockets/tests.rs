@@ -13,7 +13,7 @@ use rgops_protocol::discovery::SocketName;
 
 use super::claims::Claims;
 use super::descriptors::{held, sockets};
-use super::table::{Lines, MAX_LINES, Table, Told};
+use super::table::{Coverage, Lines, MAX_LINES, Table};
 
 const HEAD: &str = "Num       RefCount Protocol Flags    Type St Inode Path\n";
 const NAME: SocketName = SocketName { pid: 7, start_time: 9 };
@@ -35,11 +35,11 @@ fn table(lines: &[&str]) -> Table {
 }
 
 fn claims_of(table: &Table, own: &[u64]) -> Claims {
-    let nobody = Lines::default();
-    let lines = table.listening.get(&NAME).unwrap_or(&nobody);
+    let none = Lines::default();
+    let lines = table.listening.get(&NAME).unwrap_or(&none);
     assert!(!lines.is_cut);
     let own: HashSet<u64> = own.iter().copied().collect();
-    Table::believed(NAME, &lines.lines, table.told, |_| Ok((own, true)))
+    Table::claims_in(NAME, &lines.lines, table.coverage, |_| Ok((own, true)))
 }
 
 fn claims(lines: &[&str]) -> Claims {
@@ -55,7 +55,7 @@ fn line_of(inode: u64, flags: &str, path: &str) -> String {
 }
 
 #[test]
-fn only_what_listens_counts() {
+fn only_listening_sockets_count() {
     let listens = claims(&[&line("00010000", "/run/a b/7-9.sock")]);
     assert_eq!(listens.directories().collect::<Vec<_>>(), [Path::new("/run/a b")]);
     assert!(listens.has() && listens.listens(Path::new("/run//a b/")) == Some(true));
@@ -67,11 +67,11 @@ fn only_what_listens_counts() {
 }
 
 #[test]
-fn what_is_not_known_is_told_from_what_is_not_there() {
+fn unknown_sockets_are_distinguished_from_missing_ones() {
     let unread = Table::unread().claims(std::process::id(), NAME);
     assert!(!unread.has() && !unread.is_settled() && unread.listens(Path::new("/run")).is_none());
-    let untold = Table::untold().claims(std::process::id(), NAME);
-    assert!(untold.is_settled() && untold.listens(Path::new("/run")) == Some(true));
+    let hidden = Table::hidden().claims(std::process::id(), NAME);
+    assert!(hidden.is_settled() && hidden.listens(Path::new("/run")) == Some(true));
     // Long paths are bound through a descriptor.
     let long = format!("/run/{}", "x".repeat(120));
     let claims = claims(&[&line("00010000", "/proc/thread-self/fd/11/7-9.sock")]);
@@ -83,7 +83,7 @@ fn what_is_not_known_is_told_from_what_is_not_there() {
 }
 
 #[test]
-fn a_table_without_end_is_cut_by_the_deadline_and_takes_no_memory() {
+fn an_endless_table_is_cut_at_the_deadline_and_takes_no_memory() {
     struct Endless(u64);
     impl io::Read for Endless {
         fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
@@ -97,7 +97,7 @@ fn a_table_without_end_is_cut_by_the_deadline_and_takes_no_memory() {
     let endless = || BufReader::new(Endless(0));
     let deadline = Instant::now() + Duration::from_millis(100);
     let table = Table::parse(endless(), |name, _| name == NAME, deadline);
-    assert_eq!((table.told, table.listening.len()), (Told::Cut, 0));
+    assert_eq!((table.coverage, table.listening.len()), (Coverage::Cut, 0));
     let flooded = SocketName { pid: 8, ..NAME };
     let deadline = Instant::now() + Duration::from_millis(100);
     let table = Table::parse(endless(), |name, _| name == flooded, deadline);
@@ -105,11 +105,11 @@ fn a_table_without_end_is_cut_by_the_deadline_and_takes_no_memory() {
     // One line without end.
     let deadline = Instant::now() + Duration::from_millis(100);
     let table = Table::parse(BufReader::new(io::repeat(b'x')), |_, _| true, deadline);
-    assert_eq!((table.told, table.listening.len()), (Told::Cut, 0));
+    assert_eq!((table.coverage, table.listening.len()), (Coverage::Cut, 0));
 }
 
 #[test]
-fn a_line_behind_many_others_is_found() {
+fn a_line_after_many_others_is_found() {
     // More than 8 MiB.
     let others: Vec<String> = (0..200_000)
         .map(|number| line_of(SOCKET + 1 + number, "00010000", &format!("/tmp/{number}/8-9.sock")))
@@ -122,7 +122,7 @@ fn a_line_behind_many_others_is_found() {
 }
 
 #[test]
-fn sockets_of_others_say_nothing_of_a_process() {
+fn sockets_of_other_processes_do_not_count() {
     let own = line("00010000", "/run/7-9.sock");
     let other = line_of(5, "00010000", "/tmp/x/7-9.sock");
     let both = table(&[&other, &own]);
@@ -132,7 +132,7 @@ fn sockets_of_others_say_nothing_of_a_process() {
 }
 
 #[test]
-fn a_name_that_looks_like_a_line_is_not_believed() {
+fn a_name_that_looks_like_a_line_is_not_trusted() {
     let forged = line("00010000", "/run/7-9.sock");
     // The process has another socket with this inode, and its line cannot be part of a name.
     let long = format!("/tmp/{}", "y".repeat(40));
@@ -160,7 +160,7 @@ fn a_name_that_looks_like_a_line_is_not_believed() {
 }
 
 #[test]
-fn a_name_with_the_inode_of_a_socket_without_one_is_not_believed() {
+fn a_name_with_the_inode_of_an_unnamed_socket_is_not_trusted() {
     use std::os::linux::net::SocketAddrExt as _;
     use std::os::unix::net::{SocketAddr, UnixStream};
 
@@ -171,7 +171,7 @@ fn a_name_with_the_inode_of_a_socket_without_one_is_not_believed() {
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let found = claims(&lines);
     assert!(!found.has() && found.is_settled(), "{found:?}");
-    // A name may begin with a line end, and nothing continues a line that has none.
+    // A name may begin with a line end. The line of a socket without a name cannot continue in the next line.
     let forged = line("00010000", "/run/7-9.sock");
     assert!(table(&[&line_of(5, "00000000", ""), &forged]).lines().all(|line| line.may_be_name));
     let other = unnamed.replace(&SOCKET.to_string(), "5");
@@ -215,7 +215,7 @@ fn hostile_tables_are_bounded() {
 }
 
 #[test]
-fn what_a_process_holds_is_seen() {
+fn sockets_of_a_process_are_found() {
     let directory = std::env::temp_dir().join(format!("rgops-bound-{}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     let pid = std::process::id();
@@ -241,7 +241,7 @@ fn what_a_process_holds_is_seen() {
     assert_eq!(claims.directories().collect::<Vec<_>>(), [directory.as_path()]);
     assert!(claims.is_settled());
     // As if other users had many sockets of this name.
-    let mut flooded = Table { listening: HashMap::new(), told: Told::All };
+    let mut flooded = Table { listening: HashMap::new(), coverage: Coverage::All };
     flooded.listening.entry(name).or_default().is_cut = true;
     assert_eq!(flooded.claims(pid, name).listens(&directory), Some(true));
     // A socket of another process.

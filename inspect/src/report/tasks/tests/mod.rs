@@ -441,5 +441,5 @@ fn the_graph_is_drawn() {
     ] {
         assert!(dot.contains(line), "{line}\n{dot}");
     }
-    assert!(!dot.contains("session"), "who is not connected is not drawn");
+    assert!(!dot.contains("session"), "unconnected tasks are not drawn");
 }

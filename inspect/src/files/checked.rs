@@ -102,7 +102,7 @@ impl Checked {
     }
 }
 
-/// Maximum file length: larger than any program. A file with a hole may claim any length; reads are charged
+/// Maximum file length: larger than any program. A sparse file may claim any length; reads are charged
 /// to the budget anyway.
 const LARGEST_FILE: u64 = 1 << 40;
 
@@ -147,11 +147,11 @@ mod system {
 
     use super::{Checked, Place, refuse};
 
-    /// Resolves only, opens nothing.
-    const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+    /// Resolves a name without opening the file.
+    const RESOLVE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
-    /// File systems whose regular files the kernel makes: reading one may have side effects, block or never
-    /// end (statfs(2), linux/magic.h). `/proc/kmsg` is such a regular file.
+    /// File systems with regular files that the kernel generates: reading one may have side effects, block or
+    /// never end (statfs(2), linux/magic.h). `/proc/kmsg` is such a file.
     const OF_THE_KERNEL: [u32; 19] = [
         0x0000_9fa0, // proc
         0x6265_6572, // sysfs
@@ -176,7 +176,7 @@ mod system {
 
     pub(super) fn open(place: &Place) -> io::Result<Checked> {
         let found = match place {
-            Place::Trusted(path) => openat(CWD, path, LOOK, Mode::empty())?,
+            Place::Trusted(path) => openat(CWD, path, RESOLVE, Mode::empty())?,
             Place::Named(path) => named(path)?,
             Place::InRoot(root, path) => in_root(&root.directory, path)?,
         };
@@ -186,22 +186,25 @@ mod system {
     /// Opens the file that a process runs or maps, as the kernel reports it: `/proc/PID/exe`,
     /// `/proc/PID/map_files/…`. These lead to the file itself, whatever its name is now.
     pub(in crate::files) fn open_running(process: impl AsFd, name: &str) -> io::Result<Checked> {
-        reopen(&openat(process, name, LOOK, Mode::empty())?)
+        reopen(&openat(process, name, RESOLVE, Mode::empty())?)
     }
 
     fn named(path: &Path) -> io::Result<OwnedFd> {
-        let looked = openat2(CWD, path, LOOK | OFlags::NOFOLLOW, Mode::empty(), ResolveFlags::NO_MAGICLINKS);
-        match looked {
-            Err(error) if is_missing(error) => Ok(openat(CWD, path, LOOK | OFlags::NOFOLLOW, Mode::empty())?),
-            looked => Ok(looked?),
+        let found =
+            openat2(CWD, path, RESOLVE | OFlags::NOFOLLOW, Mode::empty(), ResolveFlags::NO_MAGICLINKS);
+        match found {
+            Err(error) if is_missing(error) => {
+                Ok(openat(CWD, path, RESOLVE | OFlags::NOFOLLOW, Mode::empty())?)
+            }
+            found => Ok(found?),
         }
     }
 
     fn in_root(root: &File, path: &Path) -> io::Result<OwnedFd> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        match openat2(root, path, LOOK, Mode::empty(), resolve) {
+        match openat2(root, path, RESOLVE, Mode::empty(), resolve) {
             Err(error) if is_missing(error) => step_by_step(root, path),
-            looked => Ok(looked?),
+            found => Ok(found?),
         }
     }
 
@@ -216,7 +219,7 @@ mod system {
         for component in path.components() {
             match component {
                 Component::RootDir | Component::CurDir => {}
-                Component::Normal(name) => at = openat(&at, name, LOOK | OFlags::NOFOLLOW, Mode::empty())?,
+                Component::Normal(name) => at = openat(&at, name, RESOLVE | OFlags::NOFOLLOW, Mode::empty())?,
                 Component::ParentDir | Component::Prefix(_) => return Err(refuse("its path contains ..")),
             }
         }
@@ -254,11 +257,11 @@ mod system {
     pub(super) fn open(place: &Place) -> io::Result<Checked> {
         let path = place.path();
         // Checked before it is opened, because opening alone may have side effects.
-        let looked = match place {
+        let found = match place {
             Place::Trusted(_) => std::fs::metadata(path)?,
             _ => std::fs::symlink_metadata(path)?,
         };
-        if !looked.is_file() {
+        if !found.is_file() {
             return Err(refuse("it is not a regular file"));
         }
         let follow = if matches!(place, Place::Trusted(_)) { OFlags::empty() } else { OFlags::NOFOLLOW };

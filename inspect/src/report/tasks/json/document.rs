@@ -1,24 +1,19 @@
-//! The JSON contract `rgops.tasks/1`.
-
-use std::collections::HashMap;
-use std::sync::Arc;
+//! The whole document.
 
 use rgops_protocol::reply::{End, Known, Unavailable};
 use serde::Serialize;
 
-use super::filter::Filter;
-use super::report::TasksReport;
-use super::shapes::Shapes;
-use super::tree::{nodes, root};
-use super::words::runtime_kind;
-use super::words::state;
+use super::node::JsonNode;
+use super::resource::JsonResource;
+use super::task::{JsonTask, Stacks};
 use crate::report::document::Document;
 use crate::report::known::{JsonKnown, JsonProcess};
 use crate::report::screen::Room;
 use crate::report::stack::{JsonFrame, Thread};
-use crate::tasks::model::{
-    AsyncStack, Counts, DebugInformation, DebugLevel, Location, Node, NodeKind, Resource, ResourceKind, Task,
-};
+use crate::report::tasks::filter::Filter;
+use crate::report::tasks::report::TasksReport;
+use crate::report::tasks::words::runtime_kind;
+use crate::tasks::model::{Counts, DebugInformation, DebugLevel};
 use crate::text::known::words;
 
 /// The whole report. Times are in nanoseconds, addresses are numbers, and tasks are referred to by id.
@@ -104,70 +99,6 @@ struct JsonMissing<'a> {
     /// `program` where the text comes from another user's program.
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'static str>,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct JsonTask<'a> {
-    id: u64,
-    runtime: &'a str,
-    /// `running`, `scheduled`, `idle` or `complete`.
-    state: &'static str,
-    cancelled: bool,
-    references: u64,
-    /// The thread that polls it.
-    tid: Option<u32>,
-    /// Short name; `null` without symbols.
-    future: Option<&'a str>,
-    /// Name from the compiler.
-    future_type: Option<&'a str>,
-    /// Index into `stacks`.
-    stack: Option<usize>,
-    /// Why there is none, or why it is incomplete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stack_lacks: Option<&'a str>,
-    /// What its leaves wait on. `node` is the index of the future in its stack, in pre-order from 0.
-    waits_on: Vec<JsonWait<'a>>,
-    holds: Vec<JsonResource<'a>>,
-}
-
-/// A future and its children, which it polls.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct JsonNode<'a> {
-    name: &'a str,
-    #[serde(rename = "type")]
-    raw: &'a str,
-    /// `async_fn`, `async_block`, `select`, `join`, `dyn` or `future`.
-    kind: &'static str,
-    /// `await`, `unresumed`, `returned` or `panicked`; `null` for a hand-written future.
-    at: Option<&'static str>,
-    file: Option<&'a str>,
-    line: Option<u32>,
-    children: Vec<JsonNode<'a>>,
-    children_left_out: u64,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct JsonWait<'a> {
-    node: usize,
-    #[serde(flatten)]
-    resource: JsonResource<'a>,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct JsonResource<'a> {
-    /// `task`, `blocking_task`, `mutex`, `rw_lock_read`, `rw_lock_write`, `semaphore`, `notify`,
-    /// `channel`, `barrier`, `once_cell`, `timer`, `io` or `other`.
-    kind: &'static str,
-    /// 0 if unknown.
-    address: u64,
-    /// The id, if it is a task.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    task: Option<u64>,
-    detail: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -276,66 +207,7 @@ impl<'a> JsonTasks<'a> {
     }
 }
 
-/// Distinct stacks, each once.
-#[derive(Default)]
-struct Stacks<'a> {
-    nodes: Vec<JsonNode<'a>>,
-    shapes: Shapes<'a>,
-    by_shape: HashMap<usize, usize>,
-}
-
-impl<'a> Stacks<'a> {
-    fn task(&mut self, report: &'a TasksReport, task: &'a Task, room: &mut Room) -> JsonTask<'a> {
-        let root = root(&task.stack);
-        let stack = root.map(|root| {
-            let nodes = &mut self.nodes;
-            *self.by_shape.entry(self.shapes.of(root)).or_insert_with(|| {
-                let stack = JsonNode::from(root);
-                // If the stack does not fit, the task does not fit either.
-                if room.takes(&stack) {
-                    nodes.push(stack);
-                }
-                nodes.len().saturating_sub(1)
-            })
-        });
-        let waits = root.into_iter().flat_map(|root| nodes(root).enumerate());
-        let waits = waits.filter_map(|(node, future)| Some((node, future.waits_on.as_ref()?)));
-        let runtime = report.tasks.runtimes.get(task.runtime);
-        let raw = task.future.as_ref().map(|name| &name.raw);
-        JsonTask {
-            id: task.id,
-            runtime: runtime.map(|runtime| runtime.name.as_str()).unwrap_or_default(),
-            state: state(task.state),
-            cancelled: task.is_cancelled,
-            references: task.references,
-            tid: report.thread_of(task).map(|thread| thread.tid),
-            future: task.future.as_ref().map(|name| &*name.short),
-            future_type: raw.map(Arc::as_ref),
-            stack,
-            stack_lacks: match &task.stack {
-                AsyncStack::Cut(_, why) | AsyncStack::Unknown(why) => Some(why),
-                AsyncStack::Moved => Some("it changed while it was read"),
-                AsyncStack::Decoded(_) | AsyncStack::Running | AsyncStack::Complete => None,
-            },
-            waits_on: waits
-                .map(|(node, resource)| JsonWait { node, resource: report.json_resource(resource) })
-                .collect(),
-            holds: task.holds.iter().map(|resource| report.json_resource(resource)).collect(),
-        }
-    }
-}
-
 impl TasksReport {
-    fn json_resource<'a>(&self, resource: &'a Resource) -> JsonResource<'a> {
-        let task = self.by_header.get(&resource.avma).filter(|_| resource.kind == ResourceKind::Task);
-        JsonResource {
-            kind: resource_kind(resource.kind),
-            address: resource.avma,
-            task: task.map(|index| self.task(*index).id),
-            detail: resource.detail.as_deref(),
-        }
-    }
-
     fn json_threads(&self) -> impl Iterator<Item = JsonThread<'_>> {
         let polls = |thread: &Thread| self.polled.get(&thread.tid).copied().filter(|task| *task != 0);
         let polling = self.threads.iter().filter(move |thread| polls(thread).is_some());
@@ -395,56 +267,5 @@ impl<'a> From<&'a Unavailable> for JsonMissing<'a> {
     fn from(missing: &'a Unavailable) -> JsonMissing<'a> {
         let (reason, source) = words(&missing.reason);
         JsonMissing { reason, fix: words(&missing.fix).0, source }
-    }
-}
-
-impl<'a> From<&'a Node> for JsonNode<'a> {
-    fn from(node: &'a Node) -> JsonNode<'a> {
-        let (at, file, line) = match &node.location {
-            Some(Location::Await { file, line }) => (Some("await"), Some(&**file), Some(*line)),
-            Some(Location::Unresumed) => (Some("unresumed"), None, None),
-            Some(Location::Returned) => (Some("returned"), None, None),
-            Some(Location::Panicked) => (Some("panicked"), None, None),
-            None => (None, None, None),
-        };
-        JsonNode {
-            name: &node.name.short,
-            raw: &node.name.raw,
-            kind: node_kind(node.kind),
-            at,
-            file,
-            line,
-            children: node.children.iter().map(|child| JsonNode::from(&**child)).collect(),
-            children_left_out: node.children_left_out,
-        }
-    }
-}
-
-fn node_kind(kind: NodeKind) -> &'static str {
-    match kind {
-        NodeKind::AsyncFn => "async_fn",
-        NodeKind::AsyncBlock => "async_block",
-        NodeKind::Select => "select",
-        NodeKind::Join => "join",
-        NodeKind::Dyn => "dyn",
-        NodeKind::Future => "future",
-    }
-}
-
-fn resource_kind(kind: ResourceKind) -> &'static str {
-    match kind {
-        ResourceKind::Task => "task",
-        ResourceKind::BlockingTask => "blocking_task",
-        ResourceKind::Mutex => "mutex",
-        ResourceKind::RwLockRead => "rw_lock_read",
-        ResourceKind::RwLockWrite => "rw_lock_write",
-        ResourceKind::Semaphore => "semaphore",
-        ResourceKind::Notify => "notify",
-        ResourceKind::Channel => "channel",
-        ResourceKind::Barrier => "barrier",
-        ResourceKind::OnceCell => "once_cell",
-        ResourceKind::Timer => "timer",
-        ResourceKind::Io => "io",
-        ResourceKind::Other => "other",
     }
 }

@@ -166,6 +166,9 @@ impl Session {
     }
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonPprofHeap<'static>>;
+
 impl Answer for HeapProfile {
     type View = ProfileView;
     type Body<'a> = JsonPprofHeap<'a>;

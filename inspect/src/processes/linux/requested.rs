@@ -7,28 +7,28 @@ use rgops_protocol::discovery::SocketName;
 
 use crate::client::ClientError;
 use crate::identity::{Fate, Identity};
-use crate::processes::crowd::ask;
+use crate::processes::blocking::run;
 use crate::procfs::{Stat, Status};
 
 /// The requested process, as it was before the search for its agent.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Asked(Option<Identity>);
+pub(crate) struct Requested(Option<Identity>);
 
-impl Asked {
-    pub(crate) fn of(pid: u32, deadline: Option<Instant>) -> Asked {
-        Asked(ask(deadline, move || Identity::of(pid)).and_then(Result::ok))
+impl Requested {
+    pub(crate) fn of(pid: u32, deadline: Option<Instant>) -> Requested {
+        Requested(run(deadline, move || Identity::of(pid)).and_then(Result::ok))
     }
 
     /// What happened to it, if it is no longer the same.
     pub(crate) fn fate(&self, deadline: Option<Instant>) -> Option<ClientError> {
-        let asked = self.0.clone()?;
-        Asked::error(ask(deadline, move || asked.fate())?)
+        let requested = self.0.clone()?;
+        Requested::error(run(deadline, move || requested.fate())?)
     }
 
     /// The same, but waits only if the process is ending or being replaced.
     pub(crate) fn fate_once_sure(&self, deadline: Option<Instant>) -> Option<ClientError> {
-        let asked = self.0.clone()?;
-        Asked::error(ask(deadline, move || asked.fate_once_sure())?)
+        let requested = self.0.clone()?;
+        Requested::error(run(deadline, move || requested.fate_once_sure())?)
     }
 
     fn error(fate: Fate) -> Option<ClientError> {
@@ -41,8 +41,9 @@ impl Asked {
 
     /// Whether the pid still belongs to it and not to a later process.
     pub(crate) fn has_its_pid(&self) -> bool {
-        let has =
-            |asked: &Identity| Stat::read(asked.pid()).is_ok_and(|now| now.start_time == asked.start_time());
+        let has = |requested: &Identity| {
+            Stat::read(requested.pid()).is_ok_and(|now| now.start_time == requested.start_time())
+        };
         self.0.as_ref().is_none_or(has)
     }
 }
@@ -58,7 +59,7 @@ pub(crate) fn is_inside(pid: u32, name: SocketName) -> bool {
         && Status::read(pid).is_ok_and(|status| status.inner_pid == name.pid)
 }
 
-/// Waits until no agent is about to listen at this socket, at most for `patience`.
-pub(crate) fn wait_for_binding(socket: PathBuf, patience: Duration, deadline: Option<Instant>) {
-    let _ = ask(deadline, move || crate::client::local::wait_for_binding(&socket, patience));
+/// Waits until no agent is about to listen at this socket, at most for `timeout`.
+pub(crate) fn wait_for_binding(socket: PathBuf, timeout: Duration, deadline: Option<Instant>) {
+    let _ = run(deadline, move || crate::client::local::wait_for_binding(&socket, timeout));
 }

@@ -1,4 +1,4 @@
-//! Agents run on Linux only, so no process of this host can be the one that answers.
+//! Agents run on Linux only, so the process that answers is never on this host.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -7,13 +7,13 @@ use rgops_protocol::discovery::SocketName;
 
 use crate::client::ClientError;
 
-/// The requested process; there is nothing to compare it with.
+/// The requested process; empty, because there is no process to compare it with.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Asked;
+pub(crate) struct Requested;
 
-impl Asked {
-    pub(crate) fn of(_: u32, _: Option<Instant>) -> Asked {
-        Asked
+impl Requested {
+    pub(crate) fn of(_: u32, _: Option<Instant>) -> Requested {
+        Requested
     }
 
     pub(crate) fn fate(&self, _: Option<Instant>) -> Option<ClientError> {

@@ -138,6 +138,9 @@ impl Session {
     }
 }
 
+#[cfg(test)]
+pub(super) type Json = Document<JsonPprofCpu<'static>>;
+
 impl Answer for CpuProfile {
     type View = ProfileView;
     type Body<'a> = JsonPprofCpu<'a>;

@@ -1,5 +1,5 @@
-//! Files are opened in `files/door.rs` and in the places listed here, nowhere else. Each entry states why the
-//! file's name is not a stranger's. The crates that read debug information open no files.
+//! Tests that files are opened only in `files/checked.rs` and in the places listed here. Each entry states why
+//! no other process chose the name of the file. The crates that read debug information do not open files.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ const OPENING: [&str; 9] = [
 /// Where files are opened, how often, and which files.
 const ALLOWED: [(&str, usize, &str); 16] = [
     ("client/local.rs", 4, "a socket and its directory, to be checked (O_PATH)"),
-    ("files/door.rs", 9, "the door"),
+    ("files/checked.rs", 9, "checks each file before it is opened"),
     ("files/process.rs", 4, "/proc/PID, and what is in it"),
     ("identity.rs", 1, "/proc/PID"),
     ("own_use.rs", 1, "/proc/self"),
@@ -37,18 +37,18 @@ const ALLOWED: [(&str, usize, &str); 16] = [
 ];
 
 #[test]
-fn no_file_is_opened_elsewhere() {
+fn files_are_opened_only_in_the_allowed_places() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
-    look_through(&sources, &mut found);
+    find_openings(&sources, &mut found);
     for (path, uses) in &found {
         let allowed = ALLOWED.iter().find(|(allowed, ..)| allowed == path);
         let most = allowed.map_or(0, |(_, uses, _)| *uses);
-        assert!(*uses <= most, "{path} opens {uses} files by name: use the door (files::Place)");
+        assert!(*uses <= most, "{path} opens {uses} files by name: use files::Place");
     }
     assert!(
-        found.iter().any(|(path, _)| path == "files/door.rs"),
-        "the search finds what there is: {found:?}"
+        found.iter().any(|(path, _)| path == "files/checked.rs"),
+        "the search finds known places: {found:?}"
     );
 }
 
@@ -56,23 +56,23 @@ fn no_file_is_opened_elsewhere() {
 const OUTSIDE: [&str; 6] = ["std::fs", "std::net", "std::os", "std::process", "std::env", "rustix"];
 
 #[test]
-fn debug_information_is_read_without_any_file() {
-    let mut looked_at = 0;
+fn crates_without_io_open_no_files() {
+    let mut visited = 0;
     for name in ["dwarf", "pprof", "tasks"] {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src");
         each_source(&sources, &sources, &mut |path, code| {
-            looked_at += 1;
+            visited += 1;
             let leads_out = |line: &&str| OPENING.iter().chain(&OUTSIDE).any(|what| line.contains(what));
             let found = code.lines().filter(|line| !line.trim_start().starts_with("//")).find(leads_out);
             assert_eq!(found, None, "{name}/src/{path}");
         });
     }
-    assert!(looked_at > 40, "the search finds what there is: {looked_at}");
+    assert!(visited > 40, "the search finds the sources: {visited}");
 }
 
-fn look_through(sources: &Path, found: &mut Vec<(String, usize)>) {
+fn find_openings(sources: &Path, found: &mut Vec<(String, usize)>) {
     each_source(sources, sources, &mut |name, code| {
-        // A module of this crate with a name that looks like `fs`.
+        // `procfs` is a module of this crate, and not `fs`.
         let code = code.replace("procfs::read(", "");
         let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
         let uses = lines.filter(|line| OPENING.iter().any(|opening| line.contains(opening))).count();
@@ -82,8 +82,8 @@ fn look_through(sources: &Path, found: &mut Vec<(String, usize)>) {
     });
 }
 
-/// Calls `each` with the path and the code of every source file, without tests: tests open files that they
-/// made themselves.
+/// Calls `each` with the path and the code of every source file, without tests, which open only their own
+/// files.
 fn each_source(sources: &Path, directory: &Path, each: &mut dyn FnMut(&str, &str)) {
     let entries = std::fs::read_dir(directory).expect("the sources are there");
     for path in entries.map(|entry| entry.expect("it can be read").path()) {
@@ -91,7 +91,7 @@ fn each_source(sources: &Path, directory: &Path, each: &mut dyn FnMut(&str, &str
         if path.is_dir() && !name.ends_with("tests") {
             each_source(sources, &path, each);
         }
-        let is_test = ["tests.rs", "wall.rs", "schemas.rs"].iter().any(|test| name.ends_with(test));
+        let is_test = ["tests.rs", "allowed.rs", "schemas.rs"].iter().any(|test| name.ends_with(test));
         if is_test || path.extension().is_none_or(|extension| extension != "rs") {
             continue;
         }

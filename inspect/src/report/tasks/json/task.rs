@@ -1,0 +1,97 @@
+//! A task, and the distinct stacks that tasks refer to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::node::JsonNode;
+use super::resource::JsonResource;
+use crate::report::screen::Room;
+use crate::report::tasks::report::TasksReport;
+use crate::report::tasks::shapes::Shapes;
+use crate::report::tasks::tree::{nodes, root};
+use crate::report::tasks::words::state;
+use crate::tasks::model::{AsyncStack, Task};
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct JsonTask<'a> {
+    id: u64,
+    runtime: &'a str,
+    /// `running`, `scheduled`, `idle` or `complete`.
+    state: &'static str,
+    cancelled: bool,
+    references: u64,
+    /// The thread that polls it.
+    tid: Option<u32>,
+    /// Short name; `null` without symbols.
+    future: Option<&'a str>,
+    /// Name from the compiler.
+    future_type: Option<&'a str>,
+    /// Index into `stacks`.
+    stack: Option<usize>,
+    /// Why there is none, or why it is incomplete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack_lacks: Option<&'a str>,
+    /// What its leaves wait on. `node` is the index of the future in its stack, in pre-order from 0.
+    waits_on: Vec<JsonWait<'a>>,
+    holds: Vec<JsonResource<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct JsonWait<'a> {
+    node: usize,
+    #[serde(flatten)]
+    resource: JsonResource<'a>,
+}
+
+/// Distinct stacks, each once.
+#[derive(Default)]
+pub(super) struct Stacks<'a> {
+    pub(super) nodes: Vec<JsonNode<'a>>,
+    shapes: Shapes<'a>,
+    by_shape: HashMap<usize, usize>,
+}
+
+impl<'a> Stacks<'a> {
+    pub(super) fn task(&mut self, report: &'a TasksReport, task: &'a Task, room: &mut Room) -> JsonTask<'a> {
+        let root = root(&task.stack);
+        let stack = root.map(|root| {
+            let nodes = &mut self.nodes;
+            *self.by_shape.entry(self.shapes.of(root)).or_insert_with(|| {
+                let stack = JsonNode::from(root);
+                // If the stack does not fit, the task does not fit either.
+                if room.takes(&stack) {
+                    nodes.push(stack);
+                }
+                nodes.len().saturating_sub(1)
+            })
+        });
+        let waits = root.into_iter().flat_map(|root| nodes(root).enumerate());
+        let waits = waits.filter_map(|(node, future)| Some((node, future.waits_on.as_ref()?)));
+        let runtime = report.tasks.runtimes.get(task.runtime);
+        let raw = task.future.as_ref().map(|name| &name.raw);
+        JsonTask {
+            id: task.id,
+            runtime: runtime.map(|runtime| runtime.name.as_str()).unwrap_or_default(),
+            state: state(task.state),
+            cancelled: task.is_cancelled,
+            references: task.references,
+            tid: report.thread_of(task).map(|thread| thread.tid),
+            future: task.future.as_ref().map(|name| &*name.short),
+            future_type: raw.map(Arc::as_ref),
+            stack,
+            stack_lacks: match &task.stack {
+                AsyncStack::Cut(_, why) | AsyncStack::Unknown(why) => Some(why),
+                AsyncStack::Moved => Some("it changed while it was read"),
+                AsyncStack::Decoded(_) | AsyncStack::Running | AsyncStack::Complete => None,
+            },
+            waits_on: waits
+                .map(|(node, resource)| JsonWait { node, resource: report.json_resource(resource) })
+                .collect(),
+            holds: task.holds.iter().map(|resource| report.json_resource(resource)).collect(),
+        }
+    }
+}

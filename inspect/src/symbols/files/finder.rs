@@ -1,0 +1,211 @@
+//! Opens the candidates of a module in order, and keeps the best file of the right build.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rgops_dwarf::elf::Elf;
+use rgops_dwarf::{Budget, ReadAt, Work};
+use rgops_protocol::reply::Module;
+
+use super::candidate::{Candidate, Places, plain};
+use super::found::Found;
+use super::symbol_file::{Content, SymbolFile, content};
+use crate::files::{Believed, Checked, Place, Process, within};
+use crate::text::hex;
+
+/// A link consists of a file name and a checksum or a build-id.
+const LARGEST_LINK: u64 = 4096;
+
+/// Searches for the files of one process's modules.
+#[derive(Debug)]
+pub(crate) struct Finder {
+    looking: Arc<Looking>,
+    budget: Budget,
+}
+
+#[derive(Debug)]
+struct Looking {
+    places: Places,
+    budget: Budget,
+}
+
+impl Finder {
+    pub(crate) fn new(local_pid: Option<u32>, symbol_directories: &[PathBuf], budget: &Budget) -> Finder {
+        let (symbol_directories, own) = (symbol_directories.to_vec(), budget.clone());
+        let process = within(budget, move || Process::of(local_pid)).unwrap_or_default();
+        let looking = Looking { places: Places { process, symbol_directories }, budget: own };
+        Finder { looking: Arc::new(looking), budget: budget.clone() }
+    }
+
+    /// The work limit for a module.
+    pub(crate) fn work(&self) -> Work {
+        Work::new(&self.budget)
+    }
+
+    /// The best file of the module: the first with debug information, otherwise the first with a symbol
+    /// table.
+    pub(crate) fn find(&self, module: &Module) -> Found {
+        let (looking, wanted) = (self.looking.clone(), module.clone());
+        within(&self.budget, move || looking.find(&wanted)).unwrap_or_else(|why| Found {
+            refused: vec![format!("{}: {why}", module.path)],
+            ..Found::default()
+        })
+    }
+}
+
+impl Looking {
+    fn find(&self, module: &Module) -> Found {
+        // Without `/proc/PID` the executable's name is unknown: a module that is not a library counts as the
+        // program.
+        let looks_so = self.places.process.executable().is_none() && !module.path.contains(".so");
+        let is_executable = self.places.is_executable(module);
+        let mut found = Found { is_executable: is_executable || looks_so, ..Found::default() };
+        // `[vdso]`, `[heap]`, anonymous memory: there is no file. Relative paths have no meaning here.
+        if !module.path.starts_with('/') {
+            found.is_kernels = true;
+            return found;
+        }
+        let believed = self.places.process.believes(module);
+        if believed == Believed::NotMapped && !is_executable {
+            found.is_not_mapped = true;
+            return found;
+        }
+        let mut candidates = VecDeque::from(self.places.candidates(module, believed));
+        let mut linked = Vec::new();
+        while let Some(candidate) = candidates.pop_front() {
+            match self.open(&candidate, module) {
+                Ok(Some((file, link))) => {
+                    if let Some((name, checksum)) = link.filter(|(name, _)| !linked.contains(name)) {
+                        candidates.extend(self.places.linked_candidates(module, &name, checksum));
+                        linked.push(name);
+                    }
+                    if found.file.as_ref().is_none_or(|best| best.content < file.content) {
+                        found.file = Some(file);
+                    }
+                    if found.file.as_ref().is_some_and(|best| best.content == Content::DebugInformation) {
+                        break;
+                    }
+                }
+                Ok(None) => {}
+                Err(reason) if found.refused.contains(&reason) => {}
+                Err(reason) => found.refused.push(reason),
+            }
+        }
+        found
+    }
+
+    /// Opens a candidate of the right build, and reads its debug link; `None` when there is no such file.
+    #[expect(clippy::type_complexity, reason = "a file and the link in it")]
+    fn open(
+        &self,
+        candidate: &Candidate,
+        module: &Module,
+    ) -> Result<Option<(SymbolFile, Option<(String, u32)>)>, String> {
+        let (opened, shown) = match candidate {
+            Candidate::Executable => {
+                (self.places.process.open_executable(), self.places.process.shown("exe"))
+            }
+            Candidate::Mapped(range) => (
+                self.places.process.open_mapped(range),
+                self.places.process.shown(&format!("map_files/{range}")),
+            ),
+            Candidate::Named(place) | Candidate::Linked(place, _) => (place.open(), place.shown()),
+        };
+        let place = match candidate {
+            Candidate::Named(place) | Candidate::Linked(place, _) => Some(place.clone()),
+            Candidate::Executable | Candidate::Mapped(_) => None,
+        };
+        let text = shown.display();
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            // Opening these needs a capability; the same file has other names.
+            Err(_) if place.is_none() => return Ok(None),
+            Err(error) => return Err(format!("{text} cannot be opened: {error}")),
+        };
+        let elf = Elf::read(&file, &self.budget).map_err(|why| format!("{text}: {why}"))?;
+        let build_id = elf.build_id(&file, &self.budget);
+        let is_by_checksum = |checksum: u32| checksum_of(&file, &self.budget) == Some(checksum);
+        match candidate {
+            // Without a build-id the link's checksum decides.
+            Candidate::Linked(_, checksum) if module.build_id.is_empty() && is_by_checksum(*checksum) => {}
+            Candidate::Linked(..) if module.build_id.is_empty() => {
+                return Err(format!("{text} is another build (its checksum differs)"));
+            }
+            _ if build_id != module.build_id => {
+                return Err(format!("{text} is another build (its build-id differs): the file was replaced"));
+            }
+            Candidate::Named(_) if build_id.is_empty() => {
+                return Err(format!(
+                    "{text} has no build-id, so it is unknown whether it is the running build"
+                ));
+            }
+            _ => {}
+        }
+        let link = self.link(&elf, &file);
+        let supplement = self.supplement(&elf, &file, place.as_ref(), module);
+        let found = SymbolFile {
+            content: content(&elf),
+            place,
+            shown: shown.clone(),
+            file: Arc::new(file),
+            supplement: supplement.map(Arc::new),
+            root: self.places.process.root().cloned(),
+            directories: self.places.symbol_directories.clone(),
+        };
+        Ok(Some((found, link)))
+    }
+
+    /// The file that debug information was moved to, and its checksum (`.gnu_debuglink`).
+    fn link(&self, elf: &Elf, file: &Checked) -> Option<(String, u32)> {
+        let bytes = elf.small(file, ".gnu_debuglink", LARGEST_LINK, &self.budget)?;
+        let length = bytes.iter().position(|byte| *byte == 0)?;
+        let name = std::str::from_utf8(&bytes[..length]).ok()?;
+        let checksum = elf.number(&bytes, (length + 1).next_multiple_of(4), 4) as u32;
+        // Only a plain name: a path could lead anywhere.
+        let is_plain = !name.is_empty() && !name.contains('/') && name != "..";
+        is_plain.then(|| (name.to_owned(), checksum))
+    }
+
+    /// The file with the parts shared by several files, by its name and build-id (`.gnu_debugaltlink`).
+    fn supplement(
+        &self,
+        elf: &Elf,
+        file: &Checked,
+        place: Option<&Place>,
+        module: &Module,
+    ) -> Option<Checked> {
+        let bytes = elf.small(file, ".gnu_debugaltlink", LARGEST_LINK, &self.budget)?;
+        let length = bytes.iter().position(|byte| *byte == 0)?;
+        let name = Path::new(std::str::from_utf8(&bytes[..length]).ok()?);
+        let build_id = bytes.get(length + 1..).filter(|id| !id.is_empty())?;
+        let own = Place::Named(plain(&module.path).into());
+        let beside = place.unwrap_or(&own).beside(name);
+        let trusted = self.places.by_build_id(&hex(build_id)).map(Place::Trusted);
+        std::iter::once(beside).chain(trusted).find_map(|place| {
+            let file = place.open().ok()?;
+            let elf = Elf::read(&file, &self.budget).ok()?;
+            (elf.build_id(&file, &self.budget) == build_id).then_some(file)
+        })
+    }
+}
+
+/// The checksum of a whole file, as used by debug links.
+fn checksum_of(file: &Checked, budget: &Budget) -> Option<u32> {
+    let mut checksum = flate2::Crc::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut at = 0;
+    while at < file.length() {
+        budget.check_time().ok()?;
+        let piece = (file.length() - at).min(buffer.len() as u64);
+        let piece = &mut buffer[..piece as usize];
+        file.read_exact_at(piece, at).ok()?;
+        checksum.update(piece);
+        at += piece.len() as u64;
+    }
+    Some(checksum.sum())
+}

@@ -1,0 +1,140 @@
+//! One round: walks every task that has not been decoded yet, and takes the results.
+
+use std::sync::Arc;
+
+use rgops_dwarf::Exhausted;
+
+use crate::decode::cell::{FutureType, has_ended, place_of};
+use crate::decode::decoder::{Decoder, MAX_BYTES};
+use crate::decode::decoding::Step;
+use crate::decode::walk::{TOO_MUCH, Walk};
+use crate::model::{AsyncStack, Node, NodeKind, Resource, TypeName};
+
+/// Maximum rounds in which a task may request memory: one for each box in a box.
+const MAX_ROUNDS: usize = 48;
+
+/// Memory in bytes of a future in a stack, until it is shown.
+pub(super) const NODE_BYTES: u64 = 512;
+
+/// Memory of a range besides its bytes, while it is kept.
+const RANGE_BYTES: u64 = 96;
+
+/// Why a stack is incomplete when a limit of the command was reached.
+pub(super) const NO_TIME: &str = "the time limit was reached during decoding";
+const NO_MEMORY: &str = "the memory limit was reached during decoding";
+
+/// The result of a walk.
+#[derive(Default)]
+struct Walked {
+    node: Option<Arc<Node>>,
+    cut: Option<&'static str>,
+    is_waiting: bool,
+    holds: Vec<Resource>,
+    /// The task has ended since it was listed.
+    has_ended: bool,
+    /// Number of nodes below `node`.
+    nodes: usize,
+    /// The limit that was reached.
+    exhausted: Option<Exhausted>,
+}
+
+impl Decoder<'_> {
+    /// Walks every task that has not been decoded yet; requests the memory that the walks lack.
+    pub(super) fn walk_all(&mut self) -> Result<(), Exhausted> {
+        let is_last = self.rounds >= MAX_ROUNDS || self.requested_bytes > MAX_BYTES;
+        for number in 0..self.tasks.len() {
+            if self.tasks[number].step != Step::Walk {
+                continue;
+            }
+            let Some(future) = self.futures.get(&self.tasks[number].vtable).copied().flatten() else {
+                continue;
+            };
+            let walked = self.walk(number, future)?;
+            let is_waiting = walked.is_waiting && !is_last && walked.exhausted.is_none();
+            let missing = self.tasks[number].snapshot.take_missing();
+            if is_waiting {
+                self.tasks[number].snapshot_charge.grow(RANGE_BYTES * missing.len() as u64)?;
+                self.request(number, &missing)?;
+                continue;
+            }
+            let holds = walked.holds.len() * size_of::<Resource>();
+            let bytes = NODE_BYTES.saturating_mul(walked.nodes as u64) + holds as u64;
+            self.tasks[number].stack_charge.grow(bytes)?;
+            self.take(number, walked)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the result of a finished walk.
+    fn take(&mut self, number: usize, walked: Walked) -> Result<(), Exhausted> {
+        let decoding = &mut self.tasks[number];
+        // The agent checked that its copy is of one moment. A cell that was read again is compared later.
+        let is_one_moment = decoding.snapshot.is_single() && decoding.retries == 0;
+        if let Some(exhausted) = walked.exhausted
+            && (!is_one_moment || walked.node.is_none())
+        {
+            return Err(exhausted);
+        }
+        if walked.has_ended {
+            decoding.lose_stack(AsyncStack::Moved);
+            decoding.step = Step::Done;
+            return Ok(());
+        }
+        let cut = match walked.exhausted {
+            Some(Exhausted::Time) => Some(NO_TIME),
+            Some(_) => Some(NO_MEMORY),
+            None if walked.is_waiting => Some("it needs more memory than the limit of a task"),
+            None => walked.cut,
+        };
+        decoding.task.holds = walked.holds;
+        if let Some(name) = walked.node.as_deref().and_then(behind_dyn) {
+            decoding.task.future = Some(name.clone());
+        }
+        decoding.task.stack = match (walked.node, cut) {
+            (Some(node), None) => AsyncStack::Decoded(node),
+            (Some(node), Some(why)) => AsyncStack::Cut(node, why.into()),
+            (None, why) => {
+                AsyncStack::Unknown(why.unwrap_or("its state is unknown to the debug information").into())
+            }
+        };
+        decoding.step = if is_one_moment { Step::Done } else { Step::Check };
+        if is_one_moment {
+            // A hundred thousand snapshots take a hundred megabytes.
+            decoding.forget_snapshot();
+        }
+        walked.exhausted.map_or(Ok(()), Err)
+    }
+
+    fn walk(&mut self, number: usize, future: FutureType) -> Result<Walked, Exhausted> {
+        self.budget.check_time()?;
+        let Decoder { source, content, vtables, vtable_places, headers, tasks, .. } = self;
+        content.begin_walk();
+        let decoding = &tasks[number];
+        let vtable = |avma: u64| vtable_places.get(&avma).map(|place| vtables[*place].clone());
+        let is_listed = |avma: u64| headers.contains(&avma);
+        let Some(avma) = place_of(&decoding.snapshot, decoding.task.header_avma, future, *source, content)
+        else {
+            if has_ended(&decoding.snapshot, decoding.task.header_avma, future) {
+                return Ok(Walked { has_ended: true, ..Walked::default() });
+            }
+            return Ok(Walked { cut: Some("the layout of its cell is unknown"), ..Walked::default() });
+        };
+        let mut walk = Walk::new(*source, content, &decoding.snapshot, &vtable, &is_listed);
+        let node = walk.future(future.id, avma);
+        if walk.content.is_cut() {
+            walk.cut.get_or_insert(TOO_MUCH);
+        }
+        let exhausted = walk.content.exhausted();
+        let Walk { cut, is_waiting, holds, nodes, .. } = walk;
+        Ok(Walked { node, cut, is_waiting, holds, has_ended: false, nodes, exhausted })
+    }
+}
+
+/// The name of the concrete future if the root is a `dyn Future`.
+fn behind_dyn(root: &Node) -> Option<&TypeName> {
+    let mut node = root;
+    while let (NodeKind::Dyn, [child]) = (node.kind, node.children.as_slice()) {
+        node = child;
+    }
+    (root.kind == NodeKind::Dyn && node.kind != NodeKind::Dyn).then_some(&node.name)
+}
