@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What embedding the agent costs: stripped size and idle memory, with and without, median of N starts.
+# The cost of embedding the agent: stripped size and idle memory, with and without, median of N starts.
 # Usage: benches/embedding.sh [N]      (default 11)
 set -euo pipefail
 cd "$(dirname "$0")/embedding"
@@ -22,7 +22,7 @@ measure() {
         coproc TARGET { exec "$program"; }
         pid=$TARGET_PID
         read -r _ <&"${TARGET[0]}"
-        # Idle: wait until every thread of it sleeps.
+        # Idle: wait until every thread sleeps.
         for _ in $(seq 200); do
             grep -L '^State:	S' /proc/"$pid"/task/*/status | grep -q . || break
             sleep 0.01

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What the capture engine costs, beside the `pprof` crate's three unwinders, gdb and eu-stack, all in
+# The cost of the capture engine, compared with the `pprof` crate's three unwinders, gdb and eu-stack, all in
 # one run; writes the tables into docs/OVERHEAD.md.
 # Usage: benches/engine.sh                       all, about 10 minutes
 #        benches/engine.sh --quick [PART…]       about 2 minutes, prints and writes nothing
 #        benches/engine.sh PART…                 only cost, overhead, split or dump; prints
-# Peers: apt-get install gdb elfutils. One that is missing is said to be missing.
+# Peers: apt-get install gdb elfutils. A missing one is reported as missing.
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
 cd "$repository/benches/engine"
@@ -16,8 +16,8 @@ mkdir -m 700 "$RGOPS_DIR" "$directory/programs"
 
 (cd "$repository" && cargo build --quiet --release -p rgops -p rgops-examples --bin rgops --bin crowd)
 cp "$repository"/target/release/{rgops,crowd} "$directory/programs"
-# The engines exclude each other: one program each. That of `frame-pointer` needs a program built
-# with them, in a target directory of its own, or cargo would build everything anew each time.
+# The engines exclude each other: one program each. `frame-pointer` needs a program with frame pointers,
+# in its own target directory, or cargo would rebuild everything each time.
 for engine in agent libgcc framehop; do
     cargo build --quiet --release -p subject --features "$engine"
     cp target/release/subject "$directory/programs/subject-$engine"

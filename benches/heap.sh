@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a pair of malloc and free costs with the sampling wrapper over System and mimalloc, beside jemalloc
-# with its profiler and dhat, all in one run; writes the table into docs/OVERHEAD.md.
+# The cost of a pair of malloc and free with the sampling wrapper over System and mimalloc, compared with
+# jemalloc with its profiler and dhat, all in one run; writes the table into docs/OVERHEAD.md.
 # Usage: benches/heap.sh              all, about 10 minutes, most of it building jemalloc
 #        benches/heap.sh --quick      without jemalloc and dhat, 5 rounds, prints and writes nothing
 set -euo pipefail
@@ -12,7 +12,7 @@ trap 'rm -rf "$directory"' EXIT
 export RGOPS_DIR=$directory/sockets
 mkdir -m 700 "$RGOPS_DIR" "$directory/programs"
 
-# One allocator a program.
+# One allocator per program.
 subject() {
     cargo build --quiet --release -p subject --features "$2"
     cp target/release/subject "$directory/programs/$1"

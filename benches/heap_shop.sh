@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the sampling wrapper costs a whole program: answers a second of the example `shop` under more load than it can
-# take, with the wrapper at its default rate and without, in turns; writes the line into docs/OVERHEAD.md.
+# The cost of the sampling wrapper for a whole program: answers per second of the example `shop` under overload,
+# with the wrapper at its default rate and without, in turns; writes the line into docs/OVERHEAD.md.
 # Usage: benches/heap_shop.sh [ROUNDS] [SECONDS]     15 rounds of 2 x 10 seconds, 6 minutes with building
 #        benches/heap_shop.sh --print …              prints and writes nothing
 set -euo pipefail
@@ -22,16 +22,16 @@ cargo build --quiet --release --locked -p rgops-examples --bin shop
 cp target/release/shop "$directory/wrapped"
 cargo build --quiet --release --locked -p rgops-examples --bin shop --features rgops-examples/plain-allocator
 cp target/release/shop "$directory/plain"
-# The one that is documented stays.
+# Leaves the documented build in place.
 cp "$directory/wrapped" target/release/shop
 
-# Prints answers a second.
+# Prints answers per second.
 answers() {
     "$directory/$1" --load 4000 --seconds "$seconds" 2>&1 | sed -n 's/^load: .*(\([0-9]*\)\/s).*/\1/p'
 }
 answers plain >/dev/null # warms the caches of files
 for ((round = 1; round <= rounds; round++)); do
-    # Another one first each time.
+    # Each round starts with the other one.
     if ((round % 2)); then
         plain=$(answers plain) wrapped=$(answers wrapped)
     else

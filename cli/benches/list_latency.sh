@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # How long `rgops` (the list) takes as a whole process, compared with /bin/true as the minimum of this machine.
-# usage: cli/benches/list_latency.sh [RUNS] [PROCESSES]     (default 200 runs, at least 80 processes)
+# Usage: cli/benches/list_latency.sh [RUNS] [PROCESSES]     (default 200 runs, at least 80 processes)
 # Alternates the two, so that load affects both equally; starts sleeping processes until there are PROCESSES.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,11 +1,11 @@
-//! The one line every example prints when it is there: who it is and where it can be asked.
+//! The line that every example prints once it has started: its name, its pid and its addresses.
 
 use std::io::{self, Write as _};
 
 use rgops_agent::Agent;
 
-/// Prints `shop: pid 4711, http://127.0.0.1:8080, agent /run/user/1000/rgops/4711-99.sock`;
-/// `serves` is the address of the program's own service, when it has one.
+/// Prints `shop: pid 4711, http://127.0.0.1:8080, agent /run/user/1000/rgops/4711-99.sock`. `serves` is the address
+/// of the program's own service, if it has one.
 ///
 /// # Errors
 /// When standard output cannot be written.
@@ -14,7 +14,7 @@ pub fn started(program: &str, serves: Option<&str>, agent: &Agent) -> io::Result
     line(&format!("{program}: pid {}{serves}, agent {}", std::process::id(), agent.address()))
 }
 
-/// Prints `ready`: what the program promised to show can be seen from now on.
+/// Prints `ready`: the state that the program promises is reached.
 ///
 /// # Errors
 /// When standard output cannot be written.
@@ -25,6 +25,6 @@ pub fn ready() -> io::Result<()> {
 fn line(text: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(output, "{text}")?;
-    // A pipe is block buffered, and whoever started us waits for this line.
+    // A pipe is block buffered, and the parent process waits for this line.
     output.flush()
 }

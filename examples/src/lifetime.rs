@@ -1,4 +1,4 @@
-//! How long an example runs: `--seconds N`, else until Ctrl-C or SIGTERM.
+//! How long an example runs: `--seconds N`, otherwise until Ctrl-C or SIGTERM.
 
 use std::io;
 use std::time::Duration;
@@ -14,36 +14,36 @@ pub struct Lifetime {
 }
 
 impl Lifetime {
-    /// Begins to listen to the signals: from here on they end nothing by themselves. Before a program says that it is
-    /// there, or a signal right after that ends it without its socket removed. In a runtime.
+    /// Installs the signal handlers: from here on, the signals do not end the program by themselves. Call it before
+    /// the program announces itself, or a signal directly afterwards ends it without removing its socket. Must be
+    /// called in a runtime.
     ///
     /// # Errors
-    /// When the signals cannot be listened to.
+    /// When the handlers cannot be installed.
     pub fn begin(self) -> io::Result<Begun> {
         let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         Ok(Begun { seconds: self.seconds, interrupt, terminate })
     }
 
-    /// Completes when the time is over, or Ctrl-C or SIGTERM came.
+    /// Completes when the time is over, or on Ctrl-C or SIGTERM.
     ///
     /// # Errors
-    /// When the signals cannot be listened to.
+    /// When the handlers cannot be installed.
     pub async fn ended(self) -> io::Result<()> {
         self.begin()?.ended().await;
         Ok(())
     }
 
-    /// The same for a program without a runtime of its own, or with one that hangs: blocks this
-    /// thread.
+    /// The same for a program without its own runtime, or with one that hangs: blocks this thread.
     ///
     /// # Errors
-    /// When the signals cannot be listened to.
+    /// When the handlers cannot be installed.
     pub fn wait(self) -> io::Result<()> {
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(self.ended())
     }
 }
 
-/// A lifetime whose signals are listened to.
+/// A lifetime with installed signal handlers.
 #[derive(Debug)]
 pub struct Begun {
     seconds: Option<u64>,
@@ -52,7 +52,7 @@ pub struct Begun {
 }
 
 impl Begun {
-    /// Completes when the time is over, or Ctrl-C or SIGTERM came.
+    /// Completes when the time is over, or on Ctrl-C or SIGTERM.
     pub async fn ended(mut self) {
         let time = async {
             match self.seconds {

@@ -1,4 +1,4 @@
-//! Everything an agent decodes of what a client sent. The first byte chooses the message.
+//! Everything that an agent decodes from a client. The first byte chooses the message.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

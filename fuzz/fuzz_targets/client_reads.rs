@@ -1,4 +1,4 @@
-//! Everything the inspector decodes of what an agent sent. The first byte chooses the message.
+//! Everything that the inspector decodes from an agent. The first byte chooses the message.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,7 +8,7 @@ use rgops_protocol::error::Error;
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::{End, Progress};
 
-/// A value that decodes must encode, and come back the same.
+/// A value that decodes must encode, and decode to the same value again.
 fn check<T: Decode<()> + Encode + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
     if let Ok(value) = decode_message::<T>(bytes) {
         let again = encode(&value).expect("the shortest form is no longer than what was read");
@@ -16,7 +16,7 @@ fn check<T: Decode<()> + Encode + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
     }
 }
 
-/// The same of a message without a tail.
+/// The same for a message without a tail.
 fn check_all<T: Decode<()> + Encode + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
     if let Ok(value) = decode::<T>(bytes) {
         let again = encode(&value).expect("the shortest form is no longer than what was read");
@@ -24,7 +24,7 @@ fn check_all<T: Decode<()> + Encode + PartialEq + std::fmt::Debug>(bytes: &[u8])
     }
 }
 
-/// The messages of every answer, and the parts of each command of the table.
+/// The messages of every answer, and the parts of each command in the table.
 macro_rules! checks {
     ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
         $load:ident $changes:tt $memory:ident $request:ident $part:ident;)*) => {

@@ -1,5 +1,5 @@
-//! The text of jemalloc's profiler, as an agent passes it on: whatever it says, a profile can be made of
-//! what was understood.
+//! The text of jemalloc's profiler, as an agent forwards it: any text gives a profile of the lines that were
+//! understood.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Names of addresses from damaged debug information: a real file with edits, or all that the fuzzer made.
-//! Whatever it says, asking about it ends after a number of steps, and needs no more memory than its budget.
+//! Names of addresses from damaged debug information: a real file with edits, or bytes from the fuzzer. A lookup
+//! always ends after a limited number of steps and stays within its memory budget.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -9,7 +9,7 @@ use rgops_inspect::symbols::Symbolizer;
 const FIXTURES: [&[u8]; 2] =
     [include_bytes!("../../inspect/fixtures/names.so"), include_bytes!("../../tasks/fixtures/types.so")];
 
-/// An edit: where, in two bytes, and the byte to put there.
+/// An edit: two bytes for the offset, and the byte to write there.
 const EDIT_BYTES: usize = 3;
 
 /// Four times what the larger file needs, and far less than a hang.
@@ -20,9 +20,9 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let mut file = FIXTURES[usize::from(*kind) & 1].to_vec();
     match kind >> 1 {
-        // All of it.
+        // The input replaces the whole file.
         0 => file = rest.to_vec(),
-        // Over the sections.
+        // The input replaces the sections.
         1 if rest.len() >= 2 => {
             let from = usize::from(u16::from_le_bytes([rest[0], rest[1]])).min(file.len());
             let length = (rest.len() - 2).min(file.len() - from);
@@ -36,10 +36,10 @@ fuzz_target!(|bytes: &[u8]| {
             }
         }
     }
-    look_at_everything(&file);
+    read_everything(&file);
 });
 
-fn look_at_everything(file: &[u8]) {
+fn read_everything(file: &[u8]) {
     let budget = Budget::new(BUDGET_BYTES);
     let mut symbolizer = Symbolizer::of_file(file, &budget, STEPS);
     let addresses = (0x1000..0x1700).step_by(3).chain([0, 1, u64::MAX / 2, u64::MAX - 1]);
@@ -47,6 +47,6 @@ fn look_at_everything(file: &[u8]) {
         assert!(!symbolizer.frames(address, address % 2 == 0).is_empty());
     }
     drop(symbolizer);
-    // Everything that was charged is given back.
+    // Everything that was charged is released.
     assert_eq!(budget.charged(), 0);
 }

@@ -1,9 +1,8 @@
-//! Async stacks from memory that is anything at all: real types of a small file, made-up cells, vtables
-//! and answers to every reading. Whatever lies there, decoding ends, asks for no more than it may, and
-//! its numbers add up.
+//! Async stacks from arbitrary memory: real types of a small file; arbitrary cells, vtables and answers to every
+//! read. Decoding always ends, requests no more than it may, and its numbers add up.
 //!
-//! The types are those of `tasks/fixtures/types.so`, or of the program that `RGOPS_FUZZ_PROGRAM`
-//! names: one with all of Tokio in it reaches more of the decoder. On a stable compiler:
+//! The types are those of `tasks/fixtures/types.so`, or of the program that `RGOPS_FUZZ_PROGRAM` names. A program
+//! that contains all of Tokio reaches more of the decoder. On a stable compiler:
 //!
 //! ```text
 //! RUSTC_BOOTSTRAP=1 cargo fuzz run task_memory -- -max_total_time=600 -rss_limit_mb=1024 -timeout=20
@@ -24,13 +23,13 @@ use rgops_tasks::types::{ProgramTypes, TypeSource};
 
 const FIXTURE: &[u8] = include_bytes!("../../tasks/fixtures/types.so");
 
-/// Tasks of one input, and bytes of one of their cells.
-const MOST_TASKS: usize = 6;
+/// Maximum number of tasks in one input, and the bytes of one cell.
+const MAX_TASKS: usize = 6;
 const CELL_BYTES: usize = 2048;
-/// Readings of one input: as many as eight retries of a task with boxes in boxes may take.
-const MOST_ROUNDS: usize = 1000;
+/// Maximum number of reads for one input: eight retries of a task with nested boxes.
+const MAX_ROUNDS: usize = 1000;
 
-/// What the types and the decoder may each take.
+/// The budget of the types and that of the decoder.
 const BUDGET_BYTES: u64 = 768 << 20;
 
 thread_local! {
@@ -45,7 +44,7 @@ fn program() -> &'static [u8] {
     })
 }
 
-/// Addresses that mean something.
+/// Addresses of real functions and types.
 struct Addresses {
     polls: Vec<u64>,
     vtables: Vec<u64>,
@@ -55,7 +54,7 @@ fn addresses(types: &ProgramTypes<'_>) -> &'static Addresses {
     static ADDRESSES: OnceLock<Addresses> = OnceLock::new();
     ADDRESSES.get_or_init(|| {
         let all = |step| (0..program().len() as u64).step_by(step);
-        // Large ones have their functions aligned.
+        // Functions of large programs are aligned.
         let step = if program().len() > 1 << 20 { 16 } else { 1 };
         let is_poll = |address: &u64| !types.task_types(*address).is_empty();
         let is_vtable = |address: &u64| !types.vtable_types(*address).is_empty();
@@ -69,7 +68,7 @@ fn addresses(types: &ProgramTypes<'_>) -> &'static Addresses {
     })
 }
 
-/// The input, read to its end; zeros behind it.
+/// The input, read to its end; then zeros.
 struct Input<'i>(&'i [u8]);
 
 impl Input<'_> {
@@ -87,25 +86,25 @@ impl Input<'_> {
         u64::from_le_bytes(std::array::from_fn(|_| self.byte()))
     }
 
-    /// One of them.
+    /// One of the words.
     fn one_of(&mut self, words: &[u64]) -> u64 {
         let number = usize::from(self.byte()) | usize::from(self.byte()) << 8;
         if words.is_empty() { 0 } else { words[number % words.len()] }
     }
 
-    /// A word as it may lie in memory.
+    /// A word that could be in memory.
     fn value(&mut self, addresses: &Addresses) -> u64 {
         match self.byte() % 8 {
             0 => self.word(),
             1 => self.one_of(&addresses.vtables),
-            2 => header(usize::from(self.byte()) % MOST_TASKS) + u64::from(self.byte() % 64) * 8,
+            2 => header(usize::from(self.byte()) % MAX_TASKS) + u64::from(self.byte() % 64) * 8,
             3 => 0x7e00_0000_0000 + u64::from(self.byte()) * 64,
             4 => u64::MAX - u64::from(self.byte() % 16),
             _ => u64::from(self.byte() % 8),
         }
     }
 
-    /// Some bytes, fewer than were asked for, or none.
+    /// Some bytes, fewer than requested, or none.
     fn memory(&mut self, length: usize, addresses: &Addresses) -> Option<Vec<u8>> {
         if self.is_empty() {
             return None;
@@ -116,7 +115,7 @@ impl Input<'_> {
             1 => bytes.truncate(usize::from(self.byte())),
             2 => bytes.fill(self.byte()),
             _ => {
-                // The rest is zeros: no input fills 64 KiB.
+                // The rest stays zero: no input fills 64 KiB.
                 for word in bytes.chunks_mut(8).take(64) {
                     let value = self.value(addresses).to_le_bytes();
                     word.copy_from_slice(&value[..word.len()]);
@@ -132,7 +131,7 @@ fn header(number: usize) -> u64 {
 }
 
 fuzz_target!(
-    // Reading the debug information of a large program takes longer than an input may.
+    // Reading the debug information of a large program takes longer than one input may take.
     init: TYPES.with(|types| {
         addresses(types);
     }),
@@ -143,8 +142,8 @@ fn decode(types: &ProgramTypes<'_>, bytes: &[u8]) {
     let addresses = addresses(types);
     let input = &mut Input(bytes);
     let vtables: Vec<TaskVtable> =
-        (0..MOST_TASKS).map(|number| vtable(types, number, input, addresses)).collect();
-    let count = usize::from(input.byte()) % (MOST_TASKS + 1);
+        (0..MAX_TASKS).map(|number| vtable(types, number, input, addresses)).collect();
+    let count = usize::from(input.byte()) % (MAX_TASKS + 1);
     let cells: Vec<TaskCell> = (0..count).map(|number| cell(number, &vtables, input, addresses)).collect();
 
     let mut decoder = Decoder::new(&Budget::new(BUDGET_BYTES), types, vtables, cells);
@@ -156,7 +155,7 @@ fn decode(types: &ProgramTypes<'_>, bytes: &[u8]) {
             break;
         }
         rounds += 1;
-        assert!(rounds < MOST_ROUNDS, "it does not end");
+        assert!(rounds < MAX_ROUNDS, "it does not end");
         let mut answer = |range: &MemoryRange| {
             assert!(range.length <= MAX_RANGE_BYTES, "{range:?}");
             let changes = input.byte() % 8 == 7;
@@ -189,7 +188,7 @@ fn decode(types: &ProgramTypes<'_>, bytes: &[u8]) {
     WaitGraph::new(&tasks);
 }
 
-/// The vtable of a future, with the trailer where Tokio would put it, or anywhere.
+/// The vtable of a future. Its trailer is at Tokio's offset, or anywhere.
 fn vtable(
     types: &ProgramTypes<'_>,
     number: usize,
@@ -210,7 +209,7 @@ fn vtable(
 }
 
 fn cell(number: usize, vtables: &[TaskVtable], input: &mut Input<'_>, addresses: &Addresses) -> TaskCell {
-    let vtable = input.byte() % (MOST_TASKS as u8 + 1);
+    let vtable = input.byte() % (MAX_TASKS as u8 + 1);
     let state = if input.byte() % 8 == 0 { input.word() } else { 2 << 6 };
     let header_avma = if input.byte() % 16 == 0 { input.word() } else { header(number) };
     let length = vtables.get(usize::from(vtable)).map_or(64, |vtable| vtable.trailer_offset as usize);
@@ -219,7 +218,7 @@ fn cell(number: usize, vtables: &[TaskVtable], input: &mut Input<'_>, addresses:
         1 => CellBytes::Unreadable,
         2 => CellBytes::NotRead,
         _ => input.memory(length.min(CELL_BYTES), addresses).map_or(CellBytes::Moved, |mut bytes| {
-            // The tag of a future that is there still, more often than chance has it.
+            // Set the tag of a live future more often than by chance.
             if input.byte() % 8 != 0 && bytes.len() > 56 {
                 bytes[48..56].fill(0);
             }

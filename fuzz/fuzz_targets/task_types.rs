@@ -1,5 +1,5 @@
-//! Types of tasks from damaged debug information: a real file with edits, or with a section that
-//! the fuzzer made. Whatever it says, asking about it ends, and needs no more memory than it has.
+//! Types of tasks from damaged debug information: a real file with edits, or with a section from the fuzzer. A lookup
+//! always ends and stays within its memory budget.
 #![no_main]
 
 use std::collections::{BTreeSet, VecDeque};
@@ -10,20 +10,20 @@ use rgops_tasks::types::{ProgramTypes, Shape, TypeSource};
 
 const FIXTURE: &[u8] = include_bytes!("../../tasks/fixtures/types.so");
 
-/// Types that are followed from what the addresses give.
-const MOST_TYPES: usize = 500;
+/// Maximum number of types that are followed from the addresses.
+const MAX_TYPES: usize = 500;
 
-/// What one file may take.
+/// The memory budget of one file.
 const BUDGET_BYTES: u64 = 768 << 20;
 
-/// An edit: where, in two bytes, and the byte to put there.
+/// An edit: two bytes for the offset, and the byte to write there.
 const EDIT_BYTES: usize = 3;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut file = FIXTURE.to_vec();
     match bytes.split_first() {
         Some((255, made_up)) => {
-            // Over the end of the headers: the sections, from the first one.
+            // The input replaces the file after the headers: the sections, from the first one on.
             let from = 0x1000.min(file.len());
             let length = made_up.len().min(file.len() - from);
             file[from..from + length].copy_from_slice(&made_up[..length]);
@@ -40,10 +40,10 @@ fuzz_target!(|bytes: &[u8]| {
         }
         None => {}
     }
-    look_at_everything(&file);
+    read_everything(&file);
 });
 
-fn look_at_everything(file: &[u8]) {
+fn read_everything(file: &[u8]) {
     let types = ProgramTypes::of_file(file, &Budget::new(BUDGET_BYTES));
     let mut next = VecDeque::new();
     for address in (0..FIXTURE.len() as u64).step_by(8) {
@@ -57,7 +57,7 @@ fn look_at_everything(file: &[u8]) {
     types.information();
     let mut seen = BTreeSet::new();
     while let Some(id) = next.pop_front() {
-        if seen.len() >= MOST_TYPES || !seen.insert(id) {
+        if seen.len() >= MAX_TYPES || !seen.insert(id) {
             continue;
         }
         let Ok(found) = types.get(id) else { continue };

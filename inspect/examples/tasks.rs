@@ -1,4 +1,5 @@
-//! Prints every Tokio task of a program, and what is missing: `cargo run -p rgops-inspect --example tasks -- PID`.
+//! Prints every Tokio task of a program, and what is unavailable: `cargo run -p rgops-inspect --example tasks --
+//! PID`.
 
 use rgops_inspect::session::{Answer as _, Session, TasksOptions, TasksView};
 
@@ -10,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let future = task.future.as_ref().map_or("?", |name| &name.short);
         println!("task {} {:?} {}", task.id, task.state, rgops_inspect::text::escape(future));
     }
-    // As `rgops tasks --all` prints them: each with its await and what it waits on.
+    // Like `rgops tasks --all`: each task with its await and the resource it waits for.
     print!("\n{}", answer.text(&TasksView::default().all(true)));
     for missing in answer.completeness().sentences() {
         eprintln!("note: {}", rgops_inspect::text::escape(&missing));

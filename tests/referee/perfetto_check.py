@@ -1,9 +1,9 @@
 """Checks a trace file with Perfetto's own message definitions (PyPI package `perfetto`).
 
-Usage: perfetto_check.py FILE.  Prints a summary as JSON, or says what is wrong and exits with 1.
-The package's trace_processor is downloaded at run time, so what it would check is checked here:
-every field is known, every packet belongs to the sequence, everything referred to was written
-before, slices of a track begin and end in turn and never overlap, counters have tracks.
+Usage: perfetto_check.py FILE.  Prints a summary as JSON, or reports the first error and exits with 1.
+The package downloads trace_processor at run time, so its checks are done here: every field is
+known, every packet belongs to the sequence, references are to data that was written before,
+slices of a track begin and end in turn and never overlap, and counters have tracks.
 """
 
 import collections

@@ -1,4 +1,4 @@
-//! Asking an agent without the command line: by the client library, or byte by byte.
+//! Requests to an agent without the command line: through the client library, or byte by byte.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -16,26 +16,26 @@ use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES};
 use crate::waiting::until;
 
 /// Long enough for a loaded machine.
-pub const PATIENCE: Timeouts =
+pub const TIMEOUTS: Timeouts =
     Timeouts { connect: Duration::from_secs(60), silence: Duration::from_secs(60) };
 
-/// A connection by the client library to a local socket.
+/// Connects to a local socket through the client library.
 ///
 /// # Errors
-/// As the library says.
+/// See [`ClientError`].
 pub fn connect(path: &str) -> Result<Client, ClientError> {
-    Client::connect(&Endpoint::Local { path: path.into(), expected: None }, PATIENCE)
+    Client::connect(&Endpoint::Local { path: path.into(), expected: None }, TIMEOUTS)
 }
 
-/// Everything a command answers.
+/// The whole answer to a request.
 ///
 /// # Errors
-/// When it was not even asked.
+/// When the request could not be sent.
 pub fn ask<T: Received>(path: &str, request: &Request) -> Result<Collected<T>, ClientError> {
     Ok(connect(path)?.ask(request)?.collect(&mut |_| {}))
 }
 
-/// The same, ended early (`Finish`) once it is enough: for what a busy machine takes longer for.
+/// The same, ended early (`Finish`) once `is_enough`: for answers that take longer on a busy machine.
 ///
 /// # Errors
 /// As [`ask`].
@@ -55,7 +55,7 @@ pub fn ask_until<T: Received>(
     }))
 }
 
-/// The whole reply of `stats` over a short window.
+/// The whole reply to `stats` over a short window.
 ///
 /// # Panics
 /// When it does not come.
@@ -66,7 +66,7 @@ pub fn stats(path: &str) -> StatsReply {
     collected.parts.pop().expect("a part")
 }
 
-/// What the agent counts about itself.
+/// The agent's own counters.
 ///
 /// # Panics
 /// When it does not answer.
@@ -74,34 +74,34 @@ pub fn counters(path: &str) -> AgentStats {
     stats(path).agent
 }
 
-/// Whether nobody but who asks this is connected; an agent without room for that is not.
+/// Whether the caller's is the only connection. False if the agent has no room for this connection.
 pub fn is_alone(path: &str) -> bool {
     let request = Request::Stats(StatsRequest { window_ms: 10 });
     let parts = ask::<StatsReply>(path, &request).map(|collected| collected.parts);
     parts.is_ok_and(|parts| parts.first().is_some_and(|stats| stats.agent.open_connections == 1))
 }
 
-/// A connection to a local socket that sends what a test wants.
+/// A connection to a local socket that sends arbitrary bytes.
 #[derive(Debug)]
 pub struct Raw(pub UnixStream);
 
 impl Raw {
-    /// Connects; reads wait for 10 s at most.
+    /// Connects, with a read timeout of 10 s.
     ///
     /// # Errors
-    /// As connect(2) says.
+    /// See connect(2).
     pub fn connect(path: &str) -> io::Result<Raw> {
         let stream = UnixStream::connect(path)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         Ok(Raw(stream))
     }
 
-    /// Connects and shakes hands.
+    /// Connects and does the handshake.
     ///
     /// # Panics
-    /// When the agent does not.
+    /// When the handshake fails.
     pub fn greeted(path: &str) -> Raw {
-        let mut raw = Raw::connect(path).expect("somebody listens");
+        let mut raw = Raw::connect(path).expect("an agent listens");
         raw.send(&hello());
         raw.magic();
         let (kind, payload) = raw.packet().expect("a hello");
@@ -110,25 +110,25 @@ impl Raw {
         raw
     }
 
-    /// Sends bytes; a peer that has closed already shows in what is read.
+    /// Sends bytes. An error is ignored: if the peer has closed, the next read shows it.
     pub fn send(&mut self, bytes: &[u8]) {
         let _ = self.0.write_all(bytes);
     }
 
-    /// Reads the agent's first bytes.
+    /// Reads the magic bytes that the agent sends first.
     ///
     /// # Panics
-    /// When they are others.
+    /// When they are different.
     pub fn magic(&mut self) {
         let mut magic = [0; MAGIC.len()];
         self.0.read_exact(&mut magic).expect("the magic");
         assert_eq!(magic, MAGIC);
     }
 
-    /// The next packet.
+    /// Reads the next packet.
     ///
     /// # Errors
-    /// At the end, or when nothing comes.
+    /// At the end of the connection, or when no data comes in time.
     pub fn packet(&mut self) -> io::Result<(Kind, Vec<u8>)> {
         let mut header = [0; HEADER_BYTES];
         self.0.read_exact(&mut header)?;
@@ -138,7 +138,7 @@ impl Raw {
         Ok((header.kind, payload))
     }
 
-    /// Reads an error and, behind it, the clean end of the connection.
+    /// Reads an error, and then the clean end of the connection.
     ///
     /// # Panics
     /// When anything else comes.
@@ -152,7 +152,7 @@ impl Raw {
     }
 }
 
-/// Magic and hello of a client.
+/// The magic bytes and the hello of a client.
 ///
 /// # Panics
 /// Never.

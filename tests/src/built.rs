@@ -1,5 +1,5 @@
-//! Executables for the tests, built by the cargo that runs them: rgops and the examples in release,
-//! as users run them, and the programs under `tests/targets`.
+//! Executables for the tests, built by the cargo that runs them: rgops and the examples in release, as users run
+//! them, and the programs in `tests/targets`.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use crate::program;
 
-/// `rgops`, an example, or a program of `tests/targets` that needs no other way to be built, in release.
+/// `rgops`, an example, or a program in `tests/targets` without special build options, built in release.
 ///
 /// # Panics
-/// When cargo cannot build it: shows cargo's own words.
+/// When cargo cannot build it. Shows cargo's output.
 pub fn release(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
-        // Built together, what they depend on has the same features and is built once for all.
+        // Built together, so that their dependencies have the same features and are built once.
         let packages =
             ["rgops", "rgops-examples", "kinds", "odd", "rgops-tests-tasks"].map(|name| ["-p", name]);
         let names = [
@@ -34,7 +34,7 @@ pub fn release(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// A way to build the program `odd`.
+/// The ways to build the program `odd`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Odd {
     /// `strip = true`: without symbols and line tables.
@@ -57,10 +57,10 @@ pub fn daemon() -> PathBuf {
 const MUSL: &str =
     if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-musl" } else { "x86_64-unknown-linux-musl" };
 
-/// The program `odd`; `None`, with a notice, when this machine cannot build it so.
+/// The program `odd`; `None`, with a notice, if this machine cannot build it this way.
 ///
 /// # Panics
-/// When cargo cannot build it, or the machine must be able to (`RGOPS_NO_SKIP=1`).
+/// When cargo cannot build it, or `RGOPS_NO_SKIP=1` is set and the machine cannot.
 pub fn odd(how: Odd) -> Option<PathBuf> {
     match how {
         Odd::PanicAbort => Some(panic_abort(None).join("odd")),
@@ -68,7 +68,7 @@ pub fn odd(how: Odd) -> Option<PathBuf> {
         Odd::Stripped => {
             let program = target_folder().join("odd/stripped/odd");
             static STRIPPED: OnceLock<()> = OnceLock::new();
-            // What the linker does for `strip = true`.
+            // The linker does this for `strip = true`.
             STRIPPED.get_or_init(|| {
                 fs::create_dir_all(target_folder().join("odd/stripped")).expect("a folder of ours");
                 run(Command::new("objcopy").arg("--strip-all").args([&release("odd"), &program]));
@@ -78,8 +78,8 @@ pub fn odd(how: Odd) -> Option<PathBuf> {
     }
 }
 
-/// Where the programs of `tests/targets/odd` are, built with `panic = "abort"`, for this machine's own target or
-/// another one.
+/// The path of the program in `tests/targets/odd`, built with `panic = "abort"` for this machine's target or another
+/// one.
 fn panic_abort(target: Option<&str>) -> &'static Path {
     static FOLDERS: [OnceLock<PathBuf>; 2] = [OnceLock::new(), OnceLock::new()];
     FOLDERS[usize::from(target.is_some())].get_or_init(|| {
@@ -97,20 +97,20 @@ fn panic_abort(target: Option<&str>) -> &'static Path {
     })
 }
 
-/// A way to build the program `kinds`, of `tests/targets/kinds`.
+/// The ways to build the program `kinds` in `tests/targets/kinds`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kinds {
     /// `cargo build --release`.
     Release,
-    /// The same, its debug information taken out into a file beside it that a debug link names.
+    /// The same, with the debug information in a separate file that a debug link names.
     DebugLink,
     /// `lto = "thin"`.
     Thin,
     /// `lto = "fat"`, `codegen-units = 1`.
     Fat,
-    /// `split-debuginfo = "packed"`: a `.dwp` beside it.
+    /// `split-debuginfo = "packed"`: with a `.dwp` file.
     Packed,
-    /// `split-debuginfo = "unpacked"`: `.dwo` files where it was built.
+    /// `split-debuginfo = "unpacked"`: with `.dwo` files in the build folder.
     Unpacked,
 }
 
@@ -119,7 +119,7 @@ pub enum Kinds {
 /// # Panics
 /// When cargo cannot build it, or objcopy(1) is missing.
 pub fn kinds(how: Kinds) -> PathBuf {
-    // One profile, changed by the environment: then cargo builds procedural macros once.
+    // One profile, changed by the environment: so cargo builds procedural macros once.
     let variables: &[(&str, &str)] = match how {
         Kinds::Release | Kinds::DebugLink => &[],
         Kinds::Thin => &[("LTO", "thin")],
@@ -140,7 +140,7 @@ pub fn kinds(how: Kinds) -> PathBuf {
             built.join("release")
         }
     };
-    // Each in a folder of its own, since cargo puts them all into one place.
+    // Each in its own folder, because cargo puts them all into one.
     let folder = target_folder().join("odd/kinds").join(format!("{how:?}"));
     fs::create_dir_all(&folder).expect("a folder of ours");
     let program = folder.join("kinds");
@@ -170,7 +170,7 @@ pub fn unstable() -> PathBuf {
     target_folder.join("debug/unstable")
 }
 
-/// The program of `tests/targets/allocators` with these cargo features, in release.
+/// The program in `tests/targets/allocators` with these cargo features, in release.
 ///
 /// # Panics
 /// When cargo cannot build it.
@@ -183,8 +183,8 @@ pub fn allocators(features: &str) -> PathBuf {
     })
 }
 
-/// Copies what `build` built to `program`, which is returned; the second time nothing is done. One builds at a
-/// time: cargo puts all ways to build a program into one place, and what runs cannot be written to.
+/// Copies what `build` built to `program` and returns that path; does nothing if the copy exists. One thread builds
+/// at a time: cargo puts all variants of a program into one place, and a running executable cannot be overwritten.
 fn once_each(program: &Path, build: impl FnOnce() -> PathBuf) -> PathBuf {
     static BUILT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -220,7 +220,7 @@ fn cargo_build(manifest: &Path, target_folder: &Path) -> Command {
 fn cargo(subcommand: &str, manifest: &Path, target_folder: &Path) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
-    // Whoever measures tests may have it; build scripts would see it and build all anew.
+    // It may be set by developers who measure tests. Build scripts would see it and rebuild everything.
     command.env_remove("RUSTC_BOOTSTRAP");
     command.args([subcommand, "--quiet", "--manifest-path"]).arg(manifest);
     command.arg("--target-dir").arg(target_folder);
@@ -228,7 +228,7 @@ fn cargo(subcommand: &str, manifest: &Path, target_folder: &Path) -> Command {
 }
 
 fn run(command: &mut Command) {
-    // The largest takes minutes on a machine that does nothing else.
+    // The largest build takes minutes on an idle machine.
     let output = program::output(command, Duration::from_secs(3600));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
@@ -237,16 +237,16 @@ pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests is a folder of the workspace")
 }
 
-/// Where this test was built: `TARGET/debug/deps/test`.
+/// The target folder of this test: TARGET in `TARGET/debug/deps/test`.
 pub(crate) fn target_folder() -> PathBuf {
     let own = env::current_exe().expect("a test has an executable");
     let deps = own.ancestors().position(|folder| folder.ends_with("deps")).expect("cargo's layout");
     own.ancestors().nth(deps + 2).expect("cargo's layout").to_owned()
 }
 
-/// Copies a program to run it from another place. By cp(1): a descriptor of ours that is open for
-/// writing would be inherited by whatever another test starts meanwhile, and the copy could not be
-/// executed as long (ETXTBSY of execve(2)).
+/// Copies a program, so it can run from another place. It uses cp(1): a descriptor of this process that is open for
+/// writing would be inherited by a process that another test starts, and until it is closed the copy could not be
+/// executed (ETXTBSY of execve(2)).
 ///
 /// # Panics
 /// When it cannot be copied.

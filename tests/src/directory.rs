@@ -1,4 +1,4 @@
-//! A folder for one test, removed with all that is in it when the test ends.
+//! A folder for one test, removed with its content when the test ends.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// A folder of mode 0755, so that other users can be let in; sockets are in a folder of mode 0700 in it.
+/// A folder of mode 0755, so that other users have access; sockets are in a folder of mode 0700 in it.
 #[derive(Debug)]
 pub struct Directory(PathBuf);
 
 impl Directory {
-    /// Makes one in `/tmp`: a socket's path must be short.
+    /// Creates one in `/tmp`, because the path of a socket must be short.
     ///
     /// # Panics
-    /// When it cannot be made.
+    /// When it cannot be created.
     pub fn new() -> Directory {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = PathBuf::from(format!("/tmp/rgops-test-{}-{number}", std::process::id()));
@@ -24,10 +24,10 @@ impl Directory {
         Directory(path)
     }
 
-    /// One of mode 0700, as agents want it of the directory their sockets are in.
+    /// Creates one of mode 0700, which agents require for the directory of their sockets.
     ///
     /// # Panics
-    /// When it cannot be made.
+    /// When it cannot be created.
     pub fn private() -> Directory {
         let directory = Directory::new();
         fs::set_permissions(&directory.0, fs::Permissions::from_mode(0o700)).expect("it is ours");
@@ -39,12 +39,12 @@ impl Directory {
         &self.0
     }
 
-    /// Where agents put their sockets; an agent makes it.
+    /// The directory of the sockets; an agent creates it.
     pub fn sockets(&self) -> PathBuf {
         self.0.join("sockets")
     }
 
-    /// The names of what is among the sockets, sorted; none when the folder is missing.
+    /// The names of the files in the socket directory, sorted; empty if the directory is missing.
     pub fn socket_names(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.sockets()) else { return Vec::new() };
         let mut names: Vec<String> =
@@ -53,7 +53,7 @@ impl Directory {
         names
     }
 
-    /// A path in the folder that nothing has.
+    /// A path in the folder that does not exist.
     pub fn unused(&self, name: &str) -> PathBuf {
         self.0.join(format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
     }

@@ -1,4 +1,4 @@
-//! What the documents point to is there: files, pages, headings and paths of code.
+//! Checks that the documents link to existing files, pages, headings and code paths.
 
 use std::collections::HashSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::workspace::repository;
 
-/// All documents: Markdown files that are not in a build folder.
+/// All documents: Markdown files outside of build folders.
 fn documents() -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![repository().to_path_buf()];
@@ -42,7 +42,7 @@ fn prose(text: &str) -> String {
     prose
 }
 
-/// Words in backquotes, and the text without them.
+/// The words in backquotes, and the text without them.
 fn split_code(prose: &str) -> (Vec<&str>, String) {
     let mut code = Vec::new();
     let mut rest = String::new();
@@ -79,7 +79,7 @@ fn anchors(page: &str) -> HashSet<String> {
     anchors
 }
 
-/// The path without `..` in it.
+/// The path with `..` resolved.
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
@@ -124,8 +124,8 @@ fn every_link_leads_to_a_file_and_a_heading() {
     assert!(count > 50, "only {count} links");
 }
 
-/// Whether a word in backquotes is meant as a path of the repository: a Rust file with its folder, or anything in one
-/// of our folders. `NAME` stands for a name.
+/// Whether a word in backquotes is a path in the repository: a Rust file with its folder, or anything in one of our
+/// folders. `NAME` is a placeholder.
 fn is_path(word: &str) -> bool {
     let folder = word.split('/').next().unwrap_or_default();
     let is_plain = word.chars().all(|letter| letter.is_ascii_alphanumeric() || "/_-.".contains(letter));
@@ -134,11 +134,11 @@ fn is_path(word: &str) -> bool {
 }
 
 #[test]
-fn every_path_that_a_document_names_is_there() {
+fn every_path_in_a_document_exists() {
     let mut missing = Vec::new();
     let mut count = 0;
     for document in documents() {
-        // The changelog is history.
+        // The changelog describes the past.
         if document.ends_with("CHANGELOG.md") {
             continue;
         }
@@ -166,7 +166,7 @@ fn every_path_that_a_document_names_is_there() {
     assert!(count > 60, "only {count} paths");
 }
 
-/// The contents list what there is, so the book has all of it.
+/// The book contains the pages that the summary lists.
 #[test]
 fn the_summary_lists_every_page_of_docs() {
     let summary = fs::read_to_string(repository().join("docs/SUMMARY.md")).expect("the summary");

@@ -1,5 +1,5 @@
-//! The async stacks of a program as text that is the same in every run and build: without addresses,
-//! ids, descriptors and the folder it was built in.
+//! The async stacks of a program as text that is the same in every run and build: without addresses, ids, descriptors
+//! and the build folder.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -8,14 +8,14 @@ use rgops_inspect::tasks::model::{
     AsyncStack, Location, Node, NodeKind, Resource, ResourceKind, Task, Tasks,
 };
 
-/// All tasks, by runtime, then in the order of their text.
+/// All tasks, by runtime, then sorted by their text.
 pub fn text(tasks: &Tasks) -> String {
     let mut text = String::new();
     let futures: HashMap<u64, &str> = tasks.tasks.iter().map(|task| (task.header_avma, name(task))).collect();
     for (number, runtime) in tasks.runtimes.iter().enumerate() {
         let _ = writeln!(text, "runtime {}", runtime.name);
         let mut own: Vec<&Task> = tasks.tasks.iter().filter(|task| task.runtime == number).collect();
-        // Numbers come in the order of the text; so first without them.
+        // Numbers follow the order of the text, so the text is first written without numbers.
         own.sort_by_cached_key(|task| {
             let mut writer = Writer { futures: &futures, numbers: None };
             (writer.task(task), task.id)
@@ -106,7 +106,7 @@ impl Writer<'_> {
     }
 }
 
-/// A source file without where it lies on this machine.
+/// A source file without its location on this machine.
 fn path(file: &str) -> &str {
     if let Some((_, rest)) = file.split_once("/registry/src/") {
         return rest.split_once('/').map_or(rest, |(_, rest)| rest);

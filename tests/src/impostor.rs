@@ -1,4 +1,4 @@
-//! A process that listens as an agent does and says that it is another one: to be found out.
+//! A process that listens like an agent and claims to be another process; clients must detect it.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -10,10 +10,10 @@ use rgops_protocol::hello::{AgentHello, MAGIC};
 use rgops_protocol::tail::Tail;
 use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES};
 
-/// Its name in hellos, and the word in all that it answers.
+/// Its name in hellos, and a word that all its answers contain.
 pub const NAME: &str = "impostor";
 
-/// Listens at `path` for ever, as the process `pid` that started at `start_time`.
+/// Listens at `path` for ever, as the process `pid` with the start time `start_time`.
 ///
 /// # Errors
 /// When it cannot listen.
@@ -21,7 +21,7 @@ pub fn listen(path: &str, pid: u32, start_time: u64) -> io::Result<()> {
     let listener = UnixListener::bind(path)?;
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // Whoever hangs up is not our business.
+            // A peer may close the connection at any time.
             let _ = answer(stream, pid, start_time);
         }
     });

@@ -1,5 +1,5 @@
-//! A test that is its own target: the test executable started again, to run one ignored test that
-//! listens and says `ready ADDRESS`.
+//! A test that is its own target: it starts the test executable again to run one ignored test, which listens and
+//! prints `ready ADDRESS`.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -18,29 +18,29 @@ use crate::program::Program;
 
 const VARIABLE: &str = "RGOPS_TEST_TARGET";
 
-/// The target's side: whether this process is one; otherwise its test has nothing to do.
+/// For the target: whether this process is one. If not, its test has nothing to do.
 pub fn is_target() -> bool {
     std::env::var_os(VARIABLE).is_some()
 }
 
-/// The target's side: starts the agent and says so, then waits for the other side to write a line.
+/// For the target: starts the agent and reports it, then waits for a line from the test.
 ///
 /// # Panics
 /// When the agent cannot listen.
-pub fn listen_until_told() {
+pub fn listen_until_input() {
     listen_with(rgops_agent::Options::default());
 }
 
-/// The same with options of its own.
+/// The same with other options.
 ///
 /// # Panics
 /// When the agent cannot listen.
 pub fn listen_with(options: rgops_agent::Options) {
-    wait_until_told(&rgops_agent::listen(options).expect("the target listens"));
+    wait_for_input(&rgops_agent::listen(options).expect("the target listens"));
 }
 
-/// The target's side: says that it is ready, then waits for the other side to write a line.
-pub fn wait_until_told(agent: &rgops_agent::Agent) {
+/// For the target: reports that it is ready, then waits for a line from the test.
+pub fn wait_for_input(agent: &rgops_agent::Agent) {
     println!("\nready {}", agent.address());
     let _ = std::io::stdin().read_line(&mut String::new());
 }
@@ -48,20 +48,20 @@ pub fn wait_until_told(agent: &rgops_agent::Agent) {
 /// A complete CPU profile.
 #[derive(Debug)]
 pub struct Profile {
-    /// In the order they came.
+    /// In the order they were received.
     pub samples: Vec<CpuSample>,
-    /// The module lists, in the order they came.
+    /// The module lists, in the order they were received.
     pub modules: Vec<Vec<Module>>,
     totals: Option<CpuTotals>,
-    /// What the agent says is missing.
+    /// The agent's notes about missing data.
     pub notes: Vec<Note>,
 }
 
 impl Profile {
-    /// Clocks and losses.
+    /// CPU clocks and lost samples.
     ///
     /// # Panics
-    /// When they did not come.
+    /// When they were not received.
     pub fn totals(&self) -> &CpuTotals {
         self.totals.as_ref().expect("a complete profile has them")
     }
@@ -82,7 +82,7 @@ pub struct Itself {
     program: Program,
     address: String,
     errors: PathBuf,
-    // Dropped last: the program is in it.
+    // Dropped last: the program's files are in it.
     _directory: Directory,
 }
 
@@ -90,15 +90,15 @@ impl Itself {
     /// Starts this executable's ignored test `name`.
     ///
     /// # Panics
-    /// When it never gets ready.
+    /// When it does not get ready.
     pub fn start(name: &str) -> Itself {
         Itself::start_with(name, &[])
     }
 
-    /// The same with more variables in its environment.
+    /// The same with more environment variables.
     ///
     /// # Panics
-    /// When it never gets ready.
+    /// When it does not get ready.
     pub fn start_with(name: &str, variables: &[(&str, &str)]) -> Itself {
         let directory = Directory::new();
         let errors = directory.unused("errors");
@@ -126,7 +126,7 @@ impl Itself {
         self.program.is_running()
     }
 
-    /// Waits for it to end by itself: how it did, and what it wrote to standard error.
+    /// Waits for it to end by itself. Returns its exit status and what it wrote to standard error.
     ///
     /// # Panics
     /// When it does not end.
@@ -138,7 +138,7 @@ impl Itself {
         String::from_utf8_lossy(&fs::read(&self.errors).unwrap_or_default()).into_owned()
     }
 
-    /// Asks its agent, and takes the whole answer.
+    /// Sends its agent a request, and receives the whole answer.
     ///
     /// # Errors
     /// When it cannot be reached.
@@ -148,10 +148,10 @@ impl Itself {
         Ok(Client::connect(&endpoint, timeouts)?.ask(request)?.collect::<T>(&mut |_| {}))
     }
 
-    /// A CPU profile at 999 Hz, with its end.
+    /// A complete CPU profile at 999 Hz.
     ///
     /// # Panics
-    /// When it does not come, or is not complete.
+    /// When there is no answer, or it is not complete.
     pub fn profile(&self, milliseconds: u64) -> Profile {
         self.profile_at(999, milliseconds)
     }
@@ -164,10 +164,10 @@ impl Itself {
         self.try_profile(hz, milliseconds).expect("the profile is complete")
     }
 
-    /// A CPU profile, if it comes whole.
+    /// A CPU profile, if the answer is complete.
     ///
     /// # Errors
-    /// When it does not.
+    /// When it is not.
     pub fn try_profile(&self, hz: u32, milliseconds: u64) -> Result<Profile, ClientError> {
         let request = Request::PprofCpu(PprofCpuRequest { duration_ms: milliseconds, hz });
         let collected = self.ask::<PprofCpuPart>(&request)?;
@@ -185,28 +185,28 @@ impl Itself {
         Ok(profile)
     }
 
-    /// Tells it to go on; for a target that waits more than once.
+    /// Lets it continue; for a target that waits more than once.
     ///
     /// # Panics
     /// When it ended.
-    pub fn tell(&mut self) {
+    pub fn resume(&mut self) {
         self.program.send("");
     }
 
-    /// Where its agent listens.
+    /// The address of its agent.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// A dump's threads.
+    /// The threads of a dump.
     ///
     /// # Panics
-    /// When it does not come, or is not complete.
+    /// When there is no answer, or it is not complete.
     pub fn dump(&self) -> Vec<ThreadStack> {
         self.dump_and_notes().0
     }
 
-    /// The same, with what the agent says is missing.
+    /// The same, with the agent's notes about missing data.
     ///
     /// # Panics
     /// As above.
@@ -219,10 +219,10 @@ impl Itself {
         (parts.flat_map(threads).collect(), end.notes)
     }
 
-    /// Tells it to end, and returns what it printed since it was ready.
+    /// Ends it, and returns what it printed after it was ready.
     ///
     /// # Panics
-    /// When it does not end well.
+    /// When it fails.
     pub fn end(mut self) -> String {
         self.program.end_orders();
         let text = self.program.rest();

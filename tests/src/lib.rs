@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: real executables, built as users build them, and real processes.
+//! Code that the end-to-end tests share: real executables, built as users build them, and real processes.
 
 #[cfg(target_os = "linux")]
 pub mod asking;

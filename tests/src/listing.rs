@@ -1,4 +1,4 @@
-//! The answer of `tasks`, put together.
+//! Assembles an answer to `tasks`.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use rgops_protocol::request::{Request, TasksRequest};
 
 use crate::asking::ask;
 
-/// Every part of an answer.
+/// All parts of an answer.
 #[derive(Debug)]
 pub struct Listing {
     /// The watched runtimes.
@@ -25,10 +25,10 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Asks a local socket for the tasks with all their bytes.
+    /// Requests the tasks with all their bytes from a local socket.
     ///
     /// # Panics
-    /// When the answer is not whole, or lists a task twice.
+    /// When the answer is incomplete, or lists a task twice.
     pub fn of(path: &str, max_depth: u32) -> Listing {
         let request = Request::Tasks(TasksRequest { max_cell_bytes: 65_536, max_depth });
         let collected = ask::<TasksPart>(path, &request).expect("the agent answers");
@@ -36,7 +36,7 @@ impl Listing {
         Listing::new(collected.parts)
     }
 
-    /// From its parts.
+    /// Assembles the parts.
     ///
     /// # Panics
     /// As [`Listing::of`].
@@ -61,12 +61,12 @@ impl Listing {
         Listing { runtimes, vtables, tasks, threads, summary: summary.expect("a summary") }
     }
 
-    /// Tasks that are being polled.
+    /// Ids of the tasks that are being polled.
     pub fn running(&self) -> Vec<u64> {
         self.tasks.values().filter(|task| task.state & 1 != 0).map(|task| task.id).collect()
     }
 
-    /// Tasks whose bytes came.
+    /// Number of tasks whose bytes were read.
     pub fn read(&self) -> usize {
         self.tasks.values().filter(|task| matches!(task.bytes, CellBytes::Read(_))).count()
     }

@@ -1,12 +1,12 @@
-//! Masks what differs in each run of a command: numbers with their units, addresses, hashes. A masked number in a column
-//! keeps its width as spaces, so a misaligned table still shows.
+//! Masks what differs in each run of a command: numbers with their units, addresses, hashes. A masked number in a
+//! column keeps its width as spaces, so a misaligned table is still visible.
 
 /// Units that directly follow a number.
 const UNITS: [&str; 19] = [
     "", "B", "kB", "KB", "MB", "GB", "TB", "ns", "us", "µs", "ms", "s", "m", "h", "d", "k", "M", "KiB", "MiB",
 ];
 
-/// Each number with its unit as `N`, each address as `0xN`, each hash as `HASH`.
+/// Replaces each number with its unit by `N`, each address by `0xN`, each hash by `HASH`.
 pub fn numbers(text: &str) -> String {
     text.split_inclusive('\n').map(line).collect()
 }
@@ -67,7 +67,7 @@ fn mask(word: &str) -> &str {
     }
 }
 
-/// `7`, `1.5MB`, `2m05s`.
+/// Recognises `7`, `1.5MB`, `2m05s`.
 fn is_number(mut word: &str) -> bool {
     while !word.is_empty() {
         let unit = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
@@ -80,7 +80,7 @@ fn is_number(mut word: &str) -> bool {
     true
 }
 
-/// Shortens each run of spaces to two, except for the indent: for tables with columns as wide as their content.
+/// Shortens each run of spaces to two, except the indent: for tables with columns as wide as their content.
 pub fn columns(text: &str) -> String {
     let mut collapsed = String::new();
     for line in text.split_inclusive('\n') {

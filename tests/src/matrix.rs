@@ -1,5 +1,5 @@
-//! Builds of `tests/targets/tasks` with other versions of Tokio, compilers and profiles, and what
-//! rgops has of each.
+//! Builds `tests/targets/tasks` with other versions of Tokio, compilers and profiles, and checks what rgops reads
+//! from each build.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,60 +13,60 @@ use crate::directory::Directory;
 use crate::running::{Running, rgops};
 use crate::tasks;
 
-/// What is built, and how.
+/// How to build it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Build {
     /// Tokio's version.
     pub tokio: &'static str,
-    /// `lto`; `"fat"` with `codegen-units = 1`.
+    /// The profile setting `lto`; for `"fat"` also `codegen-units = 1`.
     pub lto: &'static str,
-    /// `debug`.
+    /// The profile setting `debug`.
     pub debug: &'static str,
-    /// Whether symbols are mangled in the way v0 by request; it is the default of rustc 1.97.
+    /// Whether v0 symbol mangling is requested; it is the default of rustc 1.97.
     pub is_v0: bool,
-    /// `None` for the stable compiler that runs the tests, else a folder with another's `rustc`.
+    /// A folder with another `rustc`; `None` for the stable compiler that runs the tests.
     pub rustc: Option<&'static str>,
-    /// What is changed in Tokio's source, as a version to come might.
+    /// A change to Tokio's source, like one in a future version.
     pub patch: Option<Patch>,
 }
 
-/// A change to Tokio.
+/// A change to Tokio's source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patch {
-    /// What it changes, for people.
+    /// A description of the change.
     pub what: &'static str,
-    /// The file.
+    /// The changed file.
     pub file: &'static str,
-    /// Texts in it, and what is there instead.
+    /// Texts in the file, and their replacements.
     pub changes: &'static [(&'static str, &'static str)],
 }
 
-/// The one that the others are variants of.
+/// The build that the others are variants of.
 pub const BASE: Build =
     Build { tokio: "1.54.1", lto: "off", debug: "2", is_v0: false, rustc: None, patch: None };
 
-/// What rgops has of a build.
+/// What rgops reads from a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gives {
+pub struct Findings {
     /// All tasks are listed.
     pub list: bool,
     /// Every task's future is named.
     pub names: bool,
     /// Every task's `await` has its file and line.
     pub awaits: bool,
-    /// What each task waits on is known: the lock, the message, the task, the timer.
+    /// The resource that each task waits for is known: the lock, the message, the task, the timer.
     pub waits: bool,
-    /// `rgops schedtrace` reads what stable Tokio does not tell.
+    /// `rgops schedtrace` reads what stable Tokio does not expose.
     pub schedtrace: bool,
-    /// What the screen says is missing, and why.
-    pub says: Vec<String>,
+    /// What the screen reports as unavailable, and why.
+    pub messages: Vec<String>,
 }
 
 impl Build {
-    /// The program `suspended`, built so.
+    /// Builds the program `suspended`.
     ///
     /// # Errors
-    /// cargo's words.
+    /// The output of cargo.
     pub fn program(&self) -> Result<PathBuf, String> {
         let folder = built::target_folder().join("support");
         let package = self.package(&folder)?;
@@ -87,7 +87,7 @@ impl Build {
         Ok(program)
     }
 
-    /// A copy of the package with this version of Tokio; made once.
+    /// A copy of the package with this version of Tokio; created once.
     fn package(&self, folder: &Path) -> Result<PathBuf, String> {
         let patched = self.patch.map_or(String::new(), |patch| format!("-{}", letters(patch.what)));
         let package = folder.join(format!("tokio-{}{patched}", self.tokio));
@@ -99,7 +99,7 @@ impl Build {
         let agent = built::workspace().join("agent");
         fs::create_dir_all(package.join("src/bin")).map_err(|error| error.to_string())?;
         let manifest = fs::read_to_string(original.join("Cargo.toml")).map_err(|error| error.to_string())?;
-        // Only `suspended` comes along.
+        // The copy contains only `suspended`.
         let (package_and_bins, dependencies) =
             manifest.split_once("\n[dependencies]").ok_or("dependencies")?;
         let (head, _) = package_and_bins.split_once("\n[[bin]]").ok_or("programs")?;
@@ -134,14 +134,14 @@ impl Build {
         Ok(package)
     }
 
-    /// Builds and runs it, and asks.
+    /// Builds and runs the program, and runs rgops on it.
     ///
     /// # Errors
     /// When it cannot be built.
     ///
     /// # Panics
-    /// When it does not run, or its agent does not answer.
-    pub fn gives(&self) -> Result<Gives, String> {
+    /// When the program does not run, or its agent does not answer.
+    pub fn findings(&self) -> Result<Findings, String> {
         let program = self.program()?;
         let directory = Directory::new();
         let mut command = Command::new(&program);
@@ -151,11 +151,11 @@ impl Build {
         assert_eq!(running.line(), "ready");
         let found = tasks::fetch(&address, running.pid());
         let screen = rgops(&["tasks", &address]);
-        let says = screen.output.lines().map(str::trim);
-        let says = says.filter(|line| line.contains(": list unavailable"));
+        let lines = screen.output.lines().map(str::trim);
+        let lines = lines.filter(|line| line.contains(": list unavailable"));
         let missing = screen.output.lines().filter(|line| line.contains("(future not described)"));
         let traced = rgops(&["schedtrace", &address, "--json", "--interval", "20ms", "--count", "1"]);
-        Ok(Gives {
+        Ok(Findings {
             list: found.runtimes.iter().all(|runtime| matches!(runtime.list, Known::Value(_)))
                 && found.tasks.len() == TASKS.len(),
             names: TASKS.iter().all(|(name, ..)| named(&found, name).count() == 1),
@@ -164,8 +164,8 @@ impl Build {
                 named(&found, name).any(|root| root.is_some_and(|root| waits_on(root, *kind)))
             }),
             schedtrace: traced.output.contains("\"source\":\"memory\""),
-            // Without the times it took.
-            says: says
+            // Without the measured times.
+            messages: lines
                 .chain(missing.filter_map(|line| line.trim().split(" · listed").next()))
                 .map(str::to_owned)
                 .collect(),
@@ -173,7 +173,7 @@ impl Build {
     }
 }
 
-/// The program's tasks, and what each waits for (`tests/targets/tasks/src/bin/suspended.rs`).
+/// The program's tasks, and the resource that each waits for (`tests/targets/tasks/src/bin/suspended.rs`).
 const TASKS: [(&str, ResourceKind); 6] = [
     ("nested", ResourceKind::Mutex),
     ("boxed", ResourceKind::Timer),
@@ -183,9 +183,9 @@ const TASKS: [(&str, ResourceKind); 6] = [
     ("receives", ResourceKind::Channel),
 ];
 
-/// Tasks whose future has a name, and their trees.
+/// Tasks whose future has this name, and their trees.
 fn named<'t>(tasks: &'t Tasks, name: &str) -> impl Iterator<Item = Option<&'t Node>> {
-    // In the v0 mangling an async fn is a closure of the function.
+    // With v0 mangling, an async fn is a closure of the function.
     let wanted = [format!("suspended::{name}"), format!("suspended::{name}::{{closure}}")];
     tasks.tasks.iter().filter_map(move |task| {
         let future = task.future.as_ref()?;
@@ -205,7 +205,7 @@ fn waits_on(node: &Node, kind: ResourceKind) -> bool {
         || node.children.iter().any(|child| waits_on(child, kind))
 }
 
-/// Where cargo keeps Tokio's source.
+/// The folder where cargo keeps Tokio's source.
 fn source_of(package: &Path) -> Result<String, String> {
     let mut command = Command::new("cargo");
     let metadata = output_of(command.args(["metadata", "--format-version", "1"]).current_dir(package))?;

@@ -1,4 +1,4 @@
-//! A CPU profile taken by `rgops pprof-cpu`, read back from its file: weights by thread.
+//! A CPU profile taken by `rgops pprof-cpu` and read back from its file: weights by thread.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,19 +14,19 @@ use crate::running::{Answer, Running, rgops};
 pub struct Profiled {
     /// What the command printed.
     pub answer: Answer,
-    /// CPU time by thread name, in nanoseconds, as the samples' weights sum up.
+    /// CPU time by thread name, in nanoseconds: the sum of the samples' weights.
     pub cpu_ns: BTreeMap<String, u64>,
-    /// Samples' weights by thread name, in periods.
+    /// The samples' weights by thread name, in periods.
     pub weights: BTreeMap<String, u64>,
-    /// Names of all functions seen, inlined ones as well.
+    /// Names of all functions in the profile, including inlined ones.
     pub functions: BTreeSet<String>,
-    /// The program's CPU clock over the window, the agent's thread left out, in nanoseconds: as the
-    /// file's comments have it.
+    /// The program's CPU clock over the window, without the agent's threads, in nanoseconds, from the file's
+    /// comments.
     pub clock_ns: u64,
-    /// Of that, what has no samples and is counted: of threads without a timer, and ticks the kernel had not delivered
-    /// at the end, of which a busy machine has more.
+    /// The part of it without samples, which is counted: threads without a timer, and ticks that the kernel had not
+    /// delivered at the end (more on a busy machine).
     pub silent_ns: u64,
-    /// When it began, in nanoseconds since 1970.
+    /// Begin of the profile, in nanoseconds since 1970.
     pub begin_ns: u64,
     /// Length of the profile in nanoseconds.
     pub duration_ns: u64,
@@ -65,9 +65,11 @@ impl Profiled {
         let duration_ns = profile.duration_nanos.unsigned_abs();
         let mut comments = profile.comment.iter().map(|comment| profile.text(*comment));
         let clocks = comments.find_map(|comment| comment.strip_prefix("# cpu clock: process "));
-        let mut clocks =
-            clocks.expect("the file tells the clocks").split(' ').filter_map(|word| word.parse::<u64>().ok());
-        let mut next = |of: &str| clocks.next().unwrap_or_else(|| panic!("the file tells no {of}"));
+        let mut clocks = clocks
+            .expect("the file states the clocks")
+            .split(' ')
+            .filter_map(|word| word.parse::<u64>().ok());
+        let mut next = |of: &str| clocks.next().unwrap_or_else(|| panic!("the file does not state {of}"));
         let clock_ns = next("clock of the process") - next("clock of the agent");
         let silent_ns = next("time not sampled") + next("late ticks");
         Profiled { answer, cpu_ns, weights, functions, clock_ns, silent_ns, begin_ns, duration_ns }

@@ -1,5 +1,5 @@
-//! Programs that tests start. Each is killed when it is dropped, and whatever a test waits for has a deadline: at its
-//! end the program is killed, and the test fails with what it waited for.
+//! Programs that tests start. Each is killed when it is dropped, and every wait has a deadline. At the deadline the
+//! program is killed, and the test fails and names what it waited for.
 
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::os::fd::AsRawFd;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::waiting::DEADLINE;
 
-/// A started program that takes orders on its standard input and prints lines. Killed when dropped.
+/// A started program that reads orders from standard input and prints lines. Killed when dropped.
 #[derive(Debug)]
 pub struct Program {
     what: String,
@@ -20,7 +20,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it; where its errors go, the command says.
+    /// Starts it. The command defines where standard error goes.
     ///
     /// # Panics
     /// When it does not start.
@@ -38,10 +38,10 @@ impl Program {
         self.child.id()
     }
 
-    /// The next line it prints; `None` when it prints no more.
+    /// The next line of its output; `None` at the end of the output.
     ///
     /// # Panics
-    /// When nothing comes until the deadline.
+    /// When there is no line until the deadline.
     pub fn next_line(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = self.lines.read_line(&mut line);
@@ -49,10 +49,10 @@ impl Program {
         line.ends_with('\n').then(|| line.trim_end().to_owned())
     }
 
-    /// The next line it prints.
+    /// The next line of its output.
     ///
     /// # Panics
-    /// When it prints no more, or nothing until the deadline.
+    /// At the end of the output, or when there is no line until the deadline.
     pub fn line(&mut self) -> String {
         match self.next_line() {
             Some(line) => line,
@@ -60,10 +60,10 @@ impl Program {
         }
     }
 
-    /// What the first line that begins with `prefix` has behind it; `None` when there is none.
+    /// The rest of the first line that begins with `prefix`; `None` if there is none.
     ///
     /// # Panics
-    /// When nothing comes until the deadline.
+    /// When there is no line until the deadline.
     pub fn line_behind(&mut self, prefix: &str) -> Option<String> {
         loop {
             if let Some(found) = self.next_line()?.strip_prefix(prefix) {
@@ -72,24 +72,24 @@ impl Program {
         }
     }
 
-    /// All lines until it prints no more.
+    /// All lines until the end of the output.
     ///
     /// # Panics
-    /// When nothing comes until the deadline.
+    /// When there is no line until the deadline.
     pub fn rest(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.next_line()).collect()
     }
 
-    /// Gives an order whose answer is read later, or never.
+    /// Sends an order without reading its answer.
     ///
     /// # Panics
-    /// When it takes no more.
+    /// When it reads no more orders.
     pub fn send(&mut self, order: &str) {
         let orders = self.orders.as_mut().expect("its orders have not ended");
         writeln!(orders, "{order}").unwrap_or_else(|error| panic!("{order} to {}: {error}", self.what));
     }
 
-    /// Gives an order and reads its answer.
+    /// Sends an order and reads its answer.
     ///
     /// # Panics
     /// As [`Program::send`] and [`Program::line`].
@@ -98,7 +98,7 @@ impl Program {
         self.line()
     }
 
-    /// Ends its orders: for most that is the end.
+    /// Closes its standard input, which ends most programs.
     pub fn end_orders(&mut self) {
         drop(self.orders.take());
     }
@@ -111,24 +111,24 @@ impl Program {
     /// Waits for its end.
     ///
     /// # Panics
-    /// When it runs on until the deadline.
+    /// When it still runs at the deadline.
     pub fn wait(&mut self) -> ExitStatus {
         wait(&mut self.child, &self.what, Instant::now() + DEADLINE)
     }
 
-    /// Ends it as `kill -9` does, and waits for that.
+    /// Kills it with SIGKILL, and waits for its end.
     ///
     /// # Panics
-    /// When it cannot be.
+    /// When it cannot be killed.
     pub fn kill(&mut self) {
         self.child.kill().expect("our child");
         self.child.wait().expect("our child");
     }
 
-    /// Sends it a signal by its name, `INT`.
+    /// Sends it a signal by name, such as `INT`.
     ///
     /// # Panics
-    /// When none can be sent.
+    /// When the signal cannot be sent.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
         assert!(sent.expect("kill is there").success());
@@ -142,7 +142,7 @@ impl Drop for Program {
     }
 }
 
-/// Runs a command to its end, with what it prints: five minutes at most.
+/// Runs a command to its end, for at most five minutes, and returns its output.
 ///
 /// # Panics
 /// As [`output`].
@@ -150,10 +150,10 @@ pub fn finished(command: &mut Command) -> Output {
     output(command, Duration::from_secs(300))
 }
 
-/// Runs a command to its end, with what it prints.
+/// Runs a command to its end and returns its output.
 ///
 /// # Panics
-/// When it does not start, or runs longer than `deadline`: then it is killed.
+/// When it does not start. When it still runs at `deadline`; then it is killed.
 pub fn output(command: &mut Command, deadline: Duration) -> Output {
     let end = Instant::now() + deadline;
     let what = words(command);
@@ -178,7 +178,7 @@ impl Drop for Killed {
     }
 }
 
-/// Everything a pipe has, once it ends.
+/// Reads a pipe to its end.
 fn read_all(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -202,7 +202,7 @@ fn wait(child: &mut Child, what: &str, end: Instant) -> ExitStatus {
     }
 }
 
-/// The program and its arguments, as a message names it.
+/// The program and its arguments, for messages.
 fn words(command: &Command) -> String {
     let program = command.get_program().to_string_lossy();
     let name = program.rsplit('/').next().unwrap_or_default();
@@ -210,7 +210,7 @@ fn words(command: &Command) -> String {
     arguments.fold(name.to_owned(), |text, argument| text + &argument)
 }
 
-/// A pipe whose reads end with an error when nothing comes until the deadline.
+/// A pipe whose reads fail when there is no data until the deadline.
 #[derive(Debug)]
 pub struct Patient<P>(pub P);
 
@@ -220,7 +220,7 @@ impl<P: Read + AsRawFd> Read for Patient<P> {
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let mut wanted = libc::pollfd { fd: self.0.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-            // SAFETY: one element, which lives until the call returns.
+            // SAFETY: the array has one element, which lives until the call returns.
             match unsafe { libc::poll(&mut wanted, 1, left.as_millis() as i32) } {
                 0 => return Err(io::Error::other(format!("nothing for {DEADLINE:?}"))),
                 1.. => return self.0.read(buffer),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hangs_is_killed_and_named() {
+    fn a_program_that_hangs_is_killed_and_named() {
         let hanging = || output(&mut shell("echo begun; exec sleep 1000"), Duration::from_millis(50));
         let panic = std::panic::catch_unwind(hanging).expect_err("it hangs");
         let text = panic.downcast_ref::<String>().expect("a text");

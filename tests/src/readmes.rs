@@ -1,4 +1,4 @@
-//! The examples in the READMEs compile: `cargo test --doc` builds them as they stand.
+//! The examples in the READMEs compile: `cargo test --doc` builds them unchanged.
 
 #[doc = include_str!("../../README.md")]
 struct Main;

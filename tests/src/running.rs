@@ -1,4 +1,4 @@
-//! Running programs: a target that is killed when the test ends, and one question asked by `rgops`.
+//! Running programs: a target that is killed when the test ends, and one run of `rgops`.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::program::{self, Program};
 pub struct Running(Program);
 
 impl Running {
-    /// Starts a program that prints a first line when it is there, and reads that line.
+    /// Starts a program and reads its first line.
     ///
     /// # Panics
     /// When it does not start.
@@ -21,7 +21,7 @@ impl Running {
         Running::run(Command::new(program).args(arguments))
     }
 
-    /// The same for a command that is made already.
+    /// The same for an existing command.
     ///
     /// # Panics
     /// When it does not start.
@@ -39,7 +39,7 @@ impl Running {
         Running(Program::start(command))
     }
 
-    /// The same for a program that prints a line "ready" as well, and waits for it.
+    /// The same for a program that also prints a line "ready", and waits for that line.
     ///
     /// # Panics
     /// When it does not get ready.
@@ -49,19 +49,19 @@ impl Running {
         running
     }
 
-    /// Ends it as Ctrl-C does and waits for its end; tells whether it calls that a failure.
+    /// Ends it with SIGINT and waits for its end; returns whether its exit status is a failure.
     ///
     /// # Panics
-    /// When no signal can be sent, or it does not end.
+    /// When the signal cannot be sent, or it does not end.
     pub fn interrupt(&mut self) -> bool {
         self.0.signal("INT");
         !self.0.wait().success()
     }
 
-    /// Sends it a signal by its name, `INT`.
+    /// Sends it a signal by name, such as `INT`.
     ///
     /// # Panics
-    /// When none can be sent.
+    /// When the signal cannot be sent.
     pub fn signal(&self, name: &str) {
         self.0.signal(name);
     }
@@ -74,12 +74,12 @@ impl Running {
     /// The next line it prints.
     ///
     /// # Panics
-    /// When it ended, or prints nothing.
+    /// When it ended, or prints no line.
     pub fn line(&mut self) -> String {
         self.0.line()
     }
 
-    /// CPU time of each of its threads by name, in nanoseconds; of threads with the same name, the sum.
+    /// CPU time of its threads by name, in nanoseconds; the sum for threads with the same name.
     ///
     /// # Panics
     /// When the kernel keeps no scheduler statistics.
@@ -87,7 +87,7 @@ impl Running {
         let mut clocks: Vec<(String, u64)> = Vec::new();
         for task in fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it runs") {
             let task = task.expect("it runs").path();
-            // A thread may end in between.
+            // A thread may end meanwhile.
             let (Ok(name), Ok(clock)) =
                 (fs::read_to_string(task.join("comm")), fs::read_to_string(task.join("schedstat")))
             else {
@@ -104,16 +104,16 @@ impl Running {
     }
 }
 
-/// What `rgops` answered.
+/// The result of `rgops`.
 #[derive(Debug)]
 pub struct Answer {
     /// Its exit code; see `rgops --help`.
     pub code: i32,
     /// What it printed.
     pub output: String,
-    /// What it complained about.
+    /// Its standard error.
     pub errors: String,
-    /// How long it took, its own start included.
+    /// The duration, including the start of the process.
     pub took: Duration,
 }
 
@@ -121,13 +121,13 @@ impl Answer {
     /// Its output as JSON.
     ///
     /// # Panics
-    /// When it is not.
+    /// When the output is not JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.output).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
-/// Asks with `rgops`, built in release.
+/// Runs `rgops`, built in release.
 ///
 /// # Panics
 /// When it does not start, is killed, or does not end.

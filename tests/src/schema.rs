@@ -1,13 +1,13 @@
-//! Holds a JSON document against a JSON Schema, as strictly as a test wants it: a field that the schema does not name
-//! is wrong, too, and so is a keyword that is not known here.
+//! Checks a JSON document against a JSON Schema. Stricter than the standard: a field that the schema does not name is
+//! an error, and so is an unknown keyword.
 
 use serde_json::Value;
 
-/// What is said of a schema and asks nothing of a document.
+/// Keywords that describe a schema and do not restrict a document.
 const ANNOTATIONS: [&str; 8] =
     ["$schema", "$defs", "title", "description", "format", "default", "properties", "required"];
 
-/// What is wrong with `document` by `schema`, each with its place; empty when it is as the schema says.
+/// The violations of `schema` in `document`, each with its location; empty if the document is valid.
 pub fn wrong(schema: &Value, document: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     check(schema, schema, document, "$", &mut wrong);
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_schema_does_not_say_is_wrong() {
+    fn fields_outside_the_schema_are_wrong() {
         let schema = json!({
             "type": "object",
             "properties": {

@@ -1,11 +1,11 @@
-//! Sandboxes as containers make them: seccomp(2) filters, for a thread or a whole process.
+//! Sandboxes like those of containers: seccomp(2) filters, for a thread or a whole process.
 
-/// What the kernel does with a call (seccomp(2)).
+/// The kernel's action for a call (seccomp(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is made.
+    /// The call is made.
     Allow,
-    /// It fails with this errno and is not made.
+    /// The call fails with this errno.
     Fail(i32),
     /// The process ends.
     Kill,
@@ -21,22 +21,22 @@ impl Verdict {
     }
 }
 
-/// Whom a filter is for.
+/// The scope of a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whom {
+pub enum Scope {
     /// The calling thread, and threads it starts.
     ThisThread,
     /// All threads of the process.
-    Everyone,
+    AllThreads,
 }
 
-/// Rules in order; the first that fits decides.
+/// Rules in order; the first match decides.
 #[derive(Debug, Clone)]
 pub struct Filter {
     program: Vec<libc::sock_filter>,
 }
 
-/// Where `struct seccomp_data` has the number and the low halves of the arguments (little endian).
+/// Offsets in `struct seccomp_data` of the number and the low halves of the arguments (little endian).
 const NUMBER: u32 = 0;
 const FIRST_ARGUMENT: u32 = 16;
 
@@ -51,7 +51,7 @@ impl Filter {
         Filter { program: Vec::new() }
     }
 
-    /// What happens to a call.
+    /// Adds a rule for a call.
     #[must_use]
     pub fn call(mut self, number: libc::c_long, verdict: Verdict) -> Filter {
         self.add(LOAD, 0, NUMBER);
@@ -60,7 +60,7 @@ impl Filter {
         self
     }
 
-    /// What happens to a call whose first argument has these low 32 bits.
+    /// Adds a rule for a call whose first argument has these low 32 bits.
     #[must_use]
     pub fn call_with(mut self, number: libc::c_long, first: u32, verdict: Verdict) -> Filter {
         self.add(LOAD, 0, NUMBER);
@@ -71,20 +71,20 @@ impl Filter {
         self
     }
 
-    /// `skip` instructions are skipped when a comparison fails.
+    /// `skip` is the number of instructions to skip if a comparison fails.
     fn add(&mut self, code: u16, skip: u8, k: u32) {
         self.program.push(libc::sock_filter { code, jt: 0, jf: skip, k });
     }
 
-    /// Makes it the law; `otherwise` is for calls no rule names.
+    /// Installs the filter. `otherwise` is for calls without a rule.
     ///
     /// # Panics
-    /// When the kernel does not take it.
-    pub fn enforce(mut self, whom: Whom, otherwise: Verdict) {
+    /// When the kernel rejects it.
+    pub fn enforce(mut self, scope: Scope, otherwise: Verdict) {
         self.add(RETURN, 0, otherwise.code());
         let program = libc::sock_fprog { len: self.program.len() as u16, filter: self.program.as_mut_ptr() };
-        let flags = if whom == Whom::Everyone { libc::SECCOMP_FILTER_FLAG_TSYNC } else { 0 };
-        // SAFETY: prctl(2) takes numbers here; seccomp(2) reads the program, which lives through it.
+        let flags = if scope == Scope::AllThreads { libc::SECCOMP_FILTER_FLAG_TSYNC } else { 0 };
+        // SAFETY: prctl(2) only takes numbers here; seccomp(2) reads the program, which lives until it returns.
         let refused = unsafe {
             assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
             libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)

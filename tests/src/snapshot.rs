@@ -1,4 +1,4 @@
-//! Screens in files: the one that a command printed must be the one that is committed.
+//! Snapshots of screens: the printed screen must be the same as the committed file.
 //!
 //! `INSTA_UPDATE=always cargo test …` writes the files; read the difference before you commit it.
 
@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-/// The files of one folder, `snapshots/FOLDER` beside the test. When it is dropped, each file that was not compared
-/// is a failure: what it shows is gone.
+/// The files of one folder, `snapshots/FOLDER` beside the test. On drop, each file that was not compared is a
+/// failure, because its screen no longer exists.
 #[derive(Debug)]
 pub struct Snapshots {
     folder: PathBuf,
@@ -23,7 +23,7 @@ impl Snapshots {
     /// Compares a text with the file of this name.
     ///
     /// # Panics
-    /// When they differ, there is no such file, or a text of this name was compared already.
+    /// When they differ, the file is missing, or this name was compared before.
     pub fn compare(&mut self, name: &str, text: &str) {
         assert!(self.compared.insert(format!("{name}.snap")), "two texts are called {name}");
         let mut settings = insta::Settings::new();
@@ -39,7 +39,7 @@ impl Drop for Snapshots {
         if std::thread::panicking() {
             return;
         }
-        // Without a folder nothing was compared.
+        // Without a folder, nothing was compared.
         let Ok(files) = fs::read_dir(&self.folder) else { return };
         let names = files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
         let unused: Vec<String> =
@@ -48,7 +48,7 @@ impl Drop for Snapshots {
     }
 }
 
-/// A text with each `word` replaced that is no part of a longer word or number.
+/// Replaces each `word` in a text that is not part of a longer word or number.
 pub fn replaced(text: &str, word: &str, by: &str) -> String {
     let is_inside = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
     let (mut replaced, mut rest) = (String::new(), text);
@@ -62,7 +62,7 @@ pub fn replaced(text: &str, word: &str, by: &str) -> String {
     replaced + rest
 }
 
-/// A text with the escape sequences of colours readable: `{bold}{red}rgops{/}: …`.
+/// Makes the escape sequences of colours readable: `{bold}{red}rgops{/}: …`.
 pub fn with_visible_colours(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");
     let mut visible = parts.next().unwrap_or_default().to_owned();
@@ -88,7 +88,7 @@ pub fn with_visible_colours(text: &str) -> String {
     visible
 }
 
-/// A text without the escape sequences of colours.
+/// Removes the escape sequences of colours.
 pub fn without_colours(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");
     let first = parts.next().unwrap_or_default().to_owned();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_shown_or_taken_out() {
+    fn colours_are_shown_or_removed() {
         let text = "\u{1b}[1m\u{1b}[31mrgops\u{1b}[0m: no\n";
         assert_eq!(with_visible_colours(text), "{bold}{red}rgops{/}: no\n");
         assert_eq!(without_colours(text), "rgops: no\n");

@@ -1,4 +1,4 @@
-//! The program `target` under a test's orders; see `src/bin/target.rs` for what it understands.
+//! Controls the program `target`; see `src/bin/target.rs` for its orders.
 
 use std::env;
 use std::fs::{self, File};
@@ -18,12 +18,12 @@ pub struct Target {
 }
 
 impl Target {
-    /// Starts it with its sockets in `directory`, unless an order says otherwise.
+    /// Starts it. Its sockets are in `directory`, unless an order changes that.
     pub fn start(directory: &Directory) -> Target {
         Target::start_with(directory, |_| {})
     }
 
-    /// The same after `change` made the command another.
+    /// The same, with a changed command.
     ///
     /// # Panics
     /// When it does not start.
@@ -31,7 +31,7 @@ impl Target {
         Target::run(directory, Command::new(executable()), change)
     }
 
-    /// The same with another program that takes orders.
+    /// The same, with another program that obeys orders.
     ///
     /// # Panics
     /// When it does not start.
@@ -49,7 +49,7 @@ impl Target {
         // SAFETY: close_range(2) is async-signal-safe, and so is reading errno.
         unsafe {
             command.pre_exec(|| {
-                // Whoever runs the tests may leave descriptors to everyone: not to the target.
+                // The target must not inherit descriptors that the test process inherited.
                 match libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as libc::c_int) {
                     0 => Ok(()),
                     _ => Err(io::Error::last_os_error()),
@@ -61,7 +61,7 @@ impl Target {
         target
     }
 
-    /// Gives an order and reads its answer.
+    /// Sends an order and reads its answer.
     ///
     /// # Panics
     /// When it ended.
@@ -70,7 +70,7 @@ impl Target {
         self.line()
     }
 
-    /// Gives an order whose answer is read later, or never.
+    /// Sends an order without reading its answer.
     ///
     /// # Panics
     /// When it ended.
@@ -78,7 +78,7 @@ impl Target {
         self.program.send(order);
     }
 
-    /// The next line it prints.
+    /// The next line of its output.
     ///
     /// # Panics
     /// When it ended.
@@ -89,7 +89,7 @@ impl Target {
         }
     }
 
-    /// Has it listen; the local socket's path, or the TCP address when there is none.
+    /// Makes it listen; returns the path of the local socket, or the TCP address if there is no local socket.
     ///
     /// # Panics
     /// When it fails.
@@ -99,7 +99,7 @@ impl Target {
         address.split(' ').next().unwrap_or_default().to_owned()
     }
 
-    /// Has it listen on TCP as well; the TCP address.
+    /// Makes it listen on TCP also; returns the TCP address.
     ///
     /// # Panics
     /// When it fails.
@@ -125,35 +125,36 @@ impl Target {
         errors
     }
 
-    /// Lets it end by itself: the end of its orders is the end of `main`.
+    /// Lets it end by itself: `main` returns at the end of its standard input.
     ///
     /// # Panics
-    /// When it cannot be waited for.
+    /// When waiting for it fails.
     pub fn end(&mut self) -> ExitStatus {
         self.program.end_orders();
         self.program.wait()
     }
 
-    /// Ends it as `kill -9` does, and waits for that.
+    /// Kills it with SIGKILL, and waits for its end.
     ///
     /// # Panics
-    /// When it cannot be.
+    /// When it cannot be killed.
     pub fn kill(&mut self) {
         self.program.kill();
     }
 
-    /// Stops it, so that its agent makes nothing anew, takes its socket's name away, and ends it.
+    /// Stops it first, so its agent cannot recreate the socket; then removes the socket and kills it.
     ///
     /// # Panics
-    /// When it cannot be.
-    pub fn kill_unseen(&mut self, socket: &str) {
-        // SAFETY: kill(2) takes numbers; the child is ours and was not waited for.
+    /// When it cannot be killed.
+    pub fn stop_and_kill(&mut self, socket: &str) {
+        // SAFETY: kill(2) takes numbers. The child was not waited for, so the pid is still its own.
         unsafe { libc::kill(self.pid() as libc::pid_t, libc::SIGSTOP) };
         fs::remove_file(socket).expect("it was there");
         self.kill();
     }
 
-    /// What its descriptors are, by number, sorted: the program's, which the agent has no part in.
+    /// The program's descriptors by number and their targets, sorted. The agent's are not among them: it has its own
+    /// table.
     ///
     /// # Panics
     /// When it ended.
@@ -161,7 +162,7 @@ impl Target {
         descriptors(&format!("/proc/{}/fd", self.pid()))
     }
 
-    /// What the agent's descriptors are: those of its own thread, which no thread of the program has.
+    /// The agent's descriptors: those of its own threads, which no thread of the program has.
     ///
     /// # Panics
     /// When it has no agent.
@@ -170,7 +171,7 @@ impl Target {
         descriptors(&format!("/proc/{}/task/{thread}/fd", self.pid()))
     }
 
-    /// All of both.
+    /// The descriptors of both.
     ///
     /// # Panics
     /// When it has no agent.
@@ -180,10 +181,10 @@ impl Target {
         self.descriptors().into_iter().chain(agents).collect()
     }
 
-    /// All of both, once the agent has ended what it was at.
+    /// The descriptors of both, once the agent is idle.
     ///
     /// # Panics
-    /// When it never does.
+    /// When the agent does not get idle.
     pub fn settled_descriptors(&self) -> Vec<(String, PathBuf)> {
         crate::waiting::until("the agent settles", || {
             let before = self.all_descriptors();
@@ -192,7 +193,7 @@ impl Target {
         })
     }
 
-    /// Its threads: id and name, sorted.
+    /// Ids and names of its threads, sorted.
     ///
     /// # Panics
     /// When it ended.
@@ -209,15 +210,15 @@ impl Target {
         threads
     }
 
-    /// Id of the agent's thread.
+    /// The id of the agent's thread.
     pub fn agent_thread(&self) -> Option<u32> {
         self.threads().into_iter().find(|(_, name)| name == "rgops-agent").map(|(id, _)| id)
     }
 
-    /// A field of `/proc/PID/status`, or of a thread's.
+    /// A field of `/proc/PID/status`, or of a thread's status.
     ///
     /// # Panics
-    /// When it ended, or there is no such field.
+    /// When it ended, or the field is missing.
     pub fn status(&self, thread: Option<u32>, field: &str) -> String {
         let pid = self.pid();
         let status = fs::read_to_string(format!("/proc/{pid}/task/{}/status", thread.unwrap_or(pid)));
@@ -248,18 +249,18 @@ fn descriptors(directory: &str) -> Vec<(String, PathBuf)> {
     descriptors
 }
 
-/// The same with a wrapped allocator.
+/// The program `sampled_target`, with a wrapped allocator.
 ///
 /// # Panics
-/// When the caller is no test.
+/// When the caller is not a test.
 pub fn sampled() -> PathBuf {
     executable().with_file_name("sampled_target")
 }
 
-/// Cargo builds it before the tests, beside their own folder: `TARGET/debug/{target,deps/test}`.
+/// Cargo builds it before the tests, in the folder above theirs: `TARGET/debug/{target,deps/test}`.
 ///
 /// # Panics
-/// When the caller is no test.
+/// When the caller is not a test.
 pub fn executable() -> PathBuf {
     let own = env::current_exe().expect("a test has an executable");
     let deps = own.ancestors().find(|folder| folder.ends_with("deps")).expect("cargo's layout");

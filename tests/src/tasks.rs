@@ -1,4 +1,4 @@
-//! Programs under `tests/targets/tasks`, and what `rgops tasks` has of them before it prints it.
+//! Programs in `tests/targets/tasks`, and the data of `rgops tasks` before it is printed.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::built;
 use crate::directory::Directory;
 use crate::target::Target;
 
-/// `crowded` with so many tasks and workers; and where it listens.
+/// `crowded` with this number of tasks and workers, and its address.
 ///
 /// # Panics
 /// When it does not start.
@@ -28,23 +28,23 @@ pub fn crowded(directory: &Directory, tasks: u64, workers: u64) -> (Target, Stri
 /// Everything about a program's tasks.
 ///
 /// # Errors
-/// When nothing was answered.
+/// When there is no answer.
 pub fn try_fetch(address: &str, options: &Options) -> Result<Fetched, ClientError> {
     let reconnect = &mut || asking::connect(address);
     fetch::fetch(asking::connect(address)?, reconnect, options, &mut |_| {})
 }
 
-/// The same with the debug information of the process itself, and its threads' stacks.
+/// The same with the debug information of the process, and the stacks of its threads.
 ///
 /// # Panics
-/// When the agent does not answer all.
+/// When the answer is not complete.
 pub fn fetch(address: &str, pid: u32) -> Tasks {
     let fetched = try_fetch(address, &local(pid)).expect("the agent answers");
     fetched.end.expect("the answer is complete");
     fetched.tasks
 }
 
-/// Threads too, and the files of this process.
+/// Options with threads, and with the files of this process.
 pub fn local(pid: u32) -> Options {
     Options { local_pid: Some(pid), symbol_directories: Vec::new(), max_depth: 64 }
 }
@@ -54,7 +54,7 @@ pub fn in_state(tasks: &Tasks, state: State) -> impl Iterator<Item = &Task> {
     tasks.tasks.iter().filter(move |task| task.state == state)
 }
 
-/// The stack of a task as text, a line a future, indented; one line for one without.
+/// The stack of a task as indented text, one line per future; one line if there is no stack.
 pub fn text(stack: &AsyncStack) -> String {
     match stack {
         AsyncStack::Decoded(node) => lines(node),

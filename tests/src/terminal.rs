@@ -1,5 +1,5 @@
-//! A command on a terminal of a known width: a pseudo-terminal of the kernel, so the command sees what it sees on a
-//! user's, colours and progress bars included.
+//! A command on a terminal of a known width. It is a pseudo-terminal of the kernel, so the output is the same as for
+//! a user, including colours and progress bars.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -12,16 +12,16 @@ use rustix::termios::{OptionalActions, OutputModes, Winsize, tcgetattr, tcsetatt
 
 use crate::program::Patient;
 
-/// What stood on the terminal when the command had ended.
+/// The content of the terminal after the command.
 #[derive(Debug)]
 pub struct Screen {
     /// The exit code.
     pub code: i32,
-    /// Both outputs in their order, with the escape sequences of colours and without what was erased.
+    /// Both outputs in order, with the escape sequences of colours and without erased text.
     pub text: String,
 }
 
-/// Runs a command to its end on a terminal of so many columns.
+/// Runs a command to its end on a terminal with this number of columns.
 ///
 /// # Panics
 /// When it does not start, is killed, or prints nothing until the deadline.
@@ -30,7 +30,8 @@ pub fn run(command: &mut Command, columns: u16) -> Screen {
     let copy = || Stdio::from(theirs.try_clone().expect("a descriptor"));
     command.env("TERM", "xterm-256color").stdin(copy()).stdout(copy()).stderr(copy());
     let mut child = Killed(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")));
-    // The terminal ends when nobody has its other side: neither the command, which keeps what it was given, nor we.
+    // The terminal ends when all descriptors of its other side are closed: the child's, and those that `command`
+    // keeps.
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     drop(theirs);
     let printed = read_all(ours);
@@ -48,7 +49,7 @@ fn terminal(columns: u16) -> (OwnedFd, OwnedFd) {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let theirs = open(name.as_c_str(), flags, Mode::empty()).expect("our terminal");
     let mut modes = tcgetattr(&theirs).expect("our terminal");
-    // Line ends as they were written.
+    // Keep line ends as they were written.
     modes.output_modes -= OutputModes::OPOST;
     tcsetattr(&theirs, OptionalActions::Now, &modes).expect("our terminal");
     let size = Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
@@ -56,7 +57,7 @@ fn terminal(columns: u16) -> (OwnedFd, OwnedFd) {
     (ours, theirs)
 }
 
-/// Everything that is written to the terminal until its other side is closed, which a read tells by EIO.
+/// Reads the terminal until its other side is closed, which a read reports as EIO.
 fn read_all(ours: OwnedFd) -> Vec<u8> {
     let (mut ours, mut printed, mut part) = (Patient(File::from(ours)), Vec::new(), [0; 4096]);
     loop {
@@ -69,7 +70,7 @@ fn read_all(ours: OwnedFd) -> Vec<u8> {
     }
 }
 
-/// Lines without what was erased again: a progress bar is drawn on one line, which is cleared at its end.
+/// Removes erased lines: a progress bar is drawn on one line, which is cleared at its end.
 fn without_erased(printed: &str) -> String {
     const ERASE_LINE: &str = "\u{1b}[2K";
     let lines = printed.split_inclusive('\n');
@@ -91,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_sees_a_terminal_of_the_width_and_what_it_erased_is_gone() {
+    fn a_command_sees_the_width_of_the_terminal_and_erased_text_is_removed() {
         let script = "test -t 0 && test -t 1 && stty size; \
             printf 'old\\r\\033[2Knew\\n' >&2; printf 'bar\\r\\033[2K'; exit 3";
         for columns in [80, 140] {

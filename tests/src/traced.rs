@@ -18,7 +18,7 @@ pub struct Traced {
 }
 
 impl Traced {
-    /// Traces a program for some seconds, with CPU samples at `hz` (0: none).
+    /// Traces a program for `seconds`, with CPU samples at `hz` (0: no samples).
     ///
     /// # Panics
     /// When the command fails.
@@ -69,7 +69,7 @@ impl Drop for Traced {
     }
 }
 
-/// Share of a thread's life that the times of these kinds are, 0 to 1.
+/// The share of these kinds of time in a thread's life, 0 to 1.
 ///
 /// # Panics
 /// When a time is missing.

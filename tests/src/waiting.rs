@@ -1,14 +1,14 @@
-//! Waiting for a condition, and doing without what a machine cannot do.
+//! Waiting for a condition, and skipping tests that a machine cannot run.
 
 use std::time::{Duration, Instant};
 
-/// How long a test waits for what must come. Not how long it may take: a machine may be busy with other things.
+/// How long a test waits for an event. Not an expected duration: the machine may be busy.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Asks until there is an answer.
+/// Polls until there is an answer.
 ///
 /// # Panics
-/// When there is none within [`DEADLINE`]; says what was waited for.
+/// When there is none within [`DEADLINE`]; names what was waited for.
 pub fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
@@ -20,7 +20,7 @@ pub fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Whether the test cannot go on because this machine lacks something; says so.
+/// Whether to skip the test because this machine lacks something; prints a notice.
 ///
 /// # Panics
 /// When the machine must have it (`RGOPS_NO_SKIP=1`).
@@ -32,8 +32,8 @@ pub fn skip_unless(has: bool, what: &str) -> bool {
     !has
 }
 
-/// Whether a test is left out because it builds Tokio and the agent once more, in a way nothing else needs. They
-/// take half a minute each: `RGOPS_BUILDS=1`, as in CI, and `RGOPS_LONG=1` have them.
+/// Whether to skip a test that builds Tokio and the agent once more, with options that no other test uses. This takes
+/// half a minute each. `RGOPS_BUILDS=1`, as in CI, and `RGOPS_LONG=1` include these tests.
 pub fn skip_a_build() -> bool {
     let is_left_out = ["RGOPS_BUILDS", "RGOPS_LONG"].iter().all(|name| std::env::var_os(name).is_none());
     if is_left_out {
@@ -42,7 +42,7 @@ pub fn skip_a_build() -> bool {
     is_left_out
 }
 
-/// Whether this process is root's.
+/// Whether this process runs as root.
 pub fn is_root() -> bool {
     // SAFETY: geteuid(2) takes no argument, cannot fail and touches no memory.
     unsafe { libc::geteuid() == 0 }

@@ -1,5 +1,5 @@
-//! Promise 23 for the agent's own threads: the C library takes a program's static thread-locals out of every thread's
-//! stack. A program with 512 KiB of them has an agent all the same, and each of its threads the room it needs.
+//! Promise 23 for the agent's own threads: the C library places a program's static thread-locals in every thread's
+//! stack. An agent also works in a program with 512 KiB of them, and each of its threads has enough stack.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -27,7 +27,7 @@ fn has_large_thread_locals() {
     LARGE.with(|large| large[CELLS - 1].set(2));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
     runtime.spawn(std::future::pending::<()>());
-    // With its thread for printing, and that which starts others on the program's side.
+    // Also starts the agent's printing thread, and the one that starts others on the program's side.
     itself::listen_with(Options::default().watch(runtime.handle(), "watched"));
 }
 

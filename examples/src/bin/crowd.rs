@@ -1,4 +1,4 @@
-//! N threads parked in known places at known depths: what a thread dump must find.
+//! N threads parked at known places and known depths: the expected result of a thread dump.
 //!
 //! Thread `c-0042` waits in place 42 mod 11, under 42 mod 41 calls of `crowd::depth_step`.
 #![forbid(unsafe_code)]
@@ -35,11 +35,11 @@ struct Arguments {
 }
 
 const FOREVER: Duration = Duration::from_secs(1_000_000);
-/// No thread is deeper than this.
-const DEEPEST: u32 = 40;
+/// The maximum depth of a thread.
+const MAX_DEPTH: u32 = 40;
 /// A thousand threads with the default 2 MiB would reserve 2 GB.
 const STACK_BYTES: usize = 64 * 1024;
-/// Where a thread may be parked: the name of the function that shows at the bottom of its stack.
+/// Places where a thread may be parked: the name of the function at the bottom of its stack.
 const PLACES: [&str; 11] = [
     "crowd::in_sleep",
     "crowd::in_park",
@@ -60,7 +60,7 @@ fn main() -> io::Result<()> {
     announce::started("crowd", None, &agent)?;
 
     let square = Arc::new(Square::open()?);
-    // Held for ever, so that nobody gets them.
+    // Held for ever, so no thread gets them.
     let _mutex = square.mutex.lock().unwrap_or_else(PoisonError::into_inner);
     let _rwlock = square.rwlock.write().unwrap_or_else(PoisonError::into_inner);
     let (report, arrived) = mpsc::channel();
@@ -69,7 +69,7 @@ fn main() -> io::Result<()> {
         let thread = thread::Builder::new().name(name_of(number)).stack_size(STACK_BYTES);
         thread.spawn(move || {
             let _ = report.send(threads::own_id().map(|id| (number, id)));
-            // Ours would keep the channel's buffers alive; the last thing before parking.
+            // Our sender would keep the channel's buffers alive. Dropping it is the last step before parking.
             drop(report);
             descend(depth_of(number), place_of(number), &square);
         })?;
@@ -84,7 +84,7 @@ fn main() -> io::Result<()> {
         print_places(&crowd);
     }
     arguments.lifetime.wait()?;
-    // Nobody can be joined: they wait for ever. `exit` takes the agent's socket away.
+    // The threads wait for ever and cannot be joined. `exit` removes the agent's socket.
     std::process::exit(0)
 }
 
@@ -97,7 +97,7 @@ fn place_of(number: u32) -> usize {
 }
 
 fn depth_of(number: u32) -> u32 {
-    number % (DEEPEST + 1)
+    number % (MAX_DEPTH + 1)
 }
 
 fn print_places(crowd: &[(u32, u32)]) {
@@ -115,7 +115,7 @@ fn print_places(crowd: &[(u32, u32)]) {
     println!("{}", serde_json::json!({ "threads": threads }));
 }
 
-/// What the threads wait for: none of it ever comes.
+/// The objects that the threads wait for. None of the waits ever ends.
 struct Square {
     mutex: Mutex<()>,
     rwlock: RwLock<()>,
@@ -163,7 +163,7 @@ fn depth_step(depth: u32, place: usize, square: &Square) -> u32 {
         park(place, square);
         return depth;
     }
-    // The addition behind an optimisation barrier keeps this a call and not a loop.
+    // The addition and the optimisation barrier keep this a call; otherwise it would become a loop.
     black_box(depth_step(black_box(depth - 1), place, square)) + 1
 }
 
@@ -184,8 +184,8 @@ fn park(place: usize, square: &Square) {
     }
 }
 
-// Each place is a loop: waits may end early, and a loop is never compiled into a jump that would
-// take the function off the stack.
+// Each place is a loop. Waits may end early, and a loop is never compiled into a tail call, which would remove the
+// function from the stack.
 
 #[inline(never)]
 fn in_sleep() {
@@ -219,7 +219,7 @@ fn in_condvar_with_timeout() {
 
 #[inline(never)]
 fn in_channel() {
-    // The sender stays, else receiving would fail at once.
+    // The sender must live, or receiving would fail at once.
     let (_sender, receiver) = mpsc::channel::<()>();
     loop {
         let _ = receiver.recv();

@@ -1,5 +1,5 @@
-//! Four threads with known shares of CPU, to check a profiler by: one always busy, one 1 ms of
-//! every 10, one 20 µs of every 2 ms, one 1 % of the time.
+//! Four threads with known shares of CPU, to check a profiler: one always busy, one busy for 1 ms of every 10, one
+//! for 20 µs of every 2 ms, one for 1 % of the time.
 #![forbid(unsafe_code)]
 
 use std::hint::black_box;
@@ -30,7 +30,7 @@ struct Arguments {
     json: bool,
 }
 
-/// A thread's day: so long busy, so long asleep.
+/// The rhythm of a thread: busy time and sleeping time.
 struct Rhythm {
     name: &'static str,
     busy: Duration,
@@ -69,7 +69,7 @@ fn main() -> io::Result<()> {
 
 fn live(rhythm: &Rhythm) -> ! {
     loop {
-        // Every thread has a function of its own at the leaf, as a profile's reader expects.
+        // Every thread has its own function at the leaf, so a profile shows which is which.
         match rhythm.name {
             "busy" => spin_always(rhythm.busy),
             "1ms-of-10" => spin_one_millisecond(rhythm.busy),

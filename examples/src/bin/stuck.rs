@@ -1,4 +1,4 @@
-//! Every way a program hangs, made on purpose, to see what a thread dump says about it.
+//! Different ways in which a program hangs, on purpose, to see what a thread dump shows.
 #![forbid(unsafe_code)]
 
 use std::hint::black_box;
@@ -62,10 +62,10 @@ struct Hang {
     channel: bool,
 }
 
-/// A hang that is not there by then will never be.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// A program that does not hang by then never will.
+const TIMEOUT: Duration = Duration::from_secs(20);
 const FOREVER: Duration = Duration::from_secs(1_000_000);
-/// The size of the blocking pool; small, so that it is soon full.
+/// The size of the blocking pool; small, so it fills quickly.
 const BLOCKING_THREADS: usize = 4;
 
 fn main() -> io::Result<()> {
@@ -87,7 +87,7 @@ fn main() -> io::Result<()> {
     }
     announce::ready()?;
     arguments.lifetime.wait()?;
-    // The runtime cannot be shut down: its workers never come back.
+    // The runtime cannot be shut down: its workers never return.
     std::process::exit(0)
 }
 
@@ -99,16 +99,16 @@ fn runtime(workers: Option<u16>) -> io::Result<Runtime> {
     builder.max_blocking_threads(BLOCKING_THREADS).enable_all().build()
 }
 
-/// Everything that gets stuck reports its thread first, so that we know when all are.
+/// Every thread and task reports its thread id before it gets stuck, so we know when all are.
 type Report = Sender<io::Result<u32>>;
 
 fn report(to: &Report) {
     let _ = to.send(threads::own_id());
 }
 
-/// The ids of the first `count` that reported.
+/// The thread ids of the first `count` reports.
 fn gather(from: &Receiver<io::Result<u32>>, count: usize) -> io::Result<Vec<u32>> {
-    (0..count).map(|_| from.recv_timeout(PATIENCE).map_err(io::Error::other)?).collect()
+    (0..count).map(|_| from.recv_timeout(TIMEOUT).map_err(io::Error::other)?).collect()
 }
 
 // ---- --all-workers
@@ -125,10 +125,10 @@ fn all_workers(runtime: &Runtime, lock: bool) -> io::Result<()> {
     let ticks = Arc::new(AtomicU64::new(0));
     runtime.spawn(heartbeat(Arc::clone(&ticks)));
     let (reporter, stuck) = mpsc::channel();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let mut ids = Vec::new();
-    // A worker may take more than one of them off the queue before it gets stuck in the first: so
-    // one after another, until every worker has its own.
+    // A worker may take more than one task off the queue before it gets stuck in the first. So spawn one after
+    // another until every worker has its own.
     while ids.len() < workers {
         let (reporter, contended) = (reporter.clone(), Arc::clone(&contended));
         runtime.spawn(async move {
@@ -144,7 +144,7 @@ fn all_workers(runtime: &Runtime, lock: bool) -> io::Result<()> {
     for request in 0..3 {
         runtime.spawn(innocent_request(request));
     }
-    if lock { threads::wait_until_asleep(&ids, PATIENCE) } else { Ok(()) }
+    if lock { threads::wait_until_asleep(&ids, TIMEOUT) } else { Ok(()) }
 }
 
 #[inline(never)]
@@ -181,7 +181,7 @@ async fn heartbeat(ticks: Arc<AtomicU64>) {
     }
 }
 
-/// Never polled: no worker is free.
+/// Never polled, because no worker is free.
 async fn innocent_request(number: u64) {
     tokio::time::sleep(Duration::from_millis(number)).await;
 }
@@ -202,14 +202,14 @@ fn mutex() -> io::Result<()> {
         })?;
     }
     ids.extend(gather(&stuck, 4)?);
-    threads::wait_until_asleep(&ids, PATIENCE)
+    threads::wait_until_asleep(&ids, TIMEOUT)
 }
 
-/// Two accounts, to be locked in whatever order a transfer comes in: the classical mistake.
+/// Two accounts, which each transfer locks in its own order: the classical mistake.
 struct Accounts {
     savings: Mutex<i64>,
     current: Mutex<i64>,
-    /// Either thread has its first lock when both are here.
+    /// Each thread holds its first lock when both reach this point.
     both_have_one: Barrier,
 }
 
@@ -228,7 +228,7 @@ fn deadlock() -> io::Result<()> {
         spawn(name, move || transfer(&accounts, &reporter))?;
     }
     let ids = gather(&stuck, 2)?;
-    threads::wait_until_asleep(&ids, PATIENCE)
+    threads::wait_until_asleep(&ids, TIMEOUT)
 }
 
 #[inline(never)]
@@ -253,11 +253,11 @@ fn transfer_current_to_savings(accounts: &Accounts, reporter: &Report) {
 
 // ---- --async-deadlock
 
-/// What three tasks need, in an order nobody thought about.
+/// The objects that three tasks lock in different orders.
 struct Books {
     stock: tokio::sync::Mutex<i64>,
     ledger: tokio::sync::Mutex<i64>,
-    /// Either lock is taken when both tasks are here.
+    /// Each lock is held when both tasks reach this point.
     both_have_one: tokio::sync::Barrier,
 }
 
@@ -271,10 +271,10 @@ fn async_deadlock(runtime: &Runtime) -> io::Result<()> {
     runtime.spawn(sell(Arc::clone(&books), reporter.clone()));
     runtime.spawn(close_day(books, reporter));
     let ids = gather(&stuck, 3)?;
-    threads::wait_until_asleep(&ids, PATIENCE)
+    threads::wait_until_asleep(&ids, TIMEOUT)
 }
 
-/// Has the stock, wants the ledger.
+/// Holds the stock, waits for the ledger.
 async fn sell(books: Arc<Books>, reporter: Report) {
     let mut stock = books.stock.lock().await;
     books.both_have_one.wait().await;
@@ -283,7 +283,7 @@ async fn sell(books: Arc<Books>, reporter: Report) {
     *stock -= 1;
 }
 
-/// Has the ledger, wants the result of counting.
+/// Holds the ledger, waits for the result of counting.
 async fn close_day(books: Arc<Books>, reporter: Report) {
     let mut ledger = books.ledger.lock().await;
     books.both_have_one.wait().await;
@@ -292,7 +292,7 @@ async fn close_day(books: Arc<Books>, reporter: Report) {
     *ledger += counted.unwrap_or_default();
 }
 
-/// Wants the stock.
+/// Waits for the stock.
 async fn count_stock(books: Arc<Books>, reporter: Report) -> i64 {
     report(&reporter);
     *books.stock.lock().await
@@ -313,10 +313,10 @@ fn blocking_pool(runtime: &Runtime) -> io::Result<()> {
     for number in 0..20 {
         runtime.spawn(wait_for_blocking_pool(number));
     }
-    threads::wait_until_asleep(&ids, PATIENCE)
+    threads::wait_until_asleep(&ids, TIMEOUT)
 }
 
-/// A call to a service that never answers, say.
+/// Like a call to a service that never answers.
 #[inline(never)]
 fn block_pool_thread_forever() {
     loop {
@@ -352,10 +352,10 @@ fn channel(runtime: &Runtime) -> io::Result<()> {
     let (answers, answer_queue) = tokio::sync::mpsc::channel(1);
     runtime.spawn(produce(orders, answers));
     runtime.spawn(consume(order_queue, answer_queue));
-    threads::wait_until_asleep(&ids, PATIENCE)
+    threads::wait_until_asleep(&ids, TIMEOUT)
 }
 
-/// Sends orders and would answer only when all are sent: one more than the channel holds.
+/// Reads the answers only after all orders are sent, but sends one more order than the channel holds.
 #[inline(never)]
 fn send_into_full_channel(orders: &SyncSender<u64>) {
     for order in 0.. {
@@ -363,7 +363,7 @@ fn send_into_full_channel(orders: &SyncSender<u64>) {
     }
 }
 
-/// Takes no order before the answer is there.
+/// Takes no order before it has the answer.
 #[inline(never)]
 fn wait_for_answer(answers: &Receiver<u64>) {
     while let Ok(answer) = answers.recv() {

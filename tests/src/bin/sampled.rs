@@ -1,5 +1,5 @@
-//! A program whose allocator is wrapped by `rgops_agent::alloc::Sampling`, that does what its standard
-//! input says, one order a line, and answers each with one line.
+//! A program whose allocator is wrapped by `rgops_agent::alloc::Sampling`. It obeys one order per line on standard
+//! input, and answers each with one line.
 #![cfg_attr(not(target_os = "linux"), allow(unused, reason = "heap sampling is of Linux"))]
 
 use std::alloc::{GlobalAlloc as _, Layout, System};
@@ -34,14 +34,14 @@ static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 fn main() {
     let mut agent = None;
-    say("ready");
+    print_line("ready");
     for order in io::stdin().lock().lines() {
         let order = order.expect("standard input is a pipe");
-        say(&obey(&order, &mut agent));
+        print_line(&obey(&order, &mut agent));
     }
 }
 
-fn say(line: &str) {
+fn print_line(line: &str) {
     let mut output = io::stdout().lock();
     writeln!(output, "{line}").and_then(|()| output.flush()).expect("standard output is a pipe");
 }
@@ -60,7 +60,7 @@ fn obey(order: &str, agent: &mut Option<Agent>) -> String {
             KEPT.lock().expect("not poisoned").extend(kept);
             "kept".to_owned()
         }
-        // The same, and touched.
+        // The same, and written to.
         "fill" => {
             let kept = keep(number(1), number(2) as usize).into_iter();
             let filled = kept.map(|mut block| {
@@ -74,7 +74,7 @@ fn obey(order: &str, agent: &mut Option<Agent>) -> String {
             *KEPT.lock().expect("not poisoned") = Vec::new();
             "dropped".to_owned()
         }
-        // Of so many kept blocks one stays: free memory that is in nobody's way, and not at the end.
+        // Of each group of this size, one block stays: the free memory is fragmented and not at the end of the heap.
         "thin" => {
             let mut at = 0;
             KEPT.lock().expect("not poisoned").retain(|_| {
@@ -135,7 +135,7 @@ fn churn(count: u64, size: usize) {
     }
 }
 
-/// Allocates at the end of a recursion.
+/// Allocates at the bottom of a recursion.
 #[inline(never)]
 fn recurse(depth: u64) {
     if depth == 0 {
@@ -146,9 +146,9 @@ fn recurse(depth: u64) {
     black_box(depth);
 }
 
-/// Each thread allocates, reallocates and frees blocks of random sizes, its own and those of the others: it
-/// takes one from the common place, and puts another there. Every block holds its own size and a pattern, which
-/// is checked when it is freed.
+/// Each thread allocates, reallocates and frees blocks of random sizes, its own and those of others: it takes a block
+/// from the common place and puts another there. Every block contains its own size and a pattern, which is checked
+/// when it is freed.
 fn soak(time: Duration, threads: u64) -> String {
     static COMMON: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
     let operations = AtomicU64::new(0);
@@ -168,11 +168,11 @@ fn soak(time: Duration, threads: u64) -> String {
                 while Instant::now() < end {
                     for _ in 0..1000 {
                         let at = next(500) as usize;
-                        // Mostly small, now and then up to 256 KiB.
+                        // Mostly small, sometimes up to 256 KiB.
                         let size = if next(200) == 0 { next(1 << 18) } else { next(2000) } as usize;
                         match next(8) {
                             0 => {
-                                // Where one grows, or shrinks, in place or not.
+                                // A block grows or shrinks, in place or not.
                                 check(&own[at]);
                                 own[at].resize(size, 0);
                                 own[at].shrink_to_fit();
@@ -215,7 +215,7 @@ fn common_place(common: &mut Vec<Vec<u8>>, at: u64) -> &mut Vec<u8> {
     &mut common[at as usize]
 }
 
-/// First and last byte of a block tell its size.
+/// Writes the size into the first and last byte of a block.
 fn mark(block: &mut [u8]) {
     let byte = block.len() as u8;
     if let Some(first) = block.first_mut() {
@@ -232,7 +232,7 @@ fn check(block: &[u8]) {
     assert!(block.last().is_none_or(|last| *last == byte), "a block was overwritten");
 }
 
-/// Threads one after the other, which allocate in the destructors of their thread-locals, too.
+/// Starts threads one after the other. They also allocate in the destructors of their thread-locals.
 fn threads(count: u64) -> String {
     struct Late(Vec<u8>);
     impl Drop for Late {
@@ -253,13 +253,13 @@ fn threads(count: u64) -> String {
     "ended".to_owned()
 }
 
-/// Layouts that `Vec` does not ask for, and failures.
+/// Layouts that `Vec` never requests, and failed allocations.
 fn odd() -> String {
     for align in [1, 2, 16, 64, 4096, 1 << 16] {
         for size in [1, 17, 4096, 100_000] {
             let layout = Layout::from_size_align(size, align).expect("a layout");
-            // SAFETY: the layout is not empty; the block is used within its size and freed once, by
-            // the layout it has then.
+            // SAFETY: the layout is not empty. The block is used within its size, and freed once with its current
+            // layout.
             unsafe {
                 let block = ALLOCATOR.alloc_zeroed(layout);
                 assert!(!block.is_null() && (block as usize).is_multiple_of(align));
@@ -269,7 +269,7 @@ fn odd() -> String {
                 assert!(!larger.is_null() && (larger as usize).is_multiple_of(align));
                 assert!(std::slice::from_raw_parts(larger, size).iter().all(|byte| *byte == 9));
                 let layout = Layout::from_size_align(3 * size, align).expect("a layout");
-                // Cannot be had: the block stays.
+                // This size is not available: the block stays.
                 let refused = ALLOCATOR.realloc(larger, layout, isize::MAX as usize - align);
                 assert!(refused.is_null() && *larger == 9);
                 let smaller = ALLOCATOR.realloc(larger, layout, 1);
@@ -284,60 +284,60 @@ fn odd() -> String {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use super::{Duration, black_box, churn, keep, listen, mpsc, say, threads};
+    use super::{Duration, black_box, churn, keep, listen, mpsc, print_line, threads};
 
-    /// A handler that allocates, called where the program does not allocate (`raise`): so `malloc` is not
-    /// inside itself, and the wrapper is what is tested.
+    /// A handler that allocates. The signal is raised outside the allocator, so `malloc` is not reentered, and only
+    /// the wrapper is tested.
     pub(super) fn handler(rounds: u64) -> String {
         extern "C" fn on_signal(_number: i32) {
             churn(100, 4096);
         }
-        // SAFETY: the handler allocates, which is sound where it does not interrupt `malloc`: it is only
-        // raised below.
+        // SAFETY: the handler allocates, which is sound if it does not interrupt `malloc`: the signal is only raised
+        // below.
         unsafe { libc::signal(libc::SIGUSR1, on_signal as *const () as libc::sighandler_t) };
         for _ in 0..rounds {
-            // SAFETY: raise(3) takes a number.
+            // SAFETY: raise(3) has no memory preconditions.
             unsafe { libc::raise(libc::SIGUSR1) };
         }
         "handled".to_owned()
     }
 
-    /// The child uses its heap from several threads, listens itself with `listen`, keeps a block and stays.
+    /// The child uses its heap from several threads, starts its own agent with `listen`, keeps a block and stays.
     pub(super) fn fork(words: &[&str]) -> String {
-        let (ready, tell) = std::io::pipe().expect("a pipe");
-        // SAFETY: as in `target`: the child goes on with what is sound after a fork.
+        let (ready, signal_ready) = std::io::pipe().expect("a pipe");
+        // SAFETY: the child only does what is sound after a fork, as in `target`.
         match unsafe { libc::fork() } {
             -1 => format!("failed {}", std::io::Error::last_os_error()),
             0 => {
-                // SAFETY: prctl(PR_SET_PDEATHSIG) takes a number; the child must not outlive the test.
+                // SAFETY: prctl(PR_SET_PDEATHSIG) takes a number. It ends the child with the test.
                 unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
                 threads(20);
                 let mut agent = None;
                 let address = listen(words, &mut agent);
                 let kept = keep(1000, 10_000);
-                say(&address);
-                drop(tell);
+                print_line(&address);
+                drop(signal_ready);
                 loop {
                     black_box(&kept);
                     std::thread::sleep(Duration::from_secs(1000));
                 }
             }
             child => {
-                drop(tell);
+                drop(signal_ready);
                 let _ = std::io::Read::read(&mut &ready, &mut [0]);
                 format!("forked {child}")
             }
         }
     }
 
-    /// Allocates on a stack without room for an unwinder, as a coroutine's may be.
+    /// Allocates on a stack without room for an unwinder, like the stack of a coroutine.
     pub(super) fn small_stack() -> String {
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let thread = std::thread::Builder::new().stack_size(16 * 1024).spawn(move || {
             churn(1000, 4096);
-            tell.send(()).expect("somebody waits");
+            sender.send(()).expect("the receiver waits");
         });
-        told.recv().expect("it ran");
+        receiver.recv().expect("it ran");
         thread.expect("a thread").join().expect("no panic");
         "ran".to_owned()
     }

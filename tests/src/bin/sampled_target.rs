@@ -1,4 +1,4 @@
-//! `target` with a wrapped allocator: it takes the same orders, and its heap is sampled.
+//! `target` with a wrapped allocator: the same orders, with a sampled heap.
 
 #[path = "target.rs"]
 mod target;

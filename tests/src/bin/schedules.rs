@@ -1,6 +1,6 @@
-//! A program whose runtimes it brings into known still states, one an order, and says what its
-//! schedulers hold then: as the author knows it, and, built with `--cfg tokio_unstable`, as Tokio's own
-//! metrics tell it. `tests/targets/unstable` is this file, built so.
+//! A program that brings its runtimes into known still states, one per order, and reports the state of its
+//! schedulers: as the author knows it and, if built with `--cfg tokio_unstable`, as Tokio's own metrics report it.
+//! `tests/targets/unstable` builds this file with that flag.
 
 use std::io::{self, BufRead as _, Write as _};
 use std::sync::{Arc, Mutex, mpsc};
@@ -9,15 +9,15 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 const WORKERS: usize = 4;
-/// Closures that run at once; all others wait.
+/// Maximum number of closures that run at the same time; the others wait.
 const BLOCKING: usize = 3;
-/// Closures that end before those begin: their threads stay, idle.
+/// Closures that end before the next ones begin: their threads stay idle.
 const ENDING: usize = 2;
-/// Closures that wait.
+/// Closures in the queue.
 const WAITING: usize = 5;
-/// What the task that is stuck in each worker has spawned there: the last is in the LIFO slot.
+/// The number of tasks that the stuck task of each worker has spawned. The last one is in the LIFO slot.
 const SPAWNED: [usize; WORKERS] = [0, 1, 3, 7];
-/// Tasks in the global queues.
+/// Tasks in the global queue.
 const OUTSIDE: usize = 9;
 const SIDE_SPAWNED: usize = 6;
 const SIDE_OUTSIDE: usize = 2;
@@ -37,7 +37,7 @@ fn main() {
     let program = Program { main, side_handle, side: Mutex::new(Some(side)) };
     for order in io::stdin().lock().lines() {
         let order = order.expect("standard input is a pipe");
-        let said = match order.as_str() {
+        let answer = match order.as_str() {
             "idle" => program.idle(),
             "pool" => program.pool(),
             "blocking" => program.blocking(),
@@ -46,7 +46,7 @@ fn main() {
             "side-metrics" => metrics(&program.side_handle),
             other => panic!("no order {other}"),
         };
-        writeln!(io::stdout().lock(), "{said}").expect("standard output is a pipe");
+        writeln!(io::stdout().lock(), "{answer}").expect("standard output is a pipe");
     }
     std::process::exit(0);
 }
@@ -58,7 +58,7 @@ struct Program {
 }
 
 impl Program {
-    /// Every worker is parked, nothing waits.
+    /// Every worker is parked, and the queues are empty.
     fn idle(&self) -> String {
         let metrics = self.main.metrics();
         let is_parked = |worker| metrics.worker_park_unpark_count(worker) % 2 == 1;
@@ -68,7 +68,7 @@ impl Program {
         "idle".to_owned()
     }
 
-    /// Some blocking threads have nothing to do.
+    /// Some blocking threads are idle.
     fn pool(&self) -> String {
         let together = Arc::new(std::sync::Barrier::new(ENDING));
         for _ in 0..ENDING {
@@ -78,7 +78,7 @@ impl Program {
         format!("blocking={ENDING} idleblocking={ENDING} blockingqueue=0")
     }
 
-    /// Every blocking thread is in a closure, and more closures wait, until the program ends.
+    /// Every blocking thread runs a closure, and more closures are queued, until the program ends.
     fn blocking(&self) -> String {
         let (started, wait) = mpsc::channel();
         for _ in 0..BLOCKING + WAITING {
@@ -92,30 +92,30 @@ impl Program {
         format!("blocking={BLOCKING} idleblocking=0 blockingqueue={WAITING}")
     }
 
-    /// Every worker is stuck in a poll and has tasks of its own; more are in the global queue.
+    /// Every worker is stuck in a poll and has tasks in its queue; more are in the global queue.
     fn stuck(&self) -> String {
         let (started, wait) = mpsc::channel();
         let spawned = Arc::new(Mutex::new(SPAWNED.to_vec()));
         let mut go = Vec::new();
         let mut tasks = 0;
         while go.len() < WORKERS {
-            let (tell_go, wait_go) = mpsc::channel::<()>();
+            let (send_go, wait_go) = mpsc::channel::<()>();
             let (started, spawned) = (started.clone(), spawned.clone());
             self.main.spawn(async move {
                 let _ = started.send(());
-                // Not before every worker is stuck: an idle one would steal them.
+                // Not before every worker is stuck: an idle worker would steal the tasks.
                 let _ = wait_go.recv();
-                let count = spawned.lock().expect("nobody panics").pop().unwrap_or_default();
+                let count = spawned.lock().expect("no holder panics").pop().unwrap_or_default();
                 (0..count).for_each(|_| drop(tokio::spawn(async {})));
                 let _ = started.send(());
                 stay();
             });
             tasks += 1;
-            // One that is behind another in a stuck worker's queue is never polled: then one more.
+            // A task in the queue of a stuck worker is never polled: spawn another one.
             if wait.recv_timeout(Duration::from_secs(1)).is_ok() {
-                go.push(tell_go);
+                go.push(send_go);
             } else {
-                std::mem::forget(tell_go);
+                std::mem::forget(send_go);
             }
         }
         for go in &go {
@@ -128,9 +128,9 @@ impl Program {
         format!("alive={alive} runqueue={OUTSIDE} exact={} {}", tasks == WORKERS, self.stuck_side())
     }
 
-    /// The same for the runtime of one thread.
+    /// The same for the current-thread runtime.
     fn stuck_side(&self) -> String {
-        let runtime = self.side.lock().expect("nobody panics").take().expect("not stuck yet");
+        let runtime = self.side.lock().expect("no holder panics").take().expect("not stuck yet");
         let (started, wait) = mpsc::channel();
         std::thread::spawn(move || {
             runtime.block_on(async {
@@ -152,7 +152,7 @@ fn stay() {
     }
 }
 
-/// Tokio's own unstable metrics, now.
+/// Tokio's unstable metrics at this moment.
 #[cfg(tokio_unstable)]
 fn metrics(handle: &Handle) -> String {
     let metrics = handle.metrics();

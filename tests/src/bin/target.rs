@@ -1,5 +1,5 @@
-//! A program with an agent that does what its standard input says, one order a line, and answers
-//! each with one line: so a test decides when it listens, forks, gets stuck or ends.
+//! A program with an agent that obeys orders: it reads one per line from standard input, and answers each with one
+//! line. So a test decides when it listens, forks, gets stuck or ends.
 #![cfg_attr(not(target_os = "linux"), allow(unused, reason = "the promises are tested on Linux"))]
 
 use std::io::{self, BufRead as _, Write as _};
@@ -13,27 +13,30 @@ use tokio::runtime::Runtime;
 #[cfg(target_os = "linux")]
 #[path = "../orders/descriptors.rs"]
 mod descriptors;
+#[cfg(target_os = "linux")]
+#[path = "../orders/process.rs"]
+mod process;
 
-/// Polls of the tasks of `spawn`.
+/// Number of polls of the tasks of `spawn`.
 static POLLS: AtomicU64 = AtomicU64::new(0);
-/// Wakes of the task of `beat`.
+/// Number of wakeups of the task of `beat`.
 static BEATS: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) fn main() {
     let mut program = Program::default();
-    say("ready");
-    // Ends with the test that started it: the pipe closes.
+    print_line("ready");
+    // The loop ends with the test that started the program: the pipe closes.
     for order in io::stdin().lock().lines() {
         let order = order.expect("standard input is a pipe");
         let (verb, rest) = order.split_once(' ').unwrap_or((&order, ""));
         let answer = program.obey(verb, rest);
         if !answer.is_empty() {
-            say(&answer);
+            print_line(&answer);
         }
     }
 }
 
-fn say(line: &str) {
+fn print_line(line: &str) {
     let mut output = io::stdout().lock();
     writeln!(output, "{line}").and_then(|()| output.flush()).expect("standard output is a pipe");
 }
@@ -50,6 +53,10 @@ impl Program {
     fn obey(&mut self, verb: &str, rest: &str) -> String {
         #[cfg(target_os = "linux")]
         if let Some(answer) = descriptors::obey(&mut self.own, verb, rest) {
+            return answer;
+        }
+        #[cfg(target_os = "linux")]
+        if let Some(answer) = process::obey(verb, rest, spin) {
             return answer;
         }
         match verb {
@@ -77,8 +84,8 @@ impl Program {
                 "made".to_owned()
             }
             "tokio" => {
-                // Where Tokio's feature `signal` is on, its first runtime makes a socket pair that
-                // stays for the life of the process, whoever's runtime it is.
+                // If Tokio's feature `signal` is enabled, the first runtime in the process creates a socket pair that
+                // stays for the life of the process.
                 drop(tokio::runtime::Builder::new_current_thread().enable_all().build());
                 "made".to_owned()
             }
@@ -89,27 +96,18 @@ impl Program {
             "beats" => BEATS.load(Ordering::SeqCst).to_string(),
             "beat" => self.beat(),
             "alive" => self.runtime().metrics().num_alive_tasks().to_string(),
-            #[cfg(target_os = "linux")]
-            "undumpable" => linux::undumpable(),
             "hold-stdout" => hold_stdout(),
             "burn" => {
                 std::thread::spawn(spin);
                 "burning".to_owned()
             }
             #[cfg(target_os = "linux")]
-            "umask" => linux::umask(rest),
-            #[cfg(target_os = "linux")]
-            "limit" => linux::limit(rest),
-            #[cfg(target_os = "linux")]
-            "fork" => linux::fork(rest),
-            #[cfg(target_os = "linux")]
-            "impostor" => linux::impostor(rest),
-            #[cfg(target_os = "linux")]
-            "exec" => linux::exec(rest),
-            #[cfg(target_os = "linux")]
-            "setuid" => linux::setuid(rest),
-            #[cfg(target_os = "linux")]
-            "deaf" => linux::deaf(rest),
+            "fork" => process::fork(rest, |options| {
+                let mut program = Program::default();
+                let answer = program.listen(options);
+                print_line(&format!("{} {answer}", std::process::id()));
+                program
+            }),
             "exit" => std::process::exit(rest.parse().expect("an exit code")),
             other => panic!("no order {other}"),
         }
@@ -118,7 +116,7 @@ impl Program {
     fn listen(&mut self, rest: &str) -> String {
         let inside = self.runtime.as_ref().map(Runtime::enter);
         let agent = options(rest).and_then(|options| {
-            // A test searches what is printed for the token.
+            // A test searches this output for the token.
             eprintln!("{options:?}");
             rgops_agent::listen(options)
         });
@@ -143,7 +141,7 @@ impl Program {
         self.runtime.as_ref().expect("a runtime")
     }
 
-    /// Tasks that wait for ever and count how often they are polled.
+    /// Spawns tasks that wait for ever and count their polls.
     fn spawn(&self, count: usize) -> String {
         for _ in 0..count {
             self.runtime().spawn(std::future::poll_fn(|_| {
@@ -154,7 +152,7 @@ impl Program {
         "spawned".to_owned()
     }
 
-    /// A task that keeps a text in its future.
+    /// Spawns a task that keeps a text in its future.
     fn keep(&self, text: &str) -> String {
         let mut kept = [0_u8; 64];
         kept[..text.len()].copy_from_slice(text.as_bytes());
@@ -165,7 +163,7 @@ impl Program {
         "kept".to_owned()
     }
 
-    /// A task that is woken every millisecond and counts it.
+    /// Spawns a task that is woken every millisecond and counts it.
     fn beat(&self) -> String {
         let wake = Arc::new(tokio::sync::Notify::new());
         let woken = wake.clone();
@@ -184,17 +182,17 @@ impl Program {
         "beating".to_owned()
     }
 
-    /// Every worker of the runtime is stuck in a poll for ever.
+    /// Makes every worker of the runtime stuck in a poll for ever.
     fn stick(&self, how: &str) -> String {
         let runtime = self.runtime.as_ref().expect("a runtime");
-        let never_given_back = Arc::new(Mutex::new(()));
-        std::mem::forget(never_given_back.lock());
+        let never_unlocked = Arc::new(Mutex::new(()));
+        std::mem::forget(never_unlocked.lock());
         let (report, stuck) = mpsc::channel();
         let workers = runtime.metrics().num_workers();
         let mut count = 0;
         while count < workers {
-            let (report, mutex, spins) = (report.clone(), never_given_back.clone(), how == "spin");
-            // A worker may have taken two of them and be stuck in the first: then another is sent.
+            let (report, mutex, spins) = (report.clone(), never_unlocked.clone(), how == "spin");
+            // A worker may have taken two of them and be stuck in the first one: spawn another.
             runtime.spawn(async move {
                 let _ = report.send(());
                 if spins { spin() } else { drop(mutex.lock()) }
@@ -213,7 +211,8 @@ fn spin() {
     }
 }
 
-/// A thread keeps the lock of standard output for ever, and says so; nobody else can say anything.
+/// A thread holds the lock of standard output for ever. It prints the answer itself, because no other thread can
+/// print.
 fn hold_stdout() -> String {
     let (report, held) = mpsc::channel();
     std::thread::spawn(move || {
@@ -232,7 +231,7 @@ fn command(name: &str) -> Command {
     Command::ALL.into_iter().find(|command| command.name() == name).expect("a command")
 }
 
-/// `key=value` words as options.
+/// Parses `key=value` words into options.
 fn options(words: &str) -> Result<Options, ListenError> {
     let mut options = Options::default();
     for word in words.split_whitespace() {
@@ -253,163 +252,4 @@ fn options(words: &str) -> Result<Options, ListenError> {
         };
     }
     Ok(options)
-}
-
-#[cfg(target_os = "linux")]
-mod linux {
-    use std::os::fd::AsRawFd as _;
-    use std::os::unix::process::CommandExt as _;
-
-    use super::{Program, say};
-
-    pub(crate) fn umask(octal: &str) -> String {
-        let mask = u32::from_str_radix(octal, 8).expect("an octal number");
-        // SAFETY: umask(2) cannot fail and touches no memory.
-        unsafe { libc::umask(mask) };
-        "set".to_owned()
-    }
-
-    pub(crate) fn undumpable() -> String {
-        // SAFETY: prctl(PR_SET_DUMPABLE) takes a number.
-        unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
-        "undumpable".to_owned()
-    }
-
-    /// `nofile N` or `nproc N`, soft and hard. `nofile` counts from the next free descriptor.
-    pub(crate) fn limit(rest: &str) -> String {
-        let (what, number) = rest.split_once(' ').expect("a limit and a number");
-        let number: u64 = number.parse().expect("a number");
-        let (resource, number) = match what {
-            "nofile" => {
-                let next = std::fs::File::open("/dev/null").expect("a descriptor").as_raw_fd();
-                (libc::RLIMIT_NOFILE, next as u64 + number)
-            }
-            "nproc" => (libc::RLIMIT_NPROC, number),
-            other => panic!("no limit {other}"),
-        };
-        let limit = libc::rlimit { rlim_cur: number, rlim_max: number };
-        // SAFETY: setrlimit(2) reads the value, which lives on this stack.
-        match unsafe { libc::setrlimit(resource, &limit) } {
-            0 => "set".to_owned(),
-            _ => format!("failed {}", std::io::Error::last_os_error()),
-        }
-    }
-
-    /// `PATH PID STARTTIME`: answers at the path as if it were that process.
-    pub(crate) fn impostor(rest: &str) -> String {
-        let words: Vec<&str> = rest.split(' ').collect();
-        let [path, pid, start_time] = words[..] else { panic!("no path, pid and time in {rest}") };
-        let (pid, start_time) = (pid.parse().expect("a pid"), start_time.parse().expect("a time"));
-        // The form with `panic = "abort"` is built without our library.
-        #[cfg(panic = "unwind")]
-        rgops_tests::impostor::listen(path, pid, start_time).expect("it can listen");
-        #[cfg(not(panic = "unwind"))]
-        let _: (&str, u32, u64) = (path, pid, start_time);
-        "listening".to_owned()
-    }
-
-    /// Becomes the program that is named, with its arguments, or this one from its start.
-    pub(crate) fn exec(rest: &str) -> String {
-        let mut words = rest.split_whitespace();
-        let program = words.next().unwrap_or("/proc/self/exe");
-        let error = std::process::Command::new(program).args(words).exec();
-        format!("failed {error}")
-    }
-
-    pub(crate) fn setuid(rest: &str) -> String {
-        let uid: libc::uid_t = rest.parse().expect("a user");
-        // SAFETY: these calls take numbers only.
-        match unsafe { (libc::setgid(uid), libc::setuid(uid)) } {
-            (0, 0) => "set".to_owned(),
-            _ => format!("failed {}", std::io::Error::last_os_error()),
-        }
-    }
-
-    /// A thread that computes for ever and blocks all signals: from its start, or after so many
-    /// milliseconds (`after N`), or a while each time (`in-turns`), or it ends after N (`until N`).
-    pub(crate) fn deaf(rest: &str) -> String {
-        let (how, milliseconds) = rest.split_once(' ').unwrap_or((rest, "0"));
-        let time = std::time::Duration::from_millis(milliseconds.parse().expect("a time"));
-        let how = how.to_owned();
-        let run = move || {
-            let mask = |how| {
-                // SAFETY: the sets live on this stack and are made by sigfillset(3) before they are read.
-                unsafe {
-                    let mut all = std::mem::zeroed();
-                    libc::sigfillset(&mut all);
-                    libc::pthread_sigmask(how, &all, std::ptr::null_mut());
-                }
-            };
-            if how == "after" {
-                spin_for(time);
-            }
-            mask(libc::SIG_BLOCK);
-            match how.as_str() {
-                "until" => spin_for(time),
-                "in-turns" => loop {
-                    spin_for(time);
-                    mask(libc::SIG_UNBLOCK);
-                    spin_for(time);
-                    mask(libc::SIG_BLOCK);
-                },
-                _ => super::spin(),
-            }
-        };
-        std::thread::Builder::new().name("deaf".to_owned()).spawn(run).expect("a thread");
-        "deaf".to_owned()
-    }
-
-    /// Uses so much CPU time.
-    fn spin_for(time: std::time::Duration) {
-        let used = || {
-            // SAFETY: a `timespec` is plain numbers, and clock_gettime(2) writes the one it is given.
-            unsafe {
-                let mut now: libc::timespec = std::mem::zeroed();
-                libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now);
-                std::time::Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
-            }
-        };
-        let end = used() + time;
-        while used() < end {
-            std::hint::black_box((0..10_000u64).fold(0u64, |sum, step| sum ^ std::hint::black_box(step)));
-        }
-    }
-
-    /// A child that exits as programs do (`exit`), stays until its parent ends (`stay`), or listens
-    /// and stays (`listen OPTIONS`): then it says a line of its own before its parent's.
-    pub(crate) fn fork(rest: &str) -> String {
-        let (ready, tell) = std::io::pipe().expect("a pipe");
-        // SAFETY: the child goes on with what is sound after a fork: glibc makes its allocator and
-        // standard streams usable there, and the one other thread, the agent's, holds no lock of ours.
-        match unsafe { libc::fork() } {
-            -1 => format!("failed {}", std::io::Error::last_os_error()),
-            0 => {
-                // SAFETY: prctl(PR_SET_PDEATHSIG) takes a number; the child must not outlive the test.
-                unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-                if rest == "exit" {
-                    std::process::exit(0);
-                }
-                let mut program = Program::default();
-                if let Some(options) = rest.strip_prefix("listen") {
-                    let answer = program.listen(options);
-                    say(&format!("{} {answer}", std::process::id()));
-                }
-                drop(tell);
-                loop {
-                    // SAFETY: pause(2) has no preconditions.
-                    unsafe { libc::pause() };
-                }
-            }
-            child => {
-                drop(tell);
-                // Ends when the child closes its end: it has spoken, or ended.
-                let _ = std::io::Read::read(&mut &ready, &mut [0]);
-                if rest == "exit" {
-                    // SAFETY: waitpid(2) may be given no place for the status.
-                    unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
-                }
-                format!("forked {child}")
-            }
-        }
-    }
 }

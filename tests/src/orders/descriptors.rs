@@ -1,5 +1,5 @@
-//! Orders about descriptors: a program that closes them all, opens its own, forks as daemons do, or has
-//! none left, and that knows afterwards whether what is its own is still as it left it.
+//! Orders about descriptors: the program closes all of them, opens its own, forks like a daemon, or exhausts them. It
+//! can check afterwards whether its own descriptors are unchanged.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -7,25 +7,25 @@ use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Calls of the panic hook.
+/// Number of calls of the panic hook.
 static PANICS: AtomicU32 = AtomicU32::new(0);
 
-/// What the program opened.
+/// The descriptors that the program opened.
 #[derive(Default)]
 pub(crate) struct Own {
     files: Vec<Thing>,
 }
 
 enum Thing {
-    /// A file with this text in it.
+    /// A file that contains this text.
     File(File, String),
-    /// An eventfd that nobody wrote to.
+    /// An eventfd that was never written to.
     Counter(OwnedFd),
-    /// A pipe that nobody wrote to and whose writing end is open.
+    /// A pipe that was never written to, with its writing end open.
     Pipe(OwnedFd, OwnedFd),
 }
 
-/// The highest number the agent could have had.
+/// No descriptor of the agent can have a higher number.
 const NUMBERS: RawFd = 64;
 
 pub(crate) fn obey(own: &mut Own, verb: &str, rest: &str) -> Option<String> {
@@ -47,21 +47,22 @@ pub(crate) fn obey(own: &mut Own, verb: &str, rest: &str) -> Option<String> {
     })
 }
 
-/// As every daemon does it.
+/// As a daemon does.
 fn close_all() -> String {
-    // SAFETY: this is the point: whoever in this process uses a number above 2 has to live with it.
+    // SAFETY: close_range(2) takes numbers and touches no memory. That the owners of descriptors above 2 lose them is
+    // the purpose of the test.
     let result = unsafe { libc::close_range(3, libc::c_uint::MAX, 0) };
     if result == 0 { "closed".to_owned() } else { format!("failed {}", std::io::Error::last_os_error()) }
 }
 
-/// The parent waits and ends as the child does; orders are the child's from now on.
+/// The parent waits, and ends with the status of the child; from now on the child reads the orders.
 fn daemonize() -> String {
-    // SAFETY: the child goes on with what is sound after a fork: glibc makes its allocator and standard
-    // streams usable there, and the other threads hold no lock of ours.
+    // SAFETY: the child only does what is sound after a fork. glibc makes its allocator and standard streams usable
+    // there, and the other threads hold no lock that the child needs.
     match unsafe { libc::fork() } {
         -1 => format!("failed {}", std::io::Error::last_os_error()),
         0 => {
-            // SAFETY: both take numbers; the child must not outlive the test.
+            // SAFETY: both calls only take numbers. PR_SET_PDEATHSIG ends the child with the test.
             unsafe {
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
                 libc::setsid();
@@ -70,7 +71,8 @@ fn daemonize() -> String {
         }
         child => {
             let mut status = 0;
-            // SAFETY: waitpid(2) writes the status; _exit(2) ends this process without its exit handlers.
+            // SAFETY: waitpid(2) writes the status, which is valid; _exit(2) ends this process without its exit
+            // handlers.
             unsafe {
                 while libc::waitpid(child, &mut status, 0) == -1 {}
                 if libc::WIFEXITED(status) {
@@ -82,9 +84,9 @@ fn daemonize() -> String {
     }
 }
 
-/// No descriptor is left.
+/// Leaves no free descriptor.
 fn exhaust() -> String {
-    // SAFETY: setrlimit(2) reads the value, which lives on this stack.
+    // SAFETY: setrlimit(2) only reads the value, which lives on this stack.
     unsafe {
         let limit = libc::rlimit { rlim_cur: NUMBERS as libc::rlim_t, rlim_max: NUMBERS as libc::rlim_t };
         assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
@@ -97,7 +99,7 @@ fn exhaust() -> String {
     format!("exhausted: {}", std::io::Error::last_os_error())
 }
 
-/// Signals that Tokio waits for, one after the other.
+/// Raises signals that Tokio waits for, one after the other.
 fn signals(count: u32) -> String {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -107,10 +109,10 @@ fn signals(count: u32) -> String {
         let kind = tokio::signal::unix::SignalKind::user_defined2();
         let mut signals = tokio::signal::unix::signal(kind).map_err(|error| error.to_string())?;
         for number in 0..count {
-            // SAFETY: raise(3) takes a number; the signal has a handler, Tokio's.
+            // SAFETY: raise(3) takes a number, and the signal has a handler, Tokio's.
             unsafe { libc::raise(libc::SIGUSR2) };
-            let patience = std::time::Duration::from_secs(30);
-            let came = tokio::time::timeout(patience, signals.recv()).await;
+            let timeout = std::time::Duration::from_secs(30);
+            let came = tokio::time::timeout(timeout, signals.recv()).await;
             came.map_err(|_| format!("signal {number} did not come"))?.ok_or("no more signals")?;
         }
         Ok::<_, String>(format!("got {count}"))
@@ -119,7 +121,7 @@ fn signals(count: u32) -> String {
 }
 
 impl Own {
-    /// Has every number below [`NUMBERS`] that is free, by files in `directory`, counters and pipes.
+    /// Takes every free number below [`NUMBERS`] with files in `directory`, counters and pipes.
     fn open(&mut self, directory: &Path) -> String {
         let mut count = 0;
         loop {
@@ -133,10 +135,10 @@ impl Own {
                     Thing::File(file.try_clone().expect("a descriptor"), text)
                 }
                 1 => {
-                    // SAFETY: eventfd(2) takes numbers; the descriptor is new and nobody else's.
+                    // SAFETY: eventfd(2) only takes numbers.
                     let number = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
                     assert!(number >= 0);
-                    // SAFETY: as above.
+                    // SAFETY: the descriptor is new, so nothing else owns it.
                     Thing::Counter(unsafe { OwnedFd::from_raw_fd(number) })
                 }
                 _ => {
@@ -153,7 +155,7 @@ impl Own {
         }
     }
 
-    /// Whether all of it is as it was.
+    /// Checks that all of it is unchanged.
     fn check(&mut self) -> String {
         let changes: Vec<String> = self.files.iter_mut().filter_map(Thing::change).collect();
         if changes.is_empty() { "unchanged".to_owned() } else { format!("changed: {}", changes.join("; ")) }
@@ -169,7 +171,7 @@ impl Thing {
         }
     }
 
-    /// What is not as it was.
+    /// The difference to the state in which it was opened.
     fn change(&mut self) -> Option<String> {
         let numbers = self.numbers();
         let what = match self {
@@ -201,7 +203,7 @@ impl Thing {
     }
 }
 
-/// What there is to read where nothing should be.
+/// Data that can be read from a descriptor that should be empty.
 fn nothing_to_read(number: RawFd) -> Option<String> {
     let mut bytes = [0_u8; 8];
     // SAFETY: read(2) writes at most 8 bytes into the array.

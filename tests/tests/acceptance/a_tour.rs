@@ -1,5 +1,5 @@
-//! The tour ends well: every command of rgops answered on a real service. And when it is cut short,
-//! it leaves nothing running. Its name makes it the first to start: it takes longest, and mostly waits.
+//! The tour succeeds: every command of rgops answers on a real service. When it is interrupted, it leaves no process
+//! running. Its name makes it the first test to start, because it takes longest and mostly waits.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use rgops_tests::built;
 use rgops_tests::program::finished;
 use rgops_tests::running::Running;
 
-/// The tour as it runs without cargo: beside its programs, which are built already.
+/// The tour without cargo: beside its programs, which are already built.
 fn tour() -> Command {
     let mut tour = Command::new(built::release("tour"));
     tour.env_remove("CARGO").stdin(Stdio::null());
@@ -18,7 +18,7 @@ fn tour() -> Command {
 
 #[test]
 fn every_command_answers_in_under_two_minutes() {
-    // Built before the clock runs.
+    // Built before the time is measured.
     let mut tour = tour();
     let begin = Instant::now();
     let output = finished(&mut tour);
@@ -47,9 +47,9 @@ fn every_command_answers_in_under_two_minutes() {
 }
 
 #[test]
-fn cut_short_it_leaves_nothing_running() {
+fn an_interrupted_tour_leaves_no_process_running() {
     let mut running = Running::run(tour().args(["--lines", "3"]));
-    running.line(); // the empty line before the shop
+    running.line(); // The empty line before the shop.
     let started = running.line();
     assert!(started.starts_with("$ shop"), "{started}");
     let shop = running.line();

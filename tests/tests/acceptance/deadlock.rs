@@ -1,5 +1,5 @@
-//! Three tasks wait for each other, for two Tokio mutexes and a `JoinHandle`, while every thread is idle:
-//! `rgops tasks` names the deadlock, with who waits where for what, and who has it.
+//! Three tasks wait for each other, for two Tokio mutexes and a `JoinHandle`, while every thread is idle. `rgops
+//! tasks` names the deadlock: which task waits where for which resource, and which task holds it.
 
 use rgops_tests::built;
 use rgops_tests::running::{Running, rgops};
@@ -9,7 +9,7 @@ use rgops_tests::waiting::until;
 fn an_async_deadlock_is_named_before_everything_else() {
     let stuck = Running::start_and_wait(&built::release("stuck"), &["--async-deadlock"]);
     let pid = stuck.pid().to_string();
-    // All have reported; the last of them may be on its way to its `await`.
+    // All tasks have reported, but the last one may not have reached its `await`.
     let screen = until("a deadlock", || {
         let answer = rgops(&["tasks", &pid]);
         assert!([0, 6].contains(&answer.code), "{answer:?}");
@@ -35,7 +35,7 @@ fn an_async_deadlock_is_named_before_everything_else() {
 }
 
 #[test]
-fn tasks_of_a_channel_that_nobody_can_judge_are_no_deadlock() {
+fn tasks_that_wait_for_channels_are_not_reported_as_a_deadlock() {
     let stuck = Running::start_and_wait(&built::release("stuck"), &["--channel"]);
     let answer = rgops(&["tasks", &stuck.pid().to_string()]);
     assert!(!answer.output.contains("deadlock"), "{}", answer.output);

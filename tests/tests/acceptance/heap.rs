@@ -1,11 +1,11 @@
-//! `leaky` knows exactly what it holds: the heap profile must say the same as well as samples can, and
-//! `rgops leaks` must name the line that leaks and neither the full cache nor the churn.
+//! `leaky` knows exactly what it holds. The heap profile must agree within the error of sampling, and `rgops leaks`
+//! must name the line that leaks, and neither the full cache nor the churn.
 //!
-//! One σ of an estimate made of blocks far smaller than the mean distance m of samples is
-//! √(m × bytes): `bytes / m` samples are expected, and each stands for m bytes. (Blocks of the size of
-//! `leaky`'s are a little surer than that.) By chance alone one of 370 estimates is more than 3 σ off and
-//! one of 1.7 million more than 5 σ: so one run may be above 3 σ, two may not, and none above 5 σ. Chance fails
-//! one of 137,000 tests of 2 runs, and one of 740 of the long form (`RGOPS_LONG=1`, 20 runs).
+//! For blocks far smaller than the mean distance m between samples, one σ of an estimate is √(m × bytes): `bytes / m`
+//! samples are expected, and each counts for m bytes. (For blocks of the size of `leaky`'s it is a little less.) By
+//! chance, one of 370 estimates is more than 3 σ off, and one of 1.7 million more than 5 σ. So one run may be above 3
+//! σ, two may not, and none above 5 σ. By chance, one of 137,000 tests of 2 runs fails, and one of 740 of the long
+//! form (`RGOPS_LONG=1`, 20 runs).
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use rgops_tests::running::{Answer, Running, rgops};
 use rgops_tests::waiting::{skip_unless, until};
 use serde_json::Value;
 
-/// The mean number of bytes between two samples, unless it is set.
+/// The default mean number of bytes between two samples.
 const MEAN: f64 = 524_288.0;
 const KINDS: [&str; 3] = ["leak", "cache", "churn"];
 
@@ -36,13 +36,13 @@ fn estimates_are_within_three_deviations_of_the_truth_and_zero_when_all_is_dropp
         let taken = Taken::of(&leaky, &directory, &[]);
         let total: f64 = KINDS.iter().map(|kind| bytes(&truth, kind)).sum();
         for kind in KINDS {
-            told(run, kind, bytes(&truth, kind), taken.in_use(&[kind]));
+            deviation(run, kind, bytes(&truth, kind), taken.in_use(&[kind]));
         }
-        let z = told(run, "all", total, taken.in_use(&KINDS));
+        let z = deviation(run, "all", total, taken.in_use(&KINDS));
         assert!(z.abs() <= 5.0, "{z} deviations from the truth");
         above_three.extend((z.abs() > 3.0).then_some(z));
 
-        // The counters are exact: they are above the truth only by what else the program holds.
+        // The counters are exact: they exceed the truth only by the other memory of the program.
         let exact = &taken.json["exact"];
         let live = number(&exact["allocated_bytes"]) - number(&exact["freed_bytes"]);
         assert!((total..total + 4e6).contains(&live), "{live} of {total}");
@@ -56,14 +56,14 @@ fn estimates_are_within_three_deviations_of_the_truth_and_zero_when_all_is_dropp
         assert!(taken.value(&KINDS, "alloc_space") > total / 2.0, "what was allocated stays");
         taken.adds_up();
         if run == 1 {
-            gives_memory_back(&leaky);
+            releases_memory(&leaky);
         }
     }
     assert!(above_three.len() <= 1, "{above_three:?} deviations from the truth, in {runs} runs");
 }
 
-/// `leaky` allows what changes something in it.
-fn gives_memory_back(leaky: &Running) {
+/// `leaky` allows the commands that change it.
+fn releases_memory(leaky: &Running) {
     let pid = leaky.pid().to_string();
     let before = memstats_add_up(leaky);
     let given = rgops(&["gc", &pid]);
@@ -79,9 +79,9 @@ fn gives_memory_back(leaky: &Running) {
     assert_eq!(rgops(&["heap-rate", &pid, "off", "--json"]).json()["now_bytes"], 0);
 }
 
-/// The parts of resident memory add up to it; returns it.
+/// Checks that the parts of resident memory add up to it; returns it.
 fn memstats_add_up(leaky: &Running) -> f64 {
-    // Where the allocator has no answer in 200 ms, as on a busy machine, they are unavailable.
+    // If the allocator does not answer within 200 ms, as on a busy machine, the parts are unavailable.
     let explained = until("all parts are known", || {
         let json = rgops(&["memstats", &leaky.pid().to_string(), "--json"]).json();
         let parts = json["explained"]["parts"].as_array().unwrap();
@@ -100,7 +100,7 @@ fn go_tool_pprof_prints_our_numbers() {
         return;
     }
     let (leaky, directory) = start("leaky", &["--leak", "32M", "--fill", "32M"]);
-    // A moment, and a window in which the cache may have less than before.
+    // A single snapshot, and a window at whose end the cache may hold less than at its start.
     for window in [&[][..], &["--duration", "1"]] {
         let taken = Taken::of(&leaky, &directory, window);
         assert_eq!(taken.profile.duration_nanos > 900_000_000, !window.is_empty());
@@ -110,14 +110,14 @@ fn go_tool_pprof_prints_our_numbers() {
             assert_eq!(without_time(&ours), without_time(&theirs), "{kind}");
         }
     }
-    // The table on the screen is the first ten rows of it, with the options as Go spells them.
+    // The table on the screen has the first ten rows, also with options in Go's spelling.
     let output = directory.path().join("screen.pb.gz").display().to_string();
     let pid = leaky.pid().to_string();
     let screen = rgops(&["pprof-heap", &pid, "-alloc_objects", "--output", &output]);
     assert!(screen.output.contains("\nType: alloc_objects\n"), "{screen:?}");
 }
 
-/// What `leaks` names first in a window, which is the line that leaks, and the rest of its list.
+/// The first entry of `leaks` in a window, which is the line that leaks, and the other entries.
 fn leaks_first(leaky: &Running) -> (Value, Vec<Value>) {
     let answer = rgops(&["leaks", &leaky.pid().to_string(), "--duration", "8s", "--json"]);
     assert_eq!(answer.code, 0, "{answer:?}");
@@ -138,7 +138,7 @@ fn leaks_names_the_leaking_line_first_and_not_the_full_cache() {
     let _alone = crate::alone();
     let (mut leaky, _directory) =
         start("leaky", &["--leak", "12M", "--cache", "16M", "--fill", "16M", "--churn", "16M", "--json"]);
-    // Full, and each place filled a second time on average: what is in it is as old as it will always be.
+    // Full, and each place was replaced once on average: the age of its entries no longer increases.
     let full = |truth: &Value| {
         number(&truth["cache"]["allocated_blocks"]) > 2.0 * number(&truth["cache"]["live_blocks"])
     };
@@ -151,23 +151,23 @@ fn leaks_names_the_leaking_line_first_and_not_the_full_cache() {
     };
     let (mut first, mut others) = leaks_first(&leaky);
     if names_another(&others) {
-        // Chance puts another line on the list in at most 5 % of windows. Twice is not chance.
+        // By chance, another line is on the list in at most 5 % of windows. Twice is not chance.
         println!("once more, because of {others:?}");
         (first, others) = leaks_first(&leaky);
     }
     assert!(!names_another(&others), "{others:?}");
-    // 12 MB a second are 720 MB a minute; 96 MB in 8 s are 192 samples.
+    // 12 MB per second are 720 MB per minute; 96 MB in 8 s are 192 samples.
     let a_minute = number(&first["growth_bytes_per_minute"]);
     let (least, sigma) = (number(&first["least_bytes_per_minute"]), (96.0 * 1.048_576e6 * MEAN).sqrt() * 7.5);
     println!("{a_minute} bytes a minute, at least {least}, truth {}", 720.0 * 1.048_576e6);
     assert!(0.0 < least && least < a_minute, "{first}");
     assert!(number(&first["confidence"]) > 0.999, "{first}");
-    // A machine that is busy with other tests lets it leak less, not more.
+    // On a machine that is busy with other tests it leaks less, not more.
     assert!(a_minute < 720.0 * 1.048_576e6 + 4.0 * sigma, "{a_minute}");
 }
 
 #[test]
-fn what_changes_the_program_is_refused_by_name_unless_allowed() {
+fn commands_that_change_the_program_are_refused_by_name_unless_allowed() {
     let (shop, _directory) = start("shop", &[]);
     let pid = shop.pid().to_string();
     let refused = |answer: Answer, command: &str, allow: &str| {
@@ -177,7 +177,7 @@ fn what_changes_the_program_is_refused_by_name_unless_allowed() {
     };
     refused(rgops(&["gc", &pid]), "gc", "Gc");
     refused(rgops(&["heap-rate", &pid, "64KiB"]), "heap-rate", "HeapRate");
-    // Asking changes nothing.
+    // Reading the rate changes nothing.
     let rate = rgops(&["heap-rate", &pid]);
     assert_eq!(
         (rate.code, rate.output.as_str()),
@@ -185,7 +185,7 @@ fn what_changes_the_program_is_refused_by_name_unless_allowed() {
     );
     drop(shop);
 
-    // Without the wrapper the answer is what to add.
+    // Without the wrapper, the answer shows the lines to add.
     let (split, _directory) = start("split", &[]);
     for command in ["pprof-heap", "leaks", "heap-rate"] {
         let answer = rgops(&[command, &split.pid().to_string()]);
@@ -197,7 +197,7 @@ fn what_changes_the_program_is_refused_by_name_unless_allowed() {
 }
 
 #[test]
-fn ctrl_c_ends_a_window_early_and_keeps_what_was_seen() {
+fn ctrl_c_ends_a_window_early_and_keeps_its_data() {
     let (leaky, directory) = start("leaky", &["--leak", "12M"]);
     let (pid, output) = (leaky.pid().to_string(), directory.unused("heap").display().to_string());
     for command in [
@@ -207,7 +207,7 @@ fn ctrl_c_ends_a_window_early_and_keeps_what_was_seen() {
         let mut rgops = Command::new(built::release("rgops"));
         rgops.args(command).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut rgops = rgops.spawn().unwrap();
-        // It says this when Ctrl-C means something already.
+        // The line is printed once the handler for Ctrl-C is installed.
         let mut line = String::new();
         BufReader::new(rgops.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
         assert!(line.starts_with("Watching the heap now, will take 600 secs..."), "{line}");
@@ -222,7 +222,7 @@ fn ctrl_c_ends_a_window_early_and_keeps_what_was_seen() {
     assert!(profile::read(&std::fs::read(output).unwrap()).is_ok());
 }
 
-/// A program with its agent's socket in a directory of its own.
+/// A program with its agent's socket in its own directory.
 fn start(program: &str, arguments: &[&str]) -> (Running, Directory) {
     let directory = Directory::new();
     let mut command = Command::new(built::release(program));
@@ -234,7 +234,7 @@ fn start(program: &str, arguments: &[&str]) -> (Running, Directory) {
     (running, directory)
 }
 
-/// Makes `leaky` stand still at a moment of which it says that it is right; returns what it holds.
+/// Pauses `leaky` at a moment when `is_right` holds for its numbers; returns what it holds.
 fn stand_still(leaky: &mut Running, is_right: impl Fn(&Value) -> bool) -> Value {
     until("leaky holds enough", || {
         send(leaky, "USR1");
@@ -261,8 +261,8 @@ fn bytes(truth: &Value, kind: &str) -> f64 {
     number(&truth[kind]["live_bytes"])
 }
 
-/// Prints an estimate beside the truth; how many deviations it is off.
-fn told(run: u32, kind: &str, truth: f64, estimate: f64) -> f64 {
+/// Prints an estimate beside the truth; returns the deviation in σ.
+fn deviation(run: u32, kind: &str, truth: f64, estimate: f64) -> f64 {
     let sigma = (MEAN * truth).sqrt();
     let z = (estimate - truth) / sigma;
     println!(
@@ -274,7 +274,7 @@ fn told(run: u32, kind: &str, truth: f64, estimate: f64) -> f64 {
     z
 }
 
-/// A profile taken by `rgops pprof-heap`, and read back.
+/// A profile taken by `rgops pprof-heap` and read back.
 struct Taken {
     json: Value,
     file: PathBuf,
@@ -291,7 +291,7 @@ impl Taken {
         Taken { json: answer.json(), file, profile }
     }
 
-    /// Bytes in use that were allocated by one of `leaky`'s modules.
+    /// Bytes in use that were allocated by these modules of `leaky`.
     fn in_use(&self, modules: &[&str]) -> f64 {
         self.value(modules, "inuse_space")
     }
@@ -312,7 +312,7 @@ impl Taken {
         samples.map(|sample| sample.value[index] as f64).sum()
     }
 
-    /// Sampled minus freed is what lives, and nothing was lost.
+    /// Allocated minus freed is the live memory, and no sample was lost.
     fn adds_up(&self) {
         let count = |name: &str| number(&self.json[name]);
         assert_eq!(count("sampled") - count("sampled_freed"), number(&self.json["live"]["samples"]));
@@ -328,7 +328,7 @@ fn go_top(path: &Path, kind: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Until Go 1.22 the time was printed in another form.
+/// Go 1.22 and earlier print the time in another format.
 fn without_time(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("Time: ")).collect();
     lines.join("\n")

@@ -1,5 +1,5 @@
-//! The examples, which know about themselves what rgops must say of them; and other people's tools on the same
-//! programs and files, as referees (gdb, `go tool pprof`, Perfetto). `RGOPS_LONG=1` takes longer looks.
+//! The examples know the truth about themselves, which rgops must report. Other tools (gdb, `go tool pprof`,
+//! Perfetto) read the same programs and files as referees. `RGOPS_LONG=1` measures longer.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 

@@ -1,17 +1,17 @@
-//! Sleeping threads of the examples are captured without a signal: nearly all of them, each of the others
-//! with its reason, and of 5,000 threads none is left out. `RGOPS_LONG=1` looks 100 times at `shop` instead of 20.
+//! Sleeping threads of the examples are captured without a signal: nearly all of them, and the others each with a
+//! reason. Of 5,000 threads none is missing. `RGOPS_LONG=1` takes 100 dumps of `shop` instead of 20.
 
 use rgops_tests::built;
 use rgops_tests::running::{Running, rgops};
 use serde_json::Value;
 
-/// Threads in the dumps of a program.
+/// Threads in the dumps of a program, by kind of capture.
 #[derive(Debug, Default)]
 struct Seen {
     quiet: u64,
-    /// Signalled though they slept.
+    /// Sleeping threads that were signalled.
     woken: u64,
-    /// Signalled while they ran.
+    /// Running threads that were signalled.
     running: u64,
 }
 
@@ -19,7 +19,7 @@ struct Seen {
 fn sleeping_threads_stay_asleep() {
     let _alone = crate::alone();
     let dumps = if std::env::var_os("RGOPS_LONG").is_some() { 100 } else { 20 };
-    // `shop`'s come and go between sleep and work.
+    // The threads of `shop` alternate between sleep and work.
     let shop = Running::start(&built::release("shop"), &["--load", "500"]);
     check("shop", &look(&shop, dumps));
     drop(shop);
@@ -29,7 +29,8 @@ fn sleeping_threads_stay_asleep() {
     let crowd = Running::start_and_wait(&built::release("crowd"), &["5000"]);
     let seen = look(&crowd, 1);
     check("crowd", &seen);
-    // The main thread as well, and the agent's that waits for sockets; that which answers is none of these.
+    // With the main thread and the agent's thread that waits for sockets. The answering thread is in none of these
+    // counts.
     assert_eq!(seen.quiet + seen.woken + seen.running, 5002, "{seen:?}");
 }
 
@@ -44,13 +45,13 @@ fn without_frames(json: &Value) -> Value {
     threads.filter(|thread| thread["capture"] == "failed").cloned().collect()
 }
 
-/// What so many dumps show.
+/// The counts of this number of dumps.
 fn look(program: &Running, dumps: u32) -> Seen {
     let mut seen = Seen::default();
     for _ in 0..dumps {
         let answer = rgops(&["stack", &program.pid().to_string(), "--json"]);
         let json = answer.json();
-        // 6 would be: in part. What lacks is in the notes, or a thread that was not captured.
+        // A partial answer would be 6. The notes or a thread without capture show the reason.
         assert_eq!(answer.code, 0, "{} {} {:#}", answer.errors, json["notes"], without_frames(&json));
         for thread in json["threads"].as_array().expect("a dump has threads") {
             match (thread["capture"].as_str(), &thread["by_signal_because"]) {

@@ -1,7 +1,7 @@
-//! Our stacks against gdb's, on a crowd of 1000 threads parked in known places.
+//! Compares our stacks with gdb's, on 1000 threads parked at known places.
 //!
-//! gdb reads the same threads with its own unwinder and its own reading of DWARF: every function must be
-//! the same, inlined ones included, from the leaf to the root.
+//! gdb reads the same threads with its own unwinder and its own DWARF reader. Every function must be the same,
+//! inlined ones included, from the leaf to the root.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -20,7 +20,7 @@ use rgops_tests::running::Running;
 const THREADS: usize = 1000;
 
 #[test]
-fn a_crowd_of_1000_threads_is_where_gdb_sees_it() {
+fn gdb_shows_the_same_stacks_for_1000_threads() {
     let _alone = crate::alone();
     if !gdb_is_there() {
         return;
@@ -63,7 +63,7 @@ fn a_crowd_of_1000_threads_is_where_gdb_sees_it() {
     assert!(equal * 100 >= THREADS * 99, "{equal} of {THREADS} are as gdb sees them");
 }
 
-/// Whether there is a referee. Where a missing one must not pass unseen, `RGOPS_NO_SKIP=1` is set.
+/// Whether gdb is installed. With `RGOPS_NO_SKIP=1` a missing gdb is a failure.
 fn gdb_is_there() -> bool {
     if Command::new("gdb").arg("--version").output().is_ok_and(|output| output.status.success()) {
         return true;
@@ -104,7 +104,7 @@ fn parse(text: &str) -> HashMap<u32, Vec<String>> {
     threads
 }
 
-/// The function itself: gdb writes paths, generics and closures in its own way (`{impl#3}`).
+/// The last part of a function's path: gdb writes paths, generics and closures in its own way (`{impl#3}`).
 fn last_part(name: &str) -> String {
     let mut depth = 0i32;
     let mut plain = String::new();
@@ -112,7 +112,7 @@ fn last_part(name: &str) -> String {
     for character in name.chars() {
         match character {
             '<' => depth += 1,
-            // The arrow of a function type closes nothing.
+            // The arrow of a function type is not a closing bracket.
             '>' if previous != '-' => depth -= 1,
             _ if depth == 0 => plain.push(character),
             _ => {}
@@ -121,7 +121,7 @@ fn last_part(name: &str) -> String {
     }
     let plain = plain.replace("{{closure}}", "{closure}").replace("{{vtable.shim}}", "");
     let plain = plain.trim_end_matches(':');
-    // gdb leaves a legacy symbol its hash, `::h303b5c13cfaefdae`.
+    // gdb keeps the hash of a legacy symbol, `::h303b5c13cfaefdae`.
     let is_hash = |part: &str| {
         part.len() == 17 && part.starts_with('h') && part[1..].bytes().all(|byte| byte.is_ascii_hexdigit())
     };

@@ -1,5 +1,5 @@
-//! Our trace file, read by Perfetto's own message definitions (PyPI package `perfetto`): nothing in
-//! it is unknown to them, and the times of its slices are those of our summary.
+//! Reads our trace file with Perfetto's message definitions (PyPI package `perfetto`): it has no unknown fields, and
+//! its slices have the times of our summary.
 
 use std::env;
 use std::path::Path;
@@ -15,7 +15,7 @@ const KINDS: [&str; 9] =
     ["running", "runnable", "futex", "network", "poll", "file", "sleeping", "other", "unknown"];
 
 #[test]
-fn perfetto_reads_our_file_and_sees_our_numbers() {
+fn perfetto_reads_our_file_and_shows_the_same_numbers() {
     if !perfetto_is_there() {
         return;
     }
@@ -33,7 +33,7 @@ fn perfetto_reads_our_file_and_sees_our_numbers() {
     }
 }
 
-/// Compares the file with the JSON the command printed.
+/// Compares the file with the JSON output of the command.
 fn compare(traced: &Traced) -> Value {
     let theirs = check(&traced.file);
     assert_eq!(theirs["process"], traced.json["process"]["name"]);
@@ -63,7 +63,7 @@ fn python() -> String {
     env::var("RGOPS_PYTHON").unwrap_or_else(|_| "python3".to_owned())
 }
 
-/// Whether there is a referee. Where a missing one must not pass unseen, `RGOPS_NO_SKIP=1` is set.
+/// Whether Perfetto is installed. With `RGOPS_NO_SKIP=1` a missing Perfetto is a failure.
 fn perfetto_is_there() -> bool {
     let import = "import perfetto.protos.perfetto.trace.perfetto_trace_pb2";
     let found = Command::new(python()).args(["-c", import]).output();

@@ -1,9 +1,8 @@
-//! Our `top` against `go tool pprof -top` on the same file, line by line.
+//! Compares our `top` with `go tool pprof -top` on the same file, line by line.
 //!
-//! The profiles are made of this program's own addresses, so functions, inlined frames and code
-//! without names are all in them; their weights are spread in several ways, so that units, dropped
-//! nodes and rounding differ. `RGOPS_LONG=1` compares each spread with each period, each kind in each length:
-//! calling pprof is what takes the time.
+//! The profiles contain addresses of this program, so they have functions, inlined frames and code without names.
+//! Their weights are spread in several ways, to vary units, dropped nodes and rounding. `RGOPS_LONG=1` compares each
+//! spread with each period, and each kind with each length: most of the time is spent in pprof.
 
 use std::path::Path;
 use std::process::Command;
@@ -20,16 +19,16 @@ use rgops_protocol::reply::{Module, Stack, StackEnd};
 /// How weights are spread over stacks.
 #[derive(Debug, Clone, Copy)]
 enum Spread {
-    /// All alike.
+    /// All samples have the same weight.
     Even,
-    /// A few have nearly all.
+    /// A few stacks have nearly all weight.
     Steep,
-    /// One sample only.
+    /// Only one sample.
     Single,
 }
 
 #[test]
-fn top_is_line_by_line_that_of_go_tool_pprof() {
+fn top_is_the_same_line_by_line_as_go_tool_pprof() {
     if !go_is_there() {
         return;
     }
@@ -42,7 +41,7 @@ fn top_is_line_by_line_that_of_go_tool_pprof() {
             if !is_long() && at != number {
                 continue;
             }
-            // A loss is a comment, which pprof shows above the table.
+            // Losses are in a comment, which pprof shows above the table.
             let lost = if period_ns == 1_234 { 17 } else { 0 };
             let mut profile = made_up(spread, period_ns, lost);
             if period_ns == 1_001_001 {
@@ -67,14 +66,14 @@ fn top_is_line_by_line_that_of_go_tool_pprof() {
 }
 
 #[test]
-fn top_of_a_heap_is_line_by_line_that_of_go_tool_pprof() {
+fn top_of_a_heap_is_the_same_line_by_line_as_go_tool_pprof() {
     if !go_is_there() {
         return;
     }
     let directory = std::env::temp_dir().join(format!("rgops-referee-heap-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     let mut compared = 0;
-    // Blocks of few bytes and of many: kB, MB and GB in one table; a window with less in use.
+    // Small and large blocks, for kB, MB and GB in one table; and a window that ends with less in use.
     for (largest, is_window) in [(4_096, false), (1 << 20, false), (1 << 30, false), (1 << 20, true)] {
         let profile = made_up_heap(largest, is_window);
         let path = directory.join(format!("{largest}-{is_window}.pb.gz"));
@@ -103,7 +102,7 @@ fn is_long() -> bool {
     std::env::var_os("RGOPS_LONG").is_some()
 }
 
-/// A heap allocated at addresses in this program and its libraries, always the same for the same build.
+/// A heap with addresses in this program and its libraries, the same in every run of the same build.
 fn made_up_heap(largest: u64, is_window: bool) -> Profile {
     let modules = own_modules();
     let mut heap = Heap::new(Process {
@@ -139,7 +138,7 @@ fn made_up_heap(largest: u64, is_window: bool) -> Profile {
                 *allocated = allocated.plus(block);
                 *freed = if random.below(3) == 0 { freed.plus(block) } else { *freed };
             }
-            // In the second half of a window everything may be freed.
+            // In the second half of a window, everything may be freed.
             *freed = if time_ns > 0 && random.below(3) == 0 { *allocated } else { *freed };
         }
         heap.add(PprofHeapPart::Snapshot(HeapSnapshot { time_ns }));
@@ -150,14 +149,14 @@ fn made_up_heap(largest: u64, is_window: bool) -> Profile {
         };
         // Stack 0 has no frames.
         heap.add(PprofHeapPart::Buckets(sums.iter().enumerate().map(bucket).collect()));
-        // A loss is a comment, which pprof shows above the table.
+        // Losses are in a comment, which pprof shows above the table.
         let lost = largest % 7;
         heap.add(PprofHeapPart::Counters(HeapCounters { lost, lost_bytes: 9, ..HeapCounters::default() }));
     }
     heap.into_profile(is_window, None)
 }
 
-/// Whether there is a referee. Where a missing one must not pass unseen, `RGOPS_NO_SKIP=1` is set.
+/// Whether Go is installed. With `RGOPS_NO_SKIP=1` a missing Go is a failure.
 fn go_is_there() -> bool {
     let found = Command::new("go").args(["tool", "pprof", "-h"]).output();
     if found.is_ok_and(|output| String::from_utf8_lossy(&output.stderr).contains("-nodecount")) {
@@ -171,7 +170,7 @@ fn go_is_there() -> bool {
 fn go_top(path: &Path, sample_type: &str, rows: usize) -> String {
     let mut go = Command::new("go");
     go
-        // As people call it: whatever it does to symbols by itself is part of the comparison.
+        // The usual command line: pprof's own symbolisation is part of the comparison.
         .args(["tool", "pprof", "-top"])
         .arg(format!("-nodecount={rows}"))
         .arg(sample_type)
@@ -181,11 +180,11 @@ fn go_top(path: &Path, sample_type: &str, rows: usize) -> String {
     let output = rgops_tests::program::finished(&mut go);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    // Until Go 1.22 the time was printed as `Nov 22, 2026 at 10:27pm (UTC)`.
+    // Go 1.22 and earlier print the time as `Nov 22, 2026 at 10:27pm (UTC)`.
     text.replace("Time: Nov 22, 2026 at 10:27pm (UTC)", "Time: 2026-11-22 22:27:20 UTC")
 }
 
-/// A profile of addresses in this program and its libraries, always the same for the same build.
+/// A profile with addresses in this program and its libraries, the same in every run of the same build.
 fn made_up(spread: Spread, period_ns: u64, lost: u64) -> Profile {
     let modules = own_modules();
     let mut profile = CpuProfile::new(Process {
@@ -198,7 +197,7 @@ fn made_up(spread: Spread, period_ns: u64, lost: u64) -> Profile {
     });
     let (executable, library) = (text_of(&modules[0]), text_of(&modules[1]));
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    // Callers come from a small set, as in real programs, so that cum values add up.
+    // Callers come from a small set, as in real programs, so cumulative values add up.
     let callers: Vec<u64> = (0..60).map(|_| random.within(executable)).collect();
     let leaves: Vec<u64> = (0..300)
         .map(|number| if number % 9 == 0 { random.within(library) } else { random.within(executable) })
@@ -250,8 +249,8 @@ fn made_up(spread: Spread, period_ns: u64, lost: u64) -> Profile {
     profile.build(None)
 }
 
-/// Gives functions names as line tables alone have them: `poll<…>`, not mangled, alike but for what
-/// is between the brackets. pprof must not cut that off, or different functions become one.
+/// Gives functions names like those of line tables without symbols: `poll<…>`, not mangled, and the same except
+/// between the brackets. pprof must not cut that part off, or different functions become one.
 fn shorten_names(profile: &mut Profile) {
     for (number, function) in profile.function.iter_mut().enumerate() {
         assert_ne!(function.system_name, function.name, "pprof would take this for a name of C++");
@@ -261,7 +260,7 @@ fn shorten_names(profile: &mut Profile) {
     }
 }
 
-/// This program and its C library, as its own maps show them.
+/// The modules of this program and its C library, from its own maps.
 fn own_modules() -> Vec<Module> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let executable = std::env::current_exe().unwrap().display().to_string();
@@ -302,7 +301,7 @@ fn text_of(module: &Module) -> (u64, u64) {
     (module.bias + text.address(), module.bias + text.address() + text.size())
 }
 
-/// xorshift64: a test must see the same addresses again.
+/// xorshift64, so that every run uses the same addresses.
 struct Random(u64);
 
 impl Random {

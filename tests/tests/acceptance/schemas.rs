@@ -1,4 +1,4 @@
-//! What each command prints with `--json` is as its committed schema says, `inspect/schemas/COMMAND.json`.
+//! The `--json` output of each command matches its committed schema, `inspect/schemas/COMMAND.json`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use rgops_tests::running::{Running, rgops};
 use rgops_tests::schema;
 use serde_json::Value;
 
-/// Commands that are asked with more or less than `PID`, or in several ways; `FILE` is one to write.
+/// Commands with other arguments than `PID`, or with several command lines. `FILE` is an output file.
 const ASKED: [&[&str]; 11] = [
     &["info", "PID", "100ms"],
     &["list"],
@@ -25,7 +25,7 @@ const ASKED: [&[&str]; 11] = [
 ];
 
 #[test]
-fn json_is_as_the_committed_schemas_say() {
+fn json_matches_the_committed_schemas() {
     let _alone = crate::alone();
     let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("inspect/schemas");
     let directory = rgops_tests::directory::Directory::new();
@@ -53,7 +53,7 @@ fn json_is_as_the_committed_schemas_say() {
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             let answer = rgops(&arguments);
             if answer.output.is_empty() {
-                // What only the other program allows, or has: a sampled heap, a runtime that is watched.
+                // Only the other program allows this command, or has its data: a sampled heap, a watched runtime.
                 let is_none = answer.code == 4 || answer.errors.contains("no Tokio runtime is watched");
                 assert!(is_none, "{words:?}: {answer:?}");
                 continue;

@@ -1,5 +1,5 @@
-//! `shop` under load: a profile accounts for all the CPU time the process used, and names what the
-//! shop is known to do. `RGOPS_LONG=1` takes a profile twice as long.
+//! `shop` under load: a profile accounts for all CPU time of the process, and contains the shop's known functions.
+//! `RGOPS_LONG=1` takes a profile twice as long.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -9,16 +9,16 @@ use rgops_tests::profiled::Profiled;
 use rgops_tests::running::{Running, rgops};
 
 #[test]
-fn a_profile_accounts_for_the_processs_cpu_clock() {
+fn a_profile_accounts_for_the_cpu_clock_of_the_process() {
     let _alone = crate::alone();
     let shop = Running::start(&built::release("shop"), &["--load", "500"]);
-    // Of the program's threads: the agent's are not in the profile.
+    // Of the program's threads; the agent's are not in the profile.
     let cpu = || {
         let clocks = shop.thread_clocks();
         let programs = clocks.iter().filter(|(name, _)| !name.starts_with("rgops-"));
         programs.map(|(_, clock)| *clock).sum::<u64>() as f64
     };
-    // The load needs a moment to be steady: its connections, the first sessions.
+    // The load needs a moment to become steady: its connections, the first sessions.
     let pid = shop.pid().to_string();
     while cpu() < 3e8 {
         assert_eq!(rgops(&["stats", &pid]).code, 0);
@@ -29,8 +29,8 @@ fn a_profile_accounts_for_the_processs_cpu_clock() {
 
     let weights = (profiled.cpu_ns.values().sum::<u64>() + profiled.silent_ns) as f64;
     let end = profiled.begin_ns + profiled.duration_ns;
-    // What the clocks say of that window: at least from the first reading in it to the last, at most from the last
-    // before it to the first behind it. How far these are apart is the machine's affair.
+    // The CPU time in that window, by the clocks: at least from the first reading in it to the last, at most from the
+    // last reading before it to the first after it. The distance between the two depends on the machine.
     let at = |position: Option<usize>| readings[position.expect("read before and after")].1;
     let before = readings.iter().rposition(|(time, _)| *time <= profiled.begin_ns);
     let behind = readings.iter().position(|(time, _)| *time >= end);
@@ -50,7 +50,7 @@ fn a_profile_accounts_for_the_processs_cpu_clock() {
     }
 }
 
-/// Does `work` while `clock` is read: the times of the readings, in nanoseconds since 1970, and what it said.
+/// Runs `work` while `clock` is read: the times of the readings in nanoseconds since 1970, and their values.
 fn with_readings<T>(clock: &(impl Fn() -> f64 + Sync), work: impl FnOnce() -> T) -> (T, Vec<(u64, f64)>) {
     let is_over = AtomicBool::new(false);
     let read = || {

@@ -1,10 +1,9 @@
-//! When every worker of a runtime is stuck, the agent answers all the same, at once, and says where
-//! they are.
+//! When every worker of a runtime is stuck, the agent still answers at once, and shows where they are.
 
 use rgops_tests::built;
 use rgops_tests::running::{Answer, Running, rgops};
 
-// One test and not two: at the same time they would fight for CPUs.
+// One test instead of two: at the same time they would compete for CPUs.
 #[test]
 fn stuck_workers_are_named() {
     let _alone = crate::alone();
@@ -24,7 +23,7 @@ fn check(stuck: &Running, function: &str, activity: &str) {
     let stats = asked(&["stats", &pid]);
     let runtime = stats.output.lines().find(|line| line.starts_with("runtime main"));
     let runtime = runtime.unwrap_or_else(|| panic!("no runtime in\n{}", stats.output));
-    // Tokio publishes a worker's busy time when it parks: in a poll that never ends it would show 0.
+    // Tokio publishes a worker's busy time when it parks: in a poll that never ends it would be 0.
     assert!(runtime.contains("0 parked") && runtime.contains("busy [ 100%"), "{runtime}");
 }
 

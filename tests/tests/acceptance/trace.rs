@@ -1,4 +1,4 @@
-//! `rgops trace` on threads whose day is known.
+//! `rgops trace` on threads with a known schedule.
 
 use rgops_tests::built;
 use rgops_tests::running::{Running, rgops};
@@ -50,7 +50,7 @@ fn threads_that_wait_for_a_mutex_are_in_futex_and_its_owner_sleeps() {
 }
 
 #[test]
-fn a_file_that_exists_is_left_alone() {
+fn an_existing_file_is_not_overwritten() {
     let split = Running::start_and_wait(&built::release("split"), &[]);
     let file = std::env::temp_dir().join(format!("rgops-trace-exists-{}", std::process::id()));
     std::fs::write(&file, "mine").unwrap();
@@ -63,7 +63,7 @@ fn a_file_that_exists_is_left_alone() {
     );
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
     let answer = rgops(&["trace", &pid, "--duration", "0.1", "--output", &output, "--force"]);
-    // 6: a millisecond of it has no sample, say; it is there.
+    // 6 is a partial answer, for example because a millisecond has no sample. It was still written.
     assert!([0, 6].contains(&answer.code), "{answer:?}");
     assert!(answer.output.contains("busy") && answer.errors.contains("ui.perfetto.dev"), "{answer:?}");
     assert_ne!(std::fs::read(&file).unwrap(), b"mine");

@@ -1,5 +1,5 @@
-//! Heap profiles, memory numbers and `gc` on jemalloc and mimalloc: jemalloc's own profile, and the wrapper around
-//! either. With `RGOPS_LONG=1`, because jemalloc's own build takes a minute or two.
+//! Heap profiles, memory numbers and `gc` with jemalloc and mimalloc: jemalloc's own profile, and the wrapper around
+//! either. Only with `RGOPS_LONG=1`, because building jemalloc takes one or two minutes.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,9 +10,9 @@ use rgops_tests::directory::Directory;
 use rgops_tests::running::{Running, rgops};
 use serde_json::Value;
 
-/// What the program keeps.
+/// Bytes that the program keeps.
 const KEPT: f64 = 33_554_432.0;
-/// One σ of the estimate of it, by blocks far smaller than the 512 KiB between two samples.
+/// One σ of the estimate, for blocks far smaller than the 512 KiB between two samples.
 const SIGMA: f64 = 4.2e6;
 
 #[test]
@@ -23,7 +23,7 @@ fn jemallocs_own_profile() {
     let taken = Taken::of(&target, &[]);
     assert_eq!(taken.json["source"], "jemalloc", "{}", taken.json);
     taken.names_what_is_kept();
-    // It counts what was freed only when told to.
+    // jemalloc counts freed memory only if `prof_accum` is set.
     let file = taken.directory.path().join("all.pb.gz").display().to_string();
     let answer = rgops(&["pprof-heap", &target.pid().to_string(), "-alloc_space", "--output", &file]);
     assert!(answer.code != 0 && answer.errors.contains("prof_accum:true"), "{answer:?}");
@@ -39,24 +39,24 @@ fn jemallocs_own_profile() {
 }
 
 #[test]
-fn jemalloc_without_its_profiler_says_how_to_have_one() {
+fn jemalloc_without_its_profiler_reports_how_to_enable_it() {
     let Some(target) = start("jemalloc", None) else { return };
     let answer = rgops(&["pprof-heap", &target.pid().to_string()]);
     assert!(answer.code != 0 && answer.errors.contains("MALLOC_CONF=prof:true"), "{answer:?}");
     let memory = rgops(&["memstats", &target.pid().to_string()]).output;
     assert!(memory.contains("[jemalloc]"), "{memory}");
-    gives_back(&target, "[jemalloc] mallctl arena.4096.purge (all arenas) in ");
+    releases_memory(&target, "[jemalloc] mallctl arena.4096.purge (all arenas) in ");
 }
 
 #[test]
 fn the_wrapper_around_jemalloc() {
-    // Its own profiler beside the wrapper: the wrapper's is shown.
+    // jemalloc's own profiler is also active; the wrapper's profile is shown.
     let Some(target) = start("jemalloc,wrapped", Some("prof:true,prof_active:true")) else { return };
     let taken = Taken::of(&target, &[]);
     assert_eq!(taken.json["source"], "wrapper", "{}", taken.json);
     taken.names_what_is_kept();
     assert_eq!(taken.value("burst", "inuse_space"), 0.0);
-    gives_back(&target, "[jemalloc] mallctl arena.4096.purge (all arenas) in ");
+    releases_memory(&target, "[jemalloc] mallctl arena.4096.purge (all arenas) in ");
 }
 
 #[test]
@@ -67,10 +67,10 @@ fn the_wrapper_around_mimalloc() {
     assert_eq!(taken.value("burst", "inuse_space"), 0.0);
     let memory = rgops(&["memstats", &target.pid().to_string()]).output;
     assert!(memory.contains("[mimalloc]"), "{memory}");
-    gives_back(&target, "[mimalloc] mi_collect(true)");
+    releases_memory(&target, "[mimalloc] mi_collect(true)");
 }
 
-/// The program on an allocator; `None`, with a notice, unless long tests were asked for.
+/// The program on an allocator; `None`, with a notice, without `RGOPS_LONG=1`.
 fn start(features: &str, malloc_conf: Option<&str>) -> Option<Running> {
     if std::env::var_os("RGOPS_LONG").is_none() {
         println!("SKIPPED: builds jemalloc and mimalloc; run with RGOPS_LONG=1");
@@ -85,8 +85,8 @@ fn start(features: &str, malloc_conf: Option<&str>) -> Option<Running> {
     Some(target)
 }
 
-/// `gc` says the call, and less is resident than before.
-fn gives_back(target: &Running, called: &str) {
+/// `gc` names the call, and less memory is resident than before.
+fn releases_memory(target: &Running, called: &str) {
     let pid = target.pid().to_string();
     let explained = |name: &str| {
         let json = rgops(&["memstats", &pid, "--json"]).json();
@@ -95,17 +95,17 @@ fn gives_back(target: &Running, called: &str) {
     let resident = || explained("rss_bytes");
     let before = resident();
     let releasable = explained("releasable_bytes");
-    assert!(releasable > 3.0 * KEPT, "memstats says before that 128 MiB can be given back: {releasable}");
+    assert!(releasable > 3.0 * KEPT, "memstats shows before that 128 MiB are reclaimable: {releasable}");
     let given = rgops(&["gc", &pid]);
     assert_eq!(given.code, 0, "{given:?}");
     assert!(given.output.starts_with(called), "{given:?}");
     let after = resident();
     println!("{}resident: {before} before, {after} after", given.output);
-    // What is kept, the agent's own, and the executable; not the 128 MiB that were freed.
+    // The kept memory, the agent's own, and the executable; without the 128 MiB that were freed.
     assert!(after < 2.0 * KEPT && after <= before, "{after}: {given:?}");
 }
 
-/// A profile, as JSON and as the file.
+/// A profile, as JSON and as a file.
 struct Taken {
     json: Value,
     profile: Profile,
@@ -124,7 +124,7 @@ impl Taken {
         Taken { json: answer.json(), profile, directory }
     }
 
-    /// Cumulative value of the program's function of this name; 0 when it is in no sample.
+    /// The cumulative value of the program's function of this name; 0 if no sample contains it.
     fn value(&self, function: &str, kind: &str) -> f64 {
         let top = top::top(&self.profile, top::Options { sample_type: kind, rows: 0 });
         let name = format!("allocators::{function}");
@@ -132,7 +132,8 @@ impl Taken {
     }
 
     fn names_what_is_kept(&self) {
-        // Its own line: the allocator's functions are left out, although with line tables alone they have short names.
+        // The innermost line is the program's own: frames of the allocator are removed, although with line tables
+        // alone they have short names.
         let top = top::top(&self.profile, top::Options { sample_type: "inuse_space", rows: 1 });
         assert_eq!(top.rows[0].function, "fill", "{}", self.json);
         let kept = self.value("keep", "inuse_space");

@@ -1,6 +1,6 @@
-//! Programs that change who they are after `listen`: by setuid(2), or by prctl(PR_SET_DUMPABLE, 0),
-//! which closes their `/proc` files to everyone but root, themselves included. Captures go on, by
-//! signals; what cannot be read is said to be unavailable, as `docs/SECURITY.md` states it.
+//! Programs that change their credentials after `listen`: by setuid(2), or by prctl(PR_SET_DUMPABLE, 0), which makes
+//! their `/proc` files accessible only to root, and not even to themselves. Captures still work, by signals. What
+//! cannot be read is reported as unavailable, as `docs/SECURITY.md` states.
 
 use std::fs::{self, Permissions};
 use std::hint::black_box;
@@ -28,7 +28,7 @@ use rgops_tests::waiting::{is_root, skip_unless};
 const NOBODY: u32 = 65534;
 const TASKS: usize = 20;
 
-/// Set for a target that may not call process_vm_readv(2) either.
+/// Set for a target in which process_vm_readv(2) is also denied.
 const DENIED: &str = "RGOPS_TEST_DENY";
 
 fn spin() {
@@ -56,7 +56,7 @@ fn start_threads() {
     begun.wait();
 }
 
-/// Tasks that wait for ever, on a runtime that nobody drives.
+/// Tasks that wait for ever, on a runtime that is not driven.
 fn watched_tasks() -> Options {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for _ in 0..TASKS {
@@ -67,9 +67,9 @@ fn watched_tasks() -> Options {
     options
 }
 
-/// Becomes nobody, in all threads.
+/// Changes to the user nobody, in all threads.
 fn become_nobody() {
-    // SAFETY: these calls take numbers only.
+    // SAFETY: these calls only take numbers.
     unsafe {
         assert_eq!(libc::setgid(NOBODY), 0);
         assert_eq!(libc::setuid(NOBODY), 0);
@@ -77,7 +77,7 @@ fn become_nobody() {
 }
 
 fn set_dumpable(dumpable: libc::c_ulong) {
-    // SAFETY: as above.
+    // SAFETY: prctl(PR_SET_DUMPABLE) only takes numbers.
     assert_eq!(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, dumpable, 0, 0, 0) }, 0);
 }
 
@@ -90,7 +90,7 @@ fn gives_up_root() {
     start_threads();
     let agent = rgops_agent::listen(watched_tasks()).unwrap();
     become_nobody();
-    itself::wait_until_told(&agent);
+    itself::wait_for_input(&agent);
     // SAFETY: ends the process without waiting for its threads.
     unsafe { libc::_exit(0) };
 }
@@ -102,7 +102,7 @@ fn is_not_dumpable() {
         return;
     }
     if is_root() {
-        // Root may read everything anyway.
+        // Root may read everything anyway, so do this as another user.
         let directory = std::env::var_os("RGOPS_DIR").unwrap();
         fs::create_dir(&directory).unwrap();
         fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
@@ -116,28 +116,28 @@ fn is_not_dumpable() {
     if std::env::var_os(DENIED).is_some() {
         deny_process_vm_readv();
     }
-    itself::wait_until_told(&agent);
+    itself::wait_for_input(&agent);
     // SAFETY: ends the process without waiting for its threads.
     unsafe { libc::_exit(0) };
 }
 
 #[cfg(all(target_env = "gnu", target_arch = "x86_64"))]
 fn deny_process_vm_readv() {
-    use rgops_tests::seccomp::{Filter, Verdict, Whom};
+    use rgops_tests::seccomp::{Filter, Scope, Verdict};
     let filter = Filter::new().call(libc::SYS_process_vm_readv, Verdict::Fail(libc::EPERM));
-    filter.enforce(Whom::Everyone, Verdict::Allow);
+    filter.enforce(Scope::AllThreads, Verdict::Allow);
 }
 
 #[cfg(not(all(target_env = "gnu", target_arch = "x86_64")))]
 fn deny_process_vm_readv() {}
 
-/// Captures and every other command work; what is closed to the program itself is said.
+/// Captures and every other command work. What the program itself cannot read is reported.
 fn everything_answers(target: &Itself) {
     for _ in 0..2 {
         let threads = target.dump();
         for name in ["spins", "sleeps"] {
             let thread = threads.iter().find(|thread| thread.name == name).unwrap();
-            // Without the thread's registers in `syscall` there is no quiet capture.
+            // Quiet capture needs the thread's registers, from `/proc/self/task/TID/syscall`.
             let Capture::Signal { because } = &thread.capture else { panic!("{thread:?}") };
             assert!(because.contains("Permission denied"), "{because}");
             assert_eq!(thread.stack.end, StackEnd::Root, "{thread:?}");
@@ -149,7 +149,7 @@ fn everything_answers(target: &Itself) {
         assert!(profile.thread("spins").weight > 0);
         assert_eq!(profile.totals().timer_failures, 0);
     }
-    // Its memory is open to the program itself all the same.
+    // The program can still read its own memory.
     let listing = Listing::of(target.address(), 16);
     assert_eq!((listing.tasks.len(), listing.read()), (TASKS, TASKS));
     let screen = rgops(&["tasks", target.address()]);
@@ -168,8 +168,8 @@ fn a_program_that_gives_up_root_is_still_captured_and_answers_its_new_user() {
     let target = Itself::start("credentials::gives_up_root");
     everything_answers(&target);
 
-    // Who may ask is decided when they connect: the user it runs as now, and root. The socket's place
-    // is still the former user's, so somebody has to open it.
+    // The permission is checked at the connection: the current user of the program, and root. The socket is in a
+    // directory of the former user, so an operator must open it.
     let socket = Path::new(target.address());
     let directory = socket.parent().unwrap();
     fs::set_permissions(directory, Permissions::from_mode(0o755)).unwrap();
@@ -185,7 +185,7 @@ fn a_program_that_gives_up_root_is_still_captured_and_answers_its_new_user() {
     assert!(code == Some(4) && errors.contains("runs as uid 65534"), "{code:?} {errors}");
     let (code, _, errors) = ask_as(NOBODY, "version");
     assert_eq!(code, Some(0), "{errors}");
-    // Its files in /proc are root's: the new user has the list, and is told what it lacks.
+    // Its files in /proc belong to root: the new user gets the list, with notes about what is unavailable.
     let (code, screen, errors) = ask_as(NOBODY, "tasks");
     println!("{screen}{errors}");
     assert!(code == Some(0) || code == Some(6), "{code:?} {errors}");
@@ -200,11 +200,11 @@ fn a_program_that_is_not_dumpable_is_still_captured() {
     target.end();
 }
 
-/// With /proc/self/mem closed by the kernel and process_vm_readv(2) by a filter there is no way to read the
-/// program's memory: the reason and what mends it are said.
+/// The kernel closes /proc/self/mem, and a filter denies process_vm_readv(2), so the program's memory cannot be read.
+/// The reason and the fix are reported.
 #[cfg(all(target_env = "gnu", target_arch = "x86_64"))]
 #[test]
-fn a_program_that_may_not_read_its_own_memory_has_no_list_and_says_why() {
+fn a_program_that_may_not_read_its_own_memory_has_no_list_and_reports_why() {
     let target = Itself::start_with("credentials::is_not_dumpable", &[(DENIED, "1")]);
     let screen = rgops(&["tasks", target.address()]);
     println!("{}{}", screen.output, screen.errors);

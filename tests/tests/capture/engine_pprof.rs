@@ -1,5 +1,5 @@
-//! Engine `pprof`, chosen by option: its profile has names, says who took it and what it lacks; the
-//! program gets its signal back. Needs the feature `engine-pprof`.
+//! Engine `pprof`, chosen by option: its profile has names, states which engine took it and what is unavailable.
+//! Afterwards the program has its signal back. Needs the feature `engine-pprof`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
@@ -36,9 +36,9 @@ fn inner_loop() {
     black_box(number);
 }
 
-/// The disposition of SIGPROF: its handler.
+/// The handler in the disposition of SIGPROF.
 fn handler_of_sigprof() -> usize {
-    // SAFETY: plain data, valid when zeroed; nothing is set.
+    // SAFETY: plain data, valid when zeroed; sigaction(2) only writes the old disposition, which is valid.
     unsafe {
         let mut current: libc::sigaction = std::mem::zeroed();
         assert_eq!(libc::sigaction(libc::SIGPROF, std::ptr::null(), &mut current), 0);
@@ -60,7 +60,7 @@ fn spins() {
 }
 
 #[test]
-fn its_profile_has_names_and_says_who_took_it() {
+fn its_profile_has_names_and_states_its_engine() {
     let target = Itself::start("engine_pprof::spins");
     let file = std::env::temp_dir().join(format!("rgops-engine-pprof-{}.pb.gz", std::process::id()));
     let (pid, path) = (target.pid().to_string(), file.display().to_string());
@@ -78,7 +78,7 @@ fn its_profile_has_names_and_says_who_took_it() {
     let notes = json["notes"].as_array().unwrap();
     assert!(notes.iter().any(|note| note["kind"] == "approximate" && note["what"] == "samples"), "{notes:?}");
 
-    // Names for the innermost frames, of the handler none; weights are samples times the period.
+    // The innermost frames have names, none of them of the handler; weights are the samples times the period.
     let functions: BTreeMap<u64, &str> =
         profile.function.iter().map(|function| (function.id, profile.text(function.name))).collect();
     let names_of = |location: &u64| -> Vec<&str> {
@@ -112,20 +112,20 @@ fn its_profile_has_names_and_says_who_took_it() {
 }
 
 #[test]
-fn its_answer_accounts_for_the_clock_and_leaves_the_native_engine_to_others() {
+fn its_answer_accounts_for_the_clock_and_other_commands_use_the_native_engine() {
     let target = Itself::start("engine_pprof::spins");
     let profile = target.profile(1000);
     let totals = profile.totals();
     let weight: u64 = profile.samples.iter().map(|sample| u64::from(sample.weight)).sum();
     assert_eq!((weight, profile.samples.len() as u64), (totals.weight, totals.samples));
     assert!(weight > 0);
-    // 999 Hz as whole microseconds of the crate's timer.
+    // 999 Hz is rounded to whole microseconds for the crate's timer.
     let explained = totals.weight * 1_001_000 + totals.unsampled_cpu_ns;
     assert!(explained >= totals.process_cpu_ns - totals.agent_cpu_ns, "{totals:?}");
     let spinner = profile.thread("spinner");
     assert!(spinner.tid >= FIRST_NUMBERED_THREAD && spinner.weight > totals.weight / 2, "{totals:?}");
     assert!(profile.notes.iter().any(|note| note.kind == NoteKind::Approximate), "{:?}", profile.notes);
-    // Afterwards stacks come as always, and another profile.
+    // Afterwards dumps work as before, and so does another profile.
     assert!(target.dump().iter().any(|thread| thread.name == "spinner" && !thread.stack.frames.is_empty()));
     assert!(target.profile(200).totals().weight > 0);
     assert!(target.end().contains(&format!("handler {}", libc::SIG_DFL)));
@@ -135,11 +135,11 @@ extern "C" fn nothing(_: i32) {}
 
 /// Installs [`nothing`] for SIGPROF.
 fn install_nothing() {
-    // SAFETY: the handler does nothing.
+    // SAFETY: the handler does nothing, so it is async-signal-safe.
     unsafe { libc::signal(libc::SIGPROF, nothing as *const () as usize) };
 }
 
-fn listen_and_tell_whether_nothing_is_kept() {
+fn listen_and_print_whether_the_empty_handler_is_kept() {
     itself::listen_with(Options::default().cpu_engine(CpuEngine::Pprof));
     println!("\nkept {}", handler_of_sigprof() == nothing as *const () as usize);
 }
@@ -149,7 +149,7 @@ fn listen_and_tell_whether_nothing_is_kept() {
 fn has_a_handler() {
     if itself::is_target() {
         install_nothing();
-        listen_and_tell_whether_nothing_is_kept();
+        listen_and_print_whether_the_empty_handler_is_kept();
     }
 }
 
@@ -159,7 +159,7 @@ fn has_a_timer() {
     if itself::is_target() {
         let time = libc::timeval { tv_sec: 1000, tv_usec: 0 };
         let mut timer = libc::itimerval { it_interval: time, it_value: time };
-        // SAFETY: both are valid; no signal comes for 1000 s of CPU time.
+        // SAFETY: both pointers are valid. No signal arrives within 1000 s of CPU time.
         unsafe {
             assert_eq!(libc::setitimer(libc::ITIMER_PROF, &timer, std::ptr::null_mut()), 0);
             itself::listen_with(Options::default().cpu_engine(CpuEngine::Pprof));
@@ -170,7 +170,7 @@ fn has_a_timer() {
 }
 
 #[test]
-fn a_program_with_a_use_of_its_own_for_sigprof_is_left_alone() {
+fn a_program_that_uses_sigprof_itself_is_refused_and_keeps_it() {
     for (name, why) in
         [("engine_pprof::has_a_handler", "SIGPROF handler"), ("engine_pprof::has_a_timer", "ITIMER_PROF")]
     {
@@ -194,7 +194,7 @@ fn takes_the_signal() {
             }
             install_nothing();
         });
-        listen_and_tell_whether_nothing_is_kept();
+        listen_and_print_whether_the_empty_handler_is_kept();
         STOP.store(true, Ordering::Relaxed);
         thread.join().unwrap();
     }
@@ -210,13 +210,13 @@ fn a_handler_installed_meanwhile_ends_the_profile_and_stays() {
 }
 
 #[test]
-fn a_profile_nobody_waits_for_gives_the_signal_back() {
+fn an_abandoned_profile_restores_the_signal() {
     let target = Itself::start("engine_pprof::spins");
     let endpoint = Endpoint::Local { path: target.address().into(), expected: None };
     let timeouts = Timeouts { connect: Duration::from_secs(10), silence: Duration::from_secs(30) };
     let request = Request::PprofCpu(PprofCpuRequest { duration_ms: 60_000, hz: 99 });
     let mut answer = Client::connect(&endpoint, timeouts).unwrap().ask(&request).unwrap();
-    // Its first part says that it has begun.
+    // The first part is sent when the profile has begun.
     while !matches!(answer.next_event().unwrap(), Event::Data(_)) {}
     drop(answer);
     until("another profile can be taken", || target.try_profile(99, 100).ok());
@@ -227,7 +227,7 @@ fn a_profile_nobody_waits_for_gives_the_signal_back() {
 #[ignore = "started by another test"]
 fn chooses_nothing() {
     if itself::is_target() {
-        itself::listen_until_told();
+        itself::listen_until_input();
     }
 }
 

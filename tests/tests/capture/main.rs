@@ -1,5 +1,5 @@
-//! Captures of programs that are hard to look into, and of heaps: other users, code that comes and goes, no
-//! symbols, other allocators. `RGOPS_LONG=1` takes longer looks.
+//! Captures and heaps of programs that are hard to inspect: other users, code that is loaded and unloaded, no
+//! symbols, other allocators. `RGOPS_LONG=1` measures longer.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 

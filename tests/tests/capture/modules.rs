@@ -1,6 +1,6 @@
-//! Code that comes and goes, and code without unwind data: libraries loaded and unloaded while they
-//! are sampled keep their own names, stripped ones and the vDSO are walked through, and code made at
-//! run time is followed by its frame pointers and counted.
+//! Code that is loaded and unloaded, and code without unwind data. Libraries that are loaded and unloaded during a
+//! profile keep their own names. Stripped libraries and the vDSO are walked through. Code that is generated at run
+//! time is walked by its frame pointers, and counted.
 
 use std::ffi::CString;
 use std::hint::black_box;
@@ -17,11 +17,11 @@ use rgops_tests::running::rgops;
 
 const DIRECTORY: &str = "RGOPS_TEST_LIBRARIES";
 
-/// Small libraries made by the C compiler; removed when dropped.
+/// Small libraries, compiled by the C compiler; removed when dropped.
 struct Libraries(PathBuf);
 
 impl Libraries {
-    /// `NAME_spin` called by `NAME_outer`, behind so many bytes of other code.
+    /// Compiles libraries in which `NAME_outer` calls `NAME_spin`, after this number of bytes of other code.
     fn make(libraries: &[(&str, usize, &[&str])]) -> Libraries {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -75,7 +75,7 @@ impl Loaded {
         let folder = PathBuf::from(std::env::var_os(DIRECTORY).unwrap());
         let path = CString::new(Libraries::path(&folder, name).to_str().unwrap()).unwrap();
         let symbol = CString::new(format!("{name}_outer")).unwrap();
-        // SAFETY: a library of ours without constructors; `NAME_outer` has this type.
+        // SAFETY: the library has no constructors, and its `NAME_outer` has this type.
         unsafe {
             let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW);
             assert!(!library.is_null());
@@ -86,14 +86,14 @@ impl Loaded {
     }
 
     fn call(&self, turns: u64) {
-        // SAFETY: it computes; the library is loaded as long as `self`.
+        // SAFETY: the function only computes, and its library is loaded while `self` lives.
         black_box(unsafe { self.1(turns) });
     }
 }
 
 impl Drop for Loaded {
     fn drop(&mut self) {
-        // SAFETY: loaded by `load`; nothing of it is used afterwards.
+        // SAFETY: the handle is from `load`, and nothing of the library is used afterwards.
         unsafe { libc::dlclose(self.0) };
     }
 }
@@ -135,16 +135,16 @@ fn loads_and_unloads() {
         return;
     }
     thread("slow", || {
-        // Longer than the agent may have to wait for its turn on a loaded machine.
+        // Longer than the agent may have to wait for a CPU on a loaded machine.
         calls_alpha(Duration::from_secs(1));
         calls_beta(Duration::from_secs(1));
     });
-    itself::listen_until_told();
+    itself::listen_until_input();
     // SAFETY: ends the process without waiting for its threads.
     unsafe { libc::_exit(0) };
 }
 
-/// Names of the functions of each sample, leaf first, and its weight.
+/// The function names of each sample, leaf first, and its weight.
 fn stacks(profile: &Pprof) -> Vec<(Vec<String>, u64)> {
     let name = |id: u64| {
         let location = profile.location.iter().find(|location| location.id == id).unwrap();
@@ -162,7 +162,7 @@ fn stacks(profile: &Pprof) -> Vec<(Vec<String>, u64)> {
 }
 
 #[test]
-fn a_library_in_the_place_of_another_has_its_own_names() {
+fn a_library_loaded_in_place_of_another_has_its_own_names() {
     let _alone = crate::alone();
     let libraries = Libraries::make(&[("alpha", 16, &[]), ("beta", 3000, &[])]);
     let target = libraries.start("modules::loads_and_unloads");
@@ -177,7 +177,7 @@ fn a_library_in_the_place_of_another_has_its_own_names() {
     let mut others = 0;
     for (names, weight) in stacks(&profile) {
         let has = |part: &str| names.iter().any(|name| name.contains(part));
-        // Which of the two it is, our own functions know: they are never unloaded.
+        // The program's own functions, which are never unloaded, show which of the two it is.
         let of = [has("calls_alpha"), has("calls_beta")];
         assert!(!(of[0] && (has("beta_spin") || has("beta_outer"))), "{names:?}");
         assert!(!(of[1] && (has("alpha_spin") || has("alpha_outer"))), "{names:?}");
@@ -190,7 +190,7 @@ fn a_library_in_the_place_of_another_has_its_own_names() {
         }
     }
     println!("alpha and beta {weights:?}, others {others}");
-    // The others are uncertain: one took the place of the other about then.
+    // The other samples are uncertain: one library replaced the other at about that time.
     assert!(weights.iter().all(|weight| *weight > 0));
     target.end();
 }
@@ -212,14 +212,14 @@ fn loads_without_pause() {
             LOADS.fetch_add(1, Ordering::Relaxed);
         });
     }
-    itself::listen_until_told();
+    itself::listen_until_input();
     println!("\nloads {}", LOADS.load(Ordering::Relaxed));
-    // SAFETY: as above.
+    // SAFETY: ends the process without waiting for its threads.
     unsafe { libc::_exit(0) };
 }
 
 #[test]
-fn loading_and_unloading_without_pause_harms_nobody() {
+fn loading_and_unloading_without_pause_is_harmless() {
     let libraries = Libraries::make(&[("alpha", 16, &[]), ("beta", 3000, &[])]);
     let target = libraries.start("modules::loads_without_pause");
     let profile = target.profile(1000 * seconds());
@@ -232,7 +232,7 @@ fn loading_and_unloading_without_pause_harms_nobody() {
     println!("{text}");
 }
 
-/// Samples of a thread, and whether nearly all of them reach the root.
+/// The samples of a thread, and whether nearly all of them reach the root.
 fn samples<'p>(profile: &'p Profile, thread: &str) -> (Vec<&'p CpuSample>, bool) {
     let tid = profile.thread(thread).tid;
     let own: Vec<_> = profile.samples.iter().filter(|sample| sample.tid == tid).collect();
@@ -260,28 +260,28 @@ fn runs_odd_code() {
     let stripped = Loaded::load("stripped");
     let outer = stripped.1;
     std::mem::forget(stripped);
-    // SAFETY: the library stays loaded.
+    // SAFETY: the library stays loaded, and its function has this type.
     thread("stripped", move || assert_ne!(unsafe { outer(black_box(1_000_000)) }, 0));
     thread("clock", || assert!(black_box(Instant::now()).elapsed() < Duration::MAX));
     #[cfg(target_arch = "x86_64")]
     {
         let made = made_at_run_time();
         thread("made", move || {
-            // SAFETY: it computes; what it returns is nothing in particular.
+            // SAFETY: the code follows the C ABI and only computes.
             black_box(unsafe { made(black_box(1_000_000)) });
         });
     }
-    itself::listen_until_told();
-    // SAFETY: as above.
+    itself::listen_until_input();
+    // SAFETY: ends the process without waiting for its threads.
     unsafe { libc::_exit(0) };
 }
 
-/// A function in memory, as a JIT compiler makes them: with a frame pointer and no unwind data.
+/// A function in memory, as a JIT compiler generates it: with a frame pointer and without unwind data.
 #[cfg(target_arch = "x86_64")]
 fn made_at_run_time() -> Outer {
     // push rbp; mov rbp, rsp; again: dec rdi; jnz again; pop rbp; ret
     const CODE: [u8; 11] = [0x55, 0x48, 0x89, 0xe5, 0x48, 0xff, 0xcf, 0x75, 0xfb, 0x5d, 0xc3];
-    // SAFETY: a new mapping of one page, written before it may be executed; the code follows the C ABI.
+    // SAFETY: a new mapping of one page, which is written before it becomes executable. The code follows the C ABI.
     unsafe {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         let page = libc::mmap(std::ptr::null_mut(), 4096, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
@@ -293,7 +293,7 @@ fn made_at_run_time() -> Outer {
 }
 
 #[test]
-fn stripped_libraries_the_vdso_and_code_made_at_run_time_are_walked_through() {
+fn stripped_libraries_the_vdso_and_generated_code_are_walked_through() {
     let _alone = crate::alone();
     let libraries = Libraries::make(&[("stripped", 100, &["-s"])]);
     let target = libraries.start("modules::runs_odd_code");

@@ -1,6 +1,5 @@
-//! Programs that are hard to look into: stripped, without unwinding, static against musl, and with
-//! another file where their executable was. Each command answers, or says what is missing and how
-//! to get it.
+//! Programs that are hard to inspect: stripped, without unwinding, static with musl, and with a replaced executable.
+//! Each command answers, or reports what is unavailable and how to get it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ fn a_stripped_program() {
     let program = built::odd(Odd::Stripped).unwrap();
     let target = Running::start_and_wait(&program, &[]);
     let answers = Answers::ask(&target);
-    // Names are gone; the module and offset stay, and the reason is said.
+    // Names are missing. The module and offset are shown, with the reason.
     let stack = &answers.stack.output;
     assert!(stack.contains("odd+0x"), "{stack}");
     assert!(answers.version.output.contains("stripped"), "{}", answers.version.output);
@@ -38,8 +37,8 @@ fn a_program_linked_statically_against_musl() {
     let Some(program) = built::odd(Odd::Musl) else { return };
     let target = Running::start_and_wait(&program, &[]);
     let answers = Answers::ask(&target);
-    // Rust's musl has no unwind data of its own, so callers of its functions cannot be found: what
-    // runs is named; what waits is shown with its system call, and the answer says that it is cut.
+    // Rust's musl has no unwind data, so callers of its functions cannot be found. What runs is named. What waits is
+    // shown with its system call, and the answer reports that the stack is cut.
     answers.name_the_spinning_function();
     assert!(answers.stack.output.contains("[futex wait]: odd-parked"), "{}", answers.stack.output);
     assert!(
@@ -56,24 +55,24 @@ fn a_program_whose_executable_was_replaced() {
     let program = folder.0.join("odd");
     built::copy(&built::odd(Odd::PanicAbort).unwrap(), &program);
     let target = Running::start_and_wait(&program, &[]);
-    // As an installation does it: another file, with other code, takes the name.
+    // Like an installation: another file, with other code, is renamed over it.
     built::copy(&built::odd(Odd::Stripped).unwrap(), &folder.0.join("new"));
     fs::rename(folder.0.join("new"), &program).unwrap();
     let answers = Answers::ask(&target);
-    // The kernel still has the old one, see /proc/PID/exe; names must never come from the new.
+    // The kernel still has the old file, see /proc/PID/exe. Names must never come from the new file.
     answers.name_both_functions();
 }
 
-/// What each command answered.
+/// The answers of all commands.
 struct Answers {
     version: Answer,
     stack: Answer,
-    /// The functions in the file of the CPU profile.
+    /// The function names in the file of the CPU profile.
     profile: Vec<String>,
 }
 
 impl Answers {
-    /// Asks every command.
+    /// Runs every command.
     fn ask(target: &Running) -> Answers {
         let pid = &target.pid().to_string();
         let folder = Folder::make(pid);
@@ -100,13 +99,13 @@ impl Answers {
     fn name_the_spinning_function(&self) {
         let stack = &self.stack.output;
         assert!(stack.contains("odd::odd_spin"), "{stack}");
-        // In the file, not in the ten lines printed: its samples are its inlined callees'.
+        // In the file, not in the ten printed lines: its samples belong to inlined callees.
         let functions = &self.profile;
         assert!(functions.iter().any(|function| function.contains("odd::odd_spin")), "{functions:?}");
     }
 }
 
-/// Asks one command: it answers, in part with a reason, or fails with what to do.
+/// Runs one command. It must answer, or report a reason or a fix.
 fn ask(arguments: &[&str]) -> Answer {
     let answer = rgops(arguments);
     println!("$ rgops {} → {}\n{}{}", arguments.join(" "), answer.code, answer.output, answer.errors);
@@ -116,12 +115,12 @@ fn ask(arguments: &[&str]) -> Answer {
             assert!(!answer.output.trim().is_empty());
             assert!(!answer.errors.trim().is_empty() || answer.output.contains("note"), "no reason is given");
         }
-        _ => assert!(answer.errors.contains("fix:"), "nothing says what to do"),
+        _ => assert!(answer.errors.contains("fix:"), "no fix is shown"),
     }
     answer
 }
 
-/// A folder that goes with the test.
+/// A folder that is removed with the test.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -1,12 +1,11 @@
-//! Promise 5, with detectors that end the target when the handler does what it must not: allocate,
-//! free, lock or call into the loader on any thread; or make a system call other than its look at
-//! the stack (rt_sigprocmask(2) that changes nothing) and its return.
+//! Promise 5, with detectors that end the target if the handler does what it must not: allocate, free, lock or call
+//! the loader on any thread; or make a system call other than the check of its stack (an rt_sigprocmask(2) that
+//! changes nothing) and its return.
 //!
-//! How one knows to be inside the handler: it runs on a stack of the agent's, and what it passes signals on to
-//! on the alternate stack of the thread; so whatever is called with the stack pointer elsewhere than on the
-//! thread's own stack is called by it (or by the walk of a stack that allocates, which must not do these
-//! things either). What makes system calls is a thread that makes none
-//! itself, so that the kernel's filter can end the process for any.
+//! How the detectors know that they are inside the handler: it runs on a stack of the agent's, and forwards signals
+//! on the thread's alternate stack. So a call with the stack pointer outside of the thread's own stack comes from it
+//! (or from the stack walk of an allocation, which must not do these things either). The system calls are checked on
+//! a thread that makes none itself, so the kernel's filter can end the process at any call.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -20,30 +19,30 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
 use rgops_tests::itself::{self, Itself};
-use rgops_tests::seccomp::{Filter, Verdict, Whom};
+use rgops_tests::seccomp::{Filter, Scope, Verdict};
 use rgops_tests::waiting::until;
 
-/// The heap is sampled meanwhile, far more often than usual: the handler interrupts that, too.
+/// The heap is also sampled, far more often than usual, so the handler interrupts that too.
 #[global_allocator]
 static ALLOCATOR: rgops_agent::alloc::Sampling<std::alloc::System> =
     rgops_agent::alloc::Sampling::new(std::alloc::System);
 
-/// Room for a whole walk, also of a build without optimisation.
-const ROOMY: usize = 128 * 1024;
-/// As small as people make them.
+/// Room for a whole walk, even in a build without optimisation.
+const LARGE: usize = 128 * 1024;
+/// A typical small alternate stack.
 const SMALL: usize = 16 * 1024;
 
 thread_local! {
-    /// Bounds of this thread's own stack, once they are known. Plain memory: looking at it initialises nothing.
+    /// The bounds of this thread's own stack, once they are known. Const-initialised: reading it runs no initialiser.
     static OWN: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-/// Ends the process when the calling code does not run on its thread's own stack.
+/// Aborts if the caller does not run on its thread's own stack.
 fn forbid_inside_the_handler(what: &CStr) {
     let here = std::ptr::from_ref(&what) as usize;
     let (low, high) = OWN.get();
     if high != 0 && !(low..high).contains(&here) {
-        // SAFETY: write(2) reads the text; both are async-signal-safe.
+        // SAFETY: write(2) only reads the texts, which are as long as stated; write and abort are async-signal-safe.
         unsafe {
             libc::write(2, what.as_ptr().cast(), what.count_bytes());
             libc::write(2, c" inside the handler\n".as_ptr().cast(), 20);
@@ -52,11 +51,10 @@ fn forbid_inside_the_handler(what: &CStr) {
     }
 }
 
-/// Gives the calling thread an alternate stack above memory that cannot be touched, and learns where its own
-/// one is.
+/// Gives the calling thread an alternate stack above an inaccessible mapping, and stores the bounds of its own stack.
 fn alternate_stack(bytes: usize) -> *mut u8 {
-    // SAFETY: new mappings only; the stack stays until the process ends. The attributes are filled in by the
-    // first call that gets them.
+    // SAFETY: only new mappings are changed, and the stack lives until the process ends. pthread_getattr_np(3)
+    // initialises the attributes before they are read.
     unsafe {
         let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
         let (mut low, mut own_bytes) = (std::ptr::null_mut(), 0);
@@ -78,14 +76,14 @@ fn alternate_stack(bytes: usize) -> *mut u8 {
 
 const PAINT: u8 = 0xa5;
 
-/// Bytes of an alternate stack that were ever written to, from its top.
+/// The number of bytes of an alternate stack, from its top, that were written to.
 fn used(stack: *mut u8, bytes: usize) -> usize {
-    // SAFETY: the stack stays mapped; volatile, because handlers write there meanwhile.
+    // SAFETY: the stack stays mapped. The read is volatile because handlers write there meanwhile.
     let is_painted = |at: &usize| unsafe { stack.add(*at).read_volatile() } == PAINT;
     bytes - (0..bytes).take_while(is_painted).count()
 }
 
-/// What the program's own handler does, to show that the detectors work: called by ours, inside it.
+/// What the program's own handler does, to show that the detectors work. The agent's handler calls it.
 static OWN_HANDLER: AtomicUsize = AtomicUsize::new(0);
 static OWN_HANDLED: AtomicU64 = AtomicU64::new(0);
 
@@ -94,17 +92,17 @@ extern "C" fn own_handler(_: i32) {
         1 => drop(black_box(vec![1u8; 100])),
         2 => {
             let mut lock = libc::PTHREAD_MUTEX_INITIALIZER;
-            // SAFETY: a fresh mutex.
+            // SAFETY: the mutex is initialised and lives on this stack.
             unsafe { libc::pthread_mutex_lock(&mut lock) };
         }
-        // SAFETY: takes nothing; raise(3) itself calls getpid(2).
+        // SAFETY: getppid(2) has no arguments. (Not getpid(2): raise(3) calls it.)
         3 => drop(black_box(unsafe { libc::syscall(libc::SYS_getppid) })),
         _ => drop(OWN_HANDLED.fetch_add(1, Ordering::SeqCst)),
     }
 }
 
 fn install_own_handler() {
-    // SAFETY: plain data, valid when zeroed; our handler stays for ever.
+    // SAFETY: plain data, valid when zeroed; the handler has the right type and is never unloaded.
     unsafe {
         let mut new: libc::sigaction = std::mem::zeroed();
         new.sa_sigaction = own_handler as *const () as usize;
@@ -116,14 +114,14 @@ fn install_own_handler() {
 /// A thread's name, its alternate stack, and what it does, given the number of the round.
 type Work = (&'static str, usize, fn(u64));
 
-/// Whatever could be interrupted in the middle of a lock, or of the allocator.
+/// Work that can be interrupted while it holds a lock, or inside the allocator.
 const WORKS: [Work; 7] = [
-    ("allocates", ROOMY, allocate),
-    ("panics", ROOMY, panic_and_catch),
-    ("backtraces", ROOMY, capture_backtraces),
-    ("loads", ROOMY, load_and_unload),
-    ("locks", ROOMY, lock),
-    ("deep", ROOMY, |_| assert_eq!(deep(400, &mut || compute(100_000)), 400)),
+    ("allocates", LARGE, allocate),
+    ("panics", LARGE, panic_and_catch),
+    ("backtraces", LARGE, capture_backtraces),
+    ("loads", LARGE, load_and_unload),
+    ("locks", LARGE, lock),
+    ("deep", LARGE, |_| assert_eq!(deep(400, &mut || compute(100_000)), 400)),
     ("small", SMALL, |_| compute(100_000)),
 ];
 
@@ -142,7 +140,7 @@ fn start_threads() {
         };
         std::thread::Builder::new().name(name.into()).spawn(run).unwrap();
     }
-    // They have their names and their stacks.
+    // From here on, all have their names and stacks.
     begun.wait();
 }
 
@@ -184,7 +182,7 @@ fn capture_backtraces(round: u64) {
 }
 
 fn load_and_unload(_: u64) {
-    // SAFETY: the C library's mathematics has no constructors of note and nothing of it is used.
+    // SAFETY: the C library's mathematics has no constructors with effects, and nothing of it is used.
     unsafe {
         let library = libc::dlopen(c"libm.so.6".as_ptr(), libc::RTLD_NOW);
         assert!(!library.is_null());
@@ -216,7 +214,7 @@ fn works() {
     unsafe { libc::_exit(0) };
 }
 
-/// Length of one profile: a tenth of what the torture takes.
+/// Length of one profile: a tenth of the torture's.
 fn seconds() -> u64 {
     std::env::var("RGOPS_TORTURE_SECONDS").map_or(1, |text| (text.parse::<u64>().unwrap() / 10).max(1))
 }
@@ -226,7 +224,7 @@ fn the_handler_allocates_and_locks_nothing_whatever_it_interrupts() {
     let target = Itself::start("works");
     for hz in [999, 10_000] {
         let mut unseen: Vec<&str> = WORKS.iter().map(|(name, ..)| *name).collect();
-        // On a loaded machine a thread may have to wait for its turn.
+        // On a loaded machine a thread may have to wait for a CPU.
         for _ in 0..20 {
             let profile = target.profile_at(hz, 1000 * seconds());
             let totals = profile.totals();
@@ -242,7 +240,7 @@ fn the_handler_allocates_and_locks_nothing_whatever_it_interrupts() {
     println!("{}", target.end());
 }
 
-/// A thread that makes no system call itself, under a filter that ends the process for all but two.
+/// A thread that makes no system calls, under a filter that ends the process for all calls except two.
 #[test]
 #[ignore = "started by other tests"]
 fn computes() {
@@ -254,15 +252,15 @@ fn computes() {
     let is_kernels_clock = clock_needs_the_kernel();
     println!("\nclock_gettime needs the kernel: {is_kernels_clock}");
     let run = move || {
-        STACK.store(alternate_stack(ROOMY), Ordering::SeqCst);
+        STACK.store(alternate_stack(LARGE), Ordering::SeqCst);
         let mut filter = Filter::new()
             .call(libc::SYS_rt_sigreturn, Verdict::Allow)
-            // `how` is -1: it changes nothing.
+            // `how` is -1, so the call changes nothing.
             .call_with(libc::SYS_rt_sigprocmask, u32::MAX, Verdict::Allow);
         if is_kernels_clock {
             filter = filter.call(libc::SYS_clock_gettime, Verdict::Allow);
         }
-        filter.enforce(Whom::ThisThread, Verdict::Kill);
+        filter.enforce(Scope::ThisThread, Verdict::Kill);
         deep(50, &mut || {
             loop {
                 compute(1_000_000);
@@ -272,20 +270,21 @@ fn computes() {
     std::thread::Builder::new().name("computes".into()).spawn(run).unwrap();
     until("it computes", || (!STACK.load(Ordering::SeqCst).is_null()).then_some(()));
     itself::listen_with(rgops_agent::Options::default().heap_rate(8192));
-    println!("\nstack {}", used(STACK.load(Ordering::SeqCst), ROOMY));
-    // SAFETY: ends the process without waiting for its thread, which cannot even exit.
+    println!("\nstack {}", used(STACK.load(Ordering::SeqCst), LARGE));
+    // SAFETY: ends the process without waiting for its thread, which could not even exit.
     unsafe { libc::_exit(0) };
 }
 
-/// Whether this machine's vDSO cannot tell the time: a child that asks it under a filter is ended.
+/// Whether the vDSO of this machine makes a system call to read the time. A child that reads it under a filter is
+/// killed then.
 fn clock_needs_the_kernel() -> bool {
     let mut status = 0;
-    // SAFETY: the child only asks for the time and exits; the parent waits for it.
+    // SAFETY: the child only reads the time and exits; the parent waits for it.
     unsafe {
         let child = libc::fork();
         if child == 0 {
             let filter = Filter::new().call(libc::SYS_clock_gettime, Verdict::Kill);
-            filter.enforce(Whom::ThisThread, Verdict::Allow);
+            filter.enforce(Scope::ThisThread, Verdict::Allow);
             let mut time = std::mem::zeroed();
             libc::_exit(libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time));
         }
@@ -295,11 +294,11 @@ fn clock_needs_the_kernel() -> bool {
 }
 
 #[test]
-fn the_handler_makes_no_system_call_but_its_look_at_the_stack() {
+fn the_handler_makes_no_system_call_except_its_check_of_the_stack() {
     let target = Itself::start("computes");
     for hz in [999, 10_000] {
         let (mut all, mut whole) = (0, 0);
-        // On a loaded machine it may have to wait for its turn.
+        // On a loaded machine it may have to wait for a CPU.
         for _ in 0..20 {
             let profile = target.profile_at(hz, 1000 * seconds());
             let tid = profile.thread("computes").tid;
@@ -320,7 +319,7 @@ fn the_handler_makes_no_system_call_but_its_look_at_the_stack() {
     assert!(used > 1024 && used < 64 * 1024);
 }
 
-/// Does in the program's own handler, which ours calls, what ours must not do.
+/// Does forbidden things in the program's own handler, which the agent's handler calls.
 #[test]
 #[ignore = "started by other tests"]
 fn misbehaves() {
@@ -331,14 +330,14 @@ fn misbehaves() {
     let own = disposition();
     let how: usize = std::env::var("RGOPS_TEST_HOW").unwrap().parse().unwrap();
     let run = move || {
-        alternate_stack(ROOMY);
+        alternate_stack(LARGE);
         if how == 3 {
             let filter = Filter::new().call(libc::SYS_getppid, Verdict::Kill);
-            filter.enforce(Whom::ThisThread, Verdict::Allow);
+            filter.enforce(Scope::ThisThread, Verdict::Allow);
         }
         loop {
             compute(100_000);
-            // SAFETY: our handler, or the agent's that calls it, is installed.
+            // SAFETY: the signal has a handler: the program's, or the agent's that calls it.
             unsafe { libc::raise(libc::SIGPROF) };
             let is_ours = disposition() != own;
             if is_ours && OWN_HANDLED.load(Ordering::SeqCst) > 0 {
@@ -351,7 +350,7 @@ fn misbehaves() {
 }
 
 fn disposition() -> usize {
-    // SAFETY: plain data, valid when zeroed; sigaction(2) is only asked.
+    // SAFETY: plain data, valid when zeroed; sigaction(2) only writes the old disposition, which is valid.
     unsafe {
         let mut now: libc::sigaction = std::mem::zeroed();
         assert_eq!(libc::sigaction(libc::SIGPROF, std::ptr::null(), &mut now), 0);
@@ -360,7 +359,7 @@ fn disposition() -> usize {
 }
 
 #[test]
-fn the_detectors_detect() {
+fn the_detectors_detect_each_violation() {
     let ends = [
         ("1", libc::SIGABRT, "malloc inside the handler"),
         ("2", libc::SIGABRT, "pthread_mutex_lock inside the handler"),
@@ -368,7 +367,7 @@ fn the_detectors_detect() {
     ];
     for (how, signal, text) in ends {
         let target = Itself::start_with("misbehaves", &[("RGOPS_TEST_HOW", how)]);
-        // Its agent ends with it, in the middle of the answer.
+        // The agent ends with the process, in the middle of the answer.
         assert!(target.try_profile(999, 20_000).is_err());
         let (status, errors) = target.death();
         assert_eq!(status.signal(), Some(signal), "{errors}");

@@ -1,5 +1,5 @@
-//! The C library's functions that the handler must not call, replaced for the whole program: the
-//! linker and the loader take those of the executable before the library's own.
+//! Functions of the C library that the handler must not call, replaced for the whole program: the linker and the
+//! loader prefer those of the executable to the library's.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -17,28 +17,28 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn malloc(size: usize) -> *mut c_void {
     forbid_inside_the_handler(c"malloc");
-    // SAFETY: as the caller asks; so below.
+    // SAFETY: the same function of the library; its precondition is the caller's.
     unsafe { __libc_malloc(size) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
     forbid_inside_the_handler(c"calloc");
-    // SAFETY: as above.
+    // SAFETY: as in `malloc`.
     unsafe { __libc_calloc(count, size) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
     forbid_inside_the_handler(c"realloc");
-    // SAFETY: as above.
+    // SAFETY: as in `malloc`.
     unsafe { __libc_realloc(block, size) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usize, size: usize) -> c_int {
     forbid_inside_the_handler(c"posix_memalign");
-    // SAFETY: as above; `place` is the caller's.
+    // SAFETY: as in `malloc`; the caller guarantees that `place` is valid.
     unsafe {
         *place = __libc_memalign(alignment, size);
         if (*place).is_null() { libc::ENOMEM } else { 0 }
@@ -48,11 +48,11 @@ unsafe extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usize, s
 #[unsafe(no_mangle)]
 unsafe extern "C" fn free(block: *mut c_void) {
     forbid_inside_the_handler(c"free");
-    // SAFETY: as above.
+    // SAFETY: as in `malloc`.
     unsafe { __libc_free(block) }
 }
 
-/// Defines a function that forbids itself inside the handler and calls the library's own.
+/// Defines a function that aborts inside the handler, and otherwise calls the library's.
 macro_rules! forwarded {
     ($($name:ident($($argument:ident: $type:ty),*));* $(;)?) => {$(
         #[unsafe(no_mangle)]
@@ -63,7 +63,7 @@ macro_rules! forwarded {
             forbid_inside_the_handler(name);
             let mut next = NEXT.load(Ordering::Relaxed);
             if next.is_null() {
-                // SAFETY: dlsym(3) reads a C string.
+                // SAFETY: dlsym(3) reads a string that ends with a zero byte.
                 next = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
                 NEXT.store(next, Ordering::Relaxed);
             }

@@ -1,6 +1,6 @@
-//! What `docs/SECURITY.md` promises, one module a promise, named after its number: real processes,
-//! real sockets, other users. `RGOPS_LONG=1` takes longer looks, `RGOPS_NO_SKIP=1` fails where a
-//! machine cannot run a test (some need root).
+//! The promises of `docs/SECURITY.md`, one module per promise, named after its number, with real processes, real
+//! sockets and other users. `RGOPS_LONG=1` measures longer. `RGOPS_NO_SKIP=1` fails if a machine cannot run a test
+//! (some need root).
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -24,7 +24,7 @@ mod p07_sleepers;
 mod p08_tasks;
 mod p09_memory;
 mod p10_fork;
-mod p11_the_operators_word;
+mod p11_operator_overrides;
 mod p12_local_socket;
 mod p13_deleted_socket;
 mod p13_socket_life;

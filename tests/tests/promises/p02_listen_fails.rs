@@ -1,4 +1,4 @@
-//! Promise 2: `listen` failing never stops the program: it returns a typed error.
+//! Promise 2: a failing `listen` never stops the program; it returns a typed error.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -11,7 +11,7 @@ use rgops_tests::waiting::{is_root, skip_unless, until};
 
 pub(crate) const NOBODY: u32 = 65534;
 
-/// The program goes on and can listen once the reason is gone.
+/// The program continues, and can listen once the reason is gone.
 fn still_fine(target: &mut Target, directory: &Directory) {
     until("no thread is left", || (target.threads().len() == 1).then_some(()));
     target.listen(&format!("directory={}", directory.path().join("fine").display()));
@@ -19,7 +19,7 @@ fn still_fine(target: &mut Target, directory: &Directory) {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_or_is_none() {
+fn a_directory_that_cannot_be_created_or_is_not_a_directory() {
     let directory = Directory::new();
     fs::write(directory.path().join("file"), "").unwrap();
     let long = "x".repeat(300);
@@ -35,7 +35,7 @@ fn a_directory_that_cannot_be_made_or_is_none() {
         let path = directory.path().join(path);
         let answer = target.order(&format!("listen directory={}", path.display()));
         assert!(answer.starts_with(&format!("failed {variant}: ")), "{answer}");
-        assert!(answer.contains("RGOPS_DIR"), "says what to set: {answer}");
+        assert!(answer.contains("RGOPS_DIR"), "it names the variable to set: {answer}");
         assert_eq!(target.descriptors(), before);
         still_fine(&mut target, &directory);
     }
@@ -61,14 +61,14 @@ fn a_path_longer_than_a_socket_address_still_works() {
 }
 
 #[test]
-fn no_descriptors_are_left() {
-    // In a program that has used Tokio, and in one that has not: its first runtime needs more.
+fn listen_fails_without_free_descriptors() {
+    // In a program that has used Tokio, and in one that has not: the first runtime needs more descriptors.
     for had_a_runtime in [true, false] {
-        no_descriptors_are_left_in(had_a_runtime);
+        listen_fails_without_free_descriptors_in(had_a_runtime);
     }
 }
 
-fn no_descriptors_are_left_in(had_a_runtime: bool) {
+fn listen_fails_without_free_descriptors_in(had_a_runtime: bool) {
     let directory = Directory::new();
     for spare in 0..12 {
         let mut target = Target::start(&directory);
@@ -96,7 +96,7 @@ fn no_descriptors_are_left_in(had_a_runtime: bool) {
 }
 
 #[test]
-fn no_thread_may_be_started() {
+fn listen_fails_if_no_thread_may_be_started() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -128,9 +128,9 @@ fn a_directory_that_may_not_be_written() {
     assert!(target.end().success());
 }
 
-/// A `target` of another user, whose sockets are in a directory of theirs.
+/// A `target` of another user, with its sockets in a directory of that user.
 pub(crate) fn as_nobody(directory: &Directory) -> Target {
-    // The build folder may be closed to other users.
+    // Other users may have no access to the build folder.
     let executable = directory.path().join("target");
     rgops_tests::built::copy(target::executable().as_ref(), &executable);
     let theirs = directory.sockets();
@@ -143,7 +143,7 @@ pub(crate) fn as_nobody(directory: &Directory) -> Target {
     })
 }
 
-/// A full file system and a read-only one, mounted in a namespace of the target alone.
+/// A full and a read-only file system, mounted in a namespace of the target.
 #[test]
 fn a_file_system_that_is_full_or_read_only() {
     let directory = Directory::new();
@@ -153,7 +153,7 @@ fn a_file_system_that_is_full_or_read_only() {
     if skip_unless(can.is_ok_and(|output| output.status.success()), "the right to mount a tmpfs") {
         return;
     }
-    // The root of a tmpfs is its first inode: of two, one is left, for the directory.
+    // The root of a tmpfs uses one of the two inodes. The other one is left for the directory.
     for (options, reason) in [("nr_inodes=2", "No space left"), ("ro", "Read-only file system")] {
         let script = format!(
             "mount -t tmpfs -o {options} none {0} && exec {1}",

@@ -1,4 +1,4 @@
-//! Promise 3: idle costs nothing. The agent's threads are not woken once, so they use no CPU.
+//! Promise 3: idle costs nothing. The agent's threads are never woken, so they use no CPU.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
@@ -14,16 +14,16 @@ fn an_idle_agent_is_never_woken() {
     let mut target = Target::start(&directory);
     target.order("runtime 2");
     let path = target.listen("tcp=127.0.0.1:0 token=0123456789abcdef");
-    // Not only fresh: also when it was asked something.
+    // Not only after the start, but also after a request.
     stats(&path);
-    // And when its socket was made anew, which is watched from then on as before.
+    // And after it recreated its socket, which it watches from then on as before.
     let inode = |path: &str| std::fs::symlink_metadata(path).ok().map(|metadata| metadata.ino());
     let former = inode(&path);
     std::fs::remove_file(&path).unwrap();
-    until("the socket is made anew", || inode(&path).filter(|_| inode(&path) != former));
+    until("the socket is recreated", || inode(&path).filter(|_| inode(&path) != former));
     stats(&path);
-    // The agent's, the one that waits for its sockets, and the one that starts others. What these started for
-    // an answer, as the look for Tokio's thread-local, ends by itself.
+    // The agent's thread, the one that waits for its sockets, and the one that starts others. Threads for an answer,
+    // such as the search for Tokio's thread-local, end by themselves.
     let threads = until("only the threads are left that stay", || {
         let named = target.threads().into_iter().filter(|(_, name)| name.starts_with("rgops-"));
         let ids: Vec<u32> = named.map(|(id, _)| id).collect();
@@ -35,7 +35,7 @@ fn an_idle_agent_is_never_woken() {
         let both = |thread| of(thread, "voluntary_ctxt_switches") + of(thread, "nonvoluntary_ctxt_switches");
         threads.iter().map(|thread| both(*thread)).sum()
     };
-    // The last connection's end, and its linger.
+    // Includes the end of the last connection, and its linger time.
     let mut last = switches();
     let mut since = Instant::now();
     until("the agent settles", || {
@@ -47,7 +47,7 @@ fn an_idle_agent_is_never_woken() {
     });
 
     let seconds = if std::env::var_os("RGOPS_LONG").is_some() { 60 } else { 10 };
-    // The one place where time itself is what is tested.
+    // The only place where elapsed time itself is tested.
     std::thread::sleep(Duration::from_secs(seconds));
     assert_eq!(switches(), last, "context switches of the agent's threads in {seconds} s");
 }

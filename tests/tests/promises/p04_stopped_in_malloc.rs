@@ -1,5 +1,5 @@
-//! Promise 4: the agent answers while a thread of the program is stopped inside malloc, with an
-//! arena's lock held for ever.
+//! Promise 4: the agent answers while a thread of the program is stopped inside malloc, and holds an arena's lock for
+//! ever.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use rgops_tests::itself::{self, Itself};
 
 static ALLOCATING: AtomicI32 = AtomicI32::new(0);
 
-/// A program with a thread that does nothing but allocate, in an arena of its own and half of the
-/// time under its lock, until a signal stops it there for ever.
+/// A program with a thread that only allocates, in its own arena, and about half of the time under the arena's lock,
+/// until a signal stops it there for ever.
 #[test]
 #[ignore = "started by the other test"]
 fn target() {
@@ -25,12 +25,12 @@ fn target() {
     }
     let agent = rgops_agent::listen(rgops_agent::Options::default()).unwrap();
     let allocating = std::thread::Builder::new().name("allocating".into()).spawn(|| {
-        // SAFETY: the handler only pauses, which is async-signal-safe.
+        // SAFETY: the handler only calls pause(2), which is async-signal-safe.
         unsafe { libc::signal(libc::SIGUSR1, stop as *const () as libc::sighandler_t) };
-        // SAFETY: gettid has no preconditions.
+        // SAFETY: gettid(2) has no preconditions.
         ALLOCATING.store(unsafe { libc::gettid() }, Ordering::SeqCst);
         loop {
-            // Longer than what the thread's cache holds, so each takes and gives back a chunk of the arena.
+            // More blocks than the thread's cache holds, so each takes a chunk from the arena and frees it there.
             let blocks: Vec<Vec<u8>> = (0..1000).map(|_| Vec::with_capacity(2000)).collect();
             std::hint::black_box(&blocks);
         }
@@ -39,19 +39,19 @@ fn target() {
     while ALLOCATING.load(Ordering::SeqCst) == 0 {
         std::thread::yield_now();
     }
-    itself::wait_until_told(&agent);
-    // SAFETY: the thread runs for as long as the process, so its id is still its own.
+    itself::wait_for_input(&agent);
+    // SAFETY: the thread runs as long as the process, so its id is still its own.
     unsafe {
         libc::syscall(libc::SYS_tgkill, libc::getpid(), ALLOCATING.load(Ordering::SeqCst), libc::SIGUSR1)
     };
     let _ = std::io::stdin().read_line(&mut String::new());
-    // SAFETY: _exit has no preconditions; the usual exit might wait for the lock.
+    // SAFETY: _exit(2) has no preconditions. exit(3) could wait for the lock.
     unsafe { libc::_exit(0) };
 }
 
 extern "C" fn stop(_signal: libc::c_int) {
     loop {
-        // SAFETY: pause has no preconditions.
+        // SAFETY: pause(2) has no preconditions.
         unsafe { libc::pause() };
     }
 }
@@ -73,14 +73,14 @@ fn allocated(address: &str) -> Known<u64> {
 }
 
 #[test]
-fn an_arena_lock_held_for_ever_costs_only_the_allocators_numbers() {
+fn an_arena_lock_held_for_ever_hides_only_the_allocators_numbers() {
     let _alone = crate::alone();
     let mut refused = None;
-    // A signal may come while the lock is free: then the program is started again.
+    // The signal may arrive while the lock is free: then start the program again.
     for _ in 0..10 {
         let mut target = Itself::start("p04_stopped_in_malloc::target");
         let address = target.address().to_owned();
-        target.tell();
+        target.resume();
         let Some(reason) = stuck(&address) else { continue };
 
         let stats: StatsReply = ask(&address, Request::Stats(StatsRequest { window_ms: 50 }));
@@ -89,7 +89,7 @@ fn an_arena_lock_held_for_ever_costs_only_the_allocators_numbers() {
         assert!(version.rustc.starts_with("rustc"));
         let again = allocated(&address);
         assert!(again.value().is_none(), "{again:?}");
-        // However often it is asked, one thread waits.
+        // However often it is requested, only one thread waits.
         let waiting = |stats: &StatsReply| {
             stats.thread_activity.iter().filter(|thread| thread.name == "rgops-malloc").count()
         };
@@ -100,7 +100,7 @@ fn an_arena_lock_held_for_ever_costs_only_the_allocators_numbers() {
     assert!(refused.unwrap().contains("perhaps by a thread stopped inside malloc"));
 }
 
-/// The reason why the allocator has no numbers, once the signal has stopped the thread.
+/// The reason why the allocator's numbers are unavailable, once the signal has stopped the thread.
 fn stuck(address: &str) -> Option<String> {
     let deadline = Instant::now() + Duration::from_secs(30);
     while Instant::now() < deadline {

@@ -1,5 +1,5 @@
-//! Promise 6: threads that block all signals are left alone, and their CPU time, which no sample can
-//! show, is said to be theirs: not that of threads too short to be seen.
+//! Promise 6: threads that block all signals are not disturbed. Their CPU time, which no sample can show, is reported
+//! as such, and not as time of short-lived threads.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -28,18 +28,18 @@ fn profile(path: &str, milliseconds: u64) -> Profile {
     Profile::of(ask(path, &Request::PprofCpu(PprofCpuRequest { duration_ms: milliseconds, hz: HZ })).unwrap())
 }
 
-/// As long as it takes: the thread uses CPU time when the machine lets it.
+/// Ended by `is_enough`: the thread gets CPU time when the machine allows it.
 fn profile_until(path: &str, is_enough: impl FnMut() -> bool + Send) -> Profile {
     let request = Request::PprofCpu(PprofCpuRequest { duration_ms: 60_000, hz: HZ });
     Profile::of(ask_until(path, &request, is_enough).unwrap())
 }
 
-/// CPU time of the thread of that name, in nanoseconds; `None` where there is none.
+/// CPU time in nanoseconds of the thread with this name; `None` if there is no such thread.
 fn used(pid: u32, name: &str) -> Option<u64> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     tasks.filter_map(Result::ok).find_map(|task| {
         let is_it = fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name);
-        // The first number of proc_pid_schedstat(5).
+        // The first number in proc_pid_schedstat(5).
         let clock = is_it.then(|| fs::read_to_string(task.path().join("schedstat")).ok())??;
         clock.split(' ').next()?.parse().ok()
     })
@@ -57,12 +57,12 @@ impl Profile {
         profile
     }
 
-    /// What the thread's clock showed, over all threads of the name.
+    /// The sum of the thread clocks for this name.
     fn clock_of(&self, name: &str) -> u64 {
         self.totals.threads.iter().filter(|thread| thread.name == name).map(|thread| thread.cpu_ns).sum()
     }
 
-    /// CPU time that is said to be missing for this reason, in nanoseconds.
+    /// CPU time in nanoseconds that is reported as missing for this reason.
     fn missing(&self, why: &str) -> u64 {
         let of = |note: &&Note| {
             note.kind == NoteKind::Missing && note.what == "ms of CPU time" && note.why.contains(why)
@@ -70,12 +70,12 @@ impl Profile {
         self.notes.iter().filter(of).map(|note| note.count * 1_000_000).sum()
     }
 
-    /// The whole clock is explained: by samples and by what is said to be missing.
+    /// The whole process clock is explained by samples and by time that is reported as missing.
     fn reconciles(&self) {
         let totals = &self.totals;
         let sampled = (totals.weight + totals.dropped_ring + totals.dropped_cache) * PERIOD_NS;
         let explained = sampled + totals.late_cpu_ns + totals.unsampled_cpu_ns + totals.agent_cpu_ns;
-        // First ticks are random: up to a period a thread; and clocks are read one after the other.
+        // The first tick of each thread is random, up to one period; and the clocks are read one after the other.
         let allowed = totals.process_cpu_ns / 20 + 10 * PERIOD_NS * totals.threads.len() as u64 + 20_000_000;
         assert!(explained.abs_diff(totals.process_cpu_ns) < allowed, "{explained} +- {allowed}: {totals:?}");
     }
@@ -90,41 +90,43 @@ fn target(directory: &Directory) -> (Target, String) {
 }
 
 #[test]
-fn the_time_of_a_thread_that_blocks_all_signals_is_said_to_be_its_own() {
+fn cpu_time_of_a_thread_that_blocks_all_signals_is_reported_as_blocked() {
     let _alone = alone();
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
     target.order("burn");
-    target.order("deaf always");
+    target.order("block-signals always");
     let profile = profile(&path, 1000);
     profile.reconciles();
-    let (deaf, missing) = (profile.clock_of("deaf"), profile.missing(BLOCKED));
-    assert!(deaf > 0 && missing.abs_diff(deaf) < deaf / 10 + 60_000_000, "{missing} of {deaf}");
-    assert!(profile.totals.threads.iter().all(|thread| thread.name != "deaf" || thread.weight == 0));
+    let (blocked, missing) = (profile.clock_of("blocks-signals"), profile.missing(BLOCKED));
+    assert!(blocked > 0 && missing.abs_diff(blocked) < blocked / 10 + 60_000_000, "{missing} of {blocked}");
+    assert!(
+        profile.totals.threads.iter().all(|thread| thread.name != "blocks-signals" || thread.weight == 0)
+    );
     let unattributed = profile.missing("not attributed");
     assert!(unattributed < profile.totals.process_cpu_ns / 20 + 20_000_000, "{unattributed}");
-    // On the screen as well.
+    // The screen also reports it.
     let pid = target.pid().to_string();
     let saved = directory.unused("cpu.pb.gz");
     let answer =
         rgops_in(&directory, &["pprof-cpu", &pid, "--duration", "0.5", "-o", saved.to_str().unwrap()]);
     println!("{}{}", answer.output, answer.errors);
-    let said = format!("{}{}", answer.output, answer.errors);
-    assert!(said.contains(BLOCKED), "{said}");
-    assert!(!said.contains("too short"), "{said}");
+    let shown = format!("{}{}", answer.output, answer.errors);
+    assert!(shown.contains(BLOCKED), "{shown}");
+    assert!(!shown.contains("too short"), "{shown}");
 }
 
 #[test]
-fn a_thread_that_begins_to_block_in_mid_profile_is_no_thread_whose_ticks_came_late() {
+fn a_thread_that_begins_to_block_during_a_profile_is_not_counted_as_late_ticks() {
     let _alone = alone();
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
-    target.order("deaf after 300");
+    target.order("block-signals after 300");
     let pid = target.pid();
-    let profile = profile_until(&path, || used(pid, "deaf").is_some_and(|used| used > 900_000_000));
+    let profile = profile_until(&path, || used(pid, "blocks-signals").is_some_and(|used| used > 900_000_000));
     profile.reconciles();
-    let heard = profile.totals.threads.iter().find(|thread| thread.name == "deaf").unwrap();
-    let silent = heard.cpu_ns.saturating_sub(heard.weight * PERIOD_NS);
+    let thread = profile.totals.threads.iter().find(|thread| thread.name == "blocks-signals").unwrap();
+    let silent = thread.cpu_ns.saturating_sub(thread.weight * PERIOD_NS);
     let missing = profile.missing(BLOCKED);
     assert!(missing.abs_diff(silent) < silent / 5 + 60_000_000, "{missing} of {silent}");
     assert!(profile.totals.late_cpu_ns < silent / 5 + 30_000_000, "{}", profile.totals.late_cpu_ns);
@@ -135,19 +137,20 @@ fn a_thread_that_blocked_and_ended_meanwhile_is_counted_with_the_others() {
     let _alone = alone();
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
-    target.order("deaf until 500");
+    target.order("block-signals until 500");
     let (pid, mut was_there, mut gone) = (target.pid(), false, None);
     let profile = profile_until(&path, || {
-        let is_there = used(pid, "deaf").is_some();
+        let is_there = used(pid, "blocks-signals").is_some();
         was_there |= is_there;
         if was_there && !is_there {
             gone.get_or_insert_with(Instant::now);
         }
-        // The agent looks for threads twenty times a second: here it has seen that this one is gone.
+        // The agent searches for threads twenty times per second: by now it has noticed the end of this one.
         gone.is_some_and(|gone: Instant| gone.elapsed() > Duration::from_secs(2))
     });
     profile.reconciles();
-    let ended: Vec<_> = profile.totals.threads.iter().filter(|thread| thread.name == "deaf").collect();
+    let ended: Vec<_> =
+        profile.totals.threads.iter().filter(|thread| thread.name == "blocks-signals").collect();
     if let [thread] = ended[..] {
         assert!(thread.ended, "{thread:?}");
         let missing = profile.missing(BLOCKED);
@@ -155,26 +158,26 @@ fn a_thread_that_blocked_and_ended_meanwhile_is_counted_with_the_others() {
     }
 }
 
-/// Nothing of what it used while it blocked is lost, and where it is shown is said to be uncertain.
+/// The CPU time while it blocked is not lost, and the answer reports that its place is uncertain.
 #[test]
-fn a_thread_that_blocks_in_turns_is_sampled_where_it_hears_again() {
+fn a_thread_that_blocks_in_turns_is_sampled_when_it_unblocks() {
     let _alone = alone();
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
-    target.order("deaf in-turns 200");
+    target.order("block-signals in-turns 200");
     let pid = target.pid();
-    let profile = profile_until(&path, || used(pid, "deaf").is_some_and(|used| used > 900_000_000));
+    let profile = profile_until(&path, || used(pid, "blocks-signals").is_some_and(|used| used > 900_000_000));
     profile.reconciles();
     let of_blocked = |note: &Note| note.why.contains(BLOCKED) || note.why.contains("blocked SIGPROF");
     assert!(profile.notes.iter().any(of_blocked), "{:?}", profile.notes);
 }
 
 #[test]
-fn a_trace_says_the_same() {
+fn a_trace_reports_the_same() {
     let _alone = alone();
     let directory = Directory::new();
     let (mut target, path) = target(&directory);
-    target.order("deaf always");
+    target.order("block-signals always");
     let request = Request::Trace(TraceRequest { duration_ms: 700, hz: HZ, interval_us: 5000 });
     let end = ask::<TracePart>(&path, &request).unwrap().end.unwrap();
     let note = end.notes.iter().find(|note| note.why.contains(BLOCKED));

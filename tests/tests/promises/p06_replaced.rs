@@ -1,6 +1,6 @@
-//! Promise 6: a program may replace itself, fork or change its user in every moment of a request. It
-//! goes on unharmed (`tests/tests/p06_exec.rs`), and who asked is told what happened, never sent in a
-//! circle.
+//! Promise 6: a program may replace itself, fork or change its user at any moment of a request. It continues unharmed
+//! (see also `p06_exec.rs`). The client reports what happened, and never recommends a step that leads back to the
+//! same error.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ use rgops_inspect::client::Client;
 use rgops_inspect::client::Endpoint;
 use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::request::{Request, StatsRequest};
-use rgops_tests::asking::PATIENCE;
+use rgops_tests::asking::TIMEOUTS;
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
 use rgops_tests::running::Answer;
@@ -20,12 +20,12 @@ use rgops_tests::waiting::{is_root, skip_unless, until};
 use crate::p02_listen_fails::NOBODY;
 use crate::p13_deleted_socket::{is_marked, rgops_in};
 
-/// What the program does to the question.
+/// What the program does during the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
-    /// Becomes itself again, without an agent.
+    /// Executes itself again, without an agent.
     Exec,
-    /// Becomes a program that is not Rust.
+    /// Executes a program that is not written in Rust.
     Other,
     Ends,
 }
@@ -46,7 +46,7 @@ impl Change {
         }
     }
 
-    /// What a client is told to do.
+    /// The fix that a client shows.
     fn fix(self) -> &'static str {
         match self {
             Change::Exec | Change::Other => {
@@ -60,7 +60,7 @@ impl Change {
 const CHANGES: [Change; 3] = [Change::Exec, Change::Other, Change::Ends];
 
 #[test]
-fn a_program_that_replaced_itself_has_no_agent_any_more() {
+fn a_program_that_replaced_itself_no_longer_has_an_agent() {
     for (other, fix) in [
         ("", "fix: the program that runs now has to call rgops_agent::listen itself"),
         ("/bin/sleep 1000", "fix: to list the Rust processes, run: rgops\n"),
@@ -82,8 +82,8 @@ fn a_program_that_replaced_itself_has_no_agent_any_more() {
         for command in ["stack", "tasks", "stats", "memstats", "version"] {
             let answer = rgops_in(&directory, &[command, &pid]);
             assert_eq!(answer.code, 3, "{answer:?}");
-            let said = "the program replaced itself (execve) or closed the agent's descriptors";
-            assert!(answer.errors.contains(said), "{}", answer.errors);
+            let reason = "the program replaced itself (execve) or closed the agent's descriptors";
+            assert!(answer.errors.contains(reason), "{}", answer.errors);
             assert!(answer.errors.contains(fix), "{}", answer.errors);
         }
         let info = rgops_in(&directory, &[&pid]);
@@ -92,15 +92,15 @@ fn a_program_that_replaced_itself_has_no_agent_any_more() {
     }
 }
 
-/// After a connection was greeted, before and after the request was sent.
+/// After the handshake, before and after the request was sent.
 #[test]
-fn between_hello_and_request_it_is_said_what_happened() {
+fn a_change_between_hello_and_request_is_reported() {
     for change in CHANGES {
         let directory = Directory::new();
         let mut target = Target::start(&directory);
         let path = target.listen("");
         let endpoint = Endpoint::Local { path: path.into(), expected: None };
-        let client = Client::connect(&endpoint, PATIENCE).unwrap();
+        let client = Client::connect(&endpoint, TIMEOUTS).unwrap();
         change.happen(&mut target);
         let request = Request::Stats(StatsRequest { window_ms: 10 });
         let error = match client.ask(&request) {
@@ -129,9 +129,9 @@ fn answer_of(child: Child) -> Answer {
     }
 }
 
-/// Commands that take their time are told to take long, and meet the change in the middle.
+/// Long commands are interrupted by the change in the middle of the answer.
 #[test]
-fn in_the_middle_of_an_answer_it_is_said_what_happened() {
+fn a_change_during_an_answer_is_reported() {
     for change in CHANGES {
         for command in [
             &["pprof-cpu", "--duration", "60"][..],
@@ -148,7 +148,7 @@ fn in_the_middle_of_an_answer_it_is_said_what_happened() {
             let mut arguments = vec![command[0], pid.as_str()];
             arguments.extend(&command[1..]);
             let child = asking(&directory, &arguments);
-            // Connected: the kernel lists the agent's end under the listener's name.
+            // Connected: the kernel lists the agent's end of the connection under the listener's name.
             let connected = || {
                 let table = fs::read_to_string(format!("/proc/{pid}/net/unix")).unwrap();
                 let name = directory.socket_names().pop().unwrap();
@@ -156,7 +156,8 @@ fn in_the_middle_of_an_answer_it_is_said_what_happened() {
                 (connections > 1).then_some(())
             };
             until("it is connected", connected);
-            // Not to wait for anything: every moment from here on is right, and this one is mostly in the answer.
+            // This waits for nothing in particular. From here on every moment is valid; after this pause it is
+            // usually during the answer.
             std::thread::sleep(Duration::from_millis(100));
             change.happen(&mut target);
             let answer = answer_of(child);
@@ -167,10 +168,10 @@ fn in_the_middle_of_an_answer_it_is_said_what_happened() {
     }
 }
 
-/// Short commands meet the change anywhere: while they look for the process, connect, are answered,
-/// or name what they got.
+/// Short commands are interrupted anywhere: while they search for the process, connect, receive the answer, or
+/// symbolise it.
 #[test]
-fn in_every_moment_the_exit_code_and_the_text_are_true() {
+fn at_every_moment_the_exit_code_and_the_text_are_correct() {
     let delays: u64 = if std::env::var_os("RGOPS_LONG").is_some() { 60 } else { 4 };
     for change in CHANGES {
         for command in ["stack", "tasks", "version"] {
@@ -187,8 +188,8 @@ fn in_every_moment_the_exit_code_and_the_text_are_true() {
                 let answer = answer_of(child);
                 assert!([0, 3, 6].contains(&answer.code), "{change:?} {command}: {answer:?}");
                 if answer.code == 3 {
-                    let says = ["replaced itself (execve)", "ended", "no such process"];
-                    assert!(says.iter().any(|word| answer.errors.contains(word)), "{answer:?}");
+                    let reasons = ["replaced itself (execve)", "ended", "no such process"];
+                    assert!(reasons.iter().any(|reason| answer.errors.contains(reason)), "{answer:?}");
                     assert_ne!(
                         change == Change::Ends,
                         answer.errors.contains("replaced itself"),
@@ -200,9 +201,9 @@ fn in_every_moment_the_exit_code_and_the_text_are_true() {
     }
 }
 
-/// A child keeps nothing of the parent's connections, and the parent's answers go on.
+/// A child keeps nothing of the parent's connections, and the parent's answers continue.
 #[test]
-fn forks_in_the_middle_of_a_request_change_nothing() {
+fn forks_during_a_request_change_nothing() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.listen("");
@@ -223,7 +224,7 @@ fn forks_in_the_middle_of_a_request_change_nothing() {
 }
 
 #[test]
-fn a_change_of_user_in_the_middle_of_a_request_changes_nothing_for_who_asked() {
+fn a_change_of_user_during_a_request_does_not_affect_the_client() {
     if skip_unless(is_root(), "root, to give it up") {
         return;
     }
@@ -234,7 +235,7 @@ fn a_change_of_user_in_the_middle_of_a_request_changes_nothing_for_who_asked() {
     let pid = target.pid().to_string();
     let child =
         asking(&directory, &["pprof-cpu", &pid, "--duration", "1", "--hz", "999", "--output", "file"]);
-    // The handler of the capture is there: it samples.
+    // The handler of the capture is installed: it samples.
     until("it samples", || target.handles(libc::SIGPROF).then_some(()));
     assert_eq!(target.order(&format!("setuid {NOBODY}")), "set");
     let answer = answer_of(child);

@@ -1,5 +1,5 @@
-//! Promise 6, for a program that wants SIGPROF for itself: the agent takes a real-time signal
-//! instead (`Options::signal`), and the program's handler sees all of its own signals, none of ours.
+//! Promise 6, for a program that uses SIGPROF itself: the agent takes a real-time signal instead (`Options::signal`),
+//! and the program's handler receives all of its own signals and none of ours.
 
 use std::hint::black_box;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,7 +12,7 @@ use rgops_tests::itself::{self, Itself};
 use rgops_tests::waiting::{is_root, skip_unless, until};
 
 static STOP: AtomicBool = AtomicBool::new(false);
-/// SIGPROF by what sent it: raise(3), an interval timer, anything else.
+/// Counts of SIGPROF by its source: raise(3), an interval timer, anything else.
 static RAISED: AtomicU64 = AtomicU64::new(0);
 static TICKED: AtomicU64 = AtomicU64::new(0);
 static STRANGE: AtomicU64 = AtomicU64::new(0);
@@ -22,7 +22,7 @@ fn number() -> i32 {
 }
 
 extern "C" fn handler(_: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
-    // SAFETY: the kernel passes it to an SA_SIGINFO handler.
+    // SAFETY: the kernel passes a valid `siginfo_t` to an SA_SIGINFO handler.
     let counter = match unsafe { (*info).si_code } {
         libc::SI_TKILL => &RAISED,
         libc::SI_KERNEL => &TICKED,
@@ -40,7 +40,7 @@ fn spin() {
 }
 
 fn disposition(signal: i32) -> usize {
-    // SAFETY: `sigaction` is plain data, valid when zeroed; sigaction(2) is only asked.
+    // SAFETY: `sigaction` is plain data, valid when zeroed; sigaction(2) only writes the old disposition.
     unsafe {
         let mut now: libc::sigaction = std::mem::zeroed();
         assert_eq!(libc::sigaction(signal, std::ptr::null(), &mut now), 0);
@@ -49,7 +49,7 @@ fn disposition(signal: i32) -> usize {
 }
 
 fn block(signal: i32) {
-    // SAFETY: changes the calling thread's mask only; the set is valid when zeroed.
+    // SAFETY: changes only the mask of the calling thread; the set is valid when zeroed.
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigaddset(&mut set, signal);
@@ -65,7 +65,8 @@ fn has_its_own_sigprof() {
     }
     let time = libc::timeval { tv_sec: 0, tv_usec: 10_000 };
     let timer = libc::itimerval { it_interval: time, it_value: time };
-    // SAFETY: a disposition is plain data; the handler only counts; setitimer reads its setting.
+    // SAFETY: a disposition is plain data, valid when zeroed; the handler only counts; setitimer(2) only reads its
+    // setting.
     unsafe {
         let mut new: libc::sigaction = std::mem::zeroed();
         new.sa_sigaction = handler as *const () as usize;
@@ -92,7 +93,7 @@ fn has_its_own_sigprof() {
             "raising",
             || (),
             || {
-                // SAFETY: it has a handler, which ran when raise(3) returns.
+                // SAFETY: the signal has a handler, which has run when raise(3) returns.
                 unsafe { libc::raise(libc::SIGPROF) };
                 SENT.fetch_add(1, Ordering::SeqCst);
             },
@@ -100,7 +101,7 @@ fn has_its_own_sigprof() {
         spinning("no-sigprof", || block(libc::SIGPROF), || ()),
         spinning("no-ours", || block(number()), || ()),
     ];
-    // They have their names and masks.
+    // From here on, all have their names and masks.
     begun.wait();
     let before = disposition(libc::SIGPROF);
     itself::listen_with(Options::default().signal(number()));
@@ -125,11 +126,11 @@ fn a_program_keeps_sigprof_for_itself_when_the_agent_has_another_signal() {
             "{totals:?}"
         );
         assert_eq!(profile.thread("no-ours").weight, 0);
-        // The program's signals have another number: there is nothing to pass on.
+        // The program's signals have another number, so there is nothing to forward.
         assert_eq!(totals.foreign_signals, 0);
-        // A thread that got less of a loaded machine's time could be silent by chance.
-        let is_told = profile.notes.iter().any(|note| note.why.contains("block SIGRTMIN+5"));
-        assert!(is_told || profile.thread("no-ours").cpu_ns < 100_000_000, "{:?}", profile.notes);
+        // A thread that got little CPU time on a loaded machine could be without samples by chance.
+        let is_reported = profile.notes.iter().any(|note| note.why.contains("block SIGRTMIN+5"));
+        assert!(is_reported || profile.thread("no-ours").cpu_ns < 100_000_000, "{:?}", profile.notes);
 
         let threads = target.dump();
         let capture = |name: &str| &threads.iter().find(|thread| thread.name == name).unwrap().capture;
@@ -147,8 +148,8 @@ fn a_program_keeps_sigprof_for_itself_when_the_agent_has_another_signal() {
     assert!(own.iter().all(|count| *count > 0), "{text}");
 }
 
-/// Somebody whose pending signals no other process adds to.
-const SOMEBODY: u32 = 64_321;
+/// A user id without other processes, so no other process adds to its pending signals.
+const OTHER_USER: u32 = 64_321;
 const SPINNING: usize = 20;
 
 #[test]
@@ -160,12 +161,12 @@ fn may_have_few_pending() {
     let directory = std::env::var_os("RGOPS_DIR").unwrap();
     std::fs::create_dir(&directory).unwrap();
     std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700)).unwrap();
-    std::os::unix::fs::chown(&directory, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
+    std::os::unix::fs::chown(&directory, Some(OTHER_USER), Some(OTHER_USER)).unwrap();
     let limit = libc::rlimit { rlim_cur: 4, rlim_max: 4 };
-    // SAFETY: setrlimit reads the limit; the others take numbers.
+    // SAFETY: setrlimit(2) only reads the limit; the other calls only take numbers.
     unsafe {
         assert_eq!(libc::setrlimit(libc::RLIMIT_SIGPENDING, &limit), 0);
-        assert_eq!((libc::setgid(SOMEBODY), libc::setuid(SOMEBODY)), (0, 0));
+        assert_eq!((libc::setgid(OTHER_USER), libc::setuid(OTHER_USER)), (0, 0));
     }
     for _ in 0..SPINNING {
         std::thread::Builder::new()
@@ -183,7 +184,7 @@ fn may_have_few_pending() {
 }
 
 #[test]
-fn real_time_signals_that_the_kernel_does_not_take_are_sent_again() {
+fn real_time_signals_that_the_kernel_rejects_are_sent_again() {
     if skip_unless(is_root(), "root, to be a user of its own") {
         return;
     }
@@ -203,7 +204,7 @@ fn real_time_signals_that_the_kernel_does_not_take_are_sent_again() {
 }
 
 #[test]
-fn signals_that_cannot_serve_are_refused() {
+fn unsuitable_signals_are_refused() {
     let refusal = |number| match rgops_agent::listen(Options::default().signal(number)) {
         Err(error @ ListenError::Signal { .. }) => error.to_string(),
         other => panic!("signal {number}: {other:?}"),

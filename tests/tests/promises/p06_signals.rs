@@ -1,5 +1,5 @@
-//! Promise 6: other people's signal handlers, masks, stacks and timers survive profiles and dumps.
-//! Seen from outside, on a program that uses SIGPROF itself in each of the ways it can.
+//! Promise 6: the program's own signal handlers, masks, stacks and timers survive profiles and dumps. Tested from
+//! outside, with programs that use SIGPROF themselves in different ways.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -29,7 +29,7 @@ fn dump(target: &Itself) -> Vec<ThreadStack> {
     parts.flat_map(|part| if let StackPart::Threads(threads) = part { threads } else { Vec::new() }).collect()
 }
 
-/// What the target printed behind `name `.
+/// The number that the target printed after `name `.
 fn printed(text: &str, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
@@ -48,41 +48,41 @@ fn spin(milliseconds: u64) {
 
 static RECEIVED: AtomicU64 = AtomicU64::new(0);
 static NESTED: AtomicU64 = AtomicU64::new(0);
-/// The handler that was there when the target installed `chaining` over it.
+/// The handler that was installed when the target installed `chaining` over it.
 static BELOW: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn counting(_signal: i32) {
     RECEIVED.fetch_add(1, Ordering::SeqCst);
 }
 
-/// As a profiler's that walks the stack in its handler: it was not installed for the alternate stack, and does not
-/// fit there (std's has 8 KiB, or a little more than a signal's frame).
-extern "C" fn hungry(signal: i32) {
+/// Like the handler of a profiler that walks the stack: it was not installed for the alternate stack, and does not
+/// fit there (std's has 8 KiB, or a little more than a signal frame).
+extern "C" fn uses_much_stack(signal: i32) {
     black_box([signal as u8; 64 * 1024]);
     counting(signal);
 }
 
 type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
 
-/// As well-behaved handlers do, it calls the one that was there before.
+/// A well-behaved handler: it calls the one that was installed before.
 extern "C" fn chaining(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     RECEIVED.fetch_add(1, Ordering::SeqCst);
     if NESTED.fetch_add(1, Ordering::SeqCst) > 50 {
-        // Two handlers that call each other: a stack overflow would come next.
-        // SAFETY: ends the process at once.
+        // Two handlers call each other: the stack would overflow.
+        // SAFETY: _exit(2) ends the process at once.
         unsafe { libc::_exit(99) };
     }
     let below = BELOW.load(Ordering::SeqCst);
     if below > 1 {
-        // SAFETY: sigaction(2) said it is an SA_SIGINFO handler.
+        // SAFETY: `below` is the address of an SA_SIGINFO handler, as sigaction(2) reported.
         unsafe { std::mem::transmute::<usize, Handler>(below)(signal, info, context) };
     }
     NESTED.fetch_sub(1, Ordering::SeqCst);
 }
 
-/// Installs a handler for SIGPROF; returns the former one.
+/// Installs a handler for SIGPROF; returns the former handler.
 fn install(handler: usize, flags: i32) -> usize {
-    // SAFETY: plain data, valid when zeroed; sigaction reads and writes the two on this stack.
+    // SAFETY: plain data, valid when zeroed; sigaction(2) reads and writes the two, which live on this stack.
     unsafe {
         let mut new: libc::sigaction = std::mem::zeroed();
         let mut old: libc::sigaction = std::mem::zeroed();
@@ -96,23 +96,23 @@ fn install(handler: usize, flags: i32) -> usize {
 fn every_10_ms_of_cpu() {
     let time = libc::timeval { tv_sec: 0, tv_usec: 10_000 };
     let timer = libc::itimerval { it_interval: time, it_value: time };
-    // SAFETY: setitimer reads the setting and is asked for no old one.
+    // SAFETY: setitimer(2) only reads the setting; a null pointer for the old one is allowed.
     assert_eq!(unsafe { libc::setitimer(libc::ITIMER_PROF, &timer, std::ptr::null_mut()) }, 0);
 }
 
 fn raise() {
-    // SAFETY: the target has a handler installed.
+    // SAFETY: raise(3) has no preconditions, and the target has a handler installed.
     unsafe { libc::raise(libc::SIGPROF) };
 }
 
-/// Another profiler: `setitimer(ITIMER_PROF)` and its own handler, installed before.
+/// Another profiler: `setitimer(ITIMER_PROF)` and a handler that was installed before ours.
 #[test]
 #[ignore = "started by another test"]
 fn other_profiler() {
     if !itself::is_target() {
         return;
     }
-    install(hungry as *const () as usize, 0);
+    install(uses_much_stack as *const () as usize, 0);
     every_10_ms_of_cpu();
     static STOP: AtomicBool = AtomicBool::new(false);
     let spinning = std::thread::spawn(|| {
@@ -120,10 +120,10 @@ fn other_profiler() {
             spin(1);
         }
     });
-    itself::listen_until_told();
+    itself::listen_until_input();
     STOP.store(true, Ordering::Relaxed);
     spinning.join().unwrap();
-    let is_back = install(libc::SIG_IGN, 0) == hungry as *const () as usize;
+    let is_back = install(libc::SIG_IGN, 0) == uses_much_stack as *const () as usize;
     println!("\nreceived {}\nback {}", RECEIVED.load(Ordering::SeqCst), u64::from(is_back));
 }
 
@@ -132,7 +132,7 @@ fn another_profiler_keeps_receiving_its_signals_during_ours() {
     let target = Itself::start("p06_signals::other_profiler");
     let totals = profile(&target, 1500);
     assert!(totals.weight > 50, "{totals:?}");
-    // One each 10 ms of CPU, on average.
+    // One signal per 10 ms of CPU time, on average.
     let expected = totals.process_cpu_ns / 10_000_000;
     assert!((expected / 2..=expected * 2).contains(&totals.foreign_signals), "{totals:?}");
     dump(&target);
@@ -142,7 +142,7 @@ fn another_profiler_keeps_receiving_its_signals_during_ours() {
     assert_eq!(printed(&text, "back"), 1);
 }
 
-/// A handler installed over ours in the middle of a profile, which calls ours from then on.
+/// A handler that is installed over ours during a profile, and calls ours from then on.
 #[test]
 #[ignore = "started by another test"]
 fn chains_to_ours() {
@@ -152,10 +152,10 @@ fn chains_to_ours() {
     install(counting as *const () as usize, 0);
     let chain = std::thread::spawn(|| {
         for round in 0..3 {
-            // Waits for the agent's handler, then covers it.
+            // Waits until the agent's handler is installed, then replaces it.
             loop {
-                let mut now: libc::sigaction = unsafe_zeroed();
-                // SAFETY: asks only; `now` is ours to be written to.
+                let mut now: libc::sigaction = zeroed_disposition();
+                // SAFETY: sigaction(2) only writes the old disposition to `now`, which is valid.
                 unsafe { libc::sigaction(libc::SIGPROF, std::ptr::null(), &mut now) };
                 let own = [counting as *const () as usize, chaining as *const () as usize];
                 if !own.contains(&now.sa_sigaction) {
@@ -174,22 +174,22 @@ fn chains_to_ours() {
             spin(400);
         }
     });
-    itself::listen_until_told();
+    itself::listen_until_input();
     chain.join().unwrap();
     raise();
     println!("\nreceived {}", RECEIVED.load(Ordering::SeqCst));
 }
 
-fn unsafe_zeroed() -> libc::sigaction {
+fn zeroed_disposition() -> libc::sigaction {
     // SAFETY: plain data, valid when zeroed.
     unsafe { std::mem::zeroed() }
 }
 
 #[test]
-fn a_handler_that_calls_ours_makes_no_loop() {
+fn a_handler_that_calls_ours_causes_no_loop() {
     let mut target = Itself::start("p06_signals::chains_to_ours");
     for _ in 0..3 {
-        // It ends early, or it does not: the program must live either way.
+        // The profile may end early; the program must survive either way.
         profile(&target, 250);
         assert!(target.is_running());
         std::thread::sleep(Duration::from_millis(300));
@@ -199,7 +199,7 @@ fn a_handler_that_calls_ours_makes_no_loop() {
     assert!(printed(&text, "received") > 3, "{text}");
 }
 
-/// Threads that block SIGPROF: one waits for it, one spins, one unblocks it now and then.
+/// Threads that block SIGPROF: one waits for it, one spins, one sometimes unblocks it.
 #[test]
 #[ignore = "started by another test"]
 fn blocks() {
@@ -209,7 +209,7 @@ fn blocks() {
     static STOP: AtomicBool = AtomicBool::new(false);
     static TAKEN: AtomicU64 = AtomicU64::new(0);
     let set = || {
-        // SAFETY: a bit set, valid when zeroed; sigaddset writes into it.
+        // SAFETY: a bit set, valid when zeroed; sigaddset(3) writes to it.
         unsafe {
             let mut set: libc::sigset_t = std::mem::zeroed();
             libc::sigaddset(&mut set, libc::SIGPROF);
@@ -217,7 +217,7 @@ fn blocks() {
         }
     };
     let mask = move |how| {
-        // SAFETY: changes the calling thread's mask only.
+        // SAFETY: changes only the mask of the calling thread.
         unsafe { libc::pthread_sigmask(how, &set(), std::ptr::null_mut()) };
     };
     let named = |name: &str, work: Box<dyn FnOnce() + Send>| {
@@ -229,9 +229,9 @@ fn blocks() {
             Box::new(move || {
                 mask(libc::SIG_BLOCK);
                 while !STOP.load(Ordering::Relaxed) {
-                    // As a thread for signals does: it waits, mostly.
+                    // Like a thread that handles signals: it mostly waits.
                     let time = libc::timespec { tv_sec: 5, tv_nsec: 0 };
-                    // SAFETY: waits for the set for at most the time; wants no information.
+                    // SAFETY: waits for the set for at most `time`; a null pointer for the information is allowed.
                     if unsafe { libc::sigtimedwait(&set(), std::ptr::null_mut(), &time) } > 0 {
                         TAKEN.fetch_add(1, Ordering::SeqCst);
                     }
@@ -239,7 +239,7 @@ fn blocks() {
             }),
         ),
         named(
-            "deaf",
+            "blocks",
             Box::new(move || {
                 mask(libc::SIG_BLOCK);
                 while !STOP.load(Ordering::Relaxed) {
@@ -248,9 +248,10 @@ fn blocks() {
             }),
         ),
         named(
-            "hearing",
+            "unblocking",
             Box::new(move || {
-                // Late signals meet it here, also after the profile: by default they would end us.
+                // Late signals arrive here, also after the profile. With the default disposition they would end the
+                // process.
                 while !STOP.load(Ordering::Relaxed) {
                     mask(libc::SIG_UNBLOCK);
                     spin(30);
@@ -261,40 +262,40 @@ fn blocks() {
             }),
         ),
     ];
-    itself::listen_until_told();
+    itself::listen_until_input();
     STOP.store(true, Ordering::Relaxed);
-    let [_waiting, deaf, hearing] = threads;
-    [deaf, hearing].into_iter().for_each(|thread| thread.join().unwrap());
+    let [_waiting, blocked, unblocking] = threads;
+    [blocked, unblocking].into_iter().for_each(|thread| thread.join().unwrap());
     println!("\ntaken {}", TAKEN.load(Ordering::SeqCst));
 }
 
 #[test]
-fn threads_that_block_the_signal_are_left_alone_and_late_signals_end_nobody() {
+fn threads_that_block_the_signal_are_not_sampled_and_late_signals_are_harmless() {
     let _alone = crate::alone();
     let mut target = Itself::start("p06_signals::blocks");
     for _ in 0..6 {
         let totals = profile(&target, 200);
         let of = |name: &str| totals.threads.iter().find(|thread| thread.name == name).unwrap().clone();
-        assert_eq!((of("deaf").weight, of("waiting").weight), (0, 0));
-        let silent_ns = of("deaf").cpu_ns + of("waiting").cpu_ns;
-        // What could not be sampled is said to be missing.
+        assert_eq!((of("blocks").weight, of("waiting").weight), (0, 0));
+        let silent_ns = of("blocks").cpu_ns + of("waiting").cpu_ns;
+        // Time that could not be sampled is reported as missing.
         assert!(totals.unsampled_cpu_ns + 20_000_000 > silent_ns, "{totals:?}");
         assert!(target.is_running());
     }
     for _ in 0..3 {
         let threads = dump(&target);
-        let deaf = threads.iter().find(|thread| thread.name == "deaf").unwrap();
+        let blocked = threads.iter().find(|thread| thread.name == "blocks").unwrap();
         assert!(
-            // Its mask was looked at; nothing was sent to it and waited for.
-            matches!(&deaf.capture, Capture::Failed { reason } if reason.contains("blocks SIGPROF")),
-            "{deaf:?}"
+            // Its mask was read; no signal was sent to it.
+            matches!(&blocked.capture, Capture::Failed { reason } if reason.contains("blocks SIGPROF")),
+            "{blocked:?}"
         );
     }
     let text = target.end();
     assert_eq!(printed(&text, "taken"), 0, "a signal of ours reached the program");
 }
 
-/// A pid's timers and disposition are as before once nobody asks.
+/// A process has the same timers and dispositions as before after the last request.
 #[test]
 #[ignore = "started by another test"]
 fn idle() {
@@ -305,18 +306,18 @@ fn idle() {
     small
         .spawn(|| {
             loop {
-                // 16 KiB is no room for anything but this.
+                // A stack of 16 KiB has room for nothing else.
                 black_box((0..1000u64).fold(0u64, |sum, step| sum.wrapping_add(black_box(step))));
             }
         })
         .unwrap();
-    itself::listen_until_told();
+    itself::listen_until_input();
     // SAFETY: ends the process without waiting for the thread.
     unsafe { libc::_exit(0) };
 }
 
 #[test]
-fn starts_and_stops_leave_timers_dispositions_descriptors_and_memory() {
+fn starts_and_stops_leave_timers_dispositions_descriptors_and_memory_unchanged() {
     let rounds = if std::env::var_os("RGOPS_LONG").is_some() { 500 } else { 40 };
     let mut target = Itself::start("p06_signals::idle");
     let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", target.pid())).unwrap();
@@ -326,7 +327,7 @@ fn starts_and_stops_leave_timers_dispositions_descriptors_and_memory() {
         line.split_whitespace().next().unwrap().to_owned()
     };
     let descriptors = || -> Vec<_> {
-        // The program's and the agent's: every thread's.
+        // The descriptors of every thread: the program's and the agent's.
         let threads = std::fs::read_dir(format!("/proc/{}/task", target.pid())).unwrap();
         let open = threads.filter_map(|thread| std::fs::read_dir(thread.unwrap().path().join("fd")).ok());
         let mut all: Vec<_> =
@@ -335,8 +336,8 @@ fn starts_and_stops_leave_timers_dispositions_descriptors_and_memory() {
         all.dedup();
         all
     };
-    // Nobody is connected yet, but what the agent opened to begin may still be open. Later it closes a
-    // connection once it sees that the client has gone.
+    // There is no connection yet, but files that the agent opened at its start may still be open. Later it closes a
+    // connection once it notices that the client has closed it.
     let unconnected = descriptors();
     let are_as_before = || {
         let now = descriptors();

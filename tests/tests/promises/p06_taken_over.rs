@@ -1,5 +1,5 @@
-//! Promise 6: a handler the program installs in the middle of a profile has the signal from then on.
-//! The profile ends, and says so on the screen's notes, in the JSON and in the pprof file.
+//! Promise 6: a handler that the program installs during a profile keeps the signal from then on. The profile ends,
+//! and the notes on the screen, the JSON and the pprof file report it.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -47,25 +47,25 @@ fn takes_the_signal() {
         while exchange(None) == libc::SIG_DFL && !STOP.load(Ordering::Relaxed) {
             spin();
         }
-        // A profile runs.
+        // A profile is running.
         (0..100).for_each(|_| spin());
         exchange(Some(own));
         while !STOP.load(Ordering::Relaxed) {
             spin();
         }
     });
-    itself::listen_until_told();
+    itself::listen_until_input();
     STOP.store(true, Ordering::Relaxed);
     spinning.join().unwrap();
     assert_eq!(exchange(None), own, "the program's handler was replaced");
     let before = RECEIVED.load(Ordering::SeqCst);
-    // SAFETY: it has a handler, which ran when raise(3) returns.
+    // SAFETY: the signal has a handler, which has run when raise(3) returns.
     unsafe { libc::raise(libc::SIGPROF) };
     assert_eq!(RECEIVED.load(Ordering::SeqCst), before + 1);
 }
 
 #[test]
-fn a_profile_whose_signal_is_taken_ends_and_says_so_everywhere() {
+fn a_profile_whose_signal_is_taken_ends_and_reports_it_everywhere() {
     let target = Itself::start("p06_taken_over::takes_the_signal");
     let file = std::env::temp_dir().join(format!("rgops-taken-{}.pb.gz", std::process::id()));
     let pid = target.pid().to_string();
@@ -78,15 +78,15 @@ fn a_profile_whose_signal_is_taken_ends_and_says_so_everywhere() {
     let notes = json["notes"].as_array().unwrap();
     let note = notes.iter().find(|note| note["kind"] == "ended-early").unwrap_or_else(|| panic!("{json}"));
     assert!(note["why"].as_str().unwrap().starts_with(why), "{note}");
-    // What was captured until then is kept.
+    // Samples taken before are kept.
     assert!(json["reconciliation"]["samples"].as_u64().unwrap() > 0, "{json}");
 
     let profile = rgops_inspect::profile::read(&std::fs::read(&file).unwrap()).unwrap();
     std::fs::remove_file(&file).unwrap();
-    let is_told = |comment: &i64| profile.text(*comment).starts_with(&format!("Ended early: {why}"));
-    assert!(profile.comment.iter().any(is_told));
+    let is_reported = |comment: &i64| profile.text(*comment).starts_with(&format!("Ended early: {why}"));
+    assert!(profile.comment.iter().any(is_reported));
 
-    // The next captures go on top of the program's handler and are given back to it.
+    // The next captures install over the program's handler and restore it afterwards.
     let profile = target.profile(200);
     assert!(profile.totals().weight > 0 && !target.dump().is_empty());
     target.end();

@@ -1,5 +1,5 @@
-//! Promise 7: `stack` does not interrupt sleeping threads. Those who sleep by the system calls that a
-//! signal makes return EINTR, whatever SA_RESTART says (signal(7)), sleep on through a thousand dumps.
+//! Promise 7: `stack` does not interrupt sleeping threads. System calls that fail with EINTR on a signal even with
+//! SA_RESTART (signal(7)) sleep on during a thousand dumps.
 
 use std::hint::black_box;
 use std::os::fd::AsRawFd as _;
@@ -10,7 +10,7 @@ use rgops_protocol::reply::stack::Capture;
 use rgops_tests::itself::{self, Itself};
 use rgops_tests::waiting::until;
 
-/// Threads of each kind, at different depths.
+/// Number of threads of each kind, at different depths.
 const OF_EACH_KIND: u32 = 4;
 
 const SECONDS: i64 = 100_000;
@@ -18,7 +18,7 @@ const SECONDS: i64 = 100_000;
 static INTERRUPTED: AtomicU64 = AtomicU64::new(0);
 static WOKEN: AtomicU64 = AtomicU64::new(0);
 
-/// Notes how a sleep ended. None does while the test runs.
+/// Records how a sleep ended. None ends during the test.
 fn ended(result: i64) {
     let is_interrupted = result < 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR);
     let counter = if is_interrupted { &INTERRUPTED } else { &WOKEN };
@@ -26,7 +26,7 @@ fn ended(result: i64) {
 }
 
 fn in_epoll_wait() {
-    // SAFETY: a descriptor of this function's, and room for one event.
+    // SAFETY: the descriptor belongs to this function, and there is room for one event.
     let result = unsafe {
         let epoll = libc::epoll_create1(libc::EPOLL_CLOEXEC);
         let mut event: libc::epoll_event = std::mem::zeroed();
@@ -37,13 +37,13 @@ fn in_epoll_wait() {
 
 fn in_nanosleep() {
     let time = libc::timespec { tv_sec: SECONDS, tv_nsec: 0 };
-    // SAFETY: reads the time; the rest is not asked for.
+    // SAFETY: nanosleep(2) only reads the time; a null pointer for the rest is allowed.
     let result = unsafe { libc::nanosleep(&time, std::ptr::null_mut()) };
     ended(result.into());
 }
 
 fn in_poll() {
-    // SAFETY: no descriptors.
+    // SAFETY: no descriptors are passed, so the pointer is not read.
     let result = unsafe { libc::poll(std::ptr::null_mut(), 0, 1000 * SECONDS as i32) };
     ended(result.into());
 }
@@ -62,15 +62,15 @@ fn in_recv_with_timeout() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(std::time::Duration::from_secs(SECONDS as u64))).unwrap();
     let mut buffer = [0u8; 8];
-    // SAFETY: the buffer is ours and as long as it says.
+    // SAFETY: the buffer is valid for its length.
     let result = unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
     ended(result as i64);
 }
 
 fn in_sem_timedwait() {
-    // SAFETY: plain data, initialised by sem_init(3) below.
+    // SAFETY: plain data, valid when zeroed; sem_init(3) below initialises it.
     let mut semaphore: libc::sem_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the semaphore lives in this frame; the time is read.
+    // SAFETY: the semaphore lives in this frame; the time is only read.
     let result = unsafe {
         libc::sem_init(&mut semaphore, 0, 0);
         let mut time: libc::timespec = std::mem::zeroed();
@@ -106,7 +106,7 @@ fn sleepers() {
             thread.spawn(move || below(7 * depth, kind)).unwrap();
         }
     }
-    itself::listen_until_told();
+    itself::listen_until_input();
     let load = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
     println!("\ninterrupted {} woken {}", load(&INTERRUPTED), load(&WOKEN));
     // SAFETY: ends the process without waiting for its threads.
@@ -114,7 +114,7 @@ fn sleepers() {
 }
 
 #[test]
-fn a_thousand_dumps_interrupt_nobody() {
+fn a_thousand_dumps_interrupt_no_sleeping_thread() {
     let target = Itself::start("p07_sleepers::sleepers");
     let count = KINDS.len() * OF_EACH_KIND as usize;
     until("all sleep", || {

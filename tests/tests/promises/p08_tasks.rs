@@ -1,5 +1,5 @@
-//! Promise 8: tasks are looked at, never touched. No future is polled for it, no worker stopped, and a
-//! thousand listings leave the program as it was.
+//! Promise 8: tasks are read, never changed. No future is polled for a listing, no worker is stopped, and a thousand
+//! listings leave the program unchanged.
 
 use rgops_inspect::client::{Client, ClientError, Endpoint};
 use rgops_protocol::auth::Token;
@@ -7,7 +7,7 @@ use rgops_protocol::error::Code;
 use rgops_protocol::reply::read::ReadPart;
 use rgops_protocol::reply::tasks::{TaskThread, TasksPart};
 use rgops_protocol::request::{MemoryRange, ReadRequest, Request, TasksRequest};
-use rgops_tests::asking::{PATIENCE, ask, stats};
+use rgops_tests::asking::{TIMEOUTS, ask, stats};
 use rgops_tests::directory::Directory;
 use rgops_tests::listing::Listing;
 use rgops_tests::target::Target;
@@ -20,7 +20,7 @@ fn number(target: &mut Target, order: &str) -> u64 {
 }
 
 #[test]
-fn no_future_is_polled_and_the_runtime_goes_on() {
+fn no_future_is_polled_and_the_runtime_continues() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("runtime 2");
@@ -38,8 +38,8 @@ fn no_future_is_polled_and_the_runtime_goes_on() {
         assert!(listing.read() >= 2000, "{} of 2001", listing.read());
         assert_eq!(listing.runtimes[0].alive_tasks.value(), Some(&2001));
     }
-    assert_eq!(number(&mut target, "polls"), 2000, "nobody polled them again");
-    until("the runtime goes on", || (number(&mut target, "beats") > before + 20).then_some(()));
+    assert_eq!(number(&mut target, "polls"), 2000, "they were not polled again");
+    until("the runtime continues", || (number(&mut target, "beats") > before + 20).then_some(()));
     until("ours are gone", || (number(&mut target, "alive") == 2001).then_some(()));
     let runtime = stats(&path).runtimes.remove(0);
     let states = runtime.tasks.value().copied().unwrap();
@@ -72,7 +72,7 @@ fn a_thousand_listings_leave_nothing_behind() {
 }
 
 #[test]
-fn on_a_stuck_runtime_the_same_tasks_of_ours_are_used_again() {
+fn a_stuck_runtime_reuses_our_tasks() {
     let _alone = crate::alone();
     for how in ["spin", "mutex"] {
         let directory = Directory::new();
@@ -86,7 +86,7 @@ fn on_a_stuck_runtime_the_same_tasks_of_ours_are_used_again() {
             let listing = Listing::of(&path, 16);
             let running = listing.running();
             assert_eq!(running.len(), 2, "{how}: {:?}", listing.runtimes);
-            // Each is polled by the thread that says so.
+            // Each is polled by the thread that reports it as its current task.
             for task in &running {
                 let thread = listing.threads.iter().find(|thread| thread.stack.current_task == Some(*task));
                 let has_stack = |thread: &TaskThread| !thread.stack.stack.frames.is_empty();
@@ -103,7 +103,7 @@ fn on_a_stuck_runtime_the_same_tasks_of_ours_are_used_again() {
 }
 
 #[test]
-fn a_program_that_is_not_dumpable_and_a_forked_one_are_listed_too() {
+fn a_program_that_is_not_dumpable_and_a_forked_one_are_also_listed() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("runtime 2");
@@ -115,14 +115,14 @@ fn a_program_that_is_not_dumpable_and_a_forked_one_are_listed_too() {
     let answer = target.order("fork listen");
     let child = answer.split_once("listening ").unwrap().1.trim().to_owned();
     target.line();
-    // The child watches nothing: its parent's runtime has no thread in it.
+    // The child watches nothing: the parent's runtime has no threads in it.
     assert_eq!(Listing::of(&child, 16).runtimes.len(), 0);
     assert_eq!(Listing::of(&path, 16).tasks.len(), 50);
 }
 
-/// Memory is read for those who could read it anyway, and for nobody on TCP unless the author says so.
+/// Memory is sent to users who could read it anyway, and over TCP only if the author allows it.
 #[test]
-fn memory_goes_over_tcp_only_when_the_author_says_so() {
+fn memory_is_sent_over_tcp_only_if_the_author_allows_it() {
     let token = "swordfish-swordfish-swordfish";
     for allowed in [false, true] {
         let directory = Directory::new();
@@ -133,7 +133,7 @@ fn memory_goes_over_tcp_only_when_the_author_says_so() {
         let tcp = target.listen_tcp(&format!("tcp=127.0.0.1:0 token={token} {option}"));
         let connect = || {
             let token = Some(Token::new(token).unwrap());
-            Client::connect(&Endpoint::Tcp { address: tcp.clone(), token }, PATIENCE).unwrap()
+            Client::connect(&Endpoint::Tcp { address: tcp.clone(), token }, TIMEOUTS).unwrap()
         };
         let request = Request::Tasks(TasksRequest { max_cell_bytes: 65_536, max_depth: 16 });
         let collected = connect().ask(&request).unwrap().collect::<TasksPart>(&mut |_| {});
@@ -163,7 +163,7 @@ fn memory_goes_over_tcp_only_when_the_author_says_so() {
 }
 
 #[test]
-fn what_is_not_mapped_is_missing_and_what_is_too_much_is_refused() {
+fn unmapped_memory_is_missing_and_too_large_requests_are_refused() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("runtime 1");

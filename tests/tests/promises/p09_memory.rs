@@ -1,5 +1,5 @@
-//! Promise 9: memory has a ceiling. A flood of connections and requests grows the program by a
-//! bounded amount, and what was refused is counted and shown.
+//! Promise 9: memory is bounded. A flood of connections and requests grows the program by a bounded amount, and
+//! refused ones are counted and shown.
 
 use rgops_inspect::client::ClientError;
 use rgops_protocol::error::Code;
@@ -11,27 +11,27 @@ use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
 
-/// Resident kilobytes.
+/// Resident memory in kilobytes.
 fn resident(target: &Target) -> u64 {
     target.status(None, "VmRSS").trim_end_matches(" kB").trim().parse().unwrap()
 }
 
 #[test]
-fn more_connections_than_allowed_are_told_so_and_counted() {
+fn connections_over_the_limit_are_refused_and_counted() {
     let _alone = crate::alone();
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
     let before = counters(&path);
     until("the first is gone", || is_alone(&path).then_some(()));
-    // Silent ones that fill every place.
+    // Silent connections that use all places.
     let silent: Vec<Raw> = (0..64).map(|_| Raw::greeted(&path)).collect();
     let mut refused = Raw::connect(&path).unwrap();
     refused.magic();
     let error = refused.error_and_end();
     assert_eq!(error.code(), Code::TooManyConnections, "{error}");
     let error = connect(&path).unwrap_err();
-    assert!(matches!(&error, ClientError::Agent(_)), "the client says so as well: {error:?}");
+    assert!(matches!(&error, ClientError::Agent(_)), "the client reports it too: {error:?}");
     drop(silent);
     let after = until("places are free", || {
         let request = Request::Stats(StatsRequest { window_ms: 1 });
@@ -41,7 +41,7 @@ fn more_connections_than_allowed_are_told_so_and_counted() {
 }
 
 #[test]
-fn a_flood_leaves_the_memory_as_it_was() {
+fn a_flood_does_not_grow_the_memory() {
     let _alone = crate::alone();
     let directory = Directory::new();
     let mut target = Target::start(&directory);
@@ -52,7 +52,8 @@ fn a_flood_leaves_the_memory_as_it_was() {
             match number % 3 {
                 0 => {}
                 1 => raw.send(&hello()),
-                // The most a client may make the agent allocate before it is known: claimed, not sent.
+                // The largest allocation that a client can cause before the handshake: the length is claimed, the
+                // data not sent.
                 _ => raw.send(&[&hello()[..], &[0xff, 0xff, 0, 0, 6]].concat()),
             }
         }

@@ -1,5 +1,4 @@
-//! Promise 10: fork is safe. The child has no agent, removes nothing of the parent's, and may
-//! start its own.
+//! Promise 10: fork is safe. The child has no agent, removes nothing of the parent's, and may start its own agent.
 
 use rgops_inspect::client::Event;
 use rgops_protocol::reply::pprof_cpu::{CpuTotals, PprofCpuPart};
@@ -36,18 +35,18 @@ fn a_child_may_listen_itself_and_close_touches_only_its_own() {
     assert_eq!(connect(childs).unwrap().hello().pid.to_string(), pid);
     assert_eq!(connect(&parents).unwrap().hello().pid, target.pid());
     assert_ne!(connect(childs).unwrap().hello().cookie, connect(&parents).unwrap().hello().cookie);
-    // One agent's thread in each: the parent's was not doubled.
+    // One agent thread in each process: the parent has no second one.
     assert_eq!(target.threads().iter().filter(|(_, name)| name == "rgops-agent").count(), 1);
 
     assert_eq!(target.order("close"), "closed");
     assert!(connect(&parents).is_err());
-    assert_eq!(connect(childs).unwrap().hello().pid.to_string(), pid, "the child goes on");
+    assert_eq!(connect(childs).unwrap().hello().pid.to_string(), pid, "the child continues");
 }
 
-/// A child of a program that listens must not keep the parent's sockets open: when the parent is gone, a
-/// client is refused and not left waiting.
+/// A child of a listening program must not keep the parent's sockets open. After the parent ends, a client is refused
+/// and does not wait.
 #[test]
-fn a_child_without_an_agent_answers_for_nobody() {
+fn a_child_without_an_agent_does_not_answer_for_its_parent() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -65,7 +64,7 @@ fn totals(parts: Vec<PprofCpuPart>) -> CpuTotals {
     totals.unwrap()
 }
 
-/// Timers and pending signals are not inherited (fork(2)); the handler is, and only passes on.
+/// Timers and pending signals are not inherited (fork(2)). The handler is, and only forwards signals.
 #[test]
 fn a_child_forked_in_a_profile_has_no_timers_and_may_capture_itself() {
     let directory = Directory::new();
@@ -83,12 +82,12 @@ fn a_child_forked_in_a_profile_has_no_timers_and_may_capture_itself() {
     let timers = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/timers")).unwrap();
     assert_eq!(timers(child), "");
     assert_ne!(timers(&target.pid().to_string()), "", "the parent's profile runs");
-    // One that is not ours: by default it would end the child, but the inherited handler has it.
+    // Not a signal of ours. The default disposition would end the child, but the inherited handler takes it.
     let pid: libc::pid_t = child.parse().unwrap();
-    // SAFETY: sends a signal to the target's child, which lives as long as the target.
+    // SAFETY: kill(2) takes numbers. The pid belongs to the target's child, which lives as long as the target.
     assert_eq!(unsafe { libc::kill(pid, libc::SIGPROF) }, 0);
 
-    // Its own captures work while the parent's goes on.
+    // The child's own captures work while the parent's profile continues.
     let stack = Request::Stack(StackRequest { max_depth: 64 });
     let dump = ask::<StackPart>(childs, &stack).unwrap();
     dump.end.unwrap();

@@ -1,5 +1,6 @@
-//! Promise 12: the default transport is a socket 0600 in a directory 0700 of ours, whatever the
-//! umask is, which is never touched; a foreign, linked or open directory is refused.
+//! Promise 12: the default transport is a socket of mode 0600 in a directory of mode 0700 that belongs to us,
+//! whatever the umask is. The umask is never changed. A directory that is foreign, a link or accessible to others is
+//! refused.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown, symlink};
@@ -13,7 +14,7 @@ use rgops_tests::waiting::{is_root, skip_unless};
 fn modes_do_not_depend_on_the_umask() {
     for umask in ["0000", "0022", "0177", "0777"] {
         let directory = Directory::new();
-        // A umask without our own bits would make a directory we cannot enter; it is there already.
+        // With a umask that masks the owner's bits, we could not enter a new directory. Here it exists already.
         if umask == "0777" || umask == "0177" {
             fs::create_dir(directory.sockets()).unwrap();
             fs::set_permissions(directory.sockets(), Permissions::from_mode(0o700)).unwrap();
@@ -26,7 +27,7 @@ fn modes_do_not_depend_on_the_umask() {
         let socket = mode(&path);
         assert_eq!(socket & !0o600, 0, "{socket:o} under umask {umask}");
         assert!(fs::symlink_metadata(&path).unwrap().file_type().is_socket());
-        assert_eq!(target.status(None, "Umask"), umask, "the umask is as it was");
+        assert_eq!(target.status(None, "Umask"), umask, "the umask is unchanged");
         if umask == "0000" || umask == "0022" {
             assert_eq!(socket, 0o600);
         }
@@ -34,9 +35,9 @@ fn modes_do_not_depend_on_the_umask() {
     }
 }
 
-/// The umask is the process's: a change, be it for a microsecond, would be seen by other threads.
+/// The umask belongs to the process: other threads would see a change, even for a microsecond.
 #[test]
-fn the_umask_is_not_even_touched_for_a_moment() {
+fn the_umask_is_never_changed() {
     let directory = Directory::new();
     let traced = directory.path().join("calls");
     let has = std::process::Command::new("strace").arg("-V").output().is_ok();
@@ -56,7 +57,7 @@ fn the_umask_is_not_even_touched_for_a_moment() {
 }
 
 #[test]
-fn a_directory_that_is_not_safe_is_refused_with_what_mends_it() {
+fn an_unsafe_directory_is_refused_with_a_fix() {
     let directory = Directory::new();
     let place = |name: &str| directory.path().join(name);
     let mut cases = Vec::new();
@@ -78,11 +79,11 @@ fn a_directory_that_is_not_safe_is_refused_with_what_mends_it() {
         chown(place("foreign"), Some(65534), None).unwrap();
         cases.push((place("foreign"), "belongs to uid 65534"));
     }
-    for (path, says) in cases {
+    for (path, reason) in cases {
         let mut target = Target::start(&directory);
         let answer = target.order(&format!("listen directory={}", path.display()));
         assert!(answer.starts_with("failed UnsafeDirectory: "), "{}: {answer}", path.display());
-        assert!(answer.contains(says), "{answer}");
+        assert!(answer.contains(reason), "{answer}");
         let left = fs::read_dir(&path).map(|entries| entries.count()).unwrap_or_default();
         assert_eq!(left, 0, "nothing was made in {}", path.display());
         assert!(target.end().success());

@@ -1,6 +1,5 @@
-//! Promise 13: an agent is believed when it listens, not when its socket's file is there: a file that
-//! was deleted under a living agent and one that outlived its agent are told apart from an agent, and
-//! from none.
+//! Promise 13: an agent is recognised by its listening socket, not by the socket's file. A file that was deleted
+//! while its agent runs, and one that outlived its agent, are distinguished from a working agent and from no agent.
 
 use std::fs;
 use std::os::unix::net::UnixListener;
@@ -15,7 +14,7 @@ use rgops_tests::waiting::{is_root, skip_unless, until};
 
 use crate::p02_listen_fails::{NOBODY, as_nobody};
 
-/// `rgops` with the directory in its own environment, as where all programs are one user's.
+/// Runs `rgops` with the directory in its own environment, as when all programs belong to one user.
 pub(crate) fn rgops_in(directory: &Directory, arguments: &[&str]) -> Answer {
     let mut command = Command::new(built::release("rgops"));
     command.args(arguments).env("RGOPS_DIR", directory.sockets());
@@ -36,13 +35,13 @@ pub(crate) fn is_marked(directory: &Directory, pid: u32) -> bool {
 }
 
 #[test]
-fn a_socket_file_that_was_deleted_under_a_living_agent_is_said_to_be() {
+fn a_deleted_socket_file_of_a_running_agent_is_reported() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
     let pid = target.pid().to_string();
     assert!(is_marked(&directory, target.pid()));
-    // A stopped agent makes no new file, so the state lasts.
+    // A stopped agent does not recreate the file, so the state lasts.
     let signal = |name: &str| assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     signal("-STOP");
     fs::remove_file(&path).unwrap();
@@ -59,9 +58,9 @@ fn a_socket_file_that_was_deleted_under_a_living_agent_is_said_to_be() {
     signal("-CONT");
 }
 
-/// The real one, with age 0, over a living agent's directory and over one that is left over.
+/// The real systemd-tmpfiles, with age 0, on a running agent's directory and on a stale one.
 #[test]
-fn what_systemd_tmpfiles_leaves_of_a_living_agent_is_told_truly() {
+fn the_state_after_systemd_tmpfiles_is_reported_correctly() {
     let tmpfiles = "/usr/bin/systemd-tmpfiles";
     if skip_unless(is_root() && fs::exists(tmpfiles).unwrap(), "root, and systemd-tmpfiles") {
         return;
@@ -75,7 +74,7 @@ fn what_systemd_tmpfiles_leaves_of_a_living_agent_is_told_truly() {
     let answer = rgops_in(&directory, &["stats", &target.pid().to_string()]);
     println!("{}", answer.errors);
     match answer.code {
-        // It knew from the kernel's table that the socket lives, or the agent made its file anew.
+        // It found the socket in the kernel's table, or the agent recreated its file.
         0 => assert!(fs::exists(&path).unwrap()),
         code => {
             assert_eq!(code, 3, "{answer:?}");
@@ -85,7 +84,7 @@ fn what_systemd_tmpfiles_leaves_of_a_living_agent_is_told_truly() {
 }
 
 #[test]
-fn a_file_behind_which_nobody_listens_marks_nobody() {
+fn a_socket_file_without_a_listener_marks_no_process() {
     let directory = Directory::new();
     let target = Target::start(&directory);
     fs::create_dir(directory.sockets()).unwrap();
@@ -101,21 +100,21 @@ fn a_file_behind_which_nobody_listens_marks_nobody() {
     println!("{}", answer.errors);
     assert_eq!(answer.code, 3, "{answer:?}");
     assert!(answer.errors.contains("no process listens at its socket"), "{}", answer.errors);
-    // By its path as well; the way out does not lead back here.
+    // Also by its path. The suggested fix does not lead back here.
     let answer = rgops_in(&directory, &["stats", path.to_str().unwrap()]);
     assert_eq!(answer.code, 3, "{answer:?}");
     assert!(answer.errors.contains("Connection refused"), "{}", answer.errors);
 }
 
 #[test]
-fn a_socket_with_a_long_path_is_believed_by_its_file() {
+fn a_socket_with_a_long_path_is_recognised_by_its_file() {
     let directory = Directory::new();
     let long = directory.path().join("x".repeat(120));
     let mut target = Target::start(&directory);
     let path = target.listen(&format!("directory={}", long.display()));
     assert!(path.len() > 120);
     let pid = target.pid().to_string();
-    // The list looks where the program's environment says, so it is asked by the path.
+    // The list searches where the program's environment says, so rgops gets the path.
     assert_eq!(rgops_in(&directory, &["stats", &path]).code, 0);
     let mut second = Target::start_with(&directory, |command| _ = command.env("RGOPS_DIR", &long));
     second.listen("");
@@ -124,9 +123,9 @@ fn a_socket_with_a_long_path_is_believed_by_its_file() {
     drop(pid);
 }
 
-/// Whether it is said that the socket of a user that the program was before is not reachable.
+/// After the program changed its user, rgops reports that the former user's socket is not reachable.
 #[test]
-fn after_a_change_of_user_the_socket_is_told_from_a_deleted_one() {
+fn after_a_change_of_user_the_socket_is_distinguished_from_a_deleted_one() {
     if skip_unless(is_root(), "root, to be other users") {
         return;
     }
@@ -135,10 +134,10 @@ fn after_a_change_of_user_the_socket_is_told_from_a_deleted_one() {
     let path = target.listen("");
     assert_eq!(target.order(&format!("setuid {NOBODY}")), "set");
     let pid = target.pid().to_string();
-    // Root reaches it: the socket is root's, as the program was.
+    // Root can reach it: the socket belongs to root, as the program did.
     assert!(is_marked(&directory, target.pid()));
     assert_eq!(rgops_in(&directory, &["stats", &pid]).code, 0);
-    // Its new user does not: it is in a directory of root's.
+    // The new user cannot: the socket is in a directory of root's.
     let copy = directory.path().join("rgops");
     built::copy(&built::release("rgops"), &copy);
     let mut command = Command::new(&copy);

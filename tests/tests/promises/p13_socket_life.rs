@@ -1,5 +1,5 @@
-//! Promise 13: who sees a socket can connect to it (by the rule of `protocol/SPEC.md`, section 9), it is gone at
-//! exit, and harmless when stale.
+//! Promise 13: a client that finds a socket can connect to it (by the rule in section 9 of `protocol/SPEC.md`). The
+//! socket is removed at exit, and harmless when it is stale.
 
 use std::fs;
 use std::io;
@@ -17,7 +17,7 @@ use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
 
 #[test]
-fn whoever_sees_it_can_connect() {
+fn a_client_that_finds_a_socket_can_connect() {
     let directory = Directory::new();
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -30,7 +30,7 @@ fn whoever_sees_it_can_connect() {
                     }
                     match connect_by_the_rule(&directory, &name) {
                         Ok(_) => connects += 1,
-                        // It ended between the look and the connect: its name must be gone as well.
+                        // The target ended between the listing and the connect: then its name must be gone too.
                         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                         Err(error) => panic!("{name} was visible: {error}"),
                     }
@@ -42,15 +42,15 @@ fn whoever_sees_it_can_connect() {
             let mut target = Target::start(&directory);
             let path = target.listen("");
             until("the prober connects", || UnixStream::connect(&path).ok());
-            // Not closed and not ended by itself in the prober's sight: the end has its own test.
-            target.kill_unseen(&path);
+            // It is stopped first, so the prober sees neither a close nor an exit: the end has its own test.
+            target.stop_and_kill(&path);
         }
         is_over.store(true, Ordering::Relaxed);
         assert!(prober.join().unwrap() > 0, "the prober never met a socket");
     });
 }
 
-/// Refused, one waits for the directory's lock and connects once more.
+/// If the connection is refused, waits for the directory's lock and connects once more.
 fn connect_by_the_rule(directory: &Directory, name: &str) -> io::Result<UnixStream> {
     let path = directory.sockets().join(name);
     let connected = UnixStream::connect(&path);
@@ -58,13 +58,13 @@ fn connect_by_the_rule(directory: &Directory, name: &str) -> io::Result<UnixStre
         return connected;
     }
     let open = fs::File::open(directory.sockets())?;
-    until("the lock is given back", || open.try_lock_shared().ok());
+    until("the lock is released", || open.try_lock_shared().ok());
     open.unlock()?;
     UnixStream::connect(&path)
 }
 
 #[test]
-fn it_is_gone_at_exit_however_main_ends() {
+fn the_socket_is_removed_however_main_ends() {
     for (order, code) in [(None, 0), (Some("exit 0"), 0), (Some("exit 3"), 3)] {
         let directory = Directory::new();
         let mut target = Target::start(&directory);
@@ -96,7 +96,7 @@ fn after_kill_9_the_list_is_clean_and_the_next_start_sweeps() {
         "{shown}"
     );
     killed.kill();
-    assert_eq!(directory.socket_names().len(), 1, "nobody was left to remove it");
+    assert_eq!(directory.socket_names().len(), 1, "no process was left to remove it");
     let shown = list();
     assert!(!shown.contains(&pid.to_string()), "{shown}");
 
@@ -107,23 +107,23 @@ fn after_kill_9_the_list_is_clean_and_the_next_start_sweeps() {
 }
 
 #[test]
-fn sweeping_leaves_alone_what_is_not_stale_or_not_ours() {
+fn sweeping_keeps_files_that_are_not_stale_or_not_ours() {
     let directory = Directory::new();
     let mut first = Target::start(&directory);
     let first_path = first.listen("");
-    // As an agent of another pid namespace would look: the name fits no process here, but it answers.
+    // As an agent in another pid namespace appears: the name matches no process here, but it answers.
     let elsewhere = directory.sockets().join("4000000-1.sock");
     // Renamed into place: `first` is still sweeping, and a socket that is bound but does not listen yet refuses
-    // like a stale one. An agent holds the directory's lock meanwhile.
+    // connections like a stale one. An agent holds the directory's lock meanwhile.
     let unpublished = directory.sockets().join("unpublished");
     let _listener = UnixListener::bind(&unpublished).unwrap();
     fs::rename(&unpublished, &elsewhere).unwrap();
-    // Stale, but no socket; and no name of ours.
+    // A stale file that is not a socket, and a socket whose name is not an agent's.
     let file = directory.sockets().join("4000001-1.sock");
     fs::write(&file, "").unwrap();
     let stranger = directory.sockets().join("stranger");
     fs::write(&stranger, "").unwrap();
-    // Stale, and to be swept: so we know when it is over.
+    // A stale socket that is swept: so the test knows when the sweep has ended.
     let stale = directory.sockets().join("4000002-1.sock");
     drop(UnixListener::bind(&stale).unwrap());
 
@@ -140,16 +140,16 @@ fn sweeping_leaves_alone_what_is_not_stale_or_not_ours() {
     assert!(connect(&first_path).is_ok());
 }
 
-/// A socket left behind whose pid another program has now: the start time in its name tells.
+/// A stale socket whose pid now belongs to another program: the start time in its name differs.
 #[test]
-fn a_pid_used_again_is_not_taken_for_the_old_program() {
+fn a_reused_pid_is_not_mistaken_for_the_old_program() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
     let current = SocketName::parse(path.rsplit('/').next().unwrap()).unwrap();
     let former = SocketName { pid: current.pid, start_time: current.start_time - 100 };
     let stale = directory.sockets().join(former.file_name());
-    // Even when something answers there.
+    // Even if an agent answers there.
     fs::hard_link(&path, &stale).unwrap();
     let endpoint = Endpoint::Local { path: stale.clone(), expected: Some(former) };
     let timeouts = Timeouts { connect: Duration::from_secs(5), silence: Duration::from_secs(5) };
@@ -159,7 +159,7 @@ fn a_pid_used_again_is_not_taken_for_the_old_program() {
         }
         other => panic!("{other:?}"),
     }
-    // Once the live one is gone as well, the process is listed, but without an agent.
+    // After the working socket is removed too, the process is listed, but without an agent.
     assert_eq!(target.order("close"), "closed");
     assert!(stale.exists() && fs::symlink_metadata(&path).is_err());
     let mut rgops = std::process::Command::new(built::release("rgops"));

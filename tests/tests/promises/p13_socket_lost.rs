@@ -1,4 +1,4 @@
-//! Promise 13: the socket of a living agent stays, or comes back, whoever tidies up.
+//! Promise 13: the socket of a running agent stays, or is recreated, whatever removes it.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
@@ -15,9 +15,9 @@ fn inode(path: &str) -> Option<u64> {
     fs::symlink_metadata(path).ok().map(|metadata| metadata.ino())
 }
 
-/// It is there again, as it was made first.
+/// The socket exists again, with the same properties.
 fn comes_back(target: &Target, path: &str, former: u64) {
-    until("the socket is made anew", || {
+    until("the socket is recreated", || {
         (inode(path).is_some_and(|inode| inode != former) && connect(path).is_ok()).then_some(())
     });
     let metadata = fs::symlink_metadata(path).unwrap();
@@ -28,9 +28,9 @@ fn comes_back(target: &Target, path: &str, former: u64) {
     assert_eq!(connect(path).unwrap().hello().pid, target.pid());
 }
 
-/// As a distribution runs it every day, with the shortest age: what nobody uses is removed at once.
+/// As distributions run it every day, but with the shortest age: unused files are removed at once.
 #[test]
-fn systemd_tmpfiles_leaves_it_alone() {
+fn systemd_tmpfiles_keeps_the_socket() {
     let has = Command::new("systemd-tmpfiles").arg("--version").output().is_ok();
     if skip_unless(has, "systemd-tmpfiles") {
         return;
@@ -45,16 +45,16 @@ fn systemd_tmpfiles_leaves_it_alone() {
     let before = inode(&path);
     let tidied = Command::new("systemd-tmpfiles").arg("--clean").arg(&settings).output().unwrap();
     assert!(tidied.status.success(), "{tidied:?}");
-    assert!(!stale.exists(), "it does remove what nobody listens on: {tidied:?}");
+    assert!(!stale.exists(), "it removes sockets without a listener: {tidied:?}");
     assert_eq!(inode(&path), before, "{tidied:?}");
     assert!(connect(&path).is_ok());
-    // Asked or not, the kernel's list has it by its name.
+    // With or without requests, the kernel lists the socket by its name.
     let listed = fs::read_to_string(format!("/proc/{}/net/unix", target.pid())).unwrap();
     assert!(listed.lines().any(|line| line.ends_with(&format!(" {path}"))), "{listed}");
 }
 
 #[test]
-fn removed_it_is_made_anew_and_still_gone_at_the_end() {
+fn a_removed_socket_is_recreated_and_removed_at_exit() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -84,7 +84,7 @@ fn removed_it_is_made_anew_and_still_gone_at_the_end() {
 }
 
 #[test]
-fn connections_of_the_removed_socket_go_on() {
+fn connections_of_the_removed_socket_continue() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -99,9 +99,9 @@ fn connections_of_the_removed_socket_go_on() {
     assert!(stats(&path).uptime_ns.value().is_some());
 }
 
-/// Whose it is now is somebody else's business.
+/// The agent does not touch a name that belongs to another socket.
 #[test]
-fn a_name_that_another_socket_took_is_left_to_it() {
+fn a_name_taken_by_another_socket_is_not_reclaimed() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -109,7 +109,7 @@ fn a_name_that_another_socket_took_is_left_to_it() {
     let listener = UnixListener::bind(&theirs).unwrap();
     fs::rename(&theirs, &path).unwrap();
     let taken = inode(&path);
-    // It had its chance to do something: this comes over another way.
+    // The agent has had time to react: this order arrives another way.
     let tcp = target.order("panics");
     assert_eq!(tcp, "0");
     let connected = std::os::unix::net::UnixStream::connect(&path).unwrap();
@@ -120,19 +120,19 @@ fn a_name_that_another_socket_took_is_left_to_it() {
 }
 
 #[test]
-fn a_path_longer_than_an_address_comes_back_as_well() {
+fn a_socket_with_a_long_path_is_also_recreated() {
     let directory = Directory::new();
     let deep = directory.path().join("d".repeat(120));
     let mut target = Target::start(&directory);
     let path = target.listen(&format!("directory={}", deep.display()));
     let former = inode(&path).unwrap();
     fs::remove_file(&path).unwrap();
-    until("the socket is made anew", || {
+    until("the socket is recreated", || {
         (inode(&path).is_some_and(|inode| inode != former) && connect(&path).is_ok()).then_some(())
     });
 }
 
-/// A foreign holder of the directory's lock delays, and does not prevent.
+/// A foreign process that holds the directory's lock delays the agent, but does not stop it.
 #[test]
 fn a_locked_directory_delays_listening_for_a_second() {
     let directory = Directory::new();

@@ -1,5 +1,5 @@
-//! Promise 14: who answers is the process that was asked: root asks another user's process whose
-//! socket, directory and links are swapped meanwhile, and no answer ever comes from another one.
+//! Promise 14: the answering process is the requested one. Root runs rgops on another user's process whose socket,
+//! directory and links are swapped meanwhile, and no answer ever comes from another process.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -20,15 +20,15 @@ use rgops_tests::waiting::{is_root, skip_unless};
 use crate::p02_listen_fails::{NOBODY, as_nobody};
 use crate::p13_deleted_socket::rgops_in;
 
-/// Questions at the same time: one that is refused waits up to a second for the socket to be the victim's again.
-const ASKERS: u32 = 6;
+/// Number of concurrent clients. A refused one waits up to a second until the socket is the victim's again.
+const CLIENTS: u32 = 6;
 
-/// Questions of each.
+/// Number of requests of each client.
 fn rounds() -> u32 {
     if std::env::var_os("RGOPS_LONG").is_some() { 350 } else { 10 }
 }
 
-/// A process of the other user's that runs a script until the test ends.
+/// A process of the other user that runs a script until the test ends.
 struct Attacker(Child);
 
 impl Attacker {
@@ -45,7 +45,7 @@ impl Drop for Attacker {
     }
 }
 
-/// Asks the victim again and again; an answer must be the victim's.
+/// Runs rgops on the victim again and again; every answer must be the victim's.
 fn ask_under_attack(directory: &Directory, victim: &Target, script: &str) {
     let attacker = Attacker::start(script);
     let pid = victim.pid().to_string();
@@ -64,7 +64,7 @@ fn ask_under_attack(directory: &Directory, victim: &Target, script: &str) {
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..ASKERS {
+        for _ in 0..CLIENTS {
             scope.spawn(|| (0..rounds()).for_each(|_| ask()));
         }
     });
@@ -72,8 +72,8 @@ fn ask_under_attack(directory: &Directory, victim: &Target, script: &str) {
     drop(attacker);
 }
 
-/// A victim, and a process of the same user that wants to be taken for it and says so in its hello.
-/// It listens under the victim's file name in a directory of its own, or under another one.
+/// A victim, and a process of the same user that claims in its hello to be the victim. It listens under the victim's
+/// file name in another directory, or under another name.
 fn victim_and_impostor(same_name: bool) -> (Directory, Target, String, Directory, Target, String) {
     let (home, elsewhere) = (Directory::new(), Directory::new());
     let (mut victim, mut impostor) = (as_nobody(&home), as_nobody(&elsewhere));
@@ -87,7 +87,7 @@ fn victim_and_impostor(same_name: bool) -> (Directory, Target, String, Directory
 }
 
 #[test]
-fn a_socket_that_is_swapped_is_never_taken_for_the_one_that_was_checked() {
+fn a_swapped_socket_is_never_mistaken_for_the_checked_one() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -101,12 +101,12 @@ fn a_socket_that_is_swapped_is_never_taken_for_the_one_that_was_checked() {
 }
 
 #[test]
-fn a_directory_that_is_swapped_is_never_taken_for_the_one_that_was_checked() {
+fn a_swapped_directory_is_never_mistaken_for_the_checked_one() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
     let (home, victim, own, elsewhere, _impostor, other) = victim_and_impostor(true);
-    // The directory above is the attacker's for this.
+    // The directory above belongs to the attacker for this.
     chown(home.path(), Some(NOBODY), Some(NOBODY)).unwrap();
     let (name, ours, theirs) = (own.rsplit('/').next().unwrap(), home.sockets(), elsewhere.sockets());
     chown(elsewhere.path(), Some(NOBODY), Some(NOBODY)).unwrap();
@@ -119,9 +119,9 @@ fn a_directory_that_is_swapped_is_never_taken_for_the_one_that_was_checked() {
     ask_under_attack(&home, &victim, &script);
 }
 
-/// Without a race: each shape by itself, and what is said of it.
+/// Without a race: each attack by itself, and the reported reason.
 #[test]
-fn what_is_not_the_processs_own_is_refused_with_a_reason() {
+fn a_socket_that_is_not_the_processs_own_is_refused_with_a_reason() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -138,7 +138,7 @@ fn what_is_not_the_processs_own_is_refused_with_a_reason() {
     };
     let kept = format!("{own}.kept");
     fs::rename(&own, &kept).unwrap();
-    // Another process's socket under its name: the kernel says who listens.
+    // Another process's socket under the victim's name: the kernel reports who listens.
     fs::hard_link(&other, &own).unwrap();
     refused("a hard link", &[&impostor.pid().to_string()]);
     fs::remove_file(&own).unwrap();
@@ -149,20 +149,20 @@ fn what_is_not_the_processs_own_is_refused_with_a_reason() {
     refused("a file", &["is not a socket or leads through a symbolic link"]);
     fs::remove_file(&own).unwrap();
     fs::rename(&kept, &own).unwrap();
-    // A directory that others can write.
+    // A directory that others can write to.
     for mode in [0o777, 0o1777, 0o770, 0o720] {
         fs::set_permissions(home.sockets(), Permissions::from_mode(mode)).unwrap();
         refused("an open directory", &["other users can write"]);
     }
     fs::set_permissions(home.sockets(), Permissions::from_mode(0o700)).unwrap();
-    // A link to the directory in its place.
+    // A link in place of the directory.
     let aside = home.path().join("aside");
     fs::rename(home.sockets(), &aside).unwrap();
     symlink(&aside, home.sockets()).unwrap();
     refused("a linked directory", &["link"]);
     fs::remove_file(home.sockets()).unwrap();
     fs::rename(&aside, home.sockets()).unwrap();
-    // A third user's directory.
+    // A directory of a third user.
     chown(home.sockets(), Some(NOBODY - 1), None).unwrap();
     refused("a third user's directory", &["65533"]);
     chown(home.sockets(), Some(NOBODY), None).unwrap();
@@ -171,9 +171,9 @@ fn what_is_not_the_processs_own_is_refused_with_a_reason() {
     drop(elsewhere);
 }
 
-/// A fork child that listens behind a socket of its parent's name is not its parent.
+/// A fork child that listens on a socket with its parent's name is not its parent.
 #[test]
-fn a_child_is_not_taken_for_its_parent() {
+fn a_child_is_not_mistaken_for_its_parent() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -188,15 +188,15 @@ fn a_child_is_not_taken_for_its_parent() {
     assert!(error.errors.contains(child), "{error:?}");
 }
 
-/// A socket of ours in a sticky directory cannot be replaced by others; anyone else's could be.
+/// Other users cannot replace our socket in a sticky directory; they could replace anyone else's.
 #[test]
-fn a_forwarded_socket_in_tmp_is_asked_when_it_is_our_own() {
+fn a_forwarded_socket_in_tmp_is_accepted_if_it_is_our_own() {
     let path = std::env::temp_dir().join(format!("rgops-forwarded-{}.sock", std::process::id()));
     let _listener = UnixListener::bind(&path).unwrap();
-    let mut patience = rgops_tests::asking::PATIENCE;
-    patience.connect = std::time::Duration::from_millis(200);
+    let mut timeouts = rgops_tests::asking::TIMEOUTS;
+    timeouts.connect = std::time::Duration::from_millis(200);
     let endpoint = rgops_inspect::client::Endpoint::Local { path: path.clone(), expected: None };
-    let error = rgops_inspect::client::Client::connect(&endpoint, patience).unwrap_err();
+    let error = rgops_inspect::client::Client::connect(&endpoint, timeouts).unwrap_err();
     assert!(matches!(error, ClientError::TimedOut), "{error:?}");
     fs::remove_file(&path).unwrap();
     assert!(connect(path.to_str().unwrap()).is_err());

@@ -1,5 +1,5 @@
-//! Promise 14: only the same user and root, both ways: the agent refuses and counts strangers, and
-//! the client refuses what it did not mean to ask.
+//! Promise 14: only the same user and root, in both directions. The agent refuses and counts other users, and the
+//! client refuses a process that it did not ask for.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use rgops_inspect::client::{Client, ClientError, Endpoint};
 use rgops_protocol::discovery::SocketName;
-use rgops_tests::asking::{PATIENCE, connect, counters};
+use rgops_tests::asking::{TIMEOUTS, connect, counters};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
 use rgops_tests::program::finished;
@@ -18,22 +18,22 @@ use rgops_tests::waiting::{is_root, skip_unless};
 
 use crate::p02_listen_fails::{NOBODY, as_nobody};
 
-/// Opens the directory and the socket to all, as an operator might by accident: the kernel lets
-/// strangers in then, the agent does not.
-fn give_away(directory: &Directory, path: &str) {
+/// Makes the directory and the socket accessible to all users, like an operator by mistake: the kernel then lets
+/// other users in, but the agent does not.
+fn open_to_all_users(directory: &Directory, path: &str) {
     fs::set_permissions(directory.sockets(), Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(path, Permissions::from_mode(0o666)).unwrap();
 }
 
 #[test]
-fn a_stranger_is_refused_and_counted() {
+fn another_user_is_refused_and_counted() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
-    give_away(&directory, &path);
+    open_to_all_users(&directory, &path);
     let rgops = directory.path().join("rgops");
     built::copy(&built::release("rgops"), &rgops);
     for times in 1..=3 {
@@ -48,7 +48,7 @@ fn a_stranger_is_refused_and_counted() {
 }
 
 #[test]
-fn root_may_ask_a_users_program() {
+fn root_may_inspect_a_users_program() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -60,12 +60,12 @@ fn root_may_ask_a_users_program() {
 }
 
 #[test]
-fn the_client_refuses_another_process_than_it_meant() {
+fn the_client_refuses_a_process_it_did_not_ask_for() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
     let real = SocketName::parse(path.rsplit('/').next().unwrap()).unwrap();
-    let ask = |expected| Client::connect(&Endpoint::Local { path: path.clone().into(), expected }, PATIENCE);
+    let ask = |expected| Client::connect(&Endpoint::Local { path: path.clone().into(), expected }, TIMEOUTS);
     assert!(ask(Some(real)).is_ok());
     for wrong in
         [SocketName { pid: real.pid + 1, ..real }, SocketName { start_time: real.start_time + 1, ..real }]
@@ -75,8 +75,7 @@ fn the_client_refuses_another_process_than_it_meant() {
     }
 }
 
-/// Root asks about a user's process, and a third user has put a socket of theirs in its place, or
-/// listens behind the user's own file.
+/// Root runs rgops on a user's process. A third user has replaced its socket, or listens behind the user's own file.
 #[test]
 fn the_client_refuses_a_socket_of_another_owner() {
     if skip_unless(is_root(), "root, to be another user") {
@@ -85,15 +84,15 @@ fn the_client_refuses_a_socket_of_another_owner() {
     let directory = Directory::new();
     let path = directory.path().join("squatted.sock");
     let _listener = UnixListener::bind(&path).unwrap();
-    // The file is nobody's, who listens is root: as good as it gets, but not an agent.
+    // The file belongs to nobody and root listens: allowed, but the listener is not an agent.
     chown(&path, Some(NOBODY), None).unwrap();
-    let mut impatient = PATIENCE;
+    let mut impatient = TIMEOUTS;
     impatient.connect = std::time::Duration::from_millis(100);
     let endpoint = Endpoint::Local { path: path.clone(), expected: None };
     let error = Client::connect(&endpoint, impatient).unwrap_err();
     assert!(matches!(error, ClientError::TimedOut), "{error:?}");
 
-    // A user's program, whose file is a third user's.
+    // A user's program, with a file of a third user.
     let mut target = as_nobody(&directory);
     let path = target.listen("");
     chown(&path, Some(NOBODY - 1), None).unwrap();

@@ -1,5 +1,5 @@
-//! Promise 15: TCP is asked for, never a default, and needs a token on any address; the token is in
-//! no argument, output or error.
+//! Promise 15: TCP is used only on request, never by default, and needs a token on any address. The token is in no
+//! argument, output or error.
 
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use rgops_inspect::client::{Client, ClientError, Endpoint};
 use rgops_protocol::auth::Token;
 use rgops_protocol::error::Code;
-use rgops_tests::asking::{PATIENCE, counters};
+use rgops_tests::asking::{TIMEOUTS, counters};
 use rgops_tests::built;
 use rgops_tests::directory::Directory;
 use rgops_tests::program::finished;
@@ -57,17 +57,17 @@ fn every_address_with_and_without_a_token() {
 }
 
 #[test]
-fn nothing_listens_on_tcp_unasked() {
+fn nothing_listens_on_tcp_by_default() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("tokio");
     let before = target.descriptors();
-    // The agent's are all its own.
+    // All of the agent's descriptors are its own.
     assert_eq!(target.listen_tcp(&format!("token={SECRET}")), directory_socket(&directory));
     let inodes: Vec<String> = target
         .all_descriptors()
         .into_iter()
-        // By socket and not by number: a runtime duplicates the pair that was there before.
+        // Compared by socket and not by number: a runtime duplicates the socket pair that existed before.
         .filter(|(_, what)| !before.iter().any(|(_, other)| other == what))
         .filter_map(|(_, what)| {
             Some(what.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').to_owned())
@@ -119,12 +119,12 @@ fn a_wrong_or_missing_token_is_refused_and_no_token_is_ever_shown() {
         seen.push(rgops(&[command, &address, "--token-file", file.to_str().unwrap()], None));
         assert!([0, 6].contains(&seen.last().unwrap().status.code().unwrap()), "{command}: {seen:?}");
     }
-    // Refused locally before the agent is told anything: only the wrong one was tried.
+    // The client refuses it before it sends anything, so only the wrong token was tried.
     assert_eq!(counters(&local).refused_tokens, 1);
 
     let ask = |token: Option<&str>| {
         let token = token.map(|token| Token::new(token).unwrap());
-        Client::connect(&Endpoint::Tcp { address: address.clone(), token }, PATIENCE)
+        Client::connect(&Endpoint::Tcp { address: address.clone(), token }, TIMEOUTS)
     };
     match ask(Some(WRONG)) {
         Err(ClientError::Agent(error)) => {
@@ -147,7 +147,7 @@ fn a_wrong_or_missing_token_is_refused_and_no_token_is_ever_shown() {
     assert!(!String::from_utf8_lossy(&arguments).contains(SECRET));
 }
 
-/// Before the proof nothing about the process is said, and a browser gets nothing it could use.
+/// Before the proof, nothing about the process is sent, and a browser receives nothing useful.
 #[test]
 fn a_browser_or_a_curious_peer_learns_nothing() {
     let directory = Directory::new();
@@ -166,17 +166,17 @@ fn a_browser_or_a_curious_peer_learns_nothing() {
         assert!(!answer.starts_with("HTTP") && !answer.contains("planted-name"), "{answer}");
         assert!(!answer.contains(&target.pid().to_string()), "{answer}");
     }
-    // What says it knows the token without knowing it is not believed either.
+    // A peer that claims to know the token without knowing it is also refused.
     let false_agent = Directory::new();
     let mut other = Target::start(&false_agent);
     let address = other.listen_tcp(&format!("tcp=127.0.0.1:0 token={WRONG}"));
     let token = Some(Token::new(SECRET).unwrap());
-    assert!(Client::connect(&Endpoint::Tcp { address, token }, PATIENCE).is_err());
+    assert!(Client::connect(&Endpoint::Tcp { address, token }, TIMEOUTS).is_err());
 }
 
 /// A program in another network namespace, reached over a pair of virtual interfaces.
 #[test]
-fn from_another_host() {
+fn a_client_on_another_host_needs_the_token() {
     if skip_unless(is_root() && Command::new("ip").arg("-V").output().is_ok(), "root and ip(8)") {
         return;
     }
@@ -198,12 +198,12 @@ fn from_another_host() {
     }
 }
 
-/// A network namespace with one end of a pair of interfaces, gone when dropped.
+/// A network namespace with one end of a pair of interfaces; removed when dropped.
 struct Namespace(String);
 
 impl Namespace {
-    /// An address in a network of its own: another run of this test, or what one that was killed left behind, has
-    /// another.
+    /// An address in a network of its own, so that other runs of this test, and leftovers of a killed run, do not
+    /// collide.
     fn address(&self, host: u8) -> String {
         let number = std::process::id();
         format!("10.{}.{}.{host}", 128 + (number >> 8) % 64, number & 0xff)

@@ -1,4 +1,4 @@
-//! Promise 16: a silent, slow, half-closed or lying client delays nobody and leaks nothing.
+//! Promise 16: a silent, slow, half-closed or lying client delays no other client, and leaks nothing.
 
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ fn ask_version(path: &str) {
 }
 
 #[test]
-fn no_other_client_waits_for_them() {
+fn bad_clients_delay_no_other_client() {
     let _alone = crate::alone();
     let directory = Directory::new();
     let mut target = Target::start(&directory);
@@ -31,7 +31,7 @@ fn no_other_client_waits_for_them() {
     for raw in &mut half_closed {
         raw.0.shutdown(Shutdown::Write).unwrap();
     }
-    // Asks for much and reads nothing of it.
+    // Requests a large answer and reads none of it.
     let mut greedy = Raw::greeted(&path);
     greedy.send(&request(&Request::Stack(StackRequest { max_depth: 512 })));
     std::thread::scope(|scope| {
@@ -39,7 +39,7 @@ fn no_other_client_waits_for_them() {
             let mut slow = Raw::connect(&path).unwrap();
             for byte in hello() {
                 slow.send(&[byte]);
-                // One byte a second, in steps short enough to end with the test.
+                // One byte per second, in steps short enough to end with the test.
                 let sent = Instant::now();
                 while sent.elapsed() < Duration::from_secs(1) {
                     if is_over.load(Ordering::Relaxed) {
@@ -49,17 +49,17 @@ fn no_other_client_waits_for_them() {
                 }
             }
         });
-        // Whoever had to wait for one of them would find it gone: its deadline had passed.
+        // If this request had waited for one of them, that one would be gone: its deadline has passed.
         ask_version(&path);
         let others = counters(&path).open_connections - 1;
         is_over.store(true, Ordering::Relaxed);
-        // Who said goodbye is gone; the silent and the greeted are there.
+        // Clients that closed are gone; the silent ones and those after the handshake are still connected.
         assert!(others >= 20, "only {others} of them were left when another client was answered");
     });
 }
 
 #[test]
-fn silent_and_slow_ones_are_ended_by_a_deadline() {
+fn silent_and_slow_clients_are_closed_at_a_deadline() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -75,7 +75,7 @@ fn silent_and_slow_ones_are_ended_by_a_deadline() {
 }
 
 #[test]
-fn ten_thousand_of_them_leave_no_descriptor_and_no_thread() {
+fn ten_thousand_bad_clients_leave_no_descriptor_and_no_thread() {
     let _alone = crate::alone();
     let directory = Directory::new();
     let mut target = Target::start(&directory);

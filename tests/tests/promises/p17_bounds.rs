@@ -1,5 +1,5 @@
-//! Promise 17: every length is bounded before it is allocated; what is not known gets a typed error,
-//! and the connection ends cleanly. The decoders are fuzzed in `fuzz/` and `protocol/tests`.
+//! Promise 17: every length is checked before memory is allocated for it. Unknown input gets a typed error, and the
+//! connection ends cleanly. The decoders are fuzzed in `fuzz/` and `protocol/tests`.
 
 use rgops_protocol::codec;
 use rgops_protocol::error::Code;
@@ -21,7 +21,7 @@ fn envelope(command: u16, version: u16, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn whatever_cannot_be_answered_is_told_why() {
+fn a_request_that_cannot_be_answered_gets_a_reason() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -63,7 +63,7 @@ fn whatever_cannot_be_answered_is_told_why() {
 }
 
 #[test]
-fn a_handshake_against_the_protocol_is_told_why() {
+fn an_invalid_handshake_gets_a_reason() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -86,7 +86,7 @@ fn a_handshake_against_the_protocol_is_told_why() {
         let error = raw.error_and_end();
         assert_eq!(error.code(), Code::Malformed, "{what}: {error}");
     }
-    // A client of a later protocol version is greeted: the hello says what is spoken here.
+    // A client with a later protocol version gets a hello: it states which version the agent speaks.
     let later = ClientHello { protocol: 99, client: "rgops 9".to_owned() };
     let mut raw = Raw::connect(&path).unwrap();
     raw.send(&with_magic(wire::packet(Kind::ClientHello, &codec::encode(&later).unwrap())));

@@ -1,5 +1,5 @@
-//! Promise 18: one expensive command at a time. The second is told which one runs and since when;
-//! hanging up cancels and gives everything back.
+//! Promise 18: one expensive command at a time. The second one gets an error that names the running one and its
+//! start. Closing the connection cancels the command and restores everything.
 
 use rgops_inspect::client::{Client, ClientError, Event};
 use rgops_protocol::error::Code;
@@ -11,7 +11,7 @@ use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
 
-/// The program's POSIX timers.
+/// The program's POSIX timers, as the kernel lists them.
 fn timers(target: &Target) -> String {
     std::fs::read_to_string(format!("/proc/{}/timers", target.pid())).unwrap()
 }
@@ -20,7 +20,7 @@ fn profile(duration_ms: u64) -> Request {
     Request::PprofCpu(PprofCpuRequest { duration_ms, hz: 99 })
 }
 
-/// A profile that runs: some progress was heard.
+/// Starts a profile; returns when its first progress has arrived.
 fn begin(client: Client, request: &Request) -> rgops_inspect::client::Answer {
     let mut answer = client.ask(request).unwrap();
     while !matches!(answer.next_event().unwrap(), Event::Progress(_)) {}
@@ -28,7 +28,7 @@ fn begin(client: Client, request: &Request) -> rgops_inspect::client::Answer {
 }
 
 #[test]
-fn the_second_is_told_busy_with_the_name_and_since_when() {
+fn the_second_command_is_refused_with_the_name_and_start_of_the_first() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("burn");
@@ -59,7 +59,7 @@ fn the_second_is_told_busy_with_the_name_and_since_when() {
 }
 
 #[test]
-fn hanging_up_in_mid_profile_gives_everything_back() {
+fn closing_the_connection_during_a_profile_restores_everything() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("burn");
@@ -70,7 +70,7 @@ fn hanging_up_in_mid_profile_gives_everything_back() {
         assert!(target.handles(libc::SIGPROF), "it samples");
         assert!(!timers(&target).is_empty(), "it samples");
         drop(running);
-        until("the signal is given back", || (!target.handles(libc::SIGPROF)).then_some(()));
+        until("the signal is restored", || (!target.handles(libc::SIGPROF)).then_some(()));
         until("the timers are gone", || timers(&target).is_empty().then_some(()));
         until("it is counted", || (counters(&path).cancelled == turn).then_some(()));
         let next = ask::<PprofCpuPart>(&path, &profile(50)).unwrap();
@@ -79,7 +79,7 @@ fn hanging_up_in_mid_profile_gives_everything_back() {
     assert!(!target.handles(libc::SIGPROF) && timers(&target).is_empty());
 }
 
-/// The same when the client is a process that is killed, so that nobody says goodbye.
+/// The same if the client is a process that is killed, which sends no goodbye.
 #[test]
 fn killing_the_client_cancels() {
     let directory = Directory::new();
@@ -96,12 +96,12 @@ fn killing_the_client_cancels() {
     until("it samples", || target.handles(libc::SIGPROF).then_some(()));
     client.kill().unwrap();
     client.wait().unwrap();
-    until("the signal is given back", || (!target.handles(libc::SIGPROF)).then_some(()));
+    until("the signal is restored", || (!target.handles(libc::SIGPROF)).then_some(()));
     until("the timers are gone", || timers(&target).is_empty().then_some(()));
     assert!(ask::<PprofCpuPart>(&path, &profile(50)).unwrap().end.is_ok());
 }
 
-/// Closing the agent in mid-profile is no different.
+/// The same if the agent is closed during the profile.
 #[test]
 fn close_cancels() {
     let directory = Directory::new();
@@ -116,6 +116,6 @@ fn close_cancels() {
             break error;
         }
     };
-    // The process lives: what ended is its agent.
+    // The process lives; only its agent has ended.
     assert!(matches!(end, ClientError::Closed), "{end:?}");
 }

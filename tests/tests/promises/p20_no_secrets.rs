@@ -1,5 +1,5 @@
-//! Promise 20: no secret leaves unasked: what is in the environment, the arguments or the memory of
-//! a program is in no byte of any reply.
+//! Promise 20: no secret leaves the program: its environment, arguments and memory are in no byte of any reply,
+//! unless requested.
 
 use std::io::Read as _;
 
@@ -31,7 +31,7 @@ fn smallest(command: Command) -> Request {
         }
         Command::HeapRate => Request::HeapRate(HeapRateRequest { set_bytes: None }),
         Command::Read => Request::Read(ReadRequest { ranges: vec![MemoryRange { avma: 0, length: 8 }] }),
-        // All others have no arguments.
+        // The other requests have no arguments.
         other => {
             let (command, version) = (other as u16, *other.versions().end());
             Request::from_envelope(&Envelope { command, version, body: Vec::new() }).unwrap()
@@ -58,7 +58,7 @@ fn a_planted_secret_is_in_no_reply() {
         assert!(bytes.starts_with(&MAGIC) && bytes.len() > 100, "{command:?}: {} bytes", bytes.len());
         let found = bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
         assert!(!found, "the secret is in the answer of {command:?}");
-        // Nor any other piece of the environment or the arguments.
+        // Nor any other part of the environment or the arguments.
         for piece in ["PASSWORD", "DATABASE_URL", "--password"] {
             let found = bytes.windows(piece.len()).any(|window| window == piece.as_bytes());
             assert!(!found, "{piece} is in the answer of {command:?}");

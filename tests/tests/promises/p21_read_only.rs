@@ -1,4 +1,4 @@
-//! Promise 21: read-only by default, and a command the author denied is refused by name.
+//! Promise 21: commands are read-only by default, and a command that the author denied is refused by name.
 
 use rgops_inspect::client::ClientError;
 use rgops_protocol::error::Code;
@@ -43,9 +43,9 @@ fn a_denied_command_is_refused_by_name() {
     assert!(errors.contains("stack is not allowed: the program's author denied it"), "{errors}");
 }
 
-/// What changes the program is refused unless its author allowed it, with the line that allows it.
+/// A command that changes the program is refused, with the line that allows it, unless the author allowed it.
 #[test]
-fn what_changes_the_program_has_to_be_allowed() {
+fn commands_that_change_the_program_must_be_allowed() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
@@ -67,7 +67,7 @@ fn what_changes_the_program_has_to_be_allowed() {
     }
 }
 
-/// Which commands change something: whoever adds one to them thinks of its default here.
+/// Lists the commands that change something: a new one needs a decision about its default.
 #[test]
 fn every_other_command_only_reads() {
     let changing = Command::ALL.into_iter().filter(|command| command.effect() != Effect::Never);

@@ -1,5 +1,4 @@
-//! Promise 22: closing, replacing or exhausting the program's descriptors never lets the agent touch what
-//! is the program's.
+//! Promise 22: if the program closes, replaces or exhausts its descriptors, the agent never touches the program's.
 
 use std::fs;
 use std::process::Command;
@@ -15,8 +14,8 @@ use rgops_tests::directory::Directory;
 use rgops_tests::target::{self, Target};
 use rgops_tests::waiting::until;
 
-/// The program of these tests: with a wrapped allocator, a hook that counts panics, a runtime that is watched
-/// and a thread that computes.
+/// The program of these tests: a wrapped allocator, a hook that counts panics, a watched runtime and a thread that
+/// computes.
 fn start(directory: &Directory) -> Target {
     start_built(directory, target::sampled())
 }
@@ -32,13 +31,13 @@ fn close_all(target: &mut Target) {
     assert_eq!(target.order("close-all"), "closed");
 }
 
-/// It has every number that the agent could have.
+/// The program then has every descriptor number that the agent could have had.
 fn open_own(target: &mut Target, directory: &Directory) {
     let opened = target.order(&format!("own-files {}", directory.path().join("own").display()));
     assert!(opened.starts_with("opened "), "{opened}");
 }
 
-/// What is the program's is as it was, and nothing panicked; then it ends as it wants to.
+/// The program's descriptors are unchanged and nothing panicked; then the program exits normally.
 fn unharmed(target: &mut Target) {
     assert_eq!(target.order("check-files"), "unchanged");
     assert_eq!(target.order("panics"), "0", "{}", target.errors());
@@ -51,7 +50,7 @@ fn answers(path: &str) {
 }
 
 #[test]
-fn the_agents_descriptors_are_not_in_the_programs_table_nor_the_other_way_round() {
+fn the_agent_and_the_program_share_no_descriptor() {
     let directory = Directory::new();
     let mut target = start(&directory);
     let before = target.descriptors();
@@ -67,12 +66,12 @@ fn the_agents_descriptors_are_not_in_the_programs_table_nor_the_other_way_round(
         assert!(!before.iter().any(|(_, theirs)| theirs == what), "{number} is the program's {what:?}");
         assert_eq!(is_standard, agents.iter().filter(|(_, other)| other == what).count() == 3, "{agents:?}");
     }
-    // Nothing keeps its standard output open when it closes it.
+    // Nothing else keeps its standard output open when the program closes it.
     assert_eq!(target.order("close"), "closed");
     assert_eq!(target.descriptors(), before);
 }
 
-/// The program closes everything, fills all numbers, and then does whatever wakes or ends an agent.
+/// The program closes everything, takes all free numbers, and then does what wakes or ends an agent.
 #[test]
 fn closing_dropping_and_watching_after_the_program_has_closed_everything() {
     for end in ["close", "drop"] {
@@ -94,9 +93,9 @@ fn closing_dropping_and_watching_after_the_program_has_closed_everything() {
     }
 }
 
-/// How a program becomes a daemon, beside what it does about its agent.
+/// The orders in which a program becomes a daemon and starts its agent.
 #[test]
-fn a_daemon_in_four_orders_has_its_files_as_they_were() {
+fn a_daemon_that_listens_at_any_step_keeps_its_files() {
     let orders: [&[&str]; 4] = [
         &["listen", "daemonize", "close-all", "own"],
         &["daemonize", "close-all", "listen", "own"],
@@ -116,7 +115,7 @@ fn a_daemon_in_four_orders_has_its_files_as_they_were() {
                     other => drop(target.order(other)),
                 }
             }
-            // In the first order the agent is the parent's, which lives; it answers for itself.
+            // In the first order the agent belongs to the parent, which is still running and answers.
             let address = address.unwrap();
             answers(&address);
             assert_eq!(directory.socket_names().len(), if number == 3 { 2 } else { 1 });
@@ -139,10 +138,10 @@ fn a_second_listen_after_closing_everything_replaces_the_agent_and_only_then() {
     for _ in 0..3 {
         close_all(&mut target);
         open_own_once(&mut target, &directory);
-        // The runtime of the program lost its own descriptors: it is made anew, as a daemon would.
+        // The program's runtime has lost its descriptors: create a new one, as a daemon would.
         assert_eq!(target.listen(""), path);
         assert_ne!(connect(&path).unwrap().hello().cookie, first);
-        // The kernel lists a thread a moment longer than its end is waited for.
+        // The kernel lists a thread for a moment after it was joined.
         until("one agent", || {
             (target.threads().iter().filter(|(_, name)| name == "rgops-agent").count() == 1).then_some(())
         });
@@ -153,7 +152,7 @@ fn a_second_listen_after_closing_everything_replaces_the_agent_and_only_then() {
     assert_eq!(target.order("panics"), "0");
 }
 
-/// A file with the mark's number is not taken for it.
+/// A file with the number of the mark must not be mistaken for it.
 fn open_own_once(target: &mut Target, directory: &Directory) {
     let folder = directory.unused("own");
     fs::create_dir(&folder).unwrap();
@@ -178,7 +177,7 @@ fn requests() -> Vec<(&'static str, Request)> {
     ]
 }
 
-/// Everything the answer still has, to its end.
+/// Receives the rest of the answer to its end.
 fn complete(name: &str, mut answer: Answer) {
     loop {
         if let Event::End(_) = answer.next_event().unwrap_or_else(|error| panic!("{name}: {error}")) {
@@ -188,13 +187,13 @@ fn complete(name: &str, mut answer: Answer) {
 }
 
 #[test]
-fn what_is_asked_while_the_program_closes_everything_is_answered() {
+fn requests_are_answered_while_the_program_closes_everything() {
     let directory = Directory::new();
     let mut target = start(&directory);
     target.order("burn");
     let path = target.listen("");
     for (name, request) in requests() {
-        // Two connections: one whose answer is on the way, one that asks afterwards.
+        // Two connections for each: one with a running answer, one that sends its request afterwards.
         let late = connect(&path).unwrap();
         let answer = connect(&path).unwrap().ask(&request).unwrap();
         close_all(&mut target);
@@ -204,7 +203,7 @@ fn what_is_asked_while_the_program_closes_everything_is_answered() {
         assert_eq!(target.order("check-files"), "unchanged", "{name}");
     }
     assert_eq!(target.order("panics"), "0", "{}", target.errors());
-    // And one of each is on the way when the agent is closed.
+    // One of each is still running when the agent is closed.
     for (name, request) in requests() {
         let path = match target.order("listen").strip_prefix("listening ") {
             Some(path) => path.trim().to_owned(),
@@ -221,7 +220,7 @@ fn what_is_asked_while_the_program_closes_everything_is_answered() {
 }
 
 #[test]
-fn with_panic_abort_it_lives_through_the_same() {
+fn a_program_with_panic_abort_survives_the_same() {
     let directory = Directory::new();
     let mut target = start_built(&directory, built::daemon());
     target.order("burn");
@@ -240,7 +239,7 @@ fn with_panic_abort_it_lives_through_the_same() {
 }
 
 #[test]
-fn a_program_without_a_descriptor_left_is_answered_for() {
+fn an_agent_answers_in_a_program_without_free_descriptors() {
     for is_before in [true, false] {
         let directory = Directory::new();
         let mut target = start(&directory);
@@ -264,10 +263,10 @@ fn a_program_without_a_descriptor_left_is_answered_for() {
     }
 }
 
-/// Tokio's feature `signal` keeps one socket pair for all runtimes of a process, by number: the agent's must have no
-/// part in it, whichever of them is first.
+/// Tokio's feature `signal` keeps one socket pair for all runtimes of a process, by number. The agent's runtime must
+/// not use it, whichever runtime is created first.
 #[test]
-fn signals_that_tokio_waits_for_come_to_the_program() {
+fn signals_that_tokio_waits_for_reach_the_program() {
     for is_first in [true, false] {
         let directory = Directory::new();
         let mut target = start(&directory);
@@ -282,7 +281,7 @@ fn signals_that_tokio_waits_for_come_to_the_program() {
     }
 }
 
-/// To list tasks one of ours is spawned, which wakes a worker through a descriptor of the program's.
+/// Listing tasks spawns a task of ours, which wakes a worker through a descriptor of the program's.
 #[test]
 fn workers_of_the_program_are_woken_by_the_programs_descriptors() {
     let directory = Directory::new();
@@ -295,15 +294,15 @@ fn workers_of_the_program_are_woken_by_the_programs_descriptors() {
         let request = Request::Tasks(TasksRequest { max_cell_bytes: 0, max_depth: 0 });
         complete("tasks", connect(&path).unwrap().ask(&request).unwrap());
         let before = beats(&mut target);
-        until("its tasks go on", || (beats(&mut target) > before).then_some(()));
-        // Ours were polled, and so ended.
+        until("its tasks continue", || (beats(&mut target) > before).then_some(()));
+        // Our tasks were polled, and so have ended.
         until("none of ours is left", || (target.order("alive") == "1").then_some(()));
     }
 }
 
-/// The parent's agent dies with the parent, at once: a child has none of its descriptors.
+/// The parent's agent ends at once with the parent: a child has none of its descriptors.
 #[test]
-fn a_fork_child_keeps_nothing_of_the_agent_open() {
+fn a_fork_child_keeps_no_descriptor_of_the_agent() {
     let directory = Directory::new();
     let mut target = start(&directory);
     let path = target.listen("");
@@ -313,8 +312,8 @@ fn a_fork_child_keeps_nothing_of_the_agent_open() {
         let what = fs::read_link(entry.unwrap().path()).unwrap();
         assert!(!what.to_string_lossy().starts_with("socket:"), "{what:?}");
     }
-    // Killed, not closed: nothing could tell anybody.
+    // Killed, not closed, so nothing can clean up.
     target.kill();
     let refused = std::os::unix::net::UnixStream::connect(&path).unwrap_err();
-    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused, "nobody is left who could accept");
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused, "no listener is left");
 }

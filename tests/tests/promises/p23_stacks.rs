@@ -1,8 +1,8 @@
-//! Promise 23: no stack is used beyond its room, whatever it was made of. Coroutines and alternate stacks of 4 to
-//! 64 KiB, from malloc, static memory and mmap, none with a guard page, while every capture looks at the
-//! threads that run on them; the heap is sampled at 4096 bytes all the time. 48 KiB below each are watched.
+//! Promise 23: no stack is used beyond its bounds. Coroutines and alternate stacks of 4 to 64 KiB are made from
+//! malloc, static memory and mmap, without guard pages. Every capture reads the threads on them, and the heap is
+//! sampled at 4096 bytes all the time. The 48 KiB below each stack are checked.
 //!
-//! 3 rounds a stack and a capture, and 1,000 with `RGOPS_LONG=1`.
+//! 3 rounds per stack and capture, and 1,000 with `RGOPS_LONG=1`.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -18,7 +18,7 @@ use rgops_tests::asking::ask;
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
 
-/// Rounds and changed bytes of each stack, by name.
+/// Rounds and changed bytes of each stack, by its name.
 type Report = HashMap<String, (u64, u64)>;
 
 fn report(target: &mut Target) -> Report {
@@ -44,17 +44,17 @@ fn changed(report: &Report) -> Vec<String> {
     changed
 }
 
-/// What answers say of stacks on which nothing is known, and of threads that are left alone.
-const UNKNOWN: &str = "on a stack whose bounds are unknown";
-const LEFT_ALONE: &str = "without an alternate stack";
+/// The notes about unknown stacks, and about threads that are not captured.
+const UNKNOWN_BOUNDS: &str = "on a stack whose bounds are unknown";
+const NOT_CAPTURED: &str = "without an alternate stack";
 
-/// Asks, and looks which of these are said.
-fn said<T: Received>(path: &str, request: &Request) -> [bool; 2] {
+/// Sends a request; returns which of these notes the answer contains.
+fn notes_in<T: Received>(path: &str, request: &Request) -> [bool; 2] {
     let notes = ask::<T>(path, request).unwrap().end.unwrap().notes;
-    [UNKNOWN, LEFT_ALONE].map(|text| notes.iter().any(|note| note.why.contains(text)))
+    [UNKNOWN_BOUNDS, NOT_CAPTURED].map(|text| notes.iter().any(|note| note.why.contains(text)))
 }
 
-/// Repeats `capture` until every stack was used so many times more, and what is `wanted` was said.
+/// Repeats `capture` until every stack was used for this number of further rounds, and the `wanted` notes were seen.
 fn during(
     target: &mut Target,
     what: &str,
@@ -65,8 +65,8 @@ fn during(
     let deadline = Instant::now() + Duration::from_secs(120 + 3 * rounds);
     let mut missing = wanted;
     loop {
-        for (missing, said) in missing.iter_mut().zip(capture()) {
-            *missing &= !said;
+        for (missing, seen) in missing.iter_mut().zip(capture()) {
+            *missing &= !seen;
         }
         let now = report(target);
         let fewest = now.iter().map(|(name, (all, _))| all - before[name].0).min().unwrap();
@@ -75,7 +75,7 @@ fn during(
             println!("{what}: {} stacks, {fewest} rounds each at least, 0 bytes changed", now.len());
             return;
         }
-        assert!(Instant::now() < deadline, "{what}: {fewest} rounds, not said: {missing:?}");
+        assert!(Instant::now() < deadline, "{what}: {fewest} rounds, not seen: {missing:?}");
     }
 }
 
@@ -86,20 +86,21 @@ fn nothing_below_a_stack_without_a_guard_page_is_changed() {
     let program = rgops_tests::target::executable().with_file_name("stacks");
     let mut target = Target::run(&directory, Command::new(program), |_| {});
     target.order("start");
-    // Without an agent: the program itself keeps within its stacks.
+    // Without an agent: the program itself stays within its stacks.
     during(&mut target, "no capture", (3, [false; 2]), || {
         std::thread::sleep(Duration::from_millis(100));
         [false; 2]
     });
     let path = target.listen("");
     let cpu = Request::PprofCpu(PprofCpuRequest { duration_ms: 1000, hz: 10_000 });
-    // The threads of the C library are met once in a coroutine, and never again.
+    // The agent meets a thread of the C library in a coroutine once, and never again: only the first capture has both
+    // notes.
     let both = [true, cfg!(target_arch = "x86_64")];
-    during(&mut target, "pprof-cpu", (rounds, both), || said::<PprofCpuPart>(&path, &cpu));
+    during(&mut target, "pprof-cpu", (rounds, both), || notes_in::<PprofCpuPart>(&path, &cpu));
     let stack = Request::Stack(StackRequest { max_depth: 64 });
-    during(&mut target, "stack", (rounds, [true, false]), || said::<StackPart>(&path, &stack));
+    during(&mut target, "stack", (rounds, [true, false]), || notes_in::<StackPart>(&path, &stack));
     let trace = Request::Trace(TraceRequest { duration_ms: 1000, hz: 10_000, interval_us: 10_000 });
-    during(&mut target, "trace", (rounds, [true, false]), || said::<TracePart>(&path, &trace));
+    during(&mut target, "trace", (rounds, [true, false]), || notes_in::<TracePart>(&path, &trace));
     let heap = Request::PprofHeap(PprofHeapRequest { duration_ms: 1000, interval_ms: 0, live: false });
-    during(&mut target, "pprof-heap", (rounds, [true, false]), || said::<PprofHeapPart>(&path, &heap));
+    during(&mut target, "pprof-heap", (rounds, [true, false]), || notes_in::<PprofHeapPart>(&path, &heap));
 }

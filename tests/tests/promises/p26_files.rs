@@ -1,6 +1,6 @@
-//! Promise 26, files: root's `rgops` opens nothing that a process of another user names without looking at
-//! it first. Debug links, `.dwp` files and mapped libraries that are pipes, devices, files of the kernel,
-//! directories, or are cut short and rewritten while they are read, cost names and nothing else.
+//! Promise 26, files: root's `rgops` opens no file that a process of another user names without checking it first.
+//! Debug links, `.dwp` files and mapped libraries may be pipes, devices, files of the kernel or directories, or may
+//! be truncated and rewritten while they are read: only names are lost.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -20,11 +20,11 @@ use rgops_tests::waiting::{is_root, skip_unless};
 
 use crate::p02_listen_fails::NOBODY;
 
-/// A command that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A command that takes longer is considered stuck.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The most that a command may have in memory.
-const MOST_KIB: u64 = 1 << 20;
+/// Maximum memory of a command.
+const MAX_KIB: u64 = 1 << 20;
 
 /// How a command ended.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ struct Ended {
     peak_kib: u64,
 }
 
-/// Killed when dropped: a command that hangs fails the test, and stays no longer.
+/// Killed when dropped, so a command that hangs fails the test and does not keep running.
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -45,7 +45,7 @@ impl Drop for Killed {
     }
 }
 
-/// Asks as root, and measures.
+/// Runs a command as root, and measures it.
 fn ask(arguments: &[&str], directory: &Directory) -> Ended {
     let [output, errors] = ["output", "errors"].map(|name| directory.unused(name));
     let mut command = Command::new(built::release("rgops"));
@@ -53,7 +53,7 @@ fn ask(arguments: &[&str], directory: &Directory) -> Ended {
     command.stdin(Stdio::null());
     command.stdout(File::create(&output).unwrap()).stderr(File::create(&errors).unwrap());
     let mut child = Killed(command.spawn().unwrap());
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     let mut peak_kib = 0;
     let status = loop {
         peak_kib = peak_kib.max(peak(child.0.id()));
@@ -69,14 +69,14 @@ fn ask(arguments: &[&str], directory: &Directory) -> Ended {
     Ended { status, output: text(&output), errors: text(&errors), peak_kib }
 }
 
-/// The most it had in memory so far; 0 when it has ended.
+/// Its peak memory so far; 0 if it has ended.
 fn peak(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-/// Asks in every way that opens files, and holds each answer to the promise.
+/// Runs all commands that open files, and checks each answer.
 fn ask_everything(pid: u32, directory: &Directory, commands: &[&[&str]]) -> Vec<Ended> {
     let pid = pid.to_string();
     let replaced = |word: &&str| if *word == "PID" { pid.clone() } else { (*word).to_owned() };
@@ -87,7 +87,7 @@ fn ask_everything(pid: u32, directory: &Directory, commands: &[&[&str]]) -> Vec<
         let status = ended.status.unwrap_or_else(|| panic!("{arguments:?} hangs: {ended:?}"));
         assert_eq!(status.signal(), None, "{arguments:?}: {ended:?}");
         assert!([0, 6].contains(&status.code().unwrap()), "{arguments:?}: {ended:?}");
-        assert!(ended.peak_kib < MOST_KIB, "{arguments:?}: {ended:?}");
+        assert!(ended.peak_kib < MAX_KIB, "{arguments:?}: {ended:?}");
         ended
     });
     each.collect()
@@ -105,7 +105,7 @@ const EVERYTHING: [&[&str]; 7] = [
 
 fn fifo(path: &Path) {
     let name = CString::new(path.as_os_str().as_bytes()).unwrap();
-    // SAFETY: a path that ends in NUL.
+    // SAFETY: the path is valid and ends with NUL.
     assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o666) }, 0);
 }
 
@@ -114,11 +114,11 @@ fn run(program: &str, arguments: &[&str]) {
     assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
 }
 
-/// A copy of the target in a folder of another user, without its own debug information and with links in it.
+/// A copy of the target in a folder of another user, without its debug information and with links.
 struct Hostile {
     folder: PathBuf,
     program: PathBuf,
-    /// What the link names: its real debug information, for now.
+    /// The file that the link names; at first its real debug information.
     debug: PathBuf,
 }
 
@@ -131,7 +131,7 @@ impl Hostile {
         let [program_text, debug_text] = [&program, &debug].map(|path| path.to_str().unwrap());
         run("objcopy", &["--only-keep-debug", program_text, debug_text]);
         run("objcopy", &["--strip-all", "--add-gnu-debuglink", debug_text, program_text]);
-        // A name and a build-id that nobody has.
+        // A name and a build-id that no file has.
         let link = folder.join("link");
         fs::write(&link, [&b"/proc/kmsg\0"[..], &[7; 20]].concat()).unwrap();
         let section = format!(".gnu_debugaltlink={}", link.display());
@@ -156,7 +156,7 @@ impl Hostile {
     }
 }
 
-/// The fixture as a library that the target maps.
+/// The fixture, as a library that the target maps.
 fn library(hostile: &Hostile, name: &str) -> PathBuf {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../inspect/fixtures/names.so");
     let path = hostile.folder.join(name);
@@ -176,11 +176,11 @@ fn pipes_devices_and_files_of_the_kernel_are_not_opened() {
     let preloaded: Vec<&str> = libraries.iter().map(|path| path.to_str().unwrap()).collect();
     let target = hostile.start(&directory, &preloaded.join(":"));
 
-    // With the real file it has names: the test looks where it should.
+    // With the real file there are names: the test checks the right place.
     let named = ask_everything(target.pid(), &directory, &[&["stack", "PID"]]);
     assert!(named[0].output.contains("target::main"), "{named:?}");
 
-    // Now everything that was mapped or is linked to is something else.
+    // Now replace everything that is mapped or linked.
     for path in libraries.iter().chain([&hostile.debug]) {
         fs::remove_file(path).unwrap();
     }
@@ -201,7 +201,7 @@ fn pipes_devices_and_files_of_the_kernel_are_not_opened() {
 }
 
 #[test]
-fn a_debug_file_that_is_cut_short_and_rewritten_meanwhile() {
+fn a_debug_file_that_is_truncated_and_rewritten_costs_only_names() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -212,8 +212,8 @@ fn a_debug_file_that_is_cut_short_and_rewritten_meanwhile() {
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // As builds do that write in place, one after the other: whole for a moment, each time another,
-            // then cut short.
+            // Like a build that writes in place, again and again: complete for a moment, with different content each
+            // time, then truncated.
             let mut file = File::options().write(true).open(&hostile.debug).unwrap();
             for round in (0..).take_while(|_| !is_over.load(Ordering::Relaxed)) {
                 file.set_len(0).unwrap();

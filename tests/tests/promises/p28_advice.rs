@@ -1,6 +1,6 @@
-//! Promise 28: what people are told to do is true, and safe to obey as root. That every command and option
-//! in our texts exists is tested beside the command line (`cli/src/texts.rs`); here are moments that told
-//! the wrong reason.
+//! Promise 28: advice is true, and safe to follow as root. That every command and option in our texts exists is
+//! tested in the crate of the command line (`cli/src/texts.rs`). These are situations for which a wrong reason was
+//! once reported.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,29 +17,29 @@ fn stderr(output: &Output) -> String {
 }
 
 #[test]
-fn a_program_without_descriptors_is_not_told_to_mount_anything() {
+fn a_program_without_descriptors_gets_no_advice_to_mount() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
     let pid = target.pid() as i32;
     for command in ["trace", "pprof-cpu", "stack"] {
-        // A limit with one free number below it, in the agent's own table: for the connection.
+        // A limit that leaves one free number in the agent's own table, for the connection.
         let _ = target.settled_descriptors();
         let taken: Vec<u64> =
             target.agents_descriptors().iter().map(|(number, _)| number.parse().unwrap()).collect();
         let second_free = (0..).filter(|number| !taken.contains(number)).nth(1).unwrap();
         let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: prlimit(2) writes one limit to `before`, which lives through the call.
+        // SAFETY: prlimit(2) writes one limit to `before`, which is valid.
         assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &mut before) }, 0);
         let limit = libc::rlimit { rlim_cur: second_free, rlim_max: before.rlim_max };
-        // SAFETY: prlimit(2) reads one limit, which lives through the call.
+        // SAFETY: prlimit(2) only reads one limit, which is valid.
         assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &limit, std::ptr::null_mut()) }, 0);
         let output = Command::new(built::release("rgops"))
             .args([command, &path])
             .current_dir(directory.path())
             .output()
             .unwrap();
-        // SAFETY: as above.
+        // SAFETY: prlimit(2) only reads one limit, which is valid.
         assert_eq!(unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &before, std::ptr::null_mut()) }, 0);
         let errors = stderr(&output);
         assert_eq!(output.status.code(), Some(4), "{command}: {errors}");
@@ -52,7 +52,7 @@ fn a_program_without_descriptors_is_not_told_to_mount_anything() {
 }
 
 #[test]
-fn a_socket_we_may_not_look_at_is_a_refusal_and_not_a_missing_agent() {
+fn an_inaccessible_socket_is_a_refusal_and_not_a_missing_agent() {
     if skip_unless(is_root(), "root, to be another user") {
         return;
     }
@@ -69,7 +69,7 @@ fn a_socket_we_may_not_look_at_is_a_refusal_and_not_a_missing_agent() {
 }
 
 #[test]
-fn nobody_is_told_to_change_a_directory_that_may_be_everybodys() {
+fn no_advice_changes_a_directory_that_may_be_shared() {
     let directory = Directory::new();
     let shared = directory.path().join("shared");
     fs::create_dir(&shared).unwrap();

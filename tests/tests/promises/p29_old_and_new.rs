@@ -1,7 +1,7 @@
-//! Promise 29: an agent lives for years inside a program, and answers the rgops of its day and of ours.
+//! Promise 29: an agent runs for years inside a program, and answers the rgops of its time and later ones.
 //!
-//! `protocol/golden/v1` has conversations of an rgops and an agent of protocol 1, as they went over the
-//! socket: `COMMAND.client` and `COMMAND.agent`. Here each side meets one of now.
+//! `protocol/golden/v1` contains recorded conversations between rgops and an agent of protocol 1: `COMMAND.client`
+//! and `COMMAND.agent`. Here each side meets the current version of the other.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -25,15 +25,15 @@ use rgops_tests::directory::Directory;
 use rgops_tests::program::finished;
 use rgops_tests::target::Target;
 
-/// The agent's hello as a client of protocol 1 reads it, to the last byte: protocol, version of the agent, pid,
-/// start time, cookie, build-id, name, commands.
+/// The agent's hello as a client of protocol 1 reads it, to the last byte: protocol, version of the agent, pid, start
+/// time, cookie, build-id, name, commands.
 type FirstHello = (u32, String, u32, u64, [u8; 16], Vec<u8>, String, Vec<CommandVersion>);
 
 fn recordings() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/golden/v1")
 }
 
-/// What one side of a conversation sent, by the name of the conversation.
+/// What one side of each conversation sent, by the name of the conversation.
 fn recorded(side: &str) -> BTreeMap<String, Vec<u8>> {
     let files = fs::read_dir(recordings()).unwrap().map(|entry| entry.unwrap().path());
     let of_side = files.filter(|path| path.extension().is_some_and(|extension| extension == side));
@@ -44,7 +44,7 @@ fn recorded(side: &str) -> BTreeMap<String, Vec<u8>> {
     all
 }
 
-/// The packets behind the magic.
+/// The packets after the magic bytes.
 fn packets(mut bytes: &[u8]) -> Vec<(Kind, &[u8])> {
     bytes = bytes.strip_prefix(&MAGIC).expect("the magic");
     let mut packets = Vec::new();
@@ -58,8 +58,9 @@ fn packets(mut bytes: &[u8]) -> Vec<(Kind, &[u8])> {
     packets
 }
 
-/// Reads a message as a client of protocol 1 does: nothing may be left behind it. The types are those of now, which
-/// also read the fields that were added since: a [`Tail`], which protocol 1 has not, is refused by what it prints.
+/// Reads a message like a client of protocol 1: no bytes may remain. The types are the current ones, which also read
+/// fields that were added later. A present [`Tail`] does not exist in protocol 1; it is recognised by its debug
+/// output, and refused.
 fn without_tail<T: Decode<()> + Debug>(payload: &[u8]) -> Result<T, String> {
     let message: T = codec::decode(payload).map_err(|error| error.to_string())?;
     match format!("{message:?}").contains(PRESENT_TAIL) {
@@ -68,7 +69,7 @@ fn without_tail<T: Decode<()> + Debug>(payload: &[u8]) -> Result<T, String> {
     }
 }
 
-/// How a [`Tail`] with a value is printed.
+/// The debug output of a [`Tail`] with a value.
 const PRESENT_TAIL: &str = "Tail(Some(";
 
 #[test]
@@ -79,7 +80,7 @@ fn a_tail_is_refused_by_the_reader_of_version_1() {
     assert_eq!(without_tail::<Tail<u8>>(&not_sent), Ok(Tail::absent()));
 }
 
-/// Reads a part of an answer as a client of protocol 1 does.
+/// Reads a part of an answer like a client of protocol 1.
 fn part_of_version_1(request: &Request, payload: &[u8]) -> Result<(), String> {
     macro_rules! read {
         ($($number:literal $variant:ident $module:ident $name:literal $oldest:literal..=$newest:literal
@@ -105,7 +106,7 @@ fn request_of(client: &[u8]) -> Request {
     Request::from_envelope(&codec::decode::<Envelope>(packets[1].1).unwrap()).unwrap()
 }
 
-/// Reads what an agent sent as a client of protocol 1 does, which refuses what it does not know.
+/// Reads what an agent sent like a client of protocol 1, which refuses unknown data.
 fn read_as_version_1(name: &str, request: &Request, answer: &[u8]) -> Result<End, Error> {
     let packets = packets(answer);
     let ((first, hello), rest) = packets.split_first().expect("a packet");
@@ -129,9 +130,9 @@ fn read_as_version_1(name: &str, request: &Request, answer: &[u8]) -> Result<End
     }
 }
 
-/// The test reads what an agent of that time sent, so that it means something when it reads ours.
+/// The reader must accept what an agent of that time sent, or its result for a current agent means nothing.
 #[test]
-fn the_reader_of_version_1_reads_what_was_recorded() {
+fn the_reader_of_version_1_reads_the_recordings() {
     let answers = recorded("agent");
     for (name, client) in recorded("client") {
         let end = read_as_version_1(&name, &request_of(&client), &answers[&name]);
@@ -140,7 +141,7 @@ fn the_reader_of_version_1_reads_what_was_recorded() {
 }
 
 #[test]
-fn a_client_of_protocol_1_reads_every_answer_of_an_agent_of_now() {
+fn a_client_of_protocol_1_reads_every_answer_of_the_current_agent() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     target.order("runtime 2");
@@ -153,18 +154,18 @@ fn a_client_of_protocol_1_reads_every_answer_of_an_agent_of_now() {
         raw.0.read_to_end(&mut answer).unwrap();
         match read_as_version_1(&name, &request, &answer) {
             Ok(_) => {}
-            // Of a program without the wrapper there is no heap to tell of.
+            // A program without the wrapper has no heap profile.
             Err(error) if name.starts_with("pprof_heap") || name.starts_with("heap_rate") => {
                 assert_eq!(error.code, 9, "{name}: {error}")
             }
             Err(error) => panic!("{name}: {error}"),
         }
     }
-    // One of now is told more.
+    // A current client receives more.
     assert!(connect(&path).unwrap().hello().oldest.value().is_some());
 }
 
-/// Sends to everybody who connects what an agent sent once.
+/// Sends every client the recorded bytes of an agent.
 fn replay(path: &Path, bytes: Vec<u8>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let listener = UnixListener::bind(path).unwrap();
@@ -182,7 +183,7 @@ fn rgops_reads_every_answer_of_an_agent_of_protocol_1() {
     let directory = Directory::new();
     let rgops = built::release("rgops");
     let mut answers = recorded("agent");
-    // The inspector asks these, or they are asked by an option.
+    // Only the inspector sends these, or an option is needed.
     answers.retain(|name, _| name != "read" && name != "heap_rate_set");
     for (name, bytes) in answers {
         let path = directory.sockets().join(format!("{name}-of-old.sock"));
@@ -204,7 +205,7 @@ fn rgops_reads_every_answer_of_an_agent_of_protocol_1() {
             assert!(errors.contains("gc is not allowed"), "{errors}");
             continue;
         }
-        // 6: complete but for what the notes say.
+        // 6: complete except for what the notes report.
         assert!(matches!(output.status.code(), Some(0 | 6)), "{name}: {output:?}");
         let text = String::from_utf8_lossy(&output.stdout);
         let first = text.lines().next().unwrap_or_default();
@@ -215,7 +216,7 @@ fn rgops_reads_every_answer_of_an_agent_of_protocol_1() {
     }
 }
 
-/// An agent that speaks these versions of `gc`, and no one has asked yet.
+/// An agent that speaks these versions of `gc`. It only sends its hello.
 fn speaking(path: &Path, protocol: u32, oldest: u16, newest: u16) {
     let (pid, start_time) = (std::process::id(), 1);
     let mut hello =
@@ -224,14 +225,14 @@ fn speaking(path: &Path, protocol: u32, oldest: u16, newest: u16) {
     hello.extend(codec::encode(&(Vec::<u8>::new(), "future".to_owned(), gc(newest))).unwrap());
     if protocol > 1 {
         hello.extend(codec::encode(&gc(oldest)).unwrap());
-        // What a still newer one adds.
+        // The bytes that a later version adds.
         hello.extend(codec::encode(&"more".to_owned()).unwrap());
     }
     replay(path, [&MAGIC[..], &wire::packet(Kind::AgentHello, &hello)].concat());
 }
 
 #[test]
-fn where_no_version_fits_rgops_says_which_side_to_update() {
+fn if_no_version_fits_rgops_reports_which_side_to_update() {
     let directory = Directory::new();
     let rgops = built::release("rgops");
     for (protocol, oldest, newest, fix) in [

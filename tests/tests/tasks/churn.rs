@@ -1,10 +1,10 @@
-//! Tasks are listed and decoded while they come and go as fast as two workers make them. No stack is put
-//! together of two tasks, what was rejected is counted, and tasks that stay are found every time.
+//! Tasks are listed and decoded while they come and go as fast as two workers can spawn them. No stack is mixed from
+//! two tasks, rejected ones are counted, and tasks that stay are found every time.
 //!
-//! Each task has its kind, 0 to 15, in the types of all its futures, also of those on the heap, and its
-//! number, whose remainder is the kind, in words all over its cell.
+//! Each task has its kind, 0 to 15, in the types of all its futures, also on the heap, and its number in many words
+//! of its cell. The kind is the number modulo 16.
 //!
-//! A few seconds; `RGOPS_LONG=1` takes a minute, and asks the machine for 200,000 ends a second.
+//! Takes a few seconds. `RGOPS_LONG=1` takes a minute, and requires 200,000 ended tasks per second from the machine.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::process::Command;
@@ -24,7 +24,7 @@ const KINDS: u64 = 16;
 
 const RATE: u64 = 200_000;
 
-/// What was seen in all listings together.
+/// The results of all listings together.
 #[derive(Debug, Default)]
 struct Seen {
     listings: u64,
@@ -34,23 +34,23 @@ struct Seen {
     complete: u64,
     moved: u64,
     unknown: u64,
-    /// Stacks of tasks that come and go.
+    /// Number of stacks of short-lived tasks.
     of_churn: u64,
-    /// With two levels or more, which could contradict each other.
+    /// Those with two levels or more, which could contradict each other.
     deep: u64,
     incomplete_lists: u64,
 }
 
 #[test]
-fn no_stack_is_put_together_of_two_tasks() {
+fn no_stack_is_mixed_from_two_tasks() {
     let _alone = crate::alone();
     let is_long = std::env::var_os("RGOPS_LONG").is_some();
     let seconds = if is_long { 60 } else { 6 };
     let directory = Directory::new();
-    // Before it runs: to build it may take longer than that.
+    // Built before the program runs, because building may take longer.
     built::release("rgops");
     let mut command = Command::new(built::release("churning"));
-    // Until it is killed: how fast it is, it says in its last line.
+    // It runs until it is killed; its last line reports how fast it was.
     command.arg((seconds + 4).to_string()).env("RGOPS_DIR", directory.sockets());
     let mut churning = Running::run(&mut command);
     assert_eq!(churning.line(), "ready");
@@ -79,8 +79,8 @@ fn rate(line: &str) -> u64 {
     ended.parse::<u64>().unwrap() * 1000 / milliseconds.parse::<u64>().unwrap()
 }
 
-/// The agent's own part: each cell was read twice, so all its words are of one task, and of the kind that
-/// its poll function is for. How many there were.
+/// Checks the agent's part: each cell was read twice, so all its words are from one task, and of the kind that its
+/// poll function is for. Returns the number of cells.
 fn cells(listing: &Listing, kinds: &mut HashMap<u64, u64>) -> u64 {
     let mut found = 0;
     for task in listing.tasks.values() {
@@ -88,7 +88,7 @@ fn cells(listing: &Listing, kinds: &mut HashMap<u64, u64>) -> u64 {
         let words = bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word));
         let numbers: Vec<u64> = words.filter(|word| word >> 48 == TAG).collect();
         let vtable = &listing.vtables[task.vtable as usize];
-        // Its number, and that of the task it waits for, are different ones in a task that spawns.
+        // A task that spawns has two numbers: its own and that of the task it waits for.
         if numbers.len() < 4 {
             continue;
         }
@@ -120,9 +120,9 @@ fn stacks(json: &Value, seen: &mut Seen) {
             "churning::outer" => {
                 seen.of_churn += 1;
                 seen.deep += u64::from(names.len() > 1);
-                // A stack may end early; none skips a level.
+                // A stack may end early, but no level may be skipped.
                 assert!(["outer", "middle", "inner", "leaf"].starts_with(&names), "{types:#?}");
-                // Its own type and that of its first level are one.
+                // Its own type is the type of its first level.
                 assert_eq!(kind(task["future_type"].as_str().unwrap()), kind(types[0]), "{types:#?}");
             }
             "churning::spawner" => assert_eq!(names, ["spawner"], "{types:#?}"),
@@ -147,7 +147,7 @@ fn stacks(json: &Value, seen: &mut Seen) {
     seen.unknown += counts("unknown");
 }
 
-/// The types on the only way through a stack.
+/// The types along a stack without branches.
 fn levels<'j>(node: &'j Value, types: &mut Vec<&'j str>) {
     types.push(node["type"].as_str().unwrap());
     for child in node["children"].as_array().unwrap() {
@@ -155,13 +155,13 @@ fn levels<'j>(node: &'j Value, types: &mut Vec<&'j str>) {
     }
 }
 
-/// `7` of `churning::outer::{async_fn_env#0}<7>`.
+/// Extracts `7` from `churning::outer::{async_fn_env#0}<7>`.
 fn kind(level: &str) -> Option<u64> {
     let (_, parameter) = level.strip_prefix("churning::")?.split_once("{async_fn_env#0}<")?;
     parameter.trim_end_matches('>').parse().ok()
 }
 
-/// `outer` of `churning::outer::{async_fn_env#0}<7>`.
+/// Extracts `outer` from `churning::outer::{async_fn_env#0}<7>`.
 fn own_name(level: &str) -> Option<&str> {
     level.strip_prefix("churning::")?.split("::").next()
 }

@@ -1,6 +1,6 @@
-//! A hundred thousand tasks: all are listed and have their stacks, and no future is polled. `RGOPS_LONG=1` also takes
-//! the time, on a machine that does nothing else: under a second, while a heartbeat of 1 ms on the same two workers
-//! goes on.
+//! A hundred thousand tasks: all are listed with their stacks, and no future is polled. `RGOPS_LONG=1` also measures
+//! the time, on an otherwise idle machine: less than a second, while a heartbeat of 1 ms on the same two workers
+//! continues.
 
 use std::fs;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use rgops_tests::tasks::crowded;
 const TASKS: u64 = 100_000;
 const WORKERS: u64 = 2;
 
-/// The list and all stacks, when the debug information was read before.
-const MOST_TIME: Duration = Duration::from_secs(1);
-/// By so much the worst gap between two heartbeats may grow, compared with the same CPU time used by
-/// somebody who does not look at the program: two CPUs have to be shared with `rgops` as with anyone.
-const MOST_GAP_GROWTH: Duration = Duration::from_millis(5);
+/// The maximum time of the list and all stacks, if the debug information was read before.
+const MAX_TIME: Duration = Duration::from_secs(1);
+/// The maximum growth of the longest gap between two heartbeats, compared with the same CPU time used by an unrelated
+/// thread: two CPUs are shared with `rgops` as with any other program.
+const MAX_GAP_GROWTH: Duration = Duration::from_millis(5);
 
 #[test]
 fn a_hundred_thousand_tasks_are_listed_with_their_stacks_and_not_disturbed() {
@@ -30,14 +30,14 @@ fn a_hundred_thousand_tasks_are_listed_with_their_stacks_and_not_disturbed() {
     goes_on(&mut crowd);
 }
 
-/// Nobody polled them by looking, and its own work goes on.
+/// The listing polled no task, and the program's own work continues.
 fn goes_on(crowd: &mut Target) {
-    assert_eq!(crowd.order("polls"), TASKS.to_string(), "somebody polled them");
+    assert_eq!(crowd.order("polls"), TASKS.to_string(), "they were polled");
     assert_eq!(crowd.order("work"), "worked 499500");
 }
 
 #[test]
-fn the_list_takes_less_than_a_second_and_the_heartbeat_goes_on() {
+fn the_list_takes_less_than_a_second_and_the_heartbeat_continues() {
     if std::env::var_os("RGOPS_LONG").is_none() {
         println!("SKIPPED: takes times on a machine that does nothing else; run with RGOPS_LONG=1");
         return;
@@ -47,7 +47,7 @@ fn the_list_takes_less_than_a_second_and_the_heartbeat_goes_on() {
     let directory = Directory::new();
     let (mut crowd, _) = crowded(&directory, TASKS, WORKERS);
     let pid = crowd.pid().to_string();
-    // What is read from files is read before.
+    // Reads the files once, so that they are cached.
     asked(&["tasks", &pid]);
 
     let (mut times, mut cpu, mut all) = (Vec::new(), Vec::new(), Vec::new());
@@ -59,12 +59,12 @@ fn the_list_takes_less_than_a_second_and_the_heartbeat_goes_on() {
         with.push(worst_gap(&mut crowd));
         let used = [0, 1].map(|at| cpu_used(&crowd)[at] - used[at]);
         let time = listed_and_decoded(&answer.output);
-        // Their part of the CPU time: the rest of what rgops did, from its start to the last line, was
-        // held up by the machine as they were.
+        // Their share of CPU time: the rest of rgops' work, from its start to the last line, was delayed by the
+        // machine in the same proportion.
         cpu.push((used[0] + used[1]).mul_f64(time.div_duration_f64(answer.took)));
         all.push(used[0] + used[1]);
         times.push(time);
-        // What else the machine does is in these as well.
+        // Other work on the machine affects these too.
         worst_gap(&mut crowd);
         std::thread::scope(|scope| {
             for time in used {
@@ -92,10 +92,10 @@ fn the_list_takes_less_than_a_second_and_the_heartbeat_goes_on() {
         println!("  {what}: {:?} {:?}", measured[0], measured[middle]);
     }
 
-    // The best: on a loaded machine a second is longer, and so is every gap, but not every time. Where it
-    // is loaded every time, what counts is the CPU time of the list and the stacks.
-    assert!(times[0] < MOST_TIME || cpu[0] < MOST_TIME, "{times:?}, CPU {cpu:?}");
-    assert!(with[0] <= bystander[0] + MOST_GAP_GROWTH, "listed {with:?}, others {bystander:?} {without:?}");
+    // The best of several: on a loaded machine a second is longer, and so is every gap, but not every time. If it is
+    // loaded every time, the CPU time of the list and the stacks counts.
+    assert!(times[0] < MAX_TIME || cpu[0] < MAX_TIME, "{times:?}, CPU {cpu:?}");
+    assert!(with[0] <= bystander[0] + MAX_GAP_GROWTH, "listed {with:?}, others {bystander:?} {without:?}");
 }
 
 fn asked(arguments: &[&str]) -> Answer {
@@ -104,13 +104,13 @@ fn asked(arguments: &[&str]) -> Answer {
     answer
 }
 
-/// Every task is there once, and decoded; the numbers add up.
+/// Every task is listed once, and decoded; the numbers add up.
 fn numbers(answer: &Answer) {
     let json = answer.json();
     let tasks = json["tasks"].as_array().unwrap();
     let ids: std::collections::BTreeSet<u64> =
         tasks.iter().map(|task| task["id"].as_u64().unwrap()).collect();
-    let listed = TASKS + 1; // the heartbeat
+    let listed = TASKS + 1; // The heartbeat.
     assert_eq!((tasks.len() as u64, ids.len() as u64), (listed, listed));
     let counts = &json["counts"];
     let count = |name: &str| counts[name].as_u64().unwrap();
@@ -127,7 +127,7 @@ fn numbers(answer: &Answer) {
     assert_eq!(json["runtimes"][0]["alive_tasks"].as_u64(), Some(listed));
 }
 
-/// A quarter of them in each of four groups.
+/// A quarter of the tasks in each of four groups.
 fn screen(screen: &str) {
     println!("{screen}");
     assert_eq!(screen.matches("\n25000 tasks [idle]: ").count(), 4);
@@ -136,7 +136,7 @@ fn screen(screen: &str) {
     }
 }
 
-/// `… · listed in 185.2ms · decoded in 494ms` of the header's second line.
+/// `… · listed in 185.2ms · decoded in 494ms` in the second line of the header.
 fn listed_and_decoded(screen: &str) -> Duration {
     let header = screen.lines().nth(1).unwrap();
     let of = |word: &str| {
@@ -154,13 +154,13 @@ fn listed_and_decoded(screen: &str) -> Duration {
     of("listed") + of("decoded")
 }
 
-/// The longest time between two heartbeats since this was asked last.
+/// The longest time between two heartbeats since the last request for it.
 fn worst_gap(crowd: &mut Target) -> Duration {
     let answer = crowd.order("heartbeat");
     Duration::from_micros(answer.split(' ').nth(1).unwrap().parse().unwrap())
 }
 
-/// CPU time so far of the agent's threads, and of every `rgops` that has ended.
+/// CPU time so far of the agent's threads, and of every `rgops` process that has ended.
 fn cpu_used(crowd: &Target) -> [Duration; 2] {
     let mut nanoseconds = 0;
     for task in fs::read_dir(format!("/proc/{}/task", crowd.pid())).unwrap().flatten() {
@@ -170,7 +170,7 @@ fn cpu_used(crowd: &Target) -> [Duration; 2] {
             nanoseconds += clock.split(' ').next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
         }
     }
-    // SAFETY: all zeros are a valid `rusage`, and getrusage(2) writes nothing but that.
+    // SAFETY: all zeros are a valid `rusage`, and getrusage(2) writes nothing else.
     let children = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
         assert_eq!(libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage), 0);
@@ -180,11 +180,11 @@ fn cpu_used(crowd: &Target) -> [Duration; 2] {
     [Duration::from_nanos(nanoseconds), time(children.ru_utime) + time(children.ru_stime)]
 }
 
-/// Uses so much CPU time.
+/// Uses this amount of CPU time.
 fn compute(time: Duration) {
     let used = || {
         let mut clock = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: clock_gettime(2) writes nothing but this.
+        // SAFETY: clock_gettime(2) only writes `now`, which is valid.
         assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut clock) }, 0);
         Duration::new(clock.tv_sec as u64, clock.tv_nsec as u32)
     };

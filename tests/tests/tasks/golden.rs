@@ -1,9 +1,9 @@
-//! The decoded stacks of every kind of future (`tests/targets/kinds`) are exactly those in
-//! `golden/SCENARIO.txt`, however the program is built; and the screens are what people are shown.
+//! The decoded stacks of every kind of future (`tests/targets/kinds`) are exactly those in `golden/SCENARIO.txt`,
+//! however the program is built; the screens are also compared.
 //!
-//! `RGOPS_LONG=1` builds it in all ways: as a release, with thin and with fat LTO, and with its debug
-//! information split off in three ways. Without, as a release, with and without a separate debug file.
-//! `RGOPS_BLESS=1` writes the files from the release; read what changed before you commit it.
+//! `RGOPS_LONG=1` builds the program in all ways: as a release, with thin and with fat LTO, and with split debug
+//! information in three ways. Without it: as a release, with and without a separate debug file. `RGOPS_BLESS=1`
+//! writes the files from the release; read the changes before you commit them.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,14 +21,14 @@ use rgops_tests::{golden, tasks};
 const SCENARIOS: [&str; 9] =
     ["channels", "combinators", "functions", "http", "io", "locks", "streams", "tasks", "time"];
 
-/// The program in one of its scenarios, and its tasks when all of them wait.
+/// The program in one of its scenarios, and its tasks once all of them wait.
 fn still(directory: &Directory, program: &Path, scenario: &str) -> (Target, String, Tasks) {
     let mut command = Command::new(program);
     command.arg(scenario);
     let mut target = Target::run(directory, command, |_| {});
     let address = target.order("address");
     let pid = target.pid();
-    // Tasks that were spawned between the reading of the list and that of the others are in the next list.
+    // Tasks that were spawned while the list was read are in the next list.
     let mut former: Vec<u64> = Vec::new();
     let found = until(&format!("{scenario}: every task waits"), || {
         let found = tasks::fetch(&address, pid);
@@ -43,7 +43,7 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tasks/golden").join(format!("{name}.txt"))
 }
 
-/// What differs between a file and what was found; nothing when it was to be written.
+/// The difference between a file and the result; `None` after the file was written.
 fn compare(name: &str, found: &str, may_bless: bool) -> Option<String> {
     if may_bless && env::var_os("RGOPS_BLESS").is_some() {
         fs::write(file(name), found).unwrap();
@@ -53,7 +53,7 @@ fn compare(name: &str, found: &str, may_bless: bool) -> Option<String> {
     (expected != found).then(|| format!("{name}:\n{}", difference(&expected, found)))
 }
 
-/// The first lines that differ, with what is before them.
+/// The first lines that differ, with the lines before them.
 fn difference(expected: &str, found: &str) -> String {
     let (expected, found): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), found.lines().collect());
     let at = expected.iter().zip(&found).take_while(|(expected, found)| expected == found).count();
@@ -83,7 +83,7 @@ fn check(how: Kinds) {
     assert!(differences.is_empty(), "{how:?}:\n{}", differences.join("\n"));
 }
 
-/// In one test, because cargo puts all builds in one place.
+/// In one test, because cargo puts all builds into one folder.
 #[test]
 fn every_kind_of_future_has_its_golden_stack_however_it_is_built() {
     check(Kinds::Release);
@@ -99,7 +99,7 @@ fn every_kind_of_future_has_its_golden_stack_however_it_is_built() {
         .iter()
         .filter_map(|scenario| {
             let (_target, address, found) = still(&directory, &program, scenario);
-            // A thread that just falls asleep may be missing in one answer.
+            // A thread that is just falling asleep may be missing in one answer.
             let screen = until("a whole answer", || {
                 Some(rgops(&["tasks", &address])).filter(|screen| screen.code == 0)
             });
@@ -109,7 +109,7 @@ fn every_kind_of_future_has_its_golden_stack_however_it_is_built() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// A screen without what is another in each run: times, addresses, descriptors, process and task ids.
+/// A screen without what differs in each run: times, addresses, descriptors, process and task ids.
 fn steady(screen: &str, tasks: &Tasks) -> String {
     let folder = format!("{}/targets/kinds/", env!("CARGO_MANIFEST_DIR"));
     let mut ids: Vec<String> = tasks.tasks.iter().map(|task| task.id.to_string()).collect();

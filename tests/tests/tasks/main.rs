@@ -1,5 +1,5 @@
-//! `tasks` and `schedtrace`: programs whose tasks and schedulers are known, in every kind of future, in crowds, in
-//! motion and stuck. `RGOPS_LONG=1` takes longer looks, `RGOPS_BLESS=1` writes what `golden` expects,
+//! `tasks` and `schedtrace`: programs with known tasks and schedulers, in every kind of future, with many tasks,
+//! under load and stuck. `RGOPS_LONG=1` measures longer, `RGOPS_BLESS=1` writes the files that `golden` expects,
 //! `RGOPS_MATRIX=1` the table of docs/SUPPORT.md.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]

@@ -1,11 +1,11 @@
-//! A service under load: a task that was polled while it was read is read again, so that nearly all of
-//! them have their stack. What never holds still is counted, not shown.
+//! A service under load: a task that was polled while it was read is read again, so nearly all tasks have their
+//! stack. Tasks that never stay unchanged are counted, not shown.
 
 use rgops_tests::built;
 use rgops_tests::running::{Running, rgops};
 use rgops_tests::waiting::until;
 
-/// Tries; on a loaded machine the requests come in bursts.
+/// Number of tries; on a loaded machine the requests come in bursts.
 const TRIES: usize = 5;
 
 #[test]
@@ -13,7 +13,7 @@ fn connections_that_are_polled_all_the_time_have_their_stacks() {
     let _alone = crate::alone();
     let shop = Running::start(&built::release("shop"), &["--load", "200"]);
     let pid = shop.pid().to_string();
-    // Debug information is read once.
+    // The debug information is read only once.
     let connections = |json: &serde_json::Value| {
         let tasks = json["tasks"].as_array().unwrap();
         let future = |task: &&serde_json::Value| task["future"].as_str().unwrap_or("").to_owned();
@@ -35,6 +35,6 @@ fn connections_that_are_polled_all_the_time_have_their_stacks() {
         assert!(connections(&json) >= 16);
         seen.push(count("moved"));
     }
-    // Without the second reading all 16 connections move.
+    // Without the second read, all 16 connections would be reported as changed.
     assert!(*seen.iter().min().unwrap() <= 1, "tasks that moved, by try: {seen:?}");
 }

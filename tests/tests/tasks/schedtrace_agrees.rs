@@ -1,5 +1,5 @@
-//! What `rgops schedtrace` reads from the memory of a scheduler is what Tokio itself says, where it is
-//! built to say it, and what the program's author knows, where it is not.
+//! What `rgops schedtrace` reads from a scheduler's memory agrees with Tokio's own metrics, if it is built with them,
+//! and otherwise with what the program's author knows.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,14 +28,14 @@ impl Schedules {
         Schedules { program, path }
     }
 
-    /// Gives an order; the numbers of its answer, `blocking=3 …`.
+    /// Sends an order; returns the numbers of its answer, such as `blocking=3`.
     fn order(&mut self, order: &str) -> Numbers {
         let answer = self.program.order(order);
         let words = answer.split(' ').filter_map(|word| word.split_once('='));
         words.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// What rgops says of a runtime, under the names of [`Schedules::order`].
+    /// The numbers that rgops reports for a runtime, under the names of [`Schedules::order`].
     fn traced(&self, runtime: &str) -> Numbers {
         let answer = rgops(&[
             "schedtrace",
@@ -69,7 +69,7 @@ impl Schedules {
     }
 }
 
-/// The numbers of `traced` that are in `known`.
+/// The numbers of `traced` that are also in `known`.
 fn common(traced: &Numbers, known: &Numbers) -> Numbers {
     traced.iter().filter(|(name, _)| known.contains_key(*name)).map(|(n, v)| (n.clone(), v.clone())).collect()
 }
@@ -78,8 +78,8 @@ fn numbers(words: &[(&str, &str)]) -> Numbers {
     words.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Goes through all states. In each, what is traced must become what the author knows; `tokio` says
-/// whether Tokio itself tells as well.
+/// Goes through all states. In each, the traced numbers must become those that the author knows; `tokio` selects
+/// whether Tokio's metrics are also compared.
 fn check(program: &Path, tokio: bool) {
     let directory = Directory::new();
     let mut schedules = Schedules::start(program, &directory);
@@ -91,7 +91,7 @@ fn check(program: &Path, tokio: bool) {
     ] {
         let mut known = schedules.order(state);
         known.extend(more);
-        // What starts last may take its time: a thread of the pool to fall asleep, a worker to be idle.
+        // The last step of a state may take time: a thread of the pool falls asleep, a worker becomes idle.
         let traced = until(&format!("{state}: {known:?}"), || {
             let traced = schedules.traced("main");
             let missing = |name: &&String| !["exact", "side", "siderunqueue"].contains(&name.as_str());
@@ -105,8 +105,8 @@ fn check(program: &Path, tokio: bool) {
         if state == "stuck" {
             let mut lengths: Vec<&str> = traced["queues"].split(',').collect();
             lengths.sort_unstable();
-            // 0, 1, 3 and 7 were spawned; of each the last is in the LIFO slot. A worker that had taken
-            // two of the tasks that stick has the other one in its queue.
+            // 0, 1, 3 and 7 were spawned; the last of each is in the LIFO slot. A worker that took two of the stuck
+            // tasks has the other one in its queue.
             if known["exact"] == "true" {
                 assert_eq!(lengths, ["0", "0", "2", "6"]);
             }
@@ -131,6 +131,6 @@ fn it_agrees_with_tokios_unstable_metrics() {
 }
 
 #[test]
-fn it_says_the_same_of_a_stable_tokio() {
+fn it_reports_the_same_for_a_stable_tokio() {
     check(&target::executable().with_file_name("schedules"), false);
 }

@@ -1,5 +1,5 @@
-//! `rgops schedtrace --detail`: a worker that polls nothing is parked, though Tokio itself runs it in a
-//! task, and one that polls is shown with its task.
+//! `rgops schedtrace --detail`: a worker that polls nothing is parked, although Tokio itself runs it in a task; a
+//! worker that polls is shown with its task.
 
 use rgops_tests::built;
 use rgops_tests::running::{Running, rgops};
@@ -18,7 +18,7 @@ fn lines(pid: &str) -> (Vec<Value>, Value) {
 
 #[test]
 fn parked_workers_poll_nothing() {
-    // A deadlock of tasks: nobody has anything to do.
+    // A deadlock of tasks: all workers are idle.
     let workers = WORKERS.to_string();
     let idle =
         Running::start_and_wait(&built::release("stuck"), &["--async-deadlock", "--workers", &workers]);
@@ -31,7 +31,7 @@ fn parked_workers_poll_nothing() {
     });
     assert_eq!((workers.len(), tasks.as_array().unwrap().len()), (WORKERS, 0));
     assert!(workers.iter().all(|worker| worker["tid"].is_u64()), "{workers:?}");
-    // rgops stack has the same of the same threads.
+    // rgops stack reports the same for the same threads.
     let stack = rgops(&["stack", &pid, "--json"]).json();
     let threads = stack["threads"].as_array().unwrap();
     let of_runtime: Vec<&Value> = threads.iter().filter(|thread| thread["role"] == "tokio_worker").collect();

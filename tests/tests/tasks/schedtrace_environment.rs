@@ -1,5 +1,5 @@
-//! `RGOPS_DEBUG=schedtrace=…` in the program's environment: lines on standard error, and what becomes of
-//! the agent when nobody reads them.
+//! `RGOPS_DEBUG=schedtrace=…` in the program's environment: lines on standard error, and the behaviour of the agent
+//! when they are not read.
 
 use std::io::{BufRead as _, BufReader, PipeReader};
 use std::os::fd::AsRawFd as _;
@@ -15,14 +15,14 @@ use rgops_tests::waiting::until;
 struct Program {
     program: program::Program,
     errors: Option<BufReader<Patient<PipeReader>>>,
-    /// All lines that were read.
+    /// All lines read so far.
     read: Vec<String>,
 }
 
 impl Program {
     fn start(directory: &Directory, debug: &str) -> Program {
         let (errors, write_errors) = std::io::pipe().unwrap();
-        // SAFETY: fcntl(2) with a number touches no memory.
+        // SAFETY: F_SETPIPE_SZ takes a number and touches no memory.
         let size = unsafe { libc::fcntl(errors.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) };
         assert_eq!(size, 4096);
         let mut command = Command::new(target::executable());
@@ -39,7 +39,7 @@ impl Program {
         self.program.order(order)
     }
 
-    /// Has it listen; the socket's path. Two lines of the program's own on standard error end with it.
+    /// Makes it listen; returns the socket's path. The program itself then prints two lines on standard error.
     fn listen(&mut self) -> String {
         self.program.send("listen");
         self.error_with("Agent {");
@@ -54,7 +54,7 @@ impl Program {
         line.trim_end().to_owned()
     }
 
-    /// The next line with this in it.
+    /// The next line that contains this text.
     fn error_with(&mut self, text: &str) -> String {
         loop {
             let line = self.error();
@@ -100,12 +100,12 @@ fn a_stuck_program_prints_its_lines_until_it_is_closed() {
 }
 
 #[test]
-fn nobody_reads_and_the_agent_answers_and_says_later_what_was_dropped() {
+fn without_a_reader_the_agent_answers_and_later_reports_dropped_lines() {
     let directory = Directory::new();
     let mut program = Program::start(&directory, "schedtrace=10");
     program.order("runtime 2");
     let path = program.listen();
-    // A page of lines, more than the queue holds, and some that are dropped.
+    // Enough lines to fill the pipe and the queue, so some are dropped.
     for _ in 0..20 {
         stats(&path);
     }
@@ -117,7 +117,7 @@ fn nobody_reads_and_the_agent_answers_and_says_later_what_was_dropped() {
     assert!(count > 0, "{dropped}");
     assert!(program.error().starts_with("SCHED "));
 
-    // The reader goes away: the writer ends, the program and its agent do not.
+    // The reader closes the pipe: the writer thread ends, the program and its agent continue.
     program.errors = None;
     until("its writer ends", || (!program.has_writer()).then_some(()));
     stats(&path);
@@ -125,12 +125,12 @@ fn nobody_reads_and_the_agent_answers_and_says_later_what_was_dropped() {
 }
 
 #[test]
-fn what_is_not_understood_is_one_line_and_no_failure() {
+fn an_invalid_value_prints_one_line_and_is_not_a_failure() {
     let directory = Directory::new();
     let mut program = Program::start(&directory, "schedtrace=soon");
     program.order("runtime 2");
     let path = program.listen();
-    // The program's own writes are unbuffered: the line may have fallen into the middle of its line.
+    // The program's own writes are unbuffered, so this line may be in the middle of another one.
     let complaint = "rgops: RGOPS_DEBUG: schedtrace=soon is not a number of milliseconds from 10 to 3600000; \
                      write RGOPS_DEBUG=schedtrace=1000[,scheddetail=1]";
     if !program.read.iter().any(|line| line.contains(complaint)) {

@@ -1,6 +1,6 @@
-//! Every worker of a runtime is stuck: its tasks are listed at once, the culprits named with the native
-//! stack they are stuck at, and the runtime is as good as one that was never looked at when they are
-//! free again. (`Handle::dump` of Tokio leaves such a runtime without a single heartbeat.)
+//! Every worker of a runtime is stuck. Its tasks are listed at once, the stuck ones are named with their native
+//! stack, and when they are free again, the runtime works like one that was never inspected. (Tokio's `Handle::dump`
+//! leaves such a runtime without heartbeats.)
 
 use std::time::{Duration, Instant};
 
@@ -12,18 +12,18 @@ use rgops_tests::tasks::crowded;
 const TASKS: u64 = 200;
 const WORKERS: u64 = 2;
 
-/// The list may take so long. On a loaded machine the best of some tries counts: what is bounded is
-/// what it takes, not how long others had the CPU.
-const MOST_LIST: Duration = Duration::from_millis(100);
+/// The maximum time of the list. On a loaded machine the best of some tries counts: the limit is for the list itself,
+/// not for the time that other programs had the CPU.
+const MAX_LIST: Duration = Duration::from_millis(100);
 const TRIES: usize = 50;
 
-/// A heartbeat is counted over such a window, as often at most.
+/// Heartbeats are counted in windows of this length, at most this number of times.
 const WINDOW: Duration = Duration::from_millis(500);
 const WINDOWS: usize = 60;
 
-// One test and not two: at the same time they would fight for CPUs.
+// One test instead of two: at the same time they would compete for CPUs.
 #[test]
-fn all_workers_stuck_are_listed_in_a_tenth_of_a_second_and_unharmed() {
+fn a_runtime_with_stuck_workers_is_listed_in_a_tenth_of_a_second_and_unharmed() {
     let _alone = crate::alone();
     check("spin", "crowded::culprit_spins", "crowded::stuck_spinning");
     check("lock", "crowded::culprit_locks", "crowded::stuck_locking");
@@ -31,30 +31,30 @@ fn all_workers_stuck_are_listed_in_a_tenth_of_a_second_and_unharmed() {
 
 fn check(how: &str, culprit: &str, future: &str) {
     let (directory, other) = (Directory::new(), Directory::new());
-    let (mut looked_at, _) = crowded(&directory, TASKS, WORKERS);
+    let (mut inspected, _) = crowded(&directory, TASKS, WORKERS);
     let (mut control, _) = crowded(&other, TASKS, WORKERS);
-    let before = beats_per_second([&mut looked_at, &mut control]);
-    for target in [&mut looked_at, &mut control] {
+    let before = beats_per_second([&mut inspected, &mut control]);
+    for target in [&mut inspected, &mut control] {
         assert_eq!(target.order(how), "stuck");
     }
 
-    let pid = looked_at.pid().to_string();
+    let pid = inspected.pid().to_string();
     let mut best = Duration::MAX;
     for _ in 0..TRIES {
         let answer = asked(&["tasks", &pid, "--json"]);
         let json = answer.json();
         let states = json["tasks"].as_array().unwrap().iter().map(|task| task["state"].as_str().unwrap());
         assert_eq!(states.filter(|state| *state == "running").count() as u64, WORKERS, "{how}");
-        // The heartbeat and those that are stuck besides.
+        // Plus the heartbeat and the stuck tasks.
         assert_eq!(json["counts"]["listed"], TASKS + 1 + WORKERS);
         let list = Duration::from_nanos(json["list_ns"].as_u64().unwrap());
         println!("{how}: listed in {list:?}; rgops took {:?} in all", answer.took);
         best = best.min(list);
-        if best < MOST_LIST {
+        if best < MAX_LIST {
             break;
         }
     }
-    assert!(best < MOST_LIST, "{how}: the best of {TRIES} lists took {best:?}");
+    assert!(best < MAX_LIST, "{how}: the best of {TRIES} lists took {best:?}");
 
     let screen = asked(&["tasks", &pid]).output;
     println!("{screen}");
@@ -68,12 +68,12 @@ fn check(how: &str, culprit: &str, future: &str) {
     let first = screen.split("\n\n").nth(2).unwrap_or_default();
     assert_eq!(first.trim(), group.trim(), "what runs comes first");
 
-    for target in [&mut looked_at, &mut control] {
+    for target in [&mut inspected, &mut control] {
         assert_eq!(target.order("free"), "free");
         assert_eq!(target.order("work"), "worked 499500", "every task that was spawned ends");
     }
-    // Both at the same time: what else the machine does, it does to both.
-    let after = beats_per_second([&mut looked_at, &mut control]);
+    // Both at the same time, so other work on the machine affects both.
+    let after = beats_per_second([&mut inspected, &mut control]);
     println!("{how}: heartbeats a second: {before:?} before, {after:?} afterwards (looked at, control)");
 }
 
@@ -83,8 +83,8 @@ fn asked(arguments: &[&str]) -> Answer {
     answer
 }
 
-/// Heartbeats of both, in a window in which that of the first is at least nine tenths of the second's:
-/// the machine's noise is not always on one side, harm would be.
+/// Heartbeats of both in a window in which the first has at least nine tenths of the second's. The machine's noise
+/// alternates between the two; harm would always be on one side.
 fn beats_per_second(targets: [&mut Target; 2]) -> [u64; 2] {
     let [one, other] = targets;
     let mut seen = Vec::new();

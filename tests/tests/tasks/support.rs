@@ -1,26 +1,26 @@
-//! The support table of docs/SUPPORT.md: what rgops has of a program's tasks, by the version of Tokio,
-//! the compiler and the profile it is built with. Some twenty builds of Tokio: only with `RGOPS_MATRIX=1`
-//! (half an hour on two cores), which writes the table.
+//! The support table of docs/SUPPORT.md: what rgops reads from a program's tasks, by the version of Tokio, the
+//! compiler and the profile. It needs some twenty builds of Tokio, so it runs only with `RGOPS_MATRIX=1` (half an
+//! hour on two cores), which writes the table.
 //!
-//! One axis is varied at a time around a base, plus the corners: the oldest Tokio and the newest with
-//! the most and the least that a build can bring.
+//! One dimension at a time varies around a base. The corners are also included: the oldest and the newest Tokio, with
+//! the most and the least information that a build can have.
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
-use rgops_tests::matrix::{BASE, Build, Gives, Patch};
+use rgops_tests::matrix::{BASE, Build, Findings, Patch};
 
-/// The oldest Tokio the agent builds with (`Cargo.toml`).
+/// The oldest Tokio that the agent builds with (`Cargo.toml`).
 const OLDEST: &str = "1.45.1";
 
-/// Between the oldest and the newest.
+/// Versions between the oldest and the newest.
 const VERSIONS: [&str; 7] = ["1.52.0", "1.50.0", "1.49.0", "1.48.0", "1.47.1", "1.46.1", OLDEST];
 
 const DEBUG: [&str; 4] = ["2", "1", "line-tables-only", "0"];
 
-/// A task's header has its fields in another order: nothing that is known of tasks holds.
+/// The fields of a task's header are in another order: nothing that is known about tasks holds.
 const OTHER_LAYOUT: Patch = Patch {
     what: "another layout of tasks",
     file: "src/runtime/task/core.rs",
@@ -33,7 +33,7 @@ const OTHER_LAYOUT: Patch = Patch {
     )],
 };
 
-/// The function that polls tasks has another name: the list is as ever, but no future is found by it.
+/// The function that polls tasks has another name: the list works, but no future is found through it.
 const OTHER_NAMES: Patch = Patch {
     what: "other names within",
     file: "src/runtime/task/raw.rs",
@@ -61,7 +61,7 @@ fn rows() -> Vec<Build> {
             true
         }
     });
-    // Compilers that are only on some machines: a path to a rustc each.
+    // Compilers that only some machines have: a path to a rustc each.
     for rustc in env::var("RGOPS_MATRIX_RUSTC").unwrap_or_default().split(':').filter(|path| !path.is_empty())
     {
         let rustc = Some(&*rustc.to_owned().leak());
@@ -74,7 +74,7 @@ fn rows() -> Vec<Build> {
 }
 
 #[test]
-fn every_supported_build_gives_what_the_table_says() {
+fn every_supported_build_gives_the_results_in_the_table() {
     if env::var_os("RGOPS_MATRIX").is_none() {
         println!("SKIPPED: RGOPS_MATRIX=1 builds and asks programs with other versions of Tokio");
         return;
@@ -86,22 +86,23 @@ fn every_supported_build_gives_what_the_table_says() {
     );
     let _ = writeln!(table, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let mut failures = Vec::new();
-    let mut says = Vec::new();
+    let mut messages = Vec::new();
     for build in rows() {
-        let gives = build.gives();
-        println!("{build:?}\n  {gives:?}");
-        match &gives {
-            Ok(gives) => {
-                failures.extend(expected(&build, gives).map(|why| format!("{build:?}: {why}: {gives:?}")));
+        let findings = build.findings();
+        println!("{build:?}\n  {findings:?}");
+        match &findings {
+            Ok(findings) => {
+                failures
+                    .extend(expected(&build, findings).map(|why| format!("{build:?}: {why}: {findings:?}")));
                 if let Some(patch) = build.patch {
-                    says.push((patch.what, gives.says.clone()));
+                    messages.push((patch.what, findings.messages.clone()));
                 }
             }
             Err(why) => failures.push(format!("{build:?}: {why}")),
         }
-        line(&mut table, &build, &gives);
+        line(&mut table, &build, &findings);
     }
-    for (what, words) in says {
+    for (what, words) in messages {
         let words = words.join("\n    ");
         let _ = write!(table, "\nOf {what}, `rgops tasks` says:\n\n    {words}\n");
     }
@@ -110,28 +111,29 @@ fn every_supported_build_gives_what_the_table_says() {
 }
 
 /// Why a build must give more than it does.
-fn expected(build: &Build, gives: &Gives) -> Option<&'static str> {
+fn expected(build: &Build, findings: &Findings) -> Option<&'static str> {
     match build.patch {
         Some(patch) if patch == OTHER_LAYOUT => {
-            let is_said = gives.says.iter().any(|line| line.contains("does not know the task layout"));
-            return (gives.list || !is_said).then_some("it must say that it has no list, and why");
+            let is_reported =
+                findings.messages.iter().any(|line| line.contains("does not know the task layout"));
+            return (findings.list || !is_reported).then_some("it must say that it has no list, and why");
         }
         Some(_) => {
-            let is_said = gives.says.iter().any(|line| line.contains("future not described"));
-            return (!gives.list || gives.names || !is_said)
+            let is_reported = findings.messages.iter().any(|line| line.contains("future not described"));
+            return (!findings.list || findings.names || !is_reported)
                 .then_some("it must have the list, and say that it has no more");
         }
         None => {}
     }
-    let all = gives.list && gives.names && gives.awaits && gives.waits && gives.schedtrace;
+    let all = findings.list && findings.names && findings.awaits && findings.waits && findings.schedtrace;
     match build.debug {
         "2" => (!all).then_some("everything is there with debug = 2"),
-        _ if build.is_v0 => (!gives.list || !gives.names).then_some("the v0 mangling names futures"),
-        _ => (!gives.list).then_some("the list needs no debug information"),
+        _ if build.is_v0 => (!findings.list || !findings.names).then_some("the v0 mangling names futures"),
+        _ => (!findings.list).then_some("the list needs no debug information"),
     }
 }
 
-fn line(table: &mut String, build: &Build, gives: &Result<Gives, String>) {
+fn line(table: &mut String, build: &Build, findings: &Result<Findings, String>) {
     let tokio = match build.patch {
         Some(patch) => format!("{} with {}", build.tokio, patch.what),
         None => build.tokio.to_owned(),
@@ -139,9 +141,9 @@ fn line(table: &mut String, build: &Build, gives: &Result<Gives, String>) {
     let mangling = if build.is_v0 { "v0" } else { "default" };
     let rustc = version(build.rustc.unwrap_or("rustc"));
     let _ = write!(table, "| {tokio} | {rustc} | {} | {} | {mangling} |", build.lto, build.debug);
-    match gives {
-        Ok(gives) => {
-            for has in [gives.list, gives.names, gives.awaits, gives.waits, gives.schedtrace] {
+    match findings {
+        Ok(findings) => {
+            for has in [findings.list, findings.names, findings.awaits, findings.waits, findings.schedtrace] {
                 let _ = write!(table, " {} |", if has { "yes" } else { "-" });
             }
         }
@@ -150,7 +152,7 @@ fn line(table: &mut String, build: &Build, gives: &Result<Gives, String>) {
     table.push('\n');
 }
 
-/// `1.95.0` of a compiler.
+/// The version of a compiler, such as `1.95.0`.
 fn version(rustc: &str) -> String {
     let output = Command::new(rustc).arg("--version").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

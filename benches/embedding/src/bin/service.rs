@@ -1,6 +1,5 @@
-//! A web service as people have them: axum with its default features on multi-threaded Tokio, JSON in
-//! and out, tracing with a filter from the environment, a worker task behind a channel, a deadline
-//! on each request.
+//! A typical web service: axum with its default features on multi-threaded Tokio, JSON in and out, tracing with a
+//! filter from the environment, a worker task behind a channel, and a deadline on each request.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What one sample costs at a known depth: signals a thread raises at itself, by its own CPU clock.
+//! The cost of one sample at a known depth: a thread signals itself, and the time is read from its own CPU clock.
 
 use std::fmt::Write as _;
 
@@ -8,13 +8,13 @@ use crate::statistics::Values;
 use crate::subject::{Engine, FRAME_POINTER_NOTE, Subject};
 use crate::{Outcome, Plan};
 
-/// Depth, and whether other memory is used between the signals.
+/// The stack depth, and whether other memory is used between the signals.
 const CASES: [(u32, bool); 4] = [(20, false), (50, false), (120, false), (50, true)];
-/// So many signals of 120 frames are half of what the agent's ring holds.
+/// This number of signals with 120 frames fills half of the agent's ring.
 const WARM_SIGNALS: u32 = 1000;
 const COLD_SIGNALS: u32 = 200;
 
-/// Nanoseconds a signal: with a handler that does nothing, with the engine's, and the difference.
+/// Nanoseconds per signal: with a handler that does nothing, with the engine's handler, and the difference.
 #[derive(Default)]
 struct Found {
     empty: Vec<f64>,
@@ -42,7 +42,7 @@ fn one_round(plan: &Plan, engine: Engine, found: &mut [Found; 4]) -> Outcome<u64
     let mut subject = Subject::start(&plan.programs, engine)?;
     subject.ask("empty")?;
     let empty = all_cases(&mut subject)?;
-    // Timers at the lowest rate disturb least; learning the mark takes a few of their periods.
+    // Timers at the lowest rate disturb least. Learning the mark takes a few of their periods.
     let hz = if engine == Engine::Rgops { 99 } else { 1 };
     let profile = Profile::start(&mut subject, engine, hz)?;
     if engine == Engine::Rgops {
@@ -50,7 +50,7 @@ fn one_round(plan: &Plan, engine: Engine, found: &mut [Found; 4]) -> Outcome<u64
     }
     let full = all_cases(&mut subject)?;
     let counts = profile.stop(&mut subject)?;
-    // A signal the engine did not take for its own would cost nothing.
+    // A signal that the engine did not recognise as its own would seem to cost nothing.
     let (taken, lost) = (counts.by_thread.values().sum::<f64>(), counts.lost);
     let raised: u32 = CASES.iter().map(|(_, cold)| signals(*cold)).sum();
     if taken < f64::from(raised) - lost as f64 || counts.cut > 0 {

@@ -1,4 +1,4 @@
-//! The marked section of docs/OVERHEAD.md.
+//! Writes the marked section of docs/OVERHEAD.md.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,11 +12,11 @@ const END: &str = "<!-- benches/engine.sh writes to here -->";
 
 pub struct Section {
     pub title: &'static str,
-    /// Markdown, ends with a newline.
+    /// Markdown that ends with a newline.
     pub text: String,
 }
 
-/// What was wanted of us, and whether it is so.
+/// A target from the design, and whether it is met.
 pub struct Verdict {
     pub what: &'static str,
     pub wanted: String,
@@ -45,7 +45,7 @@ pub fn replace(document: &Path, section: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// Machine, day, versions of the peers.
+/// The machine, the date and the versions of the other tools.
 fn circumstances() -> String {
     let file = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let processors = file("/proc/cpuinfo");
@@ -55,7 +55,7 @@ fn circumstances() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = file("/proc/sys/kernel/osrelease");
     let load = file("/proc/loadavg");
-    // Field 19 of proc_pid_stat(5), the 17th behind the name.
+    // Field 19 of proc_pid_stat(5) is the 17th after the name.
     let stat = file("/proc/self/stat");
     let nice = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(16)).unwrap_or("0");
     let nice = if nice == "0" { String::new() } else { format!(", at nice {nice}") };

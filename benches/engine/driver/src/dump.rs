@@ -1,4 +1,4 @@
-//! How long a dump of all threads takes, beside gdb and eu-stack on the same process.
+//! How long a dump of all threads takes, compared with gdb and eu-stack on the same process.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
@@ -10,8 +10,8 @@ use crate::document::{Section, Verdict};
 use crate::statistics::Values;
 use crate::{Outcome, Plan};
 
-/// What a dump by one of the tools may take, in seconds; gdb stops the program all that time.
-const PATIENCE_S: u32 = 60;
+/// The time limit for one of the tools, in seconds. gdb stops the program during this time.
+const TIMEOUT_S: u32 = 60;
 
 #[derive(Clone, Copy)]
 enum Tool {
@@ -20,14 +20,14 @@ enum Tool {
     Gdb,
 }
 
-/// One crowd's measurements.
+/// The measurements of one crowd.
 struct Found {
     threads: u32,
-    /// As the agent reports it, in seconds.
+    /// In seconds, as the agent reports it.
     capture: Vec<f64>,
     /// Of whole commands.
     rgops: Vec<f64>,
-    /// By `quiet`, `signal`, `own_thread` or `failed`.
+    /// Counts of `quiet`, `signal`, `own_thread` and `failed`.
     how: Vec<(String, usize)>,
     listed: usize,
     complete: usize,
@@ -39,7 +39,7 @@ pub fn measure(plan: &Plan) -> Outcome<(Section, Vec<Verdict>)> {
     let sizes: &[u32] = if plan.is_quick { &[10, 1000] } else { &[10, 100, 1000, 5000] };
     let mut all = Vec::new();
     for threads in sizes {
-        // gdb takes its time: with many threads, less often.
+        // gdb is slow with many threads, so there are fewer rounds.
         let rounds = if *threads > 1000 { plan.rounds(3, 1) } else { plan.rounds(5, 2) };
         all.push(one_crowd(plan, *threads, rounds)?);
     }
@@ -59,12 +59,12 @@ fn one_crowd(plan: &Plan, threads: u32, rounds: usize) -> Outcome<Found> {
         gdb: Ok(Vec::new()),
     };
     for _ in 0..rounds {
-        // Ours is so short that any other program's turn on the CPU shows: more often.
+        // Our command is so short that another program on the CPU changes the result: measure more often.
         for _ in 0..3 {
             found.add_ours(&plan.programs, &crowd)?;
         }
         for (tool, times) in [(Tool::EuStack, &mut found.eu_stack), (Tool::Gdb, &mut found.gdb)] {
-            // What failed or took too long once is not tried again.
+            // A tool that failed or timed out once is not tried again.
             if let Ok(known) = times {
                 match run(tool, &plan.programs, crowd.0.id()) {
                     Ok((seconds, _)) => known.push(seconds),
@@ -102,7 +102,7 @@ impl Found {
     }
 }
 
-/// Seconds a command took, and what it printed; or why it cannot be said.
+/// The seconds a command took and its output, or why there is no result.
 fn run(tool: Tool, programs: &Path, pid: u32) -> Result<(f64, Vec<u8>), String> {
     let pid = pid.to_string();
     let rgops = programs.join("rgops").display().to_string();
@@ -123,7 +123,7 @@ fn run(tool: Tool, programs: &Path, pid: u32) -> Result<(f64, Vec<u8>), String> 
     };
     let began = Instant::now();
     let output = Command::new("timeout")
-        .args(["--kill-after=5", &PATIENCE_S.to_string()])
+        .args(["--kill-after=5", &TIMEOUT_S.to_string()])
         .args(&arguments)
         .stdin(Stdio::null())
         .stderr(Stdio::null())
@@ -131,9 +131,9 @@ fn run(tool: Tool, programs: &Path, pid: u32) -> Result<(f64, Vec<u8>), String> 
         .map_err(|error| format!("timeout(1): {error}"))?;
     let seconds = began.elapsed().as_secs_f64();
     match output.status.code() {
-        // eu-stack: 1 is "an error in some thread"; rgops: 6 is "a stack is missing or cut".
+        // eu-stack: 1 means "an error in some thread". rgops: 6 means "a stack is missing or cut".
         Some(0 | 1 | 6) if !output.stdout.is_empty() => Ok((seconds, output.stdout)),
-        Some(124 | 137) => Err(format!("more than {PATIENCE_S} s")),
+        Some(124 | 137) => Err(format!("more than {TIMEOUT_S} s")),
         Some(127) => Err("missing".to_owned()),
         _ => Err(format!("failed: {}", output.status)),
     }
@@ -155,10 +155,10 @@ fn render(all: &[Found]) -> (Section, Vec<Verdict>) {
         let [capture, rgops] = [&found.capture, &found.rgops].map(|times| Values::new(times.clone()));
         let [eu_stack, gdb] = [&found.eu_stack, &found.gdb].map(|times| times.clone().map(Values::new));
         let ratio = |theirs: &Result<Values, String>, ours: &Values| {
-            // A tool that was ended takes longer than that.
+            // A tool that timed out takes longer than this.
             let (sign, seconds) = match theirs {
                 Ok(theirs) => ("", theirs.median()),
-                Err(error) if error.starts_with("more") => ("> ", f64::from(PATIENCE_S)),
+                Err(error) if error.starts_with("more") => ("> ", f64::from(TIMEOUT_S)),
                 Err(_) => return "–".to_owned(),
             };
             format!("{sign}{:.0}", seconds / ours.median())
@@ -195,7 +195,7 @@ fn render(all: &[Found]) -> (Section, Vec<Verdict>) {
                     measured: ratio(theirs, &capture),
                     is_met: match theirs {
                         Ok(theirs) => theirs.median() / capture.median() >= wanted,
-                        Err(_) => f64::from(PATIENCE_S) / capture.median() >= wanted,
+                        Err(_) => f64::from(TIMEOUT_S) / capture.median() >= wanted,
                     },
                 });
             }
@@ -219,7 +219,7 @@ fn theirs(values: &Result<Values, String>) -> String {
     }
 }
 
-/// In milliseconds below a second.
+/// In milliseconds if less than a second.
 fn time(values: &Values) -> String {
     let median = values.median();
     let (unit, factor) = if median < 1.0 { ("ms", 1e3) } else { ("s", 1.0) };
@@ -230,7 +230,7 @@ fn time(values: &Values) -> String {
     format!("{} {unit} [{}, {}]", show(median), show(values.lowest()), show(values.highest()))
 }
 
-/// A crowd that is parked; ended when dropped.
+/// A crowd of parked threads; killed when dropped.
 struct Crowd(Child);
 
 impl Crowd {

@@ -1,4 +1,4 @@
-//! Measures what the engine costs, beside its peers, and writes it down: see benches/engine.sh.
+//! Measures the cost of the engine and of others, and writes the result to a document: see benches/engine.sh.
 
 mod cost;
 mod document;
@@ -15,11 +15,11 @@ use std::process::ExitCode;
 
 use document::{Section, Verdict};
 
-/// Where things are and how long to measure.
+/// The paths, and how long to measure.
 struct Plan {
-    /// Has `subject-NAME` for each engine, and `rgops` and `crowd`.
+    /// Contains `subject-NAME` for each engine, `rgops` and `crowd`.
     programs: PathBuf,
-    /// docs/OVERHEAD.md; without one the section is only printed.
+    /// The path of docs/OVERHEAD.md. Without it the section is only printed.
     document: Option<PathBuf>,
     is_quick: bool,
     parts: Vec<String>,
@@ -61,7 +61,7 @@ impl Plan {
         self.parts.is_empty() || self.parts.iter().any(|asked| asked == part)
     }
 
-    /// `full` of something, or `quick`.
+    /// Returns `full`, or `quick` in a quick run.
     fn rounds(&self, full: usize, quick: usize) -> usize {
         if self.is_quick { quick } else { full }
     }

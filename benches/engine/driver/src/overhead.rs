@@ -1,4 +1,4 @@
-//! What a running profile costs a program that works: CPU time of the same work with and without.
+//! The overhead of a running profile on a busy program: CPU time of the same work with and without a profile.
 
 use std::fmt::Write as _;
 use std::thread;
@@ -11,19 +11,19 @@ use crate::subject::{Engine, FRAME_POINTER_NOTE, Subject};
 use crate::{Outcome, Plan};
 
 const RATES: [u32; 2] = [99, 999];
-/// CPU time of one piece of work.
+/// CPU time of one unit of work.
 const WORK_NS: f64 = 250e6;
-/// After a profile's start: what it does once, such as sending the list of modules, is no part of its
-/// running cost.
+/// Wait after the start of a profile. One-time work, such as sending the list of modules, is not part of the running
+/// cost.
 const SETTLING: Duration = Duration::from_millis(60);
-/// What is compared.
+/// One row of the comparison.
 #[derive(Clone, Copy)]
 struct Row {
     engine: Engine,
-    /// Threads beside those that work. rgops looks for new threads, so its cost grows with their
-    /// number; `pprof` never looks.
+    /// Number of sleeping threads. rgops searches for new threads, so its cost grows with the number of threads;
+    /// `pprof` does not.
     asleep: u32,
-    /// Without, nothing differs: what is measured then is the measurement.
+    /// False for the control row: its difference is the error of the measurement.
     is_profiled: bool,
 }
 
@@ -35,7 +35,7 @@ const ROWS: [Row; 6] = [
     Row { engine: Engine::FramePointer, asleep: 0, is_profiled: true },
     Row { engine: Engine::Framehop, asleep: 0, is_profiled: true },
 ];
-/// The row that is held against what was wanted.
+/// The row that the target applies to.
 const OURS: usize = 1;
 
 fn name(row: Row) -> String {
@@ -61,7 +61,7 @@ pub fn measure(plan: &Plan) -> Outcome<(Section, Vec<Verdict>)> {
                 }
                 Err(error) => {
                     failures[at].push(error.to_string());
-                    // The next round has a new one.
+                    // The next round starts a new one.
                     subjects[at] = None;
                 }
             }
@@ -78,8 +78,8 @@ fn calibrate(plan: &Plan) -> Outcome<u64> {
     Ok((TRIAL as f64 * WORK_NS / ns) as u64)
 }
 
-/// CPU time with a profile over CPU time without, less one, at each rate. Each work with a profile
-/// stands between two without, whose mean it is held against: what drifts cancels out.
+/// CPU time with a profile divided by CPU time without, minus one, at each rate. Each work with a profile is between
+/// two without, and is compared with their mean, so drift cancels out.
 fn one_round(
     plan: &Plan,
     row: Row,
@@ -113,7 +113,7 @@ fn one_round(
         if let Some(profile) = profile {
             profile.stop(subject)?;
         }
-        // As before the work above: a rest alone changes what follows it.
+        // The same pause as before the work above: a pause alone changes the work after it.
         thread::sleep(SETTLING);
         let after = subject.ask_number(&work)?;
         overheads[at] = with / ((before + after) / 2.0) - 1.0;

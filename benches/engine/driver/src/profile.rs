@@ -1,4 +1,5 @@
-//! A running profile of a subject: the agent's by its socket, as any client, `pprof`'s by a command.
+//! A running profile of a subject. The agent's is taken through its socket, as by any client; that of `pprof` by a
+//! command.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc;
@@ -13,7 +14,7 @@ use rgops_protocol::request::{PprofCpuRequest, Request};
 use crate::Outcome;
 use crate::subject::{Engine, Subject};
 
-/// Longer than any profile here: all are ended by us.
+/// Longer than any profile here: the driver ends all of them.
 const DURATION_MS: u64 = 120_000;
 
 pub enum Profile {
@@ -21,7 +22,7 @@ pub enum Profile {
     Pprof,
 }
 
-/// Counts by thread name, and samples known to be lost, or cut before their stack's root.
+/// Counts by thread name, and the numbers of samples that are known to be lost or cut before the root.
 pub struct Counts {
     pub by_thread: BTreeMap<String, f64>,
     pub lost: u64,
@@ -29,7 +30,7 @@ pub struct Counts {
 }
 
 impl Profile {
-    /// Returns when samples are taken.
+    /// Returns when sampling has started.
     pub fn start(subject: &mut Subject, engine: Engine, hz: u32) -> Outcome<Profile> {
         if engine != Engine::Rgops {
             subject.ask(&format!("start {hz}"))?;
@@ -45,7 +46,6 @@ impl Profile {
             let mut totals = Err("the profile has no totals".to_owned());
             loop {
                 match answer.next_event().map_err(|error| error.to_string())? {
-                    Event::Progress(_) => {}
                     Event::Data(payload) => {
                         match part(&payload).map_err(|error| error.to_string())? {
                             // Sent when every thread has its timer.
@@ -55,6 +55,7 @@ impl Profile {
                         }
                     }
                     Event::End(_) => return totals,
+                    _ => {}
                 }
             }
         });
@@ -84,7 +85,7 @@ impl Profile {
     }
 }
 
-/// `a=1 b=2`.
+/// Parses `a=1 b=2`.
 pub fn named_numbers(text: &str) -> Outcome<BTreeMap<String, f64>> {
     let mut numbers = BTreeMap::new();
     for word in text.split_ascii_whitespace() {

@@ -13,11 +13,11 @@ use crate::{Outcome, Plan};
 const HZ: u32 = 999;
 const THREADS: [&str; 4] = ["busy", "1ms-of-10", "20us-of-2ms", "1-percent"];
 
-/// Samples by thread, and what the clocks would have them be.
+/// Samples by thread, and the expected number by its clock.
 struct Found {
     samples: [f64; 4],
     expected: [f64; 4],
-    /// Of all threads together, by the clock of the process.
+    /// All threads together, by the clock of the process.
     all: (f64, f64),
 }
 

@@ -1,6 +1,6 @@
-//! Medians and how far they can be trusted.
+//! Medians and their confidence bounds.
 
-/// Values in order.
+/// Sorted values.
 pub struct Values(Vec<f64>);
 
 impl Values {
@@ -17,7 +17,7 @@ impl Values {
         self.0.is_empty()
     }
 
-    /// NaN when there are none.
+    /// NaN if there are no values.
     pub fn median(&self) -> f64 {
         self.quantile(0.5)
     }
@@ -38,8 +38,8 @@ impl Values {
         self.quantile(1.0)
     }
 
-    /// Bounds that hold the true median with at least 95 % probability, whatever the distribution:
-    /// the k-th value from either side, k by the binomial distribution (the sign test turned round).
+    /// Bounds that contain the true median with at least 95 % probability, whatever the distribution: the k-th value
+    /// from either side, with k from the binomial distribution (the inverted sign test).
     pub fn median_bounds(&self) -> (f64, f64) {
         let count = self.0.len();
         let (mut tail, mut term, mut rank) = (0.0, 0.5f64.powi(count as i32), 0);
@@ -64,7 +64,7 @@ mod tests {
         let values = Values::new((1..=15).rev().map(f64::from).collect());
         assert_eq!(values.median(), 8.0);
         assert_eq!(values.quantile(0.25), 4.5);
-        // The table of the sign test: n = 15, α = 0.05 two-sided, critical value 3.
+        // From the table of the sign test: n = 15, α = 0.05 two-sided, critical value 3.
         assert_eq!(values.median_bounds(), (4.0, 12.0));
     }
 

@@ -1,4 +1,4 @@
-//! A running subject, spoken to by lines; and the engines there are.
+//! A running subject, which is controlled by lines, and the list of engines.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::Outcome;
 
-/// A command that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A command that takes longer is considered stuck.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An engine a subject is built with.
+/// The engine that a subject is built with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     Rgops,
@@ -24,7 +24,7 @@ pub enum Engine {
 impl Engine {
     pub const ALL: [Engine; 4] = [Engine::Rgops, Engine::Libgcc, Engine::FramePointer, Engine::Framehop];
 
-    /// In tables.
+    /// The name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Engine::Rgops => "**rgops**",
@@ -34,7 +34,7 @@ impl Engine {
         }
     }
 
-    /// In names of files and features.
+    /// The name in files and features.
     fn feature(self) -> &'static str {
         match self {
             Engine::Rgops => "agent",
@@ -45,7 +45,7 @@ impl Engine {
     }
 }
 
-/// What holds for the rows marked with it.
+/// The footnote of the rows that are marked with it.
 pub const FRAME_POINTER_NOTE: &str =
     "¹ its program is built with `-C force-frame-pointers=yes`: without, this unwinder finds one frame.\n";
 
@@ -81,10 +81,10 @@ impl Subject {
         self.child.id()
     }
 
-    /// Says one line, waits for the answer.
+    /// Sends one line and waits for the answer.
     pub fn ask(&mut self, command: &str) -> Outcome<String> {
         let input = self.child.stdin.as_mut().ok_or("it has no input")?;
-        // What it died of is told below.
+        // A write error means that the subject died; the reason is reported below.
         let _ = writeln!(input, "{command}");
         self.answer(command)
     }
@@ -95,7 +95,7 @@ impl Subject {
     }
 
     fn answer(&mut self, command: &str) -> Outcome<String> {
-        match self.lines.recv_timeout(PATIENCE) {
+        match self.lines.recv_timeout(TIMEOUT) {
             Ok(answer) => match answer.strip_prefix("error: ") {
                 Some(error) => Err(error.into()),
                 None => Ok(answer),

@@ -2,7 +2,7 @@
 
 pub use built_in::Engine;
 
-/// rgops' agent. Profiles are started from outside, as they always are.
+/// rgops' agent. Profiles are always started from outside.
 #[cfg(feature = "agent")]
 mod built_in {
     use std::io;
@@ -27,7 +27,7 @@ mod built_in {
     }
 }
 
-/// The `pprof` crate, by its guard, without a blocklist.
+/// The `pprof` crate, used through its guard, without a blocklist.
 #[cfg(feature = "libgcc")]
 mod built_in {
     use std::collections::BTreeMap;
@@ -50,10 +50,10 @@ mod built_in {
             Ok(())
         }
 
-        /// Samples by the name of their thread, `name=count` each.
+        /// Samples per thread name, as `name=count`.
         pub fn stop(&mut self) -> io::Result<String> {
             let guard = self.guard.take().ok_or_else(|| io::Error::other("it does not run"))?;
-            // Its symbolising `build` would take the lock its handler needs; not this one.
+            // `build`, which symbolises, would take the lock that its handler needs; this one does not.
             let report = guard.report().build_unresolved().map_err(io::Error::other)?;
             let mut counts: BTreeMap<String, isize> = BTreeMap::new();
             for (frames, count) in &report.data {
@@ -66,7 +66,7 @@ mod built_in {
     }
 }
 
-/// None: what the others are measured against.
+/// No engine: the baseline of the comparison.
 #[cfg(not(any(feature = "agent", feature = "libgcc")))]
 mod built_in {
     use std::io;

@@ -1,10 +1,10 @@
-//! A program to be profiled: obeys one command a line on its standard input, answers with one line.
+//! A program to profile: obeys one command per line on standard input, and answers each with one line.
 //!
-//! `empty` takes SIGPROF for a handler that does nothing; `start HZ` and `stop` run the engine it was
-//! built with (the agent's is started by whoever drives us, from outside); `learn` finds out what
-//! that engine takes for a signal of its own; `cost DEPTH SIGNALS warm|cold` answers with nanoseconds
-//! of CPU time a signal; `work UNITS` does a fixed piece of work on two threads and answers with its
-//! CPU time, beside those that `sleepers COUNT` adds; `split` starts threads with known shares of CPU and `clocks` tells what they used.
+//! `empty` installs a handler for SIGPROF that does nothing. `start HZ` and `stop` run the engine it was built with
+//! (the agent's is started from outside, by the driver). `learn` finds the mark by which that engine recognises its
+//! own signals. `cost DEPTH SIGNALS warm|cold` answers with nanoseconds of CPU time per signal. `work UNITS` does a
+//! fixed amount of work on two threads and answers with its CPU time; `sleepers COUNT` adds sleeping threads. `split`
+//! starts threads with known shares of CPU, and `clocks` reports what they used.
 
 mod engine;
 mod signals;
@@ -18,7 +18,8 @@ use engine::Engine;
 use split::Split;
 use work::Workers;
 
-/// Before a measurement: longer than between two looks of the agent at its ring, which is then empty.
+/// A pause before a measurement. It is longer than the agent's interval between two reads of its ring, so the ring is
+/// empty.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(120);
 
 fn main() -> io::Result<()> {
@@ -26,12 +27,12 @@ fn main() -> io::Result<()> {
     let workers = Workers::start()?;
     let mut split = None;
     let mut mark = 0;
-    say("ready")?;
+    print_line("ready")?;
     for line in io::stdin().lock().lines() {
         let line = line?;
         let words: Vec<&str> = line.split(' ').collect();
         let answer = match words[..] {
-            ["empty"] => signals::take_and_ignore().map(|()| "ok".to_owned()),
+            ["empty"] => signals::install_empty_handler().map(|()| "ok".to_owned()),
             ["start", hz] => engine.start(number(hz)?).map(|()| "ok".to_owned()),
             ["stop"] => engine.stop(),
             ["learn"] => signals::learn().map(|found| {
@@ -53,11 +54,11 @@ fn main() -> io::Result<()> {
             _ => Err(io::Error::other(format!("unknown command: {line}"))),
         };
         match answer {
-            Ok(answer) => say(&answer)?,
-            Err(error) => say(&format!("error: {error}"))?,
+            Ok(answer) => print_line(&answer)?,
+            Err(error) => print_line(&format!("error: {error}"))?,
         }
     }
-    // Threads of `split` never end.
+    // The threads of `split` never end.
     std::process::exit(0)
 }
 
@@ -65,7 +66,7 @@ fn number(word: &str) -> io::Result<u64> {
     word.parse().map_err(|_| io::Error::other(format!("not a number: {word}")))
 }
 
-fn say(line: &str) -> io::Result<()> {
+fn print_line(line: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(output, "{line}")?;
     output.flush()

@@ -1,4 +1,4 @@
-//! Four threads with known shares of CPU: those of the example `split`.
+//! Four threads with known shares of CPU, the same as in the example `split`.
 
 use std::hint::black_box;
 use std::io;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::signals::{cpu_ns_of, own_tid, process_cpu_ns};
 
-/// Name, so long busy, so long asleep.
+/// Name, busy time, sleeping time.
 const RHYTHMS: [(&str, Duration, Duration); 4] = [
     ("busy", Duration::from_secs(1), Duration::ZERO),
     ("1ms-of-10", Duration::from_millis(1), Duration::from_millis(9)),
@@ -41,7 +41,7 @@ impl Split {
         Ok(Split { threads: started.iter().take(RHYTHMS.len()).collect() })
     }
 
-    /// CPU time of the process and of each thread in nanoseconds, `name=ns` each.
+    /// CPU time of the process and of each thread in nanoseconds, as `name=ns`.
     pub fn clocks(&self) -> io::Result<String> {
         let threads = self.threads.iter().map(|(name, tid)| format!(" {name}={}", cpu_ns_of(*tid)));
         Ok(format!("process={}", process_cpu_ns()) + &threads.collect::<String>())

@@ -1,22 +1,22 @@
-//! Stacks of a known depth, of frames that differ, and what a signal costs on top of them.
+//! Stacks of a known depth with different frames, and the cost of a signal on them.
 
 use std::hint::black_box;
 use std::io;
 
 use crate::signals::{Raiser, thread_cpu_ns};
 
-/// More than the second level of any cache this runs on; the third may be shared and larger.
+/// More than the second-level cache of the machines we measured on. The third level may be shared and larger.
 const COLD_BYTES: usize = 8 << 20;
 
-/// Nanoseconds of CPU time one signal takes, delivery included, under `depth` calls.
+/// CPU time in nanoseconds per signal, delivery included, under `depth` calls.
 ///
-/// Warm: one signal after another. Cold: other memory is written between two signals, as it is
-/// between two ticks of a profile; the reading of the clock is then part of the time.
+/// Warm: one signal directly after another. Cold: other memory is written between two signals, as it is between two
+/// ticks of a profile; reading the clock is then part of the time.
 pub fn cost(depth: u64, signals: u64, cold: bool, mark: u64) -> io::Result<f64> {
     let raiser = Raiser::new(mark);
     let mut spent = 0;
     let mut measure = || {
-        // The first fills caches and makes what is made lazily.
+        // The first signal fills caches and triggers lazy initialisation.
         raiser.raise();
         spent = if cold { one_by_one(&raiser, signals) } else { in_a_row(&raiser, signals) };
     };
@@ -47,8 +47,8 @@ fn one_by_one(raiser: &Raiser, signals: u64) -> u64 {
     spent
 }
 
-/// Calls `leaf` under `depth` calls of eight functions in turn, with frames of different sizes: an
-/// unwinder needs another rule for each.
+/// Calls `leaf` under `depth` calls of eight functions in turn. Their frames differ in size, so an unwinder needs a
+/// different rule for each.
 pub fn descend(depth: u64, leaf: &mut dyn FnMut()) {
     step::<2>(depth, leaf);
 }
@@ -74,6 +74,6 @@ fn step<const WORDS: usize>(depth: u64, leaf: &mut dyn FnMut()) -> u64 {
     } else {
         locals[0] = next::<WORDS>(depth - 1, leaf);
     }
-    // Work after the call: it stays a call, and the locals stay in the frame.
+    // Work after the call prevents a tail call and keeps the locals in the frame.
     black_box(&locals).iter().fold(0, |sum: u64, word| sum.wrapping_add(*word))
 }

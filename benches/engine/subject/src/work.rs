@@ -1,4 +1,4 @@
-//! A fixed piece of work on threads that live as long as the program, with stacks that differ.
+//! A fixed amount of work, with different stacks, on threads that live as long as the program.
 
 use std::hint::black_box;
 use std::io;
@@ -9,8 +9,8 @@ use crate::signals::{process_cpu_ns, thread_cpu_ns};
 use crate::stack;
 
 const THREADS: usize = 2;
-/// Words sorted and hashed at the bottom of each stack: 4 KiB, so that other programs' use of the
-/// caches shows little.
+/// Words sorted and hashed at the bottom of each stack: 4 KiB, so other programs' use of the caches has little
+/// effect.
 const WORDS: usize = 512;
 
 pub struct Workers {
@@ -37,7 +37,7 @@ impl Workers {
         Ok(Workers { orders, done })
     }
 
-    /// CPU time of the whole process while each worker does this many units.
+    /// CPU time of the whole process while each worker does this number of units.
     pub fn work(&self, units: u64) -> io::Result<u64> {
         let before = process_cpu_ns();
         for order in &self.orders {
@@ -50,7 +50,7 @@ impl Workers {
     }
 }
 
-/// A unit sorts and hashes under 8 to 71 calls.
+/// One unit sorts and hashes under 8 to 71 calls.
 fn work(units: u64) -> u64 {
     let mut random = 0x9e37_79b9_7f4a_7c15u64;
     let mut sum = 0u64;
@@ -83,7 +83,7 @@ pub fn add_sleepers(count: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Uses this much CPU time.
+/// Uses this amount of CPU time.
 pub fn burn_ns(ns: u64) {
     let before = thread_cpu_ns();
     while thread_cpu_ns() - before < ns {

@@ -10,14 +10,14 @@ const WORKLOADS: [&str; 5] = ["32 B", "256 B", "4 KiB", "mixed, 1,000 live", "mi
 const BEGIN: &str = "<!-- benches/heap.sh writes from here -->";
 const END: &str = "<!-- benches/heap.sh writes to here -->";
 
-/// A program and how it is started.
+/// A program and its arguments.
 struct Variant {
     name: &'static str,
     program: &'static str,
-    /// With the wrapper: its rate. The bare allocator is then measured in the same process.
+    /// The rate of the wrapper, if there is one. The bare allocator is then measured in the same process.
     rate: Option<&'static str>,
     environment: &'static str,
-    /// The variant it is held against when it cannot measure its own.
+    /// The variant to compare with, if this one cannot measure the bare allocator itself.
     base: Option<&'static str>,
 }
 
@@ -49,10 +49,10 @@ const VARIANTS: [Variant; 11] = [
     Variant { name: "dhat over System", program: "dhat", rate: None, environment: "", base: Some("System") },
 ];
 
-/// Nanoseconds of a pair, by workload.
+/// Nanoseconds per pair, by workload.
 type Times = [f64; WORKLOADS.len()];
 
-/// What one process measured.
+/// The results of one process.
 struct Round {
     own: Times,
     /// The bare allocator in the same process.
@@ -64,8 +64,8 @@ struct Subject {
     rounds: Vec<Round>,
 }
 
-/// One round of every workload in a fresh process. The first is not counted: caches, page tables and the
-/// clock's frequency settle.
+/// One round of every workload in a new process. The first round is not counted, because caches, page tables and the
+/// clock frequency still change.
 fn round(variant: &Variant, programs: &Path) -> Option<Round> {
     let mut command = Command::new(programs.join(variant.program));
     command.args(variant.rate).env("_RJEM_MALLOC_CONF", variant.environment);
@@ -111,7 +111,7 @@ fn main() {
     let mut subjects: Vec<Subject> =
         VARIANTS.iter().filter(is_there).map(|variant| Subject { variant, rounds: Vec::new() }).collect();
     for number in 0..rounds {
-        // Another one first each time: who comes after whom is part of the noise, too.
+        // Each round starts with a different subject: the order is also part of the noise.
         let count = subjects.len();
         for at in 0..count {
             let subject = &mut subjects[(at + number) % count];
@@ -153,7 +153,7 @@ fn table(subjects: &[Subject], rounds: usize) -> String {
         let base = base.and_then(|base| subjects.iter().find(|other| other.variant.name == base));
         for workload in 0..WORKLOADS.len() {
             table += &format!(" {:.1}", of(subject, workload));
-            // Of each round what it costs more, and of what.
+            // For each round, the additional cost and the base cost.
             let pairs: Vec<(f64, f64)> = subject
                 .rounds
                 .iter()

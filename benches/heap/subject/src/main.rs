@@ -1,11 +1,11 @@
-//! Times pairs of malloc and free: for each line on standard input one round of every workload, answered by a
-//! line with the nanoseconds of CPU time of a pair, for each workload of the bare allocator and, where there
-//! is one, of the wrapped one.
+//! Times pairs of malloc and free. For each line on standard input it runs one round of every workload, and answers
+//! with one line: the nanoseconds of CPU time per pair, for each workload of the bare allocator and, if there is one,
+//! of the wrapped allocator.
 //!
-//! Both are measured in the same process, in turns of a few milliseconds, over the same heap: where the kernel
-//! puts a process's pages makes more of a difference between two processes than the wrapper does.
+//! Both are measured in the same process, in alternating turns of a few milliseconds, on the same heap. The placement
+//! of a process's pages makes a larger difference between two processes than the wrapper does.
 //!
-//! `subject [RATE]`: with the wrapper, the mean bytes between two samples; 0 is off.
+//! `subject [RATE]`: RATE is the mean number of bytes between two samples of the wrapper; 0 is off.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::hint::black_box;
@@ -20,24 +20,24 @@ use std::alloc::System as Inner;
 #[cfg(feature = "jemalloc")]
 use tikv_jemallocator::Jemalloc as Inner;
 
-/// The allocator itself: what is not measured uses it as well.
+/// The allocator itself; code outside the measurement also uses it.
 #[cfg_attr(not(feature = "sampled"), global_allocator)]
 static BARE: Inner = Inner;
 #[cfg(feature = "sampled")]
 #[global_allocator]
 static WRAPPED: rgops_agent::alloc::Sampling<Inner> = rgops_agent::alloc::Sampling::new(Inner);
 
-/// Pairs of one turn, and turns of a round; dhat takes microseconds a pair.
+/// Pairs per turn, and turns per round. dhat takes microseconds per pair.
 const PAIRS: u32 = if cfg!(feature = "dhat") { 20_000 } else { 200_000 };
 const TURNS: u32 = if cfg!(feature = "dhat") { 1 } else { 6 };
-/// Blocks that live in the mixed workloads.
+/// Number of live blocks in the mixed workloads.
 const FEW: usize = 1000;
 const MANY: usize = 20_000;
-/// Frames between `main` and the workload, as in a service.
+/// Frames between `main` and the workload, as in a typical service.
 const DEPTH: u32 = 20;
 
-/// How blocks are had. The functions are what `#[global_allocator]` makes of an allocator: one call each,
-/// with the allocator's own methods inlined into it.
+/// How blocks are allocated. The functions match what `#[global_allocator]` generates for an allocator: one call
+/// each, with the allocator's own methods inlined into it.
 trait Heap {
     fn allocate(layout: Layout) -> *mut u8;
     fn free(block: *mut u8, layout: Layout);
@@ -50,13 +50,13 @@ macro_rules! heap {
         impl Heap for $name {
             #[inline(never)]
             fn allocate(layout: Layout) -> *mut u8 {
-                // SAFETY: no layout here is of zero bytes.
+                // SAFETY: no layout here has a size of zero.
                 unsafe { $allocator.alloc(layout) }
             }
 
             #[inline(never)]
             fn free(block: *mut u8, layout: Layout) {
-                // SAFETY: a `Block` owns what `allocate` gave for this layout, and frees it once.
+                // SAFETY: a `Block` owns memory that `allocate` returned for this layout, and frees it once.
                 unsafe { $allocator.dealloc(block, layout) }
             }
         }
@@ -67,7 +67,7 @@ heap!(Bare, BARE);
 #[cfg(feature = "sampled")]
 heap!(Wrapped, WRAPPED);
 
-/// A block of bytes. Whoever frees it uses the heap it is from.
+/// A block of bytes. It must be freed with the heap that allocated it.
 #[derive(Clone, Copy)]
 struct Block {
     address: *mut u8,
@@ -94,7 +94,7 @@ fn pairs<H: Heap>(size: usize) {
     }
 }
 
-/// Blocks of 16 to 1016 bytes, each of which takes the place of another at random.
+/// Blocks of 16 to 1016 bytes. Each replaces another at random.
 #[inline(never)]
 fn mixed<H: Heap>(blocks: &mut [Block], random: &mut Random) {
     for _ in 0..PAIRS {
@@ -105,7 +105,7 @@ fn mixed<H: Heap>(blocks: &mut [Block], random: &mut Random) {
     }
 }
 
-/// The same blocks, of the other heap.
+/// Moves the blocks to the other heap.
 #[cfg(feature = "sampled")]
 fn convert<From: Heap, To: Heap>(blocks: &mut [Block]) {
     for block in blocks {
@@ -138,7 +138,7 @@ fn deep(depth: u32, work: &mut dyn FnMut()) {
 
 fn thread_cpu_ns() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: clock_gettime(2) writes into the one `timespec` it is given.
+    // SAFETY: `time` is a valid `timespec`, and clock_gettime(2) writes nothing else.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
@@ -149,8 +149,8 @@ fn timed(mut work: impl FnMut()) -> u64 {
     thread_cpu_ns() - before
 }
 
-/// The blocks that live, in the mixed workloads. Both heaps have their turns with the same ones: where they
-/// are makes more of a difference than the wrapper.
+/// The live blocks of the mixed workloads. Both heaps use the same blocks in turn, because their location makes a
+/// larger difference than the wrapper does.
 struct Blocks {
     few: Vec<Block>,
     many: Vec<Block>,
@@ -168,7 +168,7 @@ impl Blocks {
         convert::<From, To>(&mut self.many);
     }
 
-    /// One turn of every workload, nanoseconds each.
+    /// One turn of every workload, in nanoseconds each.
     fn turn<H: Heap>(&mut self, random: &mut Random) -> [u64; 5] {
         [
             timed(|| pairs::<H>(32)),
@@ -180,9 +180,9 @@ impl Blocks {
     }
 }
 
-/// Leaves a different number of blocks behind in each process. Else every process of a program had the same
-/// distance, modulo a page, between a block and the wrapper's counters, and where they coincide a processor takes
-/// the one for the other.
+/// Leaves a different number of blocks in each process. Otherwise every process of a program would have the same
+/// distance, modulo a page, between a block and the wrapper's counters. If they coincide modulo a page, a processor
+/// takes one for the other (4K aliasing).
 fn shift_heap() {
     let mut random = Random(u64::from(std::process::id()).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     for _ in 0..100 {
@@ -201,7 +201,7 @@ fn main() {
         rgops_agent::listen(rgops_agent::Options::default().heap_rate(rate)).expect("the agent listens");
     }
     // Every program with an agent has a second thread, and glibc takes locks from the second thread on
-    // (SINGLE_THREAD_P): the bare one is given one, too.
+    // (SINGLE_THREAD_P). So the bare program also gets a second thread.
     #[cfg(not(feature = "sampled"))]
     std::thread::spawn(std::thread::park);
     let mut random = Random(0x1234_5678);
@@ -226,7 +226,7 @@ fn main() {
         let sums = bare_sums.into_iter();
         let words: Vec<String> =
             sums.map(|sum| format!("{:.3}", sum as f64 / f64::from(PAIRS * TURNS))).collect();
-        writeln!(answers, "{}", words.join(" ")).and_then(|()| answers.flush()).expect("somebody reads");
+        writeln!(answers, "{}", words.join(" ")).and_then(|()| answers.flush()).expect("the driver reads");
     }
 }
 

@@ -1,17 +1,17 @@
-//! The cache: thumbnails in a table of fixed size. Once it is full, every new one replaces another.
+//! The cache: thumbnails in a table of fixed size. Once it is full, every new one replaces an old one.
 
 use crate::random::Random;
 use crate::touched;
 use crate::truth::Truth;
 
-/// Bytes of an entry, least and most.
+/// Minimum and maximum size of an entry in bytes.
 const ENTRY: (u64, u64) = (1024, 15 * 1024);
 
 /// The table and its entries.
 #[derive(Debug)]
 pub(crate) struct Cache {
     places: usize,
-    /// Made when the first one comes.
+    /// Allocated when the first entry is added.
     entries: Vec<Option<Box<[u8]>>>,
     filled: usize,
     random: Random,
@@ -19,7 +19,7 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// A cache that holds about so many bytes when it is full.
+    /// A cache that holds about `bound` bytes when it is full.
     pub(crate) fn new(bound: u64) -> Cache {
         let places = (bound / u64::midpoint(ENTRY.0, ENTRY.1)) as usize;
         Cache {
@@ -31,7 +31,7 @@ impl Cache {
         }
     }
 
-    /// Puts about so many bytes in; returns how many.
+    /// Adds about `bytes` bytes; returns the exact number.
     pub(crate) fn fill(&mut self, bytes: u64) -> u64 {
         let before = self.truth.allocated_bytes;
         if self.entries.is_empty() && self.places > 0 {
@@ -47,7 +47,7 @@ impl Cache {
     #[inline(never)]
     fn keep_thumbnail(&mut self) {
         let thumbnail = touched(vec![2_u8; self.random.between(ENTRY.0, ENTRY.1)], &mut self.truth);
-        // Free places first, then any.
+        // Empty places first, then a random one.
         let place = match self.filled < self.entries.len() {
             true => self.filled,
             false => self.random.between(0, self.entries.len() as u64 - 1),

@@ -1,4 +1,4 @@
-//! The churn: answers that are made and soon dropped, as a busy server does all day.
+//! The churn: answers that are allocated and soon dropped, as in a busy server.
 
 use std::collections::VecDeque;
 
@@ -6,10 +6,10 @@ use crate::random::Random;
 use crate::touched;
 use crate::truth::Truth;
 
-/// Answers on their way at a time.
-const ON_THEIR_WAY: usize = 512;
+/// Number of answers in flight.
+const IN_FLIGHT: usize = 512;
 
-/// The answers on their way.
+/// The answers in flight.
 #[derive(Debug)]
 pub(crate) struct Churn {
     answers: VecDeque<Box<[u8]>>,
@@ -22,15 +22,15 @@ impl Churn {
         Churn { answers: VecDeque::new(), random: Random::new(0x5eed), truth: Truth::default() }
     }
 
-    /// Makes and drops about so many bytes; returns how many.
+    /// Allocates and drops about `bytes` bytes; returns the exact number.
     pub(crate) fn turn(&mut self, bytes: u64) -> u64 {
         let before = self.truth.allocated_bytes;
         if self.answers.capacity() == 0 {
-            self.answers = VecDeque::with_capacity(ON_THEIR_WAY);
+            self.answers = VecDeque::with_capacity(IN_FLIGHT);
             self.truth.allocated(self.queue_bytes());
         }
         while self.truth.allocated_bytes - before < bytes {
-            if self.answers.len() == ON_THEIR_WAY
+            if self.answers.len() == IN_FLIGHT
                 && let Some(sent) = self.answers.pop_front()
             {
                 self.truth.freed(sent.len());

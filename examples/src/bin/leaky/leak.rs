@@ -1,10 +1,10 @@
-//! The leak: requests that are remembered and never forgotten, as a map without eviction does.
+//! The leak: requests that are stored and never removed, as in a map without eviction.
 
 use crate::random::Random;
 use crate::touched;
 use crate::truth::Truth;
 
-/// Everything that was ever remembered, newest first.
+/// All requests that were stored, newest first.
 #[derive(Debug)]
 pub(crate) struct Leak {
     last: Option<Box<Request>>,
@@ -12,7 +12,7 @@ pub(crate) struct Leak {
     pub(crate) truth: Truth,
 }
 
-/// A list, because a vector that grows would allocate and free by itself, and blur the truth.
+/// A list, because a growing vector would allocate and free by itself, which would blur the exact numbers.
 #[derive(Debug)]
 struct Request {
     body: Box<[u8]>,
@@ -24,7 +24,7 @@ impl Leak {
         Leak { last: None, random: Random::new(0x9e37_79b9), truth: Truth::default() }
     }
 
-    /// Leaks about so many bytes; returns how many.
+    /// Leaks about `bytes` bytes; returns the exact number.
     pub(crate) fn grow(&mut self, bytes: u64) -> u64 {
         let before = self.truth.live_bytes;
         while self.truth.live_bytes - before < bytes {
@@ -42,7 +42,8 @@ impl Leak {
         self.last = Some(Box::new(Request { body, before }));
     }
 
-    /// Forgets everything, one after the other: dropped as it is, a long list would overflow the stack.
+    /// Drops the nodes one after the other. The default drop of a long list is recursive and would overflow the
+    /// stack.
     pub(crate) fn clear(&mut self) {
         let mut next = self.last.take();
         while let Some(mut request) = next {

@@ -1,5 +1,5 @@
-//! A program that leaks, one that caches and one that churns, in one process: to see which of them
-//! `rgops leaks` and `rgops pprof-heap` name. It knows exactly how much each of them holds.
+//! A program with a leak, a cache and churn in one process: `rgops leaks` and `rgops pprof-heap` must name the leak.
+//! It knows exactly how much each of them holds.
 #![forbid(unsafe_code)]
 
 mod cache;
@@ -60,8 +60,8 @@ struct Arguments {
     lifetime: Lifetime,
 }
 
-/// The three, each worked on by a thread of its own that holds its lock for a moment at a time: whoever
-/// holds all three locks makes the program stand still.
+/// The three kinds of memory. The thread of each holds its lock only for a moment at a time, so holding all three
+/// locks stops all allocation.
 struct Memory {
     leak: Mutex<Leak>,
     cache: Mutex<Cache>,
@@ -82,7 +82,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
-    // Both change something in the program, and so have to be allowed.
+    // Both commands change the program, so they must be allowed.
     let agent = agent::listen(Options::default().allow(Command::Gc).allow(Command::HeapRate))?;
     announce::started("leaky", None, &agent)?;
     let memory = Arc::new(Memory {
@@ -97,7 +97,7 @@ fn main() -> io::Result<()> {
     runtime.block_on(live(&arguments, &memory))
 }
 
-/// Starts a thread that does `turn` with the bytes that are due, a hundred times a second.
+/// Starts a thread that calls `turn` with the bytes that are due, a hundred times a second.
 fn work(
     memory: &Arc<Memory>,
     name: &str,
@@ -110,7 +110,7 @@ fn work(
         loop {
             thread::sleep(Duration::from_millis(10));
             let now = Instant::now();
-            // What was missed while the program stood still is not made up for.
+            // What was missed during a pause is not made up for.
             let elapsed = (now - last).min(Duration::from_millis(100));
             last = now;
             done -= elapsed.as_secs_f64() * bytes_a_second as f64;
@@ -126,7 +126,7 @@ async fn live(arguments: &Arguments, memory: &Memory) -> io::Result<()> {
     let mut toggle = signal(SignalKind::user_defined1())?;
     let mut drop_all = signal(SignalKind::user_defined2())?;
     let mut standing: Option<Standing<'_>> = None;
-    // Before, the signals would end the program.
+    // Not earlier: until here the signals would end the program.
     announce::ready()?;
     let ended = arguments.lifetime.ended();
     tokio::pin!(ended);
@@ -135,7 +135,7 @@ async fn live(arguments: &Arguments, memory: &Memory) -> io::Result<()> {
             ended = &mut ended => {
                 ended?;
                 let held = standing.take().unwrap_or_else(|| memory.stand_still());
-                return tell(&held, arguments.json);
+                return print(&held, arguments.json);
             }
             _ = toggle.recv() => {
                 standing = match standing.take() {
@@ -152,17 +152,17 @@ async fn live(arguments: &Arguments, memory: &Memory) -> io::Result<()> {
             }
         }
         match &standing {
-            Some(held) => tell(held, arguments.json)?,
+            Some(held) => print(held, arguments.json)?,
             None => announce::ready()?,
         }
     }
 }
 
-fn tell((leak, cache, churn): &Standing<'_>, json: bool) -> io::Result<()> {
-    truth::tell(&[("leak", leak.truth), ("cache", cache.truth), ("churn", churn.truth)], json)
+fn print((leak, cache, churn): &Standing<'_>, json: bool) -> io::Result<()> {
+    truth::print(&[("leak", leak.truth), ("cache", cache.truth), ("churn", churn.truth)], json)
 }
 
-/// Counts a block that was written to, so that its memory is really there.
+/// Writes to a block so that its pages are resident, and counts it.
 fn touched(block: Vec<u8>, truth: &mut Truth) -> Box<[u8]> {
     let block = block.into_boxed_slice();
     truth.allocated(block.len());

@@ -1,4 +1,4 @@
-//! Sizes by chance, the same in every run.
+//! Random sizes, the same in every run.
 
 /// xorshift64.
 #[derive(Debug)]
@@ -9,7 +9,7 @@ impl Random {
         Random(seed | 1)
     }
 
-    /// A number from `low` to `high`, both included.
+    /// A number from `low` to `high`, both inclusive.
     pub(crate) fn between(&mut self, low: u64, high: u64) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -1,8 +1,8 @@
-//! What really lives, counted where it is allocated and dropped.
+//! The exact live memory, counted where it is allocated and dropped.
 
 use std::io::{self, Write as _};
 
-/// Blocks and bytes of one kind, as they were asked for.
+/// Blocks and bytes of one kind, by their requested size.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Truth {
     pub(crate) live_blocks: u64,
@@ -26,11 +26,11 @@ impl Truth {
     }
 }
 
-/// Prints a line with all kinds.
+/// Prints one line with all kinds.
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub(crate) fn tell(kinds: &[(&str, Truth)], json: bool) -> io::Result<()> {
+pub(crate) fn print(kinds: &[(&str, Truth)], json: bool) -> io::Result<()> {
     let line = if json { as_json(kinds) } else { as_text(kinds) };
     let mut output = io::stdout().lock();
     writeln!(output, "{line}")?;

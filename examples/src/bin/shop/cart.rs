@@ -1,4 +1,4 @@
-//! Carts by session, behind a lock that many read and few write.
+//! Carts by session, behind a lock with many readers and few writers.
 
 use std::collections::HashMap;
 
@@ -19,14 +19,14 @@ pub(crate) struct CartPage {
     pub(crate) total_cents: u64,
 }
 
-/// No cart holds more: requests come from outside.
-const FULL: usize = 50;
+/// The maximum size of a cart: requests come from outside.
+const MAX_PRODUCTS: usize = 50;
 
 impl Carts {
     pub(crate) async fn add(&self, session: u64, product: usize) {
         let mut carts = self.0.write().await;
         let cart = carts.entry(session).or_default();
-        if cart.len() < FULL {
+        if cart.len() < MAX_PRODUCTS {
             cart.push(product);
         }
     }
@@ -37,13 +37,13 @@ impl Carts {
         CartPage { session, products, total_cents }
     }
 
-    /// Takes the cart away, to pay for it or because its session is over.
+    /// Removes the cart, because it is paid for or its session has ended.
     pub(crate) async fn take(&self, session: u64) -> Vec<usize> {
         self.0.write().await.remove(&session).unwrap_or_default()
     }
 }
 
-/// What the products cost together.
+/// The total price of the products.
 pub(crate) fn total_cents(catalogue: &Catalogue, products: &[usize]) -> u64 {
     products.iter().filter_map(|&id| catalogue.product(id)).map(|product| product.price_cents).sum()
 }

@@ -1,13 +1,13 @@
-//! The products, and the CPU work around them: search, similarity, prices, checksums.
+//! The products, and the CPU work on them: search, similarity, prices, checksums.
 
 use std::cmp::Ordering;
 use std::hint::black_box;
 
 use serde::Serialize;
 
-/// Products on sale.
+/// Number of products.
 pub(crate) const PRODUCTS: usize = 6_000;
-/// Numbers that describe a product's taste, for similarity.
+/// Numbers that describe a product, for similarity.
 const FEATURES: usize = 32;
 
 const COLOURS: [&str; 8] = ["red", "green", "blue", "black", "white", "amber", "silver", "walnut"];
@@ -15,7 +15,7 @@ const MATERIALS: [&str; 5] = ["oak", "steel", "linen", "glass", "leather"];
 const THINGS: [&str; 10] =
     ["lamp", "chair", "table", "shelf", "rug", "mirror", "clock", "vase", "sofa", "desk"];
 
-/// Something for sale.
+/// A product.
 #[derive(Debug, Serialize)]
 pub(crate) struct Product {
     pub(crate) id: usize,
@@ -37,7 +37,7 @@ pub(crate) struct ProductPage<'a> {
     checksum: String,
 }
 
-/// Everything for sale.
+/// All products.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
     products: Vec<Product>,
@@ -63,7 +63,7 @@ impl Catalogue {
         })
     }
 
-    /// The products most like this one.
+    /// The most similar products.
     pub(crate) fn most_similar(&self, id: usize, count: usize) -> Vec<&Product> {
         let Some(product) = self.product(id) else { return Vec::new() };
         let mut scored: Vec<(f32, &Product)> = self
@@ -76,7 +76,7 @@ impl Catalogue {
         scored.into_iter().map(|(_, product)| product).collect()
     }
 
-    /// The products that fit the words best.
+    /// The products that match the words best.
     pub(crate) fn search(&self, words: &str, count: usize) -> Vec<&Product> {
         let wanted = trigrams(words);
         let mut scored: Vec<(f32, &Product)> = self
@@ -104,7 +104,7 @@ fn product(id: usize) -> Product {
     Product { id, title, description, price_cents: 500 + mix(id as u64) % 100_000, features, trigrams }
 }
 
-// Kept out of line: real services have hot functions with names of their own, and so do profiles.
+// Not inlined: real services have hot functions with their own names, and profiles show them.
 
 #[inline(never)]
 fn similarity(left: &[f32; FEATURES], right: &[f32; FEATURES]) -> f32 {
@@ -117,7 +117,7 @@ fn similarity(left: &[f32; FEATURES], right: &[f32; FEATURES]) -> f32 {
     product / (left_length * right_length).sqrt()
 }
 
-/// How many of the wanted trigrams are there; both lists are sorted.
+/// The share of the wanted trigrams that is present. Both lists are sorted.
 #[inline(never)]
 fn trigram_overlap(wanted: &[[u8; 3]], there: &[[u8; 3]]) -> f32 {
     let (mut wanted_rest, mut there_rest, mut common) = (wanted, there, 0);
@@ -150,7 +150,7 @@ fn keep_best(scored: &mut Vec<(f32, &Product)>, count: usize) {
     scored.truncate(count);
 }
 
-/// The best of all combinations of twelve vouchers, tried one by one.
+/// The best combination of twelve vouchers, found by trying all.
 #[inline(never)]
 fn best_discount(price_cents: u64) -> u64 {
     let mut best = price_cents;
@@ -158,11 +158,11 @@ fn best_discount(price_cents: u64) -> u64 {
         let mut price = price_cents;
         for voucher in 0..12_u32 {
             if vouchers >> voucher & 1 == 1 {
-                // Vouchers lose half their worth with each that was used before.
+                // Each voucher is worth half as much as the one before it.
                 price -= price / (20 + 3 * u64::from(voucher) + u64::from(vouchers.count_ones()) * 4);
             }
         }
-        // At most three of them may be used together.
+        // At most three vouchers may be used together.
         if vouchers.count_ones() <= 3 {
             best = best.min(black_box(price));
         }
@@ -170,7 +170,7 @@ fn best_discount(price_cents: u64) -> u64 {
     best
 }
 
-/// A slow checksum, as signatures and password hashes are.
+/// A slow checksum, like signatures and password hashes.
 #[inline(never)]
 pub(crate) fn checksum(bytes: &[u8], rounds: u32) -> u64 {
     let mut state = 0xcbf2_9ce4_8422_2325;

@@ -1,5 +1,5 @@
-//! A database that is not there, but waits like one: a pool of connections behind a semaphore, each
-//! behind a lock, with latencies of a few milliseconds.
+//! A simulated database: a pool of connections behind a semaphore, each behind a lock, with latencies of a few
+//! milliseconds.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use crate::catalogue::{checksum, mix};
 
-/// Orders kept for the report; older ones are archived, that is, forgotten.
-const ORDERS_KEPT: usize = 20_000;
+/// Orders kept for the report. Older ones are dropped.
+const MAX_ORDERS: usize = 20_000;
 
-/// What was bought.
+/// An order.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Order {
     pub(crate) number: u64,
@@ -25,10 +25,10 @@ pub(crate) struct Order {
 /// A pool of connections.
 #[derive(Debug)]
 pub(crate) struct Database {
-    /// Counts the idle connections, so that a query waits here when all are in use.
+    /// Counts the idle connections: a query waits here when all are in use.
     idle: Semaphore,
     connections: Mutex<Vec<Connection>>,
-    /// The table everyone writes to.
+    /// The table that every order is written to.
     orders: Mutex<VecDeque<Order>>,
 }
 
@@ -70,19 +70,19 @@ impl Database {
 
     async fn connection(&self) -> Option<(Connection, SemaphorePermit<'_>)> {
         let permit = self.idle.acquire().await.ok()?;
-        // A request that was cancelled kept its connection: a new one is opened in its place.
+        // A cancelled request kept its connection: open a new one instead.
         let connection = self.connections.lock().await.pop().unwrap_or(Connection { queries: 0 });
         Some((connection, permit))
     }
 
     async fn insert(&self, session: u64, products: Vec<usize>, total_cents: u64, signature: u64) -> Order {
         let mut orders = self.orders.lock().await;
-        // The row lock is held over a round trip, as it is in the services we have seen.
+        // The row lock is held during a round trip, as in real services.
         tokio::time::sleep(Duration::from_millis(1)).await;
         let number = orders.back().map_or(1, |last| last.number + 1);
         let order = Order { number, session, products, total_cents, signature };
         orders.push_back(order.clone());
-        if orders.len() > ORDERS_KEPT {
+        if orders.len() > MAX_ORDERS {
             orders.pop_front();
         }
         order
@@ -92,7 +92,7 @@ impl Database {
 impl Connection {
     async fn query(&mut self, latency: Duration) {
         self.queries += 1;
-        // Up to as long again, as a database with other users.
+        // Up to twice the latency, as in a database with other users.
         let jitter = latency.mul_f64((mix(self.queries) % 1000) as f64 / 1000.0);
         tokio::time::sleep(latency + jitter).await;
     }

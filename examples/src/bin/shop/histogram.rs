@@ -1,4 +1,4 @@
-//! Latencies in buckets that grow with them: 32 buckets for every doubling, so about 3 % off.
+//! A latency histogram with 32 buckets for every doubling, so a value is at most about 3 % off.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl Histogram {
         self.longest
     }
 
-    /// The latency that this part of all did not exceed, 0.99 say; the upper edge of its bucket.
+    /// The latency that this share of all values does not exceed, such as 0.99: the upper edge of its bucket.
     pub(crate) fn quantile(&self, part: f64) -> Duration {
         let wanted = (self.count as f64 * part).ceil() as u64;
         let mut seen = 0;
@@ -55,7 +55,7 @@ impl Histogram {
     }
 }
 
-/// Below 32 every microsecond has its bucket; then every doubling is cut in 32.
+/// Below 32, every microsecond has a bucket. Above, every doubling is divided into 32 buckets.
 fn bucket(micros: u64) -> usize {
     let doublings = micros.max(1).ilog2().saturating_sub(SHIFT);
     (u64::from(doublings * PER_DOUBLING) + (micros >> doublings)) as usize
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_latency_lies_in_its_bucket_and_close_to_its_edge() {
+    fn every_latency_is_in_its_bucket_and_close_to_its_edge() {
         for micros in (0..5_000).chain([1 << 20, (1 << 31) + 12_345]) {
             let edge = upper_edge(bucket(micros));
             assert!(edge >= micros, "{micros} {edge}");
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_of_a_ramp_are_where_they_belong() {
+    fn quantiles_of_a_ramp_are_correct() {
         let mut histogram = Histogram::default();
         for micros in 1..=1000 {
             histogram.add(Duration::from_micros(micros));

@@ -1,8 +1,8 @@
-//! The load generator: a small HTTP/1.1 client over keep-alive connections, paced, on a thread and
-//! a runtime of its own, so that the service's own runtime shows only the service.
+//! The load generator: a small paced HTTP/1.1 client with keep-alive connections. It has its own thread and runtime,
+//! so the service's runtime shows only the service.
 //!
-//! Requests are due at fixed times whether or not earlier ones came back, and their latency counts
-//! from when they were due: a slow service cannot make its own numbers look good.
+//! Requests are due at fixed times, whether or not earlier ones have been answered, and their latency counts from the
+//! due time. So a slow service cannot improve its own numbers (coordinated omission).
 
 use std::fmt;
 use std::io;
@@ -20,13 +20,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use crate::catalogue::{PRODUCTS, mix};
 use crate::histogram::Histogram;
 
-/// The thread that makes the load.
+/// The thread that generates the load.
 pub(crate) struct Load {
     stop: oneshot::Sender<()>,
     thread: JoinHandle<io::Result<Summary>>,
 }
 
-/// Starts sending `rate` requests a second over so many connections.
+/// Starts sending `rate` requests per second over this number of connections.
 ///
 /// # Errors
 /// When no thread can be started.
@@ -40,17 +40,17 @@ pub(crate) fn start(address: SocketAddr, rate: u32, connections: usize) -> io::R
 }
 
 impl Load {
-    /// Ends it; blocks until the requests on their way are answered.
+    /// Stops the load; blocks until the requests in flight are answered.
     ///
     /// # Errors
-    /// When it could not run at all.
+    /// When it could not start.
     pub(crate) fn stop(self) -> io::Result<Summary> {
         let _ = self.stop.send(());
         self.thread.join().map_err(|_| io::Error::other("the load generator panicked"))?
     }
 }
 
-/// What visitors do, and how often of 100 times.
+/// What visitors request, and how often in 100 requests.
 const VISITS: [(Route, u64); 7] = [
     (Route::Product, 35),
     (Route::Search, 20),
@@ -74,12 +74,12 @@ enum Route {
 
 const SEARCHES: [&str; 6] =
     ["green+lamp", "oak+table", "walnut+leather+sofa", "clock", "blue+glass", "silver+steel+shelf+12"];
-/// Visitors at a time.
+/// Number of concurrent visitors.
 const SESSIONS: u64 = 200;
-/// Requests that are due and wait for a connection; more are given up, and counted.
+/// Maximum number of due requests that wait for a connection. More are dropped and counted.
 const BACKLOG: usize = 1000;
 
-/// A request that is due, the nth of all.
+/// A due request, with its number.
 struct Due {
     number: u64,
     at: Instant,
@@ -102,7 +102,7 @@ async fn run(
     let elapsed = begin.elapsed();
     drop(due);
     let mut summary = Summary { elapsed, given_up, ..Summary::default() };
-    // A request of a service that hangs would keep us for ever.
+    // A service that hangs would block us for ever.
     let _ = tokio::time::timeout(Duration::from_secs(2), async {
         while let Some(client) = clients.join_next().await {
             if let Ok(counted) = client {
@@ -114,11 +114,11 @@ async fn run(
     Ok(summary)
 }
 
-/// Hands out requests at their times until stopped; returns how many nobody could take.
+/// Hands out requests when they are due until stopped; returns the number of dropped requests.
 async fn pace(rate: u32, due: &mpsc::Sender<Due>, stopped: &mut oneshot::Receiver<()>) -> u64 {
     let begin = Instant::now();
     let (mut number, mut given_up) = (0, 0);
-    // Tokio's timers have a resolution of a millisecond: a tick hands out all that became due.
+    // Tokio's timers have a resolution of one millisecond: a tick hands out all requests that became due.
     let mut tick = interval(Duration::from_millis(2));
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -140,7 +140,7 @@ async fn pace(rate: u32, due: &mpsc::Sender<Due>, stopped: &mut oneshot::Receive
 
 type Queue = Arc<Mutex<mpsc::Receiver<Due>>>;
 
-/// One connection: takes what is due, opens the connection again when it broke.
+/// One connection: sends the due requests, and reconnects after an error.
 async fn client(address: SocketAddr, queue: Queue) -> Summary {
     let mut counted = Summary::default();
     let mut connection = None;
@@ -201,7 +201,7 @@ fn route(mut chance: u64) -> Route {
     Route::Product
 }
 
-/// Reads one answer to its end and returns its status. The shop sends a content-length with all.
+/// Reads one response to its end and returns its status. The shop always sends a content-length.
 async fn read_response(stream: &mut BufReader<TcpStream>) -> io::Result<u16> {
     let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let mut line = String::new();
@@ -228,7 +228,7 @@ async fn read_response(stream: &mut BufReader<TcpStream>) -> io::Result<u16> {
     if read == length { Ok(status) } else { Err(bad("the connection ended in the body")) }
 }
 
-/// What the load generator saw.
+/// The results of the load generator.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     elapsed: Duration,

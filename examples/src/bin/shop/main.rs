@@ -1,6 +1,6 @@
-//! A web shop to inspect: axum on multi-thread Tokio, with the things real services have (CPU work,
-//! a pool of database connections, a cart behind a lock, a worker task behind a channel, blocking
-//! jobs, timers, spans) and a load generator to keep it awake.
+//! A web shop to inspect: axum on multi-threaded Tokio, with what real services have (CPU work, a pool of database
+//! connections, a cart behind a lock, a worker task behind a channel, blocking jobs, timers, spans) and a load
+//! generator that keeps it busy.
 #![forbid(unsafe_code)]
 
 mod cart;
@@ -26,7 +26,7 @@ use rgops_examples::lifetime::Lifetime;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
-// What makes `rgops pprof-heap` and `rgops leaks` work. Without it, benches see what it costs.
+// `rgops pprof-heap` and `rgops leaks` need this. Benchmarks build without it to measure its cost.
 #[cfg(not(feature = "plain-allocator"))]
 #[global_allocator]
 static ALLOCATOR: Sampling<std::alloc::System> = Sampling::new(std::alloc::System);
@@ -78,7 +78,7 @@ fn main() -> io::Result<()> {
     let agent = agent::listen(Options::default())?;
     drop(inside);
     let result = runtime.block_on(serve(&arguments, &agent));
-    // A report that is being made is not waited for.
+    // Do not wait for a running report.
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
 }
@@ -96,7 +96,7 @@ async fn serve(arguments: &Arguments, agent: &agent::Agent) -> io::Result<()> {
     };
     lifetime.ended().await;
     if let Some(load) = load {
-        // Its thread is joined: not by a worker of the service it still talks to.
+        // `stop` joins the thread, and must not block a worker of the service that the thread still talks to.
         let summary = tokio::task::spawn_blocking(move || load.stop()).await.map_err(io::Error::other)?;
         println!("{}", summary?);
     }

@@ -1,5 +1,5 @@
-//! Recommendations come from one task that keeps its model to itself; requests reach it by a
-//! channel and get their answer by another.
+//! Recommendations come from one task that owns its model. Requests reach it by a channel and get the answer by
+//! another.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::catalogue::{Catalogue, PRODUCTS, mix};
 
-/// The way to the task.
+/// The sender to the task.
 #[derive(Debug, Clone)]
 pub(crate) struct Recommender {
     questions: mpsc::Sender<Question>,
@@ -19,10 +19,10 @@ struct Question {
     answer: oneshot::Sender<Vec<String>>,
 }
 
-/// Questions that may wait; then the asking requests do.
+/// Maximum number of queued questions. When the queue is full, the requests wait.
 const QUEUE: usize = 64;
-/// Sessions the model remembers.
-const REMEMBERED: usize = 10_000;
+/// Maximum number of sessions in the model.
+const MAX_REMEMBERED: usize = 10_000;
 
 impl Recommender {
     /// Starts the task; it ends when the last `Recommender` is dropped.
@@ -32,7 +32,7 @@ impl Recommender {
         Recommender { questions }
     }
 
-    /// Titles for this session; `None` when the task is gone.
+    /// Titles for this session; `None` if the task has ended.
     pub(crate) async fn ask(&self, session: u64) -> Option<Vec<String>> {
         let (answer, answered) = oneshot::channel();
         self.questions.send(Question { session, answer }).await.ok()?;
@@ -43,12 +43,12 @@ impl Recommender {
 async fn answer_questions(catalogue: Arc<Catalogue>, mut queue: mpsc::Receiver<Question>) {
     let mut seen: HashMap<u64, u64> = HashMap::new();
     while let Some(Question { session, answer }) = queue.recv().await {
-        if seen.len() > REMEMBERED {
+        if seen.len() > MAX_REMEMBERED {
             seen.clear();
         }
         let visits = seen.entry(session).or_default();
         *visits += 1;
-        // Whoever asked may have hung up.
+        // The request may have been cancelled.
         let _ = answer.send(recommend(&catalogue, session, *visits));
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! The day's report: a blocking job on Tokio's pool, as it reads and sorts everything.
+//! The daily report: a blocking job on Tokio's pool, because it reads and sorts everything.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

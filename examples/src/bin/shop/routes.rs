@@ -1,4 +1,4 @@
-//! The routes: what each request does, under a span of its own.
+//! The routes: what each request does, in a span of its own.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::recommendations::Recommender;
 use crate::report;
 use crate::sessions::Sessions;
 
-/// All the shop has, cheap to clone: axum gives each request one.
+/// The state of the shop, cheap to clone: axum clones it for each request.
 #[derive(Debug, Clone)]
 pub(crate) struct Shop {
     catalogue: Arc<Catalogue>,
@@ -27,7 +27,7 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// Opens the shop; to be called inside the runtime.
+    /// Opens the shop; must be called inside the runtime.
     pub(crate) fn open(database_connections: usize) -> Shop {
         let catalogue = Arc::new(Catalogue::new());
         Shop {
@@ -39,12 +39,12 @@ impl Shop {
         }
     }
 
-    fn heard_of(&self, session: u64) {
-        self.sessions.heard_of(session, &self.carts);
+    fn record_request(&self, session: u64) {
+        self.sessions.record_request(session, &self.carts);
     }
 }
 
-/// Which function answers what.
+/// The handler of each route.
 pub(crate) fn router(shop: Shop) -> Router {
     Router::new()
         .route("/products/{id}", get(product_page))
@@ -77,7 +77,7 @@ async fn search(State(shop): State<Shop>, Query(search): Query<Search>) -> Respo
 
 #[tracing::instrument(level = "info", skip(shop))]
 async fn show_cart(State(shop): State<Shop>, Path(session): Path<u64>) -> Json<CartPage> {
-    shop.heard_of(session);
+    shop.record_request(session);
     Json(shop.carts.page(&shop.catalogue, session).await)
 }
 
@@ -86,14 +86,14 @@ async fn add_to_cart(State(shop): State<Shop>, Path((session, product)): Path<(u
     if shop.catalogue.product(product).is_none() {
         return StatusCode::NOT_FOUND;
     }
-    shop.heard_of(session);
+    shop.record_request(session);
     shop.carts.add(session, product).await;
     StatusCode::NO_CONTENT
 }
 
 #[tracing::instrument(level = "info", skip(shop))]
 async fn checkout(State(shop): State<Shop>, Path(session): Path<u64>) -> Response {
-    shop.heard_of(session);
+    shop.record_request(session);
     let products = shop.carts.take(session).await;
     let total_cents = cart::total_cents(&shop.catalogue, &products);
     match shop.database.check_out(session, products, total_cents).await {
@@ -104,7 +104,7 @@ async fn checkout(State(shop): State<Shop>, Path(session): Path<u64>) -> Respons
 
 #[tracing::instrument(level = "info", skip(shop))]
 async fn recommendations(State(shop): State<Shop>, Path(session): Path<u64>) -> Response {
-    shop.heard_of(session);
+    shop.record_request(session);
     match shop.recommender.ask(session).await {
         Some(titles) => Json(titles).into_response(),
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),

@@ -1,5 +1,5 @@
-//! Sessions end when nothing was heard of them for a while: one timer task each, as real services
-//! have them, so that there is always a crowd of sleeping tasks.
+//! Sessions end after a time without requests. Each has its own timer task, as in real services, so there are always
+//! many sleeping tasks.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,20 +9,20 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cart::Carts;
 
-/// A session is over when it was quiet for so long.
-const QUIET: Duration = Duration::from_secs(20);
-/// More sessions than this are not kept alive.
-const MOST: usize = 50_000;
+/// A session ends after this time without requests.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Maximum number of sessions with a timer.
+const MAX_SESSIONS: usize = 50_000;
 
-/// All sessions with the time each was last heard of.
+/// All sessions, with the time of their last request.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions(RwLock<HashMap<u64, Instant>>);
 
 impl Sessions {
-    /// Notes that a session is alive; a new one gets a task that waits for its end.
-    pub(crate) fn heard_of(self: &Arc<Self>, session: u64, carts: &Arc<Carts>) {
+    /// Records a request of a session. A new session gets a task that waits for its end.
+    pub(crate) fn record_request(self: &Arc<Self>, session: u64, carts: &Arc<Carts>) {
         let mut sessions = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if sessions.len() >= MOST {
+        if sessions.len() >= MAX_SESSIONS {
             return;
         }
         if sessions.insert(session, Instant::now()).is_none() {
@@ -30,15 +30,15 @@ impl Sessions {
         }
     }
 
-    /// How many there are.
+    /// The number of sessions.
     pub(crate) fn count(&self) -> usize {
         self.0.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// When the session is over, should nothing more be heard of it; removes it when that is past.
+    /// The end of the session if there are no more requests. Removes the session if that time has passed.
     fn end(&self, session: u64) -> Option<Instant> {
         let mut sessions = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let end = *sessions.get(&session)? + QUIET;
+        let end = *sessions.get(&session)? + IDLE_TIMEOUT;
         if end <= Instant::now() {
             sessions.remove(&session);
             return None;

@@ -1,5 +1,5 @@
-//! Where rgops and the other examples are: beside the tour's own executable. Under `cargo run` they
-//! are built first, as cargo itself builds only what is run.
+//! The paths of rgops and the other examples: beside the tour's own executable. Under `cargo run` they are built
+//! first, because cargo builds only the program that it runs.
 
 use std::ffi::OsStr;
 use std::io;
@@ -9,10 +9,10 @@ use std::{env, process::Stdio};
 
 use tokio::process::Command;
 
-/// The folder with `rgops`, `shop`, `leaky`, `split` and `stuck` in it.
+/// The folder that contains `rgops`, `shop`, `leaky`, `split` and `stuck`.
 ///
 /// # Errors
-/// When they cannot be built, or are not there.
+/// When they cannot be built, or are missing.
 pub(crate) async fn folder() -> io::Result<PathBuf> {
     let own = env::current_exe()?;
     let folder = own.parent().unwrap_or(Path::new("/"));
@@ -32,14 +32,15 @@ pub(crate) async fn folder() -> io::Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// Builds them with the cargo that runs us, as we were built; its output is shown only when it fails.
+/// Builds them with the same cargo and the same profile. The output is shown only if the build fails.
 async fn build(cargo: &OsStr, manifest: &Path, folder: &Path) -> io::Result<()> {
     println!("building rgops and the programs to look at …");
     let begin = Instant::now();
     let mut command = Command::new(cargo);
     command.args(["build", "-p", "rgops", "-p", "rgops-examples", "--bins"]);
     command.arg("--manifest-path").arg(manifest);
-    // Cargo puts the profiles release and dev into the folders release and debug, others as named.
+    // Cargo puts the profiles release and dev into the folders release and debug. Other folders have the profile's
+    // name.
     match folder.file_name().and_then(OsStr::to_str) {
         None | Some("debug") => {}
         Some("release") => drop(command.arg("--release")),

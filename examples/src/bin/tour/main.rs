@@ -1,5 +1,5 @@
-//! A tour of rgops: starts `shop` under load, then asks it with every command, one after another,
-//! and shows the real answers; then a program that leaks, one that hangs, and a target that does not answer.
+//! A tour of rgops: starts `shop` under load, runs every command on it, one after another, and shows the real
+//! answers. Then it shows a program that leaks, one that hangs, and a target that does not answer.
 #![forbid(unsafe_code)]
 
 mod binaries;
@@ -60,13 +60,13 @@ fn run(arguments: &Arguments) -> io::Result<ExitCode> {
             ended = arguments.lifetime.ended() => ended.map(|()| ExitCode::from(130)),
         }
     });
-    // Whatever runs is in the programs' drop by now: they are ended before their files go.
+    // Dropping the runtime ends the programs, so they end before their files are removed.
     drop(runtime);
     files.leave();
     code
 }
 
-/// The folder for what the commands write.
+/// The folder for files that the commands write.
 struct Files {
     folder: PathBuf,
     keep: bool,
@@ -76,7 +76,7 @@ impl Files {
     fn make(keep: bool) -> io::Result<Files> {
         use std::os::unix::fs::DirBuilderExt as _;
         let folder = env::temp_dir().join(format!("rgops-tour-{}", process::id()));
-        // Fails when it is there: the temporary directory belongs to everyone.
+        // Fails if it exists: the temporary directory is shared with other users.
         fs::DirBuilder::new().mode(0o700).create(&folder)?;
         Ok(Files { folder, keep })
     }

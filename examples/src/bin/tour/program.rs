@@ -1,4 +1,4 @@
-//! A program the tour started: its first lines, and its end.
+//! A program that the tour started: its first lines and its end.
 
 use std::io;
 use std::path::Path;
@@ -18,15 +18,14 @@ pub(crate) struct Program {
     output: Lines<BufReader<ChildStdout>>,
 }
 
-/// No example takes longer to be there.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time limit for an example to start.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Program {
-    /// Starts it, prints the line with which it says that it is there, and waits for a line
-    /// "ready" when it promises one.
+    /// Starts it and prints the line that it announces itself with. Also waits for a line "ready" if it promises one.
     ///
     /// # Errors
-    /// When it does not start, or ends before.
+    /// When it does not start, or ends early.
     pub(crate) async fn start(
         folder: &Path,
         name: &str,
@@ -36,7 +35,7 @@ impl Program {
     ) -> io::Result<Program> {
         let mut command = Command::new(folder.join(name));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-        // Whatever our own environment says: the tour is about programs with an agent, but for one.
+        // Overrides our own environment: the tour is about programs with an agent, except one.
         let switch = if agent {
             command.env_remove("RGOPS");
             ""
@@ -56,11 +55,11 @@ impl Program {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        // None only after it was waited for, which we do at the very end.
+        // `None` only after it was waited for, which we do at the very end.
         self.child.id().unwrap_or(0)
     }
 
-    /// Asks it to end, and returns what else it printed.
+    /// Asks it to end, and returns the rest of its output.
     ///
     /// # Errors
     /// When it does not end by itself.
@@ -80,7 +79,7 @@ impl Program {
     }
 
     async fn line(&mut self) -> io::Result<String> {
-        match timeout(PATIENCE, self.output.next_line()).await {
+        match timeout(TIMEOUT, self.output.next_line()).await {
             Ok(Ok(Some(line))) => Ok(line),
             Ok(Ok(None)) => Err(io::Error::other(format!("{} ended before it was ready", self.name))),
             Ok(Err(error)) => Err(error),
@@ -91,14 +90,14 @@ impl Program {
     fn signal(&self, signal: Signal) {
         let pid = self.child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
         if let Some(pid) = pid {
-            // Not reaped yet, so the pid is still its own; it may have ended, which is as well.
+            // Not reaped yet, so the pid is still its own. An error means that it has already ended.
             let _ = kill_process(pid, signal);
         }
     }
 }
 
 impl Drop for Program {
-    /// When the tour is cut short: politely first, so that it removes its socket.
+    /// When the tour is interrupted: ask first, so the program removes its socket.
     fn drop(&mut self) {
         self.signal(Signal::TERM);
         let deadline = Instant::now() + Duration::from_secs(2);

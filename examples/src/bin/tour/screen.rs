@@ -1,4 +1,4 @@
-//! One command of the tour: what is typed, the answer cut to a screenful, and what to see in it.
+//! One command of the tour: the command line, the answer cut to one screen, and an explanation.
 
 use std::io;
 use std::path::Path;
@@ -9,24 +9,24 @@ use rgops::exit::Exit;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// A command that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A command that takes longer is considered stuck.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What one command must do, and the sentence under it.
+/// The expected end of a command, and the sentence that explains it.
 pub(crate) struct Screen<'a> {
     pub(crate) arguments: &'a [&'a str],
-    /// How it must end; an answer in part is fine where an answer is.
+    /// The expected exit code; a partial answer counts as an answer.
     pub(crate) exit: Exit,
     pub(crate) see: &'a str,
 }
 
 impl Screen<'_> {
-    /// The command as one would type it.
+    /// The command as a user would type it.
     pub(crate) fn typed(&self) -> String {
         [&["rgops"], self.arguments].concat().join(" ")
     }
 
-    /// Runs the command and shows it; tells whether it did what it must.
+    /// Runs the command and shows it; returns whether it ended as expected.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -35,8 +35,8 @@ impl Screen<'_> {
         let begin = Instant::now();
         let mut command = Command::new(rgops);
         command.args(self.arguments).stdin(Stdio::null()).kill_on_drop(true);
-        let Ok(output) = timeout(PATIENCE, command.output()).await else {
-            println!("*** no answer in {} s", PATIENCE.as_secs());
+        let Ok(output) = timeout(TIMEOUT, command.output()).await else {
+            println!("*** no answer in {} s", TIMEOUT.as_secs());
             return Ok(false);
         };
         let (output, seconds) = (output?, begin.elapsed().as_secs_f64());
@@ -56,7 +56,7 @@ impl Screen<'_> {
 
 fn print_cut(text: &str, lines: usize) {
     let total = text.lines().count();
-    // A note of one line takes the place of at least two.
+    // The note takes one line, so it must replace at least two.
     let shown = if total <= lines + 1 { total } else { lines };
     for line in text.lines().take(shown) {
         println!("  {line}");

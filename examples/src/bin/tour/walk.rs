@@ -1,4 +1,4 @@
-//! The way the tour takes.
+//! The stations of the tour.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::program::Program;
 use crate::screen::Screen;
 use crate::{Arguments, binaries};
 
-/// Runs it all; the exit code says whether every command did what it must.
+/// Runs all commands; the exit code reports whether every command ended as expected.
 ///
 /// # Errors
 /// When a program cannot be built or started.
@@ -46,7 +46,7 @@ impl Guide {
         let shop =
             Program::start(folder, "shop", &["--load", &load.to_string(), "--connections", "4"], false, true)
                 .await?;
-        // So that there are sessions, orders and warm code to be seen.
+        // Wait until there are sessions, orders and warm code.
         sleep(Duration::from_secs(2)).await;
         let pid = shop.pid().to_string();
         let path = |name: &str| files.join(name).display().to_string();
@@ -95,7 +95,7 @@ impl Guide {
     }
 
     async fn a_program_that_leaks(&self, folder: &Path, files: &Path) -> io::Result<Vec<String>> {
-        // The cache is full after 2 s, and no leak.
+        // The cache is full after 2 s, so from then on it does not look like a leak.
         let options = ["--leak", "8MiB", "--cache", "16MiB", "--fill", "8MiB"];
         let leaky = Program::start(folder, "leaky", &options, true, true).await?;
         sleep(Duration::from_secs(3)).await;
@@ -181,7 +181,7 @@ impl Guide {
         Ok(failed)
     }
 
-    /// Shows one command; returns it when it failed.
+    /// Shows one command; returns it if it failed.
     async fn show(&self, screen: &Screen<'_>) -> io::Result<Option<String>> {
         let fine = screen.show(&self.rgops, self.lines).await?;
         Ok((!fine).then(|| screen.typed()))

@@ -1,34 +1,27 @@
-//! What the parts of its answers hold, command by command.
+//! The content of the hostile answers, command by command.
 
 use rgops_protocol::codec::{self, Encode};
 use rgops_protocol::reply::gc::GcReply;
 use rgops_protocol::reply::heap_rate::HeapRateReply;
 use rgops_protocol::reply::memstats::{Field, MemstatsReply, Section, Unit};
-use rgops_protocol::reply::pprof_cpu::{CpuSample, CpuStart, CpuThread, CpuTotals, PprofCpuPart};
-use rgops_protocol::reply::pprof_heap::{
-    Estimate, ExactCounters, HeapBucket, HeapCounters, HeapSnapshot, HeapSource, HeapStack, HeapStart,
-    LiveBlock, PprofHeapPart,
-};
+use rgops_protocol::reply::pprof_cpu::PprofCpuPart;
+use rgops_protocol::reply::pprof_heap::{HeapBucket, HeapCounters, HeapSnapshot, HeapStack, PprofHeapPart};
 use rgops_protocol::reply::read::ReadPart;
-use rgops_protocol::reply::schedtrace::{
-    RuntimeMoment, SchedtraceMoment, SchedtracePart, SchedtraceRuntime, WorkerMoment,
-};
-use rgops_protocol::reply::stack::{Capture, StackPart, StackSummary, SystemCall, ThreadStack};
-use rgops_protocol::reply::stats::{
-    AgentStats, RuntimeStats, StatsReply, TaskStates, ThreadActivity, ThreadsInState, WorkerStats,
-};
-use rgops_protocol::reply::tasks::{
-    CellBytes, RuntimeKind, TaskCell, TaskList, TaskRuntime, TaskThread, TaskVtable, TasksPart, TasksSummary,
-};
-use rgops_protocol::reply::trace::{
-    RuntimePoint, ThreadPoint, TracePart, TraceStart, TraceThread, TraceTotals,
-};
-use rgops_protocol::reply::version::VersionReply;
-use rgops_protocol::reply::{Known, Module, Stack, StackEnd, Unavailable};
+use rgops_protocol::reply::schedtrace::SchedtracePart;
+use rgops_protocol::reply::stack::{StackPart, StackSummary};
+use rgops_protocol::reply::tasks::{CellBytes, TaskCell, TaskThread, TaskVtable, TasksPart, TasksSummary};
+use rgops_protocol::reply::trace::{ThreadPoint, TracePart, TraceThread, TraceTotals};
+use rgops_protocol::reply::{Known, Module};
 use rgops_protocol::request::Request;
 
-/// A text of about so many bytes: colours, lines, directions, marks without letters, no spaces.
-pub(super) fn nasty(bytes: usize) -> String {
+use crate::elements::{
+    Text, block, cell, counters, cpu_start, cpu_totals, estimate, everything, heap_start, missing, moment,
+    point, runtime, runtime_point, sample, sched_runtime, stack, stats, thread, trace_start, unavailable,
+    version,
+};
+
+/// A hostile text of about `bytes` bytes: colours, line breaks, text direction, marks without letters, no spaces.
+pub(super) fn hostile_text(bytes: usize) -> String {
     const PIECE: &str =
         "\x1b[2J\x1b]0;x\x07\n\r\t\u{202e}\u{200b}\u{feff}\u{e0001}e\u{301}\u{301}漢\u{0}\\%s";
     let mut text = PIECE.repeat(bytes / PIECE.len() / 2);
@@ -36,9 +29,7 @@ pub(super) fn nasty(bytes: usize) -> String {
     text
 }
 
-type Text<'t> = &'t dyn Fn() -> String;
-
-/// What comes first in an answer of many parts, so that there is something to show.
+/// The first parts of an answer of many parts, so that the client has something to show.
 pub(super) fn beginning(request: &Request, text: Text<'_>) -> Vec<Vec<u8>> {
     match request {
         Request::PprofCpu(_) => parts([cpu_start(text), PprofCpuPart::Modules(vec![everything(text)])]),
@@ -69,7 +60,7 @@ pub(super) fn beginning(request: &Request, text: Text<'_>) -> Vec<Vec<u8>> {
     }
 }
 
-/// A whole answer, with `number` wherever there is one.
+/// A whole answer, with `number` in every numeric field.
 pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u8>> {
     let small = u32::try_from(number).unwrap_or(u32::MAX);
     match request {
@@ -105,7 +96,7 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
                     HeapBucket { stack: 3, allocated: estimate(1 << 63), freed: estimate(0) },
                 ]),
             ];
-            // More than was asked for would be refused, and not looked at.
+            // A part that was not requested would be refused and never read.
             if asked.live {
                 heap.push(PprofHeapPart::Live(vec![block(number); 20]));
             }
@@ -148,12 +139,12 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
             let field = |name: String, value| Field { name, unit: Unit::Bytes, value, source: text() };
             let fields = ["rss", "rss-anonymous", "stack-in-use", "rss-file", "live"]
                 .map(|name| field(name.to_owned(), Known::Value(number)));
-            let nasty = vec![field(text(), missing(text)), field(text(), Known::Value(number))];
+            let odd = vec![field(text(), missing(text)), field(text(), Known::Value(number))];
             parts([MemstatsReply {
                 sections: vec![
                     Section { name: "process".to_owned(), fields: fields.to_vec() },
                     Section { name: "heap".to_owned(), fields: fields.to_vec() },
-                    Section { name: text(), fields: nasty },
+                    Section { name: text(), fields: odd },
                 ],
             }])
         }
@@ -166,7 +157,7 @@ pub(super) fn whole(request: &Request, text: Text<'_>, number: u64) -> Vec<Vec<u
     }
 }
 
-/// A part of one element.
+/// A part with one element.
 pub(super) fn tiny(request: &Request, round: u64) -> Vec<Vec<u8>> {
     let tid = round as u32;
     let none = &String::new;
@@ -187,7 +178,7 @@ pub(super) fn tiny(request: &Request, round: u64) -> Vec<Vec<u8>> {
     }
 }
 
-/// As many of the smallest elements as a packet's decoder takes.
+/// The maximum number of the smallest elements that the decoder accepts in one packet.
 pub(super) fn amplified(request: &Request, round: u64) -> Vec<Vec<u8>> {
     let none = &String::new;
     match request {
@@ -195,7 +186,7 @@ pub(super) fn amplified(request: &Request, round: u64) -> Vec<Vec<u8>> {
             parts([PprofCpuPart::Samples(vec![sample(0, round as u32, vec![]); 150_000])])
         }
         Request::Trace(_) => parts([TracePart::Activity(vec![point(none, 0); 90_000])]),
-        // All of them of one snapshot: a snapshot too many would be refused.
+        // All of them in one snapshot: too many snapshots would be refused.
         Request::PprofHeap(asked) => {
             let first = (round == 1).then_some(PprofHeapPart::Snapshot(HeapSnapshot { time_ns: round }));
             let more = match asked.live {
@@ -225,7 +216,7 @@ pub(super) fn amplified(request: &Request, round: u64) -> Vec<Vec<u8>> {
     }
 }
 
-/// Addresses, threads and tasks that were never told before.
+/// Addresses, threads and tasks that have not been sent before.
 pub(super) fn distinct(request: &Request, round: u64) -> Vec<Vec<u8>> {
     let none = &String::new;
     let addresses =
@@ -280,7 +271,7 @@ pub(super) fn distinct(request: &Request, round: u64) -> Vec<Vec<u8>> {
     }
 }
 
-/// Modules without end that are no files to be opened.
+/// Endless module lists, with paths that must not be opened.
 pub(super) fn modules(request: &Request, round: u64) -> Vec<Vec<u8>> {
     let path = |number: u64| match number % 6 {
         0 => "/proc/kmsg".to_owned(),
@@ -327,282 +318,7 @@ pub(super) fn modules(request: &Request, round: u64) -> Vec<Vec<u8>> {
     }
 }
 
-/// Those that fit a packet.
+/// The parts that fit into a packet.
 fn parts<T: Encode>(parts: impl IntoIterator<Item = T>) -> Vec<Vec<u8>> {
     parts.into_iter().filter_map(|part| codec::encode(&part).ok()).collect()
-}
-
-/// A module that has all addresses.
-fn everything(text: Text<'_>) -> Module {
-    Module {
-        path: format!("/{}", text()),
-        build_id: vec![7; 20],
-        start_avma: 0,
-        end_avma: u64::MAX,
-        bias: 0,
-        has_unwind_data: true,
-    }
-}
-
-fn unavailable(text: Text<'_>) -> Unavailable {
-    Unavailable { reason: text(), fix: text() }
-}
-
-fn missing<T>(text: Text<'_>) -> Known<T> {
-    Known::Unavailable(unavailable(text))
-}
-
-fn stack(frames: Vec<u64>) -> Stack {
-    Stack { frames, end: StackEnd::Lost }
-}
-
-fn sample(time_ns: u64, tid: u32, frames: Vec<u64>) -> CpuSample {
-    CpuSample { time_ns, tid, weight: tid, stack: stack(frames) }
-}
-
-fn thread(text: Text<'_>, tid: u32, frames: Vec<u64>) -> ThreadStack {
-    ThreadStack {
-        tid,
-        name: text(),
-        state: '\u{202e}',
-        cpu_ns: missing(text),
-        wchan: text(),
-        system_call: Known::Value(SystemCall::Number { number: u32::MAX, first_argument: u64::MAX }),
-        is_agent: false,
-        current_task: Some(u64::from(tid)),
-        capture: Capture::Signal { because: text() },
-        stack: stack(frames),
-    }
-}
-
-fn cell(number: u64, vtable: u32) -> TaskCell {
-    TaskCell {
-        runtime: vtable,
-        id: number,
-        header_avma: number,
-        vtable,
-        state: number & !3,
-        bytes: CellBytes::NotRead,
-    }
-}
-
-fn runtime(text: Text<'_>) -> TaskRuntime {
-    TaskRuntime {
-        index: 0,
-        name: text(),
-        kind: RuntimeKind::MultiThread,
-        workers: u32::MAX,
-        handle_words: vec![1, u64::MAX],
-        alive_tasks: missing(text),
-        list: Known::Value(TaskList { shards: u32::MAX, incomplete_shards: 1, listed: u32::MAX }),
-    }
-}
-
-fn cpu_start(text: Text<'_>) -> PprofCpuPart {
-    PprofCpuPart::Start(CpuStart { unix_ns: u64::MAX, period_ns: u64::MAX, engine: text(), fallback: text() })
-}
-
-fn cpu_totals(text: Text<'_>, number: u64) -> CpuTotals {
-    let thread = CpuThread { tid: 1, name: text(), cpu_ns: number, weight: number, ended: true };
-    CpuTotals {
-        duration_ns: number,
-        process_cpu_ns: number,
-        agent_cpu_ns: number,
-        unsampled_cpu_ns: number,
-        late_cpu_ns: number,
-        threads: vec![thread; 3],
-        samples: number,
-        weight: number,
-        dropped_ring: number,
-        dropped_cache: number,
-        truncated: number,
-        lost_walks: number,
-        foreign_signals: number,
-        timer_failures: number,
-    }
-}
-
-fn heap_start(text: Text<'_>) -> PprofHeapPart {
-    PprofHeapPart::Start(HeapStart {
-        unix_ns: u64::MAX,
-        source: HeapSource::Wrapper,
-        allocator: text(),
-        mean_bytes: u64::MAX,
-        since_unix_ns: Some(u64::MAX),
-    })
-}
-
-fn estimate(number: u64) -> Estimate {
-    Estimate {
-        samples: number,
-        objects_milli: number,
-        bytes: number,
-        objects_variance: number,
-        bytes_variance: number,
-    }
-}
-
-fn block(number: u64) -> LiveBlock {
-    LiveBlock { stack: 1, size_bytes: number, mean_bytes: number, age_ns: number }
-}
-
-fn counters(number: u64) -> HeapCounters {
-    let exact = ExactCounters {
-        allocations: number,
-        frees: number,
-        reallocations: number,
-        allocated_bytes: number,
-        freed_bytes: number,
-    };
-    HeapCounters {
-        exact: Some(exact),
-        sampled: number,
-        sampled_freed: number / 2,
-        live_capacity: number,
-        stacks: number,
-        stack_capacity: number,
-        lost: number,
-        lost_bytes: number,
-        without_stack: number,
-        truncated: number,
-        own_bytes: number,
-    }
-}
-
-fn trace_start(text: Text<'_>) -> TracePart {
-    TracePart::Start(TraceStart {
-        unix_ns: u64::MAX,
-        monotonic_ns: u64::MAX,
-        pid: u32::MAX,
-        interval_ns: u64::MAX,
-        period_ns: u64::MAX,
-        no_samples: text(),
-        runtimes: vec![text()],
-    })
-}
-
-fn point(text: Text<'_>, number: u64) -> ThreadPoint {
-    ThreadPoint {
-        time_ns: number,
-        tid: 1,
-        running_ns: number,
-        runnable_ns: number,
-        state: 'R',
-        system_call: missing(text),
-        descriptor: text(),
-        wchan: text(),
-    }
-}
-
-fn runtime_point(time_ns: u64, number: u64, small: u32) -> RuntimePoint {
-    RuntimePoint {
-        time_ns,
-        runtime: 0,
-        alive_tasks: number,
-        global_queue: number,
-        parked: small,
-        workers: small,
-        busy_ns: number,
-    }
-}
-
-fn sched_runtime(text: Text<'_>) -> SchedtraceRuntime {
-    SchedtraceRuntime { name: text(), kind: RuntimeKind::MultiThread, handle_words: vec![1, u64::MAX] }
-}
-
-fn moment(text: Text<'_>, number: u64, workers: usize) -> SchedtraceMoment {
-    let worker = WorkerMoment { parked: false, parks: number, busy_ns: Known::Value(number) };
-    SchedtraceMoment {
-        time_ns: number,
-        interval_ns: number,
-        threads: missing(text),
-        runtimes: vec![RuntimeMoment {
-            workers: vec![worker; workers],
-            alive_tasks: number,
-            global_queue: number,
-            unstable: missing(text),
-        }],
-        memory: missing(text),
-    }
-}
-
-fn stats(text: Text<'_>, number: u64, small: u32) -> StatsReply {
-    let worker =
-        WorkerStats { parked: false, parks: 0, tokio_busy_ns: number, busy_ns: Known::Value(number) };
-    let activity = ThreadActivity {
-        tid: small,
-        name: text(),
-        state: '\u{202e}',
-        running_ns: Known::Value(number),
-        runnable_ns: missing(text),
-        is_agent: false,
-    };
-    StatsReply {
-        uptime_ns: Known::Value(number),
-        user_cpu_ns: Known::Value(number),
-        system_cpu_ns: missing(text),
-        cpus_online: Known::Value(small),
-        cpus_allowed: Known::Value(small),
-        cpu_quota_milli: Known::Value(Some(number)),
-        throttled_periods: Known::Value(number),
-        threads: Known::Value(vec![ThreadsInState { state: '\n', count: small }; 3]),
-        descriptors: Known::Value(number),
-        descriptors_limit: Known::Value(number),
-        voluntary_switches: Known::Value(number),
-        involuntary_switches: Known::Value(number),
-        window_ns: number,
-        runtimes: vec![RuntimeStats {
-            name: text(),
-            flavor: text(),
-            workers: vec![worker; 3],
-            alive_tasks: number,
-            global_queue: number,
-            tasks: Known::Value(TaskStates {
-                running: number,
-                scheduled: number,
-                idle: number,
-                complete: number,
-            }),
-        }],
-        thread_activity: vec![activity; 2],
-        agent: AgentStats {
-            uptime_ns: number,
-            address: text(),
-            connections: number,
-            open_connections: number,
-            requests: number,
-            refused_users: number,
-            refused_tokens: number,
-            refused_limits: number,
-            malformed: number,
-            busy: number,
-            cancelled: number,
-            dropped: number,
-            cpu_ns: Known::Value(number),
-            sent_bytes: number,
-        },
-    }
-}
-
-fn version(text: Text<'_>) -> VersionReply {
-    VersionReply {
-        program: Known::Value(text()),
-        executable: Known::Value(text()),
-        build_id: vec![7; 20],
-        rustc: text(),
-        target: text(),
-        profile: text(),
-        opt_level: text(),
-        debug_assertions: true,
-        panic: text(),
-        comment: Known::Value(vec![text()]),
-        sections: Known::Value(vec![text()]),
-        symbols: Known::Value(vec![text()]),
-        auditable: Vec::new(),
-        tokio: missing(text),
-        allocator: Known::Value(text()),
-        agent: text(),
-        protocol: u32::MAX,
-        features: vec![text()],
-    }
 }

@@ -1,15 +1,17 @@
-//! A process that means harm to whoever looks at it: an agent's socket whose answers have one shape of
-//! attack. It is started by `p26_hostile_process.rs`, as another user.
+//! A hostile process: it listens like an agent, and its answers have one shape of attack. `p26_hostile_process`
+//! starts it as another user.
 //!
-//! `hostile SHAPE`: listens in `$RGOPS_DIR` under the name an agent of this process would have, prints
-//! "ready", and serves until it is killed. Further arguments are there to be seen.
+//! `hostile SHAPE`: listens in `$RGOPS_DIR` under the socket name of an agent of this process, prints "ready", and
+//! serves until it is killed. Further arguments are only there to be visible in `/proc`.
 //!
-//! `hostile measure FILE PROGRAM…`: runs the program and writes its status and its most resident memory, as
-//! wait4(2) tells them, to the file. Not the test itself: the kernel counts to a child the memory its parent had
-//! when it was started (exec_mmap in fs/exec.c), and a test has a lot.
+//! `hostile measure FILE PROGRAM…`: runs the program, and writes its exit status and its peak resident memory, both
+//! from wait4(2), to the file. The test does not do this itself: a child's peak starts at the memory its parent had
+//! at the time (exec_mmap in fs/exec.c), and a test has a lot of memory.
 
 #[cfg(target_os = "linux")]
 mod answers;
+#[cfg(target_os = "linux")]
+mod elements;
 #[cfg(target_os = "linux")]
 mod measuring;
 #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! Listens as an agent does, and answers as none does.
+//! Listens like an agent, and sends hostile answers.
 
 use std::cell::Cell;
 use std::fs;
@@ -20,42 +20,42 @@ use rgops_protocol::wire::{self, HEADER_BYTES, Header, Kind, MAX_PACKET_BYTES};
 
 use crate::answers;
 
-/// What it does to who asks.
+/// The shape of the attack.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
-    /// Texts as long as they fit a packet, of everything that can go wrong with texts.
+    /// Hostile texts in every field, as long as fit into a packet.
     Texts,
     /// The same in an error.
     LongError,
-    /// A refusal whose texts are advice.
+    /// A refusal with hostile texts as advice.
     Advice,
-    /// Parts of one element each, without end.
+    /// Endless parts of one element each.
     Tiny,
-    /// Packets of as many of the smallest elements as they hold, without end.
+    /// Endless packets with the maximum number of the smallest elements.
     Amplified,
-    /// Addresses, threads and tasks that are never the same, without end.
+    /// Endless addresses, threads and tasks that are all different.
     Distinct,
-    /// New lists of modules without end, which are FIFOs, devices and links.
+    /// Endless new module lists with FIFOs, devices and links.
     Modules,
-    /// Progress without end.
+    /// Endless progress.
     Progress,
-    /// Nothing, after the request.
+    /// No answer after the request.
     Silence,
-    /// Nothing at all.
+    /// No hello.
     NoHello,
-    /// A byte a second.
+    /// One byte per second.
     Drip,
     /// Half a packet.
     Half,
-    /// Numbers of elements, and lengths, that are none.
+    /// False element counts and lengths.
     Counts,
-    /// Another process' hello.
+    /// The hello of another process.
     AnotherPid,
-    /// The end, and then more.
+    /// More data after the end.
     AfterEnd,
-    /// An end of as many notes as fit.
+    /// An end with the maximum number of notes.
     Notes,
-    /// The largest numbers everywhere.
+    /// The largest number in every field.
     Extremes,
 }
 
@@ -86,18 +86,18 @@ pub(super) fn serve() {
     let directory = PathBuf::from(std::env::var_os("RGOPS_DIR").expect("a directory"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).expect("it is ours");
     let listener = UnixListener::bind(directory.join(own_name().file_name())).expect("a socket");
-    // Its name on the screen: a colour, a line, a direction.
+    // The process name on the screen: a colour, a line break, a text direction.
     let _ = fs::write("/proc/self/comm", "\x1b[31m\n\u{202e}x");
     println!("ready");
     for stream in listener.incoming() {
         thread::spawn(move || {
-            // Who asked went away: that is what the test is for.
+            // The client closed the connection, as the test expects.
             let _ = stream.and_then(|stream| answer(stream, shape));
         });
     }
 }
 
-/// This process, by its pid and its start time (proc_pid_stat(5)).
+/// The socket name of this process, from its pid and its start time (proc_pid_stat(5)).
 fn own_name() -> SocketName {
     let stat = fs::read("/proc/self/stat").expect("proc");
     let close = stat.iter().rposition(|byte| *byte == b')').expect("a name");
@@ -122,7 +122,7 @@ fn answer(mut stream: UnixStream, shape: Shape) -> io::Result<()> {
 
 fn hello(shape: Shape) -> AgentHello {
     let SocketName { pid, start_time } = own_name();
-    let text = || if shape == Shape::Texts { answers::nasty(800) } else { "hostile".to_owned() };
+    let text = || if shape == Shape::Texts { answers::hostile_text(800) } else { "hostile".to_owned() };
     AgentHello {
         protocol: 1,
         agent: text(),
@@ -139,12 +139,12 @@ fn hello(shape: Shape) -> AgentHello {
 fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Result<()> {
     let send = |stream: &mut UnixStream, kind, payload: &[u8]| stream.write_all(&wire::packet(kind, payload));
     let beginning = answers::beginning(request, &|| "hostile".to_owned());
-    // Of a heap without its snapshot, when a whole answer follows: one more would be refused.
+    // For a heap the snapshot is left out when a whole answer follows: a second one would be refused.
     let kept = if matches!(request, Request::PprofHeap(_)) { 2 } else { usize::MAX };
     let opening = beginning.clone().into_iter().take(kept);
     match shape {
         Shape::Texts => {
-            // As long as a packet has room for; then one text of them at a time.
+            // First all texts, as long as fit into a packet; then one text after the other.
             let count = Cell::new(0);
             let counting = || {
                 count.set(count.get() + 1);
@@ -152,30 +152,30 @@ fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Resu
             };
             answers::whole(request, &counting, 1);
             let texts = count.get();
-            // Some texts are in a part several times.
+            // Some texts occur several times in a part.
             let length = 330_000 / texts.max(1);
-            for part in answers::whole(request, &|| answers::nasty(length), 1) {
+            for part in answers::whole(request, &|| answers::hostile_text(length), 1) {
                 send(stream, Kind::Data, &part)?;
             }
-            // Of an answer of one part a second would be refused.
+            // A second part of an answer that has one part would be refused.
             let single = beginning.is_empty();
             for long in 0..if single { 0 } else { texts } {
                 count.set(0);
                 let one = || {
                     count.set(count.get() + 1);
-                    if count.get() == long + 1 { answers::nasty(1_000_000) } else { "x".to_owned() }
+                    if count.get() == long + 1 { answers::hostile_text(1_000_000) } else { "x".to_owned() }
                 };
-                for part in answers::beginning(request, &|| answers::nasty(200_000)) {
+                for part in answers::beginning(request, &|| answers::hostile_text(200_000)) {
                     send(stream, Kind::Data, &part)?;
                 }
                 for part in answers::whole(request, &one, 1) {
                     send(stream, Kind::Data, &part)?;
                 }
             }
-            send(stream, Kind::End, &encoded(&notes(3, &|| answers::nasty(100_000))))
+            send(stream, Kind::End, &encoded(&notes(3, &|| answers::hostile_text(100_000))))
         }
         Shape::LongError => {
-            let text = || answers::nasty(300_000);
+            let text = || answers::hostile_text(300_000);
             let error = Error::new(Code::Busy, text(), text(), text());
             send(stream, Kind::Error, &encoded(&error))
         }
@@ -232,7 +232,7 @@ fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Resu
             for part in beginning {
                 send(stream, Kind::Data, &part)?;
             }
-            // Variant 2, or a list, of 2^60 elements.
+            // Variant 2, or a list, with 2^60 elements.
             let lie = [&[2, 253][..], &(1_u64 << 60).to_le_bytes()].concat();
             send(stream, Kind::Data, &lie)
         }
@@ -252,7 +252,7 @@ fn respond(stream: &mut UnixStream, request: &Request, shape: Shape) -> io::Resu
             for part in opening.chain(answers::whole(request, &|| "x".to_owned(), 1)) {
                 send(stream, Kind::Data, &part)?;
             }
-            // The numbers are as short as numbers are.
+            // The numbers have the shortest encoding.
             let mut end = notes(200_000, &String::new);
             end.notes.iter_mut().for_each(|note| note.count = 1);
             send(stream, Kind::End, &encoded(&end))
@@ -271,7 +271,7 @@ fn notes(count: usize, text: &dyn Fn() -> String) -> End {
     End { notes: (0..count).map(note).collect() }
 }
 
-/// Waits for the other side to go away.
+/// Waits until the peer closes the connection.
 fn hang(stream: &mut UnixStream) -> io::Result<()> {
     while stream.read(&mut [0; 64])? > 0 {}
     Ok(())

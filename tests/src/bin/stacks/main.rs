@@ -1,6 +1,6 @@
-//! A program whose threads run on every kind of small stack, each with bytes below it that nobody may change.
+//! A program whose threads run on every kind of small stack, each with a canary below it that must not change.
 //!
-//! It does what its standard input says, one order a line: `listen`, `start`, `report`.
+//! Orders on standard input, one per line: `listen`, `start`, `report`.
 #![cfg_attr(not(target_os = "linux"), allow(unused, reason = "captures are of Linux"))]
 
 #[cfg(target_os = "linux")]
@@ -19,22 +19,22 @@ fn main() {
 
     let mut agent = None;
     uses::install_handlers();
-    uses::say("ready");
+    uses::print_line("ready");
     for order in io::stdin().lock().lines() {
         let order = order.expect("standard input is a pipe");
         match order.split_whitespace().next() {
             Some("listen") => {
                 let options = rgops_agent::Options::default().heap_rate(4096);
                 let new = rgops_agent::listen(options).expect("it can listen");
-                uses::say(&format!("listening {}", new.address()));
+                uses::print_line(&format!("listening {}", new.address()));
                 agent = Some(new);
             }
-            Some("start") => uses::say(&format!("started {}", uses::start())),
+            Some("start") => uses::print_line(&format!("started {}", uses::start())),
             Some("report") => {
-                uses::report().iter().for_each(|line| uses::say(line));
-                uses::say("end");
+                uses::report().iter().for_each(|line| uses::print_line(line));
+                uses::print_line("end");
             }
-            _ => uses::say("what?"),
+            _ => uses::print_line("what?"),
         }
     }
     drop(agent);

@@ -1,9 +1,9 @@
-//! Memory that stacks are made of, with a canary right below: there is no guard page anywhere.
+//! Memory for stacks, with a canary directly below and no guard page.
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes watched below each stack.
+/// Size of the canary below each stack.
 const CANARY_BYTES: usize = 48 * 1024;
 const LARGEST: usize = 64 * 1024;
 const PAINT: u8 = 0xc3;
@@ -23,26 +23,26 @@ const AREAS: usize = 64;
 #[repr(align(4096))]
 struct Areas(UnsafeCell<[[u8; CANARY_BYTES + LARGEST]; AREAS]>);
 
-// SAFETY: each area is given to one `Place` only.
+// SAFETY: `GIVEN` makes sure that each area belongs to one `Place` only.
 unsafe impl Sync for Areas {}
 
 static STATIC: Areas = Areas(UnsafeCell::new([[0; CANARY_BYTES + LARGEST]; AREAS]));
 static GIVEN: AtomicUsize = AtomicUsize::new(0);
 
-/// A stack and the canary below it; both stay for ever.
+/// A stack and the canary below it; both live for ever.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     canary: *mut u8,
     bytes: usize,
 }
 
-// SAFETY: one thread uses the memory at a time.
+// SAFETY: only one thread at a time uses the memory.
 unsafe impl Send for Place {}
 
 impl Place {
     pub(super) fn new(source: Source, bytes: usize) -> Place {
         let all = CANARY_BYTES + bytes;
-        // SAFETY: new memory of this size in each case, which nobody else has and nobody frees.
+        // SAFETY: each source returns new memory of this size, which is not shared and never freed.
         let start: *mut u8 = unsafe {
             match source {
                 Source::Malloc => libc::malloc(all).cast(),
@@ -67,13 +67,13 @@ impl Place {
     }
 
     fn paint(&self) {
-        // SAFETY: the canary is ours.
+        // SAFETY: the canary belongs to this `Place`.
         unsafe { self.canary.write_bytes(PAINT, CANARY_BYTES) };
     }
 
     /// The lowest byte of the stack.
     pub(super) fn low(&self) -> *mut u8 {
-        // SAFETY: the stack follows the canary.
+        // SAFETY: the stack follows the canary in the same allocation.
         unsafe { self.canary.add(CANARY_BYTES) }
     }
 
@@ -81,15 +81,16 @@ impl Place {
         self.bytes
     }
 
-    /// Its end, aligned as a stack has to be.
+    /// The end of the stack, aligned as the ABI requires.
     pub(super) fn top(&self) -> *mut u8 {
-        // SAFETY: the end of the memory; all sizes are multiples of 16.
+        // SAFETY: the end of the allocation, which is in bounds. All sizes are multiples of 16.
         unsafe { self.low().add(self.bytes) }
     }
 
-    /// Bytes of the canary that were changed since it was last asked.
+    /// Number of canary bytes that changed since the last call.
     pub(super) fn changed(&self) -> u64 {
-        // SAFETY: the canary is ours; volatile, because whoever writes there is not the compiler's business.
+        // SAFETY: the canary belongs to this `Place` and `at` is inside it. The read is volatile because the compiler
+        // does not see the writes of handlers.
         let is_changed = |at: &usize| unsafe { self.canary.add(*at).read_volatile() } != PAINT;
         let changed = (0..CANARY_BYTES).filter(is_changed).count() as u64;
         if changed > 0 {

@@ -1,4 +1,4 @@
-//! Keeps 32 MiB and has freed 128 MiB, on an allocator that is not the C library's.
+//! Keeps 32 MiB, after it has freed another 128 MiB, on an allocator other than the C library's.
 //!
 //! Prints its name and pid, and then `ready`.
 
@@ -22,10 +22,10 @@ fn main() {
     agent::listen(Options::default().allow(Command::Gc)).expect("the agent listens");
     println!("allocators: pid {}", std::process::id());
     let kept = keep(32 << 20);
-    // jemalloc keeps what is freed for ten seconds; when a thread ends, it gives back what was that thread's.
+    // jemalloc keeps freed memory for ten seconds. A thread that ends releases its thread cache.
     #[cfg(feature = "jemalloc")]
     drop(burst(128 << 20));
-    // mimalloc keeps it in the thread's own heap, which nobody else can collect.
+    // mimalloc keeps freed memory in the thread's own heap, which other threads cannot collect.
     #[cfg(feature = "mimalloc")]
     std::thread::spawn(|| drop(burst(128 << 20))).join().expect("it does not panic");
     println!("ready");
@@ -35,13 +35,13 @@ fn main() {
     }
 }
 
-/// What stays.
+/// The memory that stays.
 #[inline(never)]
 fn keep(bytes: usize) -> Vec<Vec<u8>> {
     fill(bytes, 1)
 }
 
-/// What goes.
+/// The memory that is freed.
 #[inline(never)]
 fn burst(bytes: usize) -> Vec<Vec<u8>> {
     fill(bytes, 2)

@@ -1,4 +1,4 @@
-//! Both ends of Tokio's channels.
+//! Tasks at both ends of Tokio's channels.
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 

@@ -1,4 +1,4 @@
-//! Several futures at once: `select!`, `join!` and their relations, lists of futures, time limits.
+//! Several futures at the same time: `select!`, `join!` and similar macros, lists of futures, time limits.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -67,7 +67,7 @@ async fn selects(mut receiver: mpsc::Receiver<u64>, notify: Arc<Notify>) {
     }
 }
 
-/// The handler of a branch awaits: nothing of the `select!` is left.
+/// The handler of a branch awaits: the futures of the `select!` are already dropped.
 async fn selects_handlers(mut receiver: mpsc::Receiver<u64>) {
     tokio::select! {
         () = std::future::ready(()) => {
@@ -97,7 +97,7 @@ async fn selects_some(notify: Arc<Notify>, has_second: bool) {
     }
 }
 
-/// Futures that live on when the `select!` has ended.
+/// Futures that outlive the `select!`.
 async fn selects_pinned(notify: Arc<Notify>) {
     let stepping = step(3);
     tokio::pin!(stepping);
@@ -132,7 +132,7 @@ async fn joins(notify: Arc<Notify>) {
     );
 }
 
-/// One of them has ended.
+/// One of the futures has ended.
 async fn joins_what_is_left(notify: Arc<Notify>) {
     let (_, number) = tokio::join!(async { 1 }, step(8));
     notify.notified().await;
@@ -154,7 +154,7 @@ async fn tries_to_join(notify: Arc<Notify>) -> Result<u64, ()> {
     Ok(first + second)
 }
 
-/// Two macros in one function: each await has the line of its own.
+/// Two macros in one function: each await has its own line.
 async fn joins_and_selects(notify: Arc<Notify>) {
     tokio::select! {
         () = std::future::ready(()) => {}

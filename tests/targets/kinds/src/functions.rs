@@ -1,4 +1,4 @@
-//! Async functions, blocks and closures in each other, and what hides them: boxes, `dyn`, generics.
+//! Nested async functions, blocks and closures, also behind boxes, `dyn` and generics.
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
@@ -153,7 +153,7 @@ async fn awaits_a_pinned_local() {
     (&mut sleeping).await;
 }
 
-/// Larger than what Tokio keeps in a task's cell: it boxes it.
+/// Too large for a task's cell: Tokio boxes it.
 async fn large() {
     let mut bytes = [0u8; 20_000];
     bytes[3] = 1;

@@ -1,5 +1,5 @@
-//! A web service: a request that waits for a lock, one behind layers and boxed services, a connection
-//! that is kept alive and idle, and one on which nothing has come yet.
+//! A web service: a request that waits for a lock, one behind layers and boxed services, an idle keep-alive
+//! connection, and one that has received nothing yet.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use tower::{BoxError, Service as _, ServiceBuilder, ServiceExt as _};
 
 use crate::{Kept, LONG};
 
-/// What handlers share.
+/// The state that handlers share.
 #[derive(Clone)]
 struct Shop {
     stock: Arc<Mutex<u64>>,
@@ -41,7 +41,7 @@ pub(crate) async fn start(kept: &mut Kept) {
     let address = listener.local_addr().expect("it listens");
     let until = shop.arrived.clone();
     tokio::spawn(serves(listener, routes, until));
-    kept.push(Box::new(shop.stock.clone().try_lock_owned().expect("nobody else has it yet")));
+    kept.push(Box::new(shop.stock.clone().try_lock_owned().expect("it is not locked yet")));
 
     for path in ["/checkout", "/logged", "/limited"] {
         let mut client = TcpStream::connect(address).await.expect("it listens");
@@ -51,7 +51,7 @@ pub(crate) async fn start(kept: &mut Kept) {
     }
     let silent = TcpStream::connect(address).await.expect("it listens");
     kept.push(Box::new(silent));
-    // Connections are accepted in their order: with the answer the silent one has its task, too.
+    // Connections are accepted in order: after this answer, the silent one before it also has its task.
     let mut client = TcpStream::connect(address).await.expect("it listens");
     ask(&mut client, "/").await;
     let mut answer = Vec::new();

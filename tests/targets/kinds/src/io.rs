@@ -1,4 +1,4 @@
-//! Sockets, pipes, processes and signals.
+//! Tasks that wait for sockets, pipes, processes and signals.
 
 use std::process::Stdio;
 
@@ -27,7 +27,7 @@ pub(crate) async fn start(kept: &mut Kept) {
     tokio::spawn(reads_unix(one));
     kept.push(Box::new(other));
     tokio::spawn(reads_duplex());
-    // It ends with its input, and so with this program, however that ends.
+    // The child ends with its input, and so with this program, however that ends.
     let mut command = Command::new("cat");
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().expect("cat(1)");
@@ -40,7 +40,7 @@ pub(crate) async fn start(kept: &mut Kept) {
 async fn accepted(listener: &TcpListener, kept: &mut Kept) -> TcpStream {
     let address = listener.local_addr().expect("it listens");
     kept.push(Box::new(TcpStream::connect(address).await.expect("it listens")));
-    listener.accept().await.expect("somebody connected").0
+    listener.accept().await.expect("a client connected").0
 }
 
 async fn accepts(listener: TcpListener) {
@@ -72,7 +72,7 @@ async fn reads_half(stream: TcpStream) {
     let _ = reading.read_to_string(&mut text).await;
 }
 
-/// The other end reads nothing: soon there is no room.
+/// The other end reads nothing, so the buffers fill up.
 async fn writes(mut stream: TcpStream) {
     let bytes = vec![0; 1 << 20];
     while stream.write_all(&bytes).await.is_ok() {}

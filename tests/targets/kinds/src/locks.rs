@@ -1,4 +1,4 @@
-//! Tokio's locks, each with one task that holds it and others that wait.
+//! Tokio's locks, each with one task that holds it and others that wait for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(crate) async fn start() {
     tokio::spawn(waits_for_cell(cell));
 }
 
-/// Waits until the task has taken what it is to hold.
+/// Waits until the task has locked.
 async fn holds(_task: tokio::task::JoinHandle<()>, mut is_held: impl FnMut() -> bool) {
     while !is_held() {
         sleep(Duration::from_millis(1)).await;

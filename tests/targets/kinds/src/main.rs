@@ -1,7 +1,7 @@
-//! Tasks of every kind, suspended for ever; what each is suspended at is known.
+//! Tasks of every kind, suspended for ever, each at a known place.
 //!
-//! Usage: kinds SCENARIO. It prints `ready` when all tasks of the scenario are spawned, and answers each
-//! line on standard input with where its agent listens; it ends with that input.
+//! Usage: kinds SCENARIO. It prints `ready` when all tasks of the scenario are spawned. It answers each line on
+//! standard input with its agent's address, and ends at the end of that input.
 
 mod channels;
 mod combinators;
@@ -20,10 +20,10 @@ use std::time::Duration;
 use rgops_agent::Options;
 use tokio::runtime::Builder;
 
-/// Time enough for any test.
+/// Longer than any test.
 const LONG: Duration = Duration::from_secs(100_000);
 
-/// What keeps tasks waiting: senders, guards, the other ends of connections.
+/// Objects that keep tasks waiting: senders, guards, the other ends of connections.
 type Kept = Vec<Box<dyn Any + Send>>;
 
 fn main() {
@@ -49,6 +49,6 @@ fn main() {
     for _ in std::io::stdin().lock().lines() {
         println!("{}", agent.address());
     }
-    // Without joining what waits for ever.
+    // Does not join tasks that wait for ever.
     std::process::exit(0);
 }

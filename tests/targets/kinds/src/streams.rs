@@ -1,4 +1,4 @@
-//! Streams and what is made of them.
+//! Streams and their adapters.
 
 use std::future::Future;
 use std::pin::Pin;

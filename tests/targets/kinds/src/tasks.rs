@@ -23,7 +23,7 @@ pub(crate) fn start(agent: &Agent, kept: &mut Kept) {
     tokio::spawn(tracks());
     kept.push(Box::new(token));
 
-    // Not driven any more when all are at their awaits.
+    // No longer driven when all its tasks are at their awaits.
     let single = Builder::new_current_thread().enable_all().build().expect("a runtime");
     agent.watch(single.handle(), "single");
     single.spawn(step(7));

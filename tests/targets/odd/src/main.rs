@@ -1,5 +1,5 @@
-//! Two threads to recognise, one that spins and one that is parked, and a Tokio runtime with a task.
-//! Runs until its standard output is closed or it is killed.
+//! Two threads that a test recognises, a spinning one and a parked one, and a Tokio runtime with a task. Runs until
+//! its standard output is closed or it is killed.
 #![forbid(unsafe_code)]
 
 use std::hint::black_box;

@@ -1,8 +1,8 @@
-//! Masks for what differs between machines or moments and is not a number. What the screen is about stays.
+//! Masks for differences between machines or moments that are not numbers. The subject of the screen stays.
 
 use rgops_tests::masks;
 
-/// Nothing but numbers differs.
+/// Only numbers differ.
 pub(super) fn unmasked(text: &str) -> String {
     text.to_owned()
 }
@@ -12,8 +12,8 @@ pub(super) fn wide_as_content(text: &str) -> String {
     masks::columns(&masks::numbers(text))
 }
 
-/// Threads and runtimes, with the threads sorted by name. Without `--all` only the thread that answers: any other may
-/// have used a CPU meanwhile or not.
+/// Threads and runtimes, with the threads sorted by name. Without `--all` only the answering thread: any other may or
+/// may not have used a CPU meanwhile.
 pub(super) fn threads(text: &str) -> String {
     let text = wide_as_content(&any_machine(text));
     let is_short = text.contains(" more threads in ");
@@ -31,7 +31,7 @@ pub(super) fn threads(text: &str) -> String {
     sorted
 }
 
-/// Stacks with the frames of the program itself; those of its Tokio and C library are `…`.
+/// Stacks with the program's own frames. Frames of Tokio and the C library become `…`.
 pub(super) fn own_frames(text: &str) -> String {
     let is_place = |line: &str| line.trim_start_matches(' ').starts_with('\t');
     let is_own = |line: &str| OWN.iter().any(|program| line.trim_start().starts_with(program));
@@ -41,7 +41,7 @@ pub(super) fn own_frames(text: &str) -> String {
         let is_frame =
             lines.peek().is_some_and(|next| is_place(next)) && !is_place(line) && !line.starts_with("thread");
         if !is_frame {
-            // What the agent polls meanwhile is not the program's.
+            // Frames of the agent's own tasks are not the program's.
             short.push_str(if line.contains("rgops_agent::") { "\t…\n" } else { line });
             continue;
         }
@@ -53,26 +53,26 @@ pub(super) fn own_frames(text: &str) -> String {
             short.push_str("…\n");
         }
     }
-    // Closures with the same code are one function, with the name of either.
+    // Closures with the same code are merged into one function, which has the name of either.
     let short = short.replace("stuck::mutex::{{closure}}", "stuck::all_workers::{{closure}}");
-    // Threads of the agent come and go: the first line ends with how many did.
+    // The agent's threads come and go: the number at the end of the first line varies.
     match short.split_once(" UTC; ") {
         Some((first, rest)) => format!("{first} UTC\n{}", rest.split_once('\n').unwrap_or_default().1),
         None => short,
     }
 }
 
-/// How the functions of the programs begin.
+/// Prefixes of the programs' own functions.
 const OWN: [&str; 2] = ["stuck::", "leaky::"];
 
-/// The top table of a profile with the one function that does all the work. Chance decides which others were sampled,
-/// and how the sums are explained.
+/// The top table of a profile with the one function that does all the work. The other sampled functions and the
+/// explanation of the sums vary by chance.
 pub(super) fn profile(text: &str) -> String {
     let is_row = |line: &str| line.split_whitespace().filter(|word| word.ends_with('%')).count() == 3;
     let mut short = String::new();
     for line in without_notes(text).split_inclusive('\n').filter(|line| !line.starts_with("Dropped ")) {
         if !is_row(line) || line.contains("flat%") {
-            // Behind the second `;` is what this machine could not sample.
+            // The text after the second `;` depends on what this machine could not sample.
             let parts: Vec<&str> = line.trim_end_matches('\n').split("; ").take(2).collect();
             short.push_str(&(parts.join("; ") + "\n"));
         } else if line.contains("spin_forever") || line.contains("remember_request") {
@@ -95,7 +95,7 @@ fn right_aligned(row: &str) -> String {
     aligned + rest
 }
 
-/// The lines of `schedtrace`. The ids of tasks depend on what the agent spawned before.
+/// The lines of `schedtrace`. Task ids depend on the tasks that the agent spawned before.
 pub(super) fn schedulers(text: &str) -> String {
     let is_task = |name: &str| name.strip_prefix('T').is_some_and(|id| id.parse::<u64>().is_ok());
     let lines = text.split_inclusive('\n').map(|line| match line.split_once(':') {
@@ -105,8 +105,8 @@ pub(super) fn schedulers(text: &str) -> String {
     lines.collect()
 }
 
-/// The table of threads by their names: the rows are ordered by CPU time, and a cell may be `-` in one run and a number
-/// in another.
+/// The table of threads, sorted by name: the original order is by CPU time, and a cell may be `-` in one run and a
+/// number in another.
 pub(super) fn threads_by_name(text: &str) -> String {
     let is_cell = |word: &&str| *word == "-" || word.ends_with('%');
     let is_row = |line: &str| line.split_whitespace().rev().take(8).filter(is_cell).count() == 8;
@@ -123,13 +123,13 @@ pub(super) fn threads_by_name(text: &str) -> String {
     short
 }
 
-/// A text without notes: on a busy machine they say what was lost.
+/// Removes the notes: on a busy machine they report losses.
 fn without_notes(text: &str) -> String {
     let is_note = |line: &&str| line.starts_with("note: ") || line.contains("note{/}: ");
     text.split_inclusive('\n').filter(|line| !is_note(line)).collect()
 }
 
-/// Without what belongs to the machine: the values of the cgroup, the CPU quota, the user.
+/// Removes what depends on the machine: the values of the cgroup, the CPU quota, the user.
 pub(super) fn any_machine(text: &str) -> String {
     let (mut masked, mut is_cgroup) = (String::new(), false);
     for line in text.split_inclusive('\n') {
@@ -146,13 +146,13 @@ pub(super) fn any_machine(text: &str) -> String {
     masked
 }
 
-/// The parts of memory on any machine. A size below one kilobyte has no second form.
+/// The parts of memory on any machine. A size below one kilobyte has only one form.
 pub(super) fn memory(text: &str) -> String {
     wide_as_content(&any_machine(text)).replace("N (N bytes)", "N bytes")
 }
 
-/// What `leaks` names first, with the program's own frames. The other line that allocates there, and any that grew a
-/// little, have too few samples to be named in each run.
+/// The first entry of `leaks`, with the program's own frames. The other allocating line, and lines that grew a
+/// little, have too few samples to be listed in each run.
 pub(super) fn growth(text: &str) -> String {
     let (mut short, mut rows, mut stacks) = (String::new(), 0, 0);
     for line in wide_as_content(&own_frames(text)).split_inclusive('\n') {
@@ -161,7 +161,7 @@ pub(super) fn growth(text: &str) -> String {
         stacks += usize::from(line.starts_with("N. "));
         let is_stack = ["N. ", "   ", "…", "\n"].iter().any(|start| line.starts_with(start));
         if line.contains("chance") || is_stack && stacks > 1 {
-            // Without the empty line before it.
+            // Removes the empty line before it.
             short.truncate(short.trim_end_matches('\n').len() + 1);
         } else if is_row || line.contains("  per minute  ") {
             short.push_str(if rows > 1 { "" } else { line.trim_start_matches(' ') });
@@ -172,14 +172,16 @@ pub(super) fn growth(text: &str) -> String {
     short.replace("  > N%", "  N%").replace("compared line grew", "compared lines grew")
 }
 
-/// What `gc` did, and the resident memory. Which counters of the allocator change, and which way, differs in each run.
-pub(super) fn given_back(text: &str) -> String {
+/// The result of `gc`, and the resident memory. It differs in each run which counters of the allocator change, and in
+/// which direction.
+pub(super) fn released(text: &str) -> String {
     let is_kept = |line: &&str| ["[", "rss:"].iter().any(|start| line.starts_with(start));
     let kept = text.split_inclusive('\n').filter(is_kept).collect::<String>();
     masks::numbers(&kept).replace("(-N", "(±N").replace("(+N", "(±N")
 }
 
-/// A row of a list of all processes: without the branches of a tree before it, and each column as wide as its content.
+/// A row of a list of all processes, without the tree branches before it, and with each column as wide as its
+/// content.
 pub(super) fn row(text: &str) -> String {
     let row = text.trim_start_matches([' ', '│', '├', '└', '─']);
     masks::numbers(row).split_whitespace().collect::<Vec<_>>().join(" ") + "\n"

@@ -1,9 +1,9 @@
-//! Programs in a fixed state, and the commands to ask each of them.
+//! Programs in a fixed state, and the commands that run on each of them.
 
 use serde_json::Value;
 
 use super::masked::{
-    any_machine, given_back, growth, memory, own_frames, profile, row, schedulers, threads, threads_by_name,
+    any_machine, growth, memory, own_frames, profile, released, row, schedulers, threads, threads_by_name,
     unmasked,
 };
 use super::screen::Screens;
@@ -83,7 +83,7 @@ fn a_program_that_allocates() {
     let mut screens = Screens::of("leaky", "leaky", &["--leak", "4MiB", "--fill", "0", "--churn", "0"]);
     screens.show("heap-rate PID", unmasked);
     screens.show("heap-rate PID off", unmasked);
-    // More samples, so that chance decides less.
+    // More samples, so that the result depends less on chance.
     screens.show("heap-rate PID 64KiB", unmasked);
     screens.show("leaks PID --duration 3s", growth);
     screens.show("pprof-heap PID --duration 1s --force --output FILE", profile);
@@ -92,5 +92,5 @@ fn a_program_that_allocates() {
     screens.show("pprof-heap PID --inuse-objects --force --output FILE", profile);
     screens.show("pprof-heap PID --alloc-space --force --output FILE", profile);
     screens.show("memstats PID", memory);
-    screens.show("gc PID", given_back);
+    screens.show("gc PID", released);
 }

@@ -1,4 +1,4 @@
-//! What a command shows of a program, compared with its snapshot.
+//! Compares the output of a command on a program with its snapshot.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,15 +8,15 @@ use rgops_tests::running::Running;
 use rgops_tests::snapshot::{Snapshots, replaced, with_visible_colours};
 use rgops_tests::{built, masks, program, terminal};
 
-/// Removes from a screen what belongs to this machine or moment; numbers are masked afterwards.
+/// Removes from a screen what depends on this machine or moment. Numbers are masked afterwards.
 pub(super) type Mask = fn(&str) -> String;
 
-/// A running program and the snapshots of what is shown of it.
+/// A running program and its snapshots.
 pub(super) struct Screens {
     snapshots: Snapshots,
-    /// Words of a command with what they stand for.
+    /// Placeholders in commands, and their values.
     words: Vec<(&'static str, String)>,
-    /// Where its socket is, and files go.
+    /// The folder of its socket and output files.
     folder: Directory,
     running: Running,
 }
@@ -41,20 +41,20 @@ impl Screens {
         self.words.push((word, value));
     }
 
-    /// Stops `leaky`, so that its memory stays as it is.
+    /// Pauses `leaky`, so that its memory does not change.
     pub(super) fn stop_allocating(&mut self) {
         self.running.signal("USR1");
         assert!(self.running.line().starts_with("leak "));
     }
 
-    /// What the command prints on a pipe.
+    /// The output of the command on a pipe.
     pub(super) fn output(&self, command: &str) -> String {
         let output = program::finished(&mut self.rgops(command));
         assert!(output.status.success(), "{command}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Compares what a command shows, such as `stack PID --all`. Places that show the same share one copy.
+    /// Compares the screens of a command such as `stack PID --all`. Terminals that show the same share one snapshot.
     pub(super) fn show(&mut self, command: &str, mask: Mask) {
         let output = program::finished(&mut self.rgops(command));
         let text = [output.stdout, output.stderr].concat();
@@ -91,26 +91,26 @@ impl Screens {
         let text = text.replace(built::release("rgops").parent().unwrap().to_str().unwrap(), "TARGET");
         let text = sources(&text, "/registry/src/", 1, "REGISTRY/");
         let text = sources(&text, "/examples/src/", 0, "WORKSPACE/examples/src/");
-        // At the start of a row the pid is masked as a number, which keeps the columns.
+        // At the start of a row the pid is masked as a number, which keeps the column widths.
         let is_row = |line: &str| line.trim_start().starts_with(&pid);
         let lines = text.split_inclusive('\n');
         let text: String = lines
             .map(|line| if is_row(line) { line.to_owned() } else { replaced(line, &pid, "PID") })
             .collect();
-        // A busy machine loses samples.
+        // Samples are lost on a busy machine.
         let takes_samples = ["pprof-cpu", "trace"].iter().any(|name| command.starts_with(name));
         let code = if takes_samples && code == 6 { 0 } else { code };
         format!("{}exit {code}\n", masks::numbers(&mask(&text)))
     }
 }
 
-/// The lines with this pid, of a list of all processes.
+/// The lines with this pid in a list of all processes.
 fn lines_with(text: &str, pid: &str) -> String {
     text.split_inclusive('\n').filter(|line| line.split_whitespace().any(|word| word == pid)).collect()
 }
 
-/// A text in which `by` replaces each path up to `within` and the next `folders`: programs may have been built in
-/// another checkout, and crates are where cargo's home is.
+/// Replaces each path up to `within` and the next `folders` by `by`: programs may have been built in another
+/// checkout, and crates are in cargo's home.
 fn sources(text: &str, within: &str, folders: usize, by: &str) -> String {
     let (mut short, mut rest) = (String::new(), text);
     while let Some((before, behind)) = rest.split_once(within) {

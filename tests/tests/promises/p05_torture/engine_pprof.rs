@@ -1,7 +1,7 @@
-//! The same torture on engine `pprof`, reported beside the native engine: a row for each rate, of a
-//! process of its own. Nothing is judged here; it is known to lose samples, and what may happen to the
-//! process is part of the report. Without the stacks nobody guards: its handler takes what it takes
-//! (docs/ENGINES.md). 2 s a row, or `RGOPS_TORTURE_SECONDS`.
+//! The same torture on engine `pprof`, reported beside the native engine: a row for each rate, each from its own
+//! process. Nothing is asserted: the engine is known to lose samples, and a crash is part of the report. The stacks
+//! without guard pages are left out: its handler needs more stack (docs/ENGINES.md). 2 s per row, or
+//! `RGOPS_TORTURE_SECONDS`.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const ENGINES: [(&str, &str); 2] =
     [("native", "p05_torture::native::target"), ("pprof", "p05_torture::engine_pprof::target")];
 
 #[test]
-fn its_numbers_beside_the_native_engines() {
+fn its_numbers_are_reported_beside_the_native_engines() {
     let seconds = native::seconds(2);
     let _plugins = Plugins::build();
     println!("engine   Hz     CPU     captured  said to be lost  depth  samples  the process");
@@ -66,7 +66,7 @@ impl Profiled {
     }
 }
 
-/// The whole profile.
+/// The complete profile.
 fn profile(target: &Itself, hz: u32, seconds: u64) -> Result<Profiled, ClientError> {
     let request = Request::PprofCpu(PprofCpuRequest { duration_ms: seconds * 1000, hz });
     let collected = target.ask::<PprofCpuPart>(&request)?;
@@ -88,12 +88,12 @@ fn profile(target: &Itself, hz: u32, seconds: u64) -> Result<Profiled, ClientErr
     }
 }
 
-/// How the process ended, when it does within 10 s.
+/// How the process ended, if it ended within 10 s.
 fn what_happened(mut target: Itself) -> String {
     let begin = Instant::now();
     while target.is_running() {
         if begin.elapsed() > Duration::from_secs(10) {
-            return "it goes on, or hangs".to_owned();
+            return "it continues, or hangs".to_owned();
         }
         std::thread::sleep(Duration::from_millis(10));
     }

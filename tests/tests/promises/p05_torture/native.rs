@@ -1,4 +1,4 @@
-//! The torture itself, on the native engine.
+//! The torture on the native engine.
 
 use std::ffi::CString;
 use std::hint::black_box;
@@ -13,7 +13,7 @@ use rgops_protocol::reply::stack::StackPart;
 use rgops_protocol::request::{PprofCpuRequest, Request, StackRequest};
 use rgops_tests::itself::{self, Itself};
 
-/// A thread's name, how many do this, and what they do, given the number of the round.
+/// A thread's name, the number of such threads, and their work, which gets the number of the round.
 pub(super) type Work = (&'static str, usize, fn(u64));
 
 pub(super) const WORKS: [Work; 9] = [
@@ -34,7 +34,7 @@ static STOP: AtomicBool = AtomicBool::new(false);
 fn no_rate_and_no_work_make_it_crash_hang_or_lose_time() {
     let seconds = seconds(5);
     let _plugins = Plugins::build();
-    // At the same time: that is less time, and more torture.
+    // At the same time: that is faster, and more torture.
     std::thread::scope(|scope| {
         for hz in [100, 999, 10_000] {
             scope.spawn(move || torture_at(hz, seconds));
@@ -53,8 +53,8 @@ fn torture_at(hz: u32, seconds: u64) {
     let late = share(totals.late_cpu_ns);
     let ended = totals.threads.iter().filter(|thread| thread.ended).count();
     let explained = captured + dropped + unsampled + late;
-    // 2 %, and 3 σ of the threads' first ticks, which come at random: of each, the number of ticks
-    // differs from its CPU time by a part of one, with a variance of at most a quarter.
+    // 2 %, and 3 σ of the threads' first ticks, which are random: for each thread, the number of ticks differs from
+    // its CPU time by a part of one, with a variance of at most a quarter.
     let sigma_ns = (totals.threads.len() as f64 / 4.0).sqrt() * period_ns as f64;
     let tolerance = 2.0 + 3.0 * sigma_ns / cpu_ns * 100.0;
     println!(
@@ -84,7 +84,7 @@ fn torture_at(hz: u32, seconds: u64) {
     assert_eq!(changed, Some(0), "bytes below stacks");
 }
 
-/// How long at each rate.
+/// The duration at each rate.
 pub(super) fn seconds(usual: u64) -> u64 {
     std::env::var("RGOPS_TORTURE_SECONDS").map_or(usual, |text| text.parse().unwrap())
 }
@@ -111,7 +111,7 @@ fn dump(target: &Itself) {
         summary.vanished,
         summary.capture_ns as f64 / 1e6
     );
-    // All but the agent's helpers and the thread that blocks them, which take no signal.
+    // All except the agent's helper threads and the thread that blocks signals.
     assert!(summary.captured + 4 >= summary.threads, "{summary:?}");
 }
 
@@ -123,7 +123,7 @@ fn target() {
     }
 }
 
-/// The target's side: works until it is told to end.
+/// For the target: works until its input ends.
 pub(super) fn torture(options: Options, works: &[Work]) {
     std::panic::set_hook(Box::new(|_| {}));
     static DONE: [AtomicU64; 32] = [const { AtomicU64::new(0) }; 32];
@@ -211,7 +211,7 @@ pub(super) fn count(_round: u64) {
 }
 
 fn fork(_round: u64) {
-    // SAFETY: the child does nothing but exit; the parent waits for it.
+    // SAFETY: the child only exits, which is sound after a fork; the parent waits for it.
     unsafe {
         let child = libc::fork();
         if child == 0 {
@@ -234,8 +234,8 @@ fn load_and_unload(round: u64) {
         }
     }
     let path = CString::new(Plugins::path(round % 4).into_os_string().into_encoded_bytes()).unwrap();
-    // SAFETY: the library is the one below, without constructors, and `plugin` has this type; it is
-    // not called after dlclose.
+    // SAFETY: the library is the one built below. It has no constructors, its `plugin` has this type, and is not
+    // called after dlclose.
     unsafe {
         let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
         assert!(!library.is_null(), "{path:?}");
@@ -246,7 +246,7 @@ fn load_and_unload(round: u64) {
     }
 }
 
-/// Four libraries of the same code, made by rustc; removed when dropped. One test has them at a time.
+/// Four libraries with the same code, built by rustc; removed when dropped. Only one test at a time has them.
 pub(super) struct Plugins(#[expect(dead_code, reason = "held for its drop")] MutexGuard<'static, ()>);
 
 impl Plugins {
@@ -262,7 +262,7 @@ impl Plugins {
         }
     "#;
 
-    /// In a place the target finds too: it is a child of the process that makes them.
+    /// A place that the target also finds: it is a child of the process that builds them.
     fn directory() -> PathBuf {
         let owner =
             if itself::is_target() { std::os::unix::process::parent_id() } else { std::process::id() };

@@ -1,5 +1,5 @@
-//! What threads do with stacks that nobody guards, and with children and signals: the part of the torture that only
-//! the native engine can stand.
+//! Threads that use stacks without guard pages, fork children and block signals: the part of the torture that only
+//! the native engine survives.
 
 use std::hint::black_box;
 use std::num::NonZeroUsize;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::native::{Work, count};
 
-/// Bytes below stacks that were changed.
+/// Number of bytes below the stacks that were changed.
 pub(super) static CHANGED: AtomicU64 = AtomicU64::new(0);
 
 pub(super) const WORKS: [Work; 6] = [
@@ -34,7 +34,7 @@ impl Stack {
 
     fn new(round: u64, smallest: usize) -> Stack {
         let bytes = SIZES[round as usize % SIZES.len()].max(smallest);
-        // SAFETY: a new block, of which the lower part is painted.
+        // SAFETY: the block is new and large enough; its lower part is initialised.
         unsafe {
             let canary: *mut u8 = libc::malloc(Stack::CANARY_BYTES + bytes).cast();
             assert!(!canary.is_null());
@@ -44,29 +44,30 @@ impl Stack {
     }
 
     fn low(&self) -> *mut u8 {
-        // SAFETY: within the block.
+        // SAFETY: the offset is within the block.
         unsafe { self.canary.add(Stack::CANARY_BYTES) }
     }
 
     fn top(&self) -> *mut u8 {
-        // SAFETY: the end of the block, which malloc aligned as a stack has to be.
+        // SAFETY: the end of the block, in bounds; malloc aligned it as a stack requires.
         unsafe { self.low().add(self.bytes) }
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        // SAFETY: the canary is ours; volatile, because whoever writes there is not the compiler's business.
+        // SAFETY: the canary belongs to this `Stack`, and `at` is inside it. The read is volatile because the
+        // compiler does not see the writes of handlers.
         let is_changed = |at: &usize| unsafe { self.canary.add(*at).read_volatile() } != Stack::PAINT;
         let changed = (0..Stack::CANARY_BYTES).filter(is_changed).count();
         CHANGED.fetch_add(changed as u64, Ordering::Relaxed);
-        // SAFETY: nobody runs on it any more.
+        // SAFETY: the block is from malloc, and no thread runs on it any more.
         unsafe { libc::free(self.canary.cast()) };
     }
 }
 
-// SAFETY: it is as large as it says, and stays until it is dropped. That nothing protects what is below is what is
-// tested; `compute` fits into the smallest.
+// SAFETY: the memory lives until `self` is dropped and has the reported bounds. There is no guard page, which is what
+// the test is about; `compute` fits into the smallest stack.
 unsafe impl corosensei::stack::Stack for Stack {
     fn base(&self) -> NonZeroUsize {
         NonZeroUsize::new(self.top().addr()).unwrap()
@@ -77,7 +78,7 @@ unsafe impl corosensei::stack::Stack for Stack {
     }
 }
 
-/// As `count`, with little stack.
+/// Like `count`, with little stack.
 #[inline(never)]
 fn compute() {
     let mut number = 0u64;
@@ -106,8 +107,8 @@ fn switch_by_hand(round: u64) {
         compute();
     }
     let stack = Stack::new(round, 0);
-    // SAFETY: the stack is aligned and nobody else's; the function returns, and then the former stack
-    // pointer is back, which a register keeps that functions preserve.
+    // SAFETY: the stack is aligned and not shared. When the function returns, the former stack pointer is restored
+    // from a register that functions preserve.
     unsafe {
         std::arch::asm!(
             "mov r12, rsp", "mov rsp, {top}", "call {begin}", "mov rsp, r12",
@@ -121,10 +122,10 @@ fn switch_by_hand(round: u64) {
     coroutine(round);
 }
 
-/// Calls `work` with an alternate stack instead of std's.
+/// Calls `work` with this alternate stack instead of std's.
 fn with_alternate_stack(stack: &Stack, work: impl FnOnce()) {
     let new = libc::stack_t { ss_sp: stack.low().cast(), ss_flags: 0, ss_size: stack.bytes };
-    // SAFETY: plain data, filled in by the call; the stack is replaced before it is freed.
+    // SAFETY: plain data, initialised by the call. The former stack is restored before this one is freed.
     unsafe {
         let mut former: libc::stack_t = std::mem::zeroed();
         assert_eq!(libc::sigaltstack(&new, &mut former), 0);
@@ -133,19 +134,20 @@ fn with_alternate_stack(stack: &Stack, work: impl FnOnce()) {
     }
 }
 
-/// The smallest that has room for a signal's frame at all: 3.3 KiB with AVX-512, more than 4 KiB on aarch64.
+/// The smallest stack with room for a signal frame: 3.3 KiB with AVX-512, more than 4 KiB on aarch64.
 const SMALLEST: usize = if cfg!(target_arch = "x86_64") { 4 * KIB } else { 8 * KIB };
 
 fn use_alternate_stack(round: u64) {
     with_alternate_stack(&Stack::new(round, SMALLEST), compute);
 }
 
-/// The program's handler works on the alternate stack: a second frame has to fit there, which is the kernel's affair.
+/// The program's handler works on the alternate stack. Room for a second signal frame is needed there: the kernel
+/// writes it.
 fn handle_on_alternate_stack(round: u64) {
     extern "C" fn handle(_: i32) {
         compute();
     }
-    // SAFETY: plain data, valid when zeroed; the handler only computes.
+    // SAFETY: plain data, valid when zeroed; the handler only computes, which is async-signal-safe.
     unsafe {
         let mut new: libc::sigaction = std::mem::zeroed();
         new.sa_sigaction = handle as *const () as usize;
@@ -153,14 +155,15 @@ fn handle_on_alternate_stack(round: u64) {
         assert_eq!(libc::sigaction(libc::SIGUSR2, &new, std::ptr::null_mut()), 0);
     }
     with_alternate_stack(&Stack::new(round, 3 * SMALLEST), || {
-        // SAFETY: the handler is installed.
+        // SAFETY: raise(3) has no preconditions, and the handler is installed.
         assert_eq!(unsafe { libc::raise(libc::SIGUSR2) }, 0);
     });
 }
 
-/// A child becomes a daemon as daemon(7) says, and ends.
+/// The child creates a daemon as described in daemon(7), and both end.
 fn daemonize(_round: u64) {
-    // SAFETY: the child and its child make system calls only, and end; the parent waits for the former.
+    // SAFETY: the child and its child only make system calls and exit, which is sound after a fork; the parent waits
+    // for the child.
     unsafe {
         let child = libc::fork();
         if child == 0 {
@@ -176,10 +179,10 @@ fn daemonize(_round: u64) {
     std::thread::sleep(std::time::Duration::from_millis(2));
 }
 
-/// Of this thread there are no samples.
+/// This thread gets no samples.
 fn block_signals(round: u64) {
     if round == 0 {
-        // SAFETY: both sets are filled in before they are used.
+        // SAFETY: both sets are initialised before they are read.
         unsafe {
             let mut all: libc::sigset_t = std::mem::zeroed();
             libc::sigfillset(&mut all);

@@ -1,8 +1,8 @@
-//! Tasks that come and go as fast as two workers can make them, each with the same kind in the types of
-//! every level of its stack, on the heap too, and with its own number in words all over it: a stack
-//! that names two kinds, or memory with two numbers, was put together of two tasks.
+//! Tasks that come and go as fast as two workers can spawn them. Each has the same kind in the types of every level
+//! of its stack, also on the heap, and its own number in many words of its memory. A stack with two kinds, or memory
+//! with two numbers, was mixed from two tasks.
 //!
-//! Usage: churning SECONDS: prints its address and "ready", then how many tasks ended, and is gone.
+//! Usage: churning SECONDS. Prints its address and "ready", then the number of tasks that ended, and exits.
 
 use std::future::{Future, pending};
 use std::hint::black_box;
@@ -14,21 +14,22 @@ use rgops_agent::Options;
 use tokio::runtime::Builder;
 use tokio::task::{JoinHandle, yield_now};
 
-/// Tasks at a time that end at once.
+/// Number of concurrent tasks that end at once.
 const SPAWNERS: u64 = 64;
-/// And that sleep first: some of them end while they are decoded, and some hold still, see [`nap`].
+/// Number of concurrent tasks that sleep first. Some of them end while they are decoded, others stay unchanged: see
+/// [`nap`].
 const SLOW_SPAWNERS: u64 = 512;
-/// Tasks that never end, [`constant`]: their stack is always the same.
+/// Number of tasks that never end, [`constant`]: their stack is always the same.
 const CONSTANT: u64 = 256;
 
-/// Upper bits of every number, by which it is found in memory. Its kind is the remainder of 16.
+/// The upper bits of every number, by which it is found in memory. A task's kind is its number modulo 16.
 const TAG: u64 = 0xc0de << 48;
 
 static ENDED: AtomicU64 = AtomicU64::new(0);
 
 type Hidden = Pin<Box<dyn Future<Output = u64> + Send>>;
 
-/// The levels keep the task's number across their `await`; what is awaited returns it.
+/// The levels keep the task's number across their `await`; the awaited future returns it.
 async fn outer<const KIND: u64>(number: u64, nap: Duration) {
     let words = black_box([number; 4]);
     let hidden: Hidden = Box::pin(middle::<KIND>(number, nap));
@@ -67,7 +68,7 @@ async fn constant_inner() {
     pending::<()>().await;
 }
 
-/// A task of the kind that its number says.
+/// Spawns a task of the kind that its number gives.
 fn spawn(number: u64, nap: Duration) -> JoinHandle<()> {
     macro_rules! by_kind {
         ($($kind:literal)*) => {
@@ -80,9 +81,9 @@ fn spawn(number: u64, nap: Duration) -> JoinHandle<()> {
     by_kind!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
 }
 
-/// Half of them sleep up to a second, half up to 16: on a busy machine a listing takes seconds.
+/// Half of the tasks sleep up to a second, half up to 16: on a busy machine a listing takes seconds.
 fn nap(number: u64) -> Duration {
-    // Knuth's multiplicative hash: neighbours sleep for different times.
+    // Knuth's multiplicative hash: consecutive numbers sleep for different times.
     let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     let longest = if scattered.is_multiple_of(2) { 1_000 } else { 16_000 };
     Duration::from_millis(1 + scattered / 2 % longest)

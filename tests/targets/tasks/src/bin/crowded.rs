@@ -1,7 +1,7 @@
-//! Very many tasks that wait and count their polls, a heartbeat of 1 ms among them, and workers that
-//! get stuck and free again as they are told.
+//! A very large number of tasks that wait and count their polls, with a heartbeat task of 1 ms, and workers that get
+//! stuck and free again on orders.
 //!
-//! Usage: crowded TASKS WORKERS. Orders come by standard input, one a line, each answered by a line.
+//! Usage: crowded TASKS WORKERS. Orders come from standard input, one per line, and each is answered by a line.
 
 use std::future::Future;
 use std::hint::spin_loop;
@@ -16,18 +16,18 @@ use rgops_agent::Options;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 
-/// Polls of all [`Counted`] futures.
+/// Number of polls of all [`Counted`] futures.
 static POLLS: AtomicU64 = AtomicU64::new(0);
 static BEATS: AtomicU64 = AtomicU64::new(0);
-/// The longest time between two beats since it was last asked for, in microseconds.
+/// The longest time between two beats since the last request for it, in microseconds.
 static WORST_GAP_US: AtomicU64 = AtomicU64::new(0);
-/// Tasks that are stuck in a poll.
+/// Number of tasks that are stuck in a poll.
 static STUCK: AtomicUsize = AtomicUsize::new(0);
 static IS_FREE: AtomicBool = AtomicBool::new(true);
-/// What a worker is stuck at when it is told to be stuck in a lock.
+/// The lock that workers wait for when they are stuck in a lock.
 static LOCK: Mutex<()> = Mutex::new(());
 
-/// Counts its polls and is never woken: one poll is all it may ever see.
+/// Counts its polls and is never woken: it must be polled exactly once.
 struct Counted;
 
 impl Future for Counted {
@@ -96,7 +96,7 @@ async fn stuck_locking() {
     culprit_locks();
 }
 
-/// Waits until something is so, outside the runtime.
+/// Waits until a condition is true, outside the runtime.
 fn until(mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         std::thread::sleep(Duration::from_millis(1));
@@ -130,7 +130,7 @@ fn main() {
         let answer = match order.as_str() {
             "address" => agent.address().to_string(),
             "polls" => POLLS.load(SeqCst).to_string(),
-            // Beats so far, and the worst gap since this was asked last.
+            // Number of beats, and the longest gap since the last request for it.
             "heartbeat" => format!("{} {}", BEATS.load(SeqCst), WORST_GAP_US.swap(0, SeqCst)),
             "spin" => stick(&runtime, workers, stuck_spinning),
             "lock" => {
@@ -148,11 +148,11 @@ fn main() {
         };
         println!("{answer}");
     }
-    // Not by dropping the runtime, whose workers may be stuck.
+    // Does not drop the runtime, because its workers may be stuck.
     std::process::exit(0);
 }
 
-/// Lets every worker get stuck, and waits until all are.
+/// Makes every worker stuck, and waits until all are.
 fn stick<F>(runtime: &Runtime, workers: usize, task: fn() -> F) -> String
 where
     F: Future<Output = ()> + Send + 'static,
@@ -165,7 +165,7 @@ where
     "stuck".to_owned()
 }
 
-/// Has the runtime do something: tasks that are spawned, yield and end.
+/// Makes the runtime spawn tasks that yield and end.
 fn work(runtime: &Runtime) -> String {
     let tasks: Vec<_> = (0..1000_u64)
         .map(|number| {

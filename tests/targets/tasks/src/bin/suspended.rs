@@ -1,4 +1,4 @@
-//! One task of each of a few kinds, suspended for ever; what each is suspended at is known.
+//! One task of each of a few kinds, suspended for ever, each at a known place.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -10,10 +10,10 @@ use tokio::runtime::Builder;
 use tokio::sync::{Mutex, Notify, oneshot};
 use tokio::task::JoinHandle;
 
-/// Time enough for any test.
+/// Longer than any test.
 const LONG: Duration = Duration::from_secs(100_000);
 
-/// An async fn that awaits another, which awaits a lock.
+/// An async fn that awaits another one, which awaits a lock.
 async fn nested(lock: Arc<Mutex<u64>>) -> u64 {
     locked(&lock).await
 }
@@ -22,7 +22,7 @@ async fn locked(lock: &Mutex<u64>) -> u64 {
     *lock.lock().await
 }
 
-/// Futures on the heap, whose types only their vtables tell.
+/// Futures on the heap: only their vtables give their types.
 async fn boxed() {
     let hidden: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(sleeps());
     hidden.await;
@@ -32,7 +32,7 @@ async fn sleeps() {
     tokio::time::sleep(LONG).await;
 }
 
-/// The first of several.
+/// Waits for the first of several futures.
 async fn selects(notify: Arc<Notify>) {
     tokio::select! {
         () = notify.notified() => {}
@@ -40,17 +40,17 @@ async fn selects(notify: Arc<Notify>) {
     }
 }
 
-/// The end of another task.
+/// Waits for the end of another task.
 async fn joins(other: JoinHandle<()>) {
     let _ = other.await;
 }
 
-/// A time limit around something else.
+/// A time limit around another future.
 async fn limited() {
     let _ = tokio::time::timeout(LONG, pending::<()>()).await;
 }
 
-/// A message.
+/// Waits for a message.
 async fn receives(receiver: oneshot::Receiver<u8>) {
     let _ = receiver.await;
 }
@@ -60,7 +60,7 @@ fn main() {
     let inside = runtime.enter();
     let agent = rgops_agent::listen(Options::default()).expect("the agent listens");
     let lock = Arc::new(Mutex::new(0));
-    let held = lock.try_lock().expect("nobody else has it yet");
+    let held = lock.try_lock().expect("it is not locked yet");
     let (sender, receiver) = oneshot::channel();
     runtime.spawn(nested(lock.clone()));
     let other = runtime.spawn(boxed());
@@ -69,7 +69,7 @@ fn main() {
     runtime.spawn(limited());
     runtime.spawn(receives(receiver));
     drop(inside);
-    // Every one is at its `await` when two workers have nothing to do for a while.
+    // Every task is at its `await` when two workers have been idle for a while.
     runtime.block_on(async {
         for _ in 0..20 {
             tokio::time::sleep(Duration::from_millis(5)).await;
