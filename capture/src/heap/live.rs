@@ -233,7 +233,7 @@ impl Live {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use super::super::reading::zeroed;
+    use super::super::zeroed::zeroed;
     use super::*;
 
     fn live(buckets: usize) -> Live {

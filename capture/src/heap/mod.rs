@@ -37,6 +37,7 @@ mod stacks;
 mod tables;
 mod unwinding;
 mod walks;
+mod zeroed;
 
 pub use reading::{
     Reading, Refusal, allocator, begin, default_rate, end, exact, exclude_this_thread, is_sampled,

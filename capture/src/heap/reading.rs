@@ -10,7 +10,6 @@ use rgops_protocol::reply::pprof_heap::{Estimate, ExactCounters, HeapBucket, Hea
 use rgops_protocol::reply::{Module, Stack, StackEnd};
 
 use super::super::EngineError;
-use super::super::memory::Pages;
 use super::super::modules::Modules;
 use super::super::scratch_stacks;
 use super::super::session::places;
@@ -25,6 +24,7 @@ use super::tables::{
 };
 use super::unwinding::{MODULES, STALE, Unwinding};
 use super::walks;
+use super::zeroed::zeroed;
 
 /// The process in which sampling was started; a different id means that this is a fork child.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
@@ -302,19 +302,4 @@ impl Tables {
             own_bytes: own_bytes + (filter().len() + SLOT_COUNT * size_of::<Slot>()) as u64,
         })
     }
-}
-
-/// Maps pages for `count` zeroed values and never unmaps them. Pages become resident as they are touched.
-///
-/// # Safety
-/// Zeroed memory must be a valid value of `T`.
-pub(super) unsafe fn zeroed<T>(count: usize, own_bytes: &mut u64) -> Result<&'static [T], EngineError> {
-    let bytes = count * size_of::<T>();
-    let pages = Pages::zeroed(bytes).map_err(EngineError::Memory)?;
-    *own_bytes += bytes as u64;
-    let start = pages.start().cast::<T>();
-    std::mem::forget(pages);
-    // SAFETY: the mapping is page-aligned, so aligned for `T`, and has room for `count` values, each valid when zeroed
-    // (guaranteed by the caller). It is never unmapped, because `pages` was forgotten.
-    Ok(unsafe { std::slice::from_raw_parts(start.as_ptr(), count) })
 }

@@ -280,7 +280,7 @@ pub(crate) fn sums<'s>(slots: impl Iterator<Item = &'s Slot> + Clone, shared: Op
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use super::super::reading::zeroed;
+    use super::super::zeroed::zeroed;
     use super::*;
 
     fn slots(count: usize) -> &'static [Slot] {

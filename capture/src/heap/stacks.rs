@@ -174,7 +174,7 @@ fn hash(frames: &[u64], end: StackEnd) -> u64 {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use super::super::reading::zeroed;
+    use super::super::zeroed::zeroed;
     use super::*;
 
     fn stacks() -> &'static Stacks {
