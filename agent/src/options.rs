@@ -122,7 +122,8 @@ impl Options {
         self
     }
 
-    /// Refuses this command.
+    /// Refuses this command. Denying [`Command::Read`] also denies the program's memory to every other command: `tasks`
+    /// then has no async stacks.
     #[must_use]
     pub fn deny(mut self, command: Command) -> Options {
         self.denied.push(command);

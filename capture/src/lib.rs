@@ -19,7 +19,7 @@
 //! * **Grace period** ([`grace`]): a handler increments a counter before it loads the session pointer. The agent's
 //!   thread replaces the pointer before it reads the counter, and frees the old session only after it
 //!   read 0. If a handler does not return (its thread was stopped inside), the session is kept until it
-//!   does, for at most two operations. Module lists are retired the same way.
+//!   does. At most two sessions are kept this way; then no new operation begins. Module lists are retired the same way.
 //! * **Proofs.** Loom runs [`ring`], [`grace`] and [`place`] in every interleaving
 //!   (`models.rs`). The engine's tests run under AddressSanitizer. Both are in `.ci/run`.
 //! * **Restoring the disposition** ([`signal`]): timers are deleted; then `SIG_IGN` makes the kernel discard

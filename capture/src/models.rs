@@ -308,7 +308,7 @@ fn loom_counters_are_read_consistently() {
     });
 }
 
-/// A thread draws its threshold while the agent changes the rate (`next_threshold`, `set_rate`). Afterwards the
+/// A thread draws its threshold while the agent changes the rate (`set_threshold`, `set_rate`). Afterwards the
 /// threshold belongs to the new rate, or is 0, which makes the thread draw again. The model uses fences, because loom
 /// treats `SeqCst` accesses as `AcqRel`; sequentially consistent accesses order the same pairs
 /// (C++20, [atomics.order] 4).

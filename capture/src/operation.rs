@@ -245,8 +245,10 @@ pub(crate) const MAX_RETAINED: usize = 2;
 const MAX_RETIRED: usize = 8;
 
 impl Retained {
+    /// Frees the session and its retired module lists.
+    ///
+    /// # Safety
     /// No handler may be running, or have been running since the session was unpublished.
-    /// No handler may be inside, or have been since the session was unpublished.
     unsafe fn free(self) {
         // SAFETY: all pointers came from `Box::into_raw` and are freed once, here. The caller guarantees that no
         // handler uses them.

@@ -10,8 +10,8 @@
 //!   downwards, so no page below the stack is touched. The depth reached is cached: for a stack pointer in a
 //!   coroutine's stack further down, only the one unreadable page is probed again.
 //!   The main thread's stack has no guard page but room to grow. A probe there makes the kernel grow it, up to the
-//!   current limit. So pages below the room reserved for it ([`LEAST_MAIN_PAGES`] or more), where other mappings are
-//!   rare, are never probed.
+//!   current limit. Other mappings are rare in the room reserved for it ([`LEAST_MAIN_PAGES`] or more). Pages below that
+//!   room are never probed.
 //! * **Any other stack**, such as a coroutine's: its end is unknown. Other memory begins there, which may be unmapped
 //!   at any time.
 //!

@@ -39,8 +39,8 @@ pub fn print_aside(text: &str) {
 /// # Errors
 /// As [`print()`].
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    // Not through anstream: JSON escapes all control characters. It is written as a stream: as one text it would
-    // need as much memory as the data again.
+    // Not through anstream: `write_json` escapes everything that controls a terminal. It is written as a stream: as
+    // one text it would need as much memory as the data again.
     let mut stdout = io::BufWriter::with_capacity(64 * 1024, io::stdout().lock());
     written(write_json(&mut stdout, value).and_then(|()| stdout.flush()))
 }

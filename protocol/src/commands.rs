@@ -1,7 +1,7 @@
 //! The table of commands: the one place where all of them are listed.
 //!
 //! Everything that exists once per command is generated from this table: [`crate::request::Command`] and
-//! [`crate::request::Request`], the modules of [`crate::reply`], the agent's collectors, the methods of a session, the
+//! [`crate::request::Request`], the modules of [`crate::reply`], the agent's collectors, the modules of a session, the
 //! subcommands of `rgops`, the tests of the format and the fuzz targets. `docs/CONTRIBUTING.md` lists what a
 //! new command needs.
 //!

@@ -1,6 +1,7 @@
 //! A folder for one test, removed with its content when the test ends.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,9 +18,16 @@ impl Directory {
     /// # Panics
     /// When it cannot be created.
     pub fn new() -> Directory {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = PathBuf::from(format!("/tmp/rgops-test-{}-{number}", std::process::id()));
-        fs::DirBuilder::new().mode(0o755).create(&path).expect("/tmp can be written");
+        let path = loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = PathBuf::from(format!("/tmp/rgops-test-{}-{number}", std::process::id()));
+            match fs::DirBuilder::new().mode(0o755).create(&path) {
+                Ok(()) => break path,
+                // Left behind by a process that was killed and had the same pid.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("cannot create {}: {error}", path.display()),
+            }
+        };
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
         Directory(path)
     }

@@ -98,6 +98,12 @@ impl Policy {
 
     /// Whether `origin` may have bytes of the program's memory; else why not.
     fn memory(&self, origin: Origin) -> Result<(), Unavailable> {
+        if self.is_denied(Command::Read) {
+            return Err(Unavailable {
+                reason: "the program's author denied reading its memory".to_owned(),
+                fix: "remove Options::deny(Command::Read) from the program".to_owned(),
+            });
+        }
         match origin {
             Origin::Local => Ok(()),
             Origin::Remote if self.memory_over_tcp => Ok(()),
@@ -156,6 +162,20 @@ mod tests {
         // The part without memory is answered.
         let tasks = TasksRequest { max_cell_bytes: 1, max_depth: 0 };
         assert_eq!(code(&Policy::default(), tasks, Origin::Remote), None);
+    }
+
+    #[test]
+    fn denying_read_denies_memory_to_every_command() {
+        for command in Command::ALL {
+            let policy = Policy::new(vec![Command::Read], vec![command], true);
+            for origin in [Origin::Local, Origin::Remote] {
+                let admitted = policy.admit(&any_request(command), origin);
+                assert!(
+                    admitted.is_ok_and(|admitted| admitted.memory.is_err()) != (command == Command::Read),
+                    "{command:?}"
+                );
+            }
+        }
     }
 
     /// A request of the command, all zeros.

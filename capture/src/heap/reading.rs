@@ -151,7 +151,7 @@ pub fn set_rate(mean_bytes: u64) -> Result<(), Refusal> {
     MEAN[number as usize].store(mean_bytes, Ordering::SeqCst);
     let change = Rate::now().change().wrapping_add(1).max(1);
     RATE.store(u64::from(change) << 32 | u64::from(number), Ordering::SeqCst);
-    // After the rate was stored: see `next_threshold`. Slots that were never owned stay untouched.
+    // After the rate was stored: see `set_threshold`. Slots that were never owned stay untouched.
     for slot in slots().iter().filter(|slot| slot.is_owned()) {
         slot.threshold.store(0, Ordering::SeqCst);
     }

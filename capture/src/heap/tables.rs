@@ -59,7 +59,7 @@ pub(super) struct Tables {
 /// A thread's state for taking samples; used only inside [`Slot::enter`] of its slot.
 pub(super) struct Extra(pub(super) UnsafeCell<Inner>);
 
-// SAFETY: only the slot's owner accesses it, inside `Slot::enter` (`Extra::of`).
+// SAFETY: only the slot's owner accesses it, inside `Slot::enter` (`sampling::advance`).
 unsafe impl Sync for Extra {}
 
 /// Zeroed memory is a valid value.

@@ -17,7 +17,8 @@ pub(crate) struct Pages {
 
 // SAFETY: it owns the mapping; access goes through `&` and `&mut` as for a `Box<[u8]>`.
 unsafe impl Send for Pages {}
-// SAFETY: it owns the mapping; shared access through `&` only reads.
+// SAFETY: safe shared access, through `Deref`, only reads. Code that writes through `start` is unsafe, and uses
+// atomics.
 unsafe impl Sync for Pages {}
 
 impl Pages {

@@ -15,7 +15,7 @@ use crate::symbols::{Detail, Frame, ModuleSymbols, Symbolizer};
 use crate::text::hex;
 
 /// Bytes charged for a location in all tables, including those of the symbolizer and of `top`; for each function at a
-/// location; and for each new function, besides its texts. Measured with the shapes of the test `p26_hostile_process`.
+/// location; and for each new function, besides its texts. Measured with the shapes of the tests in `p26_hostile_process`.
 const LOCATION_BYTES: u64 = 512;
 const LINE_BYTES: u64 = 256;
 const FUNCTION_BYTES: u64 = 512;

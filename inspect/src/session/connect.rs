@@ -94,8 +94,8 @@ impl Session {
     }
 
     /// Stops the running command, or the next one if none runs, from any thread. The data collected so far is the
-    /// answer. Profiles, traces and [`Session::leaks`] can be stopped; other commands end by themselves, and a stop has
-    /// no effect on them. A stop never applies to more than one command.
+    /// answer. Profiles, traces, [`Session::leaks`] and [`Session::schedtrace`] can be stopped; other commands end by
+    /// themselves, and a stop has no effect on them. A stop never applies to more than one command.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
     }

@@ -8,19 +8,19 @@
 //! let tasks = session.tasks(&TasksOptions::default(), &mut |_| {})?;
 //! print!("{}", tasks.text(&TasksView::default()));
 //! for gap in tasks.completeness().sentences() {
-//!     eprintln!("note: {gap}");
+//!     eprintln!("note: {}", rgops_inspect::text::escape(&gap));
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! * Each method returns one typed answer. Every answer is an [`Answer`]: text, a JSON document with a versioned
-//!   schema, and a list of what is missing.
+//! * Each method returns one typed answer. Every answer (of `schedtrace`, every line) is an [`Answer`]: text, a
+//!   JSON document with a versioned schema, and a list of what is missing.
 //! * If the connection is lost during an answer, the data received so far is the answer, and its [`Completeness`] has
-//!   the error. A method only fails if nothing was received.
+//!   the error. A method fails only if nothing usable was received.
 //! * A command has limits of memory and time, see [`SessionOptions`]. Data beyond the limits is left out and counted.
-//! * A long command reports its [`Progress`]. A [`Stopper`] stops it early from another thread, for example from a
-//!   Ctrl-C handler. The answer then has the data collected so far.
+//! * A long command reports its [`Progress`]. A [`Stopper`] stops profiles, traces, `leaks` and `schedtrace` early from
+//!   another thread, for example from a Ctrl-C handler. The answer then has the data collected so far.
 //! * This module does not print anything and does not create files. Profiles and traces go to the caller's writer.
 
 mod answer;

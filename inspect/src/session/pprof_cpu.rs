@@ -80,7 +80,8 @@ impl CpuProfile {
         &self.profile
     }
 
-    /// Functions by descending flat value. They are summed up at the first call, so that the profile can be saved before.
+    /// Functions by descending flat value. They are summed up at the first call, so that the profile can be saved before,
+    /// and within the memory and the deadline of the command, so call it soon.
     pub fn top(&self) -> &Top {
         let options = top::Options { sample_type: "cpu", rows: self.rows };
         self.top.get_or_init(|| top::within(&self.budget, &self.profile, options))

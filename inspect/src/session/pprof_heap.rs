@@ -117,7 +117,7 @@ impl Session {
     /// Reads the memory in use by the functions that allocated it, or its changes in a window.
     ///
     /// # Errors
-    /// [`SessionError`], if nothing was received.
+    /// [`SessionError`], if nothing was received, or jemalloc's dump cannot be read.
     pub fn heap_profile(
         &mut self,
         options: &HeapProfileOptions,

@@ -22,7 +22,7 @@ pub struct SchedtraceRequest {
     /// The number of moments to send; 0 for no limit: until `Finish` or until the client disconnects.
     pub count: u32,
     /// Memory to read at each moment; at most [`MAX_MOMENT_BYTES`] in total, and only if
-    /// [`crate::request::Command::Read`] is allowed.
+    /// memory may be read on this connection.
     pub ranges: Vec<MemoryRange>,
 }
 

@@ -154,7 +154,7 @@ pub struct TasksSummary {
     pub current_tasks: Option<Unavailable>,
     /// The number of tasks that the agent spawned to find the others. They are in no list and no count.
     pub anchors: u32,
-    /// Why [`crate::request::Command::Read`] is refused on this connection, and how to allow it; `None` when it is answered.
+    /// Why the bytes of cells are not sent on this connection, and how to allow it; `None` when memory may be read.
     pub memory: Option<Unavailable>,
 }
 

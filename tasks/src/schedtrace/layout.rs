@@ -1,6 +1,6 @@
 //! The places of scheduler state that stable Tokio does not report, found by the names of members.
 //!
-//! Checked against Tokio 1.40 to 1.54: `scheduler/multi_thread/{handle,worker,idle,queue}.rs`,
+//! Checked against Tokio 1.45 to 1.54: `scheduler/multi_thread/{handle,worker,idle,queue}.rs`,
 //! `scheduler/current_thread/mod.rs`, `blocking/pool.rs`. Each place is found independently: if another version
 //! of Tokio moved one, only that one is missing.
 

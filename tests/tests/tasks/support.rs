@@ -1,5 +1,5 @@
 //! The support table of docs/SUPPORT.md: what rgops reads from a program's tasks, by the version of Tokio, the
-//! compiler and the profile. It needs some twenty builds of Tokio, so it runs only with `RGOPS_MATRIX=1` (half an
+//! compiler and the profile. It needs some thirty builds of Tokio, so it runs only with `RGOPS_MATRIX=1` (half an
 //! hour on two cores), which writes the table.
 //!
 //! One dimension at a time varies around a base. The corners are also included: the oldest and the newest Tokio, with

@@ -13,7 +13,7 @@ use crate::collect::{Context, Finish, Sink, Stop};
 
 /// Bounds of the time between two moments. Below, the wakeups would be noticeable; above, no user waits.
 pub(crate) const INTERVAL_MS: std::ops::RangeInclusive<u32> = 10..=3_600_000;
-/// The client times out after 2 s without a packet.
+/// An agent must send a packet at least every 2 s (section 7 of `protocol/SPEC.md`).
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) async fn collect(

@@ -26,7 +26,7 @@ use crate::processes::blocking::{self, Answer, TimeLimits};
 use crate::processes::process::{Listing, RustCompiler, RustProcess};
 use crate::procfs::{self, StartEnvironment, Stat, Status, is_cut_from};
 
-/// Maximum abandoned helpers in this program at which the list still reads processes.
+/// With this many abandoned helpers in this program, the list reads no more processes.
 const MAX_ABANDONED: usize = 64;
 
 /// Limits for the list.

@@ -31,7 +31,8 @@ impl ProcessReader for Linux {
     }
 
     fn is_ending(pid: u32) -> bool {
-        let has_no_executable = std::fs::metadata(format!("/proc/{pid}/exe"))
+        // Only the link: a file system that does not answer must not block this thread.
+        let has_no_executable = std::fs::read_link(format!("/proc/{pid}/exe"))
             .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         has_no_executable && Stat::read(pid).is_ok_and(|stat| !stat.is_kernel_thread)
     }

@@ -12,9 +12,9 @@ const COUNTED_LATE: usize = 1 << 24;
 
 /// Sums up a profile within the budget. The result has all rows or none, because partial sums would be wrong.
 pub fn within(budget: &Budget, profile: &Profile, options: Options<'_>) -> Top {
-    let charged = budget.charged();
-    let counted = rgops_pprof::top::within(&mut Counting::new(budget), profile, options);
-    budget.release(budget.charged().saturating_sub(charged));
+    let mut counting = Counting::new(budget);
+    let counted = rgops_pprof::top::within(&mut counting, profile, options);
+    budget.release(counting.allocated);
     counted.unwrap_or_else(|why| Top::left_out(profile, options, reason(why)))
 }
 
@@ -22,11 +22,13 @@ pub fn within(budget: &Budget, profile: &Profile, options: Options<'_>) -> Top {
 pub(super) struct Counting<'b> {
     budget: &'b Budget,
     pub(super) counted_late: usize,
+    /// Bytes charged so far. Other users of the budget may charge meanwhile.
+    allocated: u64,
 }
 
 impl Counting<'_> {
     pub(super) fn new(budget: &Budget) -> Counting<'_> {
-        Counting { budget, counted_late: COUNTED_LATE }
+        Counting { budget, counted_late: COUNTED_LATE, allocated: 0 }
     }
 }
 
@@ -38,6 +40,8 @@ impl Limits for Counting<'_> {
     }
 
     fn allocate(&mut self, bytes: u64) -> Result<(), Exhausted> {
-        self.budget.charge(bytes)
+        self.budget.charge(bytes)?;
+        self.allocated += bytes;
+        Ok(())
     }
 }
