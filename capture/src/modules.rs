@@ -281,6 +281,8 @@ mod tests {
 
     #[test]
     fn own_modules_have_code_and_unwind_data() {
+        // Other tests load and unload libraries while they capture.
+        let _alone = crate::testing::alone();
         let modules = Modules::read(None).unwrap();
         let here = own_modules_have_code_and_unwind_data as *const () as u64;
         let executable =
