@@ -6,6 +6,8 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
+use rgops_protocol::reply::pprof_cpu::PprofCpuPart;
+use rgops_protocol::request::{PprofCpuRequest, Request};
 use rgops_tests::asking::{connect, stats};
 use rgops_tests::directory::Directory;
 use rgops_tests::target::Target;
@@ -88,14 +90,14 @@ fn connections_of_the_removed_socket_continue() {
     let directory = Directory::new();
     let mut target = Target::start(&directory);
     let path = target.listen("");
-    let client = connect(&path).unwrap();
+    // An answer that runs until it is told to end, as a connection without a request is closed after 5 s.
+    let request = Request::PprofCpu(PprofCpuRequest { duration_ms: 600_000, hz: 99 });
+    let mut answer = connect(&path).unwrap().ask(&request).unwrap();
     let former = inode(&path).unwrap();
     fs::remove_file(&path).unwrap();
     comes_back(&target, &path, former);
-    let request = rgops_protocol::request::Request::Version(rgops_protocol::request::VersionRequest {});
-    let mut answer = client.ask(&request).unwrap();
-    let collected = answer.collect::<rgops_protocol::reply::version::VersionReply>(&mut |_| {});
-    collected.end.unwrap();
+    answer.finisher().finish();
+    answer.collect::<PprofCpuPart>(&mut |_| {}).end.unwrap();
     assert!(stats(&path).uptime_ns.value().is_some());
 }
 
