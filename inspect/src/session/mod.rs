@@ -28,6 +28,7 @@ mod completeness;
 mod connect;
 mod error;
 mod gathering;
+mod kept_profile;
 mod leaks;
 mod options;
 mod profile_view;

@@ -1,7 +1,6 @@
 //! `pprof-cpu`: a CPU profile in pprof's format, and its top functions.
 
 use std::io::{self, Write};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use rgops_protocol::hello::AgentHello;
@@ -13,12 +12,12 @@ use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
 use super::gathering::{Gathered, milliseconds};
+use super::kept_profile::KeptProfile;
 use super::profile_view::{ProfileView, table};
 use super::progress::Progress;
-use crate::budget::Budget;
+use crate::profile;
 use crate::profile::proto::Profile;
-use crate::profile::top::Top;
-use crate::profile::{self, top};
+use crate::profile::top::{self, Top};
 use crate::report::Document;
 use crate::report::pprof_cpu::{JsonPprofCpu, Reconciliation, missing_names};
 use crate::report::screen::Screen;
@@ -64,10 +63,7 @@ impl CpuProfileOptions {
 #[derive(Debug)]
 pub struct CpuProfile {
     hello: AgentHello,
-    profile: Profile,
-    top: OnceLock<Top>,
-    rows: usize,
-    budget: Budget,
+    kept: KeptProfile,
     reconciliation: Reconciliation,
     /// Why functions have no names, as lines.
     nameless: String,
@@ -77,14 +73,13 @@ pub struct CpuProfile {
 impl CpuProfile {
     /// The profile.
     pub fn profile(&self) -> &Profile {
-        &self.profile
+        &self.kept.profile
     }
 
     /// Functions by descending flat value. They are summed up at the first call, so that the profile can be saved before,
     /// and within the memory and the deadline of the command, so call it soon.
     pub fn top(&self) -> &Top {
-        let options = top::Options { sample_type: "cpu", rows: self.rows };
-        self.top.get_or_init(|| top::within(&self.budget, &self.profile, options))
+        self.kept.top()
     }
 
     /// Writes the profile in the format of `go tool pprof`: gzipped protocol buffers.
@@ -92,7 +87,7 @@ impl CpuProfile {
     /// # Errors
     /// Those of the writer.
     pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
-        profile::write(&self.profile, out)
+        self.kept.write_to(out)
     }
 }
 
@@ -126,16 +121,9 @@ impl Session {
         let nameless = missing_names(gathering.module_symbols());
         let budget = gathering.budget().clone();
         let profile = gathering.build(incomplete.as_ref());
-        Ok(CpuProfile {
-            hello: self.hello().clone(),
-            profile,
-            top: OnceLock::new(),
-            rows: options.rows,
-            budget,
-            reconciliation,
-            nameless,
-            end,
-        })
+        let top = top::Options { sample_type: "cpu", rows: options.rows };
+        let kept = KeptProfile::new(profile, top, budget);
+        Ok(CpuProfile { hello: self.hello().clone(), kept, reconciliation, nameless, end })
     }
 }
 
@@ -153,7 +141,7 @@ impl Answer for CpuProfile {
     fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofCpu<'a>> {
         let end = end_of(&self.end);
         let reconciliation = self.reconciliation.clone();
-        JsonPprofCpu::document(&self.hello, view.saved_in(), &self.profile, self.top(), reconciliation, end)
+        JsonPprofCpu::document(&self.hello, view.saved_in(), self.profile(), self.top(), reconciliation, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {

@@ -1,7 +1,6 @@
 //! `pprof-heap`: a heap profile in pprof's format, and its top functions.
 
 use std::io::{self, Write};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use rgops_protocol::hello::AgentHello;
@@ -13,13 +12,12 @@ use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
 use super::gathering::{Gathered, milliseconds};
+use super::kept_profile::KeptProfile;
 use super::profile_view::{ProfileView, table};
 use super::progress::Progress;
-use crate::budget::Budget;
 use crate::heap::{Heap, HeapKind};
 use crate::profile::proto::Profile;
-use crate::profile::top::Top;
-use crate::profile::{self, top};
+use crate::profile::top::{self, Top};
 use crate::report::Document;
 use crate::report::pprof_cpu::missing_names;
 use crate::report::pprof_heap::{JsonPprofHeap, Reconciliation};
@@ -66,13 +64,9 @@ impl HeapProfileOptions {
 #[derive(Debug)]
 pub struct HeapProfile {
     hello: AgentHello,
-    profile: Profile,
-    top: OnceLock<Top>,
-    kind: HeapKind,
-    /// Whether the source of the samples counts it.
+    kept: KeptProfile,
+    /// Whether the source of the samples counts the sample type of the table.
     is_counted: bool,
-    rows: usize,
-    budget: Budget,
     reconciliation: Reconciliation,
     /// Why functions have no names, as lines.
     nameless: String,
@@ -84,24 +78,20 @@ pub struct HeapProfile {
 impl HeapProfile {
     /// The profile.
     pub fn profile(&self) -> &Profile {
-        &self.profile
+        &self.kept.profile
     }
 
-    /// Functions by descending flat value. They are summed up at the first call, so that the profile can be saved before.
+    /// Functions by descending flat value. They are summed up at the first call, so that the profile can be saved before,
+    /// and within the memory and the deadline of the command, so call it soon.
     ///
     /// # Errors
     /// [`SessionError::NotCounted`], if the source of the samples does not count the requested sample type. The
     /// profile still has the types that it counts.
     pub fn top(&self) -> Result<&Top, SessionError> {
         match self.is_counted {
-            true => Ok(self.rows()),
-            false => Err(SessionError::NotCounted { sample_type: self.kind.name() }),
+            true => Ok(self.kept.top()),
+            false => Err(SessionError::NotCounted { sample_type: self.kept.sample_type() }),
         }
-    }
-
-    fn rows(&self) -> &Top {
-        let options = top::Options { sample_type: self.kind.name(), rows: self.rows };
-        self.top.get_or_init(|| top::within(&self.budget, &self.profile, options))
     }
 
     /// Writes the profile in the format of `go tool pprof`: gzipped protocol buffers.
@@ -109,7 +99,7 @@ impl HeapProfile {
     /// # Errors
     /// Those of the writer.
     pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
-        profile::write(&self.profile, out)
+        self.kept.write_to(out)
     }
 }
 
@@ -150,19 +140,9 @@ impl Session {
         let nameless = missing_names(heap.module_symbols());
         let budget = heap.budget().clone();
         let profile = heap.into_profile(is_window, incomplete.as_ref());
-        Ok(HeapProfile {
-            hello: self.hello().clone(),
-            profile,
-            top: OnceLock::new(),
-            kind: options.kind,
-            is_counted,
-            rows: options.rows,
-            budget,
-            reconciliation,
-            nameless,
-            lost,
-            end,
-        })
+        let top = top::Options { sample_type: options.kind.name(), rows: options.rows };
+        let kept = KeptProfile::new(profile, top, budget);
+        Ok(HeapProfile { hello: self.hello().clone(), kept, is_counted, reconciliation, nameless, lost, end })
     }
 }
 
@@ -174,16 +154,16 @@ impl Answer for HeapProfile {
     type Body<'a> = JsonPprofHeap<'a>;
 
     fn text(&self, _: &ProfileView) -> Screen {
-        format!("{}\n{}{}", table(self.rows()), self.reconciliation.text(), self.nameless).into()
+        format!("{}\n{}{}", table(self.kept.top()), self.reconciliation.text(), self.nameless).into()
     }
 
     fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofHeap<'a>> {
         let end = end_of(&self.end);
         let (file, reconciliation) = (view.saved_in(), &self.reconciliation);
-        JsonPprofHeap::document(&self.hello, file, &self.profile, self.rows(), reconciliation, end)
+        JsonPprofHeap::document(&self.hello, file, self.profile(), self.kept.top(), reconciliation, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {
-        Completeness::of(self.end.as_ref()).partial_if(self.lost > 0 || self.rows().left_out.is_some())
+        Completeness::of(self.end.as_ref()).partial_if(self.lost > 0 || self.kept.top().left_out.is_some())
     }
 }
