@@ -20,10 +20,10 @@ pub fn release(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         // Built together, so that their dependencies have the same features and are built once.
-        let packages =
-            ["rgops", "rgops-examples", "kinds", "odd", "rgops-tests-tasks"].map(|name| ["-p", name]);
+        let packages = ["rgops", "rgops-examples", "cases", "kinds", "odd", "rgops-tests-tasks"]
+            .map(|name| ["-p", name]);
         let names = [
-            "rgops", "crowd", "leaky", "shop", "split", "stuck", "tour", "kinds", "odd", "churning",
+            "rgops", "crowd", "leaky", "shop", "split", "stuck", "tour", "cases", "kinds", "odd", "churning",
             "crowded",
         ];
         let names = names.map(|name| ["--bin", name]);

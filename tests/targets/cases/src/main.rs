@@ -1,0 +1,26 @@
+//! Small programs that each show one thing that is wrong, or that is hard to see: `cases NAME [ARGUMENTS]`.
+//!
+//! Each listens, prints `pid N`, and comes into the state that its module describes.
+
+mod blocked_main;
+
+use std::process::exit;
+
+/// Name, and what runs: it gets the arguments after the name.
+type Case = (&'static str, fn(&[String]));
+
+/// All programs.
+const CASES: &[Case] = &[("blocked-main", blocked_main::run)];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let name = arguments.first().map_or("", String::as_str);
+    let Some((_, run)) = CASES.iter().find(|(known, _)| *known == name) else {
+        let names: Vec<&str> = CASES.iter().map(|(name, _)| *name).collect();
+        eprintln!("usage: cases NAME [ARGUMENTS], with a name of: {}", names.join(", "));
+        exit(2);
+    };
+    rgops_agent::listen(rgops_agent::Options::default()).expect("nothing else listens for this process");
+    println!("pid {}", std::process::id());
+    run(&arguments[1..]);
+}

@@ -1,0 +1,22 @@
+//! What rgops says about programs that nobody prepared for it: each shows one fault, or looks as if it had one. The
+//! programs are in tests/targets/cases.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod blocked_main;
+
+use rgops_tests::built;
+use rgops_tests::running::{Answer, Running, rgops};
+
+/// Starts one of the programs and waits for its line `pid N`.
+fn start(arguments: &[&str]) -> Running {
+    Running::start(&built::release("cases"), arguments)
+}
+
+/// What a command says about it.
+fn ask(target: &Running, command: &str, options: &[&str]) -> Answer {
+    let pid = target.pid().to_string();
+    let answer = rgops(&[&[command, &pid], options].concat());
+    println!("$ rgops {command} {pid} {} → {}\n{}{}", options.join(" "), answer.code, answer.output, answer.errors);
+    answer
+}
