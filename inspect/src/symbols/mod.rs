@@ -9,11 +9,14 @@ pub(crate) mod files;
 mod frame;
 mod module_symbols;
 mod names;
+mod origin;
 mod source;
 mod symbolizer;
 
 pub use frame::{Frame, file_name};
 pub use module_symbols::{Detail, ModuleSymbols};
+pub use origin::Origin;
+pub(crate) use origin::shown_path;
 pub use symbolizer::Symbolizer;
 
 #[cfg(all(test, target_os = "linux"))]

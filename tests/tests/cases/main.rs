@@ -17,6 +17,12 @@ fn start(arguments: &[&str]) -> Running {
 fn ask(target: &Running, command: &str, options: &[&str]) -> Answer {
     let pid = target.pid().to_string();
     let answer = rgops(&[&[command, &pid], options].concat());
-    println!("$ rgops {command} {pid} {} → {}\n{}{}", options.join(" "), answer.code, answer.output, answer.errors);
+    println!(
+        "$ rgops {command} {pid} {} → {}\n{}{}",
+        options.join(" "),
+        answer.code,
+        answer.output,
+        answer.errors
+    );
     answer
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::report::TasksReport;
+use crate::symbols::shown_path;
 use crate::tasks::model::{AsyncStack, Location, Node, Resource, ResourceKind, Task, TypeName};
 use crate::text::escape;
 
@@ -31,12 +32,7 @@ pub(super) fn cut(name: &str) -> String {
 
 /// A source path without the directories of cargo's caches and of the compiler's build.
 pub(super) fn path(path: &str, verbose: bool) -> Cow<'_, str> {
-    let behind = |marker: &str| {
-        let (_, rest) = path.split_once(marker)?;
-        rest.split_once('/').map(|(_, rest)| rest)
-    };
-    let short = behind("/registry/src/").or_else(|| behind("/git/checkouts/")).or_else(|| behind("/rustc/"));
-    escape(short.filter(|_| !verbose).unwrap_or(path))
+    if verbose { escape(path) } else { escape(shown_path(path)) }
 }
 
 /// ` at src/checkout.rs:41`, ` (not polled yet)`.
