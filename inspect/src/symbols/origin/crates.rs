@@ -59,7 +59,7 @@ const RUNTIME: [&str; 36] = [
 
 /// Widely used libraries. Without source files only the name of the crate is known: a crate that is not here is taken
 /// for the program's own.
-const DEPENDENCIES: [&str; 153] = [
+const DEPENDENCIES: [&str; 152] = [
     "actix_codec",
     "actix_http",
     "actix_router",
@@ -159,7 +159,6 @@ const DEPENDENCIES: [&str; 153] = [
     "lru",
     "matchit",
     "memchr",
-    "memmap2",
     "mime",
     "miniz_oxide",
     "moka",
