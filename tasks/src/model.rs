@@ -113,6 +113,25 @@ pub struct Task {
     pub stack: AsyncStack,
     /// Locks and permits its suspended functions hold.
     pub holds: Vec<Resource>,
+    /// Those of them that a future keeps which the task does not poll now.
+    pub set_aside: Vec<SetAside>,
+    /// Whether it was polled while a deadlock that it seemed to be part of was confirmed.
+    pub goes_on: bool,
+}
+
+/// A lock or permit of a future that its task keeps and does not poll now: it is released only when the task
+/// polls that future again, or drops it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SetAside {
+    /// The lock or permit.
+    pub resource: Resource,
+    /// The future that has it.
+    pub future: TypeName,
+    /// Where that future is suspended.
+    pub location: Option<Location>,
+    /// Whether the lock was given to the future while it waited for it, and the future was not polled since: there
+    /// is no guard yet.
+    pub is_given: bool,
 }
 
 /// A task's state, from Tokio's state word.

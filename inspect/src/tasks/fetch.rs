@@ -14,6 +14,7 @@ use rgops_tasks::decode::{Decoder, bytes_of};
 use rgops_tasks::model::{Counts, Runtime, Tasks};
 
 use crate::client::{Client, ClientError};
+use crate::tasks::confirm::{confirm, lengths};
 use crate::tasks::files::{TypeFiles, program_types};
 
 /// Requested bytes of a cell. Tokio boxes futures of more than 16 KiB.
@@ -109,6 +110,7 @@ pub fn fetch(
     let types = program_types(&tasks.modules, &files, |_| on_step.borrow_mut()(Step::DebugInformation));
     // The decoder charges the bytes that it keeps.
     budget.release(bytes_of_cells);
+    let lengths = lengths(&vtables, &cells);
     let mut decoder = Decoder::new(&budget, &types, vtables, cells);
     let mut memory = Memory { reconnect, cookie: hello.cookie };
     loop {
@@ -139,6 +141,11 @@ pub fn fetch(
     }
     (tasks.tasks, tasks.counts) = decoder.finish();
     tasks.tasks.sort_by_key(|task| (task.runtime, task.id));
+    if broken_off.is_none()
+        && let Err(error) = confirm(&mut tasks, &lengths, &mut memory)
+    {
+        broken_off = Some(error);
+    }
     tasks.debug_information = types.information();
     tasks.decode_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let tids: HashMap<u64, u32> = tasks
@@ -195,14 +202,14 @@ fn sorted(parts: Vec<TasksPart>) -> (Tasks, Vec<TaskVtable>, Vec<TaskCell>) {
 }
 
 /// Reads the program's memory; one connection per [`RANGES_PER_REQUEST`] ranges.
-struct Memory<'r> {
+pub(super) struct Memory<'r> {
     reconnect: &'r mut dyn FnMut() -> Result<Client, ClientError>,
     cookie: [u8; 16],
 }
 
 impl Memory<'_> {
     /// The bytes of the ranges; `None` where one cannot be read.
-    fn read(&mut self, ranges: &[MemoryRange]) -> Result<Vec<Option<Vec<u8>>>, ClientError> {
+    pub(super) fn read(&mut self, ranges: &[MemoryRange]) -> Result<Vec<Option<Vec<u8>>>, ClientError> {
         let (mut bytes, mut rest) = (Vec::with_capacity(ranges.len()), ranges);
         while !rest.is_empty() {
             let mut total = 0;

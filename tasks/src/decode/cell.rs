@@ -100,5 +100,7 @@ pub(super) fn undecoded(cell: &TaskCell, future: Option<TypeName>) -> Task {
         future,
         stack,
         holds: Vec::new(),
+        set_aside: Vec::new(),
+        goes_on: false,
     }
 }

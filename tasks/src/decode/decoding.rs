@@ -41,6 +41,7 @@ impl Decoding {
     pub(super) fn lose_stack(&mut self, stack: AsyncStack) {
         self.task.stack = stack;
         self.task.holds = Vec::new();
+        self.task.set_aside = Vec::new();
         self.stack_charge.shrink_to(0);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::decode::roles::{Role, is_guard, role};
+use crate::decode::roles::{Role, is_acquire, is_guard, role};
 use crate::types::Type;
 
 /// What a search in types is for.
@@ -12,6 +12,8 @@ pub(super) enum Goal {
     Future,
     /// A guard of a lock.
     Guard,
+    /// A guard or a place in a lock's queue, in futures that the value owns.
+    Lock,
 }
 
 /// Whether a type leads to a goal.
@@ -36,6 +38,11 @@ impl Goal {
     pub(super) fn is(self, found: &Type) -> bool {
         match self {
             Goal::Guard => is_guard(found),
+            Goal::Lock => {
+                is_guard(found)
+                    || is_acquire(found)
+                    || matches!(role(found), Role::DynFuture | Role::FuturesUnordered)
+            }
             Goal::Future => matches!(
                 role(found),
                 Role::Coroutine

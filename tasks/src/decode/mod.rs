@@ -9,6 +9,7 @@
 //! Bytes and debug information may be wrong in any way. The walk is bounded in depth, nodes and memory. At
 //! data that does not fit the stack is cut, and that is counted.
 
+mod aside;
 mod cell;
 mod content;
 mod coroutine;

@@ -116,6 +116,17 @@ pub(super) fn leaf_kind(found: &Type) -> Option<ResourceKind> {
     })
 }
 
+/// Whether it is a place in the queue of a semaphore, and so of a lock.
+pub(super) fn is_acquire(found: &Type) -> bool {
+    &*found.namespace == "tokio::sync::batch_semaphore" && base(&found.name) == "Acquire"
+}
+
+/// Whether several owners of a shared reference may change its content: a future in it can be polled through such a
+/// reference, which is not followed.
+pub(super) fn is_shared_cell(found: &Type) -> bool {
+    matches!(base(&found.name), "RefCell" | "Mutex" | "RwLock" | "ReentrantMutex" | "OnceCell" | "Cell")
+}
+
 /// The lock kind of a guard of Tokio's locks.
 pub(super) fn is_guard(found: &Type) -> bool {
     guard_kind(found).is_some()

@@ -8,7 +8,7 @@ use crate::decode::cell::{FutureType, has_ended, place_of};
 use crate::decode::decoder::{Decoder, MAX_BYTES};
 use crate::decode::decoding::Step;
 use crate::decode::walk::{TOO_MUCH, Walk};
-use crate::model::{AsyncStack, Node, NodeKind, Resource, TypeName};
+use crate::model::{AsyncStack, Node, NodeKind, Resource, SetAside, TypeName};
 
 /// Maximum rounds in which a task may request memory: one for each box in a box.
 const MAX_ROUNDS: usize = 48;
@@ -30,6 +30,7 @@ struct Walked {
     cut: Option<&'static str>,
     is_waiting: bool,
     holds: Vec<Resource>,
+    set_aside: Vec<SetAside>,
     /// The task has ended since it was listed.
     has_ended: bool,
     /// Number of nodes below `node`.
@@ -57,7 +58,8 @@ impl Decoder<'_> {
                 self.request(number, &missing)?;
                 continue;
             }
-            let holds = walked.holds.len() * size_of::<Resource>();
+            let holds =
+                walked.holds.len() * size_of::<Resource>() + walked.set_aside.len() * size_of::<SetAside>();
             let bytes = NODE_BYTES.saturating_mul(walked.nodes as u64) + holds as u64;
             self.tasks[number].stack_charge.grow(bytes)?;
             self.take(number, walked)?;
@@ -87,6 +89,7 @@ impl Decoder<'_> {
             None => walked.cut,
         };
         decoding.task.holds = walked.holds;
+        decoding.task.set_aside = walked.set_aside;
         if let Some(name) = walked.node.as_deref().and_then(behind_dyn) {
             decoding.task.future = Some(name.clone());
         }
@@ -124,9 +127,11 @@ impl Decoder<'_> {
         if walk.content.is_cut() {
             walk.cut.get_or_insert(TOO_MUCH);
         }
+        walk.search_aside();
         let exhausted = walk.content.exhausted();
-        let Walk { cut, is_waiting, holds, nodes, .. } = walk;
-        Ok(Walked { node, cut, is_waiting, holds, has_ended: false, nodes, exhausted })
+        let Walk { cut, is_waiting, holds, aside, nodes, .. } = walk;
+        let set_aside = aside.found;
+        Ok(Walked { node, cut, is_waiting, holds, set_aside, has_ended: false, nodes, exhausted })
     }
 }
 

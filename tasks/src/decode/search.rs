@@ -30,6 +30,11 @@ impl Content {
         self.leads_to(source, id, Goal::Guard)
     }
 
+    /// Whether a value of this type may have a lock, in futures that it owns.
+    pub(super) fn leads_to_lock(&mut self, source: &dyn TypeSource, id: TypeId) -> bool {
+        self.leads_to(source, id, Goal::Lock)
+    }
+
     fn leads_to(&mut self, source: &dyn TypeSource, id: TypeId, goal: Goal) -> bool {
         let leads = self.leads(source, id, goal);
         self.search_was_cut |= leads == Leads::Unknown;
@@ -95,7 +100,7 @@ impl Content {
                         if goal.is(&found) {
                             goals.push(at);
                         } else {
-                            let held = self.held(source, &found, goal == Goal::Future);
+                            let held = self.held(source, &found, goal != Goal::Guard);
                             held_count += held.len();
                             is_too_large = order.len() >= MAX_TYPES || held_count > most_held;
                             if is_too_large || !self.count(1 + held.len() as u64) {

@@ -46,6 +46,12 @@ pub(super) fn is_identified_by_self(kind: ResourceKind) -> bool {
     matches!(kind, ResourceKind::Channel | ResourceKind::Barrier | ResourceKind::Io)
 }
 
+/// Whether the resource is a lock, or a permit of a semaphore.
+pub(super) fn is_lock(kind: ResourceKind) -> bool {
+    use ResourceKind as Kind;
+    matches!(kind, Kind::Mutex | Kind::RwLockRead | Kind::RwLockWrite | Kind::Semaphore | Kind::OnceCell)
+}
+
 /// One of Tokio's functions that is waiting.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Within {
@@ -178,7 +184,9 @@ impl Waits<'_> {
             return Ok(());
         }
         if let Some(kind) = guard_kind(value.found) {
-            if let Some(avma) = self.semaphore_of(value)? {
+            if let Some((avma, semaphore)) = self.semaphore_of(value)?
+                && !self.is_free(kind, avma, semaphore)?
+            {
                 let resource = Resource { kind, avma, detail: None };
                 // A guard that was moved is in two places of a function's memory.
                 if !held.contains(&resource) {
@@ -218,25 +226,43 @@ impl Waits<'_> {
         self.guards(inner, depth - 1, held)
     }
 
-    /// The semaphore of a guard: at the target of its pointer, or inside it.
-    fn semaphore_of(&mut self, guard: Value<'_>) -> Result<Option<u64>, NoBytes> {
+    /// Whether nobody has the lock now: what looks like its guard was dropped, and its bytes are still there
+    /// (`tokio/src/sync/batch_semaphore.rs`: the lowest bit of `permits` says that it is closed).
+    fn is_free(&mut self, kind: ResourceKind, avma: u64, semaphore: Option<TypeId>) -> Result<bool, NoBytes> {
+        let (ResourceKind::Mutex | ResourceKind::RwLockWrite, Some(semaphore)) = (kind, semaphore) else {
+            return Ok(false);
+        };
+        let found = self.content.get(self.source, semaphore);
+        let Some(permits) = found.as_ref().and_then(|found| member(found, "permits")) else {
+            return Ok(false);
+        };
+        match self.snapshot.number(avma.wrapping_add(permits.offset), 8) {
+            Err(NoBytes::Never) => Ok(false),
+            permits => Ok(permits? >> 1 != 0),
+        }
+    }
+
+    /// The semaphore of a guard and its type: at the target of its pointer, or inside it.
+    fn semaphore_of(&mut self, guard: Value<'_>) -> Result<Option<(u64, Option<TypeId>)>, NoBytes> {
         let Shape::Struct { members, .. } = &guard.found.shape else { return Ok(None) };
         for name in ["lock", "s", "sem"] {
             let Some(member) = members.iter().find(|member| &*member.name == name) else { continue };
             let Some(found) = self.content.get(self.source, member.type_id) else { continue };
             let at = guard.avma.wrapping_add(member.offset);
             let Some((avma, target)) = self.first_pointer(&found, at, DEEPEST)? else { continue };
-            let offset = target.and_then(|target| self.semaphore_in(target, DEEPEST)).unwrap_or(0);
-            return Ok(Some(avma.wrapping_add(offset)));
+            return Ok(Some(match target.and_then(|target| self.semaphore_in(target, DEEPEST)) {
+                Some((offset, semaphore)) => (avma.wrapping_add(offset), Some(semaphore)),
+                None => (avma, None),
+            }));
         }
         Ok(None)
     }
 
-    /// The offset of the batch semaphore in a type.
-    fn semaphore_in(&mut self, id: TypeId, depth: usize) -> Option<u64> {
+    /// The offset of the batch semaphore in a type, and its own type.
+    fn semaphore_in(&mut self, id: TypeId, depth: usize) -> Option<(u64, TypeId)> {
         let found = self.content.get(self.source, id)?;
         if &*found.namespace == "tokio::sync::batch_semaphore" && base(&found.name) == "Semaphore" {
-            return Some(0);
+            return Some((0, id));
         }
         let Shape::Struct { members, is_union: false } = &found.shape else { return None };
         if depth == 0 {
@@ -246,7 +272,8 @@ impl Waits<'_> {
         let wanted = ["s", "ll_sem", "data"];
         let inner = members.iter().filter(|member| wanted.contains(&&*member.name));
         inner.into_iter().find_map(|member| {
-            Some(member.offset.wrapping_add(self.semaphore_in(member.type_id, depth - 1)?))
+            let (offset, semaphore) = self.semaphore_in(member.type_id, depth - 1)?;
+            Some((member.offset.wrapping_add(offset), semaphore))
         })
     }
 

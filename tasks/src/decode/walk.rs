@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use rgops_protocol::reply::tasks::TaskVtable;
 
+use crate::decode::aside::Aside;
 use crate::decode::content::Content;
 use crate::decode::goal::Goal;
 use crate::decode::macros::Macro;
 use crate::decode::memory::{NoBytes, Snapshot};
-use crate::decode::roles::{Role, base};
+use crate::decode::roles::{Role, base, is_shared_cell};
 use crate::decode::value::{Value, active};
 use crate::decode::waits::{self, Waits, Within};
 use crate::model::{Node, NodeKind, Resource, ResourceKind, TypeName};
@@ -47,6 +48,8 @@ pub(super) struct Walk<'w> {
     pub(super) holds: Vec<Resource>,
     /// Elements of lists in the current future that were not visited.
     pub(super) left_out: u64,
+    /// Values of suspended functions that contain futures and are not awaited, and what was visited.
+    pub(super) aside: Aside,
     /// The values on the current path, to detect structures that point at themselves.
     path: Vec<(TypeId, u64)>,
 }
@@ -91,6 +94,7 @@ impl<'w> Walk<'w> {
             is_waiting: false,
             holds: Vec::new(),
             left_out: 0,
+            aside: Aside::default(),
             path: Vec::new(),
         }
     }
@@ -146,7 +150,14 @@ impl<'w> Walk<'w> {
 
     fn described(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Vec<Arc<Node>> {
         let found = value.found;
+        if self.aside.is_searched && (is_shared_cell(found) || !self.content.leads_to_lock(self.source, id)) {
+            return Vec::new();
+        }
         match self.content.role(id, found) {
+            Role::Leaf if self.aside.is_searched => {
+                self.acquire_set_aside(value, place);
+                Vec::new()
+            }
             Role::Coroutine => self.coroutine(id, value, place).into_iter().collect(),
             Role::Leaf => vec![self.leaf(id, value, place)],
             Role::DynFuture => self.dyn_future(value, place),
@@ -240,6 +251,7 @@ impl<'w> Walk<'w> {
 
     fn leaf(&mut self, id: TypeId, value: Value<'_>, place: Place) -> Arc<Node> {
         self.nodes += 1;
+        self.aside.visited.insert(value.avma);
         let resource = self.waits().of_leaf(value, place.within);
         let mut resource = self.known(resource);
         if let Some(resource) = &mut resource

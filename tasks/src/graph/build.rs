@@ -58,7 +58,7 @@ struct Builder {
 impl Builder {
     fn task(&mut self, index: usize, task: &Task) {
         let mut waits = Vec::new();
-        let mut closed = task.state == State::Idle && !task.is_cancelled;
+        let mut closed = task.state == State::Idle && !task.is_cancelled && !task.goes_on;
         match &task.stack {
             AsyncStack::Decoded(node) => closed &= self.node(node, &mut waits),
             AsyncStack::Cut(node, _) => {

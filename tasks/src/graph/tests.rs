@@ -35,6 +35,8 @@ fn task(id: u64, waits_on: &[Resource], holds: &[Resource]) -> Task {
         future: None,
         stack: AsyncStack::Decoded(node(None, leaves)),
         holds: holds.to_vec(),
+        set_aside: Vec::new(),
+        goes_on: false,
     }
 }
 

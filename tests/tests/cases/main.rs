@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod blocked_main;
+mod futurelock;
 
 use rgops_tests::built;
 use rgops_tests::running::{Answer, Running, rgops};

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::aside::owner;
 use super::names::{SHOWN_TASK_IDS, location, own_await};
 use super::one::wait;
 use super::report::TasksReport;
@@ -36,6 +37,9 @@ impl TasksReport {
 
     fn deadlock(&self, text: &mut Screen, deadlock: &Deadlock, view: &View) {
         match deadlock.ring.len() {
+            1 if self.is_futurelock(deadlock) => text.push_str(
+                "deadlock: a task waits for a lock that it keeps itself, in a future that it does not poll (a \"futurelock\")\n",
+            ),
             1 => text.push_str("deadlock: a task waits for itself\n"),
             count => {
                 let _ = writeln!(text, "deadlock: {count} tasks wait for each other in a cycle");
@@ -57,9 +61,16 @@ impl TasksReport {
                 let _ = write!(text, ", held by {}", self.ids(&waited.holders, view.all));
             }
             text.push('\n');
+            let holders = waited.holders.iter().take(SHOWN_TASK_IDS);
+            for aside in holders.filter_map(|holder| self.aside_of(*holder, &waited.resource)) {
+                let _ = writeln!(text, "    {}", owner(aside, view.verbose));
+            }
         }
         if deadlock.ring.len() > most {
             let _ = writeln!(text, "  … and {} more: --all shows them", deadlock.ring.len() - most);
+        }
+        if deadlock.ring.iter().any(|(_, resource)| self.rests_on_a_guard(*resource)) {
+            text.push_str("  read from guards in memory; one that ended by drop(guard), before its scope did, looks the same\n");
         }
         for (tasks, what) in [(&deadlock.also, "in cycles with these"), (&deadlock.behind, "behind them")] {
             if !tasks.is_empty() {

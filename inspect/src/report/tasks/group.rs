@@ -50,7 +50,8 @@ impl TasksReport {
         let mut shapes = Shapes::default();
         for index in tasks {
             let task = self.task(*index);
-            let key = (task.state, task.is_cancelled, self.place(*index, &mut shapes));
+            let place = self.place(*index, &mut shapes);
+            let key = (task.state, task.is_cancelled, place, self.aside_shapes(task, &mut shapes));
             match places.get(&key) {
                 Some(group) => groups[*group].push(*index),
                 None => {
@@ -177,6 +178,7 @@ impl TasksReport {
             Some(self.waits(&waits, node.waits_on.as_ref()?))
         };
         Tree { verbose: view.verbose, leaf: &leaf }.write(text, &first.stack);
+        self.set_aside(text, group, view);
         if first.state == State::Running {
             self.native(text, group[0], view);
         }

@@ -1,6 +1,7 @@
 //! `rgops tasks`: every Tokio task and its current `await`, with identical tasks grouped; who waits for whom; and
 //! deadlocks, which come first.
 
+mod aside;
 mod dot;
 mod filter;
 mod graph;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::aside::owner;
 use super::names::SHOWN_TASK_IDS;
 use super::names::type_name;
 use super::report::TasksReport;
@@ -63,6 +64,9 @@ impl TasksReport {
                 waiters => format!("{} {} for it", self.ids(waiters, view.all), wait(waiters.len())),
             };
             let _ = writeln!(text, "  {}: {waiters}", self.resource(resource));
+            if let Some(aside) = self.aside_of(index, resource) {
+                let _ = writeln!(text, "    {}", owner(aside, view.verbose));
+            }
             if text.is_cut() {
                 return;
             }

@@ -65,6 +65,11 @@ impl<'t> Shapes<'t> {
         *self.numbers.entry(key).or_insert(next)
     }
 
+    /// The number of a text.
+    pub(super) fn text(&mut self, text: &'t Arc<str>) -> usize {
+        self.texts.of(text)
+    }
+
     /// The number of a future's name.
     pub(super) fn name(&mut self, name: &'t TypeName) -> (usize, usize) {
         self.texts.name(name)

@@ -3,14 +3,25 @@
 //! Each listens, prints `pid N`, and comes into the state that its module describes.
 
 mod blocked_main;
+mod futurelock;
 
 use std::process::exit;
+use std::sync::OnceLock;
 
 /// Name, and what runs: it gets the arguments after the name.
 type Case = (&'static str, fn(&[String]));
 
 /// All programs.
-const CASES: &[Case] = &[("blocked-main", blocked_main::run)];
+const CASES: &[Case] = &[("blocked-main", blocked_main::run), ("futurelock", futurelock::run)];
+
+static AGENT: OnceLock<rgops_agent::Agent> = OnceLock::new();
+
+/// Has the agent list the tasks of the runtime that this is called in.
+fn watch() {
+    if let Some(agent) = AGENT.get() {
+        agent.watch(&tokio::runtime::Handle::current(), "main");
+    }
+}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -20,7 +31,9 @@ fn main() {
         eprintln!("usage: cases NAME [ARGUMENTS], with a name of: {}", names.join(", "));
         exit(2);
     };
-    rgops_agent::listen(rgops_agent::Options::default()).expect("nothing else listens for this process");
+    let agent =
+        rgops_agent::listen(rgops_agent::Options::default()).expect("nothing else listens for this process");
+    let _ = AGENT.set(agent);
     println!("pid {}", std::process::id());
     run(&arguments[1..]);
 }

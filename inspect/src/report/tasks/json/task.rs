@@ -12,7 +12,7 @@ use crate::report::tasks::report::TasksReport;
 use crate::report::tasks::shapes::Shapes;
 use crate::report::tasks::tree::{nodes, root};
 use crate::report::tasks::words::state;
-use crate::tasks::model::{AsyncStack, Task};
+use crate::tasks::model::{AsyncStack, Location, SetAside, Task};
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -37,6 +37,33 @@ pub(super) struct JsonTask<'a> {
     /// What its leaves wait on. `node` is the index of the future in its stack, in pre-order from 0.
     waits_on: Vec<JsonWait<'a>>,
     holds: Vec<JsonResource<'a>>,
+    /// Those of them that a future keeps which the task does not poll now.
+    set_aside: Vec<JsonSetAside<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct JsonSetAside<'a> {
+    #[serde(flatten)]
+    resource: JsonResource<'a>,
+    /// The future that keeps it.
+    future: &'a str,
+    /// Where that future is suspended.
+    file: Option<&'a str>,
+    line: Option<u32>,
+    /// Whether the lock was given to the future while it waited for it, and the future was not polled since.
+    given: bool,
+}
+
+impl<'a> JsonSetAside<'a> {
+    fn new(report: &TasksReport, aside: &'a SetAside) -> JsonSetAside<'a> {
+        let (file, line) = match &aside.location {
+            Some(Location::Await { file, line }) => (Some(&**file), Some(*line)),
+            _ => (None, None),
+        };
+        let resource = report.json_resource(&aside.resource);
+        JsonSetAside { resource, future: &aside.future.short, file, line, given: aside.is_given }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -92,6 +119,7 @@ impl<'a> Stacks<'a> {
                 .map(|(node, resource)| JsonWait { node, resource: report.json_resource(resource) })
                 .collect(),
             holds: task.holds.iter().map(|resource| report.json_resource(resource)).collect(),
+            set_aside: task.set_aside.iter().map(|aside| JsonSetAside::new(report, aside)).collect(),
         }
     }
 }

@@ -65,6 +65,8 @@ fn task(id: u64, state: State, stack: AsyncStack) -> Task {
         future,
         stack,
         holds: Vec::new(),
+        set_aside: Vec::new(),
+        goes_on: false,
     }
 }
 
