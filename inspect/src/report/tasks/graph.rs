@@ -69,8 +69,12 @@ impl TasksReport {
         if deadlock.ring.len() > most {
             let _ = writeln!(text, "  … and {} more: --all shows them", deadlock.ring.len() - most);
         }
-        if deadlock.ring.iter().any(|(_, resource)| self.rests_on_a_guard(*resource)) {
-            text.push_str("  read from guards in memory; one that ended by drop(guard), before its scope did, looks the same\n");
+        if let [(_, resource)] = deadlock.ring.as_slice()
+            && self.rests_on_a_guard(*resource)
+        {
+            text.push_str(
+                "  read from a guard in memory; one that ended by drop(guard), before its scope did, looks the same\n",
+            );
         }
         for (tasks, what) in [(&deadlock.also, "in cycles with these"), (&deadlock.behind, "behind them")] {
             if !tasks.is_empty() {
