@@ -73,11 +73,12 @@ impl Walk<'_> {
 
     /// Keeps a lock that was found.
     pub(super) fn hold(&mut self, resource: Resource, is_given: bool) {
-        if self.aside.is_searched && self.aside.found.len() < MAX_FOUND {
-            if let Some(Function { name, location }) = self.aside.function.clone() {
-                let found = SetAside { resource: resource.clone(), future: name, location, is_given };
-                self.aside.found.push(found);
-            }
+        if self.aside.is_searched
+            && self.aside.found.len() < MAX_FOUND
+            && let Some(Function { name, location }) = self.aside.function.clone()
+        {
+            let found = SetAside { resource: resource.clone(), future: name, location, is_given };
+            self.aside.found.push(found);
         }
         // A guard that was moved is in two places of a function's memory.
         if self.holds.len() < MAX_FOUND && !self.holds.contains(&resource) {
