@@ -1,19 +1,27 @@
-//! The program's own executable, read through `/proc/self/exe`: its ELF sections and its build-id.
+//! The program's own executable, read through `/proc/thread-self/exe`: its ELF sections and its build-id.
 //!
-//! `/proc/self/exe` opens the inode that runs, so it works even if the file was replaced or deleted.
+//! That opens the inode that runs, so it works even if the file was replaced or deleted. `/proc/self/exe` is that of
+//! the main thread, and shows nothing when that has ended.
 //! Only the sections that the headers list are read, in bounded pieces. Nothing is mapped: a file that is
 //! truncated while it is read gives an error, not a SIGBUS.
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt as _};
+
+use rgops_capture::procfs;
 
 /// Maximum section headers read: even 1,000 sections are unusual.
 const MAX_SECTIONS: u64 = 4096;
 /// Maximum bytes of the table of section names.
 const MAX_NAMES_BYTES: u64 = 1 << 20;
+/// Maximum bytes of the list of mappings.
+const MAX_MAPS_BYTES: usize = 16 * 1024 * 1024;
 /// Size of a piece of a long section.
 pub(crate) const PIECE_BYTES: usize = 128 * 1024;
+
+/// The executable of this process.
+pub(crate) const OWN: &str = "/proc/thread-self/exe";
 
 const SECTION_HEADER_BYTES: usize = 64;
 /// `SHT_NOBITS`: the section has no bytes in the file.
@@ -38,7 +46,28 @@ pub(crate) struct Section {
 impl Executable {
     /// The executable of this process.
     pub(crate) fn own() -> io::Result<Executable> {
-        Executable::open(File::open("/proc/self/exe")?)
+        Executable::open(File::open(OWN)?)
+    }
+
+    /// The object that has the agent's code: the executable, or a library in it, such as a Python extension. With its
+    /// name if it is a library.
+    pub(crate) fn of_agent() -> io::Result<(Executable, Option<String>)> {
+        let own = Executable::own()?;
+        let code = (Executable::of_agent as fn() -> _) as usize as u64;
+        let Some(mapping) = mapping_at(&procfs::read(procfs::process::MAPS, MAX_MAPS_BYTES)?, code) else {
+            return Ok((own, None));
+        };
+        let metadata = own.file.metadata()?;
+        let is_at = |metadata: &std::fs::Metadata| metadata.ino() == mapping.inode;
+        if is_at(&metadata) {
+            return Ok((own, None));
+        }
+        let file = File::open(&mapping.path)?;
+        if !is_at(&file.metadata()?) {
+            return Err(invalid("the library with the agent was replaced since it was loaded"));
+        }
+        let name = mapping.path.rsplit('/').next().unwrap_or_default().to_owned();
+        Ok((Executable::open(file)?, Some(name)))
     }
 
     fn open(file: File) -> io::Result<Executable> {
@@ -114,6 +143,25 @@ impl Executable {
             _ => Vec::new(),
         }
     }
+}
+
+/// A mapped file.
+#[derive(Debug, PartialEq, Eq)]
+struct Mapping {
+    inode: u64,
+    path: String,
+}
+
+/// The file that is mapped at an address, from the lines of `maps` (proc_pid_maps(5)).
+fn mapping_at(maps: &str, address: u64) -> Option<Mapping> {
+    maps.lines().find_map(|line| {
+        let mut fields = line.splitn(6, ' ');
+        let (start, end) = fields.next()?.split_once('-')?;
+        let range = u64::from_str_radix(start, 16).ok()?..u64::from_str_radix(end, 16).ok()?;
+        let inode = fields.nth(3)?.parse().ok()?;
+        let path = fields.next()?.trim_start().to_owned();
+        range.contains(&address).then_some(Mapping { inode, path })
+    })
 }
 
 /// Name offset and section of one header.
@@ -192,6 +240,17 @@ mod tests {
         std::fs::write(&path, b"\x7fELF").unwrap();
         assert!(Executable::open(File::open(&path).unwrap()).is_err());
         std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn the_agent_of_this_test_is_in_the_executable() {
+        let (executable, library) = Executable::of_agent().unwrap();
+        assert_eq!((executable.build_id(), library), (Executable::own().unwrap().build_id(), None));
+        let maps =
+            "7f00-7f10 r-xp 00001000 08:01 42                 /srv/a b.so\n8000-8010 rw-p 0 00:00 0 \n";
+        let expected = Mapping { inode: 42, path: "/srv/a b.so".to_owned() };
+        assert_eq!(mapping_at(maps, 0x7f0f), Some(expected));
+        assert_eq!(mapping_at(maps, 0x7f10), None);
     }
 
     #[test]

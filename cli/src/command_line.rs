@@ -44,6 +44,9 @@ pub struct CommandLine {
     /// Measure its CPU usage for DURATION: 2s, 500ms, or 2 for seconds
     #[arg(value_parser = duration)]
     duration: Option<Duration>,
+    /// List each thread and each connection of the process
+    #[arg(long, requires = "target")]
+    all: bool,
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
@@ -67,7 +70,9 @@ impl CommandLine {
         }
         match (self.command, self.target) {
             (Some(command), _) => command.run(),
-            (None, Some(target)) => info::Info { target, duration: self.duration, json: self.json }.run(),
+            (None, Some(target)) => {
+                info::Info { target, duration: self.duration, all: self.all, json: self.json }.run()
+            }
             (None, None) => list::List { json: self.json }.run(),
         }
     }

@@ -17,7 +17,7 @@ use crate::budget::Exhausted;
 use crate::client::{ClientError, UnsupportedCommand};
 use crate::heap::DumpError;
 use crate::output::{NotAFile, OutputError, Reason};
-use crate::processes::{LostAgent, LostBecause, ResolveError};
+use crate::processes::{LostAgent, LostBecause, ResolveError, Suspension};
 use crate::token_file::TokenFileError;
 
 fn denied() -> io::Error {
@@ -87,6 +87,7 @@ fn client_errors_are_as_committed() {
 fn resolve_errors_are_as_committed() {
     let lost = || LostAgent { path: path(), because: LostBecause::Deleted };
     let name = || "shop".to_owned();
+    let suspended = |suspension| ResolveError::Suspended { pid: 4711, name: name(), suspension };
     let mut text = error_texts!(ResolveError, |error| error.to_string(), {
         ResolveError::NoSuchProcess { .. } => [ResolveError::NoSuchProcess { pid: 4711 }],
         ResolveError::NoSuchName { .. } =>
@@ -96,6 +97,15 @@ fn resolve_errors_are_as_committed() {
             ResolveError::NoAgent { pid: 4711, name: name(), is_rust: true, is_switched_off: false },
             ResolveError::NoAgent { pid: 4711, name: name(), is_rust: false, is_switched_off: false },
         ],
+        ResolveError::Zombie { .. } => [ResolveError::Zombie { pid: 4711, parent: 1 }],
+        ResolveError::Suspended { .. } => [
+            suspended(Suspension::Stopped),
+            suspended(Suspension::Traced(Some(4712))),
+            suspended(Suspension::Traced(None)),
+            suspended(Suspension::Frozen("/sys/fs/cgroup/shop/cgroup.freeze".into(), "0")),
+        ],
+        ResolveError::OtherNamespace { .. } =>
+            [ResolveError::OtherNamespace { pid: 4711, uid: 100_000, has_root: true }],
         ResolveError::Ending { .. } => [ResolveError::Ending { pid: 4711 }],
         ResolveError::LostAgent { .. } =>
             [ResolveError::LostAgent { pid: 4711, name: name(), is_rust: true, lost: lost() }],
@@ -120,6 +130,8 @@ fn resolve_errors_are_as_committed() {
         LostBecause::Replaced => [LostBecause::Replaced],
         LostBecause::Foreign(_) => [LostBecause::Foreign(1000)],
         LostBecause::Denied => [LostBecause::Denied],
+        LostBecause::NoSocket => [LostBecause::NoSocket],
+        LostBecause::Forked => [LostBecause::Forked],
         LostBecause::Crowded => [LostBecause::Crowded],
     });
     insta::assert_snapshot!(text);

@@ -9,7 +9,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
-use crate::procfs::{Stat, Status};
+use crate::procfs::{Stat, Status, directory};
 
 /// A vector has about twenty pairs of words.
 const MAX_AUXV_BYTES: u64 = 4096;
@@ -108,14 +108,16 @@ pub(crate) fn has_only_user(pid: u32, uid: u32) -> bool {
 
 /// Whether the process no longer has a program, so that even root cannot see one.
 fn is_without_program(pid: u32) -> bool {
-    fs::metadata(format!("/proc/{pid}/exe")).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    fs::metadata(format!("{}/exe", directory(pid)))
+        .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// `None` when access is denied, and while a process ends.
 fn program(pid: u32) -> Option<Program> {
-    let metadata = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+    let directory = directory(pid);
+    let metadata = fs::metadata(format!("{directory}/exe")).ok()?;
     let mut auxv = Vec::new();
-    File::open(format!("/proc/{pid}/auxv")).ok()?.take(MAX_AUXV_BYTES).read_to_end(&mut auxv).ok()?;
+    File::open(format!("{directory}/auxv")).ok()?.take(MAX_AUXV_BYTES).read_to_end(&mut auxv).ok()?;
     (!auxv.is_empty()).then_some(Program { executable: (metadata.dev(), metadata.ino()), auxv })
 }
 

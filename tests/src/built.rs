@@ -27,7 +27,9 @@ pub fn release(name: &str) -> PathBuf {
             "crowded",
         ];
         let names = names.map(|name| ["--bin", name]);
-        let arguments = [&["--release", "--locked"], packages.as_flattened(), names.as_flattened()].concat();
+        // With the library in the package of the cases.
+        let arguments =
+            [&["--release", "--locked", "--lib"], packages.as_flattened(), names.as_flattened()].concat();
         build(&workspace().join("Cargo.toml"), &target_folder(), &arguments);
         target_folder().join("release")
     });

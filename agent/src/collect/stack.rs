@@ -107,7 +107,8 @@ fn notes(dump: &dump::Dump) -> Vec<Note> {
         (
             NoteKind::Missing,
             "stacks",
-            count(&|thread| matches!(thread.capture, Capture::Failed { .. })),
+            // A main thread that has ended has no stack to miss.
+            count(&|thread| matches!(thread.capture, Capture::Failed { .. }) && thread.state != 'Z'),
             "these threads could not be captured; each states the reason",
         ),
         (NoteKind::Truncated, "stacks", ends(StackEnd::DepthLimit), "they are deeper than the limit"),

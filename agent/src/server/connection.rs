@@ -53,9 +53,11 @@ pub(crate) async fn serve(mut stream: Socket, peer: Peer, shared: &Shared) {
         match error.code() {
             Code::Refused => counters.refused_users.add(1),
             Code::Unauthenticated => counters.refused_tokens.add(1),
-            Code::TooManyConnections | Code::TimedOut | Code::NotAllowed => counters.refused_limits.add(1),
+            Code::TooManyConnections | Code::TimedOut => counters.refused_limits.add(1),
             Code::Malformed | Code::UnknownCommand | Code::UnknownVersion => counters.malformed.add(1),
             Code::Busy => counters.busy.add(1),
+            // The program's author decided so: that is no limit, and the client is told.
+            Code::NotAllowed => {}
             Code::Internal | Code::Unsupported => {}
         }
         // A failure means that the peer is gone; there is nothing else to do.

@@ -217,7 +217,7 @@ impl Starting {
             (None, None) => return Err(ListenError::Nowhere),
         };
 
-        let executable = std::fs::read_link("/proc/self/exe").ok();
+        let executable = std::fs::read_link(crate::executable::OWN).ok();
         let name = options.name.clone().or_else(|| {
             let name = executable.as_deref()?.file_name()?.to_string_lossy().into_owned();
             Some(name.trim_end_matches(" (deleted)").to_owned())

@@ -21,6 +21,9 @@ pub(crate) fn waits_for_signals(system_call: &str) -> bool {
 
 pub(super) const ENDING: &str = "ending";
 
+/// Why the main thread of a program that left `main` without ending has no stack.
+const LEADER_ENDED: &str = "it has ended, and the other threads run on";
+
 /// Why a thread cannot be signalled.
 pub(super) fn refusal(state: char, is_blocked: bool) -> Option<String> {
     let reason = match state {
@@ -53,6 +56,10 @@ pub(super) fn unless_quiet(tid: u32, why: &NotQuiet) -> Option<ThreadStack> {
     let refusal =
         refusal.or_else(|| exempt_threads::contains(tid).then(|| exempt_threads::REASON.to_owned()));
     thread.capture = match (refusal, why) {
+        // The kernel keeps it until the last thread has ended.
+        (Some(_), _) if thread.state == 'Z' && tid == std::process::id() => {
+            Capture::Failed { reason: LEADER_ENDED.to_owned() }
+        }
         (Some(reason), NotQuiet::Running) => Capture::Failed { reason },
         (Some(reason), why) => Capture::Failed { reason: format!("{reason}; without a signal: {why}") },
         (None, NotQuiet::Running) => Capture::Signal { because: String::new() },

@@ -41,7 +41,8 @@ mod zeroed;
 
 pub use reading::{
     Reading, Refusal, allocator, begin, default_rate, end, exact, exclude_this_thread, is_sampled,
-    list_modules, rate, read, samples_on_unknown_stacks, set_rate, since_unix_ns, stack,
+    list_modules, rate, read, samples_on_unknown_stacks, samples_without_slot, set_rate, since_unix_ns,
+    stack,
 };
 pub use sampling::{
     Caller, Reallocating, allocated, caller, count_allocation, count_free, count_reallocation, freeing,

@@ -19,8 +19,8 @@ use super::own_slot::{claim, own_slot};
 use super::slots::{SLOTS as SLOT_COUNT, Slot};
 use super::stacks::Stacks;
 use super::tables::{
-    BUCKETS, Extra, MEAN, MEANS, NAME, RATE, Rate, TABLES, TIME_UNIT_MS, Tables, coarse_ms, filter, mean_of,
-    shared, slots, tables,
+    BUCKETS, Extra, MEAN, MEANS, NAME, RATE, Rate, TABLES, TIME_UNIT_MS, Tables, WITHOUT_SLOT, coarse_ms,
+    filter, mean_of, shared, slots, tables,
 };
 use super::unwinding::{MODULES, STALE, Unwinding};
 use super::walks;
@@ -228,6 +228,12 @@ pub fn read(with_blocks: bool) -> Reading {
 /// The number of samples since the start whose stacks are truncated because their bounds are unknown.
 pub fn samples_on_unknown_stacks() -> u64 {
     walks::UNKNOWN.load(Ordering::Relaxed)
+}
+
+/// The number of samples since the start that have no stack because their thread had no slot: more than
+/// [`SLOTS`](super::slots::SLOTS) threads lived at a time.
+pub fn samples_without_slot() -> u64 {
+    WITHOUT_SLOT.load(Ordering::Relaxed)
 }
 
 /// The stack with this number, as in a bucket.

@@ -162,7 +162,7 @@ fn count_block(caller: Caller, blocks: u64, block: *mut u8, size: usize, name: f
         // random draw: a countdown shared by all such threads would not be random enough.
         Shared::add(&shared().allocated, blocks, size);
         if let Some(tables) = tables() {
-            tables.record_by_chance(block, size);
+            tables.record_by_chance(block, size, slot.is_some());
         }
     }
 }

@@ -198,7 +198,7 @@ impl Tables {
 
     /// Samples a block with its probability, by a random draw instead of the countdown, and without a stack.
     #[cold]
-    pub(super) fn record_by_chance(&self, block: *mut u8, size: u64) {
+    pub(super) fn record_by_chance(&self, block: *mut u8, size: u64, has_slot: bool) {
         static STATE: AtomicU64 = AtomicU64::new(0);
         let rate = Rate::now();
         let mean = rate.mean();
@@ -211,9 +211,15 @@ impl Tables {
         if gap(drawn, mean) <= size {
             let size = size.min(Block::MAX_SIZE);
             self.record(block, size, rate.number(), 0);
+            if !has_slot {
+                WITHOUT_SLOT.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 }
+
+/// The number of samples of threads without a slot, which have no stacks.
+pub(super) static WITHOUT_SLOT: AtomicU64 = AtomicU64::new(0);
 
 impl Tables {
     pub(super) fn freed(&self, taken: live::Taken) {

@@ -1,6 +1,6 @@
 //! Single copies of memory that cannot fault.
 //!
-//! They use process_vm_readv(2) on our own process, or `/proc/self/mem` where a seccomp profile denies
+//! They use process_vm_readv(2) on our own process, or `/proc/thread-self/mem` where a seccomp profile denies
 //! that. An unmapped address is an error.
 
 use std::fs::File;
@@ -20,7 +20,7 @@ pub(crate) fn copy(address: u64, buffer: &mut [u8]) -> io::Result<()> {
     let error = io::Error::last_os_error();
     // A filter may return any other errno; only EFAULT concerns the address.
     if copied < 0 && error.raw_os_error() != Some(libc::EFAULT) {
-        return File::open("/proc/self/mem")?.read_exact_at(buffer, address);
+        return File::open("/proc/thread-self/mem")?.read_exact_at(buffer, address);
     }
     Err(if copied < 0 { error } else { io::ErrorKind::UnexpectedEof.into() })
 }
@@ -48,7 +48,7 @@ pub(crate) fn copy_start(address: u64, buffer: &mut [u8]) -> io::Result<usize> {
     }
     let error = io::Error::last_os_error();
     if error.raw_os_error() != Some(libc::EFAULT) {
-        return File::open("/proc/self/mem")?.read_at(buffer, address);
+        return File::open("/proc/thread-self/mem")?.read_at(buffer, address);
     }
     Err(error)
 }

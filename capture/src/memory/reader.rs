@@ -3,7 +3,7 @@
 //!
 //! process_vm_readv(2) on our own process needs no privilege and no `PR_SET_DUMPABLE`: a thread may always
 //! access its own thread group (kernel/ptrace.c, `__ptrace_may_access`). If a seccomp filter
-//! denies it, `/proc/self/mem` is read instead, which requires that `/proc` is mounted and the process dumpable.
+//! denies it, `/proc/thread-self/mem` is read instead, which requires that `/proc` is mounted and the process dumpable.
 
 use std::fs::File;
 use std::io;
@@ -43,7 +43,7 @@ pub struct Reader {
 enum Way {
     /// process_vm_readv(2).
     Call,
-    /// `/proc/self/mem`: one system call per range.
+    /// `/proc/thread-self/mem`: one system call per range.
     File(File),
 }
 
@@ -54,13 +54,14 @@ impl Reader {
             Ok(memory) => return Ok(memory),
             Err(error) => error,
         };
-        let file = match File::open("/proc/self/mem").and_then(|file| Reader::proven(Way::File(file))) {
+        let file = match File::open("/proc/thread-self/mem").and_then(|file| Reader::proven(Way::File(file)))
+        {
             Ok(memory) => return Ok(memory),
             Err(error) => error,
         };
         Err(Unavailable {
             reason: format!(
-                "the program may not read its own memory (process_vm_readv: {call}; /proc/self/mem: {file})"
+                "the program may not read its own memory (process_vm_readv: {call}; /proc/thread-self/mem: {file})"
             ),
             fix: "allow process_vm_readv in the seccomp profile".to_owned(),
         })
@@ -193,7 +194,7 @@ mod tests {
     use crate::memory::Pages;
 
     fn by_both() -> [Reader; 2] {
-        let file = File::open("/proc/self/mem").unwrap();
+        let file = File::open("/proc/thread-self/mem").unwrap();
         [Reader::open().unwrap(), Reader { way: Way::File(file), calls: 0 }]
     }
 

@@ -1,6 +1,6 @@
 //! The cgroup of the process, version 2 or 1: memory and CPU limits, and current usage.
 //!
-//! The files are found through `/proc/self/cgroup` (which group) and `/proc/self/mountinfo` (where
+//! The files are found through `/proc/thread-self/cgroup` (which group) and `/proc/thread-self/mountinfo` (where
 //! it is mounted), see cgroups(7). A limit applies to a group and all groups below it. So the ancestors
 //! are read too, up to the mount point, and the lowest limit counts.
 
@@ -62,8 +62,8 @@ pub struct Cpu {
 impl Group {
     /// The group of this process for `controller` (`memory`, `cpu`).
     pub fn of(controller: &str) -> io::Result<Group> {
-        let cgroup = super::file::read("/proc/self/cgroup", SMALL_FILE_BYTES)?;
-        let mountinfo = super::file::read("/proc/self/mountinfo", 4 * 1024 * 1024)?;
+        let cgroup = super::file::read("/proc/thread-self/cgroup", SMALL_FILE_BYTES)?;
+        let mountinfo = super::file::read("/proc/thread-self/mountinfo", 4 * 1024 * 1024)?;
         locate(&cgroup, &mountinfo, controller).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::NotFound,

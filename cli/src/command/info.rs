@@ -12,13 +12,18 @@ use crate::{last_resort, terminal};
 
 /// Arguments of `rgops info`.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "Examples:\n  rgops 4711\n  rgops 4711 2s\n  rgops info shop 500ms --json")]
+#[command(
+    after_help = "Examples:\n  rgops 4711\n  rgops 4711 2s\n  rgops 4711 --all\n  rgops info shop 500ms --json"
+)]
 pub struct Info {
     /// A pid or a unique process name
     pub target: String,
     /// Measure its CPU usage for DURATION: 2s, 500ms, or 2 for seconds
     #[arg(value_parser = duration)]
     pub duration: Option<Duration>,
+    /// List each thread and each connection
+    #[arg(long)]
+    pub all: bool,
     /// Print JSON instead of text
     #[arg(long)]
     pub json: bool,
@@ -42,7 +47,7 @@ impl Info {
         })?;
         match self.json {
             true => terminal::print_json(&info::json(&details))?,
-            false => terminal::print(&info::text(&details))?,
+            false => terminal::print(&info::text(&details, self.all))?,
         }
         if let Some(unseen) = list::unseen(details.unseen, &self.target) {
             terminal::note(&unseen);

@@ -122,21 +122,30 @@ fn open_directory(directory: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(directory, flags, Mode::empty())?)
 }
 
-/// Splits `/proc/PID/root/…` and `/proc/PID/cwd/…`.
+/// Splits `/proc/PID/root/…` and `/proc/PID/cwd/…`, and the same of a thread: `/proc/PID/task/TID/root/…`.
 fn of_another(directory: &Path) -> Option<(PathBuf, PathBuf, ResolveFlags)> {
     let mut components = directory.components();
     let first = [components.next()?, components.next()?];
     if first != [Component::RootDir, Component::Normal("proc".as_ref())] {
         return None;
     }
-    let (pid, link) = (components.next()?.as_os_str(), components.next()?.as_os_str());
-    pid.to_str()?.parse::<u32>().ok()?;
+    let is_number = |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.parse::<u32>().is_ok());
+    let (pid, mut link) = (components.next()?.as_os_str(), components.next()?.as_os_str());
+    let mut process = Path::new("/proc").join(pid);
+    if link == "task" {
+        let thread = components.next().map(|thread| thread.as_os_str()).filter(|thread| is_number(thread))?;
+        process = process.join(link).join(thread);
+        link = components.next()?.as_os_str();
+    }
+    if !is_number(pid) {
+        return None;
+    }
     let resolve = match link.to_str()? {
         "root" => ResolveFlags::IN_ROOT,
         "cwd" => ResolveFlags::NO_MAGICLINKS,
         _ => return None,
     };
-    Some((Path::new("/proc").join(pid).join(link), components.as_path().to_owned(), resolve))
+    Some((process.join(link), components.as_path().to_owned(), resolve))
 }
 
 fn connect_once(path: &Path, pid: Option<u32>, timeout: Duration) -> Result<Connected, ClientError> {
@@ -243,6 +252,7 @@ mod tests {
         };
         let pair = |root: &str, rest: &str| Some((root.to_owned(), rest.to_owned()));
         assert_eq!(split("/proc/7/root/tmp/rgops-0"), pair("/proc/7/root", "tmp/rgops-0"));
+        assert_eq!(split("/proc/7/task/9/root/tmp/a"), pair("/proc/7/task/9/root", "tmp/a"));
         assert_eq!(split("/proc/7/cwd/a/../b"), pair("/proc/7/cwd", "a/../b"));
         assert_eq!(split("/proc/7/root"), pair("/proc/7/root", ""));
         for other in ["/proc/self/fd/3", "/proc/7/fd/3", "/tmp/proc/7/root", "/proc", "proc/7/root/x"] {

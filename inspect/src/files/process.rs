@@ -75,7 +75,7 @@ impl Process {
 /// Opens the executable of a process.
 #[cfg(target_os = "linux")]
 pub(crate) fn open_executable(pid: u32) -> io::Result<Checked> {
-    super::checked::open_running(std::fs::File::open(format!("/proc/{pid}"))?, "exe")
+    super::checked::open_running(std::fs::File::open(crate::procfs::directory(pid))?, "exe")
 }
 
 #[cfg(target_os = "linux")]
@@ -86,7 +86,8 @@ impl Process {
 
         let Some(pid) = pid else { return Process::default() };
         let look = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let Ok(directory) = openat(CWD, format!("/proc/{pid}"), look, Mode::empty()) else {
+        let shown = crate::procfs::directory(pid);
+        let Ok(directory) = openat(CWD, &shown, look, Mode::empty()) else {
             return Process::default();
         };
         let executable =
@@ -94,11 +95,10 @@ impl Process {
         // The kernel refuses this for other users' processes: then there is one candidate less.
         let root = openat(&directory, "root", look, Mode::empty())
             .ok()
-            .map(|root| Arc::new(Root::new(format!("/proc/{pid}/root").into(), root.into())));
+            .map(|root| Arc::new(Root::new(format!("{shown}/root").into(), root.into())));
         let maps = openat(&directory, "maps", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         let mappings = maps.ok().and_then(|maps| read_maps(maps.into()).ok()).unwrap_or_default();
-        let shown = format!("/proc/{pid}").into();
-        Process { directory: Some(directory.into()), shown, executable, mappings, root }
+        Process { directory: Some(directory.into()), shown: shown.into(), executable, mappings, root }
     }
 
     /// Opens its executable, whatever happened to the file's name.

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::details::ProcessDetails;
-use super::host::Host;
+use super::host::{Host, open_descriptors, other_namespace, zombie_parent};
 use super::process::{Listing, RustProcess};
 use super::reader::ProcessReader as _;
 use super::resolve_error::ResolveError;
+use crate::text::few_left;
 
 /// Lists the Rust processes that this process may see.
 ///
@@ -34,14 +35,24 @@ pub fn details(target: &str, window: Option<Duration>) -> Result<ProcessDetails,
         .map_err(|error| ResolveError::System { target: target.to_owned(), error })
 }
 
+/// `63 of 64 descriptors are open`, if a process of this host has few left.
+pub(crate) fn few_descriptors(pid: u32) -> Option<String> {
+    open_descriptors(pid).and_then(|(open, limit)| few_left(open, limit))
+}
+
 /// The process with this pid.
 pub(super) fn by_pid(pid: u32, deadline: Option<Instant>) -> Result<RustProcess, ResolveError> {
     Host::read_one(pid, deadline).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => match Host::owner(pid) {
-            uid if is_root() || uid.is_some() && uid == own_uid() => ResolveError::Denied { pid },
+            uid if is_root() || uid.is_some() && uid == own_uid() => {
+                other_namespace(pid).unwrap_or(ResolveError::Denied { pid })
+            }
             uid => ResolveError::OtherUser { pid, uid },
         },
-        _ if !Host::exists(pid) => ResolveError::NoSuchProcess { pid },
+        _ if !Host::exists(pid) => match zombie_parent(pid) {
+            Some(parent) => ResolveError::Zombie { pid, parent },
+            None => ResolveError::NoSuchProcess { pid },
+        },
         io::ErrorKind::NotFound if Host::is_ending(pid) => ResolveError::Ending { pid },
         // A kernel thread has neither an executable nor an environment.
         io::ErrorKind::NotFound => {

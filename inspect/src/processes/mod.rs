@@ -21,9 +21,10 @@ mod target;
 #[cfg(unix)]
 mod user;
 
-pub use details::{Connection, ProcessDetails};
+pub use details::{Connection, ProcessDetails, Thread};
+pub(crate) use find::few_descriptors;
 pub use find::{details, list};
-pub use process::{AgentSocket, Listing, LostAgent, LostBecause, RustCompiler, RustProcess};
+pub use process::{AgentSocket, Listing, LostAgent, LostBecause, RustCompiler, RustProcess, Suspension};
 pub use resolve::resolve;
 pub use resolve_error::ResolveError;
 pub use target::Target;

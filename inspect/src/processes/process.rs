@@ -63,7 +63,7 @@ impl RustProcess {
 
     /// Whether an agent listens in it, or may listen, whatever happened to its socket's file.
     pub(super) fn listens_or_may(&self) -> bool {
-        let listens = |lost: &LostAgent| lost.because != LostBecause::Silent;
+        let listens = |lost: &LostAgent| !matches!(lost.because, LostBecause::Silent | LostBecause::Forked);
         self.agent.is_some() || self.lost_agent.as_ref().is_some_and(listens)
     }
 
@@ -99,6 +99,10 @@ pub enum LostBecause {
     Foreign(u32),
     /// It listens, but the system denies access to its socket.
     Denied,
+    /// An agent runs, but has no local socket: it listens on TCP only, or makes its socket again.
+    NoSocket,
+    /// It never had one: it was forked from a program that has or had an agent, and threads do not survive a fork.
+    Forked,
     /// It is unknown whether it listens: other processes have too many sockets, or sockets with misleading
     /// names.
     Crowded,
@@ -134,6 +138,14 @@ impl fmt::Display for LostAgent {
             LostBecause::Denied => {
                 write!(formatter, "its socket {path} cannot be reached: Permission denied")
             }
+            LostBecause::NoSocket => write!(
+                formatter,
+                "an agent runs in it, but has no local socket: it listens on TCP only, or its socket was removed"
+            ),
+            LostBecause::Forked => write!(
+                formatter,
+                "it has no agent: it was forked from a program that had one, and a fork has no threads but its own"
+            ),
             LostBecause::Crowded => write!(
                 formatter,
                 "it is unknown whether an agent listens at {path}: this host has too many sockets to \
@@ -156,6 +168,12 @@ impl LostAgent {
                 "the program that runs now has to call rgops_agent::listen itself; a daemon must call it after it \
                  closed its descriptors"
             }
+            LostBecause::NoSocket => {
+                "give HOST:PORT if it listens on TCP; otherwise try again: an agent makes its socket again within 2 s"
+            }
+            LostBecause::Forked => {
+                "call rgops_agent::listen in the child, after fork; a daemon must call it after it went to the background"
+            }
             LostBecause::Foreign(_) => {
                 "if the program changed its user after it called rgops_agent::listen, call listen after that change; \
                  otherwise do not trust this socket"
@@ -166,6 +184,59 @@ impl LostAgent {
             }
             LostBecause::Denied => {
                 "run rgops as the user that the program had when it called listen, or as root"
+            }
+        }
+    }
+}
+
+/// Why a process does not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Suspension {
+    /// SIGSTOP or a signal like it stopped it.
+    Stopped,
+    /// A debugger or tracer holds it: this process, if known.
+    Traced(Option<u32>),
+    /// Its cgroup is frozen: the file that thaws it, and what has to be written there.
+    Frozen(PathBuf, &'static str),
+}
+
+impl Suspension {
+    /// What stopped it.
+    pub fn why(&self) -> String {
+        match self {
+            Suspension::Stopped => {
+                "it is stopped by a signal (SIGSTOP), so its agent cannot answer".to_owned()
+            }
+            Suspension::Traced(tracer) => {
+                let tracer = tracer.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+                format!("it is stopped by a debugger{tracer}, so its agent cannot answer")
+            }
+            Suspension::Frozen(file, _) => {
+                let group = file.parent().unwrap_or(file).display();
+                format!("its cgroup {group} is frozen, so its agent cannot answer")
+            }
+        }
+    }
+
+    /// Its state, for the details of a process.
+    pub fn state(&self) -> String {
+        match self {
+            Suspension::Stopped => "T (stopped by a signal; resume it with kill -CONT)".to_owned(),
+            Suspension::Traced(None) => "t (stopped by a debugger)".to_owned(),
+            Suspension::Traced(Some(pid)) => format!("t (stopped by a debugger, pid {pid})"),
+            Suspension::Frozen(file, _) => format!("frozen by its cgroup ({})", file.display()),
+        }
+    }
+
+    /// What lets it run again.
+    pub fn fix(&self, pid: u32) -> String {
+        match self {
+            Suspension::Stopped => format!("let it run if it may: kill -CONT {pid}"),
+            Suspension::Traced(_) => "continue it in the debugger, or detach that".to_owned(),
+            Suspension::Frozen(file, thaw) => {
+                let file = file.display();
+                format!("thaw it if it may run: docker unpause, systemctl thaw, or: echo {thaw} > {file}")
             }
         }
     }

@@ -11,7 +11,7 @@ use rgops_protocol::discovery::SocketName;
 use super::address::tcp_address;
 use super::blocking;
 use super::find::{by_name, by_pid, is_root};
-use super::host::{Requested, local_pid, wait_for_binding};
+use super::host::{Requested, local_pid, other_namespace, suspended_agent, wait_for_binding, zombie_parent};
 use super::process::{AgentSocket, LostAgent, LostBecause, RustProcess};
 use super::resolve_error::ResolveError;
 use super::target::Target;
@@ -50,9 +50,17 @@ pub fn resolve(target: &str, token: Option<Token>, budget: &Budget) -> Result<Ta
     // Read before the search for its socket: afterwards the process may run another program.
     let requested = Requested::of(pid, deadline);
     let mut process = by_pid(pid, deadline).map_err(|error| match requested.fate_once_sure(deadline) {
-        Some(ClientError::Ended) => ResolveError::NoSuchProcess { pid },
+        Some(ClientError::Ended) => ended(pid),
         _ => error,
     })?;
+    if let Some(suspension) = suspended_agent(pid) {
+        return Err(ResolveError::Suspended { pid, name: process.name, suspension });
+    }
+    if process.agent.is_some()
+        && let Some(error) = other_namespace(pid)
+    {
+        return Err(error);
+    }
     if let Some(lost) = process.lost_agent.take()
         && process.agent.is_none()
     {
@@ -63,6 +71,14 @@ pub fn resolve(target: &str, token: Option<Token>, budget: &Budget) -> Result<Ta
         process = wait_until_settled(process, &requested, deadline)?;
     }
     agent_of(process, requested, deadline).map(|target| Target { unseen, ..target })
+}
+
+/// The error for a process that has ended.
+fn ended(pid: u32) -> ResolveError {
+    match zombie_parent(pid) {
+        Some(parent) => ResolveError::Zombie { pid, parent },
+        None => ResolveError::NoSuchProcess { pid },
+    }
 }
 
 /// The deadline for the wait for a missing agent.
@@ -81,7 +97,7 @@ fn wait_until_settled(
     let pid = process.pid;
     match requested.fate_once_sure(deadline) {
         None => Ok(process),
-        Some(ClientError::Ended) => Err(ResolveError::NoSuchProcess { pid }),
+        Some(ClientError::Ended) => Err(ended(pid)),
         Some(_) => {
             let end = wait_deadline(deadline);
             loop {
@@ -109,7 +125,7 @@ fn wait_for_agent(
     let mut process = RustProcess { lost_agent: Some(lost), ..process };
     let may_return = |process: &RustProcess| {
         let lost = process.lost_agent.as_ref().map(|lost| lost.because);
-        matches!(lost, Some(LostBecause::Deleted | LostBecause::Replaced))
+        matches!(lost, Some(LostBecause::Deleted | LostBecause::Replaced | LostBecause::NoSocket))
     };
     while may_return(&process) && Instant::now() < end {
         std::thread::sleep(LOST_PAUSE);
@@ -175,6 +191,9 @@ fn socket(path: &Path, deadline: Option<Instant>) -> Result<Target, ResolveError
     }
     let expected = path.file_name().and_then(|file| SocketName::parse(file.to_str()?));
     let local_pid = expected.and_then(local_pid);
+    if let Some((pid, suspension)) = local_pid.and_then(|pid| Some((pid, suspended_agent(pid)?))) {
+        return Err(ResolveError::Suspended { pid, name: String::new(), suspension });
+    }
     let endpoint = Endpoint::Local { path: path.to_owned(), expected };
     let requested = local_pid.map(|pid| Requested::of(pid, deadline)).unwrap_or_default();
     Ok(Target { endpoint, local_pid, unseen: 0, requested })

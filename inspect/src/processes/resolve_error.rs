@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::process::LostAgent;
+use super::process::{LostAgent, Suspension};
 
 /// Why a target text does not lead to an agent.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,36 @@ pub enum ResolveError {
         is_rust: bool,
         /// Whether it was started with `RGOPS=off`.
         is_switched_off: bool,
+    },
+    /// The process has ended, and its parent has not waited for it.
+    #[error("it has ended: it is a zombie, which its parent (pid {parent}) has not waited for")]
+    Zombie {
+        /// The process.
+        pid: u32,
+        /// Its parent.
+        parent: u32,
+    },
+    /// The process does not run, so its agent cannot answer.
+    #[error("{}", suspension.why())]
+    Suspended {
+        /// The process.
+        pid: u32,
+        /// Its name, from the process itself: to be escaped.
+        name: String,
+        /// Why it does not run.
+        suspension: Suspension,
+    },
+    /// The process is in another user namespace, as in a rootless container, whose users are not ours.
+    #[error(
+        "it runs in another user namespace (a rootless container?): its agent does not know the current user"
+    )]
+    OtherNamespace {
+        /// The process.
+        pid: u32,
+        /// Its user, as we see it.
+        uid: u32,
+        /// Whether the namespace has a user 0.
+        has_root: bool,
     },
     /// The process no longer has an executable.
     #[error("it has no executable any more: it is ending, or its main thread has ended")]

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use rgops_protocol::discovery::{DIRECTORY_VARIABLE, Environment, SWITCH_VARIABLE};
 use rgops_protocol::received::{PATH_CHARACTERS, text_of};
 
-use super::file::read;
+use super::file::read_living;
 
 /// Characters kept of a command line: the same number as of a path, more than a screen shows.
 const COMMAND_CHARACTERS: usize = PATH_CHARACTERS;
@@ -23,7 +23,7 @@ pub(crate) struct StartEnvironment {
 impl StartEnvironment {
     /// Reads `/proc/PID/environ`: readable for the same user and for root.
     pub(crate) fn read(pid: u32, uid: u32) -> io::Result<StartEnvironment> {
-        Ok(StartEnvironment::parse(&read(pid, "environ")?, uid))
+        Ok(StartEnvironment::parse(&read_living(pid, "environ")?, uid))
     }
 
     fn parse(bytes: &[u8], uid: u32) -> StartEnvironment {
@@ -48,7 +48,7 @@ impl StartEnvironment {
 /// The arguments, with NUL replaced by a space as `ps` does; empty for a zombie. Cut after
 /// [`COMMAND_CHARACTERS`] characters.
 pub(crate) fn command_line(pid: u32) -> io::Result<String> {
-    let bytes = read(pid, "cmdline")?;
+    let bytes = read_living(pid, "cmdline")?;
     let spaced: Vec<u8> = bytes.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
     Ok(text_of(spaced.trim_ascii_end(), COMMAND_CHARACTERS))
 }

@@ -16,15 +16,24 @@ pub(crate) fn pids() -> io::Result<Vec<u32>> {
     Ok(pids)
 }
 
-/// Opens one file of `/proc/PID`, to be read line by line.
-pub(crate) fn open(pid: u32, file: &str) -> io::Result<BufReader<File>> {
-    File::open(format!("/proc/{pid}/{file}")).map(BufReader::new)
+/// Reads one file that describes the whole process, also when its first thread has ended: see [`super::directory`].
+pub(crate) fn read_living(pid: u32, file: &str) -> io::Result<Vec<u8>> {
+    read_at(&format!("{}/{file}", super::directory(pid)))
+}
+
+/// Opens one such file, to be read line by line.
+pub(crate) fn open_living(pid: u32, file: &str) -> io::Result<BufReader<File>> {
+    File::open(format!("{}/{file}", super::directory(pid))).map(BufReader::new)
 }
 
 /// Reads one file of `/proc/PID`, at most [`MAX_FILE_BYTES`] of it.
 pub(crate) fn read(pid: u32, file: &str) -> io::Result<Vec<u8>> {
+    read_at(&format!("/proc/{pid}/{file}"))
+}
+
+fn read_at(path: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(2048);
-    File::open(format!("/proc/{pid}/{file}"))?.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    File::open(path)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -3,13 +3,15 @@
 
 mod environment;
 mod file;
+mod living;
 mod sockets;
 mod stat;
 mod status;
 mod table;
 
 pub(crate) use environment::{StartEnvironment, command_line};
-pub(crate) use file::{open, pids, read};
+pub(crate) use file::{open_living, pids, read};
+pub(crate) use living::{directory, is_leaderless, living_thread};
 pub(crate) use sockets::{MAX_DESCRIPTORS, each_socket};
 pub(crate) use stat::{Stat, is_cut_from};
 pub(crate) use status::Status;

@@ -35,6 +35,17 @@ impl Stat {
         Stat::parse(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "malformed stat"))
     }
 
+    /// Reads `/proc/PID/task/TID/stat`.
+    pub(crate) fn of_thread(pid: u32, thread: u32) -> io::Result<Stat> {
+        let text = super::living::read_of_thread(pid, thread, "stat")?;
+        Stat::parse(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "malformed stat"))
+    }
+
+    /// Whether its first thread has ended while others run.
+    pub(crate) fn is_leaderless(&self) -> bool {
+        self.state == 'Z' && self.threads > 1
+    }
+
     /// Whether it has ended. A process whose first thread has ended shows `Z` while others run.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.state, 'X' | 'x') || self.state == 'Z' && self.threads <= 1

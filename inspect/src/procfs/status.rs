@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::file::read;
+use super::file::{read, read_living};
+use super::living::is_leaderless;
 
 /// The values of `/proc/PID/status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,8 +20,23 @@ impl Status {
     /// Reads `/proc/PID/status`.
     pub(crate) fn read(pid: u32) -> io::Result<Status> {
         let text = read(pid, "status")?;
-        Status::parse(&String::from_utf8_lossy(&text), pid)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "malformed status"))
+        let malformed = || io::Error::new(io::ErrorKind::InvalidData, "malformed status");
+        let mut status = Status::parse(&String::from_utf8_lossy(&text), pid).ok_or_else(malformed)?;
+        // The kernel does not show the memory of a process whose first thread has ended.
+        if status.resident_bytes.is_none() && is_leaderless(pid) {
+            let text = read_living(pid, "status")?;
+            status.resident_bytes =
+                Status::parse(&String::from_utf8_lossy(&text), pid).ok_or_else(malformed)?.resident_bytes;
+        }
+        Ok(status)
+    }
+
+    /// The process that traces a thread.
+    pub(crate) fn tracer(pid: u32, thread: u32) -> Option<u32> {
+        let text = super::living::read_of_thread(pid, thread, "status").ok()?;
+        let text = String::from_utf8_lossy(&text);
+        let line = text.lines().find_map(|line| line.strip_prefix("TracerPid:"))?;
+        line.trim().parse().ok().filter(|tracer| *tracer != 0)
     }
 
     /// Effective user.

@@ -107,9 +107,7 @@ impl<'c> Tracer<'c> {
         let types = options.local_pid.map(|pid| {
             // Names of types do not depend on the load address of the executable.
             let executable = Module {
-                path: std::fs::read_link(format!("/proc/{pid}/exe"))
-                    .map(|path| path.to_string_lossy().into_owned())
-                    .unwrap_or_default(),
+                path: crate::files::Process::of(Some(pid)).executable().unwrap_or_default().to_owned(),
                 build_id: hello.build_id,
                 start_avma: 0,
                 end_avma: 0,
@@ -139,6 +137,11 @@ impl<'c> Tracer<'c> {
         tracer.left_out = left_out;
         tracer.plan(runtimes);
         Ok(tracer)
+    }
+
+    /// Whether no runtime is watched.
+    pub fn has_no_runtime(&self) -> bool {
+        self.runtimes.is_empty()
     }
 
     /// Number of watched runtimes beyond the limit [`MAX_RUNTIMES`](super::MAX_RUNTIMES), which are not

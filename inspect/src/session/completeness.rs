@@ -1,10 +1,10 @@
 //! What an answer lacks.
 
-use rgops_protocol::reply::{End, Note, NoteKind};
+use rgops_protocol::reply::{End, Known, Note, NoteKind};
 
 use super::error::SessionError;
 use crate::budget::Exhausted;
-use crate::text::known::note_text;
+use crate::text::known::{NO_LIMIT, note_text};
 use crate::text::reason;
 
 /// Whether an answer is complete, and what is missing if it is not.
@@ -68,6 +68,18 @@ fn is_lacking(note: &Note) -> bool {
     }
 }
 
+/// Whether a value could not be read. A limit that is not set is not missing.
+pub(super) fn is_missing<T>(value: &Known<T>) -> bool {
+    matches!(value, Known::Unavailable(missing) if missing.reason != NO_LIMIT)
+}
+
+/// Whether more than half of the values are missing: then an answer is partial, though its parts all came.
+pub(super) fn most_are_missing(values: impl Iterator<Item = bool>) -> bool {
+    let (all, missing) =
+        values.fold((0, 0), |(all, missing), is_missing| (all + 1, missing + usize::from(is_missing)));
+    missing * 2 > all
+}
+
 impl Completeness<'_> {
     /// The same, partial if `is_partial`.
     pub(super) fn partial_if(mut self, is_partial: bool) -> Self {
@@ -94,6 +106,15 @@ impl Completeness<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_partial_when_most_of_it_is_missing() {
+        let (known, none) = (Known::Value(7), Known::unavailable("no limit", "set one"));
+        let missing: Known<u64> = Known::unavailable("no /proc", "");
+        let most = |values: &[&Known<u64>]| most_are_missing(values.iter().map(|value| is_missing(*value)));
+        assert!(most(&[&missing, &missing, &known]) && !most(&[&missing, &known]));
+        assert!(!most(&[&none, &none, &known]) && !most(&[]));
+    }
 
     #[test]
     fn losses_make_an_answer_partial_and_approximate_numbers_do_not() {

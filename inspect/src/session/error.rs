@@ -27,6 +27,14 @@ pub enum SessionError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The program has no Tokio runtime of its own.
+    #[error("{}", no_tokio_why(executors))]
+    NoTokio {
+        /// The target as the user typed it.
+        target: String,
+        /// The other executors that run its threads.
+        executors: Vec<&'static str>,
+    },
     /// A search for leaks needs the ages of blocks, which the samples do not have.
     #[error("jemalloc's profiler does not record the ages of blocks")]
     NoAges,
@@ -69,6 +77,7 @@ impl SessionError {
             SessionError::Resolve(error) => kind_of_resolve(error),
             SessionError::Client(error) => kind_of_client(error),
             SessionError::NoAges | SessionError::NotCounted { .. } => ErrorKind::Refused,
+            SessionError::NoTokio { .. } => ErrorKind::NotFound,
             SessionError::OneSnapshot => ErrorKind::Partial,
             SessionError::WrongAnswer { .. } | SessionError::Dump(_) => ErrorKind::Internal,
         }
@@ -81,6 +90,7 @@ impl SessionError {
             SessionError::Client(ClientError::Agent(error)) => error.what.clone(),
             SessionError::Client(_) => "cannot query the agent".to_owned(),
             SessionError::WrongAnswer { command, .. } => format!("cannot read the answer to {command}"),
+            SessionError::NoTokio { .. } => "cannot find a Tokio runtime".to_owned(),
             SessionError::NoAges => "cannot look for leaks".to_owned(),
             SessionError::OneSnapshot => "cannot measure growth".to_owned(),
             SessionError::Dump(_) => "cannot read the profile".to_owned(),
@@ -104,6 +114,9 @@ impl SessionError {
             SessionError::WrongAnswer { .. } => {
                 "update rgops or the agent, so that both have the same version".to_owned()
             }
+            SessionError::NoTokio { target, .. } => format!(
+                "these work without one: rgops stack {target}, pprof-cpu, trace, stats, memstats, pprof-heap, leaks"
+            ),
             SessionError::NoAges => NO_AGES_FIX.to_owned(),
             SessionError::OneSnapshot => "watch longer and do not stop early: --duration 10m".to_owned(),
             SessionError::Dump(_) => "update rgops, or report this with the version of jemalloc".to_owned(),
@@ -111,6 +124,15 @@ impl SessionError {
                 "also set prof_accum:true in _RJEM_MALLOC_CONF or MALLOC_CONF, and restart the program"
                     .to_owned()
             }
+        }
+    }
+}
+
+fn no_tokio_why(executors: &[&str]) -> String {
+    match executors {
+        [] => "the program has none of its own".to_owned(),
+        executors => {
+            format!("the program has none of its own; its threads are run by {}", executors.join(", "))
         }
     }
 }
@@ -199,14 +221,17 @@ fn kind_of_resolve(error: &ResolveError) -> ErrorKind {
         | ResolveError::NoSuchName { .. }
         | ResolveError::NoAgent { .. }
         | ResolveError::Ending { .. }
+        | ResolveError::Zombie { .. }
         | ResolveError::NotASocket { .. } => ErrorKind::NotFound,
+        ResolveError::Suspended { .. } => ErrorKind::TimedOut,
         ResolveError::LostAgent { lost, .. } => match lost.because {
             LostBecause::Foreign(_) | LostBecause::Denied => ErrorKind::Refused,
             _ => ErrorKind::NotFound,
         },
-        ResolveError::OtherUser { .. } | ResolveError::Denied { .. } | ResolveError::SocketDenied { .. } => {
-            ErrorKind::Refused
-        }
+        ResolveError::OtherUser { .. }
+        | ResolveError::OtherNamespace { .. }
+        | ResolveError::Denied { .. }
+        | ResolveError::SocketDenied { .. } => ErrorKind::Refused,
         ResolveError::System { error, .. } if error.kind() == io::ErrorKind::TimedOut => ErrorKind::TimedOut,
         ResolveError::System { .. } => ErrorKind::Internal,
     }
@@ -217,13 +242,17 @@ fn what_of_resolve(error: &ResolveError) -> String {
         ResolveError::NoSuchProcess { pid } => format!("cannot find process {pid}"),
         ResolveError::NoSuchName { name, .. } => format!("cannot find a process named {name}"),
         ResolveError::Ambiguous { name, .. } => format!("cannot choose a process named {name}"),
-        ResolveError::NoAgent { pid, name, .. } | ResolveError::LostAgent { pid, name, .. } => {
-            match name.is_empty() {
-                true => format!("cannot inspect process {pid}"),
-                false => format!("cannot inspect process {pid} ({name})"),
-            }
-        }
-        ResolveError::OtherUser { pid, .. } | ResolveError::Denied { pid } | ResolveError::Ending { pid } => {
+        ResolveError::NoAgent { pid, name, .. }
+        | ResolveError::LostAgent { pid, name, .. }
+        | ResolveError::Suspended { pid, name, .. } => match name.is_empty() {
+            true => format!("cannot inspect process {pid}"),
+            false => format!("cannot inspect process {pid} ({name})"),
+        },
+        ResolveError::OtherUser { pid, .. }
+        | ResolveError::OtherNamespace { pid, .. }
+        | ResolveError::Denied { pid }
+        | ResolveError::Zombie { pid, .. }
+        | ResolveError::Ending { pid } => {
             format!("cannot inspect process {pid}")
         }
         ResolveError::SocketDenied { path, .. } | ResolveError::NotASocket { path, .. } => {
@@ -238,7 +267,15 @@ fn fix_of_resolve(error: &ResolveError) -> String {
     match error {
         ResolveError::NoSuchProcess { .. }
         | ResolveError::NotASocket { .. }
+        | ResolveError::Zombie { .. }
         | ResolveError::Ending { .. } => list.to_owned(),
+        ResolveError::Suspended { pid, suspension, .. } => suspension.fix(*pid),
+        ResolveError::OtherNamespace { pid, has_root: true, .. } => {
+            format!("run rgops in its user namespace: nsenter -U -t {pid} rgops …")
+        }
+        ResolveError::OtherNamespace { uid, .. } => {
+            format!("run rgops as its user: sudo -u '#{uid}' rgops …")
+        }
         ResolveError::NoSuchName { unreadable, unanswered, as_root, .. } => {
             let mut fix = match (unreadable, as_root) {
                 (0, _) => list.to_owned(),

@@ -52,6 +52,8 @@ pub struct Leaks {
     heap: Heap,
     growth: Growth,
     end: Result<End, SessionError>,
+    /// The target as the user typed it.
+    typed: String,
 }
 
 impl Leaks {
@@ -98,7 +100,7 @@ impl Session {
             // The error that ended the answer came first.
             Err(NoGrowth::Exhausted(exhausted)) => return Err(end.err().unwrap_or_else(|| exhausted.into())),
         };
-        Ok(Leaks { hello: self.hello().clone(), heap, growth, end })
+        Ok(Leaks { hello: self.hello().clone(), heap, growth, end, typed: self.typed().to_owned() })
     }
 }
 
@@ -110,8 +112,8 @@ impl Answer for Leaks {
     type Body<'a> = JsonLeaks<'a>;
 
     fn text(&self, (): &()) -> Screen {
-        let Leaks { heap, growth, .. } = self;
-        (render(heap, growth) + &missing_names(heap.module_symbols())).into()
+        let Leaks { heap, growth, typed, .. } = self;
+        (render(heap, growth, typed) + &missing_names(heap.module_symbols())).into()
     }
 
     fn json<'a>(&'a self, (): &'a ()) -> Document<JsonLeaks<'a>> {

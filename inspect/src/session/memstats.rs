@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use rgops_protocol::reply::memstats::MemstatsReply;
-use rgops_protocol::request::{MemstatsRequest, Request};
+use rgops_protocol::request::{Command, MemstatsRequest, Request};
 
 use super::answer::Answer;
-use super::completeness::Completeness;
+use super::completeness::{Completeness, is_missing, most_are_missing};
 use super::connect::Session;
 use super::error::SessionError;
 use super::single::Single;
@@ -51,8 +51,9 @@ impl Answer for Memstats {
     type Body<'a> = JsonMemstats;
 
     fn text(&self, view: &MemstatsView) -> Screen {
-        let Single { typed, reply, .. } = &self.0;
-        let explanation = explain(reply).map(|explanation| explanation.text(typed) + "\n");
+        let Single { hello, typed, reply, .. } = &self.0;
+        let gc_is_allowed = hello.versions(Command::Gc).is_some();
+        let explanation = explain(reply).map(|explanation| explanation.text(typed, gc_is_allowed) + "\n");
         (explanation.unwrap_or_default() + &render(reply, view.sources)).into()
     }
 
@@ -62,6 +63,8 @@ impl Answer for Memstats {
     }
 
     fn completeness(&self) -> Completeness<'_> {
+        let fields = self.0.reply.sections.iter().flat_map(|section| &section.fields);
         Completeness::of(Ok(&self.0.end))
+            .partial_if(most_are_missing(fields.map(|field| is_missing(&field.value))))
     }
 }

@@ -30,6 +30,7 @@ mod error;
 mod gathering;
 mod kept_profile;
 mod leaks;
+mod no_tokio;
 mod options;
 mod profile_view;
 mod progress;

@@ -116,6 +116,11 @@ impl Session {
         let of_reconnect = budget.clone();
         let reconnect = Box::new(move || session.connect_again(&of_reconnect));
         let tracer = Tracer::start(client, reconnect, what, running)?;
+        if tracer.has_no_runtime()
+            && let Some(error) = session.without_tokio(&budget)
+        {
+            return Err(error);
+        }
         Ok(SchedtraceStream {
             tracer,
             hello,

@@ -10,6 +10,7 @@ use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
+use crate::processes;
 use crate::report::Document;
 use crate::report::screen::Screen;
 use crate::report::stack::{JsonStack, StackReport, Thread};
@@ -40,6 +41,8 @@ impl StackOptions {
 pub struct Stack {
     report: StackReport,
     end: Result<End, SessionError>,
+    /// That it has few descriptors left.
+    few_descriptors: Option<String>,
 }
 
 /// What to show.
@@ -81,7 +84,8 @@ impl Session {
         }
         let (hello, symbols) = (self.hello(), &self.options().symbols);
         let report = StackReport::within(answer.budget(), hello, self.local_pid(), symbols, collected.parts);
-        Ok(Stack { report, end })
+        let few_descriptors = self.local_pid().and_then(processes::few_descriptors);
+        Ok(Stack { report, end, few_descriptors })
     }
 }
 
@@ -102,6 +106,8 @@ impl Answer for Stack {
     }
 
     fn completeness(&self) -> Completeness<'_> {
-        Completeness::of(self.end.as_ref()).with_threads_left_out(self.report.left_out)
+        Completeness::of(self.end.as_ref())
+            .with_threads_left_out(self.report.left_out)
+            .with_note(self.few_descriptors.clone())
     }
 }

@@ -6,7 +6,7 @@ use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::request::{Request, StatsRequest};
 
 use super::answer::Answer;
-use super::completeness::Completeness;
+use super::completeness::{Completeness, is_missing, most_are_missing};
 use super::connect::Session;
 use super::error::SessionError;
 use super::single::Single;
@@ -83,6 +83,20 @@ impl Answer for Stats {
     }
 
     fn completeness(&self) -> Completeness<'_> {
-        Completeness::of(Ok(&self.0.end))
+        let reply = &self.0.reply;
+        let numbers = [
+            &reply.uptime_ns,
+            &reply.user_cpu_ns,
+            &reply.system_cpu_ns,
+            &reply.throttled_periods,
+            &reply.descriptors,
+            &reply.descriptors_limit,
+            &reply.voluntary_switches,
+            &reply.involuntary_switches,
+        ];
+        let of_system =
+            [is_missing(&reply.cpus_online), is_missing(&reply.cpus_allowed), is_missing(&reply.threads)];
+        let missing = numbers.map(is_missing).into_iter().chain(of_system);
+        Completeness::of(Ok(&self.0.end)).partial_if(most_are_missing(missing))
     }
 }

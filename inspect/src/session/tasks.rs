@@ -9,6 +9,7 @@ use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
+use super::no_tokio::no_tokio;
 use super::progress::Progress;
 use crate::report::Document;
 use crate::report::screen::Screen;
@@ -127,6 +128,12 @@ impl Session {
             TasksReport::within(&budget, &hello, files.local_pid, &files.symbol_directories, tasks);
         report.target = self.typed().to_owned();
         let end = end.map_err(SessionError::from);
+        if report.tasks.runtimes.is_empty()
+            && end.is_ok()
+            && let Some(error) = no_tokio(&report.threads, &report.target)
+        {
+            return Err(error);
+        }
         Ok(Tasks { report, captured, end })
     }
 }

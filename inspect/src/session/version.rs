@@ -6,7 +6,7 @@ use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::request::{Request, VersionRequest};
 
 use super::answer::Answer;
-use super::completeness::Completeness;
+use super::completeness::{Completeness, is_missing, most_are_missing};
 use super::connect::Session;
 use super::error::SessionError;
 use super::single::Single;
@@ -60,6 +60,13 @@ impl Answer for Version {
     }
 
     fn completeness(&self) -> Completeness<'_> {
-        Completeness::of(Ok(&self.0.end))
+        let reply = &self.0.reply;
+        let missing = [
+            is_missing(&reply.executable),
+            is_missing(&reply.comment),
+            is_missing(&reply.sections),
+            is_missing(&reply.symbols),
+        ];
+        Completeness::of(Ok(&self.0.end)).partial_if(most_are_missing(missing.into_iter()))
     }
 }

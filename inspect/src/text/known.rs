@@ -13,6 +13,17 @@ pub fn show<T>(known: &Known<T>, show: impl FnOnce(&T) -> String) -> String {
     }
 }
 
+/// The reason that agents give for a limit that is not set.
+pub(crate) const NO_LIMIT: &str = "no limit";
+
+/// The same for a limit: one that is not set is known to be `none`.
+pub(crate) fn show_limit<T>(known: &Known<T>, text: impl FnOnce(&T) -> String) -> String {
+    match known {
+        Known::Unavailable(missing) if missing.reason == NO_LIMIT => "none".to_owned(),
+        known => show(known, text),
+    }
+}
+
 /// `unavailable (reason; fix: …)`.
 pub fn unavailable(missing: &Unavailable) -> String {
     format!("unavailable ({})", escape(&sentence(missing)))
@@ -70,6 +81,9 @@ mod tests {
     fn missing_values_have_their_reason() {
         let missing: Known<u64> = Known::unavailable("no\nlimit", "set memory.max");
         assert_eq!(show(&missing, u64::to_string), "unavailable (no\\nlimit; fix: set memory.max)");
+        let none = Known::<u64>::unavailable("no limit", "set memory.max");
+        assert_eq!(show_limit(&none, u64::to_string), "none");
+        assert_eq!(show_limit(&missing, u64::to_string), show(&missing, u64::to_string));
         assert_eq!(
             show(&Known::<u64>::unavailable("no limit", ""), u64::to_string),
             "unavailable (no limit)"

@@ -2,6 +2,7 @@
 //! missing, names of system calls. It does not depend on the modules that make answers and reports.
 
 mod columns;
+mod descriptors;
 mod escaping;
 pub mod known;
 mod left_out;
@@ -10,6 +11,7 @@ pub mod system_call;
 mod units;
 
 pub use columns::{WIDEST_COLUMN, width};
+pub use descriptors::few_left;
 pub use escaping::{Escaping, write_json};
 pub(crate) use left_out::reason;
 pub use printable::{escape, label};

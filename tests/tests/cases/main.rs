@@ -4,7 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod blocked_main;
+mod descriptors;
+mod facts;
 mod futurelock;
+mod gone;
+mod leaderless;
+mod no_tokio;
+mod stopped;
 
 use rgops_tests::built;
 use rgops_tests::running::{Answer, Running, rgops};
@@ -26,4 +32,15 @@ fn ask(target: &Running, command: &str, options: &[&str]) -> Answer {
         answer.errors
     );
     answer
+}
+
+/// `rgops PID`.
+fn details(target: &Running, options: &[&str]) -> Answer {
+    let pid = target.pid().to_string();
+    rgops(&[&[pid.as_str()], options].concat())
+}
+
+/// Waits until something is so.
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    rgops_tests::waiting::until(what, || is_so().then_some(()));
 }

@@ -208,7 +208,12 @@ fn cgroup_section() -> Section {
         }
         Err(error) => {
             let value = Known::Unavailable(missing("the memory cgroup", &error));
-            vec![field("current", Unit::Bytes, value, "/proc/self/cgroup, /proc/self/mountinfo")]
+            vec![field(
+                "current",
+                Unit::Bytes,
+                value,
+                "/proc/thread-self/cgroup, /proc/thread-self/mountinfo",
+            )]
         }
     };
     Section { name: "cgroup".to_owned(), fields }

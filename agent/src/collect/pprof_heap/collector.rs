@@ -200,14 +200,21 @@ impl Source for Sampled {
 
     fn notes(&self) -> Vec<Note> {
         let counters = &self.last.counters;
+        let without_slot = heap::samples_without_slot().min(counters.without_stack);
         let (unknown_stacks, unknown_why) = crate::collect::unknown_stacks(heap::samples_on_unknown_stacks());
         [
             (NoteKind::Dropped, "sampled blocks", counters.lost, "the table of live blocks was full"),
             (
                 NoteKind::Missing,
                 "stacks of sampled blocks",
-                counters.without_stack,
+                counters.without_stack.saturating_sub(without_slot),
                 "the table of stacks was full, or the stack could not be walked, as in a signal handler",
+            ),
+            (
+                NoteKind::Missing,
+                "stacks of sampled blocks",
+                without_slot,
+                "more than 2048 threads lived at a time, and only that many have the slot that a walk needs",
             ),
             (NoteKind::Truncated, "stacks of sampled blocks", unknown_stacks, unknown_why),
             (

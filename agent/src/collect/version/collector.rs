@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use rgops_capture::procfs::threads;
 use rgops_protocol::PROTOCOL_VERSION;
 use rgops_protocol::reply::version::VersionReply;
 use rgops_protocol::reply::{End, Known, Note, NoteKind};
@@ -10,7 +11,7 @@ use rgops_protocol::request::VersionRequest;
 
 use super::scan::{self, CUSTOM, Names, SYSTEM};
 use crate::collect::{Context, Finish, Sink, Stop};
-use crate::executable::Executable;
+use crate::executable::{Executable, OWN};
 
 /// Longest `.dep-v0` sent: cargo-auditable needs about 5 KiB for 400 crates.
 const MAX_AUDITABLE_BYTES: u64 = 512 * 1024;
@@ -18,8 +19,6 @@ const MAX_AUDITABLE_BYTES: u64 = 512 * 1024;
 const MAX_COMMENT_BYTES: u64 = 64 * 1024;
 /// Maximum compiler strings sent.
 const MAX_COMMENTS: usize = 32;
-
-const EXE: &str = "/proc/self/exe";
 
 pub(crate) async fn collect(
     _arguments: VersionRequest,
@@ -34,7 +33,10 @@ pub(crate) async fn collect(
 
 /// The answer, and what it lacks.
 async fn reply(context: &Context) -> (VersionReply, End) {
-    let executable = Executable::own();
+    let (executable, library) = match Executable::of_agent() {
+        Ok((executable, library)) => (Ok(executable), library),
+        Err(error) => (Err(error), None),
+    };
     let names = names(&executable).await;
     let mut end = End::default();
     let auditable = auditable(&executable, &mut end);
@@ -46,7 +48,7 @@ async fn reply(context: &Context) -> (VersionReply, End) {
                 r#"Options::default().program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))"#,
             ),
         },
-        executable: file_name(),
+        executable: file_name(library),
         build_id: executable.as_ref().map(Executable::build_id).unwrap_or_default(),
         rustc: env!("RGOPS_BUILD_RUSTC").to_owned(),
         target: env!("RGOPS_BUILD_TARGET").to_owned(),
@@ -56,7 +58,7 @@ async fn reply(context: &Context) -> (VersionReply, End) {
         panic: if cfg!(panic = "abort") { "abort" } else { "unwind" }.to_owned(),
         comment: comment(&executable),
         sections: section_names(&executable),
-        tokio: tokio_version(&executable).await,
+        tokio: tokio_version(&executable, context).await,
         allocator: allocator(&names),
         symbols: match names {
             Ok(names) => Known::Value(names.map(Names::into_samples).unwrap_or_default()),
@@ -71,15 +73,20 @@ async fn reply(context: &Context) -> (VersionReply, End) {
 }
 
 fn unreadable<T>(error: &io::Error) -> Known<T> {
-    Known::unavailable(format!("cannot read {EXE}: {error}"), "")
+    Known::unavailable(format!("cannot read {OWN}: {error}"), "")
 }
 
-fn file_name() -> Known<String> {
-    match std::fs::read_link(EXE) {
+/// The name of the executable; and of the library that has the agent, which the other facts are about.
+fn file_name(library: Option<String>) -> Known<String> {
+    match std::fs::read_link(OWN) {
         Ok(path) => {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             // The kernel adds this when the file was deleted or replaced. The program that runs has not changed.
-            Known::Value(name.strip_suffix(" (deleted)").map(str::to_owned).unwrap_or(name))
+            let name = name.strip_suffix(" (deleted)").unwrap_or(&name);
+            Known::Value(match library {
+                None => name.to_owned(),
+                Some(library) => format!("{name}, with the agent in {library}"),
+            })
         }
         Err(error) => unreadable(&error),
     }
@@ -118,7 +125,8 @@ async fn names(executable: &io::Result<Executable>) -> io::Result<Option<Names>>
     }
 }
 
-async fn tokio_version(executable: &io::Result<Executable>) -> Known<String> {
+/// The version of the program's Tokio. The agent has one itself, so a version in the executable is not enough.
+async fn tokio_version(executable: &io::Result<Executable>, context: &Context) -> Known<String> {
     let executable = match executable {
         Ok(executable) => executable,
         Err(error) => return unreadable(error),
@@ -131,13 +139,38 @@ async fn tokio_version(executable: &io::Result<Executable>) -> Known<String> {
             "no source path of Tokio is in the executable: paths were remapped or trimmed",
             "build with cargo-auditable",
         ),
-        Ok(found) => Known::Value(found.into_iter().collect::<Vec<_>>().join(", ")),
+        Ok(found) => {
+            let versions = found.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            // Cargo links one version 1 for both, so a second version is the program's.
+            if found.len() > 1 || uses_tokio(context) {
+                return Known::Value(versions);
+            }
+            Known::unavailable(
+                format!(
+                    "the agent itself uses Tokio {versions}; nothing shows that the program does: no runtime is watched, \
+                     and no thread is a Tokio worker"
+                ),
+                "if it does, call rgops_agent::listen inside its runtime",
+            )
+        }
         Err(error) => unreadable(&error),
     }
 }
 
+/// Whether something shows that the program itself uses Tokio: a runtime that it gave us, or a thread with the name
+/// that Tokio gives its workers.
+fn uses_tokio(context: &Context) -> bool {
+    const NAMES: [&str; 2] = ["tokio-rt-worker", "tokio-runtime-w"];
+    let is_worker = |tid: &u32| threads::stat(*tid).is_ok_and(|stat| NAMES.contains(&stat.name.as_str()));
+    !context.runtimes.list().is_empty() || threads::ids().is_ok_and(|(ids, _)| ids.iter().any(is_worker))
+}
+
 /// Which allocator the program uses, found by symbols that only one allocator has.
 fn allocator(names: &io::Result<Option<Names>>) -> Known<String> {
+    #[cfg(native_engine)]
+    if let Some(wrapped) = rgops_capture::heap::allocator() {
+        return Known::Value(format!("rgops_agent::alloc::Sampling<{wrapped}>"));
+    }
     let c_library = if cfg!(target_env = "musl") { "system (musl malloc)" } else { "system (glibc malloc)" };
     let names = match names {
         Ok(Some(names)) => names,
@@ -195,7 +228,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_test_program_is_described() {
-        let (version, end) = reply(&Context::for_tests()).await;
+        let context = Context::for_tests();
+        let (version, _) = reply(&context).await;
+        // The Tokio in this program is as much the agent's.
+        let Known::Unavailable(missing) = &version.tokio else { panic!("{:?}", version.tokio) };
+        assert!(missing.reason.starts_with("the agent itself uses Tokio 1."), "{missing:?}");
+        context.runtimes.add(&tokio::runtime::Handle::current(), "main");
+        let (version, end) = reply(&context).await;
         assert!(end.notes.is_empty());
         assert!(version.rustc.starts_with("rustc 1."), "{}", version.rustc);
         assert!(version.target.contains("linux") && version.panic == "unwind");

@@ -146,7 +146,7 @@ fn socket_in(
     name: SocketName,
 ) -> Result<Option<(PathBuf, local::Found)>, (PathBuf, LostBecause)> {
     let own = directory.join(name.file_name());
-    let process = Path::new("/proc").join(pid.to_string());
+    let process = PathBuf::from(procfs::directory(pid));
     let through_root = match own.strip_prefix("/") {
         Ok(relative) => process.join("root").join(relative),
         Err(_) => process.join("cwd").join(&own),
@@ -172,7 +172,7 @@ pub(super) fn uid_inside(pid: u32, outside: u32) -> u32 {
     uid_mapped(&String::from_utf8_lossy(&map), outside).unwrap_or(outside)
 }
 
-fn uid_mapped(map: &str, outside: u32) -> Option<u32> {
+pub(super) fn uid_mapped(map: &str, outside: u32) -> Option<u32> {
     map.lines().find_map(|line| {
         let mut numbers = line.split_ascii_whitespace().map(str::parse::<u32>);
         let (inside, start, count) = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);

@@ -26,7 +26,7 @@ pub(super) fn connections(pid: u32) -> io::Result<Vec<Connection>> {
     let mut connections = Vec::new();
     for (table, is_tcp) in [("net/tcp", true), ("net/tcp6", true), ("net/udp", false), ("net/udp6", false)] {
         // A kernel without IPv6 does not have its tables.
-        let Ok(lines) = procfs::open(pid, table) else { continue };
+        let Ok(lines) = procfs::open_living(pid, table) else { continue };
         add(lines, is_tcp, &inodes, deadline, &mut connections)?;
     }
     Ok(connections)
@@ -52,7 +52,7 @@ fn add(
 
 fn socket_inodes(pid: u32) -> io::Result<HashSet<u64>> {
     let (mut inodes, mut left) = (HashSet::new(), MAX_DESCRIPTORS);
-    let is_whole = each_socket(&format!("/proc/{pid}/fd"), &mut left, |inode, _| {
+    let is_whole = each_socket(&format!("{}/fd", procfs::directory(pid)), &mut left, |inode, _| {
         inodes.insert(inode);
         ControlFlow::Continue(())
     })?;

@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,11 +19,12 @@ use rgops_protocol::received::{NAME_CHARACTERS, PATH_CHARACTERS, cut, text_of};
 use rgops_protocol::reply::Known;
 
 use super::agents::{self, Agent};
+use super::circumstances::lost_without_socket;
 use super::compiler::rust_compiler;
 use super::unix_sockets::{LONGEST_READ, Table, namespace};
 use crate::files::open_executable;
 use crate::processes::blocking::{self, Answer, TimeLimits};
-use crate::processes::process::{Listing, RustCompiler, RustProcess};
+use crate::processes::process::{Listing, LostAgent, LostBecause, RustCompiler, RustProcess};
 use crate::procfs::{self, StartEnvironment, Stat, Status, is_cut_from};
 
 /// With this many abandoned helpers in this program, the list reads no more processes.
@@ -109,7 +110,14 @@ pub(super) fn read_one(pid: u32, deadline: Option<Instant>) -> io::Result<RustPr
             None => Seen::of(pid, None)?,
         };
         let tables = Tables::of_one(&seen);
-        Ok(seen.with_agent(&tables))
+        let mut process = seen.with_agent(&tables);
+        if process.agent.is_none()
+            && process.lost_agent.as_ref().is_none_or(|lost| lost.because == LostBecause::Silent)
+            && let Some(because) = lost_without_socket(pid)
+        {
+            process.lost_agent = Some(LostAgent { path: PathBuf::new(), because });
+        }
+        Ok(process)
     };
     blocking::try_run(deadline, "reading the process from /proc timed out", read)
 }
@@ -125,7 +133,13 @@ struct Compilers(Mutex<HashMap<(u64, u64), Option<RustCompiler>>>);
 
 impl Compilers {
     fn of(&self, pid: u32) -> io::Result<Option<RustCompiler>> {
-        let metadata = fs::metadata(format!("/proc/{pid}/exe"))?;
+        let metadata = match fs::metadata(format!("/proc/{pid}/exe")) {
+            // Its first thread has ended.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && procfs::is_leaderless(pid) => {
+                fs::metadata(format!("{}/exe", procfs::directory(pid)))?
+            }
+            metadata => metadata?,
+        };
         let file = (metadata.dev(), metadata.ino());
         if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&file) {
             return Ok(known.clone());
@@ -226,7 +240,7 @@ fn describe(
         Agent::Lost(lost) => (None, Some(lost)),
         Agent::None => (None, None),
     };
-    let path = match fs::read_link(format!("/proc/{pid}/exe")) {
+    let path = match fs::read_link(format!("{}/exe", procfs::directory(pid))) {
         Ok(path) => text_of(path.as_os_str().as_bytes(), PATH_CHARACTERS),
         Err(_) => String::new(),
     };

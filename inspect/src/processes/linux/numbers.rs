@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use rgops_protocol::reply::Known;
 
 use super::connections::connections;
+use super::suspended::suspended;
+use super::threads;
 use crate::processes::blocking;
 use crate::processes::details::ProcessDetails;
 use crate::processes::process::RustProcess;
@@ -20,12 +22,20 @@ pub(super) fn details(process: RustProcess, window: Option<Duration>) -> io::Res
         Ok(elapsed) => share(ticks(stat.cpu_ticks), *elapsed),
         Err(error) => Known::unavailable(error.to_string(), ""),
     };
+    let before = window.and_then(|_| threads::threads(pid).ok());
+    let cpu_window = window.map(|window| (window, cpu_over(pid, &stat, window)));
+    let thread_list = threads::threads(pid).map(|now| threads::list(now, before.as_ref(), ticks));
     Ok(ProcessDetails {
+        thread_list: Known::from(thread_list),
+        descriptors: Known::from(in_time(move || threads::descriptors(pid))),
+        descriptors_limit: Known::from(threads::descriptors_limit(pid)),
         state: Known::Value(stat.state),
+        suspension: suspended(pid),
+        resident_bytes: Known::from(resident_bytes(pid)),
         threads: Known::Value(stat.threads),
         memory_percent: Known::from(memory_percent(pid)),
         cpu_percent,
-        cpu_window: window.map(|window| (window, cpu_over(pid, &stat, window))),
+        cpu_window,
         user: process.uid.clone().map(user_name),
         command: Known::from(in_time(move || procfs::command_line(pid))),
         elapsed: Known::from(elapsed),
@@ -73,9 +83,12 @@ fn ticks(ticks: u64) -> Duration {
     Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second().max(1) as f64)
 }
 
+fn resident_bytes(pid: u32) -> io::Result<u64> {
+    Status::read(pid)?.resident_bytes.ok_or_else(|| io::Error::other("the process has no memory"))
+}
+
 fn memory_percent(pid: u32) -> io::Result<f64> {
-    let resident =
-        Status::read(pid)?.resident_bytes.ok_or_else(|| io::Error::other("the process has no memory"))?;
+    let resident = resident_bytes(pid)?;
     let text = std::fs::read_to_string("/proc/meminfo")?;
     let total_kib = text
         .lines()

@@ -7,7 +7,7 @@ use super::{listing, numbers};
 use crate::processes::details::ProcessDetails;
 use crate::processes::process::{Listing, RustProcess};
 use crate::processes::reader::ProcessReader;
-use crate::procfs::{Stat, Status, is_cut_from};
+use crate::procfs::{self, Stat, Status, is_cut_from};
 
 /// Reads `/proc`.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl ProcessReader for Linux {
 
     fn is_ending(pid: u32) -> bool {
         // Only the link: a file system that does not answer must not block this thread.
-        let has_no_executable = std::fs::read_link(format!("/proc/{pid}/exe"))
+        let has_no_executable = std::fs::read_link(format!("{}/exe", procfs::directory(pid)))
             .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         has_no_executable && Stat::read(pid).is_ok_and(|stat| !stat.is_kernel_thread)
     }

@@ -13,4 +13,7 @@ mod tests;
 #[cfg_attr(target_os = "linux", expect(unused_imports, reason = "its tests name it by its module"))]
 pub(super) use reader::Portable;
 #[cfg(not(target_os = "linux"))]
-pub(super) use requested::{Requested, is_inside, local_pid, wait_for_binding};
+pub(super) use requested::{
+    Requested, is_inside, local_pid, open_descriptors, other_namespace, suspended_agent, wait_for_binding,
+    zombie_parent,
+};

@@ -59,6 +59,10 @@ impl Numbers {
         }
     }
 
+    fn resident_bytes(&self) -> Known<u64> {
+        if self.resident_bytes == 0 { denied() } else { Known::Value(self.resident_bytes) }
+    }
+
     fn command(&self) -> Known<String> {
         if self.arguments.is_empty() {
             return denied();
@@ -79,6 +83,11 @@ pub(super) fn details(process: RustProcess, window: Option<Duration>) -> io::Res
     let not_here = "rgops reads this on Linux only";
     Ok(ProcessDetails {
         state: state(numbers.status),
+        suspension: None,
+        resident_bytes: numbers.resident_bytes(),
+        thread_list: Known::unavailable(not_here, ""),
+        descriptors: Known::unavailable(not_here, ""),
+        descriptors_limit: Known::unavailable(not_here, ""),
         threads: Known::unavailable(not_here, ""),
         memory_percent: numbers.memory_percent(),
         cpu_percent,

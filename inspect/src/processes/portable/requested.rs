@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use rgops_protocol::discovery::SocketName;
 
 use crate::client::ClientError;
+use crate::processes::process::Suspension;
+use crate::processes::resolve_error::ResolveError;
 
 /// The requested process; empty, because there is no process to compare it with.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +37,22 @@ pub(crate) fn local_pid(_: SocketName) -> Option<u32> {
 
 pub(crate) fn is_inside(_: u32, _: SocketName) -> bool {
     false
+}
+
+pub(crate) fn suspended_agent(_: u32) -> Option<Suspension> {
+    None
+}
+
+pub(crate) fn open_descriptors(_: u32) -> Option<(u64, u64)> {
+    None
+}
+
+pub(crate) fn zombie_parent(_: u32) -> Option<u32> {
+    None
+}
+
+pub(crate) fn other_namespace(_: u32) -> Option<ResolveError> {
+    None
 }
 
 pub(crate) fn wait_for_binding(_: PathBuf, _: Duration, _: Option<Instant>) {}

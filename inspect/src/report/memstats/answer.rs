@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::explain::{JsonExplanation, explain};
 use crate::report::document::Document;
 use crate::report::known::JsonKnown;
-use crate::text::known::show;
+use crate::text::known::show_limit;
 use crate::text::{bytes, escape, label};
 
 /// The answer in JSON, `rgops.memstats/1`. Adding a field keeps the number; changing the meaning of a field or
@@ -87,7 +87,7 @@ pub fn render(reply: &MemstatsReply, sources: bool) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{gap}[{}]", escape(&section.name));
         let lines = section.fields.iter().map(|field| {
-            let value = show(&field.value, |value| match field.unit {
+            let value = show_limit(&field.value, |value| match field.unit {
                 Unit::Bytes => bytes(*value),
                 Unit::Count => value.to_string(),
             });
@@ -150,7 +150,7 @@ rss: 16.35MB (17148544 bytes)
 page-faults-major: 12
 
 [cgroup\\x1b[2J]
-limit: unavailable (no limit; fix: set memory.max)
+limit: none
 ";
         assert_eq!(render(&reply(), false), expected);
         let expected = "\

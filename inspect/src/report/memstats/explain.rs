@@ -217,8 +217,9 @@ fn signed(bytes: &Known<u64>) -> Known<i64> {
 }
 
 impl Explanation {
-    /// The parts as text, below their sum; `target`, as the user typed it, is in the command that releases memory.
-    pub fn text(&self, target: &str) -> String {
+    /// The parts as text, below their sum; `target`, as the user typed it, is in the command that releases memory, if
+    /// the program allows it.
+    pub fn text(&self, target: &str, gc_is_allowed: bool) -> String {
         let mut text = format!("[rss breakdown]\nrss: {}\n", bytes(self.rss));
         let total = self.rss.cast_signed();
         for Part { name, bytes, what } in &self.parts {
@@ -250,7 +251,11 @@ impl Explanation {
                         format!("; free memory not reported by {names}")
                     }
                 };
-                writeln!(text, "reclaimable: up to {size} (run: rgops gc {target}){unreported}")
+                let how = match gc_is_allowed {
+                    true => format!("run: rgops gc {target}"),
+                    false => "gc is not allowed: Options::allow(Command::Gc) in the program".to_owned(),
+                };
+                writeln!(text, "reclaimable: up to {size} ({how}){unreported}")
             }
             Known::Unavailable(missing) => {
                 writeln!(text, "reclaimable: {}", crate::text::known::unavailable(missing))

@@ -59,7 +59,7 @@ fn names_of_allocators_cannot_imitate_our_lines_and_are_limited() {
     let mut explanation = explain(&made_up).unwrap();
     explanation.releasable = Known::Value(MB);
     explanation.unreported = vec![name.to_owned(); 10_000];
-    let text = explanation.text("7");
+    let text = explanation.text("7", true);
     assert!(!text.contains('\x1b') && !text.contains("\nfix"), "{text}");
     let named = "\"\\x1b[2J\\nfix: run 'evil'\"";
     assert!(text.contains(&format!("glibc and {named} and ")) && text.contains(" and 9991 more;"), "{text}");
@@ -82,9 +82,11 @@ fn the_parts_add_up_to_resident_memory() {
     ];
     assert_eq!(parts(&explanation), expected);
     assert_eq!(explanation.releasable, Known::Value(10 * MB));
-    let text = explanation.text("4711");
+    let text = explanation.text("4711", true);
     assert!(text.contains("live-heap:          60.00MB  60.00%  requested"), "{text}");
     assert!(text.ends_with("reclaimable: up to 10.00MB (run: rgops gc 4711)\n"), "{text}");
+    let text = explanation.text("4711", false);
+    assert!(text.contains("up to 10.00MB (gc is not allowed: ") && !text.contains("rgops gc"), "{text}");
 }
 
 #[test]
@@ -95,7 +97,7 @@ fn without_a_report_of_free_memory_all_slack_may_be_reclaimable() {
     let explanation = explain(&reply).unwrap();
     assert_eq!(explanation.releasable, Known::Value(31 * MB));
     let expected = "reclaimable: up to 31.00MB (run: rgops gc 4711); free memory not reported by mimalloc\n";
-    let text = explanation.text("4711");
+    let text = explanation.text("4711", true);
     assert!(text.ends_with(expected), "{text}");
 }
 

@@ -1,5 +1,6 @@
 //! `rgops stack`: every thread and its stack, with identical stacks grouped.
 
+mod executors;
 mod frame;
 mod json;
 mod poll;
@@ -9,6 +10,8 @@ mod tests;
 mod text;
 mod thread;
 
+pub use executors::executors;
+pub(crate) use executors::is_without_tokio;
 pub(super) use frame::write_frame;
 pub(super) use json::JsonFrame;
 pub use json::JsonStack;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use rgops_protocol::reply::StackEnd;
 use rgops_protocol::reply::stack::Capture;
 
+use super::executors::executors;
 use super::frame::write_frame;
 use super::report::StackReport;
 use super::thread::{Activity, Polled, Role, Thread};
@@ -87,6 +88,13 @@ impl StackReport {
         }
         text.push('\n');
         let _ = writeln!(text, "{}", self.roles());
+        let executors: Vec<String> = executors(&self.threads)
+            .into_iter()
+            .map(|(name, count)| format!("{name} ({})", counted(count as u64, "thread")))
+            .collect();
+        if !executors.is_empty() {
+            let _ = writeln!(text, "run by {}", executors.join(", "));
+        }
     }
 
     /// `4 tokio workers (1 running, 3 idle) · 2 tokio blocking threads (2 idle) · main (blocked: futex wait) ·
@@ -120,7 +128,10 @@ impl StackReport {
                             let mut states: Vec<_> = states.iter().collect();
                             states.sort_by_key(|(state, count)| (std::cmp::Reverse(**count), **state));
                             let states: Vec<&str> = states.iter().take(3).map(|(state, _)| **state).collect();
-                            format!("blocked: {}", states.join(", "))
+                            match states.as_slice() {
+                                ["ended"] => "ended".to_owned(),
+                                states => format!("blocked: {}", states.join(", ")),
+                            }
                         }
                     };
                     if threads.len() == 1 { what } else { format!("{count} {what}") }

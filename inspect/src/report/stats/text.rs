@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stats::{RuntimeStats, StatsReply, ThreadActivity};
 
-use crate::text::known::{show, unavailable};
-use crate::text::{counted, duration, escape, width};
+use crate::text::known::{NO_LIMIT, show, unavailable};
+use crate::text::{counted, duration, escape, few_left, width};
 
 /// Maximum threads in the table unless all are requested.
 const TOP_THREADS: usize = 10;
@@ -15,6 +15,12 @@ const TOP_THREADS: usize = 10;
 /// With `all`, every thread is listed. `target` is the target as the user typed it, for the suggested next command.
 pub fn render(reply: &StatsReply, target: &str, all: bool) -> String {
     let mut text = String::new();
+    let open = (reply.descriptors.value(), reply.descriptors_limit.value());
+    if let (Some(open), Some(limit)) = open
+        && let Some(few) = few_left(*open, *limit)
+    {
+        let _ = writeln!(text, "{few}");
+    }
     process(&mut text, reply);
     runtimes(&mut text, reply, target);
     threads(&mut text, reply, all);
@@ -46,7 +52,10 @@ fn process(text: &mut String, reply: &StatsReply) {
             format!("{total} ({})", states.join(", "))
         })
     );
-    let limit = show(&reply.descriptors_limit, u64::to_string);
+    let limit = match &reply.descriptors_limit {
+        Known::Unavailable(missing) if missing.reason == NO_LIMIT => "any number".to_owned(),
+        limit => show(limit, u64::to_string),
+    };
     let _ = writeln!(text, "open files: {}", show(&reply.descriptors, |open| format!("{open} of {limit}")));
     let involuntary = show(&reply.involuntary_switches, u64::to_string);
     let _ = writeln!(

@@ -3,7 +3,12 @@
 //! Each listens, prints `pid N`, and comes into the state that its module describes.
 
 mod blocked_main;
+mod daemonize;
+mod emfile;
 mod futurelock;
+mod leaderless;
+mod pool;
+mod zombie;
 
 use std::process::exit;
 use std::sync::OnceLock;
@@ -12,7 +17,15 @@ use std::sync::OnceLock;
 type Case = (&'static str, fn(&[String]));
 
 /// All programs.
-const CASES: &[Case] = &[("blocked-main", blocked_main::run), ("futurelock", futurelock::run)];
+const CASES: &[Case] = &[
+    ("blocked-main", blocked_main::run),
+    ("daemonize", daemonize::run),
+    ("emfile", emfile::run),
+    ("futurelock", futurelock::run),
+    ("leaderless", leaderless::run),
+    ("pool", pool::run),
+    ("zombie", zombie::run),
+];
 
 static AGENT: OnceLock<rgops_agent::Agent> = OnceLock::new();
 

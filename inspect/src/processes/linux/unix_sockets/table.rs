@@ -70,7 +70,7 @@ pub(super) enum Other {
 
 /// The network namespace of a process, by its inode.
 pub(crate) fn namespace(pid: u32) -> Option<u64> {
-    fs::metadata(format!("/proc/{pid}/ns/net")).ok().map(|namespace| namespace.ino())
+    fs::metadata(format!("{}/ns/net", procfs::directory(pid))).ok().map(|namespace| namespace.ino())
 }
 
 impl Table {
@@ -90,7 +90,7 @@ impl Table {
     }
 
     fn read_lines(pid: u32, time: Duration, is_wanted: impl Fn(SocketName, u64) -> bool) -> Table {
-        let open = || procfs::open(pid, "net/unix");
+        let open = || procfs::open_living(pid, "net/unix");
         let deadline = Instant::now() + time;
         let Ok(lines) = open() else { return Table::hidden() };
         let mut table = Table::parse(lines, is_wanted, deadline);

@@ -1,0 +1,11 @@
+//! `rgops PID`: one process in detail, with what is urgent first.
+
+mod groups;
+mod json;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use groups::{ConnectionGroup, ThreadGroup, connection_groups, thread_groups};
+pub use json::{ConnectionGroupJson, ConnectionJson, InfoJson, ThreadGroupJson, ThreadJson, json};
+pub use text::text;
