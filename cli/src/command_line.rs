@@ -96,6 +96,9 @@ macro_rules! commands {
             /// Find the lines with growing memory
             #[command(display_order = 110)]
             Leaks(leaks::Leaks),
+            /// Name the functions of a saved profile
+            #[command(display_order = 115)]
+            Symbolize(crate::command::symbolize::Symbolize),
             /// Print a completion script for a shell
             #[command(display_order = 160)]
             Completions(completions::Completions),
@@ -124,6 +127,7 @@ macro_rules! commands {
                     Command::Info(info) => info.run(),
                     Command::Tree(tree) => tree.run(),
                     Command::Leaks(leaks) => leaks.run(),
+                    Command::Symbolize(symbolize) => symbolize.run(),
                     Command::Completions(completions) => completions.run(CommandLine::command()),
                     Command::Man(man) => man.run(CommandLine::command()),
                     $(Command::$variant($module) => $module.run(),)*

@@ -52,6 +52,8 @@ pub struct Section {
     name: u64,
     kind: u64,
     flags: u64,
+    /// svma.
+    pub address: u64,
     /// Its offset in the file.
     pub offset: u64,
     /// Its length in the file.
@@ -193,6 +195,7 @@ impl Elf {
                 name: self.number(bytes, 0, 4),
                 kind: self.number(bytes, 4, 4),
                 flags: self.word(bytes, 8),
+                address: self.word(bytes, 16),
                 offset: self.word(bytes, 24),
                 size: self.word(bytes, 32),
                 link: self.number(bytes, 40, 4),
@@ -201,6 +204,7 @@ impl Elf {
                 name: self.number(bytes, 0, 4),
                 kind: self.number(bytes, 4, 4),
                 flags: self.word(bytes, 8),
+                address: self.word(bytes, 12),
                 offset: self.word(bytes, 16),
                 size: self.word(bytes, 20),
                 link: self.number(bytes, 24, 4),

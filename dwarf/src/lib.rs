@@ -33,6 +33,7 @@
 mod abbreviations;
 mod budget;
 mod charge;
+mod code_ranges;
 pub mod elf;
 mod fault;
 mod left_out;
@@ -53,6 +54,7 @@ mod work;
 pub use abbreviations::{MAX_ATTRIBUTES, Table};
 pub use budget::{Budget, Exhausted, OwnMemory};
 pub use charge::Charge;
+pub use code_ranges::{CodeRange, CodeRanges};
 pub use fault::Fault;
 pub use left_out::{LeftOut, Remedy};
 pub use lines::{LineTable, Row, file_path, header as line_header};

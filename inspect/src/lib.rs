@@ -29,6 +29,7 @@
 #![warn(unused_crate_dependencies)]
 
 pub mod budget;
+mod cache;
 pub mod client;
 #[cfg(test)]
 mod error_texts;

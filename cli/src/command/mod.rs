@@ -9,6 +9,7 @@ pub mod list;
 pub mod man;
 mod output;
 mod print;
+pub mod symbolize;
 pub mod tree;
 
 macro_rules! modules {

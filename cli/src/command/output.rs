@@ -133,7 +133,7 @@ impl Saved {
         self.end(answered)
     }
 
-    fn print_text(&self, text: &str) -> Result<(), Failure> {
+    pub(super) fn print_text(&self, text: &str) -> Result<(), Failure> {
         match self.is_stdout {
             true => {
                 terminal::print_aside(text);

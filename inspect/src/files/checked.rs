@@ -100,6 +100,23 @@ impl Checked {
         }
         Ok(Checked { length: metadata.len(), file })
     }
+
+    /// What tells the file from every other one, and from itself when it is changed: device, inode, length, and the
+    /// times of the last change of content and of anything, which the kernel sets. `None` on other systems.
+    #[cfg(unix)]
+    pub(crate) fn identity(&self) -> Option<[u64; 7]> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = self.file.metadata().ok()?;
+        let [modified, changed] = [metadata.mtime(), metadata.ctime()].map(i64::cast_unsigned);
+        let [modified_ns, changed_ns] =
+            [metadata.mtime_nsec(), metadata.ctime_nsec()].map(i64::cast_unsigned);
+        Some([metadata.dev(), metadata.ino(), metadata.len(), modified, modified_ns, changed, changed_ns])
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn identity(&self) -> Option<[u64; 7]> {
+        None
+    }
 }
 
 /// Maximum file length: larger than any program. A sparse file may claim any length; reads are charged

@@ -105,7 +105,8 @@ impl Locations {
         let frames = self.symbolizer.shared_frames(avma, is_return_address);
         self.budget.charge(LOCATION_BYTES + LINE_BYTES.saturating_mul(frames.len() as u64))?;
         let mut line = Vec::new();
-        if frames.iter().any(|frame| frame.function.is_some()) {
+        // A function without a name has that of its first byte: one row a function.
+        if frames.iter().any(|frame| frame.function_offset.is_some()) {
             for frame in &frames[left_out.min(frames.len() - 1)..] {
                 line.push(self.line(frame)?);
             }
@@ -113,7 +114,7 @@ impl Locations {
         if let Some(mapping) = self.tables.mapping_mut(mapping_id) {
             let detail = self.symbolizer.symbols_of(avma).map_or(Detail::Nothing, |symbols| symbols.detail);
             let has_lines = line.iter().any(|line| line.line > 0);
-            mapping.has_functions &= !line.is_empty();
+            mapping.has_functions &= frames.iter().any(|frame| frame.function.is_some());
             mapping.has_filenames |= has_lines;
             mapping.has_line_numbers |= has_lines;
             mapping.has_inline_frames |= detail == Detail::Lines;

@@ -5,6 +5,7 @@ mod cpu;
 mod file;
 mod locations;
 mod process;
+mod symbolize;
 pub mod top;
 
 pub use cpu::CpuProfile;
@@ -14,3 +15,4 @@ pub(crate) use process::{FRAME_BYTES, STACK_BYTES};
 pub use process::{Incomplete, Process};
 pub use rgops_pprof::write::encode;
 pub use rgops_pprof::{ReadError, proto, read};
+pub use symbolize::{NamedModule, SymbolizeError, Symbolized, symbolize};

@@ -14,6 +14,7 @@ pub mod schedtrace;
 pub mod screen;
 pub mod stack;
 pub mod stats;
+pub mod symbolize;
 pub mod tasks;
 mod top;
 pub mod trace;

@@ -4,7 +4,7 @@ use super::connect::Session;
 use crate::budget::Budget;
 use crate::profile::Process;
 use crate::profile::top::Top;
-use crate::text::escape;
+use crate::text::{elided, escape};
 
 /// Additional data to show with a profile.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +39,11 @@ impl Session {
     }
 }
 
-/// The table of functions, escaped.
+/// The table of functions, escaped, with long names elided.
 pub(super) fn table(top: &Top) -> String {
-    top.text().lines().map(|line| escape(line).into_owned() + "\n").collect()
+    let mut shown = top.clone();
+    for row in &mut shown.rows {
+        row.function = elided(&row.function).into_owned();
+    }
+    shown.text().lines().map(|line| escape(line).into_owned() + "\n").collect()
 }

@@ -11,6 +11,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 
 use crate::report::info::InfoJson;
 use crate::report::list::{Element, ListJson};
+use crate::report::symbolize::JsonSymbolize;
 use crate::report::tree::BranchJson;
 
 /// Set this to rewrite the schemas: `RGOPS_BLESS=1 cargo test -p rgops-inspect --lib schemas`.
@@ -36,6 +37,7 @@ fn schemas() -> BTreeMap<String, String> {
     let others = [
         ("info", schema::<InfoJson>()),
         ("leaks", schema::<super::leaks::Json>()),
+        ("symbolize", schema::<JsonSymbolize<'static>>()),
         ("list", schema::<Vec<Element<ListJson>>>()),
         ("tree", schema::<Vec<Element<BranchJson>>>()),
     ];

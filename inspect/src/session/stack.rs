@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use rgops_protocol::reply::End;
 use rgops_protocol::reply::stack::StackPart;
-use rgops_protocol::request::{Request, StackRequest};
+use rgops_protocol::reply::stats::StatsReply;
+use rgops_protocol::request::{Request, StackRequest, StatsRequest};
 
 use super::answer::{Answer, end_of};
 use super::completeness::Completeness;
 use super::connect::Session;
 use super::error::SessionError;
+use crate::budget::Budget;
 use crate::processes;
 use crate::report::Document;
 use crate::report::screen::Screen;
-use crate::report::stack::{JsonStack, StackReport, Thread};
+use crate::report::stack::{JsonStack, Runtimes, StackReport, Thread, are_nameless, tell_apart};
 
 /// What to capture.
 #[derive(Debug, Clone)]
@@ -83,9 +85,28 @@ impl Session {
             _ => {}
         }
         let (hello, symbols) = (self.hello(), &self.options().symbols);
-        let report = StackReport::within(answer.budget(), hello, self.local_pid(), symbols, collected.parts);
+        let budget = answer.budget().clone();
+        let mut report = StackReport::within(&budget, hello, self.local_pid(), symbols, collected.parts);
+        if are_nameless(&report.threads) {
+            tell_apart(&mut report.threads, self.runtimes(&budget));
+        }
         let few_descriptors = self.local_pid().and_then(processes::few_descriptors);
         Ok(Stack { report, end, few_descriptors })
+    }
+}
+
+impl Session {
+    /// The multi-threaded runtimes; `None` if the agent watches none at all, or does not tell.
+    fn runtimes(&self, budget: &Budget) -> Option<Runtimes> {
+        // The shortest time that the agent measures.
+        let request = Request::Stats(StatsRequest { window_ms: 20 });
+        let mut answer = self.connect_again(budget).ok()?.ask(&request).ok()?;
+        let collected = answer.collect::<StatsReply>(&mut |_| {});
+        let runtimes = collected.parts.into_iter().next()?.runtimes;
+        let threaded = runtimes.iter().filter(|runtime| runtime.flavor.starts_with("multi_thread"));
+        let (count, workers) =
+            threaded.fold((0, 0), |(count, workers), runtime| (count + 1, workers + runtime.workers.len()));
+        (!runtimes.is_empty()).then_some(Runtimes { count, workers })
     }
 }
 

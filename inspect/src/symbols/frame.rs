@@ -24,12 +24,13 @@ pub struct Frame {
     /// Address in the module's file (svma); the avma itself when no module contains it.
     pub module_offset: u64,
     /// Bytes from the start of the function that was called; the same for all frames inlined at the address.
-    /// `None` without a symbol.
+    /// Without a symbol the start is known from unwind data; `None` if that is missing, too.
     pub function_offset: Option<u64>,
 }
 
 impl Frame {
-    /// The function's name, otherwise `module+0xoffset`, otherwise the bare address.
+    /// The function's name, otherwise `module+0xstart` with the function's first byte (the address itself if
+    /// that is unknown), otherwise the bare address.
     pub fn name(&self) -> String {
         self.shared_name().into_owned()
     }
@@ -38,7 +39,10 @@ impl Frame {
     pub(crate) fn shared_name(&self) -> Cow<'_, str> {
         match (&self.function, &self.module) {
             (Some(function), _) => Cow::Borrowed(function),
-            (None, Some(module)) => format!("{}+{:#x}", file_name(module), self.module_offset).into(),
+            (None, Some(module)) => {
+                let start = self.module_offset.wrapping_sub(self.function_offset.unwrap_or(0));
+                format!("{}+{start:#x}", file_name(module)).into()
+            }
             (None, None) => format!("{:#x}", self.module_offset).into(),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Files are opened when the [`Symbolizer`] is made, so that names are available after the process has ended.
 //! A file is used only if its build-id is that of the running build. The files are not trusted: the only cost
-//! of a damaged or hostile file is missing names.
+//! of a damaged or hostile file is missing names. What was found is remembered for the next command.
 
 mod debug;
 pub(crate) mod files;
@@ -10,6 +10,8 @@ mod frame;
 mod module_symbols;
 mod names;
 mod origin;
+mod reasons;
+mod remembered;
 mod source;
 mod symbolizer;
 

@@ -3,16 +3,18 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use rgops_dwarf::{Exhausted, Fault, LeftOut, Sections, Work};
-use rgops_dwarf::{Symbol, SymbolTables};
+use rgops_dwarf::{CodeRanges, Exhausted, Fault, Sections, Symbol, SymbolTables, Work};
 use rgops_protocol::reply::Module;
 
+use crate::cache::Directory;
 use crate::files::within;
 use crate::symbols::debug::{self, DebugInformation, Place};
 use crate::symbols::files::{Content, Finder, Found, SymbolFile};
 use crate::symbols::frame::Frame;
 use crate::symbols::module_symbols::{Detail, ModuleSymbols};
 use crate::symbols::names;
+use crate::symbols::reasons::{is_rust_file, left_out, short_names};
+use crate::symbols::remembered::Remembered;
 
 /// Maximum length of a symbol without a size: the next symbol bounds it, but code without any symbol may be
 /// between the two.
@@ -33,6 +35,10 @@ pub(super) struct Source {
     debug: Option<Option<DebugInformation>>,
     /// Read when debug information lacks a function or its full name.
     tables: Option<Arc<SymbolTables>>,
+    /// Read for the first address without a symbol; `Some(None)` when they cannot be read.
+    ranges: Option<Option<CodeRanges>>,
+    /// What earlier commands found; `None` without a cache.
+    remembered: Option<Remembered>,
 }
 
 /// The result for an address, from debug information or the symbol table.
@@ -54,8 +60,15 @@ impl From<Symbol> for Known {
 }
 
 impl Source {
-    pub(super) fn open(module: &Module, finder: &Finder) -> Source {
-        Source::with(module, finder.find(module), finder)
+    pub(super) fn open(module: &Module, finder: &Finder, cache: Option<&Directory>) -> Source {
+        let mut source = Source::with(module, finder.find(module), finder);
+        // Parts in other files may change without it.
+        let whole = source.file.as_ref().filter(|file| file.supplement().is_none());
+        if let Some((file, cache)) = whole.zip(cache) {
+            let budget = source.work.budget();
+            source.remembered = Remembered::load(cache, &module.build_id, file.opened(), budget);
+        }
+        source
     }
 
     /// A module whose files were not searched for.
@@ -90,6 +103,8 @@ impl Source {
             cut: (0, 0),
             debug: None,
             tables: None,
+            ranges: None,
+            remembered: None,
         }
     }
 
@@ -112,6 +127,8 @@ impl Source {
             cut: (0, 0),
             debug: None,
             tables: None,
+            ranges: None,
+            remembered: None,
         };
         let sections = Sections::read(bytes, &debug::WANTED, work.budget()).map_err(Fault::from);
         let debug =
@@ -147,6 +164,33 @@ impl Source {
     pub(super) fn frames(&mut self, svma: u64, lookup: u64) -> Vec<Frame> {
         self.was_requested = true;
         let bare = self.bare(svma);
+        let frames = match self.remembered.as_mut().and_then(|known| known.frames(lookup, &bare)) {
+            Some(frames) => frames,
+            None => {
+                let before = self.symbols.clone();
+                let frames = self.read_frames(&bare, svma, lookup);
+                // Names that damage or a limit made worse are read again.
+                if let Some(remembered) = self.remembered.as_mut().filter(|_| self.symbols == before) {
+                    remembered.keep(lookup, &frames);
+                }
+                frames
+            }
+        };
+        let is_cut = |frame: &Frame| frame.is_inlined && frame.mangled.is_none() && is_rust_file(frame);
+        if self.symbols.reason.is_empty() && frames.iter().any(is_cut) {
+            (self.symbols.reason, self.symbols.fix) = short_names();
+        }
+        frames
+    }
+
+    /// Keeps what was found for the next command.
+    pub(super) fn remember(&mut self) {
+        if let Some(remembered) = &mut self.remembered {
+            remembered.store();
+        }
+    }
+
+    fn read_frames(&mut self, bare: &Frame, svma: u64, lookup: u64) -> Vec<Frame> {
         // The readers are fuzzed. If one panics anyway, the only cost is missing names.
         let known = catch_unwind(AssertUnwindSafe(|| self.known(lookup)));
         let known = known.unwrap_or_else(|_| {
@@ -156,10 +200,10 @@ impl Source {
             None
         });
         self.note_cuts();
-        let Some(known) = known else { return vec![bare] };
+        let Some(known) = known else { return vec![bare.clone()] };
         let offset = svma.wrapping_sub(known.start);
         if !known.is_sized && offset > SIZELESS_SYMBOL_BYTES && known.place.is_none() {
-            return vec![bare];
+            return vec![bare.clone()];
         }
         let frame = |name: &str, place: Option<&Place>, is_inlined| Frame {
             function: (!name.is_empty()).then(|| Arc::from(names::demangle(name))),
@@ -180,10 +224,6 @@ impl Source {
         }
         let outer = self.full_name(lookup, &known);
         frames.push(frame(&outer, place, false));
-        let is_cut = |frame: &Frame| frame.is_inlined && frame.mangled.is_none() && is_rust_file(frame);
-        if self.symbols.reason.is_empty() && frames.iter().any(is_cut) {
-            (self.symbols.reason, self.symbols.fix) = short_names();
-        }
         frames
     }
 
@@ -218,7 +258,7 @@ impl Source {
             }
             None
         });
-        let Some(found) = found else { return self.symbol(lookup).map(Known::from) };
+        let Some(found) = found else { return self.linked(lookup) };
         match found.function {
             Some(function) => Some(Known {
                 name: function.name,
@@ -228,8 +268,36 @@ impl Source {
                 inlined: found.inlined,
             }),
             // For example hand-written assembly: the symbol table has its name.
-            None => Some(Known { place: found.place, ..Known::from(self.symbol(lookup)?) }),
+            None => Some(Known { place: found.place, ..self.linked(lookup)? }),
         }
+    }
+
+    /// The function by the symbol table, otherwise by unwind data, which has its first byte and no name.
+    fn linked(&mut self, lookup: u64) -> Option<Known> {
+        let symbol = self.symbol(lookup);
+        if let Some(symbol) = symbol.as_ref().filter(|symbol| symbol.size.is_some()) {
+            return Some(Known::from(symbol.clone()));
+        }
+        let Some(ranges) = self.ranges() else { return symbol.map(Known::from) };
+        let Some(range) = ranges.find(lookup) else { return symbol.map(Known::from) };
+        match symbol.filter(|symbol| symbol.start >= range.start) {
+            Some(symbol) => Some(Known { is_sized: true, ..Known::from(symbol) }),
+            None => {
+                let name = ranges.name(range).unwrap_or_default().to_owned();
+                Some(Known { name, start: range.start, is_sized: true, place: None, inlined: Vec::new() })
+            }
+        }
+    }
+
+    fn ranges(&mut self) -> Option<&CodeRanges> {
+        if self.ranges.is_none() {
+            let read = self.file.as_ref().map(|file| {
+                let (opened, work) = (file.opened().clone(), self.work.clone());
+                within(self.work.budget(), move || CodeRanges::read(&*opened, &work).ok()).ok().flatten()
+            });
+            self.ranges = Some(read.flatten());
+        }
+        self.ranges.as_ref()?.as_ref()
     }
 
     /// The debug information of its file; `None` if there is none or it cannot be read.
@@ -318,26 +386,4 @@ impl Source {
         let (file, work) = (file.opened().clone(), self.work.clone());
         within(self.work.budget(), move || SymbolTables::read(&*file, &work))?
     }
-}
-
-/// A sentence about units that are left out; `None` when there are none.
-fn left_out(left_out: &LeftOut) -> Option<String> {
-    let reason = left_out.reason();
-    match left_out.units() {
-        0 => None,
-        1 => Some(format!("a unit of its debug information is left out: {reason}")),
-        count => Some(format!("{count} units of its debug information are left out; one reason: {reason}")),
-    }
-}
-
-/// With line tables only, rustc writes `run` where full debug information has `shop::checkout::run`.
-fn short_names() -> (String, String) {
-    (
-        "inlined functions have short names (debug = \"line-tables-only\")".to_owned(),
-        "in the program's Cargo.toml, under [profile.release]: debug = 1".to_owned(),
-    )
-}
-
-fn is_rust_file(frame: &Frame) -> bool {
-    frame.file.as_deref().is_some_and(|file| file.ends_with(".rs"))
 }

@@ -9,6 +9,7 @@ use rgops_dwarf::{Budget, Charge, Work};
 use rgops_protocol::reply::{Module, Stack};
 
 use crate::budget;
+use crate::cache::Directory;
 use crate::symbols::files::Finder;
 use crate::symbols::frame::Frame;
 use crate::symbols::module_symbols::ModuleSymbols;
@@ -20,6 +21,8 @@ pub struct Symbolizer {
     local_pid: Option<u32>,
     symbol_directories: Vec<PathBuf>,
     budget: Budget,
+    /// Where names are kept from one command to the next.
+    cache: Option<Directory>,
     /// All modules seen; an index stays valid when modules are unloaded.
     sources: Vec<Source>,
     /// Indexes into `sources` by the hash of the module.
@@ -48,10 +51,24 @@ impl Symbolizer {
         symbol_directories: &[PathBuf],
         budget: &Budget,
     ) -> Symbolizer {
+        // Unit tests read files that are made to mislead.
+        let cache = if cfg!(test) { None } else { Directory::from_environment() };
+        Symbolizer::with_cache(modules, local_pid, symbol_directories, budget, cache)
+    }
+
+    /// Like [`Symbolizer::with_budget`], with a cache other than the user's.
+    pub(super) fn with_cache(
+        modules: &[Module],
+        local_pid: Option<u32>,
+        symbol_directories: &[PathBuf],
+        budget: &Budget,
+        cache: Option<Directory>,
+    ) -> Symbolizer {
         let mut symbolizer = Symbolizer {
             local_pid,
             symbol_directories: symbol_directories.to_vec(),
             budget: budget.clone(),
+            cache,
             sources: Vec::new(),
             known: HashMap::new(),
             hasher: RandomState::new(),
@@ -86,7 +103,7 @@ impl Symbolizer {
             let index = known.copied().unwrap_or_else(|| {
                 // After the command's time limit no more files are searched for.
                 self.sources.push(match self.budget.check_time() {
-                    Ok(()) => Source::open(module, &finder),
+                    Ok(()) => Source::open(module, &finder, self.cache.as_ref()),
                     Err(limit) => Source::unopened(module, &finder, limit),
                 });
                 alike.push(self.sources.len() - 1);
@@ -160,6 +177,12 @@ impl Symbolizer {
     fn module_index(&self, avma: u64) -> Option<usize> {
         let (_, index) = self.loaded.range(..=avma).next_back()?;
         (avma < self.sources[*index].module().end_avma).then_some(*index)
+    }
+}
+
+impl Drop for Symbolizer {
+    fn drop(&mut self) {
+        self.sources.iter_mut().for_each(Source::remember);
     }
 }
 

@@ -1,187 +1,34 @@
-//! Caches indexes by build-id, so that the next command on the same program is fast.
-//!
-//! The cache is optional: a file with a wrong owner, length or content is ignored and written again.
+//! Keeps indexes of types by build-id, so that the next command on the same program is fast.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
 
-use rgops_dwarf::{Budget, Charge};
+use rgops_dwarf::Budget;
 use rgops_tasks::types::{IndexKey, IndexStore};
 
-use crate::text::hex;
+use crate::cache::{Directory, Kind};
 
-const EXTENSION: &str = "types";
-const UNFINISHED: &str = "unfinished";
-
-/// Maximum length of an index: the largest seen, of 400 MB of debug information, has 6 MB.
-const LARGEST_FILE: u64 = 64 << 20;
-const MAX_FILES: usize = 64;
-const LARGEST_TOTAL: u64 = 256 << 20;
-
-/// A temporary file of this age is stale: it was left by a process that was killed.
-const STALE_AFTER: Duration = Duration::from_secs(3600);
-
-/// A directory of indexes.
+/// A directory with indexes.
 #[derive(Debug, Clone)]
-pub(super) struct IndexCache {
-    directory: PathBuf,
-}
+pub(super) struct IndexCache(Directory);
 
 impl IndexCache {
-    /// `$XDG_CACHE_HOME/rgops`, otherwise `~/.cache/rgops`; `None` if `RGOPS_CACHE=off`, or if neither is a
-    /// directory of this user: with sudo, rgops would leave files that their owner cannot remove.
+    /// That of the user; see [`Directory::from_environment`].
     pub(super) fn from_environment() -> Option<IndexCache> {
-        if std::env::var_os("RGOPS_CACHE").is_some_and(|value| value == "off") {
-            return None;
-        }
-        // The XDG specification says to ignore relative paths.
-        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-        let existing = base.ancestors().find(|path| path.exists())?;
-        is_owned(&fs::metadata(existing).ok()?).then(|| IndexCache::new(base.join("rgops")))
+        Directory::from_environment().map(IndexCache)
     }
 
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests have their own"))]
     pub(super) fn new(directory: PathBuf) -> IndexCache {
-        IndexCache { directory }
-    }
-
-    /// The content of a key's file, and its charge.
-    fn read(&self, key: &IndexKey<'_>, budget: &Budget) -> Option<(File, Vec<u8>, Charge)> {
-        let mut file = open_own(&self.path(key)?).ok()?;
-        let metadata = file.metadata().ok()?;
-        if !is_ours(&metadata) || metadata.len() > LARGEST_FILE {
-            return None;
-        }
-        // Until it is decoded.
-        let charge = Charge::new(budget, metadata.len()).ok()?;
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
-        (&mut file).take(metadata.len()).read_to_end(&mut bytes).ok()?;
-        Some((file, bytes, charge))
-    }
-
-    fn path(&self, key: &IndexKey<'_>) -> Option<PathBuf> {
-        let name = format!("{}-{:x}.{EXTENSION}", hex(key.build_id), key.info_bytes);
-        (!key.build_id.is_empty() && key.build_id.len() <= 64).then(|| self.directory.join(name))
-    }
-
-    /// Written under another name and renamed: a reader sees the complete file or none.
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        create_directory(&self.directory)?;
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
-        let unfinished = self.directory.join(format!("{}.{UNFINISHED}", hex(&random)));
-        let written = create_private(&unfinished)
-            .and_then(|mut file| file.write_all(bytes))
-            .and_then(|()| fs::rename(&unfinished, path));
-        if written.is_err() {
-            let _ = fs::remove_file(&unfinished);
-        }
-        written
-    }
-
-    fn remove_old(&self) -> io::Result<()> {
-        let mut kept = Vec::new();
-        for entry in fs::read_dir(&self.directory)? {
-            let entry = entry?;
-            let (path, metadata) = (entry.path(), entry.metadata()?);
-            let modified = metadata.modified()?;
-            match path.extension().and_then(|extension| extension.to_str()) {
-                Some(EXTENSION) => kept.push((modified, metadata.len(), path)),
-                Some(UNFINISHED) if modified.elapsed().is_ok_and(|age| age > STALE_AFTER) => {
-                    let _ = fs::remove_file(path);
-                }
-                // Another user's or another program's file: not removed.
-                _ => {}
-            }
-        }
-        // Newest first.
-        kept.sort_by(|a, b| b.cmp(a));
-        let mut total = 0;
-        for (position, (_, bytes, path)) in kept.iter().enumerate() {
-            total += bytes;
-            if position >= MAX_FILES || total > LARGEST_TOTAL {
-                let _ = fs::remove_file(path);
-            }
-        }
-        Ok(())
+        IndexCache(Directory::new(directory))
     }
 }
 
 impl IndexStore for IndexCache {
     fn load(&self, key: &IndexKey<'_>, budget: &Budget, is_valid: &mut dyn FnMut(&[u8]) -> bool) {
-        let Some((file, bytes, _charge)) = self.read(key, budget) else { return };
-        if is_valid(&bytes) {
-            // Files in use are removed last.
-            let _ = file.set_modified(SystemTime::now());
-        }
+        self.0.load(Kind::Types, key.build_id, key.info_bytes, budget, is_valid);
     }
 
     fn store(&self, key: &IndexKey<'_>, index: &[u8]) {
-        let Some(path) = self.path(key).filter(|_| index.len() as u64 <= LARGEST_FILE) else { return };
-        let _ = self.write(&path, index);
-        let _ = self.remove_old();
+        self.0.store(Kind::Types, key.build_id, key.info_bytes, index);
     }
-}
-
-#[cfg(unix)]
-fn is_owned(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    metadata.uid() == rustix::process::geteuid().as_raw()
-}
-
-#[cfg(not(unix))]
-fn is_owned(_: &fs::Metadata) -> bool {
-    true
-}
-
-/// Owned by this user, and not writable by others.
-fn is_ours(metadata: &fs::Metadata) -> bool {
-    #[cfg(unix)]
-    let is_shared = std::os::unix::fs::MetadataExt::mode(metadata) & 0o022 != 0;
-    #[cfg(not(unix))]
-    let is_shared = false;
-    is_owned(metadata) && !is_shared
-}
-
-fn create_directory(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
-    let metadata = fs::symlink_metadata(path)?;
-    if metadata.is_dir() && is_ours(&metadata) {
-        return Ok(());
-    }
-    Err(io::Error::new(
-        io::ErrorKind::PermissionDenied,
-        "the cache directory is not owned by this user, or is writable by others",
-    ))
-}
-
-/// Opens a file that rgops wrote; does not block if it is another kind of file by now.
-fn open_own(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(
-        &mut options,
-        (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::NOFOLLOW).bits()
-            as i32,
-    );
-    let file = options.open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
-    Ok(file)
-}
-
-fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }

@@ -3,6 +3,7 @@
 
 mod columns;
 mod descriptors;
+mod elided;
 mod escaping;
 pub mod known;
 mod left_out;
@@ -12,6 +13,7 @@ mod units;
 
 pub use columns::{WIDEST_COLUMN, width};
 pub use descriptors::few_left;
+pub use elided::elided;
 pub use escaping::{Escaping, write_json};
 pub(crate) use left_out::reason;
 pub use printable::{escape, label};

@@ -11,6 +11,7 @@ mod gone;
 mod leaderless;
 mod no_tokio;
 mod stopped;
+mod stripped;
 
 use rgops_tests::built;
 use rgops_tests::running::{Answer, Running, rgops};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::heap::{Grown, Growth, Heap, Snapshot, own_frame};
 use crate::report::pprof_heap::rounded;
 use crate::symbols::Frame;
-use crate::text::{self, bytes_short, counted, duration, escape};
+use crate::text::{self, bytes_short, counted, duration, elided, escape};
 
 /// Maximum lines shown with their stacks, and maximum frames per stack.
 const SHOWN_LINES: usize = 10;
@@ -152,6 +152,7 @@ fn place(heap: &Heap, grown: &Grown) -> String {
     let own = own_frame(heap.frames(grown.stack)).or_else(|| heap.frames(grown.stack).next());
     let Some(frame) = own else { return "<stack not kept>".to_owned() };
     let name = frame.name();
+    let name = elided(&name);
     match line_of(frame) {
         Some(line) => format!("{} ({})", escape(&name), escape(&line)),
         None => escape(&name).into_owned(),
@@ -165,7 +166,7 @@ fn line_of(frame: &Frame) -> Option<String> {
 fn stack(text: &mut String, heap: &Heap, stack: u32) {
     let total = heap.frames(stack).count();
     for frame in heap.frames(stack).take(SHOWN_FRAMES) {
-        let _ = writeln!(text, "   {}", escape(&frame.name()));
+        let _ = writeln!(text, "   {}", escape(&elided(&frame.name())));
         if let Some(line) = line_of(frame) {
             let _ = writeln!(text, "   \t{}", escape(&line));
         }

@@ -3,6 +3,7 @@
 mod executors;
 mod frame;
 mod json;
+mod nameless;
 mod poll;
 mod report;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub(crate) use executors::is_without_tokio;
 pub(super) use frame::write_frame;
 pub(super) use json::JsonFrame;
 pub use json::JsonStack;
+pub(crate) use nameless::{Runtimes, are_nameless, tell_apart};
 pub use poll::{Poll, poll};
 pub use report::StackReport;
 pub use thread::{Activity, Polled, Role, Thread};

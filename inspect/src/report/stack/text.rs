@@ -12,7 +12,7 @@ use super::report::StackReport;
 use super::thread::{Activity, Polled, Role, Thread};
 use crate::report::screen::Screen;
 use crate::symbols::{Detail, file_name};
-use crate::text::{counted, duration, escape, utc};
+use crate::text::{counted, duration, elided, escape, utc};
 
 /// Maximum thread ids in a group's line.
 const SHOWN_THREAD_IDS: usize = 8;
@@ -243,8 +243,8 @@ fn write_polled(text: &mut Screen, group: &[&Thread]) {
         (Role::TokioBlocking, 1) => "runs",
         (Role::TokioBlocking, _) => "run",
         // A worker that does not poll a task has the id of the task that runs it; only symbols show which.
-        (Role::Tokio, 1) => "polls or is run by",
-        (Role::Tokio, _) => "poll or are run by",
+        (Role::Tokio | Role::TokioWorker, 1) if is_nameless(group[0]) => "polls or is run by",
+        (Role::Tokio | Role::TokioWorker, _) if is_nameless(group[0]) => "poll or are run by",
         (_, 1) => "polls",
         _ => "poll",
     };
@@ -262,9 +262,14 @@ fn write_polled(text: &mut Screen, group: &[&Thread]) {
     };
     // The same addresses mean the same functions.
     if let Some(name) = &first.name {
-        let _ = write!(text, " {}", escape(name));
+        let _ = write!(text, " {}", escape(&elided(name)));
     }
     text.push('\n');
+}
+
+/// Whether no function of the program has a name.
+fn is_nameless(thread: &Thread) -> bool {
+    thread.frames.iter().all(|frame| frame.mangled.is_none())
 }
 
 /// The names in a group: the most frequent ones, and the number of others.

@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use rgops_protocol::hello::AgentHello;
+use rgops_protocol::reply::tasks::RuntimeKind;
 
 use super::named::named;
 use super::owners::Owners;
 use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
-use crate::report::stack::Thread;
+use crate::report::stack::{Runtimes, Thread, are_nameless, tell_apart};
 use crate::symbols::{ModuleSymbols, Symbolizer};
 use crate::tasks::graph::WaitGraph;
 use crate::tasks::model::{Task, Tasks};
@@ -69,8 +70,11 @@ impl TasksReport {
         let captured = std::mem::take(&mut tasks.threads);
         let listed: HashSet<u64> = tasks.tasks.iter().map(|task| task.id).collect();
         let is_listed = |task| listed.contains(&task);
-        let (threads, polled, exhausted) =
+        let (mut threads, polled, exhausted) =
             named(budget, captured, is_listed, hello.pid, &tasks.modules, &mut symbolizer);
+        if are_nameless(&threads) {
+            tell_apart(&mut threads, runtimes(&tasks));
+        }
         let graph = WaitGraph::new(&tasks);
         let by_header =
             tasks.tasks.iter().enumerate().map(|(index, task)| (task.header_avma, index)).collect();
@@ -133,4 +137,11 @@ impl TasksReport {
         let other = self.owners.shown_at(self.owners.of(self.task(index))?)?;
         (other != index).then(|| self.task(other))
     }
+}
+
+/// The multi-threaded runtimes of an answer; `None` if the agent watches none at all.
+fn runtimes(tasks: &Tasks) -> Option<Runtimes> {
+    let threaded = tasks.runtimes.iter().filter(|runtime| runtime.kind == RuntimeKind::MultiThread);
+    let workers = threaded.clone().map(|runtime| runtime.workers as usize).sum();
+    (!tasks.runtimes.is_empty()).then(|| Runtimes { count: threaded.count(), workers })
 }

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rgops_dwarf::elf::Elf;
 use rgops_dwarf::{Budget, ReadAt, Work};
 use rgops_protocol::reply::Module;
 
 use super::candidate::{Candidate, Places, plain};
+use super::directory::Searched;
 use super::found::Found;
 use super::symbol_file::{Content, SymbolFile, content};
 use crate::files::{Believed, Checked, Place, Process, within};
@@ -29,13 +30,19 @@ pub(crate) struct Finder {
 struct Looking {
     places: Places,
     budget: Budget,
+    /// The directories of the operator, searched when the usual names in them have not led to debug information.
+    searched: OnceLock<Vec<Arc<Searched>>>,
 }
 
 impl Finder {
     pub(crate) fn new(local_pid: Option<u32>, symbol_directories: &[PathBuf], budget: &Budget) -> Finder {
         let (symbol_directories, own) = (symbol_directories.to_vec(), budget.clone());
         let process = within(budget, move || Process::of(local_pid)).unwrap_or_default();
-        let looking = Looking { places: Places { process, symbol_directories }, budget: own };
+        let looking = Looking {
+            places: Places { process, symbol_directories },
+            budget: own,
+            searched: OnceLock::new(),
+        };
         Finder { looking: Arc::new(looking), budget: budget.clone() }
     }
 
@@ -73,8 +80,12 @@ impl Looking {
             return found;
         }
         let mut candidates = VecDeque::from(self.places.candidates(module, believed));
-        let mut linked = Vec::new();
-        while let Some(candidate) = candidates.pop_front() {
+        let (mut linked, mut has_searched) = (Vec::new(), false);
+        while let Some(candidate) = candidates.pop_front().or_else(|| {
+            // Once, when all other places were tried.
+            candidates = self.by_build_id(module, std::mem::replace(&mut has_searched, true))?;
+            candidates.pop_front()
+        }) {
             match self.open(&candidate, module) {
                 Ok(Some((file, link))) => {
                     if let Some((name, checksum)) = link.filter(|(name, _)| !linked.contains(name)) {
@@ -89,11 +100,42 @@ impl Looking {
                     }
                 }
                 Ok(None) => {}
-                Err(reason) if found.refused.contains(&reason) => {}
-                Err(reason) => found.refused.push(reason),
+                Err(reason) => self.note(reason, &candidate, &mut found),
             }
         }
+        if has_searched && found.file.as_ref().is_none_or(|best| best.content < Content::DebugInformation) {
+            let name = Path::new(plain(&module.path)).file_name().and_then(|name| name.to_str());
+            let searched = self.searched.get().into_iter().flatten();
+            let none = searched.filter(|searched| searched.of(&module.build_id).is_empty());
+            found.searched = none.map(|searched| searched.none_of(&module.build_id, name)).collect();
+        }
         found
+    }
+
+    /// Records why a candidate was refused, each file once: it may have one name in the process's root and the same
+    /// outside, and the directories of the operator are described as a whole.
+    fn note(&self, reason: String, candidate: &Candidate, found: &mut Found) {
+        let is_in_one = |path: &Path| self.places.symbol_directories.iter().any(|one| path.starts_with(one));
+        let is_described = matches!(candidate, Candidate::Named(Place::Trusted(path)) if is_in_one(path));
+        let reason = reason.replace(&*self.places.process.shown("root").to_string_lossy(), "");
+        let is_described = is_described && reason.contains("is another build");
+        if !is_described && !found.refused.contains(&reason) {
+            found.refused.push(reason);
+        }
+    }
+
+    /// Files of the module's build in the directories of the operator, under any name.
+    fn by_build_id(&self, module: &Module, has_searched: bool) -> Option<VecDeque<Candidate>> {
+        if has_searched || self.places.symbol_directories.is_empty() {
+            return None;
+        }
+        let search = || {
+            let each = self.places.symbol_directories.iter();
+            each.map(|directory| Searched::new(directory, &self.budget)).collect()
+        };
+        let searched = self.searched.get_or_init(search).iter();
+        let files = searched.flat_map(|searched| searched.of(&module.build_id));
+        Some(files.map(|path| Candidate::Named(Place::Trusted(path.clone()))).collect())
     }
 
     /// Opens a candidate of the right build, and reads its debug link; `None` when there is no such file.

@@ -10,6 +10,7 @@
 //! it maps are searched for.
 
 mod candidate;
+mod directory;
 mod finder;
 mod found;
 mod symbol_file;

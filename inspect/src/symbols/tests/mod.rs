@@ -10,6 +10,8 @@ use crate::symbols::{Detail, Symbolizer};
 
 mod damaged;
 mod endless;
+mod remembered;
+mod stripped;
 
 #[inline(never)]
 fn a_function_with_a_name(depth: u32) -> u32 {

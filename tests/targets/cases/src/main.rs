@@ -8,6 +8,7 @@ mod emfile;
 mod futurelock;
 mod leaderless;
 mod pool;
+mod pools;
 mod zombie;
 
 use std::process::exit;
@@ -24,6 +25,7 @@ const CASES: &[Case] = &[
     ("futurelock", futurelock::run),
     ("leaderless", leaderless::run),
     ("pool", pool::run),
+    ("pools", pools::run),
     ("zombie", zombie::run),
 ];
 

@@ -1,0 +1,5 @@
+//! What was read of files of programs, kept for the next command: a private directory of bounded files.
+
+mod directory;
+
+pub(crate) use directory::{Directory, Kind};
