@@ -5,13 +5,14 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::arguments::duration;
-use crate::command::{completions, info, leaks, list, man, tree};
+use crate::command::{completions, diagnose, info, leaks, list, man, tree};
 use crate::exit::{Exit, Failure};
 
 const EXAMPLES: &str = "\
 Examples:
   rgops                        every Rust process of this host; * marks an agent
   rgops 4711                   one process in detail; `rgops 4711 2s` measures its CPU for 2 s
+  rgops diagnose 4711          what is wrong with it, worst first
   rgops stack 4711             every thread's stack
   rgops tasks 4711             every Tokio task, its await, and which tasks wait for which
   rgops pprof-cpu shop         a CPU profile of the one process named shop
@@ -23,7 +24,7 @@ Examples:
 A TARGET is a pid, a unique process name, a socket path or host:port.
 
 Exit codes: 0 success, 1 internal error, 2 usage, 3 no such process or no agent, 4 refused,
-5 timed out, 6 partial answer.";
+5 timed out, 6 partial answer, 8 findings (diagnose).";
 
 /// Ask a running Rust program: stacks, memory, runtime stats, CPU and heap profiles, traces.
 ///
@@ -93,6 +94,9 @@ macro_rules! commands {
             /// Show the Rust processes of this host as a tree
             #[command(display_order = 30)]
             Tree(tree::Tree),
+            /// Find what is wrong: deadlocks, stuck workers, full pools, limits, leaks
+            #[command(visible_alias = "doctor", display_order = 35)]
+            Diagnose(diagnose::Diagnose),
             /// Find the lines with growing memory
             #[command(display_order = 110)]
             Leaks(leaks::Leaks),
@@ -126,6 +130,7 @@ macro_rules! commands {
                     Command::List(list) => list.run(),
                     Command::Info(info) => info.run(),
                     Command::Tree(tree) => tree.run(),
+                    Command::Diagnose(diagnose) => diagnose.run(),
                     Command::Leaks(leaks) => leaks.run(),
                     Command::Symbolize(symbolize) => symbolize.run(),
                     Command::Completions(completions) => completions.run(CommandLine::command()),

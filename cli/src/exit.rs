@@ -23,6 +23,8 @@ pub enum Exit {
     TimedOut = 5,
     /// Answered in part; the missing parts were reported.
     Partial = 6,
+    /// `rgops diagnose` found something wrong with the program.
+    Findings = 8,
 }
 
 impl From<Exit> for ExitCode {

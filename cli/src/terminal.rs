@@ -201,6 +201,8 @@ fn highlight(text: &str, out: &mut impl Write) -> io::Result<()> {
         let style = match content.split([' ', ':']).next().unwrap_or_default() {
             "deadlock" => Some(ERROR),
             "next" => Some(FIX),
+            // A finding: `1. deadlock: …`.
+            number if number.len() > 1 && is_number(number) => Some(ERROR),
             "task" | "tasks" if content.contains("[running]") => Some(NOTE),
             _ if content.contains(" tasks [running]") && !content.starts_with(' ') => Some(NOTE),
             _ => None,
@@ -211,6 +213,11 @@ fn highlight(text: &str, out: &mut impl Write) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The number of a finding, such as `1.`.
+fn is_number(word: &str) -> bool {
+    word.strip_suffix('.').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 type Hook = Box<dyn FnMut() + Send>;

@@ -23,7 +23,18 @@ pub fn release(name: &str) -> PathBuf {
         let packages = ["rgops", "rgops-examples", "cases", "kinds", "odd", "rgops-tests-tasks"]
             .map(|name| ["-p", name]);
         let names = [
-            "rgops", "crowd", "leaky", "shop", "split", "stuck", "tour", "cases", "kinds", "odd", "churning",
+            "rgops",
+            "crowd",
+            "leaky",
+            "shop",
+            "split",
+            "stuck",
+            "tour",
+            "cases",
+            "diagnosed",
+            "kinds",
+            "odd",
+            "churning",
             "crowded",
         ];
         let names = names.map(|name| ["--bin", name]);

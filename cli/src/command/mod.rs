@@ -2,6 +2,7 @@
 //! ([`rgops_protocol::commands!`]).
 
 pub mod completions;
+pub mod diagnose;
 mod gathering;
 pub mod info;
 pub mod leaks;

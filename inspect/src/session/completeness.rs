@@ -96,6 +96,12 @@ impl Completeness<'_> {
         self
     }
 
+    /// The same, with these notes of this process.
+    pub(super) fn with_notes(mut self, notes: &[String]) -> Self {
+        self.notes.extend_from_slice(notes);
+        self
+    }
+
     /// The same, with a note of this process before those of the agent.
     pub(super) fn with_note(mut self, note: Option<String>) -> Self {
         self.notes.splice(0..0, note);

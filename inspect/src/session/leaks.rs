@@ -61,6 +61,11 @@ impl Leaks {
     pub fn growth(&self) -> &Growth {
         &self.growth
     }
+
+    /// The snapshots that were compared.
+    pub(super) fn heap(&self) -> &Heap {
+        &self.heap
+    }
 }
 
 impl Session {

@@ -35,6 +35,8 @@ pub enum Progress {
     },
     /// Addresses are being resolved to names.
     Naming,
+    /// A suspicion is watched for longer.
+    Watching,
 }
 
 impl From<&reply::Progress> for Progress {

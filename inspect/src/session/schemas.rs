@@ -35,6 +35,7 @@ macro_rules! of_agents {
 fn schemas() -> BTreeMap<String, String> {
     // Those that rgops answers without a request of the same name.
     let others = [
+        ("diagnose", schema::<super::diagnose::Json>()),
         ("info", schema::<InfoJson>()),
         ("leaks", schema::<super::leaks::Json>()),
         ("symbolize", schema::<JsonSymbolize<'static>>()),

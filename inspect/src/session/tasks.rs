@@ -13,6 +13,7 @@ use super::no_tokio::no_tokio;
 use super::progress::Progress;
 use crate::report::Document;
 use crate::report::screen::Screen;
+use crate::report::stack::Thread;
 use crate::report::tasks::{Filter, JsonTasks, TasksReport, View};
 use crate::tasks::fetch::{self, Fetched, Step, fetch};
 use crate::tasks::graph::WaitGraph;
@@ -94,6 +95,11 @@ impl Tasks {
     /// Who waits for whom, and deadlocks.
     pub fn graph(&self) -> &WaitGraph {
         &self.report.graph
+    }
+
+    /// The threads that were captured with the list, without the agent's.
+    pub(super) fn threads(&self) -> &[Thread] {
+        &self.report.threads
     }
 
     /// Leaks its memory until the process exits: freeing a hundred thousand stacks one by one takes 100 ms.

@@ -5,6 +5,7 @@
 
 mod blocked_main;
 mod descriptors;
+mod diagnose;
 mod facts;
 mod futurelock;
 mod gone;
@@ -15,6 +16,7 @@ mod stripped;
 
 use rgops_tests::built;
 use rgops_tests::running::{Answer, Running, rgops};
+use rgops_tests::turns::alone;
 
 /// Starts one of the programs and waits for its line `pid N`.
 fn start(arguments: &[&str]) -> Running {
