@@ -80,6 +80,8 @@ mod modules;
 pub mod offload_thread;
 #[cfg(native_engine)]
 mod operation;
+#[cfg(target_os = "linux")]
+mod own_helpers;
 #[cfg(native_engine)]
 mod place;
 #[cfg(pprof_engine)]

@@ -10,8 +10,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, mpsc};
 use std::time::{Duration, Instant};
 
-use crate::agent_threads;
-use crate::system;
+use crate::{agent_threads, own_helpers, system};
 
 /// The starter's stack size: it only starts threads.
 const STACK_BYTES: usize = 128 * 1024;
@@ -97,6 +96,7 @@ pub fn start(name: &str, stack_bytes: usize, work: Work) {
     let started = thread.spawn(move || {
         #[cfg(native_engine)]
         crate::heap::exclude_this_thread();
+        own_helpers::note_this_thread();
         if let Some(work) = take(&theirs) {
             work(Ok(()));
         }

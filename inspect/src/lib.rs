@@ -38,6 +38,7 @@ mod files;
 pub mod heap;
 #[cfg(target_os = "linux")]
 mod identity;
+pub mod locks;
 #[cfg(test)]
 mod made;
 pub mod output;

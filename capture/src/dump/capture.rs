@@ -13,7 +13,7 @@ use crate::modules::Modules;
 use crate::operation::{Claim, Operation};
 use crate::quiet::{Captured, NotQuiet, Quiet};
 use crate::try_lock::try_lock;
-use crate::{EngineError, clock, procfs, ring};
+use crate::{EngineError, clock, own_helpers, procfs, ring};
 
 /// When a dump last sent signals.
 static LAST_SIGNALS: Mutex<Option<Instant>> = Mutex::new(None);
@@ -117,8 +117,10 @@ async fn capture(quietly: bool, current: Option<&mut CurrentTasks>) -> Result<Du
         dump.threads.extend(thread.map(|thread| ThreadStack { current_task, ..thread }));
         yield_to_others(at).await;
     }
-    dump.vanished = tids.len().saturating_sub(dump.threads.len()) as u32;
     dump.threads.sort_unstable_by_key(|thread| thread.tid);
+    let is_missing = |tid: &u32| dump.threads.binary_search_by_key(tid, |thread| thread.tid).is_err();
+    let vanished = tids.iter().filter(|tid| is_missing(tid) && !own_helpers::is_one(**tid)).count();
+    dump.vanished = vanished as u32;
     Ok(dump)
 }
 

@@ -4,4 +4,4 @@ mod agent;
 mod values;
 
 pub use agent::AgentArguments;
-pub use values::{duration, size};
+pub use values::{MOST_FRAMES, duration, size};

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use rgops_inspect::budget::LEAST_PROCESS_BYTES;
 
+/// The agent keeps at most this many frames of a stack: a larger `--depth` would have no effect.
+pub const MOST_FRAMES: i64 = 512;
+
 /// Parses a duration like gops: `2s`, `500ms`, `1m30s`, or a bare number of seconds.
 ///
 /// # Errors

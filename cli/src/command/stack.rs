@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rgops_inspect::session::{StackOptions, StackView};
 
 use super::print::print;
-use crate::arguments::AgentArguments;
+use crate::arguments::{AgentArguments, MOST_FRAMES};
 use crate::exit::{Exit, Failure};
 
 /// Its description and its position in `rgops --help`.
@@ -15,11 +15,12 @@ pub(crate) const PLACE: usize = 40;
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
-Threads with the same stack are shown once. Exit code 6: a thread's stack is missing or incomplete.
+Threads with the same stack are shown once; what is blocked in the program's code or running comes first. Exit code 6: a thread's stack is missing or incomplete.
 
 Examples:
   rgops stack 4711                          see why a service hangs
   rgops stack shop --all                    every thread separately
+  rgops stack shop --verbose                every frame, also of idle threads
   rgops stack 4711 --symbols target/release names for a stripped program")]
 pub struct Stack {
     #[command(flatten)]
@@ -27,8 +28,11 @@ pub struct Stack {
     /// Show every thread separately, including those with the same stack
     #[arg(long)]
     all: bool,
-    /// Maximum frames per stack, innermost first
-    #[arg(long, value_name = "FRAMES", default_value_t = 256)]
+    /// Every frame with its whole path, also of idle threads
+    #[arg(long)]
+    verbose: bool,
+    /// Maximum frames per stack, innermost first, up to 512
+    #[arg(long, value_name = "FRAMES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=MOST_FRAMES))]
     depth: u32,
     /// Additional directory with symbol files
     #[arg(long, value_name = "DIR")]
@@ -43,6 +47,8 @@ impl Stack {
     pub fn run(&self) -> Result<Exit, Failure> {
         let options = StackOptions::default().depth(self.depth);
         let stack = self.agent.session(&self.symbols)?.stack(&options)?;
-        print(&stack, &StackView::default().all(self.all), self.agent.json)
+        // Not on a terminal, or with NO_COLOR, the colours are removed where the text is printed.
+        let view = StackView::default().all(self.all).verbose(self.verbose).color(true);
+        print(&stack, &view, self.agent.json)
     }
 }

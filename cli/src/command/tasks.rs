@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rgops_inspect::session::{self, Filter, Progress, TasksOptions, TasksView, WaitingOn};
 
 use super::print::print_by;
-use crate::arguments::AgentArguments;
+use crate::arguments::{AgentArguments, MOST_FRAMES};
 use crate::exit::{Exit, Failure};
 use crate::terminal::{self, Spinner};
 
@@ -61,8 +61,8 @@ pub struct Tasks {
     /// Show compiler type names, full paths, and Tokio's own futures and frames
     #[arg(long)]
     verbose: bool,
-    /// Maximum frames per thread stack, innermost first
-    #[arg(long, value_name = "FRAMES", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Maximum frames per thread stack, innermost first, up to 512
+    #[arg(long, value_name = "FRAMES", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=MOST_FRAMES))]
     depth: u32,
     /// Additional directory with debug files
     #[arg(long, value_name = "DIR")]

@@ -15,7 +15,7 @@ use crate::budget::Budget;
 use crate::processes;
 use crate::report::Document;
 use crate::report::screen::Screen;
-use crate::report::stack::{JsonStack, Runtimes, StackReport, Thread, are_nameless, tell_apart};
+use crate::report::stack::{JsonStack, Runtimes, StackReport, Thread, View, are_nameless, tell_apart};
 
 /// What to capture.
 #[derive(Debug, Clone)]
@@ -49,15 +49,28 @@ pub struct Stack {
 
 /// What to show.
 #[derive(Debug, Clone, Default)]
-pub struct StackView {
-    all: bool,
-}
+pub struct StackView(View);
 
 impl StackView {
     /// Every thread separately, without groups.
     #[must_use]
     pub fn all(mut self, all: bool) -> StackView {
-        self.all = all;
+        self.0.all = all;
+        self
+    }
+
+    /// Every frame with its whole path. Otherwise runs of frames of std and of runtimes are one line, and idle
+    /// threads have no stack.
+    #[must_use]
+    pub fn verbose(mut self, verbose: bool) -> StackView {
+        self.0.verbose = verbose;
+        self
+    }
+
+    /// With escape sequences that show the program's own code in bold, for a terminal.
+    #[must_use]
+    pub fn color(mut self, color: bool) -> StackView {
+        self.0.color = color;
         self
     }
 }
@@ -118,7 +131,7 @@ impl Answer for Stack {
     type Body<'a> = JsonStack<'a>;
 
     fn text(&self, view: &StackView) -> Screen {
-        self.report.screen(view.all)
+        self.report.screen(&view.0)
     }
 
     fn json<'a>(&'a self, _: &'a StackView) -> Document<JsonStack<'a>> {

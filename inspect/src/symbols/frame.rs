@@ -48,7 +48,7 @@ impl Frame {
     }
 
     /// The frame of an address that no module contains.
-    pub(super) fn unknown(avma: u64) -> Frame {
+    pub(crate) fn unknown(avma: u64) -> Frame {
         Frame {
             function: None,
             mangled: None,
@@ -60,6 +60,12 @@ impl Frame {
             module_offset: avma,
             function_offset: None,
         }
+    }
+
+    /// A frame that has only a function's name.
+    #[cfg(test)]
+    pub(crate) fn named(function: &str) -> Frame {
+        Frame { function: Some(function.into()), ..Frame::unknown(0) }
     }
 }
 

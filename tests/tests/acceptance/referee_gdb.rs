@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rgops_inspect::budget;
 use rgops_inspect::client::{Client, Timeouts};
 use rgops_inspect::processes;
-use rgops_inspect::report::stack::{StackReport, Thread};
+use rgops_inspect::report::stack::{StackReport, Thread, View};
 use rgops_protocol::reply::stack::{Capture, StackPart};
 use rgops_protocol::request::{Request, StackRequest};
 use rgops_tests::built;
@@ -30,7 +30,7 @@ fn gdb_shows_the_same_stacks_for_1000_threads() {
         Running::start_and_wait(&built::release("crowd"), &[&THREADS.to_string(), "--seconds", "1200"]);
     let began = Instant::now();
     let report = ask(crowd.pid());
-    let text = report.render(false);
+    let text = report.render(&View::default());
     let ours = began.elapsed();
     assert!(text.contains("c-0000"), "{text}");
 

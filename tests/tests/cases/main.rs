@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod blocked_main;
+mod blocked_thread;
+mod crowd_of_threads;
 mod descriptors;
 mod diagnose;
 mod facts;

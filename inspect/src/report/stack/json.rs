@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::report::StackReport;
 use super::thread::{Activity, Polled, Role, Thread};
+use crate::locks::{LockKind, LockPlace, LockWait};
 use crate::report::document::Document;
 use crate::report::known::{JsonKnown, JsonProcess};
 use crate::report::screen::Room;
@@ -27,6 +28,29 @@ pub struct JsonStack<'a> {
     threads: Vec<JsonThread<'a>>,
     /// Which names each module provides, and why not more.
     modules: &'a [ModuleSymbols],
+    /// Locks that threads wait for. Who holds them is not known.
+    locks: Vec<JsonLock>,
+}
+
+/// A lock, and the threads that wait for it.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct JsonLock {
+    kind: LockKind,
+    /// `null` if it is not known: then this is a place in the program, which may use several locks.
+    address: Option<u64>,
+    threads: Vec<u32>,
+    places: Vec<JsonPlace>,
+}
+
+/// Where threads wait for a lock.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct JsonPlace {
+    function: String,
+    file: Option<String>,
+    line: Option<u32>,
+    threads: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -86,9 +110,27 @@ impl<'a> JsonStack<'a> {
             vanished: summary.map(|summary| summary.vanished),
             threads,
             modules: &report.modules,
+            locks: room.fill(report.lock_waits().into_iter().map(JsonLock::from)),
         };
         let process = JsonProcess { pid: report.pid, name: report.process.clone() };
         Document::new("rgops.stack/1", process, end, body, room.cut())
+    }
+}
+
+impl From<LockWait> for JsonLock {
+    fn from(wait: LockWait) -> JsonLock {
+        let place = |place: LockPlace| JsonPlace {
+            function: place.function,
+            file: place.file.map(|file| file.to_string()),
+            line: place.line,
+            threads: place.threads,
+        };
+        JsonLock {
+            kind: wait.kind,
+            address: wait.address,
+            threads: wait.threads,
+            places: wait.places.into_iter().map(place).collect(),
+        }
     }
 }
 

@@ -1,22 +1,27 @@
 //! `rgops stack`: every thread and its stack, with identical stacks grouped.
 
 mod executors;
+mod fold;
 mod frame;
+mod group;
 mod json;
 mod nameless;
+mod parked;
 mod poll;
 mod report;
 #[cfg(test)]
 mod tests;
 mod text;
 mod thread;
+mod view;
 
 pub use executors::executors;
 pub(crate) use executors::is_without_tokio;
-pub(super) use frame::write_frame;
+pub(super) use frame::{Style, write_frame};
 pub(super) use json::JsonFrame;
 pub use json::JsonStack;
 pub(crate) use nameless::{Runtimes, are_nameless, tell_apart};
 pub use poll::{Poll, poll};
 pub use report::StackReport;
 pub use thread::{Activity, Polled, Role, Thread};
+pub use view::View;

@@ -132,6 +132,7 @@ mod tests {
             activity: Activity::Blocked,
             state: state.to_owned(),
             state_letter: 'S',
+            futex: None,
             system_call: Known::Value(String::new()),
             wchan: String::new(),
             cpu_ns: Known::Value(0),
@@ -140,6 +141,7 @@ mod tests {
             addresses: Vec::new(),
             frames: functions.iter().rev().map(frame).collect(),
             end: StackEnd::Root,
+            has_unwind_data: false,
         }
     }
 

@@ -6,8 +6,9 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::Module;
 use rgops_protocol::reply::stack::{StackPart, StackSummary};
 
-use super::thread::Thread;
+use super::thread::{Activity, Role, Thread};
 use crate::budget::{self, Budget, Exhausted, MOST_MODULES};
+use crate::locks::{LockWait, Waiter, lock_waits};
 use crate::symbols::{ModuleSymbols, Symbolizer};
 use crate::text::system_call::Architecture;
 
@@ -32,6 +33,19 @@ pub struct StackReport {
 }
 
 impl StackReport {
+    /// Which blocked threads wait for which lock.
+    pub fn lock_waits(&self) -> Vec<LockWait> {
+        let blocked = self
+            .threads
+            .iter()
+            .filter(|thread| thread.activity == Activity::Blocked && thread.role != Role::Agent);
+        lock_waits(blocked.map(|thread| Waiter {
+            tid: thread.tid,
+            futex: thread.futex,
+            frames: &thread.frames,
+        }))
+    }
+
     /// Names all frames in the parts of an answer. For `local_pid` and `symbol_directories` see
     /// [`Symbolizer::new`].
     pub fn new(

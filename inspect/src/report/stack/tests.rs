@@ -69,7 +69,7 @@ fn the_first_screen_groups_threads_and_shows_running_ones_first() {
         polling,
     ]);
     assert_eq!(
-        report.render(false),
+        report.render(&View::default()),
         "shop (pid 4711): 6 threads, 5 captured (4 by signal, 1 of the agent) in 2.5ms at 2026-11-22 22:27:20 UTC\n\
          main (blocked: futex wait) · 4 other threads (1 running; 3 blocked: futex wait, uninterruptible, read) · agent\n\
          \n\
@@ -90,11 +90,10 @@ fn the_first_screen_groups_threads_and_shows_running_ones_first() {
          \tin the kernel: io_schedule\n\
          \n\
          thread 4800 [epoll_wait]: rgops-agent (agent), cpu 1.5s\n\
-         shop+0x4000\n\
          \n\
          shop: its file is not on this host\n  fix: pass --symbols DIR with the file of the running build\n"
     );
-    assert_eq!(report.render(true).matches("\nthread ").count(), 6);
+    assert_eq!(report.render(&View { all: true, ..View::default() }).matches("\nthread ").count(), 6);
 }
 
 #[test]
@@ -118,7 +117,7 @@ fn text_and_json_end_at_the_budget_with_a_note() {
     let threads = (0..2_000).map(|tid| thread(tid, "worker", 'R', 0, &[0x2000 + u64::from(tid)]));
     let mut report = report(threads.collect());
     report.budget = Budget::new(50_000);
-    let screen = report.screen(true);
+    let screen = report.screen(&View { all: true, ..View::default() });
     assert_eq!(screen.cut(), Some(Exhausted::Memory(50_000)));
     assert!(screen.as_str().len() < 50_000 && screen.as_str().starts_with("shop (pid 4711): 2000 threads, "));
     assert!(screen.as_str().ends_with("--max-memory or --timeout\n"));
@@ -144,6 +143,6 @@ fn frames_without_names_are_visited_once_for_all_modules() {
     };
     let parts = vec![StackPart::Modules((0..4_096).map(module).collect()), StackPart::Threads(threads)];
     let report = StackReport::new(&hello(), None, &[], parts);
-    assert!(report.left_out.is_none() && report.render(false).contains("100 threads [running]"));
+    assert!(report.left_out.is_none() && report.render(&View::default()).contains("100 threads [running]"));
     assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
 }

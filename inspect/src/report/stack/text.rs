@@ -1,52 +1,44 @@
 //! The report as text.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
-use rgops_protocol::reply::StackEnd;
 use rgops_protocol::reply::stack::Capture;
 
 use super::executors::executors;
-use super::frame::write_frame;
+use super::group::{GroupWriter, groups};
 use super::report::StackReport;
-use super::thread::{Activity, Polled, Role, Thread};
+use super::thread::{Activity, Role, Thread};
+use super::view::View;
+use crate::locks::{LockKind, LockWait};
 use crate::report::screen::Screen;
-use crate::symbols::{Detail, file_name};
+use crate::symbols::{Detail, file_name, shown_path};
 use crate::text::{counted, duration, elided, escape, utc};
 
-/// Maximum thread ids in a group's line.
-const SHOWN_THREAD_IDS: usize = 8;
+/// Maximum locks in the summary.
+const SHOWN_LOCKS: usize = 10;
 
 impl StackReport {
-    /// The report as text: a summary, then running threads, then the other threads in groups, the largest first, and
-    /// the agent last. With `all`, every thread separately, in the order of thread ids.
-    pub fn render(&self, all: bool) -> String {
-        self.screen(all).into_text()
+    /// The report as text: a summary, then groups of threads: running ones, those that are blocked in code of the
+    /// program, other blocked ones, idle ones and the agent; in each the largest group first.
+    pub fn render(&self, view: &View) -> String {
+        self.screen(view).into_text()
     }
 
     /// Like [`StackReport::render`]. If memory or time does not suffice, a note states that the rest is left out.
-    pub fn screen(&self, all: bool) -> Screen {
+    pub fn screen(&self, view: &View) -> Screen {
         let mut text = Screen::new(&self.budget);
         self.head(&mut text);
-        let mut groups = self.groups(all);
-        if !all {
-            groups.sort_by_key(|group| {
-                let first = group[0];
-                let rank = match (first.role, first.activity) {
-                    (Role::Agent, _) => 2,
-                    (_, Activity::Running) => 0,
-                    _ => 1,
-                };
-                (rank, std::cmp::Reverse(group.len()), first.tid)
-            });
-        }
+        self.locks(&mut text);
+        let groups = groups(&self.threads, view);
+        let mut writer = GroupWriter::new(view);
         for group in &groups {
             if text.is_cut() {
                 break;
             }
-            text.push('\n');
-            write_group(&mut text, group);
+            writer.write(&mut text, group);
         }
+        writer.finish(&mut text);
         self.missing_names(&mut text);
         text.finish();
         text
@@ -97,6 +89,33 @@ impl StackReport {
         }
     }
 
+    /// `7 threads wait for Mutex 0x55… in shop::reserve (src/x.rs:10)`.
+    fn locks(&self, text: &mut Screen) {
+        // One thread at a condition variable is a queue without work, more often than not.
+        let is_shown = |wait: &LockWait| wait.kind != LockKind::Condvar || wait.threads.len() > 1;
+        let waits: Vec<LockWait> = self.lock_waits().into_iter().filter(is_shown).collect();
+        for wait in waits.iter().take(SHOWN_LOCKS) {
+            let count = wait.threads.len();
+            let verb = if count == 1 { "waits" } else { "wait" };
+            let _ = write!(text, "{} {verb} for {}", counted(count as u64, "thread"), wait.kind.text());
+            let _ = wait.address.map(|address| write!(text, " {address:#x}"));
+            if let Some(place) = wait.places.first() {
+                let _ = write!(text, " in {}", escape(&elided(&place.function)));
+                if let (Some(file), Some(line)) = (&place.file, place.line) {
+                    let _ = write!(text, " ({}:{line})", escape(shown_path(file)));
+                }
+            }
+            if wait.places.len() > 1 {
+                let _ = write!(text, " and {}", counted(wait.places.len() as u64 - 1, "other place"));
+            }
+            text.push('\n');
+        }
+        if waits.len() > SHOWN_LOCKS {
+            let _ =
+                writeln!(text, "{} more with waiters", counted((waits.len() - SHOWN_LOCKS) as u64, "lock"));
+        }
+    }
+
     /// `4 tokio workers (1 running, 3 idle) · 2 tokio blocking threads (2 idle) · main (blocked: futex wait) ·
     /// agent`.
     fn roles(&self) -> String {
@@ -142,27 +161,6 @@ impl StackReport {
         shown.collect::<Vec<_>>().join(" · ")
     }
 
-    /// Threads with the same role, stack and state, in the order of their first thread.
-    fn groups(&self, all: bool) -> Vec<Vec<&Thread>> {
-        let mut places: HashMap<_, usize> = HashMap::new();
-        let mut groups: Vec<Vec<&Thread>> = Vec::new();
-        for thread in &self.threads {
-            let reason = match &thread.capture {
-                Capture::Failed { reason } => Some(reason.as_str()),
-                _ => None,
-            };
-            let place = (thread.addresses.as_slice(), thread.role, thread.state.as_str(), reason);
-            match places.get(&place) {
-                Some(group) if !all => groups[*group].push(thread),
-                _ => {
-                    places.insert(place, groups.len());
-                    groups.push(vec![thread]);
-                }
-            }
-        }
-        groups
-    }
-
     /// Why frames have no names or lines, and the fix. Omits libraries whose exported names were sufficient.
     fn missing_names(&self, text: &mut Screen) {
         let frames = self.threads.iter().flat_map(|thread| &thread.frames);
@@ -180,109 +178,5 @@ impl StackReport {
             let _ = writeln!(text, "\n{}: {}", escape(file_name(&module.module)), escape(&module.reason));
             let _ = writeln!(text, "  fix: {}", escape(&module.fix));
         }
-    }
-}
-
-fn write_group(text: &mut Screen, group: &[&Thread]) {
-    let first = group[0];
-    let mut state = first.state.clone();
-    if first.activity == Activity::Idle {
-        state = format!("idle, {state}");
-    }
-    let names = names(group);
-    let who = match group {
-        [only] => format!("thread {}", only.tid),
-        _ => counted(group.len() as u64, "thread"),
-    };
-    let _ = write!(text, "{who} [{}]: {names}", escape(&state));
-    if !matches!(first.role, Role::Other) {
-        let _ = write!(text, " ({})", first.role.text());
-    }
-    if group.len() > 1 {
-        let ids: Vec<String> =
-            group.iter().take(SHOWN_THREAD_IDS).map(|thread| thread.tid.to_string()).collect();
-        let more = if group.len() > SHOWN_THREAD_IDS { " …" } else { "" };
-        let _ = write!(text, " {}{more}", ids.join(" "));
-    }
-    let known: Vec<u64> = group.iter().filter_map(|thread| thread.cpu_ns.value().copied()).collect();
-    if !known.is_empty() {
-        let cpu = known.iter().fold(0u64, |sum, ns| sum.saturating_add(*ns));
-        let _ = write!(text, ", cpu {}", duration(cpu));
-    }
-    text.push('\n');
-    write_polled(text, group);
-    if let Capture::Failed { reason } = &first.capture {
-        let _ = writeln!(text, "\tnot captured: {}", escape(reason));
-        if !first.wchan.is_empty() {
-            let _ = writeln!(text, "\tin the kernel: {}", escape(&first.wchan));
-        }
-        return;
-    }
-    let by_signal = group.iter().find_map(|thread| match &thread.capture {
-        Capture::Signal { because } => Some(because).filter(|because| !because.is_empty()),
-        _ => None,
-    });
-    if let Some(because) = by_signal {
-        let _ = writeln!(text, "\tby signal: {}", escape(because));
-    }
-    for frame in &first.frames {
-        write_frame(text, frame, "");
-    }
-    match first.end {
-        StackEnd::Root | StackEnd::NotCaptured => {}
-        StackEnd::DepthLimit => text.push_str("...outer frames omitted: depth limit...\n"),
-        StackEnd::Lost => text.push_str("...callers unknown: no unwind data here...\n"),
-    }
-}
-
-/// `polls task 1041 shop::checkout::reserve`.
-fn write_polled(text: &mut Screen, group: &[&Thread]) {
-    let polled: Vec<&Polled> = group.iter().filter_map(|thread| thread.polls.as_ref()).collect();
-    let Some(first) = polled.first() else { return };
-    let verb = match (group[0].role, group.len()) {
-        (Role::TokioBlocking, 1) => "runs",
-        (Role::TokioBlocking, _) => "run",
-        // A worker that does not poll a task has the id of the task that runs it; only symbols show which.
-        (Role::Tokio | Role::TokioWorker, 1) if is_nameless(group[0]) => "polls or is run by",
-        (Role::Tokio | Role::TokioWorker, _) if is_nameless(group[0]) => "poll or are run by",
-        (_, 1) => "polls",
-        _ => "poll",
-    };
-    let ids: Vec<String> = polled
-        .iter()
-        .filter_map(|polled| polled.task)
-        .take(SHOWN_THREAD_IDS)
-        .map(|id| id.to_string())
-        .collect();
-    let more = if polled.len() > SHOWN_THREAD_IDS { " …" } else { "" };
-    let _ = match ids.len() {
-        0 => write!(text, "\t{verb} a task"),
-        1 => write!(text, "\t{verb} task {}", ids[0]),
-        _ => write!(text, "\t{verb} tasks {}{more}", ids.join(" ")),
-    };
-    // The same addresses mean the same functions.
-    if let Some(name) = &first.name {
-        let _ = write!(text, " {}", escape(&elided(name)));
-    }
-    text.push('\n');
-}
-
-/// Whether no function of the program has a name.
-fn is_nameless(thread: &Thread) -> bool {
-    thread.frames.iter().all(|frame| frame.mangled.is_none())
-}
-
-/// The names in a group: the most frequent ones, and the number of others.
-fn names(group: &[&Thread]) -> String {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for thread in group {
-        *counts.entry(&thread.name).or_default() += 1;
-    }
-    let mut names: Vec<_> = counts.into_iter().collect();
-    names.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));
-    let shown: Vec<_> = names.iter().take(3).map(|(name, _)| escape(name)).collect();
-    match names.len().saturating_sub(3) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more names", shown.join(", ")),
     }
 }

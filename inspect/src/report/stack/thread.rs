@@ -6,6 +6,7 @@ use rgops_protocol::reply::stack::{Capture, SystemCall, ThreadStack};
 use rgops_protocol::reply::{Known, StackEnd};
 use serde::Serialize;
 
+use super::parked::is_parked;
 use super::poll::{is_in, poll};
 use crate::budget::{Budget, Exhausted};
 use crate::symbols::{Frame, Symbolizer};
@@ -29,6 +30,8 @@ pub struct Thread {
     pub state_letter: char,
     /// Name of the system call that it is in; empty if it is not in one.
     pub system_call: Known<String>,
+    /// Address of the futex that it waits at; `None` if it is in no such call, or that is not known.
+    pub futex: Option<u64>,
     /// Kernel function that it waits in; empty if it is running or the kernel hides it.
     pub wchan: String,
     /// CPU time used since it started, in nanoseconds.
@@ -43,6 +46,8 @@ pub struct Thread {
     pub frames: Vec<Frame>,
     /// How the walk ended.
     pub end: StackEnd,
+    /// Whether the outermost frame's code has unwind data.
+    pub(super) has_unwind_data: bool,
 }
 
 /// The task that a thread polls: the id, the name or both are known.
@@ -118,7 +123,7 @@ pub enum Activity {
     Running,
     /// Waiting in code of the program or its libraries.
     Blocked,
-    /// A Tokio thread without work.
+    /// Parked by its runtime: without work, or in `block_on` of a future that waits.
     Idle,
 }
 
@@ -149,7 +154,9 @@ impl Thread {
         let texts: usize = frames.iter().map(|frame| text(&frame.function) + text(&frame.file)).sum();
         let inlined = frames.len().saturating_sub(thread.stack.frames.len()) as u64;
         budget.charge(FRAME_BYTES.saturating_mul(inlined) + TEXT_COPIES.saturating_mul(texts as u64))?;
-        Ok(Thread::new(thread, pid, architecture, frames))
+        let module = thread.stack.frames.last().and_then(|outermost| symbolizer.module(*outermost));
+        let has_unwind_data = module.is_some_and(|module| module.has_unwind_data);
+        Ok(Thread { has_unwind_data, ..Thread::new(thread, pid, architecture, frames) })
     }
 
     fn new(thread: ThreadStack, pid: u32, architecture: Architecture, frames: Vec<Frame>) -> Thread {
@@ -157,12 +164,18 @@ impl Thread {
             SystemCall::Number { number, .. } => system_call::name(architecture, number),
             SystemCall::Running | SystemCall::NotInOne => String::new(),
         });
+        let futex = match (thread.system_call.value(), system_call.value().map(String::as_str)) {
+            (Some(SystemCall::Number { first_argument, .. }), Some("futex" | "futex_wait")) => {
+                Some(*first_argument)
+            }
+            _ => None,
+        };
         let is_running = thread.state == 'R' || thread.system_call.value() == Some(&SystemCall::Running);
         let role = role(&thread, pid, &frames);
         let polls = Polled::new(thread.current_task, role, &frames);
         let activity = if is_running {
             Activity::Running
-        } else if is_idle(role, &frames) {
+        } else if is_parked(&frames) {
             Activity::Idle
         } else {
             Activity::Blocked
@@ -174,6 +187,7 @@ impl Thread {
             role,
             activity,
             state_letter: thread.state,
+            futex,
             system_call,
             wchan: thread.wchan,
             cpu_ns: thread.cpu_ns,
@@ -182,6 +196,7 @@ impl Thread {
             addresses: thread.stack.frames,
             frames,
             end: thread.stack.end,
+            has_unwind_data: false,
         }
     }
 }
@@ -218,7 +233,7 @@ fn role(thread: &ThreadStack, pid: u32, frames: &[Frame]) -> Role {
         return Role::Agent;
     }
     let found = frames.iter().rev().find_map(|frame| {
-        if is_in(frame, "runtime::scheduler::multi_thread::worker::run", "scheduler/multi_thread/worker.rs") {
+        if is_worker(frame) {
             Some(Role::TokioWorker)
         } else if is_in(frame, "runtime::scheduler::current_thread", "scheduler/current_thread/mod.rs") {
             Some(Role::TokioCurrentThread)
@@ -246,36 +261,16 @@ fn role(thread: &ThreadStack, pid: u32, frames: &[Frame]) -> Role {
     }
 }
 
-fn is_rust(frame: &Frame) -> bool {
-    frame.mangled.is_some()
+/// Any function of the module: which of them stay in the stack depends on how it is optimised.
+fn is_worker(frame: &Frame) -> bool {
+    let in_module =
+        is_in(frame, "runtime::scheduler::multi_thread::worker::", "scheduler/multi_thread/worker.rs");
+    // Every thread may call that one.
+    in_module && !frame.function.as_deref().is_some_and(|name| name.contains("block_in_place"))
 }
 
-fn is_idle(role: Role, frames: &[Frame]) -> bool {
-    let any = |functions: &[&str], files: &[&str]| {
-        frames.iter().any(|frame| {
-            functions
-                .iter()
-                .any(|function| frame.function.as_deref().is_some_and(|name| name.contains(function)))
-                || files.iter().any(|file| {
-                    frame.file.as_deref().is_some_and(|path| path.ends_with(file) && path.contains("tokio"))
-                })
-        })
-    };
-    // A thread that polls a task or runs a blocking function has frames of Tokio's task module.
-    let works = any(&["tokio::runtime::task::"], &["runtime/task/core.rs", "runtime/task/raw.rs"]);
-    match role {
-        // The worker itself runs as a task of the blocking pool, so only "park" is decisive.
-        Role::TokioWorker => any(
-            &["multi_thread::worker::Context::park", "multi_thread::park::"],
-            &["scheduler/multi_thread/park.rs"],
-        ),
-        Role::TokioBlocking => !works,
-        Role::TokioCurrentThread | Role::Main => {
-            // The future of `block_on` is waiting, and no task runs here.
-            any(&["current_thread::Context::park", "tokio::runtime::park::"], &["runtime/park.rs"]) && !works
-        }
-        _ => false,
-    }
+fn is_rust(frame: &Frame) -> bool {
+    frame.mangled.is_some()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::names::path;
 use super::report::TasksReport;
 use super::view::View;
 use crate::report::screen::Screen;
-use crate::report::stack::{Activity, Thread, poll, write_frame};
+use crate::report::stack::{Activity, Style, Thread, poll, write_frame};
 use crate::symbols::{Frame, file_name};
 use crate::text::{counted, escape};
 
@@ -28,12 +28,12 @@ pub(super) fn write_native(text: &mut Screen, thread: &Thread, verbose: bool) {
         return;
     }
     let (frames, below) = own_frames(&thread.frames, verbose);
-    write_frames(text, frames, below, "Tokio's worker");
+    write_frames(text, frames, below, "Tokio's worker", verbose);
 }
 
-fn write_frames(text: &mut Screen, frames: &[Frame], below: usize, owner: &str) {
+fn write_frames(text: &mut Screen, frames: &[Frame], below: usize, owner: &str, verbose: bool) {
     for frame in frames {
-        write_frame(text, frame, "  ");
+        write_frame(text, frame, "  ", Style { whole_paths: verbose, color: None });
     }
     if below > 0 {
         let _ = writeln!(text, "  … {} of {owner} below", counted(below as u64, "frame"));
@@ -69,13 +69,19 @@ impl TasksReport {
                 }
                 text.push('\n');
             }
-            let waits = thread.activity == Activity::Idle || thread.frames[..begin].iter().any(is_park);
+            let waits = thread.activity == Activity::Idle;
             if waits && !view.verbose {
                 text.push_str("  it waits to be woken; the reason is unknown: only the futures of tasks can be found in memory\n");
                 continue;
             }
             let shown = if view.verbose { thread.frames.len() } else { begin };
-            write_frames(text, &thread.frames[..shown], thread.frames.len() - shown, "block_on");
+            write_frames(
+                text,
+                &thread.frames[..shown],
+                thread.frames.len() - shown,
+                "block_on",
+                view.verbose,
+            );
         }
     }
 
@@ -110,10 +116,4 @@ fn caller(frames: &[Frame]) -> Option<&Frame> {
         !name.is_empty() && !library.iter().any(|library| name.trim_start_matches('<').starts_with(library))
     };
     frames.iter().find(is_own)
-}
-
-/// Functions of `tokio/src/runtime/park.rs` and of the drivers: the thread is parked.
-fn is_park(frame: &Frame) -> bool {
-    let name = frame.function.as_deref().unwrap_or_default();
-    name.contains("tokio::runtime::park::") || name.contains("current_thread::Context::park")
 }

@@ -235,6 +235,11 @@ pub(super) fn is_std(name: &str) -> bool {
     STD.contains(&name)
 }
 
+/// The runtime with this name.
+pub(super) fn runtime(name: &str) -> Option<&'static str> {
+    RUNTIME.iter().find(|known| **known == name).copied()
+}
+
 pub(super) fn is_runtime(name: &str) -> bool {
     RUNTIME.contains(&name)
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::crate_name::crate_of;
-use super::crates::{is_dependency, is_runtime, is_std};
+use super::crates::{is_dependency, is_runtime, is_std, runtime};
 use super::source_path::SourcePath;
 use crate::symbols::frame::{Frame, file_name};
 
@@ -54,6 +54,16 @@ impl Origin {
             (Some(SourcePath::Generated), None) => Origin::Own,
             (None, None) => without_path(frame),
         }
+    }
+
+    /// The runtime that a frame belongs to, by its crate; `None` if it is not a runtime's.
+    pub(crate) fn runtime_of(frame: &Frame) -> Option<&'static str> {
+        let package = frame.file.as_deref().map(SourcePath::of).and_then(|path| match path {
+            SourcePath::Fetched { package, .. } => runtime(&package.replace('-', "_")),
+            _ => None,
+        });
+        let by_name = || runtime(crate_of(frame.function.as_deref()?, frame.mangled.as_deref())?);
+        package.or_else(by_name)
     }
 
     /// Whether it is code of the program or of a crate it depends on, which does what the program wants: not the

@@ -3,6 +3,8 @@
 //! Each listens, prints `pid N`, and comes into the state that its module describes.
 
 mod blocked_main;
+mod blocked_thread;
+mod crowd_of_threads;
 mod daemonize;
 mod emfile;
 mod futurelock;
@@ -20,6 +22,8 @@ type Case = (&'static str, fn(&[String]));
 /// All programs.
 const CASES: &[Case] = &[
     ("blocked-main", blocked_main::run),
+    ("blocked-thread", blocked_thread::run),
+    ("crowd-of-threads", crowd_of_threads::run),
     ("daemonize", daemonize::run),
     ("emfile", emfile::run),
     ("futurelock", futurelock::run),

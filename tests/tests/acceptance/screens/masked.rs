@@ -40,6 +40,13 @@ pub(super) fn own_frames(text: &str) -> String {
     while let Some(line) = lines.next() {
         let is_frame =
             lines.peek().is_some_and(|next| is_place(next)) && !is_place(line) && !line.starts_with("thread");
+        // Of whom and how many frames are folded depends on the versions of the libraries.
+        if line.starts_with("… ") && line.contains(" frame") {
+            if !short.ends_with("…\n") {
+                short.push_str("…\n");
+            }
+            continue;
+        }
         if !is_frame {
             // Frames of the agent's own tasks are not the program's.
             short.push_str(if line.contains("rgops_agent::") { "\t…\n" } else { line });

@@ -1,0 +1,133 @@
+//! Threads that wait for the same lock, with the places in the program where they wait.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::kind::LockKind;
+use crate::symbols::{Frame, Origin};
+
+/// A blocked thread.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiter<'a> {
+    /// Its id.
+    pub tid: u32,
+    /// The address of the futex it waits at; `None` if it waits at none, or that is not known.
+    pub futex: Option<u64>,
+    /// Its stack, innermost first.
+    pub frames: &'a [Frame],
+}
+
+/// Threads that wait for one lock. Who holds it is not known: locks of std do not store it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LockWait {
+    /// The kind of lock.
+    pub kind: LockKind,
+    /// Its address; `None` if that is not known: then it is a place in the program, which may use several locks.
+    pub address: Option<u64>,
+    /// Ids of the threads.
+    pub threads: Vec<u32>,
+    /// Where they wait, the place of most threads first.
+    pub places: Vec<LockPlace>,
+}
+
+/// The innermost function of the program on the way to the lock.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct LockPlace {
+    /// The function.
+    pub function: String,
+    /// Its source file, if known.
+    pub file: Option<Arc<str>>,
+    /// The line of the call.
+    pub line: Option<u32>,
+    /// How many threads wait there.
+    pub threads: usize,
+}
+
+/// What the threads wait for: locks before condition variables, and those with the most threads first.
+pub fn lock_waits<'a>(threads: impl IntoIterator<Item = Waiter<'a>>) -> Vec<LockWait> {
+    let mut found: HashMap<_, usize> = HashMap::new();
+    let mut waits: Vec<LockWait> = Vec::new();
+    for thread in threads {
+        let Some(kind) = LockKind::of(thread.frames) else { continue };
+        let address = thread.futex.filter(|address| kind.has_address() && *address != 0);
+        let place = place(thread.frames);
+        // Without an address each place is one for itself.
+        let key = (kind, address, address.is_none().then(|| place.clone()));
+        let at = *found.entry(key).or_insert_with(|| {
+            waits.push(LockWait { kind, address, threads: Vec::new(), places: Vec::new() });
+            waits.len() - 1
+        });
+        let wait = &mut waits[at];
+        wait.threads.push(thread.tid);
+        let Some(place) = place else { continue };
+        let is_same = |known: &&mut LockPlace| known.function == place.function && known.line == place.line;
+        match wait.places.iter_mut().find(is_same) {
+            Some(known) => known.threads += 1,
+            None => wait.places.push(place),
+        }
+    }
+    for wait in &mut waits {
+        wait.places.sort_by_key(|place| Reverse(place.threads));
+    }
+    waits.sort_by_key(|wait| (wait.kind == LockKind::Condvar, Reverse(wait.threads.len()), wait.threads[0]));
+    waits
+}
+
+fn place(frames: &[Frame]) -> Option<LockPlace> {
+    let first = |wanted: Origin| frames.iter().find(|frame| Origin::of(frame) == wanted);
+    let frame = first(Origin::Own).or_else(|| first(Origin::Runtime))?;
+    Some(LockPlace { function: frame.name(), file: frame.file.clone(), line: frame.line, threads: 1 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCK: &str = "std::sys::sync::mutex::futex::Mutex::lock_contended";
+
+    fn frames(functions: &[&str]) -> Vec<Frame> {
+        functions.iter().map(|name| Frame::named(name)).collect()
+    }
+
+    #[test]
+    fn threads_are_grouped_by_the_address_of_their_lock() {
+        let (reserve, sell) =
+            (frames(&["syscall", LOCK, "shop::reserve"]), frames(&["syscall", LOCK, "shop::sell"]));
+        let queue = frames(&["syscall", "std::sys::sync::condvar::futex::Condvar::wait", "shop::queue"]);
+        let busy = frames(&["shop::spin"]);
+        let waiter = |tid, futex, frames| Waiter { tid, futex: Some(futex), frames };
+        let waits = lock_waits([
+            waiter(1, 0x30, &queue),
+            waiter(2, 0x10, &reserve),
+            waiter(3, 0x20, &sell),
+            waiter(4, 0x20, &reserve),
+            waiter(5, 0x20, &sell),
+            waiter(6, 0x20, &busy),
+        ]);
+        let seen: Vec<_> = waits.iter().map(|wait| (wait.kind, wait.address, &*wait.threads)).collect();
+        assert_eq!(
+            seen,
+            [
+                (LockKind::Mutex, Some(0x20), &[3, 4, 5][..]),
+                (LockKind::Mutex, Some(0x10), &[2]),
+                (LockKind::Condvar, Some(0x30), &[1]),
+            ]
+        );
+        let places: Vec<_> = waits[0].places.iter().map(|place| (&*place.function, place.threads)).collect();
+        assert_eq!(places, [("shop::sell", 2), ("shop::reserve", 1)]);
+    }
+
+    #[test]
+    fn a_lock_without_an_address_is_a_place() {
+        let lock = "parking_lot::raw_mutex::RawMutex::lock_slow";
+        let (reserve, sell) =
+            (frames(&["syscall", lock, "shop::reserve"]), frames(&["syscall", lock, "shop::sell"]));
+        let waiter = |tid, frames| Waiter { tid, futex: Some(u64::from(tid)), frames };
+        let waits = lock_waits([waiter(1, &reserve), waiter(2, &sell), waiter(3, &reserve)]);
+        let seen: Vec<_> = waits.iter().map(|wait| (wait.address, &*wait.threads)).collect();
+        assert_eq!(seen, [(None, &[1, 3][..]), (None, &[2])]);
+    }
+}

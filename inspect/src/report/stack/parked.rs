@@ -1,0 +1,189 @@
+//! Whether a thread is parked by its runtime: one rule for every role.
+//!
+//! A thread is parked if, from the leaf on, the first frame that is neither C's, std's nor the poller's is a function
+//! of an async runtime that waits for work. A frame of the program or of a dependency that is nearer to the leaf
+//! blocks the thread, whatever it runs in.
+
+use crate::symbols::{Frame, Origin};
+
+/// A module: the path of its functions, and the end of its file for functions whose names have no path.
+type Module = (&'static str, &'static str);
+
+/// Modules of Tokio in which a thread waits for work.
+const PARKS: [Module; 6] = [
+    ("tokio::runtime::park::", "runtime/park.rs"),
+    ("tokio::runtime::driver::", "runtime/driver.rs"),
+    ("tokio::runtime::scheduler::multi_thread::park::", "scheduler/multi_thread/park.rs"),
+    ("tokio::runtime::scheduler::multi_thread::worker::", "scheduler/multi_thread/worker.rs"),
+    ("tokio::runtime::scheduler::current_thread::", "scheduler/current_thread/mod.rs"),
+    ("tokio::runtime::blocking::pool::", "runtime/blocking/pool.rs"),
+];
+
+/// Modules of Tokio in which a thread waits for work in `park…` and `turn`. In other functions it may wait for a lock.
+const DRIVERS: [Module; 4] = [
+    ("tokio::runtime::io::driver::", "runtime/io/driver.rs"),
+    ("tokio::runtime::time::", "runtime/time/mod.rs"),
+    ("tokio::runtime::signal::", "runtime/signal/mod.rs"),
+    ("tokio::runtime::process::", "runtime/process.rs"),
+];
+
+/// Tokio's words for types of std and parking_lot.
+const LOOM: Module = ("tokio::loom::", "loom/std/parking_lot.rs");
+/// A runtime that is dropped waits for its threads.
+const SHUTDOWN: Module = ("tokio::runtime::blocking::shutdown::", "runtime/blocking/shutdown.rs");
+/// A thread outside the pool waits for the pool's result.
+const LATCH: Module = ("rayon_core::latch::", "rayon-core/src/latch.rs");
+
+/// Whether the runtime parked the thread with these frames, innermost first.
+pub(super) fn is_parked(frames: &[Frame]) -> bool {
+    let mut waits_for_lock = false;
+    for (place, frame) in frames.iter().enumerate() {
+        match Origin::of(frame) {
+            Origin::Native => {}
+            Origin::Std => waits_for_lock |= is_lock(frame),
+            // A feature of Tokio: it parks by its condition variables.
+            Origin::Dependency if is_of(frame, "parking_lot") || is_of(frame, "parking_lot_core") => {
+                waits_for_lock |= is_lock(frame);
+            }
+            Origin::Runtime if is_of(frame, "mio") || is_of(frame, "polling") || is_in(frame, LOOM) => {}
+            Origin::Runtime => {
+                return !waits_for_lock && is_park(frame) && !is_blocking_call(&frames[place..]);
+            }
+            // Without a name it may be anyone's.
+            Origin::Own | Origin::Dependency | Origin::Unknown => return false,
+        }
+    }
+    false
+}
+
+/// Waits for a lock, and not for a condition, by which threads park.
+fn is_lock(frame: &Frame) -> bool {
+    let has = |text: &Option<_>, words: &[&str]| {
+        text.as_deref().is_some_and(|text: &str| words.iter().any(|word| text.contains(word)))
+    };
+    let of_lock = has(&frame.function, &["mutex", "rwlock", "Mutex", "RwLock", "raw_rwlock"])
+        || has(&frame.file, &["/mutex", "/rwlock", "/raw_mutex", "/raw_rwlock"]);
+    let method = method(frame);
+    of_lock && ["lock", "read", "write"].iter().any(|verb| method.starts_with(verb))
+}
+
+fn is_park(frame: &Frame) -> bool {
+    if !is_of(frame, "tokio") {
+        // What waits in another runtime below the frames of the program waits for work.
+        return !is_in(frame, LATCH);
+    }
+    let method = method(frame);
+    let in_driver = DRIVERS.iter().any(|driver| is_in(frame, *driver));
+    PARKS.iter().any(|park| is_in(frame, *park))
+        || (in_driver && (method.starts_with("park") || method == "turn"))
+}
+
+/// Whether the program called what parked the thread to block: `blocking_recv`, or the drop of a runtime.
+fn is_blocking_call(frames: &[Frame]) -> bool {
+    let runtime = frames.iter().take_while(|frame| !Origin::of(frame).is_of_program());
+    let mut runtime = runtime.filter(|frame| is_of(frame, "tokio"));
+    runtime.any(|frame| method(frame).starts_with("blocking_") || is_in(frame, SHUTDOWN))
+}
+
+/// The function's own name: `lock_contended` of `<std::sync::Mutex<T>>::lock_contended::{closure#0}`.
+fn method(frame: &Frame) -> &str {
+    let name = frame.function.as_deref().unwrap_or_default();
+    let name = name.split("::{").next().unwrap_or(name);
+    let name = name.split("::<").next().unwrap_or(name);
+    name.rsplit("::").next().unwrap_or(name)
+}
+
+/// Whether a frame is of this crate, by its name or by the folder of its file.
+fn is_of(frame: &Frame, name: &str) -> bool {
+    let by_name = path(frame).strip_prefix(name).is_some_and(|rest| rest.starts_with("::"));
+    let is_folder = |folder: &str| {
+        folder.strip_prefix(name).is_some_and(|rest| {
+            rest.is_empty()
+                || rest
+                    .strip_prefix('-')
+                    .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+        })
+    };
+    by_name || frame.file.as_deref().is_some_and(|file| file.split('/').any(is_folder))
+}
+
+/// Whether a frame is in this module.
+fn is_in(frame: &Frame, (function, file): Module) -> bool {
+    let name = function.split("::").next().unwrap_or(function);
+    path(frame).starts_with(function)
+        || (is_of(frame, name) && frame.file.as_deref().is_some_and(|path| path.ends_with(file)))
+}
+
+/// A function's name without what precedes the path of its type.
+fn path(frame: &Frame) -> &str {
+    frame.function.as_deref().unwrap_or_default().trim_start_matches(['<', '&'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parked(functions: &[&str]) -> bool {
+        let frames: Vec<Frame> = functions.iter().map(|name| Frame::named(name)).collect();
+        is_parked(&frames)
+    }
+
+    const WORKER: [&str; 3] = [
+        "tokio::runtime::scheduler::multi_thread::worker::Context::run",
+        "tokio::runtime::task::raw::poll",
+        "tokio::runtime::blocking::pool::Inner::run",
+    ];
+    const WAITS: [&str; 2] = ["syscall", "std::sys::sync::condvar::futex::Condvar::wait"];
+
+    fn within<'a>(inner: &[&'a str], outer: &[&'a str]) -> Vec<&'a str> {
+        [inner, outer].concat()
+    }
+
+    #[test]
+    fn a_runtime_that_waits_for_work_parks_the_thread() {
+        let worker = within(
+            &["epoll_wait", "mio::poll::Poll::poll", "tokio::runtime::io::driver::Driver::turn"],
+            &WORKER,
+        );
+        assert!(parked(&worker));
+        // opt-level = "z" and fat LTO: everything that parks is inlined.
+        assert!(parked(&within(&WAITS, &WORKER)));
+        assert!(parked(&within(&WAITS, &WORKER[2..])));
+        assert!(parked(&within(&WAITS, &["tokio::runtime::park::CachedParkThread::block_on", "shop::main"])));
+        assert!(parked(&["epoll_wait", "polling::Poller::wait", "async_io::driver::block_on", "shop::main"]));
+        assert!(parked(&within(&WAITS, &["rayon_core::sleep::Sleep::sleep"])));
+    }
+
+    #[test]
+    fn code_of_the_program_that_is_nearer_to_the_leaf_blocks_it() {
+        for own in ["shop::reserve", "hyper::x", "<shop::Cart as core::future::future::Future>::poll"] {
+            assert!(!parked(&within(&[&WAITS[..], &[own]].concat(), &WORKER)), "{own}");
+            assert!(!parked(&within(&["read", own], &["tokio::runtime::park::CachedParkThread::block_on"])));
+        }
+        // A file of tokio::fs is read on the pool.
+        assert!(!parked(&within(&["read", "tokio::fs::read::read::{{closure}}"], &WORKER)));
+    }
+
+    #[test]
+    fn a_lock_of_the_runtime_and_a_blocking_call_are_no_parking() {
+        let lock = "std::sys::sync::mutex::futex::Mutex::lock_contended";
+        assert!(!parked(&within(&["syscall", lock, "tokio::runtime::time::Handle::reregister"], &WORKER)));
+        assert!(!parked(&within(&["syscall", lock], &WORKER)));
+        let park = "tokio::runtime::park::CachedParkThread::block_on";
+        let received =
+            within(&WAITS, &[park, "tokio::sync::mpsc::bounded::Receiver<T>::blocking_recv", "shop::x"]);
+        assert!(!parked(&received));
+        assert!(!parked(&within(
+            &WAITS,
+            &[park, "tokio::runtime::blocking::shutdown::Receiver::wait", "shop::main"]
+        )));
+        assert!(!parked(&within(&WAITS, &["rayon_core::latch::LockLatch::wait", "shop::main"])));
+    }
+
+    #[test]
+    fn without_names_nothing_is_known() {
+        assert!(!is_parked(&[Frame::named("epoll_wait"), Frame::unknown(0x1000), Frame::named(WORKER[0])]));
+        assert!(!parked(&["epoll_wait", "start_thread"]));
+        assert!(!is_parked(&[]));
+    }
+}
