@@ -6,6 +6,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::arguments::duration;
 use crate::command::{completions, diagnose, info, leaks, list, man, tree};
+use crate::command::{completions, info, leaks, list, man, top, tree};
 use crate::exit::{Exit, Failure};
 
 const EXAMPLES: &str = "\
@@ -97,6 +98,9 @@ macro_rules! commands {
             /// Find what is wrong: deadlocks, stuck workers, full pools, limits, leaks
             #[command(visible_alias = "doctor", display_order = 35)]
             Diagnose(diagnose::Diagnose),
+            /// Watch threads, tasks, hottest functions, workers and memory live
+            #[command(display_order = 65)]
+            Top(top::Top),
             /// Find the lines with growing memory
             #[command(display_order = 110)]
             Leaks(leaks::Leaks),
@@ -131,6 +135,7 @@ macro_rules! commands {
                     Command::Info(info) => info.run(),
                     Command::Tree(tree) => tree.run(),
                     Command::Diagnose(diagnose) => diagnose.run(),
+                    Command::Top(top) => top.run(),
                     Command::Leaks(leaks) => leaks.run(),
                     Command::Symbolize(symbolize) => symbolize.run(),
                     Command::Completions(completions) => completions.run(CommandLine::command()),

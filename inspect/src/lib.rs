@@ -54,6 +54,7 @@ pub mod symbols;
 pub mod tasks;
 pub mod text;
 pub mod token_file;
+pub mod top;
 pub mod trace;
 
 pub use session::{Answer, Session};

@@ -11,6 +11,7 @@ pub mod man;
 mod output;
 mod print;
 pub mod symbolize;
+pub mod top;
 pub mod tree;
 
 macro_rules! modules {

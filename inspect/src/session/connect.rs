@@ -100,6 +100,18 @@ impl Session {
         self.stopper.clone()
     }
 
+    /// Another session with the same program, with a budget of its own for each command.
+    pub(super) fn again(&self) -> Session {
+        Session {
+            typed: self.typed.clone(),
+            target: self.target.clone(),
+            options: SessionOptions { budget: None, ..self.options.clone() },
+            hello: self.hello.clone(),
+            stopper: Stopper::default(),
+            first: None,
+        }
+    }
+
     /// The target as the user typed it, for the suggested next command.
     pub(super) fn typed(&self) -> &str {
         &self.typed

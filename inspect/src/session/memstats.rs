@@ -16,7 +16,7 @@ use crate::report::screen::Screen;
 
 /// The memory of the process.
 #[derive(Debug)]
-pub struct Memstats(Single<MemstatsReply>);
+pub struct Memstats(pub(super) Single<MemstatsReply>);
 
 /// What to show.
 #[derive(Debug, Clone, Default)]

@@ -39,6 +39,7 @@ mod progress;
 #[cfg(test)]
 mod schemas;
 mod single;
+mod top;
 
 pub use answer::Answer;
 pub use completeness::Completeness;
@@ -49,6 +50,7 @@ pub use leaks::{Leaks, LeaksOptions};
 pub use options::SessionOptions;
 pub use profile_view::ProfileView;
 pub use progress::Progress;
+pub use top::{TopOptions, TopRound, TopStream};
 
 pub use crate::budget::Budget;
 pub use crate::client::Stopper;
@@ -57,6 +59,7 @@ pub use crate::report::Document;
 pub use crate::report::screen::Screen;
 pub use crate::report::tasks::{Filter, WaitingOn};
 pub use crate::tasks::model::State;
+pub use crate::top::Snapshot;
 pub use rgops_protocol::auth::Token;
 
 /// The file of each command in the table: its method of [`Session`], its options, its answer and its view.

@@ -31,7 +31,7 @@ macro_rules! of_agents {
 }
 
 /// The file names of the schemas, and the schemas: of a document, of an array (`list`, `tree`), or of each line
-/// (`schedtrace`).
+/// (`schedtrace`, `top`).
 fn schemas() -> BTreeMap<String, String> {
     // Those that rgops answers without a request of the same name.
     let others = [
@@ -40,6 +40,7 @@ fn schemas() -> BTreeMap<String, String> {
         ("leaks", schema::<super::leaks::Json>()),
         ("symbolize", schema::<JsonSymbolize<'static>>()),
         ("list", schema::<Vec<Element<ListJson>>>()),
+        ("top", schema::<super::top::Json>()),
         ("tree", schema::<Vec<Element<BranchJson>>>()),
     ];
     let all = rgops_protocol::commands!(of_agents, people).into_iter().chain(others);

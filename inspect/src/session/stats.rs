@@ -37,7 +37,7 @@ impl StatsOptions {
 
 /// Threads, descriptors, CPU and runtimes.
 #[derive(Debug)]
-pub struct Stats(Single<StatsReply>);
+pub struct Stats(pub(super) Single<StatsReply>);
 
 /// What to show.
 #[derive(Debug, Clone, Default)]
