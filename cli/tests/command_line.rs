@@ -23,6 +23,7 @@ fn help_names_every_command_and_shows_examples() {
         "version",
         "pprof-cpu",
         "pprof-heap",
+        "top",
         "leaks",
         "heap-rate",
         "gc",

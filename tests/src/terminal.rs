@@ -2,7 +2,7 @@
 //! a user, including colours and progress bars.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 
@@ -26,6 +26,15 @@ pub struct Screen {
 /// # Panics
 /// When it does not start, is killed, or prints nothing until the deadline.
 pub fn run(command: &mut Command, columns: u16) -> Screen {
+    type_after(command, columns, &[])
+}
+
+/// The same with a person at the keyboard: each text of `typed` is typed when the terminal has shown the one before it.
+/// The result is everything that was printed.
+///
+/// # Panics
+/// As [`run`], and when a text is not shown until the deadline.
+pub fn type_after(command: &mut Command, columns: u16, typed: &[(&str, &str)]) -> Screen {
     let (ours, theirs) = terminal(columns);
     let copy = || Stdio::from(theirs.try_clone().expect("a descriptor"));
     command.env("TERM", "xterm-256color").stdin(copy()).stdout(copy()).stderr(copy());
@@ -34,7 +43,7 @@ pub fn run(command: &mut Command, columns: u16) -> Screen {
     // keeps.
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     drop(theirs);
-    let printed = read_all(ours);
+    let printed = read_all(ours, typed);
     let code = child.0.wait().expect("our child").code();
     let code = code.unwrap_or_else(|| panic!("{command:?} was killed"));
     Screen { code, text: without_erased(&String::from_utf8_lossy(&printed)) }
@@ -57,17 +66,33 @@ fn terminal(columns: u16) -> (OwnedFd, OwnedFd) {
     (ours, theirs)
 }
 
-/// Reads the terminal until its other side is closed, which a read reports as EIO.
-fn read_all(ours: OwnedFd) -> Vec<u8> {
+/// Reads the terminal until its other side is closed, which a read reports as EIO. Types meanwhile.
+fn read_all(ours: OwnedFd, typed: &[(&str, &str)]) -> Vec<u8> {
+    let mut keyboard = File::from(ours.try_clone().expect("a descriptor"));
     let (mut ours, mut printed, mut part) = (Patient(File::from(ours)), Vec::new(), [0; 4096]);
+    let (mut typed, mut seen) = (typed.iter(), 0);
+    let mut next = typed.next();
     loop {
+        if let Some((shown, text)) = next
+            && let Some(at) = String::from_utf8_lossy(&printed[seen..]).find(shown)
+        {
+            seen += at + shown.len();
+            keyboard.write_all(text.as_bytes()).expect("the terminal takes keys");
+            next = typed.next();
+            continue;
+        }
         match ours.read(&mut part) {
-            Ok(0) => return printed,
+            Ok(0) => break,
             Ok(read) => printed.extend(&part[..read]),
-            Err(error) if error.raw_os_error() == Some(libc::EIO) => return printed,
-            Err(error) => panic!("waiting for a command on a terminal: {error}"),
+            Err(error) if error.raw_os_error() == Some(libc::EIO) => break,
+            Err(error) => panic!(
+                "waiting for a command on a terminal: {error}, it printed {}",
+                String::from_utf8_lossy(&printed)
+            ),
         }
     }
+    assert_eq!(next, None, "never shown in {}", String::from_utf8_lossy(&printed));
+    printed
 }
 
 /// Removes erased lines: a progress bar is drawn on one line, which is cleared at its end.
@@ -99,5 +124,13 @@ mod tests {
             let screen = run(Command::new("sh").args(["-c", script]), columns);
             assert_eq!((screen.code, &*screen.text), (3, &*format!("50 {columns}\nnew\n")));
         }
+    }
+
+    #[test]
+    fn a_person_types_what_fits_to_the_screen() {
+        let script = "stty -echo; echo name?; read name; echo age?; read age; echo $name is $age";
+        let answers = [("name?", "Ann\n"), ("age?", "7\n")];
+        let screen = type_after(Command::new("sh").args(["-c", script]), 80, &answers);
+        assert_eq!(screen.text, "name?\nage?\nAnn is 7\n");
     }
 }

@@ -10,7 +10,7 @@ use super::snapshot::{FunctionRow, MemoryRow, Part, RuntimeRow, TaskRow, ThreadR
 use crate::profile::top::Top;
 use crate::report::memstats::explain;
 use crate::report::stack::Thread;
-use crate::symbols::Frame;
+use crate::symbols::{Frame, Origin, shown_path};
 use crate::tasks::model::{AsyncStack, Location, Node, State, Task};
 use crate::text::known;
 
@@ -44,7 +44,7 @@ fn thread(activity: &ThreadActivity, stack: Option<&Thread>) -> ThreadRow {
 
 /// The innermost frame of the program's own code.
 fn own_frame(frames: &[Frame]) -> Option<&Frame> {
-    frames.iter().find(|frame| frame.file.is_some())
+    frames.iter().find(|frame| Origin::of(frame) == Origin::Own)
 }
 
 /// Tasks by the function they were spawned with, the most numerous first. `before` has the numbers of the snapshot
@@ -98,7 +98,7 @@ fn write_node(rows: &mut Vec<String>, node: &Node, depth: usize) {
         return;
     }
     let at = match &node.location {
-        Some(Location::Await { file, line }) => format!(" at {file}:{line}"),
+        Some(Location::Await { file, line }) => format!(" at {}:{line}", shown_path(file)),
         _ => String::new(),
     };
     rows.push(format!("{:indent$}{}{at}", "", node.name.short, indent = 2 * depth.min(20)));

@@ -18,6 +18,7 @@ mod session;
 mod shop;
 mod split;
 mod stuck;
+mod top;
 
 mod trace;
 

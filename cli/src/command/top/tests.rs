@@ -93,7 +93,10 @@ fn the_first_screen_has_the_program_and_its_busiest_thread() {
     let first = "shop (pid 4711): cpu 75.0% of 2 CPUs, 2 threads, 3 tasks, rss 17.00MB, 12 descriptors open, agent 0.5%";
     assert_eq!(lines[0], first);
     assert!(lines[1].contains("1 Threads") && lines[1].contains("5 Memory"), "{lines:#?}");
-    assert!(lines[3].contains("70.0%") && lines[3].contains("4712") && lines[3].contains("shop::price"), "{lines:#?}");
+    assert!(
+        lines[3].contains("70.0%") && lines[3].contains("4712") && lines[3].contains("shop::price"),
+        "{lines:#?}"
+    );
     assert!(lines[17].starts_with("q quit"), "{lines:#?}");
 }
 
