@@ -96,6 +96,7 @@ fn end(failure: Failure) -> ! {
     let (sender, printed) = mpsc::sync_channel(1);
     // On a thread, because standard error may be a full pipe without a reader.
     let _ = std::thread::Builder::new().spawn(move || {
+        terminal::leave_full_screen();
         terminal::print_failure(&failure);
         let _ = std::io::stderr().flush();
         let _ = sender.send(());

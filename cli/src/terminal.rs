@@ -218,6 +218,23 @@ fn highlight(text: &str, out: &mut impl Write) -> io::Result<()> {
 /// The number of a finding, such as `1.`.
 fn is_number(word: &str) -> bool {
     word.strip_suffix('.').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+/// Whether the whole screen is taken, and typed keys are not shown.
+static FULL_SCREEN: AtomicBool = AtomicBool::new(false);
+
+/// Takes the whole screen, until [`leave_full_screen`]. A panic gives it back.
+///
+/// # Errors
+/// If the terminal refuses.
+pub fn enter_full_screen() -> io::Result<ratatui::DefaultTerminal> {
+    FULL_SCREEN.store(true, Ordering::SeqCst);
+    ratatui::try_init()
+}
+
+/// Gives the screen back as it was. Nothing happens if it was not taken.
+pub fn leave_full_screen() {
+    if FULL_SCREEN.swap(false, Ordering::SeqCst) {
+        ratatui::restore();
+    }
 }
 
 type Hook = Box<dyn FnMut() + Send>;

@@ -9,12 +9,13 @@ use rgops_protocol::reply::{End, Known};
 
 use super::answer::Answer;
 use super::completeness::Completeness;
-use super::connect::Session;
+use super::connect::{Session, end_by};
 use super::error::SessionError;
 use super::pprof_cpu::CpuProfileOptions;
 use super::stack::StackOptions;
 use super::stats::StatsOptions;
 use super::tasks::TasksOptions;
+use crate::budget::Budget;
 use crate::report::Document;
 use crate::report::screen::Screen;
 use crate::top::{Pace, Part, Snapshot, functions, memory, runtimes, tasks, threads};
@@ -60,6 +61,8 @@ pub struct TopStream {
     profiler: Session,
     pace: Pace,
     window: Duration,
+    /// The budget that the caller watches, whose deadline moves on with each round.
+    watched: Option<Budget>,
     /// The tasks of the last round by name, and the CPU time of the agent until then.
     before: Option<Before>,
 }
@@ -104,6 +107,7 @@ impl Session {
             profiler: self.again(),
             pace: Pace::new(options.interval),
             window: options.interval.clamp(SHORTEST_WINDOW, LONGEST_WINDOW),
+            watched: self.options().budget.clone(),
             before: None,
         }
     }
@@ -116,6 +120,7 @@ impl TopStream {
     /// [`SessionError`] of `stats`. What the other commands lack is stated in the snapshot.
     pub fn round(&mut self) -> Result<TopRound, SessionError> {
         let began = Instant::now();
+        self.move_deadline(began, Duration::ZERO);
         let TopStream { session, profiler, window, .. } = self;
         let hot = CpuProfileOptions::default().duration(*window).hz(HZ).rows(FUNCTIONS);
         let (stats, profile) = thread::scope(|scope| {
@@ -124,7 +129,9 @@ impl TopStream {
                 profile.map_or_else(|error| Part::missing(error.to_string()), |one| functions(one.top()))
             });
             let stats = session.stats(&StatsOptions::default().window(*window));
-            let profile = profile.join().unwrap_or_else(|_| Part::missing("rgops failed; this is a bug"));
+            let profile = profile
+                .join()
+                .unwrap_or_else(|_| Part::missing("the profile could not be made; report this as a bug"));
             (stats, profile)
         });
         let stats = stats?.0;
@@ -173,7 +180,15 @@ impl TopStream {
             agent_cpu_ns,
         });
         let pause = self.pace.pause(began.elapsed(), cost.map(Duration::from_nanos));
+        self.move_deadline(Instant::now(), pause);
         Ok(TopRound { hello: stats.hello, snapshot, end: stats.end, pause })
+    }
+
+    /// A live view has no end: each round has the time of its four commands, after the pause before it.
+    fn move_deadline(&self, now: Instant, pause: Duration) {
+        if let Some(watched) = &self.watched {
+            end_by(watched, now + pause, self.session.options().whole(self.window).saturating_mul(4));
+        }
     }
 }
 

@@ -18,7 +18,7 @@ fn top(pid: u32, options: &[&str]) -> Command {
 #[test]
 fn keys_change_the_view_and_q_gives_the_terminal_back() {
     let stuck = Running::start_and_wait(&built::release("stuck"), &["--all-workers"]);
-    let keys = [("all_workers", "2"), ("SPAWNED", "5"), ("live-heap", "?"), ("Keys", "q")];
+    let keys = [("spin_forever", "2"), ("SPAWNED", "5"), ("live-heap", "?"), ("Keys", "q")];
     let screen = type_after(&mut top(stuck.pid(), &[]), 120, &keys);
     assert_eq!(screen.code, 0, "{}", screen.text);
     assert!(screen.text.contains(LEAVES), "{:?}", screen.text);

@@ -12,6 +12,7 @@ use super::keys::{Then, press};
 use super::screen::draw;
 use super::state::State;
 use crate::exit::{Exit, Failure};
+use crate::terminal;
 
 /// How long to wait for a key before new rounds are looked for.
 const KEYS: Duration = Duration::from_millis(100);
@@ -27,10 +28,9 @@ pub(super) fn run(stream: TopStream, title: String, count: Option<u32>) -> Resul
         )
     };
     let ended = Ended::watch().map_err(failed)?;
-    // Restores the terminal also when this thread panics.
-    let mut screen = ratatui::try_init().map_err(failed)?;
-    let result = show(&mut screen, stream, State::new(title), count, &|| ended.is_set());
-    ratatui::restore();
+    let result = terminal::enter_full_screen()
+        .and_then(|mut screen| show(&mut screen, stream, State::new(title), count, &|| ended.is_set()));
+    terminal::leave_full_screen();
     let state = result.map_err(failed)?;
     match state {
         // Nothing was ever shown.

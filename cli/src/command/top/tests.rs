@@ -103,7 +103,7 @@ fn the_first_screen_has_the_program_and_its_busiest_thread() {
 #[test]
 fn what_the_program_says_cannot_control_the_terminal() {
     let screen = lines(&state()).join("\n");
-    assert!(!screen.contains('\u{1b}') && screen.contains("shop\\u{1b}"), "{screen}");
+    assert!(!screen.contains('\u{1b}') && screen.contains("shop\\x1b"), "{screen}");
 }
 
 #[test]
