@@ -271,7 +271,7 @@ fn fix_of_resolve(error: &ResolveError) -> String {
         | ResolveError::Ending { .. } => list.to_owned(),
         ResolveError::Suspended { pid, suspension, .. } => suspension.fix(*pid),
         ResolveError::OtherNamespace { pid, has_root: true, .. } => {
-            format!("run rgops in its user namespace: nsenter -U -t {pid} rgops …")
+            format!("enter its user namespace: nsenter -U -t {pid} rgops …")
         }
         ResolveError::OtherNamespace { uid, .. } => {
             format!("run rgops as its user: sudo -u '#{uid}' rgops …")

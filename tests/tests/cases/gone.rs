@@ -79,7 +79,7 @@ fn in_another_user_namespace_the_fix_works() {
     assert_eq!(answer.code, 4);
     assert!(answer.errors.contains("it runs in another user namespace"), "{}", answer.errors);
     let pid = target.pid().to_string();
-    let fix = format!("fix: run rgops in its user namespace: nsenter -U -t {pid} rgops …");
+    let fix = format!("fix: enter its user namespace: nsenter -U -t {pid} rgops …");
     assert!(answer.errors.contains(&fix), "{}", answer.errors);
     let mut fixed = Command::new("nsenter");
     let fixed = finished(fixed.args(["-U", "-t", &pid]).arg(built::release("rgops")).args(["stack", &pid]));

@@ -25,12 +25,13 @@ Keys:
   r               look now
   q, Ctrl-C       quit
 
-A round looks at the program for one interval, at most 2 s: CPU samples at 49 Hz, then one capture of
-all stacks, and the list of tasks. The interval is stretched when this costs the agent more than 1 %
-of a CPU; the first line says so.
+A round looks at the program for one interval, at most 2 s: CPU samples at
+49 Hz, then one capture of all stacks, and the list of tasks. The interval
+is longer than asked when this costs the agent more than 1 % of a CPU; the
+first line says so.
 
-If standard output is not a terminal, or with --batch, the rounds are printed as text; with --json, as
-one JSON document a line.
+If standard output is not a terminal, or with --batch, the rounds are
+printed as text; with --json, as one JSON document a line.
 
 Examples:
   rgops top 4711
