@@ -5,8 +5,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::arguments::duration;
-use crate::command::{completions, diagnose, info, leaks, list, man, tree};
-use crate::command::{completions, info, leaks, list, man, top, tree};
+use crate::command::{completions, diagnose, info, leaks, list, man, top, tree};
 use crate::exit::{Exit, Failure};
 
 const EXAMPLES: &str = "\

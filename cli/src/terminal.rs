@@ -218,6 +218,8 @@ fn highlight(text: &str, out: &mut impl Write) -> io::Result<()> {
 /// The number of a finding, such as `1.`.
 fn is_number(word: &str) -> bool {
     word.strip_suffix('.').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Whether the whole screen is taken, and typed keys are not shown.
 static FULL_SCREEN: AtomicBool = AtomicBool::new(false);
 
