@@ -38,7 +38,7 @@
 //!
 //! let file = encode(&profile);
 //! let read = rgops_pprof::read(&file)?;
-//! let top = top::top(&read, top::Options { sample_type: "cpu", rows: 20 });
+//! let top = top::top(&read, top::Options { sample_type: "cpu", rows: 20, by_cum: false });
 //! assert_eq!((&*top.rows[0].function, top.rows[0].flat), ("shop::checkout", 20_000_000));
 //! assert!(top.text().ends_with("      20ms   100%   100%       20ms   100%  shop::checkout\n"));
 //! # Ok::<(), rgops_pprof::ReadError>(())

@@ -41,6 +41,9 @@ pub struct PprofCpu {
     /// Replace the output file if it exists and is a regular file
     #[arg(long)]
     force: bool,
+    /// Sort the table of functions by what they use and call, as `-cum` of pprof
+    #[arg(long)]
+    cum: bool,
     /// Additional directory with symbol files
     #[arg(long, value_name = "DIR")]
     symbols: Vec<PathBuf>,
@@ -59,7 +62,7 @@ impl PprofCpu {
         let mut output = Output::open(self.output.as_deref(), self.force, self.agent.json, names)?;
         let stopper = session.stopper();
         terminal::on_interrupt(move || stopper.stop())?;
-        let options = CpuProfileOptions::default().duration(self.duration).hz(self.hz);
+        let options = CpuProfileOptions::default().duration(self.duration).hz(self.hz).by_cum(self.cum);
         let mut gathering = Gathering::new("Profiling CPU", "samples", self.duration);
         let answer = session.cpu_profile(&options, &mut |progress| gathering.show(progress))?;
         // Writing never fails: `keep` reports errors.

@@ -4,6 +4,7 @@
 mod cpu;
 mod file;
 mod locations;
+mod own;
 mod process;
 mod symbolize;
 pub mod top;
@@ -11,6 +12,7 @@ pub mod top;
 pub use cpu::CpuProfile;
 pub use file::{cpu_file_names, heap_file_names, save, write};
 pub(crate) use locations::Locations;
+pub use own::{OwnCode, own_code};
 pub(crate) use process::{FRAME_BYTES, STACK_BYTES};
 pub use process::{Incomplete, Process};
 pub use rgops_pprof::write::encode;

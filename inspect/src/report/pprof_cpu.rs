@@ -11,10 +11,10 @@ use serde::Serialize;
 use super::document::Document;
 use super::top::JsonTop;
 use crate::profile::top::Top;
-use crate::profile::{CpuProfile, proto::Profile};
+use crate::profile::{CpuProfile, OwnCode, proto::Profile};
 use crate::symbols::{ModuleSymbols, file_name};
 use crate::text::{counted, duration, escape};
-use rgops_pprof::measurement::percentage;
+use rgops_pprof::measurement::{label, percentage};
 
 /// The samples compared with the CPU clocks. Times are in nanoseconds.
 #[derive(Debug, Clone, Serialize)]
@@ -116,6 +116,40 @@ pub fn missing_names<'a>(modules: impl Iterator<Item = &'a ModuleSymbols>) -> St
     text
 }
 
+/// The table of the program's own functions, above pprof's; empty if none is known.
+pub fn own_code(own: &OwnCode, rows: usize) -> String {
+    if own.functions.is_empty() {
+        return String::new();
+    }
+    let shown = if rows == 0 { own.functions.len() } else { own.functions.len().min(rows) };
+    let mut text = "your code, with what it calls in dependencies, std, the runtime and libc:\n".to_owned();
+    let mut line = |value: i64, what: &str| {
+        let time = label(value, "nanoseconds", "auto");
+        let _ = writeln!(text, "{time:>10} {}  {}", percentage(value, own.total), escape(what));
+    };
+    for (function, value) in &own.functions[..shown] {
+        line(*value, function);
+    }
+    let others = &own.functions[shown..];
+    if !others.is_empty() {
+        line(others.iter().map(|(_, value)| value).sum(), &format!("{} more functions", others.len()));
+    }
+    if own.rest != 0 {
+        line(own.rest, "outside of it: threads of the runtime and of libraries");
+    }
+    text + "\n"
+}
+
+/// A function of the program.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct JsonOwn<'a> {
+    /// The function.
+    function: &'a str,
+    /// What it and everything it called used, up to the next own function, in nanoseconds.
+    ns: i64,
+}
+
 /// The JSON contract `rgops.pprof-cpu/1`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -129,6 +163,8 @@ pub struct JsonPprofCpu<'a> {
     /// Functions by descending flat value; values in `unit`.
     top: JsonTop<'a>,
     reconciliation: Reconciliation,
+    /// The program's own functions by descending time; `null` if they could not be counted.
+    your_code: Option<Vec<JsonOwn<'a>>>,
 }
 
 impl<'a> JsonPprofCpu<'a> {
@@ -137,7 +173,7 @@ impl<'a> JsonPprofCpu<'a> {
         hello: &AgentHello,
         file: Option<&'a str>,
         profile: &Profile,
-        top: &'a Top,
+        (top, own): (&'a Top, Option<&'a OwnCode>),
         reconciliation: Reconciliation,
         end: Result<&End, String>,
     ) -> Document<JsonPprofCpu<'a>> {
@@ -148,6 +184,9 @@ impl<'a> JsonPprofCpu<'a> {
             period_ns: profile.period,
             top: top.into(),
             reconciliation,
+            your_code: own.map(|own| {
+                own.functions.iter().map(|(function, ns)| JsonOwn { function, ns: *ns }).collect()
+            }),
         };
         Document::new("rgops.pprof-cpu/1", hello.into(), end, body, None)
     }

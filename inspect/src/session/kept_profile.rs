@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use crate::budget::Budget;
 use crate::profile::proto::Profile;
+use crate::profile::{OwnCode, own_code};
 use crate::profile::top::{self, Options, Top};
 
 /// A profile, and its functions, which are summed up when they are first asked for.
@@ -14,12 +15,13 @@ pub(super) struct KeptProfile {
     options: Options<'static>,
     budget: Budget,
     top: OnceLock<Top>,
+    own: OnceLock<Option<OwnCode>>,
 }
 
 impl KeptProfile {
     /// Keeps the profile. `budget` is that of the command that received it.
     pub(super) fn new(profile: Profile, options: Options<'static>, budget: Budget) -> KeptProfile {
-        KeptProfile { profile, options, budget, top: OnceLock::new() }
+        KeptProfile { profile, options, budget, top: OnceLock::new(), own: OnceLock::new() }
     }
 
     /// Name of the sample type that the table of functions counts.
@@ -30,6 +32,17 @@ impl KeptProfile {
     /// Functions by descending flat value.
     pub(super) fn top(&self) -> &Top {
         self.top.get_or_init(|| top::within(&self.budget, &self.profile, self.options))
+    }
+
+    /// The program's own functions with what they use and call; `None` when memory or time did not suffice.
+    pub(super) fn own_code(&self) -> Option<&OwnCode> {
+        let count = || own_code(&self.budget, &self.profile, self.options.sample_type).ok();
+        self.own.get_or_init(count).as_ref()
+    }
+
+    /// Maximum rows of a table; 0 for all.
+    pub(super) fn rows(&self) -> usize {
+        self.options.rows
     }
 
     /// Writes the profile: gzipped protocol buffers.

@@ -17,9 +17,10 @@ use super::profile_view::{ProfileView, table};
 use super::progress::Progress;
 use crate::profile;
 use crate::profile::proto::Profile;
+use crate::profile::OwnCode;
 use crate::profile::top::{self, Top};
 use crate::report::Document;
-use crate::report::pprof_cpu::{JsonPprofCpu, Reconciliation, missing_names};
+use crate::report::pprof_cpu::{JsonPprofCpu, Reconciliation, missing_names, own_code};
 use crate::report::screen::Screen;
 
 /// What to sample.
@@ -28,11 +29,12 @@ pub struct CpuProfileOptions {
     duration: Duration,
     hz: u32,
     rows: usize,
+    by_cum: bool,
 }
 
 impl Default for CpuProfileOptions {
     fn default() -> CpuProfileOptions {
-        CpuProfileOptions { duration: Duration::from_secs(30), hz: 99, rows: 10 }
+        CpuProfileOptions { duration: Duration::from_secs(30), hz: 99, rows: 10, by_cum: false }
     }
 }
 
@@ -55,6 +57,13 @@ impl CpuProfileOptions {
     #[must_use]
     pub fn rows(mut self, rows: usize) -> CpuProfileOptions {
         self.rows = rows;
+        self
+    }
+
+    /// The table of functions by what they use and call (pprof's `-cum`), instead of what they use themselves.
+    #[must_use]
+    pub fn by_cum(mut self, by_cum: bool) -> CpuProfileOptions {
+        self.by_cum = by_cum;
         self
     }
 }
@@ -80,6 +89,12 @@ impl CpuProfile {
     /// and within the memory and the deadline of the command, so call it soon.
     pub fn top(&self) -> &Top {
         self.kept.top()
+    }
+
+    /// The program's own functions with what they use and call; `None` when memory or time did not suffice. Summed up
+    /// like [`CpuProfile::top`].
+    pub fn own_code(&self) -> Option<&OwnCode> {
+        self.kept.own_code()
     }
 
     /// Writes the profile in the format of `go tool pprof`: gzipped protocol buffers.
@@ -121,7 +136,7 @@ impl Session {
         let nameless = missing_names(gathering.module_symbols());
         let budget = gathering.budget().clone();
         let profile = gathering.build(incomplete.as_ref());
-        let top = top::Options { sample_type: "cpu", rows: options.rows };
+        let top = top::Options { sample_type: "cpu", rows: options.rows, by_cum: options.by_cum };
         let kept = KeptProfile::new(profile, top, budget);
         Ok(CpuProfile { hello: self.hello().clone(), kept, reconciliation, nameless, end })
     }
@@ -135,13 +150,15 @@ impl Answer for CpuProfile {
     type Body<'a> = JsonPprofCpu<'a>;
 
     fn text(&self, _: &ProfileView) -> Screen {
-        format!("{}\n{}\n{}", table(self.top()), self.reconciliation.line(), self.nameless).into()
+        let own = self.own_code().map_or_else(String::new, |own| own_code(own, self.kept.rows()));
+        format!("{own}{}\n{}\n{}", table(self.top()), self.reconciliation.line(), self.nameless).into()
     }
 
     fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofCpu<'a>> {
         let end = end_of(&self.end);
+        let top = (self.top(), self.own_code());
         let reconciliation = self.reconciliation.clone();
-        JsonPprofCpu::document(&self.hello, view.saved_in(), self.profile(), self.top(), reconciliation, end)
+        JsonPprofCpu::document(&self.hello, view.saved_in(), self.profile(), top, reconciliation, end)
     }
 
     fn completeness(&self) -> Completeness<'_> {

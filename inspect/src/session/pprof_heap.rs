@@ -140,7 +140,7 @@ impl Session {
         let nameless = missing_names(heap.module_symbols());
         let budget = heap.budget().clone();
         let profile = heap.into_profile(is_window, incomplete.as_ref());
-        let top = top::Options { sample_type: options.kind.name(), rows: options.rows };
+        let top = top::Options { sample_type: options.kind.name(), rows: options.rows, by_cum: false };
         let kept = KeptProfile::new(profile, top, budget);
         Ok(HeapProfile { hello: self.hello().clone(), kept, is_counted, reconciliation, nameless, lost, end })
     }

@@ -57,12 +57,14 @@ impl Graph {
             .collect()
     }
 
-    /// The nodes by descending flat value, then by name. `names` are those of the stacks of the graph.
-    pub fn order(&self, names: &[String]) -> Vec<usize> {
+    /// The nodes by descending flat value, or cum, then by name. `names` are those of the stacks of the graph.
+    pub fn order(&self, names: &[String], by_cum: bool) -> Vec<usize> {
         let mut order: Vec<usize> = self.nodes.keys().copied().collect();
         order.sort_by_key(|node| {
             let found = &self.nodes[node];
-            (Reverse(found.flat.saturating_abs()), &names[*node], Reverse(found.cum.saturating_abs()), *node)
+            let (flat, cum) = (found.flat.saturating_abs(), found.cum.saturating_abs());
+            let (first, second) = if by_cum { (cum, flat) } else { (flat, cum) };
+            (Reverse(first), &names[*node], Reverse(second), *node)
         });
         order
     }

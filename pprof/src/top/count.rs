@@ -33,11 +33,11 @@ pub fn within<L: Limits>(limits: &mut L, profile: &Profile, options: Options<'_>
         }
     }
     let nodes = graph.nodes().len();
-    let mut order = graph.order(stacks.names());
+    let mut order = graph.order(stacks.names(), options.by_cum);
     if options.rows > 0 && options.rows < order.len() {
         let kept: HashSet<usize> = order[..options.rows].iter().copied().collect();
         graph = stacks.graph(&mut work, Some(&kept))?;
-        order = graph.order(stacks.names());
+        order = graph.order(stacks.names(), options.by_cum);
     }
     graph.drop_calls_below(fraction(graph_total, EDGE_FRACTION));
 

@@ -16,6 +16,8 @@ pub struct Options<'a> {
     pub sample_type: &'a str,
     /// Maximum rows; 0 for all.
     pub rows: usize,
+    /// Sorted by cum, as `-cum` of pprof; otherwise by flat.
+    pub by_cum: bool,
 }
 
 /// A row: a function and its values.
@@ -44,7 +46,7 @@ pub struct Top {
     pub dropped: usize,
     /// Nodes before the rows were limited to the requested number.
     pub nodes: usize,
-    /// The rows, by descending flat value.
+    /// The rows, by descending flat value, or cum where that was asked for.
     pub rows: Vec<Row>,
     /// Why there are no rows, if memory or time did not suffice to count them.
     pub left_out: Option<String>,

@@ -52,7 +52,7 @@ fn top_is_the_same_line_by_line_as_go_tool_pprof() {
             let read = profile::read(&std::fs::read(&path).unwrap()).unwrap();
             assert_eq!(read, profile);
             for (sample_type, rows) in [("cpu", 0), ("cpu", 10), ("samples", 3)] {
-                let ours = top::top(&read, top::Options { sample_type, rows }).text();
+                let ours = top::top(&read, top::Options { sample_type, rows, by_cum: false }).text();
                 let theirs = go_top(&path, &format!("-sample_index={sample_type}"), rows);
                 assert_eq!(ours, theirs, "{spread:?} {period_ns} {sample_type} {rows}");
                 compared += ours.lines().count();
@@ -85,7 +85,7 @@ fn top_of_a_heap_is_the_same_line_by_line_as_go_tool_pprof() {
                 if !is_long() && at != number % 2 {
                     continue;
                 }
-                let ours = top::top(&read, top::Options { sample_type: kind.name(), rows }).text();
+                let ours = top::top(&read, top::Options { sample_type: kind.name(), rows, by_cum: false }).text();
                 let theirs = go_top(&path, &format!("-{}", kind.name()), rows);
                 assert_eq!(ours, theirs, "{largest} {is_window} {kind:?} {rows}");
                 compared += ours.lines().count();

@@ -126,7 +126,7 @@ impl Taken {
 
     /// The cumulative value of the program's function of this name; 0 if no sample contains it.
     fn value(&self, function: &str, kind: &str) -> f64 {
-        let top = top::top(&self.profile, top::Options { sample_type: kind, rows: 0 });
+        let top = top::top(&self.profile, top::Options { sample_type: kind, rows: 0, by_cum: false });
         let name = format!("allocators::{function}");
         top.rows.iter().find(|row| row.function == name).map_or(0.0, |row| row.cum as f64)
     }
@@ -134,7 +134,7 @@ impl Taken {
     fn names_what_is_kept(&self) {
         // The innermost line is the program's own: frames of the allocator are removed, although with line tables
         // alone they have short names.
-        let top = top::top(&self.profile, top::Options { sample_type: "inuse_space", rows: 1 });
+        let top = top::top(&self.profile, top::Options { sample_type: "inuse_space", rows: 1, by_cum: false });
         assert_eq!(top.rows[0].function, "fill", "{}", self.json);
         let kept = self.value("keep", "inuse_space");
         println!("kept: {kept}, truth {KEPT}, {:+.2} sigma", (kept - KEPT) / SIGMA);

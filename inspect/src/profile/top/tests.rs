@@ -36,7 +36,7 @@ fn profile(samples: u64, frames: u64) -> Profile {
     }
 }
 
-const ALL: Options<'_> = Options { sample_type: "cpu", rows: 0 };
+const ALL: Options<'_> = Options { sample_type: "cpu", rows: 0, by_cum: false };
 
 #[test]
 fn a_profile_beyond_the_time_limit_is_not_counted_and_the_table_states_that() {
