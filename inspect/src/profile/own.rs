@@ -43,7 +43,8 @@ fn count(budget: &Budget, profile: &Profile, index: usize) -> Result<OwnCode, Ex
     let mut is_own = HashMap::with_capacity(profile.function.len());
     for functions in profile.function.chunks(SAMPLES_AT_A_TIME) {
         budget.check_time()?;
-        is_own.extend(functions.iter().map(|function| (function.id, origin(profile, function) == Origin::Own)));
+        is_own
+            .extend(functions.iter().map(|function| (function.id, origin(profile, function) == Origin::Own)));
     }
     let is_own = |function: &u64| is_own.get(function).copied().unwrap_or(false);
     // The innermost own function at each location.
@@ -112,8 +113,11 @@ mod tests {
             strings.push(text.to_owned());
             strings.len() as i64 - 1
         };
-        let made = functions.iter().zip(1..).map(|((name, file), id)| {
-            Function { id, name: text(name), filename: text(file), ..Function::default() }
+        let made = functions.iter().zip(1..).map(|((name, file), id)| Function {
+            id,
+            name: text(name),
+            filename: text(file),
+            ..Function::default()
         });
         let function: Vec<Function> = made.collect();
         let location = function.iter().map(|function| Location {

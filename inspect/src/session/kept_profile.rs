@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use crate::budget::Budget;
 use crate::profile::proto::Profile;
-use crate::profile::{OwnCode, own_code};
 use crate::profile::top::{self, Options, Top};
+use crate::profile::{OwnCode, own_code};
 
 /// A profile, and its functions, which are summed up when they are first asked for.
 #[derive(Debug)]

@@ -105,7 +105,8 @@ fn go_tool_pprof_prints_our_numbers() {
         let taken = Taken::of(&leaky, &directory, window);
         assert_eq!(taken.profile.duration_nanos > 900_000_000, !window.is_empty());
         for kind in ["inuse_space", "alloc_objects", "inuse_objects", "alloc_space"] {
-            let ours = top::top(&taken.profile, top::Options { sample_type: kind, rows: 0, by_cum: false }).text();
+            let ours =
+                top::top(&taken.profile, top::Options { sample_type: kind, rows: 0, by_cum: false }).text();
             let theirs = go_top(&taken.file, kind);
             assert_eq!(without_time(&ours), without_time(&theirs), "{kind}");
         }

@@ -51,9 +51,15 @@ fn top_is_the_same_line_by_line_as_go_tool_pprof() {
             profile::save(&path, &profile::encode(&profile), true).unwrap();
             let read = profile::read(&std::fs::read(&path).unwrap()).unwrap();
             assert_eq!(read, profile);
-            for (sample_type, rows) in [("cpu", 0), ("cpu", 10), ("samples", 3)] {
-                let ours = top::top(&read, top::Options { sample_type, rows, by_cum: false }).text();
-                let theirs = go_top(&path, &format!("-sample_index={sample_type}"), rows);
+            for (sample_type, rows, by_cum) in [
+                ("cpu", 0, false),
+                ("cpu", 10, false),
+                ("samples", 3, false),
+                ("cpu", 10, true),
+                ("cpu", 0, true),
+            ] {
+                let ours = top::top(&read, top::Options { sample_type, rows, by_cum }).text();
+                let theirs = go_top(&path, &format!("-sample_index={sample_type}"), rows, by_cum);
                 assert_eq!(ours, theirs, "{spread:?} {period_ns} {sample_type} {rows}");
                 compared += ours.lines().count();
             }
@@ -85,8 +91,9 @@ fn top_of_a_heap_is_the_same_line_by_line_as_go_tool_pprof() {
                 if !is_long() && at != number % 2 {
                     continue;
                 }
-                let ours = top::top(&read, top::Options { sample_type: kind.name(), rows, by_cum: false }).text();
-                let theirs = go_top(&path, &format!("-{}", kind.name()), rows);
+                let ours =
+                    top::top(&read, top::Options { sample_type: kind.name(), rows, by_cum: false }).text();
+                let theirs = go_top(&path, &format!("-{}", kind.name()), rows, false);
                 assert_eq!(ours, theirs, "{largest} {is_window} {kind:?} {rows}");
                 compared += ours.lines().count();
             }
@@ -167,12 +174,13 @@ fn go_is_there() -> bool {
     false
 }
 
-fn go_top(path: &Path, sample_type: &str, rows: usize) -> String {
+fn go_top(path: &Path, sample_type: &str, rows: usize, by_cum: bool) -> String {
     let mut go = Command::new("go");
     go
         // The usual command line: pprof's own symbolisation is part of the comparison.
         .args(["tool", "pprof", "-top"])
         .arg(format!("-nodecount={rows}"))
+        .arg(if by_cum { "-cum" } else { "-flat" })
         .arg(sample_type)
         .arg(path)
         .env("TZ", "UTC")

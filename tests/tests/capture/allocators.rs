@@ -134,7 +134,8 @@ impl Taken {
     fn names_what_is_kept(&self) {
         // The innermost line is the program's own: frames of the allocator are removed, although with line tables
         // alone they have short names.
-        let top = top::top(&self.profile, top::Options { sample_type: "inuse_space", rows: 1, by_cum: false });
+        let top =
+            top::top(&self.profile, top::Options { sample_type: "inuse_space", rows: 1, by_cum: false });
         assert_eq!(top.rows[0].function, "fill", "{}", self.json);
         let kept = self.value("keep", "inuse_space");
         println!("kept: {kept}, truth {KEPT}, {:+.2} sigma", (kept - KEPT) / SIGMA);
