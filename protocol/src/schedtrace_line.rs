@@ -32,6 +32,8 @@ pub struct SchedLine<'l> {
     pub busy_percent: Vec<Option<u64>>,
     /// Tasks that have not ended.
     pub alive: Option<u64>,
+    /// Whether the numbers of queued tasks are of another moment than the others: marked with `~`.
+    pub is_approximate: bool,
 }
 
 /// A worker at one moment: `W0: tid=4711 state=polling …`.
@@ -74,9 +76,10 @@ impl Display for SchedLine<'_> {
         write!(f, " idleworkers={} searching={}", Or(self.idle_workers), Or(self.searching))?;
         write!(f, " threads={} blocking={}", Or(self.threads), Or(self.blocking))?;
         write!(f, " idleblocking={}", Or(self.idle_blocking))?;
-        write!(f, " blockingqueue={} runqueue={} [", Or(self.blocking_queue), Or(self.run_queue))?;
+        let about = if self.is_approximate { "~" } else { "" };
+        write!(f, " blockingqueue={} runqueue={about}{} [", Or(self.blocking_queue), Or(self.run_queue))?;
         for queue in &self.local_queues {
-            write!(f, " {}", Or(*queue))?;
+            write!(f, " {about}{}", Or(*queue))?;
         }
         f.write_str(" ] busy=[")?;
         for busy in &self.busy_percent {
@@ -146,7 +149,10 @@ mod tests {
             local_queues: [0, 0, 1, 1].map(Some).to_vec(),
             busy_percent: [12, 0, 100, 3].map(Some).to_vec(),
             alive: Some(1041),
+            is_approximate: false,
         };
+        let about = SchedLine { is_approximate: true, ..line.clone() }.to_string();
+        assert!(about.contains(" runqueue=~0 [ ~0 ~0 ~1 ~1 ] busy="), "{about}");
         assert_eq!(
             line.to_string(),
             "SCHED 1004ms: runtime=main workers=4 idleworkers=2 searching=0 threads=9 blocking=3 idleblocking=1 \

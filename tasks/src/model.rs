@@ -18,6 +18,8 @@ pub struct Tasks {
     pub modules: Vec<Module>,
     /// How many tasks were decoded, and what happened to the others.
     pub counts: Counts,
+    /// Whether more tasks seem to run than threads can poll: they are of different moments.
+    pub running_is_approximate: bool,
     /// The debug information found in each module that contains a task's type.
     pub debug_information: Vec<DebugInformation>,
     /// Why no memory was read, so that at most names are known; `None` when it was read.
@@ -109,6 +111,8 @@ pub struct Task {
     pub tid: Option<u32>,
     /// The future it was spawned with; `None` without symbols.
     pub future: Option<TypeName>,
+    /// The function that polls it: the same for all tasks with a future of one type. 0 if unknown.
+    pub poll_avma: u64,
     /// Its async stack.
     pub stack: AsyncStack,
     /// Locks and permits its suspended functions hold.

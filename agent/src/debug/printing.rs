@@ -117,6 +117,7 @@ fn line<'l>(name: &'l str, moment: &SchedtraceMoment, runtime: &RuntimeMoment) -
         local_queues: (0..runtime.workers.len()).map(|index| own?.local_queues.get(index).copied()).collect(),
         busy_percent: runtime.workers.iter().map(|worker| worker.busy_percent(moment.interval_ns)).collect(),
         alive: Some(runtime.alive_tasks),
+        is_approximate: false,
     }
 }
 

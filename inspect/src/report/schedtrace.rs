@@ -30,6 +30,7 @@ pub fn render(line: &RuntimeLine) -> String {
         local_queues: line.workers.iter().map(|worker| worker.queue.value().copied()).collect(),
         busy_percent: line.workers.iter().map(|worker| worker.busy_percent).collect(),
         alive: Some(line.alive_tasks),
+        is_approximate: line.is_approximate(),
     };
     let mut lines = format!("{text}\n");
     if let Some(detail) = &line.detail {
@@ -125,6 +126,9 @@ pub struct JsonSchedtrace {
     /// With `--detail`: number of further tasks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tasks_left_out: Option<u64>,
+    /// Whether the numbers of queued tasks are of another moment than those of the workers; absent if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub approximate: bool,
 }
 
 /// A task that is not idle.
@@ -204,6 +208,7 @@ impl JsonSchedtrace {
             },
             tasks: line.detail.as_ref().map(|detail| detail.tasks.iter().map(busy_task).collect()),
             tasks_left_out: line.detail.as_ref().map(|detail| detail.tasks_left_out),
+            approximate: line.is_approximate(),
         };
         Document::new("rgops.schedtrace/1", process, Ok(&End::default()), body, None)
     }

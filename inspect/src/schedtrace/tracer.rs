@@ -26,6 +26,9 @@ const MIN_INTERVAL_MS: u32 = 1;
 /// Bytes of an answer after which a new request is sent: far below the limit of an answer.
 const MAX_RECEIVED: usize = 256 * 1024 * 1024;
 
+/// How often threads are looked at until all workers of a runtime are found, or none.
+const DETAIL_TRIES: u32 = 3;
+
 /// Options of a trace.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -215,7 +218,16 @@ impl<'c> Tracer<'c> {
 
     fn add_details(&mut self, lines: &mut [RuntimeLine]) {
         let workers: Vec<usize> = lines.iter().map(|line| line.workers.len()).collect();
-        let details = self.details(&workers).unwrap_or_else(|error| {
+        let mut details = self.details(&workers);
+        for _ in 1..DETAIL_TRIES {
+            // A thread that just began or ended has no runtime: then a worker is missing among others.
+            let Ok(found) = &details else { break };
+            if !found.iter().any(Detail::is_mixed) {
+                break;
+            }
+            details = self.details(&workers);
+        }
+        let details = details.unwrap_or_else(|error| {
             let why = Unavailable { reason: error.to_string(), fix: error.fix().to_owned() };
             workers.iter().map(|count| Detail::nothing(*count, &why)).collect()
         });

@@ -10,12 +10,13 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::read::ReadPart;
 use rgops_protocol::reply::tasks::{TaskCell, TaskVtable, TasksPart};
 use rgops_protocol::request::{MAX_READ_BYTES, MemoryRange, ReadRequest, Request, TasksRequest};
-use rgops_tasks::decode::{Decoder, bytes_of};
-use rgops_tasks::model::{Counts, Runtime, Tasks};
+use rgops_tasks::decode::{Decoder, bytes_of, state_of};
+use rgops_tasks::model::{Counts, Runtime, State, Tasks};
 
 use crate::client::{Client, ClientError};
 use crate::tasks::confirm::{confirm, lengths};
 use crate::tasks::files::{TypeFiles, program_types};
+use crate::tasks::running::settle;
 
 /// Requested bytes of a cell. Tokio boxes futures of more than 16 KiB.
 const MAX_CELL_BYTES: u32 = 64 * 1024;
@@ -111,6 +112,9 @@ pub fn fetch(
     // The decoder charges the bytes that it keeps.
     budget.release(bytes_of_cells);
     let lengths = lengths(&vtables, &cells);
+    let running = cells.iter().filter(|cell| state_of(cell.state) == State::Running);
+    let vtable = |cell: &TaskCell| Some((cell.header_avma, vtables.get(cell.vtable as usize)?.avma));
+    let vtables_of_running: HashMap<u64, u64> = running.filter_map(vtable).collect();
     let mut decoder = Decoder::new(&budget, &types, vtables, cells);
     let mut memory = Memory { reconnect, cookie: hello.cookie };
     loop {
@@ -141,11 +145,6 @@ pub fn fetch(
     }
     (tasks.tasks, tasks.counts) = decoder.finish();
     tasks.tasks.sort_by_key(|task| (task.runtime, task.id));
-    if broken_off.is_none()
-        && let Err(error) = confirm(&mut tasks, &lengths, &mut memory)
-    {
-        broken_off = Some(error);
-    }
     tasks.debug_information = types.information();
     tasks.decode_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let tids: HashMap<u64, u32> = tasks
@@ -155,6 +154,11 @@ pub fn fetch(
         .collect();
     for task in &mut tasks.tasks {
         task.tid = tids.get(&task.id).copied();
+    }
+    if broken_off.is_none() {
+        let looked_again = settle(&mut tasks, &vtables_of_running, &mut memory)
+            .and_then(|()| confirm(&mut tasks, &lengths, &mut memory));
+        broken_off = looked_again.err();
     }
     let end = match broken_off {
         Some(error) => Err(error),
@@ -171,6 +175,7 @@ fn sorted(parts: Vec<TasksPart>) -> (Tasks, Vec<TaskVtable>, Vec<TaskCell>) {
         threads: Vec::new(),
         modules: Vec::new(),
         counts: Counts::default(),
+        running_is_approximate: false,
         debug_information: Vec::new(),
         no_memory: None,
         unix_ns: 0,

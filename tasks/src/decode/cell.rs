@@ -81,13 +81,23 @@ pub(super) fn place_of(
     chosen.copied().or_else(small).map(place)
 }
 
+/// The state in Tokio's state word.
+pub fn state_of(word: u64) -> State {
+    match word {
+        word if word & COMPLETE != 0 => State::Complete,
+        word if word & RUNNING != 0 => State::Running,
+        word if word & NOTIFIED != 0 => State::Scheduled,
+        _ => State::Idle,
+    }
+}
+
 /// A task with a known list entry only.
 pub(super) fn undecoded(cell: &TaskCell, future: Option<TypeName>) -> Task {
-    let (state, stack) = match cell.state {
-        word if word & COMPLETE != 0 => (State::Complete, AsyncStack::Complete),
-        word if word & RUNNING != 0 => (State::Running, AsyncStack::Running),
-        word if word & NOTIFIED != 0 => (State::Scheduled, AsyncStack::Unknown("not decoded".into())),
-        _ => (State::Idle, AsyncStack::Unknown("not decoded".into())),
+    let state = state_of(cell.state);
+    let stack = match state {
+        State::Complete => AsyncStack::Complete,
+        State::Running => AsyncStack::Running,
+        State::Scheduled | State::Idle => AsyncStack::Unknown("not decoded".into()),
     };
     Task {
         runtime: cell.runtime as usize,
@@ -98,6 +108,7 @@ pub(super) fn undecoded(cell: &TaskCell, future: Option<TypeName>) -> Task {
         references: cell.state >> REFERENCE_SHIFT,
         tid: None,
         future,
+        poll_avma: 0,
         stack,
         holds: Vec::new(),
         set_aside: Vec::new(),

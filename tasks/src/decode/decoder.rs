@@ -110,6 +110,7 @@ impl<'s> Decoder<'s> {
             self.exhausted = self.content.exhausted();
         }
         let mut task = undecoded(&cell, name);
+        task.poll_avma = poll.unwrap_or(0);
         let unknown = |why: &str| AsyncStack::Unknown(Arc::from(why));
         let (mut snapshot, mut snapshot_charge) = (Snapshot::default(), Charge::none(&self.budget));
         let mut step = Step::Done;

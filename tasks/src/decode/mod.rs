@@ -10,6 +10,7 @@
 //! data that does not fit the stack is cut, and that is counted.
 
 mod aside;
+mod body;
 mod cell;
 mod content;
 mod coroutine;
@@ -29,7 +30,7 @@ mod value;
 mod waits;
 mod walk;
 
-pub use cell::bytes_of;
+pub use cell::{bytes_of, state_of};
 pub use decoder::Decoder;
 
 #[cfg(test)]

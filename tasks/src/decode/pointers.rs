@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::decode::content::DYN_FUTURE;
-use crate::decode::names;
+use crate::decode::body;
 use crate::decode::roles::member;
 use crate::decode::value::Value;
 use crate::decode::walk::{LARGEST_FUTURE, Place, Walk};
@@ -71,7 +70,7 @@ impl Walk<'_> {
         let inner = Place { is_awaited: true, ..place.inner() };
         let mut children = Vec::new();
         let candidates = self.content.behind_vtable(self.source, vtable);
-        if candidates.types.is_empty() {
+        if candidates.types.is_empty() && !body::may_be_ready(found) {
             self.cut("a vtable is unknown to the debug information");
         }
         if candidates.is_cut {
@@ -84,9 +83,15 @@ impl Walk<'_> {
                 children.extend(self.value(candidate, data, inner));
             }
         }
+        if body::may_be_ready(found) && !self.is_waiting && !children.iter().any(|child| body::waits(child)) {
+            let of_type = |id: &TypeId| self.content.get(self.source, *id);
+            let types: Vec<_> = candidates.types.iter().map(of_type).collect();
+            self.has_body |= !types.iter().flatten().any(|found| body::never_waits(found));
+            return Vec::new();
+        }
         self.nodes += 1;
         vec![Arc::new(Node {
-            name: names::of_path(DYN_FUTURE),
+            name: body::dyn_name(found),
             kind: NodeKind::Dyn,
             location: None,
             waits_on: None,

@@ -1,6 +1,7 @@
 //! The role of a type in decoding, by its name and shape: future or leaf future, guard of a lock, list,
 //! owner.
 
+use crate::decode::body::is_polled;
 use crate::model::ResourceKind;
 use crate::types::{Member, Shape, Type, TypeId};
 
@@ -60,8 +61,7 @@ pub(super) fn role(found: &Type) -> Role {
         && member(found, "vtable").is_some()
         && (member(found, "pointer").is_some() || member(found, "data_ptr").is_some())
     {
-        let is_future = name.contains("dyn ") && (name.contains("Future") || name.contains("Stream"));
-        return if is_future && !name.starts_with('&') { Role::DynFuture } else { Role::Opaque };
+        return if is_polled(name) && !name.starts_with('&') { Role::DynFuture } else { Role::Opaque };
     }
     if let Shape::Pointer { .. } = found.shape {
         let owns = name.contains("Box<") || name.starts_with("&mut ");

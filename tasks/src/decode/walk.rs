@@ -50,6 +50,8 @@ pub(super) struct Walk<'w> {
     pub(super) left_out: u64,
     /// Values of suspended functions that contain futures and are not awaited, and what was visited.
     pub(super) aside: Aside,
+    /// Whether the current future has a body that may wait for something unknown.
+    pub(super) has_body: bool,
     /// The values on the current path, to detect structures that point at themselves.
     path: Vec<(TypeId, u64)>,
 }
@@ -95,6 +97,7 @@ impl<'w> Walk<'w> {
             holds: Vec::new(),
             left_out: 0,
             aside: Aside::default(),
+            has_body: false,
             path: Vec::new(),
         }
     }
@@ -289,6 +292,7 @@ impl<'w> Walk<'w> {
         let has_branches = combines.is_some();
         let inner = Place { is_awaited: false, combines: None, has_branches, ..place };
         let left_out = std::mem::take(&mut self.left_out);
+        let around_has_body = std::mem::take(&mut self.has_body);
         let mut children = self.members(id, value, inner);
         let not_visited = std::mem::replace(&mut self.left_out, left_out);
         let not_listed = (children.len() as u64).saturating_sub(MAX_CHILDREN);
@@ -299,7 +303,9 @@ impl<'w> Walk<'w> {
             let resource = self.waits().of_other(value, waits::DEEPEST_OTHER);
             let own = self.known(resource).flatten();
             waits_on = place.within.map_or(own.clone(), |within| within.resource().or(own));
+            waits_on = waits_on.map(|resource| self.or_its_body(value, resource));
         }
+        self.has_body = around_has_body;
         Arc::new(Node { name, kind, location: None, waits_on, children, children_left_out })
     }
 }

@@ -151,6 +151,14 @@ fn short_name(types: &dyn TypeSource, future: TypeId) -> Option<String> {
     Some(words.join("::"))
 }
 
+impl Detail {
+    /// Whether the threads of some workers are known and those of others are not.
+    pub fn is_mixed(&self) -> bool {
+        let known = self.workers.iter().filter(|worker| worker.tid.value().is_some()).count();
+        known > 0 && known < self.workers.len()
+    }
+}
+
 impl WorkerDetail {
     fn unknown(why: &Unavailable) -> WorkerDetail {
         WorkerDetail {

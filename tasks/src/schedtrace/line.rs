@@ -106,6 +106,15 @@ impl RuntimeLine {
         self.parked
     }
 
+    /// Whether its parts are of different moments: all workers are parked, and tasks are queued. That lasts
+    /// microseconds, until a worker is woken.
+    pub fn is_approximate(&self) -> bool {
+        let local = self.workers.iter().filter_map(|worker| worker.queue.value()).any(|queue| *queue > 0);
+        let all = (self.workers.len() as u64).saturating_add(self.workers_left_out);
+        let is_multi_thread = self.kind == RuntimeKind::MultiThread;
+        is_multi_thread && all > 0 && self.parked == all && (self.global_queue > 0 || local)
+    }
+
     /// Whether the runtime was shut down.
     pub fn is_shut_down(&self) -> bool {
         self.workers.is_empty()

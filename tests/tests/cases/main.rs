@@ -12,6 +12,7 @@ mod facts;
 mod futurelock;
 mod gone;
 mod leaderless;
+mod local_set;
 mod no_tokio;
 mod stopped;
 mod stripped;

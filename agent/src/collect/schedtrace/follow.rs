@@ -18,6 +18,9 @@ use crate::runtimes::{Watched, WatchedRuntimes};
 /// in the middle of an interval is visible in it, and long enough that the wakeups do not matter.
 const READING_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How often the counters of a moment are read until they fit together.
+const TRIES: u32 = 5;
+
 /// The runtimes, each with its meter.
 pub(crate) struct Follower {
     followed: Vec<Followed>,
@@ -102,6 +105,19 @@ impl Followed {
     }
 
     fn moment(&mut self) -> RuntimeMoment {
+        let mut moment = self.numbers();
+        for _ in 1..TRIES {
+            if is_of_one_moment(&moment) {
+                break;
+            }
+            std::thread::yield_now();
+            moment = self.numbers();
+        }
+        self.meter.begin_window();
+        moment
+    }
+
+    fn numbers(&mut self) -> RuntimeMoment {
         self.meter.read();
         let metrics = self.runtime.handle.metrics();
         let workers = match self.meter.is_shut_down() {
@@ -113,15 +129,18 @@ impl Followed {
             parks: metrics.worker_park_count(index),
             busy_ns: worker.busy_ns,
         });
-        let moment = RuntimeMoment {
+        RuntimeMoment {
             workers: workers.collect(),
             alive_tasks: self.runtime.alive_tasks(),
             global_queue: self.runtime.global_queue(),
             unstable: unstable(&metrics),
-        };
-        self.meter.begin_window();
-        moment
+        }
     }
+}
+
+/// Whether tasks are not queued while all workers are parked. A worker is woken for each, within microseconds.
+fn is_of_one_moment(moment: &RuntimeMoment) -> bool {
+    moment.global_queue == 0 || !moment.workers.iter().all(|worker| worker.parked)
 }
 
 /// The metrics of a Tokio built with `--cfg tokio_unstable`. The agent and the program share one Tokio, so the

@@ -51,7 +51,9 @@ impl TasksReport {
         for index in tasks {
             let task = self.task(*index);
             let place = self.place(*index, &mut shapes);
-            let key = (task.state, task.is_cancelled, place, self.aside_shapes(task, &mut shapes));
+            // Without a name, the poll function tells futures apart.
+            let poll = task.future.is_none().then_some(task.poll_avma);
+            let key = (task.state, task.is_cancelled, place, self.aside_shapes(task, &mut shapes), poll);
             match places.get(&key) {
                 Some(group) => groups[*group].push(*index),
                 None => {

@@ -28,8 +28,10 @@ impl TasksReport {
         for task in &self.tasks.tasks {
             *states.entry(task.state).or_default() += 1;
         }
-        let states: Vec<String> =
-            states.iter().map(|(kind, count)| format!("{count} {}", state(*kind))).collect();
+        let states: Vec<String> = states
+            .iter()
+            .map(|(kind, count)| format!("{}{count} {}", self.about(*kind), state(*kind)))
+            .collect();
         if !states.is_empty() {
             let _ = write!(text, " ({})", states.join(", "));
         }
@@ -40,6 +42,11 @@ impl TasksReport {
         }
         let _ = writeln!(text, " at {}", utc(self.tasks.unix_ns));
         self.stacks(text);
+        if self.tasks.running_is_approximate {
+            text.push_str(
+                "~: more tasks run than threads can poll; polls began and ended while the list was read\n",
+            );
+        }
         self.incomplete(text);
         if self.tasks.runtimes.is_empty() {
             text.push_str("no Tokio runtime is watched\n");
@@ -48,6 +55,7 @@ impl TasksReport {
                 "call rgops_agent::listen inside a runtime, or pass its handle to Options::watch or Agent::watch",
             );
         }
+        self.missing_tasks(text);
         self.debug_information(text, view);
         if let Some(missing) = &self.tasks.no_memory {
             if program_said(&missing.reason).is_some() {
@@ -57,6 +65,11 @@ impl TasksReport {
                 fix(text, &missing.fix);
             }
         }
+    }
+
+    /// `~` before a number that is not of one moment.
+    fn about(&self, kind: State) -> &'static str {
+        if kind == State::Running && self.tasks.running_is_approximate { "~" } else { "" }
     }
 
     /// The results for the listed tasks, and how long it took.

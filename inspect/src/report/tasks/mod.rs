@@ -20,6 +20,7 @@ mod tests;
 mod text;
 mod thread;
 mod tree;
+mod unlisted;
 mod view;
 mod words;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::report::TasksReport;
-use crate::symbols::shown_path;
+use crate::symbols::{file_name, shown_path};
 use crate::tasks::model::{AsyncStack, Location, Node, Resource, ResourceKind, Task, TypeName};
 use crate::text::escape;
 
@@ -150,13 +150,23 @@ impl TasksReport {
         Ids { report: self, tasks, most }
     }
 
+    /// The place of the function that polls a task: it is another one for each type of future.
+    fn poll_function(&self, task: &Task) -> Option<String> {
+        let avma = task.poll_avma;
+        let is_in =
+            |module: &&rgops_protocol::reply::Module| (module.start_avma..module.end_avma).contains(&avma);
+        let module = self.tasks.modules.iter().find(is_in).filter(|_| avma != 0)?;
+        let name = escape(file_name(&module.path)).into_owned();
+        Some(format!("future polled by {name}+{:#x}", avma.wrapping_sub(module.bias)))
+    }
+
     /// The name of a task: that of its future, otherwise of the function that its thread polls.
     pub(super) fn task_name(&self, task: &Task, verbose: bool) -> Option<String> {
         match &task.future {
             Some(name) => Some(type_name(name, verbose)),
             None => {
-                let polled = self.thread_of(task)?.polls.as_ref()?;
-                polled.name.as_deref().map(|name| cut(&escape(name)))
+                let polled = self.thread_of(task).and_then(|thread| thread.polls.as_ref()?.name.as_deref());
+                polled.map(|name| cut(&escape(name))).or_else(|| self.poll_function(task))
             }
         }
     }

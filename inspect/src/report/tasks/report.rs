@@ -108,6 +108,7 @@ impl TasksReport {
                 .is_some_and(|list: &rgops_protocol::reply::tasks::TaskList| list.incomplete_shards == 0)
         };
         self.exhausted.is_some()
+            || self.lacks_tasks()
             || self.tasks.no_memory.is_some()
             || !self.tasks.runtimes.iter().all(|runtime| is_whole(&runtime.list))
     }

@@ -9,6 +9,7 @@ mod daemonize;
 mod emfile;
 mod futurelock;
 mod leaderless;
+mod local_set;
 mod pool;
 mod pools;
 mod zombie;
@@ -28,6 +29,7 @@ const CASES: &[Case] = &[
     ("emfile", emfile::run),
     ("futurelock", futurelock::run),
     ("leaderless", leaderless::run),
+    ("local-set", local_set::run),
     ("pool", pool::run),
     ("pools", pools::run),
     ("zombie", zombie::run),

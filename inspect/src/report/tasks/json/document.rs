@@ -42,6 +42,8 @@ pub struct JsonTasks<'a> {
     deadlocks: Vec<JsonDeadlock<'a>>,
     /// Threads that polled a task or were in `block_on`.
     threads: Vec<JsonThread<'a>>,
+    /// Whether more tasks seem to run than threads can poll: their states are of different moments.
+    running_is_approximate: bool,
 }
 
 /// The results for the listed tasks; the other fields add up to `listed`.
@@ -201,6 +203,7 @@ impl<'a> JsonTasks<'a> {
             resources,
             deadlocks,
             threads,
+            running_is_approximate: report.tasks.running_is_approximate,
         };
         let process = JsonProcess { pid: report.pid, name: report.process.clone() };
         Document::new("rgops.tasks/1", process, end, body, room.cut())

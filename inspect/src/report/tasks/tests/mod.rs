@@ -63,6 +63,7 @@ fn task(id: u64, state: State, stack: AsyncStack) -> Task {
         references: 2,
         tid: None,
         future,
+        poll_avma: 0,
         stack,
         holds: Vec::new(),
         set_aside: Vec::new(),
@@ -124,6 +125,7 @@ fn tasks(tasks: Vec<Task>, threads: Vec<TaskThread>) -> Tasks {
             has_unwind_data: true,
         }],
         counts,
+        running_is_approximate: false,
         debug_information: vec![DebugInformation {
             module: "/srv/shop".to_owned(),
             file: Some("/srv/shop".to_owned()),
