@@ -4,8 +4,8 @@ use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stats::AgentStats;
 
 use super::finding::{Finding, Gap, Kind};
+use super::look::Look;
 use super::seen::Seen;
-use super::table::Look;
 
 pub(super) fn look(seen: &Seen) -> Look {
     let windows = match &seen.stats {

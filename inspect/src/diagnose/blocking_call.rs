@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rgops_protocol::reply::Known;
 
 use super::finding::{Concerned, Finding, Gap, Kind, Place};
+use super::look::Look;
 use super::places::place;
 use super::seen::{Seen, SeenThread};
 use super::stuck_worker::{drives, span_ns, stuck};
-use super::table::Look;
 use crate::report::stack::Activity;
 use crate::text::{counted, duration};
 

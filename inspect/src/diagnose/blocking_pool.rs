@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use rgops_protocol::reply::{Known, Unavailable};
 
 use super::finding::{Concerned, Finding, Gap, Kind, Place};
+use super::look::Look;
 use super::places::place;
 use super::seen::{Seen, SeenThread};
 use super::stuck_worker::did_not_run;
-use super::table::Look;
 use crate::report::stack::{Activity, Role};
 use crate::schedtrace::RuntimeLine;
 use crate::text::counted;

@@ -10,8 +10,8 @@ use rgops_protocol::reply::Known;
 use rgops_protocol::reply::stats::{StatsReply, ThreadActivity};
 
 use super::finding::{Concerned, Finding, Gap, Kind};
+use super::look::Look;
 use super::seen::Seen;
-use super::table::Look;
 use crate::text::{counted, duration};
 
 /// Share of a thread's demand that it waits, in the sum over all threads.

@@ -3,8 +3,8 @@
 use rgops_protocol::reply::Known;
 
 use super::finding::{Concerned, Finding, Gap, Kind};
+use super::look::Look;
 use super::seen::{DeadlockSeen, Seen, StepSeen};
-use super::table::Look;
 use crate::text::{counted, duration};
 
 pub(super) fn look(seen: &Seen) -> Look {

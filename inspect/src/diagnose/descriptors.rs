@@ -3,8 +3,8 @@
 use rgops_protocol::reply::Known;
 
 use super::finding::{Finding, Gap, Kind};
+use super::look::Look;
 use super::seen::Seen;
-use super::table::Look;
 
 pub(super) fn look(seen: &Seen) -> Look {
     let what = "open descriptors";

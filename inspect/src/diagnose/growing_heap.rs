@@ -5,8 +5,8 @@
 use rgops_protocol::reply::Known;
 
 use super::finding::{Concerned, Finding, Gap, Kind};
+use super::look::Look;
 use super::seen::{Growing, MemoryLook, Seen};
-use super::table::Look;
 use crate::text::{bytes_short, duration};
 
 /// Moments that are compared.

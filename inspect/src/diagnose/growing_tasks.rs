@@ -4,8 +4,8 @@
 use rgops_protocol::reply::Known;
 
 use super::finding::{Concerned, Finding, Gap, Kind};
+use super::look::Look;
 use super::seen::Seen;
-use super::table::Look;
 use crate::text::{counted, duration};
 
 /// Further tasks in the window that are worth a line.

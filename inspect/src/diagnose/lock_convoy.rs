@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use rgops_protocol::reply::Known;
 
 use super::finding::{Concerned, Finding, Gap, Kind, Place};
+use super::look::Look;
 use super::places::place;
 use super::seen::{Seen, SeenThread};
 use super::stuck_worker::{LEAST_NS, did_not_run, rounded, span_ns};
-use super::table::Look;
 use crate::heap::own_frame;
 use crate::report::stack::Activity;
 use crate::symbols::Frame;

@@ -3,8 +3,8 @@
 use rgops_protocol::reply::{Known, Unavailable};
 
 use super::finding::{Finding, Gap, Kind};
+use super::look::Look;
 use super::seen::{MemoryLook, Seen};
-use super::table::Look;
 use crate::text::bytes_short;
 
 pub(super) fn look(seen: &Seen) -> Look {

@@ -15,8 +15,10 @@ mod finding;
 mod growing_heap;
 mod growing_tasks;
 mod lock_convoy;
+mod look;
 mod memory_limit;
 mod places;
+mod report;
 mod seen;
 mod stuck_worker;
 mod table;
@@ -27,6 +29,7 @@ mod tests;
 
 pub use finding::{Concerned, Finding, Gap, Kind, Place};
 pub use places::place;
+pub use report::{JsonDiagnosis, render};
 pub use seen::{DeadlockSeen, Dump, Growing, Limits, MemoryLook, Seen, SeenThread, StepSeen, TaskLook};
 pub(crate) use stuck_worker::wants_longer;
 pub use table::{Diagnosis, LookedAt, diagnose};

@@ -12,8 +12,8 @@ use rgops_protocol::reply::stats::StatsReply;
 use rgops_protocol::reply::{Known, Unavailable};
 
 use super::finding::{Concerned, Finding, Gap, Kind};
+use super::look::Look;
 use super::seen::{Dump, Seen, SeenThread};
-use super::table::Look;
 use crate::report::stack::{Activity, Role};
 use crate::text::{counted, duration};
 

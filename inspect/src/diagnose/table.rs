@@ -1,22 +1,12 @@
 //! The table of all kinds of findings, and the diagnosis made by going through it.
 
 use super::finding::{Finding, Gap, Kind};
+use super::look::Look;
 use super::seen::Seen;
 use super::{
     agent_trouble, blocking_call, blocking_pool, cpu_starvation, deadlock, descriptors, growing_heap,
     growing_tasks, lock_convoy, memory_limit, stuck_worker,
 };
-
-/// What a look for one kind of finding gave.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Look {
-    /// What was found.
-    pub(super) findings: Vec<Finding>,
-    /// What was looked at, for people: `41 tasks, twice`; empty if nothing was.
-    pub(super) at: String,
-    /// What could not be looked at.
-    pub(super) gaps: Vec<Gap>,
-}
 
 type Row = (Kind, fn(&Seen) -> Look);
 

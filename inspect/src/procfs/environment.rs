@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use rgops_protocol::discovery::{DIRECTORY_VARIABLE, Environment, SWITCH_VARIABLE};
 use rgops_protocol::received::{PATH_CHARACTERS, text_of};
 
-use super::file::read_living;
+use super::living::read_living;
 
 /// Characters kept of a command line: the same number as of a path, more than a screen shows.
 const COMMAND_CHARACTERS: usize = PATH_CHARACTERS;

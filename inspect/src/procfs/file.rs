@@ -1,7 +1,7 @@
 //! Reads the files of one process, and lists pids.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read as _};
+use std::io::{self, Read as _};
 
 /// Longest file of `/proc/PID` that is read whole. A longer one is cut, so a process cannot make rgops hold a
 /// gigabyte of arguments.
@@ -16,22 +16,18 @@ pub(crate) fn pids() -> io::Result<Vec<u32>> {
     Ok(pids)
 }
 
-/// Reads one file that describes the whole process, also when its first thread has ended: see [`super::directory`].
-pub(crate) fn read_living(pid: u32, file: &str) -> io::Result<Vec<u8>> {
-    read_at(&format!("{}/{file}", super::directory(pid)))
-}
-
-/// Opens one such file, to be read line by line.
-pub(crate) fn open_living(pid: u32, file: &str) -> io::Result<BufReader<File>> {
-    File::open(format!("{}/{file}", super::directory(pid))).map(BufReader::new)
-}
-
 /// Reads one file of `/proc/PID`, at most [`MAX_FILE_BYTES`] of it.
 pub(crate) fn read(pid: u32, file: &str) -> io::Result<Vec<u8>> {
     read_at(&format!("/proc/{pid}/{file}"))
 }
 
-fn read_at(path: &str) -> io::Result<Vec<u8>> {
+/// Reads a file of a thread.
+pub(super) fn read_of_thread(pid: u32, thread: u32, file: &str) -> io::Result<Vec<u8>> {
+    read(pid, &format!("task/{thread}/{file}"))
+}
+
+/// Reads a file, at most [`MAX_FILE_BYTES`] of it.
+pub(super) fn read_at(path: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(2048);
     File::open(path)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)

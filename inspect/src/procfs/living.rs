@@ -3,7 +3,10 @@
 //! The kernel then shows nothing of the process in `/proc/PID`: no executable, no mappings, no descriptors, no
 //! namespaces. The directories of its other threads still have all of it (proc(5)).
 
-use super::file::read;
+use std::fs::File;
+use std::io::{self, BufReader};
+
+use super::file::read_at;
 use super::stat::Stat;
 
 /// Maximum threads that are looked at.
@@ -46,9 +49,14 @@ fn another_thread(pid: u32) -> Option<u32> {
     of_agent
 }
 
-/// Reads a file of a thread.
-pub(super) fn read_of_thread(pid: u32, thread: u32, file: &str) -> std::io::Result<Vec<u8>> {
-    read(pid, &format!("task/{thread}/{file}"))
+/// Reads one file that describes the whole process, also when its first thread has ended: see [`directory`].
+pub(crate) fn read_living(pid: u32, file: &str) -> io::Result<Vec<u8>> {
+    read_at(&format!("{}/{file}", directory(pid)))
+}
+
+/// Opens one such file, to be read line by line.
+pub(crate) fn open_living(pid: u32, file: &str) -> io::Result<BufReader<File>> {
+    File::open(format!("{}/{file}", directory(pid))).map(BufReader::new)
 }
 
 #[cfg(test)]

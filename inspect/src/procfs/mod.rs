@@ -10,8 +10,8 @@ mod status;
 mod table;
 
 pub(crate) use environment::{StartEnvironment, command_line};
-pub(crate) use file::{open_living, pids, read};
-pub(crate) use living::{directory, is_leaderless, living_thread};
+pub(crate) use file::{pids, read};
+pub(crate) use living::{directory, is_leaderless, living_thread, open_living};
 pub(crate) use sockets::{MAX_DESCRIPTORS, each_socket};
 pub(crate) use stat::{Stat, is_cut_from};
 pub(crate) use status::Status;

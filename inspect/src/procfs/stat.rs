@@ -37,7 +37,7 @@ impl Stat {
 
     /// Reads `/proc/PID/task/TID/stat`.
     pub(crate) fn of_thread(pid: u32, thread: u32) -> io::Result<Stat> {
-        let text = super::living::read_of_thread(pid, thread, "stat")?;
+        let text = super::file::read_of_thread(pid, thread, "stat")?;
         Stat::parse(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "malformed stat"))
     }
 

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::file::{read, read_living};
-use super::living::is_leaderless;
+use super::file::{read, read_of_thread};
+use super::living::{is_leaderless, read_living};
 
 /// The values of `/proc/PID/status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Status {
 
     /// The process that traces a thread.
     pub(crate) fn tracer(pid: u32, thread: u32) -> Option<u32> {
-        let text = super::living::read_of_thread(pid, thread, "status").ok()?;
+        let text = read_of_thread(pid, thread, "status").ok()?;
         let text = String::from_utf8_lossy(&text);
         let line = text.lines().find_map(|line| line.strip_prefix("TracerPid:"))?;
         line.trim().parse().ok().filter(|tracer| *tracer != 0)

@@ -1,7 +1,6 @@
 //! Answers as text and as JSON, one module per question. Answers of a few lines are in the command's file in
 //! [`session`](crate::session).
 
-pub mod diagnose;
 mod document;
 pub mod gc;
 pub mod info;

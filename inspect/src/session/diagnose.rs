@@ -11,9 +11,8 @@ use super::connect::Session;
 use super::error::SessionError;
 use super::look::Looks;
 use super::progress::Progress;
-use crate::diagnose::{Diagnosis, Finding, Seen, diagnose};
+use crate::diagnose::{Diagnosis, Finding, JsonDiagnosis, Seen, diagnose, render};
 use crate::report::Document;
-use crate::report::diagnose::{JsonDiagnosis, render};
 use crate::report::screen::Screen;
 
 /// How long to look.

@@ -14,7 +14,7 @@ use rgops_tasks::graph::WaitGraph;
 use rgops_tasks::model::Tasks;
 
 use crate::client::ClientError;
-use crate::tasks::fetch::Memory;
+use crate::tasks::memory::Memory;
 
 /// How often the tasks are looked at, and the time between two looks.
 const LOOKS: u32 = 6;

@@ -7,15 +7,15 @@ use std::time::Instant;
 
 use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::End;
-use rgops_protocol::reply::read::ReadPart;
 use rgops_protocol::reply::tasks::{TaskCell, TaskVtable, TasksPart};
-use rgops_protocol::request::{MAX_READ_BYTES, MemoryRange, ReadRequest, Request, TasksRequest};
+use rgops_protocol::request::{Request, TasksRequest};
 use rgops_tasks::decode::{Decoder, bytes_of, state_of};
 use rgops_tasks::model::{Counts, Runtime, State, Tasks};
 
 use crate::client::{Client, ClientError};
 use crate::tasks::confirm::{confirm, lengths};
 use crate::tasks::files::{TypeFiles, program_types};
+use crate::tasks::memory::Memory;
 use crate::tasks::running::settle;
 
 /// Requested bytes of a cell. Tokio boxes futures of more than 16 KiB.
@@ -23,9 +23,6 @@ const MAX_CELL_BYTES: u32 = 64 * 1024;
 
 /// Memory of a task in bytes until it is shown, besides its cell and its stack.
 const TASK_BYTES: u64 = 1024;
-
-/// Ranges of one request: each has at most 15 bytes, and a request at most 64 KiB.
-const RANGES_PER_REQUEST: usize = 4000;
 
 /// Places of debug files, and the amount of data to request.
 #[derive(Debug, Clone, Default)]
@@ -116,7 +113,7 @@ pub fn fetch(
     let vtable = |cell: &TaskCell| Some((cell.header_avma, vtables.get(cell.vtable as usize)?.avma));
     let vtables_of_running: HashMap<u64, u64> = running.filter_map(vtable).collect();
     let mut decoder = Decoder::new(&budget, &types, vtables, cells);
-    let mut memory = Memory { reconnect, cookie: hello.cookie };
+    let mut memory = Memory::new(reconnect, hello.cookie);
     loop {
         let (done, total) = decoder.progress();
         on_step.borrow_mut()(Step::Decoding { done, total });
@@ -204,37 +201,4 @@ fn sorted(parts: Vec<TasksPart>) -> (Tasks, Vec<TaskVtable>, Vec<TaskCell>) {
         }
     }
     (tasks, vtables, cells)
-}
-
-/// Reads the program's memory; one connection per [`RANGES_PER_REQUEST`] ranges.
-pub(super) struct Memory<'r> {
-    reconnect: &'r mut dyn FnMut() -> Result<Client, ClientError>,
-    cookie: [u8; 16],
-}
-
-impl Memory<'_> {
-    /// The bytes of the ranges; `None` where one cannot be read.
-    pub(super) fn read(&mut self, ranges: &[MemoryRange]) -> Result<Vec<Option<Vec<u8>>>, ClientError> {
-        let (mut bytes, mut rest) = (Vec::with_capacity(ranges.len()), ranges);
-        while !rest.is_empty() {
-            let mut total = 0;
-            let fitting = rest.iter().take(RANGES_PER_REQUEST).take_while(|range| {
-                total += u64::from(range.length);
-                total <= MAX_READ_BYTES
-            });
-            let (now, later) = rest.split_at(fitting.count().max(1));
-            let client = (self.reconnect)()?;
-            if client.hello().cookie != self.cookie {
-                return Err(ClientError::AnotherAgent);
-            }
-            let mut answer = client.ask(&Request::Read(ReadRequest { ranges: now.to_vec() }))?;
-            let collected = answer.collect::<ReadPart>(&mut |_| {});
-            collected.end?;
-            let first = bytes.len();
-            bytes.extend(collected.parts.into_iter().flat_map(|part| part.ranges).take(now.len()));
-            bytes.resize(first + now.len(), None);
-            rest = later;
-        }
-        Ok(bytes)
-    }
 }

@@ -9,7 +9,7 @@ use rgops_tasks::decode::state_of;
 use rgops_tasks::model::{AsyncStack, State, Tasks};
 
 use crate::client::ClientError;
-use crate::tasks::fetch::Memory;
+use crate::tasks::memory::Memory;
 
 /// How often the states are read again.
 const TRIES: u32 = 4;

@@ -8,16 +8,8 @@ use crate::decode::walk::Walk;
 use crate::model::{Node, Resource, ResourceKind, TypeName};
 use crate::types::{Shape, Type, TypeId};
 
-/// Traits, as written in the names of `dyn` types, whose values are polled.
-const POLLED: [&str; 6] = ["Future", "Stream", "::Body<", "AsyncRead", "AsyncBufRead", "AsyncWrite"];
-
 /// Maximum depth of the search for a body.
 const DEEPEST: usize = 40;
-
-/// Whether values behind a `dyn` of this name are polled.
-pub(super) fn is_polled(name: &str) -> bool {
-    name.contains("dyn ") && POLLED.iter().any(|part| name.contains(part))
-}
 
 /// `dyn Future`, `dyn Body`.
 pub(super) fn dyn_name(found: &Type) -> TypeName {
@@ -117,19 +109,5 @@ impl Walk<'_> {
             }
             _ => false,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn traits_of_values_that_are_polled() {
-        let body =
-            "alloc::boxed::Box<(dyn http_body::Body<Data=bytes::Bytes, Error=E> + core::marker::Send)>";
-        assert!(is_polled(body) && is_polled("Box<dyn core::future::future::Future<Output=()>>"));
-        assert!(is_polled("&mut dyn tokio::io::async_read::AsyncRead"));
-        assert!(!is_polled("Box<dyn core::error::Error>") && !is_polled("shop::Body<u8>"));
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::decode::aside::Function;
 use crate::decode::goal::Goal;
 use crate::decode::macros;
 use crate::decode::value::{Value, active};
@@ -11,13 +12,6 @@ use crate::decode::waits::{self, Within};
 use crate::decode::walk::{Place, Walk};
 use crate::model::{Location, Node, NodeKind, TypeName};
 use crate::types::{Declared, Member, Shape, Type, TypeId};
-
-/// A function that is suspended.
-#[derive(Debug, Clone)]
-pub(super) struct Function {
-    pub(super) name: TypeName,
-    pub(super) location: Option<Location>,
-}
 
 impl Walk<'_> {
     /// The node of a coroutine, with the future that it awaits; `None` if its state is unknown.

@@ -26,6 +26,7 @@ mod retry;
 mod roles;
 mod round;
 mod search;
+mod set_aside;
 mod value;
 mod waits;
 mod walk;

@@ -1,9 +1,11 @@
 //! The role of a type in decoding, by its name and shape: future or leaf future, guard of a lock, list,
 //! owner.
 
-use crate::decode::body::is_polled;
 use crate::model::ResourceKind;
 use crate::types::{Member, Shape, Type, TypeId};
+
+/// Traits, as written in the names of `dyn` types, whose values are polled.
+const POLLED: [&str; 6] = ["Future", "Stream", "::Body<", "AsyncRead", "AsyncBufRead", "AsyncWrite"];
 
 /// The role of a type in decoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,4 +155,23 @@ pub(super) fn guard_kind(found: &Type) -> Option<ResourceKind> {
 /// The name of a type without its parameters.
 pub(super) fn base(name: &str) -> &str {
     name.split('<').next().unwrap_or(name)
+}
+
+/// Whether values behind a `dyn` of this name are polled.
+pub(super) fn is_polled(name: &str) -> bool {
+    name.contains("dyn ") && POLLED.iter().any(|part| name.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traits_of_values_that_are_polled() {
+        let body =
+            "alloc::boxed::Box<(dyn http_body::Body<Data=bytes::Bytes, Error=E> + core::marker::Send)>";
+        assert!(is_polled(body) && is_polled("Box<dyn core::future::future::Future<Output=()>>"));
+        assert!(is_polled("&mut dyn tokio::io::async_read::AsyncRead"));
+        assert!(!is_polled("Box<dyn core::error::Error>") && !is_polled("shop::Body<u8>"));
+    }
 }

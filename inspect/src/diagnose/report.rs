@@ -6,8 +6,9 @@ use rgops_protocol::hello::AgentHello;
 use rgops_protocol::reply::{End, Unavailable};
 use serde::Serialize;
 
-use super::document::Document;
-use crate::diagnose::{Concerned, Diagnosis, Finding, Gap, Kind, LookedAt, Place};
+use super::finding::{Concerned, Finding, Gap, Kind, Place};
+use super::table::{Diagnosis, LookedAt};
+use crate::report::Document;
 use crate::text::known::{sentence, words};
 use crate::text::{counted, duration, escape};
 
