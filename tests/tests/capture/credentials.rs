@@ -209,9 +209,11 @@ fn a_program_that_may_not_read_its_own_memory_has_no_list_and_reports_why() {
     let screen = rgops(&["tasks", target.address()]);
     println!("{}{}", screen.output, screen.errors);
     assert_eq!(screen.code, 6, "{screen:?}");
-    for part in
-        ["process_vm_readv: Operation not permitted", "/proc/self/mem: Permission denied", "seccomp profile"]
-    {
+    for part in [
+        "process_vm_readv: Operation not permitted",
+        "/proc/thread-self/mem: Permission denied",
+        "seccomp profile",
+    ] {
         assert!(screen.output.contains(part), "no {part} in {screen:?}");
     }
     let stats = rgops(&["stats", target.address()]);

@@ -60,7 +60,7 @@ fn the_threads_of_a_runtime_are_told_apart_as_with_names() {
 fn a_stack_has_main_and_one_name_a_function() {
     let (_directory, program) = stripped();
     let target = Running::start(&program, &["pools"]);
-    let stack = crate::ask(&target, "stack", &[]).output;
+    let stack = crate::ask(&target, "stack", &["--verbose"]).output;
     assert!(stack.lines().any(|line| line == "main" || line == "_start"), "{stack}");
     assert!(
         stack.contains("cases+0x") && stack.contains("fix: build it with CARGO_PROFILE_RELEASE_STRIP=none"),
