@@ -2,6 +2,7 @@
 //! user namespace.
 
 use std::io;
+use std::time::Duration;
 
 use super::agents::uid_mapped;
 use super::suspended::has_agent_thread;
@@ -9,6 +10,9 @@ use crate::processes::process::LostBecause;
 use crate::processes::resolve_error::ResolveError;
 use crate::procfs::{self, Stat, Status};
 
+/// Checks in a row that must find a fork, and the time between two.
+const CHECKS: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(20);
 /// Descriptors that are looked at.
 const MAX_DESCRIPTORS: usize = 4096;
 /// The file that an agent keeps open in its program's table, and that a fork of the program inherits.
@@ -26,12 +30,39 @@ pub(super) fn lost_without_socket(pid: u32) -> Option<LostBecause> {
     if has_agent_thread(pid) {
         return Some(LostBecause::NoSocket);
     }
-    let descriptors = std::fs::read_dir(format!("{}/fd", procfs::directory(pid))).ok()?;
-    let is_mark = descriptors.take(MAX_DESCRIPTORS).any(|descriptor| {
+    // A process that is being killed loses its threads before its descriptors: what is seen has to last.
+    let is_fork = || has_mark(pid) && !has_agent_thread(pid) && !is_dying(pid);
+    for check in 0..CHECKS {
+        if check > 0 {
+            std::thread::sleep(PAUSE);
+        }
+        if !is_fork() {
+            return None;
+        }
+    }
+    Some(LostBecause::Forked)
+}
+
+/// Whether the process has the file that an agent keeps open.
+fn has_mark(pid: u32) -> bool {
+    let Ok(descriptors) = std::fs::read_dir(format!("{}/fd", procfs::directory(pid))) else { return false };
+    descriptors.take(MAX_DESCRIPTORS).any(|descriptor| {
         let link = descriptor.and_then(|descriptor| std::fs::read_link(descriptor.path()));
         link.is_ok_and(|link| link.to_str().is_some_and(|link| link.starts_with(MARK)))
-    });
-    is_mark.then_some(LostBecause::Forked)
+    })
+}
+
+/// Whether the process is being killed: its memory is gone, or SIGKILL is pending (proc_pid_status(5)).
+fn is_dying(pid: u32) -> bool {
+    const SIGKILL: u64 = 1 << (9 - 1);
+    let is_gone = std::fs::read_link(format!("{}/exe", procfs::directory(pid))).is_err();
+    let status = procfs::read(pid, "status").unwrap_or_default();
+    let is_killed = String::from_utf8_lossy(&status)
+        .lines()
+        .filter_map(|line| line.strip_prefix("SigPnd:").or_else(|| line.strip_prefix("ShdPnd:")))
+        .filter_map(|pending| u64::from_str_radix(pending.trim(), 16).ok())
+        .any(|pending| pending & SIGKILL != 0);
+    is_gone || is_killed
 }
 
 /// The error for a process in another user namespace whose agent would take us for a stranger.
