@@ -1,7 +1,7 @@
 //! Reads the files of one process, and lists pids.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, BufReader, Read as _};
 
 /// Longest file of `/proc/PID` that is read whole. A longer one is cut, so a process cannot make rgops hold a
 /// gigabyte of arguments.
@@ -24,6 +24,11 @@ pub(crate) fn read(pid: u32, file: &str) -> io::Result<Vec<u8>> {
 /// Reads a file of a thread.
 pub(super) fn read_of_thread(pid: u32, thread: u32, file: &str) -> io::Result<Vec<u8>> {
     read(pid, &format!("task/{thread}/{file}"))
+}
+
+/// Opens a file, to be read line by line.
+pub(super) fn open_at(path: &str) -> io::Result<BufReader<File>> {
+    File::open(path).map(BufReader::new)
 }
 
 /// Reads a file, at most [`MAX_FILE_BYTES`] of it.

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, BufReader};
 
-use super::file::read_at;
+use super::file::{open_at, read_at};
 use super::stat::Stat;
 
 /// Maximum threads that are looked at.
@@ -56,7 +56,7 @@ pub(crate) fn read_living(pid: u32, file: &str) -> io::Result<Vec<u8>> {
 
 /// Opens one such file, to be read line by line.
 pub(crate) fn open_living(pid: u32, file: &str) -> io::Result<BufReader<File>> {
-    File::open(format!("{}/{file}", directory(pid))).map(BufReader::new)
+    open_at(&format!("{}/{file}", directory(pid)))
 }
 
 #[cfg(test)]
