@@ -188,6 +188,7 @@ impl Growing {
     }
 }
 
+#[cfg(any(test, target_os = "linux"))]
 impl Limits {
     /// From the text of `/proc/PID/limits`: name, soft limit, hard limit, unit.
     pub(crate) fn parse(text: &str) -> Limits {
