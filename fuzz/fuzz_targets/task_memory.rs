@@ -174,6 +174,7 @@ fn decode(types: &ProgramTypes<'_>, bytes: &[u8]) {
     assert_eq!((listed, tasks.len()), (count as u64, count));
     assert_eq!(decoded + cut + running + complete + moved + unknown, listed);
     let tasks = Tasks {
+        running_is_approximate: false,
         runtimes: Vec::new(),
         tasks,
         threads: Vec::new(),
