@@ -173,19 +173,7 @@ fn decode(types: &ProgramTypes<'_>, bytes: &[u8]) {
     let Counts { listed, decoded, cut, running, complete, moved, unknown } = counts;
     assert_eq!((listed, tasks.len()), (count as u64, count));
     assert_eq!(decoded + cut + running + complete + moved + unknown, listed);
-    let tasks = Tasks {
-        running_is_approximate: false,
-        runtimes: Vec::new(),
-        tasks,
-        threads: Vec::new(),
-        modules: Vec::new(),
-        counts,
-        debug_information: Vec::new(),
-        no_memory: None,
-        unix_ns: 0,
-        list_ns: 0,
-        decode_ns: 0,
-    };
+    let tasks = Tasks { tasks, counts, ..Tasks::default() };
     WaitGraph::new(&tasks);
 }
 

@@ -6,7 +6,7 @@ use rgops_protocol::reply::tasks::{RuntimeKind, TaskList, TaskThread};
 use rgops_protocol::reply::{Known, Module, Unavailable};
 
 /// Every task of a program at one moment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Tasks {
     /// The runtimes, by index.
     pub runtimes: Vec<Runtime>,

@@ -14,23 +14,11 @@ use super::look::Look;
 use super::places::place;
 use super::seen::{Seen, SeenThread};
 use super::stuck_worker::{LEAST_NS, did_not_run, rounded, span_ns};
-use crate::heap::own_frame;
+use crate::locks::LockKind;
 use crate::report::stack::Activity;
-use crate::symbols::Frame;
+use crate::symbols::{Frame, own_frame};
 use crate::text::{counted, duration};
 
-/// The slow paths of the locks of std, parking_lot and the C library, by the last part of their names.
-const SLOW_PATHS: [&str; 9] = [
-    "lock_contended",
-    "read_contended",
-    "write_contended",
-    "lock_slow",
-    "lock_shared_slow",
-    "lock_exclusive_slow",
-    "lock_upgradable_slow",
-    "__lll_lock_wait",
-    "___pthread_mutex_lock",
-];
 /// Where a thread waits for something else than a lock, which may take a lock in passing.
 const OTHER_WAITS: [&str; 4] = ["Condvar", "condvar", "mpsc", "mpmc"];
 
@@ -69,21 +57,13 @@ pub(super) fn look(seen: &Seen) -> Look {
 }
 
 fn waits_for_a_lock(thread: &SeenThread) -> bool {
-    thread.activity == Activity::Blocked
-        && thread.state.contains("futex")
-        && lock_frame(&thread.frames).is_some()
+    thread.activity == Activity::Blocked && thread.state.contains("futex") && is_at_a_lock(&thread.frames)
 }
 
-/// The frame of a lock's slow path, if the thread waits there and not in something that took the lock in passing.
-fn lock_frame(frames: &[Frame]) -> Option<usize> {
-    let outside = outside_own(frames);
-    let lock = frames[..outside].iter().position(|frame| {
-        let name = frame.function.as_deref().unwrap_or_default();
-        let method = name.rsplit("::").next().unwrap_or(name);
-        SLOW_PATHS.contains(&method.split('<').next().unwrap_or(method))
-    })?;
-    let is_other = frames[..outside].iter().any(|frame| is_in(frame, &OTHER_WAITS));
-    (!is_other).then_some(lock)
+/// Whether the stack leads to a lock, and not to something that took the lock in passing.
+fn is_at_a_lock(frames: &[Frame]) -> bool {
+    let is_lock = LockKind::of(frames).is_some_and(|kind| kind != LockKind::Condvar);
+    is_lock && !frames[..outside_own(frames)].iter().any(|frame| is_in(frame, &OTHER_WAITS))
 }
 
 /// Number of frames inside the innermost one of the program's own code.
@@ -100,7 +80,7 @@ fn is_in(frame: &Frame, parts: &[&str]) -> bool {
 fn waits_for_work_there(thread: &SeenThread, of: Option<&Place>) -> bool {
     let inner = &thread.frames[..outside_own(&thread.frames)];
     thread.activity == Activity::Blocked
-        && lock_frame(&thread.frames).is_none()
+        && !is_at_a_lock(&thread.frames)
         && inner.iter().any(|frame| is_in(frame, &OTHER_WAITS) || is_in(frame, &["recv", "accept", "park"]))
         && place(&thread.frames).as_ref().map(|place| &place.function) == of.map(|place| &place.function)
 }

@@ -2,8 +2,7 @@
 
 use super::finding::{Concerned, Place};
 use super::seen::SeenThread;
-use crate::heap::own_frame;
-use crate::symbols::Frame;
+use crate::symbols::{Frame, own_frame};
 
 /// The innermost frame of the program's own code; without one, the innermost frame with a name.
 pub fn place(frames: &[Frame]) -> Option<Place> {

@@ -132,26 +132,10 @@ fn is_allocator_path(name: &str) -> bool {
     ALLOCATOR_PATHS.iter().any(|path| name.starts_with(path)) || name.starts_with("tikv_jemallocator::")
 }
 
-/// The first frame, from the leaf, of the program's own code: neither of std nor of a dependency that cargo fetched.
-/// The file decides, or the name if the file is unknown.
-pub fn own_frame<'f>(frames: impl IntoIterator<Item = &'f Frame>) -> Option<&'f Frame> {
-    frames.into_iter().find(|frame| frame.function.is_some() && !is_library(frame))
-}
-
-fn is_library(frame: &Frame) -> bool {
-    const FETCHED: [&str; 4] = ["/registry/src/", "/git/checkouts/", "/rustc/", "/rustlib/src/rust/"];
-    if let Some(file) = frame.file.as_deref() {
-        return !file.ends_with(".rs") || FETCHED.iter().any(|marker| file.contains(marker));
-    }
-    let name = frame.function.as_deref().unwrap_or("").trim_start_matches('<');
-    // Names without `::` are C functions: `malloc`, `main`, `__libc_start_main`.
-    ["std::", "core::", "alloc::", "__rustc::"].iter().any(|library| name.starts_with(library))
-        || !name.contains("::")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::symbols::own_frame;
     use std::sync::Arc;
 
     fn frame(function: &str, file: Option<&str>) -> Frame {

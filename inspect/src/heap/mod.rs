@@ -9,7 +9,6 @@ mod growth;
 mod jemalloc;
 mod profile;
 
-pub use frames::own_frame;
 pub use gather::{Heap, Refused, Snapshot};
 pub use growth::{Grown, Growth, NoGrowth, growth};
 pub use jemalloc::DumpError;

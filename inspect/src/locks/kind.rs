@@ -50,7 +50,7 @@ impl LockKind {
 
     /// What a thread with these frames waits for; `None` if it is not known to be a lock. The frame nearest to the
     /// leaf decides: a condition variable takes its mutex again when it is woken.
-    pub(super) fn of(frames: &[Frame]) -> Option<LockKind> {
+    pub(crate) fn of(frames: &[Frame]) -> Option<LockKind> {
         for frame in frames {
             let name = frame.function.as_deref().unwrap_or_default();
             let file = frame.file.as_deref().unwrap_or_default();

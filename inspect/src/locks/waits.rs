@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::kind::LockKind;
-use crate::symbols::{Frame, Origin};
+use crate::symbols::{Frame, Origin, own_frame};
 
 /// A blocked thread.
 #[derive(Debug, Clone, Copy)]
@@ -77,8 +77,8 @@ pub fn lock_waits<'a>(threads: impl IntoIterator<Item = Waiter<'a>>) -> Vec<Lock
 }
 
 fn place(frames: &[Frame]) -> Option<LockPlace> {
-    let first = |wanted: Origin| frames.iter().find(|frame| Origin::of(frame) == wanted);
-    let frame = first(Origin::Own).or_else(|| first(Origin::Runtime))?;
+    let of_runtime = || frames.iter().find(|frame| Origin::of(frame) == Origin::Runtime);
+    let frame = own_frame(frames).or_else(of_runtime)?;
     Some(LockPlace { function: frame.name(), file: frame.file.clone(), line: frame.line, threads: 1 })
 }
 

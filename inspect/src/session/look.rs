@@ -20,9 +20,9 @@ use super::tasks::TasksOptions;
 use crate::diagnose::{
     Diagnosis, Dump, Growing, Kind, Limits, MemoryLook, Seen, SeenThread, TaskLook, place, wants_longer,
 };
-use crate::heap::own_frame;
 use crate::report::stack::{Role, StackReport, Thread};
 use crate::schedtrace::{Next, Options, RuntimeLine, Tracer};
+use crate::symbols::own_frame;
 
 /// Frames per stack.
 const DEPTH: u32 = 128;

@@ -18,7 +18,8 @@ use super::tasks::TasksOptions;
 use crate::budget::Budget;
 use crate::report::Document;
 use crate::report::screen::Screen;
-use crate::top::{Pace, Part, Snapshot, functions, memory, runtimes, tasks, threads};
+use crate::report::stats::json_runtime;
+use crate::top::{Pace, Part, Snapshot, functions, memory, tasks, threads};
 
 /// The window of `stats` has these bounds; a longer interval is measured at its end.
 const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
@@ -164,7 +165,7 @@ impl TopStream {
             },
             is_stretched: self.pace.is_stretched(cost.map(Duration::from_nanos)),
             descriptors: stats.reply.descriptors.clone().into(),
-            runtimes: runtimes(&stats.reply),
+            runtimes: stats.reply.runtimes.iter().map(json_runtime).collect(),
             threads,
             stacks_missing,
             tasks,

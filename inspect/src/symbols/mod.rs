@@ -17,8 +17,8 @@ mod symbolizer;
 
 pub use frame::{Frame, file_name};
 pub use module_symbols::{Detail, ModuleSymbols};
-pub use origin::Origin;
 pub(crate) use origin::shown_path;
+pub use origin::{Origin, own_frame};
 pub use symbolizer::Symbolizer;
 
 #[cfg(all(test, target_os = "linux"))]

@@ -10,7 +10,7 @@ use rgops_protocol::reply::End;
 use rgops_protocol::reply::tasks::{TaskCell, TaskVtable, TasksPart};
 use rgops_protocol::request::{Request, TasksRequest};
 use rgops_tasks::decode::{Decoder, bytes_of, state_of};
-use rgops_tasks::model::{Counts, Runtime, State, Tasks};
+use rgops_tasks::model::{Runtime, State, Tasks};
 
 use crate::client::{Client, ClientError};
 use crate::tasks::confirm::{confirm, lengths};
@@ -166,19 +166,7 @@ pub fn fetch(
 
 /// Separates the parts of an answer by kind.
 fn sorted(parts: Vec<TasksPart>) -> (Tasks, Vec<TaskVtable>, Vec<TaskCell>) {
-    let mut tasks = Tasks {
-        runtimes: Vec::new(),
-        tasks: Vec::new(),
-        threads: Vec::new(),
-        modules: Vec::new(),
-        counts: Counts::default(),
-        running_is_approximate: false,
-        debug_information: Vec::new(),
-        no_memory: None,
-        unix_ns: 0,
-        list_ns: 0,
-        decode_ns: 0,
-    };
+    let mut tasks = Tasks::default();
     let (mut vtables, mut cells) = (Vec::new(), Vec::new());
     for part in parts {
         match part {

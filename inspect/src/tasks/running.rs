@@ -92,7 +92,7 @@ fn state(header: &[u8], vtable: u64) -> Option<State> {
 #[cfg(test)]
 mod tests {
     use rgops_protocol::reply::{Known, Unavailable};
-    use rgops_tasks::model::{Counts, Runtime, Task};
+    use rgops_tasks::model::{Runtime, Task};
 
     use super::*;
 
@@ -125,15 +125,7 @@ mod tests {
                 list: Known::Unavailable(missing()),
             }],
             tasks: (1..).zip(tids).map(|(id, tid)| task(id, *tid)).collect(),
-            threads: Vec::new(),
-            modules: Vec::new(),
-            counts: Counts::default(),
-            running_is_approximate: false,
-            debug_information: Vec::new(),
-            no_memory: None,
-            unix_ns: 0,
-            list_ns: 0,
-            decode_ns: 0,
+            ..Tasks::default()
         }
     }
 

@@ -9,5 +9,5 @@ mod snapshot;
 mod text;
 
 pub use pace::Pace;
-pub(crate) use rows::{functions, memory, runtimes, tasks, threads};
-pub use snapshot::{FunctionRow, MemoryRow, Part, RuntimeRow, Snapshot, TaskRow, ThreadRow, WorkerRow};
+pub(crate) use rows::{functions, memory, tasks, threads};
+pub use snapshot::{FunctionRow, MemoryRow, Part, Snapshot, TaskRow, ThreadRow};

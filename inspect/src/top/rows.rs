@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use rgops_protocol::reply::memstats::MemstatsReply;
 use rgops_protocol::reply::stats::{StatsReply, ThreadActivity};
 
-use super::snapshot::{FunctionRow, MemoryRow, Part, RuntimeRow, TaskRow, ThreadRow, WorkerRow};
+use super::snapshot::{FunctionRow, MemoryRow, Part, TaskRow, ThreadRow};
 use crate::profile::top::Top;
 use crate::report::memstats::explain;
 use crate::report::stack::Thread;
-use crate::symbols::{Frame, Origin, shown_path};
+use crate::symbols::{Frame, own_frame, shown_path};
 use crate::tasks::model::{AsyncStack, Location, Node, State, Task};
 use crate::text::known;
 
@@ -40,11 +40,6 @@ fn thread(activity: &ThreadActivity, stack: Option<&Thread>) -> ThreadRow {
         function: own_frame(frames).or(frames.first()).map(Frame::name),
         stack: frames.iter().take(STACK_ROWS).map(Frame::name).collect(),
     }
-}
-
-/// The innermost frame of the program's own code.
-fn own_frame(frames: &[Frame]) -> Option<&Frame> {
-    frames.iter().find(|frame| Origin::of(frame) == Origin::Own)
 }
 
 /// Tasks by the function they were spawned with, the most numerous first. `before` has the numbers of the snapshot
@@ -115,26 +110,6 @@ pub(crate) fn functions(top: &Top) -> Part<FunctionRow> {
         cum_ns: row.cum,
     });
     Part { rows: rows.collect(), missing: top.left_out.clone() }
-}
-
-/// Watched runtimes with their workers.
-pub(crate) fn runtimes(stats: &StatsReply) -> Vec<RuntimeRow> {
-    let rows = stats.runtimes.iter().map(|runtime| RuntimeRow {
-        name: runtime.name.clone(),
-        flavor: runtime.flavor.clone(),
-        alive_tasks: runtime.alive_tasks,
-        global_queue: runtime.global_queue,
-        workers: runtime
-            .workers
-            .iter()
-            .map(|worker| WorkerRow {
-                parked: worker.parked,
-                parks: worker.parks,
-                busy_ns: worker.busy_ns.clone().into(),
-            })
-            .collect(),
-    });
-    rows.collect()
 }
 
 /// Resident memory and its parts, the largest first.

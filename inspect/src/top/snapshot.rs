@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::report::known::JsonKnown;
 use crate::report::stack::{Activity, Role};
+use crate::report::stats::JsonRuntime;
 
 /// A program in one interval. Every part may be missing, with the reason.
 #[derive(Debug, Clone, Serialize)]
@@ -32,7 +33,7 @@ pub struct Snapshot {
     /// Functions that used the CPU, the hottest first.
     pub functions: Part<FunctionRow>,
     /// Watched Tokio runtimes with their workers.
-    pub runtimes: Vec<RuntimeRow>,
+    pub runtimes: Vec<JsonRuntime>,
     /// The parts of resident memory, the largest first.
     pub memory: Part<MemoryRow>,
 }
@@ -125,34 +126,6 @@ pub struct FunctionRow {
     pub flat_ns: i64,
     /// CPU time of the function and of what it called.
     pub cum_ns: i64,
-}
-
-/// A Tokio runtime.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct RuntimeRow {
-    /// Its name.
-    pub name: String,
-    /// `multi_thread` or `current_thread`.
-    pub flavor: String,
-    /// Tasks that have not ended.
-    pub alive_tasks: u64,
-    /// Tasks in the global queue.
-    pub global_queue: u64,
-    /// Its workers, by index.
-    pub workers: Vec<WorkerRow>,
-}
-
-/// A worker of a runtime.
-#[derive(Debug, Clone, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct WorkerRow {
-    /// Whether it was parked at the end of the interval.
-    pub parked: bool,
-    /// Number of parks in the interval.
-    pub parks: u64,
-    /// Busy time in the interval, including a poll that does not end.
-    pub busy_ns: JsonKnown<u64>,
 }
 
 /// A part of resident memory.

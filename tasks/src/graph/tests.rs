@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use crate::graph::WaitGraph;
-use crate::model::{
-    AsyncStack, Counts, Node, NodeKind, Resource, ResourceKind, State, Task, Tasks, TypeName,
-};
+use crate::model::{AsyncStack, Node, NodeKind, Resource, ResourceKind, State, Task, Tasks, TypeName};
 
 fn resource(kind: ResourceKind, avma: u64) -> Resource {
     Resource { kind, avma, detail: None }
@@ -42,19 +40,7 @@ fn task(id: u64, waits_on: &[Resource], holds: &[Resource]) -> Task {
 }
 
 fn graph(tasks: Vec<Task>) -> WaitGraph {
-    let mut all = Tasks {
-        runtimes: Vec::new(),
-        tasks,
-        threads: Vec::new(),
-        modules: Vec::new(),
-        counts: Counts::default(),
-        running_is_approximate: false,
-        debug_information: Vec::new(),
-        no_memory: None,
-        unix_ns: 0,
-        list_ns: 0,
-        decode_ns: 0,
-    };
+    let mut all = Tasks { tasks, ..Tasks::default() };
     all.counts.listed = all.tasks.len() as u64;
     WaitGraph::new(&all)
 }

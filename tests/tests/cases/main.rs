@@ -1,7 +1,7 @@
 //! What rgops says about programs that nobody prepared for it: each shows one fault, or looks as if it had one. The
 //! programs are in tests/targets/cases.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod blocked_main;
 mod blocked_thread;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rgops_inspect::session::{Answer as _, TopOptions, TopRound, TopStream};
 
+use super::keys::keys_help;
 use super::live;
 use crate::arguments::{AgentArguments, duration};
 use crate::command::print;
@@ -15,16 +16,10 @@ use crate::terminal;
 
 /// Arguments of the command.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "\
-Keys:
-  Tab, 1 to 5     threads, tasks by kind, hottest functions, workers, memory
-  s, S            sort by the next column, reverse the order
-  /               filter by a part of a name; Esc removes the filter
-  Space           freeze the screen, and continue
-  Enter           the stack of the selected thread, or of one task of the kind
-  r               look now
-  q, Ctrl-C       quit
-
+#[command(after_help = concat!(
+    "Keys:\n",
+    keys_help!(),
+    "
 A round looks at the program for one interval, at most 2 s: CPU samples at
 49 Hz, then one capture of all stacks, and the list of tasks. The interval
 is longer than asked when this costs the agent more than 1 % of a CPU; the
@@ -37,7 +32,8 @@ Examples:
   rgops top 4711
   rgops top shop --interval 5s
   rgops top shop --batch --count 1      one round as text
-  rgops top shop --json --count 3 | jq '.threads[0]'")]
+  rgops top shop --json --count 3 | jq '.threads[0]'"
+))]
 pub struct Top {
     #[command(flatten)]
     agent: AgentArguments,

@@ -5,6 +5,21 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::state::State;
 use super::table::View;
 
+/// What the keys do, in `--help` and on the screen.
+macro_rules! keys_help {
+    () => {
+        "  Tab, 1 to 5     threads, tasks by kind, hottest functions, workers, memory
+  s, S            sort by the next column, reverse the order
+  /               filter by a part of a name; Esc removes the filter
+  Space           freeze the screen, and continue
+  Enter           the stack of the selected thread, or of one task of the kind
+  r               look now
+  q, Ctrl-C       quit
+"
+    };
+}
+pub(super) use keys_help;
+
 /// Rows of a page.
 const PAGE: isize = 20;
 

@@ -7,23 +7,19 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Table, TableState, Wrap};
 use rgops_inspect::text::escape;
 
+use super::keys::keys_help;
 use super::state::State;
 use super::table::View;
 use crate::exit::Failure;
 
-const HELP: &str = "\
-Tab, 1 to 5     threads, tasks by kind, hottest functions, workers, memory
-up, down        select a row; Page up, Page down, Home, End
-s, S            sort by the next column, reverse the order
-/               filter by a part of a name; Esc removes the filter
-Space           freeze the screen, and continue
-Enter           the stack of the selected thread, or of one task of the kind
-r               look now
-q, Ctrl-C       quit
+const HELP: &str = concat!(
+    keys_help!(),
+    "  Up, Down        select a row; Page up, Page down, Home, End
 
-CPU: share of one CPU.  WAIT: ready to run, and no CPU was free.
-MORE: how many more tasks of the kind than in the last round.
-FLAT: the function itself.  CUM: with what it called.";
+  CPU: share of one CPU.  WAIT: ready to run, and no CPU was free.
+  MORE: how many more tasks of the kind than in the last round.
+  FLAT: the function itself.  CUM: with what it called."
+);
 
 /// Draws the state. Only bold and reversed text is used, which is readable on every terminal.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &State) {

@@ -10,8 +10,8 @@ use super::chance::at_least_heads;
 use super::grown::{Grown, Growth, NoGrowth};
 use super::work::Work;
 use crate::budget::Exhausted;
-use crate::heap::frames::own_frame;
 use crate::heap::gather::{Heap, Live, Snapshot};
+use crate::symbols::own_frame;
 
 /// Maximum probability that chance alone puts any line on the list.
 const LEVEL: f64 = 0.05;

@@ -7,11 +7,11 @@ use rgops_protocol::reply::End;
 use serde::{Serialize, Serializer};
 
 use super::text::{exact, per_minute};
-use crate::heap::{Grown, Growth, Heap, own_frame};
+use crate::heap::{Grown, Growth, Heap};
 use crate::report::document::Document;
 use crate::report::pprof_heap::JsonEstimate;
 use crate::report::screen::Room;
-use crate::symbols::Frame;
+use crate::symbols::{Frame, own_frame};
 
 /// The JSON contract `rgops.leaks/1`.
 #[derive(Debug, Serialize)]

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::heap::{Grown, Growth, Heap, Snapshot, own_frame};
+use crate::heap::{Grown, Growth, Heap, Snapshot};
 use crate::report::pprof_heap::rounded;
-use crate::symbols::Frame;
+use crate::symbols::{Frame, own_frame};
 use crate::text::{self, bytes_short, counted, duration, elided, escape};
 
 /// Maximum lines shown with their stacks, and maximum frames per stack.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::symbols::{Frame, Origin, file_name};
+use crate::symbols::{Frame, Origin, file_name, own_frame};
 use crate::text::counted;
 
 /// A line of a stack.
@@ -36,10 +36,9 @@ pub(super) fn lines(frames: &[Frame], verbose: bool) -> Vec<Line<'_>> {
     lines
 }
 
-/// The first frame of the program, from the leaf.
-pub(super) fn own_frame(frames: &[Frame]) -> Option<&Frame> {
-    let first = |wanted: Origin| frames.iter().find(|frame| Origin::of(frame) == wanted);
-    first(Origin::Own).or_else(|| first(Origin::Dependency))
+/// The innermost frame of the program, or else of what it depends on.
+pub(super) fn program_frame(frames: &[Frame]) -> Option<&Frame> {
+    own_frame(frames).or_else(|| frames.iter().find(|frame| Origin::of(frame) == Origin::Dependency))
 }
 
 /// The leaf, every frame of the program and of unknown code, what the innermost of them calls, and the innermost

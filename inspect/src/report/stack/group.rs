@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use rgops_protocol::reply::StackEnd;
 use rgops_protocol::reply::stack::Capture;
 
-use super::fold::{Line, lines, own_frame};
+use super::fold::{self, Line, lines};
 use super::frame::{Style, around, write_frame};
 use super::thread::{Activity, Polled, Role, Thread};
 use super::view::View;
@@ -53,7 +53,7 @@ pub(super) fn groups<'a>(threads: &'a [Thread], view: &View) -> Vec<Vec<&'a Thre
 
 /// Where the thread is in the program. The agent's code is not the program's.
 fn program_frame(thread: &Thread) -> Option<&Frame> {
-    (thread.role != Role::Agent).then(|| own_frame(&thread.frames)).flatten()
+    (thread.role != Role::Agent).then(|| fold::program_frame(&thread.frames)).flatten()
 }
 
 /// What a reader looks for comes first.
@@ -243,12 +243,9 @@ fn write_polled(text: &mut Screen, group: &[&Thread]) {
         (_, 1) => "polls",
         _ => "poll",
     };
-    let ids: Vec<String> = polled
-        .iter()
-        .filter_map(|polled| polled.task)
-        .take(SHOWN_THREAD_IDS)
-        .map(|id| id.to_string())
-        .collect();
+    let mut ids: Vec<u64> = polled.iter().filter_map(|polled| polled.task).collect();
+    ids.sort_unstable();
+    let ids: Vec<String> = ids.iter().take(SHOWN_THREAD_IDS).map(u64::to_string).collect();
     let more = if polled.len() > SHOWN_THREAD_IDS { " …" } else { "" };
     let _ = match ids.len() {
         0 => write!(text, "\t{verb} a task"),

@@ -191,7 +191,8 @@ impl JsonStats {
     }
 }
 
-fn runtime(runtime: &RuntimeStats) -> JsonRuntime {
+/// The JSON form of a runtime.
+pub(crate) fn runtime(runtime: &RuntimeStats) -> JsonRuntime {
     let workers = runtime.workers.iter().map(|worker| JsonWorker {
         parked: worker.parked,
         parks: worker.parks,

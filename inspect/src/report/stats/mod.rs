@@ -5,5 +5,6 @@ mod json;
 mod tests;
 mod text;
 
-pub use json::JsonStats;
+pub(crate) use json::runtime as json_runtime;
+pub use json::{JsonRuntime, JsonStats};
 pub use text::render;

@@ -73,6 +73,11 @@ impl Origin {
     }
 }
 
+/// The innermost frame of the program's own code, from the leaf.
+pub fn own_frame<'f>(frames: impl IntoIterator<Item = &'f Frame>) -> Option<&'f Frame> {
+    frames.into_iter().find(|frame| Origin::of(frame) == Origin::Own)
+}
+
 fn of_crate(name: &str) -> Origin {
     if is_std(name) {
         Origin::Std
