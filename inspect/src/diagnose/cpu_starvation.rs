@@ -22,6 +22,8 @@ const LEAST_WAITING: f64 = 0.2;
 const MOST_USE: f64 = 0.6;
 /// The period of a cgroup's quota (cpu.max, cpu.cfs_period_us), unless set otherwise.
 const PERIOD_NS: u64 = 100_000_000;
+/// A thread that ran longer than one such part of a window was given a CPU.
+const MOST_RAN: u64 = 100;
 /// Share of throttled periods.
 const LEAST_THROTTLED: f64 = 0.25;
 
@@ -102,13 +104,14 @@ impl Sums {
     }
 }
 
-/// Threads that were ready at the end of every window and hardly ran: while they wait, the kernel does not count it
-/// (schedstat is written when a thread gets a CPU).
+/// Threads that were ready at the end of every window and got next to no CPU: while they wait, the kernel does not count
+/// it (schedstat is written when a thread gets a CPU). The waits of a thread that ran are counted: one that wakes up for
+/// each picture or packet may be met ready again and again.
 fn always_ready(windows: &[StatsReply]) -> BTreeSet<u32> {
     let of = |window: &StatsReply| -> BTreeSet<u32> {
         let hardly_runs = |thread: &&ThreadActivity| {
             let running = thread.running_ns.value().copied().unwrap_or(u64::MAX);
-            thread.state == 'R' && running < window.window_ns / 10
+            thread.state == 'R' && running < window.window_ns / MOST_RAN
         };
         window.thread_activity.iter().filter(hardly_runs).map(|thread| thread.tid).collect()
     };

@@ -16,6 +16,9 @@ use crate::symbols::{ModuleSymbols, file_name};
 use crate::text::{counted, duration, escape};
 use rgops_pprof::measurement::{label, percentage};
 
+/// Less CPU time than that is not worth a warning.
+const LEAST_LATE_NS: u64 = 100_000_000;
+
 /// The samples compared with the CPU clocks. Times are in nanoseconds.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -29,9 +32,9 @@ pub struct Reconciliation {
     /// Sum of their weights; a weight of 1 is one period.
     weight: u64,
     /// CPU time of the process; `null` if the answer ended early, as are all fields below.
-    process_cpu_ns: Option<u64>,
+    pub(crate) process_cpu_ns: Option<u64>,
     /// The part of the agent's own thread, which is not sampled.
-    agent_cpu_ns: Option<u64>,
+    pub(crate) agent_cpu_ns: Option<u64>,
     /// The part without samples; the notes have the reasons that were detected.
     unsampled_cpu_ns: Option<u64>,
     /// Ticks due by the threads' clocks that had not arrived when the profile ended, times the period.
@@ -99,6 +102,17 @@ impl Reconciliation {
             }
         }
         line
+    }
+
+    /// A line if most of the CPU time is in no sample since threads ran in short bursts; otherwise nothing.
+    pub(crate) fn bursts(&self) -> &'static str {
+        match (self.late_cpu_ns, self.process_cpu_ns) {
+            (Some(late), Some(process)) if late >= LEAST_LATE_NS && late > process / 2 => {
+                "most of the CPU time has no sample: threads run in bursts that are shorter than the kernel's tick\n  \
+                 fix: a longer --duration; rgops stats PID --all shows which threads they are\n"
+            }
+            _ => "",
+        }
     }
 }
 

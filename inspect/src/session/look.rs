@@ -41,6 +41,8 @@ const GROWING: Duration = Duration::from_secs(2);
 /// Growing lines that are kept.
 const MOST_LINES: usize = 5;
 
+/// By the functions on the stacks of its threads.
+const WITHOUT_TOKIO: &str = "the program has no Tokio runtime of its own";
 const NO_TOKIO: &str = "no Tokio runtime is watched";
 const NO_TOKIO_FIX: &str = "call rgops_agent::listen inside a runtime, or pass its handle to Agent::watch";
 
@@ -234,8 +236,13 @@ impl Looks {
         seen.schedulers = known(&failures, "schedtrace", schedulers);
         seen.stats = known(&failures, "stats", stats);
         if runtimes == Some(0) {
-            seen.tasks = Known::unavailable(NO_TOKIO, NO_TOKIO_FIX);
-            seen.schedulers = Known::unavailable(NO_TOKIO, NO_TOKIO_FIX);
+            let has_none = |(_, error): &(_, SessionError)| matches!(error, SessionError::NoTokio { .. });
+            let (why, fix) = match failures.iter().any(has_none) {
+                true => (WITHOUT_TOKIO, ""),
+                false => (NO_TOKIO, NO_TOKIO_FIX),
+            };
+            seen.tasks = Known::unavailable(why, fix);
+            seen.schedulers = Known::unavailable(why, fix);
         }
         seen.limits = limits(session.local_pid());
         (seen, failed)

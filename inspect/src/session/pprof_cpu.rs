@@ -85,6 +85,13 @@ impl CpuProfile {
         &self.kept.profile
     }
 
+    /// CPU time of the program during the profile, also of threads that ended and that no sample shows; without the
+    /// agent's. `None` if the answer ended early.
+    pub fn cpu_ns(&self) -> Option<u64> {
+        let own = self.reconciliation.agent_cpu_ns.unwrap_or(0);
+        self.reconciliation.process_cpu_ns.map(|all| all.saturating_sub(own))
+    }
+
     /// Functions by descending flat value. They are summed up at the first call, so that the profile can be saved before,
     /// and within the memory and the deadline of the command, so call it soon.
     pub fn top(&self) -> &Top {
@@ -151,7 +158,9 @@ impl Answer for CpuProfile {
 
     fn text(&self, _: &ProfileView) -> Screen {
         let own = self.own_code().map_or_else(String::new, |own| own_code(own, self.kept.rows()));
-        format!("{own}{}\n{}\n{}", table(self.top()), self.reconciliation.line(), self.nameless).into()
+        let account = self.reconciliation.line();
+        let bursts = self.reconciliation.bursts();
+        format!("{own}{}\n{account}\n{bursts}{}", table(self.top()), self.nameless).into()
     }
 
     fn json<'a>(&'a self, view: &'a ProfileView) -> Document<JsonPprofCpu<'a>> {
@@ -162,6 +171,7 @@ impl Answer for CpuProfile {
     }
 
     fn completeness(&self) -> Completeness<'_> {
-        Completeness::of(self.end.as_ref()).partial_if(self.top().left_out.is_some())
+        let is_partial = self.top().left_out.is_some() || !self.reconciliation.bursts().is_empty();
+        Completeness::of(self.end.as_ref()).partial_if(is_partial)
     }
 }

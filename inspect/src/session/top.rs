@@ -127,15 +127,18 @@ impl TopStream {
         let (stats, profile) = thread::scope(|scope| {
             let profile = scope.spawn(|| {
                 let profile = profiler.cpu_profile(&hot, &mut |_| {});
-                profile.map_or_else(|error| Part::missing(error.to_string()), |one| functions(one.top()))
+                match profile {
+                    Ok(one) => (functions(one.top()), one.cpu_ns()),
+                    Err(error) => (Part::missing(error.to_string()), None),
+                }
             });
             let stats = session.stats(&StatsOptions::default().window(*window));
-            let profile = profile
-                .join()
-                .unwrap_or_else(|_| Part::missing("the profile could not be made; report this as a bug"));
+            let profile = profile.join().unwrap_or_else(|_| {
+                (Part::missing("the profile could not be made; report this as a bug"), None)
+            });
             (stats, profile)
         });
-        let stats = stats?.0;
+        let (stats, (profile, profiled_ns)) = (stats?.0, profile);
         let stacks = session.stack(&StackOptions::default().depth(DEPTH));
         let (stacks, stacks_missing) = match &stacks {
             Ok(stacks) => (stacks.threads(), None),
@@ -157,7 +160,8 @@ impl TopStream {
         let snapshot = Snapshot {
             unix_ns: unix_ns(),
             window_ns: stats.reply.window_ns,
-            cpu_ns: running.fold(0_u64, u64::saturating_add),
+            // The profile of the same interval also counts threads that ended in it.
+            cpu_ns: running.fold(0_u64, u64::saturating_add).max(profiled_ns.unwrap_or(0)),
             cpus: stats.reply.cpus_allowed.clone().into(),
             agent_cpu_ns: match cost {
                 Some(cost) => Known::Value(cost).into(),

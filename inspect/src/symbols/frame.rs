@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::names::{is_mangled_cpp, is_mangled_rust};
+
 /// A function at an address: one call, or one of the calls inlined there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -45,6 +47,16 @@ impl Frame {
             }
             (None, None) => format!("{:#x}", self.module_offset).into(),
         }
+    }
+
+    /// Whether the linker's name shows that it is a Rust function.
+    pub(crate) fn is_named_rust(&self) -> bool {
+        self.mangled.as_deref().is_some_and(is_mangled_rust)
+    }
+
+    /// Whether the linker's name shows that it is a C++ function.
+    pub(crate) fn is_named_cpp(&self) -> bool {
+        self.mangled.as_deref().is_some_and(is_mangled_cpp)
     }
 
     /// The frame of an address that no module contains.

@@ -14,7 +14,7 @@ use crate::symbols::frame::Frame;
 
 const MAGIC: &[u8; 8] = b"rgopsNam";
 /// Changes with the content, and with how names are chosen.
-const VERSION: &str = concat!("1 ", env!("CARGO_PKG_VERSION"));
+const VERSION: &str = concat!("2 ", env!("CARGO_PKG_VERSION"));
 /// Addresses kept for a file; with more, those that the last command did not ask for are forgotten.
 const MAX_ADDRESSES: usize = 1 << 16;
 /// Bytes of texts kept for a file.

@@ -207,7 +207,7 @@ impl Source {
         }
         let frame = |name: &str, place: Option<&Place>, is_inlined| Frame {
             function: (!name.is_empty()).then(|| Arc::from(names::demangle(name))),
-            mangled: names::is_mangled_rust(name).then(|| Arc::from(name)),
+            mangled: names::is_mangled(name).then(|| Arc::from(name)),
             file: place.map(|place| place.file.clone()),
             line: place.and_then(|place| place.line),
             column: place.and_then(|place| place.column),

@@ -14,7 +14,7 @@ pub struct Snapshot {
     pub unix_ns: u64,
     /// Length of the interval in which shares were measured.
     pub window_ns: u64,
-    /// CPU time of the program's threads in it, without the agent's.
+    /// CPU time of the program in it, also of threads that ended, without the agent's.
     pub cpu_ns: u64,
     /// CPUs that the process may use.
     pub cpus: JsonKnown<u32>,

@@ -21,6 +21,15 @@ fn tasks_and_schedtrace_say_so_at_once_and_name_what_works() {
 }
 
 #[test]
+fn diagnose_does_not_advise_to_watch_a_runtime_that_does_not_exist() {
+    let target = crate::start(&["pool"]);
+    crate::wait_until("its threads run", || {
+        crate::ask(&target, "diagnose", &[]).output.contains("the program has no Tokio runtime of its own\n")
+    });
+    assert!(!crate::ask(&target, "diagnose", &[]).output.contains("Agent::watch"));
+}
+
+#[test]
 fn a_runtime_that_is_not_watched_is_not_denied() {
     let mut target = crate::start(&["emfile", "0"]);
     assert_eq!(target.line(), "ready");

@@ -18,8 +18,8 @@ use rgops_tests::target::Target;
 use rgops_tests::waiting::until;
 use rgops_tests::{golden, tasks};
 
-const SCENARIOS: [&str; 9] =
-    ["channels", "combinators", "functions", "http", "io", "locks", "streams", "tasks", "time"];
+const SCENARIOS: [&str; 10] =
+    ["bodies", "channels", "combinators", "functions", "http", "io", "locks", "streams", "tasks", "time"];
 
 /// The program in one of its scenarios, and its tasks once all of them wait.
 fn still(directory: &Directory, program: &Path, scenario: &str) -> (Target, String, Tasks) {
@@ -95,7 +95,7 @@ fn every_kind_of_future_has_its_golden_stack_however_it_is_built() {
     }
     let directory = Directory::new();
     let program = built::kinds(Kinds::Release);
-    let differences: Vec<String> = ["http", "locks"]
+    let differences: Vec<String> = ["bodies", "http", "locks"]
         .iter()
         .filter_map(|scenario| {
             let (_target, address, found) = still(&directory, &program, scenario);

@@ -261,7 +261,7 @@ fn write_polled(text: &mut Screen, group: &[&Thread]) {
 
 /// Whether no function of the program has a name.
 fn is_nameless(thread: &Thread) -> bool {
-    thread.frames.iter().all(|frame| frame.mangled.is_none())
+    thread.frames.iter().all(|frame| !frame.is_named_rust())
 }
 
 /// The names in a group: the most frequent ones, and the number of others.

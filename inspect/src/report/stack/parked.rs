@@ -3,6 +3,9 @@
 //! A thread is parked if, from the leaf on, the first frame that is neither C's, std's nor the poller's is a function
 //! of an async runtime that waits for work. A frame of the program or of a dependency that is nearer to the leaf
 //! blocks the thread, whatever it runs in.
+//!
+//! Without inlined frames, code of the program may be within a generic function of the runtime. So what the thread
+//! waits in counts, too: no runtime waits for work in `recv`, in a sleep or in the end of a thread.
 
 use crate::symbols::{Frame, Origin};
 
@@ -34,20 +37,52 @@ const SHUTDOWN: Module = ("tokio::runtime::blocking::shutdown::", "runtime/block
 /// A thread outside the pool waits for the pool's result.
 const LATCH: Module = ("rayon_core::latch::", "rayon-core/src/latch.rs");
 
-/// Whether the runtime parked the thread with these frames, innermost first.
-pub(super) fn is_parked(frames: &[Frame]) -> bool {
-    let mut waits_for_lock = false;
+/// System calls in which runtimes wait for work. A call with a timeout continues in `restart_syscall` after a stop.
+const WAITS: [&str; 13] = [
+    "futex",
+    "futex_wait",
+    "futex_waitv",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "io_uring_enter",
+    "io_getevents",
+    "restart_syscall",
+];
+
+/// Whether the runtime parked the thread with these frames, innermost first, in this system call; an empty one is not
+/// known.
+pub(super) fn is_parked(frames: &[Frame], system_call: &str) -> bool {
+    if !system_call.is_empty() && !WAITS.contains(&system_call) {
+        return false;
+    }
+    let (mut waits_for_lock, mut waits_for_another) = (false, false);
     for (place, frame) in frames.iter().enumerate() {
         match Origin::of(frame) {
             Origin::Native => {}
-            Origin::Std => waits_for_lock |= is_lock(frame),
+            Origin::Std => {
+                waits_for_lock |= is_lock(frame);
+                waits_for_another |= is_channel(frame);
+                if is_blocking_std(frame) {
+                    return false;
+                }
+            }
             // A feature of Tokio: it parks by its condition variables.
             Origin::Dependency if is_of(frame, "parking_lot") || is_of(frame, "parking_lot_core") => {
                 waits_for_lock |= is_lock(frame);
             }
             Origin::Runtime if is_of(frame, "mio") || is_of(frame, "polling") || is_in(frame, LOOM) => {}
             Origin::Runtime => {
-                return !waits_for_lock && is_park(frame) && !is_blocking_call(&frames[place..]);
+                // Pools of threads take their work from a channel of std; Tokio does not.
+                let waits_for_another = waits_for_another && is_of(frame, "tokio");
+                return !waits_for_lock
+                    && !waits_for_another
+                    && is_park(frame)
+                    && !is_blocking_call(&frames[place..]);
             }
             // Without a name it may be anyone's.
             Origin::Own | Origin::Dependency | Origin::Unknown => return false,
@@ -65,6 +100,23 @@ fn is_lock(frame: &Frame) -> bool {
         || has(&frame.file, &["/mutex", "/rwlock", "/raw_mutex", "/raw_rwlock"]);
     let method = method(frame);
     of_lock && ["lock", "read", "write"].iter().any(|verb| method.starts_with(verb))
+}
+
+/// Waits for what a channel or a barrier of std brings.
+fn is_channel(frame: &Frame) -> bool {
+    ["std::sync::mpsc::", "std::sync::mpmc::", "std::sync::barrier::", "std::sync::poison::barrier::"]
+        .iter()
+        .any(|module| path(frame).starts_with(module))
+}
+
+/// A function of std in which no runtime waits for work: a sleep, the end of a thread or of a process, files and
+/// sockets.
+fn is_blocking_std(frame: &Frame) -> bool {
+    let modules = ["std::fs::", "std::io::", "std::net::", "std::os::", "std::process::"];
+    let path = path(frame);
+    let is_of_thread = path.starts_with("std::") && path.contains("thread");
+    modules.iter().any(|module| path.starts_with(module))
+        || (is_of_thread && (method(frame).starts_with("sleep") || method(frame) == "join"))
 }
 
 fn is_park(frame: &Frame) -> bool {
@@ -125,7 +177,7 @@ mod tests {
 
     fn parked(functions: &[&str]) -> bool {
         let frames: Vec<Frame> = functions.iter().map(|name| Frame::named(name)).collect();
-        is_parked(&frames)
+        is_parked(&frames, "")
     }
 
     const WORKER: [&str; 3] = [
@@ -133,7 +185,7 @@ mod tests {
         "tokio::runtime::task::raw::poll",
         "tokio::runtime::blocking::pool::Inner::run",
     ];
-    const WAITS: [&str; 2] = ["syscall", "std::sys::sync::condvar::futex::Condvar::wait"];
+    const PARKS_BY: [&str; 2] = ["syscall", "std::sys::sync::condvar::futex::Condvar::wait"];
 
     fn within<'a>(inner: &[&'a str], outer: &[&'a str]) -> Vec<&'a str> {
         [inner, outer].concat()
@@ -147,17 +199,20 @@ mod tests {
         );
         assert!(parked(&worker));
         // opt-level = "z" and fat LTO: everything that parks is inlined.
-        assert!(parked(&within(&WAITS, &WORKER)));
-        assert!(parked(&within(&WAITS, &WORKER[2..])));
-        assert!(parked(&within(&WAITS, &["tokio::runtime::park::CachedParkThread::block_on", "shop::main"])));
+        assert!(parked(&within(&PARKS_BY, &WORKER)));
+        assert!(parked(&within(&PARKS_BY, &WORKER[2..])));
+        assert!(parked(&within(
+            &PARKS_BY,
+            &["tokio::runtime::park::CachedParkThread::block_on", "shop::main"]
+        )));
         assert!(parked(&["epoll_wait", "polling::Poller::wait", "async_io::driver::block_on", "shop::main"]));
-        assert!(parked(&within(&WAITS, &["rayon_core::sleep::Sleep::sleep"])));
+        assert!(parked(&within(&PARKS_BY, &["rayon_core::sleep::Sleep::sleep"])));
     }
 
     #[test]
     fn code_of_the_program_that_is_nearer_to_the_leaf_blocks_it() {
         for own in ["shop::reserve", "hyper::x", "<shop::Cart as core::future::future::Future>::poll"] {
-            assert!(!parked(&within(&[&WAITS[..], &[own]].concat(), &WORKER)), "{own}");
+            assert!(!parked(&within(&[&PARKS_BY[..], &[own]].concat(), &WORKER)), "{own}");
             assert!(!parked(&within(&["read", own], &["tokio::runtime::park::CachedParkThread::block_on"])));
         }
         // A file of tokio::fs is read on the pool.
@@ -171,19 +226,41 @@ mod tests {
         assert!(!parked(&within(&["syscall", lock], &WORKER)));
         let park = "tokio::runtime::park::CachedParkThread::block_on";
         let received =
-            within(&WAITS, &[park, "tokio::sync::mpsc::bounded::Receiver<T>::blocking_recv", "shop::x"]);
+            within(&PARKS_BY, &[park, "tokio::sync::mpsc::bounded::Receiver<T>::blocking_recv", "shop::x"]);
         assert!(!parked(&received));
         assert!(!parked(&within(
-            &WAITS,
+            &PARKS_BY,
             &[park, "tokio::runtime::blocking::shutdown::Receiver::wait", "shop::main"]
         )));
-        assert!(!parked(&within(&WAITS, &["rayon_core::latch::LockLatch::wait", "shop::main"])));
+        assert!(!parked(&within(&PARKS_BY, &["rayon_core::latch::LockLatch::wait", "shop::main"])));
+    }
+
+    #[test]
+    fn what_no_runtime_waits_in_blocks_the_thread_also_where_the_program_is_within_its_function() {
+        let block_on = "tokio::runtime::park::CachedParkThread::block_on";
+        let call_box = "<F as threadpool::FnBox>::call_box";
+        let frames = |inner: &[&str], outer| -> Vec<Frame> {
+            inner.iter().copied().chain([outer]).map(Frame::named).collect()
+        };
+        for outer in [block_on, call_box] {
+            let read = frames(&["recv", "<std::net::tcp::TcpStream as std::io::Read>::read"], outer);
+            assert!(!is_parked(&read, "recvfrom") && !is_parked(&read, ""), "{outer}");
+            for inner in ["std::thread::functions::sleep", "<std::sys::thread::unix::Thread>::join"] {
+                assert!(!is_parked(&frames(&["syscall", inner], outer), "futex"), "{inner}, {outer}");
+            }
+            assert!(is_parked(&frames(&PARKS_BY, outer), "futex"), "{outer}");
+            assert!(!is_parked(&frames(&PARKS_BY, outer), "wait4"), "{outer}");
+        }
+        let channel = ["syscall", "std::thread::functions::park", "std::sync::mpmc::list::Channel<T>::recv"];
+        assert!(!is_parked(&frames(&channel, block_on), "futex"));
+        assert!(is_parked(&frames(&channel, "threadpool::spawn_in_pool::{{closure}}"), "futex"));
     }
 
     #[test]
     fn without_names_nothing_is_known() {
-        assert!(!is_parked(&[Frame::named("epoll_wait"), Frame::unknown(0x1000), Frame::named(WORKER[0])]));
+        let nameless = [Frame::named("epoll_wait"), Frame::unknown(0x1000), Frame::named(WORKER[0])];
+        assert!(!is_parked(&nameless, ""));
         assert!(!parked(&["epoll_wait", "start_thread"]));
-        assert!(!is_parked(&[]));
+        assert!(!is_parked(&[], ""));
     }
 }

@@ -175,7 +175,7 @@ impl Thread {
         let polls = Polled::new(thread.current_task, role, &frames);
         let activity = if is_running {
             Activity::Running
-        } else if is_parked(&frames) {
+        } else if is_parked(&frames, system_call.value().map_or("", String::as_str)) {
             Activity::Idle
         } else {
             Activity::Blocked
@@ -254,7 +254,7 @@ fn role(thread: &ThreadStack, pid: u32, frames: &[Frame]) -> Role {
             Role::TokioBlocking
         }
         // Tokio's default names; the kernel truncates them to 15 bytes.
-        None if thread.name.starts_with("tokio-r") && frames.iter().all(|frame| !is_rust(frame)) => {
+        None if thread.name.starts_with("tokio-r") && frames.iter().all(|frame| !frame.is_named_rust()) => {
             Role::Tokio
         }
         None => Role::Other,
@@ -267,10 +267,6 @@ fn is_worker(frame: &Frame) -> bool {
         is_in(frame, "runtime::scheduler::multi_thread::worker::", "scheduler/multi_thread/worker.rs");
     // Every thread may call that one.
     in_module && !frame.function.as_deref().is_some_and(|name| name.contains("block_in_place"))
-}
-
-fn is_rust(frame: &Frame) -> bool {
-    frame.mangled.is_some()
 }
 
 #[cfg(test)]

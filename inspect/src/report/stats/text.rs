@@ -107,7 +107,7 @@ fn runtimes(text: &mut String, reply: &StatsReply, target: &str) {
     if reply.runtimes.is_empty() {
         let _ = writeln!(
             text,
-            "no Tokio runtime is watched: call rgops_agent::listen inside one, or Agent::watch(&handle, \"name\")"
+            "no Tokio runtime is watched (where the program has one: call rgops_agent::listen inside it, or Agent::watch(&handle, \"name\"))"
         );
     }
     for runtime in &reply.runtimes {

@@ -31,6 +31,10 @@ pub enum Origin {
 impl Origin {
     /// The origin of a frame.
     pub fn of(frame: &Frame) -> Origin {
+        // C++ has paths like those of Rust.
+        if frame.is_named_cpp() {
+            return Origin::Native;
+        }
         let function = frame.function.as_deref();
         let by_name = function.and_then(|function| crate_of(function, frame.mangled.as_deref()));
         let by_file = frame.file.as_deref().map(SourcePath::of);
@@ -146,6 +150,17 @@ mod tests {
         let select = registry("tokio-1.54.1/src/macros/select.rs");
         assert_eq!(origin("shop::serve::{{closure}}", &select, ""), Origin::Own);
         assert_eq!(origin("tokio::runtime::x", &select, ""), Origin::Runtime);
+    }
+
+    #[test]
+    fn cpp_is_native_although_its_names_have_paths() {
+        let frame = |mangled: &str| Frame {
+            function: Some("engine::Index::search".into()),
+            mangled: Some(mangled.into()),
+            ..Frame::unknown(0)
+        };
+        assert_eq!(Origin::of(&frame("_ZNK6engine5Index6searchEN4rust3StrE")), Origin::Native);
+        assert_eq!(Origin::of(&frame("_ZN6engine5Index6search17hf70ae09c743e3a94E")), Origin::Own);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The future of `block_on` blocks its thread by a synchronous call: `cases blocked-main sleep|recv|await`.
+//! The future of `block_on` blocks its thread by a synchronous call: `cases blocked-main sleep|recv|read|await`.
 
 use std::sync::mpsc;
 use std::thread;
@@ -13,6 +13,10 @@ pub(crate) async fn run(arguments: &[String]) {
         Some("recv") => {
             let (_kept, receiver) = mpsc::channel::<()>();
             let _ = receiver.recv();
+        }
+        Some("read") => {
+            let (mut reader, _kept) = std::io::pipe().expect("a pipe");
+            let _ = std::io::Read::read(&mut reader, &mut [0]);
         }
         _ => thread::sleep(LONG),
     }

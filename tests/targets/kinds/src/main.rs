@@ -3,6 +3,7 @@
 //! Usage: kinds SCENARIO. It prints `ready` when all tasks of the scenario are spawned. It answers each line on
 //! standard input with its agent's address, and ends at the end of that input.
 
+mod bodies;
 mod channels;
 mod combinators;
 mod functions;
@@ -33,6 +34,7 @@ fn main() {
     let agent = rgops_agent::listen(Options::default()).expect("the agent listens");
     let mut kept = Kept::new();
     match &*scenario {
+        "bodies" => runtime.block_on(bodies::start(&mut kept)),
         "channels" => runtime.block_on(channels::start(&mut kept)),
         "combinators" => combinators::start(&mut kept),
         "functions" => functions::start(),
