@@ -24,6 +24,9 @@ pub struct OwnCode {
     pub rest: i64,
     /// Own functions, largest value first.
     pub functions: Vec<(String, i64)>,
+    /// Whether only names tell that some of them are own: without source files, a dependency that is not widely used is
+    /// taken for own code.
+    pub is_by_name: bool,
 }
 
 /// Counts a profile within the budget.
@@ -72,8 +75,10 @@ fn count(budget: &Budget, profile: &Profile, index: usize) -> Result<OwnCode, Ex
         }
     }
     let mut by_name: HashMap<&str, i64> = HashMap::new();
+    let mut is_by_name = false;
     for function in &profile.function {
         if let Some(value) = values.get(&function.id) {
+            is_by_name |= profile.text(function.filename).is_empty();
             let sum = by_name.entry(profile.text(function.name)).or_default();
             *sum = sum.saturating_add(*value);
         }
@@ -81,7 +86,7 @@ fn count(budget: &Budget, profile: &Profile, index: usize) -> Result<OwnCode, Ex
     let mut functions: Vec<(String, i64)> =
         by_name.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     functions.sort_by(|(one, a), (other, b)| b.cmp(a).then_with(|| one.cmp(other)));
-    Ok(OwnCode { total, rest, functions })
+    Ok(OwnCode { total, rest, functions, is_by_name })
 }
 
 fn origin(profile: &Profile, function: &Function) -> Origin {
@@ -155,7 +160,11 @@ mod tests {
             total: 100,
             rest: 5,
             functions: vec![("shop::sort".to_owned(), 80), ("shop::main".to_owned(), 15)],
+            is_by_name: false,
         };
         assert_eq!(found.ok(), Some(expected));
+        let functions = [("rare_library::x", ""), ("shop::main", "")];
+        let found = own_code(&budget::standard(), &profile(&functions, &[(&[1, 2], 1)]), "cpu");
+        assert!(found.is_ok_and(|own| own.is_by_name), "it may be a dependency");
     }
 }

@@ -137,6 +137,9 @@ pub fn own_code(own: &OwnCode, rows: usize) -> String {
     }
     let shown = if rows == 0 { own.functions.len() } else { own.functions.len().min(rows) };
     let mut text = "your code, with what it calls in dependencies, std, the runtime and libc:\n".to_owned();
+    if own.is_by_name {
+        text.push_str("(no source files are known: dependencies that are not widely used count as yours)\n");
+    }
     let mut line = |value: i64, what: &str| {
         let time = label(value, "nanoseconds", "auto");
         let _ = writeln!(text, "{time:>10} {}  {}", percentage(value, own.total), escape(what));

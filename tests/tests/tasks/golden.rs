@@ -126,13 +126,14 @@ fn steady(screen: &str, tasks: &Tasks) -> String {
         for word in line.split(' ') {
             let bare = word.trim_end_matches([',', ';', ':']);
             let end = &word[bare.len()..];
-            if bare.starts_with("0x") {
-                let known = addresses.iter().position(|address| address == bare);
+            let address = bare.trim_start_matches('(').trim_end_matches(')');
+            if address.starts_with("0x") {
+                let known = addresses.iter().position(|one| one == address);
                 let number = known.unwrap_or_else(|| {
-                    addresses.push(bare.to_owned());
+                    addresses.push(address.to_owned());
                     addresses.len() - 1
                 });
-                words.push(format!("0x{}{end}", number + 1));
+                words.push(word.replace(address, &format!("0x{}", number + 1)));
             } else if before == "fd" {
                 words.push(format!("N{end}"));
             } else if let Some(at) = ids.iter().position(|id| id == bare).filter(|_| is_id) {
